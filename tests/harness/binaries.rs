@@ -1,0 +1,342 @@
+//! Where the programs of a control plane come from.
+//!
+//! `KUBEBUILDER_ASSETS` first, then a cache that all clones of this user share, then Go. A test
+//! that needs a program it cannot have fails; skipping would look like passing.
+
+use std::env;
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use sha2::{Digest, Sha256};
+
+/// The Kubernetes versions we test against.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Kubernetes {
+    /// An old one, still found on Windows Server. It has an API server only; kubectl and the
+    /// controllers are those of [`Kubernetes::V1_33`].
+    V1_28,
+    /// The newest that AKS Arc offers.
+    V1_33,
+}
+
+impl Kubernetes {
+    /// As `/version` gives it.
+    pub fn git_version(self) -> &'static str {
+        match self {
+            Self::V1_28 => "v1.28.15",
+            Self::V1_33 => "v1.33.13",
+        }
+    }
+
+    fn minor(self) -> u32 {
+        match self {
+            Self::V1_28 => 28,
+            Self::V1_33 => 33,
+        }
+    }
+
+    fn module(self) -> &'static str {
+        match self {
+            Self::V1_28 => "kubernetes-1.28",
+            Self::V1_33 => "kubernetes-1.33",
+        }
+    }
+}
+
+/// A program the harness starts.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Tool {
+    Etcd,
+    KubeApiserver(Kubernetes),
+    KubeControllerManager,
+    KubeScheduler,
+    Kubectl,
+    Kwok,
+}
+
+impl Tool {
+    /// All that a control plane can need.
+    pub const ALL: [Self; 7] = [
+        Self::Kwok,
+        Self::Etcd,
+        Self::KubeApiserver(Kubernetes::V1_33),
+        Self::Kubectl,
+        Self::KubeControllerManager,
+        Self::KubeScheduler,
+        Self::KubeApiserver(Kubernetes::V1_28),
+    ];
+
+    /// The program, built first if it has to be.
+    ///
+    /// # Errors
+    /// Neither the program nor Go is there, or Go could not build it; the message holds Go's own.
+    pub fn path(self) -> anyhow::Result<PathBuf> {
+        Lookup::from_environment()?.path(self)
+    }
+
+    fn program(self) -> &'static str {
+        match self {
+            Self::Etcd => "etcd",
+            Self::KubeApiserver(_) => "kube-apiserver",
+            Self::KubeControllerManager => "kube-controller-manager",
+            Self::KubeScheduler => "kube-scheduler",
+            Self::Kubectl => "kubectl",
+            Self::Kwok => "kwok",
+        }
+    }
+
+    fn module(self) -> &'static str {
+        match self {
+            Self::Etcd => "etcd",
+            Self::Kwok => "kwok",
+            _ => self.kubernetes().unwrap_or(Kubernetes::V1_33).module(),
+        }
+    }
+
+    fn package(self) -> String {
+        match self {
+            Self::Etcd => "go.etcd.io/etcd/server/v3".to_owned(),
+            Self::Kwok => "sigs.k8s.io/kwok/cmd/kwok".to_owned(),
+            _ => format!("k8s.io/kubernetes/cmd/{}", self.program()),
+        }
+    }
+
+    fn kubernetes(self) -> Option<Kubernetes> {
+        match self {
+            Self::Etcd | Self::Kwok => None,
+            Self::KubeApiserver(version) => Some(version),
+            Self::KubeControllerManager | Self::KubeScheduler | Self::Kubectl => {
+                Some(Kubernetes::V1_33)
+            }
+        }
+    }
+
+    /// Kubernetes gets its version from the linker; without it `/version` says v0.0.0.
+    fn linker_flags(self) -> String {
+        let mut flags = "-s -w".to_owned();
+        if let Some(version) = self.kubernetes() {
+            let values = [
+                ("gitVersion", version.git_version().to_owned()),
+                ("gitMajor", "1".to_owned()),
+                ("gitMinor", version.minor().to_string()),
+                ("gitTreeState", "clean".to_owned()),
+            ];
+            for (name, value) in values {
+                flags.push_str(" -X k8s.io/component-base/version.");
+                flags.push_str(name);
+                flags.push('=');
+                flags.push_str(&value);
+            }
+        }
+        flags
+    }
+}
+
+impl fmt::Display for Tool {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.program())?;
+        match self.kubernetes() {
+            Some(version) => write!(out, " {}", version.git_version()),
+            None => Ok(()),
+        }
+    }
+}
+
+struct Lookup {
+    assets: Option<PathBuf>,
+    cache: PathBuf,
+    go: OsString,
+}
+
+impl Lookup {
+    fn from_environment() -> anyhow::Result<Self> {
+        let set = |name| env::var_os(name).filter(|value| !value.is_empty());
+        let cache = set("AKSARC_TEST_CACHE")
+            .or_else(|| set("XDG_CACHE_HOME"))
+            .map(PathBuf::from)
+            .or_else(|| set("HOME").map(|home| PathBuf::from(home).join(".cache")))
+            .context("no place to keep the built programs: set AKSARC_TEST_CACHE")?;
+        Ok(Self {
+            assets: set("KUBEBUILDER_ASSETS").map(PathBuf::from),
+            cache: cache.join("kubectl-aksarc").join("controlplane"),
+            go: "go".into(),
+        })
+    }
+
+    fn path(&self, tool: Tool) -> anyhow::Result<PathBuf> {
+        if let Some(asset) = self.asset(tool) {
+            return Ok(asset);
+        }
+        let module = Path::new(MODULES).join(tool.module());
+        let directory = self.cache.join(format!(
+            "{}-{}",
+            tool.program(),
+            fingerprint(tool, &module)?
+        ));
+        let path = directory.join(tool.program());
+        if path.exists() {
+            return Ok(path);
+        }
+        fs::create_dir_all(&directory)
+            .with_context(|| format!("cannot create {}", directory.display()))?;
+        // One build at a time: two would compile the packages they share twice. The lock falls
+        // with the file, also when its holder is killed.
+        let _lock = lock(&self.cache.join("lock"), tool)?;
+        if !path.exists() {
+            self.build(tool, &module, &path)?;
+        }
+        Ok(path)
+    }
+
+    /// The developer's own binary, unless it is an API server of another minor.
+    fn asset(&self, tool: Tool) -> Option<PathBuf> {
+        let path = self.assets.as_ref()?.join(tool.program());
+        if !path.is_file() {
+            return None;
+        }
+        let Tool::KubeApiserver(wanted) = tool else {
+            return Some(path);
+        };
+        let answer = Command::new(&path).arg("--version").output().ok()?;
+        is_minor(&String::from_utf8_lossy(&answer.stdout), wanted).then_some(path)
+    }
+
+    fn build(&self, tool: Tool, module: &Path, path: &Path) -> anyhow::Result<()> {
+        say(&format!(
+            "building {tool} with Go; the first time takes minutes"
+        ));
+        let started = Instant::now();
+        let unfinished = path.with_extension(format!("unfinished-{}", std::process::id()));
+        let built = Command::new(&self.go)
+            .args(["build", "-trimpath", "-ldflags", &tool.linker_flags(), "-o"])
+            .arg(&unfinished)
+            .arg(tool.package())
+            .current_dir(module)
+            .env("CGO_ENABLED", "0")
+            .env("GOWORK", "off")
+            .output();
+        let output = match built {
+            Ok(output) => output,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => bail!(
+                "this test needs {tool}, and there is neither a built one nor Go to build it. \
+                 Install Go 1.26 or newer (https://go.dev/dl), or set KUBEBUILDER_ASSETS to a \
+                 directory with etcd, kube-apiserver, kube-controller-manager, kube-scheduler, \
+                 kubectl and kwok"
+            ),
+            Err(error) => return Err(error).context("cannot start Go"),
+        };
+        if !output.status.success() {
+            bail!(
+                "Go could not build {tool} in {} ({}):\n{}",
+                module.display(),
+                output.status,
+                String::from_utf8_lossy(&output.stderr)
+            );
+        }
+        fs::rename(&unfinished, path)
+            .with_context(|| format!("cannot move the built program to {}", path.display()))?;
+        say(&format!("built {tool} in {:.0?}", started.elapsed()));
+        Ok(())
+    }
+}
+
+fn is_minor(version: &str, wanted: Kubernetes) -> bool {
+    version.starts_with(&format!("Kubernetes v1.{}.", wanted.minor()))
+}
+
+/// What the program is made of, so that a new pin never meets an old binary.
+fn fingerprint(tool: Tool, module: &Path) -> anyhow::Result<String> {
+    let mut hash = Sha256::new();
+    for name in ["go.mod", "go.sum"] {
+        let path = module.join(name);
+        let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        hash.update(bytes);
+    }
+    hash.update(tool.linker_flags());
+    let digest = hash.finalize();
+    let head = digest.first_chunk().copied().unwrap_or_default();
+    Ok(format!("{:016x}", u64::from_be_bytes(head)))
+}
+
+fn lock(path: &Path, tool: Tool) -> anyhow::Result<File> {
+    let describe = || format!("cannot lock {}", path.display());
+    let file = File::create(path).with_context(describe)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            say(&format!("waiting for {tool}: another process is building"));
+            file.lock().with_context(describe)?;
+        }
+        Err(TryLockError::Error(error)) => return Err(error).with_context(describe),
+    }
+    Ok(file)
+}
+
+/// Past the test runner's capture: whoever waits for minutes wants to know what for.
+fn say(line: &str) {
+    // A closed stderr is no reason to fail a build.
+    let _ = writeln!(io::stderr(), "control plane: {line}");
+}
+
+/// The Go modules that pin what is built.
+pub(crate) const MODULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/controlplane");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_those_the_modules_pin() {
+        for version in [Kubernetes::V1_28, Kubernetes::V1_33] {
+            let path = Path::new(MODULES).join(version.module()).join("go.mod");
+            let pin = format!("k8s.io/kubernetes {}", version.git_version());
+            assert!(fs::read_to_string(path).unwrap().contains(&pin), "{pin}");
+        }
+    }
+
+    #[test]
+    fn without_program_and_go_the_message_says_what_to_install() {
+        let directory = tempfile::tempdir().unwrap();
+        let lookup = Lookup {
+            assets: None,
+            cache: directory.path().to_owned(),
+            go: "no-such-go".into(),
+        };
+        let message = lookup.path(Tool::Etcd).unwrap_err().to_string();
+        assert!(
+            message.contains("needs etcd") && message.contains("Install Go"),
+            "{message}"
+        );
+        assert!(message.contains("KUBEBUILDER_ASSETS"), "{message}");
+    }
+
+    #[test]
+    fn a_failed_build_shows_the_words_of_the_compiler() {
+        let directory = tempfile::tempdir().unwrap();
+        let lookup = Lookup {
+            assets: None,
+            cache: directory.path().to_owned(),
+            // Asked to run a script called `build`, a shell complains as Go would.
+            go: "/bin/sh".into(),
+        };
+        let message = lookup.path(Tool::Etcd).unwrap_err().to_string();
+        assert!(message.contains("Go could not build etcd"), "{message}");
+        assert!(
+            message.contains("cannot open build") || message.contains("build:"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn only_an_api_server_of_the_wanted_minor_is_taken_from_the_assets() {
+        assert!(is_minor("Kubernetes v1.33.0\n", Kubernetes::V1_33));
+        assert!(!is_minor("Kubernetes v1.33.0\n", Kubernetes::V1_28));
+        assert!(!is_minor("Kubernetes v1.3.0\n", Kubernetes::V1_33));
+    }
+}

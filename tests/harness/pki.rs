@@ -1,0 +1,104 @@
+//! Certificates of one control plane: an authority, the API server's, one per client.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose,
+};
+
+#[derive(Debug)]
+pub(crate) struct Pki {
+    directory: PathBuf,
+    authority: CertifiedIssuer<'static, KeyPair>,
+}
+
+/// A certificate and its key, as files.
+#[derive(Clone, Debug)]
+pub(crate) struct KeyFiles {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+impl Pki {
+    /// An authority of its own, with its files in `directory`.
+    pub(crate) fn new(directory: PathBuf) -> anyhow::Result<Self> {
+        let mut params = CertificateParams::default();
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "kubernetes");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![
+            KeyUsagePurpose::KeyCertSign,
+            KeyUsagePurpose::DigitalSignature,
+        ];
+        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+        fs::create_dir_all(&directory)?;
+        write(&directory.join("ca.pem"), &authority.pem())?;
+        Ok(Self {
+            directory,
+            authority,
+        })
+    }
+
+    pub(crate) fn authority(&self) -> PathBuf {
+        self.directory.join("ca.pem")
+    }
+
+    /// For a server on loopback.
+    pub(crate) fn server(&self, name: &str) -> anyhow::Result<KeyFiles> {
+        let names = ["127.0.0.1", "localhost", "kubernetes.default.svc"].map(String::from);
+        let mut params = CertificateParams::new(names)?;
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        self.issue(name, &params)
+    }
+
+    /// For a client: the user name is the common name, the group is the organization.
+    pub(crate) fn client(
+        &self,
+        file: &str,
+        user: &str,
+        group: Option<&str>,
+    ) -> anyhow::Result<KeyFiles> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, user);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        if let Some(group) = group {
+            params
+                .distinguished_name
+                .push(DnType::OrganizationName, group);
+        }
+        self.issue(file, &params)
+    }
+
+    /// The key that service-account tokens are signed with, and its public half.
+    pub(crate) fn token_key(&self) -> anyhow::Result<KeyFiles> {
+        let pair = KeyPair::generate()?;
+        let files = self.files("service-accounts");
+        write(&files.key, &pair.serialize_pem())?;
+        write(&files.certificate, &pair.public_key_pem())?;
+        Ok(files)
+    }
+
+    fn issue(&self, name: &str, params: &CertificateParams) -> anyhow::Result<KeyFiles> {
+        let pair = KeyPair::generate()?;
+        let certificate = params.signed_by(&pair, &self.authority)?;
+        let files = self.files(name);
+        write(&files.certificate, &certificate.pem())?;
+        write(&files.key, &pair.serialize_pem())?;
+        Ok(files)
+    }
+
+    fn files(&self, name: &str) -> KeyFiles {
+        KeyFiles {
+            certificate: self.directory.join(format!("{name}.pem")),
+            key: self.directory.join(format!("{name}-key.pem")),
+        }
+    }
+}
+
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}

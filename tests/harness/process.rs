@@ -1,0 +1,171 @@
+//! Children that cannot outlive the test, however it ends.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use anyhow::{Context, bail};
+
+/// A program under a small shell that ends it as soon as our end of a pipe closes.
+///
+/// The kernel closes the pipe on every kind of end: drop, panic, Ctrl-C, SIGKILL.
+#[derive(Debug)]
+pub(crate) struct Supervised {
+    name: &'static str,
+    watchdog: Mutex<Child>,
+    pid: u32,
+    log: PathBuf,
+}
+
+impl Supervised {
+    /// Starts `program`, with what it prints going to `log`.
+    pub(crate) fn start<A: AsRef<OsStr>>(
+        name: &'static str,
+        program: &Path,
+        arguments: impl IntoIterator<Item = A>,
+        log: PathBuf,
+    ) -> anyhow::Result<Self> {
+        let mut watchdog = Command::new("/bin/sh")
+            .arg("-c")
+            .arg(WATCHDOG)
+            .arg("watchdog")
+            .arg(program)
+            .args(arguments)
+            .env("AKSARC_LOG", &log)
+            // A proxy of the developer's has no business between processes on loopback.
+            .env("NO_PROXY", "127.0.0.1,localhost")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            // Ctrl-C goes to the test's group; the watchdog then sees the pipe close.
+            .process_group(0)
+            .spawn()
+            .with_context(|| format!("cannot start the watchdog of {name}"))?;
+        let mut line = String::new();
+        if let Some(stdout) = watchdog.stdout.take() {
+            BufReader::new(stdout).read_line(&mut line)?;
+        }
+        let Ok(pid) = line.trim().parse() else {
+            bail!("the watchdog of {name} did not say which process it started: {line:?}");
+        };
+        let watchdog = Mutex::new(watchdog);
+        Ok(Self {
+            name,
+            watchdog,
+            pid,
+            log,
+        })
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn exited(&self) -> Option<ExitStatus> {
+        self.watchdog().try_wait().ok().flatten()
+    }
+
+    pub(crate) fn log(&self) -> String {
+        fs::read(&self.log).map_or_else(
+            |error| format!("cannot read {}: {error}", self.log.display()),
+            |bytes| String::from_utf8_lossy(&bytes).into_owned(),
+        )
+    }
+
+    fn watchdog(&self) -> MutexGuard<'_, Child> {
+        self.watchdog.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The last lines of its log, for a message.
+    pub(crate) fn log_tail(&self) -> String {
+        tail(&self.log(), TAIL_LINES)
+    }
+}
+
+impl Drop for Supervised {
+    fn drop(&mut self) {
+        let mut watchdog = self.watchdog();
+        drop(watchdog.stdin.take());
+        // An error means that it is gone already, which is all we want.
+        let _ = watchdog.wait();
+    }
+}
+
+pub(crate) fn tail(text: &str, lines: usize) -> String {
+    let skip = text.lines().count().saturating_sub(lines);
+    text.lines().skip(skip).collect::<Vec<_>>().join("\n")
+}
+
+/// SIGKILL, because nothing here has data worth a slow goodbye. The watcher is a child of its own:
+/// a shell can wait for a process or read a pipe, not both.
+const WATCHDOG: &str = r#"
+trap '' HUP INT TERM
+exec 3<&0 </dev/null
+"$@" 3<&- >>"$AKSARC_LOG" 2>&1 &
+child=$!
+echo "$child"
+exec >/dev/null
+( read -r _ <&3; kill -KILL "$child" ) &
+watcher=$!
+exec 3<&-
+wait "$child"
+status=$?
+kill -KILL "$watcher"
+exit "$status"
+"#;
+
+const TAIL_LINES: usize = 25;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::wait;
+
+    #[test]
+    fn the_child_ends_with_the_value() {
+        let directory = tempfile::tempdir().unwrap();
+        let child = start(directory.path(), &["-c", "exec sleep 600"]);
+        let process = PathBuf::from(format!("/proc/{}", child.pid()));
+        assert!(process.exists());
+        drop(child);
+        assert!(!process.exists());
+    }
+
+    #[test]
+    fn a_child_that_ends_early_shows_its_status_and_its_words() {
+        let directory = tempfile::tempdir().unwrap();
+        let child = start(directory.path(), &["-c", "echo no such luck; exit 3"]);
+        let status = wait::until("its end", Duration::from_secs(5), || {
+            child.exited().ok_or("still running")
+        });
+        assert_eq!(status.unwrap().code(), Some(3));
+        assert_eq!(child.log_tail(), "no such luck");
+    }
+
+    #[test]
+    fn a_tail_is_the_end_of_the_text() {
+        assert_eq!(tail("1\n2\n3\n", 2), "2\n3");
+        assert_eq!(tail("1", 2), "1");
+    }
+
+    fn start(directory: &Path, arguments: &[&str]) -> Supervised {
+        Supervised::start(
+            "a shell",
+            Path::new("/bin/sh"),
+            arguments,
+            directory.join("log"),
+        )
+        .unwrap()
+    }
+}
