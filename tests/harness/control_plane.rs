@@ -472,6 +472,9 @@ impl ControlPlane {
             flag("--root-ca-file=", self.authority()),
             // Each controller acts under the name it has in a real cluster.
             "--use-service-account-credentials=true".into(),
+            // With the default, a small cluster waits five seconds for its own politeness.
+            "--kube-api-qps=500".into(),
+            "--kube-api-burst=1000".into(),
             "--leader-elect=false".into(),
             "--secure-port=0".into(),
         ];
