@@ -1,0 +1,101 @@
+//! Who acts: the platform, a person or their automation, or an identity that could be either.
+
+use crate::data::{Identities, Managers};
+
+/// The identity behind a request, as the API server tells it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct User {
+    /// `alice@contoso.example`, `system:serviceaccount:argocd:argocd-server`; empty when the review has none.
+    pub name: String,
+    /// Groups.
+    pub groups: Vec<String>,
+    /// `X509SHA256=…` of a client certificate, `JTI=…` of a token (Kubernetes 1.32 on).
+    pub credential_ids: Vec<String>,
+    /// How the client called itself. Chosen freely by the client, and absent from deletes.
+    pub field_manager: String,
+}
+
+/// Who acts, for what the guard may do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Actor {
+    /// Could be the platform or a person: warned, never denied.
+    Ambiguous,
+    /// A named user, a service account of theirs, or a human tool.
+    Person,
+    /// The platform itself: never judged.
+    Platform,
+}
+
+impl Actor {
+    /// A word for metrics and audit annotations.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Actor::Ambiguous => "ambiguous",
+            Actor::Person => "person",
+            Actor::Platform => "platform",
+        }
+    }
+}
+
+/// Extra identities from the configuration; they decide before the built-in ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Actors {
+    /// Identities that are the platform's here.
+    pub platform: Matchers,
+    /// Identities that are people's or their automation's here, also against the built-in list.
+    pub people: Matchers,
+}
+
+/// Exact identities; there are no wildcards on purpose.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Matchers {
+    /// Exact user names.
+    pub users: Vec<String>,
+    /// Exact groups.
+    pub groups: Vec<String>,
+    /// Exact values of `authentication.kubernetes.io/credential-id`, such as `X509SHA256=<hex>`.
+    pub credential_ids: Vec<String>,
+}
+
+impl Matchers {
+    fn matches(&self, user: &User) -> bool {
+        self.users.contains(&user.name)
+            || user.groups.iter().any(|group| self.groups.contains(group))
+            || self.matches_credential(user)
+    }
+
+    fn matches_credential(&self, user: &User) -> bool {
+        user.credential_ids.iter().any(|id| self.credential_ids.contains(id))
+    }
+}
+
+/// Classifies a user.
+///
+/// The order: configured credential ids (they tell apart what names cannot), configured people, configured platform,
+/// built-in platform, ambiguous groups, and everyone else is a person. Cluster API's kubeconfig and an administrator's
+/// look the same, so a human tool's fieldManager turns an ambiguous identity into a person and nothing turns it into
+/// the platform but configuration.
+pub fn classify(user: &User, extra: &Actors, identities: &Identities, managers: &Managers) -> Actor {
+    if extra.people.matches_credential(user) {
+        return Actor::Person;
+    }
+    if extra.platform.matches_credential(user) {
+        return Actor::Platform;
+    }
+    if extra.people.matches(user) {
+        return Actor::Person;
+    }
+    if extra.platform.matches(user) || identities.is_platform(user) {
+        return Actor::Platform;
+    }
+    let anonymous = user.name.is_empty();
+    let shared = user.groups.iter().any(|group| identities.ambiguous_groups.contains(group));
+    if (anonymous || shared) && managers.person(&user.field_manager).is_none() {
+        return Actor::Ambiguous;
+    }
+    Actor::Person
+}

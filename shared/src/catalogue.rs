@@ -1,0 +1,85 @@
+//! The one sorted list of all rules.
+
+use crate::rule::Rule;
+use crate::text;
+
+pub use crate::rules::ALL;
+
+/// The rule of a code or slug, in any case.
+pub fn find(word: &str) -> Option<&'static Rule> {
+    ALL.iter()
+        .copied()
+        .find(|rule| rule.code.as_str().eq_ignore_ascii_case(word) || rule.slug.eq_ignore_ascii_case(word))
+}
+
+/// The rules a selector names: a code, a slug, or a category such as `2xx`.
+///
+/// # Errors
+/// [`UnknownRule`], with the nearest known word.
+pub fn select(selector: &str) -> Result<Vec<&'static Rule>, UnknownRule> {
+    if let Some(rule) = find(selector) {
+        return Ok(vec![rule]);
+    }
+    let category = selector.to_lowercase();
+    let category = category.strip_prefix("aa").unwrap_or(&category).strip_suffix("xx");
+    let rules: Vec<_> =
+        ALL.iter().copied().filter(|rule| category.is_some_and(|digit| digit.chars().eq([rule.category()]))).collect();
+    if rules.is_empty() {
+        let known = ALL.iter().flat_map(|rule| [rule.code.as_str(), rule.slug]);
+        let nearest = text::nearest(selector, known).map(str::to_owned);
+        return Err(UnknownRule { given: selector.to_owned(), nearest });
+    }
+    Ok(rules)
+}
+
+/// A word that names no rule.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no rule is called {given:?}{}", .nearest.as_ref().map(|near| format!("; did you mean {near}?")).unwrap_or_default())]
+pub struct UnknownRule {
+    /// What was given.
+    pub given: String,
+    /// What may have been meant.
+    pub nearest: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::embedded;
+
+    #[test]
+    fn rules_are_sorted_and_unique_in_code_and_slug() {
+        assert!(ALL.windows(2).all(|pair| pair[0].code < pair[1].code));
+        let mut slugs: Vec<_> = ALL.iter().map(|rule| rule.slug).collect();
+        slugs.sort_unstable();
+        slugs.dedup();
+        assert_eq!(slugs.len(), ALL.len());
+    }
+
+    #[test]
+    fn every_clause_a_rule_names_exists_and_only_operational_rules_name_none() {
+        for rule in ALL {
+            assert_eq!(rule.clauses.is_empty(), rule.basis == crate::finding::Basis::Operational, "{}", rule.code);
+            for clause in rule.clauses {
+                assert!(embedded().clauses.iter().any(|row| row.id == *clause), "{} names {clause}", rule.code);
+            }
+        }
+    }
+
+    #[test]
+    fn a_rule_that_guards_judges_changes_and_the_other_way_round() {
+        for rule in ALL {
+            assert_eq!(rule.guards.is_empty(), rule.change.is_none(), "{}", rule.code);
+            assert!(rule.instead.len() <= 60, "{}: `instead` must fit a denial line", rule.code);
+        }
+    }
+
+    #[test]
+    fn selectors_are_codes_slugs_and_categories() {
+        assert_eq!(select("aa201").unwrap().len(), 1);
+        assert_eq!(select("system-label-changed").unwrap()[0].code.as_str(), "AA201");
+        assert!(select("2xx").unwrap().len() > 3 && select("AA2xx").unwrap().len() > 3);
+        assert_eq!(select("AA20l").unwrap_err().nearest.as_deref(), Some("AA201"));
+        assert!(select("").is_err());
+    }
+}

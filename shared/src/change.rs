@@ -1,0 +1,103 @@
+//! One attempted write, as rules see it: what it is on, before and after. Who attempts it is the engine's business.
+
+use crate::kinds::{self, Kind};
+use crate::object::Object;
+
+/// What a request does. `CONNECT` is never judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Operation {
+    /// `CREATE`: there is no object before.
+    Create,
+    /// `DELETE`, one object; a deletecollection arrives as one of these per object.
+    Delete,
+    /// `UPDATE`, which patches and applies arrive as too.
+    Update,
+}
+
+impl Operation {
+    /// As the admission API spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Operation::Create => "CREATE",
+            Operation::Delete => "DELETE",
+            Operation::Update => "UPDATE",
+        }
+    }
+
+    /// From the admission API's spelling.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "CREATE" => Some(Operation::Create),
+            "DELETE" => Some(Operation::Delete),
+            "UPDATE" => Some(Operation::Update),
+            _ => None,
+        }
+    }
+}
+
+/// One attempted write.
+#[derive(Clone, Debug)]
+pub struct Change<'a> {
+    /// What the request does.
+    pub operation: Operation,
+    /// The kind the request is on: `Deployment` also for its `scale` subresource.
+    pub kind: &'static Kind,
+    /// `status`, `scale`, `ephemeralcontainers` …; empty for the object itself.
+    pub subresource: String,
+    /// Namespace; empty for cluster-scoped objects.
+    pub namespace: String,
+    /// Name; from the object where the request has none. Empty while the server has yet to make one.
+    pub name: String,
+    /// The object as it is; `None` when creating.
+    pub before: Option<Object<'a>>,
+    /// The object as it would be; `None` when deleting.
+    pub after: Option<Object<'a>>,
+}
+
+impl<'a> Change<'a> {
+    /// A change of a known kind, with names taken from the objects.
+    pub fn new(
+        operation: Operation,
+        kind: &'static Kind,
+        subresource: &str,
+        before: Option<Object<'a>>,
+        after: Option<Object<'a>>,
+    ) -> Self {
+        let meta = |pick: fn(&Object<'a>) -> String| {
+            [&after, &before].into_iter().flatten().map(pick).find(|text| !text.is_empty()).unwrap_or_default()
+        };
+        let (namespace, name) = (meta(|o| o.meta.namespace.to_string()), meta(|o| o.meta.name.to_string()));
+        Change { operation, kind, subresource: subresource.to_owned(), namespace, name, before, after }
+    }
+
+    /// Both sides of an update of the object itself or of one of `subresources`.
+    pub fn update(&self, subresources: &[&str]) -> Option<(&Object<'a>, &Object<'a>)> {
+        let here = self.subresource.is_empty() || subresources.contains(&&*self.subresource);
+        match (self.operation, &self.before, &self.after) {
+            (Operation::Update, Some(before), Some(after)) if here => Some((before, after)),
+            _ => None,
+        }
+    }
+
+    /// The object to be made, when the object itself is created.
+    pub fn create(&self) -> Option<&Object<'a>> {
+        let own = self.operation == Operation::Create && self.subresource.is_empty();
+        self.after.as_ref().filter(|_| own)
+    }
+
+    /// Whether the object itself is deleted.
+    pub fn is_delete(&self) -> bool {
+        self.operation == Operation::Delete && self.subresource.is_empty()
+    }
+
+    /// The object as it is, or else as it would be.
+    pub fn object(&self) -> Option<&Object<'a>> {
+        self.before.as_ref().or(self.after.as_ref())
+    }
+
+    /// The change that an object's creation is, read from a manifest. `None` for kinds no rule knows.
+    pub fn create_of(object: Object<'a>) -> Option<Self> {
+        let kind = kinds::of(&object.api_version, &object.kind)?;
+        Some(Change::new(Operation::Create, kind, "", None, Some(object)))
+    }
+}

@@ -1,0 +1,621 @@
+//! Judging a state: lists go in page by page, a report comes out.
+//!
+//! ```text
+//! plan_first -> segments -> complete ; plan_then -> segments -> complete ; finish -> Report
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use crate::catalogue;
+use crate::change::Change;
+use crate::data::{Data, Platform};
+use crate::finding::{Consequence, Draft, Finding, WaiverNote, fingerprint};
+use crate::inventory::{Facts, Inventory, ReadKey, ReadState};
+use crate::kinds::{self, Kind};
+use crate::object::Object;
+use crate::read::json::{self, Page, ReadError};
+use crate::report::{Clock, Cluster, Coverage, Outcome, Policy, Report, RuleOutcome, Tool, VerdictWord, exit};
+use crate::rule::{Context, Notes, Rule, Scope, Seen, Suspect, Verdict};
+use crate::versions::{Support, Table};
+use crate::waiver::{self, Waiver};
+
+/// What the caller decides about a check.
+#[derive(Clone, Debug)]
+pub struct Params {
+    /// The platform; `None` to tell it from the cluster.
+    pub platform: Option<Platform>,
+    /// The moment judged.
+    pub now: Timestamp,
+    /// The rules to run, in catalogue order.
+    pub rules: Vec<&'static Rule>,
+    /// Waivers.
+    pub waivers: Vec<Waiver>,
+    /// Newer version tables than the built-in ones, by platform.
+    pub versions: Vec<Table>,
+    /// Findings this heavy, or heavier, fail with exit code 4 when nothing fails heavier.
+    pub fail_on: Consequence,
+    /// Exit 0 instead of 5; the verdict's word stays.
+    pub allow_incomplete: bool,
+}
+
+impl Params {
+    /// All rules at a moment, nothing waived.
+    pub fn at(now: Timestamp) -> Self {
+        Params {
+            platform: None,
+            now,
+            rules: catalogue::ALL.to_vec(),
+            waivers: Vec::new(),
+            versions: Vec::new(),
+            fail_on: Consequence::Voids,
+            allow_incomplete: false,
+        }
+    }
+}
+
+/// Why a cluster is not judged at all.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotJudged {
+    /// Another product, told by a node.
+    #[error(
+        "this is {product}, not AKS enabled by Azure Arc (node {node} says so): another policy applies, and nothing was checked"
+    )]
+    OtherProduct {
+        /// The product.
+        product: String,
+        /// The node that tells.
+        node: String,
+    },
+}
+
+/// A check under way.
+#[derive(Debug)]
+pub struct Check<'d> {
+    data: &'d Data,
+    params: Params,
+    tables: Vec<Table>,
+    inventory: Inventory,
+    drafts: BTreeMap<&'static str, Vec<Draft>>,
+    objects: usize,
+    requests: usize,
+    manifests: bool,
+}
+
+/// One list under way. Pages of several lists can be read at the same time; a list that has to start over is dropped.
+#[derive(Debug)]
+pub struct Segment<'d> {
+    key: ReadKey,
+    data: &'d Data,
+    rules: Vec<&'static Rule>,
+    notes: Vec<Notes>,
+    facts: Facts,
+    objects: usize,
+}
+
+impl<'d> Check<'d> {
+    /// Begins a check.
+    pub fn new(data: &'d Data, params: Params) -> Self {
+        let mut tables = data.versions.clone();
+        for newer in &params.versions {
+            tables.retain(|table| table.platform != newer.platform);
+            tables.push(newer.clone());
+        }
+        Check {
+            data,
+            params,
+            tables,
+            inventory: Inventory::default(),
+            drafts: BTreeMap::new(),
+            objects: 0,
+            requests: 0,
+            manifests: false,
+        }
+    }
+
+    /// The lists to begin with: those of the whole cluster.
+    pub fn plan_first(&self) -> Vec<ReadKey> {
+        let mut keys = BTreeSet::new();
+        for rule in &self.params.rules {
+            for read in rule.reads.iter().filter(|read| read.scope == Scope::Cluster) {
+                keys.insert(ReadKey { kind: read.kind, namespace: None });
+            }
+        }
+        // What tells the platform, and which namespaces there are to look into.
+        for kind in [&kinds::NODE, &kinds::NAMESPACE] {
+            keys.insert(ReadKey { kind, namespace: None });
+        }
+        keys.into_iter().collect()
+    }
+
+    /// The lists to go on with, once those of [`Check::plan_first`] are done: one per kind and namespace that exists.
+    pub fn plan_then(&self) -> Vec<ReadKey> {
+        let mut keys = BTreeSet::new();
+        for rule in &self.params.rules {
+            keys.extend(self.namespaced_keys(rule));
+        }
+        keys.into_iter().collect()
+    }
+
+    /// Begins to read one list.
+    pub fn segment(&self, key: &ReadKey) -> Segment<'d> {
+        let rules: Vec<_> = self
+            .params
+            .rules
+            .iter()
+            .copied()
+            .filter(|rule| rule.state.each.is_some() && self.wants(rule, key))
+            .collect();
+        let notes = rules.iter().map(|_| Notes::default()).collect();
+        Segment { key: key.clone(), data: self.data, rules, notes, facts: Facts::default(), objects: 0 }
+    }
+
+    /// Takes in a list that was read to its end.
+    pub fn complete(&mut self, segment: Segment<'d>) {
+        let state = ReadState::Complete { objects: segment.objects };
+        self.merge(segment, state);
+    }
+
+    /// Takes in a list that was cut short: what it held counts, what it may have held does not.
+    pub fn cut_short(&mut self, segment: Segment<'d>, why: String) {
+        self.merge(segment, ReadState::Failed(why));
+    }
+
+    /// Says what became of a list of which nothing was read.
+    pub fn not_read(&mut self, key: ReadKey, state: ReadState) {
+        self.inventory.reads.insert(key, state);
+    }
+
+    /// The API server's version, as `/version` prints it.
+    pub fn server_version(&mut self, git_version: &str) {
+        self.inventory.server_version = Some(git_version.to_owned());
+    }
+
+    /// Counts requests made for this check.
+    pub fn requests(&mut self, count: usize) {
+        self.requests += count;
+    }
+
+    /// Judges an object that is about to be created, instead of a state: for manifests.
+    pub fn manifest(&mut self, object: Object<'_>) {
+        self.manifests = true;
+        self.objects += 1;
+        let Some(change) = Change::create_of(object) else { return };
+        for rule in &self.params.rules {
+            if let Some(judge) = rule.change {
+                self.drafts.entry(rule.code.as_str()).or_default().extend(judge(&change, self.data));
+            }
+        }
+    }
+
+    /// What was read, reduced.
+    pub fn inventory(&self) -> &Inventory {
+        &self.inventory
+    }
+
+    /// The platforms the cluster may be on, and how we know.
+    pub fn candidates(&self) -> (Vec<Platform>, Vec<String>) {
+        if let Some(platform) = self.params.platform {
+            return (vec![platform], vec!["given with --platform".to_owned()]);
+        }
+        let moc = self.inventory.nodes.iter().filter(|node| node.is_moc(self.data)).count();
+        if moc == 0 {
+            return (Platform::ALL.to_vec(), vec!["nothing tells the platform".to_owned()]);
+        }
+        let vm_based = Platform::ALL.into_iter().filter(|platform| *platform != Platform::BareMetal).collect();
+        (
+            vm_based,
+            vec![format!(
+                "{moc} nodes are virtual machines of AKS Arc (providerID {})",
+                self.data.products.provider_id_prefix
+            )],
+        )
+    }
+
+    /// Ends the check.
+    ///
+    /// # Errors
+    /// [`NotJudged`] when this is no AKS Arc cluster.
+    pub fn finish(self, tool: Tool, context: &str, server: &str) -> Result<Report, NotJudged> {
+        if let Some((node, product)) =
+            self.inventory.nodes.iter().find_map(|node| Some((&node.name, node.other_product.as_ref()?)))
+            && !self.inventory.nodes.iter().any(|node| node.is_moc(self.data))
+        {
+            return Err(NotJudged::OtherProduct { product: product.clone(), node: node.clone() });
+        }
+        let (candidates, evidence) = self.candidates();
+        let mut rules = Vec::new();
+        let mut findings = Vec::new();
+        for rule in &self.params.rules {
+            let (outcome, found) = self.judge(rule, &candidates);
+            rules.push(outcome);
+            findings.extend(found);
+        }
+        waiver::apply(&mut findings, &self.params.waivers, self.params.now);
+        settle(&mut rules, &findings);
+        findings.sort_by(|a, b| {
+            let key = |f: &Finding| (f.waiver.is_some(), f.consequence, f.code);
+            key(a).cmp(&key(b)).then_with(|| a.object.cmp(&b.object)).then_with(|| a.path.cmp(&b.path))
+        });
+        let verdict = self.verdict(&rules, &findings, &candidates);
+        let day = self.day();
+        let documents = candidates.iter().filter_map(|platform| self.data.document(*platform)).cloned().collect();
+        let tables: BTreeSet<String> =
+            self.tables.iter().filter(|t| candidates.contains(&t.platform)).map(|t| t.as_of.to_string()).collect();
+        let reasons = |outcome: Outcome| {
+            let of_outcome = rules.iter().filter(|rule| rule.outcome == outcome);
+            of_outcome.map(|rule| format!("{} {}", rule.code, rule.reason)).collect::<Vec<_>>()
+        };
+        let coverage = Coverage {
+            evaluated: rules.iter().filter(|rule| rule.outcome != Outcome::Unknown).count(),
+            objects: self.objects,
+            requests: self.requests,
+            unknown: reasons(Outcome::Unknown),
+            not_observable: reasons(Outcome::NotObservable),
+            ..Coverage::default()
+        };
+        Ok(Report {
+            api_version: "aksarc.dev/v1alpha1",
+            kind: "SupportReport",
+            tool,
+            policy: Policy {
+                platform: candidates.iter().map(|platform| platform.as_str()).collect::<Vec<_>>().join("|"),
+                platform_evidence: evidence,
+                documents,
+                as_of: day.to_string(),
+                version_table_as_of: tables.into_iter().collect::<Vec<_>>().join("|"),
+            },
+            cluster: Cluster {
+                context: context.to_owned(),
+                server: server.to_owned(),
+                kubernetes_version: self.inventory.server_version.clone().unwrap_or_default(),
+                nodes: self.inventory.nodes.len(),
+            },
+            verdict,
+            exit_code: self.exit_code(verdict, &findings),
+            summary: summary(&rules, &findings),
+            clocks: self.clocks(day, &candidates),
+            rules,
+            findings,
+            coverage,
+        })
+    }
+
+    fn merge(&mut self, segment: Segment<'d>, state: ReadState) {
+        self.objects += segment.objects;
+        segment.facts.into_inventory(&mut self.inventory);
+        for (rule, notes) in segment.rules.iter().zip(segment.notes) {
+            self.drafts.entry(rule.code.as_str()).or_default().extend(notes.drafts);
+            self.inventory.suspects.entry(rule.code.as_str()).or_default().extend(notes.suspects);
+        }
+        self.inventory.reads.insert(segment.key, state);
+    }
+
+    fn day(&self) -> Date {
+        self.params.now.to_zoned(TimeZone::UTC).date()
+    }
+
+    fn namespaced_keys(&self, rule: &Rule) -> Vec<ReadKey> {
+        // When the namespaces could not be listed, all that the data knows are tried.
+        let listed = matches!(self.inventory.read(&kinds::NAMESPACE), Some(ReadState::Complete { .. }));
+        let exists = |name: &str| !listed || self.inventory.namespaces.iter().any(|own| own == name);
+        let system =
+            || self.data.namespaces.namespaces.iter().filter(|row| row.condition.is_none() && exists(&row.name));
+        let mut keys = Vec::new();
+        for read in rule.reads {
+            let wanted = |name: &str| match read.scope {
+                Scope::Cluster => false,
+                Scope::AddOnNamespaces => self.data.namespaces.is_add_on(name),
+                Scope::ComponentNamespaces => holds_components(self.data, read.kind, name),
+            };
+            let names = system().map(|row| &row.name).filter(|name| wanted(name));
+            keys.extend(names.map(|name| ReadKey { kind: read.kind, namespace: Some(name.clone()) }));
+        }
+        keys
+    }
+
+    fn wants(&self, rule: &Rule, key: &ReadKey) -> bool {
+        match &key.namespace {
+            None => rule.reads.iter().any(|read| read.kind == key.kind && read.scope == Scope::Cluster),
+            Some(_) => self.namespaced_keys(rule).contains(key),
+        }
+    }
+
+    /// Every list a rule rests on, and why one of them says nothing.
+    fn gaps(&self, rule: &Rule) -> Vec<String> {
+        let cluster = rule.reads.iter().filter(|read| read.scope == Scope::Cluster);
+        let mut keys: Vec<ReadKey> = cluster.map(|read| ReadKey { kind: read.kind, namespace: None }).collect();
+        keys.extend(self.namespaced_keys(rule));
+        let mut gaps = Vec::new();
+        for key in keys {
+            match self.inventory.reads.get(&key) {
+                Some(state) => gaps.extend(state.gap(&key)),
+                None => gaps.push(format!("{key} was not read")),
+            }
+        }
+        gaps
+    }
+
+    fn judge(&self, rule: &'static Rule, candidates: &[Platform]) -> (RuleOutcome, Vec<Finding>) {
+        let done = |outcome, reason: String, findings| {
+            (RuleOutcome { code: rule.code.as_str(), slug: rule.slug, outcome, reason }, findings)
+        };
+        if self.manifests {
+            let drafts = self.drafts.get(rule.code.as_str()).cloned().unwrap_or_default();
+            if rule.change.is_none() {
+                return done(Outcome::NotApplicable, "needs a cluster; these are manifests".to_owned(), Vec::new());
+            }
+            let platform = lightest(rule, candidates);
+            let findings = finalize(rule, platform, drafts);
+            let outcome = if findings.iter().all(|f| f.consequence == Consequence::Info) {
+                Outcome::Pass
+            } else {
+                Outcome::Violated
+            };
+            return done(outcome, String::new(), findings);
+        }
+        let mut answers: Vec<(Platform, Outcome, String, Vec<Finding>)> = Vec::new();
+        for platform in candidates {
+            let (outcome, reason, findings) = self.judge_on(rule, *platform);
+            answers.push((*platform, outcome, reason, findings));
+        }
+        let Some((_, outcome, reason, findings)) = answers.first().cloned() else {
+            return done(Outcome::Unknown, "no platform is possible".to_owned(), Vec::new());
+        };
+        let same = |other: &(Platform, Outcome, String, Vec<Finding>)| other.1 == outcome && other.3 == findings;
+        if answers.iter().all(same) {
+            return done(outcome, reason, findings);
+        }
+        // The platforms disagree. What all of them find is a finding all the same.
+        let shared: Vec<Finding> = findings
+            .iter()
+            .filter(|finding| answers.iter().all(|answer| answer.3.contains(finding)))
+            .cloned()
+            .collect();
+        let each: Vec<String> = answers.iter().map(|(p, o, ..)| format!("{} {}", p.as_str(), o.as_str())).collect();
+        let each = if answers.iter().all(|answer| answer.1 == outcome) {
+            let weights = answers.iter().map(|(p, _, _, found)| {
+                let heaviest = found.iter().map(|f| f.consequence).min().unwrap_or(Consequence::Info);
+                format!("{} {}", p.as_str(), heaviest.as_str())
+            });
+            weights.collect()
+        } else {
+            each
+        };
+        done(Outcome::Unknown, format!("depends on the platform ({}): give --platform", each.join(", ")), shared)
+    }
+
+    fn judge_on(&self, rule: &'static Rule, platform: Platform) -> (Outcome, String, Vec<Finding>) {
+        if !rule.platforms.contains(&platform) {
+            return (Outcome::NotApplicable, format!("does not apply on {}", platform.as_str()), Vec::new());
+        }
+        let gaps = self.gaps(rule);
+        let mut drafts = self.drafts.get(rule.code.as_str()).cloned().unwrap_or_default();
+        let mut open = gaps;
+        if let Some(whole) = rule.state.whole {
+            let context = Context { data: self.data, versions: &self.tables, platform, as_of: self.day() };
+            match whole(&self.inventory, &context) {
+                Verdict::Found(found) => drafts.extend(found),
+                Verdict::FoundPartly(found, why) => {
+                    drafts.extend(found);
+                    open.push(why);
+                }
+                Verdict::Unknown(why) => open.push(why),
+                Verdict::NotObservable(why) if drafts.is_empty() && open.is_empty() => {
+                    return (Outcome::NotObservable, why, Vec::new());
+                }
+                Verdict::NotObservable(_) => {}
+            }
+        } else if rule.state.each.is_none() {
+            return (
+                Outcome::NotObservable,
+                "leaves no trace in a state; the guard and the dry run judge the change".to_owned(),
+                Vec::new(),
+            );
+        }
+        let findings = finalize(rule, platform, drafts);
+        let reason = shorten(&open);
+        // Settled later, when waivers are known: here a finding is a violation.
+        let outcome = if findings.iter().any(|finding| finding.consequence != Consequence::Info) {
+            Outcome::Violated
+        } else if open.is_empty() {
+            Outcome::Pass
+        } else {
+            Outcome::Unknown
+        };
+        (outcome, reason, findings)
+    }
+
+    fn verdict(&self, rules: &[RuleOutcome], findings: &[Finding], candidates: &[Platform]) -> VerdictWord {
+        if findings.iter().any(|finding| finding.consequence == Consequence::Voids && finding.waiver.is_none()) {
+            return VerdictWord::Outside;
+        }
+        let could_void = |outcome: &RuleOutcome| {
+            // A rule with findings can be open as well: its reason says what it did not see.
+            let open = outcome.outcome == Outcome::Unknown
+                || (matches!(outcome.outcome, Outcome::Violated | Outcome::Waived) && !outcome.reason.is_empty());
+            let rule = self.params.rules.iter().find(|rule| rule.code.as_str() == outcome.code);
+            open && rule.is_some_and(|rule| rule.heaviest(candidates) == Consequence::Voids)
+        };
+        if rules.iter().any(could_void) { VerdictWord::Inconclusive } else { VerdictWord::Within }
+    }
+
+    fn exit_code(&self, verdict: VerdictWord, findings: &[Finding]) -> u8 {
+        let fails = |finding: &Finding| finding.waiver.is_none() && finding.consequence <= self.params.fail_on;
+        match verdict {
+            VerdictWord::Outside => exit::OUTSIDE,
+            VerdictWord::Inconclusive if !self.params.allow_incomplete => exit::INCONCLUSIVE,
+            _ if findings.iter().any(fails) => exit::FAIL_ON,
+            _ => exit::WITHIN,
+        }
+    }
+
+    fn clocks(&self, day: Date, candidates: &[Platform]) -> Vec<Clock> {
+        let clock = |due: Date, code: &str, what: String| Clock {
+            due: due.to_string(),
+            days_left: (due - day).get_days().into(),
+            code: code.to_owned(),
+            what,
+        };
+        let mut clocks = Vec::new();
+        if let (Some(version), [platform]) = (self.inventory.server(), candidates)
+            && let Some(table) = self.tables.iter().find(|table| table.platform == *platform)
+            && let Support::Supported { until, projected } = table.support(version, day)
+        {
+            let how = if projected { " (projected from the table)" } else { "" };
+            let what = format!("Kubernetes {} leaves the supported list{how}", version.minor_text());
+            clocks.push(clock(until, "AA101", what));
+        }
+        for waiver in self.params.waivers.iter().filter(|w| w.is_current(self.params.now) && w.problems().is_empty()) {
+            let what = format!("waiver {} ({} {})", waiver.name, waiver.rules.join(" "), waiver.matches.name);
+            clocks.push(clock(
+                waiver.expires.to_zoned(TimeZone::UTC).date(),
+                waiver.rules.first().map_or("", String::as_str),
+                what,
+            ));
+        }
+        clocks.sort();
+        clocks
+    }
+}
+
+impl Segment<'_> {
+    /// Reads one page of the list; its objects are judged at once and not kept.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the bytes are no list. Drop the segment then, or hand it to [`Check::cut_short`].
+    pub fn page(&mut self, bytes: &[u8]) -> Result<Page, ReadError> {
+        let kind = self.key.kind;
+        json::page(bytes, |object| self.see(&object, kind))
+    }
+
+    /// Judges one object of the list.
+    pub fn object(&mut self, object: &Object<'_>) {
+        self.see(object, self.key.kind);
+    }
+
+    /// How many objects were read.
+    pub fn objects(&self) -> usize {
+        self.objects
+    }
+
+    fn see(&mut self, object: &Object<'_>, kind: &'static Kind) {
+        self.objects += 1;
+        self.facts.add(object, kind, self.data);
+        let seen = Seen { object, kind, data: self.data };
+        for (rule, notes) in self.rules.iter().zip(&mut self.notes) {
+            if let Some(each) = rule.state.each {
+                each(&seen, notes);
+            }
+        }
+    }
+}
+
+/// Completes drafts with what the rule declares, and makes one finding of all drafts at the same object and path.
+pub(crate) fn finalize(rule: &'static Rule, platform: Platform, drafts: Vec<Draft>) -> Vec<Finding> {
+    let mut by_print: BTreeMap<String, Finding> = BTreeMap::new();
+    for draft in drafts {
+        let print = fingerprint(rule.code.as_str(), &draft.object, &draft.path);
+        let weight = rule.consequence_on(platform);
+        let consequence = draft.lighter.map_or(weight, |lighter| lighter.max(weight));
+        if let Some(finding) = by_print.get_mut(&print) {
+            finding.consequence = finding.consequence.min(consequence);
+            finding.members.extend(draft.members);
+            finding.members.sort();
+            finding.members.dedup();
+            finding.evidence.extend(draft.evidence);
+            finding.evidence.sort();
+            finding.evidence.dedup();
+            finding.evidence.truncate(MAX_EVIDENCE);
+            for command in draft.fix {
+                if finding.fix.len() < MAX_FIXES && !finding.fix.contains(&command) {
+                    finding.fix.push(command);
+                }
+            }
+            continue;
+        }
+        let finding = Finding {
+            code: rule.code.as_str(),
+            slug: rule.slug,
+            consequence,
+            basis: rule.basis,
+            clauses: rule.clauses,
+            object: draft.object,
+            members: draft.members,
+            path: draft.path,
+            before: draft.before,
+            after: draft.after,
+            message: draft.message,
+            evidence: draft.evidence,
+            fix: draft.fix,
+            fingerprint: print.clone(),
+            waiver: None::<WaiverNote>,
+        };
+        by_print.insert(print, finding);
+    }
+    let mut findings: Vec<Finding> = by_print.into_values().collect();
+    findings.sort_by(|a, b| a.object.cmp(&b.object).then_with(|| a.path.cmp(&b.path)));
+    findings
+}
+
+/// Among several possible platforms, the one on which a rule weighs least: nobody is accused of more than is certain.
+pub(crate) fn lightest(rule: &Rule, candidates: &[Platform]) -> Platform {
+    let weight = |platform: &&Platform| rule.consequence_on(**platform);
+    candidates.iter().max_by_key(weight).copied().unwrap_or(Platform::AzureLocal)
+}
+
+/// A rule whose every finding is waived is waived.
+fn settle(rules: &mut [RuleOutcome], findings: &[Finding]) {
+    for rule in rules.iter_mut().filter(|rule| rule.outcome == Outcome::Violated) {
+        let mut heavy = findings.iter().filter(|f| f.code == rule.code && f.consequence != Consequence::Info);
+        if heavy.all(|finding| finding.waiver.is_some()) {
+            rule.outcome = Outcome::Waived;
+        }
+    }
+}
+
+fn summary(rules: &[RuleOutcome], findings: &[Finding]) -> BTreeMap<&'static str, usize> {
+    let mut summary = BTreeMap::new();
+    for consequence in Consequence::ALL {
+        let own = findings.iter().filter(|f| f.consequence == consequence && f.waiver.is_none());
+        summary.insert(consequence.as_str(), own.count());
+    }
+    summary.insert("waived", findings.iter().filter(|f| f.waiver.is_some()).count());
+    for outcome in [Outcome::Unknown, Outcome::NotObservable] {
+        summary.insert(outcome.as_str(), rules.iter().filter(|rule| rule.outcome == outcome).count());
+    }
+    summary
+}
+
+/// Whether the catalogue has components of a kind in a namespace.
+fn holds_components(data: &Data, kind: &Kind, namespace: &str) -> bool {
+    let protected = data.namespaces.protected(namespace).is_some();
+    data.components.iter().any(|component| {
+        !component.static_pod
+            && component.kinds.iter().any(|own| own == kind.kind)
+            && (component.namespaces.iter().any(|own| own == namespace) || (component.any_namespace && protected))
+    })
+}
+
+fn shorten(reasons: &[String]) -> String {
+    match reasons {
+        [] => String::new(),
+        [one] => one.clone(),
+        [one, two] => format!("{one}; {two}"),
+        [one, rest @ ..] => format!("{one}; and {} more", rest.len()),
+    }
+}
+
+pub(crate) fn add_suspect(notes: &mut Notes, draft: Draft, hinge: String) {
+    notes.suspects.push(Suspect { draft, hinge });
+}
+
+/// Evidence shown for one finding: a pool of 200 nodes needs no 200 lines.
+const MAX_EVIDENCE: usize = 8;
+
+/// Commands shown for one finding.
+const MAX_FIXES: usize = 16;

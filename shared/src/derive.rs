@@ -1,0 +1,81 @@
+//! What follows from the rules' declarations: the rights a check needs, the requests the guard must be asked about.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::catalogue;
+use crate::change::Operation;
+use crate::data::{ClauseText, Data};
+use crate::kinds::{self, Kind};
+use crate::rule::{Mode, Rule};
+
+/// One kind the guard must be asked about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Watched {
+    /// The kind.
+    pub kind: &'static Kind,
+    /// The subresource; empty for the object itself.
+    pub subresource: &'static str,
+    /// The operations.
+    pub operations: Vec<Operation>,
+    /// Codes of the rules that ask.
+    pub codes: Vec<&'static str>,
+}
+
+impl Watched {
+    /// `deployments/scale`, as webhook rules spell it.
+    pub fn resource(&self) -> String {
+        if self.subresource.is_empty() {
+            self.kind.resource.to_owned()
+        } else {
+            format!("{}/{}", self.kind.resource, self.subresource)
+        }
+    }
+}
+
+/// Every kind and subresource that a rule which is not off guards, sorted.
+pub fn watched() -> Vec<Watched> {
+    let mut found: BTreeMap<(&Kind, &str), (BTreeSet<Operation>, BTreeSet<&str>)> = BTreeMap::new();
+    for rule in catalogue::ALL.iter().filter(|rule| rule.mode != Mode::Off) {
+        for guard in rule.guards {
+            let (operations, codes) = found.entry((guard.kind, guard.subresource)).or_default();
+            operations.extend(guard.operations);
+            codes.insert(rule.code.as_str());
+        }
+    }
+    let watched = found.into_iter().map(|((kind, subresource), (operations, codes))| Watched {
+        kind,
+        subresource,
+        operations: operations.into_iter().collect(),
+        codes: codes.into_iter().collect(),
+    });
+    watched.collect()
+}
+
+/// The kinds a check lists, with the codes of the rules that need them: all it needs is `list` on each.
+pub fn listed() -> Vec<(&'static Kind, Vec<&'static str>)> {
+    let mut found: BTreeMap<&Kind, BTreeSet<&str>> = BTreeMap::new();
+    for kind in [&kinds::NODE, &kinds::NAMESPACE] {
+        found.entry(kind).or_default();
+    }
+    for rule in catalogue::ALL {
+        for read in rule.reads {
+            found.entry(read.kind).or_default().insert(rule.code.as_str());
+        }
+    }
+    found.into_iter().map(|(kind, codes)| (kind, codes.into_iter().collect())).collect()
+}
+
+/// A clause, and the rules that decide it.
+#[derive(Debug)]
+pub struct Covered<'d> {
+    /// The clause.
+    pub clause: &'d ClauseText,
+    /// Rules that name it.
+    pub rules: Vec<&'static Rule>,
+}
+
+/// Every clause with the rules that name it.
+pub fn coverage(data: &Data) -> Vec<Covered<'_>> {
+    let rules = |id: &str| catalogue::ALL.iter().copied().filter(|rule| rule.clauses.contains(&id)).collect();
+    data.clauses.iter().map(|clause| Covered { clause, rules: rules(&clause.id) }).collect()
+}

@@ -1,0 +1,333 @@
+//! What a rule found: weight, basis, object, field, evidence, and how to get back.
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::kinds::Kind;
+use crate::object::{ManagedEntry, Object};
+
+/// What the policy says follows, heaviest first. There is no score.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Consequence {
+    /// The published text calls such a cluster unsupported, unsupportable or out of support.
+    Voids,
+    /// Support, updates or repair are endangered.
+    AtRisk,
+    /// Microsoft does not cover this part.
+    NotCovered,
+    /// Good to know; neither warned about nor denied.
+    Info,
+}
+
+impl Consequence {
+    /// All, heaviest first.
+    pub const ALL: [Consequence; 4] =
+        [Consequence::Voids, Consequence::AtRisk, Consequence::NotCovered, Consequence::Info];
+
+    /// The word users type and JSON carries.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Consequence::Voids => "voids",
+            Consequence::AtRisk => "at-risk",
+            Consequence::NotCovered => "not-covered",
+            Consequence::Info => "info",
+        }
+    }
+
+    /// From the word users type.
+    pub fn parse(word: &str) -> Option<Self> {
+        Consequence::ALL.into_iter().find(|c| c.as_str() == word)
+    }
+}
+
+/// Whose word a finding rests on. Always shown: nobody may mistake our reading for Microsoft's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Basis {
+    /// The policy says so.
+    Explicit,
+    /// Our reading of the policy.
+    Derived,
+    /// Not policy: experience says it blocks support or upgrades.
+    Operational,
+}
+
+impl Basis {
+    /// The word JSON carries.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Basis::Explicit => "explicit",
+            Basis::Derived => "derived",
+            Basis::Operational => "operational",
+        }
+    }
+
+    /// For people.
+    pub fn phrase(self) -> &'static str {
+        match self {
+            Basis::Explicit => "policy says so",
+            Basis::Derived => "our reading of the policy",
+            Basis::Operational => "not policy, experience",
+        }
+    }
+}
+
+/// Identifies what a finding is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectRef {
+    /// `v1`, `apps/v1`; `aksarc.dev/v1alpha1` for the pseudo-kinds Cluster, NodePool and Product.
+    pub api_version: String,
+    /// `Node`.
+    pub kind: String,
+    /// Empty for cluster-scoped objects.
+    pub namespace: String,
+    /// Name; a `generateName` with `*` behind it where the name is yet to be made.
+    pub name: String,
+    /// Empty where unknown and for pseudo-kinds.
+    pub uid: String,
+}
+
+impl ObjectRef {
+    /// Refers to an object that was read.
+    pub fn of(object: &Object<'_>, kind: &Kind) -> Self {
+        let meta = &object.meta;
+        let name = if meta.name.is_empty() { format!("{}*", meta.generate_name) } else { meta.name.to_string() };
+        ObjectRef {
+            api_version: kind.api_version(),
+            kind: kind.kind.to_owned(),
+            namespace: meta.namespace.to_string(),
+            name,
+            uid: meta.uid.to_string(),
+        }
+    }
+
+    /// The whole cluster.
+    pub fn cluster() -> Self {
+        ObjectRef::pseudo("Cluster", "cluster")
+    }
+
+    /// A node pool, named as on its nodes.
+    pub fn pool(name: &str) -> Self {
+        ObjectRef::pseudo("NodePool", name)
+    }
+
+    fn pseudo(kind: &str, name: &str) -> Self {
+        ObjectRef {
+            api_version: PSEUDO.to_owned(),
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            ..ObjectRef::default()
+        }
+    }
+
+    /// `node/moc-l1` or `kube-system/deployment/coredns`: short, for people.
+    pub fn short(&self) -> String {
+        let kind = self.kind.to_lowercase();
+        if self.namespace.is_empty() {
+            format!("{kind}/{}", self.name)
+        } else {
+            format!("{}/{kind}/{}", self.namespace, self.name)
+        }
+    }
+}
+
+/// Why we say so: what was looked at, and who wrote it when.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Evidence {
+    /// `managedFields`, `request`, `invariant`, `versionTable`, `signs` …
+    pub what: String,
+    /// The fieldManager, where there is one.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub manager: String,
+    /// `Apply`, `Update`, `CREATE` …
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub operation: String,
+    /// RFC 3339, or empty.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub time: String,
+    /// What it shows, in a sentence.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+}
+
+impl Evidence {
+    /// From an entry of managedFields.
+    pub fn managed(entry: &ManagedEntry<'_>) -> Self {
+        Evidence {
+            what: "managedFields".to_owned(),
+            manager: entry.manager.to_string(),
+            operation: entry.operation.to_string(),
+            time: entry.time.as_ref().map(ToString::to_string).unwrap_or_default(),
+            detail: String::new(),
+        }
+    }
+
+    /// Something seen that needs no author.
+    pub fn seen(what: &str, detail: impl Into<String>) -> Self {
+        Evidence { what: what.to_owned(), detail: detail.into(), ..Evidence::default() }
+    }
+}
+
+/// What a rule returns; code, weight, basis and clauses are the rule's own and are added by the engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// What it is about.
+    pub object: ObjectRef,
+    /// Members, for findings on pools and products.
+    pub members: Vec<String>,
+    /// The field, `metadata.labels[kubernetes.io/hostname]`.
+    pub path: String,
+    /// The value before, or the value expected.
+    pub before: Option<String>,
+    /// The value found.
+    pub after: Option<String>,
+    /// One sentence for people.
+    pub message: String,
+    /// What it rests on.
+    pub evidence: Vec<Evidence>,
+    /// Commands that lead back, ready to run.
+    pub fix: Vec<String>,
+    /// A lighter weight than the rule's, when only this finding is lighter.
+    pub lighter: Option<Consequence>,
+    /// The guard warns at most: the change may be the cure, or something is already so.
+    pub warn_at_most: bool,
+}
+
+impl Draft {
+    /// A finding at a field of an object.
+    pub fn at(object: ObjectRef, path: impl Into<String>) -> Self {
+        Draft {
+            object,
+            members: Vec::new(),
+            path: path.into(),
+            before: None,
+            after: None,
+            message: String::new(),
+            evidence: Vec::new(),
+            fix: Vec::new(),
+            lighter: None,
+            warn_at_most: false,
+        }
+    }
+
+    /// Adds the value before and after.
+    #[must_use]
+    pub fn values(mut self, before: Option<&str>, after: Option<&str>) -> Self {
+        self.before = before.map(|text| crate::text::line(text, MAX_VALUE));
+        self.after = after.map(|text| crate::text::line(text, MAX_VALUE));
+        self
+    }
+
+    /// Adds the sentence for people.
+    #[must_use]
+    pub fn says(mut self, message: impl Into<String>) -> Self {
+        self.message = message.into();
+        self
+    }
+
+    /// Adds evidence.
+    #[must_use]
+    pub fn with(mut self, evidence: Evidence) -> Self {
+        self.evidence.push(evidence);
+        self
+    }
+
+    /// Adds a command that leads back.
+    #[must_use]
+    pub fn fix(mut self, command: impl Into<String>) -> Self {
+        self.fix.push(command.into());
+        self
+    }
+
+    /// Names a member of the pool or product the finding is about.
+    #[must_use]
+    pub fn member(mut self, name: &str) -> Self {
+        self.members.push(name.to_owned());
+        self
+    }
+
+    /// Makes this finding lighter than its rule.
+    #[must_use]
+    pub fn lighter(mut self, consequence: Consequence) -> Self {
+        self.lighter = Some(consequence);
+        self
+    }
+
+    /// Keeps the guard from denying for this finding.
+    #[must_use]
+    pub fn warn_at_most(mut self) -> Self {
+        self.warn_at_most = true;
+        self
+    }
+}
+
+/// A finding, complete. Field order is the JSON contract's.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Finding {
+    /// `AA201`.
+    pub code: &'static str,
+    /// `system-label-changed`.
+    pub slug: &'static str,
+    /// What follows.
+    pub consequence: Consequence,
+    /// Whose word that is.
+    pub basis: Basis,
+    /// Clauses of the policy, `C13`.
+    pub clauses: &'static [&'static str],
+    /// What it is about.
+    pub object: ObjectRef,
+    /// Members of the pool or product; empty for single objects.
+    pub members: Vec<String>,
+    /// The field.
+    pub path: String,
+    /// The value before or expected.
+    pub before: Option<String>,
+    /// The value found.
+    pub after: Option<String>,
+    /// One sentence for people.
+    pub message: String,
+    /// What it rests on.
+    pub evidence: Vec<Evidence>,
+    /// Commands that lead back.
+    pub fix: Vec<String>,
+    /// Stable over runs: of code, object identity (without uid) and path.
+    pub fingerprint: String,
+    /// The waiver that accepts it for a time.
+    pub waiver: Option<WaiverNote>,
+}
+
+/// The waiver on a finding.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WaiverNote {
+    /// The waiver's name.
+    pub name: String,
+    /// Why it was accepted.
+    pub reason: String,
+    /// RFC 3339: the finding returns then.
+    pub expires: String,
+}
+
+/// Stable over runs and versions: SHA-256 of code, object identity and path, first 16 bytes in hex.
+pub fn fingerprint(code: &str, object: &ObjectRef, path: &str) -> String {
+    let mut hash = Sha256::new();
+    for part in [code, &object.api_version, &object.kind, &object.namespace, &object.name, path] {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    hash.finalize().iter().take(16).fold(String::with_capacity(32), |mut hex, byte| {
+        for nibble in [byte >> 4, byte & 15] {
+            hex.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
+        }
+        hex
+    })
+}
+
+const PSEUDO: &str = "aksarc.dev/v1alpha1";
+
+/// Values are shown, not stored: a label is at most 63 bytes, an annotation can hold 256 KiB.
+const MAX_VALUE: usize = 256;

@@ -1,0 +1,286 @@
+//! Judging a change: who acts, what the rules find, and what the guard does about it. The dry run asks the same.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use crate::actor::{self, Actor, Actors, User};
+use crate::catalogue;
+use crate::change::Change;
+use crate::check::{finalize, lightest};
+use crate::data::{Component, Data, LawfulObject, Platform};
+use crate::finding::{Consequence, Finding};
+use crate::rule::{Mode, Rule};
+use crate::text;
+use crate::waiver::{self, Waiver};
+
+/// How the guard decides. Read from its configuration file; the dry run uses the same.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Settings {
+    /// The preset.
+    pub mode: Preset,
+    /// The platform; told by nobody else on the request path.
+    pub platform: Option<Platform>,
+    /// Per rule, by code: what to do in `enforce`, and what to leave out in every preset.
+    #[cfg_attr(feature = "schema", schemars(with = "std::collections::BTreeMap<String, Mode>"))]
+    pub rules: std::collections::BTreeMap<String, Mode>,
+    /// Who is the platform and who is not, beyond what is built in.
+    pub actors: Actors,
+    /// Managed components beyond the built-in catalogue.
+    pub components: Vec<Component>,
+    /// Objects that users may create and change beyond the built-in list.
+    pub lawful: Vec<LawfulObject>,
+    /// Waivers.
+    pub waivers: Vec<Waiver>,
+}
+
+/// What the guard does on the whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum Preset {
+    /// Each rule does what its mode says.
+    Enforce,
+    /// Everything is allowed and recorded.
+    #[default]
+    Observe,
+    /// Everything that is judged warns.
+    Warn,
+}
+
+impl Preset {
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Preset::Enforce => "enforce",
+            Preset::Observe => "observe",
+            Preset::Warn => "warn",
+        }
+    }
+}
+
+/// Settings that cannot work.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// An override for a rule there is none of.
+    #[error("rules: {0}")]
+    UnknownRule(#[from] catalogue::UnknownRule),
+    /// A rule that judges no change.
+    #[error("rules: {0} judges no change, so it has no mode")]
+    NoChange(String),
+    /// A component or lawful object with neither or both of `name` and `prefix`.
+    #[error("{0}: exactly one of name and prefix is needed")]
+    Pattern(String),
+    /// A waiver that breaks a term.
+    #[error("waiver {name}: {problem}")]
+    Waiver {
+        /// Its name.
+        name: String,
+        /// The first term it breaks.
+        problem: waiver::Invalid,
+    },
+}
+
+/// Decides about changes. Built once per configuration; judging takes no lock, reads nothing, waits for nothing.
+#[derive(Clone, Debug)]
+pub struct Guard {
+    data: Data,
+    settings: Settings,
+    rules: Vec<(&'static Rule, Mode)>,
+}
+
+/// What is done about a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Decision {
+    /// Allowed.
+    Allow,
+    /// Allowed, with a warning.
+    Warn,
+    /// Refused.
+    Deny,
+}
+
+impl Decision {
+    /// The word for metrics and audit annotations.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Decision::Allow => "allow",
+            Decision::Warn => "warn",
+            Decision::Deny => "deny",
+        }
+    }
+}
+
+/// A finding, and what is done about it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judged {
+    /// The finding.
+    pub finding: Finding,
+    /// What the guard does about it.
+    pub decision: Decision,
+    /// The supported way, from the rule.
+    pub instead: &'static str,
+}
+
+impl Judged {
+    /// One line for a denial or a warning: code, what, and the supported way; at most `max` bytes, no control characters.
+    pub fn line(&self, max: usize) -> String {
+        let finding = &self.finding;
+        let head = format!("{}: ", finding.code);
+        let tail = format!(" - {}", self.instead);
+        let room = max.saturating_sub(head.len() + tail.len());
+        format!("{head}{}{tail}", text::line(&finding.message, room))
+    }
+}
+
+/// What the guard says about a change.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judgement {
+    /// Who acts.
+    pub actor: Actor,
+    /// The preset in force.
+    pub preset: Preset,
+    /// What was found, heaviest decision first.
+    pub judged: Vec<Judged>,
+}
+
+impl Judgement {
+    /// The heaviest decision.
+    pub fn decision(&self) -> Decision {
+        self.judged.iter().map(|judged| judged.decision).max().unwrap_or(Decision::Allow)
+    }
+
+    /// The findings.
+    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
+        self.judged.iter().map(|judged| &judged.finding)
+    }
+}
+
+impl Guard {
+    /// Builds the guard from its settings.
+    ///
+    /// # Errors
+    /// [`SettingsError`] for the first setting that cannot work; nothing is applied then.
+    pub fn new(data: &Data, settings: Settings) -> Result<Self, SettingsError> {
+        let mut data = data.clone();
+        for component in &settings.components {
+            if component.name.is_some() == component.prefix.is_some() {
+                return Err(SettingsError::Pattern(format!("components: {}", component.product)));
+            }
+        }
+        for object in &settings.lawful {
+            if object.name.is_some() == object.prefix.is_some() {
+                return Err(SettingsError::Pattern(format!("lawful: {}", object.why)));
+            }
+        }
+        for waiver in &settings.waivers {
+            // An expired waiver is no error: it ends by itself, while the guard runs.
+            if let Some(problem) = waiver.problems().into_iter().next() {
+                return Err(SettingsError::Waiver { name: waiver.name.clone(), problem });
+            }
+        }
+        data.components.extend(settings.components.iter().cloned());
+        data.lawful.objects.extend(settings.lawful.iter().cloned());
+        let mut rules: Vec<(&'static Rule, Mode)> =
+            catalogue::ALL.iter().filter(|rule| rule.change.is_some()).map(|rule| (*rule, rule.mode)).collect();
+        for (code, mode) in &settings.rules {
+            let unknown = || catalogue::select(code).err();
+            let rule = catalogue::find(code);
+            let Some(rule) = rule else {
+                let given = catalogue::UnknownRule { given: code.clone(), nearest: None };
+                return Err(unknown().unwrap_or(given).into());
+            };
+            let Some(slot) = rules.iter_mut().find(|(own, _)| own.code == rule.code) else {
+                return Err(SettingsError::NoChange(code.clone()));
+            };
+            slot.1 = *mode;
+        }
+        rules.retain(|(_, mode)| *mode != Mode::Off);
+        Ok(Guard { data, settings, rules })
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Who a user is, for this guard.
+    pub fn actor(&self, user: &User) -> Actor {
+        actor::classify(user, &self.settings.actors, &self.data.identities, &self.data.managers)
+    }
+
+    /// Judges a change.
+    pub fn judge(&self, change: &Change<'_>, user: &User, now: Timestamp) -> Judgement {
+        let actor = self.actor(user);
+        let mut judged = Vec::new();
+        if actor != Actor::Platform {
+            for (rule, mode) in &self.rules {
+                self.judge_rule(rule, *mode, change, (actor, user), now, &mut judged);
+            }
+            judged.sort_by(|a, b| {
+                let key = |j: &Judged| (std::cmp::Reverse(j.decision), j.finding.consequence, j.finding.code);
+                key(a).cmp(&key(b))
+            });
+        }
+        Judgement { actor, preset: self.settings.mode, judged }
+    }
+
+    fn judge_rule(
+        &self,
+        rule: &'static Rule,
+        mode: Mode,
+        change: &Change<'_>,
+        (actor, user): (Actor, &User),
+        now: Timestamp,
+        judged: &mut Vec<Judged>,
+    ) {
+        let asked = rule.guards.iter().any(|guard| {
+            guard.kind == change.kind
+                && guard.subresource == change.subresource
+                && guard.operations.contains(&change.operation)
+        });
+        let Some(judge) = rule.change.filter(|_| asked) else { return };
+        let mut drafts = judge(change, &self.data);
+        if drafts.is_empty() {
+            return;
+        }
+        let capped: Vec<_> =
+            drafts.iter().filter(|d| d.warn_at_most).map(|d| (d.object.clone(), d.path.clone())).collect();
+        for draft in &mut drafts {
+            draft.evidence.push(crate::finding::Evidence {
+                what: "request".to_owned(),
+                manager: user.field_manager.clone(),
+                operation: change.operation.as_str().to_owned(),
+                ..Default::default()
+            });
+        }
+        let platforms = self.settings.platform.map_or(Platform::ALL.to_vec(), |platform| vec![platform]);
+        let mut findings = finalize(rule, lightest(rule, &platforms), drafts);
+        waiver::apply(&mut findings, &self.settings.waivers, now);
+        for finding in findings {
+            let cap = capped.iter().any(|(object, path)| *object == finding.object && *path == finding.path);
+            let decision = self.decide(rule, mode, actor, &finding, cap);
+            judged.push(Judged { finding, decision, instead: rule.instead });
+        }
+    }
+
+    fn decide(&self, rule: &Rule, mode: Mode, actor: Actor, finding: &Finding, capped: bool) -> Decision {
+        // Info is recorded, not warned; a rule that asks to warn whatever its weight says so by its mode and is AA205's kind.
+        let light = finding.consequence == Consequence::Info && rule.heaviest(&Platform::ALL) != Consequence::AtRisk;
+        let preset = match self.settings.mode {
+            Preset::Observe => return Decision::Allow,
+            Preset::Warn => Decision::Warn,
+            Preset::Enforce => match mode {
+                Mode::Off => Decision::Allow,
+                Mode::Warn => Decision::Warn,
+                Mode::Deny => Decision::Deny,
+            },
+        };
+        if light || finding.waiver.is_some() {
+            return Decision::Allow;
+        }
+        if capped || actor == Actor::Ambiguous { preset.min(Decision::Warn) } else { preset }
+    }
+}

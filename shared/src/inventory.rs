@@ -1,0 +1,357 @@
+//! A cluster at one moment, reduced to what rules compare across objects. Objects themselves are not kept, so memory
+//! does not grow with pods.
+
+use std::collections::BTreeMap;
+
+use crate::data::{Data, Place};
+use crate::kinds::{self, Kind};
+use crate::object::Object;
+use crate::origin;
+use crate::rule::Suspect;
+use crate::versions::Version;
+
+/// One list: a kind, in a namespace or the whole cluster.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReadKey {
+    /// Of what.
+    pub kind: &'static Kind,
+    /// Where; `None` for the whole cluster.
+    pub namespace: Option<String>,
+}
+
+impl std::fmt::Display for ReadKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.namespace {
+            Some(namespace) => write!(f, "{} in {namespace}", self.kind.qualified()),
+            None => f.write_str(&self.kind.qualified()),
+        }
+    }
+}
+
+/// What became of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReadState {
+    /// Read to its end.
+    Complete {
+        /// Objects in it.
+        objects: usize,
+    },
+    /// Begun, not finished; findings from it count, their absence does not.
+    Failed(String),
+    /// The caller may not.
+    Forbidden,
+    /// The snapshot does not hold it.
+    NotRecorded,
+    /// The server has no such kind.
+    NotServed,
+}
+
+impl ReadState {
+    /// Why nothing can be concluded from this list, if so.
+    pub fn gap(&self, key: &ReadKey) -> Option<String> {
+        match self {
+            ReadState::Complete { .. } => None,
+            // A kind that is not part of Kubernetes and not served has no objects.
+            ReadState::NotServed if !key.kind.builtin => None,
+            ReadState::NotServed => Some(format!("the server does not serve {key}")),
+            ReadState::Failed(why) => Some(format!("could not read {key}: {why}")),
+            ReadState::Forbidden => Some(format!("needs list {key}, which is forbidden")),
+            ReadState::NotRecorded => Some(format!("the snapshot does not hold {key}")),
+        }
+    }
+}
+
+/// A cluster at one moment.
+#[derive(Debug, Default)]
+pub struct Inventory {
+    /// What `/version` says, as printed.
+    pub server_version: Option<String>,
+    /// The nodes.
+    pub nodes: Vec<NodeFact>,
+    /// Cluster API machines, where served.
+    pub machines: Vec<MachineFact>,
+    /// The creation of the oldest system namespace, RFC 3339: the cluster's birth.
+    pub birth: Option<String>,
+    /// Names of the namespaces that exist, of those the data knows.
+    pub namespaces: Vec<String>,
+    /// Values of system labels that no person owns, by pool and key.
+    pub pool_labels: BTreeMap<String, BTreeMap<String, BTreeMap<String, usize>>>,
+    /// What became of each list.
+    pub reads: BTreeMap<ReadKey, ReadState>,
+    pub(crate) suspects: BTreeMap<&'static str, Vec<Suspect>>,
+}
+
+impl Inventory {
+    /// The API server's version.
+    pub fn server(&self) -> Option<Version> {
+        Version::parse(self.server_version.as_deref()?)
+    }
+
+    /// What a rule's `each` could not decide alone.
+    pub fn suspects(&self, code: crate::rule::Code) -> &[Suspect] {
+        self.suspects.get(code.as_str()).map_or(&[], Vec::as_slice)
+    }
+
+    /// The one value all clean members of a pool carry for a system label; `None` when they differ or there is none.
+    pub fn pool_value(&self, pool: &str, key: &str) -> Option<&str> {
+        let values = self.pool_labels.get(pool)?.get(key)?;
+        let mut values = values.keys();
+        values.next().filter(|_| values.next().is_none()).map(String::as_str)
+    }
+
+    /// What became of the list of `kind` over the whole cluster.
+    pub fn read(&self, kind: &'static Kind) -> Option<&ReadState> {
+        self.reads.get(&ReadKey { kind, namespace: None })
+    }
+}
+
+/// A node, reduced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeFact {
+    /// Name.
+    pub name: String,
+    /// Uid.
+    pub uid: String,
+    /// The pool it is a member of: see [`pool_of`].
+    pub pool: String,
+    /// `msft.microsoft/nodepool-name`, if set.
+    pub pool_label: Option<String>,
+    /// `spec.providerID`, if set.
+    pub provider_id: Option<String>,
+    /// `status.nodeInfo.kubeletVersion`, as printed.
+    pub kubelet: String,
+    /// `status.nodeInfo.osImage`.
+    pub os_image: String,
+    /// Whether Cluster API annotated it as one of its machines.
+    pub machine: bool,
+    /// Whether it is a virtual kubelet.
+    pub virtual_kubelet: bool,
+    /// Which system labels it has, of those compared between peers.
+    pub created: Option<String>,
+    /// The product it belongs to, where that is not AKS Arc.
+    pub other_product: Option<String>,
+}
+
+/// A Cluster API machine, reduced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MachineFact {
+    /// Namespace and name.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// Uid.
+    pub uid: String,
+    /// `cluster.x-k8s.io/cluster-name`.
+    pub cluster: String,
+    /// `status.nodeRef.name`.
+    pub node: Option<String>,
+    /// `status.phase`.
+    pub phase: String,
+    /// Whether it is being deleted.
+    pub deleting: bool,
+}
+
+/// The label that names a node's pool (AKS Arc documentation, cluster-labels).
+pub const POOL_LABEL: &str = "msft.microsoft/nodepool-name";
+
+/// The label that kubeadm puts on control-plane nodes.
+pub const CONTROL_PLANE_LABEL: &str = "node-role.kubernetes.io/control-plane";
+
+/// The pool part of a providerID, `moc://<pool>-md-<hash>-<hash>`; the shape was seen once, so it never accuses alone.
+pub fn provider_pool<'p>(provider_id: &'p str, data: &Data) -> Option<&'p str> {
+    let vm = provider_id.strip_prefix(&*data.products.provider_id_prefix)?;
+    vm.rfind("-md-").map(|end| vm.split_at(end).0)
+}
+
+/// The pool of a node: by its VM's name, which nobody edits, else by its label; `control-plane`; or `(no pool)`.
+pub fn pool_of(label: Option<&str>, provider_id: Option<&str>, control_plane: bool, data: &Data) -> String {
+    if control_plane {
+        return "control-plane".to_owned();
+    }
+    let by_vm = provider_id.and_then(|id| provider_pool(id, data));
+    by_vm.or(label).unwrap_or("(no pool)").to_owned()
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NodeSpec<'a> {
+    #[serde(borrow, default, rename = "providerID")]
+    provider_id: Option<crate::object::Text<'a>>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NodeStatus<'a> {
+    #[serde(borrow, default)]
+    node_info: Option<NodeInfo<'a>>,
+}
+
+/// `status.nodeInfo`, as far as rules use it.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeInfo<'a> {
+    /// `v1.33.5`.
+    #[serde(borrow, default)]
+    pub kubelet_version: crate::object::Text<'a>,
+    /// `Azure Linux 3.0`.
+    #[serde(borrow, default)]
+    pub os_image: crate::object::Text<'a>,
+    /// `amd64`.
+    #[serde(borrow, default)]
+    pub architecture: crate::object::Text<'a>,
+    /// `linux`.
+    #[serde(borrow, default)]
+    pub operating_system: crate::object::Text<'a>,
+}
+
+/// `spec.providerID` of a node.
+pub fn provider_id<'a>(node: &Object<'a>) -> Option<crate::object::Text<'a>> {
+    node.field::<NodeSpec<'a>>("spec")?.provider_id.filter(|id| !id.is_empty())
+}
+
+/// `status.nodeInfo` of a node; empty where it has none yet.
+pub fn node_info<'a>(node: &Object<'a>) -> NodeInfo<'a> {
+    node.field::<NodeStatus<'a>>("status").and_then(|status| status.node_info).unwrap_or_default()
+}
+
+/// The pool of a node object.
+pub fn pool_of_node(node: &Object<'_>, data: &Data) -> String {
+    let labels = &node.meta.labels;
+    let control_plane = labels.get(CONTROL_PLANE_LABEL).is_some();
+    pool_of(labels.get(POOL_LABEL), provider_id(node).as_deref(), control_plane, data)
+}
+
+impl NodeFact {
+    /// Reduces a node.
+    pub fn of(node: &Object<'_>, data: &Data) -> Self {
+        let (labels, annotations) = (&node.meta.labels, &node.meta.annotations);
+        let (provider, info) = (provider_id(node), node_info(node));
+        let product = data.products.products.iter().find(|product| {
+            product.annotation.as_deref().is_some_and(|key| annotations.get(key).is_some())
+                || product.label.as_deref().is_some_and(|key| labels.get(key).is_some())
+                || product
+                    .provider_id_prefix
+                    .as_deref()
+                    .zip(provider.as_deref())
+                    .is_some_and(|(p, id)| id.starts_with(p))
+        });
+        NodeFact {
+            name: node.meta.name.to_string(),
+            uid: node.meta.uid.to_string(),
+            pool: pool_of_node(node, data),
+            pool_label: labels.get(POOL_LABEL).map(str::to_owned),
+            kubelet: info.kubelet_version.to_string(),
+            os_image: info.os_image.to_string(),
+            machine: annotations.get("cluster.x-k8s.io/machine").is_some(),
+            virtual_kubelet: labels.get("type") == Some("virtual-kubelet"),
+            created: node.meta.creation_timestamp.as_ref().map(ToString::to_string),
+            other_product: product.map(|product| product.product.clone()),
+            provider_id: provider.map(|id| id.to_string()),
+        }
+    }
+
+    /// Whether its providerID is that of a VM-based AKS Arc node.
+    pub fn is_moc(&self, data: &Data) -> bool {
+        self.provider_id.as_deref().is_some_and(|id| id.starts_with(&*data.products.provider_id_prefix))
+    }
+}
+
+impl MachineFact {
+    /// Reduces a machine.
+    pub fn of(machine: &Object<'_>) -> Self {
+        let status: serde_json::Value = machine.field("status").unwrap_or_default();
+        let text = |path: &str| status.pointer(path).and_then(|value| value.as_str()).map(str::to_owned);
+        MachineFact {
+            namespace: machine.meta.namespace.to_string(),
+            name: machine.meta.name.to_string(),
+            uid: machine.meta.uid.to_string(),
+            cluster: machine.meta.labels.get("cluster.x-k8s.io/cluster-name").unwrap_or_default().to_owned(),
+            node: text("/nodeRef/name"),
+            phase: text("/phase").unwrap_or_default(),
+            deleting: machine.meta.deletion_timestamp.is_some(),
+        }
+    }
+}
+
+/// What one list adds to the inventory.
+#[derive(Debug, Default)]
+pub(crate) struct Facts {
+    nodes: Vec<NodeFact>,
+    machines: Vec<MachineFact>,
+    namespaces: Vec<(String, Option<String>)>,
+    pool_labels: Vec<(String, String, String)>,
+}
+
+impl Facts {
+    pub(crate) fn add(&mut self, object: &Object<'_>, kind: &'static Kind, data: &Data) {
+        if *kind == kinds::NODE {
+            let fact = NodeFact::of(object, data);
+            let managed = object.managed();
+            let person = managed.iter().any(|entry| data.managers.person(&entry.manager).is_some());
+            for (key, value) in object.meta.labels.iter().filter(|(key, _)| is_compared(key)) {
+                let clean = !person || origin::person_owner(&managed, Place::Label, key, data).is_none();
+                if clean && data.node_keys.is_known(Place::Label, key) {
+                    self.pool_labels.push((fact.pool.clone(), key.to_owned(), value.to_owned()));
+                }
+            }
+            self.nodes.push(fact);
+        } else if *kind == kinds::MACHINE {
+            self.machines.push(MachineFact::of(object));
+        } else if *kind == kinds::NAMESPACE && data.namespaces.protected(&object.meta.name).is_some() {
+            let created = object.meta.creation_timestamp.as_ref().map(ToString::to_string);
+            self.namespaces.push((object.meta.name.to_string(), created));
+        }
+    }
+
+    pub(crate) fn into_inventory(self, inventory: &mut Inventory) {
+        inventory.nodes.extend(self.nodes);
+        inventory.machines.extend(self.machines);
+        for (name, created) in self.namespaces {
+            inventory.namespaces.push(name);
+            // RFC 3339 in UTC sorts as text.
+            if let Some(created) = created
+                && inventory.birth.as_ref().is_none_or(|birth| created < *birth)
+            {
+                inventory.birth = Some(created);
+            }
+        }
+        for (pool, key, value) in self.pool_labels {
+            let values = inventory.pool_labels.entry(pool).or_default().entry(key).or_default();
+            if values.len() < MAX_VALUES || values.contains_key(&value) {
+                *values.entry(value).or_default() += 1;
+            }
+        }
+    }
+}
+
+/// A label whose value differs from node to node says nothing about a peer.
+fn is_compared(key: &str) -> bool {
+    key != "kubernetes.io/hostname"
+}
+
+/// Two values already mean that the pool does not agree; a few more help the reader.
+const MAX_VALUES: usize = 4;
+
+/// One taint of a node.
+#[derive(Clone, Debug, serde::Deserialize)]
+pub struct Taint<'a> {
+    /// Key.
+    #[serde(borrow)]
+    pub key: crate::object::Text<'a>,
+    /// Value; often empty.
+    #[serde(borrow, default)]
+    pub value: crate::object::Text<'a>,
+    /// `NoSchedule`, `PreferNoSchedule` or `NoExecute`.
+    #[serde(borrow, default)]
+    pub effect: crate::object::Text<'a>,
+}
+
+/// `spec.taints` of a node.
+pub fn taints<'a>(node: &Object<'a>) -> Vec<Taint<'a>> {
+    #[derive(serde::Deserialize)]
+    struct Spec<'a> {
+        #[serde(borrow, default)]
+        taints: Option<Vec<Taint<'a>>>,
+    }
+    node.field::<Spec<'a>>("spec").and_then(|spec| spec.taints).unwrap_or_default()
+}

@@ -1,0 +1,31 @@
+//! The engine of kubectl-aksarc: it decides, from facts alone, whether a cluster or a change is inside Microsoft's
+//! published support policy for AKS enabled by Azure Arc.
+//!
+//! No I/O, no async, no clock, no environment: the time, the platform and the data tables are arguments.
+//!
+//! ```text
+//! bytes -> read -> Object / Review -> check (a state) or guard (a change) -> rules -> findings -> Report / Judgement
+//! ```
+#![warn(missing_docs)]
+
+pub mod actor;
+pub mod catalogue;
+pub mod change;
+pub mod check;
+pub mod data;
+pub mod derive;
+pub mod finding;
+pub mod guard;
+pub mod inventory;
+pub mod kinds;
+pub mod object;
+pub mod origin;
+pub mod read;
+pub mod report;
+pub mod rule;
+mod rules;
+pub mod text;
+pub mod versions;
+pub mod waiver;
+
+pub use jiff;

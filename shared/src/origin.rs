@@ -1,0 +1,172 @@
+//! Whose a piece of metadata is: the system's or the user's, and how we know.
+
+use crate::data::{Data, Place, Ruling};
+use crate::finding::Evidence;
+use crate::object::{ManagedEntry, Object};
+
+/// Whose a key on a node is, decided in this order: the table of known keys and reserved prefixes with their
+/// exceptions, the node's own list of what Cluster API sets, managedFields. Otherwise it is the user's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A known system key.
+    Known,
+    /// Under a reserved prefix, known to nobody.
+    Reserved,
+    /// Listed on the node by Cluster API.
+    FromMachine,
+    /// Owned by this system manager.
+    SystemManager(String),
+    /// The user's by a silent exception: never spoken of.
+    Excepted,
+    /// The user's.
+    User,
+}
+
+impl Origin {
+    /// Whether the system made it.
+    pub fn is_system(&self) -> bool {
+        matches!(self, Origin::Known | Origin::FromMachine | Origin::SystemManager(_))
+    }
+
+    /// How we know, for evidence.
+    pub fn because(&self) -> String {
+        match self {
+            Origin::Known => "a known system key".to_owned(),
+            Origin::Reserved => "under a reserved prefix".to_owned(),
+            Origin::FromMachine => "listed by Cluster API in the node's own annotations".to_owned(),
+            Origin::SystemManager(manager) => format!("written by {manager}"),
+            Origin::Excepted | Origin::User => "the user's own".to_owned(),
+        }
+    }
+}
+
+/// Whose `key` at `place` of a node is.
+pub fn of_node_key(node: &Object<'_>, place: Place, key: &str, data: &Data) -> Origin {
+    match data.node_keys.ruling(place, key) {
+        Ruling::Exception(exception) if exception.silent => return Origin::Excepted,
+        Ruling::Exception(_) => return Origin::User,
+        Ruling::Known(_) => return Origin::Known,
+        Ruling::Silent => {}
+    }
+    let managed = node.managed();
+    // The manager's name is compared first: it is short, the field set is not.
+    let system = || {
+        let platform = |entry: &&ManagedEntry<'_>| data.managers.platform(&entry.manager).is_some();
+        managed.iter().filter(platform).find(|entry| owns(entry, place, key)).map(|entry| entry.manager.to_string())
+    };
+    if data.node_keys.reserved(key).is_some() {
+        // Under a reserved prefix an unknown key is the system's, unless a person put it there.
+        return system().map_or(Origin::Reserved, Origin::SystemManager);
+    }
+    if from_machine(node, place).any(|listed| listed == key) {
+        return Origin::FromMachine;
+    }
+    system().map_or(Origin::User, Origin::SystemManager)
+}
+
+/// Whether an entry of managedFields owns `key` at `place`.
+pub fn owns(entry: &ManagedEntry<'_>, place: Place, key: &str) -> bool {
+    let key = format!("f:{key}");
+    match place {
+        Place::Annotation => entry.owns(&["f:metadata", "f:annotations", &key]),
+        Place::Label => entry.owns(&["f:metadata", "f:labels", &key]),
+        // `spec.taints` is one atomic list: its last writer owns all of it.
+        Place::Taint => entry.owns(&["f:spec", "f:taints"]),
+    }
+}
+
+/// Whether an entry was written after the object was created. Whoever creates an object owns its fields without having
+/// changed anything; times have whole seconds, and without them nothing is proved.
+pub fn is_later(entry: &ManagedEntry<'_>, object: &Object<'_>) -> bool {
+    match (&entry.time, &object.meta.creation_timestamp) {
+        (Some(time), Some(created)) => **time > **created,
+        _ => false,
+    }
+}
+
+/// The person's entry that owns `key`, as evidence.
+pub fn person_owner(managed: &[ManagedEntry<'_>], place: Place, key: &str, data: &Data) -> Option<Evidence> {
+    let person = |entry: &&ManagedEntry<'_>| data.managers.person(&entry.manager).is_some();
+    managed.iter().filter(person).find(|entry| owns(entry, place, key)).map(Evidence::managed)
+}
+
+/// The keys Cluster API sets on this node: `cluster.x-k8s.io/labels-from-machine` and its two siblings, comma-separated
+/// (Cluster API, node annotations).
+fn from_machine<'o>(node: &'o Object<'_>, place: Place) -> impl Iterator<Item = &'o str> {
+    let annotation = match place {
+        Place::Annotation => "cluster.x-k8s.io/annotations-from-machine",
+        Place::Label => "cluster.x-k8s.io/labels-from-machine",
+        Place::Taint => "cluster.x-k8s.io/taints-from-machine",
+    };
+    let listed = node.meta.annotations.get(annotation).unwrap_or_default();
+    // Taints are listed as key:effect.
+    listed.split(',').map(|item| item.trim().split(':').next().unwrap_or_default()).filter(|item| !item.is_empty())
+}
+
+/// Whose an object among managed ones is, by positive evidence only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Provenance {
+    /// A person's, and how we know.
+    Person(Evidence),
+    /// The platform's, and how we know.
+    Platform(String),
+    /// Nothing tells.
+    Unrecognised,
+}
+
+/// Whose an object is that is no catalogued component.
+///
+/// The platform's: a platform owner, only system managers, a release of the platform's own, or an image of Microsoft's
+/// registries with no person's manager. A person's: a person's tool in managedFields, or marks of Helm, Argo CD or Flux
+/// of another release.
+pub fn of_object(object: &Object<'_>, data: &Data) -> Provenance {
+    let meta = &object.meta;
+    let release = meta.annotations.get("meta.helm.sh/release-name").or_else(|| meta.labels.get("release"));
+    if let Some(release) = meta.annotations.get("meta.helm.sh/release-name")
+        && data.provenance.helm_releases.iter().any(|own| own == release)
+    {
+        return Provenance::Platform(format!("Helm release {release} is the platform's"));
+    }
+    let managed = object.managed();
+    let person =
+        managed.iter().filter(|e| &*e.subresource != "status").find(|e| data.managers.person(&e.manager).is_some());
+    if let Some(entry) = person {
+        return Provenance::Person(Evidence::managed(entry));
+    }
+    let marks = &data.provenance.person_marks;
+    let label = marks.labels.iter().find_map(|mark| Some((mark, meta.labels.get(&mark.key)?)));
+    let annotation = || marks.annotations.iter().find_map(|mark| Some((mark, meta.annotations.get(&mark.key)?)));
+    if let Some((mark, value)) = label.or_else(annotation) {
+        let detail = format!("{} set {}={}", mark.tool, mark.key, crate::text::line(value, 80));
+        return Provenance::Person(Evidence::seen("mark", detail));
+    }
+    let writers: Vec<_> = managed.iter().filter(|entry| &*entry.subresource != "status").collect();
+    if !writers.is_empty() && writers.iter().all(|entry| data.managers.platform(&entry.manager).is_some()) {
+        return Provenance::Platform("written by system managers only".to_owned());
+    }
+    // Without managedFields nobody can say "no person's manager", so an image alone tells nothing.
+    let images = images(object);
+    let microsoft =
+        |image: &String| data.provenance.image_registries.iter().any(|registry| image.starts_with(&**registry));
+    if !managed.is_empty() && !images.is_empty() && images.iter().all(microsoft) && release.is_none() {
+        return Provenance::Platform(
+            "all images are from Microsoft's registries, and no person's tool wrote it".to_owned(),
+        );
+    }
+    Provenance::Unrecognised
+}
+
+/// The images of a workload, from wherever its kind keeps the pod template.
+pub fn images(object: &Object<'_>) -> Vec<String> {
+    let Some(spec) = object.field::<serde_json::Value>("spec") else { return Vec::new() };
+    let pod = ["/template/spec", "/jobTemplate/spec/template/spec"]
+        .iter()
+        .find_map(|path| spec.pointer(path))
+        .unwrap_or(&spec);
+    ["initContainers", "containers"]
+        .iter()
+        .filter_map(|list| pod.get(list)?.as_array())
+        .flatten()
+        .filter_map(|container| Some(container.get("image")?.as_str()?.to_owned()))
+        .collect()
+}

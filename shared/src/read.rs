@@ -1,0 +1,5 @@
+//! Bytes in, facts out: the only parsers in the workspace.
+
+pub mod json;
+pub mod review;
+pub mod yaml;

@@ -1,0 +1,240 @@
+//! An AdmissionReview, read in one borrowed pass (admission.k8s.io/v1, Kubernetes API reference).
+
+use crate::actor::User;
+use crate::change::{Change, Operation};
+use crate::kinds;
+use crate::object::{Object, Text};
+
+/// Why there is nothing to answer to: the caller gets a 400.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReviewError {
+    /// Not JSON, or cut short.
+    #[error("the body is not an AdmissionReview: {0}")]
+    Json(#[from] serde_json::Error),
+    /// Another version or kind; an answer in v1 would not be understood.
+    #[error("this is {api_version:?} {kind:?}; only admission.k8s.io/v1 AdmissionReview is answered")]
+    Version {
+        /// The apiVersion that came.
+        api_version: String,
+        /// The kind that came.
+        kind: String,
+    },
+    /// No request, or no uid to answer with.
+    #[error("the review has no request.uid")]
+    NoUid,
+}
+
+/// Why a valid review was not judged: it is allowed and counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotEvaluated {
+    /// The object, or another part of the request, is not of the shape Kubernetes documents.
+    Unreadable(String),
+    /// An operation we do not judge: CONNECT, or one that Kubernetes adds later.
+    Operation(String),
+    /// A kind no rule is about.
+    Resource(String),
+    /// An update or create without the object, a delete without the old one.
+    MissingObject(&'static str),
+}
+
+impl NotEvaluated {
+    /// A word for metrics and audit annotations; it holds nothing a user can choose.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            NotEvaluated::Unreadable(_) => "unreadable",
+            NotEvaluated::Operation(_) => "operation",
+            NotEvaluated::Resource(_) => "resource",
+            NotEvaluated::MissingObject(_) => "missing-object",
+        }
+    }
+}
+
+/// A review with something to answer to.
+#[derive(Debug)]
+pub struct Review<'a> {
+    /// To be sent back.
+    pub uid: String,
+    /// Who asks.
+    pub user: User,
+    /// What is asked, or why it cannot be judged.
+    pub change: Result<Change<'a>, NotEvaluated>,
+    /// Whether nothing would be stored anyway.
+    pub dry_run: bool,
+}
+
+/// Reads a review.
+///
+/// # Errors
+/// [`ReviewError`] when there is no uid to answer to.
+pub fn review(bytes: &[u8]) -> Result<Review<'_>, ReviewError> {
+    let envelope = match serde_json::from_slice::<Envelope<'_>>(bytes) {
+        Ok(envelope) => envelope,
+        Err(error) => return unreadable(bytes, &error),
+    };
+    envelope.check()?;
+    let request = envelope.request.ok_or(ReviewError::NoUid)?;
+    let uid = request.uid()?;
+    let user = request.user();
+    let dry_run = request.dry_run.unwrap_or_default();
+    Ok(Review { uid, user, dry_run, change: request.change() })
+}
+
+/// The slow path of a request whose object cannot be read: only what an answer needs.
+fn unreadable<'a>(bytes: &[u8], error: &serde_json::Error) -> Result<Review<'a>, ReviewError> {
+    #[derive(serde::Deserialize)]
+    struct UidOnly<'a> {
+        #[serde(borrow, default)]
+        uid: Option<Text<'a>>,
+    }
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Bare<'a> {
+        #[serde(borrow, default)]
+        api_version: Text<'a>,
+        #[serde(borrow, default)]
+        kind: Text<'a>,
+        #[serde(borrow, default)]
+        request: Option<UidOnly<'a>>,
+    }
+    let bare: Bare<'_> = serde_json::from_slice(bytes)?;
+    check_type(&bare.api_version, &bare.kind)?;
+    let uid = bare.request.and_then(|request| request.uid).filter(|uid| !uid.is_empty()).ok_or(ReviewError::NoUid)?;
+    let change = Err(NotEvaluated::Unreadable(error.to_string()));
+    Ok(Review { uid: uid.to_string(), user: User::default(), change, dry_run: false })
+}
+
+fn check_type(api_version: &str, kind: &str) -> Result<(), ReviewError> {
+    if api_version == "admission.k8s.io/v1" && kind == "AdmissionReview" {
+        return Ok(());
+    }
+    Err(ReviewError::Version { api_version: api_version.to_owned(), kind: kind.to_owned() })
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Envelope<'a> {
+    #[serde(borrow, default)]
+    api_version: Text<'a>,
+    #[serde(borrow, default)]
+    kind: Text<'a>,
+    #[serde(borrow, default)]
+    request: Option<Request<'a>>,
+}
+
+impl Envelope<'_> {
+    fn check(&self) -> Result<(), ReviewError> {
+        check_type(&self.api_version, &self.kind)
+    }
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Request<'a> {
+    #[serde(borrow, default)]
+    uid: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    resource: Option<Resource<'a>>,
+    #[serde(borrow, default)]
+    sub_resource: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    name: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    namespace: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    operation: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    user_info: Option<UserInfo<'a>>,
+    #[serde(borrow, default)]
+    object: Option<Object<'a>>,
+    #[serde(borrow, default)]
+    old_object: Option<Object<'a>>,
+    #[serde(default)]
+    dry_run: Option<bool>,
+    #[serde(borrow, default)]
+    options: Option<Options<'a>>,
+}
+
+#[derive(serde::Deserialize)]
+struct Resource<'a> {
+    #[serde(borrow, default)]
+    group: Text<'a>,
+    #[serde(borrow, default)]
+    resource: Text<'a>,
+}
+
+#[derive(serde::Deserialize)]
+struct UserInfo<'a> {
+    #[serde(borrow, default)]
+    username: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    groups: Option<Vec<Text<'a>>>,
+    #[serde(borrow, default)]
+    extra: Option<Extra<'a>>,
+}
+
+#[derive(serde::Deserialize)]
+struct Extra<'a> {
+    #[serde(borrow, default, rename = "authentication.kubernetes.io/credential-id")]
+    credential_id: Option<Vec<Text<'a>>>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Options<'a> {
+    #[serde(borrow, default)]
+    field_manager: Option<Text<'a>>,
+}
+
+impl<'a> Request<'a> {
+    fn uid(&self) -> Result<String, ReviewError> {
+        self.uid.as_ref().filter(|uid| !uid.is_empty()).map(ToString::to_string).ok_or(ReviewError::NoUid)
+    }
+
+    fn user(&self) -> User {
+        let text = |text: &Option<Text<'_>>| text.as_ref().map(ToString::to_string).unwrap_or_default();
+        let texts = |texts: &Option<Vec<Text<'_>>>| texts.iter().flatten().map(ToString::to_string).collect();
+        let field_manager = self.options.as_ref().map(|options| text(&options.field_manager)).unwrap_or_default();
+        let Some(info) = &self.user_info else {
+            return User { field_manager, ..User::default() };
+        };
+        User {
+            name: text(&info.username),
+            groups: texts(&info.groups),
+            credential_ids: info.extra.as_ref().map(|extra| texts(&extra.credential_id)).unwrap_or_default(),
+            field_manager,
+        }
+    }
+
+    fn change(self) -> Result<Change<'a>, NotEvaluated> {
+        let operation = self.operation.unwrap_or_default();
+        let operation = Operation::parse(&operation).ok_or_else(|| NotEvaluated::Operation(operation.to_string()))?;
+        let resource = self.resource.ok_or(NotEvaluated::MissingObject("resource"))?;
+        let kind = kinds::by_resource(&resource.group, &resource.resource)
+            .ok_or_else(|| NotEvaluated::Resource(format!("{}.{}", resource.resource, resource.group)))?;
+        match operation {
+            Operation::Create | Operation::Update if self.object.is_none() => {
+                return Err(NotEvaluated::MissingObject("object"));
+            }
+            Operation::Update | Operation::Delete if self.old_object.is_none() => {
+                return Err(NotEvaluated::MissingObject("oldObject"));
+            }
+            _ => {}
+        }
+        let mut change =
+            Change::new(operation, kind, &self.sub_resource.unwrap_or_default(), self.old_object, self.object);
+        // The request's own name and namespace count; the objects' stand in where it has none (deletecollection).
+        let own = |text: Option<Text<'_>>, slot: &mut String| {
+            if let Some(text) = text.filter(|text| !text.is_empty()) {
+                *slot = text.to_string();
+            }
+        };
+        own(self.name, &mut change.name);
+        own(self.namespace, &mut change.namespace);
+        // An object in a namespace's own review carries no namespace; the request repeats its name there.
+        if !kind.namespaced {
+            change.namespace.clear();
+        }
+        Ok(change)
+    }
+}

@@ -1,0 +1,235 @@
+//! What a rule declares. Lists, RBAC, webhook rules, `explain` and coverage derive from it.
+
+use crate::change::{Change, Operation};
+use crate::data::{Data, Platform};
+use crate::finding::{Basis, Consequence, Draft};
+use crate::inventory::Inventory;
+use crate::kinds::Kind;
+use crate::object::Object;
+
+/// One rule: one code, one slug, one file, one page. Every field is mandatory, so that a new one makes each rule decide.
+#[derive(Debug)]
+pub struct Rule {
+    /// Never reused.
+    pub code: Code,
+    /// Names the problem.
+    pub slug: &'static str,
+    /// The problem in one sentence.
+    pub summary: &'static str,
+    /// What follows, by platform.
+    pub consequence: Weight,
+    /// Whose word that is.
+    pub basis: Basis,
+    /// Clauses; empty for operational rules.
+    pub clauses: &'static [&'static str],
+    /// Where it applies.
+    pub platforms: &'static [Platform],
+    /// What the state check reads.
+    pub reads: &'static [Read],
+    /// What the guard is asked about.
+    pub guards: &'static [Guard],
+    /// What the guard does in the `enforce` preset.
+    pub mode: Mode,
+    /// The supported way, in a few words: it stands in denials and warnings.
+    pub instead: &'static str,
+    /// The Markdown page.
+    pub page: &'static str,
+    /// Judges a state.
+    pub state: StateCheck,
+    /// Judges a change. `None` when there is nothing to guard.
+    pub change: Option<ChangeCheck>,
+}
+
+impl Rule {
+    /// The consequence on one platform.
+    pub fn consequence_on(&self, platform: Platform) -> Consequence {
+        match self.consequence {
+            Weight::Always(consequence) => consequence,
+            Weight::On { platforms, consequence, elsewhere } => {
+                if platforms.contains(&platform) {
+                    consequence
+                } else {
+                    elsewhere
+                }
+            }
+        }
+    }
+
+    /// The heaviest consequence on any of `platforms`.
+    pub fn heaviest(&self, platforms: &[Platform]) -> Consequence {
+        platforms.iter().map(|platform| self.consequence_on(*platform)).min().unwrap_or(Consequence::Info)
+    }
+
+    /// `2` for the 2xx family.
+    pub fn category(&self) -> char {
+        self.code.as_str().chars().nth(2).unwrap_or('0')
+    }
+}
+
+/// A rule's code, `AA201`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Code(&'static str);
+
+impl Code {
+    /// Takes `AA` and three digits.
+    ///
+    /// # Panics
+    /// At compile time, when used in a constant and given anything else.
+    pub const fn new(code: &'static str) -> Self {
+        let [b'A', b'A', a, b, c] = code.as_bytes() else { panic!("a rule code is AA and three digits") };
+        assert!(a.is_ascii_digit() && b.is_ascii_digit() && c.is_ascii_digit(), "a rule code is AA and three digits");
+        Code(code)
+    }
+
+    /// The code.
+    pub const fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+impl std::fmt::Display for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.0)
+    }
+}
+
+/// A consequence that may differ by platform.
+#[derive(Clone, Copy, Debug)]
+pub enum Weight {
+    /// The same everywhere.
+    Always(Consequence),
+    /// One on some platforms, another elsewhere.
+    On {
+        /// Some platforms.
+        platforms: &'static [Platform],
+        /// The consequence there.
+        consequence: Consequence,
+        /// The consequence on all others.
+        elsewhere: Consequence,
+    },
+}
+
+/// A list the state check needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// Of what.
+    pub kind: &'static Kind,
+    /// From where.
+    pub scope: Scope,
+}
+
+/// Where a list is taken from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    /// The namespaces whose add-ons are managed, by the data.
+    AddOnNamespaces,
+    /// The whole cluster.
+    Cluster,
+    /// The system namespaces in which the catalogue has components of this kind.
+    ComponentNamespaces,
+}
+
+/// Requests the guard is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guard {
+    /// On what.
+    pub kind: &'static Kind,
+    /// The object itself (empty) or a subresource.
+    pub subresource: &'static str,
+    /// Doing what.
+    pub operations: &'static [Operation],
+}
+
+/// What the guard does about a finding. Off in `warn` and `observe` too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum Mode {
+    /// Not judged.
+    Off,
+    /// Allowed, with a warning.
+    Warn,
+    /// Refused.
+    Deny,
+}
+
+/// How a rule judges a state. Objects come one by one, in pages, and are not kept.
+#[derive(Clone, Copy)]
+pub struct StateCheck {
+    /// Called for every object of the kinds in `reads`, on no platform in particular.
+    pub each: Option<fn(&Seen<'_, '_>, &mut Notes)>,
+    /// Called once all is read, for each platform the cluster may be on.
+    pub whole: Option<fn(&Inventory, &Context<'_>) -> Verdict>,
+}
+
+impl std::fmt::Debug for StateCheck {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StateCheck").field("each", &self.each.is_some()).field("whole", &self.whole.is_some()).finish()
+    }
+}
+
+/// Judges a change.
+pub type ChangeCheck = fn(&Change<'_>, &Data) -> Vec<Draft>;
+
+/// An object of a state, with what is known around it.
+#[derive(Debug)]
+pub struct Seen<'o, 'a> {
+    /// The object.
+    pub object: &'o Object<'a>,
+    /// Its kind.
+    pub kind: &'static Kind,
+    /// The tables.
+    pub data: &'o Data,
+}
+
+/// Where a rule puts what it found in one object.
+#[derive(Debug, Default)]
+pub struct Notes {
+    /// Findings.
+    pub drafts: Vec<Draft>,
+    /// What only the whole can decide.
+    pub suspects: Vec<Suspect>,
+}
+
+/// Something that is a finding only if the rest of the cluster says so.
+#[derive(Clone, Debug)]
+pub struct Suspect {
+    /// The finding it would be.
+    pub draft: Draft,
+    /// What it hinges on: a pool, a time; the rule knows.
+    pub hinge: String,
+}
+
+/// What the whole needs besides the inventory.
+#[derive(Debug)]
+pub struct Context<'d> {
+    /// The tables.
+    pub data: &'d Data,
+    /// The version tables in force: built in, or given by the user.
+    pub versions: &'d [crate::versions::Table],
+    /// The platform assumed.
+    pub platform: Platform,
+    /// The day judged.
+    pub as_of: jiff::civil::Date,
+}
+
+impl Context<'_> {
+    /// The version table of the platform assumed.
+    pub fn version_table(&self) -> Option<&crate::versions::Table> {
+        self.versions.iter().find(|table| table.platform == self.platform)
+    }
+}
+
+/// What a rule says of the whole.
+#[must_use]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Findings, or none, which is a pass.
+    Found(Vec<Draft>),
+    /// Not decided, and why.
+    Unknown(String),
+    /// Findings, although not everything could be decided.
+    FoundPartly(Vec<Draft>, String),
+    /// Kubernetes cannot show it here, and why.
+    NotObservable(String),
+}

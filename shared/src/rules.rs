@@ -1,0 +1,33 @@
+//! One file per rule, its page beside it.
+
+use crate::rule::Rule;
+
+mod aa101;
+mod aa104;
+mod aa201;
+mod aa204;
+mod aa205;
+mod aa207;
+mod aa208;
+mod aa301;
+mod aa302;
+mod aa303;
+mod aa307;
+mod aa401;
+mod node_metadata;
+
+/// Every rule, by code.
+pub static ALL: &[&Rule] = &[
+    &aa101::RULE,
+    &aa104::RULE,
+    &aa201::RULE,
+    &aa204::RULE,
+    &aa205::RULE,
+    &aa207::RULE,
+    &aa208::RULE,
+    &aa301::RULE,
+    &aa302::RULE,
+    &aa303::RULE,
+    &aa307::RULE,
+    &aa401::RULE,
+];

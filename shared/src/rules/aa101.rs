@@ -1,0 +1,95 @@
+//! AA101: the Kubernetes version is out of support.
+
+use crate::data::Platform;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::inventory::Inventory;
+use crate::rule::{Code, Context, Mode, Rule, StateCheck, Verdict, Weight};
+use crate::versions::{Support, Table, Version};
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA101"),
+    slug: "kubernetes-version-unsupported",
+    summary: "the API server runs a Kubernetes minor that is out of support",
+    consequence: Weight::Always(Consequence::Voids),
+    basis: Basis::Explicit,
+    clauses: &["C01", "C02", "C03", "C08", "C21"],
+    platforms: &Platform::ALL,
+    reads: &[],
+    guards: &[],
+    mode: Mode::Off,
+    instead: "upgrade the cluster",
+    page: include_str!("aa101.md"),
+    state: StateCheck { each: None, whole: Some(whole) },
+    change: None,
+};
+
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    let Some(version) = inventory.server() else {
+        return Verdict::Unknown("the API server's version is not known".to_owned());
+    };
+    let Some(table) = context.version_table() else {
+        return Verdict::Unknown(format!("there is no version table for {}", context.platform.as_str()));
+    };
+    match judge(table, version, context.as_of) {
+        Ok(None) => Verdict::Found(Vec::new()),
+        Err(why) => Verdict::Unknown(why),
+        Ok(Some(retired)) => {
+            let message = format!("Kubernetes {version} is out of support{retired}; it goes on running and scaling");
+            let mut draft = Draft::at(ObjectRef::cluster(), "serverVersion")
+                .values(Some(&supported(table)), Some(&version.to_string()))
+                .says(message)
+                .with(evidence(table));
+            for command in upgrade_commands(context.platform) {
+                draft = draft.fix(command);
+            }
+            Verdict::Found(vec![draft])
+        }
+    }
+}
+
+/// `Ok(Some(…))` with when it ended, for a retired minor; `Err` with why it is not known.
+pub(super) fn judge(table: &Table, version: Version, day: jiff::civil::Date) -> Result<Option<String>, String> {
+    let minor = version.minor_text();
+    let as_of = table.as_of;
+    match table.support(version, day) {
+        Support::Supported { .. } => Ok(None),
+        Support::Retired { since: Some(date) } => Ok(Some(format!(" since {date}"))),
+        Support::Retired { since: None } => Ok(Some(String::new())),
+        Support::TooOld { held_until } => Err(format!(
+            "the version table of {as_of} is too old: {minor} held until {held_until} at least; give a newer one with --versions"
+        )),
+        Support::NewerThanTable => {
+            Err(format!("{minor} is newer than the version table of {as_of}; give a newer one with --versions"))
+        }
+        Support::NoRow => {
+            Err(format!("the version table of {as_of} has no row for {minor}; give another with --versions"))
+        }
+    }
+}
+
+/// The supported minors, for people: `1.31, 1.32, 1.33`.
+pub(super) fn supported(table: &Table) -> String {
+    table.supported().iter().map(|minor| minor.minor_text()).collect::<Vec<_>>().join(", ")
+}
+
+/// The table, as evidence.
+pub(super) fn evidence(table: &Table) -> Evidence {
+    Evidence::seen("versionTable", format!("{} of {}: {}", table.platform.as_str(), table.as_of, table.source))
+}
+
+/// How a cluster is upgraded, in the platform's own tool.
+pub(super) fn upgrade_commands(platform: Platform) -> Vec<&'static str> {
+    match platform {
+        Platform::AzureLocal => vec![
+            "az aksarc get-upgrades --resource-group GROUP --name CLUSTER",
+            "az aksarc upgrade --resource-group GROUP --name CLUSTER --kubernetes-version VERSION",
+        ],
+        Platform::WindowsServer | Platform::Hci22h2 => {
+            vec![
+                "Get-AksHciClusterUpdates -name CLUSTER",
+                "Update-AksHciCluster -name CLUSTER -kubernetesVersion VERSION",
+            ]
+        }
+        Platform::BareMetal => vec![],
+    }
+}

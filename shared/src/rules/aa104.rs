@@ -1,0 +1,64 @@
+//! AA104: nodes run a kubelet whose minor is out of support.
+
+use crate::data::Platform;
+use crate::finding::{Basis, Consequence, Draft, ObjectRef};
+use crate::inventory::Inventory;
+use crate::kinds;
+use crate::rule::{Code, Context, Mode, Read, Rule, Scope, StateCheck, Verdict, Weight};
+use crate::rules::aa101;
+use crate::versions::Version;
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA104"),
+    slug: "node-version-unsupported",
+    summary: "nodes of a pool run a Kubernetes minor that is out of support",
+    consequence: Weight::Always(Consequence::Voids),
+    basis: Basis::Explicit,
+    clauses: &["C01", "C02"],
+    platforms: &Platform::ALL,
+    reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
+    guards: &[],
+    mode: Mode::Off,
+    instead: "upgrade the cluster",
+    page: include_str!("aa104.md"),
+    state: StateCheck { each: None, whole: Some(whole) },
+    change: None,
+};
+
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    let Some(table) = context.version_table() else {
+        return Verdict::Unknown(format!("there is no version table for {}", context.platform.as_str()));
+    };
+    let mut drafts = Vec::new();
+    let mut open = Vec::new();
+    // A node that has not reported yet has no version, and a virtual kubelet's is not that of a machine.
+    for node in inventory.nodes.iter().filter(|node| !node.kubelet.is_empty() && !node.virtual_kubelet) {
+        let Some(version) = Version::parse(&node.kubelet) else {
+            open.push(format!("node {} reports {:?}, which is no version", node.name, node.kubelet));
+            continue;
+        };
+        match aa101::judge(table, version, context.as_of) {
+            Ok(None) => {}
+            Err(why) => open.push(why),
+            Ok(Some(retired)) => {
+                let path = format!("status.nodeInfo.kubeletVersion[{version}]");
+                let mut draft = Draft::at(ObjectRef::pool(&node.pool), path)
+                    .values(Some(&aa101::supported(table)), Some(&version.to_string()))
+                    .says(format!("nodes of pool {} run Kubernetes {version}, out of support{retired}", node.pool))
+                    .member(&node.name)
+                    .with(aa101::evidence(table));
+                for command in aa101::upgrade_commands(context.platform) {
+                    draft = draft.fix(command);
+                }
+                drafts.push(draft);
+            }
+        }
+    }
+    open.sort();
+    open.dedup();
+    match open.into_iter().next() {
+        Some(why) if drafts.is_empty() => Verdict::Unknown(why),
+        Some(why) => Verdict::FoundPartly(drafts, why),
+        None => Verdict::Found(drafts),
+    }
+}

@@ -1,0 +1,89 @@
+//! AA204: a key of one's own under a prefix reserved to the system.
+
+use crate::change::{Change, Operation};
+use crate::data::{Data, Place, Platform};
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::inventory::provider_id;
+use crate::kinds;
+use crate::origin::{self, Origin};
+use crate::rule::{Code, Guard, Mode, Notes, Read, Rule, Scope, Seen, StateCheck, Weight};
+use crate::rules::node_metadata::{changes, entries, path, update, word};
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA204"),
+    slug: "reserved-prefix-used",
+    summary: "a key of one's own stands under a prefix that is reserved to the system",
+    consequence: Weight::Always(Consequence::AtRisk),
+    basis: Basis::Explicit,
+    clauses: &["C13"],
+    platforms: &Platform::ALL,
+    reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
+    guards: &[
+        Guard { kind: &kinds::NODE, subresource: "", operations: &[Operation::Update] },
+        Guard { kind: &kinds::NODE, subresource: "status", operations: &[Operation::Update] },
+    ],
+    mode: Mode::Warn,
+    instead: "use a prefix of your own",
+    page: include_str!("aa204.md"),
+    state: StateCheck { each: Some(each), whole: None },
+    change: Some(change),
+};
+
+fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+    let (node, data) = (seen.object, seen.data);
+    // A foreign node is AA401's; what its creator wrote on it is not the point there.
+    if provider_id(node).is_none() {
+        return;
+    }
+    let managed = node.managed();
+    for entry in managed.iter().filter(|e| data.managers.person(&e.manager).is_some() && origin::is_later(e, node)) {
+        for (place, field) in [(Place::Label, "f:labels"), (Place::Annotation, "f:annotations")] {
+            for key in entry.children(&["f:metadata", field]) {
+                let pairs = if place == Place::Label { &node.meta.labels } else { &node.meta.annotations };
+                let Some(value) = pairs.get(&key) else { continue };
+                note(seen, place, &key, value, Evidence::managed(entry), notes);
+            }
+        }
+        if entry.owns(&["f:spec", "f:taints"]) {
+            for (key, value) in entries(node, Place::Taint) {
+                note(seen, Place::Taint, &key, &value, Evidence::managed(entry), notes);
+            }
+        }
+    }
+}
+
+fn note(seen: &Seen<'_, '_>, place: Place, key: &str, value: &str, evidence: Evidence, notes: &mut Notes) {
+    if origin::of_node_key(seen.object, place, key, seen.data) != Origin::Reserved {
+        return;
+    }
+    let name = &seen.object.meta.name;
+    notes.drafts.push(
+        Draft::at(ObjectRef::of(seen.object, seen.kind), path(place, key))
+            .values(None, Some(value))
+            .says(format!("{} {key} of node {name} stands under a reserved prefix", word(place)))
+            .with(evidence)
+            .fix(removal(place, name, key)),
+    );
+}
+
+fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
+    let Some((before, after)) = update(change) else { return Vec::new() };
+    let new = changes(before, after, &[Place::Label, Place::Annotation, Place::Taint]);
+    new.into_iter()
+        .filter(|key| key.before.is_none())
+        .filter(|key| origin::of_node_key(before, key.place, &key.key, data) == Origin::Reserved)
+        .map(|key| {
+            key.draft(change)
+                .says(format!("{} {} stands under a reserved prefix", word(key.place), key.key))
+                .fix(removal(key.place, &change.name, &key.key))
+        })
+        .collect()
+}
+
+fn removal(place: Place, node: &str, key: &str) -> String {
+    match place {
+        Place::Annotation => format!("kubectl annotate node {node} {key}-"),
+        Place::Label => format!("kubectl label node {node} {key}-"),
+        Place::Taint => format!("kubectl taint node {node} {key}-"),
+    }
+}

@@ -1,0 +1,107 @@
+//! AA205: the user's own metadata on nodes rather than on their pool, where it is lost at the next upgrade.
+
+use crate::change::{Change, Operation};
+use crate::data::{Data, Place, Platform, Ruling};
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::inventory::{pool_of_node, provider_id};
+use crate::kinds;
+use crate::object::Object;
+use crate::origin::{self, Origin};
+use crate::rule::{Code, Guard, Mode, Notes, Read, Rule, Scope, Seen, StateCheck, Weight};
+use crate::rules::node_metadata::{changes, entries, path, update, word};
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA205"),
+    slug: "node-metadata-not-durable",
+    summary: "own labels, annotations or taints are set on nodes and not on their pool, and are lost at the next upgrade",
+    consequence: Weight::On {
+        platforms: &[Platform::WindowsServer, Platform::Hci22h2],
+        consequence: Consequence::AtRisk,
+        elsewhere: Consequence::Info,
+    },
+    basis: Basis::Explicit,
+    clauses: &["C12"],
+    platforms: &Platform::ALL,
+    reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
+    guards: &[
+        Guard { kind: &kinds::NODE, subresource: "", operations: &[Operation::Update] },
+        Guard { kind: &kinds::NODE, subresource: "status", operations: &[Operation::Update] },
+    ],
+    mode: Mode::Warn,
+    instead: "set it on the node pool",
+    page: include_str!("aa205.md"),
+    state: StateCheck { each: Some(each), whole: None },
+    change: Some(change),
+};
+
+/// Keys that a person's tool owns: a device plugin's label is nobody's to repair.
+fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+    let (node, data) = (seen.object, seen.data);
+    if provider_id(node).is_none() {
+        return;
+    }
+    let managed = node.managed();
+    for entry in managed.iter().filter(|e| data.managers.person(&e.manager).is_some() && origin::is_later(e, node)) {
+        for (place, field) in [(Place::Label, "f:labels"), (Place::Annotation, "f:annotations")] {
+            let pairs = if place == Place::Label { &node.meta.labels } else { &node.meta.annotations };
+            for key in entry.children(&["f:metadata", field]) {
+                if let Some(value) = pairs.get(&key) {
+                    notes
+                        .drafts
+                        .extend(draft(node, place, &key, Some(value), data).map(|d| d.with(Evidence::managed(entry))));
+                }
+            }
+        }
+        if entry.owns(&["f:spec", "f:taints"]) {
+            for (key, value) in entries(node, Place::Taint) {
+                notes.drafts.extend(
+                    draft(node, Place::Taint, &key, Some(&value), data).map(|d| d.with(Evidence::managed(entry))),
+                );
+            }
+        }
+    }
+}
+
+/// Adding or changing an own key; taking one back is silent.
+fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
+    let Some((before, after)) = update(change) else { return Vec::new() };
+    let new = changes(before, after, &[Place::Label, Place::Annotation, Place::Taint]);
+    new.into_iter()
+        .filter(|key| key.after.is_some())
+        .filter_map(|key| {
+            let mut draft = draft(before, key.place, &key.key, key.after.as_deref(), data)?;
+            draft.before.clone_from(&key.before);
+            Some(draft)
+        })
+        .collect()
+}
+
+fn draft(node: &Object<'_>, place: Place, key: &str, value: Option<&str>, data: &Data) -> Option<Draft> {
+    if origin::of_node_key(node, place, key, data) != Origin::User {
+        return None;
+    }
+    let pool = pool_of_node(node, data);
+    let mut message =
+        format!("own {} {key} is on nodes of pool {pool}, not on the pool: an upgrade drops it", word(place));
+    if let Ruling::Exception(exception) = data.node_keys.ruling(place, key) {
+        message = format!("{message}; {}", exception.note);
+    }
+    let draft =
+        Draft::at(ObjectRef::pool(&pool), path(place, key)).values(None, value).says(message).member(&node.meta.name);
+    Some(match pool_command(place, &pool, key, value.unwrap_or_default()) {
+        Some(command) => draft.fix(command),
+        None => draft,
+    })
+}
+
+/// The pool command of Azure Local; it replaces the whole set, so the page says to list what is there first.
+fn pool_command(place: Place, pool: &str, key: &str, value: &str) -> Option<String> {
+    let flag = match place {
+        Place::Annotation => return None,
+        Place::Label => format!("--labels {key}={value}"),
+        Place::Taint => format!("--node-taints {key}={value}"),
+    };
+    // A pool's label is <cluster>-<random>-<pool>, and a pool's own name holds no dash.
+    let name = pool.rsplit('-').next().filter(|name| !name.is_empty() && !pool.starts_with('('))?;
+    Some(format!("az aksarc nodepool update --resource-group GROUP --cluster-name CLUSTER --name {name} {flag}"))
+}

@@ -1,0 +1,150 @@
+//! AA207: metadata that the system put on one of its namespaces was changed.
+
+use crate::change::{Change, Operation};
+use crate::data::{Data, Place, Platform};
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::kinds;
+use crate::object::{Object, Text};
+use crate::origin;
+use crate::rule::{Code, Guard, Mode, Notes, Read, Rule, Scope, Seen, StateCheck, Weight};
+use crate::rules::node_metadata::{KeyChange, changes, path, target, word};
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA207"),
+    slug: "system-namespace-metadata-changed",
+    summary: "metadata that the system created on one of its namespaces was changed or removed",
+    consequence: Weight::Always(Consequence::Voids),
+    basis: Basis::Explicit,
+    clauses: &["C13"],
+    platforms: &Platform::ALL,
+    reads: &[Read { kind: &kinds::NAMESPACE, scope: Scope::Cluster }],
+    guards: &[
+        Guard { kind: &kinds::NAMESPACE, subresource: "", operations: &[Operation::Update] },
+        Guard { kind: &kinds::NAMESPACE, subresource: "status", operations: &[Operation::Update] },
+        Guard { kind: &kinds::NAMESPACE, subresource: "finalize", operations: &[Operation::Update] },
+    ],
+    mode: Mode::Deny,
+    instead: "leave it; add a key of your own",
+    page: include_str!("aa207.md"),
+    state: StateCheck { each: Some(each), whole: None },
+    change: Some(change),
+};
+
+fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+    let (namespace, data) = (seen.object, seen.data);
+    let name = &namespace.meta.name;
+    if data.namespaces.protected(name).is_none() {
+        return;
+    }
+    for entry in namespace.managed() {
+        if data.managers.person(&entry.manager).is_none() || !origin::is_later(&entry, namespace) {
+            continue;
+        }
+        for (place, field) in [(Place::Label, "f:labels"), (Place::Annotation, "f:annotations")] {
+            let pairs = if place == Place::Label { &namespace.meta.labels } else { &namespace.meta.annotations };
+            for key in entry.children(&["f:metadata", field]) {
+                let Some(value) = pairs.get(&key) else { continue };
+                if data.namespaces.is_system_key(name, place, &key)
+                    && required(name, &key).is_none_or(|must| must != value)
+                {
+                    let message = format!(
+                        "system {} {} of namespace {name} was written by {}",
+                        word(place),
+                        &*key,
+                        &*entry.manager
+                    );
+                    notes.drafts.push(
+                        Draft::at(ObjectRef::of(namespace, seen.kind), path(place, &key))
+                            .values(None, Some(value))
+                            .says(message)
+                            .with(Evidence::managed(&entry)),
+                    );
+                }
+            }
+        }
+    }
+    // Every living namespace has this finalizer from its creation on; only the namespace controller takes it away.
+    if namespace.meta.deletion_timestamp.is_none()
+        && namespace.raw("spec").is_some()
+        && !finalizers(namespace).contains(&SPEC_FINALIZER.into())
+    {
+        notes.drafts.push(
+            Draft::at(ObjectRef::of(namespace, seen.kind), "spec.finalizers")
+                .values(Some(SPEC_FINALIZER), None)
+                .says(format!("namespace {name} has lost the finalizer that the system gave it"))
+                .with(Evidence::seen("invariant", "a living namespace has the finalizer kubernetes")),
+        );
+    }
+}
+
+fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
+    if *change.kind != kinds::NAMESPACE || data.namespaces.protected(&change.name).is_none() {
+        return Vec::new();
+    }
+    let Some((before, after)) = change.update(&["status", "finalize"]) else { return Vec::new() };
+    let mut drafts = Vec::new();
+    for key in changes(before, after, &[Place::Label, Place::Annotation]) {
+        drafts.extend(judge(&key, before, change, data));
+    }
+    let mut lost = |path: &str, name: &str| {
+        drafts.push(
+            Draft::at(target(change), format!("{path}[{name}]"))
+                .values(Some(name), None)
+                .says(format!("finalizer {name} of namespace {} would be removed", change.name)),
+        );
+    };
+    for (path, old, new) in [
+        ("metadata.finalizers", meta_finalizers(before), meta_finalizers(after)),
+        ("spec.finalizers", finalizers(before), finalizers(after)),
+    ] {
+        for name in old.iter().filter(|name| !new.contains(name)) {
+            lost(path, name);
+        }
+    }
+    drafts
+}
+
+fn judge(key: &KeyChange, before: &Object<'_>, change: &Change<'_>, data: &Data) -> Option<Draft> {
+    let managed = before.managed();
+    let by_system = managed
+        .iter()
+        .filter(|entry| data.managers.platform(&entry.manager).is_some())
+        .find(|entry| origin::owns(entry, key.place, &key.key));
+    let listed = data.namespaces.is_system_key(&change.name, key.place, &key.key);
+    // Adding a key is lawful, but the system's own keys are not one's own to add.
+    if !listed && (by_system.is_none() || key.before.is_none()) {
+        return None;
+    }
+    if required(&change.name, &key.key).is_some_and(|must| key.after.as_deref() == Some(must)) {
+        return None;
+    }
+    let because = by_system.map_or("a known system key".to_owned(), |entry| format!("written by {}", &*entry.manager));
+    let draft = key
+        .draft(change)
+        .says(format!("system {} {} of namespace {} would be changed", word(key.place), key.key, change.name))
+        .with(Evidence::seen("origin", because));
+    let person = origin::person_owner(&managed, key.place, &key.key, data);
+    // Already written by a person, or absent: this may be the way back.
+    Some(if key.before.is_none() || person.is_some() { draft.warn_at_most() } else { draft })
+}
+
+/// The one key whose value is known without a record (kubernetes.io, well-known labels).
+fn required<'n>(namespace: &'n str, key: &str) -> Option<&'n str> {
+    (key == "kubernetes.io/metadata.name").then_some(namespace)
+}
+
+fn meta_finalizers<'a>(namespace: &Object<'a>) -> Vec<Text<'a>> {
+    namespace.meta.finalizers.clone().unwrap_or_default()
+}
+
+fn finalizers<'a>(namespace: &Object<'a>) -> Vec<Text<'a>> {
+    #[derive(serde::Deserialize)]
+    struct Spec<'a> {
+        #[serde(borrow, default)]
+        finalizers: Option<Vec<Text<'a>>>,
+    }
+    namespace.field::<Spec<'a>>("spec").and_then(|spec| spec.finalizers).unwrap_or_default()
+}
+
+/// The finalizer Kubernetes gives every namespace.
+const SPEC_FINALIZER: &str = "kubernetes";

@@ -1,0 +1,78 @@
+//! AA208: a node was deleted by hand, which leaves its virtual machine behind.
+
+use crate::change::{Change, Operation};
+use crate::data::{Data, Platform};
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::inventory::{Inventory, NodeFact};
+use crate::kinds;
+use crate::rule::{Code, Context, Guard, Mode, Read, Rule, Scope, StateCheck, Verdict, Weight};
+use crate::rules::aa401;
+use crate::rules::node_metadata::target;
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA208"),
+    slug: "node-deleted",
+    summary: "a node was deleted with kubectl, and its machine is still there",
+    consequence: Weight::Always(Consequence::AtRisk),
+    basis: Basis::Derived,
+    clauses: &["C13"],
+    platforms: &Platform::ALL,
+    reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }, Read { kind: &kinds::MACHINE, scope: Scope::Cluster }],
+    guards: &[Guard { kind: &kinds::NODE, subresource: "", operations: &[Operation::Delete] }],
+    mode: Mode::Deny,
+    instead: "scale the node pool instead",
+    page: include_str!("aa208.md"),
+    state: StateCheck { each: None, whole: Some(whole) },
+    change: Some(change),
+};
+
+/// Machines without their node, where machines and nodes are of one cluster: on a management cluster they are not.
+fn whole(inventory: &Inventory, _: &Context<'_>) -> Verdict {
+    let is_here = |name: &str| inventory.nodes.iter().any(|node| node.name == name);
+    let named = inventory.machines.iter().filter_map(|machine| Some((machine, machine.node.as_deref()?)));
+    let own: Vec<&str> =
+        named.clone().filter(|(_, node)| is_here(node)).map(|(machine, _)| &*machine.cluster).collect();
+    if own.is_empty() {
+        return Verdict::NotObservable(
+            "this cluster does not hold the Cluster API machines of its own nodes".to_owned(),
+        );
+    }
+    let lost = named.filter(|(machine, node)| {
+        own.contains(&&*machine.cluster) && !is_here(node) && !machine.deleting && machine.phase == "Running"
+    });
+    let drafts = lost.map(|(machine, node)| {
+        let target = ObjectRef {
+            api_version: kinds::MACHINE.api_version(),
+            kind: kinds::MACHINE.kind.to_owned(),
+            namespace: machine.namespace.clone(),
+            name: machine.name.clone(),
+            uid: machine.uid.clone(),
+        };
+        Draft::at(target, "status.nodeRef")
+            .values(Some(node), None)
+            .says(format!("machine {} runs, but its node {node} is gone", machine.name))
+            .with(Evidence::seen("machines", "other machines of the same cluster have their nodes here"))
+    });
+    Verdict::Found(drafts.collect())
+}
+
+fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
+    if *change.kind != kinds::NODE || !change.is_delete() {
+        return Vec::new();
+    }
+    let Some(node) = &change.before else { return Vec::new() };
+    // Taking a foreign node away again is the cure for AA401.
+    let fact = NodeFact::of(node, data);
+    if aa401::platform_signs(&fact, data).is_empty() {
+        return Vec::new();
+    }
+    vec![
+        Draft::at(target(change), "metadata")
+            .values(Some(&change.name), None)
+            .says(format!("deleting node {} leaves its virtual machine behind", change.name))
+            .fix(format!("kubectl drain {} --ignore-daemonsets --delete-emptydir-data", change.name))
+            .fix(
+                "az aksarc nodepool scale --resource-group GROUP --cluster-name CLUSTER --name POOL --node-count COUNT",
+            ),
+    ]
+}

@@ -1,0 +1,267 @@
+//! AA301: a managed component was changed.
+
+use serde_json::Value;
+
+use crate::change::{Change, Operation};
+use crate::data::{Component, Data, Platform};
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::kinds;
+use crate::object::{ManagedEntry, Object};
+use crate::origin;
+use crate::rule::{Code, Guard, Mode, Notes, Read, Rule, Scope, Seen, StateCheck, Weight};
+use crate::rules::node_metadata::target;
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA301"),
+    slug: "managed-component-changed",
+    summary: "a component that Microsoft manages was changed",
+    consequence: Weight::Always(Consequence::Voids),
+    basis: Basis::Explicit,
+    clauses: &["C05"],
+    platforms: &Platform::ALL,
+    reads: &[
+        Read { kind: &kinds::CONFIG_MAP, scope: Scope::ComponentNamespaces },
+        Read { kind: &kinds::DAEMON_SET, scope: Scope::ComponentNamespaces },
+        Read { kind: &kinds::DEPLOYMENT, scope: Scope::ComponentNamespaces },
+        Read { kind: &kinds::ROLE, scope: Scope::ComponentNamespaces },
+        Read { kind: &kinds::ROLE_BINDING, scope: Scope::ComponentNamespaces },
+        Read { kind: &kinds::SERVICE, scope: Scope::ComponentNamespaces },
+        Read { kind: &kinds::STATEFUL_SET, scope: Scope::ComponentNamespaces },
+    ],
+    guards: &[
+        on(&kinds::CONFIG_MAP),
+        on(&kinds::CRON_JOB),
+        on(&kinds::DAEMON_SET),
+        on(&kinds::DEPLOYMENT),
+        scale(&kinds::DEPLOYMENT),
+        on(&kinds::JOB),
+        on(&kinds::POD),
+        Guard { kind: &kinds::POD, subresource: "ephemeralcontainers", operations: &[Operation::Update] },
+        on(&kinds::REPLICA_SET),
+        scale(&kinds::REPLICA_SET),
+        on(&kinds::ROLE),
+        on(&kinds::ROLE_BINDING),
+        on(&kinds::SERVICE),
+        on(&kinds::SERVICE_ACCOUNT),
+        on(&kinds::STATEFUL_SET),
+        scale(&kinds::STATEFUL_SET),
+    ],
+    mode: Mode::Deny,
+    instead: "leave it to the platform",
+    page: include_str!("aa301.md"),
+    state: StateCheck { each: Some(each), whole: None },
+    change: Some(change),
+};
+
+const fn on(kind: &'static kinds::Kind) -> Guard {
+    Guard { kind, subresource: "", operations: &[Operation::Create, Operation::Update] }
+}
+
+const fn scale(kind: &'static kinds::Kind) -> Guard {
+    Guard { kind, subresource: "scale", operations: &[Operation::Update] }
+}
+
+/// The catalogued component an object is, where this rule speaks for it: the Arc agents have a rule of their own.
+pub(super) fn component<'d>(data: &'d Data, kind: &str, namespace: &str, name: &str) -> Option<&'d Component> {
+    let arc = data.namespaces.protected(namespace).is_some_and(|row| row.owner == "arc");
+    data.component(kind, namespace, name).filter(|_| !arc)
+}
+
+/// The component a pod or ReplicaSet belongs to, by its owner.
+fn owning_component<'d>(object: &Object<'_>, namespace: &str, data: &'d Data) -> Option<&'d Component> {
+    object.owners().iter().find_map(|owner| match &*owner.kind {
+        // A Deployment's ReplicaSet is named after it and a hash.
+        "ReplicaSet" => component(data, "Deployment", namespace, owner.name.rsplit_once('-')?.0),
+        kind => component(data, kind, namespace, &owner.name),
+    })
+}
+
+fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+    let (object, data) = (seen.object, seen.data);
+    let (namespace, name) = (&object.meta.namespace, &object.meta.name);
+    let Some(component) = component(data, seen.kind.kind, namespace, name) else { return };
+    let what = format!("{} {name}", seen.kind.kind);
+    let managed = object.managed();
+    let own = |entry: &&ManagedEntry<'_>| &*entry.subresource != "status";
+    for entry in managed.iter().filter(own) {
+        // Whoever creates a component owns its fields; only a second hand is evidence of a change.
+        let second =
+            managed.iter().filter(own).any(|other| other.manager != entry.manager && !origin::is_later(other, object));
+        if data.managers.person(&entry.manager).is_none() || !second || !origin::is_later(entry, object) {
+            continue;
+        }
+        for root in entry.roots().iter().filter(|root| !matches!(&***root, "metadata" | "status")) {
+            for leaf in entry.leaves(root).into_iter().take(MAX_PATHS) {
+                let mut draft = Draft::at(ObjectRef::of(object, seen.kind), &*leaf)
+                    .values(None, value_at(object, &leaf).as_deref())
+                    .says(format!("{what} of {} was changed by {}", component.product, &*entry.manager))
+                    .with(Evidence::managed(entry));
+                if is_restart(&leaf) {
+                    draft = draft.lighter(Consequence::Info);
+                }
+                notes.drafts.push(draft);
+            }
+        }
+    }
+    if let Some(draft) = idle(object, seen, component) {
+        notes.drafts.push(draft);
+    }
+}
+
+/// A component that was put to rest: scaled to nothing, or a DaemonSet that selects no node by a label of nobody's.
+fn idle(object: &Object<'_>, seen: &Seen<'_, '_>, component: &Component) -> Option<Draft> {
+    if component.extension || component.confidence != crate::data::Confidence::Doc {
+        return None;
+    }
+    let spec: Value = object.field("spec")?;
+    let name = &object.meta.name;
+    let at = |path: &str| Draft::at(ObjectRef::of(object, seen.kind), path);
+    if matches!(seen.kind.kind, "Deployment" | "StatefulSet") && spec.get("replicas").and_then(Value::as_u64) == Some(0)
+    {
+        let kind = seen.kind.kind.to_lowercase();
+        return Some(
+            at("spec.replicas")
+                .values(None, Some("0"))
+                .says(format!("{} {name} of {} is scaled to 0", seen.kind.kind, component.product))
+                .with(Evidence::seen("spec", "spec.replicas is 0"))
+                .fix(format!("kubectl -n {} scale {kind} {name} --replicas=2", object.meta.namespace)),
+        );
+    }
+    let selector = spec.pointer("/template/spec/nodeSelector").and_then(Value::as_object)?;
+    let foreign = selector.keys().find(|key| !key.contains("kubernetes.io/"))?;
+    let scheduled = object.field::<Value>("status")?.get("desiredNumberScheduled").and_then(Value::as_u64)?;
+    (seen.kind.kind == "DaemonSet" && scheduled == 0).then(|| {
+        at(&format!("spec.template.spec.nodeSelector[{foreign}]"))
+            .values(None, selector.get(foreign).and_then(Value::as_str))
+            .says(format!("DaemonSet {name} of {} runs nowhere: its nodeSelector matches no node", component.product))
+            .with(Evidence::seen("status", "desiredNumberScheduled is 0"))
+    })
+}
+
+fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
+    if change.operation == Operation::Delete || !change.kind.namespaced {
+        return Vec::new();
+    }
+    let named = component(data, change.kind.kind, &change.namespace, &change.name);
+    let owned = || match change.kind.kind {
+        "Pod" | "ReplicaSet" => owning_component(change.object()?, &change.namespace, data),
+        _ => None,
+    };
+    let Some(component) = named.or_else(owned) else { return Vec::new() };
+    if let Some(object) = change.create() {
+        // A pod of a managed workload that somebody makes by hand is an add-on, unless it claims the component's name.
+        if named.is_none() || data.lawful.covers(change.kind.kind, &change.namespace, &change.name) {
+            return Vec::new();
+        }
+        let draft = Draft::at(ObjectRef::of(object, change.kind), "metadata.name")
+            .values(None, Some(&change.name))
+            .says(format!("{} {} of {} would be created by hand", change.kind.kind, change.name, component.product));
+        return vec![draft];
+    }
+    let Some((before, after)) = change.update(&["scale", "ephemeralcontainers"]) else { return Vec::new() };
+    differences(before, after)
+        .into_iter()
+        .map(|difference| {
+            let draft = Draft::at(target(change), &*difference.path)
+                .values(difference.before.as_deref(), difference.after.as_deref())
+                .says(format!("{} {} of {} would be changed", change.kind.kind, change.name, component.product));
+            if is_restart(&difference.path) { draft.lighter(Consequence::Info) } else { draft }
+        })
+        .collect()
+}
+
+/// `kubectl rollout restart` changes nothing but this annotation.
+fn is_restart(path: &str) -> bool {
+    path == "spec.template.metadata.annotations[kubectl.kubernetes.io/restartedAt]"
+}
+
+/// One field that differs.
+pub(super) struct Difference {
+    pub(super) path: String,
+    pub(super) before: Option<String>,
+    pub(super) after: Option<String>,
+}
+
+/// What differs in what users decide on; metadata and status never count, nor does the order of keys.
+pub(super) fn differences(before: &Object<'_>, after: &Object<'_>) -> Vec<Difference> {
+    let mut found = Vec::new();
+    let mut fields: Vec<&str> = before.content().chain(after.content()).map(|(name, _)| name).collect();
+    fields.sort_unstable();
+    fields.dedup();
+    for field in fields {
+        let (old, new) = (before.raw(field).map(|raw| raw.get()), after.raw(field).map(|raw| raw.get()));
+        if old == new {
+            continue;
+        }
+        let parse = |raw: Option<&str>| raw.and_then(|raw| serde_json::from_str(raw).ok()).unwrap_or(Value::Null);
+        diff(field, &parse(old), &parse(new), &mut found);
+    }
+    found.truncate(MAX_PATHS);
+    found
+}
+
+fn diff(path: &str, old: &Value, new: &Value, found: &mut Vec<Difference>) {
+    if old == new || found.len() >= MAX_PATHS {
+        return;
+    }
+    match (old, new) {
+        (Value::Object(a), Value::Object(b)) => {
+            let mut keys: Vec<&String> = a.keys().chain(b.keys()).collect();
+            keys.sort_unstable();
+            keys.dedup();
+            for key in keys {
+                let step = if key.contains(['.', '/']) { format!("{path}[{key}]") } else { format!("{path}.{key}") };
+                diff(&step, a.get(key).unwrap_or(&Value::Null), b.get(key).unwrap_or(&Value::Null), found);
+            }
+        }
+        (Value::Array(a), Value::Array(b)) if named(a) && named(b) => {
+            let name = |item: &Value| item.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+            let mut names: Vec<String> = a.iter().chain(b).map(name).collect();
+            names.sort_unstable();
+            names.dedup();
+            let find = |items: &[Value], wanted: &str| {
+                items.iter().find(|item| name(item) == wanted).cloned().unwrap_or(Value::Null)
+            };
+            for wanted in names {
+                diff(&format!("{path}[name={wanted}]"), &find(a, &wanted), &find(b, &wanted), found);
+            }
+        }
+        _ => {
+            // What stands in data can be anything, also what nobody should see in a report.
+            let show = |value: &Value| (!value.is_null() && !is_private(path)).then(|| scalar(value));
+            found.push(Difference { path: path.to_owned(), before: show(old), after: show(new) });
+        }
+    }
+}
+
+fn named(items: &[Value]) -> bool {
+    items.iter().all(|item| item.get("name").is_some_and(Value::is_string))
+}
+
+fn is_private(path: &str) -> bool {
+    path.starts_with("data")
+        || path.starts_with("binaryData")
+        || path.starts_with("stringData")
+        || path.contains(".env")
+}
+
+fn scalar(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// The value at a plain dotted path, for evidence; lists and private data are not followed.
+fn value_at(object: &Object<'_>, path: &str) -> Option<String> {
+    if is_private(path) || path.contains('[') {
+        return None;
+    }
+    let (root, rest) = path.split_once('.')?;
+    let value: Value = object.field(root)?;
+    let found = rest.split('.').try_fold(&value, |value, step| value.get(step))?;
+    (!found.is_object() && !found.is_array()).then(|| scalar(found))
+}
+
+/// A wholesale replacement differs everywhere; the first fields say enough.
+const MAX_PATHS: usize = 8;

@@ -1,0 +1,56 @@
+//! AA302: a managed component was deleted.
+
+use crate::change::{Change, Operation};
+use crate::data::{Data, Platform};
+use crate::finding::{Basis, Consequence, Draft};
+use crate::kinds::{self, Kind};
+use crate::rule::{Code, Guard, Mode, Rule, StateCheck, Weight};
+use crate::rules::aa301;
+use crate::rules::node_metadata::target;
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA302"),
+    slug: "managed-component-deleted",
+    summary: "a component that Microsoft manages was deleted",
+    consequence: Weight::Always(Consequence::Voids),
+    basis: Basis::Explicit,
+    clauses: &["C05"],
+    platforms: &Platform::ALL,
+    reads: &[],
+    guards: &[
+        on(&kinds::CONFIG_MAP),
+        on(&kinds::CRON_JOB),
+        on(&kinds::DAEMON_SET),
+        on(&kinds::DEPLOYMENT),
+        on(&kinds::JOB),
+        on(&kinds::REPLICA_SET),
+        on(&kinds::ROLE),
+        on(&kinds::ROLE_BINDING),
+        on(&kinds::SERVICE),
+        on(&kinds::SERVICE_ACCOUNT),
+        on(&kinds::STATEFUL_SET),
+    ],
+    mode: Mode::Deny,
+    instead: "leave it to the platform",
+    page: include_str!("aa302.md"),
+    state: StateCheck { each: None, whole: None },
+    change: Some(change),
+};
+
+const fn on(kind: &'static Kind) -> Guard {
+    Guard { kind, subresource: "", operations: &[Operation::Delete] }
+}
+
+/// Deleting a pod of a managed workload is routine: its controller makes a new one.
+fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
+    if !change.is_delete() || *change.kind == kinds::POD {
+        return Vec::new();
+    }
+    let Some(component) = aa301::component(data, change.kind.kind, &change.namespace, &change.name) else {
+        return Vec::new();
+    };
+    let draft = Draft::at(target(change), "metadata")
+        .values(Some(&change.name), None)
+        .says(format!("{} {} of {} would be deleted", change.kind.kind, change.name, component.product));
+    vec![draft]
+}

@@ -1,0 +1,87 @@
+//! AA401: a node that AKS Arc did not create.
+
+use crate::change::{Change, Operation};
+use crate::data::{Data, Platform};
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::inventory::{Inventory, NodeFact};
+use crate::kinds;
+use crate::rule::{Code, Context, Guard, Mode, Read, Rule, Scope, StateCheck, Verdict, Weight};
+use crate::rules::node_metadata::target;
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA401"),
+    slug: "foreign-node",
+    summary: "a node was not created by AKS Arc",
+    consequence: Weight::Always(Consequence::Voids),
+    basis: Basis::Derived,
+    clauses: &["C10"],
+    platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
+    reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
+    guards: &[Guard { kind: &kinds::NODE, subresource: "", operations: &[Operation::Create] }],
+    mode: Mode::Deny,
+    instead: "scale or add a node pool instead",
+    page: include_str!("aa401.md"),
+    state: StateCheck { each: None, whole: Some(whole) },
+    change: Some(change),
+};
+
+/// A node without any sign of the platform is foreign where other nodes show what the platform's look like.
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    let data = context.data;
+    let nodes = || inventory.nodes.iter().filter(|node| !node.virtual_kubelet);
+    if !nodes().any(|node| node.is_moc(data)) {
+        return if inventory.nodes.is_empty() {
+            Verdict::Unknown("there are no nodes to compare".to_owned())
+        } else {
+            Verdict::Unknown("no node looks like one of AKS Arc, so none can be told from the others".to_owned())
+        };
+    }
+    let foreign = nodes().filter(|node| platform_signs(node, data).is_empty());
+    let drafts = foreign.map(|node| {
+        let target = ObjectRef {
+            api_version: "v1".to_owned(),
+            kind: kinds::NODE.kind.to_owned(),
+            name: node.name.clone(),
+            uid: node.uid.clone(),
+            ..ObjectRef::default()
+        };
+        let provider = node.provider_id.as_deref().unwrap_or("none");
+        let signs =
+            format!("providerID {provider}, no pool label, no Cluster API machine, another name, {}", node.os_image);
+        Draft::at(target, "spec.providerID")
+            .values(Some(&format!("{}…", data.products.provider_id_prefix)), node.provider_id.as_deref())
+            .says(format!("node {} bears no sign of AKS Arc", node.name))
+            .with(Evidence::seen("signs", signs))
+            .fix(format!("kubectl drain {} --ignore-daemonsets --delete-emptydir-data", node.name))
+            .fix(format!("kubectl delete node {}", node.name))
+    });
+    Verdict::Found(drafts.collect())
+}
+
+/// Every sign that a node is the platform's; one is enough not to accuse.
+pub(super) fn platform_signs(node: &NodeFact, data: &Data) -> Vec<&'static str> {
+    let mut signs = Vec::new();
+    if node.is_moc(data) {
+        signs.push("providerID");
+    }
+    if node.pool_label.is_some() {
+        signs.push("pool label");
+    }
+    if node.machine {
+        signs.push("Cluster API machine");
+    }
+    if node.name.starts_with(&*data.products.node_name_prefix) {
+        signs.push("name");
+    }
+    signs
+}
+
+/// Nodes register themselves, as members of the nodes' group; anybody else's is made by hand.
+fn change(change: &Change<'_>, _: &Data) -> Vec<Draft> {
+    if *change.kind != kinds::NODE || change.create().is_none() {
+        return Vec::new();
+    }
+    let draft = Draft::at(target(change), "spec.providerID")
+        .says(format!("node {} would be created by hand", target(change).name));
+    vec![draft]
+}

@@ -1,0 +1,115 @@
+//! What the rules about node metadata share: what changed, and what a value must be by the node's own word.
+
+use crate::change::Change;
+use crate::data::{Data, Place};
+use crate::finding::{Draft, ObjectRef};
+use crate::inventory::{self, POOL_LABEL, node_info, provider_id, provider_pool};
+use crate::kinds;
+use crate::object::Object;
+
+/// One key that differs between two sides of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct KeyChange {
+    pub(super) place: Place,
+    pub(super) key: String,
+    pub(super) before: Option<String>,
+    pub(super) after: Option<String>,
+}
+
+impl KeyChange {
+    /// `metadata.labels[kubernetes.io/hostname]`.
+    pub(super) fn path(&self) -> String {
+        path(self.place, &self.key)
+    }
+
+    pub(super) fn draft(&self, change: &Change<'_>) -> Draft {
+        Draft::at(target(change), self.path()).values(self.before.as_deref(), self.after.as_deref())
+    }
+}
+
+/// The field a key stands in.
+pub(super) fn path(place: Place, key: &str) -> String {
+    match place {
+        Place::Annotation => format!("metadata.annotations[{key}]"),
+        Place::Label => format!("metadata.labels[{key}]"),
+        Place::Taint => format!("spec.taints[{key}]"),
+    }
+}
+
+/// `label`, `annotation`, `taint`.
+pub(super) fn word(place: Place) -> &'static str {
+    match place {
+        Place::Annotation => "annotation",
+        Place::Label => "label",
+        Place::Taint => "taint",
+    }
+}
+
+/// The object of a change, by its request's name.
+pub(super) fn target(change: &Change<'_>) -> ObjectRef {
+    let mut target = change.object().map(|object| ObjectRef::of(object, change.kind)).unwrap_or_default();
+    if !change.name.is_empty() {
+        target.name.clone_from(&change.name);
+    }
+    if !change.namespace.is_empty() {
+        target.namespace.clone_from(&change.namespace);
+    }
+    target
+}
+
+/// Both sides of an update of a node or its status, which can change metadata too.
+pub(super) fn update<'c, 'a>(change: &'c Change<'a>) -> Option<(&'c Object<'a>, &'c Object<'a>)> {
+    if *change.kind == kinds::NODE { change.update(&["status"]) } else { None }
+}
+
+/// Every label, annotation or taint key that differs, in the order of the documents.
+pub(super) fn changes(before: &Object<'_>, after: &Object<'_>, places: &[Place]) -> Vec<KeyChange> {
+    let mut changes = Vec::new();
+    for place in places {
+        let (old, new) = (entries(before, *place), entries(after, *place));
+        if old == new {
+            continue;
+        }
+        let value = |side: &[(String, String)], key: &str| side.iter().find(|(k, _)| k == key).map(|(_, v)| v.clone());
+        let added = new.iter().filter(|(key, _)| !old.iter().any(|(k, _)| k == key));
+        for (key, _) in old.iter().chain(added) {
+            let (before, after) = (value(&old, key), value(&new, key));
+            if before != after {
+                changes.push(KeyChange { place: *place, key: key.clone(), before, after });
+            }
+        }
+    }
+    changes
+}
+
+/// Keys and values at a place. A taint's value is `value:effect`, all effects of a key together.
+pub(super) fn entries(node: &Object<'_>, place: Place) -> Vec<(String, String)> {
+    let owned = |pairs: &crate::object::Pairs<'_>| pairs.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+    match place {
+        Place::Annotation => owned(&node.meta.annotations),
+        Place::Label => owned(&node.meta.labels),
+        Place::Taint => {
+            let mut by_key: Vec<(String, String)> = Vec::new();
+            for taint in inventory::taints(node) {
+                let text = format!("{}:{}", taint.value, taint.effect);
+                match by_key.iter_mut().find(|(key, _)| *key == *taint.key) {
+                    Some((_, value)) => *value = format!("{value},{text}"),
+                    None => by_key.push((taint.key.to_string(), text)),
+                }
+            }
+            by_key
+        }
+    }
+}
+
+/// The value a label must have by the node's own name, status and virtual machine; no earlier record is needed.
+pub(super) fn required(node: &Object<'_>, key: &str, data: &Data) -> Option<String> {
+    let known = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    match key {
+        "kubernetes.io/hostname" => known(&node.meta.name),
+        "kubernetes.io/arch" | "beta.kubernetes.io/arch" => known(&node_info(node).architecture),
+        "kubernetes.io/os" | "beta.kubernetes.io/os" => known(&node_info(node).operating_system),
+        POOL_LABEL => provider_pool(&provider_id(node)?, data).and_then(known),
+        _ => None,
+    }
+}

@@ -1,0 +1,289 @@
+//! Kubernetes versions, and whether a minor is in support on a day.
+
+use jiff::civil::Date;
+use jiff::{Span, ToSpan};
+use serde::Deserialize;
+
+use crate::data::{Confidence, Platform};
+
+/// A Kubernetes version; `1.33.5`, `v1.33.5+build`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version {
+    /// `1`.
+    pub major: u32,
+    /// `33`.
+    pub minor: u32,
+    /// `5`; 0 where only a minor was given.
+    pub patch: u32,
+}
+
+impl Version {
+    /// Reads what `/version` and kubelets print. Pre-release and build parts are ignored.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim().trim_start_matches('v');
+        let end = text.find(['-', '+', ' ']).unwrap_or(text.len());
+        let mut parts = text.get(..end)?.split('.');
+        let mut number = || parts.next().map(str::parse::<u32>);
+        let (major, minor, patch) = (number()?.ok()?, number()?.ok()?, number().transpose().ok()?.unwrap_or(0));
+        Some(Version { major, minor, patch })
+    }
+
+    /// Whether both are of one minor.
+    pub fn same_minor(self, other: Version) -> bool {
+        (self.major, self.minor) == (other.major, other.minor)
+    }
+
+    /// `1.33`.
+    pub fn minor_text(self) -> String {
+        format!("{}.{}", self.major, self.minor)
+    }
+}
+
+impl std::fmt::Display for Version {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}.{}", self.major, self.minor, self.patch)
+    }
+}
+
+/// The versions of one platform, as published on a day.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Table {
+    /// The platform.
+    pub platform: Platform,
+    /// The day of the source.
+    pub as_of: Date,
+    /// Where it is written.
+    pub source: String,
+    /// How well it is known.
+    pub confidence: Confidence,
+    /// How long a minor is supported.
+    pub window: Window,
+    /// The minors, in any order.
+    pub minors: Vec<Minor>,
+}
+
+/// How long a minor is supported.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Window {
+    /// A list without a rule for what comes: it holds for some days.
+    Listed {
+        /// Days.
+        holds_days: i64,
+    },
+    /// A time from a minor's first release.
+    MonthsFromFirstRelease {
+        /// Months.
+        months: i64,
+    },
+    /// The newest few.
+    NewestMinors {
+        /// How many.
+        count: u32,
+        /// A new one comes about every so many months.
+        cadence_months: i64,
+        /// Days of grace once a minor has been pushed out.
+        grace_days: i64,
+    },
+}
+
+/// One minor.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Minor {
+    /// `1.33`.
+    pub minor: String,
+    /// Whether it was supported on the table's day.
+    pub state: State,
+    /// The first release known to list it.
+    #[serde(default)]
+    pub first_release: Option<Date>,
+    /// The published end.
+    #[serde(default)]
+    pub end: Option<Date>,
+    /// Every patch published, oldest first.
+    pub patches: Vec<String>,
+    /// Where it differs from the table's.
+    #[serde(default)]
+    pub confidence: Option<Confidence>,
+    /// Anything to know.
+    #[serde(default)]
+    pub note: Option<String>,
+}
+
+/// Whether a minor was supported on the table's day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// It was out.
+    Retired,
+    /// It was in.
+    Supported,
+}
+
+/// What the table says of a minor on a day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Support {
+    /// In support, until the day given.
+    Supported {
+        /// The last day, projected or published.
+        until: Date,
+        /// Whether it is our projection.
+        projected: bool,
+    },
+    /// Out of support.
+    Retired {
+        /// Since when, if known.
+        since: Option<Date>,
+    },
+    /// The table is too old to tell: the minor held until this day at least.
+    TooOld {
+        /// The projected end.
+        held_until: Date,
+    },
+    /// Newer than the table's newest row.
+    NewerThanTable,
+    /// Not in the table, though not beyond it either.
+    NoRow,
+}
+
+impl Table {
+    /// What the table says of `version` on `day`, a UTC calendar date. Clauses C01, C08.
+    ///
+    /// A retired minor stays retired however old the table. A published end decides before and after it alike. On a
+    /// platform that supports the newest minors, the k-th newest leaves when enough newer ones have come, one per
+    /// cadence counted from the table's day, plus the grace; where a minor has a year, that year.
+    pub fn support(&self, version: Version, day: Date) -> Support {
+        let Some(row) = self.row(version) else {
+            return match (self.newest(), self.oldest()) {
+                (Some(newest), _) if version > newest && !version.same_minor(newest) => Support::NewerThanTable,
+                (_, Some(oldest)) if version < oldest => Support::Retired { since: None },
+                _ => Support::NoRow,
+            };
+        };
+        if let Some(end) = row.end {
+            return if day <= end {
+                Support::Supported { until: end, projected: false }
+            } else {
+                Support::Retired { since: Some(end) }
+            };
+        }
+        if row.state == State::Retired && !matches!(self.window, Window::MonthsFromFirstRelease { .. }) {
+            return Support::Retired { since: None };
+        }
+        match self.projected_end(row) {
+            // A year from a known first release is the policy's own arithmetic, so its end is final.
+            Some((end, true)) if day > end => Support::Retired { since: Some(end) },
+            Some((end, _)) if day > end => Support::TooOld { held_until: end },
+            Some((until, exact)) => Support::Supported { until, projected: !exact },
+            None => Support::NoRow,
+        }
+    }
+
+    /// The row of a version's minor.
+    pub fn row(&self, version: Version) -> Option<&Minor> {
+        self.minors.iter().find(|row| row.version().is_some_and(|own| own.same_minor(version)))
+    }
+
+    /// Minors the table calls supported, oldest first.
+    pub fn supported(&self) -> Vec<Version> {
+        let mut minors: Vec<Version> =
+            self.minors.iter().filter(|row| row.state == State::Supported).filter_map(Minor::version).collect();
+        minors.sort_unstable();
+        minors
+    }
+
+    fn newest(&self) -> Option<Version> {
+        self.minors.iter().filter_map(Minor::version).max()
+    }
+
+    fn oldest(&self) -> Option<Version> {
+        self.minors.iter().filter_map(Minor::version).min()
+    }
+
+    /// The last day of a row, and whether it follows from the policy rather than from our projection.
+    fn projected_end(&self, row: &Minor) -> Option<(Date, bool)> {
+        let after = |from: Date, span: Span| from.checked_add(span).ok();
+        match self.window {
+            Window::Listed { holds_days } => Some((after(self.as_of, holds_days.days())?, false)),
+            Window::MonthsFromFirstRelease { months } => Some((after(row.first_release?, months.months())?, true)),
+            Window::NewestMinors { count, cadence_months, grace_days } => {
+                let own = row.version()?;
+                let rank = self.supported().iter().filter(|minor| **minor >= own).count();
+                let newer = i64::from(count) - i64::try_from(rank).ok()? + 1;
+                let pushed_out = after(self.as_of, (newer.max(0) * cadence_months).months())?;
+                Some((after(pushed_out, grace_days.days())?, false))
+            }
+        }
+    }
+}
+
+impl Minor {
+    /// The minor as a version with patch 0.
+    pub fn version(&self) -> Option<Version> {
+        Version::parse(&self.minor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::embedded;
+    use jiff::civil::date;
+
+    fn azure_local(minor: &str, day: Date) -> Support {
+        embedded().version_table(Platform::AzureLocal).unwrap().support(Version::parse(minor).unwrap(), day)
+    }
+
+    #[test]
+    fn versions_are_read_as_servers_and_kubelets_print_them() {
+        let read = |text| Version::parse(text).map(|v| v.to_string());
+        assert_eq!(read("v1.33.5").as_deref(), Some("1.33.5"));
+        assert_eq!(read("v1.28.15-hci.2+abc").as_deref(), Some("1.28.15"));
+        assert_eq!(read("1.30").as_deref(), Some("1.30.0"));
+        for bad in ["", "v", "1", "one.two", "1.x"] {
+            assert_eq!(Version::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn newest_minors_leave_one_cadence_after_another_with_grace() {
+        // Table of 2026-05-18 with 1.31, 1.32 and 1.33: three months, then thirty days.
+        let until = |minor, y, m, d| {
+            assert_eq!(azure_local(minor, date(y, m, d)), Support::Supported { until: date(y, m, d), projected: true });
+            let next = date(y, m, d).tomorrow().unwrap();
+            assert_eq!(azure_local(minor, next), Support::TooOld { held_until: date(y, m, d) });
+        };
+        until("1.31", 2026, 9, 17);
+        until("1.32", 2026, 12, 18);
+        until("1.33", 2027, 3, 20);
+    }
+
+    #[test]
+    fn retired_stays_retired_and_a_published_end_decides_both_ways() {
+        assert_eq!(azure_local("1.26.10", date(2040, 1, 1)), Support::Retired { since: None });
+        assert_eq!(
+            azure_local("1.28.5", date(2025, 8, 31)),
+            Support::Supported { until: date(2025, 8, 31), projected: false }
+        );
+        assert_eq!(azure_local("1.28.5", date(2025, 9, 1)), Support::Retired { since: Some(date(2025, 8, 31)) });
+    }
+
+    #[test]
+    fn beyond_the_table_older_is_retired_and_newer_is_unknown() {
+        assert_eq!(azure_local("1.20.1", date(2026, 6, 1)), Support::Retired { since: None });
+        assert_eq!(azure_local("1.34.0", date(2026, 6, 1)), Support::NewerThanTable);
+    }
+
+    #[test]
+    fn windows_server_gives_a_minor_one_year() {
+        let table = embedded().version_table(Platform::WindowsServer).unwrap();
+        let version = Version::parse("1.28.5").unwrap();
+        assert_eq!(
+            table.support(version, date(2025, 6, 11)),
+            Support::Supported { until: date(2025, 6, 11), projected: false }
+        );
+        assert_eq!(table.support(version, date(2025, 6, 12)), Support::Retired { since: Some(date(2025, 6, 11)) });
+    }
+}
