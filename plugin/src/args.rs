@@ -1,0 +1,66 @@
+//! The command line, as clap reads it.
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::commands::{completion, dry_run, explain, rules, snapshot, support_check, version};
+use crate::ui::UiFlags;
+
+/// Is this cluster, or this change, inside Microsoft's published support policy for AKS enabled by Azure Arc?
+///
+/// Reads, never writes: the API server is the only peer, and only get and list requests are sent. Not affiliated with
+/// Microsoft.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 110, disable_help_subcommand = true, arg_required_else_help = true, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Judge a cluster, a snapshot of one, or manifests
+    SupportCheck(Box<support_check::Args>),
+    /// Show what a change would do, without doing it
+    DryRun(dry_run::Args),
+    /// Show a rule's page: what it checks, why, what to do instead
+    Explain(explain::Args),
+    /// The rules, and what decides each clause of the policy
+    Rules(rules::Args),
+    /// Record what the rules read, to check it elsewhere
+    Snapshot(Box<snapshot::Args>),
+    /// Print a script that completes commands and flags
+    Completion(completion::Args),
+    /// Versions of this program and of its data
+    Version(version::Args),
+}
+
+impl Cli {
+    /// clap's command under the name users reach us by.
+    pub fn named(name: &'static str) -> clap::Command {
+        Cli::command().name(name).bin_name(name)
+    }
+}
+
+impl Command {
+    /// The flags that shape what is printed, where the command has them.
+    pub fn ui_flags(&self) -> Option<&UiFlags> {
+        match self {
+            Command::SupportCheck(args) => Some(&args.ui),
+            Command::Snapshot(args) => Some(&args.ui),
+            Command::Rules(_) | Command::DryRun(_) | Command::Explain(_) | Command::Completion(_) | Command::Version(_) => None,
+        }
+    }
+}
+
+const EXIT_CODES: &str = "\
+Exit codes, the same for every output format:
+  0    within the published policy (or nothing to judge)
+  1    could not run: cluster, network, or ourselves
+  2    wrong flags or bad input
+  3    outside: something voids support
+  4    something lighter that --fail-on includes
+  5    inconclusive: something that could void support is unknown
+  6    dry run: something else would refuse the request
+  130  interrupted";

@@ -1,0 +1,64 @@
+//! A Kubernetes client from kubectl's flags: kubeconfig list, contexts, credentials, proxies, impersonation.
+
+mod exec;
+mod kubeconfig;
+mod proxy;
+
+use std::time::Duration;
+
+use kube::{Client, Config};
+
+use crate::exit::{Chain, Failure};
+use crate::flags::KubeFlags;
+use kubeconfig::Selected;
+
+/// A cluster to talk to. Nothing was sent yet.
+#[derive(Clone)]
+pub struct Connection {
+    /// The client. It does not retry on its own: whoever asks knows the deadline.
+    pub client: Client,
+    /// The context's name; empty without a kubeconfig.
+    pub context: String,
+    /// The API server's URL.
+    pub server: String,
+    /// The namespace of the context, or `default`.
+    pub namespace: String,
+    /// The user to impersonate or of the kubeconfig, for messages.
+    pub user: String,
+}
+
+/// Makes a client from the flags and the environment.
+///
+/// # Errors
+/// Exit 2 when flags or kubeconfig are wrong, exit 1 when a credential plugin fails.
+pub async fn connect(flags: &KubeFlags) -> Result<Connection, Failure> {
+    let selected = kubeconfig::select(flags).await.map_err(Failure::input)?;
+    connect_to(selected, flags).await
+}
+
+async fn connect_to(mut selected: Selected, flags: &KubeFlags) -> Result<Connection, Failure> {
+    exec::resolve(&mut selected.config.auth_info, flags.request_timeout.duration()).await?;
+    let config = tuned(selected.config, flags);
+    let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
+    let namespace = config.default_namespace.clone();
+    // Reads certificates and keys: not on the thread that drives the network.
+    let client = tokio::task::spawn_blocking(move || Client::try_from(config)).await.map_err(Failure::run)?;
+    let client = client.map_err(|error| {
+        Failure::input(anyhow::anyhow!("cannot set up a connection to {server}: {}; nothing was checked", Chain(&error)))
+    })?;
+    Ok(Connection { client, context: selected.context, server, namespace, user: selected.user })
+}
+
+/// What kube leaves open, or decides otherwise than a command with a deadline needs it.
+fn tuned(mut config: Config, flags: &KubeFlags) -> Config {
+    // Fifteen retries without a deadline would hang: `collect` retries, and knows how long it may.
+    config.default_retry = false;
+    config.connect_timeout = Some(CONNECT_TIMEOUT.min(flags.request_timeout.duration()));
+    config.read_timeout = Some(flags.request_timeout.duration());
+    // On loopback there is no bandwidth to save, and compressing costs the server more than all else.
+    config.disable_compression |= flags.disable_compression || proxy::is_loopback(&config.cluster_url);
+    config
+}
+
+/// Long enough for a slow VPN, short enough to tell a wrong address from a slow cluster.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);

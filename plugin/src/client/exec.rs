@@ -1,0 +1,112 @@
+//! Credential plugins (`users[].user.exec`): run once, with a limit in time.
+//!
+//! kube would run the plugin three times per client, which for one that opens a browser is two too many, and wait for it
+//! without end.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use kube::config::{AuthInfo, ExecConfig, ExecInteractiveMode};
+use serde::Deserialize;
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use crate::exit::Failure;
+
+/// Runs the plugin, if there is one, and puts what it answers in its place.
+pub(super) async fn resolve(user: &mut AuthInfo, limit: Duration) -> Result<(), Failure> {
+    let Some(exec) = user.exec.take() else { return Ok(()) };
+    let command = exec.command.clone().unwrap_or_default();
+    let status = run(&exec, limit).await.map_err(|error| {
+        let hint = exec.install_hint.as_ref().map(|hint| format!("; {}", hint.trim())).unwrap_or_default();
+        Failure::run(error.context(format!("no credentials from plugin {command:?} of the kubeconfig, so nothing was checked{hint}")))
+    })?;
+    let parsed: AuthInfo = serde_json::from_value(serde_json::json!({ "token": status.token }))
+        .map_err(Failure::run)?;
+    user.token = parsed.token;
+    if let (Some(certificate), Some(key)) = (status.client_certificate_data, status.client_key_data) {
+        // The plugin answers in PEM; a kubeconfig holds PEM in base64.
+        let encoded = serde_json::json!({
+            "client-certificate-data": base64(certificate.as_bytes()),
+            "client-key-data": base64(key.as_bytes()),
+        });
+        let parsed: AuthInfo = serde_json::from_value(encoded).map_err(Failure::run)?;
+        user.client_certificate = None;
+        user.client_key = None;
+        user.client_certificate_data = parsed.client_certificate_data;
+        user.client_key_data = parsed.client_key_data;
+    }
+    Ok(())
+}
+
+#[derive(Debug, Deserialize)]
+struct Credential {
+    status: Option<Status>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Status {
+    token: Option<String>,
+    client_certificate_data: Option<String>,
+    client_key_data: Option<String>,
+}
+
+async fn run(exec: &ExecConfig, limit: Duration) -> anyhow::Result<Status> {
+    let name = exec.command.as_deref().context("the kubeconfig names no command")?;
+    let mut command = Command::new(name);
+    command.args(exec.args.iter().flatten()).kill_on_drop(true).stdout(Stdio::piped()).stderr(Stdio::inherit());
+    for entry in exec.env.iter().flatten() {
+        if let (Some(name), Some(value)) = (entry.get("name"), entry.get("value")) {
+            command.env(name, value);
+        }
+    }
+    let interactive = exec.interactive_mode != Some(ExecInteractiveMode::Never);
+    command.stdin(if interactive { Stdio::inherit() } else { Stdio::null() });
+    let mut spec = serde_json::json!({ "interactive": interactive });
+    if let (Some(cluster), Some(spec)) = (&exec.cluster, spec.as_object_mut()) {
+        spec.insert("cluster".to_owned(), serde_json::to_value(cluster)?);
+    }
+    let info = serde_json::json!({ "apiVersion": exec.api_version, "kind": "ExecCredential", "spec": spec });
+    command.env("KUBERNETES_EXEC_INFO", info.to_string());
+    let child = command.spawn().context("cannot start it")?;
+    let output = timeout(limit, child.wait_with_output()).await;
+    let output = output.map_err(|_| anyhow!("it did not answer within {limit:?} (--request-timeout)"))?.context("cannot run it")?;
+    if !output.status.success() {
+        return Err(anyhow!("it ended with {}", output.status));
+    }
+    let text = String::from_utf8(output.stdout).context("its answer is not text")?;
+    let credential: Credential = serde_saphyr::from_str(&text).map_err(|_| anyhow!("its answer is no ExecCredential"))?;
+    let status = credential.status.context("its answer has no status")?;
+    if status.token.is_none() && status.client_certificate_data.is_none() {
+        return Err(anyhow!("its answer holds neither a token nor a certificate"));
+    }
+    Ok(status)
+}
+
+fn base64(bytes: &[u8]) -> String {
+    let letter = |six: u32| char::from(ALPHABET.get(usize::try_from(six & 63).unwrap_or(0)).copied().unwrap_or(b'='));
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let at = |index: usize| u32::from(chunk.get(index).copied().unwrap_or(0));
+        let word = at(0) << 16 | at(1) << 8 | at(2);
+        text.push(letter(word >> 18));
+        text.push(letter(word >> 12));
+        text.push(if chunk.len() > 1 { letter(word >> 6) } else { '=' });
+        text.push(if chunk.len() > 2 { letter(word) } else { '=' });
+    }
+    text
+}
+
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+#[cfg(test)]
+mod tests {
+    use super::base64;
+
+    #[test]
+    fn base64_is_padded_as_kubeconfigs_have_it() {
+        assert_eq!([base64(b""), base64(b"a"), base64(b"ab"), base64(b"abc"), base64(&[255, 254, 253])], ["", "YQ==", "YWI=", "YWJj", "//79"]);
+    }
+}

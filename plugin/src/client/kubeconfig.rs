@@ -1,0 +1,171 @@
+//! Which cluster, which user: the kubeconfig files merged as kubectl merges them, then the flags on top.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use kube::Config;
+use kube::config::{AuthInfo, Cluster, Context, KubeConfigOptions, Kubeconfig, NamedAuthInfo, NamedCluster, NamedContext};
+
+use super::proxy;
+use crate::flags::KubeFlags;
+
+/// What flags and files come to.
+pub(super) struct Selected {
+    pub(super) context: String,
+    pub(super) user: String,
+    pub(super) config: Config,
+}
+
+/// Reads the kubeconfig and applies the flags.
+pub(super) async fn select(flags: &KubeFlags) -> anyhow::Result<Selected> {
+    let files = read(flags.kubeconfig.as_deref())?;
+    let wanted = flags.context.clone().or_else(|| files.current_context.clone()).filter(|name| !name.is_empty());
+    let (context_name, context) = match wanted {
+        Some(name) => {
+            let found = files.contexts.iter().find(|context| context.name == name);
+            let known = files.contexts.iter().map(|context| &*context.name);
+            let context = found.and_then(|named| named.context.clone());
+            (name.clone(), context.with_context(|| unknown("context", &name, known))?)
+        }
+        None => (String::new(), Context::default()),
+    };
+    let cluster_name = flags.cluster.clone().unwrap_or_else(|| context.cluster.clone());
+    let user_name = flags.user.clone().or_else(|| context.user.clone()).unwrap_or_default();
+    if cluster_name.is_empty() && flags.server.is_none() {
+        return in_cluster(flags).unwrap_or_else(|| {
+            bail!("no cluster is configured: set a current context in the kubeconfig, or give --context, --kubeconfig or --server")
+        });
+    }
+    let cluster = files.clusters.iter().find(|cluster| cluster.name == cluster_name).and_then(|named| named.cluster.clone());
+    let cluster = match cluster {
+        Some(cluster) => cluster,
+        None if cluster_name.is_empty() => Cluster::default(),
+        None => bail!(unknown("cluster", &cluster_name, files.clusters.iter().map(|cluster| &*cluster.name))),
+    };
+    let user = files.auth_infos.iter().find(|user| user.name == user_name).and_then(|named| named.auth_info.clone());
+    if user.is_none() && flags.user.is_some() {
+        bail!(unknown("user", &user_name, files.auth_infos.iter().map(|user| &*user.name)));
+    }
+    let cluster = with_cluster_flags(cluster, flags);
+    let user = with_user_flags(user.unwrap_or_default(), flags)?;
+    let proxy = proxy::of(&cluster)?;
+    let shown_user = user.impersonate.clone().unwrap_or(user_name);
+    let mut config = build(cluster, user, context.namespace).await?;
+    config.proxy_url = proxy;
+    Ok(Selected { context: context_name, user: shown_user, config })
+}
+
+fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let near = aksarc_shared::text::nearest(name, known).map(|near| format!("; did you mean {near:?}?"));
+    format!("the kubeconfig has no {what} {name:?}{}", near.unwrap_or_default())
+}
+
+/// The files, first one first. As in kubectl, a file of $KUBECONFIG that does not exist is passed over, one given by flag
+/// must exist.
+fn read(flag: Option<&Path>) -> anyhow::Result<Kubeconfig> {
+    if let Some(path) = flag {
+        return one(path);
+    }
+    let paths: Vec<PathBuf> = match std::env::var_os("KUBECONFIG") {
+        Some(list) if !list.is_empty() => std::env::split_paths(&list).filter(|path| !path.as_os_str().is_empty()).collect(),
+        _ => std::env::home_dir().map(|home| home.join(".kube").join("config")).into_iter().collect(),
+    };
+    let mut merged = Kubeconfig::default();
+    for path in paths.iter().filter(|path| path.exists()) {
+        merged = merged.merge(one(path)?).with_context(|| format!("cannot merge kubeconfig {}", path.display()))?;
+    }
+    Ok(merged)
+}
+
+fn one(path: &Path) -> anyhow::Result<Kubeconfig> {
+    // Opened here for the plain reason, which comes without a path from there.
+    std::fs::File::open(path).with_context(|| format!("cannot read kubeconfig {}", path.display()))?;
+    Kubeconfig::read_from(path).with_context(|| format!("cannot use kubeconfig {}", path.display()))
+}
+
+fn with_cluster_flags(mut cluster: Cluster, flags: &KubeFlags) -> Cluster {
+    if let Some(server) = &flags.server {
+        let has_scheme = server.contains("://");
+        cluster.server = Some(if has_scheme { server.clone() } else { format!("https://{server}") });
+    }
+    if flags.insecure_skip_tls_verify {
+        cluster.insecure_skip_tls_verify = Some(true);
+        cluster.certificate_authority = None;
+        cluster.certificate_authority_data = None;
+    }
+    if let Some(path) = &flags.certificate_authority {
+        cluster.certificate_authority = Some(path.to_string_lossy().into_owned());
+        cluster.certificate_authority_data = None;
+        cluster.insecure_skip_tls_verify = None;
+    }
+    if let Some(name) = &flags.tls_server_name {
+        cluster.tls_server_name = Some(name.clone());
+    }
+    cluster
+}
+
+fn with_user_flags(mut user: AuthInfo, flags: &KubeFlags) -> anyhow::Result<AuthInfo> {
+    if let Some(path) = &flags.client_certificate {
+        user.client_certificate = Some(path.to_string_lossy().into_owned());
+        user.client_certificate_data = None;
+    }
+    if let Some(path) = &flags.client_key {
+        user.client_key = Some(path.to_string_lossy().into_owned());
+        user.client_key_data = None;
+    }
+    if let Some(token) = &flags.token {
+        user = with_token(user, token)?;
+        user.token_file = None;
+        user.auth_provider = None;
+        user.exec = None;
+        user.username = None;
+        user.password = None;
+    }
+    if let Some(name) = &flags.impersonate {
+        user.impersonate = Some(name.clone());
+        user.impersonate_groups = Some(flags.as_group.clone());
+        user.impersonate_uid.clone_from(&flags.as_uid);
+        user.impersonate_user_extra = None;
+    }
+    Ok(user)
+}
+
+/// Secrets have a type of their own that only the parser makes.
+pub(super) fn with_token(mut user: AuthInfo, token: &str) -> anyhow::Result<AuthInfo> {
+    let parsed: AuthInfo = serde_json::from_value(serde_json::json!({ "token": token }))?;
+    user.token = parsed.token;
+    Ok(user)
+}
+
+async fn build(cluster: Cluster, user: AuthInfo, namespace: Option<String>) -> anyhow::Result<Config> {
+    let name = || "selected".to_owned();
+    let kubeconfig = Kubeconfig {
+        clusters: vec![NamedCluster { name: name(), cluster: Some(cluster), ..NamedCluster::default() }],
+        auth_infos: vec![NamedAuthInfo { name: name(), auth_info: Some(user), ..NamedAuthInfo::default() }],
+        contexts: vec![NamedContext {
+            name: name(),
+            context: Some(Context { cluster: name(), user: Some(name()), namespace: namespace.filter(|n| !n.is_empty()), ..Context::default() }),
+            ..NamedContext::default()
+        }],
+        current_context: Some(name()),
+        ..Kubeconfig::default()
+    };
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
+    let config = config.context("cannot use the kubeconfig")?;
+    if config.cluster_url.host().is_none() {
+        bail!("the server address {:?} has no host", config.cluster_url.to_string());
+    }
+    Ok(config)
+}
+
+/// Inside a pod without a kubeconfig, its service account is who we are.
+fn in_cluster(flags: &KubeFlags) -> Option<anyhow::Result<Selected>> {
+    std::env::var_os("KUBERNETES_SERVICE_HOST")?;
+    let select = || {
+        let mut config = Config::incluster().context("cannot use the pod's service account")?;
+        config.auth_info = with_user_flags(config.auth_info, flags)?;
+        let user = config.auth_info.impersonate.clone().unwrap_or_else(|| "the pod's service account".to_owned());
+        Ok(Selected { context: "in-cluster".to_owned(), user, config })
+    };
+    Some(select())
+}

@@ -1,0 +1,9 @@
+//! One module per command.
+
+pub mod completion;
+pub mod dry_run;
+pub mod explain;
+pub mod rules;
+pub mod snapshot;
+pub mod support_check;
+pub mod version;

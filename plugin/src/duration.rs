@@ -1,0 +1,69 @@
+//! Durations as kubectl spells them: `30s`, `1m30s`, `500ms`; a bare number is seconds; 0 is no limit.
+
+use std::time::Duration;
+
+/// Reads a duration; `None` for one of zero, which means no limit.
+///
+/// # Errors
+/// A sentence for clap to show.
+pub fn parse(text: &str) -> Result<Limit, String> {
+    let wrong = || format!("expected a duration such as 30s, 1m30s or 500ms, not {text:?}");
+    if let Ok(seconds) = text.parse::<u32>() {
+        return Ok(Limit::of(Duration::from_secs(seconds.into())));
+    }
+    let mut rest = text;
+    let mut total = Duration::ZERO;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(wrong)?;
+        let (number, tail) = rest.split_at(digits);
+        let letters = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
+        let (unit, next) = tail.split_at(letters);
+        let factor = match unit {
+            "ms" => 0.001,
+            "s" => 1.0,
+            "m" => 60.0,
+            "h" => 3600.0,
+            _ => return Err(wrong()),
+        };
+        let number: f64 = number.parse().map_err(|_| wrong())?;
+        total = total.checked_add(Duration::try_from_secs_f64(number * factor).map_err(|_| wrong())?).ok_or_else(wrong)?;
+        rest = next;
+    }
+    if text.is_empty() { Err(wrong()) } else { Ok(Limit::of(total)) }
+}
+
+/// A limit in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit(Option<Duration>);
+
+impl Limit {
+    fn of(duration: Duration) -> Self {
+        Limit(Some(duration).filter(|duration| !duration.is_zero()))
+    }
+
+    /// The limit; a century where there is none, so that callers need no second path.
+    pub fn duration(self) -> Duration {
+        self.0.unwrap_or(CENTURY)
+    }
+}
+
+const CENTURY: Duration = Duration::from_hours(24 * 36525);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_as_kubectl_reads_them() {
+        let read = |text| parse(text).unwrap().0;
+        assert_eq!(read("30s"), Some(Duration::from_secs(30)));
+        assert_eq!(read("1m30s"), Some(Duration::from_secs(90)));
+        assert_eq!(read("500ms"), Some(Duration::from_millis(500)));
+        assert_eq!(read("1.5h"), Some(Duration::from_mins(90)));
+        assert_eq!(read("7"), Some(Duration::from_secs(7)));
+        assert_eq!(read("0"), None);
+        for bad in ["", "s", "5x", "1m30", "-3s", "1e400s"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! How a command ends when it does not end with a verdict.
+
+use std::error::Error;
+use std::fmt;
+
+use aksarc_shared::report::exit;
+
+/// Why a command came to no result, and the exit code that says whose matter it is.
+#[derive(Debug)]
+pub struct Failure {
+    /// The exit code.
+    pub code: u8,
+    error: anyhow::Error,
+}
+
+impl Failure {
+    /// Wrong flags or bad input: exit 2.
+    pub fn input(error: impl Into<anyhow::Error>) -> Self {
+        Failure { code: exit::USAGE, error: error.into() }
+    }
+
+    /// The cluster, the network, the disk or ourselves: exit 1.
+    pub fn run(error: impl Into<anyhow::Error>) -> Self {
+        Failure { code: exit::FAILED, error: error.into() }
+    }
+
+    /// Ctrl-C or a request to end: exit 130.
+    pub fn interrupted() -> Self {
+        Failure { code: exit::INTERRUPTED, error: anyhow::anyhow!("interrupted: nothing was written") }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Chain(self.error.as_ref()).fmt(f)
+    }
+}
+
+/// An error with its causes, joined by `: `. A cause whose text its parent already holds is left out.
+pub struct Chain<'a>(pub &'a (dyn Error + 'static));
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut said = self.0.to_string();
+        f.write_str(&said)?;
+        let mut next = self.0.source();
+        while let Some(cause) = next {
+            let text = cause.to_string();
+            if !said.contains(&text) {
+                write!(f, ": {text}")?;
+            }
+            said = text;
+            next = cause.source();
+        }
+        Ok(())
+    }
+}
+
+/// What a command returns: the exit code of its result, or why there is none.
+pub type Outcome = Result<u8, Failure>;

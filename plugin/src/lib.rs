@@ -1,0 +1,13 @@
+//! kubectl-aksarc: collects what the rules read, hands it to the engine, and shows what came of it.
+//!
+//! `main.rs` holds arguments, runtime and exit code; every command is a module in [`commands`].
+#![warn(missing_docs)]
+
+pub mod args;
+pub mod client;
+pub mod commands;
+pub mod duration;
+pub mod exit;
+pub mod flags;
+pub mod invocation;
+pub mod ui;

@@ -1,0 +1,83 @@
+//! Arguments, runtime, exit code.
+
+use std::process::ExitCode;
+
+use clap::FromArgMatches;
+use kubectl_aksarc::args::{Cli, Command};
+use kubectl_aksarc::commands::{completion, dry_run, explain, rules, snapshot, support_check, version};
+use kubectl_aksarc::exit::{Failure, Outcome};
+use kubectl_aksarc::invocation;
+use kubectl_aksarc::ui::Ui;
+
+fn main() -> ExitCode {
+    let argv: Vec<_> = std::env::args_os().collect();
+    let name = invocation::name(argv.first().and_then(|first| first.to_str()));
+    let parsed = Cli::named(name).try_get_matches_from(argv).and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help for somebody who has hung up is no failure.
+            let _gone = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let mut ui = Ui::new(name, locale().as_deref());
+    if let Some(flags) = cli.command.ui_flags() {
+        ui.apply(flags);
+    }
+    let outcome = run(cli.command, &mut ui);
+    ExitCode::from(outcome.unwrap_or_else(|failure| {
+        ui.error(&format!("error: {failure}"));
+        failure.code
+    }))
+}
+
+fn run(command: Command, ui: &mut Ui) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
+    let runtime = runtime.map_err(Failure::run)?;
+    let outcome = runtime.block_on(async {
+        tokio::select! {
+            outcome = dispatch(command, ui) => outcome,
+            () = interrupted() => Err(Failure::interrupted()),
+        }
+    });
+    // A credential plugin or a file read that hangs must not hold up the exit.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn dispatch(command: Command, ui: &mut Ui) -> Outcome {
+    match command {
+        Command::SupportCheck(args) => support_check::run(*args, ui).await,
+        Command::DryRun(args) => dry_run::run(args, ui).await,
+        Command::Explain(args) => explain::run(&args, ui),
+        Command::Rules(args) => rules::run(&args, ui),
+        Command::Snapshot(args) => snapshot::run(*args, ui).await,
+        Command::Completion(args) => completion::run(&args, ui),
+        Command::Version(args) => version::run(&args, ui),
+    }
+}
+
+/// Resolves when somebody asks us to end.
+async fn interrupted() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => return,
+                Ok(()) = tokio::signal::ctrl_c() => return,
+            }
+        }
+    }
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+fn locale() -> Option<String> {
+    ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+}
+
+/// One to read the network, one to judge what came.
+const WORKERS: usize = 2;
