@@ -1,10 +1,6 @@
 //! The harness itself: what it promises, every other end-to-end test builds on.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "helpers of tests are tests"
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
 
 use std::io::Read;
 use std::net::TcpListener;
@@ -21,15 +17,8 @@ use serde_json::{Value, json};
 fn both_versions_say_which_they_are() {
     for version in [Kubernetes::V1_33, Kubernetes::V1_28] {
         let cluster = ControlPlane::start(version).unwrap();
-        let answer = cluster
-            .http(&Identity::Person)
-            .unwrap()
-            .get("/version")
-            .unwrap();
-        assert_eq!(
-            answer.object().unwrap()["gitVersion"],
-            version.git_version()
-        );
+        let answer = cluster.http(&Identity::Person).unwrap().get("/version").unwrap();
+        assert_eq!(answer.object().unwrap()["gitVersion"], version.git_version());
     }
 }
 
@@ -39,26 +28,14 @@ fn identities_are_who_they_say() {
     let identities = [
         (Identity::Admin, "kubernetes-admin", "system:masters"),
         (Identity::SecondAdmin, "kubernetes-admin", "system:masters"),
-        (
-            Identity::Person,
-            "alice@contoso.example",
-            "system:authenticated",
-        ),
-        (
-            Identity::Reader,
-            "reader@contoso.example",
-            "system:authenticated",
-        ),
+        (Identity::Person, "alice@contoso.example", "system:authenticated"),
+        (Identity::Reader, "reader@contoso.example", "system:authenticated"),
         (
             Identity::GitOps,
             "system:serviceaccount:argocd:argocd-application-controller",
             "system:serviceaccounts:argocd",
         ),
-        (
-            Identity::kubelet("moc-l1"),
-            "system:node:moc-l1",
-            "system:nodes",
-        ),
+        (Identity::kubelet("moc-l1"), "system:node:moc-l1", "system:nodes"),
         (
             Identity::NodeController,
             "system:serviceaccount:kube-system:node-controller",
@@ -76,17 +53,11 @@ fn identities_are_who_they_say() {
         let me = whoami(&cluster, identity);
         assert_eq!(me["username"], **name);
         assert_eq!(identity.username(), **name);
-        assert!(
-            me["groups"].as_array().unwrap().contains(&json!(group)),
-            "{me}"
-        );
+        assert!(me["groups"].as_array().unwrap().contains(&json!(group)), "{me}");
         credentials.push(me["extra"]["authentication.kubernetes.io/credential-id"][0].clone());
     }
     assert!(credentials[0].as_str().unwrap().starts_with("X509SHA256="));
-    assert_ne!(
-        credentials[0], credentials[1],
-        "two admins have two certificates"
-    );
+    assert_ne!(credentials[0], credentials[1], "two admins have two certificates");
 }
 
 #[test]
@@ -105,33 +76,19 @@ fn rights_are_as_described() {
     }
     let rules = json!([{"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}]);
     cluster.allow(&Identity::user("bob"), &rules).unwrap();
-    let seen = wait::until("bob to see pods", LIMIT, || {
-        let code = get(&Identity::user("bob"), "/api/v1/pods").code;
-        if code == 200 { Ok(()) } else { Err(code) }
-    });
-    seen.unwrap();
+    assert_eq!(get(&Identity::user("bob"), "/api/v1/pods").code, 200);
 }
 
 #[test]
 fn the_audit_log_has_who_asked_for_what() {
     let cluster = ControlPlane::start(Kubernetes::V1_33).unwrap();
     let arguments = ["create", "namespace", "shop", "--dry-run=server"];
-    cluster
-        .kubectl(&Identity::Person, arguments)
-        .unwrap()
-        .succeeded()
-        .unwrap();
-    let event = cluster.audit_event("the dry run", |event| {
-        event.verb == "create" && event.object_ref.name == "shop"
-    });
+    cluster.kubectl(&Identity::Person, arguments).unwrap().succeeded().unwrap();
+    let event = cluster.audit_event("the dry run", |event| event.verb == "create" && event.object_ref.name == "shop");
     let event = event.unwrap();
     assert_eq!(event.user.username, "alice@contoso.example");
     assert!(event.is_dry_run(), "{}", event.request_uri);
-    assert!(
-        event.request_uri.contains("fieldManager=kubectl-create"),
-        "{}",
-        event.request_uri
-    );
+    assert!(event.request_uri.contains("fieldManager=kubectl-create"), "{}", event.request_uri);
     assert_eq!(event.response_status.code, 201);
     assert_eq!(event.annotations["authorization.k8s.io/decision"], "allow");
     assert_eq!(event.request_object.unwrap()["metadata"]["name"], "shop");
@@ -139,49 +96,22 @@ fn the_audit_log_has_who_asked_for_what() {
 
 #[test]
 fn a_deployment_rolls_out_on_played_nodes() {
-    let cluster = ControlPlane::builder(Kubernetes::V1_33)
-        .controller_manager()
-        .kwok()
-        .start()
-        .unwrap();
+    let cluster = ControlPlane::builder(Kubernetes::V1_33).controller_manager().kwok().start().unwrap();
     let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "moc-l1"}});
     let kubelet = cluster.http(&Identity::kubelet("moc-l1")).unwrap();
-    kubelet
-        .post("/api/v1/nodes", &node)
-        .unwrap()
-        .object()
-        .unwrap();
-    let arguments = [
-        "create",
-        "deployment",
-        "web",
-        "--image=example.com/web:1",
-        "--replicas=2",
-    ];
-    cluster
-        .kubectl(&Identity::Person, arguments)
-        .unwrap()
-        .succeeded()
-        .unwrap();
+    kubelet.post("/api/v1/nodes", &node).unwrap().object().unwrap();
+    let arguments = ["create", "deployment", "web", "--image=example.com/web:1", "--replicas=2"];
+    cluster.kubectl(&Identity::Person, arguments).unwrap().succeeded().unwrap();
     let path = "/apis/apps/v1/namespaces/default/deployments/web";
     let deployment = cluster.object_when(path, LIMIT, |web| web["status"]["readyReplicas"] == 2);
     let deployment = deployment.unwrap();
     // Not the first: writers of one second are sorted by name.
     let writers = deployment["metadata"]["managedFields"].as_array().unwrap();
-    assert!(
-        writers
-            .iter()
-            .any(|writer| writer["manager"] == "kubectl-create"),
-        "{writers:?}"
-    );
-    let event = cluster.audit_event("a pod's creation", |event| {
-        event.verb == "create" && event.object_ref.resource == "pods"
-    });
+    assert!(writers.iter().any(|writer| writer["manager"] == "kubectl-create"), "{writers:?}");
+    let event =
+        cluster.audit_event("a pod's creation", |event| event.verb == "create" && event.object_ref.resource == "pods");
     let creator = event.unwrap().user.username;
-    assert_eq!(
-        creator,
-        "system:serviceaccount:kube-system:replicaset-controller"
-    );
+    assert_eq!(creator, "system:serviceaccount:kube-system:replicaset-controller");
 }
 
 /// How the shipped manifest reaches a webhook in tests: by its Service, which names `localhost`.
@@ -192,17 +122,9 @@ fn a_webhook_behind_a_service_is_reached_on_loopback() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let admin = cluster.http(&Identity::Admin).unwrap();
-        admin
-            .post("/api/v1/namespaces/default/services", &service(port))
-            .unwrap()
-            .object()
-            .unwrap();
+        admin.post("/api/v1/namespaces/default/services", &service(port)).unwrap().object().unwrap();
         let webhooks = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
-        admin
-            .post(webhooks, &webhook(port))
-            .unwrap()
-            .object()
-            .unwrap();
+        admin.post(webhooks, &webhook(port)).unwrap().object().unwrap();
 
         let (sender, receiver) = mpsc::channel();
         thread::spawn(move || {
@@ -221,20 +143,14 @@ fn a_webhook_behind_a_service_is_reached_on_loopback() {
         });
         let hello = hello.unwrap();
         let name = b"guard.default.svc";
-        assert!(
-            hello.windows(name.len()).any(|part| part == name),
-            "no such server name"
-        );
+        assert!(hello.windows(name.len()).any(|part| part == name), "no such server name");
     }
 }
 
 #[test]
 fn nothing_is_left_when_it_ends() {
     let started = Instant::now();
-    let cluster = ControlPlane::builder(Kubernetes::V1_33)
-        .controller_manager()
-        .kwok()
-        .start();
+    let cluster = ControlPlane::builder(Kubernetes::V1_33).controller_manager().kwok().start();
     let cluster = cluster.unwrap();
     println!("ready after {:.1?}", started.elapsed());
     let processes = cluster.processes();
@@ -251,9 +167,7 @@ fn a_failed_test_keeps_its_files_and_still_ends_everything() {
     let (sender, receiver) = mpsc::channel();
     let failed = thread::spawn(move || {
         let cluster = ControlPlane::start(Kubernetes::V1_33).unwrap();
-        sender
-            .send((cluster.processes(), cluster.directory().to_owned()))
-            .unwrap();
+        sender.send((cluster.processes(), cluster.directory().to_owned())).unwrap();
         panic!("as a failed assertion would");
     });
     failed.join().unwrap_err();
@@ -284,21 +198,14 @@ fn a_killed_test_process_leaves_nothing_running() {
         .env(REPORT, &report)
         .spawn()
         .unwrap();
-    let started = wait::until("the other process' report", LIMIT, || {
-        std::fs::read(&report)
-    });
+    let started = wait::until("the other process' report", LIMIT, || std::fs::read(&report));
     child.kill().unwrap();
     child.wait().unwrap();
     let report: Value = serde_json::from_slice(&started.unwrap()).unwrap();
     for process in report["processes"].as_array().unwrap() {
         let pid = u32::try_from(process[1].as_u64().unwrap()).unwrap();
-        let gone = wait::until(&process.to_string(), LIMIT, || {
-            if is_running(pid) {
-                Err("still running")
-            } else {
-                Ok(())
-            }
-        });
+        let gone =
+            wait::until(&process.to_string(), LIMIT, || if is_running(pid) { Err("still running") } else { Ok(()) });
         gone.unwrap();
     }
     std::fs::remove_dir_all(report["directory"].as_str().unwrap()).unwrap();
@@ -307,28 +214,16 @@ fn a_killed_test_process_leaves_nothing_running() {
 #[tokio::test]
 async fn it_can_be_used_inside_an_async_test() {
     let cluster = ControlPlane::start(Kubernetes::V1_33).unwrap();
-    let version = cluster
-        .client(&Identity::Person)
-        .unwrap()
-        .apiserver_version()
-        .await
-        .unwrap();
+    let version = cluster.client(&Identity::Person).unwrap().apiserver_version().await.unwrap();
     assert_eq!(version.git_version, "v1.33.13");
     let patch = json!({"metadata": {"labels": {"team": "shop"}}});
     let http = cluster.http(&Identity::Person).unwrap();
-    let answer = http
-        .patch("/api/v1/namespaces/default", PatchKind::Merge, &patch)
-        .unwrap();
-    assert_eq!(
-        answer.object().unwrap()["metadata"]["labels"]["team"],
-        "shop"
-    );
+    let answer = http.patch("/api/v1/namespaces/default", PatchKind::Merge, &patch).unwrap();
+    assert_eq!(answer.object().unwrap()["metadata"]["labels"]["team"], "shop");
 }
 
 fn whoami(cluster: &ControlPlane, identity: &Identity) -> Value {
-    let answer = cluster
-        .kubectl(identity, ["auth", "whoami", "-o", "json"])
-        .unwrap();
+    let answer = cluster.kubectl(identity, ["auth", "whoami", "-o", "json"]).unwrap();
     let review: Value = serde_json::from_str(answer.succeeded().unwrap()).unwrap();
     review["status"]["userInfo"].clone()
 }
@@ -336,8 +231,7 @@ fn whoami(cluster: &ControlPlane, identity: &Identity) -> Value {
 /// A zombie counts as gone: it waits for its parent, which for an orphan is not ours to hurry.
 fn is_running(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ")
-        .is_some_and(|(_, rest)| !rest.starts_with('Z'))
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
 }
 
 fn service(port: u16) -> Value {

@@ -79,9 +79,7 @@ pub(crate) fn read(log: &str) -> anyhow::Result<Vec<AuditEvent>> {
     let (whole, _) = log.rsplit_once('\n').unwrap_or_default();
     whole
         .lines()
-        .map(|line| {
-            serde_json::from_str(line).with_context(|| format!("an unreadable audit event: {line}"))
-        })
+        .map(|line| serde_json::from_str(line).with_context(|| format!("an unreadable audit event: {line}")))
         .collect()
 }
 

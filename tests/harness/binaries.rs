@@ -18,8 +18,7 @@ use sha2::{Digest, Sha256};
 /// The Kubernetes versions we test against.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Kubernetes {
-    /// An old one, still found on Windows Server. It has an API server only; kubectl and the
-    /// controllers are those of [`Kubernetes::V1_33`].
+    /// An old one, still found on Windows Server. kubectl is that of [`Kubernetes::V1_33`].
     V1_28,
     /// The newest that AKS Arc offers.
     V1_33,
@@ -54,22 +53,24 @@ impl Kubernetes {
 pub enum Tool {
     Etcd,
     KubeApiserver(Kubernetes),
-    KubeControllerManager,
-    KubeScheduler,
+    KubeControllerManager(Kubernetes),
+    KubeScheduler(Kubernetes),
     Kubectl,
     Kwok,
 }
 
 impl Tool {
     /// All that a control plane can need.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Kwok,
         Self::Etcd,
         Self::KubeApiserver(Kubernetes::V1_33),
         Self::Kubectl,
-        Self::KubeControllerManager,
-        Self::KubeScheduler,
+        Self::KubeControllerManager(Kubernetes::V1_33),
+        Self::KubeScheduler(Kubernetes::V1_33),
         Self::KubeApiserver(Kubernetes::V1_28),
+        Self::KubeControllerManager(Kubernetes::V1_28),
+        Self::KubeScheduler(Kubernetes::V1_28),
     ];
 
     /// The program, built first if it has to be.
@@ -84,8 +85,8 @@ impl Tool {
         match self {
             Self::Etcd => "etcd",
             Self::KubeApiserver(_) => "kube-apiserver",
-            Self::KubeControllerManager => "kube-controller-manager",
-            Self::KubeScheduler => "kube-scheduler",
+            Self::KubeControllerManager(_) => "kube-controller-manager",
+            Self::KubeScheduler(_) => "kube-scheduler",
             Self::Kubectl => "kubectl",
             Self::Kwok => "kwok",
         }
@@ -110,10 +111,10 @@ impl Tool {
     fn kubernetes(self) -> Option<Kubernetes> {
         match self {
             Self::Etcd | Self::Kwok => None,
-            Self::KubeApiserver(version) => Some(version),
-            Self::KubeControllerManager | Self::KubeScheduler | Self::Kubectl => {
-                Some(Kubernetes::V1_33)
+            Self::KubeApiserver(version) | Self::KubeControllerManager(version) | Self::KubeScheduler(version) => {
+                Some(version)
             }
+            Self::Kubectl => Some(Kubernetes::V1_33),
         }
     }
 
@@ -174,17 +175,12 @@ impl Lookup {
             return Ok(asset);
         }
         let module = Path::new(MODULES).join(tool.module());
-        let directory = self.cache.join(format!(
-            "{}-{}",
-            tool.program(),
-            fingerprint(tool, &module)?
-        ));
+        let directory = self.cache.join(format!("{}-{}", tool.program(), fingerprint(tool, &module)?));
         let path = directory.join(tool.program());
         if path.exists() {
             return Ok(path);
         }
-        fs::create_dir_all(&directory)
-            .with_context(|| format!("cannot create {}", directory.display()))?;
+        fs::create_dir_all(&directory).with_context(|| format!("cannot create {}", directory.display()))?;
         // One build at a time: two would compile the packages they share twice. The lock falls
         // with the file, also when its holder is killed.
         let _lock = lock(&self.cache.join("lock"), tool)?;
@@ -194,23 +190,24 @@ impl Lookup {
         Ok(path)
     }
 
-    /// The developer's own binary, unless it is an API server of another minor.
+    /// The developer's own binary, unless it is a part of Kubernetes of another minor.
     fn asset(&self, tool: Tool) -> Option<PathBuf> {
         let path = self.assets.as_ref()?.join(tool.program());
         if !path.is_file() {
             return None;
         }
-        let Tool::KubeApiserver(wanted) = tool else {
-            return Some(path);
+        let wanted = match tool {
+            Tool::Etcd | Tool::Kubectl | Tool::Kwok => return Some(path),
+            Tool::KubeApiserver(version) | Tool::KubeControllerManager(version) | Tool::KubeScheduler(version) => {
+                version
+            }
         };
         let answer = Command::new(&path).arg("--version").output().ok()?;
         is_minor(&String::from_utf8_lossy(&answer.stdout), wanted).then_some(path)
     }
 
     fn build(&self, tool: Tool, module: &Path, path: &Path) -> anyhow::Result<()> {
-        say(&format!(
-            "building {tool} with Go; the first time takes minutes"
-        ));
+        say(&format!("building {tool} with Go; the first time takes minutes"));
         let started = Instant::now();
         let unfinished = path.with_extension(format!("unfinished-{}", std::process::id()));
         let built = Command::new(&self.go)
@@ -303,16 +300,9 @@ mod tests {
     #[test]
     fn without_program_and_go_the_message_says_what_to_install() {
         let directory = tempfile::tempdir().unwrap();
-        let lookup = Lookup {
-            assets: None,
-            cache: directory.path().to_owned(),
-            go: "no-such-go".into(),
-        };
+        let lookup = Lookup { assets: None, cache: directory.path().to_owned(), go: "no-such-go".into() };
         let message = lookup.path(Tool::Etcd).unwrap_err().to_string();
-        assert!(
-            message.contains("needs etcd") && message.contains("Install Go"),
-            "{message}"
-        );
+        assert!(message.contains("needs etcd") && message.contains("Install Go"), "{message}");
         assert!(message.contains("KUBEBUILDER_ASSETS"), "{message}");
     }
 
@@ -327,14 +317,11 @@ mod tests {
         };
         let message = lookup.path(Tool::Etcd).unwrap_err().to_string();
         assert!(message.contains("Go could not build etcd"), "{message}");
-        assert!(
-            message.contains("cannot open build") || message.contains("build:"),
-            "{message}"
-        );
+        assert!(message.contains("cannot open build") || message.contains("build:"), "{message}");
     }
 
     #[test]
-    fn only_an_api_server_of_the_wanted_minor_is_taken_from_the_assets() {
+    fn only_kubernetes_of_the_wanted_minor_is_taken_from_the_assets() {
         assert!(is_minor("Kubernetes v1.33.0\n", Kubernetes::V1_33));
         assert!(!is_minor("Kubernetes v1.33.0\n", Kubernetes::V1_28));
         assert!(!is_minor("Kubernetes v1.3.0\n", Kubernetes::V1_33));

@@ -41,10 +41,7 @@ pub struct Answer {
 impl Http {
     pub(crate) fn new(kubeconfig: &Path, runtime: &Handle) -> anyhow::Result<Self> {
         let client = client(kubeconfig, runtime)?;
-        Ok(Self {
-            client,
-            runtime: runtime.clone(),
-        })
+        Ok(Self { client, runtime: runtime.clone() })
     }
 
     /// # Errors
@@ -89,13 +86,8 @@ impl Http {
         if let Some(content_type) = content_type {
             request = request.header(header::CONTENT_TYPE, content_type);
         }
-        let bytes = body
-            .map(serde_json::to_vec)
-            .transpose()?
-            .unwrap_or_default();
-        let request = request
-            .body(Body::from(bytes))
-            .with_context(|| what.clone())?;
+        let bytes = body.map(serde_json::to_vec).transpose()?.unwrap_or_default();
+        let request = request.body(Body::from(bytes)).with_context(|| what.clone())?;
         let client = self.client.clone();
         let answer = block_on(&self.runtime, async move {
             let response = client.send(request).await?;
@@ -108,11 +100,7 @@ impl Http {
                 .collect();
             let body = response.into_body().collect_bytes().await?;
             let body = String::from_utf8_lossy(&body).into_owned();
-            anyhow::Ok(Answer {
-                code,
-                body,
-                warnings,
-            })
+            anyhow::Ok(Answer { code, body, warnings })
         });
         answer?.with_context(|| what)
     }
@@ -146,11 +134,7 @@ impl Answer {
     /// The request was refused; the message holds what the server said.
     pub fn object(&self) -> anyhow::Result<Value> {
         if !self.is_success() {
-            bail!(
-                "the API server answered {}: {}",
-                self.code,
-                self.body.trim()
-            );
+            bail!("the API server answered {}: {}", self.code, self.body.trim());
         }
         serde_json::from_str(&self.body).context("the answer is not JSON")
     }
@@ -160,9 +144,7 @@ impl Answer {
 pub(crate) fn client(kubeconfig: &Path, runtime: &Handle) -> anyhow::Result<kube::Client> {
     let kubeconfig = Kubeconfig::read_from(kubeconfig)?;
     let options = KubeConfigOptions::default();
-    let config = block_on(runtime, async move {
-        kube::Config::from_custom_kubeconfig(kubeconfig, &options).await
-    })?;
+    let config = block_on(runtime, async move { kube::Config::from_custom_kubeconfig(kubeconfig, &options).await })?;
     let mut config = config?;
     config.read_timeout = Some(ANSWER_LIMIT);
     config.reset_reader_on_write = true;
@@ -174,18 +156,13 @@ pub(crate) fn client(kubeconfig: &Path, runtime: &Handle) -> anyhow::Result<kube
 }
 
 /// Unlike the runtime's own method of that name, it works on an async test's thread too.
-fn block_on<T: Send + 'static>(
-    runtime: &Handle,
-    work: impl Future<Output = T> + Send + 'static,
-) -> anyhow::Result<T> {
+fn block_on<T: Send + 'static>(runtime: &Handle, work: impl Future<Output = T> + Send + 'static) -> anyhow::Result<T> {
     let (sender, receiver) = mpsc::sync_channel(1);
     runtime.spawn(async move {
         // Nobody listens any more when the caller has panicked.
         let _ = sender.send(work.await);
     });
-    receiver
-        .recv()
-        .context("the control plane's runtime has ended")
+    receiver.recv().context("the control plane's runtime has ended")
 }
 
 const JSON: &str = "application/json";

@@ -78,23 +78,14 @@ impl Builder {
     /// # Errors
     /// A program is missing or did not become ready; the message holds the tail of its log.
     pub fn start(self) -> anyhow::Result<ControlPlane> {
-        let directory = tempfile::Builder::new()
-            .prefix("aksarc-control-plane-")
-            .tempdir()?;
+        let directory = tempfile::Builder::new().prefix("aksarc-control-plane-").tempdir()?;
         let root = directory.path().to_owned();
         let pki = Pki::new(root.join("pki"))?;
-        let runtime = runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .thread_name("control-plane")
-            .build()?;
+        let runtime =
+            runtime::Builder::new_multi_thread().worker_threads(1).enable_all().thread_name("control-plane").build()?;
 
         let (etcd, store) = start_etcd(&root)?;
-        let ApiServer {
-            process,
-            server,
-            admin,
-        } = start_api_server(&self, &root, &pki, &store, &runtime)?;
+        let ApiServer { process, server, admin } = start_api_server(&self, &root, &pki, &store, &runtime)?;
         let cluster = ControlPlane {
             kubernetes: self.kubernetes,
             server,
@@ -121,12 +112,7 @@ impl ControlPlane {
     }
 
     pub fn builder(kubernetes: Kubernetes) -> Builder {
-        Builder {
-            kubernetes,
-            controllers: false,
-            kwok: false,
-            api_server_flags: Vec::new(),
-        }
+        Builder { kubernetes, controllers: false, kwok: false, api_server_flags: Vec::new() }
     }
 
     pub fn kubernetes(&self) -> Kubernetes {
@@ -150,10 +136,7 @@ impl ControlPlane {
 
     /// Name and process id of everything that runs.
     pub fn processes(&self) -> Vec<(&'static str, u32)> {
-        self.processes
-            .iter()
-            .map(|process| (process.name(), process.pid()))
-            .collect()
+        self.processes.iter().map(|process| (process.name(), process.pid())).collect()
     }
 
     /// The kubeconfig of `identity`, made on first use, service account and rights included.
@@ -161,16 +144,11 @@ impl ControlPlane {
     /// # Errors
     /// The API server refused the objects that the identity needs.
     pub fn kubeconfig(&self, identity: &Identity) -> anyhow::Result<PathBuf> {
-        let mut known = self
-            .kubeconfigs
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.kubeconfigs.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(path) = known.get(identity) {
             return Ok(path.clone());
         }
-        let path = self
-            .introduce(identity)
-            .with_context(|| format!("cannot set up {identity:?}"))?;
+        let path = self.introduce(identity).with_context(|| format!("cannot set up {identity:?}"))?;
         known.insert(identity.clone(), path.clone());
         Ok(path)
     }
@@ -230,10 +208,7 @@ impl ControlPlane {
         input: &str,
     ) -> anyhow::Result<Finished> {
         let mut command = self.command(identity, &Tool::Kubectl.path()?)?;
-        Finished::run(
-            command.args(arguments.into_iter().map(Into::into)),
-            Some(input),
-        )
+        Finished::run(command.args(arguments.into_iter().map(Into::into)), Some(input))
     }
 
     /// A command that sees this cluster as `identity` and nothing of the developer's environment.
@@ -257,11 +232,7 @@ impl ControlPlane {
     /// # Errors
     /// The API server refused it.
     pub fn bind(&self, identity: &Identity, cluster_role: &str) -> anyhow::Result<()> {
-        let name = format!(
-            "{}-{}",
-            short_name(identity),
-            cluster_role.replace(':', "-")
-        );
+        let name = format!("{}-{}", short_name(identity), cluster_role.replace(':', "-"));
         let subject = match identity.credential() {
             Credential::Certificate { user, .. } => {
                 json!({"kind": "User", "name": user, "apiGroup": RBAC})
@@ -280,7 +251,12 @@ impl ControlPlane {
                 "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": cluster_role},
                 "subjects": [subject],
             }),
-        )
+        )?;
+        if cluster_role == "cluster-admin" {
+            let anything = json!({"verb": "*", "group": "*", "resource": "*"});
+            return self.await_right(identity, &anything);
+        }
+        Ok(())
     }
 
     /// Gives `identity` the `rules` of a cluster role of its own, in RBAC's notation.
@@ -299,7 +275,14 @@ impl ControlPlane {
                 "rules": rules,
             }),
         )?;
-        self.bind(identity, &name)
+        self.bind(identity, &name)?;
+        let first = |pointer: &str| rules.pointer(pointer).cloned().unwrap_or_default();
+        let right = json!({
+            "verb": first("/0/verbs/0"),
+            "group": first("/0/apiGroups/0"),
+            "resource": first("/0/resources/0"),
+        });
+        self.await_right(identity, &right)
     }
 
     /// Every request answered so far. The log lags a little: see [`ControlPlane::audit_event`].
@@ -314,18 +297,11 @@ impl ControlPlane {
     ///
     /// # Errors
     /// None came; the message lists what did.
-    pub fn audit_event(
-        &self,
-        what: &str,
-        matches: impl Fn(&AuditEvent) -> bool,
-    ) -> anyhow::Result<AuditEvent> {
-        wait::until(what, AUDIT_LIMIT, || {
+    pub fn audit_event(&self, what: &str, matches: impl Fn(&AuditEvent) -> bool) -> anyhow::Result<AuditEvent> {
+        wait::until(what, LAG_LIMIT, || {
             let events = self.audit_events().map_err(|error| error.to_string())?;
             let recent: Vec<_> = events.iter().rev().take(10).map(describe).collect();
-            events
-                .into_iter()
-                .find(|event| matches(event))
-                .ok_or_else(|| recent.join(", "))
+            events.into_iter().find(|event| matches(event)).ok_or_else(|| recent.join(", "))
         })
     }
 
@@ -333,18 +309,9 @@ impl ControlPlane {
     ///
     /// # Errors
     /// It did not within `limit`; the message holds the object as seen last.
-    pub fn object_when(
-        &self,
-        path: &str,
-        limit: Duration,
-        holds: impl Fn(&Value) -> bool,
-    ) -> anyhow::Result<Value> {
+    pub fn object_when(&self, path: &str, limit: Duration, holds: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
         wait::until(path, limit, || {
-            if let Some(ended) = self
-                .processes
-                .iter()
-                .find(|process| process.exited().is_some())
-            {
+            if let Some(ended) = self.processes.iter().find(|process| process.exited().is_some()) {
                 return Err(format!("{} has ended:\n{}", ended.name(), ended.log_tail()));
             }
             let answer = self.admin.get(path).map_err(|error| format!("{error:#}"))?;
@@ -362,9 +329,7 @@ impl ControlPlane {
     fn introduce(&self, identity: &Identity) -> anyhow::Result<PathBuf> {
         let slug = identity.slug();
         let user = match identity.credential() {
-            Credential::Certificate { user, group } => {
-                certificate_user(&self.pki.client(&slug, &user, group)?)
-            }
+            Credential::Certificate { user, group } => certificate_user(&self.pki.client(&slug, &user, group)?),
             Credential::Token { namespace, name } => json!({"token": self.token(namespace, name)?}),
         };
         match identity {
@@ -372,13 +337,7 @@ impl ControlPlane {
             Identity::Reader => self.allow(identity, &self.everything_but_nodes()?)?,
             _ => {}
         }
-        write_kubeconfig(
-            &self.root,
-            &slug,
-            &self.server,
-            &self.pki.authority(),
-            &user,
-        )
+        write_kubeconfig(&self.root, &slug, &self.server, &self.pki.authority(), &user)
     }
 
     fn token(&self, namespace: &str, name: &str) -> anyhow::Result<Value> {
@@ -404,34 +363,19 @@ impl ControlPlane {
             "kind": "TokenRequest",
             "spec": {"expirationSeconds": 86_400},
         });
-        let answer = self
-            .admin
-            .post(&format!("{accounts}/{name}/token"), &request)?
-            .object()?;
-        answer
-            .pointer("/status/token")
-            .cloned()
-            .context("a token request without a token")
+        let answer = self.admin.post(&format!("{accounts}/{name}/token"), &request)?.object()?;
+        answer.pointer("/status/token").cloned().context("a token request without a token")
     }
 
     /// RBAC only adds, so "all but nodes" has to list the rest.
     fn everything_but_nodes(&self) -> anyhow::Result<Value> {
         let names = |path: &str, list: &str| -> anyhow::Result<Vec<Value>> {
             let object = self.admin.get(path)?.object()?;
-            let entries = object
-                .get(list)
-                .and_then(Value::as_array)
-                .cloned()
-                .unwrap_or_default();
-            Ok(entries
-                .iter()
-                .filter_map(|entry| entry.get("name").cloned())
-                .collect())
+            let entries = object.get(list).and_then(Value::as_array).cloned().unwrap_or_default();
+            Ok(entries.iter().filter_map(|entry| entry.get("name").cloned()).collect())
         };
         let mut core = names("/api/v1", "resources")?;
-        core.retain(|name| {
-            *name != "nodes" && !name.as_str().is_some_and(|n| n.starts_with("nodes/"))
-        });
+        core.retain(|name| *name != "nodes" && !name.as_str().is_some_and(|n| n.starts_with("nodes/")));
         let groups = names("/apis", "groups")?;
         Ok(json!([
             {"apiGroups": [""], "resources": core, "verbs": ["get", "list", "watch"]},
@@ -440,10 +384,22 @@ impl ControlPlane {
         ]))
     }
 
+    /// The authorizer learns of a binding a moment after it is written.
+    fn await_right(&self, identity: &Identity, right: &Value) -> anyhow::Result<()> {
+        let review = json!({
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SubjectAccessReview",
+            "spec": {"user": identity.username(), "resourceAttributes": right},
+        });
+        wait::until(&format!("the right {right} of {identity:?}"), LAG_LIMIT, || {
+            let answer = self.admin.post("/apis/authorization.k8s.io/v1/subjectaccessreviews", &review);
+            let answer = answer.and_then(|answer| answer.object()).map_err(|error| format!("{error:#}"))?;
+            if answer.pointer("/status/allowed") == Some(&Value::Bool(true)) { Ok(()) } else { Err(answer.to_string()) }
+        })
+    }
+
     fn ensure(&self, path: &str, manager: &str, object: &Value) -> anyhow::Result<()> {
-        let answer = self
-            .admin
-            .post(&format!("{path}?fieldManager={manager}"), object)?;
+        let answer = self.admin.post(&format!("{path}?fieldManager={manager}"), object)?;
         if answer.code == CONFLICT {
             return Ok(());
         }
@@ -453,7 +409,7 @@ impl ControlPlane {
     fn with_controllers(mut self, wanted: &Builder) -> anyhow::Result<Self> {
         let mut added = Vec::new();
         if wanted.controllers {
-            added.push(self.start_controller_manager()?);
+            added.push(self.start_controller_manager(wanted.kwok)?);
             added.push(self.start_scheduler()?);
         }
         if wanted.kwok {
@@ -463,10 +419,10 @@ impl ControlPlane {
         Ok(self)
     }
 
-    fn start_controller_manager(&self) -> anyhow::Result<Supervised> {
+    fn start_controller_manager(&self, heartbeats: bool) -> anyhow::Result<Supervised> {
         let identity = Identity::user("system:kube-controller-manager");
         let token_key = self.root.join("pki/service-accounts-key.pem");
-        let flags = [
+        let mut flags = vec![
             flag("--kubeconfig=", self.kubeconfig(&identity)?),
             flag("--service-account-private-key-file=", token_key),
             flag("--root-ca-file=", self.authority()),
@@ -478,21 +434,17 @@ impl ControlPlane {
             "--leader-elect=false".into(),
             "--secure-port=0".into(),
         ];
-        self.spawn(
-            "kube-controller-manager",
-            Tool::KubeControllerManager,
-            flags,
-        )
+        if !heartbeats {
+            // Nobody plays the kubelets: what a node said once stays true.
+            flags.push("--node-monitor-grace-period=24h".into());
+        }
+        self.spawn("kube-controller-manager", Tool::KubeControllerManager(self.kubernetes), flags)
     }
 
     fn start_scheduler(&self) -> anyhow::Result<Supervised> {
         let kubeconfig = self.kubeconfig(&Identity::user("system:kube-scheduler"))?;
-        let flags = [
-            flag("--kubeconfig=", kubeconfig),
-            "--leader-elect=false".into(),
-            "--secure-port=0".into(),
-        ];
-        self.spawn("kube-scheduler", Tool::KubeScheduler, flags)
+        let flags = [flag("--kubeconfig=", kubeconfig), "--leader-elect=false".into(), "--secure-port=0".into()];
+        self.spawn("kube-scheduler", Tool::KubeScheduler(self.kubernetes), flags)
     }
 
     /// It speaks for all kubelets, so it is in their group; under a kubelet's name, though, the
@@ -515,12 +467,7 @@ impl ControlPlane {
         tool: Tool,
         flags: impl IntoIterator<Item = OsString>,
     ) -> anyhow::Result<Supervised> {
-        Supervised::start(
-            name,
-            &tool.path()?,
-            flags,
-            self.root.join(format!("{name}.log")),
-        )
+        Supervised::start(name, &tool.path()?, flags, self.root.join(format!("{name}.log")))
     }
 }
 
@@ -543,18 +490,11 @@ impl ControlPlane {
     fn keep(&mut self, failed: bool) {
         if failed {
             for process in &self.processes {
-                eprintln!(
-                    "--- end of the log of {}\n{}",
-                    process.name(),
-                    process.log_tail()
-                );
+                eprintln!("--- end of the log of {}\n{}", process.name(), process.log_tail());
             }
         }
         if let Some(directory) = self.directory.take() {
-            eprintln!(
-                "--- kept the control plane's files: {}",
-                directory.keep().display()
-            );
+            eprintln!("--- kept the control plane's files: {}", directory.keep().display());
         }
     }
 }
@@ -600,8 +540,7 @@ fn start_api_server(
     let program = Tool::KubeApiserver(wanted.kubernetes).path()?;
     let serving = pki.server("kube-apiserver")?;
     let tokens = pki.token_key()?;
-    let admin_user =
-        certificate_user(&pki.client("harness", "kubernetes-admin", Some("system:masters"))?);
+    let admin_user = certificate_user(&pki.client("harness", "kubernetes-admin", Some("system:masters"))?);
     let policy = root.join("audit-policy.json");
     fs::write(&policy, audit::POLICY)?;
     on_free_port("kube-apiserver", |port| {
@@ -638,11 +577,7 @@ fn start_api_server(
         let admin = Http::new(&kubeconfig, runtime.handle())?;
         ready(&process, |_| {
             // The system's namespaces come a moment after readiness.
-            for path in [
-                "/readyz",
-                "/api/v1/namespaces/kube-system",
-                "/api/v1/namespaces/default",
-            ] {
+            for path in ["/readyz", "/api/v1/namespaces/kube-system", "/api/v1/namespaces/default"] {
                 let answer = admin.get(path).map_err(|error| format!("{error:#}"))?;
                 if !answer.is_success() {
                     return Err(answer.body);
@@ -650,11 +585,7 @@ fn start_api_server(
             }
             Ok(())
         })?;
-        Ok(ApiServer {
-            process,
-            server,
-            admin,
-        })
+        Ok(ApiServer { process, server, admin })
     })
 }
 
@@ -696,13 +627,7 @@ fn certificate_user(files: &KeyFiles) -> Value {
     json!({"client-certificate": files.certificate, "client-key": files.key})
 }
 
-fn write_kubeconfig(
-    root: &Path,
-    name: &str,
-    server: &str,
-    authority: &Path,
-    user: &Value,
-) -> anyhow::Result<PathBuf> {
+fn write_kubeconfig(root: &Path, name: &str, server: &str, authority: &Path, user: &Value) -> anyhow::Result<PathBuf> {
     let kubeconfig = json!({
         "apiVersion": "v1",
         "kind": "Config",
@@ -728,17 +653,8 @@ fn short_name(identity: &Identity) -> String {
 }
 
 fn describe(event: &AuditEvent) -> String {
-    let AuditEvent {
-        user,
-        verb,
-        request_uri,
-        response_status,
-        ..
-    } = event;
-    format!(
-        "{} {verb} {request_uri} -> {}",
-        user.username, response_status.code
-    )
+    let AuditEvent { user, verb, request_uri, response_status, .. } = event;
+    format!("{} {verb} {request_uri} -> {}", user.username, response_status.code)
 }
 
 const RBAC: &str = "rbac.authorization.k8s.io";
@@ -750,4 +666,5 @@ const PORT_ATTEMPTS: usize = 5;
 /// Ten times what a cold start takes on a busy two-core machine.
 const READY_LIMIT: Duration = Duration::from_mins(1);
 
-const AUDIT_LIMIT: Duration = Duration::from_secs(5);
+/// For what the API server does a moment after its answer.
+const LAG_LIMIT: Duration = Duration::from_secs(5);

@@ -25,14 +25,8 @@ pub enum Identity {
 
 /// How an identity proves itself.
 pub(crate) enum Credential<'a> {
-    Certificate {
-        user: String,
-        group: Option<&'a str>,
-    },
-    Token {
-        namespace: &'a str,
-        name: &'a str,
-    },
+    Certificate { user: String, group: Option<&'a str> },
+    Token { namespace: &'a str, name: &'a str },
 }
 
 impl Identity {
@@ -41,24 +35,15 @@ impl Identity {
     }
 
     pub fn service_account(namespace: &str, name: &str) -> Self {
-        Self::ServiceAccount {
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
-        }
+        Self::ServiceAccount { namespace: namespace.to_owned(), name: name.to_owned() }
     }
 
     pub fn user(name: &str) -> Self {
-        Self::User {
-            name: name.to_owned(),
-            group: None,
-        }
+        Self::User { name: name.to_owned(), group: None }
     }
 
     pub fn user_in(name: &str, group: &str) -> Self {
-        Self::User {
-            name: name.to_owned(),
-            group: Some(group.to_owned()),
-        }
+        Self::User { name: name.to_owned(), group: Some(group.to_owned()) }
     }
 
     /// As admission and the audit log see it.
@@ -72,27 +57,14 @@ impl Identity {
     }
 
     pub(crate) fn credential(&self) -> Credential<'_> {
-        let certificate = |user: &str, group| Credential::Certificate {
-            user: user.to_owned(),
-            group,
-        };
+        let certificate = |user: &str, group| Credential::Certificate { user: user.to_owned(), group };
         match self {
-            Self::Admin | Self::SecondAdmin => {
-                certificate("kubernetes-admin", Some("system:masters"))
-            }
+            Self::Admin | Self::SecondAdmin => certificate("kubernetes-admin", Some("system:masters")),
             Self::Person => certificate("alice@contoso.example", None),
             Self::Reader => certificate("reader@contoso.example", None),
-            Self::GitOps => Credential::Token {
-                namespace: "argocd",
-                name: "argocd-application-controller",
-            },
-            Self::Kubelet(node) => {
-                certificate(&format!("system:node:{node}"), Some("system:nodes"))
-            }
-            Self::NodeController => Credential::Token {
-                namespace: "kube-system",
-                name: "node-controller",
-            },
+            Self::GitOps => Credential::Token { namespace: "argocd", name: "argocd-application-controller" },
+            Self::Kubelet(node) => certificate(&format!("system:node:{node}"), Some("system:nodes")),
+            Self::NodeController => Credential::Token { namespace: "kube-system", name: "node-controller" },
             Self::ServiceAccount { namespace, name } => Credential::Token { namespace, name },
             Self::User { name, group } => certificate(name, group.as_deref()),
         }
@@ -106,20 +78,9 @@ impl Identity {
             Self::Person => "person".to_owned(),
             Self::Reader => "reader".to_owned(),
             Self::GitOps => "gitops".to_owned(),
-            Self::Kubelet(_)
-            | Self::NodeController
-            | Self::ServiceAccount { .. }
-            | Self::User { .. } => self
-                .username()
-                .chars()
-                .map(|c| {
-                    if c.is_ascii_alphanumeric() || c == '.' {
-                        c
-                    } else {
-                        '-'
-                    }
-                })
-                .collect(),
+            Self::Kubelet(_) | Self::NodeController | Self::ServiceAccount { .. } | Self::User { .. } => {
+                self.username().chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect()
+            }
         }
     }
 }

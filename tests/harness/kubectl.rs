@@ -24,34 +24,17 @@ impl Finished {
     pub fn run(command: &mut Command, input: Option<&str>) -> anyhow::Result<Self> {
         let line = format!("{command:?}");
         command
-            .stdin(if input.is_some() {
-                Stdio::piped()
-            } else {
-                Stdio::null()
-            })
+            .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let mut child = command
-            .spawn()
-            .with_context(|| format!("cannot start {line}"))?;
+        let mut child = command.spawn().with_context(|| format!("cannot start {line}"))?;
         // It prints only after it has read all, so the pipes cannot fill up against each other.
         if let (Some(mut stdin), Some(text)) = (child.stdin.take(), input) {
-            stdin
-                .write_all(text.as_bytes())
-                .with_context(|| format!("{line} reads no input"))?;
+            stdin.write_all(text.as_bytes()).with_context(|| format!("{line} reads no input"))?;
         }
-        let Output {
-            status,
-            stdout,
-            stderr,
-        } = child.wait_with_output()?;
+        let Output { status, stdout, stderr } = child.wait_with_output()?;
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        Ok(Self {
-            command: line,
-            code: status.code(),
-            stdout: text(stdout),
-            stderr: text(stderr),
-        })
+        Ok(Self { command: line, code: status.code(), stdout: text(stdout), stderr: text(stderr) })
     }
 
     /// Its stdout, if it succeeded.
@@ -60,13 +43,7 @@ impl Finished {
     /// It failed; the message holds the command and its stderr.
     pub fn succeeded(&self) -> anyhow::Result<&str> {
         if self.code != Some(0) {
-            bail!(
-                "{} ended with {:?}: {}{}",
-                self.command,
-                self.code,
-                self.stderr,
-                self.stdout
-            );
+            bail!("{} ended with {:?}: {}{}", self.command, self.code, self.stderr, self.stdout);
         }
         Ok(&self.stdout)
     }
@@ -77,11 +54,7 @@ impl Finished {
     /// It succeeded.
     pub fn failed(&self) -> anyhow::Result<&str> {
         if self.code == Some(0) {
-            bail!(
-                "{} should have failed, but printed: {}",
-                self.command,
-                self.stdout
-            );
+            bail!("{} should have failed, but printed: {}", self.command, self.stdout);
         }
         Ok(&self.stderr)
     }

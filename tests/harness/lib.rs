@@ -23,6 +23,7 @@ mod identity;
 mod kubectl;
 mod pki;
 mod process;
+pub mod samples;
 pub mod wait;
 
 pub use audit::AuditEvent;

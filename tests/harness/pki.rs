@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose,
 };
 
 #[derive(Debug)]
@@ -26,21 +26,13 @@ impl Pki {
     /// An authority of its own, with its files in `directory`.
     pub(crate) fn new(directory: PathBuf) -> anyhow::Result<Self> {
         let mut params = CertificateParams::default();
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "kubernetes");
+        params.distinguished_name.push(DnType::CommonName, "kubernetes");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![
-            KeyUsagePurpose::KeyCertSign,
-            KeyUsagePurpose::DigitalSignature,
-        ];
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
         let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
         fs::create_dir_all(&directory)?;
         write(&directory.join("ca.pem"), &authority.pem())?;
-        Ok(Self {
-            directory,
-            authority,
-        })
+        Ok(Self { directory, authority })
     }
 
     pub(crate) fn authority(&self) -> PathBuf {
@@ -56,19 +48,12 @@ impl Pki {
     }
 
     /// For a client: the user name is the common name, the group is the organization.
-    pub(crate) fn client(
-        &self,
-        file: &str,
-        user: &str,
-        group: Option<&str>,
-    ) -> anyhow::Result<KeyFiles> {
+    pub(crate) fn client(&self, file: &str, user: &str, group: Option<&str>) -> anyhow::Result<KeyFiles> {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, user);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         if let Some(group) = group {
-            params
-                .distinguished_name
-                .push(DnType::OrganizationName, group);
+            params.distinguished_name.push(DnType::OrganizationName, group);
         }
         self.issue(file, &params)
     }

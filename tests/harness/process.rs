@@ -53,12 +53,7 @@ impl Supervised {
             bail!("the watchdog of {name} did not say which process it started: {line:?}");
         };
         let watchdog = Mutex::new(watchdog);
-        Ok(Self {
-            name,
-            watchdog,
-            pid,
-            log,
-        })
+        Ok(Self { name, watchdog, pid, log })
     }
 
     pub(crate) fn name(&self) -> &'static str {
@@ -146,9 +141,7 @@ mod tests {
     fn a_child_that_ends_early_shows_its_status_and_its_words() {
         let directory = tempfile::tempdir().unwrap();
         let child = start(directory.path(), &["-c", "echo no such luck; exit 3"]);
-        let status = wait::until("its end", Duration::from_secs(5), || {
-            child.exited().ok_or("still running")
-        });
+        let status = wait::until("its end", Duration::from_secs(5), || child.exited().ok_or("still running"));
         assert_eq!(status.unwrap().code(), Some(3));
         assert_eq!(child.log_tail(), "no such luck");
     }
@@ -160,12 +153,6 @@ mod tests {
     }
 
     fn start(directory: &Path, arguments: &[&str]) -> Supervised {
-        Supervised::start(
-            "a shell",
-            Path::new("/bin/sh"),
-            arguments,
-            directory.join("log"),
-        )
-        .unwrap()
+        Supervised::start("a shell", Path::new("/bin/sh"), arguments, directory.join("log")).unwrap()
     }
 }

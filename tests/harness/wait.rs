@@ -9,11 +9,7 @@ use anyhow::bail;
 ///
 /// # Errors
 /// The deadline passed; the message holds what was awaited and what was seen last.
-pub fn until<T, E: Display>(
-    what: &str,
-    limit: Duration,
-    mut probe: impl FnMut() -> Result<T, E>,
-) -> anyhow::Result<T> {
+pub fn until<T, E: Display>(what: &str, limit: Duration, mut probe: impl FnMut() -> Result<T, E>) -> anyhow::Result<T> {
     let deadline = Instant::now() + limit;
     loop {
         match probe() {

@@ -1,0 +1,467 @@
+//! Sample clusters, written down in `samples/` as who did what, and done again through the API:
+//! field managers, times and owners are real ones.
+//!
+//! The format is explained in `samples/README.md`.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use jiff::{Timestamp, ToSpan, tz::TimeZone};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::binaries::{Kubernetes, Tool};
+use crate::client::{Answer, Http, PatchKind};
+use crate::control_plane::ControlPlane;
+use crate::identity::Identity;
+use crate::kubectl::Finished;
+use crate::wait;
+
+/// The samples there are.
+pub const NAMES: [&str; 3] = ["healthy-azure-local", "healthy-windows-server", "drifted"];
+
+/// A control plane of the sample's version, with the sample in it.
+///
+/// # Errors
+/// The control plane did not start, or the API server refused a step.
+pub fn start(name: &str) -> anyhow::Result<ControlPlane> {
+    let kubernetes = match read(name)?.0.kubernetes.as_str() {
+        "1.28" => Kubernetes::V1_28,
+        "1.33" => Kubernetes::V1_33,
+        other => bail!("samples/{name}.yaml wants Kubernetes {other}, which we do not build"),
+    };
+    let cluster = ControlPlane::builder(kubernetes).controller_manager().start()?;
+    load(&cluster, name)?;
+    Ok(cluster)
+}
+
+/// Does what the sample says, and waits until its workloads run.
+///
+/// The cluster needs its controllers, and no kwok: what nodes say comes from the sample.
+///
+/// # Errors
+/// The API server refused a step; the message names it.
+pub fn load(cluster: &ControlPlane, name: &str) -> anyhow::Result<()> {
+    let mut loader = Loader { cluster, clients: HashMap::new(), kinds: HashMap::new() };
+    loader.sample(name)
+}
+
+/// The first document of a sample's file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    kubernetes: String,
+    starts_as: Option<String>,
+    #[serde(default)]
+    values: BTreeMap<String, String>,
+    #[serde(default)]
+    lists: BTreeMap<String, Vec<BTreeMap<String, String>>>,
+    #[serde(default)]
+    parts: Vec<String>,
+}
+
+/// Every other document: somebody does one thing, perhaps to each of a list.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Step {
+    who: String,
+    manager: Option<String>,
+    #[serde(default, rename = "for")]
+    each: Each,
+    #[serde(default)]
+    create: Vec<Value>,
+    patch: Option<Patch>,
+    #[serde(default)]
+    kubectl: Vec<String>,
+    #[serde(default)]
+    stdin: Vec<Value>,
+    editor: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Each {
+    Listed(String),
+    Rows(Vec<BTreeMap<String, String>>),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Patch {
+    path: String,
+    #[serde(default)]
+    kind: PatchWord,
+    body: Value,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum PatchWord {
+    Apply,
+    Merge,
+    #[default]
+    Strategic,
+}
+
+struct Loader<'a> {
+    cluster: &'a ControlPlane,
+    clients: HashMap<Identity, Http>,
+    /// Plural and whether namespaced, by `apiVersion` and kind.
+    kinds: HashMap<(String, String), (String, bool)>,
+}
+
+type Values = BTreeMap<String, String>;
+
+impl Loader<'_> {
+    fn sample(&mut self, name: &str) -> anyhow::Result<()> {
+        let (header, own) = read(name)?;
+        if let Some(earlier) = &header.starts_as {
+            self.sample(earlier)?;
+            // managedFields count seconds, and what came later has to look later.
+            let loaded = Instant::now();
+            wait::until("the clock to move on", LIMIT, || {
+                let passed = loaded.elapsed();
+                if passed >= GAP { Ok(()) } else { Err(format!("{passed:?}")) }
+            })?;
+        }
+        for part in &header.parts {
+            for document in documents(&Path::new(SAMPLES).join(format!("parts/{part}.yaml")))? {
+                self.step(&document, &header)?;
+            }
+        }
+        for document in own {
+            self.step(&document, &header)?;
+        }
+        self.run_pods().with_context(|| format!("the workloads of {name} do not settle"))
+    }
+
+    fn step(&mut self, document: &Value, header: &Header) -> anyhow::Result<()> {
+        let step: Step = serde_json::from_value(document.clone()).with_context(|| format!("not a step: {document}"))?;
+        let once = vec![Values::new()];
+        let rows = match &step.each {
+            Each::Listed(name) => header.lists.get(name).with_context(|| format!("no list {name}"))?,
+            Each::Rows(rows) if rows.is_empty() => &once,
+            Each::Rows(rows) => rows,
+        };
+        for row in rows {
+            let mut values = header.values.clone();
+            values.extend(row.clone());
+            self.once(&step, &values).with_context(|| format!("{} as {} with {row:?}", step.summary(), step.who))?;
+        }
+        Ok(())
+    }
+
+    fn once(&mut self, step: &Step, values: &Values) -> anyhow::Result<()> {
+        let identity = identity(&self.text(&step.who, values)?)?;
+        if !step.kubectl.is_empty() {
+            return self.kubectl(&identity, step, values);
+        }
+        let manager = step.manager.as_deref().context("a step without kubectl needs a manager")?;
+        for object in &step.create {
+            let object = self.fill(object, values)?;
+            self.create(&identity, manager, &object)?;
+        }
+        if let Some(patch) = &step.patch {
+            let path = self.text(&patch.path, values)?;
+            let body = self.fill(&patch.body, values)?;
+            let (kind, force) = match patch.kind {
+                PatchWord::Apply => (PatchKind::Apply, "&force=true"),
+                PatchWord::Merge => (PatchKind::Merge, ""),
+                PatchWord::Strategic => (PatchKind::Strategic, ""),
+            };
+            let http = self.client(&identity)?;
+            let path = format!("{path}?fieldManager={manager}{force}");
+            granted(&path, || http.patch(&path, kind, &body))?;
+        }
+        Ok(())
+    }
+
+    fn kubectl(&mut self, identity: &Identity, step: &Step, values: &Values) -> anyhow::Result<()> {
+        let mut command = self.cluster.command(identity, &Tool::Kubectl.path()?)?;
+        command.args(&step.kubectl);
+        if let Some(editor) = &step.editor {
+            command.env("KUBE_EDITOR", editor);
+        }
+        let mut items = Vec::new();
+        for object in &step.stdin {
+            items.push(self.fill(object, values)?);
+        }
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string();
+        let input = (!items.is_empty()).then_some(list.as_str());
+        Finished::run(&mut command, input)?.succeeded().map(drop)
+    }
+
+    /// With its status, where it has one: that takes a second request.
+    fn create(&mut self, identity: &Identity, manager: &str, object: &Value) -> anyhow::Result<()> {
+        let word = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let (plural, namespaced) = self.kind(word("/apiVersion"), word("/kind"))?;
+        let group = root(word("/apiVersion"));
+        let path = if namespaced {
+            format!("{group}/namespaces/{}/{plural}", word("/metadata/namespace"))
+        } else {
+            format!("{group}/{plural}")
+        };
+        let http = self.client(identity)?;
+        let query = format!("fieldManager={manager}");
+        granted(&path, || http.post(&format!("{path}?{query}"), object))?;
+        if let Some(status) = object.get("status") {
+            let path = format!("{path}/{}/status", word("/metadata/name"));
+            let body = json!({"status": status});
+            granted(&path, || http.patch(&format!("{path}?{query}"), PatchKind::Merge, &body))?;
+        }
+        Ok(())
+    }
+
+    fn kind(&mut self, version: &str, kind: &str) -> anyhow::Result<(String, bool)> {
+        let key = (version.to_owned(), kind.to_owned());
+        if let Some(known) = self.kinds.get(&key) {
+            return Ok(known.clone());
+        }
+        let http = self.client(&Identity::Admin)?;
+        let found = wait::until(&format!("{version} {kind} to be served"), LIMIT, || {
+            let answer = http.get(&root(version)).map_err(|error| format!("{error:#}"))?;
+            let list = answer.object().map_err(|error| format!("{error:#}"))?;
+            let resources = list.get("resources").and_then(Value::as_array).cloned();
+            resources
+                .unwrap_or_default()
+                .iter()
+                .find_map(|resource| {
+                    let name = resource.get("name")?.as_str()?;
+                    let fits = resource.get("kind")? == kind && !name.contains('/');
+                    fits.then_some((name.to_owned(), resource.get("namespaced")?.as_bool()?))
+                })
+                .ok_or(answer.body)
+        })?;
+        self.kinds.insert(key, found.clone());
+        Ok(found)
+    }
+
+    fn client(&mut self, identity: &Identity) -> anyhow::Result<Http> {
+        if let Some(known) = self.clients.get(identity) {
+            return Ok(known.clone());
+        }
+        let http = self.cluster.http(identity)?;
+        self.clients.insert(identity.clone(), http.clone());
+        Ok(http)
+    }
+
+    fn fill(&mut self, value: &Value, values: &Values) -> anyhow::Result<Value> {
+        Ok(match value {
+            Value::String(text) => Value::String(self.text(text, values)?),
+            Value::Array(items) => {
+                let filled = items.iter().map(|item| self.fill(item, values));
+                Value::Array(filled.collect::<anyhow::Result<_>>()?)
+            }
+            Value::Object(fields) => {
+                let mut filled = serde_json::Map::new();
+                for (key, value) in fields {
+                    filled.insert(self.text(key, values)?, self.fill(value, values)?);
+                }
+                Value::Object(filled)
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+        })
+    }
+
+    /// Replaces `${name}`, `${days:N}` and `${uid:path}`.
+    fn text(&mut self, text: &str, values: &Values) -> anyhow::Result<String> {
+        let mut filled = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once("${") {
+            let (key, tail) = after.split_once('}').with_context(|| format!("no }} in {text}"))?;
+            filled.push_str(before);
+            match key.split_once(':') {
+                Some(("days", days)) => filled.push_str(&in_days(days.parse()?)?),
+                Some(("uid", path)) => {
+                    let object = self.client(&Identity::Admin)?.get(path)?.object()?;
+                    let uid = object.pointer("/metadata/uid").and_then(Value::as_str);
+                    filled.push_str(uid.with_context(|| format!("{path} has no uid"))?);
+                }
+                _ => filled.push_str(values.get(key).with_context(|| format!("no value {key}"))?),
+            }
+            rest = tail;
+        }
+        filled.push_str(rest);
+        Ok(filled)
+    }
+
+    /// Plays the kubelets, under their names, until all workloads have what they want for a while.
+    fn run_pods(&mut self) -> anyhow::Result<()> {
+        let http = self.client(&Identity::Admin)?;
+        let mut steady_since = None;
+        wait::until("all workloads to run", LIMIT, || {
+            let unfinished = self.play(&http).map_err(|error| format!("{error:#}"))?;
+            if !unfinished.is_empty() {
+                steady_since = None;
+                return Err(unfinished.join(", "));
+            }
+            if steady_since.get_or_insert_with(Instant::now).elapsed() >= STEADY {
+                Ok(())
+            } else {
+                Err("all run, but not for long yet".to_owned())
+            }
+        })
+    }
+
+    /// One look at all pods and workloads; what is not as it should be.
+    fn play(&mut self, http: &Http) -> anyhow::Result<Vec<String>> {
+        let mut unfinished = Vec::new();
+        for pod in items(http, "/api/v1/pods")? {
+            let word = |pointer| pod.pointer(pointer).and_then(Value::as_str);
+            let (Some(namespace), Some(name)) = (word("/metadata/namespace"), word("/metadata/name")) else {
+                continue;
+            };
+            let path = format!("/api/v1/namespaces/{namespace}/pods/{name}");
+            let gone = word("/metadata/deletionTimestamp").is_some();
+            if !gone && word("/status/phase") == Some("Running") {
+                continue;
+            }
+            unfinished.push(format!("pod {namespace}/{name}"));
+            let Some(node) = word("/spec/nodeName") else {
+                continue;
+            };
+            let kubelet = self.client(&Identity::kubelet(node))?;
+            if gone {
+                kubelet.delete(&format!("{path}?gracePeriodSeconds=0"))?;
+            } else {
+                let status = json!({"status": running(&pod)});
+                let path = format!("{path}/status?fieldManager=kubelet");
+                kubelet.patch(&path, PatchKind::Strategic, &status)?;
+            }
+        }
+        for (kind, wanted, ready) in [
+            ("deployments", "/spec/replicas", "/status/readyReplicas"),
+            ("deployments", "/spec/replicas", "/status/updatedReplicas"),
+            ("daemonsets", "/status/desiredNumberScheduled", "/status/numberReady"),
+        ] {
+            for workload in items(http, &format!("/apis/apps/v1/{kind}"))? {
+                let number = |pointer| workload.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
+                let seen = number("/metadata/generation") == number("/status/observedGeneration");
+                if !seen || number(wanted) != number(ready) {
+                    let name = workload.pointer("/metadata/name").cloned().unwrap_or_default();
+                    unfinished.push(format!("{kind} {name}"));
+                }
+            }
+        }
+        Ok(unfinished)
+    }
+}
+
+impl Default for Each {
+    fn default() -> Self {
+        Self::Rows(Vec::new())
+    }
+}
+
+impl Step {
+    fn summary(&self) -> String {
+        if let Some(patch) = &self.patch {
+            return format!("patch {}", patch.path);
+        }
+        if self.kubectl.is_empty() {
+            format!("create {} objects", self.create.len())
+        } else {
+            format!("kubectl {}", self.kubectl.join(" "))
+        }
+    }
+}
+
+fn read(name: &str) -> anyhow::Result<(Header, Vec<Value>)> {
+    let mut documents = documents(&Path::new(SAMPLES).join(format!("{name}.yaml")))?.into_iter();
+    let header = documents.next().with_context(|| format!("the sample {name} is empty"))?;
+    let header = serde_json::from_value(header).with_context(|| format!("the header of {name}"))?;
+    Ok((header, documents.collect()))
+}
+
+fn documents(path: &Path) -> anyhow::Result<Vec<Value>> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_saphyr::from_multiple(&text).with_context(|| format!("cannot parse {}", path.display()))
+}
+
+fn identity(word: &str) -> anyhow::Result<Identity> {
+    Ok(match word.split_once(':') {
+        None if word == "admin" => Identity::Admin,
+        None if word == "gitops" => Identity::GitOps,
+        None if word == "person" => Identity::Person,
+        Some(("kubelet", node)) => Identity::kubelet(node),
+        Some(("service-account", account)) => {
+            let (namespace, name) = account.split_once('/').context("want <namespace>/<name>")?;
+            Identity::service_account(namespace, name)
+        }
+        _ => bail!("nobody is called {word}"),
+    })
+}
+
+/// The authorizer and new kinds lag behind what was written, so that these two refusals may pass.
+fn granted(what: &str, request: impl Fn() -> anyhow::Result<Answer>) -> anyhow::Result<()> {
+    let answer = wait::until(what, LAG_LIMIT, || match request() {
+        Ok(answer) if answer.code == 403 || answer.code == 404 => Err(answer.body),
+        settled => Ok(settled),
+    });
+    answer??.object().map(drop).with_context(|| what.to_owned())
+}
+
+fn items(http: &Http, path: &str) -> anyhow::Result<Vec<Value>> {
+    let mut list = http.get(path)?.object()?;
+    match list.get_mut("items").map(Value::take) {
+        Some(Value::Array(items)) => Ok(items),
+        _ => bail!("{path} is not a list"),
+    }
+}
+
+fn running(pod: &Value) -> Value {
+    let now = in_days(0).unwrap_or_default();
+    let conditions: Vec<_> = ["PodReadyToStartContainers", "Initialized", "ContainersReady", "Ready"]
+        .iter()
+        .map(|kind| json!({"type": kind, "status": "True", "lastTransitionTime": now}))
+        .collect();
+    let statuses = |list: &str, state: &Value| -> Vec<Value> {
+        let containers = pod.pointer(list).and_then(Value::as_array).cloned().unwrap_or_default();
+        let status = |container: &Value| {
+            json!({
+                "name": container.get("name"),
+                "image": container.get("image"),
+                "imageID": "",
+                "ready": true,
+                "restartCount": 0,
+                "state": state,
+            })
+        };
+        containers.iter().map(status).collect()
+    };
+    let done = json!({"terminated": {
+        "exitCode": 0, "reason": "Completed", "startedAt": now, "finishedAt": now,
+    }});
+    json!({
+        "phase": "Running",
+        "startTime": now,
+        "conditions": conditions,
+        "containerStatuses": statuses("/spec/containers", &json!({"running": {"startedAt": now}})),
+        "initContainerStatuses": statuses("/spec/initContainers", &done),
+    })
+}
+
+fn in_days(days: i64) -> anyhow::Result<String> {
+    let now = Timestamp::now().to_zoned(TimeZone::UTC);
+    Ok(now.checked_add(days.days())?.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+}
+
+fn root(version: &str) -> String {
+    let folder = if version.contains('/') { "apis" } else { "api" };
+    format!("/{folder}/{version}")
+}
+
+const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/samples");
+
+/// Two seconds differ in managedFields whatever the fraction they began at.
+const GAP: Duration = Duration::from_secs(2);
+
+/// Longer than a controller needs to notice a new node.
+const STEADY: Duration = Duration::from_secs(1);
+
+const LIMIT: Duration = Duration::from_mins(1);
+
+const LAG_LIMIT: Duration = Duration::from_secs(5);
