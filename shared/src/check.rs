@@ -86,6 +86,39 @@ pub struct Check<'d> {
     manifests: bool,
 }
 
+/// What a rule comes to on one platform.
+#[derive(Clone, Debug)]
+struct Answer {
+    platform: Platform,
+    outcome: Outcome,
+    reason: String,
+    findings: Vec<Finding>,
+}
+
+impl Answer {
+    /// Texts and commands differ by platform; what is found, and how heavy it is, decides whether two agree.
+    fn agrees(&self, other: &Answer) -> bool {
+        let weighs = |answer: &Answer| -> Vec<(String, Consequence)> {
+            answer.findings.iter().map(|finding| (finding.fingerprint.clone(), finding.consequence)).collect()
+        };
+        self.outcome == other.outcome && weighs(self) == weighs(other)
+    }
+
+    fn finding(&self, fingerprint: &str) -> Option<&Finding> {
+        self.findings.iter().find(|finding| finding.fingerprint == fingerprint)
+    }
+
+    /// `windows-server at-risk`, `azure-local pass`.
+    fn word(&self) -> String {
+        let heaviest = self.findings.iter().map(|finding| finding.consequence).min();
+        let word = match (self.outcome, heaviest) {
+            (Outcome::Violated, Some(consequence)) => consequence.as_str(),
+            (outcome, _) => outcome.as_str(),
+        };
+        format!("{} {word}", self.platform.as_str())
+    }
+}
+
 /// One list under way. Pages of several lists can be read at the same time; a list that has to start over is dropped.
 #[derive(Debug)]
 pub struct Segment<'d> {
@@ -358,44 +391,34 @@ impl<'d> Check<'d> {
             };
             return done(outcome, String::new(), findings);
         }
-        let mut answers: Vec<(Platform, Outcome, String, Vec<Finding>)> = Vec::new();
-        for platform in candidates {
-            let (outcome, reason, findings) = self.judge_on(rule, *platform);
-            answers.push((*platform, outcome, reason, findings));
-        }
-        let Some((_, outcome, reason, findings)) = answers.first().cloned() else {
+        let answers: Vec<Answer> = candidates.iter().map(|platform| self.judge_on(rule, *platform)).collect();
+        let Some(first) = answers.first().cloned() else {
             return done(Outcome::Unknown, "no platform is possible".to_owned(), Vec::new());
         };
-        let same = |other: &(Platform, Outcome, String, Vec<Finding>)| other.1 == outcome && other.3 == findings;
-        if answers.iter().all(same) {
-            return done(outcome, reason, findings);
+        if answers.iter().all(|answer| answer.agrees(&first)) {
+            return done(first.outcome, first.reason, first.findings);
         }
-        // The platforms disagree. What all of them find is a finding all the same.
-        let shared: Vec<Finding> = findings
-            .iter()
-            .filter(|finding| answers.iter().all(|answer| answer.3.contains(finding)))
-            .cloned()
-            .collect();
-        let each: Vec<String> = answers.iter().map(|(p, o, ..)| format!("{} {}", p.as_str(), o.as_str())).collect();
-        let each = if answers.iter().all(|answer| answer.1 == outcome) {
-            let weights = answers.iter().map(|(p, _, _, found)| {
-                let heaviest = found.iter().map(|f| f.consequence).min().unwrap_or(Consequence::Info);
-                format!("{} {}", p.as_str(), heaviest.as_str())
-            });
-            weights.collect()
-        } else {
-            each
-        };
-        done(Outcome::Unknown, format!("depends on the platform ({}): give --platform", each.join(", ")), shared)
+        // What all of them find is a finding all the same, as heavy as the platform that takes it lightest.
+        let mut shared = Vec::new();
+        for finding in first.findings {
+            let twins = answers.iter().map(|answer| answer.finding(&finding.fingerprint));
+            if let Some(consequences) = twins.map(|twin| twin.map(|twin| twin.consequence)).collect::<Option<Vec<_>>>()
+            {
+                let consequence = consequences.into_iter().max().unwrap_or(finding.consequence);
+                shared.push(Finding { consequence, ..finding });
+            }
+        }
+        let says: Vec<String> = answers.iter().map(Answer::word).collect();
+        done(Outcome::Unknown, format!("depends on the platform ({}): give --platform", says.join(", ")), shared)
     }
 
-    fn judge_on(&self, rule: &'static Rule, platform: Platform) -> (Outcome, String, Vec<Finding>) {
+    fn judge_on(&self, rule: &'static Rule, platform: Platform) -> Answer {
+        let answer = |outcome, reason: String, findings| Answer { platform, outcome, reason, findings };
         if !rule.platforms.contains(&platform) {
-            return (Outcome::NotApplicable, format!("does not apply on {}", platform.as_str()), Vec::new());
+            return answer(Outcome::NotApplicable, format!("does not apply on {}", platform.as_str()), Vec::new());
         }
-        let gaps = self.gaps(rule);
         let mut drafts = self.drafts.get(rule.code.as_str()).cloned().unwrap_or_default();
-        let mut open = gaps;
+        let mut open = self.gaps(rule);
         if let Some(whole) = rule.state.whole {
             let context = Context { data: self.data, versions: &self.tables, platform, as_of: self.day() };
             match whole(&self.inventory, &context) {
@@ -406,16 +429,13 @@ impl<'d> Check<'d> {
                 }
                 Verdict::Unknown(why) => open.push(why),
                 Verdict::NotObservable(why) if drafts.is_empty() && open.is_empty() => {
-                    return (Outcome::NotObservable, why, Vec::new());
+                    return answer(Outcome::NotObservable, why, Vec::new());
                 }
                 Verdict::NotObservable(_) => {}
             }
         } else if rule.state.each.is_none() {
-            return (
-                Outcome::NotObservable,
-                "leaves no trace in a state; the guard and the dry run judge the change".to_owned(),
-                Vec::new(),
-            );
+            let why = "leaves no trace in a state; the guard and the dry run judge the change";
+            return answer(Outcome::NotObservable, why.to_owned(), Vec::new());
         }
         let findings = finalize(rule, platform, drafts);
         let reason = shorten(&open);
@@ -427,7 +447,7 @@ impl<'d> Check<'d> {
         } else {
             Outcome::Unknown
         };
-        (outcome, reason, findings)
+        answer(outcome, reason, findings)
     }
 
     fn verdict(&self, rules: &[RuleOutcome], findings: &[Finding], candidates: &[Platform]) -> VerdictWord {

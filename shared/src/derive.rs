@@ -32,23 +32,25 @@ impl Watched {
     }
 }
 
-/// Every kind and subresource that a rule which is not off guards, sorted.
+/// Every kind and subresource that a rule which is not off guards, sorted; codes in catalogue order.
 pub fn watched() -> Vec<Watched> {
-    let mut found: BTreeMap<(&Kind, &str), (BTreeSet<Operation>, BTreeSet<&str>)> = BTreeMap::new();
+    let mut found: BTreeMap<(&'static Kind, &'static str), Watched> = BTreeMap::new();
     for rule in catalogue::ALL.iter().filter(|rule| rule.mode != Mode::Off) {
         for guard in rule.guards {
-            let (operations, codes) = found.entry((guard.kind, guard.subresource)).or_default();
-            operations.extend(guard.operations);
-            codes.insert(rule.code.as_str());
+            let (kind, subresource) = (guard.kind, guard.subresource);
+            let watched = found.entry((kind, subresource)).or_insert_with(|| Watched {
+                kind,
+                subresource,
+                operations: Vec::new(),
+                codes: Vec::new(),
+            });
+            watched.operations.extend(guard.operations);
+            watched.operations.sort_unstable();
+            watched.operations.dedup();
+            watched.codes.push(rule.code.as_str());
         }
     }
-    let watched = found.into_iter().map(|((kind, subresource), (operations, codes))| Watched {
-        kind,
-        subresource,
-        operations: operations.into_iter().collect(),
-        codes: codes.into_iter().collect(),
-    });
-    watched.collect()
+    found.into_values().collect()
 }
 
 /// The kinds a check lists, with the codes of the rules that need them: all it needs is `list` on each.

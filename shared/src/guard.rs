@@ -267,8 +267,7 @@ impl Guard {
     }
 
     fn decide(&self, rule: &Rule, mode: Mode, actor: Actor, finding: &Finding, capped: bool) -> Decision {
-        // Info is recorded, not warned; a rule that asks to warn whatever its weight says so by its mode and is AA205's kind.
-        let light = finding.consequence == Consequence::Info && rule.heaviest(&Platform::ALL) != Consequence::AtRisk;
+        let silent = finding.consequence == Consequence::Info && !rule.warns_of_info;
         let preset = match self.settings.mode {
             Preset::Observe => return Decision::Allow,
             Preset::Warn => Decision::Warn,
@@ -278,7 +277,7 @@ impl Guard {
                 Mode::Deny => Decision::Deny,
             },
         };
-        if light || finding.waiver.is_some() {
+        if silent || finding.waiver.is_some() {
             return Decision::Allow;
         }
         if capped || actor == Actor::Ambiguous { preset.min(Decision::Warn) } else { preset }

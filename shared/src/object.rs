@@ -61,7 +61,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pairs<'a>(Vec<(Text<'a>, Text<'a>)>);
 
-impl<'a> Pairs<'a> {
+impl Pairs<'_> {
     /// The value of `key`, exactly as spelled.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0.iter().find(|(k, _)| &**k == key).map(|(_, v)| &**v)
@@ -337,7 +337,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Keys<'a> {
                     match key.0 {
                         Cow::Borrowed(key) => keys.extend(key.strip_prefix("f:").map(Text::from)),
                         Cow::Owned(key) => {
-                            keys.extend(key.strip_prefix("f:").map(|key| Text(Cow::Owned(key.to_owned()))))
+                            keys.extend(key.strip_prefix("f:").map(|key| Text(Cow::Owned(key.to_owned()))));
                         }
                     }
                 }

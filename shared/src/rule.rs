@@ -30,6 +30,8 @@ pub struct Rule {
     pub guards: &'static [Guard],
     /// What the guard does in the `enforce` preset.
     pub mode: Mode,
+    /// Whether the guard warns of findings that are only `info`; others of that weight are recorded and not spoken of.
+    pub warns_of_info: bool,
     /// The supported way, in a few words: it stands in denials and warnings.
     pub instead: &'static str,
     /// The Markdown page.

@@ -17,6 +17,7 @@ pub(super) static RULE: Rule = Rule {
     reads: &[],
     guards: &[],
     mode: Mode::Off,
+    warns_of_info: false,
     instead: "upgrade the cluster",
     page: include_str!("aa101.md"),
     state: StateCheck { each: None, whole: Some(whole) },

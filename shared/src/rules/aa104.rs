@@ -19,6 +19,7 @@ pub(super) static RULE: Rule = Rule {
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
     guards: &[],
     mode: Mode::Off,
+    warns_of_info: false,
     instead: "upgrade the cluster",
     page: include_str!("aa104.md"),
     state: StateCheck { each: None, whole: Some(whole) },

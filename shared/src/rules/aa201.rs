@@ -24,6 +24,7 @@ pub(super) static RULE: Rule = Rule {
         Guard { kind: &kinds::NODE, subresource: "status", operations: &[Operation::Update] },
     ],
     mode: Mode::Deny,
+    warns_of_info: false,
     instead: "add a label of your own instead",
     page: include_str!("aa201.md"),
     state: StateCheck { each: Some(each), whole: Some(whole) },

@@ -23,6 +23,7 @@ pub(super) static RULE: Rule = Rule {
         Guard { kind: &kinds::NODE, subresource: "status", operations: &[Operation::Update] },
     ],
     mode: Mode::Warn,
+    warns_of_info: false,
     instead: "use a prefix of your own",
     page: include_str!("aa204.md"),
     state: StateCheck { each: Some(each), whole: None },

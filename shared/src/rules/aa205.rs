@@ -28,6 +28,7 @@ pub(super) static RULE: Rule = Rule {
         Guard { kind: &kinds::NODE, subresource: "status", operations: &[Operation::Update] },
     ],
     mode: Mode::Warn,
+    warns_of_info: true,
     instead: "set it on the node pool",
     page: include_str!("aa205.md"),
     state: StateCheck { each: Some(each), whole: None },

@@ -24,6 +24,7 @@ pub(super) static RULE: Rule = Rule {
         Guard { kind: &kinds::NAMESPACE, subresource: "finalize", operations: &[Operation::Update] },
     ],
     mode: Mode::Deny,
+    warns_of_info: false,
     instead: "leave it; add a key of your own",
     page: include_str!("aa207.md"),
     state: StateCheck { each: Some(each), whole: None },

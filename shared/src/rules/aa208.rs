@@ -20,6 +20,7 @@ pub(super) static RULE: Rule = Rule {
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }, Read { kind: &kinds::MACHINE, scope: Scope::Cluster }],
     guards: &[Guard { kind: &kinds::NODE, subresource: "", operations: &[Operation::Delete] }],
     mode: Mode::Deny,
+    warns_of_info: false,
     instead: "scale the node pool instead",
     page: include_str!("aa208.md"),
     state: StateCheck { each: None, whole: Some(whole) },

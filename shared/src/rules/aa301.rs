@@ -1,6 +1,7 @@
 //! AA301: a managed component was changed.
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::change::{Change, Operation};
 use crate::data::{Component, Data, Platform};
@@ -47,6 +48,7 @@ pub(super) static RULE: Rule = Rule {
         scale(&kinds::STATEFUL_SET),
     ],
     mode: Mode::Deny,
+    warns_of_info: false,
     instead: "leave it to the platform",
     page: include_str!("aa301.md"),
     state: StateCheck { each: Some(each), whole: None },
@@ -189,7 +191,7 @@ pub(super) fn differences(before: &Object<'_>, after: &Object<'_>) -> Vec<Differ
     fields.sort_unstable();
     fields.dedup();
     for field in fields {
-        let (old, new) = (before.raw(field).map(|raw| raw.get()), after.raw(field).map(|raw| raw.get()));
+        let (old, new) = (before.raw(field).map(RawValue::get), after.raw(field).map(RawValue::get));
         if old == new {
             continue;
         }

@@ -31,6 +31,7 @@ pub(super) static RULE: Rule = Rule {
         on(&kinds::STATEFUL_SET),
     ],
     mode: Mode::Deny,
+    warns_of_info: false,
     instead: "leave it to the platform",
     page: include_str!("aa302.md"),
     state: StateCheck { each: None, whole: None },

@@ -52,6 +52,7 @@ pub(super) static RULE: Rule = Rule {
         on(&kinds::STATEFUL_SET),
     ],
     mode: Mode::Deny,
+    warns_of_info: false,
     instead: "use a namespace of your own",
     page: include_str!("aa303.md"),
     state: StateCheck { each: Some(each), whole: None },

@@ -18,6 +18,7 @@ pub(super) static RULE: Rule = Rule {
     reads: &[],
     guards: &[Guard { kind: &kinds::NAMESPACE, subresource: "", operations: &[Operation::Delete] }],
     mode: Mode::Deny,
+    warns_of_info: false,
     instead: "remove extensions with az k8s-extension",
     page: include_str!("aa307.md"),
     state: StateCheck { each: None, whole: None },

@@ -19,6 +19,7 @@ pub(super) static RULE: Rule = Rule {
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
     guards: &[Guard { kind: &kinds::NODE, subresource: "", operations: &[Operation::Create] }],
     mode: Mode::Deny,
+    warns_of_info: false,
     instead: "scale or add a node pool instead",
     page: include_str!("aa401.md"),
     state: StateCheck { each: None, whole: Some(whole) },

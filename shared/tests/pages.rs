@@ -1,0 +1,230 @@
+//! Every rule's page has its headings, and its examples come out as they say.
+//!
+//! An example is a fenced YAML block whose first line is the question and the expected answer:
+//!
+//! ```text
+//! # state: AA201 metadata.labels[kubernetes.io/hostname]
+//! # state on windows-server, 2025-01-15: pass (why it is lawful)
+//! # create: AA401 spec.providerID          one document
+//! # update: pass (…)                       two documents, before and after
+//! # update status: AA201 metadata.labels[…]
+//! # delete: AA208 metadata                 one document
+//! ```
+//!
+//! The answer is `pass`, `unknown`, `not-observable`, `info PATH`, or the code with one path per finding. In a state, a
+//! document `gitVersion: v1.33.5` is the server's version. Lists that the rule reads and no document is of are empty.
+
+use aksarc_shared::catalogue;
+use aksarc_shared::change::{Change, Operation};
+use aksarc_shared::check::{Check, Params};
+use aksarc_shared::data::{Platform, embedded};
+use aksarc_shared::finding::{Consequence, Draft};
+use aksarc_shared::inventory::ReadKey;
+use aksarc_shared::jiff::Timestamp;
+use aksarc_shared::jiff::civil::Date;
+use aksarc_shared::kinds;
+use aksarc_shared::object::Object;
+use aksarc_shared::read::{json, yaml};
+use aksarc_shared::report::{Outcome, Tool};
+use aksarc_shared::rule::Rule;
+
+#[test]
+fn every_page_has_its_headings_in_order() {
+    for rule in catalogue::ALL {
+        let title = format!("# {} {}\n", rule.code, rule.slug);
+        assert!(rule.page.starts_with(&title), "{} must begin with {title:?}", rule.code);
+        let found: Vec<&str> = rule.page.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+        assert_eq!(found, HEADINGS, "{}", rule.code);
+        for clause in rule.clauses {
+            assert!(rule.page.contains(clause), "{} does not mention {clause}", rule.code);
+        }
+    }
+}
+
+#[test]
+fn every_example_comes_out_as_it_says() {
+    for rule in catalogue::ALL {
+        for example in examples(rule) {
+            let found = example.run(rule);
+            assert_eq!(found, example.expected, "{}: {}\n{}", rule.code, example.question, example.body);
+        }
+    }
+}
+
+#[test]
+fn every_rule_shows_a_violation_a_pass_and_a_lawful_look_alike() {
+    for rule in catalogue::ALL {
+        let examples = examples(rule);
+        let passing = examples.iter().filter(|e| e.expected.is_empty()).count();
+        let violating =
+            examples.iter().filter(|e| e.expected.iter().any(|answer| answer.starts_with(rule.code.as_str()))).count();
+        assert!(violating >= 1, "{} has no example that violates", rule.code);
+        assert!(passing >= 2, "{} needs a passing example and a lawful look-alike", rule.code);
+        if rule.change.is_some() {
+            let judged = |e: &&Example| e.question != Question::State;
+            assert!(
+                examples.iter().any(|e| judged(&e) && !e.expected.is_empty()),
+                "{} shows no change it judges",
+                rule.code
+            );
+        }
+        if rule.state.each.is_some() || rule.state.whole.is_some() {
+            let state = |e: &&Example| e.question == Question::State;
+            assert!(
+                examples.iter().any(|e| state(&e) && !e.expected.is_empty()),
+                "{} shows no state it judges",
+                rule.code
+            );
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Question {
+    State,
+    Change(Operation),
+}
+
+impl std::fmt::Display for Question {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self:?}")
+    }
+}
+
+struct Example {
+    question: Question,
+    subresource: String,
+    platform: Platform,
+    day: Date,
+    /// Empty for a pass; otherwise `AA201 path`, `info path`, `unknown`, `not-observable`.
+    expected: Vec<String>,
+    body: String,
+}
+
+fn examples(rule: &Rule) -> Vec<Example> {
+    let mut examples = Vec::new();
+    let mut rest = rule.page;
+    while let Some((_, after)) = rest.split_once("```yaml\n") {
+        let (body, tail) = after.split_once("```").expect("a fence that ends");
+        examples.push(Example::parse(rule, body));
+        rest = tail;
+    }
+    examples
+}
+
+impl Example {
+    fn parse(rule: &Rule, body: &str) -> Self {
+        let header = body.lines().next().unwrap_or_default();
+        let broken = || format!("{}: {header:?} is no question and answer", rule.code);
+        let text = header.strip_prefix("# ").unwrap_or_else(|| panic!("{}", broken()));
+        let (question, answer) = text.split_once(": ").unwrap_or_else(|| panic!("{}", broken()));
+        let (question, setting) = question.split_once(" on ").unwrap_or((question, ""));
+        let (mut platform, mut day) = (Platform::AzureLocal, "2026-06-01".parse().expect("a date"));
+        for word in setting.split(", ").filter(|word| !word.is_empty()) {
+            match Platform::parse(word) {
+                Some(given) => platform = given,
+                None => day = word.parse().unwrap_or_else(|_| panic!("{}", broken())),
+            }
+        }
+        let (question, subresource) = question.split_once(' ').unwrap_or((question, ""));
+        let question = match question {
+            "state" => Question::State,
+            "create" => Question::Change(Operation::Create),
+            "update" => Question::Change(Operation::Update),
+            "delete" => Question::Change(Operation::Delete),
+            _ => panic!("{}", broken()),
+        };
+        let answer = answer.split(" (").next().unwrap_or_default().trim();
+        let mut words = answer.split(' ');
+        let first = words.next().unwrap_or_default();
+        let paths: Vec<&str> = words.collect();
+        let expected = match (first, paths.is_empty()) {
+            ("pass", true) => Vec::new(),
+            ("unknown" | "not-observable", true) => vec![first.to_owned()],
+            (word, false) if word == "info" || word == rule.code.as_str() => {
+                paths.iter().map(|path| format!("{word} {path}")).collect()
+            }
+            _ => panic!("{}", broken()),
+        };
+        Example { question, subresource: subresource.to_owned(), platform, day, expected, body: body.to_owned() }
+    }
+
+    fn run(&self, rule: &'static Rule) -> Vec<String> {
+        let documents: Vec<String> = yaml::documents(&self.body)
+            .unwrap_or_else(|error| panic!("{}: {error}\n{}", rule.code, self.body))
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        match self.question {
+            Question::State => self.state(rule, &documents),
+            Question::Change(operation) => self.change(rule, operation, &documents),
+        }
+    }
+
+    fn state(&self, rule: &'static Rule, documents: &[String]) -> Vec<String> {
+        let now: Timestamp = format!("{}T00:00:00Z", self.day).parse().expect("a moment");
+        let mut check =
+            Check::new(embedded(), Params { platform: Some(self.platform), rules: vec![rule], ..Params::at(now) });
+        for document in documents {
+            if let Ok(serde_json::Value::Object(map)) = serde_json::from_str(document)
+                && let Some(version) = map.get("gitVersion").and_then(|version| version.as_str())
+            {
+                check.server_version(version);
+            }
+        }
+        let objects: Vec<Object<'_>> =
+            documents.iter().map(|document| json::object(document.as_bytes()).expect("an object")).collect();
+        for plan in [Check::plan_first, Check::plan_then] {
+            for key in plan(&check) {
+                let mut segment = check.segment(&key);
+                objects.iter().filter(|object| belongs(object, &key)).for_each(|object| segment.object(object));
+                check.complete(segment);
+            }
+        }
+        let report = check.finish(Tool::default(), "example", "").expect("an AKS Arc cluster");
+        let outcome = report.rules.first().expect("one rule");
+        let mut found = words(report.findings.iter().map(|f| (f.code, f.consequence, &*f.path)));
+        match outcome.outcome {
+            Outcome::Unknown | Outcome::NotObservable => found.push(outcome.outcome.as_str().to_owned()),
+            _ => {}
+        }
+        found
+    }
+
+    fn change(&self, rule: &'static Rule, operation: Operation, documents: &[String]) -> Vec<String> {
+        let mut objects = documents.iter().map(|document| json::object(document.as_bytes()).expect("an object"));
+        let (before, after) = match operation {
+            Operation::Create => (None, objects.next()),
+            Operation::Delete => (objects.next(), None),
+            Operation::Update => (objects.next(), objects.next()),
+        };
+        assert!(objects.next().is_none(), "{}: too many documents", rule.code);
+        let object = before.as_ref().or(after.as_ref()).expect("an object");
+        let kind = kinds::of(&object.api_version, &object.kind)
+            .unwrap_or_else(|| panic!("{}: unknown kind {}", rule.code, object.kind));
+        let change = Change::new(operation, kind, &self.subresource, before, after);
+        let judge = rule.change.unwrap_or_else(|| panic!("{} judges no change", rule.code));
+        let weight = rule.consequence_on(self.platform);
+        let drafts: Vec<Draft> = judge(&change, embedded());
+        words(drafts.iter().map(|draft| {
+            (rule.code.as_str(), draft.lighter.map_or(weight, |lighter| lighter.max(weight)), &*draft.path)
+        }))
+    }
+}
+
+fn words<'f>(findings: impl Iterator<Item = (&'static str, Consequence, &'f str)>) -> Vec<String> {
+    let word = |code, consequence| if consequence == Consequence::Info { "info" } else { code };
+    let mut words: Vec<String> =
+        findings.map(|(code, consequence, path)| format!("{} {path}", word(code, consequence))).collect();
+    words.sort();
+    words.dedup();
+    words
+}
+
+fn belongs(object: &Object<'_>, key: &ReadKey) -> bool {
+    let namespace = (!object.meta.namespace.is_empty()).then(|| object.meta.namespace.to_string());
+    kinds::of(&object.api_version, &object.kind) == Some(key.kind)
+        && (key.namespace == namespace || key.namespace.is_none())
+}
+
+const HEADINGS: [&str; 6] = ["What it checks", "Why it matters", "Examples", "Instead", "What it cannot see", "Source"];
