@@ -59,8 +59,11 @@ struct Header {
     values: BTreeMap<String, String>,
     #[serde(default)]
     lists: BTreeMap<String, Vec<BTreeMap<String, String>>>,
+    /// Parts to load before the sample's own steps, and after them.
     #[serde(default)]
-    parts: Vec<String>,
+    before: Vec<String>,
+    #[serde(default)]
+    after: Vec<String>,
 }
 
 /// Every other document: somebody does one thing, perhaps to each of a list.
@@ -127,15 +130,21 @@ impl Loader<'_> {
                 if passed >= GAP { Ok(()) } else { Err(format!("{passed:?}")) }
             })?;
         }
-        for part in &header.parts {
-            for document in documents(&Path::new(SAMPLES).join(format!("parts/{part}.yaml")))? {
-                self.step(&document, &header)?;
-            }
-        }
+        self.parts(&header.before, &header)?;
         for document in own {
             self.step(&document, &header)?;
         }
+        self.parts(&header.after, &header)?;
         self.run_pods().with_context(|| format!("the workloads of {name} do not settle"))
+    }
+
+    fn parts(&mut self, names: &[String], header: &Header) -> anyhow::Result<()> {
+        for name in names {
+            for document in documents(&Path::new(SAMPLES).join(format!("parts/{name}.yaml")))? {
+                self.step(&document, header)?;
+            }
+        }
+        Ok(())
     }
 
     fn step(&mut self, document: &Value, header: &Header) -> anyhow::Result<()> {
