@@ -114,6 +114,22 @@ fn a_deployment_rolls_out_on_played_nodes() {
     assert_eq!(creator, "system:serviceaccount:kube-system:replicaset-controller");
 }
 
+#[test]
+fn a_chart_is_installed_by_the_real_helm() {
+    let cluster = ControlPlane::start(Kubernetes::V1_33).unwrap();
+    let chart = cluster.directory().join("chart");
+    std::fs::create_dir_all(chart.join("templates")).unwrap();
+    std::fs::write(chart.join("Chart.yaml"), "{apiVersion: v2, name: shop, version: 1.0.0}").unwrap();
+    let template = "{apiVersion: v1, kind: ConfigMap, metadata: {name: shop}}";
+    std::fs::write(chart.join("templates/map.yaml"), template).unwrap();
+    let arguments = ["install", "shop", chart.to_str().unwrap()];
+    cluster.helm(&Identity::Person, arguments).unwrap().succeeded().unwrap();
+    let http = cluster.http(&Identity::Person).unwrap();
+    let map = http.get("/api/v1/namespaces/default/configmaps/shop").unwrap().object().unwrap();
+    assert_eq!(map["metadata"]["managedFields"][0]["manager"], "helm");
+    assert_eq!(map["metadata"]["annotations"]["meta.helm.sh/release-name"], "shop");
+}
+
 /// How the shipped manifest reaches a webhook in tests: by its Service, which names `localhost`.
 #[test]
 fn a_webhook_behind_a_service_is_reached_on_loopback() {

@@ -57,10 +57,12 @@ pub enum Tool {
     KubeScheduler(Kubernetes),
     Kubectl,
     Kwok,
+    /// Built only for a test that asks for it: no control plane needs it.
+    Helm,
 }
 
 impl Tool {
-    /// All that a control plane can need.
+    /// All that a control plane can need, the quick builds first.
     pub const ALL: [Self; 9] = [
         Self::Kwok,
         Self::Etcd,
@@ -89,6 +91,7 @@ impl Tool {
             Self::KubeScheduler(_) => "kube-scheduler",
             Self::Kubectl => "kubectl",
             Self::Kwok => "kwok",
+            Self::Helm => "helm",
         }
     }
 
@@ -96,6 +99,7 @@ impl Tool {
         match self {
             Self::Etcd => "etcd",
             Self::Kwok => "kwok",
+            Self::Helm => "helm",
             _ => self.kubernetes().unwrap_or(Kubernetes::V1_33).module(),
         }
     }
@@ -104,13 +108,14 @@ impl Tool {
         match self {
             Self::Etcd => "go.etcd.io/etcd/server/v3".to_owned(),
             Self::Kwok => "sigs.k8s.io/kwok/cmd/kwok".to_owned(),
+            Self::Helm => "helm.sh/helm/v3/cmd/helm".to_owned(),
             _ => format!("k8s.io/kubernetes/cmd/{}", self.program()),
         }
     }
 
     fn kubernetes(self) -> Option<Kubernetes> {
         match self {
-            Self::Etcd | Self::Kwok => None,
+            Self::Etcd | Self::Kwok | Self::Helm => None,
             Self::KubeApiserver(version) | Self::KubeControllerManager(version) | Self::KubeScheduler(version) => {
                 Some(version)
             }
@@ -197,7 +202,7 @@ impl Lookup {
             return None;
         }
         let wanted = match tool {
-            Tool::Etcd | Tool::Kubectl | Tool::Kwok => return Some(path),
+            Tool::Etcd | Tool::Kubectl | Tool::Kwok | Tool::Helm => return Some(path),
             Tool::KubeApiserver(version) | Tool::KubeControllerManager(version) | Tool::KubeScheduler(version) => {
                 version
             }

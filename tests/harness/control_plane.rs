@@ -35,7 +35,7 @@ pub struct ControlPlane {
     server: String,
     admin: Http,
     kubeconfigs: Mutex<HashMap<Identity, PathBuf>>,
-    pki: Pki,
+    pub(crate) pki: Pki,
     processes: Vec<Supervised>,
     runtime: Option<Runtime>,
     directory: Option<TempDir>,
@@ -209,6 +209,19 @@ impl ControlPlane {
     ) -> anyhow::Result<Finished> {
         let mut command = self.command(identity, &Tool::Kubectl.path()?)?;
         Finished::run(command.args(arguments.into_iter().map(Into::into)), Some(input))
+    }
+
+    /// Runs Helm as `identity`; it is built on first use.
+    ///
+    /// # Errors
+    /// As [`ControlPlane::kubectl`].
+    pub fn helm<A: Into<OsString>>(
+        &self,
+        identity: &Identity,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> anyhow::Result<Finished> {
+        let mut command = self.command(identity, &Tool::Helm.path()?)?;
+        Finished::run(command.args(arguments.into_iter().map(Into::into)), None)
     }
 
     /// A command that sees this cluster as `identity` and nothing of the developer's environment.

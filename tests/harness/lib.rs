@@ -19,10 +19,12 @@ pub mod audit;
 pub mod binaries;
 mod client;
 mod control_plane;
+pub mod guard;
 mod identity;
 mod kubectl;
 mod pki;
 mod process;
+pub mod product;
 pub mod samples;
 pub mod wait;
 

@@ -41,8 +41,12 @@ impl Pki {
 
     /// For a server on loopback.
     pub(crate) fn server(&self, name: &str) -> anyhow::Result<KeyFiles> {
-        let names = ["127.0.0.1", "localhost", "kubernetes.default.svc"].map(String::from);
-        let mut params = CertificateParams::new(names)?;
+        self.server_of(name, &["127.0.0.1", "localhost", "kubernetes.default.svc"])
+    }
+
+    /// For a server of these names.
+    pub(crate) fn server_of(&self, name: &str, names: &[&str]) -> anyhow::Result<KeyFiles> {
+        let mut params = CertificateParams::new(names.iter().map(ToString::to_string).collect::<Vec<_>>())?;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         self.issue(name, &params)
     }

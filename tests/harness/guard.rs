@@ -1,0 +1,203 @@
+//! The guard as it is installed: the real program behind the shipped webhook configuration.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use serde_json::{Value, json};
+
+use crate::control_plane::ControlPlane;
+use crate::identity::Identity;
+use crate::kubectl::Finished;
+use crate::process::Supervised;
+use crate::{product, wait};
+
+/// A guard in front of a control plane. It ends with the value.
+#[derive(Debug)]
+pub struct Guard {
+    process: Option<Supervised>,
+    admin: SocketAddr,
+    config: PathBuf,
+    /// Names of the webhooks, `nodes.guard.aksarc.dev` for one.
+    pub webhooks: Vec<String>,
+}
+
+impl Guard {
+    /// Starts the guard with `config`, the fields of a `GuardConfig`, and registers it as the shipped manifest does.
+    ///
+    /// The manifest is the product's own; only the Service is another: it names `localhost`, and so the API server of a
+    /// test reaches the guard without a pod network.
+    ///
+    /// # Errors
+    /// It does not build or start, or the API server refuses a part of the manifest.
+    pub fn install(cluster: &ControlPlane, config: &Value) -> anyhow::Result<Self> {
+        let program = product::webhook()?;
+        let manifest = manifest(cluster, &program)?;
+        let configuration = part(&manifest, "ValidatingWebhookConfiguration")?;
+        let service =
+            configuration.pointer("/webhooks/0/clientConfig/service").context("a webhook without a service")?;
+        let (name, namespace) = (text(service, "name"), text(service, "namespace"));
+
+        let directory = cluster.directory().join("guard");
+        let tls = directory.join("tls");
+        fs::create_dir_all(&tls)?;
+        let files = cluster.pki.server_of("guard", &[&format!("{name}.{namespace}.svc")])?;
+        fs::copy(files.certificate, tls.join("tls.crt"))?;
+        fs::copy(files.key, tls.join("tls.key"))?;
+        let path = directory.join("config.yaml");
+        write_config(&path, config)?;
+
+        let (listen, admin) = (free_address()?, free_address()?);
+        let arguments = [
+            "--listen".to_owned(),
+            listen.to_string(),
+            "--admin-listen".to_owned(),
+            admin.to_string(),
+            "--tls-dir".to_owned(),
+            tls.display().to_string(),
+            "--config".to_owned(),
+            path.display().to_string(),
+        ];
+        let process = Supervised::start("aksarc-webhook", &program, arguments, directory.join("guard.log"))?;
+        let mut guard = Guard { process: Some(process), admin, config: path, webhooks: Vec::new() };
+        guard.await_ready()?;
+        guard.register(cluster, configuration.clone(), &namespace, &name, listen.port())?;
+        Ok(guard)
+    }
+
+    /// Replaces the configuration and waits until it is in use.
+    ///
+    /// # Errors
+    /// It was not taken up in time.
+    pub fn reconfigure(&self, config: &Value) -> anyhow::Result<()> {
+        let reloads = |guard: &Self| guard.metric("aksarc_config_reloads_total");
+        let before = reloads(self)?;
+        write_config(&self.config, config)?;
+        wait::until("a reload of the configuration", LIMIT, || {
+            let now = reloads(self).map_err(|error| format!("{error:#}"))?;
+            if now > before { Ok(()) } else { Err(format!("{now} reloads\n{}", self.log())) }
+        })
+    }
+
+    /// Ends it at once, as a crash would.
+    pub fn kill(&mut self) {
+        self.process = None;
+    }
+
+    /// All it has logged.
+    pub fn log(&self) -> String {
+        self.process.as_ref().map(Supervised::log).unwrap_or_default()
+    }
+
+    /// Its process, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Supervised::pid)
+    }
+
+    /// The sum of a metric over all its labels.
+    ///
+    /// # Errors
+    /// The guard does not answer, or has no such metric.
+    pub fn metric(&self, name: &str) -> anyhow::Result<f64> {
+        let body = self.get("/metrics")?;
+        let rows = body.lines().filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])));
+        let values: Vec<f64> = rows.filter_map(|line| line.rsplit(' ').next()?.parse().ok()).collect();
+        ensure!(!values.is_empty() || body.contains(name.trim_end_matches("_total")), "no metric {name} in\n{body}");
+        Ok(values.iter().sum())
+    }
+
+    fn await_ready(&self) -> anyhow::Result<()> {
+        wait::until("the guard", LIMIT, || match self.get("/readyz") {
+            Ok(_) => Ok(()),
+            Err(error) => Err(format!("{error:#}\n{}", self.log())),
+        })
+    }
+
+    fn get(&self, path: &str) -> anyhow::Result<String> {
+        let mut stream = TcpStream::connect(self.admin)?;
+        stream.set_read_timeout(Some(LIMIT))?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: guard\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        let (head, body) = answer.split_once("\r\n\r\n").context("an answer without a head")?;
+        if !head.starts_with("HTTP/1.1 200") {
+            bail!("{path}: {head}");
+        }
+        Ok(body.to_owned())
+    }
+
+    fn register(
+        &mut self,
+        cluster: &ControlPlane,
+        mut configuration: Value,
+        namespace: &str,
+        service: &str,
+        port: u16,
+    ) -> anyhow::Result<()> {
+        let admin = cluster.http(&Identity::Admin)?;
+        let space = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
+        admin.post("/api/v1/namespaces", &space)?.object()?;
+        let stand_in = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": service},
+            "spec": {"type": "ExternalName", "externalName": "localhost", "ports": [{"port": port}]}});
+        admin.post(&format!("/api/v1/namespaces/{namespace}/services"), &stand_in)?.object()?;
+        for webhook in configuration.get_mut("webhooks").and_then(Value::as_array_mut).into_iter().flatten() {
+            self.webhooks.push(text(webhook, "name"));
+            if let Some(service) = webhook.pointer_mut("/clientConfig/service").and_then(Value::as_object_mut) {
+                service.insert("port".to_owned(), json!(port));
+            }
+        }
+        let path = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
+        admin.post(path, &configuration)?.object()?;
+        self.await_asked(cluster)
+    }
+
+    /// The registration takes a moment to reach the admission chain: a harmless attempt tells when it has.
+    fn await_asked(&self, cluster: &ControlPlane) -> anyhow::Result<()> {
+        let person = cluster.http(&Identity::Person)?;
+        let reviews = |guard: &Self| guard.metric("aksarc_reviews_total").unwrap_or_default();
+        let before = reviews(self);
+        let probe = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "aksarc-probe"}});
+        wait::until("the guard to be asked", LIMIT, || {
+            let path = "/api/v1/namespaces/kube-system/configmaps?dryRun=All";
+            let answer = person.post(path, &probe).map_err(|error| format!("{error:#}"))?;
+            if reviews(self) > before { Ok(()) } else { Err(format!("{}\n{}", answer.body, self.log())) }
+        })
+    }
+}
+
+/// The documents of the shipped manifest, with the control plane's authority in it.
+fn manifest(cluster: &ControlPlane, program: &Path) -> anyhow::Result<Vec<Value>> {
+    let mut command = cluster.command(&Identity::Admin, program)?;
+    command.arg("manifest").arg("--ca-file").arg(cluster.authority());
+    let printed = Finished::run(&mut command, None)?;
+    serde_saphyr::from_multiple(printed.succeeded()?)
+        .map_err(|error| anyhow::anyhow!("the manifest is no YAML: {error}"))
+}
+
+fn part<'m>(manifest: &'m [Value], kind: &str) -> anyhow::Result<&'m Value> {
+    manifest.iter().find(|part| text(part, "kind") == kind).with_context(|| format!("the manifest has no {kind}"))
+}
+
+fn text(value: &Value, field: &str) -> String {
+    value.get(field).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// Written as kubelet would: whole, then put in place.
+fn write_config(path: &Path, config: &Value) -> anyhow::Result<()> {
+    let mut whole = json!({"apiVersion": "aksarc.dev/v1alpha1", "kind": "GuardConfig"});
+    if let (Some(whole), Some(fields)) = (whole.as_object_mut(), config.as_object()) {
+        whole.extend(fields.clone());
+    }
+    let draft = path.with_extension("new");
+    fs::write(&draft, whole.to_string())?;
+    Ok(fs::rename(draft, path)?)
+}
+
+fn free_address() -> anyhow::Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
+const LIMIT: Duration = Duration::from_secs(30);
