@@ -122,6 +122,7 @@ fn each_change_of_the_drifted_cluster_left_its_trace() {
     assert_eq!(foreign["spec"]["providerID"], "k3s://k3s-agent-01");
     let declared = writer_of(&foreign, &["f:spec", "f:providerID"]);
     assert_eq!(declared.manager, "kubectl-create");
+    assert_eq!(writer_of_label(&foreign, "kubernetes.io/hostname").manager, "k3s");
     assert!(foreign["metadata"]["labels"]["msft.microsoft/nodepool-name"].is_null());
 
     // Who did it, as the audit log saw it.

@@ -1,0 +1,374 @@
+//! The guard in front of a real API server, installed by its shipped manifest: what it refuses, what it warns of, and
+//! that it lets the platform work. A denial counts only when it is ours: code, webhook and rule are all looked at.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
+
+use std::time::Duration;
+
+use aksarc_tests::guard::Guard;
+use aksarc_tests::{Answer, ControlPlane, Http, Identity, Kubernetes, PatchKind, samples, wait};
+use serde_json::{Value, json};
+
+#[test]
+fn each_guarded_change_is_denied_warned_or_recorded_by_mode() {
+    let cluster = samples::start("healthy-azure-local").unwrap();
+    add_on_already_there(&cluster);
+    let guard = Guard::install(&cluster, &json!({"mode": "enforce", "platform": "azure-local"})).unwrap();
+    for identity in [Identity::Person, Identity::GitOps, Identity::Admin] {
+        let client = cluster.http(&identity).unwrap();
+        for change in changes() {
+            let answer = change.send(&client, tool(&identity), true);
+            let expected = change.expected(&identity);
+            match expected {
+                Expected::Denied(code) => assert_denied(&answer, &guard, code, &change),
+                Expected::Warned(code) => assert_warned(&answer, code, &change),
+            }
+        }
+    }
+
+    guard.reconfigure(&json!({"mode": "warn", "platform": "azure-local"})).unwrap();
+    for identity in [Identity::Person, Identity::GitOps, Identity::Admin] {
+        let client = cluster.http(&identity).unwrap();
+        for change in changes() {
+            assert_warned(&change.send(&client, tool(&identity), true), change.code, &change);
+        }
+    }
+
+    guard.reconfigure(&json!({"mode": "observe", "platform": "azure-local"})).unwrap();
+    for identity in [Identity::Person, Identity::GitOps, Identity::Admin] {
+        let client = cluster.http(&identity).unwrap();
+        for change in changes() {
+            let answer = change.send(&client, tool(&identity), true);
+            assert!(answer.is_success(), "{}: {}", change.what, answer.body);
+            assert_eq!(answer.warnings, Vec::<String>::new(), "{}", change.what);
+        }
+    }
+    // Recorded: the audit log has every rule, as an annotation of our webhooks.
+    for change in changes() {
+        cluster
+            .audit_event(change.what, |event| {
+                event.annotations.iter().any(|(key, value)| key.contains("guard.aksarc.dev/") && value.contains(change.code))
+            })
+            .unwrap();
+    }
+}
+
+#[test]
+fn an_identity_that_could_be_the_platform_is_warned_never_denied() {
+    let cluster = samples::start("healthy-azure-local").unwrap();
+    add_on_already_there(&cluster);
+    let guard = Guard::install(&cluster, &json!({"mode": "enforce"})).unwrap();
+    let admin = cluster.http(&Identity::Admin).unwrap();
+    for manager in ["", "manager"] {
+        for change in changes() {
+            assert_warned(&change.send(&admin, manager, true), change.code, &change);
+        }
+    }
+    // The credential settles it: the second certificate of the same name is a person's here, the first is not.
+    let second = credential_id(&cluster, &Identity::SecondAdmin);
+    let first = credential_id(&cluster, &Identity::Admin);
+    let actors = json!({"people": {"credentialIds": [second]}, "platform": {"credentialIds": [first]}});
+    guard.reconfigure(&json!({"mode": "enforce", "actors": actors})).unwrap();
+    let person = cluster.http(&Identity::SecondAdmin).unwrap();
+    for change in changes().into_iter().filter(|change| change.denies) {
+        assert_denied(&change.send(&person, "manager", true), &guard, change.code, &change);
+        let platform = change.send(&admin, "kubectl-edit", true);
+        assert!(platform.is_success() && platform.warnings.is_empty(), "{}: {}", change.what, platform.body);
+    }
+}
+
+#[test]
+fn the_platform_is_not_in_the_way() {
+    let cluster = samples::start("healthy-azure-local").unwrap();
+    let guard = Guard::install(&cluster, &json!({"mode": "enforce"})).unwrap();
+    let controller = cluster.service_account("kube-system", "moc-cloud-controller-manager").unwrap();
+    cluster.bind(&controller, "cluster-admin").unwrap();
+    let agent = cluster.service_account("azure-arc", "azure-arc-operatorsa").unwrap();
+    cluster.bind(&agent, "cluster-admin").unwrap();
+    let reviews = guard.metric("aksarc_reviews_total").unwrap();
+    for identity in [&controller, &agent] {
+        let client = cluster.http(identity).unwrap();
+        for change in changes().into_iter().filter(|change| !change.what.contains("add-on that is there")) {
+            let answer = change.send(&client, "kubectl-edit", true);
+            assert!(answer.is_success() && answer.warnings.is_empty(), "{identity:?} {}: {}", change.what, answer.body);
+        }
+    }
+    // The kubelet and the node controller, by what their own rights let them do.
+    let kubelet = cluster.http(&Identity::kubelet(NODE)).unwrap();
+    let label = json!({"metadata": {"labels": {"node.kubernetes.io/instance-type": "Standard_A8_v2"}}});
+    for path in ["", "/status"] {
+        let answer = kubelet.patch(&format!("/api/v1/nodes/{NODE}{path}"), PatchKind::Merge, &label).unwrap();
+        assert!(answer.is_success() && answer.warnings.is_empty(), "{}", answer.body);
+    }
+    let nodes = cluster.http(&Identity::NodeController).unwrap();
+    let taint = json!({"spec": {"taints": [{"key": "node.kubernetes.io/unreachable", "effect": "NoExecute"}]}});
+    let answer = nodes.patch(&format!("/api/v1/nodes/{NODE}"), PatchKind::Merge, &taint).unwrap();
+    assert!(answer.is_success() && answer.warnings.is_empty(), "{}", answer.body);
+    let answer = nodes.delete(&format!("/api/v1/nodes/{NODE}")).unwrap();
+    assert!(answer.is_success() && answer.warnings.is_empty(), "{}", answer.body);
+    // Match conditions keep these requests away from the guard altogether.
+    assert!((guard.metric("aksarc_reviews_total").unwrap() - reviews).abs() < 0.5, "the guard was asked about the platform");
+}
+
+#[test]
+fn lawful_changes_by_people_pass_without_a_word() {
+    let cluster = samples::start("healthy-azure-local").unwrap();
+    add_on_already_there(&cluster);
+    let _guard = Guard::install(&cluster, &json!({"mode": "enforce"})).unwrap();
+    let quiet = |arguments: &[&str]| {
+        let finished = cluster.kubectl(&Identity::Person, arguments).unwrap();
+        finished.succeeded().unwrap();
+        assert!(!finished.stderr.contains("Warning: AA"), "{arguments:?}: {}", finished.stderr);
+    };
+    quiet(&["cordon", NODE]);
+    quiet(&["uncordon", NODE]);
+    quiet(&["taint", "node", NODE, "node.kubernetes.io/out-of-service=nodeshutdown:NoExecute"]);
+    quiet(&["label", "namespace", "kube-system", "pod-security.kubernetes.io/warn=baseline"]);
+    quiet(&["rollout", "restart", "deployment/coredns", "--namespace=kube-system"]);
+    quiet(&["delete", "pod", "--selector=k8s-app=kube-dns", "--namespace=kube-system", "--wait=false"]);
+    quiet(&["create", "configmap", "ama-metrics-prometheus-config", "--namespace=kube-system"]);
+    quiet(&["delete", "deployment", "log-agent", "--namespace=kube-system"]);
+    quiet(&["create", "deployment", "web", "--image=example.com/web:1"]);
+    quiet(&["label", "deployment", "coredns", "team=dns", "--namespace=kube-system"]);
+}
+
+#[test]
+fn the_platform_works_under_enforce_and_everything_works_without_the_guard() {
+    let cluster = ControlPlane::builder(Kubernetes::V1_33).controller_manager().kwok().start().unwrap();
+    let mut guard = Guard::install(&cluster, &json!({"mode": "enforce"})).unwrap();
+    for name in ["moc-l1", "moc-l2"] {
+        let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name}}});
+        cluster.http(&Identity::kubelet(name)).unwrap().post("/api/v1/nodes", &node).unwrap().object().unwrap();
+    }
+    let person = cluster.http(&Identity::Person).unwrap();
+    person.post("/api/v1/namespaces", &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}})).unwrap().object().unwrap();
+    let deployments = "/apis/apps/v1/namespaces/shop/deployments";
+    person.post(deployments, &workload("Deployment", "shop", "web")).unwrap().object().unwrap();
+    person.post("/apis/apps/v1/namespaces/shop/daemonsets", &workload("DaemonSet", "shop", "agent")).unwrap().object().unwrap();
+    // The platform's own DaemonSet, rolled out in kube-system by the real controller.
+    let platform = cluster.service_account("kube-system", "installer").unwrap();
+    cluster.bind(&platform, "cluster-admin").unwrap();
+    let system = "/apis/apps/v1/namespaces/kube-system/daemonsets";
+    cluster.http(&platform).unwrap().post(system, &workload("DaemonSet", "kube-system", "kube-proxy")).unwrap().object().unwrap();
+    cluster.object_when(&format!("{deployments}/web"), LIMIT, |web| web["status"]["readyReplicas"] == 2).unwrap();
+    let ready = |set: &Value| set["status"]["numberReady"] == 2;
+    cluster.object_when("/apis/apps/v1/namespaces/shop/daemonsets/agent", LIMIT, ready).unwrap();
+    cluster.object_when(&format!("{system}/kube-proxy"), LIMIT, ready).unwrap();
+
+    let drain = ["drain", "moc-l1", "--ignore-daemonsets", "--force", "--timeout=60s"];
+    cluster.kubectl(&Identity::Person, drain).unwrap().succeeded().unwrap();
+    cluster.kubectl(&Identity::Person, ["delete", "namespace", "shop", "--timeout=60s"]).unwrap().succeeded().unwrap();
+
+    for line in guard.log().lines().filter(|line| line.contains("deny") || line.contains("denied")) {
+        assert!(!line.contains("actor=platform") && !line.contains("\"platform\""), "{line}");
+        panic!("nothing was to be denied here: {line}");
+    }
+    for event in cluster.audit_events().unwrap() {
+        assert!(!event.response_status.message.contains("guard.aksarc.dev"), "{event:?}");
+    }
+
+    guard.kill();
+    for change in [
+        Change { what: "a label without the guard", ..label_edit() },
+        Change { what: "an add-on without the guard", ..add_on() },
+    ] {
+        let change = change.on("moc-l1");
+        let answer = wait::until(change.what, LIMIT, || {
+            let answer = change.send(&person, "kubectl-edit", false);
+            if answer.is_success() { Ok(answer) } else { Err(answer.body) }
+        });
+        answer.unwrap();
+    }
+}
+
+/// One change that a rule guards against.
+#[derive(Clone, Debug)]
+struct Change {
+    what: &'static str,
+    code: &'static str,
+    /// Whether `enforce` denies it; warned otherwise.
+    denies: bool,
+    /// Deletes carry no field manager, so an administrator stays ambiguous.
+    anonymous: bool,
+    verb: Verb,
+    path: String,
+    body: Value,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Verb {
+    Create,
+    Delete,
+    Patch(PatchKind),
+}
+
+enum Expected {
+    Denied(&'static str),
+    Warned(&'static str),
+}
+
+impl Change {
+    /// Sends it; as a dry run the guard is asked just the same, and the next change finds the cluster as it was.
+    fn send(&self, client: &Http, manager: &str, dry_run: bool) -> Answer {
+        let mut query = Vec::new();
+        if dry_run {
+            query.push("dryRun=All".to_owned());
+        }
+        if self.verb != Verb::Delete && !manager.is_empty() {
+            query.push(format!("fieldManager={manager}"));
+        } else if self.verb == Verb::Patch(PatchKind::Apply) {
+            // An apply without a manager is no valid request.
+            query.push("fieldManager=manager".to_owned());
+        }
+        if self.verb == Verb::Patch(PatchKind::Apply) {
+            query.push("force=true".to_owned());
+        }
+        let separator = if self.path.contains('?') { '&' } else { '?' };
+        let path = format!("{}{separator}{}", self.path, query.join("&"));
+        match self.verb {
+            Verb::Create => client.post(&path, &self.body),
+            Verb::Delete => client.delete(&path),
+            Verb::Patch(kind) => client.patch(&path, kind, &self.body),
+        }
+        .unwrap()
+    }
+
+    fn expected(&self, identity: &Identity) -> Expected {
+        let ambiguous = *identity == Identity::Admin && self.anonymous;
+        if self.denies && !ambiguous { Expected::Denied(self.code) } else { Expected::Warned(self.code) }
+    }
+
+    fn on(mut self, node: &str) -> Self {
+        self.path = self.path.replace(NODE, node);
+        self
+    }
+}
+
+fn label_edit() -> Change {
+    let labels = json!({"metadata": {"labels": {"node.kubernetes.io/instance-type": "edge-big"}}});
+    patch("a system label", "AA201", PatchKind::Merge, &format!("/api/v1/nodes/{NODE}"), labels)
+}
+
+fn add_on() -> Change {
+    let body = workload("Deployment", "kube-system", "scanner");
+    Change { verb: Verb::Create, ..patch("an add-on", "AA303", PatchKind::Merge, "/apis/apps/v1/namespaces/kube-system/deployments", body) }
+}
+
+fn changes() -> Vec<Change> {
+    let node = format!("/api/v1/nodes/{NODE}");
+    let system = "/apis/apps/v1/namespaces/kube-system/deployments";
+    let labels = |key: &str, value: &str| json!({"metadata": {"labels": {key: value}}});
+    let delete = |what, code, path: &str| Change { verb: Verb::Delete, anonymous: true, ..patch(what, code, PatchKind::Merge, path, Value::Null) };
+    let warn = |change: Change| Change { denies: false, ..change };
+    let strategic = PatchKind::Strategic;
+    vec![
+        label_edit(),
+        patch("a system label through the status", "AA201", PatchKind::Merge, &format!("{node}/status"), labels("kubernetes.io/arch", "arm64")),
+        patch(
+            "a server-side apply",
+            "AA201",
+            PatchKind::Apply,
+            &node,
+            json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE, "labels": {"node.kubernetes.io/instance-type": "edge-big"}}}),
+        ),
+        patch(
+            "a JSON patch",
+            "AA201",
+            PatchKind::Json,
+            &node,
+            json!([{"op": "replace", "path": "/metadata/labels/kubernetes.io~1hostname", "value": "edge-7"}]),
+        ),
+        patch("a system label removed", "AA201", PatchKind::Merge, &node, json!({"metadata": {"labels": {"msft.microsoft/nodepool-name": null}}})),
+        warn(patch("a key under a reserved prefix", "AA204", PatchKind::Merge, &node, labels("kubernetes.azure.com/team", "shop"))),
+        warn(patch("an own label", "AA205", PatchKind::Merge, &node, labels("contoso.example/site", "ams"))),
+        patch(
+            "metadata of a system namespace",
+            "AA207",
+            PatchKind::Merge,
+            "/api/v1/namespaces/azure-arc",
+            labels("app.kubernetes.io/managed-by", "us"),
+        ),
+        delete("a node", "AA208", &node),
+        delete("all nodes of a label", "AA208", "/api/v1/nodes?labelSelector=kubernetes.io/os=linux"),
+        patch("coredns scaled", "AA301", PatchKind::Merge, &format!("{system}/coredns/scale"), json!({"spec": {"replicas": 0}})),
+        patch("coredns edited", "AA301", strategic, &format!("{system}/coredns"), json!({"spec": {"minReadySeconds": 7}})),
+        patch("the Corefile", "AA301", PatchKind::Merge, "/api/v1/namespaces/kube-system/configmaps/coredns", json!({"data": {"Corefile": "."}})),
+        delete("coredns", "AA302", &format!("{system}/coredns")),
+        add_on(),
+        warn(patch("an add-on that is there already", "AA303", PatchKind::Merge, &format!("{system}/log-agent"), json!({"spec": {"minReadySeconds": 7}}))),
+        warn(Change {
+            verb: Verb::Create,
+            ..patch(
+                "a ConfigMap of one's own",
+                "AA303",
+                PatchKind::Merge,
+                "/api/v1/namespaces/kube-system/configmaps",
+                json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "mine", "namespace": "kube-system"}}),
+            )
+        }),
+        delete("a system namespace", "AA307", "/api/v1/namespaces/azure-arc"),
+        Change {
+            verb: Verb::Create,
+            ..patch("a node by hand", "AA401", strategic, "/api/v1/nodes", json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "rack-7"}}))
+        },
+    ]
+}
+
+fn patch(what: &'static str, code: &'static str, kind: PatchKind, path: &str, body: Value) -> Change {
+    Change { what, code, denies: true, anonymous: false, verb: Verb::Patch(kind), path: path.to_owned(), body }
+}
+
+/// The field manager with which an identity gives itself away.
+fn tool(identity: &Identity) -> &'static str {
+    match identity {
+        Identity::GitOps => "argocd-controller",
+        _ => "kubectl-edit",
+    }
+}
+
+fn assert_denied(answer: &Answer, guard: &Guard, code: &str, change: &Change) {
+    let status: Value = serde_json::from_str(&answer.body).unwrap_or_else(|error| panic!("{}: {error}: {}", change.what, answer.body));
+    assert_eq!(answer.code, 403, "{}: {status}", change.what);
+    assert_eq!(status["reason"], "Forbidden", "{}: {status}", change.what);
+    let message = status["message"].as_str().unwrap();
+    let ours = guard.webhooks.iter().any(|name| message.starts_with(&format!("admission webhook \"{name}\" denied the request: ")));
+    assert!(ours, "{}: {message}", change.what);
+    let causes = status["details"]["causes"].as_array().unwrap();
+    assert!(causes.iter().any(|cause| cause["reason"] == code), "{}: {causes:?}", change.what);
+}
+
+fn assert_warned(answer: &Answer, code: &str, change: &Change) {
+    assert!(answer.is_success(), "{}: {}", change.what, answer.body);
+    assert!(answer.warnings.iter().any(|warning| warning.contains(code)), "{}: {:?}", change.what, answer.warnings);
+}
+
+fn credential_id(cluster: &ControlPlane, identity: &Identity) -> String {
+    let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
+    let path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+    let answer = cluster.http(identity).unwrap().post(path, &review).unwrap().object().unwrap();
+    answer["status"]["userInfo"]["extra"]["authentication.kubernetes.io/credential-id"][0].as_str().unwrap().to_owned()
+}
+
+/// Put there before the guard came.
+fn add_on_already_there(cluster: &ControlPlane) {
+    let path = "/apis/apps/v1/namespaces/kube-system/deployments?fieldManager=kubectl-create";
+    let body = workload("Deployment", "kube-system", "log-agent");
+    cluster.http(&Identity::Person).unwrap().post(path, &body).unwrap().object().unwrap();
+}
+
+fn workload(kind: &str, namespace: &str, name: &str) -> Value {
+    let labels = json!({"app": name});
+    let template = json!({"metadata": {"labels": labels}, "spec": {
+        "automountServiceAccountToken": false, "containers": [{"name": "main", "image": "registry.contoso.example/main:1"}]}});
+    let mut object = json!({"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name, "namespace": namespace, "labels": labels},
+        "spec": {"selector": {"matchLabels": labels}, "template": template}});
+    if kind == "Deployment" {
+        object["spec"]["replicas"] = json!(2);
+    }
+    object
+}
+
+/// A worker of the sample.
+const NODE: &str = "moc-l3xk9p0bd7t";
+
+const LIMIT: Duration = Duration::from_secs(60);

@@ -1,0 +1,152 @@
+//! `kubectl aksarc dry-run` against a real API server: it says what the guard will say, and changes nothing.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
+
+use std::collections::BTreeSet;
+
+use aksarc_tests::guard::Guard;
+use aksarc_tests::{ControlPlane, Finished, Identity, product, samples};
+use serde_json::{Value, json};
+
+/// What is said before the guard is there is what the guard then does, for everybody and every verb.
+#[test]
+fn a_dry_run_says_what_the_guard_then_says() {
+    let cluster = samples::start("healthy-azure-local").unwrap();
+    let people = [Identity::Person, Identity::GitOps, Identity::Admin];
+    let mut said = Vec::new();
+    for identity in &people {
+        for arguments in changes() {
+            let finished = dry_run(&cluster, identity, arguments);
+            let report = report(&finished);
+            said.push((identity.clone(), arguments, codes(&report), word(&report), finished.code));
+        }
+    }
+    let guard = Guard::install(&cluster, &json!({"mode": "enforce", "platform": "azure-local"})).unwrap();
+    assert!(!guard.webhooks.is_empty());
+    for (identity, arguments, codes, word, code) in said {
+        let what = format!("{identity:?} {arguments:?}");
+        // The same command, by the real kubectl, to the real guard; as a dry run, so that the next finds all as it was.
+        let mut real = arguments.to_vec();
+        real.push("--dry-run=server");
+        let real = cluster.kubectl_with(&identity, real, ADD_ON).unwrap();
+        match &*word {
+            "deny" => {
+                assert!(real.stderr.contains("guard.aksarc.dev\" denied the request"), "{what}: {}{}", real.stdout, real.stderr);
+                assert!(codes.iter().any(|code| real.stderr.contains(code)), "{what}: {codes:?} {}", real.stderr);
+            }
+            "warn" => {
+                real.succeeded().unwrap();
+                for code in &codes {
+                    assert!(real.stderr.contains(code), "{what}: {code} {}", real.stderr);
+                }
+            }
+            "allow" => {
+                real.succeeded().unwrap();
+                assert!(!real.stderr.contains("Warning: AA"), "{what}: {}", real.stderr);
+            }
+            other => panic!("{what}: {other}"),
+        }
+        // And once the guard is there, the dry run goes through it and still says the same.
+        let again = dry_run(&cluster, &identity, arguments);
+        let report = report(&again);
+        assert_eq!(self::codes(&report), codes, "{what}: {}", again.stdout);
+        assert_eq!(again.code, code, "{what}: {}{}", again.stdout, again.stderr);
+    }
+    only_dry(&cluster);
+}
+
+#[test]
+fn exit_codes_tell_who_refused() {
+    let cluster = samples::start("healthy-azure-local").unwrap();
+    let run = |identity: &Identity, arguments: &[&str]| dry_run(&cluster, identity, arguments);
+    assert_eq!(run(&Identity::Person, &["label", "node", NODE, "kubernetes.io/hostname=x", "--overwrite"]).code, Some(3));
+    assert_eq!(run(&Identity::Person, &["label", "deployment", "web", "team=a", "-n", "shop"]).code, Some(6));
+    assert_eq!(run(&Identity::Person, &["cordon", NODE]).code, Some(2));
+    // Nobody may: the missing right is named.
+    let refused = run(&Identity::user("bob"), &["label", "node", NODE, "contoso.example/a=b"]);
+    assert_eq!(refused.code, Some(6), "{}{}", refused.stdout, refused.stderr);
+    let all = format!("{}{}", refused.stdout, refused.stderr);
+    assert!(all.contains("nodes") && all.contains("get"), "{all}");
+    // Something else refuses what would be lawful.
+    let invalid = run(&Identity::Person, &["label", "node", NODE, "contoso.example/a=not valid!"]);
+    assert_eq!(invalid.code, Some(6), "{}{}", invalid.stdout, invalid.stderr);
+    only_dry(&cluster);
+}
+
+fn changes() -> &'static [&'static [&'static str]] {
+    &[
+        &["label", "node", NODE, "node.kubernetes.io/instance-type=edge-big", "--overwrite"],
+        &["label", "node", NODE, "kubernetes.io/arch-"],
+        &["label", "node", NODE, "contoso.example/site=ams"],
+        &["label", "node", NODE, "kubernetes.azure.com/team=shop"],
+        &["label", "namespace", "azure-arc", "app.kubernetes.io/managed-by=us", "--overwrite"],
+        &["label", "namespace", "kube-system", "contoso.example/a=b"],
+        &["annotate", "node", NODE, "contoso.example/note=x"],
+        &["annotate", "namespace", "azure-arc", "contoso.example/note=x"],
+        &["taint", "node", NODE, "contoso.example/gpu=yes:NoSchedule"],
+        &["taint", "node", NODE, "node.kubernetes.io/out-of-service=nodeshutdown:NoExecute"],
+        &["patch", "node", NODE, "--type=merge", "--patch", r#"{"metadata":{"labels":{"kubernetes.io/os":"bsd"}}}"#],
+        &["patch", "node", NODE, "--type=json", "--patch", r#"[{"op":"remove","path":"/metadata/labels/kubernetes.io~1hostname"}]"#],
+        &["patch", "node", NODE, "--subresource=status", "--patch", r#"{"metadata":{"labels":{"kubernetes.io/os":"bsd"}}}"#],
+        &["patch", "deployment", "coredns", "-n", "kube-system", "--patch", r#"{"spec":{"minReadySeconds":7}}"#],
+        &["scale", "deployment", "coredns", "-n", "kube-system", "--replicas=0"],
+        &["scale", "deployment/coredns", "-n", "kube-system", "--replicas=5"],
+        &["delete", "deployment", "coredns", "-n", "kube-system"],
+        &["delete", "configmap", "coredns", "-n", "kube-system"],
+        &["delete", "node", NODE],
+        &["delete", "namespace", "azure-arc"],
+        &["apply", "-f", "-"],
+        &["apply", "-f", "-", "--server-side"],
+    ]
+}
+
+/// An add-on where none belongs, for `apply -f -`; commands that read no input don't mind it.
+const ADD_ON: &str = "
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: scanner, namespace: kube-system}
+spec:
+  selector: {matchLabels: {app: scanner}}
+  template:
+    metadata: {labels: {app: scanner}}
+    spec: {containers: [{name: main, image: \"registry.contoso.example/scanner:1\"}]}
+";
+
+fn dry_run(cluster: &ControlPlane, identity: &Identity, arguments: &[&str]) -> Finished {
+    let mut command = cluster.command(identity, &product::plugin().unwrap()).unwrap();
+    command.args(["dry-run"]).args(arguments);
+    // A verb that does not exist takes no format either.
+    if arguments[0] != "cordon" {
+        command.args(["--output", "json", "--platform", "azure-local"]);
+    }
+    Finished::run(&mut command, Some(ADD_ON)).unwrap()
+}
+
+fn report(finished: &Finished) -> Value {
+    serde_json::from_str(&finished.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", finished.stdout, finished.stderr))
+}
+
+fn codes(report: &Value) -> BTreeSet<String> {
+    let findings = report["changes"].as_array().unwrap().iter().flat_map(|change| change["findings"].as_array().unwrap());
+    findings.map(|finding| finding["code"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The heaviest of allow, warn and deny.
+fn word(report: &Value) -> String {
+    let words: Vec<&str> = report["changes"].as_array().unwrap().iter().map(|change| change["guard"].as_str().unwrap()).collect();
+    ["deny", "warn"].into_iter().find(|word| words.contains(word)).unwrap_or("allow").to_owned()
+}
+
+/// The API server's own record: nothing the plugin sent could have been stored.
+fn only_dry(cluster: &ControlPlane) {
+    let events = cluster.audit_events().unwrap();
+    let ours: Vec<_> = events.iter().filter(|event| event.user_agent.starts_with("kubectl-aksarc")).collect();
+    assert!(ours.iter().any(|event| event.is_dry_run()), "no dry run of the plugin is in the log");
+    for event in ours {
+        let reads = matches!(&*event.verb, "get" | "list");
+        assert!(reads || event.is_dry_run(), "{} {}", event.verb, event.request_uri);
+    }
+}
+
+/// A worker of the sample.
+const NODE: &str = "moc-l3xk9p0bd7t";

@@ -1,0 +1,160 @@
+//! `kubectl aksarc support-check` against real API servers holding the sample clusters, live and from recordings.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use aksarc_tests::{ControlPlane, Finished, Identity, product, samples};
+use serde_json::Value;
+
+const AZURE_LOCAL: [&str; 4] = ["--platform", "azure-local", "--as-of", "2026-06-01"];
+const WINDOWS_SERVER: [&str; 4] = ["--platform", "windows-server", "--as-of", "2024-12-01"];
+
+#[test]
+fn healthy_clusters_are_within_the_policy() {
+    for (sample, setting) in [("healthy-azure-local", AZURE_LOCAL), ("healthy-windows-server", WINDOWS_SERVER)] {
+        let cluster = samples::start(sample).unwrap();
+        let finished = check(&cluster, &Identity::Person, &setting);
+        assert_eq!(finished.code, Some(0), "{sample}: {}{}", finished.stdout, finished.stderr);
+        let report = report(&finished);
+        assert_eq!(report["verdict"], "within", "{sample}");
+        for weight in ["voids", "at-risk", "not-covered", "unknown", "waived"] {
+            assert_eq!(report["summary"][weight], 0, "{sample} {weight}: {}", report["findings"]);
+        }
+        assert_eq!(report["cluster"]["kubernetesVersion"], cluster.kubernetes().git_version());
+        only_read(&cluster);
+    }
+}
+
+#[test]
+fn a_drifted_cluster_shows_exactly_its_violations_and_who_made_them() {
+    let cluster = samples::start("drifted").unwrap();
+    let finished = check(&cluster, &Identity::Person, &AZURE_LOCAL);
+    assert_eq!(finished.code, Some(3), "{}", finished.stderr);
+    let live = report(&finished);
+    assert_eq!(live["verdict"], "outside");
+    assert_eq!(found(&live), expected());
+    // Whoever is accused was seen doing it, at a time.
+    for finding in live["findings"].as_array().unwrap() {
+        let by_hand = ["AA201", "AA204", "AA205", "AA207", "AA301"].contains(&finding["code"].as_str().unwrap());
+        let seen = finding["evidence"].as_array().unwrap().iter().any(|evidence| {
+            evidence["what"] == "managedFields" && evidence["time"].as_str().is_some_and(|time| time.ends_with('Z'))
+        });
+        assert!(seen || !by_hand, "{finding}");
+    }
+    only_read(&cluster);
+
+    // A recording says the same, as a directory and as an archive.
+    for name in ["recording", "recording.tar.gz"] {
+        let recording = cluster.directory().join(name);
+        let finished = plugin(&cluster, &Identity::Person, &["snapshot", "-o", recording.to_str().unwrap()]);
+        assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+        let mut arguments = vec!["support-check", "-o", "json", "--snapshot", recording.to_str().unwrap()];
+        arguments.extend(AZURE_LOCAL);
+        let offline = report(&plugin(&cluster, &Identity::Person, &arguments));
+        assert_eq!(offline["findings"], live["findings"], "{name}");
+        assert_eq!(offline["rules"], live["rules"], "{name}");
+        no_secrets(&recording);
+    }
+    only_read(&cluster);
+}
+
+#[test]
+fn the_committed_recording_of_the_drifted_cluster_is_the_readmes_first_command() {
+    let recording = Path::new(env!("CARGO_MANIFEST_DIR")).join("clusters/drifted");
+    let program = product::plugin().unwrap();
+    let mut command = std::process::Command::new(program);
+    command.args(["support-check", "-o", "json", "--snapshot"]).arg(&recording).args(AZURE_LOCAL);
+    let finished = Finished::run(&mut command, None).unwrap();
+    assert_eq!(finished.code, Some(3), "{}", finished.stderr);
+    assert_eq!(found(&report(&finished)), expected());
+}
+
+#[test]
+fn too_few_rights_are_unknown_never_a_pass() {
+    let cluster = samples::start("healthy-azure-local").unwrap();
+    let finished = check(&cluster, &Identity::Reader, &AZURE_LOCAL);
+    assert_eq!(finished.code, Some(5), "{}{}", finished.stdout, finished.stderr);
+    let report = report(&finished);
+    assert_eq!(report["verdict"], "inconclusive");
+    for rule in report["rules"].as_array().unwrap() {
+        if ["AA104", "AA201", "AA204", "AA205", "AA401"].contains(&rule["code"].as_str().unwrap()) {
+            assert_eq!(rule["outcome"], "unknown", "{rule}");
+            assert!(rule["reason"].as_str().unwrap().contains("list nodes"), "{rule}");
+        }
+    }
+    let nobody = check(&cluster, &Identity::user("bob"), &AZURE_LOCAL);
+    assert_eq!(nobody.code, Some(5), "{}{}", nobody.stdout, nobody.stderr);
+    let mut allowed = vec!["--allow-incomplete"];
+    allowed.extend(AZURE_LOCAL);
+    assert_eq!(check(&cluster, &Identity::Reader, &allowed).code, Some(0));
+}
+
+fn check(cluster: &ControlPlane, identity: &Identity, setting: &[&str]) -> Finished {
+    let mut arguments = vec!["support-check", "-o", "json"];
+    arguments.extend(setting);
+    plugin(cluster, identity, &arguments)
+}
+
+fn plugin(cluster: &ControlPlane, identity: &Identity, arguments: &[&str]) -> Finished {
+    let mut command = cluster.command(identity, &product::plugin().unwrap()).unwrap();
+    Finished::run(command.args(arguments), None).unwrap()
+}
+
+fn report(finished: &Finished) -> Value {
+    serde_json::from_str(&finished.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", finished.stdout, finished.stderr))
+}
+
+fn found(report: &Value) -> BTreeSet<(String, String, String)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let findings = report["findings"].as_array().unwrap().iter();
+    findings.map(|f| (text(&f["code"]), text(&f["object"]["name"]), text(&f["path"]))).collect()
+}
+
+/// What `samples/drifted.yaml` did, as far as a state shows it.
+fn expected() -> BTreeSet<(String, String, String)> {
+    let rows = [
+        ("AA104", "contoso-edge-5d1f08ae-legacy", "status.nodeInfo.kubeletVersion[1.29.13]"),
+        ("AA201", "moc-l3xk9p0bd7t", "metadata.labels[node.kubernetes.io/instance-type]"),
+        ("AA201", "moc-l8c2ongw6ra", "metadata.labels[kubernetes.io/hostname]"),
+        ("AA201", "moc-lm4ivy8s1fh", "metadata.labels[node.kubernetes.io/instance-type]"),
+        ("AA201", "moc-lt5jz1e9quk", "metadata.labels[msft.microsoft/nodepool-name]"),
+        ("AA204", "moc-l3xk9p0bd7t", "metadata.labels[kubernetes.azure.com/my-team]"),
+        ("AA205", "contoso-edge-5d1f08ae-apps", "spec.taints[contoso.example/reserved]"),
+        ("AA205", "contoso-edge-5d1f08ae-nodepool1", "metadata.labels[contoso.example/site]"),
+        ("AA207", "azure-arc", "metadata.labels[app.kubernetes.io/managed-by]"),
+        ("AA301", "calico-kube-controllers", "spec.template.spec.containers[name=calico-kube-controllers].image"),
+        ("AA301", "coredns", "spec.replicas"),
+        ("AA301", "kube-proxy", "data.config.conf"),
+        ("AA303", "edge-sync", "metadata.namespace"),
+        ("AA303", "log-shipper", "metadata.namespace"),
+        ("AA303", "node-tuner", "metadata.namespace"),
+        ("AA401", "k3s-agent-01", "spec.providerID"),
+    ];
+    rows.into_iter().map(|(code, name, path)| (code.to_owned(), name.to_owned(), path.to_owned())).collect()
+}
+
+/// The API server's own record of what the plugin asked for.
+fn only_read(cluster: &ControlPlane) {
+    let events = cluster.audit_events().unwrap();
+    let ours: Vec<_> = events.iter().filter(|event| event.user_agent.starts_with("kubectl-aksarc")).collect();
+    assert!(!ours.is_empty(), "the plugin's requests cannot be told from others");
+    for event in ours {
+        assert!(matches!(&*event.verb, "get" | "list"), "{} {}", event.verb, event.request_uri);
+    }
+}
+
+fn no_secrets(recording: &Path) {
+    if recording.is_dir() {
+        for entry in std::fs::read_dir(recording).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                no_secrets(&path);
+            } else {
+                let text = std::fs::read_to_string(&path).unwrap();
+                assert!(!text.contains("\"kind\":\"Secret\"") && !text.contains("kind: Secret"), "{}", path.display());
+            }
+        }
+    }
+}
