@@ -1,0 +1,266 @@
+//! Arguments, logging and exit codes of the binary.
+
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::net::SocketAddr;
+use std::panic;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::Level;
+
+use crate::config;
+use crate::manifest;
+use crate::reload::chain;
+use crate::server::{Limits, Options, Server, StartError};
+
+/// Runs the binary: parses its arguments, does what they say, and turns errors into exit codes.
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match arguments.command {
+        None => return serve(arguments.serve),
+        Some(Command::CheckConfig { file }) => check_config(&file),
+        Some(Command::ConfigSchema) => print(&config::schema()),
+        Some(Command::Manifest(manifest)) => print_manifest(manifest),
+    };
+    result.unwrap_or_else(|error| {
+        report(&format!("{error:#}"));
+        ExitCode::from(ENVIRONMENT)
+    })
+}
+
+/// The guard of kubectl-aksarc: a validating admission webhook that warns of, refuses or records changes outside the
+/// support policy of AKS enabled by Azure Arc.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: Serve,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Checks a configuration file and says what is wrong with it.
+    CheckConfig {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Prints the JSON schema of the configuration file.
+    ConfigSchema,
+    /// Prints the manifest that installs the guard, generated from the rules.
+    Manifest(Manifest),
+}
+
+#[derive(Debug, Args)]
+struct Manifest {
+    /// Compares with a file instead of printing; exits with 1 when they differ.
+    #[arg(long, value_name = "FILE")]
+    check: Option<PathBuf>,
+    /// The certificate authority of the guard's certificate, in PEM.
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// The guard's configuration, which goes into the manifest.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The image to run.
+    #[arg(long, default_value = manifest::IMAGE)]
+    image: String,
+}
+
+#[derive(Debug, Args)]
+struct Serve {
+    /// Where reviews come in, over TLS.
+    #[arg(long, env = "AKSARC_LISTEN", value_name = "ADDRESS", default_value = "0.0.0.0:8443")]
+    listen: SocketAddr,
+    /// Where probes and metrics scrapers come in, in the clear.
+    #[arg(long, env = "AKSARC_ADMIN_LISTEN", value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
+    admin_listen: SocketAddr,
+    /// Directory with tls.crt, the certificate chain, and tls.key.
+    #[arg(long, env = "AKSARC_TLS_DIR", value_name = "DIRECTORY", default_value = "/etc/aksarc/tls")]
+    tls_dir: PathBuf,
+    /// Configuration file, a GuardConfig; without one the guard observes.
+    #[arg(long, env = "AKSARC_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// How often configuration and certificate are looked at, such as 10s or 1m.
+    #[arg(long, env = "AKSARC_POLL", value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    poll: Duration,
+    /// How long a stopping guard goes on accepting, until no API server sends it reviews any more.
+    #[arg(long, env = "AKSARC_LINGER", value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    linger: Duration,
+    /// The form of the log, which goes to standard error.
+    #[arg(long, env = "AKSARC_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    log_format: LogFormat,
+    /// The least weight that is logged.
+    #[arg(long, env = "AKSARC_LOG_LEVEL", value_name = "LEVEL", default_value = "info")]
+    log_level: Level,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogFormat {
+    Json,
+    Text,
+}
+
+fn serve(arguments: Serve) -> ExitCode {
+    start_logging(arguments.log_format, arguments.log_level);
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "cannot start");
+            return ExitCode::from(ENVIRONMENT);
+        }
+    };
+    let options = Options {
+        listen: arguments.listen,
+        admin_listen: arguments.admin_listen,
+        tls_dir: arguments.tls_dir,
+        config: arguments.config,
+        poll: Some(arguments.poll),
+        limits: Limits { linger: arguments.linger, ..Limits::default() },
+        judge: None,
+    };
+    match runtime.block_on(serve_until_told(options)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = chain(&error), "cannot start; no change is being judged");
+            ExitCode::from(if matches!(error, StartError::Config(_)) { USAGE } else { ENVIRONMENT })
+        }
+    }
+}
+
+async fn serve_until_told(options: Options) -> Result<(), StartError> {
+    // Before the server starts: a signal between both would end us without a drain.
+    let (mut terminate, mut interrupt) = match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+        (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
+        (Err(error), _) | (_, Err(error)) => return Err(StartError::Signals(error)),
+    };
+    let server = Server::start(options).await?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tokio::select! {
+        _ = server.stop() => {}
+        _ = terminate.recv() => tracing::warn!("told twice to stop; not waiting for requests in flight"),
+        _ = interrupt.recv() => tracing::warn!("told twice to stop; not waiting for requests in flight"),
+    }
+    Ok(())
+}
+
+fn start_logging(format: LogFormat, level: Level) {
+    let log = tracing_subscriber::fmt().with_writer(io::stderr).with_max_level(level).with_target(false);
+    match format {
+        LogFormat::Json => log.json().flatten_event(true).with_current_span(false).with_span_list(false).init(),
+        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).init(),
+    }
+    // A panic while judging is caught and answered; it must be one line of the log, not a trace on several.
+    panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "panic");
+    }));
+}
+
+fn check_config(file: &Path) -> anyhow::Result<ExitCode> {
+    match config::guard(&read(file)?) {
+        Ok(_) => print("the configuration can be used\n"),
+        Err(error) => Ok(refused(file, &error)),
+    }
+}
+
+fn print_manifest(arguments: Manifest) -> anyhow::Result<ExitCode> {
+    let authority = arguments.ca_file.as_deref().map(read).transpose()?;
+    let config = match &arguments.config {
+        Some(file) => {
+            let bytes = read(file)?;
+            let guard = match config::guard(&bytes) {
+                Ok(guard) => guard,
+                Err(error) => return Ok(refused(file, &error)),
+            };
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            Some(manifest::Config { text, settings: guard.settings().clone() })
+        }
+        None => None,
+    };
+    let expected = manifest::render(&manifest::Options { authority, config, image: arguments.image });
+    let Some(file) = arguments.check else { return print(&expected) };
+    if read(&file)? == expected.into_bytes() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    report(&format!("{} is not what the rules say; write it anew with: aksarc-webhook manifest", file.display()));
+    Ok(ExitCode::from(ENVIRONMENT))
+}
+
+fn refused(file: &Path, error: &config::ConfigError) -> ExitCode {
+    report(&format!("{}: {}", file.display(), chain(error)));
+    ExitCode::from(USAGE)
+}
+
+fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+    fs::read(file).with_context(|| format!("reading {}", file.display()))
+}
+
+fn print(text: &str) -> anyhow::Result<ExitCode> {
+    match io::stdout().write_all(text.as_bytes()) {
+        // Whoever reads through `head` has what they want.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("writing to standard output"),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+fn report(text: &str) {
+    // Without a standard error there is nobody to tell.
+    let _ = writeln!(io::stderr(), "error: {text}");
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let duration: aksarc_shared::jiff::SignedDuration = text.parse().map_err(|_| "expected 10s or 1m".to_owned())?;
+    Duration::try_from(duration)
+        .ok()
+        .filter(|duration| *duration <= MAX_DURATION)
+        .ok_or_else(|| format!("expected a duration from 0s to {}m", MAX_DURATION.as_secs() / 60))
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  # Serve with a certificate from a mounted Secret, reading the configuration from a mounted ConfigMap
+  aksarc-webhook --tls-dir /etc/aksarc/tls --config /etc/aksarc/config/guard.yaml
+
+  # Check a configuration before it is rolled out
+  aksarc-webhook check-config guard.yaml
+
+  # Install, with the authority that signed the guard's certificate
+  aksarc-webhook manifest --ca-file ca.crt | kubectl apply -f -
+
+Exit codes: 0 stopped as told, 1 certificate, address or another part of the environment, 2 arguments or configuration.";
+
+const ENVIRONMENT: u8 = 1;
+const USAGE: u8 = 2;
+
+/// More would be a unit mistaken: a pod has 30 seconds to stop, and a certificate is renewed days ahead.
+const MAX_DURATION: Duration = Duration::from_mins(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_are_read_with_their_unit() {
+        assert_eq!(duration("10s").unwrap(), Duration::from_secs(10));
+        assert_eq!(duration("250ms").unwrap(), Duration::from_millis(250));
+        for bad in ["10", "-1s", "2h", "soon", ""] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+}

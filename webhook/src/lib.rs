@@ -1,0 +1,21 @@
+//! The guard: a validating admission webhook that judges changes with the same engine as the command line.
+//!
+//! It fails open on purpose, so the work here is to answer every review quickly, to lose none while starting, reloading
+//! and stopping, and to count what it could not judge. The request path does no I/O and takes no lock: configuration and
+//! certificates are in memory and are swapped as a whole.
+//!
+//! ```text
+//! bytes -> server (limits) -> respond (review -> judgement -> answer) -> bytes
+//!                                 ^ config, tls: polled by reload
+//! ```
+#![warn(missing_docs)]
+
+pub mod admin;
+pub mod args;
+pub mod config;
+pub mod manifest;
+pub mod metrics;
+pub mod reload;
+pub mod respond;
+pub mod server;
+pub mod tls;

@@ -1,0 +1,7 @@
+//! The guard's binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    aksarc_webhook::args::run()
+}

@@ -1,0 +1,379 @@
+//! The manifest that installs the guard, generated from what the rules guard and from who the platform is.
+//!
+//! What the API server sends us must be at least what a rule would judge: a kind that is missing here is a rule that
+//! never speaks. It must not be much more either, since every review costs the request that waits for it.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use aksarc_shared::data::{self, Data};
+use aksarc_shared::derive::{self, Watched};
+use aksarc_shared::guard::Settings;
+
+/// The image of this release; where it is pulled from is the installer's business.
+pub const IMAGE: &str = concat!("aksarc-webhook:", env!("CARGO_PKG_VERSION"));
+/// Where the guard lives. Nothing in it is ever reviewed, or the guard could stand in its own way.
+pub const NAMESPACE: &str = "aksarc-system";
+/// The Service, its Deployment, and the certificate's name: `guard.aksarc-system.svc`.
+pub const SERVICE: &str = "guard";
+/// The ValidatingWebhookConfiguration.
+pub const CONFIGURATION: &str = "guard.aksarc.dev";
+/// The webhook for nodes and namespaces.
+pub const CLUSTER_WEBHOOK: &str = "cluster.guard.aksarc.dev";
+/// The webhook for what is in system namespaces.
+pub const SYSTEM_WEBHOOK: &str = "system.guard.aksarc.dev";
+/// Stands where the certificate authority belongs; no base64, so that it cannot be applied by mistake.
+pub const CA_PLACEHOLDER: &str = "${CA_BUNDLE}";
+
+/// What a manifest is made of besides the rules.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The certificate authority in PEM; a placeholder stands there without it.
+    pub authority: Option<Vec<u8>>,
+    /// The guard's configuration; one that observes without it.
+    pub config: Option<Config>,
+    /// The image to run.
+    pub image: String,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { authority: None, config: None, image: IMAGE.to_owned() }
+    }
+}
+
+/// A configuration, as text and as read.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// As it goes into the ConfigMap.
+    pub text: String,
+    /// What of it the API server must know: identities that are people's, namespaces of further components.
+    pub settings: Settings,
+}
+
+/// The whole manifest as YAML.
+pub fn render(options: &Options) -> String {
+    let config = options.config.as_ref().map_or(OBSERVE, |config| &config.text);
+    let mut out = fill(
+        include_str!("../manifest/install.yaml"),
+        &[("namespace", NAMESPACE), ("service", SERVICE), ("image", &options.image), ("config", &indent(config, 4))],
+    );
+    out.push_str("---\n");
+    out.push_str(&webhooks(options));
+    out
+}
+
+/// The ValidatingWebhookConfiguration alone.
+pub fn webhooks(options: &Options) -> String {
+    let data = data::embedded();
+    let settings = options.config.as_ref().map(|config| config.settings.clone()).unwrap_or_default();
+    let (namespaced, cluster): (Vec<_>, Vec<_>) = derive::watched().into_iter().partition(|w| w.kind.namespaced);
+    let authority = options.authority.as_deref().map_or_else(|| format!("{CA_PLACEHOLDER:?}"), base64);
+    let identity = not_the_platform(data, &settings);
+    let head = include_str!("../manifest/webhook.yaml");
+    let webhook = |name: &str, selector: &str, rules: &[Watched], scope: &str, conditions: &[Condition]| {
+        let rules = rules.iter().map(|watched| rule(watched, scope)).collect::<String>();
+        let conditions = conditions.iter().map(Condition::render).collect::<String>();
+        fill(
+            head,
+            &[
+                ("name", name),
+                ("namespace", NAMESPACE),
+                ("service", SERVICE),
+                ("authority", &authority),
+                ("selector", selector),
+                ("rules", &rules),
+                ("conditions", &conditions),
+            ],
+        )
+    };
+    let mut out = fill(include_str!("../manifest/webhooks.yaml"), &[("configuration", CONFIGURATION)]);
+    let of_cluster = [identity.clone(), node_status_with_a_change(), protected_namespace(data)];
+    out.push_str(&webhook(CLUSTER_WEBHOOK, "", &cluster, "Cluster", &of_cluster));
+    let namespaces = judged_namespaces(data, &settings, &namespaced);
+    out.push_str(&webhook(SYSTEM_WEBHOOK, &selector(&namespaces), &namespaced, "Namespaced", &[identity]));
+    out
+}
+
+/// A match condition: true when the guard must be asked. An error skips the guard under `failurePolicy: Ignore`, so each
+/// looks before it reads. Only the language of Kubernetes 1.28 is used.
+#[derive(Clone, Debug)]
+struct Condition {
+    name: &'static str,
+    why: &'static str,
+    expression: String,
+}
+
+impl Condition {
+    fn render(&self) -> String {
+        let expression = indent(&self.expression, 4);
+        indent(&format!("# {}\n- name: {}\n  expression: |-\n{expression}\n", self.why, self.name), 2)
+    }
+}
+
+/// The engine's own order: configured people are judged whatever they are otherwise, then the platform is let through.
+fn not_the_platform(data: &Data, settings: &Settings) -> Condition {
+    let people = &settings.actors.people;
+    let mut terms = Vec::new();
+    if !people.credential_ids.is_empty() {
+        terms.push(format!(
+            "(has(request.userInfo.extra) && {key:?} in request.userInfo.extra &&\n \
+             request.userInfo.extra[{key:?}].exists(id, id in {}))",
+            list(&people.credential_ids),
+            key = "authentication.kubernetes.io/credential-id",
+        ));
+    }
+    if !people.users.is_empty() {
+        terms.push(user_in(&people.users));
+    }
+    if !people.groups.is_empty() {
+        terms.push(group_in(&people.groups));
+    }
+    let users: Vec<String> = data.identities.users.iter().map(|row| row.name.clone()).collect();
+    let groups: Vec<String> = data.identities.groups.iter().map(|row| row.name.clone()).collect();
+    terms.push(format!("!({} ||\n  {})", user_in(&users), group_in(&groups)));
+    Condition {
+        name: "not-the-platform",
+        why: "Kubelets and the platform's own controllers, by exact name, are not asked about.",
+        expression: terms.join(" ||\n"),
+    }
+}
+
+fn user_in(users: &[String]) -> String {
+    format!("(has(request.userInfo.username) && request.userInfo.username in {})", list(users))
+}
+
+fn group_in(groups: &[String]) -> String {
+    format!("(has(request.userInfo.groups) && request.userInfo.groups.exists(group, group in {}))", list(groups))
+}
+
+/// Node status is written every few seconds, and metadata can be changed along with it.
+fn node_status_with_a_change() -> Condition {
+    let mut expression = "request.resource.resource != \"nodes\" || request.operation != \"UPDATE\" ||\n\
+         !has(request.subResource) || request.subResource != \"status\" ||\nobject == null || oldObject == null"
+        .to_owned();
+    for field in ["metadata.labels", "metadata.annotations", "spec"] {
+        let (new, old) = (format!("object.{field}"), format!("oldObject.{field}"));
+        // Writing to a string does not fail.
+        let _ = write!(expression, " ||\nhas({new}) != has({old}) ||\n(has({new}) && {new} != {old})");
+    }
+    Condition {
+        name: "node-status-with-a-change",
+        why: "Status of nodes is written all the time; only labels, annotations and spec are looked at.",
+        expression,
+    }
+}
+
+fn protected_namespace(data: &Data) -> Condition {
+    let names: Vec<String> = protected(data).into_iter().map(str::to_owned).collect();
+    Condition {
+        name: "protected-namespace",
+        why: "Of namespaces, the system's.",
+        expression: format!(
+            "request.resource.resource != \"namespaces\" || !has(request.name) ||\nrequest.name in {}",
+            list(&names)
+        ),
+    }
+}
+
+/// Where the rules judge objects of the watched kinds: in protected namespaces, and where the catalogue has components.
+fn judged_namespaces(data: &Data, settings: &Settings, watched: &[Watched]) -> BTreeSet<String> {
+    let is_watched = |kind: &String| watched.iter().any(|watched| watched.kind.kind == kind);
+    let components = data.components.iter().chain(&settings.components);
+    let of_components = components
+        .filter(|component| component.kinds.iter().any(is_watched))
+        .flat_map(|component| &component.namespaces);
+    let add_on = data.namespaces.namespaces.iter().filter(|row| row.workloads).map(|row| row.name.clone());
+    let mut names: BTreeSet<String> = protected(data).into_iter().map(str::to_owned).collect();
+    names.extend(of_components.cloned().chain(add_on));
+    names.remove(NAMESPACE);
+    names
+}
+
+fn protected(data: &Data) -> BTreeSet<&str> {
+    let names = data.namespaces.namespaces.iter().map(|row| &*row.name);
+    names.filter(|name| data.namespaces.protected(name).is_some()).collect()
+}
+
+fn selector(namespaces: &BTreeSet<String>) -> String {
+    let mut out = "  namespaceSelector:\n    matchExpressions:\n    - key: kubernetes.io/metadata.name\n      \
+                   operator: In\n      values:\n"
+        .to_owned();
+    for name in namespaces {
+        // Writing to a string does not fail.
+        let _ = writeln!(out, "      - {name}");
+    }
+    out
+}
+
+fn rule(watched: &Watched, scope: &str) -> String {
+    let operations: Vec<String> = watched.operations.iter().map(|operation| operation.as_str().to_owned()).collect();
+    let text = format!(
+        "# {}\n- apiGroups: [{:?}]\n  apiVersions: [{}]\n  resources: [{}]\n  operations: [{}]\n  scope: {scope}\n",
+        watched.codes.join(", "),
+        watched.kind.group,
+        watched.kind.version,
+        watched.resource(),
+        operations.join(", "),
+    );
+    indent(&text, 2)
+}
+
+/// A list in CEL; strings of both languages escape alike here.
+fn list(names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("  {name:?}")).collect();
+    format!("[\n{}\n  ]", names.join(",\n"))
+}
+
+fn indent(text: &str, by: usize) -> String {
+    let mut out = String::with_capacity(text.len() * 2);
+    for line in text.split_inclusive('\n') {
+        if !line.trim().is_empty() {
+            out.extend(std::iter::repeat_n(' ', by));
+        }
+        out.push_str(line);
+    }
+    out
+}
+
+/// Puts values where `{{name}}` stands.
+fn fill(template: &str, values: &[(&str, &str)]) -> String {
+    values.iter().fold(template.to_owned(), |text, (name, value)| text.replace(&format!("{{{{{name}}}}}"), value))
+}
+
+fn base64(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for three in bytes.chunks(3) {
+        let bits = three.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
+        for place in 0..4 {
+            let sextet = (bits >> (18 - 6 * place)) & 63;
+            let letter = ALPHABET.get(sextet as usize).copied().unwrap_or(b'=');
+            out.push(char::from(if place <= three.len() { letter } else { b'=' }));
+        }
+    }
+    out
+}
+
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// The configuration to start with: what the guard would say is known before it says it.
+const OBSERVE: &str = "\
+apiVersion: aksarc.dev/v1alpha1
+kind: GuardConfig
+# observe records, warn warns, enforce also refuses. Every field: deploy/guard-config.example.yaml
+mode: observe
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aksarc_shared::read::yaml;
+    use serde_json::Value;
+
+    fn webhooks_of(options: &Options) -> Vec<Value> {
+        let documents = yaml::documents(&render(options)).unwrap();
+        documents.last().unwrap()["webhooks"].as_array().unwrap().clone()
+    }
+
+    fn strings(value: &Value) -> Vec<&str> {
+        value.as_array().unwrap().iter().map(|item| item.as_str().unwrap()).collect()
+    }
+
+    #[test]
+    fn every_watched_kind_is_in_exactly_one_webhook_with_its_operations() {
+        let webhooks = webhooks_of(&Options::default());
+        for watched in derive::watched() {
+            let rules = webhooks.iter().flat_map(|webhook| webhook["rules"].as_array().unwrap());
+            let found: Vec<&Value> = rules
+                .filter(|rule| {
+                    strings(&rule["apiGroups"]) == [watched.kind.group]
+                        && strings(&rule["resources"]) == [watched.resource()]
+                })
+                .collect();
+            assert_eq!(found.len(), 1, "{}", watched.resource());
+            let operations: Vec<&str> = watched.operations.iter().map(|operation| operation.as_str()).collect();
+            assert_eq!(strings(&found[0]["operations"]), operations);
+            assert_eq!(found[0]["scope"], if watched.kind.namespaced { "Namespaced" } else { "Cluster" });
+        }
+    }
+
+    #[test]
+    fn webhooks_fail_open_quickly_and_never_match_what_a_cluster_needs_to_live() {
+        for webhook in webhooks_of(&Options::default()) {
+            assert_eq!(webhook["failurePolicy"], "Ignore");
+            assert_eq!(webhook["timeoutSeconds"], 3);
+            assert_eq!(webhook["sideEffects"], "None");
+            assert_eq!(webhook["matchPolicy"], "Equivalent");
+            assert_eq!(strings(&webhook["admissionReviewVersions"]), ["v1"]);
+            for rule in webhook["rules"].as_array().unwrap() {
+                for field in ["apiGroups", "apiVersions", "resources", "operations"] {
+                    assert!(strings(&rule[field]).iter().all(|word| !word.contains('*')), "{rule}");
+                }
+                for taboo in ["leases", "events", "pods/eviction", "endpointslices", "tokenreviews"] {
+                    assert!(!strings(&rule["resources"]).contains(&taboo));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_system_webhook_reaches_every_judged_namespace_but_never_its_own() {
+        let webhooks = webhooks_of(&Options::default());
+        let values = strings(&webhooks[1]["namespaceSelector"]["matchExpressions"][0]["values"]);
+        for row in &data::embedded().namespaces.namespaces {
+            if data::embedded().namespaces.protected(&row.name).is_some() || row.workloads {
+                assert!(values.contains(&&*row.name), "{}", row.name);
+            }
+        }
+        assert!(!values.contains(&NAMESPACE));
+    }
+
+    #[test]
+    fn conditions_name_every_built_in_identity_exactly() {
+        let webhooks = webhooks_of(&Options::default());
+        for webhook in &webhooks {
+            let condition = webhook["matchConditions"][0]["expression"].as_str().unwrap();
+            let identities = &data::embedded().identities;
+            for row in identities.users.iter().chain(&identities.groups) {
+                assert!(condition.contains(&format!("{:?}", row.name)), "{}", row.name);
+            }
+            for ambiguous in &identities.ambiguous_groups {
+                assert!(!condition.contains(&**ambiguous));
+            }
+        }
+    }
+
+    #[test]
+    fn configured_people_are_sent_whatever_group_they_are_in() {
+        let text = "apiVersion: aksarc.dev/v1alpha1\nkind: GuardConfig\nactors:\n  people:\n    \
+            users: ['system:serviceaccount:kube-system:ours']\n    credentialIds: [X509SHA256=00]\n\
+            components: [{name: a, kinds: [Deployment], namespaces: [further], product: A}]\n";
+        let settings = crate::config::guard(text.as_bytes()).unwrap().settings().clone();
+        let options = Options { config: Some(Config { text: text.to_owned(), settings }), ..Options::default() };
+        let webhooks = webhooks_of(&options);
+        let condition = webhooks[0]["matchConditions"][0]["expression"].as_str().unwrap();
+        let (people, platform) = condition.split_once("!(").unwrap();
+        assert!(people.contains("system:serviceaccount:kube-system:ours") && people.contains("X509SHA256=00"));
+        assert!(platform.contains("system:serviceaccounts:kube-system"));
+        let values = strings(&webhooks[1]["namespaceSelector"]["matchExpressions"][0]["values"]);
+        assert!(values.contains(&"further"));
+    }
+
+    #[test]
+    fn base64_is_the_standard_one() {
+        for (plain, coded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")] {
+            assert_eq!(base64(plain.as_bytes()), coded);
+        }
+    }
+
+    #[test]
+    fn the_authority_stands_in_both_webhooks() {
+        let options = Options { authority: Some(b"foob".to_vec()), ..Options::default() };
+        for webhook in webhooks_of(&options) {
+            assert_eq!(webhook["clientConfig"]["caBundle"], "Zm9vYg==");
+        }
+        for webhook in webhooks_of(&Options::default()) {
+            assert_eq!(webhook["clientConfig"]["caBundle"], CA_PLACEHOLDER);
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Configuration and certificates, read again when they change.
+//!
+//! By polling: a ConfigMap or Secret volume is renewed by swapping a symlink, and a file watch goes blind with the first
+//! swap. Nothing here is on the request path; it runs on a thread of its own.
+
+use std::error::Error;
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use aksarc_shared::data;
+use aksarc_shared::guard::{Guard, Settings};
+use aksarc_shared::jiff::Timestamp;
+use arc_swap::ArcSwap;
+use sha2::{Digest, Sha256};
+use tokio_rustls::rustls::ServerConfig;
+
+use crate::config;
+use crate::metrics::{Metrics, Reloads};
+use crate::tls::{Loaded, Pair};
+
+/// What a poll of one file found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Poll {
+    /// A new content is in use.
+    Loaded,
+    /// A content that cannot be used; the old one stays.
+    Refused,
+    /// The same as last time.
+    Unchanged,
+}
+
+/// The configuration file and the guard built from it.
+#[derive(Debug)]
+pub struct Config {
+    path: Option<PathBuf>,
+    /// In use.
+    pub(crate) guard: Arc<ArcSwap<Guard>>,
+    seen: Seen,
+    metrics: Arc<Metrics>,
+}
+
+impl Config {
+    /// Reads the file; without one the guard observes.
+    ///
+    /// # Errors
+    /// A line for people: at the start there is no old content to go on with.
+    pub fn start(path: Option<PathBuf>, metrics: Arc<Metrics>) -> Result<Self, String> {
+        let content = path.as_deref().map(read).transpose()?;
+        let guard = match &content {
+            Some(bytes) => config::guard(bytes).map_err(|error| chain(&error))?,
+            None => Guard::new(data::embedded(), Settings::default()).map_err(|error| chain(&error))?,
+        };
+        let seen = Seen::used(content.as_deref().unwrap_or_default());
+        metrics.config_hash.set(seen.in_use.short());
+        metrics.config.succeeded(Timestamp::now());
+        let guard = Arc::new(ArcSwap::from_pointee(guard));
+        Ok(Config { path, guard, seen, metrics })
+    }
+
+    /// Reads the file again.
+    pub fn poll(&mut self) -> Poll {
+        let Some(path) = self.path.as_deref() else { return Poll::Unchanged };
+        let (hash, guard) = match read(path) {
+            Ok(bytes) => (Hash::of(&bytes), Ok(bytes)),
+            Err(error) => (Hash::of(error.as_bytes()), Err(error)),
+        };
+        let load = || guard.and_then(|bytes| config::guard(&bytes).map_err(|error| chain(&error)));
+        self.seen.poll(hash, &self.metrics.config, "configuration", load, |guard| {
+            tracing::info!(mode = guard.settings().mode.as_str(), hash = hash.short(), "configuration taken into use");
+            self.metrics.config_hash.set(hash.short());
+            self.guard.store(Arc::new(guard));
+        })
+    }
+}
+
+/// The certificate directory and the TLS configuration made from it.
+#[derive(Debug)]
+pub struct Certificates {
+    directory: PathBuf,
+    /// For the next handshake.
+    pub(crate) tls: Arc<ArcSwap<ServerConfig>>,
+    seen: Seen,
+    metrics: Arc<Metrics>,
+}
+
+impl Certificates {
+    /// Reads the directory.
+    ///
+    /// # Errors
+    /// A line for people.
+    pub fn start(directory: PathBuf, metrics: Arc<Metrics>) -> Result<Self, String> {
+        let pair = Pair::read(&directory).map_err(|error| chain(&error))?;
+        let Loaded { config, not_after } = pair.load().map_err(|error| chain(&error))?;
+        metrics.certificate_expiry.set(not_after.as_second());
+        metrics.certificate.succeeded(Timestamp::now());
+        let seen = Seen { in_use: pair_hash(&pair), last: pair_hash(&pair) };
+        Ok(Certificates { directory, tls: Arc::new(ArcSwap::new(config)), seen, metrics })
+    }
+
+    /// Reads the directory again.
+    pub fn poll(&mut self) -> Poll {
+        let pair = Pair::read(&self.directory).map_err(|error| chain(&error));
+        let hash = match &pair {
+            Ok(pair) => pair_hash(pair),
+            Err(error) => Hash::of(error.as_bytes()),
+        };
+        let load = || pair.and_then(|pair| pair.load().map_err(|error| chain(&error)));
+        self.seen.poll(hash, &self.metrics.certificate, "certificate", load, |loaded| {
+            tracing::info!(not_after = %loaded.not_after, "certificate taken into use");
+            self.metrics.certificate_expiry.set(loaded.not_after.as_second());
+            self.tls.store(loaded.config);
+        })
+    }
+}
+
+/// Which contents were seen, so that each is judged and spoken of once.
+#[derive(Debug)]
+struct Seen {
+    in_use: Hash,
+    last: Hash,
+}
+
+impl Seen {
+    fn used(content: &[u8]) -> Self {
+        let hash = Hash::of(content);
+        Seen { in_use: hash, last: hash }
+    }
+
+    fn poll<T>(
+        &mut self,
+        hash: Hash,
+        reloads: &Reloads,
+        what: &str,
+        load: impl FnOnce() -> Result<T, String>,
+        take: impl FnOnce(T),
+    ) -> Poll {
+        if hash == std::mem::replace(&mut self.last, hash) {
+            return Poll::Unchanged;
+        }
+        if hash == self.in_use {
+            tracing::info!("the {what} on disk is again the one in use");
+            reloads.recovered();
+            return Poll::Loaded;
+        }
+        match load() {
+            Ok(loaded) => {
+                take(loaded);
+                self.in_use = hash;
+                reloads.succeeded(Timestamp::now());
+                Poll::Loaded
+            }
+            Err(error) => {
+                tracing::error!(%error, "the new {what} is refused; the old one stays in use");
+                reloads.failed();
+                Poll::Refused
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Hash([u8; 32]);
+
+impl Hash {
+    fn of(content: &[u8]) -> Self {
+        Hash(Sha256::digest(content).into())
+    }
+
+    /// The first 48 bits, which a metric can hold exactly.
+    fn short(self) -> i64 {
+        self.0.iter().take(6).fold(0, |short, byte| short << 8 | i64::from(*byte))
+    }
+}
+
+fn pair_hash(pair: &Pair) -> Hash {
+    Hash::of(&[&*pair.chain, b"\0", &*pair.key].concat())
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    fs::read(path).map_err(|error| format!("reading {}: {error}", path.display()))
+}
+
+/// An error with its causes, each once.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        // Writing to a string does not fail.
+        let _ = write!(text, ": {error}");
+        cause = error.source();
+    }
+    text
+}
