@@ -5,9 +5,20 @@
 
 pub mod args;
 pub mod client;
+pub mod collect;
 pub mod commands;
+pub mod complete;
+mod documents;
+pub mod dry_run;
 pub mod duration;
 pub mod exit;
 pub mod flags;
+pub mod format;
 pub mod invocation;
+pub mod manifests;
+pub mod output;
+pub mod progress;
+pub mod render;
+pub mod snapshot;
+pub mod tool;
 pub mod ui;

@@ -1,7 +1,18 @@
-//! Completions for `kubectl aksarc`, in kubectl's plugin protocol.
+//! Completions for `kubectl aksarc`: kubectl looks for a program of this name.
 
 use std::process::ExitCode;
 
+use kubectl_aksarc::args::Cli;
+use kubectl_aksarc::complete;
+use kubectl_aksarc::invocation::PLUGIN;
+use kubectl_aksarc::ui::Ui;
+
 fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let words: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    let mut command = Cli::named(PLUGIN);
+    command.build();
+    match Ui::new(PLUGIN, None).print(&complete::answer(&command, &words)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => ExitCode::from(failure.code),
+    }
 }

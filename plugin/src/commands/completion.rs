@@ -1,16 +1,41 @@
-//! `completion`.
+//! `completion`: scripts for shells.
 
-use crate::exit::Outcome;
+use clap_complete::Shell;
+
+use crate::args::Cli;
+use crate::exit::{Failure, Outcome};
+use crate::invocation;
 use crate::ui::Ui;
 
-/// Arguments of `completion`.
+/// Print a script that completes commands and flags of kubectl-aksarc.
+///
+/// For `kubectl aksarc` kubectl's own completion does it, when kubectl_complete-aksarc is on the PATH.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Args {}
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Shell
+    #[arg(value_name = "SHELL", value_parser = ["bash", "zsh", "fish", "powershell"])]
+    pub shell: String,
+}
 
 /// Runs `completion`.
 ///
 /// # Errors
-/// [`crate::exit::Failure`].
-pub fn run(_args: &Args, _ui: &Ui) -> Outcome {
+/// [`Failure`].
+pub fn run(args: &Args, ui: &Ui) -> Outcome {
+    let shell = match &*args.shell {
+        "zsh" => Shell::Zsh,
+        "fish" => Shell::Fish,
+        "powershell" => Shell::PowerShell,
+        _ => Shell::Bash,
+    };
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::named(invocation::ALONE), invocation::ALONE, &mut script);
+    ui.print(&String::from_utf8(script).map_err(Failure::run)?)?;
     Ok(0)
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  source <(kubectl-aksarc completion bash)
+  kubectl-aksarc completion fish > ~/.config/fish/completions/kubectl-aksarc.fish";

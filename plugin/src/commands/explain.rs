@@ -1,16 +1,38 @@
-//! `explain`.
+//! `explain`: a rule's page, offline.
 
-use crate::exit::Outcome;
+use aksarc_shared::catalogue;
+use aksarc_shared::data::embedded;
+
+use crate::exit::{Failure, Outcome};
+use crate::render;
 use crate::ui::Ui;
 
-/// Arguments of `explain`.
+/// Show a rule's page: what it checks, why it matters, what to do instead, what it cannot see.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Args {}
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Code or slug; several are shown one after the other
+    #[arg(value_name = "CODE|SLUG", required = true)]
+    pub rules: Vec<String>,
+}
 
 /// Runs `explain`.
 ///
 /// # Errors
-/// [`crate::exit::Failure`].
-pub fn run(_args: &Args, _ui: &Ui) -> Outcome {
+/// [`Failure`] when there is no such rule.
+pub fn run(args: &Args, ui: &Ui) -> Outcome {
+    let mut pages = Vec::new();
+    for word in &args.rules {
+        for rule in catalogue::select(word).map_err(Failure::input)? {
+            pages.push(render::page(rule, embedded()));
+        }
+    }
+    let text = pages.join("\n");
+    ui.print(&if ui.ascii { render::to_ascii(&text) } else { text })?;
     Ok(0)
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  kubectl aksarc explain AA201
+  kubectl aksarc explain system-label-changed";

@@ -1,16 +1,223 @@
-//! `rules`.
+//! `rules`: the catalogue, and what decides each clause.
 
-use crate::exit::Outcome;
+use aksarc_shared::catalogue;
+use aksarc_shared::data::{ClauseText, Data, Platform, Sees, embedded};
+use aksarc_shared::rule::{Mode, Rule};
+use serde::Serialize;
+
+use super::explain;
+use crate::exit::{Failure, Outcome};
+use crate::format::ListFormat;
+use crate::render::{Grid, to_ascii};
 use crate::ui::Ui;
 
-/// Arguments of `rules`.
+/// The rules, and what decides each clause of the policy.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Args {}
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// What to show.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to show of the rules.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum Command {
+    /// Every rule on one line
+    List(Listing),
+    /// A rule's page, as `explain` shows it
+    Show(explain::Args),
+    /// Every clause of the policy, and what decides it
+    Coverage(Listing),
+}
+
+/// How to show a list.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Listing {
+    /// Format
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: ListFormat,
+}
 
 /// Runs `rules`.
 ///
 /// # Errors
-/// [`crate::exit::Failure`].
-pub fn run(_args: &Args, _ui: &Ui) -> Outcome {
+/// [`Failure`].
+pub fn run(args: &Args, ui: &Ui) -> Outcome {
+    let text = match &args.command {
+        Command::Show(args) => return explain::run(args, ui),
+        Command::List(listing) => match listing.output {
+            ListFormat::Table => list(ui),
+            ListFormat::Json => json("RuleList", &rows())?,
+        },
+        Command::Coverage(listing) => match listing.output {
+            ListFormat::Table => coverage(embedded(), ui),
+            ListFormat::Json => json("ClauseCoverage", &clauses(embedded()))?,
+        },
+    };
+    ui.print(&text)?;
     Ok(0)
 }
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RuleRow {
+    code: &'static str,
+    slug: &'static str,
+    summary: &'static str,
+    /// By platform, where the rule applies.
+    consequence: std::collections::BTreeMap<&'static str, &'static str>,
+    basis: &'static str,
+    clauses: &'static [&'static str],
+    platforms: Vec<&'static str>,
+    reads: Vec<String>,
+    guards: Vec<String>,
+    mode: Mode,
+    instead: &'static str,
+}
+
+fn rows() -> Vec<RuleRow> {
+    let row = |rule: &&'static Rule| RuleRow {
+        code: rule.code.as_str(),
+        slug: rule.slug,
+        summary: rule.summary,
+        consequence: rule.platforms.iter().map(|p| (p.as_str(), rule.consequence_on(*p).as_str())).collect(),
+        basis: rule.basis.as_str(),
+        clauses: rule.clauses,
+        platforms: rule.platforms.iter().map(|platform| platform.as_str()).collect(),
+        reads: rule.reads.iter().map(|read| read.kind.qualified()).collect(),
+        guards: rule.guards.iter().map(|guard| guard.kind.qualified()).collect(),
+        mode: rule.mode,
+        instead: rule.instead,
+    };
+    catalogue::ALL.iter().map(row).collect()
+}
+
+fn list(ui: &Ui) -> String {
+    let mut grid = Grid::new(&["CODE", "SLUG", "CONSEQUENCE", "BASIS", "CLAUSES", "GUARD", "SUMMARY"]);
+    for rule in catalogue::ALL {
+        let mut weights: Vec<_> = rule.platforms.iter().map(|platform| rule.consequence_on(*platform)).collect();
+        weights.sort();
+        weights.dedup();
+        let weights: Vec<&str> = weights.iter().map(|weight| weight.as_str()).collect();
+        let mode = match rule.mode {
+            _ if rule.guards.is_empty() => "–",
+            Mode::Off => "off",
+            Mode::Warn => "warn",
+            Mode::Deny => "deny",
+        };
+        grid.row([
+            rule.code.to_string(),
+            rule.slug.to_owned(),
+            weights.join("/"),
+            rule.basis.as_str().to_owned(),
+            rule.clauses.join(","),
+            mode.to_owned(),
+            rule.summary.to_owned(),
+        ]);
+    }
+    shown(&grid, ui)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ClauseRow<'d> {
+    id: &'d str,
+    section: &'d str,
+    says: &'d str,
+    consequence: &'d str,
+    rules: Vec<&'static str>,
+    /// What decides it where no rule does.
+    decided_by: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ask: Option<&'d str>,
+    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    differs: std::collections::BTreeMap<&'d str, &'d str>,
+}
+
+fn clauses(data: &Data) -> Vec<ClauseRow<'_>> {
+    data.clauses.iter().map(clause_row).collect()
+}
+
+fn clause_row(clause: &ClauseText) -> ClauseRow<'_> {
+    ClauseRow {
+        id: &clause.id,
+        section: &clause.section,
+        says: &clause.says,
+        consequence: &clause.consequence,
+        rules: rules_for(&clause.id),
+        decided_by: clause.sees.iter().map(|sees| word(*sees)).collect(),
+        ask: clause.ask.as_deref(),
+        differs: clause.differs.iter().map(|(platform, text)| (&**platform, &**text)).collect(),
+    }
+}
+
+fn rules_for(clause: &str) -> Vec<&'static str> {
+    catalogue::ALL.iter().filter(|rule| rule.clauses.contains(&clause)).map(|rule| rule.code.as_str()).collect()
+}
+
+fn word(sees: Sees) -> &'static str {
+    match sees {
+        Sees::Attest => "attest",
+        Sees::Change => "change",
+        Sees::Cluster => "cluster",
+        Sees::Evidence => "evidence",
+        Sees::Information => "information",
+        Sees::Profile => "profile",
+    }
+}
+
+fn coverage(data: &Data, ui: &Ui) -> String {
+    let mut grid = Grid::new(&["CLAUSE", "DECIDED BY", "SECTION", "SAYS (in our words)"]);
+    let (mut by_rules, mut by_people, mut nothing) = (0, 0, 0);
+    for clause in &data.clauses {
+        let rules = rules_for(&clause.id);
+        let sees: Vec<&str> = clause.sees.iter().map(|sees| word(*sees)).collect();
+        let decided = if !rules.is_empty() {
+            by_rules += 1;
+            rules.join(" ")
+        } else if clause.sees.contains(&Sees::Attest) {
+            by_people += 1;
+            "attest".to_owned()
+        } else if clause.sees.iter().all(|sees| matches!(sees, Sees::Information | Sees::Profile)) {
+            nothing += 1;
+            sees.join(", ")
+        } else {
+            format!("no rule yet ({})", sees.join(", "))
+        };
+        grid.row([clause.id.clone(), decided, clause.section.clone(), clause.says.clone()]);
+    }
+    let all = data.clauses.len();
+    let open = all - by_rules - by_people - nothing;
+    let titles: Vec<String> = Platform::ALL
+        .iter()
+        .filter_map(|platform| data.document(*platform))
+        .map(|document| match document.date {
+            Some(date) => format!("  {} ({date})\n", document.title),
+            None => format!("  {} (undated)\n", document.title),
+        })
+        .collect();
+    let sum = format!(
+        "\n{all} clauses: {by_rules} decided by rules, {by_people} by somebody's answer, {nothing} with nothing to decide, {open} with no rule yet\n\
+         attest: Kubernetes cannot show it, somebody must answer; -o json says whom to ask, and how platforms differ.\n\nTexts:\n{}",
+        titles.concat()
+    );
+    let text = shown(&grid, ui) + &sum;
+    if ui.ascii { to_ascii(&text) } else { text }
+}
+
+fn shown(grid: &Grid, ui: &Ui) -> String {
+    let text = grid.lines("", ui.width);
+    if ui.ascii { to_ascii(&text) } else { text }
+}
+
+fn json(kind: &str, items: &impl Serialize) -> Result<String, Failure> {
+    let value = serde_json::json!({ "apiVersion": "aksarc.dev/v1alpha1", "kind": kind, "items": items });
+    Ok(serde_json::to_string_pretty(&value).map_err(Failure::run)? + "\n")
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  kubectl aksarc rules list
+  kubectl aksarc rules show AA301
+  kubectl aksarc rules coverage -o json";

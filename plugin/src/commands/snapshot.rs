@@ -1,20 +1,77 @@
-//! `snapshot`.
+//! `snapshot`: records what the rules read.
 
-use crate::exit::Outcome;
+use std::path::PathBuf;
+
+use aksarc_shared::check::{Check, Params};
+use aksarc_shared::data::embedded;
+use jiff::Timestamp;
+use tokio::time::timeout_at;
+
+use super::support_check::{self, Reading};
+use crate::collect::{self, Cause, RequestError};
+use crate::exit::{Failure, Outcome};
+use crate::flags::KubeFlags;
+use crate::snapshot::index::{Index, ListState};
+use crate::snapshot::write::{Form, Recorder};
 use crate::ui::{Ui, UiFlags};
 
-/// Arguments of `snapshot`.
+/// Record what the rules read, to check it elsewhere or to attach it to a support ticket.
+///
+/// Holds metadata, specs and status of the objects that rules read. Secrets are never asked for; the data of ConfigMaps,
+/// the last-applied annotation, and environment, commands and probes of containers are left out.
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
+    /// Where to: NAME.tar.gz, NAME.json, or a directory that is new or empty
+    #[arg(short, long, value_name = "PATH", required = true, value_hint = clap::ValueHint::AnyPath)]
+    pub output: PathBuf,
+    /// Reading.
+    #[command(flatten)]
+    pub reading: Reading,
     /// Display.
     #[command(flatten)]
     pub ui: UiFlags,
+    /// Cluster.
+    #[command(flatten)]
+    pub kube: KubeFlags,
 }
 
 /// Runs `snapshot`.
 ///
 /// # Errors
-/// [`crate::exit::Failure`].
-pub async fn run(_args: Args, _ui: &mut Ui) -> Outcome {
+/// [`Failure`] when there is no snapshot; nothing is left behind then.
+pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
+    let form = Form::of(&args.output).map_err(Failure::input)?;
+    let now = Timestamp::now();
+    let reader = support_check::reader(&args.kube, &args.reading, ui).await?;
+    let mut check = Check::new(embedded(), Params::at(now));
+    let cannot = |error: anyhow::Error| Failure::run(error.context(format!("cannot write snapshot {}", args.output.display())));
+    let mut recorder = Recorder::new(&mut check, &form).map_err(|error| cannot(error.into()))?;
+    let (deadline, limit) = reader.deadline();
+    let done = timeout_at(deadline, collect::everything(&reader, args.reading.parallel.into(), &mut recorder)).await;
+    reader.progress().clear();
+    let server = &reader.connection().server;
+    done.unwrap_or_else(|_| Err(RequestError::new("read the cluster", server, Cause::Deadline(limit))))?;
+    let index = recorder.finish(&form, &reader.connection().context, &now.to_string()).map_err(cannot)?;
+    ui.print(&summary(&index, &args.output.display().to_string(), reader.requests()))?;
+    for list in index.lists.iter().filter(|list| list.state == ListState::Forbidden) {
+        let place = if list.namespace.is_empty() { String::new() } else { format!(" in {}", list.namespace) };
+        ui.note(&format!("warning: you may not list {}{place}: what rests on it will be unknown", list.kind));
+    }
     Ok(0)
 }
+
+fn summary(index: &Index, path: &str, requests: usize) -> String {
+    let objects: usize = index.lists.iter().map(|list| list.objects).sum();
+    let complete = index.lists.iter().filter(|list| list.state == ListState::Complete).count();
+    format!("{path}: {objects} objects in {complete} lists, {requests} requests, taken {}\n", index.taken_at)
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  # Take a snapshot, and judge it elsewhere
+  kubectl aksarc snapshot -o cluster.tar.gz
+  kubectl aksarc support-check --snapshot cluster.tar.gz
+
+  # As files to look into
+  kubectl aksarc snapshot -o cluster/";

@@ -1,20 +1,215 @@
-//! `support-check`.
+//! `support-check`: judges a cluster, a snapshot of one, or manifests.
 
-use crate::exit::Outcome;
+mod options;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use aksarc_shared::check::Check;
+use aksarc_shared::data::embedded;
+use aksarc_shared::report::Report;
+use clap::builder::FalseyValueParser;
+use tokio::time::timeout_at;
+
+use crate::client;
+use crate::collect::{self, Cause, Judge, Reader, RequestError};
+use crate::duration::{self, Limit};
+use crate::exit::{Failure, Outcome};
+use crate::flags::KubeFlags;
+use crate::format::Format;
+use crate::manifests;
+use crate::output;
+use crate::progress::Progress;
+use crate::render::{self, Look};
+use crate::snapshot;
+use crate::tool;
 use crate::ui::{Ui, UiFlags};
 
-/// Arguments of `support-check`.
+pub use options::Judging;
+
+/// Judge a cluster, a snapshot of one, or manifests against the published support policy.
+///
+/// Without --snapshot or -f the cluster of the current context is read: whole lists of what the rules need, with get and
+/// list requests only. A rule that could not read what it needs is unknown, never a pass.
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
+    /// Judge a snapshot instead of a cluster: a file, a directory or a .tar.gz
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["filename", "context", "server"], value_hint = clap::ValueHint::AnyPath)]
+    pub snapshot: Option<PathBuf>,
+    /// Judge manifests as if somebody were about to create them; - reads standard input
+    #[arg(short, long, value_name = "FILE|DIR|-", conflicts_with_all = ["context", "server"], value_hint = clap::ValueHint::AnyPath)]
+    pub filename: Vec<PathBuf>,
+    /// Look into subdirectories of -f too
+    #[arg(short = 'R', long, requires = "filename")]
+    pub recursive: bool,
+    /// Namespace of manifests that name none
+    #[arg(short, long, value_name = "NAME", requires = "filename")]
+    pub namespace: Option<String>,
+    /// Accepted for habit's sake: a check is always of all namespaces
+    #[arg(short = 'A', long, conflicts_with = "namespace")]
+    pub all_namespaces: bool,
+    /// Rules, waivers and platform.
+    #[command(flatten)]
+    pub judging: Judging,
+    /// Output.
+    #[command(flatten)]
+    pub printing: Printing,
+    /// Reading.
+    #[command(flatten)]
+    pub reading: Reading,
     /// Display.
     #[command(flatten)]
     pub ui: UiFlags,
+    /// Cluster.
+    #[command(flatten)]
+    pub kube: KubeFlags,
+}
+
+/// What is printed, and where to.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Output")]
+pub struct Printing {
+    /// Format
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "KUBECTL_AKSARC_OUTPUT")]
+    pub output: Format,
+    /// Write the report to a file instead of stdout
+    #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_OUTPUT_FILE", value_hint = clap::ValueHint::FilePath)]
+    pub output_file: Option<PathBuf>,
+    /// Write exit code and verdict to a file as JSON: kubectl on Windows turns every plugin's exit code into 1
+    #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_STATUS_FILE", value_hint = clap::ValueHint::FilePath)]
+    pub status_file: Option<PathBuf>,
+    /// Also save the report as JSON
+    #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_SAVE", value_hint = clap::ValueHint::FilePath)]
+    pub save: Option<PathBuf>,
+    /// Which findings to print: problems leaves out waived ones and those that are information only
+    #[arg(long, value_name = "WHICH", default_value = "problems", env = "KUBECTL_AKSARC_SHOW")]
+    pub show: render::Show,
+    /// How to order findings in the table
+    #[arg(long, value_name = "BY", default_value = "rule", env = "KUBECTL_AKSARC_GROUP_BY")]
+    pub group_by: render::GroupBy,
+    /// Exit 0 whatever the verdict; the report still carries the true code
+    #[arg(long, env = "KUBECTL_AKSARC_EXIT_ZERO", value_parser = FalseyValueParser::new())]
+    pub exit_zero: bool,
+}
+
+/// How the cluster is read.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Reading")]
+pub struct Reading {
+    /// How long all of it may take; 0 for no limit
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration::parse, env = "KUBECTL_AKSARC_TIMEOUT")]
+    pub timeout: Limit,
+    /// Objects per page
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=100_000), env = "KUBECTL_AKSARC_CHUNK_SIZE")]
+    pub chunk_size: u32,
+    /// Lists read at the same time
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=32), env = "KUBECTL_AKSARC_PARALLEL")]
+    pub parallel: u8,
 }
 
 /// Runs `support-check`.
 ///
 /// # Errors
-/// [`crate::exit::Failure`].
-pub async fn run(_args: Args, _ui: &mut Ui) -> Outcome {
-    Ok(0)
+/// [`Failure`] when there is no verdict.
+pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
+    let status_file = args.printing.status_file.clone();
+    let outcome = judge(&args, ui).await;
+    if let Some(path) = status_file {
+        let status = match &outcome {
+            Ok(report) => output::Status::of(report),
+            Err(failure) => output::Status::failed(failure),
+        };
+        status.write(&path)?;
+    }
+    let report = outcome?;
+    Ok(if args.printing.exit_zero { 0 } else { report.exit_code })
 }
+
+/// Judges, prints and saves.
+async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
+    let begun = Instant::now();
+    let params = args.judging.params(ui)?;
+    let now = params.now;
+    let mut check = Check::new(embedded(), params);
+    let source = if let Some(path) = &args.snapshot {
+        let about = snapshot::read::judge(path, &mut check).map_err(Failure::input)?;
+        render::Source { context: format!("snapshot {}", path.display()), server: String::new(), taken: about.taken }
+    } else if args.filename.is_empty() {
+        live(args, ui, &mut check).await?
+    } else {
+        let namespace = args.namespace.as_deref().unwrap_or("default");
+        let count = manifests::judge(&args.filename, args.recursive, namespace, &mut check).map_err(Failure::input)?;
+        render::Source { context: format!("{count} manifests"), server: String::new(), taken: None }
+    };
+    // Another product, or what else cannot be judged, is a matter of what we were pointed at.
+    let mut report = check.finish(tool::identity(), &source.context, &source.server).map_err(Failure::input)?;
+    report.coverage.seconds = rounded(begun.elapsed());
+    report.coverage.peak_memory_bytes = tool::peak_memory();
+    args.judging.warn_of_waivers(&report, now, ui)?;
+    let look = Look {
+        ascii: ui.ascii,
+        width: ui.width,
+        name: ui.name,
+        show: args.printing.show,
+        group_by: args.printing.group_by,
+        taken: source.taken.as_deref(),
+        manifests: !args.filename.is_empty(),
+    };
+    let text = render::report(&report, args.printing.output, &look)?;
+    if let Some(path) = &args.printing.save {
+        output::write(path, render::json(&report)?.as_bytes())?;
+    }
+    match &args.printing.output_file {
+        Some(path) => output::write(path, anstream::adapter::strip_str(&text).to_string().as_bytes())?,
+        None => ui.print(&text)?,
+    }
+    Ok(report)
+}
+
+async fn live(args: &Args, ui: &Ui, check: &mut Check<'static>) -> Result<render::Source, Failure> {
+    let reader = reader(&args.kube, &args.reading, ui).await?;
+    let (deadline, limit) = reader.deadline();
+    let mut judge = Judge(check);
+    let all = collect::everything(&reader, args.reading.parallel.into(), &mut judge);
+    let done = timeout_at(deadline, all).await;
+    reader.progress().clear();
+    let server = reader.connection().server.clone();
+    done.unwrap_or_else(|_| Err(RequestError::new("read the cluster", &server, Cause::Deadline(limit))))?;
+    Ok(render::Source { context: reader.connection().context.clone(), server, taken: None })
+}
+
+/// Connects, within the overall deadline.
+pub(crate) async fn reader(kube: &KubeFlags, reading: &Reading, ui: &Ui) -> Result<Arc<Reader>, Failure> {
+    let limit = reading.timeout.duration();
+    let connection = tokio::time::timeout(limit, client::connect(kube)).await;
+    let connection = connection.unwrap_or_else(|_| {
+        Err(Failure::run(anyhow::anyhow!("no connection within {limit:?} (--timeout); nothing was checked")))
+    })?;
+    let chunk_size = usize::try_from(reading.chunk_size).unwrap_or(500);
+    let progress = Progress::new(ui);
+    Ok(Arc::new(Reader::new(connection, chunk_size, kube.request_timeout.duration(), limit, progress)))
+}
+
+/// Milliseconds are precise enough.
+fn rounded(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1000.0).round() / 1000.0
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  # Judge the cluster of the current context
+  kubectl aksarc support-check
+
+  # Give the platform when nothing tells it, and fail on lighter findings too
+  kubectl aksarc support-check --platform azure-local --fail-on at-risk
+
+  # Only the rules on nodes' metadata, as of a day in the future
+  kubectl aksarc support-check --only 2xx --as-of 2027-01-31
+
+  # Judge manifests before they are applied
+  kubectl aksarc support-check -f deploy/ -R
+
+  # Judge a snapshot taken elsewhere, and keep the result
+  kubectl aksarc support-check --snapshot cluster.tar.gz --save result.json -o json";

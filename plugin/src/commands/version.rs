@@ -1,16 +1,68 @@
-//! `version`.
+//! `version`: this program and its data.
 
-use crate::exit::Outcome;
+use std::fmt::Write as _;
+
+use aksarc_shared::catalogue;
+use aksarc_shared::data::{Data, embedded};
+
+use crate::exit::{Failure, Outcome};
+use crate::format::ListFormat;
+use crate::render::{Grid, to_ascii};
+use crate::tool;
 use crate::ui::Ui;
 
-/// Arguments of `version`.
+/// Versions of this program and of its data. The cluster is not asked.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// Format
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: ListFormat,
+}
 
 /// Runs `version`.
 ///
 /// # Errors
-/// [`crate::exit::Failure`].
-pub fn run(_args: &Args, _ui: &Ui) -> Outcome {
+/// [`Failure`].
+pub fn run(args: &Args, ui: &Ui) -> Outcome {
+    let text = match args.output {
+        ListFormat::Table => table(embedded()),
+        ListFormat::Json => json(embedded())?,
+    };
+    ui.print(&if ui.ascii { to_ascii(&text) } else { text })?;
     Ok(0)
+}
+
+fn table(data: &Data) -> String {
+    let mut grid = Grid::plain();
+    let commit = if tool::COMMIT.is_empty() { "unknown" } else { tool::COMMIT };
+    grid.row(["kubectl-aksarc".to_owned(), format!("{}, commit {commit}", tool::VERSION)]);
+    grid.row(["rules".to_owned(), catalogue::ALL.len().to_string()]);
+    for document in &data.documents {
+        let date = document.date.map_or_else(|| "undated".to_owned(), |date| date.to_string());
+        grid.row(["policy text".to_owned(), format!("{} ({date})", document.title)]);
+    }
+    for table in &data.versions {
+        grid.row(["version table".to_owned(), format!("{} as of {}", table.platform.as_str(), table.as_of)]);
+    }
+    let mut text = grid.lines("", None);
+    // Writing to a String cannot fail.
+    let _infallible = writeln!(text, "\nNot affiliated with Microsoft. What it says is a reading of published texts, not a promise of support.");
+    text
+}
+
+fn json(data: &Data) -> Result<String, Failure> {
+    let tables: Vec<_> = data
+        .versions
+        .iter()
+        .map(|table| serde_json::json!({ "platform": table.platform.as_str(), "asOf": table.as_of.to_string() }))
+        .collect();
+    let value = serde_json::json!({
+        "apiVersion": "aksarc.dev/v1alpha1",
+        "kind": "Version",
+        "tool": tool::identity(),
+        "rules": catalogue::ALL.len(),
+        "documents": data.documents,
+        "versionTables": tables,
+    });
+    Ok(serde_json::to_string_pretty(&value).map_err(Failure::run)? + "\n")
 }

@@ -1,0 +1,124 @@
+//! Asks the API server for what the rules read: whole lists, page by page, several at a time. Only ever GET.
+
+mod error;
+mod list;
+mod request;
+
+use std::sync::Arc;
+
+use aksarc_shared::check::{Check, Segment};
+use aksarc_shared::inventory::{ReadKey, ReadState};
+use aksarc_shared::read::json::Page;
+use tokio::task::JoinSet;
+
+pub use error::{Cause, RequestError};
+pub use list::{Listed, MAX_RESTARTS, PageError, Pages};
+pub use request::Reader;
+
+/// Where lists go.
+pub trait Target {
+    /// Takes the pages of one list.
+    type Sink: Pages + Send + 'static;
+    /// A list begins.
+    fn start(&mut self, key: &ReadKey) -> Self::Sink;
+    /// A list has ended. `sink` holds its pages where it is complete.
+    ///
+    /// # Errors
+    /// [`RequestError`] when what came cannot be kept.
+    fn end(&mut self, key: ReadKey, listed: Listed, sink: Self::Sink) -> Result<(), RequestError>;
+    /// The check that plans the lists.
+    fn check(&mut self) -> &mut Check<'static>;
+}
+
+/// Reads everything the rules of the check need.
+///
+/// # Errors
+/// [`RequestError`] when the cluster cannot be read; what it merely forbids is no error.
+pub async fn everything(reader: &Arc<Reader>, parallel: usize, target: &mut impl Target) -> Result<(), RequestError> {
+    if let Some(version) = reader.version().await? {
+        target.check().server_version(&version);
+    }
+    let first = target.check().plan_first();
+    lists(reader, parallel, first, target).await?;
+    let then = target.check().plan_then();
+    lists(reader, parallel, then, target).await?;
+    target.check().requests(reader.requests());
+    Ok(())
+}
+
+/// Reads lists, at most `parallel` at a time, so that at most as many pages are in memory.
+async fn lists<T: Target>(reader: &Arc<Reader>, parallel: usize, keys: Vec<ReadKey>, target: &mut T) -> Result<(), RequestError> {
+    let mut waiting = keys.into_iter();
+    // Dropped with what is under way when one list fails: without it there is no result to wait for.
+    let mut running = JoinSet::new();
+    loop {
+        while running.len() < parallel
+            && let Some(key) = waiting.next()
+        {
+            let (reader, mut sink) = (Arc::clone(reader), target.start(&key));
+            running.spawn(async move {
+                let listed = list::read(&reader, &key, &mut sink).await;
+                (key, listed, sink)
+            });
+        }
+        match running.join_next().await {
+            Some(Ok((key, listed, sink))) => target.end(key, listed?, sink)?,
+            Some(Err(panic)) => return Err(RequestError::ours(&panic)),
+            None => return Ok(()),
+        }
+    }
+}
+
+/// Judges pages as they come, and keeps none.
+pub struct Judge<'c>(pub &'c mut Check<'static>);
+
+/// A list under way, with spare beginnings for a list that has to start over.
+pub struct JudgedList {
+    segment: Segment<'static>,
+    spares: Vec<Segment<'static>>,
+}
+
+impl JudgedList {
+    /// Begins a list of a check.
+    pub fn start(check: &Check<'static>, key: &ReadKey) -> Self {
+        JudgedList { segment: check.segment(key), spares: (0..MAX_RESTARTS).map(|_| check.segment(key)).collect() }
+    }
+
+    /// Hands what became of the list to the check.
+    pub fn end(self, check: &mut Check<'static>, key: ReadKey, listed: Listed) {
+        match listed {
+            Listed::Complete => check.complete(self.segment),
+            Listed::Forbidden => check.not_read(key, ReadState::Forbidden),
+            Listed::NotServed => check.not_read(key, ReadState::NotServed),
+        }
+    }
+}
+
+impl Pages for JudgedList {
+    fn page(&mut self, bytes: &[u8]) -> Result<Page, PageError> {
+        Ok(self.segment.page(bytes)?)
+    }
+
+    fn restart(&mut self) {
+        if let Some(fresh) = self.spares.pop() {
+            self.segment = fresh;
+        }
+    }
+}
+
+impl Target for Judge<'_> {
+    type Sink = JudgedList;
+
+    fn start(&mut self, key: &ReadKey) -> JudgedList {
+        JudgedList::start(self.0, key)
+    }
+
+    fn end(&mut self, key: ReadKey, listed: Listed, sink: JudgedList) -> Result<(), RequestError> {
+        sink.end(self.0, key, listed);
+        Ok(())
+    }
+
+    fn check(&mut self) -> &mut Check<'static> {
+        self.0
+    }
+}

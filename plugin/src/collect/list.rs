@@ -1,0 +1,118 @@
+//! One list, page by page, through expired continue tokens and new beginnings.
+
+use aksarc_shared::inventory::ReadKey;
+use aksarc_shared::read::json::{Page, ReadError};
+use http::StatusCode;
+
+use super::error::{Cause, RequestError};
+use super::request::{Reader, excerpt};
+
+/// Takes the pages of one list, in order.
+pub trait Pages {
+    /// One page; its bytes are gone afterwards.
+    ///
+    /// # Errors
+    /// [`PageError`] when it is no page of a list, or cannot be kept.
+    fn page(&mut self, bytes: &[u8]) -> Result<Page, PageError>;
+
+    /// The list starts over: forget what came.
+    fn restart(&mut self);
+}
+
+/// Why a page was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum PageError {
+    /// It is no page.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// It could not be written.
+    #[error(transparent)]
+    Write(#[from] std::io::Error),
+}
+
+/// What became of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listed {
+    /// Read to its end.
+    Complete,
+    /// We may not list this.
+    Forbidden,
+    /// The server has no such kind.
+    NotServed,
+}
+
+/// Reads one list to its end.
+pub(super) async fn read(reader: &Reader, key: &ReadKey, sink: &mut impl Pages) -> Result<Listed, RequestError> {
+    let what = format!("list {key}");
+    let path = key.kind.list_path(key.namespace.as_deref());
+    let mut token: Option<String> = None;
+    let (mut restarts, mut expired) = (0, 0);
+    loop {
+        let query = match &token {
+            Some(token) => format!("{path}?limit={}&continue={}", reader.chunk_size, escaped(token)),
+            None => format!("{path}?limit={}", reader.chunk_size),
+        };
+        let answer = reader.get(&what, &query).await?;
+        match answer.status {
+            StatusCode::OK => {}
+            StatusCode::FORBIDDEN => return Ok(Listed::Forbidden),
+            StatusCode::NOT_FOUND => return Ok(Listed::NotServed),
+            StatusCode::GONE => {
+                // The server has forgotten the moment this list is of. It may offer to go on from the same place with
+                // newer objects, which is fine for a check; otherwise the list starts over.
+                expired += 1;
+                let next = answer.status_object().metadata.next;
+                if !next.is_empty() && expired <= MAX_EXPIRED {
+                    token = Some(next);
+                    continue;
+                }
+                restarts += 1;
+                if restarts > MAX_RESTARTS || token.is_none() {
+                    return Err(reader.error(&what, Cause::Expired));
+                }
+                sink.restart();
+                token = None;
+                continue;
+            }
+            status => return Err(reader.refused(&what, status, &answer)),
+        }
+        let page = sink.page(&answer.body).map_err(|error| reader.error(&what, unreadable(&error, &answer.body)))?;
+        if !page.kind.is_empty() && page.kind.strip_suffix("List") != Some(key.kind.kind) {
+            return Err(reader.error(&what, Cause::Garbage(format!("a {} instead of a {}List", page.kind, key.kind.kind))));
+        }
+        reader.progress.page(key, page.items, reader.requests());
+        match page.continue_token {
+            None => return Ok(Listed::Complete),
+            Some(next) if token.as_ref() == Some(&next) => {
+                return Err(reader.error(&what, Cause::Garbage("the same continue token twice".to_owned())));
+            }
+            Some(next) => token = Some(next),
+        }
+    }
+}
+
+fn unreadable(error: &PageError, body: &[u8]) -> Cause {
+    match error {
+        PageError::Read(ReadError::Json(error)) if error.is_eof() && !body.is_empty() => Cause::Cut("the JSON ends early".to_owned()),
+        PageError::Write(error) => Cause::Write(error.to_string()),
+        PageError::Read(error) => Cause::Garbage(format!("{error}; it begins with {}", excerpt(body))),
+    }
+}
+
+/// Continue tokens are base64url in every server known, but that is theirs to change.
+fn escaped(token: &str) -> String {
+    token.bytes().fold(String::with_capacity(token.len()), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+        out
+    })
+}
+
+/// How often a list may start over. One that takes longer than the server remembers will not get quicker.
+pub const MAX_RESTARTS: usize = 2;
+
+/// How often one list may go on after its token expired.
+const MAX_EXPIRED: usize = 50;

@@ -1,0 +1,229 @@
+//! One GET: limits in time and size, and waiting when the server asks for it.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use http::header::{ACCEPT, HeaderMap, LOCATION, RETRY_AFTER, USER_AGENT};
+use http::{Request, StatusCode};
+use http_body_util::BodyExt;
+use kube::client::Body;
+use serde::Deserialize;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::error::{Cause, RequestError};
+use crate::client::Connection;
+use crate::exit::Chain;
+use crate::progress::Progress;
+
+/// Sends requests to one cluster and counts them.
+pub struct Reader {
+    connection: Connection,
+    /// Objects per page.
+    pub(super) chunk_size: usize,
+    request_timeout: Duration,
+    timeout: Duration,
+    deadline: Instant,
+    requests: AtomicUsize,
+    pub(super) progress: Progress,
+}
+
+/// An answer whose status the caller judges.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) body: Vec<u8>,
+}
+
+impl Answer {
+    /// What a `Status` object in the body says; empty where there is none.
+    pub(super) fn status_object(&self) -> StatusObject {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+}
+
+/// The API server's `Status`, as far as it matters here.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct StatusObject {
+    #[serde(default)]
+    pub(super) message: String,
+    #[serde(default)]
+    pub(super) metadata: StatusMeta,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct StatusMeta {
+    #[serde(default, rename = "continue")]
+    pub(super) next: String,
+}
+
+impl Reader {
+    /// Starts the clock of `timeout`.
+    pub fn new(connection: Connection, chunk_size: usize, request_timeout: Duration, timeout: Duration, progress: Progress) -> Self {
+        // Instants end somewhere; a limit beyond that is none.
+        let deadline = Instant::now().checked_add(timeout).unwrap_or_else(|| Instant::now() + A_YEAR);
+        Reader { connection, chunk_size, request_timeout, timeout, deadline, requests: AtomicUsize::new(0), progress }
+    }
+
+    /// Requests sent so far.
+    pub fn requests(&self) -> usize {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// The cluster asked.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Where progress is shown.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// The deadline, and the time it gave.
+    pub fn deadline(&self) -> (Instant, Duration) {
+        (self.deadline, self.timeout)
+    }
+
+    /// What `/version` says; `None` when we may not ask.
+    pub(super) async fn version(&self) -> Result<Option<String>, RequestError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Version {
+            git_version: String,
+        }
+        let what = "read the version of the server";
+        let answer = self.get(what, "/version").await?;
+        match answer.status {
+            StatusCode::OK => match serde_json::from_slice::<Version>(&answer.body) {
+                Ok(version) => Ok(Some(version.git_version)),
+                Err(_) => Err(self.error(what, Cause::Garbage(excerpt(&answer.body)))),
+            },
+            StatusCode::FORBIDDEN => Ok(None),
+            StatusCode::NOT_FOUND => Err(self.error(what, Cause::Garbage("it does not know /version".to_owned()))),
+            status => Err(self.refused(what, status, &answer)),
+        }
+    }
+
+    pub(super) fn error(&self, what: &str, cause: Cause) -> RequestError {
+        RequestError::new(what, &self.connection.server, cause)
+    }
+
+    pub(super) fn refused(&self, what: &str, status: StatusCode, answer: &Answer) -> RequestError {
+        let message = answer.status_object().message;
+        let message = if message.is_empty() { excerpt(&answer.body) } else { message };
+        self.error(what, Cause::Status(status.as_u16(), message))
+    }
+
+    /// Gets `path`, waiting and asking again where that may help. Statuses that mean something to the caller are answers.
+    pub(super) async fn get(&self, what: &str, path: &str) -> Result<Answer, RequestError> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let (wait, error) = match self.once(path).await {
+                Ok((answer, headers)) => {
+                    self.progress.detail(|| format!("GET {path} {} {} bytes", answer.status.as_u16(), answer.body.len()));
+                    let retry = match answer.status {
+                        StatusCode::UNAUTHORIZED => {
+                            return Err(self.error(what, Cause::Unauthorized(answer.status_object().message)));
+                        }
+                        status if status.is_redirection() => {
+                            let to = headers.get(LOCATION).map(|to| String::from_utf8_lossy(to.as_bytes()).into_owned());
+                            return Err(self.error(what, Cause::Redirect(to.unwrap_or_default())));
+                        }
+                        // The server says when to come back, as often as it likes within the deadline.
+                        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+                            retry_after(&headers).or_else(|| backoff(attempt))
+                        }
+                        StatusCode::INTERNAL_SERVER_ERROR | StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => backoff(attempt),
+                        _ => return Ok(answer),
+                    };
+                    (retry, self.refused(what, answer.status, &answer))
+                }
+                Err(cause) => {
+                    self.progress.detail(|| format!("GET {path} {cause:?}"));
+                    // An answer that broke off is asked for once more: a server that restarts cuts what it was sending.
+                    let again = matches!(cause, Cause::Cut(_)) && attempt == 1;
+                    (again.then_some(FIRST_WAIT), self.error(what, cause))
+                }
+            };
+            let Some(wait) = wait.filter(|wait| Instant::now() + *wait < self.deadline) else { return Err(error) };
+            self.progress.waiting(wait);
+            sleep(wait).await;
+        }
+    }
+
+    async fn once(&self, path: &str) -> Result<(Answer, HeaderMap), Cause> {
+        let request = Request::get(path)
+            .header(ACCEPT, "application/json")
+            .header(USER_AGENT, concat!("kubectl-aksarc/", env!("CARGO_PKG_VERSION")))
+            .body(Body::empty())
+            .map_err(|error| Cause::Ours(error.to_string()))?;
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let exchange = async {
+            let response = self.connection.client.send(request).await.map_err(|error| no_answer(&error))?;
+            let (parts, mut body) = response.into_parts();
+            let size = parts.headers.get(http::header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+            let mut bytes = Vec::with_capacity(size.unwrap_or(0).min(MAX_PREPARED));
+            while let Some(frame) = body.frame().await {
+                let frame = frame.map_err(|error| Cause::Cut(innermost(&error)))?;
+                if let Some(data) = frame.data_ref() {
+                    if bytes.len() + data.len() > MAX_PAGE {
+                        return Err(Cause::Garbage(format!("an answer of more than {} MiB", MAX_PAGE >> 20)));
+                    }
+                    bytes.extend_from_slice(data);
+                }
+            }
+            Ok((Answer { status: parts.status, body: bytes }, parts.headers))
+        };
+        timeout(self.request_timeout, exchange).await.unwrap_or(Err(Cause::Timeout(self.request_timeout)))
+    }
+}
+
+/// Tells a connection that never was from one that broke.
+fn no_answer(error: &kube::Error) -> Cause {
+    let text = Chain(error).to_string();
+    let text = text.strip_prefix("ServiceError: ").unwrap_or(&text).trim_start_matches("client error (Connect): ").to_owned();
+    let lower = text.to_lowercase();
+    if lower.contains("connection closed") || lower.contains("connection reset") || lower.contains("sendrequest") {
+        return Cause::Cut(innermost(error));
+    }
+    Cause::Connect(text)
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = cause.to_string();
+        next = cause.source();
+    }
+    text
+}
+
+/// The beginning of what is not what was expected.
+pub(super) fn excerpt(body: &[u8]) -> String {
+    let head = body.get(..EXCERPT).unwrap_or(body);
+    format!("{:?}", String::from_utf8_lossy(head))
+}
+
+/// Seconds only: API servers send no dates.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds).max(FIRST_WAIT))
+}
+
+/// Half a second, one, two, four; then no more.
+fn backoff(attempt: u32) -> Option<Duration> {
+    (attempt <= 4).then(|| FIRST_WAIT * 2_u32.pow(attempt))
+}
+
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+
+const A_YEAR: Duration = Duration::from_hours(24 * 365);
+
+/// A page of 500 nodes has about 4 MiB; an answer that never ends must not fill the memory.
+const MAX_PAGE: usize = 256 << 20;
+
+/// Believed of a Content-Length before the bytes are there.
+const MAX_PREPARED: usize = 16 << 20;
+
+const EXCERPT: usize = 120;

@@ -1,0 +1,162 @@
+//! What decides the verdict: platform, moment, rules, waivers, version tables.
+
+use std::path::Path;
+
+use aksarc_shared::catalogue;
+use aksarc_shared::check::Params;
+use aksarc_shared::data::Platform;
+use aksarc_shared::finding::Consequence;
+use aksarc_shared::read::yaml;
+use aksarc_shared::report::Report;
+use aksarc_shared::rule::Rule;
+use aksarc_shared::waiver::{self, Waiver};
+use anyhow::{Context as _, anyhow, bail};
+use clap::builder::FalseyValueParser;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use crate::exit::Failure;
+use crate::ui::Ui;
+
+/// Flags that decide the verdict.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Judging")]
+pub struct Judging {
+    /// Platform of the cluster; each has its own policy text
+    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = PLATFORMS, env = "KUBECTL_AKSARC_PLATFORM")]
+    pub platform: String,
+    /// Judge as of this day (2026-12-31, at midnight UTC) or moment (RFC 3339); also for snapshots the default is now
+    #[arg(long, value_name = "DATE", value_parser = moment, env = "KUBECTL_AKSARC_AS_OF")]
+    pub as_of: Option<Timestamp>,
+    /// Run only these rules: codes, slugs or categories such as 2xx
+    #[arg(long, value_name = "RULES", value_delimiter = ',', env = "KUBECTL_AKSARC_ONLY")]
+    pub only: Vec<String>,
+    /// Leave these rules out
+    #[arg(long, value_name = "RULES", value_delimiter = ',', env = "KUBECTL_AKSARC_SKIP")]
+    pub skip: Vec<String>,
+    /// Fail with exit code 4 on findings of this weight or heavier
+    #[arg(long, value_name = "WEIGHT", default_value = "voids", value_parser = ["voids", "at-risk", "not-covered", "info"], env = "KUBECTL_AKSARC_FAIL_ON")]
+    pub fail_on: String,
+    /// Exit 0 instead of 5 when something is unknown; the verdict stays inconclusive
+    #[arg(long, env = "KUBECTL_AKSARC_ALLOW_INCOMPLETE", value_parser = FalseyValueParser::new())]
+    pub allow_incomplete: bool,
+    /// Waivers, a file; none for none, also against the environment
+    #[arg(long, value_name = "FILE|none", env = "KUBECTL_AKSARC_WAIVERS", value_hint = clap::ValueHint::FilePath)]
+    pub waivers: Option<String>,
+    /// Newer version tables than the built-in ones, in the same form
+    #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_VERSIONS", value_hint = clap::ValueHint::FilePath)]
+    pub versions: Option<String>,
+}
+
+impl Judging {
+    /// What the engine needs to know.
+    ///
+    /// # Errors
+    /// [`Failure`] with exit 2 when a flag or a file is wrong.
+    pub fn params(&self, ui: &Ui) -> Result<Params, Failure> {
+        let now = self.as_of.unwrap_or_else(Timestamp::now);
+        let mut params = Params::at(now);
+        params.platform = Platform::parse(&self.platform);
+        params.rules = self.rules().map_err(Failure::input)?;
+        params.waivers = self.waivers().map_err(Failure::input)?;
+        params.fail_on = Consequence::parse(&self.fail_on).unwrap_or(Consequence::Voids);
+        params.allow_incomplete = self.allow_incomplete;
+        if let Some(path) = &self.versions {
+            let text = read(Path::new(path)).map_err(Failure::input)?;
+            let tables = yaml::parse(&text).with_context(|| format!("cannot read version tables from {path}"));
+            params.versions = tables.map_err(Failure::input)?;
+        }
+        ui.detail(&format!("{} rules, as of {now}", params.rules.len()));
+        Ok(params)
+    }
+
+    fn rules(&self) -> anyhow::Result<Vec<&'static Rule>> {
+        let named = |words: &[String]| -> anyhow::Result<Vec<&'static str>> {
+            let mut codes = Vec::new();
+            for word in words.iter().map(|word| word.trim()).filter(|word| !word.is_empty()) {
+                codes.extend(catalogue::select(word)?.iter().map(|rule| rule.code.as_str()));
+            }
+            Ok(codes)
+        };
+        let (only, skip) = (named(&self.only)?, named(&self.skip)?);
+        let wanted = |rule: &&&Rule| {
+            let code = rule.code.as_str();
+            (only.is_empty() || only.contains(&code)) && !skip.contains(&code)
+        };
+        let rules: Vec<_> = catalogue::ALL.iter().filter(wanted).copied().collect();
+        if rules.is_empty() {
+            bail!("--only and --skip leave no rule to run");
+        }
+        Ok(rules)
+    }
+
+    fn waivers(&self) -> anyhow::Result<Vec<Waiver>> {
+        match self.waivers.as_deref() {
+            None | Some("none" | "") => Ok(Vec::new()),
+            Some(path) => waiver::parse(&read(Path::new(path))?).with_context(|| format!("cannot read waivers from {path}")),
+        }
+    }
+
+    /// Says on stderr which waivers do nothing, and why: one nobody hears of rots.
+    ///
+    /// # Errors
+    /// [`Failure`] as [`Judging::params`].
+    pub fn warn_of_waivers(&self, report: &Report, now: Timestamp, ui: &Ui) -> Result<(), Failure> {
+        for waiver in self.waivers().map_err(Failure::input)? {
+            let name = aksarc_shared::text::line(&waiver.name, 80);
+            let problems: Vec<String> = waiver.problems().iter().map(ToString::to_string).collect();
+            if !problems.is_empty() {
+                ui.note(&format!("warning: waiver {name} does not count: {}", problems.join(", ")));
+            } else if !waiver.is_current(now) {
+                let when = if waiver.expires <= now { "has expired" } else { "has not begun" };
+                ui.note(&format!("warning: waiver {name} does not count: it {when}"));
+            } else if !report.findings.iter().any(|f| f.waiver.as_ref().is_some_and(|note| note.name == waiver.name)) {
+                ui.note(&format!("warning: waiver {name} covers nothing that was found"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    let size = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?.len();
+    if size > MAX_SETTINGS {
+        return Err(anyhow!("{} has {size} bytes, and this kind of file at most {MAX_SETTINGS}", path.display()));
+    }
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+fn moment(text: &str) -> Result<Timestamp, String> {
+    if let Ok(moment) = text.parse::<Timestamp>() {
+        return Ok(moment);
+    }
+    let day = text.parse::<Date>().ok().filter(|_| text.len() == "2026-12-31".len());
+    let midnight = day.and_then(|day| day.to_zoned(TimeZone::UTC).ok());
+    midnight.map(|zoned| zoned.timestamp()).ok_or_else(|| "expected a day such as 2026-12-31, or a moment in RFC 3339".to_owned())
+}
+
+const PLATFORMS: [&str; 5] = ["auto", "windows-server", "hci-22h2", "azure-local", "bare-metal"];
+
+/// Waivers and tables are written by hand.
+const MAX_SETTINGS: u64 = 16 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn platforms_are_the_engines() {
+        let own: Vec<_> = PLATFORMS.iter().filter_map(|word| Platform::parse(word)).collect();
+        assert_eq!(own, Platform::ALL);
+    }
+
+    #[test]
+    fn a_day_is_its_first_moment() {
+        assert_eq!(moment("2026-12-31").unwrap().to_string(), "2026-12-31T00:00:00Z");
+        assert_eq!(moment("2026-12-31T10:00:00Z").unwrap().to_string(), "2026-12-31T10:00:00Z");
+        for bad in ["", "yesterday", "2026-13-01", "2026-12-31T10:00"] {
+            assert!(moment(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Manifests, judged as if a person were about to create them.
+
+use std::path::{Path, PathBuf};
+
+use aksarc_shared::check::Check;
+use aksarc_shared::kinds;
+use aksarc_shared::read::json;
+use anyhow::{Context as _, bail};
+use serde_json::Value;
+
+use crate::documents::{self, Depth};
+
+/// Judges every object in files, directories and standard input (`-`); tells how many there were.
+///
+/// # Errors
+/// When a file cannot be read, or a document is no object.
+pub fn judge(paths: &[PathBuf], recursive: bool, namespace: &str, check: &mut Check<'_>) -> anyhow::Result<usize> {
+    let depth = if recursive { Depth::Recursive } else { Depth::Flat };
+    let mut count = 0;
+    for path in paths {
+        let before = count;
+        let mut each = |name: &str, bytes: Vec<u8>| {
+            documents::each_document(name, &bytes, &mut |_, document| {
+                count += document_of(document, namespace, check)?;
+                Ok(())
+            })
+        };
+        if path == Path::new("-") {
+            each("standard input", documents::standard_input()?)?;
+        } else if path.to_str().is_some_and(|text| text.contains("://")) {
+            bail!("{} is an address: fetch it first, nothing but the API server is ever asked", path.display());
+        } else {
+            documents::files(path, depth, &mut each)?;
+        }
+        if count == before {
+            bail!("{} holds no objects", path.display());
+        }
+    }
+    Ok(count)
+}
+
+fn document_of(bytes: &[u8], namespace: &str, check: &mut Check<'_>) -> anyhow::Result<usize> {
+    let value: Value = serde_json::from_slice(bytes).context("it is no object")?;
+    let text = |field: &str| value.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let (api_version, kind) = (text("apiVersion"), text("kind"));
+    if kind.is_empty() {
+        bail!("it has no `kind`, so it is no Kubernetes object");
+    }
+    if api_version.is_empty() {
+        bail!("it has no `apiVersion`");
+    }
+    let Some(items) = kind.strip_suffix("List").and_then(|_| value.get("items")?.as_array()) else {
+        one(value, namespace, check)?;
+        return Ok(1);
+    };
+    for item in items {
+        let mut item = item.clone();
+        // A typed list, such as NodeList, leaves the type out of its items.
+        if let Some(fields) = item.as_object_mut()
+            && kind != "List"
+        {
+            let single = kind.strip_suffix("List").unwrap_or_default();
+            fields.entry("apiVersion").or_insert_with(|| Value::from(&*api_version));
+            fields.entry("kind").or_insert_with(|| Value::from(single));
+        }
+        if item.get("kind").and_then(Value::as_str).unwrap_or_default().is_empty() {
+            bail!("an item of its list has no `kind`");
+        }
+        one(item, namespace, check)?;
+    }
+    Ok(items.len())
+}
+
+fn one(mut value: Value, namespace: &str, check: &mut Check<'_>) -> anyhow::Result<()> {
+    let text = |field: &str| value.get(field).and_then(Value::as_str).unwrap_or_default();
+    let namespaced = kinds::of(text("apiVersion"), text("kind")).is_some_and(|kind| kind.namespaced);
+    if namespaced && let Some(fields) = value.as_object_mut() {
+        let meta = fields.entry("metadata").or_insert_with(|| Value::Object(serde_json::Map::new()));
+        if let Some(meta) = meta.as_object_mut() {
+            meta.entry("namespace").or_insert_with(|| Value::from(namespace));
+        }
+    }
+    let bytes = serde_json::to_vec(&value)?;
+    check.manifest(json::object(&bytes).context("it is no Kubernetes object")?);
+    Ok(())
+}

@@ -1,0 +1,140 @@
+//! A report in each format. All derive from [`Report`], and none decides anything.
+
+mod explain;
+mod grid;
+mod name;
+mod short;
+mod style;
+mod table;
+mod wide;
+
+use std::fmt;
+
+use aksarc_shared::finding::{Consequence, Finding};
+use aksarc_shared::report::Report;
+
+pub use explain::page;
+pub use grid::Grid;
+pub use style::{Paint, to_ascii};
+
+use crate::exit::Failure;
+use crate::format::Format;
+
+/// Which findings people see. JSON and YAML always hold all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Show {
+    /// Findings that are neither waived nor information only
+    #[default]
+    Problems,
+    /// All findings, and every rule's outcome
+    All,
+}
+
+/// What findings are grouped by in the table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum GroupBy {
+    /// The rule
+    #[default]
+    Rule,
+    /// The object
+    Object,
+    /// The namespace of the object
+    Namespace,
+}
+
+/// How things are to look.
+#[derive(Clone, Copy, Debug)]
+pub struct Look<'a> {
+    /// ASCII only.
+    pub ascii: bool,
+    /// Columns of the terminal; `None` where there is none, and lines are as long as they are.
+    pub width: Option<usize>,
+    /// What to call ourselves.
+    pub name: &'static str,
+    /// Which findings.
+    pub show: Show,
+    /// In which groups.
+    pub group_by: GroupBy,
+    /// When the snapshot was taken.
+    pub taken: Option<&'a str>,
+    /// Manifests were judged, not a state.
+    pub manifests: bool,
+}
+
+/// Where a report is from.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The kubeconfig context, or what stands in its place.
+    pub context: String,
+    /// The server; empty for files.
+    pub server: String,
+    /// When the snapshot was taken.
+    pub taken: Option<String>,
+}
+
+/// A report as text, with colours as ANSI codes in the formats for people.
+///
+/// # Errors
+/// [`Failure`] when it cannot be serialized.
+pub fn report(report: &Report, format: Format, look: &Look<'_>) -> Result<String, Failure> {
+    let text = match format {
+        Format::Json => return json(report),
+        Format::Yaml => return yaml(report),
+        Format::Table => table::render(report, look),
+        Format::Wide => wide::render(report, look),
+        Format::Short => short::render(report, look),
+        Format::Name => name::render(report, look),
+    };
+    let text = text.map_err(|fmt::Error| Failure::run(anyhow::anyhow!("cannot lay out the report")))?;
+    Ok(if look.ascii { to_ascii(&text) } else { text })
+}
+
+/// The report as JSON.
+///
+/// # Errors
+/// [`Failure`] when it cannot be serialized.
+pub fn json(report: &Report) -> Result<String, Failure> {
+    let mut text = serde_json::to_string_pretty(report).map_err(Failure::run)?;
+    text.push('\n');
+    Ok(text)
+}
+
+/// The report as YAML.
+fn yaml(report: &Report) -> Result<String, Failure> {
+    // By way of JSON, so that both always hold the same.
+    let value = serde_json::to_value(report).map_err(Failure::run)?;
+    let mut text = serde_saphyr::to_string(&value).map_err(Failure::run)?;
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+/// Findings to show, in the report's order.
+fn shown<'r>(report: &'r Report, show: Show) -> Vec<&'r Finding> {
+    let wanted = |finding: &&Finding| show == Show::All || (finding.waiver.is_none() && finding.consequence != Consequence::Info);
+    report.findings.iter().filter(wanted).collect()
+}
+
+/// The policy texts, as `"Support policies for AKS on Azure Local" of 2025-06-26`.
+fn texts(report: &Report) -> String {
+    let each: Vec<String> = report
+        .policy
+        .documents
+        .iter()
+        .map(|document| match document.date {
+            Some(date) => format!("\"{}\" of {date}", document.title),
+            None => format!("\"{}\" (undated)", document.title),
+        })
+        .collect();
+    match each.as_slice() {
+        [] => "support policy".to_owned(),
+        [one] => format!("text {one}"),
+        many => format!("texts {}", many.join(", ")),
+    }
+}
+
+/// How many of something the report's summary counts.
+fn counted(report: &Report, key: &str) -> usize {
+    report.summary.get(key).copied().unwrap_or(0)
+}

@@ -1,0 +1,24 @@
+//! `-o name`: one offending object per line, as kubectl takes them.
+
+use std::collections::BTreeSet;
+use std::fmt::{self, Write as _};
+
+use aksarc_shared::report::Report;
+use aksarc_shared::text;
+
+use super::{Look, shown};
+
+pub(super) fn render(report: &Report, look: &Look<'_>) -> Result<String, fmt::Error> {
+    let mut seen = BTreeSet::new();
+    let mut out = String::new();
+    for finding in shown(report, look.show) {
+        let object = &finding.object;
+        let kind = object.kind.to_lowercase();
+        let group = object.api_version.split_once('/').map(|(group, _)| format!(".{group}")).unwrap_or_default();
+        let line = format!("{kind}{group}/{}", object.name);
+        if seen.insert((object.namespace.clone(), line.clone())) {
+            writeln!(out, "{}", text::clean(&line))?;
+        }
+    }
+    Ok(out)
+}

@@ -1,0 +1,101 @@
+//! Colours and symbols.
+
+use std::fmt::Display;
+
+use aksarc_shared::finding::Consequence;
+use aksarc_shared::report::VerdictWord;
+use anstyle::{AnsiColor, Style};
+
+/// Paints text; the writer takes the colours away where they are not wanted.
+pub struct Paint;
+
+impl Paint {
+    /// What stands out.
+    pub fn bold(text: impl Display) -> String {
+        paint(Style::new().bold(), text)
+    }
+
+    /// What steps back.
+    pub fn dim(text: impl Display) -> String {
+        paint(Style::new().dimmed(), text)
+    }
+
+    /// In the colour of a consequence.
+    pub fn consequence(consequence: Consequence, text: impl Display) -> String {
+        let color = match consequence {
+            Consequence::Voids => AnsiColor::Red,
+            Consequence::AtRisk => AnsiColor::Yellow,
+            Consequence::NotCovered => AnsiColor::Magenta,
+            Consequence::Info => AnsiColor::Cyan,
+        };
+        paint(color.on_default().bold(), text)
+    }
+
+    /// In the colour of a verdict.
+    pub fn verdict(verdict: VerdictWord, text: impl Display) -> String {
+        paint(verdict_color(verdict).on_default().bold(), text)
+    }
+}
+
+/// The sign of a verdict.
+pub(super) fn sign(verdict: VerdictWord) -> &'static str {
+    match verdict {
+        VerdictWord::Inconclusive => "?",
+        VerdictWord::Outside => "✗",
+        VerdictWord::Within => "✓",
+    }
+}
+
+/// The sign of a finding.
+pub(super) fn mark(consequence: Consequence) -> &'static str {
+    match consequence {
+        Consequence::Voids => "✗",
+        Consequence::AtRisk => "!",
+        Consequence::NotCovered => "~",
+        Consequence::Info => "i",
+    }
+}
+
+/// A consequence as a heading.
+pub(super) fn heading(consequence: Consequence) -> &'static str {
+    match consequence {
+        Consequence::Voids => "VOIDS SUPPORT",
+        Consequence::AtRisk => "AT RISK",
+        Consequence::NotCovered => "NOT COVERED",
+        Consequence::Info => "INFO",
+    }
+}
+
+/// Text in ASCII: what has a counterpart becomes that, the rest is escaped.
+pub fn to_ascii(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '✗' => out.push('x'),
+            '✓' => out.push('+'),
+            '→' => out.push_str("->"),
+            '·' | '–' | '—' | '─' => out.push('-'),
+            '…' => out.push_str("..."),
+            '“' | '”' => out.push('"'),
+            '‘' | '’' => out.push('\''),
+            '≤' => out.push_str("<="),
+            '≥' => out.push_str(">="),
+            '\u{a0}' => out.push(' '),
+            c if c.is_ascii() => out.push(c),
+            c => out.extend(c.escape_unicode()),
+        }
+    }
+    out
+}
+
+fn paint(style: Style, text: impl Display) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+fn verdict_color(verdict: VerdictWord) -> AnsiColor {
+    match verdict {
+        VerdictWord::Inconclusive => AnsiColor::Yellow,
+        VerdictWord::Outside => AnsiColor::Red,
+        VerdictWord::Within => AnsiColor::Green,
+    }
+}

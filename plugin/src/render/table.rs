@@ -1,0 +1,469 @@
+//! The default screen: the verdict first, then every finding with what to do, deadlines, and what could not be seen.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+
+use aksarc_shared::catalogue;
+use aksarc_shared::data::embedded;
+use aksarc_shared::finding::{Consequence, Evidence, Finding};
+use aksarc_shared::report::{Outcome, Report, VerdictWord};
+use aksarc_shared::text;
+
+use super::grid::columns;
+use super::style::{heading, mark, sign};
+use super::{Grid, GroupBy, Look, Paint, Show, counted, shown, texts};
+
+pub(super) fn render(report: &Report, look: &Look<'_>) -> Result<String, fmt::Error> {
+    let mut screen = Screen { out: String::new(), report, look };
+    screen.header()?;
+    screen.verdict()?;
+    screen.findings()?;
+    if look.show == Show::All {
+        screen.outcomes()?;
+    }
+    screen.footer()?;
+    Ok(screen.out)
+}
+
+struct Screen<'a> {
+    out: String,
+    report: &'a Report,
+    look: &'a Look<'a>,
+}
+
+impl Screen<'_> {
+    fn header(&mut self) -> fmt::Result {
+        let report = self.report;
+        let dates: Vec<String> = report.policy.documents.iter().filter_map(|d| Some(d.date?.to_string())).collect();
+        let newest = dates.iter().max().map(|date| format!(" · policy of {date}")).unwrap_or_default();
+        let right = format!("kubectl-aksarc {}{newest}", report.tool.version);
+        self.spread(&Paint::bold("AKS Arc support check"), &right)?;
+        let cluster = &report.cluster;
+        let mut facts = Vec::new();
+        if !cluster.context.is_empty() || !cluster.server.is_empty() {
+            let place = if cluster.context.is_empty() { &cluster.server } else { &cluster.context };
+            facts.push(text::line(place, 200));
+        }
+        if !cluster.kubernetes_version.is_empty() {
+            facts.push(format!("Kubernetes {}", text::line(&cluster.kubernetes_version, 60)));
+        }
+        if !self.look.manifests {
+            facts.push(counting(cluster.nodes, "node"));
+        }
+        self.labelled("cluster", &facts.join(" · "))?;
+        let evidence = report.policy.platform_evidence.join("; ");
+        let platform = report.policy.platform.replace('|', " or ");
+        self.labelled("platform", &format!("{} ({})", text::line(&platform, 120), text::line(&evidence, 200)))?;
+        let coverage = &report.coverage;
+        let cost = if coverage.requests == 0 {
+            format!("{}, {:.1} s", counting(coverage.objects, "object"), coverage.seconds)
+        } else {
+            let (objects, requests) = (counting(coverage.objects, "object"), counting(coverage.requests, "request"));
+            format!("{objects}, {requests}, {:.1} s, read-only", coverage.seconds)
+        };
+        self.labelled("reading", &cost)?;
+        if let Some(taken) = self.look.taken {
+            self.labelled("taken", &format!("{} · judged as of {}", text::line(taken, 60), report.policy.as_of))?;
+        }
+        writeln!(self.out)
+    }
+
+    fn verdict(&mut self) -> fmt::Result {
+        let report = self.report;
+        let texts = texts(report);
+        let words = match report.verdict {
+            VerdictWord::Outside => format!("OUTSIDE the published {texts}"),
+            VerdictWord::Within => format!("WITHIN the published {texts}, as far as Kubernetes shows"),
+            VerdictWord::Inconclusive => format!("INCONCLUSIVE against the published {texts}: not everything could be decided"),
+        };
+        for (number, line) in wrap(&words, self.room(3)).iter().enumerate() {
+            let lead = if number == 0 { format!(" {} ", sign(report.verdict)) } else { "   ".to_owned() };
+            writeln!(self.out, "{}", Paint::verdict(report.verdict, format_args!("{lead}{line}")))?;
+        }
+        let passed = report.rules.iter().filter(|rule| rule.outcome == Outcome::Pass).count();
+        let mut counts = Vec::new();
+        for (key, words) in [("voids", "void support"), ("at-risk", "at risk"), ("not-covered", "not covered"), ("info", "info"), ("waived", "waived")] {
+            if counted(report, key) > 0 {
+                counts.push(format!("{} {words}", counted(report, key)));
+            }
+        }
+        counts.push(format!("{passed} rules ok"));
+        for (key, words) in [("unknown", "unknown"), ("not-observable", "not observable")] {
+            if counted(report, key) > 0 {
+                counts.push(format!("{} {words}", counted(report, key)));
+            }
+        }
+        writeln!(self.out, "   {}", counts.join(" · "))
+    }
+
+    fn findings(&mut self) -> fmt::Result {
+        let findings = shown(self.report, self.look.show);
+        match self.look.group_by {
+            GroupBy::Rule => {
+                for group in by_rule(&findings) {
+                    self.rule(&group)?;
+                }
+            }
+            GroupBy::Object => self.sections(&findings, |finding| text::line(&finding.object.short(), 160))?,
+            GroupBy::Namespace => self.sections(&findings, |finding| match &*finding.object.namespace {
+                "" => "(cluster)".to_owned(),
+                namespace => format!("namespace {}", text::line(namespace, 80)),
+            })?,
+        }
+        let hidden = self.report.findings.len() - findings.len();
+        if hidden > 0 {
+            let (waived, info) = (counted(self.report, "waived"), counted(self.report, "info"));
+            writeln!(self.out)?;
+            self.labelled("hidden", &format!("{waived} waived, {info} info          --show all"))?;
+        }
+        Ok(())
+    }
+
+    fn sections(&mut self, findings: &[&Finding], title: impl Fn(&Finding) -> String) -> fmt::Result {
+        let mut sections: BTreeMap<String, Vec<&Finding>> = BTreeMap::new();
+        for finding in findings {
+            sections.entry(title(finding)).or_default().push(finding);
+        }
+        for (title, findings) in sections {
+            writeln!(self.out, "\n{} {}", Paint::bold("#"), Paint::bold(title))?;
+            for group in by_rule(&findings) {
+                self.rule(&group)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One rule's findings of one weight.
+    fn rule(&mut self, group: &[&Finding]) -> fmt::Result {
+        let Some(first) = group.first() else { return Ok(()) };
+        let weight = first.consequence;
+        let left = Paint::consequence(weight, format_args!("{} {} {}", mark(weight), first.code, first.slug));
+        let waived = if first.waiver.is_some() { " · waived" } else { "" };
+        let right = format!("{} · {} · {}{waived}", Paint::consequence(weight, heading(weight)), first.basis.phrase(), amount(group));
+        writeln!(self.out)?;
+        self.spread(&left, &right)?;
+        for same in alike(group) {
+            self.objects(&same)?;
+        }
+        self.why(first)?;
+        let fixes = fixes(group);
+        for fix in fixes.iter().take(MAX_FIXES) {
+            self.tagged("fix", fix)?;
+        }
+        if fixes.len() > MAX_FIXES {
+            self.tagged("", &format!("… and {} more, all in -o json", fixes.len() - MAX_FIXES))?;
+        }
+        let more = format!("{} explain {}", self.look.name, first.code);
+        self.tagged("more", &more)
+    }
+
+    /// Objects that differ in nothing but their name.
+    fn objects(&mut self, same: &[&Finding]) -> fmt::Result {
+        let Some(first) = same.first() else { return Ok(()) };
+        let names: Vec<String> = same.iter().map(|finding| text::line(&finding.object.short(), 160)).collect();
+        for line in wrap(&listed(&names, MAX_OBJECTS), self.room(4)) {
+            writeln!(self.out, "    {line}")?;
+        }
+        if !first.members.is_empty() {
+            let members: Vec<String> = first.members.iter().map(|member| text::line(member, 120)).collect();
+            for line in wrap(&format!("members: {}", listed(&members, MAX_OBJECTS)), self.room(6)) {
+                writeln!(self.out, "      {line}")?;
+            }
+        }
+        let path = text::line(&first.path, 200);
+        match (&first.before, &first.after) {
+            (None, None) if path.is_empty() => {}
+            (None, None) => writeln!(self.out, "      {path}")?,
+            (before, after) => {
+                let value = |value: &Option<String>| value.as_deref().map_or_else(|| "(none)".to_owned(), |v| text::line(v, 120));
+                writeln!(self.out, "      {path}   {} → {}", value(before), Paint::bold(value(after)))?;
+            }
+        }
+        if same.len() == 1 && !first.message.is_empty() {
+            for line in wrap(&text::clean(&first.message), self.room(6)) {
+                writeln!(self.out, "      {line}")?;
+            }
+        }
+        for evidence in first.evidence.iter().take(MAX_EVIDENCE) {
+            let words = words(evidence);
+            writeln!(self.out, "      {}", Paint::dim(words))?;
+        }
+        if let Some(waiver) = &first.waiver {
+            let (name, reason) = (text::line(&waiver.name, 60), text::line(&waiver.reason, 160));
+            writeln!(self.out, "      waived by {name} until {}: {reason}", waiver.expires)?;
+        }
+        Ok(())
+    }
+
+    fn why(&mut self, finding: &Finding) -> fmt::Result {
+        let summary = catalogue::find(finding.code).map(|rule| rule.summary).unwrap_or_default();
+        let sections: Vec<String> = finding
+            .clauses
+            .iter()
+            .map(|id| match embedded().clauses.iter().find(|row| row.id == *id) {
+                Some(row) => format!("{id} {}", row.section),
+                None => (*id).to_owned(),
+            })
+            .collect();
+        let clauses = if sections.is_empty() { String::new() } else { format!(" · {}", sections.join(", ")) };
+        self.tagged("why", &format!("{summary}{clauses}"))
+    }
+
+    fn outcomes(&mut self) -> fmt::Result {
+        let mut grid = Grid::plain();
+        for rule in &self.report.rules {
+            grid.row([rule.code.to_owned(), rule.slug.to_owned(), rule.outcome.as_str().to_owned(), text::line(&rule.reason, 200)]);
+        }
+        writeln!(self.out, "\n rules")?;
+        self.out.push_str(&grid.lines("   ", self.look.width));
+        Ok(())
+    }
+
+    fn footer(&mut self) -> fmt::Result {
+        let report = self.report;
+        if !report.clocks.is_empty() {
+            writeln!(self.out)?;
+            let mut grid = Grid::plain();
+            for (number, clock) in report.clocks.iter().enumerate() {
+                let label = if number == 0 { "clocks" } else { "" };
+                let left = if clock.days_left < 0 { format!("{} days ago", -clock.days_left) } else { format!("{} days", clock.days_left) };
+                grid.row([label.to_owned(), text::line(&clock.what, 160), left, clock.due.clone(), text::line(&clock.code, 40)]);
+            }
+            self.out.push_str(&grid.lines(" ", self.look.width));
+        }
+        let open: Vec<_> = report.rules.iter().filter(|rule| rule.outcome == Outcome::Unknown).collect();
+        let partly = |rule: &&aksarc_shared::report::RuleOutcome| {
+            matches!(rule.outcome, Outcome::Violated | Outcome::Waived) && !rule.reason.is_empty()
+        };
+        let partly: Vec<_> = report.rules.iter().filter(partly).collect();
+        if !open.is_empty() || !partly.is_empty() {
+            writeln!(self.out)?;
+            let mut label = "unknown";
+            for rule in open {
+                self.wrapped_line(label, &format!("{} {}: {}", rule.code, rule.slug, text::line(&rule.reason, 300)))?;
+                label = "";
+            }
+            for rule in partly {
+                self.wrapped_line(label, &format!("{} {}, beyond what was found: {}", rule.code, rule.slug, text::line(&rule.reason, 300)))?;
+                label = "";
+            }
+        }
+        let hidden: Vec<&str> = report.rules.iter().filter(|rule| rule.outcome == Outcome::NotObservable).map(|rule| rule.code).collect();
+        if !hidden.is_empty() {
+            writeln!(self.out)?;
+            self.wrapped_line("not observable", &format!("{}: a state does not show them, an attempted change does", hidden.join(", ")))?;
+        }
+        writeln!(self.out)?;
+        let next = self.next();
+        writeln!(self.out, "exit {}{next}", report.exit_code)
+    }
+
+    fn next(&self) -> String {
+        let report = self.report;
+        let mut codes: Vec<&str> =
+            report.findings.iter().filter(|f| f.waiver.is_none() && f.consequence == Consequence::Voids).map(|f| f.code).collect();
+        codes.dedup();
+        let again = format!("{} support-check", self.look.name);
+        match report.verdict {
+            VerdictWord::Outside => {
+                let objects = report.count(Consequence::Voids);
+                format!(" · next: fix {}, then  {again} --only {}", counting(objects, "finding"), codes.join(","))
+            }
+            VerdictWord::Inconclusive => {
+                let several = report.policy.platform.contains('|');
+                let needs = report.rules.iter().any(|rule| rule.outcome == Outcome::Unknown && rule.reason.contains("forbidden"));
+                if several {
+                    format!(" · next:  {again} --platform NAME")
+                } else if needs {
+                    " · next: run with rights to list what is named above".to_owned()
+                } else {
+                    " · next: supply what is named above".to_owned()
+                }
+            }
+            VerdictWord::Within => String::new(),
+        }
+    }
+
+    /// A text on the left and one that ends at the right edge, or where the mock terminal of 110 columns would.
+    fn spread(&mut self, left: &str, right: &str) -> fmt::Result {
+        let width = self.look.width.unwrap_or(WIDTH).min(WIDTH);
+        let used = columns(left) + columns(right);
+        if used + 2 > width {
+            return writeln!(self.out, "{left}\n    {right}");
+        }
+        writeln!(self.out, "{left}{}{right}", " ".repeat(width - used))
+    }
+
+    fn labelled(&mut self, label: &str, text: &str) -> fmt::Result {
+        for (number, line) in wrap(text, self.room(13)).iter().enumerate() {
+            let label = if number == 0 { label } else { "" };
+            writeln!(self.out, "  {label:<9}  {line}")?;
+        }
+        Ok(())
+    }
+
+    fn tagged(&mut self, tag: &str, text: &str) -> fmt::Result {
+        // Commands are to be copied, so they are not broken.
+        if tag == "fix" || tag == "more" {
+            return writeln!(self.out, "    {tag:<4}  {text}");
+        }
+        for (number, line) in wrap(text, self.room(10)).iter().enumerate() {
+            let tag = if number == 0 { tag } else { "" };
+            writeln!(self.out, "    {tag:<4}  {line}")?;
+        }
+        Ok(())
+    }
+
+    fn wrapped_line(&mut self, label: &str, text: &str) -> fmt::Result {
+        for (number, line) in wrap(text, self.room(10)).iter().enumerate() {
+            let label = if number == 0 { label } else { "" };
+            writeln!(self.out, " {label:<8} {line}")?;
+        }
+        Ok(())
+    }
+
+    /// Columns left behind an indent; piped text is not broken by any terminal.
+    fn room(&self, indent: usize) -> Option<usize> {
+        self.look.width.map(|width| width.saturating_sub(indent).max(40))
+    }
+}
+
+/// Findings of one rule and weight, side by side in the report's order.
+fn by_rule<'f>(findings: &[&'f Finding]) -> Vec<Vec<&'f Finding>> {
+    let mut groups: Vec<Vec<&Finding>> = Vec::new();
+    for finding in findings {
+        let key = |f: &Finding| (f.code, f.consequence, f.waiver.is_some());
+        match groups.iter_mut().find(|group| group.first().is_some_and(|first| key(first) == key(finding))) {
+            Some(group) => group.push(finding),
+            None => groups.push(vec![finding]),
+        }
+    }
+    groups
+}
+
+/// Findings that say the same of different objects.
+fn alike<'f>(group: &[&'f Finding]) -> Vec<Vec<&'f Finding>> {
+    let authors = |f: &Finding| f.evidence.iter().map(|e| (e.what.clone(), e.manager.clone())).collect::<Vec<_>>();
+    let mut sets: Vec<Vec<&Finding>> = Vec::new();
+    for finding in group {
+        let same = |first: &&Finding| {
+            first.path == finding.path
+                && first.before == finding.before
+                && first.after == finding.after
+                && authors(first) == authors(finding)
+                && first.members.is_empty()
+                && finding.members.is_empty()
+                && first.waiver == finding.waiver
+        };
+        match sets.iter_mut().find(|set| set.first().is_some_and(same)) {
+            Some(set) => set.push(finding),
+            None => sets.push(vec![finding]),
+        }
+    }
+    sets
+}
+
+fn amount(group: &[&Finding]) -> String {
+    let mut objects: Vec<_> = group.iter().map(|finding| &finding.object).collect();
+    objects.sort();
+    objects.dedup();
+    let kind = group.first().map(|finding| finding.object.kind.to_lowercase()).unwrap_or_default();
+    let one_kind = objects.iter().all(|object| object.kind.to_lowercase() == kind);
+    counting(objects.len(), if one_kind { &kind } else { "object" })
+}
+
+fn fixes(group: &[&Finding]) -> Vec<String> {
+    let mut fixes = Vec::new();
+    for fix in group.iter().flat_map(|finding| &finding.fix) {
+        let fix = text::clean(fix).into_owned();
+        if !fixes.contains(&fix) {
+            fixes.push(fix);
+        }
+    }
+    fixes
+}
+
+/// Who and when, or what else we rest on.
+fn words(evidence: &Evidence) -> String {
+    let clean = |text: &str| text::line(text, 200);
+    if evidence.manager.is_empty() {
+        return if evidence.detail.is_empty() { clean(&evidence.what) } else { format!("{} ({})", clean(&evidence.detail), clean(&evidence.what)) };
+    }
+    let time = if evidence.time.is_empty() { String::new() } else { format!(", {}", clean(&evidence.time)) };
+    let detail = if evidence.detail.is_empty() { String::new() } else { format!(": {}", clean(&evidence.detail)) };
+    format!("by {}{time} ({}){detail}", clean(&evidence.manager), clean(&evidence.what))
+}
+
+fn listed(names: &[String], most: usize) -> String {
+    let head = names.iter().take(most).cloned().collect::<Vec<_>>().join(", ");
+    if names.len() > most { format!("{head} and {} more", names.len() - most) } else { head }
+}
+
+/// `1 node`, `412 nodes`, `14,212 objects`.
+fn counting(count: usize, noun: &str) -> String {
+    let plural = match noun {
+        _ if count == 1 => noun.to_owned(),
+        _ if noun.ends_with('s') => format!("{noun}es"),
+        _ if noun.ends_with('y') => format!("{}ies", noun.trim_end_matches('y')),
+        _ => format!("{noun}s"),
+    };
+    let digits = count.to_string();
+    let mut grouped = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    format!("{grouped} {plural}")
+}
+
+/// Breaks text at spaces. Words longer than the room stay whole: they are names to copy.
+fn wrap(text: &str, room: Option<usize>) -> Vec<String> {
+    let Some(room) = room else { return vec![text.to_owned()] };
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split(' ') {
+        if !line.is_empty() && columns(&line) + 1 + columns(word) > room {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    lines.push(line);
+    lines
+}
+
+/// Where right-hand texts end when there is no terminal to ask, and at most.
+const WIDTH: usize = 110;
+
+/// Names shown per finding: a pool can have hundreds.
+const MAX_OBJECTS: usize = 8;
+
+/// Commands shown per rule.
+const MAX_FIXES: usize = 6;
+
+/// Lines of evidence shown per finding.
+const MAX_EVIDENCE: usize = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_and_nouns_agree() {
+        assert_eq!(counting(1, "node"), "1 node");
+        assert_eq!(counting(14212, "object"), "14,212 objects");
+        assert_eq!(counting(0, "ingress"), "0 ingresses");
+        assert_eq!(counting(2, "networkpolicy"), "2 networkpolicies");
+    }
+
+    #[test]
+    fn text_breaks_at_spaces_and_long_names_stay_whole() {
+        assert_eq!(wrap("one two three", Some(7)), ["one two", "three"]);
+        assert_eq!(wrap("a-very-long-name b", Some(5)), ["a-very-long-name", "b"]);
+        assert_eq!(wrap("one two", None), ["one two"]);
+    }
+}

@@ -1,0 +1,48 @@
+//! `-o wide`: one line per finding.
+
+use std::fmt::{self, Write as _};
+
+use aksarc_shared::report::Report;
+use aksarc_shared::text;
+
+use super::style::sign;
+use super::{Grid, Look, Paint, counted, shown};
+
+pub(super) fn render(report: &Report, look: &Look<'_>) -> Result<String, fmt::Error> {
+    let mut grid = Grid::new(&["CODE", "CONSEQUENCE", "BASIS", "CLAUSES", "OBJECT", "PATH", "BEFORE", "AFTER", "BY", "AT", "WAIVER"]);
+    let or_dash = |text: String| if text.is_empty() { "–".to_owned() } else { text };
+    let value = |value: &Option<String>| value.as_deref().map_or_else(|| "–".to_owned(), |value| text::line(value, 60));
+    for finding in shown(report, look.show) {
+        let author = finding.evidence.iter().find(|evidence| !evidence.manager.is_empty());
+        let members = match finding.members.len() {
+            0 => String::new(),
+            count => format!(" ({count})"),
+        };
+        grid.row([
+            finding.code.to_owned(),
+            finding.consequence.as_str().to_owned(),
+            finding.basis.as_str().to_owned(),
+            or_dash(finding.clauses.join(",")),
+            format!("{}{members}", text::line(&finding.object.short(), 120)),
+            or_dash(text::line(&finding.path, 120)),
+            value(&finding.before),
+            value(&finding.after),
+            or_dash(author.map(|evidence| text::line(&evidence.manager, 60)).unwrap_or_default()),
+            or_dash(author.map(|evidence| text::line(&evidence.time, 40)).unwrap_or_default()),
+            or_dash(finding.waiver.as_ref().map(|waiver| text::line(&waiver.name, 60)).unwrap_or_default()),
+        ]);
+    }
+    // Lines are not cut: who asks for wide wants all of it.
+    let mut out = grid.lines("", None);
+    let verdict = report.verdict;
+    writeln!(
+        out,
+        "\n{} · {} findings, {} unknown, {} waived · exit {}",
+        Paint::verdict(verdict, format_args!("{} {}", sign(verdict), verdict.as_str())),
+        report.findings.len(),
+        counted(report, "unknown"),
+        counted(report, "waived"),
+        report.exit_code
+    )?;
+    Ok(out)
+}

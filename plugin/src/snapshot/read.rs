@@ -1,0 +1,193 @@
+//! Judging a snapshot: the same lists in the same order as from a cluster, from files.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use aksarc_shared::check::{Check, Segment};
+use aksarc_shared::inventory::{ReadKey, ReadState};
+use aksarc_shared::kinds::{self, Kind};
+use aksarc_shared::object::Object;
+use aksarc_shared::read::json;
+use anyhow::{Context as _, bail};
+use serde::Deserialize;
+
+use super::index::{self, Index, ListEntry, ListState};
+use crate::documents::{self, Depth};
+
+/// What a snapshot says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// When it was taken, where it says so.
+    pub taken: Option<String>,
+}
+
+/// Feeds a snapshot to a check. Files are read once per phase, so that memory holds one of them at a time.
+///
+/// # Errors
+/// When it is missing, empty, damaged or of another make.
+pub fn judge(path: &Path, check: &mut Check<'static>) -> anyhow::Result<About> {
+    let mut contents = Contents::default();
+    let first = check.plan_first();
+    let mut segments = begin(check, first);
+    pass(path, &mut |document| contents.take(document, &mut segments))?;
+    contents.verify(path)?;
+    if let Some(version) = &contents.server_version {
+        check.server_version(version);
+    }
+    end(check, segments, &contents);
+    let then = check.plan_then();
+    if !then.is_empty() {
+        let mut segments = begin(check, then);
+        pass(path, &mut |document| Contents::default().take(document, &mut segments))?;
+        end(check, segments, &contents);
+    }
+    Ok(About { taken: contents.index.map(|index| index.taken_at) })
+}
+
+type Segments = Vec<(ReadKey, Segment<'static>)>;
+
+fn begin(check: &Check<'static>, keys: Vec<ReadKey>) -> Segments {
+    keys.into_iter().map(|key| (key.clone(), check.segment(&key))).collect()
+}
+
+fn end(check: &mut Check<'static>, segments: Segments, contents: &Contents) {
+    for (key, segment) in segments {
+        match contents.state(&key) {
+            None => check.complete(segment),
+            Some(state) => check.not_read(key, state),
+        }
+    }
+}
+
+fn pass(path: &Path, each: &mut dyn FnMut(Document<'_>) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    documents::files(path, Depth::Recursive, &mut |name, bytes| {
+        documents::each_document(name, &bytes, &mut |_, bytes| each(Document { bytes }))
+    })
+    .with_context(|| format!("cannot use snapshot {}", path.display()))
+}
+
+struct Document<'a> {
+    bytes: &'a [u8],
+}
+
+/// What is in a snapshot.
+#[derive(Debug, Default)]
+struct Contents {
+    index: Option<Index>,
+    server_version: Option<String>,
+    recorded: BTreeSet<&'static Kind>,
+    counts: BTreeMap<&'static Kind, usize>,
+    documents: usize,
+}
+
+impl Contents {
+    fn take(&mut self, document: Document<'_>, segments: &mut Segments) -> anyhow::Result<()> {
+        self.documents += 1;
+        let (api_version, kind) = json::type_of(document.bytes)?;
+        if kind == index::KIND {
+            let index: Index = serde_json::from_slice(document.bytes).context("this index is not one that this version reads")?;
+            if index.api_version != index::API_VERSION {
+                bail!("an index of {}, and this version reads {}", index.api_version, index::API_VERSION);
+            }
+            if !index.server_version.is_empty() {
+                self.server_version.get_or_insert_with(|| index.server_version.clone());
+            }
+            self.index = Some(index);
+            return Ok(());
+        }
+        if kind.is_empty() {
+            let version = version_of(document.bytes).context("it is neither a Kubernetes object nor a version")?;
+            self.server_version = Some(version);
+            return Ok(());
+        }
+        let Some(single) = kind.strip_suffix("List") else {
+            let object = json::object(document.bytes)?;
+            self.object(&object, kinds::of(&api_version, &kind), segments);
+            return Ok(());
+        };
+        // A typed list records its kind even when it is empty; an anonymous empty one says nothing.
+        let of_list = kinds::of(&api_version, single);
+        self.recorded.extend(of_list);
+        let mut anonymous = false;
+        json::page(document.bytes, |object| {
+            let known = if object.kind.is_empty() { of_list } else { kinds::of(&object.api_version, &object.kind) };
+            anonymous |= object.kind.is_empty() && single.is_empty();
+            self.object(&object, known, segments);
+        })?;
+        if anonymous {
+            bail!("an item of its list has no `kind`");
+        }
+        Ok(())
+    }
+
+    fn object(&mut self, object: &Object<'_>, kind: Option<&'static Kind>, segments: &mut Segments) {
+        let Some(kind) = kind else { return };
+        self.recorded.insert(kind);
+        *self.counts.entry(kind).or_default() += 1;
+        let here = |key: &ReadKey| key.kind == kind && key.namespace.as_ref().is_none_or(|own| **own == *object.meta.namespace);
+        for (_, segment) in segments.iter_mut().filter(|(key, _)| here(key)) {
+            segment.object(object);
+        }
+    }
+
+    /// Whether all is there that should be.
+    fn verify(&self, path: &Path) -> anyhow::Result<()> {
+        let shown = path.display();
+        if self.documents == 0 {
+            bail!("snapshot {shown} is empty: it holds no JSON or YAML documents");
+        }
+        let Some(index) = &self.index else {
+            if self.recorded.is_empty() && self.server_version.is_none() {
+                bail!("snapshot {shown} holds nothing that any rule reads");
+            }
+            return Ok(());
+        };
+        for kind in kinds::ALL {
+            let of_kind = |list: &&ListEntry| kinds::of(&list.api_version, &list.kind) == Some(kind);
+            let lists: Vec<_> = index.lists.iter().filter(of_kind).filter(|list| list.state == ListState::Complete).collect();
+            let told: usize = lists.iter().map(|list| list.objects).sum();
+            let found = self.counts.get(kind).copied().unwrap_or(0);
+            if !lists.is_empty() && told != found {
+                bail!("snapshot {shown} is damaged: by its index it holds {told} {}, and there are {found}", kind.qualified());
+            }
+        }
+        Ok(())
+    }
+
+    /// Why a list is not there; `None` when it is.
+    fn state(&self, key: &ReadKey) -> Option<ReadState> {
+        let Some(index) = &self.index else {
+            return (!self.recorded.contains(key.kind)).then_some(ReadState::NotRecorded);
+        };
+        let covers = |list: &&ListEntry| {
+            kinds::of(&list.api_version, &list.kind) == Some(key.kind)
+                && (list.namespace.is_empty() || Some(&list.namespace) == key.namespace.as_ref())
+        };
+        let states: Vec<ListState> = index.lists.iter().filter(covers).map(|list| list.state).collect();
+        if states.contains(&ListState::Complete) {
+            None
+        } else if states.contains(&ListState::Forbidden) {
+            Some(ReadState::Forbidden)
+        } else if states.contains(&ListState::NotServed) {
+            Some(ReadState::NotServed)
+        } else {
+            Some(ReadState::NotRecorded)
+        }
+    }
+}
+
+/// The server's version, from what `kubectl version -o json` or `/version` prints.
+fn version_of(bytes: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Info {
+        git_version: String,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Both {
+        server_version: Info,
+    }
+    let both = serde_json::from_slice::<Both>(bytes).map(|both| both.server_version);
+    both.or_else(|_| serde_json::from_slice::<Info>(bytes)).ok().map(|info| info.git_version)
+}

@@ -1,0 +1,206 @@
+//! Taking a snapshot: pages go to a staging directory as they come, and get their name once all are there.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use aksarc_shared::check::Check;
+use aksarc_shared::inventory::ReadKey;
+use aksarc_shared::read::json::Page;
+use anyhow::{Context as _, bail};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::index::{API_VERSION, Index, KIND, ListEntry, ListState};
+use super::reduce;
+use crate::collect::{JudgedList, Listed, PageError, Pages, RequestError, Target};
+use crate::output;
+
+/// Where a snapshot goes, by its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// `NAME.tar.gz` or `NAME.tgz`.
+    Archive(PathBuf),
+    /// Anything else.
+    Directory(PathBuf),
+    /// `NAME.json`: one document after the other.
+    File(PathBuf),
+}
+
+impl Form {
+    /// Tells the form from the name, and whether it can be written there.
+    ///
+    /// # Errors
+    /// When a directory is there already and holds something, or the parent is missing.
+    pub fn of(path: &Path) -> anyhow::Result<Self> {
+        let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+        let parent = output::directory(path);
+        if !parent.is_dir() {
+            bail!("there is no directory {} to put the snapshot into", parent.display());
+        }
+        if name.ends_with(".tar.gz") || name.ends_with(".tgz") {
+            return Ok(Form::Archive(path.to_owned()));
+        }
+        match path.extension().map(|extension| extension.to_string_lossy().to_lowercase()).as_deref() {
+            Some("json") => return Ok(Form::File(path.to_owned())),
+            Some("yaml" | "yml" | "zip" | "tar") => bail!("a snapshot is NAME.json, NAME.tar.gz or a directory"),
+            _ => {}
+        }
+        if path.is_file() {
+            bail!("{} is a file; a snapshot is NAME.json, NAME.tar.gz or a directory", path.display());
+        }
+        if path.is_dir() && fs::read_dir(path)?.next().is_some() {
+            bail!("{} is not empty; a snapshot needs a directory of its own", path.display());
+        }
+        Ok(Form::Directory(path.to_owned()))
+    }
+
+    /// Where it goes.
+    pub fn path(&self) -> &Path {
+        match self {
+            Form::Archive(path) | Form::Directory(path) | Form::File(path) => path,
+        }
+    }
+}
+
+/// A snapshot being taken.
+pub struct Recorder<'c> {
+    check: &'c mut Check<'static>,
+    staging: tempfile::TempDir,
+    lists: Vec<ListEntry>,
+}
+
+impl<'c> Recorder<'c> {
+    /// Begins, beside where the snapshot will be.
+    ///
+    /// # Errors
+    /// When nothing can be written there.
+    pub fn new(check: &'c mut Check<'static>, form: &Form) -> io::Result<Self> {
+        let staging = tempfile::Builder::new().prefix(".kubectl-aksarc-").tempdir_in(output::directory(form.path()))?;
+        Ok(Recorder { check, staging, lists: Vec::new() })
+    }
+
+    /// Completes the index and gives the snapshot its name.
+    ///
+    /// # Errors
+    /// When it cannot be written; nothing is left then.
+    pub fn finish(mut self, form: &Form, context: &str, taken_at: &str) -> anyhow::Result<Index> {
+        self.lists.sort_by(|a, b| (&a.namespace, &a.kind).cmp(&(&b.namespace, &b.kind)));
+        let index = Index {
+            api_version: API_VERSION.to_owned(),
+            kind: KIND.to_owned(),
+            tool_version: crate::tool::VERSION.to_owned(),
+            taken_at: taken_at.to_owned(),
+            context: context.to_owned(),
+            server_version: self.check.inventory().server_version.clone().unwrap_or_default(),
+            lists: self.lists,
+        };
+        let root = self.staging.path().to_owned();
+        fs::write(root.join("index.json"), format!("{}\n", serde_json::to_string_pretty(&index)?))?;
+        let mut files = vec!["index.json".to_owned()];
+        files.extend(index.lists.iter().flat_map(|list| list.files.clone()));
+        match form {
+            Form::Archive(path) => {
+                let staged = output::staged(path)?;
+                let mut archive = tar::Builder::new(GzEncoder::new(BufWriter::new(staged), Compression::default()));
+                for name in &files {
+                    archive.append_path_with_name(root.join(name), name)?;
+                }
+                let staged = archive.into_inner()?.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
+                output::keep(staged, path)?;
+            }
+            Form::File(path) => {
+                let mut staged = output::staged(path)?;
+                for name in &files {
+                    io::copy(&mut File::open(root.join(name))?, &mut staged)?;
+                }
+                output::keep(staged, path)?;
+            }
+            Form::Directory(path) => {
+                if path.is_dir() {
+                    fs::remove_dir(path)?;
+                }
+                let staged = self.staging.keep();
+                if let Err(error) = fs::rename(&staged, path) {
+                    let _left = fs::remove_dir_all(&staged);
+                    return Err(error).with_context(|| format!("cannot name it {}", path.display()));
+                }
+            }
+        }
+        Ok(index)
+    }
+}
+
+impl Target for Recorder<'_> {
+    type Sink = RecordedList;
+
+    fn start(&mut self, key: &ReadKey) -> RecordedList {
+        let folder = key.namespace.as_ref().map(|namespace| format!("{namespace}/")).unwrap_or_default();
+        RecordedList {
+            judged: JudgedList::start(self.check, key),
+            root: self.staging.path().to_owned(),
+            stem: format!("{folder}{}", key.kind.resource),
+            key: key.clone(),
+            files: Vec::new(),
+            objects: 0,
+        }
+    }
+
+    fn end(&mut self, key: ReadKey, listed: Listed, sink: RecordedList) -> Result<(), RequestError> {
+        let state = match listed {
+            Listed::Complete => ListState::Complete,
+            Listed::Forbidden => ListState::Forbidden,
+            Listed::NotServed => ListState::NotServed,
+        };
+        let complete = listed == Listed::Complete;
+        self.lists.push(ListEntry {
+            api_version: key.kind.api_version(),
+            kind: key.kind.kind.to_owned(),
+            namespace: key.namespace.clone().unwrap_or_default(),
+            state,
+            objects: if complete { sink.objects } else { 0 },
+            files: if complete { sink.files } else { Vec::new() },
+        });
+        sink.judged.end(self.check, key, listed);
+        Ok(())
+    }
+
+    fn check(&mut self) -> &mut Check<'static> {
+        self.check
+    }
+}
+
+/// One list being recorded. It is judged too: what to read next depends on it.
+pub struct RecordedList {
+    judged: JudgedList,
+    root: PathBuf,
+    stem: String,
+    key: ReadKey,
+    files: Vec<String>,
+    objects: usize,
+}
+
+impl Pages for RecordedList {
+    fn page(&mut self, bytes: &[u8]) -> Result<Page, PageError> {
+        let page = self.judged.page(bytes)?;
+        let number = self.files.len() + 1;
+        let name = if number == 1 { format!("{}.json", self.stem) } else { format!("{}-{number}.json", self.stem) };
+        let path = self.root.join(&name);
+        fs::create_dir_all(output::directory(&path))?;
+        let mut file = BufWriter::new(File::create(path)?);
+        reduce::page(bytes, self.key.kind.kind, &self.key.kind.api_version(), &mut file)?;
+        file.flush()?;
+        self.files.push(name);
+        self.objects += page.items;
+        Ok(page)
+    }
+
+    fn restart(&mut self) {
+        self.judged.restart();
+        for name in self.files.drain(..) {
+            // What cannot be removed is written over, or found by the index to be too much.
+            let _left = fs::remove_file(self.root.join(name));
+        }
+        self.objects = 0;
+    }
+}
