@@ -148,7 +148,7 @@ pub struct Server {
     files: Arc<Mutex<Files>>,
     phase: watch::Sender<Phase>,
     serving: JoinHandle<()>,
-    admin: JoinHandle<()>,
+    _admin: AbortOnDrop,
     _poller: Option<mpsc::Sender<Infallible>>,
 }
 
@@ -186,9 +186,9 @@ impl Server {
         let (phase, _) = watch::channel(Phase::Serve);
         let serving = tokio::spawn(serve(listener, tls, Arc::clone(&shared), phase.subscribe()));
         let ready = Arc::clone(&shared.ready);
-        let admin = tokio::spawn(admin::serve(admin_listener, ready, metrics, limits.accept_backoff));
+        let admin = AbortOnDrop(tokio::spawn(admin::serve(admin_listener, ready, metrics, limits.accept_backoff)));
         tracing::info!(%address, %admin_address, "serving");
-        Ok(Server { address, admin_address, shared, files, phase, serving, admin, _poller: poller })
+        Ok(Server { address, admin_address, shared, files, phase, serving, _admin: admin, _poller: poller })
     }
 
     /// Where reviews come in.
@@ -229,8 +229,17 @@ impl Server {
             tracing::warn!("the drain deadline passed with requests in flight");
             self.phase.send_replace(Phase::Abort);
         }
-        self.admin.abort();
         drained
+    }
+}
+
+/// Probes and scrapers hold nothing worth waiting for.
+#[derive(Debug)]
+struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
@@ -626,3 +635,55 @@ const IDLE_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// What it takes until no API server sends us new connections any more.
 const LINGER: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::VecDeque;
+    use tokio::time::Instant;
+
+    /// Fails with the errors it was given, then accepts.
+    struct Failing(Mutex<VecDeque<io::Error>>, TcpListener);
+
+    impl Accept for Failing {
+        fn accept(&self) -> Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send + '_>> {
+            let error = self.0.lock().unwrap().pop_front();
+            Box::pin(async {
+                match error {
+                    Some(error) => Err(error),
+                    None => Ok(self.1.accept().await?.0),
+                }
+            })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn accepting_pauses_when_descriptors_run_out_and_not_for_a_peer_that_left() {
+        const EMFILE: i32 = 24;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let errors = [
+            io::Error::from_raw_os_error(EMFILE),
+            io::ErrorKind::ConnectionAborted.into(),
+            io::ErrorKind::ConnectionReset.into(),
+            io::Error::from_raw_os_error(EMFILE),
+        ];
+        let failing = Failing(Mutex::new(errors.into()), listener);
+        let (slots, counted) = (Arc::new(Semaphore::new(1)), Counter::default());
+        let start = Instant::now();
+        let (slot, _) = next_connection(&failing, &slots, Duration::from_millis(100), &counted).await;
+        // The clock stands still but for sleeps: two pauses, none for the peers.
+        assert_eq!(start.elapsed().as_millis() / 100, 2);
+        assert_eq!(counted.get(), 4);
+        assert_eq!(slots.available_permits(), 0);
+        drop(slot);
+        assert_eq!(slots.available_permits(), 1);
+    }
+
+    #[test]
+    fn only_json_is_json() {
+        let is = |text: &'static str| is_json(Some(&HeaderValue::from_static(text)));
+        assert!(is("application/json") && is("application/JSON; charset=utf-8"));
+        assert!(!is("text/json") && !is("application/json-patch+json") && !is_json(None));
+    }
+}

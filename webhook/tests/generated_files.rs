@@ -1,0 +1,67 @@
+//! The files in `deploy/` that the program writes are what it writes today, and the one people start from is valid.
+
+use std::fs;
+use std::path::PathBuf;
+
+use aksarc_shared::read::yaml;
+use aksarc_webhook::{config, manifest};
+use serde_json::Value;
+
+fn deploy(name: &str) -> String {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../deploy").join(name);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+#[test]
+fn the_manifest_is_what_the_rules_say() {
+    let same = deploy("guard.yaml") == manifest::render(&manifest::Options::default());
+    assert!(same, "write it anew: cargo run -p aksarc-webhook -- manifest > deploy/guard.yaml");
+}
+
+#[test]
+fn the_schema_is_what_the_types_say() {
+    let same = deploy("guard-config.schema.json") == config::schema();
+    assert!(same, "write it anew: cargo run -p aksarc-webhook -- config-schema > deploy/guard-config.schema.json");
+}
+
+#[test]
+fn the_example_is_valid_and_shows_every_field() {
+    let text = deploy("guard-config.example.yaml");
+    config::guard(text.as_bytes()).unwrap();
+    let example: Value = yaml::parse(&text).unwrap();
+    let schema: Value = serde_json::from_str(&config::schema()).unwrap();
+    for field in schema["properties"].as_object().unwrap().keys() {
+        assert!(!example[field].is_null(), "the example does not show {field}");
+    }
+    assert_eq!(schema["additionalProperties"], false);
+}
+
+#[test]
+fn the_manifest_is_a_set_of_hardened_objects() {
+    let objects = yaml::documents(&deploy("guard.yaml")).unwrap();
+    let kinds: Vec<&str> = objects.iter().map(|object| object["kind"].as_str().unwrap()).collect();
+    let expected = [
+        "Namespace",
+        "ServiceAccount",
+        "ConfigMap",
+        "Deployment",
+        "PodDisruptionBudget",
+        "Service",
+        "ValidatingWebhookConfiguration",
+    ];
+    assert_eq!(kinds, expected);
+    for object in &objects[1..6] {
+        assert_eq!(object["metadata"]["namespace"], manifest::NAMESPACE);
+    }
+    config::guard(objects[2]["data"]["guard.yaml"].as_str().unwrap().as_bytes()).unwrap();
+    let deployment = &objects[3]["spec"];
+    assert_eq!(deployment["replicas"], 2);
+    let pod = &deployment["template"]["spec"];
+    assert_eq!(pod["automountServiceAccountToken"], false);
+    assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+    assert_eq!(pod["nodeSelector"]["kubernetes.io/os"], "linux");
+    let container = &pod["containers"][0]["securityContext"];
+    assert_eq!(container["allowPrivilegeEscalation"], false);
+    assert_eq!(container["readOnlyRootFilesystem"], true);
+    assert_eq!(container["capabilities"]["drop"][0], "ALL");
+}

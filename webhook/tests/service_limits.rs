@@ -1,0 +1,219 @@
+//! Every limit on what a client can do slowly, often or at length.
+
+use std::time::Duration;
+
+use crate::support::{Client, Guard, denied_review, post, read_to_close, tls_connect, until};
+use aksarc_webhook::server::Limits;
+use http::StatusCode;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+const SHORT: Duration = Duration::from_millis(50);
+
+async fn guard(change: impl FnOnce(&mut Limits)) -> Guard {
+    Guard::start("enforce", |options| change(&mut options.limits)).await
+}
+
+#[tokio::test]
+async fn a_handshake_that_never_begins_is_closed() {
+    let guard = guard(|limits| limits.handshake = SHORT).await;
+    let mut tcp = TcpStream::connect(guard.server.address()).await.unwrap();
+    assert_eq!(read_to_close(&mut tcp).await, "");
+    until(|| guard.metric("aksarc_handshake_timeouts_total", &[]), |count| *count == 1.0).await;
+    until(|| guard.metric("aksarc_connections", &[]), |open| *open == 0.0).await;
+}
+
+#[tokio::test]
+async fn a_handshake_that_is_no_tls_is_closed_and_counted() {
+    let guard = guard(|_| ()).await;
+    let mut tcp = TcpStream::connect(guard.server.address()).await.unwrap();
+    tcp.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    read_to_close(&mut tcp).await;
+    until(|| guard.metric("aksarc_handshake_failures_total", &[]), |count| *count == 1.0).await;
+}
+
+#[tokio::test]
+async fn a_first_header_that_never_ends_is_closed() {
+    let guard = guard(|limits| limits.first_header = SHORT).await;
+    let mut tls = guard.tls().await;
+    tls.write_all(b"POST /validate HTTP/1.1\r\nhost: ").await.unwrap();
+    assert_eq!(read_to_close(&mut tls).await, "");
+    assert_eq!(guard.metric("aksarc_header_timeouts_total", &[]), 1.0);
+}
+
+#[tokio::test]
+async fn a_connection_in_use_outlives_the_deadline_of_its_first_header_but_not_idleness() {
+    let guard = guard(|limits| {
+        limits.first_header = SHORT;
+        limits.idle = SHORT * 4;
+    })
+    .await;
+    let mut tls = guard.tls().await;
+    let body = denied_review().to_string();
+    let head = format!(
+        "POST /validate HTTP/1.1\r\nhost: g\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    tls.write_all((head + &body).as_bytes()).await.unwrap();
+    let text = read_to_close(&mut tls).await;
+    assert!(text.starts_with("HTTP/1.1 200 OK"), "{text}");
+    assert_eq!(guard.metric("aksarc_header_timeouts_total", &[]), 0.0);
+}
+
+#[tokio::test]
+async fn a_header_beyond_its_size_is_refused() {
+    let guard = guard(|limits| limits.header_bytes = 8 << 10).await;
+    let mut tls = guard.tls().await;
+    let head = format!("POST /validate HTTP/1.1\r\nhost: g\r\nx-long: {}\r\n\r\n", "x".repeat(16 << 10));
+    tls.write_all(head.as_bytes()).await.unwrap();
+    let text = read_to_close(&mut tls).await;
+    assert!(text.starts_with("HTTP/1.1 431"), "{text}");
+}
+
+#[tokio::test]
+async fn a_body_that_never_ends_gets_a_408() {
+    let guard = guard(|limits| limits.body = SHORT).await;
+    let mut tls = guard.tls().await;
+    let head = "POST /validate HTTP/1.1\r\nhost: g\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n{";
+    tls.write_all(head.as_bytes()).await.unwrap();
+    let text = read_to_close(&mut tls).await;
+    assert!(text.starts_with("HTTP/1.1 408"), "{text}");
+    assert_eq!(guard.metric("aksarc_requests_refused_total", &["timeout"]), 1.0);
+}
+
+#[tokio::test]
+async fn a_body_that_announces_too_much_gets_a_413() {
+    let guard = guard(|limits| limits.body_bytes = 100_000).await;
+    let answer = guard.client().await.post(vec![b' '; 100_001]).await;
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert!(answer.closes);
+    assert_eq!(guard.metric("aksarc_requests_refused_total", &["too-large"]), 1.0);
+}
+
+#[tokio::test]
+async fn a_body_that_turns_out_too_large_gets_a_413() {
+    let guard = guard(|limits| limits.body_bytes = 100_000).await;
+    let mut tls = guard.tls().await;
+    let head =
+        "POST /validate HTTP/1.1\r\nhost: g\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+    tls.write_all(head.as_bytes()).await.unwrap();
+    for _ in 0..11 {
+        tls.write_all(format!("2710\r\n{}\r\n", " ".repeat(10_000)).as_bytes()).await.unwrap();
+    }
+    tls.write_all(b"0\r\n\r\n").await.unwrap();
+    let text = read_to_close(&mut tls).await;
+    assert!(text.starts_with("HTTP/1.1 413"), "{text}");
+    assert_eq!(guard.metric("aksarc_requests_refused_total", &["too-large"]), 1.0);
+}
+
+#[tokio::test]
+async fn a_review_of_two_objects_of_the_largest_size_is_judged() {
+    let guard = guard(|_| ()).await;
+    let mut review = denied_review();
+    for object in ["object", "oldObject"] {
+        let annotations = serde_json::json!({"example.com/large": "x".repeat(3 << 20)});
+        review["request"][object]["metadata"]["annotations"] = annotations;
+    }
+    let response = guard.client().await.review(&review).await;
+    assert_eq!(response["allowed"], false);
+}
+
+#[tokio::test]
+async fn a_chunked_review_is_judged() {
+    let guard = guard(|_| ()).await;
+    let mut tls = guard.tls().await;
+    let body = denied_review().to_string();
+    let (first, second) = body.split_at(body.len() / 2);
+    let chunk = |text: &str| format!("{:x}\r\n{text}\r\n", text.len());
+    let head = "POST /validate HTTP/1.1\r\nhost: g\r\ncontent-type: application/json\r\nconnection: close\r\n\
+                transfer-encoding: chunked\r\n\r\n";
+    tls.write_all((head.to_owned() + &chunk(first)).as_bytes()).await.unwrap();
+    tls.flush().await.unwrap();
+    tls.write_all((chunk(second) + "0\r\n\r\n").as_bytes()).await.unwrap();
+    let text = read_to_close(&mut tls).await;
+    assert!(text.contains("\"code\":403"), "{text}");
+}
+
+#[tokio::test]
+async fn large_bodies_wait_for_memory_and_are_told_when_there_is_none() {
+    let guard = guard(|limits| {
+        limits.body_bytes = 200_000;
+        limits.body_budget = 200_000;
+        limits.body = Duration::from_millis(400);
+    })
+    .await;
+    // The first holds the whole budget while its body does not end.
+    let mut holder = guard.tls().await;
+    let head = "POST /validate HTTP/1.1\r\nhost: g\r\ncontent-type: application/json\r\ncontent-length: 190000\r\n\r\n";
+    holder.write_all(head.as_bytes()).await.unwrap();
+    // Small ones are not affected, and show that the holder has been read.
+    let mut client = guard.client().await;
+    assert_eq!(client.review(&denied_review()).await["allowed"], false);
+    let answer = guard.client().await.post(vec![b' '; 190_000]).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(guard.metric("aksarc_requests_refused_total", &["overload"]), 1.0);
+    read_to_close(&mut holder).await;
+    // The budget is whole again.
+    let answer = guard.client().await.post(vec![b' '; 190_000]).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn connections_above_the_cap_wait_for_one_to_end() {
+    let guard = guard(|limits| limits.connections = 2).await;
+    let mut first = guard.client().await;
+    let mut second = guard.client().await;
+    let connector = guard.authority.connector();
+    let third = tls_connect(guard.server.address(), &connector);
+    let mut third = std::pin::pin!(third);
+    let review = denied_review();
+    for client in [&mut first, &mut second] {
+        for _ in 0..50 {
+            tokio::select! {
+                biased;
+                _ = &mut third => panic!("a third connection was served"),
+                response = client.review(&review) => assert_eq!(response["allowed"], false),
+            }
+        }
+    }
+    assert_eq!(guard.metric("aksarc_connections", &[]), 2.0);
+    drop(first);
+    let mut third = Client::over(third.await.unwrap()).await.unwrap();
+    assert_eq!(third.review(&denied_review()).await["allowed"], false);
+    assert_eq!(guard.metric("aksarc_connections_accepted_total", &[]), 3.0);
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_in_the_middle_of_a_body_is_counted() {
+    let guard = guard(|_| ()).await;
+    let mut tls = guard.tls().await;
+    let head = "POST /validate HTTP/1.1\r\nhost: g\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n{";
+    tls.write_all(head.as_bytes()).await.unwrap();
+    drop(tls);
+    until(|| guard.metric("aksarc_connections", &[]), |open| *open == 0.0).await;
+}
+
+/// Each of these is answered at once, and frees its slot.
+#[tokio::test]
+async fn refused_requests_close_their_connection() {
+    let guard = guard(|_| ()).await;
+    let refused = |answer: crate::support::Answer, status: StatusCode| {
+        assert_eq!(answer.status, status);
+        assert!(answer.closes);
+    };
+    let mut other = post("{}");
+    *other.uri_mut() = "/mutate".parse().unwrap();
+    refused(guard.client().await.send(other).await.unwrap(), StatusCode::NOT_FOUND);
+    let mut get = post("");
+    *get.method_mut() = http::Method::GET;
+    refused(guard.client().await.send(get).await.unwrap(), StatusCode::METHOD_NOT_ALLOWED);
+    for content_type in [None, Some("text/plain"), Some("application/json-patch+json")] {
+        let mut request = post("{}");
+        request.headers_mut().remove("content-type");
+        if let Some(content_type) = content_type {
+            request.headers_mut().insert("content-type", content_type.parse().unwrap());
+        }
+        refused(guard.client().await.send(request).await.unwrap(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    }
+    assert_eq!(guard.metric("aksarc_requests_refused_total", &["content-type"]), 3.0);
+}

@@ -1,0 +1,152 @@
+//! Configuration and certificates that change while the guard runs, the way the kubelet changes them.
+
+use std::fs;
+use std::time::Duration;
+
+use crate::support::{Authority, Client, Guard, Volume, config, denied_review, tls_connect, until};
+use aksarc_webhook::reload::Poll;
+use aksarc_webhook::server::{Options, Server, StartError};
+
+async fn allows(guard: &Guard) -> bool {
+    guard.client().await.review(&denied_review()).await["allowed"] == true
+}
+
+#[tokio::test]
+async fn a_configuration_is_swapped_twice_in_a_row() {
+    let guard = Guard::start("observe", |_| ()).await;
+    assert!(allows(&guard).await);
+    // A connection that is open already sees it too.
+    let mut open = guard.client().await;
+    for (mode, allowed) in [("enforce", false), ("warn", true), ("enforce", false)] {
+        guard.config.swap(&[("guard.yaml", config(mode).as_bytes())]);
+        assert_eq!(guard.server.reload(), (Poll::Loaded, Poll::Unchanged));
+        assert_eq!(open.review(&denied_review()).await["allowed"], allowed, "{mode}");
+        assert_eq!(allows(&guard).await, allowed, "{mode}");
+    }
+    assert_eq!(guard.server.reload(), (Poll::Unchanged, Poll::Unchanged));
+    assert_eq!(guard.metric("aksarc_config_reload_failures_total", &[]), 0.0);
+}
+
+#[tokio::test]
+async fn a_broken_configuration_is_refused_once_and_the_old_one_stays() {
+    let guard = Guard::start("enforce", |_| ()).await;
+    let hash = guard.metric("aksarc_config_hash", &[]);
+    let broken = [
+        "mode: [".to_owned(),
+        config("sometimes"),
+        format!("{}rules: {{AA999: deny}}\n", config("enforce")),
+        String::new(),
+    ];
+    for (count, text) in broken.iter().enumerate() {
+        guard.config.swap(&[("guard.yaml", text.as_bytes())]);
+        assert_eq!(guard.server.reload().0, Poll::Refused, "{text}");
+        assert_eq!(guard.server.reload().0, Poll::Unchanged, "{text}");
+        assert!(!allows(&guard).await);
+        assert_eq!(guard.metric("aksarc_config_reload_failures_total", &[]), (count + 1) as f64);
+        assert_eq!(guard.metric("aksarc_config_last_reload_successful", &[]), 0.0);
+        assert_eq!(guard.metric("aksarc_config_hash", &[]), hash);
+    }
+    guard.config.swap(&[("guard.yaml", config("observe").as_bytes())]);
+    assert_eq!(guard.server.reload().0, Poll::Loaded);
+    assert!(allows(&guard).await);
+    assert_eq!(guard.metric("aksarc_config_last_reload_successful", &[]), 1.0);
+    assert!(guard.metric("aksarc_config_hash", &[]) != hash);
+}
+
+#[tokio::test]
+async fn a_configuration_that_returns_to_what_is_in_use_is_well_again() {
+    let guard = Guard::start("enforce", |_| ()).await;
+    fs::remove_file(guard.config.path("guard.yaml")).unwrap();
+    assert_eq!(guard.server.reload().0, Poll::Refused);
+    assert_eq!(guard.metric("aksarc_config_last_reload_successful", &[]), 0.0);
+    fs::write(guard.config.path("guard.yaml"), config("enforce")).unwrap();
+    assert_eq!(guard.server.reload().0, Poll::Loaded);
+    assert_eq!(guard.metric("aksarc_config_last_reload_successful", &[]), 1.0);
+    assert!(!allows(&guard).await);
+}
+
+#[tokio::test]
+async fn changes_are_found_by_polling() {
+    let guard = Guard::start("observe", |options| options.poll = Some(Duration::from_millis(5))).await;
+    let before = guard.metric("aksarc_config_hash", &[]);
+    guard.config.swap(&[("guard.yaml", config("enforce").as_bytes())]);
+    until(|| guard.metric("aksarc_config_hash", &[]), |hash| *hash != before).await;
+    assert!(!allows(&guard).await);
+}
+
+#[tokio::test]
+async fn a_certificate_is_swapped_twice_in_a_row_without_hurting_open_connections() {
+    let guard = Guard::start("enforce", |_| ()).await;
+    let mut open = guard.client().await;
+    for _ in 0..2 {
+        let next = Authority::new();
+        // Nobody trusts the old one who trusts only the next.
+        assert!(tls_connect(guard.server.address(), &next.connector()).await.is_err());
+        guard.certificates.swap_pair(&next.issue());
+        assert_eq!(guard.server.reload(), (Poll::Unchanged, Poll::Loaded));
+        let mut client = Client::connect(guard.server.address(), &next.connector()).await.unwrap();
+        assert_eq!(client.review(&denied_review()).await["allowed"], false);
+        assert_eq!(open.review(&denied_review()).await["allowed"], false);
+    }
+    assert!(guard.metric("aksarc_certificate_expiry_timestamp_seconds", &[]) > 1.7e9);
+}
+
+#[tokio::test]
+async fn a_chain_of_two_is_served_whole() {
+    let guard = Guard::start("enforce", |_| ()).await;
+    let root = Authority::new();
+    let intermediate = root.intermediate();
+    let (leaf, key) = intermediate.issue();
+    guard.certificates.swap_pair(&(leaf.clone() + &intermediate.pem(), key.clone()));
+    assert_eq!(guard.server.reload().1, Poll::Loaded);
+    let mut client = Client::connect(guard.server.address(), &root.connector()).await.unwrap();
+    assert_eq!(client.review(&denied_review()).await["allowed"], false);
+    // The proof that it was the chain: without the intermediate nobody finds the way to the root.
+    guard.certificates.swap_pair(&(leaf, key));
+    assert_eq!(guard.server.reload().1, Poll::Loaded);
+    assert!(tls_connect(guard.server.address(), &root.connector()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_certificate_that_cannot_be_used_is_refused_and_the_old_one_stays() {
+    let guard = Guard::start("enforce", |_| ()).await;
+    let (chain, key) = guard.authority.issue();
+    let (_, other_key) = guard.authority.issue();
+    let broken = [
+        (chain.clone(), other_key),
+        (String::new(), key.clone()),
+        (chain.clone(), String::new()),
+        (chain[..chain.len() / 2].to_owned(), key.clone()),
+        (key.clone(), chain.clone()),
+    ];
+    for (count, pair) in broken.iter().enumerate() {
+        guard.certificates.swap_pair(pair);
+        assert_eq!(guard.server.reload().1, Poll::Refused);
+        assert_eq!(guard.server.reload().1, Poll::Unchanged);
+        assert!(!allows(&guard).await);
+        assert_eq!(guard.metric("aksarc_certificate_reload_failures_total", &[]), (count + 1) as f64);
+        assert_eq!(guard.metric("aksarc_certificate_last_reload_successful", &[]), 0.0);
+    }
+    guard.certificates.swap_pair(&(chain, key));
+    assert_eq!(guard.server.reload().1, Poll::Loaded);
+    assert_eq!(guard.metric("aksarc_certificate_last_reload_successful", &[]), 1.0);
+    assert!(!allows(&guard).await);
+}
+
+#[tokio::test]
+async fn nothing_is_served_from_a_broken_start() {
+    let authority = Authority::new();
+    let certificates = Volume::of_pair(&authority.issue());
+    let broken = Volume::new(&[("guard.yaml", b"mode: ["), ("tls.crt", b"")]);
+    let options = Options::loopback(certificates.directory());
+    let missing = Options { tls_dir: broken.directory().to_owned(), ..options.clone() };
+    let error = Server::start(missing).await.unwrap_err();
+    assert!(matches!(&error, StartError::Certificate(text) if text.contains("tls.key")), "{error}");
+    for file in ["guard.yaml", "nothing.yaml"] {
+        let wrong = Options { config: Some(broken.path(file)), ..options.clone() };
+        assert!(matches!(Server::start(wrong).await.unwrap_err(), StartError::Config(_)));
+    }
+    let first = Server::start(options.clone()).await.unwrap();
+    let taken = Options { listen: first.address(), ..options };
+    assert!(matches!(Server::start(taken).await.unwrap_err(), StartError::Listen { .. }));
+}

@@ -1,0 +1,245 @@
+//! What is answered to good, bad and hostile reviews.
+
+use crate::support::{Guard, admin, denied_review, node_update, review};
+use aksarc_shared::actor::User;
+use aksarc_shared::change::Change;
+use aksarc_shared::guard::Judgement;
+use aksarc_shared::jiff::Timestamp;
+use http::StatusCode;
+use serde_json::{Value, json};
+
+const PERSON: &str = "alice@contoso.example";
+
+#[tokio::test]
+async fn a_denial_has_code_reason_one_line_and_a_cause() {
+    let guard = Guard::start("enforce", |_| ()).await;
+    let response = guard.client().await.review(&denied_review()).await;
+    assert_eq!(response["uid"], "0df28fbd-5f5f-11e8-bc74-36e6bb280816");
+    assert_eq!(response["allowed"], false);
+    let status = &response["status"];
+    assert_eq!(status["code"], 403);
+    assert_eq!(status["reason"], "Forbidden");
+    let message = status["message"].as_str().unwrap();
+    assert!(message.starts_with("AA201: ") && message.len() <= 120, "{message}");
+    let causes = status["details"]["causes"].as_array().unwrap();
+    assert_eq!(causes.len(), 1);
+    assert_eq!(causes[0]["reason"], "AA201");
+    assert_eq!(causes[0]["field"], "metadata.labels[kubernetes.io/hostname]");
+    assert!(causes[0]["message"].as_str().unwrap().contains("kubectl aksarc explain AA201"));
+    assert!(response["warnings"].is_null());
+    let annotations = json!({"actor": "person", "findings": "AA201=deny", "mode": "enforce"});
+    assert_eq!(response["auditAnnotations"], annotations);
+    assert_eq!(guard.metric("aksarc_reviews_total", &["deny", "person", "enforce"]), 1.0);
+    assert_eq!(guard.metric("aksarc_findings_total", &["AA201", "deny", "person"]), 1.0);
+}
+
+#[tokio::test]
+async fn warn_allows_with_a_warning_and_observe_only_records() {
+    let guard = Guard::start("warn", |_| ()).await;
+    let response = guard.client().await.review(&denied_review()).await;
+    assert_eq!(response["allowed"], true);
+    assert!(response["status"].is_null());
+    let warnings = response["warnings"].as_array().unwrap();
+    assert_eq!(warnings.len(), 1);
+    assert!(warnings[0].as_str().unwrap().starts_with("AA201: "));
+    assert_eq!(response["auditAnnotations"]["findings"], "AA201=warn");
+
+    let guard = Guard::start("observe", |_| ()).await;
+    let response = guard.client().await.review(&denied_review()).await;
+    assert_eq!(response["allowed"], true);
+    assert!(response["warnings"].is_null());
+    assert_eq!(response["auditAnnotations"]["findings"], "AA201=allow");
+    assert_eq!(response["auditAnnotations"]["mode"], "observe");
+}
+
+#[tokio::test]
+async fn without_findings_there_is_nothing_but_the_answer() {
+    let guard = Guard::start("enforce", |_| ()).await;
+    let mut review = denied_review();
+    let allowed = json!({"uid": review["request"]["uid"], "allowed": true});
+    review["request"]["userInfo"] = json!({"username": "system:node:moc-l1", "groups": ["system:nodes"]});
+    assert_eq!(guard.client().await.review(&review).await, allowed);
+    let same = json!({"kubernetes.io/hostname": "moc-l1"});
+    assert_eq!(guard.client().await.review(&node_update(PERSON, &same, &same)).await, allowed);
+    assert_eq!(guard.metric("aksarc_reviews_total", &["allow", "platform"]), 1.0);
+    assert_eq!(guard.metric("aksarc_reviews_total", &["allow", "person"]), 1.0);
+}
+
+#[tokio::test]
+async fn what_has_no_answer_gets_a_400() {
+    let guard = Guard::start("enforce", |_| ()).await;
+    let whole = denied_review().to_string();
+    let mut no_uid = denied_review();
+    no_uid["request"].as_object_mut().unwrap().remove("uid");
+    let mut empty_uid = denied_review();
+    empty_uid["request"]["uid"] = json!("");
+    let mut no_request = denied_review();
+    no_request.as_object_mut().unwrap().remove("request");
+    let bodies = [
+        String::new(),
+        "{}".to_owned(),
+        "null".to_owned(),
+        "[]".to_owned(),
+        "not json".to_owned(),
+        whole[..whole.len() / 2].to_owned(),
+        whole[..whole.len() - 1].to_owned(),
+        format!("{whole}x"),
+        no_uid.to_string(),
+        empty_uid.to_string(),
+        no_request.to_string(),
+        "[".repeat(100_000),
+        format!("{{\"request\":{}", "{\"a\":".repeat(50_000)),
+    ];
+    for body in bodies {
+        let answer = guard.client().await.post(body.clone()).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{:.200}", body);
+        assert!(!answer.text().is_empty() && answer.text().len() < 1024);
+    }
+    let mut client = guard.client().await;
+    let answer = client.post(&b"\xff\xfe{\"request\":{\"uid\":\"1\"}}"[..]).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn another_version_is_named() {
+    let guard = Guard::start("enforce", |_| ()).await;
+    let mut review = denied_review();
+    review["apiVersion"] = json!("admission.k8s.io/v1beta1");
+    let answer = guard.client().await.post(review.to_string()).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert!(answer.text().contains("admission.k8s.io/v1beta1"), "{}", answer.text());
+    assert_eq!(guard.metric("aksarc_requests_refused_total", &["version"]), 1.0);
+}
+
+#[tokio::test]
+async fn what_cannot_be_judged_is_allowed_and_counted() {
+    let guard = Guard::start("enforce", |_| ()).await;
+    let change = |pointer: &str, value: Value| {
+        let mut review = denied_review();
+        *review.pointer_mut(pointer).unwrap() = value;
+        review
+    };
+    let cases = [
+        ("unreadable", change("/request/object", json!("a string"))),
+        ("unreadable", change("/request/object/metadata", json!([1, 2]))),
+        ("unreadable", change("/request/oldObject/metadata/labels", json!({"a": {"b": 1}}))),
+        ("unreadable", change("/request/userInfo", json!(7))),
+        ("resource", change("/request/resource", json!({"group": "", "version": "v1", "resource": "gadgets"}))),
+        ("operation", change("/request/operation", json!("CONNECT"))),
+        ("operation", change("/request/operation", json!("BORROW"))),
+        ("missing-object", change("/request/object", Value::Null)),
+        ("missing-object", change("/request/oldObject", Value::Null)),
+    ];
+    for (reason, review) in cases {
+        let before = guard.metric("aksarc_reviews_not_evaluated_total", &[reason]);
+        let response = guard.client().await.review(&review).await;
+        assert_eq!(response["allowed"], true, "{review}");
+        assert_eq!(response["uid"], review["request"]["uid"]);
+        assert_eq!(response["auditAnnotations"], json!({"not-evaluated": reason}), "{review}");
+        assert_eq!(guard.metric("aksarc_reviews_not_evaluated_total", &[reason]), before + 1.0);
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_subresource_is_allowed() {
+    let guard = Guard::start("enforce", |_| ()).await;
+    let mut review = denied_review();
+    review["request"]["subResource"] = json!("proxy");
+    assert_eq!(guard.client().await.review(&review).await["allowed"], true);
+}
+
+#[tokio::test]
+async fn hostile_names_and_values_reach_nobodys_terminal() {
+    let hostile = "\u{1b}[31m\u{202e}\r\nWarning: all is well\u{0}".repeat(200);
+    for mode in ["enforce", "warn"] {
+        let guard = Guard::start(mode, |_| ()).await;
+        let old = json!({"kubernetes.io/hostname": "moc-l1"});
+        let mut new = json!({"kubernetes.io/hostname": hostile});
+        for n in 0..100 {
+            new[format!("kubernetes.azure.com/{n}{hostile}")] = json!(hostile);
+            new[format!("example.com/{n}{hostile}")] = json!(hostile);
+        }
+        let mut review = node_update(&hostile, &old, &new);
+        review["request"]["name"] = json!(hostile);
+        review["request"]["options"]["fieldManager"] = json!(hostile);
+        let response = guard.client().await.review(&review).await;
+        assert_eq!(response["allowed"], mode == "warn");
+        let strings = strings(&response);
+        assert!(!strings.is_empty());
+        for text in strings {
+            assert!(!text.contains(|c: char| c.is_control() || c == '\u{202e}'), "{text:?}");
+            assert!(text.len() <= 1024);
+        }
+        let message = response["status"]["message"].as_str().unwrap_or_default();
+        assert!(message.len() <= 120);
+        let warnings: Vec<&str> =
+            response["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        assert_eq!(warnings.is_empty(), mode == "enforce");
+        assert!(warnings.iter().all(|warning| warning.len() <= 256));
+        assert!(warnings.iter().map(|warning| warning.len()).sum::<usize>() < 4096);
+        assert!(!guard.server.metrics().contains("all is well"));
+    }
+}
+
+#[tokio::test]
+async fn several_denied_findings_are_several_causes_and_one_line() {
+    let guard = Guard::start("enforce", |_| ()).await;
+    let old = json!({"kubernetes.io/hostname": "moc-l1", "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"});
+    let response = guard.client().await.review(&node_update(PERSON, &old, &json!({}))).await;
+    assert_eq!(response["status"]["details"]["causes"].as_array().unwrap().len(), 3);
+    let message = response["status"]["message"].as_str().unwrap();
+    assert!(message.ends_with("(+2 more)") && message.len() <= 120, "{message}");
+    assert_eq!(response["auditAnnotations"]["findings"], "AA201=deny*3");
+}
+
+#[tokio::test]
+async fn deletions_and_creations_are_judged() {
+    let guard = Guard::start("enforce", |_| ()).await;
+    let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "moc-l1"}});
+    let mut delete = review(PERSON, "DELETE", ("", "v1", "Node", "nodes"), "", node, Value::Null);
+    assert_eq!(guard.client().await.review(&delete).await["status"]["details"]["causes"][0]["reason"], "AA208");
+    // A deletecollection has the name in the old object only.
+    delete["request"]["name"] = json!("");
+    assert_eq!(guard.client().await.review(&delete).await["allowed"], false);
+    let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": "ours", "namespace": "kube-system"}, "spec": {"replicas": 1}});
+    let kind = ("apps", "v1", "Deployment", "deployments");
+    let create = review(PERSON, "CREATE", kind, "kube-system", Value::Null, deployment);
+    assert_eq!(guard.client().await.review(&create).await["status"]["details"]["causes"][0]["reason"], "AA303");
+}
+
+#[tokio::test]
+async fn a_panic_while_judging_is_allowed_and_the_next_review_is_answered() {
+    fn panics(_: &aksarc_shared::guard::Guard, change: &Change<'_>, _: &User, _: Timestamp) -> Judgement {
+        panic!("a rule met {}", change.name)
+    }
+    let guard = Guard::start("enforce", |options| options.judge = Some(panics)).await;
+    let mut client = guard.client().await;
+    for count in [1.0, 2.0] {
+        let response = client.review(&denied_review()).await;
+        assert_eq!(response["allowed"], true);
+        assert_eq!(response["auditAnnotations"], json!({"not-evaluated": "panic"}));
+        assert_eq!(guard.metric("aksarc_reviews_not_evaluated_total", &["panic"]), count);
+    }
+}
+
+#[tokio::test]
+async fn probes_and_metrics_are_served_in_the_clear() {
+    let guard = Guard::start("observe", |_| ()).await;
+    let address = guard.server.admin_address();
+    assert_eq!(admin(address, "/livez").await.unwrap().0, 200);
+    assert_eq!(admin(address, "/readyz").await.unwrap().0, 200);
+    assert_eq!(admin(address, "/validate").await.unwrap().0, 404);
+    let (status, text) = admin(address, "/metrics").await.unwrap();
+    assert_eq!(status, 200);
+    assert!(text.contains("aksarc_build_info{version=") && text.ends_with("# EOF\n"), "{text}");
+}
+
+fn strings(value: &Value) -> Vec<&str> {
+    match value {
+        Value::String(text) => vec![text],
+        Value::Array(items) => items.iter().flat_map(strings).collect(),
+        Value::Object(fields) => fields.values().flat_map(strings).collect(),
+        _ => Vec::new(),
+    }
+}
