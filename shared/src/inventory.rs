@@ -289,7 +289,7 @@ impl Facts {
             let managed = object.managed();
             let person = managed.iter().any(|entry| data.managers.person(&entry.manager).is_some());
             for (key, value) in object.meta.labels.iter().filter(|(key, _)| is_compared(key)) {
-                let clean = !person || origin::person_owner(&managed, Place::Label, key, data).is_none();
+                let clean = !person || origin::person_owner(object, Place::Label, key, data).is_none();
                 if clean && data.node_keys.is_known(Place::Label, key) {
                     self.pool_labels.push((fact.pool.clone(), key.to_owned(), value.to_owned()));
                 }

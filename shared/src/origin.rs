@@ -84,10 +84,10 @@ pub fn is_later(entry: &ManagedEntry<'_>, object: &Object<'_>) -> bool {
     }
 }
 
-/// The person's entry that owns `key`, as evidence.
-pub fn person_owner(managed: &[ManagedEntry<'_>], place: Place, key: &str, data: &Data) -> Option<Evidence> {
-    let person = |entry: &&ManagedEntry<'_>| data.managers.person(&entry.manager).is_some();
-    managed.iter().filter(person).find(|entry| owns(entry, place, key)).map(Evidence::managed)
+/// The entry of a person who wrote `key` after the object was created, as evidence.
+pub fn person_owner(object: &Object<'_>, place: Place, key: &str, data: &Data) -> Option<Evidence> {
+    let person = |entry: &&ManagedEntry<'_>| data.managers.person(&entry.manager).is_some() && is_later(entry, object);
+    object.managed().iter().filter(person).find(|entry| owns(entry, place, key)).map(Evidence::managed)
 }
 
 /// The keys Cluster API sets on this node: `cluster.x-k8s.io/labels-from-machine` and its two siblings, comma-separated

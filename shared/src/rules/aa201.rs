@@ -51,7 +51,7 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
             .says(format!("system label {key} of node {} does not say {must}", node.meta.name))
             .with(Evidence::seen("invariant", format!("the node itself says {must}")))
             .fix(restore(&node.meta.name, key, &must));
-        draft.evidence.extend(origin::person_owner(&managed, Place::Label, key, data));
+        draft.evidence.extend(origin::person_owner(node, Place::Label, key, data));
         notes.drafts.push(draft);
     }
     let person = |entry: &&crate::object::ManagedEntry<'_>| {
@@ -131,8 +131,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         if must.is_some() && must == key.after {
             continue;
         }
-        let managed = before.managed();
-        let person = origin::person_owner(&managed, Place::Label, &key.key, data);
+        let person = origin::person_owner(before, Place::Label, &key.key, data);
         let origin = origin::of_node_key(before, Place::Label, &key.key, data);
         let added = key.before.is_none();
         let system = match &origin {

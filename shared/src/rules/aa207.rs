@@ -124,7 +124,7 @@ fn judge(key: &KeyChange, before: &Object<'_>, change: &Change<'_>, data: &Data)
         .draft(change)
         .says(format!("system {} {} of namespace {} would be changed", word(key.place), key.key, change.name))
         .with(Evidence::seen("origin", because));
-    let person = origin::person_owner(&managed, key.place, &key.key, data);
+    let person = origin::person_owner(before, key.place, &key.key, data);
     // Already written by a person, or absent: this may be the way back.
     Some(if key.before.is_none() || person.is_some() { draft.warn_at_most() } else { draft })
 }

@@ -206,8 +206,17 @@ fn diff(path: &str, old: &Value, new: &Value, found: &mut Vec<Difference>) {
     if old == new || found.len() >= MAX_PATHS {
         return;
     }
+    // What appears or vanishes as a whole is named field by field too.
+    let (empty, none) = (Value::Object(serde_json::Map::new()), Value::Array(Vec::new()));
+    let (old, new) = match (old, new) {
+        (Value::Null, Value::Object(_)) => (&empty, new),
+        (Value::Object(_), Value::Null) => (old, &empty),
+        (Value::Null, Value::Array(items)) if named(items) => (&none, new),
+        (Value::Array(items), Value::Null) if named(items) => (old, &none),
+        sides => sides,
+    };
     match (old, new) {
-        (Value::Object(a), Value::Object(b)) => {
+        (Value::Object(a), Value::Object(b)) if !a.is_empty() || !b.is_empty() => {
             let mut keys: Vec<&String> = a.keys().chain(b.keys()).collect();
             keys.sort_unstable();
             keys.dedup();
@@ -217,15 +226,19 @@ fn diff(path: &str, old: &Value, new: &Value, found: &mut Vec<Difference>) {
             }
         }
         (Value::Array(a), Value::Array(b)) if named(a) && named(b) => {
-            let name = |item: &Value| item.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-            let mut names: Vec<String> = a.iter().chain(b).map(name).collect();
+            let mut names: Vec<&str> = a.iter().chain(b).map(item_name).collect();
             names.sort_unstable();
             names.dedup();
-            let find = |items: &[Value], wanted: &str| {
-                items.iter().find(|item| name(item) == wanted).cloned().unwrap_or(Value::Null)
-            };
             for wanted in names {
-                diff(&format!("{path}[name={wanted}]"), &find(a, &wanted), &find(b, &wanted), found);
+                let step = format!("{path}[name={wanted}]");
+                match (item(a, wanted), item(b, wanted)) {
+                    (Some(old), Some(new)) => diff(&step, old, new, found),
+                    // A whole item says enough by its name, and may hold what nobody should see in a report.
+                    (old, _) => {
+                        let word = |there: bool| there.then(|| "(present)".to_owned());
+                        found.push(Difference { path: step, before: word(old.is_some()), after: word(old.is_none()) });
+                    }
+                }
             }
         }
         _ => {
@@ -234,6 +247,14 @@ fn diff(path: &str, old: &Value, new: &Value, found: &mut Vec<Difference>) {
             found.push(Difference { path: path.to_owned(), before: show(old), after: show(new) });
         }
     }
+}
+
+fn item<'v>(items: &'v [Value], name: &str) -> Option<&'v Value> {
+    items.iter().find(|item| item_name(item) == name)
+}
+
+fn item_name(item: &Value) -> &str {
+    item.get("name").and_then(Value::as_str).unwrap_or_default()
 }
 
 fn named(items: &[Value]) -> bool {
