@@ -155,7 +155,13 @@ pub fn rehearse(write: &Write) -> Wire {
 
 /// Makes a read ready for the wire.
 pub fn plain(read: &Read) -> Wire {
-    Wire { method: "GET", target: target(&read.path, &read.query), accept: read.accept, content_type: None, body: Vec::new() }
+    Wire {
+        method: "GET",
+        target: target(&read.path, &read.query),
+        accept: read.accept,
+        content_type: None,
+        body: Vec::new(),
+    }
 }
 
 /// One segment of a path, or one part of a query, with everything escaped that could be read as something else.

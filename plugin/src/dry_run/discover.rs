@@ -80,7 +80,9 @@ pub enum ResolveError {
         nearest: Option<String>,
     },
     /// No such kind at this version.
-    #[error("no matches for kind \"{kind}\" in version \"{api_version}\": install its CustomResourceDefinition first, or correct apiVersion and kind")]
+    #[error(
+        "no matches for kind \"{kind}\" in version \"{api_version}\": install its CustomResourceDefinition first, or correct apiVersion and kind"
+    )]
     NoKind {
         /// The kind.
         kind: String,
@@ -123,7 +125,10 @@ impl Discovery {
                         categories: texts(resource, "categories"),
                         namespaced: text(resource, "scope") == "Namespaced",
                         verbs: texts(resource, "verbs"),
-                        subresources: array(resource, "subresources").iter().map(|sub| text(sub, "subresource")).collect(),
+                        subresources: array(resource, "subresources")
+                            .iter()
+                            .map(|sub| text(sub, "subresource"))
+                            .collect(),
                     });
                 }
             }
@@ -173,7 +178,9 @@ impl Discovery {
         };
         let (name, qualifier) = word.split_once('.').unwrap_or((&word, ""));
         let fits = |resource: &&Resource| {
-            qualifier.is_empty() || resource.group == qualifier || format!("{}.{}", resource.version, resource.group) == qualifier
+            qualifier.is_empty()
+                || resource.group == qualifier
+                || format!("{}.{}", resource.version, resource.group) == qualifier
         };
         let by_name = self.resources.iter().filter(fits).find(|resource| named(resource, name));
         let found = by_name.or_else(|| {
@@ -248,7 +255,12 @@ pub(crate) mod tests {
     /// A small server: nodes, pods, deployments in two versions, and a resource whose plural is another's short name.
     pub(crate) fn served() -> Discovery {
         let mut discovery = Discovery::default();
-        let resource = |plural: &str, kind: &str, short: &[&str], scope: &str, subresources: &[&str], categories: &[&str]| {
+        let resource = |plural: &str,
+                        kind: &str,
+                        short: &[&str],
+                        scope: &str,
+                        subresources: &[&str],
+                        categories: &[&str]| {
             let subresources: Vec<Value> = subresources.iter().map(|name| json!({"subresource": name})).collect();
             json!({
                 "resource": plural, "singularResource": kind.to_lowercase(), "responseKind": {"kind": kind}, "scope": scope,
@@ -256,14 +268,16 @@ pub(crate) mod tests {
                 "subresources": subresources,
             })
         };
-        assert!(discovery.add_aggregated(&json!({"kind": "APIGroupDiscoveryList", "items": [{"metadata": {}, "versions": [
-            {"version": "v1", "resources": [
-                resource("nodes", "Node", &["no"], "Cluster", &["status"], &[]),
-                resource("pods", "Pod", &["po"], "Namespaced", &["status", "ephemeralcontainers"], &["all"]),
-                resource("configmaps", "ConfigMap", &["cm"], "Namespaced", &[], &[]),
-                resource("events", "Event", &["ev"], "Namespaced", &[], &[]),
-            ]},
-        ]}]})));
+        assert!(discovery.add_aggregated(
+            &json!({"kind": "APIGroupDiscoveryList", "items": [{"metadata": {}, "versions": [
+                {"version": "v1", "resources": [
+                    resource("nodes", "Node", &["no"], "Cluster", &["status"], &[]),
+                    resource("pods", "Pod", &["po"], "Namespaced", &["status", "ephemeralcontainers"], &["all"]),
+                    resource("configmaps", "ConfigMap", &["cm"], "Namespaced", &[], &[]),
+                    resource("events", "Event", &["ev"], "Namespaced", &[], &[]),
+                ]},
+            ]}]})
+        ));
         assert!(discovery.add_aggregated(&json!({"kind": "APIGroupDiscoveryList", "items": [
             {"metadata": {"name": "apps"}, "versions": [
                 {"version": "v1", "resources": [resource("deployments", "Deployment", &["deploy"], "Namespaced", &["status", "scale"], &["all"])]},
@@ -282,7 +296,15 @@ pub(crate) mod tests {
     #[test]
     fn every_spelling_kubectl_takes_is_understood() {
         let served = served();
-        for word in ["deployments", "deployment", "Deployment", "deploy", "deployments.apps", "deploy.apps", "deployments.v1.apps"] {
+        for word in [
+            "deployments",
+            "deployment",
+            "Deployment",
+            "deploy",
+            "deployments.apps",
+            "deploy.apps",
+            "deployments.v1.apps",
+        ] {
             let found = served.resolve(word).unwrap();
             assert_eq!((found.qualified().as_str(), found.version.as_str()), ("deployments.apps", "v1"), "{word}");
         }
@@ -296,7 +318,10 @@ pub(crate) mod tests {
         let error = served().resolve("node.apps").unwrap_err();
         assert_eq!(error.to_string(), "the server doesn't have a resource type \"node.apps\"");
         let error = served().resolve("deploymens").unwrap_err();
-        assert_eq!(error.to_string(), "the server doesn't have a resource type \"deploymens\", did you mean \"deployments\"?");
+        assert_eq!(
+            error.to_string(),
+            "the server doesn't have a resource type \"deploymens\", did you mean \"deployments\"?"
+        );
     }
 
     #[test]
@@ -310,7 +335,10 @@ pub(crate) mod tests {
     #[test]
     fn manifests_are_matched_by_exact_version() {
         let served = served();
-        assert_eq!(served.of_manifest(&json!({"apiVersion": "apps/v1", "kind": "Deployment"})).unwrap().plural, "deployments");
+        assert_eq!(
+            served.of_manifest(&json!({"apiVersion": "apps/v1", "kind": "Deployment"})).unwrap().plural,
+            "deployments"
+        );
         assert!(served.of_manifest(&json!({"apiVersion": "apps/v9", "kind": "Deployment"})).is_err());
         assert_eq!(served.of_manifest(&json!({"kind": "Node"})), Err(ResolveError::NoType("apiVersion")));
     }
@@ -325,6 +353,9 @@ pub(crate) mod tests {
         ]}));
         let found = discovery.resolve("deploy").unwrap();
         assert_eq!(found.subresources, ["scale"]);
-        assert_eq!(found.path("kube-system", "core dns", "scale"), "/apis/apps/v1/namespaces/kube-system/deployments/core%20dns/scale");
+        assert_eq!(
+            found.path("kube-system", "core dns", "scale"),
+            "/apis/apps/v1/namespaces/kube-system/deployments/core%20dns/scale"
+        );
     }
 }

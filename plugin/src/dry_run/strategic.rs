@@ -83,7 +83,8 @@ impl<'d> Schema<'d> {
     }
 
     fn field(self, key: &str) -> Field<'d> {
-        let own = self.node.and_then(|node| node.get("properties")?.get(key).or_else(|| node.get("additionalProperties")));
+        let own =
+            self.node.and_then(|node| node.get("properties")?.get(key).or_else(|| node.get("additionalProperties")));
         let text = |name: &str| own.and_then(|own| own.get(name)).and_then(Value::as_str).unwrap_or_default();
         let strategies = text("x-kubernetes-patch-strategy");
         let has = |name: &str| strategies.split(',').any(|own| own == name);
@@ -166,7 +167,9 @@ fn diff_maps(
                     patch.insert(key.clone(), Value::Object(inner));
                 }
             }
-            (Value::Array(old), Value::Array(new)) if field.merges => diff_lists(key, old, new, field, keep, &mut patch),
+            (Value::Array(old), Value::Array(new)) if field.merges => {
+                diff_lists(key, old, new, field, keep, &mut patch)
+            }
             _ if keep == Keep::Changes && old != new => {
                 patch.insert(key.clone(), new.clone());
             }
@@ -270,7 +273,9 @@ fn combine(deletions: Map<String, Value>, mut changes: Map<String, Value>, schem
                         change.iter_mut().find(|own| own.get(field.key) == Some(name)).and_then(Value::as_object_mut)
                     });
                     match (same, element) {
-                        (Some(own), Value::Object(element)) => *own = combine(element, std::mem::take(own), field.value),
+                        (Some(own), Value::Object(element)) => {
+                            *own = combine(element, std::mem::take(own), field.value)
+                        }
                         (_, element) => change.push(element),
                     }
                 }
@@ -319,7 +324,9 @@ fn apply_map(original: &Map<String, Value>, patch: &Map<String, Value>, schema: 
                 Value::Object(apply_map(old, new, field.value))
             }
             (None, Value::Object(new)) => Value::Object(apply_map(&Map::new(), new, field.value)),
-            (Some(Value::Array(old)), Value::Array(new)) if field.merges => Value::Array(apply_list(old, new, order, field)),
+            (Some(Value::Array(old)), Value::Array(new)) if field.merges => {
+                Value::Array(apply_list(old, new, order, field))
+            }
             (None, Value::Array(new)) if field.merges => Value::Array(apply_list(&[], new, order, field)),
             (_, new) => new.clone(),
         };
@@ -398,7 +405,8 @@ pub(crate) mod tests {
 
     /// Deployments with containers that merge by name and ports by number, volumes with retained keys, finalizers as a set.
     pub(crate) fn document() -> Document {
-        let reference = |name: &str| json!({"default": {}, "allOf": [{"$ref": format!("#/components/schemas/{name}")}]});
+        let reference =
+            |name: &str| json!({"default": {}, "allOf": [{"$ref": format!("#/components/schemas/{name}")}]});
         let gvk = json!({"group": "apps", "version": "v1", "kind": "Deployment"});
         let crd = json!({"group": "example.com", "version": "v1", "kind": "Widget"});
         let takes = |gvk: &Value, kinds: &[&str]| {
@@ -530,12 +538,17 @@ pub(crate) mod tests {
         let after = json!({"spec": {"strategy": {"type": "Recreate"}, "containers": [{"name": "c"}]}});
         assert_eq!(applied(&current, &patch), after);
         let patch = json!({"spec": {"strategy": {"$patch": "replace", "type": "X"}, "containers": [{"$patch": "delete", "name": "a"}]}});
-        assert_eq!(applied(&current, &patch), json!({"spec": {"strategy": {"type": "X"}, "containers": [{"name": "b"}]}}));
+        assert_eq!(
+            applied(&current, &patch),
+            json!({"spec": {"strategy": {"type": "X"}, "containers": [{"name": "b"}]}})
+        );
     }
 
     #[test]
     fn a_schema_that_refers_to_itself_ends() {
-        let document = Document::new(json!({"components": {"schemas": {"A": {GVK: [{"group": "", "version": "v1", "kind": "A"}], "properties": {"a": {"$ref": "#/components/schemas/B"}}}, "B": {"$ref": "#/components/schemas/B"}}}}));
+        let document = Document::new(
+            json!({"components": {"schemas": {"A": {GVK: [{"group": "", "version": "v1", "kind": "A"}], "properties": {"a": {"$ref": "#/components/schemas/B"}}}, "B": {"$ref": "#/components/schemas/B"}}}}),
+        );
         let after = apply(&json!({"a": {"b": 1}}), &json!({"a": {"c": 2}}), document.schema("", "v1", "A"));
         assert_eq!(after, json!({"a": {"b": 1, "c": 2}}));
     }

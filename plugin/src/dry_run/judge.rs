@@ -1,0 +1,308 @@
+//! What the policy says of a change: the guard's own engine, asked in this process.
+
+use aksarc_shared::actor::User;
+use aksarc_shared::catalogue;
+use aksarc_shared::change::{Change, Operation};
+use aksarc_shared::data::{self, Platform};
+use aksarc_shared::finding::{Consequence, Evidence, Finding, ObjectRef, fingerprint};
+use aksarc_shared::guard::{Decision, Guard, Judged, Judgement, Settings, SettingsError};
+use aksarc_shared::jiff::Timestamp;
+use aksarc_shared::kinds::{self, Kind};
+use aksarc_shared::object::Object;
+use aksarc_shared::read::json;
+use aksarc_shared::rule::{Notes, Rule, Scope, Seen};
+use aksarc_shared::waiver;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::refusal::Cause;
+
+/// What the guard with these settings says of a change by this user. The command asks nothing else.
+///
+/// # Errors
+/// [`SettingsError`] when the guard would not start with these settings.
+pub fn judge(
+    change: &Change<'_>,
+    user: &User,
+    settings: &Settings,
+    now: Timestamp,
+) -> Result<Judgement, SettingsError> {
+    Ok(Guard::new(data::embedded(), settings.clone())?.judge(change, user, now))
+}
+
+/// Both sides of a change, as documents.
+#[derive(Clone, Debug)]
+pub struct Sides {
+    /// What the request does.
+    pub operation: Operation,
+    /// API group of the resource.
+    pub group: String,
+    /// `deployments`.
+    pub plural: String,
+    /// Empty for the object itself.
+    pub subresource: String,
+    /// Empty for cluster-scoped objects.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// The object as it is.
+    pub before: Option<Value>,
+    /// The object as it would be.
+    pub after: Option<Value>,
+}
+
+impl Sides {
+    /// The kind, if rules know it.
+    pub fn kind(&self) -> Option<&'static Kind> {
+        kinds::by_resource(&self.group, &self.plural)
+    }
+
+    /// Judges the change. `None` for kinds no rule is about.
+    ///
+    /// # Errors
+    /// [`SettingsError`] as [`judge`].
+    pub fn judge(&self, user: &User, settings: &Settings, now: Timestamp) -> Result<Option<Judgement>, SettingsError> {
+        let Some(kind) = self.kind() else { return Ok(None) };
+        let (before, after) = (bytes(self.before.as_ref()), bytes(self.after.as_ref()));
+        let (Ok(before), Ok(after)) = (object(before.as_deref()), object(after.as_deref())) else { return Ok(None) };
+        let mut change = Change::new(self.operation, kind, &self.subresource, before, after);
+        change.name.clone_from(&self.name);
+        change.namespace.clone_from(&self.namespace);
+        judge(&change, user, settings, now).map(Some)
+    }
+
+    /// What the finding of a denial's cause is about.
+    fn target(&self) -> ObjectRef {
+        ObjectRef {
+            api_version: self.kind().map(Kind::api_version).unwrap_or_default(),
+            kind: self.kind().map(|kind| kind.kind.to_owned()).unwrap_or_default(),
+            namespace: self.namespace.clone(),
+            name: self.name.clone(),
+            uid: String::new(),
+        }
+    }
+}
+
+fn bytes(value: Option<&Value>) -> Option<Vec<u8>> {
+    value.map(|value| value.to_string().into_bytes())
+}
+
+fn object(bytes: Option<&[u8]>) -> Result<Option<Object<'_>>, json::ReadError> {
+    bytes.map(json::object).transpose()
+}
+
+/// Findings that our guard named in its denial and that judging here did not come to: the object after a patch that the
+/// server did not show can only be reckoned.
+pub fn from_causes(
+    causes: &[Cause],
+    sides: &Sides,
+    found: &[Judged],
+    settings: &Settings,
+    now: Timestamp,
+) -> Vec<Judged> {
+    let mut judged: Vec<Judged> = Vec::new();
+    for cause in causes {
+        let Some(rule) = catalogue::find(&cause.reason) else { continue };
+        let known = |own: &Judged| {
+            let finding = &own.finding;
+            finding.code == rule.code.as_str() && (cause.field.is_empty() || finding.path == cause.field)
+        };
+        if found.iter().any(known) || judged.iter().any(known) {
+            continue;
+        }
+        let target = sides.target();
+        let print = fingerprint(rule.code.as_str(), &target, &cause.field);
+        let finding = Finding {
+            code: rule.code.as_str(),
+            slug: rule.slug,
+            consequence: weight(rule, settings.platform),
+            basis: rule.basis,
+            clauses: rule.clauses,
+            object: target,
+            members: Vec::new(),
+            path: cause.field.clone(),
+            before: None,
+            after: None,
+            message: cause.message.clone(),
+            evidence: vec![Evidence::seen("denial", "named by the guard in its denial")],
+            fix: Vec::new(),
+            fingerprint: print,
+            waiver: None,
+        };
+        judged.push(Judged { finding, decision: Decision::Deny, instead: rule.instead });
+    }
+    let mut findings: Vec<Finding> = judged.iter().map(|own| own.finding.clone()).collect();
+    waiver::apply(&mut findings, &settings.waivers, now);
+    for (own, finding) in judged.iter_mut().zip(findings) {
+        own.finding = finding;
+    }
+    judged
+}
+
+/// The weight of a rule; where the platform is not known, the lightest it could be.
+fn weight(rule: &Rule, platform: Option<Platform>) -> Consequence {
+    match platform {
+        Some(platform) => rule.consequence_on(platform),
+        None => Platform::ALL.iter().map(|platform| rule.consequence_on(*platform)).max().unwrap_or(Consequence::Info),
+    }
+}
+
+/// Whether something is inside the published policy, as far as one object shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Support {
+    /// Nothing of it can be told from the object alone.
+    NotJudged,
+    /// Nothing in it voids support.
+    Within,
+    /// Something in it voids support and is not waived.
+    Outside,
+}
+
+impl Support {
+    /// Words for people.
+    pub fn phrase(self) -> &'static str {
+        match self {
+            Support::NotJudged => "not judged",
+            Support::Within => "within",
+            Support::Outside => "outside",
+        }
+    }
+}
+
+/// Whether an object, looked at alone, already holds something that voids support. Findings that only the rest of the
+/// cluster can settle do not count, and kinds that no rule reads are not judged.
+pub fn support_of(value: &Value, sides: &Sides, settings: &Settings, now: Timestamp) -> Support {
+    let (Some(kind), true) = (sides.kind(), sides.subresource.is_empty() || sides.subresource == "status") else {
+        return Support::NotJudged;
+    };
+    let bytes = value.to_string().into_bytes();
+    let Ok(object) = json::object(&bytes) else { return Support::NotJudged };
+    let data = data::embedded();
+    let reads = |rule: &Rule| {
+        rule.reads.iter().any(|read| {
+            let here = match read.scope {
+                Scope::Cluster => true,
+                Scope::AddOnNamespaces => data.namespaces.is_add_on(&sides.namespace),
+                Scope::ComponentNamespaces => data.namespaces.protected(&sides.namespace).is_some(),
+            };
+            read.kind == kind && here
+        })
+    };
+    let mut findings = Vec::new();
+    for rule in catalogue::ALL.iter().filter(|rule| reads(rule)) {
+        let Some(each) = rule.state.each else { continue };
+        let mut notes = Notes::default();
+        each(&Seen { object: &object, kind, data }, &mut notes);
+        for draft in notes.drafts {
+            let own = weight(rule, settings.platform);
+            findings.push(Finding {
+                code: rule.code.as_str(),
+                slug: rule.slug,
+                consequence: draft.lighter.map_or(own, |lighter| lighter.max(own)),
+                basis: rule.basis,
+                clauses: rule.clauses,
+                fingerprint: fingerprint(rule.code.as_str(), &draft.object, &draft.path),
+                object: draft.object,
+                members: draft.members,
+                path: draft.path,
+                before: draft.before,
+                after: draft.after,
+                message: draft.message,
+                evidence: draft.evidence,
+                fix: draft.fix,
+                waiver: None,
+            });
+        }
+    }
+    waiver::apply(&mut findings, &settings.waivers, now);
+    if findings.iter().any(is_void) { Support::Outside } else { Support::Within }
+}
+
+/// Whether a finding voids support and nobody has waived it.
+pub fn is_void(finding: &Finding) -> bool {
+    finding.consequence == Consequence::Voids && finding.waiver.is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aksarc_shared::guard::Preset;
+    use serde_json::json;
+
+    fn node(size: &str) -> Value {
+        json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "moc-l1", "labels": {
+            "kubernetes.io/hostname": "moc-l1", "node.kubernetes.io/instance-type": size,
+        }}, "spec": {"providerID": "moc://moc-l1"}})
+    }
+
+    fn sides(before: Option<Value>, after: Option<Value>, operation: Operation) -> Sides {
+        Sides {
+            operation,
+            group: String::new(),
+            plural: "nodes".to_owned(),
+            subresource: String::new(),
+            namespace: String::new(),
+            name: "moc-l1".to_owned(),
+            before,
+            after,
+        }
+    }
+
+    fn settings() -> Settings {
+        Settings { mode: Preset::Enforce, platform: Some(Platform::AzureLocal), ..Settings::default() }
+    }
+
+    fn alice() -> User {
+        User { name: "alice".to_owned(), field_manager: "kubectl-label".to_owned(), ..User::default() }
+    }
+
+    #[test]
+    fn a_system_label_is_denied_as_the_guard_denies_it() {
+        let sides = sides(Some(node("Standard_A4_v2")), Some(node("edge-big")), Operation::Update);
+        let judgement = sides.judge(&alice(), &settings(), Timestamp::UNIX_EPOCH).unwrap().unwrap();
+        assert_eq!(judgement.decision(), Decision::Deny);
+        assert_eq!(judgement.judged[0].finding.code, "AA201");
+        assert!(is_void(&judgement.judged[0].finding));
+    }
+
+    #[test]
+    fn kinds_without_rules_are_not_judged() {
+        let mut widget = sides(None, Some(json!({"metadata": {"name": "w"}})), Operation::Create);
+        widget.plural = "widgets".to_owned();
+        assert!(widget.judge(&alice(), &settings(), Timestamp::UNIX_EPOCH).unwrap().is_none());
+        assert_eq!(support_of(&json!({}), &widget, &settings(), Timestamp::UNIX_EPOCH), Support::NotJudged);
+    }
+
+    #[test]
+    fn an_object_alone_shows_what_contradicts_itself() {
+        let sides = sides(None, None, Operation::Update);
+        let support = |value: &Value| support_of(value, &sides, &settings(), Timestamp::UNIX_EPOCH);
+        assert_eq!(support(&node("Standard_A4_v2")), Support::Within);
+        let mut bad = node("Standard_A4_v2");
+        bad["metadata"]["labels"]["kubernetes.io/hostname"] = json!("other");
+        assert_eq!(support(&bad), Support::Outside);
+    }
+
+    #[test]
+    fn causes_of_a_denial_fill_in_what_was_not_reckoned() {
+        let sides = sides(Some(node("a")), Some(node("b")), Operation::Update);
+        let own = sides.judge(&alice(), &settings(), Timestamp::UNIX_EPOCH).unwrap().unwrap().judged;
+        let cause = |reason: &str, field: &str| Cause {
+            reason: reason.to_owned(),
+            message: "m".to_owned(),
+            field: field.to_owned(),
+        };
+        let causes = [
+            cause("AA201", "metadata.labels[node.kubernetes.io/instance-type]"),
+            cause("AA201", "metadata.labels[kubernetes.io/os]"),
+            cause("FieldValueInvalid", "spec"),
+        ];
+        let more = from_causes(&causes, &sides, &own, &settings(), Timestamp::UNIX_EPOCH);
+        assert_eq!(
+            more.iter().map(|own| own.finding.path.as_str()).collect::<Vec<_>>(),
+            ["metadata.labels[kubernetes.io/os]"]
+        );
+        assert!(is_void(&more[0].finding));
+    }
+}

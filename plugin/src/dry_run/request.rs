@@ -1,0 +1,471 @@
+//! From a verb and an object as it is, to the request kubectl would send, and the object as it would then be.
+
+use serde_json::{Map, Value, json};
+
+use super::call::{Method, Write};
+use super::discover::Resource;
+use super::edit::{self, Pairs, Place, Taints};
+use super::patch;
+use super::strategic::{self, Document};
+
+/// A verb with all its arguments but the objects.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verb {
+    /// `annotate` and `label`.
+    Metadata {
+        /// Which map.
+        place: Place,
+        /// The changes.
+        pairs: Pairs,
+        /// `--overwrite`.
+        overwrite: bool,
+        /// `--resource-version`.
+        resource_version: String,
+        /// `--field-manager`.
+        manager: String,
+    },
+    /// `apply`.
+    Apply {
+        /// `--server-side`.
+        server_side: bool,
+        /// `--force-conflicts`.
+        force_conflicts: bool,
+        /// `--field-manager`.
+        manager: String,
+    },
+    /// `delete`.
+    Delete {
+        /// `--cascade`.
+        propagation: String,
+        /// `--grace-period`, after kubectl's rules for `--now` and `--force`.
+        grace_period: Option<i64>,
+    },
+    /// `patch`.
+    Patch {
+        /// How.
+        method: Method,
+        /// The patch.
+        patch: Value,
+        /// `--subresource`.
+        subresource: String,
+        /// `--field-manager`.
+        manager: String,
+    },
+    /// `scale`.
+    Scale {
+        /// `--replicas`.
+        replicas: u32,
+        /// `--current-replicas`.
+        current: Option<u32>,
+        /// `--resource-version`.
+        resource_version: String,
+    },
+    /// `taint`.
+    Taint {
+        /// The changes.
+        taints: Taints,
+        /// `--overwrite`.
+        overwrite: bool,
+        /// `--field-manager`.
+        manager: String,
+    },
+}
+
+impl Verb {
+    /// kubectl's word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Verb::Metadata { place: Place::Annotations, .. } => "annotate",
+            Verb::Metadata { place: Place::Labels, .. } => "label",
+            Verb::Apply { .. } => "apply",
+            Verb::Delete { .. } => "delete",
+            Verb::Patch { .. } => "patch",
+            Verb::Scale { .. } => "scale",
+            Verb::Taint { .. } => "taint",
+        }
+    }
+
+    /// The subresource the request is on; empty for the object itself.
+    pub fn subresource(&self) -> &str {
+        match self {
+            Verb::Scale { .. } => "scale",
+            Verb::Patch { subresource, .. } => subresource,
+            _ => "",
+        }
+    }
+
+    /// The fieldManager the request says: a delete has none, and `kubectl scale` sends none.
+    pub fn manager(&self) -> &str {
+        match self {
+            Verb::Metadata { manager, .. }
+            | Verb::Apply { manager, .. }
+            | Verb::Patch { manager, .. }
+            | Verb::Taint { manager, .. } => manager,
+            Verb::Delete { .. } | Verb::Scale { .. } => "",
+        }
+    }
+
+    /// Whether kubectl sends the request without having read the object.
+    pub fn is_blind(&self) -> bool {
+        matches!(self, Verb::Delete { .. } | Verb::Apply { server_side: true, .. })
+    }
+
+    /// Whether the request is a strategic merge patch that needs the server's schema to be built or understood.
+    pub fn needs_schema(&self) -> bool {
+        matches!(self, Verb::Apply { .. } | Verb::Patch { method: Method::PatchStrategic, .. })
+    }
+}
+
+/// What the object is and where.
+#[derive(Clone, Copy, Debug)]
+pub struct Address<'a> {
+    /// Of what.
+    pub resource: &'a Resource,
+    /// In which namespace; empty for cluster-scoped objects.
+    pub namespace: &'a str,
+    /// Its name.
+    pub name: &'a str,
+}
+
+/// What kubectl would do about one object.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// The request; `None` when kubectl would see that nothing is to be done.
+    pub write: Option<Write>,
+    /// The object as it would be by our own reckoning; `None` for deletes, and where it cannot be told.
+    pub after: Option<Value>,
+    /// Remarks for the user.
+    pub notes: Vec<String>,
+}
+
+/// The request of a verb for an object that is there, or for a manifest.
+///
+/// `before` is the object as it is, where it was read. `manifest` is what `apply` was given. `document` is the OpenAPI
+/// document of the object's group and version, where the server has one.
+///
+/// # Errors
+/// What kubectl would refuse without asking the server.
+pub fn request(
+    verb: &Verb,
+    place: Address<'_>,
+    before: Option<&Value>,
+    manifest: Option<&Value>,
+    document: Option<&Document>,
+) -> Result<Request, String> {
+    let Address { resource, namespace, name } = place;
+    let object = before.unwrap_or(&Value::Null);
+    let path = resource.path(namespace, name, verb.subresource());
+    match verb {
+        Verb::Metadata { place, pairs, overwrite, resource_version, manager } => {
+            let edit = edit::metadata(object, *place, pairs, *overwrite, resource_version)?;
+            let after = patch::merged(object, &edit.patch);
+            let write = Write::new(Method::PatchMerge, path, edit.patch).with("fieldManager", manager);
+            Ok(Request { write: Some(write), after: Some(after), notes: edit.notes })
+        }
+        Verb::Taint { taints, overwrite, manager } => {
+            if (resource.group.as_str(), resource.kind.as_str()) != ("", "Node") {
+                return Err(format!("only nodes can be tainted, not {}", resource.qualified()));
+            }
+            let body = edit::taint_patch(object, taints, *overwrite)?;
+            let after = patch::merged(object, &body);
+            let write = Write::new(Method::PatchStrategic, path, body)
+                .with("fieldManager", manager)
+                .with("fieldValidation", "Strict");
+            Ok(Request { write: Some(write), after: Some(after), notes: Vec::new() })
+        }
+        Verb::Delete { propagation, grace_period } => {
+            let mut body = json!({"propagationPolicy": propagation});
+            if let (Some(seconds), Some(body)) = (grace_period, body.as_object_mut()) {
+                body.insert("gracePeriodSeconds".to_owned(), json!(seconds));
+            }
+            Ok(Request { write: Some(Write::new(Method::Delete, path, body)), after: None, notes: Vec::new() })
+        }
+        Verb::Patch { method, patch: body, manager, .. } => {
+            let (after, exact) = match method {
+                Method::PatchJson => (patch::patched(object, body), true),
+                Method::PatchStrategic => match document {
+                    Some(document) => (Some(strategic::apply(object, body, schema(document, resource))), true),
+                    None => (Some(patch::merged(object, body)), false),
+                },
+                _ => (Some(patch::merged(object, body)), true),
+            };
+            let notes = if exact { Vec::new() } else { vec![NOT_EXACT.to_owned()] };
+            let write = Write::new(*method, path, body.clone()).with("fieldManager", manager);
+            Ok(Request { write: Some(write), after, notes })
+        }
+        Verb::Scale { replicas, current, resource_version } => {
+            scale(object, path, *replicas, *current, resource_version)
+        }
+        Verb::Apply { .. } => apply(verb, place, before, manifest.unwrap_or(&Value::Null), document),
+    }
+}
+
+fn schema<'d>(document: &'d Document, resource: &Resource) -> strategic::Schema<'d> {
+    document.schema(&resource.group, &resource.version, &resource.kind)
+}
+
+fn scale(
+    object: &Value,
+    path: String,
+    replicas: u32,
+    current: Option<u32>,
+    resource_version: &str,
+) -> Result<Request, String> {
+    let wish = json!({"spec": {"replicas": replicas}});
+    let after = patch::merged(object, &wish);
+    // Without a condition kubectl patches, with one it replaces what it has read.
+    let write = if current.is_none() && resource_version.is_empty() {
+        Write::new(Method::PatchMerge, path, wish)
+    } else {
+        let own = object.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or_default();
+        if let Some(expected) = current.filter(|expected| u64::from(*expected) != own) {
+            return Err(format!("expected replicas to be {expected}, was {own}"));
+        }
+        let version = object.pointer("/metadata/resourceVersion").and_then(Value::as_str).unwrap_or_default();
+        if !resource_version.is_empty() && resource_version != version {
+            return Err(format!("expected resource version to be {resource_version}, was {version}"));
+        }
+        Write::new(Method::Put, path, after.clone())
+    };
+    Ok(Request { write: Some(write), after: Some(after), notes: Vec::new() })
+}
+
+fn apply(
+    verb: &Verb,
+    place: Address<'_>,
+    before: Option<&Value>,
+    manifest: &Value,
+    document: Option<&Document>,
+) -> Result<Request, String> {
+    let Address { resource, namespace, name } = place;
+    let Verb::Apply { server_side, force_conflicts, manager } = verb else { return Err("not an apply".to_owned()) };
+    let object_path = || resource.path(namespace, name, "");
+    let strategic =
+        document.filter(|document| document.takes_strategic(&resource.group, &resource.version, &resource.kind));
+    if *server_side {
+        let force = if *force_conflicts { "true" } else { "false" };
+        let write = Write::new(Method::PatchApply, object_path(), manifest.clone())
+            .with("fieldManager", manager)
+            .with("fieldValidation", "Strict")
+            .with("force", force);
+        // Near enough where the server does not tell: an apply sets what it names.
+        let after = match (before, strategic) {
+            (Some(before), Some(document)) => strategic::apply(before, manifest, schema(document, resource)),
+            (Some(before), None) => patch::merged(before, manifest),
+            (None, _) => manifest.clone(),
+        };
+        return Ok(Request { write: Some(write), after: Some(after), notes: Vec::new() });
+    }
+    let modified = with_last_applied(manifest);
+    let Some(current) = before else {
+        let after = without_nulls(modified);
+        let write = Write::new(Method::Post, resource.list_path(namespace), after.clone())
+            .with("fieldManager", manager)
+            .with("fieldValidation", "Strict");
+        return Ok(Request { write: Some(write), after: Some(after), notes: Vec::new() });
+    };
+    let mut notes = Vec::new();
+    let original = match last_applied(current) {
+        Some(text) => serde_json::from_str(text)
+            .map_err(|error| format!("annotation {LAST_APPLIED} of the object is no JSON: {error}"))?,
+        None => {
+            notes.push("the object was not made by kubectl apply: fields that the manifest leaves out stay".to_owned());
+            json!({})
+        }
+    };
+    let (method, body, after) = if let Some(document) = strategic {
+        let schema = schema(document, resource);
+        let body = strategic::three_way(&original, &modified, current, schema);
+        let after = strategic::apply(current, &body, schema);
+        (Method::PatchStrategic, body, after)
+    } else {
+        if document.is_none() {
+            notes.push(
+                "the server gave no OpenAPI v3 schema: the patch is a JSON merge patch, in which lists are replaced"
+                    .to_owned(),
+            );
+        }
+        let body = strategic::three_way_merge(&original, &modified, current);
+        let after = patch::merged(current, &body);
+        (Method::PatchMerge, body, after)
+    };
+    if body.as_object().is_some_and(Map::is_empty) {
+        return Ok(Request { write: None, after: Some(after), notes });
+    }
+    let write = Write::new(method, object_path(), body).with("fieldManager", manager).with("fieldValidation", "Strict");
+    Ok(Request { write: Some(write), after: Some(after), notes })
+}
+
+fn last_applied(object: &Value) -> Option<&str> {
+    object.get("metadata")?.get("annotations")?.get(LAST_APPLIED)?.as_str()
+}
+
+/// The manifest with itself in the annotation from which the next `apply` knows what this one set.
+fn with_last_applied(manifest: &Value) -> Value {
+    let mut plain = manifest.clone();
+    if let Some(annotations) = annotations(&mut plain) {
+        annotations.remove(LAST_APPLIED);
+    }
+    let text = format!("{plain}\n");
+    let mut modified = plain;
+    if let Some(annotations) = annotations(&mut modified) {
+        annotations.insert(LAST_APPLIED.to_owned(), Value::String(text));
+    }
+    modified
+}
+
+fn annotations(object: &mut Value) -> Option<&mut Map<String, Value>> {
+    let meta = object.as_object_mut()?.entry("metadata").or_insert_with(|| json!({}));
+    let slot = meta.as_object_mut()?.entry("annotations").or_insert_with(|| json!({}));
+    if slot.is_null() {
+        *slot = json!({});
+    }
+    slot.as_object_mut()
+}
+
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(map) => Value::Object(
+            map.into_iter()
+                .filter(|(_, value)| !value.is_null())
+                .map(|(key, value)| (key, without_nulls(value)))
+                .collect(),
+        ),
+        Value::Array(items) => Value::Array(items.into_iter().map(without_nulls).collect()),
+        other => other,
+    }
+}
+
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+const NOT_EXACT: &str = "the server gave no OpenAPI v3 schema, so lists in the patch are taken as replaced";
+
+#[cfg(test)]
+mod tests {
+    use super::super::call::rehearse;
+    use super::super::discover::tests::served;
+    use super::super::strategic::tests::document;
+    use super::*;
+
+    fn sent(
+        verb: &Verb,
+        word: &str,
+        before: Option<&Value>,
+        manifest: Option<&Value>,
+    ) -> Result<(String, Value), String> {
+        let discovery = served();
+        let resource = discovery.resolve(word).unwrap();
+        let namespace = if resource.namespaced { "ns" } else { "" };
+        let document = document();
+        let request = request(verb, Address { resource, namespace, name: "a" }, before, manifest, Some(&document))?;
+        let Some(write) = request.write else { return Ok(("nothing".to_owned(), Value::Null)) };
+        let wire = rehearse(&write);
+        let body = serde_json::from_slice(&wire.body).unwrap();
+        Ok((format!("{} {} {}", wire.method, wire.target, wire.content_type.unwrap_or_default()), body))
+    }
+
+    #[test]
+    fn label_taint_and_delete_are_sent_as_kubectl_sends_them() {
+        let node = json!({"metadata": {"name": "a", "labels": {"x": "1"}}});
+        let pairs = edit::pairs(Place::Labels, &["x=2".to_owned()]).unwrap();
+        let label = Verb::Metadata {
+            place: Place::Labels,
+            pairs,
+            overwrite: true,
+            resource_version: String::new(),
+            manager: "kubectl-label".to_owned(),
+        };
+        let (line, body) = sent(&label, "node", Some(&node), None).unwrap();
+        assert_eq!(line, "PATCH /api/v1/nodes/a?fieldManager=kubectl-label&dryRun=All application/merge-patch+json");
+        assert_eq!(body, json!({"metadata": {"labels": {"x": "2"}}}));
+
+        let taint = Verb::Taint {
+            taints: edit::taints(&["k=v:NoSchedule".to_owned()]).unwrap(),
+            overwrite: false,
+            manager: "kubectl-taint".to_owned(),
+        };
+        let (line, body) = sent(&taint, "node", Some(&node), None).unwrap();
+        assert_eq!(
+            line,
+            "PATCH /api/v1/nodes/a?fieldManager=kubectl-taint&fieldValidation=Strict&dryRun=All application/strategic-merge-patch+json"
+        );
+        assert_eq!(body, json!({"spec": {"taints": [{"effect": "NoSchedule", "key": "k", "value": "v"}]}}));
+        assert!(sent(&taint, "pod", Some(&node), None).is_err());
+
+        let delete = Verb::Delete { propagation: "Background".to_owned(), grace_period: Some(1) };
+        let (line, body) = sent(&delete, "deploy", None, None).unwrap();
+        assert_eq!(line, "DELETE /apis/apps/v1/namespaces/ns/deployments/a?dryRun=All application/json");
+        assert_eq!(
+            body,
+            json!({"kind": "DeleteOptions", "apiVersion": "v1", "dryRun": ["All"], "propagationPolicy": "Background", "gracePeriodSeconds": 1})
+        );
+    }
+
+    #[test]
+    fn scale_patches_the_subresource_and_replaces_it_under_a_condition() {
+        let scale = json!({"kind": "Scale", "metadata": {"resourceVersion": "7"}, "spec": {"replicas": 2}});
+        let verb = |current, resource_version: &str| Verb::Scale {
+            replicas: 0,
+            current,
+            resource_version: resource_version.to_owned(),
+        };
+        let (line, body) = sent(&verb(None, ""), "deploy", Some(&scale), None).unwrap();
+        assert_eq!(
+            line,
+            "PATCH /apis/apps/v1/namespaces/ns/deployments/a/scale?dryRun=All application/merge-patch+json"
+        );
+        assert_eq!(body, json!({"spec": {"replicas": 0}}));
+        let (line, _) = sent(&verb(Some(2), "7"), "deploy", Some(&scale), None).unwrap();
+        assert!(line.starts_with("PUT "));
+        assert_eq!(
+            sent(&verb(Some(3), ""), "deploy", Some(&scale), None).unwrap_err(),
+            "expected replicas to be 3, was 2"
+        );
+        assert!(sent(&verb(None, "8"), "deploy", Some(&scale), None).is_err());
+    }
+
+    fn client_side() -> Verb {
+        Verb::Apply { server_side: false, force_conflicts: false, manager: "kubectl-client-side-apply".to_owned() }
+    }
+
+    #[test]
+    fn apply_creates_what_is_absent_with_its_annotation_and_without_nulls() {
+        let manifest = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"}, "spec": {"x": null, "y": 1}});
+        let (line, body) = sent(&client_side(), "deploy", None, Some(&manifest)).unwrap();
+        assert_eq!(
+            line,
+            "POST /apis/apps/v1/namespaces/ns/deployments?fieldManager=kubectl-client-side-apply&fieldValidation=Strict&dryRun=All application/json"
+        );
+        assert_eq!(body["spec"], json!({"y": 1}));
+        let last: Value = serde_json::from_str(last_applied(&body).unwrap()).unwrap();
+        assert_eq!(last["spec"], json!({"x": null, "y": 1}));
+    }
+
+    #[test]
+    fn apply_patches_three_ways_and_sends_nothing_when_nothing_is_left() {
+        let manifest = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"}, "spec": {"containers": [{"name": "c", "image": "1"}]}});
+        let live = with_last_applied(&manifest);
+        assert_eq!(sent(&client_side(), "deploy", Some(&live), Some(&manifest)).unwrap().0, "nothing");
+        let mut next = manifest.clone();
+        next["spec"] = json!({"containers": [{"name": "d", "image": "1"}]});
+        let (line, body) = sent(&client_side(), "deploy", Some(&live), Some(&next)).unwrap();
+        assert!(line.ends_with("application/strategic-merge-patch+json"), "{line}");
+        assert_eq!(body["spec"]["containers"], json!([{"name": "d", "image": "1"}, {"$patch": "delete", "name": "c"}]));
+    }
+
+    #[test]
+    fn custom_resources_are_applied_by_merge_patch_and_server_side_as_given() {
+        let manifest =
+            json!({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "a"}, "spec": {"list": [1]}});
+        let live = json!({"metadata": {"name": "a"}, "spec": {"list": [1, 2]}});
+        let (line, body) = sent(&client_side(), "widgets", Some(&live), Some(&manifest)).unwrap();
+        assert!(line.ends_with("application/merge-patch+json"), "{line}");
+        assert_eq!(body["spec"], json!({"list": [1]}));
+        let verb = Verb::Apply { server_side: true, force_conflicts: false, manager: "kubectl".to_owned() };
+        let (line, body) = sent(&verb, "widgets", Some(&live), Some(&manifest)).unwrap();
+        assert_eq!(
+            line,
+            "PATCH /apis/example.com/v1/namespaces/ns/widgets/a?fieldManager=kubectl&fieldValidation=Strict&force=false&dryRun=All application/apply-patch+yaml"
+        );
+        assert_eq!(body, manifest);
+    }
+}
