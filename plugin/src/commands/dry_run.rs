@@ -23,7 +23,7 @@ use crate::dry_run::manifest;
 use crate::dry_run::render::{self, Look};
 use crate::dry_run::report::{ClusterNote, Report};
 use crate::dry_run::request::Verb;
-use crate::dry_run::run::{self, Task};
+use crate::dry_run::run::{self, Scope, Task};
 use crate::dry_run::session::Session;
 use crate::dry_run::target::Choice;
 use crate::exit::{Failure, Outcome};
@@ -355,9 +355,12 @@ pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
         words: given.words,
         choice: given.choice,
         manifests: given.manifests,
-        namespace_given: common.namespace.is_some(),
+        scope: match (given.all_namespaces, &common.namespace) {
+            (true, _) => Scope::All,
+            (false, Some(_)) => Scope::Given,
+            (false, None) => Scope::Context,
+        },
         namespace: common.namespace.clone().unwrap_or(connection.namespace),
-        all_namespaces: given.all_namespaces,
         ignore_not_found: given.ignore_not_found,
         settings,
         guard_config,
@@ -530,8 +533,7 @@ fn delete(args: &Delete) -> anyhow::Result<Given> {
     }
     // As kubectl: a grace period of 0 is 1 unless forced, and forced is 0 unless told otherwise.
     let grace_period = match (args.grace_period, args.now, args.force) {
-        (_, true, _) => Some(1),
-        (0, _, false) => Some(1),
+        (_, true, _) | (0, _, false) => Some(1),
         (given, _, true) if given <= 0 => Some(0),
         (given, ..) if given < 0 => None,
         (given, ..) => Some(given),

@@ -133,7 +133,9 @@ fn is_private(path: &str, secret: bool) -> bool {
     let data = ["data", "binaryData", "stringData"]
         .iter()
         .any(|own| path.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('[')));
-    data || path.contains(".env[") || path.ends_with(".env") || (secret && !path.starts_with("metadata"))
+    data || path.contains(".env[")
+        || path.rsplit('.').next() == Some("env")
+        || (secret && !path.starts_with("metadata"))
 }
 
 /// What the server or a tool's bookkeeping writes.

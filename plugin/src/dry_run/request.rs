@@ -265,13 +265,12 @@ fn apply(
         return Ok(Request { write: Some(write), after: Some(after), notes: Vec::new() });
     };
     let mut notes = Vec::new();
-    let original = match last_applied(current) {
-        Some(text) => serde_json::from_str(text)
-            .map_err(|error| format!("annotation {LAST_APPLIED} of the object is no JSON: {error}"))?,
-        None => {
-            notes.push("the object was not made by kubectl apply: fields that the manifest leaves out stay".to_owned());
-            json!({})
-        }
+    let original = if let Some(text) = last_applied(current) {
+        serde_json::from_str(text)
+            .map_err(|error| format!("annotation {LAST_APPLIED} of the object is no JSON: {error}"))?
+    } else {
+        notes.push("the object was not made by kubectl apply: fields that the manifest leaves out stay".to_owned());
+        json!({})
     };
     let (method, body, after) = if let Some(document) = strategic {
         let schema = schema(document, resource);
@@ -443,11 +442,11 @@ mod tests {
     #[test]
     fn apply_patches_three_ways_and_sends_nothing_when_nothing_is_left() {
         let manifest = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"}, "spec": {"containers": [{"name": "c", "image": "1"}]}});
-        let live = with_last_applied(&manifest);
-        assert_eq!(sent(&client_side(), "deploy", Some(&live), Some(&manifest)).unwrap().0, "nothing");
+        let current = with_last_applied(&manifest);
+        assert_eq!(sent(&client_side(), "deploy", Some(&current), Some(&manifest)).unwrap().0, "nothing");
         let mut next = manifest.clone();
         next["spec"] = json!({"containers": [{"name": "d", "image": "1"}]});
-        let (line, body) = sent(&client_side(), "deploy", Some(&live), Some(&next)).unwrap();
+        let (line, body) = sent(&client_side(), "deploy", Some(&current), Some(&next)).unwrap();
         assert!(line.ends_with("application/strategic-merge-patch+json"), "{line}");
         assert_eq!(body["spec"]["containers"], json!([{"name": "d", "image": "1"}, {"$patch": "delete", "name": "c"}]));
     }
@@ -456,12 +455,12 @@ mod tests {
     fn custom_resources_are_applied_by_merge_patch_and_server_side_as_given() {
         let manifest =
             json!({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "a"}, "spec": {"list": [1]}});
-        let live = json!({"metadata": {"name": "a"}, "spec": {"list": [1, 2]}});
-        let (line, body) = sent(&client_side(), "widgets", Some(&live), Some(&manifest)).unwrap();
+        let current = json!({"metadata": {"name": "a"}, "spec": {"list": [1, 2]}});
+        let (line, body) = sent(&client_side(), "widgets", Some(&current), Some(&manifest)).unwrap();
         assert!(line.ends_with("application/merge-patch+json"), "{line}");
         assert_eq!(body["spec"], json!({"list": [1]}));
         let verb = Verb::Apply { server_side: true, force_conflicts: false, manager: "kubectl".to_owned() };
-        let (line, body) = sent(&verb, "widgets", Some(&live), Some(&manifest)).unwrap();
+        let (line, body) = sent(&verb, "widgets", Some(&current), Some(&manifest)).unwrap();
         assert_eq!(
             line,
             "PATCH /apis/example.com/v1/namespaces/ns/widgets/a?fieldManager=kubectl&fieldValidation=Strict&force=false&dryRun=All application/apply-patch+yaml"

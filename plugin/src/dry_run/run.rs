@@ -41,10 +41,8 @@ pub struct Task {
     pub manifests: Vec<Manifest>,
     /// The namespace in force.
     pub namespace: String,
-    /// Whether it was given, rather than the context's.
-    pub namespace_given: bool,
-    /// Whether lists are of all namespaces.
-    pub all_namespaces: bool,
+    /// Where it is from, or whether it counts at all.
+    pub scope: Scope,
     /// Whether objects that are not there are passed over.
     pub ignore_not_found: bool,
     /// The guard's settings, waivers and platform included.
@@ -61,6 +59,17 @@ pub struct Task {
     pub cluster: ClusterNote,
     /// What makes the report.
     pub tool: Tool,
+}
+
+/// Which namespace is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All of them, for lists.
+    All,
+    /// The context's.
+    Context,
+    /// The one given on the command line.
+    Given,
 }
 
 /// Runs a task. What becomes of single objects is in the report; what keeps all from being looked at is a failure.
@@ -235,7 +244,7 @@ async fn items(session: &Session, task: &Task, discovery: &Discovery) -> Result<
     for target in target::targets(&task.words, &task.choice, discovery).map_err(Failure::input)? {
         match target {
             Target::Named { resource, name } => {
-                if task.all_namespaces && resource.namespaced {
+                if task.scope == Scope::All && resource.namespaced {
                     return Err(input(anyhow!("a resource cannot be retrieved by name across all namespaces")));
                 }
                 let namespace = if resource.namespaced { task.namespace.clone() } else { String::new() };
@@ -267,7 +276,7 @@ async fn from_manifests(session: &Session, task: &Task, discovery: &Discovery) -
             return Err(fail(what));
         }
         let own = meta("namespace");
-        if resource.namespaced && task.namespace_given && !own.is_empty() && own != task.namespace {
+        if resource.namespaced && task.scope == Scope::Given && !own.is_empty() && own != task.namespace {
             return Err(fail(format!("the object's namespace {own} is not the given one, {}", task.namespace)));
         }
         let namespace = match (resource.namespaced, own.is_empty()) {
@@ -308,7 +317,7 @@ async fn read_state(session: &Session, path: &str) -> State {
 }
 
 async fn listed(session: &Session, task: &Task, resource: &Resource) -> Result<Vec<Item>, Failure> {
-    let namespace = if task.all_namespaces { "" } else { &task.namespace };
+    let namespace = if task.scope == Scope::All { "" } else { &task.namespace };
     let (mut items, mut next) = (Vec::new(), String::new());
     loop {
         let read = Read::of(resource.list_path(namespace))
@@ -413,9 +422,9 @@ impl Runner<'_> {
     }
 
     fn single_version(&self, verb: &Verb) -> Option<String> {
-        let version = match verb {
-            Verb::Metadata { resource_version, .. } | Verb::Scale { resource_version, .. } => resource_version,
-            _ => return None,
+        let (Verb::Metadata { resource_version: version, .. } | Verb::Scale { resource_version: version, .. }) = verb
+        else {
+            return None;
         };
         (!version.is_empty() && !self.single)
             .then(|| "--resource-version may only be used with a single resource".to_owned())
@@ -651,7 +660,8 @@ fn instead(judged: &[Judged]) -> Vec<Instead> {
         let commands = &own.finding.fix;
         match ways.iter_mut().find(|way| way.code == own.finding.code) {
             Some(way) => {
-                way.commands.extend(commands.iter().filter(|c| !way.commands.contains(c)).cloned().collect::<Vec<_>>())
+                let more: Vec<String> = commands.iter().filter(|c| !way.commands.contains(c)).cloned().collect();
+                way.commands.extend(more);
             }
             None => ways.push(Instead { code: own.finding.code, text: own.instead, commands: commands.clone() }),
         }

@@ -168,7 +168,7 @@ fn diff_maps(
                 }
             }
             (Value::Array(old), Value::Array(new)) if field.merges => {
-                diff_lists(key, old, new, field, keep, &mut patch)
+                diff_lists(key, old, new, field, keep, &mut patch);
             }
             _ if keep == Keep::Changes && old != new => {
                 patch.insert(key.clone(), new.clone());
@@ -274,7 +274,7 @@ fn combine(deletions: Map<String, Value>, mut changes: Map<String, Value>, schem
                     });
                     match (same, element) {
                         (Some(own), Value::Object(element)) => {
-                            *own = combine(element, std::mem::take(own), field.value)
+                            *own = combine(element, std::mem::take(own), field.value);
                         }
                         (_, element) => change.push(element),
                     }
@@ -366,12 +366,12 @@ fn apply_list(old: &[Value], new: &[Value], order: Option<&Vec<Value>>, field: F
 
 /// Sorts what has a place by it; what has none keeps its place behind its neighbour.
 fn sorted(list: Vec<Value>, place: impl Fn(&Value) -> Option<usize>) -> Vec<Value> {
-    let mut last = None;
+    let mut previous = None;
     let mut keyed: Vec<(Option<usize>, Value)> = Vec::with_capacity(list.len());
     for value in list {
         let own = place(&value);
-        last = own.or(last);
-        keyed.push((last, value));
+        previous = own.or(previous);
+        keyed.push((previous, value));
     }
     keyed.sort_by_key(|(place, _)| *place);
     keyed.into_iter().map(|(_, value)| value).collect()
