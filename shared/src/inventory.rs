@@ -290,7 +290,7 @@ impl Facts {
             let person = managed.iter().any(|entry| data.managers.person(&entry.manager).is_some());
             for (key, value) in object.meta.labels.iter().filter(|(key, _)| is_compared(key)) {
                 let clean = !person || origin::person_owner(object, Place::Label, key, data).is_none();
-                if clean && data.node_keys.is_known(Place::Label, key) {
+                if clean && origin::is_listed(object, Place::Label, key, data) {
                     self.pool_labels.push((fact.pool.clone(), key.to_owned(), value.to_owned()));
                 }
             }

@@ -64,6 +64,15 @@ pub fn of_node_key(node: &Object<'_>, place: Place, key: &str, data: &Data) -> O
     system().map_or(Origin::User, Origin::SystemManager)
 }
 
+/// Whether the system made a key without anybody's managedFields being asked: the tables or the node's own list say so.
+pub fn is_listed(node: &Object<'_>, place: Place, key: &str, data: &Data) -> bool {
+    match data.node_keys.ruling(place, key) {
+        Ruling::Known(_) => true,
+        Ruling::Exception(_) => false,
+        Ruling::Silent => from_machine(node, place).any(|listed| listed == key),
+    }
+}
+
 /// Whether an entry of managedFields owns `key` at `place`.
 pub fn owns(entry: &ManagedEntry<'_>, place: Place, key: &str) -> bool {
     let key = format!("f:{key}");

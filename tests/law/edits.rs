@@ -87,10 +87,10 @@ fn what() -> impl Strategy<Value = What> {
         ("StatefulSet", "apps/v1", "kube-proxy"),
     ]);
     prop_oneof![
-        6 => (1..4_usize, any::<bool>(), node_key, value.clone(), any::<bool>())
+        6 => (1..5_usize, any::<bool>(), node_key, value.clone(), any::<bool>())
             .prop_map(|(node, annotation, key, value, status)| What::NodeMetadata { node, annotation, key, value, status }),
-        2 => (1..4_usize, taint).prop_map(|(node, key)| What::NodeTaint { node, key }),
-        1 => (1..4_usize).prop_map(|node| What::NodeDelete { node }),
+        2 => (1..5_usize, taint).prop_map(|(node, key)| What::NodeTaint { node, key }),
+        1 => (1..5_usize).prop_map(|node| What::NodeDelete { node }),
         1 => Just(What::NodeCreate),
         3 => (system.clone(), any::<bool>(), space_key, value)
             .prop_map(|(name, annotation, key, value)| What::NamespaceMetadata { name, annotation, key, value }),

@@ -22,7 +22,9 @@ impl World {
     /// A healthy AKS Arc cluster with a little of everything that rules look at.
     pub fn healthy() -> Self {
         let mut world = World::default();
-        for (index, pool) in [(1, "edge-1a2b3c4d-linux"), (2, "edge-1a2b3c4d-linux"), (3, "edge-1a2b3c4d-gpu")] {
+        // Two members a pool: a missing pool label shows only where a peer has one.
+        let pools = ["edge-1a2b3c4d-linux", "edge-1a2b3c4d-linux", "edge-1a2b3c4d-gpu", "edge-1a2b3c4d-gpu"];
+        for (index, pool) in (1..).zip(pools) {
             world.insert(node(index, pool));
         }
         for name in ["kube-system", "azure-arc", "shop"] {
@@ -136,7 +138,7 @@ fn disown(fields: &mut Value, steps: &[String]) {
     let Some(map) = fields.as_object_mut() else { return };
     if rest.is_empty() {
         map.remove(first);
-    } else if let Some(inner) = map.get_mut(first) {
+    } else if let Some(inner) = map.get_mut(first).filter(|inner| inner.as_object().is_some_and(|map| !map.is_empty())) {
         disown(inner, rest);
         if inner.as_object().is_some_and(Map::is_empty) {
             map.remove(first);

@@ -59,9 +59,10 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     };
     for entry in managed.iter().filter(person) {
         for key in entry.children(&["f:metadata", "f:labels"]) {
-            let Some(value) = node.meta.labels.get(&key).filter(|_| data.node_keys.is_known(Place::Label, &key)) else {
+            let Some(value) = node.meta.labels.get(&key) else { continue };
+            if !origin::is_listed(node, Place::Label, &key, data) {
                 continue;
-            };
+            }
             if required(node, &key, data).is_some_and(|must| must.eq_ignore_ascii_case(value)) {
                 continue;
             }
