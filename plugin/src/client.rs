@@ -54,7 +54,8 @@ fn tuned(mut config: Config, flags: &KubeFlags) -> Config {
     // Fifteen retries without a deadline would hang: `collect` retries, and knows how long it may.
     config.default_retry = false;
     config.connect_timeout = Some(CONNECT_TIMEOUT.min(flags.request_timeout.duration()));
-    config.read_timeout = Some(flags.request_timeout.duration());
+    // The net below those who forget a limit of their own; theirs comes first and has the better words.
+    config.read_timeout = Some(flags.request_timeout.duration() + Duration::from_secs(5));
     // On loopback there is no bandwidth to save, and compressing costs the server more than all else.
     config.disable_compression |= flags.disable_compression || proxy::is_loopback(&config.cluster_url);
     config

@@ -33,7 +33,8 @@ pub fn judge(paths: &[PathBuf], recursive: bool, namespace: &str, check: &mut Ch
             documents::files(path, depth, &mut each)?;
         }
         if count == before {
-            bail!("{} holds no objects", path.display());
+            let name = if path == Path::new("-") { "standard input".into() } else { path.to_string_lossy() };
+            bail!("{name} holds no objects");
         }
     }
     Ok(count)

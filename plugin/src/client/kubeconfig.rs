@@ -121,6 +121,12 @@ fn with_user_flags(mut user: AuthInfo, flags: &KubeFlags) -> anyhow::Result<Auth
         user.username = None;
         user.password = None;
     }
+    if let Some(path) = user.token_file.take() {
+        // As in kubectl the file goes before a token beside it, and the line's end is no part of it. A check is over
+        // before a token that is good now runs out, so it is read once.
+        let token = std::fs::read_to_string(&path).with_context(|| format!("cannot read token file {path}"))?;
+        user = with_token(user, token.trim())?;
+    }
     if let Some(name) = &flags.impersonate {
         user.impersonate = Some(name.clone());
         user.impersonate_groups = Some(flags.as_group.clone());
@@ -131,7 +137,7 @@ fn with_user_flags(mut user: AuthInfo, flags: &KubeFlags) -> anyhow::Result<Auth
 }
 
 /// Secrets have a type of their own that only the parser makes.
-pub(super) fn with_token(mut user: AuthInfo, token: &str) -> anyhow::Result<AuthInfo> {
+fn with_token(mut user: AuthInfo, token: &str) -> anyhow::Result<AuthInfo> {
     let parsed: AuthInfo = serde_json::from_value(serde_json::json!({ "token": token }))?;
     user.token = parsed.token;
     Ok(user)

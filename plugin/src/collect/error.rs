@@ -80,7 +80,8 @@ impl fmt::Display for RequestError {
         if !hint.is_empty() {
             write!(f, "; {hint}")?;
         }
-        f.write_str(". Nothing was checked")
+        f.write_str(if hint.ends_with('?') { " " } else { ". " })?;
+        f.write_str("Nothing was checked")
     }
 }
 
@@ -95,7 +96,7 @@ impl Cause {
             Cause::Garbage(what) => (format!("this is no answer of a Kubernetes API server: {what}"), "check the server address and any proxy on the way"),
             Cause::Ours(why) => (why.clone(), "this is a fault of kubectl-aksarc"),
             Cause::Redirect(to) => (format!("the server redirects to {to}"), "redirects are not followed: give the API server's own address"),
-            Cause::Status(status, message) => (format!("the server answered {status} {message}"), ""),
+            Cause::Status(status, message) => (format!("the server answered {status} {}", message.trim_end_matches('.')), ""),
             Cause::Timeout(limit) => (format!("no complete answer within {limit:?}"), "give it more with --request-timeout"),
             Cause::Unauthorized(message) => {
                 (format!("the server does not accept the credentials (401 {message})"), "log in again, or choose others with --context, --user or --token")

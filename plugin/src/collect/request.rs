@@ -186,6 +186,9 @@ fn no_answer(error: &kube::Error) -> Cause {
     if lower.contains("connection closed") || lower.contains("connection reset") || lower.contains("sendrequest") {
         return Cause::Cut(innermost(error));
     }
+    if lower == "deadline has elapsed" {
+        return Cause::Connect("the connection timed out".to_owned());
+    }
     Cause::Connect(text)
 }
 

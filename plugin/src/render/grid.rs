@@ -82,6 +82,6 @@ mod tests {
         A     LONG
         one   x
         ");
-        assert_eq!(grid.lines("", Some(7)), "A     …\none   x\n");
+        assert_eq!(grid.lines("", Some(7)), "A…\none   x\n");
     }
 }

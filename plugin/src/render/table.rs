@@ -248,10 +248,18 @@ impl Screen<'_> {
                 label = "";
             }
         }
-        let hidden: Vec<&str> = report.rules.iter().filter(|rule| rule.outcome == Outcome::NotObservable).map(|rule| rule.code).collect();
+        let mut hidden: Vec<(&str, Vec<&str>)> = Vec::new();
+        for rule in report.rules.iter().filter(|rule| rule.outcome == Outcome::NotObservable) {
+            match hidden.iter_mut().find(|(reason, _)| *reason == rule.reason) {
+                Some((_, codes)) => codes.push(rule.code),
+                None => hidden.push((&rule.reason, vec![rule.code])),
+            }
+        }
         if !hidden.is_empty() {
-            writeln!(self.out)?;
-            self.wrapped_line("not observable", &format!("{}: a state does not show them, an attempted change does", hidden.join(", ")))?;
+            writeln!(self.out, "\n cannot be seen in Kubernetes")?;
+        }
+        for (reason, codes) in hidden {
+            self.wrapped_line("", &format!("{}: {}", codes.join(", "), text::line(reason, 300)))?;
         }
         writeln!(self.out)?;
         let next = self.next();

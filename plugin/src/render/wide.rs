@@ -37,7 +37,7 @@ pub(super) fn render(report: &Report, look: &Look<'_>) -> Result<String, fmt::Er
     let verdict = report.verdict;
     writeln!(
         out,
-        "\n{} · {} findings, {} unknown, {} waived · exit {}",
+        "\n{} · findings {}, unknown {}, waived {} · exit {}",
         Paint::verdict(verdict, format_args!("{} {}", sign(verdict), verdict.as_str())),
         report.findings.len(),
         counted(report, "unknown"),

@@ -1,0 +1,276 @@
+//! Lists: pages, refusals, expiry, throttling, and servers that do not behave.
+
+mod fake;
+
+use std::time::Instant;
+
+use fake::{Cluster, Program, Ran, Reply, Request, SOON, Server, plain, status};
+use serde_json::json;
+
+/// A cluster whose answers `handler` may replace.
+fn server(cluster: Cluster, handler: impl Fn(&Request, usize) -> Option<Reply> + Send + Sync + 'static) -> Server {
+    Server::start(move |request, number| handler(request, number).unwrap_or_else(|| cluster.answer(request)))
+}
+
+fn nodes(request: &Request) -> bool {
+    request.path == "/api/v1/nodes"
+}
+
+/// Runs, and holds the run to a time in which no healthy one ends and no hang does.
+#[track_caller]
+fn soon(run: impl FnOnce() -> Ran) -> Ran {
+    let begun = Instant::now();
+    let ran = run();
+    assert!(begun.elapsed() < SOON, "took {:?}: {ran:?}", begun.elapsed());
+    ran
+}
+
+#[track_caller]
+fn assert_failed(ran: Ran, words: &[&str]) {
+    let ran = ran.exits(1);
+    assert_eq!(ran.stdout, "");
+    for word in words.iter().chain(&["Nothing was checked"]) {
+        assert!(ran.stderr.contains(word), "{word:?} is missing: {}", ran.stderr);
+    }
+    assert!(ran.stderr.starts_with("error: ") && ran.stderr.lines().count() == 1, "{}", ran.stderr);
+}
+
+#[test]
+fn pages_are_read_to_the_end_whatever_their_size() {
+    for size in ["1", "2", "3", "4", "500"] {
+        let server = Server::of(Cluster::outside());
+        let report = Program::at(&server.url()).check(&["-o", "json", "--chunk-size", size]).exits(3).json();
+        assert_eq!(report["cluster"]["nodes"], 3, "--chunk-size {size}");
+        assert_eq!(report["coverage"]["requests"].as_u64().unwrap(), server.requests().len() as u64);
+        let pages = server.requests().iter().filter(|request| nodes(request)).count();
+        assert_eq!(pages, 3_usize.div_ceil(size.parse().unwrap()), "--chunk-size {size}");
+    }
+}
+
+#[test]
+fn only_get_requests_are_sent_and_secrets_are_never_asked_for() {
+    let server = Server::of(Cluster::healthy());
+    Program::at(&server.url()).check(&[]).exits(0);
+    for request in server.requests() {
+        assert_eq!(request.method, "GET");
+        assert!(!request.path.contains("secrets"), "{}", request.path);
+        assert_eq!(request.headers["authorization"], "Bearer secret");
+    }
+}
+
+#[test]
+fn a_forbidden_list_is_unknown_by_name_and_never_a_pass() {
+    let mut cluster = Cluster::healthy();
+    cluster.forbidden = vec!["/api/v1/nodes".to_owned()];
+    let server = Server::of(cluster);
+    let program = Program::at(&server.url());
+    let ran = program.check(&[]).exits(5);
+    assert!(ran.stdout.contains("needs list nodes, which is forbidden"), "{}", ran.stdout);
+    let report = program.check(&["-o", "json"]).exits(5).json();
+    assert_eq!(report["verdict"], "inconclusive");
+}
+
+#[test]
+fn a_forbidden_version_is_unknown_too() {
+    let server = server(Cluster::healthy(), |request, _| {
+        (request.path == "/version").then(|| Reply::Json(403, status(403, "Forbidden", "no")))
+    });
+    Program::at(&server.url()).check(&[]).exits(5);
+}
+
+#[test]
+fn a_kind_that_is_not_part_of_kubernetes_may_be_absent() {
+    // The healthy cluster answers 404 for Cluster API machines.
+    let server = Server::of(Cluster::healthy());
+    Program::at(&server.url()).check(&[]).exits(0);
+}
+
+#[test]
+fn a_builtin_kind_that_is_absent_is_unknown() {
+    let mut cluster = Cluster::healthy();
+    cluster.absent.push("/api/v1/nodes".to_owned());
+    let server = Server::of(cluster);
+    let ran = Program::at(&server.url()).check(&[]).exits(5);
+    assert!(ran.stdout.contains("does not serve nodes"), "{}", ran.stdout);
+}
+
+#[test]
+fn an_empty_cluster_is_judged() {
+    let mut cluster = Cluster::healthy();
+    cluster.lists.clear();
+    let server = Server::of(cluster);
+    let report = Program::at(&server.url()).check(&["-o", "json"]).json();
+    assert_eq!(report["cluster"]["nodes"], 0);
+}
+
+#[test]
+fn refused_credentials_end_the_run() {
+    let server = Server::start(|_, _| Reply::Json(401, status(401, "Unauthorized", "Unauthorized")));
+    assert_failed(Program::at(&server.url()).check(&[]), &["does not accept the credentials", "401", "log in again"]);
+}
+
+#[test]
+fn an_expired_token_with_a_new_one_goes_on_and_counts_each_object_once() {
+    let server = server(Cluster::outside(), |request, number| {
+        (nodes(request) && number == 1).then(|| {
+            let mut gone = status(410, "Expired", "too old");
+            gone["metadata"]["continue"] = json!("1");
+            Reply::Json(410, gone)
+        })
+    });
+    let report = Program::at(&server.url()).check(&["-o", "json", "--chunk-size", "1"]).exits(3).json();
+    assert_eq!(report["cluster"]["nodes"], 3);
+}
+
+#[test]
+fn an_expired_token_without_a_new_one_starts_the_list_over() {
+    let server = server(Cluster::outside(), |request, number| {
+        (nodes(request) && number == 2).then(|| Reply::Json(410, status(410, "Expired", "too old")))
+    });
+    let report = Program::at(&server.url()).check(&["-o", "json", "--chunk-size", "1"]).exits(3).json();
+    assert_eq!(report["cluster"]["nodes"], 3, "objects read before the restart are not counted twice");
+    assert_eq!(report["summary"]["voids"], 1);
+}
+
+#[test]
+fn a_list_that_expires_every_time_ends_the_run() {
+    let server = server(Cluster::outside(), |request, _| {
+        (nodes(request) && request.query.contains_key("continue")).then(|| Reply::Json(410, status(410, "Expired", "too old")))
+    });
+    let program = Program::at(&server.url());
+    assert_failed(soon(|| program.check(&["--chunk-size", "1"])), &["list nodes", "expired"]);
+}
+
+#[test]
+fn throttling_is_waited_out() {
+    let server = server(Cluster::outside(), |request, number| {
+        (nodes(request) && number < 2).then(|| Reply::With(429, "Retry-After: 1\r\n", status(429, "TooManyRequests", "slow down")))
+    });
+    let begun = Instant::now();
+    Program::at(&server.url()).check(&[]).exits(3);
+    assert!(begun.elapsed().as_secs() >= 2);
+}
+
+#[test]
+fn waiting_never_goes_beyond_the_deadline() {
+    let server = server(Cluster::outside(), |request, _| {
+        nodes(request).then(|| Reply::With(503, "Retry-After: 3600\r\n", status(503, "ServiceUnavailable", "later")))
+    });
+    let program = Program::at(&server.url());
+    assert_failed(soon(|| program.check(&["--timeout", "5s"])), &["list nodes", "503", "later"]);
+}
+
+#[test]
+fn a_server_that_never_answers_is_given_up_on() {
+    let server = server(Cluster::healthy(), |request, _| nodes(request).then(|| Reply::Hang(Vec::new())));
+    let program = Program::at(&server.url());
+    assert_failed(soon(|| program.check(&["--request-timeout", "1s"])), &["list nodes", "within 1s", "--request-timeout"]);
+    assert_failed(soon(|| program.check(&["--timeout", "1s"])), &["within 1s", "--timeout"]);
+}
+
+#[test]
+fn a_body_that_stops_in_the_middle_is_given_up_on() {
+    let server = server(Cluster::healthy(), |request, _| {
+        nodes(request).then(|| Reply::Hang(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{\"kind\":\"NodeList\",\"items\":[".to_vec()))
+    });
+    let program = Program::at(&server.url());
+    assert_failed(soon(|| program.check(&["--request-timeout", "1s"])), &["list nodes", "--request-timeout"]);
+}
+
+#[test]
+fn a_body_that_is_cut_is_asked_for_once_more() {
+    let cut = || Reply::Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{\"kind\":\"NodeList\",\"items\":[".to_vec());
+    let once = server(Cluster::outside(), move |request, number| (nodes(request) && number == 0).then(cut));
+    Program::at(&once.url()).check(&[]).exits(3);
+    let always = server(Cluster::outside(), move |request, _| nodes(request).then(cut));
+    assert_failed(Program::at(&always.url()).check(&[]), &["list nodes", "broke off"]);
+}
+
+#[test]
+fn json_that_ends_early_is_no_list() {
+    let server = server(Cluster::healthy(), |request, _| {
+        nodes(request).then(|| Reply::Raw(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"kind\":\"NodeList\",\"items\":[{".to_vec()))
+    });
+    assert_failed(Program::at(&server.url()).check(&[]), &["list nodes", "ends early"]);
+}
+
+#[test]
+fn what_is_no_api_server_is_told_by_its_answer() {
+    let html = || Reply::Raw(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n<html>log in\x1b[31m</html>".to_vec());
+    let portal = Server::start(move |_, _| html());
+    assert_failed(Program::at(&portal.url()).check(&[]), &["no answer of a Kubernetes API server", "<html>log in"]);
+    let halfway = server(Cluster::healthy(), move |request, _| nodes(request).then(html));
+    assert_failed(Program::at(&halfway.url()).check(&[]), &["list nodes", "no answer of a Kubernetes API server"]);
+    let other = server(Cluster::healthy(), |request, _| {
+        nodes(request).then(|| Reply::Json(200, json!({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": []})))
+    });
+    assert_failed(Program::at(&other.url()).check(&[]), &["a PodList instead of a NodeList"]);
+    let none = Server::start(|_, _| Reply::Json(404, json!({})));
+    assert_failed(Program::at(&none.url()).check(&[]), &["does not know /version"]);
+}
+
+#[test]
+fn redirects_are_not_followed() {
+    let elsewhere = Server::of(Cluster::healthy());
+    let to: &'static str = format!("Location: {}/version\r\n", elsewhere.url()).leak();
+    let server = Server::start(move |_, _| Reply::With(302, to, json!({})));
+    assert_failed(Program::at(&server.url()).check(&[]), &["redirects to"]);
+    assert!(elsewhere.requests().is_empty(), "credentials went elsewhere");
+}
+
+#[test]
+fn a_connection_that_is_refused_says_where_and_what_to_do() {
+    let program = Program::at("http://127.0.0.1:1");
+    assert_failed(soon(|| program.check(&[])), &["http://127.0.0.1:1", "refused", "is the API server running"]);
+}
+
+#[test]
+fn a_host_that_does_not_exist_says_so() {
+    let program = Program::at("http://no-such-host.invalid:6443");
+    assert_failed(soon(|| program.check(&["--timeout", "10s"])), &["no-such-host.invalid", "DNS"]);
+}
+
+#[test]
+fn tls_with_a_server_that_speaks_none_says_so() {
+    let server = Server::of(Cluster::healthy());
+    let program = Program::at(&format!("https://{}", server.address));
+    assert_failed(soon(|| program.check(&[])), &["--certificate-authority"]);
+}
+
+#[test]
+fn compressed_pages_are_read() {
+    use std::io::Write;
+    let cluster = Cluster::outside();
+    let server = Server::start(move |request, _| {
+        let wanted = request.headers.get("accept-encoding").is_some_and(|value| value.contains("gzip"));
+        if !nodes(request) || !wanted {
+            return cluster.answer(request);
+        }
+        let Reply::Json(_, body) = cluster.answer(request) else { panic!("a list") };
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(body.to_string().as_bytes()).unwrap();
+        let body = gzip.finish().unwrap();
+        let mut bytes =
+            format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len()).into_bytes();
+        bytes.extend(body);
+        Reply::Raw(bytes)
+    });
+    // On loopback none is asked for, so that this name is needed for the client to expect any.
+    let program = Program::at(&format!("http://0.0.0.0:{}", server.address.port()));
+    assert_eq!(program.check(&["-o", "json"]).exits(3).json()["cluster"]["nodes"], 3);
+    assert!(server.requests().iter().any(|request| request.headers.get("accept-encoding").is_some_and(|value| value.contains("gzip"))));
+    program.check(&["--disable-compression", "-o", "name", "--only", "AA101"]).exits(0);
+    assert!(!server.requests().last().unwrap().headers.contains_key("accept-encoding"));
+}
+
+#[test]
+fn a_server_error_is_tried_again_and_then_told() {
+    let once = server(Cluster::outside(), |request, number| {
+        (nodes(request) && number == 0).then(|| Reply::Raw(plain(500, "", &status(500, "InternalError", "etcd is away"))))
+    });
+    Program::at(&once.url()).check(&[]).exits(3);
+    let always = server(Cluster::outside(), |request, _| {
+        nodes(request).then(|| Reply::Json(500, status(500, "InternalError", "etcd is away")))
+    });
+    assert_failed(soon(|| Program::at(&always.url()).check(&["--timeout", "3s"])), &["500", "etcd is away"]);
+}

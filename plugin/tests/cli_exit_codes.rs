@@ -1,0 +1,83 @@
+//! The exit code depends on what was found, never on how it is printed.
+
+mod fake;
+
+use fake::{Cluster, Program, Server};
+use serde_json::Value;
+
+const FORMATS: [&str; 6] = ["table", "wide", "short", "name", "json", "yaml"];
+
+/// Every outcome a check can have, and the flags that bring it about.
+fn outcomes() -> Vec<(&'static str, Cluster, Vec<&'static str>, i32)> {
+    let mut blind = Cluster::healthy();
+    blind.forbidden = vec!["/api/v1/nodes".to_owned()];
+    vec![
+        ("within", Cluster::healthy(), vec![], 0),
+        ("outside", Cluster::outside(), vec![], 3),
+        ("outside, whatever --fail-on says", Cluster::outside(), vec!["--fail-on", "info"], 3),
+        ("at risk, asked to fail on it", Cluster::at_risk(), vec!["--fail-on", "at-risk"], 4),
+        ("at risk, asked to fail on lighter", Cluster::at_risk(), vec!["--fail-on", "not-covered"], 4),
+        ("at risk, not asked", Cluster::at_risk(), vec![], 0),
+        ("inconclusive", blind.clone(), vec![], 5),
+        ("inconclusive, allowed", blind.clone(), vec!["--allow-incomplete"], 0),
+        ("inconclusive goes before --fail-on", blind, vec!["--fail-on", "info"], 5),
+    ]
+}
+
+#[test]
+fn every_format_has_the_same_exit_code_for_every_outcome() {
+    for (name, cluster, flags, code) in outcomes() {
+        let server = Server::of(cluster);
+        let program = Program::at(&server.url());
+        for format in FORMATS {
+            let mut args = flags.clone();
+            args.extend(["-o", format, "--status-file", "status.json"]);
+            let ran = program.check(&args);
+            assert_eq!(ran.code, code, "{name}, -o {format}: {ran:?}");
+            let status: Value = serde_json::from_str(&program.read("status.json")).unwrap();
+            assert_eq!(status["exitCode"], code, "{name}, -o {format}");
+            if format == "json" {
+                assert_eq!(ran.json()["exitCode"], code, "{name}");
+                assert_eq!(ran.json()["verdict"], status["verdict"], "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn failures_have_the_same_exit_code_in_every_format_and_print_no_report() {
+    let program = Program::at("http://127.0.0.1:1");
+    for format in FORMATS {
+        let ran = program.check(&["-o", format, "--status-file", "status.json"]).exits(1);
+        assert_eq!(ran.stdout, "", "-o {format}");
+        let status: Value = serde_json::from_str(&program.read("status.json")).unwrap();
+        assert_eq!((status["exitCode"].as_i64(), status["verdict"].as_str()), (Some(1), Some("none")));
+        let ran = program.check(&["-o", format, "--snapshot", "missing"]).exits(2);
+        assert_eq!(ran.stdout, "", "-o {format}");
+    }
+}
+
+#[test]
+fn exit_zero_changes_the_exit_code_and_not_the_report() {
+    let server = Server::of(Cluster::outside());
+    let program = Program::at(&server.url());
+    let ran = program.check(&["--exit-zero", "-o", "json"]).exits(0);
+    assert_eq!(ran.json()["exitCode"], 3);
+    // There is no verdict to be lenient about.
+    Program::at("http://127.0.0.1:1").check(&["--exit-zero"]).exits(1);
+}
+
+#[test]
+fn yaml_and_json_hold_the_same() {
+    let server = Server::of(Cluster::outside());
+    let program = Program::at(&server.url());
+    let same = |mut report: Value| {
+        report["coverage"]["seconds"] = Value::Null;
+        report["coverage"]["peakMemoryBytes"] = Value::Null;
+        report
+    };
+    let json = same(program.check(&["-o", "json"]).exits(3).json());
+    let yaml = program.check(&["-o", "yaml"]).exits(3).stdout;
+    let yaml: Value = serde_saphyr::from_str(&yaml).unwrap();
+    assert_eq!(same(yaml), json);
+}

@@ -1,0 +1,343 @@
+//! Snapshots, manifests, flags and files: good ones, and all the bad ones.
+
+mod fake;
+
+use std::io::Write;
+
+use fake::{Cluster, Program, Ran, Reply, Server, assert_holds};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+
+/// What a check of a snapshot must have in common with one of the cluster.
+fn essence(mut report: Value) -> Value {
+    for field in ["cluster", "coverage"] {
+        report[field] = Value::Null;
+    }
+    report
+}
+
+#[test]
+fn a_snapshot_in_any_form_is_judged_as_the_cluster_is() {
+    let mut cluster = Cluster::outside();
+    cluster.forbidden = vec!["/api/v1/namespaces/kube-system/configmaps".to_owned(), "/apis/apps/v1/namespaces/kube-system/daemonsets".to_owned()];
+    let server = Server::of(cluster);
+    let program = Program::at(&server.url());
+    let live = program.check(&["-o", "json"]).exits(3).json();
+    for form in ["snapshot.tar.gz", "snapshot.json", "snapshot"] {
+        let ran = program.run(&["snapshot", "-o", form, "--chunk-size", "1"]).exits(0);
+        assert!(ran.stderr.contains("you may not list DaemonSet in kube-system"), "{}", ran.stderr);
+        let read = program.check(&["-o", "json", "--snapshot", form]).exits(3).json();
+        assert_eq!(essence(read.clone()), essence(live.clone()), "{form}");
+        assert_eq!(read["coverage"]["objects"], live["coverage"]["objects"], "{form}");
+        assert_eq!(read["cluster"]["nodes"], 3);
+    }
+    assert_holds(program.dir.path(), &["kubeconfig", "snapshot", "snapshot.json", "snapshot.tar.gz"]);
+    assert!(!program.read("snapshot.json").contains("example.com/a"), "images of nodes are left out");
+    let ran = program.check(&["--snapshot", "snapshot"]).exits(3);
+    assert!(ran.stdout.contains("  taken "), "{}", ran.stdout);
+}
+
+#[test]
+fn a_snapshot_never_replaces_what_is_not_one() {
+    let server = Server::of(Cluster::healthy());
+    let program = Program::at(&server.url());
+    program.write("full/file", "x");
+    for (path, word) in [("full", "not empty"), ("kubeconfig", "is a file"), ("no/where.json", "no directory"), ("x.yaml", "NAME.json")] {
+        let ran = program.run(&["snapshot", "-o", path]).exits(2);
+        assert!(ran.stderr.contains(word), "{}", ran.stderr);
+    }
+    assert!(server.requests().is_empty());
+}
+
+#[test]
+fn a_snapshot_that_fails_leaves_nothing_behind() {
+    let cluster = Cluster::healthy();
+    let server = Server::start(move |request, _| {
+        if request.path.contains("kube-system") { Reply::Raw(b"nonsense".to_vec()) } else { cluster.answer(request) }
+    });
+    let program = Program::at(&server.url());
+    for form in ["s.tar.gz", "s.json", "s"] {
+        program.run(&["snapshot", "-o", form, "--timeout", "5s"]).exits(1);
+    }
+    assert_holds(program.dir.path(), &["kubeconfig"]);
+}
+
+/// As `kubectl get -o json` prints them.
+fn list(items: &[Value]) -> String {
+    json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": ""}, "items": items}).to_string()
+}
+
+fn typed(mut node: Value) -> Value {
+    node["kind"] = json!("Node");
+    node["apiVersion"] = json!("v1");
+    node
+}
+
+#[test]
+fn a_snapshot_made_with_kubectl_knows_what_it_does_not_hold() {
+    let program = Program::new();
+    let mut bad = typed(fake::node("moc-l2"));
+    bad["metadata"]["labels"]["kubernetes.io/hostname"] = json!("edge-7");
+    program.write("s/nodes.json", &list(&[typed(fake::node("moc-l1")), bad]));
+    program.write("s/version.json", &json!({"clientVersion": {"gitVersion": "v1.2.3"}, "serverVersion": {"gitVersion": "v1.33.5"}}).to_string());
+    program.write("s/namespaces.yaml", "kind: Namespace\napiVersion: v1\nmetadata: {name: kube-system}\nspec: {finalizers: [kubernetes]}\n");
+    program.write("s/deployments.json", &list(&[]));
+    let report = program.check(&["--snapshot", "s", "-o", "json"]).exits(3).json();
+    assert_eq!(report["cluster"]["kubernetesVersion"], "v1.33.5");
+    let rule = |code: &str| report["rules"].as_array().unwrap().iter().find(|rule| rule["code"] == code).unwrap().clone();
+    assert_eq!(rule("AA201")["outcome"], "violated");
+    assert_eq!(rule("AA301")["outcome"], "unknown", "an anonymous empty list says nothing");
+    assert!(rule("AA301")["reason"].as_str().unwrap().contains("the snapshot does not hold"));
+}
+
+fn archive(entries: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+    for (name, bytes) in entries {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        // Past the checks that the library makes for writers.
+        header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+        header.set_cksum();
+        archive.append(&header, *bytes).unwrap();
+    }
+    archive.into_inner().unwrap().finish().unwrap()
+}
+
+#[track_caller]
+fn assert_bad(ran: Ran, word: &str) {
+    let ran = ran.exits(2);
+    assert_eq!(ran.stdout, "");
+    assert!(ran.stderr.starts_with("error: ") && ran.stderr.contains(word), "{word:?} is missing: {}", ran.stderr);
+    assert!(!ran.stderr.contains("panicked"), "{}", ran.stderr);
+}
+
+#[test]
+fn bad_snapshots_are_told_by_name_and_cause() {
+    let program = Program::new();
+    let node = typed(fake::node("moc-l1")).to_string();
+    assert_bad(program.check(&["--snapshot", "missing"]), "missing");
+    program.write("empty.json", "");
+    assert_bad(program.check(&["--snapshot", "empty.json"]), "is empty");
+    std::fs::create_dir(program.path("nothing")).unwrap();
+    assert_bad(program.check(&["--snapshot", "nothing"]), "is empty");
+    program.write("foreign.json", r#"{"kind":"Pizza","apiVersion":"example.com/v1"}"#);
+    assert_bad(program.check(&["--snapshot", "foreign.json"]), "nothing that any rule reads");
+    program.write("cut.json", &node[..node.len() / 2]);
+    assert_bad(program.check(&["--snapshot", "cut.json"]), "cut short");
+    program.write("garbage.json", "{]");
+    assert_bad(program.check(&["--snapshot", "garbage.json"]), "garbage.json");
+    std::fs::write(program.path("binary.json"), [0xff, 0xfe, 0x00]).unwrap();
+    assert_bad(program.check(&["--snapshot", "binary.json"]), "binary.json");
+    for name in ["../evil.json", "/etc/evil.json", "a/../../evil.json"] {
+        std::fs::write(program.path("evil.tar.gz"), archive(&[(name, node.as_bytes())])).unwrap();
+        assert_bad(program.check(&["--snapshot", "evil.tar.gz"]), "lies outside");
+    }
+    let whole = archive(&[("nodes.json", node.as_bytes())]);
+    std::fs::write(program.path("half.tar.gz"), &whole[..whole.len() / 2]).unwrap();
+    assert_bad(program.check(&["--snapshot", "half.tar.gz"]), "half.tar.gz");
+    std::fs::write(program.path("not.tar.gz"), [0x1f, 0x8b, 0, 0, 0]).unwrap();
+    assert_bad(program.check(&["--snapshot", "not.tar.gz"]), "not.tar.gz");
+    let future = json!({"kind": "SnapshotIndex", "apiVersion": "aksarc.dev/v9", "toolVersion": "9", "takenAt": "", "context": "", "lists": []});
+    program.write("future.json", &future.to_string());
+    assert_bad(program.check(&["--snapshot", "future.json"]), "aksarc.dev/v9");
+}
+
+#[test]
+fn a_snapshot_that_lost_a_page_is_damaged_not_healthy() {
+    let server = Server::of(Cluster::outside());
+    let program = Program::at(&server.url());
+    program.run(&["snapshot", "-o", "s", "--chunk-size", "1"]).exits(0);
+    std::fs::remove_file(program.path("s/nodes-2.json")).unwrap();
+    assert_bad(program.check(&["--snapshot", "s"]), "is damaged");
+}
+
+#[test]
+fn files_too_large_to_be_meant_are_refused_before_they_are_read() {
+    let program = Program::new();
+    let file = std::fs::File::create(program.path("huge.json")).unwrap();
+    file.set_len(1 << 30).unwrap();
+    assert_bad(program.check(&["--snapshot", "huge.json"]), "1024 MiB");
+    assert_bad(program.check(&["-f", "huge.json"]), "1024 MiB");
+    let mut bomb = GzEncoder::new(Vec::new(), Compression::best());
+    let mut header = tar::Header::new_gnu();
+    header.set_path("nodes.json").unwrap();
+    header.set_size(1 << 31);
+    header.set_cksum();
+    bomb.write_all(header.as_bytes()).unwrap();
+    bomb.write_all(&vec![b' '; 1 << 24]).unwrap();
+    std::fs::write(program.path("bomb.tar.gz"), bomb.finish().unwrap()).unwrap();
+    assert_bad(program.check(&["--snapshot", "bomb.tar.gz"]), "more than 256 MiB");
+}
+
+const ADD_ON: &str = "
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: own-agent, namespace: kube-system}
+spec: {template: {spec: {containers: [{name: a, image: example.com/a}]}}}
+";
+
+#[test]
+fn manifests_are_judged_as_creations() {
+    let program = Program::new();
+    program.write("m/add-on.yaml", ADD_ON);
+    program.write("m/deep/fine.yaml", &ADD_ON.replace("kube-system", "shop"));
+    program.write("m/notes.txt", "no manifest");
+    let report = program.check(&["-f", "m", "-R", "-o", "json"]).exits(3).json();
+    assert_eq!(report["summary"]["voids"], 1);
+    assert_eq!(report["findings"][0]["object"]["name"], "own-agent");
+    assert_eq!(report["coverage"]["objects"], 2);
+    program.check(&["-f", "m/deep"]).exits(0);
+    program.write("list.json", &list(&[serde_saphyr::from_str::<Value>(ADD_ON).unwrap()]));
+    program.check(&["-f", "list.json"]).exits(3);
+    program.write("none.yaml", &ADD_ON.replace(", namespace: kube-system", ""));
+    program.check(&["-f", "none.yaml"]).exits(0);
+    program.check(&["-f", "none.yaml", "-n", "kube-system"]).exits(3);
+    let mut child = program.command();
+    child.args(["support-check", "--platform", "azure-local", "-f", "-"]).stdin(std::fs::File::open(program.path("m/add-on.yaml")).unwrap());
+    Ran::of(&child.output().unwrap()).exits(3);
+}
+
+#[test]
+fn bad_manifests_are_told_by_file_and_document() {
+    let program = Program::new();
+    program.write("m.yaml", &format!("{ADD_ON}---\nmetadata: {{name: x}}\n"));
+    assert_bad(program.check(&["-f", "m.yaml"]), "m.yaml, document 2: it has no `kind`");
+    program.write("v.yaml", "kind: Pod\n");
+    assert_bad(program.check(&["-f", "v.yaml"]), "no `apiVersion`");
+    program.write("broken.yaml", "a: [\n");
+    assert_bad(program.check(&["-f", "broken.yaml"]), "broken.yaml");
+    program.write("scalar.yaml", "just text\n");
+    assert_bad(program.check(&["-f", "scalar.yaml"]), "scalar.yaml");
+    program.write("empty.yaml", "# nothing\n");
+    assert_bad(program.check(&["-f", "empty.yaml"]), "holds no objects");
+    assert_bad(program.check(&["-f", "https://example.com/m.yaml"]), "fetch it first");
+    assert_bad(program.check(&["-f", "-"]), "standard input");
+}
+
+#[test]
+fn wrong_words_get_the_right_ones() {
+    let program = Program::new();
+    for (args, word) in [
+        (&["support-chek"][..], "support-check"),
+        (&["support-check", "--platfrom", "auto"], "--platform"),
+        (&["support-check", "--platform", "azure-lokal"], "azure-local"),
+        (&["support-check", "--only", "AA20l"], "AA201"),
+        (&["support-check", "--skip", "system-label-chnged"], "system-label-changed"),
+        (&["explain", "AA30l"], "AA301"),
+        (&["support-check", "-o", "jsn"], "json"),
+        (&["support-check", "--as-of", "tomorrow"], "2026-12-31"),
+        (&["support-check", "--timeout", "soon"], "1m30s"),
+        (&["support-check", "--only", "AA201", "--skip", "AA201"], "leave no rule"),
+        (&["support-check", "--waivers", "missing.yaml"], "missing.yaml"),
+        (&["support-check", "--versions", "missing.yaml"], "missing.yaml"),
+        (&["support-check", "--snapshot", "a", "-f", "b"], "cannot be used with"),
+        (&["support-check", "-n", "x"], "--filename"),
+        (&["snapshot"], "--output"),
+        (&[], "Usage"),
+    ] {
+        let ran = program.run(args).exits(2);
+        assert!(ran.stderr.contains(word), "{args:?}: {}", ran.stderr);
+        assert_eq!(ran.stdout, "");
+    }
+}
+
+#[test]
+fn waivers_accept_and_tell_when_they_do_nothing() {
+    let server = Server::of(Cluster::outside());
+    let program = Program::at(&server.url());
+    let waiver = |name: &str, object: &str, expires: &str| {
+        format!("- {{name: {name}, rules: [AA201], match: {{kind: Node, name: {object}}}, reason: moves, ticket: OPS-1, requestedBy: a, approvedBy: b, \
+                 notBefore: 2026-05-01T00:00:00Z, expires: {expires}}}\n")
+    };
+    let file = "apiVersion: aksarc.dev/v1alpha1\nkind: SupportWaiverList\nitems:\n".to_owned()
+        + &waiver("good", "moc-l2", "2026-06-20T00:00:00Z")
+        + &waiver("unused", "moc-l9", "2026-06-20T00:00:00Z")
+        + &waiver("over", "moc-l2", "2026-05-20T00:00:00Z");
+    program.write("w.yaml", &file);
+    let ran = program.check(&["--waivers", "w.yaml", "--show", "all"]).exits(0);
+    assert!(ran.stdout.contains("waived by good until 2026-06-20"), "{}", ran.stdout);
+    assert!(ran.stderr.contains("waiver unused covers nothing") && ran.stderr.contains("waiver over does not count: it has expired"), "{}", ran.stderr);
+    program.check(&["--waivers", "none"]).exits(3);
+    program.write("w.yaml", &file.replace("approvedBy: b", "approvedBy: a"));
+    let ran = program.check(&["--waivers", "w.yaml"]).exits(3);
+    assert!(ran.stderr.contains("does not count: requestedBy and approvedBy are the same"), "{}", ran.stderr);
+    program.write("w.yaml", "kind: Pizza\n");
+    assert_bad(program.check(&["--waivers", "w.yaml"]), "w.yaml");
+}
+
+#[test]
+fn files_are_whole_or_not_there() {
+    let server = Server::of(Cluster::outside());
+    let program = Program::at(&server.url());
+    let ran = program.check(&["-o", "json", "--output-file", "out.json", "--save", "save.json"]).exits(3);
+    assert_eq!(ran.stdout, "");
+    assert_eq!(program.read("out.json"), program.read("save.json"));
+    assert_holds(program.dir.path(), &["kubeconfig", "out.json", "save.json"]);
+    let ran = program.check(&["--output-file", "no/such/dir"]).exits(1);
+    assert!(ran.stderr.contains("cannot write no/such/dir"), "{}", ran.stderr);
+    let ran = program.check(&["--output-file", "/dev/full"]).exits(1);
+    assert!(ran.stderr.contains("cannot write /dev/full"), "{}", ran.stderr);
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let status = program.command().args(["version"]).stdout(full).status().unwrap();
+    assert_eq!(status.code(), Some(1));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let program = Program::new();
+    let mut child = program.command().args(["rules", "coverage"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn an_interrupt_ends_with_130_and_leaves_nothing_behind() {
+    let cluster = Cluster::healthy();
+    let server = Server::start(move |request, _| {
+        if request.path == "/api/v1/nodes" { Reply::Hang(Vec::new()) } else { cluster.answer(request) }
+    });
+    for (args, signal) in [
+        (&["support-check", "--save", "save", "--output-file", "out"][..], "INT"),
+        (&["snapshot", "-o", "s.tar.gz"], "INT"),
+        (&["snapshot", "-o", "s"], "TERM"),
+    ] {
+        let program = Program::at(&server.url());
+        let before = server.requests().len();
+        let mut child = program.command().args(args).stderr(std::process::Stdio::null()).spawn().unwrap();
+        while !server.requests().iter().skip(before).any(|request| request.path == "/api/v1/nodes") {
+            assert!(child.try_wait().unwrap().is_none(), "{args:?} ended early");
+            std::thread::yield_now();
+        }
+        std::process::Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{args:?}");
+        assert_holds(program.dir.path(), &["kubeconfig"]);
+    }
+}
+
+#[test]
+fn rules_are_listed_shown_and_held_against_the_clauses() {
+    let program = Program::new();
+    let coverage = program.run(&["rules", "coverage", "-o", "json"]).exits(0).json();
+    assert_eq!(coverage["items"].as_array().unwrap().len(), 39);
+    let rules = program.run(&["rules", "list", "-o", "json"]).exits(0).json();
+    let codes: Vec<&str> = rules["items"].as_array().unwrap().iter().map(|rule| rule["code"].as_str().unwrap()).collect();
+    let table = program.run(&["rules", "list"]).exits(0).stdout;
+    for code in codes {
+        assert!(table.contains(code));
+        let shown = program.run(&["rules", "show", code]).exits(0).stdout;
+        assert!(shown.starts_with(code) && shown == program.run(&["explain", code]).exits(0).stdout);
+    }
+}
+
+#[test]
+fn completion_scripts_and_kubectls_protocol() {
+    let program = Program::new();
+    for shell in ["bash", "zsh", "fish", "powershell"] {
+        assert!(program.run(&["completion", shell]).exits(0).stdout.contains("support-check"), "{shell}");
+    }
+    program.run(&["completion", "tcsh"]).exits(2);
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_kubectl_complete-aksarc")).args(["support-check", "--platform", "win"]).output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "windows-server\n:4\n");
+}

@@ -1,0 +1,345 @@
+//! An API server of a few lines, on loopback, that can also misbehave; and the built program pointed at it.
+//!
+//! Every connection carries one request, so that a reply can be any bytes at all.
+#![allow(dead_code, reason = "each test file uses another part")]
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+/// A request as it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) query: BTreeMap<String, String>,
+    pub(crate) headers: BTreeMap<String, String>,
+}
+
+/// What to answer.
+pub(crate) enum Reply {
+    /// A status and a JSON body.
+    Json(u16, Value),
+    /// As above, with more header lines.
+    With(u16, &'static str, Value),
+    /// These bytes, then the connection ends.
+    Raw(Vec<u8>),
+    /// These bytes, then nothing, while the server lives.
+    Hang(Vec<u8>),
+}
+
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    requests: Arc<Mutex<Vec<Request>>>,
+}
+
+impl Server {
+    /// Answers with what `handler` says; the number counts requests to the same path from 0.
+    pub(crate) fn start(handler: impl Fn(&Request, usize) -> Reply + Send + Sync + 'static) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let (seen, handler) = (Arc::clone(&requests), Arc::new(handler));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (seen, handler) = (Arc::clone(&seen), Arc::clone(&handler));
+                std::thread::spawn(move || serve(stream, &seen, &*handler));
+            }
+        });
+        Server { address, requests }
+    }
+
+    /// Answers as a cluster does.
+    pub(crate) fn of(cluster: Cluster) -> Server {
+        Server::start(move |request, _| cluster.answer(request))
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+fn serve(mut stream: TcpStream, seen: &Mutex<Vec<Request>>, handler: &dyn Fn(&Request, usize) -> Reply) {
+    let Some(request) = receive(&mut stream) else {
+        // What Go's servers say to a TLS handshake on a plain port.
+        let _gone = stream.write_all(b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTPS request to an HTTP server.\n");
+        return;
+    };
+    let number = {
+        let mut seen = seen.lock().unwrap();
+        let before = seen.iter().filter(|other| other.path == request.path).count();
+        seen.push(request.clone());
+        before
+    };
+    let (bytes, hang) = match handler(&request, number) {
+        Reply::Json(status, body) => (plain(status, "", &body), false),
+        Reply::With(status, headers, body) => (plain(status, headers, &body), false),
+        Reply::Raw(bytes) => (bytes, false),
+        Reply::Hang(bytes) => (bytes, true),
+    };
+    let _gone = stream.write_all(&bytes);
+    if hang {
+        // Ends when the client hangs up.
+        let _gone = stream.read(&mut [0; 1]);
+    }
+}
+
+fn receive(stream: &mut TcpStream) -> Option<Request> {
+    let mut head = Vec::new();
+    let mut byte = [0; 1];
+    while !head.ends_with(b"\r\n\r\n") {
+        if stream.read(&mut byte).ok()? == 0 {
+            return None;
+        }
+        head.push(byte[0]);
+        if !head[0].is_ascii_uppercase() {
+            return None;
+        }
+    }
+    let head = String::from_utf8(head).ok()?;
+    let mut lines = head.lines();
+    let mut first = lines.next()?.split(' ');
+    let (method, target) = (first.next()?.to_owned(), first.next()?.to_owned());
+    let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+    let pair = |text: &str, by: char| text.split_once(by).map(|(a, b)| (a.trim().to_owned(), b.trim().to_owned()));
+    Some(Request {
+        method,
+        path: path.to_owned(),
+        query: query.split('&').filter_map(|part| pair(part, '=')).collect(),
+        headers: lines.filter_map(|line| pair(line, ':')).map(|(name, value)| (name.to_lowercase(), value)).collect(),
+    })
+}
+
+pub(crate) fn plain(status: u16, headers: &str, body: &Value) -> Vec<u8> {
+    let body = body.to_string();
+    let length = body.len();
+    format!("HTTP/1.1 {status} x\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n{body}")
+        .into_bytes()
+}
+
+/// A Status as API servers send it.
+pub(crate) fn status(code: u16, reason: &str, message: &str) -> Value {
+    json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason, "message": message, "metadata": {}})
+}
+
+/// A cluster's lists, by request path.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cluster {
+    pub(crate) version: String,
+    pub(crate) lists: BTreeMap<String, (String, Vec<Value>)>,
+    pub(crate) forbidden: Vec<String>,
+    pub(crate) absent: Vec<String>,
+}
+
+impl Cluster {
+    /// Three virtual machines of one pool, nothing wrong with them.
+    pub(crate) fn healthy() -> Cluster {
+        let mut cluster = Cluster { version: "v1.33.5".to_owned(), absent: vec!["/apis/cluster.x-k8s.io".to_owned()], ..Cluster::default() };
+        for name in ["moc-l1", "moc-l2", "moc-l3"] {
+            cluster.add("/api/v1/nodes", "Node", node(name));
+        }
+        for name in ["kube-system", "kube-public", "kube-node-lease", "default"] {
+            let namespace = json!({"metadata": {"name": name, "uid": format!("uid-{name}"), "creationTimestamp": "2026-01-05T08:00:00Z",
+                "labels": {"kubernetes.io/metadata.name": name}}, "spec": {"finalizers": ["kubernetes"]}});
+            cluster.add("/api/v1/namespaces", "Namespace", namespace);
+        }
+        cluster
+    }
+
+    /// As above, with the architecture label of one node set to something else by hand.
+    pub(crate) fn outside() -> Cluster {
+        let mut cluster = Cluster::healthy();
+        let (_, nodes) = cluster.lists.get_mut("/api/v1/nodes").unwrap();
+        nodes[1]["metadata"]["labels"]["kubernetes.io/hostname"] = json!("edge-7");
+        nodes[1]["metadata"]["managedFields"] = json!([{"manager": "kubectl-label", "operation": "Update", "apiVersion": "v1",
+            "time": "2026-11-18T09:14:00Z", "fieldsType": "FieldsV1",
+            "fieldsV1": {"f:metadata": {"f:labels": {"f:kubernetes.io/hostname": {}}}}}]);
+        cluster
+    }
+
+    /// As the healthy one, with something that does not void support.
+    pub(crate) fn at_risk() -> Cluster {
+        let mut cluster = Cluster::healthy();
+        let (_, nodes) = cluster.lists.get_mut("/api/v1/nodes").unwrap();
+        nodes[0]["metadata"]["labels"]["kubernetes.azure.com/own"] = json!("x");
+        nodes[0]["metadata"]["managedFields"] = json!([{"manager": "kubectl-label", "operation": "Update", "apiVersion": "v1",
+            "time": "2026-11-18T09:14:00Z", "fieldsType": "FieldsV1",
+            "fieldsV1": {"f:metadata": {"f:labels": {"f:kubernetes.azure.com/own": {}}}}}]);
+        cluster
+    }
+
+    pub(crate) fn add(&mut self, path: &str, kind: &str, item: Value) {
+        self.lists.entry(path.to_owned()).or_insert_with(|| (kind.to_owned(), Vec::new())).1.push(item);
+    }
+
+    pub(crate) fn answer(&self, request: &Request) -> Reply {
+        if request.path == "/version" {
+            return Reply::Json(200, json!({"major": "1", "gitVersion": self.version}));
+        }
+        if self.forbidden.iter().any(|path| request.path.starts_with(path)) {
+            return Reply::Json(403, status(403, "Forbidden", "no"));
+        }
+        if self.absent.iter().any(|path| request.path.starts_with(path)) {
+            return Reply::Json(404, status(404, "NotFound", "the server could not find the requested resource"));
+        }
+        let (kind, items) = self.lists.get(&request.path).cloned().unwrap_or_else(|| (kind_of(&request.path), Vec::new()));
+        let limit: usize = request.query.get("limit").map_or(usize::MAX, |limit| limit.parse().unwrap());
+        let from: usize = request.query.get("continue").map_or(0, |token| token.parse().unwrap());
+        let page: Vec<_> = items.iter().skip(from).take(limit).cloned().collect();
+        let next = from + page.len();
+        let token = if next < items.len() { next.to_string() } else { String::new() };
+        let version = request.path.strip_prefix("/apis/").map_or("v1".to_owned(), |rest| rest.splitn(3, '/').take(2).collect::<Vec<_>>().join("/"));
+        Reply::Json(200, json!({"kind": format!("{kind}List"), "apiVersion": version, "metadata": {"resourceVersion": "7", "continue": token}, "items": page}))
+    }
+}
+
+fn kind_of(path: &str) -> String {
+    let resource = path.rsplit('/').next().unwrap();
+    let known = [
+        ("deployments", "Deployment"), ("daemonsets", "DaemonSet"), ("statefulsets", "StatefulSet"), ("replicasets", "ReplicaSet"),
+        ("configmaps", "ConfigMap"), ("pods", "Pod"), ("services", "Service"), ("jobs", "Job"), ("cronjobs", "CronJob"),
+        ("ingresses", "Ingress"), ("serviceaccounts", "ServiceAccount"), ("roles", "Role"), ("rolebindings", "RoleBinding"),
+        ("limitranges", "LimitRange"), ("poddisruptionbudgets", "PodDisruptionBudget"), ("nodes", "Node"), ("namespaces", "Namespace"),
+        ("machines", "Machine"),
+    ];
+    known.iter().find(|(name, _)| *name == resource).unwrap_or_else(|| panic!("what is the kind of {resource}?")).1.to_owned()
+}
+
+pub(crate) fn node(name: &str) -> Value {
+    json!({"metadata": {"name": name, "uid": format!("uid-{name}"), "creationTimestamp": "2026-02-01T08:00:00Z", "labels": {
+            "kubernetes.io/hostname": name, "kubernetes.io/arch": "amd64", "kubernetes.io/os": "linux",
+            "msft.microsoft/nodepool-name": "pool1"}},
+        "spec": {"providerID": "moc://pool1-md-abcde-x1"},
+        "status": {"nodeInfo": {"kubeletVersion": "v1.33.5", "osImage": "Azure Linux 3.0", "architecture": "amd64", "operatingSystem": "linux"},
+            "images": [{"names": ["example.com/a"], "sizeBytes": 1}]}})
+}
+
+/// The program in a directory of its own, with nothing of the caller's environment.
+pub(crate) struct Program {
+    pub(crate) dir: tempfile::TempDir,
+}
+
+impl Program {
+    pub(crate) fn new() -> Program {
+        Program { dir: tempfile::tempdir().unwrap() }
+    }
+
+    /// With a kubeconfig that leads to `url`.
+    pub(crate) fn at(url: &str) -> Program {
+        let program = Program::new();
+        program.kubeconfig(url, json!({"token": "secret"}));
+        program
+    }
+
+    pub(crate) fn kubeconfig(&self, url: &str, user: Value) -> PathBuf {
+        self.write("kubeconfig", &json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "test",
+            "clusters": [{"name": "c", "cluster": {"server": url}}],
+            "users": [{"name": "u", "user": user}],
+            "contexts": [{"name": "test", "context": {"cluster": "c", "user": "u"}}],
+        }).to_string())
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-aksarc"));
+        command
+            .env_clear()
+            .env("HOME", self.dir.path())
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("LC_ALL", "C.UTF-8")
+            .env("KUBECONFIG", self.path("kubeconfig"))
+            .current_dir(self.dir.path())
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn run(&self, args: &[&str]) -> Ran {
+        Ran::of(&self.command().args(args).output().unwrap())
+    }
+
+    /// `support-check` on a settled day and platform.
+    pub(crate) fn check(&self, args: &[&str]) -> Ran {
+        let mut all = vec!["support-check", "--platform", "azure-local", "--as-of", "2026-06-01"];
+        all.extend(args);
+        self.run(&all)
+    }
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ran {
+    pub(crate) fn of(output: &Output) -> Ran {
+        Ran {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout.clone()).unwrap(),
+            stderr: String::from_utf8(output.stderr.clone()).unwrap(),
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn exits(self, code: i32) -> Ran {
+        assert_eq!(self.code, code, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        self
+    }
+
+    /// Without what differs from run to run.
+    pub(crate) fn screen(&self) -> String {
+        let mut lines = Vec::new();
+        for line in self.stdout.lines() {
+            let line = match line.split_once("requests, ") {
+                Some((head, tail)) => format!("{head}requests, {}", tail.split_once(' ').map_or("", |(_, unit)| unit).replacen("s,", "N s,", 1)),
+                None => line.to_owned(),
+            };
+            lines.push(line.trim_end().to_owned());
+        }
+        lines.join("\n")
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+/// Longer than any healthy run takes, shorter than a hang that a test should notice.
+pub(crate) const SOON: Duration = Duration::from_secs(20);
+
+/// Whether nothing but `names` is in a directory: no half-written file was left behind.
+#[track_caller]
+pub(crate) fn assert_holds(directory: &Path, names: &[&str]) {
+    let mut found: Vec<String> =
+        std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    found.sort();
+    assert_eq!(found, names);
+}
