@@ -8,7 +8,7 @@ use crate::inventory::{Inventory, NodeFact, POOL_LABEL, pool_of_node, provider_i
 use crate::kinds;
 use crate::origin::{self, Origin};
 use crate::rule::{Code, Context, Guard, Mode, Notes, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
-use crate::rules::node_metadata::{changes, path, required, update};
+use crate::rules::node_metadata::{changes, path, pool_name, required, update};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA201"),
@@ -89,6 +89,10 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
             draft = draft
                 .with(Evidence::seen("peers", format!("the other nodes of pool {pool} say {value}")))
                 .fix(restore(&suspect.draft.object.name, key, value));
+        } else if let Some(name) = pool_name(pool) {
+            // Nobody untouched is left to compare with; the pool itself says what its machines are.
+            draft = draft
+                .fix(format!("az aksarc nodepool show --resource-group GROUP --cluster-name CLUSTER --name {name}"));
         }
         drafts.push(draft);
     }

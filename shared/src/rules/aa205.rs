@@ -8,7 +8,7 @@ use crate::kinds;
 use crate::object::Object;
 use crate::origin::{self, Origin};
 use crate::rule::{Code, Guard, Mode, Notes, Read, Rule, Scope, Seen, StateCheck, Weight};
-use crate::rules::node_metadata::{changes, entries, path, update, word};
+use crate::rules::node_metadata::{changes, entries, path, pool_name, update, word};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA205"),
@@ -102,7 +102,6 @@ fn pool_command(place: Place, pool: &str, key: &str, value: &str) -> Option<Stri
         Place::Label => format!("--labels {key}={value}"),
         Place::Taint => format!("--node-taints {key}={value}"),
     };
-    // A pool's label is <cluster>-<random>-<pool>, and a pool's own name holds no dash.
-    let name = pool.rsplit('-').next().filter(|name| !name.is_empty() && !pool.starts_with('('))?;
+    let name = pool_name(pool)?;
     Some(format!("az aksarc nodepool update --resource-group GROUP --cluster-name CLUSTER --name {name} {flag}"))
 }

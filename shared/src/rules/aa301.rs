@@ -79,10 +79,16 @@ fn owning_component<'d>(object: &Object<'_>, namespace: &str, data: &'d Data) ->
 }
 
 fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
-    let (object, data) = (seen.object, seen.data);
-    let (namespace, name) = (&object.meta.namespace, &object.meta.name);
-    let Some(component) = component(data, seen.kind.kind, namespace, name) else { return };
-    let what = format!("{} {name}", seen.kind.kind);
+    let meta = &seen.object.meta;
+    if let Some(component) = component(seen.data, seen.kind.kind, &meta.namespace, &meta.name) {
+        notes.drafts.extend(traces(seen.object, seen.kind, component, seen.data));
+    }
+}
+
+/// What an object shows of having been changed: fields that a second hand owns, and that it was put to rest.
+fn traces(object: &Object<'_>, kind: &'static kinds::Kind, component: &Component, data: &Data) -> Vec<Draft> {
+    let mut drafts = Vec::new();
+    let what = format!("{} {}", kind.kind, object.meta.name);
     let managed = object.managed();
     let own = |entry: &&ManagedEntry<'_>| &*entry.subresource != "status";
     for entry in managed.iter().filter(own) {
@@ -94,45 +100,55 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
         }
         for root in entry.roots().iter().filter(|root| !matches!(&***root, "metadata" | "status")) {
             for leaf in entry.leaves(root).into_iter().take(MAX_PATHS) {
-                let mut draft = Draft::at(ObjectRef::of(object, seen.kind), &*leaf)
+                let draft = Draft::at(ObjectRef::of(object, kind), &*leaf)
                     .values(None, value_at(object, &leaf).as_deref())
                     .says(format!("{what} of {} was changed by {}", component.product, &*entry.manager))
                     .with(Evidence::managed(entry));
-                if is_restart(&leaf) {
-                    draft = draft.lighter(Consequence::Info);
-                }
-                notes.drafts.push(draft);
+                drafts.push(if is_restart(&leaf) {
+                    draft.lighter(Consequence::Info)
+                } else {
+                    undo(draft, object, kind)
+                });
             }
         }
     }
-    if let Some(draft) = idle(object, seen, component) {
-        notes.drafts.push(draft);
+    drafts.extend(idle(object, kind, component));
+    drafts
+}
+
+/// What these kinds keep of their earlier shape; others have to be reinstalled by the platform.
+fn undo(draft: Draft, object: &Object<'_>, kind: &kinds::Kind) -> Draft {
+    if !matches!(kind.kind, "Deployment" | "DaemonSet" | "StatefulSet") || !draft.path.starts_with("spec.template") {
+        return draft;
     }
+    let (kind, meta) = (kind.kind.to_lowercase(), &object.meta);
+    draft
+        .fix(format!("kubectl -n {} rollout history {kind} {}", meta.namespace, meta.name))
+        .fix(format!("kubectl -n {} rollout undo {kind} {}", meta.namespace, meta.name))
 }
 
 /// A component that was put to rest: scaled to nothing, or a DaemonSet that selects no node by a label of nobody's.
-fn idle(object: &Object<'_>, seen: &Seen<'_, '_>, component: &Component) -> Option<Draft> {
+fn idle(object: &Object<'_>, kind: &'static kinds::Kind, component: &Component) -> Option<Draft> {
     if component.extension || component.confidence != crate::data::Confidence::Doc {
         return None;
     }
     let spec: Value = object.field("spec")?;
     let name = &object.meta.name;
-    let at = |path: &str| Draft::at(ObjectRef::of(object, seen.kind), path);
-    if matches!(seen.kind.kind, "Deployment" | "StatefulSet") && spec.get("replicas").and_then(Value::as_u64) == Some(0)
-    {
-        let kind = seen.kind.kind.to_lowercase();
+    let at = |path: &str| Draft::at(ObjectRef::of(object, kind), path);
+    if matches!(kind.kind, "Deployment" | "StatefulSet") && spec.get("replicas").and_then(Value::as_u64) == Some(0) {
+        let word = kind.kind.to_lowercase();
         return Some(
             at("spec.replicas")
                 .values(None, Some("0"))
-                .says(format!("{} {name} of {} is scaled to 0", seen.kind.kind, component.product))
+                .says(format!("{} {name} of {} is scaled to 0", kind.kind, component.product))
                 .with(Evidence::seen("spec", "spec.replicas is 0"))
-                .fix(format!("kubectl -n {} scale {kind} {name} --replicas=2", object.meta.namespace)),
+                .fix(format!("kubectl -n {} scale {word} {name} --replicas=2", object.meta.namespace)),
         );
     }
     let selector = spec.pointer("/template/spec/nodeSelector").and_then(Value::as_object)?;
     let foreign = selector.keys().find(|key| !key.contains("kubernetes.io/"))?;
     let scheduled = object.field::<Value>("status")?.get("desiredNumberScheduled").and_then(Value::as_u64)?;
-    (seen.kind.kind == "DaemonSet" && scheduled == 0).then(|| {
+    (kind.kind == "DaemonSet" && scheduled == 0).then(|| {
         at(&format!("spec.template.spec.nodeSelector[{foreign}]"))
             .values(None, selector.get(foreign).and_then(Value::as_str))
             .says(format!("DaemonSet {name} of {} runs nowhere: its nodeSelector matches no node", component.product))
@@ -161,13 +177,21 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         return vec![draft];
     }
     let Some((before, after)) = change.update(&["scale", "ephemeralcontainers"]) else { return Vec::new() };
-    differences(before, after)
+    let differences = differences(before, after);
+    if differences.is_empty() {
+        return Vec::new();
+    }
+    // Where a person's hand already shows, this may be the way back.
+    let traces: Vec<String> =
+        traces(before, change.kind, component, data).into_iter().map(|draft| draft.path).collect();
+    differences
         .into_iter()
         .map(|difference| {
             let draft = Draft::at(target(change), &*difference.path)
                 .values(difference.before.as_deref(), difference.after.as_deref())
                 .says(format!("{} {} of {} would be changed", change.kind.kind, change.name, component.product));
-            if is_restart(&difference.path) { draft.lighter(Consequence::Info) } else { draft }
+            let draft = if is_restart(&difference.path) { draft.lighter(Consequence::Info) } else { draft };
+            if traces.contains(&difference.path) { draft.warn_at_most() } else { draft }
         })
         .collect()
 }

@@ -102,6 +102,11 @@ pub(super) fn entries(node: &Object<'_>, place: Place) -> Vec<(String, String)> 
     }
 }
 
+/// A pool's own name: its label is `<cluster>-<random>-<pool>`, and a pool's name holds no dash. `None` for nodes of no pool.
+pub(super) fn pool_name(pool: &str) -> Option<&str> {
+    pool.rsplit('-').next().filter(|name| !name.is_empty() && !pool.starts_with('(') && pool != "control-plane")
+}
+
 /// The value a label must have by the node's own name, status and virtual machine; no earlier record is needed.
 pub(super) fn required(node: &Object<'_>, key: &str, data: &Data) -> Option<String> {
     let known = |text: &str| (!text.is_empty()).then(|| text.to_owned());
