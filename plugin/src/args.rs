@@ -49,7 +49,11 @@ impl Command {
         match self {
             Command::SupportCheck(args) => Some(&args.ui),
             Command::Snapshot(args) => Some(&args.ui),
-            Command::Rules(_) | Command::DryRun(_) | Command::Explain(_) | Command::Completion(_) | Command::Version(_) => None,
+            Command::Rules(_)
+            | Command::DryRun(_)
+            | Command::Explain(_)
+            | Command::Completion(_)
+            | Command::Version(_) => None,
         }
     }
 }

@@ -44,7 +44,10 @@ async fn connect_to(mut selected: Selected, flags: &KubeFlags) -> Result<Connect
     // Reads certificates and keys: not on the thread that drives the network.
     let client = tokio::task::spawn_blocking(move || Client::try_from(config)).await.map_err(Failure::run)?;
     let client = client.map_err(|error| {
-        Failure::input(anyhow::anyhow!("cannot set up a connection to {server}: {}; nothing was checked", Chain(&error)))
+        Failure::input(anyhow::anyhow!(
+            "cannot set up a connection to {server}: {}; nothing was checked",
+            Chain(&error)
+        ))
     })?;
     Ok(Connection { client, context: selected.context, server, namespace, user: selected.user })
 }

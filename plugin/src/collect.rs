@@ -47,7 +47,12 @@ pub async fn everything(reader: &Arc<Reader>, parallel: usize, target: &mut impl
 }
 
 /// Reads lists, at most `parallel` at a time, so that at most as many pages are in memory.
-async fn lists<T: Target>(reader: &Arc<Reader>, parallel: usize, keys: Vec<ReadKey>, target: &mut T) -> Result<(), RequestError> {
+async fn lists<T: Target>(
+    reader: &Arc<Reader>,
+    parallel: usize,
+    keys: Vec<ReadKey>,
+    target: &mut T,
+) -> Result<(), RequestError> {
     let mut waiting = keys.into_iter();
     // Dropped with what is under way when one list fails: without it there is no result to wait for.
     let mut running = JoinSet::new();

@@ -67,7 +67,8 @@ impl<'c> Place<'c> {
             return (flags.collect(), NO_FILES);
         }
         let commands = self.command.get_subcommands().filter(|command| !command.is_hide_set());
-        let mut candidates: Vec<_> = commands.map(|command| (command.get_name().to_owned(), help(command.get_about()))).collect();
+        let mut candidates: Vec<_> =
+            commands.map(|command| (command.get_name().to_owned(), help(command.get_about()))).collect();
         let mut directive = NO_FILES;
         if let Some(arg) = self.command.get_positionals().next() {
             let (more, own) = values(arg, "");
@@ -87,7 +88,10 @@ fn values(arg: &Arg, prefix: &str) -> (Vec<(String, String)>, &'static str) {
     let known = arg.get_possible_values();
     if !known.is_empty() {
         let known = known.iter().filter(|value| !value.is_hide_set());
-        return (known.map(|value| (format!("{prefix}{}", value.get_name()), help(value.get_help()))).collect(), NO_FILES);
+        return (
+            known.map(|value| (format!("{prefix}{}", value.get_name()), help(value.get_help()))).collect(),
+            NO_FILES,
+        );
     }
     let files = matches!(arg.get_value_hint(), ValueHint::FilePath | ValueHint::AnyPath | ValueHint::DirPath);
     (Vec::new(), if files { FILES } else { NO_FILES })

@@ -19,7 +19,11 @@ pub(crate) enum Depth {
 }
 
 /// Hands every file of JSON or YAML below `path` to `each`, with its name; one at a time.
-pub(crate) fn files(path: &Path, depth: Depth, each: &mut dyn FnMut(&str, Vec<u8>) -> anyhow::Result<()>) -> anyhow::Result<()> {
+pub(crate) fn files(
+    path: &Path,
+    depth: Depth,
+    each: &mut dyn FnMut(&str, Vec<u8>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let meta = fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
     if meta.is_dir() {
         let mut found = Vec::new();
@@ -38,7 +42,11 @@ pub(crate) fn files(path: &Path, depth: Depth, each: &mut dyn FnMut(&str, Vec<u8
 }
 
 /// Hands every document of a file to `each`, as JSON, with its number from 1 on.
-pub(crate) fn each_document(name: &str, bytes: &[u8], each: &mut dyn FnMut(usize, &[u8]) -> anyhow::Result<()>) -> anyhow::Result<()> {
+pub(crate) fn each_document(
+    name: &str,
+    bytes: &[u8],
+    each: &mut dyn FnMut(usize, &[u8]) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let begins = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
     let mut number = 0;
     if begins == Some(&b'{') {
@@ -108,7 +116,12 @@ fn whole(path: &Path) -> anyhow::Result<Vec<u8>> {
     let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     let size = file.metadata().map_or(0, |meta| meta.len());
     if size > MAX_FILE {
-        bail!("{} has {} MiB, and one file may have {}: split it, or take a snapshot, which does", path.display(), size >> 20, MAX_FILE >> 20);
+        bail!(
+            "{} has {} MiB, and one file may have {}: split it, or take a snapshot, which does",
+            path.display(),
+            size >> 20,
+            MAX_FILE >> 20
+        );
     }
     limited(file, &path.display().to_string())
 }
@@ -128,7 +141,12 @@ fn archive(path: &Path, each: &mut dyn FnMut(&str, Vec<u8>) -> anyhow::Result<()
     let file = File::open(path).with_context(|| format!("cannot read {shown}"))?;
     let unpacked = MultiGzDecoder::new(BufReader::new(file)).take(MAX_TOTAL);
     let mut archive = tar::Archive::new(unpacked);
-    let broken = || format!("{shown} is no whole .tar.gz archive (cut short, damaged, or more than {} MiB unpacked)", MAX_TOTAL >> 20);
+    let broken = || {
+        format!(
+            "{shown} is no whole .tar.gz archive (cut short, damaged, or more than {} MiB unpacked)",
+            MAX_TOTAL >> 20
+        )
+    };
     for entry in archive.entries().with_context(broken)? {
         let entry = entry.with_context(broken)?;
         let name = entry.path().with_context(broken)?.into_owned();

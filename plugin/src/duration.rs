@@ -26,7 +26,8 @@ pub fn parse(text: &str) -> Result<Limit, String> {
             _ => return Err(wrong()),
         };
         let number: f64 = number.parse().map_err(|_| wrong())?;
-        total = total.checked_add(Duration::try_from_secs_f64(number * factor).map_err(|_| wrong())?).ok_or_else(wrong)?;
+        total =
+            total.checked_add(Duration::try_from_secs_f64(number * factor).map_err(|_| wrong())?).ok_or_else(wrong)?;
         rest = next;
     }
     if text.is_empty() { Err(wrong()) } else { Ok(Limit::of(total)) }

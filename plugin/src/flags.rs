@@ -32,7 +32,13 @@ pub struct KubeFlags {
     #[arg(long = "as", value_name = "USER", env = "KUBECTL_AKSARC_AS")]
     pub impersonate: Option<String>,
     /// Group to impersonate; repeat for several
-    #[arg(long, value_name = "GROUP", requires = "impersonate", env = "KUBECTL_AKSARC_AS_GROUP", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "GROUP",
+        requires = "impersonate",
+        env = "KUBECTL_AKSARC_AS_GROUP",
+        value_delimiter = ','
+    )]
     pub as_group: Vec<String>,
     /// UID to impersonate
     #[arg(long, value_name = "UID", requires = "impersonate", env = "KUBECTL_AKSARC_AS_UID")]

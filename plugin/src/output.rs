@@ -23,7 +23,8 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         file.write_all(bytes)?;
         keep(file, path)
     };
-    whole().map_err(|error| Failure::run(anyhow::Error::from(error).context(format!("cannot write {}", path.display()))))
+    whole()
+        .map_err(|error| Failure::run(anyhow::Error::from(error).context(format!("cannot write {}", path.display()))))
 }
 
 /// A file beside `path`, which goes away unless kept.
@@ -91,6 +92,12 @@ impl Status {
     }
 
     fn none() -> Self {
-        Status { api_version: "aksarc.dev/v1alpha1", kind: "SupportCheckStatus", exit_code: 0, verdict: "none", error: String::new() }
+        Status {
+            api_version: "aksarc.dev/v1alpha1",
+            kind: "SupportCheckStatus",
+            exit_code: 0,
+            verdict: "none",
+            error: String::new(),
+        }
     }
 }

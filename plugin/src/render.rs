@@ -10,6 +10,7 @@ mod wide;
 
 use std::fmt;
 
+use aksarc_shared::data::Document;
 use aksarc_shared::finding::{Consequence, Finding};
 use aksarc_shared::report::Report;
 
@@ -59,6 +60,8 @@ pub struct Look<'a> {
     pub taken: Option<&'a str>,
     /// Manifests were judged, not a state.
     pub manifests: bool,
+    /// The nodes were read, so that their number says something.
+    pub nodes_read: bool,
 }
 
 /// Where a report is from.
@@ -111,8 +114,10 @@ fn yaml(report: &Report) -> Result<String, Failure> {
 }
 
 /// Findings to show, in the report's order.
-fn shown<'r>(report: &'r Report, show: Show) -> Vec<&'r Finding> {
-    let wanted = |finding: &&Finding| show == Show::All || (finding.waiver.is_none() && finding.consequence != Consequence::Info);
+fn shown(report: &Report, show: Show) -> Vec<&Finding> {
+    let wanted = |finding: &&Finding| {
+        show == Show::All || (finding.waiver.is_none() && finding.consequence != Consequence::Info)
+    };
     report.findings.iter().filter(wanted).collect()
 }
 
@@ -131,6 +136,14 @@ fn texts(report: &Report) -> String {
         [] => "support policy".to_owned(),
         [one] => format!("text {one}"),
         many => format!("texts {}", many.join(", ")),
+    }
+}
+
+/// A policy text as `Title (2025-04-03)`.
+pub fn dated(document: &Document) -> String {
+    match document.date {
+        Some(date) => format!("{} ({date})", document.title),
+        None => format!("{} (undated)", document.title),
     }
 }
 

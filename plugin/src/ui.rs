@@ -8,6 +8,7 @@ use crate::exit::Failure;
 
 /// The two streams, and what they can show.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each stands for a flag of its own")]
 pub struct Ui {
     /// What to call ourselves: `kubectl aksarc` or `kubectl-aksarc`.
     pub name: &'static str,
@@ -38,6 +39,7 @@ pub enum Color {
 
 /// Flags that shape what is printed.
 #[derive(Clone, Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[command(next_help_heading = "Display")]
 pub struct UiFlags {
     /// Colours
@@ -61,7 +63,15 @@ impl Ui {
     /// Looks at the streams and at the locale.
     pub fn new(name: &'static str, locale: Option<&str>) -> Self {
         let width = terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
-        Ui { name, ascii: !is_utf8(locale), width, quiet: false, verbose: false, progress: false, color: ColorChoice::Auto }
+        Ui {
+            name,
+            ascii: !is_utf8(locale),
+            width,
+            quiet: false,
+            verbose: false,
+            progress: false,
+            color: ColorChoice::Auto,
+        }
     }
 
     /// Takes in what the user wants.

@@ -1,4 +1,5 @@
 //! Which cluster, as whom, by which way.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests: a panic is a failure")]
 
 mod fake;
 
@@ -13,7 +14,9 @@ use serde_json::json;
 #[test]
 fn impersonation_reaches_the_server() {
     let server = Server::of(Cluster::healthy());
-    Program::at(&server.url()).check(&["--as", "alice", "--as-group", "ops", "--as-group", "dev", "--as-uid", "7"]).exits(0);
+    Program::at(&server.url())
+        .check(&["--as", "alice", "--as-group", "ops", "--as-group", "dev", "--as-uid", "7"])
+        .exits(0);
     let headers = &server.requests()[0].headers;
     assert_eq!(headers["impersonate-user"], "alice");
     assert_eq!(headers["impersonate-uid"], "7");
@@ -24,7 +27,10 @@ fn impersonation_reaches_the_server() {
 fn a_token_flag_goes_before_all_else_in_the_kubeconfig() {
     let server = Server::of(Cluster::healthy());
     let program = Program::new();
-    program.kubeconfig(&server.url(), json!({"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "/nonexistent"}}));
+    program.kubeconfig(
+        &server.url(),
+        json!({"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "/nonexistent"}}),
+    );
     program.check(&["--token", "given"]).exits(0);
     assert_eq!(server.requests()[0].headers["authorization"], "Bearer given");
 }
@@ -67,7 +73,11 @@ fn a_credential_plugin_is_run_once() {
 
     program.write("plugin", "#!/bin/sh\nexit 3\n");
     let ran = program.check(&[]).exits(1);
-    assert!(ran.stderr.contains("exit status: 3") && ran.stderr.contains("install it from somewhere"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("exit status: 3") && ran.stderr.contains("install it from somewhere"),
+        "{}",
+        ran.stderr
+    );
 
     program.kubeconfig(&server.url(), exec("/nonexistent/plugin"));
     let ran = program.check(&[]).exits(1);
@@ -121,7 +131,10 @@ fn a_proxy_is_used_where_kubectl_would_use_it() {
     // HTTPS_PROXY is for https servers.
     run(&[("HTTPS_PROXY", &proxy)]).exits(1);
     assert_eq!(asked.lock().unwrap().len(), before);
-    program.write("kubeconfig", &program.read("kubeconfig").replace("\"server\"", &format!("\"proxy-url\":\"{proxy}\",\"server\"")));
+    program.write(
+        "kubeconfig",
+        &program.read("kubeconfig").replace("\"server\"", &format!("\"proxy-url\":\"{proxy}\",\"server\"")),
+    );
     run(&[("NO_PROXY", "*")]).exits(0);
     assert!(asked.lock().unwrap().len() > before, "proxy-url of the kubeconfig counts whatever the environment says");
 }
@@ -145,7 +158,10 @@ fn contexts_clusters_and_users_are_chosen_by_flag_environment_and_file() {
     assert_eq!(one.requests().last().unwrap().headers["authorization"], "Bearer b");
     let with = |name: &str, value: &str, args: &[&str]| {
         let mut command = program.command();
-        command.args(["support-check", "--platform", "azure-local", "--as-of", "2026-06-01"]).args(args).env(name, value);
+        command
+            .args(["support-check", "--platform", "azure-local", "--as-of", "2026-06-01"])
+            .args(args)
+            .env(name, value);
         fake::Ran::of(&command.output().unwrap())
     };
     with("KUBECTL_AKSARC_CONTEXT", "two", &[]).exits(3);
@@ -161,7 +177,10 @@ fn kubeconfigs_of_a_list_are_merged_and_missing_ones_passed_over() {
     let server = Server::of(Cluster::healthy());
     let program = Program::new();
     program.write("a", "apiVersion: v1\nkind: Config\ncurrent-context: main\ncontexts:\n- name: main\n  context: {cluster: c, user: u}\n");
-    program.write("b", &format!("apiVersion: v1\nkind: Config\nclusters:\n- name: c\n  cluster: {{server: \"{}\"}}\n", server.url()));
+    program.write(
+        "b",
+        &format!("apiVersion: v1\nkind: Config\nclusters:\n- name: c\n  cluster: {{server: \"{}\"}}\n", server.url()),
+    );
     let mut command = program.command();
     let list = std::env::join_paths([program.path("missing"), program.path("a"), program.path("b")]).unwrap();
     command.args(["support-check", "--platform", "azure-local", "--as-of", "2026-06-01"]).env("KUBECONFIG", list);

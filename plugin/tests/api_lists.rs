@@ -1,4 +1,5 @@
 //! Lists: pages, refusals, expiry, throttling, and servers that do not behave.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests: a panic is a failure")]
 
 mod fake;
 
@@ -135,7 +136,8 @@ fn an_expired_token_without_a_new_one_starts_the_list_over() {
 #[test]
 fn a_list_that_expires_every_time_ends_the_run() {
     let server = server(Cluster::outside(), |request, _| {
-        (nodes(request) && request.query.contains_key("continue")).then(|| Reply::Json(410, status(410, "Expired", "too old")))
+        (nodes(request) && request.query.contains_key("continue"))
+            .then(|| Reply::Json(410, status(410, "Expired", "too old")))
     });
     let program = Program::at(&server.url());
     assert_failed(soon(|| program.check(&["--chunk-size", "1"])), &["list nodes", "expired"]);
@@ -144,7 +146,8 @@ fn a_list_that_expires_every_time_ends_the_run() {
 #[test]
 fn throttling_is_waited_out() {
     let server = server(Cluster::outside(), |request, number| {
-        (nodes(request) && number < 2).then(|| Reply::With(429, "Retry-After: 1\r\n", status(429, "TooManyRequests", "slow down")))
+        (nodes(request) && number < 2)
+            .then(|| Reply::With(429, "Retry-After: 1\r\n", status(429, "TooManyRequests", "slow down")))
     });
     let begun = Instant::now();
     Program::at(&server.url()).check(&[]).exits(3);
@@ -164,14 +167,19 @@ fn waiting_never_goes_beyond_the_deadline() {
 fn a_server_that_never_answers_is_given_up_on() {
     let server = server(Cluster::healthy(), |request, _| nodes(request).then(|| Reply::Hang(Vec::new())));
     let program = Program::at(&server.url());
-    assert_failed(soon(|| program.check(&["--request-timeout", "1s"])), &["list nodes", "within 1s", "--request-timeout"]);
+    assert_failed(
+        soon(|| program.check(&["--request-timeout", "1s"])),
+        &["list nodes", "within 1s", "--request-timeout"],
+    );
     assert_failed(soon(|| program.check(&["--timeout", "1s"])), &["within 1s", "--timeout"]);
 }
 
 #[test]
 fn a_body_that_stops_in_the_middle_is_given_up_on() {
     let server = server(Cluster::healthy(), |request, _| {
-        nodes(request).then(|| Reply::Hang(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{\"kind\":\"NodeList\",\"items\":[".to_vec()))
+        nodes(request).then(|| {
+            Reply::Hang(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{\"kind\":\"NodeList\",\"items\":[".to_vec())
+        })
     });
     let program = Program::at(&server.url());
     assert_failed(soon(|| program.check(&["--request-timeout", "1s"])), &["list nodes", "--request-timeout"]);
@@ -179,7 +187,8 @@ fn a_body_that_stops_in_the_middle_is_given_up_on() {
 
 #[test]
 fn a_body_that_is_cut_is_asked_for_once_more() {
-    let cut = || Reply::Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{\"kind\":\"NodeList\",\"items\":[".to_vec());
+    let cut =
+        || Reply::Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{\"kind\":\"NodeList\",\"items\":[".to_vec());
     let once = server(Cluster::outside(), move |request, number| (nodes(request) && number == 0).then(cut));
     Program::at(&once.url()).check(&[]).exits(3);
     let always = server(Cluster::outside(), move |request, _| nodes(request).then(cut));
@@ -189,7 +198,9 @@ fn a_body_that_is_cut_is_asked_for_once_more() {
 #[test]
 fn json_that_ends_early_is_no_list() {
     let server = server(Cluster::healthy(), |request, _| {
-        nodes(request).then(|| Reply::Raw(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"kind\":\"NodeList\",\"items\":[{".to_vec()))
+        nodes(request).then(|| {
+            Reply::Raw(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"kind\":\"NodeList\",\"items\":[{".to_vec())
+        })
     });
     assert_failed(Program::at(&server.url()).check(&[]), &["list nodes", "ends early"]);
 }
@@ -202,7 +213,8 @@ fn what_is_no_api_server_is_told_by_its_answer() {
     let halfway = server(Cluster::healthy(), move |request, _| nodes(request).then(html));
     assert_failed(Program::at(&halfway.url()).check(&[]), &["list nodes", "no answer of a Kubernetes API server"]);
     let other = server(Cluster::healthy(), |request, _| {
-        nodes(request).then(|| Reply::Json(200, json!({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": []})))
+        nodes(request)
+            .then(|| Reply::Json(200, json!({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": []})))
     });
     assert_failed(Program::at(&other.url()).check(&[]), &["a PodList instead of a NodeList"]);
     let none = Server::start(|_, _| Reply::Json(404, json!({})));
@@ -250,15 +262,23 @@ fn compressed_pages_are_read() {
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         gzip.write_all(body.to_string().as_bytes()).unwrap();
         let body = gzip.finish().unwrap();
-        let mut bytes =
-            format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len()).into_bytes();
+        let mut bytes = format!(
+            "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            body.len()
+        )
+        .into_bytes();
         bytes.extend(body);
         Reply::Raw(bytes)
     });
     // On loopback none is asked for, so that this name is needed for the client to expect any.
     let program = Program::at(&format!("http://0.0.0.0:{}", server.address.port()));
     assert_eq!(program.check(&["-o", "json"]).exits(3).json()["cluster"]["nodes"], 3);
-    assert!(server.requests().iter().any(|request| request.headers.get("accept-encoding").is_some_and(|value| value.contains("gzip"))));
+    assert!(
+        server
+            .requests()
+            .iter()
+            .any(|request| request.headers.get("accept-encoding").is_some_and(|value| value.contains("gzip")))
+    );
     program.check(&["--disable-compression", "-o", "name", "--only", "AA101"]).exits(0);
     assert!(!server.requests().last().unwrap().headers.contains_key("accept-encoding"));
 }
@@ -266,7 +286,8 @@ fn compressed_pages_are_read() {
 #[test]
 fn a_server_error_is_tried_again_and_then_told() {
     let once = server(Cluster::outside(), |request, number| {
-        (nodes(request) && number == 0).then(|| Reply::Raw(plain(500, "", &status(500, "InternalError", "etcd is away"))))
+        (nodes(request) && number == 0)
+            .then(|| Reply::Raw(plain(500, "", &status(500, "InternalError", "etcd is away"))))
     });
     Program::at(&once.url()).check(&[]).exits(3);
     let always = server(Cluster::outside(), |request, _| {

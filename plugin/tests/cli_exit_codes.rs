@@ -1,4 +1,5 @@
 //! The exit code depends on what was found, never on how it is printed.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests: a panic is a failure")]
 
 mod fake;
 

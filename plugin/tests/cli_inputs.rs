@@ -1,4 +1,5 @@
 //! Snapshots, manifests, flags and files: good ones, and all the bad ones.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests: a panic is a failure")]
 
 mod fake;
 
@@ -20,7 +21,10 @@ fn essence(mut report: Value) -> Value {
 #[test]
 fn a_snapshot_in_any_form_is_judged_as_the_cluster_is() {
     let mut cluster = Cluster::outside();
-    cluster.forbidden = vec!["/api/v1/namespaces/kube-system/configmaps".to_owned(), "/apis/apps/v1/namespaces/kube-system/daemonsets".to_owned()];
+    cluster.forbidden = vec![
+        "/api/v1/namespaces/kube-system/configmaps".to_owned(),
+        "/apis/apps/v1/namespaces/kube-system/daemonsets".to_owned(),
+    ];
     let server = Server::of(cluster);
     let program = Program::at(&server.url());
     let live = program.check(&["-o", "json"]).exits(3).json();
@@ -43,7 +47,9 @@ fn a_snapshot_never_replaces_what_is_not_one() {
     let server = Server::of(Cluster::healthy());
     let program = Program::at(&server.url());
     program.write("full/file", "x");
-    for (path, word) in [("full", "not empty"), ("kubeconfig", "is a file"), ("no/where.json", "no directory"), ("x.yaml", "NAME.json")] {
+    for (path, word) in
+        [("full", "not empty"), ("kubeconfig", "is a file"), ("no/where.json", "no directory"), ("x.yaml", "NAME.json")]
+    {
         let ran = program.run(&["snapshot", "-o", path]).exits(2);
         assert!(ran.stderr.contains(word), "{}", ran.stderr);
     }
@@ -80,12 +86,19 @@ fn a_snapshot_made_with_kubectl_knows_what_it_does_not_hold() {
     let mut bad = typed(fake::node("moc-l2"));
     bad["metadata"]["labels"]["kubernetes.io/hostname"] = json!("edge-7");
     program.write("s/nodes.json", &list(&[typed(fake::node("moc-l1")), bad]));
-    program.write("s/version.json", &json!({"clientVersion": {"gitVersion": "v1.2.3"}, "serverVersion": {"gitVersion": "v1.33.5"}}).to_string());
-    program.write("s/namespaces.yaml", "kind: Namespace\napiVersion: v1\nmetadata: {name: kube-system}\nspec: {finalizers: [kubernetes]}\n");
+    program.write(
+        "s/version.json",
+        &json!({"clientVersion": {"gitVersion": "v1.2.3"}, "serverVersion": {"gitVersion": "v1.33.5"}}).to_string(),
+    );
+    program.write(
+        "s/namespaces.yaml",
+        "kind: Namespace\napiVersion: v1\nmetadata: {name: kube-system}\nspec: {finalizers: [kubernetes]}\n",
+    );
     program.write("s/deployments.json", &list(&[]));
     let report = program.check(&["--snapshot", "s", "-o", "json"]).exits(3).json();
     assert_eq!(report["cluster"]["kubernetesVersion"], "v1.33.5");
-    let rule = |code: &str| report["rules"].as_array().unwrap().iter().find(|rule| rule["code"] == code).unwrap().clone();
+    let rule =
+        |code: &str| report["rules"].as_array().unwrap().iter().find(|rule| rule["code"] == code).unwrap().clone();
     assert_eq!(rule("AA201")["outcome"], "violated");
     assert_eq!(rule("AA301")["outcome"], "unknown", "an anonymous empty list says nothing");
     assert!(rule("AA301")["reason"].as_str().unwrap().contains("the snapshot does not hold"));
@@ -195,7 +208,9 @@ fn manifests_are_judged_as_creations() {
     program.check(&["-f", "none.yaml"]).exits(0);
     program.check(&["-f", "none.yaml", "-n", "kube-system"]).exits(3);
     let mut child = program.command();
-    child.args(["support-check", "--platform", "azure-local", "-f", "-"]).stdin(std::fs::File::open(program.path("m/add-on.yaml")).unwrap());
+    child
+        .args(["support-check", "--platform", "azure-local", "-f", "-"])
+        .stdin(std::fs::File::open(program.path("m/add-on.yaml")).unwrap());
     Ran::of(&child.output().unwrap()).exits(3);
 }
 
@@ -248,8 +263,10 @@ fn waivers_accept_and_tell_when_they_do_nothing() {
     let server = Server::of(Cluster::outside());
     let program = Program::at(&server.url());
     let waiver = |name: &str, object: &str, expires: &str| {
-        format!("- {{name: {name}, rules: [AA201], match: {{kind: Node, name: {object}}}, reason: moves, ticket: OPS-1, requestedBy: a, approvedBy: b, \
-                 notBefore: 2026-05-01T00:00:00Z, expires: {expires}}}\n")
+        format!(
+            "- {{name: {name}, rules: [AA201], match: {{kind: Node, name: {object}}}, reason: moves, ticket: OPS-1, requestedBy: a, approvedBy: b, \
+                 notBefore: 2026-05-01T00:00:00Z, expires: {expires}}}\n"
+        )
     };
     let file = "apiVersion: aksarc.dev/v1alpha1\nkind: SupportWaiverList\nitems:\n".to_owned()
         + &waiver("good", "moc-l2", "2026-06-20T00:00:00Z")
@@ -258,7 +275,12 @@ fn waivers_accept_and_tell_when_they_do_nothing() {
     program.write("w.yaml", &file);
     let ran = program.check(&["--waivers", "w.yaml", "--show", "all"]).exits(0);
     assert!(ran.stdout.contains("waived by good until 2026-06-20"), "{}", ran.stdout);
-    assert!(ran.stderr.contains("waiver unused covers nothing") && ran.stderr.contains("waiver over does not count: it has expired"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("waiver unused covers nothing")
+            && ran.stderr.contains("waiver over does not count: it has expired"),
+        "{}",
+        ran.stderr
+    );
     program.check(&["--waivers", "none"]).exits(3);
     program.write("w.yaml", &file.replace("approvedBy: b", "approvedBy: a"));
     let ran = program.check(&["--waivers", "w.yaml"]).exits(3);
@@ -295,9 +317,12 @@ fn a_reader_that_goes_away_is_no_failure() {
 #[test]
 fn an_interrupt_ends_with_130_and_leaves_nothing_behind() {
     let cluster = Cluster::healthy();
-    let server = Server::start(move |request, _| {
-        if request.path == "/api/v1/nodes" { Reply::Hang(Vec::new()) } else { cluster.answer(request) }
-    });
+    let server =
+        Server::start(
+            move |request, _| {
+                if request.path == "/api/v1/nodes" { Reply::Hang(Vec::new()) } else { cluster.answer(request) }
+            },
+        );
     for (args, signal) in [
         (&["support-check", "--save", "save", "--output-file", "out"][..], "INT"),
         (&["snapshot", "-o", "s.tar.gz"], "INT"),
@@ -322,7 +347,8 @@ fn rules_are_listed_shown_and_held_against_the_clauses() {
     let coverage = program.run(&["rules", "coverage", "-o", "json"]).exits(0).json();
     assert_eq!(coverage["items"].as_array().unwrap().len(), 39);
     let rules = program.run(&["rules", "list", "-o", "json"]).exits(0).json();
-    let codes: Vec<&str> = rules["items"].as_array().unwrap().iter().map(|rule| rule["code"].as_str().unwrap()).collect();
+    let codes: Vec<&str> =
+        rules["items"].as_array().unwrap().iter().map(|rule| rule["code"].as_str().unwrap()).collect();
     let table = program.run(&["rules", "list"]).exits(0).stdout;
     for code in codes {
         assert!(table.contains(code));
@@ -338,6 +364,9 @@ fn completion_scripts_and_kubectls_protocol() {
         assert!(program.run(&["completion", shell]).exits(0).stdout.contains("support-check"), "{shell}");
     }
     program.run(&["completion", "tcsh"]).exits(2);
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_kubectl_complete-aksarc")).args(["support-check", "--platform", "win"]).output().unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_kubectl_complete-aksarc"))
+        .args(["support-check", "--platform", "win"])
+        .output()
+        .unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "windows-server\n:4\n");
 }

@@ -1,4 +1,5 @@
 //! What people see.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests: a panic is a failure")]
 
 mod fake;
 
@@ -13,13 +14,55 @@ fn at(cluster: Cluster) -> (Server, Program) {
 #[test]
 fn a_cluster_within() {
     let (_server, program) = at(Cluster::healthy());
-    insta::assert_snapshot!(program.check(&[]).exits(0).screen(), @"");
+    insta::assert_snapshot!(program.check(&[]).exits(0).screen(), @r##"
+    AKS Arc support check                                              kubectl-aksarc 0.1.0 · policy of 2025-06-26
+      cluster    test · Kubernetes v1.33.5 · 3 nodes
+      platform   azure-local (given with --platform)
+      reading    7 objects, 29 requests, N s, read-only
+
+     ✓ WITHIN the published text "Support policies for AKS on Azure Local" of 2025-06-26, as far as Kubernetes shows
+       9 rules ok · 3 not observable
+
+     clocks   Kubernetes 1.33 leaves the supported list (projected from the table)   292 days   2027-03-20   AA101
+
+     cannot be seen in Kubernetes
+              AA208: this cluster does not hold the Cluster API machines of its own nodes
+              AA302, AA307: leaves no trace in a state; the guard and the dry run judge the change
+
+    exit 0
+    "##);
 }
 
 #[test]
 fn a_cluster_outside() {
     let (_server, program) = at(Cluster::outside());
-    insta::assert_snapshot!(program.check(&[]).exits(3).screen(), @"");
+    insta::assert_snapshot!(program.check(&[]).exits(3).screen(), @r##"
+    AKS Arc support check                                              kubectl-aksarc 0.1.0 · policy of 2025-06-26
+      cluster    test · Kubernetes v1.33.5 · 3 nodes
+      platform   azure-local (given with --platform)
+      reading    7 objects, 29 requests, N s, read-only
+
+     ✗ OUTSIDE the published text "Support policies for AKS on Azure Local" of 2025-06-26
+       1 void support · 8 rules ok · 3 not observable
+
+    ✗ AA201 system-label-changed                                           VOIDS SUPPORT · policy says so · 1 node
+        node/moc-l2
+          metadata.labels[kubernetes.io/hostname]   moc-l2 → edge-7
+          system label kubernetes.io/hostname of node moc-l2 does not say moc-l2
+          the node itself says moc-l2 (invariant)
+          by kubectl-label, 2026-11-18T09:14:00Z (managedFields)
+        why   a label that the system created on a node was changed or removed · C13 Shared responsibility
+        fix   kubectl label node moc-l2 kubernetes.io/hostname=moc-l2 --overwrite
+        more  kubectl aksarc explain AA201
+
+     clocks   Kubernetes 1.33 leaves the supported list (projected from the table)   292 days   2027-03-20   AA101
+
+     cannot be seen in Kubernetes
+              AA208: this cluster does not hold the Cluster API machines of its own nodes
+              AA302, AA307: leaves no trace in a state; the guard and the dry run judge the change
+
+    exit 3 · next: fix 1 finding, then  kubectl aksarc support-check --only AA201
+    "##);
 }
 
 #[test]
@@ -27,31 +70,66 @@ fn a_cluster_that_could_not_be_read_in_full() {
     let mut cluster = Cluster::healthy();
     cluster.forbidden = vec!["/api/v1/nodes".to_owned()];
     let (_server, program) = at(cluster);
-    insta::assert_snapshot!(program.check(&[]).exits(5).screen(), @"");
+    insta::assert_snapshot!(program.check(&[]).exits(5).screen(), @r##"
+    AKS Arc support check                                              kubectl-aksarc 0.1.0 · policy of 2025-06-26
+      cluster    test · Kubernetes v1.33.5 · nodes not read
+      platform   azure-local (given with --platform)
+      reading    4 objects, 29 requests, N s, read-only
+
+     ? INCONCLUSIVE against the published text "Support policies for AKS on Azure Local" of 2025-06-26: not everything could be decided
+       4 rules ok · 6 unknown · 2 not observable
+
+     clocks   Kubernetes 1.33 leaves the supported list (projected from the table)   292 days   2027-03-20   AA101
+
+     unknown  AA104 node-version-unsupported: needs list nodes, which is forbidden
+              AA201 system-label-changed: needs list nodes, which is forbidden
+              AA204 reserved-prefix-used: needs list nodes, which is forbidden
+              AA205 node-metadata-not-durable: needs list nodes, which is forbidden
+              AA208 node-deleted: needs list nodes, which is forbidden
+              AA401 foreign-node: needs list nodes, which is forbidden; there are no nodes to compare
+
+     cannot be seen in Kubernetes
+              AA302, AA307: leaves no trace in a state; the guard and the dry run judge the change
+
+    exit 5 · next: run with rights to list what is named above
+    "##);
 }
 
 #[test]
 fn one_line_per_finding() {
     let (_server, program) = at(Cluster::outside());
-    insta::assert_snapshot!(program.check(&["-o", "wide"]).exits(3).screen(), @"");
+    insta::assert_snapshot!(program.check(&["-o", "wide"]).exits(3).screen(), @r##"
+    CODE    CONSEQUENCE   BASIS      CLAUSES   OBJECT        PATH                                      BEFORE   AFTER    BY              AT                     WAIVER
+    AA201   voids         explicit   C13       node/moc-l2   metadata.labels[kubernetes.io/hostname]   moc-l2   edge-7   kubectl-label   2026-11-18T09:14:00Z   –
+
+    ✗ outside · findings 1, unknown 0, waived 0 · exit 3
+    "##);
 }
 
 #[test]
 fn one_line() {
     let (_server, program) = at(Cluster::outside());
-    insta::assert_snapshot!(program.check(&["-o", "short"]).exits(3).screen(), @"");
+    insta::assert_snapshot!(program.check(&["-o", "short"]).exits(3).screen(), @r##"test · ✗ outside · 1 voids, 0 at-risk, 0 not-covered, 0 info, 0 waived, 0 unknown · exit 3 · next AA101 in 292 days"##);
 }
 
 #[test]
 fn names() {
     let (_server, program) = at(Cluster::outside());
-    insta::assert_snapshot!(program.check(&["-o", "name"]).exits(3).screen(), @"");
+    insta::assert_snapshot!(program.check(&["-o", "name"]).exits(3).screen(), @r##"node/moc-l2"##);
 }
 
 #[test]
 fn nothing_but_ascii_where_the_locale_knows_no_more() {
     let (_server, program) = at(Cluster::outside());
-    for args in [vec!["support-check"], vec!["support-check", "-o", "wide"], vec!["support-check", "-o", "short"], vec!["explain", "2xx"], vec!["rules", "list"], vec!["rules", "coverage"], vec!["version"]] {
+    for args in [
+        vec!["support-check"],
+        vec!["support-check", "-o", "wide"],
+        vec!["support-check", "-o", "short"],
+        vec!["explain", "2xx"],
+        vec!["rules", "list"],
+        vec!["rules", "coverage"],
+        vec!["version"],
+    ] {
         let output = program.command().args(&args).env("LC_ALL", "C").output().unwrap();
         assert!(output.stdout.is_ascii(), "{args:?}: {}", String::from_utf8_lossy(&output.stdout));
     }
@@ -78,7 +156,11 @@ fn what_the_cluster_says_cannot_steer_the_terminal() {
     let (_server, program) = at(cluster);
     for format in ["table", "wide", "short", "name"] {
         let ran = program.check(&["-o", format]);
-        assert!(!ran.stdout.chars().any(|c| c != '\n' && c.is_control() || c == '\u{202e}'), "-o {format}: {:?}", ran.stdout);
+        assert!(
+            !ran.stdout.chars().any(|c| c != '\n' && c.is_control() || c == '\u{202e}'),
+            "-o {format}: {:?}",
+            ran.stdout
+        );
     }
 }
 

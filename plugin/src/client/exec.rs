@@ -18,12 +18,15 @@ use crate::exit::Failure;
 pub(super) async fn resolve(user: &mut AuthInfo, limit: Duration) -> Result<(), Failure> {
     let Some(exec) = user.exec.take() else { return Ok(()) };
     let command = exec.command.clone().unwrap_or_default();
-    let status = run(&exec, limit).await.map_err(|error| {
-        let hint = exec.install_hint.as_ref().map(|hint| format!("; {}", hint.trim())).unwrap_or_default();
-        Failure::run(error.context(format!("no credentials from plugin {command:?} of the kubeconfig, so nothing was checked{hint}")))
-    })?;
-    let parsed: AuthInfo = serde_json::from_value(serde_json::json!({ "token": status.token }))
-        .map_err(Failure::run)?;
+    let status =
+        run(&exec, limit).await.map_err(|error| {
+            let hint = exec.install_hint.as_ref().map(|hint| format!("; {}", hint.trim())).unwrap_or_default();
+            Failure::run(error.context(format!(
+                "no credentials from plugin {command:?} of the kubeconfig, so nothing was checked{hint}"
+            )))
+        })?;
+    let parsed: AuthInfo =
+        serde_json::from_value(serde_json::json!({ "token": status.token })).map_err(Failure::run)?;
     user.token = parsed.token;
     if let (Some(certificate), Some(key)) = (status.client_certificate_data, status.client_key_data) {
         // The plugin answers in PEM; a kubeconfig holds PEM in base64.
@@ -72,12 +75,15 @@ async fn run(exec: &ExecConfig, limit: Duration) -> anyhow::Result<Status> {
     command.env("KUBERNETES_EXEC_INFO", info.to_string());
     let child = command.spawn().context("cannot start it")?;
     let output = timeout(limit, child.wait_with_output()).await;
-    let output = output.map_err(|_| anyhow!("it did not answer within {limit:?} (--request-timeout)"))?.context("cannot run it")?;
+    let output = output
+        .map_err(|_| anyhow!("it did not answer within {limit:?} (--request-timeout)"))?
+        .context("cannot run it")?;
     if !output.status.success() {
         return Err(anyhow!("it ended with {}", output.status));
     }
     let text = String::from_utf8(output.stdout).context("its answer is not text")?;
-    let credential: Credential = serde_saphyr::from_str(&text).map_err(|_| anyhow!("its answer is no ExecCredential"))?;
+    let credential: Credential =
+        serde_saphyr::from_str(&text).map_err(|_| anyhow!("its answer is no ExecCredential"))?;
     let status = credential.status.context("its answer has no status")?;
     if status.token.is_none() && status.client_certificate_data.is_none() {
         return Err(anyhow!("its answer holds neither a token nor a certificate"));
@@ -107,6 +113,9 @@ mod tests {
 
     #[test]
     fn base64_is_padded_as_kubeconfigs_have_it() {
-        assert_eq!([base64(b""), base64(b"a"), base64(b"ab"), base64(b"abc"), base64(&[255, 254, 253])], ["", "YQ==", "YWI=", "YWJj", "//79"]);
+        assert_eq!(
+            [base64(b""), base64(b"a"), base64(b"ab"), base64(b"abc"), base64(&[255, 254, 253])],
+            ["", "YQ==", "YWI=", "YWJj", "//79"]
+        );
     }
 }

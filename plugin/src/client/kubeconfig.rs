@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use kube::Config;
-use kube::config::{AuthInfo, Cluster, Context, KubeConfigOptions, Kubeconfig, NamedAuthInfo, NamedCluster, NamedContext};
+use kube::config::{
+    AuthInfo, Cluster, Context, KubeConfigOptions, Kubeconfig, NamedAuthInfo, NamedCluster, NamedContext,
+};
 
 use super::proxy;
 use crate::flags::KubeFlags;
@@ -36,7 +38,8 @@ pub(super) async fn select(flags: &KubeFlags) -> anyhow::Result<Selected> {
             bail!("no cluster is configured: set a current context in the kubeconfig, or give --context, --kubeconfig or --server")
         });
     }
-    let cluster = files.clusters.iter().find(|cluster| cluster.name == cluster_name).and_then(|named| named.cluster.clone());
+    let cluster =
+        files.clusters.iter().find(|cluster| cluster.name == cluster_name).and_then(|named| named.cluster.clone());
     let cluster = match cluster {
         Some(cluster) => cluster,
         None if cluster_name.is_empty() => Cluster::default(),
@@ -67,7 +70,9 @@ fn read(flag: Option<&Path>) -> anyhow::Result<Kubeconfig> {
         return one(path);
     }
     let paths: Vec<PathBuf> = match std::env::var_os("KUBECONFIG") {
-        Some(list) if !list.is_empty() => std::env::split_paths(&list).filter(|path| !path.as_os_str().is_empty()).collect(),
+        Some(list) if !list.is_empty() => {
+            std::env::split_paths(&list).filter(|path| !path.as_os_str().is_empty()).collect()
+        }
         _ => std::env::home_dir().map(|home| home.join(".kube").join("config")).into_iter().collect(),
     };
     let mut merged = Kubeconfig::default();
@@ -150,7 +155,12 @@ async fn build(cluster: Cluster, user: AuthInfo, namespace: Option<String>) -> a
         auth_infos: vec![NamedAuthInfo { name: name(), auth_info: Some(user), ..NamedAuthInfo::default() }],
         contexts: vec![NamedContext {
             name: name(),
-            context: Some(Context { cluster: name(), user: Some(name()), namespace: namespace.filter(|n| !n.is_empty()), ..Context::default() }),
+            context: Some(Context {
+                cluster: name(),
+                user: Some(name()),
+                namespace: namespace.filter(|n| !n.is_empty()),
+                ..Context::default()
+            }),
             ..NamedContext::default()
         }],
         current_context: Some(name()),

@@ -14,7 +14,8 @@ pub(super) fn of(cluster: &Cluster) -> anyhow::Result<Option<Uri>> {
         return Ok(Some(url.parse().with_context(|| format!("cannot read proxy-url {url:?} of the kubeconfig"))?));
     }
     let Some(server) = cluster.server.as_deref().and_then(|server| server.parse::<Uri>().ok()) else { return Ok(None) };
-    let variables = if server.scheme_str() == Some("http") { ["HTTP_PROXY", "http_proxy"] } else { ["HTTPS_PROXY", "https_proxy"] };
+    let variables =
+        if server.scheme_str() == Some("http") { ["HTTP_PROXY", "http_proxy"] } else { ["HTTPS_PROXY", "https_proxy"] };
     let Some((variable, url)) = variables.iter().find_map(|name| Some((name, env(name)?))) else { return Ok(None) };
     let exempt = env("NO_PROXY").or_else(|| env("no_proxy")).unwrap_or_default();
     if is_loopback(&server) || is_exempt(&server, &exempt) {
@@ -41,7 +42,10 @@ fn host(server: &Uri) -> &str {
 fn is_exempt(server: &Uri, list: &str) -> bool {
     let host = host(server).to_lowercase();
     let port = server.port_u16().unwrap_or(if server.scheme_str() == Some("http") { 80 } else { 443 });
-    list.split(',').map(str::trim).filter(|entry| !entry.is_empty()).any(|entry| covers(&entry.to_lowercase(), &host, port))
+    list.split(',')
+        .map(str::trim)
+        .filter(|entry| !entry.is_empty())
+        .any(|entry| covers(&entry.to_lowercase(), &host, port))
 }
 
 /// One entry: `*`, an address, a CIDR, `host` (with its subdomains), `.host` (its subdomains), any with `:port`.

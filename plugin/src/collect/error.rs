@@ -92,15 +92,28 @@ impl Cause {
             Cause::Connect(why) => (why.clone(), connect_hint(why)),
             Cause::Cut(why) => (format!("the answer broke off ({why})"), "try again, or with a smaller --chunk-size"),
             Cause::Deadline(limit) => (format!("not done within {limit:?}"), "give it more with --timeout"),
-            Cause::Expired => ("the list expired on the server each time before it was read".to_owned(), "try a larger --chunk-size"),
-            Cause::Garbage(what) => (format!("this is no answer of a Kubernetes API server: {what}"), "check the server address and any proxy on the way"),
-            Cause::Ours(why) => (why.clone(), "this is a fault of kubectl-aksarc"),
-            Cause::Redirect(to) => (format!("the server redirects to {to}"), "redirects are not followed: give the API server's own address"),
-            Cause::Status(status, message) => (format!("the server answered {status} {}", message.trim_end_matches('.')), ""),
-            Cause::Timeout(limit) => (format!("no complete answer within {limit:?}"), "give it more with --request-timeout"),
-            Cause::Unauthorized(message) => {
-                (format!("the server does not accept the credentials (401 {message})"), "log in again, or choose others with --context, --user or --token")
+            Cause::Expired => {
+                ("the list expired on the server each time before it was read".to_owned(), "try a larger --chunk-size")
             }
+            Cause::Garbage(what) => (
+                format!("this is no answer of a Kubernetes API server: {what}"),
+                "check the server address and any proxy on the way",
+            ),
+            Cause::Ours(why) => (why.clone(), "this is a fault of kubectl-aksarc"),
+            Cause::Redirect(to) => (
+                format!("the server redirects to {to}"),
+                "redirects are not followed: give the API server's own address",
+            ),
+            Cause::Status(status, message) => {
+                (format!("the server answered {status} {}", message.trim_end_matches('.')), "")
+            }
+            Cause::Timeout(limit) => {
+                (format!("no complete answer within {limit:?}"), "give it more with --request-timeout")
+            }
+            Cause::Unauthorized(message) => (
+                format!("the server does not accept the credentials (401 {message})"),
+                "log in again, or choose others with --context, --user or --token",
+            ),
             Cause::Write(why) => (format!("cannot keep what was read: {why}"), "is the disk full?"),
         }
     }
@@ -111,7 +124,8 @@ fn connect_hint(why: &str) -> &'static str {
     let has = |word: &str| why.to_lowercase().contains(word);
     if has("proxy") || has("tunnel") || has("socks") {
         "check proxy-url of the kubeconfig, HTTPS_PROXY and NO_PROXY"
-    } else if has("certificate") || has("unknownissuer") || has("handshake") || has("tls") || has("invalidcontenttype") {
+    } else if has("certificate") || has("unknownissuer") || has("handshake") || has("tls") || has("invalidcontenttype")
+    {
         "check --certificate-authority, --tls-server-name, and that the address speaks https"
     } else if has("refused") {
         "is the API server running, and the address right?"

@@ -78,7 +78,9 @@ pub(super) async fn read(reader: &Reader, key: &ReadKey, sink: &mut impl Pages) 
         }
         let page = sink.page(&answer.body).map_err(|error| reader.error(&what, unreadable(&error, &answer.body)))?;
         if !page.kind.is_empty() && page.kind.strip_suffix("List") != Some(key.kind.kind) {
-            return Err(reader.error(&what, Cause::Garbage(format!("a {} instead of a {}List", page.kind, key.kind.kind))));
+            return Err(
+                reader.error(&what, Cause::Garbage(format!("a {} instead of a {}List", page.kind, key.kind.kind)))
+            );
         }
         reader.progress.page(key, page.items, reader.requests());
         match page.continue_token {
@@ -93,7 +95,9 @@ pub(super) async fn read(reader: &Reader, key: &ReadKey, sink: &mut impl Pages) 
 
 fn unreadable(error: &PageError, body: &[u8]) -> Cause {
     match error {
-        PageError::Read(ReadError::Json(error)) if error.is_eof() && !body.is_empty() => Cause::Cut("the JSON ends early".to_owned()),
+        PageError::Read(ReadError::Json(error)) if error.is_eof() && !body.is_empty() => {
+            Cause::Cut("the JSON ends early".to_owned())
+        }
         PageError::Write(error) => Cause::Write(error.to_string()),
         PageError::Read(error) => Cause::Garbage(format!("{error}; it begins with {}", excerpt(body))),
     }
@@ -105,10 +109,14 @@ fn escaped(token: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            out.extend(['%', hex(byte >> 4), hex(byte & 15)]);
         }
         out
     })
+}
+
+fn hex(nibble: u8) -> char {
+    char::from_digit(nibble.into(), 16).unwrap_or('0').to_ascii_uppercase()
 }
 
 /// How often a list may start over. One that takes longer than the server remembers will not get quicker.

@@ -57,7 +57,13 @@ pub(super) struct StatusMeta {
 
 impl Reader {
     /// Starts the clock of `timeout`.
-    pub fn new(connection: Connection, chunk_size: usize, request_timeout: Duration, timeout: Duration, progress: Progress) -> Self {
+    pub fn new(
+        connection: Connection,
+        chunk_size: usize,
+        request_timeout: Duration,
+        timeout: Duration,
+        progress: Progress,
+    ) -> Self {
         // Instants end somewhere; a limit beyond that is none.
         let deadline = Instant::now().checked_add(timeout).unwrap_or_else(|| Instant::now() + A_YEAR);
         Reader { connection, chunk_size, request_timeout, timeout, deadline, requests: AtomicUsize::new(0), progress }
@@ -120,20 +126,24 @@ impl Reader {
             attempt += 1;
             let (wait, error) = match self.once(path).await {
                 Ok((answer, headers)) => {
-                    self.progress.detail(|| format!("GET {path} {} {} bytes", answer.status.as_u16(), answer.body.len()));
+                    self.progress
+                        .detail(|| format!("GET {path} {} {} bytes", answer.status.as_u16(), answer.body.len()));
                     let retry = match answer.status {
                         StatusCode::UNAUTHORIZED => {
                             return Err(self.error(what, Cause::Unauthorized(answer.status_object().message)));
                         }
                         status if status.is_redirection() => {
-                            let to = headers.get(LOCATION).map(|to| String::from_utf8_lossy(to.as_bytes()).into_owned());
+                            let to =
+                                headers.get(LOCATION).map(|to| String::from_utf8_lossy(to.as_bytes()).into_owned());
                             return Err(self.error(what, Cause::Redirect(to.unwrap_or_default())));
                         }
                         // The server says when to come back, as often as it likes within the deadline.
                         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
                             retry_after(&headers).or_else(|| backoff(attempt))
                         }
-                        StatusCode::INTERNAL_SERVER_ERROR | StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => backoff(attempt),
+                        StatusCode::INTERNAL_SERVER_ERROR | StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => {
+                            backoff(attempt)
+                        }
                         _ => return Ok(answer),
                     };
                     (retry, self.refused(what, answer.status, &answer))
@@ -161,7 +171,8 @@ impl Reader {
         let exchange = async {
             let response = self.connection.client.send(request).await.map_err(|error| no_answer(&error))?;
             let (parts, mut body) = response.into_parts();
-            let size = parts.headers.get(http::header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+            let size =
+                parts.headers.get(http::header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
             let mut bytes = Vec::with_capacity(size.unwrap_or(0).min(MAX_PREPARED));
             while let Some(frame) = body.frame().await {
                 let frame = frame.map_err(|error| Cause::Cut(innermost(&error)))?;
@@ -181,7 +192,8 @@ impl Reader {
 /// Tells a connection that never was from one that broke.
 fn no_answer(error: &kube::Error) -> Cause {
     let text = Chain(error).to_string();
-    let text = text.strip_prefix("ServiceError: ").unwrap_or(&text).trim_start_matches("client error (Connect): ").to_owned();
+    let text =
+        text.strip_prefix("ServiceError: ").unwrap_or(&text).trim_start_matches("client error (Connect): ").to_owned();
     let lower = text.to_lowercase();
     if lower.contains("connection closed") || lower.contains("connection reset") || lower.contains("sendrequest") {
         return Cause::Cut(innermost(error));

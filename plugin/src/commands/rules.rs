@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::explain;
 use crate::exit::{Failure, Outcome};
 use crate::format::ListFormat;
-use crate::render::{Grid, to_ascii};
+use crate::render::{Grid, dated, to_ascii};
 use crate::ui::Ui;
 
 /// The rules, and what decides each clause of the policy.
@@ -172,14 +172,14 @@ fn coverage(data: &Data, ui: &Ui) -> String {
     let (mut by_rules, mut by_people, mut nothing) = (0, 0, 0);
     for clause in &data.clauses {
         let rules = rules_for(&clause.id);
-        let sees: Vec<&str> = clause.sees.iter().map(|sees| word(*sees)).collect();
+        let sees: Vec<&str> = clause.sees.iter().map(|one| word(*one)).collect();
         let decided = if !rules.is_empty() {
             by_rules += 1;
             rules.join(" ")
         } else if clause.sees.contains(&Sees::Attest) {
             by_people += 1;
             "attest".to_owned()
-        } else if clause.sees.iter().all(|sees| matches!(sees, Sees::Information | Sees::Profile)) {
+        } else if clause.sees.iter().all(|one| matches!(one, Sees::Information | Sees::Profile)) {
             nothing += 1;
             sees.join(", ")
         } else {
@@ -192,10 +192,7 @@ fn coverage(data: &Data, ui: &Ui) -> String {
     let titles: Vec<String> = Platform::ALL
         .iter()
         .filter_map(|platform| data.document(*platform))
-        .map(|document| match document.date {
-            Some(date) => format!("  {} ({date})\n", document.title),
-            None => format!("  {} (undated)\n", document.title),
-        })
+        .map(|document| format!("  {}\n", dated(document)))
         .collect();
     let sum = format!(
         "\n{all} clauses: {by_rules} decided by rules, {by_people} by somebody's answer, {nothing} with nothing to decide, {open} with no rule yet\n\

@@ -45,7 +45,8 @@ pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
     let now = Timestamp::now();
     let reader = support_check::reader(&args.kube, &args.reading, ui).await?;
     let mut check = Check::new(embedded(), Params::at(now));
-    let cannot = |error: anyhow::Error| Failure::run(error.context(format!("cannot write snapshot {}", args.output.display())));
+    let cannot =
+        |error: anyhow::Error| Failure::run(error.context(format!("cannot write snapshot {}", args.output.display())));
     let mut recorder = Recorder::new(&mut check, &form).map_err(|error| cannot(error.into()))?;
     let (deadline, limit) = reader.deadline();
     let done = timeout_at(deadline, collect::everything(&reader, args.reading.parallel.into(), &mut recorder)).await;

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use aksarc_shared::check::Check;
 use aksarc_shared::data::embedded;
+use aksarc_shared::inventory::ReadState;
+use aksarc_shared::kinds;
 use aksarc_shared::report::Report;
 use clap::builder::FalseyValueParser;
 use tokio::time::timeout_at;
@@ -143,6 +145,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
         let count = manifests::judge(&args.filename, args.recursive, namespace, &mut check).map_err(Failure::input)?;
         render::Source { context: format!("{count} manifests"), server: String::new(), taken: None }
     };
+    let nodes_read = matches!(check.inventory().read(&kinds::NODE), Some(ReadState::Complete { .. }));
     // Another product, or what else cannot be judged, is a matter of what we were pointed at.
     let mut report = check.finish(tool::identity(), &source.context, &source.server).map_err(Failure::input)?;
     report.coverage.seconds = rounded(begun.elapsed());
@@ -156,6 +159,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
         group_by: args.printing.group_by,
         taken: source.taken.as_deref(),
         manifests: !args.filename.is_empty(),
+        nodes_read,
     };
     let text = render::report(&report, args.printing.output, &look)?;
     if let Some(path) = &args.printing.save {

@@ -7,7 +7,7 @@ use aksarc_shared::data::{Data, embedded};
 
 use crate::exit::{Failure, Outcome};
 use crate::format::ListFormat;
-use crate::render::{Grid, to_ascii};
+use crate::render::{Grid, dated, to_ascii};
 use crate::tool;
 use crate::ui::Ui;
 
@@ -38,15 +38,17 @@ fn table(data: &Data) -> String {
     grid.row(["kubectl-aksarc".to_owned(), format!("{}, commit {commit}", tool::VERSION)]);
     grid.row(["rules".to_owned(), catalogue::ALL.len().to_string()]);
     for document in &data.documents {
-        let date = document.date.map_or_else(|| "undated".to_owned(), |date| date.to_string());
-        grid.row(["policy text".to_owned(), format!("{} ({date})", document.title)]);
+        grid.row(["policy text".to_owned(), dated(document)]);
     }
     for table in &data.versions {
         grid.row(["version table".to_owned(), format!("{} as of {}", table.platform.as_str(), table.as_of)]);
     }
     let mut text = grid.lines("", None);
     // Writing to a String cannot fail.
-    let _infallible = writeln!(text, "\nNot affiliated with Microsoft. What it says is a reading of published texts, not a promise of support.");
+    let _infallible = writeln!(
+        text,
+        "\nNot affiliated with Microsoft. What it says is a reading of published texts, not a promise of support."
+    );
     text
 }
 

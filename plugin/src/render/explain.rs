@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use aksarc_shared::data::{Data, Platform};
 use aksarc_shared::rule::{Mode, Rule, Scope};
 
-use super::Paint;
+use super::{Paint, dated};
 
 /// The page as text.
 pub fn page(rule: &Rule, data: &Data) -> String {
@@ -22,7 +22,12 @@ pub fn page(rule: &Rule, data: &Data) -> String {
     let same = weights.windows(2).all(|pair| pair.first() == pair.last());
     let consequence = match weights.first() {
         Some(weight) if same => weight.as_str().to_owned(),
-        _ => rule.platforms.iter().map(|p: &Platform| format!("{} on {}", rule.consequence_on(*p).as_str(), p.as_str())).collect::<Vec<_>>().join(", "),
+        _ => rule
+            .platforms
+            .iter()
+            .map(|p: &Platform| format!("{} on {}", rule.consequence_on(*p).as_str(), p.as_str()))
+            .collect::<Vec<_>>()
+            .join(", "),
     };
     say(format!("  consequence  {consequence}"));
     say(format!("  basis        {} ({})", rule.basis.as_str(), rule.basis.phrase()));
@@ -32,10 +37,15 @@ pub fn page(rule: &Rule, data: &Data) -> String {
         .iter()
         .map(|read| match read.scope {
             Scope::Cluster => read.kind.qualified(),
-            Scope::AddOnNamespaces | Scope::ComponentNamespaces => format!("{} in system namespaces", read.kind.qualified()),
+            Scope::AddOnNamespaces | Scope::ComponentNamespaces => {
+                format!("{} in system namespaces", read.kind.qualified())
+            }
         })
         .collect();
-    say(format!("  reads        {}", if reads.is_empty() { "nothing: it judges changes only".to_owned() } else { reads.join(", ") }));
+    say(format!(
+        "  reads        {}",
+        if reads.is_empty() { "nothing: it judges changes only".to_owned() } else { reads.join(", ") }
+    ));
     if !rule.guards.is_empty() {
         let guards: Vec<String> = rule
             .guards
@@ -61,8 +71,7 @@ pub fn page(rule: &Rule, data: &Data) -> String {
     }
     for document in &data.documents {
         if rule.platforms.iter().any(|platform| document.platforms.contains(platform)) {
-            let date = document.date.map_or_else(|| "undated".to_owned(), |date| date.to_string());
-            say(format!("  text         {} ({date})", document.title));
+            say(format!("  text         {}", dated(document)));
         }
     }
     say(String::new());

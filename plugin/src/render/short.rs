@@ -10,7 +10,10 @@ use super::{Look, Paint, counted};
 
 pub(super) fn render(report: &Report, _look: &Look<'_>) -> Result<String, fmt::Error> {
     let verdict = report.verdict;
-    let next = report.clocks.first().map(|clock| format!(" · next {} in {} days", text::line(&clock.code, 40), clock.days_left));
+    let next = report
+        .clocks
+        .first()
+        .map(|clock| format!(" · next {} in {} days", text::line(&clock.code, 40), clock.days_left));
     let counts: Vec<String> = ["voids", "at-risk", "not-covered", "info", "waived", "unknown"]
         .iter()
         .map(|key| format!("{} {key}", counted(report, key)))

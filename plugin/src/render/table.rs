@@ -48,7 +48,8 @@ impl Screen<'_> {
             facts.push(format!("Kubernetes {}", text::line(&cluster.kubernetes_version, 60)));
         }
         if !self.look.manifests {
-            facts.push(counting(cluster.nodes, "node"));
+            let nodes = counting(cluster.nodes, "node");
+            facts.push(if self.look.nodes_read { nodes } else { "nodes not read".to_owned() });
         }
         self.labelled("cluster", &facts.join(" · "))?;
         let evidence = report.policy.platform_evidence.join("; ");
@@ -74,7 +75,9 @@ impl Screen<'_> {
         let words = match report.verdict {
             VerdictWord::Outside => format!("OUTSIDE the published {texts}"),
             VerdictWord::Within => format!("WITHIN the published {texts}, as far as Kubernetes shows"),
-            VerdictWord::Inconclusive => format!("INCONCLUSIVE against the published {texts}: not everything could be decided"),
+            VerdictWord::Inconclusive => {
+                format!("INCONCLUSIVE against the published {texts}: not everything could be decided")
+            }
         };
         for (number, line) in wrap(&words, self.room(3)).iter().enumerate() {
             let lead = if number == 0 { format!(" {} ", sign(report.verdict)) } else { "   ".to_owned() };
@@ -82,7 +85,13 @@ impl Screen<'_> {
         }
         let passed = report.rules.iter().filter(|rule| rule.outcome == Outcome::Pass).count();
         let mut counts = Vec::new();
-        for (key, words) in [("voids", "void support"), ("at-risk", "at risk"), ("not-covered", "not covered"), ("info", "info"), ("waived", "waived")] {
+        for (key, words) in [
+            ("voids", "void support"),
+            ("at-risk", "at risk"),
+            ("not-covered", "not covered"),
+            ("info", "info"),
+            ("waived", "waived"),
+        ] {
             if counted(report, key) > 0 {
                 counts.push(format!("{} {words}", counted(report, key)));
             }
@@ -139,7 +148,12 @@ impl Screen<'_> {
         let weight = first.consequence;
         let left = Paint::consequence(weight, format_args!("{} {} {}", mark(weight), first.code, first.slug));
         let waived = if first.waiver.is_some() { " · waived" } else { "" };
-        let right = format!("{} · {} · {}{waived}", Paint::consequence(weight, heading(weight)), first.basis.phrase(), amount(group));
+        let right = format!(
+            "{} · {} · {}{waived}",
+            Paint::consequence(weight, heading(weight)),
+            first.basis.phrase(),
+            amount(group)
+        );
         writeln!(self.out)?;
         self.spread(&left, &right)?;
         for same in alike(group) {
@@ -175,7 +189,9 @@ impl Screen<'_> {
             (None, None) if path.is_empty() => {}
             (None, None) => writeln!(self.out, "      {path}")?,
             (before, after) => {
-                let value = |value: &Option<String>| value.as_deref().map_or_else(|| "(none)".to_owned(), |v| text::line(v, 120));
+                let value = |value: &Option<String>| {
+                    value.as_deref().map_or_else(|| "(none)".to_owned(), |v| text::line(v, 120))
+                };
                 writeln!(self.out, "      {path}   {} → {}", value(before), Paint::bold(value(after)))?;
             }
         }
@@ -212,7 +228,12 @@ impl Screen<'_> {
     fn outcomes(&mut self) -> fmt::Result {
         let mut grid = Grid::plain();
         for rule in &self.report.rules {
-            grid.row([rule.code.to_owned(), rule.slug.to_owned(), rule.outcome.as_str().to_owned(), text::line(&rule.reason, 200)]);
+            grid.row([
+                rule.code.to_owned(),
+                rule.slug.to_owned(),
+                rule.outcome.as_str().to_owned(),
+                text::line(&rule.reason, 200),
+            ]);
         }
         writeln!(self.out, "\n rules")?;
         self.out.push_str(&grid.lines("   ", self.look.width));
@@ -226,8 +247,18 @@ impl Screen<'_> {
             let mut grid = Grid::plain();
             for (number, clock) in report.clocks.iter().enumerate() {
                 let label = if number == 0 { "clocks" } else { "" };
-                let left = if clock.days_left < 0 { format!("{} days ago", -clock.days_left) } else { format!("{} days", clock.days_left) };
-                grid.row([label.to_owned(), text::line(&clock.what, 160), left, clock.due.clone(), text::line(&clock.code, 40)]);
+                let left = if clock.days_left < 0 {
+                    format!("{} days ago", -clock.days_left)
+                } else {
+                    format!("{} days", clock.days_left)
+                };
+                grid.row([
+                    label.to_owned(),
+                    text::line(&clock.what, 160),
+                    left,
+                    clock.due.clone(),
+                    text::line(&clock.code, 40),
+                ]);
             }
             self.out.push_str(&grid.lines(" ", self.look.width));
         }
@@ -244,7 +275,10 @@ impl Screen<'_> {
                 label = "";
             }
             for rule in partly {
-                self.wrapped_line(label, &format!("{} {}, beyond what was found: {}", rule.code, rule.slug, text::line(&rule.reason, 300)))?;
+                self.wrapped_line(
+                    label,
+                    &format!("{} {}, beyond what was found: {}", rule.code, rule.slug, text::line(&rule.reason, 300)),
+                )?;
                 label = "";
             }
         }
@@ -268,8 +302,12 @@ impl Screen<'_> {
 
     fn next(&self) -> String {
         let report = self.report;
-        let mut codes: Vec<&str> =
-            report.findings.iter().filter(|f| f.waiver.is_none() && f.consequence == Consequence::Voids).map(|f| f.code).collect();
+        let mut codes: Vec<&str> = report
+            .findings
+            .iter()
+            .filter(|f| f.waiver.is_none() && f.consequence == Consequence::Voids)
+            .map(|f| f.code)
+            .collect();
         codes.dedup();
         let again = format!("{} support-check", self.look.name);
         match report.verdict {
@@ -279,7 +317,10 @@ impl Screen<'_> {
             }
             VerdictWord::Inconclusive => {
                 let several = report.policy.platform.contains('|');
-                let needs = report.rules.iter().any(|rule| rule.outcome == Outcome::Unknown && rule.reason.contains("forbidden"));
+                let needs = report
+                    .rules
+                    .iter()
+                    .any(|rule| rule.outcome == Outcome::Unknown && rule.reason.contains("forbidden"));
                 if several {
                     format!(" · next:  {again} --platform NAME")
                 } else if needs {
@@ -395,7 +436,11 @@ fn fixes(group: &[&Finding]) -> Vec<String> {
 fn words(evidence: &Evidence) -> String {
     let clean = |text: &str| text::line(text, 200);
     if evidence.manager.is_empty() {
-        return if evidence.detail.is_empty() { clean(&evidence.what) } else { format!("{} ({})", clean(&evidence.detail), clean(&evidence.what)) };
+        return if evidence.detail.is_empty() {
+            clean(&evidence.what)
+        } else {
+            format!("{} ({})", clean(&evidence.detail), clean(&evidence.what))
+        };
     }
     let time = if evidence.time.is_empty() { String::new() } else { format!(", {}", clean(&evidence.time)) };
     let detail = if evidence.detail.is_empty() { String::new() } else { format!(": {}", clean(&evidence.detail)) };
@@ -418,7 +463,7 @@ fn counting(count: usize, noun: &str) -> String {
     let digits = count.to_string();
     let mut grouped = String::new();
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             grouped.push(',');
         }
         grouped.push(digit);

@@ -59,9 +59,9 @@ fn end(check: &mut Check<'static>, segments: Segments, contents: &Contents) {
     }
 }
 
-fn pass(path: &Path, each: &mut dyn FnMut(Document<'_>) -> anyhow::Result<()>) -> anyhow::Result<()> {
+fn pass(path: &Path, each: &mut dyn FnMut(&Document<'_>) -> anyhow::Result<()>) -> anyhow::Result<()> {
     documents::files(path, Depth::Recursive, &mut |name, bytes| {
-        documents::each_document(name, &bytes, &mut |_, bytes| each(Document { bytes }))
+        documents::each_document(name, &bytes, &mut |_, bytes| each(&Document { bytes }))
     })
     .with_context(|| format!("cannot use snapshot {}", path.display()))
 }
@@ -81,11 +81,12 @@ struct Contents {
 }
 
 impl Contents {
-    fn take(&mut self, document: Document<'_>, segments: &mut Segments) -> anyhow::Result<()> {
+    fn take(&mut self, document: &Document<'_>, segments: &mut Segments) -> anyhow::Result<()> {
         self.documents += 1;
         let (api_version, kind) = json::type_of(document.bytes)?;
         if kind == index::KIND {
-            let index: Index = serde_json::from_slice(document.bytes).context("this index is not one that this version reads")?;
+            let index: Index =
+                serde_json::from_slice(document.bytes).context("this index is not one that this version reads")?;
             if index.api_version != index::API_VERSION {
                 bail!("an index of {}, and this version reads {}", index.api_version, index::API_VERSION);
             }
@@ -124,7 +125,9 @@ impl Contents {
         let Some(kind) = kind else { return };
         self.recorded.insert(kind);
         *self.counts.entry(kind).or_default() += 1;
-        let here = |key: &ReadKey| key.kind == kind && key.namespace.as_ref().is_none_or(|own| **own == *object.meta.namespace);
+        let here = |key: &ReadKey| {
+            key.kind == kind && key.namespace.as_ref().is_none_or(|own| **own == *object.meta.namespace)
+        };
         for (_, segment) in segments.iter_mut().filter(|(key, _)| here(key)) {
             segment.object(object);
         }
@@ -144,11 +147,15 @@ impl Contents {
         };
         for kind in kinds::ALL {
             let of_kind = |list: &&ListEntry| kinds::of(&list.api_version, &list.kind) == Some(kind);
-            let lists: Vec<_> = index.lists.iter().filter(of_kind).filter(|list| list.state == ListState::Complete).collect();
+            let lists: Vec<_> =
+                index.lists.iter().filter(of_kind).filter(|list| list.state == ListState::Complete).collect();
             let told: usize = lists.iter().map(|list| list.objects).sum();
             let found = self.counts.get(kind).copied().unwrap_or(0);
             if !lists.is_empty() && told != found {
-                bail!("snapshot {shown} is damaged: by its index it holds {told} {}, and there are {found}", kind.qualified());
+                bail!(
+                    "snapshot {shown} is damaged: by its index it holds {told} {}, and there are {found}",
+                    kind.qualified()
+                );
             }
         }
         Ok(())

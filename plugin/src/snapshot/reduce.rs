@@ -16,7 +16,12 @@ use serde_json::{Map, Value};
 ///
 /// # Errors
 /// [`crate::collect::PageError`] when the bytes are no list, or `out` cannot be written.
-pub fn page(bytes: &[u8], kind: &str, api_version: &str, out: &mut impl Write) -> Result<(), crate::collect::PageError> {
+pub fn page(
+    bytes: &[u8],
+    kind: &str,
+    api_version: &str,
+    out: &mut impl Write,
+) -> Result<(), crate::collect::PageError> {
     #[derive(Deserialize)]
     struct Items<'a> {
         #[serde(borrow, default)]

@@ -38,7 +38,7 @@ impl Form {
         if !parent.is_dir() {
             bail!("there is no directory {} to put the snapshot into", parent.display());
         }
-        if name.ends_with(".tar.gz") || name.ends_with(".tgz") {
+        if [".tar.gz", ".tgz"].iter().any(|ending| name.ends_with(ending)) {
             return Ok(Form::Archive(path.to_owned()));
         }
         match path.extension().map(|extension| extension.to_string_lossy().to_lowercase()).as_deref() {

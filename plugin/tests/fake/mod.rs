@@ -2,6 +2,7 @@
 //!
 //! Every connection carries one request, so that a reply can be any bytes at all.
 #![allow(dead_code, reason = "each test file uses another part")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "helpers of tests: a panic is a failure")]
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -72,7 +73,8 @@ impl Server {
 fn serve(mut stream: TcpStream, seen: &Mutex<Vec<Request>>, handler: &dyn Fn(&Request, usize) -> Reply) {
     let Some(request) = receive(&mut stream) else {
         // What Go's servers say to a TLS handshake on a plain port.
-        let _gone = stream.write_all(b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTPS request to an HTTP server.\n");
+        let _gone =
+            stream.write_all(b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTPS request to an HTTP server.\n");
         return;
     };
     let number = {
@@ -144,7 +146,11 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Three virtual machines of one pool, nothing wrong with them.
     pub(crate) fn healthy() -> Cluster {
-        let mut cluster = Cluster { version: "v1.33.5".to_owned(), absent: vec!["/apis/cluster.x-k8s.io".to_owned()], ..Cluster::default() };
+        let mut cluster = Cluster {
+            version: "v1.33.5".to_owned(),
+            absent: vec!["/apis/cluster.x-k8s.io".to_owned()],
+            ..Cluster::default()
+        };
         for name in ["moc-l1", "moc-l2", "moc-l3"] {
             cluster.add("/api/v1/nodes", "Node", node(name));
         }
@@ -192,27 +198,52 @@ impl Cluster {
         if self.absent.iter().any(|path| request.path.starts_with(path)) {
             return Reply::Json(404, status(404, "NotFound", "the server could not find the requested resource"));
         }
-        let (kind, items) = self.lists.get(&request.path).cloned().unwrap_or_else(|| (kind_of(&request.path), Vec::new()));
+        let (kind, items) =
+            self.lists.get(&request.path).cloned().unwrap_or_else(|| (kind_of(&request.path), Vec::new()));
         let limit: usize = request.query.get("limit").map_or(usize::MAX, |limit| limit.parse().unwrap());
         let from: usize = request.query.get("continue").map_or(0, |token| token.parse().unwrap());
         let page: Vec<_> = items.iter().skip(from).take(limit).cloned().collect();
         let next = from + page.len();
         let token = if next < items.len() { next.to_string() } else { String::new() };
-        let version = request.path.strip_prefix("/apis/").map_or("v1".to_owned(), |rest| rest.splitn(3, '/').take(2).collect::<Vec<_>>().join("/"));
-        Reply::Json(200, json!({"kind": format!("{kind}List"), "apiVersion": version, "metadata": {"resourceVersion": "7", "continue": token}, "items": page}))
+        let version = request
+            .path
+            .strip_prefix("/apis/")
+            .map_or("v1".to_owned(), |rest| rest.splitn(3, '/').take(2).collect::<Vec<_>>().join("/"));
+        Reply::Json(
+            200,
+            json!({"kind": format!("{kind}List"), "apiVersion": version, "metadata": {"resourceVersion": "7", "continue": token}, "items": page}),
+        )
     }
 }
 
 fn kind_of(path: &str) -> String {
     let resource = path.rsplit('/').next().unwrap();
     let known = [
-        ("deployments", "Deployment"), ("daemonsets", "DaemonSet"), ("statefulsets", "StatefulSet"), ("replicasets", "ReplicaSet"),
-        ("configmaps", "ConfigMap"), ("pods", "Pod"), ("services", "Service"), ("jobs", "Job"), ("cronjobs", "CronJob"),
-        ("ingresses", "Ingress"), ("serviceaccounts", "ServiceAccount"), ("roles", "Role"), ("rolebindings", "RoleBinding"),
-        ("limitranges", "LimitRange"), ("poddisruptionbudgets", "PodDisruptionBudget"), ("nodes", "Node"), ("namespaces", "Namespace"),
+        ("deployments", "Deployment"),
+        ("daemonsets", "DaemonSet"),
+        ("statefulsets", "StatefulSet"),
+        ("replicasets", "ReplicaSet"),
+        ("configmaps", "ConfigMap"),
+        ("pods", "Pod"),
+        ("services", "Service"),
+        ("jobs", "Job"),
+        ("cronjobs", "CronJob"),
+        ("ingresses", "Ingress"),
+        ("serviceaccounts", "ServiceAccount"),
+        ("roles", "Role"),
+        ("rolebindings", "RoleBinding"),
+        ("limitranges", "LimitRange"),
+        ("poddisruptionbudgets", "PodDisruptionBudget"),
+        ("nodes", "Node"),
+        ("namespaces", "Namespace"),
         ("machines", "Machine"),
     ];
-    known.iter().find(|(name, _)| *name == resource).unwrap_or_else(|| panic!("what is the kind of {resource}?")).1.to_owned()
+    known
+        .iter()
+        .find(|(name, _)| *name == resource)
+        .unwrap_or_else(|| panic!("what is the kind of {resource}?"))
+        .1
+        .to_owned()
 }
 
 pub(crate) fn node(name: &str) -> Value {
@@ -242,12 +273,16 @@ impl Program {
     }
 
     pub(crate) fn kubeconfig(&self, url: &str, user: Value) -> PathBuf {
-        self.write("kubeconfig", &json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "test",
-            "clusters": [{"name": "c", "cluster": {"server": url}}],
-            "users": [{"name": "u", "user": user}],
-            "contexts": [{"name": "test", "context": {"cluster": "c", "user": "u"}}],
-        }).to_string())
+        self.write(
+            "kubeconfig",
+            &json!({
+                "apiVersion": "v1", "kind": "Config", "current-context": "test",
+                "clusters": [{"name": "c", "cluster": {"server": url}}],
+                "users": [{"name": "u", "user": user}],
+                "contexts": [{"name": "test", "context": {"cluster": "c", "user": "u"}}],
+            })
+            .to_string(),
+        )
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -318,7 +353,10 @@ impl Ran {
         let mut lines = Vec::new();
         for line in self.stdout.lines() {
             let line = match line.split_once("requests, ") {
-                Some((head, tail)) => format!("{head}requests, {}", tail.split_once(' ').map_or("", |(_, unit)| unit).replacen("s,", "N s,", 1)),
+                Some((head, tail)) => format!(
+                    "{head}requests, {}",
+                    tail.split_once(' ').map_or("", |(_, unit)| unit).replacen("s,", "N s,", 1)
+                ),
                 None => line.to_owned(),
             };
             lines.push(line.trim_end().to_owned());
@@ -338,8 +376,10 @@ pub(crate) const SOON: Duration = Duration::from_secs(20);
 /// Whether nothing but `names` is in a directory: no half-written file was left behind.
 #[track_caller]
 pub(crate) fn assert_holds(directory: &Path, names: &[&str]) {
-    let mut found: Vec<String> =
-        std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    let mut found: Vec<String> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
     found.sort();
     assert_eq!(found, names);
 }

@@ -94,7 +94,9 @@ impl Judging {
     fn waivers(&self) -> anyhow::Result<Vec<Waiver>> {
         match self.waivers.as_deref() {
             None | Some("none" | "") => Ok(Vec::new()),
-            Some(path) => waiver::parse(&read(Path::new(path))?).with_context(|| format!("cannot read waivers from {path}")),
+            Some(path) => {
+                waiver::parse(&read(Path::new(path))?).with_context(|| format!("cannot read waivers from {path}"))
+            }
         }
     }
 
@@ -133,7 +135,9 @@ fn moment(text: &str) -> Result<Timestamp, String> {
     }
     let day = text.parse::<Date>().ok().filter(|_| text.len() == "2026-12-31".len());
     let midnight = day.and_then(|day| day.to_zoned(TimeZone::UTC).ok());
-    midnight.map(|zoned| zoned.timestamp()).ok_or_else(|| "expected a day such as 2026-12-31, or a moment in RFC 3339".to_owned())
+    midnight
+        .map(|zoned| zoned.timestamp())
+        .ok_or_else(|| "expected a day such as 2026-12-31, or a moment in RFC 3339".to_owned())
 }
 
 const PLATFORMS: [&str; 5] = ["auto", "windows-server", "hci-22h2", "azure-local", "bare-metal"];
