@@ -90,8 +90,8 @@ pub fn webhooks(options: &Options) -> String {
     let mut out = fill(include_str!("../manifest/webhooks.yaml"), &[("configuration", CONFIGURATION)]);
     let of_cluster = [identity.clone(), node_status_with_a_change(), protected_namespace(data)];
     out.push_str(&webhook(CLUSTER_WEBHOOK, "", &cluster, "Cluster", &of_cluster));
-    let namespaces = judged_namespaces(data, &settings, &namespaced);
-    out.push_str(&webhook(SYSTEM_WEBHOOK, &selector(&namespaces), &namespaced, "Namespaced", &[identity]));
+    let selector = selector(&judged_namespaces(data, &settings, &namespaced));
+    out.push_str(&webhook(SYSTEM_WEBHOOK, &selector, &namespaced, "Namespaced", &[identity]));
     out
 }
 

@@ -168,7 +168,8 @@ struct Response<'a> {
 
 #[derive(Serialize)]
 struct Status {
-    status: &'static str,
+    #[serde(rename = "status")]
+    outcome: &'static str,
     message: String,
     reason: &'static str,
     details: Details,
@@ -231,7 +232,7 @@ fn refusal_status(judgement: &Judgement) -> Status {
         format!("{line}{more}")
     });
     Status {
-        status: "Failure",
+        outcome: "Failure",
         message: message.unwrap_or_default(),
         reason: "Forbidden",
         details: Details { causes: denied().take(MAX_CAUSES).map(cause).collect() },

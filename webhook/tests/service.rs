@@ -1,8 +1,14 @@
 //! The guard over loopback sockets, with certificates of its own: one binary, since linking takes longer than running.
 
+#[cfg(test)]
 mod generated_files;
+#[cfg(test)]
 mod service_drain;
+#[cfg(test)]
 mod service_limits;
+#[cfg(test)]
 mod service_reload;
+#[cfg(test)]
 mod service_reviews;
+#[cfg(test)]
 mod support;

@@ -24,7 +24,7 @@ async fn a_configuration_is_swapped_twice_in_a_row() {
         assert_eq!(allows(&guard).await, allowed, "{mode}");
     }
     assert_eq!(guard.server.reload(), (Poll::Unchanged, Poll::Unchanged));
-    assert_eq!(guard.metric("aksarc_config_reload_failures_total", &[]), 0.0);
+    assert_eq!(guard.metric("aksarc_config_reload_failures_total", &[]), 0);
 }
 
 #[tokio::test]
@@ -37,19 +37,19 @@ async fn a_broken_configuration_is_refused_once_and_the_old_one_stays() {
         format!("{}rules: {{AA999: deny}}\n", config("enforce")),
         String::new(),
     ];
-    for (count, text) in broken.iter().enumerate() {
+    for (count, text) in (0..).zip(&broken) {
         guard.config.swap(&[("guard.yaml", text.as_bytes())]);
         assert_eq!(guard.server.reload().0, Poll::Refused, "{text}");
         assert_eq!(guard.server.reload().0, Poll::Unchanged, "{text}");
         assert!(!allows(&guard).await);
-        assert_eq!(guard.metric("aksarc_config_reload_failures_total", &[]), (count + 1) as f64);
-        assert_eq!(guard.metric("aksarc_config_last_reload_successful", &[]), 0.0);
+        assert_eq!(guard.metric("aksarc_config_reload_failures_total", &[]), count + 1);
+        assert_eq!(guard.metric("aksarc_config_last_reload_successful", &[]), 0);
         assert_eq!(guard.metric("aksarc_config_hash", &[]), hash);
     }
     guard.config.swap(&[("guard.yaml", config("observe").as_bytes())]);
     assert_eq!(guard.server.reload().0, Poll::Loaded);
     assert!(allows(&guard).await);
-    assert_eq!(guard.metric("aksarc_config_last_reload_successful", &[]), 1.0);
+    assert_eq!(guard.metric("aksarc_config_last_reload_successful", &[]), 1);
     assert!(guard.metric("aksarc_config_hash", &[]) != hash);
 }
 
@@ -58,10 +58,10 @@ async fn a_configuration_that_returns_to_what_is_in_use_is_well_again() {
     let guard = Guard::start("enforce", |_| ()).await;
     fs::remove_file(guard.config.path("guard.yaml")).unwrap();
     assert_eq!(guard.server.reload().0, Poll::Refused);
-    assert_eq!(guard.metric("aksarc_config_last_reload_successful", &[]), 0.0);
+    assert_eq!(guard.metric("aksarc_config_last_reload_successful", &[]), 0);
     fs::write(guard.config.path("guard.yaml"), config("enforce")).unwrap();
     assert_eq!(guard.server.reload().0, Poll::Loaded);
-    assert_eq!(guard.metric("aksarc_config_last_reload_successful", &[]), 1.0);
+    assert_eq!(guard.metric("aksarc_config_last_reload_successful", &[]), 1);
     assert!(!allows(&guard).await);
 }
 
@@ -88,7 +88,7 @@ async fn a_certificate_is_swapped_twice_in_a_row_without_hurting_open_connection
         assert_eq!(client.review(&denied_review()).await["allowed"], false);
         assert_eq!(open.review(&denied_review()).await["allowed"], false);
     }
-    assert!(guard.metric("aksarc_certificate_expiry_timestamp_seconds", &[]) > 1.7e9);
+    assert!(guard.metric("aksarc_certificate_expiry_timestamp_seconds", &[]) > 1_700_000_000);
 }
 
 #[tokio::test]
@@ -119,17 +119,17 @@ async fn a_certificate_that_cannot_be_used_is_refused_and_the_old_one_stays() {
         (chain[..chain.len() / 2].to_owned(), key.clone()),
         (key.clone(), chain.clone()),
     ];
-    for (count, pair) in broken.iter().enumerate() {
+    for (count, pair) in (0..).zip(&broken) {
         guard.certificates.swap_pair(pair);
         assert_eq!(guard.server.reload().1, Poll::Refused);
         assert_eq!(guard.server.reload().1, Poll::Unchanged);
         assert!(!allows(&guard).await);
-        assert_eq!(guard.metric("aksarc_certificate_reload_failures_total", &[]), (count + 1) as f64);
-        assert_eq!(guard.metric("aksarc_certificate_last_reload_successful", &[]), 0.0);
+        assert_eq!(guard.metric("aksarc_certificate_reload_failures_total", &[]), count + 1);
+        assert_eq!(guard.metric("aksarc_certificate_last_reload_successful", &[]), 0);
     }
     guard.certificates.swap_pair(&(chain, key));
     assert_eq!(guard.server.reload().1, Poll::Loaded);
-    assert_eq!(guard.metric("aksarc_certificate_last_reload_successful", &[]), 1.0);
+    assert_eq!(guard.metric("aksarc_certificate_last_reload_successful", &[]), 1);
     assert!(!allows(&guard).await);
 }
 

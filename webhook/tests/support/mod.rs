@@ -153,13 +153,13 @@ impl Guard {
     }
 
     /// The value of a metric, summed over the series that carry all of `labels`.
-    pub(crate) fn metric(&self, name: &str, labels: &[&str]) -> f64 {
+    pub(crate) fn metric(&self, name: &str, labels: &[&str]) -> i64 {
         metric(&self.server.metrics(), name, labels)
     }
 }
 
-pub(crate) fn metric(text: &str, name: &str, labels: &[&str]) -> f64 {
-    let mut found: Vec<f64> = Vec::new();
+pub(crate) fn metric(text: &str, name: &str, labels: &[&str]) -> i64 {
+    let mut found: Vec<i64> = Vec::new();
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let (series, value) = line.rsplit_once(' ').unwrap();
         let own = series.split_once('{').map_or(series, |(own, _)| own);
@@ -300,7 +300,7 @@ pub(crate) fn node_update(user: &str, old_labels: &Value, new_labels: &Value) ->
             "spec": {"providerID": "moc://moc-l1"},
         })
     };
-    review(user, "UPDATE", ("", "v1", "Node", "nodes"), "", node(old_labels), node(new_labels))
+    review(user, "UPDATE", ("", "v1", "Node", "nodes"), "", &node(old_labels), &node(new_labels))
 }
 
 /// A review of any kind.
@@ -309,10 +309,10 @@ pub(crate) fn review(
     operation: &str,
     (group, version, kind, resource): (&str, &str, &str, &str),
     namespace: &str,
-    old: Value,
-    new: Value,
+    old: &Value,
+    new: &Value,
 ) -> Value {
-    let name = [&new, &old].iter().find_map(|object| object["metadata"]["name"].as_str()).unwrap_or_default();
+    let name = [new, old].iter().find_map(|object| object["metadata"]["name"].as_str()).unwrap_or_default();
     json!({
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",
