@@ -1,4 +1,5 @@
 //! The dry run against an API server of a few lines on loopback: what is sent, and what becomes of each kind of answer.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests may fail the test too")]
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -409,6 +410,7 @@ async fn a_delete_without_the_right_to_read_is_sent_and_called_inconclusive() {
     let report = server.run(&delete(&["node", "moc-l1"])).await.unwrap();
     assert_eq!(report.exit_code, 5);
     assert_eq!(report.changes[0].not_judged, "needs get nodes, which is forbidden");
+    assert_eq!(report.guard.decision, Answer::Unknown);
     // A label cannot even be tried.
     let report = server.run(&own_label()).await.unwrap();
     assert_eq!((report.exit_code, report.requests), (6, 0));

@@ -7,14 +7,13 @@ use aksarc_shared::data::Platform;
 use aksarc_shared::finding::Consequence;
 use aksarc_shared::guard::{Preset, Settings};
 use aksarc_shared::read::yaml;
-use aksarc_shared::report::Tool;
 use aksarc_shared::waiver;
 use anyhow::{Context as _, anyhow, bail};
 use clap::{Subcommand, ValueEnum};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::client;
 use crate::dry_run::call::Method;
@@ -28,6 +27,8 @@ use crate::dry_run::session::Session;
 use crate::dry_run::target::Choice;
 use crate::exit::{Failure, Outcome};
 use crate::flags::KubeFlags;
+use crate::output;
+use crate::tool;
 use crate::ui::{Ui, UiFlags};
 
 /// Show what a change would do, and what the policy says of it, without doing it.
@@ -288,6 +289,12 @@ pub struct Common {
     /// Format of the result
     #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "KUBECTL_AKSARC_OUTPUT")]
     pub output: Format,
+    /// Write the result to a file instead of stdout
+    #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_OUTPUT_FILE", value_hint = clap::ValueHint::FilePath)]
+    pub output_file: Option<PathBuf>,
+    /// Write exit code and outcome to a file as JSON: kubectl on Windows turns every plugin's exit code into 1
+    #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_STATUS_FILE", value_hint = clap::ValueHint::FilePath)]
+    pub status_file: Option<PathBuf>,
     /// Accepted for habit's sake: it is always server
     #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "server", value_parser = ["server"])]
     pub dry_run: Option<String>,
@@ -343,6 +350,21 @@ pub enum Format {
 pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
     let common = args.verb.common().clone();
     ui.apply(&common.ui);
+    let result = rehearse(&args, &common, ui).await;
+    if let Some(path) = &common.status_file {
+        let (code, support, error) = match &result {
+            Ok(report) => (report.exit_code, Some(report.support), String::new()),
+            Err(failure) => (failure.code, None, failure.to_string()),
+        };
+        let status = json!({
+            "apiVersion": "aksarc.dev/v1alpha1", "kind": "DryRunStatus", "exitCode": code, "support": support, "error": error,
+        });
+        output::write(path, format!("{status}\n").as_bytes())?;
+    }
+    Ok(result?.exit_code)
+}
+
+async fn rehearse(args: &Args, common: &Common, ui: &Ui) -> Result<Report, Failure> {
     // What is wrong with the arguments is said before anything is sent.
     let given = args.verb.given().map_err(Failure::input)?;
     let (mut settings, guard_config) = common.judging.settings(ui).map_err(Failure::input)?;
@@ -368,12 +390,16 @@ pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
         fail_on: Consequence::parse(&common.judging.fail_on).unwrap_or(Consequence::Voids),
         fallback: User { name: connection.user, groups: common.kube.as_group.clone(), ..User::default() },
         cluster: ClusterNote { context: connection.context, server: connection.server },
-        tool: Tool { version: env!("CARGO_PKG_VERSION").to_owned(), commit: String::new() },
+        tool: tool::identity(),
     };
     let session = Session::new(connection.client, common.kube.request_timeout.duration());
     let report = run::run(&session, &task).await?;
-    ui.print(&printed(&report, common.output, ui)?)?;
-    Ok(report.exit_code)
+    let text = printed(&report, common.output, ui)?;
+    match &common.output_file {
+        Some(path) => output::write(path, anstream::adapter::strip_str(&text).to_string().as_bytes())?,
+        None => ui.print(&text)?,
+    }
+    Ok(report)
 }
 
 fn printed(report: &Report, format: Format, ui: &Ui) -> Result<String, Failure> {

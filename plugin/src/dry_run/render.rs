@@ -90,6 +90,7 @@ fn header(out: &mut String, report: &Report, signs: Signs) {
             let word = match decision {
                 Answer::Allow => "would allow".to_owned(),
                 Answer::Deny => format!("would {BAD}DENY{BAD:#}"),
+                Answer::Unknown => "has nothing to judge".to_owned(),
                 Answer::Warn => format!("would {WARN}WARN{WARN:#}"),
             };
             let from = if source == Source::GuardConfig { "from --guard-config, " } else { "assumed " };

@@ -74,6 +74,8 @@ pub struct ClusterNote {
 pub enum Answer {
     /// Allowed.
     Allow,
+    /// Not known: the rules had nothing to judge.
+    Unknown,
     /// Allowed, with a warning.
     Warn,
     /// Refused.

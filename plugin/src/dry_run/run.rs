@@ -1,5 +1,6 @@
 //! The command's course: discover, identify, read, rehearse, judge.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use aksarc_shared::actor::User;
@@ -242,6 +243,10 @@ async fn items(session: &Session, task: &Task, discovery: &Discovery) -> Result<
     }
     let mut items = Vec::new();
     for target in target::targets(&task.words, &task.choice, discovery).map_err(Failure::input)? {
+        let (Target::Named { resource, .. } | Target::List { resource }) = &target;
+        if matches!(task.verb, Verb::Taint { .. }) && resource.qualified() != "nodes" {
+            return Err(input(anyhow!("only nodes can be tainted, not {}", resource.qualified())));
+        }
         match target {
             Target::Named { resource, name } => {
                 if task.scope == Scope::All && resource.namespaced {
@@ -535,6 +540,7 @@ impl Runner<'_> {
         let guard = match (denied, judged.iter().map(|own| own.decision).max()) {
             (Some(_), _) | (None, Some(Decision::Deny)) => Answer::Deny,
             (None, Some(Decision::Warn)) => Answer::Warn,
+            (None, None) if !complete && sides.kind().is_some() => Answer::Unknown,
             (None, Some(Decision::Allow) | None) => Answer::Allow,
         };
         if guard == Answer::Deny && refusal.is_none() {
@@ -548,7 +554,9 @@ impl Runner<'_> {
         let none = Value::Null;
         let status = sides.subresource == "status";
         let fields = match (&sides.before, &sides.after, sides.operation) {
-            (Some(before), after, Op::Update) => diff::fields(before, after.as_ref().unwrap_or(&none), status),
+            (Some(before), after, Op::Update) => {
+                diff::fields(&spelled_out(before), &spelled_out(after.as_ref().unwrap_or(&none)), status)
+            }
             _ => Vec::new(),
         };
         let fields = if sides.after.is_none() { Vec::new() } else { fields };
@@ -592,7 +600,7 @@ impl Runner<'_> {
                 State::Present(parent) => Some(parent),
                 _ => None,
             };
-            let replicas = sides.after.as_ref().and_then(|after| after.pointer("/spec/replicas")).cloned();
+            let replicas = sides.after.as_ref().and_then(|after| spelled_out(after).pointer("/spec/replicas").cloned());
             let scaled = parent
                 .as_ref()
                 .zip(replicas)
@@ -615,6 +623,15 @@ impl Runner<'_> {
             },
         }
     }
+}
+
+/// A Scale of nothing leaves its number out; people want to read the 0.
+fn spelled_out(object: &Value) -> Cow<'_, Value> {
+    let scale = object.get("kind").and_then(Value::as_str) == Some("Scale");
+    if !scale || object.pointer("/spec/replicas").is_some() {
+        return Cow::Borrowed(object);
+    }
+    Cow::Owned(super::patch::merged(object, &json!({"spec": {"replicas": 0}})))
 }
 
 /// Why the rules could not look, where one of them may have had something to say.
@@ -689,6 +706,14 @@ mod tests {
             (user.name.as_str(), user.groups.len(), user.credential_ids),
             ("alice", 2, vec!["X509SHA256=1".to_owned()])
         );
+    }
+
+    #[test]
+    fn a_scale_of_nothing_says_0() {
+        let scale = |spec: Value| json!({"kind": "Scale", "spec": spec});
+        assert_eq!(spelled_out(&scale(json!({})))["spec"]["replicas"], 0);
+        assert_eq!(spelled_out(&scale(json!({"replicas": 2})))["spec"]["replicas"], 2);
+        assert_eq!(*spelled_out(&json!({"kind": "Node"})), json!({"kind": "Node"}));
     }
 
     #[test]
