@@ -29,7 +29,7 @@ fn a_token_flag_goes_before_all_else_in_the_kubeconfig() {
     let program = Program::new();
     program.kubeconfig(
         &server.url(),
-        json!({"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "/nonexistent"}}),
+        &json!({"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "/nonexistent"}}),
     );
     program.check(&["--token", "given"]).exits(0);
     assert_eq!(server.requests()[0].headers["authorization"], "Bearer given");
@@ -40,7 +40,7 @@ fn a_token_file_is_read_beside_its_kubeconfig() {
     let server = Server::of(Cluster::healthy());
     let program = Program::new();
     program.write("token", "from-file\n");
-    program.kubeconfig(&server.url(), json!({"tokenFile": "token"}));
+    program.kubeconfig(&server.url(), &json!({"tokenFile": "token"}));
     program.check(&[]).exits(0);
     assert_eq!(server.requests()[0].headers["authorization"], "Bearer from-file");
 }
@@ -60,14 +60,14 @@ fn a_credential_plugin_is_run_once() {
         json!({"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": command, "interactiveMode": "Never",
             "provideClusterInfo": true, "installHint": "install it from somewhere", "env": [{"name": "LOG", "value": log}]}})
     };
-    program.kubeconfig(&server.url(), exec(plugin.to_str().unwrap()));
+    program.kubeconfig(&server.url(), &exec(plugin.to_str().unwrap()));
     program.check(&[]).exits(0);
     assert_eq!(server.requests()[0].headers["authorization"], "Bearer from-plugin");
     assert_eq!(program.read("log"), "ran\n");
     assert!(program.read("log.info").contains(&server.url()), "the plugin is told the cluster");
 
     program.write("plugin", "#!/bin/sh\nexec sleep 60\n");
-    program.kubeconfig(&server.url(), exec(plugin.to_str().unwrap()));
+    program.kubeconfig(&server.url(), &exec(plugin.to_str().unwrap()));
     let ran = program.check(&["--request-timeout", "1s"]).exits(1);
     assert!(ran.stderr.contains("did not answer within 1s"), "{}", ran.stderr);
 
@@ -79,7 +79,7 @@ fn a_credential_plugin_is_run_once() {
         ran.stderr
     );
 
-    program.kubeconfig(&server.url(), exec("/nonexistent/plugin"));
+    program.kubeconfig(&server.url(), &exec("/nonexistent/plugin"));
     let ran = program.check(&[]).exits(1);
     assert!(ran.stderr.contains("cannot start it"), "{}", ran.stderr);
 }

@@ -35,7 +35,9 @@ impl Authority {
 
 /// TLS in front of a server; with `clients`, only for those whose certificate it signed.
 fn tls(server: &Server, (certificate, key): (String, String), clients: Option<&Authority>) -> SocketAddr {
-    let builder = ServerConfig::builder_with_provider(Arc::new(default_provider())).with_safe_default_protocol_versions().unwrap();
+    let builder = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap();
     let builder = match clients {
         Some(authority) => {
             let mut roots = RootCertStore::empty();
@@ -77,7 +79,11 @@ fn a_server_is_believed_by_its_authority_and_name_only() {
     program.write("ca.pem", &authority.0.pem());
     program.write("other.pem", &Authority::new().0.pem());
     let ran = program.check(&[]).exits(1);
-    assert!(ran.stderr.contains("--certificate-authority") && ran.stderr.contains("Nothing was checked"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("--certificate-authority") && ran.stderr.contains("Nothing was checked"),
+        "{}",
+        ran.stderr
+    );
     program.check(&["--certificate-authority", "ca.pem"]).exits(1);
     program.check(&["--certificate-authority", "other.pem", "--tls-server-name", "api.example"]).exits(1);
     assert!(server.requests().is_empty(), "nothing is sent to a server that is not believed");
@@ -100,13 +106,18 @@ fn a_client_certificate_comes_from_flags_kubeconfig_or_plugin() {
     program.write("client.key", &key);
     let server_flags = ["--certificate-authority", "ca.pem", "--tls-server-name", "api.example"];
     program.check(&server_flags).exits(1);
-    let with: Vec<&str> = server_flags.into_iter().chain(["--client-certificate", "client.pem", "--client-key", "client.key"]).collect();
+    let with: Vec<&str> =
+        server_flags.into_iter().chain(["--client-certificate", "client.pem", "--client-key", "client.key"]).collect();
     program.check(&with).exits(0);
-    program.kubeconfig(&format!("https://{address}"), json!({"client-certificate": "client.pem", "client-key": "client.key"}));
+    program.kubeconfig(
+        &format!("https://{address}"),
+        &json!({"client-certificate": "client.pem", "client-key": "client.key"}),
+    );
     program.check(&server_flags).exits(0);
-    let answer = json!({"kind": "ExecCredential", "status": {"clientCertificateData": certificate, "clientKeyData": key}});
+    let answer =
+        json!({"kind": "ExecCredential", "status": {"clientCertificateData": certificate, "clientKeyData": key}});
     program.write("answer", &answer.to_string());
     let exec = json!({"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "cat", "args": [program.path("answer")]}});
-    program.kubeconfig(&format!("https://{address}"), exec);
+    program.kubeconfig(&format!("https://{address}"), &exec);
     program.check(&server_flags).exits(0);
 }

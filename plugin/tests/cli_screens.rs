@@ -53,6 +53,7 @@ fn a_cluster_outside() {
           by kubectl-label, 2026-11-18T09:14:00Z (managedFields)
         why   a label that the system created on a node was changed or removed · C13 Shared responsibility
         fix   kubectl label node moc-l2 kubernetes.io/hostname=moc-l2 --overwrite
+        fix   az aksarc nodepool show --resource-group GROUP --cluster-name CLUSTER --name pool1
         more  kubectl aksarc explain AA201
 
      clocks   Kubernetes 1.33 leaves the supported list (projected from the table)   292 days   2027-03-20   AA101

@@ -2,7 +2,12 @@
 //!
 //! Every connection carries one request, so that a reply can be any bytes at all.
 #![allow(dead_code, reason = "each test file uses another part")]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "helpers of tests: a panic is a failure")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests: a panic is a failure"
+)]
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -268,11 +273,11 @@ impl Program {
     /// With a kubeconfig that leads to `url`.
     pub(crate) fn at(url: &str) -> Program {
         let program = Program::new();
-        program.kubeconfig(url, json!({"token": "secret"}));
+        program.kubeconfig(url, &json!({"token": "secret"}));
         program
     }
 
-    pub(crate) fn kubeconfig(&self, url: &str, user: Value) -> PathBuf {
+    pub(crate) fn kubeconfig(&self, url: &str, user: &Value) -> PathBuf {
         self.write(
             "kubeconfig",
             &json!({
