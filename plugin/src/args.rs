@@ -1,5 +1,7 @@
 //! The command line, as clap reads it.
 
+use std::path::PathBuf;
+
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{completion, dry_run, explain, rules, snapshot, support_check, version};
@@ -44,6 +46,14 @@ impl Cli {
 }
 
 impl Command {
+    /// Where the exit code is to be written as well.
+    pub fn status_file(&self) -> Option<&PathBuf> {
+        match self {
+            Command::SupportCheck(args) => args.printing.status_file.as_ref(),
+            _ => None,
+        }
+    }
+
     /// The flags that shape what is printed, where the command has them.
     pub fn ui_flags(&self) -> Option<&UiFlags> {
         match self {

@@ -2,11 +2,13 @@
 
 use std::process::ExitCode;
 
+use aksarc_shared::report::exit;
 use clap::FromArgMatches;
 use kubectl_aksarc::args::{Cli, Command};
 use kubectl_aksarc::commands::{completion, dry_run, explain, rules, snapshot, support_check, version};
 use kubectl_aksarc::exit::{Failure, Outcome};
 use kubectl_aksarc::invocation;
+use kubectl_aksarc::output::Status;
 use kubectl_aksarc::ui::Ui;
 
 fn main() -> ExitCode {
@@ -25,7 +27,15 @@ fn main() -> ExitCode {
     if let Some(flags) = cli.command.ui_flags() {
         ui.apply(flags);
     }
+    let status_file = cli.command.status_file().cloned();
     let outcome = run(cli.command, &mut ui);
+    // All other ends are written by the command itself; this one cut it off.
+    if let (Some(path), Err(failure)) = (status_file, &outcome)
+        && failure.code == exit::INTERRUPTED
+        && let Err(also) = Status::failed(failure).write(&path)
+    {
+        ui.error(&format!("error: {also}"));
+    }
     ExitCode::from(outcome.unwrap_or_else(|failure| {
         ui.error(&format!("error: {failure}"));
         failure.code

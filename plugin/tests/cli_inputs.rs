@@ -324,7 +324,7 @@ fn an_interrupt_ends_with_130_and_leaves_nothing_behind() {
             },
         );
     for (args, signal) in [
-        (&["support-check", "--save", "save", "--output-file", "out"][..], "INT"),
+        (&["support-check", "--save", "save", "--output-file", "out", "--status-file", "status"][..], "INT"),
         (&["snapshot", "-o", "s.tar.gz"], "INT"),
         (&["snapshot", "-o", "s"], "TERM"),
     ] {
@@ -337,6 +337,10 @@ fn an_interrupt_ends_with_130_and_leaves_nothing_behind() {
         }
         std::process::Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().unwrap();
         assert_eq!(child.wait().unwrap().code(), Some(130), "{args:?}");
+        if args.contains(&"--status-file") {
+            assert!(program.read("status").contains("\"exitCode\":130"));
+            std::fs::remove_file(program.path("status")).unwrap();
+        }
         assert_holds(program.dir.path(), &["kubeconfig"]);
     }
 }
