@@ -47,7 +47,10 @@ fn each_guarded_change_is_denied_warned_or_recorded_by_mode() {
     for change in changes() {
         cluster
             .audit_event(change.what, |event| {
-                event.annotations.iter().any(|(key, value)| key.contains("guard.aksarc.dev/") && value.contains(change.code))
+                event
+                    .annotations
+                    .iter()
+                    .any(|(key, value)| key.contains("guard.aksarc.dev/") && value.contains(change.code))
             })
             .unwrap();
     }
@@ -109,7 +112,10 @@ fn the_platform_is_not_in_the_way() {
     assert!(answer.is_success() && answer.warnings.is_empty(), "{}", answer.body);
     // Match conditions keep these requests away from the guard altogether.
     let asked = guard.metrics().unwrap();
-    assert!((guard.metric("aksarc_reviews_total").unwrap() - reviews).abs() < 0.5, "the guard was asked about the platform: {asked}");
+    assert!(
+        (guard.metric("aksarc_reviews_total").unwrap() - reviews).abs() < 0.5,
+        "the guard was asked about the platform: {asked}"
+    );
 }
 
 #[test]
@@ -143,15 +149,29 @@ fn the_platform_works_under_enforce_and_everything_works_without_the_guard() {
         cluster.http(&Identity::kubelet(name)).unwrap().post("/api/v1/nodes", &node).unwrap().object().unwrap();
     }
     let person = cluster.http(&Identity::Person).unwrap();
-    person.post("/api/v1/namespaces", &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}})).unwrap().object().unwrap();
+    person
+        .post("/api/v1/namespaces", &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}))
+        .unwrap()
+        .object()
+        .unwrap();
     let deployments = "/apis/apps/v1/namespaces/shop/deployments";
     person.post(deployments, &workload("Deployment", "shop", "web")).unwrap().object().unwrap();
-    person.post("/apis/apps/v1/namespaces/shop/daemonsets", &workload("DaemonSet", "shop", "agent")).unwrap().object().unwrap();
+    person
+        .post("/apis/apps/v1/namespaces/shop/daemonsets", &workload("DaemonSet", "shop", "agent"))
+        .unwrap()
+        .object()
+        .unwrap();
     // The platform's own DaemonSet, rolled out in kube-system by the real controller.
     let platform = cluster.service_account("kube-system", "installer").unwrap();
     cluster.bind(&platform, "cluster-admin").unwrap();
     let system = "/apis/apps/v1/namespaces/kube-system/daemonsets";
-    cluster.http(&platform).unwrap().post(system, &workload("DaemonSet", "kube-system", "kube-proxy")).unwrap().object().unwrap();
+    cluster
+        .http(&platform)
+        .unwrap()
+        .post(system, &workload("DaemonSet", "kube-system", "kube-proxy"))
+        .unwrap()
+        .object()
+        .unwrap();
     cluster.object_when(&format!("{deployments}/web"), LIMIT, |web| web["status"]["readyReplicas"] == 2).unwrap();
     let ready = |set: &Value| set["status"]["numberReady"] == 2;
     cluster.object_when("/apis/apps/v1/namespaces/shop/daemonsets/agent", LIMIT, ready).unwrap();
@@ -253,19 +273,32 @@ fn label_edit() -> Change {
 
 fn add_on() -> Change {
     let body = workload("Deployment", "kube-system", "scanner");
-    Change { verb: Verb::Create, ..patch("an add-on", "AA303", PatchKind::Merge, "/apis/apps/v1/namespaces/kube-system/deployments", body) }
+    Change {
+        verb: Verb::Create,
+        ..patch("an add-on", "AA303", PatchKind::Merge, "/apis/apps/v1/namespaces/kube-system/deployments", body)
+    }
 }
 
 fn changes() -> Vec<Change> {
     let node = format!("/api/v1/nodes/{NODE}");
     let system = "/apis/apps/v1/namespaces/kube-system/deployments";
     let labels = |key: &str, value: &str| json!({"metadata": {"labels": {key: value}}});
-    let delete = |what, code, path: &str| Change { verb: Verb::Delete, anonymous: true, ..patch(what, code, PatchKind::Merge, path, Value::Null) };
+    let delete = |what, code, path: &str| Change {
+        verb: Verb::Delete,
+        anonymous: true,
+        ..patch(what, code, PatchKind::Merge, path, Value::Null)
+    };
     let warn = |change: Change| Change { denies: false, ..change };
     let strategic = PatchKind::Strategic;
     vec![
         label_edit(),
-        patch("a system label through the status", "AA201", PatchKind::Merge, &format!("{node}/status"), labels("kubernetes.io/arch", "arm64")),
+        patch(
+            "a system label through the status",
+            "AA201",
+            PatchKind::Merge,
+            &format!("{node}/status"),
+            labels("kubernetes.io/arch", "arm64"),
+        ),
         patch(
             "a server-side apply",
             "AA201",
@@ -280,8 +313,20 @@ fn changes() -> Vec<Change> {
             &node,
             json!([{"op": "replace", "path": "/metadata/labels/kubernetes.io~1hostname", "value": "edge-7"}]),
         ),
-        patch("a system label removed", "AA201", PatchKind::Merge, &node, json!({"metadata": {"labels": {"msft.microsoft/nodepool-name": null}}})),
-        warn(patch("a key under a reserved prefix", "AA204", PatchKind::Merge, &node, labels("kubernetes.azure.com/team", "shop"))),
+        patch(
+            "a system label removed",
+            "AA201",
+            PatchKind::Merge,
+            &node,
+            json!({"metadata": {"labels": {"msft.microsoft/nodepool-name": null}}}),
+        ),
+        warn(patch(
+            "a key under a reserved prefix",
+            "AA204",
+            PatchKind::Merge,
+            &node,
+            labels("kubernetes.azure.com/team", "shop"),
+        )),
         warn(patch("an own label", "AA205", PatchKind::Merge, &node, labels("contoso.example/site", "ams"))),
         patch(
             "metadata of a system namespace",
@@ -292,12 +337,36 @@ fn changes() -> Vec<Change> {
         ),
         delete("a node", "AA208", &node),
         delete("all nodes of a label", "AA208", "/api/v1/nodes?labelSelector=kubernetes.io/os=linux"),
-        patch("coredns scaled", "AA301", PatchKind::Merge, &format!("{system}/coredns/scale"), json!({"spec": {"replicas": 0}})),
-        patch("coredns edited", "AA301", strategic, &format!("{system}/coredns"), json!({"spec": {"minReadySeconds": 7}})),
-        patch("the Corefile", "AA301", PatchKind::Merge, "/api/v1/namespaces/kube-system/configmaps/coredns", json!({"data": {"Corefile": "."}})),
+        patch(
+            "coredns scaled",
+            "AA301",
+            PatchKind::Merge,
+            &format!("{system}/coredns/scale"),
+            json!({"spec": {"replicas": 0}}),
+        ),
+        patch(
+            "coredns edited",
+            "AA301",
+            strategic,
+            &format!("{system}/coredns"),
+            json!({"spec": {"minReadySeconds": 7}}),
+        ),
+        patch(
+            "the Corefile",
+            "AA301",
+            PatchKind::Merge,
+            "/api/v1/namespaces/kube-system/configmaps/coredns",
+            json!({"data": {"Corefile": "."}}),
+        ),
         delete("coredns", "AA302", &format!("{system}/coredns")),
         add_on(),
-        warn(patch("an add-on that is there already", "AA303", PatchKind::Merge, &format!("{system}/log-agent"), json!({"spec": {"minReadySeconds": 7}}))),
+        warn(patch(
+            "an add-on that is there already",
+            "AA303",
+            PatchKind::Merge,
+            &format!("{system}/log-agent"),
+            json!({"spec": {"minReadySeconds": 7}}),
+        )),
         warn(Change {
             verb: Verb::Create,
             ..patch(
@@ -311,7 +380,13 @@ fn changes() -> Vec<Change> {
         delete("a system namespace", "AA307", "/api/v1/namespaces/azure-arc"),
         Change {
             verb: Verb::Create,
-            ..patch("a node by hand", "AA401", strategic, "/api/v1/nodes", json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "rack-7"}}))
+            ..patch(
+                "a node by hand",
+                "AA401",
+                strategic,
+                "/api/v1/nodes",
+                json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "rack-7"}}),
+            )
         },
     ]
 }
@@ -329,11 +404,15 @@ fn tool(identity: &Identity) -> &'static str {
 }
 
 fn assert_denied(answer: &Answer, guard: &Guard, code: &str, change: &Change) {
-    let status: Value = serde_json::from_str(&answer.body).unwrap_or_else(|error| panic!("{}: {error}: {}", change.what, answer.body));
+    let status: Value =
+        serde_json::from_str(&answer.body).unwrap_or_else(|error| panic!("{}: {error}: {}", change.what, answer.body));
     assert_eq!(answer.code, 403, "{}: {status}", change.what);
     assert_eq!(status["reason"], "Forbidden", "{}: {status}", change.what);
     let message = status["message"].as_str().unwrap();
-    let ours = guard.webhooks.iter().any(|name| message.starts_with(&format!("admission webhook \"{name}\" denied the request: ")));
+    let ours = guard
+        .webhooks
+        .iter()
+        .any(|name| message.starts_with(&format!("admission webhook \"{name}\" denied the request: ")));
     assert!(ours, "{}: {message}", change.what);
     let causes = status["details"]["causes"].as_array().unwrap();
     assert!(causes.iter().any(|cause| cause["reason"] == code), "{}: {causes:?}", change.what);

@@ -31,7 +31,12 @@ fn a_dry_run_says_what_the_guard_then_says() {
         let real = cluster.kubectl_with(&identity, real, ADD_ON).unwrap();
         match &*word {
             "deny" => {
-                assert!(real.stderr.contains("guard.aksarc.dev\" denied the request"), "{what}: {}{}", real.stdout, real.stderr);
+                assert!(
+                    real.stderr.contains("guard.aksarc.dev\" denied the request"),
+                    "{what}: {}{}",
+                    real.stdout,
+                    real.stderr
+                );
                 assert!(codes.iter().any(|code| real.stderr.contains(code)), "{what}: {codes:?} {}", real.stderr);
             }
             "warn" => {
@@ -59,7 +64,10 @@ fn a_dry_run_says_what_the_guard_then_says() {
 fn exit_codes_tell_who_refused() {
     let cluster = samples::start("healthy-azure-local").unwrap();
     let run = |identity: &Identity, arguments: &[&str]| dry_run(&cluster, identity, arguments);
-    assert_eq!(run(&Identity::Person, &["label", "node", NODE, "kubernetes.io/hostname=x", "--overwrite"]).code, Some(3));
+    assert_eq!(
+        run(&Identity::Person, &["label", "node", NODE, "kubernetes.io/hostname=x", "--overwrite"]).code,
+        Some(3)
+    );
     assert_eq!(run(&Identity::Person, &["label", "deployment", "web", "team=a", "-n", "shop"]).code, Some(6));
     assert_eq!(run(&Identity::Person, &["cordon", NODE]).code, Some(2));
     // Nobody may: the missing right is named.
@@ -86,8 +94,22 @@ fn changes() -> &'static [&'static [&'static str]] {
         &["taint", "node", NODE, "contoso.example/gpu=yes:NoSchedule"],
         &["taint", "node", NODE, "node.kubernetes.io/out-of-service=nodeshutdown:NoExecute"],
         &["patch", "node", NODE, "--type=merge", "--patch", r#"{"metadata":{"labels":{"kubernetes.io/os":"bsd"}}}"#],
-        &["patch", "node", NODE, "--type=json", "--patch", r#"[{"op":"remove","path":"/metadata/labels/kubernetes.io~1hostname"}]"#],
-        &["patch", "node", NODE, "--subresource=status", "--patch", r#"{"metadata":{"labels":{"kubernetes.io/os":"bsd"}}}"#],
+        &[
+            "patch",
+            "node",
+            NODE,
+            "--type=json",
+            "--patch",
+            r#"[{"op":"remove","path":"/metadata/labels/kubernetes.io~1hostname"}]"#,
+        ],
+        &[
+            "patch",
+            "node",
+            NODE,
+            "--subresource=status",
+            "--patch",
+            r#"{"metadata":{"labels":{"kubernetes.io/os":"bsd"}}}"#,
+        ],
         &["patch", "deployment", "coredns", "-n", "kube-system", "--patch", r#"{"spec":{"minReadySeconds":7}}"#],
         &["scale", "deployment", "coredns", "-n", "kube-system", "--replicas=0"],
         &["scale", "deployment/coredns", "-n", "kube-system", "--replicas=5"],
@@ -123,17 +145,20 @@ fn dry_run(cluster: &ControlPlane, identity: &Identity, arguments: &[&str]) -> F
 }
 
 fn report(finished: &Finished) -> Value {
-    serde_json::from_str(&finished.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", finished.stdout, finished.stderr))
+    serde_json::from_str(&finished.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}{}", finished.stdout, finished.stderr))
 }
 
 fn codes(report: &Value) -> BTreeSet<String> {
-    let findings = report["changes"].as_array().unwrap().iter().flat_map(|change| change["findings"].as_array().unwrap());
+    let findings =
+        report["changes"].as_array().unwrap().iter().flat_map(|change| change["findings"].as_array().unwrap());
     findings.map(|finding| finding["code"].as_str().unwrap().to_owned()).collect()
 }
 
 /// The heaviest of allow, warn and deny.
 fn word(report: &Value) -> String {
-    let words: Vec<&str> = report["changes"].as_array().unwrap().iter().map(|change| change["guard"].as_str().unwrap()).collect();
+    let words: Vec<&str> =
+        report["changes"].as_array().unwrap().iter().map(|change| change["guard"].as_str().unwrap()).collect();
     ["deny", "warn"].into_iter().find(|word| words.contains(word)).unwrap_or("allow").to_owned()
 }
 

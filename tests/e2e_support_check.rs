@@ -105,7 +105,8 @@ fn plugin(cluster: &ControlPlane, identity: &Identity, arguments: &[&str]) -> Fi
 }
 
 fn report(finished: &Finished) -> Value {
-    serde_json::from_str(&finished.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", finished.stdout, finished.stderr))
+    serde_json::from_str(&finished.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}{}", finished.stdout, finished.stderr))
 }
 
 fn found(report: &Value) -> BTreeSet<(String, String, String)> {

@@ -51,8 +51,11 @@ fn guard_and_dry_run_agree_and_what_breaks_shows_in_the_state_after() {
             Ok(())
         })
         .unwrap_or_else(|error| panic!("{error}"));
-    let guarding: BTreeSet<&str> =
-        aksarc_shared::catalogue::ALL.iter().filter(|rule| rule.change.is_some()).map(|rule| rule.code.as_str()).collect();
+    let guarding: BTreeSet<&str> = aksarc_shared::catalogue::ALL
+        .iter()
+        .filter(|rule| rule.change.is_some())
+        .map(|rule| rule.code.as_str())
+        .collect();
     assert_eq!(seen.into_inner(), guarding, "the drawn changes must touch every rule that judges changes");
     println!("{CASES} changes over {} rules", guarding.len());
 }
@@ -81,8 +84,10 @@ impl Runner {
             let causes = answer["status"]["details"]["causes"].as_array().cloned().unwrap_or_default();
             let refused = judgement.judged.iter().filter(|judged| judged.decision == Decision::Deny);
             let expected: BTreeSet<(&str, &str)> = refused.map(|j| (j.finding.code, &*j.finding.path)).collect();
-            let found: BTreeSet<(&str, &str)> =
-                causes.iter().map(|c| (c["reason"].as_str().unwrap_or_default(), c["field"].as_str().unwrap_or_default())).collect();
+            let found: BTreeSet<(&str, &str)> = causes
+                .iter()
+                .map(|c| (c["reason"].as_str().unwrap_or_default(), c["field"].as_str().unwrap_or_default()))
+                .collect();
             prop_assert_eq!(found, expected);
         }
         let warned = judgement.judged.iter().filter(|judged| judged.decision == Decision::Warn);
@@ -114,8 +119,11 @@ impl Runner {
             }
         }
         // And the other way round: nothing new in the state that the guard did not see coming.
-        let fresh = later.iter().filter(|finding| !earlier.iter().any(|other| other.fingerprint == finding.fingerprint));
-        for finding in fresh.filter(|finding| finding.consequence != Consequence::Info && judgement.actor != Actor::Platform) {
+        let fresh =
+            later.iter().filter(|finding| !earlier.iter().any(|other| other.fingerprint == finding.fingerprint));
+        for finding in
+            fresh.filter(|finding| finding.consequence != Consequence::Info && judgement.actor != Actor::Platform)
+        {
             let foreseen = judgement.findings().any(|other| other.code == finding.code);
             prop_assert!(foreseen, "{:?} was not foreseen by {:?}", finding, judgement);
         }
@@ -145,8 +153,11 @@ impl Runner {
         let params = Params { platform: Some(Platform::AzureLocal), ..Params::at(self.now) };
         let mut check = Check::new(embedded(), params);
         check.server_version("v1.33.5");
-        let texts: Vec<(String, String)> =
-            world.objects.values().map(|object| (object["metadata"]["namespace"].as_str().unwrap_or_default().to_owned(), object.to_string())).collect();
+        let texts: Vec<(String, String)> = world
+            .objects
+            .values()
+            .map(|object| (object["metadata"]["namespace"].as_str().unwrap_or_default().to_owned(), object.to_string()))
+            .collect();
         for plan in [Check::plan_first, Check::plan_then] {
             for key in plan(&check) {
                 let mut segment = check.segment(&key);
@@ -168,7 +179,9 @@ impl Runner {
 /// the object first.
 fn leaves_a_trace(finding: &Finding, edit: &Edit) -> bool {
     let removed = finding.after.is_none();
-    let invariant = ["hostname", "arch", "kubernetes.io/os", "nodepool-name", "spec.finalizers"].iter().any(|part| finding.path.contains(part))
+    let invariant = ["hostname", "arch", "kubernetes.io/os", "nodepool-name", "spec.finalizers"]
+        .iter()
+        .any(|part| finding.path.contains(part))
         && finding.path != "metadata.labels[kubernetes.io/metadata.name]";
     let created_component = finding.code == "AA301" && edit.operation == "CREATE";
     (!removed || invariant) && !created_component

@@ -538,7 +538,9 @@ impl Segment<'_> {
 /// Completes drafts with what the rule declares, and makes one finding of all drafts at the same object and path.
 pub(crate) fn finalize(rule: &'static Rule, platform: Platform, drafts: Vec<Draft>) -> Vec<Finding> {
     let mut by_print: BTreeMap<String, Finding> = BTreeMap::new();
-    for draft in drafts {
+    for mut draft in drafts {
+        let here = draft.fix_on.drain(..).filter(|(own, _)| *own == platform);
+        draft.fix.extend(here.map(|(_, command)| command));
         let print = fingerprint(rule.code.as_str(), &draft.object, &draft.path);
         let weight = rule.consequence_on(platform);
         let consequence = draft.lighter.map_or(weight, |lighter| lighter.max(weight));

@@ -308,6 +308,8 @@ pub struct Exception {
 pub enum Ruling<'d> {
     /// It is the user's although it looks otherwise.
     Exception(&'d Exception),
+    /// The system seems to write it, but nothing we hold documents that: too little to accuse anybody by.
+    Guess(&'d SystemKey),
     /// The system writes it.
     Known(&'d SystemKey),
     /// Nothing.
@@ -316,26 +318,24 @@ pub enum Ruling<'d> {
 
 impl NodeKeys {
     /// What the tables say of `key` at `place`. An exact key wins over a prefix, a longer prefix over a shorter one, and
-    /// between equals an exception over a system key. System keys that are only inferred do not count.
+    /// between equals an exception over a system key.
     pub fn ruling(&self, place: Place, key: &str) -> Ruling<'_> {
         let table = match place {
             Place::Annotation => &self.annotations,
             Place::Label => &self.labels,
             Place::Taint => &self.taints,
         };
-        let known = table
-            .iter()
-            .filter(|row| row.confidence == Confidence::Doc && row.key.is(key))
-            .max_by_key(|row| row.key.rank());
+        let known = table.iter().filter(|row| row.key.is(key)).max_by_key(|row| row.key.rank());
         let excepted = self
             .exceptions
             .iter()
             .filter(|row| row.on.contains(&place) && row.key.is(key))
             .max_by_key(|row| row.key.rank());
         match (known, excepted) {
-            (Some(known), Some(excepted)) if known.key.rank() > excepted.key.rank() => Ruling::Known(known),
-            (_, Some(excepted)) => Ruling::Exception(excepted),
-            (Some(known), None) => Ruling::Known(known),
+            (Some(known), Some(excepted)) if known.key.rank() <= excepted.key.rank() => Ruling::Exception(excepted),
+            (Some(known), _) if known.confidence == Confidence::Doc => Ruling::Known(known),
+            (Some(guess), _) => Ruling::Guess(guess),
+            (None, Some(excepted)) => Ruling::Exception(excepted),
             (None, None) => Ruling::Silent,
         }
     }

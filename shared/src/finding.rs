@@ -190,6 +190,8 @@ pub struct Draft {
     pub evidence: Vec<Evidence>,
     /// Commands that lead back, ready to run.
     pub fix: Vec<String>,
+    /// Commands that lead back on one platform only.
+    pub fix_on: Vec<(crate::data::Platform, String)>,
     /// A lighter weight than the rule's, when only this finding is lighter.
     pub lighter: Option<Consequence>,
     /// The guard warns at most: the change may be the cure, or something is already so.
@@ -208,6 +210,7 @@ impl Draft {
             message: String::new(),
             evidence: Vec::new(),
             fix: Vec::new(),
+            fix_on: Vec::new(),
             lighter: None,
             warn_at_most: false,
         }
@@ -239,6 +242,13 @@ impl Draft {
     #[must_use]
     pub fn fix(mut self, command: impl Into<String>) -> Self {
         self.fix.push(command.into());
+        self
+    }
+
+    /// Adds a command that leads back on one platform.
+    #[must_use]
+    pub fn fix_on(mut self, platform: crate::data::Platform, command: impl Into<String>) -> Self {
+        self.fix_on.push((platform, command.into()));
         self
     }
 

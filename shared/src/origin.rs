@@ -18,6 +18,8 @@ pub enum Origin {
     SystemManager(String),
     /// The user's by a silent exception: never spoken of.
     Excepted,
+    /// The system's by our conclusion only, or an administrator's: nobody is accused by it.
+    Unclear,
     /// The user's.
     User,
 }
@@ -35,6 +37,7 @@ impl Origin {
             Origin::Reserved => "under a reserved prefix".to_owned(),
             Origin::FromMachine => "listed by Cluster API in the node's own annotations".to_owned(),
             Origin::SystemManager(manager) => format!("written by {manager}"),
+            Origin::Unclear => "perhaps the system's".to_owned(),
             Origin::Excepted | Origin::User => "the user's own".to_owned(),
         }
     }
@@ -42,26 +45,28 @@ impl Origin {
 
 /// Whose `key` at `place` of a node is.
 pub fn of_node_key(node: &Object<'_>, place: Place, key: &str, data: &Data) -> Origin {
-    match data.node_keys.ruling(place, key) {
+    let ruling = data.node_keys.ruling(place, key);
+    match ruling {
         Ruling::Exception(exception) if exception.silent => return Origin::Excepted,
         Ruling::Exception(_) => return Origin::User,
         Ruling::Known(_) => return Origin::Known,
-        Ruling::Silent => {}
+        Ruling::Guess(_) | Ruling::Silent => {}
     }
+    let guess = matches!(ruling, Ruling::Guess(_));
     let managed = node.managed();
     // The manager's name is compared first: it is short, the field set is not.
     let system = || {
         let platform = |entry: &&ManagedEntry<'_>| data.managers.platform(&entry.manager).is_some();
         managed.iter().filter(platform).find(|entry| owns(entry, place, key)).map(|entry| entry.manager.to_string())
     };
-    if data.node_keys.reserved(key).is_some() {
+    if data.node_keys.reserved(key).is_some() && !guess {
         // Under a reserved prefix an unknown key is the system's, unless a person put it there.
         return system().map_or(Origin::Reserved, Origin::SystemManager);
     }
     if from_machine(node, place).any(|listed| listed == key) {
         return Origin::FromMachine;
     }
-    system().map_or(Origin::User, Origin::SystemManager)
+    system().map_or(if guess { Origin::Unclear } else { Origin::User }, Origin::SystemManager)
 }
 
 /// Whether the system made a key without anybody's managedFields being asked: the tables or the node's own list say so.
@@ -69,7 +74,7 @@ pub fn is_listed(node: &Object<'_>, place: Place, key: &str, data: &Data) -> boo
     match data.node_keys.ruling(place, key) {
         Ruling::Known(_) => true,
         Ruling::Exception(_) => false,
-        Ruling::Silent => from_machine(node, place).any(|listed| listed == key),
+        Ruling::Guess(_) | Ruling::Silent => from_machine(node, place).any(|listed| listed == key),
     }
 }
 
@@ -126,8 +131,8 @@ pub enum Provenance {
 /// Whose an object is that is no catalogued component.
 ///
 /// The platform's: a platform owner, only system managers, a release of the platform's own, or an image of Microsoft's
-/// registries with no person's manager. A person's: a person's tool in managedFields, or marks of Helm, Argo CD or Flux
-/// of another release.
+/// registries with no person's manager. A person's: a person's tool in managedFields, unless the platform made the object,
+/// or marks of Helm, Argo CD or Flux of another release.
 pub fn of_object(object: &Object<'_>, data: &Data) -> Provenance {
     let meta = &object.meta;
     let release = meta.annotations.get("meta.helm.sh/release-name").or_else(|| meta.labels.get("release"));
@@ -137,10 +142,12 @@ pub fn of_object(object: &Object<'_>, data: &Data) -> Provenance {
         return Provenance::Platform(format!("Helm release {release} is the platform's"));
     }
     let managed = object.managed();
-    let person =
-        managed.iter().filter(|e| &*e.subresource != "status").find(|e| data.managers.person(&e.manager).is_some());
-    if let Some(entry) = person {
-        return Provenance::Person(Evidence::managed(entry));
+    let writers: Vec<&ManagedEntry<'_>> = managed.iter().filter(|entry| &*entry.subresource != "status").collect();
+    let is_platform = |entry: &&ManagedEntry<'_>| data.managers.platform(&entry.manager).is_some();
+    if let Some(entry) = writers.iter().find(|entry| data.managers.person(&entry.manager).is_some()) {
+        // What the platform made and a person touched later is changed, not added.
+        let made_by_platform = writers.iter().any(|entry| is_platform(entry) && !is_later(entry, object));
+        return if made_by_platform { Provenance::Unrecognised } else { Provenance::Person(Evidence::managed(entry)) };
     }
     let marks = &data.provenance.person_marks;
     let label = marks.labels.iter().find_map(|mark| Some((mark, meta.labels.get(&mark.key)?)));
@@ -149,8 +156,7 @@ pub fn of_object(object: &Object<'_>, data: &Data) -> Provenance {
         let detail = format!("{} set {}={}", mark.tool, mark.key, crate::text::line(value, 80));
         return Provenance::Person(Evidence::seen("mark", detail));
     }
-    let writers: Vec<_> = managed.iter().filter(|entry| &*entry.subresource != "status").collect();
-    if !writers.is_empty() && writers.iter().all(|entry| data.managers.platform(&entry.manager).is_some()) {
+    if !writers.is_empty() && writers.iter().all(is_platform) {
         return Provenance::Platform("written by system managers only".to_owned());
     }
     // Without managedFields nobody can say "no person's manager", so an image alone tells nothing.

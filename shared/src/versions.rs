@@ -177,6 +177,7 @@ impl Table {
             Some((end, true)) if day > end => Support::Retired { since: Some(end) },
             Some((end, _)) if day > end => Support::TooOld { held_until: end },
             Some((until, exact)) => Support::Supported { until, projected: !exact },
+            None if row.state == State::Retired => Support::Retired { since: None },
             None => Support::NoRow,
         }
     }
@@ -284,6 +285,9 @@ mod tests {
             table.support(version, date(2025, 6, 11)),
             Support::Supported { until: date(2025, 6, 11), projected: false }
         );
+        // A retired minor whose first release nobody recorded is retired all the same.
+        let unrecorded = Version::parse("1.24.6").unwrap();
+        assert_eq!(table.support(unrecorded, date(2026, 6, 1)), Support::Retired { since: None });
         assert_eq!(table.support(version, date(2025, 6, 12)), Support::Retired { since: Some(date(2025, 6, 11)) });
     }
 }

@@ -59,7 +59,10 @@ async fn measure() -> anyhow::Result<Value> {
     certificates(directory.path())?;
     let own = env::current_exe()?;
     let bare = Server::start(Command::new(own).arg("--bare").arg(directory.path()))?;
-    fs::write(directory.path().join("config.yaml"), "apiVersion: aksarc.dev/v1alpha1\nkind: GuardConfig\nmode: enforce\nplatform: azure-local\n")?;
+    fs::write(
+        directory.path().join("config.yaml"),
+        "apiVersion: aksarc.dev/v1alpha1\nkind: GuardConfig\nmode: enforce\nplatform: azure-local\n",
+    )?;
     let guard = Server::start_guard(directory.path()).await?;
     let idle = guard.resident()?;
 
@@ -71,7 +74,10 @@ async fn measure() -> anyhow::Result<Value> {
         let body = Bytes::from(review(size));
         let mut pairs = Vec::new();
         for round in 0..=ROUNDS {
-            let pair = (bare.cost(directory.path(), &body, reviews).await?, guard.cost(directory.path(), &body, reviews).await?);
+            let pair = (
+                bare.cost(directory.path(), &body, reviews).await?,
+                guard.cost(directory.path(), &body, reviews).await?,
+            );
             // The first round warms caches and allocators of both.
             if round > 0 {
                 pairs.push(pair);
@@ -88,7 +94,14 @@ async fn measure() -> anyhow::Result<Value> {
     }
     let after = guard.resident()?;
     let mib = |bytes: u64| format!("{}.{} MiB", bytes >> 20, ((bytes & 0xf_ffff) * 10) >> 20);
-    writeln!(out, "resident memory: {} idle (at most {}), {} after (at most {})", mib(idle), mib(MOST_IDLE), mib(after), mib(MOST_AFTER))?;
+    writeln!(
+        out,
+        "resident memory: {} idle (at most {}), {} after (at most {})",
+        mib(idle),
+        mib(MOST_IDLE),
+        mib(after),
+        mib(MOST_AFTER)
+    )?;
     writeln!(out, "CPU at 23 KB: {at_23_kb:.2} of the bare responder (at most {MOST_CPU})")?;
     let within = at_23_kb <= MOST_CPU && idle <= MOST_IDLE && after <= MOST_AFTER;
     Ok(json!({"reviews": rows, "idleBytes": idle, "afterBytes": after, "within": within}))
@@ -138,7 +151,8 @@ impl Server {
         for _ in 0..reviews / CLIENTS {
             for client in &mut clients {
                 client.ready().await?;
-                let request = Request::post("/validate").header("host", NAME).header("content-type", "application/json");
+                let request =
+                    Request::post("/validate").header("host", NAME).header("content-type", "application/json");
                 let answer = client.send_request(request.body(Full::new(body.clone()))?).await?;
                 ensure!(answer.status() == 200, "answered {}", answer.status());
                 answer.into_body().collect().await?;
@@ -172,7 +186,10 @@ impl Drop for Server {
     }
 }
 
-async fn connect(directory: &Path, address: SocketAddr) -> anyhow::Result<hyper::client::conn::http1::SendRequest<Full<Bytes>>> {
+async fn connect(
+    directory: &Path,
+    address: SocketAddr,
+) -> anyhow::Result<hyper::client::conn::http1::SendRequest<Full<Bytes>>> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(directory.join("tls.crt"))?)?;
     let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))

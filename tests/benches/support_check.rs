@@ -54,18 +54,31 @@ fn main() -> anyhow::Result<()> {
     let mib = |bytes: u64| format!("{}.{} MiB", bytes >> 20, ((bytes & 0xf_ffff) * 10) >> 20);
     writeln!(out, "{:>7}  {:>10}  {:>13}  {:>6}  {:>10}", "pods", "bare lists", "support-check", "ratio", "memory")?;
     for (pods, row) in [(FEW_PODS, &few), (MANY_PODS, &many)] {
-        writeln!(out, "{pods:>7}  {:>8.2} s  {:>11.2} s  {:>6.2}  {:>10}", row.bare, row.check, row.ratio, mib(row.memory))?;
+        writeln!(
+            out,
+            "{pods:>7}  {:>8.2} s  {:>11.2} s  {:>6.2}  {:>10}",
+            row.bare,
+            row.check,
+            row.ratio,
+            mib(row.memory)
+        )?;
     }
     #[expect(clippy::cast_precision_loss, reason = "a ratio of megabytes")]
     let growth = many.memory as f64 / few.memory as f64;
     writeln!(out, "time {:.2} of the bare lists (at most {MOST_TIME})", many.ratio)?;
-    writeln!(out, "memory {} (at most {}), {growth:.2} of that with {FEW_PODS} pods (at most {MOST_GROWTH})", mib(many.memory), mib(MOST_MEMORY))?;
+    writeln!(
+        out,
+        "memory {} (at most {}), {growth:.2} of that with {FEW_PODS} pods (at most {MOST_GROWTH})",
+        mib(many.memory),
+        mib(MOST_MEMORY)
+    )?;
     let within = many.ratio <= MOST_TIME && many.memory <= MOST_MEMORY && growth <= MOST_GROWTH;
     if let [word, file] = arguments.as_slice()
         && word == "--json"
     {
         let row = |pods: usize, row: &Row| json!({"nodes": NODES, "pods": pods, "bareSeconds": row.bare, "checkSeconds": row.check, "ratio": row.ratio, "memoryBytes": row.memory});
-        let result = json!({"rows": [row(FEW_PODS, &few), row(MANY_PODS, &many)], "memoryGrowth": growth, "within": within});
+        let result =
+            json!({"rows": [row(FEW_PODS, &few), row(MANY_PODS, &many)], "memoryGrowth": growth, "within": within});
         fs::write(file, serde_json::to_string_pretty(&result)?)?;
     }
     ensure!(within, "support-check is past a bar");
@@ -86,7 +99,8 @@ fn measure(cluster: &ControlPlane) -> anyhow::Result<Row> {
     let mut memory = 0;
     for round in 0..=ROUNDS {
         let (bare, _) = timed(cluster, &own, &["--bare"])?;
-        let arguments = ["support-check", "--platform", "azure-local", "--as-of", "2026-06-01", "-o", "short", "--exit-zero"];
+        let arguments =
+            ["support-check", "--platform", "azure-local", "--as-of", "2026-06-01", "-o", "short", "--exit-zero"];
         let (check, most) = timed(cluster, &plugin, &arguments)?;
         // The first round warms the API server's caches.
         if round > 0 {
@@ -186,7 +200,8 @@ fn token(bytes: &[u8]) -> anyhow::Result<Option<String>> {
 }
 
 fn fill_nodes(runtime: &tokio::runtime::Runtime, client: &kube::Client) -> anyhow::Result<()> {
-    let image = |n: usize| json!({"names": [format!("ecpacr.azurecr.io/part-{n}@sha256:{n:064x}")], "sizeBytes": 91_234_567});
+    let image =
+        |n: usize| json!({"names": [format!("ecpacr.azurecr.io/part-{n}@sha256:{n:064x}")], "sizeBytes": 91_234_567});
     let images: Vec<Value> = (0..30).map(image).collect();
     let node = |n: usize| {
         let pool = format!("edge-1a2b3c4d-pool{}", n % 16);
@@ -226,7 +241,9 @@ async fn create(client: &kube::Client, objects: Vec<(String, Value)>) -> anyhow:
         }
         let client = client.clone();
         writes.spawn(async move {
-            let request = Request::post(path).header("content-type", "application/json").body(Body::from(serde_json::to_vec(&object)?))?;
+            let request = Request::post(path)
+                .header("content-type", "application/json")
+                .body(Body::from(serde_json::to_vec(&object)?))?;
             let response = client.send(request).await?;
             let status = response.status();
             let bytes = response.into_body().collect_bytes().await?;

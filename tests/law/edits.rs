@@ -69,21 +69,57 @@ enum What {
 
 fn what() -> impl Strategy<Value = What> {
     let node_key = prop::sample::select(vec![
-        "kubernetes.io/hostname", "kubernetes.io/arch", "kubernetes.io/os", "node.kubernetes.io/instance-type",
-        "msft.microsoft/nodepool-name", "shop.example/zone", "topology.kubernetes.io/zone",
-        "node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/shop", "kubernetes.azure.com/team",
-        "team.kubernetes.io/x", "contoso.com/size", "plain", "kubectl.kubernetes.io/last-applied-configuration",
-        "node.kubernetes.io/out-of-service", "kubernetes.azure.com/mode",
+        "kubernetes.io/hostname",
+        "kubernetes.io/arch",
+        "kubernetes.io/os",
+        "node.kubernetes.io/instance-type",
+        "msft.microsoft/nodepool-name",
+        "shop.example/zone",
+        "topology.kubernetes.io/zone",
+        "node-role.kubernetes.io/control-plane",
+        "node-role.kubernetes.io/shop",
+        "kubernetes.azure.com/team",
+        "team.kubernetes.io/x",
+        "contoso.com/size",
+        "plain",
+        "kubectl.kubernetes.io/last-applied-configuration",
+        "node.kubernetes.io/out-of-service",
+        "kubernetes.azure.com/mode",
     ]);
-    let value = prop::sample::select(vec![None, Some("edge-big"), Some("moc-l1"), Some("linux"), Some("Standard_A4_v2"), Some("")]);
+    let value = prop::sample::select(vec![
+        None,
+        Some("edge-big"),
+        Some("moc-l1"),
+        Some("linux"),
+        Some("Standard_A4_v2"),
+        Some(""),
+    ]);
     let system = prop::sample::select(vec!["kube-system", "azure-arc", "shop"]);
-    let space_key = prop::sample::select(vec!["kubernetes.io/metadata.name", "control-plane", "contoso.com/x", "pod-security.kubernetes.io/enforce", "kubernetes.azure.com/x"]);
-    let taint = prop::sample::select(vec!["contoso.com/gpu", "node.kubernetes.io/out-of-service", "kubernetes.azure.com/mine", "node.kubernetes.io/unschedulable"]);
+    let space_key = prop::sample::select(vec![
+        "kubernetes.io/metadata.name",
+        "control-plane",
+        "contoso.com/x",
+        "pod-security.kubernetes.io/enforce",
+        "kubernetes.azure.com/x",
+    ]);
+    let taint = prop::sample::select(vec![
+        "contoso.com/gpu",
+        "node.kubernetes.io/out-of-service",
+        "kubernetes.azure.com/mine",
+        "node.kubernetes.io/unschedulable",
+    ]);
     let add_on = prop::sample::select(vec![
-        ("Deployment", "apps/v1", "log-agent"), ("DaemonSet", "apps/v1", "scanner"), ("Service", "v1", "log-agent"),
-        ("ServiceAccount", "v1", "log-agent"), ("ConfigMap", "v1", "my-config"), ("ConfigMap", "v1", "ama-metrics-settings-configmap"),
-        ("ConfigMap", "v1", "container-azm-ms-agentconfig"), ("LimitRange", "v1", "cpu-mem-resource-constraint"),
-        ("Deployment", "apps/v1", "coredns-autoscaler"), ("Role", "rbac.authorization.k8s.io/v1", "log-agent"), ("Pod", "v1", "debug"),
+        ("Deployment", "apps/v1", "log-agent"),
+        ("DaemonSet", "apps/v1", "scanner"),
+        ("Service", "v1", "log-agent"),
+        ("ServiceAccount", "v1", "log-agent"),
+        ("ConfigMap", "v1", "my-config"),
+        ("ConfigMap", "v1", "ama-metrics-settings-configmap"),
+        ("ConfigMap", "v1", "container-azm-ms-agentconfig"),
+        ("LimitRange", "v1", "cpu-mem-resource-constraint"),
+        ("Deployment", "apps/v1", "coredns-autoscaler"),
+        ("Role", "rbac.authorization.k8s.io/v1", "log-agent"),
+        ("Pod", "v1", "debug"),
         ("StatefulSet", "apps/v1", "kube-proxy"),
     ]);
     prop_oneof![
@@ -113,7 +149,10 @@ impl What {
             let key = (kind.to_owned(), namespace.to_owned(), name.to_owned());
             (key.clone(), world.objects.get(&key).cloned().expect("an object of the healthy cluster"))
         };
-        let update = |(key, before): (Key, Value), subresource: &'static str, paths: &[&str], edit: &dyn Fn(&mut Value)| {
+        let update = |(key, before): (Key, Value),
+                      subresource: &'static str,
+                      paths: &[&str],
+                      edit: &dyn Fn(&mut Value)| {
             let mut after = before.clone();
             edit(&mut after);
             if after != before {
@@ -121,43 +160,74 @@ impl What {
             }
             Edit { who: who.clone(), operation: "UPDATE", key, subresource, before: Some(before), after: Some(after) }
         };
-        let delete = |(key, before): (Key, Value)| Edit { who: who.clone(), operation: "DELETE", key, subresource: "", before: Some(before), after: None };
+        let delete = |(key, before): (Key, Value)| Edit {
+            who: who.clone(),
+            operation: "DELETE",
+            key,
+            subresource: "",
+            before: Some(before),
+            after: None,
+        };
         match self {
             What::NodeMetadata { node, annotation, key, value, status } => {
                 let (map, path) = metadata(annotation, key);
                 let subresource = if status { "status" } else { "" };
-                update(get("Node", "", &format!("moc-l{node}")), subresource, &[&path], &|node| set(node, map, key, value))
+                update(get("Node", "", &format!("moc-l{node}")), subresource, &[&path], &|node| {
+                    set(node, map, key, value)
+                })
             }
-            What::NodeTaint { node, key } => update(get("Node", "", &format!("moc-l{node}")), "", &["spec.taints"], &|node| {
-                node["spec"]["taints"] = json!([{"key": key, "value": "x", "effect": "NoSchedule"}]);
-            }),
+            What::NodeTaint { node, key } => {
+                update(get("Node", "", &format!("moc-l{node}")), "", &["spec.taints"], &|node| {
+                    node["spec"]["taints"] = json!([{"key": key, "value": "x", "effect": "NoSchedule"}]);
+                })
+            }
             What::NodeDelete { node } => delete(get("Node", "", &format!("moc-l{node}"))),
             What::NodeCreate => {
                 let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "rack-7", "uid": "r7", "creationTimestamp": CHANGED,
                     "labels": {"kubernetes.io/hostname": "rack-7"}, "managedFields": [world::entry(who.manager, CHANGED, "", &["metadata.labels.kubernetes.io/hostname"])]},
                     "spec": {}, "status": {"nodeInfo": {"kubeletVersion": "v1.33.5", "osImage": "Ubuntu"}}});
-                Edit { who, operation: "CREATE", key: world::key_of(&node), subresource: "", before: None, after: Some(node) }
+                Edit {
+                    who,
+                    operation: "CREATE",
+                    key: world::key_of(&node),
+                    subresource: "",
+                    before: None,
+                    after: Some(node),
+                }
             }
             What::NamespaceMetadata { name, annotation, key, value } => {
                 let (map, path) = metadata(annotation, key);
                 update(get("Namespace", "", name), "", &[&path], &|namespace| set(namespace, map, key, value))
             }
             What::NamespaceFinalizer { name, spec: true } => {
-                update(get("Namespace", "", name), "finalize", &["spec.finalizers"], &|namespace| namespace["spec"] = json!({}))
+                update(get("Namespace", "", name), "finalize", &["spec.finalizers"], &|namespace| {
+                    namespace["spec"] = json!({})
+                })
             }
             What::NamespaceFinalizer { name, spec: false } => {
-                update(get("Namespace", "", name), "", &["metadata.finalizers"], &|namespace| namespace["metadata"]["finalizers"] = json!([]))
+                update(get("Namespace", "", name), "", &["metadata.finalizers"], &|namespace| {
+                    namespace["metadata"]["finalizers"] = json!([])
+                })
             }
             What::NamespaceDelete { name } => delete(get("Namespace", "", name)),
             What::Component { edit } => component_edit(edit, &get, &update),
             What::ComponentDelete { kind, name } => delete(get(kind, "kube-system", name)),
             What::AddOn { kind, api_version, name, namespace } => {
                 let object = add_on(kind, api_version, name, namespace, CHANGED, who.manager);
-                Edit { who, operation: "CREATE", key: world::key_of(&object), subresource: "", before: None, after: Some(object) }
+                Edit {
+                    who,
+                    operation: "CREATE",
+                    key: world::key_of(&object),
+                    subresource: "",
+                    before: None,
+                    after: Some(object),
+                }
             }
             What::AddOnUpdate { namespace } => {
                 let before = add_on("Deployment", "apps/v1", "log-agent", namespace, BORN, "kubectl-create");
-                update((world::key_of(&before), before), "", &["spec.replicas"], &|object| object["spec"]["replicas"] = json!(5))
+                update((world::key_of(&before), before), "", &["spec.replicas"], &|object| {
+                    object["spec"]["replicas"] = json!(5)
+                })
             }
             What::AddOnDelete { namespace } => {
                 let before = add_on("Deployment", "apps/v1", "log-agent", namespace, BORN, "kubectl-create");
@@ -174,15 +244,30 @@ fn component_edit(edit: usize, get: Get<'_>, update: Update<'_>) -> Edit {
     let coredns = || get("Deployment", "kube-system", "coredns");
     match edit {
         0 => update(coredns(), "", &["spec.replicas"], &|object| object["spec"]["replicas"] = json!(0)),
-        1 => update(coredns(), "", &["spec.template.metadata.annotations.kubectl.kubernetes.io/restartedAt"], &|object| {
-            object["spec"]["template"]["metadata"]["annotations"] = json!({"kubectl.kubernetes.io/restartedAt": CHANGED});
+        1 => update(
+            coredns(),
+            "",
+            &["spec.template.metadata.annotations.kubectl.kubernetes.io/restartedAt"],
+            &|object| {
+                object["spec"]["template"]["metadata"]["annotations"] =
+                    json!({"kubectl.kubernetes.io/restartedAt": CHANGED});
+            },
+        ),
+        2 => update(get("ConfigMap", "kube-system", "coredns"), "", &["data.Corefile"], &|object| {
+            object["data"]["Corefile"] = json!("x")
         }),
-        2 => update(get("ConfigMap", "kube-system", "coredns"), "", &["data.Corefile"], &|object| object["data"]["Corefile"] = json!("x")),
-        3 => update(get("DaemonSet", "kube-system", "kube-proxy"), "", &["spec.template.spec.nodeSelector.contoso"], &|object| {
-            object["spec"]["template"]["spec"]["nodeSelector"] = json!({"contoso": "never"});
-        }),
+        3 => update(
+            get("DaemonSet", "kube-system", "kube-proxy"),
+            "",
+            &["spec.template.spec.nodeSelector.contoso"],
+            &|object| {
+                object["spec"]["template"]["spec"]["nodeSelector"] = json!({"contoso": "never"});
+            },
+        ),
         4 => update(coredns(), "", &["metadata.labels.team"], &|object| set(object, "labels", "team", Some("a"))),
-        _ => update(get("Service", "kube-system", "kube-dns"), "", &["spec.clusterIP"], &|object| object["spec"]["clusterIP"] = json!("10.96.0.11")),
+        _ => update(get("Service", "kube-system", "kube-dns"), "", &["spec.clusterIP"], &|object| {
+            object["spec"]["clusterIP"] = json!("10.96.0.11")
+        }),
     }
 }
 

@@ -33,10 +33,17 @@ impl World {
         let template = json!({"metadata": {"labels": {"k8s-app": "kube-dns"}}, "spec": {"containers": [
             {"name": "coredns", "image": "ecpacr.azurecr.io/coredns:1", "args": ["-conf", "/etc/Corefile"]}]}});
         world.insert(system("apps/v1", "Deployment", "coredns", "spec", json!({"replicas": 2, "template": template})));
-        let proxy = json!({"template": {"spec": {"containers": [{"name": "kube-proxy", "image": "ecpacr.azurecr.io/kp:1"}]}}});
+        let proxy =
+            json!({"template": {"spec": {"containers": [{"name": "kube-proxy", "image": "ecpacr.azurecr.io/kp:1"}]}}});
         world.insert(system("apps/v1", "DaemonSet", "kube-proxy", "spec", proxy));
         world.insert(system("v1", "ConfigMap", "coredns", "data", json!({"Corefile": ".:53 {}"})));
-        world.insert(system("v1", "Service", "kube-dns", "spec", json!({"clusterIP": "10.96.0.10", "ports": [{"name": "dns", "port": 53}]})));
+        world.insert(system(
+            "v1",
+            "Service",
+            "kube-dns",
+            "spec",
+            json!({"clusterIP": "10.96.0.10", "ports": [{"name": "dns", "port": 53}]}),
+        ));
         world.insert(system("v1", "ServiceAccount", "coredns", "secrets", json!([])));
         world
     }
@@ -138,7 +145,8 @@ fn disown(fields: &mut Value, steps: &[String]) {
     let Some(map) = fields.as_object_mut() else { return };
     if rest.is_empty() {
         map.remove(first);
-    } else if let Some(inner) = map.get_mut(first).filter(|inner| inner.as_object().is_some_and(|map| !map.is_empty())) {
+    } else if let Some(inner) = map.get_mut(first).filter(|inner| inner.as_object().is_some_and(|map| !map.is_empty()))
+    {
         disown(inner, rest);
         if inner.as_object().is_some_and(Map::is_empty) {
             map.remove(first);
@@ -148,7 +156,8 @@ fn disown(fields: &mut Value, steps: &[String]) {
 
 /// Records that `manager` wrote `paths`, as the API server does: whoever owned them no longer does.
 pub fn take_over(object: &mut Value, manager: &str, subresource: &str, paths: &[&str]) {
-    let managed = object["metadata"].as_object_mut().expect("metadata").entry("managedFields").or_insert_with(|| json!([]));
+    let managed =
+        object["metadata"].as_object_mut().expect("metadata").entry("managedFields").or_insert_with(|| json!([]));
     let entries = managed.as_array_mut().expect("entries");
     for entry in entries.iter_mut() {
         for path in paths {

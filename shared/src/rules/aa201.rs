@@ -91,8 +91,9 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
                 .fix(restore(&suspect.draft.object.name, key, value));
         } else if let Some(name) = pool_name(pool) {
             // Nobody untouched is left to compare with; the pool itself says what its machines are.
-            draft = draft
-                .fix(format!("az aksarc nodepool show --resource-group GROUP --cluster-name CLUSTER --name {name}"));
+            let command =
+                format!("az aksarc nodepool show --resource-group GROUP --cluster-name CLUSTER --name {name}");
+            draft = draft.fix_on(Platform::AzureLocal, command);
         }
         drafts.push(draft);
     }
@@ -133,7 +134,9 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     for key in changes(before, after, &[Place::Label]) {
         let must = required(before, &key.key, data);
         // Putting the right value back is the cure, and a node that has yet to learn its name is no change.
-        if must.is_some() && must == key.after {
+        if let (Some(must), Some(after)) = (&must, &key.after)
+            && must.eq_ignore_ascii_case(after)
+        {
             continue;
         }
         let person = origin::person_owner(before, Place::Label, &key.key, data);
@@ -144,7 +147,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
             // What a person put under a reserved prefix is theirs to take back.
             Origin::Reserved => !added && person.is_none(),
             Origin::FromMachine | Origin::SystemManager(_) => !added,
-            Origin::Excepted | Origin::User => false,
+            Origin::Excepted | Origin::Unclear | Origin::User => false,
         };
         if !system {
             continue;

@@ -90,7 +90,7 @@ fn draft(node: &Object<'_>, place: Place, key: &str, value: Option<&str>, data: 
     let draft =
         Draft::at(ObjectRef::pool(&pool), path(place, key)).values(None, value).says(message).member(&node.meta.name);
     Some(match pool_command(place, &pool, key, value.unwrap_or_default()) {
-        Some(command) => draft.fix(command),
+        Some(command) => draft.fix_on(Platform::AzureLocal, command),
         None => draft,
     })
 }
@@ -100,7 +100,12 @@ fn pool_command(place: Place, pool: &str, key: &str, value: &str) -> Option<Stri
     let flag = match place {
         Place::Annotation => return None,
         Place::Label => format!("--labels {key}={value}"),
-        Place::Taint => format!("--node-taints {key}={value}"),
+        Place::Taint => {
+            // Several effects of one key come as `value:effect,value:effect`; an empty value has no `=`.
+            let taint =
+                |item: &str| if item.starts_with(':') { format!("{key}{item}") } else { format!("{key}={item}") };
+            format!("--node-taints {}", value.split(',').map(taint).collect::<Vec<_>>().join(","))
+        }
     };
     let name = pool_name(pool)?;
     Some(format!("az aksarc nodepool update --resource-group GROUP --cluster-name CLUSTER --name {name} {flag}"))

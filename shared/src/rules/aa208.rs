@@ -72,7 +72,8 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
             .values(Some(&change.name), None)
             .says(format!("deleting node {} leaves its virtual machine behind", change.name))
             .fix(format!("kubectl drain {} --ignore-daemonsets --delete-emptydir-data", change.name))
-            .fix(
+            .fix_on(
+                Platform::AzureLocal,
                 "az aksarc nodepool scale --resource-group GROUP --cluster-name CLUSTER --name POOL --node-count COUNT",
             ),
     ]

@@ -92,9 +92,12 @@ fn traces(object: &Object<'_>, kind: &'static kinds::Kind, component: &Component
     let managed = object.managed();
     let own = |entry: &&ManagedEntry<'_>| &*entry.subresource != "status";
     for entry in managed.iter().filter(own) {
-        // Whoever creates a component owns its fields; only a second hand is evidence of a change.
-        let second =
-            managed.iter().filter(own).any(|other| other.manager != entry.manager && !origin::is_later(other, object));
+        // Whoever creates a component owns its fields; only a second hand is evidence of a change. The platform is the first
+        // hand whenever it wrote last.
+        let second = managed.iter().filter(own).any(|other| {
+            let first = !origin::is_later(other, object) || data.managers.platform(&other.manager).is_some();
+            other.manager != entry.manager && first
+        });
         if data.managers.person(&entry.manager).is_none() || !second || !origin::is_later(entry, object) {
             continue;
         }

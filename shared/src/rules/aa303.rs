@@ -79,19 +79,24 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
     let what = format!("{} {name} in {namespace}", seen.kind.kind);
     let draft = Draft::at(ObjectRef::of(object, seen.kind), "metadata.namespace").values(None, Some(namespace));
-    let draft = match origin::of_object(object, data) {
-        Provenance::Platform(_) => return,
+    match origin::of_object(object, data) {
+        Provenance::Platform(_) => {}
         Provenance::Person(evidence) => {
-            let draft = draft.says(format!("{what} is not the platform's")).with(evidence);
-            if is_light(seen.kind) { draft.lighter(Consequence::AtRisk) } else { draft }
+            let kind = seen.kind.qualified();
+            let draft = draft
+                .says(format!("{what} is not the platform's"))
+                .with(evidence)
+                .fix(format!("kubectl -n {namespace} delete {kind} {name}"));
+            notes.drafts.push(if is_light(seen.kind) { draft.lighter(Consequence::AtRisk) } else { draft });
         }
-        Provenance::Unrecognised => draft
-            .says(format!("{what} is unrecognised: nothing tells whose it is, a baseline would settle it"))
-            .with(Evidence::seen("provenance", "no catalogue entry, owner, tool or mark tells whose it is"))
-            .lighter(Consequence::Info),
-    };
-    let kind = seen.kind.qualified();
-    notes.drafts.push(draft.fix(format!("kubectl -n {namespace} delete {kind} {name}")));
+        // Nobody is told to delete what may be the platform's.
+        Provenance::Unrecognised => notes.drafts.push(
+            draft
+                .says(format!("{what} is unrecognised: nothing tells whose it is, a baseline would settle it"))
+                .with(Evidence::seen("provenance", "no catalogue entry, owner, tool or mark tells whose it is"))
+                .lighter(Consequence::Info),
+        ),
+    }
 }
 
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
