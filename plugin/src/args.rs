@@ -9,8 +9,9 @@ use crate::ui::UiFlags;
 
 /// Is this cluster, or this change, inside Microsoft's published support policy for AKS enabled by Azure Arc?
 ///
-/// Reads, never writes: the API server is the only peer, and only get and list requests are sent. Not affiliated with
-/// Microsoft.
+/// Nothing in a cluster is ever changed, and the API server is the only peer. Checks and snapshots send get and list
+/// requests only; a dry run also sends the write it rehearses, marked dryRun=All, which the server judges and does not
+/// store. Not affiliated with Microsoft: verdicts are a reading of published texts, not a promise of support.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 110, disable_help_subcommand = true, arg_required_else_help = true, after_help = EXIT_CODES)]
 pub struct Cli {
@@ -41,7 +42,11 @@ pub enum Command {
 impl Cli {
     /// clap's command under the name users reach us by.
     pub fn named(name: &'static str) -> clap::Command {
-        Cli::command().name(name).bin_name(name)
+        // One sentence says what a line per flag would.
+        fn quiet(command: clap::Command) -> clap::Command {
+            command.mut_args(|arg| arg.hide_env(true)).mut_subcommands(quiet)
+        }
+        quiet(Cli::command().name(name).bin_name(name))
     }
 }
 
@@ -70,11 +75,14 @@ impl Command {
 
 const EXIT_CODES: &str = "\
 Exit codes, the same for every output format:
-  0    within the published policy (or nothing to judge)
+  0    within the published policy, as far as Kubernetes shows (or nothing to judge)
   1    could not run: cluster, network, or ourselves
-  2    wrong flags or bad input
+  2    wrong flags, or input that cannot be read
   3    outside: something voids support
   4    something lighter that --fail-on includes
   5    inconclusive: something that could void support is unknown
-  6    dry run: something else would refuse the request
-  130  interrupted";
+  6    dry run: refused by something else (missing rights, no such object, another webhook, …)
+  130  interrupted
+
+Flags on judging, output, reading, display and cluster can also be set in the environment: --fail-on as
+KUBECTL_AKSARC_FAIL_ON. A flag goes before its variable.";

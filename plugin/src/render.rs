@@ -3,6 +3,7 @@
 mod explain;
 mod grid;
 mod name;
+mod shell;
 mod short;
 mod style;
 mod table;
@@ -121,21 +122,22 @@ fn shown(report: &Report, show: Show) -> Vec<&Finding> {
     report.findings.iter().filter(wanted).collect()
 }
 
-/// The policy texts, as `"Support policies for AKS on Azure Local" of 2025-06-26`.
-fn texts(report: &Report) -> String {
-    let each: Vec<String> = report
-        .policy
-        .documents
-        .iter()
-        .map(|document| match document.date {
-            Some(date) => format!("\"{}\" of {date}", document.title),
-            None => format!("\"{}\" (undated)", document.title),
-        })
-        .collect();
-    match each.as_slice() {
-        [] => "support policy".to_owned(),
-        [one] => format!("text {one}"),
-        many => format!("texts {}", many.join(", ")),
+/// The policy texts, each as `"Support policies for AKS on Azure Local" of 2025-06-26`.
+fn texts(report: &Report) -> Vec<String> {
+    let each = report.policy.documents.iter().map(|document| match document.date {
+        Some(date) => format!("\"{}\" of {date}", document.title),
+        None => format!("\"{}\" (undated)", document.title),
+    });
+    each.collect()
+}
+
+/// `23 days`, `1 day ago`, `today`.
+fn days(left: i64) -> String {
+    let unit = if left.unsigned_abs() == 1 { "day" } else { "days" };
+    match left {
+        0 => "today".to_owned(),
+        1.. => format!("{left} {unit}"),
+        _ => format!("{} {unit} ago", left.unsigned_abs()),
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Args {
 pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
     let form = Form::of(&args.output).map_err(Failure::input)?;
     let now = Timestamp::now();
+    // Nobody compares snapshots by fractions of seconds.
+    let taken = Timestamp::from_second(now.as_second()).unwrap_or(now).to_string();
     let reader = support_check::reader(&args.kube, &args.reading, ui).await?;
     let mut check = Check::new(embedded(), Params::at(now));
     let cannot =
@@ -53,7 +55,7 @@ pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
     reader.progress().clear();
     let server = &reader.connection().server;
     done.unwrap_or_else(|_| Err(RequestError::new("read the cluster", server, Cause::Deadline(limit))))?;
-    let index = recorder.finish(&form, &reader.connection().context, &now.to_string()).map_err(cannot)?;
+    let index = recorder.finish(&form, &reader.connection().context, &taken).map_err(cannot)?;
     ui.print(&summary(&index, &args.output.display().to_string(), reader.requests()))?;
     for list in index.lists.iter().filter(|list| list.state == ListState::Forbidden) {
         let place = if list.namespace.is_empty() { String::new() } else { format!(" in {}", list.namespace) };

@@ -6,14 +6,15 @@ use aksarc_shared::report::Report;
 use aksarc_shared::text;
 
 use super::style::sign;
-use super::{Look, Paint, counted};
+use super::{Look, Paint, counted, days};
 
 pub(super) fn render(report: &Report, _look: &Look<'_>) -> Result<String, fmt::Error> {
     let verdict = report.verdict;
-    let next = report
-        .clocks
-        .first()
-        .map(|clock| format!(" · next {} in {} days", text::line(&clock.code, 40), clock.days_left));
+    let next = report.clocks.iter().find(|clock| clock.days_left >= 0);
+    let next = next.map(|clock| {
+        let when = if clock.days_left == 0 { "" } else { "in " };
+        format!(" · next {} {when}{}", text::line(&clock.code, 40), days(clock.days_left))
+    });
     let counts: Vec<String> = ["voids", "at-risk", "not-covered", "info", "waived", "unknown"]
         .iter()
         .map(|key| format!("{} {key}", counted(report, key)))

@@ -8,10 +8,11 @@ use aksarc_shared::data::embedded;
 use aksarc_shared::finding::{Consequence, Evidence, Finding};
 use aksarc_shared::report::{Outcome, Report, VerdictWord};
 use aksarc_shared::text;
+use jiff::Timestamp;
 
 use super::grid::columns;
 use super::style::{heading, mark, sign};
-use super::{Grid, GroupBy, Look, Paint, Show, counted, shown, texts};
+use super::{Grid, GroupBy, Look, Paint, Show, counted, days, shell, shown, texts};
 
 pub(super) fn render(report: &Report, look: &Look<'_>) -> Result<String, fmt::Error> {
     let mut screen = Screen { out: String::new(), report, look };
@@ -34,9 +35,7 @@ struct Screen<'a> {
 impl Screen<'_> {
     fn header(&mut self) -> fmt::Result {
         let report = self.report;
-        let dates: Vec<String> = report.policy.documents.iter().filter_map(|d| Some(d.date?.to_string())).collect();
-        let newest = dates.iter().max().map(|date| format!(" · policy of {date}")).unwrap_or_default();
-        let right = format!("kubectl-aksarc {}{newest}", report.tool.version);
+        let right = format!("kubectl-aksarc {} · {}", report.tool.version, age(report));
         self.spread(&Paint::bold("AKS Arc support check"), &right)?;
         let cluster = &report.cluster;
         let mut facts = Vec::new();
@@ -53,18 +52,19 @@ impl Screen<'_> {
         }
         self.labelled("cluster", &facts.join(" · "))?;
         let evidence = report.policy.platform_evidence.join("; ");
-        let platform = report.policy.platform.replace('|', " or ");
-        self.labelled("platform", &format!("{} ({})", text::line(&platform, 120), text::line(&evidence, 200)))?;
+        let platform = either(&candidates(report));
+        self.labelled("platform", &format!("{} · {}", text::line(&platform, 120), text::line(&evidence, 200)))?;
         let coverage = &report.coverage;
+        // Only a cluster pays for being read.
         let cost = if coverage.requests == 0 {
-            format!("{}, {:.1} s", counting(coverage.objects, "object"), coverage.seconds)
+            counting(coverage.objects, "object")
         } else {
             let (objects, requests) = (counting(coverage.objects, "object"), counting(coverage.requests, "request"));
             format!("{objects}, {requests}, {:.1} s, read-only", coverage.seconds)
         };
         self.labelled("reading", &cost)?;
         if let Some(taken) = self.look.taken {
-            self.labelled("taken", &format!("{} · judged as of {}", text::line(taken, 60), report.policy.as_of))?;
+            self.labelled("taken", &format!("{} · judged as of {}", seconds(taken), report.policy.as_of))?;
         }
         writeln!(self.out)
     }
@@ -72,16 +72,26 @@ impl Screen<'_> {
     fn verdict(&mut self) -> fmt::Result {
         let report = self.report;
         let texts = texts(report);
+        let (published, several) = match texts.as_slice() {
+            [] => ("the published support policy".to_owned(), false),
+            [one] => (format!("the published text {one}"), false),
+            _ => ("the published texts of every platform that it may be".to_owned(), true),
+        };
         let words = match report.verdict {
-            VerdictWord::Outside => format!("OUTSIDE the published {texts}"),
-            VerdictWord::Within => format!("WITHIN the published {texts}, as far as Kubernetes shows"),
-            VerdictWord::Inconclusive => {
-                format!("INCONCLUSIVE against the published {texts}: not everything could be decided")
-            }
+            VerdictWord::Outside => format!("OUTSIDE {published}"),
+            VerdictWord::Within if self.look.manifests => format!("WITHIN {published}, as far as manifests show"),
+            VerdictWord::Within => format!("WITHIN {published}, as far as Kubernetes shows"),
+            VerdictWord::Inconclusive => format!("INCONCLUSIVE against {published}: not everything could be decided"),
         };
         for (number, line) in wrap(&words, self.room(3)).iter().enumerate() {
             let lead = if number == 0 { format!(" {} ", sign(report.verdict)) } else { "   ".to_owned() };
             writeln!(self.out, "{}", Paint::verdict(report.verdict, format_args!("{lead}{line}")))?;
+        }
+        if several {
+            let room = self.room(5);
+            for line in texts.iter().flat_map(|one| wrap(one, room)) {
+                writeln!(self.out, "     {line}")?;
+            }
         }
         let passed = report.rules.iter().filter(|rule| rule.outcome == Outcome::Pass).count();
         let mut counts = Vec::new();
@@ -92,11 +102,13 @@ impl Screen<'_> {
             ("info", "info"),
             ("waived", "waived"),
         ] {
-            if counted(report, key) > 0 {
-                counts.push(format!("{} {words}", counted(report, key)));
+            match counted(report, key) {
+                0 => {}
+                1 if key == "voids" => counts.push("1 voids support".to_owned()),
+                count => counts.push(format!("{count} {words}")),
             }
         }
-        counts.push(format!("{passed} rules ok"));
+        counts.push(format!("{} ok", counting(passed, "rule")));
         for (key, words) in [("unknown", "unknown"), ("not-observable", "not observable")] {
             if counted(report, key) > 0 {
                 counts.push(format!("{} {words}", counted(report, key)));
@@ -121,9 +133,12 @@ impl Screen<'_> {
         }
         let hidden = self.report.findings.len() - findings.len();
         if hidden > 0 {
-            let (waived, info) = (counted(self.report, "waived"), counted(self.report, "info"));
+            let waived = self.report.findings.iter().filter(|finding| finding.waiver.is_some()).count();
+            let both = [(waived, "waived"), (hidden.saturating_sub(waived), "info")];
+            let kinds: Vec<String> =
+                both.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
             writeln!(self.out)?;
-            self.labelled("hidden", &format!("{waived} waived, {info} info          --show all"))?;
+            self.wrapped_line("hidden", &format!("{}: --show all shows them", kinds.join(", ")))?;
         }
         Ok(())
     }
@@ -184,17 +199,7 @@ impl Screen<'_> {
                 writeln!(self.out, "      {line}")?;
             }
         }
-        let path = text::line(&first.path, 200);
-        match (&first.before, &first.after) {
-            (None, None) if path.is_empty() => {}
-            (None, None) => writeln!(self.out, "      {path}")?,
-            (before, after) => {
-                let value = |value: &Option<String>| {
-                    value.as_deref().map_or_else(|| "(none)".to_owned(), |v| text::line(v, 120))
-                };
-                writeln!(self.out, "      {path}   {} → {}", value(before), Paint::bold(value(after)))?;
-            }
-        }
+        self.field(first)?;
         if same.len() == 1 && !first.message.is_empty() {
             for line in wrap(&text::clean(&first.message), self.room(6)) {
                 writeln!(self.out, "      {line}")?;
@@ -211,17 +216,40 @@ impl Screen<'_> {
         Ok(())
     }
 
+    /// The field, with what stands there and, where somebody knows, what has to or what did.
+    fn field(&mut self, finding: &Finding) -> fmt::Result {
+        // The object's own line says where it is.
+        let repeats = finding.path == "metadata.namespace" && finding.after.as_ref() == Some(&finding.object.namespace);
+        if repeats || finding.path.is_empty() && finding.before.is_none() && finding.after.is_none() {
+            return Ok(());
+        }
+        let path = text::line(&finding.path, 200);
+        let value =
+            |value: &Option<String>| value.as_deref().map_or_else(|| "(none)".to_owned(), |v| text::line(v, 120));
+        let after = Paint::bold(value(&finding.after));
+        match (&finding.before, &finding.after) {
+            (None, None) => writeln!(self.out, "      {path}"),
+            // A state without its past: that nothing is known does not mean that nothing was there.
+            (None, Some(_)) if !self.look.manifests => writeln!(self.out, "      {path}   {after}"),
+            (before, _) => writeln!(self.out, "      {path}   {} → {after}", value(before)),
+        }
+    }
+
     fn why(&mut self, finding: &Finding) -> fmt::Result {
         let summary = catalogue::find(finding.code).map(|rule| rule.summary).unwrap_or_default();
-        let sections: Vec<String> = finding
-            .clauses
+        let mut sections: Vec<(&str, Vec<&str>)> = Vec::new();
+        for id in finding.clauses {
+            let section = embedded().clauses.iter().find(|row| row.id == *id).map_or("", |row| &*row.section);
+            match sections.iter_mut().find(|(known, _)| *known == section) {
+                Some((_, ids)) => ids.push(id),
+                None => sections.push((section, vec![id])),
+            }
+        }
+        let sections: Vec<String> = sections
             .iter()
-            .map(|id| match embedded().clauses.iter().find(|row| row.id == *id) {
-                Some(row) => format!("{id} {}", row.section),
-                None => (*id).to_owned(),
-            })
+            .map(|(section, ids)| format!("{} {section}", ids.join(", ")).trim_end().to_owned())
             .collect();
-        let clauses = if sections.is_empty() { String::new() } else { format!(" · {}", sections.join(", ")) };
+        let clauses = if sections.is_empty() { String::new() } else { format!(" · {}", sections.join("; ")) };
         self.tagged("why", &format!("{summary}{clauses}"))
     }
 
@@ -247,15 +275,10 @@ impl Screen<'_> {
             let mut grid = Grid::plain();
             for (number, clock) in report.clocks.iter().enumerate() {
                 let label = if number == 0 { "clocks" } else { "" };
-                let left = if clock.days_left < 0 {
-                    format!("{} days ago", -clock.days_left)
-                } else {
-                    format!("{} days", clock.days_left)
-                };
                 grid.row([
                     label.to_owned(),
                     text::line(&clock.what, 160),
-                    left,
+                    days(clock.days_left),
                     clock.due.clone(),
                     text::line(&clock.code, 40),
                 ]);
@@ -309,21 +332,27 @@ impl Screen<'_> {
             .map(|f| f.code)
             .collect();
         codes.dedup();
-        let again = format!("{} support-check", self.look.name);
+        // What was judged is judged again as it was given: only a cluster is asked anew by the bare command.
+        let again = |flags: String| {
+            if self.look.manifests {
+                format!("judge them again with {flags}")
+            } else if self.look.taken.is_some() || report.cluster.server.is_empty() {
+                format!("judge a new snapshot with {flags}")
+            } else {
+                format!(" {} support-check {flags}", self.look.name)
+            }
+        };
         match report.verdict {
             VerdictWord::Outside => {
-                let objects = report.count(Consequence::Voids);
-                format!(" · next: fix {}, then  {again} --only {}", counting(objects, "finding"), codes.join(","))
+                let findings = counting(report.count(Consequence::Voids), "finding");
+                format!(" · next: fix {findings}, then {}", again(format!("--only {}", codes.join(","))))
             }
             VerdictWord::Inconclusive => {
-                let several = report.policy.platform.contains('|');
-                let needs = report
-                    .rules
-                    .iter()
-                    .any(|rule| rule.outcome == Outcome::Unknown && rule.reason.contains("forbidden"));
-                if several {
-                    format!(" · next:  {again} --platform NAME")
-                } else if needs {
+                let candidates = candidates(report);
+                let unknown = || report.rules.iter().filter(|rule| rule.outcome == Outcome::Unknown);
+                if candidates.len() > 1 && unknown().any(|rule| rule.reason.contains("--platform")) {
+                    format!(" · next: say with --platform which it is: {}", either(&candidates))
+                } else if unknown().any(|rule| rule.reason.contains("forbidden")) {
                     " · next: run with rights to list what is named above".to_owned()
                 } else {
                     " · next: supply what is named above".to_owned()
@@ -423,8 +452,7 @@ fn amount(group: &[&Finding]) -> String {
 
 fn fixes(group: &[&Finding]) -> Vec<String> {
     let mut fixes = Vec::new();
-    for fix in group.iter().flat_map(|finding| &finding.fix) {
-        let fix = text::clean(fix).into_owned();
+    for fix in group.iter().flat_map(|finding| finding.fix.iter().filter_map(|fix| shell::ready(fix, finding))) {
         if !fixes.contains(&fix) {
             fixes.push(fix);
         }
@@ -469,6 +497,40 @@ fn counting(count: usize, noun: &str) -> String {
         grouped.push(digit);
     }
     format!("{grouped} {plural}")
+}
+
+/// From when the policy is that was judged against.
+fn age(report: &Report) -> String {
+    let newest = report.policy.documents.iter().filter_map(|document| document.date).max();
+    match (report.policy.documents.len(), newest) {
+        (0, _) => "no policy text".to_owned(),
+        (1, Some(date)) => format!("policy of {date}"),
+        (1, None) => "undated policy".to_owned(),
+        (many, Some(date)) => format!("{many} policy texts, the newest of {date}"),
+        (many, None) => format!("{many} undated policy texts"),
+    }
+}
+
+/// The platforms it may be.
+fn candidates(report: &Report) -> Vec<&str> {
+    report.policy.platform.split('|').collect()
+}
+
+/// `a`, `a or b`, `a, b or c`.
+fn either(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [head @ .., last] => format!("{} or {last}", head.join(", ")),
+    }
+}
+
+/// A moment in whole seconds; anything else as it is.
+fn seconds(moment: &str) -> String {
+    match moment.parse::<Timestamp>().and_then(|moment| Timestamp::from_second(moment.as_second())) {
+        Ok(moment) => moment.to_string(),
+        Err(_) => text::line(moment, 60),
+    }
 }
 
 /// Breaks text at spaces. Words longer than the room stay whole: they are names to copy.

@@ -9,19 +9,9 @@ use super::style::sign;
 use super::{Grid, Look, Paint, counted, shown};
 
 pub(super) fn render(report: &Report, look: &Look<'_>) -> Result<String, fmt::Error> {
-    let mut grid = Grid::new(&[
-        "CODE",
-        "CONSEQUENCE",
-        "BASIS",
-        "CLAUSES",
-        "OBJECT",
-        "PATH",
-        "BEFORE",
-        "AFTER",
-        "BY",
-        "AT",
-        "WAIVER",
-    ]);
+    let (before, after) = if look.manifests { ("BEFORE", "AFTER") } else { ("MUST BE", "IS") };
+    let mut grid =
+        Grid::new(&["CODE", "CONSEQUENCE", "BASIS", "CLAUSES", "OBJECT", "PATH", before, after, "BY", "AT", "WAIVER"]);
     let or_dash = |text: String| if text.is_empty() { "–".to_owned() } else { text };
     let value = |value: &Option<String>| value.as_deref().map_or_else(|| "–".to_owned(), |value| text::line(value, 60));
     for finding in shown(report, look.show) {
