@@ -1,5 +1,7 @@
 //! AA301: a managed component was changed.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -284,8 +286,11 @@ fn item_name(item: &Value) -> &str {
     item.get("name").and_then(Value::as_str).unwrap_or_default()
 }
 
+/// Whether the items can be told apart by name. Environment variables and subjects may share one, and a second one of a
+/// name must not hide behind the first.
 fn named(items: &[Value]) -> bool {
-    items.iter().all(|item| item.get("name").is_some_and(Value::is_string))
+    let mut seen = BTreeSet::new();
+    items.iter().all(|item| item.get("name").and_then(Value::as_str).is_some_and(|name| seen.insert(name)))
 }
 
 fn is_private(path: &str) -> bool {
