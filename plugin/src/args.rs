@@ -13,7 +13,7 @@ use crate::ui::UiFlags;
 /// requests only; a dry run also sends the write it rehearses, marked dryRun=All, which the server judges and does not
 /// store. Not affiliated with Microsoft: verdicts are a reading of published texts, not a promise of support.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 110, disable_help_subcommand = true, arg_required_else_help = true, after_help = EXIT_CODES)]
+#[command(version, max_term_width = 110, arg_required_else_help = true, after_help = EXIT_CODES)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -81,8 +81,8 @@ Exit codes, the same for every output format:
   3    outside: something voids support
   4    something lighter that --fail-on includes
   5    inconclusive: something that could void support is unknown
-  6    dry run: refused by something else (missing rights, no such object, another webhook, …)
+  6    dry run: something else refuses it: missing rights, no such object, another webhook
   130  interrupted
 
-Flags on judging, output, reading, display and cluster can also be set in the environment: --fail-on as
-KUBECTL_AKSARC_FAIL_ON. A flag goes before its variable.";
+Flags on judging, output, reading, display and cluster can be set in the environment as well:
+--fail-on as KUBECTL_AKSARC_FAIL_ON. A flag goes before its variable.";

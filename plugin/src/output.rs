@@ -29,7 +29,11 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
 
 /// A file beside `path`, which goes away unless kept.
 pub(crate) fn staged(path: &Path) -> io::Result<tempfile::NamedTempFile> {
-    tempfile::Builder::new().prefix(".kubectl-aksarc-").tempfile_in(directory(path))
+    let directory = directory(path);
+    if !directory.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::NotFound, format!("there is no directory {}", directory.display())));
+    }
+    tempfile::Builder::new().prefix(".kubectl-aksarc-").tempfile_in(directory)
 }
 
 /// Gives a staged file its name.

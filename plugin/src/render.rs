@@ -11,6 +11,7 @@ mod wide;
 
 use std::fmt;
 
+use aksarc_shared::catalogue;
 use aksarc_shared::data::Document;
 use aksarc_shared::finding::{Consequence, Finding};
 use aksarc_shared::report::Report;
@@ -129,6 +130,11 @@ fn texts(report: &Report) -> Vec<String> {
         None => format!("\"{}\" (undated)", document.title),
     });
     each.collect()
+}
+
+/// How many rules `--only` and `--skip` left out: a verdict of a few is not one of all.
+fn left_out(report: &Report) -> usize {
+    catalogue::ALL.len().saturating_sub(report.rules.len())
 }
 
 /// `23 days`, `1 day ago`, `today`.

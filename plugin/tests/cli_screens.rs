@@ -17,7 +17,7 @@ fn a_cluster_within() {
     insta::assert_snapshot!(program.check(&[]).exits(0).screen(), @r##"
     AKS Arc support check                                              kubectl-aksarc 0.1.0 · policy of 2025-06-26
       cluster    test · Kubernetes v1.33.5 · 3 nodes
-      platform   azure-local (given with --platform)
+      platform   azure-local · given with --platform
       reading    7 objects, 29 requests, N s, read-only
 
      ✓ WITHIN the published text "Support policies for AKS on Azure Local" of 2025-06-26, as far as Kubernetes shows
@@ -39,11 +39,11 @@ fn a_cluster_outside() {
     insta::assert_snapshot!(program.check(&[]).exits(3).screen(), @r##"
     AKS Arc support check                                              kubectl-aksarc 0.1.0 · policy of 2025-06-26
       cluster    test · Kubernetes v1.33.5 · 3 nodes
-      platform   azure-local (given with --platform)
+      platform   azure-local · given with --platform
       reading    7 objects, 29 requests, N s, read-only
 
      ✗ OUTSIDE the published text "Support policies for AKS on Azure Local" of 2025-06-26
-       1 void support · 8 rules ok · 3 not observable
+       1 voids support · 8 rules ok · 3 not observable
 
     ✗ AA201 system-label-changed                                           VOIDS SUPPORT · policy says so · 1 node
         node/moc-l2
@@ -74,7 +74,7 @@ fn a_cluster_that_could_not_be_read_in_full() {
     insta::assert_snapshot!(program.check(&[]).exits(5).screen(), @r##"
     AKS Arc support check                                              kubectl-aksarc 0.1.0 · policy of 2025-06-26
       cluster    test · Kubernetes v1.33.5 · nodes not read
-      platform   azure-local (given with --platform)
+      platform   azure-local · given with --platform
       reading    4 objects, 29 requests, N s, read-only
 
      ? INCONCLUSIVE against the published text "Support policies for AKS on Azure Local" of 2025-06-26: not everything could be decided
@@ -100,8 +100,8 @@ fn a_cluster_that_could_not_be_read_in_full() {
 fn one_line_per_finding() {
     let (_server, program) = at(Cluster::outside());
     insta::assert_snapshot!(program.check(&["-o", "wide"]).exits(3).screen(), @r##"
-    CODE    CONSEQUENCE   BASIS      CLAUSES   OBJECT        PATH                                      BEFORE   AFTER    BY              AT                     WAIVER
-    AA201   voids         explicit   C13       node/moc-l2   metadata.labels[kubernetes.io/hostname]   moc-l2   edge-7   kubectl-label   2026-11-18T09:14:00Z   –
+    CODE    CONSEQUENCE   BASIS      CLAUSES   OBJECT        PATH                                      MUST BE   IS       BY              AT                     WAIVER
+    AA201   voids         explicit   C13       node/moc-l2   metadata.labels[kubernetes.io/hostname]   moc-l2    edge-7   kubectl-label   2026-11-18T09:14:00Z   –
 
     ✗ outside · findings 1, unknown 0, waived 0 · exit 3
     "##);

@@ -38,4 +38,5 @@ pub fn run(args: &Args, ui: &Ui) -> Outcome {
 const EXAMPLES: &str = "\
 Examples:
   source <(kubectl-aksarc completion bash)
+  kubectl-aksarc completion zsh > ~/.zfunc/_kubectl-aksarc
   kubectl-aksarc completion fish > ~/.config/fish/completions/kubectl-aksarc.fish";

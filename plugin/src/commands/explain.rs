@@ -2,6 +2,7 @@
 
 use aksarc_shared::catalogue;
 use aksarc_shared::data::embedded;
+use aksarc_shared::rule::Rule;
 
 use crate::exit::{Failure, Outcome};
 use crate::render;
@@ -11,7 +12,7 @@ use crate::ui::Ui;
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Code or slug; several are shown one after the other
+    /// Code, slug, or category such as 2xx; several are shown one after the other
     #[arg(value_name = "CODE|SLUG", required = true)]
     pub rules: Vec<String>,
 }
@@ -23,7 +24,7 @@ pub struct Args {
 pub fn run(args: &Args, ui: &Ui) -> Outcome {
     let mut pages = Vec::new();
     for word in &args.rules {
-        for rule in catalogue::select(word).map_err(Failure::input)? {
+        for rule in select(word, ui.name).map_err(Failure::input)? {
             pages.push(render::page(rule, embedded()));
         }
     }
@@ -32,7 +33,16 @@ pub fn run(args: &Args, ui: &Ui) -> Outcome {
     Ok(0)
 }
 
+/// The rules that a word names; where it names none, where to find them.
+pub(crate) fn select(word: &str, own_name: &str) -> anyhow::Result<Vec<&'static Rule>> {
+    catalogue::select(word).map_err(|unknown| match unknown.nearest {
+        Some(_) => unknown.into(),
+        None => anyhow::anyhow!("{unknown}: `{own_name} rules list` shows all"),
+    })
+}
+
 const EXAMPLES: &str = "\
 Examples:
   kubectl aksarc explain AA201
-  kubectl aksarc explain system-label-changed";
+  kubectl aksarc explain system-label-changed
+  kubectl aksarc explain 2xx";

@@ -143,7 +143,11 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
     } else {
         let namespace = args.namespace.as_deref().unwrap_or("default");
         let count = manifests::judge(&args.filename, args.recursive, namespace, &mut check).map_err(Failure::input)?;
-        render::Source { context: format!("{count} manifests"), server: String::new(), taken: None }
+        render::Source {
+            context: if count == 1 { "1 manifest".to_owned() } else { format!("{count} manifests") },
+            server: String::new(),
+            taken: None,
+        }
     };
     let nodes_read = matches!(check.inventory().read(&kinds::NODE), Some(ReadState::Complete { .. }));
     // Another product, or what else cannot be judged, is a matter of what we were pointed at.

@@ -44,7 +44,11 @@ pub fn page(rule: &Rule, data: &Data) -> String {
         .collect();
     say(format!(
         "  reads        {}",
-        if reads.is_empty() { "nothing: it judges changes only".to_owned() } else { reads.join(", ") }
+        match (reads.is_empty(), judges_states(rule)) {
+            (false, _) => reads.join(", "),
+            (true, true) => "the server's version".to_owned(),
+            (true, false) => "nothing: it judges changes only".to_owned(),
+        }
     ));
     if !rule.guards.is_empty() {
         let guards: Vec<String> = rule
@@ -64,9 +68,12 @@ pub fn page(rule: &Rule, data: &Data) -> String {
         say(format!("  guards       {} ({mode})", guards.join(", ")));
     }
     say(format!("  instead      {}", rule.instead));
-    for clause in rule.clauses {
+    for (number, clause) in rule.clauses.iter().enumerate() {
         if let Some(row) = data.clauses.iter().find(|row| row.id == *clause) {
-            say(format!("  clause       {} \"{}\": {}", row.id, row.section, row.says));
+            if number == 0 {
+                say("  clauses      told in our words".to_owned());
+            }
+            say(format!("    {} {}: {}", row.id, row.section, row.says));
         }
     }
     for document in &data.documents {
@@ -77,11 +84,34 @@ pub fn page(rule: &Rule, data: &Data) -> String {
     say(String::new());
     // The page's own heading repeats code and slug.
     let body = rule.page.strip_prefix("# ").and_then(|page| page.split_once('\n')).map_or(rule.page, |(_, body)| body);
-    for line in body.trim().lines() {
-        say(match line.strip_prefix("## ") {
-            Some(heading) => Paint::bold(heading),
-            None => line.to_owned(),
-        });
+    let (examples, sections): (Vec<&str>, Vec<&str>) =
+        body.trim().split("\n## ").partition(|section| section.starts_with("Examples"));
+    // Examples are long, and what to do instead is what somebody came for.
+    for section in sections.into_iter().chain(examples) {
+        let section = section.strip_prefix("## ").unwrap_or(section);
+        let (heading, text) = section.split_once('\n').unwrap_or((section, ""));
+        say(Paint::bold(heading));
+        let mut code = false;
+        for line in text.trim_end().lines() {
+            if line.starts_with("```") {
+                code = !code;
+            } else if code {
+                say(format!("    {line}"));
+            } else {
+                say(line.to_owned());
+            }
+            if line == "```" {
+                say(String::new());
+            }
+        }
+        say(String::new());
     }
+    let end = out.trim_end().len();
+    out.truncate(end);
+    out.push('\n');
     out
+}
+
+fn judges_states(rule: &Rule) -> bool {
+    rule.state.each.is_some() || rule.state.whole.is_some()
 }

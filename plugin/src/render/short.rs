@@ -6,7 +6,7 @@ use aksarc_shared::report::Report;
 use aksarc_shared::text;
 
 use super::style::sign;
-use super::{Look, Paint, counted, days};
+use super::{Look, Paint, counted, days, left_out};
 
 pub(super) fn render(report: &Report, _look: &Look<'_>) -> Result<String, fmt::Error> {
     let verdict = report.verdict;
@@ -15,10 +15,13 @@ pub(super) fn render(report: &Report, _look: &Look<'_>) -> Result<String, fmt::E
         let when = if clock.days_left == 0 { "" } else { "in " };
         format!(" · next {} {when}{}", text::line(&clock.code, 40), days(clock.days_left))
     });
-    let counts: Vec<String> = ["voids", "at-risk", "not-covered", "info", "waived", "unknown"]
+    let mut counts: Vec<String> = ["voids", "at-risk", "not-covered", "info", "waived", "unknown"]
         .iter()
         .map(|key| format!("{} {key}", counted(report, key)))
         .collect();
+    if left_out(report) > 0 {
+        counts.push(format!("{} not run", left_out(report)));
+    }
     Ok(format!(
         "{} · {} · {} · exit {}{}\n",
         text::line(&report.cluster.context, 120),

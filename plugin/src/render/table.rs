@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use super::grid::columns;
 use super::style::{heading, mark, sign};
-use super::{Grid, GroupBy, Look, Paint, Show, counted, days, shell, shown, texts};
+use super::{Grid, GroupBy, Look, Paint, Show, counted, days, left_out, shell, shown, texts};
 
 pub(super) fn render(report: &Report, look: &Look<'_>) -> Result<String, fmt::Error> {
     let mut screen = Screen { out: String::new(), report, look };
@@ -79,6 +79,10 @@ impl Screen<'_> {
         };
         let words = match report.verdict {
             VerdictWord::Outside => format!("OUTSIDE {published}"),
+            VerdictWord::Within if left_out(report) > 0 => {
+                let (run, all) = (report.rules.len(), catalogue::ALL.len());
+                format!("WITHIN {published}, by {run} of {all} rules alone: the others were not run")
+            }
             VerdictWord::Within if self.look.manifests => format!("WITHIN {published}, as far as manifests show"),
             VerdictWord::Within => format!("WITHIN {published}, as far as Kubernetes shows"),
             VerdictWord::Inconclusive => format!("INCONCLUSIVE against {published}: not everything could be decided"),
@@ -113,6 +117,9 @@ impl Screen<'_> {
             if counted(report, key) > 0 {
                 counts.push(format!("{} {words}", counted(report, key)));
             }
+        }
+        if left_out(report) > 0 {
+            counts.push(format!("{} not run", left_out(report)));
         }
         writeln!(self.out, "   {}", counts.join(" · "))
     }

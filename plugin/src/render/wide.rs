@@ -6,7 +6,7 @@ use aksarc_shared::report::Report;
 use aksarc_shared::text;
 
 use super::style::sign;
-use super::{Grid, Look, Paint, counted, shown};
+use super::{Grid, Look, Paint, counted, left_out, shown};
 
 pub(super) fn render(report: &Report, look: &Look<'_>) -> Result<String, fmt::Error> {
     let (before, after) = if look.manifests { ("BEFORE", "AFTER") } else { ("MUST BE", "IS") };
@@ -39,11 +39,15 @@ pub(super) fn render(report: &Report, look: &Look<'_>) -> Result<String, fmt::Er
     let verdict = report.verdict;
     writeln!(
         out,
-        "\n{} · findings {}, unknown {}, waived {} · exit {}",
+        "\n{} · findings {}, unknown {}, waived {}{} · exit {}",
         Paint::verdict(verdict, format_args!("{} {}", sign(verdict), verdict.as_str())),
         report.findings.len(),
         counted(report, "unknown"),
         counted(report, "waived"),
+        match left_out(report) {
+            0 => String::new(),
+            count => format!(", rules not run {count}"),
+        },
         report.exit_code
     )?;
     Ok(out)

@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use crate::commands::explain;
 use crate::exit::Failure;
 use crate::ui::Ui;
 
@@ -58,7 +59,7 @@ impl Judging {
         let now = self.as_of.unwrap_or_else(Timestamp::now);
         let mut params = Params::at(now);
         params.platform = Platform::parse(&self.platform);
-        params.rules = self.rules().map_err(Failure::input)?;
+        params.rules = self.rules(ui.name).map_err(Failure::input)?;
         params.waivers = self.waivers().map_err(Failure::input)?;
         params.fail_on = Consequence::parse(&self.fail_on).unwrap_or(Consequence::Voids);
         params.allow_incomplete = self.allow_incomplete;
@@ -71,11 +72,11 @@ impl Judging {
         Ok(params)
     }
 
-    fn rules(&self) -> anyhow::Result<Vec<&'static Rule>> {
+    fn rules(&self, own_name: &str) -> anyhow::Result<Vec<&'static Rule>> {
         let named = |words: &[String]| -> anyhow::Result<Vec<&'static str>> {
             let mut codes = Vec::new();
             for word in words.iter().map(|word| word.trim()).filter(|word| !word.is_empty()) {
-                codes.extend(catalogue::select(word)?.iter().map(|rule| rule.code.as_str()));
+                codes.extend(explain::select(word, own_name)?.iter().map(|rule| rule.code.as_str()));
             }
             Ok(codes)
         };
@@ -95,7 +96,8 @@ impl Judging {
         match self.waivers.as_deref() {
             None | Some("none" | "") => Ok(Vec::new()),
             Some(path) => {
-                waiver::parse(&read(Path::new(path))?).with_context(|| format!("cannot read waivers from {path}"))
+                let waivers = || -> anyhow::Result<_> { Ok(waiver::parse(&read(Path::new(path))?)?) };
+                waivers().with_context(|| format!("cannot read waivers from {path}"))
             }
         }
     }
