@@ -1,7 +1,7 @@
 //! One attempted write, as rules see it: what it is on, before and after. Who attempts it is the engine's business.
 
 use crate::kinds::{self, Kind};
-use crate::object::Object;
+use crate::object::{Object, Owner};
 
 /// What a request does. `CONNECT` is never judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,6 +88,17 @@ impl<'a> Change<'a> {
     /// Whether the object itself is deleted.
     pub fn is_delete(&self) -> bool {
         self.operation == Operation::Delete && self.subresource.is_empty()
+    }
+
+    /// An owner that an update adds, through whatever subresource. When an owner is gone, or never was, the garbage
+    /// collector deletes what it owns, and is asked about by nobody: to add one is to delete with a delay.
+    pub fn new_owner(&self) -> Option<Owner<'a>> {
+        let (Operation::Update, Some(before), Some(after)) = (self.operation, &self.before, &self.after) else {
+            return None;
+        };
+        let old = before.owners();
+        let known = |owner: &Owner<'a>| old.iter().any(|own| own.kind == owner.kind && own.name == owner.name);
+        after.owners().into_iter().find(|owner| !known(owner))
     }
 
     /// The object as it is, or else as it would be.

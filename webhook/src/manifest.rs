@@ -152,14 +152,14 @@ fn node_status_with_a_change() -> Condition {
     let mut expression = "request.resource.resource != \"nodes\" || request.operation != \"UPDATE\" ||\n\
          !has(request.subResource) || request.subResource != \"status\" ||\nobject == null || oldObject == null"
         .to_owned();
-    for field in ["metadata.labels", "metadata.annotations", "spec"] {
+    for field in ["metadata.labels", "metadata.annotations", "metadata.ownerReferences", "spec"] {
         let (new, old) = (format!("object.{field}"), format!("oldObject.{field}"));
         // Writing to a string does not fail.
         let _ = write!(expression, " ||\nhas({new}) != has({old}) ||\n(has({new}) && {new} != {old})");
     }
     Condition {
         name: "node-status-with-a-change",
-        why: "Status of nodes is written all the time; only labels, annotations and spec are looked at.",
+        why: "Status of nodes is written all the time; only labels, annotations, owners and spec are looked at.",
         expression,
     }
 }

@@ -7,7 +7,7 @@ use crate::inventory::{Inventory, NodeFact};
 use crate::kinds;
 use crate::rule::{Code, Context, Guard, Mode, Read, Rule, Scope, StateCheck, Verdict, Weight};
 use crate::rules::aa401;
-use crate::rules::node_metadata::target;
+use crate::rules::node_metadata::{owned, target};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA208"),
@@ -18,7 +18,10 @@ pub(super) static RULE: Rule = Rule {
     clauses: &["C13"],
     platforms: &Platform::ALL,
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }, Read { kind: &kinds::MACHINE, scope: Scope::Cluster }],
-    guards: &[Guard { kind: &kinds::NODE, subresource: "", operations: &[Operation::Delete] }],
+    guards: &[
+        Guard { kind: &kinds::NODE, subresource: "", operations: &[Operation::Delete, Operation::Update] },
+        Guard { kind: &kinds::NODE, subresource: "status", operations: &[Operation::Update] },
+    ],
     mode: Mode::Deny,
     warns_of_info: false,
     instead: "scale the node pool instead",
@@ -58,7 +61,8 @@ fn whole(inventory: &Inventory, _: &Context<'_>) -> Verdict {
 }
 
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
-    if *change.kind != kinds::NODE || !change.is_delete() {
+    let owner = change.new_owner();
+    if *change.kind != kinds::NODE || !(change.is_delete() || owner.is_some()) {
         return Vec::new();
     }
     let Some(node) = &change.before else { return Vec::new() };
@@ -67,14 +71,14 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     if aa401::platform_signs(&fact, data).is_empty() {
         return Vec::new();
     }
-    vec![
-        Draft::at(target(change), "metadata")
+    let draft = match &owner {
+        Some(owner) => owned(change, owner),
+        None => Draft::at(target(change), "metadata")
             .values(Some(&change.name), None)
-            .says(format!("deleting node {} leaves its virtual machine behind", change.name))
-            .fix(format!("kubectl drain {} --ignore-daemonsets --delete-emptydir-data", change.name))
-            .fix_on(
-                Platform::AzureLocal,
-                "az aksarc nodepool scale --resource-group GROUP --cluster-name CLUSTER --name POOL --node-count COUNT",
-            ),
-    ]
+            .says(format!("deleting node {} leaves its virtual machine behind", change.name)),
+    };
+    vec![draft.fix(format!("kubectl drain {} --ignore-daemonsets --delete-emptydir-data", change.name)).fix_on(
+        Platform::AzureLocal,
+        "az aksarc nodepool scale --resource-group GROUP --cluster-name CLUSTER --name POOL --node-count COUNT",
+    )]
 }

@@ -6,7 +6,7 @@ use crate::finding::{Basis, Consequence, Draft};
 use crate::kinds::{self, Kind};
 use crate::rule::{Code, Guard, Mode, Rule, StateCheck, Weight};
 use crate::rules::aa301;
-use crate::rules::node_metadata::target;
+use crate::rules::node_metadata::{owned, target};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA302"),
@@ -20,15 +20,22 @@ pub(super) static RULE: Rule = Rule {
     guards: &[
         on(&kinds::CONFIG_MAP),
         on(&kinds::CRON_JOB),
+        status(&kinds::CRON_JOB),
         on(&kinds::DAEMON_SET),
+        status(&kinds::DAEMON_SET),
         on(&kinds::DEPLOYMENT),
+        status(&kinds::DEPLOYMENT),
         on(&kinds::JOB),
+        status(&kinds::JOB),
         on(&kinds::REPLICA_SET),
+        status(&kinds::REPLICA_SET),
         on(&kinds::ROLE),
         on(&kinds::ROLE_BINDING),
         on(&kinds::SERVICE),
+        status(&kinds::SERVICE),
         on(&kinds::SERVICE_ACCOUNT),
         on(&kinds::STATEFUL_SET),
+        status(&kinds::STATEFUL_SET),
     ],
     mode: Mode::Deny,
     warns_of_info: false,
@@ -39,17 +46,26 @@ pub(super) static RULE: Rule = Rule {
 };
 
 const fn on(kind: &'static Kind) -> Guard {
-    Guard { kind, subresource: "", operations: &[Operation::Delete] }
+    Guard { kind, subresource: "", operations: &[Operation::Delete, Operation::Update] }
+}
+
+/// An update of the status can change the owners along with it.
+const fn status(kind: &'static Kind) -> Guard {
+    Guard { kind, subresource: "status", operations: &[Operation::Update] }
 }
 
 /// Deleting a pod of a managed workload is routine: its controller makes a new one.
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
-    if !change.is_delete() || *change.kind == kinds::POD {
+    let owner = change.new_owner();
+    if !(change.is_delete() || owner.is_some()) || *change.kind == kinds::POD {
         return Vec::new();
     }
     let Some(component) = aa301::component(data, change.kind.kind, &change.namespace, &change.name) else {
         return Vec::new();
     };
+    if let Some(owner) = owner {
+        return vec![owned(change, &owner)];
+    }
     let draft = Draft::at(target(change), "metadata")
         .values(Some(&change.name), None)
         .says(format!("{} {} of {} would be deleted", change.kind.kind, change.name, component.product));

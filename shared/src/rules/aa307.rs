@@ -5,7 +5,7 @@ use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft};
 use crate::kinds;
 use crate::rule::{Code, Guard, Mode, Rule, StateCheck, Weight};
-use crate::rules::node_metadata::target;
+use crate::rules::node_metadata::{owned, target};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA307"),
@@ -16,7 +16,11 @@ pub(super) static RULE: Rule = Rule {
     clauses: &["C05"],
     platforms: &Platform::ALL,
     reads: &[],
-    guards: &[Guard { kind: &kinds::NAMESPACE, subresource: "", operations: &[Operation::Delete] }],
+    guards: &[
+        Guard { kind: &kinds::NAMESPACE, subresource: "", operations: &[Operation::Delete, Operation::Update] },
+        Guard { kind: &kinds::NAMESPACE, subresource: "status", operations: &[Operation::Update] },
+        Guard { kind: &kinds::NAMESPACE, subresource: "finalize", operations: &[Operation::Update] },
+    ],
     mode: Mode::Deny,
     warns_of_info: false,
     instead: "remove extensions with az k8s-extension",
@@ -26,7 +30,13 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
-    if *change.kind != kinds::NAMESPACE || !change.is_delete() || data.namespaces.protected(&change.name).is_none() {
+    if *change.kind != kinds::NAMESPACE || data.namespaces.protected(&change.name).is_none() {
+        return Vec::new();
+    }
+    if let Some(owner) = change.new_owner() {
+        return vec![owned(change, &owner)];
+    }
+    if !change.is_delete() {
         return Vec::new();
     }
     let draft = Draft::at(target(change), "metadata")

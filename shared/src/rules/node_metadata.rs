@@ -5,7 +5,7 @@ use crate::data::{Data, Place};
 use crate::finding::{Draft, ObjectRef};
 use crate::inventory::{self, POOL_LABEL, node_info, provider_id, provider_pool};
 use crate::kinds;
-use crate::object::Object;
+use crate::object::{Object, Owner};
 
 /// One key that differs between two sides of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +55,14 @@ pub(super) fn target(change: &Change<'_>) -> ObjectRef {
         target.namespace.clone_from(&change.namespace);
     }
     target
+}
+
+/// That an object would be deleted together with an owner it is given.
+pub(super) fn owned(change: &Change<'_>, owner: &Owner<'_>) -> Draft {
+    let (kind, owner) = (change.kind.kind, format!("{} {}", &*owner.kind, &*owner.name));
+    Draft::at(target(change), "metadata.ownerReferences")
+        .values(None, Some(&owner))
+        .says(format!("{kind} {} would be given the owner {owner}, and be deleted with it", change.name))
 }
 
 /// Both sides of an update of a node or its status, which can change metadata too.
