@@ -1,8 +1,11 @@
 //! The command line, as clap reads it.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::builder::Resettable;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Id, Parser, Subcommand};
 
 use crate::commands::{completion, dry_run, explain, rules, snapshot, support_check, version};
 use crate::ui::UiFlags;
@@ -48,6 +51,48 @@ impl Cli {
         }
         quiet(Cli::command().name(name).bin_name(name))
     }
+
+    /// Reads a command line.
+    ///
+    /// # Errors
+    /// clap's, which is also how help is asked for.
+    pub fn read(name: &'static str, argv: &[OsString]) -> Result<Self, clap::Error> {
+        let mut command = Cli::named(name);
+        // To clap a variable of the environment is as good as a flag, and two that exclude each other are an error. What
+        // was typed goes first, so a variable at odds with it is as if it were not set.
+        command.build();
+        if let Ok(typed) = forget(command.clone(), &|_, _| true).try_get_matches_from(argv) {
+            let typed = words(&typed);
+            command = forget(command, &|command, arg| at_odds(command, arg, &typed));
+        }
+        Cli::from_arg_matches(&command.try_get_matches_from(argv)?)
+    }
+}
+
+/// The command without the variables of some flags, all the way down.
+fn forget(command: clap::Command, which: &dyn Fn(&clap::Command, &Arg) -> bool) -> clap::Command {
+    let gone: Vec<_> =
+        command.get_arguments().filter(|arg| which(&command, arg)).map(|arg| arg.get_id().clone()).collect();
+    let command = command.mut_args(|arg| if gone.contains(arg.get_id()) { arg.env(Resettable::Reset) } else { arg });
+    command.mut_subcommands(|sub| forget(sub, which))
+}
+
+/// Whether a flag excludes one that was typed, by its own word or the other's.
+fn at_odds(command: &clap::Command, arg: &Arg, typed: &[Id]) -> bool {
+    let excludes = |one: &Arg, id: &Id| command.get_arg_conflicts_with(one).iter().any(|other| other.get_id() == id);
+    let others = command.get_arguments().filter(|other| typed.contains(other.get_id()));
+    !typed.contains(arg.get_id())
+        && others.into_iter().any(|other| excludes(arg, other.get_id()) || excludes(other, arg.get_id()))
+}
+
+/// The flags that were typed, of all commands on the line.
+fn words(matches: &ArgMatches) -> Vec<Id> {
+    let typed = |id: &&Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
+    let mut ids: Vec<Id> = matches.ids().filter(typed).cloned().collect();
+    if let Some((_, sub)) = matches.subcommand() {
+        ids.extend(words(sub));
+    }
+    ids
 }
 
 impl Command {

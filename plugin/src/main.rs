@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use aksarc_shared::report::exit;
-use clap::FromArgMatches;
 use kubectl_aksarc::args::{Cli, Command};
 use kubectl_aksarc::commands::{completion, dry_run, explain, rules, snapshot, support_check, version};
 use kubectl_aksarc::exit::{Failure, Outcome};
@@ -14,8 +13,7 @@ use kubectl_aksarc::ui::Ui;
 fn main() -> ExitCode {
     let argv: Vec<_> = std::env::args_os().collect();
     let name = invocation::name(argv.first().and_then(|first| first.to_str()));
-    let parsed = Cli::named(name).try_get_matches_from(argv).and_then(|matches| Cli::from_arg_matches(&matches));
-    let cli = match parsed {
+    let cli = match Cli::read(name, &argv) {
         Ok(cli) => cli,
         Err(error) => {
             // Help for somebody who has hung up is no failure.

@@ -1,5 +1,6 @@
 //! Manifests, judged as if a person were about to create them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use aksarc_shared::check::Check;
@@ -10,20 +11,28 @@ use serde_json::Value;
 
 use crate::documents::{self, Depth};
 
-/// Judges every object in files, directories and standard input (`-`); tells how many there were.
+/// What manifests held.
+#[derive(Clone, Debug, Default)]
+pub struct Manifests {
+    /// How many objects.
+    pub objects: usize,
+    /// How many of them no rule looks at, by kind: nothing is known of them, and that is no praise.
+    pub unjudged: BTreeMap<String, usize>,
+    /// A kustomization was among them: what it would make of the others was not judged.
+    pub kustomization: bool,
+}
+
+/// Judges every object in files, directories and standard input (`-`).
 ///
 /// # Errors
 /// When a file cannot be read, or a document is no object.
-pub fn judge(paths: &[PathBuf], recursive: bool, namespace: &str, check: &mut Check<'_>) -> anyhow::Result<usize> {
+pub fn judge(paths: &[PathBuf], recursive: bool, namespace: &str, check: &mut Check<'_>) -> anyhow::Result<Manifests> {
     let depth = if recursive { Depth::Recursive } else { Depth::Flat };
-    let mut count = 0;
+    let mut all = Manifests::default();
     for path in paths {
-        let before = count;
+        let before = all.objects;
         let mut each = |name: &str, bytes: Vec<u8>| {
-            documents::each_document(name, &bytes, &mut |_, document| {
-                count += document_of(document, namespace, check)?;
-                Ok(())
-            })
+            documents::each_document(name, &bytes, &mut |_, document| document_of(document, namespace, check, &mut all))
         };
         if path == Path::new("-") {
             each("standard input", documents::standard_input()?)?;
@@ -32,15 +41,15 @@ pub fn judge(paths: &[PathBuf], recursive: bool, namespace: &str, check: &mut Ch
         } else {
             documents::files(path, depth, &mut each)?;
         }
-        if count == before {
+        if all.objects == before {
             let name = if path == Path::new("-") { "standard input".into() } else { path.to_string_lossy() };
             bail!("{name} holds no objects");
         }
     }
-    Ok(count)
+    Ok(all)
 }
 
-fn document_of(bytes: &[u8], namespace: &str, check: &mut Check<'_>) -> anyhow::Result<usize> {
+fn document_of(bytes: &[u8], namespace: &str, check: &mut Check<'_>, all: &mut Manifests) -> anyhow::Result<()> {
     let value: Value = serde_json::from_slice(bytes).context("it is no object")?;
     let text = |field: &str| value.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (api_version, kind) = (text("apiVersion"), text("kind"));
@@ -51,8 +60,7 @@ fn document_of(bytes: &[u8], namespace: &str, check: &mut Check<'_>) -> anyhow::
         bail!("it has no `apiVersion`");
     }
     let Some(items) = kind.strip_suffix("List").and_then(|_| value.get("items")?.as_array()) else {
-        one(value, namespace, check)?;
-        return Ok(1);
+        return one(value, namespace, check, all);
     };
     for item in items {
         let mut item = item.clone();
@@ -67,15 +75,22 @@ fn document_of(bytes: &[u8], namespace: &str, check: &mut Check<'_>) -> anyhow::
         if item.get("kind").and_then(Value::as_str).unwrap_or_default().is_empty() {
             bail!("an item of its list has no `kind`");
         }
-        one(item, namespace, check)?;
+        one(item, namespace, check, all)?;
     }
-    Ok(items.len())
+    Ok(())
 }
 
-fn one(mut value: Value, namespace: &str, check: &mut Check<'_>) -> anyhow::Result<()> {
+fn one(mut value: Value, namespace: &str, check: &mut Check<'_>, all: &mut Manifests) -> anyhow::Result<()> {
     let text = |field: &str| value.get(field).and_then(Value::as_str).unwrap_or_default();
-    let namespaced = kinds::of(text("apiVersion"), text("kind")).is_some_and(|kind| kind.namespaced);
-    if namespaced && let Some(fields) = value.as_object_mut() {
+    let known = kinds::of(text("apiVersion"), text("kind"));
+    all.objects += 1;
+    all.kustomization |= text("apiVersion").starts_with("kustomize.config.k8s.io/");
+    if known.is_none() {
+        *all.unjudged.entry(text("kind").to_owned()).or_default() += 1;
+    }
+    if known.is_some_and(|kind| kind.namespaced)
+        && let Some(fields) = value.as_object_mut()
+    {
         let meta = fields.entry("metadata").or_insert_with(|| Value::Object(serde_json::Map::new()));
         if let Some(meta) = meta.as_object_mut() {
             meta.entry("namespace").or_insert_with(|| Value::from(namespace));

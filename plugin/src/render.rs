@@ -64,6 +64,8 @@ pub struct Look<'a> {
     pub manifests: bool,
     /// The nodes were read, so that their number says something.
     pub nodes_read: bool,
+    /// Objects among the manifests that no rule looks at.
+    pub unjudged: usize,
 }
 
 /// Where a report is from.

@@ -25,7 +25,7 @@ pub fn run(args: &Args, ui: &Ui) -> Outcome {
     let mut pages = Vec::new();
     for word in &args.rules {
         for rule in select(word, ui.name).map_err(Failure::input)? {
-            pages.push(render::page(rule, embedded()));
+            pages.push(render::page(rule, embedded(), ui.width));
         }
     }
     let text = pages.join("\n");

@@ -11,6 +11,7 @@ use aksarc_shared::data::embedded;
 use aksarc_shared::inventory::ReadState;
 use aksarc_shared::kinds;
 use aksarc_shared::report::Report;
+use aksarc_shared::text;
 use clap::builder::FalseyValueParser;
 use tokio::time::timeout_at;
 
@@ -47,7 +48,7 @@ pub struct Args {
     #[arg(short = 'R', long, requires = "filename")]
     pub recursive: bool,
     /// Namespace of manifests that name none
-    #[arg(short, long, value_name = "NAME", requires = "filename")]
+    #[arg(short, long, value_name = "NAME")]
     pub namespace: Option<String>,
     /// Accepted for habit's sake: a check is always of all namespaces
     #[arg(short = 'A', long, conflicts_with = "namespace")]
@@ -132,9 +133,15 @@ pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
 /// Judges, prints and saves.
 async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
     let begun = Instant::now();
+    if args.namespace.is_some() && args.filename.is_empty() {
+        return Err(Failure::input(anyhow::anyhow!(
+            "--namespace is for manifests (--filename): a cluster or a snapshot is always judged as a whole"
+        )));
+    }
     let params = args.judging.params(ui)?;
     let now = params.now;
     let mut check = Check::new(embedded(), params);
+    let mut unjudged = 0;
     let source = if let Some(path) = &args.snapshot {
         let about = snapshot::read::judge(path, &mut check).map_err(Failure::input)?;
         render::Source { context: format!("snapshot {}", path.display()), server: String::new(), taken: about.taken }
@@ -142,7 +149,16 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
         live(args, ui, &mut check).await?
     } else {
         let namespace = args.namespace.as_deref().unwrap_or("default");
-        let count = manifests::judge(&args.filename, args.recursive, namespace, &mut check).map_err(Failure::input)?;
+        let read = manifests::judge(&args.filename, args.recursive, namespace, &mut check).map_err(Failure::input)?;
+        let count = read.objects;
+        unjudged = read.unjudged.values().sum();
+        if unjudged > 0 {
+            let kinds: Vec<&str> = read.unjudged.keys().map(String::as_str).collect();
+            ui.note(&text::line(&format!("note: no rule looks at the kinds {}", kinds.join(", ")), 400));
+        }
+        if read.kustomization {
+            ui.note("warning: a kustomization is not built; use `kubectl kustomize DIR` and pipe its output into -f -");
+        }
         render::Source {
             context: if count == 1 { "1 manifest".to_owned() } else { format!("{count} manifests") },
             server: String::new(),
@@ -164,6 +180,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
         taken: source.taken.as_deref(),
         manifests: !args.filename.is_empty(),
         nodes_read,
+        unjudged,
     };
     let text = render::report(&report, args.printing.output, &look)?;
     if let Some(path) = &args.printing.save {

@@ -5,18 +5,35 @@ use std::fmt::Write as _;
 use aksarc_shared::data::{Data, Platform};
 use aksarc_shared::rule::{Mode, Rule, Scope};
 
+use super::grid::wrap;
 use super::{Paint, dated};
 
-/// The page as text.
-pub fn page(rule: &Rule, data: &Data) -> String {
-    let mut out = String::new();
-    let mut say = |line: String| {
-        // Writing to a String cannot fail.
-        let _infallible = writeln!(out, "{line}");
-    };
-    say(Paint::bold(format_args!("{} {}", rule.code, rule.slug)));
-    say(format!("  {}", rule.summary));
-    say(String::new());
+/// The page as text, folded to `width` where one is given.
+pub fn page(rule: &Rule, data: &Data, width: Option<usize>) -> String {
+    let mut page = Page { out: String::new(), width: width.map(|width| width.min(WIDE)) };
+    page.line(&Paint::bold(format_args!("{} {}", rule.code, rule.slug)));
+    page.text("  ", rule.summary);
+    page.line("");
+    facts(&mut page, rule, data);
+    page.line("");
+    // The page's own heading repeats code and slug.
+    let body = rule.page.strip_prefix("# ").and_then(|page| page.split_once('\n')).map_or(rule.page, |(_, body)| body);
+    let (examples, sections): (Vec<&str>, Vec<&str>) =
+        body.trim().split("\n## ").partition(|section| section.starts_with("Examples"));
+    // Examples are long, and what to do instead is what somebody came for.
+    for section in sections.into_iter().chain(examples) {
+        let section = section.strip_prefix("## ").unwrap_or(section);
+        let (heading, text) = section.split_once('\n').unwrap_or((section, ""));
+        page.line(&Paint::bold(heading));
+        page.markdown(text.trim_end());
+        page.line("");
+    }
+    page.out.truncate(page.out.trim_end().len());
+    page.out.push('\n');
+    page.out
+}
+
+fn facts(page: &mut Page, rule: &Rule, data: &Data) {
     let platforms: Vec<&str> = rule.platforms.iter().map(|platform| platform.as_str()).collect();
     let weights: Vec<_> = rule.platforms.iter().map(|platform| rule.consequence_on(*platform)).collect();
     let same = weights.windows(2).all(|pair| pair.first() == pair.last());
@@ -29,9 +46,9 @@ pub fn page(rule: &Rule, data: &Data) -> String {
             .collect::<Vec<_>>()
             .join(", "),
     };
-    say(format!("  consequence  {consequence}"));
-    say(format!("  basis        {} ({})", rule.basis.as_str(), rule.basis.phrase()));
-    say(format!("  platforms    {}", platforms.join(", ")));
+    page.fact("consequence", &consequence);
+    page.fact("basis", &format!("{} ({})", rule.basis.as_str(), rule.basis.phrase()));
+    page.fact("platforms", &platforms.join(", "));
     let reads: Vec<String> = rule
         .reads
         .iter()
@@ -42,14 +59,13 @@ pub fn page(rule: &Rule, data: &Data) -> String {
             }
         })
         .collect();
-    say(format!(
-        "  reads        {}",
-        match (reads.is_empty(), judges_states(rule)) {
-            (false, _) => reads.join(", "),
-            (true, true) => "the server's version".to_owned(),
-            (true, false) => "nothing: it judges changes only".to_owned(),
-        }
-    ));
+    let judges_states = rule.state.each.is_some() || rule.state.whole.is_some();
+    let reads = match (reads.is_empty(), judges_states) {
+        (false, _) => reads.join(", "),
+        (true, true) => "the server's version".to_owned(),
+        (true, false) => "nothing: it judges changes only".to_owned(),
+    };
+    page.fact("reads", &reads);
     if !rule.guards.is_empty() {
         let guards: Vec<String> = rule
             .guards
@@ -65,53 +81,125 @@ pub fn page(rule: &Rule, data: &Data) -> String {
             Mode::Warn => "warns",
             Mode::Deny => "denies in the enforce preset",
         };
-        say(format!("  guards       {} ({mode})", guards.join(", ")));
+        page.fact("guards", &format!("{} ({mode})", guards.join(", ")));
     }
-    say(format!("  instead      {}", rule.instead));
-    for (number, clause) in rule.clauses.iter().enumerate() {
-        if let Some(row) = data.clauses.iter().find(|row| row.id == *clause) {
-            if number == 0 {
-                say("  clauses      told in our words".to_owned());
-            }
-            say(format!("    {} {}: {}", row.id, row.section, row.says));
-        }
-    }
+    page.fact("instead", rule.instead);
     for document in &data.documents {
         if rule.platforms.iter().any(|platform| document.platforms.contains(platform)) {
-            say(format!("  text         {}", dated(document)));
+            page.fact("text", &dated(document));
         }
     }
-    say(String::new());
-    // The page's own heading repeats code and slug.
-    let body = rule.page.strip_prefix("# ").and_then(|page| page.split_once('\n')).map_or(rule.page, |(_, body)| body);
-    let (examples, sections): (Vec<&str>, Vec<&str>) =
-        body.trim().split("\n## ").partition(|section| section.starts_with("Examples"));
-    // Examples are long, and what to do instead is what somebody came for.
-    for section in sections.into_iter().chain(examples) {
-        let section = section.strip_prefix("## ").unwrap_or(section);
-        let (heading, text) = section.split_once('\n').unwrap_or((section, ""));
-        say(Paint::bold(heading));
-        let mut code = false;
-        for line in text.trim_end().lines() {
-            if line.starts_with("```") {
-                code = !code;
-            } else if code {
-                say(format!("    {line}"));
-            } else {
-                say(line.to_owned());
-            }
-            if line == "```" {
-                say(String::new());
-            }
-        }
-        say(String::new());
+    if !rule.clauses.is_empty() {
+        page.fact("clauses", "in our words");
     }
-    let end = out.trim_end().len();
-    out.truncate(end);
-    out.push('\n');
-    out
+    for clause in rule.clauses {
+        if let Some(row) = data.clauses.iter().find(|row| row.id == *clause) {
+            page.text(&format!("    {}  ", row.id), &format!("{}: {}", row.section, row.says));
+        }
+    }
 }
 
-fn judges_states(rule: &Rule) -> bool {
-    rule.state.each.is_some() || rule.state.whole.is_some()
+struct Page {
+    out: String,
+    width: Option<usize>,
+}
+
+impl Page {
+    fn line(&mut self, line: &str) {
+        // Writing to a String cannot fail.
+        let _infallible = writeln!(self.out, "{line}");
+    }
+
+    fn fact(&mut self, label: &str, text: &str) {
+        self.text(&format!("  {label:<11}  "), text);
+    }
+
+    /// Text behind a lead, folded below its own beginning.
+    fn text(&mut self, lead: &str, text: &str) {
+        let indent = lead.chars().count();
+        let room = self.width.map(|width| width.saturating_sub(indent).max(NARROW));
+        for (number, line) in wrap(text, room).iter().enumerate() {
+            let lead = if number == 0 { lead } else { &" ".repeat(indent) };
+            self.line(format!("{lead}{line}").trim_end());
+        }
+    }
+
+    /// Paragraphs, lists and code of a page; that is all they have.
+    fn markdown(&mut self, text: &str) {
+        let mut paragraph: Option<(&str, String)> = None;
+        let mut code = false;
+        for line in text.lines() {
+            let fence = line.starts_with("```");
+            let (lead, words) = line.strip_prefix("- ").map_or(("", line), |words| ("- ", words));
+            let goes_on = !fence && !code && lead.is_empty() && !line.is_empty() && self.width.is_some();
+            match &mut paragraph {
+                Some((_, all)) if goes_on => {
+                    all.push(' ');
+                    all.push_str(line.trim_start());
+                    continue;
+                }
+                _ => self.end(paragraph.take()),
+            }
+            if fence {
+                if code {
+                    self.line("");
+                }
+                code = !code;
+            } else if code {
+                self.line(format!("    {line}").trim_end());
+            } else if line.is_empty() || self.width.is_none() {
+                self.line(line);
+            } else {
+                paragraph = Some((lead, words.to_owned()));
+            }
+        }
+        self.end(paragraph);
+    }
+
+    fn end(&mut self, paragraph: Option<(&str, String)>) {
+        if let Some((lead, text)) = paragraph {
+            self.text(lead, &text);
+        }
+    }
+}
+
+/// Text in fewer columns than this is hard to read.
+const NARROW: usize = 40;
+
+/// And in more than this.
+const WIDE: usize = 110;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prose_is_folded_and_code_is_not() {
+        let text = "One sentence that is\nlonger than the width of this terminal is.\n\n- A list, and here too\n  it goes on for a while.\n- End.\n\n```yaml\nkind: Node\n```";
+        let page = |width| {
+            let mut page = Page { out: String::new(), width };
+            page.markdown(text);
+            page.out
+        };
+        insta::assert_snapshot!(page(Some(42)), @r"
+        One sentence that is longer than the width
+        of this terminal is.
+
+        - A list, and here too it goes on for a
+          while.
+        - End.
+
+            kind: Node
+        ");
+        insta::assert_snapshot!(page(None), @r"
+        One sentence that is
+        longer than the width of this terminal is.
+
+        - A list, and here too
+          it goes on for a while.
+        - End.
+
+            kind: Node
+        ");
+    }
 }

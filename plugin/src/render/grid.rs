@@ -24,7 +24,7 @@ impl Grid {
         self.rows.push(cells.into_iter().collect());
     }
 
-    /// The rows as lines, each behind `indent`, cut to `width` where one is given.
+    /// The rows as lines, each behind `indent`, the last cell broken to fit `width` where one is given.
     pub fn lines(&self, indent: &str, width: Option<usize>) -> String {
         let mut widths: Vec<usize> = Vec::new();
         for row in &self.rows {
@@ -40,17 +40,37 @@ impl Grid {
         for row in &self.rows {
             let mut line = indent.to_owned();
             for (column, cell) in row.iter().enumerate() {
-                line.push_str(cell);
-                if column + 1 < row.len() {
+                if column + 1 == row.len() {
+                    last(&mut line, cell, columns(indent), width);
+                } else {
+                    line.push_str(cell);
                     let missing = widths.get(column).copied().unwrap_or(0).saturating_sub(columns(cell));
                     line.extend(std::iter::repeat_n(' ', missing + GAP));
                 }
             }
-            let line = line.trim_end();
             // Writing to a String cannot fail.
-            let _infallible = writeln!(out, "{}", width.map_or_else(|| line.to_owned(), |width| cut(line, width)));
+            let _infallible = writeln!(out, "{}", line.trim_end());
         }
         out
+    }
+}
+
+/// The last cell is the one with the text: where it does not fit it goes on below itself, or below the whole row.
+fn last(line: &mut String, cell: &str, indent: usize, width: Option<usize>) {
+    let before = columns(line);
+    let Some(width) = width.filter(|width| before + columns(cell) > *width) else {
+        line.push_str(cell);
+        return;
+    };
+    let beside = width.saturating_sub(before);
+    let (indent, below) = if beside >= NARROW.min(columns(cell)) { (before, false) } else { (indent + 4, true) };
+    for (number, part) in wrap(cell, Some(width.saturating_sub(indent).max(NARROW))).iter().enumerate() {
+        if number > 0 || below {
+            line.truncate(line.trim_end().len());
+            line.push('\n');
+            line.extend(std::iter::repeat_n(' ', indent));
+        }
+        line.push_str(part);
     }
 }
 
@@ -59,29 +79,55 @@ pub(super) fn columns(text: &str) -> usize {
     anstream::adapter::strip_str(text).to_string().chars().count()
 }
 
-/// Plain text cut to a width; text with colours is left alone, since cutting could leave a colour on.
-fn cut(line: &str, width: usize) -> String {
-    if line.contains('\x1b') || columns(line) <= width {
-        return line.to_owned();
+/// Breaks text at spaces. Words longer than the room stay whole: they are names to copy.
+pub(super) fn wrap(text: &str, room: Option<usize>) -> Vec<String> {
+    let Some(room) = room else { return vec![text.to_owned()] };
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split(' ') {
+        if !line.is_empty() && columns(&line) + 1 + columns(word) > room {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
     }
-    let kept: String = line.chars().take(width.saturating_sub(1)).collect();
-    format!("{}…", kept.trim_end())
+    lines.push(line);
+    lines
 }
 
 const GAP: usize = 3;
+
+/// Text in fewer columns than this is hard to read.
+const NARROW: usize = 24;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn columns_line_up_and_lines_end_at_the_width() {
+    fn columns_line_up() {
         let mut grid = Grid::new(&["A", "LONG"]);
         grid.row(["one".to_owned(), "x".to_owned()]);
         insta::assert_snapshot!(grid.lines("", None), @r"
         A     LONG
         one   x
         ");
-        assert_eq!(grid.lines("", Some(7)), "A…\none   x\n");
+    }
+
+    #[test]
+    fn nothing_is_lost_where_it_is_narrow() {
+        let mut grid = Grid::plain();
+        grid.row(["one".to_owned(), "some words that take more than a line".to_owned()]);
+        assert_eq!(grid.lines(" ", Some(34)), " one   some words that take more\n       than a line\n");
+        assert_eq!(grid.lines(" ", Some(29)), " one\n     some words that take\n     more than a line\n");
+    }
+
+    #[test]
+    fn text_breaks_at_spaces_and_long_names_stay_whole() {
+        assert_eq!(wrap("one two three", Some(7)), ["one two", "three"]);
+        assert_eq!(wrap("a-very-long-name b", Some(5)), ["a-very-long-name", "b"]);
+        assert_eq!(wrap("one two", None), ["one two"]);
     }
 }

@@ -10,7 +10,7 @@ use aksarc_shared::report::{Outcome, Report, VerdictWord};
 use aksarc_shared::text;
 use jiff::Timestamp;
 
-use super::grid::columns;
+use super::grid::{columns, wrap};
 use super::style::{heading, mark, sign};
 use super::{Grid, GroupBy, Look, Paint, Show, counted, days, left_out, shell, shown, texts};
 
@@ -57,7 +57,11 @@ impl Screen<'_> {
         let coverage = &report.coverage;
         // Only a cluster pays for being read.
         let cost = if coverage.requests == 0 {
-            counting(coverage.objects, "object")
+            let unjudged = match self.look.unjudged {
+                0 => String::new(),
+                count => format!(", {count} of kinds that no rule looks at"),
+            };
+            counting(coverage.objects, "object") + &unjudged
         } else {
             let (objects, requests) = (counting(coverage.objects, "object"), counting(coverage.requests, "request"));
             format!("{objects}, {requests}, {:.1} s, read-only", coverage.seconds)
@@ -82,6 +86,9 @@ impl Screen<'_> {
             VerdictWord::Within if left_out(report) > 0 => {
                 let (run, all) = (report.rules.len(), catalogue::ALL.len());
                 format!("WITHIN {published}, by {run} of {all} rules alone: the others were not run")
+            }
+            VerdictWord::Within if self.look.unjudged > 0 && self.look.unjudged == report.coverage.objects => {
+                format!("WITHIN {published}: there is nothing here that a rule looks at")
             }
             VerdictWord::Within if self.look.manifests => format!("WITHIN {published}, as far as manifests show"),
             VerdictWord::Within => format!("WITHIN {published}, as far as Kubernetes shows"),
@@ -342,7 +349,7 @@ impl Screen<'_> {
         // What was judged is judged again as it was given: only a cluster is asked anew by the bare command.
         let again = |flags: String| {
             if self.look.manifests {
-                format!("judge them again with {flags}")
+                format!("judge the manifests again with {flags}")
             } else if self.look.taken.is_some() || report.cluster.server.is_empty() {
                 format!("judge a new snapshot with {flags}")
             } else {
@@ -540,24 +547,6 @@ fn seconds(moment: &str) -> String {
     }
 }
 
-/// Breaks text at spaces. Words longer than the room stay whole: they are names to copy.
-fn wrap(text: &str, room: Option<usize>) -> Vec<String> {
-    let Some(room) = room else { return vec![text.to_owned()] };
-    let mut lines = Vec::new();
-    let mut line = String::new();
-    for word in text.split(' ') {
-        if !line.is_empty() && columns(&line) + 1 + columns(word) > room {
-            lines.push(std::mem::take(&mut line));
-        }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    lines.push(line);
-    lines
-}
-
 /// Where right-hand texts end when there is no terminal to ask, and at most.
 const WIDTH: usize = 110;
 
@@ -580,12 +569,5 @@ mod tests {
         assert_eq!(counting(14212, "object"), "14,212 objects");
         assert_eq!(counting(0, "ingress"), "0 ingresses");
         assert_eq!(counting(2, "networkpolicy"), "2 networkpolicies");
-    }
-
-    #[test]
-    fn text_breaks_at_spaces_and_long_names_stay_whole() {
-        assert_eq!(wrap("one two three", Some(7)), ["one two", "three"]);
-        assert_eq!(wrap("a-very-long-name b", Some(5)), ["a-very-long-name", "b"]);
-        assert_eq!(wrap("one two", None), ["one two"]);
     }
 }
