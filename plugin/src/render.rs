@@ -18,6 +18,7 @@ use aksarc_shared::report::Report;
 
 pub use explain::page;
 pub use grid::Grid;
+pub(crate) use shell::ready as command;
 pub use style::{Paint, to_ascii};
 
 use crate::exit::Failure;

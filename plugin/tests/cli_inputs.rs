@@ -40,6 +40,7 @@ fn a_snapshot_in_any_form_is_judged_as_the_cluster_is() {
     assert!(!program.read("snapshot.json").contains("example.com/a"), "images of nodes are left out");
     let ran = program.check(&["--snapshot", "snapshot"]).exits(3);
     assert!(ran.stdout.contains("  taken "), "{}", ran.stdout);
+    assert!(!program.read("snapshot/index.json").lines().any(|line| line.contains("takenAt") && line.contains('.')));
 }
 
 #[test]
@@ -215,6 +216,55 @@ fn manifests_are_judged_as_creations() {
 }
 
 #[test]
+fn line_ends_and_byte_order_marks_of_windows_change_nothing() {
+    let program = Program::new();
+    program.write("crlf.yaml", &ADD_ON.replace('\n', "\r\n"));
+    program.write("bom.yaml", &format!("\u{feff}{}", ADD_ON.trim_start()));
+    program.write("bom.json", &format!("\u{feff}{}", serde_saphyr::from_str::<Value>(ADD_ON).unwrap()));
+    for file in ["crlf.yaml", "bom.yaml", "bom.json"] {
+        assert_eq!(program.check(&["-f", file, "-o", "json"]).exits(3).json()["summary"]["voids"], 1, "{file}");
+    }
+}
+
+#[test]
+fn manifests_that_no_rule_looks_at_are_no_pass_in_disguise() {
+    let program = Program::new();
+    program.write("m/own.yaml", "apiVersion: example.com/v1\nkind: Pizza\nmetadata: {name: a}\n");
+    let ran = program.check(&["-f", "m"]).exits(0);
+    assert!(ran.stdout.contains("1 object, 1 of kinds that no rule looks at"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("there is nothing here that a rule looks at"), "{}", ran.stdout);
+    assert!(ran.stderr.contains("Pizza"), "{}", ran.stderr);
+    program.write(
+        "m/kustomization.yaml",
+        "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [own.yaml]\n",
+    );
+    let ran = program.check(&["-f", "m"]).exits(0);
+    assert!(ran.stderr.contains("a kustomization is not built"), "{}", ran.stderr);
+}
+
+#[test]
+fn flags_go_before_variables() {
+    let program = Program::new();
+    program.write("m.yaml", ADD_ON);
+    for (variable, args) in [
+        ("KUBECTL_AKSARC_CONTEXT", &["-f", "m.yaml"][..]),
+        ("KUBECTL_AKSARC_SERVER", &["-f", "m.yaml"]),
+        ("KUBECTL_AKSARC_QUIET", &["-f", "m.yaml", "-v"]),
+        ("KUBECTL_AKSARC_VERBOSE", &["-f", "m.yaml", "-q"]),
+        ("KUBECTL_AKSARC_CERTIFICATE_AUTHORITY", &["-f", "m.yaml", "--insecure-skip-tls-verify"]),
+    ] {
+        let output = program.command().arg("support-check").args(args).env(variable, "x").output().unwrap();
+        Ran::of(&output).exits(3);
+    }
+    let short = |args: &[&str]| {
+        let output = program.command().arg("support-check").args(args).env("KUBECTL_AKSARC_OUTPUT", "short").output();
+        Ran::of(&output.unwrap()).exits(3).stdout.lines().count()
+    };
+    assert_eq!(short(&["-f", "m.yaml"]), 1);
+    assert!(short(&["-f", "m.yaml", "-o", "table"]) > 1);
+}
+
+#[test]
 fn bad_manifests_are_told_by_file_and_document() {
     let program = Program::new();
     program.write("m.yaml", &format!("{ADD_ON}---\nmetadata: {{name: x}}\n"));
@@ -248,7 +298,10 @@ fn wrong_words_get_the_right_ones() {
         (&["support-check", "--waivers", "missing.yaml"], "missing.yaml"),
         (&["support-check", "--versions", "missing.yaml"], "missing.yaml"),
         (&["support-check", "--snapshot", "a", "-f", "b"], "cannot be used with"),
-        (&["support-check", "-n", "x"], "--filename"),
+        (&["support-check", "-n", "x"], "is for manifests (--filename)"),
+        (&["support-check", "--only", "AA999"], "rules list` shows all"),
+        (&["support-check", "--snapshot", "a", "--context", "b"], "cannot be used with"),
+        (&["support-check", "-q", "-v"], "cannot be used with"),
         (&["snapshot"], "--output"),
         (&[], "Usage"),
     ] {

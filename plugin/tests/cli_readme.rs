@@ -55,6 +55,16 @@ fn the_rule_table_is_the_catalogue() {
 }
 
 #[test]
+fn the_share_of_the_policy_is_that_of_the_coverage() {
+    let coverage = run(&["rules", "coverage"]);
+    let sum = coverage.lines().find(|line| line.contains(" clauses: ")).unwrap();
+    let (all, rest) = sum.split_once(" clauses: ").unwrap();
+    let (decided, _) = rest.split_once(" decided by rules").unwrap();
+    let words = format!("The {} rules decide {decided} of its {all} clauses", catalogue::ALL.len());
+    assert!(readme().contains(&words), "README.md lacks {words:?}");
+}
+
+#[test]
 fn the_exit_codes_are_those_of_the_help() {
     let readme = readme();
     let shown: Vec<&str> = readme

@@ -3,6 +3,7 @@
 
 mod fake;
 
+use aksarc_shared::catalogue;
 use fake::{Cluster, Program, Server};
 
 fn at(cluster: Cluster) -> (Server, Program) {
@@ -94,6 +95,35 @@ fn a_cluster_that_could_not_be_read_in_full() {
 
     exit 5 · next: run with rights to list what is named above
     "##);
+}
+
+#[test]
+fn some_of_the_rules_give_no_verdict_of_all() {
+    let (_server, program) = at(Cluster::healthy());
+    let table = program.check(&["--only", "AA201,AA204"]).exits(0).stdout;
+    let (all, rest) = (catalogue::ALL.len(), catalogue::ALL.len() - 2);
+    assert!(table.contains(&format!(", by 2 of {all} rules alone: the others were not run")), "{table}");
+    assert!(table.contains(&format!("2 rules ok · {rest} not run")), "{table}");
+    let short = program.check(&["--only", "AA201,AA204", "-o", "short"]).exits(0).stdout;
+    assert!(short.contains(&format!("{rest} not run")), "{short}");
+    let wide = program.check(&["--only", "AA201,AA204", "-o", "wide"]).exits(0).stdout;
+    assert!(wide.contains(&format!("rules not run {rest}")), "{wide}");
+}
+
+#[test]
+fn what_was_before_is_not_told_where_nobody_knows() {
+    let mut cluster = Cluster::at_risk();
+    let shipper = serde_json::json!({"metadata": {"name": "shipper", "namespace": "kube-system", "uid": "u",
+        "creationTimestamp": "2026-01-05T08:00:00Z",
+        "managedFields": [{"manager": "helm", "operation": "Update", "apiVersion": "apps/v1",
+            "time": "2026-01-05T08:00:00Z", "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:replicas": {}}}}]},
+        "spec": {"replicas": 1}});
+    cluster.add("/apis/apps/v1/namespaces/kube-system/deployments", "Deployment", shipper);
+    let (_server, program) = at(cluster);
+    let table = program.check(&[]).exits(3).stdout;
+    assert!(table.contains("metadata.labels[kubernetes.azure.com/own]   x\n"), "{table}");
+    assert!(table.contains("kube-system/deployment/shipper\n      Deployment shipper"), "{table}");
+    assert!(!table.contains("(none)"), "{table}");
 }
 
 #[test]

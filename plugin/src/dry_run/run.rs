@@ -28,6 +28,7 @@ use super::session::Session;
 use super::strategic::Document;
 use super::target::{self, Choice, Target};
 use crate::exit::Failure;
+use crate::render;
 
 /// Everything a dry run is told.
 #[derive(Clone, Debug)]
@@ -674,13 +675,14 @@ fn instead(judged: &[Judged]) -> Vec<Instead> {
     let mut ways: Vec<Instead> = Vec::new();
     for own in judged.iter().filter(|own| own.finding.consequence != Consequence::Info && own.finding.waiver.is_none())
     {
-        let commands = &own.finding.fix;
+        let commands: Vec<String> =
+            own.finding.fix.iter().filter_map(|fix| render::command(fix, &own.finding)).collect();
         match ways.iter_mut().find(|way| way.code == own.finding.code) {
             Some(way) => {
-                let more: Vec<String> = commands.iter().filter(|c| !way.commands.contains(c)).cloned().collect();
+                let more: Vec<String> = commands.into_iter().filter(|c| !way.commands.contains(c)).collect();
                 way.commands.extend(more);
             }
-            None => ways.push(Instead { code: own.finding.code, text: own.instead, commands: commands.clone() }),
+            None => ways.push(Instead { code: own.finding.code, text: own.instead, commands }),
         }
     }
     ways

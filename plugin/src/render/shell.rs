@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use aksarc_shared::finding::Finding;
 use aksarc_shared::text;
 
-/// A finding's command with everything quoted that a POSIX shell could take for more than a word.
+/// A command of a finding with everything quoted that a POSIX shell could take for more than a word.
 ///
 /// `None` where the object's name would be taken for a flag: such a command is better not at hand.
-pub(super) fn ready(fix: &str, finding: &Finding) -> Option<String> {
+pub(crate) fn ready(fix: &str, finding: &Finding) -> Option<String> {
     let object = &finding.object;
     if object.name.starts_with('-') || object.namespace.starts_with('-') {
         return None;
