@@ -8,6 +8,8 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Id, Parser, Subcommand};
 
 use crate::commands::{completion, dry_run, explain, rules, snapshot, support_check, version};
+use crate::exit::Failure;
+use crate::output::Status;
 use crate::ui::UiFlags;
 
 /// Is this cluster, or this change, inside Microsoft's published support policy for AKS enabled by Azure Arc?
@@ -49,7 +51,13 @@ impl Cli {
         fn quiet(command: clap::Command) -> clap::Command {
             command.mut_args(|arg| arg.hide_env(true)).mut_subcommands(quiet)
         }
+        fn with_codes(command: clap::Command) -> clap::Command {
+            let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            command.after_long_help(format!("{examples}\n\n{EXIT_CODES}"))
+        }
         quiet(Cli::command().name(name).bin_name(name))
+            .mut_subcommand("support-check", with_codes)
+            .mut_subcommand("dry-run", with_codes)
     }
 
     /// Reads a command line.
@@ -95,12 +103,56 @@ fn words(matches: &ArgMatches) -> Vec<Id> {
     ids
 }
 
+/// A file for the exit code, and what is to be in it.
+#[derive(Clone, Debug)]
+pub enum StatusFile {
+    /// Of a rehearsal.
+    DryRun(PathBuf),
+    /// Of a check.
+    SupportCheck(PathBuf),
+}
+
+impl StatusFile {
+    /// The file that a line which clap refuses asks for: an old one must not go on telling of success.
+    pub fn of_refused(argv: &[OsString]) -> Option<Self> {
+        let words: Vec<&str> = argv.iter().filter_map(|word| word.to_str()).collect();
+        let value = |(number, word): (usize, &&str)| match word.strip_prefix("--status-file")? {
+            "" => words.get(number + 1).map(PathBuf::from),
+            rest => rest.strip_prefix('=').map(PathBuf::from),
+        };
+        let typed = words.iter().enumerate().find_map(value);
+        let path = typed.or_else(|| std::env::var_os("KUBECTL_AKSARC_STATUS_FILE").map(PathBuf::from));
+        let path = path.filter(|path| !path.as_os_str().is_empty())?;
+        match *words.get(1)? {
+            "dry-run" => Some(StatusFile::DryRun(path)),
+            "support-check" => Some(StatusFile::SupportCheck(path)),
+            _ => None,
+        }
+    }
+
+    /// Writes that there is no result, and why.
+    ///
+    /// # Errors
+    /// [`Failure`] when the file cannot be written.
+    pub fn failed(&self, failure: &Failure) -> Result<(), Failure> {
+        match self {
+            StatusFile::DryRun(path) => dry_run::status(path, Err(failure)),
+            StatusFile::SupportCheck(path) => Status::failed(failure).write(path),
+        }
+    }
+}
+
 impl Command {
     /// Where the exit code is to be written as well.
-    pub fn status_file(&self) -> Option<&PathBuf> {
+    pub fn status_file(&self) -> Option<StatusFile> {
         match self {
-            Command::SupportCheck(args) => args.printing.status_file.as_ref(),
-            _ => None,
+            Command::DryRun(args) => args.verb.common().status_file.clone().map(StatusFile::DryRun),
+            Command::SupportCheck(args) => args.printing.status_file.clone().map(StatusFile::SupportCheck),
+            Command::Completion(_)
+            | Command::Explain(_)
+            | Command::Rules(_)
+            | Command::Snapshot(_)
+            | Command::Version(_) => None,
         }
     }
 
@@ -131,3 +183,22 @@ Exit codes, the same for every output format:
 
 Flags on judging, output, reading, display and cluster can be set in the environment as well:
 --fail-on as KUBECTL_AKSARC_FAIL_ON. A flag goes before its variable.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_are_named_for_their_flags() {
+        fn look(command: &clap::Command) {
+            for arg in command.get_arguments() {
+                let Some(long) = arg.get_long().filter(|_| arg.get_help_heading().is_some()) else { continue };
+                let name = format!("KUBECTL_AKSARC_{}", long.to_uppercase().replace('-', "_"));
+                let env = arg.get_env().and_then(|env| env.to_str());
+                assert_eq!(env, Some(&*name), "{} --{long}", command.get_name());
+            }
+            command.get_subcommands().for_each(look);
+        }
+        look(&Cli::named("test"));
+    }
+}

@@ -3,11 +3,10 @@
 use std::process::ExitCode;
 
 use aksarc_shared::report::exit;
-use kubectl_aksarc::args::{Cli, Command};
+use kubectl_aksarc::args::{Cli, Command, StatusFile};
 use kubectl_aksarc::commands::{completion, dry_run, explain, rules, snapshot, support_check, version};
 use kubectl_aksarc::exit::{Failure, Outcome};
 use kubectl_aksarc::invocation;
-use kubectl_aksarc::output::Status;
 use kubectl_aksarc::ui::Ui;
 
 fn main() -> ExitCode {
@@ -18,6 +17,12 @@ fn main() -> ExitCode {
         Err(error) => {
             // Help for somebody who has hung up is no failure.
             let _gone = error.print();
+            if error.use_stderr()
+                && let Some(file) = StatusFile::of_refused(&argv)
+                && let Err(also) = file.failed(&Failure::input(anyhow::anyhow!("the command line is wrong")))
+            {
+                Ui::new(name, locale().as_deref()).error(&format!("error: {also}"));
+            }
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
@@ -25,12 +30,12 @@ fn main() -> ExitCode {
     if let Some(flags) = cli.command.ui_flags() {
         ui.apply(flags);
     }
-    let status_file = cli.command.status_file().cloned();
+    let status_file = cli.command.status_file();
     let outcome = run(cli.command, &mut ui);
     // All other ends are written by the command itself; this one cut it off.
-    if let (Some(path), Err(failure)) = (status_file, &outcome)
+    if let (Some(file), Err(failure)) = (status_file, &outcome)
         && failure.code == exit::INTERRUPTED
-        && let Err(also) = Status::failed(failure).write(&path)
+        && let Err(also) = file.failed(failure)
     {
         ui.error(&format!("error: {also}"));
     }

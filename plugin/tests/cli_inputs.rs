@@ -369,22 +369,24 @@ fn a_reader_that_goes_away_is_no_failure() {
 
 #[test]
 fn an_interrupt_ends_with_130_and_leaves_nothing_behind() {
+    const HANGS: [&str; 2] = ["/api", "/api/v1/nodes"];
     let cluster = Cluster::healthy();
     let server =
         Server::start(
             move |request, _| {
-                if request.path == "/api/v1/nodes" { Reply::Hang(Vec::new()) } else { cluster.answer(request) }
+                if HANGS.contains(&&*request.path) { Reply::Hang(Vec::new()) } else { cluster.answer(request) }
             },
         );
     for (args, signal) in [
         (&["support-check", "--save", "save", "--output-file", "out", "--status-file", "status"][..], "INT"),
+        (&["dry-run", "label", "node", "moc-l1", "a=b", "--status-file", "status"], "INT"),
         (&["snapshot", "-o", "s.tar.gz"], "INT"),
         (&["snapshot", "-o", "s"], "TERM"),
     ] {
         let program = Program::at(&server.url());
         let before = server.requests().len();
         let mut child = program.command().args(args).stderr(std::process::Stdio::null()).spawn().unwrap();
-        while !server.requests().iter().skip(before).any(|request| request.path == "/api/v1/nodes") {
+        while !server.requests().iter().skip(before).any(|request| HANGS.contains(&&*request.path)) {
             assert!(child.try_wait().unwrap().is_none(), "{args:?} ended early");
             std::thread::yield_now();
         }
@@ -396,6 +398,23 @@ fn an_interrupt_ends_with_130_and_leaves_nothing_behind() {
         }
         assert_holds(program.dir.path(), &["kubeconfig"]);
     }
+}
+
+#[test]
+fn a_line_that_is_refused_leaves_no_old_status() {
+    let program = Program::new();
+    for (args, kind) in [
+        (&["support-check", "--status-file", "status", "--platform", "moon"][..], "SupportCheckStatus"),
+        (&["dry-run", "label", "--status-file=status", "--moon"], "DryRunStatus"),
+    ] {
+        program.write("status", "{\"exitCode\":0}");
+        program.run(args).exits(2);
+        let status: Value = serde_json::from_str(&program.read("status")).unwrap();
+        assert_eq!((status["exitCode"].as_i64(), status["kind"].as_str()), (Some(2), Some(kind)));
+    }
+    program.write("status", "old");
+    program.run(&["support-check", "--status-file", "status", "--help"]).exits(0);
+    assert_eq!(program.read("status"), "old");
 }
 
 #[test]

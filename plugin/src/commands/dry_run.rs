@@ -287,7 +287,7 @@ pub struct Common {
     )]
     pub namespace: Option<String>,
     /// Format of the result
-    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "KUBECTL_AKSARC_OUTPUT")]
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: Format,
     /// Write the result to a file instead of stdout
     #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_OUTPUT_FILE", value_hint = clap::ValueHint::FilePath)]
@@ -352,16 +352,24 @@ pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
     ui.apply(&common.ui);
     let result = rehearse(&args, &common, ui).await;
     if let Some(path) = &common.status_file {
-        let (code, support, error) = match &result {
-            Ok(report) => (report.exit_code, Some(report.support), String::new()),
-            Err(failure) => (failure.code, None, failure.to_string()),
-        };
-        let status = json!({
-            "apiVersion": "aksarc.dev/v1alpha1", "kind": "DryRunStatus", "exitCode": code, "support": support, "error": error,
-        });
-        output::write(path, format!("{status}\n").as_bytes())?;
+        status(path, result.as_ref())?;
     }
     Ok(result?.exit_code)
+}
+
+/// Writes what `--status-file` holds.
+///
+/// # Errors
+/// [`Failure`] when the file cannot be written.
+pub fn status(path: &Path, result: Result<&Report, &Failure>) -> Result<(), Failure> {
+    let (code, support, error) = match result {
+        Ok(report) => (report.exit_code, Some(report.support), String::new()),
+        Err(failure) => (failure.code, None, failure.to_string()),
+    };
+    let status = json!({
+        "apiVersion": "aksarc.dev/v1alpha1", "kind": "DryRunStatus", "exitCode": code, "support": support, "error": error,
+    });
+    output::write(path, format!("{status}\n").as_bytes())
 }
 
 async fn rehearse(args: &Args, common: &Common, ui: &Ui) -> Result<Report, Failure> {
