@@ -28,19 +28,32 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    // What stands here is the help: clap does not look at the comments of the arguments' own types.
     /// Judge a cluster, a snapshot of one, or manifests
+    ///
+    /// Without --snapshot or -f the cluster of the current context is read: whole lists of what the rules need, with get
+    /// and list requests only. A rule that could not read what it needs is unknown, never a pass.
     SupportCheck(Box<support_check::Args>),
-    /// Show what a change would do, without doing it
+    /// Show what a change would do, and what the policy says of it, without doing it
+    ///
+    /// The request goes to the API server as kubectl would send it, but with dryRun=All: everything there sees it,
+    /// admission webhooks too, and nothing is stored. That needs the right to make the change. What would come of it is
+    /// judged by the same engine as the guard, so it says the same whether or not a guard is installed.
     DryRun(dry_run::Args),
     /// Show a rule's page: what it checks, why, what to do instead
     Explain(explain::Args),
     /// The rules, and what decides each clause of the policy
     Rules(rules::Args),
-    /// Record what the rules read, to check it elsewhere
+    /// Record what the rules read, for a check elsewhere or a support ticket
+    ///
+    /// Holds metadata, specs and status of the objects that rules read. Secrets are never asked for; the data of
+    /// ConfigMaps, the last-applied annotation, and environment, commands and probes of containers are left out.
     Snapshot(Box<snapshot::Args>),
     /// Print a script that completes commands and flags
+    ///
+    /// For `kubectl aksarc` kubectl's own completion does it, when kubectl_complete-aksarc is on the PATH.
     Completion(completion::Args),
-    /// Versions of this program and of its data
+    /// Versions of this program and of its data; the cluster is not asked
     Version(version::Args),
 }
 

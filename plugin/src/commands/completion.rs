@@ -7,9 +7,7 @@ use crate::exit::{Failure, Outcome};
 use crate::invocation;
 use crate::ui::Ui;
 
-/// Print a script that completes commands and flags of kubectl-aksarc.
-///
-/// For `kubectl aksarc` kubectl's own completion does it, when kubectl_complete-aksarc is on the PATH.
+/// Arguments of `completion`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {

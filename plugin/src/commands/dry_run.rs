@@ -31,11 +31,7 @@ use crate::output;
 use crate::tool;
 use crate::ui::{Ui, UiFlags};
 
-/// Show what a change would do, and what the policy says of it, without doing it.
-///
-/// The request goes to the API server as kubectl would send it, but with dryRun=All: everything there sees it, admission
-/// webhooks too, and nothing is stored. That needs the right to make the change. What would come of it is judged by the
-/// same engine as the guard, so it says the same whether or not a guard is installed.
+/// Arguments of `dry-run`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLES, arg_required_else_help = true)]
 pub struct Args {
@@ -73,7 +69,7 @@ pub enum Command {
 /// Arguments of `label` and `annotate`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Metadata {
-    /// TYPE NAME … or TYPE/NAME …, then KEY=VALUE to set and KEY- to remove
+    /// TYPE NAME... or TYPE/NAME..., then KEY=VALUE to set and KEY- to remove
     #[arg(required = true, value_name = "ARGUMENT")]
     pub arguments: Vec<String>,
     /// Replace values that are there already
@@ -99,7 +95,7 @@ pub struct Metadata {
 /// Arguments of `taint`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Taint {
-    /// node NAME …, then KEY=VALUE:EFFECT to set and KEY:EFFECT- or KEY- to remove
+    /// node NAME..., then KEY=VALUE:EFFECT to set and KEY:EFFECT- or KEY- to remove
     #[arg(required = true, value_name = "ARGUMENT")]
     pub arguments: Vec<String>,
     /// Replace taints that are there already
@@ -191,7 +187,7 @@ pub struct Scale {
 /// Arguments of `delete`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Delete {
-    /// TYPE NAME … or TYPE/NAME …
+    /// TYPE NAME... or TYPE/NAME...
     #[arg(value_name = "ARGUMENT")]
     pub arguments: Vec<String>,
     /// What becomes of dependents: background, orphan or foreground

@@ -8,7 +8,7 @@ use crate::exit::{Failure, Outcome};
 use crate::render;
 use crate::ui::Ui;
 
-/// Show a rule's page: what it checks, why it matters, what to do instead, what it cannot see.
+/// Arguments of `explain` and `rules show`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {

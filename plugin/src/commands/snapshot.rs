@@ -15,10 +15,7 @@ use crate::snapshot::index::{Index, ListState};
 use crate::snapshot::write::{Form, Recorder};
 use crate::ui::{Ui, UiFlags};
 
-/// Record what the rules read, to check it elsewhere or to attach it to a support ticket.
-///
-/// Holds metadata, specs and status of the objects that rules read. Secrets are never asked for; the data of ConfigMaps,
-/// the last-applied annotation, and environment, commands and probes of containers are left out.
+/// Arguments of `snapshot`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {

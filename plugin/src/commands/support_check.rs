@@ -31,10 +31,7 @@ use crate::ui::{Ui, UiFlags};
 
 pub use options::Judging;
 
-/// Judge a cluster, a snapshot of one, or manifests against the published support policy.
-///
-/// Without --snapshot or -f the cluster of the current context is read: whole lists of what the rules need, with get and
-/// list requests only. A rule that could not read what it needs is unknown, never a pass.
+/// Arguments of `support-check`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {

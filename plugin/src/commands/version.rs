@@ -11,7 +11,7 @@ use crate::render::{Grid, dated, to_ascii};
 use crate::tool;
 use crate::ui::Ui;
 
-/// Versions of this program and of its data. The cluster is not asked.
+/// Arguments of `version`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     /// Format
