@@ -8,6 +8,8 @@ use std::ops::Deref;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::read::scan;
+
 /// A string that borrows from the input unless it holds escapes. `null` is not a `Text`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Text<'a>(pub Cow<'a, str>);
@@ -139,10 +141,10 @@ pub struct Meta<'a> {
     /// `metadata.finalizers`.
     #[serde(borrow, default)]
     pub finalizers: Option<Vec<Text<'a>>>,
-    #[serde(borrow, default)]
-    owner_references: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    managed_fields: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "slice")]
+    owner_references: Option<&'a str>,
+    #[serde(borrow, default, deserialize_with = "slice")]
+    managed_fields: Option<&'a str>,
 }
 
 /// One of an object's owners.
@@ -234,33 +236,106 @@ pub struct Object<'a> {
     pub kind: Text<'a>,
     /// `metadata`.
     pub meta: Meta<'a>,
-    fields: Vec<(Text<'a>, &'a RawValue)>,
+    fields: Vec<(Text<'a>, &'a str)>,
 }
 
 impl<'a> Object<'a> {
-    /// The slice of a top-level field other than `metadata`, `kind` and `apiVersion`.
-    pub fn raw(&self, field: &str) -> Option<&'a RawValue> {
+    /// The JSON text of a top-level field other than `metadata`, `kind` and `apiVersion`.
+    pub fn raw(&self, field: &str) -> Option<&'a str> {
         self.fields.iter().find(|(name, _)| &**name == field).map(|(_, raw)| *raw)
     }
 
     /// The top-level fields a user decides on: all but `metadata`, `status` and the type.
-    pub fn content(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
+    pub fn content(&self) -> impl Iterator<Item = (&str, &'a str)> {
         self.fields.iter().map(|(name, raw)| (&**name, *raw)).filter(|(name, _)| *name != "status")
     }
 
     /// A top-level field as `T`; `None` when it is absent, `null` or of another shape.
     pub fn field<T: Deserialize<'a>>(&self, field: &str) -> Option<T> {
-        serde_json::from_str(self.raw(field)?.get()).ok()
+        serde_json::from_str(self.raw(field)?).ok()
     }
 
     /// `metadata.managedFields`. Empty when the object carries none (kubectl hides them unless asked) or unreadable ones.
     pub fn managed(&self) -> Vec<ManagedEntry<'a>> {
-        self.meta.managed_fields.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
+        self.meta.managed_fields.and_then(|raw| serde_json::from_str(raw).ok()).unwrap_or_default()
     }
 
     /// `metadata.ownerReferences`.
     pub fn owners(&self) -> Vec<Owner<'a>> {
-        self.meta.owner_references.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
+        self.meta.owner_references.and_then(|raw| serde_json::from_str(raw).ok()).unwrap_or_default()
+    }
+}
+
+impl<'a> Object<'a> {
+    /// Reads the object that `rest` begins with, without looking into what nobody asked for, and says how long it is;
+    /// `None` leaves it to the parser.
+    ///
+    /// `twin` is an object that is probably the same but for a few fields: the other side of an update.
+    pub(crate) fn scan(rest: &'a str, twin: Option<&Object<'a>>) -> Option<(Self, usize)> {
+        let mut object = Object { fields: Vec::with_capacity(8), ..Object::default() };
+        let length = scan::members(rest, |key, rest| {
+            if key == "metadata" && rest.starts_with('{') {
+                let (meta, length) = Meta::scan(rest, twin.map(|twin| &twin.meta))?;
+                object.meta = meta;
+                return Some(length);
+            }
+            let value = scan::value(rest, twin.and_then(|twin| twin.raw(key)))?;
+            match key {
+                "apiVersion" => object.api_version = scan::text(value)?,
+                "kind" => object.kind = scan::text(value)?,
+                "metadata" if value == "null" => {}
+                "metadata" => return None,
+                _ => object.fields.push((Text::from(key), value)),
+            }
+            Some(value.len())
+        })?;
+        Some((object, length))
+    }
+}
+
+impl<'a> Meta<'a> {
+    fn scan(rest: &'a str, twin: Option<&Meta<'a>>) -> Option<(Self, usize)> {
+        let mut meta = Meta::default();
+        let length = scan::members(rest, |key, rest| {
+            let repeated = match key {
+                "managedFields" => twin.and_then(|twin| twin.managed_fields),
+                "ownerReferences" => twin.and_then(|twin| twin.owner_references),
+                _ => None,
+            };
+            let value = scan::value(rest, repeated)?;
+            let some = (value != "null").then_some(value);
+            match key {
+                "name" => meta.name = scan::text(value)?,
+                "generateName" => meta.generate_name = scan::text(value)?,
+                "namespace" => meta.namespace = scan::text(value)?,
+                "uid" => meta.uid = scan::text(value)?,
+                "creationTimestamp" => scan::nullable(value, &mut meta.creation_timestamp)?,
+                "deletionTimestamp" => scan::nullable(value, &mut meta.deletion_timestamp)?,
+                "labels" => meta.labels = Pairs::scan(value)?,
+                "annotations" => meta.annotations = Pairs::scan(value)?,
+                "finalizers" => meta.finalizers = serde_json::from_str(value).ok()?,
+                "ownerReferences" => meta.owner_references = some,
+                "managedFields" => meta.managed_fields = some,
+                _ => {}
+            }
+            Some(value.len())
+        })?;
+        Some((meta, length))
+    }
+}
+
+impl<'a> Pairs<'a> {
+    fn scan(json: &'a str) -> Option<Self> {
+        if json == "null" {
+            return Some(Pairs::default());
+        }
+        let mut pairs = Vec::with_capacity(16);
+        scan::members(json, |key, rest| {
+            let value = scan::value(rest, None)?;
+            pairs.push((Text::from(key), scan::text(value)?));
+            Some(value.len())
+        })?;
+        Some(Pairs(pairs))
     }
 }
 
@@ -279,7 +354,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
                         "apiVersion" => object.api_version = map.next_value::<Option<_>>()?.unwrap_or_default(),
                         "kind" => object.kind = map.next_value::<Option<_>>()?.unwrap_or_default(),
                         "metadata" => object.meta = map.next_value::<Option<_>>()?.unwrap_or_default(),
-                        _ => object.fields.push((key, map.next_value()?)),
+                        _ => object.fields.push((key, map.next_value::<&'de RawValue>()?.get())),
                     }
                 }
                 Ok(object)
@@ -287,6 +362,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
         }
         deserializer.deserialize_map(ObjectVisitor)
     }
+}
+
+/// The text of a value; `null` is none.
+fn slice<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'a str>, D::Error> {
+    Ok(Option::<&'de RawValue>::deserialize(deserializer)?.map(RawValue::get))
 }
 
 fn null_is_empty<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Text<'a>, D::Error> {

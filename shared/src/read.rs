@@ -2,4 +2,5 @@
 
 pub mod json;
 pub mod review;
+pub(crate) mod scan;
 pub mod yaml;

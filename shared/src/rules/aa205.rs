@@ -71,7 +71,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         .filter(|key| key.after.is_some())
         .filter_map(|key| {
             let mut draft = draft(before, key.place, &key.key, key.after.as_deref(), data)?;
-            draft.before.clone_from(&key.before);
+            draft.before = key.before.map(std::borrow::Cow::into_owned);
             Some(draft)
         })
         .collect()

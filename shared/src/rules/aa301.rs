@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use crate::change::{Change, Operation};
 use crate::data::{Component, Data, Platform};
@@ -220,7 +219,7 @@ pub(super) fn differences(before: &Object<'_>, after: &Object<'_>) -> Vec<Differ
     fields.sort_unstable();
     fields.dedup();
     for field in fields {
-        let (old, new) = (before.raw(field).map(RawValue::get), after.raw(field).map(RawValue::get));
+        let (old, new) = (before.raw(field), after.raw(field));
         if old == new {
             continue;
         }

@@ -1,5 +1,7 @@
 //! What the rules about node metadata share: what changed, and what a value must be by the node's own word.
 
+use std::borrow::Cow;
+
 use crate::change::Change;
 use crate::data::{Data, Place};
 use crate::finding::{Draft, ObjectRef};
@@ -9,14 +11,14 @@ use crate::object::{Object, Owner};
 
 /// One key that differs between two sides of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct KeyChange {
+pub(super) struct KeyChange<'o> {
     pub(super) place: Place,
-    pub(super) key: String,
-    pub(super) before: Option<String>,
-    pub(super) after: Option<String>,
+    pub(super) key: Cow<'o, str>,
+    pub(super) before: Option<Cow<'o, str>>,
+    pub(super) after: Option<Cow<'o, str>>,
 }
 
-impl KeyChange {
+impl KeyChange<'_> {
     /// `metadata.labels[kubernetes.io/hostname]`.
     pub(super) fn path(&self) -> String {
         path(self.place, &self.key)
@@ -71,38 +73,48 @@ pub(super) fn update<'c, 'a>(change: &'c Change<'a>) -> Option<(&'c Object<'a>, 
 }
 
 /// Every label, annotation or taint key that differs, in the order of the documents.
-pub(super) fn changes(before: &Object<'_>, after: &Object<'_>, places: &[Place]) -> Vec<KeyChange> {
+pub(super) fn changes<'o>(before: &'o Object<'_>, after: &'o Object<'_>, places: &[Place]) -> Vec<KeyChange<'o>> {
     let mut changes = Vec::new();
     for place in places {
-        let (old, new) = (entries(before, *place), entries(after, *place));
-        if old == new {
-            continue;
-        }
-        let value = |side: &[(String, String)], key: &str| side.iter().find(|(k, _)| k == key).map(|(_, v)| v.clone());
-        let added = new.iter().filter(|(key, _)| !old.iter().any(|(k, _)| k == key));
-        for (key, _) in old.iter().chain(added) {
-            let (before, after) = (value(&old, key), value(&new, key));
-            if before != after {
-                changes.push(KeyChange { place: *place, key: key.clone(), before, after });
-            }
+        // Most updates of a node touch none of it: that is seen without building anything.
+        let same = match place {
+            Place::Annotation => before.meta.annotations == after.meta.annotations,
+            Place::Label => before.meta.labels == after.meta.labels,
+            Place::Taint => before.raw("spec") == after.raw("spec"),
+        };
+        if !same {
+            differing(*place, &entries(before, *place), &entries(after, *place), &mut changes);
         }
     }
     changes
 }
 
+type Entries<'o> = Vec<(Cow<'o, str>, Cow<'o, str>)>;
+
+fn differing<'o>(place: Place, old: &Entries<'o>, new: &Entries<'o>, changes: &mut Vec<KeyChange<'o>>) {
+    let value = |side: &Entries<'o>, key: &str| side.iter().find(|(k, _)| k == key).map(|(_, v)| v.clone());
+    let added = new.iter().filter(|(key, _)| !old.iter().any(|(k, _)| k == key));
+    for (key, _) in old.iter().chain(added) {
+        let (before, after) = (value(old, key), value(new, key));
+        if before != after {
+            changes.push(KeyChange { place, key: key.clone(), before, after });
+        }
+    }
+}
+
 /// Keys and values at a place. A taint's value is `value:effect`, all effects of a key together.
-pub(super) fn entries(node: &Object<'_>, place: Place) -> Vec<(String, String)> {
-    let owned = |pairs: &crate::object::Pairs<'_>| pairs.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+pub(super) fn entries<'o>(node: &'o Object<'_>, place: Place) -> Entries<'o> {
+    let pairs = |pairs: &'o crate::object::Pairs<'_>| pairs.iter().map(|(k, v)| (k.into(), v.into())).collect();
     match place {
-        Place::Annotation => owned(&node.meta.annotations),
-        Place::Label => owned(&node.meta.labels),
+        Place::Annotation => pairs(&node.meta.annotations),
+        Place::Label => pairs(&node.meta.labels),
         Place::Taint => {
-            let mut by_key: Vec<(String, String)> = Vec::new();
+            let mut by_key: Entries<'o> = Vec::new();
             for taint in inventory::taints(node) {
                 let text = format!("{}:{}", taint.value, taint.effect);
                 match by_key.iter_mut().find(|(key, _)| *key == *taint.key) {
-                    Some((_, value)) => *value = format!("{value},{text}"),
-                    None => by_key.push((taint.key.to_string(), text)),
+                    Some((_, value)) => *value = format!("{value},{text}").into(),
+                    None => by_key.push((taint.key.to_string().into(), text.into())),
                 }
             }
             by_key

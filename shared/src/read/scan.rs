@@ -1,0 +1,188 @@
+//! A shortcut through JSON that is well formed: members of an object as slices of the text, what nobody asked for skipped
+//! without being looked into.
+//!
+//! Most of a review is a list of images nobody reads, twice. A parser has to look at every byte of it; here a string is
+//! passed over at the speed of memory, and what the object before had word for word is passed over by one comparison.
+//! Whatever is not plainly well formed is left to `serde_json`: every function answers `None` then, and the caller takes
+//! the slow way, whose errors are the ones to show.
+
+use crate::object::Text;
+
+/// Hands each member of the object that `rest` begins with to `each`: the key, and the text from the value on. It answers
+/// the value's length. The result is the object's.
+pub(crate) fn members<'a>(rest: &'a str, mut each: impl FnMut(&'a str, &'a str) -> Option<usize>) -> Option<usize> {
+    let bytes = rest.as_bytes();
+    let mut at = space(bytes, expect(bytes, 0, b'{')?);
+    if bytes.get(at) == Some(&b'}') {
+        return Some(at + 1);
+    }
+    loop {
+        let key_end = string_end(bytes, expect(bytes, at, b'"')?)?;
+        let key = plain(rest.get(at..key_end)?)?;
+        at = space(bytes, expect(bytes, space(bytes, key_end), b':')?);
+        at = space(bytes, at + each(key, rest.get(at..)?)?);
+        match bytes.get(at)? {
+            b',' => at = space(bytes, at + 1),
+            b'}' => return Some(at + 1),
+            _ => return None,
+        }
+    }
+}
+
+/// The value that `rest` begins with. `twin` is text that it may repeat word for word.
+pub(crate) fn value<'a>(rest: &'a str, twin: Option<&str>) -> Option<&'a str> {
+    // Only what ends by its own last byte: a number could go on.
+    let repeated = twin.filter(|twin| twin.ends_with(['}', ']', '"']) && rest.starts_with(twin));
+    let end = match repeated {
+        Some(twin) => twin.len(),
+        None => value_end(rest.as_bytes(), 0)?,
+    };
+    rest.get(..end)
+}
+
+/// Whether nothing but white space is left.
+pub(crate) fn is_end(text: &str, at: usize) -> bool {
+    space(text.as_bytes(), at) == text.len()
+}
+
+/// The content of a string literal without escapes.
+pub(crate) fn plain(literal: &str) -> Option<&str> {
+    let inner = literal.strip_prefix('"')?.strip_suffix('"')?;
+    // Control characters must be escaped in JSON; one that is not is a fault for the parser to name.
+    let odd = |byte: &u8| *byte == b'\\' || *byte < 0x20;
+    (!inner.as_bytes().iter().any(odd)).then_some(inner)
+}
+
+/// A string, or the default for `null`.
+pub(crate) fn text(value: &str) -> Option<Text<'_>> {
+    if value == "null" {
+        return Some(Text::default());
+    }
+    match plain(value) {
+        Some(text) => Some(Text::from(text)),
+        // Escapes, or no string at all.
+        None => serde_json::from_str(value).ok(),
+    }
+}
+
+/// Puts a string that may be `null` into `slot`.
+pub(crate) fn nullable<'a>(value: &'a str, slot: &mut Option<Text<'a>>) -> Option<()> {
+    *slot = if value == "null" { None } else { Some(text(value)?) };
+    Some(())
+}
+
+fn value_end(bytes: &[u8], start: usize) -> Option<usize> {
+    match bytes.get(start)? {
+        b'"' => string_end(bytes, start + 1),
+        b'{' | b'[' => container_end(bytes, start),
+        _ => {
+            let rest = bytes.get(start..)?;
+            let is_end = |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t');
+            let length = rest.iter().position(is_end).unwrap_or(rest.len());
+            // `true`, `null`, numbers: too short to skip unread.
+            let scalar = std::str::from_utf8(rest.get(..length)?).ok()?;
+            serde_json::from_str::<serde::de::IgnoredAny>(scalar).ok()?;
+            Some(start + length)
+        }
+    }
+}
+
+/// The end of an object or list: braces are counted, strings jumped.
+fn container_end(bytes: &[u8], start: usize) -> Option<usize> {
+    let mut depth = 0_usize;
+    let mut at = start;
+    loop {
+        match bytes.get(at)? {
+            b'"' => {
+                at = string_end(bytes, at + 1)?;
+                continue;
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => {
+                depth -= 1;
+                if depth == 0 {
+                    return Some(at + 1);
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+}
+
+/// The byte behind the closing quote of the string whose content begins at `start`.
+fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
+    let mut at = start;
+    loop {
+        at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
+        if bytes.get(at) == Some(&b'"') {
+            return Some(at + 1);
+        }
+        at += 2;
+    }
+}
+
+fn space(bytes: &[u8], mut at: usize) -> usize {
+    while matches!(bytes.get(at), Some(b' ' | b'\n' | b'\r' | b'\t')) {
+        at += 1;
+    }
+    at
+}
+
+fn expect(bytes: &[u8], at: usize, byte: u8) -> Option<usize> {
+    (bytes.get(at) == Some(&byte)).then_some(at + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(text: &str) -> Option<Vec<(&str, &str)>> {
+        let mut found = Vec::new();
+        let end = members(text, |key, rest| {
+            let value = value(rest, None)?;
+            found.push((key, value));
+            Some(value.len())
+        })?;
+        is_end(text, end).then_some(found)
+    }
+
+    #[test]
+    fn members_are_slices_of_the_text() {
+        let text = r#"{ "a" : {"x":[1,"}"]} , "b":"q\"}","c":-1.5e3,"d":null } "#;
+        let found = all(text).unwrap();
+        assert_eq!(found, [("a", r#"{"x":[1,"}"]}"#), ("b", r#""q\"}""#), ("c", "-1.5e3"), ("d", "null")]);
+        assert_eq!(all("{}"), Some(Vec::new()));
+    }
+
+    #[test]
+    fn what_is_not_plainly_well_formed_is_left_to_the_parser() {
+        for bad in [
+            "",
+            "[]",
+            "{",
+            "{\"a\"",
+            "{\"a\":",
+            "{\"a\":1",
+            "{\"a\":{",
+            "{\"a\":\"x",
+            "{\"a\":1}}",
+            "{\"a\":1} x",
+            "{\"a\":1,}",
+            "{a:1}",
+            "{\"a\" 1}",
+            "{\"a\":nul}",
+            "{\"a\\u0062\":1}",
+            "{\"a\":1;\"b\":2}",
+        ] {
+            assert_eq!(all(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_repeats_its_twin_is_passed_over_as_a_whole() {
+        assert_eq!(value(r#"{"x":1},"n":2"#, Some(r#"{"x":1}"#)), Some(r#"{"x":1}"#));
+        assert_eq!(value(r#"{"x":1}"#, Some(r#"{"y":1}"#)), Some(r#"{"x":1}"#));
+        assert_eq!(value("12,", Some("1")), Some("12"));
+    }
+}
