@@ -328,6 +328,7 @@ fn waivers_accept_and_tell_when_they_do_nothing() {
     program.write("w.yaml", &file);
     let ran = program.check(&["--waivers", "w.yaml", "--show", "all"]).exits(0);
     assert!(ran.stdout.contains("waived by good until 2026-06-20"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("apart from 1 finding waived"), "{}", ran.stdout);
     assert!(
         ran.stderr.contains("waiver unused covers nothing")
             && ran.stderr.contains("waiver over does not count: it has expired"),

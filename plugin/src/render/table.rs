@@ -94,6 +94,13 @@ impl Screen<'_> {
             VerdictWord::Within => format!("WITHIN {published}, as far as Kubernetes shows"),
             VerdictWord::Inconclusive => format!("INCONCLUSIVE against {published}: not everything could be decided"),
         };
+        // A waiver is somebody's word that it may wait, and not the policy's.
+        let waived = |finding: &&Finding| finding.waiver.is_some() && finding.consequence == Consequence::Voids;
+        let words = match report.findings.iter().filter(waived).count() {
+            0 => words,
+            _ if report.verdict == VerdictWord::Outside => words,
+            count => format!("{words}, apart from {} waived", counting(count, "finding")),
+        };
         for (number, line) in wrap(&words, self.room(3)).iter().enumerate() {
             let lead = if number == 0 { format!(" {} ", sign(report.verdict)) } else { "   ".to_owned() };
             writeln!(self.out, "{}", Paint::verdict(report.verdict, format_args!("{lead}{line}")))?;

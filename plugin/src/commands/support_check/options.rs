@@ -96,8 +96,7 @@ impl Judging {
         match self.waivers.as_deref() {
             None | Some("none" | "") => Ok(Vec::new()),
             Some(path) => {
-                let waivers = || -> anyhow::Result<_> { Ok(waiver::parse(&read(Path::new(path))?)?) };
-                waivers().with_context(|| format!("cannot read waivers from {path}"))
+                waiver::parse(&read(Path::new(path))?).with_context(|| format!("cannot read waivers from {path}"))
             }
         }
     }
