@@ -99,9 +99,17 @@ pub fn is_later(entry: &ManagedEntry<'_>, object: &Object<'_>) -> bool {
 }
 
 /// The entry of a person who wrote `key` after the object was created, as evidence.
+///
+/// Who changes a value takes it from all its other owners. Where somebody who is no person owns it too, the person has
+/// applied the value that was there (server-side apply) and changed nothing.
 pub fn person_owner(object: &Object<'_>, place: Place, key: &str, data: &Data) -> Option<Evidence> {
-    let person = |entry: &&ManagedEntry<'_>| data.managers.person(&entry.manager).is_some() && is_later(entry, object);
-    object.managed().iter().filter(person).find(|entry| owns(entry, place, key)).map(Evidence::managed)
+    let managed = object.managed();
+    // The managers' names are compared first: they are short, the field sets are not.
+    let is_person = |entry: &&ManagedEntry<'_>| data.managers.person(&entry.manager).is_some();
+    let has_set = |entry: &&ManagedEntry<'_>| is_person(entry) && is_later(entry, object) && owns(entry, place, key);
+    let writer = managed.iter().find(has_set)?;
+    let shared = managed.iter().any(|entry| !is_person(&entry) && owns(entry, place, key));
+    (!shared).then(|| Evidence::managed(writer))
 }
 
 /// The keys Cluster API sets on this node: `cluster.x-k8s.io/labels-from-machine` and its two siblings, comma-separated
@@ -184,4 +192,34 @@ pub fn images(object: &Object<'_>) -> Vec<String> {
         .flatten()
         .filter_map(|container| Some(container.get("image")?.as_str()?.to_owned()))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::embedded;
+
+    fn person_of(managed: &str) -> Option<Evidence> {
+        let json = format!(
+            r#"{{"metadata":{{"creationTimestamp":"2026-03-02T08:00:00Z","labels":{{"a/b":"c"}},"managedFields":[{managed}]}}}}"#
+        );
+        let node: Object<'_> = serde_json::from_str(&json).unwrap();
+        person_owner(&node, Place::Label, "a/b", embedded())
+    }
+
+    fn entry(manager: &str, time: &str) -> String {
+        format!(
+            r#"{{"manager":"{manager}","time":"{time}","fieldsV1":{{"f:metadata":{{"f:labels":{{"f:a/b":{{}}}}}}}}}}"#
+        )
+    }
+
+    #[test]
+    fn who_shares_a_value_with_the_system_has_not_changed_it() {
+        let (born, later) = ("2026-03-02T08:00:00Z", "2026-05-18T09:14:00Z");
+        let (person, system) = (entry("kubectl", later), entry("kubelet", born));
+        assert!(person_of(&person).is_some());
+        assert!(person_of(&format!("{person},{}", entry("helm", later))).is_some());
+        assert!(person_of(&format!("{person},{system}")).is_none());
+        assert!(person_of(&entry("kubectl", born)).is_none());
+    }
 }

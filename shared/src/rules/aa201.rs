@@ -60,7 +60,9 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     for entry in managed.iter().filter(person) {
         for key in entry.children(&["f:metadata", "f:labels"]) {
             let Some(value) = node.meta.labels.get(&key) else { continue };
-            if !origin::is_listed(node, Place::Label, &key, data) {
+            if !origin::is_listed(node, Place::Label, &key, data)
+                || origin::person_owner(node, Place::Label, &key, data).is_none()
+            {
                 continue;
             }
             if required(node, &key, data).is_some_and(|must| must.eq_ignore_ascii_case(value)) {
@@ -133,11 +135,13 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for key in changes(before, after, &[Place::Label]) {
         let must = required(before, &key.key, data);
-        // Putting the right value back is the cure, and a node that has yet to learn its name is no change.
-        if let (Some(must), Some(after)) = (&must, &key.after)
-            && must.eq_ignore_ascii_case(after)
-        {
-            continue;
+        // Putting the right value back is the cure, and a node that has yet to learn its name is no change. The system may
+        // spell it in capitals; what is right already is not for others to spell anew.
+        if let (Some(must), Some(after)) = (&must, &key.after) {
+            let was_right = key.before.as_ref().is_some_and(|before| must.eq_ignore_ascii_case(before));
+            if must == after || (!was_right && must.eq_ignore_ascii_case(after)) {
+                continue;
+            }
         }
         let person = origin::person_owner(before, Place::Label, &key.key, data);
         let origin = origin::of_node_key(before, Place::Label, &key.key, data);

@@ -47,6 +47,7 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
                 let Some(value) = pairs.get(&key) else { continue };
                 if data.namespaces.is_system_key(name, place, &key)
                     && required(name, &key).is_none_or(|must| must != value)
+                    && origin::person_owner(namespace, place, &key, data).is_some()
                 {
                     let message = format!(
                         "system {} {} of namespace {name} was written by {}",

@@ -103,7 +103,11 @@ fn traces(object: &Object<'_>, kind: &'static kinds::Kind, component: &Component
             continue;
         }
         for root in entry.roots().iter().filter(|root| !matches!(&***root, "metadata" | "status")) {
-            for leaf in entry.leaves(root).into_iter().take(MAX_PATHS) {
+            // Who changes a value takes it from all its other owners: what a person shares with the system is unchanged.
+            let system = managed.iter().filter(own).filter(|other| data.managers.person(&other.manager).is_none());
+            let unchanged: BTreeSet<String> = system.flat_map(|other| other.leaves(root)).collect();
+            let changed = entry.leaves(root).into_iter().filter(|leaf| !unchanged.contains(leaf));
+            for leaf in changed.take(MAX_PATHS) {
                 let draft = Draft::at(ObjectRef::of(object, kind), &*leaf)
                     .values(None, value_at(object, &leaf).as_deref())
                     .says(format!("{what} of {} was changed by {}", component.product, &*entry.manager))
