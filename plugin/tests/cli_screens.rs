@@ -150,6 +150,29 @@ fn names() {
 }
 
 #[test]
+fn names_are_only_of_what_a_server_knows() {
+    let mut cluster = Cluster::outside();
+    "v1.20.1".clone_into(&mut cluster.version);
+    let (_, nodes) = cluster.lists.get_mut("/api/v1/nodes").unwrap();
+    for node in nodes.iter_mut() {
+        node["status"]["nodeInfo"]["kubeletVersion"] = "v1.20.1".into();
+    }
+    let (_server, program) = at(cluster);
+    let codes: Vec<String> = program.check(&["-o", "json"]).exits(3).json()["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| finding["code"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(["AA101", "AA104", "AA201"].iter().all(|code| codes.iter().any(|own| own == code)), "{codes:?}");
+    insta::assert_snapshot!(program.check(&["-o", "name"]).exits(3).screen(), @r"
+    node/moc-l1
+    node/moc-l2
+    node/moc-l3
+    ");
+}
+
+#[test]
 fn nothing_but_ascii_where_the_locale_knows_no_more() {
     let (_server, program) = at(Cluster::outside());
     for args in [

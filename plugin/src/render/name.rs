@@ -14,11 +14,21 @@ pub(super) fn render(report: &Report, look: &Look<'_>) -> Result<String, fmt::Er
     for finding in shown(report, look.show) {
         let object = &finding.object;
         let kind = object.kind.to_lowercase();
-        let group = object.api_version.split_once('/').map(|(group, _)| format!(".{group}")).unwrap_or_default();
-        let line = format!("{kind}{group}/{}", object.name);
-        if seen.insert((object.namespace.clone(), line.clone())) {
-            writeln!(out, "{}", text::clean(&line))?;
+        let group = object.api_version.split_once('/').map(|(group, _)| group);
+        let lines = match (group, &*object.kind) {
+            // No kinds of any server: a pool is its nodes, and a whole cluster has no name to give.
+            (Some(OWN), "NodePool") => finding.members.iter().map(|node| format!("node/{node}")).collect(),
+            (Some(OWN), _) => Vec::new(),
+            (Some(group), _) => vec![format!("{kind}.{group}/{}", object.name)],
+            (None, _) => vec![format!("{kind}/{}", object.name)],
+        };
+        for line in lines {
+            if seen.insert((object.namespace.clone(), line.clone())) {
+                writeln!(out, "{}", text::clean(&line))?;
+            }
         }
     }
     Ok(out)
 }
+
+const OWN: &str = "aksarc.dev";
