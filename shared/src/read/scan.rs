@@ -111,16 +111,35 @@ fn container_end(bytes: &[u8], start: usize) -> Option<usize> {
 }
 
 /// The byte behind the closing quote of the string whose content begins at `start`.
+///
+/// Eight bytes at a time: most strings are a key or a short value, for which calling a search function costs more than the
+/// search.
 fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
     let mut at = start;
     loop {
-        at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
-        if bytes.get(at) == Some(&b'"') {
-            return Some(at + 1);
+        while let Some(word) = bytes.get(at..at + 8).and_then(|eight| eight.try_into().ok()).map(u64::from_le_bytes) {
+            let hits = marks(word, b'"') | marks(word, b'\\');
+            if hits != 0 {
+                at += hits.trailing_zeros() as usize / 8;
+                break;
+            }
+            at += 8;
         }
-        at += 2;
+        match bytes.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
     }
 }
+
+/// The high bit of the lowest byte of `word` that equals `byte`; higher bits may be set wrongly, lower ones never.
+fn marks(word: u64, byte: u8) -> u64 {
+    let differs = word ^ (ONES * u64::from(byte));
+    differs.wrapping_sub(ONES) & !differs & (ONES << 7)
+}
+
+const ONES: u64 = 0x0101_0101_0101_0101;
 
 fn space(bytes: &[u8], mut at: usize) -> usize {
     while matches!(bytes.get(at), Some(b' ' | b'\n' | b'\r' | b'\t')) {
@@ -153,6 +172,19 @@ mod tests {
         let found = all(text).unwrap();
         assert_eq!(found, [("a", r#"{"x":[1,"}"]}"#), ("b", r#""q\"}""#), ("c", "-1.5e3"), ("d", "null")]);
         assert_eq!(all("{}"), Some(Vec::new()));
+    }
+
+    #[test]
+    fn strings_of_every_length_end_where_they_should() {
+        for length in 0..40 {
+            for escape in ["", "\\\"", "\\\\", "ä\u{1}"] {
+                let text = format!("\"{}{escape}{}\",x", "a".repeat(length), "b".repeat(length % 5));
+                assert_eq!(value(&text, None).map(str::len), Some(text.len() - 2), "{text}");
+                // Cut short anywhere inside, there is no end.
+                let cut = text.get(..text.len() - 3).unwrap_or_default();
+                assert_eq!(value(cut, None), None, "{cut}");
+            }
+        }
     }
 
     #[test]
