@@ -6,7 +6,7 @@ use std::fmt::{self, Write as _};
 use aksarc_shared::catalogue;
 use aksarc_shared::data::embedded;
 use aksarc_shared::finding::{Consequence, Evidence, Finding};
-use aksarc_shared::report::{Outcome, Report, VerdictWord};
+use aksarc_shared::report::{Outcome, Report, RuleOutcome, VerdictWord};
 use aksarc_shared::text;
 use jiff::Timestamp;
 
@@ -307,7 +307,7 @@ impl Screen<'_> {
             self.out.push_str(&grid.lines(" ", self.look.width));
         }
         let open: Vec<_> = report.rules.iter().filter(|rule| rule.outcome == Outcome::Unknown).collect();
-        let partly = |rule: &&aksarc_shared::report::RuleOutcome| {
+        let partly = |rule: &&RuleOutcome| {
             matches!(rule.outcome, Outcome::Violated | Outcome::Waived) && !rule.reason.is_empty()
         };
         let partly: Vec<_> = report.rules.iter().filter(partly).collect();
@@ -370,14 +370,18 @@ impl Screen<'_> {
             }
             VerdictWord::Inconclusive => {
                 let candidates = candidates(report);
-                let unknown = || report.rules.iter().filter(|rule| rule.outcome == Outcome::Unknown);
-                if candidates.len() > 1 && unknown().any(|rule| rule.reason.contains("--platform")) {
-                    format!(" · next: say with --platform which it is: {}", either(&candidates))
-                } else if unknown().any(|rule| rule.reason.contains("forbidden")) {
-                    " · next: run with rights to list what is named above".to_owned()
-                } else {
-                    " · next: supply what is named above".to_owned()
+                let platform = |rule: &&RuleOutcome| candidates.len() > 1 && rule.reason.contains("--platform");
+                let unknown: Vec<_> = report.rules.iter().filter(|rule| rule.outcome == Outcome::Unknown).collect();
+                let mut ways = Vec::new();
+                if unknown.iter().any(|rule| !platform(rule) && rule.reason.contains("forbidden")) {
+                    ways.push("run with rights to list what is named above".to_owned());
+                } else if unknown.iter().any(|rule| !platform(rule)) {
+                    ways.push("supply what is named above".to_owned());
                 }
+                if unknown.iter().any(platform) {
+                    ways.push(format!("say with --platform which it is: {}", either(&candidates)));
+                }
+                format!(" · next: {}", ways.join(", and "))
             }
             VerdictWord::Within => String::new(),
         }
