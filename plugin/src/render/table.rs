@@ -375,7 +375,7 @@ impl Screen<'_> {
                 let mut ways = Vec::new();
                 if unknown.iter().any(|rule| !platform(rule) && rule.reason.contains("forbidden")) {
                     ways.push("run with rights to list what is named above".to_owned());
-                } else if unknown.iter().any(|rule| !platform(rule)) {
+                } else if unknown.iter().any(|rule| !platform(rule)) || unknown.is_empty() {
                     ways.push("supply what is named above".to_owned());
                 }
                 if unknown.iter().any(platform) {
