@@ -1,5 +1,7 @@
 //! Judging a change: who acts, what the rules find, and what the guard does about it. The dry run asks the same.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -246,7 +248,7 @@ impl Guard {
         if drafts.is_empty() {
             return;
         }
-        let capped: Vec<_> =
+        let capped: HashSet<_> =
             drafts.iter().filter(|d| d.warn_at_most).map(|d| (d.object.clone(), d.path.clone())).collect();
         for draft in &mut drafts {
             draft.evidence.push(crate::finding::Evidence {
@@ -260,7 +262,7 @@ impl Guard {
         let mut findings = finalize(rule, lightest(rule, &platforms), drafts);
         waiver::apply(&mut findings, &self.settings.waivers, now);
         for finding in findings {
-            let cap = capped.iter().any(|(object, path)| *object == finding.object && *path == finding.path);
+            let cap = !capped.is_empty() && capped.contains(&(finding.object.clone(), finding.path.clone()));
             let decision = self.decide(rule, mode, actor, &finding, cap);
             judged.push(Judged { finding, decision, instead: rule.instead });
         }

@@ -288,8 +288,9 @@ impl Facts {
             let fact = NodeFact::of(object, data);
             let managed = object.managed();
             let person = managed.iter().any(|entry| data.managers.person(&entry.manager).is_some());
+            let keys = origin::Keys::of(object, Place::Label, data);
             for (key, value) in object.meta.labels.iter().filter(|(key, _)| is_compared(key)) {
-                let clean = !person || origin::person_owner(object, Place::Label, key, data).is_none();
+                let clean = !person || keys.person(key).is_none();
                 if clean && origin::is_listed(object, Place::Label, key, data) {
                     self.pool_labels.push((fact.pool.clone(), key.to_owned(), value.to_owned()));
                 }

@@ -1,5 +1,9 @@
 //! Whose a piece of metadata is: the system's or the user's, and how we know.
 
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::collections::{HashMap, HashSet};
+
 use crate::data::{Data, Place, Ruling};
 use crate::finding::Evidence;
 use crate::object::{ManagedEntry, Object};
@@ -43,30 +47,105 @@ impl Origin {
     }
 }
 
+/// Whose the keys at one place of an object are. What the object says of that is read once, and only when it is needed:
+/// a node can be given a hundred thousand labels, and who looks through all of them for each of them answers too late.
+#[derive(Debug)]
+pub struct Keys<'o, 'a> {
+    object: &'o Object<'a>,
+    place: Place,
+    data: &'o Data,
+    machine: OnceCell<HashSet<&'o str>>,
+    owners: OnceCell<Owners<'a>>,
+}
+
+#[derive(Debug)]
+struct Owners<'a> {
+    managed: Vec<ManagedEntry<'a>>,
+    of_key: HashMap<Cow<'a, str>, Vec<usize>>,
+    of_all: Vec<usize>,
+}
+
+impl<'o, 'a> Keys<'o, 'a> {
+    /// The keys at `place` of `object`.
+    pub fn of(object: &'o Object<'a>, place: Place, data: &'o Data) -> Self {
+        Keys { object, place, data, machine: OnceCell::new(), owners: OnceCell::new() }
+    }
+
+    /// Whose `key` of a node is.
+    pub fn origin(&self, key: &str) -> Origin {
+        let ruling = self.data.node_keys.ruling(self.place, key);
+        match ruling {
+            Ruling::Exception(exception) if exception.silent => return Origin::Excepted,
+            Ruling::Exception(_) => return Origin::User,
+            Ruling::Known(_) => return Origin::Known,
+            Ruling::Guess(_) | Ruling::Silent => {}
+        }
+        let guess = matches!(ruling, Ruling::Guess(_));
+        let system = || self.system(key).map(|entry| Origin::SystemManager(entry.manager.to_string()));
+        if self.data.node_keys.reserved(key).is_some() && !guess {
+            // Under a reserved prefix an unknown key is the system's, unless a person put it there.
+            return system().unwrap_or(Origin::Reserved);
+        }
+        let machine = self.machine.get_or_init(|| from_machine(self.object, self.place).collect());
+        if machine.contains(key) {
+            return Origin::FromMachine;
+        }
+        system().unwrap_or(if guess { Origin::Unclear } else { Origin::User })
+    }
+
+    /// The entry of the first system manager that owns `key`.
+    pub fn system(&self, key: &str) -> Option<&ManagedEntry<'a>> {
+        self.owners(key).find(|entry| self.data.managers.platform(&entry.manager).is_some())
+    }
+
+    /// The entry of a person who wrote `key` after the object was created, as evidence.
+    ///
+    /// Who changes a value takes it from all its other owners. Where somebody who is no person owns it too, the person has
+    /// applied the value that was there (server-side apply) and changed nothing.
+    pub fn person(&self, key: &str) -> Option<Evidence> {
+        let is_person = |entry: &ManagedEntry<'a>| self.data.managers.person(&entry.manager).is_some();
+        if !self.owners(key).all(is_person) {
+            return None;
+        }
+        self.owners(key).find(|entry| is_later(entry, self.object)).map(Evidence::managed)
+    }
+
+    fn owners(&self, key: &str) -> impl Iterator<Item = &ManagedEntry<'a>> {
+        let owners = self.owners.get_or_init(|| Owners::of(self.object, self.place));
+        let of_key = owners.of_key.get(key).into_iter().flatten();
+        of_key.chain(&owners.of_all).filter_map(|at| owners.managed.get(*at))
+    }
+}
+
+impl<'a> Owners<'a> {
+    fn of(object: &Object<'a>, place: Place) -> Self {
+        let mut owners = Owners { managed: object.managed(), of_key: HashMap::new(), of_all: Vec::new() };
+        for (at, entry) in owners.managed.iter().enumerate() {
+            let field = match place {
+                Place::Annotation => "f:annotations",
+                Place::Label => "f:labels",
+                // `spec.taints` is one atomic list: its last writer owns all of it.
+                Place::Taint => {
+                    owners.of_all.extend(entry.owns(&["f:spec", "f:taints"]).then_some(at));
+                    continue;
+                }
+            };
+            for key in entry.children(&["f:metadata", field]) {
+                owners.of_key.entry(key.0).or_default().push(at);
+            }
+        }
+        owners
+    }
+}
+
 /// Whose `key` at `place` of a node is.
 pub fn of_node_key(node: &Object<'_>, place: Place, key: &str, data: &Data) -> Origin {
-    let ruling = data.node_keys.ruling(place, key);
-    match ruling {
-        Ruling::Exception(exception) if exception.silent => return Origin::Excepted,
-        Ruling::Exception(_) => return Origin::User,
-        Ruling::Known(_) => return Origin::Known,
-        Ruling::Guess(_) | Ruling::Silent => {}
-    }
-    let guess = matches!(ruling, Ruling::Guess(_));
-    let managed = node.managed();
-    // The manager's name is compared first: it is short, the field set is not.
-    let system = || {
-        let platform = |entry: &&ManagedEntry<'_>| data.managers.platform(&entry.manager).is_some();
-        managed.iter().filter(platform).find(|entry| owns(entry, place, key)).map(|entry| entry.manager.to_string())
-    };
-    if data.node_keys.reserved(key).is_some() && !guess {
-        // Under a reserved prefix an unknown key is the system's, unless a person put it there.
-        return system().map_or(Origin::Reserved, Origin::SystemManager);
-    }
-    if from_machine(node, place).any(|listed| listed == key) {
-        return Origin::FromMachine;
-    }
-    system().map_or(if guess { Origin::Unclear } else { Origin::User }, Origin::SystemManager)
+    Keys::of(node, place, data).origin(key)
+}
+
+/// As [`Keys::person`], for one key.
+pub fn person_owner(object: &Object<'_>, place: Place, key: &str, data: &Data) -> Option<Evidence> {
+    Keys::of(object, place, data).person(key)
 }
 
 /// Whether the system made a key without anybody's managedFields being asked: the tables or the node's own list say so.
@@ -78,17 +157,6 @@ pub fn is_listed(node: &Object<'_>, place: Place, key: &str, data: &Data) -> boo
     }
 }
 
-/// Whether an entry of managedFields owns `key` at `place`.
-pub fn owns(entry: &ManagedEntry<'_>, place: Place, key: &str) -> bool {
-    let key = format!("f:{key}");
-    match place {
-        Place::Annotation => entry.owns(&["f:metadata", "f:annotations", &key]),
-        Place::Label => entry.owns(&["f:metadata", "f:labels", &key]),
-        // `spec.taints` is one atomic list: its last writer owns all of it.
-        Place::Taint => entry.owns(&["f:spec", "f:taints"]),
-    }
-}
-
 /// Whether an entry was written after the object was created. Whoever creates an object owns its fields without having
 /// changed anything; times have whole seconds, and without them nothing is proved.
 pub fn is_later(entry: &ManagedEntry<'_>, object: &Object<'_>) -> bool {
@@ -96,20 +164,6 @@ pub fn is_later(entry: &ManagedEntry<'_>, object: &Object<'_>) -> bool {
         (Some(time), Some(created)) => **time > **created,
         _ => false,
     }
-}
-
-/// The entry of a person who wrote `key` after the object was created, as evidence.
-///
-/// Who changes a value takes it from all its other owners. Where somebody who is no person owns it too, the person has
-/// applied the value that was there (server-side apply) and changed nothing.
-pub fn person_owner(object: &Object<'_>, place: Place, key: &str, data: &Data) -> Option<Evidence> {
-    let managed = object.managed();
-    // The managers' names are compared first: they are short, the field sets are not.
-    let is_person = |entry: &&ManagedEntry<'_>| data.managers.person(&entry.manager).is_some();
-    let has_set = |entry: &&ManagedEntry<'_>| is_person(entry) && is_later(entry, object) && owns(entry, place, key);
-    let writer = managed.iter().find(has_set)?;
-    let shared = managed.iter().any(|entry| !is_person(&entry) && owns(entry, place, key));
-    (!shared).then(|| Evidence::managed(writer))
 }
 
 /// The keys Cluster API sets on this node: `cluster.x-k8s.io/labels-from-machine` and its two siblings, comma-separated

@@ -6,9 +6,9 @@ use crate::data::{Data, Place, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::{Inventory, NodeFact, POOL_LABEL, pool_of_node, provider_id, provider_pool};
 use crate::kinds;
-use crate::origin::{self, Origin};
+use crate::origin::{self, Keys, Origin};
 use crate::rule::{Code, Context, Guard, Mode, Notes, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
-use crate::rules::node_metadata::{changes, path, pool_name, required, update};
+use crate::rules::node_metadata::{MAX_KEYS, changes, path, pool_name, required, update};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA201"),
@@ -38,7 +38,7 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let target = || ObjectRef::of(node, seen.kind);
     // Before the cloud provider has claimed the node, the kubelet may still correct its labels.
     let claimed = provider_id(node).is_some_and(|id| id.starts_with(&*data.products.provider_id_prefix));
-    let managed = node.managed();
+    let (managed, keys) = (node.managed(), Keys::of(node, Place::Label, data));
     for key in ["kubernetes.io/hostname", "kubernetes.io/arch", "kubernetes.io/os"] {
         let Some(must) = required(node, key, data).filter(|_| claimed) else { continue };
         let found = node.meta.labels.get(key);
@@ -51,7 +51,7 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
             .says(format!("system label {key} of node {} does not say {must}", node.meta.name))
             .with(Evidence::seen("invariant", format!("the node itself says {must}")))
             .fix(restore(&node.meta.name, key, &must));
-        draft.evidence.extend(origin::person_owner(node, Place::Label, key, data));
+        draft.evidence.extend(keys.person(key));
         notes.drafts.push(draft);
     }
     let person = |entry: &&crate::object::ManagedEntry<'_>| {
@@ -60,9 +60,7 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     for entry in managed.iter().filter(person) {
         for key in entry.children(&["f:metadata", "f:labels"]) {
             let Some(value) = node.meta.labels.get(&key) else { continue };
-            if !origin::is_listed(node, Place::Label, &key, data)
-                || origin::person_owner(node, Place::Label, &key, data).is_none()
-            {
+            if !origin::is_listed(node, Place::Label, &key, data) || keys.person(&key).is_none() {
                 continue;
             }
             if required(node, &key, data).is_some_and(|must| must.eq_ignore_ascii_case(value)) {
@@ -132,6 +130,7 @@ fn pool_labels(inventory: &Inventory, data: &Data) -> Vec<Draft> {
 
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let Some((before, after)) = update(change) else { return Vec::new() };
+    let keys = Keys::of(before, Place::Label, data);
     let mut drafts = Vec::new();
     for key in changes(before, after, &[Place::Label]) {
         let must = required(before, &key.key, data);
@@ -143,13 +142,12 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
                 continue;
             }
         }
-        let person = origin::person_owner(before, Place::Label, &key.key, data);
-        let origin = origin::of_node_key(before, Place::Label, &key.key, data);
-        let added = key.before.is_none();
+        let (origin, added) = (keys.origin(&key.key), key.before.is_none());
+        let by_person = || keys.person(&key.key).is_some();
         let system = match &origin {
             Origin::Known => true,
             // What a person put under a reserved prefix is theirs to take back.
-            Origin::Reserved => !added && person.is_none(),
+            Origin::Reserved => !added && !by_person(),
             Origin::FromMachine | Origin::SystemManager(_) => !added,
             Origin::Excepted | Origin::Unclear | Origin::User => false,
         };
@@ -167,10 +165,13 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
             .with(Evidence::seen("origin", origin.because()))
             .fix(format!("kubectl label node {} YOUR.DOMAIN/KEY=VALUE", change.name));
         // Already written by a person, or absent: this may be the way back.
-        if added || person.is_some() {
+        if added || by_person() {
             draft = draft.warn_at_most();
         }
-        drafts.push(draft);
+        // What can be denied is never crowded out by what cannot.
+        if !draft.warn_at_most || drafts.len() < MAX_KEYS {
+            drafts.push(draft);
+        }
     }
     drafts
 }

@@ -5,9 +5,9 @@ use crate::data::{Data, Place, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::provider_id;
 use crate::kinds;
-use crate::origin::{self, Origin};
+use crate::origin::{self, Keys, Origin};
 use crate::rule::{Code, Guard, Mode, Notes, Read, Rule, Scope, Seen, StateCheck, Weight};
-use crate::rules::node_metadata::{changes, entries, path, update, word};
+use crate::rules::node_metadata::{MAX_KEYS, changes, entries, path, update, word};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA204"),
@@ -39,22 +39,31 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let managed = node.managed();
     for entry in managed.iter().filter(|e| data.managers.person(&e.manager).is_some() && origin::is_later(e, node)) {
         for (place, field) in [(Place::Label, "f:labels"), (Place::Annotation, "f:annotations")] {
+            let keys = Keys::of(node, place, data);
             for key in entry.children(&["f:metadata", field]) {
                 let pairs = if place == Place::Label { &node.meta.labels } else { &node.meta.annotations };
                 let Some(value) = pairs.get(&key) else { continue };
-                note(seen, place, &key, value, Evidence::managed(entry), notes);
+                note(seen, (place, &keys), &key, value, Evidence::managed(entry), notes);
             }
         }
         if entry.owns(&["f:spec", "f:taints"]) {
+            let keys = Keys::of(node, Place::Taint, data);
             for (key, value) in entries(node, Place::Taint) {
-                note(seen, Place::Taint, &key, &value, Evidence::managed(entry), notes);
+                note(seen, (Place::Taint, &keys), &key, &value, Evidence::managed(entry), notes);
             }
         }
     }
 }
 
-fn note(seen: &Seen<'_, '_>, place: Place, key: &str, value: &str, evidence: Evidence, notes: &mut Notes) {
-    if origin::of_node_key(seen.object, place, key, seen.data) != Origin::Reserved {
+fn note(
+    seen: &Seen<'_, '_>,
+    (place, keys): (Place, &Keys<'_, '_>),
+    key: &str,
+    value: &str,
+    evidence: Evidence,
+    notes: &mut Notes,
+) {
+    if keys.origin(key) != Origin::Reserved {
         return;
     }
     let name = &seen.object.meta.name;
@@ -69,16 +78,20 @@ fn note(seen: &Seen<'_, '_>, place: Place, key: &str, value: &str, evidence: Evi
 
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let Some((before, after)) = update(change) else { return Vec::new() };
-    let new = changes(before, after, &[Place::Label, Place::Annotation, Place::Taint]);
-    new.into_iter()
-        .filter(|key| key.before.is_none())
-        .filter(|key| origin::of_node_key(before, key.place, &key.key, data) == Origin::Reserved)
-        .map(|key| {
-            key.draft(change)
-                .says(format!("{} {} stands under a reserved prefix", word(key.place), key.key))
-                .fix(removal(key.place, &change.name, &key.key))
-        })
-        .collect()
+    let mut drafts = Vec::new();
+    for place in [Place::Label, Place::Annotation, Place::Taint] {
+        let keys = Keys::of(before, place, data);
+        let new = changes(before, after, &[place]).into_iter().filter(|key| key.before.is_none());
+        let reserved = new.filter(|key| keys.origin(&key.key) == Origin::Reserved).take(MAX_KEYS);
+        drafts.extend(reserved.map(|key| {
+            key.draft(change).says(format!("{} {} stands under a reserved prefix", word(place), key.key)).fix(removal(
+                place,
+                &change.name,
+                &key.key,
+            ))
+        }));
+    }
+    drafts
 }
 
 fn removal(place: Place, node: &str, key: &str) -> String {

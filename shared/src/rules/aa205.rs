@@ -6,9 +6,9 @@ use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::{pool_of_node, provider_id};
 use crate::kinds;
 use crate::object::Object;
-use crate::origin::{self, Origin};
+use crate::origin::{self, Keys, Origin};
 use crate::rule::{Code, Guard, Mode, Notes, Read, Rule, Scope, Seen, StateCheck, Weight};
-use crate::rules::node_metadata::{changes, entries, path, pool_name, update, word};
+use crate::rules::node_metadata::{MAX_KEYS, changes, entries, path, pool_name, update, word};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA205"),
@@ -45,19 +45,17 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     for entry in managed.iter().filter(|e| data.managers.person(&e.manager).is_some() && origin::is_later(e, node)) {
         for (place, field) in [(Place::Label, "f:labels"), (Place::Annotation, "f:annotations")] {
             let pairs = if place == Place::Label { &node.meta.labels } else { &node.meta.annotations };
+            let own = Own::of(node, place, data);
             for key in entry.children(&["f:metadata", field]) {
                 if let Some(value) = pairs.get(&key) {
-                    notes
-                        .drafts
-                        .extend(draft(node, place, &key, Some(value), data).map(|d| d.with(Evidence::managed(entry))));
+                    notes.drafts.extend(own.draft(&key, Some(value)).map(|d| d.with(Evidence::managed(entry))));
                 }
             }
         }
         if entry.owns(&["f:spec", "f:taints"]) {
+            let own = Own::of(node, Place::Taint, data);
             for (key, value) in entries(node, Place::Taint) {
-                notes.drafts.extend(
-                    draft(node, Place::Taint, &key, Some(&value), data).map(|d| d.with(Evidence::managed(entry))),
-                );
+                notes.drafts.extend(own.draft(&key, Some(&value)).map(|d| d.with(Evidence::managed(entry))));
             }
         }
     }
@@ -66,33 +64,53 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
 /// Adding or changing an own key; taking one back is silent.
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let Some((before, after)) = update(change) else { return Vec::new() };
-    let new = changes(before, after, &[Place::Label, Place::Annotation, Place::Taint]);
-    new.into_iter()
-        .filter(|key| key.after.is_some())
-        .filter_map(|key| {
-            let mut draft = draft(before, key.place, &key.key, key.after.as_deref(), data)?;
+    let mut drafts = Vec::new();
+    for place in [Place::Label, Place::Annotation, Place::Taint] {
+        let own = Own::of(before, place, data);
+        let set = changes(before, after, &[place]).into_iter().filter(|key| key.after.is_some());
+        let drafted = set.filter_map(|key| {
+            let mut draft = own.draft(&key.key, key.after.as_deref())?;
             draft.before = key.before.map(std::borrow::Cow::into_owned);
             Some(draft)
-        })
-        .collect()
+        });
+        drafts.extend(drafted.take(MAX_KEYS));
+    }
+    drafts
 }
 
-fn draft(node: &Object<'_>, place: Place, key: &str, value: Option<&str>, data: &Data) -> Option<Draft> {
-    if origin::of_node_key(node, place, key, data) != Origin::User {
-        return None;
+/// The user's own keys at one place of a node.
+struct Own<'o, 'a> {
+    node: &'o Object<'a>,
+    place: Place,
+    data: &'o Data,
+    keys: Keys<'o, 'a>,
+    pool: String,
+}
+
+impl<'o, 'a> Own<'o, 'a> {
+    fn of(node: &'o Object<'a>, place: Place, data: &'o Data) -> Self {
+        Own { node, place, data, keys: Keys::of(node, place, data), pool: pool_of_node(node, data) }
     }
-    let pool = pool_of_node(node, data);
-    let mut message =
-        format!("own {} {key} is on nodes of pool {pool}, not on the pool: an upgrade drops it", word(place));
-    if let Ruling::Exception(exception) = data.node_keys.ruling(place, key) {
-        message = format!("{message}; {}", exception.note);
+
+    fn draft(&self, key: &str, value: Option<&str>) -> Option<Draft> {
+        if self.keys.origin(key) != Origin::User {
+            return None;
+        }
+        let (place, pool) = (self.place, &self.pool);
+        let mut message =
+            format!("own {} {key} is on nodes of pool {pool}, not on the pool: an upgrade drops it", word(place));
+        if let Ruling::Exception(exception) = self.data.node_keys.ruling(place, key) {
+            message = format!("{message}; {}", exception.note);
+        }
+        let draft = Draft::at(ObjectRef::pool(pool), path(place, key))
+            .values(None, value)
+            .says(message)
+            .member(&self.node.meta.name);
+        Some(match pool_command(place, pool, key, value.unwrap_or_default()) {
+            Some(command) => draft.fix_on(Platform::AzureLocal, command),
+            None => draft,
+        })
     }
-    let draft =
-        Draft::at(ObjectRef::pool(&pool), path(place, key)).values(None, value).says(message).member(&node.meta.name);
-    Some(match pool_command(place, &pool, key, value.unwrap_or_default()) {
-        Some(command) => draft.fix_on(Platform::AzureLocal, command),
-        None => draft,
-    })
 }
 
 /// The pool command of Azure Local; it replaces the whole set, so the page says to list what is there first.

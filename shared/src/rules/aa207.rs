@@ -5,7 +5,7 @@ use crate::data::{Data, Place, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::kinds;
 use crate::object::{Object, Text};
-use crate::origin;
+use crate::origin::{self, Keys};
 use crate::rule::{Code, Guard, Mode, Notes, Read, Rule, Scope, Seen, StateCheck, Weight};
 use crate::rules::node_metadata::{KeyChange, changes, path, target, word};
 
@@ -42,12 +42,13 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
             continue;
         }
         for (place, field) in [(Place::Label, "f:labels"), (Place::Annotation, "f:annotations")] {
+            let keys = Keys::of(namespace, place, data);
             let pairs = if place == Place::Label { &namespace.meta.labels } else { &namespace.meta.annotations };
             for key in entry.children(&["f:metadata", field]) {
                 let Some(value) = pairs.get(&key) else { continue };
                 if data.namespaces.is_system_key(name, place, &key)
                     && required(name, &key).is_none_or(|must| must != value)
-                    && origin::person_owner(namespace, place, &key, data).is_some()
+                    && keys.person(&key).is_some()
                 {
                     let message = format!(
                         "system {} {} of namespace {name} was written by {}",
@@ -85,8 +86,9 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     }
     let Some((before, after)) = change.update(&["status", "finalize"]) else { return Vec::new() };
     let mut drafts = Vec::new();
-    for key in changes(before, after, &[Place::Label, Place::Annotation]) {
-        drafts.extend(judge(&key, before, change, data));
+    for place in [Place::Label, Place::Annotation] {
+        let keys = Keys::of(before, place, data);
+        drafts.extend(changes(before, after, &[place]).iter().filter_map(|key| judge(key, &keys, change, data)));
     }
     let mut lost = |path: &str, name: &str| {
         drafts.push(
@@ -106,12 +108,8 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     drafts
 }
 
-fn judge(key: &KeyChange, before: &Object<'_>, change: &Change<'_>, data: &Data) -> Option<Draft> {
-    let managed = before.managed();
-    let by_system = managed
-        .iter()
-        .filter(|entry| data.managers.platform(&entry.manager).is_some())
-        .find(|entry| origin::owns(entry, key.place, &key.key));
+fn judge(key: &KeyChange<'_>, keys: &Keys<'_, '_>, change: &Change<'_>, data: &Data) -> Option<Draft> {
+    let by_system = keys.system(&key.key);
     let listed = data.namespaces.is_system_key(&change.name, key.place, &key.key);
     // Adding a key is lawful, but the system's own keys are not one's own to add.
     if !listed && (by_system.is_none() || key.before.is_none()) {
@@ -125,7 +123,7 @@ fn judge(key: &KeyChange, before: &Object<'_>, change: &Change<'_>, data: &Data)
         .draft(change)
         .says(format!("system {} {} of namespace {} would be changed", word(key.place), key.key, change.name))
         .with(Evidence::seen("origin", because));
-    let person = origin::person_owner(before, key.place, &key.key, data);
+    let person = keys.person(&key.key);
     // Already written by a person, or absent: this may be the way back.
     Some(if key.before.is_none() || person.is_some() { draft.warn_at_most() } else { draft })
 }
