@@ -86,6 +86,8 @@ kinds! {
     LIMIT_RANGE = core("LimitRange", "limitranges", true);
     /// Pods.
     POD = core("Pod", "pods", true);
+    /// ReplicationControllers.
+    REPLICATION_CONTROLLER = core("ReplicationController", "replicationcontrollers", true);
     /// ServiceAccounts.
     SERVICE_ACCOUNT = core("ServiceAccount", "serviceaccounts", true);
     /// Services.

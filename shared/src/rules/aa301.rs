@@ -39,6 +39,7 @@ pub(super) static RULE: Rule = Rule {
         on(&kinds::JOB),
         on(&kinds::POD),
         Guard { kind: &kinds::POD, subresource: "ephemeralcontainers", operations: &[Operation::Update] },
+        Guard { kind: &kinds::POD, subresource: "resize", operations: &[Operation::Update] },
         on(&kinds::REPLICA_SET),
         scale(&kinds::REPLICA_SET),
         on(&kinds::ROLE),
@@ -184,7 +185,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
             .says(format!("{} {} of {} would be created by hand", change.kind.kind, change.name, component.product));
         return vec![draft];
     }
-    let Some((before, after)) = change.update(&["scale", "ephemeralcontainers"]) else { return Vec::new() };
+    let Some((before, after)) = change.update(&["scale", "ephemeralcontainers", "resize"]) else { return Vec::new() };
     let differences = differences(before, after);
     if differences.is_empty() {
         return Vec::new();

@@ -45,6 +45,7 @@ pub(super) static RULE: Rule = Rule {
         on(&kinds::POD),
         on(&kinds::POD_DISRUPTION_BUDGET),
         on(&kinds::REPLICA_SET),
+        on(&kinds::REPLICATION_CONTROLLER),
         on(&kinds::ROLE),
         on(&kinds::ROLE_BINDING),
         on(&kinds::SERVICE),
