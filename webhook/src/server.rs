@@ -605,12 +605,12 @@ const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 /// Below the three seconds after which the API server goes on without us, so that a slow body is answered and counted.
 const BODY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The API server takes objects of 3 MiB, and an update carries the old and the new one. Refusing a review that the API
-/// server can send would be a way past the guard.
-const MAX_BODY: usize = 7 << 20;
+/// etcd takes objects of 1.5 MiB, an update carries the old and the new one, and the API server writes `<`, `>`, `&` and
+/// control characters as six bytes each. Refusing a review that the API server can send would be a way past the guard.
+const MAX_BODY: usize = 20 << 20;
 
-/// Large bodies are rare; four of the largest at once fit into the container's memory limit.
-const BODY_BUDGET: usize = 32 << 20;
+/// Large bodies are rare; two of the largest at once fit into the container's memory limit.
+const BODY_BUDGET: usize = 2 * MAX_BODY + (1 << 20);
 
 /// Not worth a look at the budget: connections times this is what small bodies can take.
 const SMALL_BODY: usize = 64 << 10;
@@ -678,6 +678,13 @@ mod tests {
         assert_eq!(slots.available_permits(), 0);
         drop(slot);
         assert_eq!(slots.available_permits(), 1);
+    }
+
+    #[test]
+    fn the_largest_review_an_api_server_sends_fits_and_two_of_them_at_once() {
+        let (etcd, escaped, sides) = (3 << 19, r"\u003c".len(), 2);
+        let limits = Limits::default();
+        assert!(limits.body_bytes > etcd * escaped * sides && limits.body_budget > 2 * limits.body_bytes);
     }
 
     #[test]
