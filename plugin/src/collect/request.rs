@@ -223,7 +223,8 @@ pub(super) fn excerpt(body: &[u8]) -> String {
 /// Seconds only: API servers send no dates.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds).max(FIRST_WAIT))
+    // Later than any deadline is late enough; the clock ends before the largest number does.
+    Some(Duration::from_secs(seconds).clamp(FIRST_WAIT, A_YEAR))
 }
 
 /// Half a second, one, two, four; then no more.
@@ -242,3 +243,19 @@ const MAX_PAGE: usize = 256 << 20;
 const MAX_PREPARED: usize = 16 << 20;
 
 const EXCERPT: usize = 120;
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_server_that_wants_to_be_asked_after_the_end_of_time_is_no_overflow() {
+        let asks =
+            |text: &'static str| retry_after(&HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(text))]));
+        assert_eq!(asks("18446744073709551615"), Some(A_YEAR));
+        assert_eq!((asks("0"), asks("7")), (Some(FIRST_WAIT), Some(Duration::from_secs(7))));
+        assert!(asks("soon").is_none());
+    }
+}
