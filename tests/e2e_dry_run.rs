@@ -55,6 +55,9 @@ fn a_dry_run_says_what_the_guard_then_says() {
         let again = dry_run(&cluster, &identity, arguments);
         let report = report(&again);
         assert_eq!(self::codes(&report), codes, "{what}: {}", again.stdout);
+        // What is refused although nothing in it voids support is refused by something, and that is the guard now.
+        let refused_now = word == "deny" && code == Some(0);
+        let code = if refused_now { Some(6) } else { code };
         assert_eq!(again.code, code, "{what}: {}{}", again.stdout, again.stderr);
     }
     only_dry(&cluster);
@@ -68,7 +71,7 @@ fn exit_codes_tell_who_refused() {
         run(&Identity::Person, &["label", "node", NODE, "kubernetes.io/hostname=x", "--overwrite"]).code,
         Some(3)
     );
-    assert_eq!(run(&Identity::Person, &["label", "deployment", "web", "team=a", "-n", "shop"]).code, Some(6));
+    assert_eq!(run(&Identity::Person, &["label", "deployment", "nowhere", "team=a", "-n", "shop"]).code, Some(6));
     assert_eq!(run(&Identity::Person, &["cordon", NODE]).code, Some(2));
     // Nobody may: the missing right is named.
     let refused = run(&Identity::user("bob"), &["label", "node", NODE, "contoso.example/a=b"]);
@@ -76,7 +79,8 @@ fn exit_codes_tell_who_refused() {
     let all = format!("{}{}", refused.stdout, refused.stderr);
     assert!(all.contains("nodes") && all.contains("get"), "{all}");
     // Something else refuses what would be lawful.
-    let invalid = run(&Identity::Person, &["label", "node", NODE, "contoso.example/a=not valid!"]);
+    let labels = r#"{"metadata":{"labels":{"contoso.example/a":"not valid!"}}}"#;
+    let invalid = run(&Identity::Person, &["patch", "node", NODE, "--type=merge", "--patch", labels]);
     assert_eq!(invalid.code, Some(6), "{}{}", invalid.stdout, invalid.stderr);
     only_dry(&cluster);
 }

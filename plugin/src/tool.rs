@@ -23,3 +23,6 @@ pub const COMMIT: &str = match option_env!("AKSARC_COMMIT") {
     Some(commit) => commit,
     None => "",
 };
+
+/// How every request names itself, so that an audit log tells ours from others'.
+pub const USER_AGENT: &str = concat!("kubectl-aksarc/", env!("CARGO_PKG_VERSION"));

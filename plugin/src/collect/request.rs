@@ -164,7 +164,7 @@ impl Reader {
     async fn once(&self, path: &str) -> Result<(Answer, HeaderMap), Cause> {
         let request = Request::get(path)
             .header(ACCEPT, "application/json")
-            .header(USER_AGENT, concat!("kubectl-aksarc/", env!("CARGO_PKG_VERSION")))
+            .header(USER_AGENT, crate::tool::USER_AGENT)
             .body(Body::empty())
             .map_err(|error| Cause::Ours(error.to_string()))?;
         self.requests.fetch_add(1, Ordering::Relaxed);

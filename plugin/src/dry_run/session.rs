@@ -95,8 +95,11 @@ impl Session {
 
     async fn exchange(&self, wire: Wire, what: &str) -> Result<Answer, NoAnswer> {
         let failed = |why: String| NoAnswer::Transport { what: what.to_owned(), why };
-        let mut request =
-            Request::builder().method(wire.method).uri(wire.target).header(http::header::ACCEPT, wire.accept);
+        let mut request = Request::builder()
+            .method(wire.method)
+            .uri(wire.target)
+            .header(http::header::ACCEPT, wire.accept)
+            .header(http::header::USER_AGENT, crate::tool::USER_AGENT);
         if let Some(content_type) = wire.content_type {
             request = request.header(http::header::CONTENT_TYPE, content_type);
         }
