@@ -97,7 +97,9 @@ impl<'a> Change<'a> {
             return None;
         };
         let old = before.owners();
-        let known = |owner: &Owner<'a>| old.iter().any(|own| own.kind == owner.kind && own.name == owner.name);
+        let known = |owner: &Owner<'a>| {
+            old.iter().any(|own| own.kind == owner.kind && own.name == owner.name && own.uid == owner.uid)
+        };
         after.owners().into_iter().find(|owner| !known(owner))
     }
 

@@ -100,6 +100,8 @@ kinds! {
     REPLICA_SET = grouped("apps", "ReplicaSet", "replicasets");
     /// StatefulSets.
     STATEFUL_SET = grouped("apps", "StatefulSet", "statefulsets");
+    /// HorizontalPodAutoscalers; their v1 is not what most clients write any more.
+    HORIZONTAL_POD_AUTOSCALER = Kind { version: "v2", ..grouped("autoscaling", "HorizontalPodAutoscaler", "horizontalpodautoscalers") };
     /// CronJobs.
     CRON_JOB = grouped("batch", "CronJob", "cronjobs");
     /// Jobs.

@@ -157,6 +157,9 @@ pub struct Owner<'a> {
     /// Name of the owner.
     #[serde(borrow)]
     pub name: Text<'a>,
+    /// Uid of the owner: the garbage collector goes by it, whatever kind and name say.
+    #[serde(borrow, default)]
+    pub uid: Text<'a>,
 }
 
 /// One entry of `metadata.managedFields`: who wrote which fields, when.

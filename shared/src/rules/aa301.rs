@@ -186,13 +186,15 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         return vec![draft];
     }
     let Some((before, after)) = change.update(&["scale", "ephemeralcontainers", "resize"]) else { return Vec::new() };
-    let differences = differences(before, after);
+    let mut differences = differences(before, after);
     if differences.is_empty() {
         return Vec::new();
     }
-    // Where a person's hand already shows, this may be the way back.
+    // Where a person's hand already shows, this may be the way back. What weighs more is never cut off behind it.
     let traces: Vec<String> =
         traces(before, change.kind, component, data).into_iter().map(|draft| draft.path).collect();
+    differences.sort_by_key(|difference| is_restart(&difference.path) || traces.contains(&difference.path));
+    differences.truncate(MAX_PATHS);
     differences
         .into_iter()
         .map(|difference| {
@@ -231,12 +233,11 @@ pub(super) fn differences(before: &Object<'_>, after: &Object<'_>) -> Vec<Differ
         let parse = |raw: Option<&str>| raw.and_then(|raw| serde_json::from_str(raw).ok()).unwrap_or(Value::Null);
         diff(field, &parse(old), &parse(new), &mut found);
     }
-    found.truncate(MAX_PATHS);
     found
 }
 
 fn diff(path: &str, old: &Value, new: &Value, found: &mut Vec<Difference>) {
-    if old == new || found.len() >= MAX_PATHS {
+    if old == new || found.len() >= MAX_DIFFERENCES {
         return;
     }
     // What appears or vanishes as a whole is named field by field too.
@@ -324,3 +325,7 @@ fn value_at(object: &Object<'_>, path: &str) -> Option<String> {
 
 /// A wholesale replacement differs everywhere; the first fields say enough.
 const MAX_PATHS: usize = 8;
+
+/// How many differences are looked for before the heaviest are chosen: far more than a pod template has fields that a
+/// person could own already.
+const MAX_DIFFERENCES: usize = 4_096;
