@@ -181,10 +181,8 @@ fn the_platform_works_under_enforce_and_everything_works_without_the_guard() {
     cluster.kubectl(&Identity::Person, drain).unwrap().succeeded().unwrap();
     cluster.kubectl(&Identity::Person, ["delete", "namespace", "shop", "--timeout=60s"]).unwrap().succeeded().unwrap();
 
-    for line in guard.log().lines().filter(|line| line.contains("deny") || line.contains("denied")) {
-        assert!(!line.contains("actor=platform") && !line.contains("\"platform\""), "{line}");
-        panic!("nothing was to be denied here: {line}");
-    }
+    let denials: Vec<String> = guard.log().lines().filter(|line| line.contains("deny")).map(str::to_owned).collect();
+    assert_eq!(denials, Vec::<String>::new(), "nothing was to be denied here, least of all to the platform");
     for event in cluster.audit_events().unwrap() {
         assert!(!event.response_status.message.contains("guard.aksarc.dev"), "{event:?}");
     }
@@ -279,6 +277,7 @@ fn add_on() -> Change {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of changes, one beside the other")]
 fn changes() -> Vec<Change> {
     let node = format!("/api/v1/nodes/{NODE}");
     let system = "/apis/apps/v1/namespaces/kube-system/deployments";
@@ -452,4 +451,4 @@ fn workload(kind: &str, namespace: &str, name: &str) -> Value {
 /// A worker of the sample.
 const NODE: &str = "moc-l3xk9p0bd7t";
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);

@@ -4,8 +4,9 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
-use aksarc_tests::{ControlPlane, Finished, Identity, product, samples};
+use aksarc_tests::{ControlPlane, Finished, Identity, product, samples, wait};
 use serde_json::Value;
 
 const AZURE_LOCAL: [&str; 4] = ["--platform", "azure-local", "--as-of", "2026-06-01"];
@@ -91,6 +92,22 @@ fn too_few_rights_are_unknown_never_a_pass() {
     let mut allowed = vec!["--allow-incomplete"];
     allowed.extend(AZURE_LOCAL);
     assert_eq!(check(&cluster, &Identity::Reader, &allowed).code, Some(0));
+}
+
+#[test]
+fn the_shipped_role_is_all_that_a_complete_check_needs() {
+    let cluster = samples::start("healthy-azure-local").unwrap();
+    let role = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/reader.yaml");
+    cluster.kubectl(&Identity::Admin, ["apply", "-f", role]).unwrap().succeeded().unwrap();
+    let auditor = Identity::user("auditor@contoso.example");
+    cluster.bind(&auditor, "aksarc-reader").unwrap();
+    // A binding takes a moment to count.
+    let complete = wait::until("a complete check", Duration::from_secs(30), || {
+        let finished = check(&cluster, &auditor, &AZURE_LOCAL);
+        if finished.code == Some(0) { Ok(finished) } else { Err(format!("{}{}", finished.stdout, finished.stderr)) }
+    });
+    assert_eq!(report(&complete.unwrap())["summary"]["unknown"], 0);
+    only_read(&cluster);
 }
 
 fn check(cluster: &ControlPlane, identity: &Identity, setting: &[&str]) -> Finished {

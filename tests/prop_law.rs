@@ -1,9 +1,16 @@
 //! The law that keeps check, dry run and guard one: for every attempted change the guard and the dry run say the same,
 //! and what the change newly breaks shows in a check of the state after it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::semicolon_if_nothing_returned,
+    reason = "helpers of tests are tests"
+)]
+
 mod law {
-    pub mod edits;
-    pub mod world;
+    pub(crate) mod edits;
+    pub(crate) mod world;
 }
 
 use std::cell::RefCell;

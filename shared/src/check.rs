@@ -243,7 +243,12 @@ impl<'d> Check<'d> {
         (
             vm_based,
             vec![format!(
-                "{moc} nodes are virtual machines of AKS Arc (providerID {})",
+                "{} of AKS Arc (providerID {})",
+                if moc == 1 {
+                    "1 node is a virtual machine".to_owned()
+                } else {
+                    format!("{moc} nodes are virtual machines")
+                },
                 self.data.products.provider_id_prefix
             )],
         )

@@ -81,3 +81,21 @@ pub fn coverage(data: &Data) -> Vec<Covered<'_>> {
     let rules = |id: &str| catalogue::ALL.iter().copied().filter(|rule| rule.clauses.contains(&id)).collect();
     data.clauses.iter().map(|clause| Covered { clause, rules: rules(&clause.id) }).collect()
 }
+
+/// The ClusterRole with all that a complete check needs, and nothing else: `list` on what the rules read.
+///
+/// The plugin reads `/version` too, which Kubernetes lets every authenticated user do.
+pub fn reader_role() -> String {
+    let mut text = String::from(
+        "# The rights that a complete support-check needs. Generated from the rules; bind it to whoever runs the check:\n\
+         #   kubectl create clusterrolebinding aksarc-reader --clusterrole=aksarc-reader --user=NAME\n\
+         apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata:\n  name: aksarc-reader\nrules:\n",
+    );
+    for (kind, codes) in listed() {
+        let codes = if codes.is_empty() { "which namespaces there are".to_owned() } else { codes.join(", ") };
+        let (group, resource) = (kind.group, kind.resource);
+        let rule = format!("# {codes}\n- apiGroups: [\"{group}\"]\n  resources: [{resource}]\n  verbs: [list]\n");
+        text.push_str(&rule);
+    }
+    text
+}

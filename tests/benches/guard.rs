@@ -45,12 +45,8 @@ fn main() -> anyhow::Result<()> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = runtime.block_on(measure())?;
-    if let [word, file] = arguments.as_slice()
-        && word == "--json"
-    {
-        fs::write(file, serde_json::to_string_pretty(&result)?)?;
-    }
-    ensure!(result["within"] == true, "the guard is past a bar");
+    fs::write(results(&arguments)?, serde_json::to_string_pretty(&result)?)?;
+    ensure!(result.get("within") == Some(&Value::Bool(true)), "the guard is past a bar");
     Ok(())
 }
 
@@ -313,6 +309,14 @@ fn review(edit: Edit, bytes: usize) -> String {
     let room = bytes.saturating_sub(whole(&[]).len());
     images.extend((0..room / one).map(image));
     whole(&images)
+}
+
+/// Where the figures are kept: as told, or beside this program.
+fn results(arguments: &[String]) -> anyhow::Result<std::path::PathBuf> {
+    match arguments {
+        [word, file] if word == "--json" => Ok(file.into()),
+        _ => Ok(env::current_exe()?.with_extension("json")),
+    }
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

@@ -7,27 +7,27 @@ use crate::law::world::{self, BORN, CHANGED, Key, World};
 
 /// Somebody, and the client they use.
 #[derive(Clone, Debug)]
-pub struct Who {
-    pub user: &'static str,
-    pub groups: &'static [&'static str],
-    pub manager: &'static str,
+pub(crate) struct Who {
+    pub(crate) user: &'static str,
+    pub(crate) groups: &'static [&'static str],
+    pub(crate) manager: &'static str,
     /// Whether the manager's name is a tool of people's, so that a state shows who it was.
-    pub is_known_tool: bool,
+    pub(crate) is_known_tool: bool,
 }
 
 /// An attempted write.
 #[derive(Clone, Debug)]
-pub struct Edit {
-    pub who: Who,
-    pub operation: &'static str,
-    pub key: Key,
-    pub subresource: &'static str,
-    pub before: Option<Value>,
-    pub after: Option<Value>,
+pub(crate) struct Edit {
+    pub(crate) who: Who,
+    pub(crate) operation: &'static str,
+    pub(crate) key: Key,
+    pub(crate) subresource: &'static str,
+    pub(crate) before: Option<Value>,
+    pub(crate) after: Option<Value>,
 }
 
 /// One attempted write on a healthy cluster.
-pub fn edits() -> impl Strategy<Value = Edit> {
+pub(crate) fn edits() -> impl Strategy<Value = Edit> {
     (who(), what()).prop_map(|(who, what)| what.by(who))
 }
 

@@ -6,21 +6,21 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 /// Kind, namespace, name.
-pub type Key = (String, String, String);
+pub(crate) type Key = (String, String, String);
 
 /// The objects of a cluster.
 #[derive(Clone, Debug, Default)]
-pub struct World {
-    pub objects: BTreeMap<Key, Value>,
+pub(crate) struct World {
+    pub(crate) objects: BTreeMap<Key, Value>,
 }
 
 /// When the cluster was made, and when somebody changed it.
-pub const BORN: &str = "2026-06-01T00:00:00Z";
-pub const CHANGED: &str = "2026-06-02T09:14:00Z";
+pub(crate) const BORN: &str = "2026-06-01T00:00:00Z";
+pub(crate) const CHANGED: &str = "2026-06-02T09:14:00Z";
 
 impl World {
     /// A healthy AKS Arc cluster with a little of everything that rules look at.
-    pub fn healthy() -> Self {
+    pub(crate) fn healthy() -> Self {
         let mut world = World::default();
         // Two members a pool: a missing pool label shows only where a peer has one.
         let pools = ["edge-1a2b3c4d-linux", "edge-1a2b3c4d-linux", "edge-1a2b3c4d-gpu", "edge-1a2b3c4d-gpu"];
@@ -48,7 +48,7 @@ impl World {
         world
     }
 
-    pub fn insert(&mut self, object: Value) -> Key {
+    pub(crate) fn insert(&mut self, object: Value) -> Key {
         let key = key_of(&object);
         self.objects.insert(key.clone(), object);
         key
@@ -56,7 +56,7 @@ impl World {
 }
 
 /// Kind, namespace and name of an object.
-pub fn key_of(object: &Value) -> Key {
+pub(crate) fn key_of(object: &Value) -> Key {
     let text = |path: &str| object.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
     (text("/kind"), text("/metadata/namespace"), text("/metadata/name"))
 }
@@ -115,7 +115,7 @@ fn system(api_version: &str, kind: &str, name: &str, field: &str, content: Value
 }
 
 /// An entry of managedFields that owns `paths`; a path's last step may hold dots and slashes, and follows the field's name.
-pub fn entry(manager: &str, time: &str, subresource: &str, paths: &[&str]) -> Value {
+pub(crate) fn entry(manager: &str, time: &str, subresource: &str, paths: &[&str]) -> Value {
     let mut entry = json!({"manager": manager, "operation": "Update", "apiVersion": "v1", "time": time,
                            "fieldsType": "FieldsV1", "fieldsV1": {}});
     if !subresource.is_empty() {
@@ -155,10 +155,10 @@ fn disown(fields: &mut Value, steps: &[String]) {
 }
 
 /// Records that `manager` wrote `paths`, as the API server does: whoever owned them no longer does.
-pub fn take_over(object: &mut Value, manager: &str, subresource: &str, paths: &[&str]) {
-    let managed =
+pub(crate) fn take_over(object: &mut Value, manager: &str, subresource: &str, paths: &[&str]) {
+    let fields =
         object["metadata"].as_object_mut().expect("metadata").entry("managedFields").or_insert_with(|| json!([]));
-    let entries = managed.as_array_mut().expect("entries");
+    let entries = fields.as_array_mut().expect("entries");
     for entry in entries.iter_mut() {
         for path in paths {
             disown(&mut entry["fieldsV1"], &steps(path));

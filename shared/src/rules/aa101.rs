@@ -37,7 +37,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         Ok(Some(retired)) => {
             let message = format!("Kubernetes {version} is out of support{retired}; it goes on running and scaling");
             let mut draft = Draft::at(ObjectRef::cluster(), "serverVersion")
-                .values(Some(&supported(table)), Some(&version.to_string()))
+                .values(Some(&supported(table, context.as_of)), Some(&version.to_string()))
                 .says(message)
                 .with(evidence(table));
             for command in upgrade_commands(context.platform) {
@@ -68,9 +68,12 @@ pub(super) fn judge(table: &Table, version: Version, day: jiff::civil::Date) -> 
     }
 }
 
-/// The supported minors, for people: `1.31, 1.32, 1.33`.
-pub(super) fn supported(table: &Table) -> String {
-    table.supported().iter().map(|minor| minor.minor_text()).collect::<Vec<_>>().join(", ")
+/// The minors supported on a day, for people: `1.31, 1.32, 1.33`.
+pub(super) fn supported(table: &Table, day: jiff::civil::Date) -> String {
+    let minors = table.supported().into_iter();
+    let current = minors.filter(|minor| matches!(table.support(*minor, day), Support::Supported { .. }));
+    let words: Vec<String> = current.map(Version::minor_text).collect();
+    if words.is_empty() { "none that the table knows".to_owned() } else { words.join(", ") }
 }
 
 /// The table, as evidence.

@@ -44,7 +44,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
             Ok(Some(retired)) => {
                 let path = format!("status.nodeInfo.kubeletVersion[{version}]");
                 let mut draft = Draft::at(ObjectRef::pool(&node.pool), path)
-                    .values(Some(&aa101::supported(table)), Some(&version.to_string()))
+                    .values(Some(&aa101::supported(table, context.as_of)), Some(&version.to_string()))
                     .says(format!("nodes of pool {} run Kubernetes {version}, out of support{retired}", node.pool))
                     .member(&node.name)
                     .with(aa101::evidence(table));
