@@ -39,7 +39,7 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     // Before the cloud provider has claimed the node, the kubelet may still correct its labels.
     let claimed = provider_id(node).is_some_and(|id| id.starts_with(&*data.products.provider_id_prefix));
     let (managed, keys) = (node.managed(), Keys::of(node, Place::Label, data));
-    for key in ["kubernetes.io/hostname", "kubernetes.io/arch", "kubernetes.io/os"] {
+    for key in INVARIANTS {
         let Some(must) = required(node, key, data).filter(|_| claimed) else { continue };
         let found = node.meta.labels.get(key);
         // Windows machines report their name in capitals.
@@ -60,6 +60,10 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     for entry in managed.iter().filter(person) {
         for key in entry.children(&["f:metadata", "f:labels"]) {
             let Some(value) = node.meta.labels.get(&key) else { continue };
+            // Those have been judged above, by what the node itself says.
+            if claimed && INVARIANTS.contains(&&*key) {
+                continue;
+            }
             if !origin::is_listed(node, Place::Label, &key, data) || keys.person(&key).is_none() {
                 continue;
             }
@@ -183,3 +187,6 @@ fn node_ref(name: &str) -> ObjectRef {
 fn restore(node: &str, key: &str, value: &str) -> String {
     format!("kubectl label node {node} {key}={value} --overwrite")
 }
+
+/// Labels whose value the node itself tells.
+const INVARIANTS: [&str; 3] = ["kubernetes.io/hostname", "kubernetes.io/arch", "kubernetes.io/os"];
