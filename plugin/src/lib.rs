@@ -19,6 +19,7 @@ pub mod manifests;
 pub mod output;
 pub mod progress;
 pub mod render;
+mod settings;
 pub mod snapshot;
 pub mod tool;
 pub mod ui;

@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 use crate::catalogue;
 use crate::change::Change;
 use crate::data::{Data, Platform};
-use crate::finding::{Consequence, Draft, Finding, WaiverNote, fingerprint};
+use crate::finding::{Consequence, Draft, Finding};
 use crate::inventory::{Facts, Inventory, ReadKey, ReadState};
 use crate::kinds::{self, Kind};
 use crate::object::Object;
@@ -22,6 +22,7 @@ use crate::report::{Clock, Cluster, Coverage, Outcome, Policy, Report, RuleOutco
 use crate::rule::{Context, Notes, Rule, Scope, Seen, Suspect, Verdict};
 use crate::versions::{Support, Table};
 use crate::waiver::{self, Waiver};
+use crate::weigh::{finalize, lightest};
 
 /// What the caller decides about a check.
 #[derive(Clone, Debug)]
@@ -540,61 +541,6 @@ impl Segment<'_> {
     }
 }
 
-/// Completes drafts with what the rule declares, and makes one finding of all drafts at the same object and path.
-pub(crate) fn finalize(rule: &'static Rule, platform: Platform, drafts: Vec<Draft>) -> Vec<Finding> {
-    let mut by_print: BTreeMap<String, Finding> = BTreeMap::new();
-    for mut draft in drafts {
-        let here = draft.fix_on.drain(..).filter(|(own, _)| *own == platform);
-        draft.fix.extend(here.map(|(_, command)| command));
-        let print = fingerprint(rule.code.as_str(), &draft.object, &draft.path);
-        let weight = rule.consequence_on(platform);
-        let consequence = draft.lighter.map_or(weight, |lighter| lighter.max(weight));
-        if let Some(finding) = by_print.get_mut(&print) {
-            finding.consequence = finding.consequence.min(consequence);
-            finding.members.extend(draft.members);
-            finding.members.sort();
-            finding.members.dedup();
-            finding.evidence.extend(draft.evidence);
-            finding.evidence.sort();
-            finding.evidence.dedup();
-            finding.evidence.truncate(MAX_EVIDENCE);
-            for command in draft.fix {
-                if finding.fix.len() < MAX_FIXES && !finding.fix.contains(&command) {
-                    finding.fix.push(command);
-                }
-            }
-            continue;
-        }
-        let finding = Finding {
-            code: rule.code.as_str(),
-            slug: rule.slug,
-            consequence,
-            basis: rule.basis,
-            clauses: rule.clauses,
-            object: draft.object,
-            members: draft.members,
-            path: draft.path,
-            before: draft.before,
-            after: draft.after,
-            message: draft.message,
-            evidence: draft.evidence,
-            fix: draft.fix,
-            fingerprint: print.clone(),
-            waiver: None::<WaiverNote>,
-        };
-        by_print.insert(print, finding);
-    }
-    let mut findings: Vec<Finding> = by_print.into_values().collect();
-    findings.sort_by(|a, b| a.object.cmp(&b.object).then_with(|| a.path.cmp(&b.path)));
-    findings
-}
-
-/// Among several possible platforms, the one on which a rule weighs least: nobody is accused of more than is certain.
-pub(crate) fn lightest(rule: &Rule, candidates: &[Platform]) -> Platform {
-    let weight = |platform: &&Platform| rule.consequence_on(**platform);
-    candidates.iter().max_by_key(weight).copied().unwrap_or(Platform::AzureLocal)
-}
-
 /// A rule whose every finding is waived is waived.
 fn settle(rules: &mut [RuleOutcome], findings: &[Finding]) {
     for rule in rules.iter_mut().filter(|rule| rule.outcome == Outcome::Violated) {
@@ -640,9 +586,3 @@ fn shorten(reasons: &[String]) -> String {
 pub(crate) fn add_suspect(notes: &mut Notes, draft: Draft, hinge: String) {
     notes.suspects.push(Suspect { draft, hinge });
 }
-
-/// Evidence shown for one finding: a pool of 200 nodes needs no 200 lines.
-const MAX_EVIDENCE: usize = 8;
-
-/// Commands shown for one finding.
-const MAX_FIXES: usize = 16;

@@ -8,12 +8,12 @@ use serde::Deserialize;
 use crate::actor::{self, Actor, Actors, User};
 use crate::catalogue;
 use crate::change::Change;
-use crate::check::{finalize, lightest};
 use crate::data::{Component, Data, LawfulObject, Platform};
 use crate::finding::{Consequence, Finding};
 use crate::rule::{Mode, Rule};
 use crate::text;
 use crate::waiver::{self, Waiver};
+use crate::weigh::{finalize, lightest};
 
 /// How the guard decides. Read from its configuration file; the dry run uses the same.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

@@ -27,5 +27,6 @@ mod rules;
 pub mod text;
 pub mod versions;
 pub mod waiver;
+pub mod weigh;
 
 pub use jiff;

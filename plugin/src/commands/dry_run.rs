@@ -11,8 +11,6 @@ use aksarc_shared::waiver;
 use anyhow::{Context as _, anyhow, bail};
 use clap::{Subcommand, ValueEnum};
 use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::client;
@@ -28,6 +26,7 @@ use crate::dry_run::target::Choice;
 use crate::exit::{Failure, Outcome};
 use crate::flags::KubeFlags;
 use crate::output;
+use crate::settings::{PLATFORMS, moment, read};
 use crate::tool;
 use crate::ui::{Ui, UiFlags};
 
@@ -615,23 +614,6 @@ fn guard_config(text: &str) -> anyhow::Result<Settings> {
     }
     Ok(serde_json::from_value(document)?)
 }
-
-fn read(path: &Path) -> anyhow::Result<String> {
-    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
-fn moment(text: &str) -> Result<Timestamp, String> {
-    if let Ok(moment) = text.parse::<Timestamp>() {
-        return Ok(moment);
-    }
-    let day = text.parse::<Date>().ok().filter(|_| text.len() == "2026-12-31".len());
-    let midnight = day.and_then(|day| day.to_zoned(TimeZone::UTC).ok());
-    midnight
-        .map(|zoned| zoned.timestamp())
-        .ok_or_else(|| "expected a day such as 2026-12-31, or a moment in RFC 3339".to_owned())
-}
-
-const PLATFORMS: [&str; 5] = ["auto", "windows-server", "hci-22h2", "azure-local", "bare-metal"];
 
 const EXAMPLES: &str = "\
 Examples:

@@ -12,6 +12,7 @@ use aksarc_shared::object::Object;
 use aksarc_shared::read::json;
 use aksarc_shared::rule::{Notes, Rule, Scope, Seen};
 use aksarc_shared::waiver;
+use aksarc_shared::weigh::{finalize, lightest};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -189,31 +190,13 @@ pub fn support_of(value: &Value, sides: &Sides, settings: &Settings, now: Timest
             read.kind == kind && here
         })
     };
+    let platforms = settings.platform.map_or(Platform::ALL.to_vec(), |platform| vec![platform]);
     let mut findings = Vec::new();
     for rule in catalogue::ALL.iter().filter(|rule| reads(rule)) {
         let Some(each) = rule.state.each else { continue };
         let mut notes = Notes::default();
         each(&Seen { object: &object, kind, data }, &mut notes);
-        for draft in notes.drafts {
-            let own = weight(rule, settings.platform);
-            findings.push(Finding {
-                code: rule.code.as_str(),
-                slug: rule.slug,
-                consequence: draft.lighter.map_or(own, |lighter| lighter.max(own)),
-                basis: rule.basis,
-                clauses: rule.clauses,
-                fingerprint: fingerprint(rule.code.as_str(), &draft.object, &draft.path),
-                object: draft.object,
-                members: draft.members,
-                path: draft.path,
-                before: draft.before,
-                after: draft.after,
-                message: draft.message,
-                evidence: draft.evidence,
-                fix: draft.fix,
-                waiver: None,
-            });
-        }
+        findings.extend(finalize(rule, lightest(rule, &platforms), notes.drafts));
     }
     waiver::apply(&mut findings, &settings.waivers, now);
     if findings.iter().any(is_void) { Support::Outside } else { Support::Within }

@@ -10,14 +10,13 @@ use aksarc_shared::read::yaml;
 use aksarc_shared::report::Report;
 use aksarc_shared::rule::Rule;
 use aksarc_shared::waiver::{self, Waiver};
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, bail};
 use clap::builder::FalseyValueParser;
 use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 
 use crate::commands::explain;
 use crate::exit::Failure;
+use crate::settings::{PLATFORMS, moment, read};
 use crate::ui::Ui;
 
 /// Flags that decide the verdict.
@@ -121,30 +120,6 @@ impl Judging {
         Ok(())
     }
 }
-
-fn read(path: &Path) -> anyhow::Result<String> {
-    let size = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?.len();
-    if size > MAX_SETTINGS {
-        return Err(anyhow!("{} has {size} bytes, and this kind of file at most {MAX_SETTINGS}", path.display()));
-    }
-    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
-fn moment(text: &str) -> Result<Timestamp, String> {
-    if let Ok(moment) = text.parse::<Timestamp>() {
-        return Ok(moment);
-    }
-    let day = text.parse::<Date>().ok().filter(|_| text.len() == "2026-12-31".len());
-    let midnight = day.and_then(|day| day.to_zoned(TimeZone::UTC).ok());
-    midnight
-        .map(|zoned| zoned.timestamp())
-        .ok_or_else(|| "expected a day such as 2026-12-31, or a moment in RFC 3339".to_owned())
-}
-
-const PLATFORMS: [&str; 5] = ["auto", "windows-server", "hci-22h2", "azure-local", "bare-metal"];
-
-/// Waivers and tables are written by hand.
-const MAX_SETTINGS: u64 = 16 << 20;
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,41 @@
+//! What several commands are told in the same words: platforms, days, files written by hand.
+
+use std::path::Path;
+
+use aksarc_shared::jiff::Timestamp;
+use aksarc_shared::jiff::civil::Date;
+use aksarc_shared::jiff::tz::TimeZone;
+use anyhow::{Context, anyhow};
+
+/// What `--platform` takes.
+pub(crate) const PLATFORMS: [&str; 5] = ["auto", "windows-server", "hci-22h2", "azure-local", "bare-metal"];
+
+/// A file of waivers, versions or configuration.
+///
+/// # Errors
+/// It cannot be read, or is far too large to have been written by hand.
+pub(crate) fn read(path: &Path) -> anyhow::Result<String> {
+    let size = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?.len();
+    if size > MAX_SETTINGS {
+        return Err(anyhow!("{} has {size} bytes, and this kind of file at most {MAX_SETTINGS}", path.display()));
+    }
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// A day, or a moment in RFC 3339.
+///
+/// # Errors
+/// What was expected, for whoever typed something else.
+pub(crate) fn moment(text: &str) -> Result<Timestamp, String> {
+    if let Ok(moment) = text.parse::<Timestamp>() {
+        return Ok(moment);
+    }
+    let day = text.parse::<Date>().ok().filter(|_| text.len() == "2026-12-31".len());
+    let midnight = day.and_then(|day| day.to_zoned(TimeZone::UTC).ok());
+    midnight
+        .map(|zoned| zoned.timestamp())
+        .ok_or_else(|| "expected a day such as 2026-12-31, or a moment in RFC 3339".to_owned())
+}
+
+/// Waivers and tables are written by hand.
+const MAX_SETTINGS: u64 = 16 << 20;

@@ -1,0 +1,68 @@
+//! From what rules found to findings: how heavy, where, and one for each object and field.
+
+use std::collections::BTreeMap;
+
+use crate::data::Platform;
+use crate::finding::{Draft, Finding, WaiverNote, fingerprint};
+use crate::rule::Rule;
+
+/// Completes drafts with what the rule declares, and makes one finding of all drafts at the same object and path.
+pub fn finalize(rule: &'static Rule, platform: Platform, drafts: Vec<Draft>) -> Vec<Finding> {
+    let mut by_print: BTreeMap<String, Finding> = BTreeMap::new();
+    for mut draft in drafts {
+        let here = draft.fix_on.drain(..).filter(|(own, _)| *own == platform);
+        draft.fix.extend(here.map(|(_, command)| command));
+        let print = fingerprint(rule.code.as_str(), &draft.object, &draft.path);
+        let weight = rule.consequence_on(platform);
+        let consequence = draft.lighter.map_or(weight, |lighter| lighter.max(weight));
+        if let Some(finding) = by_print.get_mut(&print) {
+            finding.consequence = finding.consequence.min(consequence);
+            finding.members.extend(draft.members);
+            finding.members.sort();
+            finding.members.dedup();
+            finding.evidence.extend(draft.evidence);
+            finding.evidence.sort();
+            finding.evidence.dedup();
+            finding.evidence.truncate(MAX_EVIDENCE);
+            for command in draft.fix {
+                if finding.fix.len() < MAX_FIXES && !finding.fix.contains(&command) {
+                    finding.fix.push(command);
+                }
+            }
+            continue;
+        }
+        let finding = Finding {
+            code: rule.code.as_str(),
+            slug: rule.slug,
+            consequence,
+            basis: rule.basis,
+            clauses: rule.clauses,
+            object: draft.object,
+            members: draft.members,
+            path: draft.path,
+            before: draft.before,
+            after: draft.after,
+            message: draft.message,
+            evidence: draft.evidence,
+            fix: draft.fix,
+            fingerprint: print.clone(),
+            waiver: None::<WaiverNote>,
+        };
+        by_print.insert(print, finding);
+    }
+    let mut findings: Vec<Finding> = by_print.into_values().collect();
+    findings.sort_by(|a, b| a.object.cmp(&b.object).then_with(|| a.path.cmp(&b.path)));
+    findings
+}
+
+/// Among several possible platforms, the one on which a rule weighs least: nobody is accused of more than is certain.
+pub fn lightest(rule: &Rule, candidates: &[Platform]) -> Platform {
+    let weight = |platform: &&Platform| rule.consequence_on(**platform);
+    candidates.iter().max_by_key(weight).copied().unwrap_or(Platform::AzureLocal)
+}
+
+/// Evidence shown for one finding: a pool of 200 nodes needs no 200 lines.
+const MAX_EVIDENCE: usize = 8;
+
+/// Commands shown for one finding.
+const MAX_FIXES: usize = 16;
