@@ -19,7 +19,7 @@ fn a_cluster_within() {
     AKS Arc support check                                              kubectl-aksarc 0.1.0 · policy of 2025-06-26
       cluster    test · Kubernetes v1.33.5 · 3 nodes
       platform   azure-local · given with --platform
-      reading    7 objects, 29 requests, N s, read-only
+      reading    7 objects, 30 requests, N s, read-only
 
      ✓ WITHIN the published text "Support policies for AKS on Azure Local" of 2025-06-26, as far as Kubernetes shows
        9 rules ok · 3 not observable
@@ -41,7 +41,7 @@ fn a_cluster_outside() {
     AKS Arc support check                                              kubectl-aksarc 0.1.0 · policy of 2025-06-26
       cluster    test · Kubernetes v1.33.5 · 3 nodes
       platform   azure-local · given with --platform
-      reading    7 objects, 29 requests, N s, read-only
+      reading    7 objects, 30 requests, N s, read-only
 
      ✗ OUTSIDE the published text "Support policies for AKS on Azure Local" of 2025-06-26
        1 voids support · 8 rules ok · 3 not observable
@@ -54,7 +54,6 @@ fn a_cluster_outside() {
           by kubectl-label, 2026-11-18T09:14:00Z (managedFields)
         why   a label that the system created on a node was changed or removed · C13 Shared responsibility
         fix   kubectl label node moc-l2 kubernetes.io/hostname=moc-l2 --overwrite
-        fix   az aksarc nodepool show --resource-group GROUP --cluster-name CLUSTER --name pool1
         more  kubectl aksarc explain AA201
 
      clocks   Kubernetes 1.33 leaves the supported list (projected from the table)   292 days   2027-03-20   AA101
@@ -76,7 +75,7 @@ fn a_cluster_that_could_not_be_read_in_full() {
     AKS Arc support check                                              kubectl-aksarc 0.1.0 · policy of 2025-06-26
       cluster    test · Kubernetes v1.33.5 · nodes not read
       platform   azure-local · given with --platform
-      reading    4 objects, 29 requests, N s, read-only
+      reading    4 objects, 30 requests, N s, read-only
 
      ? INCONCLUSIVE against the published text "Support policies for AKS on Azure Local" of 2025-06-26: not everything could be decided
        4 rules ok · 6 unknown · 2 not observable

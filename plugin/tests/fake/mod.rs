@@ -223,32 +223,8 @@ impl Cluster {
 
 fn kind_of(path: &str) -> String {
     let resource = path.rsplit('/').next().unwrap();
-    let known = [
-        ("deployments", "Deployment"),
-        ("daemonsets", "DaemonSet"),
-        ("statefulsets", "StatefulSet"),
-        ("replicasets", "ReplicaSet"),
-        ("configmaps", "ConfigMap"),
-        ("pods", "Pod"),
-        ("services", "Service"),
-        ("jobs", "Job"),
-        ("cronjobs", "CronJob"),
-        ("ingresses", "Ingress"),
-        ("serviceaccounts", "ServiceAccount"),
-        ("roles", "Role"),
-        ("rolebindings", "RoleBinding"),
-        ("limitranges", "LimitRange"),
-        ("poddisruptionbudgets", "PodDisruptionBudget"),
-        ("nodes", "Node"),
-        ("namespaces", "Namespace"),
-        ("machines", "Machine"),
-    ];
-    known
-        .iter()
-        .find(|(name, _)| *name == resource)
-        .unwrap_or_else(|| panic!("what is the kind of {resource}?"))
-        .1
-        .to_owned()
+    let known = aksarc_shared::kinds::ALL.iter().find(|kind| kind.resource == resource);
+    known.unwrap_or_else(|| panic!("what is the kind of {resource}?")).kind.to_owned()
 }
 
 pub(crate) fn node(name: &str) -> Value {
