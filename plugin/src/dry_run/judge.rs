@@ -116,7 +116,7 @@ pub fn from_causes(
         let finding = Finding {
             code: rule.code.as_str(),
             slug: rule.slug,
-            consequence: weight(rule, settings.platform),
+            consequence: rule.consequence_on(lightest(rule, &platforms(settings))),
             basis: rule.basis,
             clauses: rule.clauses,
             object: target,
@@ -140,12 +140,9 @@ pub fn from_causes(
     judged
 }
 
-/// The weight of a rule; where the platform is not known, the lightest it could be.
-fn weight(rule: &Rule, platform: Option<Platform>) -> Consequence {
-    match platform {
-        Some(platform) => rule.consequence_on(platform),
-        None => Platform::ALL.iter().map(|platform| rule.consequence_on(*platform)).max().unwrap_or(Consequence::Info),
-    }
+/// The platforms that a change may be judged for.
+fn platforms(settings: &Settings) -> Vec<Platform> {
+    settings.platform.map_or(Platform::ALL.to_vec(), |platform| vec![platform])
 }
 
 /// Whether something is inside the published policy, as far as one object shows.
@@ -190,7 +187,7 @@ pub fn support_of(value: &Value, sides: &Sides, settings: &Settings, now: Timest
             read.kind == kind && here
         })
     };
-    let platforms = settings.platform.map_or(Platform::ALL.to_vec(), |platform| vec![platform]);
+    let platforms = platforms(settings);
     let mut findings = Vec::new();
     for rule in catalogue::ALL.iter().filter(|rule| reads(rule)) {
         let Some(each) = rule.state.each else { continue };

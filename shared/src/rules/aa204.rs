@@ -2,12 +2,11 @@
 
 use crate::change::{Change, Operation};
 use crate::data::{Data, Place, Platform};
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::inventory::provider_id;
+use crate::finding::{Basis, Consequence, Draft, ObjectRef};
 use crate::kinds;
-use crate::origin::{self, Keys, Origin};
+use crate::origin::{Keys, Origin};
 use crate::rule::{Code, Guard, Mode, Notes, Read, Rule, Scope, Seen, StateCheck, Weight};
-use crate::rules::node_metadata::{MAX_KEYS, changes, entries, path, update, word};
+use crate::rules::node_metadata::{MAX_KEYS, by_people, changes, path, update, word};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA204"),
@@ -32,48 +31,19 @@ pub(super) static RULE: Rule = Rule {
 
 fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (node, data) = (seen.object, seen.data);
-    // A foreign node is AA401's; what its creator wrote on it is not the point there.
-    if provider_id(node).is_none() {
-        return;
-    }
-    let managed = node.managed();
-    for entry in managed.iter().filter(|e| data.managers.person(&e.manager).is_some() && origin::is_later(e, node)) {
-        for (place, field) in [(Place::Label, "f:labels"), (Place::Annotation, "f:annotations")] {
-            let keys = Keys::of(node, place, data);
-            for key in entry.children(&["f:metadata", field]) {
-                let pairs = if place == Place::Label { &node.meta.labels } else { &node.meta.annotations };
-                let Some(value) = pairs.get(&key) else { continue };
-                note(seen, (place, &keys), &key, value, Evidence::managed(entry), notes);
-            }
+    let name = &node.meta.name;
+    by_people(node, data, |place, written, evidence| {
+        let keys = Keys::of(node, place, data);
+        for (key, value) in written.iter().filter(|(key, _)| keys.origin(key) == Origin::Reserved) {
+            notes.drafts.push(
+                Draft::at(ObjectRef::of(node, seen.kind), path(place, key))
+                    .values(None, Some(value))
+                    .says(format!("{} {key} of node {name} stands under a reserved prefix", word(place)))
+                    .with(evidence.clone())
+                    .fix(removal(place, name, key)),
+            );
         }
-        if entry.owns(&["f:spec", "f:taints"]) {
-            let keys = Keys::of(node, Place::Taint, data);
-            for (key, value) in entries(node, Place::Taint) {
-                note(seen, (Place::Taint, &keys), &key, &value, Evidence::managed(entry), notes);
-            }
-        }
-    }
-}
-
-fn note(
-    seen: &Seen<'_, '_>,
-    (place, keys): (Place, &Keys<'_, '_>),
-    key: &str,
-    value: &str,
-    evidence: Evidence,
-    notes: &mut Notes,
-) {
-    if keys.origin(key) != Origin::Reserved {
-        return;
-    }
-    let name = &seen.object.meta.name;
-    notes.drafts.push(
-        Draft::at(ObjectRef::of(seen.object, seen.kind), path(place, key))
-            .values(None, Some(value))
-            .says(format!("{} {key} of node {name} stands under a reserved prefix", word(place)))
-            .with(evidence)
-            .fix(removal(place, name, key)),
-    );
+    });
 }
 
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {

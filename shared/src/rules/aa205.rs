@@ -2,13 +2,13 @@
 
 use crate::change::{Change, Operation};
 use crate::data::{Data, Place, Platform, Ruling};
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::inventory::{pool_of_node, provider_id};
+use crate::finding::{Basis, Consequence, Draft, ObjectRef};
+use crate::inventory::pool_of_node;
 use crate::kinds;
 use crate::object::Object;
-use crate::origin::{self, Keys, Origin};
+use crate::origin::{Keys, Origin};
 use crate::rule::{Code, Guard, Mode, Notes, Read, Rule, Scope, Seen, StateCheck, Weight};
-use crate::rules::node_metadata::{MAX_KEYS, changes, entries, path, pool_name, update, word};
+use crate::rules::node_metadata::{MAX_KEYS, by_people, changes, path, pool_name, update, word};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA205"),
@@ -38,27 +38,11 @@ pub(super) static RULE: Rule = Rule {
 /// Keys that a person's tool owns: a device plugin's label is nobody's to repair.
 fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (node, data) = (seen.object, seen.data);
-    if provider_id(node).is_none() {
-        return;
-    }
-    let managed = node.managed();
-    for entry in managed.iter().filter(|e| data.managers.person(&e.manager).is_some() && origin::is_later(e, node)) {
-        for (place, field) in [(Place::Label, "f:labels"), (Place::Annotation, "f:annotations")] {
-            let pairs = if place == Place::Label { &node.meta.labels } else { &node.meta.annotations };
-            let own = Own::of(node, place, data);
-            for key in entry.children(&["f:metadata", field]) {
-                if let Some(value) = pairs.get(&key) {
-                    notes.drafts.extend(own.draft(&key, Some(value)).map(|d| d.with(Evidence::managed(entry))));
-                }
-            }
-        }
-        if entry.owns(&["f:spec", "f:taints"]) {
-            let own = Own::of(node, Place::Taint, data);
-            for (key, value) in entries(node, Place::Taint) {
-                notes.drafts.extend(own.draft(&key, Some(&value)).map(|d| d.with(Evidence::managed(entry))));
-            }
-        }
-    }
+    by_people(node, data, |place, written, evidence| {
+        let own = Own::of(node, place, data);
+        let drafted = written.iter().filter_map(|(key, value)| own.draft(key, Some(value)));
+        notes.drafts.extend(drafted.map(|draft| draft.with(evidence.clone())));
+    });
 }
 
 /// Adding or changing an own key; taking one back is silent.

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 
 use crate::change::Change;
 use crate::data::{Data, Place};
-use crate::finding::{Draft, ObjectRef};
+use crate::finding::{Draft, Evidence, ObjectRef};
 use crate::inventory::{self, POOL_LABEL, node_info, provider_id, provider_pool};
 use crate::kinds;
 use crate::object::{Object, Owner};
+use crate::origin;
 
 /// One key that differs between two sides of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +102,30 @@ fn differing<'o>(place: Place, old: &Entries<'o>, new: &Entries<'o>, changes: &m
         let (before, after) = (was.get(key), is.get(key));
         if before != after {
             changes.push(KeyChange { place, key: key.clone(), before: before.cloned(), after: after.cloned() });
+        }
+    }
+}
+
+/// What people's tools wrote on a node after it was created: for each writer and place, the keys and their values.
+///
+/// Nothing of a node without a providerID: a foreign node is AA401's, and what its creator wrote on it is not the point.
+pub(super) fn by_people(node: &Object<'_>, data: &Data, mut each: impl FnMut(Place, &Entries<'_>, &Evidence)) {
+    if provider_id(node).is_none() {
+        return;
+    }
+    let managed = node.managed();
+    for entry in managed.iter().filter(|e| data.managers.person(&e.manager).is_some() && origin::is_later(e, node)) {
+        let evidence = Evidence::managed(entry);
+        for (place, field, pairs) in [
+            (Place::Label, "f:labels", &node.meta.labels),
+            (Place::Annotation, "f:annotations", &node.meta.annotations),
+        ] {
+            let keys = entry.children(&["f:metadata", field]);
+            let written = keys.iter().filter_map(|key| Some((key.as_str().into(), pairs.get(key)?.into())));
+            each(place, &written.collect(), &evidence);
+        }
+        if entry.owns(&["f:spec", "f:taints"]) {
+            each(Place::Taint, &entries(node, Place::Taint), &evidence);
         }
     }
 }
