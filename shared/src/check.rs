@@ -14,13 +14,15 @@ use crate::catalogue;
 use crate::change::Change;
 use crate::data::{Data, Platform};
 use crate::finding::{Consequence, Draft, Finding};
+use crate::guard;
 use crate::inventory::{Facts, Inventory, ReadKey, ReadState};
 use crate::kinds::{self, Kind};
 use crate::object::Object;
+use crate::probe::{Probe, ProbeState};
 use crate::read::json::{self, Page, ReadError};
 use crate::report::{Clock, Cluster, Coverage, Outcome, Policy, Report, RuleOutcome, Tool, VerdictWord, exit};
-use crate::rule::{Context, Notes, Rule, Scope, Seen, Suspect, Verdict};
-use crate::versions::{Support, Table};
+use crate::rule::{Context, Due, Notes, Rule, Scope, Seen, Verdict};
+use crate::versions::Table;
 use crate::waiver::{self, Waiver};
 use crate::weigh::{finalize, lightest};
 
@@ -35,6 +37,8 @@ pub struct Params {
     pub rules: Vec<&'static Rule>,
     /// Waivers.
     pub waivers: Vec<Waiver>,
+    /// The release of the host below the cluster: `2019`, `22H2`, `2602`.
+    pub release: Option<String>,
     /// Newer version tables than the built-in ones, by platform.
     pub versions: Vec<Table>,
     /// Findings this heavy, or heavier, fail with exit code 4 when nothing fails heavier.
@@ -48,6 +52,7 @@ impl Params {
     pub fn at(now: Timestamp) -> Self {
         Params {
             platform: None,
+            release: None,
             now,
             rules: catalogue::ALL.to_vec(),
             waivers: Vec::new(),
@@ -166,13 +171,28 @@ impl<'d> Check<'d> {
         keys.into_iter().collect()
     }
 
-    /// The lists to go on with, once those of [`Check::plan_first`] are done: one per kind and namespace that exists.
+    /// The lists to go on with, once those of [`Check::plan_first`] are done: one per kind and namespace that exists, where
+    /// the list of the whole cluster is not there already.
     pub fn plan_then(&self) -> Vec<ReadKey> {
         let mut keys = BTreeSet::new();
         for rule in &self.params.rules {
-            keys.extend(self.namespaced_keys(rule));
+            keys.extend(self.namespaced_keys(rule).into_iter().filter(|key| !self.has_all(key.kind)));
         }
         keys.into_iter().collect()
+    }
+
+    /// What to ask of the API server besides lists.
+    pub fn probes(&self) -> BTreeSet<Probe> {
+        self.params.rules.iter().flat_map(|rule| rule.probes).copied().collect()
+    }
+
+    /// Says what became of a probe.
+    pub fn probe(&mut self, probe: Probe, state: ProbeState) {
+        let kept = match state {
+            ProbeState::Read(text) => ProbeState::Read(probe.keep(&text)),
+            other => other,
+        };
+        self.inventory.probes.insert(probe, kept);
     }
 
     /// Begins to read one list.
@@ -329,6 +349,7 @@ impl<'d> Check<'d> {
         segment.facts.into_inventory(&mut self.inventory);
         for (rule, notes) in segment.rules.iter().zip(segment.notes) {
             self.drafts.entry(rule.code.as_str()).or_default().extend(notes.drafts);
+            self.inventory.remarks.entry(rule.code.as_str()).or_default().extend(notes.remarks);
             self.inventory.suspects.entry(rule.code.as_str()).or_default().extend(notes.suspects);
         }
         self.inventory.reads.insert(segment.key, state);
@@ -342,24 +363,32 @@ impl<'d> Check<'d> {
         // When the namespaces could not be listed, all that the data knows are tried.
         let listed = matches!(self.inventory.read(&kinds::NAMESPACE), Some(ReadState::Complete { .. }));
         let exists = |name: &str| !listed || self.inventory.namespaces.iter().any(|own| own == name);
-        let system =
-            || self.data.namespaces.namespaces.iter().filter(|row| row.condition.is_none() && exists(&row.name));
+        let rows = || self.data.namespaces.namespaces.iter().filter(|row| row.condition.is_none());
+        let system = || rows().map(|row| &*row.name).chain([guard::NAMESPACE]).filter(|name| exists(name));
         let mut keys = Vec::new();
         for read in rule.reads {
             let wanted = |name: &str| match read.scope {
                 Scope::Cluster => false,
                 Scope::AddOnNamespaces => self.data.namespaces.is_add_on(name),
+                Scope::ArcNamespaces => self.data.namespaces.is_arc(name),
                 Scope::ComponentNamespaces => holds_components(self.data, read.kind, name),
+                Scope::Own => name == guard::NAMESPACE,
             };
-            let names = system().map(|row| &row.name).filter(|name| wanted(name));
-            keys.extend(names.map(|name| ReadKey { kind: read.kind, namespace: Some(name.clone()) }));
+            let names = system().filter(|name| wanted(name));
+            keys.extend(names.map(|name| ReadKey { kind: read.kind, namespace: Some(name.to_owned()) }));
         }
         keys
     }
 
+    /// Whether the list of a kind over the whole cluster is there, so that none of a namespace is needed.
+    fn has_all(&self, kind: &'static Kind) -> bool {
+        matches!(self.inventory.read(kind), Some(ReadState::Complete { .. }))
+    }
+
+    /// A list over the whole cluster serves the rules that need some namespaces of it too: they look at the namespace.
     fn wants(&self, rule: &Rule, key: &ReadKey) -> bool {
         match &key.namespace {
-            None => rule.reads.iter().any(|read| read.kind == key.kind && read.scope == Scope::Cluster),
+            None => rule.reads.iter().any(|read| read.kind == key.kind),
             Some(_) => self.namespaced_keys(rule).contains(key),
         }
     }
@@ -368,7 +397,7 @@ impl<'d> Check<'d> {
     fn gaps(&self, rule: &Rule) -> Vec<String> {
         let cluster = rule.reads.iter().filter(|read| read.scope == Scope::Cluster);
         let mut keys: Vec<ReadKey> = cluster.map(|read| ReadKey { kind: read.kind, namespace: None }).collect();
-        keys.extend(self.namespaced_keys(rule));
+        keys.extend(self.namespaced_keys(rule).into_iter().filter(|key| !self.has_all(key.kind)));
         let mut gaps = Vec::new();
         for key in keys {
             match self.inventory.reads.get(&key) {
@@ -376,6 +405,7 @@ impl<'d> Check<'d> {
                 None => gaps.push(format!("{key} was not read")),
             }
         }
+        gaps.extend(rule.probes.iter().filter_map(|probe| self.inventory.probe(*probe).err()));
         gaps
     }
 
@@ -426,8 +456,7 @@ impl<'d> Check<'d> {
         let mut drafts = self.drafts.get(rule.code.as_str()).cloned().unwrap_or_default();
         let mut open = self.gaps(rule);
         if let Some(whole) = rule.state.whole {
-            let context = Context { data: self.data, versions: &self.tables, platform, as_of: self.day() };
-            match whole(&self.inventory, &context) {
+            match whole(&self.inventory, &self.context(platform)) {
                 Verdict::Found(found) => drafts.extend(found),
                 Verdict::FoundPartly(found, why) => {
                     drafts.extend(found);
@@ -454,6 +483,17 @@ impl<'d> Check<'d> {
             Outcome::Unknown
         };
         answer(outcome, reason, findings)
+    }
+
+    fn context(&self, platform: Platform) -> Context<'_> {
+        Context {
+            data: self.data,
+            versions: &self.tables,
+            platform,
+            release: self.params.release.as_deref(),
+            now: self.params.now,
+            as_of: self.day(),
+        }
     }
 
     fn verdict(&self, rules: &[RuleOutcome], findings: &[Finding], candidates: &[Platform]) -> VerdictWord {
@@ -488,13 +528,17 @@ impl<'d> Check<'d> {
             what,
         };
         let mut clocks = Vec::new();
-        if let (Some(version), [platform]) = (self.inventory.server(), candidates)
-            && let Some(table) = self.tables.iter().find(|table| table.platform == *platform)
-            && let Support::Supported { until, projected } = table.support(version, day)
-        {
-            let how = if projected { " (projected from the table)" } else { "" };
-            let what = format!("Kubernetes {} leaves the supported list{how}", version.minor_text());
-            clocks.push(clock(until, "AA101", what));
+        for rule in &self.params.rules {
+            let Some(of_rule) = rule.state.clocks else { continue };
+            // Where the platform is not known, only what all candidates agree on is due.
+            let mut dues = candidates.iter().map(|platform| {
+                let applies = rule.platforms.contains(platform);
+                if applies { of_rule(&self.inventory, &self.context(*platform)) } else { Vec::new() }
+            });
+            let first = dues.next().unwrap_or_default();
+            let others: Vec<Vec<Due>> = dues.collect();
+            let common = first.into_iter().filter(|due| others.iter().all(|other| other.contains(due)));
+            clocks.extend(common.map(|due| clock(due.on, rule.code.as_str(), due.what)));
         }
         for waiver in self.params.waivers.iter().filter(|w| w.is_current(self.params.now) && w.problems().is_empty()) {
             let what = format!("waiver {} ({} {})", waiver.name, waiver.rules.join(" "), waiver.matches.name);
@@ -532,7 +576,7 @@ impl Segment<'_> {
     fn see(&mut self, object: &Object<'_>, kind: &'static Kind) {
         self.objects += 1;
         self.facts.add(object, kind, self.data);
-        let seen = Seen { object, kind, data: self.data };
+        let seen = Seen::new(object, kind, self.data);
         for (rule, notes) in self.rules.iter().zip(&mut self.notes) {
             if let Some(each) = rule.state.each {
                 each(&seen, notes);
@@ -581,8 +625,4 @@ fn shorten(reasons: &[String]) -> String {
         [one, two] => format!("{one}; {two}"),
         [one, rest @ ..] => format!("{one}; and {} more", rest.len()),
     }
-}
-
-pub(crate) fn add_suspect(notes: &mut Notes, draft: Draft, hinge: String) {
-    notes.suspects.push(Suspect { draft, hinge });
 }

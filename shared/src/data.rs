@@ -497,6 +497,11 @@ impl Namespaces {
         self.namespaces.iter().any(|row| row.name == name && row.workloads)
     }
 
+    /// Whether it is a namespace of the Arc agents.
+    pub fn is_arc(&self, name: &str) -> bool {
+        self.protected(name).is_some_and(|row| row.owner == "arc")
+    }
+
     /// Whether the system writes `key` on this namespace.
     pub fn is_system_key(&self, namespace: &str, place: Place, key: &str) -> bool {
         self.system_keys.iter().any(|row| {

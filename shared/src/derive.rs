@@ -6,7 +6,8 @@ use crate::catalogue;
 use crate::change::Operation;
 use crate::data::{ClauseText, Data};
 use crate::kinds::{self, Kind};
-use crate::rule::{Mode, Rule};
+use crate::probe::Probe;
+use crate::rule::{Mode, Reach, Rule};
 
 /// One kind the guard must be asked about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,6 +18,8 @@ pub struct Watched {
     pub subresource: &'static str,
     /// The operations.
     pub operations: Vec<Operation>,
+    /// In which namespaces; where rules differ, the wider.
+    pub reach: Reach,
     /// Codes of the rules that ask.
     pub codes: Vec<&'static str>,
 }
@@ -32,18 +35,22 @@ impl Watched {
     }
 }
 
-/// Every kind and subresource that a rule which is not off guards, sorted; codes in catalogue order.
-pub fn watched() -> Vec<Watched> {
+/// Every kind and subresource that a rule which is not off guards, sorted; codes in catalogue order. `modes` are those that
+/// a configuration gives instead of the rules' own.
+pub fn watched(modes: &BTreeMap<String, Mode>) -> Vec<Watched> {
+    let given = |rule: &Rule| modes.iter().find(|(name, _)| **name == rule.code.as_str() || **name == rule.slug);
     let mut found: BTreeMap<(&'static Kind, &'static str), Watched> = BTreeMap::new();
-    for rule in catalogue::ALL.iter().filter(|rule| rule.mode != Mode::Off) {
+    for rule in catalogue::ALL.iter().filter(|rule| given(rule).map_or(rule.mode, |(_, mode)| *mode) != Mode::Off) {
         for guard in rule.guards {
             let (kind, subresource) = (guard.kind, guard.subresource);
             let watched = found.entry((kind, subresource)).or_insert_with(|| Watched {
                 kind,
                 subresource,
                 operations: Vec::new(),
+                reach: rule.reach,
                 codes: Vec::new(),
             });
+            watched.reach = watched.reach.min(rule.reach);
             watched.operations.extend(guard.operations);
             watched.operations.sort_unstable();
             watched.operations.dedup();
@@ -65,6 +72,14 @@ pub fn listed() -> Vec<(&'static Kind, Vec<&'static str>)> {
         }
     }
     found.into_iter().map(|(kind, codes)| (kind, codes.into_iter().collect())).collect()
+}
+
+/// The probes a check asks, with the codes of the rules that need them.
+pub fn probed() -> Vec<(Probe, Vec<&'static str>)> {
+    let codes = |probe: Probe| -> Vec<&'static str> {
+        catalogue::ALL.iter().filter(|rule| rule.probes.contains(&probe)).map(|rule| rule.code.as_str()).collect()
+    };
+    Probe::ALL.into_iter().map(|probe| (probe, codes(probe))).filter(|(_, codes)| !codes.is_empty()).collect()
 }
 
 /// A clause, and the rules that decide it.
@@ -95,6 +110,11 @@ pub fn reader_role() -> String {
         let codes = if codes.is_empty() { "which namespaces there are".to_owned() } else { codes.join(", ") };
         let (group, resource) = (kind.group, kind.resource);
         let rule = format!("# {codes}\n- apiGroups: [\"{group}\"]\n  resources: [{resource}]\n  verbs: [list]\n");
+        text.push_str(&rule);
+    }
+    for (probe, codes) in probed() {
+        let Some(url) = probe.needs_right() else { continue };
+        let rule = format!("# {}\n- nonResourceURLs: [{url}]\n  verbs: [get]\n", codes.join(", "));
         text.push_str(&rule);
     }
     text

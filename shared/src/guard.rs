@@ -15,6 +15,9 @@ use crate::text;
 use crate::waiver::{self, Waiver};
 use crate::weigh::{finalize, lightest};
 
+/// Where the guard lives. Nothing in it is ever reviewed, or the guard could stand in its own way.
+pub const NAMESPACE: &str = "aksarc-system";
+
 /// How the guard decides. Read from its configuration file; the dry run uses the same.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]

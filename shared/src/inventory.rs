@@ -1,13 +1,17 @@
 //! A cluster at one moment, reduced to what rules compare across objects. Objects themselves are not kept, so memory
 //! does not grow with pods.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
 
 use crate::data::{Data, Place};
+use crate::guard;
 use crate::kinds::{self, Kind};
 use crate::object::Object;
 use crate::origin;
-use crate::rule::Suspect;
+use crate::probe::{Probe, ProbeState};
+use crate::rule::{Code, Suspect};
 use crate::versions::Version;
 
 /// One list: a kind, in a namespace or the whole cluster.
@@ -72,13 +76,18 @@ pub struct Inventory {
     pub machines: Vec<MachineFact>,
     /// The creation of the oldest system namespace, RFC 3339: the cluster's birth.
     pub birth: Option<String>,
-    /// Names of the namespaces that exist, of those the data knows.
+    /// Names of the namespaces that exist, of those the data knows, and the guard's.
     pub namespaces: Vec<String>,
     /// Values of system labels that no person owns, by pool and key.
     pub pool_labels: BTreeMap<String, BTreeMap<String, BTreeMap<String, usize>>>,
     /// What became of each list.
     pub reads: BTreeMap<ReadKey, ReadState>,
+    /// What became of each probe.
+    pub probes: BTreeMap<Probe, ProbeState>,
+    /// The days, UTC, on which an object that is still there was created: signs that the cluster ran.
+    pub life: BTreeSet<Date>,
     pub(crate) suspects: BTreeMap<&'static str, Vec<Suspect>>,
+    pub(crate) remarks: BTreeMap<&'static str, BTreeSet<(String, String)>>,
 }
 
 impl Inventory {
@@ -88,8 +97,21 @@ impl Inventory {
     }
 
     /// What a rule's `each` could not decide alone.
-    pub fn suspects(&self, code: crate::rule::Code) -> &[Suspect] {
+    pub fn suspects(&self, code: Code) -> &[Suspect] {
         self.suspects.get(code.as_str()).map_or(&[], Vec::as_slice)
+    }
+
+    /// What a rule's `each` noted, sorted: about what, and what it says.
+    pub fn remarks(&self, code: Code) -> impl Iterator<Item = (&str, &str)> {
+        self.remarks.get(code.as_str()).into_iter().flatten().map(|(about, says)| (&**about, &**says))
+    }
+
+    /// What the API server answered to a probe.
+    ///
+    /// # Errors
+    /// Why there is no answer, for people.
+    pub fn probe(&self, probe: Probe) -> Result<&str, String> {
+        self.probes.get(&probe).unwrap_or(&ProbeState::NotRecorded).text(probe)
     }
 
     /// The one value all clean members of a pool carry for a system label; `None` when they differ or there is none.
@@ -107,6 +129,7 @@ impl Inventory {
 
 /// A node, reduced.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact that the API reports as such")]
 pub struct NodeFact {
     /// Name.
     pub name: String,
@@ -126,8 +149,30 @@ pub struct NodeFact {
     pub machine: bool,
     /// Whether it is a virtual kubelet.
     pub virtual_kubelet: bool,
-    /// Which system labels it has, of those compared between peers.
+    /// Whether it is a control-plane node, by label or by taint.
+    pub control_plane: bool,
+    /// `metadata.creationTimestamp`, RFC 3339.
     pub created: Option<String>,
+    /// `status.nodeInfo.kubeProxyVersion`; empty from Kubernetes 1.33 on.
+    pub kube_proxy: String,
+    /// `status.nodeInfo.containerRuntimeVersion`, `containerd://2.0.0`.
+    pub runtime: String,
+    /// `status.nodeInfo.kernelVersion`.
+    pub kernel: String,
+    /// `status.nodeInfo.operatingSystem`, `linux` or `windows`.
+    pub os: String,
+    /// `status.nodeInfo.systemUUID`.
+    pub system_uuid: String,
+    /// `status.capacity` of `cpu`, `memory`, `ephemeral-storage`, as printed; empty where not reported.
+    pub capacity: [String; 3],
+    /// The label `node.kubernetes.io/instance-type`.
+    pub instance_type: Option<String>,
+    /// The status of the condition `Ready`: `Some(true)`, `Some(false)`; `None` when unknown or not reported.
+    pub ready: Option<bool>,
+    /// Whether it is cordoned.
+    pub unschedulable: bool,
+    /// Taints, as `key=value:effect`.
+    pub taints: Vec<String>,
     /// The product it belongs to, where that is not AKS Arc.
     pub other_product: Option<String>,
 }
@@ -179,11 +224,34 @@ struct NodeSpec<'a> {
     provider_id: Option<crate::object::Text<'a>>,
 }
 
-#[derive(serde::Deserialize)]
+#[derive(Default, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct NodeStatus<'a> {
     #[serde(borrow, default)]
     node_info: Option<NodeInfo<'a>>,
+    #[serde(borrow, default)]
+    capacity: Option<Capacity<'a>>,
+    #[serde(borrow, default)]
+    conditions: Option<Vec<Condition<'a>>>,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Capacity<'a> {
+    #[serde(borrow, default)]
+    cpu: crate::object::Text<'a>,
+    #[serde(borrow, default)]
+    memory: crate::object::Text<'a>,
+    #[serde(borrow, default)]
+    ephemeral_storage: crate::object::Text<'a>,
+}
+
+#[derive(serde::Deserialize)]
+struct Condition<'a> {
+    #[serde(borrow, default, rename = "type")]
+    name: crate::object::Text<'a>,
+    #[serde(borrow, default)]
+    status: crate::object::Text<'a>,
 }
 
 /// `status.nodeInfo`, as far as rules use it.
@@ -202,6 +270,18 @@ pub struct NodeInfo<'a> {
     /// `linux`.
     #[serde(borrow, default)]
     pub operating_system: crate::object::Text<'a>,
+    /// `6.6.96.1-1.azl3`.
+    #[serde(borrow, default)]
+    pub kernel_version: crate::object::Text<'a>,
+    /// `containerd://2.0.0`.
+    #[serde(borrow, default)]
+    pub container_runtime_version: crate::object::Text<'a>,
+    /// As the kubelet's, where reported.
+    #[serde(borrow, default)]
+    pub kube_proxy_version: crate::object::Text<'a>,
+    /// The machine's.
+    #[serde(borrow, default, rename = "systemUUID")]
+    pub system_uuid: crate::object::Text<'a>,
 }
 
 /// `spec.providerID` of a node.
@@ -225,7 +305,14 @@ impl NodeFact {
     /// Reduces a node.
     pub fn of(node: &Object<'_>, data: &Data) -> Self {
         let (labels, annotations) = (&node.meta.labels, &node.meta.annotations);
-        let (provider, info) = (provider_id(node), node_info(node));
+        let provider = provider_id(node);
+        let status = node.field::<NodeStatus<'_>>("status").unwrap_or_default();
+        let (info, capacity) = (status.node_info.unwrap_or_default(), status.capacity.unwrap_or_default());
+        let conditions = status.conditions.unwrap_or_default();
+        let ready = conditions.iter().find(|condition| &*condition.name == "Ready");
+        let taints = taints(node);
+        let unschedulable = node.raw("spec").is_some_and(|spec| spec.contains("\"unschedulable\""))
+            && node.field::<Cordon>("spec").is_some_and(|spec| spec.unschedulable.unwrap_or_default());
         let product = data.products.products.iter().find(|product| {
             product.annotation.as_deref().is_some_and(|key| annotations.get(key).is_some())
                 || product.label.as_deref().is_some_and(|key| labels.get(key).is_some())
@@ -244,7 +331,23 @@ impl NodeFact {
             os_image: info.os_image.to_string(),
             machine: annotations.get("cluster.x-k8s.io/machine").is_some(),
             virtual_kubelet: labels.get("type") == Some("virtual-kubelet"),
+            control_plane: labels.get(CONTROL_PLANE_LABEL).is_some()
+                || taints.iter().any(|taint| &*taint.key == CONTROL_PLANE_LABEL),
             created: node.meta.creation_timestamp.as_ref().map(ToString::to_string),
+            kube_proxy: info.kube_proxy_version.to_string(),
+            runtime: info.container_runtime_version.to_string(),
+            kernel: info.kernel_version.to_string(),
+            os: info.operating_system.to_string(),
+            system_uuid: info.system_uuid.to_string(),
+            capacity: [capacity.cpu, capacity.memory, capacity.ephemeral_storage].map(|text| text.to_string()),
+            instance_type: labels.get("node.kubernetes.io/instance-type").map(str::to_owned),
+            ready: ready.and_then(|condition| match &*condition.status {
+                "True" => Some(true),
+                "False" => Some(false),
+                _ => None,
+            }),
+            unschedulable,
+            taints: taints.iter().map(|taint| format!("{}={}:{}", taint.key, taint.value, taint.effect)).collect(),
             other_product: product.map(|product| product.product.clone()),
             provider_id: provider.map(|id| id.to_string()),
         }
@@ -254,6 +357,12 @@ impl NodeFact {
     pub fn is_moc(&self, data: &Data) -> bool {
         self.provider_id.as_deref().is_some_and(|id| id.starts_with(&*data.products.provider_id_prefix))
     }
+}
+
+#[derive(serde::Deserialize)]
+struct Cordon {
+    #[serde(default)]
+    unschedulable: Option<bool>,
 }
 
 impl MachineFact {
@@ -280,10 +389,13 @@ pub(crate) struct Facts {
     machines: Vec<MachineFact>,
     namespaces: Vec<(String, Option<String>)>,
     pool_labels: Vec<(String, String, String)>,
+    life: BTreeSet<Date>,
 }
 
 impl Facts {
     pub(crate) fn add(&mut self, object: &Object<'_>, kind: &'static Kind, data: &Data) {
+        let born: Option<Date> = object.meta.creation_timestamp.as_ref().and_then(|time| time.get(..10)?.parse().ok());
+        self.life.extend(born);
         if *kind == kinds::NODE {
             let fact = NodeFact::of(object, data);
             let managed = object.managed();
@@ -298,7 +410,9 @@ impl Facts {
             self.nodes.push(fact);
         } else if *kind == kinds::MACHINE {
             self.machines.push(MachineFact::of(object));
-        } else if *kind == kinds::NAMESPACE && data.namespaces.protected(&object.meta.name).is_some() {
+        } else if *kind == kinds::NAMESPACE
+            && (data.namespaces.protected(&object.meta.name).is_some() || object.meta.name.as_str() == guard::NAMESPACE)
+        {
             let created = object.meta.creation_timestamp.as_ref().map(ToString::to_string);
             self.namespaces.push((object.meta.name.to_string(), created));
         }
@@ -307,6 +421,7 @@ impl Facts {
     pub(crate) fn into_inventory(self, inventory: &mut Inventory) {
         inventory.nodes.extend(self.nodes);
         inventory.machines.extend(self.machines);
+        inventory.life.extend(self.life);
         for (name, created) in self.namespaces {
             inventory.namespaces.push(name);
             // RFC 3339 in UTC sorts as text.

@@ -25,6 +25,11 @@ impl Kind {
         if self.group.is_empty() { self.version.to_owned() } else { format!("{}/{}", self.group, self.version) }
     }
 
+    /// Whether it is an alpha version of a kind of Kubernetes itself.
+    pub fn is_alpha(&self) -> bool {
+        self.version.contains("alpha") && self.group.ends_with(".k8s.io")
+    }
+
     /// `nodes` or `deployments.apps`, as kubectl and RBAC errors print it.
     pub fn qualified(&self) -> String {
         if self.group.is_empty() { self.resource.to_owned() } else { format!("{}.{}", self.resource, self.group) }
@@ -67,6 +72,21 @@ const fn grouped(group: &'static str, kind: &'static str, resource: &'static str
     Kind { group, version: "v1", kind, resource, namespaced: true, builtin: true }
 }
 
+/// A cluster-scoped kind of Kubernetes itself.
+const fn global(group: &'static str, kind: &'static str, resource: &'static str) -> Kind {
+    Kind { namespaced: false, ..grouped(group, kind, resource) }
+}
+
+/// A kind of a custom resource, in a namespace.
+const fn custom(group: &'static str, version: &'static str, kind: &'static str, resource: &'static str) -> Kind {
+    Kind { group, version, kind, resource, namespaced: true, builtin: false }
+}
+
+/// A kind of a custom resource, cluster-scoped.
+const fn custom_global(group: &'static str, version: &'static str, kind: &'static str, resource: &'static str) -> Kind {
+    Kind { namespaced: false, ..custom(group, version, kind, resource) }
+}
+
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident = $value:expr;)*) => {
         $($(#[$doc])* pub static $name: Kind = $value;)*
@@ -107,7 +127,7 @@ kinds! {
     /// Jobs.
     JOB = grouped("batch", "Job", "jobs");
     /// Cluster API Machines: on management clusters and on clusters that manage themselves.
-    MACHINE = Kind { group: "cluster.x-k8s.io", version: "v1beta1", kind: "Machine", resource: "machines", namespaced: true, builtin: false };
+    MACHINE = custom("cluster.x-k8s.io", "v1beta1", "Machine", "machines");
     /// Ingresses.
     INGRESS = grouped("networking.k8s.io", "Ingress", "ingresses");
     /// PodDisruptionBudgets.
@@ -116,6 +136,84 @@ kinds! {
     ROLE = grouped("rbac.authorization.k8s.io", "Role", "roles");
     /// RoleBindings.
     ROLE_BINDING = grouped("rbac.authorization.k8s.io", "RoleBinding", "rolebindings");
+    /// ClusterRoles.
+    CLUSTER_ROLE = global("rbac.authorization.k8s.io", "ClusterRole", "clusterroles");
+    /// ClusterRoleBindings.
+    CLUSTER_ROLE_BINDING = global("rbac.authorization.k8s.io", "ClusterRoleBinding", "clusterrolebindings");
+    /// MutatingWebhookConfigurations.
+    MUTATING_WEBHOOKS = global("admissionregistration.k8s.io", "MutatingWebhookConfiguration", "mutatingwebhookconfigurations");
+    /// ValidatingWebhookConfigurations.
+    VALIDATING_WEBHOOKS = global("admissionregistration.k8s.io", "ValidatingWebhookConfiguration", "validatingwebhookconfigurations");
+    /// CustomResourceDefinitions.
+    CUSTOM_RESOURCE_DEFINITION = global("apiextensions.k8s.io", "CustomResourceDefinition", "customresourcedefinitions");
+    /// APIServices.
+    API_SERVICE = global("apiregistration.k8s.io", "APIService", "apiservices");
+    /// EndpointSlices.
+    ENDPOINT_SLICE = grouped("discovery.k8s.io", "EndpointSlice", "endpointslices");
+    /// FlowSchemas; v1 since Kubernetes 1.29.
+    FLOW_SCHEMA = Kind { builtin: false, ..global("flowcontrol.apiserver.k8s.io", "FlowSchema", "flowschemas") };
+    /// PriorityLevelConfigurations; v1 since Kubernetes 1.29.
+    PRIORITY_LEVEL = Kind { builtin: false, ..global("flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration", "prioritylevelconfigurations") };
+    /// IngressClasses.
+    INGRESS_CLASS = global("networking.k8s.io", "IngressClass", "ingressclasses");
+    /// NetworkPolicies.
+    NETWORK_POLICY = grouped("networking.k8s.io", "NetworkPolicy", "networkpolicies");
+    /// PriorityClasses.
+    PRIORITY_CLASS = global("scheduling.k8s.io", "PriorityClass", "priorityclasses");
+    /// CSIDrivers.
+    CSI_DRIVER = global("storage.k8s.io", "CSIDriver", "csidrivers");
+    /// StorageClasses.
+    STORAGE_CLASS = global("storage.k8s.io", "StorageClass", "storageclasses");
+    /// Cluster API Clusters.
+    CAPI_CLUSTER = custom("cluster.x-k8s.io", "v1beta1", "Cluster", "clusters");
+    /// Cluster API MachineDeployments.
+    MACHINE_DEPLOYMENT = custom("cluster.x-k8s.io", "v1beta1", "MachineDeployment", "machinedeployments");
+    /// Cluster API MachineSets.
+    MACHINE_SET = custom("cluster.x-k8s.io", "v1beta1", "MachineSet", "machinesets");
+    /// Cluster API control planes.
+    KUBEADM_CONTROL_PLANE = custom("controlplane.cluster.x-k8s.io", "v1beta1", "KubeadmControlPlane", "kubeadmcontrolplanes");
+    /// Cluster API bootstrap configurations.
+    KUBEADM_CONFIG = custom("bootstrap.cluster.x-k8s.io", "v1beta1", "KubeadmConfig", "kubeadmconfigs");
+    /// Cluster API bootstrap templates.
+    KUBEADM_CONFIG_TEMPLATE = custom("bootstrap.cluster.x-k8s.io", "v1beta1", "KubeadmConfigTemplate", "kubeadmconfigtemplates");
+    /// Clusters of the Azure Stack HCI provider of Cluster API (microsoft/cluster-api-provider-azurestackhci, 2026-08).
+    HCI_CLUSTER = custom("infrastructure.cluster.x-k8s.io", "v1beta2", "AzureStackHCICluster", "azurestackhciclusters");
+    /// Load balancers of that provider.
+    HCI_LOAD_BALANCER = custom("infrastructure.cluster.x-k8s.io", "v1beta2", "AzureStackHCILoadBalancer", "azurestackhciloadbalancers");
+    /// Machines of that provider.
+    HCI_MACHINE = custom("infrastructure.cluster.x-k8s.io", "v1beta2", "AzureStackHCIMachine", "azurestackhcimachines");
+    /// Machine templates of that provider.
+    HCI_MACHINE_TEMPLATE = custom("infrastructure.cluster.x-k8s.io", "v1beta2", "AzureStackHCIMachineTemplate", "azurestackhcimachinetemplates");
+    /// Virtual machines of that provider.
+    HCI_VIRTUAL_MACHINE = custom("infrastructure.cluster.x-k8s.io", "v1beta2", "AzureStackHCIVirtualMachine", "azurestackhcivirtualmachines");
+    /// Calico BGP configurations.
+    CALICO_BGP_CONFIGURATION = custom_global("crd.projectcalico.org", "v1", "BGPConfiguration", "bgpconfigurations");
+    /// Calico BGP peers.
+    CALICO_BGP_PEER = custom_global("crd.projectcalico.org", "v1", "BGPPeer", "bgppeers");
+    /// Calico's Felix settings.
+    CALICO_FELIX_CONFIGURATION = custom_global("crd.projectcalico.org", "v1", "FelixConfiguration", "felixconfigurations");
+    /// Calico IP pools.
+    CALICO_IP_POOL = custom_global("crd.projectcalico.org", "v1", "IPPool", "ippools");
+    /// Settings of Calico's controllers.
+    CALICO_KUBE_CONTROLLERS = custom_global("crd.projectcalico.org", "v1", "KubeControllersConfiguration", "kubecontrollersconfigurations");
+    /// The Tigera operator's installation of Calico.
+    CALICO_INSTALLATION = custom_global("operator.tigera.io", "v1", "Installation", "installations");
+    /// NMState's policies for the network of nodes.
+    NMSTATE_POLICY = custom_global("nmstate.io", "v1", "NodeNetworkConfigurationPolicy", "nodenetworkconfigurationpolicies");
+    /// SR-IOV policies for the network cards of nodes.
+    SRIOV_NODE_POLICY = custom("sriovnetwork.openshift.io", "v1", "SriovNetworkNodePolicy", "sriovnetworknodepolicies");
+    /// Multus' attachments of pods to further networks.
+    NETWORK_ATTACHMENT = custom("k8s.cni.cncf.io", "v1", "NetworkAttachmentDefinition", "network-attachment-definitions");
+    /// Whereabouts' address pools.
+    WHEREABOUTS_IP_POOL = custom("whereabouts.cni.cncf.io", "v1alpha1", "IPPool", "ippools");
+    /// What the Arc agents tell of their cluster (Azure/azure-cli-extensions, connectedk8s).
+    CONNECTED_CLUSTER = custom("arc.azure.com", "v1beta1", "ConnectedCluster", "connectedclusters");
+    /// Identities the Arc agents ask Azure for.
+    ARC_IDENTITY_REQUEST = custom("clusterconfig.azure.com", "v1beta1", "AzureClusterIdentityRequest", "azureclusteridentityrequests");
+    /// Identities of Arc extensions.
+    ARC_EXTENSION_IDENTITY = custom("clusterconfig.azure.com", "v1beta1", "AzureExtensionIdentity", "azureextensionidentities");
+    /// Arc extensions.
+    ARC_EXTENSION_CONFIG = custom("clusterconfig.azure.com", "v1beta1", "ExtensionConfig", "extensionconfigs");
 }
 
 #[cfg(test)]

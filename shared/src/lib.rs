@@ -20,6 +20,8 @@ pub mod inventory;
 pub mod kinds;
 pub mod object;
 pub mod origin;
+pub mod pod;
+pub mod probe;
 pub mod read;
 pub mod report;
 pub mod rule;

@@ -1,11 +1,19 @@
 //! What a rule declares. Lists, RBAC, webhook rules, `explain` and coverage derive from it.
 
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
 use crate::change::{Change, Operation};
 use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft};
 use crate::inventory::Inventory;
 use crate::kinds::Kind;
 use crate::object::Object;
+use crate::pod::Pod;
+use crate::probe::Probe;
 
 /// One rule: one code, one slug, one file, one page. Every field is mandatory, so that a new one makes each rule decide.
 #[derive(Debug)]
@@ -26,8 +34,12 @@ pub struct Rule {
     pub platforms: &'static [Platform],
     /// What the state check reads.
     pub reads: &'static [Read],
+    /// What it asks of the API server besides lists.
+    pub probes: &'static [Probe],
     /// What the guard is asked about.
     pub guards: &'static [Guard],
+    /// In which namespaces the guard is asked about them.
+    pub reach: Reach,
     /// What the guard does in the `enforce` preset.
     pub mode: Mode,
     /// Whether the guard warns of findings that are only `info`; others of that weight are recorded and not spoken of.
@@ -125,10 +137,23 @@ pub struct Read {
 pub enum Scope {
     /// The namespaces whose add-ons are managed, by the data.
     AddOnNamespaces,
+    /// The system namespaces of the Arc agents, by the data.
+    ArcNamespaces,
     /// The whole cluster.
     Cluster,
     /// The system namespaces in which the catalogue has components of this kind.
     ComponentNamespaces,
+    /// The namespace of the guard.
+    Own,
+}
+
+/// In which namespaces the guard is asked about namespaced objects. Never in its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reach {
+    /// In every one.
+    Everywhere,
+    /// In the system's, and where the catalogue has components.
+    System,
 }
 
 /// Requests the guard is asked about.
@@ -162,11 +187,23 @@ pub struct StateCheck {
     pub each: Option<fn(&Seen<'_, '_>, &mut Notes)>,
     /// Called once all is read, for each platform the cluster may be on.
     pub whole: Option<fn(&Inventory, &Context<'_>) -> Verdict>,
+    /// What becomes due by this rule, whether or not it is violated; for each platform the cluster may be on.
+    pub clocks: Option<fn(&Inventory, &Context<'_>) -> Vec<Due>>,
+}
+
+/// Something that becomes due on a day.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Due {
+    /// The last day, UTC.
+    pub on: Date,
+    /// What becomes due, for people.
+    pub what: String,
 }
 
 impl std::fmt::Debug for StateCheck {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("StateCheck").field("each", &self.each.is_some()).field("whole", &self.whole.is_some()).finish()
+        let (each, whole, clocks) = (self.each.is_some(), self.whole.is_some(), self.clocks.is_some());
+        f.debug_struct("StateCheck").field("each", &each).field("whole", &whole).field("clocks", &clocks).finish()
     }
 }
 
@@ -182,6 +219,19 @@ pub struct Seen<'o, 'a> {
     pub kind: &'static Kind,
     /// The tables.
     pub data: &'o Data,
+    pod: OnceCell<Option<Pod<'a>>>,
+}
+
+impl<'o, 'a> Seen<'o, 'a> {
+    /// An object of a kind.
+    pub fn new(object: &'o Object<'a>, kind: &'static Kind, data: &'o Data) -> Self {
+        Seen { object, kind, data, pod: OnceCell::new() }
+    }
+
+    /// The pod that the object is, or describes; read once for all rules that ask.
+    pub fn pod(&self) -> Option<&Pod<'a>> {
+        self.pod.get_or_init(|| Pod::of(self.object, self.kind)).as_ref()
+    }
 }
 
 /// Where a rule puts what it found in one object.
@@ -191,6 +241,21 @@ pub struct Notes {
     pub drafts: Vec<Draft>,
     /// What only the whole can decide.
     pub suspects: Vec<Suspect>,
+    /// What the whole must know of the objects: see [`Notes::note`].
+    pub remarks: BTreeSet<(String, String)>,
+}
+
+impl Notes {
+    /// Keeps a remark for the rule's `whole`: about what, and what it says, in words of the rule's own. The same remark is
+    /// kept once, so what is said of many objects in the same words takes no memory.
+    pub fn note(&mut self, about: impl Into<String>, says: impl Into<String>) {
+        self.remarks.insert((about.into(), says.into()));
+    }
+
+    /// Puts aside what is a finding only if the whole says so. `hinge` is what it hinges on, in words of the rule's own.
+    pub fn suspect(&mut self, draft: Draft, hinge: impl Into<String>) {
+        self.suspects.push(Suspect { draft, hinge: hinge.into() });
+    }
 }
 
 /// Something that is a finding only if the rest of the cluster says so.
@@ -211,8 +276,12 @@ pub struct Context<'d> {
     pub versions: &'d [crate::versions::Table],
     /// The platform assumed.
     pub platform: Platform,
-    /// The day judged.
-    pub as_of: jiff::civil::Date,
+    /// The release of the host below the cluster, where given: `2019`, `22H2`, `2602`.
+    pub release: Option<&'d str>,
+    /// The moment judged.
+    pub now: Timestamp,
+    /// The day judged, UTC.
+    pub as_of: Date,
 }
 
 impl Context<'_> {

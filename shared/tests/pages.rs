@@ -12,7 +12,8 @@
 //! ```
 //!
 //! The answer is `pass`, `unknown`, `not-observable`, `info PATH`, or the code with one path per finding. In a state, a
-//! document `gitVersion: v1.33.5` is the server's version. Lists that the rule reads and no document is of are empty.
+//! document `gitVersion: v1.33.5` is the server's version, `release: "2019"` the host's, and `probe: metrics` with `text:`
+//! (or `forbidden: true`) what the API server answers to a probe. Lists that the rule reads and no document is of are empty.
 
 use aksarc_shared::catalogue;
 use aksarc_shared::change::{Change, Operation};
@@ -24,6 +25,7 @@ use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::jiff::civil::Date;
 use aksarc_shared::kinds;
 use aksarc_shared::object::Object;
+use aksarc_shared::probe::{Probe, ProbeState};
 use aksarc_shared::read::{json, yaml};
 use aksarc_shared::report::{Outcome, Tool};
 use aksarc_shared::rule::Rule;
@@ -163,17 +165,31 @@ impl Example {
 
     fn state(&self, rule: &'static Rule, documents: &[String]) -> Vec<String> {
         let now: Timestamp = format!("{}T00:00:00Z", self.day).parse().expect("a moment");
-        let mut check =
-            Check::new(embedded(), Params { platform: Some(self.platform), rules: vec![rule], ..Params::at(now) });
-        for document in documents {
-            if let Ok(serde_json::Value::Object(map)) = serde_json::from_str(document)
-                && let Some(version) = map.get("gitVersion").and_then(|version| version.as_str())
-            {
-                check.server_version(version);
-            }
+        let values: Vec<serde_json::Value> =
+            documents.iter().map(|document| serde_json::from_str(document).expect("JSON")).collect();
+        let word = |field: &str| values.iter().find_map(|value| value.get(field)?.as_str());
+        let mut params = Params { platform: Some(self.platform), rules: vec![rule], ..Params::at(now) };
+        params.release = word("release").map(str::to_owned);
+        let mut check = Check::new(embedded(), params);
+        if let Some(version) = word("gitVersion") {
+            check.server_version(version);
         }
-        let objects: Vec<Object<'_>> =
-            documents.iter().map(|document| json::object(document.as_bytes()).expect("an object")).collect();
+        for value in values.iter().filter(|value| value.get("probe").is_some()) {
+            let probe = value["probe"].as_str().and_then(Probe::parse).expect("a probe");
+            let state = match value.get("text").and_then(|text| text.as_str()) {
+                Some(text) => ProbeState::Read(text.to_owned()),
+                None => ProbeState::Forbidden,
+            };
+            check.probe(probe, state);
+        }
+        let special = ["gitVersion", "release", "probe"];
+        let is_object = |(_, value): &(_, &serde_json::Value)| special.iter().all(|field| value.get(field).is_none());
+        let objects: Vec<Object<'_>> = documents
+            .iter()
+            .zip(&values)
+            .filter(is_object)
+            .map(|(document, _)| json::object(document.as_bytes()).expect("an object"))
+            .collect();
         for plan in [Check::plan_first, Check::plan_then] {
             for key in plan(&check) {
                 let mut segment = check.segment(&key);

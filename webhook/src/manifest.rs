@@ -9,11 +9,12 @@ use std::fmt::Write;
 use aksarc_shared::data::{self, Data};
 use aksarc_shared::derive::{self, Watched};
 use aksarc_shared::guard::Settings;
+use aksarc_shared::rule::Reach;
 
 /// The image of this release; where it is pulled from is the installer's business.
 pub const IMAGE: &str = concat!("aksarc-webhook:", env!("CARGO_PKG_VERSION"));
-/// Where the guard lives. Nothing in it is ever reviewed, or the guard could stand in its own way.
-pub const NAMESPACE: &str = "aksarc-system";
+/// Where the guard lives.
+pub use aksarc_shared::guard::NAMESPACE;
 /// The Service, its Deployment, and the certificate's name: `guard.aksarc-system.svc`.
 pub const SERVICE: &str = "guard";
 /// The ValidatingWebhookConfiguration.
@@ -22,6 +23,10 @@ pub const CONFIGURATION: &str = "guard.aksarc.dev";
 pub const CLUSTER_WEBHOOK: &str = "cluster.guard.aksarc.dev";
 /// The webhook for what is in system namespaces.
 pub const SYSTEM_WEBHOOK: &str = "system.guard.aksarc.dev";
+/// The webhook for what is in all other namespaces but its own.
+pub const USER_WEBHOOK: &str = "user.guard.aksarc.dev";
+/// The webhook for objects of alpha versions: it must not be asked about their stable ones.
+pub const ALPHA_WEBHOOK: &str = "alpha.guard.aksarc.dev";
 /// Stands where the certificate authority belongs; no base64, so that it cannot be applied by mistake.
 pub const CA_PLACEHOLDER: &str = "${CA_BUNDLE}";
 
@@ -67,17 +72,24 @@ pub fn render(options: &Options) -> String {
 pub fn webhooks(options: &Options) -> String {
     let data = data::embedded();
     let settings = options.config.as_ref().map(|config| config.settings.clone()).unwrap_or_default();
-    let (namespaced, cluster): (Vec<_>, Vec<_>) = derive::watched().into_iter().partition(|w| w.kind.namespaced);
+    let watched = derive::watched(&settings.rules);
+    let (alpha, watched): (Vec<_>, Vec<_>) = watched.into_iter().partition(|watched| watched.kind.is_alpha());
+    let (namespaced, cluster): (Vec<_>, Vec<_>) = watched.into_iter().partition(|watched| watched.kind.namespaced);
+    let of_users: Vec<_> = namespaced.iter().filter(|watched| watched.reach == Reach::Everywhere).cloned().collect();
     let authority = options.authority.as_deref().map_or_else(|| format!("{CA_PLACEHOLDER:?}"), base64);
     let identity = not_the_platform(data, &settings);
     let head = include_str!("../manifest/webhook.yaml");
-    let webhook = |name: &str, selector: &str, rules: &[Watched], scope: &str, conditions: &[Condition]| {
-        let rules = rules.iter().map(|watched| rule(watched, scope)).collect::<String>();
+    let webhook = |name: &str, policy: &str, selector: &str, rules: &[Watched], conditions: &[Condition]| {
+        if rules.is_empty() {
+            return String::new();
+        }
+        let rules = rules.iter().map(rule).collect::<String>();
         let conditions = conditions.iter().map(Condition::render).collect::<String>();
         fill(
             head,
             &[
                 ("name", name),
+                ("policy", policy),
                 ("namespace", NAMESPACE),
                 ("service", SERVICE),
                 ("authority", &authority),
@@ -89,10 +101,66 @@ pub fn webhooks(options: &Options) -> String {
     };
     let mut out = fill(include_str!("../manifest/webhooks.yaml"), &[("configuration", CONFIGURATION)]);
     let of_cluster = [identity.clone(), node_status_with_a_change(), protected_namespace(data)];
-    out.push_str(&webhook(CLUSTER_WEBHOOK, "", &cluster, "Cluster", &of_cluster));
-    let selector = selector(&judged_namespaces(data, &settings, &namespaced));
-    out.push_str(&webhook(SYSTEM_WEBHOOK, &selector, &namespaced, "Namespaced", &[identity]));
+    out.push_str(&webhook(CLUSTER_WEBHOOK, "Equivalent", "", &cluster, &of_cluster));
+    let judged = judged_namespaces(data, &settings, &namespaced);
+    let own = [identity.clone()];
+    out.push_str(&webhook(SYSTEM_WEBHOOK, "Equivalent", &selector("In", &judged), &namespaced, &own));
+    // What system namespaces are asked about is asked once; nothing in the guard's own is asked about.
+    let mut elsewhere = judged;
+    elsewhere.insert(NAMESPACE.to_owned());
+    let of_user = [identity.clone(), power_over_nodes()];
+    out.push_str(&webhook(USER_WEBHOOK, "Equivalent", &selector("NotIn", &elsewhere), &of_users, &of_user));
+    let nothing_of_ours = selector("NotIn", &BTreeSet::from([NAMESPACE.to_owned()]));
+    out.push_str(&webhook(ALPHA_WEBHOOK, "Exact", &nothing_of_ours, &alpha, &[identity]));
     out
+}
+
+/// Pods are made all the time; only those that reach for the node are looked at.
+fn power_over_nodes() -> Condition {
+    let kinds: [(&str, &[&str]); 3] = [
+        ("object.spec", &["pods"]),
+        (
+            "object.spec.template.spec",
+            &["daemonsets", "deployments", "jobs", "replicasets", "replicationcontrollers", "statefulsets"],
+        ),
+        ("object.spec.jobTemplate.spec.template.spec", &["cronjobs"]),
+    ];
+    let all: Vec<String> = kinds.iter().flat_map(|(_, names)| names.iter().map(|name| (*name).to_owned())).collect();
+    let mut expression = format!(
+        "!(request.resource.resource in {}) || object == null ||\n(has(request.subResource) && request.subResource != \"\")",
+        list(&all)
+    );
+    for (pod, names) in kinds {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut terms: Vec<String> = ["hostNetwork", "hostPID", "hostIPC"]
+            .iter()
+            .map(|field| format!("(has({pod}.{field}) && {pod}.{field})"))
+            .collect();
+        terms.push(format!("(has({pod}.volumes) && {pod}.volumes.exists(v, has(v.hostPath)))"));
+        for containers in ["containers", "initContainers"] {
+            terms.push(format!(
+                "(has({pod}.{containers}) && {pod}.{containers}.exists(c, has(c.securityContext) &&\n   \
+                 ((has(c.securityContext.privileged) && c.securityContext.privileged) ||\n    \
+                 (has(c.securityContext.capabilities) && has(c.securityContext.capabilities.add)))))"
+            ));
+        }
+        terms.push(format!(
+            "(has({pod}.securityContext) && has({pod}.securityContext.windowsOptions) &&\n   \
+             has({pod}.securityContext.windowsOptions.hostProcess) && {pod}.securityContext.windowsOptions.hostProcess)"
+        ));
+        // Writing to a string does not fail.
+        let _ = write!(
+            expression,
+            " ||\n(request.resource.resource in {} &&\n (\n  {}))",
+            list(&names),
+            terms.join(" ||\n  ")
+        );
+    }
+    Condition {
+        name: "power-over-nodes",
+        why: "Of workloads, those that share the host's namespaces, mount its paths, or are privileged.",
+        expression,
+    }
 }
 
 /// A match condition: true when the guard must be asked. An error skips the guard under `failurePolicy: Ignore`, so each
@@ -195,10 +263,11 @@ fn protected(data: &Data) -> BTreeSet<&str> {
     names.filter(|name| data.namespaces.protected(name).is_some()).collect()
 }
 
-fn selector(namespaces: &BTreeSet<String>) -> String {
-    let mut out = "  namespaceSelector:\n    matchExpressions:\n    - key: kubernetes.io/metadata.name\n      \
-                   operator: In\n      values:\n"
-        .to_owned();
+fn selector(operator: &str, namespaces: &BTreeSet<String>) -> String {
+    let mut out = format!(
+        "  namespaceSelector:\n    matchExpressions:\n    - key: kubernetes.io/metadata.name\n      \
+         operator: {operator}\n      values:\n"
+    );
     for name in namespaces {
         // Writing to a string does not fail.
         let _ = writeln!(out, "      - {name}");
@@ -206,7 +275,8 @@ fn selector(namespaces: &BTreeSet<String>) -> String {
     out
 }
 
-fn rule(watched: &Watched, scope: &str) -> String {
+fn rule(watched: &Watched) -> String {
+    let scope = if watched.kind.namespaced { "Namespaced" } else { "Cluster" };
     let operations: Vec<String> = watched.operations.iter().map(|operation| operation.as_str().to_owned()).collect();
     let text = format!(
         "# {}\n- apiGroups: [{:?}]\n  apiVersions: [{}]\n  resources: [{}]\n  operations: [{}]\n  scope: {scope}\n",
@@ -266,6 +336,8 @@ mode: observe
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use aksarc_shared::read::yaml;
     use serde_json::Value;
@@ -280,20 +352,25 @@ mod tests {
     }
 
     #[test]
-    fn every_watched_kind_is_in_exactly_one_webhook_with_its_operations() {
+    fn every_watched_kind_is_in_the_webhooks_of_its_reach_with_its_operations() {
         let webhooks = webhooks_of(&Options::default());
-        for watched in derive::watched() {
+        for watched in derive::watched(&BTreeMap::new()) {
             let rules = webhooks.iter().flat_map(|webhook| webhook["rules"].as_array().unwrap());
             let found: Vec<&Value> = rules
                 .filter(|rule| {
                     strings(&rule["apiGroups"]) == [watched.kind.group]
+                        && strings(&rule["apiVersions"]) == [watched.kind.version]
                         && strings(&rule["resources"]) == [watched.resource()]
                 })
                 .collect();
-            assert_eq!(found.len(), 1, "{}", watched.resource());
+            // In the system's namespaces and in all others, by two webhooks; nowhere twice.
+            let both = watched.kind.namespaced && watched.reach == Reach::Everywhere && !watched.kind.is_alpha();
+            assert_eq!(found.len(), if both { 2 } else { 1 }, "{}", watched.resource());
             let operations: Vec<&str> = watched.operations.iter().map(|operation| operation.as_str()).collect();
-            assert_eq!(strings(&found[0]["operations"]), operations);
-            assert_eq!(found[0]["scope"], if watched.kind.namespaced { "Namespaced" } else { "Cluster" });
+            for rule in found {
+                assert_eq!(strings(&rule["operations"]), operations);
+                assert_eq!(rule["scope"], if watched.kind.namespaced { "Namespaced" } else { "Cluster" });
+            }
         }
     }
 
@@ -303,7 +380,7 @@ mod tests {
             assert_eq!(webhook["failurePolicy"], "Ignore");
             assert_eq!(webhook["timeoutSeconds"], 3);
             assert_eq!(webhook["sideEffects"], "None");
-            assert_eq!(webhook["matchPolicy"], "Equivalent");
+            assert_eq!(webhook["matchPolicy"], if webhook["name"] == ALPHA_WEBHOOK { "Exact" } else { "Equivalent" });
             assert_eq!(strings(&webhook["admissionReviewVersions"]), ["v1"]);
             for rule in webhook["rules"].as_array().unwrap() {
                 for field in ["apiGroups", "apiVersions", "resources", "operations"] {

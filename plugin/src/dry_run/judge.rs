@@ -182,6 +182,8 @@ pub fn support_of(value: &Value, sides: &Sides, settings: &Settings, now: Timest
             let here = match read.scope {
                 Scope::Cluster => true,
                 Scope::AddOnNamespaces => data.namespaces.is_add_on(&sides.namespace),
+                Scope::ArcNamespaces => data.namespaces.is_arc(&sides.namespace),
+                Scope::Own => sides.namespace == aksarc_shared::guard::NAMESPACE,
                 Scope::ComponentNamespaces => data.namespaces.protected(&sides.namespace).is_some(),
             };
             read.kind == kind && here
@@ -192,7 +194,7 @@ pub fn support_of(value: &Value, sides: &Sides, settings: &Settings, now: Timest
     for rule in catalogue::ALL.iter().filter(|rule| reads(rule)) {
         let Some(each) = rule.state.each else { continue };
         let mut notes = Notes::default();
-        each(&Seen { object: &object, kind, data }, &mut notes);
+        each(&Seen::new(&object, kind, data), &mut notes);
         findings.extend(finalize(rule, lightest(rule, &platforms), notes.drafts));
     }
     waiver::apply(&mut findings, &settings.waivers, now);

@@ -57,7 +57,10 @@ fn facts(page: &mut Page, rule: &Rule, data: &Data) {
             Scope::AddOnNamespaces | Scope::ComponentNamespaces => {
                 format!("{} in system namespaces", read.kind.qualified())
             }
+            Scope::ArcNamespaces => format!("{} in the namespaces of the Arc agents", read.kind.qualified()),
+            Scope::Own => format!("{} in {}", read.kind.qualified(), aksarc_shared::guard::NAMESPACE),
         })
+        .chain(rule.probes.iter().map(|probe| probe.path().unwrap_or("the server's certificate").to_owned()))
         .collect();
     let judges_states = rule.state.each.is_some() || rule.state.whole.is_some();
     let reads = match (reads.is_empty(), judges_states) {

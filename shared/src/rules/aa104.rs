@@ -4,7 +4,7 @@ use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, ObjectRef};
 use crate::inventory::Inventory;
 use crate::kinds;
-use crate::rule::{Code, Context, Mode, Read, Rule, Scope, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
 use crate::rules::aa101;
 use crate::versions::Version;
 
@@ -17,12 +17,14 @@ pub(super) static RULE: Rule = Rule {
     clauses: &["C01", "C02"],
     platforms: &Platform::ALL,
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
+    probes: &[],
     guards: &[],
+    reach: Reach::System,
     mode: Mode::Off,
     warns_of_info: false,
     instead: "upgrade the cluster",
     page: include_str!("aa104.md"),
-    state: StateCheck { each: None, whole: Some(whole) },
+    state: StateCheck { each: None, whole: Some(whole), clocks: None },
     change: None,
 };
 

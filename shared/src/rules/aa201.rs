@@ -1,13 +1,12 @@
 //! AA201: a label that the system put on a node was changed or removed.
 
 use crate::change::{Change, Operation};
-use crate::check::add_suspect;
 use crate::data::{Data, Place, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::{Inventory, NodeFact, POOL_LABEL, pool_of_node, provider_id, provider_pool};
 use crate::kinds;
 use crate::origin::{self, Keys, Origin};
-use crate::rule::{Code, Context, Guard, Mode, Notes, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
 use crate::rules::node_metadata::{MAX_KEYS, changes, path, pool_name, required, update};
 
 pub(super) static RULE: Rule = Rule {
@@ -19,15 +18,17 @@ pub(super) static RULE: Rule = Rule {
     clauses: &["C13"],
     platforms: &Platform::ALL,
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
+    probes: &[],
     guards: &[
         Guard { kind: &kinds::NODE, subresource: "", operations: &[Operation::Update] },
         Guard { kind: &kinds::NODE, subresource: "status", operations: &[Operation::Update] },
     ],
+    reach: Reach::System,
     mode: Mode::Deny,
     warns_of_info: false,
     instead: "add a label of your own instead",
     page: include_str!("aa201.md"),
-    state: StateCheck { each: Some(each), whole: Some(whole) },
+    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
     change: Some(change),
 };
 
@@ -74,7 +75,7 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
                 .values(None, Some(value))
                 .says(format!("system label {} of node {} was written by {}", &*key, node.meta.name, &*entry.manager))
                 .with(Evidence::managed(entry));
-            add_suspect(notes, draft, format!("{}\n{}", pool_of_node(node, data), &*key));
+            notes.suspect(draft, format!("{}\n{}", pool_of_node(node, data), &*key));
         }
     }
 }

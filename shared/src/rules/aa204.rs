@@ -5,7 +5,7 @@ use crate::data::{Data, Place, Platform};
 use crate::finding::{Basis, Consequence, Draft, ObjectRef};
 use crate::kinds;
 use crate::origin::{Keys, Origin};
-use crate::rule::{Code, Guard, Mode, Notes, Read, Rule, Scope, Seen, StateCheck, Weight};
+use crate::rule::{Code, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
 use crate::rules::node_metadata::{MAX_KEYS, by_people, changes, path, update, word};
 
 pub(super) static RULE: Rule = Rule {
@@ -17,15 +17,17 @@ pub(super) static RULE: Rule = Rule {
     clauses: &["C13"],
     platforms: &Platform::ALL,
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
+    probes: &[],
     guards: &[
         Guard { kind: &kinds::NODE, subresource: "", operations: &[Operation::Update] },
         Guard { kind: &kinds::NODE, subresource: "status", operations: &[Operation::Update] },
     ],
+    reach: Reach::System,
     mode: Mode::Warn,
     warns_of_info: false,
     instead: "use a prefix of your own",
     page: include_str!("aa204.md"),
-    state: StateCheck { each: Some(each), whole: None },
+    state: StateCheck { each: Some(each), whole: None, clocks: None },
     change: Some(change),
 };
 

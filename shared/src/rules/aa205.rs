@@ -7,7 +7,7 @@ use crate::inventory::pool_of_node;
 use crate::kinds;
 use crate::object::Object;
 use crate::origin::{Keys, Origin};
-use crate::rule::{Code, Guard, Mode, Notes, Read, Rule, Scope, Seen, StateCheck, Weight};
+use crate::rule::{Code, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
 use crate::rules::node_metadata::{MAX_KEYS, by_people, changes, path, pool_name, update, word};
 
 pub(super) static RULE: Rule = Rule {
@@ -23,15 +23,17 @@ pub(super) static RULE: Rule = Rule {
     clauses: &["C12"],
     platforms: &Platform::ALL,
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
+    probes: &[],
     guards: &[
         Guard { kind: &kinds::NODE, subresource: "", operations: &[Operation::Update] },
         Guard { kind: &kinds::NODE, subresource: "status", operations: &[Operation::Update] },
     ],
+    reach: Reach::System,
     mode: Mode::Warn,
     warns_of_info: true,
     instead: "set it on the node pool",
     page: include_str!("aa205.md"),
-    state: StateCheck { each: Some(each), whole: None },
+    state: StateCheck { each: Some(each), whole: None, clocks: None },
     change: Some(change),
 };
 

@@ -6,7 +6,7 @@ use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::kinds;
 use crate::object::{Object, Text};
 use crate::origin::{self, Keys};
-use crate::rule::{Code, Guard, Mode, Notes, Read, Rule, Scope, Seen, StateCheck, Weight};
+use crate::rule::{Code, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
 use crate::rules::node_metadata::{KeyChange, changes, path, target, word};
 
 pub(super) static RULE: Rule = Rule {
@@ -18,16 +18,18 @@ pub(super) static RULE: Rule = Rule {
     clauses: &["C13"],
     platforms: &Platform::ALL,
     reads: &[Read { kind: &kinds::NAMESPACE, scope: Scope::Cluster }],
+    probes: &[],
     guards: &[
         Guard { kind: &kinds::NAMESPACE, subresource: "", operations: &[Operation::Update] },
         Guard { kind: &kinds::NAMESPACE, subresource: "status", operations: &[Operation::Update] },
         Guard { kind: &kinds::NAMESPACE, subresource: "finalize", operations: &[Operation::Update] },
     ],
+    reach: Reach::System,
     mode: Mode::Deny,
     warns_of_info: false,
     instead: "leave it; add a key of your own",
     page: include_str!("aa207.md"),
-    state: StateCheck { each: Some(each), whole: None },
+    state: StateCheck { each: Some(each), whole: None, clocks: None },
     change: Some(change),
 };
 

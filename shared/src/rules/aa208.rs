@@ -5,7 +5,7 @@ use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::{Inventory, NodeFact};
 use crate::kinds;
-use crate::rule::{Code, Context, Guard, Mode, Read, Rule, Scope, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Guard, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
 use crate::rules::aa401;
 use crate::rules::node_metadata::{owned, target};
 
@@ -18,15 +18,17 @@ pub(super) static RULE: Rule = Rule {
     clauses: &["C13"],
     platforms: &Platform::ALL,
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }, Read { kind: &kinds::MACHINE, scope: Scope::Cluster }],
+    probes: &[],
     guards: &[
         Guard { kind: &kinds::NODE, subresource: "", operations: &[Operation::Delete, Operation::Update] },
         Guard { kind: &kinds::NODE, subresource: "status", operations: &[Operation::Update] },
     ],
+    reach: Reach::System,
     mode: Mode::Deny,
     warns_of_info: false,
     instead: "scale the node pool instead",
     page: include_str!("aa208.md"),
-    state: StateCheck { each: None, whole: Some(whole) },
+    state: StateCheck { each: None, whole: Some(whole), clocks: None },
     change: Some(change),
 };
 

@@ -10,7 +10,7 @@ use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::kinds;
 use crate::object::{ManagedEntry, Object};
 use crate::origin;
-use crate::rule::{Code, Guard, Mode, Notes, Read, Rule, Scope, Seen, StateCheck, Weight};
+use crate::rule::{Code, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
 use crate::rules::node_metadata::target;
 
 pub(super) static RULE: Rule = Rule {
@@ -30,6 +30,7 @@ pub(super) static RULE: Rule = Rule {
         Read { kind: &kinds::SERVICE, scope: Scope::ComponentNamespaces },
         Read { kind: &kinds::STATEFUL_SET, scope: Scope::ComponentNamespaces },
     ],
+    probes: &[],
     guards: &[
         on(&kinds::CONFIG_MAP),
         on(&kinds::CRON_JOB),
@@ -49,11 +50,12 @@ pub(super) static RULE: Rule = Rule {
         on(&kinds::STATEFUL_SET),
         scale(&kinds::STATEFUL_SET),
     ],
+    reach: Reach::System,
     mode: Mode::Deny,
     warns_of_info: false,
     instead: "leave it to the platform",
     page: include_str!("aa301.md"),
-    state: StateCheck { each: Some(each), whole: None },
+    state: StateCheck { each: Some(each), whole: None, clocks: None },
     change: Some(change),
 };
 

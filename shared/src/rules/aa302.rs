@@ -4,7 +4,7 @@ use crate::change::{Change, Operation};
 use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft};
 use crate::kinds::{self, Kind};
-use crate::rule::{Code, Guard, Mode, Rule, StateCheck, Weight};
+use crate::rule::{Code, Guard, Mode, Reach, Rule, StateCheck, Weight};
 use crate::rules::aa301;
 use crate::rules::node_metadata::{owned, target};
 
@@ -17,6 +17,7 @@ pub(super) static RULE: Rule = Rule {
     clauses: &["C05"],
     platforms: &Platform::ALL,
     reads: &[],
+    probes: &[],
     guards: &[
         on(&kinds::CONFIG_MAP),
         on(&kinds::CRON_JOB),
@@ -37,11 +38,12 @@ pub(super) static RULE: Rule = Rule {
         on(&kinds::STATEFUL_SET),
         status(&kinds::STATEFUL_SET),
     ],
+    reach: Reach::System,
     mode: Mode::Deny,
     warns_of_info: false,
     instead: "leave it to the platform",
     page: include_str!("aa302.md"),
-    state: StateCheck { each: None, whole: None },
+    state: StateCheck { each: None, whole: None, clocks: None },
     change: Some(change),
 };
 

@@ -5,7 +5,7 @@ use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::kinds::{self, Kind};
 use crate::origin::{self, Provenance};
-use crate::rule::{Code, Guard, Mode, Notes, Read, Rule, Scope, Seen, StateCheck, Weight};
+use crate::rule::{Code, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
 use crate::rules::aa301;
 use crate::rules::node_metadata::target;
 
@@ -35,6 +35,7 @@ pub(super) static RULE: Rule = Rule {
         here(&kinds::SERVICE_ACCOUNT),
         here(&kinds::STATEFUL_SET),
     ],
+    probes: &[],
     guards: &[
         on(&kinds::CONFIG_MAP),
         on(&kinds::CRON_JOB),
@@ -54,11 +55,12 @@ pub(super) static RULE: Rule = Rule {
         on(&kinds::SERVICE_ACCOUNT),
         on(&kinds::STATEFUL_SET),
     ],
+    reach: Reach::System,
     mode: Mode::Deny,
     warns_of_info: false,
     instead: "use a namespace of your own",
     page: include_str!("aa303.md"),
-    state: StateCheck { each: Some(each), whole: None },
+    state: StateCheck { each: Some(each), whole: None, clocks: None },
     change: Some(change),
 };
 

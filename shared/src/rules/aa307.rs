@@ -4,7 +4,7 @@ use crate::change::{Change, Operation};
 use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft};
 use crate::kinds;
-use crate::rule::{Code, Guard, Mode, Rule, StateCheck, Weight};
+use crate::rule::{Code, Guard, Mode, Reach, Rule, StateCheck, Weight};
 use crate::rules::node_metadata::{owned, target};
 
 pub(super) static RULE: Rule = Rule {
@@ -16,16 +16,18 @@ pub(super) static RULE: Rule = Rule {
     clauses: &["C05"],
     platforms: &Platform::ALL,
     reads: &[],
+    probes: &[],
     guards: &[
         Guard { kind: &kinds::NAMESPACE, subresource: "", operations: &[Operation::Delete, Operation::Update] },
         Guard { kind: &kinds::NAMESPACE, subresource: "status", operations: &[Operation::Update] },
         Guard { kind: &kinds::NAMESPACE, subresource: "finalize", operations: &[Operation::Update] },
     ],
+    reach: Reach::System,
     mode: Mode::Deny,
     warns_of_info: false,
     instead: "remove extensions with az k8s-extension",
     page: include_str!("aa307.md"),
-    state: StateCheck { each: None, whole: None },
+    state: StateCheck { each: None, whole: None, clocks: None },
     change: Some(change),
 };
 

@@ -5,7 +5,7 @@ use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::{Inventory, NodeFact};
 use crate::kinds;
-use crate::rule::{Code, Context, Guard, Mode, Read, Rule, Scope, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Guard, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
 use crate::rules::node_metadata::target;
 
 pub(super) static RULE: Rule = Rule {
@@ -17,12 +17,14 @@ pub(super) static RULE: Rule = Rule {
     clauses: &["C10"],
     platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
+    probes: &[],
     guards: &[Guard { kind: &kinds::NODE, subresource: "", operations: &[Operation::Create] }],
+    reach: Reach::System,
     mode: Mode::Deny,
     warns_of_info: false,
     instead: "scale or add a node pool instead",
     page: include_str!("aa401.md"),
-    state: StateCheck { each: None, whole: Some(whole) },
+    state: StateCheck { each: None, whole: Some(whole), clocks: None },
     change: Some(change),
 };
 

@@ -1,0 +1,271 @@
+//! The specification of a pod, wherever a kind keeps it: what gives power over the node, and what runs.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::kinds::Kind;
+use crate::object::{Object, Text};
+
+/// A pod's specification, as far as rules use it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Pod<'a> {
+    /// `hostNetwork`.
+    #[serde(deserialize_with = "flag")]
+    pub host_network: bool,
+    /// `hostPID`.
+    #[serde(rename = "hostPID", deserialize_with = "flag")]
+    pub host_pid: bool,
+    /// `hostIPC`.
+    #[serde(rename = "hostIPC", deserialize_with = "flag")]
+    pub host_ipc: bool,
+    /// `nodeName`: set by the scheduler, or by whoever goes around it.
+    #[serde(borrow)]
+    pub node_name: Option<Text<'a>>,
+    /// `serviceAccountName`.
+    #[serde(borrow)]
+    pub service_account_name: Option<Text<'a>>,
+    #[serde(borrow)]
+    init_containers: Option<Vec<Container<'a>>>,
+    #[serde(borrow)]
+    containers: Option<Vec<Container<'a>>>,
+    #[serde(borrow)]
+    ephemeral_containers: Option<Vec<Container<'a>>>,
+    #[serde(borrow)]
+    volumes: Option<Vec<Volume<'a>>>,
+    #[serde(borrow)]
+    security_context: Option<&'a RawValue>,
+}
+
+/// A container of whatever sort.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Container<'a> {
+    /// Name.
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    /// Image, as written.
+    #[serde(borrow)]
+    pub image: Option<Text<'a>>,
+    #[serde(borrow)]
+    security_context: Option<SecurityContext<'a>>,
+    #[serde(borrow)]
+    volume_mounts: Option<Vec<Mount<'a>>>,
+    #[serde(borrow)]
+    command: Option<&'a RawValue>,
+    #[serde(borrow)]
+    args: Option<&'a RawValue>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct SecurityContext<'a> {
+    #[serde(deserialize_with = "flag")]
+    privileged: bool,
+    #[serde(borrow)]
+    capabilities: Option<Capabilities<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Capabilities<'a> {
+    #[serde(borrow)]
+    add: Option<Vec<Text<'a>>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Mount<'a> {
+    #[serde(borrow)]
+    name: Text<'a>,
+    #[serde(deserialize_with = "flag")]
+    read_only: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Volume<'a> {
+    #[serde(borrow)]
+    name: Text<'a>,
+    #[serde(borrow)]
+    host_path: Option<HostPath<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct HostPath<'a> {
+    #[serde(borrow)]
+    path: Text<'a>,
+}
+
+/// A path of the node that a container sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostMount<'p> {
+    /// The container.
+    pub container: &'p str,
+    /// The path on the node.
+    pub path: &'p str,
+    /// Whether the container may write there.
+    pub writable: bool,
+}
+
+impl<'a> Pod<'a> {
+    /// The pod of an object: its own, or the one its template describes. `None` where its kind has none, or what stands
+    /// there is no pod.
+    pub fn of(object: &Object<'a>, kind: &Kind) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Template<'a> {
+            #[serde(borrow)]
+            spec: Option<&'a RawValue>,
+        }
+        #[derive(Deserialize)]
+        struct Templated<'a> {
+            #[serde(borrow)]
+            template: Option<Template<'a>>,
+        }
+        #[derive(Deserialize)]
+        struct Scheduled<'a> {
+            #[serde(borrow)]
+            spec: Option<Templated<'a>>,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Cron<'a> {
+            #[serde(borrow)]
+            job_template: Option<Scheduled<'a>>,
+        }
+        let spec = object.raw("spec")?;
+        let inner = match kind.kind {
+            "Pod" => return serde_json::from_str(spec).ok(),
+            "DaemonSet" | "Deployment" | "Job" | "ReplicaSet" | "ReplicationController" | "StatefulSet" => {
+                serde_json::from_str::<Templated<'a>>(spec).ok()?.template
+            }
+            "CronJob" => serde_json::from_str::<Cron<'a>>(spec).ok()?.job_template?.spec?.template,
+            _ => return None,
+        };
+        serde_json::from_str(inner?.spec?.get()).ok()
+    }
+
+    /// Every container: of initialisation, the ordinary ones, and ephemeral ones.
+    pub fn all_containers(&self) -> impl Iterator<Item = &Container<'a>> {
+        [&self.init_containers, &self.containers, &self.ephemeral_containers].into_iter().flatten().flatten()
+    }
+
+    /// The containers of initialisation.
+    pub fn init_containers(&self) -> impl Iterator<Item = &Container<'a>> {
+        self.init_containers.iter().flatten()
+    }
+
+    /// The ephemeral containers.
+    pub fn ephemeral_containers(&self) -> impl Iterator<Item = &Container<'a>> {
+        self.ephemeral_containers.iter().flatten()
+    }
+
+    /// Images, in the order of the containers.
+    pub fn images(&self) -> impl Iterator<Item = &str> {
+        self.all_containers().filter_map(|container| container.image.as_deref())
+    }
+
+    /// Whether a container is privileged, `HostProcess` on Windows included.
+    pub fn is_privileged(&self) -> bool {
+        self.all_containers().any(Container::is_privileged)
+            || self.security_context.is_some_and(|context| context.get().contains("\"hostProcess\":true"))
+    }
+
+    /// Whether it shares a namespace of the host.
+    pub fn shares_the_host(&self) -> bool {
+        self.host_network || self.host_pid || self.host_ipc
+    }
+
+    /// The node's paths that containers see.
+    pub fn host_mounts(&self) -> Vec<HostMount<'_>> {
+        let paths = |name: &str| {
+            let mut volumes = self.volumes.iter().flatten().filter(|volume| &*volume.name == name);
+            volumes.find_map(|volume| Some(&*volume.host_path.as_ref()?.path))
+        };
+        let mut mounts = Vec::new();
+        for container in self.all_containers() {
+            for mount in container.volume_mounts.iter().flatten() {
+                if let Some(path) = paths(&mount.name) {
+                    mounts.push(HostMount { container: &container.name, path, writable: !mount.read_only });
+                }
+            }
+        }
+        mounts
+    }
+}
+
+impl Container<'_> {
+    /// Whether it is privileged.
+    pub fn is_privileged(&self) -> bool {
+        self.security_context.as_ref().is_some_and(|context| context.privileged)
+    }
+
+    /// Whether it is given a capability; `SYS_ADMIN` is found with and without `CAP_`.
+    pub fn has_capability(&self, name: &str) -> bool {
+        let capabilities = self.security_context.as_ref().and_then(|context| context.capabilities.as_ref());
+        let added = capabilities.and_then(|capabilities| capabilities.add.as_ref());
+        added.into_iter().flatten().any(|own| own.strip_prefix("CAP_").unwrap_or(own) == name || &**own == "ALL")
+    }
+
+    /// The value of a flag, `--feature-gates=…`, in its command or arguments; the last one wins, as with Go's flags.
+    pub fn flag(&self, name: &str) -> Option<String> {
+        let words = |raw: Option<&RawValue>| -> Vec<String> {
+            raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
+        };
+        let mut words = words(self.command).into_iter().chain(words(self.args));
+        let mut found = None;
+        while let Some(word) = words.next() {
+            let Some(rest) = word.strip_prefix(name) else { continue };
+            if let Some(value) = rest.strip_prefix('=') {
+                found = Some(value.to_owned());
+            } else if rest.is_empty() {
+                found = words.next();
+            }
+        }
+        found
+    }
+}
+
+/// `null` and absence are `false`, as for the API server.
+fn flag<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Ok(Option::<bool>::deserialize(deserializer)?.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kinds;
+
+    const SPEC: &str = r#"{"hostPID":true,"hostIPC":null,"volumes":[{"name":"root","hostPath":{"path":"/"}},{"name":"tmp","emptyDir":{}}],
+        "initContainers":[{"name":"i","image":"a:1","securityContext":{"privileged":true}}],
+        "containers":[{"name":"c","image":"b:2","volumeMounts":[{"name":"root","mountPath":"/host","readOnly":true},{"name":"tmp","mountPath":"/tmp"}],
+            "command":["x","--feature-gates=A=true"],"args":["--feature-gates","B=true"],"securityContext":{"capabilities":{"add":["CAP_SYS_ADMIN"]}}}]}"#;
+
+    fn check(json: &str, kind: &Kind) {
+        let object: Object<'_> = serde_json::from_str(json).unwrap();
+        let pod = Pod::of(&object, kind).unwrap();
+        assert!(pod.host_pid && !pod.host_ipc && pod.shares_the_host() && pod.is_privileged());
+        assert_eq!(pod.images().collect::<Vec<_>>(), ["a:1", "b:2"]);
+        assert_eq!(pod.host_mounts(), [HostMount { container: "c", path: "/", writable: false }]);
+        let container = pod.all_containers().last().unwrap();
+        assert_eq!(container.flag("--feature-gates").as_deref(), Some("B=true"));
+        assert!(container.has_capability("SYS_ADMIN") && !container.has_capability("NET_ADMIN"));
+    }
+
+    #[test]
+    fn a_pod_is_found_wherever_a_kind_keeps_it() {
+        check(&format!(r#"{{"spec":{SPEC}}}"#), &kinds::POD);
+        check(&format!(r#"{{"spec":{{"template":{{"spec":{SPEC}}}}}}}"#), &kinds::DEPLOYMENT);
+        check(
+            &format!(r#"{{"spec":{{"jobTemplate":{{"spec":{{"template":{{"spec":{SPEC}}}}}}}}}}}"#),
+            &kinds::CRON_JOB,
+        );
+        for (json, kind) in
+            [("{}", &kinds::POD), (r#"{"spec":{"a":1}}"#, &kinds::SERVICE), (r#"{"spec":"x"}"#, &kinds::POD)]
+        {
+            let object: Object<'_> = serde_json::from_str(json).unwrap();
+            assert!(Pod::of(&object, kind).is_none(), "{json}");
+        }
+    }
+}

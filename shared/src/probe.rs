@@ -1,0 +1,113 @@
+//! What a check asks of the API server besides lists: a few fixed paths, and the certificate it presents.
+
+/// One question to the API server that is no list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Probe {
+    /// Which groups and versions are served: `GET /apis`, the JSON of an `APIGroupList`.
+    ApiGroups,
+    /// When the certificate that the server presents ends: RFC 3339 and nothing else.
+    Certificate,
+    /// The API server's own metrics: `GET /metrics`, reduced to the lines that a rule reads.
+    Metrics,
+    /// The readiness of the API server's parts: `GET /readyz?verbose`, also when it is not ready.
+    Readyz,
+}
+
+impl Probe {
+    /// Every probe.
+    pub const ALL: [Probe; 4] = [Probe::ApiGroups, Probe::Certificate, Probe::Metrics, Probe::Readyz];
+
+    /// The word for messages, snapshots and rule pages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Probe::ApiGroups => "apis",
+            Probe::Certificate => "certificate",
+            Probe::Metrics => "metrics",
+            Probe::Readyz => "readyz",
+        }
+    }
+
+    /// From its word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Probe::ALL.into_iter().find(|probe| probe.as_str() == word)
+    }
+
+    /// The path to get; none for what is seen while connecting.
+    pub fn path(self) -> Option<&'static str> {
+        match self {
+            Probe::ApiGroups => Some("/apis"),
+            Probe::Certificate => None,
+            Probe::Metrics => Some("/metrics"),
+            Probe::Readyz => Some("/readyz?verbose"),
+        }
+    }
+
+    /// The non-resource URL that RBAC must allow, where Kubernetes does not allow it to every authenticated user
+    /// (`system:discovery` and `system:public-info-viewer` cover the others).
+    pub fn needs_right(self) -> Option<&'static str> {
+        match self {
+            Probe::Metrics => Some("/metrics"),
+            Probe::ApiGroups | Probe::Certificate | Probe::Readyz => None,
+        }
+    }
+
+    /// What of an answer is kept: a busy API server's metrics have many megabytes, and rules read a few lines.
+    pub fn keep(self, text: &str) -> String {
+        if self != Probe::Metrics {
+            return text.to_owned();
+        }
+        let kept = text.lines().filter(|line| METRICS.iter().any(|name| line.starts_with(name)));
+        kept.flat_map(|line| [line, "\n"]).collect()
+    }
+}
+
+/// What became of a probe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProbeState {
+    /// It could not be asked, and why.
+    Failed(String),
+    /// The caller may not.
+    Forbidden,
+    /// The snapshot does not hold it.
+    NotRecorded,
+    /// The answer, reduced by [`Probe::keep`].
+    Read(String),
+}
+
+impl ProbeState {
+    /// The answer, or why there is none.
+    ///
+    /// # Errors
+    /// The reason, for people.
+    pub fn text(&self, probe: Probe) -> Result<&str, String> {
+        let what = probe.path().unwrap_or("the server's certificate");
+        match self {
+            ProbeState::Failed(why) => Err(format!("could not read {what}: {why}")),
+            ProbeState::Forbidden => Err(format!("needs get {what}, which is forbidden")),
+            ProbeState::NotRecorded => Err(format!("the snapshot does not hold {what}")),
+            ProbeState::Read(text) => Ok(text),
+        }
+    }
+}
+
+/// The metrics that rules read, by how their lines begin.
+const METRICS: [&str; 2] = ["kubernetes_feature_enabled{", "apiserver_requested_deprecated_apis{"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_metrics_only_the_lines_of_rules_are_kept() {
+        let text = "# HELP x y\nkubernetes_feature_enabled{name=\"A\",stage=\"ALPHA\"} 1\nrest_client_requests_total{code=\"200\"} 5\n";
+        assert_eq!(Probe::Metrics.keep(text), "kubernetes_feature_enabled{name=\"A\",stage=\"ALPHA\"} 1\n");
+        assert_eq!(Probe::Readyz.keep("[+]ping ok"), "[+]ping ok");
+    }
+
+    #[test]
+    fn words_lead_back() {
+        for probe in Probe::ALL {
+            assert_eq!(Probe::parse(probe.as_str()), Some(probe));
+        }
+    }
+}
