@@ -540,8 +540,8 @@ impl<'d> Check<'d> {
             let common = first.into_iter().filter(|due| others.iter().all(|other| other.contains(due)));
             clocks.extend(common.map(|due| clock(due.on, rule.code.as_str(), due.what)));
         }
-        for waiver in self.params.waivers.iter().filter(|w| w.is_current(self.params.now) && w.problems().is_empty()) {
-            let what = format!("waiver {} ({} {})", waiver.name, waiver.rules.join(" "), waiver.matches.name);
+        for waiver in waiver::in_force(&self.params.waivers, self.params.now) {
+            let what = format!("waiver {} ({} {})", waiver.name, waiver.rules.join(" "), waiver.matches.word());
             clocks.push(clock(
                 waiver.expires.to_zoned(TimeZone::UTC).date(),
                 waiver.rules.first().map_or("", String::as_str),

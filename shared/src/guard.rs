@@ -180,9 +180,9 @@ impl Guard {
                 return Err(SettingsError::Pattern(format!("lawful: {}", object.why)));
             }
         }
-        for waiver in &settings.waivers {
+        for (waiver, problems) in waiver::all_problems(&settings.waivers) {
             // An expired waiver is no error: it ends by itself, while the guard runs.
-            if let Some(problem) = waiver.problems().into_iter().next() {
+            if let Some(problem) = problems.into_iter().next() {
                 return Err(SettingsError::Waiver { name: waiver.name.clone(), problem });
             }
         }
