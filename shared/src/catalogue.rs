@@ -57,9 +57,11 @@ mod tests {
     }
 
     #[test]
-    fn every_clause_a_rule_names_exists_and_only_operational_rules_name_none() {
+    fn every_clause_a_rule_names_exists_and_who_names_none_says_so() {
         for rule in ALL {
-            assert_eq!(rule.clauses.is_empty(), rule.basis == crate::finding::Basis::Operational, "{}", rule.code);
+            // What is not policy is experience, or rests on another document, and the page says which.
+            let says_so = rule.basis == crate::finding::Basis::Operational || rule.page.contains("names no clause");
+            assert!(!rule.clauses.is_empty() || says_so, "{} names no clause and does not say so", rule.code);
             for clause in rule.clauses {
                 assert!(embedded().clauses.iter().any(|row| row.id == *clause), "{} names {clause}", rule.code);
             }

@@ -1,5 +1,8 @@
 //! The policy as data: what ages, or differs between clusters, stands in `data/*.yaml` with source, date and confidence.
 
+pub mod limits;
+pub mod network;
+
 use std::sync::LazyLock;
 
 use jiff::civil::Date;
@@ -57,6 +60,10 @@ pub struct Data {
     pub provenance: Provenance,
     /// Marks of the platform, and of products that are not AKS Arc.
     pub products: Products,
+    /// How large a cluster may be.
+    pub limits: Vec<limits::Limits>,
+    /// Network software.
+    pub network: network::Network,
 }
 
 impl Data {
@@ -74,6 +81,8 @@ impl Data {
             lawful: yaml::parse(include_str!("../data/lawful.yaml"))?,
             provenance: yaml::parse(include_str!("../data/provenance.yaml"))?,
             products: yaml::parse(include_str!("../data/other-products.yaml"))?,
+            limits: yaml::parse(include_str!("../data/limits.yaml"))?,
+            network: yaml::parse(include_str!("../data/network.yaml"))?,
         })
     }
 

@@ -16,6 +16,7 @@ pub mod data;
 pub mod derive;
 pub mod finding;
 pub mod guard;
+pub mod image;
 pub mod inventory;
 pub mod kinds;
 pub mod object;

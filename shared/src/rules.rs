@@ -14,6 +14,12 @@ mod aa302;
 mod aa303;
 mod aa307;
 mod aa401;
+mod aa501;
+mod aa502;
+mod aa503;
+mod aa504;
+mod aa506;
+mod aa905;
 mod node_metadata;
 
 /// Every rule, by code.
@@ -30,4 +36,10 @@ pub static ALL: &[&Rule] = &[
     &aa303::RULE,
     &aa307::RULE,
     &aa401::RULE,
+    &aa501::RULE,
+    &aa502::RULE,
+    &aa503::RULE,
+    &aa504::RULE,
+    &aa506::RULE,
+    &aa905::RULE,
 ];

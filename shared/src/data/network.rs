@@ -1,0 +1,83 @@
+//! Network software: plug-ins, what reaches for the network cards of nodes, load balancers, and where policies count.
+
+use serde::Deserialize;
+
+use super::{Confidence, Platform};
+
+/// Network software.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Network {
+    /// Network plug-ins, the platform's own among them.
+    pub plugins: Vec<NetworkSoftware>,
+    /// Software that changes the network cards of nodes.
+    pub nic_software: Vec<NetworkSoftware>,
+    /// Load balancers.
+    pub load_balancers: Vec<LoadBalancer>,
+    /// Where `NetworkPolicy` is no feature of the product.
+    pub network_policy: Feature,
+}
+
+/// Software that workloads tell by their images.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkSoftware {
+    /// Its name.
+    pub name: String,
+    /// Platforms whose support covers it; empty for none.
+    #[serde(default)]
+    pub covered_on: Vec<Platform>,
+    /// Repositories of the images that do the work, as [`crate::image::is_of`] reads them.
+    pub images: Vec<String>,
+    /// API groups of its custom resources.
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// How well it is known.
+    pub confidence: Confidence,
+    /// Where it is written.
+    pub source: String,
+}
+
+/// A load balancer.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoadBalancer {
+    /// Its name.
+    pub name: String,
+    /// Repositories of its images.
+    pub images: Vec<String>,
+    /// The type of the Arc extension that brings it, where there is one.
+    #[serde(default)]
+    pub extension: Option<String>,
+    /// Whether it only drives an appliance outside the cluster.
+    #[serde(default)]
+    pub appliance: bool,
+    /// How well it is known.
+    pub confidence: Confidence,
+    /// Where it is written.
+    pub source: String,
+}
+
+/// A feature that some platforms do not have.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Feature {
+    /// Where it is not there.
+    pub unavailable_on: Vec<Platform>,
+    /// Where it is written.
+    pub source: String,
+}
+
+impl NetworkSoftware {
+    /// Whether an image is one of its own.
+    pub fn has_image(&self, image: &str) -> bool {
+        self.images.iter().any(|path| crate::image::is_of(image, path))
+    }
+}
+
+impl LoadBalancer {
+    /// Whether an image is one of its own.
+    pub fn has_image(&self, image: &str) -> bool {
+        self.images.iter().any(|path| crate::image::is_of(image, path))
+    }
+}

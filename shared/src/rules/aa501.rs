@@ -1,0 +1,93 @@
+//! AA501: a network plug-in runs that support for this platform does not cover.
+
+use crate::data::Platform;
+use crate::data::network::NetworkSoftware;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::inventory::Inventory;
+use crate::kinds;
+use crate::object::{Object, Text};
+use crate::rule::{Code, Context, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Suspect, Verdict, Weight};
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA501"),
+    slug: "unsupported-cni",
+    summary: "a network plug-in runs that support for this platform does not cover",
+    consequence: Weight::Always(Consequence::NotCovered),
+    basis: Basis::Explicit,
+    clauses: &["C14", "C18"],
+    platforms: &Platform::ALL,
+    reads: &[
+        Read { kind: &kinds::DAEMON_SET, scope: Scope::Cluster },
+        Read { kind: &kinds::CUSTOM_RESOURCE_DEFINITION, scope: Scope::Cluster },
+    ],
+    probes: &[],
+    guards: &[],
+    reach: Reach::System,
+    mode: Mode::Off,
+    warns_of_info: false,
+    instead: "use the platform's own network plug-in",
+    page: include_str!("aa501.md"),
+    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    change: None,
+};
+
+/// A plug-in is told by the image that works on the nodes, or else by what an earlier one left behind.
+fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+    let plugins = &seen.data.network.plugins;
+    let target = || ObjectRef::of(seen.object, seen.kind);
+    if *seen.kind == kinds::CUSTOM_RESOURCE_DEFINITION {
+        let Some(group) = group(seen.object) else { return };
+        let Some(plugin) = plugins.iter().find(|plugin| plugin.groups.iter().any(|own| **own == *group)) else {
+            return;
+        };
+        let draft = Draft::at(target(), "spec.group")
+            .values(None, Some(&group))
+            .says(format!("a custom resource of {} is defined, and none of its workloads was found", plugin.name))
+            .with(Evidence::seen("group", group.to_string()))
+            .lighter(Consequence::Info);
+        notes.suspect(draft, format!("{LEFT_BEHIND}{}", plugin.name));
+    } else if let Some((plugin, image)) = running(seen, plugins) {
+        let draft = Draft::at(target(), "spec.template.spec.containers")
+            .values(None, Some(image))
+            .says(format!("{} is a network plug-in that support for this platform does not cover", plugin.name))
+            .with(Evidence::seen("image", format!("{image} is {}: {}", plugin.name, plugin.source)));
+        notes.suspect(draft, &*plugin.name);
+    }
+}
+
+/// The network software whose image a DaemonSet runs.
+pub(super) fn running<'d, 's>(
+    seen: &'s Seen<'_, '_>,
+    software: &'d [NetworkSoftware],
+) -> Option<(&'d NetworkSoftware, &'s str)> {
+    if *seen.kind != kinds::DAEMON_SET {
+        return None;
+    }
+    let images = || seen.pod().into_iter().flat_map(|pod| pod.images());
+    software.iter().find_map(|row| Some((row, images().find(|image| row.has_image(image))?)))
+}
+
+/// The API group a CustomResourceDefinition defines.
+pub(super) fn group<'a>(definition: &Object<'a>) -> Option<Text<'a>> {
+    #[derive(serde::Deserialize)]
+    struct Spec<'a> {
+        #[serde(borrow, default)]
+        group: Text<'a>,
+    }
+    definition.field::<Spec<'a>>("spec").map(|spec| spec.group)
+}
+
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    let suspects = inventory.suspects(RULE.code);
+    let runs = |name: &str| suspects.iter().any(|suspect| suspect.hinge == name);
+    let uncovered = |suspect: &&Suspect| {
+        let name = suspect.hinge.strip_prefix(LEFT_BEHIND).unwrap_or(&suspect.hinge);
+        let left_behind = name.len() != suspect.hinge.len();
+        let plugin = context.data.network.plugins.iter().find(|plugin| plugin.name == name);
+        plugin.is_some_and(|plugin| !plugin.covered_on.contains(&context.platform)) && !(left_behind && runs(name))
+    };
+    Verdict::Found(suspects.iter().filter(uncovered).map(|suspect| suspect.draft.clone()).collect())
+}
+
+/// Before the name of a plug-in of which only definitions were seen.
+const LEFT_BEHIND: &str = "left behind: ";

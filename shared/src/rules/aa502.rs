@@ -1,0 +1,98 @@
+//! AA502: something sets up or changes the network cards of nodes.
+
+use crate::change::{Change, Operation};
+use crate::data::{Data, Platform};
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::kinds::{self, Kind};
+use crate::object::Object;
+use crate::origin::{self, Provenance};
+use crate::rule::{Code, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
+use crate::rules::node_metadata::target;
+use crate::rules::{aa301, aa501};
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA502"),
+    slug: "nic-level-customization",
+    summary: "something sets up or changes the network cards of nodes",
+    consequence: Weight::Always(Consequence::AtRisk),
+    basis: Basis::Explicit,
+    clauses: &["C24", "C28"],
+    platforms: &Platform::ALL,
+    reads: &[
+        all(&kinds::DAEMON_SET),
+        all(&kinds::NETWORK_ATTACHMENT),
+        all(&kinds::NMSTATE_POLICY),
+        all(&kinds::SRIOV_NODE_POLICY),
+        all(&kinds::WHEREABOUTS_IP_POOL),
+    ],
+    probes: &[],
+    guards: &[
+        on(&kinds::DAEMON_SET),
+        on(&kinds::NETWORK_ATTACHMENT),
+        on(&kinds::NMSTATE_POLICY),
+        on(&kinds::SRIOV_NODE_POLICY),
+        on(&kinds::WHEREABOUTS_IP_POOL),
+    ],
+    reach: Reach::Everywhere,
+    mode: Mode::Warn,
+    warns_of_info: false,
+    instead: "customise through AKS Arc's own networks",
+    page: include_str!("aa502.md"),
+    state: StateCheck { each: Some(each), whole: None, clocks: None },
+    change: Some(change),
+};
+
+const fn all(kind: &'static Kind) -> Read {
+    Read { kind, scope: Scope::Cluster }
+}
+
+const fn on(kind: &'static Kind) -> Guard {
+    Guard { kind, subresource: "", operations: &[Operation::Create, Operation::Update] }
+}
+
+fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+    let draft = find(seen, ObjectRef::of(seen.object, seen.kind));
+    let Some(draft) = draft else { return };
+    let meta = &seen.object.meta;
+    let namespace = if seen.kind.namespaced { format!("-n {} ", meta.namespace) } else { String::new() };
+    let draft = draft.fix(format!("kubectl {namespace}delete {} {}", seen.kind.qualified(), meta.name));
+    notes.drafts.push(match origin::of_object(seen.object, seen.data) {
+        Provenance::Platform(_) => return,
+        Provenance::Person(evidence) => draft.with(evidence),
+        Provenance::Unrecognised => draft,
+    });
+}
+
+/// What an object does to network cards, whoever made it.
+fn find(seen: &Seen<'_, '_>, target: ObjectRef) -> Option<Draft> {
+    let name = target.name.clone();
+    if *seen.kind == kinds::DAEMON_SET {
+        let (software, image) = aa501::running(seen, &seen.data.network.nic_software)?;
+        return Some(
+            Draft::at(target, "spec.template.spec.containers")
+                .values(None, Some(image))
+                .says(format!("DaemonSet {name} runs {}, which sets up network cards of nodes", software.name))
+                .with(Evidence::seen("image", format!("{image} is {}: {}", software.name, software.source))),
+        );
+    }
+    let what = seen.kind.kind;
+    RULE.reads.iter().any(|read| read.kind == seen.kind).then(|| {
+        Draft::at(target, "spec")
+            .says(format!("{what} {name} reaches for the network cards of nodes"))
+            .with(Evidence::seen("kind", format!("{what} of {}", seen.kind.group)))
+    })
+}
+
+/// Making one, and changing what it asks for; to remove it is the cure.
+fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
+    let after: &Object<'_> = match (change.create(), change.update(&[])) {
+        (Some(after), _) => after,
+        (None, Some((before, after))) if !aa301::differences(before, after).is_empty() => after,
+        _ => return Vec::new(),
+    };
+    let draft = find(&Seen::new(after, change.kind, data), target(change));
+    // What the platform has made and somebody changes is the platform's still.
+    let platform =
+        change.before.as_ref().is_some_and(|before| matches!(origin::of_object(before, data), Provenance::Platform(_)));
+    draft.filter(|_| !platform).into_iter().collect()
+}

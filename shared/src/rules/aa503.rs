@@ -1,0 +1,51 @@
+//! AA503: network policies on a platform that does not have them as a feature.
+
+use crate::data::Platform;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::inventory::Inventory;
+use crate::kinds;
+use crate::origin::{self, Provenance};
+use crate::rule::{Code, Context, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA503"),
+    slug: "network-policy-unavailable",
+    summary: "network policies are used on a platform that does not have them as a feature",
+    consequence: Weight::Always(Consequence::NotCovered),
+    basis: Basis::Explicit,
+    clauses: &["C18"],
+    platforms: &Platform::ALL,
+    reads: &[Read { kind: &kinds::NETWORK_POLICY, scope: Scope::Cluster }],
+    probes: &[],
+    guards: &[],
+    reach: Reach::System,
+    mode: Mode::Off,
+    warns_of_info: false,
+    instead: "keep them, and know that support does not cover them",
+    page: include_str!("aa503.md"),
+    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    change: None,
+};
+
+fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+    let (policy, data) = (seen.object, seen.data);
+    let platform = || matches!(origin::of_object(policy, data), Provenance::Platform(_));
+    if data.namespaces.protected(&policy.meta.namespace).is_some() || platform() {
+        return;
+    }
+    let meta = &policy.meta;
+    let draft = Draft::at(ObjectRef::of(policy, seen.kind), "spec")
+        .says(format!(
+            "NetworkPolicy {} in {} uses a feature that this platform does not have",
+            meta.name, meta.namespace
+        ))
+        .with(Evidence::seen("document", &*data.network.network_policy.source));
+    notes.suspect(draft, "");
+}
+
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    if !context.data.network.network_policy.unavailable_on.contains(&context.platform) {
+        return Verdict::Found(Vec::new());
+    }
+    Verdict::Found(inventory.suspects(RULE.code).iter().map(|suspect| suspect.draft.clone()).collect())
+}

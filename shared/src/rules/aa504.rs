@@ -1,0 +1,86 @@
+//! AA504: a load balancer of the user's own.
+
+use crate::data::Platform;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::inventory::Inventory;
+use crate::kinds::{self, Kind};
+use crate::origin::{self, Provenance};
+use crate::rule::{Code, Context, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Suspect, Verdict, Weight};
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA504"),
+    slug: "self-managed-load-balancer",
+    summary: "a load balancer runs that AKS Arc did not install",
+    consequence: Weight::Always(Consequence::NotCovered),
+    basis: Basis::Derived,
+    clauses: &["C18"],
+    platforms: &Platform::ALL,
+    reads: &[
+        all(&kinds::DAEMON_SET),
+        all(&kinds::DEPLOYMENT),
+        all(&kinds::STATEFUL_SET),
+        Read { kind: &kinds::ARC_EXTENSION_CONFIG, scope: Scope::ArcNamespaces },
+    ],
+    probes: &[],
+    guards: &[],
+    reach: Reach::System,
+    mode: Mode::Off,
+    warns_of_info: false,
+    instead: "install MetalLB as the Arc extension",
+    page: include_str!("aa504.md"),
+    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    change: None,
+};
+
+const fn all(kind: &'static Kind) -> Read {
+    Read { kind, scope: Scope::Cluster }
+}
+
+fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+    let (object, data) = (seen.object, seen.data);
+    if *seen.kind == kinds::ARC_EXTENSION_CONFIG {
+        let spec: Option<serde_json::Value> = object.field("spec");
+        let name = spec.as_ref().and_then(|spec| spec.get("extensionType")?.as_str());
+        notes.note(EXTENSION, name.unwrap_or_default().to_lowercase());
+        return;
+    }
+    let meta = &object.meta;
+    if data.component(seen.kind.kind, &meta.namespace, &meta.name).is_some() {
+        return;
+    }
+    let images = || seen.pod().into_iter().flat_map(|pod| pod.images());
+    let found =
+        data.network.load_balancers.iter().find_map(|row| Some((row, images().find(|image| row.has_image(image))?)));
+    let Some((row, image)) = found else { return };
+    let draft = Draft::at(ObjectRef::of(object, seen.kind), "spec.template.spec.containers")
+        .values(None, Some(image))
+        .with(Evidence::seen("image", format!("{image} is {}: {}", row.name, row.source)));
+    let what = format!("{} {} runs {}", seen.kind.kind, meta.name, row.name);
+    let draft = if row.appliance {
+        draft
+            .says(format!("{what}, which drives a load balancer outside the cluster: allowed, and yours to look after"))
+            .lighter(Consequence::Info)
+    } else {
+        draft.says(format!("{what}, a load balancer of your own: allowed, and not covered"))
+    };
+    match origin::of_object(object, data) {
+        Provenance::Person(evidence) => notes.suspect(draft.with(evidence), PERSON),
+        Provenance::Platform(_) | Provenance::Unrecognised => {
+            notes.suspect(draft, row.extension.as_deref().unwrap_or_default());
+        }
+    }
+}
+
+/// What the installed extension brings is Azure's, unless a person's hand shows on it.
+fn whole(inventory: &Inventory, _: &Context<'_>) -> Verdict {
+    let installed = |suspect: &&Suspect| {
+        inventory.remarks(RULE.code).any(|(about, says)| about == EXTENSION && says == suspect.hinge)
+    };
+    let own = inventory.suspects(RULE.code).iter().filter(|suspect| !installed(suspect));
+    Verdict::Found(own.map(|suspect| suspect.draft.clone()).collect())
+}
+
+/// What a remark about an installed Arc extension is about.
+const EXTENSION: &str = "extension";
+/// The hinge of a load balancer that a person installed.
+const PERSON: &str = "a person's";

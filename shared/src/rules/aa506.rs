@@ -1,0 +1,132 @@
+//! AA506: the configuration of the platform's network plug-in was changed by hand.
+
+use std::collections::BTreeSet;
+
+use crate::change::{Change, Operation};
+use crate::data::{Data, Platform};
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::kinds::{self, Kind};
+use crate::object::{ManagedEntry, Object};
+use crate::origin::{self, Provenance};
+use crate::rule::{Code, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
+use crate::rules::aa301;
+use crate::rules::node_metadata::target;
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA506"),
+    slug: "cni-configuration-changed",
+    summary: "the configuration of the platform's network plug-in was changed by hand",
+    consequence: Weight::Always(Consequence::AtRisk),
+    basis: Basis::Derived,
+    clauses: &["C18"],
+    platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
+    reads: &[
+        all(&kinds::CALICO_BGP_CONFIGURATION),
+        all(&kinds::CALICO_BGP_PEER),
+        all(&kinds::CALICO_FELIX_CONFIGURATION),
+        all(&kinds::CALICO_INSTALLATION),
+        all(&kinds::CALICO_IP_POOL),
+        all(&kinds::CALICO_KUBE_CONTROLLERS),
+    ],
+    probes: &[],
+    guards: &[
+        on(&kinds::CALICO_BGP_CONFIGURATION),
+        on(&kinds::CALICO_BGP_PEER),
+        on(&kinds::CALICO_FELIX_CONFIGURATION),
+        on(&kinds::CALICO_INSTALLATION),
+        on(&kinds::CALICO_IP_POOL),
+        on(&kinds::CALICO_KUBE_CONTROLLERS),
+    ],
+    reach: Reach::System,
+    mode: Mode::Warn,
+    warns_of_info: false,
+    instead: "leave the plug-in's configuration to the platform",
+    page: include_str!("aa506.md"),
+    state: StateCheck { each: Some(each), whole: None, clocks: None },
+    change: Some(change),
+};
+
+const fn all(kind: &'static Kind) -> Read {
+    Read { kind, scope: Scope::Cluster }
+}
+
+const fn on(kind: &'static Kind) -> Guard {
+    Guard { kind, subresource: "", operations: &[Operation::Create, Operation::Delete, Operation::Update] }
+}
+
+/// What a person's tool has made is an addition of theirs; of what somebody else has made, the fields that a person owns.
+fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+    let (object, data) = (seen.object, seen.data);
+    let what = format!("{} {}", seen.kind.kind, object.meta.name);
+    let target = || ObjectRef::of(object, seen.kind);
+    let managed = object.managed();
+    if let Some(entry) = maker(&managed, object, data) {
+        notes.drafts.push(
+            Draft::at(target(), "spec")
+                .says(format!("{what} was added to the network plug-in's configuration by {}", entry.manager))
+                .with(Evidence::managed(entry))
+                .fix(format!("kubectl delete {} {}", seen.kind.qualified(), object.meta.name)),
+        );
+        return;
+    }
+    for entry in managed.iter().filter(|entry| is_second_hand(entry, object, data)) {
+        // Who changes a value takes it from all its other owners: what a person shares with the system is unchanged.
+        let others = managed.iter().filter(|other| data.managers.person(&other.manager).is_none());
+        let unchanged: BTreeSet<String> = others.flat_map(|other| other.leaves("spec")).collect();
+        let changed = entry.leaves("spec").into_iter().filter(|leaf| !unchanged.contains(leaf));
+        notes.drafts.extend(changed.take(MAX_PATHS).map(|leaf| {
+            Draft::at(target(), leaf)
+                .says(format!("{what}, configuration of the network plug-in, was changed by {}", entry.manager))
+                .with(Evidence::managed(entry))
+        }));
+    }
+}
+
+/// The entry of the person whose tool made an object, when nobody else wrote it in its first second.
+fn maker<'m, 'a>(managed: &'m [ManagedEntry<'a>], object: &Object<'_>, data: &Data) -> Option<&'m ManagedEntry<'a>> {
+    let mut first = managed.iter().filter(|entry| is_own(entry) && !origin::is_later(entry, object));
+    first.next().filter(|entry| data.managers.person(&entry.manager).is_some() && first.next().is_none())
+}
+
+fn is_second_hand(entry: &ManagedEntry<'_>, object: &Object<'_>, data: &Data) -> bool {
+    is_own(entry) && data.managers.person(&entry.manager).is_some() && origin::is_later(entry, object)
+}
+
+fn is_own(entry: &ManagedEntry<'_>) -> bool {
+    &*entry.subresource != "status"
+}
+
+fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
+    if !RULE.guards.iter().any(|guard| guard.kind == change.kind) {
+        return Vec::new();
+    }
+    let what = format!("{} {}", change.kind.kind, change.name);
+    if change.create().is_some() {
+        let draft = Draft::at(target(change), "spec")
+            .says(format!("{what} would be added to the network plug-in's configuration"));
+        return vec![draft];
+    }
+    if change.is_delete() {
+        // What a person has added is theirs to take away again: that is the cure.
+        let own = change.before.as_ref().is_some_and(|before| {
+            maker(&before.managed(), before, data).is_some()
+                || matches!(origin::of_object(before, data), Provenance::Person(_))
+        });
+        let draft = Draft::at(target(change), "metadata")
+            .values(Some(&change.name), None)
+            .says(format!("{what}, configuration of the network plug-in, would be deleted"));
+        return if own { Vec::new() } else { vec![draft] };
+    }
+    let Some((before, after)) = change.update(&[]) else { return Vec::new() };
+    let differences = aa301::differences(before, after).into_iter().take(MAX_PATHS);
+    differences
+        .map(|difference| {
+            Draft::at(target(change), &*difference.path)
+                .values(difference.before.as_deref(), difference.after.as_deref())
+                .says(format!("{what}, configuration of the network plug-in, would be changed"))
+        })
+        .collect()
+}
+
+/// A wholesale replacement differs everywhere; the first fields say enough.
+const MAX_PATHS: usize = 8;

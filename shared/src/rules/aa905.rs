@@ -1,0 +1,89 @@
+//! AA905: the cluster is larger than the platform's documents allow.
+
+use std::collections::BTreeMap;
+
+use crate::data::Platform;
+use crate::data::limits::Limits;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::inventory::{Inventory, NodeFact};
+use crate::kinds;
+use crate::rule::{Code, Context, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA905"),
+    slug: "scale-limit-exceeded",
+    summary: "the cluster is larger than the platform's documents allow",
+    consequence: Weight::Always(Consequence::NotCovered),
+    basis: Basis::Explicit,
+    // A limit of the product's documents; no clause of the policy speaks of size.
+    clauses: &[],
+    platforms: &Platform::ALL,
+    reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
+    probes: &[],
+    guards: &[],
+    reach: Reach::System,
+    mode: Mode::Off,
+    warns_of_info: false,
+    instead: "spread the work over several clusters",
+    page: include_str!("aa905.md"),
+    state: StateCheck { each: None, whole: Some(whole), clocks: None },
+    change: None,
+};
+
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    let Some(limits) = context.data.limits.iter().find(|limits| limits.platform == context.platform) else {
+        return Verdict::Found(Vec::new());
+    };
+    let nodes: Vec<&NodeFact> = inventory.nodes.iter().filter(|node| !node.virtual_kubelet).collect();
+    let mut pools: BTreeMap<&str, usize> = BTreeMap::new();
+    for node in nodes.iter().filter(|node| !node.control_plane && node.pool_label.is_some()) {
+        *pools.entry(&node.pool).or_default() += 1;
+    }
+    let mut drafts = Vec::new();
+    let mut above = |path: String, what: &str, count: usize, limit: Option<usize>| {
+        if let Some(limit) = limit.filter(|limit| count > *limit) {
+            drafts.push(draft(
+                &path,
+                &format!("{count} {what}, and at most {limit} are supported"),
+                count,
+                limits,
+                limit,
+            ));
+        }
+    };
+    above("nodes".to_owned(), "nodes", nodes.len(), limits.nodes);
+    above("nodePools".to_owned(), "node pools", pools.len(), limits.pools);
+    for (pool, count) in &pools {
+        above(format!("nodePools[{pool}].nodes"), &format!("nodes in pool {pool}"), *count, limits.nodes_per_pool);
+    }
+    let masters: Vec<&&NodeFact> = nodes.iter().filter(|node| node.control_plane).collect();
+    let allowed = &limits.control_plane_nodes;
+    // An upgrade runs with one more until the old one is gone.
+    let moving = masters.iter().any(|node| is_moving(node, context));
+    if let Some(most) = allowed.iter().max()
+        && !masters.is_empty()
+        && !allowed.contains(&masters.len())
+        && !moving
+    {
+        let words: Vec<String> = allowed.iter().map(ToString::to_string).collect();
+        let message = format!("{} control-plane nodes, and {} are supported", masters.len(), words.join(", "));
+        drafts.push(draft("controlPlane.nodes", &message, masters.len(), limits, *most));
+    }
+    Verdict::Found(drafts)
+}
+
+/// Whether a node is about to go or has just come.
+fn is_moving(node: &NodeFact, context: &Context<'_>) -> bool {
+    let created = node.created.as_deref().and_then(|time| time.parse::<jiff::Timestamp>().ok());
+    let young = created.is_some_and(|created| context.now.duration_since(created) < A_DAY);
+    young || node.unschedulable || node.taints.iter().any(|taint| taint.starts_with("node.cluster.x-k8s.io/"))
+}
+
+fn draft(path: &str, message: &str, count: usize, limits: &Limits, limit: usize) -> Draft {
+    Draft::at(ObjectRef::cluster(), path)
+        .values(Some(&limit.to_string()), Some(&count.to_string()))
+        .says(message)
+        .with(Evidence::seen("limits", format!("{} of {}", limits.source, limits.date)))
+}
+
+const A_DAY: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
