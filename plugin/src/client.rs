@@ -1,5 +1,6 @@
 //! A Kubernetes client from kubectl's flags: kubeconfig list, contexts, credentials, proxies, impersonation.
 
+mod certificate;
 mod exec;
 mod kubeconfig;
 mod proxy;
@@ -10,6 +11,7 @@ use kube::{Client, Config};
 
 use crate::exit::{Chain, Failure};
 use crate::flags::KubeFlags;
+pub use certificate::Presented;
 use kubeconfig::Selected;
 
 /// A cluster to talk to. Nothing was sent yet.
@@ -25,6 +27,8 @@ pub struct Connection {
     pub namespace: String,
     /// The user to impersonate or of the kubeconfig, for messages.
     pub user: String,
+    /// The certificate of the API server.
+    pub presented: Presented,
 }
 
 /// Makes a client from the flags and the environment.
@@ -41,6 +45,7 @@ async fn connect_to(mut selected: Selected, flags: &KubeFlags) -> Result<Connect
     let config = tuned(selected.config, flags);
     let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
     let namespace = config.default_namespace.clone();
+    let presented = Presented::new(&config);
     // Reads certificates and keys: not on the thread that drives the network.
     let client = tokio::task::spawn_blocking(move || Client::try_from(config)).await.map_err(Failure::run)?;
     let client = client.map_err(|error| {
@@ -49,7 +54,7 @@ async fn connect_to(mut selected: Selected, flags: &KubeFlags) -> Result<Connect
             Chain(&error)
         ))
     })?;
-    Ok(Connection { client, context: selected.context, server, namespace, user: selected.user })
+    Ok(Connection { client, context: selected.context, server, namespace, user: selected.user, presented })
 }
 
 /// What kube leaves open, or decides otherwise than a command with a deadline needs it.

@@ -2,12 +2,14 @@
 
 mod error;
 mod list;
+mod probe;
 mod request;
 
 use std::sync::Arc;
 
 use aksarc_shared::check::{Check, Segment};
 use aksarc_shared::inventory::{ReadKey, ReadState};
+use aksarc_shared::probe::{Probe, ProbeState};
 use aksarc_shared::read::json::Page;
 use tokio::task::JoinSet;
 
@@ -26,6 +28,11 @@ pub trait Target {
     /// # Errors
     /// [`RequestError`] when what came cannot be kept.
     fn end(&mut self, key: ReadKey, listed: Listed, sink: Self::Sink) -> Result<(), RequestError>;
+    /// A probe has been asked.
+    ///
+    /// # Errors
+    /// [`RequestError`] when what came cannot be kept.
+    fn probe(&mut self, probe: Probe, state: ProbeState) -> Result<(), RequestError>;
     /// The check that plans the lists.
     fn check(&mut self) -> &mut Check<'static>;
 }
@@ -35,6 +42,11 @@ pub trait Target {
 /// # Errors
 /// [`RequestError`] when the cluster cannot be read; what it merely forbids is no error.
 pub async fn everything(reader: &Arc<Reader>, parallel: usize, target: &mut impl Target) -> Result<(), RequestError> {
+    // Beside the lists: some answers take the server a while.
+    let mut probes = JoinSet::new();
+    for wanted in target.check().probes() {
+        probes.spawn(probe::ask(Arc::clone(reader), wanted));
+    }
     if let Some(version) = reader.version().await? {
         target.check().server_version(&version);
     }
@@ -42,6 +54,10 @@ pub async fn everything(reader: &Arc<Reader>, parallel: usize, target: &mut impl
     lists(reader, parallel, first, target).await?;
     let then = target.check().plan_then();
     lists(reader, parallel, then, target).await?;
+    while let Some(asked) = probes.join_next().await {
+        let (probe, state) = asked.map_err(|panic| RequestError::ours(&panic))?;
+        target.probe(probe, state)?;
+    }
     target.check().requests(reader.requests());
     Ok(())
 }
@@ -120,6 +136,11 @@ impl Target for Judge<'_> {
 
     fn end(&mut self, key: ReadKey, listed: Listed, sink: JudgedList) -> Result<(), RequestError> {
         sink.end(self.0, key, listed);
+        Ok(())
+    }
+
+    fn probe(&mut self, probe: Probe, state: ProbeState) -> Result<(), RequestError> {
+        self.0.probe(probe, state);
         Ok(())
     }
 

@@ -18,16 +18,18 @@ pub(crate) enum Depth {
     Recursive,
 }
 
-/// Hands every file of JSON or YAML below `path` to `each`, with its name; one at a time.
+/// Hands every file of JSON or YAML below `path` to `each`, with its name; one at a time. So are files of other names that
+/// are `wanted`.
 pub(crate) fn files(
     path: &Path,
     depth: Depth,
+    wanted: &[&str],
     each: &mut dyn FnMut(&str, Vec<u8>) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let meta = fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
     if meta.is_dir() {
         let mut found = Vec::new();
-        walk(path, depth, 0, &mut found)?;
+        walk(path, depth, wanted, 0, &mut found)?;
         found.sort();
         for file in found {
             let name = file.strip_prefix(path).unwrap_or(&file).to_string_lossy().into_owned();
@@ -36,7 +38,7 @@ pub(crate) fn files(
         return Ok(());
     }
     if is_gzip(path)? {
-        return archive(path, each);
+        return archive(path, wanted, each);
     }
     each(&path.to_string_lossy(), whole(path)?)
 }
@@ -79,7 +81,7 @@ fn json_fault(name: &str, number: usize, error: &serde_json::Error) -> anyhow::E
     anyhow!("{name}, document {number} {what} ({error})")
 }
 
-fn walk(directory: &Path, depth: Depth, level: usize, found: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+fn walk(directory: &Path, depth: Depth, wanted: &[&str], level: usize, found: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     if level > MAX_LEVELS {
         bail!("{} is more than {MAX_LEVELS} directories deep: does a link lead back up?", directory.display());
     }
@@ -91,9 +93,9 @@ fn walk(directory: &Path, depth: Depth, level: usize, found: &mut Vec<PathBuf>) 
         }
         if path.is_dir() {
             if depth == Depth::Recursive {
-                walk(&path, depth, level + 1, found)?;
+                walk(&path, depth, wanted, level + 1, found)?;
             }
-        } else if is_document(&path) {
+        } else if is_document(&path) || is_wanted(&path, wanted) {
             found.push(path);
         }
     }
@@ -103,6 +105,10 @@ fn walk(directory: &Path, depth: Depth, level: usize, found: &mut Vec<PathBuf>) 
 fn is_document(path: &Path) -> bool {
     let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
     matches!(extension.as_deref(), Some("json" | "yaml" | "yml"))
+}
+
+fn is_wanted(path: &Path, wanted: &[&str]) -> bool {
+    path.file_name().is_some_and(|name| wanted.iter().any(|own| name == *own))
 }
 
 fn is_gzip(path: &Path) -> anyhow::Result<bool> {
@@ -136,7 +142,11 @@ fn limited(reader: impl Read, name: &str) -> anyhow::Result<Vec<u8>> {
 }
 
 /// Nothing of an archive ever reaches the disk. Names that point elsewhere are refused all the same: somebody meant harm.
-fn archive(path: &Path, each: &mut dyn FnMut(&str, Vec<u8>) -> anyhow::Result<()>) -> anyhow::Result<()> {
+fn archive(
+    path: &Path,
+    wanted: &[&str],
+    each: &mut dyn FnMut(&str, Vec<u8>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let shown = path.display();
     let file = File::open(path).with_context(|| format!("cannot read {shown}"))?;
     let unpacked = MultiGzDecoder::new(BufReader::new(file)).take(MAX_TOTAL);
@@ -161,7 +171,7 @@ fn archive(path: &Path, each: &mut dyn FnMut(&str, Vec<u8>) -> anyhow::Result<()
             tar::EntryType::Directory | tar::EntryType::XGlobalHeader => continue,
             _ => bail!("{shown} holds {name:?}, which is neither a file nor a directory"),
         }
-        if !is_document(Path::new(&name)) {
+        if !is_document(Path::new(&name)) && !is_wanted(Path::new(&name), wanted) {
             continue;
         }
         if entry.size() > MAX_FILE {

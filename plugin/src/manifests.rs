@@ -39,7 +39,7 @@ pub fn judge(paths: &[PathBuf], recursive: bool, namespace: &str, check: &mut Ch
         } else if path.to_str().is_some_and(|text| text.contains("://")) {
             bail!("{} is an address: fetch it first, nothing but the API server is ever asked", path.display());
         } else {
-            documents::files(path, depth, &mut each)?;
+            documents::files(path, depth, &[], &mut each)?;
         }
         if all.objects == before {
             let name = if path == Path::new("-") { "standard input".into() } else { path.to_string_lossy() };

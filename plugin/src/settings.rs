@@ -37,5 +37,18 @@ pub(crate) fn moment(text: &str) -> Result<Timestamp, String> {
         .ok_or_else(|| "expected a day such as 2026-12-31, or a moment in RFC 3339".to_owned())
 }
 
+/// A release of the host: digits and letters, such as `2022`, `22H2` or `2602`.
+///
+/// # Errors
+/// What was expected.
+pub(crate) fn release(text: &str) -> Result<String, String> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
+    if text.starts_with(|first: char| first.is_ascii_digit()) && plain && text.len() <= 20 {
+        Ok(text.to_uppercase())
+    } else {
+        Err("expected a release such as 2022, 22H2 or 2602".to_owned())
+    }
+}
+
 /// Waivers and tables are written by hand.
 const MAX_SETTINGS: u64 = 16 << 20;

@@ -86,6 +86,11 @@ impl fmt::Display for RequestError {
 }
 
 impl Cause {
+    /// Why, without what to do about it.
+    pub(super) fn reason(&self) -> String {
+        self.words().0
+    }
+
     /// Why, and what to do about it.
     fn words(&self) -> (String, &'static str) {
         match self {

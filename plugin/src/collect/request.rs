@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use http::header::{ACCEPT, HeaderMap, LOCATION, RETRY_AFTER, USER_AGENT};
+use http::header::{ACCEPT, CONTENT_LENGTH, HeaderMap, LOCATION, RETRY_AFTER, USER_AGENT};
+use http::response::Parts;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use kube::client::Body;
@@ -84,6 +85,11 @@ impl Reader {
         &self.progress
     }
 
+    /// How long one request may take.
+    pub(super) fn request_timeout(&self) -> Duration {
+        self.request_timeout
+    }
+
     /// The deadline, and the time it gave.
     pub fn deadline(&self) -> (Instant, Duration) {
         (self.deadline, self.timeout)
@@ -162,8 +168,32 @@ impl Reader {
     }
 
     async fn once(&self, path: &str) -> Result<(Answer, HeaderMap), Cause> {
+        let mut bytes = Vec::new();
+        let (status, headers) = self
+            .stream(path, "application/json", |parts, data| {
+                if bytes.is_empty() {
+                    let size = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+                    bytes.reserve(size.unwrap_or(0).min(MAX_PREPARED));
+                }
+                if bytes.len() + data.len() > MAX_PAGE {
+                    return Err(Cause::Garbage(format!("an answer of more than {} MiB", MAX_PAGE >> 20)));
+                }
+                bytes.extend_from_slice(data);
+                Ok(())
+            })
+            .await?;
+        Ok((Answer { status, body: bytes }, headers))
+    }
+
+    /// Gets `path` once and hands on the answer as it comes, for those who need not have all of it at once.
+    pub(super) async fn stream(
+        &self,
+        path: &str,
+        accept: &str,
+        mut take: impl FnMut(&Parts, &[u8]) -> Result<(), Cause>,
+    ) -> Result<(StatusCode, HeaderMap), Cause> {
         let request = Request::get(path)
-            .header(ACCEPT, "application/json")
+            .header(ACCEPT, accept)
             .header(USER_AGENT, crate::tool::USER_AGENT)
             .body(Body::empty())
             .map_err(|error| Cause::Ours(error.to_string()))?;
@@ -171,19 +201,13 @@ impl Reader {
         let exchange = async {
             let response = self.connection.client.send(request).await.map_err(|error| no_answer(&error))?;
             let (parts, mut body) = response.into_parts();
-            let size =
-                parts.headers.get(http::header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-            let mut bytes = Vec::with_capacity(size.unwrap_or(0).min(MAX_PREPARED));
             while let Some(frame) = body.frame().await {
                 let frame = frame.map_err(|error| Cause::Cut(innermost(&error)))?;
                 if let Some(data) = frame.data_ref() {
-                    if bytes.len() + data.len() > MAX_PAGE {
-                        return Err(Cause::Garbage(format!("an answer of more than {} MiB", MAX_PAGE >> 20)));
-                    }
-                    bytes.extend_from_slice(data);
+                    take(&parts, data)?;
                 }
             }
-            Ok((Answer { status: parts.status, body: bytes }, parts.headers))
+            Ok((parts.status, parts.headers))
         };
         timeout(self.request_timeout, exchange).await.unwrap_or(Err(Cause::Timeout(self.request_timeout)))
     }

@@ -7,11 +7,13 @@ use aksarc_shared::check::{Check, Segment};
 use aksarc_shared::inventory::{ReadKey, ReadState};
 use aksarc_shared::kinds::{self, Kind};
 use aksarc_shared::object::Object;
+use aksarc_shared::probe::{Probe, ProbeState};
 use aksarc_shared::read::json;
+use aksarc_shared::text;
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
 
-use super::index::{self, Index, ListEntry, ListState};
+use super::index::{self, Index, ListEntry, ListState, ProbeDocument, RecordedProbe};
 use crate::documents::{self, Depth};
 
 /// What a snapshot says of itself.
@@ -35,6 +37,10 @@ pub fn judge(path: &Path, check: &mut Check<'static>) -> anyhow::Result<About> {
         check.server_version(version);
     }
     end(check, segments, &contents);
+    for probe in check.probes() {
+        let state = contents.probe(probe);
+        check.probe(probe, state);
+    }
     let then = check.plan_then();
     if !then.is_empty() {
         let mut segments = begin(check, then);
@@ -60,14 +66,26 @@ fn end(check: &mut Check<'static>, segments: Segments, contents: &Contents) {
 }
 
 fn pass(path: &Path, each: &mut dyn FnMut(&Document<'_>) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    documents::files(path, Depth::Recursive, &mut |name, bytes| {
-        documents::each_document(name, &bytes, &mut |_, bytes| each(&Document { bytes }))
+    let texts = index::TEXTS.map(index::file_of);
+    documents::files(path, Depth::Recursive, &texts, &mut |name, bytes| {
+        if let Some(probe) = text_file(name) {
+            return each(&Document { bytes: &bytes, probe: Some(probe) });
+        }
+        documents::each_document(name, &bytes, &mut |_, bytes| each(&Document { bytes, probe: None }))
     })
     .with_context(|| format!("cannot use snapshot {}", path.display()))
 }
 
+/// The probe whose answer a file of plain text holds, by its name.
+fn text_file(name: &str) -> Option<Probe> {
+    let name = Path::new(name).file_name()?;
+    index::TEXTS.into_iter().find(|probe| name == index::file_of(*probe))
+}
+
 struct Document<'a> {
     bytes: &'a [u8],
+    /// The answer to a probe, in plain text.
+    probe: Option<Probe>,
 }
 
 /// What is in a snapshot.
@@ -78,11 +96,15 @@ struct Contents {
     recorded: BTreeSet<&'static Kind>,
     counts: BTreeMap<&'static Kind, usize>,
     documents: usize,
+    probes: BTreeMap<Probe, String>,
 }
 
 impl Contents {
     fn take(&mut self, document: &Document<'_>, segments: &mut Segments) -> anyhow::Result<()> {
         self.documents += 1;
+        if let Some(probe) = document.probe {
+            return self.answer(probe, &String::from_utf8_lossy(document.bytes));
+        }
         let (api_version, kind) = json::type_of(document.bytes)?;
         if kind == index::KIND {
             let index: Index =
@@ -95,6 +117,18 @@ impl Contents {
             }
             self.index = Some(index);
             return Ok(());
+        }
+        if kind == index::API_GROUPS {
+            return self.answer(Probe::ApiGroups, &String::from_utf8_lossy(document.bytes));
+        }
+        if kind == index::PROBE_KIND {
+            let recorded: ProbeDocument =
+                serde_json::from_slice(document.bytes).context("this answer is not one that this version reads")?;
+            // One of a newer version: no rule here asks for it.
+            return match Probe::parse(&recorded.probe) {
+                Some(probe) => self.answer(probe, &recorded.text),
+                None => Ok(()),
+            };
         }
         if kind.is_empty() {
             let version = version_of(document.bytes).context("it is neither a Kubernetes object nor a version")?;
@@ -121,6 +155,13 @@ impl Contents {
         Ok(())
     }
 
+    fn answer(&mut self, probe: Probe, text: &str) -> anyhow::Result<()> {
+        if self.probes.insert(probe, probe.keep(text)).is_some() {
+            bail!("it holds {} twice", index::file_of(probe));
+        }
+        Ok(())
+    }
+
     fn object(&mut self, object: &Object<'_>, kind: Option<&'static Kind>, segments: &mut Segments) {
         let Some(kind) = kind else { return };
         self.recorded.insert(kind);
@@ -140,11 +181,16 @@ impl Contents {
             bail!("snapshot {shown} is empty: it holds no JSON or YAML documents");
         }
         let Some(index) = &self.index else {
-            if self.recorded.is_empty() && self.server_version.is_none() {
+            if self.recorded.is_empty() && self.server_version.is_none() && self.probes.is_empty() {
                 bail!("snapshot {shown} holds nothing that any rule reads");
             }
             return Ok(());
         };
+        for entry in index.probes.iter().filter(|entry| entry.state == RecordedProbe::Complete) {
+            if Probe::parse(&entry.probe).is_some_and(|probe| !self.probes.contains_key(&probe)) {
+                bail!("snapshot {shown} is damaged: by its index it holds {}, and it does not", entry.file);
+            }
+        }
         for kind in kinds::ALL {
             let of_kind = |list: &&ListEntry| kinds::of(&list.api_version, &list.kind) == Some(kind);
             let lists: Vec<_> =
@@ -159,6 +205,21 @@ impl Contents {
             }
         }
         Ok(())
+    }
+
+    /// What became of a probe. An answer that somebody added to a snapshot counts.
+    fn probe(&self, probe: Probe) -> ProbeState {
+        if let Some(text) = self.probes.get(&probe) {
+            return ProbeState::Read(text.trim_end_matches('\n').to_owned());
+        }
+        let entries = self.index.iter().flat_map(|index| &index.probes);
+        match entries.into_iter().find(|entry| entry.probe == probe.as_str()) {
+            Some(entry) if entry.state == RecordedProbe::Failed => {
+                ProbeState::Failed(text::line(&entry.reason, MAX_REASON))
+            }
+            Some(entry) if entry.state == RecordedProbe::Forbidden => ProbeState::Forbidden,
+            _ => ProbeState::NotRecorded,
+        }
     }
 
     /// Why a list is not there; `None` when it is.
@@ -198,3 +259,6 @@ fn version_of(bytes: &[u8]) -> Option<String> {
     let both = serde_json::from_slice::<Both>(bytes).map(|both| both.server_version);
     both.or_else(|_| serde_json::from_slice::<Info>(bytes)).ok().map(|info| info.git_version)
 }
+
+/// Reasons are short; a snapshot may hold anything.
+const MAX_REASON: usize = 200;

@@ -1,12 +1,15 @@
 //! What a snapshot leaves out: what no rule reads and what may be secret.
 //!
-//! - `data` and `binaryData` of `ConfigMaps`; Secrets are never asked for;
+//! - `data` and `binaryData` of `ConfigMaps`, but not the guard's own record of when it ran; Secrets are never asked for;
 //! - the annotation `kubectl.kubernetes.io/last-applied-configuration`, a copy of a whole manifest;
-//! - of containers: `env`, `envFrom`, `command`, `args`, `lifecycle` and probes, which hold passwords now and then;
+//! - of containers: `env`, `envFrom`, `command`, `args`, `lifecycle` and probes, which hold passwords now and then; of a static
+//!   pod's command line the flags stay that rules read;
 //! - of nodes: `status.images`, which is large.
 
 use std::io::{self, Write};
 
+use aksarc_shared::guard;
+use aksarc_shared::pod::READ_FLAGS;
 use aksarc_shared::read::json::ReadError;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -41,9 +44,15 @@ pub fn page(
 
 fn object(value: &mut Value, kind: &str) {
     let Some(fields) = value.as_object_mut() else { return };
+    let at = |field: &str| fields.get("metadata").and_then(|meta| meta.get(field)).and_then(Value::as_str);
+    let heartbeat = kind == "ConfigMap" && at("namespace") == Some(guard::NAMESPACE) && at("name") == Some(HEARTBEAT);
     for field in ["data", "binaryData", "stringData"] {
-        fields.remove(field);
+        if !(heartbeat && field == "data") {
+            fields.remove(field);
+        }
     }
+    let mirror = fields.get("metadata").and_then(|meta| meta.get("annotations")).and_then(|own| own.get(MIRROR));
+    let is_static = kind == "Pod" && mirror.is_some();
     if let Some(annotations) = value.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut) {
         annotations.remove(LAST_APPLIED);
     }
@@ -56,16 +65,46 @@ fn object(value: &mut Value, kind: &str) {
         let Some(pod) = value.pointer_mut(path).and_then(Value::as_object_mut) else { continue };
         for list in ["initContainers", "containers", "ephemeralContainers"] {
             let containers = pod.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten();
-            containers.filter_map(Value::as_object_mut).for_each(container);
+            containers.filter_map(Value::as_object_mut).for_each(|fields| container(fields, is_static));
         }
     }
 }
 
-fn container(fields: &mut Map<String, Value>) {
+fn container(fields: &mut Map<String, Value>, is_static: bool) {
+    let flags = if is_static { flags(fields) } else { Vec::new() };
     for field in ["env", "envFrom", "command", "args", "lifecycle", "livenessProbe", "readinessProbe", "startupProbe"] {
         fields.remove(field);
     }
+    if !flags.is_empty() {
+        fields.insert("command".to_owned(), flags.into());
+    }
 }
+
+/// The flags that rules read, with their values, from wherever they stand; as `--flag=value`, so that none follows another.
+fn flags(fields: &Map<String, Value>) -> Vec<String> {
+    let lists = ["command", "args"].into_iter().filter_map(|field| fields.get(field)?.as_array());
+    let mut words = lists.flatten().filter_map(Value::as_str).peekable();
+    let mut kept = Vec::new();
+    while let Some(word) = words.next() {
+        let Some((flag, rest)) = READ_FLAGS.iter().find_map(|flag| Some((flag, word.strip_prefix(flag)?))) else {
+            continue;
+        };
+        if rest.starts_with('=') {
+            kept.push(word.to_owned());
+        } else if rest.is_empty()
+            && let Some(value) = words.next_if(|next| !next.starts_with('-'))
+        {
+            kept.push(format!("{flag}={value}"));
+        }
+    }
+    kept
+}
+
+/// Where the guard keeps when it ran.
+const HEARTBEAT: &str = "guard-heartbeat";
+
+/// What the kubelet marks pods with that it runs from its own disk.
+const MIRROR: &str = "kubernetes.io/config.mirror";
 
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
@@ -86,5 +125,36 @@ mod tests {
         let text = String::from_utf8(out).unwrap();
         assert!(!text.contains(canary), "{text}");
         assert!(text.contains("\"keep\":\"this\"") && text.contains("\"image\":\"i\""));
+    }
+    #[test]
+    fn of_a_static_pods_command_line_only_what_rules_read_gets_in() {
+        let canary = "hunter2";
+        let command =
+            serde_json::json!(["kube-apiserver", format!("--password={canary}"), "--feature-gates=A=true", canary]);
+        let args = serde_json::json!(["--audit-log-maxbackup", "0", "--token", canary, "--feature-gates"]);
+        let pod = |annotations: Value| {
+            let spec = serde_json::json!({"containers": [{"name": "c", "command": command, "args": args}]});
+            let item = serde_json::json!({"metadata": {"name": "p", "annotations": annotations}, "spec": spec});
+            let mut out = Vec::new();
+            page(serde_json::json!({"items": [item]}).to_string().as_bytes(), "Pod", "v1", &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let text = pod(serde_json::json!({MIRROR: "x"}));
+        assert!(text.contains(r#""command":["--feature-gates=A=true","--audit-log-maxbackup=0"]"#), "{text}");
+        assert!(!text.contains(canary), "{text}");
+        assert!(!pod(serde_json::json!({})).contains("command"));
+    }
+
+    #[test]
+    fn the_guards_record_of_when_it_ran_gets_in_and_no_other_data() {
+        let map = |namespace: &str, name: &str| {
+            let item = serde_json::json!({"metadata": {"name": name, "namespace": namespace}, "data": {"k": "kept"}, "binaryData": {"b": "c2VjcmV0"}});
+            let mut out = Vec::new();
+            page(serde_json::json!({"items": [item]}).to_string().as_bytes(), "ConfigMap", "v1", &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let text = map(guard::NAMESPACE, HEARTBEAT);
+        assert!(text.contains("kept") && !text.contains("c2VjcmV0"), "{text}");
+        assert!(!map("default", HEARTBEAT).contains("kept") && !map(guard::NAMESPACE, "other").contains("kept"));
     }
 }

@@ -6,12 +6,16 @@ use std::path::{Path, PathBuf};
 
 use aksarc_shared::check::Check;
 use aksarc_shared::inventory::ReadKey;
+use aksarc_shared::probe::{Probe, ProbeState};
 use aksarc_shared::read::json::Page;
 use anyhow::{Context as _, bail};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::index::{API_VERSION, Index, KIND, ListEntry, ListState};
+use super::index::{
+    API_VERSION, Index, KIND, ListEntry, ListState, PROBE_KIND, ProbeDocument, ProbeEntry, RecordedProbe, TEXTS,
+    file_of,
+};
 use super::reduce;
 use crate::collect::{JudgedList, Listed, PageError, Pages, RequestError, Target};
 use crate::output;
@@ -68,6 +72,7 @@ pub struct Recorder<'c> {
     check: &'c mut Check<'static>,
     staging: tempfile::TempDir,
     lists: Vec<ListEntry>,
+    probes: Vec<ProbeEntry>,
 }
 
 impl<'c> Recorder<'c> {
@@ -77,7 +82,7 @@ impl<'c> Recorder<'c> {
     /// When nothing can be written there.
     pub fn new(check: &'c mut Check<'static>, form: &Form) -> io::Result<Self> {
         let staging = tempfile::Builder::new().prefix(".kubectl-aksarc-").tempdir_in(output::directory(form.path()))?;
-        Ok(Recorder { check, staging, lists: Vec::new() })
+        Ok(Recorder { check, staging, lists: Vec::new(), probes: Vec::new() })
     }
 
     /// Completes the index and gives the snapshot its name.
@@ -86,6 +91,7 @@ impl<'c> Recorder<'c> {
     /// When it cannot be written; nothing is left then.
     pub fn finish(mut self, form: &Form, context: &str, taken_at: &str) -> anyhow::Result<Index> {
         self.lists.sort_by(|a, b| (&a.namespace, &a.kind).cmp(&(&b.namespace, &b.kind)));
+        self.probes.sort_by(|a, b| a.probe.cmp(&b.probe));
         let index = Index {
             api_version: API_VERSION.to_owned(),
             kind: KIND.to_owned(),
@@ -94,10 +100,12 @@ impl<'c> Recorder<'c> {
             context: context.to_owned(),
             server_version: self.check.inventory().server_version.clone().unwrap_or_default(),
             lists: self.lists,
+            probes: self.probes,
         };
         let root = self.staging.path().to_owned();
         fs::write(root.join("index.json"), format!("{}\n", serde_json::to_string_pretty(&index)?))?;
         let mut files = vec!["index.json".to_owned()];
+        files.extend(index.probes.iter().map(|probe| probe.file.clone()).filter(|file| !file.is_empty()));
         files.extend(index.lists.iter().flat_map(|list| list.files.clone()));
         match form {
             Form::Archive(path) => {
@@ -112,7 +120,13 @@ impl<'c> Recorder<'c> {
             Form::File(path) => {
                 let mut staged = output::staged(path)?;
                 for name in &files {
-                    io::copy(&mut File::open(root.join(name))?, &mut staged)?;
+                    if let Some(probe) = TEXTS.into_iter().find(|probe| file_of(*probe) == name) {
+                        let text = fs::read_to_string(root.join(name))?;
+                        serde_json::to_writer(&mut staged, &document(probe, text))?;
+                        staged.write_all(b"\n")?;
+                    } else {
+                        io::copy(&mut File::open(root.join(name))?, &mut staged)?;
+                    }
                 }
                 output::keep(staged, path)?;
             }
@@ -165,9 +179,51 @@ impl Target for Recorder<'_> {
         Ok(())
     }
 
+    fn probe(&mut self, probe: Probe, state: ProbeState) -> Result<(), RequestError> {
+        let mut entry = ProbeEntry {
+            probe: probe.as_str().to_owned(),
+            state: RecordedProbe::Complete,
+            reason: String::new(),
+            file: String::new(),
+        };
+        match &state {
+            ProbeState::Read(text) => {
+                file_of(probe).clone_into(&mut entry.file);
+                let written = fs::write(self.staging.path().join(&entry.file), with_end(probe.keep(text)));
+                written.map_err(|error| RequestError::ours(&error))?;
+            }
+            ProbeState::Forbidden => entry.state = RecordedProbe::Forbidden,
+            ProbeState::Failed(why) => {
+                entry.state = RecordedProbe::Failed;
+                entry.reason.clone_from(why);
+            }
+            // Nothing that is asked of a server comes to this.
+            ProbeState::NotRecorded => return Ok(()),
+        }
+        self.probes.push(entry);
+        self.check.probe(probe, state);
+        Ok(())
+    }
+
     fn check(&mut self) -> &mut Check<'static> {
         self.check
     }
+}
+
+fn document(probe: Probe, text: String) -> ProbeDocument {
+    ProbeDocument {
+        api_version: API_VERSION.to_owned(),
+        kind: PROBE_KIND.to_owned(),
+        probe: probe.as_str().to_owned(),
+        text,
+    }
+}
+
+fn with_end(mut text: String) -> String {
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text
 }
 
 /// One list being recorded. It is judged too: what to read next depends on it.

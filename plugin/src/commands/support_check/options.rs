@@ -16,7 +16,7 @@ use jiff::Timestamp;
 
 use crate::commands::explain;
 use crate::exit::Failure;
-use crate::settings::{PLATFORMS, moment, read};
+use crate::settings::{PLATFORMS, moment, read, release};
 use crate::ui::Ui;
 
 /// Flags that decide the verdict.
@@ -26,6 +26,10 @@ pub struct Judging {
     /// Platform of the cluster; each has its own policy text
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = PLATFORMS, env = "KUBECTL_AKSARC_PLATFORM")]
     pub platform: String,
+    /// Release of the host below the cluster, as its maker names it: 2019 or 2022 of Windows Server, 22H2 of Azure Stack HCI,
+    /// 2602 of Azure Local; no cluster tells it, and the host's own end of support counts too
+    #[arg(long, value_name = "RELEASE", value_parser = release, env = "KUBECTL_AKSARC_PLATFORM_RELEASE")]
+    pub platform_release: Option<String>,
     /// Judge as of this day (2026-12-31, at midnight UTC) or moment (RFC 3339); also for snapshots the default is now
     #[arg(long, value_name = "DATE", value_parser = moment, env = "KUBECTL_AKSARC_AS_OF")]
     pub as_of: Option<Timestamp>,
@@ -58,6 +62,7 @@ impl Judging {
         let now = self.as_of.unwrap_or_else(Timestamp::now);
         let mut params = Params::at(now);
         params.platform = Platform::parse(&self.platform);
+        params.release.clone_from(&self.platform_release);
         params.rules = self.rules(ui.name).map_err(Failure::input)?;
         params.waivers = self.waivers().map_err(Failure::input)?;
         params.fail_on = Consequence::parse(&self.fail_on).unwrap_or(Consequence::Voids);
