@@ -280,6 +280,9 @@ pub struct SystemKey {
     /// Who writes it.
     #[serde(default)]
     pub writer: String,
+    /// Whether it says the same on every node of a pool.
+    #[serde(default)]
+    pub pool_wide: bool,
     /// How well it is known.
     pub confidence: Confidence,
     /// Where it is written.
@@ -352,6 +355,11 @@ impl NodeKeys {
     /// Whether `key` at `place` is a known system key.
     pub fn is_known(&self, place: Place, key: &str) -> bool {
         matches!(self.ruling(place, key), Ruling::Known(_))
+    }
+
+    /// Whether a system annotation says the same on every node of a pool, so that the others tell what it was.
+    pub fn is_pool_wide(&self, annotation: &str) -> bool {
+        self.annotations.iter().any(|row| row.pool_wide && row.key.is(annotation))
     }
 
     /// The reserved prefix `key` falls under.

@@ -5,8 +5,11 @@ use crate::rule::Rule;
 mod aa101;
 mod aa104;
 mod aa201;
+mod aa202;
+mod aa203;
 mod aa204;
 mod aa205;
+mod aa206;
 mod aa207;
 mod aa208;
 mod aa301;
@@ -27,8 +30,11 @@ pub static ALL: &[&Rule] = &[
     &aa101::RULE,
     &aa104::RULE,
     &aa201::RULE,
+    &aa202::RULE,
+    &aa203::RULE,
     &aa204::RULE,
     &aa205::RULE,
+    &aa206::RULE,
     &aa207::RULE,
     &aa208::RULE,
     &aa301::RULE,

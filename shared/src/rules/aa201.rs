@@ -3,11 +3,13 @@
 use crate::change::{Change, Operation};
 use crate::data::{Data, Place, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::inventory::{Inventory, NodeFact, POOL_LABEL, pool_of_node, provider_id, provider_pool};
+use crate::inventory::{Inventory, NodeFact, POOL_LABEL, provider_id, provider_pool};
 use crate::kinds;
-use crate::origin::{self, Keys, Origin};
+use crate::origin::Keys;
 use crate::rule::{Code, Context, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
-use crate::rules::node_metadata::{MAX_KEYS, changes, path, pool_name, required, update};
+use crate::rules::node_metadata::{
+    against_peers, hinge, path, pool_name, required, restore, system_keys, written_by_people,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA201"),
@@ -39,9 +41,9 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let target = || ObjectRef::of(node, seen.kind);
     // Before the cloud provider has claimed the node, the kubelet may still correct its labels.
     let claimed = provider_id(node).is_some_and(|id| id.starts_with(&*data.products.provider_id_prefix));
-    let (managed, keys) = (node.managed(), Keys::of(node, Place::Label, data));
+    let keys = Keys::of(node, Place::Label, data);
     for key in INVARIANTS {
-        let Some(must) = required(node, key, data).filter(|_| claimed) else { continue };
+        let Some(must) = required(node, Place::Label, key, data).filter(|_| claimed) else { continue };
         let found = node.meta.labels.get(key);
         // Windows machines report their name in capitals.
         if found.is_some_and(|found| found.eq_ignore_ascii_case(&must)) {
@@ -51,57 +53,33 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
             .values(Some(&must), found)
             .says(format!("system label {key} of node {} does not say {must}", node.meta.name))
             .with(Evidence::seen("invariant", format!("the node itself says {must}")))
-            .fix(restore(&node.meta.name, key, &must));
+            .fix(restore(Place::Label, &node.meta.name, key, &must));
         draft.evidence.extend(keys.person(key));
         notes.drafts.push(draft);
     }
-    let person = |entry: &&crate::object::ManagedEntry<'_>| {
-        data.managers.person(&entry.manager).is_some() && origin::is_later(entry, node)
-    };
-    for entry in managed.iter().filter(person) {
-        for key in entry.children(&["f:metadata", "f:labels"]) {
-            let Some(value) = node.meta.labels.get(&key) else { continue };
-            // Those have been judged above, by what the node itself says.
-            if claimed && INVARIANTS.contains(&&*key) {
-                continue;
-            }
-            if !origin::is_listed(node, Place::Label, &key, data) || keys.person(&key).is_none() {
-                continue;
-            }
-            if required(node, &key, data).is_some_and(|must| must.eq_ignore_ascii_case(value)) {
-                continue;
-            }
-            let draft = Draft::at(target(), path(Place::Label, &key))
+    written_by_people(node, Place::Label, data, |key, value, entry| {
+        // Those have been judged above, by what the node itself says.
+        if !(claimed && INVARIANTS.contains(&key)) {
+            let draft = Draft::at(target(), path(Place::Label, key))
                 .values(None, Some(value))
-                .says(format!("system label {} of node {} was written by {}", &*key, node.meta.name, &*entry.manager))
+                .says(format!("system label {key} of node {} was written by {}", node.meta.name, &*entry.manager))
                 .with(Evidence::managed(entry));
-            notes.suspect(draft, format!("{}\n{}", pool_of_node(node, data), &*key));
+            notes.suspect(draft, hinge(node, key, data));
         }
-    }
+    });
 }
 
 fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
-    let mut drafts = Vec::new();
-    for suspect in inventory.suspects(RULE.code) {
-        let (pool, key) = suspect.hinge.split_once('\n').unwrap_or_default();
-        let peers = inventory.pool_value(pool, key);
-        if peers.is_some() && peers == suspect.draft.after.as_deref() {
-            continue;
-        }
-        let mut draft = suspect.draft.clone();
-        if let Some(value) = peers {
-            draft.before = Some(value.to_owned());
-            draft = draft
-                .with(Evidence::seen("peers", format!("the other nodes of pool {pool} say {value}")))
-                .fix(restore(&suspect.draft.object.name, key, value));
-        } else if let Some(name) = pool_name(pool) {
-            // Nobody untouched is left to compare with; the pool itself says what its machines are.
-            let command =
-                format!("az aksarc nodepool show --resource-group GROUP --cluster-name CLUSTER --name {name}");
-            draft = draft.fix_on(Platform::AzureLocal, command);
-        }
-        drafts.push(draft);
-    }
+    let peers = |pool: &str, key: &str| inventory.pool_value(pool, key);
+    // Nobody untouched is left to compare with; the pool itself says what its machines are.
+    let alone = |draft: Draft, pool: &str| match pool_name(pool) {
+        Some(name) => draft.fix_on(
+            Platform::AzureLocal,
+            format!("az aksarc nodepool show --resource-group GROUP --cluster-name CLUSTER --name {name}"),
+        ),
+        None => draft,
+    };
+    let mut drafts = against_peers(inventory, RULE.code, Place::Label, peers, alone);
     drafts.extend(pool_labels(inventory, context.data));
     Verdict::Found(drafts)
 }
@@ -127,66 +105,18 @@ fn pool_labels(inventory: &Inventory, data: &Data) -> Vec<Draft> {
                 .values(Some(&must), node.pool_label.as_deref())
                 .says(format!("the pool label of node {} does not name the pool of its virtual machine", node.name))
                 .with(Evidence::seen("invariant", format!("providerID names {must}, and on node {witness} both agree")))
-                .fix(restore(&node.name, POOL_LABEL, &must)),
+                .fix(restore(Place::Label, &node.name, POOL_LABEL, &must)),
         );
     }
     drafts
 }
 
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
-    let Some((before, after)) = update(change) else { return Vec::new() };
-    let keys = Keys::of(before, Place::Label, data);
-    let mut drafts = Vec::new();
-    for key in changes(before, after, &[Place::Label]) {
-        let must = required(before, &key.key, data);
-        // Putting the right value back is the cure, and a node that has yet to learn its name is no change. The system may
-        // spell it in capitals; what is right already is not for others to spell anew.
-        if let (Some(must), Some(after)) = (&must, &key.after) {
-            let was_right = key.before.as_ref().is_some_and(|before| must.eq_ignore_ascii_case(before));
-            if must == after || (!was_right && must.eq_ignore_ascii_case(after)) {
-                continue;
-            }
-        }
-        let (origin, added) = (keys.origin(&key.key), key.before.is_none());
-        let by_person = || keys.person(&key.key).is_some();
-        let system = match &origin {
-            Origin::Known => true,
-            // What a person put under a reserved prefix is theirs to take back.
-            Origin::Reserved => !added && !by_person(),
-            Origin::FromMachine | Origin::SystemManager(_) => !added,
-            Origin::Excepted | Origin::Unclear | Origin::User => false,
-        };
-        if !system {
-            continue;
-        }
-        let verb = match (&key.before, &key.after) {
-            (None, _) => "set",
-            (_, None) => "removed",
-            _ => "changed",
-        };
-        let mut draft = key
-            .draft(change)
-            .says(format!("system label {} would be {verb}", key.key))
-            .with(Evidence::seen("origin", origin.because()))
-            .fix(format!("kubectl label node {} YOUR.DOMAIN/KEY=VALUE", change.name));
-        // Already written by a person, or absent: this may be the way back.
-        if added || by_person() {
-            draft = draft.warn_at_most();
-        }
-        // What can be denied is never crowded out by what cannot.
-        if !draft.warn_at_most || drafts.len() < MAX_KEYS {
-            drafts.push(draft);
-        }
-    }
-    drafts
+    system_keys(change, Place::Label, data)
 }
 
 fn node_ref(name: &str) -> ObjectRef {
     ObjectRef { api_version: "v1".to_owned(), kind: "Node".to_owned(), name: name.to_owned(), ..ObjectRef::default() }
-}
-
-fn restore(node: &str, key: &str, value: &str) -> String {
-    format!("kubectl label node {node} {key}={value} --overwrite")
 }
 
 /// Labels whose value the node itself tells.

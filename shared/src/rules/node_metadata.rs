@@ -1,4 +1,4 @@
-//! What the rules about node metadata share: what changed, and what a value must be by the node's own word.
+//! What the rules about node metadata share: what changed, whose it was, and what a value must be by the node's own word.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -6,10 +6,12 @@ use std::collections::HashMap;
 use crate::change::Change;
 use crate::data::{Data, Place};
 use crate::finding::{Draft, Evidence, ObjectRef};
-use crate::inventory::{self, POOL_LABEL, node_info, provider_id, provider_pool};
+use crate::inventory::{self, Inventory, POOL_LABEL, node_info, pool_of_node, provider_id, provider_pool};
 use crate::kinds;
-use crate::object::{Object, Owner};
-use crate::origin;
+use crate::object::{ManagedEntry, Object, Owner};
+use crate::origin::{self, Keys, Origin};
+use crate::rule::Code;
+use crate::text;
 
 /// One key that differs between two sides of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,6 +93,132 @@ pub(super) fn changes<'o>(before: &'o Object<'_>, after: &'o Object<'_>, places:
     changes
 }
 
+/// What an update of a node would do to the system's keys at one place: change or remove them, or set them by hand.
+pub(super) fn system_keys(change: &Change<'_>, place: Place, data: &Data) -> Vec<Draft> {
+    let Some((before, after)) = update(change) else { return Vec::new() };
+    let keys = Keys::of(before, place, data);
+    let mut drafts = Vec::new();
+    for key in changes(before, after, &[place]) {
+        let must = required(before, place, &key.key, data);
+        // Putting the right value back is the cure, and a node that has yet to learn its name is no change. The system may
+        // spell it in capitals; what is right already is not for others to spell anew.
+        if let (Some(must), Some(after)) = (&must, &key.after) {
+            let was_right = key.before.as_ref().is_some_and(|before| must.eq_ignore_ascii_case(before));
+            if must == after || (!was_right && must.eq_ignore_ascii_case(after)) {
+                continue;
+            }
+        }
+        let (origin, added) = (keys.origin(&key.key), key.before.is_none());
+        let by_person = || keys.person(&key.key).is_some();
+        let system = match &origin {
+            Origin::Known => true,
+            // What a person put under a reserved prefix is theirs to take back.
+            Origin::Reserved => !added && !by_person(),
+            Origin::FromMachine | Origin::SystemManager(_) => !added,
+            Origin::Excepted | Origin::Unclear | Origin::User => false,
+        };
+        if !system {
+            continue;
+        }
+        let verb = match (&key.before, &key.after) {
+            (None, _) => "set",
+            (_, None) => "removed",
+            _ => "changed",
+        };
+        let mut draft = key
+            .draft(change)
+            .says(format!("system {} {} would be {verb}", word(place), key.key))
+            .with(Evidence::seen("origin", origin.because()))
+            .fix(format!("kubectl {} node {} YOUR.DOMAIN/KEY=VALUE", verb_of(place), change.name));
+        // Already written by a person, or absent: this may be the way back.
+        if added || by_person() {
+            draft = draft.warn_at_most();
+        }
+        // What can be denied is never crowded out by what cannot.
+        if !draft.warn_at_most || drafts.len() < MAX_KEYS {
+            drafts.push(draft);
+        }
+    }
+    drafts
+}
+
+/// The system's keys at one place that a person's tool wrote after the node was created, with their values and who it was;
+/// not where the value is the one that the node itself calls for.
+pub(super) fn written_by_people(
+    node: &Object<'_>,
+    place: Place,
+    data: &Data,
+    mut each: impl FnMut(&str, &str, &ManagedEntry<'_>),
+) {
+    let (field, pairs) = match place {
+        Place::Annotation => ("f:annotations", &node.meta.annotations),
+        Place::Label => ("f:labels", &node.meta.labels),
+        // One list with one owner: who wrote which of them is not told.
+        Place::Taint => return,
+    };
+    let keys = Keys::of(node, place, data);
+    let managed = node.managed();
+    for entry in managed.iter().filter(|e| data.managers.person(&e.manager).is_some() && origin::is_later(e, node)) {
+        for key in entry.children(&["f:metadata", field]) {
+            let Some(value) = pairs.get(&key) else { continue };
+            if !origin::is_listed(node, place, &key, data) || keys.person(&key).is_none() {
+                continue;
+            }
+            if required(node, place, &key, data).is_none_or(|must| !must.eq_ignore_ascii_case(value)) {
+                each(&key, value, entry);
+            }
+        }
+    }
+}
+
+/// What a suspect key hinges on: what the untouched nodes of its pool say of it.
+pub(super) fn hinge(node: &Object<'_>, key: &str, data: &Data) -> String {
+    format!("{}\n{key}", pool_of_node(node, data))
+}
+
+/// The suspects of a rule whose value is not the one that their pool's untouched nodes agree on, with the way back to that
+/// value; where nobody untouched is left, `alone` may add another way. `peers` is asked for a pool and a key.
+pub(super) fn against_peers<'i>(
+    inventory: &'i Inventory,
+    code: Code,
+    place: Place,
+    peers: impl Fn(&str, &str) -> Option<&'i str>,
+    alone: impl Fn(Draft, &str) -> Draft,
+) -> Vec<Draft> {
+    let mut drafts = Vec::new();
+    for suspect in inventory.suspects(code) {
+        let (pool, key) = suspect.hinge.split_once('\n').unwrap_or_default();
+        let value = peers(pool, key);
+        // Both are cut to the same length before they are compared.
+        let mut draft = suspect.draft.clone().values(value, suspect.draft.after.as_deref());
+        if draft.before.is_some() && draft.before == draft.after {
+            continue;
+        }
+        draft = match value {
+            Some(value) => draft
+                .with(Evidence::seen("peers", format!("the other nodes of pool {pool} say {}", text::line(value, 80))))
+                .fix(restore(place, &suspect.draft.object.name, key, value)),
+            None => alone(draft, pool),
+        };
+        drafts.push(draft);
+    }
+    drafts
+}
+
+/// The command that puts a value back.
+pub(super) fn restore(place: Place, node: &str, key: &str, value: &str) -> String {
+    format!("kubectl {} node {node} {} --overwrite", verb_of(place), text::word(&format!("{key}={value}")))
+}
+
+/// The kubectl command that changes keys at a place.
+fn verb_of(place: Place) -> &'static str {
+    match place {
+        Place::Annotation => "annotate",
+        Place::Label => "label",
+        Place::Taint => "taint",
+    }
+}
+
 type Entries<'o> = Vec<(Cow<'o, str>, Cow<'o, str>)>;
 
 fn differing<'o>(place: Place, old: &Entries<'o>, new: &Entries<'o>, changes: &mut Vec<KeyChange<'o>>) {
@@ -159,9 +287,10 @@ pub(super) fn pool_name(pool: &str) -> Option<&str> {
 pub(super) const MAX_KEYS: usize = 256;
 
 /// The value a label must have by the node's own name, status and virtual machine; no earlier record is needed.
-pub(super) fn required(node: &Object<'_>, key: &str, data: &Data) -> Option<String> {
+pub(super) fn required(node: &Object<'_>, place: Place, key: &str, data: &Data) -> Option<String> {
     let known = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     match key {
+        _ if place != Place::Label => None,
         "kubernetes.io/hostname" => known(&node.meta.name),
         "kubernetes.io/arch" | "beta.kubernetes.io/arch" => known(&node_info(node).architecture),
         "kubernetes.io/os" | "beta.kubernetes.io/os" => known(&node_info(node).operating_system),

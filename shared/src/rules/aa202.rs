@@ -1,0 +1,64 @@
+//! AA202: an annotation that the system put on a node was changed or removed.
+
+use crate::change::{Change, Operation};
+use crate::data::{Data, Place, Platform};
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::inventory::Inventory;
+use crate::kinds;
+use crate::origin::Keys;
+use crate::rule::{Code, Context, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::rules::node_metadata::{against_peers, hinge, path, system_keys, written_by_people};
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA202"),
+    slug: "system-annotation-changed",
+    summary: "an annotation that the system created on a node was changed or removed",
+    consequence: Weight::Always(Consequence::Voids),
+    basis: Basis::Explicit,
+    clauses: &["C13"],
+    platforms: &Platform::ALL,
+    reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
+    probes: &[],
+    guards: &[
+        Guard { kind: &kinds::NODE, subresource: "", operations: &[Operation::Update] },
+        Guard { kind: &kinds::NODE, subresource: "status", operations: &[Operation::Update] },
+    ],
+    reach: Reach::System,
+    mode: Mode::Deny,
+    warns_of_info: false,
+    instead: "add an annotation of your own instead",
+    page: include_str!("aa202.md"),
+    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    change: Some(change),
+};
+
+/// A system annotation that a person wrote is a finding unless it has the value that its pool's untouched members agree on.
+fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+    let (node, data) = (seen.object, seen.data);
+    written_by_people(node, Place::Annotation, data, |key, value, entry| {
+        let draft = Draft::at(ObjectRef::of(node, seen.kind), path(Place::Annotation, key))
+            .values(None, Some(value))
+            .says(format!("system annotation {key} of node {} was written by {}", node.meta.name, &*entry.manager))
+            .with(Evidence::managed(entry));
+        notes.suspect(draft, hinge(node, key, data));
+    });
+    let keys = Keys::of(node, Place::Annotation, data);
+    let shared = node.meta.annotations.iter().filter(|(key, _)| data.node_keys.is_pool_wide(key));
+    for (key, value) in shared.filter(|(key, _)| keys.person(key).is_none()) {
+        notes.note(hinge(node, key, data), value);
+    }
+}
+
+fn whole(inventory: &Inventory, _: &Context<'_>) -> Verdict {
+    // Where the untouched members differ, they say nothing.
+    let peers = |pool: &str, key: &str| {
+        let about = format!("{pool}\n{key}");
+        let mut values = inventory.remarks(RULE.code).filter(|(what, _)| *what == about).map(|(_, value)| value);
+        values.next().filter(|_| values.next().is_none())
+    };
+    Verdict::Found(against_peers(inventory, RULE.code, Place::Annotation, peers, |draft, _| draft))
+}
+
+fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
+    system_keys(change, Place::Annotation, data)
+}

@@ -1,0 +1,129 @@
+//! AA203: a taint that the system keeps on a node was changed by hand.
+
+use crate::change::{Change, Operation};
+use crate::data::{Data, Place, Platform, Ruling};
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::inventory::{CONTROL_PLANE_LABEL, Inventory, NodeFact, provider_id};
+use crate::kinds;
+use crate::object::Object;
+use crate::origin::Keys;
+use crate::rule::{Code, Context, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::rules::node_metadata::{KeyChange, changes, entries, path, update};
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA203"),
+    slug: "system-taint-changed",
+    summary: "a taint that the system keeps on a node was changed by hand",
+    consequence: Weight::Always(Consequence::AtRisk),
+    basis: Basis::Derived,
+    clauses: &["C13"],
+    platforms: &Platform::ALL,
+    reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
+    probes: &[],
+    guards: &[Guard { kind: &kinds::NODE, subresource: "", operations: &[Operation::Update] }],
+    reach: Reach::System,
+    mode: Mode::Warn,
+    warns_of_info: false,
+    instead: "cordon the node, or taint its pool",
+    page: include_str!("aa203.md"),
+    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    change: Some(change),
+};
+
+/// What a control-plane node says of its taint: it has it, it says itself that it should, or it lacks it.
+fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+    let (node, data) = (seen.object, seen.data);
+    if !is_control_plane(node, data) {
+        return;
+    }
+    if has_taint(node) {
+        notes.note(TAINTED, "");
+        return;
+    }
+    let name = &node.meta.name;
+    let draft = Draft::at(ObjectRef::of(node, seen.kind), path(Place::Taint, CONTROL_PLANE_LABEL))
+        .values(Some(":NoSchedule"), None)
+        .says(format!("control-plane node {name} has lost the taint that keeps workloads off it"))
+        .fix(format!("kubectl taint node {name} {CONTROL_PLANE_LABEL}=:NoSchedule"));
+    let listed = node.meta.annotations.get("cluster.x-k8s.io/taints-from-machine").unwrap_or_default();
+    if listed.split(',').any(|taint| taint.trim().split(':').next() == Some(CONTROL_PLANE_LABEL)) {
+        let detail = "the node's own annotations list the taint as one of its machine's";
+        notes.drafts.push(draft.with(Evidence::seen("machine", detail)));
+    } else {
+        notes.suspect(draft, "");
+    }
+}
+
+/// A control-plane node without its taint is a finding where another one has it. Where none has, nobody knows whether it
+/// was taken away or never given; where there are no other nodes, workloads have to run on it.
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    let suspects = inventory.suspects(RULE.code);
+    let is_foreign = |name: &str| {
+        let is_moc = |node: &NodeFact| node.is_moc(context.data);
+        inventory.nodes.iter().any(is_moc) && !inventory.nodes.iter().any(|node| node.name == name && is_moc(node))
+    };
+    let suspects: Vec<&Draft> =
+        suspects.iter().map(|suspect| &suspect.draft).filter(|draft| !is_foreign(&draft.object.name)).collect();
+    if inventory.remarks(RULE.code).any(|(about, _)| about == TAINTED) {
+        let peers = || Evidence::seen("peers", "another control-plane node has the taint");
+        return Verdict::Found(suspects.into_iter().map(|draft| draft.clone().with(peers())).collect());
+    }
+    let workers = inventory.nodes.iter().any(|node| !node.control_plane && !node.virtual_kubelet);
+    match suspects.first() {
+        Some(draft) if workers => Verdict::Unknown(format!(
+            "control-plane node {} has no control-plane taint, and nothing tells whether it was taken away or never given",
+            draft.object.name
+        )),
+        _ => Verdict::Found(Vec::new()),
+    }
+}
+
+fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
+    let Some((before, after)) = update(change) else { return Vec::new() };
+    let taints = changes(before, after, &[Place::Taint]);
+    let judged = taints.iter().filter(|taint| is_system(taint, data) && !is_cure(taint, before));
+    judged
+        .map(|taint| {
+            let verb = match (&taint.before, &taint.after) {
+                (None, _) => "set",
+                (_, None) => "removed",
+                _ => "changed",
+            };
+            let draft = taint
+                .draft(change)
+                .says(format!("system taint {} would be {verb}", taint.key))
+                .with(Evidence::seen("origin", "a known system taint"));
+            let taken = taint.key == CONTROL_PLANE_LABEL && taint.after.is_none();
+            if taken { draft } else { draft.fix(format!("kubectl cordon {}", change.name)) }
+        })
+        .collect()
+}
+
+/// Also the taints that only our conclusion makes the system's: nothing here weighs more than a risk.
+fn is_system(taint: &KeyChange<'_>, data: &Data) -> bool {
+    matches!(data.node_keys.ruling(Place::Taint, &taint.key), Ruling::Known(_) | Ruling::Guess(_))
+}
+
+/// A control-plane node gets its taint back.
+fn is_cure(taint: &KeyChange<'_>, before: &Object<'_>) -> bool {
+    let label = before.meta.labels.get(CONTROL_PLANE_LABEL).is_some();
+    taint.key == CONTROL_PLANE_LABEL && taint.before.is_none() && label && taint.after.as_deref() == Some(":NoSchedule")
+}
+
+/// By its label, where that is not a person's own doing: a system's hand on it, or the name of its virtual machine
+/// (microsoft/cluster-api-provider-azurestackhci, templates/flavors/mgmt, 2026-08).
+fn is_control_plane(node: &Object<'_>, data: &Data) -> bool {
+    if node.meta.labels.get(CONTROL_PLANE_LABEL).is_none() {
+        return false;
+    }
+    let keys = Keys::of(node, Place::Label, data);
+    let by_name = || provider_id(node).is_some_and(|id| id.contains("-control-plane-"));
+    keys.system(CONTROL_PLANE_LABEL).is_some() || node.managed().is_empty() || by_name()
+}
+
+fn has_taint(node: &Object<'_>) -> bool {
+    entries(node, Place::Taint).iter().any(|(key, _)| key == CONTROL_PLANE_LABEL)
+}
+
+/// The remark that some control-plane node has its taint.
+const TAINTED: &str = "tainted";

@@ -1,0 +1,182 @@
+//! AA206: the identity of a node was set by hand, or is another's.
+
+use std::collections::BTreeMap;
+
+use crate::change::{Change, Operation};
+use crate::data::{Data, Platform};
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::inventory::{Inventory, NodeFact, taints};
+use crate::kinds;
+use crate::object::{ManagedEntry, Object, Text};
+use crate::origin;
+use crate::rule::{Code, Context, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::rules::aa401::platform_signs;
+use crate::rules::node_metadata::{target, update};
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA206"),
+    slug: "node-identity-changed",
+    summary: "the identity that ties a node to its virtual machine was set by hand, or two nodes share one",
+    consequence: Weight::Always(Consequence::Voids),
+    basis: Basis::Derived,
+    clauses: &["C13"],
+    platforms: &Platform::ALL,
+    reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
+    probes: &[],
+    guards: &[Guard { kind: &kinds::NODE, subresource: "", operations: &[Operation::Update] }],
+    reach: Reach::System,
+    mode: Mode::Deny,
+    warns_of_info: false,
+    instead: "let the cloud provider claim the node",
+    page: include_str!("aa206.md"),
+    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    change: Some(change),
+};
+
+/// What a person's tool wrote, and what the cloud provider is still to claim.
+fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+    let (node, data) = (seen.object, seen.data);
+    let name = &node.meta.name;
+    if taints(node).iter().any(|taint| &*taint.key == UNINITIALIZED) {
+        notes.note(WAITING, &**name);
+    }
+    // A node without any sign of the platform is AA401's as a whole.
+    if platform_signs(&NodeFact::of(node, data), data).is_empty() {
+        return;
+    }
+    let managed = node.managed();
+    let later = |entry: &&ManagedEntry<'_>| origin::is_later(entry, node);
+    for entry in managed.iter().filter(later).filter(|entry| data.managers.person(&entry.manager).is_some()) {
+        for (field, value) in identity(node) {
+            let Some(value) = value.filter(|_| entry.owns(&["f:spec", &format!("f:{field}")])) else { continue };
+            notes.drafts.push(
+                Draft::at(ObjectRef::of(node, seen.kind), format!("spec.{field}"))
+                    .values(None, Some(&value))
+                    .says(format!("spec.{field} of node {name} was set by {}", &*entry.manager))
+                    .with(Evidence::managed(entry)),
+            );
+            notes.note(BY_HAND, format!("{name}\n{field}"));
+        }
+    }
+}
+
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    let mut drafts = providers(inventory, context.data);
+    drafts.extend(twins(inventory));
+    Verdict::Found(drafts)
+}
+
+/// Nodes that show signs of the platform, but not its providerID, where others have it. Who took it or never gave it is not
+/// told, so this alone weighs less than what a person was seen doing.
+fn providers(inventory: &Inventory, data: &Data) -> Vec<Draft> {
+    let prefix = &data.products.provider_id_prefix;
+    let remarked = |about: &str, says: &str| inventory.remarks(RULE.code).any(|remark| remark == (about, says));
+    let Some(witness) = inventory.nodes.iter().find(|node| node.is_moc(data)) else { return Vec::new() };
+    let others = inventory.nodes.iter().filter(|node| {
+        let claimed = node.provider_id.is_some() || !remarked(WAITING, &node.name);
+        let ours = !node.virtual_kubelet && !platform_signs(node, data).is_empty();
+        ours && claimed && !node.is_moc(data) && !remarked(BY_HAND, &format!("{}\nproviderID", node.name))
+    });
+    others
+        .map(|node| {
+            let what = if node.provider_id.is_some() { "is not one of AKS Arc" } else { "is missing" };
+            let signs = platform_signs(node, data).join(", ");
+            Draft::at(reference(node), "spec.providerID")
+                .values(Some(&format!("{prefix}…")), node.provider_id.as_deref())
+                .says(format!("the providerID of node {} {what}, so no virtual machine answers to it", node.name))
+                .with(Evidence::seen(
+                    "signs",
+                    format!("the platform made it ({signs}), and node {} has one", witness.name),
+                ))
+                .lighter(Consequence::AtRisk)
+        })
+        .collect()
+}
+
+/// Running nodes that report the same machine. The younger one is named: it came second.
+fn twins(inventory: &Inventory) -> Vec<Draft> {
+    let mut by_uuid: BTreeMap<String, Vec<&NodeFact>> = BTreeMap::new();
+    for node in inventory.nodes.iter().filter(|node| node.ready == Some(true) && !node.virtual_kubelet) {
+        let uuid = node.system_uuid.to_ascii_lowercase();
+        if is_unique(&uuid) {
+            by_uuid.entry(uuid).or_default().push(node);
+        }
+    }
+    let mut drafts = Vec::new();
+    for (uuid, mut nodes) in by_uuid {
+        nodes.sort_by_key(|node| (&node.created, &node.name));
+        let Some((first, others)) = nodes.split_first() else { continue };
+        drafts.extend(others.iter().map(|node| {
+            Draft::at(reference(node), "status.nodeInfo.systemUUID")
+                .values(None, Some(&uuid))
+                .says(format!("nodes {} and {} report the same virtual machine", first.name, node.name))
+                .with(Evidence::seen("status", format!("both are Ready, and both report systemUUID {uuid}")))
+                .fix(format!("kubectl get nodes {} {} -o wide", first.name, node.name))
+        }));
+    }
+    drafts
+}
+
+/// Firmware without an identity of its own reports one of these.
+fn is_unique(uuid: &str) -> bool {
+    let digits: Vec<char> = uuid.chars().filter(|c| *c != '-').collect();
+    let varied = digits.iter().any(|c| Some(c) != digits.first());
+    varied && !NOBODYS.contains(&uuid)
+}
+
+fn change(change: &Change<'_>, _: &Data) -> Vec<Draft> {
+    let Some((before, after)) = update(change) else { return Vec::new() };
+    if before.raw("spec") == after.raw("spec") {
+        return Vec::new();
+    }
+    let (old, new) = (identity(before), identity(after));
+    old.into_iter()
+        .zip(new)
+        .filter(|((_, old), (_, new))| old != new)
+        .map(|((field, old), (_, new))| {
+            Draft::at(target(change), format!("spec.{field}"))
+                .values(old.as_deref(), new.as_deref())
+                .says(format!("spec.{field} of node {} would be set by hand", change.name))
+        })
+        .collect()
+}
+
+/// The fields that tie a node to its network and its machine. `podCIDR` is the first of `podCIDRs`: one field, spelled twice.
+fn identity(node: &Object<'_>) -> [(&'static str, Option<String>); 2] {
+    #[derive(Default, serde::Deserialize)]
+    struct Spec<'a> {
+        #[serde(borrow, default, rename = "providerID")]
+        provider_id: Option<Text<'a>>,
+        #[serde(borrow, default, rename = "podCIDR")]
+        pod_cidr: Option<Text<'a>>,
+        #[serde(borrow, default, rename = "podCIDRs")]
+        pod_cidrs: Option<Vec<Text<'a>>>,
+    }
+    let spec: Spec<'_> = node.field("spec").unwrap_or_default();
+    let text = |text: Text<'_>| Some(text.to_string()).filter(|text| !text.is_empty());
+    let list = spec.pod_cidrs.filter(|list| !list.is_empty());
+    let list = list.map(|list| list.iter().map(|cidr| &**cidr).collect::<Vec<_>>().join(","));
+    [("podCIDR", list.or_else(|| spec.pod_cidr.and_then(text))), ("providerID", spec.provider_id.and_then(text))]
+}
+
+fn reference(node: &NodeFact) -> ObjectRef {
+    ObjectRef {
+        api_version: kinds::NODE.api_version(),
+        kind: kinds::NODE.kind.to_owned(),
+        name: node.name.clone(),
+        uid: node.uid.clone(),
+        ..ObjectRef::default()
+    }
+}
+
+/// The taint that stays until the cloud provider has claimed the node (kubernetes.io, well-known taints).
+const UNINITIALIZED: &str = "node.cloudprovider.kubernetes.io/uninitialized";
+
+/// The identity that firmware vendors leave in place of one.
+const NOBODYS: [&str; 1] = ["03000200-0400-0500-0006-000700080009"];
+
+/// The remark that a node waits for the cloud provider.
+const WAITING: &str = "waiting";
+
+/// The remark that a field was set by hand, which needs no second finding.
+const BY_HAND: &str = "by hand";
