@@ -18,8 +18,6 @@ pub struct Watched {
     pub subresource: &'static str,
     /// The operations.
     pub operations: Vec<Operation>,
-    /// In which namespaces; where rules differ, the wider.
-    pub reach: Reach,
     /// Codes of the rules that ask.
     pub codes: Vec<&'static str>,
 }
@@ -38,19 +36,27 @@ impl Watched {
 /// Every kind and subresource that a rule which is not off guards, sorted; codes in catalogue order. `modes` are those that
 /// a configuration gives instead of the rules' own.
 pub fn watched(modes: &BTreeMap<String, Mode>) -> Vec<Watched> {
+    watched_by(modes, |_| true)
+}
+
+/// As [`watched`], by the rules that are asked in every namespace alone.
+pub fn watched_everywhere(modes: &BTreeMap<String, Mode>) -> Vec<Watched> {
+    watched_by(modes, |rule| rule.reach == Reach::Everywhere)
+}
+
+fn watched_by(modes: &BTreeMap<String, Mode>, wanted: impl Fn(&Rule) -> bool) -> Vec<Watched> {
     let given = |rule: &Rule| modes.iter().find(|(name, _)| **name == rule.code.as_str() || **name == rule.slug);
     let mut found: BTreeMap<(&'static Kind, &'static str), Watched> = BTreeMap::new();
-    for rule in catalogue::ALL.iter().filter(|rule| given(rule).map_or(rule.mode, |(_, mode)| *mode) != Mode::Off) {
+    let is_on = |rule: &Rule| given(rule).map_or(rule.mode, |(_, mode)| *mode) != Mode::Off;
+    for rule in catalogue::ALL.iter().filter(|rule| is_on(rule) && wanted(rule)) {
         for guard in rule.guards {
             let (kind, subresource) = (guard.kind, guard.subresource);
             let watched = found.entry((kind, subresource)).or_insert_with(|| Watched {
                 kind,
                 subresource,
                 operations: Vec::new(),
-                reach: rule.reach,
                 codes: Vec::new(),
             });
-            watched.reach = watched.reach.min(rule.reach);
             watched.operations.extend(guard.operations);
             watched.operations.sort_unstable();
             watched.operations.dedup();

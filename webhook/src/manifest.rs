@@ -9,7 +9,6 @@ use std::fmt::Write;
 use aksarc_shared::data::{self, Data};
 use aksarc_shared::derive::{self, Watched};
 use aksarc_shared::guard::Settings;
-use aksarc_shared::rule::Reach;
 
 /// The image of this release; where it is pulled from is the installer's business.
 pub const IMAGE: &str = concat!("aksarc-webhook:", env!("CARGO_PKG_VERSION"));
@@ -75,7 +74,8 @@ pub fn webhooks(options: &Options) -> String {
     let watched = derive::watched(&settings.rules);
     let (alpha, watched): (Vec<_>, Vec<_>) = watched.into_iter().partition(|watched| watched.kind.is_alpha());
     let (namespaced, cluster): (Vec<_>, Vec<_>) = watched.into_iter().partition(|watched| watched.kind.namespaced);
-    let of_users: Vec<_> = namespaced.iter().filter(|watched| watched.reach == Reach::Everywhere).cloned().collect();
+    let mut of_users = derive::watched_everywhere(&settings.rules);
+    of_users.retain(|watched| watched.kind.namespaced && !watched.kind.is_alpha());
     let authority = options.authority.as_deref().map_or_else(|| format!("{CA_PLACEHOLDER:?}"), base64);
     let identity = not_the_platform(data, &settings);
     let head = include_str!("../manifest/webhook.yaml");
@@ -354,6 +354,7 @@ mod tests {
     #[test]
     fn every_watched_kind_is_in_the_webhooks_of_its_reach_with_its_operations() {
         let webhooks = webhooks_of(&Options::default());
+        let everywhere = derive::watched_everywhere(&BTreeMap::new());
         for watched in derive::watched(&BTreeMap::new()) {
             let rules = webhooks.iter().flat_map(|webhook| webhook["rules"].as_array().unwrap());
             let found: Vec<&Value> = rules
@@ -363,12 +364,18 @@ mod tests {
                         && strings(&rule["resources"]) == [watched.resource()]
                 })
                 .collect();
-            // In the system's namespaces and in all others, by two webhooks; nowhere twice.
-            let both = watched.kind.namespaced && watched.reach == Reach::Everywhere && !watched.kind.is_alpha();
-            assert_eq!(found.len(), if both { 2 } else { 1 }, "{}", watched.resource());
-            let operations: Vec<&str> = watched.operations.iter().map(|operation| operation.as_str()).collect();
+            // In the system's namespaces with all that is asked there, in all others with what is asked everywhere.
+            let asks = |rule: &&Value, own: &Watched| {
+                let operations: Vec<&str> = own.operations.iter().map(|operation| operation.as_str()).collect();
+                strings(&rule["operations"]) == operations
+            };
+            let elsewhere =
+                everywhere.iter().find(|own| (own.kind, own.subresource) == (watched.kind, watched.subresource));
+            let elsewhere = elsewhere.filter(|own| own.kind.namespaced && !own.kind.is_alpha());
+            assert_eq!(found.len(), 1 + usize::from(elsewhere.is_some()), "{}", watched.resource());
+            assert!(found.iter().any(|rule| asks(rule, &watched)), "{}", watched.resource());
+            assert!(elsewhere.is_none_or(|own| found.iter().any(|rule| asks(rule, own))), "{}", watched.resource());
             for rule in found {
-                assert_eq!(strings(&rule["operations"]), operations);
                 assert_eq!(rule["scope"], if watched.kind.namespaced { "Namespaced" } else { "Cluster" });
             }
         }

@@ -6,6 +6,7 @@ use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::Inventory;
 use crate::kinds;
 use crate::object::{Object, Text};
+use crate::pod::Pod;
 use crate::rule::{Code, Context, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Suspect, Verdict, Weight};
 
 pub(super) static RULE: Rule = Rule {
@@ -63,7 +64,7 @@ pub(super) fn running<'d, 's>(
     if *seen.kind != kinds::DAEMON_SET {
         return None;
     }
-    let images = || seen.pod().into_iter().flat_map(|pod| pod.images());
+    let images = || seen.pod().into_iter().flat_map(Pod::images);
     software.iter().find_map(|row| Some((row, images().find(|image| row.has_image(image))?)))
 }
 

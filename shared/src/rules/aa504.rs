@@ -5,6 +5,7 @@ use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::Inventory;
 use crate::kinds::{self, Kind};
 use crate::origin::{self, Provenance};
+use crate::pod::Pod;
 use crate::rule::{Code, Context, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Suspect, Verdict, Weight};
 
 pub(super) static RULE: Rule = Rule {
@@ -48,7 +49,7 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     if data.component(seen.kind.kind, &meta.namespace, &meta.name).is_some() {
         return;
     }
-    let images = || seen.pod().into_iter().flat_map(|pod| pod.images());
+    let images = || seen.pod().into_iter().flat_map(Pod::images);
     let found =
         data.network.load_balancers.iter().find_map(|row| Some((row, images().find(|image| row.has_image(image))?)));
     let Some((row, image)) = found else { return };
