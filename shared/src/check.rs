@@ -22,6 +22,7 @@ use crate::probe::{Probe, ProbeState};
 use crate::read::json::{self, Page, ReadError};
 use crate::report::{Clock, Cluster, Coverage, Outcome, Policy, Report, RuleOutcome, Tool, VerdictWord, exit};
 use crate::rule::{Context, Due, Notes, Rule, Scope, Seen, Verdict};
+use crate::rules::aa904;
 use crate::versions::Table;
 use crate::waiver::{self, Waiver};
 use crate::weigh::{finalize, lightest};
@@ -296,6 +297,12 @@ impl<'d> Check<'d> {
         }
         waiver::apply(&mut findings, &self.params.waivers, self.params.now);
         settle(&mut rules, &findings);
+        if self.params.rules.iter().any(|rule| rule.code == aa904::RULE.code) {
+            let audits = waiver::audit(&self.params.waivers, &findings, &rules, self.params.now);
+            let platform = candidates.first().copied().unwrap_or(Platform::AzureLocal);
+            let found = finalize(&aa904::RULE, platform, aa904::troubles(&audits));
+            findings.extend(found);
+        }
         findings.sort_by(|a, b| {
             let key = |f: &Finding| (f.waiver.is_some(), f.consequence, f.code);
             key(a).cmp(&key(b)).then_with(|| a.object.cmp(&b.object)).then_with(|| a.path.cmp(&b.path))

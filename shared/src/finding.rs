@@ -113,6 +113,11 @@ impl ObjectRef {
         ObjectRef::pseudo("NodePool", name)
     }
 
+    /// A waiver, by its name.
+    pub fn waiver(name: &str) -> Self {
+        ObjectRef::pseudo("SupportWaiver", name)
+    }
+
     fn pseudo(kind: &str, name: &str) -> Self {
         ObjectRef {
             api_version: PSEUDO.to_owned(),

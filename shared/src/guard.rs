@@ -18,6 +18,12 @@ use crate::weigh::{finalize, lightest};
 /// Where the guard lives. Nothing in it is ever reviewed, or the guard could stand in its own way.
 pub const NAMESPACE: &str = "aksarc-system";
 
+/// Its Service, its Deployment, and the first part of its certificate's name: `guard.aksarc-system.svc`.
+pub const SERVICE: &str = "guard";
+
+/// Its ValidatingWebhookConfiguration.
+pub const CONFIGURATION: &str = "guard.aksarc.dev";
+
 /// How the guard decides. Read from its configuration file; the dry run uses the same.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]

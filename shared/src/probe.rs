@@ -17,6 +17,9 @@ impl Probe {
     /// Every probe.
     pub const ALL: [Probe; 4] = [Probe::ApiGroups, Probe::Certificate, Probe::Metrics, Probe::Readyz];
 
+    /// How the metric of requests begins that passed because a webhook failed (kubernetes/apiserver, admission metrics).
+    pub const FAIL_OPEN: &'static str = "apiserver_admission_webhook_fail_open_count{";
+
     /// The word for messages, snapshots and rule pages.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -91,7 +94,7 @@ impl ProbeState {
 }
 
 /// The metrics that rules read, by how their lines begin.
-const METRICS: [&str; 2] = ["kubernetes_feature_enabled{", "apiserver_requested_deprecated_apis{"];
+const METRICS: [&str; 3] = ["kubernetes_feature_enabled{", "apiserver_requested_deprecated_apis{", Probe::FAIL_OPEN];
 
 #[cfg(test)]
 mod tests {

@@ -12,12 +12,8 @@ use aksarc_shared::guard::Settings;
 
 /// The image of this release; where it is pulled from is the installer's business.
 pub const IMAGE: &str = concat!("aksarc-webhook:", env!("CARGO_PKG_VERSION"));
-/// Where the guard lives.
-pub use aksarc_shared::guard::NAMESPACE;
-/// The Service, its Deployment, and the certificate's name: `guard.aksarc-system.svc`.
-pub const SERVICE: &str = "guard";
-/// The ValidatingWebhookConfiguration.
-pub const CONFIGURATION: &str = "guard.aksarc.dev";
+pub use aksarc_shared::guard::{CONFIGURATION, NAMESPACE, SERVICE};
+
 /// The webhook for nodes and namespaces.
 pub const CLUSTER_WEBHOOK: &str = "cluster.guard.aksarc.dev";
 /// The webhook for what is in system namespaces.

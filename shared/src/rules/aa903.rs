@@ -1,0 +1,210 @@
+//! AA903: the guard was installed, and does not guard as it should.
+
+use serde::Deserialize;
+
+use crate::data::Platform;
+use crate::derive;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::guard::{CONFIGURATION, NAMESPACE, SERVICE};
+use crate::inventory::Inventory;
+use crate::kinds;
+use crate::object::Object;
+use crate::probe::Probe;
+use crate::rule::{Code, Context, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA903"),
+    slug: "guard-disarmed",
+    summary: "the guard was installed, and does not guard as it should",
+    consequence: Weight::Always(Consequence::Info),
+    basis: Basis::Operational,
+    clauses: &[],
+    platforms: &Platform::ALL,
+    reads: &[
+        Read { kind: &kinds::VALIDATING_WEBHOOKS, scope: Scope::Cluster },
+        Read { kind: &kinds::DEPLOYMENT, scope: Scope::Own },
+    ],
+    probes: &[Probe::Metrics],
+    guards: &[],
+    reach: Reach::System,
+    mode: Mode::Off,
+    warns_of_info: false,
+    instead: "install the guard's manifest again",
+    page: include_str!("aa903.md"),
+    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    change: None,
+};
+
+fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+    let (object, meta) = (seen.object, &seen.object.meta);
+    if *seen.kind == kinds::VALIDATING_WEBHOOKS && &*meta.name == CONFIGURATION {
+        notes.note(FOUND, CONFIGURATION);
+        notes.drafts.extend(alterations(object));
+    } else if *seen.kind == kinds::DEPLOYMENT && (&*meta.namespace, &*meta.name) == (NAMESPACE, SERVICE) {
+        notes.note(FOUND, SERVICE);
+        notes.drafts.extend(idle(object));
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Webhook {
+    name: String,
+    #[serde(default)]
+    client_config: ClientConfig,
+    #[serde(default)]
+    rules: Vec<Asked>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ClientConfig {
+    #[serde(default)]
+    ca_bundle: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Asked {
+    #[serde(default)]
+    api_groups: Vec<String>,
+    #[serde(default)]
+    resources: Vec<String>,
+    #[serde(default)]
+    operations: Vec<String>,
+}
+
+/// What the configuration lacks of what the rules need. More than they need is the business of AA901.
+fn alterations(configuration: &Object<'_>) -> Vec<Draft> {
+    let webhooks: Vec<Webhook> = configuration.field("webhooks").unwrap_or_default();
+    let at = |path: String| Draft::at(this(configuration), path);
+    let mut drafts = Vec::new();
+    for webhook in webhooks.iter().filter(|webhook| webhook.client_config.ca_bundle.is_empty()) {
+        drafts.push(
+            at(format!("webhooks[name={}].clientConfig.caBundle", webhook.name))
+                .says(format!("the API server cannot trust the guard: webhook {} has no caBundle", webhook.name))
+                .with(Evidence::seen("configuration", "caBundle is empty")),
+        );
+    }
+    // `*` stands for resources and for subresources alike here: what is asked too often is no gap.
+    let is_in = |words: &[String], word: &str| words.iter().any(|own| own == word || own == "*" || own == "*/*");
+    for watched in derive::watched(&std::collections::BTreeMap::new()) {
+        let (group, resource) = (watched.kind.group, watched.resource());
+        let missing: Vec<&str> = watched
+            .operations
+            .iter()
+            .map(|operation| operation.as_str())
+            .filter(|operation| {
+                !webhooks.iter().flat_map(|webhook| &webhook.rules).any(|rule| {
+                    is_in(&rule.api_groups, group)
+                        && is_in(&rule.resources, &resource)
+                        && is_in(&rule.operations, operation)
+                })
+            })
+            .collect();
+        if missing.is_empty() {
+            continue;
+        }
+        let codes = watched.codes.join(", ");
+        drafts.push(
+            at(format!("webhooks.rules[{resource}]"))
+                .says(format!(
+                    "the guard is not asked about {} of {resource}, which {codes} would judge",
+                    missing.join(", ")
+                ))
+                .with(Evidence::seen("configuration", "compared with the one this release generates")),
+        );
+    }
+    drafts.truncate(MAX_DRAFTS);
+    drafts
+}
+
+/// A guard that is scaled to nothing, or of which nothing is ready.
+fn idle(deployment: &Object<'_>) -> Option<Draft> {
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "camelCase", default)]
+    struct Counts {
+        replicas: Option<u64>,
+        ready_replicas: Option<u64>,
+    }
+    let wanted = deployment.field::<Counts>("spec").unwrap_or_default().replicas.unwrap_or(1);
+    let ready = deployment.field::<Counts>("status").unwrap_or_default().ready_replicas.unwrap_or(0);
+    let target = ObjectRef::of(deployment, &kinds::DEPLOYMENT);
+    if wanted == 0 {
+        let draft = Draft::at(target, "spec.replicas").values(None, Some("0"));
+        return Some(
+            draft
+                .says("the guard is scaled to 0: every request passes unjudged")
+                .with(Evidence::seen("spec", "spec.replicas is 0"))
+                .fix(format!("kubectl -n {NAMESPACE} scale deployment {SERVICE} --replicas=2")),
+        );
+    }
+    (ready == 0).then(|| {
+        Draft::at(target, "status.readyReplicas")
+            .values(Some(&wanted.to_string()), Some("0"))
+            .says("no replica of the guard is ready: every request passes unjudged")
+            .with(Evidence::seen("status", "status.readyReplicas is 0"))
+    })
+}
+
+fn whole(inventory: &Inventory, _: &Context<'_>) -> Verdict {
+    let found = |what: &str| inventory.remarks(RULE.code).any(|(about, says)| about == FOUND && says == what);
+    let (configured, deployed) = (found(CONFIGURATION), found(SERVICE));
+    let mut drafts = Vec::new();
+    if deployed && !configured {
+        drafts.push(
+            Draft::at(registration(), "metadata")
+                .values(Some(CONFIGURATION), None)
+                .says("the guard runs, and the API server does not ask it: its webhook configuration is missing")
+                .with(Evidence::seen("deployment", format!("{NAMESPACE}/{SERVICE} is there"))),
+        );
+    }
+    if configured && !deployed {
+        drafts.push(
+            Draft::at(registration(), "webhooks.clientConfig.service")
+                .values(Some(&format!("{NAMESPACE}/{SERVICE}")), None)
+                .says("the API server asks a guard that is not there: every request passes unjudged")
+                .with(Evidence::seen("deployment", format!("{NAMESPACE}/{SERVICE} is missing"))),
+        );
+    }
+    if configured && let Ok(metrics) = inventory.probe(Probe::Metrics) {
+        drafts.extend(metrics.lines().filter_map(failed_open));
+    }
+    Verdict::Found(drafts)
+}
+
+/// A line of metrics that counts requests which passed because one of our webhooks did not answer.
+fn failed_open(line: &str) -> Option<Draft> {
+    let rest = line.strip_prefix(Probe::FAIL_OPEN)?;
+    let (labels, count) = rest.split_once("} ")?;
+    let name = labels.split(',').find_map(|label| label.strip_prefix("name=\"")?.strip_suffix('"'))?;
+    let count: f64 = count.trim().parse().ok().filter(|count| *count > 0.0)?;
+    let ours = name.ends_with(CONFIGURATION);
+    ours.then(|| {
+        Draft::at(registration(), format!("webhooks[name={name}].failOpen"))
+            .values(Some("0"), Some(&count.to_string()))
+            .says(format!(
+                "{count} requests passed unjudged since the API server started: {name} did not answer in time"
+            ))
+            .with(Evidence::seen("metrics", line.to_owned()))
+    })
+}
+
+fn this(configuration: &Object<'_>) -> ObjectRef {
+    ObjectRef::of(configuration, &kinds::VALIDATING_WEBHOOKS)
+}
+
+fn registration() -> ObjectRef {
+    ObjectRef {
+        api_version: kinds::VALIDATING_WEBHOOKS.api_version(),
+        kind: kinds::VALIDATING_WEBHOOKS.kind.to_owned(),
+        name: CONFIGURATION.to_owned(),
+        ..ObjectRef::default()
+    }
+}
+
+/// What remarks are about.
+const FOUND: &str = "found";
+
+/// A configuration of something else would lack everything; the first says enough.
+const MAX_DRAFTS: usize = 8;
