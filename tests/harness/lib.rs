@@ -25,6 +25,7 @@ mod kubectl;
 mod pki;
 mod process;
 pub mod product;
+pub mod proofs;
 pub mod samples;
 pub mod wait;
 

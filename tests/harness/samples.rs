@@ -28,12 +28,24 @@ pub const NAMES: [&str; 3] = ["healthy-azure-local", "healthy-windows-server", "
 /// # Errors
 /// The control plane did not start, or the API server refused a step.
 pub fn start(name: &str) -> anyhow::Result<ControlPlane> {
+    start_with(name, &[])
+}
+
+/// As [`start`], with more flags for the API server.
+///
+/// # Errors
+/// As [`start`].
+pub fn start_with(name: &str, api_server_flags: &[String]) -> anyhow::Result<ControlPlane> {
     let kubernetes = match read(name)?.0.kubernetes.as_str() {
         "1.28" => Kubernetes::V1_28,
         "1.33" => Kubernetes::V1_33,
         other => bail!("samples/{name}.yaml wants Kubernetes {other}, which we do not build"),
     };
-    let cluster = ControlPlane::builder(kubernetes).controller_manager().start()?;
+    let mut builder = ControlPlane::builder(kubernetes).controller_manager();
+    for flag in api_server_flags {
+        builder = builder.api_server_flag(flag);
+    }
+    let cluster = builder.start()?;
     load(&cluster, name)?;
     Ok(cluster)
 }
@@ -45,12 +57,21 @@ pub fn start(name: &str) -> anyhow::Result<ControlPlane> {
 /// # Errors
 /// The API server refused a step; the message names it.
 pub fn load(cluster: &ControlPlane, name: &str) -> anyhow::Result<()> {
-    let mut loader = Loader { cluster, clients: HashMap::new(), kinds: HashMap::new() };
-    loader.sample(name)
+    Player::new(cluster).sample(name)
+}
+
+/// Does steps one after another, on a cluster that holds a sample.
+pub struct Player<'a> {
+    cluster: &'a ControlPlane,
+    clients: HashMap<Identity, Http>,
+    /// Plural and whether namespaced, by `apiVersion` and kind.
+    kinds: HashMap<(String, String), (String, bool)>,
+    /// Of the sample whose values and lists the steps may use.
+    header: Header,
 }
 
 /// The first document of a sample's file.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Header {
     kubernetes: String,
@@ -77,6 +98,10 @@ struct Step {
     #[serde(default)]
     create: Vec<Value>,
     patch: Option<Patch>,
+    delete: Option<String>,
+    /// A time of its own in managedFields, which count seconds.
+    #[serde(default)]
+    later: bool,
     #[serde(default)]
     kubectl: Vec<String>,
     #[serde(default)]
@@ -104,31 +129,93 @@ struct Patch {
 #[serde(rename_all = "lowercase")]
 enum PatchWord {
     Apply,
+    Json,
     Merge,
     #[default]
     Strategic,
 }
 
-struct Loader<'a> {
-    cluster: &'a ControlPlane,
-    clients: HashMap<Identity, Http>,
-    /// Plural and whether namespaced, by `apiVersion` and kind.
-    kinds: HashMap<(String, String), (String, bool)>,
-}
-
 type Values = BTreeMap<String, String>;
 
-impl Loader<'_> {
+impl<'a> Player<'a> {
+    /// Steps without values or lists.
+    pub fn new(cluster: &'a ControlPlane) -> Self {
+        Player { cluster, clients: HashMap::new(), kinds: HashMap::new(), header: Header::default() }
+    }
+
+    /// Steps that may use the values and lists of a sample, which the cluster holds already.
+    ///
+    /// # Errors
+    /// There is no such sample.
+    pub fn after(cluster: &'a ControlPlane, sample: &str) -> anyhow::Result<Self> {
+        let mut header = read(sample)?.0;
+        if let Some(earlier) = header.starts_as.clone() {
+            let earlier = Self::after(cluster, &earlier)?.header;
+            for (name, value) in earlier.values {
+                header.values.entry(name).or_insert(value);
+            }
+            for (name, rows) in earlier.lists {
+                header.lists.entry(name).or_insert(rows);
+            }
+        }
+        Ok(Player { header, ..Self::new(cluster) })
+    }
+
+    /// Does each step.
+    ///
+    /// # Errors
+    /// Something is no step, or the API server refused one; the message names it.
+    pub fn steps(&mut self, steps: &[Value]) -> anyhow::Result<()> {
+        let header = std::mem::take(&mut self.header);
+        let done = steps.iter().try_for_each(|step| self.step(step, &header));
+        self.header = header;
+        done
+    }
+
+    /// Waits until every workload runs, and plays the kubelets for that long. Costs one look when nothing is to be done.
+    ///
+    /// # Errors
+    /// The workloads don't settle.
+    pub fn settle(&mut self) -> anyhow::Result<()> {
+        let http = self.client(&Identity::Admin)?;
+        if self.play(&http)?.is_empty() { Ok(()) } else { self.run_pods() }
+    }
+
+    /// Plays the kubelets once.
+    ///
+    /// # Errors
+    /// The API server refused what they say.
+    pub fn look(&mut self) -> anyhow::Result<()> {
+        let http = self.client(&Identity::Admin)?;
+        self.play(&http).map(drop)
+    }
+
+    /// Lets two seconds pass: managedFields count seconds, and what comes later has to look later.
+    ///
+    /// # Errors
+    /// The clock stands still.
+    pub fn later(&self) -> anyhow::Result<()> {
+        let now = Instant::now();
+        wait::until("the clock to move on", LIMIT, || {
+            let passed = now.elapsed();
+            if passed >= GAP { Ok(()) } else { Err(format!("{passed:?}")) }
+        })
+    }
+
+    /// Replaces what a step's texts may hold.
+    ///
+    /// # Errors
+    /// There is no such value.
+    pub fn filled(&mut self, value: &Value) -> anyhow::Result<Value> {
+        let values = self.header.values.clone();
+        self.fill(value, &values)
+    }
+
     fn sample(&mut self, name: &str) -> anyhow::Result<()> {
         let (header, own) = read(name)?;
         if let Some(earlier) = &header.starts_as {
             self.sample(earlier)?;
-            // managedFields count seconds, and what came later has to look later.
-            let loaded = Instant::now();
-            wait::until("the clock to move on", LIMIT, || {
-                let passed = loaded.elapsed();
-                if passed >= GAP { Ok(()) } else { Err(format!("{passed:?}")) }
-            })?;
+            self.later()?;
         }
         self.parts(&header.before, &header)?;
         for document in own {
@@ -165,8 +252,15 @@ impl Loader<'_> {
 
     fn once(&mut self, step: &Step, values: &Values) -> anyhow::Result<()> {
         let identity = identity(&self.text(&step.who, values)?)?;
+        if step.later {
+            self.later()?;
+        }
         if !step.kubectl.is_empty() {
             return self.kubectl(&identity, step, values);
+        }
+        if let Some(path) = &step.delete {
+            let path = self.text(path, values)?;
+            return self.delete(&identity, &path);
         }
         let manager = step.manager.as_deref().context("a step without kubectl needs a manager")?;
         for object in &step.create {
@@ -178,6 +272,7 @@ impl Loader<'_> {
             let body = self.fill(&patch.body, values)?;
             let (kind, force) = match patch.kind {
                 PatchWord::Apply => (PatchKind::Apply, "&force=true"),
+                PatchWord::Json => (PatchKind::Json, ""),
                 PatchWord::Merge => (PatchKind::Merge, ""),
                 PatchWord::Strategic => (PatchKind::Strategic, ""),
             };
@@ -190,7 +285,9 @@ impl Loader<'_> {
 
     fn kubectl(&mut self, identity: &Identity, step: &Step, values: &Values) -> anyhow::Result<()> {
         let mut command = self.cluster.command(identity, &Tool::Kubectl.path()?)?;
-        command.args(&step.kubectl);
+        for argument in &step.kubectl {
+            command.arg(self.text(argument, values)?);
+        }
         if let Some(editor) = &step.editor {
             command.env("KUBE_EDITOR", editor);
         }
@@ -201,6 +298,22 @@ impl Loader<'_> {
         let list = json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string();
         let input = (!items.is_empty()).then_some(list.as_str());
         Finished::run(&mut command, input)?.succeeded().map(drop)
+    }
+
+    /// Waits until it is gone; kubelets end pods.
+    fn delete(&mut self, identity: &Identity, path: &str) -> anyhow::Result<()> {
+        let http = self.client(identity)?;
+        granted(path, || http.delete(path))?;
+        let admin = self.client(&Identity::Admin)?;
+        let object = path.split_once('?').map_or(path, |(object, _)| object);
+        wait::until(&format!("{object} to be gone"), LIMIT, || {
+            self.play(&admin).map_err(|error| format!("{error:#}"))?;
+            match admin.get(object) {
+                Ok(answer) if answer.code == 404 => Ok(()),
+                Ok(answer) => Err(answer.body),
+                Err(error) => Err(format!("{error:#}")),
+            }
+        })
     }
 
     /// With its status, where it has one: that takes a second request.
@@ -275,7 +388,7 @@ impl Loader<'_> {
         })
     }
 
-    /// Replaces `${name}`, `${days:N}` and `${uid:path}`.
+    /// Replaces `${name}`, `${days:N}`, `${date:N}` and `${uid:path}`.
     fn text(&mut self, text: &str, values: &Values) -> anyhow::Result<String> {
         let mut filled = String::new();
         let mut rest = text;
@@ -284,6 +397,9 @@ impl Loader<'_> {
             filled.push_str(before);
             match key.split_once(':') {
                 Some(("days", days)) => filled.push_str(&in_days(days.parse()?)?),
+                Some(("date", days)) => {
+                    filled.push_str(in_days(days.parse()?)?.split('T').next().unwrap_or_default());
+                }
                 Some(("uid", path)) => {
                     let object = self.client(&Identity::Admin)?.get(path)?.object()?;
                     let uid = object.pointer("/metadata/uid").and_then(Value::as_str);
@@ -325,13 +441,18 @@ impl Loader<'_> {
             };
             let path = format!("/api/v1/namespaces/{namespace}/pods/{name}");
             let gone = word("/metadata/deletionTimestamp").is_some();
-            if !gone && word("/status/phase") == Some("Running") {
+            if !gone && matches!(word("/status/phase"), Some("Failed" | "Running" | "Succeeded")) {
                 continue;
             }
             unfinished.push(format!("pod {namespace}/{name}"));
             let Some(node) = word("/spec/nodeName") else {
                 continue;
             };
+            if http.get(&format!("/api/v1/nodes/{node}"))?.code == 404 {
+                // As the garbage collector of pods does, which takes its time.
+                http.delete(&format!("{path}?gracePeriodSeconds=0"))?;
+                continue;
+            }
             let kubelet = self.client(&Identity::kubelet(node))?;
             if gone {
                 kubelet.delete(&format!("{path}?gracePeriodSeconds=0"))?;
@@ -370,6 +491,9 @@ impl Step {
         if let Some(patch) = &self.patch {
             return format!("patch {}", patch.path);
         }
+        if let Some(path) = &self.delete {
+            return format!("delete {path}");
+        }
         if self.kubectl.is_empty() {
             format!("create {} objects", self.create.len())
         } else {
@@ -390,16 +514,23 @@ fn documents(path: &Path) -> anyhow::Result<Vec<Value>> {
     serde_saphyr::from_multiple(&text).with_context(|| format!("cannot parse {}", path.display()))
 }
 
-fn identity(word: &str) -> anyhow::Result<Identity> {
+/// Who a word of a step names.
+///
+/// # Errors
+/// Nobody is called so.
+pub fn identity(word: &str) -> anyhow::Result<Identity> {
     Ok(match word.split_once(':') {
         None if word == "admin" => Identity::Admin,
         None if word == "gitops" => Identity::GitOps,
+        None if word == "node-controller" => Identity::NodeController,
         None if word == "person" => Identity::Person,
+        None if word == "second-admin" => Identity::SecondAdmin,
         Some(("kubelet", node)) => Identity::kubelet(node),
         Some(("service-account", account)) => {
             let (namespace, name) = account.split_once('/').context("want <namespace>/<name>")?;
             Identity::service_account(namespace, name)
         }
+        Some(("user", name)) => Identity::user(name),
         _ => bail!("nobody is called {word}"),
     })
 }

@@ -1,0 +1,360 @@
+//! One case on a running cluster.
+
+#![expect(clippy::indexing_slicing, reason = "a JSON value answers null for a field that it lacks")]
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use serde_json::{Value, json};
+
+use super::command;
+use super::file::{Case, Expected, Fix, Kind, PatchWord, Proof, Send, Verb, Wanted};
+use crate::binaries::Tool;
+use crate::client::{Answer, PatchKind};
+use crate::control_plane::ControlPlane;
+use crate::guard::Guard;
+use crate::identity::Identity;
+use crate::kubectl::Finished;
+use crate::samples::{self, Player};
+use crate::wait;
+
+/// A cluster on which cases are played.
+pub(super) struct Stage<'a> {
+    pub(super) cluster: &'a ControlPlane,
+    pub(super) player: Player<'a>,
+    pub(super) plugin: PathBuf,
+    /// From when on changes are judged, with its configuration.
+    pub(super) guard: Option<(Guard, Value)>,
+}
+
+/// What a state case showed besides what was expected of it.
+#[derive(Debug, Default)]
+pub(super) struct Shown {
+    /// Commands that were run and made the finding go away.
+    pub(super) rehearsed: usize,
+    /// Whether a finding names a command that could be run.
+    pub(super) runnable: bool,
+}
+
+impl Stage<'_> {
+    /// That nothing is left of earlier cases, and that the sample is lawful.
+    pub(super) fn clean(&mut self, proof: &Proof) -> anyhow::Result<()> {
+        let flags = flags(proof, None);
+        self.passes(proof, &flags).context("before any case")
+    }
+
+    /// Makes the state, judges it, rehearses what the findings say, and takes it back.
+    pub(super) fn state(&mut self, proof: &Proof, case: &Case) -> anyhow::Result<Shown> {
+        let flags = flags(proof, Some(case));
+        let played = self.set_up(case).and_then(|()| match case.kind() {
+            Kind::State => self.violating(proof, case, &flags),
+            Kind::Change | Kind::LookAlike => self.passes(proof, &flags).map(|()| Shown::default()),
+        });
+        let undone = self.take_back(proof, case, &flags);
+        match (played, undone) {
+            (Ok(shown), Ok(())) => Ok(shown),
+            (Ok(_), Err(error)) | (Err(error), Ok(())) => Err(error),
+            (Err(error), Err(left)) => Err(error.context(format!("and left behind ({left:#})"))),
+        }
+    }
+
+    /// Sends the change past the guard in `enforce`.
+    pub(super) fn change(&mut self, proof: &Proof, case: &Case) -> anyhow::Result<()> {
+        let enforce = json!({"mode": "enforce", "platform": platform(&flags(proof, None)), "rules": case.mode});
+        if !case.steps.is_empty() {
+            self.configure(&json!({"mode": "observe"}))?;
+        }
+        let answered = self.set_up(case).and_then(|()| {
+            self.configure(&enforce)?;
+            let asked = self.ask(case)?;
+            self.answers(proof, case, &asked)
+        });
+        if case.undo.is_empty() {
+            return answered;
+        }
+        self.configure(&json!({"mode": "observe"}))?;
+        answered.and(self.take_back(proof, case, &flags(proof, Some(case))))
+    }
+
+    pub(super) fn configure(&mut self, config: &Value) -> anyhow::Result<()> {
+        let (guard, current) = self.guard.as_mut().context("no guard is installed")?;
+        if current != config {
+            guard.reconfigure(config)?;
+            *current = config.clone();
+        }
+        Ok(())
+    }
+
+    fn set_up(&mut self, case: &Case) -> anyhow::Result<()> {
+        self.player.steps(&case.steps).context("steps")?;
+        if case.settle && !case.steps.is_empty() { self.player.settle().context("after the steps") } else { Ok(()) }
+    }
+
+    fn take_back(&mut self, proof: &Proof, case: &Case, flags: &[String]) -> anyhow::Result<()> {
+        if case.undo.is_empty() {
+            return Ok(());
+        }
+        self.player.steps(&case.undo).context("undo")?;
+        self.player.settle().context("after undo")?;
+        if sees(proof) { self.passes(proof, flags).context("after undo") } else { Ok(()) }
+    }
+
+    fn violating(&mut self, proof: &Proof, case: &Case, flags: &[String]) -> anyhow::Result<Shown> {
+        // What controllers report follows a moment after what was asked of them.
+        let judged = wait::until("the expected outcome", LIMIT, || {
+            let judged = self.judge(proof, flags).map_err(|error| format!("{error:#}"))?;
+            expected(case, &judged).map(|()| judged)
+        });
+        let judged = judged.map_err(|error| anyhow::anyhow!("{error}"))?;
+        let mut lines = Vec::new();
+        for line in judged.findings.iter().filter_map(|finding| finding["fix"].as_array()).flatten() {
+            let words = line.as_str().and_then(command::runnable);
+            lines.extend(words.filter(|words| !lines.contains(words)));
+        }
+        let mut shown = Shown { rehearsed: 0, runnable: !lines.is_empty() };
+        if case.fix() == Fix::None || lines.is_empty() {
+            let needed = case.outcome.is_none() && case.fix == Some(Fix::Rehearse);
+            ensure!(!needed, "no finding names a command that can be rehearsed");
+            let kept = case.steps.is_empty() || !case.undo.is_empty();
+            ensure!(kept, "no finding names a command that can be run, so the case needs undo");
+            return Ok(shown);
+        }
+        for words in lines {
+            let mut kubectl = self.cluster.command(&Identity::Person, &Tool::Kubectl.path()?)?;
+            command::run(kubectl.args(&words), || self.player.look()).context("a fix that the finding prints")?;
+            shown.rehearsed += 1;
+        }
+        self.player.settle().context("after the printed fix")?;
+        self.passes(proof, flags).context("after the printed fix")?;
+        Ok(shown)
+    }
+
+    /// Nothing heavier than information.
+    fn passes(&mut self, proof: &Proof, flags: &[String]) -> anyhow::Result<()> {
+        let passed = wait::until("nothing to be found", LIMIT, || {
+            let judged = self.judge(proof, flags).map_err(|error| format!("{error:#}"))?;
+            let heavy = judged.findings.iter().filter(|finding| finding["consequence"] != "info");
+            let heavy: Vec<String> = heavy.map(describe).collect();
+            if heavy.is_empty() { Ok(()) } else { Err(format!("\n{}", heavy.join("\n"))) }
+        });
+        passed.map_err(|error| anyhow::anyhow!("{error}"))
+    }
+
+    fn judge(&mut self, proof: &Proof, flags: &[String]) -> anyhow::Result<Judged> {
+        let code = proof.rule.code.as_str();
+        let mut command = self.cluster.command(&Identity::Person, &self.plugin)?;
+        command.args(["support-check", "-o", "json", "--only", code]);
+        for flag in flags {
+            command.arg(self.player.filled(&json!(flag))?.as_str().unwrap_or_default());
+        }
+        let finished = Finished::run(&mut command, None)?;
+        let mut report: Value = serde_json::from_str(&finished.stdout)
+            .map_err(|_| anyhow::anyhow!("no report, exit {:?}: {}", finished.code, finished.stderr))?;
+        let findings = report.get_mut("findings").and_then(Value::as_array_mut).map(std::mem::take).unwrap_or_default();
+        let rules = report["rules"].as_array().cloned().unwrap_or_default();
+        let own = rules.into_iter().find(|rule| rule["code"] == code).context("the rule is not in the report")?;
+        let text = |field: &str| own[field].as_str().unwrap_or_default().to_owned();
+        Ok(Judged { outcome: text("outcome"), reason: text("reason"), findings })
+    }
+
+    fn ask(&mut self, case: &Case) -> anyhow::Result<Asked> {
+        let identity = samples::identity(&case.who)?;
+        if let Some(send) = &case.send {
+            let answer = self.send(&identity, send, case.really)?;
+            let status = serde_json::from_str(&answer.body).unwrap_or_default();
+            return Ok(Asked {
+                granted: answer.is_success(),
+                code: answer.code,
+                status,
+                said: answer.body,
+                warnings: answer.warnings,
+            });
+        }
+        let mut command = self.cluster.command(&identity, &Tool::Kubectl.path()?)?;
+        let mut words: Vec<String> = Vec::new();
+        for word in &case.kubectl {
+            words.push(self.player.filled(&json!(word))?.as_str().unwrap_or_default().to_owned());
+        }
+        if !case.really {
+            let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
+            words.insert(end, "--dry-run=server".to_owned());
+        }
+        let mut items = Vec::new();
+        for object in &case.stdin {
+            items.push(self.player.filled(object)?);
+        }
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string();
+        let finished = Finished::run(command.args(words), (!items.is_empty()).then_some(&*list))?;
+        let warnings =
+            finished.stderr.lines().filter(|line| line.starts_with("Warning: ")).map(str::to_owned).collect();
+        Ok(Asked { granted: finished.code == Some(0), code: 0, status: Value::Null, said: finished.stderr, warnings })
+    }
+
+    fn send(&mut self, identity: &Identity, send: &Send, really: bool) -> anyhow::Result<Answer> {
+        let path = self.player.filled(&json!(send.path))?;
+        let path = path.as_str().unwrap_or_default();
+        let body = self.player.filled(&send.body)?;
+        let mut query = Vec::new();
+        if !really {
+            query.push("dryRun=All".to_owned());
+        }
+        query.extend(send.manager.as_ref().map(|manager| format!("fieldManager={manager}")));
+        let apply = send.verb == Verb::Patch && send.kind == PatchWord::Apply;
+        if apply {
+            query.push("force=true".to_owned());
+        }
+        let path = format!("{path}{}{}", if path.contains('?') { '&' } else { '?' }, query.join("&"));
+        let http = self.cluster.http(identity)?;
+        match (send.verb, send.kind) {
+            (Verb::Create, _) => http.post(&path, &body),
+            (Verb::Delete, _) => http.delete(&path),
+            (Verb::Replace, _) => http.put(&path, &body),
+            (Verb::Patch, PatchWord::Apply) => http.patch(&path, PatchKind::Apply, &body),
+            (Verb::Patch, PatchWord::Json) => http.patch(&path, PatchKind::Json, &body),
+            (Verb::Patch, PatchWord::Merge) => http.patch(&path, PatchKind::Merge, &body),
+            (Verb::Patch, PatchWord::Strategic) => http.patch(&path, PatchKind::Strategic, &body),
+        }
+    }
+
+    fn answers(&self, proof: &Proof, case: &Case, asked: &Asked) -> anyhow::Result<()> {
+        let code = proof.rule.code.as_str();
+        let (guard, _) = self.guard.as_ref().context("no guard is installed")?;
+        match case.answer.unwrap_or(Wanted::Silent) {
+            Wanted::Denied => {
+                ensure!(!asked.granted, "not denied; warnings: {:?}", asked.warnings);
+                let ours = guard.webhooks.iter().any(|name| {
+                    asked.said.contains(&format!("admission webhook \"{name}\" denied"))
+                        || asked.said.contains(&format!("admission webhook \\\"{name}\\\" denied"))
+                });
+                ensure!(ours, "refused, but not by the guard: {}", asked.said);
+                if case.send.is_none() {
+                    ensure!(asked.said.contains(code), "denied, but not by {code}: {}", asked.said);
+                    return Ok(());
+                }
+                ensure!(asked.code == 403 && asked.status["reason"] == "Forbidden", "{}: {}", asked.code, asked.said);
+                let causes = asked.status["details"]["causes"].as_array().cloned().unwrap_or_default();
+                let fits = |cause: &&Value| {
+                    cause["reason"] == code && case.path.as_ref().is_none_or(|path| cause["field"] == **path)
+                };
+                ensure!(
+                    causes.iter().any(|cause| fits(&cause)),
+                    "denied, but not by {code} {:?}: {causes:?}",
+                    case.path
+                );
+            }
+            Wanted::Warned => {
+                ensure!(asked.granted, "not granted: {}", asked.said);
+                let named = asked.warnings.iter().any(|warning| warning.contains(code));
+                ensure!(named, "granted without a warning of {code}: {:?}", asked.warnings);
+            }
+            Wanted::Silent => {
+                ensure!(asked.granted, "not granted: {}", asked.said);
+                let ours: Vec<_> = asked.warnings.iter().filter(|warning| is_ours(warning)).collect();
+                ensure!(ours.is_empty(), "granted, but not in silence: {ours:?}");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether the rule judges states.
+pub(super) fn sees(proof: &Proof) -> bool {
+    proof.rule.state.each.is_some() || proof.rule.state.whole.is_some()
+}
+
+struct Judged {
+    outcome: String,
+    reason: String,
+    findings: Vec<Value>,
+}
+
+struct Asked {
+    granted: bool,
+    /// Of a plain request.
+    code: u16,
+    status: Value,
+    said: String,
+    warnings: Vec<String>,
+}
+
+/// The flags of `support-check` for a case: its own, its file's, or what suits the sample.
+fn flags(proof: &Proof, case: Option<&Case>) -> Vec<String> {
+    let given = case.and_then(|case| case.check.as_ref()).or(proof.header.check.as_ref());
+    given.cloned().unwrap_or_else(|| {
+        let words = if proof.header.cluster.contains("windows-server") { WINDOWS_SERVER } else { AZURE_LOCAL };
+        words.iter().map(|word| (*word).to_owned()).collect()
+    })
+}
+
+fn platform(flags: &[String]) -> String {
+    let named = flags.iter().zip(flags.iter().skip(1)).find(|(flag, _)| *flag == "--platform");
+    named.map_or("azure-local", |(_, platform)| platform).to_owned()
+}
+
+fn expected(case: &Case, judged: &Judged) -> Result<(), String> {
+    if let Some(outcome) = &case.outcome {
+        let reason = case.reason.as_deref().unwrap_or_default();
+        if judged.outcome == *outcome && judged.reason.contains(reason) {
+            return Ok(());
+        }
+        let found: Vec<String> = judged.findings.iter().map(describe).collect();
+        return Err(format!("{} ({}) {}", judged.outcome, judged.reason, found.join("\n")));
+    }
+    let wanted = case.finds.as_deref().unwrap_or_default();
+    let mut open: BTreeSet<usize> = (0..judged.findings.len()).collect();
+    let mut problems = Vec::new();
+    for expected in wanted {
+        let hit = open.iter().copied().find(|index| judged.findings.get(*index).is_some_and(|f| fits(expected, f)));
+        match hit {
+            Some(index) => drop(open.remove(&index)),
+            None => problems.push(format!("missing: {expected:?}")),
+        }
+    }
+    problems.extend(open.iter().filter_map(|index| judged.findings.get(*index)).map(describe));
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(format!("outcome {} ({})\n{}", judged.outcome, judged.reason, problems.join("\n")))
+}
+
+fn fits(expected: &Expected, finding: &Value) -> bool {
+    let (object, text) = (&finding["object"], |value: &Option<String>, field: &str| {
+        value.as_ref().is_none_or(|value| finding[field] == **value)
+    });
+    let named = object["name"] == *expected.object
+        || expected.object.split_once('/').is_some_and(|(kind, name)| object["kind"] == kind && object["name"] == name);
+    let members = expected.members.as_ref().is_none_or(|members| finding["members"] == json!(members));
+    named
+        && finding["path"] == *expected.path
+        && text(&expected.consequence, "consequence")
+        && text(&expected.before, "before")
+        && text(&expected.after, "after")
+        && members
+}
+
+/// A finding as a proof would expect it.
+fn describe(finding: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let (object, path) = (&finding["object"], text(&finding["path"]));
+    format!(
+        "  found: {{object: {}/{}, path: {path:?}}} # {}: {}; fix: {}",
+        text(&object["kind"]),
+        text(&object["name"]),
+        text(&finding["consequence"]),
+        text(&finding["message"]),
+        finding["fix"],
+    )
+}
+
+/// `299 - "AA205: …"`, or kubectl's `Warning: AA205: …`.
+fn is_ours(warning: &str) -> bool {
+    let mut words = warning.split(|c: char| !c.is_ascii_alphanumeric());
+    words.any(|word| word.len() == 5 && word.starts_with("AA") && word.chars().skip(2).all(|c| c.is_ascii_digit()))
+}
+
+const AZURE_LOCAL: [&str; 4] = ["--platform", "azure-local", "--as-of", "2026-06-01"];
+const WINDOWS_SERVER: [&str; 4] = ["--platform", "windows-server", "--as-of", "2024-12-01"];
+
+const LIMIT: Duration = Duration::from_secs(6);
