@@ -135,6 +135,7 @@ fn found(report: &Value) -> BTreeSet<(String, String, String)> {
 /// What `samples/drifted.yaml` did, as far as a state shows it.
 fn expected() -> BTreeSet<(String, String, String)> {
     let rows = [
+        ("AA103", "cluster", "kubelet[1.29]"),
         ("AA104", "contoso-edge-5d1f08ae-legacy", "status.nodeInfo.kubeletVersion[1.29.13]"),
         ("AA201", "moc-l3xk9p0bd7t", "metadata.labels[node.kubernetes.io/instance-type]"),
         ("AA201", "moc-l8c2ongw6ra", "metadata.labels[kubernetes.io/hostname]"),

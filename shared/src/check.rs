@@ -247,6 +247,16 @@ impl<'d> Check<'d> {
         }
     }
 
+    /// The version tables in force: built in, or given by the user.
+    pub fn version_tables(&self) -> &[Table] {
+        &self.tables
+    }
+
+    /// The day judged, UTC.
+    pub fn as_of(&self) -> Date {
+        self.day()
+    }
+
     /// What was read, reduced.
     pub fn inventory(&self) -> &Inventory {
         &self.inventory
@@ -256,6 +266,12 @@ impl<'d> Check<'d> {
     pub fn candidates(&self) -> (Vec<Platform>, Vec<String>) {
         if let Some(platform) = self.params.platform {
             return (vec![platform], vec!["given with --platform".to_owned()]);
+        }
+        let release = self.params.release.as_deref().and_then(|release| self.data.lifecycle.host(release));
+        if let Some(host) = release {
+            let evidence =
+                format!("{}, given with --platform-release, is a release of {}", host.title, host.platform.as_str());
+            return (vec![host.platform], vec![evidence]);
         }
         let moc = self.inventory.nodes.iter().filter(|node| node.is_moc(self.data)).count();
         if moc == 0 {

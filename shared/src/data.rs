@@ -11,6 +11,8 @@ use serde::Deserialize;
 use crate::actor::User;
 use crate::read::yaml;
 
+pub mod lifecycle;
+
 /// The tables built into this release.
 pub fn embedded() -> &'static Data {
     static DATA: LazyLock<Data> = LazyLock::new(|| {
@@ -19,6 +21,9 @@ pub fn embedded() -> &'static Data {
     });
     &DATA
 }
+
+/// The version tables as they stand in the file, to begin one of one's own with.
+pub const VERSIONS: &str = include_str!("../data/versions.yaml");
 
 /// How well a fact is known. `Seen` facts never void support on their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -42,6 +47,8 @@ pub struct Data {
     pub clauses: Vec<ClauseText>,
     /// The platforms.
     pub platforms: Vec<PlatformText>,
+    /// Ends of hosts and node systems, runtimes, ages, skew.
+    pub lifecycle: lifecycle::Lifecycle,
     /// Kubernetes versions per platform.
     pub versions: Vec<crate::versions::Table>,
     /// Node metadata.
@@ -72,7 +79,8 @@ impl Data {
             documents: yaml::parse(include_str!("../data/documents.yaml"))?,
             clauses: yaml::parse(include_str!("../data/clauses.yaml"))?,
             platforms: yaml::parse(include_str!("../data/platforms.yaml"))?,
-            versions: yaml::parse(include_str!("../data/versions.yaml"))?,
+            lifecycle: yaml::parse(include_str!("../data/lifecycle.yaml"))?,
+            versions: yaml::parse(VERSIONS)?,
             node_keys: yaml::parse(include_str!("../data/node-keys.yaml"))?,
             managers: yaml::parse(include_str!("../data/managers.yaml"))?,
             identities: yaml::parse(include_str!("../data/identities.yaml"))?,
@@ -562,9 +570,25 @@ pub struct Component {
     /// A static pod, written by the kubelet from a file on the node.
     #[serde(default)]
     pub static_pod: bool,
+    /// It is released with Kubernetes, so that its image's tag is its version; and what it may be behind. Ours to know.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    pub versioned: Option<Versioned>,
     /// Part of an Arc extension that users install on purpose.
     #[serde(default)]
     pub extension: bool,
+}
+
+/// A part of Kubernetes whose version is held against the API server's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Versioned {
+    /// The API server itself.
+    ApiServer,
+    /// Controller manager and scheduler.
+    Controller,
+    /// The proxy on nodes.
+    Proxy,
 }
 
 /// What a user lists in the configuration is theirs to know.

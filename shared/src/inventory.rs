@@ -188,6 +188,8 @@ pub struct MachineFact {
     pub uid: String,
     /// `cluster.x-k8s.io/cluster-name`.
     pub cluster: String,
+    /// The pool its node is a member of, named as [`NodeFact::pool`]; `None` where nothing tells it.
+    pub pool: Option<String>,
     /// `status.nodeRef.name`.
     pub node: Option<String>,
     /// `status.phase`.
@@ -367,7 +369,7 @@ struct Cordon {
 
 impl MachineFact {
     /// Reduces a machine.
-    pub fn of(machine: &Object<'_>) -> Self {
+    pub fn of(machine: &Object<'_>, data: &Data) -> Self {
         let status: serde_json::Value = machine.field("status").unwrap_or_default();
         let text = |path: &str| status.pointer(path).and_then(|value| value.as_str()).map(str::to_owned);
         MachineFact {
@@ -375,11 +377,24 @@ impl MachineFact {
             name: machine.meta.name.to_string(),
             uid: machine.meta.uid.to_string(),
             cluster: machine.meta.labels.get("cluster.x-k8s.io/cluster-name").unwrap_or_default().to_owned(),
+            pool: machine_pool(machine, data),
             node: text("/nodeRef/name"),
             phase: text("/phase").unwrap_or_default(),
             deleting: machine.meta.deletion_timestamp.is_some(),
         }
     }
+}
+
+/// The pool of a machine: by its virtual machine, by its own name, which is the same, or by its deployment.
+fn machine_pool(machine: &Object<'_>, data: &Data) -> Option<String> {
+    let labels = &machine.meta.labels;
+    if labels.get("cluster.x-k8s.io/control-plane").is_some() {
+        return Some("control-plane".to_owned());
+    }
+    let by_name = format!("{}{}", data.products.provider_id_prefix, machine.meta.name);
+    let of_deployment = labels.get("cluster.x-k8s.io/deployment-name").and_then(|name| name.strip_suffix("-md"));
+    let by_vm = provider_id(machine).and_then(|id| provider_pool(&id, data).map(str::to_owned));
+    by_vm.or_else(|| provider_pool(&by_name, data).or(of_deployment).map(str::to_owned))
 }
 
 /// What one list adds to the inventory.
@@ -409,7 +424,7 @@ impl Facts {
             }
             self.nodes.push(fact);
         } else if *kind == kinds::MACHINE {
-            self.machines.push(MachineFact::of(object));
+            self.machines.push(MachineFact::of(object, data));
         } else if *kind == kinds::NAMESPACE
             && (data.namespaces.protected(&object.meta.name).is_some() || object.meta.name.as_str() == guard::NAMESPACE)
         {

@@ -23,6 +23,7 @@ pub mod object;
 pub mod origin;
 pub mod pod;
 pub mod probe;
+pub mod quantity;
 pub mod read;
 pub mod report;
 pub mod rule;

@@ -3,7 +3,12 @@
 use crate::rule::Rule;
 
 mod aa101;
+mod aa102;
+mod aa103;
 mod aa104;
+mod aa105;
+mod aa106;
+mod aa107;
 mod aa201;
 mod aa202;
 mod aa203;
@@ -17,6 +22,12 @@ mod aa302;
 mod aa303;
 mod aa307;
 mod aa401;
+mod aa402;
+mod aa403;
+mod aa404;
+mod aa408;
+mod aa410;
+mod aa412;
 mod aa501;
 mod aa502;
 mod aa503;
@@ -26,11 +37,17 @@ mod aa903;
 pub(crate) mod aa904;
 mod aa905;
 mod node_metadata;
+mod pools;
 
 /// Every rule, by code.
 pub static ALL: &[&Rule] = &[
     &aa101::RULE,
+    &aa102::RULE,
+    &aa103::RULE,
     &aa104::RULE,
+    &aa105::RULE,
+    &aa106::RULE,
+    &aa107::RULE,
     &aa201::RULE,
     &aa202::RULE,
     &aa203::RULE,
@@ -44,6 +61,12 @@ pub static ALL: &[&Rule] = &[
     &aa303::RULE,
     &aa307::RULE,
     &aa401::RULE,
+    &aa402::RULE,
+    &aa403::RULE,
+    &aa404::RULE,
+    &aa408::RULE,
+    &aa410::RULE,
+    &aa412::RULE,
     &aa501::RULE,
     &aa502::RULE,
     &aa503::RULE,

@@ -195,6 +195,21 @@ impl Table {
         minors
     }
 
+    /// Minors the table has a row for, oldest first.
+    pub fn known(&self) -> Vec<Version> {
+        let mut minors: Vec<Version> = self.minors.iter().filter_map(Minor::version).collect();
+        minors.sort_unstable();
+        minors
+    }
+
+    /// The published patches of a version's minor, oldest first.
+    pub fn patches(&self, version: Version) -> Vec<Version> {
+        let texts = self.row(version).map_or(&[][..], |row| row.patches.as_slice());
+        let mut patches: Vec<Version> = texts.iter().filter_map(|text| Version::parse(text)).collect();
+        patches.sort_unstable();
+        patches
+    }
+
     fn newest(&self) -> Option<Version> {
         self.minors.iter().filter_map(Minor::version).max()
     }

@@ -3,7 +3,7 @@
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::Inventory;
-use crate::rule::{Code, Context, Due, Mode, Reach, Rule, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Mode, Reach, Rule, StateCheck, Verdict, Weight};
 use crate::versions::{Support, Table, Version};
 
 pub(super) static RULE: Rule = Rule {
@@ -22,7 +22,7 @@ pub(super) static RULE: Rule = Rule {
     warns_of_info: false,
     instead: "upgrade the cluster",
     page: include_str!("aa101.md"),
-    state: StateCheck { each: None, whole: Some(whole), clocks: Some(clocks) },
+    state: StateCheck { each: None, whole: Some(whole), clocks: None },
     change: None,
 };
 
@@ -48,13 +48,6 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
             Verdict::Found(vec![draft])
         }
     }
-}
-
-fn clocks(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
-    let (Some(version), Some(table)) = (inventory.server(), context.version_table()) else { return Vec::new() };
-    let Support::Supported { until, projected } = table.support(version, context.as_of) else { return Vec::new() };
-    let how = if projected { " (projected from the table)" } else { "" };
-    vec![Due { on: until, what: format!("Kubernetes {} leaves the supported list{how}", version.minor_text()) }]
 }
 
 /// `Ok(Some(…))` with when it ended, for a retired minor; `Err` with why it is not known.

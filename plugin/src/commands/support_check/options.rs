@@ -4,7 +4,7 @@ use std::path::Path;
 
 use aksarc_shared::catalogue;
 use aksarc_shared::check::Params;
-use aksarc_shared::data::Platform;
+use aksarc_shared::data::{Platform, embedded};
 use aksarc_shared::finding::Consequence;
 use aksarc_shared::read::yaml;
 use aksarc_shared::report::Report;
@@ -62,7 +62,7 @@ impl Judging {
         let now = self.as_of.unwrap_or_else(Timestamp::now);
         let mut params = Params::at(now);
         params.platform = Platform::parse(&self.platform);
-        params.release.clone_from(&self.platform_release);
+        params.release = self.host_release(params.platform).map_err(Failure::input)?;
         params.rules = self.rules(ui.name).map_err(Failure::input)?;
         params.waivers = self.waivers().map_err(Failure::input)?;
         params.fail_on = Consequence::parse(&self.fail_on).unwrap_or(Consequence::Voids);
@@ -74,6 +74,17 @@ impl Judging {
         }
         ui.detail(&format!("{} rules, as of {now}", params.rules.len()));
         Ok(params)
+    }
+
+    /// The host's release; one that is known to be another platform's is a slip.
+    fn host_release(&self, platform: Option<Platform>) -> anyhow::Result<Option<String>> {
+        let Some(release) = &self.platform_release else { return Ok(None) };
+        match (embedded().lifecycle.host(release), platform) {
+            (Some(host), Some(platform)) if host.platform != platform => {
+                bail!("--platform-release {release} is {}, and --platform is {}", host.title, platform.as_str())
+            }
+            _ => Ok(Some(release.clone())),
+        }
     }
 
     fn rules(&self, own_name: &str) -> anyhow::Result<Vec<&'static Rule>> {

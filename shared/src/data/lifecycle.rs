@@ -1,0 +1,241 @@
+//! What ends on a day besides Kubernetes minors, how old things may get, and how far apart versions may be.
+
+use jiff::civil::Date;
+use jiff::{Span, ToSpan};
+use serde::Deserialize;
+
+use super::{Confidence, Platform};
+use crate::versions::Version;
+
+/// `data/lifecycle.yaml`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lifecycle {
+    /// Releases of what clusters run on.
+    pub hosts: Vec<Host>,
+    /// For how many days a text that names a system as current is believed.
+    pub listed_holds_days: i64,
+    /// Operating systems of nodes.
+    pub node_os: Vec<NodeOs>,
+    /// Container runtimes that a platform's policy text names.
+    pub runtimes: Vec<Runtime>,
+    /// How old a node's image may be.
+    pub image_ages: Vec<ImageAge>,
+    /// How far apart versions may be.
+    pub skew: Skew,
+}
+
+/// A release of a host.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Host {
+    /// The platform it is the host of.
+    pub platform: Platform,
+    /// The word users give, `2019`, `22H2`, `2602`.
+    pub release: String,
+    /// Its name.
+    pub title: String,
+    /// The last day of its support, where a text states it.
+    #[serde(default)]
+    pub end: Option<Date>,
+    /// How well it is known.
+    pub confidence: Confidence,
+    /// When the source was read.
+    pub checked: Date,
+    /// Where it is written.
+    pub source: String,
+    /// Anything to know.
+    #[serde(default)]
+    pub note: Option<String>,
+}
+
+/// An operating system of nodes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeOs {
+    /// Its name.
+    pub title: String,
+    /// `linux` or `windows`.
+    pub os: String,
+    /// How `osImage` begins.
+    pub images: Vec<String>,
+    /// How `kernelVersion` ends.
+    pub kernels: Vec<String>,
+    /// The last day of its support, where a text states it.
+    #[serde(default)]
+    pub end: Option<Date>,
+    /// The day of the newest text that names it as current.
+    #[serde(default)]
+    pub listed: Option<Date>,
+    /// How well the texts on a node are known.
+    pub confidence: Confidence,
+    /// When the sources were read.
+    pub checked: Date,
+    /// Where it is written.
+    pub source: String,
+}
+
+/// A container runtime on a platform.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Runtime {
+    /// The platform.
+    pub platform: Platform,
+    /// What nodes report before `://`.
+    pub runtime: String,
+    /// On which operating system only.
+    #[serde(default)]
+    pub os: Option<String>,
+    /// The last day.
+    #[serde(default)]
+    pub end: Option<Date>,
+    /// How well it is known.
+    pub confidence: Confidence,
+    /// When the source was read.
+    pub checked: Date,
+    /// Where it is written.
+    pub source: String,
+}
+
+/// How old a node's image may be on a platform.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageAge {
+    /// The platform.
+    pub platform: Platform,
+    /// Days.
+    pub days: i64,
+    /// How well it is known.
+    pub confidence: Confidence,
+    /// When the source was read.
+    pub checked: Date,
+    /// Where it is written.
+    pub source: String,
+}
+
+/// How many minors a part may be behind the API server.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Skew {
+    /// The kubelet, and the proxy.
+    pub kubelet: u32,
+    /// What older kubelets and proxies were allowed.
+    pub older_kubelet: OlderKubelet,
+    /// API servers among themselves.
+    pub api_servers: u32,
+    /// Controller manager and scheduler.
+    pub controllers: u32,
+    /// How well it is known.
+    pub confidence: Confidence,
+    /// When the source was read.
+    pub checked: Date,
+    /// Where it is written.
+    pub source: String,
+}
+
+/// What kubelets before a minor were allowed.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OlderKubelet {
+    /// The first minor that may be further behind, `1.25`.
+    pub before: String,
+    /// Minors.
+    pub minors: u32,
+}
+
+impl Lifecycle {
+    /// The rows of a platform's hosts.
+    pub fn hosts_of(&self, platform: Platform) -> impl Iterator<Item = &Host> {
+        self.hosts.iter().filter(move |host| host.platform == platform)
+    }
+
+    /// The row of a host's release, as users write it: `2019`, `22h2`, `Windows Server 2019`.
+    pub fn host(&self, release: &str) -> Option<&Host> {
+        let given = release.trim();
+        self.hosts
+            .iter()
+            .find(|host| host.release.eq_ignore_ascii_case(given) || host.title.eq_ignore_ascii_case(given))
+    }
+
+    /// The operating system of a node, by what it says of itself.
+    pub fn node_os(&self, image: &str, kernel: &str) -> Option<&NodeOs> {
+        self.node_os.iter().find(|row| {
+            row.images.iter().any(|start| image.starts_with(&**start))
+                || row.kernels.iter().any(|end| kernel.ends_with(&**end))
+        })
+    }
+
+    /// The row of a runtime on a platform.
+    pub fn runtime(&self, platform: Platform, runtime: &str, os: &str) -> Option<&Runtime> {
+        self.runtimes.iter().find(|row| {
+            row.platform == platform && row.runtime == runtime && row.os.as_deref().is_none_or(|own| own == os)
+        })
+    }
+
+    /// How old a node's image may be.
+    pub fn image_age(&self, platform: Platform) -> Option<&ImageAge> {
+        self.image_ages.iter().find(|row| row.platform == platform)
+    }
+
+    /// The last day on which a text that names a system as current is believed.
+    pub fn holds_until(&self, os: &NodeOs) -> Option<Date> {
+        let span: Span = self.listed_holds_days.days();
+        os.listed?.checked_add(span).ok()
+    }
+}
+
+impl Skew {
+    /// How many minors a kubelet or proxy of this version may be behind.
+    pub fn kubelet_behind(&self, version: Version) -> u32 {
+        match Version::parse(&self.older_kubelet.before) {
+            Some(before) if version < before => self.older_kubelet.minors,
+            _ => self.kubelet,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+    use crate::data::embedded;
+
+    #[test]
+    fn every_row_says_how_a_node_shows_it_and_until_when_it_counts() {
+        for row in &embedded().lifecycle.node_os {
+            assert!(!row.images.is_empty() || !row.kernels.is_empty(), "{}", row.title);
+            assert!(row.end.is_some() != row.listed.is_some(), "{} needs an end or a day it was listed", row.title);
+        }
+    }
+
+    #[test]
+    fn a_release_is_of_one_platform() {
+        let hosts = &embedded().lifecycle.hosts;
+        for host in hosts {
+            assert_eq!(hosts.iter().filter(|other| other.release == host.release).count(), 1, "{}", host.release);
+        }
+        let found = |word| embedded().lifecycle.host(word).map(|host| host.platform);
+        assert_eq!(found("22h2"), Some(Platform::Hci22h2));
+        assert_eq!(found(" windows server 2022 "), Some(Platform::WindowsServer));
+        assert_eq!(found("2602"), Some(Platform::AzureLocal));
+        assert_eq!(found("2016"), None);
+    }
+
+    #[test]
+    fn systems_are_told_by_image_or_kernel() {
+        let lifecycle = &embedded().lifecycle;
+        let end = |image, kernel| lifecycle.node_os(image, kernel).map(|row| row.end);
+        assert_eq!(end("CBL-Mariner/Linux", ""), Some(Some(date(2025, 7, 31))));
+        assert_eq!(end("", "5.15.102.1-3.cm2"), Some(Some(date(2025, 7, 31))));
+        assert_eq!(end("Microsoft Azure Linux 3.0", "6.6.96.1-1.azl3"), Some(None));
+        assert_eq!(end("Ubuntu 22.04.3 LTS", "5.15.0-91-generic"), None);
+    }
+
+    #[test]
+    fn older_kubelets_were_allowed_less() {
+        let skew = &embedded().lifecycle.skew;
+        let behind = |text| skew.kubelet_behind(Version::parse(text).unwrap());
+        assert_eq!((behind("1.24.17"), behind("1.25.0"), behind("1.33.5")), (2, 3, 3));
+    }
+}

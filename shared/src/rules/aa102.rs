@@ -1,0 +1,72 @@
+//! AA102: the Kubernetes version leaves the supported list soon.
+
+use crate::data::Platform;
+use crate::finding::{Basis, Consequence, Draft, ObjectRef};
+use crate::inventory::Inventory;
+use crate::rule::{Code, Context, Due, Mode, Reach, Rule, StateCheck, Verdict, Weight};
+use crate::rules::aa101;
+use crate::versions::Support;
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA102"),
+    slug: "kubernetes-version-expiring",
+    summary: "the API server's Kubernetes minor leaves the supported list soon",
+    consequence: Weight::Always(Consequence::AtRisk),
+    basis: Basis::Explicit,
+    clauses: &["C01", "C21"],
+    platforms: &Platform::ALL,
+    reads: &[],
+    probes: &[],
+    guards: &[],
+    reach: Reach::System,
+    mode: Mode::Off,
+    warns_of_info: false,
+    instead: "plan the upgrade of the cluster",
+    page: include_str!("aa102.md"),
+    state: StateCheck { each: None, whole: Some(whole), clocks: Some(clocks) },
+    change: None,
+};
+
+/// What is out already is AA101's.
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    let Some(version) = inventory.server() else {
+        return Verdict::Unknown("the API server's version is not known".to_owned());
+    };
+    let Some(table) = context.version_table() else {
+        return Verdict::Unknown(format!("there is no version table for {}", context.platform.as_str()));
+    };
+    let Support::Supported { until, projected } = table.support(version, context.as_of) else {
+        return match aa101::judge(table, version, context.as_of) {
+            Err(why) => Verdict::Unknown(why),
+            Ok(_) => Verdict::Found(Vec::new()),
+        };
+    };
+    let left = (until - context.as_of).get_days();
+    if left > HORIZON {
+        return Verdict::Found(Vec::new());
+    }
+    let minor = version.minor_text();
+    let how = if projected { "projected from the table" } else { "by the published dates" };
+    let days = if left == 1 { "1 day".to_owned() } else { format!("{left} days") };
+    let mut draft = Draft::at(ObjectRef::cluster(), "serverVersion")
+        .values(Some(&until.to_string()), Some(&version.to_string()))
+        .says(format!("Kubernetes {minor} leaves the supported list after {until}, in {days}, {how}"))
+        .with(aa101::evidence(table));
+    for command in aa101::upgrade_commands(context.platform) {
+        draft = draft.fix(command);
+    }
+    Verdict::Found(vec![if left > SOON { draft.lighter(Consequence::Info) } else { draft }])
+}
+
+fn clocks(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
+    let (Some(version), Some(table)) = (inventory.server(), context.version_table()) else { return Vec::new() };
+    let Support::Supported { until, projected } = table.support(version, context.as_of) else { return Vec::new() };
+    let how = if projected { " (projected from the table)" } else { "" };
+    vec![Due { on: until, what: format!("Kubernetes {} leaves the supported list{how}", version.minor_text()) }]
+}
+
+/// Days before the end from which a finding is made: a quarter, the pace of new minors.
+const HORIZON: i32 = 90;
+
+/// Days before the end from which it is more than information: Azure Local gives thirty days of notice.
+const SOON: i32 = 30;

@@ -1,0 +1,190 @@
+//! AA103: parts of Kubernetes are further apart in version than Kubernetes supports.
+
+use crate::data::lifecycle::Skew;
+use crate::data::{Data, Platform, Versioned};
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::inventory::Inventory;
+use crate::kinds::{self, Kind};
+use crate::rule::{Code, Context, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::rules::aa101;
+use crate::versions::Version;
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA103"),
+    slug: "version-skew",
+    summary: "parts of Kubernetes are further apart in version than Kubernetes supports",
+    consequence: Weight::Always(Consequence::Voids),
+    basis: Basis::Explicit,
+    clauses: &["C07"],
+    platforms: &Platform::ALL,
+    reads: &[
+        Read { kind: &kinds::NODE, scope: Scope::Cluster },
+        Read { kind: &kinds::DAEMON_SET, scope: Scope::AddOnNamespaces },
+        Read { kind: &kinds::POD, scope: Scope::AddOnNamespaces },
+    ],
+    probes: &[],
+    guards: &[],
+    reach: Reach::System,
+    mode: Mode::Off,
+    warns_of_info: false,
+    instead: "finish the upgrade: no part more than three minors behind",
+    page: include_str!("aa103.md"),
+    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    change: None,
+};
+
+/// Notes the image tag of each mirror pod and `DaemonSet` that is released with Kubernetes.
+fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+    let meta = &seen.object.meta;
+    let mirror = || *seen.kind == kinds::POD && meta.annotations.get(MIRROR).is_some();
+    if !mirror() && *seen.kind != kinds::DAEMON_SET {
+        return;
+    }
+    let Some(component) = seen.data.component(seen.kind.kind, &meta.namespace, &meta.name) else { return };
+    let (Some(_), Some(pod)) = (component.versioned, seen.pod()) else { return };
+    // The container bears the component's name; what was injected beside it has a version of its own.
+    let own = pod.all_containers().find(|container| *container.name == *component.product);
+    let image = own.and_then(|container| container.image.as_deref()).or_else(|| pod.images().next());
+    notes.note(&*component.product, format!("{} {}", image.map_or("", tag), shown(seen.kind, &meta.name)));
+}
+
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    let (parts, mut open) = parts(inventory, context.data);
+    let servers = parts.iter().filter(|part| part.role == Role::ApiServer);
+    let mut versions: Vec<Version> = servers.map(|part| part.version).chain(inventory.server()).collect();
+    versions.sort_unstable();
+    let (Some(oldest), Some(newest)) = (versions.first().copied(), versions.last().copied()) else {
+        return Verdict::Unknown("the API server's version is not known".to_owned());
+    };
+    let skew = &context.data.lifecycle.skew;
+    let drafts = parts.iter().filter_map(|part| {
+        let allowed = part.role.behind(part.version, skew);
+        let wrong = match behind(newest, part.version) {
+            0 => return None,
+            n if n < 0 => "newer than every API server".to_owned(),
+            n if n > i64::from(allowed) => {
+                format!("{n} minors behind the newest API server, and at most {allowed} are supported")
+            }
+            _ => return None,
+        };
+        let servers = if oldest.same_minor(newest) {
+            format!("API server {newest}")
+        } else {
+            // One minor apart they are being upgraded, and what follows them may be at the newer one already.
+            format!("API servers {oldest} to {newest}, compared with the newest")
+        };
+        let minor = part.version.minor_text();
+        let mut draft = Draft::at(ObjectRef::cluster(), format!("{}[{minor}]", part.name))
+            .values(Some(&range(newest, allowed)), Some(&minor))
+            .says(format!("{} {minor} is {wrong}", part.name))
+            .member(&part.object)
+            .with(Evidence::seen("versions", servers))
+            .with(Evidence::seen("skewPolicy", format!("{}, read {}", skew.source, skew.checked)));
+        for command in aa101::upgrade_commands(context.platform) {
+            draft = draft.fix(command);
+        }
+        Some(draft)
+    });
+    let drafts: Vec<Draft> = drafts.collect();
+    match open.pop() {
+        Some(why) => Verdict::FoundPartly(drafts, why),
+        None => Verdict::Found(drafts),
+    }
+}
+
+/// A running part of Kubernetes.
+struct Part<'i> {
+    role: Role,
+    name: &'i str,
+    version: Version,
+    object: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    ApiServer,
+    Controller,
+    OnNodes,
+}
+
+impl Role {
+    /// How many minors it may be behind the newest API server.
+    fn behind(self, version: Version, skew: &Skew) -> u32 {
+        match self {
+            Role::ApiServer => skew.api_servers,
+            Role::Controller => skew.controllers,
+            Role::OnNodes => skew.kubelet_behind(version),
+        }
+    }
+}
+
+/// All parts seen, and what could not be read. A node that has not reported yet has no version, and a virtual kubelet's is
+/// not that of a machine.
+fn parts<'i>(inventory: &'i Inventory, data: &'i Data) -> (Vec<Part<'i>>, Vec<String>) {
+    let (mut parts, mut open) = (Vec::new(), Vec::new());
+    for node in inventory.nodes.iter().filter(|node| !node.kubelet.is_empty() && !node.virtual_kubelet) {
+        match Version::parse(&node.kubelet) {
+            Some(version) => {
+                parts.push(Part { role: Role::OnNodes, name: "kubelet", version, object: node.name.clone() });
+            }
+            None => open.push(format!("node {} reports {:?}, which is no version", node.name, node.kubelet)),
+        }
+    }
+    for (name, says) in inventory.remarks(RULE.code) {
+        let (tag, object) = says.split_once(' ').unwrap_or_default();
+        let role = match data.components.iter().filter(|row| row.product == name).find_map(|row| row.versioned) {
+            Some(Versioned::ApiServer) => Role::ApiServer,
+            Some(Versioned::Controller) => Role::Controller,
+            Some(Versioned::Proxy) => Role::OnNodes,
+            None => continue,
+        };
+        match Version::parse(tag) {
+            Some(version) => parts.push(Part { role, name, version, object: object.to_owned() }),
+            None => open.push(format!("the image of {object} has no version for a tag")),
+        }
+    }
+    (parts, open)
+}
+
+/// `1.30 to 1.33`.
+fn range(newest: Version, allowed: u32) -> String {
+    let oldest = Version { minor: newest.minor.saturating_sub(allowed), ..newest };
+    format!("{} to {}", oldest.minor_text(), newest.minor_text())
+}
+
+/// By how many minors a version is behind another; negative when it is newer.
+fn behind(newest: Version, version: Version) -> i64 {
+    let count = |version: Version| i64::from(version.major) * MINORS_OF_A_MAJOR + i64::from(version.minor);
+    count(newest) - count(version)
+}
+
+/// `v1.33.5` of `registry:5000/kube-apiserver:v1.33.5@sha256:…`.
+fn tag(image: &str) -> &str {
+    let image = image.split('@').next().unwrap_or_default();
+    let last = image.rsplit('/').next().unwrap_or_default();
+    last.split_once(':').map_or("", |(_, tag)| tag)
+}
+
+/// `pod/kube-apiserver-moc-lc0p1`.
+fn shown(kind: &Kind, name: &str) -> String {
+    format!("{}/{name}", kind.kind.to_lowercase())
+}
+
+/// The kubelet's mark on the pods that it shows of files on its node.
+const MIRROR: &str = "kubernetes.io/config.mirror";
+
+/// More than a major will ever have, so that another major is never near.
+const MINORS_OF_A_MAJOR: i64 = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_found_behind_ports_and_before_digests() {
+        assert_eq!(tag("registry:5000/a/kube-apiserver:v1.33.5@sha256:ab"), "v1.33.5");
+        assert_eq!(tag("registry:5000/kube-apiserver"), "");
+        assert_eq!(tag("kube-apiserver@sha256:ab"), "");
+        assert_eq!(tag(""), "");
+    }
+}

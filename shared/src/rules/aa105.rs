@@ -1,0 +1,70 @@
+//! AA105: the Kubernetes patch is behind the newest two of its minor.
+
+use crate::data::Platform;
+use crate::finding::{Basis, Consequence, Draft, ObjectRef};
+use crate::inventory::Inventory;
+use crate::rule::{Code, Context, Mode, Reach, Rule, StateCheck, Verdict, Weight};
+use crate::rules::aa101;
+use crate::versions::Version;
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA105"),
+    slug: "patch-behind",
+    summary: "newer patches of the API server's Kubernetes minor are out",
+    consequence: Weight::Always(Consequence::Info),
+    basis: Basis::Explicit,
+    clauses: &["C06", "C20", "C21", "C26"],
+    platforms: &Platform::ALL,
+    reads: &[],
+    probes: &[],
+    guards: &[],
+    reach: Reach::System,
+    mode: Mode::Off,
+    warns_of_info: false,
+    instead: "upgrade the cluster to a newer patch",
+    page: include_str!("aa105.md"),
+    state: StateCheck { each: None, whole: Some(whole), clocks: None },
+    change: None,
+};
+
+/// A minor that is out altogether is AA101's.
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    let Some(version) = inventory.server() else {
+        return Verdict::Unknown("the API server's version is not known".to_owned());
+    };
+    let Some(table) = context.version_table() else {
+        return Verdict::Unknown(format!("there is no version table for {}", context.platform.as_str()));
+    };
+    match aa101::judge(table, version, context.as_of) {
+        Err(why) => return Verdict::Unknown(why),
+        Ok(Some(_)) => return Verdict::Found(Vec::new()),
+        Ok(None) => {}
+    }
+    let patches = table.patches(version);
+    let Some(newest) = patches.last().copied() else {
+        return Verdict::NotObservable(format!("the version table names no patch of {}", version.minor_text()));
+    };
+    if version > newest {
+        return Verdict::NotObservable(format!(
+            "{version} is newer than {newest}, the newest in the version table of {}: whether it is behind is not known; \
+             give a newer table with --versions",
+            table.as_of
+        ));
+    }
+    let current: Vec<Version> = patches.iter().rev().take(CURRENT).copied().collect();
+    if current.iter().any(|patch| version >= *patch) {
+        return Verdict::Found(Vec::new());
+    }
+    let names: Vec<String> = current.iter().rev().map(ToString::to_string).collect();
+    let mut draft = Draft::at(ObjectRef::cluster(), "serverVersion")
+        .values(Some(&names.join(", ")), Some(&version.to_string()))
+        .says(format!("Kubernetes {version} is behind {newest}: fixes come with newer patches"))
+        .with(aa101::evidence(table));
+    for command in aa101::upgrade_commands(context.platform) {
+        draft = draft.fix(command);
+    }
+    Verdict::Found(vec![draft])
+}
+
+/// A release of AKS Arc offers at most two patches of a minor.
+const CURRENT: usize = 2;

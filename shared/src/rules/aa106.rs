@@ -1,0 +1,85 @@
+//! AA106: the host below the cluster is out of support.
+
+use crate::data::Platform;
+use crate::data::lifecycle::Host;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::inventory::Inventory;
+use crate::rule::{Code, Context, Due, Mode, Reach, Rule, StateCheck, Verdict, Weight};
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA106"),
+    slug: "platform-retired",
+    summary: "the host that the cluster runs on is out of support",
+    consequence: Weight::Always(Consequence::Voids),
+    basis: Basis::Explicit,
+    clauses: &["C09"],
+    platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
+    reads: &[],
+    probes: &[],
+    guards: &[],
+    reach: Reach::System,
+    mode: Mode::Off,
+    warns_of_info: false,
+    instead: "move to a host release that is in support",
+    page: include_str!("aa106.md"),
+    state: StateCheck { each: None, whole: Some(whole), clocks: Some(clocks) },
+    change: None,
+};
+
+/// Nothing in a cluster tells its host's release: it is given, or every release of the platform is retired.
+fn whole(_: &Inventory, context: &Context<'_>) -> Verdict {
+    let hosts = match possible(context) {
+        Ok(hosts) => hosts,
+        Err(why) => return Verdict::Unknown(why),
+    };
+    let ends: Option<Vec<_>> = hosts.iter().map(|host| host.end).collect();
+    let platform = context.platform.as_str();
+    let Some(last) = ends.and_then(|ends| ends.into_iter().max()) else {
+        return Verdict::NotObservable(format!("no text gives the end of a host's release on {platform}"));
+    };
+    if context.as_of <= last {
+        return if context.release.is_some() || hosts.len() == 1 {
+            Verdict::Found(Vec::new())
+        } else {
+            Verdict::NotObservable("a cluster does not show its host's release: give --platform-release".to_owned())
+        };
+    }
+    let titles: Vec<&str> = hosts.iter().map(|host| &*host.title).collect();
+    let titles = titles.join(" and ");
+    let mut draft = Draft::at(ObjectRef::cluster(), "platformRelease")
+        .values(Some(&format!("until {last}")), Some(&titles))
+        .says(format!("{titles}: out of support since {last}, and so is AKS Arc on it"));
+    for host in hosts {
+        let note = host.note.as_deref().map(|note| format!("; {note}")).unwrap_or_default();
+        draft = draft.with(Evidence::seen("lifecycle", format!("{}: {}{note}", host.title, host.source)));
+    }
+    Verdict::Found(vec![draft])
+}
+
+fn clocks(_: &Inventory, context: &Context<'_>) -> Vec<Due> {
+    let hosts = possible(context).unwrap_or_default();
+    let [host] = &*hosts else { return Vec::new() };
+    let due = host.end.filter(|end| context.as_of <= *end);
+    due.map(|on| Due { on, what: format!("{} leaves support", host.title) }).into_iter().collect()
+}
+
+/// The rows of the host's release, or of every release of the platform where none is given.
+fn possible<'d>(context: &Context<'d>) -> Result<Vec<&'d Host>, String> {
+    let lifecycle = &context.data.lifecycle;
+    let platform = context.platform;
+    let Some(release) = context.release else { return Ok(lifecycle.hosts_of(platform).collect()) };
+    match lifecycle.host(release) {
+        Some(host) if host.platform == platform => Ok(vec![host]),
+        Some(host) => {
+            Err(format!("{} is a release of {}, not of {}", host.title, host.platform.as_str(), platform.as_str()))
+        }
+        // Without a single end, one more release without an end changes nothing.
+        None if lifecycle.hosts_of(platform).all(|host| host.end.is_none()) => {
+            Ok(lifecycle.hosts_of(platform).collect())
+        }
+        None => {
+            let known: Vec<&str> = lifecycle.hosts_of(platform).map(|host| &*host.release).collect();
+            Err(format!("no row for release {:?} of {}; known are {}", release, platform.as_str(), known.join(", ")))
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! AA107: the Kubernetes version is so old that no upgrade leads out in one step.
+
+use crate::data::Platform;
+use crate::finding::{Basis, Consequence, Draft, ObjectRef};
+use crate::inventory::Inventory;
+use crate::rule::{Code, Context, Mode, Reach, Rule, StateCheck, Verdict, Weight};
+use crate::rules::aa101;
+use crate::versions::{Support, Version};
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA107"),
+    slug: "upgrade-path-blocked",
+    summary: "the oldest supported Kubernetes minor is more than one step away",
+    consequence: Weight::Always(Consequence::AtRisk),
+    basis: Basis::Explicit,
+    clauses: &["C04"],
+    platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
+    reads: &[],
+    probes: &[],
+    guards: &[],
+    reach: Reach::System,
+    mode: Mode::Off,
+    warns_of_info: false,
+    instead: "jump to a supported minor, or redeploy the cluster",
+    page: include_str!("aa107.md"),
+    state: StateCheck { each: None, whole: Some(whole), clocks: None },
+    change: None,
+};
+
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    let Some(version) = inventory.server() else {
+        return Verdict::Unknown("the API server's version is not known".to_owned());
+    };
+    let Some(table) = context.version_table() else {
+        return Verdict::Unknown(format!("there is no version table for {}", context.platform.as_str()));
+    };
+    match aa101::judge(table, version, context.as_of) {
+        Err(why) => return Verdict::Unknown(why),
+        Ok(None) => return Verdict::Found(Vec::new()),
+        Ok(Some(_)) => {}
+    }
+    let mut supported = table
+        .known()
+        .into_iter()
+        .filter(|minor| *minor > version && matches!(table.support(*minor, context.as_of), Support::Supported { .. }));
+    let Some(oldest) = supported.next() else {
+        let as_of = table.as_of;
+        return Verdict::Unknown(format!(
+            "the version table of {as_of} knows no minor in support on {}; give a newer one with --versions",
+            context.as_of
+        ));
+    };
+    let steps = oldest.minor.saturating_sub(version.minor);
+    if steps <= 1 {
+        return Verdict::Found(Vec::new());
+    }
+    let skipped: Vec<String> =
+        (version.minor + 1..oldest.minor).map(|minor| Version { minor, ..oldest }.minor_text()).collect();
+    let advice = if skipped.len() > 1 {
+        "with two or more minors skipped a new cluster is advised"
+    } else {
+        "only a jump over what was withdrawn leads out"
+    };
+    let (from, to) = (version.minor_text(), oldest.minor_text());
+    let mut draft = Draft::at(ObjectRef::cluster(), "serverVersion")
+        .values(Some(&to), Some(&from))
+        .says(format!(
+            "{to}, the oldest minor in support, is {steps} steps from {from}, over {}: {advice}",
+            skipped.join(", ")
+        ))
+        .with(aa101::evidence(table));
+    for command in aa101::upgrade_commands(context.platform) {
+        draft = draft.fix(command);
+    }
+    Verdict::Found(vec![draft])
+}

@@ -1,0 +1,86 @@
+//! AA402: members of one pool differ in version, operating system or runtime, although no upgrade explains it.
+
+use std::collections::BTreeMap;
+
+use crate::data::Platform;
+use crate::finding::{Basis, Consequence, Draft, Evidence};
+use crate::inventory::{Inventory, NodeFact};
+use crate::kinds;
+use crate::rule::{Code, Context, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
+use crate::rules::{aa101, pools};
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA402"),
+    slug: "pool-drift",
+    summary: "nodes of one pool differ in version, operating system or runtime outside an upgrade",
+    consequence: Weight::Always(Consequence::AtRisk),
+    basis: Basis::Operational,
+    clauses: &["C22"],
+    platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
+    reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
+    probes: &[],
+    guards: &[],
+    reach: Reach::System,
+    mode: Mode::Off,
+    warns_of_info: false,
+    instead: "finish the upgrade of the pool",
+    page: include_str!("aa402.md"),
+    state: StateCheck { each: None, whole: Some(whole), clocks: None },
+    change: None,
+};
+
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    let pools = match pools::peers(inventory, context) {
+        Ok(pools) => pools,
+        Err(why) => return Verdict::Unknown(why),
+    };
+    let mut drafts = Vec::new();
+    for (pool, members) in pools {
+        let upgrading = pools::is_upgrading(&members, context.now);
+        for (path, what, value) in FIELDS {
+            let values = values(&members, value);
+            // An upgrade leads from one version to another; a third is something else.
+            if upgrading && values.len() <= 2 {
+                continue;
+            }
+            drafts.extend(pools::differing(pool, path, what, &values).map(|draft| complete(draft, &members, context)));
+        }
+    }
+    Verdict::Found(drafts)
+}
+
+/// What each member reports, and who; what is not reported yet differs from nothing.
+fn values<'i>(members: &[&'i NodeFact], value: fn(&NodeFact) -> &str) -> BTreeMap<String, Vec<&'i str>> {
+    let mut values: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for node in members.iter().filter(|node| !value(node).is_empty()) {
+        values.entry(value(node).to_owned()).or_default().push(&node.name);
+    }
+    values
+}
+
+fn complete(draft: Draft, members: &[&NodeFact], context: &Context<'_>) -> Draft {
+    let mut kernels: Vec<&str> = members.iter().map(|node| &*node.kernel).filter(|kernel| !kernel.is_empty()).collect();
+    kernels.sort_unstable();
+    kernels.dedup();
+    let mut draft = draft.with(Evidence::seen(
+        "nodes",
+        format!(
+            "{} nodes, none cordoned, marked outdated or younger than a day; kernels {}",
+            members.len(),
+            kernels.join(", ")
+        ),
+    ));
+    for command in aa101::upgrade_commands(context.platform) {
+        draft = draft.fix(command);
+    }
+    draft
+}
+
+type Field = (&'static str, &'static str, fn(&NodeFact) -> &str);
+
+/// What all members of a pool have in common, as they are made from one image.
+const FIELDS: [Field; 3] = [
+    ("status.nodeInfo.kubeletVersion", "Kubernetes version", |node| &node.kubelet),
+    ("status.nodeInfo.osImage", "operating system", |node| &node.os_image),
+    ("status.nodeInfo.containerRuntimeVersion", "container runtime", |node| &node.runtime),
+];

@@ -1,0 +1,95 @@
+//! AA403: nodes run an operating system that is out of support.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::data::Platform;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::inventory::Inventory;
+use crate::kinds;
+use crate::rule::{Code, Context, Due, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
+use crate::rules::{aa101, pools};
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA403"),
+    slug: "node-os-retired",
+    summary: "nodes run an operating system that is out of support",
+    consequence: Weight::Always(Consequence::AtRisk),
+    basis: Basis::Explicit,
+    clauses: &["C20", "C22"],
+    platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
+    reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
+    probes: &[],
+    guards: &[],
+    reach: Reach::System,
+    mode: Mode::Off,
+    warns_of_info: false,
+    instead: "upgrade the cluster: nodes come back with a newer system",
+    page: include_str!("aa403.md"),
+    state: StateCheck { each: None, whole: Some(whole), clocks: Some(clocks) },
+    change: None,
+};
+
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    let pools = match pools::nodes(inventory, context) {
+        Ok(pools) => pools,
+        Err(why) => return Verdict::Unknown(why),
+    };
+    let lifecycle = &context.data.lifecycle;
+    let mut drafts = Vec::new();
+    let mut open = BTreeSet::new();
+    for (pool, node) in pools.iter().flat_map(|(pool, members)| members.iter().map(move |node| (*pool, *node))) {
+        // A node that has not reported yet has no system.
+        if node.os_image.is_empty() && node.kernel.is_empty() {
+            continue;
+        }
+        let Some(row) = lifecycle.node_os(&node.os_image, &node.kernel) else {
+            open.insert(format!("no row for the operating system {:?} of pool {pool}", node.os_image));
+            continue;
+        };
+        match (row.end, lifecycle.holds_until(row)) {
+            (Some(end), _) if context.as_of > end => {
+                let mut draft = Draft::at(
+                    ObjectRef::pool(pool),
+                    format!("status.nodeInfo.osImage[{}]", row.title.replace(' ', "-")),
+                )
+                .values(Some(&format!("until {end}")), Some(&node.os_image))
+                .says(format!("nodes of pool {pool} run {}, out of support since {end}", row.title))
+                .member(&node.name)
+                .with(Evidence::seen("lifecycle", row.source.clone()))
+                .with(Evidence::seen("node", format!("osImage {}, kernel {}", node.os_image, node.kernel)));
+                for command in aa101::upgrade_commands(context.platform) {
+                    draft = draft.fix(command);
+                }
+                drafts.push(draft);
+            }
+            (None, Some(until)) if context.as_of > until => {
+                open.insert(format!(
+                    "no end of {} is known, and no text read names it as current after {until}",
+                    row.title
+                ));
+            }
+            _ => {}
+        }
+    }
+    match open.pop_first() {
+        Some(why) => Verdict::FoundPartly(drafts, why),
+        None => Verdict::Found(drafts),
+    }
+}
+
+/// One clock per system that ends.
+fn clocks(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
+    let Ok(pools) = pools::nodes(inventory, context) else { return Vec::new() };
+    let mut ending: BTreeMap<_, BTreeSet<&str>> = BTreeMap::new();
+    for (pool, node) in pools.iter().flat_map(|(pool, members)| members.iter().map(move |node| (*pool, *node))) {
+        let row = context.data.lifecycle.node_os(&node.os_image, &node.kernel);
+        if let Some((row, end)) = row.and_then(|row| Some((row, row.end?))).filter(|(_, end)| context.as_of <= *end) {
+            ending.entry((end, &*row.title)).or_default().insert(pool);
+        }
+    }
+    let due = ending.into_iter().map(|((on, title), pools)| {
+        let pools: Vec<&str> = pools.into_iter().collect();
+        Due { on, what: format!("{title} of pool {} leaves support", pools::few(&pools)) }
+    });
+    due.collect()
+}

@@ -1,0 +1,101 @@
+//! AA404: node images are older than the platform's documents allow.
+
+use jiff::ToSpan;
+use jiff::civil::Date;
+
+use crate::data::Platform;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::inventory::{Inventory, NodeFact};
+use crate::kinds;
+use crate::rule::{Code, Context, Due, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
+use crate::rules::{aa101, pools};
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA404"),
+    slug: "node-image-stale",
+    summary: "nodes were not replaced by an upgrade for too long, so their image is old",
+    consequence: Weight::On {
+        platforms: &[Platform::WindowsServer, Platform::Hci22h2],
+        consequence: Consequence::AtRisk,
+        elsewhere: Consequence::Info,
+    },
+    basis: Basis::Explicit,
+    clauses: &["C06", "C20", "C26"],
+    platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
+    reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
+    probes: &[],
+    guards: &[],
+    reach: Reach::System,
+    mode: Mode::Off,
+    warns_of_info: false,
+    instead: "upgrade the cluster: it replaces the nodes",
+    page: include_str!("aa404.md"),
+    state: StateCheck { each: None, whole: Some(whole), clocks: Some(clocks) },
+    change: None,
+};
+
+/// Upgrades replace nodes, so the age of the Node object is the age of its image.
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    let Some(allowed) = context.data.lifecycle.image_age(context.platform) else {
+        return Verdict::NotObservable(format!(
+            "no text says how old node images may be on {}",
+            context.platform.as_str()
+        ));
+    };
+    let pools = match pools::nodes(inventory, context) {
+        Ok(pools) => pools,
+        Err(why) => return Verdict::Unknown(why),
+    };
+    let mut drafts = Vec::new();
+    let mut open = None;
+    for (pool, node) in pools.iter().flat_map(|(pool, members)| members.iter().map(move |node| (*pool, *node))) {
+        let Some(born) = born(node) else {
+            open.get_or_insert_with(|| format!("node {} has no time of creation", node.name));
+            continue;
+        };
+        let age = i64::from((context.as_of - born).get_days());
+        if age <= allowed.days {
+            continue;
+        }
+        let mut draft = Draft::at(ObjectRef::pool(pool), "metadata.creationTimestamp")
+            .values(Some(&format!("at most {} days", allowed.days)), Some(&format!("{age} days, since {born}")))
+            .says(format!("images of nodes of pool {pool} are more than {} days old", allowed.days))
+            .member(&node.name)
+            .with(Evidence::seen("threshold", allowed.source.clone()));
+        for command in renewal(context.platform) {
+            draft = draft.fix(command);
+        }
+        drafts.push((age, draft));
+    }
+    // What is said of a pool is said of its oldest node.
+    drafts.sort_by_key(|(age, _)| std::cmp::Reverse(*age));
+    let drafts = drafts.into_iter().map(|(_, draft)| draft).collect();
+    match open {
+        Some(why) => Verdict::FoundPartly(drafts, why),
+        None => Verdict::Found(drafts),
+    }
+}
+
+/// A clock per pool, by its oldest node.
+fn clocks(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
+    let Some(allowed) = context.data.lifecycle.image_age(context.platform) else { return Vec::new() };
+    let pools = pools::nodes(inventory, context).unwrap_or_default();
+    let due = pools.into_iter().filter_map(|(pool, members)| {
+        let oldest = members.into_iter().filter_map(born).min()?;
+        let on = oldest.checked_add(allowed.days.days()).ok().filter(|on| context.as_of <= *on)?;
+        Some(Due { on, what: format!("the oldest node image of pool {pool} is {} days old", allowed.days) })
+    });
+    due.collect()
+}
+
+fn born(node: &NodeFact) -> Option<Date> {
+    node.created.as_deref()?.get(..10)?.parse().ok()
+}
+
+/// Azure Local has no update of images alone; Windows Server and 22H2 have one that leaves the Kubernetes version.
+fn renewal(platform: Platform) -> Vec<&'static str> {
+    match platform {
+        Platform::WindowsServer | Platform::Hci22h2 => vec!["Update-AksHciCluster -name CLUSTER -operatingSystem"],
+        Platform::AzureLocal | Platform::BareMetal => aa101::upgrade_commands(platform),
+    }
+}

@@ -1,0 +1,100 @@
+//! AA408: a pool has another number of nodes than its record says.
+
+use std::collections::BTreeMap;
+
+use crate::data::Platform;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::inventory::{Inventory, MachineFact, NodeFact};
+use crate::kinds;
+use crate::rule::{Code, Context, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
+use crate::rules::node_metadata::pool_name;
+use crate::rules::pools;
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA408"),
+    slug: "node-count-differs",
+    summary: "a pool has another number of nodes than machines are recorded for it",
+    consequence: Weight::Always(Consequence::AtRisk),
+    basis: Basis::Derived,
+    clauses: &["C10"],
+    platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
+    reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }, Read { kind: &kinds::MACHINE, scope: Scope::Cluster }],
+    probes: &[],
+    guards: &[],
+    reach: Reach::System,
+    mode: Mode::Off,
+    warns_of_info: false,
+    instead: "add and remove nodes by scaling their pool",
+    page: include_str!("aa408.md"),
+    state: StateCheck { each: None, whole: Some(whole), clocks: None },
+    change: None,
+};
+
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    let pools = match pools::nodes(inventory, context) {
+        Ok(pools) => pools,
+        Err(why) => return Verdict::Unknown(why),
+    };
+    let Some(record) = by_machines(inventory) else {
+        return Verdict::NotObservable(
+            "this cluster does not hold the Cluster API machines of its own nodes, and nothing else records how many a pool has"
+                .to_owned(),
+        );
+    };
+    let names = pools.keys().copied().chain(record.keys().copied());
+    let names: std::collections::BTreeSet<&str> = names.filter(|pool| !pool.starts_with('(')).collect();
+    let drafts = names.into_iter().filter_map(|pool| {
+        let nodes = pools.get(pool).map_or(&[][..], Vec::as_slice);
+        let machines = record.get(pool).map_or(&[][..], Vec::as_slice);
+        differs(pool, nodes, machines)
+    });
+    Verdict::Found(drafts.collect())
+}
+
+/// The machines of this cluster by pool, where it holds those of its own nodes: the one record there is. What a baseline
+/// records of pools belongs here, behind the machines, which are of today.
+fn by_machines(inventory: &Inventory) -> Option<BTreeMap<&str, Vec<&MachineFact>>> {
+    let is_here = |machine: &MachineFact| {
+        machine.node.as_deref().is_some_and(|name| inventory.nodes.iter().any(|node| node.name == name))
+    };
+    let cluster = &inventory.machines.iter().find(|machine| is_here(machine))?.cluster;
+    let mut pools: BTreeMap<&str, Vec<&MachineFact>> = BTreeMap::new();
+    for machine in inventory.machines.iter().filter(|machine| machine.cluster == *cluster) {
+        // Without a pool it could be of any, and no pool can be counted.
+        pools.entry(machine.pool.as_deref()?).or_default().push(machine);
+    }
+    Some(pools)
+}
+
+/// Machines whose node was deleted are AA208's, and while machines come and go no number is right.
+fn differs(pool: &str, nodes: &[&NodeFact], machines: &[&MachineFact]) -> Option<Draft> {
+    if machines.iter().any(|machine| machine.deleting || machine.phase != "Running") {
+        return None;
+    }
+    let has_machine = |node: &NodeFact| machines.iter().any(|machine| machine.node.as_deref() == Some(&*node.name));
+    let lone: Vec<&str> = nodes.iter().filter(|node| !has_machine(node)).map(|node| &*node.name).collect();
+    let silent: Vec<&str> =
+        machines.iter().filter(|machine| machine.node.is_none()).map(|machine| &*machine.name).collect();
+    if lone.len() == silent.len() {
+        return None;
+    }
+    let told = |what: &str, names: &[&str]| {
+        if names.is_empty() { String::new() } else { format!("; {what}: {}", pools::few(names)) }
+    };
+    let detail = format!("{}{}", told("nodes without a machine", &lone), told("machines without a node", &silent));
+    let mut draft = Draft::at(ObjectRef::pool(pool), "nodeCount")
+        .values(Some(&machines.len().to_string()), Some(&nodes.len().to_string()))
+        .says(format!("pool {pool} has {} nodes and {} machines", nodes.len(), machines.len()))
+        .with(Evidence::seen("machines", format!("all machines of the pool run{detail}")));
+    for name in &lone {
+        draft = draft.member(name);
+    }
+    let Some(name) = pool_name(pool) else { return Some(draft) };
+    let count = machines.len();
+    Some(draft.fix_on(
+        Platform::AzureLocal,
+        format!(
+            "az aksarc nodepool scale --resource-group GROUP --cluster-name CLUSTER --name {name} --node-count {count}"
+        ),
+    ))
+}

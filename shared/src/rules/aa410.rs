@@ -1,0 +1,65 @@
+//! AA410: nodes run a container runtime that the platform's policy does not name.
+
+use crate::data::Platform;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::inventory::Inventory;
+use crate::kinds;
+use crate::rule::{Code, Context, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
+use crate::rules::{aa101, pools};
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA410"),
+    slug: "unsupported-container-runtime",
+    summary: "nodes run a container runtime that the policy does not name",
+    consequence: Weight::Always(Consequence::AtRisk),
+    basis: Basis::Explicit,
+    clauses: &["C19"],
+    platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
+    reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
+    probes: &[],
+    guards: &[],
+    reach: Reach::System,
+    mode: Mode::Off,
+    warns_of_info: false,
+    instead: "upgrade the cluster: nodes come back with its runtime",
+    page: include_str!("aa410.md"),
+    state: StateCheck { each: None, whole: Some(whole), clocks: None },
+    change: None,
+};
+
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    let pools = match pools::nodes(inventory, context) {
+        Ok(pools) => pools,
+        Err(why) => return Verdict::Unknown(why),
+    };
+    let lifecycle = &context.data.lifecycle;
+    let named: Vec<&str> =
+        lifecycle.runtimes.iter().filter(|row| row.platform == context.platform).map(|row| &*row.runtime).collect();
+    let mut expected = named.clone();
+    expected.sort_unstable();
+    expected.dedup();
+    let mut drafts = Vec::new();
+    for (pool, node) in pools.iter().flat_map(|(pool, members)| members.iter().map(move |node| (*pool, *node))) {
+        let Some((runtime, _)) = node.runtime.split_once("://") else { continue };
+        let row = lifecycle.runtime(context.platform, runtime, &node.os);
+        let ended = row.and_then(|row| row.end).filter(|end| context.as_of > *end);
+        let why = match (row, ended) {
+            (Some(_), None) => continue,
+            (_, Some(end)) => format!("out of support since {end}"),
+            (None, None) => "which the policy does not name".to_owned(),
+        };
+        let source = row.or_else(|| lifecycle.runtimes.iter().find(|row| row.platform == context.platform));
+        let mut draft = Draft::at(ObjectRef::pool(pool), format!("status.nodeInfo.containerRuntimeVersion[{runtime}]"))
+            .values(Some(&expected.join(" or ")), Some(&node.runtime))
+            .says(format!("{} nodes of pool {pool} run the container runtime {runtime}, {why}", node.os))
+            .member(&node.name);
+        if let Some(source) = source {
+            draft = draft.with(Evidence::seen("runtimes", source.source.clone()));
+        }
+        for command in aa101::upgrade_commands(context.platform) {
+            draft = draft.fix(command);
+        }
+        drafts.push(draft);
+    }
+    Verdict::Found(drafts)
+}

@@ -1,0 +1,116 @@
+//! AA412: members of one pool differ in size, as when a virtual machine was resized outside AKS Arc.
+
+use std::collections::BTreeMap;
+
+use crate::data::Platform;
+use crate::finding::{Basis, Consequence, Draft, Evidence};
+use crate::inventory::{Inventory, NodeFact};
+use crate::kinds;
+use crate::quantity;
+use crate::rule::{Code, Context, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
+use crate::rules::{aa101, pools};
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA412"),
+    slug: "node-size-drift",
+    summary: "nodes of one pool and size differ in CPU, memory or disk",
+    consequence: Weight::Always(Consequence::AtRisk),
+    basis: Basis::Derived,
+    clauses: &["C10", "C22", "C24"],
+    platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
+    reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
+    probes: &[],
+    guards: &[],
+    reach: Reach::System,
+    mode: Mode::Off,
+    warns_of_info: false,
+    instead: "add a node pool of the size that is needed",
+    page: include_str!("aa412.md"),
+    state: StateCheck { each: None, whole: Some(whole), clocks: None },
+    change: None,
+};
+
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    let pools = match pools::peers(inventory, context) {
+        Ok(pools) => pools,
+        Err(why) => return Verdict::Unknown(why),
+    };
+    let mut drafts = Vec::new();
+    for (pool, members) in pools {
+        let upgrading = pools::is_upgrading(&members, context.now);
+        // Where machines of several sizes are in a pool on purpose, each size is compared with itself.
+        let mut sizes: BTreeMap<Option<&str>, Vec<&NodeFact>> = BTreeMap::new();
+        for node in members {
+            sizes.entry(node.instance_type.as_deref()).or_default().push(node);
+        }
+        for (size, members) in sizes {
+            for (index, measure) in MEASURES.iter().enumerate() {
+                let values = measure.values(index, &members);
+                if upgrading && values.len() <= 2 {
+                    continue;
+                }
+                let path = match size {
+                    Some(size) => format!("status.capacity[{}][{size}]", measure.key),
+                    None => format!("status.capacity[{}]", measure.key),
+                };
+                let draft = pools::differing(pool, &path, measure.what, &values);
+                drafts.extend(draft.map(|draft| complete(draft, size, members.len(), context)));
+            }
+        }
+    }
+    Verdict::Found(drafts)
+}
+
+fn complete(mut draft: Draft, size: Option<&str>, count: usize, context: &Context<'_>) -> Draft {
+    let size = size.map_or("which name no size".to_owned(), |size| format!("which all say they are {size}"));
+    draft = draft.with(Evidence::seen("nodes", format!("{count} nodes, {size}")));
+    // An upgrade makes every node anew, in the pool's own size.
+    for command in aa101::upgrade_commands(context.platform) {
+        draft = draft.fix(command);
+    }
+    draft
+}
+
+/// One capacity that is compared.
+struct Measure {
+    key: &'static str,
+    what: &'static str,
+    /// Of the larger value.
+    tolerated_share: f64,
+    /// In units or bytes, besides.
+    tolerated: f64,
+}
+
+impl Measure {
+    /// What the members have, those that are near each other under one value.
+    fn values<'i>(&self, index: usize, members: &[&'i NodeFact]) -> BTreeMap<String, Vec<&'i str>> {
+        let reported = |node: &'i NodeFact| {
+            let text = node.capacity.get(index)?;
+            Some((quantity::parse(text)?, &**text, &*node.name))
+        };
+        let mut reported: Vec<(f64, &str, &str)> = members.iter().filter_map(|node| reported(node)).collect();
+        reported.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut groups: Vec<(f64, &str, Vec<&str>)> = Vec::new();
+        for (size, text, name) in reported {
+            match groups.last_mut() {
+                Some((smallest, _, names)) if size - *smallest <= size * self.tolerated_share + self.tolerated => {
+                    names.push(name);
+                }
+                _ => groups.push((size, text, vec![name])),
+            }
+        }
+        groups.into_iter().map(|(_, text, names)| (text.to_owned(), names)).collect()
+    }
+}
+
+/// In the order of [`NodeFact::capacity`].
+///
+/// Memory: what a kernel keeps for itself differs between two kernels of one image by up to half a gibibyte and a few
+/// percent, and no size differs from the next by less than one. Disk: so does what file systems keep.
+const MEASURES: [Measure; 3] = [
+    Measure { key: "cpu", what: "CPUs", tolerated_share: 0.0, tolerated: 0.0 },
+    Measure { key: "memory", what: "memory", tolerated_share: 0.03, tolerated: 512.0 * MIB },
+    Measure { key: "ephemeral-storage", what: "disk", tolerated_share: 0.05, tolerated: 1024.0 * MIB },
+];
+
+const MIB: f64 = 1024.0 * 1024.0;
