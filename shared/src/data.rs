@@ -1,5 +1,6 @@
 //! The policy as data: what ages, or differs between clusters, stands in `data/*.yaml` with source, date and confidence.
 
+pub mod cluster_objects;
 pub mod limits;
 pub mod network;
 
@@ -9,6 +10,7 @@ use jiff::civil::Date;
 use serde::Deserialize;
 
 use crate::actor::User;
+use crate::data::cluster_objects::ClusterObjects;
 use crate::read::yaml;
 
 pub mod lifecycle;
@@ -67,6 +69,8 @@ pub struct Data {
     pub provenance: Provenance,
     /// Marks of the platform, and of products that are not AKS Arc.
     pub products: Products,
+    /// The platform's objects that stand in no namespace.
+    pub cluster_objects: ClusterObjects,
     /// How large a cluster may be.
     pub limits: Vec<limits::Limits>,
     /// Network software.
@@ -89,6 +93,7 @@ impl Data {
             lawful: yaml::parse(include_str!("../data/lawful.yaml"))?,
             provenance: yaml::parse(include_str!("../data/provenance.yaml"))?,
             products: yaml::parse(include_str!("../data/other-products.yaml"))?,
+            cluster_objects: yaml::parse(include_str!("../data/cluster-objects.yaml"))?,
             limits: yaml::parse(include_str!("../data/limits.yaml"))?,
             network: yaml::parse(include_str!("../data/network.yaml"))?,
         })
@@ -670,6 +675,8 @@ impl Lawful {
 pub struct Provenance {
     /// Helm releases of the platform's own.
     pub helm_releases: Vec<String>,
+    /// FieldManagers that Helm writes as.
+    pub helm_managers: Vec<String>,
     /// Registries only Microsoft publishes to.
     pub image_registries: Vec<String>,
     /// Marks that people's tools leave.

@@ -166,6 +166,41 @@ pub fn is_later(entry: &ManagedEntry<'_>, object: &Object<'_>) -> bool {
     }
 }
 
+/// Whether an entry is a person's tool at work. Helm is not, on an object of a release of the platform's: its agents keep
+/// themselves up to date with it.
+pub fn is_hand(entry: &ManagedEntry<'_>, object: &Object<'_>, data: &Data) -> bool {
+    data.managers.person(&entry.manager).is_some()
+        && !(data.provenance.helm_managers.iter().any(|own| **own == *entry.manager)
+            && is_platform_release(object, data))
+}
+
+/// Whether an object belongs to a Helm release of the platform's.
+pub fn is_platform_release(object: &Object<'_>, data: &Data) -> bool {
+    let release = object.meta.annotations.get("meta.helm.sh/release-name");
+    release.is_some_and(|release| data.provenance.helm_releases.iter().any(|own| own == release))
+}
+
+/// Whether an object is the platform's by a mark that a person's later hand leaves where it is: a release of the platform's, or
+/// a system manager that wrote when it was created.
+pub fn is_made_by_platform(object: &Object<'_>, data: &Data) -> bool {
+    let first = |entry: &ManagedEntry<'_>| data.managers.platform(&entry.manager).is_some() && !is_later(entry, object);
+    is_platform_release(object, data)
+        || object.managed().iter().any(|entry| &*entry.subresource != "status" && first(entry))
+}
+
+/// Whether an update of an object of the platform's release is Helm's own, as far as its managedFields tell: Microsoft's
+/// command line runs Helm as whoever is signed in.
+pub fn is_release_update(before: &Object<'_>, after: &Object<'_>, data: &Data) -> bool {
+    let helm = |entry: &&ManagedEntry<'_>| data.provenance.helm_managers.iter().any(|own| **own == *entry.manager);
+    if !is_platform_release(before, data) || !is_platform_release(after, data) {
+        return false;
+    }
+    let (old, new) = (before.managed(), after.managed());
+    new.iter()
+        .filter(helm)
+        .any(|entry| !old.iter().any(|other| other.manager == entry.manager && other.time == entry.time))
+}
+
 /// The keys Cluster API sets on this node: `cluster.x-k8s.io/labels-from-machine` and its two siblings, comma-separated
 /// (Cluster API, node annotations).
 fn from_machine<'o>(node: &'o Object<'_>, place: Place) -> impl Iterator<Item = &'o str> {

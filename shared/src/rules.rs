@@ -20,7 +20,10 @@ mod aa208;
 mod aa301;
 mod aa302;
 mod aa303;
+mod aa306;
 mod aa307;
+mod aa308;
+mod aa309;
 mod aa401;
 mod aa402;
 mod aa403;
@@ -59,7 +62,10 @@ pub static ALL: &[&Rule] = &[
     &aa301::RULE,
     &aa302::RULE,
     &aa303::RULE,
+    &aa306::RULE,
     &aa307::RULE,
+    &aa308::RULE,
+    &aa309::RULE,
     &aa401::RULE,
     &aa402::RULE,
     &aa403::RULE,

@@ -75,10 +75,15 @@ pub(super) fn component<'d>(data: &'d Data, kind: &str, namespace: &str, name: &
 
 /// The component a pod or ReplicaSet belongs to, by its owner.
 fn owning_component<'d>(object: &Object<'_>, namespace: &str, data: &'d Data) -> Option<&'d Component> {
+    by_owner(object, |kind, name| component(data, kind, namespace, name))
+}
+
+/// What `find` says of the workload that a pod or ReplicaSet belongs to.
+pub(super) fn by_owner<T>(object: &Object<'_>, find: impl Fn(&str, &str) -> Option<T>) -> Option<T> {
     object.owners().iter().find_map(|owner| match &*owner.kind {
         // A Deployment's ReplicaSet is named after it and a hash.
-        "ReplicaSet" => component(data, "Deployment", namespace, owner.name.rsplit_once('-')?.0),
-        kind => component(data, kind, namespace, &owner.name),
+        "ReplicaSet" => find("Deployment", owner.name.rsplit_once('-')?.0),
+        kind => find(kind, &owner.name),
     })
 }
 
@@ -91,29 +96,38 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
 
 /// What an object shows of having been changed: fields that a second hand owns, and that it was put to rest.
 fn traces(object: &Object<'_>, kind: &'static kinds::Kind, component: &Component, data: &Data) -> Vec<Draft> {
+    let mut drafts = hands(object, kind, &component.product, data);
+    drafts.extend(idle(object, kind, component));
+    drafts
+}
+
+/// The fields of a platform's object that a person's tool took from whoever had them first.
+pub(super) fn hands(object: &Object<'_>, kind: &'static kinds::Kind, product: &str, data: &Data) -> Vec<Draft> {
     let mut drafts = Vec::new();
     let what = format!("{} {}", kind.kind, object.meta.name);
     let managed = object.managed();
     let own = |entry: &&ManagedEntry<'_>| &*entry.subresource != "status";
+    let is_hand = |entry: &ManagedEntry<'_>| origin::is_hand(entry, object, data);
     for entry in managed.iter().filter(own) {
         // Whoever creates a component owns its fields; only a second hand is evidence of a change. The platform is the first
-        // hand whenever it wrote last.
+        // hand whenever it wrote last, and so is Helm on an object of a release of the platform's.
         let second = managed.iter().filter(own).any(|other| {
-            let first = !origin::is_later(other, object) || data.managers.platform(&other.manager).is_some();
-            other.manager != entry.manager && first
+            let platform = data.managers.platform(&other.manager).is_some();
+            let release = data.managers.person(&other.manager).is_some() && !is_hand(other);
+            other.manager != entry.manager && (platform || release || !origin::is_later(other, object))
         });
-        if data.managers.person(&entry.manager).is_none() || !second || !origin::is_later(entry, object) {
+        if !is_hand(entry) || !second || !origin::is_later(entry, object) {
             continue;
         }
         for root in entry.roots().iter().filter(|root| !matches!(&***root, "metadata" | "status")) {
             // Who changes a value takes it from all its other owners: what a person shares with the system is unchanged.
-            let system = managed.iter().filter(own).filter(|other| data.managers.person(&other.manager).is_none());
+            let system = managed.iter().filter(own).filter(|other| !is_hand(other));
             let unchanged: BTreeSet<String> = system.flat_map(|other| other.leaves(root)).collect();
             let changed = entry.leaves(root).into_iter().filter(|leaf| !unchanged.contains(leaf));
             for leaf in changed.take(MAX_PATHS) {
                 let draft = Draft::at(ObjectRef::of(object, kind), &*leaf)
                     .values(None, value_at(object, &leaf).as_deref())
-                    .says(format!("{what} of {} was changed by {}", component.product, &*entry.manager))
+                    .says(format!("{what} of {product} was changed by {}", &*entry.manager))
                     .with(Evidence::managed(entry));
                 drafts.push(if is_restart(&leaf) {
                     draft.lighter(Consequence::Info)
@@ -123,7 +137,6 @@ fn traces(object: &Object<'_>, kind: &'static kinds::Kind, component: &Component
             }
         }
     }
-    drafts.extend(idle(object, kind, component));
     drafts
 }
 
@@ -139,7 +152,7 @@ fn undo(draft: Draft, object: &Object<'_>, kind: &kinds::Kind) -> Draft {
 }
 
 /// A component that was put to rest: scaled to nothing, or a DaemonSet that selects no node by a label of nobody's.
-fn idle(object: &Object<'_>, kind: &'static kinds::Kind, component: &Component) -> Option<Draft> {
+pub(super) fn idle(object: &Object<'_>, kind: &'static kinds::Kind, component: &Component) -> Option<Draft> {
     if component.extension || component.confidence != crate::data::Confidence::Doc {
         return None;
     }
@@ -187,14 +200,18 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
             .says(format!("{} {} of {} would be created by hand", change.kind.kind, change.name, component.product));
         return vec![draft];
     }
+    changed(change, &component.product, |before| traces(before, change.kind, component, data))
+}
+
+/// What an update would change of a platform's object. `traces` tells where a person's hand already shows.
+pub(super) fn changed(change: &Change<'_>, product: &str, traces: impl Fn(&Object<'_>) -> Vec<Draft>) -> Vec<Draft> {
     let Some((before, after)) = change.update(&["scale", "ephemeralcontainers", "resize"]) else { return Vec::new() };
     let mut differences = differences(before, after);
     if differences.is_empty() {
         return Vec::new();
     }
     // Where a person's hand already shows, this may be the way back. What weighs more is never cut off behind it.
-    let traces: Vec<String> =
-        traces(before, change.kind, component, data).into_iter().map(|draft| draft.path).collect();
+    let traces: Vec<String> = traces(before).into_iter().map(|draft| draft.path).collect();
     differences.sort_by_key(|difference| is_restart(&difference.path) || traces.contains(&difference.path));
     differences.truncate(MAX_PATHS);
     differences
@@ -202,7 +219,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         .map(|difference| {
             let draft = Draft::at(target(change), &*difference.path)
                 .values(difference.before.as_deref(), difference.after.as_deref())
-                .says(format!("{} {} of {} would be changed", change.kind.kind, change.name, component.product));
+                .says(format!("{} {} of {product} would be changed", change.kind.kind, change.name));
             let draft = if is_restart(&difference.path) { draft.lighter(Consequence::Info) } else { draft };
             if traces.contains(&difference.path) { draft.warn_at_most() } else { draft }
         })

@@ -1,0 +1,131 @@
+//! AA306: an Azure Arc agent, or what belongs to it, was changed or deleted.
+
+use crate::change::{Change, Operation};
+use crate::data::{Data, Platform};
+use crate::finding::{Basis, Consequence, Draft};
+use crate::kinds::{self, Kind};
+use crate::object::Object;
+use crate::origin;
+use crate::rule::{Code, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
+use crate::rules::aa301::{by_owner, changed, hands, idle};
+use crate::rules::node_metadata::{owned, target};
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA306"),
+    slug: "arc-agent-changed",
+    summary: "an Azure Arc agent, or what belongs to it, was changed or deleted",
+    consequence: Weight::Always(Consequence::AtRisk),
+    basis: Basis::Derived,
+    clauses: &["C14"],
+    platforms: &Platform::ALL,
+    reads: &[
+        here(&kinds::ARC_EXTENSION_CONFIG),
+        here(&kinds::ARC_EXTENSION_IDENTITY),
+        here(&kinds::ARC_IDENTITY_REQUEST),
+        Read { kind: &kinds::CLUSTER_ROLE_BINDING, scope: Scope::Cluster },
+        here(&kinds::CONFIG_MAP),
+        here(&kinds::CONNECTED_CLUSTER),
+        here(&kinds::DAEMON_SET),
+        here(&kinds::DEPLOYMENT),
+        here(&kinds::ROLE),
+        here(&kinds::ROLE_BINDING),
+        here(&kinds::SERVICE),
+        here(&kinds::STATEFUL_SET),
+    ],
+    probes: &[],
+    guards: &[
+        on(&kinds::ARC_EXTENSION_CONFIG),
+        on(&kinds::ARC_EXTENSION_IDENTITY),
+        on(&kinds::ARC_IDENTITY_REQUEST),
+        on(&kinds::CLUSTER_ROLE_BINDING),
+        on(&kinds::CONFIG_MAP),
+        on(&kinds::CONNECTED_CLUSTER),
+        on(&kinds::CRON_JOB),
+        on(&kinds::DAEMON_SET),
+        on(&kinds::DEPLOYMENT),
+        sub(&kinds::DEPLOYMENT, "scale"),
+        on(&kinds::JOB),
+        sub(&kinds::POD, "ephemeralcontainers"),
+        sub(&kinds::POD, "resize"),
+        on(&kinds::REPLICA_SET),
+        sub(&kinds::REPLICA_SET, "scale"),
+        on(&kinds::ROLE),
+        on(&kinds::ROLE_BINDING),
+        on(&kinds::SERVICE),
+        on(&kinds::SERVICE_ACCOUNT),
+        on(&kinds::STATEFUL_SET),
+        sub(&kinds::STATEFUL_SET, "scale"),
+    ],
+    reach: Reach::System,
+    mode: Mode::Deny,
+    warns_of_info: false,
+    instead: "use az connectedk8s or az k8s-extension",
+    page: include_str!("aa306.md"),
+    state: StateCheck { each: Some(each), whole: None, clocks: None },
+    change: Some(change),
+};
+
+const fn here(kind: &'static Kind) -> Read {
+    Read { kind, scope: Scope::ArcNamespaces }
+}
+
+const fn on(kind: &'static Kind) -> Guard {
+    Guard { kind, subresource: "", operations: &[Operation::Delete, Operation::Update] }
+}
+
+const fn sub(kind: &'static Kind, subresource: &'static str) -> Guard {
+    Guard { kind, subresource, operations: &[Operation::Update] }
+}
+
+fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+    let (object, kind, data) = (seen.object, seen.kind, seen.data);
+    let Some(product) = product(object, kind, data) else { return };
+    notes.drafts.extend(hands(object, kind, &product, data));
+    let meta = &object.meta;
+    notes.drafts.extend(data.component(kind.kind, &meta.namespace, &meta.name).and_then(|row| idle(object, kind, row)));
+}
+
+fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
+    let Some(object) = change.before.as_ref() else { return Vec::new() };
+    let Some(product) = product(object, change.kind, data) else { return Vec::new() };
+    if let Some(owner) = change.new_owner() {
+        return vec![owned(change, &owner)];
+    }
+    if change.is_delete() {
+        // Its controller makes it anew.
+        if matches!(change.kind.kind, "Pod" | "ReplicaSet") {
+            return Vec::new();
+        }
+        let draft = Draft::at(target(change), "metadata")
+            .values(Some(&change.name), None)
+            .says(format!("{} {} of {product} would be deleted", change.kind.kind, change.name));
+        return vec![draft];
+    }
+    // Microsoft's command line changes the agents by Helm, as whoever is signed in.
+    let release = change.after.as_ref().is_some_and(|after| origin::is_release_update(object, after, data));
+    let drafts = changed(change, &product, |before| hands(before, change.kind, &product, data));
+    drafts.into_iter().map(|draft| if release { draft.warn_at_most() } else { draft }).collect()
+}
+
+/// What an object belongs to, where it is the Arc agents': catalogued, or the platform's by its marks, in one of their
+/// namespaces, or known by name where it stands in none.
+fn product(object: &Object<'_>, kind: &Kind, data: &Data) -> Option<String> {
+    let meta = &object.meta;
+    if !kind.namespaced {
+        let row = data.cluster_objects.find(kind.kind, object).filter(|row| row.owner == "arc");
+        return row.map(|row| row.product.clone());
+    }
+    let namespace = &*meta.namespace;
+    if !data.namespaces.is_arc(namespace) || data.lawful.covers(kind.kind, namespace, &meta.name) {
+        return None;
+    }
+    let known = |kind: &str, name: &str| data.component(kind, namespace, name).map(|row| row.product.clone());
+    if matches!(kind.kind, "Pod" | "ReplicaSet") {
+        return by_owner(object, known);
+    }
+    // What a workload makes is judged with the workload.
+    if !object.owners().is_empty() {
+        return None;
+    }
+    known(kind.kind, &meta.name).or_else(|| origin::is_made_by_platform(object, data).then(|| "Azure Arc".to_owned()))
+}

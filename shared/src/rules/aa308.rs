@@ -1,0 +1,176 @@
+//! AA308: an object of the system's that stands in no namespace was changed or deleted.
+
+use crate::change::{Change, Operation};
+use crate::data::cluster_objects::{ClusterKey, ClusterObject};
+use crate::data::{Confidence, Data, Place, Platform};
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::inventory::Inventory;
+use crate::kinds::{self, Kind};
+use crate::object::Object;
+use crate::origin::Keys;
+use crate::rule::{Code, Context, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::rules::aa301::{changed, hands};
+use crate::rules::node_metadata::{owned, path, target, word};
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA308"),
+    slug: "system-cluster-resource-changed",
+    summary: "an object of the system's that stands in no namespace was changed or deleted",
+    consequence: Weight::Always(Consequence::Voids),
+    basis: Basis::Derived,
+    clauses: &["C05"],
+    platforms: &Platform::ALL,
+    reads: &[
+        everywhere(&kinds::API_SERVICE),
+        everywhere(&kinds::CLUSTER_ROLE),
+        everywhere(&kinds::CLUSTER_ROLE_BINDING),
+        everywhere(&kinds::CSI_DRIVER),
+        everywhere(&kinds::CUSTOM_RESOURCE_DEFINITION),
+        everywhere(&kinds::FLOW_SCHEMA),
+        everywhere(&kinds::PRIORITY_CLASS),
+        everywhere(&kinds::PRIORITY_LEVEL),
+        everywhere(&kinds::STORAGE_CLASS),
+    ],
+    probes: &[],
+    guards: &[
+        on(&kinds::API_SERVICE),
+        on(&kinds::CLUSTER_ROLE),
+        on(&kinds::CLUSTER_ROLE_BINDING),
+        on(&kinds::CSI_DRIVER),
+        on(&kinds::CUSTOM_RESOURCE_DEFINITION),
+        on(&kinds::FLOW_SCHEMA),
+        on(&kinds::PRIORITY_CLASS),
+        on(&kinds::PRIORITY_LEVEL),
+        on(&kinds::STORAGE_CLASS),
+    ],
+    reach: Reach::System,
+    mode: Mode::Deny,
+    warns_of_info: false,
+    instead: "make an object of your own beside it",
+    page: include_str!("aa308.md"),
+    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    change: Some(change),
+};
+
+const fn everywhere(kind: &'static Kind) -> Read {
+    Read { kind, scope: Scope::Cluster }
+}
+
+const fn on(kind: &'static Kind) -> Guard {
+    Guard { kind, subresource: "", operations: &[Operation::Delete, Operation::Update] }
+}
+
+/// What is the platform's on some platforms only is put aside until the platform is known.
+fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+    let (object, kind, data) = (seen.object, seen.kind, seen.data);
+    let Some(row) = row(object, kind, data) else { return };
+    let mut drafts = hands(object, kind, &row.product, data);
+    for key in keys(row, data) {
+        let Some(found) = value(object, key).filter(|found| *found != key.value) else { continue };
+        let Some(evidence) = Keys::of(object, key.on, data).person(&key.key) else { continue };
+        let draft = Draft::at(ObjectRef::of(object, kind), path(key.on, &key.key))
+            .values(Some(&key.value), Some(found))
+            .says(format!(
+                "{} {} of {} is no longer {}: {}",
+                word(key.on),
+                key.key,
+                name(object, kind),
+                key.value,
+                key.note
+            ))
+            .with(evidence)
+            .fix(restore(object, kind, key));
+        drafts.push(light(draft, key));
+    }
+    for draft in drafts {
+        notes.suspect(weigh(draft, row), platforms(row));
+    }
+}
+
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    let here = |platforms: &str| platforms.is_empty() || platforms.split(',').any(|p| p == context.platform.as_str());
+    let suspects = inventory.suspects(RULE.code).iter().filter(|suspect| here(&suspect.hinge));
+    Verdict::Found(suspects.map(|suspect| suspect.draft.clone()).collect())
+}
+
+fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
+    let Some(object) = change.before.as_ref().filter(|_| !change.kind.namespaced) else { return Vec::new() };
+    let Some(row) = row(object, change.kind, data) else { return Vec::new() };
+    let mut drafts = if let Some(owner) = change.new_owner() {
+        vec![owned(change, &owner)]
+    } else if change.is_delete() {
+        let draft = Draft::at(target(change), "metadata")
+            .values(Some(&change.name), None)
+            .says(format!("{} {} of {} would be deleted", change.kind.kind, change.name, row.product));
+        vec![draft]
+    } else {
+        changed(change, &row.product, |before| hands(before, change.kind, &row.product, data))
+    };
+    if let Some((before, after)) = change.update(&[]) {
+        for key in keys(row, data) {
+            let (old, new) = (value(before, key), value(after, key));
+            if old == new || new == Some(&key.value) {
+                continue;
+            }
+            let draft = Draft::at(target(change), path(key.on, &key.key))
+                .values(old, new)
+                .says(format!(
+                    "{} {} of {} would be changed: {}",
+                    word(key.on),
+                    key.key,
+                    name(before, change.kind),
+                    key.note
+                ))
+                .with(Evidence::seen("origin", "a mark by which the system treats the object"));
+            // What is not as it has to be already is not broken by this.
+            drafts.push(light(if old == Some(&key.value) { draft } else { draft.warn_at_most() }, key));
+        }
+    }
+    drafts.into_iter().map(|draft| weigh(draft, row)).collect()
+}
+
+/// The row an object is of, where this rule speaks for it. What only our conclusion makes the platform's is a user's own
+/// where people's tools alone have written it.
+fn row<'d>(object: &Object<'_>, kind: &Kind, data: &'d Data) -> Option<&'d ClusterObject> {
+    let row = data.cluster_objects.find(kind.kind, object).filter(|row| row.owner != "arc")?;
+    let peoples = || {
+        let managed = object.managed();
+        let mut writers = managed.iter().filter(|entry| &*entry.subresource != "status").peekable();
+        writers.peek().is_some() && writers.all(|entry| crate::origin::is_hand(entry, object, data))
+    };
+    (row.confidence == Confidence::Doc || !peoples()).then_some(row)
+}
+
+fn keys<'d>(row: &ClusterObject, data: &'d Data) -> impl Iterator<Item = &'d ClusterKey> {
+    data.cluster_objects.keys.iter().filter(move |key| key.kinds.contains(&row.kind))
+}
+
+fn value<'o>(object: &'o Object<'_>, key: &ClusterKey) -> Option<&'o str> {
+    let pairs = if key.on == Place::Label { &object.meta.labels } else { &object.meta.annotations };
+    pairs.get(&key.key)
+}
+
+fn weigh(draft: Draft, row: &ClusterObject) -> Draft {
+    if row.confidence == Confidence::Doc || draft.lighter.is_some() {
+        draft
+    } else {
+        draft.lighter(Consequence::AtRisk)
+    }
+}
+
+fn light(draft: Draft, key: &ClusterKey) -> Draft {
+    if key.light { draft.lighter(Consequence::AtRisk).warn_at_most() } else { draft }
+}
+
+fn platforms(row: &ClusterObject) -> String {
+    row.platforms.iter().map(|platform| platform.as_str()).collect::<Vec<_>>().join(",")
+}
+
+fn name(object: &Object<'_>, kind: &Kind) -> String {
+    format!("{} {}", kind.kind, object.meta.name)
+}
+
+fn restore(object: &Object<'_>, kind: &Kind, key: &ClusterKey) -> String {
+    let verb = if key.on == Place::Label { "label" } else { "annotate" };
+    format!("kubectl {verb} {} {} {}={} --overwrite", kind.qualified(), object.meta.name, key.key, key.value)
+}
