@@ -7,7 +7,7 @@ use clap::builder::Resettable;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Id, Parser, Subcommand};
 
-use crate::commands::{completion, dry_run, explain, rules, snapshot, support_check, version};
+use crate::commands::{completion, dry_run, explain, rules, snapshot, support_check, version, waivers};
 use crate::exit::Failure;
 use crate::output::Status;
 use crate::ui::UiFlags;
@@ -55,6 +55,8 @@ pub enum Command {
     Completion(completion::Args),
     /// Versions of this program and of its data; the cluster is not asked
     Version(version::Args),
+    /// Findings accepted for a time: list, check and make waivers
+    Waivers(waivers::Args),
 }
 
 impl Cli {
@@ -165,7 +167,8 @@ impl Command {
             | Command::Explain(_)
             | Command::Rules(_)
             | Command::Snapshot(_)
-            | Command::Version(_) => None,
+            | Command::Version(_)
+            | Command::Waivers(_) => None,
         }
     }
 
@@ -174,6 +177,7 @@ impl Command {
         match self {
             Command::SupportCheck(args) => Some(&args.ui),
             Command::Snapshot(args) => Some(&args.ui),
+            Command::Waivers(args) => Some(args.ui()),
             Command::Rules(_)
             | Command::DryRun(_)
             | Command::Explain(_)

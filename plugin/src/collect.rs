@@ -4,6 +4,7 @@ mod error;
 mod list;
 mod probe;
 mod request;
+mod waivers;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use tokio::task::JoinSet;
 pub use error::{Cause, RequestError};
 pub use list::{Listed, MAX_RESTARTS, PageError, Pages};
 pub use request::Reader;
+pub use waivers::{ClusterWaivers, waivers};
 
 /// Where lists go.
 pub trait Target {

@@ -7,3 +7,4 @@ pub mod rules;
 pub mod snapshot;
 pub mod support_check;
 pub mod version;
+pub mod waivers;

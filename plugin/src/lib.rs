@@ -23,3 +23,4 @@ mod settings;
 pub mod snapshot;
 pub mod tool;
 pub mod ui;
+mod waivers;

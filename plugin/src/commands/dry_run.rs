@@ -7,13 +7,13 @@ use aksarc_shared::data::Platform;
 use aksarc_shared::finding::Consequence;
 use aksarc_shared::guard::{Preset, Settings};
 use aksarc_shared::read::yaml;
-use aksarc_shared::waiver;
 use anyhow::{Context as _, anyhow, bail};
 use clap::{Subcommand, ValueEnum};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::client;
+use crate::collect::Reader;
 use crate::dry_run::call::Method;
 use crate::dry_run::edit::{self, Place};
 use crate::dry_run::manifest;
@@ -26,9 +26,11 @@ use crate::dry_run::target::Choice;
 use crate::exit::{Failure, Outcome};
 use crate::flags::KubeFlags;
 use crate::output;
+use crate::progress::Progress;
 use crate::settings::{PLATFORMS, moment, read};
 use crate::tool;
 use crate::ui::{Ui, UiFlags};
+use crate::waivers::{self, Source};
 
 /// Arguments of `dry-run`.
 #[derive(Clone, Debug, clap::Args)]
@@ -320,8 +322,8 @@ pub struct Judging {
     /// Fail with exit code 4 on findings of this weight or heavier
     #[arg(long, value_name = "WEIGHT", default_value = "voids", value_parser = ["voids", "at-risk", "not-covered", "info"], env = "KUBECTL_AKSARC_FAIL_ON")]
     pub fail_on: String,
-    /// Waivers, a file; none for none, also against the environment
-    #[arg(long, value_name = "FILE|none", env = "KUBECTL_AKSARC_WAIVERS", value_hint = clap::ValueHint::FilePath)]
+    /// Waivers: a file, or cluster for the SupportWaivers of the cluster; none for none, also against the environment
+    #[arg(long, value_name = "FILE|cluster|none", env = "KUBECTL_AKSARC_WAIVERS", value_hint = clap::ValueHint::FilePath)]
     pub waivers: Option<String>,
 }
 
@@ -375,6 +377,14 @@ async fn rehearse(args: &Args, common: &Common, ui: &Ui) -> Result<Report, Failu
         settings.platform = Some(platform);
     }
     let connection = client::connect(&common.kube).await?;
+    if Source::of(common.judging.waivers.as_deref()) == Source::Cluster {
+        let limit = common.kube.request_timeout.duration();
+        let reader = Reader::new(connection.clone(), WAIVERS_PER_PAGE, limit, limit, Progress::new(ui));
+        let (found, unreadable) = waivers::from_cluster(&reader, ui).await?;
+        waivers::warn_of_unreadable(&unreadable, ui);
+        let found = waivers::valid_beside(&settings.waivers, found, ui);
+        settings.waivers.extend(found);
+    }
     let task = Task {
         verb: given.verb,
         words: given.words,
@@ -585,18 +595,10 @@ impl Judging {
             Some(path) => guard_config(&read(path)?).with_context(|| format!("cannot use {}", path.display()))?,
             None => Settings { mode: Preset::Enforce, ..Settings::default() },
         };
-        if let Some(path) = self.waivers.as_deref().filter(|path| !matches!(*path, "none" | "")) {
-            let waivers =
-                waiver::parse(&read(Path::new(path))?).with_context(|| format!("cannot read waivers from {path}"))?;
-            for waiver in waivers {
-                let problems: Vec<String> = waiver.problems().iter().map(ToString::to_string).collect();
-                if problems.is_empty() {
-                    settings.waivers.push(waiver);
-                } else {
-                    let name = aksarc_shared::text::line(&waiver.name, 80);
-                    ui.note(&format!("warning: waiver {name} does not count: {}", problems.join(", ")));
-                }
-            }
+        if let Source::File(path) = Source::of(self.waivers.as_deref()) {
+            let found = waivers::from_file(path)?.into_iter().map(|entry| entry.waiver).collect();
+            let found = waivers::valid_beside(&settings.waivers, found, ui);
+            settings.waivers.extend(found);
         }
         Ok((settings, self.guard_config.is_some()))
     }
@@ -614,6 +616,9 @@ fn guard_config(text: &str) -> anyhow::Result<Settings> {
     }
     Ok(serde_json::from_value(document)?)
 }
+
+/// As many as a check reads at once.
+const WAIVERS_PER_PAGE: usize = 500;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -28,6 +28,7 @@ use crate::render::{self, Look};
 use crate::snapshot;
 use crate::tool;
 use crate::ui::{Ui, UiFlags};
+use crate::waivers::{self, Source};
 
 pub use options::Judging;
 
@@ -135,15 +136,35 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
             "--namespace is for manifests (--filename): a cluster or a snapshot is always judged as a whole"
         )));
     }
-    let params = args.judging.params(ui)?;
+    let mut params = args.judging.params(ui)?;
     let now = params.now;
+    let is_live = args.snapshot.is_none() && args.filename.is_empty();
+    let mut cluster = None;
+    if Source::of(args.judging.waivers.as_deref()) == Source::Cluster {
+        if !is_live {
+            return Err(Failure::input(anyhow::anyhow!(
+                "--waivers cluster is for a check of a cluster: snapshots and manifests hold no waivers. Give them as a file: \
+                 kubectl get supportwaivers -o yaml > waivers.yaml"
+            )));
+        }
+        let reader = reader(&args.kube, &args.reading, ui).await?;
+        let (found, unreadable) = waivers::from_cluster(&reader, ui).await?;
+        waivers::warn_of_unreadable(&unreadable, ui);
+        params.waivers = found;
+        cluster = Some(reader);
+    }
+    let given = params.waivers.clone();
     let mut check = Check::new(embedded(), params);
     let mut unjudged = 0;
     let source = if let Some(path) = &args.snapshot {
         let about = snapshot::read::judge(path, &mut check).map_err(Failure::input)?;
         render::Source { context: format!("snapshot {}", path.display()), server: String::new(), taken: about.taken }
-    } else if args.filename.is_empty() {
-        live(args, ui, &mut check).await?
+    } else if is_live {
+        let reader = match cluster {
+            Some(reader) => reader,
+            None => reader(&args.kube, &args.reading, ui).await?,
+        };
+        live(&reader, &args.reading, &mut check).await?
     } else {
         let namespace = args.namespace.as_deref().unwrap_or("default");
         let read = manifests::judge(&args.filename, args.recursive, namespace, &mut check).map_err(Failure::input)?;
@@ -167,7 +188,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
     let mut report = check.finish(tool::identity(), &source.context, &source.server).map_err(Failure::input)?;
     report.coverage.seconds = rounded(begun.elapsed());
     report.coverage.peak_memory_bytes = tool::peak_memory();
-    args.judging.warn_of_waivers(&report, now, ui)?;
+    waivers::warn(&given, &report, now, ui);
     let look = Look {
         ascii: ui.ascii,
         width: ui.width,
@@ -190,11 +211,15 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
     Ok(report)
 }
 
-async fn live(args: &Args, ui: &Ui, check: &mut Check<'static>) -> Result<render::Source, Failure> {
-    let reader = reader(&args.kube, &args.reading, ui).await?;
+/// Reads the cluster into a check, within the overall deadline.
+pub(crate) async fn live(
+    reader: &Arc<Reader>,
+    reading: &Reading,
+    check: &mut Check<'static>,
+) -> Result<render::Source, Failure> {
     let (deadline, limit) = reader.deadline();
     let mut judge = Judge(check);
-    let all = collect::everything(&reader, args.reading.parallel.into(), &mut judge);
+    let all = collect::everything(reader, reading.parallel.into(), &mut judge);
     let done = timeout_at(deadline, all).await;
     reader.progress().clear();
     let server = reader.connection().server.clone();
@@ -232,6 +257,10 @@ Examples:
 
   # Judge manifests before they are applied
   kubectl aksarc support-check -f deploy/ -R
+
+  # With the findings that somebody has accepted for a time, from a file or from the cluster itself
+  kubectl aksarc support-check --waivers waivers.yaml
+  kubectl aksarc support-check --waivers cluster
 
   # Judge a snapshot taken elsewhere, and keep the result
   kubectl aksarc support-check --snapshot cluster.tar.gz --save result.json -o json";

@@ -7,9 +7,8 @@ use aksarc_shared::check::Params;
 use aksarc_shared::data::{Platform, embedded};
 use aksarc_shared::finding::Consequence;
 use aksarc_shared::read::yaml;
-use aksarc_shared::report::Report;
 use aksarc_shared::rule::Rule;
-use aksarc_shared::waiver::{self, Waiver};
+use aksarc_shared::waiver::Waiver;
 use anyhow::{Context as _, bail};
 use clap::builder::FalseyValueParser;
 use jiff::Timestamp;
@@ -18,6 +17,7 @@ use crate::commands::explain;
 use crate::exit::Failure;
 use crate::settings::{PLATFORMS, moment, read, release};
 use crate::ui::Ui;
+use crate::waivers::{self, Source};
 
 /// Flags that decide the verdict.
 #[derive(Clone, Debug, clap::Args)]
@@ -45,8 +45,9 @@ pub struct Judging {
     /// Exit 0 instead of 5 when something is unknown; the verdict stays inconclusive
     #[arg(long, env = "KUBECTL_AKSARC_ALLOW_INCOMPLETE", value_parser = FalseyValueParser::new())]
     pub allow_incomplete: bool,
-    /// Waivers, a file; none for none, also against the environment
-    #[arg(long, value_name = "FILE|none", env = "KUBECTL_AKSARC_WAIVERS", value_hint = clap::ValueHint::FilePath)]
+    /// Waivers: a file, - for standard input, or cluster for the SupportWaivers of the cluster; none for none, also against
+    /// the environment. What does not count, and why, is said on stderr
+    #[arg(long, value_name = "FILE|cluster|none", env = "KUBECTL_AKSARC_WAIVERS", value_hint = clap::ValueHint::FilePath)]
     pub waivers: Option<String>,
     /// Newer version tables than the built-in ones, in the same form
     #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_VERSIONS", value_hint = clap::ValueHint::FilePath)]
@@ -54,7 +55,7 @@ pub struct Judging {
 }
 
 impl Judging {
-    /// What the engine needs to know.
+    /// What the engine needs to know; the cluster's own waivers come later.
     ///
     /// # Errors
     /// [`Failure`] with exit 2 when a flag or a file is wrong.
@@ -108,32 +109,10 @@ impl Judging {
     }
 
     fn waivers(&self) -> anyhow::Result<Vec<Waiver>> {
-        match self.waivers.as_deref() {
-            None | Some("none" | "") => Ok(Vec::new()),
-            Some(path) => {
-                waiver::parse(&read(Path::new(path))?).with_context(|| format!("cannot read waivers from {path}"))
-            }
+        match Source::of(self.waivers.as_deref()) {
+            Source::File(path) => Ok(waivers::from_file(path)?.into_iter().map(|entry| entry.waiver).collect()),
+            Source::Cluster | Source::None => Ok(Vec::new()),
         }
-    }
-
-    /// Says on stderr which waivers do nothing, and why: one nobody hears of rots.
-    ///
-    /// # Errors
-    /// [`Failure`] as [`Judging::params`].
-    pub fn warn_of_waivers(&self, report: &Report, now: Timestamp, ui: &Ui) -> Result<(), Failure> {
-        for waiver in self.waivers().map_err(Failure::input)? {
-            let name = aksarc_shared::text::line(&waiver.name, 80);
-            let problems: Vec<String> = waiver.problems().iter().map(ToString::to_string).collect();
-            if !problems.is_empty() {
-                ui.note(&format!("warning: waiver {name} does not count: {}", problems.join(", ")));
-            } else if !waiver.is_current(now) {
-                let when = if waiver.expires <= now { "has expired" } else { "has not begun" };
-                ui.note(&format!("warning: waiver {name} does not count: it {when}"));
-            } else if !report.findings.iter().any(|f| f.waiver.as_ref().is_some_and(|note| note.name == waiver.name)) {
-                ui.note(&format!("warning: waiver {name} covers nothing that was found"));
-            }
-        }
-        Ok(())
     }
 }
 

@@ -1,0 +1,169 @@
+//! `waivers`: findings accepted for a time. What there is, what is wrong with it, what it does, and a new one.
+
+mod audit;
+mod lint;
+mod list;
+mod new;
+mod place;
+
+use aksarc_shared::waiver::{Unreadable, Waiver};
+use anyhow::anyhow;
+use serde::Serialize;
+
+use crate::collect::Reader;
+use crate::exit::{Failure, Outcome};
+use crate::flags::KubeFlags;
+use crate::render::{Grid, to_ascii};
+use crate::ui::{Ui, UiFlags};
+use crate::waivers::{self, Source};
+
+use super::support_check::{self, Reading};
+
+/// Arguments of `waivers`.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES, arg_required_else_help = true)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Box<Command>,
+}
+
+/// What to do with waivers.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum Command {
+    /// Show waivers with their state, the days left, and what they are for
+    ///
+    /// Exit code 0 whatever their state; `lint` is the one that fails.
+    #[command(after_help = list::EXAMPLES)]
+    List(list::Args),
+    /// Say what is wrong with a file of waivers, line by line, without a cluster
+    ///
+    /// Exit code 2 when a waiver breaks a term, so that it does not count, or the file cannot be read; 0 otherwise.
+    #[command(after_help = lint::EXAMPLES)]
+    Lint(lint::Args),
+    /// Hold waivers against what is found: which cover something, and which are unused, lapsed, expired or invalid
+    ///
+    /// Judges the cluster of the current context, or a snapshot of one. A waiver is called unused only when all of its rules
+    /// were evaluated in full; where something was not read, or leaves no trace in a state, its use is unknown.
+    ///
+    /// Exit code 2 when a waiver is invalid; with --strict 5 when the use of one is unknown, then 4 when one is unused,
+    /// lapsed or expired; 0 otherwise. What the verdict on the cluster would be is for `support-check`.
+    #[command(after_help = audit::EXAMPLES)]
+    Audit(audit::Args),
+    /// Print a complete waiver for a finding
+    ///
+    /// The finding comes from a saved result (--from), by its fingerprint or by code and object, or from flags. What `lint`
+    /// would refuse is refused here. Nothing is written to a file unless --output-file names one.
+    #[command(after_help = new::EXAMPLES)]
+    New(new::Args),
+}
+
+/// How waivers are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people
+    #[default]
+    Table,
+    /// For programs
+    Json,
+    /// The same as YAML
+    Yaml,
+}
+
+/// Where the waivers are.
+#[derive(Clone, Debug, clap::Args)]
+pub struct From {
+    /// File of waivers; - for standard input
+    #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub file: Option<String>,
+    /// Instead of FILE: cluster for the SupportWaivers of the cluster, or a file
+    #[arg(long, value_name = "cluster|FILE", env = "KUBECTL_AKSARC_WAIVERS", value_hint = clap::ValueHint::FilePath)]
+    pub waivers: Option<String>,
+}
+
+impl Args {
+    /// The flags that shape what is printed.
+    pub fn ui(&self) -> &UiFlags {
+        match &*self.command {
+            Command::Audit(args) => &args.ui,
+            Command::Lint(args) => &args.ui,
+            Command::List(args) => &args.ui,
+            Command::New(args) => &args.ui,
+        }
+    }
+}
+
+/// Runs `waivers`.
+///
+/// # Errors
+/// [`Failure`].
+pub async fn run(args: &Args, ui: &Ui) -> Outcome {
+    match &*args.command {
+        Command::Audit(args) => audit::run(args, ui).await,
+        Command::Lint(args) => lint::run(args, ui),
+        Command::List(args) => list::run(args, ui).await,
+        Command::New(args) => new::run(args, ui),
+    }
+}
+
+/// Waivers, and the objects that should have been some.
+struct Loaded {
+    waivers: Vec<Waiver>,
+    unreadable: Vec<Unreadable>,
+    /// Of the cluster, if it was asked.
+    reader: Option<std::sync::Arc<Reader>>,
+}
+
+impl From {
+    /// A file given by name goes before the flag, and the flag before its variable.
+    async fn load(&self, kube: &KubeFlags, reading: &Reading, ui: &Ui) -> Result<Loaded, Failure> {
+        let source = match &self.file {
+            Some(path) => Source::File(path),
+            None => Source::of(self.waivers.as_deref()),
+        };
+        match source {
+            Source::Cluster => {
+                let reader = support_check::reader(kube, reading, ui).await?;
+                let (waivers, unreadable) = waivers::from_cluster(&reader, ui).await?;
+                Ok(Loaded { waivers, unreadable, reader: Some(reader) })
+            }
+            Source::File(path) => {
+                let entries = waivers::from_file(path).map_err(Failure::input)?;
+                let waivers = entries.into_iter().map(|entry| entry.waiver).collect();
+                Ok(Loaded { waivers, unreadable: Vec::new(), reader: None })
+            }
+            Source::None => Err(Failure::input(anyhow!(
+                "which waivers? Give a FILE, or --waivers cluster for those of the cluster"
+            ))),
+        }
+    }
+}
+
+fn encoded(value: &impl Serialize, format: Format) -> Result<String, Failure> {
+    Ok(match format {
+        Format::Yaml => serde_saphyr::to_string(value).map_err(Failure::run)?,
+        Format::Json | Format::Table => serde_json::to_string_pretty(value).map_err(Failure::run)? + "\n",
+    })
+}
+
+fn fit(text: String, ui: &Ui) -> String {
+    if ui.ascii { to_ascii(&text) } else { text }
+}
+
+fn lines(grid: &Grid, ui: &Ui) -> String {
+    grid.lines("", ui.width)
+}
+
+fn counted(count: usize, one: &str) -> String {
+    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
+}
+
+const API_VERSION: &str = "aksarc.dev/v1alpha1";
+
+const EXAMPLES: &str = "\
+Examples:
+  kubectl aksarc waivers new --from result.json AA303 kube-system/deployment/log-agent \\
+      --reason 'moves next month' --ticket OPS-1234 --requested-by alice --approved-by bob --days 30
+  kubectl aksarc waivers lint waivers.yaml
+  kubectl aksarc waivers audit waivers.yaml --snapshot cluster.tar.gz
+  kubectl aksarc waivers list --waivers cluster";

@@ -1,0 +1,121 @@
+//! `waivers list`.
+
+use std::collections::BTreeMap;
+
+use aksarc_shared::waiver::{self, Waiver};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{API_VERSION, Format, From, counted, encoded, fit, lines};
+use crate::commands::support_check::Reading;
+use crate::exit::{Failure, Outcome};
+use crate::flags::KubeFlags;
+use crate::render::Grid;
+use crate::settings::moment;
+use crate::ui::{Ui, UiFlags};
+use crate::waivers::{days_left, joined, shown};
+
+/// Arguments of `waivers list`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// Where from.
+    #[command(flatten)]
+    pub from: From,
+    /// Format
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: Format,
+    /// State as of this day (2026-12-31, at midnight UTC) or moment (RFC 3339) instead of now
+    #[arg(long, value_name = "DATE", value_parser = moment, env = "KUBECTL_AKSARC_AS_OF")]
+    pub as_of: Option<Timestamp>,
+    /// Reading.
+    #[command(flatten)]
+    pub reading: Reading,
+    /// Display.
+    #[command(flatten)]
+    pub ui: UiFlags,
+    /// Cluster.
+    #[command(flatten)]
+    pub kube: KubeFlags,
+}
+
+/// Runs `waivers list`.
+pub(super) async fn run(args: &Args, ui: &Ui) -> Outcome {
+    let now = args.as_of.unwrap_or_else(Timestamp::now);
+    let loaded = args.from.load(&args.kube, &args.reading, ui).await?;
+    crate::waivers::warn_of_unreadable(&loaded.unreadable, ui);
+    let rows = rows(&loaded.waivers, now);
+    let text = match args.output {
+        Format::Table => table(&rows, now, ui),
+        format => document(&rows, now, format)?,
+    };
+    ui.print(&text)?;
+    Ok(0)
+}
+
+/// One waiver and its state.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Row<'a> {
+    name: &'a str,
+    status: &'static str,
+    days_left: i64,
+    /// Terms it breaks.
+    problems: Vec<String>,
+    waiver: &'a Waiver,
+}
+
+fn rows(waivers: &[Waiver], now: Timestamp) -> Vec<Row<'_>> {
+    let mut rows: Vec<Row<'_>> = waiver::all_problems(waivers)
+        .map(|(waiver, problems)| Row {
+            name: &waiver.name,
+            status: if problems.is_empty() { waiver::status(waiver, now).as_str() } else { "invalid" },
+            days_left: days_left(waiver.expires, now),
+            problems: problems.iter().map(ToString::to_string).collect(),
+            waiver,
+        })
+        .collect();
+    rows.sort_by(|a, b| a.waiver.expires.cmp(&b.waiver.expires).then_with(|| a.name.cmp(b.name)));
+    rows
+}
+
+fn document(rows: &[Row<'_>], now: Timestamp, format: Format) -> Result<String, Failure> {
+    let document = serde_json::json!({
+        "apiVersion": API_VERSION, "kind": "WaiverStatusList", "asOf": now.to_string(), "items": rows,
+    });
+    encoded(&document, format)
+}
+
+fn table(rows: &[Row<'_>], now: Timestamp, ui: &Ui) -> String {
+    if rows.is_empty() {
+        return "no waivers\n".to_owned();
+    }
+    let mut grid = Grid::new(&["NAME", "STATUS", "DAYS LEFT", "EXPIRES", "RULES", "FOR", "REASON"]);
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for row in rows {
+        let waiver = row.waiver;
+        *counts.entry(row.status).or_default() += 1;
+        grid.row([
+            shown(row.name),
+            row.status.to_owned(),
+            row.days_left.to_string(),
+            waiver.expires.to_string(),
+            shown(&waiver.rules.join(",")),
+            shown(&waiver.matches.short()),
+            shown(&waiver.reason.split_whitespace().collect::<Vec<_>>().join(" ")),
+        ]);
+    }
+    let counts: Vec<String> = counts.iter().map(|(status, count)| format!("{count} {status}")).collect();
+    let sum = format!("\n{}: {} · as of {now}\n", counted(rows.len(), "waiver"), counts.join(", "));
+    let mut text = vec![lines(&grid, ui), sum];
+    let invalid = rows.iter().filter(|row| !row.problems.is_empty());
+    text.extend(invalid.map(|row| format!("  {} does not count: {}\n", shown(row.name), joined(&row.problems))));
+    fit(text.concat(), ui)
+}
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  kubectl aksarc waivers list waivers.yaml
+  kubectl aksarc waivers list --waivers cluster -o json
+
+  # What will be left at the end of the year?
+  kubectl aksarc waivers list waivers.yaml --as-of 2026-12-31";

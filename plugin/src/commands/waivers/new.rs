@@ -1,0 +1,383 @@
+//! `waivers new`.
+
+use std::path::{Path, PathBuf};
+
+use aksarc_shared::catalogue;
+use aksarc_shared::waiver::{Match, Pin, Waiver, WaiverKind};
+use anyhow::{Context as _, anyhow, bail};
+use jiff::{Timestamp, ToSpan};
+use serde::{Deserialize, Serialize};
+
+use super::API_VERSION;
+use crate::commands::explain;
+use crate::documents::{self, Depth};
+use crate::exit::{Failure, Outcome};
+use crate::output;
+use crate::settings::moment;
+use crate::ui::{Ui, UiFlags};
+use crate::waivers::{from_file, joined, shown};
+
+/// Arguments of `waivers new`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// With --from: the finding's fingerprint (8 digits of it are enough), or its code and object
+    #[arg(value_name = "FINGERPRINT | CODE OBJECT", num_args = 0..=2)]
+    pub finding: Vec<String>,
+    /// Result of a check to take the finding from: support-check --save FILE, or -o json
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub from: Option<PathBuf>,
+    /// Code it is for; repeat for several
+    #[arg(long = "rule", value_name = "CODE", conflicts_with = "from")]
+    pub rules: Vec<String>,
+    /// Kind of the object, such as Deployment
+    #[arg(long, value_name = "KIND", conflicts_with = "from")]
+    pub kind: Option<String>,
+    /// Namespace of the object; left out for those of the whole cluster
+    #[arg(short, long, value_name = "NAME", conflicts_with = "from")]
+    pub namespace: Option<String>,
+    /// Name of the object
+    #[arg(long, value_name = "NAME", conflicts_with = "from")]
+    pub name: Option<String>,
+    /// Only this field, as reports show it; with --from it is the finding's
+    #[arg(long, value_name = "PATH", conflicts_with = "from")]
+    pub path: Option<String>,
+    /// With --from: lapse when the object is made anew or the value found changes again
+    #[arg(long, requires = "from")]
+    pub pin: bool,
+    /// Name of the waiver; otherwise made from code and object
+    #[arg(long, value_name = "NAME")]
+    pub waiver_name: Option<String>,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// Ticket; required where the rule voids support
+    #[arg(long, value_name = "ID")]
+    pub ticket: Option<String>,
+    /// Who asks
+    #[arg(long, value_name = "WHO")]
+    pub requested_by: String,
+    /// Who agrees; somebody else
+    #[arg(long, value_name = "WHO")]
+    pub approved_by: String,
+    /// For how many days from its beginning; at most 90 where the rule voids support
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), required_unless_present = "expires", conflicts_with = "expires")]
+    pub days: Option<u16>,
+    /// When it ends, instead of --days
+    #[arg(long, value_name = "DATE", value_parser = moment)]
+    pub expires: Option<Timestamp>,
+    /// When it begins, instead of now
+    #[arg(long, value_name = "DATE", value_parser = moment)]
+    pub not_before: Option<Timestamp>,
+    /// Microsoft's support case: makes it microsoft-directed
+    #[arg(long, value_name = "NUMBER")]
+    pub support_case: Option<String>,
+    /// Print a SupportWaiver for kubectl apply instead of a list for a file
+    #[arg(long)]
+    pub resource: bool,
+    /// Write it to this file; a file of waivers that is there already gets it as one more
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub output_file: Option<PathBuf>,
+    /// Display.
+    #[command(flatten)]
+    pub ui: UiFlags,
+}
+
+/// Runs `waivers new`.
+pub(super) fn run(args: &Args, ui: &Ui) -> Outcome {
+    let waiver = made(args, ui.name).map_err(Failure::input)?;
+    let problems = waiver.problems();
+    if !problems.is_empty() {
+        return Err(Failure::input(anyhow!("this would be no valid waiver, so none is made: {}", joined(&problems))));
+    }
+    let text = printed(&waiver, args.resource)?;
+    let Some(path) = &args.output_file else {
+        ui.print(&text)?;
+        return Ok(0);
+    };
+    let before = already_there(path, &waiver).map_err(Failure::input)?;
+    output::write(path, format!("{before}{text}").as_bytes())?;
+    ui.note(&format!("waiver {} written to {}", shown(&waiver.name), path.display()));
+    Ok(0)
+}
+
+fn made(args: &Args, own_name: &str) -> anyhow::Result<Waiver> {
+    let (rules, matches, pin) = match &args.from {
+        Some(path) => {
+            let finding = chosen(&findings(path)?, &args.finding)?;
+            let pin = if args.pin { Some(finding.pin()?) } else { None };
+            (vec![finding.code.clone()], finding.matches(), pin)
+        }
+        None => (codes(&args.rules, own_name)?, typed(args)?, None),
+    };
+    // Nobody compares waivers by fractions of seconds.
+    let now = Timestamp::now();
+    let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
+    let start = args.not_before.unwrap_or(now);
+    let expires = match (args.expires, args.days) {
+        (Some(expires), _) => expires,
+        (None, days) => start
+            .checked_add((i64::from(days.unwrap_or_default()) * 24).hours())
+            .map_err(|_| anyhow!("--days leads past the end of the calendar"))?,
+    };
+    let kind = if args.support_case.is_some() { WaiverKind::MicrosoftDirected } else { WaiverKind::Accepted };
+    Ok(Waiver {
+        name: args.waiver_name.clone().unwrap_or_else(|| name_for(&rules, &matches)),
+        rules,
+        matches,
+        reason: args.reason.clone(),
+        ticket: args.ticket.clone(),
+        requested_by: args.requested_by.clone(),
+        approved_by: args.approved_by.clone(),
+        not_before: Some(start),
+        expires,
+        kind,
+        support_case: args.support_case.clone(),
+        lapses_unless: pin,
+    })
+}
+
+fn codes(words: &[String], own_name: &str) -> anyhow::Result<Vec<String>> {
+    if words.is_empty() {
+        bail!("what is it for? Give --rule, --kind and --name, or --from RESULT.json and a finding of it");
+    }
+    // A waiver is for single rules: a slug is one, a category such as 2xx is not.
+    let code = |word: &String| match catalogue::find(word) {
+        Some(rule) => Ok(rule.code.as_str().to_owned()),
+        None => match explain::select(word, own_name) {
+            Ok(_) => Err(anyhow!("--rule {} names several rules; a waiver names each", shown(word))),
+            Err(error) => Err(error),
+        },
+    };
+    words.iter().map(code).collect()
+}
+
+fn typed(args: &Args) -> anyhow::Result<Match> {
+    if let Some(word) = args.finding.first() {
+        bail!("{} is a finding of what? Give the result it is in with --from RESULT.json", shown(word));
+    }
+    let (Some(kind), Some(name)) = (&args.kind, &args.name) else {
+        bail!("which object? Give --kind and --name, and --namespace where it has one");
+    };
+    Ok(Match {
+        kind: kind.clone(),
+        namespace: args.namespace.clone().unwrap_or_default(),
+        name: name.clone(),
+        path: args.path.clone(),
+        fingerprint: None,
+    })
+}
+
+/// A result of a check, as far as it matters here.
+#[derive(Deserialize)]
+struct SavedResult {
+    kind: String,
+    #[serde(default)]
+    findings: Vec<Found>,
+}
+
+/// A finding of a saved result, as far as a waiver needs it.
+#[derive(Clone, Debug, Deserialize)]
+struct Found {
+    code: String,
+    object: FoundObject,
+    #[serde(default)]
+    path: String,
+    #[serde(default)]
+    after: Option<String>,
+    fingerprint: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct FoundObject {
+    kind: String,
+    #[serde(default)]
+    namespace: String,
+    name: String,
+    #[serde(default)]
+    uid: String,
+}
+
+impl Found {
+    fn matches(&self) -> Match {
+        Match {
+            kind: self.object.kind.clone(),
+            namespace: self.object.namespace.clone(),
+            name: self.object.name.clone(),
+            path: Some(self.path.clone()).filter(|path| !path.is_empty()),
+            fingerprint: None,
+        }
+    }
+
+    fn pin(&self) -> anyhow::Result<Pin> {
+        let uid = Some(self.object.uid.clone()).filter(|uid| !uid.is_empty());
+        if uid.is_none() && self.after.is_none() {
+            bail!("--pin: the finding has neither a uid nor a value to hold the waiver to");
+        }
+        Ok(Pin { uid, value: self.after.clone() })
+    }
+
+    fn is_about(&self, word: &str) -> bool {
+        let object = &self.object;
+        let short = Match { path: None, ..self.matches() }.short();
+        let kind = object.kind.to_lowercase();
+        [short, format!("{kind}/{}", object.name), object.name.clone()].iter().any(|own| own.eq_ignore_ascii_case(word))
+    }
+
+    fn words(&self) -> String {
+        format!("  {} {} {}", shown(&self.fingerprint), shown(&self.code), shown(&self.matches().short()))
+    }
+}
+
+fn findings(path: &Path) -> anyhow::Result<Vec<Found>> {
+    let mut found = None;
+    let name = path.display();
+    documents::files(path, Depth::Flat, &[], &mut |file, bytes| {
+        documents::each_document(file, &bytes, &mut |_, document| {
+            let result: SavedResult = serde_json::from_slice(document)
+                .map_err(|error| anyhow!("it has to be the result of a check (kind SupportReport): {error}"))?;
+            if result.kind != "SupportReport" {
+                bail!("it has to be the result of a check (kind SupportReport), and is {}", shown(&result.kind));
+            }
+            if found.replace(result.findings).is_some() {
+                bail!("there is more than one result in it");
+            }
+            Ok(())
+        })
+    })
+    .with_context(|| format!("cannot take a finding from {name}"))?;
+    found.ok_or_else(|| anyhow!("{name} holds no result"))
+}
+
+fn chosen(findings: &[Found], words: &[String]) -> anyhow::Result<Found> {
+    let fits = |finding: &&Found| match words {
+        [print] => print.len() >= 8 && finding.fingerprint.starts_with(&print.to_lowercase()),
+        [code, object] => finding.code.eq_ignore_ascii_case(code) && finding.is_about(object),
+        _ => true,
+    };
+    let fitting: Vec<&Found> = findings.iter().filter(fits).collect();
+    match (&*fitting, words) {
+        (_, []) => bail!("which finding? Give its fingerprint, or its code and object:\n{}", listed(&fitting)),
+        ([one], _) => Ok((*one).clone()),
+        ([], [print]) if print.len() < 8 => {
+            bail!("{} is too short: give at least 8 digits of a fingerprint", shown(print))
+        }
+        ([], _) => {
+            let all: Vec<&Found> = findings.iter().collect();
+            bail!("the result has no finding {}. It has:\n{}", shown(&words.join(" ")), listed(&all))
+        }
+        (several, _) => {
+            bail!("{} findings are called so; give the fingerprint of one:\n{}", several.len(), listed(several))
+        }
+    }
+}
+
+fn listed(findings: &[&Found]) -> String {
+    let mut lines: Vec<String> = findings.iter().take(MAX_LISTED).map(|finding| finding.words()).collect();
+    if findings.is_empty() {
+        lines.push("  no findings".to_owned());
+    }
+    if findings.len() > MAX_LISTED {
+        lines.push(format!("  and {} more", findings.len() - MAX_LISTED));
+    }
+    lines.join("\n")
+}
+
+/// `aa303-log-agent`: a name that the API server takes as well.
+fn name_for(rules: &[String], matches: &Match) -> String {
+    let code = rules.first().map_or("waiver", String::as_str);
+    let text = format!("{code}-{}", matches.name).to_lowercase();
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    let name: String = text.chars().map(plain).take(200).collect();
+    name.trim_matches('-').to_owned()
+}
+
+fn printed(waiver: &Waiver, resource: bool) -> Result<String, Failure> {
+    if !resource {
+        let list = List { api_version: API_VERSION, kind: "SupportWaiverList", items: [waiver] };
+        return serde_saphyr::to_string(&list).map_err(Failure::run);
+    }
+    if !is_object_name(&waiver.name) {
+        return Err(Failure::input(anyhow!(
+            "{} is no name for an object of Kubernetes: give --waiver-name in lower case letters, digits, - and .",
+            shown(&waiver.name)
+        )));
+    }
+    let spec = Waiver { name: String::new(), ..waiver.clone() };
+    let metadata = Metadata { name: &waiver.name };
+    let object = Resource { api_version: API_VERSION, kind: "SupportWaiver", metadata, spec };
+    serde_saphyr::to_string(&object).map_err(Failure::run)
+}
+
+/// A file of waivers, in the order people write it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct List<'a> {
+    api_version: &'static str,
+    kind: &'static str,
+    items: [&'a Waiver; 1],
+}
+
+/// An object of the cluster.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Resource<'a> {
+    api_version: &'static str,
+    kind: &'static str,
+    metadata: Metadata<'a>,
+    spec: Waiver,
+}
+
+#[derive(Serialize)]
+struct Metadata<'a> {
+    name: &'a str,
+}
+
+/// A DNS subdomain, as Kubernetes asks of names.
+fn is_object_name(name: &str) -> bool {
+    let part = |part: &str| {
+        !part.is_empty()
+            && !part.starts_with('-')
+            && !part.ends_with('-')
+            && part.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+    };
+    name.len() <= 253 && name.split('.').all(part)
+}
+
+/// What the file holds so far, ready for one more document.
+fn already_there(path: &Path, waiver: &Waiver) -> anyhow::Result<String> {
+    // Devices and pipes hold nothing.
+    if !std::fs::metadata(path).is_ok_and(|meta| meta.is_file()) {
+        return Ok(String::new());
+    }
+    let text = crate::settings::read(path)?;
+    if text.trim().is_empty() {
+        return Ok(String::new());
+    }
+    let entries = from_file(&path.to_string_lossy()).context("the file is left as it is")?;
+    if entries.iter().any(|entry| entry.waiver.name == waiver.name) {
+        bail!(
+            "{} holds a waiver {} already: give another --waiver-name, or take that one out",
+            path.display(),
+            shown(&waiver.name)
+        );
+    }
+    if text.trim_start().starts_with('{') {
+        bail!("{} is JSON, to which nothing is added: print the waiver, and add it by hand", path.display());
+    }
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    Ok(format!("{text}{end}---\n"))
+}
+
+/// Enough to choose from, on one screen.
+const MAX_LISTED: usize = 20;
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  # For a finding of a saved result; it lapses when the object or the value changes
+  kubectl aksarc support-check --save result.json
+  kubectl aksarc waivers new --from result.json AA303 kube-system/deployment/log-agent --pin \\
+      --reason 'moves next month' --ticket OPS-1234 --requested-by alice --approved-by bob --days 30
+
+  # Before a change that Microsoft Support asked for, into the cluster
+  kubectl aksarc waivers new --rule AA308 --kind CSIDriver --name disk.csi.akshci.com --ticket OPS-7 --support-case 2311 \\
+      --reason 'as support asked' --requested-by alice --approved-by bob --days 2 --resource | kubectl apply -f -";
