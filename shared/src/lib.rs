@@ -17,6 +17,7 @@ pub mod derive;
 pub mod finding;
 pub mod guard;
 pub mod image;
+pub mod heartbeat;
 pub mod inventory;
 pub mod kinds;
 pub mod object;
