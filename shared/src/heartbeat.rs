@@ -26,12 +26,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, error::Category};
 
+pub use crate::guard::NAMESPACE;
+
 pub mod life;
 
-/// The ConfigMap that holds the record.
+/// The ConfigMap that holds the record, in the guard's own [`NAMESPACE`].
 pub const NAME: &str = "guard-heartbeat";
-/// Its namespace, the guard's own.
-pub const NAMESPACE: &str = "aksarc-system";
 /// The key of its `data` under which the record stands.
 pub const KEY: &str = "record";
 

@@ -12,8 +12,14 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::Level;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::api::Access;
 use crate::config;
+use crate::heartbeat::{self, Every};
 use crate::manifest;
 use crate::reload::chain;
 use crate::server::{Limits, Options, Server, StartError};
@@ -93,6 +99,15 @@ struct Serve {
     /// How long a stopping guard goes on accepting, until no API server sends it reviews any more.
     #[arg(long, env = "AKSARC_LINGER", value_name = "DURATION", default_value = "5s", value_parser = duration)]
     linger: Duration,
+    /// Whether to note in the ConfigMap guard-heartbeat that the cluster runs, for support-check to find long stops.
+    #[arg(long, env = "AKSARC_HEARTBEAT", value_name = "SWITCH", default_value = "on")]
+    heartbeat: Switch,
+    /// The least time between two notes of all replicas together, from 10m to 1h.
+    #[arg(long, env = "AKSARC_HEARTBEAT_INTERVAL", value_name = "DURATION", default_value_t)]
+    heartbeat_interval: Every,
+    /// How to reach the API server for that; without it as the pod's service account.
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
     /// The form of the log, which goes to standard error.
     #[arg(long, env = "AKSARC_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
     log_format: LogFormat,
@@ -107,6 +122,12 @@ enum LogFormat {
     Text,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Switch {
+    Off,
+    On,
+}
+
 fn serve(arguments: Serve) -> ExitCode {
     start_logging(arguments.log_format, arguments.log_level);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -116,16 +137,22 @@ fn serve(arguments: Serve) -> ExitCode {
             return ExitCode::from(ENVIRONMENT);
         }
     };
+    let access = arguments.kubeconfig.map_or(Access::InCluster, Access::Kubeconfig);
+    let heartbeat = heartbeat::Options { access, every: arguments.heartbeat_interval };
     let options = Options {
         listen: arguments.listen,
         admin_listen: arguments.admin_listen,
         tls_dir: arguments.tls_dir,
         config: arguments.config,
         poll: Some(arguments.poll),
+        heartbeat: (arguments.heartbeat == Switch::On).then_some(heartbeat),
         limits: Limits { linger: arguments.linger, ..Limits::default() },
         judge: None,
     };
-    match runtime.block_on(serve_until_told(options)) {
+    let served = runtime.block_on(serve_until_told(options));
+    // Reading a kubeconfig from a volume that hangs must not hold up the end.
+    runtime.shutdown_background();
+    match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = chain(&error), "cannot start; no change is being judged");
@@ -155,9 +182,15 @@ async fn serve_until_told(options: Options) -> Result<(), StartError> {
 
 fn start_logging(format: LogFormat, level: Level) {
     let log = tracing_subscriber::fmt().with_writer(io::stderr).with_max_level(level).with_target(false);
+    // The client calls every failure an error, each time; what it means for us is said once, by us.
+    let client = if level > Level::INFO { LevelFilter::from_level(level) } else { LevelFilter::OFF };
+    let targets = Targets::new().with_default(level).with_target("kube_client", client);
     match format {
-        LogFormat::Json => log.json().flatten_event(true).with_current_span(false).with_span_list(false).init(),
-        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).init(),
+        LogFormat::Json => {
+            let log = log.json().flatten_event(true).with_current_span(false).with_span_list(false);
+            log.finish().with(targets).init();
+        }
+        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).finish().with(targets).init(),
     }
     // A panic while judging is caught and answered; it must be one line of the log, not a trace on several.
     panic::set_hook(Box::new(|panic| {

@@ -2,17 +2,20 @@
 //!
 //! It fails open on purpose, so the work here is to answer every review quickly, to lose none while starting, reloading
 //! and stopping, and to count what it could not judge. The request path does no I/O and takes no lock: configuration and
-//! certificates are in memory and are swapped as a whole.
+//! certificates are in memory and are swapped as a whole. What needs the API server runs beside it, and may fail.
 //!
 //! ```text
 //! bytes -> server (limits) -> respond (review -> judgement -> answer) -> bytes
 //!                                 ^ config, tls: polled by reload
+//! heartbeat -> api -> the API server
 //! ```
 #![warn(missing_docs)]
 
 pub mod admin;
+pub mod api;
 pub mod args;
 pub mod config;
+pub mod heartbeat;
 pub mod manifest;
 pub mod metrics;
 pub mod reload;

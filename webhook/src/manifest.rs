@@ -9,6 +9,7 @@ use std::fmt::Write;
 use aksarc_shared::data::{self, Data};
 use aksarc_shared::derive::{self, Watched};
 use aksarc_shared::guard::Settings;
+use aksarc_shared::heartbeat;
 
 /// The image of this release; where it is pulled from is the installer's business.
 pub const IMAGE: &str = concat!("aksarc-webhook:", env!("CARGO_PKG_VERSION"));
@@ -56,7 +57,13 @@ pub fn render(options: &Options) -> String {
     let config = options.config.as_ref().map_or(OBSERVE, |config| &config.text);
     let mut out = fill(
         include_str!("../manifest/install.yaml"),
-        &[("namespace", NAMESPACE), ("service", SERVICE), ("image", &options.image), ("config", &indent(config, 4))],
+        &[
+            ("namespace", NAMESPACE),
+            ("service", SERVICE),
+            ("heartbeat", heartbeat::NAME),
+            ("image", &options.image),
+            ("config", &indent(config, 4)),
+        ],
     );
     out.push_str("---\n");
     out.push_str(&webhooks(options));

@@ -18,6 +18,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::heartbeat::Outcome;
 use crate::respond::{REASONS, Refusal};
 
 /// All counters of one server.
@@ -28,6 +29,8 @@ pub struct Metrics {
     findings: Vec<(&'static str, Vec<Counter>)>,
     not_evaluated: Vec<Counter>,
     refused: Vec<Counter>,
+    heartbeats: Vec<Counter>,
+    heartbeat_seen: Gauge,
     seconds: Histogram,
     pub(crate) connections: Gauge,
     pub(crate) accepted: Counter,
@@ -113,6 +116,12 @@ impl Metrics {
             "Requests answered with an HTTP error, by reason; the API server goes on without us",
             &by_reason(&Refusal::WORDS),
         );
+        let heartbeats = counters(
+            &mut registry,
+            "heartbeat_attempts",
+            "Attempts to note that the cluster runs, by outcome",
+            &Outcome::WORDS.map(|word| vec![("outcome", word)]),
+        );
         let seconds = Histogram::default();
         registry.register_with_unit(
             "review_duration",
@@ -126,6 +135,8 @@ impl Metrics {
             findings,
             not_evaluated,
             refused,
+            heartbeats,
+            heartbeat_seen: Gauge::default(),
             seconds,
             connections: Gauge::default(),
             accepted: Counter::default(),
@@ -158,6 +169,11 @@ impl Metrics {
             "When the first certificate of the chain in use to expire does",
             m.certificate_expiry.clone(),
         );
+        registry.register(
+            "heartbeat_last_seen_timestamp_seconds",
+            "Up to when this guard knows the cluster to be noted as running, by the API server's clock",
+            m.heartbeat_seen.clone(),
+        );
     }
 
     pub(crate) fn judged(&self, judgement: &Judgement) {
@@ -184,6 +200,16 @@ impl Metrics {
     pub(crate) fn refused(&self, refusal: &Refusal) {
         if let Some(counter) = self.refused.get(refusal.place()) {
             counter.inc();
+        }
+    }
+
+    pub(crate) fn heartbeat(&self, outcome: &Outcome) {
+        let place = Outcome::WORDS.iter().position(|word| *word == outcome.word());
+        if let Some(counter) = place.and_then(|place| self.heartbeats.get(place)) {
+            counter.inc();
+        }
+        if let Some(seen) = outcome.seen() {
+            self.heartbeat_seen.set(seen.as_second());
         }
     }
 

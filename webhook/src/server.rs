@@ -30,6 +30,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
 use crate::admin;
+use crate::heartbeat;
 use crate::metrics::Metrics;
 use crate::reload::{Certificates, Config, Poll};
 use crate::respond::{Judge, Refusal, Reviewer};
@@ -47,6 +48,8 @@ pub struct Options {
     pub config: Option<PathBuf>,
     /// How often both are looked at; `None` leaves it to [`Server::reload`].
     pub poll: Option<Duration>,
+    /// Keeps the heartbeat record; nobody does without it.
+    pub heartbeat: Option<heartbeat::Options>,
     /// The limits.
     pub limits: Limits,
     /// Judges changes by something else than the engine.
@@ -62,6 +65,7 @@ impl Options {
             tls_dir: tls_dir.into(),
             config: None,
             poll: None,
+            heartbeat: None,
             limits: Limits { linger: Duration::ZERO, ..Limits::default() },
             judge: None,
         }
@@ -149,6 +153,7 @@ pub struct Server {
     phase: watch::Sender<Phase>,
     serving: JoinHandle<()>,
     _admin: AbortOnDrop,
+    _heartbeat: Option<AbortOnDrop>,
     _poller: Option<mpsc::Sender<Infallible>>,
 }
 
@@ -186,9 +191,21 @@ impl Server {
         let (phase, _) = watch::channel(Phase::Serve);
         let serving = tokio::spawn(serve(listener, tls, Arc::clone(&shared), phase.subscribe()));
         let ready = Arc::clone(&shared.ready);
+        let heartbeat =
+            options.heartbeat.map(|options| AbortOnDrop(tokio::spawn(heartbeat::run(options, Arc::clone(&metrics)))));
         let admin = AbortOnDrop(tokio::spawn(admin::serve(admin_listener, ready, metrics, limits.accept_backoff)));
         tracing::info!(%address, %admin_address, "serving");
-        Ok(Server { address, admin_address, shared, files, phase, serving, _admin: admin, _poller: poller })
+        Ok(Server {
+            address,
+            admin_address,
+            shared,
+            files,
+            phase,
+            serving,
+            _admin: admin,
+            _heartbeat: heartbeat,
+            _poller: poller,
+        })
     }
 
     /// Where reviews come in.
@@ -233,7 +250,7 @@ impl Server {
     }
 }
 
-/// Probes and scrapers hold nothing worth waiting for.
+/// Probes and scrapers hold nothing worth waiting for, and a heartbeat that was missed is made up for by the next.
 #[derive(Debug)]
 struct AbortOnDrop(JoinHandle<()>);
 

@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::PathBuf;
 
+use aksarc_shared::heartbeat;
 use aksarc_shared::read::yaml;
 use aksarc_webhook::{config, manifest};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn deploy(name: &str) -> String {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../deploy").join(name);
@@ -37,6 +38,26 @@ fn the_example_is_valid_and_shows_every_field() {
 }
 
 #[test]
+fn the_guards_only_right_is_to_read_and_update_its_heartbeat() {
+    let objects = yaml::documents(&deploy("guard.yaml")).unwrap();
+    let (account, heartbeat, role, binding) = (&objects[1], &objects[3], &objects[4], &objects[5]);
+    assert_eq!(account["automountServiceAccountToken"], false);
+    assert_eq!(heartbeat["metadata"]["name"], heartbeat::NAME);
+    assert_eq!(heartbeat["data"], Value::Null);
+    let rules = json!([{"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [heartbeat::NAME],
+        "verbs": ["get", "update"]}]);
+    assert_eq!((&role["kind"], &role["rules"]), (&json!("Role"), &rules));
+    assert_eq!(binding["roleRef"]["name"], role["metadata"]["name"]);
+    let subject =
+        json!([{"kind": "ServiceAccount", "name": account["metadata"]["name"], "namespace": manifest::NAMESPACE}]);
+    assert_eq!(binding["subjects"], subject);
+    let kinds = objects.iter().map(|object| object["kind"].as_str().unwrap());
+    assert_eq!(kinds.filter(|kind| kind.contains("Role")).count(), 2);
+    // The pod has the token for that.
+    assert_eq!(objects[6]["spec"]["template"]["spec"]["automountServiceAccountToken"], true);
+}
+
+#[test]
 fn the_manifest_is_a_set_of_hardened_objects() {
     let objects = yaml::documents(&deploy("guard.yaml")).unwrap();
     let kinds: Vec<&str> = objects.iter().map(|object| object["kind"].as_str().unwrap()).collect();
@@ -44,20 +65,23 @@ fn the_manifest_is_a_set_of_hardened_objects() {
         "Namespace",
         "ServiceAccount",
         "ConfigMap",
+        "ConfigMap",
+        "Role",
+        "RoleBinding",
         "Deployment",
         "PodDisruptionBudget",
         "Service",
         "ValidatingWebhookConfiguration",
     ];
     assert_eq!(kinds, expected);
-    for object in &objects[1..6] {
+    for object in &objects[1..9] {
         assert_eq!(object["metadata"]["namespace"], manifest::NAMESPACE);
     }
     config::guard(objects[2]["data"]["guard.yaml"].as_str().unwrap().as_bytes()).unwrap();
-    let deployment = &objects[3]["spec"];
+    let deployment = &objects[6]["spec"];
     assert_eq!(deployment["replicas"], 2);
     let pod = &deployment["template"]["spec"];
-    assert_eq!(pod["automountServiceAccountToken"], false);
+    assert_eq!(pod["priorityClassName"], Value::Null);
     assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
     assert_eq!(pod["nodeSelector"]["kubernetes.io/os"], "linux");
     let container = &pod["containers"][0]["securityContext"];

@@ -1,0 +1,181 @@
+//! The guard's own requests to the API server, for work in the background. Never for answering a review: a guard whose
+//! API server is slow, gone or refuses it judges all the same.
+//!
+//! Requests are plain, one at a time, each with a time and size limit, and nothing is retried here: whoever asks knows
+//! whether and when to ask again.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use aksarc_shared::jiff::Timestamp;
+use aksarc_shared::jiff::fmt::rfc2822;
+use http::header::{CONTENT_TYPE, DATE};
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Bytes;
+use kube::client::Body;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use serde_json::Value;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use crate::reload::chain;
+
+/// How to reach the API server.
+#[derive(Clone)]
+pub enum Access {
+    /// As the pod's service account.
+    InCluster,
+    /// By a kubeconfig, for a guard outside the cluster.
+    Kubeconfig(PathBuf),
+    /// By a client that is there already.
+    Given(Client),
+}
+
+impl Access {
+    /// Makes a client. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`ApiError::NoAccess`]: no service account, no readable kubeconfig, or nothing usable in them.
+    pub async fn connect(&self) -> Result<Api, ApiError> {
+        let mut config = match self {
+            Access::Given(client) => return Ok(Api { client: client.clone() }),
+            // Both read files, which must not hold up the reviews.
+            Access::InCluster => blocking(|| Config::incluster().map_err(|error| chain(&error))).await?,
+            Access::Kubeconfig(path) => {
+                let path = path.clone();
+                let kubeconfig = blocking(|| Kubeconfig::read_from(path).map_err(|error| chain(&error))).await?;
+                let options = KubeConfigOptions::default();
+                Config::from_custom_kubeconfig(kubeconfig, &options)
+                    .await
+                    .map_err(|error| ApiError::NoAccess(chain(&error)))?
+            }
+        };
+        config.connect_timeout = Some(REQUEST_TIMEOUT);
+        config.read_timeout = Some(REQUEST_TIMEOUT);
+        config.write_timeout = Some(REQUEST_TIMEOUT);
+        config.default_retry = false;
+        // The client needs the runtime it is made on, and certificates were read with the configuration.
+        Client::try_from(config).map(|client| Api { client }).map_err(|error| ApiError::NoAccess(chain(&error)))
+    }
+}
+
+impl std::fmt::Debug for Access {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Access::InCluster => f.write_str("InCluster"),
+            Access::Kubeconfig(path) => f.debug_tuple("Kubeconfig").field(path).finish(),
+            Access::Given(_) => f.write_str("Given"),
+        }
+    }
+}
+
+/// An API server to ask.
+#[derive(Clone)]
+pub struct Api {
+    client: Client,
+}
+
+/// What it said, whether or not it liked the request.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The server's time, by its `Date` header; whole seconds.
+    pub date: Option<Timestamp>,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ApiError {
+    /// There is no way to reach one.
+    #[error("no access to the API server: {0}")]
+    NoAccess(String),
+    /// It could not be reached, or hung up.
+    #[error("the API server cannot be reached: {0}")]
+    Unreachable(String),
+    /// It took too long.
+    #[error("the API server did not answer within {REQUEST_TIMEOUT:?}")]
+    TimedOut,
+}
+
+impl Api {
+    /// Reads an object by its path.
+    ///
+    /// # Errors
+    /// [`ApiError`] when no whole answer comes; a refusal is an answer.
+    pub async fn get(&self, path: &str) -> Result<Answer, ApiError> {
+        self.send(Request::builder().method(Method::GET).uri(path), Body::empty()).await
+    }
+
+    /// Replaces an object by its path.
+    ///
+    /// # Errors
+    /// As [`Api::get`].
+    pub async fn put(&self, path: &str, object: &Value) -> Result<Answer, ApiError> {
+        let request = Request::builder().method(Method::PUT).uri(path).header(CONTENT_TYPE, "application/json");
+        self.send(request, Body::from(object.to_string().into_bytes())).await
+    }
+
+    async fn send(&self, request: http::request::Builder, body: Body) -> Result<Answer, ApiError> {
+        let request = request.body(body).map_err(|error| ApiError::Unreachable(chain(&error)))?;
+        let answer = async {
+            let response = self.client.send(request).await.map_err(|error| ApiError::Unreachable(chain(&error)))?;
+            let (head, body) = response.into_parts();
+            let body = Limited::new(body, MAX_ANSWER).collect().await;
+            let body = body.map_err(|error| ApiError::Unreachable(error.to_string()))?.to_bytes();
+            Ok(Answer { status: head.status, date: date(&head.headers), body })
+        };
+        timeout(REQUEST_TIMEOUT, answer).await.unwrap_or(Err(ApiError::TimedOut))
+    }
+}
+
+impl std::fmt::Debug for Api {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Api").finish_non_exhaustive()
+    }
+}
+
+async fn blocking<T: Send + 'static>(read: impl FnOnce() -> Result<T, String> + Send + 'static) -> Result<T, ApiError> {
+    match spawn_blocking(read).await {
+        Ok(read) => read.map_err(ApiError::NoAccess),
+        Err(error) => Err(ApiError::NoAccess(error.to_string())),
+    }
+}
+
+fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    let text = headers.get(DATE)?.to_str().ok()?;
+    Some(rfc2822::parse(text).ok()?.timestamp())
+}
+
+/// An API server answers a get of one object in milliseconds; a minute's wait for one that hangs would help nobody.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// An object has at most 1.5 MiB, in etcd's own limit.
+const MAX_ANSWER: usize = 2 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    #[test]
+    fn the_servers_time_is_read_or_missing() {
+        let of = |text: &'static str| date(&HeaderMap::from_iter([(DATE, HeaderValue::from_static(text))]));
+        assert_eq!(of("Sat, 21 Nov 2026 00:12:07 GMT"), Some("2026-11-21T00:12:07Z".parse().unwrap()));
+        for bad in ["", "now", "Sat, 21 Nov 2026", "Sat, 41 Nov 2026 00:12:07 GMT"] {
+            assert_eq!(of(bad), None, "{bad}");
+        }
+        assert_eq!(date(&HeaderMap::new()), None);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_reached_by_is_said() {
+        let error = Access::Kubeconfig("/nonexistent/kubeconfig".into()).connect().await.unwrap_err();
+        assert!(matches!(&error, ApiError::NoAccess(why) if why.contains("kubeconfig")), "{error}");
+    }
+}
