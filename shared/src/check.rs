@@ -10,17 +10,20 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use crate::attest::{self, Answer as Attested, Answers, Attestation};
 use crate::catalogue;
 use crate::change::Change;
 use crate::data::{Data, Platform};
-use crate::finding::{Consequence, Draft, Finding};
+use crate::finding::{Consequence, Draft, Evidence, Finding, ObjectRef};
 use crate::guard;
 use crate::inventory::{Facts, Inventory, ReadKey, ReadState};
 use crate::kinds::{self, Kind};
 use crate::object::Object;
 use crate::probe::{Probe, ProbeState};
 use crate::read::json::{self, Page, ReadError};
-use crate::report::{Clock, Cluster, Coverage, Outcome, Policy, Report, RuleOutcome, Tool, VerdictWord, exit};
+use crate::report::{
+    Clock, Cluster, Coverage, Outcome, Policy, Question, Report, RuleOutcome, Tool, VerdictWord, exit,
+};
 use crate::rule::{Context, Due, Notes, Rule, Scope, Seen, Verdict};
 use crate::rules::aa904;
 use crate::versions::Table;
@@ -38,6 +41,8 @@ pub struct Params {
     pub rules: Vec<&'static Rule>,
     /// Waivers.
     pub waivers: Vec<Waiver>,
+    /// Answers of people to what Kubernetes cannot show.
+    pub attestations: Vec<Attestation>,
     /// The release of the host below the cluster: `2019`, `22H2`, `2602`.
     pub release: Option<String>,
     /// Newer version tables than the built-in ones, by platform.
@@ -57,6 +62,7 @@ impl Params {
             now,
             rules: catalogue::ALL.to_vec(),
             waivers: Vec::new(),
+            attestations: Vec::new(),
             versions: Vec::new(),
             fail_on: Consequence::Voids,
             allow_incomplete: false,
@@ -363,6 +369,7 @@ impl<'d> Check<'d> {
             clocks: self.clocks(day, &candidates),
             rules,
             findings,
+            questions: self.questions(&candidates),
             coverage,
         })
     }
@@ -477,6 +484,7 @@ impl<'d> Check<'d> {
             return answer(Outcome::NotApplicable, format!("does not apply on {}", platform.as_str()), Vec::new());
         }
         let mut drafts = self.drafts.get(rule.code.as_str()).cloned().unwrap_or_default();
+        drafts.extend(self.admitted(rule, platform));
         let mut open = self.gaps(rule);
         if let Some(whole) = rule.state.whole {
             match whole(&self.inventory, &self.context(platform)) {
@@ -487,7 +495,8 @@ impl<'d> Check<'d> {
                 }
                 Verdict::Unknown(why) => open.push(why),
                 Verdict::NotObservable(why) if drafts.is_empty() && open.is_empty() => {
-                    return answer(Outcome::NotObservable, why, Vec::new());
+                    let (outcome, reason) = self.unseen(rule, platform, why);
+                    return answer(outcome, reason, Vec::new());
                 }
                 Verdict::NotObservable(_) => {}
             }
@@ -506,6 +515,61 @@ impl<'d> Check<'d> {
             Outcome::Unknown
         };
         answer(outcome, reason, findings)
+    }
+
+    /// What becomes of a rule that Kubernetes shows nothing of: people's word, where it is complete.
+    fn unseen(&self, rule: &Rule, platform: Platform, why: String) -> (Outcome, String) {
+        let settled = self.answers().of_rule(rule.clauses, platform);
+        if settled.is_fulfilled() {
+            return (Outcome::Pass, settled.says());
+        }
+        if settled.answered.is_empty() {
+            return (Outcome::NotObservable, why);
+        }
+        (Outcome::NotObservable, format!("{why}; {}, not {}", settled.says(), settled.open.join(", ")))
+    }
+
+    /// What people answered to be otherwise than a clause asks. Of the rules on that clause the heaviest speaks, and of
+    /// several the first: one answer is one finding.
+    fn admitted(&self, rule: &Rule, platform: Platform) -> Vec<Draft> {
+        let settled = self.answers().of_rule(rule.clauses, platform);
+        let mut drafts = Vec::new();
+        for answer in settled.answered.into_iter().filter(|answer| answer.answer == Attested::NotFulfilled) {
+            let on_it = self.params.rules.iter().filter(|other| {
+                let applies = other.platforms.contains(&platform);
+                applies && self.answers().of_rule(other.clauses, platform).answered.contains(&answer)
+            });
+            let speaker = on_it.min_by_key(|other| (other.consequence_on(platform), other.code));
+            if speaker.is_some_and(|speaker| speaker.code == rule.code) {
+                let by = answer.by.trim();
+                let evidence =
+                    Evidence { time: answer.on.0.to_string(), ..Evidence::seen("attestation", &*answer.note) };
+                drafts.push(
+                    Draft::at(ObjectRef::cluster(), format!("attestation[{}]", answer.clause))
+                        .says(format!("{by} answered on {} that this is not fulfilled", attest::day(answer.on.0)))
+                        .with(Evidence { manager: by.to_owned(), ..evidence }),
+                );
+            }
+        }
+        drafts
+    }
+
+    fn answers(&self) -> Answers<'_> {
+        Answers::new(&self.params.attestations, self.data, self.params.now)
+    }
+
+    fn questions(&self, candidates: &[Platform]) -> Vec<Question> {
+        if self.manifests {
+            return Vec::new();
+        }
+        attest::questions(&attest::Asked {
+            data: self.data,
+            candidates,
+            rules: &self.params.rules,
+            release: self.params.release.as_deref(),
+            attestations: &self.params.attestations,
+            now: self.params.now,
+        })
     }
 
     fn context(&self, platform: Platform) -> Context<'_> {
@@ -570,6 +634,11 @@ impl<'d> Check<'d> {
                 waiver.rules.first().map_or("", String::as_str),
                 what,
             ));
+        }
+        for (answer, ends) in self.answers().ends() {
+            let on_it = self.params.rules.iter().find(|rule| rule.clauses.contains(&&*answer.clause));
+            let what = format!("answer of {} to {} ends", answer.by.trim(), answer.clause);
+            clocks.push(clock(attest::day(ends), on_it.map_or("", |rule| rule.code.as_str()), what));
         }
         clocks.sort();
         clocks

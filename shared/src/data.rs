@@ -191,6 +191,21 @@ pub struct ClauseText {
     /// Who can answer what Kubernetes cannot show, and how.
     #[serde(default)]
     pub ask: Option<String>,
+    /// What the question is about, in a few words.
+    #[serde(default)]
+    pub topic: Option<String>,
+    /// How many days somebody's answer holds.
+    #[serde(default, skip_serializing)]
+    pub holds_days: Option<i64>,
+    /// The clause whose question is asked instead of one of its own.
+    #[serde(default, skip_serializing)]
+    pub asked_with: Option<String>,
+    /// Platforms whose text has no such clause, so that nobody is asked there.
+    #[serde(default, skip_serializing)]
+    pub no_text_on: Vec<Platform>,
+    /// The release of the host answers it.
+    #[serde(default, skip_serializing)]
+    pub settled_by_release: bool,
 }
 
 /// What can decide a clause.

@@ -9,6 +9,7 @@
 #![warn(missing_docs)]
 
 pub mod actor;
+pub mod attest;
 pub mod catalogue;
 pub mod change;
 pub mod check;

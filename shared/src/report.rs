@@ -34,6 +34,8 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// What becomes due, soonest first.
     pub clocks: Vec<Clock>,
+    /// What Kubernetes cannot show, whom to ask, and what they answered.
+    pub questions: Vec<Question>,
     /// What was and was not looked at.
     pub coverage: Coverage,
 }
@@ -160,6 +162,42 @@ pub struct Clock {
     pub code: String,
     /// What becomes due.
     pub what: String,
+}
+
+/// A question that only people can answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Question {
+    /// The clauses it is about; the first is the one to answer.
+    pub clauses: Vec<String>,
+    /// The rules that cannot see all of it.
+    pub rules: Vec<&'static str>,
+    /// What it is about, in a few words.
+    pub topic: String,
+    /// The clause, in our words, as on this platform.
+    pub says: String,
+    /// Who can answer, and how they find out.
+    pub ask: String,
+    /// The answer that counts.
+    pub answer: Option<AnswerNote>,
+    /// Why an answer that was given does not count.
+    pub refused: Option<String>,
+}
+
+/// Somebody's answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AnswerNote {
+    /// `fulfilled` or `not-fulfilled`.
+    pub answer: &'static str,
+    /// Who answered.
+    pub by: String,
+    /// When it was so, RFC 3339.
+    pub on: String,
+    /// RFC 3339: the question is open again then.
+    pub expires: String,
+    /// What they looked at.
+    pub note: String,
 }
 
 /// What was and was not looked at, and at what cost.

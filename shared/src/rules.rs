@@ -36,6 +36,7 @@ mod aa502;
 mod aa503;
 mod aa504;
 mod aa506;
+mod aa604;
 mod aa903;
 pub(crate) mod aa904;
 mod aa905;
@@ -78,6 +79,7 @@ pub static ALL: &[&Rule] = &[
     &aa503::RULE,
     &aa504::RULE,
     &aa506::RULE,
+    &aa604::RULE,
     &aa903::RULE,
     &aa904::RULE,
     &aa905::RULE,

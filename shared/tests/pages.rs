@@ -13,8 +13,10 @@
 //!
 //! The answer is `pass`, `unknown`, `not-observable`, `info PATH`, or the code with one path per finding. In a state, a
 //! document `gitVersion: v1.33.5` is the server's version, `release: "2019"` the host's, `waivers` those given, and `probe: metrics` with `text:`
-//! (or `forbidden: true`) what the API server answers to a probe. Lists that the rule reads and no document is of are empty.
+//! (or `forbidden: true`) what the API server answers to a probe. An `AttestationList` is what people answered. Lists that the
+//! rule reads and no document is of are empty.
 
+use aksarc_shared::attest;
 use aksarc_shared::catalogue;
 use aksarc_shared::change::{Change, Operation};
 use aksarc_shared::check::{Check, Params};
@@ -178,6 +180,10 @@ impl Example {
         if let Some(waivers) = values.iter().find_map(|value| value.get("waivers")) {
             params.waivers = serde_json::from_value(waivers.clone()).expect("waivers");
         }
+        let answers = |value: &&serde_json::Value| value["kind"] == "AttestationList";
+        for value in values.iter().filter(answers) {
+            params.attestations.extend(attest::parse(&value.to_string()).expect("answers"));
+        }
         let mut check = Check::new(embedded(), params);
         if let Some(version) = word("gitVersion") {
             check.server_version(version);
@@ -191,7 +197,9 @@ impl Example {
             check.probe(probe, state);
         }
         let special = ["gitVersion", "release", "probe", "waivers"];
-        let is_object = |(_, value): &(_, &serde_json::Value)| special.iter().all(|field| value.get(field).is_none());
+        let is_object = |(_, value): &(_, &serde_json::Value)| {
+            special.iter().all(|field| value.get(field).is_none()) && !answers(value)
+        };
         let objects: Vec<Object<'_>> = documents
             .iter()
             .zip(&values)

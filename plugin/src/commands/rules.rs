@@ -1,5 +1,6 @@
 //! `rules`: the catalogue, and what decides each clause.
 
+use aksarc_shared::attest;
 use aksarc_shared::catalogue;
 use aksarc_shared::data::{ClauseText, Data, Platform, Sees, embedded};
 use aksarc_shared::rule::{Mode, Rule};
@@ -9,6 +10,7 @@ use super::explain;
 use crate::exit::{Failure, Outcome};
 use crate::format::ListFormat;
 use crate::render::{Grid, dated, to_ascii};
+use crate::settings::PLATFORMS;
 use crate::ui::Ui;
 
 /// The rules, and what decides each clause of the policy.
@@ -28,7 +30,21 @@ pub enum Command {
     /// A rule's page, as `explain` shows it
     Show(explain::Args),
     /// Every clause of the policy, and what decides it
-    Coverage(Listing),
+    Coverage(Coverage),
+}
+
+/// How to show what decides the clauses.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Coverage {
+    /// How to show it.
+    #[command(flatten)]
+    pub listing: Listing,
+    /// Print a file for support-check --attest instead, with every question that only people can answer
+    #[arg(long, conflicts_with = "output")]
+    pub attest_template: bool,
+    /// Platform whose questions --attest-template prints; auto for all
+    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = PLATFORMS, env = "KUBECTL_AKSARC_PLATFORM")]
+    pub platform: String,
 }
 
 /// How to show a list.
@@ -50,7 +66,10 @@ pub fn run(args: &Args, ui: &Ui) -> Outcome {
             ListFormat::Table => list(ui),
             ListFormat::Json => json("RuleList", &rows())?,
         },
-        Command::Coverage(listing) => match listing.output {
+        Command::Coverage(coverage) if coverage.attest_template => {
+            attest::template(embedded(), Platform::parse(&coverage.platform))
+        }
+        Command::Coverage(Coverage { listing, .. }) => match listing.output {
             ListFormat::Table => coverage(embedded(), ui),
             ListFormat::Json => json("ClauseCoverage", &clauses(embedded()))?,
         },
@@ -196,7 +215,7 @@ fn coverage(data: &Data, ui: &Ui) -> String {
         .collect();
     let sum = format!(
         "\n{all} clauses: {by_rules} decided by rules, {by_people} by somebody's answer, {nothing} with nothing to decide, {open} with no rule yet\n\
-         attest: Kubernetes cannot show it, somebody must answer; -o json says whom to ask, and how platforms differ.\n\nTexts:\n{}",
+         attest: Kubernetes cannot show it, somebody must answer (--attest-template begins a file); -o json says whom to ask, and how platforms differ.\n\nTexts:\n{}",
         titles.concat()
     );
     let text = shown(&grid, ui) + &sum;
@@ -217,4 +236,7 @@ const EXAMPLES: &str = "\
 Examples:
   kubectl aksarc rules list
   kubectl aksarc rules show AA301
-  kubectl aksarc rules coverage -o json";
+  kubectl aksarc rules coverage -o json
+
+  # Begin a file with the questions that only people can answer
+  kubectl aksarc rules coverage --attest-template --platform azure-local > answers.yaml";

@@ -6,7 +6,7 @@ use std::fmt::{self, Write as _};
 use aksarc_shared::catalogue;
 use aksarc_shared::data::embedded;
 use aksarc_shared::finding::{Consequence, Evidence, Finding};
-use aksarc_shared::report::{Outcome, Report, RuleOutcome, VerdictWord};
+use aksarc_shared::report::{Outcome, Question, Report, RuleOutcome, VerdictWord};
 use aksarc_shared::text;
 use jiff::Timestamp;
 
@@ -326,22 +326,78 @@ impl Screen<'_> {
                 label = "";
             }
         }
+        self.unseen()?;
+        writeln!(self.out)?;
+        let next = self.next();
+        writeln!(self.out, "exit {}{next}", report.exit_code)
+    }
+
+    /// What Kubernetes cannot show: what is asked of people, and what leaves no trace.
+    fn unseen(&mut self) -> fmt::Result {
+        let report = self.report;
+        let of_people = |code: &str| report.questions.iter().any(|question| question.rules.contains(&code));
         let mut hidden: Vec<(&str, Vec<&str>)> = Vec::new();
-        for rule in report.rules.iter().filter(|rule| rule.outcome == Outcome::NotObservable) {
+        for rule in report.rules.iter().filter(|rule| rule.outcome == Outcome::NotObservable && !of_people(rule.code)) {
             match hidden.iter_mut().find(|(reason, _)| *reason == rule.reason) {
                 Some((_, codes)) => codes.push(rule.code),
                 None => hidden.push((&rule.reason, vec![rule.code])),
             }
         }
-        if !hidden.is_empty() {
-            writeln!(self.out, "\n cannot be seen in Kubernetes")?;
+        let (answered, open): (Vec<_>, Vec<_>) =
+            report.questions.iter().partition(|question| question.answer.is_some());
+        if hidden.is_empty() && open.is_empty() && answered.is_empty() {
+            return Ok(());
         }
-        for (reason, codes) in hidden {
-            self.wrapped_line("", &format!("{}: {}", codes.join(", "), text::line(reason, 300)))?;
-        }
+        let topics = |questions: &[&Question]| {
+            let each = questions.iter().map(|question| text::line(&question.topic, 60));
+            each.collect::<Vec<_>>().join(", ")
+        };
         writeln!(self.out)?;
-        let next = self.next();
-        writeln!(self.out, "exit {}{next}", report.exit_code)
+        if !open.is_empty() {
+            self.flush_left(&format!("cannot be seen from Kubernetes ({}): {}", open.len(), topics(&open)))?;
+            let (name, ask) = (self.look.name, self.look.show != Show::All);
+            let whom = if ask { "--show all says whom to ask, " } else { "" };
+            self.flush_left(&format!("  {whom}{name} rules coverage --attest-template begins a file for --attest"))?;
+        }
+        if !answered.is_empty() {
+            self.flush_left(&format!("answered by people ({}): {}", answered.len(), topics(&answered)))?;
+        }
+        if self.look.show == Show::All {
+            for question in &report.questions {
+                self.question(question)?;
+            }
+        }
+        for (number, (reason, codes)) in hidden.into_iter().enumerate() {
+            let label = if number == 0 { "unseen" } else { "" };
+            self.wrapped_line(label, &format!("{}: {}", codes.join(", "), text::line(reason, 300)))?;
+        }
+        Ok(())
+    }
+
+    fn question(&mut self, question: &Question) -> fmt::Result {
+        let rules = if question.rules.is_empty() { String::new() } else { format!(" ({})", question.rules.join(" ")) };
+        writeln!(self.out, "   {}{rules} {}", Paint::bold(question.clauses.join(" ")), text::clean(&question.topic))?;
+        let mut lines = vec![question.says.clone(), format!("ask: {}", question.ask)];
+        if let Some(answer) = &question.answer {
+            let note = if answer.note.is_empty() { String::new() } else { format!(" ({})", answer.note) };
+            lines.push(format!(
+                "answer: {} by {} on {}, until {}{note}",
+                answer.answer, answer.by, answer.on, answer.expires
+            ));
+        }
+        lines.extend(question.refused.clone());
+        for line in lines.iter().flat_map(|line| wrap(&text::line(line, 600), self.room(6))).collect::<Vec<_>>() {
+            writeln!(self.out, "      {line}")?;
+        }
+        Ok(())
+    }
+
+    fn flush_left(&mut self, text: &str) -> fmt::Result {
+        for (number, line) in wrap(text, self.room(3)).iter().enumerate() {
+            let lead = if number == 0 { " " } else { "   " };
+            writeln!(self.out, "{lead}{line}")?;
+        }
+        Ok(())
     }
 
     fn next(&self) -> String {

@@ -36,6 +36,23 @@ pub(super) fn render(report: &Report, look: &Look<'_>) -> Result<String, fmt::Er
     }
     // Lines are not cut: who asks for wide wants all of it.
     let mut out = grid.lines("", None);
+    if !report.questions.is_empty() {
+        let mut questions = Grid::new(&["QUESTION", "RULES", "ABOUT", "ANSWER", "BY", "UNTIL", "ASK"]);
+        for question in &report.questions {
+            let answer = question.answer.as_ref();
+            questions.row([
+                question.clauses.join(","),
+                or_dash(question.rules.join(",")),
+                text::line(&question.topic, 60),
+                answer.map_or("–", |answer| answer.answer).to_owned(),
+                or_dash(answer.map(|answer| text::line(&answer.by, 60)).unwrap_or_default()),
+                or_dash(answer.map(|answer| text::line(&answer.expires, 40)).unwrap_or_default()),
+                text::line(question.refused.as_ref().unwrap_or(&question.ask), 200),
+            ]);
+        }
+        out.push('\n');
+        out.push_str(&questions.lines("", None));
+    }
     let verdict = report.verdict;
     writeln!(
         out,

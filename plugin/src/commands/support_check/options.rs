@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
+use aksarc_shared::attest::{self, Attestation};
 use aksarc_shared::catalogue;
 use aksarc_shared::check::Params;
 use aksarc_shared::data::{Platform, embedded};
 use aksarc_shared::finding::Consequence;
 use aksarc_shared::read::yaml;
 use aksarc_shared::rule::Rule;
+use aksarc_shared::text;
 use aksarc_shared::waiver::Waiver;
 use anyhow::{Context as _, bail};
 use clap::builder::FalseyValueParser;
@@ -49,6 +51,9 @@ pub struct Judging {
     /// the environment. What does not count, and why, is said on stderr
     #[arg(long, value_name = "FILE|cluster|none", env = "KUBECTL_AKSARC_WAIVERS", value_hint = clap::ValueHint::FilePath)]
     pub waivers: Option<String>,
+    /// Answers of people to what Kubernetes cannot show; `rules coverage --attest-template` begins a file
+    #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_ATTEST", value_hint = clap::ValueHint::FilePath)]
+    pub attest: Option<String>,
     /// Newer version tables than the built-in ones, in the same form
     #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_VERSIONS", value_hint = clap::ValueHint::FilePath)]
     pub versions: Option<String>,
@@ -66,6 +71,7 @@ impl Judging {
         params.release = self.host_release(params.platform).map_err(Failure::input)?;
         params.rules = self.rules(ui.name).map_err(Failure::input)?;
         params.waivers = self.waivers().map_err(Failure::input)?;
+        params.attestations = self.attestations(now, ui).map_err(Failure::input)?;
         params.fail_on = Consequence::parse(&self.fail_on).unwrap_or(Consequence::Voids);
         params.allow_incomplete = self.allow_incomplete;
         if let Some(path) = &self.versions {
@@ -113,6 +119,19 @@ impl Judging {
             Source::File(path) => Ok(waivers::from_file(path)?.into_iter().map(|entry| entry.waiver).collect()),
             Source::Cluster | Source::None => Ok(Vec::new()),
         }
+    }
+
+    /// Reads the answers, and says on stderr which of them do not count: a question that somebody believes answered is open.
+    fn attestations(&self, now: Timestamp, ui: &Ui) -> anyhow::Result<Vec<Attestation>> {
+        let Some(path) = self.attest.as_deref().filter(|path| !path.is_empty()) else { return Ok(Vec::new()) };
+        let answers =
+            attest::parse(&read(Path::new(path))?).with_context(|| format!("cannot read answers from {path}"))?;
+        for (answer, problems) in attest::problems(&answers, embedded(), now).iter().filter(|(_, p)| !p.is_empty()) {
+            let why: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            let clause = text::line(&answer.clause, 40);
+            ui.note(&format!("warning: the answer to {clause} does not count: {}", why.join(", ")));
+        }
+        Ok(answers)
     }
 }
 

@@ -1,0 +1,455 @@
+//! Attestations: dated, signed answers to what Kubernetes cannot show, from a file.
+//!
+//! An answer settles a rule that nothing in the cluster can decide; it never outweighs what was found there. Who answers
+//! that a clause is not kept gets a finding for it. Answers end: a subscription that was paid for in spring says nothing
+//! about autumn.
+
+mod questions;
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use serde::{Deserialize, Deserializer};
+
+use crate::data::{ClauseText, Data, Platform, Sees};
+use crate::read::json::ReadError;
+use crate::read::yaml;
+use crate::text;
+
+pub use questions::template;
+pub(crate) use questions::{Asked, questions};
+
+/// One answer, from a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attestation {
+    /// The clause it answers, `C35`.
+    pub clause: String,
+    /// The answer.
+    pub answer: Answer,
+    /// Who answers, by name: an answer that nobody signs is none.
+    pub by: String,
+    /// When it was true.
+    pub on: Moment,
+    /// Until when it is taken for true; where left out, as long as the clause's row says.
+    pub expires: Option<Moment>,
+    /// What was looked at, and what it showed.
+    pub note: String,
+}
+
+/// What somebody answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// What the clause asks for is so.
+    Fulfilled,
+    /// It is not.
+    NotFulfilled,
+}
+
+impl Answer {
+    /// The word in files and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Answer::Fulfilled => "fulfilled",
+            Answer::NotFulfilled => "not-fulfilled",
+        }
+    }
+}
+
+/// A moment, written as one in RFC 3339 or as a day, which is its first second in UTC, as everywhere in this product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(pub Timestamp);
+
+impl<'de> Deserialize<'de> for Moment {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if let Ok(moment) = text.parse::<Timestamp>() {
+            return Ok(Moment(moment));
+        }
+        let day = text.parse::<Date>().ok().filter(|_| text.len() == "2026-12-31".len());
+        let midnight = day.and_then(|day| day.to_zoned(TimeZone::UTC).ok());
+        midnight.map(|zoned| Moment(zoned.timestamp())).ok_or_else(|| {
+            let given = text::line(&text, 60);
+            serde::de::Error::custom(format!(
+                "{given:?} is no time: expected a day such as 2026-12-31, or a moment in RFC 3339"
+            ))
+        })
+    }
+}
+
+/// The answers of a file: YAML documents of kind `AttestationList`, each with `items`. Items whose answer is `open` are
+/// questions that nobody has answered yet, and left out.
+///
+/// # Errors
+/// [`ReadError`] with line and column when the file is no such file: another kind, unknown or missing fields, a word that
+/// is no answer, a time that is none. An answer that breaks a term is in the list and does not count: see [`problems`].
+pub fn parse(text: &str) -> Result<Vec<Attestation>, ReadError> {
+    let files = yaml::parse_all::<File>(text.trim_start_matches('\u{feff}'))?;
+    if files.is_empty() {
+        return Err(ReadError::Yaml(format!("expected apiVersion {API_VERSION}, kind {KIND}, found nothing")));
+    }
+    let mut answers = Vec::new();
+    for file in files {
+        if (&*file.api_version, &*file.kind) != (API_VERSION, KIND) {
+            let found = text::line(&format!("{} {}", file.api_version, file.kind), 200);
+            return Err(ReadError::Yaml(format!("expected apiVersion {API_VERSION}, kind {KIND}, found {found}")));
+        }
+        for item in file.items.unwrap_or_default() {
+            answers.extend(item.into_answer()?);
+        }
+    }
+    Ok(answers)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct File {
+    api_version: String,
+    kind: String,
+    #[serde(default)]
+    items: Option<Vec<Item>>,
+}
+
+/// An answer as it is written; what is left empty is left out.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Item {
+    clause: String,
+    answer: Word,
+    #[serde(default)]
+    by: Option<String>,
+    #[serde(default)]
+    on: Option<Moment>,
+    #[serde(default)]
+    expires: Option<Moment>,
+    #[serde(default)]
+    note: Option<String>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Word {
+    Fulfilled,
+    NotFulfilled,
+    Open,
+}
+
+impl Item {
+    fn into_answer(self) -> Result<Option<Attestation>, ReadError> {
+        let answer = match self.answer {
+            Word::Fulfilled => Answer::Fulfilled,
+            Word::NotFulfilled => Answer::NotFulfilled,
+            Word::Open => return Ok(None),
+        };
+        let clause = text::line(&self.clause, 40);
+        let on =
+            self.on.ok_or_else(|| ReadError::Yaml(format!("the answer to {clause} needs `on`, the day it was so")))?;
+        let (by, note) = (self.by.unwrap_or_default(), self.note.unwrap_or_default());
+        Ok(Some(Attestation { clause: self.clause, answer, by, on, expires: self.expires, note }))
+    }
+}
+
+/// Why an answer does not count.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// Ends before it begins.
+    #[error("expires is not after on")]
+    Backwards,
+    /// Two answers to one question: nobody can say which holds.
+    #[error("{0} is answered more than once")]
+    Duplicate(String),
+    /// Over.
+    #[error("it ended at {0}")]
+    Expired(Timestamp),
+    /// Nobody knows what will be so.
+    #[error("it is of {0}, which is still to come")]
+    Future(Timestamp),
+    /// Longer than any answer may hold.
+    #[error("it may hold {MAX_DAYS} days at most")]
+    TooLong,
+    /// No clause is called so.
+    #[error("no clause is called {given}{}", .nearest.as_ref().map(|near| format!("; did you mean {near}?")).unwrap_or_default())]
+    UnknownClause {
+        /// What was given.
+        given: String,
+        /// What may have been meant.
+        nearest: Option<String>,
+    },
+    /// A clause that is not answered by people.
+    #[error("{0} is no question to people: rules decide it, or there is nothing to decide")]
+    Unasked(String),
+    /// By nobody.
+    #[error("nobody signed it: by is empty")]
+    Unsigned,
+}
+
+/// Every answer with what keeps it from counting; with nothing, it counts.
+pub fn problems<'a>(answers: &'a [Attestation], data: &Data, now: Timestamp) -> Vec<(&'a Attestation, Vec<Problem>)> {
+    let mut times: BTreeMap<&str, usize> = BTreeMap::new();
+    for answer in answers {
+        *times.entry(lead_of(data, &answer.clause)).or_default() += 1;
+    }
+    let several = |clause: &str| times.get(lead_of(data, clause)).is_some_and(|count| *count > 1);
+    let judged = answers.iter().map(|answer| {
+        let mut problems = answer.problems(data, now);
+        if several(&answer.clause) {
+            problems.push(Problem::Duplicate(text::line(&answer.clause, 40)));
+        }
+        (answer, problems)
+    });
+    judged.collect()
+}
+
+impl Attestation {
+    /// The moment from which on it says nothing any more. `holds` is how many days an answer to its clause holds.
+    fn until(&self, holds: i64) -> Timestamp {
+        match self.expires {
+            Some(Moment(end)) => end,
+            None => self.on.0.checked_add((holds * 24).hours()).unwrap_or(Timestamp::MAX),
+        }
+    }
+
+    fn problems(&self, data: &Data, now: Timestamp) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if self.by.trim().is_empty() {
+            problems.push(Problem::Unsigned);
+        }
+        if self.on.0 > now {
+            problems.push(Problem::Future(self.on.0));
+        }
+        if self.expires.is_some_and(|end| end <= self.on) {
+            problems.push(Problem::Backwards);
+        }
+        let longest = self.on.0.checked_add((MAX_DAYS * 24).hours()).unwrap_or(Timestamp::MAX);
+        if self.expires.is_some_and(|end| end.0 > longest) {
+            problems.push(Problem::TooLong);
+        }
+        let Some(clause) = data.clauses.iter().find(|clause| clause.id == self.clause) else {
+            let nearest = text::nearest(&self.clause, data.clauses.iter().map(|clause| &*clause.id));
+            let given = text::line(&self.clause, 40);
+            problems.push(Problem::UnknownClause { given, nearest: nearest.map(str::to_owned) });
+            return problems;
+        };
+        let Some(holds) = lead(data, clause).holds_days.filter(|_| clause.sees.contains(&Sees::Attest)) else {
+            problems.push(Problem::Unasked(clause.id.clone()));
+            return problems;
+        };
+        let until = self.until(holds);
+        if until <= now {
+            problems.push(Problem::Expired(until));
+        }
+        problems
+    }
+}
+
+/// The answers that count, by the clause that leads each question.
+#[derive(Debug)]
+pub(crate) struct Answers<'a> {
+    data: &'a Data,
+    by_lead: BTreeMap<&'a str, &'a Attestation>,
+}
+
+impl<'a> Answers<'a> {
+    pub(crate) fn new(attestations: &'a [Attestation], data: &'a Data, now: Timestamp) -> Self {
+        let counting = problems(attestations, data, now).into_iter().filter(|(_, problems)| problems.is_empty());
+        Answers { data, by_lead: counting.map(|(answer, _)| (lead_of(data, &answer.clause), answer)).collect() }
+    }
+
+    /// The answer to the question that a clause belongs to.
+    pub(crate) fn get(&self, clause: &str) -> Option<&'a Attestation> {
+        self.by_lead.get(lead_of(self.data, clause)).copied()
+    }
+
+    /// Every answer that counts, with the moment it ends at.
+    pub(crate) fn ends(&self) -> impl Iterator<Item = (&'a Attestation, Timestamp)> + '_ {
+        self.by_lead.iter().filter_map(|(lead, answer)| {
+            let holds = self.data.clauses.iter().find(|clause| clause.id == **lead)?.holds_days?;
+            Some((*answer, answer.until(holds)))
+        })
+    }
+
+    /// What became of a rule's questions on a platform.
+    pub(crate) fn of_rule(&self, clauses: &[&str], platform: Platform) -> Settled<'a> {
+        let mut settled = Settled { answered: Vec::new(), open: Vec::new() };
+        for clause in clauses.iter().filter_map(|id| asked(self.data, id, platform)) {
+            let lead = lead(self.data, clause);
+            match self.by_lead.get(&*lead.id) {
+                Some(answer) if !settled.answered.contains(answer) => settled.answered.push(answer),
+                None if !settled.open.contains(&&*lead.id) => settled.open.push(&lead.id),
+                _ => {}
+            }
+        }
+        settled
+    }
+}
+
+/// What became of a rule's questions.
+#[derive(Debug)]
+pub(crate) struct Settled<'a> {
+    /// Answers that count.
+    pub(crate) answered: Vec<&'a Attestation>,
+    /// Clauses without one.
+    pub(crate) open: Vec<&'a str>,
+}
+
+impl Settled<'_> {
+    /// Whether people answered all there is to answer, and all is as it is to be.
+    pub(crate) fn is_fulfilled(&self) -> bool {
+        let good = self.answered.iter().all(|answer| answer.answer == Answer::Fulfilled);
+        good && self.open.is_empty() && !self.answered.is_empty()
+    }
+
+    /// `attested by alice on 2026-05-20 (C35)`.
+    pub(crate) fn says(&self) -> String {
+        let each = self.answered.iter().map(|answer| {
+            format!("attested by {} on {} ({})", text::line(answer.by.trim(), 80), day(answer.on.0), answer.clause)
+        });
+        each.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// The clause, where it is a question to people on a platform.
+fn asked<'d>(data: &'d Data, id: &str, platform: Platform) -> Option<&'d ClauseText> {
+    let clause = data.clauses.iter().find(|clause| clause.id == id)?;
+    (clause.sees.contains(&Sees::Attest) && !clause.no_text_on.contains(&platform)).then_some(clause)
+}
+
+/// The clause that asks the question this one belongs to.
+fn lead<'d>(data: &'d Data, clause: &'d ClauseText) -> &'d ClauseText {
+    let named = clause.asked_with.as_deref();
+    named.and_then(|id| data.clauses.iter().find(|other| other.id == id)).unwrap_or(clause)
+}
+
+fn lead_of<'d>(data: &'d Data, id: &'d str) -> &'d str {
+    data.clauses.iter().find(|clause| clause.id == id).map_or(id, |clause| &lead(data, clause).id)
+}
+
+/// The day of a moment, UTC.
+pub(crate) fn day(moment: Timestamp) -> Date {
+    moment.to_zoned(TimeZone::UTC).date()
+}
+
+const API_VERSION: &str = "aksarc.dev/v1alpha1";
+
+const KIND: &str = "AttestationList";
+
+/// However sure somebody is, after a year somebody looks again.
+const MAX_DAYS: i64 = 365;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::embedded;
+
+    const FILE: &str = "
+apiVersion: aksarc.dev/v1alpha1
+kind: AttestationList
+items:
+- clause: C35
+  answer: fulfilled
+  by: alice
+  on: 2026-05-01
+  note: az account show says Enabled
+";
+
+    fn answer(change: impl FnOnce(&mut Attestation)) -> Attestation {
+        let mut answer = parse(FILE).unwrap().remove(0);
+        change(&mut answer);
+        answer
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn faults(answer: Attestation, now: &str) -> Vec<Problem> {
+        problems(&[answer], embedded(), at(now)).remove(0).1
+    }
+
+    #[test]
+    fn an_answer_counts_from_its_first_second_to_the_last_before_its_days_are_over() {
+        let day: fn(&mut Attestation) = |_| {};
+        assert_eq!(faults(answer(day), "2026-04-30T23:59:59Z"), [Problem::Future(at("2026-05-01T00:00:00Z"))]);
+        assert_eq!(faults(answer(day), "2026-05-01T00:00:00Z"), []);
+        assert_eq!(faults(answer(day), "2026-06-29T23:59:59Z"), []);
+        let end = at("2026-06-30T00:00:00Z");
+        assert_eq!(faults(answer(day), "2026-06-30T00:00:00Z"), [Problem::Expired(end)]);
+    }
+
+    #[test]
+    fn its_own_end_goes_before_the_clauses_and_may_be_a_second() {
+        let shorter: fn(&mut Attestation) = |a| a.expires = Some(Moment(at("2026-05-02T10:00:00Z")));
+        assert_eq!(faults(answer(shorter), "2026-05-02T09:59:59Z"), []);
+        assert_eq!(faults(answer(shorter), "2026-05-02T10:00:00Z"), [Problem::Expired(at("2026-05-02T10:00:00Z"))]);
+        let longer: fn(&mut Attestation) = |a| a.expires = Some(Moment(at("2027-05-01T00:00:00Z")));
+        assert_eq!(faults(answer(longer), "2027-04-30T23:59:59Z"), []);
+        let endless: fn(&mut Attestation) = |a| a.expires = Some(Moment(at("2027-05-01T00:00:01Z")));
+        assert_eq!(faults(answer(endless), "2026-05-02T00:00:00Z"), [Problem::TooLong]);
+    }
+
+    #[test]
+    fn each_broken_term_is_named() {
+        let now = "2026-05-02T00:00:00Z";
+        assert_eq!(faults(answer(|a| a.by = " ".to_owned()), now), [Problem::Unsigned]);
+        let twisted = faults(answer(|a| a.expires = Some(a.on)), now);
+        assert_eq!(twisted, [Problem::Backwards, Problem::Expired(at("2026-05-01T00:00:00Z"))]);
+        assert_eq!(faults(answer(|a| a.clause = "C13".to_owned()), now), [Problem::Unasked("C13".to_owned())]);
+        let unknown = faults(answer(|a| a.clause = "C3S".to_owned()), now);
+        assert!(matches!(&*unknown, [Problem::UnknownClause { nearest: Some(_), .. }]), "{unknown:?}");
+        let unknown = faults(answer(|a| a.clause = String::new()), now);
+        assert!(matches!(&*unknown, [Problem::UnknownClause { .. }]), "{unknown:?}");
+    }
+
+    #[test]
+    fn of_two_answers_to_one_question_none_counts() {
+        let both = [answer(|_| {}), answer(|a| a.answer = Answer::NotFulfilled)];
+        for (_, problems) in problems(&both, embedded(), at("2026-05-02T00:00:00Z")) {
+            assert_eq!(problems, [Problem::Duplicate("C35".to_owned())]);
+        }
+        // C36 is asked together with C35, so it is the same question.
+        let both = [answer(|_| {}), answer(|a| a.clause = "C36".to_owned())];
+        let answers = Answers::new(&both, embedded(), at("2026-05-02T00:00:00Z"));
+        assert_eq!(answers.get("C35"), None);
+        let one = [answer(|a| a.clause = "C36".to_owned())];
+        let answers = Answers::new(&one, embedded(), at("2026-05-02T00:00:00Z"));
+        assert_eq!(answers.get("C35").unwrap().by, "alice");
+    }
+
+    #[test]
+    fn a_file_that_is_none_says_where_and_what_was_expected() {
+        for (bad, says) in [
+            ("", "found nothing"),
+            ("apiVersion: v1\nkind: ConfigMap\n", "found v1 ConfigMap"),
+            (&*FILE.replace("answer: fulfilled", "answer: yes"), "expected one of fulfilled, not-fulfilled, open"),
+            (&*FILE.replace("answer: fulfilled", "answer: maybe"), "not-fulfilled"),
+            (&*FILE.replace("  on: 2026-05-01\n", ""), "answer to C35 needs `on`"),
+            (&*FILE.replace("2026-05-01", ""), "answer to C35 needs `on`"),
+            (&*FILE.replace("2026-05-01", "yesterday"), "a day such as"),
+            (&*FILE.replace("2026-05-01", "2026-02-30"), "a day such as"),
+            (&*FILE.replace("2026-05-01", "2026-05-01T10:00:00"), "a day such as"),
+            (&*FILE.replace("note:", "nota:"), "nota"),
+            (&*FILE.replace("by: alice", "by: alice\n  by: bob"), "by"),
+        ] {
+            let error = parse(bad).unwrap_err().to_string();
+            assert!(error.contains(says), "{bad}: {error}");
+        }
+        assert_eq!(parse("apiVersion: aksarc.dev/v1alpha1\nkind: AttestationList\nitems:\n").unwrap(), []);
+        assert_eq!(parse(&format!("{FILE}---{}", FILE.replace("C35", "C32"))).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn every_question_says_what_it_is_about_and_how_long_an_answer_holds() {
+        for clause in &embedded().clauses {
+            let asked = clause.sees.contains(&Sees::Attest);
+            let leads = asked && clause.asked_with.is_none();
+            assert_eq!(clause.topic.is_some(), leads, "{}", clause.id);
+            assert_eq!(clause.holds_days.is_some(), leads, "{}", clause.id);
+            assert!(clause.holds_days.is_none_or(|days| (1..=MAX_DAYS).contains(&days)), "{}", clause.id);
+            if let Some(other) = &clause.asked_with {
+                let other = embedded().clauses.iter().find(|row| row.id == *other).unwrap();
+                assert!(asked && other.asked_with.is_none() && other.topic.is_some(), "{}", clause.id);
+            }
+        }
+    }
+}

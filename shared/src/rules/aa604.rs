@@ -1,0 +1,33 @@
+//! AA604: the Azure subscription was suspended or deleted.
+
+use crate::data::Platform;
+use crate::finding::{Basis, Consequence};
+use crate::inventory::Inventory;
+use crate::rule::{Code, Context, Mode, Reach, Rule, StateCheck, Verdict, Weight};
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA604"),
+    slug: "subscription",
+    summary: "the Azure subscription was suspended or deleted 60 days ago or earlier",
+    consequence: Weight::Always(Consequence::Voids),
+    basis: Basis::Explicit,
+    clauses: &["C35", "C36"],
+    platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
+    reads: &[],
+    probes: &[],
+    guards: &[],
+    reach: Reach::System,
+    mode: Mode::Off,
+    warns_of_info: false,
+    instead: "have the subscription reinstated",
+    page: include_str!("aa604.md"),
+    state: StateCheck { each: None, whole: Some(whole), clocks: None },
+    change: None,
+};
+
+/// Nothing in a cluster tells: only an answer decides.
+fn whole(_: &Inventory, _: &Context<'_>) -> Verdict {
+    Verdict::NotObservable(
+        "Kubernetes does not show the state of the Azure subscription: --attest answers C35".to_owned(),
+    )
+}
