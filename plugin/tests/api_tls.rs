@@ -121,3 +121,45 @@ fn a_client_certificate_comes_from_flags_kubeconfig_or_plugin() {
     program.kubeconfig(&format!("https://{address}"), &exec);
     program.check(&server_flags).exits(0);
 }
+
+/// Of AA606: its outcome, and what was seen.
+fn certificate(ran: &fake::Ran) -> (String, String) {
+    let report = ran.json();
+    let rules = report["rules"].as_array().unwrap();
+    let rule = rules.iter().find(|rule| rule["code"] == "AA606").unwrap();
+    let seen = report["findings"][0]["evidence"][0]["detail"].as_str().or(rule["reason"].as_str()).unwrap();
+    (rule["outcome"].as_str().unwrap().to_owned(), seen.to_owned())
+}
+
+#[test]
+fn the_end_of_the_servers_certificate_is_seen_whoever_is_asked_for_one() {
+    let authority = Authority::new();
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec!["api.example".to_owned()]).unwrap();
+    params.not_before = rcgen::date_time_ymd(2025, 6, 10);
+    params.not_after = rcgen::date_time_ymd(2099, 6, 10);
+    let own = params.signed_by(&key, &authority.0).unwrap();
+    let flags = ["-o", "json", "--only", "AA606", "--tls-server-name", "api.example"];
+    for clients in [None, Some(&authority)] {
+        let server = Server::of(Cluster::healthy());
+        let address = tls(&server, (own.pem(), key.serialize_pem()), clients);
+        let program = Program::at(&format!("https://{address}"));
+        program.write("ca.pem", &authority.0.pem());
+        let (certificate_of_client, key_of_client) = authority.sign("alice");
+        program.write("client.pem", &certificate_of_client);
+        program.write("client.key", &key_of_client);
+        program.kubeconfig(
+            &format!("https://{address}"),
+            &json!({"client-certificate": "client.pem", "client-key": "client.key"}),
+        );
+        let at = |day: &str, trust: &[&str]| {
+            let day = ["support-check", "--platform", "azure-local", "--as-of", day];
+            certificate(&program.run(&[&day[..], &flags[..], trust].concat()).exits(0))
+        };
+        let trusted = ["--certificate-authority", "ca.pem"];
+        assert_eq!(at("2026-06-01", &trusted).0, "pass");
+        let seen = "holds from 2025-06-10T00:00:00Z to 2099-06-10T00:00:00Z";
+        assert_eq!(at("2099-06-01", &trusted), ("violated".to_owned(), seen.to_owned()));
+        assert_eq!(at("2099-06-01", &["--insecure-skip-tls-verify"]), ("violated".to_owned(), seen.to_owned()));
+    }
+}

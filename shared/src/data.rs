@@ -1,5 +1,6 @@
 //! The policy as data: what ages, or differs between clusters, stands in `data/*.yaml` with source, date and confidence.
 
+pub mod alpha;
 pub mod cluster_objects;
 pub mod limits;
 pub mod network;
@@ -71,6 +72,8 @@ pub struct Data {
     pub products: Products,
     /// The platform's objects that stand in no namespace.
     pub cluster_objects: ClusterObjects,
+    /// Alpha APIs and feature gates of Kubernetes.
+    pub alpha: alpha::Alpha,
     /// How large a cluster may be.
     pub limits: Vec<limits::Limits>,
     /// Network software.
@@ -94,6 +97,7 @@ impl Data {
             provenance: yaml::parse(include_str!("../data/provenance.yaml"))?,
             products: yaml::parse(include_str!("../data/other-products.yaml"))?,
             cluster_objects: yaml::parse(include_str!("../data/cluster-objects.yaml"))?,
+            alpha: yaml::parse(include_str!("../data/alpha.yaml"))?,
             limits: yaml::parse(include_str!("../data/limits.yaml"))?,
             network: yaml::parse(include_str!("../data/network.yaml"))?,
         })

@@ -87,6 +87,11 @@ const fn custom_global(group: &'static str, version: &'static str, kind: &'stati
     Kind { namespaced: false, ..custom(group, version, kind, resource) }
 }
 
+/// A cluster-scoped kind of Kubernetes itself that has no stable version on the servers that serve this one.
+const fn alpha(group: &'static str, version: &'static str, kind: &'static str, resource: &'static str) -> Kind {
+    custom_global(group, version, kind, resource)
+}
+
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident = $value:expr;)*) => {
         $($(#[$doc])* pub static $name: Kind = $value;)*
@@ -214,6 +219,18 @@ kinds! {
     ARC_EXTENSION_IDENTITY = custom("clusterconfig.azure.com", "v1beta1", "AzureExtensionIdentity", "azureextensionidentities");
     /// Arc extensions.
     ARC_EXTENSION_CONFIG = custom("clusterconfig.azure.com", "v1beta1", "ExtensionConfig", "extensionconfigs");
+    /// Ranges of pods' addresses (Kubernetes 1.25 to 1.28).
+    CLUSTER_CIDR = alpha("networking.k8s.io", "v1alpha1", "ClusterCIDR", "clustercidrs");
+    /// Bundles of trusted certificates (alpha from 1.27 on, beta from 1.33 on).
+    CLUSTER_TRUST_BUNDLE = alpha("certificates.k8s.io", "v1alpha1", "ClusterTrustBundle", "clustertrustbundles");
+    /// Taints of devices (alpha from 1.33 on).
+    DEVICE_TAINT_RULE = alpha("resource.k8s.io", "v1alpha3", "DeviceTaintRule", "devicetaintrules");
+    /// Policies that change objects at admission (alpha from 1.32 on, beta from 1.34 on).
+    MUTATING_ADMISSION_POLICY = alpha("admissionregistration.k8s.io", "v1alpha1", "MutatingAdmissionPolicy", "mutatingadmissionpolicies");
+    /// Classes of dynamically allocated resources (alpha from 1.26 to 1.30).
+    RESOURCE_CLASS = alpha("resource.k8s.io", "v1alpha2", "ResourceClass", "resourceclasses");
+    /// Requests to store objects at another version (alpha from 1.30 on).
+    STORAGE_VERSION_MIGRATION = alpha("storagemigration.k8s.io", "v1alpha1", "StorageVersionMigration", "storageversionmigrations");
 }
 
 #[cfg(test)]

@@ -178,6 +178,9 @@ pub struct ManagedEntry<'a> {
     /// `status`, `scale` …; empty for the object itself.
     #[serde(borrow, default, deserialize_with = "null_is_empty")]
     pub subresource: Text<'a>,
+    /// The version that the manager wrote the object at, which can be another one than it is read at.
+    #[serde(borrow, default, deserialize_with = "null_is_empty")]
+    pub api_version: Text<'a>,
     #[serde(borrow, default, rename = "fieldsV1")]
     fields: Option<&'a RawValue>,
 }

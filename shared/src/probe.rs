@@ -5,7 +5,7 @@
 pub enum Probe {
     /// Which groups and versions are served: `GET /apis`, the JSON of an `APIGroupList`.
     ApiGroups,
-    /// When the certificate that the server presents ends: RFC 3339 and nothing else.
+    /// From when to when the certificate holds that the server presents: `BEGIN/END`, both RFC 3339, and nothing else.
     Certificate,
     /// The API server's own metrics: `GET /metrics`, reduced to the lines that a rule reads.
     Metrics,

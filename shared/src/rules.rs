@@ -37,9 +37,14 @@ mod aa503;
 mod aa504;
 mod aa506;
 mod aa604;
+mod aa606;
+mod aa607;
+mod aa701;
+mod aa702;
 mod aa903;
 pub(crate) mod aa904;
 mod aa905;
+mod aa906;
 mod node_metadata;
 mod pools;
 
@@ -82,5 +87,10 @@ pub static ALL: &[&Rule] = &[
     &aa604::RULE,
     &aa903::RULE,
     &aa904::RULE,
+    &aa606::RULE,
+    &aa607::RULE,
+    &aa701::RULE,
+    &aa702::RULE,
     &aa905::RULE,
+    &aa906::RULE,
 ];

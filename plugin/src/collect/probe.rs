@@ -15,8 +15,8 @@ use super::request::{Reader, StatusObject};
 pub(super) async fn ask(reader: Arc<Reader>, probe: Probe) -> (Probe, ProbeState) {
     let state = match probe.path() {
         Some(path) => get(&reader, probe, path).await,
-        None => match reader.connection().presented.ends(reader.request_timeout()).await {
-            Ok(end) => ProbeState::Read(end.to_string()),
+        None => match reader.connection().presented.life(reader.request_timeout()).await {
+            Ok((begin, end)) => ProbeState::Read(format!("{begin}/{end}")),
             Err(why) => ProbeState::Failed(text::line(&why, MAX_REASON)),
         },
     };

@@ -146,6 +146,8 @@ pub(crate) struct Cluster {
     pub(crate) lists: BTreeMap<String, (String, Vec<Value>)>,
     pub(crate) forbidden: Vec<String>,
     pub(crate) absent: Vec<String>,
+    /// What `/metrics` and `/readyz` answer, and with what status.
+    pub(crate) texts: BTreeMap<String, (u16, String)>,
 }
 
 impl Cluster {
@@ -154,6 +156,10 @@ impl Cluster {
         let mut cluster = Cluster {
             version: "v1.33.5".to_owned(),
             absent: vec!["/apis/cluster.x-k8s.io".to_owned()],
+            texts: BTreeMap::from([
+                ("/metrics".to_owned(), (200, METRICS.to_owned())),
+                ("/readyz".to_owned(), (200, "[+]ping ok\n[+]kms-providers ok\nreadyz check passed\n".to_owned())),
+            ]),
             ..Cluster::default()
         };
         for name in ["moc-l1", "moc-l2", "moc-l3"] {
@@ -202,6 +208,17 @@ impl Cluster {
         }
         if self.absent.iter().any(|path| request.path.starts_with(path)) {
             return Reply::Json(404, status(404, "NotFound", "the server could not find the requested resource"));
+        }
+        if let Some((code, text)) = self.texts.get(&request.path) {
+            let length = text.len();
+            let head = format!(
+                "HTTP/1.1 {code} x\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+            );
+            return Reply::Raw((head + text).into_bytes());
+        }
+        if request.path == "/apis" {
+            let groups = json!([{"name": "apps", "versions": [{"groupVersion": "apps/v1", "version": "v1"}]}]);
+            return Reply::Json(200, json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}));
         }
         let (kind, items) =
             self.lists.get(&request.path).cloned().unwrap_or_else(|| (kind_of(&request.path), Vec::new()));
@@ -350,6 +367,10 @@ impl Ran {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 }
+
+/// What a healthy API server of these tests says of feature gates.
+pub(crate) const METRICS: &str = "# HELP kubernetes_feature_enabled x\nkubernetes_feature_enabled{name=\"Old\",stage=\"\"} 1\n\
+    kubernetes_feature_enabled{name=\"New\",stage=\"ALPHA\"} 0\nrest_client_requests_total{code=\"200\"} 5\n";
 
 /// Longer than any healthy run takes, shorter than a hang that a test should notice.
 pub(crate) const SOON: Duration = Duration::from_secs(20);

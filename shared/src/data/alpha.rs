@@ -1,0 +1,46 @@
+//! Alpha APIs and feature gates of Kubernetes itself.
+
+use jiff::civil::Date;
+use serde::Deserialize;
+
+use super::Confidence;
+
+/// What of Kubernetes is alpha, and whose.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Alpha {
+    /// When the lists were last compared with their source.
+    pub checked: Date,
+    /// How well they are known.
+    pub confidence: Confidence,
+    /// Where they are from.
+    pub source: String,
+    /// The API groups of Kubernetes itself.
+    pub groups: Vec<String>,
+    /// Alpha versions, `group/version`, that hold no objects of people's.
+    pub no_objects_of_people: Vec<String>,
+    /// Alpha feature gates that the platform turns on.
+    pub platform_gates: Vec<PlatformGate>,
+}
+
+/// An alpha feature gate that the platform turns on.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlatformGate {
+    /// The gate.
+    pub gate: String,
+    /// Where that is documented.
+    pub source: String,
+}
+
+impl Alpha {
+    /// Whether `v1alpha1` of a group is an alpha version of Kubernetes itself.
+    pub fn is_builtin_alpha(&self, group: &str, version: &str) -> bool {
+        version.contains("alpha") && self.groups.iter().any(|own| own == group)
+    }
+
+    /// Whether the platform turns a gate on.
+    pub fn is_platform_gate(&self, gate: &str) -> bool {
+        self.platform_gates.iter().any(|own| own.gate == gate)
+    }
+}

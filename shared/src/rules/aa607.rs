@@ -1,0 +1,65 @@
+//! AA607: the API server cannot reach the service that encrypts Secrets.
+
+use crate::data::Platform;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::inventory::Inventory;
+use crate::probe::Probe;
+use crate::rule::{Code, Context, Mode, Reach, Rule, StateCheck, Verdict, Weight};
+use crate::text;
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA607"),
+    slug: "kms-unhealthy",
+    summary: "the API server reports that a key management provider fails",
+    consequence: Weight::Always(Consequence::AtRisk),
+    basis: Basis::Operational,
+    clauses: &[],
+    platforms: &Platform::ALL,
+    reads: &[],
+    probes: &[Probe::Readyz],
+    guards: &[],
+    reach: Reach::System,
+    mode: Mode::Off,
+    warns_of_info: false,
+    instead: "get the provider going before the control plane restarts",
+    page: include_str!("aa607.md"),
+    state: StateCheck { each: None, whole: Some(whole), clocks: None },
+    change: None,
+};
+
+/// Without encryption by a provider there is no line of one, and nothing to judge.
+fn whole(inventory: &Inventory, _: &Context<'_>) -> Verdict {
+    let answer = match inventory.probe(Probe::Readyz) {
+        Ok(answer) => answer,
+        Err(why) => return Verdict::Unknown(why),
+    };
+    let checks = || answer.lines().filter_map(check);
+    if checks().next().is_none() {
+        return Verdict::Unknown("the answer to /readyz?verbose names no checks".to_owned());
+    }
+    let failing = checks().filter(|(ok, name, _)| !ok && name.starts_with(PROVIDER));
+    let drafts = failing.map(|(_, name, line)| {
+        Draft::at(ObjectRef::cluster(), format!("readyz[{}]", text::line(name, 80)))
+            .values(Some("ok"), Some("failed"))
+            .says(
+                "the API server cannot use its key management provider: Secrets cannot be read after its next restart",
+            )
+            .with(Evidence::seen("readyz", text::line(line, 200)))
+            .fix("kubectl get --raw '/readyz?verbose'")
+    });
+    Verdict::Found(drafts.collect())
+}
+
+/// `[+]ping ok`, `[-]etcd failed: reason withheld`.
+fn check(line: &str) -> Option<(bool, &str, &str)> {
+    let line = line.trim();
+    let (ok, rest) = match (line.strip_prefix("[+]"), line.strip_prefix("[-]")) {
+        (Some(rest), _) => (true, rest),
+        (None, Some(rest)) => (false, rest),
+        (None, None) => return None,
+    };
+    Some((ok, rest.split(' ').next().unwrap_or_default(), line))
+}
+
+/// `kms-providers`, or `kms-provider-0` and so on (kubernetes/kubernetes, apiserver's encryption configuration).
+const PROVIDER: &str = "kms-provider";

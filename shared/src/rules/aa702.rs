@@ -1,0 +1,194 @@
+//! AA702: an alpha API of Kubernetes is in use.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use crate::change::{Change, Operation};
+use crate::data::{Data, Platform};
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::inventory::Inventory;
+use crate::kinds::{self, Kind};
+use crate::object::{ManagedEntry, Object};
+use crate::probe::Probe;
+use crate::rule::{Code, Context, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::rules::node_metadata::target;
+use crate::text;
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA702"),
+    slug: "alpha-api-used",
+    summary: "objects of an alpha API of Kubernetes itself are in use",
+    consequence: Weight::Always(Consequence::NotCovered),
+    basis: Basis::Explicit,
+    clauses: &["C37"],
+    platforms: &Platform::ALL,
+    reads: &[
+        all(&kinds::CLUSTER_CIDR),
+        all(&kinds::CLUSTER_TRUST_BUNDLE),
+        all(&kinds::DEVICE_TAINT_RULE),
+        all(&kinds::MUTATING_ADMISSION_POLICY),
+        all(&kinds::RESOURCE_CLASS),
+        all(&kinds::STORAGE_VERSION_MIGRATION),
+    ],
+    probes: &[Probe::ApiGroups],
+    // Admission webhooks are never asked about admission policies, so those are found in the state only.
+    guards: &[
+        on(&kinds::CLUSTER_CIDR),
+        on(&kinds::CLUSTER_TRUST_BUNDLE),
+        on(&kinds::DEVICE_TAINT_RULE),
+        on(&kinds::RESOURCE_CLASS),
+        on(&kinds::STORAGE_VERSION_MIGRATION),
+    ],
+    reach: Reach::System,
+    mode: Mode::Warn,
+    warns_of_info: false,
+    instead: "use a stable or beta API",
+    page: include_str!("aa702.md"),
+    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    change: Some(change),
+};
+
+const fn all(kind: &'static Kind) -> Read {
+    Read { kind, scope: Scope::Cluster }
+}
+
+const fn on(kind: &'static Kind) -> Guard {
+    Guard { kind, subresource: "", operations: &[Operation::Create, Operation::Update] }
+}
+
+/// An object can be read at an alpha version and have been written at a later one: only who wrote it tells.
+fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+    let (object, kind) = (seen.object, seen.kind);
+    if !kind.is_alpha() {
+        return;
+    }
+    let managed = object.managed();
+    if managed.is_empty() {
+        notes.note(kind.qualified(), UNTOLD);
+        return;
+    }
+    let Some(entry) = alpha_writer(&managed, seen.data) else { return };
+    notes.note(kind.api_version(), USED);
+    let draft = Draft::at(ObjectRef::of(object, kind), "apiVersion")
+        .values(None, Some(&entry.api_version))
+        .with(Evidence::managed(entry));
+    let what = format!("{} {} is of the alpha API {}", kind.kind, &*object.meta.name, &*entry.api_version);
+    if seen.data.managers.person(&entry.manager).is_some() {
+        notes.drafts.push(draft.says(what).fix(format!("kubectl delete {} {}", served_name(kind), &*object.meta.name)));
+    } else {
+        let writer = text::line(&entry.manager, 80);
+        let draft = draft.says(format!("{what}; nothing tells whether {writer} is a person's or the platform's"));
+        notes.drafts.push(draft.lighter(Consequence::Info));
+    }
+}
+
+fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
+    if !change.kind.is_alpha() {
+        return Vec::new();
+    }
+    let Some(after) = change.create().or_else(|| change.update(&[]).map(|(_, after)| after)) else {
+        return Vec::new();
+    };
+    let (group, version) = after.api_version.split_once('/').unwrap_or(("", &after.api_version));
+    if !data.alpha.is_builtin_alpha(group, version) {
+        return Vec::new();
+    }
+    // What was of the alpha API before stays so: to change it is nothing new.
+    if change.update(&[]).is_some_and(|(before, _)| is_written_at_alpha(before, data)) {
+        return Vec::new();
+    }
+    let target = target(change);
+    let message = format!("{} {} would be of the alpha API {}", change.kind.kind, target.name, &*after.api_version);
+    let draft = Draft::at(target, "apiVersion").values(None, Some(&after.api_version)).says(message);
+    vec![draft]
+}
+
+fn is_written_at_alpha(object: &Object<'_>, data: &Data) -> bool {
+    alpha_writer(&object.managed(), data).is_some_and(|entry| data.managers.person(&entry.manager).is_some())
+}
+
+/// Who wrote an object at an alpha version: a person before others, the platform never.
+fn alpha_writer<'m, 'a>(managed: &'m [ManagedEntry<'a>], data: &Data) -> Option<&'m ManagedEntry<'a>> {
+    let at_alpha = |entry: &&ManagedEntry<'_>| {
+        let (group, version) = entry.api_version.split_once('/').unwrap_or_default();
+        data.alpha.is_builtin_alpha(group, version) && &*entry.subresource != "status"
+    };
+    let writers = || managed.iter().filter(at_alpha).filter(|entry| data.managers.platform(&entry.manager).is_none());
+    writers().find(|entry| data.managers.person(&entry.manager).is_some()).or_else(|| writers().next())
+}
+
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    let alpha = &context.data.alpha;
+    let served = match inventory.probe(Probe::ApiGroups).map(served) {
+        Ok(Some(served)) => served,
+        Ok(None) => return Verdict::Unknown("the answer to /apis is no list of API groups".to_owned()),
+        Err(why) => return Verdict::Unknown(why),
+    };
+    let mut drafts = Vec::new();
+    let mut open = Vec::new();
+    for (group, version) in &served {
+        let api = format!("{group}/{version}");
+        if !alpha.is_builtin_alpha(group, version) || alpha.no_objects_of_people.contains(&api) {
+            continue;
+        }
+        let known = |kind: &&&Kind| kind.is_alpha() && kind.group == group && kind.version == version;
+        let kinds: Vec<&Kind> = kinds::ALL.iter().filter(known).copied().collect();
+        let shown = text::line(&api, 80);
+        if kinds.is_empty() {
+            open.push(format!("the server serves {shown}, whose kinds this version does not know"));
+        }
+        if inventory.remarks(RULE.code).any(|remark| remark == (&*api, USED)) {
+            continue;
+        }
+        drafts.push(
+            Draft::at(ObjectRef::cluster(), format!("apis[{shown}]"))
+                .values(None, Some("served"))
+                .says(format!("the API server serves the alpha API {shown}; served is not used"))
+                .with(Evidence::seen("apis", format!("/apis names {shown}")))
+                .lighter(Consequence::Info),
+        );
+    }
+    for (kind, _) in inventory.remarks(RULE.code).filter(|(_, says)| *says == UNTOLD) {
+        open.push(format!("{kind} are recorded without managedFields, which would tell the version they were made at"));
+    }
+    match open.into_iter().next() {
+        None => Verdict::Found(drafts),
+        Some(why) => Verdict::FoundPartly(drafts, why),
+    }
+}
+
+/// The groups and versions of an `APIGroupList`; `None` where it is none.
+fn served(text: &str) -> Option<BTreeSet<(String, String)>> {
+    #[derive(Deserialize)]
+    struct Groups {
+        groups: Vec<Group>,
+    }
+    #[derive(Deserialize)]
+    struct Group {
+        name: String,
+        #[serde(default)]
+        versions: Vec<Version>,
+    }
+    #[derive(Deserialize)]
+    struct Version {
+        version: String,
+    }
+    let list: Groups = serde_json::from_str(text).ok()?;
+    let pairs = list.groups.into_iter().flat_map(|group| {
+        let name = group.name;
+        group.versions.into_iter().map(move |version| (name.clone(), version.version))
+    });
+    Some(pairs.collect())
+}
+
+/// `clustertrustbundles.v1alpha1.certificates.k8s.io`: kubectl would otherwise choose the version.
+fn served_name(kind: &Kind) -> String {
+    format!("{}.{}.{}", kind.resource, kind.version, kind.group)
+}
+
+/// Of an alpha version: it has objects that are reported.
+const USED: &str = "used";
+
+/// Of a kind: objects of it do not tell at which version they were made.
+const UNTOLD: &str = "untold";
