@@ -29,6 +29,20 @@ fn healthy_clusters_are_within_the_policy() {
 }
 
 #[test]
+fn lawful_oddities_are_neither_outside_nor_at_risk() {
+    let cluster = samples::start("lawful-oddities").unwrap();
+    let finished = check(&cluster, &Identity::Person, &AZURE_LOCAL);
+    let report = report(&finished);
+    // Information is allowed, and so is what the policy leaves to the user: a log agent, products of third parties.
+    for weight in ["voids", "at-risk", "unknown", "waived"] {
+        assert_eq!(report["summary"][weight], 0, "{weight}: {} {}", report["findings"], report["rules"]);
+    }
+    assert_eq!(finished.code, Some(0), "{}{}", finished.stdout, finished.stderr);
+    assert_eq!(report["verdict"], "within");
+    only_read(&cluster);
+}
+
+#[test]
 fn a_drifted_cluster_shows_exactly_its_violations_and_who_made_them() {
     let cluster = samples::start("drifted").unwrap();
     let finished = check(&cluster, &Identity::Person, &AZURE_LOCAL);

@@ -21,7 +21,7 @@ use crate::kubectl::Finished;
 use crate::wait;
 
 /// The samples there are.
-pub const NAMES: [&str; 3] = ["healthy-azure-local", "healthy-windows-server", "drifted"];
+pub const NAMES: [&str; 4] = ["healthy-azure-local", "healthy-windows-server", "lawful-oddities", "drifted"];
 
 /// A control plane of the sample's version, with the sample in it.
 ///
