@@ -1,6 +1,7 @@
 //! The policy as data: what ages, or differs between clusters, stands in `data/*.yaml` with source, date and confidence.
 
 pub mod alpha;
+pub mod capi;
 pub mod cluster_objects;
 pub mod limits;
 pub mod network;
@@ -11,6 +12,7 @@ use jiff::civil::Date;
 use serde::Deserialize;
 
 use crate::actor::User;
+use crate::data::capi::CapiKeys;
 use crate::data::cluster_objects::ClusterObjects;
 use crate::read::yaml;
 
@@ -70,6 +72,8 @@ pub struct Data {
     pub provenance: Provenance,
     /// Marks of the platform, and of products that are not AKS Arc.
     pub products: Products,
+    /// What Cluster API writes on its objects.
+    pub capi_keys: CapiKeys,
     /// The platform's objects that stand in no namespace.
     pub cluster_objects: ClusterObjects,
     /// Alpha APIs and feature gates of Kubernetes.
@@ -96,6 +100,7 @@ impl Data {
             lawful: yaml::parse(include_str!("../data/lawful.yaml"))?,
             provenance: yaml::parse(include_str!("../data/provenance.yaml"))?,
             products: yaml::parse(include_str!("../data/other-products.yaml"))?,
+            capi_keys: yaml::parse(include_str!("../data/capi-keys.yaml"))?,
             cluster_objects: yaml::parse(include_str!("../data/cluster-objects.yaml"))?,
             alpha: yaml::parse(include_str!("../data/alpha.yaml"))?,
             limits: yaml::parse(include_str!("../data/limits.yaml"))?,

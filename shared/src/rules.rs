@@ -17,6 +17,7 @@ mod aa205;
 mod aa206;
 mod aa207;
 mod aa208;
+mod aa209;
 mod aa301;
 mod aa302;
 mod aa303;
@@ -65,6 +66,7 @@ pub static ALL: &[&Rule] = &[
     &aa206::RULE,
     &aa207::RULE,
     &aa208::RULE,
+    &aa209::RULE,
     &aa301::RULE,
     &aa302::RULE,
     &aa303::RULE,

@@ -1,0 +1,217 @@
+//! AA209: what Cluster API keeps on its objects was changed, on a management cluster.
+
+use crate::change::{Change, Operation};
+use crate::data::capi::CapiKeys;
+use crate::data::{Data, Place, Platform};
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::kinds::{self, Kind};
+use crate::object::{ManagedEntry, Object};
+use crate::origin::{self, Keys};
+use crate::rule::{Code, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
+use crate::rules::node_metadata::{KeyChange, changes, owned, path, target, word};
+use crate::text;
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA209"),
+    slug: "cluster-api-metadata-changed",
+    summary: "what Cluster API keeps on the objects of a management cluster was changed",
+    consequence: Weight::Always(Consequence::Voids),
+    basis: Basis::Explicit,
+    clauses: &["C13"],
+    platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
+    reads: &[
+        everywhere(&kinds::CAPI_CLUSTER),
+        everywhere(&kinds::HCI_CLUSTER),
+        everywhere(&kinds::HCI_LOAD_BALANCER),
+        everywhere(&kinds::HCI_MACHINE),
+        everywhere(&kinds::HCI_MACHINE_TEMPLATE),
+        everywhere(&kinds::HCI_VIRTUAL_MACHINE),
+        everywhere(&kinds::KUBEADM_CONTROL_PLANE),
+        everywhere(&kinds::MACHINE),
+        everywhere(&kinds::MACHINE_DEPLOYMENT),
+        everywhere(&kinds::MACHINE_SET),
+    ],
+    probes: &[],
+    guards: &[
+        on(&kinds::CAPI_CLUSTER),
+        on(&kinds::HCI_CLUSTER),
+        on(&kinds::HCI_LOAD_BALANCER),
+        on(&kinds::HCI_MACHINE),
+        on(&kinds::HCI_MACHINE_TEMPLATE),
+        on(&kinds::HCI_VIRTUAL_MACHINE),
+        on(&kinds::KUBEADM_CONTROL_PLANE),
+        on(&kinds::MACHINE),
+        on(&kinds::MACHINE_DEPLOYMENT),
+        on(&kinds::MACHINE_SET),
+    ],
+    // Clusters live in namespaces that users choose.
+    reach: Reach::Everywhere,
+    mode: Mode::Warn,
+    warns_of_info: false,
+    instead: "change the cluster by AKS Arc's own commands",
+    page: include_str!("aa209.md"),
+    state: StateCheck { each: Some(each), whole: None, clocks: None },
+    change: Some(change),
+};
+
+const fn everywhere(kind: &'static Kind) -> Read {
+    Read { kind, scope: Scope::Cluster }
+}
+
+const fn on(kind: &'static Kind) -> Guard {
+    Guard { kind, subresource: "", operations: &[Operation::Update] }
+}
+
+/// What a person's tool wrote after the object was created.
+fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+    let (object, kind, data) = (seen.object, seen.kind, seen.data);
+    if !is_judged(kind) || !is_aks_arc(object, kind, data) {
+        return;
+    }
+    let what = format!("{} {}", kind.kind, object.meta.name);
+    let at = |path: String| Draft::at(ObjectRef::of(object, kind), path);
+    let managed = object.managed();
+    let person =
+        |entry: &&ManagedEntry<'_>| data.managers.person(&entry.manager).is_some() && origin::is_later(entry, object);
+    for entry in managed.iter().filter(person) {
+        let (tool, evidence) = (&*entry.manager, Evidence::managed(entry));
+        for (place, field) in PLACES {
+            let keys = Keys::of(object, place, data);
+            for key in entry.children(&["f:metadata", field]) {
+                let Some(value) = get(object, place, &key) else { continue };
+                let behaviour = behaviour(&data.capi_keys, place, &key);
+                if (behaviour.is_none() && !data.capi_keys.is_system(place, &key)) || keys.person(&key).is_none() {
+                    continue;
+                }
+                let draft = at(path(place, &key)).values(None, Some(value)).with(evidence.clone());
+                notes.drafts.push(match behaviour {
+                    Some(does) => draft
+                        .says(format!("{tool} set {} on {what}, which {does}", &*key))
+                        .fix(removal(object, kind, &key)),
+                    None => draft.says(format!("system {} {} of {what} was written by {tool}", word(place), &*key)),
+                });
+            }
+        }
+        if entry.owns(&["f:metadata", "f:ownerReferences"]) && !object.owners().is_empty() {
+            let draft = at("metadata.ownerReferences".to_owned());
+            let owners: Vec<String> = object.owners().iter().map(|o| format!("{} {}", &*o.kind, &*o.name)).collect();
+            notes.drafts.push(
+                draft
+                    .values(None, Some(&owners.join(", ")))
+                    .says(format!("an owner of {what} was written by {tool}"))
+                    .with(evidence.clone()),
+            );
+        }
+        if is_paused(object) && entry.owns(&["f:spec", "f:paused"]) {
+            notes.drafts.push(
+                at("spec.paused".to_owned())
+                    .values(None, Some("true"))
+                    .says(format!("{tool} paused {what}: no controller looks at it"))
+                    .with(evidence)
+                    .fix(unpause(object, kind)),
+            );
+        }
+    }
+}
+
+fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
+    let Some((before, after)) = change.update(&[]).filter(|_| is_judged(change.kind)) else { return Vec::new() };
+    if !is_aks_arc(before, change.kind, data) {
+        return Vec::new();
+    }
+    let what = format!("{} {}", change.kind.kind, change.name);
+    let mut drafts = Vec::new();
+    for (place, _) in PLACES {
+        let keys = Keys::of(before, place, data);
+        drafts.extend(changes(before, after, &[place]).iter().filter_map(|key| judge(key, &keys, change, data)));
+    }
+    if let Some(owner) = change.new_owner() {
+        drafts.push(owned(change, &owner));
+    } else {
+        let left = after.owners();
+        let lost = before.owners().into_iter().find(|owner| left.iter().all(|other| other.uid != owner.uid));
+        drafts.extend(lost.map(|owner| {
+            let owner = format!("{} {}", &*owner.kind, &*owner.name);
+            Draft::at(target(change), "metadata.ownerReferences")
+                .values(Some(&owner), None)
+                .says(format!("{what} would lose its owner {owner}, and outlive it"))
+        }));
+    }
+    let (old, new) = (before.meta.finalizers.as_deref(), after.meta.finalizers.as_deref());
+    let new = new.unwrap_or_default();
+    for name in old.unwrap_or_default().iter().filter(|name| data.capi_keys.is_finalizer(name) && !new.contains(name)) {
+        drafts.push(
+            Draft::at(target(change), format!("metadata.finalizers[{}]", &**name))
+                .values(Some(name), None)
+                .says(format!("finalizer {} of {what} would be removed: its virtual machine may stay behind", &**name)),
+        );
+    }
+    if is_paused(after) && !is_paused(before) {
+        drafts.push(
+            Draft::at(target(change), "spec.paused")
+                .values(None, Some("true"))
+                .says(format!("{what} would be paused: no controller would look at it"))
+                .fix(unpause(before, change.kind)),
+        );
+    }
+    drafts
+}
+
+fn judge(key: &KeyChange<'_>, keys: &Keys<'_, '_>, change: &Change<'_>, data: &Data) -> Option<Draft> {
+    let name = &*key.key;
+    if let Some(does) = behaviour(&data.capi_keys, key.place, name) {
+        // Taking one away lets the controllers work again.
+        key.after.as_ref()?;
+        return Some(
+            key.draft(change).says(format!("{name} would be set on {} {}: it {does}", change.kind.kind, change.name)),
+        );
+    }
+    let by_system = keys.system(name).filter(|_| key.before.is_some());
+    if !data.capi_keys.is_system(key.place, name) && by_system.is_none() {
+        return None;
+    }
+    let because = by_system.map_or("a known system key".to_owned(), |entry| format!("written by {}", &*entry.manager));
+    let message = format!("system {} {name} of {} {} would be changed", word(key.place), change.kind.kind, change.name);
+    Some(key.draft(change).says(message).with(Evidence::seen("origin", because)))
+}
+
+fn is_judged(kind: &Kind) -> bool {
+    RULE.guards.iter().any(|guard| *guard.kind == *kind)
+}
+
+/// Whether an object is AKS Arc's: of a kind of its provider, or naming one. Users run Cluster API for other clusters too.
+fn is_aks_arc(object: &Object<'_>, kind: &Kind, data: &Data) -> bool {
+    let prefix = &*data.capi_keys.provider_kind_prefix;
+    kind.kind.starts_with(prefix) || object.raw("spec").is_some_and(|spec| spec.contains(&format!("\"{prefix}")))
+}
+
+fn behaviour<'d>(keys: &'d CapiKeys, place: Place, key: &str) -> Option<&'d str> {
+    keys.behaviour(key).filter(|_| place == Place::Annotation).map(|row| &*row.does)
+}
+
+fn get<'o>(object: &'o Object<'_>, place: Place, key: &str) -> Option<&'o str> {
+    if place == Place::Label { object.meta.labels.get(key) } else { object.meta.annotations.get(key) }
+}
+
+fn is_paused(object: &Object<'_>) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Spec {
+        #[serde(default)]
+        paused: Option<bool>,
+    }
+    object.raw("spec").is_some_and(|spec| spec.contains("\"paused\""))
+        && object.field::<Spec>("spec").is_some_and(|spec| spec.paused.unwrap_or_default())
+}
+
+fn removal(object: &Object<'_>, kind: &Kind, key: &str) -> String {
+    let meta = &object.meta;
+    format!("kubectl -n {} annotate {} {} {key}-", meta.namespace, kind.qualified(), text::word(&meta.name))
+}
+
+fn unpause(object: &Object<'_>, kind: &Kind) -> String {
+    let meta = &object.meta;
+    let patch = r#"'{"spec":{"paused":false}}'"#;
+    format!("kubectl -n {} patch {} {} --type=merge -p {patch}", meta.namespace, kind.qualified(), meta.name)
+}
+
+const PLACES: [(Place, &str); 2] = [(Place::Label, "f:labels"), (Place::Annotation, "f:annotations")];
