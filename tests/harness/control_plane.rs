@@ -398,7 +398,7 @@ impl ControlPlane {
     }
 
     /// The authorizer learns of a binding a moment after it is written.
-    fn await_right(&self, identity: &Identity, right: &Value) -> anyhow::Result<()> {
+    pub(crate) fn await_right(&self, identity: &Identity, right: &Value) -> anyhow::Result<()> {
         let review = json!({
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SubjectAccessReview",

@@ -6,9 +6,11 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use aksarc_webhook::manifest;
 use anyhow::{Context, bail, ensure};
 use serde_json::{Value, json};
 
+use crate::client::Http;
 use crate::control_plane::ControlPlane;
 use crate::identity::Identity;
 use crate::kubectl::Finished;
@@ -34,24 +36,41 @@ impl Guard {
     /// # Errors
     /// It does not build or start, or the API server refuses a part of the manifest.
     pub fn install(cluster: &ControlPlane, config: &Value) -> anyhow::Result<Self> {
+        Self::install_with(cluster, config, Vec::new())
+    }
+
+    /// As [`Guard::install`], with further arguments of the program.
+    ///
+    /// # Errors
+    /// As [`Guard::install`].
+    pub fn install_with(cluster: &ControlPlane, config: &Value, further: Vec<String>) -> anyhow::Result<Self> {
         let program = product::webhook()?;
-        let manifest = manifest(cluster, &program)?;
+        let manifest = shipped(cluster, &program)?;
         let configuration = part(&manifest, "ValidatingWebhookConfiguration")?;
         let service =
             configuration.pointer("/webhooks/0/clientConfig/service").context("a webhook without a service")?;
         let (name, namespace) = (text(service, "name"), text(service, "namespace"));
 
-        let directory = cluster.directory().join("guard");
-        let tls = directory.join("tls");
-        fs::create_dir_all(&tls)?;
-        let files = cluster.pki.server_of("guard", &[&format!("{name}.{namespace}.svc")])?;
-        fs::copy(files.certificate, tls.join("tls.crt"))?;
-        fs::copy(files.key, tls.join("tls.key"))?;
+        let (mut guard, port) = Self::start(cluster, "guard", config, further)?;
+        guard.register(cluster, configuration.clone(), &namespace, &name, port)?;
+        Ok(guard)
+    }
+
+    /// Starts the program without telling the API server of it: a further replica, in the directory `name`.
+    ///
+    /// # Errors
+    /// It does not build or start.
+    pub fn replica(cluster: &ControlPlane, name: &str, further: Vec<String>) -> anyhow::Result<Self> {
+        Self::start(cluster, name, &json!({"mode": "observe"}), further).map(|(guard, _)| guard)
+    }
+
+    fn start(cluster: &ControlPlane, name: &str, config: &Value, further: Vec<String>) -> anyhow::Result<(Self, u16)> {
+        let directory = cluster.directory().join(name);
+        let tls = certificates(cluster, name)?;
         let path = directory.join("config.yaml");
         write_config(&path, config)?;
-
         let (listen, admin) = (free_address()?, free_address()?);
-        let arguments = [
+        let mut arguments = vec![
             "--listen".to_owned(),
             listen.to_string(),
             "--admin-listen".to_owned(),
@@ -63,11 +82,12 @@ impl Guard {
             "--poll".to_owned(),
             "100ms".to_owned(),
         ];
+        arguments.extend(further);
+        let program = product::webhook()?;
         let process = Supervised::start("aksarc-webhook", &program, arguments, directory.join("guard.log"))?;
-        let mut guard = Guard { process: Some(process), admin, config: path, webhooks: Vec::new() };
+        let guard = Guard { process: Some(process), admin, config: path, webhooks: Vec::new() };
         guard.await_ready()?;
-        guard.register(cluster, configuration.clone(), &namespace, &name, listen.port())?;
-        Ok(guard)
+        Ok((guard, listen.port()))
     }
 
     /// Replaces the configuration and waits until it is in use.
@@ -149,7 +169,7 @@ impl Guard {
     ) -> anyhow::Result<()> {
         let admin = cluster.http(&Identity::Admin)?;
         let space = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
-        admin.post("/api/v1/namespaces", &space)?.object()?;
+        create(&admin, "/api/v1/namespaces", &space)?;
         let stand_in = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": service},
             "spec": {"type": "ExternalName", "externalName": "localhost", "ports": [{"port": port}]}});
         admin.post(&format!("/api/v1/namespaces/{namespace}/services"), &stand_in)?.object()?;
@@ -178,8 +198,50 @@ impl Guard {
     }
 }
 
+/// A directory `name` in the control plane's own, with a certificate in it as the shipped Service needs it.
+///
+/// # Errors
+/// It can't be written.
+pub fn certificates(cluster: &ControlPlane, name: &str) -> anyhow::Result<PathBuf> {
+    let tls = cluster.directory().join(name).join("tls");
+    fs::create_dir_all(&tls)?;
+    let host = format!("{}.{}.svc", manifest::SERVICE, manifest::NAMESPACE);
+    let files = cluster.pki.server_of(name, &[&host])?;
+    fs::copy(files.certificate, tls.join("tls.crt"))?;
+    fs::copy(files.key, tls.join("tls.key"))?;
+    Ok(tls)
+}
+
+/// The guard's service account, with the objects and rights for the heartbeat that the shipped manifest gives it.
+///
+/// # Errors
+/// The API server refuses a part of the manifest.
+pub fn heartbeat(cluster: &ControlPlane) -> anyhow::Result<Identity> {
+    let guard = cluster.service_account(manifest::NAMESPACE, "guard")?;
+    let documents = shipped(cluster, &product::webhook()?)?;
+    let admin = cluster.http(&Identity::Admin)?;
+    let rbac = "/apis/rbac.authorization.k8s.io/v1";
+    for (kind, prefix, plural) in
+        [("ConfigMap", "/api/v1", "configmaps"), ("Role", rbac, "roles"), ("RoleBinding", rbac, "rolebindings")]
+    {
+        for document in documents.iter().filter(|document| text(document, "kind") == kind) {
+            create(&admin, &format!("{prefix}/namespaces/{}/{plural}", manifest::NAMESPACE), document)?;
+        }
+    }
+    let right = json!({"verb": "update", "group": "", "resource": "configmaps",
+        "namespace": manifest::NAMESPACE, "name": aksarc_shared::heartbeat::NAME});
+    cluster.await_right(&guard, &right)?;
+    Ok(guard)
+}
+
+/// What is there already stays.
+fn create(admin: &Http, path: &str, object: &Value) -> anyhow::Result<()> {
+    let answer = admin.post(path, object)?;
+    if answer.code == 409 { Ok(()) } else { answer.object().map(drop) }
+}
+
 /// The documents of the shipped manifest, with the control plane's authority in it.
-fn manifest(cluster: &ControlPlane, program: &Path) -> anyhow::Result<Vec<Value>> {
+fn shipped(cluster: &ControlPlane, program: &Path) -> anyhow::Result<Vec<Value>> {
     let mut command = cluster.command(&Identity::Admin, program)?;
     command.arg("manifest").arg("--ca-file").arg(cluster.authority());
     let printed = Finished::run(&mut command, None)?;

@@ -1,0 +1,170 @@
+//! The heartbeat record on a real API server: replicas that share it, what the shipped rights allow, and a guard that has
+//! none of them.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
+
+use std::time::Duration;
+
+use aksarc_shared::heartbeat::{KEY, NAME, NAMESPACE, Record};
+use aksarc_shared::jiff::{SignedDuration, Timestamp};
+use aksarc_tests::guard::{self, Guard};
+use aksarc_tests::{AuditEvent, ControlPlane, Identity, Kubernetes, PatchKind, wait};
+use aksarc_webhook::api::Access;
+use aksarc_webhook::heartbeat::{Every, Options as Heartbeat};
+use aksarc_webhook::server::{Options, Server};
+use serde_json::{Value, json};
+
+#[test]
+fn two_guards_and_a_restarted_one_write_once_in_ten_minutes_and_within_their_rights() {
+    let cluster = ControlPlane::start(Kubernetes::V1_33).unwrap();
+    let account = guard::heartbeat(&cluster).unwrap();
+    let kubeconfig = cluster.kubeconfig(&account).unwrap().display().to_string();
+    let start = |name: &str| {
+        let guard = Guard::replica(&cluster, name, vec!["--kubeconfig".to_owned(), kubeconfig.clone()]).unwrap();
+        await_attempt(&guard);
+        guard
+    };
+    let (mut one, two) = (start("one"), start("two"));
+    assert_eq!((outcome(&one, "written"), outcome(&two, "recent")), (1, 1));
+    let written = record(&cluster);
+    one.kill();
+    let again = start("one-again");
+    assert_eq!(outcome(&again, "recent"), 1);
+    assert_eq!(record(&cluster), written);
+    assert_eq!(written.intervals().len(), 1);
+    assert_eq!(written.gaps(Timestamp::now()), []);
+
+    // Three reads and one write of one object, and nothing else of any kind.
+    let events = events_of(&cluster, &account, 4);
+    for event in &events {
+        let place = (&*event.object_ref.resource, &*event.object_ref.namespace, &*event.object_ref.name);
+        assert_eq!(place, ("configmaps", NAMESPACE, NAME), "{event:?}");
+        assert_eq!(event.response_status.code, 200, "{event:?}");
+    }
+    let mut verbs: Vec<&str> = events.iter().map(|event| &*event.verb).collect();
+    verbs.sort_unstable();
+    assert_eq!(verbs, ["get", "get", "get", "update"]);
+
+    // The same token can do nothing else.
+    let guard = cluster.http(&account).unwrap();
+    let configmaps = format!("/api/v1/namespaces/{NAMESPACE}/configmaps");
+    for path in [configmaps.clone(), format!("{configmaps}/guard"), "/api/v1/nodes".to_owned()] {
+        assert_eq!(guard.get(&path).unwrap().code, 403, "{path}");
+    }
+    assert_eq!(guard.delete(&format!("{configmaps}/{NAME}")).unwrap().code, 403);
+    let other = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "other"}});
+    assert_eq!(guard.post(&configmaps, &other).unwrap().code, 403);
+}
+
+/// With an interval of seconds, which only a test can choose.
+#[test]
+fn replicas_take_turns_and_neither_a_restart_nor_another_writer_leaves_a_gap() {
+    const EVERY: SignedDuration = SignedDuration::from_secs(2);
+    let cluster = ControlPlane::start(Kubernetes::V1_33).unwrap();
+    let account = guard::heartbeat(&cluster).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let tls = guard::certificates(&cluster, "guards").unwrap();
+    let start = || {
+        let mut options = Options::loopback(&tls);
+        let every = Every::for_tests(Duration::try_from(EVERY).unwrap());
+        options.heartbeat = Some(Heartbeat { access: Access::Given(cluster.client(&account).unwrap()), every });
+        runtime.block_on(Server::start(options)).unwrap()
+    };
+    let lasts = |seconds: i64| {
+        wait::until("the record to grow", LIMIT, || {
+            let seen = record(&cluster);
+            let [interval] = seen.intervals() else { return Err(seen.text()) };
+            let length = interval.to.duration_since(interval.from).as_secs();
+            if length >= seconds { Ok(()) } else { Err(seen.text()) }
+        })
+        .unwrap();
+    };
+    let (one, _two) = (start(), start());
+    lasts(5);
+    assert!(runtime.block_on(one.stop()));
+    lasts(8);
+    let _three = start();
+    // Somebody else writes to the object in between: theirs stays, and so does the record.
+    let labels = json!({"metadata": {"labels": {"team": "edge"}}});
+    let path = format!("/api/v1/namespaces/{NAMESPACE}/configmaps/{NAME}");
+    let admin = cluster.http(&Identity::Admin).unwrap();
+    admin.patch(&path, PatchKind::Merge, &labels).unwrap().object().unwrap();
+    lasts(14);
+    assert_eq!(admin.get(&path).unwrap().object().unwrap()["metadata"]["labels"]["team"], "edge");
+    assert_eq!(record(&cluster).gaps(Timestamp::now()), []);
+
+    // Every write that went through is at least an interval after the one before.
+    let ends: Vec<Timestamp> = events_of(&cluster, &account, 8)
+        .iter()
+        .filter(|event| event.verb == "update" && event.response_status.code == 200)
+        .map(|event| {
+            let text = event.request_object.as_ref().unwrap()["data"][KEY].as_str().unwrap();
+            Record::parse(text).unwrap().intervals()[0].to
+        })
+        .collect();
+    assert!(ends.len() > 3, "{ends:?}");
+    for pair in ends.windows(2) {
+        assert!(pair[1].duration_since(pair[0]) >= EVERY, "{ends:?}");
+    }
+}
+
+#[test]
+fn a_guard_without_rights_answers_reviews_and_says_once_what_it_lacks() {
+    let cluster = ControlPlane::start(Kubernetes::V1_33).unwrap();
+    let account = cluster.service_account(NAMESPACE, "without-rights").unwrap();
+    let kubeconfig = cluster.kubeconfig(&account).unwrap().display().to_string();
+    let flags = vec!["--kubeconfig".to_owned(), kubeconfig];
+    let guard = Guard::install_with(&cluster, &json!({"mode": "observe"}), flags).unwrap();
+    await_attempt(&guard);
+    assert_eq!(outcome(&guard, "forbidden"), 1);
+    let reviews = || guard.metric("aksarc_reviews_total").unwrap();
+    let before = reviews();
+    let change = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "reviewed"}});
+    let person = cluster.http(&Identity::Person).unwrap();
+    person.post("/api/v1/namespaces/kube-system/configmaps?dryRun=All", &change).unwrap().object().unwrap();
+    assert!(reviews() > before);
+    let log = guard.log();
+    assert_eq!(log.matches("no heartbeat is noted").count(), 1, "{log}");
+    assert!(log.contains("guard-heartbeat: 403") && log.contains("manifest, applied anew"), "{log}");
+    assert_eq!(log.matches("ERROR").count(), 0, "{log}");
+
+    // Outside a cluster, without a kubeconfig, it is the same; switched off, it does not even try.
+    let lost = Guard::replica(&cluster, "lost", Vec::new()).unwrap();
+    await_attempt(&lost);
+    assert_eq!(outcome(&lost, "no_access"), 1);
+    let off = Guard::replica(&cluster, "off", vec!["--heartbeat=off".to_owned()]).unwrap();
+    assert!(!off.log().contains("heartbeat"), "{}", off.log());
+}
+
+fn record(cluster: &ControlPlane) -> Record {
+    let path = format!("/api/v1/namespaces/{NAMESPACE}/configmaps/{NAME}");
+    let object: Value = cluster.http(&Identity::Admin).unwrap().get(&path).unwrap().object().unwrap();
+    Record::parse(object["data"][KEY].as_str().unwrap_or_default()).unwrap()
+}
+
+fn outcome(guard: &Guard, word: &str) -> u64 {
+    let line = format!("aksarc_heartbeat_attempts_total{{outcome=\"{word}\"}} ");
+    let metrics = guard.metrics().unwrap();
+    metrics.lines().find_map(|found| found.strip_prefix(&line)).unwrap().parse().unwrap()
+}
+
+fn await_attempt(guard: &Guard) {
+    wait::until("an attempt at a heartbeat", LIMIT, || match guard.metric("aksarc_heartbeat_attempts_total") {
+        Ok(attempts) if attempts > 0.5 => Ok(()),
+        _ => Err(guard.log()),
+    })
+    .unwrap();
+}
+
+/// At least so many of what it asked; the log lags a little.
+fn events_of(cluster: &ControlPlane, identity: &Identity, least: usize) -> Vec<AuditEvent> {
+    let user = identity.username();
+    wait::until("the audit log", LIMIT, || {
+        let events = cluster.audit_events().map_err(|error| format!("{error:#}"))?;
+        let own: Vec<AuditEvent> = events.into_iter().filter(|event| event.user.username == user).collect();
+        if own.len() >= least { Ok(own) } else { Err(format!("{own:?}")) }
+    })
+    .unwrap()
+}
+
+const LIMIT: Duration = Duration::from_secs(60);
