@@ -7,7 +7,7 @@ use clap::builder::Resettable;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Id, Parser, Subcommand};
 
-use crate::commands::{completion, dry_run, explain, rules, snapshot, support_check, version, waivers};
+use crate::commands::{completion, dry_run, explain, rules, snapshot, support_check, version, versions, waivers};
 use crate::exit::Failure;
 use crate::output::Status;
 use crate::ui::UiFlags;
@@ -55,6 +55,11 @@ pub enum Command {
     Completion(completion::Args),
     /// Versions of this program and of its data; the cluster is not asked
     Version(version::Args),
+    /// Versions of the cluster and its node pools against the tables of what is supported
+    ///
+    /// For each platform the cluster may be on: whether the server and each pool are in support, until when, which patch is
+    /// the newest, and how old the table is that says so. Nothing is judged; support-check does that.
+    Versions(Box<versions::Args>),
     /// Findings accepted for a time: list, check and make waivers
     Waivers(waivers::Args),
 }
@@ -168,6 +173,7 @@ impl Command {
             | Command::Rules(_)
             | Command::Snapshot(_)
             | Command::Version(_)
+            | Command::Versions(_)
             | Command::Waivers(_) => None,
         }
     }
@@ -178,6 +184,7 @@ impl Command {
             Command::SupportCheck(args) => Some(&args.ui),
             Command::Snapshot(args) => Some(&args.ui),
             Command::Waivers(args) => Some(args.ui()),
+            Command::Versions(args) => Some(&args.ui),
             Command::Rules(_)
             | Command::DryRun(_)
             | Command::Explain(_)

@@ -7,4 +7,5 @@ pub mod rules;
 pub mod snapshot;
 pub mod support_check;
 pub mod version;
+pub mod versions;
 pub mod waivers;

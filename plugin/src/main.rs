@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use aksarc_shared::report::exit;
 use kubectl_aksarc::args::{Cli, Command, StatusFile};
-use kubectl_aksarc::commands::{completion, dry_run, explain, rules, snapshot, support_check, version, waivers};
+use kubectl_aksarc::commands::{
+    completion, dry_run, explain, rules, snapshot, support_check, version, versions, waivers,
+};
 use kubectl_aksarc::exit::{Failure, Outcome};
 use kubectl_aksarc::invocation;
 use kubectl_aksarc::ui::Ui;
@@ -68,6 +70,7 @@ async fn dispatch(command: Command, ui: &mut Ui) -> Outcome {
         Command::Snapshot(args) => snapshot::run(*args, ui).await,
         Command::Completion(args) => completion::run(&args, ui),
         Command::Version(args) => version::run(&args, ui),
+        Command::Versions(args) => versions::run(*args, ui).await,
         Command::Waivers(args) => waivers::run(&args, ui).await,
     }
 }

@@ -5,6 +5,8 @@ use jiff::{Span, ToSpan};
 use serde::Deserialize;
 
 use crate::data::{Confidence, Platform};
+use crate::read::json::ReadError;
+use crate::read::yaml;
 
 /// A Kubernetes version; `1.33.5`, `v1.33.5+build`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -112,6 +114,53 @@ pub struct Minor {
     pub note: Option<String>,
 }
 
+/// Why version tables are not used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TableError {
+    /// There is none in the text.
+    #[error("it holds no table")]
+    Empty,
+    /// A platform has two.
+    #[error("it holds two tables of {}", .platform.as_str())]
+    Twice {
+        /// The platform.
+        platform: Platform,
+    },
+    /// A row cannot be meant.
+    #[error("the table of {} has {what}", .platform.as_str())]
+    Row {
+        /// The platform of its table.
+        platform: Platform,
+        /// What is wrong.
+        what: String,
+    },
+    /// It is no list of tables.
+    #[error(transparent)]
+    Shape(#[from] ReadError),
+}
+
+/// Reads tables that somebody wrote, as strictly as what is built in: a row that nothing matches would be no row at all.
+///
+/// # Errors
+/// [`TableError`].
+pub fn parse(text: &str) -> Result<Vec<Table>, TableError> {
+    // Of an empty text the parser makes an error of types that helps nobody.
+    if yaml::documents(text)?.is_empty() {
+        return Err(TableError::Empty);
+    }
+    let tables: Vec<Table> = yaml::parse(text)?;
+    for (index, table) in tables.iter().enumerate() {
+        if tables.iter().take(index).any(|other| other.platform == table.platform) {
+            return Err(TableError::Twice { platform: table.platform });
+        }
+        if let Some(what) = table.problem() {
+            return Err(TableError::Row { platform: table.platform, what });
+        }
+    }
+    if tables.is_empty() { Err(TableError::Empty) } else { Ok(tables) }
+}
+
 /// Whether a minor was supported on the table's day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -210,6 +259,28 @@ impl Table {
         patches
     }
 
+    /// What is wrong with a table of the right shape.
+    fn problem(&self) -> Option<String> {
+        if self.minors.is_empty() {
+            return Some("no minors".to_owned());
+        }
+        for (index, row) in self.minors.iter().enumerate() {
+            let Some(minor) = row.version().filter(|minor| minor.minor_text() == row.minor) else {
+                return Some(format!("the minor {:?}, which is not of the form 1.33", row.minor));
+            };
+            if self.minors.iter().take(index).any(|other| other.minor == row.minor) {
+                return Some(format!("two rows for {}", row.minor));
+            }
+            let strange = |text: &&String| {
+                !Version::parse(text).is_some_and(|patch| patch.same_minor(minor) && patch.to_string() == **text)
+            };
+            if let Some(patch) = row.patches.iter().find(strange) {
+                return Some(format!("the patch {patch:?} under {}", row.minor));
+            }
+        }
+        None
+    }
+
     fn newest(&self) -> Option<Version> {
         self.minors.iter().filter_map(Minor::version).max()
     }
@@ -261,6 +332,40 @@ mod tests {
         for bad in ["", "v", "1", "one.two", "1.x"] {
             assert_eq!(Version::parse(bad), None, "{bad}");
         }
+    }
+
+    const OWN: &str = "
+- platform: azure-local
+  as_of: 2026-11-01
+  source: own
+  confidence: doc
+  window: {kind: newest-minors, count: 3, cadence_months: 3, grace_days: 30}
+  minors:
+    - {minor: \"1.33\", state: supported, patches: [\"1.33.4\", \"1.33.10\"]}
+";
+
+    #[test]
+    fn tables_of_ones_own_are_read_strictly() {
+        let tables = parse(OWN).unwrap();
+        assert_eq!(tables[0].patches(Version::parse("1.33").unwrap()).last().unwrap().to_string(), "1.33.10");
+        assert!(parse(crate::data::VERSIONS).is_ok());
+        for (from, to, word) in [
+            ("\"1.33\"", "\"thirty-three\"", "not of the form"),
+            ("\"1.33\"", "\"1.33.4\"", "not of the form"),
+            ("1.33.10", "1.32.10", "1.32.10"),
+            ("1.33.10", "v1.33.x", "v1.33.x"),
+            ("supported", "perhaps", "perhaps"),
+            ("azure-local", "azure", "azure"),
+            ("2026-11-01", "soon", "soon"),
+        ] {
+            let error = parse(&OWN.replace(from, to)).unwrap_err().to_string();
+            assert!(error.contains(word), "{to}: {error}");
+        }
+        for empty in ["", "# nothing\n", "[]"] {
+            assert!(matches!(parse(empty), Err(TableError::Empty)), "{empty:?}");
+        }
+        assert!(matches!(parse(&format!("{OWN}{OWN}")), Err(TableError::Twice { .. })));
+        assert!(matches!(parse("{}"), Err(TableError::Shape(_))));
     }
 
     #[test]

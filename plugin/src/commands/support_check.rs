@@ -1,6 +1,6 @@
 //! `support-check`: judges a cluster, a snapshot of one, or manifests.
 
-mod options;
+pub(crate) mod options;
 
 use std::path::PathBuf;
 use std::sync::Arc;

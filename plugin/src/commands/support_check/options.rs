@@ -7,9 +7,9 @@ use aksarc_shared::catalogue;
 use aksarc_shared::check::Params;
 use aksarc_shared::data::{Platform, embedded};
 use aksarc_shared::finding::Consequence;
-use aksarc_shared::read::yaml;
 use aksarc_shared::rule::Rule;
 use aksarc_shared::text;
+use aksarc_shared::versions::{self, Table};
 use aksarc_shared::waiver::Waiver;
 use anyhow::{Context as _, bail};
 use clap::builder::FalseyValueParser;
@@ -74,11 +74,7 @@ impl Judging {
         params.attestations = self.attestations(now, ui).map_err(Failure::input)?;
         params.fail_on = Consequence::parse(&self.fail_on).unwrap_or(Consequence::Voids);
         params.allow_incomplete = self.allow_incomplete;
-        if let Some(path) = &self.versions {
-            let text = read(Path::new(path)).map_err(Failure::input)?;
-            let tables = yaml::parse(&text).with_context(|| format!("cannot read version tables from {path}"));
-            params.versions = tables.map_err(Failure::input)?;
-        }
+        params.versions = tables(self.versions.as_deref(), params.platform, ui)?;
         ui.detail(&format!("{} rules, as of {now}", params.rules.len()));
         Ok(params)
     }
@@ -133,6 +129,31 @@ impl Judging {
         }
         Ok(answers)
     }
+}
+
+/// The tables of `--versions`. Says on stderr what of them helps nobody.
+///
+/// # Errors
+/// [`Failure`] with exit 2 when the file cannot be read or is not of this kind.
+pub(crate) fn tables(path: Option<&str>, platform: Option<Platform>, ui: &Ui) -> Result<Vec<Table>, Failure> {
+    let Some(path) = path else { return Ok(Vec::new()) };
+    let text = read(Path::new(path)).map_err(Failure::input)?;
+    let tables = versions::parse(&text).with_context(|| format!("cannot read version tables from {path}"));
+    let tables = tables.map_err(Failure::input)?;
+    for table in &tables {
+        let built_in = embedded().version_table(table.platform).map(|own| own.as_of);
+        if let Some(built_in) = built_in.filter(|built_in| table.as_of < *built_in) {
+            let (name, day) = (table.platform.as_str(), table.as_of);
+            ui.note(&format!(
+                "warning: the table of {name} in {path} is of {day}, older than the built-in one of {built_in}"
+            ));
+        }
+    }
+    if let Some(platform) = platform.filter(|own| tables.iter().all(|table| table.platform != *own)) {
+        let name = platform.as_str();
+        ui.note(&format!("warning: {path} holds no table of {name}: the built-in one counts"));
+    }
+    Ok(tables)
 }
 
 #[cfg(test)]

@@ -1,0 +1,333 @@
+//! `versions`: the cluster's versions against the tables, and the tables themselves.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use aksarc_shared::catalogue;
+use aksarc_shared::check::{Check, Params};
+use aksarc_shared::data::{Platform, VERSIONS, embedded};
+use aksarc_shared::inventory::{Inventory, ReadState};
+use aksarc_shared::kinds;
+use aksarc_shared::text;
+use aksarc_shared::versions::{Support, Table, Version};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::Serialize;
+use tokio::time::timeout_at;
+
+use super::support_check::{self, Reading, options};
+use crate::collect::{self, Cause, Judge, RequestError};
+use crate::exit::{Failure, Outcome};
+use crate::flags::KubeFlags;
+use crate::format::ListFormat;
+use crate::render::{Grid, to_ascii};
+use crate::settings::{PLATFORMS, moment};
+use crate::snapshot;
+use crate::tool;
+use crate::ui::{Ui, UiFlags};
+
+/// Arguments of `versions`.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Look at a snapshot instead of a cluster: a file, a directory or a .tar.gz
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["context", "server"], value_hint = clap::ValueHint::AnyPath)]
+    pub snapshot: Option<PathBuf>,
+    /// Print the built-in tables as YAML, to start a file of one's own for --versions; no cluster is asked
+    #[arg(long, conflicts_with_all = ["snapshot", "output", "versions", "platform", "as_of"])]
+    pub table: bool,
+    /// Format
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: ListFormat,
+    /// Platform of the cluster; each has its own table
+    #[arg(long, help_heading = "Judging", value_name = "NAME", default_value = "auto", value_parser = PLATFORMS, env = "KUBECTL_AKSARC_PLATFORM")]
+    pub platform: String,
+    /// As of this day (2026-12-31, at midnight UTC) or moment (RFC 3339); the default is now
+    #[arg(long, help_heading = "Judging", value_name = "DATE", value_parser = moment, env = "KUBECTL_AKSARC_AS_OF")]
+    pub as_of: Option<Timestamp>,
+    /// Newer version tables than the built-in ones, in the same form
+    #[arg(long, help_heading = "Judging", value_name = "FILE", env = "KUBECTL_AKSARC_VERSIONS", value_hint = clap::ValueHint::FilePath)]
+    pub versions: Option<String>,
+    /// Reading.
+    #[command(flatten)]
+    pub reading: Reading,
+    /// Display.
+    #[command(flatten)]
+    pub ui: UiFlags,
+    /// Cluster.
+    #[command(flatten)]
+    pub kube: KubeFlags,
+}
+
+/// Runs `versions`.
+///
+/// # Errors
+/// [`Failure`] when nothing could be read.
+pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
+    if args.table {
+        ui.print(VERSIONS)?;
+        return Ok(0);
+    }
+    let mut params = Params::at(args.as_of.unwrap_or_else(Timestamp::now));
+    params.platform = Platform::parse(&args.platform);
+    // The rule that reads nodes for their versions.
+    params.rules = catalogue::find("AA104").into_iter().collect();
+    params.versions = options::tables(args.versions.as_deref(), params.platform, ui)?;
+    let given: Vec<Platform> = params.versions.iter().map(|table| table.platform).collect();
+    let mut check = Check::new(embedded(), params);
+    let context = match &args.snapshot {
+        Some(path) => {
+            snapshot::read::judge(path, &mut check).map_err(Failure::input)?;
+            format!("snapshot {}", path.display())
+        }
+        None => live(&args, ui, &mut check).await?,
+    };
+    let shown = Shown::of(&check, context, &given);
+    if !shown.nodes_read {
+        ui.note("warning: the nodes could not be read: only the server's version is shown");
+    }
+    // Another product has other tables.
+    check.finish(tool::identity(), "", "").map_err(Failure::input)?;
+    for table in shown.tables.iter().filter(|table| table.old) {
+        let whose = if table.given { "given" } else { "built-in" };
+        ui.note(&format!(
+            "warning: the {whose} table of {} is {} days old: minors may have come and gone since. Give a newer one with \
+             --versions FILE; `{} versions --table` prints one to start from",
+            table.platform, table.age_days, ui.name
+        ));
+    }
+    let text = match args.output {
+        ListFormat::Table => table(&shown, ui.width),
+        ListFormat::Json => serde_json::to_string_pretty(&shown).map_err(Failure::run)? + "\n",
+    };
+    let plain = ui.ascii && args.output == ListFormat::Table;
+    ui.print(&if plain { to_ascii(&text) } else { text })?;
+    Ok(0)
+}
+
+async fn live(args: &Args, ui: &Ui, check: &mut Check<'static>) -> Result<String, Failure> {
+    let reader = support_check::reader(&args.kube, &args.reading, ui).await?;
+    let (deadline, limit) = reader.deadline();
+    let mut judge = Judge(check);
+    let done = timeout_at(deadline, collect::everything(&reader, args.reading.parallel.into(), &mut judge)).await;
+    reader.progress().clear();
+    let server = &reader.connection().server;
+    done.unwrap_or_else(|_| Err(RequestError::new("read the cluster", server, Cause::Deadline(limit))))?;
+    Ok(reader.connection().context.clone())
+}
+
+/// What is shown. Field order is the JSON's.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Shown {
+    api_version: &'static str,
+    kind: &'static str,
+    as_of: String,
+    context: String,
+    kubernetes_version: String,
+    platform: String,
+    platform_evidence: Vec<String>,
+    nodes_read: bool,
+    tables: Vec<ShownTable>,
+    items: Vec<Item>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ShownTable {
+    platform: &'static str,
+    as_of: String,
+    age_days: i32,
+    old: bool,
+    given: bool,
+    source: String,
+}
+
+/// The server, or the nodes of a pool that have one version.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Item {
+    /// `server` or `pool`.
+    what: &'static str,
+    /// The pool; empty for the server.
+    pool: String,
+    version: String,
+    nodes: usize,
+    on: Vec<On>,
+}
+
+/// What the table of one platform says.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct On {
+    platform: &'static str,
+    /// `supported`, `retired` or `unknown`.
+    state: &'static str,
+    /// The last day; past for what is retired, absent where no text tells it.
+    until: Option<String>,
+    days_left: Option<i32>,
+    projected: bool,
+    latest_patch: Option<String>,
+    /// Why it is unknown.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    reason: String,
+}
+
+impl Shown {
+    fn of(check: &Check<'_>, context: String, given: &[Platform]) -> Self {
+        let (inventory, day) = (check.inventory(), check.as_of());
+        let (platforms, platform_evidence) = check.candidates();
+        let of = |platform: &Platform| check.version_tables().iter().find(|table| table.platform == *platform);
+        let tables: Vec<&Table> = platforms.iter().filter_map(of).collect();
+        let on = |version: &str| tables.iter().map(|table| On::of(table, version, day)).collect();
+        let mut items = Vec::new();
+        if let Some(version) = &inventory.server_version {
+            items.push(Item {
+                what: "server",
+                pool: String::new(),
+                version: version.clone(),
+                nodes: 0,
+                on: on(version),
+            });
+        }
+        for ((pool, version), nodes) in pools(inventory) {
+            let (pool, version) = (pool.to_owned(), version.to_owned());
+            items.push(Item { what: "pool", pool, on: on(&version), version, nodes });
+        }
+        Shown {
+            api_version: "aksarc.dev/v1alpha1",
+            kind: "VersionReport",
+            as_of: day.to_string(),
+            context,
+            kubernetes_version: inventory.server_version.clone().unwrap_or_default(),
+            platform: platforms.iter().map(|platform| platform.as_str()).collect::<Vec<_>>().join("|"),
+            platform_evidence,
+            nodes_read: matches!(inventory.read(&kinds::NODE), Some(ReadState::Complete { .. })),
+            tables: tables.iter().map(|table| ShownTable::of(table, day, given)).collect(),
+            items,
+        }
+    }
+}
+
+/// How many nodes of each pool have each version. A virtual kubelet's is not that of a machine.
+fn pools(inventory: &Inventory) -> BTreeMap<(&str, &str), usize> {
+    let mut pools = BTreeMap::new();
+    for node in inventory.nodes.iter().filter(|node| !node.kubelet.is_empty() && !node.virtual_kubelet) {
+        *pools.entry((&*node.pool, &*node.kubelet)).or_default() += 1;
+    }
+    pools
+}
+
+impl ShownTable {
+    fn of(table: &Table, day: Date, given: &[Platform]) -> Self {
+        let age_days = (day - table.as_of).get_days();
+        ShownTable {
+            platform: table.platform.as_str(),
+            as_of: table.as_of.to_string(),
+            age_days,
+            old: age_days > OLD,
+            given: given.contains(&table.platform),
+            source: table.source.clone(),
+        }
+    }
+}
+
+impl On {
+    fn of(table: &Table, version: &str, day: Date) -> Self {
+        let platform = table.platform.as_str();
+        let unknown = |reason: String| On {
+            platform,
+            state: "unknown",
+            until: None,
+            days_left: None,
+            projected: false,
+            latest_patch: None,
+            reason,
+        };
+        let Some(parsed) = Version::parse(version) else { return unknown("this is no version".to_owned()) };
+        let latest_patch = table.patches(parsed).last().map(ToString::to_string);
+        let ended = |state, until: Option<Date>, projected| On {
+            state,
+            until: until.map(|day| day.to_string()),
+            days_left: until.map(|until| (until - day).get_days()),
+            projected,
+            ..unknown(String::new())
+        };
+        let on = match table.support(parsed, day) {
+            Support::Supported { until, projected } => ended("supported", Some(until), projected),
+            Support::Retired { since } => ended("retired", since, false),
+            Support::TooOld { held_until } => {
+                unknown(format!("the table is too old: it held until {held_until} at least"))
+            }
+            Support::NewerThanTable => unknown("newer than the table".to_owned()),
+            Support::NoRow => unknown("the table has no row for it".to_owned()),
+        };
+        On { latest_patch, ..on }
+    }
+}
+
+fn table(shown: &Shown, width: Option<usize>) -> String {
+    let line = |text: &str| text::line(text, MAX_CELL);
+    let mut out = format!("Kubernetes versions as of {}\n\n", shown.as_of);
+    let mut about = Grid::plain();
+    about.row(["cluster".to_owned(), line(&shown.context)]);
+    about.row(["platform".to_owned(), format!("{} ({})", shown.platform, line(&shown.platform_evidence.join(", ")))]);
+    for table in &shown.tables {
+        let age = match table.age_days {
+            1 => "1 day old".to_owned(),
+            days if days < 0 => "of a later day".to_owned(),
+            days => format!("{days} days old"),
+        };
+        let whose = if table.given { "from --versions" } else { "built in" };
+        let old = if table.old { ": OLD" } else { "" };
+        about.row(["table".to_owned(), format!("{} of {}, {age}{old}, {whose}", table.platform, table.as_of)]);
+    }
+    out.push_str(&about.lines("  ", width));
+    out.push('\n');
+    let mut grid =
+        Grid::new(&["WHAT", "VERSION", "NODES", "PLATFORM", "STATE", "UNTIL", "DAYS LEFT", "LATEST PATCH", ""]);
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
+    for item in &shown.items {
+        let what = if item.what == "server" { "server".to_owned() } else { format!("pool {}", line(&item.pool)) };
+        let nodes = if item.what == "server" { "–".to_owned() } else { item.nodes.to_string() };
+        for on in &item.on {
+            let star = if on.projected { "*" } else { "" };
+            grid.row([
+                what.clone(),
+                line(&item.version),
+                nodes.clone(),
+                on.platform.to_owned(),
+                on.state.to_owned(),
+                or_dash(on.until.clone().map(|until| until + star)),
+                or_dash(on.days_left.filter(|_| on.state == "supported").map(|days| days.to_string())),
+                or_dash(on.latest_patch.clone()),
+                on.reason.clone(),
+            ]);
+        }
+    }
+    out.push_str(&grid.lines("", width));
+    if shown.items.iter().flat_map(|item| &item.on).any(|on| on.projected) {
+        // Writing to a String cannot fail.
+        let _infallible = writeln!(out, "\n* projected from the table: no end is published");
+    }
+    out
+}
+
+/// Days after which a table is called old: a new minor comes about every three months, and the oldest leaves thirty days later.
+const OLD: i32 = 120;
+
+/// Names from the cluster can be of any length.
+const MAX_CELL: usize = 120;
+
+const EXAMPLES: &str = "\
+Examples:
+  # The cluster of the current context against the tables of all platforms it may be on
+  kubectl aksarc versions
+
+  # In half a year, against a table of one's own
+  kubectl aksarc versions --table > versions.yaml
+  kubectl aksarc versions --platform azure-local --as-of 2027-06-01 --versions versions.yaml
+
+  # A snapshot, for programs
+  kubectl aksarc versions --snapshot cluster.tar.gz -o json";
