@@ -3,8 +3,11 @@
 pub mod alpha;
 pub mod capi;
 pub mod cluster_objects;
+pub mod extensions;
+pub mod lifecycle;
 pub mod limits;
 pub mod network;
+pub mod node_power;
 
 use std::sync::LazyLock;
 
@@ -15,8 +18,6 @@ use crate::actor::User;
 use crate::data::capi::CapiKeys;
 use crate::data::cluster_objects::ClusterObjects;
 use crate::read::yaml;
-
-pub mod lifecycle;
 
 /// The tables built into this release.
 pub fn embedded() -> &'static Data {
@@ -82,6 +83,10 @@ pub struct Data {
     pub limits: Vec<limits::Limits>,
     /// Network software.
     pub network: network::Network,
+    /// What gives a pod power over its node.
+    pub node_power: node_power::NodePower,
+    /// What Arc extensions bring.
+    pub extensions: Vec<extensions::Extension>,
 }
 
 impl Data {
@@ -105,6 +110,8 @@ impl Data {
             alpha: yaml::parse(include_str!("../data/alpha.yaml"))?,
             limits: yaml::parse(include_str!("../data/limits.yaml"))?,
             network: yaml::parse(include_str!("../data/network.yaml"))?,
+            node_power: yaml::parse(include_str!("../data/node-power.yaml"))?,
+            extensions: yaml::parse(include_str!("../data/extensions.yaml"))?,
         })
     }
 

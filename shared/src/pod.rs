@@ -33,8 +33,20 @@ pub struct Pod<'a> {
     ephemeral_containers: Option<Vec<Container<'a>>>,
     #[serde(borrow)]
     volumes: Option<Vec<Volume<'a>>>,
-    #[serde(borrow)]
-    security_context: Option<&'a RawValue>,
+    security_context: Option<PodSecurityContext>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct PodSecurityContext {
+    windows_options: Option<WindowsOptions>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct WindowsOptions {
+    #[serde(deserialize_with = "flag")]
+    host_process: bool,
 }
 
 /// A container of whatever sort.
@@ -47,6 +59,8 @@ pub struct Container<'a> {
     /// Image, as written.
     #[serde(borrow)]
     pub image: Option<Text<'a>>,
+    #[serde(borrow)]
+    restart_policy: Option<Text<'a>>,
     #[serde(borrow)]
     security_context: Option<SecurityContext<'a>>,
     #[serde(borrow)]
@@ -64,6 +78,7 @@ struct SecurityContext<'a> {
     privileged: bool,
     #[serde(borrow)]
     capabilities: Option<Capabilities<'a>>,
+    windows_options: Option<WindowsOptions>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -155,6 +170,11 @@ impl<'a> Pod<'a> {
         [&self.init_containers, &self.containers, &self.ephemeral_containers].into_iter().flatten().flatten()
     }
 
+    /// The ordinary containers.
+    pub fn containers(&self) -> impl Iterator<Item = &Container<'a>> {
+        self.containers.iter().flatten()
+    }
+
     /// The containers of initialisation.
     pub fn init_containers(&self) -> impl Iterator<Item = &Container<'a>> {
         self.init_containers.iter().flatten()
@@ -172,8 +192,18 @@ impl<'a> Pod<'a> {
 
     /// Whether a container is privileged, `HostProcess` on Windows included.
     pub fn is_privileged(&self) -> bool {
-        self.all_containers().any(Container::is_privileged)
-            || self.security_context.is_some_and(|context| context.get().contains("\"hostProcess\":true"))
+        self.all_containers().any(Container::is_privileged) || self.is_host_process()
+    }
+
+    /// Whether all of it is `HostProcess` on Windows.
+    pub fn is_host_process(&self) -> bool {
+        let options = self.security_context.as_ref().and_then(|context| context.windows_options.as_ref());
+        options.is_some_and(|options| options.host_process)
+    }
+
+    /// Whether it has volumes that are paths of the node.
+    pub fn has_host_paths(&self) -> bool {
+        self.volumes.iter().flatten().any(|volume| volume.host_path.is_some())
     }
 
     /// Whether it shares a namespace of the host.
@@ -183,33 +213,52 @@ impl<'a> Pod<'a> {
 
     /// The node's paths that containers see.
     pub fn host_mounts(&self) -> Vec<HostMount<'_>> {
-        let paths = |name: &str| {
+        if !self.has_host_paths() {
+            return Vec::new();
+        }
+        self.all_containers().flat_map(|container| self.host_mounts_of(container).map(|(_, mount)| mount)).collect()
+    }
+
+    /// The node's paths that one container sees, each with its place among the container's mounts.
+    pub fn host_mounts_of<'p>(&'p self, container: &'p Container<'a>) -> impl Iterator<Item = (usize, HostMount<'p>)> {
+        let path = |name: &str| {
             let mut volumes = self.volumes.iter().flatten().filter(|volume| &*volume.name == name);
             volumes.find_map(|volume| Some(&*volume.host_path.as_ref()?.path))
         };
-        let mut mounts = Vec::new();
-        for container in self.all_containers() {
-            for mount in container.volume_mounts.iter().flatten() {
-                if let Some(path) = paths(&mount.name) {
-                    mounts.push(HostMount { container: &container.name, path, writable: !mount.read_only });
-                }
-            }
-        }
-        mounts
+        container.volume_mounts.iter().flatten().enumerate().filter_map(move |(at, mount)| {
+            let path = path(&mount.name)?;
+            Some((at, HostMount { container: &container.name, path, writable: !mount.read_only }))
+        })
     }
 }
 
 impl Container<'_> {
-    /// Whether it is privileged.
+    /// Whether it is privileged, `HostProcess` on Windows included.
     pub fn is_privileged(&self) -> bool {
-        self.security_context.as_ref().is_some_and(|context| context.privileged)
+        self.security_context.as_ref().is_some_and(|context| context.privileged) || self.is_host_process()
+    }
+
+    /// Whether it is `HostProcess` on Windows.
+    pub fn is_host_process(&self) -> bool {
+        let options = self.security_context.as_ref().and_then(|context| context.windows_options.as_ref());
+        options.is_some_and(|options| options.host_process)
+    }
+
+    /// Whether it runs as long as the pod: a container of initialisation that does so is a sidecar.
+    pub fn is_sidecar(&self) -> bool {
+        self.restart_policy.as_deref() == Some("Always")
+    }
+
+    /// The capabilities it is given, without `CAP_`.
+    pub fn capabilities(&self) -> impl Iterator<Item = &str> {
+        let capabilities = self.security_context.as_ref().and_then(|context| context.capabilities.as_ref());
+        let added = capabilities.and_then(|capabilities| capabilities.add.as_ref());
+        added.into_iter().flatten().map(|own| own.strip_prefix("CAP_").unwrap_or(own))
     }
 
     /// Whether it is given a capability; `SYS_ADMIN` is found with and without `CAP_`.
     pub fn has_capability(&self, name: &str) -> bool {
-        let capabilities = self.security_context.as_ref().and_then(|context| context.capabilities.as_ref());
-        let added = capabilities.and_then(|capabilities| capabilities.add.as_ref());
-        added.into_iter().flatten().any(|own| own.strip_prefix("CAP_").unwrap_or(own) == name || &**own == "ALL")
+        self.capabilities().any(|own| own == name || own == "ALL")
     }
 
     /// The value of a flag, `--feature-gates=…`, in its command or arguments; the last one wins, as with Go's flags.

@@ -29,6 +29,9 @@ mod aa401;
 mod aa402;
 mod aa403;
 mod aa404;
+mod aa405;
+mod aa406;
+mod aa407;
 mod aa408;
 mod aa410;
 mod aa412;
@@ -43,11 +46,14 @@ mod aa607;
 mod aa701;
 mod aa702;
 mod aa903;
-pub(crate) mod aa904;
 mod aa905;
 mod aa906;
+mod installed;
 mod node_metadata;
+mod node_power;
 mod pools;
+
+pub(crate) mod aa904;
 
 /// Every rule, by code.
 pub static ALL: &[&Rule] = &[
@@ -78,6 +84,9 @@ pub static ALL: &[&Rule] = &[
     &aa402::RULE,
     &aa403::RULE,
     &aa404::RULE,
+    &aa405::RULE,
+    &aa406::RULE,
+    &aa407::RULE,
     &aa408::RULE,
     &aa410::RULE,
     &aa412::RULE,
@@ -87,12 +96,12 @@ pub static ALL: &[&Rule] = &[
     &aa504::RULE,
     &aa506::RULE,
     &aa604::RULE,
-    &aa903::RULE,
-    &aa904::RULE,
     &aa606::RULE,
     &aa607::RULE,
     &aa701::RULE,
     &aa702::RULE,
+    &aa903::RULE,
+    &aa904::RULE,
     &aa905::RULE,
     &aa906::RULE,
 ];

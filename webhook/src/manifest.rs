@@ -111,15 +111,15 @@ pub fn webhooks(options: &Options) -> String {
     // What system namespaces are asked about is asked once; nothing in the guard's own is asked about.
     let mut elsewhere = judged;
     elsewhere.insert(NAMESPACE.to_owned());
-    let of_user = [identity.clone(), power_over_nodes()];
+    let of_user = [identity.clone(), power_over_nodes(data)];
     out.push_str(&webhook(USER_WEBHOOK, "Equivalent", &selector("NotIn", &elsewhere), &of_users, &of_user));
     let nothing_of_ours = selector("NotIn", &BTreeSet::from([NAMESPACE.to_owned()]));
     out.push_str(&webhook(ALPHA_WEBHOOK, "Exact", &nothing_of_ours, &alpha, &[identity]));
     out
 }
 
-/// Pods are made all the time; only those that reach for the node are looked at.
-fn power_over_nodes() -> Condition {
+/// Pods are made all the time; only those that reach for the node are looked at: what gives power is the engine's own table.
+fn power_over_nodes(data: &Data) -> Condition {
     let kinds: [(&str, &[&str]); 3] = [
         ("object.spec", &["pods"]),
         (
@@ -129,28 +129,22 @@ fn power_over_nodes() -> Condition {
         ("object.spec.jobTemplate.spec.template.spec", &["cronjobs"]),
     ];
     let all: Vec<String> = kinds.iter().flat_map(|(_, names)| names.iter().map(|name| (*name).to_owned())).collect();
-    let mut expression = format!(
-        "!(request.resource.resource in {}) || object == null ||\n(has(request.subResource) && request.subResource != \"\")",
-        list(&all)
-    );
+    let mut expression = format!("!(request.resource.resource in {}) || object == null", list(&all));
     for (pod, names) in kinds {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let mut terms: Vec<String> = ["hostNetwork", "hostPID", "hostIPC"]
-            .iter()
-            .map(|field| format!("(has({pod}.{field}) && {pod}.{field})"))
-            .collect();
-        terms.push(format!("(has({pod}.volumes) && {pod}.volumes.exists(v, has(v.hostPath)))"));
-        for containers in ["containers", "initContainers"] {
-            terms.push(format!(
-                "(has({pod}.{containers}) && {pod}.{containers}.exists(c, has(c.securityContext) &&\n   \
-                 ((has(c.securityContext.privileged) && c.securityContext.privileged) ||\n    \
-                 (has(c.securityContext.capabilities) && has(c.securityContext.capabilities.add)))))"
-            ));
+        let mut terms = vec![
+            format!("(has({pod}.volumes) && {pod}.volumes.exists(v, has(v.hostPath)))"),
+            host_process(&format!("{pod}.securityContext"), pod),
+        ];
+        for containers in ["containers", "initContainers", "ephemeralContainers"] {
+            // Only a pod has ephemeral containers: where a kind has no such field, asking for it would be an error.
+            if containers != "ephemeralContainers" || pod == "object.spec" {
+                terms.push(strong_container(&format!("{pod}.{containers}"), pod, data));
+            }
         }
-        terms.push(format!(
-            "(has({pod}.securityContext) && has({pod}.securityContext.windowsOptions) &&\n   \
-             has({pod}.securityContext.windowsOptions.hostProcess) && {pod}.securityContext.windowsOptions.hostProcess)"
-        ));
+        if pod == "object.spec" {
+            terms.push(debug_pod(data));
+        }
         // Writing to a string does not fail.
         let _ = write!(
             expression,
@@ -161,9 +155,53 @@ fn power_over_nodes() -> Condition {
     }
     Condition {
         name: "power-over-nodes",
-        why: "Of workloads, those that share the host's namespaces, mount its paths, or are privileged.",
+        why: "Of workloads, those that mount the host's paths, are privileged, or are given what reaches beyond a pod.",
         expression,
     }
+}
+
+/// The pods of `kubectl debug node/...`, which reach for the node by the host's namespaces alone.
+fn debug_pod(data: &Data) -> String {
+    let shares: Vec<String> = ["hostNetwork", "hostPID", "hostIPC"]
+        .iter()
+        .map(|field| format!("(has(object.spec.{field}) && object.spec.{field})"))
+        .collect();
+    let prefix = &data.node_power.debug_pods.prefix;
+    let named =
+        |field: &str| format!("(has(object.metadata.{field}) && object.metadata.{field}.startsWith({prefix:?}))");
+    format!("(({} || {}) &&\n   ({}))", named("name"), named("generateName"), shares.join(" || "))
+}
+
+/// Whether one of a list of containers is privileged, or given a capability that reaches beyond the pod.
+fn strong_container(containers: &str, pod: &str, data: &Data) -> String {
+    let rows = &data.node_power.capabilities;
+    let mut needs: Vec<_> = rows.iter().map(|row| row.needs).collect();
+    needs.dedup();
+    let capabilities = needs.into_iter().map(|need| {
+        let own = rows.iter().filter(|row| row.needs == need);
+        let names = own.flat_map(|row| [row.name.clone(), format!("CAP_{}", row.name)]).collect::<Vec<_>>();
+        let given = format!("c.securityContext.capabilities.add.exists(a, a in {})", list(&names));
+        match need {
+            Some(need) => format!("(has({pod}.{field}) && {pod}.{field} && {given})", field = need.field()),
+            None => given,
+        }
+    });
+    format!(
+        "(has({containers}) && {containers}.exists(c, has(c.securityContext) &&\n   \
+         ((has(c.securityContext.privileged) && c.securityContext.privileged) ||\n    \
+         {} ||\n    \
+         (has(c.securityContext.capabilities) && has(c.securityContext.capabilities.add) &&\n     \
+         ({})))))",
+        host_process("c.securityContext", "c"),
+        capabilities.collect::<Vec<_>>().join(" ||\n      "),
+    )
+}
+
+fn host_process(context: &str, of: &str) -> String {
+    format!(
+        "(has({of}.securityContext) && has({context}.windowsOptions) &&\n    \
+         has({context}.windowsOptions.hostProcess) && {context}.windowsOptions.hostProcess)"
+    )
 }
 
 /// A match condition: true when the guard must be asked. An error skips the guard under `failurePolicy: Ignore`, so each
@@ -413,6 +451,27 @@ mod tests {
             }
         }
         assert!(!values.contains(&NAMESPACE));
+    }
+
+    #[test]
+    fn what_is_off_is_asked_about_once_a_configuration_asks_for_it() {
+        let asked = |options: &Options, name: &str| -> Vec<String> {
+            let webhooks = webhooks_of(options);
+            let webhook = webhooks.iter().find(|webhook| webhook["name"] == name).unwrap();
+            let rules = webhook["rules"].as_array().unwrap();
+            rules.iter().flat_map(|rule| strings(&rule["resources"])).map(str::to_owned).collect()
+        };
+        let quiet = asked(&Options::default(), USER_WEBHOOK);
+        assert!(quiet.contains(&"pods/ephemeralcontainers".to_owned()) && quiet.contains(&"deployments".to_owned()));
+        let text = "apiVersion: aksarc.dev/v1alpha1\nkind: GuardConfig\nrules: {AA406: warn}\n";
+        let settings = crate::config::guard(text.as_bytes()).unwrap().settings().clone();
+        let options = Options { config: Some(Config { text: text.to_owned(), settings }), ..Options::default() };
+        assert!(asked(&options, USER_WEBHOOK).contains(&"daemonsets".to_owned()));
+        let codes = |modes: &BTreeMap<String, aksarc_shared::rule::Mode>| {
+            derive::watched(modes).into_iter().flat_map(|watched| watched.codes).filter(|code| *code == "AA406").count()
+        };
+        assert_eq!(codes(&BTreeMap::new()), 0);
+        assert!(codes(&options.config.unwrap().settings.rules) > 0);
     }
 
     #[test]

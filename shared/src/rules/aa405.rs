@@ -1,0 +1,42 @@
+//! AA405: a shell on a node, by a pod that shares the host.
+
+use crate::change::Change;
+use crate::data::{Data, Platform};
+use crate::finding::{Basis, Consequence, Draft};
+use crate::inventory::Inventory;
+use crate::kinds;
+use crate::rule::{Code, Context, Mode, Notes, Reach, Rule, Seen, StateCheck, Verdict, Weight};
+use crate::rules::installed::EXTENSIONS;
+use crate::rules::node_power::{self, PODS, Speaker, everywhere};
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA405"),
+    slug: "node-shell",
+    summary: "somebody opened a shell on a node",
+    consequence: Weight::Always(Consequence::AtRisk),
+    basis: Basis::Explicit,
+    clauses: &["C11", "C27"],
+    platforms: &Platform::ALL,
+    reads: &[everywhere(&kinds::POD), EXTENSIONS],
+    probes: &[],
+    guards: &PODS,
+    reach: Reach::Everywhere,
+    mode: Mode::Warn,
+    warns_of_info: false,
+    instead: "change nodes with a DaemonSet",
+    page: include_str!("aa405.md"),
+    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    change: Some(change),
+};
+
+fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+    node_power::each(seen, notes, Speaker::Shell);
+}
+
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    node_power::whole(inventory, context, RULE.code)
+}
+
+fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
+    node_power::change(change, data, Speaker::Shell)
+}

@@ -1,0 +1,60 @@
+//! AA406: the allowed way to change nodes, whose breakage is not covered.
+
+use crate::change::Change;
+use crate::data::{Data, Platform};
+use crate::finding::{Basis, Consequence, Draft};
+use crate::inventory::Inventory;
+use crate::kinds;
+use crate::rule::{Code, Context, Mode, Notes, Reach, Rule, Seen, StateCheck, Verdict, Weight};
+use crate::rules::installed::EXTENSIONS;
+use crate::rules::node_power::{self, PODS, Speaker, everywhere, written};
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA406"),
+    slug: "node-modifying-daemonset",
+    summary: "a DaemonSet or container of initialisation can change nodes: what it breaks is not covered",
+    consequence: Weight::Always(Consequence::NotCovered),
+    basis: Basis::Explicit,
+    clauses: &["C25"],
+    platforms: &Platform::ALL,
+    reads: &[
+        everywhere(&kinds::CRON_JOB),
+        everywhere(&kinds::DAEMON_SET),
+        everywhere(&kinds::DEPLOYMENT),
+        everywhere(&kinds::JOB),
+        everywhere(&kinds::POD),
+        everywhere(&kinds::STATEFUL_SET),
+        EXTENSIONS,
+    ],
+    probes: &[],
+    guards: &[
+        written(&kinds::CRON_JOB),
+        written(&kinds::DAEMON_SET),
+        written(&kinds::DEPLOYMENT),
+        written(&kinds::JOB),
+        written(&kinds::REPLICA_SET),
+        written(&kinds::REPLICATION_CONTROLLER),
+        written(&kinds::STATEFUL_SET),
+        PODS[0],
+        PODS[1],
+    ],
+    reach: Reach::Everywhere,
+    mode: Mode::Off,
+    warns_of_info: false,
+    instead: "allowed; what it breaks on nodes is yours to find",
+    page: include_str!("aa406.md"),
+    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    change: Some(change),
+};
+
+fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+    node_power::each(seen, notes, Speaker::Allowed);
+}
+
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    node_power::whole(inventory, context, RULE.code)
+}
+
+fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
+    node_power::change(change, data, Speaker::Allowed)
+}

@@ -1,0 +1,58 @@
+//! AA407: power over nodes in anything but a DaemonSet.
+
+use crate::change::Change;
+use crate::data::{Data, Platform};
+use crate::finding::{Basis, Consequence, Draft};
+use crate::inventory::Inventory;
+use crate::kinds;
+use crate::rule::{Code, Context, Mode, Notes, Reach, Rule, Seen, StateCheck, Verdict, Weight};
+use crate::rules::installed::EXTENSIONS;
+use crate::rules::node_power::{self, PODS, Speaker, everywhere, written};
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA407"),
+    slug: "node-modified-outside-daemonset",
+    summary: "a workload other than a DaemonSet can change its node",
+    consequence: Weight::Always(Consequence::AtRisk),
+    basis: Basis::Derived,
+    clauses: &["C11"],
+    platforms: &Platform::ALL,
+    reads: &[
+        everywhere(&kinds::CRON_JOB),
+        everywhere(&kinds::DEPLOYMENT),
+        everywhere(&kinds::JOB),
+        everywhere(&kinds::POD),
+        everywhere(&kinds::STATEFUL_SET),
+        EXTENSIONS,
+    ],
+    probes: &[],
+    guards: &[
+        written(&kinds::CRON_JOB),
+        written(&kinds::DEPLOYMENT),
+        written(&kinds::JOB),
+        written(&kinds::REPLICA_SET),
+        written(&kinds::REPLICATION_CONTROLLER),
+        written(&kinds::STATEFUL_SET),
+        PODS[0],
+        PODS[1],
+    ],
+    reach: Reach::Everywhere,
+    mode: Mode::Warn,
+    warns_of_info: false,
+    instead: "move what changes nodes into a DaemonSet",
+    page: include_str!("aa407.md"),
+    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    change: Some(change),
+};
+
+fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+    node_power::each(seen, notes, Speaker::Outside);
+}
+
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    node_power::whole(inventory, context, RULE.code)
+}
+
+fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
+    node_power::change(change, data, Speaker::Outside)
+}

@@ -1,0 +1,91 @@
+//! Which Arc extensions a cluster has, for rules that must not take Microsoft's software for somebody's own.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use crate::data::Data;
+use crate::inventory::Inventory;
+use crate::kinds;
+use crate::object::{Object, Text};
+use crate::rule::{Code, Notes, Read, Scope, Seen};
+
+/// The list that tells which extensions there are.
+pub(super) const EXTENSIONS: Read = Read { kind: &kinds::ARC_EXTENSION_CONFIG, scope: Scope::ArcNamespaces };
+
+/// Notes an extension; `false` for any other object.
+pub(super) fn note(seen: &Seen<'_, '_>, notes: &mut Notes) -> bool {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Spec<'a> {
+        #[serde(borrow, default)]
+        extension_type: Option<Text<'a>>,
+    }
+    if *seen.kind != kinds::ARC_EXTENSION_CONFIG {
+        return false;
+    }
+    if let Some(name) = seen.object.field::<Spec<'_>>("spec").and_then(|spec| spec.extension_type) {
+        notes.note(TYPE, name.to_lowercase());
+    }
+    notes.note(RELEASE, seen.object.meta.name.as_str());
+    true
+}
+
+/// What an object hinges on: the Helm release it belongs to, and its namespace.
+pub(super) fn hinge(object: &Object<'_>) -> String {
+    let release = object.meta.annotations.get("meta.helm.sh/release-name").unwrap_or_default();
+    format!("{release}/{}", object.meta.namespace)
+}
+
+/// The extensions that a rule noted.
+#[derive(Debug)]
+pub(super) struct Installed<'i> {
+    types: BTreeSet<&'i str>,
+    releases: BTreeSet<&'i str>,
+    data: &'i Data,
+    known: bool,
+}
+
+impl<'i> Installed<'i> {
+    /// Those of one rule's notes.
+    pub(super) fn of(inventory: &'i Inventory, code: Code, data: &'i Data) -> Self {
+        let of =
+            |what: &'static str| inventory.remarks(code).filter(move |(about, _)| *about == what).map(|(_, says)| says);
+        let known = !inventory
+            .reads
+            .iter()
+            .any(|(key, state)| *key.kind == kinds::ARC_EXTENSION_CONFIG && state.gap(key).is_some());
+        Installed { types: of(TYPE).collect(), releases: of(RELEASE).collect(), data, known }
+    }
+
+    /// Whether an extension brought what hinges on this: its release, or all of its namespace.
+    pub(super) fn brought(&self, hinge: &str) -> bool {
+        let (release, namespace) = hinge.split_once('/').unwrap_or((hinge, ""));
+        if !self.known {
+            let usual = self.data.extensions.iter().any(|row| row.namespaces.iter().any(|own| own == namespace));
+            return !release.is_empty() || usual;
+        }
+        self.releases.contains(release) || self.owns_namespace(namespace)
+    }
+
+    /// Whether an installed extension has this namespace to itself.
+    pub(super) fn owns_namespace(&self, namespace: &str) -> bool {
+        self.data.namespaces.protected(namespace).is_none()
+            && self.rows().any(|row| row.namespaces.iter().any(|own| own == namespace))
+    }
+
+    #[expect(dead_code, reason = "for the inventory of third-party software")]
+    /// Whether an installed extension ships a product there.
+    pub(super) fn ships(&self, product: &str, namespace: &str) -> bool {
+        let rows = self.data.extensions.iter().filter(|row| !self.known || self.types.contains(&*row.name));
+        rows.filter(|row| row.products.iter().any(|own| own == product))
+            .any(|row| row.everywhere || row.namespaces.iter().any(|own| own == namespace))
+    }
+
+    fn rows(&self) -> impl Iterator<Item = &crate::data::extensions::Extension> {
+        self.data.extensions.iter().filter(|row| self.types.contains(&*row.name))
+    }
+}
+
+const TYPE: &str = "extension";
+const RELEASE: &str = "release";
