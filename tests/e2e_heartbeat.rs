@@ -167,4 +167,4 @@ fn events_of(cluster: &ControlPlane, identity: &Identity, least: usize) -> Vec<A
     .unwrap()
 }
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
