@@ -3,11 +3,13 @@
 pub mod alpha;
 pub mod capi;
 pub mod cluster_objects;
+pub mod essentials;
 pub mod extensions;
 pub mod lifecycle;
 pub mod limits;
 pub mod network;
 pub mod node_power;
+pub mod previews;
 
 use std::sync::LazyLock;
 
@@ -81,6 +83,10 @@ pub struct Data {
     pub alpha: alpha::Alpha,
     /// How large a cluster may be.
     pub limits: Vec<limits::Limits>,
+    /// What belongs to every cluster.
+    pub essentials: Vec<essentials::Essential>,
+    /// Microsoft's previews.
+    pub previews: Vec<previews::Preview>,
     /// Network software.
     pub network: network::Network,
     /// What gives a pod power over its node.
@@ -109,6 +115,8 @@ impl Data {
             cluster_objects: yaml::parse(include_str!("../data/cluster-objects.yaml"))?,
             alpha: yaml::parse(include_str!("../data/alpha.yaml"))?,
             limits: yaml::parse(include_str!("../data/limits.yaml"))?,
+            essentials: yaml::parse(include_str!("../data/essentials.yaml"))?,
+            previews: yaml::parse(include_str!("../data/previews.yaml"))?,
             network: yaml::parse(include_str!("../data/network.yaml"))?,
             node_power: yaml::parse(include_str!("../data/node-power.yaml"))?,
             extensions: yaml::parse(include_str!("../data/extensions.yaml"))?,

@@ -21,6 +21,7 @@ mod aa209;
 mod aa301;
 mod aa302;
 mod aa303;
+mod aa304;
 mod aa306;
 mod aa307;
 mod aa308;
@@ -40,15 +41,22 @@ mod aa502;
 mod aa503;
 mod aa504;
 mod aa506;
+mod aa601;
+mod aa602;
+mod aa603;
 mod aa604;
+mod aa605;
 mod aa606;
 mod aa607;
+mod aa608;
 mod aa701;
 mod aa702;
+mod aa703;
 mod aa903;
 mod aa905;
 mod aa906;
 mod installed;
+mod health;
 mod node_metadata;
 mod node_power;
 mod pools;
@@ -76,6 +84,7 @@ pub static ALL: &[&Rule] = &[
     &aa301::RULE,
     &aa302::RULE,
     &aa303::RULE,
+    &aa304::RULE,
     &aa306::RULE,
     &aa307::RULE,
     &aa308::RULE,
@@ -95,11 +104,17 @@ pub static ALL: &[&Rule] = &[
     &aa503::RULE,
     &aa504::RULE,
     &aa506::RULE,
+    &aa601::RULE,
+    &aa602::RULE,
+    &aa603::RULE,
     &aa604::RULE,
+    &aa605::RULE,
     &aa606::RULE,
     &aa607::RULE,
+    &aa608::RULE,
     &aa701::RULE,
     &aa702::RULE,
+    &aa703::RULE,
     &aa903::RULE,
     &aa904::RULE,
     &aa905::RULE,

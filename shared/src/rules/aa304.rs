@@ -1,0 +1,60 @@
+//! AA304: a managed component is missing, not ready, or started over and over.
+
+use crate::data::{Component, Confidence, Data, Platform};
+use crate::finding::{Basis, Consequence};
+use crate::inventory::Inventory;
+use crate::kinds;
+use crate::rule::{Code, Context, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::rules::aa301::component;
+use crate::rules::health;
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA304"),
+    slug: "managed-component-unhealthy",
+    summary: "a component that Microsoft manages is missing or does not work",
+    consequence: Weight::Always(Consequence::AtRisk),
+    basis: Basis::Operational,
+    clauses: &["C05", "C19"],
+    platforms: &Platform::ALL,
+    reads: &[
+        Read { kind: &kinds::DAEMON_SET, scope: Scope::ComponentNamespaces },
+        Read { kind: &kinds::DEPLOYMENT, scope: Scope::ComponentNamespaces },
+        Read { kind: &kinds::POD, scope: Scope::AddOnNamespaces },
+    ],
+    probes: &[],
+    guards: &[],
+    reach: Reach::System,
+    mode: Mode::Off,
+    warns_of_info: false,
+    instead: "repair by upgrade, or ask Microsoft Support",
+    page: include_str!("aa304.md"),
+    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    change: None,
+};
+
+/// A component that this rule speaks for. What is only guessed to be one is left alone, and so are Arc extensions, which come
+/// and go as users wish.
+fn spoken_for<'d>(data: &'d Data, kind: &str, namespace: &str, name: &str) -> Option<&'d Component> {
+    let known = component(data, kind, namespace, name);
+    known.filter(|row| row.confidence == Confidence::Doc && !row.extension)
+}
+
+fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+    let (object, kind, data) = (seen.object, seen.kind, seen.data);
+    let (namespace, name) = (&object.meta.namespace, &object.meta.name);
+    if *kind == kinds::POD {
+        let known = |kind: &str, name: &str| spoken_for(data, kind, namespace, name).is_some();
+        notes.drafts.extend(health::crash_loop(object, known));
+    } else if spoken_for(data, kind.kind, namespace, name).is_some() {
+        notes.note(format!("{} {namespace}/{name}", kind.kind), "");
+        notes.drafts.extend(health::ailing(object, kind));
+    }
+}
+
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    let is_there = |row: &crate::data::essentials::Essential| {
+        let name = format!("{} {}/{}", row.kind, row.namespace, row.name);
+        inventory.remarks(RULE.code).any(|(about, _)| about == name)
+    };
+    Verdict::Found(health::missing(inventory, context.data, context.platform, false, is_there))
+}

@@ -1,0 +1,134 @@
+//! AA601: the cluster was not in contact with Azure for too long.
+
+use jiff::{Timestamp, ToSpan};
+use serde_json::Value;
+
+use crate::attest::day;
+use crate::data::Platform;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::inventory::Inventory;
+use crate::kinds;
+use crate::rule::{Code, Context, Due, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA601"),
+    slug: "azure-connection",
+    summary: "the cluster was not in contact with Azure for more than 30 days",
+    consequence: Weight::Always(Consequence::AtRisk),
+    basis: Basis::Explicit,
+    clauses: &["C29", "C32", "C33"],
+    platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
+    reads: &[
+        Read { kind: &kinds::ARC_EXTENSION_CONFIG, scope: Scope::ArcNamespaces },
+        Read { kind: &kinds::ARC_IDENTITY_REQUEST, scope: Scope::ArcNamespaces },
+        Read { kind: &kinds::CONNECTED_CLUSTER, scope: Scope::ArcNamespaces },
+    ],
+    probes: &[],
+    guards: &[],
+    reach: Reach::System,
+    mode: Mode::Off,
+    warns_of_info: false,
+    instead: "open the way out to Azure",
+    page: include_str!("aa601.md"),
+    state: StateCheck { each: Some(each), whole: Some(whole), clocks: Some(clocks) },
+    change: None,
+};
+
+/// Every trace of contact, as a moment: what was reached then, or until when an identity from Azure is good.
+fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+    let object = seen.object;
+    if !seen.data.namespaces.is_arc(&object.meta.namespace) || object.raw("status").is_none() {
+        return;
+    }
+    let status: Value = object.field("status").unwrap_or_default();
+    let (about, path) = match seen.kind.kind {
+        "ConnectedCluster" => (CONTACT, "/lastConnectivityTime"),
+        "ExtensionConfig" => (CONTACT, "/syncStatus/lastSyncTime"),
+        "AzureClusterIdentityRequest" => (IDENTITY, "/expirationTime"),
+        _ => return,
+    };
+    if let Some(moment) = status.pointer(path).and_then(Value::as_str).and_then(|text| text.parse::<Timestamp>().ok()) {
+        let field = path.replace('/', ".");
+        notes.note(about, format!("{moment} {} {} status{field}", seen.kind.kind, object.meta.name));
+    }
+}
+
+/// The latest moment of one sort, and where it stands.
+fn latest<'i>(inventory: &'i Inventory, sort: &str) -> Option<(Timestamp, &'i str)> {
+    let own = inventory.remarks(RULE.code).filter(|(about, _)| *about == sort);
+    own.filter_map(|(_, says)| says.split_once(' ').and_then(|(time, source)| Some((time.parse().ok()?, source)))).max()
+}
+
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    let limit = (MAX_DAYS * 24).hours();
+    let over = |moment: Timestamp| moment.checked_add(limit).is_ok_and(|end| end < context.now);
+    let contact = latest(inventory, CONTACT);
+    let identity = latest(inventory, IDENTITY);
+    if let Some((at, source)) = contact {
+        // An identity that Azure gave out later says more than an object that nobody wrote to.
+        if over(at) && identity.is_none_or(|(until, _)| until < context.now) {
+            return found(
+                context,
+                at,
+                format!("{source} is the latest trace of contact; the field was seen once, it is not documented"),
+            );
+        }
+        if over(at) {
+            return unseen(&format!(
+                "the latest dated contact is of {}, but Azure gave out an identity that is still good",
+                day(at)
+            ));
+        }
+        if context.platform == Platform::AzureLocal {
+            return Verdict::Found(Vec::new());
+        }
+        return unseen(&format!(
+            "this cluster was in contact with Azure on {}; the management cluster, whose contact counts, is not to be seen from here",
+            day(at)
+        ));
+    }
+    match identity {
+        Some((until, source)) if over(until) => {
+            found(context, until, format!("{source}: Azure has renewed no identity since it expired"))
+        }
+        Some((until, _)) => unseen(&format!(
+            "no object of the Arc agents dates the last contact; their identity is good until {}",
+            day(until)
+        )),
+        None => unseen("no object of the Arc agents says when it was last in contact with Azure"),
+    }
+}
+
+fn unseen(why: &str) -> Verdict {
+    Verdict::NotObservable(format!("{why}: --attest answers C32"))
+}
+
+fn found(context: &Context<'_>, at: Timestamp, detail: String) -> Verdict {
+    let days = (context.as_of - day(at)).get_days();
+    let whose = match context.platform {
+        Platform::AzureLocal | Platform::BareMetal => "the cluster",
+        Platform::WindowsServer | Platform::Hci22h2 => {
+            "this cluster (its management cluster is not to be seen from here)"
+        }
+    };
+    let draft = Draft::at(ObjectRef::cluster(), "status.lastConnectivityTime")
+        .values(Some(&format!("at most {MAX_DAYS} days ago")), Some(&format!("{at}, {days} days ago")))
+        .says(format!("nothing shows that {whose} was in contact with Azure since {}", day(at)))
+        .with(Evidence { time: at.to_string(), ..Evidence::seen("lastContact", detail) })
+        .fix("az connectedk8s show --resource-group GROUP --name CLUSTER --query \"{state:connectivityStatus,last:lastConnectivityTime}\"")
+        .fix("az connectedk8s troubleshoot --resource-group GROUP --name CLUSTER");
+    Verdict::Found(vec![draft])
+}
+
+fn clocks(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
+    let due = latest(inventory, CONTACT).and_then(|(at, _)| day(at).checked_add(MAX_DAYS.days()).ok());
+    let what = "30 days without contact with Azure, counted from the latest one".to_owned();
+    due.filter(|on| *on >= context.as_of).map(|on| Due { on, what }).into_iter().collect()
+}
+
+const CONTACT: &str = "contact";
+
+const IDENTITY: &str = "identity";
+
+/// The policy texts of all three platforms, clause C32.
+const MAX_DAYS: i64 = 30;

@@ -1,0 +1,85 @@
+//! AA602: the identity of the Arc agents has expired.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::attest::day;
+use crate::data::Platform;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::inventory::Inventory;
+use crate::kinds;
+use crate::rule::{Code, Context, Due, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA602"),
+    slug: "arc-identity-certificate",
+    summary: "the identity of the Azure Arc agents has expired",
+    consequence: Weight::Always(Consequence::AtRisk),
+    basis: Basis::Explicit,
+    clauses: &["C32"],
+    platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
+    reads: &[
+        Read { kind: &kinds::ARC_IDENTITY_REQUEST, scope: Scope::ArcNamespaces },
+        Read { kind: &kinds::CONNECTED_CLUSTER, scope: Scope::ArcNamespaces },
+    ],
+    probes: &[],
+    guards: &[],
+    reach: Reach::System,
+    mode: Mode::Off,
+    warns_of_info: false,
+    instead: "renew it: connect the cluster to Azure",
+    page: include_str!("aa602.md"),
+    state: StateCheck { each: Some(each), whole: Some(whole), clocks: Some(clocks) },
+    change: None,
+};
+
+fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+    let object = seen.object;
+    if !seen.data.namespaces.is_arc(&object.meta.namespace) {
+        return;
+    }
+    let field = match seen.kind.kind {
+        "ConnectedCluster" => CERTIFICATE,
+        "AzureClusterIdentityRequest" => TOKEN,
+        _ => return,
+    };
+    let status: Value = object.field("status").unwrap_or_default();
+    if let Some(until) = status.get(field).and_then(Value::as_str).and_then(|text| text.parse::<Timestamp>().ok()) {
+        notes.note(field, format!("{until} {} {}", seen.kind.kind, object.meta.name));
+    }
+}
+
+fn ends<'i>(inventory: &'i Inventory) -> impl Iterator<Item = (&'i str, Timestamp, &'i str)> {
+    let read = |(field, says): (&'i str, &'i str)| {
+        let (until, of) = says.split_once(' ')?;
+        Some((field, until.parse().ok()?, of))
+    };
+    inventory.remarks(RULE.code).filter_map(read)
+}
+
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    if ends(inventory).next().is_none() {
+        return Verdict::NotObservable("no object of the Arc agents says when its identity expires".to_owned());
+    }
+    let over = ends(inventory).filter(|(_, until, _)| *until <= context.now);
+    let drafts = over.map(|(field, until, of)| {
+        let known = if field == CERTIFICATE { "the field was seen once, it is not documented" } else { "a documented field" };
+        Draft::at(ObjectRef::cluster(), format!("{}.status.{field}", of.replace(' ', "/")))
+            .values(Some("a time to come"), Some(&until.to_string()))
+            .says(format!("the identity in {of} expired on {}", day(until)))
+            .with(Evidence { time: until.to_string(), ..Evidence::seen("expiry", format!("{of} status.{field}; {known}")) })
+            .fix("az connectedk8s show --resource-group GROUP --name CLUSTER --query \"{state:connectivityStatus,expires:managedIdentityCertificateExpirationTime}\"")
+    });
+    Verdict::Found(drafts.collect())
+}
+
+/// Only the certificate is a clock: tokens are renewed all the time.
+fn clocks(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
+    let due = ends(inventory).filter(|(field, until, _)| *field == CERTIFICATE && *until > context.now);
+    due.map(|(_, until, _)| Due { on: day(until), what: "the certificate of the Azure Arc agents expires".to_owned() })
+        .collect()
+}
+
+const CERTIFICATE: &str = "managedIdentityCertificateExpirationTime";
+
+const TOKEN: &str = "expirationTime";

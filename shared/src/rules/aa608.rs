@@ -1,0 +1,62 @@
+//! AA608: no node of the cluster runs.
+
+use crate::data::Platform;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::inventory::{Inventory, NodeFact};
+use crate::kinds;
+use crate::rule::{Code, Context, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA608"),
+    slug: "all-nodes-down",
+    summary: "no agent node of the cluster runs",
+    consequence: Weight::Always(Consequence::AtRisk),
+    basis: Basis::Derived,
+    clauses: &["C30"],
+    platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
+    reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
+    probes: &[],
+    guards: &[],
+    reach: Reach::System,
+    mode: Mode::Off,
+    warns_of_info: false,
+    instead: "start the nodes with the platform's own commands",
+    page: include_str!("aa608.md"),
+    state: StateCheck { each: None, whole: Some(whole), clocks: None },
+    change: None,
+};
+
+fn whole(inventory: &Inventory, _: &Context<'_>) -> Verdict {
+    if inventory.nodes.is_empty() {
+        return Verdict::Unknown("there are no nodes to look at".to_owned());
+    }
+    let agents: Vec<&NodeFact> =
+        inventory.nodes.iter().filter(|node| !node.control_plane && !node.virtual_kubelet).collect();
+    if agents.is_empty() || !agents.iter().all(|node| is_down(node)) {
+        return Verdict::Found(Vec::new());
+    }
+    let unreachable = agents.iter().filter(|node| is_unreachable(node)).count();
+    let mut draft = Draft::at(ObjectRef::cluster(), "status.conditions[Ready]")
+        .values(Some("a node that is ready"), Some(&format!("none of {}", agents.len())))
+        .says(
+            "no agent node is ready: an outage, or all were shut down, which ends support when done by hand in Hyper-V",
+        )
+        .with(Evidence::seen(
+            "nodes",
+            format!("{unreachable} of {} are unreachable, the others report not to be ready", agents.len()),
+        ))
+        .fix("kubectl get nodes -o wide");
+    for node in agents {
+        draft = draft.member(&node.name);
+    }
+    Verdict::Found(vec![draft])
+}
+
+/// Whether the node itself or the node lifecycle controller says so; a node that has yet to report says nothing.
+fn is_down(node: &NodeFact) -> bool {
+    node.ready == Some(false) || is_unreachable(node)
+}
+
+fn is_unreachable(node: &NodeFact) -> bool {
+    node.taints.iter().any(|taint| taint.starts_with("node.kubernetes.io/unreachable="))
+}

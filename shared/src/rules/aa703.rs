@@ -1,0 +1,77 @@
+//! AA703: a feature that Microsoft calls a preview is used.
+
+use serde_json::Value;
+
+use crate::data::Platform;
+use crate::data::previews::{Preview, Trace};
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::inventory::Inventory;
+use crate::kinds;
+use crate::rule::{Code, Context, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA703"),
+    slug: "preview-feature-used",
+    summary: "a feature that Microsoft calls a preview is used",
+    consequence: Weight::Always(Consequence::NotCovered),
+    basis: Basis::Explicit,
+    clauses: &["C38"],
+    platforms: &Platform::ALL,
+    reads: &[
+        Read { kind: &kinds::ARC_EXTENSION_CONFIG, scope: Scope::ArcNamespaces },
+        Read { kind: &kinds::NAMESPACE, scope: Scope::Cluster },
+    ],
+    probes: &[],
+    guards: &[],
+    reach: Reach::System,
+    mode: Mode::Off,
+    warns_of_info: false,
+    instead: "keep previews out of production",
+    page: include_str!("aa703.md"),
+    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    change: None,
+};
+
+/// Keeps which Arc extensions are installed.
+fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+    let object = seen.object;
+    if *seen.kind != kinds::ARC_EXTENSION_CONFIG || !seen.data.namespaces.is_arc(&object.meta.namespace) {
+        return;
+    }
+    let spec: Value = object.field("spec").unwrap_or_default();
+    if let Some(kind) = spec.get("extensionType").and_then(Value::as_str) {
+        notes.note(kind.to_lowercase(), &*object.meta.name);
+    }
+}
+
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    let rows = context
+        .data
+        .previews
+        .iter()
+        .filter(|row| row.platforms.is_empty() || row.platforms.contains(&context.platform));
+    Verdict::Found(rows.filter_map(|row| Some(draft(row, &trace(row, inventory, context.platform)?))).collect())
+}
+
+/// What shows that a preview is used.
+fn trace(row: &Preview, inventory: &Inventory, platform: Platform) -> Option<String> {
+    match &row.trace {
+        Trace::Extension(kind) => {
+            let mut installed = inventory.remarks(RULE.code).filter(|(about, _)| *about == kind.to_lowercase());
+            installed.next().map(|(_, name)| format!("ExtensionConfig {name} is of type {kind}"))
+        }
+        Trace::Namespace(name) => {
+            inventory.namespaces.iter().any(|own| own == name).then(|| format!("there is a namespace {name}"))
+        }
+        Trace::Platform(own) => (*own == platform).then(|| format!("the platform is {}", platform.as_str())),
+    }
+}
+
+fn draft(row: &Preview, trace: &str) -> Draft {
+    let draft = Draft::at(ObjectRef::cluster(), format!("preview[{}]", row.id))
+        .values(None, Some(&row.name))
+        .says(format!("{} is a preview of Microsoft's, as of {}", row.name, row.checked))
+        .with(Evidence::seen("previews", format!("{trace}; {}", row.source)));
+    // Where Microsoft's own pages disagree, it is only worth knowing.
+    if row.disputed { draft.lighter(Consequence::Info) } else { draft }
+}
