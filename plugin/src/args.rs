@@ -7,6 +7,7 @@ use clap::builder::Resettable;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Id, Parser, Subcommand};
 
+use crate::commands::{baseline, completion, dry_run, explain, rules, snapshot, support_check, version, waivers};
 use crate::commands::{completion, dry_run, explain, rules, snapshot, support_check, version, versions, waivers};
 use crate::exit::Failure;
 use crate::output::Status;
@@ -49,6 +50,8 @@ pub enum Command {
     /// Holds metadata, specs and status of the objects that rules read. Secrets are never asked for; the data of
     /// ConfigMaps, the last-applied annotation, and environment, commands and probes of containers are left out.
     Snapshot(Box<snapshot::Args>),
+    /// Record what the system created here at a known-good time, and see what became of it
+    Baseline(baseline::Args),
     /// Print a script that completes commands and flags
     ///
     /// For `kubectl aksarc` kubectl's own completion does it, when kubectl_complete-aksarc is on the PATH.
@@ -168,7 +171,8 @@ impl Command {
         match self {
             Command::DryRun(args) => args.verb.common().status_file.clone().map(StatusFile::DryRun),
             Command::SupportCheck(args) => args.printing.status_file.clone().map(StatusFile::SupportCheck),
-            Command::Completion(_)
+            Command::Baseline(_)
+            | Command::Completion(_)
             | Command::Explain(_)
             | Command::Rules(_)
             | Command::Snapshot(_)
@@ -183,6 +187,7 @@ impl Command {
         match self {
             Command::SupportCheck(args) => Some(&args.ui),
             Command::Snapshot(args) => Some(&args.ui),
+            Command::Baseline(args) => Some(args.ui()),
             Command::Waivers(args) => Some(args.ui()),
             Command::Versions(args) => Some(&args.ui),
             Command::Rules(_)

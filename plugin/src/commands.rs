@@ -1,5 +1,6 @@
 //! One module per command.
 
+pub mod baseline;
 pub mod completion;
 pub mod dry_run;
 pub mod explain;

@@ -11,6 +11,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::attest::{self, Answer as Attested, Answers, Attestation};
+use crate::baseline::{Baseline, Comparison, Recorder};
 use crate::catalogue;
 use crate::change::Change;
 use crate::data::{Data, Platform};
@@ -45,6 +46,10 @@ pub struct Params {
     pub attestations: Vec<Attestation>,
     /// The release of the host below the cluster: `2019`, `22H2`, `2602`.
     pub release: Option<String>,
+    /// What the system created at a known-good time.
+    pub baseline: Option<Baseline>,
+    /// Whether to record what the system created, for [`Check::recorded`].
+    pub record: bool,
     /// Newer version tables than the built-in ones, by platform.
     pub versions: Vec<Table>,
     /// Findings this heavy, or heavier, fail with exit code 4 when nothing fails heavier.
@@ -59,6 +64,8 @@ impl Params {
         Params {
             platform: None,
             release: None,
+            baseline: None,
+            record: false,
             now,
             rules: catalogue::ALL.to_vec(),
             waivers: Vec::new(),
@@ -84,6 +91,16 @@ pub enum NotJudged {
         /// The node that tells.
         node: String,
     },
+    /// The baseline is of another cluster.
+    #[error(
+        "the baseline of {captured_at} was recorded from another cluster ({context}): its namespace kube-system has another uid, and nothing was checked"
+    )]
+    OtherCluster {
+        /// When it was recorded.
+        captured_at: Timestamp,
+        /// Where it was recorded from.
+        context: String,
+    },
 }
 
 /// A check under way.
@@ -94,6 +111,7 @@ pub struct Check<'d> {
     tables: Vec<Table>,
     inventory: Inventory,
     drafts: BTreeMap<&'static str, Vec<Draft>>,
+    recorder: Recorder,
     objects: usize,
     requests: usize,
     manifests: bool,
@@ -140,6 +158,7 @@ pub struct Segment<'d> {
     rules: Vec<&'static Rule>,
     notes: Vec<Notes>,
     facts: Facts,
+    recorder: Option<Recorder>,
     objects: usize,
 }
 
@@ -157,6 +176,7 @@ impl<'d> Check<'d> {
             tables,
             inventory: Inventory::default(),
             drafts: BTreeMap::new(),
+            recorder: Recorder::default(),
             objects: 0,
             requests: 0,
             manifests: false,
@@ -212,7 +232,8 @@ impl<'d> Check<'d> {
             .filter(|rule| rule.state.each.is_some() && self.wants(rule, key))
             .collect();
         let notes = rules.iter().map(|_| Notes::default()).collect();
-        Segment { key: key.clone(), data: self.data, rules, notes, facts: Facts::default(), objects: 0 }
+        let recorder = (self.params.record || self.params.baseline.is_some()).then(Recorder::default);
+        Segment { key: key.clone(), data: self.data, rules, notes, facts: Facts::default(), recorder, objects: 0 }
     }
 
     /// Takes in a list that was read to its end.
@@ -268,6 +289,11 @@ impl<'d> Check<'d> {
         &self.inventory
     }
 
+    /// What the system created, as it is now; of a check that records.
+    pub fn recorded(&self) -> &Recorder {
+        &self.recorder
+    }
+
     /// The platforms the cluster may be on, and how we know.
     pub fn candidates(&self) -> (Vec<Platform>, Vec<String>) {
         if let Some(platform) = self.params.platform {
@@ -308,6 +334,13 @@ impl<'d> Check<'d> {
             && !self.inventory.nodes.iter().any(|node| node.is_moc(self.data))
         {
             return Err(NotJudged::OtherProduct { product: product.clone(), node: node.clone() });
+        }
+        if let Some(baseline) = &self.params.baseline {
+            let (then, now) = (&*baseline.cluster, self.recorder.cluster());
+            if !then.is_empty() && !now.is_empty() && then != now {
+                let (captured_at, context) = (baseline.captured_at, baseline.context.clone());
+                return Err(NotJudged::OtherCluster { captured_at, context });
+            }
         }
         let (candidates, evidence) = self.candidates();
         let mut rules = Vec::new();
@@ -377,6 +410,9 @@ impl<'d> Check<'d> {
     fn merge(&mut self, segment: Segment<'d>, state: ReadState) {
         self.objects += segment.objects;
         segment.facts.into_inventory(&mut self.inventory);
+        if let Some(recorder) = segment.recorder {
+            self.recorder.merge(recorder);
+        }
         for (rule, notes) in segment.rules.iter().zip(segment.notes) {
             self.drafts.entry(rule.code.as_str()).or_default().extend(notes.drafts);
             self.inventory.remarks.entry(rule.code.as_str()).or_default().extend(notes.remarks);
@@ -504,6 +540,9 @@ impl<'d> Check<'d> {
             let why = "leaves no trace in a state; the guard and the dry run judge the change";
             return answer(Outcome::NotObservable, why.to_owned(), Vec::new());
         }
+        if let Some(baseline) = self.comparison() {
+            drafts.retain(|draft| !baseline.settles(rule, draft));
+        }
         let findings = finalize(rule, platform, drafts);
         let reason = shorten(&open);
         // Settled later, when waivers are known: here a finding is a violation.
@@ -572,12 +611,17 @@ impl<'d> Check<'d> {
         })
     }
 
+    fn comparison(&self) -> Option<Comparison<'_>> {
+        self.params.baseline.as_ref().map(|then| Comparison { then, now: &self.recorder })
+    }
+
     fn context(&self, platform: Platform) -> Context<'_> {
         Context {
             data: self.data,
             versions: &self.tables,
             platform,
             release: self.params.release.as_deref(),
+            baseline: self.comparison(),
             now: self.params.now,
             as_of: self.day(),
         }
@@ -668,6 +712,9 @@ impl Segment<'_> {
     fn see(&mut self, object: &Object<'_>, kind: &'static Kind) {
         self.objects += 1;
         self.facts.add(object, kind, self.data);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.add(object, kind, self.data);
+        }
         let seen = Seen::new(object, kind, self.data);
         for (rule, notes) in self.rules.iter().zip(&mut self.notes) {
             if let Some(each) = rule.state.each {

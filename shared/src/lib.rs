@@ -10,6 +10,7 @@
 
 pub mod actor;
 pub mod attest;
+pub mod baseline;
 pub mod catalogue;
 pub mod change;
 pub mod check;

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use crate::baseline::Comparison;
 use crate::change::{Change, Operation};
 use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft};
@@ -278,6 +279,8 @@ pub struct Context<'d> {
     pub platform: Platform,
     /// The release of the host below the cluster, where given: `2019`, `22H2`, `2602`.
     pub release: Option<&'d str>,
+    /// What the system created at a known-good time, and what of it is there now; where a baseline was given.
+    pub baseline: Option<Comparison<'d>>,
     /// The moment judged.
     pub now: Timestamp,
     /// The day judged, UTC.

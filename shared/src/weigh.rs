@@ -17,6 +17,9 @@ pub fn finalize(rule: &'static Rule, platform: Platform, drafts: Vec<Draft>) -> 
         let consequence = draft.lighter.map_or(weight, |lighter| lighter.max(weight));
         if let Some(finding) = by_print.get_mut(&print) {
             finding.consequence = finding.consequence.min(consequence);
+            // Who saw less says less: a baseline may know the value that managedFields do not.
+            finding.before = finding.before.take().or(draft.before);
+            finding.after = finding.after.take().or(draft.after);
             finding.members.extend(draft.members);
             finding.members.sort();
             finding.members.dedup();

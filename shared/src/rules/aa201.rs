@@ -8,7 +8,7 @@ use crate::kinds;
 use crate::origin::Keys;
 use crate::rule::{Code, Context, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
 use crate::rules::node_metadata::{
-    against_peers, hinge, path, pool_name, required, restore, system_keys, written_by_people,
+    against_baseline, against_peers, hinge, path, pool_name, required, restore, system_keys, written_by_people,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -81,6 +81,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     };
     let mut drafts = against_peers(inventory, RULE.code, Place::Label, peers, alone);
     drafts.extend(pool_labels(inventory, context.data));
+    drafts.extend(against_baseline(context, Place::Label));
     Verdict::Found(drafts)
 }
 

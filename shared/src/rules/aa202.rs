@@ -7,7 +7,7 @@ use crate::inventory::Inventory;
 use crate::kinds;
 use crate::origin::Keys;
 use crate::rule::{Code, Context, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
-use crate::rules::node_metadata::{against_peers, hinge, path, system_keys, written_by_people};
+use crate::rules::node_metadata::{against_baseline, against_peers, hinge, path, system_keys, written_by_people};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA202"),
@@ -49,14 +49,16 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
 }
 
-fn whole(inventory: &Inventory, _: &Context<'_>) -> Verdict {
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     // Where the untouched members differ, they say nothing.
     let peers = |pool: &str, key: &str| {
         let about = format!("{pool}\n{key}");
         let mut values = inventory.remarks(RULE.code).filter(|(what, _)| *what == about).map(|(_, value)| value);
         values.next().filter(|_| values.next().is_none())
     };
-    Verdict::Found(against_peers(inventory, RULE.code, Place::Annotation, peers, |draft, _| draft))
+    let mut drafts = against_peers(inventory, RULE.code, Place::Annotation, peers, |draft, _| draft);
+    drafts.extend(against_baseline(context, Place::Annotation));
+    Verdict::Found(drafts)
 }
 
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {

@@ -7,10 +7,11 @@ use serde_json::Value;
 use crate::change::{Change, Operation};
 use crate::data::{Component, Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::inventory::Inventory;
 use crate::kinds;
 use crate::object::{ManagedEntry, Object};
 use crate::origin;
-use crate::rule::{Code, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
+use crate::rule::{Code, Context, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
 use crate::rules::node_metadata::target;
 
 pub(super) static RULE: Rule = Rule {
@@ -55,7 +56,7 @@ pub(super) static RULE: Rule = Rule {
     warns_of_info: false,
     instead: "leave it to the platform",
     page: include_str!("aa301.md"),
-    state: StateCheck { each: Some(each), whole: None, clocks: None },
+    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
     change: Some(change),
 };
 
@@ -92,6 +93,26 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     if let Some(component) = component(seen.data, seen.kind.kind, &meta.namespace, &meta.name) {
         notes.drafts.extend(traces(seen.object, seen.kind, component, seen.data));
     }
+}
+
+/// What is not as a baseline recorded it. Where no person's hand shows, the platform may have replaced it by a client that
+/// nobody knows: that informs, and accuses nobody.
+fn whole(_: &Inventory, context: &Context<'_>) -> Verdict {
+    let changed = context.baseline.iter().flat_map(|baseline| {
+        baseline.changed_objects().into_iter().map(move |(target, field, person)| (baseline, target, field, person))
+    });
+    let own = changed
+        .filter(|(_, target, ..)| component(context.data, &target.kind, &target.namespace, &target.name).is_some());
+    let drafts = own.map(|(baseline, target, field, person)| {
+        let draft = Draft::at(target.clone(), field)
+            .says(format!("{field} of {} {} is not as the baseline recorded it", target.kind, target.name))
+            .with(baseline.evidence(&format!("another {field}")));
+        match person {
+            Some(evidence) => draft.with(evidence.clone()),
+            None => draft.lighter(Consequence::Info),
+        }
+    });
+    Verdict::Found(drafts.collect())
 }
 
 /// What an object shows of having been changed: fields that a second hand owns, and that it was put to rest.

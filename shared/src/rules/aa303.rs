@@ -3,9 +3,10 @@
 use crate::change::{Change, Operation};
 use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::inventory::Inventory;
 use crate::kinds::{self, Kind};
 use crate::origin::{self, Provenance};
-use crate::rule::{Code, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
+use crate::rule::{Code, Context, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
 use crate::rules::aa301;
 use crate::rules::node_metadata::target;
 
@@ -60,7 +61,7 @@ pub(super) static RULE: Rule = Rule {
     warns_of_info: false,
     instead: "use a namespace of your own",
     page: include_str!("aa303.md"),
-    state: StateCheck { each: Some(each), whole: None, clocks: None },
+    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
     change: Some(change),
 };
 
@@ -95,13 +96,29 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
             notes.drafts.push(if is_light(seen.kind) { draft.lighter(Consequence::AtRisk) } else { draft });
         }
         // Nobody is told to delete what may be the platform's.
-        Provenance::Unrecognised => notes.drafts.push(
+        Provenance::Unrecognised => notes.suspect(
             draft
-                .says(format!("{what} is unrecognised: nothing tells whose it is, a baseline would settle it"))
                 .with(Evidence::seen("provenance", "no catalogue entry, owner, tool or mark tells whose it is"))
                 .lighter(Consequence::Info),
+            what,
         ),
     }
+}
+
+/// What nobody recognises: a baseline settles what was there when it was recorded, and tells what came later.
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    let drafts = inventory.suspects(RULE.code).iter().map(|suspect| {
+        let (draft, what) = (suspect.draft.clone(), &suspect.hinge);
+        match &context.baseline {
+            None => {
+                draft.says(format!("{what} is unrecognised: nothing tells whose it is, a baseline would settle it"))
+            }
+            Some(baseline) => draft
+                .says(format!("{what} is unrecognised, and came after the baseline"))
+                .with(baseline.evidence("nothing of this name")),
+        }
+    });
+    Verdict::Found(drafts.collect())
 }
 
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::baseline::Comparison;
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::{Inventory, MachineFact, NodeFact};
@@ -36,6 +37,9 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         Err(why) => return Verdict::Unknown(why),
     };
     let Some(record) = by_machines(inventory) else {
+        if let Some(baseline) = &context.baseline {
+            return Verdict::Found(since_baseline(baseline));
+        }
         return Verdict::NotObservable(
             "this cluster does not hold the Cluster API machines of its own nodes, and nothing else records how many a pool has"
                 .to_owned(),
@@ -51,8 +55,21 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     Verdict::Found(drafts.collect())
 }
 
-/// The machines of this cluster by pool, where it holds those of its own nodes: the one record there is. What a baseline
-/// records of pools belongs here, behind the machines, which are of today.
+/// Pools of another number of nodes than recorded. To scale a pool is lawful, so it informs: whoever runs the cluster knows
+/// whether anybody did.
+fn since_baseline(baseline: &Comparison<'_>) -> Vec<Draft> {
+    let differing = baseline.pools().into_iter().filter(|(pool, (then, now))| then != now && !pool.starts_with('('));
+    let drafts = differing.map(|(pool, (then, now))| {
+        Draft::at(ObjectRef::pool(pool), "nodeCount")
+            .values(Some(&then.to_string()), Some(&now.to_string()))
+            .says(format!("pool {pool} had {then} nodes when the baseline was recorded, and has {now}"))
+            .with(baseline.evidence(&format!("{then} nodes")))
+            .lighter(Consequence::Info)
+    });
+    drafts.collect()
+}
+
+/// The machines of this cluster by pool, where it holds those of its own nodes.
 fn by_machines(inventory: &Inventory) -> Option<BTreeMap<&str, Vec<&MachineFact>>> {
     let is_here = |machine: &MachineFact| {
         machine.node.as_deref().is_some_and(|name| inventory.nodes.iter().any(|node| node.name == name))

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::baseline::Comparison;
 use crate::data::Platform;
-use crate::finding::{Basis, Consequence, Draft, Evidence};
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::{Inventory, NodeFact};
 use crate::kinds;
 use crate::quantity;
@@ -58,7 +59,35 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
             }
         }
     }
+    drafts.extend(context.baseline.iter().flat_map(|baseline| resized(baseline, context)));
     Verdict::Found(drafts)
+}
+
+/// Nodes that are the same and have another size than a baseline recorded: AKS Arc resizes by making nodes anew.
+fn resized(baseline: &Comparison<'_>, context: &Context<'_>) -> Vec<Draft> {
+    let mut drafts = Vec::new();
+    for (node, pool, then, now) in baseline.same_nodes() {
+        for (measure, (then, now)) in MEASURES.iter().zip(then.iter().zip(now)) {
+            let (Some(before), Some(after)) = (quantity::parse(then), quantity::parse(now)) else { continue };
+            if measure.is_near(before.min(after), before.max(after)) {
+                continue;
+            }
+            let mut draft =
+                Draft::at(ObjectRef::pool(pool), format!("status.capacity[{}][{}]", measure.key, node.name))
+                    .values(Some(then), Some(now))
+                    .says(format!(
+                        "node {} of pool {pool} has other {} than when the baseline was recorded",
+                        node.name, measure.what
+                    ))
+                    .member(&node.name)
+                    .with(baseline.evidence(then));
+            for command in aa101::upgrade_commands(context.platform) {
+                draft = draft.fix(command);
+            }
+            drafts.push(draft);
+        }
+    }
+    drafts
 }
 
 fn complete(mut draft: Draft, size: Option<&str>, count: usize, context: &Context<'_>) -> Draft {
@@ -82,6 +111,11 @@ struct Measure {
 }
 
 impl Measure {
+    /// Whether two sizes, the smaller first, are those of one machine.
+    fn is_near(&self, smaller: f64, larger: f64) -> bool {
+        larger - smaller <= larger * self.tolerated_share + self.tolerated
+    }
+
     /// What the members have, those that are near each other under one value.
     fn values<'i>(&self, index: usize, members: &[&'i NodeFact]) -> BTreeMap<String, Vec<&'i str>> {
         let reported = |node: &'i NodeFact| {
@@ -93,7 +127,7 @@ impl Measure {
         let mut groups: Vec<(f64, &str, Vec<&str>)> = Vec::new();
         for (size, text, name) in reported {
             match groups.last_mut() {
-                Some((smallest, _, names)) if size - *smallest <= size * self.tolerated_share + self.tolerated => {
+                Some((smallest, _, names)) if self.is_near(*smallest, size) => {
                     names.push(name);
                 }
                 _ => groups.push((size, text, vec![name])),

@@ -10,7 +10,7 @@ use crate::inventory::{self, Inventory, POOL_LABEL, node_info, pool_of_node, pro
 use crate::kinds;
 use crate::object::{ManagedEntry, Object, Owner};
 use crate::origin::{self, Keys, Origin};
-use crate::rule::Code;
+use crate::rule::{Code, Context};
 use crate::text;
 
 /// One key that differs between two sides of a node.
@@ -203,6 +203,22 @@ pub(super) fn against_peers<'i>(
         drafts.push(draft);
     }
     drafts
+}
+
+/// System keys of nodes that are not as a baseline recorded them, where there is one.
+pub(super) fn against_baseline(context: &Context<'_>, place: Place) -> Vec<Draft> {
+    let changed = context.baseline.iter().flat_map(|baseline| baseline.changed_keys(place));
+    let drafts = changed.map(|changed| {
+        let (node, key) = (&changed.target.name, changed.key);
+        let verb = if changed.after.is_some() { "changed" } else { "removed" };
+        let mut draft = Draft::at(changed.target.clone(), path(place, key))
+            .values(Some(changed.before), changed.after)
+            .says(format!("system {} {key} of node {node} was {verb} since the baseline", word(place)))
+            .fix(restore(place, node, key, changed.before));
+        draft.evidence = changed.evidence;
+        draft
+    });
+    drafts.collect()
 }
 
 /// The command that puts a value back.

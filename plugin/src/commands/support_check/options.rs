@@ -15,7 +15,7 @@ use anyhow::{Context as _, bail};
 use clap::builder::FalseyValueParser;
 use jiff::Timestamp;
 
-use crate::commands::explain;
+use crate::commands::{baseline, explain};
 use crate::exit::Failure;
 use crate::settings::{PLATFORMS, moment, read, release};
 use crate::ui::Ui;
@@ -54,6 +54,9 @@ pub struct Judging {
     /// Answers of people to what Kubernetes cannot show; `rules coverage --attest-template` begins a file
     #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_ATTEST", value_hint = clap::ValueHint::FilePath)]
     pub attest: Option<String>,
+    /// What the system created at a known-good time, recorded by `baseline capture`
+    #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_BASELINE", value_hint = clap::ValueHint::FilePath)]
+    pub baseline: Option<String>,
     /// Newer version tables than the built-in ones, in the same form
     #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_VERSIONS", value_hint = clap::ValueHint::FilePath)]
     pub versions: Option<String>,
@@ -75,6 +78,9 @@ impl Judging {
         params.fail_on = Consequence::parse(&self.fail_on).unwrap_or(Consequence::Voids);
         params.allow_incomplete = self.allow_incomplete;
         params.versions = tables(self.versions.as_deref(), params.platform, ui)?;
+        if let Some(path) = &self.baseline {
+            params.baseline = Some(baseline::read(Path::new(path)).map_err(Failure::input)?);
+        }
         ui.detail(&format!("{} rules, as of {now}", params.rules.len()));
         Ok(params)
     }

@@ -1,0 +1,285 @@
+//! `baseline`: what the system created here, recorded at a known-good time, and what became of it.
+
+use std::path::{Path, PathBuf};
+
+use aksarc_shared::baseline::{self, Baseline, Difference};
+use aksarc_shared::check::{Check, Params};
+use aksarc_shared::data::embedded;
+use anyhow::Context as _;
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::time::timeout_at;
+
+use super::support_check::{self, Reading};
+use crate::collect::{self, Cause, Judge, RequestError};
+use crate::exit::{Failure, Outcome};
+use crate::flags::KubeFlags;
+use crate::format::ListFormat;
+use crate::output;
+use crate::render::{Grid, to_ascii};
+use crate::snapshot;
+use crate::tool;
+use crate::ui::{Ui, UiFlags};
+
+/// What the system created here, recorded at a known-good time.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do with a baseline.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum Command {
+    /// Record what the system created, as it is now
+    ///
+    /// Labels and annotations of nodes and system namespaces, how we know that they are the system's, sizes of nodes, and
+    /// a hash of what matters in each system object. What a person's tool has written is left out, and said. Do it when the
+    /// cluster is known to be good: after it was made, or after an upgrade.
+    #[command(after_help = CAPTURE)]
+    Capture(Box<CaptureArgs>),
+    /// Show what differs between a baseline and now
+    #[command(after_help = DIFF)]
+    Diff(Box<DiffArgs>),
+}
+
+/// Arguments of `baseline capture`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct CaptureArgs {
+    /// Where to; standard output, if left out
+    #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// Where from.
+    #[command(flatten)]
+    pub source: Source,
+}
+
+/// Arguments of `baseline diff`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct DiffArgs {
+    /// The baseline
+    #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// Format
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: ListFormat,
+    /// Where from.
+    #[command(flatten)]
+    pub source: Source,
+}
+
+/// A cluster, or a snapshot of one.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Source {
+    /// Read a snapshot instead of a cluster: a file, a directory or a .tar.gz
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["context", "server"], value_hint = clap::ValueHint::AnyPath)]
+    pub snapshot: Option<PathBuf>,
+    /// Reading.
+    #[command(flatten)]
+    pub reading: Reading,
+    /// Display.
+    #[command(flatten)]
+    pub ui: UiFlags,
+    /// Cluster.
+    #[command(flatten)]
+    pub kube: KubeFlags,
+}
+
+impl Args {
+    /// The flags that shape what is printed.
+    pub fn ui(&self) -> &UiFlags {
+        match &self.command {
+            Command::Capture(args) => &args.source.ui,
+            Command::Diff(args) => &args.source.ui,
+        }
+    }
+}
+
+/// Runs `baseline`.
+///
+/// # Errors
+/// [`Failure`] when there is nothing to record or to compare.
+pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
+    match args.command {
+        Command::Capture(args) => capture(&args, ui).await,
+        Command::Diff(args) => diff(&args, ui).await,
+    }
+}
+
+/// A file with a baseline.
+///
+/// # Errors
+/// It cannot be read, or is none.
+pub(crate) fn read(path: &Path) -> anyhow::Result<Baseline> {
+    let shown = path.display();
+    let size = std::fs::metadata(path).with_context(|| format!("cannot read baseline {shown}"))?.len();
+    if size > MAX_FILE {
+        anyhow::bail!("{shown} has {size} bytes, and a baseline at most {MAX_FILE}");
+    }
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read baseline {shown}"))?;
+    baseline::parse(&text).with_context(|| format!("{shown} is no baseline of `kubectl aksarc baseline capture`"))
+}
+
+async fn capture(args: &CaptureArgs, ui: &Ui) -> Outcome {
+    let now = record(&args.source, ui).await?;
+    let text = format!("{}\n", serde_json::to_string_pretty(&now.baseline).map_err(Failure::run)?);
+    match &args.output {
+        Some(path) => {
+            output::write(path, text.as_bytes())?;
+            ui.print(&summary(&now.baseline, &path.display().to_string()))?;
+        }
+        None => ui.print(&text)?,
+    }
+    if !now.left_out.is_empty() {
+        let few = now.left_out.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let more = now.left_out.len().saturating_sub(SHOWN);
+        let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+        ui.note(&format!("left out, because a person's hand shows on it: {few}{more}"));
+    }
+    Ok(0)
+}
+
+async fn diff(args: &DiffArgs, ui: &Ui) -> Outcome {
+    let then = read(&args.file).map_err(Failure::input)?;
+    let now = record(&args.source, ui).await?.baseline;
+    if !then.cluster.is_empty() && !now.cluster.is_empty() && then.cluster != now.cluster {
+        return Err(Failure::input(anyhow::anyhow!(
+            "baseline {} was recorded from another cluster ({}): its namespace kube-system has another uid",
+            args.file.display(),
+            then.context
+        )));
+    }
+    let differences = baseline::diff(&then, &now);
+    let text = match args.output {
+        ListFormat::Table => table(&then, &differences, ui),
+        ListFormat::Json => {
+            let list = List {
+                api_version: baseline::API_VERSION,
+                kind: "BaselineDiff",
+                captured_at: then.captured_at,
+                items: differences,
+            };
+            format!("{}\n", serde_json::to_string_pretty(&list).map_err(Failure::run)?)
+        }
+    };
+    ui.print(&text)?;
+    Ok(0)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct List {
+    api_version: &'static str,
+    kind: &'static str,
+    captured_at: Timestamp,
+    items: Vec<Difference>,
+}
+
+struct Recorded {
+    baseline: Baseline,
+    left_out: Vec<String>,
+}
+
+/// Reads a cluster or a snapshot, and keeps what the system created.
+async fn record(source: &Source, ui: &Ui) -> Result<Recorded, Failure> {
+    let now = Timestamp::now();
+    let mut check = Check::new(embedded(), Params { record: true, ..Params::at(now) });
+    let (context, taken) = match &source.snapshot {
+        Some(path) => {
+            let about = snapshot::read::judge(path, &mut check).map_err(Failure::input)?;
+            (format!("snapshot {}", path.display()), about.taken.and_then(|taken| taken.parse().ok()))
+        }
+        None => (live(source, &mut check, ui).await?, None),
+    };
+    let gaps: Vec<String> = check.inventory().reads.iter().filter_map(|(key, state)| state.gap(key)).collect();
+    for gap in &gaps {
+        ui.note(&format!("warning: not recorded: {gap}"));
+    }
+    let recorder = check.recorded();
+    let taken: Timestamp = taken.unwrap_or(now);
+    let baseline = Baseline {
+        tool_version: tool::VERSION.to_owned(),
+        // Nobody compares baselines by fractions of seconds.
+        captured_at: Timestamp::from_second(taken.as_second()).unwrap_or(taken),
+        context,
+        kubernetes_version: check.inventory().server_version.clone().unwrap_or_default(),
+        ..recorder.baseline()
+    };
+    if baseline.nodes.is_empty() && baseline.namespaces.is_empty() && baseline.objects.is_empty() {
+        return Err(Failure::run(anyhow::anyhow!(
+            "nothing of the system's could be read, so there is nothing to record; `kubectl aksarc doctor` says which rights are missing"
+        )));
+    }
+    Ok(Recorded { baseline, left_out: recorder.left_out() })
+}
+
+async fn live(source: &Source, check: &mut Check<'static>, ui: &Ui) -> Result<String, Failure> {
+    let reader = support_check::reader(&source.kube, &source.reading, ui).await?;
+    let (deadline, limit) = reader.deadline();
+    let mut judge = Judge(check);
+    let done = timeout_at(deadline, collect::everything(&reader, source.reading.parallel.into(), &mut judge)).await;
+    reader.progress().clear();
+    let server = &reader.connection().server;
+    done.unwrap_or_else(|_| Err(RequestError::new("read the cluster", server, Cause::Deadline(limit))))?;
+    Ok(reader.connection().context.clone())
+}
+
+fn summary(baseline: &Baseline, path: &str) -> String {
+    let keys = baseline.nodes.values().map(|node| node.labels.len() + node.annotations.len()).sum::<usize>()
+        + baseline.namespaces.values().map(|space| space.labels.len() + space.annotations.len()).sum::<usize>();
+    format!(
+        "{path}: {keys} labels and annotations on {} nodes and {} namespaces, {} objects, recorded {}\n",
+        baseline.nodes.len(),
+        baseline.namespaces.len(),
+        baseline.objects.len(),
+        baseline.captured_at
+    )
+}
+
+fn table(then: &Baseline, differences: &[Difference], ui: &Ui) -> String {
+    if differences.is_empty() {
+        return format!("as recorded on {}\n", then.captured_at);
+    }
+    let mut grid = Grid::new(&["OBJECT", "FIELD", "RECORDED", "NOW"]);
+    for difference in differences {
+        let shown = |value: &Option<String>| match (value, difference.path.is_empty()) {
+            (None, _) => "–".to_owned(),
+            (Some(_), true) => "there".to_owned(),
+            (Some(value), false) => aksarc_shared::text::line(value, MAX_SHOWN),
+        };
+        let (before, after) = (shown(&difference.before), shown(&difference.after));
+        grid.row([difference.object.clone(), difference.path.clone(), before, after]);
+    }
+    let text = grid.lines("", ui.width);
+    if ui.ascii { to_ascii(&text) } else { text }
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  # Record what the system created, while the cluster is known to be good
+  kubectl aksarc baseline capture -o edge-01.baseline.json
+
+  # Later: what differs, and what the policy says of it
+  kubectl aksarc baseline diff edge-01.baseline.json
+  kubectl aksarc support-check --baseline edge-01.baseline.json";
+
+const CAPTURE: &str = "\
+Examples:
+  kubectl aksarc baseline capture -o edge-01.baseline.json
+  kubectl aksarc baseline capture --snapshot cluster.tar.gz -o edge-01.baseline.json";
+
+const DIFF: &str = "\
+Examples:
+  kubectl aksarc baseline diff edge-01.baseline.json
+  kubectl aksarc baseline diff edge-01.baseline.json --snapshot cluster.tar.gz -o json";
+
+/// 5,000 nodes with thirty keys each make about 30 MiB.
+const MAX_FILE: u64 = 256 << 20;
+
+/// Names shown of what was left out.
+const SHOWN: usize = 6;
+
+/// Characters of a value in the table.
+const MAX_SHOWN: usize = 60;
