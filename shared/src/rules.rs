@@ -34,6 +34,7 @@ mod aa405;
 mod aa406;
 mod aa407;
 mod aa408;
+mod aa409;
 mod aa410;
 mod aa412;
 mod aa501;
@@ -52,11 +53,12 @@ mod aa608;
 mod aa701;
 mod aa702;
 mod aa703;
+mod aa902;
 mod aa903;
 mod aa905;
 mod aa906;
-mod installed;
 mod health;
+mod installed;
 mod node_metadata;
 mod node_power;
 mod pools;
@@ -97,6 +99,7 @@ pub static ALL: &[&Rule] = &[
     &aa406::RULE,
     &aa407::RULE,
     &aa408::RULE,
+    &aa409::RULE,
     &aa410::RULE,
     &aa412::RULE,
     &aa501::RULE,
@@ -115,6 +118,7 @@ pub static ALL: &[&Rule] = &[
     &aa701::RULE,
     &aa702::RULE,
     &aa703::RULE,
+    &aa902::RULE,
     &aa903::RULE,
     &aa904::RULE,
     &aa905::RULE,

@@ -1,0 +1,79 @@
+//! AA409: a static pod that the platform did not put on an agent node.
+
+use crate::data::Platform;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::inventory::Inventory;
+use crate::kinds;
+use crate::rule::{Code, Context, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA409"),
+    slug: "unknown-static-pod",
+    summary: "an agent node runs a static pod that the platform does not know: somebody wrote on its disk",
+    consequence: Weight::Always(Consequence::Voids),
+    basis: Basis::Derived,
+    clauses: &["C10", "C22", "C27"],
+    platforms: &Platform::ALL,
+    reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }, Read { kind: &kinds::POD, scope: Scope::Cluster }],
+    probes: &[],
+    guards: &[],
+    reach: Reach::System,
+    mode: Mode::Off,
+    warns_of_info: false,
+    instead: "run it as a DaemonSet",
+    page: include_str!("aa409.md"),
+    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    change: None,
+};
+
+/// Only a kubelet makes a mirror pod that the node itself owns; anybody can set an annotation.
+fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+    let (object, meta) = (seen.object, &seen.object.meta);
+    if meta.annotations.get(MIRROR).is_none()
+        || seen.data.components.iter().any(|row| row.static_pod && row.is("Pod", &meta.namespace, &meta.name))
+    {
+        return;
+    }
+    let Some(node) = object.owners().into_iter().find(|owner| &*owner.kind == "Node") else { return };
+    let Some(pod) = seen.pod().filter(|pod| pod.node_name.as_deref() == Some(&*node.name)) else { return };
+    let source = meta.annotations.get("kubernetes.io/config.source").unwrap_or("file");
+    let images: Vec<&str> = pod.images().collect();
+    let registries = &seen.data.provenance.image_registries;
+    let microsoft = !images.is_empty()
+        && images.iter().all(|image| registries.iter().any(|registry| image.starts_with(&**registry)));
+    let draft = Draft::at(ObjectRef::of(object, seen.kind), format!("metadata.annotations[{MIRROR}]"))
+        .says(format!(
+            "{} is a static pod of agent node {}, and no part of the platform that is known",
+            meta.name, node.name
+        ))
+        .with(Evidence::seen(MIRROR, format!("the kubelet of {} runs it from a {source}", node.name)))
+        .with(Evidence::seen("images", images.join(", ")));
+    // What only Microsoft's images are in may be the platform's: the catalogue does not claim to be complete.
+    notes.suspect(if microsoft { draft.lighter(Consequence::Info) } else { draft }, &*node.name);
+}
+
+fn whole(inventory: &Inventory, _: &Context<'_>) -> Verdict {
+    let agents: Vec<&str> = inventory
+        .nodes
+        .iter()
+        .filter(|node| !node.control_plane && !node.virtual_kubelet)
+        .map(|node| &*node.name)
+        .collect();
+    // A kubelet names its static pods after their file and its node.
+    let base = |name: &str, node: &str| name.strip_suffix(node).map(str::to_owned);
+    let suspects = inventory.suspects(RULE.code);
+    let found = suspects.iter().filter(|suspect| agents.contains(&&*suspect.hinge));
+    let drafts = found.map(|suspect| {
+        let own = base(&suspect.draft.object.name, &suspect.hinge);
+        let twins = suspects.iter().filter(|other| {
+            agents.contains(&&*other.hinge) && own.is_some() && base(&other.draft.object.name, &other.hinge) == own
+        });
+        let draft = suspect.draft.clone();
+        // Whatever stands on every agent node probably came with their image.
+        if agents.len() > 1 && twins.count() == agents.len() { draft.lighter(Consequence::Info) } else { draft }
+    });
+    Verdict::Found(drafts.collect())
+}
+
+/// What a kubelet marks the mirror of a static pod with (Kubernetes, well-known annotations).
+const MIRROR: &str = "kubernetes.io/config.mirror";

@@ -1,0 +1,77 @@
+//! AA902: a disruption budget leaves no disruption, so nodes cannot be drained.
+
+use serde::Deserialize;
+
+use crate::data::Platform;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::kinds;
+use crate::rule::{Code, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA902"),
+    slug: "disruption-budget-blocks-drain",
+    summary: "a disruption budget leaves no disruption, so nodes with its pods cannot be drained",
+    consequence: Weight::Always(Consequence::AtRisk),
+    basis: Basis::Operational,
+    clauses: &[],
+    platforms: &Platform::ALL,
+    reads: &[Read { kind: &kinds::POD_DISRUPTION_BUDGET, scope: Scope::Cluster }],
+    probes: &[],
+    guards: &[],
+    reach: Reach::System,
+    mode: Mode::Off,
+    warns_of_info: false,
+    instead: "leave room for one disruption",
+    page: include_str!("aa902.md"),
+    state: StateCheck { each: Some(each), whole: None, clocks: None },
+    change: None,
+};
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Status {
+    current_healthy: i64,
+    desired_healthy: i64,
+    disruptions_allowed: i64,
+    expected_pods: i64,
+}
+
+fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+    let (object, meta) = (seen.object, &seen.object.meta);
+    // Until the controller has counted, and where it counts no pods, nothing is blocked.
+    let Some(status) = object.field::<Status>("status") else { return };
+    if status.disruptions_allowed > 0 || status.expected_pods <= 0 || status.current_healthy < status.desired_healthy {
+        return;
+    }
+    let (namespace, name) = (&meta.namespace, &meta.name);
+    let counted = format!(
+        "{} of {} pods are healthy, {} have to be",
+        status.current_healthy, status.expected_pods, status.desired_healthy
+    );
+    let draft = Draft::at(ObjectRef::of(object, seen.kind), "status.disruptionsAllowed")
+        .values(None, Some("0"))
+        .with(Evidence::seen("status", counted.clone()));
+    // The platform's own is nobody's to change.
+    let component = seen.data.component(seen.kind.kind, namespace, name);
+    if component.is_some() || seen.data.namespaces.protected(namespace).is_some() {
+        let whose = component.map_or("the platform", |component| &*component.product);
+        notes.drafts.push(
+            draft
+                .says(format!("the disruption budget {name} of {whose} allows no disruption: {counted}"))
+                .lighter(Consequence::Info),
+        );
+        return;
+    }
+    let what = format!("the disruption budget {name} in {namespace}");
+    notes.drafts.push(if status.desired_healthy < status.expected_pods {
+        // With all its pods healthy it would give way.
+        draft.says(format!("{what} allows no disruption for the moment: {counted}")).lighter(Consequence::Info)
+    } else {
+        let one = if status.expected_pods == 1 { ", and there is only one" } else { "" };
+        draft
+            .says(format!("{what} never allows a disruption: {counted}{one}"))
+            .fix(format!(
+                "kubectl -n {namespace} patch poddisruptionbudget {name} --type=merge --patch='{{\"spec\":{{\"minAvailable\":null,\"maxUnavailable\":1}}}}'"
+            ))
+    });
+}
