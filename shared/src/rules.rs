@@ -53,6 +53,7 @@ mod aa608;
 mod aa701;
 mod aa702;
 mod aa703;
+mod aa901;
 mod aa902;
 mod aa903;
 mod aa905;
@@ -118,6 +119,7 @@ pub static ALL: &[&Rule] = &[
     &aa701::RULE,
     &aa702::RULE,
     &aa703::RULE,
+    &aa901::RULE,
     &aa902::RULE,
     &aa903::RULE,
     &aa904::RULE,

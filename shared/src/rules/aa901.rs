@@ -1,0 +1,312 @@
+//! AA901: a webhook of the user's stands in the way of what a cluster needs to live and to be upgraded.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::Platform;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::guard;
+use crate::inventory::Inventory;
+use crate::kinds::{self, Kind};
+use crate::origin::{self, Provenance};
+use crate::rule::{Code, Context, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::rules::installed::{self, EXTENSIONS, Installed};
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA901"),
+    slug: "blocking-webhook",
+    summary: "an admission webhook stands in the way of what a cluster needs to live and to be upgraded",
+    consequence: Weight::Always(Consequence::AtRisk),
+    basis: Basis::Operational,
+    clauses: &[],
+    platforms: &Platform::ALL,
+    reads: &[
+        all(&kinds::ENDPOINT_SLICE),
+        all(&kinds::MUTATING_WEBHOOKS),
+        all(&kinds::NAMESPACE),
+        all(&kinds::SERVICE),
+        all(&kinds::VALIDATING_WEBHOOKS),
+        EXTENSIONS,
+    ],
+    probes: &[],
+    guards: &[],
+    reach: Reach::System,
+    mode: Mode::Off,
+    warns_of_info: false,
+    instead: "leave system namespaces and nodes out",
+    page: include_str!("aa901.md"),
+    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    change: None,
+};
+
+const fn all(kind: &'static Kind) -> Read {
+    Read { kind, scope: Scope::Cluster }
+}
+
+/// A webhook, as far as it decides what it is asked about. Kept as JSON until namespaces and backends are known.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Webhook {
+    name: String,
+    failure_policy: Option<String>,
+    side_effects: Option<String>,
+    client_config: ClientConfig,
+    rules: Option<Vec<Rules>>,
+    namespace_selector: Option<Selector>,
+    object_selector: Option<Selector>,
+    match_conditions: Option<Vec<serde_json::Value>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
+struct ClientConfig {
+    service: Option<Backend>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
+struct Backend {
+    namespace: String,
+    name: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Rules {
+    api_groups: Option<Vec<String>>,
+    resources: Option<Vec<String>>,
+    scope: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Selector {
+    match_labels: Option<BTreeMap<String, String>>,
+    match_expressions: Option<Vec<Expression>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
+struct Expression {
+    key: String,
+    operator: String,
+    values: Option<Vec<String>>,
+}
+
+impl Selector {
+    fn matches(&self, labels: &BTreeMap<&str, &str>) -> bool {
+        let own = |key: &str| labels.get(key).copied();
+        self.match_labels.iter().flatten().all(|(key, value)| own(key) == Some(&**value))
+            && self.match_expressions.iter().flatten().all(|expression| {
+                let listed = |value: &str| expression.values.iter().flatten().any(|listed| listed == value);
+                match &*expression.operator {
+                    "In" => own(&expression.key).is_some_and(listed),
+                    "NotIn" => !own(&expression.key).is_some_and(listed),
+                    "Exists" => own(&expression.key).is_some(),
+                    "DoesNotExist" => own(&expression.key).is_none(),
+                    _ => true,
+                }
+            })
+    }
+}
+
+impl Rules {
+    fn covers(&self, target: &Target) -> bool {
+        let group = self.api_groups.iter().flatten().any(|group| group == "*" || group == target.group);
+        let scope = match self.scope.as_deref() {
+            Some("Cluster") => !target.namespaced,
+            Some("Namespaced") => target.namespaced,
+            _ => true,
+        };
+        let (kind, sub) = target.resource.split_once('/').unwrap_or((target.resource, ""));
+        let resource = self.resources.iter().flatten().any(|own| match own.split_once('/') {
+            None => sub.is_empty() && (own == "*" || own == kind),
+            Some((first, last)) => (first == "*" || first == kind) && (last == "*" || last == sub),
+        });
+        group && scope && resource
+    }
+
+    /// Whether everything of everybody is asked about.
+    fn is_wild(&self) -> bool {
+        let any = |list: &Option<Vec<String>>| list.iter().flatten().any(|own| own == "*" || own == "*/*");
+        any(&self.api_groups) && any(&self.resources)
+    }
+}
+
+/// What a cluster must be able to write.
+struct Target {
+    group: &'static str,
+    resource: &'static str,
+    namespaced: bool,
+    /// In whatever namespace.
+    anywhere: bool,
+}
+
+const fn target(group: &'static str, resource: &'static str, namespaced: bool, anywhere: bool) -> Target {
+    Target { group, resource, namespaced, anywhere }
+}
+
+fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+    let (object, meta) = (seen.object, &seen.object.meta);
+    if installed::note(seen, notes) {
+        return;
+    }
+    if *seen.kind == kinds::NAMESPACE {
+        if seen.data.namespaces.protected(&meta.name).is_some() {
+            notes.note(format!("{LABELS}{}", meta.name), "");
+            for (key, value) in meta.labels.iter() {
+                notes.note(format!("{LABELS}{}", meta.name), format!("{key}={value}"));
+            }
+        }
+    } else if *seen.kind == kinds::SERVICE {
+        if object.raw("spec").is_some_and(|spec| spec.contains("ExternalName")) {
+            notes.note(BACKED, format!("{}/{}", meta.namespace, meta.name));
+        }
+    } else if *seen.kind == kinds::ENDPOINT_SLICE {
+        if let Some(service) = meta.labels.get("kubernetes.io/service-name")
+            && is_ready(object.raw("endpoints").unwrap_or_default())
+        {
+            notes.note(BACKED, format!("{}/{service}", meta.namespace));
+        }
+    } else if !matches!(origin::of_object(object, seen.data), Provenance::Platform(_)) {
+        let webhooks: Vec<Webhook> = object.field("webhooks").unwrap_or_default();
+        for webhook in webhooks {
+            let draft = Draft::at(ObjectRef::of(object, seen.kind), format!("webhooks[{}]", webhook.name));
+            notes.suspect(draft, serde_json::to_string(&webhook).unwrap_or_default());
+        }
+    }
+}
+
+/// An endpoint that says nothing of its readiness is ready.
+fn is_ready(endpoints: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Endpoint {
+        #[serde(default)]
+        conditions: Option<Conditions>,
+    }
+    #[derive(Deserialize)]
+    struct Conditions {
+        #[serde(default)]
+        ready: Option<bool>,
+    }
+    let endpoints: Option<Vec<Endpoint>> = serde_json::from_str(endpoints).unwrap_or_default();
+    let ready = |endpoint: &Endpoint| endpoint.conditions.as_ref().and_then(|own| own.ready).unwrap_or(true);
+    endpoints.unwrap_or_default().iter().any(ready)
+}
+
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    let extensions = Installed::of(inventory, RULE.code, context.data);
+    let mut system: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
+    let mut backed = BTreeSet::new();
+    for (about, says) in inventory.remarks(RULE.code) {
+        if let Some(namespace) = about.strip_prefix(LABELS) {
+            system.entry(namespace).or_default().extend(says.split_once('='));
+        } else if about == BACKED {
+            backed.insert(says);
+        }
+    }
+    let mut drafts = Vec::new();
+    for suspect in inventory.suspects(RULE.code) {
+        let Ok(webhook) = serde_json::from_str::<Webhook>(&suspect.hinge) else { continue };
+        let backend = webhook.client_config.service.as_ref();
+        let platforms = backend.is_some_and(|backend| {
+            context.data.namespaces.protected(&backend.namespace).is_some()
+                || extensions.brought(&format!("/{}", backend.namespace))
+        });
+        if !platforms {
+            drafts.extend(judge(suspect.draft.clone(), &webhook, &system, &backed));
+        }
+    }
+    Verdict::Found(drafts)
+}
+
+fn judge(
+    draft: Draft,
+    webhook: &Webhook,
+    system: &BTreeMap<&str, BTreeMap<&str, &str>>,
+    backed: &BTreeSet<&str>,
+) -> Option<Draft> {
+    let name = &webhook.name;
+    let closed = webhook.failure_policy.as_deref() != Some("Ignore");
+    let nothing = BTreeMap::new();
+    let opted = |selector: &Option<Selector>, labels| selector.as_ref().is_none_or(|own| own.matches(labels));
+    // Objects of the system bear no label that anybody chose, so who asks for one does not ask about them.
+    let objects = opted(&webhook.object_selector, &nothing);
+    let within: Vec<&str> = system
+        .iter()
+        .filter(|(_, labels)| opted(&webhook.namespace_selector, labels))
+        .map(|(namespace, _)| *namespace)
+        .collect();
+    let rules = || webhook.rules.iter().flatten();
+    let hit: Vec<&str> = TARGETS
+        .iter()
+        .filter(|target| objects && (!target.namespaced || target.anywhere || !within.is_empty()))
+        .filter(|target| rules().any(|rule| rule.covers(target)))
+        .map(|target| target.resource)
+        .collect();
+    let dead = webhook.client_config.service.as_ref().is_some_and(|backend| {
+        backend.namespace != guard::NAMESPACE && !backed.contains(&*format!("{}/{}", backend.namespace, backend.name))
+    });
+    let starts_pods = rules().any(|rule| rule.covers(&target("", "pods", true, true)));
+    let wild = rules().any(Rules::is_wild);
+    let undecided = webhook.match_conditions.as_ref().is_some_and(|own| !own.is_empty());
+    let shown = hit.iter().take(MAX_TARGETS).copied().collect::<Vec<_>>().join(", ");
+    let evidence = format!(
+        "failurePolicy {}; asked about {shown}; system namespaces that it does not leave out: {}",
+        if closed { "Fail" } else { "Ignore" },
+        if within.is_empty() { "none".to_owned() } else { within.join(", ") }
+    );
+    let draft = draft.with(Evidence::seen("rules", evidence));
+    if closed && dead {
+        let draft =
+            draft.says(format!("webhook {name} refuses what it is asked about: no endpoint of its Service is ready"));
+        return Some(if hit.is_empty() && !starts_pods { draft.lighter(Consequence::Info) } else { draft });
+    }
+    if closed && !hit.is_empty() {
+        let draft = draft.says(format!("webhook {name} can stop the cluster's own work when it fails: {shown}"));
+        return Some(if undecided {
+            let says = "whether its match conditions leave these out cannot be told here";
+            draft.with(Evidence::seen("matchConditions", says)).lighter(Consequence::Info)
+        } else {
+            draft
+        });
+    }
+    if wild && !hit.is_empty() {
+        let draft =
+            draft.says(format!("webhook {name} is asked about everything, the cluster's own work included: {shown}"));
+        return Some(draft.lighter(if undecided { Consequence::Info } else { Consequence::NotCovered }));
+    }
+    let blind = !matches!(webhook.side_effects.as_deref(), None | Some("None" | "NoneOnDryRun"));
+    blind.then(|| {
+        draft
+            .says(format!("webhook {name} knows no dry run: what is tried out and reaches it is refused"))
+            .lighter(Consequence::Info)
+    })
+}
+
+/// What the control plane, kubelets and upgrades write (kubernetes.io, admission webhook good practices).
+static TARGETS: [Target; 17] = [
+    target("", "nodes", false, true),
+    target("", "nodes/status", false, true),
+    target("certificates.k8s.io", "certificatesigningrequests", false, true),
+    target("certificates.k8s.io", "certificatesigningrequests/approval", false, true),
+    target("authentication.k8s.io", "tokenreviews", false, true),
+    target("authorization.k8s.io", "subjectaccessreviews", false, true),
+    target("apiregistration.k8s.io", "apiservices", false, true),
+    target("rbac.authorization.k8s.io", "clusterroles", false, true),
+    target("rbac.authorization.k8s.io", "clusterrolebindings", false, true),
+    target("storage.k8s.io", "volumeattachments", false, true),
+    // A drain evicts pods of all namespaces.
+    target("", "pods/eviction", true, true),
+    target("", "pods", true, false),
+    target("apps", "daemonsets", true, false),
+    target("apps", "deployments", true, false),
+    target("coordination.k8s.io", "leases", true, false),
+    target("discovery.k8s.io", "endpointslices", true, false),
+    target("", "configmaps", true, false),
+];
+
+const LABELS: &str = "labels of ";
+const BACKED: &str = "backed";
+const MAX_TARGETS: usize = 6;
