@@ -21,6 +21,7 @@ use crate::api::Access;
 use crate::config;
 use crate::heartbeat::{self, Every};
 use crate::manifest;
+use crate::protection;
 use crate::reload::chain;
 use crate::server::{Limits, Options, Server, StartError};
 
@@ -77,6 +78,9 @@ struct Manifest {
     /// The image to run.
     #[arg(long, default_value = manifest::IMAGE)]
     image: String,
+    /// The policy that protects webhook configurations instead, which no webhook can; for Kubernetes 1.30 or newer.
+    #[arg(long, conflicts_with_all = ["ca_file", "image"])]
+    protection: bool,
 }
 
 #[derive(Debug, Args)]
@@ -220,7 +224,11 @@ fn print_manifest(arguments: Manifest) -> anyhow::Result<ExitCode> {
         }
         None => None,
     };
-    let expected = manifest::render(&manifest::Options { authority, config, image: arguments.image });
+    let expected = if arguments.protection {
+        protection::render(&config.map(|config| config.settings).unwrap_or_default())
+    } else {
+        manifest::render(&manifest::Options { authority, config, image: arguments.image })
+    };
     let Some(file) = arguments.check else { return print(&expected) };
     if read(&file)? == expected.into_bytes() {
         return Ok(ExitCode::SUCCESS);

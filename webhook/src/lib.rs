@@ -18,6 +18,7 @@ pub mod config;
 pub mod heartbeat;
 pub mod manifest;
 pub mod metrics;
+pub mod protection;
 pub mod reload;
 pub mod respond;
 pub mod server;

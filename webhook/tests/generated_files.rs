@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::PathBuf;
 
+use aksarc_shared::guard::Settings;
 use aksarc_shared::heartbeat;
 use aksarc_shared::read::yaml;
-use aksarc_webhook::{config, manifest};
+use aksarc_webhook::{config, manifest, protection};
 use serde_json::{Value, json};
 
 fn deploy(name: &str) -> String {
@@ -17,6 +18,12 @@ fn deploy(name: &str) -> String {
 fn the_manifest_is_what_the_rules_say() {
     let same = deploy("guard.yaml") == manifest::render(&manifest::Options::default());
     assert!(same, "write it anew: cargo run -p aksarc-webhook -- manifest > deploy/guard.yaml");
+}
+
+#[test]
+fn the_protecting_policy_is_what_the_data_say() {
+    let same = deploy("guard-protection.yaml") == protection::render(&Settings::default());
+    assert!(same, "write it anew: cargo run -p aksarc-webhook -- manifest --protection > deploy/guard-protection.yaml");
 }
 
 #[test]
