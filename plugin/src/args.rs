@@ -7,8 +7,9 @@ use clap::builder::Resettable;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Id, Parser, Subcommand};
 
-use crate::commands::{baseline, completion, dry_run, explain, rules, snapshot, support_check, version, waivers};
-use crate::commands::{completion, dry_run, explain, rules, snapshot, support_check, version, versions, waivers};
+use crate::commands::{
+    baseline, completion, doctor, dry_run, explain, rules, snapshot, support_check, version, versions, waivers,
+};
 use crate::exit::Failure;
 use crate::output::Status;
 use crate::ui::UiFlags;
@@ -17,7 +18,7 @@ use crate::ui::UiFlags;
 ///
 /// Nothing in a cluster is ever changed, and the API server is the only peer. Checks and snapshots send get and list
 /// requests only; a dry run also sends the write it rehearses, marked dryRun=All, which the server judges and does not
-/// store. Not affiliated with Microsoft: verdicts are a reading of published texts, not a promise of support.
+/// store; doctor asks what you may do. Not affiliated with Microsoft: verdicts are a reading of published texts, not a promise of support.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 110, arg_required_else_help = true, after_help = EXIT_CODES)]
 pub struct Cli {
@@ -41,6 +42,12 @@ pub enum Command {
     /// admission webhooks too, and nothing is stored. That needs the right to make the change. What would come of it is
     /// judged by the same engine as the guard, so it says the same whether or not a guard is installed.
     DryRun(dry_run::Args),
+    /// Whether a check would be complete here, and what stands in its way
+    ///
+    /// Looks at the way to the API server and its clock, at your rights for each rule, at other admission webhooks, at the
+    /// guard, and at the age of this program's data. Your rights are asked for as `kubectl auth can-i` does it, with POST
+    /// requests that create nothing.
+    Doctor(Box<doctor::Args>),
     /// Show a rule's page: what it checks, why, what to do instead
     Explain(explain::Args),
     /// The rules, and what decides each clause of the policy
@@ -173,6 +180,7 @@ impl Command {
             Command::SupportCheck(args) => args.printing.status_file.clone().map(StatusFile::SupportCheck),
             Command::Baseline(_)
             | Command::Completion(_)
+            | Command::Doctor(_)
             | Command::Explain(_)
             | Command::Rules(_)
             | Command::Snapshot(_)
@@ -186,6 +194,7 @@ impl Command {
     pub fn ui_flags(&self) -> Option<&UiFlags> {
         match self {
             Command::SupportCheck(args) => Some(&args.ui),
+            Command::Doctor(args) => Some(&args.ui),
             Command::Snapshot(args) => Some(&args.ui),
             Command::Baseline(args) => Some(args.ui()),
             Command::Waivers(args) => Some(args.ui()),

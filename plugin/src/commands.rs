@@ -2,6 +2,7 @@
 
 pub mod baseline;
 pub mod completion;
+pub mod doctor;
 pub mod dry_run;
 pub mod explain;
 pub mod rules;

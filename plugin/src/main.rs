@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use aksarc_shared::report::exit;
 use kubectl_aksarc::args::{Cli, Command, StatusFile};
 use kubectl_aksarc::commands::{
-    baseline, completion, dry_run, explain, rules, snapshot, support_check, version, versions, waivers,
+    baseline, completion, doctor, dry_run, explain, rules, snapshot, support_check, version, versions, waivers,
 };
 use kubectl_aksarc::exit::{Failure, Outcome};
 use kubectl_aksarc::invocation;
@@ -66,6 +66,7 @@ async fn dispatch(command: Command, ui: &mut Ui) -> Outcome {
         Command::SupportCheck(args) => support_check::run(*args, ui).await,
         Command::DryRun(args) => dry_run::run(args, ui).await,
         Command::Baseline(args) => baseline::run(args, ui).await,
+        Command::Doctor(args) => doctor::run(*args, ui).await,
         Command::Explain(args) => explain::run(&args, ui),
         Command::Rules(args) => rules::run(&args, ui),
         Command::Snapshot(args) => snapshot::run(*args, ui).await,

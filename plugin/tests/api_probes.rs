@@ -28,6 +28,9 @@ fn with(path: &str, code: u16, text: &str) -> Cluster {
     cluster
 }
 
+/// An answer that is none.
+type Misbehave = fn() -> Reply;
+
 const JSON: [&str; 4] = ["-o", "json", "--only", "AA606,AA607,AA701,AA702,AA906"];
 
 #[test]
@@ -70,7 +73,7 @@ fn what_a_probe_comes_to_never_fails_the_check() {
     let report = Program::at(&Server::of(cluster).url()).check(&JSON).exits(0).json();
     assert_unknown(&report, "AA701", "needs get /metrics, which is forbidden");
     assert_unknown(&report, "AA906", "needs get /metrics, which is forbidden");
-    let answers: [(fn() -> Reply, &str); 4] = [
+    let answers: [(Misbehave, &str); 4] = [
         (|| Reply::Json(500, status(500, "InternalError", "out of order")), "500 out of order"),
         (|| Reply::Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\nkubernetes".to_vec()), "broke off"),
         (|| Reply::Raw(b"nonsense".to_vec()), "could not read /metrics"),

@@ -65,8 +65,10 @@ fn life(leaf: &CertificateDer<'_>) -> Result<(Timestamp, Timestamp), String> {
     let at = |seconds| {
         let time = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
         match certificate.verify_for_usage(&[], &[], &[], time, KeyUsage::server_auth(), None, None) {
-            Err(webpki::Error::CertNotValidYet { not_before: time, .. })
-            | Err(webpki::Error::CertExpired { not_after: time, .. }) => moment(time),
+            Err(
+                webpki::Error::CertNotValidYet { not_before: time, .. }
+                | webpki::Error::CertExpired { not_after: time, .. },
+            ) => moment(time),
             // At the beginning of time it holds when it began then.
             Err(_) | Ok(_) if seconds == 0 => Ok(Timestamp::UNIX_EPOCH),
             Err(error) => Err(format!("cannot read it: {error}")),

@@ -26,6 +26,7 @@ pub(crate) struct Request {
     pub(crate) path: String,
     pub(crate) query: BTreeMap<String, String>,
     pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: String,
 }
 
 /// What to answer.
@@ -119,11 +120,17 @@ fn receive(stream: &mut TcpStream) -> Option<Request> {
     let (method, target) = (first.next()?.to_owned(), first.next()?.to_owned());
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));
     let pair = |text: &str, by: char| text.split_once(by).map(|(a, b)| (a.trim().to_owned(), b.trim().to_owned()));
+    let headers: BTreeMap<String, String> =
+        lines.filter_map(|line| pair(line, ':')).map(|(name, value)| (name.to_lowercase(), value)).collect();
+    let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).ok()?;
     Some(Request {
         method,
         path: path.to_owned(),
         query: query.split('&').filter_map(|part| pair(part, '=')).collect(),
-        headers: lines.filter_map(|line| pair(line, ':')).map(|(name, value)| (name.to_lowercase(), value)).collect(),
+        headers,
+        body: String::from_utf8(body).ok()?,
     })
 }
 

@@ -1,0 +1,135 @@
+//! `doctor`: whether a check would be complete here, and what stands in its way.
+
+mod ask;
+mod report;
+mod rights;
+mod server;
+mod webhooks;
+
+use aksarc_shared::report::exit;
+use jiff::Timestamp;
+use tokio::time::timeout_at;
+
+use super::support_check::{self, Reading};
+use crate::exit::{Failure, Outcome};
+use crate::flags::KubeFlags;
+use crate::format::ListFormat;
+use crate::render::to_ascii;
+use crate::ui::{Ui, UiFlags};
+use ask::Asker;
+use report::{Check, Diagnosis, State};
+
+/// Arguments of `doctor`.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Format
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: ListFormat,
+    /// Reading.
+    #[command(flatten)]
+    pub reading: Reading,
+    /// Display.
+    #[command(flatten)]
+    pub ui: UiFlags,
+    /// Cluster.
+    #[command(flatten)]
+    pub kube: KubeFlags,
+}
+
+/// Runs `doctor`: exit 0 when a check would be complete, 5 when rights are missing for one, 1 when the cluster cannot be
+/// asked at all.
+///
+/// # Errors
+/// [`Failure`] when flags or kubeconfig are wrong.
+pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
+    let reader = support_check::reader(&args.kube, &args.reading, ui).await?;
+    let (deadline, limit) = reader.deadline();
+    let asker = Asker::new(reader.connection().clone(), args.kube.request_timeout.duration());
+    let mut diagnosis = Diagnosis {
+        context: reader.connection().context.clone(),
+        server: reader.connection().server.clone(),
+        user: reader.connection().user.clone(),
+        checks: Vec::new(),
+    };
+    let examined = timeout_at(deadline, examine(&asker, args.reading.parallel.into(), &mut diagnosis)).await;
+    if examined.is_err() {
+        let why = format!("not done within {limit:?}");
+        diagnosis.checks.push(Check::new("time", State::Failed, why).next("give it more with --timeout"));
+    }
+    diagnosis.checks.extend(own(Timestamp::now()));
+    let text = match args.output {
+        ListFormat::Table => diagnosis.table(ui.width, ui.name),
+        ListFormat::Json => serde_json::to_string_pretty(&diagnosis.json()).map_err(Failure::run)? + "\n",
+    };
+    ui.print(&if ui.ascii { to_ascii(&text) } else { text })?;
+    Ok(diagnosis.exit_code())
+}
+
+async fn examine(asker: &Asker, parallel: usize, diagnosis: &mut Diagnosis) {
+    let (reachable, mut checks) = server::examine(asker).await;
+    diagnosis.checks.append(&mut checks);
+    // What cannot be reached cannot be asked anything else.
+    if reachable {
+        diagnosis.checks.extend(rights::examine(asker, parallel).await);
+        diagnosis.checks.extend(webhooks::examine(asker).await);
+    }
+}
+
+/// This program, and the age of what it knows.
+fn own(now: Timestamp) -> Vec<Check> {
+    let data = aksarc_shared::data::embedded();
+    let rules = aksarc_shared::catalogue::ALL.len();
+    let mut checks =
+        vec![Check::new("program", State::Fine, format!("kubectl-aksarc {}, {rules} rules", crate::tool::VERSION))];
+    let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
+    let mut tables = Check::new("data", State::Fine, String::new());
+    // Some platforms are retired, and nothing newer will be known of them.
+    let mut newest = i32::MAX;
+    for table in &data.versions {
+        let days = (today - table.as_of).get_days();
+        newest = newest.min(days);
+        let platform = table.platform.as_str();
+        tables.details.push(format!("version table of {platform} as of {}, {days} days ago", table.as_of));
+    }
+    tables
+        .details
+        .extend(data.documents.iter().map(|document| format!("policy text {}", crate::render::dated(document))));
+    tables.summary = format!("{} version tables, the newest of {newest} days ago", data.versions.len());
+    if newest > OLD_TABLE {
+        tables.state = State::Warned;
+        tables = tables.next("look for a newer release, or give newer version tables with --versions");
+    }
+    checks.push(tables);
+    checks
+}
+
+impl Diagnosis {
+    /// The exit code: independent of the format.
+    fn exit_code(&self) -> u8 {
+        let is = |state: State| self.checks.iter().any(|check| check.state == state);
+        if is(State::Failed) {
+            exit::FAILED
+        } else if is(State::Incomplete) {
+            exit::INCONCLUSIVE
+        } else {
+            0
+        }
+    }
+}
+
+/// A minor of Kubernetes comes every four months.
+const OLD_TABLE: i32 = 270;
+
+const EXAMPLES: &str = "\
+Whether you may read something is asked as `kubectl auth can-i` asks it: with a SelfSubjectAccessReview, a POST that the
+server answers and that creates nothing. All other requests are GETs. support-check itself sends GETs only.
+
+Exit codes: 0 a check would be complete, 5 rights are missing for some rules, 1 the cluster cannot be asked.
+
+Examples:
+  # Can I check the cluster of the current context?
+  kubectl aksarc doctor
+
+  # Could somebody else?
+  kubectl aksarc doctor --as auditor@contoso.example -o json";

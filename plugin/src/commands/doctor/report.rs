@@ -1,0 +1,118 @@
+//! What was examined and found, for people and for programs.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::render::Grid;
+
+/// All that was examined.
+#[derive(Debug)]
+pub(super) struct Diagnosis {
+    pub(super) context: String,
+    pub(super) server: String,
+    pub(super) user: String,
+    pub(super) checks: Vec<Check>,
+}
+
+/// One thing that was examined.
+#[derive(Clone, Debug)]
+pub(super) struct Check {
+    pub(super) name: &'static str,
+    pub(super) state: State,
+    pub(super) summary: String,
+    pub(super) details: Vec<String>,
+    pub(super) next: Vec<String>,
+}
+
+/// How it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// The cluster cannot be asked.
+    Failed,
+    /// As it should be.
+    Fine,
+    /// A check would leave something open.
+    Incomplete,
+    /// It could not be found out.
+    Unknown,
+    /// Something to know about that does not stand in the way of a check.
+    Warned,
+}
+
+impl State {
+    fn as_str(self) -> &'static str {
+        match self {
+            State::Failed => "failed",
+            State::Fine => "ok",
+            State::Incomplete => "incomplete",
+            State::Unknown => "unknown",
+            State::Warned => "warning",
+        }
+    }
+
+    fn mark(self) -> &'static str {
+        match self {
+            State::Failed | State::Incomplete => "✗",
+            State::Fine => "✓",
+            State::Unknown => "?",
+            State::Warned => "!",
+        }
+    }
+}
+
+impl Check {
+    pub(super) fn new(name: &'static str, state: State, summary: impl Into<String>) -> Self {
+        Check { name, state, summary: summary.into(), details: Vec::new(), next: Vec::new() }
+    }
+
+    /// Adds what to do.
+    pub(super) fn next(mut self, step: impl Into<String>) -> Self {
+        self.next.push(step.into());
+        self
+    }
+}
+
+impl Diagnosis {
+    pub(super) fn table(&self, width: Option<usize>, name: &str) -> String {
+        let mut text = String::new();
+        let user = if self.user.is_empty() { String::new() } else { format!(" as {}", self.user) };
+        let place =
+            if self.context.is_empty() { self.server.clone() } else { format!("{} · {}", self.context, self.server) };
+        // Writing to a String cannot fail.
+        let _infallible = writeln!(text, "{place}{user}\n");
+        for check in &self.checks {
+            let mut grid = Grid::plain();
+            grid.row([check.state.mark().to_owned(), format!("{:<10}", check.name), check.summary.clone()]);
+            text += &grid.lines(" ", width);
+            let shown = check.details.iter().take(MAX_DETAILS);
+            text.extend(shown.map(|detail| format!("       {detail}\n")));
+            if check.details.len() > MAX_DETAILS {
+                let _infallible = writeln!(text, "       and {} more: -o json", check.details.len() - MAX_DETAILS);
+            }
+        }
+        let steps: Vec<&String> = self.checks.iter().flat_map(|check| &check.next).collect();
+        if steps.is_empty() {
+            let _infallible = writeln!(text, "\nnext: {name} support-check");
+        } else {
+            let _infallible = writeln!(text, "\nnext:");
+            text.extend(steps.into_iter().map(|step| format!("  {step}\n")));
+        }
+        text
+    }
+
+    pub(super) fn json(&self) -> Value {
+        let checks: Vec<Value> = self
+            .checks
+            .iter()
+            .map(|check| {
+                json!({"name": check.name, "state": check.state.as_str(), "summary": check.summary,
+                       "details": check.details, "next": check.next})
+            })
+            .collect();
+        json!({"apiVersion": "aksarc.dev/v1alpha1", "kind": "Diagnosis", "context": self.context, "server": self.server,
+               "user": self.user, "exitCode": self.exit_code(), "checks": checks})
+    }
+}
+
+const MAX_DETAILS: usize = 12;

@@ -1,0 +1,113 @@
+//! Which rules the caller's rights are enough for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use aksarc_shared::check::{Check as Engine, Params};
+use aksarc_shared::data::embedded;
+use aksarc_shared::inventory::ReadKey;
+use aksarc_shared::probe::Probe;
+use aksarc_shared::rule::{Rule, Scope};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::ask::Asker;
+use super::report::{Check, State};
+
+/// Asks for every list and address that a check would read. Who may list a kind in the whole cluster may do so in each
+/// namespace, so namespaces are asked about only where that is refused.
+pub(super) async fn examine(asker: &Asker, parallel: usize) -> Vec<Check> {
+    let engine = Engine::new(embedded(), Params::at(Timestamp::now()));
+    let first = engine.plan_first();
+    let then = engine.plan_then();
+    let kinds: BTreeSet<_> = then.iter().map(|key| ReadKey { kind: key.kind, namespace: None }).collect();
+    let wide: BTreeSet<ReadKey> = first.iter().cloned().chain(kinds).collect();
+    let mut answers = ask(asker, parallel, wide.into_iter().map(|key| (key.to_string(), attributes(&key)))).await;
+    let covered = |answers: &Answers, key: &ReadKey| {
+        let wide = ReadKey { kind: key.kind, namespace: None }.to_string();
+        matches!(answers.get(&wide), Some(Ok(true)))
+    };
+    let narrow = then.iter().filter(|key| !covered(&answers, key)).map(|key| (key.to_string(), attributes(key)));
+    let narrow: Vec<_> = narrow.collect();
+    let probes = engine.probes().into_iter().filter_map(Probe::path);
+    let probes = probes.map(|path| {
+        let path = path.split('?').next().unwrap_or(path);
+        (format!("get {path}"), json!({"nonResourceAttributes": {"verb": "get", "path": path}}))
+    });
+    answers.extend(ask(asker, parallel, narrow.into_iter().chain(probes)).await);
+
+    let mut missing: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    let mut untold: BTreeMap<String, String> = BTreeMap::new();
+    let mut open = BTreeSet::new();
+    for rule in aksarc_shared::catalogue::ALL {
+        for need in needs(rule, &first, &then, &|key| covered(&answers, key)) {
+            match answers.get(&need) {
+                Some(Ok(true)) => {}
+                Some(Err(why)) => _ = untold.insert(need, why.clone()),
+                Some(Ok(false)) | None => {
+                    missing.entry(need).or_default().push(rule.code.as_str());
+                    open.insert(rule.code.as_str());
+                }
+            }
+        }
+    }
+    vec![check(missing, &untold, open.len())]
+}
+
+fn check(missing: BTreeMap<String, Vec<&str>>, untold: &BTreeMap<String, String>, open: usize) -> Check {
+    let rules = aksarc_shared::catalogue::ALL.len();
+    if let Some(why) = untold.values().next()
+        && missing.is_empty()
+    {
+        let why = format!("what you may read could not be asked: {}", aksarc_shared::text::line(why, 200));
+        return Check::new("rights", State::Unknown, why).next("kubectl auth can-i --list");
+    }
+    if missing.is_empty() {
+        return Check::new("rights", State::Fine, format!("enough for all {rules} rules"));
+    }
+    let summary = format!("enough for {} of {rules} rules; the others would be unknown", rules - open);
+    let mut check = Check::new("rights", State::Incomplete, summary);
+    for (need, codes) in missing {
+        let need = if need.starts_with("get ") { need } else { format!("list {need}") };
+        check.details.push(format!("{need}: no   {}", codes.join(" ")));
+    }
+    check
+        .next("kubectl apply -f deploy/reader.yaml   (somebody who may grant rights)")
+        .next("kubectl create clusterrolebinding aksarc-reader --clusterrole=aksarc-reader --user=NAME")
+}
+
+/// What a rule reads, in the words that the answers are kept under.
+fn needs(rule: &Rule, first: &[ReadKey], then: &[ReadKey], covered: &dyn Fn(&ReadKey) -> bool) -> BTreeSet<String> {
+    let wants = |key: &ReadKey| {
+        let scoped = |scope: Scope| (scope == Scope::Cluster) == key.namespace.is_none();
+        rule.reads.iter().any(|read| read.kind == key.kind && scoped(read.scope))
+    };
+    let lists = first.iter().chain(then.iter().filter(|key| !covered(key))).filter(|key| wants(key));
+    let probes = rule.probes.iter().filter_map(|probe| probe.path());
+    let probes = probes.map(|path| format!("get {}", path.split('?').next().unwrap_or(path)));
+    lists.map(ToString::to_string).chain(probes).collect()
+}
+
+type Answers = BTreeMap<String, Result<bool, String>>;
+
+async fn ask(asker: &Asker, parallel: usize, questions: impl Iterator<Item = (String, Value)>) -> Answers {
+    let slots = Arc::new(Semaphore::new(parallel.max(1)));
+    let mut running = JoinSet::new();
+    for (word, attributes) in questions {
+        let (asker, slots) = (asker.clone(), Arc::clone(&slots));
+        running.spawn(async move {
+            let _slot = slots.acquire_owned().await;
+            let answer = asker.may(&attributes).await;
+            (word, answer)
+        });
+    }
+    running.join_all().await.into_iter().collect()
+}
+
+fn attributes(key: &ReadKey) -> Value {
+    let namespace = key.namespace.as_deref().unwrap_or_default();
+    let (group, resource) = (key.kind.group, key.kind.resource);
+    json!({"resourceAttributes": {"verb": "list", "group": group, "resource": resource, "namespace": namespace}})
+}

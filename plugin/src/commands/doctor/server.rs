@@ -1,0 +1,103 @@
+//! Whether the API server can be reached, how quickly, and whether its clock agrees with ours.
+
+use http::header::DATE;
+use jiff::fmt::rfc2822::DateTimeParser;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::ask::{Answer, Asker};
+use super::report::{Check, State};
+
+/// Asks for the version a few times: the quickest answer says most about the clock.
+pub(super) async fn examine(asker: &Asker) -> (bool, Vec<Check>) {
+    let mut quickest: Option<Answer> = None;
+    for _ in 0..SAMPLES {
+        match asker.get("/version").await {
+            Ok(answer) if answer.status == 401 => {
+                let why = format!("the server does not accept the credentials (401 {})", answer.message());
+                let step = "log in again, or choose others with --context, --user or --token";
+                return (false, vec![Check::new("server", State::Failed, why).next(step)]);
+            }
+            Ok(answer) if quickest.as_ref().is_none_or(|other| answer.took < other.took) => quickest = Some(answer),
+            Ok(_) => {}
+            Err(why) => {
+                let why = format!("cannot be reached: {}", aksarc_shared::text::line(&why, 300));
+                let step = "check the context's address, the way to it, and --certificate-authority";
+                return (false, vec![Check::new("server", State::Failed, why).next(step)]);
+            }
+        }
+    }
+    let Some(answer) = quickest else { return (false, Vec::new()) };
+    let version = answer.body.get("gitVersion").and_then(Value::as_str);
+    let milliseconds = answer.took.as_secs_f64() * 1000.0;
+    let server = match (answer.status, version) {
+        (200, Some(version)) => {
+            let version = aksarc_shared::text::line(version, 60);
+            Check::new("server", State::Fine, format!("Kubernetes {version} answers in {milliseconds:.0} ms"))
+        }
+        (403, _) => Check::new("server", State::Incomplete, "answers, and you may not read its version")
+            .next("kubectl auth can-i get /version"),
+        (status, _) => {
+            let why = format!("what answers is no Kubernetes API server ({status} to /version)");
+            let check =
+                Check::new("server", State::Failed, why).next("check the server address and any proxy on the way");
+            return (false, vec![check]);
+        }
+    };
+    (true, vec![server, clock(&answer)])
+}
+
+/// The Date header counts whole seconds, and the server wrote it at some moment of the round trip.
+fn clock(answer: &Answer) -> Check {
+    let date = answer.headers.get(DATE).and_then(|date| date.to_str().ok());
+    let Some(there) = date.and_then(|date| DateTimeParser::new().parse_timestamp(date).ok()) else {
+        return Check::new("clock", State::Unknown, "the server tells no time");
+    };
+    let took = SignedDuration::try_from(answer.took).unwrap_or(SignedDuration::MAX);
+    let (least, most) = ahead(answer.sent, took, there);
+    if least <= SignedDuration::ZERO && most >= SignedDuration::ZERO {
+        let within = least.abs().max(most.abs()).as_secs_f64();
+        return Check::new("clock", State::Fine, format!("agrees with the server's within {within:.1} s"));
+    }
+    let surely = least.abs().min(most.abs());
+    let word = if least > SignedDuration::ZERO { "ahead of" } else { "behind" };
+    let summary = format!(
+        "{:.0} s {word} the server's, by {:.0} s at least",
+        (least.abs() + most.abs()).as_secs_f64() / 2.0,
+        surely.as_secs_f64()
+    );
+    if surely < TOLERATED {
+        return Check::new("clock", State::Fine, summary);
+    }
+    Check::new("clock", State::Warned, summary)
+        .next("set this machine's clock, or the server's: days left and certificates are judged by this machine's")
+}
+
+/// By how much our clock is ahead of the server's: at least and at most.
+fn ahead(sent: Timestamp, took: SignedDuration, there: Timestamp) -> (SignedDuration, SignedDuration) {
+    let early = sent.duration_since(there) - SignedDuration::from_secs(1);
+    (early, sent.duration_since(there).saturating_add(took))
+}
+
+const SAMPLES: usize = 3;
+
+/// Less than this matters to nothing that a check says.
+const TOLERATED: SignedDuration = SignedDuration::from_secs(30);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_is_judged_with_what_the_round_trip_leaves_open() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let there = at("2026-11-20T10:00:00Z");
+        let trip = SignedDuration::from_millis(400);
+        let (least, most) = ahead(at("2026-11-20T10:00:00.500Z"), trip, there);
+        assert!(least < SignedDuration::ZERO && most > SignedDuration::ZERO, "the same second is no difference");
+        let (least, most) = ahead(at("2026-11-20T10:02:00Z"), trip, there);
+        assert_eq!((least.as_millis(), most.as_millis()), (119_000, 120_400));
+        let (least, most) = ahead(at("2026-11-20T09:58:00Z"), trip, there);
+        assert_eq!((least.as_millis(), most.as_millis()), (-121_000, -119_600));
+    }
+}

@@ -1,0 +1,142 @@
+//! Admission webhooks that would break a server's dry run or are not there, and the guard as far as it shows.
+
+use aksarc_shared::guard;
+use aksarc_shared::text;
+use serde_json::Value;
+
+use super::ask::Asker;
+use super::report::{Check, State};
+
+pub(super) async fn examine(asker: &Asker) -> Vec<Check> {
+    let mut hooks = Vec::new();
+    let mut refused = Vec::new();
+    for resource in ["validatingwebhookconfigurations", "mutatingwebhookconfigurations"] {
+        let answer = asker.get(&format!("/apis/admissionregistration.k8s.io/v1/{resource}")).await;
+        match answer.as_ref().map(|answer| answer.items()) {
+            Ok(Some(items)) => hooks.extend(items.iter().flat_map(|item| hooks_of(item, resource))),
+            Ok(None) => refused.push(format!("you may not list {resource}")),
+            Err(why) => refused.push(format!("could not list {resource}: {}", text::line(why, 200))),
+        }
+    }
+    let mut foreign = Check::new("webhooks", State::Fine, String::new());
+    let own = |hook: &&Hook| hook.configuration == guard::CONFIGURATION;
+    for hook in hooks.iter().filter(|hook| !own(hook)) {
+        let shown = format!("{} of {} {}", hook.name, hook.resource.trim_end_matches('s'), hook.configuration);
+        if !matches!(&*hook.side_effects, "None" | "NoneOnDryRun") {
+            let why = format!("{shown} has sideEffects {}: a dry run of what it matches is refused", hook.side_effects);
+            foreign.details.push(why);
+        }
+        if let Some(why) = hook.absent(asker).await {
+            let what =
+                if hook.fails_closed { "what it matches is refused" } else { "what it matches waits for it in vain" };
+            foreign.details.push(format!("{shown}: {why}; {what}"));
+        }
+    }
+    foreign.summary = match (foreign.details.len(), refused.is_empty()) {
+        (0, true) => "none stands in the way of a dry run".to_owned(),
+        (0, false) => refused.join("; "),
+        (1, _) => "one stands in the way of dry runs or of writes".to_owned(),
+        (count, _) => format!("{count} matters stand in the way of dry runs or of writes"),
+    };
+    if !foreign.details.is_empty() {
+        foreign.state = State::Warned;
+        foreign = foreign.next("tell the owners of these webhooks; dry-run says by name which one refuses a request");
+    } else if !refused.is_empty() {
+        foreign.state = State::Unknown;
+        foreign = foreign.next("kubectl auth can-i list validatingwebhookconfigurations");
+    }
+    let ours: Vec<&Hook> = hooks.iter().filter(own).collect();
+    vec![foreign, installed(asker, &ours, refused.is_empty()).await]
+}
+
+/// The guard: its webhooks, its image, its mode.
+async fn installed(asker: &Asker, hooks: &[&Hook], listed: bool) -> Check {
+    if hooks.is_empty() {
+        return if listed {
+            Check::new("guard", State::Fine, "not installed; checks and dry runs need none")
+        } else {
+            Check::new("guard", State::Unknown, "whether it is installed cannot be seen")
+        };
+    }
+    let namespace = guard::NAMESPACE;
+    let word = |value: Option<&Value>| value.and_then(Value::as_str).map(|word| text::line(word, 120));
+    let deployment = asker.get(&format!("/apis/apps/v1/namespaces/{namespace}/deployments/{}", guard::SERVICE)).await;
+    let deployment = deployment.ok().filter(|answer| answer.status == 200);
+    let image = word(deployment.as_ref().and_then(|own| own.body.pointer("/spec/template/spec/containers/0/image")));
+    let ready = deployment.as_ref().and_then(|own| own.body.pointer("/status/readyReplicas")).and_then(Value::as_u64);
+    let config = asker.get(&format!("/api/v1/namespaces/{namespace}/configmaps/{}", guard::SERVICE)).await;
+    let config = config.ok().filter(|answer| answer.status == 200);
+    let mode = config.as_ref().and_then(|own| {
+        let files = own.body.get("data")?.as_object()?.values().filter_map(Value::as_str);
+        files.flat_map(str::lines).find_map(|line| Some(text::line(line.strip_prefix("mode:")?.trim(), 40)))
+    });
+    let unseen = || "cannot be seen".to_owned();
+    let summary = format!(
+        "installed, {} webhooks; image {}; mode {}; ready replicas {}",
+        hooks.len(),
+        image.unwrap_or_else(unseen),
+        mode.unwrap_or_else(unseen),
+        if deployment.is_some() { ready.unwrap_or(0).to_string() } else { unseen() },
+    );
+    if deployment.is_some() && ready.unwrap_or(0) == 0 {
+        return Check::new("guard", State::Warned, format!("{summary}: nothing is guarded"))
+            .next(format!("kubectl -n {namespace} get pods"));
+    }
+    Check::new("guard", State::Fine, summary)
+}
+
+/// One webhook.
+struct Hook {
+    resource: &'static str,
+    configuration: String,
+    name: String,
+    side_effects: String,
+    fails_closed: bool,
+    service: Option<(String, String)>,
+}
+
+impl Hook {
+    /// Why nobody answers; `None` where somebody may. An address outside of the cluster cannot be tried from here.
+    async fn absent(&self, asker: &Asker) -> Option<String> {
+        let (namespace, name) = self.service.as_ref()?;
+        let service = asker.get(&format!("/api/v1/namespaces/{namespace}/services/{name}")).await.ok()?;
+        if service.status == 404 {
+            return Some(format!("its service {namespace}/{name} does not exist"));
+        }
+        // A service that leads elsewhere by name, or without a selector, has no endpoints that tell.
+        let spec = service.body.get("spec").filter(|_| service.status == 200)?;
+        if spec.get("selector").and_then(Value::as_object).is_none_or(serde_json::Map::is_empty) {
+            return None;
+        }
+        let path = format!(
+            "/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices?labelSelector=kubernetes.io%2Fservice-name%3D{name}"
+        );
+        let slices = asker.get(&path).await.ok()?;
+        let endpoints = slices.items()?.iter().filter_map(|slice| slice.get("endpoints")?.as_array()).flatten();
+        let is_ready = |endpoint: &Value| endpoint.pointer("/conditions/ready").and_then(Value::as_bool) != Some(false);
+        let ready = endpoints.filter(|endpoint| is_ready(endpoint)).count();
+        (ready == 0).then(|| format!("its service {namespace}/{name} has no endpoint that is ready"))
+    }
+}
+
+fn hooks_of(item: &Value, resource: &'static str) -> Vec<Hook> {
+    let word =
+        |value: &Value, path: &str| text::line(value.pointer(path).and_then(Value::as_str).unwrap_or_default(), 253);
+    // A name goes into a path: only what a name can be.
+    let is_name =
+        |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte));
+    let configuration = word(item, "/metadata/name");
+    let webhooks = item.get("webhooks").and_then(Value::as_array).into_iter().flatten();
+    let hook = |hook: &Value| {
+        let service = (word(hook, "/clientConfig/service/namespace"), word(hook, "/clientConfig/service/name"));
+        Hook {
+            resource,
+            configuration: configuration.clone(),
+            name: word(hook, "/name"),
+            side_effects: word(hook, "/sideEffects"),
+            fails_closed: word(hook, "/failurePolicy") != "Ignore",
+            service: Some(service).filter(|(namespace, name)| is_name(namespace) && is_name(name)),
+        }
+    };
+    webhooks.map(hook).collect()
+}
