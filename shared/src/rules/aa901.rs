@@ -198,12 +198,12 @@ fn is_ready(endpoints: &str) -> bool {
 fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let extensions = Installed::of(inventory, RULE.code, context.data);
     let mut system: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
-    let mut backed = BTreeSet::new();
+    let mut answered = BTreeSet::new();
     for (about, says) in inventory.remarks(RULE.code) {
         if let Some(namespace) = about.strip_prefix(LABELS) {
             system.entry(namespace).or_default().extend(says.split_once('='));
         } else if about == BACKED {
-            backed.insert(says);
+            answered.insert(says);
         }
     }
     let mut drafts = Vec::new();
@@ -215,7 +215,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
                 || extensions.brought(&format!("/{}", backend.namespace))
         });
         if !platforms {
-            drafts.extend(judge(suspect.draft.clone(), &webhook, &system, &backed));
+            drafts.extend(judge(suspect.draft.clone(), &webhook, &system, &answered));
         }
     }
     Verdict::Found(drafts)
