@@ -356,7 +356,7 @@ mod tests {
             ("1.33.10", "v1.33.x", "v1.33.x"),
             ("supported", "perhaps", "perhaps"),
             ("azure-local", "azure", "azure"),
-            ("2026-11-01", "soon", "soon"),
+            ("2026-11-01", "soon", "line 3"),
         ] {
             let error = parse(&OWN.replace(from, to)).unwrap_err().to_string();
             assert!(error.contains(word), "{to}: {error}");

@@ -14,7 +14,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "the certificate that the API server presents has ended or is about to",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Basis::Operational,
-    clauses: &[],
+    clauses: &["C32"],
     platforms: &Platform::ALL,
     reads: &[],
     probes: &[Probe::Certificate],

@@ -13,7 +13,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "the API server reports that a key management provider fails",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Basis::Operational,
-    clauses: &[],
+    clauses: &["C14"],
     platforms: &Platform::ALL,
     reads: &[],
     probes: &[Probe::Readyz],

@@ -19,7 +19,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "an admission webhook stands in the way of what a cluster needs to live and to be upgraded",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Basis::Operational,
-    clauses: &[],
+    clauses: &["C04"],
     platforms: &Platform::ALL,
     reads: &[
         all(&kinds::ENDPOINT_SLICE),

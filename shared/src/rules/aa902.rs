@@ -13,7 +13,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "a disruption budget leaves no disruption, so nodes with its pods cannot be drained",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Basis::Operational,
-    clauses: &[],
+    clauses: &["C06"],
     platforms: &Platform::ALL,
     reads: &[Read { kind: &kinds::POD_DISRUPTION_BUDGET, scope: Scope::Cluster }],
     probes: &[],

@@ -17,7 +17,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "requests use an API that the next Kubernetes minor no longer serves",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Basis::Operational,
-    clauses: &[],
+    clauses: &["C04"],
     platforms: &Platform::ALL,
     reads: &[],
     probes: &[Probe::Metrics],
