@@ -9,7 +9,6 @@ use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Id, Parser, Subcomma
 
 use crate::commands::{
     baseline, completion, doctor, dry_run, explain, rules, snapshot, support_check, version, versions, waivers,
-    baseline, completion, dry_run, explain, rules, snapshot, support_check, version, versions, waivers,
 };
 use crate::exit::Failure;
 use crate::output::Status;
