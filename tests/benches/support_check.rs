@@ -1,25 +1,22 @@
-//! What support-check costs, against bare paged lists of what it reads, on 5,000 nodes and 30,000 pods in a real API server.
+//! What support-check costs, against bare requests for exactly what it reads, on 5,000 nodes and 30,000 pods in a real API server.
 //!
 //! ```sh
 //! cargo run --release -p aksarc-tests --bin bench-support-check [-- --json FILE]
 //! ```
 //!
-//! Both run as processes of their own and in turn; the ratio is taken pair by pair, and the median pair counts. Memory is
+//! What it reads is taken from the API server's audit log, so that a rule that reads more makes both sides dearer. Both run
+//! as processes of their own and in turn; the ratio is taken pair by pair, and the median pair counts. Memory is
 //! the kernel's own record of the most the process ever held.
 
 use std::env;
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use aksarc_shared::check::{Check, Params};
-use aksarc_shared::data::embedded;
-use aksarc_shared::inventory::{ReadKey, ReadState};
-use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::read::json as read;
-use aksarc_tests::{ControlPlane, Identity, Kubernetes, product};
+use aksarc_tests::{ControlPlane, Finished, Identity, Kubernetes, product, wait};
 use anyhow::{Context, ensure};
 use http::Request;
 use kube::client::Body;
@@ -37,8 +34,10 @@ const MOST_GROWTH: f64 = 1.2;
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    if arguments.first().is_some_and(|word| word == "--bare") {
-        return runtime.block_on(bare());
+    if let [word, file] = &*arguments
+        && word == "--bare"
+    {
+        return runtime.block_on(bare(&fs::read_to_string(file)?));
     }
     let cluster = ControlPlane::start(Kubernetes::V1_33)?;
     let mut out = io::stdout();
@@ -46,10 +45,12 @@ fn main() -> anyhow::Result<()> {
     fill_nodes(&runtime, &client)?;
     fill_pods(&runtime, &client, 0, FEW_PODS)?;
     writeln!(out, "{NODES} nodes and {FEW_PODS} pods are there")?;
-    let few = measure(&cluster)?;
+    let reads = record(&cluster)?;
+    writeln!(out, "the check reads {}", fs::read_to_string(&reads)?.lines().collect::<Vec<_>>().join(" "))?;
+    let few = measure(&cluster, &reads)?;
     fill_pods(&runtime, &client, FEW_PODS, MANY_PODS)?;
     writeln!(out, "{NODES} nodes and {MANY_PODS} pods are there")?;
-    let many = measure(&cluster)?;
+    let many = measure(&cluster, &reads)?;
 
     let mib = |bytes: u64| format!("{}.{} MiB", bytes >> 20, ((bytes & 0xf_ffff) * 10) >> 20);
     writeln!(out, "{:>7}  {:>10}  {:>13}  {:>6}  {:>10}", "pods", "bare lists", "support-check", "ratio", "memory")?;
@@ -88,16 +89,48 @@ struct Row {
     memory: u64,
 }
 
-fn measure(cluster: &ControlPlane) -> anyhow::Result<Row> {
+/// Writes down what one check asks the API server for, one path a line, and answers where.
+fn record(cluster: &ControlPlane) -> anyhow::Result<PathBuf> {
+    let mut command = cluster.command(&Identity::Admin, &product::plugin()?)?;
+    let finished = Finished::run(command.args(CHECK).args(["-o", "json"]), None)?;
+    let report: Value = serde_json::from_str(finished.succeeded()?)?;
+    let sent = report.pointer("/coverage/requests").and_then(Value::as_u64).context("a report without requests")?;
+    let log = cluster.directory().join("audit.log");
+    let paths = wait::until("the audit log", LAG, || {
+        let log = fs::read_to_string(&log).map_err(|error| error.to_string())?;
+        // The log holds every object that was made for this: only our own lines are worth parsing.
+        let own = log.lines().filter(|line| line.contains("\"userAgent\":\"kubectl-aksarc"));
+        let uris: Vec<String> = own.filter_map(uri).collect();
+        if uris.len() as u64 >= sent { Ok(uris) } else { Err(format!("{} of {sent} requests", uris.len())) }
+    })?;
+    let mut lists: Vec<&str> = Vec::new();
+    for uri in &paths {
+        // Further pages of a list that is there already.
+        let path = uri.split_once("?limit=").map_or(&**uri, |(path, _)| path);
+        if !lists.contains(&path) {
+            lists.push(path);
+        }
+    }
+    ensure!(lists.contains(&"/api/v1/nodes"), "the check reads no nodes: {lists:?}");
+    let file = cluster.directory().join("reads");
+    fs::write(&file, lists.join("\n"))?;
+    Ok(file)
+}
+
+fn uri(line: &str) -> Option<String> {
+    let event: Value = serde_json::from_str(line).ok()?;
+    Some(event.get("requestURI")?.as_str()?.to_owned())
+}
+
+fn measure(cluster: &ControlPlane, reads: &Path) -> anyhow::Result<Row> {
     let plugin = product::plugin()?;
     let own = env::current_exe()?;
+    let reads = reads.to_str().context("a path that is no text")?;
     let mut pairs = Vec::new();
     let mut memory = 0;
     for round in 0..=ROUNDS {
-        let (bare, _) = timed(cluster, &own, &["--bare"])?;
-        let arguments =
-            ["support-check", "--platform", "azure-local", "--as-of", "2026-06-01", "-o", "short", "--exit-zero"];
-        let (check, most) = timed(cluster, &plugin, &arguments)?;
+        let (bare, _) = timed(cluster, &own, &["--bare", reads])?;
+        let (check, most) = timed(cluster, &plugin, &[&CHECK[..], &["-o", "short"]].concat())?;
         // The first round warms the API server's caches.
         if round > 0 {
             pairs.push((bare, check));
@@ -134,26 +167,17 @@ fn timed(cluster: &ControlPlane, program: &Path, arguments: &[&str]) -> anyhow::
     Ok((start.elapsed().as_secs_f64(), most))
 }
 
-/// The least that reads the same: every list the check plans, page by page, as many at once, nothing but the token looked at.
-async fn bare() -> anyhow::Result<()> {
+/// The least that reads the same: page by page, as many lists at once, nothing but the token looked at. Unlike the check it
+/// has no first lists to wait for before it can ask for the rest.
+async fn bare(reads: &str) -> anyhow::Result<()> {
     let config = kube::Config::infer().await?;
     let client = kube::Client::try_from(config)?;
-    let mut check = Check::new(embedded(), Params::at(Timestamp::now()));
-    let first = check.plan_first();
-    all(&client, first.clone()).await?;
-    for key in first {
-        check.not_read(key, ReadState::Complete { objects: 0 });
-    }
-    // Namespaces count as not listed, so that all lists of the second phase are planned; kube-system is what exists here.
-    let mut check = Check::new(embedded(), Params::at(Timestamp::now()));
-    check.not_read(ReadKey { kind: &aksarc_shared::kinds::NAMESPACE, namespace: None }, ReadState::Forbidden);
-    let there = |key: &ReadKey| key.namespace.as_deref().is_some_and(|name| name.starts_with("kube-"));
-    all(&client, check.plan_then().into_iter().filter(there).collect()).await
+    all(&client, reads.lines().map(str::to_owned).collect()).await
 }
 
-async fn all(client: &kube::Client, keys: Vec<ReadKey>) -> anyhow::Result<()> {
+async fn all(client: &kube::Client, paths: Vec<String>) -> anyhow::Result<()> {
     let mut lists = JoinSet::new();
-    for key in keys {
+    for path in paths {
         if lists.len() >= AT_ONCE {
             lists.join_next().await.context("a list")???;
         }
@@ -161,12 +185,14 @@ async fn all(client: &kube::Client, keys: Vec<ReadKey>) -> anyhow::Result<()> {
         lists.spawn(async move {
             let mut next = String::new();
             loop {
-                let path = format!("{}?limit=500&continue={next}", key.kind.list_path(key.namespace.as_deref()));
-                let response = client.send(Request::get(path).body(Body::empty())?).await?;
-                if response.status() == 404 {
+                let page = if is_list(&path) { format!("{path}?limit=500&continue={next}") } else { path.clone() };
+                let response = client.send(Request::get(page).body(Body::empty())?).await?;
+                let found = response.status().is_success();
+                let bytes = response.into_body().collect_bytes().await?;
+                // What is not served, and what is no list, has no pages.
+                if !found || !is_list(&path) {
                     return anyhow::Ok(());
                 }
-                let bytes = response.into_body().collect_bytes().await?;
                 match token(&bytes)? {
                     Some(token) => next = token,
                     None => return Ok(()),
@@ -178,6 +204,11 @@ async fn all(client: &kube::Client, keys: Vec<ReadKey>) -> anyhow::Result<()> {
         list??;
     }
     Ok(())
+}
+
+/// Version, metrics and health checks are not.
+fn is_list(path: &str) -> bool {
+    path.starts_with("/api/") || path.starts_with("/apis/")
 }
 
 /// The continue token, everything else skipped unread.
@@ -266,7 +297,10 @@ fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
+const CHECK: [&str; 6] = ["support-check", "--platform", "azure-local", "--as-of", "2026-06-01", "--exit-zero"];
 const ROUNDS: usize = 5;
+/// For the audit log to hold what has been answered.
+const LAG: Duration = Duration::from_secs(10);
 /// As many lists at once as the plugin takes by default.
 const AT_ONCE: usize = 4;
 const LOOK: Duration = Duration::from_millis(5);
