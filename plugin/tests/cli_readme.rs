@@ -1,4 +1,6 @@
 //! README.md shows what the program prints and what the catalogue holds.
+//!
+//! `UPDATE_README=1 cargo test -p kubectl-aksarc --test cli_readme -- --test-threads=1` renews the screen and the table.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests: a panic is a failure")]
 
 use std::path::{Path, PathBuf};
@@ -42,6 +44,10 @@ fn the_commands_are_those_that_work_from_a_clone() {
 #[test]
 fn the_rule_table_is_the_catalogue() {
     let readme = readme();
+    if std::env::var_os("UPDATE_README").is_some() {
+        std::fs::write(root().join("README.md"), with_table(&readme)).unwrap();
+        return;
+    }
     let shown: Vec<&str> = readme.lines().filter(|line| line.starts_with("| [AA")).collect();
     assert_eq!(shown.len(), catalogue::ALL.len(), "rules and rows");
     for (rule, row) in catalogue::ALL.iter().zip(shown) {
@@ -79,6 +85,33 @@ fn the_exit_codes_are_those_of_the_help() {
         codes.lines().filter(|line| line.starts_with("  ")).filter_map(|line| line.split_whitespace().next()).collect();
     assert_eq!(shown, told);
     assert_eq!(told.len(), 8);
+}
+
+/// The README with the catalogue's rows; what a rule finds stays as it is told there, a new rule tells it by its summary.
+fn with_table(readme: &str) -> String {
+    let (mut before, mut after, mut told) = (Vec::new(), Vec::new(), std::collections::BTreeMap::new());
+    for line in readme.lines() {
+        if let Some((code, rest)) = line.strip_prefix("| [").and_then(|rest| rest.split_once(']'))
+            && line.starts_with("| [AA")
+        {
+            let finds = rest.split('|').nth(1).unwrap_or_default().trim();
+            told.insert(code.to_owned(), finds.to_owned());
+        } else if told.is_empty() {
+            before.push(line.to_owned());
+        } else {
+            after.push(line.to_owned());
+        }
+    }
+    let rows = catalogue::ALL.iter().map(|rule| {
+        let finds = told.get(rule.code.as_str()).map_or(rule.summary, String::as_str);
+        let mut cells: Vec<String> = facts(rule).trim_matches('|').split('|').map(str::to_owned).collect();
+        // The cell that is empty at the end was trimmed with the line.
+        cells.resize(6, String::new());
+        cells.insert(1, finds.to_owned());
+        format!("| {} |", cells.join(" | ")).replace("|  |", "| |").replace("|  |", "| |")
+    });
+    let lines: Vec<String> = before.into_iter().chain(rows).chain(after).collect();
+    format!("{}\n", lines.join("\n"))
 }
 
 fn facts(rule: &Rule) -> String {
