@@ -10,6 +10,7 @@ pub mod limits;
 pub mod network;
 pub mod node_power;
 pub mod previews;
+pub mod third_party;
 
 use std::sync::LazyLock;
 
@@ -93,6 +94,8 @@ pub struct Data {
     pub node_power: node_power::NodePower,
     /// What Arc extensions bring.
     pub extensions: Vec<extensions::Extension>,
+    /// Software of others.
+    pub third_party: third_party::ThirdParty,
 }
 
 impl Data {
@@ -120,6 +123,7 @@ impl Data {
             network: yaml::parse(include_str!("../data/network.yaml"))?,
             node_power: yaml::parse(include_str!("../data/node-power.yaml"))?,
             extensions: yaml::parse(include_str!("../data/extensions.yaml"))?,
+            third_party: yaml::parse(include_str!("../data/third-party.yaml"))?,
         })
     }
 

@@ -113,6 +113,11 @@ impl ObjectRef {
         ObjectRef::pseudo("NodePool", name)
     }
 
+    /// A product, by its id in the table of third-party software.
+    pub fn product(id: &str) -> Self {
+        ObjectRef::pseudo("Product", id)
+    }
+
     /// A waiver, by its name.
     pub fn waiver(name: &str) -> Self {
         ObjectRef::pseudo("SupportWaiver", name)

@@ -53,6 +53,8 @@ mod aa608;
 mod aa701;
 mod aa702;
 mod aa703;
+mod aa801;
+mod aa802;
 mod aa901;
 mod aa902;
 mod aa903;
@@ -63,6 +65,7 @@ mod installed;
 mod node_metadata;
 mod node_power;
 mod pools;
+mod third_party;
 
 pub(crate) mod aa904;
 
@@ -119,6 +122,8 @@ pub static ALL: &[&Rule] = &[
     &aa701::RULE,
     &aa702::RULE,
     &aa703::RULE,
+    &aa801::RULE,
+    &aa802::RULE,
     &aa901::RULE,
     &aa902::RULE,
     &aa903::RULE,

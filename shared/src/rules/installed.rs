@@ -74,12 +74,22 @@ impl<'i> Installed<'i> {
             && self.rows().any(|row| row.namespaces.iter().any(|own| own == namespace))
     }
 
-    #[expect(dead_code, reason = "for the inventory of third-party software")]
-    /// Whether an installed extension ships a product there.
-    pub(super) fn ships(&self, product: &str, namespace: &str) -> bool {
+    /// Whether an installed extension ships a product there: in its usual namespaces, or in those of its release.
+    pub(super) fn ships(&self, product: &str, namespace: &str, release: &str) -> bool {
+        self.shipping(product).any(|row| {
+            row.everywhere || self.releases.contains(release) || row.namespaces.iter().any(|own| own == namespace)
+        })
+    }
+
+    /// Whether an installed extension ships a product at all, so that what the cluster knows of it says nothing of its users.
+    pub(super) fn has(&self, product: &str) -> bool {
+        self.shipping(product).next().is_some()
+    }
+
+    /// Where nobody could say which are installed, each may be.
+    fn shipping(&self, product: &str) -> impl Iterator<Item = &crate::data::extensions::Extension> {
         let rows = self.data.extensions.iter().filter(|row| !self.known || self.types.contains(&*row.name));
-        rows.filter(|row| row.products.iter().any(|own| own == product))
-            .any(|row| row.everywhere || row.namespaces.iter().any(|own| own == namespace))
+        rows.filter(move |row| row.products.iter().any(|own| own == product))
     }
 
     fn rows(&self) -> impl Iterator<Item = &crate::data::extensions::Extension> {

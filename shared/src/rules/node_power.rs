@@ -135,7 +135,7 @@ fn judge(object: &Object<'_>, kind: &'static Kind, pod: &Pod<'_>, data: &Data, s
     } else {
         Speaker::Outside
     };
-    if speaks != speaker || is_component(object, &place, data) {
+    if speaks != speaker || is_component(object, place.kind, &place.name, data) {
         return None;
     }
     let provenance = origin::of_object(object, data);
@@ -186,10 +186,10 @@ fn judge(object: &Object<'_>, kind: &'static Kind, pod: &Pod<'_>, data: &Data, s
 }
 
 /// Part of what Microsoft maintains, by its own name or its maker's: other rules speak of these.
-fn is_component(object: &Object<'_>, place: &Place<'_>, data: &Data) -> bool {
+pub(super) fn is_component(object: &Object<'_>, kind: &str, name: &str, data: &Data) -> bool {
     let namespace = &object.meta.namespace;
     let is = |kind: &str, name: &str| data.component(kind, namespace, name).is_some();
-    is(place.kind, &place.name)
+    is(kind, name)
         || object.owners().iter().any(|owner| match (&*owner.kind, owner.name.rsplit_once('-')) {
             // A Deployment's ReplicaSet is named after it and a hash.
             ("ReplicaSet", Some((deployment, _))) => is("Deployment", deployment),

@@ -1,0 +1,36 @@
+//! AA802: closed-source software of others runs.
+
+use crate::data::Platform;
+use crate::data::third_party::Licence;
+use crate::finding::{Basis, Consequence};
+use crate::inventory::Inventory;
+use crate::rule::{Code, Context, Mode, Notes, Reach, Rule, Seen, StateCheck, Verdict, Weight};
+use crate::rules::third_party::{self, READS};
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA802"),
+    slug: "third-party-closed-source",
+    summary: "closed-source software of others runs: a scanner, an agent, an appliance's software",
+    consequence: Weight::Always(Consequence::NotCovered),
+    basis: Basis::Explicit,
+    clauses: &["C17"],
+    platforms: &Platform::ALL,
+    reads: READS,
+    probes: &[],
+    guards: &[],
+    reach: Reach::System,
+    mode: Mode::Off,
+    warns_of_info: false,
+    instead: "allowed; ask who supports it",
+    page: include_str!("aa802.md"),
+    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    change: None,
+};
+
+fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+    third_party::each(seen, notes, Licence::Closed);
+}
+
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    third_party::whole(inventory, context, RULE.code)
+}
