@@ -119,6 +119,62 @@ fn the_platform_is_not_in_the_way() {
 }
 
 #[test]
+fn in_namespaces_of_users_only_pods_with_power_over_their_node_are_asked_about() {
+    let cluster = samples::start("healthy-azure-local").unwrap();
+    let guard = Guard::install(&cluster, &json!({"mode": "enforce", "platform": "azure-local"})).unwrap();
+    let person = cluster.http(&Identity::Person).unwrap();
+    let reviews = || guard.metric("aksarc_reviews_total").unwrap();
+    let asked = |kind: &str, spec: &Value| {
+        let before = reviews();
+        let (path, object) = running(kind, spec);
+        let answer = person.post(&format!("{path}?dryRun=All"), &object).unwrap();
+        assert_eq!(answer.code, 201, "{kind} {spec}: {}", answer.body);
+        reviews() - before > 0.5
+    };
+    let kinds = ["Pod", "CronJob", "DaemonSet", "Deployment", "Job", "StatefulSet"];
+    let ordinary = json!({"restartPolicy": "Always", "hostNetwork": false, "volumes": [{"name": "scratch", "emptyDir": {}}],
+        "initContainers": [{"name": "first", "image": IMAGE}],
+        "containers": [{"name": "main", "image": IMAGE, "securityContext": {"privileged": false, "capabilities": {"drop": ["ALL"]}}}]});
+    for kind in kinds {
+        assert!(!asked(kind, &ordinary), "{kind}");
+    }
+    let containers = |context: &Value| json!([{"name": "main", "image": IMAGE, "securityContext": context}]);
+    for power in [
+        json!({"hostNetwork": true}),
+        json!({"hostPID": true}),
+        json!({"hostIPC": true}),
+        json!({"volumes": [{"name": "scratch", "hostPath": {"path": "/etc"}}]}),
+        json!({"containers": containers(&json!({"privileged": true}))}),
+        json!({"containers": containers(&json!({"capabilities": {"add": ["SYS_ADMIN"]}}))}),
+        json!({"initContainers": [{"name": "first", "image": IMAGE, "securityContext": {"privileged": true}}]}),
+    ] {
+        let mut spec = ordinary.clone();
+        spec.as_object_mut().unwrap().extend(power.as_object().unwrap().clone());
+        for kind in kinds {
+            assert!(asked(kind, &spec), "{kind} {power}");
+        }
+    }
+
+    // A workload's whole life, with the pods that controllers make of it.
+    let before = reviews();
+    let (path, object) = running("Deployment", &ordinary);
+    person.post(&path, &object).unwrap().object().unwrap();
+    let web = format!("{path}/web");
+    cluster.object_when(&web, LIMIT, |web| web["status"]["readyReplicas"] == 1).unwrap();
+    let scale = json!({"spec": {"replicas": 2}});
+    person.patch(&format!("{web}/scale"), PatchKind::Merge, &scale).unwrap().object().unwrap();
+    cluster.object_when(&web, LIMIT, |web| web["status"]["readyReplicas"] == 2).unwrap();
+    let restart = ["rollout", "restart", "deployment/web", "--namespace=default"];
+    cluster.kubectl(&Identity::Person, restart).unwrap().succeeded().unwrap();
+    cluster.object_when(&web, LIMIT, |web| web["status"]["observedGeneration"] == 3).unwrap();
+    for arguments in [["delete", "pod"], ["delete", "deployment"]] {
+        let all = arguments.into_iter().chain(["--selector=app=web", "--namespace=default"]);
+        cluster.kubectl(&Identity::Person, all).unwrap().succeeded().unwrap();
+    }
+    assert!((reviews() - before).abs() < 0.5, "asked about an ordinary workload: {}", guard.metrics().unwrap());
+}
+
+#[test]
 fn lawful_changes_by_people_pass_without_a_word() {
     let cluster = samples::start("healthy-azure-local").unwrap();
     add_on_already_there(&cluster);
@@ -447,6 +503,39 @@ fn workload(kind: &str, namespace: &str, name: &str) -> Value {
     }
     object
 }
+
+/// An object in a namespace of a user's that runs pods of `spec`, and where it is made.
+fn running(kind: &str, spec: &Value) -> (String, Value) {
+    let (labels, mut spec) = (json!({"app": "web"}), spec.clone());
+    if matches!(kind, "Job" | "CronJob") {
+        spec["restartPolicy"] = json!("Never");
+    }
+    let template = json!({"metadata": {"labels": labels}, "spec": spec});
+    let (group, resource, spec) = match kind {
+        "Pod" => ("api/v1", "pods", spec),
+        "Job" => ("apis/batch/v1", "jobs", json!({"template": template})),
+        "CronJob" => (
+            "apis/batch/v1",
+            "cronjobs",
+            json!({"schedule": "0 0 1 1 *", "jobTemplate": {"spec": {"template": template}}}),
+        ),
+        "DaemonSet" => {
+            ("apis/apps/v1", "daemonsets", json!({"selector": {"matchLabels": labels}, "template": template}))
+        }
+        "StatefulSet" => (
+            "apis/apps/v1",
+            "statefulsets",
+            json!({"serviceName": "web", "selector": {"matchLabels": labels}, "template": template}),
+        ),
+        _ => ("apis/apps/v1", "deployments", json!({"selector": {"matchLabels": labels}, "template": template})),
+    };
+    let version = group.trim_start_matches("apis/").trim_start_matches("api/");
+    let object = json!({"apiVersion": version, "kind": kind, "metadata": {"name": "web", "namespace": "default", "labels": labels}, "spec": spec});
+    (format!("/{group}/namespaces/default/{resource}"), object)
+}
+
+/// What the pods here run.
+const IMAGE: &str = "registry.contoso.example/main:1";
 
 /// A worker of the sample.
 const NODE: &str = "moc-l3xk9p0bd7t";

@@ -45,8 +45,13 @@ fn a_person_cannot_remove_the_guards_configuration_and_the_ways_out_work() {
     kubectl(&cluster, &Identity::Admin, &["get", VALIDATING, GUARD]).succeeded().unwrap();
     // The ways out, as the manifest prints them.
     let break_glass = ["delete", VALIDATING, GUARD, "--as=alice@contoso.example", "--as-group=aksarc:break-glass"];
-    kubectl(&cluster, &Identity::Admin, &["create", "clusterrolebinding", "break-glass", "--clusterrole=cluster-admin",
-        "--group=aksarc:break-glass"]).succeeded().unwrap();
+    kubectl(
+        &cluster,
+        &Identity::Admin,
+        &["create", "clusterrolebinding", "break-glass", "--clusterrole=cluster-admin", "--group=aksarc:break-glass"],
+    )
+    .succeeded()
+    .unwrap();
     kubectl(&cluster, &Identity::Admin, &break_glass).succeeded().unwrap();
     kubectl(&cluster, &Identity::Admin, &["delete", "validatingadmissionpolicybinding", "protection.guard.aksarc.dev"])
         .succeeded()

@@ -335,7 +335,10 @@ impl ObjectNow {
             }
         };
         let content = object.content().filter_map(|(field, raw)| {
-            let value: Value = serde_json::from_str(raw).ok()?;
+            let mut value: Value = serde_json::from_str(raw).ok()?;
+            if field == "webhooks" {
+                forget_certificates(&mut value);
+            }
             // serde_json keeps the keys of a map sorted, so the order of the document does not count.
             Some((field.to_owned(), hash(value.to_string().as_bytes())))
         });
@@ -347,6 +350,14 @@ impl ObjectNow {
             system: writers().next().is_some()
                 && writers().all(|entry| data.managers.platform(&entry.manager).is_some()),
         }
+    }
+}
+
+/// Controllers renew the certificates of their own webhooks, and whoever renews one has changed nothing.
+fn forget_certificates(webhooks: &mut Value) {
+    let configs = webhooks.as_array_mut().into_iter().flatten().filter_map(|webhook| webhook.get_mut("clientConfig"));
+    for config in configs.filter_map(Value::as_object_mut) {
+        config.remove(CERTIFICATE);
     }
 }
 
@@ -434,6 +445,10 @@ impl<'b> Comparison<'b> {
                 let (Some(then), Some(now)) = (self.then.objects.get(&key), self.now.objects.get(&key)) else {
                     return false;
                 };
+                // Not recorded, see `forget_certificates`.
+                if draft.path.ends_with(CERTIFICATE) {
+                    return false;
+                }
                 let root = draft.path.split(['.', '[']).next().unwrap_or_default();
                 // That it is there at all was known, unless somebody made it anew.
                 let is_there = draft.path == "metadata.namespace" && then.uid == now.target.uid;
@@ -612,6 +627,9 @@ pub const API_VERSION: &str = "aksarc.dev/v1alpha1";
 /// `kind` of a baseline.
 pub const KIND: &str = "Baseline";
 
+/// The field of a webhook's `clientConfig` with the certificate that its server has to show.
+const CERTIFICATE: &str = "caBundle";
+
 /// Longer values are kept as their hash: they are compared, and a label has 63 bytes at most.
 const MAX_VALUE: usize = 256;
 
@@ -620,6 +638,7 @@ mod tests {
     use super::*;
     use crate::check::{Check, Params};
     use crate::data::{Platform, embedded};
+    use crate::finding::Consequence;
     use crate::read::json;
     use crate::report::{Report, Tool};
 
@@ -630,6 +649,9 @@ mod tests {
     const KUBELET: &str = r#","f:node.kubernetes.io/instance-type":{}"#;
     const PERSON: &str = r#",{"manager":"kubectl-label","operation":"Update","time":"2026-05-18T09:14:00Z","fieldsV1":{"f:metadata":{"f:labels":{"f:node.kubernetes.io/instance-type":{}}}}}"#;
     const SPACE: &str = r#"{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"kube-system","uid":"UID"},"spec":{"finalizers":["kubernetes"]}}"#;
+
+    const WEBHOOKS: &str = r#"{"apiVersion":"admissionregistration.k8s.io/v1","kind":"MutatingWebhookConfiguration",
+        "metadata":{"name":"gatekeeper-mutating-webhook-configuration","uid":"w2"},"webhooks":[WEBHOOKS]}"#;
 
     fn clean(size: &str) -> String {
         NODE.replace("TYPE", size)
@@ -740,6 +762,48 @@ mod tests {
     fn a_baseline_of_another_cluster_is_refused() {
         let other = check(&[clean("A4"), SPACE.replace("UID", "k2")], Some(recorded()));
         assert!(other.finish(Tool::default(), "", "").is_err());
+    }
+
+    /// A cluster with Azure Policy, and a webhook configuration of its.
+    fn policy(webhooks: Option<&str>) -> Vec<String> {
+        let deployment = r#"{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"azure-policy","namespace":"kube-system","uid":"d1"}}"#;
+        // What is missing without a baseline too is no question here.
+        let other = r#"{"apiVersion":"admissionregistration.k8s.io/v1","kind":"ValidatingWebhookConfiguration","metadata":{"name":"gatekeeper-validating-webhook-configuration","uid":"w1"}}"#;
+        let mut objects = vec![SPACE.replace("UID", "k1"), deployment.to_owned(), other.to_owned()];
+        objects.extend(webhooks.map(|webhooks| WEBHOOKS.replace("WEBHOOKS", webhooks)));
+        objects
+    }
+
+    fn of_policy(then: Option<&str>, now: Option<&str>) -> Vec<(String, Consequence)> {
+        let baseline = then.map(|then| check(&policy(Some(then)), None).recorded().baseline());
+        let report = check(&policy(now), baseline).finish(Tool::default(), "", "").unwrap();
+        let own = report.findings.into_iter().filter(|finding| finding.code == "AA309");
+        own.map(|finding| (finding.path, finding.consequence)).collect()
+    }
+
+    #[test]
+    fn a_webhook_configuration_that_is_gone_or_differs_shows_against_a_baseline_without_accusing_anybody() {
+        let recorded = r#"{"name":"mutation.gatekeeper.sh","failurePolicy":"Fail","clientConfig":{"caBundle":"AA=="}}"#;
+        let ignoring = recorded.replace("Fail", "Ignore");
+        let renewed = recorded.replace("AA==", "BB==");
+        let (then, info) = (Some(recorded), Consequence::Info);
+        assert_eq!(of_policy(None, None), []);
+        assert_eq!(of_policy(then, None), [("metadata.name".to_owned(), info)]);
+        assert_eq!(of_policy(then, Some(&ignoring)), [("webhooks".to_owned(), info)]);
+        assert_eq!(of_policy(then, then), []);
+        assert_eq!(of_policy(then, Some(&renewed)), []);
+    }
+
+    #[test]
+    fn a_webhook_configuration_of_the_users_own_is_the_users_to_remove() {
+        let own = |objects: Vec<String>| -> Vec<String> {
+            objects.into_iter().map(|text| text.replace("gatekeeper-", "press-line-")).collect()
+        };
+        let baseline = check(&own(policy(Some(""))), None).recorded().baseline();
+        let key = object_key(&kinds::MUTATING_WEBHOOKS, "", "press-line-mutating-webhook-configuration");
+        assert_eq!(baseline.objects[&key].step, Step::Recorded);
+        let report = check(&policy(None), Some(baseline)).finish(Tool::default(), "", "").unwrap();
+        assert!(of(&report, "AA309").is_empty());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! AA309: a webhook configuration of the platform's is missing or was edited.
 
+use crate::baseline::{Comparison, Step, object_key};
 use crate::data::cluster_objects::PlatformWebhooks;
 use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
@@ -54,25 +55,64 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
 /// Users install the same products by themselves: a configuration is the platform's only where its Deployment is.
 fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let remarked = |about: &str, says: &str| inventory.remarks(RULE.code).any(|remark| remark == (about, says));
+    let rows = context.data.cluster_objects.webhooks.iter();
+    let proven: Vec<&PlatformWebhooks> = rows.filter(|row| remarked(PROOF, &proof(row))).collect();
     let mut drafts = Vec::new();
-    for row in &context.data.cluster_objects.webhooks {
-        let proof = format!("{}/{}", row.proof.namespace, row.proof.name);
-        if !remarked(PROOF, &proof) {
-            continue;
-        }
-        let evidence = || Evidence::seen("deployment", format!("{proof} shows that {} is the platform's", row.product));
+    for row in &proven {
+        let evidence =
+            || Evidence::seen("deployment", format!("{} shows that {} is the platform's", proof(row), row.product));
         let suspects = inventory.suspects(RULE.code).iter().filter(|suspect| suspect.hinge == hinge(row));
         drafts.extend(suspects.map(|suspect| suspect.draft.clone().with(evidence())));
         if !row.optional && !remarked(PRESENT, &hinge(row)) {
             drafts.push(
-                Draft::at(reference(row), "metadata.name")
+                Draft::at(reference(&row.kind, &row.name), MISSING)
                     .values(Some(&row.name), None)
                     .says(format!("{} {} of {} is missing", row.kind, row.name, row.product))
                     .with(evidence()),
             );
         }
     }
+    let since = context.baseline.iter().flat_map(|baseline| since(baseline, &proven));
+    // Where a person's hand shows, the field that it holds says more than that something differs.
+    let told =
+        |draft: &Draft| drafts.iter().any(|other| other.path != MISSING && is_same(&other.object, &draft.object));
+    let since: Vec<Draft> = since.filter(|draft| !told(draft)).collect();
+    drafts.extend(since);
     Verdict::Found(drafts)
+}
+
+/// What is not as a baseline recorded it, of these configurations and of others that the platform had written. Who did it
+/// does not show, and an extension takes its own away and renews it: that informs, and accuses nobody.
+fn since(baseline: &Comparison<'_>, proven: &[&PlatformWebhooks]) -> Vec<Draft> {
+    let is_own = |kind: &Kind, name: &str| {
+        let by_platform = |step| step == Step::Table || step == Step::ManagedFields;
+        baseline.then.objects.get(&object_key(kind, "", name)).is_some_and(|record| by_platform(record.step))
+            || proven.iter().any(|row| row.kind == kind.kind && row.name == name)
+    };
+    let mut drafts = Vec::new();
+    for kind in [&kinds::MUTATING_WEBHOOKS, &kinds::VALIDATING_WEBHOOKS] {
+        let gone = baseline.missing(kind).into_iter().filter(|(_, name)| is_own(kind, name));
+        drafts.extend(gone.map(|(_, name)| {
+            Draft::at(reference(kind.kind, name), MISSING)
+                .values(Some(name), None)
+                .says(format!("{} {name} is gone since the baseline was recorded", kind.kind))
+                .with(baseline.evidence(name))
+                .lighter(Consequence::Info)
+        }));
+        let changed = baseline.changed_objects().into_iter();
+        let changed = changed.filter(|(target, ..)| target.kind == kind.kind && is_own(kind, &target.name));
+        drafts.extend(changed.map(|(target, field, _)| {
+            Draft::at(target.clone(), field)
+                .says(format!("{field} of {} {} is not as the baseline recorded it", target.kind, target.name))
+                .with(baseline.evidence(&format!("another {field}")))
+                .lighter(Consequence::Info)
+        }));
+    }
+    drafts
+}
+
+fn is_same(one: &ObjectRef, other: &ObjectRef) -> bool {
+    one.kind == other.kind && one.name == other.name
 }
 
 fn find<'d>(kind: &Kind, name: &str, data: &'d Data) -> Option<&'d PlatformWebhooks> {
@@ -83,14 +123,22 @@ fn hinge(row: &PlatformWebhooks) -> String {
     format!("{}/{}", row.kind, row.name)
 }
 
-fn reference(row: &PlatformWebhooks) -> ObjectRef {
+/// Namespace and name of the Deployment that proves whose a configuration is.
+fn proof(row: &PlatformWebhooks) -> String {
+    format!("{}/{}", row.proof.namespace, row.proof.name)
+}
+
+fn reference(kind: &str, name: &str) -> ObjectRef {
     ObjectRef {
         api_version: kinds::VALIDATING_WEBHOOKS.api_version(),
-        kind: row.kind.clone(),
-        name: row.name.clone(),
+        kind: kind.to_owned(),
+        name: name.to_owned(),
         ..ObjectRef::default()
     }
 }
+
+/// The path at which a configuration is missing.
+const MISSING: &str = "metadata.name";
 
 /// The remark that a Deployment is there which proves whose a configuration is.
 const PROOF: &str = "proof";
