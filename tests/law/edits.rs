@@ -1,80 +1,161 @@
 //! Attempted writes, drawn at random over everything the rules look at, by everybody who may attempt them.
 
+use std::collections::BTreeSet;
+
+use aksarc_shared::catalogue;
+use aksarc_shared::change::Operation;
+use aksarc_shared::data::Platform;
+use aksarc_shared::kinds::{self, Kind};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::law::world::{self, BORN, CHANGED, Key, World};
+use crate::law::fields;
+use crate::law::objects::{MAKERS, Maker, POWERS, empower, has_pod, made, object, places, pod_spec, touched};
+use crate::law::world::{BORN, CHANGED, NAMESPACES, NODES, World};
 
 /// Somebody, and the client they use.
 #[derive(Clone, Debug)]
 pub(crate) struct Who {
     pub(crate) user: &'static str,
     pub(crate) groups: &'static [&'static str],
+    /// What the request says; the server takes the user agent where it says nothing.
     pub(crate) manager: &'static str,
     /// Whether the manager's name is a tool of people's, so that a state shows who it was.
     pub(crate) is_known_tool: bool,
+}
+
+/// A kind of request that some rule's guard asks about.
+pub(crate) type Asked = (&'static Kind, &'static str, Operation);
+
+/// An object before and after.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sides {
+    pub(crate) before: Option<Value>,
+    pub(crate) after: Option<Value>,
 }
 
 /// An attempted write.
 #[derive(Clone, Debug)]
 pub(crate) struct Edit {
     pub(crate) who: Who,
-    pub(crate) operation: &'static str,
-    pub(crate) key: Key,
-    pub(crate) subresource: &'static str,
-    pub(crate) before: Option<Value>,
-    pub(crate) after: Option<Value>,
+    pub(crate) asked: Asked,
+    pub(crate) platform: Platform,
+    /// What the request is about: a Scale where one is scaled.
+    pub(crate) request: Sides,
+    /// What is stored.
+    pub(crate) stored: Sides,
+    /// Whether it takes back what somebody did before.
+    pub(crate) undoes: bool,
 }
 
-/// One attempted write on a healthy cluster.
+/// One attempted write on a healthy cluster, or on one that somebody has changed already.
 pub(crate) fn edits() -> impl Strategy<Value = Edit> {
     (who(), what()).prop_map(|(who, what)| what.by(who))
+}
+
+/// Every request that a guard is asked about.
+pub(crate) fn all_asked() -> BTreeSet<Asked> {
+    let rules = catalogue::ALL.iter().filter(|rule| rule.change.is_some());
+    let guards = rules.flat_map(|rule| rule.guards);
+    guards.flat_map(|guard| guard.operations.iter().map(|own| (guard.kind, guard.subresource, *own))).collect()
 }
 
 fn who() -> impl Strategy<Value = Who> {
     const AUTHENTICATED: &[&str] = &["system:authenticated"];
     const MASTERS: &[&str] = &["system:masters", "system:authenticated"];
+    const ADMINS: &[&str] = &["kubeadm:cluster-admins", "system:authenticated"];
     const ARGO: &[&str] = &["system:serviceaccounts", "system:serviceaccounts:argocd", "system:authenticated"];
     const PLATFORM: &[&str] = &["system:serviceaccounts", "system:serviceaccounts:kube-system", "system:authenticated"];
     const NODES: &[&str] = &["system:nodes", "system:authenticated"];
     let who = |user, groups, manager, is_known_tool| Just(Who { user, groups, manager, is_known_tool });
     prop_oneof![
-        4 => who("alice@contoso.example", AUTHENTICATED, "kubectl-edit", true),
-        2 => who("alice@contoso.example", AUTHENTICATED, "helm", true),
+        5 => who("alice@contoso.example", AUTHENTICATED, "kubectl-edit", true),
+        3 => who("alice@contoso.example", AUTHENTICATED, "helm", true),
         1 => who("alice@contoso.example", AUTHENTICATED, "a-script", false),
         2 => who("system:serviceaccount:argocd:argocd-application-controller", ARGO, "argocd-controller", true),
         2 => who("kubernetes-admin", MASTERS, "kubectl-label", true),
         1 => who("kubernetes-admin", MASTERS, "", false),
-        1 => who("kubernetes-admin", MASTERS, "manager", false),
+        1 => who("kubernetes-admin", ADMINS, "manager", false),
+        1 => who("", &[], "", false),
         1 => who("system:node:moc-l1", NODES, "kubelet", false),
         1 => who("system:serviceaccount:kube-system:node-controller", PLATFORM, "kube-controller-manager", false),
     ]
 }
 
+/// What is attempted, and on what.
 #[derive(Clone, Debug)]
-enum What {
-    NodeMetadata { node: usize, annotation: bool, key: &'static str, value: Option<&'static str>, status: bool },
-    NodeTaint { node: usize, key: &'static str },
-    NodeDelete { node: usize },
-    NodeCreate,
-    NamespaceMetadata { name: &'static str, annotation: bool, key: &'static str, value: Option<&'static str> },
-    NamespaceFinalizer { name: &'static str, spec: bool },
-    NamespaceDelete { name: &'static str },
-    Component { edit: usize },
-    ComponentDelete { kind: &'static str, name: &'static str },
-    AddOn { kind: &'static str, api_version: &'static str, name: &'static str, namespace: &'static str },
-    AddOnUpdate { namespace: &'static str },
-    AddOnDelete { namespace: &'static str },
+struct What {
+    asked: Asked,
+    place: usize,
+    maker: Maker,
+    /// What somebody did before, and with which tool.
+    earlier: Option<(&'static str, Mutation)>,
+    mutation: Mutation,
+    windows_server: bool,
+}
+
+/// One thing done to an object.
+#[derive(Clone, Debug, PartialEq)]
+enum Mutation {
+    AddContent,
+    AddOwner,
+    ChangeContent,
+    Cordon,
+    DropContent,
+    DropFinalizers,
+    DropOwners,
+    Empower(usize),
+    Ephemeral(bool),
+    Image(&'static str),
+    Nothing,
+    Nowhere,
+    Paused,
+    PodCidr(Option<&'static str>),
+    ProviderId(Option<&'static str>),
+    Restart,
+    Scale(u64),
+    Set { annotation: bool, key: &'static str, value: Option<&'static str> },
+    Taint { key: &'static str, effect: Option<&'static str> },
+    Undo,
 }
 
 fn what() -> impl Strategy<Value = What> {
-    let node_key = prop::sample::select(vec![
+    let of =
+        |wanted: fn(&Asked) -> bool| prop::sample::select(all_asked().into_iter().filter(wanted).collect::<Vec<_>>());
+    let nodes = prop_oneof![
+        4 => of(|asked| *asked.0 == kinds::NODE && asked.2 == Operation::Update),
+        1 => of(|asked| *asked.0 == kinds::NODE && asked.2 != Operation::Update),
+    ];
+    let nodes = (nodes, node_mutation(), node_mutation());
+    let spaces = (of(|asked| *asked.0 == kinds::NAMESPACE), namespace_mutation(), namespace_mutation());
+    let pods = (of(|asked| has_pod(asked.0)), (0..POWERS).prop_map(Mutation::Empower), mutation());
+    let others = (of(|asked| *asked.0 != kinds::NODE && *asked.0 != kinds::NAMESPACE), mutation(), mutation());
+    let asked = prop_oneof![5 => nodes, 2 => spaces, 3 => pods, 9 => others];
+    let hand = prop::sample::select(vec![
+        None,
+        None,
+        Some("kubectl-edit"),
+        Some("kubectl-edit"),
+        Some("helm"),
+        Some("operator"),
+    ]);
+    let rest = (any::<prop::sample::Index>(), prop::sample::select(MAKERS.to_vec()), hand, 0..3_u8, any::<bool>());
+    (asked, rest).prop_map(|((asked, mutation, before), (place, maker, hand, undo, windows_server))| {
+        let mutation = if hand.is_some() && undo == 0 { Mutation::Undo } else { mutation };
+        let earlier = hand.map(|hand| (hand, before));
+        What { asked, place: place.index(1 << 16), maker, earlier, mutation, windows_server }
+    })
+}
+
+fn node_mutation() -> impl Strategy<Value = Mutation> {
+    let key = prop::sample::select(vec![
         "kubernetes.io/hostname",
         "kubernetes.io/arch",
         "kubernetes.io/os",
         "node.kubernetes.io/instance-type",
         "msft.microsoft/nodepool-name",
         "shop.example/zone",
+        "vendor.example/tunnel",
         "topology.kubernetes.io/zone",
         "node-role.kubernetes.io/control-plane",
         "node-role.kubernetes.io/shop",
@@ -84,200 +165,350 @@ fn what() -> impl Strategy<Value = What> {
         "plain",
         "kubectl.kubernetes.io/last-applied-configuration",
         "node.kubernetes.io/out-of-service",
+        "node.alpha.kubernetes.io/ttl",
+        "volumes.kubernetes.io/controller-managed-attach-detach",
+        "cluster.x-k8s.io/machine",
         "kubernetes.azure.com/mode",
     ]);
     let value = prop::sample::select(vec![
         None,
         Some("edge-big"),
         Some("moc-l1"),
+        Some("MOC-L1"),
         Some("linux"),
         Some("Standard_A4_v2"),
+        Some("edge-1a2b3c4d-linux"),
+        Some("true"),
         Some(""),
-    ]);
-    let system = prop::sample::select(vec!["kube-system", "azure-arc", "shop"]);
-    let space_key = prop::sample::select(vec![
-        "kubernetes.io/metadata.name",
-        "control-plane",
-        "contoso.com/x",
-        "pod-security.kubernetes.io/enforce",
-        "kubernetes.azure.com/x",
     ]);
     let taint = prop::sample::select(vec![
         "contoso.com/gpu",
         "node.kubernetes.io/out-of-service",
         "kubernetes.azure.com/mine",
         "node.kubernetes.io/unschedulable",
+        "node.kubernetes.io/unreachable",
+        "node-role.kubernetes.io/control-plane",
+        "node.cluster.x-k8s.io/outdated-revision",
     ]);
-    let add_on = prop::sample::select(vec![
-        ("Deployment", "apps/v1", "log-agent"),
-        ("DaemonSet", "apps/v1", "scanner"),
-        ("Service", "v1", "log-agent"),
-        ("ServiceAccount", "v1", "log-agent"),
-        ("ConfigMap", "v1", "my-config"),
-        ("ConfigMap", "v1", "ama-metrics-settings-configmap"),
-        ("ConfigMap", "v1", "container-azm-ms-agentconfig"),
-        ("LimitRange", "v1", "cpu-mem-resource-constraint"),
-        ("Deployment", "apps/v1", "coredns-autoscaler"),
-        ("Role", "rbac.authorization.k8s.io/v1", "log-agent"),
-        ("Pod", "v1", "debug"),
-        ("StatefulSet", "apps/v1", "kube-proxy"),
+    let effect = prop::sample::select(vec![None, Some("NoSchedule"), Some("NoExecute")]);
+    let provider =
+        prop::sample::select(vec![None, Some("moc://edge-1a2b3c4d-linux-md-x7k2p-moc-l1"), Some("aws://i-1")]);
+    prop_oneof![
+        8 => (any::<bool>(), key, value).prop_map(|(annotation, key, value)| Mutation::Set { annotation, key, value }),
+        3 => (taint, effect).prop_map(|(key, effect)| Mutation::Taint { key, effect }),
+        1 => provider.prop_map(Mutation::ProviderId),
+        1 => prop::sample::select(vec![None, Some("10.9.0.0/24")]).prop_map(Mutation::PodCidr),
+        1 => prop::sample::select(vec![Mutation::AddOwner, Mutation::Cordon, Mutation::Nothing]),
+    ]
+}
+
+fn namespace_mutation() -> impl Strategy<Value = Mutation> {
+    let key = prop::sample::select(vec![
+        "kubernetes.io/metadata.name",
+        "control-plane",
+        "vendor.example/tier",
+        "contoso.com/x",
+        "pod-security.kubernetes.io/enforce",
+        "kubernetes.azure.com/x",
+    ]);
+    let value = prop::sample::select(vec![None, Some("kube-system"), Some("true"), Some("x")]);
+    prop_oneof![
+        5 => (any::<bool>(), key, value).prop_map(|(annotation, key, value)| Mutation::Set { annotation, key, value }),
+        3 => prop::sample::select(vec![Mutation::DropFinalizers, Mutation::AddOwner, Mutation::DropContent, Mutation::Nothing]),
+    ]
+}
+
+fn mutation() -> impl Strategy<Value = Mutation> {
+    const MARKS: [(&str, bool); 9] = [
+        ("contoso.com/x", false),
+        ("contoso.com/x", true),
+        ("rbac.authorization.kubernetes.io/autoupdate", true),
+        ("kubernetes.io/bootstrapping", false),
+        ("apf.kubernetes.io/autoupdate-spec", true),
+        ("storageclass.kubernetes.io/is-default-class", true),
+        ("cluster.x-k8s.io/paused", true),
+        ("cluster.x-k8s.io/cluster-name", false),
+        ("argocd.argoproj.io/instance", false),
+    ];
+    let value = prop::sample::select(vec![None, Some("true"), Some("false")]);
+    let image = prop::sample::select(vec![
+        "contoso.example/x:2",
+        "mcr.microsoft.com/x:2",
+        "ghcr.io/k8snetworkplumbingwg/multus-cni:v4",
     ]);
     prop_oneof![
-        6 => (1..5_usize, any::<bool>(), node_key, value.clone(), any::<bool>())
-            .prop_map(|(node, annotation, key, value, status)| What::NodeMetadata { node, annotation, key, value, status }),
-        2 => (1..5_usize, taint).prop_map(|(node, key)| What::NodeTaint { node, key }),
-        1 => (1..5_usize).prop_map(|node| What::NodeDelete { node }),
-        1 => Just(What::NodeCreate),
-        3 => (system.clone(), any::<bool>(), space_key, value)
-            .prop_map(|(name, annotation, key, value)| What::NamespaceMetadata { name, annotation, key, value }),
-        1 => (system.clone(), any::<bool>()).prop_map(|(name, spec)| What::NamespaceFinalizer { name, spec }),
-        1 => system.clone().prop_map(|name| What::NamespaceDelete { name }),
-        4 => (0..6_usize).prop_map(|edit| What::Component { edit }),
-        1 => prop::sample::select(vec![("Deployment", "coredns"), ("DaemonSet", "kube-proxy"), ("ConfigMap", "coredns"), ("Service", "kube-dns")])
-            .prop_map(|(kind, name)| What::ComponentDelete { kind, name }),
-        4 => (add_on, prop::sample::select(vec!["kube-system", "shop", "azure-arc"]))
-            .prop_map(|((kind, api_version, name), namespace)| What::AddOn { kind, api_version, name, namespace }),
-        1 => prop::sample::select(vec!["kube-system", "shop"]).prop_map(|namespace| What::AddOnUpdate { namespace }),
-        1 => prop::sample::select(vec!["kube-system", "shop"]).prop_map(|namespace| What::AddOnDelete { namespace }),
+        3 => (prop::sample::select(MARKS.to_vec()), value)
+            .prop_map(|((key, annotation), value)| Mutation::Set { annotation, key, value }),
+        3 => Just(Mutation::ChangeContent),
+        2 => (0..POWERS).prop_map(Mutation::Empower),
+        2 => any::<bool>().prop_map(Mutation::Ephemeral),
+        1 => image.prop_map(Mutation::Image),
+        2 => prop::sample::select(vec![0, 2, 5]).prop_map(Mutation::Scale),
+        5 => prop::sample::select(vec![
+            Mutation::AddContent, Mutation::AddOwner, Mutation::DropContent, Mutation::DropFinalizers, Mutation::DropOwners,
+            Mutation::Nothing, Mutation::Nowhere, Mutation::Paused, Mutation::Restart,
+        ]),
     ]
 }
 
 impl What {
     fn by(self, who: Who) -> Edit {
-        let world = World::healthy();
-        let get = |kind: &str, namespace: &str, name: &str| {
-            let key = (kind.to_owned(), namespace.to_owned(), name.to_owned());
-            (key.clone(), world.objects.get(&key).cloned().expect("an object of the healthy cluster"))
-        };
-        let update = |(key, before): (Key, Value),
-                      subresource: &'static str,
-                      paths: &[&str],
-                      edit: &dyn Fn(&mut Value)| {
-            let mut after = before.clone();
-            edit(&mut after);
-            if after != before {
-                world::take_over(&mut after, who.manager, subresource, paths);
+        let (kind, subresource, operation) = self.asked;
+        let manager = if who.manager.is_empty() { "curl" } else { who.manager };
+        let platform = if self.windows_server { Platform::WindowsServer } else { Platform::AzureLocal };
+        let stored = match operation {
+            Operation::Create => Sides { before: None, after: Some(self.creation(manager, who.is_known_tool)) },
+            Operation::Delete => Sides { before: Some(self.standing()), after: None },
+            Operation::Update => {
+                let before = self.standing();
+                let mut after = before.clone();
+                self.mutation.apply(&mut after, &self.original());
+                if subresource == "ephemeralcontainers" && !matches!(self.mutation, Mutation::Ephemeral(_)) {
+                    Mutation::Ephemeral(true).apply(&mut after, &before);
+                }
+                keep_what_stays(kind, subresource, &before, &mut after);
+                fields::update(&before, &mut after, manager, subresource, CHANGED);
+                Sides { before: Some(before), after: Some(after) }
             }
-            Edit { who: who.clone(), operation: "UPDATE", key, subresource, before: Some(before), after: Some(after) }
         };
-        let delete = |(key, before): (Key, Value)| Edit {
-            who: who.clone(),
-            operation: "DELETE",
-            key,
-            subresource: "",
-            before: Some(before),
-            after: None,
+        let request = if subresource == "scale" {
+            Sides { before: stored.before.as_ref().map(scale_of), after: stored.after.as_ref().map(scale_of) }
+        } else {
+            stored.clone()
         };
+        Edit {
+            who,
+            asked: self.asked,
+            platform,
+            request,
+            stored,
+            undoes: self.mutation == Mutation::Undo && operation == Operation::Update,
+        }
+    }
+
+    /// The object as it first was.
+    fn original(&self) -> Value {
+        let kind = self.asked.0;
+        if *kind == kinds::NODE || *kind == kinds::NAMESPACE {
+            let world = World::healthy();
+            let names: &[&str] = if *kind == kinds::NODE { &NODES } else { &NAMESPACES };
+            let key = (kind.kind.to_owned(), String::new(), names[self.place % names.len()].to_owned());
+            return world.objects[&key].clone();
+        }
+        let places = places(kind);
+        let (namespace, name) = &places[self.place % places.len()];
+        made(object(kind, namespace, name), kind, self.maker, BORN)
+    }
+
+    /// The object as it stands before the write.
+    fn standing(&self) -> Value {
+        let original = self.original();
+        match &self.earlier {
+            None => original,
+            Some((hand, mutation)) => {
+                let mutate = |object: &mut Value| {
+                    mutation.apply(object, &original);
+                    keep_what_stays(self.asked.0, "", &original, object);
+                };
+                touched(&original, &mutate, hand)
+            }
+        }
+    }
+
+    fn creation(&self, manager: &'static str, by_person: bool) -> Value {
+        let kind = self.asked.0;
+        let mut new = if *kind == kinds::NODE {
+            let mut node = self.original();
+            let name = ["rack-7", "rack-8", "rack-9", "moc-l9"][self.place % 4];
+            node["metadata"] = json!({"name": name, "labels": {"kubernetes.io/hostname": name}});
+            node["spec"] = json!({});
+            node["status"] = json!({});
+            if name == "rack-8" {
+                node["metadata"]["labels"]["msft.microsoft/nodepool-name"] = json!("edge-1a2b3c4d-linux");
+            }
+            if name == "rack-9" {
+                node["spec"]["providerID"] = json!("moc://edge-1a2b3c4d-linux-md-x7k2p-moc-l9");
+            }
+            node
+        } else {
+            let places = places(kind);
+            let (namespace, name) = &places[self.place % places.len()];
+            object(kind, namespace, name)
+        };
+        // Makers can be feigned: the owner, the release and the image are the client's to write.
+        let maker = if by_person && matches!(self.maker, Maker::Unrecorded | Maker::Unknown) {
+            Maker::Person
+        } else {
+            self.maker
+        };
+        if let Mutation::Empower(_) | Mutation::Scale(_) | Mutation::Image(_) = self.mutation {
+            let plain = new.clone();
+            self.mutation.apply(&mut new, &plain);
+        }
+        let image = pod_spec(&mut new).map(|pod| pod["containers"][0]["image"].clone());
+        let mut new = made(new, kind, maker, CHANGED);
+        if let (Mutation::Image(_) | Mutation::Empower(_), Some(pod), Some(image)) =
+            (&self.mutation, pod_spec(&mut new), image)
+        {
+            pod["containers"][0]["image"] = image;
+        }
+        fields::create(&mut new, manager, CHANGED);
+        new
+    }
+}
+
+impl Mutation {
+    fn apply(&self, object: &mut Value, original: &Value) {
         match self {
-            What::NodeMetadata { node, annotation, key, value, status } => {
-                let (map, path) = metadata(annotation, key);
-                let subresource = if status { "status" } else { "" };
-                update(get("Node", "", &format!("moc-l{node}")), subresource, &[&path], &|node| {
-                    set(node, map, key, value)
-                })
-            }
-            What::NodeTaint { node, key } => {
-                update(get("Node", "", &format!("moc-l{node}")), "", &["spec.taints"], &|node| {
-                    node["spec"]["taints"] = json!([{"key": key, "value": "x", "effect": "NoSchedule"}]);
-                })
-            }
-            What::NodeDelete { node } => delete(get("Node", "", &format!("moc-l{node}"))),
-            What::NodeCreate => {
-                let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "rack-7", "uid": "r7", "creationTimestamp": CHANGED,
-                    "labels": {"kubernetes.io/hostname": "rack-7"}, "managedFields": [world::entry(who.manager, CHANGED, "", &["metadata.labels.kubernetes.io/hostname"])]},
-                    "spec": {}, "status": {"nodeInfo": {"kubeletVersion": "v1.33.5", "osImage": "Ubuntu"}}});
-                Edit {
-                    who,
-                    operation: "CREATE",
-                    key: world::key_of(&node),
-                    subresource: "",
-                    before: None,
-                    after: Some(node),
+            Mutation::Nothing => {}
+            Mutation::Undo => {
+                let fields = object["metadata"].get("managedFields").cloned();
+                *object = original.clone();
+                if let Some(fields) = fields {
+                    object["metadata"]["managedFields"] = fields;
                 }
             }
-            What::NamespaceMetadata { name, annotation, key, value } => {
-                let (map, path) = metadata(annotation, key);
-                update(get("Namespace", "", name), "", &[&path], &|namespace| set(namespace, map, key, value))
-            }
-            What::NamespaceFinalizer { name, spec: true } => {
-                update(get("Namespace", "", name), "finalize", &["spec.finalizers"], &|namespace| {
-                    namespace["spec"] = json!({})
-                })
-            }
-            What::NamespaceFinalizer { name, spec: false } => {
-                update(get("Namespace", "", name), "", &["metadata.finalizers"], &|namespace| {
-                    namespace["metadata"]["finalizers"] = json!([])
-                })
-            }
-            What::NamespaceDelete { name } => delete(get("Namespace", "", name)),
-            What::Component { edit } => component_edit(edit, &get, &update),
-            What::ComponentDelete { kind, name } => delete(get(kind, "kube-system", name)),
-            What::AddOn { kind, api_version, name, namespace } => {
-                let object = add_on(kind, api_version, name, namespace, CHANGED, who.manager);
-                Edit {
-                    who,
-                    operation: "CREATE",
-                    key: world::key_of(&object),
-                    subresource: "",
-                    before: None,
-                    after: Some(object),
+            Mutation::Set { annotation, key, value } => set(object, *annotation, key, *value),
+            Mutation::AddOwner => {
+                let owner = json!({"apiVersion": "v1", "kind": "ConfigMap", "name": "gone", "uid": "no-such-uid"});
+                match object["metadata"]["ownerReferences"].as_array_mut() {
+                    Some(owners) => owners.push(owner),
+                    None => object["metadata"]["ownerReferences"] = json!([owner]),
                 }
             }
-            What::AddOnUpdate { namespace } => {
-                let before = add_on("Deployment", "apps/v1", "log-agent", namespace, BORN, "kubectl-create");
-                update((world::key_of(&before), before), "", &["spec.replicas"], &|object| {
-                    object["spec"]["replicas"] = json!(5)
-                })
+            Mutation::DropOwners => {
+                drop(object["metadata"].as_object_mut().and_then(|own| own.remove("ownerReferences")))
             }
-            What::AddOnDelete { namespace } => {
-                let before = add_on("Deployment", "apps/v1", "log-agent", namespace, BORN, "kubectl-create");
-                delete((world::key_of(&before), before))
+            Mutation::DropFinalizers => {
+                object["metadata"].as_object_mut().and_then(|own| own.remove("finalizers"));
+                if object["spec"].get("finalizers").is_some() {
+                    object["spec"] = json!({});
+                }
+            }
+            Mutation::ChangeContent => first_scalar(object, &mut |value| *value = other(value)),
+            Mutation::AddContent => {
+                if let Some(content) = roots(object).next() {
+                    match content {
+                        Value::Object(map) => drop(map.insert("extra".to_owned(), json!("x"))),
+                        Value::Array(items) => {
+                            let again = items.first().cloned().unwrap_or_default();
+                            items.push(again);
+                        }
+                        scalar => *scalar = other(scalar),
+                    }
+                }
+            }
+            Mutation::DropContent => {
+                if let Some(content) = roots(object).next() {
+                    drop_first(content);
+                }
+            }
+            Mutation::Restart => {
+                if let Some(template) = object.pointer_mut("/spec/template/metadata") {
+                    template["annotations"] = json!({"kubectl.kubernetes.io/restartedAt": CHANGED});
+                }
+            }
+            Mutation::Scale(replicas) => {
+                if let Some(own) = object.pointer_mut("/spec/replicas") {
+                    *own = json!(replicas);
+                }
+            }
+            Mutation::Nowhere => {
+                if let Some(pod) = pod_spec(object) {
+                    pod["nodeSelector"] = json!({"contoso": "never"});
+                }
+            }
+            Mutation::Empower(how) => drop(pod_spec(object).map(|pod| empower(pod, *how))),
+            Mutation::Image(image) => drop(pod_spec(object).map(|pod| pod["containers"][0]["image"] = json!(image))),
+            Mutation::Ephemeral(privileged) => {
+                if let Some(pod) = pod_spec(object) {
+                    pod["ephemeralContainers"] = json!([{"name": "debugger", "image": "contoso.example/sh:1",
+                        "securityContext": {"privileged": privileged}}]);
+                }
+            }
+            Mutation::Paused => {
+                if object["spec"].get("clusterName").is_some() {
+                    object["spec"]["paused"] = json!(true);
+                }
+            }
+            Mutation::Cordon => object["spec"]["unschedulable"] = json!(true),
+            Mutation::PodCidr(cidr) => {
+                let spec = object["spec"].as_object_mut().expect("a spec");
+                match cidr {
+                    Some(cidr) => {
+                        spec.insert("podCIDR".to_owned(), json!(cidr));
+                        spec.insert("podCIDRs".to_owned(), json!([cidr]));
+                    }
+                    None => spec.retain(|key, _| !key.starts_with("podCIDR")),
+                }
+            }
+            Mutation::ProviderId(id) => {
+                let spec = object["spec"].as_object_mut().expect("a spec");
+                match id {
+                    Some(id) => drop(spec.insert("providerID".to_owned(), json!(id))),
+                    None => drop(spec.remove("providerID")),
+                }
+            }
+            Mutation::Taint { key, effect } => {
+                let mut taints = object["spec"]["taints"].as_array().cloned().unwrap_or_default();
+                taints.retain(|taint| taint["key"] != **key);
+                taints.extend(effect.map(|effect| json!({"key": key, "effect": effect})));
+                let spec = object["spec"].as_object_mut().expect("a spec");
+                if taints.is_empty() {
+                    spec.remove("taints");
+                } else {
+                    spec.insert("taints".to_owned(), json!(taints));
+                }
             }
         }
     }
 }
 
-type Get<'g> = &'g dyn Fn(&str, &str, &str) -> (Key, Value);
-type Update<'u> = &'u dyn Fn((Key, Value), &'static str, &[&str], &dyn Fn(&mut Value)) -> Edit;
-
-fn component_edit(edit: usize, get: Get<'_>, update: Update<'_>) -> Edit {
-    let coredns = || get("Deployment", "kube-system", "coredns");
-    match edit {
-        0 => update(coredns(), "", &["spec.replicas"], &|object| object["spec"]["replicas"] = json!(0)),
-        1 => update(
-            coredns(),
-            "",
-            &["spec.template.metadata.annotations.kubectl.kubernetes.io/restartedAt"],
-            &|object| {
-                object["spec"]["template"]["metadata"]["annotations"] =
-                    json!({"kubectl.kubernetes.io/restartedAt": CHANGED});
-            },
-        ),
-        2 => update(get("ConfigMap", "kube-system", "coredns"), "", &["data.Corefile"], &|object| {
-            object["data"]["Corefile"] = json!("x")
-        }),
-        3 => update(
-            get("DaemonSet", "kube-system", "kube-proxy"),
-            "",
-            &["spec.template.spec.nodeSelector.contoso"],
-            &|object| {
-                object["spec"]["template"]["spec"]["nodeSelector"] = json!({"contoso": "never"});
-            },
-        ),
-        4 => update(coredns(), "", &["metadata.labels.team"], &|object| set(object, "labels", "team", Some("a"))),
-        _ => update(get("Service", "kube-system", "kube-dns"), "", &["spec.clusterIP"], &|object| {
-            object["spec"]["clusterIP"] = json!("10.96.0.11")
-        }),
+/// What the API server leaves as it was, whatever the request says.
+fn keep_what_stays(kind: &Kind, subresource: &str, before: &Value, after: &mut Value) {
+    match (kind.kind, subresource) {
+        (_, "status") => restore(before, after, |name| !matches!(name, "metadata" | "status")),
+        (_, "scale") => {
+            let replicas = after["spec"]["replicas"].clone();
+            *after = before.clone();
+            after["spec"]["replicas"] = replicas;
+        }
+        ("Namespace", "") => restore(before, after, |name| name == "spec" || name == "status"),
+        ("Pod", "") => {
+            let image = after["spec"]["containers"][0]["image"].clone();
+            restore(before, after, |name| name == "spec" || name == "status");
+            after["spec"]["containers"][0]["image"] = image;
+        }
+        ("Pod", "ephemeralcontainers") => {
+            let debuggers = after["spec"]["ephemeralContainers"].clone();
+            *after = before.clone();
+            after["spec"]["ephemeralContainers"] = debuggers;
+        }
+        ("Pod", "resize") => {
+            *after = before.clone();
+            after["spec"]["containers"][0]["resources"] = json!({"limits": {"cpu": "2"}});
+        }
+        _ => restore(before, after, |name| name == "status"),
     }
 }
 
-fn metadata(annotation: bool, key: &str) -> (&'static str, String) {
-    let map = if annotation { "annotations" } else { "labels" };
-    (map, format!("metadata.{map}.{key}"))
+/// Puts the top-level fields that `keep` names back to what they were.
+fn restore(before: &Value, after: &mut Value, keep: impl Fn(&str) -> bool) {
+    let (old, new) = (before.as_object().expect("an object"), after.as_object_mut().expect("an object"));
+    new.retain(|name, _| !keep(name));
+    new.extend(old.iter().filter(|(name, _)| keep(name)).map(|(name, value)| (name.clone(), value.clone())));
 }
 
-fn set(object: &mut Value, map: &str, key: &str, value: Option<&str>) {
+fn scale_of(object: &Value) -> Value {
+    let metadata = &object["metadata"];
+    json!({"apiVersion": "autoscaling/v1", "kind": "Scale",
+           "metadata": {"name": metadata["name"], "namespace": metadata["namespace"], "uid": metadata["uid"]},
+           "spec": {"replicas": object["spec"]["replicas"]}, "status": {"replicas": 2}})
+}
+
+fn set(object: &mut Value, annotation: bool, key: &str, value: Option<&str>) {
     let metadata = object["metadata"].as_object_mut().expect("metadata");
+    let map = if annotation { "annotations" } else { "labels" };
     let map = metadata.entry(map).or_insert_with(|| json!({})).as_object_mut().expect("a map");
     match value {
         Some(value) => drop(map.insert(key.to_owned(), json!(value))),
@@ -285,17 +516,47 @@ fn set(object: &mut Value, map: &str, key: &str, value: Option<&str>) {
     }
 }
 
-fn add_on(kind: &str, api_version: &str, name: &str, namespace: &str, time: &str, manager: &str) -> Value {
-    let mut object = json!({"apiVersion": api_version, "kind": kind, "metadata": {
-        "name": name, "namespace": namespace, "uid": format!("own-{kind}-{name}"), "creationTimestamp": time,
-        "managedFields": [world::entry(manager, time, "", &["metadata.labels.app"])]}});
-    object["metadata"]["labels"] = json!({"app": name});
-    match kind {
-        "Deployment" | "DaemonSet" | "StatefulSet" => {
-            object["spec"] = json!({"replicas": 1, "template": {"spec": {"containers": [{"name": "c", "image": "contoso.example/x:1"}]}}});
+/// What users decide on, in one object.
+fn roots(object: &mut Value) -> impl Iterator<Item = &mut Value> {
+    let map = object.as_object_mut().expect("an object");
+    let content = |name: &str| !matches!(name, "apiVersion" | "kind" | "metadata" | "status");
+    map.iter_mut().filter(move |(name, _)| content(name)).map(|(_, value)| value)
+}
+
+fn first_scalar(object: &mut Value, edit: &mut dyn FnMut(&mut Value)) {
+    fn find(value: &mut Value, edit: &mut dyn FnMut(&mut Value)) -> bool {
+        match value {
+            Value::Object(map) => map.iter_mut().any(|(_, inner)| find(inner, edit)),
+            Value::Array(items) => items.iter_mut().any(|inner| find(inner, edit)),
+            scalar => {
+                edit(scalar);
+                true
+            }
         }
-        "Pod" => object["spec"] = json!({"containers": [{"name": "c", "image": "contoso.example/x:1"}]}),
+    }
+    let _ = roots(object).any(|root| find(root, edit));
+}
+
+fn other(value: &Value) -> Value {
+    match value {
+        Value::Bool(is) => json!(!is),
+        Value::Number(number) => json!(number.as_u64().unwrap_or_default() + 1),
+        Value::String(text) => json!(format!("{text}-other")),
+        _ => json!("other"),
+    }
+}
+
+fn drop_first(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            let deep = map.values_mut().find(|inner| inner.as_object().is_some_and(|inner| !inner.is_empty()));
+            if let Some(inner) = deep {
+                drop_first(inner);
+            } else if let Some(key) = map.keys().next().cloned() {
+                map.remove(&key);
+            }
+        }
+        Value::Array(items) => drop(items.pop()),
         _ => {}
     }
-    object
 }
