@@ -1,4 +1,5 @@
 //! `baseline` with bad files: each is an error that names the file, and nothing is written.
+#![allow(clippy::unwrap_used, reason = "helpers of tests: a panic is a failure")]
 
 use std::path::Path;
 use std::process::{Command, Output};

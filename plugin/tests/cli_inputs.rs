@@ -422,7 +422,17 @@ fn a_line_that_is_refused_leaves_no_old_status() {
 fn rules_are_listed_shown_and_held_against_the_clauses() {
     let program = Program::new();
     let coverage = program.run(&["rules", "coverage", "-o", "json"]).exits(0).json();
-    assert_eq!(coverage["items"].as_array().unwrap().len(), 39);
+    let clauses = coverage["items"].as_array().unwrap();
+    assert_eq!(clauses.len(), 39);
+    let decided = clauses.iter().filter(|clause| clause["decided"] == true).count();
+    let by = |id: &str| clauses.iter().find(|clause| clause["id"] == id).unwrap();
+    assert!(by("C23")["settledBy"].as_str().unwrap().contains("microsoft-directed"));
+    assert_eq!((&by("C36")["askedAs"], &by("C35")["askedAs"]), (&"C35".into(), &"C35".into()));
+    let screen = program.run(&["rules", "coverage"]).exits(0).stdout;
+    assert!(screen.contains(&format!(": {decided} of 39\n")), "{screen}");
+    let page = program.run(&["explain", "AA607"]).exits(0).stdout;
+    assert!(page.contains("Known issues") && page.contains("sixty-days-without-upgrade"), "{page}");
+    assert!(!program.run(&["explain", "AA503"]).exits(0).stdout.contains("Known issues"));
     let rules = program.run(&["rules", "list", "-o", "json"]).exits(0).json();
     let codes: Vec<&str> =
         rules["items"].as_array().unwrap().iter().map(|rule| rule["code"].as_str().unwrap()).collect();

@@ -1,5 +1,6 @@
 //! The one sorted list of all rules.
 
+use crate::data::ClauseText;
 use crate::rule::Rule;
 use crate::text;
 
@@ -32,6 +33,31 @@ pub fn select(selector: &str) -> Result<Vec<&'static Rule>, UnknownRule> {
     Ok(rules)
 }
 
+/// What decides a clause of the policy.
+#[derive(Clone, Debug)]
+pub struct Deciders<'d> {
+    /// The rules that name it.
+    pub rules: Vec<&'static Rule>,
+    /// The clause whose question asks people for it: itself, or the one it is asked with.
+    pub asked_as: Option<&'d str>,
+    /// What else settles it, or why nothing in a cluster does.
+    pub settled_by: Option<&'d str>,
+}
+
+impl<'d> Deciders<'d> {
+    /// What decides `clause`.
+    pub fn of(clause: &'d ClauseText) -> Self {
+        let rules = ALL.iter().copied().filter(|rule| rule.clauses.contains(&&*clause.id)).collect();
+        let own = clause.ask.as_ref().map(|_| &*clause.id);
+        Deciders { rules, asked_as: clause.asked_with.as_deref().or(own), settled_by: clause.settled_by.as_deref() }
+    }
+
+    /// Whether anything does.
+    pub fn any(&self) -> bool {
+        !self.rules.is_empty() || self.asked_as.is_some() || self.settled_by.is_some()
+    }
+}
+
 /// A word that names no rule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no rule is called {given:?}{}", .nearest.as_ref().map(|near| format!("; did you mean {near}?")).unwrap_or_default())]
@@ -45,7 +71,7 @@ pub struct UnknownRule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::embedded;
+    use crate::data::{Sees, embedded};
 
     #[test]
     fn rules_are_sorted_and_unique_in_code_and_slug() {
@@ -66,6 +92,40 @@ mod tests {
                 assert!(embedded().clauses.iter().any(|row| row.id == *clause), "{} names {clause}", rule.code);
             }
         }
+    }
+
+    #[test]
+    fn every_clause_has_what_its_row_says_decides_it() {
+        let data = embedded();
+        let open: Vec<&str> =
+            data.clauses.iter().filter(|clause| !Deciders::of(clause).any()).map(|clause| &*clause.id).collect();
+        assert!(open.is_empty(), "nothing decides {open:?}");
+        for clause in &data.clauses {
+            let Deciders { rules, asked_as, settled_by } = Deciders::of(clause);
+            let of_states = rules.iter().any(|rule| rule.state.each.is_some() || rule.state.whole.is_some());
+            for sees in &clause.sees {
+                let kept = match sees {
+                    Sees::Attest => asked_as.is_some_and(|lead| {
+                        data.clauses.iter().any(|row| row.id == lead && row.ask.is_some() && row.topic.is_some())
+                    }),
+                    Sees::Change => rules.iter().any(|rule| rule.change.is_some()) || settled_by.is_some(),
+                    Sees::Cluster | Sees::Evidence => of_states || settled_by.is_some(),
+                    Sees::Information | Sees::Profile => settled_by.is_some(),
+                };
+                assert!(kept, "{} promises {sees:?}", clause.id);
+            }
+        }
+    }
+
+    #[test]
+    fn what_else_settles_clauses_is_there() {
+        let settled: Vec<&str> =
+            embedded().clauses.iter().filter(|clause| clause.settled_by.is_some()).map(|clause| &*clause.id).collect();
+        assert_eq!(settled, ["C15", "C23", "C33", "C36", "C39"]);
+        let kind: crate::waiver::WaiverKind = serde_json::from_str("\"microsoft-directed\"").unwrap();
+        assert_eq!(kind, crate::waiver::WaiverKind::MicrosoftDirected);
+        assert!(find("AA601").unwrap().clauses.contains(&"C33"));
+        assert!(!embedded().known_issues.is_empty());
     }
 
     #[test]

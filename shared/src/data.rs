@@ -5,6 +5,7 @@ pub mod capi;
 pub mod cluster_objects;
 pub mod essentials;
 pub mod extensions;
+pub mod known_issues;
 pub mod lifecycle;
 pub mod limits;
 pub mod network;
@@ -96,6 +97,8 @@ pub struct Data {
     pub extensions: Vec<extensions::Extension>,
     /// Software of others.
     pub third_party: third_party::ThirdParty,
+    /// Known issues, by the rules that find their traces.
+    pub known_issues: Vec<known_issues::KnownIssue>,
 }
 
 impl Data {
@@ -124,6 +127,7 @@ impl Data {
             node_power: yaml::parse(include_str!("../data/node-power.yaml"))?,
             extensions: yaml::parse(include_str!("../data/extensions.yaml"))?,
             third_party: yaml::parse(include_str!("../data/third-party.yaml"))?,
+            known_issues: yaml::parse(include_str!("../data/known-issues.yaml"))?,
         })
     }
 
@@ -216,6 +220,9 @@ pub struct ClauseText {
     /// How the text of a platform differs.
     #[serde(default)]
     pub differs: std::collections::BTreeMap<String, String>,
+    /// What settles it besides rules and questions, or why nothing in a cluster does.
+    #[serde(default)]
+    pub settled_by: Option<String>,
     /// Who can answer what Kubernetes cannot show, and how.
     #[serde(default)]
     pub ask: Option<String>,

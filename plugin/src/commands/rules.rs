@@ -1,7 +1,7 @@
 //! `rules`: the catalogue, and what decides each clause.
 
 use aksarc_shared::attest;
-use aksarc_shared::catalogue;
+use aksarc_shared::catalogue::{self, Deciders};
 use aksarc_shared::data::{ClauseText, Data, Platform, Sees, embedded};
 use aksarc_shared::rule::{Mode, Rule};
 use serde::Serialize;
@@ -146,8 +146,16 @@ struct ClauseRow<'d> {
     says: &'d str,
     consequence: &'d str,
     rules: Vec<&'static str>,
-    /// What decides it where no rule does.
+    /// What can show it at all.
     decided_by: Vec<&'static str>,
+    /// The clause whose question asks people for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked_as: Option<&'d str>,
+    /// What else settles it, or why nothing in a cluster does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settled_by: Option<&'d str>,
+    /// Whether rules, a question or what else settles it decide it.
+    decided: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     ask: Option<&'d str>,
     #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
@@ -159,20 +167,20 @@ fn clauses(data: &Data) -> Vec<ClauseRow<'_>> {
 }
 
 fn clause_row(clause: &ClauseText) -> ClauseRow<'_> {
+    let deciders = Deciders::of(clause);
     ClauseRow {
         id: &clause.id,
         section: &clause.section,
         says: &clause.says,
         consequence: &clause.consequence,
-        rules: rules_for(&clause.id),
+        decided: deciders.any(),
+        rules: deciders.rules.iter().map(|rule| rule.code.as_str()).collect(),
         decided_by: clause.sees.iter().map(|sees| word(*sees)).collect(),
+        asked_as: deciders.asked_as,
+        settled_by: deciders.settled_by,
         ask: clause.ask.as_deref(),
         differs: clause.differs.iter().map(|(platform, text)| (&**platform, &**text)).collect(),
     }
-}
-
-fn rules_for(clause: &str) -> Vec<&'static str> {
-    catalogue::ALL.iter().filter(|rule| rule.clauses.contains(&clause)).map(|rule| rule.code.as_str()).collect()
 }
 
 fn word(sees: Sees) -> &'static str {
@@ -188,33 +196,38 @@ fn word(sees: Sees) -> &'static str {
 
 fn coverage(data: &Data, ui: &Ui) -> String {
     let mut grid = Grid::new(&["CLAUSE", "DECIDED BY", "SECTION", "SAYS (in our words)"]);
-    let (mut by_rules, mut by_people, mut nothing) = (0, 0, 0);
+    let (mut by_rules, mut by_people, mut otherwise) = (0, 0, 0);
     for clause in &data.clauses {
-        let rules = rules_for(&clause.id);
-        let sees: Vec<&str> = clause.sees.iter().map(|one| word(*one)).collect();
-        let decided = if !rules.is_empty() {
-            by_rules += 1;
-            rules.join(" ")
-        } else if clause.sees.contains(&Sees::Attest) {
-            by_people += 1;
-            "attest".to_owned()
-        } else if clause.sees.iter().all(|one| matches!(one, Sees::Information | Sees::Profile)) {
-            nothing += 1;
-            sees.join(", ")
-        } else {
-            format!("no rule yet ({})", sees.join(", "))
-        };
+        let deciders = Deciders::of(clause);
+        let mut by: Vec<String> = Vec::new();
+        if !deciders.rules.is_empty() {
+            let codes: Vec<&str> = deciders.rules.iter().map(|rule| rule.code.as_str()).collect();
+            by.push(codes.join(" "));
+        }
+        by.extend(
+            deciders
+                .asked_as
+                .map(|lead| if lead == clause.id { "attest".to_owned() } else { format!("attest with {lead}") }),
+        );
+        by.extend(deciders.settled_by.map(str::to_owned));
+        match &deciders {
+            Deciders { rules, .. } if !rules.is_empty() => by_rules += 1,
+            Deciders { asked_as: Some(_), .. } => by_people += 1,
+            Deciders { settled_by: Some(_), .. } => otherwise += 1,
+            _ => by.push("no rule yet".to_owned()),
+        }
+        let decided = by.join("; ");
         grid.row([clause.id.clone(), decided, clause.section.clone(), clause.says.clone()]);
     }
     let all = data.clauses.len();
-    let open = all - by_rules - by_people - nothing;
+    let decided = by_rules + by_people + otherwise;
     let titles: Vec<String> = Platform::ALL
         .iter()
         .filter_map(|platform| data.document(*platform))
         .map(|document| format!("  {}\n", dated(document)))
         .collect();
     let sum = format!(
-        "\n{all} clauses: {by_rules} decided by rules, {by_people} by somebody's answer, {nothing} with nothing to decide, {open} with no rule yet\n\
+        "\n{all} clauses: {by_rules} decided by rules, {by_people} by somebody's answer, {otherwise} by what their row names: {decided} of {all}\n\
          attest: Kubernetes cannot show it, somebody must answer (--attest-template begins a file); -o json says whom to ask, and how platforms differ.\n\nTexts:\n{}",
         titles.concat()
     );

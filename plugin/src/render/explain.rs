@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use aksarc_shared::data::known_issues::KnownIssue;
 use aksarc_shared::data::{Data, Platform};
 use aksarc_shared::rule::{Mode, Rule, Scope};
 
@@ -28,6 +29,7 @@ pub fn page(rule: &Rule, data: &Data, width: Option<usize>) -> String {
         page.markdown(text.trim_end());
         page.line("");
     }
+    known_issues(&mut page, rule, data);
     page.out.truncate(page.out.trim_end().len());
     page.out.push('\n');
     page.out
@@ -99,6 +101,19 @@ fn facts(page: &mut Page, rule: &Rule, data: &Data) {
         if let Some(row) = data.clauses.iter().find(|row| row.id == *clause) {
             page.text(&format!("    {}  ", row.id), &format!("{}: {}", row.section, row.says));
         }
+    }
+}
+
+/// What is known to go wrong without anybody having changed anything: a finding can come from that.
+fn known_issues(page: &mut Page, rule: &Rule, data: &Data) {
+    let own = |issue: &&KnownIssue| issue.rules.iter().any(|code| code == rule.code.as_str());
+    let issues: Vec<&KnownIssue> = data.known_issues.iter().filter(own).collect();
+    if issues.is_empty() {
+        return;
+    }
+    page.line(&Paint::bold("Known issues"));
+    for issue in issues {
+        page.text("- ", &format!("{}: {}", issue.id, issue.line()));
     }
 }
 

@@ -52,9 +52,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let draft = Draft::at(ObjectRef::cluster(), "certificate.notAfter")
         .values(None, Some(&life.end.to_string()))
         .says(message)
-        .with(Evidence::seen("certificate", seen))
-        .fix_on(Platform::WindowsServer, "Update-AksHciClusterCertificates -name CLUSTER -fixKubeletCredentials")
-        .fix_on(Platform::Hci22h2, "Update-AksHciClusterCertificates -name CLUSTER -fixKubeletCredentials");
+        .with(Evidence::seen("certificate", seen));
     Verdict::Found(vec![draft])
 }
 
