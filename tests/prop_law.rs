@@ -65,7 +65,7 @@ fn guard_and_dry_run_agree_and_what_breaks_shows_in_the_state_after() {
         let law = laws.iter().find(|law| law.settings.platform == Some(edit.platform)).unwrap();
         law.holds(&edit, &mut tally);
     }
-    tally.print();
+    println!("{}", tally.summary());
     assert!(tally.broken.is_empty(), "AKSARC_LAW_SEED={seed}\n{}", tally.shown());
     // A law over changes that no rule minds would prove nothing.
     let judging = catalogue::ALL.iter().filter(|rule| rule.change.is_some());
@@ -104,18 +104,21 @@ impl Tally {
     }
 
     fn shown(&self) -> String {
-        self.broken.iter().map(|(how, (count, example))| format!("{count} times: {how}\n{example}\n")).collect()
+        let ways = self.broken.iter().map(|(how, (count, example))| format!("{count} times: {how}\n{example}\n"));
+        ways.collect::<Vec<_>>().concat()
     }
 
-    fn print(&self) {
-        println!("{} changes, {} denied, {} kinds of request", self.changes, self.denied, self.asked.len());
-        for (code, count) in &self.findings {
-            println!("{code}: {count} findings");
-        }
-        for exception in EXCEPTIONS.iter().chain(UNASKED).chain(CURES) {
+    /// How many changes there were, how many findings of each rule, and how often each exception was needed.
+    fn summary(&self) -> String {
+        let (changes, denied, asked) = (self.changes, self.denied, self.asked.len());
+        let rules = self.findings.len();
+        let mut lines = vec![format!("{changes} changes of {asked} kinds, {denied} denied, {rules} rules touched")];
+        lines.extend(self.findings.iter().map(|(code, count)| format!("{code}: {count} findings")));
+        lines.extend(EXCEPTIONS.iter().chain(UNASKED).chain(CURES).map(|exception| {
             let count = self.excepted.get(exception.reason).copied().unwrap_or_default();
-            println!("{count} times excepted: {}", exception.reason);
-        }
+            format!("{count} times excepted: {}", exception.reason)
+        }));
+        lines.join("\n")
     }
 }
 

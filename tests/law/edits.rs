@@ -449,18 +449,20 @@ impl Mutation {
                     None => drop(spec.remove("providerID")),
                 }
             }
-            Mutation::Taint { key, effect } => {
-                let mut taints = object["spec"]["taints"].as_array().cloned().unwrap_or_default();
-                taints.retain(|taint| taint["key"] != **key);
-                taints.extend(effect.map(|effect| json!({"key": key, "effect": effect})));
-                let spec = object["spec"].as_object_mut().expect("a spec");
-                if taints.is_empty() {
-                    spec.remove("taints");
-                } else {
-                    spec.insert("taints".to_owned(), json!(taints));
-                }
-            }
+            Mutation::Taint { key, effect } => taint(object, key, *effect),
         }
+    }
+}
+
+fn taint(node: &mut Value, key: &str, effect: Option<&str>) {
+    let mut taints = node["spec"]["taints"].as_array().cloned().unwrap_or_default();
+    taints.retain(|taint| taint["key"] != *key);
+    taints.extend(effect.map(|effect| json!({"key": key, "effect": effect})));
+    let spec = node["spec"].as_object_mut().expect("a spec");
+    if taints.is_empty() {
+        spec.remove("taints");
+    } else {
+        spec.insert("taints".to_owned(), json!(taints));
     }
 }
 

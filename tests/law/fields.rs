@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 /// Gives a new object to whoever makes it.
 pub(crate) fn create(object: &mut Value, manager: &str, time: &str) {
     let (set, _) = compare("", Some(&json!({})), Some(object));
-    object["metadata"]["managedFields"] = json!([entry(object, manager, "", time, set.unwrap_or_else(|| json!({})))]);
+    object["metadata"]["managedFields"] = json!([entry(object, manager, "", time, &set.unwrap_or_else(|| json!({})))]);
 }
 
 /// Records what `manager` changed between two versions of an object. Of an object without managedFields the API server keeps
@@ -17,12 +17,14 @@ pub(crate) fn update(before: &Value, after: &mut Value, manager: &str, subresour
     let mut entries: Vec<Value> = entries
         .into_iter()
         .map(|mut entry| {
-            gone.iter().for_each(|gone| subtract(&mut entry["fieldsV1"], gone));
+            if let Some(gone) = &gone {
+                subtract(&mut entry["fieldsV1"], gone);
+            }
             entry
         })
         .collect();
     if let Some(set) = set {
-        let mut own = entry(after, manager, subresource, time, set);
+        let mut own = entry(after, manager, subresource, time, &set);
         let same = |other: &Value| {
             ["manager", "operation", "apiVersion", "subresource"].iter().all(|part| other.get(part) == own.get(part))
         };
@@ -35,7 +37,7 @@ pub(crate) fn update(before: &Value, after: &mut Value, manager: &str, subresour
     after["metadata"]["managedFields"] = json!(entries);
 }
 
-fn entry(object: &Value, manager: &str, subresource: &str, time: &str, fields: Value) -> Value {
+fn entry(object: &Value, manager: &str, subresource: &str, time: &str, fields: &Value) -> Value {
     let mut entry = json!({"manager": manager, "operation": "Update", "apiVersion": object["apiVersion"], "time": time,
                            "fieldsType": "FieldsV1", "fieldsV1": fields});
     if !subresource.is_empty() {

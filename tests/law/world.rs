@@ -180,5 +180,5 @@ fn namespace(name: &str) -> Value {
 }
 
 fn hex(text: &str) -> String {
-    text.bytes().skip(4).map(|byte| format!("{byte:02x}")).collect()
+    text.bytes().skip(4).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
