@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use crate::data::Data;
 use crate::data::third_party::{Licence, Product};
+use crate::data::{Confidence, Data};
 use crate::finding::{Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::Inventory;
 use crate::kinds;
@@ -113,7 +113,9 @@ fn draft<'t>(product: &Product, traces: &[Trace<'t>], platform: Option<&str>) ->
         count => format!("{count} namespaces"),
     };
     let Product { name, supported_by, .. } = product;
+    let guessed = product.confidence == Confidence::Inferred;
     let message = match surest {
+        Sign::Image if guessed => format!("{name} seems to run in {place}: its images are known to us by hearsay only"),
         Sign::Image if platform.is_some() => {
             format!("{name} runs in {place}; the platform may have installed it together with Cluster API")
         }
@@ -146,7 +148,7 @@ fn draft<'t>(product: &Product, traces: &[Trace<'t>], platform: Option<&str>) ->
         draft = draft.with(Evidence::seen("customResourceDefinition", format!("{group} is served")));
     }
     draft.members = namespaces.into_iter().take(MAX_MEMBERS).map(str::to_owned).collect();
-    let certain = surest == Sign::Image && platform.is_none();
+    let certain = surest == Sign::Image && platform.is_none() && !guessed;
     Some(if certain { draft } else { draft.lighter(Consequence::Info) })
 }
 
