@@ -75,6 +75,7 @@ struct Backend {
 #[serde(rename_all = "camelCase", default)]
 struct Rules {
     api_groups: Option<Vec<String>>,
+    operations: Option<Vec<String>>,
     resources: Option<Vec<String>>,
     scope: Option<String>,
 }
@@ -124,13 +125,18 @@ impl Rules {
             None => sub.is_empty() && (own == "*" || own == kind),
             Some((first, last)) => (first == "*" || first == kind) && (last == "*" || last == sub),
         });
-        group && scope && resource
+        group && scope && resource && self.is_of_writes()
     }
 
     /// Whether everything of everybody is asked about.
     fn is_wild(&self) -> bool {
         let any = |list: &Option<Vec<String>>| list.iter().flatten().any(|own| own == "*" || own == "*/*");
-        any(&self.api_groups) && any(&self.resources)
+        any(&self.api_groups) && any(&self.resources) && self.is_of_writes()
+    }
+
+    /// Nothing is written by connecting to it.
+    fn is_of_writes(&self) -> bool {
+        self.operations.as_ref().is_none_or(|own| own.iter().any(|operation| operation != "CONNECT"))
     }
 }
 
