@@ -3,9 +3,17 @@
 use std::fs;
 use std::path::PathBuf;
 
+use aksarc_shared::catalogue;
+use aksarc_shared::check::{Check, Params};
+use aksarc_shared::data::{Platform, embedded};
+use aksarc_shared::finding::Finding;
 use aksarc_shared::guard::Settings;
 use aksarc_shared::heartbeat;
-use aksarc_shared::read::yaml;
+use aksarc_shared::jiff::Timestamp;
+use aksarc_shared::kinds;
+use aksarc_shared::read::{json, yaml};
+use aksarc_shared::report::Tool;
+use aksarc_shared::rule::Mode;
 use aksarc_webhook::{config, manifest, protection};
 use serde_json::{Value, json};
 
@@ -62,6 +70,46 @@ fn the_guards_only_right_is_to_read_and_update_its_heartbeat() {
     assert_eq!(kinds.filter(|kind| kind.contains("Role")).count(), 2);
     // The pod has the token for that.
     assert_eq!(objects[6]["spec"]["template"]["spec"]["automountServiceAccountToken"], true);
+}
+
+#[test]
+fn the_guards_own_webhooks_do_not_stand_in_the_clusters_way() {
+    let all = catalogue::ALL.iter().map(|rule| (rule.code.as_str().to_owned(), Mode::Warn)).collect();
+    let settings = Settings { rules: all, ..Settings::default() };
+    let config = manifest::Config { text: String::new(), settings };
+    for config in [None, Some(config)] {
+        let manifest = manifest::render(&manifest::Options { config, ..manifest::Options::default() });
+        assert_eq!(blocking_webhooks(&manifest), Vec::new());
+        // Had it failed closed, the rule would say so.
+        let closed = manifest.replace("failurePolicy: Ignore", "failurePolicy: Fail");
+        assert!(!blocking_webhooks(&closed).is_empty());
+    }
+}
+
+/// What AA901 finds on a cluster of the system's namespaces and the manifest, information included.
+fn blocking_webhooks(manifest: &str) -> Vec<Finding> {
+    let now: Timestamp = "2026-06-01T00:00:00Z".parse().unwrap();
+    let rules = vec![catalogue::find("AA901").unwrap()];
+    let mut check = Check::new(embedded(), Params { platform: Some(Platform::AzureLocal), rules, ..Params::at(now) });
+    let mut documents = yaml::documents(manifest).unwrap();
+    let labels = |name: &str| json!({"kubernetes.io/metadata.name": name});
+    documents.extend(embedded().namespaces.namespaces.iter().map(|row| {
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": row.name, "labels": labels(&row.name)}})
+    }));
+    let texts: Vec<String> = documents.iter().map(ToString::to_string).collect();
+    for plan in [Check::plan_first, Check::plan_then] {
+        for key in plan(&check) {
+            let mut segment = check.segment(&key);
+            for text in &texts {
+                let object = json::object(text.as_bytes()).unwrap();
+                if kinds::of(&object.api_version, &object.kind) == Some(key.kind) {
+                    segment.object(&object);
+                }
+            }
+            check.complete(segment);
+        }
+    }
+    check.finish(Tool::default(), "guard", "").unwrap().findings
 }
 
 #[test]
