@@ -45,7 +45,7 @@ impl Guard {
     /// As [`Guard::install`].
     pub fn install_with(cluster: &ControlPlane, config: &Value, further: Vec<String>) -> anyhow::Result<Self> {
         let program = product::webhook()?;
-        let manifest = shipped(cluster, &program)?;
+        let manifest = shipped(cluster, &program, &[])?;
         let configuration = part(&manifest, "ValidatingWebhookConfiguration")?;
         let service =
             configuration.pointer("/webhooks/0/clientConfig/service").context("a webhook without a service")?;
@@ -102,6 +102,26 @@ impl Guard {
             let now = hash(self).map_err(|error| format!("{error:#}"))?;
             if (now - before).abs() > 0.5 { Ok(()) } else { Err(self.log()) }
         })
+    }
+
+    /// Registers it anew as a manifest for its present configuration does, which may switch rules on. The API server takes
+    /// a moment to go by it.
+    ///
+    /// # Errors
+    /// The program makes no manifest of it, or the API server refuses that.
+    pub fn register_anew(&self, cluster: &ControlPlane) -> anyhow::Result<()> {
+        let config = self.config.display().to_string();
+        let manifest = shipped(cluster, &product::webhook()?, &["--config", &config])?;
+        let made = part(&manifest, "ValidatingWebhookConfiguration")?;
+        let admin = cluster.http(&Identity::Admin)?;
+        let path = format!("{WEBHOOKS}/{}", manifest::CONFIGURATION);
+        let mut current = admin.get(&path)?.object()?;
+        let port =
+            current.pointer("/webhooks/0/clientConfig/service/port").cloned().context("a webhook without a port")?;
+        let mut webhooks = made.get("webhooks").cloned().unwrap_or_default();
+        set_port(&mut webhooks, &port);
+        current.as_object_mut().context("no object")?.insert("webhooks".to_owned(), webhooks);
+        admin.put(&path, &current)?.object().map(drop)
     }
 
     /// Ends it at once, as a crash would.
@@ -173,14 +193,11 @@ impl Guard {
         let stand_in = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": service},
             "spec": {"type": "ExternalName", "externalName": "localhost", "ports": [{"port": port}]}});
         admin.post(&format!("/api/v1/namespaces/{namespace}/services"), &stand_in)?.object()?;
-        for webhook in configuration.get_mut("webhooks").and_then(Value::as_array_mut).into_iter().flatten() {
-            self.webhooks.push(text(webhook, "name"));
-            if let Some(service) = webhook.pointer_mut("/clientConfig/service").and_then(Value::as_object_mut) {
-                service.insert("port".to_owned(), json!(port));
-            }
+        if let Some(webhooks) = configuration.get_mut("webhooks") {
+            self.webhooks.extend(webhooks.as_array().into_iter().flatten().map(|webhook| text(webhook, "name")));
+            set_port(webhooks, &json!(port));
         }
-        let path = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
-        admin.post(path, &configuration)?.object()?;
+        admin.post(WEBHOOKS, &configuration)?.object()?;
         self.await_asked(cluster)
     }
 
@@ -218,7 +235,7 @@ pub fn certificates(cluster: &ControlPlane, name: &str) -> anyhow::Result<PathBu
 /// The API server refuses a part of the manifest.
 pub fn heartbeat(cluster: &ControlPlane) -> anyhow::Result<Identity> {
     let guard = cluster.service_account(manifest::NAMESPACE, "guard")?;
-    let documents = shipped(cluster, &product::webhook()?)?;
+    let documents = shipped(cluster, &product::webhook()?, &[])?;
     let admin = cluster.http(&Identity::Admin)?;
     let rbac = "/apis/rbac.authorization.k8s.io/v1";
     for (kind, prefix, plural) in
@@ -241,12 +258,21 @@ fn create(admin: &Http, path: &str, object: &Value) -> anyhow::Result<()> {
 }
 
 /// The documents of the shipped manifest, with the control plane's authority in it.
-fn shipped(cluster: &ControlPlane, program: &Path) -> anyhow::Result<Vec<Value>> {
+fn shipped(cluster: &ControlPlane, program: &Path, further: &[&str]) -> anyhow::Result<Vec<Value>> {
     let mut command = cluster.command(&Identity::Admin, program)?;
-    command.arg("manifest").arg("--ca-file").arg(cluster.authority());
+    command.arg("manifest").arg("--ca-file").arg(cluster.authority()).args(further);
     let printed = Finished::run(&mut command, None)?;
     serde_saphyr::from_multiple(printed.succeeded()?)
         .map_err(|error| anyhow::anyhow!("the manifest is no YAML: {error}"))
+}
+
+/// The Service that stands in for the guard's has the port of its process.
+fn set_port(webhooks: &mut Value, port: &Value) {
+    for webhook in webhooks.as_array_mut().into_iter().flatten() {
+        if let Some(service) = webhook.pointer_mut("/clientConfig/service").and_then(Value::as_object_mut) {
+            service.insert("port".to_owned(), port.clone());
+        }
+    }
 }
 
 fn part<'m>(manifest: &'m [Value], kind: &str) -> anyhow::Result<&'m Value> {
@@ -272,4 +298,5 @@ fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
+const WEBHOOKS: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
 const LIMIT: Duration = Duration::from_secs(30);

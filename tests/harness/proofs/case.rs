@@ -68,8 +68,16 @@ impl Stage<'_> {
         }
         let answered = self.set_up(case).and_then(|()| {
             self.configure(&enforce)?;
-            let asked = self.ask(case)?;
-            self.answers(proof, case, &asked)
+            if case.mode.is_empty() || case.really {
+                let asked = self.ask(case)?;
+                return self.answers(proof, case, &asked);
+            }
+            // The API server takes a moment to ask about what another configuration wants to be asked about.
+            let answered = wait::until("the expected answer", LIMIT, || {
+                let asked = self.ask(case).map_err(|error| format!("{error:#}"))?;
+                self.answers(proof, case, &asked).map_err(|error| format!("{error:#}"))
+            });
+            answered.map_err(|error| anyhow::anyhow!("{error}"))
         });
         if case.undo.is_empty() {
             return answered;
@@ -82,6 +90,10 @@ impl Stage<'_> {
         let (guard, current) = self.guard.as_mut().context("no guard is installed")?;
         if current != config {
             guard.reconfigure(config)?;
+            let modes = |config: &Value| config["rules"].as_object().filter(|rules| !rules.is_empty()).cloned();
+            if modes(current) != modes(config) {
+                guard.register_anew(self.cluster)?;
+            }
             *current = config.clone();
         }
         Ok(())
@@ -323,8 +335,12 @@ fn fits(expected: &Expected, finding: &Value) -> bool {
     let (object, text) = (&finding["object"], |value: &Option<String>, field: &str| {
         value.as_ref().is_none_or(|value| finding[field] == **value)
     });
-    let named = object["name"] == *expected.object
-        || expected.object.split_once('/').is_some_and(|(kind, name)| object["kind"] == kind && object["name"] == name);
+    let is = |name: &str| match name.strip_suffix('*') {
+        Some(start) => object["name"].as_str().is_some_and(|own| own.starts_with(start)),
+        None => object["name"] == name,
+    };
+    let named = is(&expected.object)
+        || expected.object.split_once('/').is_some_and(|(kind, name)| object["kind"] == kind && is(name));
     let members = expected.members.as_ref().is_none_or(|members| finding["members"] == json!(members));
     named
         && finding["path"] == *expected.path
