@@ -298,6 +298,15 @@ impl ControlPlane {
         self.await_right(identity, &right)
     }
 
+    /// Gives the API server a certificate that holds from and to so many days from now. It watches the file, and
+    /// presents what is in it a moment later.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(crate) fn present(&self, from: i64, to: i64) -> anyhow::Result<()> {
+        self.pki.renew("kube-apiserver", from, to)
+    }
+
     /// Every request answered so far. The log lags a little: see [`ControlPlane::audit_event`].
     ///
     /// # Errors

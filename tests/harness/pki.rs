@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
+use jiff::Timestamp;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose,
+    KeyUsagePurpose, date_time_ymd,
 };
 
 #[derive(Debug)]
@@ -41,7 +43,7 @@ impl Pki {
 
     /// For a server on loopback.
     pub(crate) fn server(&self, name: &str) -> anyhow::Result<KeyFiles> {
-        self.server_of(name, &["127.0.0.1", "localhost", "kubernetes.default.svc"])
+        self.server_of(name, &LOOPBACK)
     }
 
     /// For a server of these names.
@@ -49,6 +51,23 @@ impl Pki {
         let mut params = CertificateParams::new(names.iter().map(ToString::to_string).collect::<Vec<_>>())?;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         self.issue(name, &params)
+    }
+
+    /// For the same server and key, holding from and to so many days from now. Who reads the file meanwhile sees either.
+    pub(crate) fn renew(&self, name: &str, from: i64, to: i64) -> anyhow::Result<()> {
+        let files = self.files(name);
+        let pair = KeyPair::from_pem(&fs::read_to_string(&files.key)?)?;
+        let mut params = CertificateParams::new(LOOPBACK.map(str::to_owned))?;
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let now = Timestamp::now().as_second();
+        let day = |days: i64| {
+            let seconds = u64::try_from(now + days * SECONDS)?;
+            anyhow::Ok(date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds))
+        };
+        (params.not_before, params.not_after) = (day(from)?, day(to)?);
+        let unfinished = files.certificate.with_extension("unfinished");
+        write(&unfinished, &params.signed_by(&pair, &self.authority)?.pem())?;
+        fs::rename(&unfinished, &files.certificate).context("cannot replace a certificate")
     }
 
     /// For a client: the user name is the common name, the group is the organization.
@@ -87,6 +106,11 @@ impl Pki {
         }
     }
 }
+
+/// Of a day.
+const SECONDS: i64 = 86_400;
+
+const LOOPBACK: [&str; 3] = ["127.0.0.1", "localhost", "kubernetes.default.svc"];
 
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))

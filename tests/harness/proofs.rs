@@ -9,7 +9,7 @@ mod file;
 mod rows;
 mod table;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -22,7 +22,7 @@ use crate::identity::Identity;
 use crate::product;
 use crate::samples::{self, Player};
 use case::Stage;
-use file::{Kind, Proof};
+use file::{Kind, Place, Proof};
 use table::Proved;
 
 /// What came of all proofs.
@@ -45,18 +45,24 @@ pub fn run(only: &[String]) -> anyhow::Result<Report> {
     let plugin = product::plugin()?;
     product::webhook()?;
 
-    let mut groups: BTreeMap<(&str, Option<&str>), Vec<&Proof>> = BTreeMap::new();
+    let mut groups: BTreeMap<Place<'_>, Vec<&Proof>> = BTreeMap::new();
     for proof in &proofs {
-        let key = (&*proof.header.cluster, proof.header.control_plane.as_deref());
-        groups.entry(key).or_default().push(proof);
+        let places: BTreeSet<Place<'_>> = proof.cases.iter().map(|case| proof.place(case)).collect();
+        for place in places.into_iter().chain([proof.home()]) {
+            let group = groups.entry(place).or_default();
+            if group.last().is_none_or(|last| last.file != proof.file) {
+                group.push(proof);
+            }
+        }
     }
-    // Every cluster can be asked about every kind; the plain one is asked when it is there.
-    let rows_on = groups.keys().find(|key| **key == ("healthy-azure-local", None)).or(groups.keys().next()).copied();
+    // What is not alpha every cluster can be asked about; the plain one is asked when it is there.
+    let plain = groups.keys().find(|key| **key == ("healthy-azure-local", None)).or(groups.keys().next()).copied();
     let results = Mutex::new((BTreeMap::<&'static str, Proved>::new(), Vec::new()));
     let queue = Mutex::new(groups);
     let work = || {
         while let Some(((cluster, profile), proofs)) = lock(&queue).pop_first() {
-            let group = Group { proofs: &proofs, plugin: &plugin, rows: rows_on == Some((cluster, profile)), only };
+            let place = (cluster, profile);
+            let group = Group { place, proofs: &proofs, plugin: &plugin, plain: plain == Some(place), only };
             let flags = profile.map_or(Ok(Vec::new()), |name| {
                 profiles.get(name).map(|row| row.flags.clone()).with_context(|| format!("no profile {name}"))
             });
@@ -88,10 +94,11 @@ pub fn run(only: &[String]) -> anyhow::Result<Report> {
 
 /// The proofs of one cluster.
 struct Group<'a> {
+    place: Place<'a>,
     proofs: &'a [&'a Proof],
     plugin: &'a std::path::Path,
-    /// Whether this cluster is asked about all kinds that rules guard.
-    rows: bool,
+    /// Whether this cluster is asked about all kinds that rules guard and that are not alpha.
+    plain: bool,
     only: &'a [String],
 }
 
@@ -106,18 +113,22 @@ impl Group<'_> {
         let mut proved = BTreeMap::new();
         let mut failed = Vec::new();
         self.states(&mut stage, &mut proved, &mut failed);
-        let asks = self.proofs.iter().flat_map(|proof| &proof.cases).any(file::Case::asks);
-        if asks || self.rows {
+        let rows = rows::Wanted { plain: self.plain, alpha: self.place.1.is_some() };
+        if self.cases().any(|(_, case)| case.asks()) || rows.plain || rows.alpha {
             self.introduce(cluster)?;
             let observe = json!({"mode": "observe"});
             stage.guard = Some((Guard::install(cluster, &observe)?, observe.clone()));
             self.changes(&mut stage, &mut proved, &mut failed);
             stage.configure(&observe)?;
-        }
-        if self.rows {
-            rows::ask(&mut stage, self.only, &mut proved, &mut failed)?;
+            rows::ask(&mut stage, rows, self.only, &mut proved, &mut failed)?;
         }
         Ok((proved, failed))
+    }
+
+    /// What is played here, with whose it is.
+    fn cases(&self) -> impl Iterator<Item = (&Proof, &file::Case)> {
+        let cases = self.proofs.iter().flat_map(|proof| proof.cases.iter().map(move |case| (*proof, case)));
+        cases.filter(|(proof, case)| proof.place(case) == self.place)
     }
 
     /// The states, without the guard.
@@ -126,12 +137,14 @@ impl Group<'_> {
             let so_far: &mut Proved = proved.entry(proof.rule.code.as_str()).or_default();
             let began = Instant::now();
             if case::sees(proof)
+                && proof.home() == self.place
                 && let Err(error) = stage.clean(proof)
             {
                 failed.push(format!("{}: {error:#}", proof.file));
             }
             let mut left = None;
-            for case in proof.cases.iter().filter(|case| case.judges() && case::sees(proof)) {
+            let here = proof.cases.iter().filter(|case| proof.place(case) == self.place);
+            for case in here.filter(|case| case.judges() && case::sees(proof)) {
                 if let Some(earlier) = &left {
                     failed.push(format!(
                         "{}: {}: not played: {earlier:?} left its state behind",
@@ -141,7 +154,10 @@ impl Group<'_> {
                     continue;
                 }
                 match stage.state(proof, case) {
-                    Ok(shown) => so_far.state(case, &shown),
+                    Ok(shown) => {
+                        so_far.state(case, &shown);
+                        left = case.stays.is_some().then(|| case.title());
+                    }
                     Err(error) => {
                         failed.push(format!("{}: {}: {error:#}", proof.file, case.title()));
                         left = stage.clean(proof).is_err().then(|| case.title());
@@ -156,7 +172,7 @@ impl Group<'_> {
         for proof in self.proofs {
             let so_far: &mut Proved = proved.entry(proof.rule.code.as_str()).or_default();
             let began = Instant::now();
-            for case in proof.cases.iter().filter(|case| case.asks()) {
+            for case in proof.cases.iter().filter(|case| case.asks() && proof.place(case) == self.place) {
                 match stage.change(proof, case) {
                     Ok(()) if case.kind() == Kind::Change => so_far.changes += 1,
                     Ok(()) => so_far.look_alikes += 1,
@@ -170,7 +186,7 @@ impl Group<'_> {
     /// Before the guard comes: an identity's own objects are no change to judge.
     fn introduce(&self, cluster: &ControlPlane) -> anyhow::Result<()> {
         cluster.kubeconfig(&Identity::Person)?;
-        for case in self.proofs.iter().flat_map(|proof| &proof.cases).filter(|case| case.asks()) {
+        for (_, case) in self.cases().filter(|(_, case)| case.asks()) {
             let identity = samples::identity(&case.who)?;
             cluster.kubeconfig(&identity)?;
             if matches!(identity, Identity::ServiceAccount { .. } | Identity::User { .. }) {

@@ -102,11 +102,21 @@ struct Step {
     /// A time of its own in managedFields, which count seconds.
     #[serde(default)]
     later: bool,
+    /// What the API server presents from now on.
+    certificate: Option<Days>,
     #[serde(default)]
     kubectl: Vec<String>,
     #[serde(default)]
     stdin: Vec<Value>,
     editor: Option<String>,
+}
+
+/// From when to when a certificate holds, in days from now.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Days {
+    from: i64,
+    to: i64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -257,6 +267,9 @@ impl<'a> Player<'a> {
         }
         if !step.kubectl.is_empty() {
             return self.kubectl(&identity, step, values);
+        }
+        if let Some(Days { from, to }) = step.certificate {
+            return self.cluster.present(from, to);
         }
         if let Some(path) = &step.delete {
             let path = self.text(path, values)?;
@@ -493,6 +506,9 @@ impl Step {
         }
         if let Some(path) = &self.delete {
             return format!("delete {path}");
+        }
+        if self.certificate.is_some() {
+            return "a certificate".to_owned();
         }
         if self.kubectl.is_empty() {
             format!("create {} objects", self.create.len())

@@ -62,14 +62,19 @@ impl Stage<'_> {
 
     /// Sends the change past the guard in `enforce`.
     pub(super) fn change(&mut self, proof: &Proof, case: &Case) -> anyhow::Result<()> {
-        let enforce = json!({"mode": "enforce", "platform": platform(&flags(proof, None)), "rules": case.mode});
+        let enforce = json!({"mode": "enforce", "platform": platform(&flags(proof, Some(case))), "rules": case.mode});
         if !case.steps.is_empty() {
             self.configure(&json!({"mode": "observe"}))?;
         }
         let answered = self.set_up(case).and_then(|()| {
             self.configure(&enforce)?;
             if case.mode.is_empty() || case.really {
+                let reviews = self.reviews()?;
                 let asked = self.ask(case)?;
+                let reached = self.reviews()? > reviews;
+                if let Some(wanted) = case.asked {
+                    ensure!(reached == wanted, "the guard was {}asked", if reached { "" } else { "not " });
+                }
                 return self.answers(proof, case, &asked);
             }
             // The API server takes a moment to ask about what another configuration wants to be asked about.
@@ -97,6 +102,12 @@ impl Stage<'_> {
             *current = config.clone();
         }
         Ok(())
+    }
+
+    /// How often the guard was asked so far.
+    fn reviews(&self) -> anyhow::Result<f64> {
+        let (guard, _) = self.guard.as_ref().context("no guard is installed")?;
+        guard.metric("aksarc_reviews_total")
     }
 
     fn set_up(&mut self, case: &Case) -> anyhow::Result<()> {
@@ -129,7 +140,7 @@ impl Stage<'_> {
         if case.fix() == Fix::None || lines.is_empty() {
             let needed = case.outcome.is_none() && case.fix == Some(Fix::Rehearse);
             ensure!(!needed, "no finding names a command that can be rehearsed");
-            let kept = case.steps.is_empty() || !case.undo.is_empty();
+            let kept = case.steps.is_empty() || !case.undo.is_empty() || case.stays.is_some();
             ensure!(kept, "no finding names a command that can be run, so the case needs undo");
             return Ok(shown);
         }
@@ -295,7 +306,8 @@ struct Asked {
 fn flags(proof: &Proof, case: Option<&Case>) -> Vec<String> {
     let given = case.and_then(|case| case.check.as_ref()).or(proof.header.check.as_ref());
     given.cloned().unwrap_or_else(|| {
-        let words = if proof.header.cluster.contains("windows-server") { WINDOWS_SERVER } else { AZURE_LOCAL };
+        let (cluster, _) = case.map_or(proof.home(), |case| proof.place(case));
+        let words = if cluster.contains("windows-server") { WINDOWS_SERVER } else { AZURE_LOCAL };
         words.iter().map(|word| (*word).to_owned()).collect()
     })
 }

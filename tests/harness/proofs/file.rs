@@ -46,6 +46,11 @@ pub(super) struct Case {
 
     #[serde(default)]
     pub(super) steps: Vec<Value>,
+    /// Another control plane than the header's.
+    cluster: Option<String>,
+    control_plane: Option<String>,
+    /// Why what it makes cannot be taken back.
+    pub(super) stays: Option<String>,
     #[serde(default = "yes")]
     pub(super) settle: bool,
     #[serde(default)]
@@ -66,12 +71,32 @@ pub(super) struct Case {
     pub(super) stdin: Vec<Value>,
     pub(super) send: Option<Send>,
     pub(super) answer: Option<Wanted>,
+    /// Whether the API server asks the guard at all.
+    pub(super) asked: Option<bool>,
     pub(super) path: Option<String>,
     /// Not as a dry run: some verbs of kubectl have none.
     #[serde(default)]
     pub(super) really: bool,
     #[serde(default)]
     pub(super) mode: BTreeMap<String, String>,
+}
+
+/// A sample on a control plane, by their names.
+pub(super) type Place<'p> = (&'p str, Option<&'p str>);
+
+impl Proof {
+    /// Where the rule must find nothing before any case.
+    pub(super) fn home(&self) -> Place<'_> {
+        (&self.header.cluster, self.header.control_plane.as_deref())
+    }
+
+    /// Where a case is played.
+    pub(super) fn place<'p>(&'p self, case: &'p Case) -> Place<'p> {
+        match (&case.cluster, &case.control_plane) {
+            (None, None) => self.home(),
+            (cluster, profile) => (cluster.as_ref().unwrap_or(&self.header.cluster), profile.as_deref()),
+        }
+    }
 }
 
 /// What a case proves.
@@ -239,7 +264,9 @@ impl Case {
                 ensure!(self.outcome.is_none() || self.reason.is_some(), "an outcome has a reason, in part");
                 ensure!(self.fix() == Fix::Rehearse || self.why.is_some(), "fix: none needs a why");
                 let kept = self.outcome.is_some() || self.fix() == Fix::None;
-                ensure!(self.steps.is_empty() || !kept || !self.undo.is_empty(), "undo: nothing else takes it back");
+                let taken_back = !self.undo.is_empty() || self.stays.is_some();
+                ensure!(self.steps.is_empty() || !kept || taken_back, "undo: nothing else takes it back");
+                ensure!(self.undo.is_empty() || self.stays.is_none(), "either undo or stays");
             }
             Kind::Change => {
                 ensure!(!of_state, "a change has no findings of a state");
@@ -257,6 +284,8 @@ impl Case {
         if self.path.is_some() && (self.answer != Some(Wanted::Denied) || self.send.is_none()) {
             bail!("a path is in the answer only when a plain request (send) is denied");
         }
+        ensure!(self.stays.is_none() || kind == Kind::State, "stays is a state's");
+        ensure!(self.asked.is_none() || self.asks(), "asked is of what is sent");
         ensure!(!self.really || !self.undo.is_empty(), "undo: what is really done has to be taken back");
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! What was proved of each rule, and what was not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use aksarc_shared::catalogue;
@@ -21,7 +21,7 @@ pub(super) struct Proved {
     pub(super) changes: usize,
     pub(super) look_alikes: usize,
     /// Requests of its kinds, subresources and operations that reached the guard.
-    pub(super) rows: usize,
+    pub(super) rows: BTreeSet<String>,
     pub(super) seconds: f64,
 }
 
@@ -33,7 +33,7 @@ impl Proved {
         self.runnable |= more.runnable;
         self.changes += more.changes;
         self.look_alikes += more.look_alikes;
-        self.rows += more.rows;
+        self.rows.extend(more.rows.iter().cloned());
         self.seconds += more.seconds;
     }
 
@@ -81,7 +81,7 @@ pub(super) fn of(proofs: &[Proof], proved: &BTreeMap<&str, Proved>, only: &[Stri
             dash(so_far.fixes),
             dash(so_far.changes),
             dash(so_far.look_alikes),
-            dash(so_far.rows),
+            dash(so_far.rows.len()),
             so_far.seconds,
             row.reasons().join("; "),
         );
@@ -130,8 +130,9 @@ impl Row<'_> {
             missing.push("no look-alike held".to_owned());
         }
         let wanted = rows(self.rule);
-        if proved.rows < wanted {
-            missing.push(format!("the guard was asked about {} of {wanted} guarded requests", proved.rows));
+        let asked = proved.rows.len();
+        if asked < wanted {
+            missing.push(format!("the guard was asked about {asked} of {wanted} guarded requests"));
         }
         missing
     }
