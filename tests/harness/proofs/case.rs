@@ -3,9 +3,12 @@
 #![expect(clippy::indexing_slicing, reason = "a JSON value answers null for a field that it lacks")]
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use aksarc_shared::data::Platform;
+use aksarc_shared::finding::Consequence;
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
@@ -47,7 +50,8 @@ impl Stage<'_> {
 
     /// Makes the state, judges it, rehearses what the findings say, and takes it back.
     pub(super) fn state(&mut self, proof: &Proof, case: &Case) -> anyhow::Result<Shown> {
-        let flags = flags(proof, Some(case));
+        let mut flags = flags(proof, Some(case));
+        flags.extend(self.waivers(case)?);
         let played = self.set_up(case).and_then(|()| match case.kind() {
             Kind::State => self.violating(proof, case, &flags),
             Kind::Change | Kind::LookAlike => self.passes(proof, &flags).map(|()| Shown::default()),
@@ -58,6 +62,18 @@ impl Stage<'_> {
             (Ok(_), Err(error)) | (Err(error), Ok(())) => Err(error),
             (Err(error), Err(left)) => Err(error.context(format!("and left behind ({left:#})"))),
         }
+    }
+
+    /// The flags that hand over a case's waivers.
+    fn waivers(&mut self, case: &Case) -> anyhow::Result<Vec<String>> {
+        if case.waivers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let list = json!({"apiVersion": "aksarc.dev/v1alpha1", "kind": "SupportWaiverList", "items": case.waivers});
+        let given = self.player.filled(&list)?;
+        let path = self.cluster.directory().join("waivers.json");
+        fs::write(&path, given.to_string()).with_context(|| path.display().to_string())?;
+        Ok(vec!["--waivers".to_owned(), path.display().to_string()])
     }
 
     /// Sends the change past the guard in `enforce`.
@@ -154,11 +170,12 @@ impl Stage<'_> {
         Ok(shown)
     }
 
-    /// Nothing heavier than information.
+    /// Nothing heavier than information; of a rule that only informs, nothing at all.
     fn passes(&mut self, proof: &Proof, flags: &[String]) -> anyhow::Result<()> {
+        let informs = proof.rule.heaviest(&Platform::ALL) == Consequence::Info;
         let passed = wait::until("nothing to be found", LIMIT, || {
             let judged = self.judge(proof, flags).map_err(|error| format!("{error:#}"))?;
-            let heavy = judged.findings.iter().filter(|finding| finding["consequence"] != "info");
+            let heavy = judged.findings.iter().filter(|finding| informs || finding["consequence"] != "info");
             let heavy: Vec<String> = heavy.map(describe).collect();
             if heavy.is_empty() { Ok(()) } else { Err(format!("\n{}", heavy.join("\n"))) }
         });
@@ -175,7 +192,10 @@ impl Stage<'_> {
         let finished = Finished::run(&mut command, None)?;
         let mut report: Value = serde_json::from_str(&finished.stdout)
             .map_err(|_| anyhow::anyhow!("no report, exit {:?}: {}", finished.code, finished.stderr))?;
-        let findings = report.get_mut("findings").and_then(Value::as_array_mut).map(std::mem::take).unwrap_or_default();
+        let mut findings: Vec<Value> =
+            report.get_mut("findings").and_then(Value::as_array_mut).map(std::mem::take).unwrap_or_default();
+        // The flags of a case may ask for more rules.
+        findings.retain(|finding| finding["code"] == code);
         let rules = report["rules"].as_array().cloned().unwrap_or_default();
         let own = rules.into_iter().find(|rule| rule["code"] == code).context("the rule is not in the report")?;
         let text = |field: &str| own[field].as_str().unwrap_or_default().to_owned();

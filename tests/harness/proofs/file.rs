@@ -57,6 +57,9 @@ pub(super) struct Case {
     pub(super) undo: Vec<Value>,
 
     pub(super) check: Option<Vec<String>>,
+    /// Waivers for the check, as in a file.
+    #[serde(default)]
+    pub(super) waivers: Vec<Value>,
     pub(super) finds: Option<Vec<Expected>>,
     pub(super) outcome: Option<String>,
     pub(super) reason: Option<String>,
@@ -254,6 +257,7 @@ impl Case {
         ensure!(titles.count() == 1, "a case is one of state, change and look-alike");
         ensure!(self.kubectl.is_empty() || self.send.is_none(), "both kubectl and send");
         let (kind, of_state) = (self.kind(), self.finds.is_some() || self.outcome.is_some() || self.fix.is_some());
+        ensure!(self.waivers.is_empty() || self.judges(), "waivers are for a check of a state");
         match kind {
             Kind::State => {
                 ensure!(
