@@ -401,7 +401,7 @@ impl<'a> Player<'a> {
         })
     }
 
-    /// Replaces `${name}`, `${days:N}`, `${date:N}` and `${uid:path}`.
+    /// Replaces `${name}`, `${days:N}`, `${date:N}`, `${uid:path}` and `${first:path}`.
     fn text(&mut self, text: &str, values: &Values) -> anyhow::Result<String> {
         let mut filled = String::new();
         let mut rest = text;
@@ -417,6 +417,11 @@ impl<'a> Player<'a> {
                     let object = self.client(&Identity::Admin)?.get(path)?.object()?;
                     let uid = object.pointer("/metadata/uid").and_then(Value::as_str);
                     filled.push_str(uid.with_context(|| format!("{path} has no uid"))?);
+                }
+                Some(("first", path)) => {
+                    let list = self.client(&Identity::Admin)?.get(path)?.object()?;
+                    let name = list.pointer("/items/0/metadata/name").and_then(Value::as_str);
+                    filled.push_str(name.with_context(|| format!("{path} lists nothing"))?);
                 }
                 _ => filled.push_str(values.get(key).with_context(|| format!("no value {key}"))?),
             }

@@ -13,7 +13,7 @@ use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
 use super::command;
-use super::file::{Case, Expected, Fix, Kind, PatchWord, Proof, Send, Verb, Wanted};
+use super::file::{Case, Expected, FOLDER, Fix, Kind, PatchWord, Proof, Send, Verb, Wanted};
 use crate::binaries::Tool;
 use crate::client::{Answer, PatchKind};
 use crate::control_plane::ControlPlane;
@@ -187,6 +187,7 @@ impl Stage<'_> {
         let mut command = self.cluster.command(&Identity::Person, &self.plugin)?;
         command.args(["support-check", "-o", "json", "--only", code]);
         for flag in flags {
+            let flag = flag.replace("${proofs}", FOLDER);
             command.arg(self.player.filled(&json!(flag))?.as_str().unwrap_or_default());
         }
         let finished = Finished::run(&mut command, None)?;
