@@ -135,40 +135,51 @@ fn in_namespaces_of_users_only_pods_with_power_over_their_node_are_asked_about()
     let ordinary = json!({"restartPolicy": "Always", "hostNetwork": false, "volumes": [{"name": "scratch", "emptyDir": {}}],
         "initContainers": [{"name": "first", "image": IMAGE}],
         "containers": [{"name": "main", "image": IMAGE, "securityContext": {"privileged": false, "capabilities": {"drop": ["ALL"]}}}]});
-    for kind in kinds {
-        assert!(!asked(kind, &ordinary), "{kind}");
-    }
+    let with = |more: &Value| {
+        let mut spec = ordinary.clone();
+        spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        spec
+    };
     let containers = |context: &Value| json!([{"name": "main", "image": IMAGE, "securityContext": context}]);
-    for power in [
+    // Who only looks at the host's network or processes changes nothing there.
+    for lawful in [
+        json!({}),
         json!({"hostNetwork": true}),
         json!({"hostPID": true}),
         json!({"hostIPC": true}),
+        json!({"containers": containers(&json!({"capabilities": {"add": ["NET_ADMIN", "NET_BIND_SERVICE"]}}))}),
+    ] {
+        for kind in kinds {
+            assert!(!asked(kind, &with(&lawful)), "{kind} {lawful}");
+        }
+    }
+    for power in [
         json!({"volumes": [{"name": "scratch", "hostPath": {"path": "/etc"}}]}),
         json!({"containers": containers(&json!({"privileged": true}))}),
         json!({"containers": containers(&json!({"capabilities": {"add": ["SYS_ADMIN"]}}))}),
+        json!({"hostNetwork": true, "containers": containers(&json!({"capabilities": {"add": ["NET_ADMIN"]}}))}),
+        json!({"hostPID": true, "containers": containers(&json!({"capabilities": {"add": ["SYS_PTRACE"]}}))}),
         json!({"initContainers": [{"name": "first", "image": IMAGE, "securityContext": {"privileged": true}}]}),
     ] {
-        let mut spec = ordinary.clone();
-        spec.as_object_mut().unwrap().extend(power.as_object().unwrap().clone());
         for kind in kinds {
-            assert!(asked(kind, &spec), "{kind} {power}");
+            assert!(asked(kind, &with(&power)), "{kind} {power}");
         }
     }
 
-    // A workload's whole life, with the pods that controllers make of it.
+    // A workload's whole life, with the pods that controllers make of it; nothing runs them here.
     let before = reviews();
     let (path, object) = running("Deployment", &ordinary);
     person.post(&path, &object).unwrap().object().unwrap();
     let web = format!("{path}/web");
-    cluster.object_when(&web, LIMIT, |web| web["status"]["readyReplicas"] == 1).unwrap();
+    cluster.object_when(&web, LIMIT, |web| web["status"]["replicas"] == 1).unwrap();
     let scale = json!({"spec": {"replicas": 2}});
     person.patch(&format!("{web}/scale"), PatchKind::Merge, &scale).unwrap().object().unwrap();
-    cluster.object_when(&web, LIMIT, |web| web["status"]["readyReplicas"] == 2).unwrap();
+    cluster.object_when(&web, LIMIT, |web| web["status"]["replicas"] == 2).unwrap();
     let restart = ["rollout", "restart", "deployment/web", "--namespace=default"];
     cluster.kubectl(&Identity::Person, restart).unwrap().succeeded().unwrap();
     cluster.object_when(&web, LIMIT, |web| web["status"]["observedGeneration"] == 3).unwrap();
     for arguments in [["delete", "pod"], ["delete", "deployment"]] {
-        let all = arguments.into_iter().chain(["--selector=app=web", "--namespace=default"]);
+        let all = arguments.into_iter().chain(["--selector=app=web", "--namespace=default", "--wait=false"]);
         cluster.kubectl(&Identity::Person, all).unwrap().succeeded().unwrap();
     }
     assert!((reviews() - before).abs() < 0.5, "asked about an ordinary workload: {}", guard.metrics().unwrap());
