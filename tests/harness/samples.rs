@@ -463,12 +463,16 @@ impl<'a> Player<'a> {
                 continue;
             }
             unfinished.push(format!("pod {namespace}/{name}"));
-            let Some(node) = word("/spec/nodeName") else {
+            // A DaemonSet's pod is meant for one node before it is bound to it.
+            let Some(node) = word("/spec/nodeName").or(word(MEANT_FOR)) else {
                 continue;
             };
             if http.get(&format!("/api/v1/nodes/{node}"))?.code == 404 {
                 // As the garbage collector of pods does, which takes its time.
                 http.delete(&format!("{path}?gracePeriodSeconds=0"))?;
+                continue;
+            }
+            if word("/spec/nodeName").is_none() {
                 continue;
             }
             let kubelet = self.client(&Identity::kubelet(node))?;
@@ -614,6 +618,8 @@ fn root(version: &str) -> String {
     let folder = if version.contains('/') { "apis" } else { "api" };
     format!("/{folder}/{version}")
 }
+
+const MEANT_FOR: &str = "/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/0/matchFields/0/values/0";
 
 const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/samples");
 
