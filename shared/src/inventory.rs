@@ -212,11 +212,10 @@ pub fn provider_pool<'p>(provider_id: &'p str, data: &Data) -> Option<&'p str> {
 
 /// The pool of a node: by its VM's name, which nobody edits, else by its label; `control-plane`; or `(no pool)`.
 pub fn pool_of(label: Option<&str>, provider_id: Option<&str>, control_plane: bool, data: &Data) -> String {
-    if control_plane {
-        return "control-plane".to_owned();
-    }
+    // Labels can be edited, so the machine is asked first: one of a pool is no control plane, whatever it is called.
     let by_vm = provider_id.and_then(|id| provider_pool(id, data));
-    by_vm.or(label).unwrap_or("(no pool)").to_owned()
+    let by_role = control_plane.then_some("control-plane");
+    by_vm.or(by_role).or(label).unwrap_or("(no pool)").to_owned()
 }
 
 #[derive(serde::Deserialize)]

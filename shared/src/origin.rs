@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::data::{Data, Place, Ruling};
 use crate::finding::Evidence;
+use crate::inventory::taints;
 use crate::object::{ManagedEntry, Object};
 
 /// Whose a key on a node is, decided in this order: the table of known keys and reserved prefixes with their
@@ -62,7 +63,6 @@ pub struct Keys<'o, 'a> {
 struct Owners<'a> {
     managed: Vec<ManagedEntry<'a>>,
     of_key: HashMap<Cow<'a, str>, Vec<usize>>,
-    of_all: Vec<usize>,
 }
 
 impl<'o, 'a> Keys<'o, 'a> {
@@ -113,20 +113,25 @@ impl<'o, 'a> Keys<'o, 'a> {
     fn owners(&self, key: &str) -> impl Iterator<Item = &ManagedEntry<'a>> {
         let owners = self.owners.get_or_init(|| Owners::of(self.object, self.place));
         let of_key = owners.of_key.get(key).into_iter().flatten();
-        of_key.chain(&owners.of_all).filter_map(|at| owners.managed.get(*at))
+        of_key.filter_map(|at| owners.managed.get(*at))
     }
 }
 
 impl<'a> Owners<'a> {
     fn of(object: &Object<'a>, place: Place) -> Self {
-        let mut owners = Owners { managed: object.managed(), of_key: HashMap::new(), of_all: Vec::new() };
+        let mut owners = Owners { managed: object.managed(), of_key: HashMap::new() };
+        let taints = if place == Place::Taint { taints(object) } else { Vec::new() };
         for (at, entry) in owners.managed.iter().enumerate() {
             let field = match place {
                 Place::Annotation => "f:annotations",
                 Place::Label => "f:labels",
-                // `spec.taints` is one atomic list: its last writer owns all of it.
+                // `spec.taints` is one atomic list: its last writer owns all that is in it, and nothing that is not.
                 Place::Taint => {
-                    owners.of_all.extend(entry.owns(&["f:spec", "f:taints"]).then_some(at));
+                    if entry.owns(&["f:spec", "f:taints"]) {
+                        for taint in &taints {
+                            owners.of_key.entry(taint.key.0.clone()).or_default().push(at);
+                        }
+                    }
                     continue;
                 }
             };
@@ -241,10 +246,18 @@ pub fn of_object(object: &Object<'_>, data: &Data) -> Provenance {
     let managed = object.managed();
     let writers: Vec<&ManagedEntry<'_>> = managed.iter().filter(|entry| &*entry.subresource != "status").collect();
     let is_platform = |entry: &&ManagedEntry<'_>| data.managers.platform(&entry.manager).is_some();
-    if let Some(entry) = writers.iter().find(|entry| data.managers.person(&entry.manager).is_some()) {
-        // What the platform made and a person touched later is changed, not added.
-        let made_by_platform = writers.iter().any(|entry| is_platform(entry) && !is_later(entry, object));
-        return if made_by_platform { Provenance::Unrecognised } else { Provenance::Person(Evidence::managed(entry)) };
+    let is_person = |entry: &&&ManagedEntry<'_>| data.managers.person(&entry.manager).is_some();
+    if let Some(entry) = writers.iter().find(is_person) {
+        // What somebody else made and a person touched later is changed, not added. RFC 3339 in UTC sorts as text.
+        let when = |entry: &ManagedEntry<'_>| entry.time.as_ref().map(ToString::to_string).unwrap_or_default();
+        let first = writers.iter().filter(is_person).map(|entry| when(entry)).min().unwrap_or_default();
+        let others = || writers.iter().filter(|entry| !is_person(entry) && when(entry) < first);
+        if others().next().is_none() {
+            return Provenance::Person(Evidence::managed(entry));
+        }
+        if others().any(is_platform) {
+            return Provenance::Unrecognised;
+        }
     }
     let marks = &data.provenance.person_marks;
     let label = marks.labels.iter().find_map(|mark| Some((mark, meta.labels.get(&mark.key)?)));

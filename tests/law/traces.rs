@@ -128,12 +128,6 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         },
     },
     Exception {
-        reason: "open: a control-plane label on a worker makes it a member of the control plane, whose others have it too",
-        holds: |finding, _| {
-            finding.code == "AA201" && finding.path == "metadata.labels[node-role.kubernetes.io/control-plane]"
-        },
-    },
-    Exception {
         reason: "a node without a providerID is spoken of as a whole, not for what people wrote on it",
         holds: |finding, edit| {
             matches!(finding.code, "AA204" | "AA205") && of(edit.stored.after.as_ref(), "/spec/providerID").is_none()
@@ -198,17 +192,8 @@ pub(crate) const UNASKED: &[Exception] = &[
     },
     // Not settled yet: these are disagreements of the product, each as narrow as it was found.
     Exception {
-        reason: "open: what an unknown controller has made counts as a person's once a person has touched it at all",
-        holds: |finding, edit| {
-            let first = managers(edit.stored.before.as_ref()).next();
-            let provenance = ["AA303", "AA405", "AA406", "AA407", "AA502"].contains(&finding.code);
-            let person = |manager: &str| embedded().managers.person(manager).is_some();
-            provenance && edit.asked.2 == Operation::Update && first.is_some_and(|first| !person(first))
-        },
-    },
-    Exception {
         reason: "open: whoever made an object and writes it again counts as having changed all they made",
-        holds: |finding, edit| matches!(finding.code, "AA209" | "AA506") && no_first_hand(edit.stored.after.as_ref()),
+        holds: |finding, edit| finding.code == "AA209" && no_first_hand(edit.stored.after.as_ref()),
     },
     Exception {
         reason: "open: what loses its owner is judged for itself again",
@@ -217,30 +202,16 @@ pub(crate) const UNASKED: &[Exception] = &[
             finding.code == "AA303" && owned(&edit.stored.before) && !owned(&edit.stored.after)
         },
     },
-    Exception {
-        reason: "open: a taint added to a list that the system wrote is taken for the system's by the guard",
-        holds: |finding, edit| {
-            matches!(finding.code, "AA204" | "AA205")
-                && finding.path.starts_with("spec.taints[")
-                && of(edit.stored.before.as_ref(), "/spec/taints").is_some()
-        },
-    },
 ];
 
 /// What is denied although it takes back what a person did.
-pub(crate) const CURES: &[Exception] = &[
-    Exception {
-        reason: "open: a providerID or podCIDR that is put back is denied like one that is set anew",
-        holds: |finding, _| finding.code == "AA206",
+pub(crate) const CURES: &[Exception] = &[Exception {
+    reason: "an unknown client overwrote it, and of two machines of AKS Arc nothing tells which is the node's own",
+    holds: |finding, _| {
+        let machine = |value: &Option<String>| value.as_ref().is_some_and(|value| value.starts_with("moc://"));
+        finding.code == "AA206" && machine(&finding.before) && machine(&finding.after)
     },
-    Exception {
-        reason: "open: what is put back inside a map that has one owner as a whole is not seen to be a person's",
-        holds: |finding, _| {
-            let atomic = [".nodeSelector", "roleRef", ".selector"].iter().any(|map| finding.path.contains(map));
-            matches!(finding.code, "AA301" | "AA306" | "AA308") && atomic
-        },
-    },
-];
+}];
 
 fn rule(finding: &Finding) -> &'static Rule {
     catalogue::find(finding.code).expect("a rule of the catalogue")

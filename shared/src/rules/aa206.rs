@@ -124,19 +124,33 @@ fn is_unique(uuid: &str) -> bool {
     varied && !NOBODYS.contains(&uuid)
 }
 
-fn change(change: &Change<'_>, _: &Data) -> Vec<Draft> {
+fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let Some((before, after)) = update(change) else { return Vec::new() };
     if before.raw("spec") == after.raw("spec") {
         return Vec::new();
     }
     let (old, new) = (identity(before), identity(after));
+    // Already written by a person: this may be the way back.
+    let by_person = |field: &str| {
+        let wrote = |entry: &ManagedEntry<'_>| entry.owns(&["f:spec", &format!("f:{field}")]);
+        let hand = |entry: &ManagedEntry<'_>| {
+            data.managers.person(&entry.manager).is_some() && origin::is_later(entry, before)
+        };
+        before.managed().iter().any(|entry| wrote(entry) && hand(entry))
+    };
     old.into_iter()
         .zip(new)
         .filter(|((_, old), (_, new))| old != new)
         .map(|((field, old), (_, new))| {
-            Draft::at(target(change), format!("spec.{field}"))
+            let draft = Draft::at(target(change), format!("spec.{field}"))
                 .values(old.as_deref(), new.as_deref())
-                .says(format!("spec.{field} of node {} would be set by hand", change.name))
+                .says(format!("spec.{field} of node {} would be set by hand", change.name));
+            // So is what gives a node its machine again.
+            let is_right = |value: &Option<String>| {
+                value.as_ref().is_some_and(|value| value.starts_with(&*data.products.provider_id_prefix))
+            };
+            let claims = field == "providerID" && !is_right(&old) && is_right(&new);
+            if claims || by_person(field) { draft.warn_at_most() } else { draft }
         })
         .collect()
 }

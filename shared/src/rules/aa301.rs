@@ -233,7 +233,13 @@ pub(super) fn changed(change: &Change<'_>, product: &str, traces: impl Fn(&Objec
     }
     // Where a person's hand already shows, this may be the way back. What weighs more is never cut off behind it.
     let traces: Vec<String> = traces(before).into_iter().map(|draft| draft.path).collect();
-    differences.sort_by_key(|difference| is_restart(&difference.path) || traces.contains(&difference.path));
+    // Of a map that has one owner as a whole the trace names the map, and a difference what is in it.
+    let shows = |path: &str| {
+        traces.iter().any(|trace| {
+            path.strip_prefix(&**trace).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        })
+    };
+    differences.sort_by_key(|difference| is_restart(&difference.path) || shows(&difference.path));
     differences.truncate(MAX_PATHS);
     differences
         .into_iter()
@@ -242,7 +248,7 @@ pub(super) fn changed(change: &Change<'_>, product: &str, traces: impl Fn(&Objec
                 .values(difference.before.as_deref(), difference.after.as_deref())
                 .says(format!("{} {} of {product} would be changed", change.kind.kind, change.name));
             let draft = if is_restart(&difference.path) { draft.lighter(Consequence::Info) } else { draft };
-            if traces.contains(&difference.path) { draft.warn_at_most() } else { draft }
+            if shows(&difference.path) { draft.warn_at_most() } else { draft }
         })
         .collect()
 }

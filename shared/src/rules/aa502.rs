@@ -56,6 +56,10 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let meta = &seen.object.meta;
     let namespace = if seen.kind.namespaced { format!("-n {} ", meta.namespace) } else { String::new() };
     let draft = draft.fix(format!("kubectl {namespace}delete {} {}", seen.kind.qualified(), meta.name));
+    // What the platform has made and somebody changes is the platform's still.
+    if origin::is_made_by_platform(seen.object, seen.data) {
+        return;
+    }
     notes.drafts.push(match origin::of_object(seen.object, seen.data) {
         Provenance::Platform(_) => return,
         Provenance::Person(evidence) => draft.with(evidence),

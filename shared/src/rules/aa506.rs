@@ -84,6 +84,12 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
 
 /// The entry of the person whose tool made an object, when nobody else wrote it in its first second.
 fn maker<'m, 'a>(managed: &'m [ManagedEntry<'a>], object: &Object<'_>, data: &Data) -> Option<&'m ManagedEntry<'a>> {
+    // Who writes again what they alone have made has a later time, and is its maker still.
+    let mut own = managed.iter().filter(|entry| is_own(entry));
+    let sole = own.next().filter(|_| own.next().is_none());
+    if let Some(entry) = sole {
+        return data.managers.person(&entry.manager).is_some().then_some(entry);
+    }
     let mut first = managed.iter().filter(|entry| is_own(entry) && !origin::is_later(entry, object));
     first.next().filter(|entry| data.managers.person(&entry.manager).is_some() && first.next().is_none())
 }
