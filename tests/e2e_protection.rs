@@ -22,7 +22,7 @@ fn a_person_cannot_remove_the_guards_configuration_and_the_ways_out_work() {
     }
     kubectl(&cluster, &Identity::Admin, &["apply", "-f", protection.to_str().unwrap()]).succeeded().unwrap();
     // A policy takes a moment to count.
-    wait::until("the policy to count", Duration::from_secs(60), || {
+    wait::until("the policy to count", Duration::from_mins(1), || {
         let tried = kubectl(&cluster, &Identity::Admin, &["label", VALIDATING, GUARD, "a=b", "--dry-run=server"]);
         if refused(&tried) { Ok(()) } else { Err(format!("{}{}", tried.stdout, tried.stderr)) }
     })
@@ -56,7 +56,7 @@ fn a_person_cannot_remove_the_guards_configuration_and_the_ways_out_work() {
     kubectl(&cluster, &Identity::Admin, &["delete", "validatingadmissionpolicybinding", "protection.guard.aksarc.dev"])
         .succeeded()
         .unwrap();
-    wait::until("the policy to be gone", Duration::from_secs(60), || {
+    wait::until("the policy to be gone", Duration::from_mins(1), || {
         let tried = kubectl(&cluster, &Identity::Admin, &["delete", PLATFORM.0, PLATFORM.1]);
         if tried.code == Some(0) { Ok(()) } else { Err(tried.stderr) }
     })

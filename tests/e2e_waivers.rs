@@ -71,9 +71,9 @@ fn waivers_of_the_cluster_are_checked_by_its_schema_and_counted_to_the_second() 
     let printed = cluster.kubectl(&Identity::Admin, ["get", "supportwaivers", "-o", "yaml"]).unwrap();
     let file = cluster.directory().join("waivers.yaml");
     std::fs::write(&file, printed.succeeded().unwrap()).unwrap();
-    let linted = plugin(&cluster, &Identity::Person, &["waivers", "lint", file.to_str().unwrap()]);
-    assert_eq!(linted.code, Some(2), "{}{}", linted.stdout, linted.stderr);
-    assert!(linted.stdout.contains("2 waivers, 1 error, "), "{}", linted.stdout);
+    let checked = plugin(&cluster, &Identity::Person, &["waivers", "lint", file.to_str().unwrap()]);
+    assert_eq!(checked.code, Some(2), "{}{}", checked.stdout, checked.stderr);
+    assert!(checked.stdout.contains("2 waivers, 1 error, "), "{}", checked.stdout);
 
     // And what `new` prints is an object that the API server takes.
     let words = "waivers new --rule AA201 --kind Node --name moc-l1 --waiver-name w-3 --reason r --ticket t --requested-by alice \
