@@ -184,8 +184,13 @@ fn an_answer_that_is_gone_is_damage_and_one_of_a_newer_version_is_none() {
 #[test]
 fn a_release_of_the_host_is_a_word_of_its_maker() {
     let program = Program::at(&Server::of(Cluster::healthy()).url());
-    for good in ["2019", "22H2", "22h2", "2602", "2503.0.13"] {
+    for good in ["2602", "2503.0.13"] {
         program.check(&["--platform-release", good]).exits(0);
+    }
+    // Of a release of another platform the error says so.
+    for other in ["2019", "22H2", "22h2"] {
+        let ran = program.check(&["--platform-release", other]).exits(2);
+        assert!(ran.stderr.contains("and --platform is azure-local"), "{}", ran.stderr);
     }
     for bad in ["", "latest", "22 H2", "2602; rm", "123456789012345678901"] {
         let ran = program.check(&["--platform-release", bad]).exits(2);

@@ -23,6 +23,7 @@ fn a_snapshot_in_any_form_is_judged_as_the_cluster_is() {
     let mut cluster = Cluster::outside();
     cluster.forbidden = vec![
         "/api/v1/namespaces/kube-system/configmaps".to_owned(),
+        "/apis/apps/v1/daemonsets".to_owned(),
         "/apis/apps/v1/namespaces/kube-system/daemonsets".to_owned(),
     ];
     let server = Server::of(cluster);

@@ -19,15 +19,20 @@ fn a_cluster_within() {
     AKS Arc support check                                              kubectl-aksarc 0.1.0 · policy of 2025-06-26
       cluster    test · Kubernetes v1.33.5 · 3 nodes
       platform   azure-local · given with --platform
-      reading    7 objects, 30 requests, N s, read-only
+      reading    7 objects, 66 requests, N s, read-only
 
      ✓ WITHIN the published text "Support policies for AKS on Azure Local" of 2025-06-26, as far as Kubernetes shows
-       9 rules ok · 3 not observable
+       1 info · 49 rules ok · 1 unknown · 9 not observable
 
-     clocks   Kubernetes 1.33 leaves the supported list (projected from the table)   292 days   2027-03-20   AA101
+     hidden   1 info: --show all shows them
 
-     cannot be seen in Kubernetes
-              AA208: this cluster does not hold the Cluster API machines of its own nodes
+     clocks   Kubernetes 1.33 leaves the supported list (projected from the table)   292 days   2027-03-20   AA102
+
+     unknown  AA606 certificate-expiry: could not read the server's certificate: the address is not https, so the server presents none
+
+     cannot be seen from Kubernetes (9): host product, VM edits outside AKS Arc, changes inside nodes, network and disks of node VMs, all nodes shut down by hand, standstill, contact with Azure, long stopped nodes, subscription
+       --show all says whom to ask, kubectl aksarc rules coverage --attest-template begins a file for --attest
+     unseen   AA208: this cluster does not hold the Cluster API machines of its own nodes
               AA302, AA307: leaves no trace in a state; the guard and the dry run judge the change
 
     exit 0
@@ -41,10 +46,10 @@ fn a_cluster_outside() {
     AKS Arc support check                                              kubectl-aksarc 0.1.0 · policy of 2025-06-26
       cluster    test · Kubernetes v1.33.5 · 3 nodes
       platform   azure-local · given with --platform
-      reading    7 objects, 30 requests, N s, read-only
+      reading    7 objects, 66 requests, N s, read-only
 
      ✗ OUTSIDE the published text "Support policies for AKS on Azure Local" of 2025-06-26
-       1 voids support · 8 rules ok · 3 not observable
+       1 voids support · 1 info · 48 rules ok · 1 unknown · 9 not observable
 
     ✗ AA201 system-label-changed                                           VOIDS SUPPORT · policy says so · 1 node
         node/moc-l2
@@ -56,10 +61,15 @@ fn a_cluster_outside() {
         fix   kubectl label node moc-l2 kubernetes.io/hostname=moc-l2 --overwrite
         more  kubectl aksarc explain AA201
 
-     clocks   Kubernetes 1.33 leaves the supported list (projected from the table)   292 days   2027-03-20   AA101
+     hidden   1 info: --show all shows them
 
-     cannot be seen in Kubernetes
-              AA208: this cluster does not hold the Cluster API machines of its own nodes
+     clocks   Kubernetes 1.33 leaves the supported list (projected from the table)   292 days   2027-03-20   AA102
+
+     unknown  AA606 certificate-expiry: could not read the server's certificate: the address is not https, so the server presents none
+
+     cannot be seen from Kubernetes (9): host product, VM edits outside AKS Arc, changes inside nodes, network and disks of node VMs, all nodes shut down by hand, standstill, contact with Azure, long stopped nodes, subscription
+       --show all says whom to ask, kubectl aksarc rules coverage --attest-template begins a file for --attest
+     unseen   AA208: this cluster does not hold the Cluster API machines of its own nodes
               AA302, AA307: leaves no trace in a state; the guard and the dry run judge the change
 
     exit 3 · next: fix 1 finding, then  kubectl aksarc support-check --only AA201
@@ -75,22 +85,37 @@ fn a_cluster_that_could_not_be_read_in_full() {
     AKS Arc support check                                              kubectl-aksarc 0.1.0 · policy of 2025-06-26
       cluster    test · Kubernetes v1.33.5 · nodes not read
       platform   azure-local · given with --platform
-      reading    4 objects, 30 requests, N s, read-only
+      reading    4 objects, 66 requests, N s, read-only
 
      ? INCONCLUSIVE against the published text "Support policies for AKS on Azure Local" of 2025-06-26: not everything could be decided
-       4 rules ok · 6 unknown · 2 not observable
+       32 rules ok · 20 unknown · 7 not observable
 
-     clocks   Kubernetes 1.33 leaves the supported list (projected from the table)   292 days   2027-03-20   AA101
+     clocks   Kubernetes 1.33 leaves the supported list (projected from the table)   292 days   2027-03-20   AA102
 
-     unknown  AA104 node-version-unsupported: needs list nodes, which is forbidden
+     unknown  AA103 version-skew: needs list nodes, which is forbidden
+              AA104 node-version-unsupported: needs list nodes, which is forbidden
               AA201 system-label-changed: needs list nodes, which is forbidden
+              AA202 system-annotation-changed: needs list nodes, which is forbidden
+              AA203 system-taint-changed: needs list nodes, which is forbidden
               AA204 reserved-prefix-used: needs list nodes, which is forbidden
               AA205 node-metadata-not-durable: needs list nodes, which is forbidden
+              AA206 node-identity-changed: needs list nodes, which is forbidden
               AA208 node-deleted: needs list nodes, which is forbidden
               AA401 foreign-node: needs list nodes, which is forbidden; there are no nodes to compare
+              AA402 pool-drift: needs list nodes, which is forbidden
+              AA403 node-os-retired: needs list nodes, which is forbidden
+              AA404 node-image-stale: needs list nodes, which is forbidden
+              AA408 node-count-differs: needs list nodes, which is forbidden
+              AA409 unknown-static-pod: needs list nodes, which is forbidden
+              AA410 unsupported-container-runtime: needs list nodes, which is forbidden
+              AA412 node-size-drift: needs list nodes, which is forbidden
+              AA606 certificate-expiry: could not read the server's certificate: the address is not https, so the server presents none
+              AA608 all-nodes-down: needs list nodes, which is forbidden; there are no nodes to look at
+              AA905 scale-limit-exceeded: needs list nodes, which is forbidden
 
-     cannot be seen in Kubernetes
-              AA302, AA307: leaves no trace in a state; the guard and the dry run judge the change
+     cannot be seen from Kubernetes (9): host product, VM edits outside AKS Arc, changes inside nodes, network and disks of node VMs, all nodes shut down by hand, standstill, contact with Azure, long stopped nodes, subscription
+       --show all says whom to ask, kubectl aksarc rules coverage --attest-template begins a file for --attest
+     unseen   AA302, AA307: leaves no trace in a state; the guard and the dry run judge the change
 
     exit 5 · next: run with rights to list what is named above
     "##);
@@ -117,7 +142,7 @@ fn what_was_before_is_not_told_where_nobody_knows() {
         "managedFields": [{"manager": "helm", "operation": "Update", "apiVersion": "apps/v1",
             "time": "2026-01-05T08:00:00Z", "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:replicas": {}}}}]},
         "spec": {"replicas": 1}});
-    cluster.add("/apis/apps/v1/namespaces/kube-system/deployments", "Deployment", shipper);
+    cluster.add("/apis/apps/v1/deployments", "Deployment", shipper);
     let (_server, program) = at(cluster);
     let table = program.check(&[]).exits(3).stdout;
     assert!(table.contains("metadata.labels[kubernetes.azure.com/own]   x\n"), "{table}");
@@ -132,14 +157,25 @@ fn one_line_per_finding() {
     CODE    CONSEQUENCE   BASIS      CLAUSES   OBJECT        PATH                                      MUST BE   IS       BY              AT                     WAIVER
     AA201   voids         explicit   C13       node/moc-l2   metadata.labels[kubernetes.io/hostname]   moc-l2    edge-7   kubectl-label   2026-11-18T09:14:00Z   –
 
-    ✗ outside · findings 1, unknown 0, waived 0 · exit 3
+    QUESTION   RULES                     ABOUT                           ANSWER   BY   UNTIL   ASK
+    C09        AA106                     host product                    –        –    –       The administrator of the hosts: `Get-ComputerInfo -Property OsName, OsVersion` on a host. Give the answer as --platform-release.
+    C10        AA401,AA408,AA409,AA412   VM edits outside AKS Arc        –        –    –       The Hyper-V administrator: were node VMs changed outside AKS Arc? Compare `Get-VM` (processors, memory, state) with the node pools, and read the hosts' event log of virtual machine management.
+    C22        AA402,AA403,AA409,AA412   changes inside nodes            –        –    –       Whoever can sign in to nodes or hosts: was anything installed or configured on nodes by hand, or a node VM edited? `Get-VM` on the hosts shows the VMs, not what was done inside.
+    C24        AA412,AA502               network and disks of node VMs   –        –    –       The Hyper-V administrator: `Get-VMNetworkAdapter -VMName <node>` and `Get-VMHardDiskDrive -VMName <node>`, compared with a node that nobody has touched.
+    C30        AA603,AA608               all nodes shut down by hand     –        –    –       The Hyper-V administrator: `Get-VM` on the hosts shows the state and uptime of the node VMs; ask whether all were ever shut down by hand.
+    C31        AA603                     standstill                      –        –    –       The operators of the cluster: from when to when was it stopped? Logs of the hosts or of monitoring show it, `Get-VM` shows the uptime of the node VMs.
+    C32        AA601,AA602,AA606         contact with Azure              –        –    –       Whoever has the Azure subscription: `az connectedk8s show` gives the last contact and the state. On Windows Server and 22H2 the management cluster counts: `Get-AksHciBillingStatus` on the host.
+    C34        AA603                     long stopped nodes              –        –    –       The Hyper-V administrator: which node VMs were off for more than 30 days, and was it planned maintenance? `Get-VM` shows their state and uptime.
+    C35,C36    AA604                     subscription                    –        –    –       The owner of the Azure subscription: `az account show --subscription <id> --query state`, which fails for a subscription that no longer exists.
+
+    ✗ outside · findings 2, unknown 1, waived 0 · exit 3
     "##);
 }
 
 #[test]
 fn one_line() {
     let (_server, program) = at(Cluster::outside());
-    insta::assert_snapshot!(program.check(&["-o", "short"]).exits(3).screen(), @r##"test · ✗ outside · 1 voids, 0 at-risk, 0 not-covered, 0 info, 0 waived, 0 unknown · exit 3 · next AA101 in 292 days"##);
+    insta::assert_snapshot!(program.check(&["-o", "short"]).exits(3).screen(), @r##"test · ✗ outside · 1 voids, 0 at-risk, 0 not-covered, 1 info, 0 waived, 1 unknown · exit 3 · next AA102 in 292 days"##);
 }
 
 #[test]

@@ -21,6 +21,8 @@ pub struct Alpha {
     pub no_objects_of_people: Vec<String>,
     /// Alpha feature gates that the platform turns on.
     pub platform_gates: Vec<PlatformGate>,
+    /// Alpha feature gates that Kubernetes itself has on by default.
+    pub default_gates: Vec<PlatformGate>,
 }
 
 /// An alpha feature gate that the platform turns on.
@@ -39,8 +41,8 @@ impl Alpha {
         version.contains("alpha") && self.groups.iter().any(|own| own == group)
     }
 
-    /// Whether the platform turns a gate on.
+    /// Whether the platform, or Kubernetes itself, turns a gate on.
     pub fn is_platform_gate(&self, gate: &str) -> bool {
-        self.platform_gates.iter().any(|own| own.gate == gate)
+        self.platform_gates.iter().chain(&self.default_gates).any(|own| own.gate == gate)
     }
 }
