@@ -103,14 +103,12 @@ fn whole(_: &Inventory, context: &Context<'_>) -> Verdict {
     });
     let own = changed
         .filter(|(_, target, ..)| component(context.data, &target.kind, &target.namespace, &target.name).is_some());
-    let drafts = own.map(|(baseline, target, field, person)| {
-        let draft = Draft::at(target.clone(), field)
+    // Where a person's hand shows, the fields it is on have been named already.
+    let drafts = own.filter(|(.., person)| person.is_none()).map(|(baseline, target, field, _)| {
+        Draft::at(target.clone(), field)
             .says(format!("{field} of {} {} is not as the baseline recorded it", target.kind, target.name))
-            .with(baseline.evidence(&format!("another {field}")));
-        match person {
-            Some(evidence) => draft.with(evidence.clone()),
-            None => draft.lighter(Consequence::Info),
-        }
+            .with(baseline.evidence(&format!("another {field}")))
+            .lighter(Consequence::Info)
     });
     Verdict::Found(drafts.collect())
 }
