@@ -149,7 +149,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
             let is_right = |value: &Option<String>| {
                 value.as_ref().is_some_and(|value| value.starts_with(&*data.products.provider_id_prefix))
             };
-            let claims = field == "providerID" && !is_right(&old) && is_right(&new);
+            let claims = field == "providerID" && old.is_some() && !is_right(&old) && is_right(&new);
             if claims || by_person(field) { draft.warn_at_most() } else { draft }
         })
         .collect()
