@@ -57,13 +57,16 @@ pub enum Tool {
     KubeScheduler(Kubernetes),
     Kubectl,
     Kwok,
+    /// A key management provider, for control planes that ask for one.
+    KeyProvider,
     /// Built only for a test that asks for it: no control plane needs it.
     Helm,
 }
 
 impl Tool {
     /// All that a control plane can need, the quick builds first.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
+        Self::KeyProvider,
         Self::Kwok,
         Self::Etcd,
         Self::KubeApiserver(Kubernetes::V1_33),
@@ -91,6 +94,7 @@ impl Tool {
             Self::KubeScheduler(_) => "kube-scheduler",
             Self::Kubectl => "kubectl",
             Self::Kwok => "kwok",
+            Self::KeyProvider => "key-provider",
             Self::Helm => "helm",
         }
     }
@@ -99,6 +103,7 @@ impl Tool {
         match self {
             Self::Etcd => "etcd",
             Self::Kwok => "kwok",
+            Self::KeyProvider => "key-provider",
             Self::Helm => "helm",
             _ => self.kubernetes().unwrap_or(Kubernetes::V1_33).module(),
         }
@@ -108,6 +113,7 @@ impl Tool {
         match self {
             Self::Etcd => "go.etcd.io/etcd/server/v3".to_owned(),
             Self::Kwok => "sigs.k8s.io/kwok/cmd/kwok".to_owned(),
+            Self::KeyProvider => ".".to_owned(),
             Self::Helm => "helm.sh/helm/v3/cmd/helm".to_owned(),
             _ => format!("k8s.io/kubernetes/cmd/{}", self.program()),
         }
@@ -115,7 +121,7 @@ impl Tool {
 
     fn kubernetes(self) -> Option<Kubernetes> {
         match self {
-            Self::Etcd | Self::Kwok | Self::Helm => None,
+            Self::Etcd | Self::Kwok | Self::KeyProvider | Self::Helm => None,
             Self::KubeApiserver(version) | Self::KubeControllerManager(version) | Self::KubeScheduler(version) => {
                 Some(version)
             }
@@ -202,7 +208,7 @@ impl Lookup {
             return None;
         }
         let wanted = match tool {
-            Tool::Etcd | Tool::Kubectl | Tool::Kwok | Tool::Helm => return Some(path),
+            Tool::Etcd | Tool::Kubectl | Tool::Kwok | Tool::KeyProvider | Tool::Helm => return Some(path),
             Tool::KubeApiserver(version) | Tool::KubeControllerManager(version) | Tool::KubeScheduler(version) => {
                 version
             }
@@ -255,7 +261,8 @@ fn is_minor(version: &str, wanted: Kubernetes) -> bool {
 /// What the program is made of, so that a new pin never meets an old binary.
 fn fingerprint(tool: Tool, module: &Path) -> anyhow::Result<String> {
     let mut hash = Sha256::new();
-    for name in ["go.mod", "go.sum"] {
+    let sources = if tool == Tool::KeyProvider { &["go.mod", "go.sum", "main.go"][..] } else { &["go.mod", "go.sum"] };
+    for name in sources {
         let path = module.join(name);
         let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
         hash.update(bytes);

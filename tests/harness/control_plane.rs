@@ -37,6 +37,8 @@ pub struct ControlPlane {
     kubeconfigs: Mutex<HashMap<Identity, PathBuf>>,
     pub(crate) pki: Pki,
     processes: Vec<Supervised>,
+    /// Encrypts Secrets, where the [`Builder`] added it; `None` while it is stopped.
+    key_provider: Option<Mutex<Option<Supervised>>>,
     runtime: Option<Runtime>,
     directory: Option<TempDir>,
     root: PathBuf,
@@ -48,6 +50,7 @@ pub struct Builder {
     kubernetes: Kubernetes,
     controllers: bool,
     kwok: bool,
+    key_provider: bool,
     api_server_flags: Vec<String>,
 }
 
@@ -66,6 +69,13 @@ impl Builder {
         self
     }
 
+    /// Secrets are encrypted by a key management provider of its own process, which can be stopped.
+    #[must_use]
+    pub fn key_provider(mut self) -> Self {
+        self.key_provider = true;
+        self
+    }
+
     /// One more flag for the API server, `--feature-gates=…` for instance.
     #[must_use]
     pub fn api_server_flag(mut self, flag: &str) -> Self {
@@ -77,13 +87,18 @@ impl Builder {
     ///
     /// # Errors
     /// A program is missing or did not become ready; the message holds the tail of its log.
-    pub fn start(self) -> anyhow::Result<ControlPlane> {
+    pub fn start(mut self) -> anyhow::Result<ControlPlane> {
         let directory = tempfile::Builder::new().prefix("aksarc-control-plane-").tempdir()?;
         let root = directory.path().to_owned();
         let pki = Pki::new(root.join("pki"))?;
         let runtime =
             runtime::Builder::new_multi_thread().worker_threads(1).enable_all().thread_name("control-plane").build()?;
 
+        let mut key_provider = None;
+        if self.key_provider {
+            key_provider = Some(Mutex::new(Some(start_key_provider(&root)?)));
+            self.api_server_flags.push(format!("--encryption-provider-config={}", encryption(&root)?.display()));
+        }
         let (etcd, store) = start_etcd(&root)?;
         let ApiServer { process, server, admin } = start_api_server(&self, &root, &pki, &store, &runtime)?;
         let cluster = ControlPlane {
@@ -94,6 +109,7 @@ impl Builder {
             pki,
             // Dropped in this order, so that nothing complains about a store that went first.
             processes: vec![process, etcd],
+            key_provider,
             runtime: Some(runtime),
             directory: Some(directory),
             root,
@@ -112,7 +128,7 @@ impl ControlPlane {
     }
 
     pub fn builder(kubernetes: Kubernetes) -> Builder {
-        Builder { kubernetes, controllers: false, kwok: false, api_server_flags: Vec::new() }
+        Builder { kubernetes, controllers: false, kwok: false, key_provider: false, api_server_flags: Vec::new() }
     }
 
     pub fn kubernetes(&self) -> Kubernetes {
@@ -305,6 +321,25 @@ impl ControlPlane {
     /// The file cannot be written.
     pub(crate) fn present(&self, from: i64, to: i64) -> anyhow::Result<()> {
         self.pki.renew("kube-apiserver", from, to)
+    }
+
+    /// Stops what encrypts Secrets or starts it again, and waits until the API server has noticed.
+    ///
+    /// # Errors
+    /// The [`Builder`] added none, or the API server does not notice.
+    pub(crate) fn keys(&self, available: bool) -> anyhow::Result<()> {
+        let provider = self.key_provider.as_ref().context("this control plane has no key provider")?;
+        let mut running = provider.lock().unwrap_or_else(PoisonError::into_inner);
+        match (available, running.is_some()) {
+            (true, false) => *running = Some(start_key_provider(&self.root)?),
+            (false, true) => drop(running.take()),
+            _ => {}
+        }
+        let wanted = if available { "[+]kms-providers" } else { "[-]kms-providers" };
+        wait::until(&format!("{wanted} from the API server"), KEYS_LIMIT, || {
+            let answer = self.admin.get("/readyz?verbose").map_err(|error| format!("{error:#}"))?;
+            if answer.body.contains(wanted) { Ok(()) } else { Err(answer.body) }
+        })
     }
 
     /// Every request answered so far. The log lags a little: see [`ControlPlane::audit_event`].
@@ -546,6 +581,33 @@ fn start_etcd(root: &Path) -> anyhow::Result<(Supervised, String)> {
     })
 }
 
+/// On a socket in `root`; ready when the socket is there.
+fn start_key_provider(root: &Path) -> anyhow::Result<Supervised> {
+    let socket = root.join(KEY_SOCKET);
+    // Left by one that was stopped, it would look like the new one's.
+    if socket.exists() {
+        fs::remove_file(&socket)?;
+    }
+    let log = root.join("key-provider.log");
+    let provider = Supervised::start("key-provider", &Tool::KeyProvider.path()?, [&socket], log)?;
+    ready(&provider, |_| if socket.exists() { Ok(()) } else { Err("it does not listen yet".to_owned()) })?;
+    Ok(provider)
+}
+
+/// The API server's configuration for it.
+fn encryption(root: &Path) -> anyhow::Result<PathBuf> {
+    let endpoint = format!("unix://{}", root.join(KEY_SOCKET).display());
+    let provider = json!({"kms": {"apiVersion": "v2", "name": "test", "endpoint": endpoint}});
+    let configuration = json!({
+        "apiVersion": "apiserver.config.k8s.io/v1",
+        "kind": "EncryptionConfiguration",
+        "resources": [{"resources": ["secrets"], "providers": [provider]}],
+    });
+    let path = root.join("encryption.json");
+    fs::write(&path, configuration.to_string())?;
+    Ok(path)
+}
+
 struct ApiServer {
     process: Supervised,
     server: String,
@@ -687,6 +749,12 @@ const PORT_ATTEMPTS: usize = 5;
 
 /// Ten times what a cold start takes on a busy two-core machine.
 const READY_LIMIT: Duration = Duration::from_mins(1);
+
+/// Short: the kernel takes no more than 107 bytes of a socket's path.
+const KEY_SOCKET: &str = "keys.sock";
+
+/// The API server asks a provider that was well 20 s later again.
+const KEYS_LIMIT: Duration = Duration::from_mins(1);
 
 /// For what the API server does a moment after its answer.
 const LAG_LIMIT: Duration = Duration::from_secs(5);

@@ -10,6 +10,7 @@ mod rows;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -22,7 +23,7 @@ use crate::identity::Identity;
 use crate::product;
 use crate::samples::{self, Player};
 use case::Stage;
-use file::{Kind, Place, Proof};
+use file::{Kind, Place, Profile, Proof};
 use table::Proved;
 
 /// What came of all proofs.
@@ -63,10 +64,10 @@ pub fn run(only: &[String]) -> anyhow::Result<Report> {
         while let Some(((cluster, profile), proofs)) = lock(&queue).pop_first() {
             let place = (cluster, profile);
             let group = Group { place, proofs: &proofs, plugin: &plugin, plain: plain == Some(place), only };
-            let flags = profile.map_or(Ok(Vec::new()), |name| {
-                profiles.get(name).map(|row| row.flags.clone()).with_context(|| format!("no profile {name}"))
+            let profile = profile.map_or(Ok(Profile::default()), |name| {
+                profiles.get(name).cloned().with_context(|| format!("no profile {name}"))
             });
-            let started = flags.and_then(|flags| samples::start_with(cluster, &flags));
+            let started = profile.and_then(|profile| samples::start_with(cluster, |builder| profile.add(builder)));
             let played = started.and_then(|started| group.play(&started, cluster));
             let mut results = lock(&results);
             match played {
@@ -76,7 +77,7 @@ pub fn run(only: &[String]) -> anyhow::Result<Report> {
                     }
                     results.1.extend(failed);
                 }
-                Err(error) => results.1.push(format!("cluster {cluster} {profile:?}: {error:#}")),
+                Err(error) => results.1.push(format!("cluster {place:?}: {error:#}")),
             }
         }
     };
@@ -135,7 +136,7 @@ impl Group<'_> {
     fn states(&self, stage: &mut Stage<'_>, proved: &mut BTreeMap<&'static str, Proved>, failed: &mut Vec<String>) {
         for proof in self.proofs {
             let so_far: &mut Proved = proved.entry(proof.rule.code.as_str()).or_default();
-            let began = Instant::now();
+            let (began, failed_before) = (Instant::now(), failed.len());
             if case::sees(proof)
                 && proof.home() == self.place
                 && let Err(error) = stage.clean(proof)
@@ -165,13 +166,14 @@ impl Group<'_> {
                 }
             }
             so_far.seconds += began.elapsed().as_secs_f64();
+            self.say(proof, "states", began, failed.get(failed_before..).unwrap_or_default());
         }
     }
 
     fn changes(&self, stage: &mut Stage<'_>, proved: &mut BTreeMap<&'static str, Proved>, failed: &mut Vec<String>) {
         for proof in self.proofs {
             let so_far: &mut Proved = proved.entry(proof.rule.code.as_str()).or_default();
-            let began = Instant::now();
+            let (began, failed_before) = (Instant::now(), failed.len());
             for case in proof.cases.iter().filter(|case| case.asks() && proof.place(case) == self.place) {
                 match stage.change(proof, case) {
                     Ok(()) if case.kind() == Kind::Change => so_far.changes += 1,
@@ -180,7 +182,20 @@ impl Group<'_> {
                 }
             }
             so_far.seconds += began.elapsed().as_secs_f64();
+            self.say(proof, "changes", began, failed.get(failed_before..).unwrap_or_default());
         }
+    }
+
+    /// Past the test runner's capture: a full run takes minutes, and what fails is known long before its end.
+    fn say(&self, proof: &Proof, what: &str, began: Instant, failed: &[String]) {
+        let ((cluster, profile), seconds) = (self.place, began.elapsed().as_secs_f64());
+        let place = profile.map_or_else(|| cluster.to_owned(), |profile| format!("{cluster} with {profile}"));
+        let mut lines = format!("proofs: {} {what} on {place}: {seconds:.1} s\n", proof.rule.code);
+        for failure in failed {
+            lines = lines + "proofs: FAILED " + failure + "\n";
+        }
+        // A closed stderr is no reason to fail a proof.
+        let _ = io::stderr().write_all(lines.as_bytes());
     }
 
     /// Before the guard comes: an identity's own objects are no change to judge.

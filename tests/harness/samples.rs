@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::binaries::{Kubernetes, Tool};
 use crate::client::{Answer, Http, PatchKind};
-use crate::control_plane::ControlPlane;
+use crate::control_plane::{Builder, ControlPlane};
 use crate::identity::Identity;
 use crate::kubectl::Finished;
 use crate::wait;
@@ -28,24 +28,20 @@ pub const NAMES: [&str; 4] = ["healthy-azure-local", "healthy-windows-server", "
 /// # Errors
 /// The control plane did not start, or the API server refused a step.
 pub fn start(name: &str) -> anyhow::Result<ControlPlane> {
-    start_with(name, &[])
+    start_with(name, |builder| builder)
 }
 
-/// As [`start`], with more flags for the API server.
+/// As [`start`], with `more` for the control plane.
 ///
 /// # Errors
 /// As [`start`].
-pub fn start_with(name: &str, api_server_flags: &[String]) -> anyhow::Result<ControlPlane> {
+pub fn start_with(name: &str, more: impl FnOnce(Builder) -> Builder) -> anyhow::Result<ControlPlane> {
     let kubernetes = match read(name)?.0.kubernetes.as_str() {
         "1.28" => Kubernetes::V1_28,
         "1.33" => Kubernetes::V1_33,
         other => bail!("samples/{name}.yaml wants Kubernetes {other}, which we do not build"),
     };
-    let mut builder = ControlPlane::builder(kubernetes).controller_manager();
-    for flag in api_server_flags {
-        builder = builder.api_server_flag(flag);
-    }
-    let cluster = builder.start()?;
+    let cluster = more(ControlPlane::builder(kubernetes).controller_manager()).start()?;
     load(&cluster, name)?;
     Ok(cluster)
 }
@@ -91,8 +87,11 @@ struct Header {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Step {
+    #[serde(default)]
     who: String,
     manager: Option<String>,
+    /// A file of `parts/`, whose steps come here.
+    part: Option<String>,
     #[serde(default, rename = "for")]
     each: Each,
     #[serde(default)]
@@ -104,6 +103,8 @@ struct Step {
     later: bool,
     /// What the API server presents from now on.
     certificate: Option<Days>,
+    /// Whether what encrypts Secrets runs, on a control plane that has it.
+    keys: Option<bool>,
     #[serde(default)]
     kubectl: Vec<String>,
     #[serde(default)]
@@ -246,6 +247,9 @@ impl<'a> Player<'a> {
 
     fn step(&mut self, document: &Value, header: &Header) -> anyhow::Result<()> {
         let step: Step = serde_json::from_value(document.clone()).with_context(|| format!("not a step: {document}"))?;
+        if let Some(part) = step.part {
+            return self.parts(&[part], header);
+        }
         let once = vec![Values::new()];
         let rows = match &step.each {
             Each::Listed(name) => header.lists.get(name).with_context(|| format!("no list {name}"))?,
@@ -270,6 +274,9 @@ impl<'a> Player<'a> {
         }
         if let Some(Days { from, to }) = step.certificate {
             return self.cluster.present(from, to);
+        }
+        if let Some(available) = step.keys {
+            return self.cluster.keys(available);
         }
         if let Some(path) = &step.delete {
             let path = self.text(path, values)?;
@@ -518,6 +525,9 @@ impl Step {
         }
         if self.certificate.is_some() {
             return "a certificate".to_owned();
+        }
+        if self.keys.is_some() {
+            return "the key provider".to_owned();
         }
         if self.kubectl.is_empty() {
             format!("create {} objects", self.create.len())

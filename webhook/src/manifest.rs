@@ -216,7 +216,7 @@ struct Condition {
 impl Condition {
     fn render(&self) -> String {
         let expression = indent(&self.expression, 4);
-        indent(&format!("# {}\n- name: {}\n  expression: |-\n{expression}\n", self.why, self.name), 2)
+        indent(&format!("# {}\n- name: {}\n  expression: |-\n{expression}", self.why, self.name), 2)
     }
 }
 
@@ -338,11 +338,12 @@ fn list(names: &[String]) -> String {
 
 fn indent(text: &str, by: usize) -> String {
     let mut out = String::with_capacity(text.len() * 2);
-    for line in text.split_inclusive('\n') {
+    for line in text.lines() {
         if !line.trim().is_empty() {
             out.extend(std::iter::repeat_n(' ', by));
         }
         out.push_str(line);
+        out.push('\n');
     }
     out
 }
@@ -487,6 +488,16 @@ mod tests {
                 assert!(!condition.contains(&**ambiguous));
             }
         }
+    }
+
+    #[test]
+    fn a_configuration_without_a_last_newline_ends_before_the_next_document() {
+        let text = r#"{"apiVersion": "aksarc.dev/v1alpha1", "kind": "GuardConfig", "mode": "warn"}"#;
+        let settings = crate::config::guard(text.as_bytes()).unwrap().settings().clone();
+        let options = Options { config: Some(Config { text: text.to_owned(), settings }), ..Options::default() };
+        let documents = yaml::documents(&render(&options)).unwrap();
+        let held = documents.iter().find_map(|document| document["data"]["guard.yaml"].as_str()).unwrap();
+        assert_eq!(held.trim(), text);
     }
 
     #[test]

@@ -36,7 +36,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         Ok(pools) => pools,
         Err(why) => return Verdict::Unknown(why),
     };
-    let Some(record) = by_machines(inventory) else {
+    let Some(machines) = own_machines(inventory) else {
         if let Some(baseline) = &context.baseline {
             return Verdict::Found(since_baseline(baseline));
         }
@@ -44,6 +44,10 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
             "this cluster does not hold the Cluster API machines of its own nodes, and nothing else records how many a pool has"
                 .to_owned(),
         );
+    };
+    let record = match by_pool(&machines) {
+        Ok(record) => record,
+        Err(why) => return Verdict::Unknown(why),
     };
     let names = pools.keys().copied().chain(record.keys().copied());
     let names: std::collections::BTreeSet<&str> = names.filter(|pool| !pool.starts_with('(')).collect();
@@ -69,18 +73,24 @@ fn since_baseline(baseline: &Comparison<'_>) -> Vec<Draft> {
     drafts.collect()
 }
 
-/// The machines of this cluster by pool, where it holds those of its own nodes.
-fn by_machines(inventory: &Inventory) -> Option<BTreeMap<&str, Vec<&MachineFact>>> {
+/// The machines of this cluster, where it holds those of its own nodes.
+fn own_machines(inventory: &Inventory) -> Option<Vec<&MachineFact>> {
     let is_here = |machine: &MachineFact| {
         machine.node.as_deref().is_some_and(|name| inventory.nodes.iter().any(|node| node.name == name))
     };
     let cluster = &inventory.machines.iter().find(|machine| is_here(machine))?.cluster;
+    Some(inventory.machines.iter().filter(|machine| machine.cluster == *cluster).collect())
+}
+
+/// One without a pool could be of any, and no pool can be counted.
+fn by_pool<'i>(machines: &[&'i MachineFact]) -> Result<BTreeMap<&'i str, Vec<&'i MachineFact>>, String> {
     let mut pools: BTreeMap<&str, Vec<&MachineFact>> = BTreeMap::new();
-    for machine in inventory.machines.iter().filter(|machine| machine.cluster == *cluster) {
-        // Without a pool it could be of any, and no pool can be counted.
-        pools.entry(machine.pool.as_deref()?).or_default().push(machine);
+    for &machine in machines {
+        let pool = machine.pool.as_deref();
+        let pool = pool.ok_or_else(|| format!("machine {} tells of no pool, so none can be counted", machine.name))?;
+        pools.entry(pool).or_default().push(machine);
     }
-    Some(pools)
+    Ok(pools)
 }
 
 /// Machines whose node was deleted are AA208's, and while machines come and go no number is right.

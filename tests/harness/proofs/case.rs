@@ -110,9 +110,10 @@ impl Stage<'_> {
     pub(super) fn configure(&mut self, config: &Value) -> anyhow::Result<()> {
         let (guard, current) = self.guard.as_mut().context("no guard is installed")?;
         if current != config {
+            let before = std::mem::take(current);
             guard.reconfigure(config)?;
             let modes = |config: &Value| config["rules"].as_object().filter(|rules| !rules.is_empty()).cloned();
-            if modes(current) != modes(config) {
+            if modes(&before) != modes(config) {
                 guard.register_anew(self.cluster)?;
             }
             *current = config.clone();
@@ -406,4 +407,4 @@ fn is_ours(warning: &str) -> bool {
 const AZURE_LOCAL: [&str; 4] = ["--platform", "azure-local", "--as-of", "2026-06-01"];
 const WINDOWS_SERVER: [&str; 4] = ["--platform", "windows-server", "--as-of", "2024-12-01"];
 
-const LIMIT: Duration = Duration::from_secs(6);
+const LIMIT: Duration = Duration::from_secs(20);

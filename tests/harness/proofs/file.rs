@@ -10,6 +10,8 @@ use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::control_plane::Builder;
+
 /// One rule's proof.
 pub(super) struct Proof {
     /// `aa203.yaml`, for messages.
@@ -170,11 +172,23 @@ pub(super) enum Wanted {
     Warned,
 }
 
-/// More flags for the API server, by name.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// What a control plane has more than the plain one.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Profile {
-    pub(super) flags: Vec<String>,
+    /// For the API server.
+    flags: Vec<String>,
+    /// Whether Secrets are encrypted by a key management provider.
+    key_provider: bool,
+}
+
+impl Profile {
+    pub(super) fn add(self, mut builder: Builder) -> Builder {
+        for flag in &self.flags {
+            builder = builder.api_server_flag(flag);
+        }
+        if self.key_provider { builder.key_provider() } else { builder }
+    }
 }
 
 /// All proofs in the order of their rules, and what is wrong with those that cannot be read.
