@@ -1,9 +1,11 @@
 //! What Arc extensions bring: `data/extensions.yaml`.
 
+use jiff::civil::Date;
 use serde::Deserialize;
 
 /// What Arc extensions of one type bring.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Extension {
     /// `spec.extensionType`, in lower case.
     #[serde(rename = "type")]
@@ -20,4 +22,22 @@ pub struct Extension {
     pub confidence: super::Confidence,
     /// Where it is written.
     pub source: String,
+    /// When it was last looked up.
+    pub checked: Date,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use crate::data::embedded;
+
+    #[test]
+    fn a_type_has_one_row_and_is_written_as_it_is_compared() {
+        let mut types = BTreeSet::new();
+        for row in &embedded().extensions {
+            assert!(types.insert(&row.name), "{} is there twice", row.name);
+            assert_eq!(row.name, row.name.to_lowercase());
+        }
+    }
 }

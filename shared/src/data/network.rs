@@ -1,5 +1,6 @@
 //! Network software: plug-ins, what reaches for the network cards of nodes, load balancers, and where policies count.
 
+use jiff::civil::Date;
 use serde::Deserialize;
 
 use super::{Confidence, Platform};
@@ -36,6 +37,8 @@ pub struct NetworkSoftware {
     pub confidence: Confidence,
     /// Where it is written.
     pub source: String,
+    /// When it was last looked up.
+    pub checked: Date,
 }
 
 /// A load balancer.
@@ -56,6 +59,8 @@ pub struct LoadBalancer {
     pub confidence: Confidence,
     /// Where it is written.
     pub source: String,
+    /// When it was last looked up.
+    pub checked: Date,
 }
 
 /// A feature that some platforms do not have.
@@ -79,5 +84,24 @@ impl LoadBalancer {
     /// Whether an image is one of its own.
     pub fn has_image(&self, image: &str) -> bool {
         self.images.iter().any(|path| crate::image::is_of(image, path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::data::embedded;
+
+    #[test]
+    fn a_path_says_more_than_a_name_that_anybody_could_use() {
+        let network = &embedded().network;
+        let software = network.plugins.iter().chain(&network.nic_software).map(|row| (&row.name, &row.images));
+        for (name, images) in software.chain(network.load_balancers.iter().map(|row| (&row.name, &row.images))) {
+            assert!(!images.is_empty(), "{name} has no image");
+            for path in images {
+                let (host, rest) = path.split_once('/').unwrap_or((path, ""));
+                assert!(!rest.is_empty(), "{name}: {path} is anybody's");
+                assert!(!host.contains('.') && !rest.contains(':'), "{name}: {path} is no repository without registry");
+            }
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use jiff::civil::Date;
 use serde::Deserialize;
 
 use super::Confidence;
@@ -32,6 +33,9 @@ pub struct Product {
     /// Repositories of its images, of two components or more, as [`crate::image::is_of`] reads them.
     #[serde(default)]
     pub images: Vec<String>,
+    /// Images whose path alone could be anybody's, with the registry that is the product's own.
+    #[serde(default)]
+    pub hosted: Vec<String>,
     /// Names of its images in Docker's official library, which have one component.
     #[serde(default)]
     pub library: Vec<String>,
@@ -52,6 +56,8 @@ pub struct Product {
     pub confidence: Confidence,
     /// Where it is written.
     pub source: String,
+    /// When its names were last looked up.
+    pub checked: Date,
 }
 
 /// The products, found by their marks. An image of no product costs one look-up of the last component of its repository.
@@ -75,7 +81,7 @@ impl From<Vec<Product>> for ThirdParty {
         let mut images: HashMap<String, Vec<Repository>> = HashMap::new();
         let [mut definitions, mut charts, mut controllers] = <[HashMap<String, usize>; 3]>::default();
         for (at, product) in products.iter().enumerate() {
-            let own = product.images.iter().map(|path| (path, false));
+            let own = product.images.iter().chain(&product.hosted).map(|path| (path, false));
             for (path, library) in own.chain(product.library.iter().map(|path| (path, true))) {
                 let repository = Repository { product: at, path: path.clone(), library };
                 images.entry(last(path).to_owned()).or_default().push(repository);
@@ -186,6 +192,7 @@ mod tests {
             assert!(ids.insert(&product.id), "{} is there twice", product.id);
             for (kind, names) in [
                 ("image", &product.images),
+                ("hosted image", &product.hosted),
                 ("library", &product.library),
                 ("definition", &product.definitions),
                 ("chart", &product.charts),
@@ -193,16 +200,21 @@ mod tests {
             ] {
                 for name in names {
                     assert!(marks.insert((kind, name)), "{kind} {name} is two products'");
-                    assert_eq!(kind == "image", name.contains('/') && kind != "controller", "{}: {name}", product.id);
+                    let path = kind == "image" || kind == "hosted image";
+                    assert_eq!(path, name.contains('/') && kind != "controller", "{}: {name}", product.id);
                     assert!(!name.contains(':') && !name.ends_with('/'), "{name}");
                 }
             }
-            let told = !product.images.is_empty() || !product.library.is_empty();
+            let told = [&product.images, &product.hosted, &product.library].iter().any(|names| !names.is_empty());
             assert!(told, "{} has no image, and would never be more than information", product.id);
             // A registry in a path would hide the mirrors.
             for path in &product.images {
                 let host = path.split('/').next().unwrap();
                 assert!(!host.contains('.'), "{path} begins with a registry");
+            }
+            for path in &product.hosted {
+                let host = path.split('/').next().unwrap();
+                assert!(host.contains('.'), "{path} begins with no registry, and says no more than a path would");
             }
         }
     }
@@ -240,6 +252,30 @@ mod tests {
         ] {
             assert_eq!(of(image), None, "{image}");
         }
+    }
+
+    #[test]
+    fn a_path_that_could_be_anybodys_counts_only_with_its_registry() {
+        for image in [
+            "registry.aquasec.com/enforcer:2022.4",
+            "registry.aquasec.com/enforcer@sha256:00",
+            "mirror.example:5000/proxy/registry.aquasec.com/enforcer:2022.4",
+        ] {
+            assert_eq!(of(image), Some("aqua"), "{image}");
+        }
+        for image in [
+            "registry.contoso.example/enforcer:2022.4",
+            "registry.contoso.example/release/pilot:1.27.0",
+            "registry.aquasec.com.contoso.example/enforcer:1",
+            "myregistry.aquasec.com/enforcer:1",
+            "registry.aquasec.com/shop/enforcer:1",
+            "registry.aquasec.com:443/enforcer:1",
+            "enforcer:1",
+            "agent:7",
+        ] {
+            assert_eq!(of(image), None, "{image}");
+        }
+        assert_eq!(of("registry.istio.io/release/pilot:1.30.5"), Some("istio"));
     }
 
     #[test]
