@@ -231,6 +231,8 @@ kinds! {
     RESOURCE_CLASS = alpha("resource.k8s.io", "v1alpha2", "ResourceClass", "resourceclasses");
     /// Requests to store objects at another version (alpha from 1.30 on).
     STORAGE_VERSION_MIGRATION = alpha("storagemigration.k8s.io", "v1alpha1", "StorageVersionMigration", "storageversionmigrations");
+    /// Classes of what can be changed of volumes later (alpha from 1.29 on, beta from 1.31 on).
+    VOLUME_ATTRIBUTES_CLASS = alpha("storage.k8s.io", "v1alpha1", "VolumeAttributesClass", "volumeattributesclasses");
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::object::Object;
 use crate::origin::{self, Provenance};
 use crate::rule::{Code, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
 use crate::rules::node_metadata::target;
-use crate::rules::{aa301, aa501};
+use crate::rules::{aa301, aa501, node_power};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA502"),
@@ -72,6 +72,10 @@ fn find(seen: &Seen<'_, '_>, target: ObjectRef) -> Option<Draft> {
     let name = target.name.clone();
     if *seen.kind == kinds::DAEMON_SET {
         let (software, image) = aa501::running(seen, &seen.data.network.nic_software)?;
+        // Without power over its node it cannot touch a card, and in users' namespaces the guard is not asked about it.
+        if !seen.pod().is_some_and(|pod| node_power::has_power(pod, seen.data)) {
+            return None;
+        }
         return Some(
             Draft::at(target, "spec.template.spec.containers")
                 .values(None, Some(image))

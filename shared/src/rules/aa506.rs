@@ -90,7 +90,10 @@ fn maker<'m, 'a>(managed: &'m [ManagedEntry<'a>], object: &Object<'_>, data: &Da
     if let Some(entry) = sole {
         return data.managers.person(&entry.manager).is_some().then_some(entry);
     }
-    let mut first = managed.iter().filter(|entry| is_own(entry) && !origin::is_later(entry, object));
+    // The API server dates no apply that changes nothing: it tells of nobody's making.
+    let is_first =
+        |entry: &&ManagedEntry<'_>| is_own(entry) && entry.time.is_some() && !origin::is_later(entry, object);
+    let mut first = managed.iter().filter(is_first);
     first.next().filter(|entry| data.managers.person(&entry.manager).is_some() && first.next().is_none())
 }
 

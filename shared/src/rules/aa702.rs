@@ -30,6 +30,7 @@ pub(super) static RULE: Rule = Rule {
         all(&kinds::MUTATING_ADMISSION_POLICY),
         all(&kinds::RESOURCE_CLASS),
         all(&kinds::STORAGE_VERSION_MIGRATION),
+        all(&kinds::VOLUME_ATTRIBUTES_CLASS),
     ],
     probes: &[Probe::ApiGroups],
     // Admission webhooks are never asked about admission policies, so those are found in the state only.
@@ -39,6 +40,7 @@ pub(super) static RULE: Rule = Rule {
         on(&kinds::DEVICE_TAINT_RULE),
         on(&kinds::RESOURCE_CLASS),
         on(&kinds::STORAGE_VERSION_MIGRATION),
+        on(&kinds::VOLUME_ATTRIBUTES_CLASS),
     ],
     reach: Reach::System,
     mode: Mode::Warn,

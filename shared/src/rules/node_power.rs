@@ -138,7 +138,8 @@ fn judge(object: &Object<'_>, kind: &'static Kind, pod: &Pod<'_>, data: &Data, s
     if speaks != speaker || is_component(object, place.kind, &place.name, data) {
         return None;
     }
-    let provenance = origin::of_object(object, data);
+    // Who made the owner is not read: the controller that made the pod for it tells nothing.
+    let provenance = if place.owner.is_some() { Provenance::Unrecognised } else { origin::of_object(object, data) };
     if matches!(provenance, Provenance::Platform(_)) {
         return None;
     }
@@ -284,6 +285,11 @@ fn base(kind: &Kind) -> &'static str {
         "CronJob" => "spec.jobTemplate.spec.template.spec",
         _ => "spec.template.spec",
     }
+}
+
+/// Whether a pod reaches for its node at all: by what its containers may do, or by paths of the host.
+pub(super) fn has_power(pod: &Pod<'_>, data: &Data) -> bool {
+    may_have_power(pod) && !powers(pod, data, false).is_empty()
 }
 
 /// All that gives a pod power over its node.
