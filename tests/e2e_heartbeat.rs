@@ -17,11 +17,12 @@ use serde_json::{Value, json};
 #[test]
 fn two_guards_and_a_restarted_one_write_once_in_ten_minutes_and_within_their_rights() {
     let cluster = ControlPlane::start(Kubernetes::V1_33).unwrap();
-    let account = guard::heartbeat(&cluster).unwrap();
+    let account = guard::account(&cluster).unwrap();
     let kubeconfig = cluster.kubeconfig(&account).unwrap().display().to_string();
     let start = |name: &str| {
         let guard = Guard::replica(&cluster, name, vec!["--kubeconfig".to_owned(), kubeconfig.clone()]).unwrap();
         await_attempt(&guard);
+        await_list(&guard, "absent");
         guard
     };
     let (mut one, two) = (start("one"), start("two"));
@@ -34,8 +35,12 @@ fn two_guards_and_a_restarted_one_write_once_in_ten_minutes_and_within_their_rig
     assert_eq!(written.intervals().len(), 1);
     assert_eq!(written.gaps(Timestamp::now()), []);
 
-    // Three reads and one write of one object, and nothing else of any kind.
-    let events = events_of(&cluster, &account, 4);
+    // Three reads and one write of one object, and lists of waivers, of which there can be none here; nothing else of any kind.
+    let mut events = events_of(&cluster, &account, 7);
+    events.retain(|event| {
+        let place = (&*event.verb, &*event.object_ref.resource, event.response_status.code);
+        place != ("list", "supportwaivers", 404)
+    });
     for event in &events {
         let place = (&*event.object_ref.resource, &*event.object_ref.namespace, &*event.object_ref.name);
         assert_eq!(place, ("configmaps", NAMESPACE, NAME), "{event:?}");
@@ -61,7 +66,7 @@ fn two_guards_and_a_restarted_one_write_once_in_ten_minutes_and_within_their_rig
 fn replicas_take_turns_and_neither_a_restart_nor_another_writer_leaves_a_gap() {
     const EVERY: SignedDuration = SignedDuration::from_secs(2);
     let cluster = ControlPlane::start(Kubernetes::V1_33).unwrap();
-    let account = guard::heartbeat(&cluster).unwrap();
+    let account = guard::account(&cluster).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let tls = guard::certificates(&cluster, "guards").unwrap();
     let start = || {
@@ -117,6 +122,7 @@ fn a_guard_without_rights_answers_reviews_and_says_once_what_it_lacks() {
     let guard = Guard::install_with(&cluster, &json!({"mode": "observe"}), flags).unwrap();
     await_attempt(&guard);
     assert_eq!(outcome(&guard, "forbidden"), 1);
+    await_list(&guard, "forbidden");
     let reviews = || guard.metric("aksarc_reviews_total").unwrap();
     let before = reviews();
     let change = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "reviewed"}});
@@ -126,14 +132,18 @@ fn a_guard_without_rights_answers_reviews_and_says_once_what_it_lacks() {
     let log = guard.log();
     assert_eq!(log.matches("no heartbeat is noted").count(), 1, "{log}");
     assert!(log.contains("guard-heartbeat: 403") && log.contains("manifest, applied anew"), "{log}");
+    assert_eq!(log.matches("the cluster's waivers are not read").count(), 1, "{log}");
+    assert!(log.contains("listing SupportWaivers: 403"), "{log}");
     assert_eq!(log.matches("ERROR").count(), 0, "{log}");
 
     // Outside a cluster, without a kubeconfig, it is the same; switched off, it does not even try.
     let lost = Guard::replica(&cluster, "lost", Vec::new()).unwrap();
     await_attempt(&lost);
     assert_eq!(outcome(&lost, "no_access"), 1);
-    let off = Guard::replica(&cluster, "off", vec!["--heartbeat=off".to_owned()]).unwrap();
-    assert!(!off.log().contains("heartbeat"), "{}", off.log());
+    await_list(&lost, "no_access");
+    let words = ["--heartbeat=off", "--cluster-waivers=off"];
+    let off = Guard::replica(&cluster, "off", words.map(str::to_owned).to_vec()).unwrap();
+    assert!(!off.log().contains("heartbeat") && !off.log().contains("waivers"), "{}", off.log());
 }
 
 fn record(cluster: &ControlPlane) -> Record {
@@ -152,6 +162,17 @@ fn await_attempt(guard: &Guard) {
     wait::until("an attempt at a heartbeat", LIMIT, || match guard.metric("aksarc_heartbeat_attempts_total") {
         Ok(attempts) if attempts > 0.5 => Ok(()),
         _ => Err(guard.log()),
+    })
+    .unwrap();
+}
+
+/// The first attempt at a list of waivers, with its outcome.
+fn await_list(guard: &Guard, word: &str) {
+    let line = format!("aksarc_cluster_waiver_reads_total{{outcome=\"{word}\"}} ");
+    wait::until("a list of waivers", LIMIT, || {
+        let metrics = guard.metrics().map_err(|error| format!("{error:#}"))?;
+        let count = metrics.lines().find_map(|found| found.strip_prefix(&line)).unwrap().to_owned();
+        if count == "0" { Err(format!("{metrics}\n{}", guard.log())) } else { Ok(()) }
     })
     .unwrap();
 }

@@ -1,10 +1,13 @@
-//! `SupportWaiver` objects on a real API server: its schema refuses bad ones, and checks count the good ones to the second.
+//! `SupportWaiver` objects on a real API server: its schema refuses bad ones, checks count the good ones to the second, and
+//! the guard admits what they are for.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
 
 use std::time::Duration;
 
-use aksarc_tests::{ControlPlane, Finished, Identity, product, samples, wait};
+use aksarc_shared::jiff::{SignedDuration, Timestamp};
+use aksarc_tests::guard::{self, Guard};
+use aksarc_tests::{Answer, ControlPlane, Finished, Http, Identity, PatchKind, product, samples, wait};
 use serde_json::{Value, json};
 
 const DEFINITION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/supportwaiver.yaml");
@@ -17,12 +20,7 @@ fn waivers_of_the_cluster_are_checked_by_its_schema_and_counted_to_the_second() 
     assert_eq!(finished.code, Some(3), "{}", finished.stderr);
     assert!(finished.stderr.contains("does not serve supportwaivers.aksarc.dev"), "{}", finished.stderr);
 
-    cluster.kubectl(&Identity::Admin, ["apply", "-f", DEFINITION]).unwrap().succeeded().unwrap();
-    wait::until("the resource is served", Duration::from_secs(30), || {
-        let finished = cluster.kubectl(&Identity::Admin, ["get", "supportwaivers"]).unwrap();
-        finished.succeeded().map(drop)
-    })
-    .unwrap();
+    define(&cluster);
 
     for (what, word, bad) in bad() {
         let refused = create(&cluster, "bad", &bad);
@@ -83,6 +81,105 @@ fn waivers_of_the_cluster_are_checked_by_its_schema_and_counted_to_the_second() 
     cluster.kubectl_with(&Identity::Admin, ["create", "-f", "-"], made).unwrap().succeeded().unwrap();
 }
 
+#[test]
+fn the_guard_admits_what_a_waiver_is_for_until_it_is_deleted() {
+    let cluster = samples::start("healthy-azure-local").unwrap();
+    let account = guard::account(&cluster).unwrap();
+    let kubeconfig = cluster.kubeconfig(&account).unwrap().display().to_string();
+    let words = ["--kubeconfig", &kubeconfig, "--cluster-waivers-interval", "1s"];
+    let config = json!({"mode": "enforce", "platform": "azure-local"});
+    let guard = Guard::install_with(&cluster, &config, words.map(str::to_owned).to_vec()).unwrap();
+    let [person, platform] = [Identity::Person, Identity::service_account("kube-system", "cloud-controller-manager")]
+        .map(|identity| cluster.http(&identity).unwrap());
+    let node = person.get(&format!("/api/v1/nodes/{NODE}")).unwrap().object().unwrap();
+    let own_size = node["metadata"]["labels"][SIZE].as_str().unwrap();
+    let label = |client: &Http, manager: &str, size: &str| {
+        let path = format!("/api/v1/nodes/{NODE}?fieldManager={manager}");
+        client.patch(&path, PatchKind::Merge, &json!({"metadata": {"labels": {SIZE: size}}})).unwrap()
+    };
+    let change = || label(&person, "kubectl-label", "edge-big");
+
+    // A cluster without the resource is nothing to speak of.
+    await_metric(&guard, "aksarc_cluster_waiver_reads_total{outcome=\"absent\"}", |reads| reads >= 2);
+    assert!(!guard.log().contains("waiver"), "{}", guard.log());
+    define(&cluster);
+    await_metric(&guard, "aksarc_cluster_waiver_reads_total{outcome=\"read\"}", |reads| reads >= 1);
+    assert_denied(&change(), &guard);
+
+    let in_days = |days: i64| Timestamp::now() + SignedDuration::from_hours(24 * days);
+    let own = json!({
+        "rules": ["AA201"], "match": {"kind": "Node", "name": NODE}, "reason": "the vendor's sizes are renamed", "ticket": "OPS-2",
+        "requestedBy": "alice", "approvedBy": "bob", "notBefore": in_days(-1), "expires": in_days(30),
+    });
+    // The schema takes it, and the rules do not.
+    let mut no_ticket = own.clone();
+    no_ticket.as_object_mut().unwrap().remove("ticket");
+    create(&cluster, "w-bad", &no_ticket).succeeded().unwrap();
+    await_metric(&guard, "aksarc_cluster_waivers{state=\"ignored\"}", |ignored| ignored == 1);
+    assert_denied(&change(), &guard);
+
+    create(&cluster, "w-good", &own).succeeded().unwrap();
+    await_metric(&guard, "aksarc_cluster_waivers{state=\"taken\"}", |taken| taken == 1);
+    let admitted = change();
+    assert_eq!(admitted.warnings, Vec::<String>::new());
+    assert_eq!(admitted.object().unwrap()["metadata"]["labels"][SIZE], "edge-big");
+    // The guard was asked, and says why it let it pass.
+    let event = cluster.audit_event("the waived change", |event| {
+        event.request_uri.ends_with("fieldManager=kubectl-label") && event.response_status.code == 200
+    });
+    let annotations = event.unwrap().annotations;
+    for (key, value) in [("findings", "AA201=waived"), ("waivers", "w-good"), ("mode", "enforce")] {
+        let key = format!("cluster.guard.aksarc.dev/{key}");
+        assert_eq!(annotations.get(&key).map(String::as_str), Some(value), "{annotations:?}");
+    }
+    // The platform puts it back, so that the next change is the same again.
+    label(&platform, "moc-cloud-controller-manager", own_size).object().unwrap();
+
+    cluster.kubectl(&Identity::Admin, ["delete", "supportwaiver", "w-good"]).unwrap().succeeded().unwrap();
+    await_metric(&guard, "aksarc_cluster_waivers{state=\"taken\"}", |taken| taken == 0);
+    assert_denied(&change(), &guard);
+    let log = guard.log();
+    let said: Vec<&str> = log.lines().filter(|line| line.contains("a SupportWaiver does not count")).collect();
+    assert!(matches!(said[..], [line] if line.contains("w-bad") && line.contains("so a ticket is required")), "{log}");
+    assert!(!log.contains("are not read"), "{log}");
+
+    // Its token can list them, and nothing more.
+    let own = cluster.http(&account).unwrap();
+    assert_eq!(own.get(WAIVERS).unwrap().code, 200);
+    assert_eq!(own.get(&format!("{WAIVERS}/w-bad")).unwrap().code, 403);
+    assert_eq!(own.delete(&format!("{WAIVERS}/w-bad")).unwrap().code, 403);
+}
+
+/// Brings the resource, and waits until it is served.
+fn define(cluster: &ControlPlane) {
+    cluster.kubectl(&Identity::Admin, ["apply", "-f", DEFINITION]).unwrap().succeeded().unwrap();
+    wait::until("the resource is served", LIMIT, || {
+        let finished = cluster.kubectl(&Identity::Admin, ["get", "supportwaivers"]).unwrap();
+        finished.succeeded().map(drop)
+    })
+    .unwrap();
+}
+
+/// 403 can be somebody else's as well: webhook and rule are looked at.
+fn assert_denied(answer: &Answer, guard: &Guard) {
+    let status: Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!((answer.code, &status["reason"]), (403, &json!("Forbidden")), "{status}");
+    let message = status["message"].as_str().unwrap();
+    let begins =
+        |name: &String| message.starts_with(&format!("admission webhook \"{name}\" denied the request: AA201: "));
+    assert!(guard.webhooks.iter().any(begins), "{message}");
+    assert_eq!(status["details"]["causes"][0]["reason"], "AA201", "{status}");
+}
+
+fn await_metric(guard: &Guard, series: &str, wanted: impl Fn(u64) -> bool) {
+    wait::until(series, LIMIT, || {
+        let metrics = guard.metrics().map_err(|error| format!("{error:#}"))?;
+        let value = metrics.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok());
+        if value.is_some_and(&wanted) { Ok(()) } else { Err(format!("{value:?}\n{}", guard.log())) }
+    })
+    .unwrap();
+}
+
 /// For the node of the drifted cluster that AKS Arc did not create; ninety days from June on.
 fn good() -> Value {
     json!({
@@ -139,3 +236,9 @@ fn plugin(cluster: &ControlPlane, identity: &Identity, arguments: &[&str]) -> Fi
     let mut command = cluster.command(identity, &product::plugin().unwrap()).unwrap();
     Finished::run(command.args(arguments), None).unwrap()
 }
+
+const LIMIT: Duration = Duration::from_secs(30);
+const WAIVERS: &str = "/apis/aksarc.dev/v1alpha1/supportwaivers";
+/// A worker of the healthy sample.
+const NODE: &str = "moc-l3xk9p0bd7t";
+const SIZE: &str = "node.kubernetes.io/instance-type";

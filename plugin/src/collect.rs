@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 pub use error::{Cause, RequestError};
 pub use list::{Listed, MAX_RESTARTS, PageError, Pages};
 pub use request::Reader;
-pub use waivers::{ClusterWaivers, waivers};
+pub use waivers::waivers;
 
 /// Where lists go.
 pub trait Target {

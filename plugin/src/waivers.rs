@@ -126,14 +126,9 @@ pub(crate) fn warn_of_unreadable(unreadable: &[Unreadable], ui: &Ui) {
 
 /// Of `more`, those that break no term beside `known`; what is wrong with the others is said on stderr.
 pub(crate) fn valid_beside(known: &[Waiver], more: Vec<Waiver>, ui: &Ui) -> Vec<Waiver> {
-    let all: Vec<Waiver> = known.iter().cloned().chain(more).collect();
-    let mut valid = Vec::new();
-    for (waiver, problems) in waiver::all_problems(&all).skip(known.len()) {
-        if problems.is_empty() {
-            valid.push(waiver.clone());
-        } else {
-            ui.note(&format!("warning: waiver {} does not count: {}", shown(&waiver.name), joined(&problems)));
-        }
+    let (valid, invalid) = waiver::beside(known, more);
+    for (waiver, problems) in invalid {
+        ui.note(&format!("warning: waiver {} does not count: {}", shown(&waiver.name), joined(&problems)));
     }
     valid
 }

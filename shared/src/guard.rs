@@ -1,6 +1,7 @@
 //! Judging a change: who acts, what the rules find, and what the guard does about it. The dry run asks the same.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -97,7 +98,7 @@ pub enum SettingsError {
 /// Decides about changes. Built once per configuration; judging takes no lock, reads nothing, waits for nothing.
 #[derive(Clone, Debug)]
 pub struct Guard {
-    data: Data,
+    data: Arc<Data>,
     settings: Settings,
     rules: Vec<(&'static Rule, Mode)>,
 }
@@ -209,7 +210,15 @@ impl Guard {
             slot.1 = *mode;
         }
         rules.retain(|(_, mode)| *mode != Mode::Off);
-        Ok(Guard { data, settings, rules })
+        Ok(Guard { data: Arc::new(data), settings, rules })
+    }
+
+    /// The same guard with waivers from elsewhere, and those of them that break a term. Its own all go on counting.
+    pub fn beside(&self, more: Vec<Waiver>) -> (Guard, Vec<(Waiver, Vec<waiver::Invalid>)>) {
+        let mut guard = self.clone();
+        let (valid, invalid) = waiver::beside(&self.settings.waivers, more);
+        guard.settings.waivers.extend(valid);
+        (guard, invalid)
     }
 
     /// The settings in force.

@@ -47,6 +47,32 @@ impl Kind {
             None => format!("{root}/{}", self.resource),
         }
     }
+
+    /// Path and query of one page of a list, the one that begins at `token`; of the first without one.
+    pub fn page_path(&self, namespace: Option<&str>, limit: usize, token: Option<&str>) -> String {
+        let mut path = format!("{}?limit={limit}", self.list_path(namespace));
+        if let Some(token) = token {
+            path.push_str("&continue=");
+            path.push_str(&escaped(token));
+        }
+        path
+    }
+}
+
+/// Continue tokens are base64url in every server known, but that is theirs to change.
+fn escaped(token: &str) -> String {
+    token.bytes().fold(String::with_capacity(token.len()), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.extend(['%', hex(byte >> 4), hex(byte & 15)]);
+        }
+        out
+    })
+}
+
+fn hex(nibble: u8) -> char {
+    char::from_digit(nibble.into(), 16).unwrap_or('0').to_ascii_uppercase()
 }
 
 /// The known kind of this name, whatever its version.
@@ -243,6 +269,8 @@ mod tests {
     fn paths_and_names_are_the_apis_own() {
         assert_eq!(DEPLOYMENT.list_path(Some("kube-system")), "/apis/apps/v1/namespaces/kube-system/deployments");
         assert_eq!(NODE.list_path(None), "/api/v1/nodes");
+        assert_eq!(NODE.page_path(None, 500, None), "/api/v1/nodes?limit=500");
+        assert_eq!(NODE.page_path(None, 5, Some("aB-9_.~=&/")), "/api/v1/nodes?limit=5&continue=aB-9_.~%3D%26%2F");
         assert_eq!(DEPLOYMENT.qualified(), "deployments.apps");
         assert_eq!(of("apps/v1", "Deployment"), Some(&DEPLOYMENT));
         assert_eq!(of("v1", "Deployment"), None);

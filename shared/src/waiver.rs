@@ -6,7 +6,8 @@
 //!   offset, a fraction of a second where somebody writes one. A day is 86,400 seconds of UTC, so neither daylight saving
 //!   nor a leap second moves an end; `23:59:60` is read as `23:59:59`. A time without an offset is refused, not guessed.
 //! - One that breaks a term, has expired, has not begun or has lapsed does not count at all: the finding is back.
-//! - Names tell waivers apart in every report, so two of one name in the same set are both invalid.
+//! - Names tell waivers apart in every report, so two of one name in the same set are both invalid. Where sets are joined,
+//!   the one that stands in the guard's configuration counts: whoever writes the other must not be able to take it away.
 //! - Where several cover one finding, the one that ends last is shown, then the first by name: what the report says about
 //!   the end is then true, and does not depend on the order of a file.
 //! - Texts are printed to terminals and put into audit records, so control characters and overlong texts are refused;
@@ -22,7 +23,7 @@ use crate::finding::{Consequence, Finding, WaiverNote};
 use crate::text;
 
 pub use audit::{Audit, Trouble, Use, audit};
-pub use read::{Entry, Place, SUPPORT_WAIVER, Unreadable, entries, of_object, parse};
+pub use read::{Entry, Objects, Place, SUPPORT_WAIVER, Unreadable, entries, parse};
 
 /// A waiver, from a file, the guard's configuration or a `SupportWaiver` object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,6 +163,9 @@ pub enum Invalid {
     /// Reports could not say which is meant.
     #[error("another waiver has the same name, so neither counts")]
     SameName,
+    /// As above, for one from elsewhere.
+    #[error("the guard's configuration has a waiver of the same name, which counts instead")]
+    NameTaken,
 }
 
 impl Invalid {
@@ -178,7 +182,7 @@ impl Invalid {
             Invalid::NoTicket(_) => "ticket",
             Invalid::NoStart(_) => "notBefore",
             Invalid::NoSupportCase => "supportCase",
-            Invalid::SameName => "name",
+            Invalid::SameName | Invalid::NameTaken => "name",
         }
     }
 }
@@ -402,6 +406,22 @@ pub fn all_problems(waivers: &[Waiver]) -> impl Iterator<Item = (&Waiver, Vec<In
     waivers.iter().map(|waiver| (waiver, problems_among(waiver, waivers)))
 }
 
+/// Of `more`, those that break no term beside `known`, and the others with the terms they break. What is known counts
+/// whatever `more` holds.
+pub fn beside(known: &[Waiver], more: Vec<Waiver>) -> (Vec<Waiver>, Vec<(Waiver, Vec<Invalid>)>) {
+    let of = |waiver: &Waiver| {
+        let mut problems = problems_among(waiver, &more);
+        if known.iter().any(|own| own.name == waiver.name) {
+            problems.push(Invalid::NameTaken);
+        }
+        problems
+    };
+    let problems: Vec<Vec<Invalid>> = more.iter().map(of).collect();
+    let (valid, invalid): (Vec<_>, Vec<_>) =
+        more.into_iter().zip(problems).partition(|(_, problems)| problems.is_empty());
+    (valid.into_iter().map(|(waiver, _)| waiver).collect(), invalid)
+}
+
 /// The waivers of a set that count at `now`.
 pub fn in_force(waivers: &[Waiver], now: Timestamp) -> impl Iterator<Item = &Waiver> {
     waivers.iter().filter(move |waiver| counts(waiver, waivers, now))
@@ -424,8 +444,11 @@ pub fn apply(findings: &mut [Finding], waivers: &[Waiver], now: Timestamp) {
 /// The waiver shown on a finding: of those that cover it the one that ends last, then the first by name.
 fn chosen<'w>(finding: &Finding, waivers: &'w [Waiver], now: Timestamp) -> Option<&'w Waiver> {
     let covers =
-        |waiver: &&Waiver| waiver.matches(finding) && waiver.lapsed(finding).is_none() && counts(waiver, waivers, now);
-    waivers.iter().filter(covers).min_by(|a, b| b.expires.cmp(&a.expires).then_with(|| a.name.cmp(&b.name)))
+        |waiver: &&Waiver| waiver.matches(finding) && waiver.is_current(now) && waiver.lapsed(finding).is_none();
+    let mut covering: Vec<&Waiver> = waivers.iter().filter(covers).collect();
+    covering.sort_by(|a, b| b.expires.cmp(&a.expires).then_with(|| a.name.cmp(&b.name)));
+    // Terms last: to look at them takes longest, and however many waivers there are for one thing, most often one look is enough.
+    covering.into_iter().find(|waiver| problems_among(waiver, waivers).is_empty())
 }
 
 fn counts(waiver: &Waiver, among: &[Waiver], now: Timestamp) -> bool {
@@ -752,6 +775,27 @@ items:
         assert!(all_problems(&two).all(|(_, problems)| problems == [Invalid::SameName]));
         assert_eq!(in_force(&two, time(NOVEMBER)).count(), 0);
         assert_eq!(in_force(&two[..1], time(NOVEMBER)).count(), 1);
+    }
+
+    #[test]
+    fn what_is_known_counts_whatever_comes_beside_it() {
+        let named = |name: &str| Waiver { name: name.to_owned(), ..waiver() };
+        let known = [named("a"), named("b")];
+        let more = vec![named("c"), named("b"), named("d"), named("d"), Waiver { ticket: None, ..named("a") }];
+        let (valid, invalid) = beside(&known, more);
+        assert_eq!(valid, [named("c")]);
+        let said: Vec<(&str, &[Invalid])> =
+            invalid.iter().map(|(waiver, problems)| (&*waiver.name, &**problems)).collect();
+        let no_ticket = Invalid::NoTicket("AA303".to_owned());
+        let expected: [(&str, &[Invalid]); 4] = [
+            ("b", &[Invalid::NameTaken]),
+            ("d", &[Invalid::SameName]),
+            ("d", &[Invalid::SameName]),
+            ("a", &[no_ticket, Invalid::NameTaken]),
+        ];
+        assert_eq!(said, expected);
+        let joined: Vec<Waiver> = known.into_iter().chain(valid).collect();
+        assert_eq!(in_force(&joined, time(NOVEMBER)).count(), 3);
     }
 
     #[test]

@@ -229,25 +229,31 @@ pub fn certificates(cluster: &ControlPlane, name: &str) -> anyhow::Result<PathBu
     Ok(tls)
 }
 
-/// The guard's service account, with the objects and rights for the heartbeat that the shipped manifest gives it.
+/// The guard's service account, with the objects and rights that the shipped manifest gives it.
 ///
 /// # Errors
 /// The API server refuses a part of the manifest.
-pub fn heartbeat(cluster: &ControlPlane) -> anyhow::Result<Identity> {
+pub fn account(cluster: &ControlPlane) -> anyhow::Result<Identity> {
     let guard = cluster.service_account(manifest::NAMESPACE, "guard")?;
     let documents = shipped(cluster, &product::webhook()?, &[])?;
     let admin = cluster.http(&Identity::Admin)?;
     let rbac = "/apis/rbac.authorization.k8s.io/v1";
-    for (kind, prefix, plural) in
-        [("ConfigMap", "/api/v1", "configmaps"), ("Role", rbac, "roles"), ("RoleBinding", rbac, "rolebindings")]
-    {
+    let own = format!("namespaces/{}/", manifest::NAMESPACE);
+    for (kind, collection) in [
+        ("ConfigMap", format!("/api/v1/{own}configmaps")),
+        ("Role", format!("{rbac}/{own}roles")),
+        ("RoleBinding", format!("{rbac}/{own}rolebindings")),
+        ("ClusterRole", format!("{rbac}/clusterroles")),
+        ("ClusterRoleBinding", format!("{rbac}/clusterrolebindings")),
+    ] {
         for document in documents.iter().filter(|document| text(document, "kind") == kind) {
-            create(&admin, &format!("{prefix}/namespaces/{}/{plural}", manifest::NAMESPACE), document)?;
+            create(&admin, &collection, document)?;
         }
     }
     let right = json!({"verb": "update", "group": "", "resource": "configmaps",
         "namespace": manifest::NAMESPACE, "name": aksarc_shared::heartbeat::NAME});
     cluster.await_right(&guard, &right)?;
+    cluster.await_right(&guard, &json!({"verb": "list", "group": "aksarc.dev", "resource": "supportwaivers"}))?;
     Ok(guard)
 }
 

@@ -4,6 +4,7 @@
 //! Requests are plain, one at a time, each with a time and size limit, and nothing is retried here: whoever asks knows
 //! whether and when to ask again.
 
+use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::jiff::fmt::rfc2822;
 use http::header::{CONTENT_TYPE, DATE};
 use http::{HeaderMap, Method, Request, StatusCode};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Bytes;
 use kube::client::Body;
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -71,6 +72,27 @@ impl std::fmt::Debug for Access {
     }
 }
 
+/// A way to an API server, opened when it is first needed.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    access: Access,
+    api: Option<Api>,
+}
+
+impl Connection {
+    pub(crate) fn new(access: Access) -> Self {
+        Connection { access, api: None }
+    }
+
+    /// The API server; one that could not be got ready is tried anew.
+    pub(crate) async fn api(&mut self) -> Result<Api, ApiError> {
+        match &self.api {
+            Some(api) => Ok(api.clone()),
+            None => Ok(self.api.insert(self.access.connect().await?).clone()),
+        }
+    }
+}
+
 /// An API server to ask.
 #[derive(Clone)]
 pub struct Api {
@@ -88,6 +110,15 @@ pub struct Answer {
     pub body: Bytes,
 }
 
+impl Answer {
+    /// Its status, and the message of one that refuses.
+    pub(crate) fn refusal(&self) -> String {
+        let status: Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        let message = status.get("message").and_then(Value::as_str).unwrap_or_default();
+        format!("{} {}", self.status, message.chars().take(MAX_MESSAGE).collect::<String>())
+    }
+}
+
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -101,6 +132,9 @@ pub enum ApiError {
     /// It took too long.
     #[error("the API server did not answer within {REQUEST_TIMEOUT:?}")]
     TimedOut,
+    /// It said more than anybody wants to keep.
+    #[error("the API server's answer has more than {MAX_ANSWER} bytes")]
+    TooLarge,
 }
 
 impl Api {
@@ -127,7 +161,11 @@ impl Api {
             let response = self.client.send(request).await.map_err(|error| ApiError::Unreachable(chain(&error)))?;
             let (head, body) = response.into_parts();
             let body = Limited::new(body, MAX_ANSWER).collect().await;
-            let body = body.map_err(|error| ApiError::Unreachable(error.to_string()))?.to_bytes();
+            let body = body.map_err(|error| match error.downcast::<LengthLimitError>() {
+                Ok(_) => ApiError::TooLarge,
+                Err(error) => ApiError::Unreachable(error.to_string()),
+            })?;
+            let body = body.to_bytes();
             Ok(Answer { status: head.status, date: date(&head.headers), body })
         };
         timeout(REQUEST_TIMEOUT, answer).await.unwrap_or(Err(ApiError::TimedOut))
@@ -147,16 +185,26 @@ async fn blocking<T: Send + 'static>(read: impl FnOnce() -> Result<T, String> + 
     }
 }
 
+/// Evenly below `most`. Each hasher of the standard library has keys of its own, which is random enough for this.
+pub(crate) fn jitter(most: Duration) -> Duration {
+    let dice = u32::try_from(RandomState::new().hash_one(0) >> 32).unwrap_or_default();
+    most.mul_f64(f64::from(dice) / f64::from(u32::MAX))
+}
+
 fn date(headers: &HeaderMap) -> Option<Timestamp> {
     let text = headers.get(DATE)?.to_str().ok()?;
     Some(rfc2822::parse(text).ok()?.timestamp())
 }
 
-/// An API server answers a get of one object in milliseconds; a minute's wait for one that hangs would help nobody.
+/// An API server answers a get of one object, or of one page, in milliseconds; a minute's wait for one that hangs would
+/// help nobody.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// An object has at most 1.5 MiB, in etcd's own limit.
 const MAX_ANSWER: usize = 2 << 20;
+
+/// The start of a status message says it.
+const MAX_MESSAGE: usize = 300;
 
 #[cfg(test)]
 mod tests {
@@ -171,6 +219,13 @@ mod tests {
             assert_eq!(of(bad), None, "{bad}");
         }
         assert_eq!(date(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn jitter_stays_below_its_bound() {
+        for _ in 0..1000 {
+            assert!(jitter(Duration::from_secs(6)) <= Duration::from_secs(6));
+        }
     }
 
     #[tokio::test]

@@ -24,6 +24,7 @@ use crate::manifest;
 use crate::protection;
 use crate::reload::chain;
 use crate::server::{Limits, Options, Server, StartError};
+use crate::waivers;
 
 /// Runs the binary: parses its arguments, does what they say, and turns errors into exit codes.
 pub fn run() -> ExitCode {
@@ -109,7 +110,13 @@ struct Serve {
     /// The least time between two notes of all replicas together, from 10m to 1h.
     #[arg(long, env = "AKSARC_HEARTBEAT_INTERVAL", value_name = "DURATION", default_value_t)]
     heartbeat_interval: Every,
-    /// How to reach the API server for that; without it as the pod's service account.
+    /// Whether the cluster's SupportWaiver objects count as waivers of the configuration do.
+    #[arg(long, env = "AKSARC_CLUSTER_WAIVERS", value_name = "SWITCH", default_value = "on")]
+    cluster_waivers: Switch,
+    /// How often they are read, from 1s to 5m.
+    #[arg(long, env = "AKSARC_CLUSTER_WAIVERS_INTERVAL", value_name = "DURATION", default_value = "30s", value_parser = interval)]
+    cluster_waivers_interval: Duration,
+    /// How to reach the API server for both; without it as the pod's service account.
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
     /// The form of the log, which goes to standard error.
@@ -142,6 +149,8 @@ fn serve(arguments: Serve) -> ExitCode {
         }
     };
     let access = arguments.kubeconfig.map_or(Access::InCluster, Access::Kubeconfig);
+    let waivers =
+        waivers::Options { every: arguments.cluster_waivers_interval, ..waivers::Options::new(access.clone()) };
     let heartbeat = heartbeat::Options { access, every: arguments.heartbeat_interval };
     let options = Options {
         listen: arguments.listen,
@@ -150,6 +159,7 @@ fn serve(arguments: Serve) -> ExitCode {
         config: arguments.config,
         poll: Some(arguments.poll),
         heartbeat: (arguments.heartbeat == Switch::On).then_some(heartbeat),
+        waivers: (arguments.cluster_waivers == Switch::On).then_some(waivers),
         limits: Limits { linger: arguments.linger, ..Limits::default() },
         judge: None,
     };
@@ -267,6 +277,11 @@ fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| format!("expected a duration from 0s to {}m", MAX_DURATION.as_secs() / 60))
 }
 
+fn interval(text: &str) -> Result<Duration, String> {
+    let refused = || format!("expected {INTERVAL_LEAST:?} to {}m", INTERVAL_MOST.as_secs() / 60);
+    duration(text).ok().filter(|every| (INTERVAL_LEAST..=INTERVAL_MOST).contains(every)).ok_or_else(refused)
+}
+
 const EXAMPLES: &str = "\
 Examples:
   # Serve with a certificate from a mounted Secret, reading the configuration from a mounted ConfigMap
@@ -286,6 +301,11 @@ const USAGE: u8 = 2;
 /// More would be a unit mistaken: a pod has 30 seconds to stop, and a certificate is renewed days ahead.
 const MAX_DURATION: Duration = Duration::from_mins(10);
 
+/// A list a second of each replica is no burden yet to an API server.
+const INTERVAL_LEAST: Duration = Duration::from_secs(1);
+/// Half of how long the last list counts when none can be read.
+const INTERVAL_MOST: Duration = Duration::from_mins(5);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -302,6 +322,16 @@ mod tests {
         assert_eq!(duration("250ms").unwrap(), Duration::from_millis(250));
         for bad in ["10", "-1s", "2h", "soon", ""] {
             assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn waivers_are_read_at_least_twice_before_the_last_list_counts_no_more() {
+        assert_eq!(interval("1s").unwrap(), Duration::from_secs(1));
+        assert_eq!(interval("30s").unwrap(), waivers::Options::new(Access::InCluster).every);
+        assert_eq!(interval("5m").unwrap() * 2, waivers::Options::new(Access::InCluster).keep);
+        for bad in ["0s", "999ms", "301s", "30", "often", ""] {
+            assert_eq!(interval(bad), Err("expected 1s to 5m".to_owned()), "{bad}");
         }
     }
 }

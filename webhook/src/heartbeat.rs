@@ -4,7 +4,6 @@
 //! counts it, and tries again later. What is noted, and why it can be believed, stands in [`aksarc_shared::heartbeat`].
 
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,7 +15,7 @@ use http::StatusCode;
 use serde_json::{Map, Value};
 use tokio::time::sleep;
 
-use crate::api::{Access, Answer, Api, ApiError};
+use crate::api::{Access, Answer, ApiError, Connection, jitter};
 use crate::metrics::Metrics;
 
 /// How the record is kept.
@@ -74,10 +73,9 @@ impl fmt::Display for Every {
 pub(crate) async fn run(options: Options, metrics: Arc<Metrics>) {
     let every = options.every.0;
     let mut keeper = Keeper {
-        access: options.access,
+        connection: Connection::new(options.access),
         every: SignedDuration::try_from(every).unwrap_or(SignedDuration::MAX),
         started: Instant::now(),
-        api: None,
         life: Life::default(),
     };
     let mut trouble = None;
@@ -182,10 +180,9 @@ fn tell(trouble: &mut Option<Trouble>, outcome: &Outcome) {
 }
 
 struct Keeper {
-    access: Access,
+    connection: Connection,
     every: SignedDuration,
     started: Instant,
-    api: Option<Api>,
     life: Life,
 }
 
@@ -202,12 +199,9 @@ impl Keeper {
     }
 
     async fn attempt(&mut self) -> Outcome {
-        let api = match &self.api {
-            Some(api) => api.clone(),
-            None => match self.access.connect().await {
-                Ok(api) => self.api.insert(api).clone(),
-                Err(error) => return unanswered(&error),
-            },
+        let api = match self.connection.api().await {
+            Ok(api) => api,
+            Err(error) => return unanswered(&error),
         };
         let read = match api.get(&path()).await {
             Ok(answer) if answer.status == StatusCode::OK => answer,
@@ -275,14 +269,11 @@ fn refused(what: &str, answer: &Answer) -> Outcome {
         StatusCode::NOT_FOUND => Trouble::Missing,
         _ => Trouble::Refused,
     };
-    let status: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let message: String =
-        status.get("message").and_then(Value::as_str).unwrap_or_default().chars().take(MAX_MESSAGE).collect();
     let hint = match trouble {
         Trouble::Forbidden | Trouble::Missing => "; the guard's manifest, applied anew, provides object and rights",
         _ => "",
     };
-    Outcome::Failed(trouble, format!("{what} the ConfigMap {NAMESPACE}/{NAME}: {} {message}{hint}", answer.status))
+    Outcome::Failed(trouble, format!("{what} the ConfigMap {NAMESPACE}/{NAME}: {}{hint}", answer.refusal()))
 }
 
 fn unanswered(error: &ApiError) -> Outcome {
@@ -292,12 +283,6 @@ fn unanswered(error: &ApiError) -> Outcome {
 
 fn path() -> String {
     format!("/api/v1/namespaces/{NAMESPACE}/configmaps/{NAME}")
-}
-
-/// Evenly below `most`. Each hasher of the standard library has keys of its own, which is random enough for this.
-fn jitter(most: Duration) -> Duration {
-    let dice = u32::try_from(RandomState::new().hash_one(0) >> 32).unwrap_or_default();
-    most.mul_f64(f64::from(dice) / f64::from(u32::MAX))
 }
 
 /// In managedFields.
@@ -312,8 +297,6 @@ const START_SPREAD: Duration = Duration::from_secs(5);
 const RETRY: Duration = Duration::from_mins(1);
 /// There are two replicas, and a third while they roll.
 const ATTEMPTS: usize = 3;
-/// The start of a status message says it.
-const MAX_MESSAGE: usize = 300;
 
 #[cfg(test)]
 mod tests {
@@ -343,13 +326,6 @@ mod tests {
         }
         let Value::Object(object) = json!({"data": {KEY: 7}}) else { panic!() };
         assert_eq!(text(&object), "");
-    }
-
-    #[test]
-    fn jitter_stays_below_its_bound() {
-        for _ in 0..1000 {
-            assert!(jitter(Duration::from_secs(6)) <= Duration::from_secs(6));
-        }
     }
 
     #[test]

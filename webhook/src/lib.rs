@@ -6,8 +6,10 @@
 //!
 //! ```text
 //! bytes -> server (limits) -> respond (review -> judgement -> answer) -> bytes
-//!                                 ^ config, tls: polled by reload
-//! heartbeat -> api -> the API server
+//!                                 ^ guards, tls: swapped as a whole
+//! files -> reload -> guards, tls
+//! the API server <- api <- waivers -> guards
+//!                       <- heartbeat
 //! ```
 #![warn(missing_docs)]
 
@@ -15,6 +17,7 @@ pub mod admin;
 pub mod api;
 pub mod args;
 pub mod config;
+mod guards;
 pub mod heartbeat;
 pub mod manifest;
 pub mod metrics;
@@ -23,3 +26,4 @@ pub mod reload;
 pub mod respond;
 pub mod server;
 pub mod tls;
+pub mod waivers;

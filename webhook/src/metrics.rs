@@ -18,8 +18,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::guards::Counts;
 use crate::heartbeat::Outcome;
 use crate::respond::{REASONS, Refusal};
+use crate::waivers;
 
 /// All counters of one server.
 #[derive(Debug)]
@@ -31,6 +33,9 @@ pub struct Metrics {
     refused: Vec<Counter>,
     heartbeats: Vec<Counter>,
     heartbeat_seen: Gauge,
+    waiver_reads: Vec<Counter>,
+    waivers_read: Gauge,
+    waivers: Family<Labels, Gauge>,
     seconds: Histogram,
     pub(crate) connections: Gauge,
     pub(crate) accepted: Counter,
@@ -122,6 +127,12 @@ impl Metrics {
             "Attempts to note that the cluster runs, by outcome",
             &Outcome::WORDS.map(|word| vec![("outcome", word)]),
         );
+        let waiver_reads = counters(
+            &mut registry,
+            "cluster_waiver_reads",
+            "Attempts to read the waivers that the cluster keeps, by outcome",
+            &waivers::Outcome::WORDS.map(|word| vec![("outcome", word)]),
+        );
         let seconds = Histogram::default();
         registry.register_with_unit(
             "review_duration",
@@ -137,6 +148,9 @@ impl Metrics {
             refused,
             heartbeats,
             heartbeat_seen: Gauge::default(),
+            waiver_reads,
+            waivers_read: Gauge::default(),
+            waivers: Family::default(),
             seconds,
             connections: Gauge::default(),
             accepted: Counter::default(),
@@ -174,6 +188,13 @@ impl Metrics {
             "Up to when this guard knows the cluster to be noted as running, by the API server's clock",
             m.heartbeat_seen.clone(),
         );
+        registry.register(
+            "cluster_waivers_last_read_timestamp_seconds",
+            "When the waivers that the cluster keeps were last read, or it was seen to have none",
+            m.waivers_read.clone(),
+        );
+        registry.register("cluster_waivers", "Waivers that the cluster keeps, by state", m.waivers.clone());
+        m.cluster_waivers(Counts::default());
     }
 
     pub(crate) fn judged(&self, judgement: &Judgement) {
@@ -210,6 +231,22 @@ impl Metrics {
         }
         if let Some(seen) = outcome.seen() {
             self.heartbeat_seen.set(seen.as_second());
+        }
+    }
+
+    pub(crate) fn waivers_read(&self, outcome: &waivers::Outcome) {
+        let place = waivers::Outcome::WORDS.iter().position(|word| *word == outcome.word());
+        if let Some(counter) = place.and_then(|place| self.waiver_reads.get(place)) {
+            counter.inc();
+        }
+        if !matches!(outcome, waivers::Outcome::Failed(_)) {
+            self.waivers_read.set(Timestamp::now().as_second());
+        }
+    }
+
+    pub(crate) fn cluster_waivers(&self, counts: Counts) {
+        for (state, count) in [("taken", counts.taken), ("ignored", counts.ignored), ("expired", counts.expired)] {
+            self.waivers.get_or_create(&vec![("state", state)]).set(i64::try_from(count).unwrap_or(i64::MAX));
         }
     }
 

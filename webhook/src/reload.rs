@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use tokio_rustls::rustls::ServerConfig;
 
 use crate::config;
+use crate::guards::Guards;
 use crate::metrics::{Metrics, Reloads};
 use crate::tls::{Loaded, Pair};
 
@@ -35,8 +36,8 @@ pub enum Poll {
 #[derive(Debug)]
 pub struct Config {
     path: Option<PathBuf>,
-    /// In use.
-    pub(crate) guard: Arc<ArcSwap<Guard>>,
+    /// What it is taken into.
+    pub(crate) guards: Arc<Guards>,
     seen: Seen,
     metrics: Arc<Metrics>,
 }
@@ -55,8 +56,8 @@ impl Config {
         let seen = Seen::used(content.as_deref().unwrap_or_default());
         metrics.config_hash.set(seen.in_use.short());
         metrics.config.succeeded(Timestamp::now());
-        let guard = Arc::new(ArcSwap::from_pointee(guard));
-        Ok(Config { path, guard, seen, metrics })
+        let guards = Arc::new(Guards::new(guard, Arc::clone(&metrics)));
+        Ok(Config { path, guards, seen, metrics })
     }
 
     /// Reads the file again.
@@ -70,7 +71,7 @@ impl Config {
         self.seen.poll(hash, &self.metrics.config, "configuration", load, |guard| {
             tracing::info!(mode = guard.settings().mode.as_str(), hash = hash.short(), "configuration taken into use");
             self.metrics.config_hash.set(hash.short());
-            self.guard.store(Arc::new(guard));
+            self.guards.configure(guard);
         })
     }
 }

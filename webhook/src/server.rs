@@ -34,6 +34,7 @@ use crate::heartbeat;
 use crate::metrics::Metrics;
 use crate::reload::{Certificates, Config, Poll};
 use crate::respond::{Judge, Refusal, Reviewer};
+use crate::waivers;
 
 /// What a server is started with.
 #[derive(Clone, Debug)]
@@ -50,6 +51,8 @@ pub struct Options {
     pub poll: Option<Duration>,
     /// Keeps the heartbeat record; nobody does without it.
     pub heartbeat: Option<heartbeat::Options>,
+    /// Reads the waivers that the cluster keeps; only those of the configuration count without it.
+    pub waivers: Option<waivers::Options>,
     /// The limits.
     pub limits: Limits,
     /// Judges changes by something else than the engine.
@@ -66,6 +69,7 @@ impl Options {
             config: None,
             poll: None,
             heartbeat: None,
+            waivers: None,
             limits: Limits { linger: Duration::ZERO, ..Limits::default() },
             judge: None,
         }
@@ -154,6 +158,7 @@ pub struct Server {
     serving: JoinHandle<()>,
     _admin: AbortOnDrop,
     _heartbeat: Option<AbortOnDrop>,
+    _waivers: Option<AbortOnDrop>,
     _poller: Option<mpsc::Sender<Infallible>>,
 }
 
@@ -170,7 +175,7 @@ impl Server {
         let (listener, address) = bind(options.listen).await?;
         let (admin_listener, admin_address) = bind(options.admin_listen).await?;
 
-        let reviewer = Reviewer::new(Arc::clone(&config.guard), Arc::clone(&metrics));
+        let reviewer = Reviewer::new(config.guards.in_use(), Arc::clone(&metrics));
         let reviewer = match options.judge {
             Some(judge) => reviewer.with_judge(judge),
             None => reviewer,
@@ -184,6 +189,7 @@ impl Server {
             closing: AtomicBool::new(false),
             large_bodies: Semaphore::new(limits.body_budget >> KIB),
         });
+        let guards = Arc::clone(&config.guards);
         let tls = Arc::clone(&certificates.tls);
         let files = Arc::new(Mutex::new(Files { config, certificates }));
         let poller = options.poll.map(|interval| poll(Arc::clone(&files), interval)).transpose()?;
@@ -193,6 +199,9 @@ impl Server {
         let ready = Arc::clone(&shared.ready);
         let heartbeat =
             options.heartbeat.map(|options| AbortOnDrop(tokio::spawn(heartbeat::run(options, Arc::clone(&metrics)))));
+        let waivers = options
+            .waivers
+            .map(|options| AbortOnDrop(tokio::spawn(waivers::run(options, guards, Arc::clone(&metrics)))));
         let admin = AbortOnDrop(tokio::spawn(admin::serve(admin_listener, ready, metrics, limits.accept_backoff)));
         tracing::info!(%address, %admin_address, "serving");
         Ok(Server {
@@ -204,6 +213,7 @@ impl Server {
             serving,
             _admin: admin,
             _heartbeat: heartbeat,
+            _waivers: waivers,
             _poller: poller,
         })
     }

@@ -14,6 +14,7 @@ use aksarc_shared::kinds;
 use aksarc_shared::read::{json, yaml};
 use aksarc_shared::report::Tool;
 use aksarc_shared::rule::Mode;
+use aksarc_shared::waiver::SUPPORT_WAIVER;
 use aksarc_webhook::{config, manifest, protection};
 use serde_json::{Value, json};
 
@@ -53,7 +54,7 @@ fn the_example_is_valid_and_shows_every_field() {
 }
 
 #[test]
-fn the_guards_only_right_is_to_read_and_update_its_heartbeat() {
+fn the_guards_only_rights_are_its_heartbeat_and_the_list_of_waivers() {
     let objects = yaml::documents(&deploy("guard.yaml")).unwrap();
     let (account, heartbeat, role, binding) = (&objects[1], &objects[3], &objects[4], &objects[5]);
     assert_eq!(account["automountServiceAccountToken"], false);
@@ -66,10 +67,19 @@ fn the_guards_only_right_is_to_read_and_update_its_heartbeat() {
     let subject =
         json!([{"kind": "ServiceAccount", "name": account["metadata"]["name"], "namespace": manifest::NAMESPACE}]);
     assert_eq!(binding["subjects"], subject);
+    let (role, binding) = (&objects[6], &objects[7]);
+    let rules =
+        json!([{"apiGroups": [SUPPORT_WAIVER.group], "resources": [SUPPORT_WAIVER.resource], "verbs": ["list"]}]);
+    assert_eq!((&role["kind"], &role["rules"]), (&json!("ClusterRole"), &rules));
+    assert_eq!((&binding["kind"], &binding["subjects"]), (&json!("ClusterRoleBinding"), &subject));
+    assert_eq!(
+        binding["roleRef"],
+        json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role["metadata"]["name"]})
+    );
     let kinds = objects.iter().map(|object| object["kind"].as_str().unwrap());
-    assert_eq!(kinds.filter(|kind| kind.contains("Role")).count(), 2);
+    assert_eq!(kinds.filter(|kind| kind.contains("Role")).count(), 4);
     // The pod has the token for that.
-    assert_eq!(objects[6]["spec"]["template"]["spec"]["automountServiceAccountToken"], true);
+    assert_eq!(objects[8]["spec"]["template"]["spec"]["automountServiceAccountToken"], true);
 }
 
 #[test]
@@ -123,17 +133,20 @@ fn the_manifest_is_a_set_of_hardened_objects() {
         "ConfigMap",
         "Role",
         "RoleBinding",
+        "ClusterRole",
+        "ClusterRoleBinding",
         "Deployment",
         "PodDisruptionBudget",
         "Service",
         "ValidatingWebhookConfiguration",
     ];
     assert_eq!(kinds, expected);
-    for object in &objects[1..9] {
-        assert_eq!(object["metadata"]["namespace"], manifest::NAMESPACE);
+    for object in &objects[1..objects.len() - 1] {
+        let cluster = object["kind"].as_str().unwrap().starts_with("Cluster");
+        assert_eq!(object["metadata"]["namespace"] == manifest::NAMESPACE, !cluster, "{}", object["kind"]);
     }
     config::guard(objects[2]["data"]["guard.yaml"].as_str().unwrap().as_bytes()).unwrap();
-    let deployment = &objects[6]["spec"];
+    let deployment = &objects[8]["spec"];
     assert_eq!(deployment["replicas"], 2);
     let pod = &deployment["template"]["spec"];
     assert_eq!(pod["priorityClassName"], Value::Null);

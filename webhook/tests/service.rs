@@ -11,4 +11,6 @@ mod service_reload;
 #[cfg(test)]
 mod service_reviews;
 #[cfg(test)]
+mod service_waivers;
+#[cfg(test)]
 mod support;

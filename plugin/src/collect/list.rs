@@ -44,14 +44,10 @@ pub enum Listed {
 /// Reads one list to its end.
 pub(super) async fn read(reader: &Reader, key: &ReadKey, sink: &mut impl Pages) -> Result<Listed, RequestError> {
     let what = format!("list {key}");
-    let path = key.kind.list_path(key.namespace.as_deref());
     let mut token: Option<String> = None;
     let (mut restarts, mut expired) = (0, 0);
     loop {
-        let query = match &token {
-            Some(token) => format!("{path}?limit={}&continue={}", reader.chunk_size, escaped(token)),
-            None => format!("{path}?limit={}", reader.chunk_size),
-        };
+        let query = key.kind.page_path(key.namespace.as_deref(), reader.chunk_size, token.as_deref());
         let answer = reader.get(&what, &query).await?;
         match answer.status {
             StatusCode::OK => {}
@@ -101,22 +97,6 @@ fn unreadable(error: &PageError, body: &[u8]) -> Cause {
         PageError::Write(error) => Cause::Write(error.to_string()),
         PageError::Read(error) => Cause::Garbage(format!("{error}; it begins with {}", excerpt(body))),
     }
-}
-
-/// Continue tokens are base64url in every server known, but that is theirs to change.
-fn escaped(token: &str) -> String {
-    token.bytes().fold(String::with_capacity(token.len()), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.extend(['%', hex(byte >> 4), hex(byte & 15)]);
-        }
-        out
-    })
-}
-
-fn hex(nibble: u8) -> char {
-    char::from_digit(nibble.into(), 16).unwrap_or('0').to_ascii_uppercase()
 }
 
 /// How often a list may start over. One that takes longer than the server remembers will not get quicker.

@@ -6,7 +6,7 @@ use serde_saphyr::Spanned;
 use super::{Match, Pin, Waiver, WaiverKind};
 use crate::kinds::Kind;
 use crate::object::Object;
-use crate::read::json::ReadError;
+use crate::read::json::{self, Page, ReadError};
 use crate::read::yaml;
 use crate::text;
 
@@ -42,6 +42,28 @@ pub struct Unreadable {
     pub name: String,
     /// What is wrong.
     pub why: String,
+}
+
+/// `SupportWaiver` objects of a cluster, as far as they are waivers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Objects {
+    /// Those that can be read.
+    pub waivers: Vec<Waiver>,
+    /// Those that cannot; they do not count.
+    pub unreadable: Vec<Unreadable>,
+}
+
+impl Objects {
+    /// Takes one page of their list.
+    ///
+    /// # Errors
+    /// [`ReadError`] when it is no page of a list; objects before the fault were taken.
+    pub fn page(&mut self, bytes: &[u8]) -> Result<Page, ReadError> {
+        json::page(bytes, |object| match of_object(&object) {
+            Ok(waiver) => self.waivers.push(waiver),
+            Err(unreadable) => self.unreadable.push(unreadable),
+        })
+    }
 }
 
 /// The waivers of a file.
@@ -97,10 +119,7 @@ pub fn entries(text: &str) -> Result<Vec<Entry>, ReadError> {
 }
 
 /// The waiver in a `SupportWaiver` object of a cluster.
-///
-/// # Errors
-/// [`Unreadable`] when its spec is no waiver.
-pub fn of_object(object: &Object<'_>) -> Result<Waiver, Unreadable> {
+fn of_object(object: &Object<'_>) -> Result<Waiver, Unreadable> {
     let name = object.meta.name.to_string();
     let wrong = |why: String| Unreadable { name: text::line(&name, 80), why: text::line(&why, 200) };
     let spec = object.raw("spec").ok_or_else(|| wrong("missing field `spec`".to_owned()))?;

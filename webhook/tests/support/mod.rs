@@ -1,5 +1,7 @@
 //! A guard in this process, with certificates of its own, and a client for it.
 
+pub(crate) mod api_server;
+
 use std::fmt::Debug;
 use std::fs;
 use std::io;

@@ -1,0 +1,86 @@
+//! An API server of a few lines, on loopback, that says what it is told to.
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+
+use aksarc_webhook::api::Access;
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+type Handler = dyn Fn(&str) -> Option<(StatusCode, String)> + Send;
+
+/// Ends with the runtime of its test.
+pub(crate) struct ApiServer {
+    url: String,
+    handler: Arc<Mutex<Box<Handler>>>,
+    requests: Arc<Mutex<Vec<String>>>,
+}
+
+impl ApiServer {
+    /// Answers what `handler` makes of method, path and query; without an answer the request is left hanging.
+    pub(crate) async fn start(handler: impl Fn(&str) -> Option<(StatusCode, String)> + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let handler: Arc<Mutex<Box<Handler>>> = Arc::new(Mutex::new(Box::new(handler)));
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let server = ApiServer { url, handler: Arc::clone(&handler), requests: Arc::clone(&requests) };
+        tokio::spawn(async move {
+            while let Ok((tcp, _)) = listener.accept().await {
+                let (handler, requests) = (Arc::clone(&handler), Arc::clone(&requests));
+                let service = service_fn(move |request: Request<Incoming>| {
+                    let asked = format!("{} {}", request.method(), request.uri());
+                    requests.lock().unwrap().push(asked.clone());
+                    let answer = (handler.lock().unwrap())(&asked);
+                    async move {
+                        let Some((status, body)) = answer else { std::future::pending().await };
+                        let response = Response::builder().status(status).header("content-type", "application/json");
+                        Ok::<_, Infallible>(response.body(Full::new(Bytes::from(body))).unwrap())
+                    }
+                });
+                tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(tcp), service));
+            }
+        });
+        server
+    }
+
+    /// Answers otherwise from now on.
+    pub(crate) fn answer(&self, handler: impl Fn(&str) -> Option<(StatusCode, String)> + Send + 'static) {
+        *self.handler.lock().unwrap() = Box::new(handler);
+    }
+
+    /// Methods, paths and queries so far.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
+    }
+
+    pub(crate) fn access(&self) -> Access {
+        let mut config = kube::Config::new(self.url.parse().unwrap());
+        config.default_retry = false;
+        Access::Given(kube::Client::try_from(config).unwrap())
+    }
+}
+
+/// What a server says that refuses.
+pub(crate) fn status(code: StatusCode, message: &str) -> Option<(StatusCode, String)> {
+    let status =
+        json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "code": code.as_u16()});
+    Some((code, status.to_string()))
+}
+
+/// What it says to a list of a kind that it does not serve.
+pub(crate) fn not_served() -> Option<(StatusCode, String)> {
+    Some((StatusCode::NOT_FOUND, "404 page not found\n".to_owned()))
+}
+
+/// One page of `SupportWaiver` objects, and where the next begins.
+pub(crate) fn page(items: &[Value], next: &str) -> Option<(StatusCode, String)> {
+    let list = json!({"apiVersion": "aksarc.dev/v1alpha1", "kind": "SupportWaiverList",
+        "metadata": {"resourceVersion": "1", "continue": next}, "items": items});
+    Some((StatusCode::OK, list.to_string()))
+}
