@@ -17,6 +17,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
 
+use aksarc_shared::catalogue;
+use aksarc_shared::rule::Mode;
 use aksarc_tests::product;
 use anyhow::{Context, ensure};
 use http::Request;
@@ -55,10 +57,13 @@ async fn measure() -> anyhow::Result<Value> {
     certificates(directory.path())?;
     let own = env::current_exe()?;
     let bare = Server::start(Command::new(own).arg("--bare").arg(directory.path()))?;
-    fs::write(
-        directory.path().join("config.yaml"),
-        "apiVersion: aksarc.dev/v1alpha1\nkind: GuardConfig\nmode: enforce\nplatform: azure-local\n",
-    )?;
+    // All that judges changes is on, what is off by default too.
+    let off = catalogue::ALL.iter().filter(|rule| rule.change.is_some() && rule.mode == Mode::Off);
+    let on: serde_json::Map<String, Value> = off.map(|rule| (rule.code.to_string(), json!("warn"))).collect();
+    let config = json!({
+        "apiVersion": "aksarc.dev/v1alpha1", "kind": "GuardConfig", "mode": "enforce", "platform": "azure-local", "rules": on,
+    });
+    fs::write(directory.path().join("config.yaml"), config.to_string())?;
     let guard = Server::start_guard(directory.path()).await?;
     let idle = guard.resident()?;
 

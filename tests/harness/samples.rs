@@ -610,13 +610,24 @@ fn running(pod: &Value) -> Value {
     let done = json!({"terminated": {
         "exitCode": 0, "reason": "Completed", "startedAt": now, "finishedAt": now,
     }});
+    let address = address(pod);
     json!({
         "phase": "Running",
+        "podIP": address,
+        "podIPs": [{"ip": address}],
         "startTime": now,
         "conditions": conditions,
         "containerStatuses": statuses("/spec/containers", &json!({"running": {"startedAt": now}})),
         "initContainerStatuses": statuses("/spec/initContainers", &done),
     })
+}
+
+/// Without an address no Service leads to a pod. Nobody connects to it, so two that are alike by chance do no harm.
+fn address(pod: &Value) -> String {
+    let uid = pod.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
+    let end = uid.get(uid.len().saturating_sub(4)..).and_then(|end| u16::from_str_radix(end, 16).ok()).unwrap_or(1);
+    let [high, low] = end.to_be_bytes();
+    format!("10.244.{high}.{low}")
 }
 
 fn in_days(days: i64) -> anyhow::Result<String> {

@@ -50,11 +50,15 @@ impl Stage<'_> {
 
     /// Makes the state, judges it, rehearses what the findings say, and takes it back.
     pub(super) fn state(&mut self, proof: &Proof, case: &Case) -> anyhow::Result<Shown> {
-        let mut flags = flags(proof, Some(case));
-        flags.extend(self.waivers(case)?);
-        let played = self.set_up(case).and_then(|()| match case.kind() {
-            Kind::State => self.violating(proof, case, &flags),
-            Kind::Change | Kind::LookAlike => self.passes(proof, &flags).map(|()| Shown::default()),
+        let flags = flags(proof, Some(case));
+        let played = self.set_up(case).and_then(|()| {
+            // They may name what the steps have made, and cover nothing once it is taken back.
+            let mut flags = flags.clone();
+            flags.extend(self.waivers(case)?);
+            match case.kind() {
+                Kind::State => self.violating(proof, case, &flags),
+                Kind::Change | Kind::LookAlike => self.passes(proof, &flags).map(|()| Shown::default()),
+            }
         });
         let undone = self.take_back(proof, case, &flags);
         match (played, undone) {
