@@ -104,6 +104,8 @@ struct Step {
     later: bool,
     /// What the API server presents from now on.
     certificate: Option<Days>,
+    /// By what it knows its clients from now on.
+    authority: Option<Days>,
     #[serde(default)]
     kubectl: Vec<String>,
     #[serde(default)]
@@ -270,6 +272,9 @@ impl<'a> Player<'a> {
         }
         if let Some(Days { from, to }) = step.certificate {
             return self.cluster.present(from, to);
+        }
+        if let Some(Days { from, to }) = step.authority {
+            return self.cluster.trust(from, to);
         }
         if let Some(path) = &step.delete {
             let path = self.text(path, values)?;
@@ -518,6 +523,9 @@ impl Step {
         }
         if self.certificate.is_some() {
             return "a certificate".to_owned();
+        }
+        if self.authority.is_some() {
+            return "an authority".to_owned();
         }
         if self.kubectl.is_empty() {
             format!("create {} objects", self.create.len())
