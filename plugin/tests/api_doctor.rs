@@ -86,6 +86,19 @@ fn rights_in_the_namespaces_that_are_read_are_enough() {
 }
 
 #[test]
+fn a_list_that_is_missing_counts_against_those_who_read_that_namespace() {
+    let may = |spec: &Value| {
+        let asked = &spec["resourceAttributes"];
+        asked["resource"] != "configmaps" || asked["namespace"] == "kube-system"
+    };
+    let report = doctor(&server(Cluster::healthy(), now(), may)).exits(5).json();
+    let details = check(&report, "rights").2;
+    assert!(details.contains("configmaps in azure-arc: no") && details.contains("AA306"), "{details}");
+    // It reads those of kube-system alone.
+    assert!(!details.contains("AA606"), "{details}");
+}
+
+#[test]
 fn a_server_that_answers_no_reviews_leaves_rights_unknown() {
     let cluster = Cluster::healthy();
     let server = Server::start(move |request, _| match &*request.method {

@@ -6,6 +6,7 @@ mod fake;
 use std::fmt::Write as _;
 
 use fake::{Cluster, METRICS, Program, Reply, Server, status};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 use serde_json::{Value, json};
 
 /// The outcome and reason of a rule.
@@ -139,6 +140,70 @@ fn a_snapshot_holds_the_answers_in_every_form() {
         ]
     );
     assert!(!program.read("dir/metrics.txt").contains("rest_client"), "only what rules read is kept");
+}
+
+/// An authority whose certificate ends on a day of June 2026.
+fn authority(day: u8) -> String {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.not_before = rcgen::date_time_ymd(2016, 6, 10);
+    params.not_after = rcgen::date_time_ymd(2026, 6, day);
+    params.self_signed(&KeyPair::generate().unwrap()).unwrap().pem()
+}
+
+#[test]
+fn published_authorities_are_judged_the_same_in_a_cluster_and_in_every_form_of_its_snapshot() {
+    const MAPS: &str = "/api/v1/namespaces/kube-system/configmaps";
+    let clients = format!("{}# the next one\n{}", authority(5), authority(13));
+    let torn = authority(20).replace("-----END", "!!\n-----END");
+    let data = [
+        (
+            "extension-apiserver-authentication",
+            json!({"client-ca-file": clients, "requestheader-client-ca-file": torn}),
+        ),
+        ("kube-root-ca.crt", json!({"ca.crt": "soon"})),
+        ("coredns", json!({"ca.crt": "hunter2"})),
+    ];
+    let mut cluster = Cluster::healthy();
+    for (name, data) in data {
+        let map = json!({"metadata": {"name": name, "namespace": "kube-system"}, "data": data});
+        cluster.add(MAPS, "ConfigMap", map);
+    }
+    let server = Server::of(cluster);
+    let program = Program::at(&server.url());
+    let live = program.check(&JSON).exits(0).json();
+    assert_eq!(live["findings"].as_array().unwrap().len(), 1, "{}", live["findings"]);
+    let finding = &live["findings"][0];
+    assert_eq!((&finding["path"], &finding["after"]), (&json!("data.client-ca-file"), &json!("2026-06-13T00:00:00Z")));
+    assert_eq!(finding["object"]["name"], "extension-apiserver-authentication");
+    assert_eq!(finding["evidence"][0]["detail"], "the last to end of 2 certificates");
+    // What is none, and the torn one.
+    let reason = rule(&live, "AA606").1;
+    assert!(reason.ends_with("kube-root-ca.crt: it holds no certificate; and 1 more"), "{reason}");
+    let dues: Vec<_> = live["clocks"].as_array().unwrap().iter().map(|clock| (&clock["due"], &clock["what"])).collect();
+    assert_eq!(dues, [(&json!("2026-06-13"), &json!("the authority of client certificates ends"))]);
+    for path in ["dir", "snap.tar.gz", "snap.json"] {
+        program.run(&["snapshot", "-o", path]).exits(0);
+        let offline = program.check(&[&JSON[..], &["--snapshot", path]].concat()).exits(0).json();
+        for field in ["rules", "findings", "clocks"] {
+            assert_eq!(offline[field], live[field], "{path} {field}");
+        }
+    }
+    assert_eq!(server.requests().iter().filter(|request| request.path == MAPS).count(), 4, "one list for each run");
+
+    let recorded = "dir/kube-system/configmaps.json";
+    let text = program.read(recorded);
+    assert!(!text.contains("hunter2") && !text.contains("the next one"), "{text}");
+    // As versions recorded it that kept no certificates.
+    let mut list: Value = serde_json::from_str(&text).unwrap();
+    for map in list["items"].as_array_mut().unwrap() {
+        map.as_object_mut().unwrap().remove("data");
+    }
+    program.write(recorded, &list.to_string());
+    program.write("dir/certificate.txt", "2027-01-01T00:00:00Z\n");
+    let old = program.check(&[&JSON[..], &["--snapshot", "dir"]].concat()).exits(0).json();
+    assert_eq!(old["findings"], json!([]));
+    assert_unknown(&old, "AA606", "extension-apiserver-authentication: its certificates are not recorded");
 }
 
 #[test]

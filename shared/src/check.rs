@@ -13,6 +13,7 @@ use jiff::tz::TimeZone;
 use crate::attest::{self, Answer as Attested, Answers, Attestation};
 use crate::baseline::{Baseline, Comparison, Recorder};
 use crate::catalogue;
+use crate::certificate;
 use crate::change::Change;
 use crate::data::{Data, Platform};
 use crate::finding::{Consequence, Draft, Evidence, Finding, ObjectRef};
@@ -438,6 +439,7 @@ impl<'d> Check<'d> {
                 Scope::AddOnNamespaces => self.data.namespaces.is_add_on(name),
                 Scope::ArcNamespaces => self.data.namespaces.is_arc(name),
                 Scope::ComponentNamespaces => holds_components(self.data, read.kind, name),
+                Scope::KubeSystem => name == certificate::NAMESPACE,
                 Scope::Own => name == guard::NAMESPACE,
             };
             let names = system().filter(|name| wanted(name));
@@ -451,8 +453,9 @@ impl<'d> Check<'d> {
         matches!(self.inventory.read(kind), Some(ReadState::Complete { .. }))
     }
 
-    /// A list over the whole cluster serves the rules that need some namespaces of it too: they look at the namespace.
-    fn wants(&self, rule: &Rule, key: &ReadKey) -> bool {
+    /// Whether a rule looks at what a list holds. One over the whole cluster serves the rules that need some namespaces of it
+    /// too: they look at the namespace.
+    pub fn wants(&self, rule: &Rule, key: &ReadKey) -> bool {
         match &key.namespace {
             None => rule.reads.iter().any(|read| read.kind == key.kind),
             Some(_) => self.namespaced_keys(rule).contains(key),

@@ -12,6 +12,7 @@ pub mod actor;
 pub mod attest;
 pub mod baseline;
 pub mod catalogue;
+pub mod certificate;
 pub mod change;
 pub mod check;
 pub mod data;

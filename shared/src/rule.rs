@@ -144,6 +144,8 @@ pub enum Scope {
     Cluster,
     /// The system namespaces in which the catalogue has components of this kind.
     ComponentNamespaces,
+    /// kube-system.
+    KubeSystem,
     /// The namespace of the guard.
     Own,
 }

@@ -342,6 +342,26 @@ impl ControlPlane {
         })
     }
 
+    /// Makes the authority of all certificates anew, to hold from and to so many days from now, and waits until the API server publishes
+    /// this one alone. It would keep the former one beside it for as long as that holds, so what it has published is deleted.
+    ///
+    /// # Errors
+    /// The file cannot be written, or the API server does not take it.
+    pub(crate) fn trust(&self, from: i64, to: i64) -> anyhow::Result<()> {
+        let pem = self.pki.renew_authority(from, to)?;
+        let http = self.http(&Identity::Admin)?;
+        let published = || -> Result<String, String> {
+            let map = http.get(AUTHORITIES).and_then(|answer| answer.object()).map_err(|error| format!("{error:#}"))?;
+            let bundle = map.pointer("/data/client-ca-file").and_then(Value::as_str);
+            bundle.map(plain).ok_or_else(|| map.to_string())
+        };
+        let taken = || published().and_then(|bundle| if bundle.contains(&plain(&pem)) { Ok(()) } else { Err(bundle) });
+        wait::until("the new authority to be taken", Duration::from_secs(90), taken)?;
+        http.delete(AUTHORITIES)?.object()?;
+        let alone = || published().and_then(|bundle| if bundle == plain(&pem) { Ok(()) } else { Err(bundle) });
+        wait::until("the new authority to be published alone", Duration::from_secs(90), alone)
+    }
+
     /// Every request answered so far. The log lags a little: see [`ControlPlane::audit_event`].
     ///
     /// # Errors
@@ -740,6 +760,14 @@ fn describe(event: &AuditEvent) -> String {
     let AuditEvent { user, verb, request_uri, response_status, .. } = event;
     format!("{} {verb} {request_uri} -> {}", user.username, response_status.code)
 }
+
+/// A text without its line breaks: whoever writes PEM anew may break lines elsewhere.
+fn plain(pem: &str) -> String {
+    pem.split_ascii_whitespace().collect()
+}
+
+/// Where the API server publishes by which authorities it knows clients.
+const AUTHORITIES: &str = "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication";
 
 const RBAC: &str = "rbac.authorization.k8s.io";
 

@@ -27,11 +27,7 @@ pub(crate) struct KeyFiles {
 impl Pki {
     /// An authority of its own, with its files in `directory`.
     pub(crate) fn new(directory: PathBuf) -> anyhow::Result<Self> {
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, "kubernetes");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
-        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+        let authority = CertifiedIssuer::self_signed(authority(), KeyPair::generate()?)?;
         fs::create_dir_all(&directory)?;
         write(&directory.join("ca.pem"), &authority.pem())?;
         Ok(Self { directory, authority })
@@ -59,15 +55,18 @@ impl Pki {
         let pair = KeyPair::from_pem(&fs::read_to_string(&files.key)?)?;
         let mut params = CertificateParams::new(LOOPBACK.map(str::to_owned))?;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        let now = Timestamp::now().as_second();
-        let day = |days: i64| {
-            let seconds = u64::try_from(now + days * SECONDS)?;
-            anyhow::Ok(date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds))
-        };
-        (params.not_before, params.not_after) = (day(from)?, day(to)?);
-        let unfinished = files.certificate.with_extension("unfinished");
-        write(&unfinished, &params.signed_by(&pair, &self.authority)?.pem())?;
-        fs::rename(&unfinished, &files.certificate).context("cannot replace a certificate")
+        hold(&mut params, from, to)?;
+        replace(&files.certificate, &params.signed_by(&pair, &self.authority)?.pem())
+    }
+
+    /// Lets the authority itself hold from and to so many days from now. What it has signed stays good, as name and key are the same.
+    /// The certificate in PEM.
+    pub(crate) fn renew_authority(&self, from: i64, to: i64) -> anyhow::Result<String> {
+        let mut params = authority();
+        hold(&mut params, from, to)?;
+        let pem = params.self_signed(self.authority.key())?.pem();
+        replace(&self.authority(), &pem)?;
+        Ok(pem)
     }
 
     /// For a client: the user name is the common name, the group is the organization.
@@ -107,10 +106,35 @@ impl Pki {
     }
 }
 
+fn authority() -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, "kubernetes");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+    params
+}
+
+fn hold(params: &mut CertificateParams, from: i64, to: i64) -> anyhow::Result<()> {
+    let now = Timestamp::now().as_second();
+    let day = |days: i64| {
+        let seconds = u64::try_from(now + days * SECONDS)?;
+        anyhow::Ok(date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds))
+    };
+    (params.not_before, params.not_after) = (day(from)?, day(to)?);
+    Ok(())
+}
+
 /// Of a day.
 const SECONDS: i64 = 86_400;
 
 const LOOPBACK: [&str; 3] = ["127.0.0.1", "localhost", "kubernetes.default.svc"];
+
+/// Who reads the file meanwhile sees either.
+fn replace(path: &Path, text: &str) -> anyhow::Result<()> {
+    let unfinished = path.with_extension("unfinished");
+    write(&unfinished, text)?;
+    fs::rename(&unfinished, path).with_context(|| format!("cannot replace {}", path.display()))
+}
 
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))

@@ -88,7 +88,7 @@ pub fn run(only: &[String]) -> anyhow::Result<Report> {
     });
     let (proved, failed) = results.into_inner().unwrap_or_else(PoisonError::into_inner);
     failures.extend(failed);
-    let (table, missing) = table::of(&proofs, &proved, only, &file::open()?);
+    let (table, missing) = table::of(&proofs, &proved, only);
     failures.extend(missing);
     Ok(Report { table, failures })
 }

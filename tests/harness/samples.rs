@@ -105,6 +105,8 @@ struct Step {
     certificate: Option<Days>,
     /// Whether what encrypts Secrets runs, on a control plane that has it.
     keys: Option<bool>,
+    /// By what it knows its clients from now on.
+    authority: Option<Days>,
     #[serde(default)]
     kubectl: Vec<String>,
     #[serde(default)]
@@ -277,6 +279,9 @@ impl<'a> Player<'a> {
         }
         if let Some(available) = step.keys {
             return self.cluster.keys(available);
+        }
+        if let Some(Days { from, to }) = step.authority {
+            return self.cluster.trust(from, to);
         }
         if let Some(path) = &step.delete {
             let path = self.text(path, values)?;
@@ -528,6 +533,9 @@ impl Step {
         }
         if self.keys.is_some() {
             return "the key provider".to_owned();
+        }
+        if self.authority.is_some() {
+            return "an authority".to_owned();
         }
         if self.kubectl.is_empty() {
             format!("create {} objects", self.create.len())

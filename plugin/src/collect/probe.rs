@@ -16,7 +16,7 @@ pub(super) async fn ask(reader: Arc<Reader>, probe: Probe) -> (Probe, ProbeState
     let state = match probe.path() {
         Some(path) => get(&reader, probe, path).await,
         None => match reader.connection().presented.life(reader.request_timeout()).await {
-            Ok((begin, end)) => ProbeState::Read(format!("{begin}/{end}")),
+            Ok(life) => ProbeState::Read(life.to_string()),
             Err(why) => ProbeState::Failed(text::line(&why, MAX_REASON)),
         },
     };

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use aksarc_shared::certificate;
 use aksarc_shared::data::known_issues::KnownIssue;
 use aksarc_shared::data::{Data, Platform};
 use aksarc_shared::rule::{Mode, Rule, Scope};
@@ -60,6 +61,7 @@ fn facts(page: &mut Page, rule: &Rule, data: &Data) {
                 format!("{} in system namespaces", read.kind.qualified())
             }
             Scope::ArcNamespaces => format!("{} in the namespaces of the Arc agents", read.kind.qualified()),
+            Scope::KubeSystem => format!("{} in {}", read.kind.qualified(), certificate::NAMESPACE),
             Scope::Own => format!("{} in {}", read.kind.qualified(), aksarc_shared::guard::NAMESPACE),
         })
         .chain(rule.probes.iter().map(|probe| probe.path().unwrap_or("the server's certificate").to_owned()))

@@ -1,6 +1,7 @@
 //! What a snapshot leaves out: what no rule reads and what may be secret.
 //!
-//! - `data` and `binaryData` of `ConfigMaps`, but not the guard's own record of when it ran; Secrets are never asked for;
+//! - `data` and `binaryData` of `ConfigMaps`, but not the guard's own record of when it ran, nor the certificates of the authorities
+//!   that Kubernetes publishes; Secrets are never asked for;
 //! - the annotation `kubectl.kubernetes.io/last-applied-configuration`, a copy of a whole manifest;
 //! - of containers: `env`, `envFrom`, `command`, `args`, `lifecycle` and probes, which hold passwords now and then; of a static
 //!   pod's command line the flags stay that rules read;
@@ -8,6 +9,7 @@
 
 use std::io::{self, Write};
 
+use aksarc_shared::certificate::Published;
 use aksarc_shared::guard;
 use aksarc_shared::pod::READ_FLAGS;
 use aksarc_shared::read::json::ReadError;
@@ -44,13 +46,11 @@ pub fn page(
 
 fn object(value: &mut Value, kind: &str) {
     let Some(fields) = value.as_object_mut() else { return };
-    let at = |field: &str| fields.get("metadata").and_then(|meta| meta.get(field)).and_then(Value::as_str);
-    let heartbeat = kind == "ConfigMap" && at("namespace") == Some(guard::NAMESPACE) && at("name") == Some(HEARTBEAT);
+    let kept = if kind == "ConfigMap" { data(fields) } else { None };
     for field in ["data", "binaryData", "stringData"] {
-        if !(heartbeat && field == "data") {
-            fields.remove(field);
-        }
+        fields.remove(field);
     }
+    fields.extend(kept.map(|data| ("data".to_owned(), data)));
     let mirror = fields.get("metadata").and_then(|meta| meta.get("annotations")).and_then(|own| own.get(MIRROR));
     let is_static = kind == "Pod" && mirror.is_some();
     if let Some(annotations) = value.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut) {
@@ -68,6 +68,35 @@ fn object(value: &mut Value, kind: &str) {
             containers.filter_map(Value::as_object_mut).for_each(|fields| container(fields, is_static));
         }
     }
+}
+
+/// What rules read of a ConfigMap's `data`.
+fn data(fields: &Map<String, Value>) -> Option<Value> {
+    let at = |field: &str| fields.get("metadata")?.get(field)?.as_str();
+    let (namespace, name, data) = (at("namespace")?, at("name")?, fields.get("data")?);
+    if namespace == guard::NAMESPACE && name == HEARTBEAT {
+        return Some(data.clone());
+    }
+    let mut published = Published::in_map(namespace, name).peekable();
+    published.peek()?;
+    let certificates = |own: &Published| {
+        Some((own.key.to_owned(), certificates(data.get(own.key)?.as_str().unwrap_or_default()).into()))
+    };
+    Some(Value::Object(published.filter_map(certificates).collect()))
+}
+
+/// The certificates in a text, and nothing that stands around them.
+fn certificates(text: &str) -> String {
+    let mut inside = false;
+    let kept = text.lines().filter(|line| {
+        if line.starts_with("-----BEGIN") {
+            inside = line.starts_with("-----BEGIN CERTIFICATE-----");
+        }
+        let kept = inside;
+        inside &= !line.starts_with("-----END");
+        kept
+    });
+    kept.flat_map(|line| [line, "\n"]).collect()
 }
 
 fn container(fields: &mut Map<String, Value>, is_static: bool) {
@@ -126,6 +155,7 @@ mod tests {
         assert!(!text.contains(canary), "{text}");
         assert!(text.contains("\"keep\":\"this\"") && text.contains("\"image\":\"i\""));
     }
+
     #[test]
     fn of_a_static_pods_command_line_only_what_rules_read_gets_in() {
         let canary = "hunter2";
@@ -156,5 +186,28 @@ mod tests {
         let text = map(guard::NAMESPACE, HEARTBEAT);
         assert!(text.contains("kept") && !text.contains("c2VjcmV0"), "{text}");
         assert!(!map("default", HEARTBEAT).contains("kept") && !map(guard::NAMESPACE, "other").contains("kept"));
+    }
+
+    #[test]
+    fn published_authorities_get_in_and_nothing_around_them() {
+        let block = |kind: &str, body: &str| format!("-----BEGIN {kind}-----\n{body}\n-----END {kind}-----\n");
+        let (certificate, canary) = (block("CERTIFICATE", "TUlJ"), block("PRIVATE KEY", "aHVudGVyMg=="));
+        let map = |namespace: &str, name: &str| {
+            let torn = block("CERTIFICATE", "TUlJ").replace("-----END CERTIFICATE-----\n", "");
+            let bundle = format!("# hunter2\n{certificate}{canary}{torn}{canary}");
+            let data = serde_json::json!({"ca.crt": bundle, "client-ca-file": bundle, "requestheader-allowed-names": "[\"hunter2\"]"});
+            let mut value = serde_json::json!({"metadata": {"name": name, "namespace": namespace}, "data": data});
+            object(&mut value, "ConfigMap");
+            value.get("data").cloned()
+        };
+        let kept =
+            |key: &str| Some(serde_json::json!({key: format!("{certificate}-----BEGIN CERTIFICATE-----\nTUlJ\n")}));
+        assert_eq!(map("kube-system", "extension-apiserver-authentication"), kept("client-ca-file"));
+        assert_eq!(map("kube-system", "kube-root-ca.crt"), kept("ca.crt"));
+        assert_eq!((map("default", "kube-root-ca.crt"), map("kube-system", "coredns")), (None, None));
+        // What is no certificate is as unreadable to a rule as nothing at all.
+        let mut odd = serde_json::json!({"metadata": {"name": "kube-root-ca.crt", "namespace": "kube-system"}, "data": {"ca.crt": "soon"}});
+        object(&mut odd, "ConfigMap");
+        assert_eq!(odd["data"]["ca.crt"], "");
     }
 }

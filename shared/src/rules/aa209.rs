@@ -180,7 +180,7 @@ fn is_judged(kind: &Kind) -> bool {
 }
 
 /// Whether an object is AKS Arc's: of a kind of its provider, or naming one. Users run Cluster API for other clusters too.
-fn is_aks_arc(object: &Object<'_>, kind: &Kind, data: &Data) -> bool {
+pub(super) fn is_aks_arc(object: &Object<'_>, kind: &Kind, data: &Data) -> bool {
     let prefix = &*data.capi_keys.provider_kind_prefix;
     kind.kind.starts_with(prefix) || object.raw("spec").is_some_and(|spec| spec.contains(&format!("\"{prefix}")))
 }

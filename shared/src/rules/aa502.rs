@@ -99,8 +99,9 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         _ => return Vec::new(),
     };
     let draft = find(&Seen::new(after, change.kind, data), target(change));
-    // What the platform has made and somebody changes is the platform's still.
-    let platform =
-        change.before.as_ref().is_some_and(|before| matches!(origin::of_object(before, data), Provenance::Platform(_)));
-    draft.filter(|_| !platform).into_iter().collect()
+    // What the platform has made and somebody changes is the platform's still; what only looked like its own, by its image, has to
+    // look so afterwards.
+    let looks = |object: &Object<'_>| matches!(origin::of_object(object, data), Provenance::Platform(_));
+    let platform = |before: &Object<'_>| origin::is_made_by_platform(before, data) || (looks(before) && looks(after));
+    draft.filter(|_| !change.before.as_ref().is_some_and(platform)).into_iter().collect()
 }

@@ -1,22 +1,32 @@
-//! AA606: the API server's certificate is about to end.
+//! AA606: a certificate that the cluster stands on is about to end.
 
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
 
+use crate::certificate::{self, Life, Published};
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::Inventory;
+use crate::kinds;
+use crate::object::{Object, Pairs, Text};
 use crate::probe::Probe;
-use crate::rule::{Code, Context, Due, Mode, Reach, Rule, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Due, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::rules::aa209;
+use crate::text;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA606"),
     slug: "certificate-expiry",
-    summary: "the certificate that the API server presents has ended or is about to",
+    summary: "a certificate that the cluster stands on has ended or is about to",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Basis::Operational,
     clauses: &["C32"],
     platforms: &Platform::ALL,
-    reads: &[],
+    reads: &[
+        Read { kind: &kinds::CONFIG_MAP, scope: Scope::KubeSystem },
+        Read { kind: &kinds::MACHINE, scope: Scope::Cluster },
+    ],
     probes: &[Probe::Certificate],
     guards: &[],
     reach: Reach::System,
@@ -24,72 +34,151 @@ pub(super) static RULE: Rule = Rule {
     warns_of_info: false,
     instead: "let the platform renew the certificate",
     page: include_str!("aa606.md"),
-    state: StateCheck { each: None, whole: Some(whole), clocks: Some(clocks) },
+    state: StateCheck { each: Some(each), whole: Some(whole), clocks: Some(clocks) },
     change: None,
 };
 
+/// What is published and recorded is put aside with what it is as its message: only the whole knows the time.
+fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+    if *seen.kind == kinds::CONFIG_MAP {
+        published(seen, notes);
+    } else if *seen.kind == kinds::MACHINE {
+        recorded(seen, notes);
+    }
+}
+
+/// Of a bundle the certificate counts that ends last: while authorities are replaced, the old one stands beside the new one.
+fn published(seen: &Seen<'_, '_>, notes: &mut Notes) {
+    let map = seen.object;
+    for own in Published::in_object(map) {
+        let place = format!("ConfigMap {}/{}", &*map.meta.namespace, &*map.meta.name);
+        let data = match map.raw("data") {
+            None | Some("null") => {
+                notes.note(place, "its certificates are not recorded");
+                return;
+            }
+            Some(_) => map.field::<Pairs<'_>>("data"),
+        };
+        let Some(data) = data else {
+            notes.note(place, "its data cannot be read");
+            return;
+        };
+        // An API server without a front proxy publishes no authority for one.
+        let Some(pem) = data.get(own.key) else { continue };
+        let lives = certificate::bundle(pem);
+        let unread = lives.iter().find_map(|life| life.as_ref().err().cloned());
+        let unread = if lives.is_empty() { Some("it holds no certificate".to_owned()) } else { unread };
+        if let Some(why) = unread {
+            notes.note(format!("{} of {place}", own.key), text::line(&why, MAX_REASON));
+        }
+        let Some(last) = lives.iter().flatten().max_by_key(|life| life.end) else { continue };
+        let mut draft = Draft::at(ObjectRef::of(map, seen.kind), own.path()).says(own.what);
+        if lives.len() > 1 {
+            draft = draft.with(Evidence::seen("bundle", format!("the last to end of {} certificates", lives.len())));
+        }
+        notes.suspect(draft, last.to_string());
+    }
+}
+
+/// Cluster API writes the end of the first certificate of a control-plane machine and never looks again. One that lived for
+/// days was renewed since; from when one holds is not written, and it is no older than its machine.
+fn recorded(seen: &Seen<'_, '_>, notes: &mut Notes) {
+    let (machine, meta) = (seen.object, &seen.object.meta);
+    let counts = meta.labels.get(CONTROL_PLANE).is_some() && meta.deletion_timestamp.is_none();
+    if !counts || !aa209::is_aks_arc(machine, seen.kind, seen.data) {
+        return;
+    }
+    let Some((path, end)) = expiry(machine) else { return };
+    let what = format!("Machine {}/{}", &*meta.namespace, &*meta.name);
+    let Ok(end) = end.parse::<Timestamp>() else {
+        notes.note(what, format!("{path} is no date"));
+        return;
+    };
+    let life = Life { begin: meta.creation_timestamp.as_ref().and_then(|time| time.parse().ok()), end };
+    if life.length().is_some_and(|length| length <= SHORT_LIVED) {
+        return;
+    }
+    let draft = Draft::at(ObjectRef::of(machine, seen.kind), path)
+        .says(format!("the API server's certificate on {what}"))
+        .with(Evidence::seen("record", "written by Cluster API, once for each machine"));
+    notes.suspect(draft, life.to_string());
+}
+
+/// Where a machine says when its certificate ends, and when: the annotation goes before the status, as for Cluster API.
+fn expiry(machine: &Object<'_>) -> Option<(String, String)> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Status<'a> {
+        #[serde(borrow, default)]
+        certificates_expiry_date: Option<Text<'a>>,
+    }
+    if let Some(end) = machine.meta.annotations.get(EXPIRY) {
+        return Some((format!("metadata.annotations[{EXPIRY}]"), end.to_owned()));
+    }
+    let end = machine.field::<Status<'_>>("status")?.certificates_expiry_date?;
+    Some(("status.certificatesExpiryDate".to_owned(), end.to_string()))
+}
+
 fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
-    let text = match inventory.probe(Probe::Certificate) {
-        Ok(text) => text,
-        Err(why) => return Verdict::Unknown(why),
-    };
-    let Some(life) = Life::parse(text) else {
-        return Verdict::Unknown("what was recorded of the server's certificate is no date".to_owned());
-    };
-    let left = life.end.duration_since(context.now);
-    if left > life.warn_before() {
-        return Verdict::Found(Vec::new());
+    let mut open: Vec<String> = inventory.remarks(RULE.code).map(|(what, why)| format!("{what}: {why}")).collect();
+    // What could not be asked is a gap that the engine tells of.
+    if let Ok(text) = inventory.probe(Probe::Certificate)
+        && Life::parse(text).is_none()
+    {
+        open.insert(0, "what was recorded of the server's certificate is no date".to_owned());
+    }
+    let drafts = certificates(inventory).filter_map(|(draft, life)| judge(draft, life, context.now)).collect();
+    match &*open {
+        [] => Verdict::Found(drafts),
+        [one] => Verdict::FoundPartly(drafts, one.clone()),
+        [one, rest @ ..] => Verdict::FoundPartly(drafts, format!("{one}; and {} more", rest.len())),
+    }
+}
+
+/// Every certificate that was seen, as the finding it would be, with what it is as its message.
+fn certificates(inventory: &Inventory) -> impl Iterator<Item = (Draft, Life)> {
+    let presented = inventory.probe(Probe::Certificate).ok().and_then(Life::parse).map(|life| {
+        let what = "the certificate that the API server presents";
+        (Draft::at(ObjectRef::cluster(), "certificate.notAfter").says(what), life)
+    });
+    let kept = inventory.suspects(RULE.code).iter();
+    presented.into_iter().chain(kept.filter_map(|own| Some((own.draft.clone(), Life::parse(&own.hinge)?))))
+}
+
+fn judge(draft: Draft, life: Life, now: Timestamp) -> Option<Draft> {
+    let left = life.end.duration_since(now);
+    if left > warn_before(life) {
+        return None;
     }
     let message = if left.is_positive() {
-        format!("the certificate that the API server presents ends at {}, in {}", life.end, words(left))
+        format!("{} ends at {}, in {}", draft.message, life.end, words(left))
     } else {
-        format!("the certificate that the API server presents ended at {}, {} ago", life.end, words(left))
+        format!("{} ended at {}, {} ago", draft.message, life.end, words(left))
     };
-    let mut seen = format!("ends at {}", life.end);
-    if let Some(begin) = life.begin {
-        seen = format!("holds from {begin} to {}", life.end);
-    }
-    let draft = Draft::at(ObjectRef::cluster(), "certificate.notAfter")
-        .values(None, Some(&life.end.to_string()))
-        .says(message)
-        .with(Evidence::seen("certificate", seen));
-    Verdict::Found(vec![draft])
+    let seen = match life.begin {
+        // A machine's record has no beginning.
+        Some(begin) if draft.object.kind != kinds::MACHINE.kind => format!("holds from {begin} to {}", life.end),
+        _ => format!("ends at {}", life.end),
+    };
+    let end = life.end.to_string();
+    Some(draft.values(None, Some(&end)).says(message).with(Evidence::seen("certificate", seen)))
 }
 
 /// A certificate that lives for days is renewed by machine, and its end is nobody's date to keep.
 fn clocks(inventory: &Inventory, _: &Context<'_>) -> Vec<Due> {
-    let life = inventory.probe(Probe::Certificate).ok().and_then(Life::parse);
-    let long = life.filter(|life| life.begin.is_some_and(|begin| life.end.duration_since(begin) > SHORT_LIVED));
-    let due = long.map(|life| Due {
-        on: life.end.to_zoned(jiff::tz::TimeZone::UTC).date(),
-        what: "the API server's certificate ends".to_owned(),
-    });
-    due.into_iter().collect()
+    let long = certificates(inventory).filter(|(_, life)| life.length().is_some_and(|length| length > SHORT_LIVED));
+    long.map(|(draft, life)| Due {
+        on: life.end.to_zoned(TimeZone::UTC).date(),
+        what: format!("{} ends", draft.message),
+    })
+    .collect()
 }
 
-/// From when to when a certificate holds.
-#[derive(Clone, Copy)]
-struct Life {
-    begin: Option<Timestamp>,
-    end: Timestamp,
-}
-
-impl Life {
-    /// `BEGIN/END`, or only the end.
-    fn parse(text: &str) -> Option<Self> {
-        let text = text.trim();
-        match text.split_once('/') {
-            Some((begin, end)) => Some(Life { begin: Some(begin.trim().parse().ok()?), end: end.trim().parse().ok()? }),
-            None => Some(Life { begin: None, end: text.parse().ok()? }),
-        }
-    }
-
-    /// A share of its life, so that a certificate of four days that is renewed in time is never a finding.
-    fn warn_before(self) -> SignedDuration {
-        match self.begin {
-            Some(begin) => (self.end.duration_since(begin) / SHARE).clamp(SignedDuration::ZERO, AT_MOST),
-            None => UNKNOWN_LIFE,
-        }
+/// A share of its life, so that a certificate of four days that is renewed in time is never a finding.
+fn warn_before(life: Life) -> SignedDuration {
+    match life.length() {
+        Some(length) => (length / SHARE).clamp(SignedDuration::ZERO, AT_MOST),
+        None => UNKNOWN_LIFE,
     }
 }
 
@@ -113,3 +202,66 @@ const AT_MOST: SignedDuration = SignedDuration::from_hours(30 * 24);
 const UNKNOWN_LIFE: SignedDuration = SignedDuration::from_hours(6);
 
 const SHORT_LIVED: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// The label of a control-plane machine, and the annotation that says when its certificates end (kubernetes-sigs/cluster-api, 2026-08).
+const CONTROL_PLANE: &str = "cluster.x-k8s.io/control-plane";
+const EXPIRY: &str = "machine.cluster.x-k8s.io/certificates-expiry";
+
+/// Errors of parsers are short; a ConfigMap may hold anything.
+const MAX_REASON: usize = 120;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::embedded;
+    use crate::probe::ProbeState;
+    use crate::rule::Suspect;
+
+    /// The server's certificate of a year, and an authority that ends at a time.
+    fn inventory(authority: &str) -> Inventory {
+        let mut inventory = Inventory::default();
+        let presented = "2025-12-13T08:00:00Z/2026-12-13T08:00:00Z".to_owned();
+        inventory.probes.insert(Probe::Certificate, ProbeState::Read(presented));
+        let map = ObjectRef { kind: "ConfigMap".to_owned(), ..ObjectRef::default() };
+        let draft = Draft::at(map, "data.client-ca-file").says("the authority of client certificates");
+        inventory.suspects.insert(RULE.code.as_str(), vec![Suspect { draft, hinge: authority.to_owned() }]);
+        inventory
+    }
+
+    fn context() -> Context<'static> {
+        Context {
+            data: embedded(),
+            versions: &[],
+            platform: Platform::AzureLocal,
+            release: None,
+            baseline: None,
+            now: "2026-06-01T00:00:00Z".parse().unwrap(),
+            as_of: "2026-06-01".parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_finding_says_which_certificate_ends_when_and_what_was_seen() {
+        let says = |authority: &str| match whole(&inventory(authority), &context()) {
+            Verdict::Found(drafts) => drafts.into_iter().map(|draft| draft.message).collect::<Vec<_>>().join("\n"),
+            other => format!("{other:?}"),
+        };
+        let near = says("2016-06-15T08:00:00Z/2026-06-13T08:00:00Z");
+        assert_eq!(near, "the authority of client certificates ends at 2026-06-13T08:00:00Z, in 12 days");
+        let over = says("2016-06-15T08:00:00Z/2026-05-31T22:00:00Z");
+        assert_eq!(over, "the authority of client certificates ended at 2026-05-31T22:00:00Z, 2 hours ago");
+        assert_eq!(says("2016-06-15T08:00:00Z/2026-07-02T08:00:00Z"), "");
+    }
+
+    #[test]
+    fn what_lives_for_days_is_no_clock() {
+        let dues = |authority: &str| -> Vec<String> {
+            let dues = clocks(&inventory(authority), &context());
+            dues.into_iter().map(|due| format!("{} {}", due.on, due.what)).collect()
+        };
+        let presented = "2026-12-13 the certificate that the API server presents ends";
+        let authority = "2026-06-13 the authority of client certificates ends";
+        assert_eq!(dues("2016-06-15T08:00:00Z/2026-06-13T08:00:00Z"), [presented, authority]);
+        assert_eq!(dues("2026-05-29T01:00:00Z/2026-06-02T01:00:00Z"), [presented]);
+    }
+}

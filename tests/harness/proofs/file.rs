@@ -194,13 +194,11 @@ impl Profile {
 /// All proofs in the order of their rules, and what is wrong with those that cannot be read.
 pub(super) fn all(only: &[String]) -> anyhow::Result<(Vec<Proof>, Vec<String>)> {
     let (mut proofs, mut failures) = (Vec::new(), Vec::new());
-    let open = open()?;
     for entry in fs::read_dir(FOLDER).context(FOLDER)? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let code = name.trim_end_matches(".yaml").to_uppercase();
-        let wanted = if only.is_empty() { !open.contains_key(&code) } else { only.contains(&code) };
-        if !name.starts_with("aa") || !wanted {
+        if !name.starts_with("aa") || !(only.is_empty() || only.contains(&code)) {
             continue;
         }
         match read(&path, &name) {
@@ -211,17 +209,6 @@ pub(super) fn all(only: &[String]) -> anyhow::Result<(Vec<Proof>, Vec<String>)> 
     proofs.sort_by_key(|proof| proof.rule.code);
     failures.sort();
     Ok((proofs, failures))
-}
-
-/// The rules whose proofs are still open, and why. A full run does not play them, and its table says so.
-pub(super) fn open() -> anyhow::Result<BTreeMap<String, String>> {
-    let path = Path::new(FOLDER).join("open.yaml");
-    let open: BTreeMap<String, String> =
-        serde_saphyr::from_str(&fs::read_to_string(&path)?).with_context(|| path.display().to_string())?;
-    for code in open.keys() {
-        catalogue::find(code).with_context(|| format!("{}: no rule {code}", path.display()))?;
-    }
-    Ok(open)
 }
 
 pub(super) fn profiles() -> anyhow::Result<BTreeMap<String, Profile>> {

@@ -53,12 +53,7 @@ impl Proved {
 }
 
 /// The table, and what is missing in it.
-pub(super) fn of(
-    proofs: &[Proof],
-    proved: &BTreeMap<&str, Proved>,
-    only: &[String],
-    open: &BTreeMap<String, String>,
-) -> (String, Vec<String>) {
+pub(super) fn of(proofs: &[Proof], proved: &BTreeMap<&str, Proved>, only: &[String]) -> (String, Vec<String>) {
     let mut table = format!(
         "{:6} {:>6} {:>6} {:>6} {:>11} {:>11} {:>6}  {}\n",
         "rule", "state", "fix", "change", "look-alike", "guard rows", "s", "nothing to prove"
@@ -69,11 +64,6 @@ pub(super) fn of(
         catalogue::ALL.iter().filter(|rule| only.is_empty() || only.iter().any(|code| code == rule.code.as_str()))
     {
         let code = rule.code.as_str();
-        if let (true, Some(why)) = (only.is_empty(), open.get(code)) {
-            // Writing to a string does not fail.
-            let _ = writeln!(table, "{code:6} OPEN, not proved: {why}");
-            continue;
-        }
         let Some(proof) = proofs.iter().find(|proof| proof.rule.code == rule.code) else {
             missing.push(format!("{code}: no proof; write tests/proofs/{}.yaml", code.to_lowercase()));
             // Writing to a string does not fail.
@@ -95,10 +85,6 @@ pub(super) fn of(
             so_far.seconds,
             row.reasons().join("; "),
         );
-    }
-    if only.is_empty() {
-        let (all, open) = (catalogue::ALL.len(), open.len());
-        let _ = writeln!(table, "{} of {all} rules are proved, {open} are open (tests/proofs/open.yaml)", all - open);
     }
     (table, missing)
 }

@@ -42,7 +42,7 @@ pub(super) async fn examine(asker: &Asker, parallel: usize) -> Vec<Check> {
     let mut untold: BTreeMap<String, String> = BTreeMap::new();
     let mut open = BTreeSet::new();
     for rule in aksarc_shared::catalogue::ALL {
-        for need in needs(rule, &first, &then, &|key| covered(&answers, key)) {
+        for need in needs(&engine, rule, &first, &then, &|key| covered(&answers, key)) {
             match answers.get(&need) {
                 Some(Ok(true)) => {}
                 Some(Err(why)) => _ = untold.insert(need, why.clone()),
@@ -79,10 +79,16 @@ fn check(missing: BTreeMap<String, Vec<&str>>, untold: &BTreeMap<String, String>
 }
 
 /// What a rule reads, in the words that the answers are kept under.
-fn needs(rule: &Rule, first: &[ReadKey], then: &[ReadKey], covered: &dyn Fn(&ReadKey) -> bool) -> BTreeSet<String> {
-    let wants = |key: &ReadKey| {
-        let scoped = |scope: Scope| (scope == Scope::Cluster) == key.namespace.is_none();
-        rule.reads.iter().any(|read| read.kind == key.kind && scoped(read.scope))
+fn needs(
+    engine: &Engine<'_>,
+    rule: &Rule,
+    first: &[ReadKey],
+    then: &[ReadKey],
+    covered: &dyn Fn(&ReadKey) -> bool,
+) -> BTreeSet<String> {
+    let wants = |key: &ReadKey| match key.namespace {
+        None => rule.reads.iter().any(|read| read.kind == key.kind && read.scope == Scope::Cluster),
+        Some(_) => engine.wants(rule, key),
     };
     let lists = first.iter().chain(then.iter().filter(|key| !covered(key))).filter(|key| wants(key));
     let probes = rule.probes.iter().filter_map(|probe| probe.path());
