@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use aksarc_shared::check::Check;
 use aksarc_shared::inventory::ReadKey;
@@ -70,7 +71,7 @@ impl Form {
 /// A snapshot being taken.
 pub struct Recorder<'c> {
     check: &'c mut Check<'static>,
-    staging: tempfile::TempDir,
+    staging: Staging,
     lists: Vec<ListEntry>,
     probes: Vec<ProbeEntry>,
 }
@@ -82,6 +83,7 @@ impl<'c> Recorder<'c> {
     /// When nothing can be written there.
     pub fn new(check: &'c mut Check<'static>, form: &Form) -> io::Result<Self> {
         let staging = tempfile::Builder::new().prefix(".kubectl-aksarc-").tempdir_in(output::directory(form.path()))?;
+        let staging = Staging(Writable(Arc::new(RwLock::new(Some(staging)))));
         Ok(Recorder { check, staging, lists: Vec::new(), probes: Vec::new() })
     }
 
@@ -102,7 +104,9 @@ impl<'c> Recorder<'c> {
             lists: self.lists,
             probes: self.probes,
         };
-        let root = self.staging.path().to_owned();
+        // All lists have ended, so nobody else writes any more.
+        let staging = self.staging.0.close()?;
+        let root = staging.path();
         fs::write(root.join("index.json"), format!("{}\n", serde_json::to_string_pretty(&index)?))?;
         let mut files = vec!["index.json".to_owned()];
         files.extend(index.probes.iter().map(|probe| probe.file.clone()).filter(|file| !file.is_empty()));
@@ -134,7 +138,7 @@ impl<'c> Recorder<'c> {
                 if path.is_dir() {
                     fs::remove_dir(path)?;
                 }
-                let staged = self.staging.keep();
+                let staged = staging.keep();
                 if let Err(error) = fs::rename(&staged, path) {
                     let _left = fs::remove_dir_all(&staged);
                     return Err(error).with_context(|| format!("cannot name it {}", path.display()));
@@ -152,7 +156,7 @@ impl Target for Recorder<'_> {
         let folder = key.namespace.as_ref().map(|namespace| format!("{namespace}/")).unwrap_or_default();
         RecordedList {
             judged: JudgedList::start(self.check, key),
-            root: self.staging.path().to_owned(),
+            root: self.staging.0.clone(),
             stem: format!("{folder}{}", key.kind.resource),
             key: key.clone(),
             files: Vec::new(),
@@ -189,7 +193,8 @@ impl Target for Recorder<'_> {
         match &state {
             ProbeState::Read(text) => {
                 file_of(probe).clone_into(&mut entry.file);
-                let written = fs::write(self.staging.path().join(&entry.file), with_end(probe.keep(text)));
+                let text = with_end(probe.keep(text));
+                let written = self.staging.0.write(|root| fs::write(root.join(&entry.file), text));
                 written.map_err(|error| RequestError::ours(&error))?;
             }
             ProbeState::Forbidden => entry.state = RecordedProbe::Forbidden,
@@ -226,10 +231,46 @@ fn with_end(mut text: String) -> String {
     text
 }
 
+/// The staging directory, which goes away with it.
+///
+/// Lists are read by tasks of their own, and whoever gives up a snapshot (an interrupt, a deadline, a list that fails) does not
+/// wait for them: one of them may be writing a page on another thread. What it makes while the directory is being removed, or
+/// after that, would be left behind. So removal waits for the page that is being written, and lets no other begin.
+struct Staging(Writable);
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        drop(self.0.close());
+    }
+}
+
+/// The staging directory, for those who write into it.
+#[derive(Clone)]
+struct Writable(Arc<RwLock<Option<tempfile::TempDir>>>);
+
+impl Writable {
+    /// Hands the directory to `write`, which it outlives.
+    fn write<T, E: From<io::Error>>(&self, write: impl FnOnce(&Path) -> Result<T, E>) -> Result<T, E> {
+        match &*self.0.read().unwrap_or_else(PoisonError::into_inner) {
+            Some(directory) => write(directory.path()),
+            None => Err(given_up().into()),
+        }
+    }
+
+    /// Takes the directory from all who write into it, once they are done with what they are at.
+    fn close(&self) -> io::Result<tempfile::TempDir> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).take().ok_or_else(given_up)
+    }
+}
+
+fn given_up() -> io::Error {
+    io::Error::other("the snapshot was given up")
+}
+
 /// One list being recorded. It is judged too: what to read next depends on it.
 pub struct RecordedList {
     judged: JudgedList,
-    root: PathBuf,
+    root: Writable,
     stem: String,
     key: ReadKey,
     files: Vec<String>,
@@ -241,11 +282,13 @@ impl Pages for RecordedList {
         let page = self.judged.page(bytes)?;
         let number = self.files.len() + 1;
         let name = if number == 1 { format!("{}.json", self.stem) } else { format!("{}-{number}.json", self.stem) };
-        let path = self.root.join(&name);
-        fs::create_dir_all(output::directory(&path))?;
-        let mut file = BufWriter::new(File::create(path)?);
-        reduce::page(bytes, self.key.kind.kind, &self.key.kind.api_version(), &mut file)?;
-        file.flush()?;
+        self.root.write(|root| {
+            let path = root.join(&name);
+            fs::create_dir_all(output::directory(&path))?;
+            let mut file = BufWriter::new(File::create(path)?);
+            reduce::page(bytes, self.key.kind.kind, &self.key.kind.api_version(), &mut file)?;
+            Ok::<_, PageError>(file.flush()?)
+        })?;
         self.files.push(name);
         self.objects += page.items;
         Ok(page)
@@ -255,8 +298,62 @@ impl Pages for RecordedList {
         self.judged.restart();
         for name in self.files.drain(..) {
             // What cannot be removed is written over, or found by the index to be too much.
-            let _left = fs::remove_file(self.root.join(name));
+            let _left = self.root.write(|root| fs::remove_file(root.join(name)));
         }
         self.objects = 0;
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use aksarc_shared::check::Params;
+    use aksarc_shared::data::embedded;
+    use aksarc_shared::kinds;
+    use jiff::Timestamp;
+
+    use super::*;
+
+    const PAGE: &[u8] = br#"{"kind":"ServiceList","apiVersion":"v1","metadata":{},"items":[]}"#;
+
+    /// A list in a namespace, whose pages need a directory of their own, and its recorder.
+    fn recording(within: &Path, act: impl FnOnce(Recorder<'_>, RecordedList)) {
+        let mut check = Check::new(embedded(), Params::at(Timestamp::UNIX_EPOCH));
+        let mut recorder = Recorder::new(&mut check, &Form::Directory(within.join("s"))).unwrap();
+        let key = ReadKey { kind: &kinds::SERVICE, namespace: Some("kube-system".to_owned()) };
+        let list = recorder.start(&key);
+        act(recorder, list);
+    }
+
+    #[test]
+    fn a_list_that_outlives_its_snapshot_writes_nothing() {
+        let within = tempfile::tempdir().unwrap();
+        recording(within.path(), |recorder, mut list| {
+            list.page(PAGE).unwrap();
+            drop(recorder);
+            assert!(matches!(list.page(PAGE), Err(PageError::Write(_))));
+            list.restart();
+        });
+        assert_eq!(fs::read_dir(within.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_snapshot_that_is_given_up_waits_for_the_page_that_is_being_written() {
+        let within = tempfile::tempdir().unwrap();
+        recording(within.path(), |recorder, mut list| {
+            let (tell, told) = mpsc::channel();
+            let writer = std::thread::spawn(move || {
+                (0..MANY).take_while(|_| list.page(PAGE).is_ok()).inspect(|_| tell.send(()).unwrap_or_default()).count()
+            });
+            told.recv().unwrap();
+            drop(recorder);
+            assert_eq!(fs::read_dir(within.path()).unwrap().count(), 0);
+            assert!(writer.join().unwrap() < MANY, "it went on writing");
+        });
+        assert_eq!(fs::read_dir(within.path()).unwrap().count(), 0);
+    }
+
+    /// More pages than are written before the recorder goes away.
+    const MANY: usize = 10_000;
 }
