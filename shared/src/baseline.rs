@@ -20,6 +20,7 @@ use crate::origin::{self, Keys, Origin, Provenance};
 use crate::read::json::ReadError;
 use crate::read::yaml;
 use crate::rule::Rule;
+use crate::text;
 
 /// What the system created, as recorded on a day. The file's shape, JSON or YAML, `aksarc.dev/v1alpha1`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -612,13 +613,7 @@ fn short(value: &str) -> String {
 }
 
 fn hash(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    digest.iter().take(16).fold(String::with_capacity(32), |mut hex, byte| {
-        for nibble in [byte >> 4, byte & 15] {
-            hex.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
-        }
-        hex
-    })
+    text::short_hex(&Sha256::digest(bytes))
 }
 
 /// `apiVersion` of a baseline.

@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 
 use crate::kinds::Kind;
 use crate::object::{ManagedEntry, Object};
+use crate::text;
 
 /// What the policy says follows, heaviest first. There is no score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -339,12 +340,7 @@ pub fn fingerprint(code: &str, object: &ObjectRef, path: &str) -> String {
         hash.update(part.as_bytes());
         hash.update([0]);
     }
-    hash.finalize().iter().take(16).fold(String::with_capacity(32), |mut hex, byte| {
-        for nibble in [byte >> 4, byte & 15] {
-            hex.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
-        }
-        hex
-    })
+    text::short_hex(&hash.finalize())
 }
 
 const PSEUDO: &str = "aksarc.dev/v1alpha1";

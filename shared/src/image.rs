@@ -23,6 +23,11 @@ pub fn is_of(image: &str, path: &str) -> bool {
     repository(image).strip_suffix(path).is_some_and(|before| before.is_empty() || before.ends_with('/'))
 }
 
+/// Whether it comes from one of several, as [`is_of`] reads them.
+pub fn is_of_any(image: &str, paths: &[String]) -> bool {
+    paths.iter().any(|path| is_of(image, path))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

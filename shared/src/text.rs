@@ -1,6 +1,7 @@
 //! Text that is safe to print: names and values come from the cluster, so whoever can write an object can choose them.
 
 use std::borrow::Cow;
+use std::fmt::Write;
 
 /// `text` without characters that could steer a terminal, forge a line or reorder what is read.
 ///
@@ -82,6 +83,15 @@ fn is_unsafe(c: char) -> bool {
 }
 
 const ELLIPSIS: &str = "…";
+
+/// The first 16 bytes of a digest, in hex: enough to tell any two things apart, and short enough to print.
+pub fn short_hex(digest: &[u8]) -> String {
+    digest.iter().take(16).fold(String::with_capacity(32), |mut hex, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
 
 #[cfg(test)]
 mod tests {

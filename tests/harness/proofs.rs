@@ -10,10 +10,12 @@ mod rows;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Write};
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use aksarc_shared::catalogue;
 use anyhow::Context;
 use serde_json::json;
 
@@ -88,8 +90,11 @@ pub fn run(only: &[String]) -> anyhow::Result<Report> {
     });
     let (proved, failed) = results.into_inner().unwrap_or_else(PoisonError::into_inner);
     failures.extend(failed);
-    let (table, missing) = table::of(&proofs, &proved, only);
+    let (mut table, missing) = table::of(&proofs, &proved, only);
     failures.extend(missing);
+    let failing = proofs.iter().filter(|proof| failures.iter().any(|failure| failure.starts_with(&proof.file))).count();
+    // Writing to a string does not fail.
+    let _ = writeln!(table, "{} of {} rules are proved", proofs.len() - failing, catalogue::ALL.len());
     Ok(Report { table, failures })
 }
 

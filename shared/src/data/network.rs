@@ -73,20 +73,6 @@ pub struct Feature {
     pub source: String,
 }
 
-impl NetworkSoftware {
-    /// Whether an image is one of its own.
-    pub fn has_image(&self, image: &str) -> bool {
-        self.images.iter().any(|path| crate::image::is_of(image, path))
-    }
-}
-
-impl LoadBalancer {
-    /// Whether an image is one of its own.
-    pub fn has_image(&self, image: &str) -> bool {
-        self.images.iter().any(|path| crate::image::is_of(image, path))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use crate::data::embedded;

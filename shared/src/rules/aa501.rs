@@ -3,6 +3,7 @@
 use crate::data::Platform;
 use crate::data::network::NetworkSoftware;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::image;
 use crate::inventory::Inventory;
 use crate::kinds;
 use crate::object::{Object, Text};
@@ -65,7 +66,7 @@ pub(super) fn running<'d, 's>(
         return None;
     }
     let images = || seen.pod().into_iter().flat_map(Pod::images);
-    software.iter().find_map(|row| Some((row, images().find(|image| row.has_image(image))?)))
+    software.iter().find_map(|row| Some((row, images().find(|image| image::is_of_any(image, &row.images))?)))
 }
 
 /// The API group a CustomResourceDefinition defines.

@@ -2,6 +2,7 @@
 
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::image;
 use crate::inventory::Inventory;
 use crate::kinds::{self, Kind};
 use crate::origin::{self, Provenance};
@@ -50,8 +51,11 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
         return;
     }
     let images = || seen.pod().into_iter().flat_map(Pod::images);
-    let found =
-        data.network.load_balancers.iter().find_map(|row| Some((row, images().find(|image| row.has_image(image))?)));
+    let found = data
+        .network
+        .load_balancers
+        .iter()
+        .find_map(|row| Some((row, images().find(|image| image::is_of_any(image, &row.images))?)));
     let Some((row, image)) = found else { return };
     let draft = Draft::at(ObjectRef::of(object, seen.kind), "spec.template.spec.containers")
         .values(None, Some(image))
