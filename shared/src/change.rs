@@ -103,6 +103,15 @@ impl<'a> Change<'a> {
         after.owners().into_iter().find(|owner| !known(owner))
     }
 
+    /// An owner that an update takes away.
+    pub fn lost_owner(&self) -> Option<Owner<'a>> {
+        let (Operation::Update, Some(before), Some(after)) = (self.operation, &self.before, &self.after) else {
+            return None;
+        };
+        let left = after.owners();
+        before.owners().into_iter().find(|owner| left.iter().all(|other| other.uid != owner.uid))
+    }
+
     /// The object as it is, or else as it would be.
     pub fn object(&self) -> Option<&Object<'a>> {
         self.before.as_ref().or(self.after.as_ref())

@@ -204,7 +204,8 @@ impl<'a> ManagedEntry<'a> {
         keys
     }
 
-    /// Every owned leaf below `f:<field>`, as a dotted path such as `spec.template.spec.containers[name=coredns].image`.
+    /// Every owned leaf below `f:<field>`, as a dotted path such as `spec.template.spec.containers[name=coredns].image`; and of a
+    /// list, the items that it owns as such, each before what is in it.
     pub fn leaves(&self, field: &str) -> Vec<String> {
         let mut leaves = Vec::new();
         let key = format!("f:{field}");
@@ -445,7 +446,12 @@ fn collect_leaves(path: &str, value: &serde_json::Value, leaves: &mut Vec<String
             let step = if field.contains(['.', '/']) { format!("{path}[{field}]") } else { format!("{path}.{field}") };
             collect_leaves(&step, inner, leaves);
         } else if let Some(item) = key.strip_prefix("k:") {
-            collect_leaves(&format!("{path}[{}]", item_key(item)), inner, leaves);
+            let path = format!("{path}[{}]", item_key(item));
+            // Who owns the item as such has added it.
+            if inner.as_object().is_some_and(|inner| inner.len() > 1 && inner.contains_key(".")) {
+                leaves.push(path.clone());
+            }
+            collect_leaves(&path, inner, leaves);
         } else if let Some(item) = key.strip_prefix("v:") {
             leaves.push(format!("{path}[{}]", item.trim_matches('"')));
         } else if key == "." && map.len() == 1 {
@@ -523,7 +529,8 @@ mod tests {
         assert!(entry.owns(&["f:metadata", "f:labels", "f:a"]));
         assert!(!entry.owns(&["f:metadata", "f:labels", "f:c"]));
         assert_eq!(entry.children(&["f:metadata", "f:labels"]), [Text::from("a")]);
-        assert_eq!(entry.leaves("spec"), ["spec.template.spec.containers[name=dns].image"]);
+        let container = "spec.template.spec.containers[name=dns]";
+        assert_eq!(entry.leaves("spec"), [container.to_owned(), format!("{container}.image")]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::data::{Data, Place, Ruling};
 use crate::finding::Evidence;
@@ -171,6 +171,57 @@ pub fn is_later(entry: &ManagedEntry<'_>, object: &Object<'_>) -> bool {
     }
 }
 
+/// Whether an entry is of a second hand: of somebody who wrote what another had made. Whoever makes an object owns its fields
+/// without having changed anything, and when they write it again, the API server dates all that they own anew. So it takes
+/// another who was there before: the maker, where the object tells, or somebody of its first second, or whoever `first` says.
+pub fn is_second_hand(
+    entry: &ManagedEntry<'_>,
+    managed: &[ManagedEntry<'_>],
+    object: &Object<'_>,
+    first: impl Fn(&ManagedEntry<'_>) -> bool,
+) -> bool {
+    if !is_later(entry, object) {
+        return false;
+    }
+    if let Some(maker) = maker(managed) {
+        return maker.manager != entry.manager;
+    }
+    let writers = || managed.iter().filter(|other| &*other.subresource != "status");
+    let there = |other: &ManagedEntry<'_>| !is_later(other, object);
+    !writers().any(|own| own.manager == entry.manager && there(own))
+        && writers().any(|other| other.manager != entry.manager && (there(other) || first(other)))
+}
+
+/// The entry of whoever made a custom resource: only its creation sets `spec` as such, and nobody takes that over. Objects of
+/// Kubernetes' own kinds do not tell, nor does what was made by server-side apply.
+pub fn maker<'m, 'a>(managed: &'m [ManagedEntry<'a>]) -> Option<&'m ManagedEntry<'a>> {
+    managed.iter().find(|entry| entry.owns(&["f:spec", "."]))
+}
+
+/// What an entry owns alone below a top-level field. Who changes a value takes it from all its other owners: what is shared
+/// with one of `others` is unchanged. An item of a list that the entry added is one path, whatever is in it.
+pub fn taken<'m, 'a: 'm>(
+    entry: &ManagedEntry<'_>,
+    field: &str,
+    others: impl Iterator<Item = &'m ManagedEntry<'a>>,
+) -> Vec<String> {
+    let unchanged: BTreeSet<String> = others.flat_map(|other| other.leaves(field)).collect();
+    let mut taken: Vec<String> = Vec::new();
+    for leaf in entry.leaves(field).into_iter().filter(|leaf| !unchanged.contains(leaf)) {
+        // What is in an item comes right behind it.
+        let item = taken.last().filter(|last| last.ends_with(']'));
+        if !item.is_some_and(|item| is_within(&leaf, item)) {
+            taken.push(leaf);
+        }
+    }
+    taken
+}
+
+/// Whether a path is another one, or leads into what stands there.
+pub fn is_within(path: &str, outer: &str) -> bool {
+    path.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
 /// Whether an entry is a person's tool at work. Helm is not, on an object of a release of the platform's: its agents keep
 /// themselves up to date with it.
 pub fn is_hand(entry: &ManagedEntry<'_>, object: &Object<'_>, data: &Data) -> bool {
@@ -247,7 +298,8 @@ pub fn of_object(object: &Object<'_>, data: &Data) -> Provenance {
     let writers: Vec<&ManagedEntry<'_>> = managed.iter().filter(|entry| &*entry.subresource != "status").collect();
     let is_platform = |entry: &&ManagedEntry<'_>| data.managers.platform(&entry.manager).is_some();
     let is_person = |entry: &&&ManagedEntry<'_>| data.managers.person(&entry.manager).is_some();
-    if let Some(entry) = writers.iter().find(is_person) {
+    let person = writers.iter().find(is_person);
+    if let Some(entry) = person {
         // What somebody else made and a person touched later is changed, not added. RFC 3339 in UTC sorts as text.
         let when = |entry: &ManagedEntry<'_>| entry.time.as_ref().map(ToString::to_string).unwrap_or_default();
         let first = writers.iter().filter(is_person).map(|entry| when(entry)).min().unwrap_or_default();
@@ -273,7 +325,12 @@ pub fn of_object(object: &Object<'_>, data: &Data) -> Provenance {
     let images = images(object);
     let microsoft =
         |image: &String| data.provenance.image_registries.iter().any(|registry| image.starts_with(&**registry));
-    if !managed.is_empty() && !images.is_empty() && images.iter().all(microsoft) && release.is_none() {
+    if !managed.is_empty()
+        && person.is_none()
+        && !images.is_empty()
+        && images.iter().all(microsoft)
+        && release.is_none()
+    {
         return Provenance::Platform(
             "all images are from Microsoft's registries, and no person's tool wrote it".to_owned(),
         );
@@ -313,6 +370,67 @@ mod tests {
         format!(
             r#"{{"manager":"{manager}","time":"{time}","fieldsV1":{{"f:metadata":{{"f:labels":{{"f:a/b":{{}}}}}}}}}}"#
         )
+    }
+
+    /// Which of the writers, as `manager operation time fields`, are of a second hand.
+    fn second_hands(writers: &[(&str, &str, &str, &str)], first: &str) -> Vec<String> {
+        let entries: Vec<String> = writers
+            .iter()
+            .map(|(manager, operation, time, fields)| {
+                format!(
+                    r#"{{"manager":"{manager}","operation":"{operation}","time":"2026-03-02T{time}Z","fieldsV1":{{"f:spec":{fields}}}}}"#
+                )
+            })
+            .collect();
+        let json = format!(
+            r#"{{"metadata":{{"creationTimestamp":"2026-03-02T08:00:00Z","managedFields":[{}]}}}}"#,
+            entries.join(",")
+        );
+        let object: Object<'_> = serde_json::from_str(&json).unwrap();
+        let managed = object.managed();
+        let second =
+            |entry: &&ManagedEntry<'_>| is_second_hand(entry, &managed, &object, |other| &*other.manager == first);
+        managed.iter().filter(second).map(|entry| entry.manager.to_string()).collect()
+    }
+
+    #[test]
+    fn a_second_hand_needs_somebody_who_was_there_before() {
+        let (born, later, last) = ("08:00:00", "09:00:00", "10:00:00");
+        let (made, wrote) = (r#"{".":{},"f:a":{}}"#, r#"{"f:b":{}}"#);
+        let of = |writers: &[(&str, &str, &str, &str)]| second_hands(writers, "platform");
+        // The maker of a custom resource shows whenever it wrote last, and whoever was quick to write too.
+        assert_eq!(of(&[("maker", "Update", last, made), ("kubectl", "Update", later, wrote)]), ["kubectl"]);
+        assert_eq!(of(&[("kubectl", "Update", later, made), ("manager", "Update", born, wrote)]), Vec::<String>::new());
+        // Of another kind the first second tells.
+        assert_eq!(of(&[("kubeadm", "Update", born, wrote), ("kubectl", "Update", later, wrote)]), ["kubectl"]);
+        assert_eq!(of(&[("kubectl", "Update", born, wrote)]), Vec::<String>::new());
+        assert_eq!(of(&[("kubectl", "Update", later, wrote)]), Vec::<String>::new());
+        assert_eq!(
+            of(&[("kubectl", "Update", later, wrote), ("operator", "Update", last, wrote)]),
+            Vec::<String>::new()
+        );
+        // Who was there from the beginning may be the maker, through whatever subresource they write later.
+        assert_eq!(
+            of(&[("helm", "Update", born, wrote), ("helm", "Apply", later, wrote), ("kubelet", "Update", born, wrote)]),
+            Vec::<String>::new()
+        );
+        // Unless somebody is known to have been the first.
+        assert_eq!(of(&[("platform", "Update", last, wrote), ("kubectl", "Update", later, wrote)]), ["kubectl"]);
+    }
+
+    #[test]
+    fn an_added_item_is_one_path_and_what_is_shared_is_not_taken() {
+        let json = r#"{"metadata":{"managedFields":[
+            {"manager":"a","fieldsV1":{"f:spec":{"f:containers":{"k:{\"name\":\"x\"}":{".":{},"f:image":{}}}}}},
+            {"manager":"b","fieldsV1":{"f:spec":{"f:containers":{
+                "k:{\"name\":\"x\"}":{".":{},"f:image":{},"f:tty":{}},
+                "k:{\"name\":\"y\"}":{".":{},"f:image":{},"f:ports":{"k:{\"port\":1}":{".":{},"f:port":{}}}}},
+                "f:replicas":{}}}}]}}"#;
+        let object: Object<'_> = serde_json::from_str(json).unwrap();
+        let managed = object.managed();
+        let [first, second] = managed.as_slice() else { panic!("two entries") };
+        let taken = taken(second, "spec", std::iter::once(first));
+        assert_eq!(taken, ["spec.containers[name=x].tty", "spec.containers[name=y]", "spec.replicas"]);
     }
 
     #[test]

@@ -38,6 +38,14 @@ pub(crate) fn update(before: &Value, after: &mut Value, manager: &str, subresour
 }
 
 fn entry(object: &Value, manager: &str, subresource: &str, time: &str, fields: &Value) -> Value {
+    let mut fields = fields.clone();
+    let group =
+        object["apiVersion"].as_str().and_then(|version| version.split_once('/')).map_or("", |(group, _)| group);
+    // Of Kubernetes' own kinds every object has a specification, so nobody has added it.
+    let is_custom = group.contains('.') && !group.ends_with(".k8s.io");
+    for always in ["f:metadata", "f:spec"].into_iter().take(if is_custom { 1 } else { 2 }) {
+        drop(fields.get_mut(always).and_then(Value::as_object_mut).and_then(|own| own.remove(".")));
+    }
     let mut entry = json!({"manager": manager, "operation": "Update", "apiVersion": object["apiVersion"], "time": time,
                            "fieldsType": "FieldsV1", "fieldsV1": fields});
     if !subresource.is_empty() {
@@ -64,7 +72,7 @@ fn compare(path: &str, old: Option<&Value>, new: Option<&Value>) -> (Option<Valu
             });
             collect(pairs, was.is_none() && !path.is_empty())
         }
-        Some(Value::Array(new)) if new.iter().all(|item| item_key(path, item).is_some()) => {
+        Some(Value::Array(new)) if MERGED.contains(&field) && new.iter().all(|item| item_key(path, item).is_some()) => {
             let was = old.and_then(Value::as_array);
             let find = |items: Option<&Vec<Value>>, key: &str| {
                 items.and_then(|items| items.iter().find(|item| item_key(path, item).as_deref() == Some(key)).cloned())
@@ -151,6 +159,21 @@ fn unite(fields: &mut Value, other: &Value) {
         unite(fields.entry(key.clone()).or_insert_with(|| json!({})), below);
     }
 }
+
+/// Lists that are merged item by item (kubernetes.io, API reference).
+const MERGED: [&str; 11] = [
+    "conditions",
+    "containers",
+    "env",
+    "ephemeralContainers",
+    "finalizers",
+    "initContainers",
+    "ownerReferences",
+    "podCIDRs",
+    "ports",
+    "volumeMounts",
+    "volumes",
+];
 
 /// Maps that are replaced as a whole (kubernetes.io, API reference).
 const ATOMIC: [&str; 3] = ["nodeSelector", "roleRef", "selector"];

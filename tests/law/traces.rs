@@ -4,7 +4,7 @@
 use aksarc_shared::catalogue;
 use aksarc_shared::change::Operation;
 use aksarc_shared::data::embedded;
-use aksarc_shared::finding::Finding;
+use aksarc_shared::finding::{Consequence, Finding};
 use aksarc_shared::kinds;
 use aksarc_shared::rule::Rule;
 use serde_json::Value;
@@ -53,7 +53,9 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
     Exception {
         reason: "an owner is lawful in itself: no state tells that it was not always there",
         holds: |finding, _| {
-            finding.path == "metadata.ownerReferences" && matches!(finding.code, "AA208" | "AA306" | "AA308")
+            finding.path == "metadata.ownerReferences"
+                && finding.after.is_some()
+                && matches!(finding.code, "AA208" | "AA306" | "AA308")
         },
     },
     Exception {
@@ -62,7 +64,9 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
     },
     Exception {
         reason: "nobody owns what is removed; the node itself, its peers and its machine tell only of what must be there",
-        holds: |finding, edit| edit.asked.2 == Operation::Update && finding.after.is_none() && !must_be_there(finding),
+        holds: |finding, edit| {
+            edit.asked.2 == Operation::Update && finding.after.is_none() && !must_be_there(finding, edit)
+        },
     },
     Exception {
         reason: "a component looks the same whoever creates it",
@@ -101,7 +105,11 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
     Exception {
         reason: "a key that no table knows was the system's by its owner's name alone, which the change has replaced",
         holds: |finding, _| {
-            matches!(finding.code, "AA201" | "AA202" | "AA207") && finding.path.contains("[vendor.example/")
+            let by_owner = |detail: &str| detail.starts_with("written by ") || detail == "under a reserved prefix";
+            let told = finding.evidence.iter().any(|evidence| evidence.what == "origin" && by_owner(&evidence.detail));
+            // Of namespaces the owner is named for the keys of the table too.
+            let unlisted = finding.code != "AA207" || finding.path.contains("[vendor.example/");
+            matches!(finding.code, "AA201" | "AA202" | "AA207") && told && unlisted
         },
     },
     Exception {
@@ -109,22 +117,26 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         holds: |finding, edit| {
             let entries = of(edit.stored.after.as_ref(), "/metadata/managedFields").and_then(Value::as_array);
             let wrote = entries.is_some_and(|entries| entries.iter().any(|entry| entry["time"] == CHANGED));
-            finding.code == "AA702" && edit.asked.2 == Operation::Update && entries.is_some() && !wrote
+            let by_hand = matches!(finding.code, "AA303" | "AA702");
+            by_hand && edit.asked.2 == Operation::Update && entries.is_some() && !wrote
         },
     },
     Exception {
-        reason: "where whoever made an object has written it again since, nothing tells who came second",
+        reason: "who made an object and writes it again is no second hand, and where its maker cannot be told, nobody is",
         holds: |finding, edit| {
-            matches!(finding.code, "AA301" | "AA306" | "AA308")
+            matches!(finding.code, "AA209" | "AA301" | "AA306" | "AA308")
                 && edit.asked.2 == Operation::Update
-                && no_first_hand(edit.stored.after.as_ref())
+                && !is_second_hand(edit)
         },
     },
     Exception {
-        reason: "what is taken back leaves nobody's hand but the platform's",
+        reason: "what only our conclusion makes the platform's is a person's own where people's tools alone are left on it",
         holds: |finding, edit| {
-            let platform = |manager: &str| embedded().managers.platform(manager).is_some();
-            finding.code == "AA303" && edit.undoes && managers(edit.stored.after.as_ref()).all(platform)
+            let people = |manager: &str| embedded().managers.person(manager).is_some();
+            finding.code == "AA308"
+                && edit.asked.2 == Operation::Update
+                && finding.consequence == Consequence::AtRisk
+                && managers(edit.stored.after.as_ref()).all(people)
         },
     },
     Exception {
@@ -135,17 +147,11 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
     },
     Exception {
         reason: "of an object recorded without managedFields the API server keeps none",
-        holds: |_, edit| {
-            edit.asked.2 == Operation::Update
-                && of(edit.stored.after.as_ref(), "/metadata/managedFields").is_none_or(is_empty)
-        },
-    },
-    Exception {
-        reason: "on an object of a release of the platform's Helm is no hand: the agents update themselves with it",
         holds: |finding, edit| {
-            matches!(finding.code, "AA301" | "AA306" | "AA308")
-                && edit.who.manager == "helm"
-                && is_platform_release(edit.stored.after.as_ref())
+            let by_writers = ["AA209", "AA301", "AA303", "AA306", "AA308", "AA506", "AA702"].contains(&finding.code);
+            by_writers
+                && edit.asked.2 == Operation::Update
+                && of(edit.stored.after.as_ref(), "/metadata/managedFields").is_none_or(is_empty)
         },
     },
     Exception {
@@ -176,30 +182,44 @@ pub(crate) const UNASKED: &[Exception] = &[
         },
     },
     Exception {
-        reason: "whose pool a node is of follows from its providerID, and its change was foreseen as such",
+        reason: "whose pool a node is of follows from its providerID and its labels, and their change was foreseen as such",
         holds: |finding, edit| {
-            let id = |side: &Option<Value>| of(side.as_ref(), "/spec/providerID").cloned();
-            *edit.asked.0 == kinds::NODE && finding.code == "AA201" && id(&edit.stored.before) != id(&edit.stored.after)
+            let control_plane = "/metadata/labels/node-role.kubernetes.io~1control-plane";
+            let pool = "/metadata/labels/msft.microsoft~1nodepool-name";
+            let says = |side: &Option<Value>| {
+                ["/spec/providerID", control_plane, pool].map(|path| of(side.as_ref(), path).cloned())
+            };
+            let is_of_pool = matches!(finding.code, "AA201" | "AA205");
+            *edit.asked.0 == kinds::NODE && is_of_pool && says(&edit.stored.before) != says(&edit.stored.after)
         },
     },
     Exception {
         reason: "a key that no table knows is a person's own once they have written it; the guard spoke of it as the system's",
-        holds: |finding, _| finding.code == "AA205" && finding.path.contains("[vendor.example/"),
+        holds: |finding, edit| {
+            let (before, after) = (key(finding, &edit.stored.before), key(finding, &edit.stored.after));
+            matches!(finding.code, "AA204" | "AA205") && before.is_some() && before != after
+        },
     },
     Exception {
         reason: "a Scale bears no marks: what it scales is known by the catalogue alone",
         holds: |finding, edit| finding.code == "AA306" && edit.asked.1 == "scale",
     },
-    // Not settled yet: these are disagreements of the product, each as narrow as it was found.
     Exception {
-        reason: "open: whoever made an object and writes it again counts as having changed all they made",
-        holds: |finding, edit| finding.code == "AA209" && no_first_hand(edit.stored.after.as_ref()),
+        reason: "taints are one list, whose last writer is taken for the writer of all",
+        holds: |finding, edit| {
+            let taints = |side: &Option<Value>| {
+                let key = finding.path.strip_prefix("spec.taints[").and_then(|path| path.strip_suffix(']'));
+                let all = of(side.as_ref(), "/spec/taints").and_then(Value::as_array).cloned().unwrap_or_default();
+                all.into_iter().filter(|taint| taint["key"].as_str() == key).collect::<Vec<_>>()
+            };
+            let same = taints(&edit.stored.before) == taints(&edit.stored.after);
+            matches!(finding.code, "AA204" | "AA205") && finding.path.starts_with("spec.taints[") && same
+        },
     },
     Exception {
-        reason: "open: what loses its owner is judged for itself again",
+        reason: "a mark can be set along with a status, and of writes of a status the guard is asked for owners alone",
         holds: |finding, edit| {
-            let owned = |side: &Option<Value>| of(side.as_ref(), "/metadata/ownerReferences").is_some();
-            finding.code == "AA303" && owned(&edit.stored.before) && !owned(&edit.stored.after)
+            edit.asked.1 == "status" && finding.evidence.iter().any(|evidence| evidence.what == "mark")
         },
     },
 ];
@@ -218,17 +238,25 @@ fn rule(finding: &Finding) -> &'static Rule {
 }
 
 /// Whether a state tells that something is missing.
-fn must_be_there(finding: &Finding) -> bool {
+fn must_be_there(finding: &Finding, edit: &Edit) -> bool {
     let label = |key: &str| finding.path == format!("metadata.labels[{key}]");
+    // Whose pool a node is of, its providerID tells.
+    let machine = of(edit.stored.after.as_ref(), "/spec/providerID").and_then(Value::as_str);
+    let has_pool = machine.is_some_and(|machine| machine.starts_with("moc://"));
     match finding.code {
-        "AA201" => ["kubernetes.io/hostname", "kubernetes.io/arch", "kubernetes.io/os", "msft.microsoft/nodepool-name"]
-            .into_iter()
-            .any(label),
+        "AA201" if label("msft.microsoft/nodepool-name") => has_pool,
+        "AA201" => ["kubernetes.io/hostname", "kubernetes.io/arch", "kubernetes.io/os"].into_iter().any(label),
         "AA203" => true,
         "AA206" => finding.path == "spec.providerID",
         "AA207" => finding.path == "spec.finalizers[kubernetes]",
         _ => false,
     }
+}
+
+/// What stands at the label or annotation that a finding names.
+fn key<'v>(finding: &Finding, side: &'v Option<Value>) -> Option<&'v str> {
+    let (map, key) = finding.path.strip_prefix("metadata.")?.strip_suffix(']')?.split_once('[')?;
+    side.as_ref()?.get("metadata")?.get(map)?.get(key)?.as_str()
 }
 
 fn of<'v>(object: Option<&'v Value>, path: &str) -> Option<&'v Value> {
@@ -248,8 +276,15 @@ fn is_platform_release(object: Option<&Value>) -> bool {
     of(object, "/metadata/annotations/meta.helm.sh~1release-name").is_some_and(|release| release == "azure-arc")
 }
 
-/// Whether all that is recorded of who wrote an object was written after it was made.
-fn no_first_hand(object: Option<&Value>) -> bool {
-    let entries = of(object, "/metadata/managedFields").and_then(Value::as_array);
-    entries.is_some_and(|entries| entries.iter().all(|entry| entry["time"] != BORN))
+/// Whether the state after a change tells that somebody else made the object than has changed it.
+fn is_second_hand(edit: &Edit) -> bool {
+    let entries = of(edit.stored.after.as_ref(), "/metadata/managedFields").and_then(Value::as_array);
+    let entries = || entries.into_iter().flatten();
+    let own = |entry: &Value| entry["manager"] == edit.who.manager;
+    // Only the creation of a custom resource sets its specification as such.
+    if let Some(maker) = entries().find(|entry| entry.pointer("/fieldsV1/f:spec/.").is_some()) {
+        return !own(maker);
+    }
+    let first = || entries().filter(|entry| entry["time"] == BORN);
+    first().next().is_some() && !first().any(own)
 }

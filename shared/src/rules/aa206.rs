@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::change::{Change, Operation};
 use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::inventory::{Inventory, NodeFact, taints};
+use crate::inventory::{Inventory, NodeFact, provider_id, taints};
 use crate::kinds;
 use crate::object::{ManagedEntry, Object, Text};
 use crate::origin;
@@ -181,6 +181,11 @@ fn reference(node: &NodeFact) -> ObjectRef {
         uid: node.uid.clone(),
         ..ObjectRef::default()
     }
+}
+
+/// Whether the cloud provider has claimed a node, or took its mark of waiting for that away: from then on nobody corrects it.
+pub(super) fn is_claimed(node: &Object<'_>) -> bool {
+    provider_id(node).is_some() || !taints(node).iter().any(|taint| &*taint.key == UNINITIALIZED)
 }
 
 /// The taint that stays until the cloud provider has claimed the node (kubernetes.io, well-known taints).

@@ -8,7 +8,7 @@ use crate::kinds::{self, Kind};
 use crate::object::{ManagedEntry, Object};
 use crate::origin::{self, Keys};
 use crate::rule::{Code, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
-use crate::rules::node_metadata::{KeyChange, changes, owned, path, target, word};
+use crate::rules::node_metadata::{KeyChange, changes, disowned, owned, path, target, word};
 use crate::text;
 
 pub(super) static RULE: Rule = Rule {
@@ -62,7 +62,7 @@ const fn on(kind: &'static Kind) -> Guard {
     Guard { kind, subresource: "", operations: &[Operation::Update] }
 }
 
-/// What a person's tool wrote after the object was created.
+/// What a person's tool wrote of an object that somebody else had made.
 fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, kind, data) = (seen.object, seen.kind, seen.data);
     if !is_judged(kind) || !is_aks_arc(object, kind, data) {
@@ -71,10 +71,18 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let what = format!("{} {}", kind.kind, object.meta.name);
     let at = |path: String| Draft::at(ObjectRef::of(object, kind), path);
     let managed = object.managed();
-    let person =
-        |entry: &&ManagedEntry<'_>| data.managers.person(&entry.manager).is_some() && origin::is_later(entry, object);
-    for entry in managed.iter().filter(person) {
+    let is_person = |entry: &ManagedEntry<'_>| data.managers.person(&entry.manager).is_some();
+    // What was made by server-side apply tells nothing of its maker, and controllers write it within its first second.
+    let may_be_maker = |entry: &ManagedEntry<'_>| &*entry.operation == "Apply" && origin::maker(&managed).is_none();
+    let hand = |entry: &ManagedEntry<'_>| {
+        is_person(entry) && !may_be_maker(entry) && origin::is_second_hand(entry, &managed, object, |_| false)
+    };
+    for entry in managed.iter().filter(|entry| hand(entry)) {
         let (tool, evidence) = (&*entry.manager, Evidence::managed(entry));
+        let took = |field: &str, path: &str| {
+            let taken = origin::taken(entry, field, managed.iter().filter(|other| !is_person(other)));
+            taken.iter().any(|leaf| origin::is_within(leaf, path))
+        };
         for (place, field) in PLACES {
             let keys = Keys::of(object, place, data);
             for key in entry.children(&["f:metadata", field]) {
@@ -92,7 +100,7 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
                 });
             }
         }
-        if entry.owns(&["f:metadata", "f:ownerReferences"]) && !object.owners().is_empty() {
+        if !object.owners().is_empty() && took("metadata", "metadata.ownerReferences") {
             let draft = at("metadata.ownerReferences".to_owned());
             let owners: Vec<String> = object.owners().iter().map(|o| format!("{} {}", &*o.kind, &*o.name)).collect();
             notes.drafts.push(
@@ -102,7 +110,7 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
                     .with(evidence.clone()),
             );
         }
-        if is_paused(object) && entry.owns(&["f:spec", "f:paused"]) {
+        if is_paused(object) && took("spec", "spec.paused") {
             notes.drafts.push(
                 at("spec.paused".to_owned())
                     .values(None, Some("true"))
@@ -128,14 +136,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     if let Some(owner) = change.new_owner() {
         drafts.push(owned(change, &owner));
     } else {
-        let left = after.owners();
-        let lost = before.owners().into_iter().find(|owner| left.iter().all(|other| other.uid != owner.uid));
-        drafts.extend(lost.map(|owner| {
-            let owner = format!("{} {}", &*owner.kind, &*owner.name);
-            Draft::at(target(change), "metadata.ownerReferences")
-                .values(Some(&owner), None)
-                .says(format!("{what} would lose its owner {owner}, and outlive it"))
-        }));
+        drafts.extend(change.lost_owner().map(|owner| disowned(change, &owner, &what)));
     }
     let (old, new) = (before.meta.finalizers.as_deref(), after.meta.finalizers.as_deref());
     let new = new.unwrap_or_default();

@@ -1,6 +1,6 @@
 //! AA301: a managed component was changed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ use crate::kinds;
 use crate::object::{ManagedEntry, Object};
 use crate::origin;
 use crate::rule::{Code, Context, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
-use crate::rules::node_metadata::target;
+use crate::rules::node_metadata::{disowned, target};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA301"),
@@ -75,8 +75,9 @@ pub(super) fn component<'d>(data: &'d Data, kind: &str, namespace: &str, name: &
 }
 
 /// The component a pod or ReplicaSet belongs to, by its owner.
-fn owning_component<'d>(object: &Object<'_>, namespace: &str, data: &'d Data) -> Option<&'d Component> {
-    by_owner(object, |kind, name| component(data, kind, namespace, name))
+pub(super) fn owning_component<'d>(kind: &kinds::Kind, object: &Object<'_>, data: &'d Data) -> Option<&'d Component> {
+    let own = matches!(kind.kind, "Pod" | "ReplicaSet");
+    by_owner(object, |kind, name| component(data, kind, &object.meta.namespace, name)).filter(|_| own)
 }
 
 /// What `find` says of the workload that a pod or ReplicaSet belongs to.
@@ -128,22 +129,17 @@ pub(super) fn hands(object: &Object<'_>, kind: &'static kinds::Kind, product: &s
     let own = |entry: &&ManagedEntry<'_>| &*entry.subresource != "status";
     let is_hand = |entry: &ManagedEntry<'_>| origin::is_hand(entry, object, data);
     for entry in managed.iter().filter(own) {
-        // Whoever creates a component owns its fields; only a second hand is evidence of a change. The platform is the first
-        // hand whenever it wrote last, and so is Helm on an object of a release of the platform's.
-        let second = managed.iter().filter(own).any(|other| {
-            let platform = data.managers.platform(&other.manager).is_some();
+        // The platform is the first hand whenever it wrote last, and so is Helm on an object of a release of the platform's.
+        let installer = |other: &ManagedEntry<'_>| {
             let release = data.managers.person(&other.manager).is_some() && !is_hand(other);
-            other.manager != entry.manager && (platform || release || !origin::is_later(other, object))
-        });
-        if !is_hand(entry) || !second || !origin::is_later(entry, object) {
+            release || data.managers.platform(&other.manager).is_some()
+        };
+        if !is_hand(entry) || !origin::is_second_hand(entry, &managed, object, installer) {
             continue;
         }
         for root in entry.roots().iter().filter(|root| !matches!(&***root, "metadata" | "status")) {
-            // Who changes a value takes it from all its other owners: what a person shares with the system is unchanged.
             let system = managed.iter().filter(own).filter(|other| !is_hand(other));
-            let unchanged: BTreeSet<String> = system.flat_map(|other| other.leaves(root)).collect();
-            let changed = entry.leaves(root).into_iter().filter(|leaf| !unchanged.contains(leaf));
-            for leaf in changed.take(MAX_PATHS) {
+            for leaf in origin::taken(entry, root, system).into_iter().take(MAX_PATHS) {
                 let draft = Draft::at(ObjectRef::of(object, kind), &*leaf)
                     .values(None, value_at(object, &leaf).as_deref())
                     .says(format!("{what} of {product} was changed by {}", &*entry.manager))
@@ -204,10 +200,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         return Vec::new();
     }
     let named = component(data, change.kind.kind, &change.namespace, &change.name);
-    let owned = || match change.kind.kind {
-        "Pod" | "ReplicaSet" => owning_component(change.object()?, &change.namespace, data),
-        _ => None,
-    };
+    let owned = || owning_component(change.kind, change.object()?, data);
     let Some(component) = named.or_else(owned) else { return Vec::new() };
     if let Some(object) = change.create() {
         // A pod of a managed workload that somebody makes by hand is an add-on, unless it claims the component's name.
@@ -226,17 +219,14 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
 pub(super) fn changed(change: &Change<'_>, product: &str, traces: impl Fn(&Object<'_>) -> Vec<Draft>) -> Vec<Draft> {
     let Some((before, after)) = change.update(&["scale", "ephemeralcontainers", "resize"]) else { return Vec::new() };
     let mut differences = differences(before, after);
+    let lost = lost_owner(change, before, after, product);
     if differences.is_empty() {
-        return Vec::new();
+        return lost.into_iter().collect();
     }
     // Where a person's hand already shows, this may be the way back. What weighs more is never cut off behind it.
     let traces: Vec<String> = traces(before).into_iter().map(|draft| draft.path).collect();
     // Of a map that has one owner as a whole the trace names the map, and a difference what is in it.
-    let shows = |path: &str| {
-        traces.iter().any(|trace| {
-            path.strip_prefix(&**trace).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-        })
-    };
+    let shows = |path: &str| traces.iter().any(|trace| origin::is_within(path, trace));
     differences.sort_by_key(|difference| is_restart(&difference.path) || shows(&difference.path));
     differences.truncate(MAX_PATHS);
     differences
@@ -248,7 +238,18 @@ pub(super) fn changed(change: &Change<'_>, product: &str, traces: impl Fn(&Objec
             let draft = if is_restart(&difference.path) { draft.lighter(Consequence::Info) } else { draft };
             if shows(&difference.path) { draft.warn_at_most() } else { draft }
         })
+        .chain(lost)
         .collect()
+}
+
+/// That a pod or ReplicaSet would no longer be its workload's. Its controller takes back what still bears its labels, and the
+/// claim may have been somebody's own: so it is warned of, not denied.
+fn lost_owner(change: &Change<'_>, before: &Object<'_>, after: &Object<'_>, product: &str) -> Option<Draft> {
+    let makes =
+        matches!(change.kind.kind, "Pod" | "ReplicaSet") && !before.owners().is_empty() && after.owners().is_empty();
+    let owner = change.lost_owner().filter(|_| makes)?;
+    let what = format!("{} {} of {product}", change.kind.kind, change.name);
+    Some(disowned(change, &owner, &what).warn_at_most())
 }
 
 /// `kubectl rollout restart` changes nothing but this annotation.
@@ -284,15 +285,22 @@ fn diff(path: &str, old: &Value, new: &Value, found: &mut Vec<Difference>) {
     if old == new || found.len() >= MAX_DIFFERENCES {
         return;
     }
-    // What appears or vanishes as a whole is named field by field too.
+    // What appears or vanishes as a whole is named field by field too, where there are any.
     let (empty, none) = (Value::Object(serde_json::Map::new()), Value::Array(Vec::new()));
     let (old, new) = match (old, new) {
-        (Value::Null, Value::Object(_)) => (&empty, new),
-        (Value::Object(_), Value::Null) => (old, &empty),
-        (Value::Null, Value::Array(items)) if named(items) => (&none, new),
-        (Value::Array(items), Value::Null) if named(items) => (old, &none),
+        (Value::Null, Value::Object(fields)) if !fields.is_empty() => (&empty, new),
+        (Value::Object(fields), Value::Null) if !fields.is_empty() => (old, &empty),
+        (Value::Null, Value::Array(items)) if !items.is_empty() && by_key(&[], items).is_some() => (&none, new),
+        (Value::Array(items), Value::Null) if !items.is_empty() && by_key(items, &[]).is_some() => (old, &none),
         sides => sides,
     };
+    let items = match (old, new) {
+        (Value::Array(a), Value::Array(b)) => by_key(a, b),
+        _ => None,
+    };
+    if let Some((old, new)) = &items {
+        return diff_items(path, old, new, found);
+    }
     match (old, new) {
         (Value::Object(a), Value::Object(b)) if !a.is_empty() || !b.is_empty() => {
             let mut keys: Vec<&String> = a.keys().chain(b.keys()).collect();
@@ -303,22 +311,6 @@ fn diff(path: &str, old: &Value, new: &Value, found: &mut Vec<Difference>) {
                 diff(&step, a.get(key).unwrap_or(&Value::Null), b.get(key).unwrap_or(&Value::Null), found);
             }
         }
-        (Value::Array(a), Value::Array(b)) if named(a) && named(b) => {
-            let mut names: Vec<&str> = a.iter().chain(b).map(item_name).collect();
-            names.sort_unstable();
-            names.dedup();
-            for wanted in names {
-                let step = format!("{path}[name={wanted}]");
-                match (item(a, wanted), item(b, wanted)) {
-                    (Some(old), Some(new)) => diff(&step, old, new, found),
-                    // A whole item says enough by its name, and may hold what nobody should see in a report.
-                    (old, _) => {
-                        let word = |there: bool| there.then(|| "(present)".to_owned());
-                        found.push(Difference { path: step, before: word(old.is_some()), after: word(old.is_none()) });
-                    }
-                }
-            }
-        }
         _ => {
             // What stands in data can be anything, also what nobody should see in a report.
             let show = |value: &Value| (!value.is_null() && !is_private(path)).then(|| scalar(value));
@@ -327,19 +319,41 @@ fn diff(path: &str, old: &Value, new: &Value, found: &mut Vec<Difference>) {
     }
 }
 
-fn item<'v>(items: &'v [Value], name: &str) -> Option<&'v Value> {
-    items.iter().find(|item| item_name(item) == name)
+/// Two sides of a list, item by item.
+fn diff_items(path: &str, old: &Items<'_>, new: &Items<'_>, found: &mut Vec<Difference>) {
+    let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    for key in keys {
+        let step = format!("{path}[{key}]");
+        match (old.get(key), new.get(key)) {
+            (Some(old), Some(new)) => diff(&step, old, new, found),
+            // A whole item says enough by its name, and may hold what nobody should see in a report.
+            (old, _) => {
+                let word = |there: bool| there.then(|| "(present)".to_owned());
+                found.push(Difference { path: step, before: word(old.is_some()), after: word(old.is_none()) });
+            }
+        }
+    }
 }
 
-fn item_name(item: &Value) -> &str {
-    item.get("name").and_then(Value::as_str).unwrap_or_default()
-}
+/// The items of a list by what tells them apart, spelled as managedFields are here.
+type Items<'v> = BTreeMap<String, &'v Value>;
 
-/// Whether the items can be told apart by name. Environment variables and subjects may share one, and a second one of a
-/// name must not hide behind the first.
-fn named(items: &[Value]) -> bool {
-    let mut seen = BTreeSet::new();
-    items.iter().all(|item| item.get("name").and_then(Value::as_str).is_some_and(|name| seen.insert(name)))
+/// Both sides of a list by the first key that tells the items apart on both. Environment variables and subjects may share a
+/// name, and a second one of a name must not hide behind the first.
+fn by_key<'v>(old: &'v [Value], new: &'v [Value]) -> Option<(Items<'v>, Items<'v>)> {
+    let side = |items: &'v [Value], keys: &[&str]| -> Option<Items<'v>> {
+        let mut found = Items::new();
+        for item in items {
+            let values = keys.iter().map(|key| item.get(key).filter(|value| value.is_string() || value.is_number()));
+            let values = values.collect::<Option<Vec<_>>>()?;
+            let parts = keys.iter().zip(values).map(|(key, value)| format!("{key}={}", scalar(value)));
+            if found.insert(parts.collect::<Vec<_>>().join(","), item).is_some() {
+                return None;
+            }
+        }
+        Some(found)
+    };
+    KEYS.iter().find_map(|keys| Some((side(old, keys)?, side(new, keys)?)))
 }
 
 fn is_private(path: &str) -> bool {
@@ -367,9 +381,77 @@ fn value_at(object: &Object<'_>, path: &str) -> Option<String> {
     (!found.is_object() && !found.is_array()).then(|| scalar(found))
 }
 
+/// What tells the items of a list apart: first what the API server merges them by (kubernetes.io, API reference), which is how
+/// managedFields name them.
+const KEYS: [&[&str]; 5] =
+    [&["mountPath"], &["devicePath"], &["containerPort", "protocol"], &["port", "protocol"], &["name"]];
+
 /// A wholesale replacement differs everywhere; the first fields say enough.
 const MAX_PATHS: usize = 8;
 
 /// How many differences are looked for before the heaviest are chosen: far more than a pod template has fields that a
 /// person could own already.
 const MAX_DIFFERENCES: usize = 4_096;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::data::embedded;
+    use crate::read::json;
+
+    /// What is said of an update of CoreDNS, by path, and whether it may be denied.
+    fn said(before: &Value, after: &Value) -> Vec<(String, bool)> {
+        let whole = |spec: &Value| {
+            let fields = json!({"f:spec": {"f:template": {"f:spec": {"f:containers": {
+                "k:{\"name\":\"sidecar\"}": {".": {}, "f:image": {}, "f:name": {}},
+                "k:{\"name\":\"coredns\"}": {
+                    "f:ports": {"k:{\"containerPort\":9153,\"protocol\":\"TCP\"}": {".": {}, "f:containerPort": {}, "f:name": {}}},
+                    "f:volumeMounts": {"k:{\"mountPath\":\"/own\"}": {".": {}, "f:mountPath": {}, "f:name": {}}}}}}}}});
+            let entry = |manager: &str, time: &str, fields: &Value| json!({"manager": manager, "operation": "Update", "time": time, "fieldsV1": fields});
+            json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {
+                "name": "coredns", "namespace": "kube-system", "creationTimestamp": "2026-03-02T08:00:00Z",
+                "managedFields": [entry("kubeadm", "2026-03-02T08:00:00Z", &json!({"f:spec": {"f:replicas": {}}})),
+                                  entry("kubectl-edit", "2026-05-18T09:14:00Z", &fields)]},
+                "spec": {"template": {"spec": spec}}})
+            .to_string()
+        };
+        let (before, after) = (whole(before), whole(after));
+        let (before, after) = (json::object(before.as_bytes()).unwrap(), json::object(after.as_bytes()).unwrap());
+        let update = Change::new(Operation::Update, &kinds::DEPLOYMENT, "", Some(before), Some(after));
+        change(&update, embedded()).into_iter().map(|draft| (draft.path, !draft.warn_at_most)).collect()
+    }
+
+    #[test]
+    fn to_take_back_what_a_person_added_to_a_list_is_not_denied() {
+        let port = json!({"containerPort": 53, "protocol": "UDP", "name": "dns"});
+        let own = json!({"containerPort": 9153, "protocol": "TCP", "name": "metrics"});
+        let dns = json!({"name": "coredns", "image": "a", "ports": [port]});
+        let mounts = json!([{"name": "own", "mountPath": "/own"}]);
+        let more = json!({"name": "coredns", "image": "a", "ports": [port, own], "volumeMounts": mounts});
+        let sidecar = json!({"name": "sidecar", "image": "b"});
+        let all = json!({"containers": [more, sidecar]});
+        let path = |rest: &str| format!("spec.template.spec.containers{rest}");
+        assert_eq!(
+            said(&all, &json!({"containers": [dns]})),
+            [
+                (path("[name=coredns].ports[containerPort=9153,protocol=TCP]"), false),
+                (path("[name=coredns].volumeMounts[mountPath=/own]"), false),
+                (path("[name=sidecar]"), false)
+            ]
+        );
+        assert_eq!(said(&all, &json!({"containers": [sidecar]})), [(path("[name=coredns]"), true)]);
+        let without =
+            json!({"containers": [{"name": "coredns", "image": "a", "ports": [own], "volumeMounts": mounts}, sidecar]});
+        assert_eq!(said(&all, &without), [(path("[name=coredns].ports[containerPort=53,protocol=UDP]"), true)]);
+    }
+
+    #[test]
+    fn what_is_empty_goes_as_a_whole() {
+        let spec = |spec: &Value| json::object(json!({"spec": spec}).to_string().leak().as_bytes()).unwrap();
+        let found = differences(&spec(&json!({"a": {}, "b": []})), &spec(&json!({})));
+        let found: Vec<_> = found.iter().map(|found| (&*found.path, found.before.as_deref(), &found.after)).collect();
+        assert_eq!(found, [("spec.a", Some("{}"), &None), ("spec.b", Some("[]"), &None)]);
+    }
+}

@@ -5,10 +5,11 @@ use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::Inventory;
 use crate::kinds::{self, Kind};
+use crate::object::{ManagedEntry, Object};
 use crate::origin::{self, Provenance};
 use crate::rule::{Code, Context, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
 use crate::rules::aa301;
-use crate::rules::node_metadata::target;
+use crate::rules::node_metadata::{disowned, target};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA303"),
@@ -40,21 +41,28 @@ pub(super) static RULE: Rule = Rule {
     guards: &[
         on(&kinds::CONFIG_MAP),
         on(&kinds::CRON_JOB),
+        status(&kinds::CRON_JOB),
         on(&kinds::DAEMON_SET),
+        status(&kinds::DAEMON_SET),
         on(&kinds::DEPLOYMENT),
+        status(&kinds::DEPLOYMENT),
         on(&kinds::HORIZONTAL_POD_AUTOSCALER),
         on(&kinds::INGRESS),
         on(&kinds::JOB),
+        status(&kinds::JOB),
         on(&kinds::LIMIT_RANGE),
         on(&kinds::POD),
         on(&kinds::POD_DISRUPTION_BUDGET),
         on(&kinds::REPLICA_SET),
+        status(&kinds::REPLICA_SET),
         on(&kinds::REPLICATION_CONTROLLER),
         on(&kinds::ROLE),
         on(&kinds::ROLE_BINDING),
         on(&kinds::SERVICE),
+        status(&kinds::SERVICE),
         on(&kinds::SERVICE_ACCOUNT),
         on(&kinds::STATEFUL_SET),
+        status(&kinds::STATEFUL_SET),
     ],
     reach: Reach::System,
     mode: Mode::Deny,
@@ -71,6 +79,11 @@ const fn here(kind: &'static Kind) -> Read {
 
 const fn on(kind: &'static Kind) -> Guard {
     Guard { kind, subresource: "", operations: &[Operation::Create, Operation::Update] }
+}
+
+/// An update of the status can change owners and marks along with it.
+const fn status(kind: &'static Kind) -> Guard {
+    Guard { kind, subresource: "status", operations: &[Operation::Update] }
 }
 
 fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
@@ -133,20 +146,50 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
             .says(format!("{} {shown} does not belong in {}", change.kind.kind, change.namespace));
         return vec![if is_light(change.kind) { draft.lighter(Consequence::AtRisk).warn_at_most() } else { draft }];
     }
-    let Some((before, after)) = change.update(&[]) else { return Vec::new() };
-    // What workloads make is theirs to change, and the platform's own objects that no table knows are not add-ons.
-    let platform = matches!(origin::of_object(before, data), Provenance::Platform(_));
-    if !before.owners().is_empty() || platform || aa301::differences(before, after).is_empty() {
-        return Vec::new();
+    let Some((before, after)) = change.update(&["status"]) else { return Vec::new() };
+    // What workloads make is theirs to change, as long as it is theirs.
+    if !before.owners().is_empty() {
+        return disowns(change, before, after, data).into_iter().collect();
     }
-    let draft = Draft::at(target(change), "metadata.namespace")
-        .values(None, Some(&change.namespace))
-        .says(format!(
-            "{} {shown} does not belong in {}, and would be changed there",
-            change.kind.kind, change.namespace
-        ))
-        .warn_at_most();
+    let (was, is) = (origin::of_object(before, data), origin::of_object(after, data));
+    let what = format!("{} {shown}", change.kind.kind);
+    let draft = Draft::at(target(change), "metadata.namespace").values(None, Some(&change.namespace)).warn_at_most();
+    let draft = match (was, is) {
+        // A mark of people's tools makes it theirs: they prune and overwrite what bears it.
+        (Provenance::Platform(_) | Provenance::Unrecognised, Provenance::Person(evidence)) => {
+            draft.says(format!("{what} in {} would count as a person's", change.namespace)).with(evidence)
+        }
+        // The platform's own objects that no table knows are not add-ons.
+        (Provenance::Platform(_), _) => return Vec::new(),
+        _ if aa301::differences(before, after).is_empty() => return Vec::new(),
+        _ => draft.says(format!("{what} does not belong in {}, and would be changed there", change.namespace)),
+    };
     vec![if is_light(change.kind) { draft.lighter(Consequence::AtRisk) } else { draft }]
+}
+
+/// That an object would outlive the last of its owners, and stand in the namespace for itself. What somebody made and let
+/// another claim is theirs again.
+fn disowns(change: &Change<'_>, before: &Object<'_>, after: &Object<'_>, data: &Data) -> Option<Draft> {
+    let owner = change.lost_owner().filter(|_| after.owners().is_empty())?;
+    let what = format!("{} {} in {}", change.kind.kind, target(change).name, change.namespace);
+    let draft = disowned(change, &owner, &what).warn_at_most();
+    match origin::of_object(after, data) {
+        Provenance::Person(evidence) if is_light(change.kind) => {
+            Some(draft.with(evidence).lighter(Consequence::AtRisk))
+        }
+        Provenance::Person(evidence) => Some(draft.with(evidence)),
+        // What a managed component makes is judged with the component.
+        _ if aa301::owning_component(change.kind, before, data).is_some() => None,
+        // A claim that a person made is theirs to take back.
+        _ if before.managed().iter().any(|entry| is_claimant(entry, before, data)) => None,
+        _ => Some(draft.lighter(Consequence::AtRisk)),
+    }
+}
+
+fn is_claimant(entry: &ManagedEntry<'_>, object: &Object<'_>, data: &Data) -> bool {
+    data.managers.person(&entry.manager).is_some()
+        && origin::is_later(entry, object)
+        && entry.owns(&["f:metadata", "f:ownerReferences"])
 }
 
 /// Managed, or lawful by Microsoft's own documents.

@@ -8,7 +8,7 @@ use crate::object::Object;
 use crate::origin;
 use crate::rule::{Code, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
 use crate::rules::aa301::{by_owner, changed, hands, idle};
-use crate::rules::node_metadata::{owned, target};
+use crate::rules::node_metadata::{disowned, owned, target};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA306"),
@@ -87,7 +87,9 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
 
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let Some(object) = change.before.as_ref() else { return Vec::new() };
-    let Some(product) = product(object, change.kind, data) else { return Vec::new() };
+    let Some(product) = product(object, change.kind, data) else {
+        return disowns(change, data).into_iter().collect();
+    };
     if let Some(owner) = change.new_owner() {
         return vec![owned(change, &owner)];
     }
@@ -105,6 +107,14 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let release = change.after.as_ref().is_some_and(|after| origin::is_release_update(object, after, data));
     let drafts = changed(change, &product, |before| hands(before, change.kind, &product, data));
     drafts.into_iter().map(|draft| if release { draft.warn_at_most() } else { draft }).collect()
+}
+
+/// That an object of the agents', made by one of their workloads, would stand for itself. The claim may have been somebody's.
+fn disowns(change: &Change<'_>, data: &Data) -> Option<Draft> {
+    let owner = change.lost_owner()?;
+    let product = product(change.after.as_ref()?, change.kind, data)?;
+    let what = format!("{} {} of {product}", change.kind.kind, change.name);
+    Some(disowned(change, &owner, &what).warn_at_most())
 }
 
 /// What an object belongs to, where it is the Arc agents': catalogued, or the platform's by its marks, in one of their

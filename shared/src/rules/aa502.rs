@@ -56,15 +56,19 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let meta = &seen.object.meta;
     let namespace = if seen.kind.namespaced { format!("-n {} ", meta.namespace) } else { String::new() };
     let draft = draft.fix(format!("kubectl {namespace}delete {} {}", seen.kind.qualified(), meta.name));
-    // What the platform has made and somebody changes is the platform's still.
-    if origin::is_made_by_platform(seen.object, seen.data) {
-        return;
-    }
-    notes.drafts.push(match origin::of_object(seen.object, seen.data) {
-        Provenance::Platform(_) => return,
-        Provenance::Person(evidence) => draft.with(evidence),
-        Provenance::Unrecognised => draft,
+    notes.drafts.extend(match whose(seen.object, seen.data) {
+        Provenance::Platform(_) => None,
+        Provenance::Person(evidence) => Some(draft.with(evidence)),
+        Provenance::Unrecognised => Some(draft),
     });
+}
+
+/// Whose an object is. What the platform has made and somebody changes is the platform's still.
+fn whose(object: &Object<'_>, data: &Data) -> Provenance {
+    if origin::is_made_by_platform(object, data) {
+        return Provenance::Platform("made by the platform".to_owned());
+    }
+    origin::of_object(object, data)
 }
 
 /// What an object does to network cards, whoever made it.
@@ -99,9 +103,8 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         _ => return Vec::new(),
     };
     let draft = find(&Seen::new(after, change.kind, data), target(change));
-    // What the platform has made and somebody changes is the platform's still; what only looked like its own, by its image, has to
-    // look so afterwards.
-    let looks = |object: &Object<'_>| matches!(origin::of_object(object, data), Provenance::Platform(_));
-    let platform = |before: &Object<'_>| origin::is_made_by_platform(before, data) || (looks(before) && looks(after));
-    draft.filter(|_| !change.before.as_ref().is_some_and(platform)).into_iter().collect()
+    let is_platforms = |object: &Object<'_>| matches!(whose(object, data), Provenance::Platform(_));
+    // What it was does not cover what it becomes, nor does a claim that somebody makes along with the change.
+    let platform = change.before.as_ref().is_some_and(is_platforms) && is_platforms(after);
+    draft.filter(|_| !platform).into_iter().collect()
 }

@@ -1,7 +1,5 @@
 //! AA506: the configuration of the platform's network plug-in was changed by hand.
 
-use std::collections::BTreeSet;
-
 use crate::change::{Change, Operation};
 use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
@@ -69,12 +67,13 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
         );
         return;
     }
-    for entry in managed.iter().filter(|entry| is_second_hand(entry, object, data)) {
-        // Who changes a value takes it from all its other owners: what a person shares with the system is unchanged.
+    let is_person = |entry: &ManagedEntry<'_>| is_own(entry) && data.managers.person(&entry.manager).is_some();
+    let is_platform = |other: &ManagedEntry<'_>| data.managers.platform(&other.manager).is_some();
+    let hand =
+        |entry: &ManagedEntry<'_>| is_person(entry) && origin::is_second_hand(entry, &managed, object, is_platform);
+    for entry in managed.iter().filter(|entry| hand(entry)) {
         let others = managed.iter().filter(|other| data.managers.person(&other.manager).is_none());
-        let unchanged: BTreeSet<String> = others.flat_map(|other| other.leaves("spec")).collect();
-        let changed = entry.leaves("spec").into_iter().filter(|leaf| !unchanged.contains(leaf));
-        notes.drafts.extend(changed.take(MAX_PATHS).map(|leaf| {
+        notes.drafts.extend(origin::taken(entry, "spec", others).into_iter().take(MAX_PATHS).map(|leaf| {
             Draft::at(target(), leaf)
                 .says(format!("{what}, configuration of the network plug-in, was changed by {}", entry.manager))
                 .with(Evidence::managed(entry))
@@ -90,15 +89,14 @@ fn maker<'m, 'a>(managed: &'m [ManagedEntry<'a>], object: &Object<'_>, data: &Da
     if let Some(entry) = sole {
         return data.managers.person(&entry.manager).is_some().then_some(entry);
     }
+    if let Some(entry) = origin::maker(managed) {
+        return data.managers.person(&entry.manager).is_some().then_some(entry);
+    }
     // The API server dates no apply that changes nothing: it tells of nobody's making.
     let is_first =
         |entry: &&ManagedEntry<'_>| is_own(entry) && entry.time.is_some() && !origin::is_later(entry, object);
     let mut first = managed.iter().filter(is_first);
     first.next().filter(|entry| data.managers.person(&entry.manager).is_some() && first.next().is_none())
-}
-
-fn is_second_hand(entry: &ManagedEntry<'_>, object: &Object<'_>, data: &Data) -> bool {
-    is_own(entry) && data.managers.person(&entry.manager).is_some() && origin::is_later(entry, object)
 }
 
 fn is_own(entry: &ManagedEntry<'_>) -> bool {

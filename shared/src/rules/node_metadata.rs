@@ -71,6 +71,14 @@ pub(super) fn owned(change: &Change<'_>, owner: &Owner<'_>) -> Draft {
         .says(format!("{kind} {} would be given the owner {owner}, and be deleted with it", change.name))
 }
 
+/// That an object would lose an owner, with what it is as people know it.
+pub(super) fn disowned(change: &Change<'_>, owner: &Owner<'_>, what: &str) -> Draft {
+    let owner = format!("{} {}", &*owner.kind, &*owner.name);
+    Draft::at(target(change), "metadata.ownerReferences")
+        .values(Some(&owner), None)
+        .says(format!("{what} would lose its owner {owner}, and outlive it"))
+}
+
 /// Both sides of an update of a node or its status, which can change metadata too.
 pub(super) fn update<'c, 'a>(change: &'c Change<'a>) -> Option<(&'c Object<'a>, &'c Object<'a>)> {
     if *change.kind == kinds::NODE { change.update(&["status"]) } else { None }
@@ -114,7 +122,8 @@ pub(super) fn system_keys(change: &Change<'_>, place: Place, data: &Data) -> Vec
             Origin::Known => true,
             // What a person put under a reserved prefix is theirs to take back.
             Origin::Reserved => !added && !by_person(),
-            Origin::FromMachine | Origin::SystemManager(_) => !added,
+            Origin::FromMachine => true,
+            Origin::SystemManager(_) => !added,
             Origin::Excepted | Origin::Unclear | Origin::User => false,
         };
         if !system {
