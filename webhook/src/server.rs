@@ -1,7 +1,6 @@
 //! The server: HTTP/1.1 over TLS, with a limit for everything a client can do slowly, often or at length.
 
 use std::convert::Infallible;
-use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -610,16 +609,6 @@ fn is_json(content_type: Option<&HeaderValue>) -> bool {
     let Some(text) = content_type.and_then(|value| value.to_str().ok()) else { return false };
     let essence = text.split_once(';').map_or(text, |(essence, _)| essence);
     essence.trim().eq_ignore_ascii_case("application/json")
-}
-
-impl fmt::Display for Poll {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Poll::Loaded => "loaded",
-            Poll::Refused => "refused",
-            Poll::Unchanged => "unchanged",
-        })
-    }
 }
 
 const PATH: &str = "/validate";
