@@ -4,33 +4,36 @@
 //! plan_first -> segments -> complete ; plan_then -> segments -> complete ; finish -> Report
 //! ```
 
+mod judge;
+mod plan;
+mod segment;
+mod sum_up;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::attest::{self, Answer as Attested, Answers, Attestation};
+use crate::attest::{Answers, Attestation};
 use crate::baseline::{Baseline, Comparison, Recorder};
 use crate::catalogue;
-use crate::certificate;
 use crate::change::Change;
 use crate::data::{Data, Platform};
-use crate::finding::{Consequence, Draft, Evidence, Finding, ObjectRef};
-use crate::guard;
-use crate::inventory::{Facts, Inventory, ReadKey, ReadState};
-use crate::kinds::{self, Kind};
+use crate::finding::{Consequence, Draft, Finding};
+use crate::inventory::{Inventory, ReadKey, ReadState};
 use crate::object::Object;
 use crate::probe::{Probe, ProbeState};
-use crate::read::json::{self, Page, ReadError};
-use crate::report::{
-    Clock, Cluster, Coverage, Outcome, Policy, Question, Report, RuleOutcome, Tool, VerdictWord, exit,
-};
-use crate::rule::{Context, Due, Notes, Rule, Scope, Seen, Verdict};
+use crate::report::{Cluster, Coverage, Outcome, Policy, Report, Tool};
+use crate::rule::{Context, Rule};
 use crate::rules::aa904;
 use crate::versions::Table;
 use crate::waiver::{self, Waiver};
-use crate::weigh::{finalize, lightest};
+use crate::weigh::finalize;
+
+pub use segment::Segment;
+
+use sum_up::{settle, summary};
 
 /// What the caller decides about a check.
 #[derive(Clone, Debug)]
@@ -118,51 +121,6 @@ pub struct Check<'d> {
     manifests: bool,
 }
 
-/// What a rule comes to on one platform.
-#[derive(Clone, Debug)]
-struct Answer {
-    platform: Platform,
-    outcome: Outcome,
-    reason: String,
-    findings: Vec<Finding>,
-}
-
-impl Answer {
-    /// Texts and commands differ by platform; what is found, and how heavy it is, decides whether two agree.
-    fn agrees(&self, other: &Answer) -> bool {
-        let weighs = |answer: &Answer| -> Vec<(String, Consequence)> {
-            answer.findings.iter().map(|finding| (finding.fingerprint.clone(), finding.consequence)).collect()
-        };
-        self.outcome == other.outcome && weighs(self) == weighs(other)
-    }
-
-    fn finding(&self, fingerprint: &str) -> Option<&Finding> {
-        self.findings.iter().find(|finding| finding.fingerprint == fingerprint)
-    }
-
-    /// `windows-server at-risk`, `azure-local pass`.
-    fn word(&self) -> String {
-        let heaviest = self.findings.iter().map(|finding| finding.consequence).min();
-        let word = match (self.outcome, heaviest) {
-            (Outcome::Violated, Some(consequence)) => consequence.as_str(),
-            (outcome, _) => outcome.as_str(),
-        };
-        format!("{} {word}", self.platform.as_str())
-    }
-}
-
-/// One list under way. Pages of several lists can be read at the same time; a list that has to start over is dropped.
-#[derive(Debug)]
-pub struct Segment<'d> {
-    key: ReadKey,
-    data: &'d Data,
-    rules: Vec<&'static Rule>,
-    notes: Vec<Notes>,
-    facts: Facts,
-    recorder: Option<Recorder>,
-    objects: usize,
-}
-
 impl<'d> Check<'d> {
     /// Begins a check.
     pub fn new(data: &'d Data, params: Params) -> Self {
@@ -184,31 +142,6 @@ impl<'d> Check<'d> {
         }
     }
 
-    /// The lists to begin with: those of the whole cluster.
-    pub fn plan_first(&self) -> Vec<ReadKey> {
-        let mut keys = BTreeSet::new();
-        for rule in &self.params.rules {
-            for read in rule.reads.iter().filter(|read| read.scope == Scope::Cluster) {
-                keys.insert(ReadKey { kind: read.kind, namespace: None });
-            }
-        }
-        // What tells the platform, and which namespaces there are to look into.
-        for kind in [&kinds::NODE, &kinds::NAMESPACE] {
-            keys.insert(ReadKey { kind, namespace: None });
-        }
-        keys.into_iter().collect()
-    }
-
-    /// The lists to go on with, once those of [`Check::plan_first`] are done: one per kind and namespace that exists, where
-    /// the list of the whole cluster is not there already.
-    pub fn plan_then(&self) -> Vec<ReadKey> {
-        let mut keys = BTreeSet::new();
-        for rule in &self.params.rules {
-            keys.extend(self.namespaced_keys(rule).into_iter().filter(|key| !self.has_all(key.kind)));
-        }
-        keys.into_iter().collect()
-    }
-
     /// What to ask of the API server besides lists.
     pub fn probes(&self) -> BTreeSet<Probe> {
         self.params.rules.iter().flat_map(|rule| rule.probes).copied().collect()
@@ -221,31 +154,6 @@ impl<'d> Check<'d> {
             other => other,
         };
         self.inventory.probes.insert(probe, kept);
-    }
-
-    /// Begins to read one list.
-    pub fn segment(&self, key: &ReadKey) -> Segment<'d> {
-        let rules: Vec<_> = self
-            .params
-            .rules
-            .iter()
-            .copied()
-            .filter(|rule| rule.state.each.is_some() && self.wants(rule, key))
-            .collect();
-        let notes = rules.iter().map(|_| Notes::default()).collect();
-        let recorder = (self.params.record || self.params.baseline.is_some()).then(Recorder::default);
-        Segment { key: key.clone(), data: self.data, rules, notes, facts: Facts::default(), recorder, objects: 0 }
-    }
-
-    /// Takes in a list that was read to its end.
-    pub fn complete(&mut self, segment: Segment<'d>) {
-        let state = ReadState::Complete { objects: segment.objects };
-        self.merge(segment, state);
-    }
-
-    /// Takes in a list that was cut short: what it held counts, what it may have held does not.
-    pub fn cut_short(&mut self, segment: Segment<'d>, why: String) {
-        self.merge(segment, ReadState::Failed(why));
     }
 
     /// Says what became of a list of which nothing was read.
@@ -408,212 +316,12 @@ impl<'d> Check<'d> {
         })
     }
 
-    fn merge(&mut self, segment: Segment<'d>, state: ReadState) {
-        self.objects += segment.objects;
-        segment.facts.into_inventory(&mut self.inventory);
-        if let Some(recorder) = segment.recorder {
-            self.recorder.merge(recorder);
-        }
-        for (rule, notes) in segment.rules.iter().zip(segment.notes) {
-            self.drafts.entry(rule.code.as_str()).or_default().extend(notes.drafts);
-            self.inventory.remarks.entry(rule.code.as_str()).or_default().extend(notes.remarks);
-            self.inventory.suspects.entry(rule.code.as_str()).or_default().extend(notes.suspects);
-        }
-        self.inventory.reads.insert(segment.key, state);
-    }
-
     fn day(&self) -> Date {
         self.params.now.to_zoned(TimeZone::UTC).date()
     }
 
-    fn namespaced_keys(&self, rule: &Rule) -> Vec<ReadKey> {
-        // When the namespaces could not be listed, all that the data knows are tried.
-        let listed = matches!(self.inventory.read(&kinds::NAMESPACE), Some(ReadState::Complete { .. }));
-        let exists = |name: &str| !listed || self.inventory.namespaces.iter().any(|own| own == name);
-        let rows = || self.data.namespaces.namespaces.iter().filter(|row| row.condition.is_none());
-        let system = || rows().map(|row| &*row.name).chain([guard::NAMESPACE]).filter(|name| exists(name));
-        let mut keys = Vec::new();
-        for read in rule.reads {
-            let wanted = |name: &str| match read.scope {
-                Scope::Cluster => false,
-                Scope::AddOnNamespaces => self.data.namespaces.is_add_on(name),
-                Scope::ArcNamespaces => self.data.namespaces.is_arc(name),
-                Scope::ComponentNamespaces => holds_components(self.data, read.kind, name),
-                Scope::KubeSystem => name == certificate::NAMESPACE,
-                Scope::Own => name == guard::NAMESPACE,
-            };
-            let names = system().filter(|name| wanted(name));
-            keys.extend(names.map(|name| ReadKey { kind: read.kind, namespace: Some(name.to_owned()) }));
-        }
-        keys
-    }
-
-    /// Whether the list of a kind over the whole cluster is there, so that none of a namespace is needed.
-    fn has_all(&self, kind: &'static Kind) -> bool {
-        matches!(self.inventory.read(kind), Some(ReadState::Complete { .. }))
-    }
-
-    /// Whether a rule looks at what a list holds. One over the whole cluster serves the rules that need some namespaces of it
-    /// too: they look at the namespace.
-    pub fn wants(&self, rule: &Rule, key: &ReadKey) -> bool {
-        match &key.namespace {
-            None => rule.reads.iter().any(|read| read.kind == key.kind),
-            Some(_) => self.namespaced_keys(rule).contains(key),
-        }
-    }
-
-    /// Every list a rule rests on, and why one of them says nothing.
-    fn gaps(&self, rule: &Rule) -> Vec<String> {
-        let cluster = rule.reads.iter().filter(|read| read.scope == Scope::Cluster);
-        let mut keys: Vec<ReadKey> = cluster.map(|read| ReadKey { kind: read.kind, namespace: None }).collect();
-        keys.extend(self.namespaced_keys(rule).into_iter().filter(|key| !self.has_all(key.kind)));
-        let mut gaps = Vec::new();
-        for key in keys {
-            match self.inventory.reads.get(&key) {
-                Some(state) => gaps.extend(state.gap(&key)),
-                None => gaps.push(format!("{key} was not read")),
-            }
-        }
-        gaps.extend(rule.probes.iter().filter_map(|probe| self.inventory.probe(*probe).err()));
-        gaps
-    }
-
-    fn judge(&self, rule: &'static Rule, candidates: &[Platform]) -> (RuleOutcome, Vec<Finding>) {
-        let done = |outcome, reason: String, findings| {
-            (RuleOutcome { code: rule.code.as_str(), slug: rule.slug, outcome, reason }, findings)
-        };
-        if self.manifests {
-            let drafts = self.drafts.get(rule.code.as_str()).cloned().unwrap_or_default();
-            if rule.change.is_none() {
-                return done(Outcome::NotApplicable, "needs a cluster; these are manifests".to_owned(), Vec::new());
-            }
-            let platform = lightest(rule, candidates);
-            let findings = finalize(rule, platform, drafts);
-            let outcome = if findings.iter().all(|f| f.consequence == Consequence::Info) {
-                Outcome::Pass
-            } else {
-                Outcome::Violated
-            };
-            return done(outcome, String::new(), findings);
-        }
-        let answers: Vec<Answer> = candidates.iter().map(|platform| self.judge_on(rule, *platform)).collect();
-        let Some(first) = answers.first().cloned() else {
-            return done(Outcome::Unknown, "no platform is possible".to_owned(), Vec::new());
-        };
-        if answers.iter().all(|answer| answer.agrees(&first)) {
-            return done(first.outcome, first.reason, first.findings);
-        }
-        // What all of them find is a finding all the same, as heavy as the platform that takes it lightest.
-        let mut shared = Vec::new();
-        for finding in first.findings {
-            let twins = answers.iter().map(|answer| answer.finding(&finding.fingerprint));
-            if let Some(consequences) = twins.map(|twin| twin.map(|twin| twin.consequence)).collect::<Option<Vec<_>>>()
-            {
-                let consequence = consequences.into_iter().max().unwrap_or(finding.consequence);
-                shared.push(Finding { consequence, ..finding });
-            }
-        }
-        let says: Vec<String> = answers.iter().map(Answer::word).collect();
-        done(Outcome::Unknown, format!("depends on the platform ({}): give --platform", says.join(", ")), shared)
-    }
-
-    fn judge_on(&self, rule: &'static Rule, platform: Platform) -> Answer {
-        let answer = |outcome, reason: String, findings| Answer { platform, outcome, reason, findings };
-        if !rule.platforms.contains(&platform) {
-            return answer(Outcome::NotApplicable, format!("does not apply on {}", platform.as_str()), Vec::new());
-        }
-        let mut drafts = self.drafts.get(rule.code.as_str()).cloned().unwrap_or_default();
-        drafts.extend(self.admitted(rule, platform));
-        let mut open = self.gaps(rule);
-        if let Some(whole) = rule.state.whole {
-            match whole(&self.inventory, &self.context(platform)) {
-                Verdict::Found(found) => drafts.extend(found),
-                Verdict::FoundPartly(found, why) => {
-                    drafts.extend(found);
-                    open.push(why);
-                }
-                Verdict::Unknown(why) => open.push(why),
-                Verdict::NotObservable(why) if drafts.is_empty() && open.is_empty() => {
-                    let (outcome, reason) = self.unseen(rule, platform, why);
-                    return answer(outcome, reason, Vec::new());
-                }
-                Verdict::NotObservable(_) => {}
-            }
-        } else if rule.state.each.is_none() {
-            let why = "leaves no trace in a state; the guard and the dry run judge the change";
-            return answer(Outcome::NotObservable, why.to_owned(), Vec::new());
-        }
-        if let Some(baseline) = self.comparison() {
-            drafts.retain(|draft| !baseline.settles(rule, draft));
-        }
-        let findings = finalize(rule, platform, drafts);
-        // A probe that says nothing is a gap, and the rule may say so too.
-        open.dedup();
-        let reason = shorten(&open);
-        // Settled later, when waivers are known: here a finding is a violation.
-        let outcome = if findings.iter().any(|finding| finding.consequence != Consequence::Info) {
-            Outcome::Violated
-        } else if open.is_empty() {
-            Outcome::Pass
-        } else {
-            Outcome::Unknown
-        };
-        answer(outcome, reason, findings)
-    }
-
-    /// What becomes of a rule that Kubernetes shows nothing of: people's word, where it is complete.
-    fn unseen(&self, rule: &Rule, platform: Platform, why: String) -> (Outcome, String) {
-        let settled = self.answers().of_rule(rule.clauses, platform);
-        if settled.is_fulfilled() {
-            return (Outcome::Pass, settled.says());
-        }
-        if settled.answered.is_empty() {
-            return (Outcome::NotObservable, why);
-        }
-        (Outcome::NotObservable, format!("{why}; {}, not {}", settled.says(), settled.open.join(", ")))
-    }
-
-    /// What people answered to be otherwise than a clause asks. Of the rules on that clause the heaviest speaks, and of
-    /// several the first: one answer is one finding.
-    fn admitted(&self, rule: &Rule, platform: Platform) -> Vec<Draft> {
-        let settled = self.answers().of_rule(rule.clauses, platform);
-        let mut drafts = Vec::new();
-        for answer in settled.answered.into_iter().filter(|answer| answer.answer == Attested::NotFulfilled) {
-            let on_it = self.params.rules.iter().filter(|other| {
-                let applies = other.platforms.contains(&platform);
-                applies && self.answers().of_rule(other.clauses, platform).answered.contains(&answer)
-            });
-            let speaker = on_it.min_by_key(|other| (other.consequence_on(platform), other.code));
-            if speaker.is_some_and(|speaker| speaker.code == rule.code) {
-                let by = answer.by.trim();
-                let evidence =
-                    Evidence { time: answer.on.0.to_string(), ..Evidence::seen("attestation", &*answer.note) };
-                drafts.push(
-                    Draft::at(ObjectRef::cluster(), format!("attestation[{}]", answer.clause))
-                        .says(format!("{by} answered on {} that this is not fulfilled", attest::day(answer.on.0)))
-                        .with(Evidence { manager: by.to_owned(), ..evidence }),
-                );
-            }
-        }
-        drafts
-    }
-
     fn answers(&self) -> Answers<'_> {
         Answers::new(&self.params.attestations, self.data, self.params.now)
-    }
-
-    fn questions(&self, candidates: &[Platform]) -> Vec<Question> {
-        if self.manifests {
-            return Vec::new();
-        }
-        attest::questions(&attest::Asked {
-            data: self.data,
-            candidates,
-            rules: &self.params.rules,
-            release: self.params.release.as_deref(),
-            attestations: &self.params.attestations,
-            now: self.params.now,
-        })
     }
 
     fn comparison(&self) -> Option<Comparison<'_>> {
@@ -630,143 +338,5 @@ impl<'d> Check<'d> {
             now: self.params.now,
             as_of: self.day(),
         }
-    }
-
-    fn verdict(&self, rules: &[RuleOutcome], findings: &[Finding], candidates: &[Platform]) -> VerdictWord {
-        if findings.iter().any(|finding| finding.consequence == Consequence::Voids && finding.waiver.is_none()) {
-            return VerdictWord::Outside;
-        }
-        let could_void = |outcome: &RuleOutcome| {
-            // A rule with findings can be open as well: its reason says what it did not see.
-            let open = outcome.outcome == Outcome::Unknown
-                || (matches!(outcome.outcome, Outcome::Violated | Outcome::Waived) && !outcome.reason.is_empty());
-            let rule = self.params.rules.iter().find(|rule| rule.code.as_str() == outcome.code);
-            open && rule.is_some_and(|rule| rule.heaviest(candidates) == Consequence::Voids)
-        };
-        if rules.iter().any(could_void) { VerdictWord::Inconclusive } else { VerdictWord::Within }
-    }
-
-    fn exit_code(&self, verdict: VerdictWord, findings: &[Finding]) -> u8 {
-        let fails = |finding: &Finding| finding.waiver.is_none() && finding.consequence <= self.params.fail_on;
-        match verdict {
-            VerdictWord::Outside => exit::OUTSIDE,
-            VerdictWord::Inconclusive if !self.params.allow_incomplete => exit::INCONCLUSIVE,
-            _ if findings.iter().any(fails) => exit::FAIL_ON,
-            _ => exit::WITHIN,
-        }
-    }
-
-    fn clocks(&self, day: Date, candidates: &[Platform]) -> Vec<Clock> {
-        let clock = |due: Date, code: &str, what: String| Clock {
-            due: due.to_string(),
-            days_left: (due - day).get_days().into(),
-            code: code.to_owned(),
-            what,
-        };
-        let mut clocks = Vec::new();
-        for rule in &self.params.rules {
-            let Some(of_rule) = rule.state.clocks else { continue };
-            // Where the platform is not known, only what all candidates agree on is due.
-            let mut dues = candidates.iter().map(|platform| {
-                let applies = rule.platforms.contains(platform);
-                if applies { of_rule(&self.inventory, &self.context(*platform)) } else { Vec::new() }
-            });
-            let first = dues.next().unwrap_or_default();
-            let others: Vec<Vec<Due>> = dues.collect();
-            let common = first.into_iter().filter(|due| others.iter().all(|other| other.contains(due)));
-            clocks.extend(common.map(|due| clock(due.on, rule.code.as_str(), due.what)));
-        }
-        for waiver in waiver::in_force(&self.params.waivers, self.params.now) {
-            let what = format!("waiver {} ({} {})", waiver.name, waiver.rules.join(" "), waiver.matches.word());
-            clocks.push(clock(
-                waiver.expires.to_zoned(TimeZone::UTC).date(),
-                waiver.rules.first().map_or("", String::as_str),
-                what,
-            ));
-        }
-        for (answer, ends) in self.answers().ends() {
-            let on_it = self.params.rules.iter().find(|rule| rule.clauses.contains(&&*answer.clause));
-            let what = format!("answer of {} to {} ends", answer.by.trim(), answer.clause);
-            clocks.push(clock(attest::day(ends), on_it.map_or("", |rule| rule.code.as_str()), what));
-        }
-        clocks.sort();
-        clocks
-    }
-}
-
-impl Segment<'_> {
-    /// Reads one page of the list; its objects are judged at once and not kept.
-    ///
-    /// # Errors
-    /// [`ReadError`] when the bytes are no list. Drop the segment then, or hand it to [`Check::cut_short`].
-    pub fn page(&mut self, bytes: &[u8]) -> Result<Page, ReadError> {
-        let kind = self.key.kind;
-        json::page(bytes, |object| self.see(&object, kind))
-    }
-
-    /// Judges one object of the list.
-    pub fn object(&mut self, object: &Object<'_>) {
-        self.see(object, self.key.kind);
-    }
-
-    /// How many objects were read.
-    pub fn objects(&self) -> usize {
-        self.objects
-    }
-
-    fn see(&mut self, object: &Object<'_>, kind: &'static Kind) {
-        self.objects += 1;
-        self.facts.add(object, kind, self.data);
-        if let Some(recorder) = &mut self.recorder {
-            recorder.add(object, kind, self.data);
-        }
-        let seen = Seen::new(object, kind, self.data);
-        for (rule, notes) in self.rules.iter().zip(&mut self.notes) {
-            if let Some(each) = rule.state.each {
-                each(&seen, notes);
-            }
-        }
-    }
-}
-
-/// A rule whose every finding is waived is waived.
-fn settle(rules: &mut [RuleOutcome], findings: &[Finding]) {
-    for rule in rules.iter_mut().filter(|rule| rule.outcome == Outcome::Violated) {
-        let mut heavy = findings.iter().filter(|f| f.code == rule.code && f.consequence != Consequence::Info);
-        if heavy.all(|finding| finding.waiver.is_some()) {
-            rule.outcome = Outcome::Waived;
-        }
-    }
-}
-
-fn summary(rules: &[RuleOutcome], findings: &[Finding]) -> BTreeMap<&'static str, usize> {
-    let mut summary = BTreeMap::new();
-    for consequence in Consequence::ALL {
-        let own = findings.iter().filter(|f| f.consequence == consequence && f.waiver.is_none());
-        summary.insert(consequence.as_str(), own.count());
-    }
-    summary.insert("waived", findings.iter().filter(|f| f.waiver.is_some()).count());
-    for outcome in [Outcome::Unknown, Outcome::NotObservable] {
-        summary.insert(outcome.as_str(), rules.iter().filter(|rule| rule.outcome == outcome).count());
-    }
-    summary
-}
-
-/// Whether the catalogue has components of a kind in a namespace.
-fn holds_components(data: &Data, kind: &Kind, namespace: &str) -> bool {
-    let protected = data.namespaces.protected(namespace).is_some();
-    data.components.iter().any(|component| {
-        !component.static_pod
-            && component.kinds.iter().any(|own| own == kind.kind)
-            && (component.namespaces.iter().any(|own| own == namespace) || (component.any_namespace && protected))
-    })
-}
-
-fn shorten(reasons: &[String]) -> String {
-    match reasons {
-        [] => String::new(),
-        [one] => one.clone(),
-        [one, two] => format!("{one}; {two}"),
-        [one, rest @ ..] => format!("{one}; and {} more", rest.len()),
     }
 }

@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::{Invalid, Lapsed, Status, Waiver, chosen, problems_among, status_with};
+use super::coverage::chosen;
+use super::set::{problems_among, status_with};
+use super::{Invalid, Lapsed, Status, Waiver};
 use crate::finding::Finding;
 use crate::report::{Outcome, RuleOutcome};
 
@@ -163,5 +165,69 @@ fn unseen(code: &str, rules: &[RuleOutcome]) -> Option<String> {
         // A rule with findings can be open as well: its reason says what it did not see.
         Outcome::Violated | Outcome::Waived if rule.reason.is_empty() => None,
         outcome => Some(format!("{code} {}: {}", outcome.as_str(), rule.reason)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::waiver::samples::{NOVEMBER, finding, time, waiver};
+    use crate::waiver::{Pin, apply};
+
+    fn outcome(code: &'static str, outcome: Outcome, reason: &str) -> RuleOutcome {
+        RuleOutcome { code, slug: "", outcome, reason: reason.to_owned() }
+    }
+
+    #[test]
+    fn an_audit_says_what_each_waiver_is_good_for() {
+        let findings = [finding("log-agent", "u1", Some("x")), finding("second", "u2", Some("x"))];
+        let named = |name: &str, change: fn(&mut Waiver)| {
+            let mut own = Waiver { name: name.to_owned(), ..waiver() };
+            change(&mut own);
+            own
+        };
+        let waivers = [
+            named("covers", |_| {}),
+            named("shadowed", |w| w.expires = time("2026-11-28T00:00:00Z")),
+            named("lapsed", |w| w.lapses_unless = Some(Pin { uid: Some("u0".to_owned()), value: None })),
+            named("unused", |w| w.matches.name = "nowhere".to_owned()),
+            named("unknown", |w| (w.matches.name, w.rules) = ("nowhere".to_owned(), vec!["AA307".to_owned()])),
+            named("expired", |w| w.expires = time("2026-11-05T00:00:00Z")),
+            named("later", |w| w.not_before = Some(time("2026-11-11T00:00:00Z"))),
+            named("invalid", |w| w.approved_by = "alice".to_owned()),
+        ];
+        let rules = [outcome("AA303", Outcome::Violated, ""), outcome("AA307", Outcome::NotObservable, "no trace")];
+        let audits = audit(&waivers, &findings, &rules, time(NOVEMBER));
+        let words: Vec<(&str, &str)> = audits.iter().map(|one| (&*one.waiver.name, one.usage().as_str())).collect();
+        let own = words.iter().filter(|(name, word)| name == word).count();
+        assert_eq!(own, 5, "{words:?}");
+        assert!(words[5..].iter().all(|(_, word)| *word == "not-in-force"), "{words:?}");
+        assert!(audits[5..].iter().all(|one| one.would_cover.len() == 1));
+        assert_eq!(audits[1].shadowed[0].1, "covers");
+        let troubled: Vec<&str> =
+            audits.iter().filter(|one| !one.troubles().is_empty()).map(|one| &*one.waiver.name).collect();
+        assert_eq!(troubled, ["lapsed", "unused", "expired", "invalid"]);
+        assert_eq!(audits[7].troubles(), [Trouble::Invalid(Invalid::SelfApproved)]);
+        // What is shown is what the audit says.
+        let mut shown = findings.to_vec();
+        apply(&mut shown, &waivers, time(NOVEMBER));
+        assert_eq!(shown[0].waiver.as_ref().unwrap().name, "covers");
+        assert_eq!(shown[1].waiver, None);
+    }
+
+    #[test]
+    fn nothing_is_called_unused_that_was_not_looked_for() {
+        let rules = |outcome_of: Outcome, reason: &str| [outcome("AA303", outcome_of, reason)];
+        let usage = |rules: &[RuleOutcome]| audit(&[waiver()], &[], rules, time(NOVEMBER))[0].usage();
+        assert_eq!(usage(&rules(Outcome::Pass, "")), Use::Unused);
+        assert_eq!(usage(&rules(Outcome::Violated, "")), Use::Unused);
+        for (outcome, reason) in [
+            (Outcome::Unknown, "list pods: forbidden"),
+            (Outcome::Violated, "list pods: forbidden"),
+            (Outcome::NotApplicable, "x"),
+        ] {
+            assert!(matches!(usage(&rules(outcome, reason)), Use::Unknown(why) if why.contains(reason)));
+        }
+        assert_eq!(usage(&[]), Use::Unknown("AA303 was not run".to_owned()));
     }
 }

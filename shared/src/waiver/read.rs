@@ -254,6 +254,7 @@ const API_VERSION: &str = "aksarc.dev/v1alpha1";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::waiver::samples::WAIVER;
 
     const FIELDS: &str = "rules: [AA303], match: {kind: Pod, namespace: kube-system, name: a}, reason: r, requestedBy: a, \
                           approvedBy: b, expires: 2026-11-29T00:00:00Z";
@@ -379,5 +380,11 @@ mod tests {
             parse(&format!("apiVersion: {API_VERSION}\nkind: SupportWaiverList\nitems: []\n---\n")).unwrap(),
             []
         );
+    }
+
+    #[test]
+    fn a_file_of_something_else_is_an_error() {
+        assert!(parse("apiVersion: v1\nkind: ConfigMap\n").is_err());
+        assert!(parse(&WAIVER.replace("reason:", "raeson:")).is_err());
     }
 }

@@ -1,0 +1,135 @@
+//! The flags that every command has, and the settings that they come to.
+
+use std::path::PathBuf;
+
+use aksarc_shared::guard::{Preset, Settings};
+use aksarc_shared::read::yaml;
+use anyhow::{Context as _, bail};
+use clap::ValueEnum;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::flags::KubeFlags;
+use crate::settings::{PLATFORMS, moment, read};
+use crate::ui::{Ui, UiFlags};
+use crate::waivers::{self, Source};
+
+/// Flags of every command.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Common {
+    /// Namespace
+    #[arg(
+        short,
+        long,
+        value_name = "NAME",
+        env = "KUBECTL_AKSARC_NAMESPACE",
+        help_heading = "Cluster (as in kubectl)"
+    )]
+    pub namespace: Option<String>,
+    /// Format of the result
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: Format,
+    /// Write the result to a file instead of stdout
+    #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_OUTPUT_FILE", value_hint = clap::ValueHint::FilePath)]
+    pub output_file: Option<PathBuf>,
+    /// Write exit code and outcome to a file as JSON: kubectl on Windows turns every plugin's exit code into 1
+    #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_STATUS_FILE", value_hint = clap::ValueHint::FilePath)]
+    pub status_file: Option<PathBuf>,
+    /// Accepted for habit's sake: it is always server
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "server", value_parser = ["server"])]
+    pub dry_run: Option<String>,
+    /// Judging.
+    #[command(flatten)]
+    pub judging: Judging,
+    /// Display.
+    #[command(flatten)]
+    pub ui: UiFlags,
+    /// Cluster.
+    #[command(flatten)]
+    pub kube: KubeFlags,
+}
+
+/// What is judged by.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Judging")]
+pub struct Judging {
+    /// Configuration of the real guard (kind GuardConfig); otherwise the enforce preset is assumed
+    #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_GUARD_CONFIG", value_hint = clap::ValueHint::FilePath)]
+    pub guard_config: Option<PathBuf>,
+    /// Platform of the cluster; without it a finding counts as the lightest that any platform makes of it
+    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = PLATFORMS, env = "KUBECTL_AKSARC_PLATFORM")]
+    pub platform: String,
+    /// Judge as of this day (2026-12-31, at midnight UTC) or moment (RFC 3339) instead of now
+    #[arg(long, value_name = "DATE", value_parser = moment, env = "KUBECTL_AKSARC_AS_OF")]
+    pub as_of: Option<Timestamp>,
+    /// Fail with exit code 4 on findings of this weight or heavier
+    #[arg(long, value_name = "WEIGHT", default_value = "voids", value_parser = ["voids", "at-risk", "not-covered", "info"], env = "KUBECTL_AKSARC_FAIL_ON")]
+    pub fail_on: String,
+    /// Waivers: a file, or cluster for the SupportWaivers of the cluster; none for none, also against the environment
+    #[arg(long, value_name = "FILE|cluster|none", env = "KUBECTL_AKSARC_WAIVERS", value_hint = clap::ValueHint::FilePath)]
+    pub waivers: Option<String>,
+}
+
+/// How the result is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Table,
+    /// DryRunReport, versioned
+    Json,
+    /// As json
+    Yaml,
+    /// The objects, one per line
+    Name,
+}
+
+impl Judging {
+    /// The guard's settings, and whether they are a real guard's.
+    pub(super) fn settings(&self, ui: &Ui) -> anyhow::Result<(Settings, bool)> {
+        let mut settings = match &self.guard_config {
+            Some(path) => guard_config(&read(path)?).with_context(|| format!("cannot use {}", path.display()))?,
+            None => Settings { mode: Preset::Enforce, ..Settings::default() },
+        };
+        if let Source::File(path) = Source::of(self.waivers.as_deref()) {
+            let found = waivers::from_file(path)?.into_iter().map(|entry| entry.waiver).collect();
+            let found = waivers::valid_beside(&settings.waivers, found, ui);
+            settings.waivers.extend(found);
+        }
+        Ok((settings, self.guard_config.is_some()))
+    }
+}
+
+/// The settings of a guard's configuration file.
+fn guard_config(text: &str) -> anyhow::Result<Settings> {
+    let mut document: Value = yaml::parse(text)?;
+    let Some(fields) = document.as_object_mut() else { bail!("it is no GuardConfig") };
+    for (key, expected) in [("apiVersion", "aksarc.dev/v1alpha1"), ("kind", "GuardConfig")] {
+        let found = fields.remove(key);
+        if found.as_ref().and_then(Value::as_str) != Some(expected) {
+            bail!("{key} has to be {expected}");
+        }
+    }
+    Ok(serde_json::from_value(document)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aksarc_shared::data::Platform;
+
+    #[test]
+    fn a_guards_configuration_is_read_as_the_guard_reads_it() {
+        let head = "apiVersion: aksarc.dev/v1alpha1\nkind: GuardConfig\n";
+        let settings = guard_config(&format!("{head}mode: warn\nplatform: azure-local\n")).unwrap();
+        assert_eq!((settings.mode, settings.platform), (Preset::Warn, Some(Platform::AzureLocal)));
+        assert_eq!(guard_config(head).unwrap().mode, Preset::Observe);
+        assert!(guard_config(&format!("{head}mood: warn\n")).is_err());
+        assert!(guard_config("kind: GuardConfig\n").is_err() && guard_config("[]").is_err());
+    }
+
+    #[test]
+    fn days_and_moments_are_read() {
+        assert_eq!(moment("2026-12-31").unwrap().to_string(), "2026-12-31T00:00:00Z");
+        assert!(moment("2026-12-31T01:02:03Z").is_ok() && moment("tomorrow").is_err());
+    }
+}

@@ -1,0 +1,195 @@
+//! What a rehearsed write comes to: what changes, what the rules say of it, and where it leads.
+
+use std::borrow::Cow;
+
+use aksarc_shared::change::Operation as Op;
+use aksarc_shared::finding::{Consequence, ObjectRef};
+use aksarc_shared::guard::{Decision, Judged};
+use serde_json::{Value, json};
+
+use super::items::{Item, State, read_state, what};
+use super::rehearse::{Outcome, Runner};
+use crate::dry_run::diff;
+use crate::dry_run::judge::{self, Sides, Support, is_void};
+use crate::dry_run::patch;
+use crate::dry_run::refusal::{Refusal, Refuser};
+use crate::dry_run::report::{Answer, Change, Instead, Operation, SupportChange};
+use crate::exit::Failure;
+use crate::render;
+
+impl Runner<'_> {
+    pub(super) async fn change(&self, item: &Item, outcome: Outcome) -> Result<Change, Failure> {
+        let Outcome { sides, refusal, warnings, mut notes, unsent } = outcome;
+        let task = self.task;
+        let complete = match sides.operation {
+            Op::Create => sides.after.is_some(),
+            Op::Delete => sides.before.is_some(),
+            Op::Update => sides.before.is_some() && sides.after.is_some(),
+        };
+        let judgement = if complete && !unsent {
+            sides.judge(self.user, &task.settings, task.now).map_err(Failure::input)?
+        } else {
+            None
+        };
+        let mut judged: Vec<Judged> = judgement.map(|judgement| judgement.judged).unwrap_or_default();
+        let denied = refusal.as_ref().filter(|refusal| refusal.is_guard());
+        if let Some(refusal) = denied {
+            let more = judge::from_causes(&refusal.causes, &sides, &judged, &task.settings, task.now);
+            judged.extend(more);
+        }
+        let guard = match (denied, judged.iter().map(|own| own.decision).max()) {
+            (Some(_), _) | (None, Some(Decision::Deny)) => Answer::Deny,
+            (None, Some(Decision::Warn)) => Answer::Warn,
+            (None, None) if !complete && sides.kind().is_some() => Answer::Unknown,
+            (None, Some(Decision::Allow) | None) => Answer::Allow,
+        };
+        if guard == Answer::Deny && refusal.is_none() {
+            notes.push(
+                "the server accepted it: the guard is not installed there, set otherwise, or could not be reached"
+                    .to_owned(),
+            );
+        }
+        let not_judged = not_judged(item, &sides, complete, refusal.as_ref());
+        let support = self.support(item, &sides, &judged).await;
+        let none = Value::Null;
+        let status = sides.subresource == "status";
+        let fields = match (&sides.before, &sides.after, sides.operation) {
+            (Some(before), after, Op::Update) => {
+                diff::fields(&spelled_out(before), &spelled_out(after.as_ref().unwrap_or(&none)), status)
+            }
+            _ => Vec::new(),
+        };
+        let fields = if sides.after.is_none() { Vec::new() } else { fields };
+        let operation = match sides.operation {
+            _ if unsent => Operation::None,
+            Op::Update if sides.before.is_none() || sides.after.is_none() || fields.is_empty() && refusal.is_none() => {
+                if complete || refusal.is_some() {
+                    Operation::None
+                } else {
+                    Operation::Update
+                }
+            }
+            Op::Create => Operation::Create,
+            Op::Delete if sides.before.is_none() && refusal.is_some() => Operation::None,
+            Op::Delete => Operation::Delete,
+            Op::Update => Operation::Update,
+        };
+        Ok(Change {
+            object: reference(item, &sides),
+            operation,
+            subresource: sides.subresource.clone(),
+            fields,
+            instead: instead(&judged),
+            findings: judged.into_iter().map(|own| own.finding).collect(),
+            guard,
+            not_judged,
+            refusal,
+            warnings,
+            notes,
+            support,
+        })
+    }
+
+    async fn support(&self, item: &Item, sides: &Sides, judged: &[Judged]) -> SupportChange {
+        let task = self.task;
+        let voids = judged.iter().any(|own| is_void(&own.finding));
+        let whole = Sides { subresource: String::new(), ..sides.clone() };
+        // A scale says nothing about its object, so that is looked at instead.
+        let (before, after) = if sides.subresource == "scale" {
+            let parent = match read_state(self.session, &item.resource.path(&item.namespace, &item.name, "")).await {
+                State::Present(parent) => Some(parent),
+                _ => None,
+            };
+            let replicas = sides.after.as_ref().and_then(|after| spelled_out(after).pointer("/spec/replicas").cloned());
+            let scaled = parent
+                .as_ref()
+                .zip(replicas)
+                .map(|(parent, replicas)| patch::merged(parent, &json!({"spec": {"replicas": replicas}})));
+            (parent, scaled)
+        } else {
+            (sides.before.clone(), sides.after.clone())
+        };
+        let of = |side: Option<&Value>| side.map(|side| judge::support_of(side, &whole, &task.settings, task.now));
+        let nothing = if sides.kind().is_some() { Support::Within } else { Support::NotJudged };
+        SupportChange {
+            before: match sides.operation {
+                Op::Create => nothing,
+                _ => of(before.as_ref()).unwrap_or(Support::NotJudged),
+            },
+            after: match sides.operation {
+                _ if voids => Support::Outside,
+                Op::Delete if before.is_some() => nothing,
+                _ => of(after.as_ref()).unwrap_or(Support::NotJudged),
+            },
+        }
+    }
+}
+
+/// A Scale of nothing leaves its number out; people want to read the 0.
+fn spelled_out(object: &Value) -> Cow<'_, Value> {
+    let scale = object.get("kind").and_then(Value::as_str) == Some("Scale");
+    if !scale || object.pointer("/spec/replicas").is_some() {
+        return Cow::Borrowed(object);
+    }
+    Cow::Owned(patch::merged(object, &json!({"spec": {"replicas": 0}})))
+}
+
+/// Why the rules could not look, where one of them may have had something to say.
+fn not_judged(item: &Item, sides: &Sides, complete: bool, refusal: Option<&Refusal>) -> String {
+    if complete || sides.kind().is_none() {
+        return String::new();
+    }
+    match (&item.state, refusal) {
+        // What is not there, and what kubectl does not send, changes nothing.
+        (State::Absent(_), _) => String::new(),
+        (_, Some(refusal)) if refusal.who == Refuser::Kubectl => String::new(),
+        (State::Unreadable(refusal), _) if refusal.who == Refuser::Rbac => {
+            format!("needs get {}, which is forbidden", what(item, &sides.subresource))
+        }
+        _ => "the object as it would be is not known".to_owned(),
+    }
+}
+
+fn reference(item: &Item, sides: &Sides) -> ObjectRef {
+    let uid =
+        [&sides.before, &sides.after].into_iter().flatten().find_map(|side| side.pointer("/metadata/uid")?.as_str());
+    // What a rehearsed creation says as uid belongs to nothing.
+    let uid = if sides.operation == Op::Create { None } else { uid };
+    ObjectRef {
+        api_version: item.resource.api_version(),
+        kind: item.resource.kind.clone(),
+        namespace: item.namespace.clone(),
+        name: item.name.clone(),
+        uid: uid.unwrap_or_default().to_owned(),
+    }
+}
+
+fn instead(judged: &[Judged]) -> Vec<Instead> {
+    let mut ways: Vec<Instead> = Vec::new();
+    for own in judged.iter().filter(|own| own.finding.consequence != Consequence::Info && own.finding.waiver.is_none())
+    {
+        let commands: Vec<String> =
+            own.finding.fix.iter().filter_map(|fix| render::command(fix, &own.finding)).collect();
+        match ways.iter_mut().find(|way| way.code == own.finding.code) {
+            Some(way) => {
+                let more: Vec<String> = commands.into_iter().filter(|c| !way.commands.contains(c)).collect();
+                way.commands.extend(more);
+            }
+            None => ways.push(Instead { code: own.finding.code, text: own.instead, commands }),
+        }
+    }
+    ways
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scale_of_nothing_says_0() {
+        let scale = |spec: Value| json!({"kind": "Scale", "spec": spec});
+        assert_eq!(spelled_out(&scale(json!({})))["spec"]["replicas"], 0);
+        assert_eq!(spelled_out(&scale(json!({"replicas": 2})))["spec"]["replicas"], 2);
+        assert_eq!(*spelled_out(&json!({"kind": "Node"})), json!({"kind": "Node"}));
+    }
+}

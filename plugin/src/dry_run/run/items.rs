@@ -1,0 +1,172 @@
+//! The objects of a task, as they are.
+
+use anyhow::anyhow;
+use serde_json::{Value, json};
+
+use super::server::ask;
+use super::{Scope, Task};
+use crate::dry_run::call::Read;
+use crate::dry_run::discover::{Discovery, Resource};
+use crate::dry_run::refusal::Refusal;
+use crate::dry_run::request::{Address, Verb};
+use crate::dry_run::session::Session;
+use crate::dry_run::target::{self, Target};
+use crate::exit::Failure;
+
+/// One object to rehearse a write on.
+pub(super) struct Item {
+    pub(super) resource: Resource,
+    pub(super) namespace: String,
+    pub(super) name: String,
+    pub(super) state: State,
+    pub(super) manifest: Option<Value>,
+}
+
+/// The object, or its subresource, as it is.
+pub(super) enum State {
+    Absent(Refusal),
+    Present(Value),
+    Unreadable(Refusal),
+}
+
+impl Item {
+    pub(super) fn address(&self) -> Address<'_> {
+        Address { resource: &self.resource, namespace: &self.namespace, name: &self.name }
+    }
+}
+
+pub(super) async fn items(session: &Session, task: &Task, discovery: &Discovery) -> Result<Vec<Item>, Failure> {
+    let input = |error: anyhow::Error| Failure::input(error);
+    task.choice.check().map_err(|message| input(anyhow!(message)))?;
+    if !task.manifests.is_empty() {
+        if !task.words.is_empty() {
+            return Err(input(anyhow!("objects are given by name or with -f, not both")));
+        }
+        return from_manifests(session, task, discovery).await;
+    }
+    let mut items = Vec::new();
+    for target in target::targets(&task.words, &task.choice, discovery).map_err(Failure::input)? {
+        let (Target::Named { resource, .. } | Target::List { resource }) = &target;
+        if matches!(task.verb, Verb::Taint { .. }) && resource.qualified() != "nodes" {
+            return Err(input(anyhow!("only nodes can be tainted, not {}", resource.qualified())));
+        }
+        match target {
+            Target::Named { resource, name } => {
+                if task.scope == Scope::All && resource.namespaced {
+                    return Err(input(anyhow!("a resource cannot be retrieved by name across all namespaces")));
+                }
+                let namespace = if resource.namespaced { task.namespace.clone() } else { String::new() };
+                items.push(one(session, task, resource, namespace, name, None).await);
+            }
+            Target::List { resource } => items.extend(listed(session, task, &resource).await?),
+        }
+    }
+    Ok(items)
+}
+
+async fn from_manifests(session: &Session, task: &Task, discovery: &Discovery) -> Result<Vec<Item>, Failure> {
+    let mut items = Vec::new();
+    for manifest in &task.manifests {
+        let fail = |message: String| Failure::input(anyhow!("{}: {message}", manifest.source));
+        let resource = discovery.of_manifest(&manifest.object).map_err(|error| fail(error.to_string()))?;
+        let meta = |key: &str| {
+            let value = manifest.object.get("metadata").and_then(|meta| meta.get(key));
+            value.and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        let name = meta("name");
+        if name.is_empty() {
+            let generated = meta("generateName");
+            let what = if generated.is_empty() {
+                "metadata.name is not set".to_owned()
+            } else {
+                format!("{generated}: an object with generateName has no name to act on")
+            };
+            return Err(fail(what));
+        }
+        let own = meta("namespace");
+        if resource.namespaced && task.scope == Scope::Given && !own.is_empty() && own != task.namespace {
+            return Err(fail(format!("the object's namespace {own} is not the given one, {}", task.namespace)));
+        }
+        let namespace = match (resource.namespaced, own.is_empty()) {
+            (false, _) => String::new(),
+            (true, true) => task.namespace.clone(),
+            (true, false) => own,
+        };
+        let mut object = manifest.object.clone();
+        if resource.namespaced
+            && let Some(meta) = object.get_mut("metadata").and_then(Value::as_object_mut)
+        {
+            meta.insert("namespace".to_owned(), json!(namespace));
+        }
+        items.push(one(session, task, resource.clone(), namespace, name, Some(object)).await);
+    }
+    Ok(items)
+}
+
+async fn one(
+    session: &Session,
+    task: &Task,
+    resource: Resource,
+    namespace: String,
+    name: String,
+    manifest: Option<Value>,
+) -> Item {
+    let state = read_state(session, &resource.path(&namespace, &name, task.verb.subresource())).await;
+    Item { resource, namespace, name, state, manifest }
+}
+
+pub(super) async fn read_state(session: &Session, path: &str) -> State {
+    match session.read(&Read::of(path)).await {
+        Ok(answer) if answer.is_success() => State::Present(answer.body),
+        Ok(answer) if answer.status == 404 => State::Absent(Refusal::of(&answer)),
+        Ok(answer) => State::Unreadable(Refusal::of(&answer)),
+        Err(error) => State::Unreadable(Refusal::no_answer(error.to_string())),
+    }
+}
+
+async fn listed(session: &Session, task: &Task, resource: &Resource) -> Result<Vec<Item>, Failure> {
+    let namespace = if task.scope == Scope::All { "" } else { &task.namespace };
+    let (mut items, mut next) = (Vec::new(), String::new());
+    loop {
+        let read = Read::of(resource.list_path(namespace))
+            .with("labelSelector", &task.choice.selector)
+            .with("fieldSelector", &task.choice.field_selector)
+            .with("limit", PAGE)
+            .with("continue", &next);
+        let mut page = ask(session, &read).await?;
+        let rows = page.get_mut("items").map(Value::take).and_then(|items| match items {
+            Value::Array(rows) => Some(rows),
+            _ => None,
+        });
+        for mut object in rows.unwrap_or_default() {
+            let meta = |key: &str| {
+                let value = object.get("metadata").and_then(|meta| meta.get(key));
+                value.and_then(Value::as_str).unwrap_or_default().to_owned()
+            };
+            let (name, namespace) = (meta("name"), meta("namespace"));
+            // Lists leave these out of their items.
+            if let Some(map) = object.as_object_mut() {
+                map.entry("apiVersion").or_insert_with(|| json!(resource.api_version()));
+                map.entry("kind").or_insert_with(|| json!(resource.kind));
+            }
+            let state = match task.verb.subresource() {
+                "" => State::Present(object),
+                subresource => read_state(session, &resource.path(&namespace, &name, subresource)).await,
+            };
+            items.push(Item { resource: resource.clone(), namespace, name, state, manifest: None });
+        }
+        next = page.pointer("/metadata/continue").and_then(Value::as_str).unwrap_or_default().to_owned();
+        if next.is_empty() {
+            return Ok(items);
+        }
+    }
+}
+
+pub(super) fn what(item: &Item, subresource: &str) -> String {
+    let slash = if subresource.is_empty() { String::new() } else { format!("/{subresource}") };
+    let place = if item.namespace.is_empty() { String::new() } else { format!(" in namespace {}", item.namespace) };
+    format!("{}{slash}{place}", item.resource.qualified())
+}
+
+/// As many as kubectl lists at a time.
+const PAGE: &str = "500";

@@ -1,0 +1,116 @@
+//! What the server is asked first: what it serves, and who we are.
+
+use aksarc_shared::actor::User;
+use anyhow::anyhow;
+use serde_json::{Value, json};
+
+use crate::dry_run::call::{self, Method, Read, Write};
+use crate::dry_run::discover::{self, Discovery};
+use crate::dry_run::refusal::Refusal;
+use crate::dry_run::session::Session;
+use crate::exit::Failure;
+
+/// Asks what the server serves: in two requests from Kubernetes 1.26 on, group by group before.
+pub(super) async fn discover(session: &Session) -> Result<Discovery, Failure> {
+    let mut discovery = Discovery::default();
+    for root in ["/api", "/apis"] {
+        let answer = ask(session, &Read { accept: discover::ACCEPT, ..Read::of(root) }).await?;
+        if discovery.add_aggregated(&answer) {
+            continue;
+        }
+        for path in older_paths(root, &answer) {
+            // A group whose server is down must not hide the others.
+            if let Ok(list) = ask(session, &Read::of(path)).await {
+                discovery.add_list(&list);
+            }
+        }
+    }
+    if discovery.is_empty() {
+        return Err(Failure::run(anyhow!("the server serves no resources; nothing was rehearsed")));
+    }
+    Ok(discovery)
+}
+
+fn older_paths(root: &str, answer: &Value) -> Vec<String> {
+    let strings = |value: Option<&Value>| -> Vec<String> {
+        value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    if root == "/api" {
+        return strings(answer.get("versions"))
+            .iter()
+            .map(|version| format!("/api/{}", call::escape(version)))
+            .collect();
+    }
+    let mut paths = Vec::new();
+    for group in answer.get("groups").and_then(Value::as_array).into_iter().flatten() {
+        let preferred = group.pointer("/preferredVersion/groupVersion").and_then(Value::as_str);
+        let versions = group.get("versions").and_then(Value::as_array).into_iter().flatten();
+        let others = versions.filter_map(|version| version.get("groupVersion").and_then(Value::as_str));
+        for version in preferred.into_iter().chain(others.filter(|version| Some(*version) != preferred)) {
+            let (group, version) = discover::split_api_version(version);
+            paths.push(format!("/apis/{}/{}", call::escape(group), call::escape(version)));
+        }
+    }
+    paths
+}
+
+/// A read without which nothing can go on.
+pub(super) async fn ask(session: &Session, read: &Read) -> Result<Value, Failure> {
+    let answer = session.read(read).await.map_err(|error| Failure::run(anyhow!("{error}; nothing was rehearsed")))?;
+    if answer.is_success() {
+        return Ok(answer.body);
+    }
+    let refusal = Refusal::of(&answer);
+    Err(Failure::run(anyhow!("GET {}: {} ({}); nothing was rehearsed", read.path, refusal.message, answer.status)))
+}
+
+/// Asks the server who we are; `false` when it does not say and the kubeconfig's word has to do.
+pub(super) async fn identify(session: &Session, fallback: &User) -> (User, bool) {
+    for version in ["v1", "v1beta1"] {
+        let api_version = format!("authentication.k8s.io/{version}");
+        let path = format!("/apis/{api_version}/selfsubjectreviews");
+        let body = json!({"apiVersion": api_version, "kind": "SelfSubjectReview"});
+        let Ok(answer) = session.review(&Write::new(Method::Post, path, body)).await else { break };
+        if let Some(info) = answer.body.pointer("/status/userInfo").filter(|_| answer.is_success()) {
+            return (user_of(info), true);
+        }
+        if answer.status != 404 {
+            break;
+        }
+    }
+    (fallback.clone(), false)
+}
+
+fn user_of(info: &Value) -> User {
+    let texts = |value: Option<&Value>| -> Vec<String> {
+        value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    User {
+        name: info.get("username").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        groups: texts(info.get("groups")),
+        credential_ids: texts(info.pointer("/extra/authentication.kubernetes.io~1credential-id")),
+        field_manager: String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_servers_word_on_who_we_are_is_read_whole() {
+        let info = json!({"username": "alice", "groups": ["a", "b"], "extra": {"authentication.kubernetes.io/credential-id": ["X509SHA256=1"]}});
+        let user = user_of(&info);
+        assert_eq!(
+            (user.name.as_str(), user.groups.len(), user.credential_ids),
+            ("alice", 2, vec!["X509SHA256=1".to_owned()])
+        );
+    }
+
+    #[test]
+    fn older_servers_are_asked_group_by_group_preferred_version_first() {
+        assert_eq!(older_paths("/api", &json!({"versions": ["v1"]})), ["/api/v1"]);
+        let groups = json!({"groups": [{"preferredVersion": {"groupVersion": "apps/v1"}, "versions": [{"groupVersion": "apps/v1beta1"}, {"groupVersion": "apps/v1"}]}]});
+        assert_eq!(older_paths("/apis", &groups), ["/apis/apps/v1", "/apis/apps/v1beta1"]);
+    }
+}

@@ -1,0 +1,175 @@
+//! What became of each rule, deadlines, what could not be seen, and what to do next.
+
+use std::fmt::{self, Write as _};
+
+use aksarc_shared::finding::Consequence;
+use aksarc_shared::report::{Outcome, Question, RuleOutcome, VerdictWord};
+use aksarc_shared::text;
+
+use super::Screen;
+use super::wording::{candidates, counting, either};
+use crate::render::grid::wrap;
+use crate::render::{Grid, Paint, Show, days};
+
+impl Screen<'_> {
+    pub(super) fn outcomes(&mut self) -> fmt::Result {
+        let mut grid = Grid::plain();
+        for rule in &self.report.rules {
+            grid.row([
+                rule.code.to_owned(),
+                rule.slug.to_owned(),
+                rule.outcome.as_str().to_owned(),
+                text::line(&rule.reason, 200),
+            ]);
+        }
+        writeln!(self.out, "\n rules")?;
+        self.out.push_str(&grid.lines("   ", self.look.width));
+        Ok(())
+    }
+
+    pub(super) fn footer(&mut self) -> fmt::Result {
+        let report = self.report;
+        if !report.clocks.is_empty() {
+            writeln!(self.out)?;
+            let mut grid = Grid::plain();
+            for (number, clock) in report.clocks.iter().enumerate() {
+                let label = if number == 0 { "clocks" } else { "" };
+                grid.row([
+                    label.to_owned(),
+                    text::line(&clock.what, 160),
+                    days(clock.days_left),
+                    clock.due.clone(),
+                    text::line(&clock.code, 40),
+                ]);
+            }
+            self.out.push_str(&grid.lines(" ", self.look.width));
+        }
+        let open: Vec<_> = report.rules.iter().filter(|rule| rule.outcome == Outcome::Unknown).collect();
+        let partly = |rule: &&RuleOutcome| {
+            matches!(rule.outcome, Outcome::Violated | Outcome::Waived) && !rule.reason.is_empty()
+        };
+        let partly: Vec<_> = report.rules.iter().filter(partly).collect();
+        if !open.is_empty() || !partly.is_empty() {
+            writeln!(self.out)?;
+            let mut label = "unknown";
+            for rule in open {
+                self.wrapped_line(label, &format!("{} {}: {}", rule.code, rule.slug, text::line(&rule.reason, 300)))?;
+                label = "";
+            }
+            for rule in partly {
+                self.wrapped_line(
+                    label,
+                    &format!("{} {}, beyond what was found: {}", rule.code, rule.slug, text::line(&rule.reason, 300)),
+                )?;
+                label = "";
+            }
+        }
+        self.unseen()?;
+        writeln!(self.out)?;
+        let next = self.next();
+        writeln!(self.out, "exit {}{next}", report.exit_code)
+    }
+
+    /// What Kubernetes cannot show: what is asked of people, and what leaves no trace.
+    fn unseen(&mut self) -> fmt::Result {
+        let report = self.report;
+        let of_people = |code: &str| report.questions.iter().any(|question| question.rules.contains(&code));
+        let mut hidden: Vec<(&str, Vec<&str>)> = Vec::new();
+        for rule in report.rules.iter().filter(|rule| rule.outcome == Outcome::NotObservable && !of_people(rule.code)) {
+            match hidden.iter_mut().find(|(reason, _)| *reason == rule.reason) {
+                Some((_, codes)) => codes.push(rule.code),
+                None => hidden.push((&rule.reason, vec![rule.code])),
+            }
+        }
+        let (answered, open): (Vec<_>, Vec<_>) =
+            report.questions.iter().partition(|question| question.answer.is_some());
+        if hidden.is_empty() && open.is_empty() && answered.is_empty() {
+            return Ok(());
+        }
+        let topics = |questions: &[&Question]| {
+            let each = questions.iter().map(|question| text::line(&question.topic, 60));
+            each.collect::<Vec<_>>().join(", ")
+        };
+        writeln!(self.out)?;
+        if !open.is_empty() {
+            self.flush_left(&format!("cannot be seen from Kubernetes ({}): {}", open.len(), topics(&open)))?;
+            let (name, ask) = (self.look.name, self.look.show != Show::All);
+            let whom = if ask { "--show all says whom to ask, " } else { "" };
+            self.flush_left(&format!("  {whom}{name} rules coverage --attest-template begins a file for --attest"))?;
+        }
+        if !answered.is_empty() {
+            self.flush_left(&format!("answered by people ({}): {}", answered.len(), topics(&answered)))?;
+        }
+        if self.look.show == Show::All {
+            for question in &report.questions {
+                self.question(question)?;
+            }
+        }
+        for (number, (reason, codes)) in hidden.into_iter().enumerate() {
+            let label = if number == 0 { "unseen" } else { "" };
+            self.wrapped_line(label, &format!("{}: {}", codes.join(", "), text::line(reason, 300)))?;
+        }
+        Ok(())
+    }
+
+    fn question(&mut self, question: &Question) -> fmt::Result {
+        let rules = if question.rules.is_empty() { String::new() } else { format!(" ({})", question.rules.join(" ")) };
+        writeln!(self.out, "   {}{rules} {}", Paint::bold(question.clauses.join(" ")), text::clean(&question.topic))?;
+        let mut lines = vec![question.says.clone(), format!("ask: {}", question.ask)];
+        if let Some(answer) = &question.answer {
+            let note = if answer.note.is_empty() { String::new() } else { format!(" ({})", answer.note) };
+            lines.push(format!(
+                "answer: {} by {} on {}, until {}{note}",
+                answer.answer, answer.by, answer.on, answer.expires
+            ));
+        }
+        lines.extend(question.refused.clone());
+        for line in lines.iter().flat_map(|line| wrap(&text::line(line, 600), self.room(6))).collect::<Vec<_>>() {
+            writeln!(self.out, "      {line}")?;
+        }
+        Ok(())
+    }
+
+    fn next(&self) -> String {
+        let report = self.report;
+        let mut codes: Vec<&str> = report
+            .findings
+            .iter()
+            .filter(|f| f.waiver.is_none() && f.consequence == Consequence::Voids)
+            .map(|f| f.code)
+            .collect();
+        codes.dedup();
+        // What was judged is judged again as it was given: only a cluster is asked anew by the bare command.
+        let again = |flags: String| {
+            if self.look.manifests {
+                format!("judge the manifests again with {flags}")
+            } else if self.look.taken.is_some() || report.cluster.server.is_empty() {
+                format!("judge a new snapshot with {flags}")
+            } else {
+                format!(" {} support-check {flags}", self.look.name)
+            }
+        };
+        match report.verdict {
+            VerdictWord::Outside => {
+                let findings = counting(report.count(Consequence::Voids), "finding");
+                format!(" · next: fix {findings}, then {}", again(format!("--only {}", codes.join(","))))
+            }
+            VerdictWord::Inconclusive => {
+                let candidates = candidates(report);
+                let platform = |rule: &&RuleOutcome| candidates.len() > 1 && rule.reason.contains("--platform");
+                let unknown: Vec<_> = report.rules.iter().filter(|rule| rule.outcome == Outcome::Unknown).collect();
+                let mut ways = Vec::new();
+                if unknown.iter().any(|rule| !platform(rule) && rule.reason.contains("forbidden")) {
+                    ways.push("run with rights to list what is named above".to_owned());
+                } else if unknown.iter().any(|rule| !platform(rule)) || unknown.is_empty() {
+                    ways.push("supply what is named above".to_owned());
+                }
+                if unknown.iter().any(platform) {
+                    ways.push(format!("say with --platform which it is: {}", either(&candidates)));
+                }
+                format!(" · next: {}", ways.join(", and "))
+            }
+            VerdictWord::Within => String::new(),
+        }
+    }
+}

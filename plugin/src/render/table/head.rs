@@ -1,0 +1,142 @@
+//! What was judged by what, and the verdict.
+
+use std::fmt::{self, Write as _};
+
+use aksarc_shared::catalogue;
+use aksarc_shared::finding::{Consequence, Finding};
+use aksarc_shared::report::{Outcome, Report, VerdictWord};
+use aksarc_shared::text;
+use jiff::Timestamp;
+
+use super::Screen;
+use super::wording::{candidates, counting, either};
+use crate::render::grid::wrap;
+use crate::render::style::sign;
+use crate::render::{Paint, counted, left_out, texts};
+
+impl Screen<'_> {
+    pub(super) fn header(&mut self) -> fmt::Result {
+        let report = self.report;
+        let right = format!("kubectl-aksarc {} · {}", report.tool.version, age(report));
+        self.spread(&Paint::bold("AKS Arc support check"), &right)?;
+        let cluster = &report.cluster;
+        let mut facts = Vec::new();
+        if !cluster.context.is_empty() || !cluster.server.is_empty() {
+            let place = if cluster.context.is_empty() { &cluster.server } else { &cluster.context };
+            facts.push(text::line(place, 200));
+        }
+        if !cluster.kubernetes_version.is_empty() {
+            facts.push(format!("Kubernetes {}", text::line(&cluster.kubernetes_version, 60)));
+        }
+        if !self.look.manifests {
+            let nodes = counting(cluster.nodes, "node");
+            facts.push(if self.look.nodes_read { nodes } else { "nodes not read".to_owned() });
+        }
+        self.labelled("cluster", &facts.join(" · "))?;
+        let evidence = report.policy.platform_evidence.join("; ");
+        let platform = either(&candidates(report));
+        self.labelled("platform", &format!("{} · {}", text::line(&platform, 120), text::line(&evidence, 200)))?;
+        let coverage = &report.coverage;
+        // Only a cluster pays for being read.
+        let cost = if coverage.requests == 0 {
+            let unjudged = match self.look.unjudged {
+                0 => String::new(),
+                count => format!(", {count} of kinds that no rule looks at"),
+            };
+            counting(coverage.objects, "object") + &unjudged
+        } else {
+            let (objects, requests) = (counting(coverage.objects, "object"), counting(coverage.requests, "request"));
+            format!("{objects}, {requests}, {:.1} s, read-only", coverage.seconds)
+        };
+        self.labelled("reading", &cost)?;
+        if let Some(taken) = self.look.taken {
+            self.labelled("taken", &format!("{} · judged as of {}", seconds(taken), report.policy.as_of))?;
+        }
+        writeln!(self.out)
+    }
+
+    pub(super) fn verdict(&mut self) -> fmt::Result {
+        let report = self.report;
+        let texts = texts(report);
+        let (published, several) = match texts.as_slice() {
+            [] => ("the published support policy".to_owned(), false),
+            [one] => (format!("the published text {one}"), false),
+            _ => ("the published texts of every platform that it may be".to_owned(), true),
+        };
+        let words = match report.verdict {
+            VerdictWord::Outside => format!("OUTSIDE {published}"),
+            VerdictWord::Within if left_out(report) > 0 => {
+                let (run, all) = (report.rules.len(), catalogue::ALL.len());
+                format!("WITHIN {published}, by {run} of {all} rules alone: the others were not run")
+            }
+            VerdictWord::Within if self.look.unjudged > 0 && self.look.unjudged == report.coverage.objects => {
+                format!("WITHIN {published}: there is nothing here that a rule looks at")
+            }
+            VerdictWord::Within if self.look.manifests => format!("WITHIN {published}, as far as manifests show"),
+            VerdictWord::Within => format!("WITHIN {published}, as far as Kubernetes shows"),
+            VerdictWord::Inconclusive => format!("INCONCLUSIVE against {published}: not everything could be decided"),
+        };
+        // A waiver is somebody's word that it may wait, and not the policy's.
+        let waived = |finding: &&Finding| finding.waiver.is_some() && finding.consequence == Consequence::Voids;
+        let words = match report.findings.iter().filter(waived).count() {
+            0 => words,
+            _ if report.verdict == VerdictWord::Outside => words,
+            count => format!("{words}, apart from {} waived", counting(count, "finding")),
+        };
+        for (number, line) in wrap(&words, self.room(3)).iter().enumerate() {
+            let lead = if number == 0 { format!(" {} ", sign(report.verdict)) } else { "   ".to_owned() };
+            writeln!(self.out, "{}", Paint::verdict(report.verdict, format_args!("{lead}{line}")))?;
+        }
+        if several {
+            let room = self.room(5);
+            for line in texts.iter().flat_map(|one| wrap(one, room)) {
+                writeln!(self.out, "     {line}")?;
+            }
+        }
+        let passed = report.rules.iter().filter(|rule| rule.outcome == Outcome::Pass).count();
+        let mut counts = Vec::new();
+        for (key, words) in [
+            ("voids", "void support"),
+            ("at-risk", "at risk"),
+            ("not-covered", "not covered"),
+            ("info", "info"),
+            ("waived", "waived"),
+        ] {
+            match counted(report, key) {
+                0 => {}
+                1 if key == "voids" => counts.push("1 voids support".to_owned()),
+                count => counts.push(format!("{count} {words}")),
+            }
+        }
+        counts.push(format!("{} ok", counting(passed, "rule")));
+        for (key, words) in [("unknown", "unknown"), ("not-observable", "not observable")] {
+            if counted(report, key) > 0 {
+                counts.push(format!("{} {words}", counted(report, key)));
+            }
+        }
+        if left_out(report) > 0 {
+            counts.push(format!("{} not run", left_out(report)));
+        }
+        writeln!(self.out, "   {}", counts.join(" · "))
+    }
+}
+
+/// From when the policy is that was judged against.
+fn age(report: &Report) -> String {
+    let newest = report.policy.documents.iter().filter_map(|document| document.date).max();
+    match (report.policy.documents.len(), newest) {
+        (0, _) => "no policy text".to_owned(),
+        (1, Some(date)) => format!("policy of {date}"),
+        (1, None) => "undated policy".to_owned(),
+        (many, Some(date)) => format!("{many} policy texts, the newest of {date}"),
+        (many, None) => format!("{many} undated policy texts"),
+    }
+}
+
+/// A moment in whole seconds; anything else as it is.
+fn seconds(moment: &str) -> String {
+    match moment.parse::<Timestamp>().and_then(|moment| Timestamp::from_second(moment.as_second())) {
+        Ok(moment) => moment.to_string(),
+        Err(_) => text::line(moment, 60),
+    }
+}

@@ -1,0 +1,90 @@
+//! Two baselines, side by side.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{Baseline, KeyRecord};
+
+/// One line of a difference between two baselines.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Difference {
+    /// `node/moc-l1`, `namespace/kube-system`, `kube-system/deployments.apps/coredns`.
+    pub object: String,
+    /// `labels[kubernetes.io/os]`, `spec`, `capacity`; empty for the object itself.
+    pub path: String,
+    /// The value before; a hash for content.
+    pub before: Option<String>,
+    /// The value after.
+    pub after: Option<String>,
+}
+
+/// What differs between two baselines, sorted.
+pub fn diff(before: &Baseline, after: &Baseline) -> Vec<Difference> {
+    let (old, new) = (lines(before), lines(after));
+    let mut keys: Vec<&(String, String)> = old.keys().chain(new.keys()).collect();
+    keys.sort();
+    keys.dedup();
+    let differing = keys.into_iter().filter(|key| old.get(*key) != new.get(*key));
+    let differing = differing.map(|key| Difference {
+        object: key.0.clone(),
+        path: key.1.clone(),
+        before: old.get(key).cloned(),
+        after: new.get(key).cloned(),
+    });
+    // Of what came or went as a whole, its parts say nothing more.
+    let differing: Vec<Difference> = differing.collect();
+    let whole: Vec<String> = differing.iter().filter(|d| d.path.is_empty()).map(|d| d.object.clone()).collect();
+    differing.into_iter().filter(|d| d.path.is_empty() || !whole.contains(&d.object)).collect()
+}
+
+fn lines(baseline: &Baseline) -> BTreeMap<(String, String), String> {
+    let mut lines = BTreeMap::new();
+    let mut keys = |object: &str, word: &str, records: &BTreeMap<String, KeyRecord>| {
+        for (key, record) in records {
+            lines.insert((object.to_owned(), format!("{word}[{key}]")), record.value.clone());
+        }
+    };
+    for (name, node) in &baseline.nodes {
+        let object = format!("node/{name}");
+        keys(&object, "labels", &node.labels);
+        keys(&object, "annotations", &node.annotations);
+    }
+    for (name, namespace) in &baseline.namespaces {
+        let object = format!("namespace/{name}");
+        keys(&object, "labels", &namespace.labels);
+        keys(&object, "annotations", &namespace.annotations);
+    }
+    for (name, node) in &baseline.nodes {
+        lines.insert((format!("node/{name}"), String::new()), node.uid.clone());
+        lines.insert((format!("node/{name}"), "capacity".to_owned()), node.capacity.join(" / "));
+        lines.insert((format!("node/{name}"), "pool".to_owned()), node.pool.clone());
+    }
+    for (key, object) in &baseline.objects {
+        let name = key.trim_start_matches('/').to_owned();
+        lines.insert((name.clone(), String::new()), object.uid.clone());
+        for (field, hash) in &object.content {
+            lines.insert((name.clone(), field.clone()), hash.clone());
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::baseline::samples::recorded;
+
+    #[test]
+    fn what_came_or_went_as_a_whole_is_one_line() {
+        let mut after = recorded();
+        assert_eq!(diff(&recorded(), &after), []);
+        after.nodes.get_mut("moc-l1").unwrap().labels.remove("kubernetes.io/os");
+        let lines = diff(&recorded(), &after);
+        assert_eq!((&*lines[0].object, &*lines[0].path, lines.len()), ("node/moc-l1", "labels[kubernetes.io/os]", 1));
+        after.nodes.clear();
+        let lines = diff(&recorded(), &after);
+        assert_eq!((&*lines[0].path, lines.len(), lines[0].after.is_none()), ("", 1, true));
+    }
+}

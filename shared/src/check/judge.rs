@@ -1,0 +1,173 @@
+//! What a rule comes to on what was read.
+
+use super::Check;
+use crate::attest::{self, Answer as Attested};
+use crate::data::Platform;
+use crate::finding::{Consequence, Draft, Evidence, Finding, ObjectRef};
+use crate::report::{Outcome, RuleOutcome};
+use crate::rule::{Rule, Verdict};
+use crate::weigh::{finalize, lightest};
+
+/// What a rule comes to on one platform.
+#[derive(Clone, Debug)]
+struct Answer {
+    platform: Platform,
+    outcome: Outcome,
+    reason: String,
+    findings: Vec<Finding>,
+}
+
+impl Answer {
+    /// Texts and commands differ by platform; what is found, and how heavy it is, decides whether two agree.
+    fn agrees(&self, other: &Answer) -> bool {
+        let weighs = |answer: &Answer| -> Vec<(String, Consequence)> {
+            answer.findings.iter().map(|finding| (finding.fingerprint.clone(), finding.consequence)).collect()
+        };
+        self.outcome == other.outcome && weighs(self) == weighs(other)
+    }
+
+    fn finding(&self, fingerprint: &str) -> Option<&Finding> {
+        self.findings.iter().find(|finding| finding.fingerprint == fingerprint)
+    }
+
+    /// `windows-server at-risk`, `azure-local pass`.
+    fn word(&self) -> String {
+        let heaviest = self.findings.iter().map(|finding| finding.consequence).min();
+        let word = match (self.outcome, heaviest) {
+            (Outcome::Violated, Some(consequence)) => consequence.as_str(),
+            (outcome, _) => outcome.as_str(),
+        };
+        format!("{} {word}", self.platform.as_str())
+    }
+}
+
+impl Check<'_> {
+    pub(super) fn judge(&self, rule: &'static Rule, candidates: &[Platform]) -> (RuleOutcome, Vec<Finding>) {
+        let done = |outcome, reason: String, findings| {
+            (RuleOutcome { code: rule.code.as_str(), slug: rule.slug, outcome, reason }, findings)
+        };
+        if self.manifests {
+            let drafts = self.drafts.get(rule.code.as_str()).cloned().unwrap_or_default();
+            if rule.change.is_none() {
+                return done(Outcome::NotApplicable, "needs a cluster; these are manifests".to_owned(), Vec::new());
+            }
+            let platform = lightest(rule, candidates);
+            let findings = finalize(rule, platform, drafts);
+            let outcome = if findings.iter().all(|f| f.consequence == Consequence::Info) {
+                Outcome::Pass
+            } else {
+                Outcome::Violated
+            };
+            return done(outcome, String::new(), findings);
+        }
+        let answers: Vec<Answer> = candidates.iter().map(|platform| self.judge_on(rule, *platform)).collect();
+        let Some(first) = answers.first().cloned() else {
+            return done(Outcome::Unknown, "no platform is possible".to_owned(), Vec::new());
+        };
+        if answers.iter().all(|answer| answer.agrees(&first)) {
+            return done(first.outcome, first.reason, first.findings);
+        }
+        // What all of them find is a finding all the same, as heavy as the platform that takes it lightest.
+        let mut shared = Vec::new();
+        for finding in first.findings {
+            let twins = answers.iter().map(|answer| answer.finding(&finding.fingerprint));
+            if let Some(consequences) = twins.map(|twin| twin.map(|twin| twin.consequence)).collect::<Option<Vec<_>>>()
+            {
+                let consequence = consequences.into_iter().max().unwrap_or(finding.consequence);
+                shared.push(Finding { consequence, ..finding });
+            }
+        }
+        let says: Vec<String> = answers.iter().map(Answer::word).collect();
+        done(Outcome::Unknown, format!("depends on the platform ({}): give --platform", says.join(", ")), shared)
+    }
+
+    fn judge_on(&self, rule: &'static Rule, platform: Platform) -> Answer {
+        let answer = |outcome, reason: String, findings| Answer { platform, outcome, reason, findings };
+        if !rule.platforms.contains(&platform) {
+            return answer(Outcome::NotApplicable, format!("does not apply on {}", platform.as_str()), Vec::new());
+        }
+        let mut drafts = self.drafts.get(rule.code.as_str()).cloned().unwrap_or_default();
+        drafts.extend(self.admitted(rule, platform));
+        let mut open = self.gaps(rule);
+        if let Some(whole) = rule.state.whole {
+            match whole(&self.inventory, &self.context(platform)) {
+                Verdict::Found(found) => drafts.extend(found),
+                Verdict::FoundPartly(found, why) => {
+                    drafts.extend(found);
+                    open.push(why);
+                }
+                Verdict::Unknown(why) => open.push(why),
+                Verdict::NotObservable(why) if drafts.is_empty() && open.is_empty() => {
+                    let (outcome, reason) = self.unseen(rule, platform, why);
+                    return answer(outcome, reason, Vec::new());
+                }
+                Verdict::NotObservable(_) => {}
+            }
+        } else if rule.state.each.is_none() {
+            let why = "leaves no trace in a state; the guard and the dry run judge the change";
+            return answer(Outcome::NotObservable, why.to_owned(), Vec::new());
+        }
+        if let Some(baseline) = self.comparison() {
+            drafts.retain(|draft| !baseline.settles(rule, draft));
+        }
+        let findings = finalize(rule, platform, drafts);
+        // A probe that says nothing is a gap, and the rule may say so too.
+        open.dedup();
+        let reason = shorten(&open);
+        // Settled later, when waivers are known: here a finding is a violation.
+        let outcome = if findings.iter().any(|finding| finding.consequence != Consequence::Info) {
+            Outcome::Violated
+        } else if open.is_empty() {
+            Outcome::Pass
+        } else {
+            Outcome::Unknown
+        };
+        answer(outcome, reason, findings)
+    }
+
+    /// What becomes of a rule that Kubernetes shows nothing of: people's word, where it is complete.
+    fn unseen(&self, rule: &Rule, platform: Platform, why: String) -> (Outcome, String) {
+        let settled = self.answers().of_rule(rule.clauses, platform);
+        if settled.is_fulfilled() {
+            return (Outcome::Pass, settled.says());
+        }
+        if settled.answered.is_empty() {
+            return (Outcome::NotObservable, why);
+        }
+        (Outcome::NotObservable, format!("{why}; {}, not {}", settled.says(), settled.open.join(", ")))
+    }
+
+    /// What people answered to be otherwise than a clause asks. Of the rules on that clause the heaviest speaks, and of
+    /// several the first: one answer is one finding.
+    fn admitted(&self, rule: &Rule, platform: Platform) -> Vec<Draft> {
+        let settled = self.answers().of_rule(rule.clauses, platform);
+        let mut drafts = Vec::new();
+        for answer in settled.answered.into_iter().filter(|answer| answer.answer == Attested::NotFulfilled) {
+            let on_it = self.params.rules.iter().filter(|other| {
+                let applies = other.platforms.contains(&platform);
+                applies && self.answers().of_rule(other.clauses, platform).answered.contains(&answer)
+            });
+            let speaker = on_it.min_by_key(|other| (other.consequence_on(platform), other.code));
+            if speaker.is_some_and(|speaker| speaker.code == rule.code) {
+                let by = answer.by.trim();
+                let evidence =
+                    Evidence { time: answer.on.0.to_string(), ..Evidence::seen("attestation", &*answer.note) };
+                drafts.push(
+                    Draft::at(ObjectRef::cluster(), format!("attestation[{}]", answer.clause))
+                        .says(format!("{by} answered on {} that this is not fulfilled", attest::day(answer.on.0)))
+                        .with(Evidence { manager: by.to_owned(), ..evidence }),
+                );
+            }
+        }
+        drafts
+    }
+}
+
+fn shorten(reasons: &[String]) -> String {
+    match reasons {
+        [] => String::new(),
+        [one] => one.clone(),
+        [one, two] => format!("{one}; {two}"),
+        [one, rest @ ..] => format!("{one}; and {} more", rest.len()),
+    }
+}

@@ -1,0 +1,100 @@
+//! Which lists a check needs, and which of them it lacks.
+
+use std::collections::BTreeSet;
+
+use super::Check;
+use crate::certificate;
+use crate::data::Data;
+use crate::guard;
+use crate::inventory::{ReadKey, ReadState};
+use crate::kinds::{self, Kind};
+use crate::rule::{Rule, Scope};
+
+impl Check<'_> {
+    /// The lists to begin with: those of the whole cluster.
+    pub fn plan_first(&self) -> Vec<ReadKey> {
+        let mut keys = BTreeSet::new();
+        for rule in &self.params.rules {
+            for read in rule.reads.iter().filter(|read| read.scope == Scope::Cluster) {
+                keys.insert(ReadKey { kind: read.kind, namespace: None });
+            }
+        }
+        // What tells the platform, and which namespaces there are to look into.
+        for kind in [&kinds::NODE, &kinds::NAMESPACE] {
+            keys.insert(ReadKey { kind, namespace: None });
+        }
+        keys.into_iter().collect()
+    }
+
+    /// The lists to go on with, once those of [`Check::plan_first`] are done: one per kind and namespace that exists, where
+    /// the list of the whole cluster is not there already.
+    pub fn plan_then(&self) -> Vec<ReadKey> {
+        let mut keys = BTreeSet::new();
+        for rule in &self.params.rules {
+            keys.extend(self.namespaced_keys(rule).into_iter().filter(|key| !self.has_all(key.kind)));
+        }
+        keys.into_iter().collect()
+    }
+
+    /// Whether a rule looks at what a list holds. One over the whole cluster serves the rules that need some namespaces of it
+    /// too: they look at the namespace.
+    pub fn wants(&self, rule: &Rule, key: &ReadKey) -> bool {
+        match &key.namespace {
+            None => rule.reads.iter().any(|read| read.kind == key.kind),
+            Some(_) => self.namespaced_keys(rule).contains(key),
+        }
+    }
+
+    /// Every list a rule rests on, and why one of them says nothing.
+    pub(super) fn gaps(&self, rule: &Rule) -> Vec<String> {
+        let cluster = rule.reads.iter().filter(|read| read.scope == Scope::Cluster);
+        let mut keys: Vec<ReadKey> = cluster.map(|read| ReadKey { kind: read.kind, namespace: None }).collect();
+        keys.extend(self.namespaced_keys(rule).into_iter().filter(|key| !self.has_all(key.kind)));
+        let mut gaps = Vec::new();
+        for key in keys {
+            match self.inventory.reads.get(&key) {
+                Some(state) => gaps.extend(state.gap(&key)),
+                None => gaps.push(format!("{key} was not read")),
+            }
+        }
+        gaps.extend(rule.probes.iter().filter_map(|probe| self.inventory.probe(*probe).err()));
+        gaps
+    }
+
+    fn namespaced_keys(&self, rule: &Rule) -> Vec<ReadKey> {
+        // When the namespaces could not be listed, all that the data knows are tried.
+        let listed = matches!(self.inventory.read(&kinds::NAMESPACE), Some(ReadState::Complete { .. }));
+        let exists = |name: &str| !listed || self.inventory.namespaces.iter().any(|own| own == name);
+        let rows = || self.data.namespaces.namespaces.iter().filter(|row| row.condition.is_none());
+        let system = || rows().map(|row| &*row.name).chain([guard::NAMESPACE]).filter(|name| exists(name));
+        let mut keys = Vec::new();
+        for read in rule.reads {
+            let wanted = |name: &str| match read.scope {
+                Scope::Cluster => false,
+                Scope::AddOnNamespaces => self.data.namespaces.is_add_on(name),
+                Scope::ArcNamespaces => self.data.namespaces.is_arc(name),
+                Scope::ComponentNamespaces => holds_components(self.data, read.kind, name),
+                Scope::KubeSystem => name == certificate::NAMESPACE,
+                Scope::Own => name == guard::NAMESPACE,
+            };
+            let names = system().filter(|name| wanted(name));
+            keys.extend(names.map(|name| ReadKey { kind: read.kind, namespace: Some(name.to_owned()) }));
+        }
+        keys
+    }
+
+    /// Whether the list of a kind over the whole cluster is there, so that none of a namespace is needed.
+    fn has_all(&self, kind: &'static Kind) -> bool {
+        matches!(self.inventory.read(kind), Some(ReadState::Complete { .. }))
+    }
+}
+
+/// Whether the catalogue has components of a kind in a namespace.
+fn holds_components(data: &Data, kind: &Kind, namespace: &str) -> bool {
+    let protected = data.namespaces.protected(namespace).is_some();
+    data.components.iter().any(|component| {
+        !component.static_pod
+            && component.kinds.iter().any(|own| own == kind.kind)
+            && (component.namespaces.iter().any(|own| own == namespace) || (component.any_namespace && protected))
+    })
+}

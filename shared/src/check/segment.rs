@@ -1,0 +1,98 @@
+//! One list of a check, read page by page.
+
+use super::Check;
+use crate::baseline::Recorder;
+use crate::data::Data;
+use crate::inventory::{Facts, ReadKey, ReadState};
+use crate::kinds::Kind;
+use crate::object::Object;
+use crate::read::json::{self, Page, ReadError};
+use crate::rule::{Notes, Rule, Seen};
+
+/// One list under way. Pages of several lists can be read at the same time; a list that has to start over is dropped.
+#[derive(Debug)]
+pub struct Segment<'d> {
+    key: ReadKey,
+    data: &'d Data,
+    rules: Vec<&'static Rule>,
+    notes: Vec<Notes>,
+    facts: Facts,
+    recorder: Option<Recorder>,
+    objects: usize,
+}
+
+impl<'d> Check<'d> {
+    /// Begins to read one list.
+    pub fn segment(&self, key: &ReadKey) -> Segment<'d> {
+        let rules: Vec<_> = self
+            .params
+            .rules
+            .iter()
+            .copied()
+            .filter(|rule| rule.state.each.is_some() && self.wants(rule, key))
+            .collect();
+        let notes = rules.iter().map(|_| Notes::default()).collect();
+        let recorder = (self.params.record || self.params.baseline.is_some()).then(Recorder::default);
+        Segment { key: key.clone(), data: self.data, rules, notes, facts: Facts::default(), recorder, objects: 0 }
+    }
+
+    /// Takes in a list that was read to its end.
+    pub fn complete(&mut self, segment: Segment<'d>) {
+        let state = ReadState::Complete { objects: segment.objects };
+        self.merge(segment, state);
+    }
+
+    /// Takes in a list that was cut short: what it held counts, what it may have held does not.
+    pub fn cut_short(&mut self, segment: Segment<'d>, why: String) {
+        self.merge(segment, ReadState::Failed(why));
+    }
+
+    fn merge(&mut self, segment: Segment<'d>, state: ReadState) {
+        self.objects += segment.objects;
+        segment.facts.into_inventory(&mut self.inventory);
+        if let Some(recorder) = segment.recorder {
+            self.recorder.merge(recorder);
+        }
+        for (rule, notes) in segment.rules.iter().zip(segment.notes) {
+            self.drafts.entry(rule.code.as_str()).or_default().extend(notes.drafts);
+            self.inventory.remarks.entry(rule.code.as_str()).or_default().extend(notes.remarks);
+            self.inventory.suspects.entry(rule.code.as_str()).or_default().extend(notes.suspects);
+        }
+        self.inventory.reads.insert(segment.key, state);
+    }
+}
+
+impl Segment<'_> {
+    /// Reads one page of the list; its objects are judged at once and not kept.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the bytes are no list. Drop the segment then, or hand it to [`Check::cut_short`].
+    pub fn page(&mut self, bytes: &[u8]) -> Result<Page, ReadError> {
+        let kind = self.key.kind;
+        json::page(bytes, |object| self.see(&object, kind))
+    }
+
+    /// Judges one object of the list.
+    pub fn object(&mut self, object: &Object<'_>) {
+        self.see(object, self.key.kind);
+    }
+
+    /// How many objects were read.
+    pub fn objects(&self) -> usize {
+        self.objects
+    }
+
+    fn see(&mut self, object: &Object<'_>, kind: &'static Kind) {
+        self.objects += 1;
+        self.facts.add(object, kind, self.data);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.add(object, kind, self.data);
+        }
+        let seen = Seen::new(object, kind, self.data);
+        for (rule, notes) in self.rules.iter().zip(&mut self.notes) {
+            if let Some(each) = rule.state.each {
+                each(&seen, notes);
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What all rules together come to: the verdict, the deadlines, the questions.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use super::Check;
+use crate::attest;
+use crate::data::Platform;
+use crate::finding::{Consequence, Finding};
+use crate::report::{Clock, Outcome, Question, RuleOutcome, VerdictWord, exit};
+use crate::rule::Due;
+use crate::waiver;
+
+impl Check<'_> {
+    pub(super) fn verdict(&self, rules: &[RuleOutcome], findings: &[Finding], candidates: &[Platform]) -> VerdictWord {
+        if findings.iter().any(|finding| finding.consequence == Consequence::Voids && finding.waiver.is_none()) {
+            return VerdictWord::Outside;
+        }
+        let could_void = |outcome: &RuleOutcome| {
+            // A rule with findings can be open as well: its reason says what it did not see.
+            let open = outcome.outcome == Outcome::Unknown
+                || (matches!(outcome.outcome, Outcome::Violated | Outcome::Waived) && !outcome.reason.is_empty());
+            let rule = self.params.rules.iter().find(|rule| rule.code.as_str() == outcome.code);
+            open && rule.is_some_and(|rule| rule.heaviest(candidates) == Consequence::Voids)
+        };
+        if rules.iter().any(could_void) { VerdictWord::Inconclusive } else { VerdictWord::Within }
+    }
+
+    pub(super) fn exit_code(&self, verdict: VerdictWord, findings: &[Finding]) -> u8 {
+        let fails = |finding: &Finding| finding.waiver.is_none() && finding.consequence <= self.params.fail_on;
+        match verdict {
+            VerdictWord::Outside => exit::OUTSIDE,
+            VerdictWord::Inconclusive if !self.params.allow_incomplete => exit::INCONCLUSIVE,
+            _ if findings.iter().any(fails) => exit::FAIL_ON,
+            _ => exit::WITHIN,
+        }
+    }
+
+    pub(super) fn clocks(&self, day: Date, candidates: &[Platform]) -> Vec<Clock> {
+        let clock = |due: Date, code: &str, what: String| Clock {
+            due: due.to_string(),
+            days_left: (due - day).get_days().into(),
+            code: code.to_owned(),
+            what,
+        };
+        let mut clocks = Vec::new();
+        for rule in &self.params.rules {
+            let Some(of_rule) = rule.state.clocks else { continue };
+            // Where the platform is not known, only what all candidates agree on is due.
+            let mut dues = candidates.iter().map(|platform| {
+                let applies = rule.platforms.contains(platform);
+                if applies { of_rule(&self.inventory, &self.context(*platform)) } else { Vec::new() }
+            });
+            let first = dues.next().unwrap_or_default();
+            let others: Vec<Vec<Due>> = dues.collect();
+            let common = first.into_iter().filter(|due| others.iter().all(|other| other.contains(due)));
+            clocks.extend(common.map(|due| clock(due.on, rule.code.as_str(), due.what)));
+        }
+        for waiver in waiver::in_force(&self.params.waivers, self.params.now) {
+            let what = format!("waiver {} ({} {})", waiver.name, waiver.rules.join(" "), waiver.matches.word());
+            clocks.push(clock(
+                waiver.expires.to_zoned(TimeZone::UTC).date(),
+                waiver.rules.first().map_or("", String::as_str),
+                what,
+            ));
+        }
+        for (answer, ends) in self.answers().ends() {
+            let on_it = self.params.rules.iter().find(|rule| rule.clauses.contains(&&*answer.clause));
+            let what = format!("answer of {} to {} ends", answer.by.trim(), answer.clause);
+            clocks.push(clock(attest::day(ends), on_it.map_or("", |rule| rule.code.as_str()), what));
+        }
+        clocks.sort();
+        clocks
+    }
+
+    pub(super) fn questions(&self, candidates: &[Platform]) -> Vec<Question> {
+        if self.manifests {
+            return Vec::new();
+        }
+        attest::questions(&attest::Asked {
+            data: self.data,
+            candidates,
+            rules: &self.params.rules,
+            release: self.params.release.as_deref(),
+            attestations: &self.params.attestations,
+            now: self.params.now,
+        })
+    }
+}
+
+/// A rule whose every finding is waived is waived.
+pub(super) fn settle(rules: &mut [RuleOutcome], findings: &[Finding]) {
+    for rule in rules.iter_mut().filter(|rule| rule.outcome == Outcome::Violated) {
+        let mut heavy = findings.iter().filter(|f| f.code == rule.code && f.consequence != Consequence::Info);
+        if heavy.all(|finding| finding.waiver.is_some()) {
+            rule.outcome = Outcome::Waived;
+        }
+    }
+}
+
+pub(super) fn summary(rules: &[RuleOutcome], findings: &[Finding]) -> BTreeMap<&'static str, usize> {
+    let mut summary = BTreeMap::new();
+    for consequence in Consequence::ALL {
+        let own = findings.iter().filter(|f| f.consequence == consequence && f.waiver.is_none());
+        summary.insert(consequence.as_str(), own.count());
+    }
+    summary.insert("waived", findings.iter().filter(|f| f.waiver.is_some()).count());
+    for outcome in [Outcome::Unknown, Outcome::NotObservable] {
+        summary.insert(outcome.as_str(), rules.iter().filter(|rule| rule.outcome == outcome).count());
+    }
+    summary
+}

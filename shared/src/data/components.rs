@@ -1,0 +1,84 @@
+//! The managed components.
+
+use serde::Deserialize;
+
+use super::{Confidence, Platform, embedded};
+
+/// A managed component.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Component {
+    /// Exact name; or `prefix`.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// How its name begins, where the rest varies.
+    #[serde(default)]
+    pub prefix: Option<String>,
+    /// Kinds.
+    pub kinds: Vec<String>,
+    /// Namespaces.
+    #[serde(default)]
+    pub namespaces: Vec<String>,
+    /// Its namespace is not known: any system namespace.
+    #[serde(default)]
+    pub any_namespace: bool,
+    /// Platforms it exists on; empty for all.
+    #[serde(default)]
+    pub platforms: Vec<Platform>,
+    /// How well it is known.
+    #[serde(default = "configured")]
+    pub confidence: Confidence,
+    /// Where it is written.
+    #[serde(default)]
+    pub source: String,
+    /// What it belongs to.
+    #[serde(default)]
+    pub product: String,
+    /// A static pod, written by the kubelet from a file on the node.
+    #[serde(default)]
+    pub static_pod: bool,
+    /// It is released with Kubernetes, so that its image's tag is its version; and what it may be behind. Ours to know.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    pub versioned: Option<Versioned>,
+    /// Part of an Arc extension that users install on purpose.
+    #[serde(default)]
+    pub extension: bool,
+}
+
+/// A part of Kubernetes whose version is held against the API server's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Versioned {
+    /// The API server itself.
+    ApiServer,
+    /// Controller manager and scheduler.
+    Controller,
+    /// The proxy on nodes.
+    Proxy,
+}
+
+/// What a user lists in the configuration is theirs to know.
+fn configured() -> Confidence {
+    Confidence::Doc
+}
+
+impl Component {
+    /// Whether an object is this component.
+    pub fn is(&self, kind: &str, namespace: &str, name: &str) -> bool {
+        let named = match (&self.name, &self.prefix) {
+            (Some(own), _) => own == name,
+            (None, Some(prefix)) => name.starts_with(&**prefix),
+            (None, None) => false,
+        };
+        named
+            && self.kinds.iter().any(|own| own == kind)
+            && (self.namespaces.iter().any(|own| own == namespace)
+                || (self.any_namespace && embedded_namespace(namespace)))
+    }
+}
+
+/// A component of unknown namespace is looked for in system namespaces only, never in a user's.
+fn embedded_namespace(name: &str) -> bool {
+    embedded().namespaces.protected(name).is_some()
+}

@@ -1,0 +1,54 @@
+//! Where AKS Arc runs.
+
+use serde::{Deserialize, Serialize};
+
+/// Where AKS Arc runs: each has its own policy text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum Platform {
+    /// AKS on Windows Server.
+    WindowsServer,
+    /// AKS on Azure Stack HCI 22H2.
+    #[serde(rename = "hci-22h2")]
+    Hci22h2,
+    /// AKS on Azure Local.
+    AzureLocal,
+    /// AKS on bare metal, a preview.
+    BareMetal,
+}
+
+impl Platform {
+    /// Every platform.
+    pub const ALL: [Platform; 4] =
+        [Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal, Platform::BareMetal];
+
+    /// The word users type.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Platform::WindowsServer => "windows-server",
+            Platform::Hci22h2 => "hci-22h2",
+            Platform::AzureLocal => "azure-local",
+            Platform::BareMetal => "bare-metal",
+        }
+    }
+
+    /// From the word users type.
+    pub fn parse(word: &str) -> Option<Self> {
+        Platform::ALL.into_iter().find(|platform| platform.as_str() == word)
+    }
+}
+
+/// A platform.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlatformText {
+    /// The platform.
+    pub name: Platform,
+    /// Its product name.
+    pub title: String,
+    /// One letter, for tables.
+    pub short: String,
+    /// Id of its policy text.
+    pub document: String,
+}

@@ -1,0 +1,192 @@
+//! Which findings a waiver covers, and since when it no longer does.
+
+use jiff::Timestamp;
+
+use super::set::problems_among;
+use super::{Match, Waiver};
+use crate::finding::{Finding, WaiverNote};
+use crate::text;
+
+/// Why a waiver that was given for something no longer covers it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Lapsed {
+    /// The object was made anew.
+    #[error("the object is not the one it was given for: uid {found} instead of {pinned}")]
+    Object {
+        /// The uid it was given for.
+        pinned: String,
+        /// The uid now.
+        found: String,
+    },
+    /// There is nothing to compare with: what can't be shown to be the same does not count as the same.
+    #[error("whether the object is the one it was given for cannot be told: it has no uid here")]
+    NoUid,
+    /// The value has changed again.
+    #[error("the value is not the one it was given for: {found} instead of {pinned}")]
+    Value {
+        /// The value it was given for.
+        pinned: String,
+        /// The value now.
+        found: String,
+    },
+}
+
+impl Waiver {
+    /// Whether `now` lies in its time: from `notBefore` on, up to but not at `expires`.
+    pub fn is_current(&self, now: Timestamp) -> bool {
+        self.not_before.is_none_or(|start| start <= now) && now < self.expires
+    }
+
+    /// Why it has lapsed for a finding that it matches; `None` when all it was given for is still so.
+    pub fn lapsed(&self, finding: &Finding) -> Option<Lapsed> {
+        let pin = self.lapses_unless.as_ref()?;
+        if let Some(pinned) = &pin.uid {
+            let found = &finding.object.uid;
+            if found.is_empty() {
+                return Some(Lapsed::NoUid);
+            }
+            if found != pinned {
+                return Some(Lapsed::Object { pinned: shown(pinned), found: shown(found) });
+            }
+        }
+        let pinned = pin.value.as_ref()?;
+        if finding.after.as_ref() == Some(pinned) {
+            return None;
+        }
+        Some(Lapsed::Value { pinned: shown(pinned), found: finding.after.as_deref().map_or("none".to_owned(), shown) })
+    }
+
+    /// Whether rule and object are those it is for, whatever its time and terms.
+    pub fn matches(&self, finding: &Finding) -> bool {
+        self.matches.is(finding) && self.rules.iter().any(|code| code == finding.code)
+    }
+}
+
+impl Match {
+    fn is(&self, finding: &Finding) -> bool {
+        let object = &finding.object;
+        let named = || self.name == object.name && self.kind == object.kind && self.namespace == object.namespace;
+        let here = match &self.fingerprint {
+            None => named(),
+            Some(print) => *print == finding.fingerprint && (self.name.is_empty() || named()),
+        };
+        here && self.path.as_ref().is_none_or(|path| *path == finding.path)
+    }
+}
+
+/// Puts a note on every finding that a valid, current waiver covers. The same evaluator for check, dry run and guard.
+pub fn apply(findings: &mut [Finding], waivers: &[Waiver], now: Timestamp) {
+    if waivers.is_empty() {
+        return;
+    }
+    for finding in findings {
+        finding.waiver = chosen(finding, waivers, now).map(|waiver| WaiverNote {
+            name: waiver.name.clone(),
+            reason: waiver.reason.split_whitespace().collect::<Vec<_>>().join(" "),
+            expires: waiver.expires.to_string(),
+        });
+    }
+}
+
+/// The waiver shown on a finding: of those that cover it the one that ends last, then the first by name.
+pub(super) fn chosen<'w>(finding: &Finding, waivers: &'w [Waiver], now: Timestamp) -> Option<&'w Waiver> {
+    let covers =
+        |waiver: &&Waiver| waiver.matches(finding) && waiver.is_current(now) && waiver.lapsed(finding).is_none();
+    let mut covering: Vec<&Waiver> = waivers.iter().filter(covers).collect();
+    covering.sort_by(|a, b| b.expires.cmp(&a.expires).then_with(|| a.name.cmp(&b.name)));
+    // Terms last: to look at them takes longest, and however many waivers there are for one thing, most often one look is enough.
+    covering.into_iter().find(|waiver| problems_among(waiver, waivers).is_empty())
+}
+
+fn shown(value: &str) -> String {
+    text::line(value, 80)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::waiver::Pin;
+    use crate::waiver::samples::{NOVEMBER, finding, shown_on, time, waiver};
+
+    #[test]
+    fn it_counts_from_its_first_second_to_the_one_before_it_expires() {
+        let at = |text: &str| waiver().is_current(text.parse().unwrap());
+        assert!(!at("2026-10-31T23:59:59Z"));
+        assert!(at("2026-11-01T00:00:00Z"));
+        assert!(at("2026-11-28T23:59:59Z"));
+        assert!(!at("2026-11-29T00:00:00Z"));
+    }
+
+    #[test]
+    fn times_are_instants_whatever_their_offset() {
+        assert_eq!(time("2026-11-29T01:00:00+01:00"), time("2026-11-29T00:00:00Z"));
+        assert_eq!(time("2026-12-31T23:59:60Z"), time("2026-12-31T23:59:59Z"), "a leap second is the one before");
+        let mut own = waiver();
+        own.expires = time("2026-11-29T01:00:00+01:00");
+        assert!(own.is_current(time("2026-11-28T23:59:59.999999999Z")));
+        assert!(!own.is_current(time("2026-11-29T00:00:00Z")));
+    }
+
+    #[test]
+    fn a_waiver_matches_exactly_or_not_at_all() {
+        let found = finding("log-agent", "u1", None);
+        let covers = |change: fn(&mut Match)| {
+            let mut own = waiver();
+            change(&mut own.matches);
+            shown_on(&found, &[own], NOVEMBER).is_some()
+        };
+        assert!(covers(|_| {}));
+        assert!(covers(|m| m.path = Some("metadata.namespace".to_owned())));
+        assert!(!covers(|m| m.path = Some("metadata".to_owned())));
+        assert!(!covers(|m| m.name = "log-*".to_owned()));
+        assert!(!covers(|m| m.name = "Log-Agent".to_owned()));
+        assert!(!covers(|m| m.kind = "deployment".to_owned()));
+        assert!(!covers(|m| m.namespace = String::new()));
+        let mut own = waiver();
+        own.matches = Match { fingerprint: Some(found.fingerprint.clone()), ..Match::default() };
+        assert!(shown_on(&found, &[own.clone()], NOVEMBER).is_some());
+        assert!(shown_on(&finding("other", "u1", None), &[own.clone()], NOVEMBER).is_none());
+        // A fingerprint beside an object narrows, it does not widen.
+        own.matches.name = "other".to_owned();
+        own.matches.kind = "Deployment".to_owned();
+        assert!(shown_on(&found, &[own], NOVEMBER).is_none());
+    }
+
+    #[test]
+    fn a_waiver_lapses_when_what_it_was_given_for_changes() {
+        let mut own = waiver();
+        own.lapses_unless = Some(Pin { uid: Some("u1".to_owned()), value: Some("x".to_owned()) });
+        assert_eq!(own.problems(), []);
+        let (same, anew, changed) = (
+            finding("log-agent", "u1", Some("x")),
+            finding("log-agent", "u2", Some("x")),
+            finding("log-agent", "u1", Some("y")),
+        );
+        assert_eq!(own.lapsed(&same), None);
+        assert_eq!(shown_on(&same, &[own.clone()], NOVEMBER).as_deref(), Some("W-7"));
+        for lapsed in [&anew, &changed, &finding("log-agent", "", Some("x")), &finding("log-agent", "u1", None)] {
+            assert!(own.lapsed(lapsed).is_some());
+            assert_eq!(shown_on(lapsed, &[own.clone()], NOVEMBER), None);
+        }
+        assert_eq!(
+            own.lapsed(&anew).unwrap().to_string(),
+            "the object is not the one it was given for: uid u2 instead of u1"
+        );
+        assert!(own.lapsed(&changed).unwrap().to_string().contains("y instead of x"));
+        assert_eq!(own.lapsed(&finding("log-agent", "", Some("x"))), Some(Lapsed::NoUid));
+    }
+
+    #[test]
+    fn the_waiver_that_ends_last_is_shown_whatever_their_order() {
+        let found = finding("log-agent", "u1", None);
+        let named = |name: &str, expires: &str| Waiver { name: name.to_owned(), expires: time(expires), ..waiver() };
+        let (early, late) = (named("a", "2026-11-20T00:00:00Z"), named("z", "2026-11-25T00:00:00Z"));
+        let twin = named("y", "2026-11-25T00:00:00Z");
+        for waivers in [[early.clone(), late.clone(), twin.clone()], [twin.clone(), late.clone(), early.clone()]] {
+            assert_eq!(shown_on(&found, &waivers, NOVEMBER).as_deref(), Some("y"));
+        }
+        // One that does not count hides none that does.
+        let broken = Waiver { ticket: None, ..late };
+        assert_eq!(shown_on(&found, &[early, broken], NOVEMBER).as_deref(), Some("a"));
+    }
+}

@@ -1,0 +1,94 @@
+//! How much a client may ask for, and why that much.
+
+use std::time::Duration;
+
+/// How much a client may ask for. The values have their reasons at the constants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The pause after a failure to accept.
+    pub accept_backoff: Duration,
+    /// For a body to arrive.
+    pub body: Duration,
+    /// Bytes of one body.
+    pub body_bytes: usize,
+    /// Bytes of all large bodies that are being read.
+    pub body_budget: usize,
+    /// Open connections.
+    pub connections: usize,
+    /// For requests in flight to end, once no more are accepted.
+    pub drain: Duration,
+    /// For the first request of a connection to begin.
+    pub first_header: Duration,
+    /// For a TLS handshake.
+    pub handshake: Duration,
+    /// Bytes of a request's header.
+    pub header_bytes: usize,
+    /// For the next request of a connection.
+    pub idle: Duration,
+    /// How long a stopping server goes on accepting.
+    pub linger: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            accept_backoff: ACCEPT_BACKOFF,
+            body: BODY_TIMEOUT,
+            body_bytes: MAX_BODY,
+            body_budget: BODY_BUDGET,
+            connections: MAX_CONNECTIONS,
+            drain: DRAIN_TIMEOUT,
+            first_header: FIRST_HEADER_TIMEOUT,
+            handshake: HANDSHAKE_TIMEOUT,
+            header_bytes: MAX_HEADER,
+            idle: IDLE_TIMEOUT,
+            linger: LINGER,
+        }
+    }
+}
+
+/// Long enough not to spin, short enough that a descriptor that becomes free is used at once.
+const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
+
+/// Below the three seconds after which the API server goes on without us, so that a slow body is answered and counted.
+const BODY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// etcd takes objects of 1.5 MiB, an update carries the old and the new one, and the API server writes `<`, `>`, `&` and
+/// control characters as six bytes each. Refusing a review that the API server can send would be a way past the guard.
+const MAX_BODY: usize = 20 << 20;
+
+/// Large bodies are rare; two of the largest at once fit into the container's memory limit.
+const BODY_BUDGET: usize = 2 * MAX_BODY + (1 << 20);
+
+/// An API server opens as many as it has reviews in flight, some tens; above the cap clients wait in the kernel's queue.
+const MAX_CONNECTIONS: usize = 256;
+
+/// Below the pod's 30 seconds of grace, together with the linger.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// API servers send a request as soon as they are connected.
+const FIRST_HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A handshake takes milliseconds, and the API server waits three seconds for all of it.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The API server's headers are some hundred bytes. It also bounds what is buffered of a body at a time.
+const MAX_HEADER: usize = 64 << 10;
+
+/// Go's clients keep idle connections for 90 s. Were ours shorter, we could close one just as a review is sent on it.
+const IDLE_TIMEOUT: Duration = Duration::from_mins(2);
+
+/// What it takes until no API server sends us new connections any more.
+const LINGER: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_review_an_api_server_sends_fits_and_two_of_them_at_once() {
+        let (etcd, escaped, sides) = (3 << 19, r"\u003c".len(), 2);
+        let limits = Limits::default();
+        assert!(limits.body_bytes > etcd * escaped * sides && limits.body_budget > 2 * limits.body_bytes);
+    }
+}

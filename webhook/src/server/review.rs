@@ -1,0 +1,138 @@
+//! One request: what is no review is refused, the body is read within the limits.
+
+use std::sync::atomic::Ordering;
+
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Bytes, Incoming};
+use tokio::time::timeout;
+
+use super::Shared;
+use crate::respond::Refusal;
+
+impl Shared {
+    pub(super) async fn respond(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let mut response = match self.review(request).await {
+            Ok(answer) => {
+                let mut response = Response::new(Full::new(Bytes::from(answer)));
+                response.headers_mut().insert(CONTENT_TYPE, JSON);
+                response
+            }
+            Err(refusal) => {
+                self.metrics.refused(&refusal);
+                tracing::debug!(reason = refusal.word, message = refusal.message, "request refused");
+                refuse(refusal)
+            }
+        };
+        // What is refused is not from an API server, or would only be refused again: its slot goes to somebody else.
+        if response.status() != StatusCode::OK || self.closing.load(Ordering::Relaxed) {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
+    async fn review(&self, request: Request<Incoming>) -> Result<Vec<u8>, Refusal> {
+        if request.uri().path() != PATH {
+            return Err(Refusal::new(StatusCode::NOT_FOUND, "path", format!("reviews go to {PATH}")));
+        }
+        if request.method() != Method::POST {
+            return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method", "reviews are sent with POST"));
+        }
+        if !is_json(request.headers().get(CONTENT_TYPE)) {
+            let message = "reviews are application/json";
+            return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-type", message));
+        }
+        let deadline = self.limits.body;
+        let body = timeout(deadline, self.read(request.into_body())).await.unwrap_or_else(|_| {
+            Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "timeout", format!("no whole body within {deadline:?}")))
+        })?;
+        self.reviewer.answer(&body)
+    }
+
+    /// Reads a body within the limits on its size and on the memory of all.
+    async fn read(&self, mut body: Incoming) -> Result<Bytes, Refusal> {
+        let limit = self.limits.body_bytes;
+        let hint = body.size_hint();
+        let announced = hint.exact().map(|size| usize::try_from(size).unwrap_or(usize::MAX));
+        if announced.is_some_and(|size| size > limit) {
+            return Err(self.discard(body).await);
+        }
+        let _budget = match announced {
+            Some(size) if size <= SMALL_BODY => None,
+            size => Some(self.budget(size.unwrap_or(limit)).await?),
+        };
+        let mut whole: Option<Vec<u8>> = None;
+        let mut size = 0;
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, "aborted", error.to_string()))?;
+            let Ok(data) = frame.into_data() else { continue };
+            size += data.len();
+            if size > limit {
+                return Err(self.discard(body).await);
+            }
+            // A small review arrives in one piece and is judged where it lies.
+            if whole.is_none() && body.is_end_stream() {
+                return Ok(data);
+            }
+            whole.get_or_insert_with(|| Vec::with_capacity(announced.unwrap_or(SMALL_BODY))).extend_from_slice(&data);
+        }
+        Ok(Bytes::from(whole.unwrap_or_default()))
+    }
+
+    /// Waits for memory; when none is free in time, says so instead of being killed for taking it.
+    async fn budget(&self, size: usize) -> Result<tokio::sync::SemaphorePermit<'_>, Refusal> {
+        let permits = u32::try_from((size >> KIB) + 1).unwrap_or(u32::MAX);
+        let wait = timeout(self.limits.body / 2, self.large_bodies.acquire_many(permits)).await;
+        wait.ok().and_then(Result::ok).ok_or_else(|| {
+            let message = "too many large reviews at once";
+            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "overload", message)
+        })
+    }
+
+    /// Reads the rest of a body that is too large without keeping it: a client that is still writing when the connection
+    /// closes sees a reset instead of our answer.
+    async fn discard(&self, mut body: Incoming) -> Refusal {
+        let rest = async { while let Some(Ok(_)) = body.frame().await {} };
+        // Past the deadline the answer goes out anyway, and may get lost.
+        let _ = timeout(self.limits.body / 2, rest).await;
+        let message = format!("the body is larger than {} bytes", self.limits.body_bytes);
+        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", message)
+    }
+}
+
+fn refuse(refusal: Refusal) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(refusal.message + "\n")));
+    *response.status_mut() = refusal.status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    if refusal.status == StatusCode::METHOD_NOT_ALLOWED {
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+    }
+    response
+}
+
+fn is_json(content_type: Option<&HeaderValue>) -> bool {
+    let Some(text) = content_type.and_then(|value| value.to_str().ok()) else { return false };
+    let essence = text.split_once(';').map_or(text, |(essence, _)| essence);
+    essence.trim().eq_ignore_ascii_case("application/json")
+}
+
+const PATH: &str = "/validate";
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+pub(super) const KIB: u32 = 10;
+
+/// Not worth a look at the budget: connections times this is what small bodies can take.
+const SMALL_BODY: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_json_is_json() {
+        let is = |text: &'static str| is_json(Some(&HeaderValue::from_static(text)));
+        assert!(is("application/json") && is("application/JSON; charset=utf-8"));
+        assert!(!is("text/json") && !is("application/json-patch+json") && !is_json(None));
+    }
+}
