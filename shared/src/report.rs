@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::data::Document;
+use crate::data::{Document, Platform};
 use crate::finding::{Consequence, Finding};
 
 /// What a check found.
@@ -162,6 +162,9 @@ pub struct Clock {
     pub code: String,
     /// What becomes due.
     pub what: String,
+    /// Where the platform is not known, those on which this holds; empty when it holds on all that it may be.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub platforms: Vec<Platform>,
 }
 
 /// A question that only people can answer.

@@ -10,7 +10,7 @@ use super::{Look, Paint, counted, days, left_out};
 
 pub(super) fn render(report: &Report, _look: &Look<'_>) -> Result<String, fmt::Error> {
     let verdict = report.verdict;
-    let next = report.clocks.iter().find(|clock| clock.days_left >= 0);
+    let next = report.clocks.iter().find(|clock| clock.days_left >= 0 && clock.platforms.is_empty());
     let next = next.map(|clock| {
         let when = if clock.days_left == 0 { "" } else { "in " };
         format!(" · next {} {when}{}", text::line(&clock.code, 40), days(clock.days_left))

@@ -44,19 +44,22 @@ impl Check<'_> {
             days_left: (due - day).get_days().into(),
             code: code.to_owned(),
             what,
+            platforms: Vec::new(),
         };
         let mut clocks = Vec::new();
         for rule in &self.params.rules {
             let Some(of_rule) = rule.state.clocks else { continue };
-            // Where the platform is not known, only what all candidates agree on is due.
-            let mut dues = candidates.iter().map(|platform| {
-                let applies = rule.platforms.contains(platform);
-                if applies { of_rule(&self.inventory, &self.context(*platform)) } else { Vec::new() }
-            });
-            let first = dues.next().unwrap_or_default();
-            let others: Vec<Vec<Due>> = dues.collect();
-            let common = first.into_iter().filter(|due| others.iter().all(|other| other.contains(due)));
-            clocks.extend(common.map(|due| clock(due.on, rule.code.as_str(), due.what)));
+            let mut dues: BTreeMap<(Date, String), Vec<Platform>> = BTreeMap::new();
+            for platform in candidates.iter().filter(|platform| rule.platforms.contains(platform)) {
+                for Due { on, what } in of_rule(&self.inventory, &self.context(*platform)) {
+                    dues.entry((on, what)).or_default().push(*platform);
+                }
+            }
+            clocks.extend(dues.into_iter().map(|((on, what), platforms)| {
+                let everywhere = platforms.len() == candidates.len();
+                let platforms = if everywhere { Vec::new() } else { platforms };
+                Clock { platforms, ..clock(on, rule.code.as_str(), what) }
+            }));
         }
         for waiver in waiver::in_force(&self.params.waivers, self.params.now) {
             let what = format!("waiver {} ({} {})", waiver.name, waiver.rules.join(" "), waiver.matches.word());

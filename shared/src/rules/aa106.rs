@@ -56,11 +56,18 @@ fn whole(_: &Inventory, context: &Context<'_>) -> Verdict {
     Verdict::Found(vec![draft])
 }
 
+/// Every release that the host may be: which of them it is, is not to be seen.
 fn clocks(_: &Inventory, context: &Context<'_>) -> Vec<Due> {
     let hosts = possible(context).unwrap_or_default();
-    let [host] = &*hosts else { return Vec::new() };
-    let due = host.end.filter(|end| context.as_of <= *end);
-    due.map(|on| Due { on, what: format!("{} leaves support", host.title) }).into_iter().collect()
+    let sure = hosts.len() == 1;
+    let dues = hosts.into_iter().filter_map(|host| {
+        let on = host.end.filter(|end| context.as_of <= *end)?;
+        let title = &host.title;
+        let what =
+            if sure { format!("{title} leaves support") } else { format!("{title} leaves support, if it is the host") };
+        Some(Due { on, what })
+    });
+    dues.collect()
 }
 
 /// The rows of the host's release, or of every release of the platform where none is given.

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use aksarc_shared::finding::Consequence;
-use aksarc_shared::report::{Outcome, Question, RuleOutcome, VerdictWord};
+use aksarc_shared::report::{Clock, Outcome, Question, RuleOutcome, VerdictWord};
 use aksarc_shared::text;
 
 use super::Screen;
@@ -36,7 +36,7 @@ impl Screen<'_> {
                 let label = if number == 0 { "clocks" } else { "" };
                 grid.row([
                     label.to_owned(),
-                    text::line(&clock.what, 160),
+                    text::line(&what(clock), 160),
                     days(clock.days_left),
                     clock.due.clone(),
                     text::line(&clock.code, 40),
@@ -92,8 +92,19 @@ impl Screen<'_> {
         };
         writeln!(self.out)?;
         if !open.is_empty() {
-            self.flush_left(&format!("cannot be seen from Kubernetes ({}): {}", open.len(), topics(&open)))?;
+            self.flush_left(&format!("cannot be seen from Kubernetes ({}), and answered by", open.len()))?;
             let (name, ask) = (self.look.name, self.look.show != Show::All);
+            if ask {
+                let mut grid = Grid::plain();
+                for question in &open {
+                    grid.row([
+                        question.clauses.join(" "),
+                        text::line(&question.topic, 60),
+                        text::line(&commands(&question.ask), 200),
+                    ]);
+                }
+                self.out.push_str(&grid.lines("   ", self.look.width));
+            }
             let whom = if ask { "--show all says whom to ask, " } else { "" };
             self.flush_left(&format!("  {whom}{name} rules coverage --attest-template begins a file for --attest"))?;
         }
@@ -172,4 +183,14 @@ impl Screen<'_> {
             VerdictWord::Within => String::new(),
         }
     }
+}
+
+fn what(clock: &Clock) -> String {
+    let platforms: Vec<&str> = clock.platforms.iter().map(|platform| platform.as_str()).collect();
+    if platforms.is_empty() { clock.what.clone() } else { format!("{} ({})", clock.what, platforms.join(", ")) }
+}
+
+/// The commands in a question's text, which stand in backticks.
+fn commands(ask: &str) -> String {
+    ask.split('`').skip(1).step_by(2).collect::<Vec<_>>().join(", ")
 }
