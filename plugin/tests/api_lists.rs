@@ -236,7 +236,7 @@ fn a_version_that_cannot_be_converted_is_left_for_another_one() {
 
 #[test]
 fn an_api_server_of_somebodys_that_is_down_ends_no_check() {
-    let path = "/apis/crd.projectcalico.org/v1/ippools";
+    let path = "/apis/projectcalico.org/v3/ippools";
     let mut cluster = Cluster::outside();
     cluster.serve(path, "IPPool");
     let down = server(cluster, move |request, _| {
@@ -250,8 +250,32 @@ fn an_api_server_of_somebodys_that_is_down_ends_no_check() {
     for ran in [live, recorded] {
         let (outcome, reason, _) = of_rule(&ran, "AA506");
         assert_eq!(outcome, "unknown");
-        assert!(reason.contains("ippools.crd.projectcalico.org") && reason.contains("503 no endpoints"), "{reason}");
+        assert!(reason.contains("ippools.projectcalico.org") && reason.contains("503 no endpoints"), "{reason}");
         assert_eq!(of_rule(&ran, "AA201").0, "violated");
+    }
+}
+
+#[test]
+fn calicos_configuration_is_read_as_it_is_stored_and_as_it_is_shown() {
+    let pool = |api_version: &str, manager: &str| {
+        json!({"metadata": {"name": "default-ipv4-ippool", "creationTimestamp": "2026-03-02T08:00:00Z", "managedFields": [
+            {"manager": manager, "operation": "Update", "apiVersion": api_version, "time": "2026-05-18T09:14:00Z",
+                "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:ipipMode": {}}}},
+            {"manager": "calico-node", "operation": "Update", "apiVersion": api_version, "time": "2026-03-02T08:00:00Z",
+                "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:cidr": {}}}}]},
+            "spec": {"cidr": "10.244.0.0/16", "ipipMode": "Never"}})
+    };
+    let (stored, shown) = ("/apis/crd.projectcalico.org/v1/ippools", "/apis/projectcalico.org/v3/ippools");
+    let mut cluster = Cluster::healthy();
+    cluster.add(stored, "IPPool", pool("crd.projectcalico.org/v1", "apiserver"));
+    cluster.add(shown, "IPPool", pool("projectcalico.org/v3", "kubectl-edit"));
+    let server = Server::of(cluster);
+    let (outcome, _, findings) = of_rule(&live_and_recorded(&server, "AA506", 0), "AA506");
+    assert_eq!((&*outcome, findings), ("violated", vec!["projectcalico.org/v3/IPPool spec.ipipMode".to_owned()]));
+    let program = Program::at(&server.url());
+    program.run(&["snapshot", "-o", "dir"]).exits(0);
+    for file in ["dir/ippools.crd.projectcalico.org.json", "dir/ippools.projectcalico.org.json"] {
+        assert!(program.read(file).contains("default-ipv4-ippool"), "{file}");
     }
 }
 
@@ -261,16 +285,16 @@ fn a_snapshot_of_a_version_that_knew_fewer_kinds_tells_what_was_not_served() {
     program.run(&["snapshot", "-o", "old"]).exits(0);
     let mut index: Value = serde_json::from_str(&program.read("old/index.json")).unwrap();
     let lists = index["lists"].as_array_mut().unwrap();
-    lists.retain(|list| list["apiVersion"] != "crd.projectcalico.org/v1");
+    lists.retain(|list| list["apiVersion"] != "projectcalico.org/v3");
     program.write("old/index.json", &index.to_string());
     let check = || program.check(&["-o", "json", "--only", "AA506", "--snapshot", "old"]).exits(0);
     assert_eq!(of_rule(&check(), "AA506").0, "pass");
     let groups =
-        json!({"kind": "APIGroupList", "groups": [{"name": "crd.projectcalico.org", "versions": [{"version": "v1"}]}]});
+        json!({"kind": "APIGroupList", "groups": [{"name": "projectcalico.org", "versions": [{"version": "v3"}]}]});
     program.write("old/apis.json", &groups.to_string());
     let (outcome, reason, _) = of_rule(&check(), "AA506");
     assert_eq!(outcome, "unknown");
-    assert!(reason.contains("the snapshot does not hold bgpconfigurations.crd.projectcalico.org"), "{reason}");
+    assert!(reason.contains("the snapshot does not hold bgpconfigurations.projectcalico.org"), "{reason}");
 }
 
 #[test]

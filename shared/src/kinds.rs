@@ -143,6 +143,11 @@ const fn calico(kind: &'static str, resource: &'static str) -> Kind {
     custom_global("crd.projectcalico.org", "v1", kind, resource)
 }
 
+/// The same as Calico shows it to people: by an API server of its own, or stored like this in newer versions.
+const fn calico_v3(kind: &'static str, resource: &'static str) -> Kind {
+    custom_global("projectcalico.org", "v3", kind, resource)
+}
+
 /// A kind of a custom resource, cluster-scoped.
 const fn custom_global(group: &'static str, version: &'static str, kind: &'static str, resource: &'static str) -> Kind {
     Kind { namespaced: false, ..custom(group, version, kind, resource) }
@@ -262,6 +267,16 @@ kinds! {
     CALICO_IP_POOL = calico("IPPool", "ippools");
     /// Settings of Calico's controllers.
     CALICO_KUBE_CONTROLLERS = calico("KubeControllersConfiguration", "kubecontrollersconfigurations");
+    /// Calico BGP configurations, as shown to people.
+    CALICO_V3_BGP_CONFIGURATION = calico_v3("BGPConfiguration", "bgpconfigurations");
+    /// Calico BGP peers, as shown to people.
+    CALICO_V3_BGP_PEER = calico_v3("BGPPeer", "bgppeers");
+    /// Calico's Felix settings, as shown to people.
+    CALICO_V3_FELIX_CONFIGURATION = calico_v3("FelixConfiguration", "felixconfigurations");
+    /// Calico IP pools, as shown to people.
+    CALICO_V3_IP_POOL = calico_v3("IPPool", "ippools");
+    /// Settings of Calico's controllers, as shown to people.
+    CALICO_V3_KUBE_CONTROLLERS = calico_v3("KubeControllersConfiguration", "kubecontrollersconfigurations");
     /// The Tigera operator's installation of Calico.
     CALICO_INSTALLATION = custom_global("operator.tigera.io", "v1", "Installation", "installations");
     /// NMState's policies for the network of nodes.
