@@ -4,6 +4,7 @@ mod error;
 mod list;
 mod probe;
 mod request;
+mod served;
 mod waivers;
 
 use std::sync::Arc;
@@ -104,7 +105,9 @@ pub struct JudgedList {
 impl JudgedList {
     /// Begins a list of a check.
     pub fn start(check: &Check<'static>, key: &ReadKey) -> Self {
-        JudgedList { segment: check.segment(key), spares: (0..MAX_RESTARTS).map(|_| check.segment(key)).collect() }
+        // Each version that is tried may start over, and so does the next version.
+        let spares = (MAX_RESTARTS + 1) * key.kind.versions().count();
+        JudgedList { segment: check.segment(key), spares: (0..spares).map(|_| check.segment(key)).collect() }
     }
 
     /// Hands what became of the list to the check.
@@ -113,6 +116,7 @@ impl JudgedList {
             Listed::Complete => check.complete(self.segment),
             Listed::Forbidden => check.not_read(key, ReadState::Forbidden),
             Listed::NotServed => check.not_read(key, ReadState::NotServed),
+            Listed::Unknown(why) => check.cut_short(self.segment, why),
         }
     }
 }

@@ -78,6 +78,12 @@ pub(crate) async fn from_cluster(reader: &Reader, ui: &Ui) -> Result<(Vec<Waiver
             SUPPORT_WAIVER.qualified(),
             text::clean(&server),
         ))),
+        Listed::Unknown(why) => Err(Failure::run(anyhow!(
+            "cannot list {} at {}: {}; a waiver that is not read does not count. Nothing was checked",
+            SUPPORT_WAIVER.qualified(),
+            text::clean(&server),
+            why,
+        ))),
         Listed::NotServed => {
             ui.note(&format!(
                 "warning: this cluster does not serve {}, so it holds no waivers; deploy/supportwaiver.yaml brings the resource",

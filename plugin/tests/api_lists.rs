@@ -6,7 +6,7 @@ mod fake;
 use std::time::Instant;
 
 use fake::{Cluster, Program, Ran, Reply, Request, SOON, Server, plain, status};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A cluster whose answers `handler` may replace.
 fn server(cluster: Cluster, handler: impl Fn(&Request, usize) -> Option<Reply> + Send + Sync + 'static) -> Server {
@@ -93,6 +93,208 @@ fn a_builtin_kind_that_is_absent_is_unknown() {
     let server = Server::of(cluster);
     let ran = Program::at(&server.url()).check(&[]).exits(5);
     assert!(ran.stdout.contains("does not serve nodes"), "{}", ran.stdout);
+}
+
+const CAPI: &str = "/apis/cluster.x-k8s.io";
+
+/// A machine of AKS Arc that clusterctl paused, whatever version it is shown at.
+fn paused_machine() -> Value {
+    json!({"metadata": {"name": "edge-1", "namespace": "default", "creationTimestamp": "2026-02-01T08:00:00Z",
+            "annotations": {"cluster.x-k8s.io/paused": "true"}, "managedFields": [{"manager": "clusterctl", "operation": "Update",
+                "apiVersion": "cluster.x-k8s.io/v1beta1", "time": "2026-05-18T09:14:00Z", "fieldsType": "FieldsV1",
+                "fieldsV1": {"f:metadata": {"f:annotations": {"f:cluster.x-k8s.io/paused": {}}}}}]},
+        "spec": {"infrastructureRef": {"kind": "AzureStackHCIMachine", "name": "edge-1"}}})
+}
+
+/// A management cluster that serves Cluster API's machines at some versions, and nothing else of it.
+fn managing(versions: &[&str]) -> Cluster {
+    let mut cluster = Cluster::healthy();
+    cluster.absent.clear();
+    for version in versions {
+        cluster.add(&format!("{CAPI}/{version}/machines"), "Machine", paused_machine());
+    }
+    cluster
+}
+
+/// The outcome and the reason of a rule, and the objects of its findings.
+fn of_rule(ran: &Ran, code: &str) -> (String, String, Vec<String>) {
+    let report = ran.json();
+    let rule = report["rules"].as_array().unwrap().iter().find(|rule| rule["code"] == code).unwrap().clone();
+    let findings = report["findings"].as_array().unwrap().iter().filter(|finding| finding["code"] == code);
+    let object = |finding: &Value| {
+        let (object, path) = (&finding["object"], &finding["path"]);
+        format!(
+            "{}/{} {}",
+            object["apiVersion"].as_str().unwrap(),
+            object["kind"].as_str().unwrap(),
+            path.as_str().unwrap()
+        )
+    };
+    let text = |field: &str| rule[field].as_str().unwrap().to_owned();
+    (text("outcome"), text("reason"), findings.map(object).collect())
+}
+
+/// Runs live and from a snapshot of the same server, which has to come to the same.
+#[track_caller]
+fn live_and_recorded(server: &Server, only: &str, code: i32) -> Ran {
+    let program = Program::at(&server.url());
+    let flags = ["-o", "json", "--only", only];
+    let live = program.check(&flags).exits(code);
+    for path in ["dir", "snap.json"] {
+        program.run(&["snapshot", "-o", path]).exits(0);
+        let recorded = program.check(&[&flags[..], &["--snapshot", path]].concat()).exits(code);
+        for field in ["rules", "findings"] {
+            assert_eq!(recorded.json()[field], live.json()[field], "{path} {field}");
+        }
+    }
+    live
+}
+
+#[test]
+fn a_kind_is_read_at_the_version_that_is_served() {
+    for (versions, asked) in
+        [(&["v1beta1"][..], "v1beta1"), (&["v1beta2"], "v1beta2"), (&["v1alpha4", "v1beta1", "v1beta2"], "v1beta1")]
+    {
+        let server = Server::of(managing(versions));
+        let ran = live_and_recorded(&server, "AA209", 3);
+        // The same finding whatever it was read at, so that waivers go on to match.
+        let (outcome, reason, findings) = of_rule(&ran, "AA209");
+        assert_eq!((&*outcome, &*reason), ("violated", ""), "{versions:?}");
+        let expected = "cluster.x-k8s.io/v1beta1/Machine metadata.annotations[cluster.x-k8s.io/paused]";
+        assert_eq!(findings, [expected], "{versions:?}");
+        let machines = |request: &&Request| request.path.ends_with("/machines");
+        let wanted = format!("{CAPI}/{asked}/machines");
+        assert!(server.requests().iter().filter(machines).all(|request| request.path == wanted), "{versions:?}");
+    }
+}
+
+#[test]
+fn a_snapshot_tells_at_which_version_a_list_was_read() {
+    let server = Server::of(managing(&["v1beta2"]));
+    let program = Program::at(&server.url());
+    program.run(&["snapshot", "-o", "dir"]).exits(0);
+    let index: Value = serde_json::from_str(&program.read("dir/index.json")).unwrap();
+    let machines = index["lists"].as_array().unwrap().iter().find(|list| list["kind"] == "Machine").unwrap();
+    assert_eq!((&machines["apiVersion"], &machines["state"]), (&json!("cluster.x-k8s.io/v1beta2"), &json!("complete")));
+    let list: Value = serde_json::from_str(&program.read("dir/machines.json")).unwrap();
+    assert_eq!(list["apiVersion"], "cluster.x-k8s.io/v1beta2");
+}
+
+#[test]
+fn a_kind_that_is_served_at_unknown_versions_alone_is_unknown_and_named() {
+    let server = Server::of(managing(&["v1beta3", "v1"]));
+    let (outcome, reason, findings) = of_rule(&live_and_recorded(&server, "AA209", 5), "AA209");
+    assert_eq!((&*outcome, findings), ("unknown", Vec::new()));
+    let expected = "could not read machines.cluster.x-k8s.io: the server serves it as cluster.x-k8s.io/v1 and cluster.x-k8s.io/v1beta3, \
+                    which this program does not know";
+    assert_eq!(reason, expected);
+}
+
+#[test]
+fn a_group_that_is_served_without_the_kind_holds_none_of_it() {
+    // Somebody runs Cluster API with another provider, at a version of which we know that ours has others.
+    let mut cluster = Cluster::healthy();
+    cluster.serve("/apis/infrastructure.cluster.x-k8s.io/v1alpha1/dockermachines", "DockerMachine");
+    cluster.serve("/apis/infrastructure.cluster.x-k8s.io/v1beta1/dockermachines", "DockerMachine");
+    let server = Server::of(cluster);
+    assert_eq!(
+        of_rule(&live_and_recorded(&server, "AA209", 0), "AA209"),
+        ("pass".to_owned(), String::new(), Vec::new())
+    );
+    // An alpha API of Kubernetes holds what was made by it, and nothing of the group's other versions.
+    let mut cluster = Cluster::healthy();
+    cluster.serve("/apis/certificates.k8s.io/v1beta1/clustertrustbundles", "ClusterTrustBundle");
+    let server = Server::of(cluster);
+    assert_eq!(of_rule(&live_and_recorded(&server, "AA702", 0), "AA702").0, "pass");
+}
+
+#[test]
+fn a_server_that_does_not_tell_what_it_serves_is_asked_for_every_version() {
+    let silent = |versions: &[&str]| {
+        server(managing(versions), |request, _| {
+            (request.path == "/apis").then(|| Reply::Json(403, status(403, "Forbidden", "no")))
+        })
+    };
+    let known = silent(&["v1beta2"]);
+    let (outcome, reason, findings) = of_rule(&live_and_recorded(&known, "AA209", 3), "AA209");
+    assert_eq!((&*outcome, findings.len()), ("violated", 1), "{reason}");
+    let none = silent(&[]);
+    let (outcome, reason, _) = of_rule(&live_and_recorded(&none, "AA208", 0), "AA208");
+    assert_eq!(outcome, "unknown");
+    assert!(reason.contains("machines.cluster.x-k8s.io") && reason.contains("v1beta1 or v1beta2"), "{reason}");
+}
+
+#[test]
+fn a_version_that_cannot_be_converted_is_left_for_another_one() {
+    let broken = server(managing(&["v1beta1", "v1beta2"]), |request, _| {
+        let fails = request.path.starts_with(&format!("{CAPI}/v1beta1/"));
+        fails.then(|| Reply::Json(500, status(500, "InternalError", "conversion webhook failed")))
+    });
+    let ran = Program::at(&broken.url()).check(&["-o", "json", "--only", "AA209"]).exits(3);
+    assert_eq!(of_rule(&ran, "AA209").2.len(), 1);
+}
+
+#[test]
+fn an_api_server_of_somebodys_that_is_down_ends_no_check() {
+    let path = "/apis/projectcalico.org/v3/ippools";
+    let mut cluster = Cluster::outside();
+    cluster.serve(path, "IPPool");
+    let down = server(cluster, move |request, _| {
+        (request.path == path).then(|| Reply::Json(503, status(503, "ServiceUnavailable", "no endpoints")))
+    });
+    let program = Program::at(&down.url());
+    let flags = ["-o", "json", "--only", "AA201,AA506"];
+    let live = soon(|| program.check(&flags)).exits(3);
+    program.run(&["snapshot", "-o", "dir"]).exits(0);
+    let recorded = program.check(&[&flags[..], &["--snapshot", "dir"]].concat()).exits(3);
+    for ran in [live, recorded] {
+        let (outcome, reason, _) = of_rule(&ran, "AA506");
+        assert_eq!(outcome, "unknown");
+        assert!(reason.contains("ippools.projectcalico.org") && reason.contains("503 no endpoints"), "{reason}");
+        assert_eq!(of_rule(&ran, "AA201").0, "violated");
+    }
+}
+
+#[test]
+fn calicos_configuration_is_read_as_it_is_stored_and_as_it_is_shown() {
+    let pool = |api_version: &str, manager: &str| {
+        json!({"metadata": {"name": "default-ipv4-ippool", "creationTimestamp": "2026-03-02T08:00:00Z", "managedFields": [
+            {"manager": manager, "operation": "Update", "apiVersion": api_version, "time": "2026-05-18T09:14:00Z",
+                "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:ipipMode": {}}}},
+            {"manager": "calico-node", "operation": "Update", "apiVersion": api_version, "time": "2026-03-02T08:00:00Z",
+                "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:cidr": {}}}}]},
+            "spec": {"cidr": "10.244.0.0/16", "ipipMode": "Never"}})
+    };
+    let (stored, shown) = ("/apis/crd.projectcalico.org/v1/ippools", "/apis/projectcalico.org/v3/ippools");
+    let mut cluster = Cluster::healthy();
+    cluster.add(stored, "IPPool", pool("crd.projectcalico.org/v1", "apiserver"));
+    cluster.add(shown, "IPPool", pool("projectcalico.org/v3", "kubectl-edit"));
+    let server = Server::of(cluster);
+    let (outcome, _, findings) = of_rule(&live_and_recorded(&server, "AA506", 0), "AA506");
+    assert_eq!((&*outcome, findings), ("violated", vec!["projectcalico.org/v3/IPPool spec.ipipMode".to_owned()]));
+    let program = Program::at(&server.url());
+    program.run(&["snapshot", "-o", "dir"]).exits(0);
+    for file in ["dir/ippools.crd.projectcalico.org.json", "dir/ippools.projectcalico.org.json"] {
+        assert!(program.read(file).contains("default-ipv4-ippool"), "{file}");
+    }
+}
+
+#[test]
+fn a_snapshot_of_a_version_that_knew_fewer_kinds_tells_what_was_not_served() {
+    let program = Program::at(&Server::of(Cluster::healthy()).url());
+    program.run(&["snapshot", "-o", "old"]).exits(0);
+    let mut index: Value = serde_json::from_str(&program.read("old/index.json")).unwrap();
+    let lists = index["lists"].as_array_mut().unwrap();
+    lists.retain(|list| list["apiVersion"] != "projectcalico.org/v3");
+    program.write("old/index.json", &index.to_string());
+    let check = || program.check(&["-o", "json", "--only", "AA506", "--snapshot", "old"]).exits(0);
+    assert_eq!(of_rule(&check(), "AA506").0, "pass");
+    let groups =
+        json!({"kind": "APIGroupList", "groups": [{"name": "projectcalico.org", "versions": [{"version": "v3"}]}]});
+    program.write("old/apis.json", &groups.to_string());
+    let (outcome, reason, _) = of_rule(&check(), "AA506");
+    assert_eq!(outcome, "unknown");
+    assert!(reason.contains("the snapshot does not hold bgpconfigurations.projectcalico.org"), "{reason}");
 }
 
 #[test]

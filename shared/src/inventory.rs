@@ -40,13 +40,13 @@ pub enum ReadState {
         /// Objects in it.
         objects: usize,
     },
-    /// Begun, not finished; findings from it count, their absence does not.
+    /// Not read, or not to its end; findings from it count, their absence does not.
     Failed(String),
     /// The caller may not.
     Forbidden,
     /// The snapshot does not hold it.
     NotRecorded,
-    /// The server has no such kind.
+    /// The server has no such kind, at any version.
     NotServed,
 }
 

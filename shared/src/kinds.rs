@@ -1,13 +1,14 @@
-//! The kinds of object the rules read or guard: group, version, kind, resource and scope.
+//! The kinds of object the rules read or guard: group, versions, kind, resource and scope.
 //!
-//! Kubernetes API facts, kubernetes.io API reference, stable versions (served by every server from 1.25 on).
+//! Kubernetes API facts, kubernetes.io API reference, stable versions (served by every server from 1.25 on). A version that
+//! stands beside another one holds what rules look at in the same fields.
 
 /// One kind of object, as the API names it.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Kind {
     /// API group; empty for the core group.
     pub group: &'static str,
-    /// Version we read it at.
+    /// Version we read it at, where it is served.
     pub version: &'static str,
     /// `Node`.
     pub kind: &'static str,
@@ -17,6 +18,8 @@ pub struct Kind {
     pub namespaced: bool,
     /// Whether every conformant cluster serves it; others are absent without that being a gap.
     pub builtin: bool,
+    /// Versions we read it at where [`Kind::version`] is not served: the first that is.
+    pub others: &'static [&'static str],
 }
 
 impl Kind {
@@ -35,13 +38,20 @@ impl Kind {
         if self.group.is_empty() { self.resource.to_owned() } else { format!("{}.{}", self.resource, self.group) }
     }
 
+    /// Every version we read it at, the preferred one first.
+    pub fn versions(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.version).chain(self.others.iter().copied())
+    }
+
     /// The request path of a list, `/apis/apps/v1/namespaces/kube-system/deployments`.
     pub fn list_path(&self, namespace: Option<&str>) -> String {
-        let root = if self.group.is_empty() {
-            format!("/api/{}", self.version)
-        } else {
-            format!("/apis/{}/{}", self.group, self.version)
-        };
+        self.list_path_at(self.version, namespace)
+    }
+
+    /// As [`Kind::list_path`], at one of its versions.
+    pub fn list_path_at(&self, version: &str, namespace: Option<&str>) -> String {
+        let root =
+            if self.group.is_empty() { format!("/api/{version}") } else { format!("/apis/{}/{version}", self.group) };
         match namespace {
             Some(namespace) => format!("{root}/namespaces/{namespace}/{}", self.resource),
             None => format!("{root}/{}", self.resource),
@@ -50,7 +60,12 @@ impl Kind {
 
     /// Path and query of one page of a list, the one that begins at `token`; of the first without one.
     pub fn page_path(&self, namespace: Option<&str>, limit: usize, token: Option<&str>) -> String {
-        let mut path = format!("{}?limit={limit}", self.list_path(namespace));
+        self.page_path_at(self.version, namespace, limit, token)
+    }
+
+    /// As [`Kind::page_path`], at one of its versions.
+    pub fn page_path_at(&self, version: &str, namespace: Option<&str>, limit: usize, token: Option<&str>) -> String {
+        let mut path = format!("{}?limit={limit}", self.list_path_at(version, namespace));
         if let Some(token) = token {
             path.push_str("&continue=");
             path.push_str(&escaped(token));
@@ -91,11 +106,11 @@ pub fn of(api_version: &str, kind: &str) -> Option<&'static Kind> {
 }
 
 const fn core(kind: &'static str, resource: &'static str, namespaced: bool) -> Kind {
-    Kind { group: "", version: "v1", kind, resource, namespaced, builtin: true }
+    Kind { group: "", version: "v1", kind, resource, namespaced, builtin: true, others: &[] }
 }
 
 const fn grouped(group: &'static str, kind: &'static str, resource: &'static str) -> Kind {
-    Kind { group, version: "v1", kind, resource, namespaced: true, builtin: true }
+    Kind { group, ..core(kind, resource, true) }
 }
 
 /// A cluster-scoped kind of Kubernetes itself.
@@ -105,7 +120,32 @@ const fn global(group: &'static str, kind: &'static str, resource: &'static str)
 
 /// A kind of a custom resource, in a namespace.
 const fn custom(group: &'static str, version: &'static str, kind: &'static str, resource: &'static str) -> Kind {
-    Kind { group, version, kind, resource, namespaced: true, builtin: false }
+    Kind { version, builtin: false, ..grouped(group, kind, resource) }
+}
+
+/// A kind of Cluster API or of a provider of it. v1beta2 came in 2025 beside v1beta1; the fields that rules look at are where they were.
+const fn capi(group: &'static str, kind: &'static str, resource: &'static str) -> Kind {
+    Kind { others: &["v1beta2"], ..custom(group, "v1beta1", kind, resource) }
+}
+
+/// A kind of the Azure Stack HCI provider of Cluster API, which stores v1beta2 (microsoft/cluster-api-provider-azurestackhci, 2026-08).
+const fn hci(kind: &'static str, resource: &'static str) -> Kind {
+    Kind { others: &["v1beta1"], ..custom("infrastructure.cluster.x-k8s.io", "v1beta2", kind, resource) }
+}
+
+/// A kind of API Priority and Fairness: v1 since Kubernetes 1.29, v1beta3 since 1.26, v1beta2 before.
+const fn fairness(kind: &'static str, resource: &'static str) -> Kind {
+    Kind { others: &["v1beta3", "v1beta2"], builtin: false, ..global("flowcontrol.apiserver.k8s.io", kind, resource) }
+}
+
+/// A kind of Calico's configuration, as Calico stores it.
+const fn calico(kind: &'static str, resource: &'static str) -> Kind {
+    custom_global("crd.projectcalico.org", "v1", kind, resource)
+}
+
+/// The same as Calico shows it to people: by an API server of its own, or stored like this in newer versions.
+const fn calico_v3(kind: &'static str, resource: &'static str) -> Kind {
+    custom_global("projectcalico.org", "v3", kind, resource)
 }
 
 /// A kind of a custom resource, cluster-scoped.
@@ -158,7 +198,7 @@ kinds! {
     /// Jobs.
     JOB = grouped("batch", "Job", "jobs");
     /// Cluster API Machines: on management clusters and on clusters that manage themselves.
-    MACHINE = custom("cluster.x-k8s.io", "v1beta1", "Machine", "machines");
+    MACHINE = capi("cluster.x-k8s.io", "Machine", "machines");
     /// Ingresses.
     INGRESS = grouped("networking.k8s.io", "Ingress", "ingresses");
     /// PodDisruptionBudgets.
@@ -181,10 +221,10 @@ kinds! {
     API_SERVICE = global("apiregistration.k8s.io", "APIService", "apiservices");
     /// EndpointSlices.
     ENDPOINT_SLICE = grouped("discovery.k8s.io", "EndpointSlice", "endpointslices");
-    /// FlowSchemas; v1 since Kubernetes 1.29.
-    FLOW_SCHEMA = Kind { builtin: false, ..global("flowcontrol.apiserver.k8s.io", "FlowSchema", "flowschemas") };
-    /// PriorityLevelConfigurations; v1 since Kubernetes 1.29.
-    PRIORITY_LEVEL = Kind { builtin: false, ..global("flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration", "prioritylevelconfigurations") };
+    /// FlowSchemas.
+    FLOW_SCHEMA = fairness("FlowSchema", "flowschemas");
+    /// PriorityLevelConfigurations.
+    PRIORITY_LEVEL = fairness("PriorityLevelConfiguration", "prioritylevelconfigurations");
     /// IngressClasses.
     INGRESS_CLASS = global("networking.k8s.io", "IngressClass", "ingressclasses");
     /// NetworkPolicies.
@@ -196,37 +236,47 @@ kinds! {
     /// StorageClasses.
     STORAGE_CLASS = global("storage.k8s.io", "StorageClass", "storageclasses");
     /// Cluster API Clusters.
-    CAPI_CLUSTER = custom("cluster.x-k8s.io", "v1beta1", "Cluster", "clusters");
+    CAPI_CLUSTER = capi("cluster.x-k8s.io", "Cluster", "clusters");
     /// Cluster API MachineDeployments.
-    MACHINE_DEPLOYMENT = custom("cluster.x-k8s.io", "v1beta1", "MachineDeployment", "machinedeployments");
+    MACHINE_DEPLOYMENT = capi("cluster.x-k8s.io", "MachineDeployment", "machinedeployments");
     /// Cluster API MachineSets.
-    MACHINE_SET = custom("cluster.x-k8s.io", "v1beta1", "MachineSet", "machinesets");
+    MACHINE_SET = capi("cluster.x-k8s.io", "MachineSet", "machinesets");
     /// Cluster API control planes.
-    KUBEADM_CONTROL_PLANE = custom("controlplane.cluster.x-k8s.io", "v1beta1", "KubeadmControlPlane", "kubeadmcontrolplanes");
+    KUBEADM_CONTROL_PLANE = capi("controlplane.cluster.x-k8s.io", "KubeadmControlPlane", "kubeadmcontrolplanes");
     /// Cluster API bootstrap configurations.
-    KUBEADM_CONFIG = custom("bootstrap.cluster.x-k8s.io", "v1beta1", "KubeadmConfig", "kubeadmconfigs");
+    KUBEADM_CONFIG = capi("bootstrap.cluster.x-k8s.io", "KubeadmConfig", "kubeadmconfigs");
     /// Cluster API bootstrap templates.
-    KUBEADM_CONFIG_TEMPLATE = custom("bootstrap.cluster.x-k8s.io", "v1beta1", "KubeadmConfigTemplate", "kubeadmconfigtemplates");
-    /// Clusters of the Azure Stack HCI provider of Cluster API (microsoft/cluster-api-provider-azurestackhci, 2026-08).
-    HCI_CLUSTER = custom("infrastructure.cluster.x-k8s.io", "v1beta2", "AzureStackHCICluster", "azurestackhciclusters");
+    KUBEADM_CONFIG_TEMPLATE = capi("bootstrap.cluster.x-k8s.io", "KubeadmConfigTemplate", "kubeadmconfigtemplates");
+    /// Clusters of the Azure Stack HCI provider of Cluster API.
+    HCI_CLUSTER = hci("AzureStackHCICluster", "azurestackhciclusters");
     /// Load balancers of that provider.
-    HCI_LOAD_BALANCER = custom("infrastructure.cluster.x-k8s.io", "v1beta2", "AzureStackHCILoadBalancer", "azurestackhciloadbalancers");
+    HCI_LOAD_BALANCER = hci("AzureStackHCILoadBalancer", "azurestackhciloadbalancers");
     /// Machines of that provider.
-    HCI_MACHINE = custom("infrastructure.cluster.x-k8s.io", "v1beta2", "AzureStackHCIMachine", "azurestackhcimachines");
+    HCI_MACHINE = hci("AzureStackHCIMachine", "azurestackhcimachines");
     /// Machine templates of that provider.
-    HCI_MACHINE_TEMPLATE = custom("infrastructure.cluster.x-k8s.io", "v1beta2", "AzureStackHCIMachineTemplate", "azurestackhcimachinetemplates");
+    HCI_MACHINE_TEMPLATE = hci("AzureStackHCIMachineTemplate", "azurestackhcimachinetemplates");
     /// Virtual machines of that provider.
-    HCI_VIRTUAL_MACHINE = custom("infrastructure.cluster.x-k8s.io", "v1beta2", "AzureStackHCIVirtualMachine", "azurestackhcivirtualmachines");
+    HCI_VIRTUAL_MACHINE = hci("AzureStackHCIVirtualMachine", "azurestackhcivirtualmachines");
     /// Calico BGP configurations.
-    CALICO_BGP_CONFIGURATION = custom_global("crd.projectcalico.org", "v1", "BGPConfiguration", "bgpconfigurations");
+    CALICO_BGP_CONFIGURATION = calico("BGPConfiguration", "bgpconfigurations");
     /// Calico BGP peers.
-    CALICO_BGP_PEER = custom_global("crd.projectcalico.org", "v1", "BGPPeer", "bgppeers");
+    CALICO_BGP_PEER = calico("BGPPeer", "bgppeers");
     /// Calico's Felix settings.
-    CALICO_FELIX_CONFIGURATION = custom_global("crd.projectcalico.org", "v1", "FelixConfiguration", "felixconfigurations");
+    CALICO_FELIX_CONFIGURATION = calico("FelixConfiguration", "felixconfigurations");
     /// Calico IP pools.
-    CALICO_IP_POOL = custom_global("crd.projectcalico.org", "v1", "IPPool", "ippools");
+    CALICO_IP_POOL = calico("IPPool", "ippools");
     /// Settings of Calico's controllers.
-    CALICO_KUBE_CONTROLLERS = custom_global("crd.projectcalico.org", "v1", "KubeControllersConfiguration", "kubecontrollersconfigurations");
+    CALICO_KUBE_CONTROLLERS = calico("KubeControllersConfiguration", "kubecontrollersconfigurations");
+    /// Calico BGP configurations, as shown to people.
+    CALICO_V3_BGP_CONFIGURATION = calico_v3("BGPConfiguration", "bgpconfigurations");
+    /// Calico BGP peers, as shown to people.
+    CALICO_V3_BGP_PEER = calico_v3("BGPPeer", "bgppeers");
+    /// Calico's Felix settings, as shown to people.
+    CALICO_V3_FELIX_CONFIGURATION = calico_v3("FelixConfiguration", "felixconfigurations");
+    /// Calico IP pools, as shown to people.
+    CALICO_V3_IP_POOL = calico_v3("IPPool", "ippools");
+    /// Settings of Calico's controllers, as shown to people.
+    CALICO_V3_KUBE_CONTROLLERS = calico_v3("KubeControllersConfiguration", "kubecontrollersconfigurations");
     /// The Tigera operator's installation of Calico.
     CALICO_INSTALLATION = custom_global("operator.tigera.io", "v1", "Installation", "installations");
     /// NMState's policies for the network of nodes.
@@ -274,5 +324,21 @@ mod tests {
         assert_eq!(DEPLOYMENT.qualified(), "deployments.apps");
         assert_eq!(of("apps/v1", "Deployment"), Some(&DEPLOYMENT));
         assert_eq!(of("v1", "Deployment"), None);
+        assert_eq!(MACHINE.list_path_at("v1beta2", None), "/apis/cluster.x-k8s.io/v1beta2/machines");
+        assert_eq!(of("cluster.x-k8s.io/v1beta2", "Machine"), Some(&MACHINE));
+    }
+
+    #[test]
+    fn versions_are_asked_for_once_and_an_alpha_version_stands_alone() {
+        for kind in ALL {
+            let versions: Vec<&str> = kind.versions().collect();
+            let distinct: std::collections::BTreeSet<&str> = kind.versions().collect();
+            assert_eq!(versions.len(), distinct.len(), "{versions:?} of {}", kind.qualified());
+            assert!(
+                !kind.is_alpha() || versions.len() == 1,
+                "{}: which version it is written at matters",
+                kind.qualified()
+            );
+        }
     }
 }

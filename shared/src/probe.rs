@@ -1,5 +1,9 @@
 //! What a check asks of the API server besides lists: a few fixed paths, and the certificate it presents.
 
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
 /// One question to the API server that is no list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Probe {
@@ -62,6 +66,30 @@ impl Probe {
         let kept = text.lines().filter(|line| METRICS.iter().any(|name| line.starts_with(name)));
         kept.flat_map(|line| [line, "\n"]).collect()
     }
+}
+
+/// The groups and versions that an answer to [`Probe::ApiGroups`] names; `None` where it is no such answer.
+pub fn api_groups(text: &str) -> Option<BTreeSet<(String, String)>> {
+    #[derive(Deserialize)]
+    struct Groups {
+        groups: Vec<Group>,
+    }
+    #[derive(Deserialize)]
+    struct Group {
+        name: String,
+        #[serde(default)]
+        versions: Vec<Version>,
+    }
+    #[derive(Deserialize)]
+    struct Version {
+        version: String,
+    }
+    let list: Groups = serde_json::from_str(text).ok()?;
+    let pairs = list.groups.into_iter().flat_map(|group| {
+        let name = group.name;
+        group.versions.into_iter().map(move |version| (name.clone(), version.version))
+    });
+    Some(pairs.collect())
 }
 
 /// What became of a probe.

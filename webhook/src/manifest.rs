@@ -323,7 +323,7 @@ fn rule(watched: &Watched) -> String {
         "# {}\n- apiGroups: [{:?}]\n  apiVersions: [{}]\n  resources: [{}]\n  operations: [{}]\n  scope: {scope}\n",
         watched.codes.join(", "),
         watched.kind.group,
-        watched.kind.version,
+        watched.kind.versions().collect::<Vec<_>>().join(", "),
         watched.resource(),
         operations.join(", "),
     );
@@ -402,7 +402,7 @@ mod tests {
             let found: Vec<&Value> = rules
                 .filter(|rule| {
                     strings(&rule["apiGroups"]) == [watched.kind.group]
-                        && strings(&rule["apiVersions"]) == [watched.kind.version]
+                        && strings(&rule["apiVersions"]) == watched.kind.versions().collect::<Vec<_>>()
                         && strings(&rule["resources"]) == [watched.resource()]
                 })
                 .collect();

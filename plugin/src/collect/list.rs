@@ -2,10 +2,12 @@
 
 use aksarc_shared::inventory::ReadKey;
 use aksarc_shared::read::json::{Page, ReadError};
+use aksarc_shared::text;
 use http::StatusCode;
 
 use super::error::{Cause, RequestError};
 use super::request::{Reader, excerpt};
+use super::served;
 
 /// Takes the pages of one list, in order.
 pub trait Pages {
@@ -31,27 +33,63 @@ pub enum PageError {
 }
 
 /// What became of a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Listed {
     /// Read to its end.
     Complete,
     /// We may not list this.
     Forbidden,
-    /// The server has no such kind.
+    /// The server has no such kind, at any version.
     NotServed,
+    /// What there is could not be read, and why.
+    Unknown(String),
 }
 
-/// Reads one list to its end.
+/// Reads one list to its end, at the first version that we know and the server serves.
+///
+/// What is no part of every Kubernetes may be served by somebody who is down: then it is unknown, and the other lists count.
 pub(super) async fn read(reader: &Reader, key: &ReadKey, sink: &mut impl Pages) -> Result<Listed, RequestError> {
+    if key.kind.builtin {
+        return read_at(reader, key, key.kind.version, sink).await;
+    }
+    let served = served::versions(reader, key.kind.group).await;
+    let is_served = |version: &&str| served.as_ref().is_none_or(|served| served.iter().any(|own| own == version));
+    let mut trouble = None;
+    for version in key.kind.versions().filter(is_served) {
+        match read_at(reader, key, version, sink).await {
+            Ok(Listed::NotServed) => {}
+            Err(error) if matches!(error.cause(), Cause::Status(500.., _) | Cause::Timeout(_)) => {
+                trouble.get_or_insert(error.cause().reason());
+                sink.restart();
+            }
+            settled => return settled,
+        }
+    }
+    Ok(match trouble {
+        Some(why) => Listed::Unknown(text::line(&why, MAX_REASON)),
+        None => served::elsewhere(reader, key.kind, served.as_deref()).await,
+    })
+}
+
+/// Reads one list to its end, at one version.
+pub(super) async fn read_at(
+    reader: &Reader,
+    key: &ReadKey,
+    version: &str,
+    sink: &mut impl Pages,
+) -> Result<Listed, RequestError> {
     let what = format!("list {key}");
     let mut token: Option<String> = None;
     let (mut restarts, mut expired) = (0, 0);
     loop {
-        let query = key.kind.page_path(key.namespace.as_deref(), reader.chunk_size, token.as_deref());
+        let query = key.kind.page_path_at(version, key.namespace.as_deref(), reader.chunk_size, token.as_deref());
         let answer = reader.get(&what, &query).await?;
         match answer.status {
             StatusCode::OK => {}
             StatusCode::FORBIDDEN => return Ok(Listed::Forbidden),
+            StatusCode::NOT_FOUND if token.is_some() => {
+                return Ok(Listed::Unknown("the server ceased to serve it in the middle".to_owned()));
+            }
             StatusCode::NOT_FOUND => return Ok(Listed::NotServed),
             StatusCode::GONE => {
                 // The server has forgotten the moment this list is of. It may offer to go on from the same place with
@@ -101,6 +139,9 @@ fn unreadable(error: &PageError, body: &[u8]) -> Cause {
 
 /// How often a list may start over. One that takes longer than the server remembers will not get quicker.
 pub const MAX_RESTARTS: usize = 2;
+
+/// Servers and proxies write whole pages.
+const MAX_REASON: usize = 200;
 
 /// How often one list may go on after its token expired.
 const MAX_EXPIRED: usize = 50;

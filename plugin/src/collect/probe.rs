@@ -14,6 +14,7 @@ use super::request::{Reader, StatusObject};
 /// Asks one question.
 pub(super) async fn ask(reader: Arc<Reader>, probe: Probe) -> (Probe, ProbeState) {
     let state = match probe.path() {
+        Some(_) if probe == Probe::ApiGroups => reader.groups().await.clone(),
         Some(path) => get(&reader, probe, path).await,
         None => match reader.connection().presented.life(reader.request_timeout()).await {
             Ok(life) => ProbeState::Read(life.to_string()),
@@ -23,7 +24,8 @@ pub(super) async fn ask(reader: Arc<Reader>, probe: Probe) -> (Probe, ProbeState
     (probe, state)
 }
 
-async fn get(reader: &Reader, probe: Probe, path: &str) -> ProbeState {
+/// Gets `path` once.
+pub(super) async fn get(reader: &Reader, probe: Probe, path: &str) -> ProbeState {
     let mut kept = Kept::new(probe);
     let mut refusal = Vec::new();
     let take = |parts: &Parts, chunk: &[u8]| {

@@ -3,15 +3,18 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use aksarc_shared::probe::{Probe, ProbeState};
 use http::header::{ACCEPT, CONTENT_LENGTH, HeaderMap, LOCATION, RETRY_AFTER, USER_AGENT};
 use http::response::Parts;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use kube::client::Body;
 use serde::Deserialize;
+use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::error::{Cause, RequestError};
+use super::probe;
 use crate::client::Connection;
 use crate::exit::Chain;
 use crate::progress::Progress;
@@ -25,6 +28,7 @@ pub struct Reader {
     timeout: Duration,
     deadline: Instant,
     requests: AtomicUsize,
+    groups: OnceCell<ProbeState>,
     pub(super) progress: Progress,
 }
 
@@ -67,7 +71,16 @@ impl Reader {
     ) -> Self {
         // Instants end somewhere; a limit beyond that is none.
         let deadline = Instant::now().checked_add(timeout).unwrap_or_else(|| Instant::now() + A_YEAR);
-        Reader { connection, chunk_size, request_timeout, timeout, deadline, requests: AtomicUsize::new(0), progress }
+        Reader {
+            connection,
+            chunk_size,
+            request_timeout,
+            timeout,
+            deadline,
+            requests: AtomicUsize::new(0),
+            groups: OnceCell::new(),
+            progress,
+        }
     }
 
     /// Requests sent so far.
@@ -93,6 +106,11 @@ impl Reader {
     /// The deadline, and the time it gave.
     pub fn deadline(&self) -> (Instant, Duration) {
         (self.deadline, self.timeout)
+    }
+
+    /// What the server says of the groups it serves: asked once, whoever wants to know.
+    pub(super) async fn groups(&self) -> &ProbeState {
+        self.groups.get_or_init(|| probe::get(self, Probe::ApiGroups, "/apis")).await
     }
 
     /// What `/version` says; `None` when we may not ask.

@@ -15,7 +15,7 @@ use super::request::Reader;
 pub async fn waivers(reader: &Reader) -> Result<(Listed, Objects), RequestError> {
     let mut found = Objects::default();
     let key = ReadKey { kind: &SUPPORT_WAIVER, namespace: None };
-    let listed = list::read(reader, &key, &mut found).await?;
+    let listed = list::read_at(reader, &key, SUPPORT_WAIVER.version, &mut found).await?;
     Ok((listed, found))
 }
 

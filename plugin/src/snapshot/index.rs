@@ -40,6 +40,9 @@ pub struct ListEntry {
     pub namespace: String,
     /// What became of it.
     pub state: ListState,
+    /// Why it could not be read.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
     /// Objects in it.
     #[serde(default)]
     pub objects: usize,
@@ -56,6 +59,8 @@ pub enum ListState {
     Complete,
     /// Whoever took the snapshot may not list it.
     Forbidden,
+    /// It could not be read.
+    Failed,
     /// The server has no such kind.
     NotServed,
 }

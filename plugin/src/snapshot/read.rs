@@ -7,7 +7,7 @@ use aksarc_shared::check::{Check, Segment};
 use aksarc_shared::inventory::{ReadKey, ReadState};
 use aksarc_shared::kinds::{self, Kind};
 use aksarc_shared::object::Object;
-use aksarc_shared::probe::{Probe, ProbeState};
+use aksarc_shared::probe::{Probe, ProbeState, api_groups};
 use aksarc_shared::read::json;
 use aksarc_shared::text;
 use anyhow::{Context as _, bail};
@@ -225,22 +225,34 @@ impl Contents {
     /// Why a list is not there; `None` when it is.
     fn state(&self, key: &ReadKey) -> Option<ReadState> {
         let Some(index) = &self.index else {
-            return (!self.recorded.contains(key.kind)).then_some(ReadState::NotRecorded);
+            return (!self.recorded.contains(key.kind)).then(|| self.untold(key.kind));
         };
         let covers = |list: &&ListEntry| {
             kinds::of(&list.api_version, &list.kind) == Some(key.kind)
                 && (list.namespace.is_empty() || Some(&list.namespace) == key.namespace.as_ref())
         };
-        let states: Vec<ListState> = index.lists.iter().filter(covers).map(|list| list.state).collect();
+        let lists: Vec<&ListEntry> = index.lists.iter().filter(covers).collect();
+        let states: Vec<ListState> = lists.iter().map(|list| list.state).collect();
         if states.contains(&ListState::Complete) {
             None
         } else if states.contains(&ListState::Forbidden) {
             Some(ReadState::Forbidden)
+        } else if let Some(failed) = lists.iter().find(|list| list.state == ListState::Failed) {
+            Some(ReadState::Failed(text::line(&failed.reason, MAX_REASON)))
         } else if states.contains(&ListState::NotServed) {
             Some(ReadState::NotServed)
         } else {
-            Some(ReadState::NotRecorded)
+            Some(self.untold(key.kind))
         }
+    }
+
+    /// Of a list that nobody recorded. One of an older version did not ask for what it did not know; where the server told which
+    /// groups it serves, a kind of no such group had no objects, and one of an alpha version none without that version.
+    fn untold(&self, kind: &Kind) -> ReadState {
+        let groups = self.probes.get(&Probe::ApiGroups).and_then(|text| api_groups(text));
+        let is_own = |group: &str, version: &str| group == kind.group && (!kind.is_alpha() || version == kind.version);
+        let absent = groups.is_some_and(|groups| groups.iter().all(|(group, version)| !is_own(group, version)));
+        if absent && !kind.builtin { ReadState::NotServed } else { ReadState::NotRecorded }
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use aksarc_shared::check::Check;
 use aksarc_shared::inventory::ReadKey;
+use aksarc_shared::kinds::{self, Kind};
 use aksarc_shared::probe::{Probe, ProbeState};
 use aksarc_shared::read::json::Page;
 use anyhow::{Context as _, bail};
@@ -157,27 +158,33 @@ impl Target for Recorder<'_> {
         RecordedList {
             judged: JudgedList::start(self.check, key),
             root: self.staging.0.clone(),
-            stem: format!("{folder}{}", key.kind.resource),
+            stem: format!("{folder}{}", name_of(key.kind)),
+            api_version: key.kind.api_version(),
             key: key.clone(),
             files: Vec::new(),
             objects: 0,
         }
     }
 
-    fn end(&mut self, key: ReadKey, listed: Listed, sink: RecordedList) -> Result<(), RequestError> {
-        let state = match listed {
-            Listed::Complete => ListState::Complete,
-            Listed::Forbidden => ListState::Forbidden,
-            Listed::NotServed => ListState::NotServed,
+    fn end(&mut self, key: ReadKey, listed: Listed, mut sink: RecordedList) -> Result<(), RequestError> {
+        let (state, reason) = match &listed {
+            Listed::Complete => (ListState::Complete, String::new()),
+            Listed::Forbidden => (ListState::Forbidden, String::new()),
+            Listed::NotServed => (ListState::NotServed, String::new()),
+            Listed::Unknown(why) => (ListState::Failed, why.clone()),
         };
         let complete = listed == Listed::Complete;
+        if !complete {
+            sink.forget();
+        }
         self.lists.push(ListEntry {
-            api_version: key.kind.api_version(),
+            api_version: sink.api_version.clone(),
             kind: key.kind.kind.to_owned(),
             namespace: key.namespace.clone().unwrap_or_default(),
             state,
-            objects: if complete { sink.objects } else { 0 },
-            files: if complete { sink.files } else { Vec::new() },
+            reason,
+            objects: sink.objects,
+            files: sink.files,
         });
         sink.judged.end(self.check, key, listed);
         Ok(())
@@ -222,6 +229,12 @@ fn document(probe: Probe, text: String) -> ProbeDocument {
         probe: probe.as_str().to_owned(),
         text,
     }
+}
+
+/// The name of a kind's files: its resource, with the group where kinds of other groups have the same.
+fn name_of(kind: &'static Kind) -> String {
+    let is_shared = kinds::ALL.iter().any(|other| other.resource == kind.resource && other.group != kind.group);
+    if is_shared { kind.qualified() } else { kind.resource.to_owned() }
 }
 
 fn with_end(mut text: String) -> String {
@@ -272,6 +285,7 @@ pub struct RecordedList {
     judged: JudgedList,
     root: Writable,
     stem: String,
+    api_version: String,
     key: ReadKey,
     files: Vec<String>,
     objects: usize,
@@ -282,11 +296,14 @@ impl Pages for RecordedList {
         let page = self.judged.page(bytes)?;
         let number = self.files.len() + 1;
         let name = if number == 1 { format!("{}.json", self.stem) } else { format!("{}-{number}.json", self.stem) };
+        if !page.api_version.is_empty() {
+            self.api_version.clone_from(&page.api_version);
+        }
         self.root.write(|root| {
             let path = root.join(&name);
             fs::create_dir_all(output::directory(&path))?;
             let mut file = BufWriter::new(File::create(path)?);
-            reduce::page(bytes, self.key.kind.kind, &self.key.kind.api_version(), &mut file)?;
+            reduce::page(bytes, self.key.kind.kind, &self.api_version, &mut file)?;
             Ok::<_, PageError>(file.flush()?)
         })?;
         self.files.push(name);
@@ -296,6 +313,12 @@ impl Pages for RecordedList {
 
     fn restart(&mut self) {
         self.judged.restart();
+        self.forget();
+    }
+}
+
+impl RecordedList {
+    fn forget(&mut self) {
         for name in self.files.drain(..) {
             // What cannot be removed is written over, or found by the index to be too much.
             let _left = self.root.write(|root| fs::remove_file(root.join(name)));

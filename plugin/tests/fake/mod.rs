@@ -9,7 +9,7 @@
     reason = "helpers of tests: a panic is a failure"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -206,6 +206,33 @@ impl Cluster {
         self.lists.entry(path.to_owned()).or_insert_with(|| (kind.to_owned(), Vec::new())).1.push(item);
     }
 
+    /// The groups and versions that are served, with their resources: those of the lists, and `apps`.
+    fn groups(&self) -> BTreeMap<String, BTreeMap<String, BTreeSet<String>>> {
+        let mut groups = BTreeMap::from([("apps".to_owned(), BTreeMap::from([("v1".to_owned(), BTreeSet::new())]))]);
+        for path in self.lists.keys() {
+            let parts: Vec<&str> = path.strip_prefix("/apis/").unwrap_or_default().split('/').collect();
+            if let [group, version, .., resource] = parts[..] {
+                let versions: &mut BTreeMap<_, BTreeSet<_>> = groups.entry(group.to_owned()).or_default();
+                versions.entry(version.to_owned()).or_default().insert(resource.to_owned());
+            }
+        }
+        groups
+    }
+
+    /// Whether a list is served: what every Kubernetes has, and what there are lists of.
+    fn has(&self, path: &str) -> bool {
+        let parts: Vec<&str> = path.strip_prefix("/apis/").unwrap_or_default().split('/').collect();
+        let [group, version, .., resource] = parts[..] else { return true };
+        let known = aksarc_shared::kinds::by_resource(group, resource);
+        known.is_some_and(|kind| kind.builtin)
+            || self.groups().get(group).and_then(|versions| versions.get(version)?.get(resource)).is_some()
+    }
+
+    /// Serves a list without objects.
+    pub(crate) fn serve(&mut self, path: &str, kind: &str) {
+        self.lists.insert(path.to_owned(), (kind.to_owned(), Vec::new()));
+    }
+
     pub(crate) fn answer(&self, request: &Request) -> Reply {
         if request.path == "/version" {
             return Reply::Json(200, json!({"major": "1", "gitVersion": self.version}));
@@ -224,8 +251,34 @@ impl Cluster {
             return Reply::Raw((head + text).into_bytes());
         }
         if request.path == "/apis" {
-            let groups = json!([{"name": "apps", "versions": [{"groupVersion": "apps/v1", "version": "v1"}]}]);
+            let groups: Vec<Value> = self
+                .groups()
+                .into_iter()
+                .map(|(name, versions)| {
+                    let versions: Vec<Value> = versions
+                        .keys()
+                        .map(|version| json!({"groupVersion": format!("{name}/{version}"), "version": version}))
+                        .collect();
+                    json!({"name": name, "versions": versions})
+                })
+                .collect();
             return Reply::Json(200, json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}));
+        }
+        if let [group, version] =
+            request.path.strip_prefix("/apis/").unwrap_or_default().split('/').collect::<Vec<_>>()[..]
+        {
+            let groups = self.groups();
+            let Some(names) = groups.get(group).and_then(|versions| versions.get(version)) else {
+                return Reply::Json(404, status(404, "NotFound", "the server could not find the requested resource"));
+            };
+            let resources: Vec<Value> = names.iter().map(|name| json!({"name": name})).collect();
+            return Reply::Json(
+                200,
+                json!({"kind": "APIResourceList", "groupVersion": format!("{group}/{version}"), "resources": resources}),
+            );
+        }
+        if !self.has(&request.path) {
+            return Reply::Json(404, status(404, "NotFound", "the server could not find the requested resource"));
         }
         let (kind, items) =
             self.lists.get(&request.path).cloned().unwrap_or_else(|| (kind_of(&request.path), Vec::new()));

@@ -35,6 +35,8 @@ pub struct Page {
     pub continue_token: Option<String>,
     /// `NodeList`.
     pub kind: String,
+    /// `v1`, `apps/v1`: at which version its objects were read.
+    pub api_version: String,
 }
 
 /// One object.
@@ -70,6 +72,9 @@ pub fn page<'a>(bytes: &'a [u8], mut each: impl FnMut(Object<'a>)) -> Result<Pag
                             meta.and_then(|meta| meta.next).filter(|next| !next.is_empty()).map(|t| t.to_string());
                     }
                     "kind" => page.kind = map.next_value::<Option<Text<'de>>>()?.unwrap_or_default().to_string(),
+                    "apiVersion" => {
+                        page.api_version = map.next_value::<Option<Text<'de>>>()?.unwrap_or_default().to_string();
+                    }
                     _ => {
                         map.next_value::<IgnoredAny>()?;
                     }
@@ -114,9 +119,10 @@ mod tests {
     #[test]
     fn page_hands_out_items_and_the_next_token() {
         let mut names = Vec::new();
-        let bytes = br#"{"kind":"NodeList","metadata":{"continue":"abc"},"items":[{"metadata":{"name":"a"}},{"metadata":{"name":"b"}}]}"#;
+        let bytes = br#"{"kind":"NodeList","apiVersion":"v1","metadata":{"continue":"abc"},"items":[{"metadata":{"name":"a"}},{"metadata":{"name":"b"}}]}"#;
         let page = page(bytes, |object| names.push(object.meta.name.to_string())).unwrap();
-        assert_eq!((page.items, page.continue_token.as_deref(), &*page.kind), (2, Some("abc"), "NodeList"));
+        assert_eq!((page.items, page.continue_token.as_deref()), (2, Some("abc")));
+        assert_eq!((&*page.kind, &*page.api_version), ("NodeList", "v1"));
         assert_eq!(names, ["a", "b"]);
     }
 

@@ -25,6 +25,11 @@ pub(super) static RULE: Rule = Rule {
         all(&kinds::CALICO_INSTALLATION),
         all(&kinds::CALICO_IP_POOL),
         all(&kinds::CALICO_KUBE_CONTROLLERS),
+        all(&kinds::CALICO_V3_BGP_CONFIGURATION),
+        all(&kinds::CALICO_V3_BGP_PEER),
+        all(&kinds::CALICO_V3_FELIX_CONFIGURATION),
+        all(&kinds::CALICO_V3_IP_POOL),
+        all(&kinds::CALICO_V3_KUBE_CONTROLLERS),
     ],
     probes: &[],
     guards: &[
@@ -34,6 +39,11 @@ pub(super) static RULE: Rule = Rule {
         on(&kinds::CALICO_INSTALLATION),
         on(&kinds::CALICO_IP_POOL),
         on(&kinds::CALICO_KUBE_CONTROLLERS),
+        on(&kinds::CALICO_V3_BGP_CONFIGURATION),
+        on(&kinds::CALICO_V3_BGP_PEER),
+        on(&kinds::CALICO_V3_FELIX_CONFIGURATION),
+        on(&kinds::CALICO_V3_IP_POOL),
+        on(&kinds::CALICO_V3_KUBE_CONTROLLERS),
     ],
     reach: Reach::System,
     mode: Mode::Warn,
@@ -57,7 +67,7 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, data) = (seen.object, seen.data);
     let what = format!("{} {}", seen.kind.kind, object.meta.name);
     let target = || ObjectRef::of(object, seen.kind);
-    let managed = object.managed();
+    let managed = managed(object, seen.kind);
     if let Some(entry) = maker(&managed, object, data) {
         notes.drafts.push(
             Draft::at(target(), "spec")
@@ -79,6 +89,13 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
                 .with(Evidence::managed(entry))
         }));
     }
+}
+
+/// Calico's own API server shows an object that it stores as another one, and may show who wrote that: they are found there.
+fn managed<'a>(object: &Object<'a>, kind: &Kind) -> Vec<ManagedEntry<'a>> {
+    let mut managed = object.managed();
+    managed.retain(|entry| entry.api_version.split_once('/').is_none_or(|(group, _)| group == kind.group));
+    managed
 }
 
 /// The entry of the person whose tool made an object, when nobody else wrote it in its first second.
@@ -116,7 +133,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     if change.is_delete() {
         // What a person has added is theirs to take away again: that is the cure.
         let own = change.before.as_ref().is_some_and(|before| {
-            maker(&before.managed(), before, data).is_some()
+            maker(&managed(before, change.kind), before, data).is_some()
                 || matches!(origin::of_object(before, data), Provenance::Person(_))
         });
         let draft = Draft::at(target(change), "metadata")

@@ -1,16 +1,12 @@
 //! AA702: an alpha API of Kubernetes is in use.
 
-use std::collections::BTreeSet;
-
-use serde::Deserialize;
-
 use crate::change::{Change, Operation};
 use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::Inventory;
 use crate::kinds::{self, Kind};
 use crate::object::{ManagedEntry, Object};
-use crate::probe::Probe;
+use crate::probe::{Probe, api_groups};
 use crate::rule::{Code, Context, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
 use crate::rules::node_metadata::target;
 use crate::text;
@@ -122,7 +118,7 @@ fn alpha_writer<'m, 'a>(managed: &'m [ManagedEntry<'a>], data: &Data) -> Option<
 
 fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let alpha = &context.data.alpha;
-    let served = match inventory.probe(Probe::ApiGroups).map(served) {
+    let served = match inventory.probe(Probe::ApiGroups).map(api_groups) {
         Ok(Some(served)) => served,
         Ok(None) => return Verdict::Unknown("the answer to /apis is no list of API groups".to_owned()),
         Err(why) => return Verdict::Unknown(why),
@@ -158,30 +154,6 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         None => Verdict::Found(drafts),
         Some(why) => Verdict::FoundPartly(drafts, why),
     }
-}
-
-/// The groups and versions of an `APIGroupList`; `None` where it is none.
-fn served(text: &str) -> Option<BTreeSet<(String, String)>> {
-    #[derive(Deserialize)]
-    struct Groups {
-        groups: Vec<Group>,
-    }
-    #[derive(Deserialize)]
-    struct Group {
-        name: String,
-        #[serde(default)]
-        versions: Vec<Version>,
-    }
-    #[derive(Deserialize)]
-    struct Version {
-        version: String,
-    }
-    let list: Groups = serde_json::from_str(text).ok()?;
-    let pairs = list.groups.into_iter().flat_map(|group| {
-        let name = group.name;
-        group.versions.into_iter().map(move |version| (name.clone(), version.version))
-    });
-    Some(pairs.collect())
 }
 
 /// `clustertrustbundles.v1alpha1.certificates.k8s.io`: kubectl would otherwise choose the version.

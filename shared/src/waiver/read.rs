@@ -135,6 +135,7 @@ pub static SUPPORT_WAIVER: Kind = Kind {
     resource: "supportwaivers",
     namespaced: false,
     builtin: false,
+    others: &[],
 };
 
 /// Of the objects' metadata only the name matters; whatever else the API server puts there is passed over.

@@ -108,7 +108,8 @@ struct Sample {
 struct Subject {
     kind: &'static Kind,
     person: Http,
-    collection: String,
+    /// The lists it is in, by the version they are served at; the preferred one first.
+    collections: Vec<(&'static str, String)>,
     name: String,
     object: Value,
     /// It was made for this, and goes afterwards.
@@ -124,48 +125,74 @@ impl Subject {
                 Some((namespace, name)) => (namespace.to_owned(), Some(name.to_owned())),
                 None => (about.namespace.unwrap_or_else(|| "kube-system".to_owned()), None),
             };
-        let collection = kind.list_path(kind.namespaced.then_some(&*namespace));
+        let namespace = kind.namespaced.then_some(&*namespace);
+        let mut collections = Vec::new();
+        for version in kind.versions() {
+            let collection = kind.list_path_at(version, namespace);
+            if person.get(&collection)?.is_success() {
+                collections.push((version, collection));
+            }
+        }
+        let (version, collection) = collections.first().context("no version of it is served")?;
         let fresh = about.name.unwrap_or_else(|| "aksarc-proof".to_owned());
-        let mut object = json!({"apiVersion": kind.api_version(), "kind": kind.kind, "metadata": {"name": fresh}});
+        let mut object =
+            json!({"apiVersion": api_version(kind, version), "kind": kind.kind, "metadata": {"name": fresh}});
         if let (Some(object), Value::Object(body)) = (object.as_object_mut(), about.body) {
             object.extend(body);
         }
         let made = existing.is_none();
         if made {
-            person.post(&collection, &object)?.object().context("cannot make one")?;
+            person.post(collection, &object)?.object().context("cannot make one")?;
         }
-        Ok(Subject { kind, person, collection, name: existing.unwrap_or(fresh), object, made })
+        Ok(Subject { kind, person, name: existing.unwrap_or(fresh), object, made, collections })
     }
 
     fn path(&self) -> String {
-        format!("{}/{}", self.collection, self.name)
+        self.collections.first().map(|(_, collection)| format!("{collection}/{}", self.name)).unwrap_or_default()
     }
 
-    fn ask(&self, stage: &Stage<'_>, (operation, subresource): Row) -> anyhow::Result<()> {
+    /// At every version that is served: a client may write at any of them.
+    fn ask(&self, stage: &Stage<'_>, row: Row) -> anyhow::Result<()> {
+        for (version, collection) in &self.collections {
+            self.ask_at(stage, row, version, collection).with_context(|| format!("at {version}"))?;
+        }
+        Ok(())
+    }
+
+    fn ask_at(
+        &self,
+        stage: &Stage<'_>,
+        (operation, subresource): Row,
+        version: &str,
+        collection: &str,
+    ) -> anyhow::Result<()> {
         let (guard, _) = stage.guard.as_ref().context("no guard is installed")?;
         let reviews = || guard.metric("aksarc_reviews_total");
         let before = reviews()?;
         let answer = match operation {
             Operation::Create => {
                 let mut another = self.object.clone();
+                if let Some(own) = another.pointer_mut("/apiVersion") {
+                    *own = json!(api_version(self.kind, version));
+                }
                 // A name that must be this one is free only when something else was updated.
                 if self.made
                     && let Some(name) = another.pointer_mut("/metadata/name")
                 {
                     *name = json!(format!("{}-2", self.name));
                 }
-                self.person.post(&format!("{}?dryRun=All", self.collection), &another)?
+                self.person.post(&format!("{collection}?dryRun=All"), &another)?
             }
-            Operation::Delete => self.person.delete(&format!("{}?dryRun=All", self.path()))?,
-            Operation::Update => self.update(subresource)?,
+            Operation::Delete => self.person.delete(&format!("{collection}/{}?dryRun=All", self.name))?,
+            Operation::Update => self.update(&format!("{collection}/{}", self.name), subresource)?,
         };
         ensure!(answer.is_success(), "{} {}", answer.code, answer.body);
         ensure!(reviews()? > before, "the guard was not asked");
         Ok(())
     }
 
-    fn update(&self, subresource: &str) -> anyhow::Result<Answer> {
-        let path = if subresource.is_empty() { self.path() } else { format!("{}/{subresource}", self.path()) };
+    fn update(&self, object: &str, subresource: &str) -> anyhow::Result<Answer> {
+        let path = if subresource.is_empty() { object.to_owned() } else { format!("{object}/{subresource}") };
         let path = format!("{path}?dryRun=All");
         let send = |kind, body: Value| self.person.patch(&path, kind, &body);
         match (self.kind.kind, subresource) {
@@ -176,7 +203,7 @@ impl Subject {
             }
             ("Pod", "resize") => send(PatchKind::Merge, json!({})),
             ("Namespace", "finalize") => {
-                let object = self.person.get(&self.path())?.object()?;
+                let object = self.person.get(object)?.object()?;
                 self.person.put(&path, &object)
             }
             _ => send(PatchKind::Merge, json!({"metadata": {"annotations": {"contoso.example/proof": "1"}}})),
@@ -199,15 +226,26 @@ impl Subject {
     }
 }
 
+fn api_version(kind: &Kind, version: &str) -> String {
+    if kind.group.is_empty() { version.to_owned() } else { format!("{}/{version}", kind.group) }
+}
+
 /// Kinds that no API server has built in are made known to it.
 fn serve(stage: &Stage<'_>, kind: &Kind) -> anyhow::Result<()> {
     let admin = stage.cluster.http(&Identity::Admin)?;
-    let list = kind.list_path(None);
-    if admin.get(&list)?.is_success() {
-        return Ok(());
+    for version in kind.versions() {
+        if admin.get(&kind.list_path_at(version, None))?.is_success() {
+            return Ok(());
+        }
     }
     ensure!(!kind.builtin, "the API server does not serve it, although it is built in");
     let open = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    let version = |name: &str| {
+        json!({
+            "name": name, "served": true, "storage": name == kind.version, "subresources": {"status": {}},
+            "schema": {"openAPIV3Schema": open},
+        })
+    };
     let definition = json!({
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -216,19 +254,20 @@ fn serve(stage: &Stage<'_>, kind: &Kind) -> anyhow::Result<()> {
             "group": kind.group,
             "scope": if kind.namespaced { "Namespaced" } else { "Cluster" },
             "names": {"kind": kind.kind, "plural": kind.resource, "singular": kind.kind.to_lowercase()},
-            "versions": [{
-                "name": kind.version, "served": true, "storage": true, "subresources": {"status": {}},
-                "schema": {"openAPIV3Schema": open},
-            }],
+            "versions": kind.versions().map(version).collect::<Vec<_>>(),
         },
     });
     let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
     admin.post(&format!("{path}?fieldManager=manager"), &definition)?.object()?;
-    wait::until(&format!("{} to be served", kind.qualified()), LIMIT, || match admin.get(&list) {
-        Ok(answer) if answer.is_success() => Ok(()),
-        Ok(answer) => Err(answer.body),
-        Err(error) => Err(format!("{error:#}")),
-    })
+    for version in kind.versions() {
+        let list = kind.list_path_at(version, None);
+        wait::until(&format!("{list} to be served"), LIMIT, || match admin.get(&list) {
+            Ok(answer) if answer.is_success() => Ok(()),
+            Ok(answer) => Err(answer.body),
+            Err(error) => Err(format!("{error:#}")),
+        })?;
+    }
+    Ok(())
 }
 
 const LIMIT: Duration = Duration::from_secs(30);
