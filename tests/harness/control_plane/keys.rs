@@ -24,7 +24,7 @@ impl ControlPlane {
     /// Stops what encrypts Secrets or starts it again, and waits until the API server has noticed.
     ///
     /// # Errors
-    /// The [`Builder`] added none, or the API server does not notice.
+    /// The [`Builder`](super::Builder) added none, or the API server does not notice.
     pub(crate) fn keys(&self, available: bool) -> anyhow::Result<()> {
         let provider = self.key_provider.as_ref().context("this control plane has no key provider")?;
         let mut running = provider.lock().unwrap_or_else(PoisonError::into_inner);
