@@ -193,12 +193,12 @@ impl Command {
     /// The flags that shape what is printed, where the command has them.
     pub fn ui_flags(&self) -> Option<&UiFlags> {
         match self {
-            Command::SupportCheck(args) => Some(&args.ui),
-            Command::Doctor(args) => Some(&args.ui),
-            Command::Snapshot(args) => Some(&args.ui),
+            Command::SupportCheck(args) => Some(&args.flags.ui),
+            Command::Doctor(args) => Some(&args.flags.ui),
+            Command::Snapshot(args) => Some(&args.flags.ui),
             Command::Baseline(args) => Some(args.ui()),
             Command::Waivers(args) => Some(args.ui()),
-            Command::Versions(args) => Some(&args.ui),
+            Command::Versions(args) => Some(&args.flags.ui),
             Command::Rules(_)
             | Command::DryRun(_)
             | Command::Explain(_)

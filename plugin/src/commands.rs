@@ -1,6 +1,7 @@
-//! One module per command.
+//! One module per command, and one for what all of them share that read a cluster.
 
 pub mod baseline;
+mod cluster;
 pub mod completion;
 pub mod doctor;
 pub mod dry_run;

@@ -8,12 +8,9 @@ use aksarc_shared::data::embedded;
 use anyhow::Context as _;
 use jiff::Timestamp;
 use serde::Serialize;
-use tokio::time::timeout_at;
 
-use super::support_check::{self, Reading};
-use crate::collect::{self, Cause, Judge, RequestError};
+use super::cluster::{self, ClusterFlags};
 use crate::exit::{Failure, Outcome};
-use crate::flags::KubeFlags;
 use crate::format::ListFormat;
 use crate::output;
 use crate::render::{Grid, to_ascii};
@@ -76,23 +73,17 @@ pub struct Source {
     /// Read a snapshot instead of a cluster: a file, a directory or a .tar.gz
     #[arg(long, value_name = "PATH", conflicts_with_all = ["context", "server"], value_hint = clap::ValueHint::AnyPath)]
     pub snapshot: Option<PathBuf>,
-    /// Reading.
+    /// Reading, display and cluster.
     #[command(flatten)]
-    pub reading: Reading,
-    /// Display.
-    #[command(flatten)]
-    pub ui: UiFlags,
-    /// Cluster.
-    #[command(flatten)]
-    pub kube: KubeFlags,
+    pub flags: ClusterFlags,
 }
 
 impl Args {
     /// The flags that shape what is printed.
     pub fn ui(&self) -> &UiFlags {
         match &self.command {
-            Command::Capture(args) => &args.source.ui,
-            Command::Diff(args) => &args.source.ui,
+            Command::Capture(args) => &args.source.flags.ui,
+            Command::Diff(args) => &args.source.flags.ui,
         }
     }
 }
@@ -186,12 +177,12 @@ struct Recorded {
 async fn record(source: &Source, ui: &Ui) -> Result<Recorded, Failure> {
     let now = Timestamp::now();
     let mut check = Check::new(embedded(), Params { record: true, ..Params::at(now) });
-    let (context, taken) = match &source.snapshot {
-        Some(path) => {
-            let about = snapshot::read::judge(path, &mut check).map_err(Failure::input)?;
-            (format!("snapshot {}", path.display()), about.taken.and_then(|taken| taken.parse().ok()))
-        }
-        None => (live(source, &mut check, ui).await?, None),
+    let (context, taken) = if let Some(path) = &source.snapshot {
+        let about = snapshot::read::judge(path, &mut check).map_err(Failure::input)?;
+        (format!("snapshot {}", path.display()), about.taken.and_then(|taken| taken.parse().ok()))
+    } else {
+        let reader = cluster::reader(&source.flags, ui).await?;
+        (cluster::live(&reader, &source.flags.reading, &mut check).await?.context, None)
     };
     let gaps: Vec<String> = check.inventory().reads.iter().filter_map(|(key, state)| state.gap(key)).collect();
     for gap in &gaps {
@@ -213,17 +204,6 @@ async fn record(source: &Source, ui: &Ui) -> Result<Recorded, Failure> {
         )));
     }
     Ok(Recorded { baseline, left_out: recorder.left_out() })
-}
-
-async fn live(source: &Source, check: &mut Check<'static>, ui: &Ui) -> Result<String, Failure> {
-    let reader = support_check::reader(&source.kube, &source.reading, ui).await?;
-    let (deadline, limit) = reader.deadline();
-    let mut judge = Judge(check);
-    let done = timeout_at(deadline, collect::everything(&reader, source.reading.parallel.into(), &mut judge)).await;
-    reader.progress().clear();
-    let server = &reader.connection().server;
-    done.unwrap_or_else(|_| Err(RequestError::new("read the cluster", server, Cause::Deadline(limit))))?;
-    Ok(reader.connection().context.clone())
 }
 
 fn summary(baseline: &Baseline, path: &str) -> String {

@@ -10,12 +10,11 @@ use aksarc_shared::report::exit;
 use jiff::Timestamp;
 use tokio::time::timeout_at;
 
-use super::support_check::{self, Reading};
+use super::cluster::{self, ClusterFlags};
 use crate::exit::{Failure, Outcome};
-use crate::flags::KubeFlags;
 use crate::format::ListFormat;
 use crate::render::to_ascii;
-use crate::ui::{Ui, UiFlags};
+use crate::ui::Ui;
 use ask::Asker;
 use report::{Check, Diagnosis, State};
 
@@ -26,15 +25,9 @@ pub struct Args {
     /// Format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: ListFormat,
-    /// Reading.
+    /// Reading, display and cluster.
     #[command(flatten)]
-    pub reading: Reading,
-    /// Display.
-    #[command(flatten)]
-    pub ui: UiFlags,
-    /// Cluster.
-    #[command(flatten)]
-    pub kube: KubeFlags,
+    pub flags: ClusterFlags,
 }
 
 /// Runs `doctor`: exit 0 when a check would be complete, 5 when rights are missing for one, 1 when the cluster cannot be
@@ -43,16 +36,16 @@ pub struct Args {
 /// # Errors
 /// [`Failure`] when flags or kubeconfig are wrong.
 pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
-    let reader = support_check::reader(&args.kube, &args.reading, ui).await?;
+    let reader = cluster::reader(&args.flags, ui).await?;
     let (deadline, limit) = reader.deadline();
-    let asker = Asker::new(reader.connection().clone(), args.kube.request_timeout.duration());
+    let asker = Asker::new(reader.connection().clone(), args.flags.kube.request_timeout.duration());
     let mut diagnosis = Diagnosis {
         context: reader.connection().context.clone(),
         server: reader.connection().server.clone(),
         user: reader.connection().user.clone(),
         checks: Vec::new(),
     };
-    let examined = timeout_at(deadline, examine(&asker, args.reading.parallel.into(), &mut diagnosis)).await;
+    let examined = timeout_at(deadline, examine(&asker, args.flags.reading.parallel.into(), &mut diagnosis)).await;
     if examined.is_err() {
         let why = format!("not done within {limit:?}");
         diagnosis.checks.push(Check::new("time", State::Failed, why).next("give it more with --timeout"));

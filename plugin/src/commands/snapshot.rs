@@ -7,13 +7,12 @@ use aksarc_shared::data::embedded;
 use jiff::Timestamp;
 use tokio::time::timeout_at;
 
-use super::support_check::{self, Reading};
+use super::cluster::{self, ClusterFlags};
 use crate::collect::{self, Cause, RequestError};
 use crate::exit::{Failure, Outcome};
-use crate::flags::KubeFlags;
 use crate::snapshot::index::{Index, ListState};
 use crate::snapshot::write::{Form, Recorder};
-use crate::ui::{Ui, UiFlags};
+use crate::ui::Ui;
 
 /// Arguments of `snapshot`.
 #[derive(Clone, Debug, clap::Args)]
@@ -22,15 +21,9 @@ pub struct Args {
     /// Where to: NAME.tar.gz, NAME.json, or a directory that is new or empty
     #[arg(short, long, value_name = "PATH", required = true, value_hint = clap::ValueHint::AnyPath)]
     pub output: PathBuf,
-    /// Reading.
+    /// Reading, display and cluster.
     #[command(flatten)]
-    pub reading: Reading,
-    /// Display.
-    #[command(flatten)]
-    pub ui: UiFlags,
-    /// Cluster.
-    #[command(flatten)]
-    pub kube: KubeFlags,
+    pub flags: ClusterFlags,
 }
 
 /// Runs `snapshot`.
@@ -42,13 +35,14 @@ pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
     let now = Timestamp::now();
     // Nobody compares snapshots by fractions of seconds.
     let taken = Timestamp::from_second(now.as_second()).unwrap_or(now).to_string();
-    let reader = support_check::reader(&args.kube, &args.reading, ui).await?;
+    let reader = cluster::reader(&args.flags, ui).await?;
     let mut check = Check::new(embedded(), Params::at(now));
     let cannot =
         |error: anyhow::Error| Failure::run(error.context(format!("cannot write snapshot {}", args.output.display())));
     let mut recorder = Recorder::new(&mut check, &form).map_err(|error| cannot(error.into()))?;
     let (deadline, limit) = reader.deadline();
-    let done = timeout_at(deadline, collect::everything(&reader, args.reading.parallel.into(), &mut recorder)).await;
+    let done =
+        timeout_at(deadline, collect::everything(&reader, args.flags.reading.parallel.into(), &mut recorder)).await;
     reader.progress().clear();
     let server = &reader.connection().server;
     done.unwrap_or_else(|_| Err(RequestError::new("read the cluster", server, Cause::Deadline(limit))))?;

@@ -3,7 +3,6 @@
 pub(crate) mod options;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aksarc_shared::check::Check;
@@ -13,21 +12,16 @@ use aksarc_shared::kinds;
 use aksarc_shared::report::Report;
 use aksarc_shared::text;
 use clap::builder::FalseyValueParser;
-use tokio::time::timeout_at;
 
-use crate::client;
-use crate::collect::{self, Cause, Judge, Reader, RequestError};
-use crate::duration::{self, Limit};
+use super::cluster::{self, ClusterFlags};
 use crate::exit::{Failure, Outcome};
-use crate::flags::KubeFlags;
 use crate::format::Format;
 use crate::manifests;
 use crate::output;
-use crate::progress::Progress;
 use crate::render::{self, Look};
 use crate::snapshot;
 use crate::tool;
-use crate::ui::{Ui, UiFlags};
+use crate::ui::Ui;
 use crate::waivers::{self, Source};
 
 pub use options::Judging;
@@ -57,15 +51,9 @@ pub struct Args {
     /// Output.
     #[command(flatten)]
     pub printing: Printing,
-    /// Reading.
+    /// Reading, display and cluster.
     #[command(flatten)]
-    pub reading: Reading,
-    /// Display.
-    #[command(flatten)]
-    pub ui: UiFlags,
-    /// Cluster.
-    #[command(flatten)]
-    pub kube: KubeFlags,
+    pub flags: ClusterFlags,
 }
 
 /// What is printed, and where to.
@@ -93,21 +81,6 @@ pub struct Printing {
     /// Exit 0 whatever the verdict; the report still carries the true code
     #[arg(long, env = "KUBECTL_AKSARC_EXIT_ZERO", value_parser = FalseyValueParser::new())]
     pub exit_zero: bool,
-}
-
-/// How the cluster is read.
-#[derive(Clone, Debug, clap::Args)]
-#[command(next_help_heading = "Reading")]
-pub struct Reading {
-    /// How long all of it may take; 0 for no limit
-    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration::parse, env = "KUBECTL_AKSARC_TIMEOUT")]
-    pub timeout: Limit,
-    /// Objects per page
-    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=100_000), env = "KUBECTL_AKSARC_CHUNK_SIZE")]
-    pub chunk_size: u32,
-    /// Lists read at the same time
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=32), env = "KUBECTL_AKSARC_PARALLEL")]
-    pub parallel: u8,
 }
 
 /// Runs `support-check`.
@@ -147,7 +120,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
                  kubectl get supportwaivers -o yaml > waivers.yaml"
             )));
         }
-        let reader = reader(&args.kube, &args.reading, ui).await?;
+        let reader = cluster::reader(&args.flags, ui).await?;
         let (found, unreadable) = waivers::from_cluster(&reader, ui).await?;
         waivers::warn_of_unreadable(&unreadable, ui);
         params.waivers = found;
@@ -162,9 +135,9 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
     } else if is_live {
         let reader = match cluster {
             Some(reader) => reader,
-            None => reader(&args.kube, &args.reading, ui).await?,
+            None => cluster::reader(&args.flags, ui).await?,
         };
-        live(&reader, &args.reading, &mut check).await?
+        cluster::live(&reader, &args.flags.reading, &mut check).await?
     } else {
         let namespace = args.namespace.as_deref().unwrap_or("default");
         let read = manifests::judge(&args.filename, args.recursive, namespace, &mut check).map_err(Failure::input)?;
@@ -209,34 +182,6 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
         None => ui.print(&text)?,
     }
     Ok(report)
-}
-
-/// Reads the cluster into a check, within the overall deadline.
-pub(crate) async fn live(
-    reader: &Arc<Reader>,
-    reading: &Reading,
-    check: &mut Check<'static>,
-) -> Result<render::Source, Failure> {
-    let (deadline, limit) = reader.deadline();
-    let mut judge = Judge(check);
-    let all = collect::everything(reader, reading.parallel.into(), &mut judge);
-    let done = timeout_at(deadline, all).await;
-    reader.progress().clear();
-    let server = reader.connection().server.clone();
-    done.unwrap_or_else(|_| Err(RequestError::new("read the cluster", &server, Cause::Deadline(limit))))?;
-    Ok(render::Source { context: reader.connection().context.clone(), server, taken: None })
-}
-
-/// Connects, within the overall deadline.
-pub(crate) async fn reader(kube: &KubeFlags, reading: &Reading, ui: &Ui) -> Result<Arc<Reader>, Failure> {
-    let limit = reading.timeout.duration();
-    let connection = tokio::time::timeout(limit, client::connect(kube)).await;
-    let connection = connection.unwrap_or_else(|_| {
-        Err(Failure::run(anyhow::anyhow!("no connection within {limit:?} (--timeout); nothing was checked")))
-    })?;
-    let chunk_size = usize::try_from(reading.chunk_size).unwrap_or(500);
-    let progress = Progress::new(ui);
-    Ok(Arc::new(Reader::new(connection, chunk_size, kube.request_timeout.duration(), limit, progress)))
 }
 
 /// Milliseconds are precise enough.

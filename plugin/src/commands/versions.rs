@@ -14,18 +14,16 @@ use aksarc_shared::versions::{Support, Table, Version};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
-use tokio::time::timeout_at;
 
-use super::support_check::{self, Reading, options};
-use crate::collect::{self, Cause, Judge, RequestError};
+use super::cluster::{self, ClusterFlags};
+use super::support_check::options;
 use crate::exit::{Failure, Outcome};
-use crate::flags::KubeFlags;
 use crate::format::ListFormat;
 use crate::render::{Grid, to_ascii};
 use crate::settings::{PLATFORMS, moment};
 use crate::snapshot;
 use crate::tool;
-use crate::ui::{Ui, UiFlags};
+use crate::ui::Ui;
 
 /// Arguments of `versions`.
 #[derive(Clone, Debug, clap::Args)]
@@ -49,15 +47,9 @@ pub struct Args {
     /// Newer version tables than the built-in ones, in the same form
     #[arg(long, help_heading = "Judging", value_name = "FILE", env = "KUBECTL_AKSARC_VERSIONS", value_hint = clap::ValueHint::FilePath)]
     pub versions: Option<String>,
-    /// Reading.
+    /// Reading, display and cluster.
     #[command(flatten)]
-    pub reading: Reading,
-    /// Display.
-    #[command(flatten)]
-    pub ui: UiFlags,
-    /// Cluster.
-    #[command(flatten)]
-    pub kube: KubeFlags,
+    pub flags: ClusterFlags,
 }
 
 /// Runs `versions`.
@@ -76,12 +68,12 @@ pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
     params.versions = options::tables(args.versions.as_deref(), params.platform, ui)?;
     let given: Vec<Platform> = params.versions.iter().map(|table| table.platform).collect();
     let mut check = Check::new(embedded(), params);
-    let context = match &args.snapshot {
-        Some(path) => {
-            snapshot::read::judge(path, &mut check).map_err(Failure::input)?;
-            format!("snapshot {}", path.display())
-        }
-        None => live(&args, ui, &mut check).await?,
+    let context = if let Some(path) = &args.snapshot {
+        snapshot::read::judge(path, &mut check).map_err(Failure::input)?;
+        format!("snapshot {}", path.display())
+    } else {
+        let reader = cluster::reader(&args.flags, ui).await?;
+        cluster::live(&reader, &args.flags.reading, &mut check).await?.context
     };
     let shown = Shown::of(&check, context, &given);
     if !shown.nodes_read {
@@ -104,17 +96,6 @@ pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
     let plain = ui.ascii && args.output == ListFormat::Table;
     ui.print(&if plain { to_ascii(&text) } else { text })?;
     Ok(0)
-}
-
-async fn live(args: &Args, ui: &Ui, check: &mut Check<'static>) -> Result<String, Failure> {
-    let reader = support_check::reader(&args.kube, &args.reading, ui).await?;
-    let (deadline, limit) = reader.deadline();
-    let mut judge = Judge(check);
-    let done = timeout_at(deadline, collect::everything(&reader, args.reading.parallel.into(), &mut judge)).await;
-    reader.progress().clear();
-    let server = &reader.connection().server;
-    done.unwrap_or_else(|_| Err(RequestError::new("read the cluster", server, Cause::Deadline(limit))))?;
-    Ok(reader.connection().context.clone())
 }
 
 /// What is shown. Field order is the JSON's.

@@ -12,12 +12,11 @@ use serde::Serialize;
 
 use crate::collect::Reader;
 use crate::exit::{Failure, Outcome};
-use crate::flags::KubeFlags;
 use crate::render::{Grid, to_ascii};
 use crate::ui::{Ui, UiFlags};
 use crate::waivers::{self, Source};
 
-use super::support_check::{self, Reading};
+use super::cluster::{self, ClusterFlags};
 
 /// Arguments of `waivers`.
 #[derive(Clone, Debug, clap::Args)]
@@ -85,9 +84,9 @@ impl Args {
     /// The flags that shape what is printed.
     pub fn ui(&self) -> &UiFlags {
         match &*self.command {
-            Command::Audit(args) => &args.ui,
+            Command::Audit(args) => &args.flags.ui,
             Command::Lint(args) => &args.ui,
-            Command::List(args) => &args.ui,
+            Command::List(args) => &args.flags.ui,
             Command::New(args) => &args.ui,
         }
     }
@@ -116,14 +115,14 @@ struct Loaded {
 
 impl From {
     /// A file given by name goes before the flag, and the flag before its variable.
-    async fn load(&self, kube: &KubeFlags, reading: &Reading, ui: &Ui) -> Result<Loaded, Failure> {
+    async fn load(&self, flags: &ClusterFlags, ui: &Ui) -> Result<Loaded, Failure> {
         let source = match &self.file {
             Some(path) => Source::File(path),
             None => Source::of(self.waivers.as_deref()),
         };
         match source {
             Source::Cluster => {
-                let reader = support_check::reader(kube, reading, ui).await?;
+                let reader = cluster::reader(flags, ui).await?;
                 let (waivers, unreadable) = waivers::from_cluster(&reader, ui).await?;
                 Ok(Loaded { waivers, unreadable, reader: Some(reader) })
             }

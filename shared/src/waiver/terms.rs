@@ -81,7 +81,7 @@ impl Invalid {
 
 impl Waiver {
     /// Every term the waiver breaks by itself; it counts only when there is none. That its name is unique only the whole
-    /// set can tell: [`all_problems`].
+    /// set can tell: [`super::all_problems`].
     pub fn problems(&self) -> Vec<Invalid> {
         let mut problems = self.problems_of_texts();
         if same_person(&self.requested_by, &self.approved_by) {

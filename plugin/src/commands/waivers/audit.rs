@@ -11,14 +11,13 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{API_VERSION, Format, From, Loaded, counted, encoded, fit, lines};
-use crate::commands::support_check::{self, Reading};
+use crate::commands::cluster::{self, ClusterFlags};
 use crate::exit::{Failure, Outcome};
-use crate::flags::KubeFlags;
 use crate::render::Grid;
 use crate::settings::{PLATFORMS, moment};
 use crate::snapshot;
 use crate::tool;
-use crate::ui::{Ui, UiFlags};
+use crate::ui::Ui;
 use crate::waivers::{days_left, shown};
 
 /// Arguments of `waivers audit`.
@@ -42,21 +41,15 @@ pub struct Args {
     /// Format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: Format,
-    /// Reading.
+    /// Reading, display and cluster.
     #[command(flatten)]
-    pub reading: Reading,
-    /// Display.
-    #[command(flatten)]
-    pub ui: UiFlags,
-    /// Cluster.
-    #[command(flatten)]
-    pub kube: KubeFlags,
+    pub flags: ClusterFlags,
 }
 
 /// Runs `waivers audit`.
 pub(super) async fn run(args: &Args, ui: &Ui) -> Outcome {
     let now = args.as_of.unwrap_or_else(Timestamp::now);
-    let loaded = args.from.load(&args.kube, &args.reading, ui).await?;
+    let loaded = args.from.load(&args.flags, ui).await?;
     let report = judged(args, &loaded, now, ui).await?;
     let audits = waiver::audit(&loaded.waivers, &report.findings, &report.rules, now);
     let text = match args.output {
@@ -79,9 +72,9 @@ async fn judged(args: &Args, loaded: &Loaded, now: Timestamp, ui: &Ui) -> Result
     } else {
         let reader = match &loaded.reader {
             Some(reader) => std::sync::Arc::clone(reader),
-            None => support_check::reader(&args.kube, &args.reading, ui).await?,
+            None => cluster::reader(&args.flags, ui).await?,
         };
-        let source = support_check::live(&reader, &args.reading, &mut check).await?;
+        let source = cluster::live(&reader, &args.flags.reading, &mut check).await?;
         (source.context, source.server)
     };
     check.finish(tool::identity(), &context, &server).map_err(Failure::input)

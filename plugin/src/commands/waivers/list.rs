@@ -7,12 +7,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{API_VERSION, Format, From, counted, encoded, fit, lines};
-use crate::commands::support_check::Reading;
+use crate::commands::cluster::ClusterFlags;
 use crate::exit::{Failure, Outcome};
-use crate::flags::KubeFlags;
 use crate::render::Grid;
 use crate::settings::moment;
-use crate::ui::{Ui, UiFlags};
+use crate::ui::Ui;
 use crate::waivers::{days_left, joined, shown};
 
 /// Arguments of `waivers list`.
@@ -27,21 +26,15 @@ pub struct Args {
     /// State as of this day (2026-12-31, at midnight UTC) or moment (RFC 3339) instead of now
     #[arg(long, value_name = "DATE", value_parser = moment, env = "KUBECTL_AKSARC_AS_OF")]
     pub as_of: Option<Timestamp>,
-    /// Reading.
+    /// Reading, display and cluster.
     #[command(flatten)]
-    pub reading: Reading,
-    /// Display.
-    #[command(flatten)]
-    pub ui: UiFlags,
-    /// Cluster.
-    #[command(flatten)]
-    pub kube: KubeFlags,
+    pub flags: ClusterFlags,
 }
 
 /// Runs `waivers list`.
 pub(super) async fn run(args: &Args, ui: &Ui) -> Outcome {
     let now = args.as_of.unwrap_or_else(Timestamp::now);
-    let loaded = args.from.load(&args.kube, &args.reading, ui).await?;
+    let loaded = args.from.load(&args.flags, ui).await?;
     crate::waivers::warn_of_unreadable(&loaded.unreadable, ui);
     let rows = rows(&loaded.waivers, now);
     let text = match args.output {

@@ -1,0 +1,73 @@
+//! Reading a cluster: the flags of the commands that do, and how it is done.
+
+use std::sync::Arc;
+
+use aksarc_shared::check::Check;
+use tokio::time::timeout_at;
+
+use crate::client;
+use crate::collect::{self, Cause, Judge, Reader, RequestError};
+use crate::duration::{self, Limit};
+use crate::exit::Failure;
+use crate::flags::KubeFlags;
+use crate::progress::Progress;
+use crate::render;
+use crate::ui::{Ui, UiFlags};
+
+/// The flags of every command that reads a cluster.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ClusterFlags {
+    /// Reading.
+    #[command(flatten)]
+    pub reading: Reading,
+    /// Display.
+    #[command(flatten)]
+    pub ui: UiFlags,
+    /// Cluster.
+    #[command(flatten)]
+    pub kube: KubeFlags,
+}
+
+/// How the cluster is read.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Reading")]
+pub struct Reading {
+    /// How long all of it may take; 0 for no limit
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration::parse, env = "KUBECTL_AKSARC_TIMEOUT")]
+    pub timeout: Limit,
+    /// Objects per page
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=100_000), env = "KUBECTL_AKSARC_CHUNK_SIZE")]
+    pub chunk_size: u32,
+    /// Lists read at the same time
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=32), env = "KUBECTL_AKSARC_PARALLEL")]
+    pub parallel: u8,
+}
+
+/// Connects, within the overall deadline.
+pub(crate) async fn reader(flags: &ClusterFlags, ui: &Ui) -> Result<Arc<Reader>, Failure> {
+    let ClusterFlags { reading, kube, .. } = flags;
+    let limit = reading.timeout.duration();
+    let connection = tokio::time::timeout(limit, client::connect(kube)).await;
+    let connection = connection.unwrap_or_else(|_| {
+        Err(Failure::run(anyhow::anyhow!("no connection within {limit:?} (--timeout); nothing was checked")))
+    })?;
+    let chunk_size = usize::try_from(reading.chunk_size).unwrap_or(500);
+    let progress = Progress::new(ui);
+    Ok(Arc::new(Reader::new(connection, chunk_size, kube.request_timeout.duration(), limit, progress)))
+}
+
+/// Reads the cluster into a check, within the overall deadline.
+pub(crate) async fn live(
+    reader: &Arc<Reader>,
+    reading: &Reading,
+    check: &mut Check<'static>,
+) -> Result<render::Source, Failure> {
+    let (deadline, limit) = reader.deadline();
+    let mut judge = Judge(check);
+    let all = collect::everything(reader, reading.parallel.into(), &mut judge);
+    let done = timeout_at(deadline, all).await;
+    reader.progress().clear();
+    let server = reader.connection().server.clone();
+    done.unwrap_or_else(|_| Err(RequestError::new("read the cluster", &server, Cause::Deadline(limit))))?;
+    Ok(render::Source { context: reader.connection().context.clone(), server, taken: None })
+}
