@@ -235,6 +235,32 @@ fn a_version_that_cannot_be_converted_is_left_for_another_one() {
 }
 
 #[test]
+fn a_list_that_breaks_off_counts_no_object_twice_and_is_no_whole_one() {
+    let two = |versions: &[&str]| {
+        let mut cluster = managing(versions);
+        for version in versions {
+            let mut other = paused_machine();
+            other["metadata"]["name"] = json!("edge-2");
+            cluster.add(&format!("{CAPI}/{version}/machines"), "Machine", other);
+        }
+        cluster
+    };
+    let breaks = |code: u16| {
+        move |request: &Request, _| {
+            let second = request.path == format!("{CAPI}/v1beta1/machines") && request.query.contains_key("continue");
+            second.then(|| Reply::Json(code, status(code, "Broken", "gone")))
+        }
+    };
+    let run =
+        |server: &Server| Program::at(&server.url()).check(&["-o", "json", "--only", "AA209", "--chunk-size", "1"]);
+    let (_, reason, findings) = of_rule(&run(&server(two(&["v1beta1", "v1beta2"]), breaks(500))).exits(3), "AA209");
+    assert_eq!((&*reason, findings.len()), ("", 2));
+    let (_, reason, findings) = of_rule(&run(&server(two(&["v1beta1"]), breaks(404))).exits(3), "AA209");
+    assert_eq!(findings.len(), 1, "what was read counts");
+    assert!(reason.contains("machines.cluster.x-k8s.io: the server ceased to serve it in the middle"), "{reason}");
+}
+
+#[test]
 fn an_api_server_of_somebodys_that_is_down_ends_no_check() {
     let path = "/apis/projectcalico.org/v3/ippools";
     let mut cluster = Cluster::outside();
