@@ -99,10 +99,20 @@ const CAPI: &str = "/apis/cluster.x-k8s.io";
 
 /// A machine of AKS Arc that clusterctl paused, whatever version it is shown at.
 fn paused_machine() -> Value {
+    let wrote = |manager: &str, time: &str, fields: Value| {
+        json!({"manager": manager, "operation": "Update", "apiVersion": "cluster.x-k8s.io/v1beta1", "time": time,
+            "fieldsType": "FieldsV1", "fieldsV1": fields})
+    };
+    let managed = [
+        wrote("manager", "2026-02-01T08:00:00Z", json!({"f:spec": {"f:infrastructureRef": {}}})),
+        wrote(
+            "clusterctl",
+            "2026-05-18T09:14:00Z",
+            json!({"f:metadata": {"f:annotations": {"f:cluster.x-k8s.io/paused": {}}}}),
+        ),
+    ];
     json!({"metadata": {"name": "edge-1", "namespace": "default", "creationTimestamp": "2026-02-01T08:00:00Z",
-            "annotations": {"cluster.x-k8s.io/paused": "true"}, "managedFields": [{"manager": "clusterctl", "operation": "Update",
-                "apiVersion": "cluster.x-k8s.io/v1beta1", "time": "2026-05-18T09:14:00Z", "fieldsType": "FieldsV1",
-                "fieldsV1": {"f:metadata": {"f:annotations": {"f:cluster.x-k8s.io/paused": {}}}}}]},
+            "annotations": {"cluster.x-k8s.io/paused": "true"}, "managedFields": managed},
         "spec": {"infrastructureRef": {"kind": "AzureStackHCIMachine", "name": "edge-1"}}})
 }
 

@@ -29,7 +29,8 @@ fn an_answer_is_shown_with_its_end_and_the_rule_passes_on_its_word() {
     let screen = program.check(&arguments).exits(0).stdout;
     assert!(screen.contains("answer of alice to C35 ends") && screen.contains("48 days"), "{screen}");
     assert!(screen.contains("answered by people (1): subscription"), "{screen}");
-    let open = format!("cannot be seen from Kubernetes ({}): ", questions.len() - 1);
+    let open = format!("cannot be seen from Kubernetes ({}), and answered by", questions.len() - 1);
+    assert!(screen.contains("Get-VMNetworkAdapter -VMName <node>, Get-VMHardDiskDrive -VMName <node>"), "{screen}");
     assert!(screen.contains(&open) && !screen.contains("ask: "), "{screen}");
     let screen = program.check(&[&arguments[..], &["--show", "all"]].concat()).exits(0).stdout;
     assert_eq!(screen.matches("ask: ").count(), questions.len(), "{screen}");

@@ -30,7 +30,16 @@ fn a_cluster_within() {
 
      unknown  AA606 certificate-expiry: could not read the server's certificate: the address is not https, so the server presents none
 
-     cannot be seen from Kubernetes (9): host product, VM edits outside AKS Arc, changes inside nodes, network and disks of node VMs, all nodes shut down by hand, standstill, contact with Azure, long stopped nodes, subscription
+     cannot be seen from Kubernetes (9), and answered by
+       C09       host product                    Get-ComputerInfo -Property OsName, OsVersion
+       C10       VM edits outside AKS Arc        Get-VM
+       C22       changes inside nodes            Get-VM
+       C24       network and disks of node VMs   Get-VMNetworkAdapter -VMName <node>, Get-VMHardDiskDrive -VMName <node>
+       C30       all nodes shut down by hand     Get-VM
+       C31       standstill                      Get-VM
+       C32       contact with Azure              az connectedk8s show, Get-AksHciBillingStatus
+       C34       long stopped nodes              Get-VM
+       C35 C36   subscription                    az account show --subscription <id> --query state
        --show all says whom to ask, kubectl aksarc rules coverage --attest-template begins a file for --attest
      unseen   AA208: this cluster does not hold the Cluster API machines of its own nodes
               AA302, AA307: leaves no trace in a state; the guard and the dry run judge the change
@@ -67,7 +76,16 @@ fn a_cluster_outside() {
 
      unknown  AA606 certificate-expiry: could not read the server's certificate: the address is not https, so the server presents none
 
-     cannot be seen from Kubernetes (9): host product, VM edits outside AKS Arc, changes inside nodes, network and disks of node VMs, all nodes shut down by hand, standstill, contact with Azure, long stopped nodes, subscription
+     cannot be seen from Kubernetes (9), and answered by
+       C09       host product                    Get-ComputerInfo -Property OsName, OsVersion
+       C10       VM edits outside AKS Arc        Get-VM
+       C22       changes inside nodes            Get-VM
+       C24       network and disks of node VMs   Get-VMNetworkAdapter -VMName <node>, Get-VMHardDiskDrive -VMName <node>
+       C30       all nodes shut down by hand     Get-VM
+       C31       standstill                      Get-VM
+       C32       contact with Azure              az connectedk8s show, Get-AksHciBillingStatus
+       C34       long stopped nodes              Get-VM
+       C35 C36   subscription                    az account show --subscription <id> --query state
        --show all says whom to ask, kubectl aksarc rules coverage --attest-template begins a file for --attest
      unseen   AA208: this cluster does not hold the Cluster API machines of its own nodes
               AA302, AA307: leaves no trace in a state; the guard and the dry run judge the change
@@ -113,7 +131,16 @@ fn a_cluster_that_could_not_be_read_in_full() {
               AA608 all-nodes-down: needs list nodes, which is forbidden; there are no nodes to look at
               AA905 scale-limit-exceeded: needs list nodes, which is forbidden
 
-     cannot be seen from Kubernetes (9): host product, VM edits outside AKS Arc, changes inside nodes, network and disks of node VMs, all nodes shut down by hand, standstill, contact with Azure, long stopped nodes, subscription
+     cannot be seen from Kubernetes (9), and answered by
+       C09       host product                    Get-ComputerInfo -Property OsName, OsVersion
+       C10       VM edits outside AKS Arc        Get-VM
+       C22       changes inside nodes            Get-VM
+       C24       network and disks of node VMs   Get-VMNetworkAdapter -VMName <node>, Get-VMHardDiskDrive -VMName <node>
+       C30       all nodes shut down by hand     Get-VM
+       C31       standstill                      Get-VM
+       C32       contact with Azure              az connectedk8s show, Get-AksHciBillingStatus
+       C34       long stopped nodes              Get-VM
+       C35 C36   subscription                    az account show --subscription <id> --query state
        --show all says whom to ask, kubectl aksarc rules coverage --attest-template begins a file for --attest
      unseen   AA302, AA307: leaves no trace in a state; the guard and the dry run judge the change
 
