@@ -462,18 +462,24 @@ impl<'d> Check<'d> {
         }
     }
 
-    /// Every list a rule rests on, and why one of them says nothing.
-    fn gaps(&self, rule: &Rule) -> Vec<String> {
+    /// The lists a rule rests on that were not read to the end, and why.
+    fn unread(&self, rule: &Rule) -> Vec<(&'static Kind, String)> {
         let cluster = rule.reads.iter().filter(|read| read.scope == Scope::Cluster);
         let mut keys: Vec<ReadKey> = cluster.map(|read| ReadKey { kind: read.kind, namespace: None }).collect();
         keys.extend(self.namespaced_keys(rule).into_iter().filter(|key| !self.has_all(key.kind)));
         let mut gaps = Vec::new();
         for key in keys {
             match self.inventory.reads.get(&key) {
-                Some(state) => gaps.extend(state.gap(&key)),
-                None => gaps.push(format!("{key} was not read")),
+                Some(state) => gaps.extend(state.gap(&key).map(|why| (key.kind, why))),
+                None => gaps.push((key.kind, format!("{key} was not read"))),
             }
         }
+        gaps
+    }
+
+    /// All that a rule rests on and that says nothing.
+    fn gaps(&self, rule: &Rule) -> Vec<String> {
+        let mut gaps: Vec<String> = self.unread(rule).into_iter().map(|(_, why)| why).collect();
         gaps.extend(rule.probes.iter().filter_map(|probe| self.inventory.probe(*probe).err()));
         gaps
     }
@@ -526,7 +532,7 @@ impl<'d> Check<'d> {
         drafts.extend(self.admitted(rule, platform));
         let mut open = self.gaps(rule);
         if let Some(whole) = rule.state.whole {
-            match whole(&self.inventory, &self.context(platform)) {
+            match whole(&self.inventory, &self.context(rule, platform)) {
                 Verdict::Found(found) => drafts.extend(found),
                 Verdict::FoundPartly(found, why) => {
                     drafts.extend(found);
@@ -620,13 +626,14 @@ impl<'d> Check<'d> {
         self.params.baseline.as_ref().map(|then| Comparison { then, now: &self.recorder })
     }
 
-    fn context(&self, platform: Platform) -> Context<'_> {
+    fn context(&self, rule: &Rule, platform: Platform) -> Context<'_> {
         Context {
             data: self.data,
             versions: &self.tables,
             platform,
             release: self.params.release.as_deref(),
             baseline: self.comparison(),
+            unread: self.unread(rule),
             now: self.params.now,
             as_of: self.day(),
         }
@@ -669,7 +676,7 @@ impl<'d> Check<'d> {
             // Where the platform is not known, only what all candidates agree on is due.
             let mut dues = candidates.iter().map(|platform| {
                 let applies = rule.platforms.contains(platform);
-                if applies { of_rule(&self.inventory, &self.context(*platform)) } else { Vec::new() }
+                if applies { of_rule(&self.inventory, &self.context(rule, *platform)) } else { Vec::new() }
             });
             let first = dues.next().unwrap_or_default();
             let others: Vec<Vec<Due>> = dues.collect();
