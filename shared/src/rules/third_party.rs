@@ -95,9 +95,11 @@ pub(super) fn whole(inventory: &Inventory, context: &Context<'_>, code: Code) ->
     }
     let found = products.iter().filter_map(|(id, traces)| {
         let product = data.third_party.product(id)?;
-        let platform = product.perhaps_platform_with.as_deref().and_then(|group| match unknown {
-            true => Some(format!("whether {group} is served could not be read")),
-            false => served.contains(group).then(|| format!("{group} is served")),
+        let platform = product.perhaps_platform_with.as_deref().and_then(|group| {
+            if unknown {
+                return Some(format!("whether {group} is served could not be read"));
+            }
+            served.contains(group).then(|| format!("{group} is served"))
         });
         draft(product, traces, platform)
     });
