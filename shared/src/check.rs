@@ -328,13 +328,14 @@ impl<'d> Check<'d> {
         self.params.baseline.as_ref().map(|then| Comparison { then, now: &self.recorder })
     }
 
-    fn context(&self, platform: Platform) -> Context<'_> {
+    fn context(&self, rule: &Rule, platform: Platform) -> Context<'_> {
         Context {
             data: self.data,
             versions: &self.tables,
             platform,
             release: self.params.release.as_deref(),
             baseline: self.comparison(),
+            unread: self.unread(rule),
             now: self.params.now,
             as_of: self.day(),
         }

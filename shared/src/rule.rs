@@ -283,6 +283,8 @@ pub struct Context<'d> {
     pub release: Option<&'d str>,
     /// What the system created at a known-good time, and what of it is there now; where a baseline was given.
     pub baseline: Option<Comparison<'d>>,
+    /// The lists of the rule's own reads that were not read to the end, and why: see [`Context::unread`].
+    pub unread: Vec<(&'static Kind, String)>,
     /// The moment judged.
     pub now: Timestamp,
     /// The day judged, UTC.
@@ -293,6 +295,12 @@ impl Context<'_> {
     /// The version table of the platform assumed.
     pub fn version_table(&self) -> Option<&crate::versions::Table> {
         self.versions.iter().find(|table| table.platform == self.platform)
+    }
+
+    /// Why the absence of an object of these kinds says nothing, if so: not all that the rule reads of them was read. The
+    /// check itself sees to it that such a rule does not pass; that it does not accuse either is up to the rule.
+    pub fn unread(&self, kinds: &[&Kind]) -> Option<&str> {
+        self.unread.iter().find(|(kind, _)| kinds.contains(kind)).map(|(_, why)| &**why)
     }
 }
 

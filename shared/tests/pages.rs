@@ -16,16 +16,18 @@
 //! (or `forbidden: true`) what the API server answers to a probe. An `AttestationList` is what people answered. Lists that the
 //! rule reads and no document is of are empty.
 
+use std::collections::BTreeSet;
+
 use aksarc_shared::attest;
 use aksarc_shared::catalogue;
 use aksarc_shared::change::{Change, Operation};
 use aksarc_shared::check::{Check, Params};
 use aksarc_shared::data::{Platform, embedded};
 use aksarc_shared::finding::{Consequence, Draft};
-use aksarc_shared::inventory::ReadKey;
+use aksarc_shared::inventory::{ReadKey, ReadState};
 use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::jiff::civil::Date;
-use aksarc_shared::kinds;
+use aksarc_shared::kinds::{self, Kind};
 use aksarc_shared::object::Object;
 use aksarc_shared::probe::{Probe, ProbeState};
 use aksarc_shared::read::{json, yaml};
@@ -53,6 +55,34 @@ fn every_example_comes_out_as_it_says() {
             assert_eq!(found, example.expected, "{}: {}\n{}", rule.code, example.question, example.body);
         }
     }
+}
+
+/// What a list holds may be what makes a cluster lawful, and nobody knows what stands in a list that was not read: without
+/// it there is nothing to accuse of that is not there with it, and no rule that rests on it passes.
+#[test]
+fn a_list_that_was_not_read_accuses_nobody_and_acquits_nobody() {
+    let mut left_out = 0;
+    let mut wrong = Vec::new();
+    for rule in catalogue::ALL {
+        for example in examples(rule).iter().filter(|example| example.question == Question::State) {
+            let whole = example.run(rule);
+            for kind in example.kinds(rule) {
+                let Some(found) = example.without(rule, kind) else { continue };
+                left_out += 1;
+                let told = || format!("{} without {}: {found:?}\n{}", rule.code, kind.qualified(), example.body);
+                let is_new = |answer: &&String| answer.contains(' ') && !whole.contains(answer);
+                if found.iter().any(|answer| is_new(&answer)) {
+                    wrong.push(format!("accuses: {}", told()));
+                }
+                let rests_on = rule.reads.iter().any(|read| read.kind == kind);
+                if rests_on && rule.platforms.contains(&example.platform) && found.is_empty() {
+                    wrong.push(format!("passes: {}", told()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {left_out}:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(left_out > catalogue::ALL.len(), "only {left_out} lists were left out");
 }
 
 #[test]
@@ -158,19 +188,37 @@ impl Example {
         Example { question, subresource: subresource.to_owned(), platform, day, expected, body: body.to_owned() }
     }
 
-    fn run(&self, rule: &'static Rule) -> Vec<String> {
-        let documents: Vec<String> = yaml::documents(&self.body)
+    fn documents(&self, rule: &Rule) -> Vec<String> {
+        yaml::documents(&self.body)
             .unwrap_or_else(|error| panic!("{}: {error}\n{}", rule.code, self.body))
             .iter()
             .map(ToString::to_string)
-            .collect();
+            .collect()
+    }
+
+    /// The kinds that the rule reads, and those of the documents.
+    fn kinds(&self, rule: &Rule) -> BTreeSet<&'static Kind> {
+        let documents = self.documents(rule);
+        let objects = documents.iter().filter_map(|document| json::object(document.as_bytes()).ok());
+        let of_objects = objects.filter_map(|object| kinds::of(&object.api_version, &object.kind));
+        of_objects.chain(rule.reads.iter().map(|read| read.kind)).collect()
+    }
+
+    /// What a state comes to where no list of a kind may be read; `None` where the rule asks for none.
+    fn without(&self, rule: &'static Rule, unread: &'static Kind) -> Option<Vec<String>> {
+        let (found, is_missed) = self.state(rule, &self.documents(rule), Some(unread));
+        is_missed.then_some(found)
+    }
+
+    fn run(&self, rule: &'static Rule) -> Vec<String> {
+        let documents = self.documents(rule);
         match self.question {
-            Question::State => self.state(rule, &documents),
+            Question::State => self.state(rule, &documents, None).0,
             Question::Change(operation) => self.change(rule, operation, &documents),
         }
     }
 
-    fn state(&self, rule: &'static Rule, documents: &[String]) -> Vec<String> {
+    fn state(&self, rule: &'static Rule, documents: &[String], unread: Option<&Kind>) -> (Vec<String>, bool) {
         let now: Timestamp = format!("{}T00:00:00Z", self.day).parse().expect("a moment");
         let values: Vec<serde_json::Value> =
             documents.iter().map(|document| serde_json::from_str(document).expect("JSON")).collect();
@@ -206,8 +254,14 @@ impl Example {
             .filter(is_object)
             .map(|(document, _)| json::object(document.as_bytes()).expect("an object"))
             .collect();
+        let mut is_missed = false;
         for plan in [Check::plan_first, Check::plan_then] {
             for key in plan(&check) {
+                if Some(key.kind) == unread {
+                    is_missed = true;
+                    check.not_read(key, ReadState::Forbidden);
+                    continue;
+                }
                 let mut segment = check.segment(&key);
                 objects.iter().filter(|object| belongs(object, &key)).for_each(|object| segment.object(object));
                 check.complete(segment);
@@ -220,7 +274,7 @@ impl Example {
             Outcome::Unknown | Outcome::NotObservable => found.push(outcome.outcome.as_str().to_owned()),
             _ => {}
         }
-        found
+        (found, is_missed)
     }
 
     fn change(&self, rule: &'static Rule, operation: Operation, documents: &[String]) -> Vec<String> {

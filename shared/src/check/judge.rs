@@ -90,7 +90,7 @@ impl Check<'_> {
         drafts.extend(self.admitted(rule, platform));
         let mut open = self.gaps(rule);
         if let Some(whole) = rule.state.whole {
-            match whole(&self.inventory, &self.context(platform)) {
+            match whole(&self.inventory, &self.context(rule, platform)) {
                 Verdict::Found(found) => drafts.extend(found),
                 Verdict::FoundPartly(found, why) => {
                     drafts.extend(found);

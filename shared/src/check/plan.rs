@@ -45,18 +45,24 @@ impl Check<'_> {
         }
     }
 
-    /// Every list a rule rests on, and why one of them says nothing.
-    pub(super) fn gaps(&self, rule: &Rule) -> Vec<String> {
+    /// The lists a rule rests on that were not read to the end, and why.
+    pub(super) fn unread(&self, rule: &Rule) -> Vec<(&'static Kind, String)> {
         let cluster = rule.reads.iter().filter(|read| read.scope == Scope::Cluster);
         let mut keys: Vec<ReadKey> = cluster.map(|read| ReadKey { kind: read.kind, namespace: None }).collect();
         keys.extend(self.namespaced_keys(rule).into_iter().filter(|key| !self.has_all(key.kind)));
         let mut gaps = Vec::new();
         for key in keys {
             match self.inventory.reads.get(&key) {
-                Some(state) => gaps.extend(state.gap(&key)),
-                None => gaps.push(format!("{key} was not read")),
+                Some(state) => gaps.extend(state.gap(&key).map(|why| (key.kind, why))),
+                None => gaps.push((key.kind, format!("{key} was not read"))),
             }
         }
+        gaps
+    }
+
+    /// All that a rule rests on and that says nothing.
+    pub(super) fn gaps(&self, rule: &Rule) -> Vec<String> {
+        let mut gaps: Vec<String> = self.unread(rule).into_iter().map(|(_, why)| why).collect();
         gaps.extend(rule.probes.iter().filter_map(|probe| self.inventory.probe(*probe).err()));
         gaps
     }

@@ -51,7 +51,7 @@ impl Check<'_> {
             let Some(of_rule) = rule.state.clocks else { continue };
             let mut dues: BTreeMap<(Date, String), Vec<Platform>> = BTreeMap::new();
             for platform in candidates.iter().filter(|platform| rule.platforms.contains(platform)) {
-                for Due { on, what } in of_rule(&self.inventory, &self.context(*platform)) {
+                for Due { on, what } in of_rule(&self.inventory, &self.context(rule, *platform)) {
                     dues.entry((on, what)).or_default().push(*platform);
                 }
             }

@@ -63,7 +63,8 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
             || Evidence::seen("deployment", format!("{} shows that {} is the platform's", proof(row), row.product));
         let suspects = inventory.suspects(RULE.code).iter().filter(|suspect| suspect.hinge == hinge(row));
         drafts.extend(suspects.map(|suspect| suspect.draft.clone().with(evidence())));
-        if !row.optional && !remarked(PRESENT, &hinge(row)) {
+        let unread = || context.unread.iter().any(|(kind, _)| kind.kind == row.kind);
+        if !row.optional && !remarked(PRESENT, &hinge(row)) && !unread() {
             drafts.push(
                 Draft::at(reference(&row.kind, &row.name), MISSING)
                     .values(Some(&row.name), None)
@@ -72,7 +73,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
             );
         }
     }
-    let since = context.baseline.iter().flat_map(|baseline| since(baseline, &proven));
+    let since = context.baseline.iter().flat_map(|baseline| since(baseline, &proven, context));
     // Where a person's hand shows, the field that it holds says more than that something differs.
     let told =
         |draft: &Draft| drafts.iter().any(|other| other.path != MISSING && is_same(&other.object, &draft.object));
@@ -83,7 +84,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
 
 /// What is not as a baseline recorded it, of these configurations and of others that the platform had written. Who did it
 /// does not show, and an extension takes its own away and renews it: that informs, and accuses nobody.
-fn since(baseline: &Comparison<'_>, proven: &[&PlatformWebhooks]) -> Vec<Draft> {
+fn since(baseline: &Comparison<'_>, proven: &[&PlatformWebhooks], context: &Context<'_>) -> Vec<Draft> {
     let is_own = |kind: &Kind, name: &str| {
         let by_platform = |step| step == Step::Table || step == Step::ManagedFields;
         baseline.then.objects.get(&object_key(kind, "", name)).is_some_and(|record| by_platform(record.step))
@@ -92,6 +93,7 @@ fn since(baseline: &Comparison<'_>, proven: &[&PlatformWebhooks]) -> Vec<Draft> 
     let mut drafts = Vec::new();
     for kind in [&kinds::MUTATING_WEBHOOKS, &kinds::VALIDATING_WEBHOOKS] {
         let gone = baseline.missing(kind).into_iter().filter(|(_, name)| is_own(kind, name));
+        let gone = gone.filter(|_| context.unread(&[kind]).is_none());
         drafts.extend(gone.map(|(_, name)| {
             Draft::at(reference(kind.kind, name), MISSING)
                 .values(Some(name), None)

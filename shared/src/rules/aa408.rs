@@ -32,6 +32,10 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    // Nodes that were not seen are not gone.
+    if let Some(why) = context.unread(&[&kinds::NODE, &kinds::MACHINE]) {
+        return Verdict::Unknown(why.to_owned());
+    }
     let pools = match pools::nodes(inventory, context) {
         Ok(pools) => pools,
         Err(why) => return Verdict::Unknown(why),

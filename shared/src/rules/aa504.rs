@@ -77,9 +77,13 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
 }
 
 /// What the installed extension brings is Azure's, unless a person's hand shows on it.
-fn whole(inventory: &Inventory, _: &Context<'_>) -> Verdict {
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    // Where nobody could say which extensions there are, each may be.
+    let unknown = context.unread(&[&kinds::ARC_EXTENSION_CONFIG]).is_some();
     let installed = |suspect: &&Suspect| {
-        inventory.remarks(RULE.code).any(|(about, says)| about == EXTENSION && says == suspect.hinge)
+        let shipped = !matches!(&*suspect.hinge, PERSON | "");
+        unknown && shipped
+            || inventory.remarks(RULE.code).any(|(about, says)| about == EXTENSION && says == suspect.hinge)
     };
     let own = inventory.suspects(RULE.code).iter().filter(|suspect| !installed(suspect));
     Verdict::Found(own.map(|suspect| suspect.draft.clone()).collect())

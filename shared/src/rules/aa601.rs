@@ -7,7 +7,7 @@ use crate::attest::day;
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::Inventory;
-use crate::kinds;
+use crate::kinds::{self, Kind};
 use crate::rule::{Code, Context, Due, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
 
 pub(super) static RULE: Rule = Rule {
@@ -64,6 +64,12 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let over = |moment: Timestamp| moment.checked_add(limit).is_ok_and(|end| end < context.now);
     let contact = latest(inventory, CONTACT);
     let identity = latest(inventory, IDENTITY);
+    let lists: Vec<&Kind> = RULE.reads.iter().map(|read| read.kind).collect();
+    // What was not read may tell of a later contact.
+    let unread = context.unread(&lists).filter(|_| contact.or(identity).is_some_and(|(at, _)| over(at)));
+    if let Some(why) = unread {
+        return Verdict::Unknown(why.to_owned());
+    }
     if let Some((at, source)) = contact {
         // An identity that Azure gave out later says more than an object that nobody wrote to.
         if over(at) && identity.is_none_or(|(until, _)| until < context.now) {
@@ -121,7 +127,9 @@ fn found(context: &Context<'_>, at: Timestamp, detail: String) -> Verdict {
 }
 
 fn clocks(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
-    let due = latest(inventory, CONTACT).and_then(|(at, _)| day(at).checked_add(MAX_DAYS.days()).ok());
+    let lists: Vec<&Kind> = RULE.reads.iter().map(|read| read.kind).collect();
+    let known = latest(inventory, CONTACT).filter(|_| context.unread(&lists).is_none());
+    let due = known.and_then(|(at, _)| day(at).checked_add(MAX_DAYS.days()).ok());
     let what = "30 days without contact with Azure, counted from the latest one".to_owned();
     due.filter(|on| *on >= context.as_of).map(|on| Due { on, what }).into_iter().collect()
 }

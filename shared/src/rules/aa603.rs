@@ -10,7 +10,7 @@ use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::guard;
 use crate::heartbeat::{self, Gap, Record};
 use crate::inventory::Inventory;
-use crate::kinds;
+use crate::kinds::{self, Kind};
 use crate::rule::{Code, Context, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
 
 pub(super) static RULE: Rule = Rule {
@@ -21,7 +21,16 @@ pub(super) static RULE: Rule = Rule {
     basis: Basis::Explicit,
     clauses: &["C30", "C31", "C34"],
     platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
-    reads: &[Read { kind: &kinds::CONFIG_MAP, scope: Scope::Own }],
+    reads: &[
+        Read { kind: &kinds::CONFIG_MAP, scope: Scope::Own },
+        life(&kinds::DAEMON_SET),
+        life(&kinds::DEPLOYMENT),
+        life(&kinds::NAMESPACE),
+        life(&kinds::NODE),
+        life(&kinds::POD),
+        life(&kinds::SERVICE),
+        life(&kinds::STATEFUL_SET),
+    ],
     probes: &[],
     guards: &[],
     reach: Reach::System,
@@ -32,6 +41,12 @@ pub(super) static RULE: Rule = Rule {
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
     change: None,
 };
+
+/// A list whose objects show by their creation that the cluster ran: those which other rules read as well, so that a check of
+/// all rules asks for nothing more.
+const fn life(kind: &'static Kind) -> Read {
+    Read { kind, scope: Scope::Cluster }
+}
 
 /// Keeps the record of the guards, which is small and there once.
 fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
@@ -64,9 +79,20 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         .map(|(gap, (from, to))| accuse(gap, from, to, context))
         .collect();
     if !drafts.is_empty() {
-        return Verdict::Found(drafts);
+        let lists: Vec<&Kind> = RULE.reads.iter().map(|read| read.kind).collect();
+        return match context.unread(&lists) {
+            // What was not read may hold the object that shows the opposite.
+            Some(why) => {
+                unseen(format!("no guard wrote for too long, and what else shows that the cluster ran is open: {why}"))
+            }
+            None => Verdict::Found(drafts),
+        };
     }
     match record.covers(context.now) {
+        Some((_, to)) if context.now.duration_since(to) > limit => unseen(format!(
+            "no guard has written since {}, and the record alone does not tell whether the guard or the cluster was away",
+            day(to)
+        )),
         Some((from, to)) if to.duration_since(from) > limit => Verdict::Found(Vec::new()),
         Some((from, _)) => {
             unseen(format!("the guard's record begins on {} and says nothing of the time before", day(from)))

@@ -136,7 +136,8 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         if kinds.is_empty() {
             open.push(format!("the server serves {shown}, whose kinds this version does not know"));
         }
-        if inventory.remarks(RULE.code).any(|remark| remark == (&*api, USED)) {
+        let used = inventory.remarks(RULE.code).any(|remark| remark == (&*api, USED));
+        if used || context.unread(&kinds).is_some() {
             continue;
         }
         drafts.push(

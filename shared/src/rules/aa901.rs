@@ -205,6 +205,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let extensions = Installed::of(inventory, RULE.code, context.data);
     let mut system: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
     let mut answered = BTreeSet::new();
+    let counted = context.unread(&[&kinds::ENDPOINT_SLICE, &kinds::SERVICE]).is_none();
     for (about, says) in inventory.remarks(RULE.code) {
         if let Some(namespace) = about.strip_prefix(LABELS) {
             system.entry(namespace).or_default().extend(says.split_once('='));
@@ -221,17 +222,18 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
                 || extensions.brought(&format!("/{}", backend.namespace))
         });
         if !platforms {
-            drafts.extend(judge(suspect.draft.clone(), &webhook, &system, &answered));
+            drafts.extend(judge(suspect.draft.clone(), &webhook, &system, counted.then_some(&answered)));
         }
     }
     Verdict::Found(drafts)
 }
 
+/// `backed`: the Services with an endpoint, where that could be read.
 fn judge(
     draft: Draft,
     webhook: &Webhook,
     system: &BTreeMap<&str, BTreeMap<&str, &str>>,
-    backed: &BTreeSet<&str>,
+    backed: Option<&BTreeSet<&str>>,
 ) -> Option<Draft> {
     let name = &webhook.name;
     let closed = webhook.failure_policy.as_deref() != Some("Ignore");
@@ -252,7 +254,8 @@ fn judge(
         .map(|target| target.resource)
         .collect();
     let dead = webhook.client_config.service.as_ref().is_some_and(|backend| {
-        backend.namespace != guard::NAMESPACE && !backed.contains(&*format!("{}/{}", backend.namespace, backend.name))
+        let name = format!("{}/{}", backend.namespace, backend.name);
+        backend.namespace != guard::NAMESPACE && backed.is_some_and(|backed| !backed.contains(&*name))
     });
     let starts_pods = rules().any(|rule| rule.covers(&target("", "pods", true, true)));
     let wild = rules().any(Rules::is_wild);

@@ -147,11 +147,12 @@ fn idle(deployment: &Object<'_>) -> Option<Draft> {
     })
 }
 
-fn whole(inventory: &Inventory, _: &Context<'_>) -> Verdict {
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let found = |what: &str| inventory.remarks(RULE.code).any(|(about, says)| about == FOUND && says == what);
     let (configured, deployed) = (found(CONFIGURATION), found(SERVICE));
     let mut drafts = Vec::new();
-    if deployed && !configured {
+    let unread = |kind| context.unread(&[kind]).is_some();
+    if deployed && !configured && !unread(&kinds::VALIDATING_WEBHOOKS) {
         drafts.push(
             Draft::at(registration(), "metadata")
                 .values(Some(CONFIGURATION), None)
@@ -159,7 +160,7 @@ fn whole(inventory: &Inventory, _: &Context<'_>) -> Verdict {
                 .with(Evidence::seen("deployment", format!("{NAMESPACE}/{SERVICE} is there"))),
         );
     }
-    if configured && !deployed {
+    if configured && !deployed && !unread(&kinds::DEPLOYMENT) {
         drafts.push(
             Draft::at(registration(), "webhooks.clientConfig.service")
                 .values(Some(&format!("{NAMESPACE}/{SERVICE}")), None)

@@ -81,6 +81,8 @@ pub(super) fn whole(inventory: &Inventory, context: &Context<'_>, code: Code) ->
     let extensions = Installed::of(inventory, code, data);
     let served: BTreeSet<&str> =
         inventory.remarks(code).filter(|(about, _)| *about == SERVED).map(|(_, group)| group).collect();
+    // Where nobody could say which groups are served, each may be.
+    let unknown = context.unread(&[&kinds::CUSTOM_RESOURCE_DEFINITION]).is_some();
     let mut products: BTreeMap<&str, Vec<Trace<'_>>> = BTreeMap::new();
     for (id, trace) in inventory.remarks(code).filter_map(|(about, says)| Some((about, Trace::read(says)?))) {
         let shipped = match trace.sign {
@@ -93,14 +95,19 @@ pub(super) fn whole(inventory: &Inventory, context: &Context<'_>, code: Code) ->
     }
     let found = products.iter().filter_map(|(id, traces)| {
         let product = data.third_party.product(id)?;
-        let platform = product.perhaps_platform_with.as_deref().filter(|group| served.contains(group));
+        let platform = product.perhaps_platform_with.as_deref().and_then(|group| {
+            if unknown {
+                return Some(format!("whether {group} is served could not be read"));
+            }
+            served.contains(group).then(|| format!("{group} is served"))
+        });
         draft(product, traces, platform)
     });
     Verdict::Found(found.collect())
 }
 
 /// The finding on a product: of its signs, only the surest speak.
-fn draft<'t>(product: &Product, traces: &[Trace<'t>], platform: Option<&str>) -> Option<Draft> {
+fn draft<'t>(product: &Product, traces: &[Trace<'t>], platform: Option<String>) -> Option<Draft> {
     let surest = traces.iter().map(|trace| trace.sign).min()?;
     let traces = || traces.iter().filter(|trace| trace.sign == surest);
     let set = |of: fn(&Trace<'t>) -> &'t str| -> BTreeSet<&'t str> {
@@ -144,11 +151,11 @@ fn draft<'t>(product: &Product, traces: &[Trace<'t>], platform: Option<&str>) ->
     for mark in marks.iter().take(MAX_MARKS) {
         draft = draft.with(Evidence::seen(what, format!("{mark} is {name}: {}", product.source)));
     }
-    if let Some(group) = platform {
-        draft = draft.with(Evidence::seen("customResourceDefinition", format!("{group} is served")));
+    let certain = surest == Sign::Image && platform.is_none() && !guessed;
+    if let Some(says) = platform {
+        draft = draft.with(Evidence::seen("customResourceDefinition", says));
     }
     draft.members = namespaces.into_iter().take(MAX_MEMBERS).map(str::to_owned).collect();
-    let certain = surest == Sign::Image && platform.is_none() && !guessed;
     Some(if certain { draft } else { draft.lighter(Consequence::Info) })
 }
 
