@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::data::{Data, Place};
 use crate::finding::{Draft, Evidence, ObjectRef};
-use crate::inventory::NodeFact;
+use crate::inventory::{NodeFact, ReadKey};
 use crate::kinds::{self, Kind};
 use crate::object::{Object, Pairs};
 use crate::origin::{self, Keys, Origin, Provenance};
@@ -121,8 +121,8 @@ pub fn parse(text: &str) -> Result<Baseline, ReadError> {
     let baseline: Baseline = if is_json { serde_json::from_str(text)? } else { yaml::parse(text)? };
     if (&*baseline.api_version, &*baseline.kind) != (API_VERSION, KIND) {
         return Err(ReadError::Yaml(format!(
-            "expected apiVersion {API_VERSION}, kind {KIND}, found {} {}",
-            baseline.api_version, baseline.kind
+            "expected apiVersion {API_VERSION}, kind {KIND}, found {}",
+            text::line(&format!("{} {}", baseline.api_version, baseline.kind), 200)
         )));
     }
     Ok(baseline)
@@ -362,6 +362,13 @@ fn forget_certificates(webhooks: &mut Value) {
     }
 }
 
+/// Whether what a list holds goes into a baseline.
+pub fn records(key: &ReadKey, data: &Data) -> bool {
+    // A list of the whole cluster holds what is in the system's namespaces too.
+    let namespace = key.namespace.as_deref().unwrap_or("kube-system");
+    *key.kind == kinds::NODE || *key.kind == kinds::NAMESPACE || is_recorded(key.kind, namespace, data)
+}
+
 /// The objects of which a baseline makes sense: those in the system's namespaces, and what of the cluster is its own.
 fn is_recorded(kind: &Kind, namespace: &str, data: &Data) -> bool {
     if kind.namespaced {
@@ -557,6 +564,34 @@ pub struct Difference {
     pub after: Option<String>,
 }
 
+impl Difference {
+    /// Whether it says that something is gone which `list` would hold. Where that list was not read, nobody knows.
+    pub fn is_absence_from(&self, list: &ReadKey) -> bool {
+        if self.after.is_some() {
+            return false;
+        }
+        // Of namespaces only the keys are recorded, so each of them is gone by itself.
+        if *list.kind == kinds::NAMESPACE {
+            return self.object.starts_with("namespace/");
+        }
+        if !self.path.is_empty() {
+            return false;
+        }
+        if *list.kind == kinds::NODE {
+            return self.object.starts_with("node/");
+        }
+        let name = if list.kind.namespaced {
+            let parts = self.object.split_once('/');
+            let here = |namespace: &str| list.namespace.as_ref().is_none_or(|own| own == namespace);
+            parts.filter(|(namespace, _)| here(namespace)).map(|(_, rest)| rest)
+        } else {
+            Some(&*self.object)
+        };
+        let kind = name.and_then(|name| name.split_once('/')).map(|(kind, _)| kind);
+        kind.is_some_and(|kind| kind == list.kind.qualified())
+    }
+}
+
 /// What differs between two baselines, sorted.
 pub fn diff(before: &Baseline, after: &Baseline) -> Vec<Difference> {
     let (old, new) = (lines(before), lines(after));
@@ -636,6 +671,34 @@ mod tests {
     use crate::finding::Consequence;
     use crate::read::json;
     use crate::report::{Report, Tool};
+
+    #[test]
+    fn an_absence_belongs_to_the_lists_that_would_hold_it() {
+        let gone = |object: &str, path: &str| Difference {
+            object: object.to_owned(),
+            path: path.to_owned(),
+            before: Some("x".to_owned()),
+            after: None,
+        };
+        let list = |kind: &'static Kind, namespace: &str| ReadKey {
+            kind,
+            namespace: Some(namespace.to_owned()).filter(|namespace| !namespace.is_empty()),
+        };
+        let deployment = gone("kube-system/deployments.apps/coredns", "");
+        assert!(deployment.is_absence_from(&list(&kinds::DEPLOYMENT, "")));
+        assert!(deployment.is_absence_from(&list(&kinds::DEPLOYMENT, "kube-system")));
+        assert!(!deployment.is_absence_from(&list(&kinds::DEPLOYMENT, "azure-arc")));
+        assert!(!deployment.is_absence_from(&list(&kinds::DAEMON_SET, "")));
+        assert!(!deployment.is_absence_from(&list(&kinds::NODE, "")));
+        assert!(!gone("kube-system/deployments.apps/coredns", "spec").is_absence_from(&list(&kinds::DEPLOYMENT, "")));
+        assert!(
+            !Difference { after: Some("y".to_owned()), ..deployment }.is_absence_from(&list(&kinds::DEPLOYMENT, ""))
+        );
+        assert!(gone("storageclasses.storage.k8s.io/default", "").is_absence_from(&list(&kinds::STORAGE_CLASS, "")));
+        assert!(gone("node/a", "").is_absence_from(&list(&kinds::NODE, "")));
+        assert!(!gone("node/a", "labels[a]").is_absence_from(&list(&kinds::NODE, "")));
+        assert!(gone("namespace/kube-system", "labels[a]").is_absence_from(&list(&kinds::NAMESPACE, "")));
+    }
 
     const NODE: &str = r#"{"apiVersion":"v1","kind":"Node","metadata":{"name":"moc-l1","uid":"n1","creationTimestamp":"2026-03-02T08:00:00Z",
         "labels":{"kubernetes.io/hostname":"moc-l1","kubernetes.io/os":"linux","node.kubernetes.io/instance-type":"TYPE"OWN},
