@@ -14,6 +14,7 @@
 //!   line breaks are fine in `reason`, which is shown on one line.
 
 mod audit;
+mod likely;
 mod read;
 
 use jiff::{Timestamp, ToSpan};
