@@ -96,6 +96,10 @@ fn walk(directory: &Path, depth: Depth, wanted: &[&str], level: usize, found: &m
                 walk(&path, depth, wanted, level + 1, found)?;
             }
         } else if is_document(&path) || is_wanted(&path, wanted) {
+            // Somebody gives a pipe by its own name; among files it is one that nobody may ever write to.
+            if fs::metadata(&path).is_ok_and(|meta| !meta.is_file()) {
+                bail!("{} is no regular file", path.display());
+            }
             found.push(path);
         }
     }
@@ -112,10 +116,13 @@ fn is_wanted(path: &Path, wanted: &[&str]) -> bool {
 }
 
 fn is_gzip(path: &Path) -> anyhow::Result<bool> {
+    // Whoever writes into a pipe that is closed again is told that nobody reads it.
+    if !fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?.is_file() {
+        return Ok(false);
+    }
     let mut magic = [0; 2];
     let mut file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let regular = file.metadata().is_ok_and(|meta| meta.is_file());
-    Ok(regular && file.read_exact(&mut magic).is_ok() && magic == [0x1f, 0x8b])
+    Ok(file.read_exact(&mut magic).is_ok() && magic == [0x1f, 0x8b])
 }
 
 fn whole(path: &Path) -> anyhow::Result<Vec<u8>> {

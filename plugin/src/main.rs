@@ -1,6 +1,7 @@
 //! Arguments, runtime, exit code.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use aksarc_shared::report::exit;
 use kubectl_aksarc::args::{Cli, Command, StatusFile};
@@ -50,12 +51,35 @@ fn main() -> ExitCode {
 fn run(command: Command, ui: &mut Ui) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
     let runtime = runtime.map_err(Failure::run)?;
+    // A command reads files where it stands, and one that is a pipe may never end: so it runs on a thread of its own, which
+    // is left behind when it does not end by itself soon after a signal.
+    let (done, outcome) = tokio::sync::oneshot::channel();
+    let (handle, mut own) = (runtime.handle().clone(), ui.clone());
+    let thread = std::thread::Builder::new().name("command".to_owned()).stack_size(STACK).spawn(move || {
+        let outcome = handle.block_on(async {
+            tokio::select! {
+                outcome = dispatch(command, &mut own) => outcome,
+                () = interrupted() => Err(Failure::interrupted()),
+            }
+        });
+        // Nobody waits any more after a signal.
+        let _gone = done.send(outcome);
+    });
+    let thread = thread.map_err(Failure::run)?;
     let outcome = runtime.block_on(async {
         tokio::select! {
-            outcome = dispatch(command, ui) => outcome,
-            () = interrupted() => Err(Failure::interrupted()),
+            outcome = outcome => outcome.ok(),
+            () = stuck() => Some(Err(Failure::interrupted())),
         }
     });
+    let outcome = match outcome {
+        Some(outcome) => outcome,
+        // It sent nothing, so it panicked.
+        None => match thread.join() {
+            Err(panic) => std::panic::resume_unwind(panic),
+            Ok(()) => Err(Failure::run(anyhow::anyhow!("the command ended without a result"))),
+        },
+    };
     // A credential plugin or a file read that hangs must not hold up the exit.
     runtime.shutdown_background();
     outcome
@@ -75,6 +99,12 @@ async fn dispatch(command: Command, ui: &mut Ui) -> Outcome {
         Command::Versions(args) => versions::run(*args, ui).await,
         Command::Waivers(args) => waivers::run(&args, ui).await,
     }
+}
+
+/// Resolves when a command goes on although somebody asked us to end: it waits for a file.
+async fn stuck() {
+    interrupted().await;
+    tokio::time::sleep(GRACE).await;
 }
 
 /// Resolves when somebody asks us to end.
@@ -97,6 +127,12 @@ async fn interrupted() {
 fn locale() -> Option<String> {
     ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
 }
+
+/// Time for a command to take away what it had begun to write.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// What the first thread of a program usually has.
+const STACK: usize = 8 << 20;
 
 /// One to read the network, one to judge what came.
 const WORKERS: usize = 2;

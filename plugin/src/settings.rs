@@ -1,5 +1,6 @@
 //! What several commands are told in the same words: platforms, days, files written by hand.
 
+use std::io::Read as _;
 use std::path::Path;
 
 use aksarc_shared::jiff::Timestamp;
@@ -19,7 +20,17 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<String> {
     if size > MAX_SETTINGS {
         return Err(anyhow!("{} has {size} bytes, and this kind of file at most {MAX_SETTINGS}", path.display()));
     }
-    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+    // What is no regular file, such as a pipe, has no size.
+    let mut text = String::new();
+    let file = std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    file.take(MAX_SETTINGS + 1).read_to_string(&mut text).with_context(|| format!("cannot read {}", path.display()))?;
+    if u64::try_from(text.len()).unwrap_or(u64::MAX) > MAX_SETTINGS {
+        return Err(anyhow!(
+            "{} has more than {MAX_SETTINGS} bytes, the most this kind of file may have",
+            path.display()
+        ));
+    }
+    Ok(text)
 }
 
 /// A day, or a moment in RFC 3339.

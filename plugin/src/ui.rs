@@ -7,7 +7,7 @@ use anstream::{AutoStream, ColorChoice};
 use crate::exit::Failure;
 
 /// The two streams, and what they can show.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each stands for a flag of its own")]
 pub struct Ui {
     /// What to call ourselves: `kubectl aksarc` or `kubectl-aksarc`.

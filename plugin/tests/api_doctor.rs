@@ -105,10 +105,27 @@ fn a_server_that_answers_no_reviews_leaves_rights_unknown() {
         "POST" => Reply::Json(403, status(403, "Forbidden", "no reviews here")),
         _ => cluster.answer(request),
     });
-    let report = doctor(&server).exits(0).json();
+    let report = doctor(&server).exits(5).json();
+    assert_eq!(report["exitCode"], 5, "nobody knows whether a check would be complete");
     let (state, summary, _) = check(&report, "rights");
     assert!(state == "unknown" && summary.contains("no reviews here"), "{state} {summary}");
     assert_eq!(check(&report, "clock").0, "unknown", "this server tells no time");
+}
+
+#[test]
+fn what_versions_calls_old_is_old_for_doctor_too() {
+    let server = server(Cluster::healthy(), now(), |_| true);
+    let (state, summary, details) = check(&doctor(&server).exits(0).json(), "data");
+    // The table of Windows Server is of 2024.
+    assert!(state == "warning" && !summary.contains(" 0 of them"), "{state} {summary}");
+    assert!(details.contains("windows-server as of 2024-06-11") && details.contains("days ago: OLD"), "{details}");
+    let program = Program::at(&server.url());
+    for platform in ["windows-server", "azure-local"] {
+        let shown = program.run(&["versions", "--platform", platform, "-o", "json"]).exits(0).json();
+        let (old, of) = (&shown["tables"][0]["old"], shown["tables"][0]["asOf"].as_str().unwrap());
+        let line = details.split("\",\"").find(|line| line.contains(&format!("of {platform} as of {of}"))).unwrap();
+        assert_eq!(line.contains(": OLD"), old.as_bool().unwrap(), "{line}");
+    }
 }
 
 #[test]

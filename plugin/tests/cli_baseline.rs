@@ -27,6 +27,102 @@ fn a_snapshot_can_be_recorded_and_compared_with_itself() {
     assert_eq!(checked.status.code(), Some(3), "what was left out is found as before");
 }
 
+/// A snapshot with the lists of `kinds` taken out, as forbidden ones are.
+fn without(kinds: &[(&str, &str)], into: &Path) {
+    let mut pending = vec![Path::new(&drifted()).to_owned()];
+    while let Some(directory) = pending.pop() {
+        let inside = into.join(directory.strip_prefix(drifted()).unwrap());
+        std::fs::create_dir_all(&inside).unwrap();
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if path.is_dir() {
+                pending.push(path);
+            } else if !kinds.iter().any(|(_, resource)| name.starts_with(&format!("{resource}."))) {
+                std::fs::copy(&path, inside.join(name)).unwrap();
+            }
+        }
+    }
+    let index = into.join("index.json");
+    let mut told: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&index).unwrap()).unwrap();
+    for list in told["lists"].as_array_mut().unwrap() {
+        if kinds.iter().any(|(kind, _)| list["kind"] == *kind) {
+            list["state"] = "forbidden".into();
+            list["objects"] = 0.into();
+            list["files"] = serde_json::json!([]);
+        }
+    }
+    std::fs::write(index, told.to_string()).unwrap();
+}
+
+#[test]
+fn what_cannot_be_read_is_neither_gone_nor_as_recorded() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("b.json").display().to_string();
+    assert!(run(&["baseline", "capture", "--snapshot", &drifted(), "-o", &file]).status.success());
+    let partial = directory.path().join("partial");
+    without(&[("Node", "nodes"), ("Deployment", "deployments")], &partial);
+    let partial = partial.display().to_string();
+    let table = run(&["baseline", "diff", &file, "--snapshot", &partial]);
+    let (screen, stderr) = (String::from_utf8_lossy(&table.stdout), String::from_utf8_lossy(&table.stderr));
+    assert_eq!(table.status.code(), Some(5), "{screen}{stderr}");
+    for gap in ["not compared: needs list nodes, which is forbidden\n", "list deployments.apps"] {
+        assert!(screen.contains(gap), "{screen}");
+    }
+    assert!(screen.ends_with("what was read is as recorded on 2026-11-21T02:40:39Z\n"), "{screen}");
+    let json = run(&["baseline", "diff", &file, "--snapshot", &partial, "-o", "json"]);
+    assert_eq!(json.status.code(), Some(5));
+    let told: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(told["notRead"].as_array().unwrap().len(), 2, "{told}");
+    assert_eq!(told["items"], serde_json::json!([]), "nothing that was read differs");
+    // What was read and is gone is still said: of another snapshot's recording more is there.
+    let mut more: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    let record = serde_json::json!({"uid": "u", "step": "table", "content": {}});
+    for key in ["kube-system/daemonsets.apps/gone", "kube-system/deployments.apps/unknown"] {
+        more["objects"][key] = record.clone();
+    }
+    std::fs::write(&file, more.to_string()).unwrap();
+    let json = run(&["baseline", "diff", &file, "--snapshot", &partial, "-o", "json"]);
+    let told: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    let gone: Vec<_> = told["items"].as_array().unwrap().iter().map(|item| &item["object"]).collect();
+    assert_eq!(gone, ["kube-system/daemonsets.apps/gone"]);
+    // Lists that no baseline holds anything of are no gap in it.
+    let pods = directory.path().join("pods");
+    without(&[("Pod", "pods")], &pods);
+    let whole = run(&["baseline", "diff", &file, "--snapshot", &pods.display().to_string()]);
+    assert_eq!(whole.status.code(), Some(0), "{}", String::from_utf8_lossy(&whole.stderr));
+}
+
+#[test]
+fn names_and_contexts_are_shown_not_sent() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("b.json").display().to_string();
+    let snapshot = directory.path().join("s");
+    without(&[], &snapshot);
+    // A name that no API server lets in; a snapshot may hold anything.
+    let nodes = snapshot.join("nodes.json");
+    let text = std::fs::read_to_string(&nodes).unwrap();
+    let name = "moc-l1\\r\\nerror: forged \\u202e";
+    let text = text
+        .replace("\"name\": \"moc-l", &format!("\"name\": \"{name}"))
+        .replace("\"name\":\"moc-l", &format!("\"name\":\"{name}"));
+    assert!(text.contains("forged"));
+    std::fs::write(&nodes, text).unwrap();
+    let snapshot = snapshot.display().to_string();
+    let captured = run(&["baseline", "capture", "--snapshot", &snapshot, "-o", &file]);
+    let stderr = String::from_utf8_lossy(&captured.stderr).into_owned();
+    assert!(captured.status.success() && stderr.contains("forged"), "{stderr}");
+    assert!(!stderr.contains(['\r', '\u{202e}']) && stderr.lines().count() == 1, "{stderr:?}");
+    let mut other: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    other["cluster"] = "another".into();
+    other["context"] = "a\r\nerror: forged \u{202e}".into();
+    std::fs::write(&file, other.to_string()).unwrap();
+    let compared = run(&["baseline", "diff", &file, "--snapshot", &snapshot]);
+    let stderr = String::from_utf8_lossy(&compared.stderr).into_owned();
+    assert_eq!(compared.status.code(), Some(2), "{stderr}");
+    assert!(!stderr.contains(['\r', '\u{202e}']) && stderr.lines().count() == 1, "{stderr:?}");
+}
+
 #[test]
 fn what_is_no_baseline_is_an_error_that_names_the_file() {
     let directory = tempfile::tempdir().unwrap();

@@ -402,6 +402,37 @@ fn an_interrupt_ends_with_130_and_leaves_nothing_behind() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_read_where_it_can_be_and_never_holds_up_a_signal() {
+    let program = Program::new();
+    std::process::Command::new("mkfifo").arg(program.path("pipe")).status().unwrap();
+    let snapshot = program.run(&["support-check", "--snapshot", "pipe"]).exits(2).stderr;
+    assert!(snapshot.contains("neither a file nor a directory"), "{snapshot}");
+    std::fs::create_dir(program.path("some")).unwrap();
+    std::process::Command::new("mkfifo").arg(program.path("some/pipe.yaml")).status().unwrap();
+    for flag in ["-f", "--snapshot"] {
+        let within = program.run(&["support-check", flag, "some"]).exits(2).stderr;
+        assert!(within.contains("pipe.yaml is no regular file"), "{within}");
+    }
+    for flag in ["-f", "--waivers", "--attest", "--versions", "--baseline"] {
+        let args = ["support-check", flag, "pipe", "--status-file", "status"];
+        let mut child = program.command().args(args).stderr(std::process::Stdio::null()).spawn().unwrap();
+        // To open a pipe for writing waits for whoever reads it, so from here on the program does.
+        let held = std::fs::File::options().write(true).open(program.path("pipe")).unwrap();
+        std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{flag}");
+        drop(held);
+        assert!(program.read("status").contains("\"exitCode\":130"), "{flag}");
+    }
+    // What a shell makes of <(...).
+    let manifest = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "shop"}});
+    let mut child = program.command();
+    let child = child.args(["support-check", "-f", "pipe", "--platform", "azure-local"]).spawn();
+    std::fs::write(program.path("pipe"), manifest.to_string()).unwrap();
+    assert_eq!(child.unwrap().wait().unwrap().code(), Some(0));
+}
+
 #[test]
 fn a_line_that_is_refused_leaves_no_old_status() {
     let program = Program::new();
@@ -431,6 +462,8 @@ fn rules_are_listed_shown_and_held_against_the_clauses() {
     assert_eq!((&by("C36")["askedAs"], &by("C35")["askedAs"]), (&"C35".into(), &"C35".into()));
     let screen = program.run(&["rules", "coverage"]).exits(0).stdout;
     assert!(screen.contains(&format!(": {decided} of 39\n")), "{screen}");
+    // C35 and C36: AA604 has nothing but what people say.
+    assert!(screen.contains("34 decided by rules, 2 by somebody's answer alone, "), "{screen}");
     let page = program.run(&["explain", "AA607"]).exits(0).stdout;
     assert!(page.contains("Known issues") && page.contains("sixty-days-without-upgrade"), "{page}");
     assert!(!program.run(&["explain", "AA503"]).exits(0).stdout.contains("Known issues"));

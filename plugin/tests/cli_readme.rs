@@ -68,6 +68,10 @@ fn the_share_of_the_policy_is_that_of_the_coverage() {
     let (decided, _) = rest.split_once(" decided by rules").unwrap();
     let words = format!("The {} rules decide {decided} of its {all} clauses", catalogue::ALL.len());
     assert!(readme().contains(&words), "README.md lacks {words:?}");
+    let (_, rest) = rest.split_once("decided by rules, ").unwrap();
+    let (answered, _) = rest.split_once(" by somebody's answer alone").unwrap();
+    let words = format!("answers alone decide {answered} more");
+    assert!(readme().contains(&words), "README.md lacks {words:?}");
 }
 
 #[test]

@@ -136,6 +136,8 @@ fn files_that_are_no_tables_are_told_by_name_and_cause() {
     program.write("patch.yaml", &OWN.replace("1.33.4", "1.32.4"));
     program.write("platform.yaml", &OWN.replace("windows-server", "windows"));
     program.write("twice.yaml", &format!("{OWN}{OWN}"));
+    program.write("endless.yaml", &OWN.replace("holds_days: 60", "holds_days: 99999999"));
+    program.write("later.yaml", &OWN.replace("2026-11-01", "2150-01-01"));
     for (file, word) in [
         ("missing.yaml", "missing.yaml"),
         ("empty.yaml", "holds no table"),
@@ -144,6 +146,8 @@ fn files_that_are_no_tables_are_told_by_name_and_cause() {
         ("patch.yaml", "1.32.4"),
         ("platform.yaml", "windows"),
         ("twice.yaml", "two tables"),
+        ("endless.yaml", "holds_days 99999999"),
+        ("later.yaml", "as_of 2150-01-01"),
     ] {
         for ran in [shown(&program, &["--versions", file]), program.check(&["--versions", file])] {
             let ran = ran.exits(2);
@@ -152,6 +156,39 @@ fn files_that_are_no_tables_are_told_by_name_and_cause() {
         }
     }
     assert!(server.requests().is_empty(), "a wrong file is told before anything is asked");
+}
+
+#[test]
+fn a_table_may_be_of_a_later_day_than_the_one_that_is_judged_but_not_of_one_to_come() {
+    let server = Server::of(Cluster::healthy());
+    let program = Program::at(&server.url());
+    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let in_days = |days: i64| today.checked_add(jiff::ToSpan::days(days)).unwrap().to_string();
+    for (of, as_of, code) in [
+        (in_days(-1), "2026-06-01".to_owned(), 0),
+        // Clocks and time zones may be a day apart; the day may begin while the test runs.
+        (in_days(1), "2026-06-01".to_owned(), 0),
+        (in_days(3), "2026-06-01".to_owned(), 2),
+        (in_days(30), in_days(40), 0),
+        (in_days(30), in_days(20), 2),
+    ] {
+        program.write("own.yaml", &OWN.replace("2026-11-01", &of));
+        for command in ["versions", "support-check"] {
+            let ran = program.run(&[
+                command,
+                "--platform",
+                "windows-server",
+                "--as-of",
+                &as_of,
+                "--versions",
+                "own.yaml",
+                "-o",
+                "json",
+            ]);
+            assert_eq!(ran.code == 2, code == 2, "{command} {of} {as_of}: {}", ran.stderr);
+            assert_eq!(ran.stderr.contains("is still to come"), code == 2, "{}", ran.stderr);
+        }
+    }
 }
 
 #[test]

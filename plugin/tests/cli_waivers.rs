@@ -163,6 +163,14 @@ fn lint_fails_only_for_what_is_invalid() {
             .stdout
             .contains("waiver w: v is for the same AA201 and ends later")
     );
+    let mut invalid = waiver("longer", "a");
+    invalid["approvedBy"] = invalid["requestedBy"].clone();
+    invalid["expires"] = json!("2026-06-30T00:00:00Z");
+    let ran = lint(&[waiver("w", "a"), invalid], &[]).exits(2).stdout;
+    assert!(!ran.contains("ends later"), "one that does not count is never shown: {ran}");
+    let mut lower = waiver("w", "a");
+    lower["match"]["kind"] = json!("node");
+    assert!(lint(&[lower], &[]).exits(0).stdout.contains("of the kind node; did you mean Node?"));
     let twins = lint(&[waiver("w", "a"), waiver("w", "b")], &[]).exits(2).stdout;
     assert_eq!(twins.matches("another waiver has the same name").count(), 2, "{twins}");
     assert!(lint(&[waiver("w", "moc-*")], &[]).exits(0).stdout.contains("names match exactly"));
@@ -453,6 +461,22 @@ fn a_new_waiver_covers_the_finding_it_was_made_for() {
     let object: Value = serde_saphyr::from_str(&object).unwrap();
     assert_eq!((&object["kind"], &object["metadata"]["name"]), (&json!("SupportWaiver"), &json!("aa201-moc-l2")));
     assert!(object["spec"].get("name").is_none());
+}
+
+#[test]
+fn a_new_waiver_that_will_cover_nothing_says_so() {
+    let program = Program::new();
+    for (kind, namespace, word) in [
+        ("deployment", "kube-system", "did you mean Deployment?"),
+        ("Deployment", "", "match gives none"),
+        ("Node", "kube-system", "match gives one"),
+        ("Deployment", "kube-system", ""),
+    ] {
+        let args = ["--rule", "AA303", "--kind", kind, "--namespace", namespace, "--name", "log-agent", "--days", "30"];
+        let ran = new(&program, &args).exits(0);
+        assert_eq!(ran.stderr.contains("will cover nothing"), !word.is_empty(), "{}", ran.stderr);
+        assert!(ran.stderr.contains(word), "{}", ran.stderr);
+    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ use serde::{Deserialize, Deserializer};
 use crate::data::{ClauseText, Data, Platform, Sees};
 use crate::read::json::ReadError;
 use crate::read::yaml;
-use crate::text;
+use crate::{text, waiver};
 
 pub use questions::template;
 pub(crate) use questions::{Asked, questions};
@@ -182,23 +182,25 @@ pub enum Problem {
     /// By nobody.
     #[error("nobody signed it: by is empty")]
     Unsigned,
+    /// By no name that can be read.
+    #[error("{0}")]
+    Signature(waiver::Invalid),
 }
 
 /// Every answer with what keeps it from counting; with nothing, it counts.
 pub fn problems<'a>(answers: &'a [Attestation], data: &Data, now: Timestamp) -> Vec<(&'a Attestation, Vec<Problem>)> {
+    let mut judged: Vec<_> = answers.iter().map(|answer| (answer, answer.problems(data, now))).collect();
+    // A file may keep what was answered before: what is over or was never signed takes nothing from what counts.
     let mut times: BTreeMap<&str, usize> = BTreeMap::new();
-    for answer in answers {
+    for (answer, _) in judged.iter().filter(|(_, problems)| problems.is_empty()) {
         *times.entry(lead_of(data, &answer.clause)).or_default() += 1;
     }
-    let several = |clause: &str| times.get(lead_of(data, clause)).is_some_and(|count| *count > 1);
-    let judged = answers.iter().map(|answer| {
-        let mut problems = answer.problems(data, now);
-        if several(&answer.clause) {
+    for (answer, problems) in judged.iter_mut().filter(|(_, problems)| problems.is_empty()) {
+        if times.get(lead_of(data, &answer.clause)).is_some_and(|count| *count > 1) {
             problems.push(Problem::Duplicate(text::line(&answer.clause, 40)));
         }
-        (answer, problems)
-    });
-    judged.collect()
+    }
+    judged
 }
 
 impl Attestation {
@@ -215,6 +217,7 @@ impl Attestation {
         if self.by.trim().is_empty() {
             problems.push(Problem::Unsigned);
         }
+        problems.extend(waiver::problems_of_text("by", &self.by, waiver::MAX_NAME).map(Problem::Signature));
         if self.on.0 > now {
             problems.push(Problem::Future(self.on.0));
         }
@@ -392,6 +395,13 @@ items:
     fn each_broken_term_is_named() {
         let now = "2026-05-02T00:00:00Z";
         assert_eq!(faults(answer(|a| a.by = " ".to_owned()), now), [Problem::Unsigned]);
+        for invisible in ["\u{200b}", "\u{ad}", "\u{3164}", "\u{2800}", "\u{e0061}", "alice\n", "al\u{202e}ice"] {
+            let unseen = faults(answer(|a| a.by = invisible.to_owned()), now);
+            assert_eq!(unseen, [Problem::Signature(waiver::Invalid::Unprintable("by"))], "{invisible:?}");
+        }
+        assert_eq!(faults(answer(|a| a.by = "a".repeat(253)), now), []);
+        let long = faults(answer(|a| a.by = "a".repeat(254)), now);
+        assert_eq!(long, [Problem::Signature(waiver::Invalid::TooLarge("by", 253))]);
         let twisted = faults(answer(|a| a.expires = Some(a.on)), now);
         assert_eq!(twisted, [Problem::Backwards, Problem::Expired(at("2026-05-01T00:00:00Z"))]);
         assert_eq!(faults(answer(|a| a.clause = "C13".to_owned()), now), [Problem::Unasked("C13".to_owned())]);
@@ -407,6 +417,16 @@ items:
         for (_, problems) in problems(&both, embedded(), at("2026-05-02T00:00:00Z")) {
             assert_eq!(problems, [Problem::Duplicate("C35".to_owned())]);
         }
+        // What does not count by itself takes nothing from what does.
+        let day: fn(&mut Attestation) = |_| {};
+        let over: fn(&mut Attestation) = |a| a.on = Moment(at("2025-05-01T00:00:00Z"));
+        let unsigned: fn(&mut Attestation) = |a| a.by.clear();
+        let to_come: fn(&mut Attestation) = |a| a.on = Moment(at("2026-06-01T00:00:00Z"));
+        let history = [over, unsigned, to_come, day].map(answer);
+        let judged = problems(&history, embedded(), at("2026-05-02T00:00:00Z"));
+        let faults: Vec<usize> = judged.iter().map(|(_, problems)| problems.len()).collect();
+        assert_eq!(faults, [1, 1, 1, 0], "{judged:?}");
+        assert_eq!(Answers::new(&history, embedded(), at("2026-05-02T00:00:00Z")).get("C35"), Some(&history[3]));
         // C36 is asked together with C35, so it is the same question.
         let both = [answer(|_| {}), answer(|a| a.clause = "C36".to_owned())];
         let answers = Answers::new(&both, embedded(), at("2026-05-02T00:00:00Z"));

@@ -18,10 +18,11 @@ use serde::{Deserialize, Serialize};
 use crate::kinds::Kind;
 use crate::read::json::ReadError;
 use crate::read::yaml;
+use crate::text;
 
 pub use comparison::{ChangedKey, Comparison};
 pub use difference::{Difference, diff};
-pub use recorder::Recorder;
+pub use recorder::{Recorder, records};
 
 /// What the system created, as recorded on a day. The file's shape, JSON or YAML, `aksarc.dev/v1alpha1`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,8 +123,8 @@ pub fn parse(text: &str) -> Result<Baseline, ReadError> {
     let baseline: Baseline = if is_json { serde_json::from_str(text)? } else { yaml::parse(text)? };
     if (&*baseline.api_version, &*baseline.kind) != (API_VERSION, KIND) {
         return Err(ReadError::Yaml(format!(
-            "expected apiVersion {API_VERSION}, kind {KIND}, found {} {}",
-            baseline.api_version, baseline.kind
+            "expected apiVersion {API_VERSION}, kind {KIND}, found {}",
+            text::line(&format!("{} {}", baseline.api_version, baseline.kind), 200)
         )));
     }
     Ok(baseline)

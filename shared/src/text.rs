@@ -80,6 +80,8 @@ fn distance(a: &str, b: &str) -> usize {
 fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+        // A soft hyphen, fillers, an empty Braille cell, tags: nothing is seen of them either.
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}' | '\u{e0000}'..='\u{e007f}')
 }
 
 const ELLIPSIS: &str = "…";
@@ -108,6 +110,9 @@ mod tests {
     #[test]
     fn control_characters_and_overrides_are_shown_not_sent() {
         assert_eq!(clean("plain"), "plain");
+        for unseen in ['\u{ad}', '\u{61c}', '\u{115f}', '\u{2800}', '\u{3164}', '\u{e0061}'] {
+            assert_eq!(clean(&unseen.to_string()), unseen.escape_unicode().to_string());
+        }
         assert_eq!(clean("a\nb\u{1b}[31m\u{202e}c"), "a\\u{a}b\\u{1b}[31m\\u{202e}c");
     }
 

@@ -1,7 +1,9 @@
 //! Kubernetes versions, and whether a minor is in support on a day.
 
+use std::ops::RangeInclusive;
+
+use jiff::Span;
 use jiff::civil::Date;
-use jiff::{Span, ToSpan};
 use serde::Deserialize;
 
 use crate::data::{Confidence, Platform};
@@ -261,6 +263,13 @@ impl Table {
 
     /// What is wrong with a table of the right shape.
     fn problem(&self) -> Option<String> {
+        let days = self.minors.iter().filter_map(|row| Some(("first_release", row.first_release?)));
+        if let Some((field, day)) = [("as_of", self.as_of)].into_iter().chain(days).find(|(_, day)| !is_likely(*day)) {
+            return Some(format!("{field} {day}, which is not a day between {FIRST_DAY} and {LAST_DAY}"));
+        }
+        if let Some(what) = self.window.problem() {
+            return Some(what);
+        }
         if self.minors.is_empty() {
             return Some("no minors".to_owned());
         }
@@ -281,6 +290,18 @@ impl Table {
         None
     }
 
+    /// Whether it says less on `day` than it did when it was written: minors may have come and gone since.
+    pub fn is_old(&self, day: Date) -> bool {
+        let span = match self.window {
+            Window::Listed { holds_days } => span().try_days(holds_days),
+            Window::NewestMinors { cadence_months, grace_days, .. } => {
+                span().try_months(cadence_months).and_then(|span| span.try_days(grace_days))
+            }
+            Window::MonthsFromFirstRelease { .. } => span().try_days(OLD_DAYS),
+        };
+        span.and_then(|span| self.as_of.checked_add(span)).is_ok_and(|until| day > until)
+    }
+
     fn newest(&self) -> Option<Version> {
         self.minors.iter().filter_map(Minor::version).max()
     }
@@ -291,18 +312,37 @@ impl Table {
 
     /// The last day of a row, and whether it follows from the policy rather than from our projection.
     fn projected_end(&self, row: &Minor) -> Option<(Date, bool)> {
-        let after = |from: Date, span: Span| from.checked_add(span).ok();
+        // Spans of jiff panic beyond their range, unless they are tried.
+        let days = |from: Date, days: i64| from.checked_add(span().try_days(days).ok()?).ok();
+        let months = |from: Date, months: i64| from.checked_add(span().try_months(months).ok()?).ok();
         match self.window {
-            Window::Listed { holds_days } => Some((after(self.as_of, holds_days.days())?, false)),
-            Window::MonthsFromFirstRelease { months } => Some((after(row.first_release?, months.months())?, true)),
+            Window::Listed { holds_days } => Some((days(self.as_of, holds_days)?, false)),
+            Window::MonthsFromFirstRelease { months: given } => Some((months(row.first_release?, given)?, true)),
             Window::NewestMinors { count, cadence_months, grace_days } => {
                 let own = row.version()?;
                 let rank = self.supported().iter().filter(|minor| **minor >= own).count();
                 let newer = i64::from(count) - i64::try_from(rank).ok()? + 1;
-                let pushed_out = after(self.as_of, (newer.max(0) * cadence_months).months())?;
-                Some((after(pushed_out, grace_days.days())?, false))
+                let pushed_out = months(self.as_of, newer.max(0).checked_mul(cadence_months)?)?;
+                Some((days(pushed_out, grace_days)?, false))
             }
         }
+    }
+}
+
+impl Window {
+    /// Numbers that nobody means: a window without an end would call everything supported.
+    fn problem(&self) -> Option<String> {
+        let fields: &[(&str, i64, RangeInclusive<i64>)] = &match *self {
+            Window::Listed { holds_days } => vec![("holds_days", holds_days, 1..=MAX_DAYS)],
+            Window::MonthsFromFirstRelease { months } => vec![("months", months, 1..=MAX_MONTHS)],
+            Window::NewestMinors { count, cadence_months, grace_days } => vec![
+                ("count", count.into(), 1..=MAX_MINORS),
+                ("cadence_months", cadence_months, 1..=MAX_CADENCE),
+                ("grace_days", grace_days, 0..=MAX_DAYS),
+            ],
+        };
+        let (field, given, allowed) = fields.iter().find(|(_, given, allowed)| !allowed.contains(given))?;
+        Some(format!("{field} {given}, which is not between {} and {}", allowed.start(), allowed.end()))
     }
 }
 
@@ -312,6 +352,35 @@ impl Minor {
         Version::parse(&self.minor)
     }
 }
+
+fn span() -> Span {
+    Span::new()
+}
+
+fn is_likely(day: Date) -> bool {
+    (FIRST_DAY..=LAST_DAY).contains(&day)
+}
+
+/// Days after which a table with no window of its own is called old: a new minor comes about every three months, and the
+/// oldest leaves thirty days later.
+const OLD_DAYS: i64 = 120;
+
+/// A list without a rule for what comes is not believed for longer, nor does grace last longer.
+const MAX_DAYS: i64 = 366;
+
+/// Ten years; the longest support that Kubernetes gets anywhere is about two.
+const MAX_MONTHS: i64 = 120;
+
+/// Kubernetes has fewer minors at once.
+const MAX_MINORS: i64 = 20;
+
+/// In months; Kubernetes has never gone a year without a minor.
+const MAX_CADENCE: i64 = 12;
+
+/// Kubernetes is younger, and all days that follow from these stay inside the calendar.
+const FIRST_DAY: Date = jiff::civil::date(2014, 1, 1);
+
+const LAST_DAY: Date = jiff::civil::date(2199, 12, 31);
 
 #[cfg(test)]
 mod tests {
@@ -357,15 +426,74 @@ mod tests {
             ("supported", "perhaps", "perhaps"),
             ("azure-local", "azure", "azure"),
             ("2026-11-01", "soon", "line 3"),
+            ("2026-11-01", "9999-12-30", "as_of 9999-12-30"),
+            ("count: 3", "count: 0", "count 0"),
+            ("count: 3", "count: 4294967295", "count 4294967295"),
+            ("cadence_months: 3", "cadence_months: 0", "cadence_months 0"),
+            ("cadence_months: 3", "cadence_months: 300000", "cadence_months 300000"),
+            ("cadence_months: 3", "cadence_months: 9223372036854775807", "cadence_months 9223372036854775807"),
+            ("grace_days: 30", "grace_days: -1", "grace_days -1"),
+            ("grace_days: 30", "grace_days: 99999999", "grace_days 99999999"),
         ] {
             let error = parse(&OWN.replace(from, to)).unwrap_err().to_string();
             assert!(error.contains(word), "{to}: {error}");
         }
+        let windows = [
+            ("kind: listed, holds_days: 99999999", "holds_days 99999999"),
+            ("kind: listed, holds_days: -1", "holds_days -1"),
+            ("kind: months-from-first-release, months: 9999999", "months 9999999"),
+            ("kind: months-from-first-release, months: 0", "months 0"),
+        ];
+        for (window, word) in windows {
+            let own = OWN.replace("kind: newest-minors, count: 3, cadence_months: 3, grace_days: 30", window);
+            let error = parse(&own).unwrap_err().to_string();
+            assert!(error.contains(word) && error.contains("between"), "{window}: {error}");
+        }
+        let first = OWN.replace("state: supported", "state: supported, first_release: 0001-01-01");
+        assert!(parse(&first).unwrap_err().to_string().contains("first_release 0001-01-01"));
         for empty in ["", "# nothing\n", "[]"] {
             assert!(matches!(parse(empty), Err(TableError::Empty)), "{empty:?}");
         }
         assert!(matches!(parse(&format!("{OWN}{OWN}")), Err(TableError::Twice { .. })));
         assert!(matches!(parse("{}"), Err(TableError::Shape(_))));
+    }
+
+    #[test]
+    fn the_largest_table_that_is_read_says_something_of_every_day() {
+        let version = Version::parse("1.33").unwrap();
+        for window in [
+            "kind: newest-minors, count: 20, cadence_months: 12, grace_days: 366",
+            "kind: listed, holds_days: 366",
+            "kind: months-from-first-release, months: 120",
+        ] {
+            let own = OWN
+                .replace("kind: newest-minors, count: 3, cadence_months: 3, grace_days: 30", window)
+                .replace("2026-11-01", "2199-12-31")
+                .replace("state: supported", "state: supported, first_release: 2199-12-31");
+            let table = parse(&own).unwrap().remove(0);
+            for day in [date(-9999, 1, 1), date(2199, 12, 31)] {
+                assert!(matches!(table.support(version, day), Support::Supported { .. }), "{window} {day}");
+            }
+            assert!(
+                !matches!(table.support(version, Date::MAX), Support::NoRow | Support::Supported { .. }),
+                "{window}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_table_is_old_when_what_it_projects_begins_to_end() {
+        let table = parse(OWN).unwrap().remove(0);
+        // Three months and thirty days from 2026-11-01.
+        assert!(!table.is_old(date(2027, 3, 3)) && table.is_old(date(2027, 3, 4)));
+        let own = OWN.replace(
+            "kind: newest-minors, count: 3, cadence_months: 3, grace_days: 30",
+            "kind: listed, holds_days: 10",
+        );
+        let table = parse(&own).unwrap().remove(0);
+        assert!(!table.is_old(date(2026, 11, 11)) && table.is_old(date(2026, 11, 12)));
+        assert!(embedded().version_table(Platform::WindowsServer).unwrap().is_old(date(2026, 1, 1)));
+        assert!(!table.is_old(date(2020, 1, 1)), "of a later day");
     }
 
     #[test]

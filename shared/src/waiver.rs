@@ -15,6 +15,7 @@
 
 mod audit;
 mod coverage;
+mod likely;
 mod read;
 #[cfg(test)]
 mod samples;
@@ -29,6 +30,7 @@ pub use coverage::{Lapsed, apply};
 pub use read::{Entry, Objects, Place, SUPPORT_WAIVER, Unreadable, entries, parse};
 pub use set::{Status, all_problems, beside, in_force, status};
 pub use terms::{Invalid, MAX_DAYS};
+pub(crate) use terms::{MAX_NAME, problems_of_text};
 
 /// A waiver, from a file, the guard's configuration or a `SupportWaiver` object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -63,7 +63,8 @@ impl Guards {
     pub(crate) fn configure(&self, guard: Guard) {
         let mut parts = self.lock();
         parts.configured = Arc::new(guard);
-        self.put_together(&mut parts);
+        let cluster = parts.cluster.clone();
+        self.put_together(&mut parts, &cluster);
     }
 
     /// Takes what the cluster keeps now; `None` when that is what it kept before.
@@ -72,12 +73,14 @@ impl Guards {
         if parts.cluster == cluster {
             return None;
         }
+        let counts = self.put_together(&mut parts, &cluster);
+        // Only what is in use counts as known: should putting together panic, the next equal reading tries again.
         parts.cluster = cluster;
-        Some(self.put_together(&mut parts))
+        Some(counts)
     }
 
-    fn put_together(&self, parts: &mut Parts) -> Counts {
-        let Parts { configured, cluster, ignored } = parts;
+    fn put_together(&self, parts: &mut Parts, cluster: &ClusterWaivers) -> Counts {
+        let Parts { configured, ignored, .. } = parts;
         let Objects { waivers, unreadable } = &cluster.objects;
         // Without waivers from the cluster the guard is the configured one itself, not a copy of it.
         let (guard, invalid) = match waivers.as_slice() {
@@ -123,3 +126,46 @@ const MAX_NAME: usize = 253;
 const MAX_WHY: usize = 300;
 /// Of one change. Whoever may write one object may write a thousand.
 const MAX_LINES: usize = 20;
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use aksarc_shared::data;
+    use aksarc_shared::guard::Settings;
+
+    use super::*;
+
+    /// Panics at the first word, which is in the midst of putting together.
+    struct Broken;
+
+    impl tracing::Subscriber for Broken {
+        fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+            true
+        }
+        fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+            tracing::span::Id::from_u64(1)
+        }
+        fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+        fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+        fn event(&self, _: &tracing::Event<'_>) {
+            panic!("the subscriber is broken");
+        }
+        fn enter(&self, _: &tracing::span::Id) {}
+        fn exit(&self, _: &tracing::span::Id) {}
+    }
+
+    #[test]
+    fn what_was_not_put_together_is_taken_at_the_next_equal_reading() {
+        let configured = Guard::new(data::embedded(), Settings::default()).unwrap();
+        let guards = Guards::new(configured, Arc::new(Metrics::new()));
+        let mut objects = Objects::default();
+        objects.page(br#"{"items": [{"metadata": {"name": "no-waiver"}, "spec": {}}]}"#).unwrap();
+        let read = ClusterWaivers { objects, expired: 0 };
+        let keep = || guards.keep(read.clone());
+        let panicked = tracing::subscriber::with_default(Broken, || catch_unwind(AssertUnwindSafe(keep)));
+        assert!(panicked.is_err());
+        assert_eq!(keep().unwrap().ignored, 1);
+        assert_eq!(keep(), None);
+    }
+}

@@ -1,10 +1,13 @@
 //! `baseline`: what the system created here, recorded at a known-good time, and what became of it.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use aksarc_shared::baseline::{self, Baseline, Difference};
 use aksarc_shared::check::{Check, Params};
 use aksarc_shared::data::embedded;
+use aksarc_shared::inventory::ReadKey;
+use aksarc_shared::report::exit;
 use anyhow::Context as _;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -17,6 +20,7 @@ use crate::render::{Grid, to_ascii};
 use crate::snapshot;
 use crate::tool;
 use crate::ui::{Ui, UiFlags};
+use crate::waivers::shown;
 
 /// What the system created here, recorded at a known-good time.
 #[derive(Clone, Debug, clap::Args)]
@@ -109,12 +113,21 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Baseline> {
     if size > MAX_FILE {
         anyhow::bail!("{shown} has {size} bytes, and a baseline at most {MAX_FILE}");
     }
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read baseline {shown}"))?;
+    // What is no regular file has no size.
+    let mut text = String::new();
+    let file = std::fs::File::open(path).with_context(|| format!("cannot read baseline {shown}"))?;
+    file.take(MAX_FILE + 1).read_to_string(&mut text).with_context(|| format!("cannot read baseline {shown}"))?;
+    if u64::try_from(text.len()).unwrap_or(u64::MAX) > MAX_FILE {
+        anyhow::bail!("{shown} has more than {MAX_FILE} bytes, the most a baseline may have");
+    }
     baseline::parse(&text).with_context(|| format!("{shown} is no baseline of `kubectl aksarc baseline capture`"))
 }
 
 async fn capture(args: &CaptureArgs, ui: &Ui) -> Outcome {
     let now = record(&args.source, ui).await?;
+    for (_, gap) in &now.gaps {
+        ui.note(&format!("warning: not recorded: {gap}"));
+    }
     let text = format!("{}\n", serde_json::to_string_pretty(&now.baseline).map_err(Failure::run)?);
     match &args.output {
         Some(path) => {
@@ -124,7 +137,7 @@ async fn capture(args: &CaptureArgs, ui: &Ui) -> Outcome {
         None => ui.print(&text)?,
     }
     if !now.left_out.is_empty() {
-        let few = now.left_out.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let few = now.left_out.iter().take(SHOWN).map(|name| shown(name)).collect::<Vec<_>>().join(", ");
         let more = now.left_out.len().saturating_sub(SHOWN);
         let more = if more > 0 { format!(", and {more} more") } else { String::new() };
         ui.note(&format!("left out, because a person's hand shows on it: {few}{more}"));
@@ -133,30 +146,38 @@ async fn capture(args: &CaptureArgs, ui: &Ui) -> Outcome {
 }
 
 async fn diff(args: &DiffArgs, ui: &Ui) -> Outcome {
-    let then = read(&args.file).map_err(Failure::input)?;
-    let now = record(&args.source, ui).await?.baseline;
+    let then = self::read(&args.file).map_err(Failure::input)?;
+    let Recorded { baseline: now, gaps, read, .. } = record(&args.source, ui).await?;
     if !then.cluster.is_empty() && !now.cluster.is_empty() && then.cluster != now.cluster {
         return Err(Failure::input(anyhow::anyhow!(
             "baseline {} was recorded from another cluster ({}): its namespace kube-system has another uid",
             args.file.display(),
-            then.context
+            shown(&then.context)
         )));
     }
-    let differences = baseline::diff(&then, &now);
+    let mut differences = baseline::diff(&then, &now);
+    // What was not read is not gone.
+    let is_unknown = |difference: &Difference| gaps.iter().any(|(list, _)| difference.is_absence_from(list));
+    // Who may not list a kind in the whole cluster may still list it in a namespace.
+    let is_known = |difference: &Difference| read.iter().any(|list| difference.is_absence_from(list));
+    differences.retain(|difference| !is_unknown(difference) || is_known(difference));
+    let not_read: Vec<String> = gaps.into_iter().map(|(_, gap)| gap).collect();
+    let code = if not_read.is_empty() { 0 } else { exit::INCONCLUSIVE };
     let text = match args.output {
-        ListFormat::Table => table(&then, &differences, ui),
+        ListFormat::Table => table(&then, &differences, &not_read, ui),
         ListFormat::Json => {
             let list = List {
                 api_version: baseline::API_VERSION,
                 kind: "BaselineDiff",
                 captured_at: then.captured_at,
+                not_read,
                 items: differences,
             };
             format!("{}\n", serde_json::to_string_pretty(&list).map_err(Failure::run)?)
         }
     };
     ui.print(&text)?;
-    Ok(0)
+    Ok(code)
 }
 
 #[derive(Serialize)]
@@ -165,12 +186,18 @@ struct List {
     api_version: &'static str,
     kind: &'static str,
     captured_at: Timestamp,
+    /// Lists of which it is not known what differs, and why.
+    not_read: Vec<String>,
     items: Vec<Difference>,
 }
 
 struct Recorded {
     baseline: Baseline,
     left_out: Vec<String>,
+    /// Lists that could not be read, of those a baseline is made from, and why.
+    gaps: Vec<(ReadKey, String)>,
+    /// Those that were read.
+    read: Vec<ReadKey>,
 }
 
 /// Reads a cluster or a snapshot, and keeps what the system created.
@@ -184,10 +211,17 @@ async fn record(source: &Source, ui: &Ui) -> Result<Recorded, Failure> {
         let reader = cluster::reader(&source.flags, ui).await?;
         (cluster::live(&reader, &source.flags.reading, &mut check).await?.context, None)
     };
-    let gaps: Vec<String> = check.inventory().reads.iter().filter_map(|(key, state)| state.gap(key)).collect();
-    for gap in &gaps {
-        ui.note(&format!("warning: not recorded: {gap}"));
+    let mut read = Vec::new();
+    let mut gaps = Vec::new();
+    for (key, state) in check.inventory().reads.iter().filter(|(key, _)| baseline::records(key, embedded())) {
+        match state.gap(key) {
+            Some(gap) => gaps.push((key.clone(), shown(&gap))),
+            None => read.push(key.clone()),
+        }
     }
+    // Where the list of the whole cluster is missing, those of namespaces say nothing more.
+    let wide: Vec<_> = gaps.iter().filter(|(key, _)| key.namespace.is_none()).map(|(key, _)| key.kind).collect();
+    let gaps = gaps.into_iter().filter(|(key, _)| key.namespace.is_none() || !wide.contains(&key.kind)).collect();
     let recorder = check.recorded();
     let taken: Timestamp = taken.unwrap_or(now);
     let baseline = Baseline {
@@ -203,7 +237,7 @@ async fn record(source: &Source, ui: &Ui) -> Result<Recorded, Failure> {
             "nothing of the system's could be read, so there is nothing to record; `kubectl aksarc doctor` says which rights are missing"
         )));
     }
-    Ok(Recorded { baseline, left_out: recorder.left_out() })
+    Ok(Recorded { baseline, left_out: recorder.left_out(), gaps, read })
 }
 
 fn summary(baseline: &Baseline, path: &str) -> String {
@@ -218,21 +252,23 @@ fn summary(baseline: &Baseline, path: &str) -> String {
     )
 }
 
-fn table(then: &Baseline, differences: &[Difference], ui: &Ui) -> String {
+fn table(then: &Baseline, differences: &[Difference], not_read: &[String], ui: &Ui) -> String {
+    let gaps: String = not_read.iter().map(|gap| format!("not compared: {gap}\n")).collect();
     if differences.is_empty() {
-        return format!("as recorded on {}\n", then.captured_at);
+        let rest = if not_read.is_empty() { "" } else { "what was read is " };
+        return format!("{gaps}{rest}as recorded on {}\n", then.captured_at);
     }
     let mut grid = Grid::new(&["OBJECT", "FIELD", "RECORDED", "NOW"]);
     for difference in differences {
-        let shown = |value: &Option<String>| match (value, difference.path.is_empty()) {
+        let cell = |value: &Option<String>| match (value, difference.path.is_empty()) {
             (None, _) => "–".to_owned(),
             (Some(_), true) => "there".to_owned(),
             (Some(value), false) => aksarc_shared::text::line(value, MAX_SHOWN),
         };
-        let (before, after) = (shown(&difference.before), shown(&difference.after));
+        let (before, after) = (cell(&difference.before), cell(&difference.after));
         grid.row([difference.object.clone(), difference.path.clone(), before, after]);
     }
-    let text = grid.lines("", ui.width);
+    let text = gaps + &grid.lines("", ui.width);
     if ui.ascii { to_ascii(&text) } else { text }
 }
 
@@ -251,6 +287,10 @@ Examples:
   kubectl aksarc baseline capture --snapshot cluster.tar.gz -o edge-01.baseline.json";
 
 const DIFF: &str = "\
+What could not be read is named and never called gone.
+
+Exit codes: 0 all of it could be compared, whatever differs; 5 something could not be read; 1 or 2 there is no result.
+
 Examples:
   kubectl aksarc baseline diff edge-01.baseline.json
   kubectl aksarc baseline diff edge-01.baseline.json --snapshot cluster.tar.gz -o json";

@@ -30,7 +30,7 @@ pub struct Args {
     pub flags: ClusterFlags,
 }
 
-/// Runs `doctor`: exit 0 when a check would be complete, 5 when rights are missing for one, 1 when the cluster cannot be
+/// Runs `doctor`: exit 0 when a check would be complete, 5 when rights are missing for one or could not be asked about, 1 when the cluster cannot be
 /// asked at all.
 ///
 /// # Errors
@@ -77,19 +77,18 @@ fn own(now: Timestamp) -> Vec<Check> {
         vec![Check::new("program", State::Fine, format!("kubectl-aksarc {}, {rules} rules", crate::tool::VERSION))];
     let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
     let mut tables = Check::new("data", State::Fine, String::new());
-    // Some platforms are retired, and nothing newer will be known of them.
-    let mut newest = i32::MAX;
     for table in &data.versions {
         let days = (today - table.as_of).get_days();
-        newest = newest.min(days);
         let platform = table.platform.as_str();
-        tables.details.push(format!("version table of {platform} as of {}, {days} days ago", table.as_of));
+        let old = if table.is_old(today) { ": OLD" } else { "" };
+        tables.details.push(format!("version table of {platform} as of {}, {days} days ago{old}", table.as_of));
     }
     tables
         .details
         .extend(data.documents.iter().map(|document| format!("policy text {}", crate::render::dated(document))));
-    tables.summary = format!("{} version tables, the newest of {newest} days ago", data.versions.len());
-    if newest > OLD_TABLE {
+    let old = data.versions.iter().filter(|table| table.is_old(today)).count();
+    tables.summary = format!("{} version tables, {old} of them old", data.versions.len());
+    if old > 0 {
         tables.state = State::Warned;
         tables = tables.next("look for a newer release, or give newer version tables with --versions");
     }
@@ -103,7 +102,7 @@ impl Diagnosis {
         let is = |state: State| self.checks.iter().any(|check| check.state == state);
         if is(State::Failed) {
             exit::FAILED
-        } else if is(State::Incomplete) {
+        } else if is(State::Incomplete) || self.checks.iter().any(|check| check.leaves_rights_unknown()) {
             exit::INCONCLUSIVE
         } else {
             0
@@ -111,14 +110,11 @@ impl Diagnosis {
     }
 }
 
-/// A minor of Kubernetes comes every four months.
-const OLD_TABLE: i32 = 270;
-
 const EXAMPLES: &str = "\
 Whether you may read something is asked as `kubectl auth can-i` asks it: with a SelfSubjectAccessReview, a POST that the
 server answers and that creates nothing. All other requests are GETs. support-check itself sends GETs only.
 
-Exit codes: 0 a check would be complete, 5 rights are missing for some rules, 1 the cluster cannot be asked.
+Exit codes: 0 a check would be complete, 5 rights are missing for some rules or could not be asked about, 1 the cluster cannot be asked.
 
 Examples:
   # Can I check the cluster of the current context?

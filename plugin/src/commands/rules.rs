@@ -211,6 +211,8 @@ fn coverage(data: &Data, ui: &Ui) -> String {
         );
         by.extend(deciders.settled_by.map(str::to_owned));
         match &deciders {
+            // A rule that nothing but answers decides passes on what people say.
+            Deciders { asked_as: Some(_), .. } if clause.sees == [Sees::Attest] => by_people += 1,
             Deciders { rules, .. } if !rules.is_empty() => by_rules += 1,
             Deciders { asked_as: Some(_), .. } => by_people += 1,
             Deciders { settled_by: Some(_), .. } => otherwise += 1,
@@ -227,7 +229,7 @@ fn coverage(data: &Data, ui: &Ui) -> String {
         .map(|document| format!("  {}\n", dated(document)))
         .collect();
     let sum = format!(
-        "\n{all} clauses: {by_rules} decided by rules, {by_people} by somebody's answer, {otherwise} by what their row names: {decided} of {all}\n\
+        "\n{all} clauses: {by_rules} decided by rules, {by_people} by somebody's answer alone, {otherwise} by what their row names: {decided} of {all}\n\
          attest: Kubernetes cannot show it, somebody must answer (--attest-template begins a file); -o json says whom to ask, and how platforms differ.\n\nTexts:\n{}",
         titles.concat()
     );

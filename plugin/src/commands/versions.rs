@@ -65,7 +65,7 @@ pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
     params.platform = Platform::parse(&args.platform);
     // The rule that reads nodes for their versions.
     params.rules = catalogue::find("AA104").into_iter().collect();
-    params.versions = options::tables(args.versions.as_deref(), params.platform, ui)?;
+    params.versions = options::tables(args.versions.as_deref(), params.platform, params.now, ui)?;
     let given: Vec<Platform> = params.versions.iter().map(|table| table.platform).collect();
     let mut check = Check::new(embedded(), params);
     let context = if let Some(path) = &args.snapshot {
@@ -207,7 +207,7 @@ impl ShownTable {
             platform: table.platform.as_str(),
             as_of: table.as_of.to_string(),
             age_days,
-            old: age_days > OLD,
+            old: table.is_old(day),
             given: given.contains(&table.platform),
             source: table.source.clone(),
         }
@@ -294,9 +294,6 @@ fn table(shown: &Shown, width: Option<usize>) -> String {
     }
     out
 }
-
-/// Days after which a table is called old: a new minor comes about every three months, and the oldest leaves thirty days later.
-const OLD: i32 = 120;
 
 /// Names from the cluster can be of any length.
 const MAX_CELL: usize = 120;

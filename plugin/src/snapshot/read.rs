@@ -28,6 +28,13 @@ pub struct About {
 /// # Errors
 /// When it is missing, empty, damaged or of another make.
 pub fn judge(path: &Path, check: &mut Check<'static>) -> anyhow::Result<About> {
+    let meta = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
+    if !meta.is_file() && !meta.is_dir() {
+        bail!(
+            "cannot use snapshot {}: it is neither a file nor a directory, and a snapshot is read twice: write it to a file first",
+            path.display()
+        );
+    }
     let mut contents = Contents::default();
     let first = check.plan_first();
     let mut segments = begin(check, first);

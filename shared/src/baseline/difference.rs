@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Baseline, KeyRecord};
+use crate::inventory::ReadKey;
+use crate::kinds;
 
 /// One line of a difference between two baselines.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -18,6 +20,34 @@ pub struct Difference {
     pub before: Option<String>,
     /// The value after.
     pub after: Option<String>,
+}
+
+impl Difference {
+    /// Whether it says that something is gone which `list` would hold. Where that list was not read, nobody knows.
+    pub fn is_absence_from(&self, list: &ReadKey) -> bool {
+        if self.after.is_some() {
+            return false;
+        }
+        // Of namespaces only the keys are recorded, so each of them is gone by itself.
+        if *list.kind == kinds::NAMESPACE {
+            return self.object.starts_with("namespace/");
+        }
+        if !self.path.is_empty() {
+            return false;
+        }
+        if *list.kind == kinds::NODE {
+            return self.object.starts_with("node/");
+        }
+        let name = if list.kind.namespaced {
+            let parts = self.object.split_once('/');
+            let here = |namespace: &str| list.namespace.as_ref().is_none_or(|own| own == namespace);
+            parts.filter(|(namespace, _)| here(namespace)).map(|(_, rest)| rest)
+        } else {
+            Some(&*self.object)
+        };
+        let kind = name.and_then(|name| name.split_once('/')).map(|(kind, _)| kind);
+        kind.is_some_and(|kind| kind == list.kind.qualified())
+    }
 }
 
 /// What differs between two baselines, sorted.
@@ -74,6 +104,35 @@ fn lines(baseline: &Baseline) -> BTreeMap<(String, String), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kinds::Kind;
+
+    #[test]
+    fn an_absence_belongs_to_the_lists_that_would_hold_it() {
+        let gone = |object: &str, path: &str| Difference {
+            object: object.to_owned(),
+            path: path.to_owned(),
+            before: Some("x".to_owned()),
+            after: None,
+        };
+        let list = |kind: &'static Kind, namespace: &str| ReadKey {
+            kind,
+            namespace: Some(namespace.to_owned()).filter(|namespace| !namespace.is_empty()),
+        };
+        let deployment = gone("kube-system/deployments.apps/coredns", "");
+        assert!(deployment.is_absence_from(&list(&kinds::DEPLOYMENT, "")));
+        assert!(deployment.is_absence_from(&list(&kinds::DEPLOYMENT, "kube-system")));
+        assert!(!deployment.is_absence_from(&list(&kinds::DEPLOYMENT, "azure-arc")));
+        assert!(!deployment.is_absence_from(&list(&kinds::DAEMON_SET, "")));
+        assert!(!deployment.is_absence_from(&list(&kinds::NODE, "")));
+        assert!(!gone("kube-system/deployments.apps/coredns", "spec").is_absence_from(&list(&kinds::DEPLOYMENT, "")));
+        assert!(
+            !Difference { after: Some("y".to_owned()), ..deployment }.is_absence_from(&list(&kinds::DEPLOYMENT, ""))
+        );
+        assert!(gone("storageclasses.storage.k8s.io/default", "").is_absence_from(&list(&kinds::STORAGE_CLASS, "")));
+        assert!(gone("node/a", "").is_absence_from(&list(&kinds::NODE, "")));
+        assert!(!gone("node/a", "labels[a]").is_absence_from(&list(&kinds::NODE, "")));
+        assert!(gone("namespace/kube-system", "labels[a]").is_absence_from(&list(&kinds::NAMESPACE, "")));
+    }
     use crate::baseline::samples::recorded;
 
     #[test]

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::{API_VERSION, Baseline, KIND, KeyRecord, NamespaceRecord, NodeRecord, ObjectRecord, Step, object_key};
 use crate::data::{Data, Place};
 use crate::finding::{Evidence, ObjectRef};
-use crate::inventory::NodeFact;
+use crate::inventory::{NodeFact, ReadKey};
 use crate::kinds::{self, Kind};
 use crate::object::{Object, Pairs};
 use crate::origin::{self, Keys, Origin, Provenance};
@@ -241,6 +241,13 @@ fn forget_certificates(webhooks: &mut Value) {
     for config in configs.filter_map(Value::as_object_mut) {
         config.remove(CERTIFICATE);
     }
+}
+
+/// Whether what a list holds goes into a baseline.
+pub fn records(key: &ReadKey, data: &Data) -> bool {
+    // A list of the whole cluster holds what is in the system's namespaces too.
+    let namespace = key.namespace.as_deref().unwrap_or("kube-system");
+    *key.kind == kinds::NODE || *key.kind == kinds::NAMESPACE || is_recorded(key.kind, namespace, data)
 }
 
 /// The objects of which a baseline makes sense: those in the system's namespaces, and what of the cluster is its own.

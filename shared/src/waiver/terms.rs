@@ -146,13 +146,8 @@ impl Waiver {
         let optional = [("ticket", self.ticket.as_ref()), ("supportCase", self.support_case.as_ref())];
         let optional = optional.into_iter().filter_map(|(field, given)| Some((field, given?, MAX_NAME)));
         for (field, given, max) in required.into_iter().chain(optional) {
-            if given.len() > max {
-                problems.push(Invalid::TooLarge(field, max));
-            }
             let breaks = |c: char| field == "reason" && matches!(c, '\n' | '\r' | '\t');
-            if text::clean(&given.replace(breaks, " ")) != given.replace(breaks, " ") {
-                problems.push(Invalid::Unprintable(field));
-            }
+            problems.extend(problems_of_text(field, &given.replace(breaks, " "), max));
         }
         problems
     }
@@ -188,6 +183,13 @@ fn same_person(one: &str, other: &str) -> bool {
     plain(one) == plain(other)
 }
 
+/// What keeps a text from being shown as it is.
+pub(crate) fn problems_of_text(field: &'static str, given: &str, max: usize) -> impl Iterator<Item = Invalid> {
+    let long = (given.len() > max).then_some(Invalid::TooLarge(field, max));
+    let unseen = (text::clean(given) != given).then_some(Invalid::Unprintable(field));
+    long.into_iter().chain(unseen)
+}
+
 fn blank(text: Option<&str>) -> bool {
     text.is_none_or(|text| text.trim().is_empty())
 }
@@ -205,13 +207,13 @@ fn meant(given: &str) -> String {
 pub const MAX_DAYS: i64 = 90;
 
 /// As long as a Kubernetes name may be. A longer one is a mistake in a file.
-const MAX_NAME: usize = 253;
+pub(crate) const MAX_NAME: usize = 253;
 
 /// A page of text. What needs more belongs into the ticket.
 const MAX_REASON: usize = 4096;
 
 /// What findings are about that is no object.
-const PSEUDO_KINDS: [&str; 3] = ["Cluster", "NodePool", "Product"];
+pub(super) const PSEUDO_KINDS: [&str; 3] = ["Cluster", "NodePool", "Product"];
 
 #[cfg(test)]
 mod tests {

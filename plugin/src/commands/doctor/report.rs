@@ -66,6 +66,11 @@ impl Check {
         Check { name, state, summary: summary.into(), details: Vec::new(), next: Vec::new() }
     }
 
+    /// Whether nobody knows if a check would be complete: that is no yes.
+    pub(super) fn leaves_rights_unknown(&self) -> bool {
+        self.name == super::rights::NAME && self.state == State::Unknown
+    }
+
     /// Adds what to do.
     pub(super) fn next(mut self, step: impl Into<String>) -> Self {
         self.next.push(step.into());
@@ -92,11 +97,14 @@ impl Diagnosis {
             }
         }
         let steps: Vec<&String> = self.checks.iter().flat_map(|check| &check.next).collect();
+        let check = format!("{name} support-check");
         if steps.is_empty() {
-            let _infallible = writeln!(text, "\nnext: {name} support-check");
+            let _infallible = writeln!(text, "\nnext: {check}");
         } else {
             let _infallible = writeln!(text, "\nnext:");
-            text.extend(steps.into_iter().map(|step| format!("  {step}\n")));
+            // What is only to be known does not stand in the way.
+            let last = (self.exit_code() == 0).then_some(&check);
+            text.extend(steps.into_iter().chain(last).map(|step| format!("  {step}\n")));
         }
         text
     }

@@ -62,13 +62,13 @@ fn check(missing: BTreeMap<String, Vec<&str>>, untold: &BTreeMap<String, String>
         && missing.is_empty()
     {
         let why = format!("what you may read could not be asked: {}", aksarc_shared::text::line(why, 200));
-        return Check::new("rights", State::Unknown, why).next("kubectl auth can-i --list");
+        return Check::new(NAME, State::Unknown, why).next("kubectl auth can-i --list");
     }
     if missing.is_empty() {
-        return Check::new("rights", State::Fine, format!("enough for all {rules} rules"));
+        return Check::new(NAME, State::Fine, format!("enough for all {rules} rules"));
     }
     let summary = format!("enough for {} of {rules} rules; the others would be unknown", rules - open);
-    let mut check = Check::new("rights", State::Incomplete, summary);
+    let mut check = Check::new(NAME, State::Incomplete, summary);
     for (need, codes) in missing {
         let need = if need.starts_with("get ") { need } else { format!("list {need}") };
         check.details.push(format!("{need}: no   {}", codes.join(" ")));
@@ -117,3 +117,6 @@ fn attributes(key: &ReadKey) -> Value {
     let (group, resource) = (key.kind.group, key.kind.resource);
     json!({"resourceAttributes": {"verb": "list", "group": group, "resource": resource, "namespace": namespace}})
 }
+
+/// The name of this check.
+pub(super) const NAME: &str = "rights";

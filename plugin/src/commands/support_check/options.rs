@@ -11,9 +11,10 @@ use aksarc_shared::rule::Rule;
 use aksarc_shared::text;
 use aksarc_shared::versions::{self, Table};
 use aksarc_shared::waiver::Waiver;
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use clap::builder::FalseyValueParser;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::commands::{baseline, explain};
 use crate::exit::Failure;
@@ -77,7 +78,7 @@ impl Judging {
         params.attestations = self.attestations(now, ui).map_err(Failure::input)?;
         params.fail_on = Consequence::parse(&self.fail_on).unwrap_or(Consequence::Voids);
         params.allow_incomplete = self.allow_incomplete;
-        params.versions = tables(self.versions.as_deref(), params.platform, ui)?;
+        params.versions = tables(self.versions.as_deref(), params.platform, now, ui)?;
         if let Some(path) = &self.baseline {
             params.baseline = Some(baseline::read(Path::new(path)).map_err(Failure::input)?);
         }
@@ -137,16 +138,33 @@ impl Judging {
     }
 }
 
-/// The tables of `--versions`. Says on stderr what of them helps nobody.
+/// The tables of `--versions`, for a judgement as of `as_of`. Says on stderr what of them helps nobody.
+///
+/// A table of a day that has not come tells nothing, and would keep minors in support for as long as it is ahead. Neither
+/// the day that is judged nor today has it: who judges the past may well know more than was known then. Clocks and time
+/// zones may be a day apart.
 ///
 /// # Errors
-/// [`Failure`] with exit 2 when the file cannot be read or is not of this kind.
-pub(crate) fn tables(path: Option<&str>, platform: Option<Platform>, ui: &Ui) -> Result<Vec<Table>, Failure> {
+/// [`Failure`] with exit 2 when the file cannot be read, is not of this kind, or is of a day to come.
+pub(crate) fn tables(
+    path: Option<&str>,
+    platform: Option<Platform>,
+    as_of: Timestamp,
+    ui: &Ui,
+) -> Result<Vec<Table>, Failure> {
     let Some(path) = path else { return Ok(Vec::new()) };
     let text = read(Path::new(path)).map_err(Failure::input)?;
     let tables = versions::parse(&text).with_context(|| format!("cannot read version tables from {path}"));
     let tables = tables.map_err(Failure::input)?;
+    let latest = as_of.max(Timestamp::now()).to_zoned(TimeZone::UTC).date();
+    let latest = latest.tomorrow().unwrap_or(latest);
     for table in &tables {
+        if table.as_of > latest {
+            let (name, day) = (table.platform.as_str(), table.as_of);
+            return Err(Failure::input(anyhow!(
+                "cannot use the version tables from {path}: as_of {day} of the table of {name} is still to come"
+            )));
+        }
         let built_in = embedded().version_table(table.platform).map(|own| own.as_of);
         if let Some(built_in) = built_in.filter(|built_in| table.as_of < *built_in) {
             let (name, day) = (table.platform.as_str(), table.as_of);

@@ -139,14 +139,18 @@ fn notes(text: &str, entries: &[Entry], now: Timestamp, soon: u16) -> Vec<Note> 
         if waiver.matches.name.contains(['*', '?']) {
             add(Level::Warning, "match", "names match exactly: * and ? stand for themselves".to_owned());
         }
+        if let Some(doubt) = waiver.matches.doubt() {
+            add(Level::Warning, "match", doubt);
+        }
     }
-    notes.extend(overlaps(entries));
+    let valid = entries.iter().zip(waiver::all_problems(&waivers)).filter(|(_, (_, problems))| problems.is_empty());
+    notes.extend(overlaps(valid.map(|(entry, _)| entry)));
     notes.sort_by_key(|note| (note.line, note.column, note.level));
     notes
 }
 
-/// Waivers that are for the same at the same time: only the one that ends last is ever shown.
-fn overlaps(entries: &[Entry]) -> Vec<Note> {
+/// Valid waivers that are for the same at the same time: only the one that ends last is ever shown.
+fn overlaps<'e>(entries: impl Iterator<Item = &'e Entry>) -> Vec<Note> {
     let mut same: BTreeMap<(String, &str), Vec<&Entry>> = BTreeMap::new();
     for entry in entries {
         for code in &entry.waiver.rules {

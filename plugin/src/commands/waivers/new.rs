@@ -89,6 +89,9 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Outcome {
     if !problems.is_empty() {
         return Err(Failure::input(anyhow!("this would be no valid waiver, so none is made: {}", joined(&problems))));
     }
+    if let Some(doubt) = waiver.matches.doubt() {
+        ui.note(&format!("warning: this waiver will cover nothing: {doubt}"));
+    }
     let text = printed(&waiver, args.resource)?;
     let Some(path) = &args.output_file else {
         ui.print(&text)?;
