@@ -19,7 +19,7 @@ fn a_cluster_within() {
     AKS Arc support check                                              kubectl-aksarc 0.1.0 · policy of 2025-06-26
       cluster    test · Kubernetes v1.33.5 · 3 nodes
       platform   azure-local · given with --platform
-      reading    7 objects, 66 requests, N s, read-only
+      reading    7 objects, 67 requests, N s, read-only
 
      ✓ WITHIN the published text "Support policies for AKS on Azure Local" of 2025-06-26, as far as Kubernetes shows
        1 info · 49 rules ok · 1 unknown · 9 not observable
@@ -46,7 +46,7 @@ fn a_cluster_outside() {
     AKS Arc support check                                              kubectl-aksarc 0.1.0 · policy of 2025-06-26
       cluster    test · Kubernetes v1.33.5 · 3 nodes
       platform   azure-local · given with --platform
-      reading    7 objects, 66 requests, N s, read-only
+      reading    7 objects, 67 requests, N s, read-only
 
      ✗ OUTSIDE the published text "Support policies for AKS on Azure Local" of 2025-06-26
        1 voids support · 1 info · 48 rules ok · 1 unknown · 9 not observable
@@ -85,7 +85,7 @@ fn a_cluster_that_could_not_be_read_in_full() {
     AKS Arc support check                                              kubectl-aksarc 0.1.0 · policy of 2025-06-26
       cluster    test · Kubernetes v1.33.5 · nodes not read
       platform   azure-local · given with --platform
-      reading    4 objects, 66 requests, N s, read-only
+      reading    4 objects, 67 requests, N s, read-only
 
      ? INCONCLUSIVE against the published text "Support policies for AKS on Azure Local" of 2025-06-26: not everything could be decided
        32 rules ok · 20 unknown · 7 not observable
