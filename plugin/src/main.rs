@@ -63,17 +63,20 @@ fn run(command: Command, ui: &mut Ui) -> Outcome {
             }
         });
         // Nobody waits any more after a signal.
-        let _gone = done.send(outcome);
+        let _gone = done.send((outcome, own));
     });
     let thread = thread.map_err(Failure::run)?;
     let outcome = runtime.block_on(async {
         tokio::select! {
             outcome = outcome => outcome.ok(),
-            () = stuck() => Some(Err(Failure::interrupted())),
+            () = stuck() => Some((Err(Failure::interrupted()), ui.clone())),
         }
     });
     let outcome = match outcome {
-        Some(outcome) => outcome,
+        Some((outcome, used)) => {
+            *ui = used;
+            outcome
+        }
         // It sent nothing, so it panicked.
         None => match thread.join() {
             Err(panic) => std::panic::resume_unwind(panic),

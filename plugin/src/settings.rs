@@ -42,10 +42,9 @@ pub(crate) fn moment(text: &str) -> Result<Timestamp, String> {
         return Ok(moment);
     }
     let day = text.parse::<Date>().ok().filter(|_| text.len() == "2026-12-31".len());
-    let midnight = day.and_then(|day| day.to_zoned(TimeZone::UTC).ok());
-    midnight
-        .map(|zoned| zoned.timestamp())
-        .ok_or_else(|| "expected a day such as 2026-12-31, or a moment in RFC 3339".to_owned())
+    let day = day.ok_or_else(|| "expected a day such as 2026-12-31, or a moment in RFC 3339".to_owned())?;
+    let midnight = day.to_zoned(TimeZone::UTC);
+    midnight.map(|zoned| zoned.timestamp()).map_err(|_| "out of range: the last day there is is 9999-12-30".to_owned())
 }
 
 /// A release of the host: digits and letters, such as `2022`, `22H2` or `2602`.

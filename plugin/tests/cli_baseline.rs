@@ -1,5 +1,5 @@
 //! `baseline` with bad files: each is an error that names the file, and nothing is written.
-#![allow(clippy::unwrap_used, reason = "helpers of tests: a panic is a failure")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests: a panic is a failure")]
 
 use std::path::Path;
 use std::process::{Command, Output};

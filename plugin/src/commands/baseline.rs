@@ -253,7 +253,8 @@ fn summary(baseline: &Baseline, path: &str) -> String {
 }
 
 fn table(then: &Baseline, differences: &[Difference], not_read: &[String], ui: &Ui) -> String {
-    let gaps: String = not_read.iter().map(|gap| format!("not compared: {gap}\n")).collect();
+    let mut gaps = String::new();
+    gaps.extend(not_read.iter().map(|gap| format!("not compared: {gap}\n")));
     if differences.is_empty() {
         let rest = if not_read.is_empty() { "" } else { "what was read is " };
         return format!("{gaps}{rest}as recorded on {}\n", then.captured_at);

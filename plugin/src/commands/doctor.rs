@@ -102,7 +102,7 @@ impl Diagnosis {
         let is = |state: State| self.checks.iter().any(|check| check.state == state);
         if is(State::Failed) {
             exit::FAILED
-        } else if is(State::Incomplete) || self.checks.iter().any(|check| check.leaves_rights_unknown()) {
+        } else if is(State::Incomplete) || self.checks.iter().any(Check::leaves_rights_unknown) {
             exit::INCONCLUSIVE
         } else {
             0

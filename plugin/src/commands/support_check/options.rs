@@ -194,6 +194,8 @@ mod tests {
     fn a_day_is_its_first_moment() {
         assert_eq!(moment("2026-12-31").unwrap().to_string(), "2026-12-31T00:00:00Z");
         assert_eq!(moment("2026-12-31T10:00:00Z").unwrap().to_string(), "2026-12-31T10:00:00Z");
+        assert!(moment("9999-12-30").is_ok());
+        assert!(moment("9999-12-31").unwrap_err().starts_with("out of range"));
         for bad in ["", "yesterday", "2026-13-01", "2026-12-31T10:00"] {
             assert!(moment(bad).is_err(), "{bad}");
         }
