@@ -34,7 +34,9 @@ fn found(pools: &[usize], masters: usize, until: &Until) -> Vec<String> {
             continue;
         }
         let mut segment = check.segment(&key);
-        nodes.iter().for_each(|node| segment.object(&json::object(node.as_bytes()).expect("a node")));
+        for node in &nodes {
+            segment.object(&json::object(node.as_bytes()).expect("a node"));
+        }
         match until {
             Until::TheEnd => check.complete(segment),
             Until::HereOnly => check.cut_short(segment, "the connection ended".to_owned()),
