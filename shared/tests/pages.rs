@@ -66,10 +66,11 @@ fn a_list_that_was_not_read_accuses_nobody_and_acquits_nobody() {
     for rule in catalogue::ALL {
         for example in examples(rule).iter().filter(|example| example.question == Question::State) {
             let whole = example.run(rule);
-            for kind in example.kinds(rule) {
-                let Some(found) = example.without(rule, kind) else { continue };
+            for (kind, part) in example.unread(rule) {
+                let Some(found) = example.without(rule, kind, part) else { continue };
                 left_out += 1;
-                let told = || format!("{} without {}: {found:?}\n{}", rule.code, kind.qualified(), example.body);
+                let told =
+                    || format!("{} without {} ({part:?}): {found:?}\n{}", rule.code, kind.qualified(), example.body);
                 let is_new = |answer: &&String| answer.contains(' ') && !whole.contains(answer);
                 if found.iter().any(|answer| is_new(&answer)) {
                     wrong.push(format!("accuses: {}", told()));
@@ -128,6 +129,14 @@ impl std::fmt::Display for Question {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{self:?}")
     }
+}
+
+/// What is missing of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unread {
+    Whole,
+    /// One object, by its place among those of its kind.
+    Nth(usize),
 }
 
 struct Example {
@@ -196,17 +205,23 @@ impl Example {
             .collect()
     }
 
-    /// The kinds that the rule reads, and those of the documents.
-    fn kinds(&self, rule: &Rule) -> BTreeSet<&'static Kind> {
+    /// Of each kind that the rule reads or a document is of: all of it, and each of its objects alone.
+    fn unread(&self, rule: &Rule) -> Vec<(&'static Kind, Unread)> {
         let documents = self.documents(rule);
         let objects = documents.iter().filter_map(|document| json::object(document.as_bytes()).ok());
-        let of_objects = objects.filter_map(|object| kinds::of(&object.api_version, &object.kind));
-        of_objects.chain(rule.reads.iter().map(|read| read.kind)).collect()
+        let of_objects: Vec<&Kind> =
+            objects.filter_map(|object| kinds::of(&object.api_version, &object.kind)).collect();
+        let kinds: BTreeSet<&Kind> =
+            of_objects.iter().copied().chain(rule.reads.iter().map(|read| read.kind)).collect();
+        let lists = kinds.into_iter().map(|kind| (kind, Unread::Whole));
+        let before = |at: usize, kind: &Kind| of_objects.iter().take(at).filter(|other| **other == kind).count();
+        let single = of_objects.iter().enumerate().map(|(at, kind)| (*kind, Unread::Nth(before(at, kind))));
+        lists.chain(single).collect()
     }
 
-    /// What a state comes to where no list of a kind may be read; `None` where the rule asks for none.
-    fn without(&self, rule: &'static Rule, unread: &'static Kind) -> Option<Vec<String>> {
-        let (found, is_missed) = self.state(rule, &self.documents(rule), Some(unread));
+    /// What a state comes to where no list of a kind is read to its end; `None` where the rule asks for none.
+    fn without(&self, rule: &'static Rule, kind: &'static Kind, part: Unread) -> Option<Vec<String>> {
+        let (found, is_missed) = self.state(rule, &self.documents(rule), Some((kind, part)));
         is_missed.then_some(found)
     }
 
@@ -218,7 +233,7 @@ impl Example {
         }
     }
 
-    fn state(&self, rule: &'static Rule, documents: &[String], unread: Option<&Kind>) -> (Vec<String>, bool) {
+    fn state(&self, rule: &'static Rule, documents: &[String], unread: Option<(&Kind, Unread)>) -> (Vec<String>, bool) {
         let now: Timestamp = format!("{}T00:00:00Z", self.day).parse().expect("a moment");
         let values: Vec<serde_json::Value> =
             documents.iter().map(|document| serde_json::from_str(document).expect("JSON")).collect();
@@ -257,12 +272,23 @@ impl Example {
         let mut is_missed = false;
         for plan in [Check::plan_first, Check::plan_then] {
             for key in plan(&check) {
-                if Some(key.kind) == unread {
+                let part = unread.filter(|(kind, _)| *kind == key.kind).map(|(_, part)| part);
+                if part == Some(Unread::Whole) {
                     is_missed = true;
                     check.not_read(key, ReadState::Forbidden);
                     continue;
                 }
                 let mut segment = check.segment(&key);
+                let mut of_kind =
+                    objects.iter().filter(|object| kinds::of(&object.api_version, &object.kind) == Some(key.kind));
+                let missed = part.and_then(|part| if let Unread::Nth(nth) = part { of_kind.nth(nth) } else { None });
+                if let Some(missed) = missed.filter(|missed| belongs(missed, &key)) {
+                    is_missed = true;
+                    let read = |object: &&Object<'_>| belongs(object, &key) && !std::ptr::eq(*object, missed);
+                    objects.iter().filter(read).for_each(|object| segment.object(object));
+                    check.cut_short(segment, "the connection ended".to_owned());
+                    continue;
+                }
                 objects.iter().filter(|object| belongs(object, &key)).for_each(|object| segment.object(object));
                 check.complete(segment);
             }

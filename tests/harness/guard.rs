@@ -121,6 +121,9 @@ impl Guard {
         let mut webhooks = made.get("webhooks").cloned().unwrap_or_default();
         set_port(&mut webhooks, &port);
         current.as_object_mut().context("no object")?.insert("webhooks".to_owned(), webhooks);
+        let generated = made.pointer("/metadata/annotations").cloned().unwrap_or_default();
+        let meta = current.get_mut("metadata").and_then(Value::as_object_mut).context("no metadata")?;
+        meta.insert("annotations".to_owned(), generated);
         admin.put(&path, &current)?.object().map(drop)
     }
 

@@ -8,8 +8,9 @@ use std::fmt::Write;
 
 use aksarc_shared::data::{self, Data};
 use aksarc_shared::derive::{self, Watched};
-use aksarc_shared::guard::Settings;
+use aksarc_shared::guard::{self, Settings};
 use aksarc_shared::heartbeat;
+use aksarc_shared::read::yaml;
 
 /// The image of this release; where it is pulled from is the installer's business.
 pub const IMAGE: &str = concat!("aksarc-webhook:", env!("CARGO_PKG_VERSION"));
@@ -115,7 +116,14 @@ pub fn webhooks(options: &Options) -> String {
     out.push_str(&webhook(USER_WEBHOOK, "Equivalent", &selector("NotIn", &elsewhere), &of_users, &of_user));
     let nothing_of_ours = selector("NotIn", &BTreeSet::from([NAMESPACE.to_owned()]));
     out.push_str(&webhook(ALPHA_WEBHOOK, "Exact", &nothing_of_ours, &alpha, &[identity]));
-    out
+    fill(&out, &[("generated", &digest(&out))])
+}
+
+/// What the check compares with, of a configuration as generated.
+fn digest(configuration: &str) -> String {
+    let documents = yaml::documents(configuration).unwrap_or_default();
+    let webhooks = documents.first().and_then(|document| document.get("webhooks"));
+    webhooks.map(guard::digest).unwrap_or_default()
 }
 
 /// Pods are made all the time; only those that reach for the node are looked at: what gives power is the engine's own table.
@@ -381,7 +389,6 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use aksarc_shared::read::yaml;
     use serde_json::Value;
 
     fn webhooks_of(options: &Options) -> Vec<Value> {

@@ -7,7 +7,7 @@ use aksarc_shared::catalogue;
 use aksarc_shared::check::{Check, Params};
 use aksarc_shared::data::{Platform, embedded};
 use aksarc_shared::finding::Finding;
-use aksarc_shared::guard::Settings;
+use aksarc_shared::guard::{self, Settings};
 use aksarc_shared::heartbeat;
 use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::kinds;
@@ -27,6 +27,21 @@ fn deploy(name: &str) -> String {
 fn the_manifest_is_what_the_rules_say() {
     let same = deploy("guard.yaml") == manifest::render(&manifest::Options::default());
     assert!(same, "write it anew: cargo run -p aksarc-webhook -- manifest > deploy/guard.yaml");
+}
+
+#[test]
+fn the_manifest_says_what_it_generated_whatever_authority_it_is_given() {
+    let configuration =
+        |options: &manifest::Options| -> Value { yaml::documents(&manifest::webhooks(options)).unwrap().remove(0) };
+    let generated = |configuration: &Value| configuration["metadata"]["annotations"][guard::GENERATED].clone();
+    let plain = configuration(&manifest::Options::default());
+    assert_eq!(generated(&plain), guard::digest(&plain["webhooks"]));
+    let authority = Some(b"authority".to_vec());
+    let trusted = configuration(&manifest::Options { authority, ..manifest::Options::default() });
+    assert_eq!(generated(&trusted), generated(&plain));
+    let mut edited = plain["webhooks"].clone();
+    edited[0]["matchConditions"][0]["expression"] = json!("false");
+    assert_ne!(generated(&plain), guard::digest(&edited));
 }
 
 #[test]

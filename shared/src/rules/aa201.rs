@@ -81,7 +81,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         ),
         None => draft,
     };
-    let mut drafts = against_peers(inventory, RULE.code, Place::Label, peers, alone);
+    let mut drafts = against_peers(inventory, context, RULE.code, Place::Label, peers, alone);
     drafts.extend(pool_labels(inventory, context.data));
     drafts.extend(against_baseline(context, Place::Label));
     Verdict::Found(drafts)

@@ -56,7 +56,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         let mut values = inventory.remarks(RULE.code).filter(|(what, _)| *what == about).map(|(_, value)| value);
         values.next().filter(|_| values.next().is_none())
     };
-    let mut drafts = against_peers(inventory, RULE.code, Place::Annotation, peers, |draft, _| draft);
+    let mut drafts = against_peers(inventory, context, RULE.code, Place::Annotation, peers, |draft, _| draft);
     drafts.extend(against_baseline(context, Place::Annotation));
     Verdict::Found(drafts)
 }

@@ -33,7 +33,10 @@ pub(super) static RULE: Rule = Rule {
 };
 
 /// Machines without their node, where machines and nodes are of one cluster: on a management cluster they are not.
-fn whole(inventory: &Inventory, _: &Context<'_>) -> Verdict {
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    if let Some(why) = context.unread(&[&kinds::NODE]) {
+        return Verdict::Unknown(why.to_owned());
+    }
     let is_here = |name: &str| inventory.nodes.iter().any(|node| node.name == name);
     let named = inventory.machines.iter().filter_map(|machine| Some((machine, machine.node.as_deref()?)));
     let own: Vec<&str> =

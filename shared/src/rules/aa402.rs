@@ -36,7 +36,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     };
     let mut drafts = Vec::new();
     for (pool, members) in pools {
-        let upgrading = pools::is_upgrading(&members, context.now);
+        let upgrading = pools::is_upgrading(&members, context);
         for (path, what, value) in FIELDS {
             let values = values(&members, value);
             // An upgrade leads from one version to another; a third is something else.

@@ -52,7 +52,8 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     notes.suspect(if microsoft { draft.lighter(Consequence::Info) } else { draft }, &*node.name);
 }
 
-fn whole(inventory: &Inventory, _: &Context<'_>) -> Verdict {
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    let unread = context.unread(&[&kinds::NODE, &kinds::POD]).is_some();
     let agents: Vec<&str> = inventory
         .nodes
         .iter()
@@ -70,7 +71,12 @@ fn whole(inventory: &Inventory, _: &Context<'_>) -> Verdict {
         });
         let draft = suspect.draft.clone();
         // Whatever stands on every agent node probably came with their image.
-        if agents.len() > 1 && twins.count() == agents.len() { draft.lighter(Consequence::Info) } else { draft }
+        // What was not read may show that this does.
+        if unread || agents.len() > 1 && twins.count() == agents.len() {
+            draft.lighter(Consequence::Info)
+        } else {
+            draft
+        }
     });
     Verdict::Found(drafts.collect())
 }

@@ -38,7 +38,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     };
     let mut drafts = Vec::new();
     for (pool, members) in pools {
-        let upgrading = pools::is_upgrading(&members, context.now);
+        let upgrading = pools::is_upgrading(&members, context);
         // Where machines of several sizes are in a pool on purpose, each size is compared with itself.
         let mut sizes: BTreeMap<Option<&str>, Vec<&NodeFact>> = BTreeMap::new();
         for node in members {

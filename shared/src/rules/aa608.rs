@@ -26,7 +26,11 @@ pub(super) static RULE: Rule = Rule {
     change: None,
 };
 
-fn whole(inventory: &Inventory, _: &Context<'_>) -> Verdict {
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    // One that was not seen may be ready.
+    if let Some(why) = context.unread(&[&kinds::NODE]) {
+        return Verdict::Unknown(why.to_owned());
+    }
     if inventory.nodes.is_empty() {
         return Verdict::Unknown("there are no nodes to look at".to_owned());
     }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::data::Platform;
 use crate::derive;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::guard::{CONFIGURATION, NAMESPACE, SERVICE};
+use crate::guard::{self, CONFIGURATION, GENERATED, NAMESPACE, SERVICE};
 use crate::inventory::Inventory;
 use crate::kinds;
 use crate::object::Object;
@@ -40,6 +40,10 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     if *seen.kind == kinds::VALIDATING_WEBHOOKS && &*meta.name == CONFIGURATION {
         notes.note(FOUND, CONFIGURATION);
         notes.drafts.extend(alterations(object));
+        match meta.annotations.get(GENERATED) {
+            Some(generated) => notes.drafts.extend(edited(object, generated)),
+            None => notes.note(FOUND, UNTOLD),
+        }
     } else if *seen.kind == kinds::DEPLOYMENT && (&*meta.namespace, &*meta.name) == (NAMESPACE, SERVICE) {
         notes.note(FOUND, SERVICE);
         notes.drafts.extend(idle(object));
@@ -119,6 +123,19 @@ fn alterations(configuration: &Object<'_>) -> Vec<Draft> {
     drafts
 }
 
+/// Selectors, conditions and rules that are not those of the manifest: the guard may be there, and never asked.
+fn edited(configuration: &Object<'_>, generated: &str) -> Option<Draft> {
+    let digest = guard::digest(&configuration.field("webhooks").unwrap_or_default());
+    (digest != generated).then(|| {
+        Draft::at(this(configuration), "webhooks")
+            .values(Some(generated), Some(&digest))
+            .says(
+                "the guard is not asked as its manifest says: rules, selectors, conditions or the Service were changed",
+            )
+            .with(Evidence::seen("configuration", format!("its annotation {GENERATED} has another digest")))
+    })
+}
+
 /// A guard that is scaled to nothing, or of which nothing is ready.
 fn idle(deployment: &Object<'_>) -> Option<Draft> {
     #[derive(Default, Deserialize)]
@@ -171,6 +188,10 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     if configured && let Ok(metrics) = inventory.probe(Probe::Metrics) {
         drafts.extend(metrics.lines().filter_map(failed_open));
     }
+    if found(UNTOLD) {
+        let why = format!("{CONFIGURATION} has no annotation {GENERATED}, which tells how it was generated");
+        return Verdict::FoundPartly(drafts, why);
+    }
     Verdict::Found(drafts)
 }
 
@@ -203,6 +224,9 @@ fn registration() -> ObjectRef {
         ..ObjectRef::default()
     }
 }
+
+/// The remark that the configuration does not say how it was generated.
+const UNTOLD: &str = "untold";
 
 /// What remarks are about.
 const FOUND: &str = "found";

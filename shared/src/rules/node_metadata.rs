@@ -189,6 +189,7 @@ pub(super) fn hinge(node: &Object<'_>, key: &str, data: &Data) -> String {
 /// value; where nobody untouched is left, `alone` may add another way. `peers` is asked for a pool and a key.
 pub(super) fn against_peers<'i>(
     inventory: &'i Inventory,
+    context: &Context<'_>,
     code: Code,
     place: Place,
     peers: impl Fn(&str, &str) -> Option<&'i str>,
@@ -198,6 +199,10 @@ pub(super) fn against_peers<'i>(
     for suspect in inventory.suspects(code) {
         let (pool, key) = suspect.hinge.split_once('\n').unwrap_or_default();
         let value = peers(pool, key);
+        // A peer that was not seen may say that the value is right.
+        if value.is_none() && context.unread(&[&kinds::NODE]).is_some() {
+            continue;
+        }
         // Both are cut to the same length before they are compared.
         let mut draft = suspect.draft.clone().values(value, suspect.draft.after.as_deref());
         if draft.before.is_some() && draft.before == draft.after {

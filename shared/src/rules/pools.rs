@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::finding::{Draft, ObjectRef};
 use crate::inventory::{Inventory, NodeFact};
+use crate::kinds;
 use crate::rule::Context;
 use crate::rules::aa401;
 
@@ -39,13 +40,15 @@ pub(super) fn peers<'i>(
 }
 
 /// Whether an upgrade of these nodes is under way: Cluster API marks the old ones, each is cordoned before it goes, and the
-/// new ones are young.
-pub(super) fn is_upgrading(members: &[&NodeFact], now: Timestamp) -> bool {
-    members.iter().any(|node| {
-        let marked = node.taints.iter().any(|taint| taint.starts_with(OUTDATED));
-        let created = node.created.as_deref().and_then(|time| time.parse::<Timestamp>().ok());
-        node.unschedulable || marked || created.is_some_and(|time| now.as_second() - time.as_second() < DAY)
-    })
+/// new ones are young. Where not all nodes were read, one that was not may show it.
+pub(super) fn is_upgrading(members: &[&NodeFact], context: &Context<'_>) -> bool {
+    let now = context.now;
+    context.unread(&[&kinds::NODE]).is_some()
+        || members.iter().any(|node| {
+            let marked = node.taints.iter().any(|taint| taint.starts_with(OUTDATED));
+            let created = node.created.as_deref().and_then(|time| time.parse::<Timestamp>().ok());
+            node.unschedulable || marked || created.is_some_and(|time| now.as_second() - time.as_second() < DAY)
+        })
 }
 
 /// A finding on what members of a pool differ in: what most of them have against the others, or all values where none
