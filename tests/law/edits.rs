@@ -293,7 +293,8 @@ impl What {
             let world = World::healthy();
             let names: &[&str] = if *kind == kinds::NODE { &NODES } else { &NAMESPACES };
             let key = (kind.kind.to_owned(), String::new(), names[self.place % names.len()].to_owned());
-            return world.objects[&key].clone();
+            let object = world.objects[&key].clone();
+            return if self.maker == Maker::Unknown { unclaimed(object) } else { object };
         }
         let places = places(kind);
         let (namespace, name) = &places[self.place % places.len()];
@@ -466,6 +467,14 @@ fn taint(node: &mut Value, key: &str, effect: Option<&str>) {
     }
 }
 
+/// A node as its kubelet has made it, before anybody has claimed it; other objects as they are.
+fn unclaimed(mut object: Value) -> Value {
+    if object["kind"] == "Node" {
+        fields::only(&mut object, "kubelet");
+    }
+    object
+}
+
 /// What the API server leaves as it was, whatever the request says.
 fn keep_what_stays(kind: &Kind, subresource: &str, before: &Value, after: &mut Value) {
     match (kind.kind, subresource) {
@@ -474,6 +483,15 @@ fn keep_what_stays(kind: &Kind, subresource: &str, before: &Value, after: &mut V
             let replicas = after["spec"]["replicas"].clone();
             *after = before.clone();
             after["spec"]["replicas"] = replicas;
+        }
+        ("Node", "") => {
+            // What ties a node to its machine and its network is set once.
+            for field in ["podCIDR", "podCIDRs", "providerID"] {
+                if let Some(own) = before["spec"].get(field) {
+                    after["spec"][field] = own.clone();
+                }
+            }
+            restore(before, after, |name| name == "status");
         }
         ("Namespace", "") => restore(before, after, |name| name == "spec" || name == "status"),
         ("Pod", "") => {

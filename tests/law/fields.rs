@@ -37,6 +37,29 @@ pub(crate) fn update(before: &Value, after: &mut Value, manager: &str, subresour
     after["metadata"]["managedFields"] = json!(entries);
 }
 
+/// Leaves of an object only what `manager` has written, and what the server sets.
+pub(crate) fn only(object: &mut Value, manager: &str) {
+    let entries = object["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
+    let (own, others): (Vec<Value>, Vec<Value>) = entries.into_iter().partition(|entry| entry["manager"] == manager);
+    for entry in others {
+        remove(object, &entry["fieldsV1"]);
+    }
+    object["metadata"]["managedFields"] = json!(own);
+}
+
+/// Removes the values that a set of fields names; of lists that are merged nothing.
+fn remove(value: &mut Value, fields: &Value) {
+    let (Some(map), Some(fields)) = (value.as_object_mut(), fields.as_object()) else { return };
+    for (key, below) in fields {
+        let Some(name) = key.strip_prefix("f:") else { continue };
+        if below.as_object().is_none_or(|below| below.keys().all(|key| !key.starts_with("f:"))) {
+            map.remove(name);
+        } else if let Some(inner) = map.get_mut(name) {
+            remove(inner, below);
+        }
+    }
+}
+
 fn entry(object: &Value, manager: &str, subresource: &str, time: &str, fields: &Value) -> Value {
     let mut fields = fields.clone();
     let group =

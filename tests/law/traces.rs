@@ -182,21 +182,27 @@ pub(crate) const UNASKED: &[Exception] = &[
         },
     },
     Exception {
-        reason: "whose pool a node is of follows from its providerID and its labels, and their change was foreseen as such",
+        reason: "whose a node is, and of which pool, follows from its providerID and its labels, whose change was foreseen",
         holds: |finding, edit| {
             let control_plane = "/metadata/labels/node-role.kubernetes.io~1control-plane";
             let pool = "/metadata/labels/msft.microsoft~1nodepool-name";
             let says = |side: &Option<Value>| {
                 ["/spec/providerID", control_plane, pool].map(|path| of(side.as_ref(), path).cloned())
             };
-            let is_of_pool = matches!(finding.code, "AA201" | "AA205");
-            *edit.asked.0 == kinds::NODE && is_of_pool && says(&edit.stored.before) != says(&edit.stored.after)
+            let (before, after) = (says(&edit.stored.before), says(&edit.stored.after));
+            *edit.asked.0 == kinds::NODE
+                && match finding.code {
+                    "AA201" | "AA205" => before != after,
+                    // Nothing is said of what stands on a node that nobody has claimed.
+                    "AA204" => before.first() != after.first(),
+                    _ => false,
+                }
         },
     },
     Exception {
         reason: "a key that no table knows is a person's own once they have written it; the guard spoke of it as the system's",
         holds: |finding, edit| {
-            let (before, after) = (key(finding, &edit.stored.before), key(finding, &edit.stored.after));
+            let (before, after) = (key(finding, edit.stored.before.as_ref()), key(finding, edit.stored.after.as_ref()));
             matches!(finding.code, "AA204" | "AA205") && before.is_some() && before != after
         },
     },
@@ -226,11 +232,8 @@ pub(crate) const UNASKED: &[Exception] = &[
 
 /// What is denied although it takes back what a person did.
 pub(crate) const CURES: &[Exception] = &[Exception {
-    reason: "an unknown client overwrote it, and of two machines of AKS Arc nothing tells which is the node's own",
-    holds: |finding, _| {
-        let machine = |value: &Option<String>| value.as_ref().is_some_and(|value| value.starts_with("moc://"));
-        finding.code == "AA206" && machine(&finding.before) && machine(&finding.after)
-    },
+    reason: "a Scale tells nobody's hand, so nothing shows that it is the way back",
+    holds: |finding, edit| matches!(finding.code, "AA301" | "AA306") && edit.asked.1 == "scale",
 }];
 
 fn rule(finding: &Finding) -> &'static Rule {
@@ -240,12 +243,15 @@ fn rule(finding: &Finding) -> &'static Rule {
 /// Whether a state tells that something is missing.
 fn must_be_there(finding: &Finding, edit: &Edit) -> bool {
     let label = |key: &str| finding.path == format!("metadata.labels[{key}]");
-    // Whose pool a node is of, its providerID tells.
+    // Until the cloud provider has claimed a node, its kubelet may still correct its labels.
     let machine = of(edit.stored.after.as_ref(), "/spec/providerID").and_then(Value::as_str);
-    let has_pool = machine.is_some_and(|machine| machine.starts_with("moc://"));
+    let claimed = machine.is_some_and(|machine| machine.starts_with("moc://"));
     match finding.code {
-        "AA201" if label("msft.microsoft/nodepool-name") => has_pool,
-        "AA201" => ["kubernetes.io/hostname", "kubernetes.io/arch", "kubernetes.io/os"].into_iter().any(label),
+        "AA201" => {
+            let keys =
+                ["kubernetes.io/hostname", "kubernetes.io/arch", "kubernetes.io/os", "msft.microsoft/nodepool-name"];
+            claimed && keys.into_iter().any(label)
+        }
         "AA203" => true,
         "AA206" => finding.path == "spec.providerID",
         "AA207" => finding.path == "spec.finalizers[kubernetes]",
@@ -254,9 +260,9 @@ fn must_be_there(finding: &Finding, edit: &Edit) -> bool {
 }
 
 /// What stands at the label or annotation that a finding names.
-fn key<'v>(finding: &Finding, side: &'v Option<Value>) -> Option<&'v str> {
+fn key<'v>(finding: &Finding, object: Option<&'v Value>) -> Option<&'v str> {
     let (map, key) = finding.path.strip_prefix("metadata.")?.strip_suffix(']')?.split_once('[')?;
-    side.as_ref()?.get("metadata")?.get(map)?.get(key)?.as_str()
+    object?.get("metadata")?.get(map)?.get(key)?.as_str()
 }
 
 fn of<'v>(object: Option<&'v Value>, path: &str) -> Option<&'v Value> {

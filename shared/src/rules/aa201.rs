@@ -3,11 +3,10 @@
 use crate::change::{Change, Operation};
 use crate::data::{Data, Place, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::inventory::{Inventory, NodeFact, POOL_LABEL, provider_pool};
+use crate::inventory::{Inventory, NodeFact, POOL_LABEL, provider_id, provider_pool};
 use crate::kinds;
 use crate::origin::Keys;
 use crate::rule::{Code, Context, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
-use crate::rules::aa206::is_claimed;
 use crate::rules::node_metadata::{
     against_baseline, against_peers, hinge, path, pool_name, required, restore, system_keys, written_by_people,
 };
@@ -40,9 +39,8 @@ pub(super) static RULE: Rule = Rule {
 fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (node, data) = (seen.object, seen.data);
     let target = || ObjectRef::of(node, seen.kind);
-    // Before the cloud provider has claimed the node, the kubelet may still correct its labels. A name alone claims nothing.
-    let fact = NodeFact::of(node, data);
-    let claimed = is_claimed(node) && (fact.is_moc(data) || fact.machine || fact.pool_label.is_some());
+    // Before the cloud provider has claimed the node, the kubelet may still correct its labels.
+    let claimed = provider_id(node).is_some_and(|id| id.starts_with(&*data.products.provider_id_prefix));
     let keys = Keys::of(node, Place::Label, data);
     for key in INVARIANTS {
         let Some(must) = required(node, Place::Label, key, data).filter(|_| claimed) else { continue };

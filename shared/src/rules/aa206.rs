@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::change::{Change, Operation};
 use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::inventory::{Inventory, NodeFact, provider_id, taints};
+use crate::inventory::{Inventory, NodeFact, taints};
 use crate::kinds;
 use crate::object::{ManagedEntry, Object, Text};
 use crate::origin;
@@ -124,33 +124,20 @@ fn is_unique(uuid: &str) -> bool {
     varied && !NOBODYS.contains(&uuid)
 }
 
-fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
+/// The API server refuses to change what is set already, so there is no way back to let through.
+fn change(change: &Change<'_>, _: &Data) -> Vec<Draft> {
     let Some((before, after)) = update(change) else { return Vec::new() };
     if before.raw("spec") == after.raw("spec") {
         return Vec::new();
     }
     let (old, new) = (identity(before), identity(after));
-    // Already written by a person: this may be the way back.
-    let by_person = |field: &str| {
-        let wrote = |entry: &ManagedEntry<'_>| entry.owns(&["f:spec", &format!("f:{field}")]);
-        let hand = |entry: &ManagedEntry<'_>| {
-            data.managers.person(&entry.manager).is_some() && origin::is_later(entry, before)
-        };
-        before.managed().iter().any(|entry| wrote(entry) && hand(entry))
-    };
     old.into_iter()
         .zip(new)
         .filter(|((_, old), (_, new))| old != new)
         .map(|((field, old), (_, new))| {
-            let draft = Draft::at(target(change), format!("spec.{field}"))
+            Draft::at(target(change), format!("spec.{field}"))
                 .values(old.as_deref(), new.as_deref())
-                .says(format!("spec.{field} of node {} would be set by hand", change.name));
-            // So is what gives a node its machine again.
-            let is_right = |value: &Option<String>| {
-                value.as_ref().is_some_and(|value| value.starts_with(&*data.products.provider_id_prefix))
-            };
-            let claims = field == "providerID" && old.is_some() && !is_right(&old) && is_right(&new);
-            if claims || by_person(field) { draft.warn_at_most() } else { draft }
+                .says(format!("spec.{field} of node {} would be set by hand", change.name))
         })
         .collect()
 }
@@ -181,11 +168,6 @@ fn reference(node: &NodeFact) -> ObjectRef {
         uid: node.uid.clone(),
         ..ObjectRef::default()
     }
-}
-
-/// Whether the cloud provider has claimed a node, or took its mark of waiting for that away: from then on nobody corrects it.
-pub(super) fn is_claimed(node: &Object<'_>) -> bool {
-    provider_id(node).is_some() || !taints(node).iter().any(|taint| &*taint.key == UNINITIALIZED)
 }
 
 /// The taint that stays until the cloud provider has claimed the node (kubernetes.io, well-known taints).

@@ -79,7 +79,7 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     };
     for entry in managed.iter().filter(|entry| hand(entry)) {
         let (tool, evidence) = (&*entry.manager, Evidence::managed(entry));
-        let took = |field: &str, path: &str| {
+        let takes = |field: &str, path: &str| {
             let taken = origin::taken(entry, field, managed.iter().filter(|other| !is_person(other)));
             taken.iter().any(|leaf| origin::is_within(leaf, path))
         };
@@ -100,7 +100,7 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
                 });
             }
         }
-        if !object.owners().is_empty() && took("metadata", "metadata.ownerReferences") {
+        if !object.owners().is_empty() && takes("metadata", "metadata.ownerReferences") {
             let draft = at("metadata.ownerReferences".to_owned());
             let owners: Vec<String> = object.owners().iter().map(|o| format!("{} {}", &*o.kind, &*o.name)).collect();
             notes.drafts.push(
@@ -110,7 +110,7 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
                     .with(evidence.clone()),
             );
         }
-        if is_paused(object) && took("spec", "spec.paused") {
+        if is_paused(object) && takes("spec", "spec.paused") {
             notes.drafts.push(
                 at("spec.paused".to_owned())
                     .values(None, Some("true"))

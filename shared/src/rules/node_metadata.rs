@@ -6,7 +6,9 @@ use std::collections::HashMap;
 use crate::change::Change;
 use crate::data::{Data, Place};
 use crate::finding::{Draft, Evidence, ObjectRef};
-use crate::inventory::{self, Inventory, POOL_LABEL, node_info, pool_of_node, provider_id, provider_pool};
+use crate::inventory::{
+    self, CONTROL_PLANE_LABEL, Inventory, POOL_LABEL, node_info, pool_of, pool_of_node, provider_id, provider_pool,
+};
 use crate::kinds;
 use crate::object::{ManagedEntry, Object, Owner};
 use crate::origin::{self, Keys, Origin};
@@ -119,10 +121,9 @@ pub(super) fn system_keys(change: &Change<'_>, place: Place, data: &Data) -> Vec
         let (origin, added) = (keys.origin(&key.key), key.before.is_none());
         let by_person = || keys.person(&key.key).is_some();
         let system = match &origin {
-            Origin::Known => true,
+            Origin::Known | Origin::FromMachine => true,
             // What a person put under a reserved prefix is theirs to take back.
             Origin::Reserved => !added && !by_person(),
-            Origin::FromMachine => true,
             Origin::SystemManager(_) => !added,
             Origin::Excepted | Origin::Unclear | Origin::User => false,
         };
@@ -182,7 +183,10 @@ pub(super) fn written_by_people(
 
 /// What a suspect key hinges on: what the untouched nodes of its pool say of it.
 pub(super) fn hinge(node: &Object<'_>, key: &str, data: &Data) -> String {
-    format!("{}\n{key}", pool_of_node(node, data))
+    // A label that makes a node a member of a pool cannot be vouched for by the nodes that it joins by it.
+    let joins = matches!(key, CONTROL_PLANE_LABEL | POOL_LABEL) && provider_id(node).is_none();
+    let pool = if joins { pool_of(None, None, false, data) } else { pool_of_node(node, data) };
+    format!("{pool}\n{key}")
 }
 
 /// The suspects of a rule whose value is not the one that their pool's untouched nodes agree on, with the way back to that
