@@ -106,7 +106,7 @@ fn a_cluster_that_could_not_be_read_in_full() {
       reading    4 objects, 38 requests, N s, read-only
 
      ? INCONCLUSIVE against the published text "Support policies for AKS on Azure Local" of 2025-06-26: not everything could be decided
-       32 rules ok · 20 unknown · 7 not observable
+       32 rules ok · 21 unknown · 6 not observable
 
      clocks   Kubernetes 1.33 leaves the supported list (projected from the table)   292 days   2027-03-20   AA102
 
@@ -127,8 +127,9 @@ fn a_cluster_that_could_not_be_read_in_full() {
               AA409 unknown-static-pod: needs list nodes, which is forbidden
               AA410 unsupported-container-runtime: needs list nodes, which is forbidden
               AA412 node-size-drift: needs list nodes, which is forbidden
+              AA603 stopped-too-long: needs list nodes, which is forbidden
               AA606 certificate-expiry: could not read the server's certificate: the address is not https, so the server presents none
-              AA608 all-nodes-down: needs list nodes, which is forbidden; there are no nodes to look at
+              AA608 all-nodes-down: needs list nodes, which is forbidden
               AA905 scale-limit-exceeded: needs list nodes, which is forbidden
 
      cannot be seen from Kubernetes (9), and answered by
