@@ -142,7 +142,7 @@ impl Stage<'_> {
         }
         self.player.steps(&case.undo).context("undo")?;
         self.player.settle().context("after undo")?;
-        if sees(proof) { self.passes(proof, flags).context("after undo") } else { Ok(()) }
+        if sees(proof) { self.passes_again(proof, flags).context("after undo") } else { Ok(()) }
     }
 
     fn violating(&mut self, proof: &Proof, case: &Case, flags: &[String]) -> anyhow::Result<Shown> {
@@ -171,14 +171,29 @@ impl Stage<'_> {
             shown.rehearsed += 1;
         }
         self.player.settle().context("after the printed fix")?;
-        self.passes(proof, flags).context("after the printed fix")?;
+        self.passes_again(proof, flags).context("after the printed fix")?;
         Ok(shown)
     }
 
     /// Nothing heavier than information; of a rule that only informs, nothing at all.
     fn passes(&mut self, proof: &Proof, flags: &[String]) -> anyhow::Result<()> {
+        self.passes_while(proof, flags, |_| Ok(()))
+    }
+
+    /// The same of what was just taken back: controllers delete a moment later, and pods end when their kubelet says so.
+    fn passes_again(&mut self, proof: &Proof, flags: &[String]) -> anyhow::Result<()> {
+        self.passes_while(proof, flags, |player: &mut Player<'_>| player.look())
+    }
+
+    fn passes_while(
+        &mut self,
+        proof: &Proof,
+        flags: &[String],
+        mut meanwhile: impl FnMut(&mut Player<'_>) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
         let informs = proof.rule.heaviest(&Platform::ALL) == Consequence::Info;
         let passed = wait::until("nothing to be found", LIMIT, || {
+            meanwhile(&mut self.player).map_err(|error| format!("{error:#}"))?;
             let judged = self.judge(proof, flags).map_err(|error| format!("{error:#}"))?;
             let heavy = judged.findings.iter().filter(|finding| informs || finding["consequence"] != "info");
             let heavy: Vec<String> = heavy.map(describe).collect();
