@@ -177,7 +177,7 @@ fn excerpt(screen: &str) -> String {
 }
 
 fn screen() -> String {
-    run(&["support-check", "--snapshot", "tests/clusters/drifted", "--as-of", "2026-11-21"])
+    run(&["support-check", "--snapshot", "tests/clusters/drifted", "--as-of", "2026-11-27"])
 }
 
 /// Runs the program where somebody with a clone does.
