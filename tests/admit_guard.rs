@@ -393,7 +393,6 @@ fn changes() -> Vec<Change> {
             &node,
             labels("kubernetes.azure.com/team", "shop"),
         )),
-        warn(patch("an own label", "AA205", PatchKind::Merge, &node, labels("contoso.example/site", "ams"))),
         patch(
             "metadata of a system namespace",
             "AA207",
@@ -401,8 +400,8 @@ fn changes() -> Vec<Change> {
             "/api/v1/namespaces/azure-arc",
             labels("app.kubernetes.io/managed-by", "us"),
         ),
-        delete("a node", "AA208", &node),
-        delete("all nodes of a label", "AA208", "/api/v1/nodes?labelSelector=kubernetes.io/os=linux"),
+        warn(delete("a node", "AA208", &node)),
+        warn(delete("all nodes of a label", "AA208", "/api/v1/nodes?labelSelector=kubernetes.io/os=linux")),
         patch(
             "coredns scaled",
             "AA301",

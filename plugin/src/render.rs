@@ -13,10 +13,10 @@ use std::fmt;
 
 use aksarc_shared::catalogue;
 use aksarc_shared::data::Document;
-use aksarc_shared::finding::{Consequence, Finding};
-use aksarc_shared::report::Report;
+use aksarc_shared::finding::{Basis, Consequence, Finding};
+use aksarc_shared::report::{Report, VerdictWord};
 
-pub use explain::page;
+pub use explain::{documents, page};
 pub use grid::Grid;
 pub(crate) use shell::ready as command;
 pub use style::{Paint, to_ascii};
@@ -140,6 +140,18 @@ fn left_out(report: &Report) -> usize {
     catalogue::ALL.len().saturating_sub(report.rules.len())
 }
 
+/// The verdict in a few words, with whose word it is; a verdict of some rules alone says so and is never `within`.
+fn headline(report: &Report) -> String {
+    let word = match (report.verdict, report.verdict_basis) {
+        (VerdictWord::Outside, Some(Basis::Documented(_))) => "outside, by Microsoft's retirement notice",
+        (VerdictWord::Outside, Some(Basis::Derived | Basis::Operational)) => "outside, by our reading",
+        (VerdictWord::Within, _) if left_out(report) > 0 => "nothing voids support",
+        (verdict, _) => verdict.as_str(),
+    };
+    let asked = if left_out(report) > 0 { ", of the rules asked" } else { "" };
+    format!("{word}{asked}")
+}
+
 /// `23 days`, `1 day ago`, `today`.
 fn days(left: i64) -> String {
     let unit = if left.unsigned_abs() == 1 { "day" } else { "days" };
@@ -156,6 +168,12 @@ pub fn dated(document: &Document) -> String {
         Some(date) => format!("{} ({date})", document.title),
         None => format!("{} (undated)", document.title),
     }
+}
+
+/// What a basis is, for people; a documented one names its pages with their dates.
+pub fn rests_on(basis: Basis) -> String {
+    let pages: Vec<String> = basis.documents().into_iter().map(dated).collect();
+    if pages.is_empty() { basis.phrase().to_owned() } else { format!("{}: {}", basis.phrase(), pages.join("; ")) }
 }
 
 /// How many of something the report's summary counts.

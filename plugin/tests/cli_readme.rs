@@ -119,11 +119,13 @@ fn with_table(readme: &str) -> String {
 }
 
 fn facts(rule: &Rule) -> String {
-    let heaviest = rule.heaviest(rule.platforms);
+    // What holds on bare metal is said once, below the table.
+    let platforms: Vec<Platform> = rule.platforms.iter().copied().filter(|own| own.has_policy_text()).collect();
+    let heaviest = rule.heaviest(&platforms);
     let mut told = words(heaviest).to_owned();
     for lighter in Consequence::ALL.into_iter().filter(|weight| *weight != heaviest) {
         let bear = |platform: &&Platform| rule.consequence_on(**platform) == lighter;
-        let on: Vec<&str> = rule.platforms.iter().filter(bear).map(|platform| title(*platform)).collect();
+        let on: Vec<&str> = platforms.iter().filter(bear).map(|platform| title(*platform)).collect();
         if !on.is_empty() {
             told = format!("{told}; {} on {}", words(lighter), on.join(", "));
         }
@@ -133,12 +135,25 @@ fn facts(rule: &Rule) -> String {
         _ if rule.guards.is_empty() => "",
         Mode::Deny => "denies",
         Mode::Off => "off",
+        Mode::Record => "records",
         Mode::Warn => "warns",
+    };
+    let mut bases: Vec<(&str, Vec<&str>)> = Vec::new();
+    for platform in rule.platforms.iter().filter(|platform| platform.has_policy_text()) {
+        let basis = rule.basis_on(*platform).as_str();
+        match bases.iter_mut().find(|(known, _)| *known == basis) {
+            Some((_, platforms)) => platforms.push(title(*platform)),
+            None => bases.push((basis, vec![title(*platform)])),
+        }
+    }
+    let basis = match bases.as_slice() {
+        [(basis, _)] => (*basis).to_owned(),
+        _ => bases.iter().map(|(basis, on)| format!("{basis} on {}", on.join(", "))).collect::<Vec<_>>().join("; "),
     };
     let cells = [
         &*format!("[{}]({})", rule.code, page(rule)),
         &told,
-        rule.basis.as_str(),
+        &basis,
         tick(rule.state.each.is_some() || rule.state.whole.is_some()),
         tick(rule.change.is_some()),
         guard,

@@ -106,20 +106,31 @@ fn a_cluster_that_could_not_be_read_in_full() {
       reading    4 objects, 38 requests, N s, read-only
 
      ? INCONCLUSIVE against the published text "Support policies for AKS on Azure Local" of 2025-06-26: not everything could be decided
-       32 rules ok · 21 unknown · 6 not observable
+       32 rules ok · 5 undecided that could void support · 21 unknown · 6 not observable
+
+    ? AA104 node-version-unsupported                                              COULD VOID SUPPORT · not decided
+        needs list nodes, which is forbidden
+
+    ? AA201 system-label-changed                                                  COULD VOID SUPPORT · not decided
+        needs list nodes, which is forbidden
+
+    ? AA202 system-annotation-changed                                             COULD VOID SUPPORT · not decided
+        needs list nodes, which is forbidden
+
+    ? AA401 foreign-node                                                          COULD VOID SUPPORT · not decided
+        needs list nodes, which is forbidden; there are no nodes to compare
+
+    ? AA603 stopped-too-long                                                      COULD VOID SUPPORT · not decided
+        needs list nodes, which is forbidden
 
      clocks   Kubernetes 1.33 leaves the supported list (projected from the table)   292 days   2027-03-20   AA102
 
      unknown  AA103 version-skew: needs list nodes, which is forbidden
-              AA104 node-version-unsupported: needs list nodes, which is forbidden
-              AA201 system-label-changed: needs list nodes, which is forbidden
-              AA202 system-annotation-changed: needs list nodes, which is forbidden
               AA203 system-taint-changed: needs list nodes, which is forbidden
               AA204 reserved-prefix-used: needs list nodes, which is forbidden
               AA205 node-metadata-not-durable: needs list nodes, which is forbidden
               AA206 node-identity-changed: needs list nodes, which is forbidden
               AA208 node-deleted: needs list nodes, which is forbidden
-              AA401 foreign-node: needs list nodes, which is forbidden; there are no nodes to compare
               AA402 pool-drift: needs list nodes, which is forbidden
               AA403 node-os-retired: needs list nodes, which is forbidden
               AA404 node-image-stale: needs list nodes, which is forbidden
@@ -127,7 +138,6 @@ fn a_cluster_that_could_not_be_read_in_full() {
               AA409 unknown-static-pod: needs list nodes, which is forbidden
               AA410 unsupported-container-runtime: needs list nodes, which is forbidden
               AA412 node-size-drift: needs list nodes, which is forbidden
-              AA603 stopped-too-long: needs list nodes, which is forbidden
               AA606 certificate-expiry: could not read the server's certificate: the address is not https, so the server presents none
               AA608 all-nodes-down: needs list nodes, which is forbidden
               AA905 scale-limit-exceeded: needs list nodes, which is forbidden
@@ -154,12 +164,56 @@ fn some_of_the_rules_give_no_verdict_of_all() {
     let (_server, program) = at(Cluster::healthy());
     let table = program.check(&["--only", "AA201,AA204"]).exits(0).stdout;
     let (all, rest) = (catalogue::ALL.len(), catalogue::ALL.len() - 2);
-    assert!(table.contains(&format!(", by 2 of {all} rules alone: the others were not run")), "{table}");
+    assert!(table.contains(&format!("NOTHING VOIDS SUPPORT of the rules asked, 2 of {all}, by")), "{table}");
+    assert!(table.contains(": the others were not run") && !table.to_lowercase().contains("within"), "{table}");
     assert!(table.contains(&format!("2 rules ok · {rest} not run")), "{table}");
     let short = program.check(&["--only", "AA201,AA204", "-o", "short"]).exits(0).stdout;
+    assert!(short.contains("nothing voids support, of the rules asked") && !short.contains("within"), "{short}");
     assert!(short.contains(&format!("{rest} not run")), "{short}");
     let wide = program.check(&["--only", "AA201,AA204", "-o", "wide"]).exits(0).stdout;
-    assert!(wide.contains(&format!("rules not run {rest}")), "{wide}");
+    assert!(wide.contains(&format!("rules not run {rest}")) && !wide.contains("within"), "{wide}");
+}
+
+#[test]
+fn the_headline_says_whose_word_it_is() {
+    let mut cluster = Cluster::healthy();
+    let shipper = serde_json::json!({"metadata": {"name": "shipper", "namespace": "kube-system", "uid": "u",
+        "creationTimestamp": "2026-01-05T08:00:00Z",
+        "managedFields": [{"manager": "kubectl-create", "operation": "Update", "apiVersion": "apps/v1",
+            "time": "2026-01-05T08:00:00Z", "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:replicas": {}}}}]},
+        "spec": {"replicas": 1}});
+    cluster.add("/apis/apps/v1/deployments", "Deployment", shipper);
+    let (_server, program) = at(cluster);
+    let run = |args: &[&str]| program.run(&[&["support-check"], args].concat()).exits(3).stdout;
+    let basis = |args: &[&str]| -> serde_json::Value {
+        let json = [args, &["-o", "json"]].concat();
+        serde_json::from_str::<serde_json::Value>(&run(&json)).unwrap()["verdictBasis"].clone()
+    };
+    let local = ["--platform", "azure-local", "--as-of", "2026-06-01"];
+    let derived = run(&local);
+    assert!(
+        derived.contains("✗ OUTSIDE, by our reading of the published text \"Support policies for AKS on Azure Local\"")
+    );
+    assert_eq!(basis(&local), "derived");
+
+    let preview = run(&["--platform", "bare-metal"]);
+    assert!(
+        preview.contains("OUTSIDE, by our reading of what is known of a preview without a policy text"),
+        "{preview}"
+    );
+
+    let notice = ["--platform", "windows-server", "--as-of", "2028-04-01", "--only", "AA106"];
+    let retired = run(&notice);
+    let page = "Retirement of AKS architecture on Windows Server (2025-11-19)";
+    assert!(
+        retired.contains(&format!("OUTSIDE, by Microsoft's retirement notice, {page}, of the rules asked")),
+        "{retired}"
+    );
+    assert!(
+        retired.contains("VOIDS SUPPORT · another page says so") && retired.contains(&format!("page  {page}")),
+        "{retired}"
+    );
+    assert_eq!(basis(&notice), "documented");
 }
 
 #[test]

@@ -71,7 +71,9 @@ pub struct UnknownRule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Sees, embedded};
+    use crate::data::{Platform, Sees, embedded};
+    use crate::finding::{Basis, Consequence};
+    use crate::rule::Mode;
 
     #[test]
     fn rules_are_sorted_and_unique_in_code_and_slug() {
@@ -86,7 +88,8 @@ mod tests {
     fn every_clause_a_rule_names_exists_and_who_names_none_says_so() {
         for rule in ALL {
             // What is not policy is experience, or rests on another document, and the page says which.
-            let says_so = rule.basis == crate::finding::Basis::Operational || rule.page.contains("names no clause");
+            let of_experience = |platform: &&Platform| rule.basis_on(**platform) == Basis::Operational;
+            let says_so = rule.platforms.iter().all(|own| of_experience(&own)) || rule.page.contains("names no clause");
             assert!(!rule.clauses.is_empty() || says_so, "{} names no clause and does not say so", rule.code);
             for clause in rule.clauses {
                 assert!(embedded().clauses.iter().any(|row| row.id == *clause), "{} names {clause}", rule.code);
@@ -134,6 +137,35 @@ mod tests {
             assert_eq!(rule.guards.is_empty(), rule.change.is_none(), "{}", rule.code);
             assert!(rule.instead.len() <= 60, "{}: `instead` must fit a denial line", rule.code);
         }
+    }
+
+    #[test]
+    fn no_rule_would_deny_or_warn_of_more_than_its_weight_allows() {
+        for rule in ALL.iter().filter(|rule| rule.change.is_some()) {
+            let most = Mode::at_most(rule.heaviest(rule.platforms));
+            assert!(rule.mode <= most, "{}: {} where {} is the most", rule.code, rule.mode.as_str(), most.as_str());
+        }
+    }
+
+    #[test]
+    fn a_documented_rule_names_pages_that_are_there_and_dated() {
+        for (rule, platform) in ALL.iter().flat_map(|rule| rule.platforms.iter().map(move |own| (rule, *own))) {
+            let Basis::Documented(ids) = rule.basis_on(platform) else { continue };
+            let documents = rule.basis_on(platform).documents();
+            assert!(!ids.is_empty() && documents.len() == ids.len(), "{} on {platform:?}: {ids:?}", rule.code);
+            assert!(documents.iter().all(|document| document.date.is_some()), "{}: {ids:?}", rule.code);
+        }
+    }
+
+    #[test]
+    fn without_a_policy_text_nothing_is_explicit_and_two_readings_alone_void() {
+        let there = |rule: &&&Rule| rule.platforms.contains(&Platform::BareMetal);
+        for rule in ALL.iter().filter(there) {
+            assert_ne!(rule.basis_on(Platform::BareMetal), Basis::Explicit, "{}", rule.code);
+        }
+        let voids = |rule: &&&Rule| rule.consequence_on(Platform::BareMetal) == Consequence::Voids;
+        let codes: Vec<&str> = ALL.iter().filter(there).filter(voids).map(|rule| rule.code.as_str()).collect();
+        assert_eq!(codes, ["AA303", "AA401"]);
     }
 
     #[test]

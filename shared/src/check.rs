@@ -33,7 +33,7 @@ use crate::weigh::finalize;
 
 pub use segment::Segment;
 
-use sum_up::{settle, summary};
+use sum_up::{settle, summary, verdict};
 
 /// What the caller decides about a check.
 #[derive(Clone, Debug)]
@@ -215,12 +215,15 @@ impl<'d> Check<'d> {
             return (vec![host.platform], vec![evidence]);
         }
         let moc = self.inventory.nodes.iter().filter(|node| node.is_moc(self.data)).count();
+        if moc == 0 && self.manifests {
+            let evidence = "nothing tells the platform; bare metal, a preview without a policy text, has to be named";
+            return (Platform::WITH_POLICY_TEXT.to_vec(), vec![evidence.to_owned()]);
+        }
         if moc == 0 {
             return (Platform::ALL.to_vec(), vec!["nothing tells the platform".to_owned()]);
         }
-        let vm_based = Platform::ALL.into_iter().filter(|platform| *platform != Platform::BareMetal).collect();
         (
-            vm_based,
+            Platform::WITH_POLICY_TEXT.to_vec(),
             vec![format!(
                 "{} of AKS Arc (providerID {})",
                 if moc == 1 {
@@ -271,7 +274,7 @@ impl<'d> Check<'d> {
             let key = |f: &Finding| (f.waiver.is_some(), f.consequence, f.code);
             key(a).cmp(&key(b)).then_with(|| a.object.cmp(&b.object)).then_with(|| a.path.cmp(&b.path))
         });
-        let verdict = self.verdict(&rules, &findings, &candidates);
+        let (verdict, verdict_basis) = verdict(&rules, &findings);
         let day = self.day();
         let documents = candidates.iter().filter_map(|platform| self.data.document(*platform)).cloned().collect();
         let tables: BTreeSet<String> =
@@ -306,6 +309,7 @@ impl<'d> Check<'d> {
                 nodes: self.inventory.nodes.len(),
             },
             verdict,
+            verdict_basis,
             exit_code: self.exit_code(verdict, &findings),
             summary: summary(&rules, &findings),
             clocks: self.clocks(day, &candidates),

@@ -72,7 +72,7 @@ pub enum Confidence {
 /// Every table.
 #[derive(Clone, Debug)]
 pub struct Data {
-    /// The policy texts.
+    /// The policy texts, and the other pages that findings rest on.
     pub documents: Vec<Document>,
     /// The policy, clause by clause, in our words.
     pub clauses: Vec<ClauseText>,
@@ -150,6 +150,11 @@ impl Data {
             third_party: yaml::parse(include_str!("../data/third-party.yaml"))?,
             known_issues: yaml::parse(include_str!("../data/known-issues.yaml"))?,
         })
+    }
+
+    /// The policy texts, without the other pages that findings rest on.
+    pub fn policy_texts(&self) -> impl Iterator<Item = &Document> {
+        self.documents.iter().filter(|document| !document.platforms.is_empty())
     }
 
     /// The policy text of a platform.

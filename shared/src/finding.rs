@@ -3,11 +3,12 @@
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::data::{Document, Platform, embedded};
 use crate::kinds::Kind;
 use crate::object::{ManagedEntry, Object};
 use crate::text;
 
-/// What the policy says follows, heaviest first. There is no score.
+/// What follows, heaviest first. There is no score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Consequence {
@@ -42,13 +43,14 @@ impl Consequence {
     }
 }
 
-/// Whose word a finding rests on. Always shown: nobody may mistake our reading for Microsoft's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+/// Whose word a finding rests on, strongest first. Always shown: nobody may mistake our reading for Microsoft's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Basis {
-    /// The policy says so.
+    /// The support policy text of the platform says so.
     Explicit,
-    /// Our reading of the policy.
+    /// Other pages of Microsoft's or the Kubernetes project's say so: their ids in `documents.yaml`, at least one.
+    Documented(&'static [&'static str]),
+    /// Our reading.
     Derived,
     /// Not policy: experience says it blocks support or upgrades.
     Operational,
@@ -59,6 +61,7 @@ impl Basis {
     pub fn as_str(self) -> &'static str {
         match self {
             Basis::Explicit => "explicit",
+            Basis::Documented(_) => "documented",
             Basis::Derived => "derived",
             Basis::Operational => "operational",
         }
@@ -68,9 +71,28 @@ impl Basis {
     pub fn phrase(self) -> &'static str {
         match self {
             Basis::Explicit => "policy says so",
-            Basis::Derived => "our reading of the policy",
+            Basis::Documented(_) => "another page says so",
+            Basis::Derived => "our reading",
             Basis::Operational => "not policy, experience",
         }
+    }
+
+    /// The same basis on a platform: nothing is explicit where no policy text is known.
+    #[must_use]
+    pub fn on(self, platform: Platform) -> Self {
+        if self == Basis::Explicit && !platform.has_policy_text() { Basis::Derived } else { self }
+    }
+
+    /// The pages of a documented basis, in the order in which they are named; empty for every other basis.
+    pub fn documents(self) -> Vec<&'static Document> {
+        let Basis::Documented(ids) = self else { return Vec::new() };
+        ids.iter().filter_map(|id| embedded().documents.iter().find(|document| document.id == *id)).collect()
+    }
+}
+
+impl Serialize for Basis {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 
@@ -202,9 +224,13 @@ pub struct Draft {
     /// Commands that lead back, ready to run.
     pub fix: Vec<String>,
     /// Commands that lead back on one platform only.
-    pub fix_on: Vec<(crate::data::Platform, String)>,
+    pub fix_on: Vec<(Platform, String)>,
     /// A lighter weight than the rule's, when only this finding is lighter.
     pub lighter: Option<Consequence>,
+    /// Another basis than the rule's, when this finding rests on something else.
+    pub basis: Option<Basis>,
+    /// Other clauses than the rule's, when this finding is about those alone.
+    pub clauses: Option<&'static [&'static str]>,
     /// The guard warns at most: the change may be the cure, or something is already so.
     pub warn_at_most: bool,
 }
@@ -223,6 +249,8 @@ impl Draft {
             fix: Vec::new(),
             fix_on: Vec::new(),
             lighter: None,
+            basis: None,
+            clauses: None,
             warn_at_most: false,
         }
     }
@@ -258,7 +286,7 @@ impl Draft {
 
     /// Adds a command that leads back on one platform.
     #[must_use]
-    pub fn fix_on(mut self, platform: crate::data::Platform, command: impl Into<String>) -> Self {
+    pub fn fix_on(mut self, platform: Platform, command: impl Into<String>) -> Self {
         self.fix_on.push((platform, command.into()));
         self
     }
@@ -274,6 +302,20 @@ impl Draft {
     #[must_use]
     pub fn lighter(mut self, consequence: Consequence) -> Self {
         self.lighter = Some(consequence);
+        self
+    }
+
+    /// Gives this finding another basis than its rule's.
+    #[must_use]
+    pub fn basis(mut self, basis: Basis) -> Self {
+        self.basis = Some(basis);
+        self
+    }
+
+    /// Gives this finding other clauses than its rule's.
+    #[must_use]
+    pub fn clauses(mut self, clauses: &'static [&'static str]) -> Self {
+        self.clauses = Some(clauses);
         self
     }
 
@@ -297,6 +339,8 @@ pub struct Finding {
     pub consequence: Consequence,
     /// Whose word that is.
     pub basis: Basis,
+    /// The pages that a documented finding rests on.
+    pub documents: Vec<&'static Document>,
     /// Clauses of the policy, `C13`.
     pub clauses: &'static [&'static str],
     /// What it is about.

@@ -86,7 +86,7 @@ pub struct Settings {
     pub mode: Preset,
     /// The platform; told by nobody else on the request path.
     pub platform: Option<Platform>,
-    /// Per rule, by code: what to do in `enforce`, and what to leave out in every preset.
+    /// Per rule, by code: what to do in `enforce` at most, and what to leave out in every preset.
     #[cfg_attr(feature = "schema", schemars(with = "std::collections::BTreeMap<String, Mode>"))]
     pub rules: std::collections::BTreeMap<String, Mode>,
     /// Who is the platform and who is not, beyond what is built in.
@@ -99,17 +99,24 @@ pub struct Settings {
     pub waivers: Vec<Waiver>,
 }
 
+impl Settings {
+    /// The platforms that a change may be judged for: the configured one, or every one with a policy text.
+    pub fn platforms(&self) -> Vec<Platform> {
+        self.platform.map_or(Platform::WITH_POLICY_TEXT.to_vec(), |platform| vec![platform])
+    }
+}
+
 /// What the guard does on the whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Preset {
-    /// Each rule does what its mode says.
+    /// Each finding has the effect that its weight asks for and its rule's mode allows.
     Enforce,
     /// Everything is allowed and recorded.
     #[default]
     Observe,
-    /// Everything that is judged warns.
+    /// What would be denied or warned of is warned of.
     Warn,
 }
 
@@ -134,6 +141,16 @@ pub enum SettingsError {
     /// A rule that judges no change.
     #[error("rules: {0} judges no change, so it has no mode")]
     NoChange(String),
+    /// A denial by a rule whose findings never void support there: the guard denies nothing else.
+    #[error(
+        "rules: {code} cannot deny, because what it finds never voids support{place}: give it warn, or leave it out"
+    )]
+    NeverVoids {
+        /// The rule, by code.
+        code: &'static str,
+        /// ` on` and the configured platform; empty where none is configured.
+        place: String,
+    },
     /// A component or lawful object with neither or both of `name` and `prefix`.
     #[error("{0}: exactly one of name and prefix is needed")]
     Pattern(String),
@@ -259,6 +276,10 @@ impl Guard {
             let Some(slot) = rules.iter_mut().find(|(own, _)| own.code == rule.code) else {
                 return Err(SettingsError::NoChange(code.clone()));
             };
+            if *mode == Mode::Deny && rule.heaviest(&settings.platforms()) != Consequence::Voids {
+                let place = settings.platform.map(|platform| format!(" on {}", platform.as_str())).unwrap_or_default();
+                return Err(SettingsError::NeverVoids { code: rule.code.as_str(), place });
+            }
             slot.1 = *mode;
         }
         rules.retain(|(_, mode)| *mode != Mode::Off);
@@ -329,31 +350,30 @@ impl Guard {
                 ..Default::default()
             });
         }
-        let platforms = self.settings.platform.map_or(Platform::ALL.to_vec(), |platform| vec![platform]);
-        let mut findings = finalize(rule, lightest(rule, &platforms), drafts);
+        let mut findings = finalize(rule, lightest(rule, &self.settings.platforms()), drafts);
         waiver::apply(&mut findings, &self.settings.waivers, now);
         for finding in findings {
             let cap = !capped.is_empty() && capped.contains(&(finding.object.clone(), finding.path.clone()));
-            let decision = self.decide(rule, mode, actor, &finding, cap);
+            let decision = self.decide(mode, actor, &finding, cap);
             judged.push(Judged { finding, decision, instead: rule.instead });
         }
     }
 
-    fn decide(&self, rule: &Rule, mode: Mode, actor: Actor, finding: &Finding, capped: bool) -> Decision {
-        let silent = finding.consequence == Consequence::Info && !rule.warns_of_info;
-        let preset = match self.settings.mode {
-            Preset::Observe => return Decision::Allow,
-            Preset::Warn => Decision::Warn,
-            Preset::Enforce => match mode {
-                Mode::Off => Decision::Allow,
-                Mode::Warn => Decision::Warn,
-                Mode::Deny => Decision::Deny,
-            },
+    /// What the preset and the rule's mode allow, and no more than the finding's own weight asks for.
+    fn decide(&self, mode: Mode, actor: Actor, finding: &Finding, capped: bool) -> Decision {
+        let wanted = match self.settings.mode {
+            Preset::Observe => Mode::Record,
+            Preset::Warn => Mode::Warn,
+            Preset::Enforce => mode,
         };
-        if silent || finding.waiver.is_some() {
+        if finding.waiver.is_some() {
             return Decision::Allow;
         }
-        if capped || actor == Actor::Ambiguous { preset.min(Decision::Warn) } else { preset }
+        match wanted.min(Mode::at_most(finding.consequence)) {
+            Mode::Off | Mode::Record => Decision::Allow,
+            Mode::Deny if !capped && actor != Actor::Ambiguous => Decision::Deny,
+            Mode::Warn | Mode::Deny => Decision::Warn,
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::data::{Document, Platform};
-use crate::finding::{Consequence, Finding};
+use crate::finding::{Basis, Consequence, Finding};
 
 /// What a check found.
 #[derive(Clone, Debug, Serialize)]
@@ -24,6 +24,8 @@ pub struct Report {
     pub cluster: Cluster,
     /// The verdict.
     pub verdict: VerdictWord,
+    /// The strongest basis of what voids support; nothing unless the verdict is `outside`.
+    pub verdict_basis: Option<Basis>,
     /// The exit code, whatever the format.
     pub exit_code: u8,
     /// How many of what. `waived`, `unknown` and `not-observable` beside the consequences.
@@ -115,6 +117,9 @@ pub struct RuleOutcome {
     pub outcome: Outcome,
     /// Why, for anything but a plain pass or violation.
     pub reason: String,
+    /// What is not decided here could void support, so the verdict hangs on it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub could_void: bool,
 }
 
 /// The outcome of a rule. Unknown is never a pass.

@@ -27,8 +27,8 @@ pub struct Rule {
     pub summary: &'static str,
     /// What follows, by platform.
     pub consequence: Weight,
-    /// Whose word that is.
-    pub basis: Basis,
+    /// Whose word that is, by platform.
+    pub basis: Grounds,
     /// Clauses; empty for operational rules.
     pub clauses: &'static [&'static str],
     /// Where it applies.
@@ -43,8 +43,6 @@ pub struct Rule {
     pub reach: Reach,
     /// What the guard does in the `enforce` preset.
     pub mode: Mode,
-    /// Whether the guard warns of findings that are only `info`; others of that weight are recorded and not spoken of.
-    pub warns_of_info: bool,
     /// The supported way, in a few words: it stands in denials and warnings.
     pub instead: &'static str,
     /// The Markdown page.
@@ -56,9 +54,10 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// The consequence on one platform.
+    /// The consequence on one platform. Where no policy text is known, support is at risk at most.
     pub fn consequence_on(&self, platform: Platform) -> Consequence {
-        match self.consequence {
+        let declared = match self.consequence {
+            Weight::EvenWithoutText(consequence) => return consequence,
             Weight::Always(consequence) => consequence,
             Weight::On { platforms, consequence, elsewhere } => {
                 if platforms.contains(&platform) {
@@ -67,7 +66,17 @@ impl Rule {
                     elsewhere
                 }
             }
-        }
+        };
+        if platform.has_policy_text() { declared } else { declared.max(Consequence::AtRisk) }
+    }
+
+    /// The basis on one platform. Where no policy text is known, nothing is explicit.
+    pub fn basis_on(&self, platform: Platform) -> Basis {
+        let declared = match self.basis {
+            Grounds::Always(basis) => basis,
+            Grounds::By(of) => of(platform),
+        };
+        declared.on(platform)
     }
 
     /// The heaviest consequence on any of `platforms`.
@@ -111,8 +120,10 @@ impl std::fmt::Display for Code {
 /// A consequence that may differ by platform.
 #[derive(Clone, Copy, Debug)]
 pub enum Weight {
-    /// The same everywhere.
+    /// The same on every platform with a policy text, and no more than at risk where there is none.
     Always(Consequence),
+    /// The same everywhere, without a policy text too: for the few readings that need none.
+    EvenWithoutText(Consequence),
     /// One on some platforms, another elsewhere.
     On {
         /// Some platforms.
@@ -122,6 +133,15 @@ pub enum Weight {
         /// The consequence on all others.
         elsewhere: Consequence,
     },
+}
+
+/// A basis that may differ by platform.
+#[derive(Clone, Copy, Debug)]
+pub enum Grounds {
+    /// The same everywhere.
+    Always(Basis),
+    /// Each platform's own.
+    By(fn(Platform) -> Basis),
 }
 
 /// A list the state check needs.
@@ -170,17 +190,42 @@ pub struct Guard {
     pub operations: &'static [Operation],
 }
 
-/// What the guard does about a finding. Off in `warn` and `observe` too.
+/// What the guard does about a finding at most; the finding's weight decides whether it does that much, see
+/// [`Mode::at_most`]. Off in `warn` and `observe` too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Mode {
     /// Not judged.
     Off,
+    /// Allowed without a word, and recorded in audit annotations, log and metrics.
+    Record,
     /// Allowed, with a warning.
     Warn,
     /// Refused.
     Deny,
+}
+
+impl Mode {
+    /// What the guard does about a finding of this weight at most: only what voids support is denied, and only what
+    /// endangers it is warned of.
+    pub fn at_most(consequence: Consequence) -> Self {
+        match consequence {
+            Consequence::Voids => Mode::Deny,
+            Consequence::AtRisk => Mode::Warn,
+            Consequence::NotCovered | Consequence::Info => Mode::Record,
+        }
+    }
+
+    /// The word of the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Mode::Off => "off",
+            Mode::Record => "record",
+            Mode::Warn => "warn",
+            Mode::Deny => "deny",
+        }
+    }
 }
 
 /// How a rule judges a state. Objects come one by one, in pages, and are not kept.

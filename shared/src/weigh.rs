@@ -15,8 +15,14 @@ pub fn finalize(rule: &'static Rule, platform: Platform, drafts: Vec<Draft>) -> 
         let print = fingerprint(rule.code.as_str(), &draft.object, &draft.path);
         let weight = rule.consequence_on(platform);
         let consequence = draft.lighter.map_or(weight, |lighter| lighter.max(weight));
+        let basis = draft.basis.map_or_else(|| rule.basis_on(platform), |basis| basis.on(platform));
+        let clauses = draft.clauses.unwrap_or(rule.clauses);
         if let Some(finding) = by_print.get_mut(&print) {
-            finding.consequence = finding.consequence.min(consequence);
+            // The heaviest weight speaks, by the best that it rests on.
+            if (consequence, basis) < (finding.consequence, finding.basis) {
+                (finding.consequence, finding.basis, finding.clauses) = (consequence, basis, clauses);
+                finding.documents = basis.documents();
+            }
             // Who saw less says less: a baseline may know the value that managedFields do not.
             finding.before = finding.before.take().or(draft.before);
             finding.after = finding.after.take().or(draft.after);
@@ -38,8 +44,9 @@ pub fn finalize(rule: &'static Rule, platform: Platform, drafts: Vec<Draft>) -> 
             code: rule.code.as_str(),
             slug: rule.slug,
             consequence,
-            basis: rule.basis,
-            clauses: rule.clauses,
+            basis,
+            documents: basis.documents(),
+            clauses,
             object: draft.object,
             members: draft.members,
             path: draft.path,
@@ -58,9 +65,10 @@ pub fn finalize(rule: &'static Rule, platform: Platform, drafts: Vec<Draft>) -> 
     findings
 }
 
-/// Among several possible platforms, the one on which a rule weighs least: nobody is accused of more than is certain.
+/// Among several possible platforms, the one on which a rule weighs least, by the weakest basis: nobody is accused of more
+/// than is certain.
 pub fn lightest(rule: &Rule, candidates: &[Platform]) -> Platform {
-    let weight = |platform: &&Platform| rule.consequence_on(**platform);
+    let weight = |platform: &&Platform| (rule.consequence_on(**platform), rule.basis_on(**platform));
     candidates.iter().max_by_key(weight).copied().unwrap_or(Platform::AzureLocal)
 }
 

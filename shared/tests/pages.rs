@@ -11,7 +11,8 @@
 //! # delete: AA208 metadata                 one document
 //! ```
 //!
-//! The answer is `pass`, `unknown`, `not-observable`, `info PATH`, or the code with one path per finding. In a state, a
+//! The answer is `pass`, `unknown`, `not-observable`, `info PATH`, or the code with one path per finding. Behind `info` or
+//! the code, a weight, a basis, or both, say what all of the findings have: `AA204 at-risk documented PATH`. In a state, a
 //! document `gitVersion: v1.33.5` is the server's version, `release: "2019"` the host's, `waivers` those given, and `probe: metrics` with `text:`
 //! (or `forbidden: true`) what the API server answers to a probe. An `AttestationList` is what people answered. Lists that the
 //! rule reads and no document is of are empty.
@@ -23,7 +24,7 @@ use aksarc_shared::catalogue;
 use aksarc_shared::change::{Change, Operation};
 use aksarc_shared::check::{Check, Params};
 use aksarc_shared::data::{Platform, embedded};
-use aksarc_shared::finding::{Consequence, Draft};
+use aksarc_shared::finding::{Basis, Consequence, Finding};
 use aksarc_shared::inventory::{ReadKey, ReadState};
 use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::jiff::civil::Date;
@@ -33,6 +34,7 @@ use aksarc_shared::probe::{Probe, ProbeState};
 use aksarc_shared::read::{json, yaml};
 use aksarc_shared::report::{Outcome, Tool};
 use aksarc_shared::rule::Rule;
+use aksarc_shared::weigh::finalize;
 
 #[test]
 fn every_page_has_its_headings_in_order() {
@@ -49,12 +51,20 @@ fn every_page_has_its_headings_in_order() {
 
 #[test]
 fn every_example_comes_out_as_it_says() {
+    let mut wrong = Vec::new();
     for rule in catalogue::ALL {
         for example in examples(rule) {
-            let found = example.run(rule);
-            assert_eq!(found, example.expected, "{}: {}\n{}", rule.code, example.question, example.body);
+            let Answer { words, standings, .. } = example.run(rule);
+            let stands = |(weight, basis): &(Consequence, Basis)| {
+                example.weight.is_none_or(|own| own == *weight)
+                    && example.basis.as_deref().is_none_or(|own| own == basis.as_str())
+            };
+            if words != example.expected || !standings.iter().all(stands) {
+                wrong.push(format!("{} is {words:?} {standings:?}:\n{}", rule.code, example.body));
+            }
         }
     }
+    assert!(wrong.is_empty(), "{} examples:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 /// What a list holds may be what makes a cluster lawful, and nobody knows what stands in a list that was not read: without
@@ -65,7 +75,7 @@ fn a_list_that_was_not_read_accuses_nobody_and_acquits_nobody() {
     let mut wrong = Vec::new();
     for rule in catalogue::ALL {
         for example in examples(rule).iter().filter(|example| example.question == Question::State) {
-            let whole = example.run(rule);
+            let whole = example.run(rule).words;
             for (kind, part) in example.unread(rule) {
                 let Some(found) = example.without(rule, kind, part) else { continue };
                 left_out += 1;
@@ -146,7 +156,19 @@ struct Example {
     day: Date,
     /// Empty for a pass; otherwise `AA201 path`, `info path`, `unknown`, `not-observable`.
     expected: Vec<String>,
+    /// What every finding weighs, where the example says it.
+    weight: Option<Consequence>,
+    /// What every finding rests on, where the example says it.
+    basis: Option<String>,
     body: String,
+}
+
+/// What a rule says of an example.
+struct Answer {
+    words: Vec<String>,
+    standings: Vec<(Consequence, Basis)>,
+    /// Whether the list that was to be left out was one that the rule asks for.
+    is_missed: bool,
 }
 
 fn examples(rule: &Rule) -> Vec<Example> {
@@ -183,8 +205,10 @@ impl Example {
             _ => panic!("{}", broken()),
         };
         let answer = answer.split(" (").next().unwrap_or_default().trim();
-        let mut words = answer.split(' ');
+        let mut words = answer.split(' ').peekable();
         let first = words.next().unwrap_or_default();
+        let weight = words.next_if(|word| Consequence::parse(word).is_some()).and_then(Consequence::parse);
+        let basis = words.next_if(|word| BASES.contains(word)).map(str::to_owned);
         let paths: Vec<&str> = words.collect();
         let expected = match (first, paths.is_empty()) {
             ("pass", true) => Vec::new(),
@@ -194,7 +218,8 @@ impl Example {
             }
             _ => panic!("{}", broken()),
         };
-        Example { question, subresource: subresource.to_owned(), platform, day, expected, body: body.to_owned() }
+        let subresource = subresource.to_owned();
+        Example { question, subresource, platform, day, expected, weight, basis, body: body.to_owned() }
     }
 
     fn documents(&self, rule: &Rule) -> Vec<String> {
@@ -221,19 +246,19 @@ impl Example {
 
     /// What a state comes to where no list of a kind is read to its end; `None` where the rule asks for none.
     fn without(&self, rule: &'static Rule, kind: &'static Kind, part: Unread) -> Option<Vec<String>> {
-        let (found, is_missed) = self.state(rule, &self.documents(rule), Some((kind, part)));
-        is_missed.then_some(found)
+        let answer = self.state(rule, &self.documents(rule), Some((kind, part)));
+        answer.is_missed.then_some(answer.words)
     }
 
-    fn run(&self, rule: &'static Rule) -> Vec<String> {
+    fn run(&self, rule: &'static Rule) -> Answer {
         let documents = self.documents(rule);
         match self.question {
-            Question::State => self.state(rule, &documents, None).0,
+            Question::State => self.state(rule, &documents, None),
             Question::Change(operation) => self.change(rule, operation, &documents),
         }
     }
 
-    fn state(&self, rule: &'static Rule, documents: &[String], unread: Option<(&Kind, Unread)>) -> (Vec<String>, bool) {
+    fn state(&self, rule: &'static Rule, documents: &[String], unread: Option<(&Kind, Unread)>) -> Answer {
         let now: Timestamp = format!("{}T00:00:00Z", self.day).parse().expect("a moment");
         let values: Vec<serde_json::Value> =
             documents.iter().map(|document| serde_json::from_str(document).expect("JSON")).collect();
@@ -295,15 +320,15 @@ impl Example {
         }
         let report = check.finish(Tool::default(), "example", "").expect("an AKS Arc cluster");
         let outcome = report.rules.first().expect("one rule");
-        let mut found = words(report.findings.iter().map(|f| (f.code, f.consequence, &*f.path)));
+        let mut words = words(&report.findings);
         match outcome.outcome {
-            Outcome::Unknown | Outcome::NotObservable => found.push(outcome.outcome.as_str().to_owned()),
+            Outcome::Unknown | Outcome::NotObservable => words.push(outcome.outcome.as_str().to_owned()),
             _ => {}
         }
-        (found, is_missed)
+        Answer { words, standings: standings(&report.findings), is_missed }
     }
 
-    fn change(&self, rule: &'static Rule, operation: Operation, documents: &[String]) -> Vec<String> {
+    fn change(&self, rule: &'static Rule, operation: Operation, documents: &[String]) -> Answer {
         let mut objects = documents.iter().map(|document| json::object(document.as_bytes()).expect("an object"));
         let (before, after) = match operation {
             Operation::Create => (None, objects.next()),
@@ -316,21 +341,21 @@ impl Example {
             .unwrap_or_else(|| panic!("{}: unknown kind {}", rule.code, object.kind));
         let change = Change::new(operation, kind, &self.subresource, before, after);
         let judge = rule.change.unwrap_or_else(|| panic!("{} judges no change", rule.code));
-        let weight = rule.consequence_on(self.platform);
-        let drafts: Vec<Draft> = judge(&change, embedded());
-        words(drafts.iter().map(|draft| {
-            (rule.code.as_str(), draft.lighter.map_or(weight, |lighter| lighter.max(weight)), &*draft.path)
-        }))
+        let findings = finalize(rule, self.platform, judge(&change, embedded()));
+        Answer { words: words(&findings), standings: standings(&findings), is_missed: false }
     }
 }
 
-fn words<'f>(findings: impl Iterator<Item = (&'static str, Consequence, &'f str)>) -> Vec<String> {
-    let word = |code, consequence| if consequence == Consequence::Info { "info" } else { code };
-    let mut words: Vec<String> =
-        findings.map(|(code, consequence, path)| format!("{} {path}", word(code, consequence))).collect();
+fn words(findings: &[Finding]) -> Vec<String> {
+    let word = |finding: &Finding| if finding.consequence == Consequence::Info { "info" } else { finding.code };
+    let mut words: Vec<String> = findings.iter().map(|finding| format!("{} {}", word(finding), finding.path)).collect();
     words.sort();
     words.dedup();
     words
+}
+
+fn standings(findings: &[Finding]) -> Vec<(Consequence, Basis)> {
+    findings.iter().map(|finding| (finding.consequence, finding.basis)).collect()
 }
 
 fn belongs(object: &Object<'_>, key: &ReadKey) -> bool {
@@ -340,3 +365,5 @@ fn belongs(object: &Object<'_>, key: &ReadKey) -> bool {
 }
 
 const HEADINGS: [&str; 6] = ["What it checks", "Why it matters", "Examples", "Instead", "What it cannot see", "Source"];
+
+const BASES: [&str; 4] = ["explicit", "documented", "derived", "operational"];

@@ -155,8 +155,17 @@ impl Guard {
     /// # Errors
     /// The guard does not answer, or has no such metric.
     pub fn metric(&self, name: &str) -> anyhow::Result<f64> {
+        self.sum(name, &[])
+    }
+
+    /// The sum of a metric over the labels that have all of `values`.
+    ///
+    /// # Errors
+    /// The guard does not answer, or has no such metric.
+    pub fn sum(&self, name: &str, values: &[&str]) -> anyhow::Result<f64> {
         let body = self.metrics()?;
         let rows = body.lines().filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])));
+        let rows = rows.filter(|line| values.iter().all(|value| line.contains(&format!("=\"{value}\""))));
         let values: Vec<f64> = rows.filter_map(|line| line.rsplit(' ').next()?.parse().ok()).collect();
         ensure!(!values.is_empty() || body.contains(name.trim_end_matches("_total")), "no metric {name} in\n{body}");
         Ok(values.iter().sum())

@@ -23,14 +23,16 @@ pub struct GuardConfig {
     pub api_version: ApiVersion,
     /// What the file is.
     pub kind: Kind,
-    /// The preset: `observe` allows and records everything, `warn` warns of every finding, `enforce` does what each
-    /// rule's mode says.
+    /// The preset: `observe` allows and records everything; `enforce` denies what voids support, warns of what puts it at
+    /// risk and records the rest, as far as each rule's mode allows; `warn` warns of what `enforce` would deny or warn of.
     #[serde(default)]
     pub mode: Preset,
-    /// The platform. Without it a finding counts as the lightest that any platform makes of it.
+    /// The platform. Without it a finding counts as the lightest that any platform makes of it; bare metal, a preview
+    /// without a policy text, counts only where it is named.
     #[serde(default)]
     pub platform: Option<Platform>,
-    /// By rule code or slug: what the rule does in `enforce`; `off` leaves it out in every preset.
+    /// By rule code or slug: what the rule does in `enforce` at most; `off` leaves it out in every preset. `deny` is refused
+    /// for a rule whose findings never void support on the platform.
     #[serde(default)]
     pub rules: BTreeMap<String, Mode>,
     /// Who is the platform and who is not, beyond what is built in.
@@ -121,6 +123,22 @@ mod tests {
 
     fn refusal(text: &str) -> String {
         guard(text.as_bytes()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn deny_is_refused_by_name_where_nothing_voids() {
+        let at_risk = refusal(&format!("{HEAD}mode: enforce\nrules: {{AA208: deny}}\n"));
+        let words =
+            "rules: AA208 cannot deny, because what it finds never voids support: give it warn, or leave it out";
+        assert_eq!(at_risk, words);
+        let on_bare_metal = refusal(&format!("{HEAD}platform: bare-metal\nrules: {{system-label-changed: deny}}\n"));
+        assert!(
+            on_bare_metal
+                .starts_with("rules: AA201 cannot deny, because what it finds never voids support on bare-metal:")
+        );
+        for taken in ["AA201: deny", "AA208: warn", "AA208: record", "AA702: \"off\""] {
+            assert!(guard(format!("{HEAD}platform: azure-local\nrules: {{{taken}}}\n").as_bytes()).is_ok(), "{taken}");
+        }
     }
 
     #[test]

@@ -374,6 +374,7 @@ mod tests {
             slug: "invented",
             consequence: Consequence::Voids,
             basis: Basis::Explicit,
+            documents: Vec::new(),
             clauses: &[],
             object: ObjectRef::cluster(),
             members: Vec::new(),

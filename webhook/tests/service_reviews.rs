@@ -195,9 +195,11 @@ async fn several_denied_findings_are_several_causes_and_one_line() {
 #[tokio::test]
 async fn deletions_and_creations_are_judged() {
     let guard = Guard::start("enforce", |_| ()).await;
-    let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "moc-l1"}});
-    let mut delete = review(PERSON, "DELETE", ("", "v1", "Node", "nodes"), "", &node, &Value::Null);
-    assert_eq!(guard.client().await.review(&delete).await["status"]["details"]["causes"][0]["reason"], "AA208");
+    let driver =
+        json!({"apiVersion": "storage.k8s.io/v1", "kind": "CSIDriver", "metadata": {"name": "disk.csi.akshci.com"}});
+    let kind = ("storage.k8s.io", "v1", "CSIDriver", "csidrivers");
+    let mut delete = review(PERSON, "DELETE", kind, "", &driver, &Value::Null);
+    assert_eq!(guard.client().await.review(&delete).await["status"]["details"]["causes"][0]["reason"], "AA308");
     // A deletecollection has the name in the old object only.
     delete["request"]["name"] = json!("");
     assert_eq!(guard.client().await.review(&delete).await["allowed"], false);
@@ -206,6 +208,21 @@ async fn deletions_and_creations_are_judged() {
     let kind = ("apps", "v1", "Deployment", "deployments");
     let create = review(PERSON, "CREATE", kind, "kube-system", &Value::Null, &deployment);
     assert_eq!(guard.client().await.review(&create).await["status"]["details"]["causes"][0]["reason"], "AA303");
+}
+
+#[tokio::test]
+async fn the_weight_of_a_finding_decides_between_denial_warning_and_record() {
+    let guard = Guard::start("enforce", |_| ()).await;
+    let client = guard.client().await;
+    let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "moc-l1"}});
+    let delete = review(PERSON, "DELETE", ("", "v1", "Node", "nodes"), "", &node, &Value::Null);
+    let response = client.review(&delete).await;
+    assert_eq!((&response["allowed"], &response["auditAnnotations"]["findings"]), (&json!(true), &json!("AA208=warn")));
+    assert!(response["warnings"][0].as_str().unwrap().starts_with("AA208: "));
+    let response = client.review(&node_update(PERSON, &json!({}), &json!({"example.com/site": "ams"}))).await;
+    assert_eq!((&response["allowed"], &response["warnings"]), (&json!(true), &Value::Null));
+    assert_eq!(response["auditAnnotations"]["findings"], "AA205=allow");
+    assert_eq!(guard.metric("aksarc_findings_total", &["AA205", "allow", "person"]), 1);
 }
 
 #[tokio::test]

@@ -85,7 +85,7 @@ fn own(now: Timestamp) -> Vec<Check> {
     }
     tables
         .details
-        .extend(data.documents.iter().map(|document| format!("policy text {}", crate::render::dated(document))));
+        .extend(data.policy_texts().map(|document| format!("policy text {}", crate::render::dated(document))));
     let old = data.versions.iter().filter(|table| table.is_old(today)).count();
     tables.summary = format!("{} version tables, {old} of them old", data.versions.len());
     if old > 0 {

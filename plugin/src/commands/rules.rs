@@ -2,14 +2,15 @@
 
 use aksarc_shared::attest;
 use aksarc_shared::catalogue::{self, Deciders};
-use aksarc_shared::data::{ClauseText, Data, Platform, Sees, embedded};
+use aksarc_shared::data::{ClauseText, Data, Document, Platform, Sees, embedded};
+use aksarc_shared::finding::Basis;
 use aksarc_shared::rule::{Mode, Rule};
 use serde::Serialize;
 
 use super::explain;
 use crate::exit::{Failure, Outcome};
 use crate::format::ListFormat;
-use crate::render::{Grid, dated, to_ascii};
+use crate::render::{Grid, dated, documents, to_ascii};
 use crate::settings::PLATFORMS;
 use crate::ui::Ui;
 
@@ -86,7 +87,10 @@ struct RuleRow {
     summary: &'static str,
     /// By platform, where the rule applies.
     consequence: std::collections::BTreeMap<&'static str, &'static str>,
-    basis: &'static str,
+    /// By platform, where the rule applies.
+    basis: std::collections::BTreeMap<&'static str, Basis>,
+    /// The pages that it rests on where its basis is `documented`.
+    documents: Vec<&'static Document>,
     clauses: &'static [&'static str],
     platforms: Vec<&'static str>,
     reads: Vec<String>,
@@ -101,7 +105,8 @@ fn rows() -> Vec<RuleRow> {
         slug: rule.slug,
         summary: rule.summary,
         consequence: rule.platforms.iter().map(|p| (p.as_str(), rule.consequence_on(*p).as_str())).collect(),
-        basis: rule.basis.as_str(),
+        basis: rule.platforms.iter().map(|p| (p.as_str(), rule.basis_on(*p))).collect(),
+        documents: documents(rule),
         clauses: rule.clauses,
         platforms: rule.platforms.iter().map(|platform| platform.as_str()).collect(),
         reads: rule.reads.iter().map(|read| read.kind.qualified()).collect(),
@@ -119,17 +124,15 @@ fn list(ui: &Ui) -> String {
         weights.sort();
         weights.dedup();
         let weights: Vec<&str> = weights.iter().map(|weight| weight.as_str()).collect();
-        let mode = match rule.mode {
-            _ if rule.guards.is_empty() => "–",
-            Mode::Off => "off",
-            Mode::Warn => "warn",
-            Mode::Deny => "deny",
-        };
+        let mode = if rule.guards.is_empty() { "–" } else { rule.mode.as_str() };
+        let mut bases: Vec<&str> = rule.platforms.iter().map(|platform| rule.basis_on(*platform).as_str()).collect();
+        bases.sort_unstable();
+        bases.dedup();
         grid.row([
             rule.code.to_string(),
             rule.slug.to_owned(),
             weights.join("/"),
-            rule.basis.as_str().to_owned(),
+            bases.join("/"),
             rule.clauses.join(","),
             mode.to_owned(),
             rule.summary.to_owned(),

@@ -37,7 +37,7 @@ fn table(data: &Data) -> String {
     let commit = if tool::COMMIT.is_empty() { "unknown" } else { tool::COMMIT };
     grid.row(["kubectl-aksarc".to_owned(), format!("{}, commit {commit}", tool::VERSION)]);
     grid.row(["rules".to_owned(), catalogue::ALL.len().to_string()]);
-    for document in &data.documents {
+    for document in data.policy_texts() {
         grid.row(["policy text".to_owned(), dated(document)]);
     }
     for table in &data.versions {
@@ -63,7 +63,7 @@ fn json(data: &Data) -> Result<String, Failure> {
         "kind": "Version",
         "tool": tool::identity(),
         "rules": catalogue::ALL.len(),
-        "documents": data.documents,
+        "documents": data.policy_texts().collect::<Vec<_>>(),
         "versionTables": tables,
     });
     Ok(serde_json::to_string_pretty(&value).map_err(Failure::run)? + "\n")

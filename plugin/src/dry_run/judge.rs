@@ -3,8 +3,8 @@
 use aksarc_shared::actor::User;
 use aksarc_shared::catalogue;
 use aksarc_shared::change::{Change, Operation};
-use aksarc_shared::data::{self, Platform};
-use aksarc_shared::finding::{Consequence, Evidence, Finding, ObjectRef, fingerprint};
+use aksarc_shared::data;
+use aksarc_shared::finding::{Consequence, Draft, Evidence, Finding, ObjectRef};
 use aksarc_shared::guard::{Decision, Guard, Judged, Judgement, Settings, SettingsError};
 use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::kinds::{self, Kind};
@@ -111,26 +111,13 @@ pub fn from_causes(
         if found.iter().any(known) || judged.iter().any(known) {
             continue;
         }
-        let target = sides.target();
-        let print = fingerprint(rule.code.as_str(), &target, &cause.field);
-        let finding = Finding {
-            code: rule.code.as_str(),
-            slug: rule.slug,
-            consequence: rule.consequence_on(lightest(rule, &platforms(settings))),
-            basis: rule.basis,
-            clauses: rule.clauses,
-            object: target,
-            members: Vec::new(),
-            path: cause.field.clone(),
-            before: None,
-            after: None,
-            message: cause.message.clone(),
-            evidence: vec![Evidence::seen("denial", "named by the guard in its denial")],
-            fix: Vec::new(),
-            fingerprint: print,
-            waiver: None,
-        };
-        judged.push(Judged { finding, decision: Decision::Deny, instead: rule.instead });
+        let draft = Draft::at(sides.target(), cause.field.clone())
+            .says(cause.message.clone())
+            .with(Evidence::seen("denial", "named by the guard in its denial"));
+        let platform = lightest(rule, &settings.platforms());
+        for finding in finalize(rule, platform, vec![draft]) {
+            judged.push(Judged { finding, decision: Decision::Deny, instead: rule.instead });
+        }
     }
     let mut findings: Vec<Finding> = judged.iter().map(|own| own.finding.clone()).collect();
     waiver::apply(&mut findings, &settings.waivers, now);
@@ -138,11 +125,6 @@ pub fn from_causes(
         own.finding = finding;
     }
     judged
-}
-
-/// The platforms that a change may be judged for.
-fn platforms(settings: &Settings) -> Vec<Platform> {
-    settings.platform.map_or(Platform::ALL.to_vec(), |platform| vec![platform])
 }
 
 /// Whether something is inside the published policy, as far as one object shows.
@@ -190,7 +172,7 @@ pub fn support_of(value: &Value, sides: &Sides, settings: &Settings, now: Timest
             read.kind == kind && here
         })
     };
-    let platforms = platforms(settings);
+    let platforms = settings.platforms();
     let mut findings = Vec::new();
     for rule in catalogue::ALL.iter().filter(|rule| reads(rule)) {
         let Some(each) = rule.state.each else { continue };
@@ -210,6 +192,7 @@ pub fn is_void(finding: &Finding) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use aksarc_shared::data::Platform;
     use aksarc_shared::guard::Preset;
     use serde_json::json;
 

@@ -9,6 +9,7 @@ use anstyle::{AnsiColor, Style};
 use super::diff::Field;
 use super::judge::Support;
 use super::report::{Answer, Change, Operation, Report, Source};
+use crate::render::rests_on;
 
 /// What the terminal can show. Colour is always in the text; whoever prints takes it out where it does not belong.
 #[derive(Clone, Copy, Debug)]
@@ -185,7 +186,7 @@ fn shown_path(path: &str) -> &str {
 }
 
 fn mark(finding: &Finding, signs: Signs) -> String {
-    let (code, basis, dot) = (finding.code, finding.basis.phrase(), signs.dot);
+    let (code, basis, dot) = (finding.code, rests_on(finding.basis), signs.dot);
     if let Some(waiver) = &finding.waiver {
         let (name, until) = (text::line(&waiver.name, MAX_NAME), text::line(&waiver.expires, MAX_NAME));
         return format!("{code} waived by {name} until {until}");
@@ -231,7 +232,7 @@ mod tests {
     use super::super::report::{self, ClusterNote, GuardNote, Instead, SupportChange, UserNote};
     use super::*;
     use aksarc_shared::catalogue;
-    use aksarc_shared::finding::ObjectRef;
+    use aksarc_shared::finding::{Basis, ObjectRef};
     use aksarc_shared::report::Tool;
 
     fn finding(path: &str) -> Finding {
@@ -240,7 +241,8 @@ mod tests {
             code: "AA201",
             slug: rule.slug,
             consequence: Consequence::Voids,
-            basis: rule.basis,
+            basis: Basis::Explicit,
+            documents: Vec::new(),
             clauses: rule.clauses,
             object: ObjectRef::default(),
             members: Vec::new(),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use aksarc_shared::certificate;
 use aksarc_shared::data::known_issues::KnownIssue;
-use aksarc_shared::data::{Data, Platform};
+use aksarc_shared::data::{Data, Document, Platform};
 use aksarc_shared::rule::{Mode, Rule, Scope};
 
 use super::grid::wrap;
@@ -38,19 +38,18 @@ pub fn page(rule: &Rule, data: &Data, width: Option<usize>) -> String {
 
 fn facts(page: &mut Page, rule: &Rule, data: &Data) {
     let platforms: Vec<&str> = rule.platforms.iter().map(|platform| platform.as_str()).collect();
-    let weights: Vec<_> = rule.platforms.iter().map(|platform| rule.consequence_on(*platform)).collect();
-    let same = weights.windows(2).all(|pair| pair.first() == pair.last());
-    let consequence = match weights.first() {
-        Some(weight) if same => weight.as_str().to_owned(),
-        _ => rule
-            .platforms
-            .iter()
-            .map(|p: &Platform| format!("{} on {}", rule.consequence_on(*p).as_str(), p.as_str()))
-            .collect::<Vec<_>>()
-            .join(", "),
-    };
-    page.fact("consequence", &consequence);
-    page.fact("basis", &format!("{} ({})", rule.basis.as_str(), rule.basis.phrase()));
+    let consequences = by_platform(rule, |platform| rule.consequence_on(platform).as_str().to_owned());
+    page.fact("consequence", &consequences);
+    let bases = by_platform(rule, |platform| {
+        let basis = rule.basis_on(platform);
+        format!("{} ({})", basis.as_str(), basis.phrase())
+    });
+    page.fact("basis", &bases);
+    for document in documents(rule) {
+        let address = document.url.as_ref().map(|url| format!(", {url}")).unwrap_or_default();
+        let note = document.note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
+        page.fact("page", &format!("{}{note}{address}", dated(document)));
+    }
     page.fact("platforms", &platforms.join(", "));
     let reads: Vec<String> = rule
         .reads
@@ -85,13 +84,16 @@ fn facts(page: &mut Page, rule: &Rule, data: &Data) {
             .collect();
         let mode = match rule.mode {
             Mode::Off => "off",
-            Mode::Warn => "warns",
-            Mode::Deny => "denies in the enforce preset",
+            Mode::Record => "recorded, not warned of",
+            Mode::Warn => "warns of what puts support at risk or voids it, records the rest",
+            Mode::Deny => {
+                "in the enforce preset denies what voids support, warns of what puts it at risk, records the rest"
+            }
         };
         page.fact("guards", &format!("{} ({mode})", guards.join(", ")));
     }
     page.fact("instead", rule.instead);
-    for document in &data.documents {
+    for document in data.policy_texts() {
         if rule.platforms.iter().any(|platform| document.platforms.contains(platform)) {
             page.fact("text", &dated(document));
         }
@@ -104,6 +106,37 @@ fn facts(page: &mut Page, rule: &Rule, data: &Data) {
             page.text(&format!("    {}  ", row.id), &format!("{}: {}", row.section, row.says));
         }
     }
+}
+
+/// What holds on every platform of a rule, or what holds on which.
+fn by_platform(rule: &Rule, of: impl Fn(Platform) -> String) -> String {
+    let mut told: Vec<(String, Vec<&str>)> = Vec::new();
+    for platform in rule.platforms {
+        let says = of(*platform);
+        match told.iter_mut().find(|(known, _)| *known == says) {
+            Some((_, platforms)) => platforms.push(platform.as_str()),
+            None => told.push((says, vec![platform.as_str()])),
+        }
+    }
+    match told.as_slice() {
+        [(says, _)] => says.clone(),
+        _ => told
+            .iter()
+            .map(|(says, platforms)| format!("{says} on {}", platforms.join(", ")))
+            .collect::<Vec<_>>()
+            .join("; "),
+    }
+}
+
+/// The pages that a rule rests on, on whatever platform.
+pub fn documents(rule: &Rule) -> Vec<&'static Document> {
+    let mut documents = Vec::new();
+    for document in rule.platforms.iter().flat_map(|platform| rule.basis_on(*platform).documents()) {
+        if !documents.contains(&document) {
+            documents.push(document);
+        }
+    }
+    documents
 }
 
 /// What is known to go wrong without anybody having changed anything: a finding can come from that.

@@ -55,7 +55,7 @@ fn is_plain(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use aksarc_shared::catalogue;
-    use aksarc_shared::finding::{Consequence, ObjectRef};
+    use aksarc_shared::finding::{Basis, Consequence, ObjectRef};
 
     use super::*;
 
@@ -65,7 +65,8 @@ mod tests {
             code: "AA201",
             slug: rule.slug,
             consequence: Consequence::Voids,
-            basis: rule.basis,
+            basis: Basis::Explicit,
+            documents: Vec::new(),
             clauses: rule.clauses,
             object: ObjectRef { name: name.to_owned(), ..ObjectRef::default() },
             members: Vec::new(),

@@ -6,7 +6,7 @@ use aksarc_shared::report::Report;
 use aksarc_shared::text;
 
 use super::style::sign;
-use super::{Look, Paint, counted, days, left_out};
+use super::{Look, Paint, counted, days, headline, left_out};
 
 pub(super) fn render(report: &Report, _look: &Look<'_>) -> Result<String, fmt::Error> {
     let verdict = report.verdict;
@@ -25,7 +25,7 @@ pub(super) fn render(report: &Report, _look: &Look<'_>) -> Result<String, fmt::E
     Ok(format!(
         "{} · {} · {} · exit {}{}\n",
         text::line(&report.cluster.context, 120),
-        Paint::verdict(verdict, format_args!("{} {}", sign(verdict), verdict.as_str())),
+        Paint::verdict(verdict, format_args!("{} {}", sign(verdict), headline(report))),
         counts.join(", "),
         report.exit_code,
         next.unwrap_or_default(),

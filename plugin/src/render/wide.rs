@@ -6,7 +6,7 @@ use aksarc_shared::report::Report;
 use aksarc_shared::text;
 
 use super::style::sign;
-use super::{Grid, Look, Paint, counted, left_out, shown};
+use super::{Grid, Look, Paint, counted, dated, headline, left_out, shown};
 
 pub(super) fn render(report: &Report, look: &Look<'_>) -> Result<String, fmt::Error> {
     let (before, after) = if look.manifests { ("BEFORE", "AFTER") } else { ("MUST BE", "IS") };
@@ -23,7 +23,13 @@ pub(super) fn render(report: &Report, look: &Look<'_>) -> Result<String, fmt::Er
         grid.row([
             finding.code.to_owned(),
             finding.consequence.as_str().to_owned(),
-            finding.basis.as_str().to_owned(),
+            match finding.documents.as_slice() {
+                [] => finding.basis.as_str().to_owned(),
+                pages => {
+                    let pages: Vec<String> = pages.iter().map(|page| dated(page)).collect();
+                    format!("{}: {}", finding.basis.as_str(), pages.join("; "))
+                }
+            },
             or_dash(finding.clauses.join(",")),
             format!("{}{members}", text::line(&finding.object.short(), 120)),
             or_dash(text::line(&finding.path, 120)),
@@ -57,7 +63,7 @@ pub(super) fn render(report: &Report, look: &Look<'_>) -> Result<String, fmt::Er
     writeln!(
         out,
         "\n{} · findings {}, unknown {}, waived {}{} · exit {}",
-        Paint::verdict(verdict, format_args!("{} {}", sign(verdict), verdict.as_str())),
+        Paint::verdict(verdict, format_args!("{} {}", sign(verdict), headline(report))),
         report.findings.len(),
         counted(report, "unknown"),
         counted(report, "waived"),

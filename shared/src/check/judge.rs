@@ -3,7 +3,7 @@
 use super::Check;
 use crate::attest::{self, Answer as Attested};
 use crate::data::Platform;
-use crate::finding::{Consequence, Draft, Evidence, Finding, ObjectRef};
+use crate::finding::{Basis, Consequence, Draft, Evidence, Finding, ObjectRef};
 use crate::report::{Outcome, RuleOutcome};
 use crate::rule::{Rule, Verdict};
 use crate::weigh::{finalize, lightest};
@@ -15,6 +15,7 @@ struct Answer {
     outcome: Outcome,
     reason: String,
     findings: Vec<Finding>,
+    could_void: bool,
 }
 
 impl Answer {
@@ -24,6 +25,11 @@ impl Answer {
             answer.findings.iter().map(|finding| (finding.fingerprint.clone(), finding.consequence)).collect()
         };
         self.outcome == other.outcome && weighs(self) == weighs(other)
+    }
+
+    /// Whether support is voided on this platform, as far as the rule tells or could tell.
+    fn may_void(&self) -> bool {
+        self.could_void || self.findings.iter().any(|finding| finding.consequence == Consequence::Voids)
     }
 
     fn finding(&self, fingerprint: &str) -> Option<&Finding> {
@@ -44,7 +50,7 @@ impl Answer {
 impl Check<'_> {
     pub(super) fn judge(&self, rule: &'static Rule, candidates: &[Platform]) -> (RuleOutcome, Vec<Finding>) {
         let done = |outcome, reason: String, findings| {
-            (RuleOutcome { code: rule.code.as_str(), slug: rule.slug, outcome, reason }, findings)
+            (RuleOutcome { code: rule.code.as_str(), slug: rule.slug, outcome, reason, could_void: false }, findings)
         };
         if self.manifests {
             let drafts = self.drafts.get(rule.code.as_str()).cloned().unwrap_or_default();
@@ -64,25 +70,31 @@ impl Check<'_> {
         let Some(first) = answers.first().cloned() else {
             return done(Outcome::Unknown, "no platform is possible".to_owned(), Vec::new());
         };
-        if answers.iter().all(|answer| answer.agrees(&first)) {
-            return done(first.outcome, first.reason, first.findings);
-        }
-        // What all of them find is a finding all the same, as heavy as the platform that takes it lightest.
-        let mut shared = Vec::new();
-        for finding in first.findings {
+        // What all of them find is a finding all the same, as the platform has it that takes it lightest.
+        let lightest = |finding: &Finding| -> Option<Finding> {
             let twins = answers.iter().map(|answer| answer.finding(&finding.fingerprint));
-            if let Some(consequences) = twins.map(|twin| twin.map(|twin| twin.consequence)).collect::<Option<Vec<_>>>()
-            {
-                let consequence = consequences.into_iter().max().unwrap_or(finding.consequence);
-                shared.push(Finding { consequence, ..finding });
-            }
+            let twins: Vec<&Finding> = twins.collect::<Option<_>>()?;
+            twins.into_iter().rev().max_by_key(|twin| (twin.consequence, twin.basis)).cloned()
+        };
+        let shared = first.findings.iter().filter_map(lightest).collect();
+        if answers.iter().all(|answer| answer.agrees(&first)) {
+            let could_void = answers.iter().any(|answer| answer.could_void);
+            let (outcome, findings) = done(first.outcome, first.reason, shared);
+            return (RuleOutcome { could_void, ..outcome }, findings);
         }
         let says: Vec<String> = answers.iter().map(Answer::word).collect();
-        done(Outcome::Unknown, format!("depends on the platform ({}): give --platform", says.join(", ")), shared)
+        let reason = format!("depends on the platform ({}): give --platform", says.join(", "));
+        let (outcome, findings) = done(Outcome::Unknown, reason, shared);
+        (RuleOutcome { could_void: answers.iter().any(Answer::may_void), ..outcome }, findings)
     }
 
     fn judge_on(&self, rule: &'static Rule, platform: Platform) -> Answer {
-        let answer = |outcome, reason: String, findings| Answer { platform, outcome, reason, findings };
+        let can_void = rule.consequence_on(platform) == Consequence::Voids;
+        // A rule with findings can be open as well: its reason says what it did not see.
+        let answer = |outcome, reason: String, findings| {
+            let open = matches!(outcome, Outcome::Unknown | Outcome::Violated) && !reason.is_empty();
+            Answer { platform, outcome, reason, findings, could_void: open && can_void }
+        };
         if !rule.platforms.contains(&platform) {
             return answer(Outcome::NotApplicable, format!("does not apply on {}", platform.as_str()), Vec::new());
         }
@@ -154,6 +166,8 @@ impl Check<'_> {
                     Evidence { time: answer.on.0.to_string(), ..Evidence::seen("attestation", &*answer.note) };
                 drafts.push(
                     Draft::at(ObjectRef::cluster(), format!("attestation[{}]", answer.clause))
+                        // Somebody's word that a clause is not fulfilled is about what the text itself says.
+                        .basis(Basis::Explicit)
                         .says(format!("{by} answered on {} that this is not fulfilled", attest::day(answer.on.0)))
                         .with(Evidence { manager: by.to_owned(), ..evidence }),
                 );

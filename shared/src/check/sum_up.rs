@@ -8,26 +8,12 @@ use jiff::tz::TimeZone;
 use super::Check;
 use crate::attest;
 use crate::data::Platform;
-use crate::finding::{Consequence, Finding};
+use crate::finding::{Basis, Consequence, Finding};
 use crate::report::{Clock, Outcome, Question, RuleOutcome, VerdictWord, exit};
 use crate::rule::Due;
 use crate::waiver;
 
 impl Check<'_> {
-    pub(super) fn verdict(&self, rules: &[RuleOutcome], findings: &[Finding], candidates: &[Platform]) -> VerdictWord {
-        if findings.iter().any(|finding| finding.consequence == Consequence::Voids && finding.waiver.is_none()) {
-            return VerdictWord::Outside;
-        }
-        let could_void = |outcome: &RuleOutcome| {
-            // A rule with findings can be open as well: its reason says what it did not see.
-            let open = outcome.outcome == Outcome::Unknown
-                || (matches!(outcome.outcome, Outcome::Violated | Outcome::Waived) && !outcome.reason.is_empty());
-            let rule = self.params.rules.iter().find(|rule| rule.code.as_str() == outcome.code);
-            open && rule.is_some_and(|rule| rule.heaviest(candidates) == Consequence::Voids)
-        };
-        if rules.iter().any(could_void) { VerdictWord::Inconclusive } else { VerdictWord::Within }
-    }
-
     pub(super) fn exit_code(&self, verdict: VerdictWord, findings: &[Finding]) -> u8 {
         let fails = |finding: &Finding| finding.waiver.is_none() && finding.consequence <= self.params.fail_on;
         match verdict {
@@ -90,6 +76,16 @@ impl Check<'_> {
             attestations: &self.params.attestations,
             now: self.params.now,
         })
+    }
+}
+
+/// The verdict, and the strongest basis of what voids support.
+pub(super) fn verdict(rules: &[RuleOutcome], findings: &[Finding]) -> (VerdictWord, Option<Basis>) {
+    let voids = findings.iter().filter(|finding| finding.consequence == Consequence::Voids && finding.waiver.is_none());
+    match voids.map(|finding| finding.basis).min() {
+        Some(basis) => (VerdictWord::Outside, Some(basis)),
+        None if rules.iter().any(|rule| rule.could_void) => (VerdictWord::Inconclusive, None),
+        None => (VerdictWord::Within, None),
     }
 }
 

@@ -61,6 +61,9 @@ pub struct NodeOs {
     pub images: Vec<String>,
     /// How `kernelVersion` ends.
     pub kernels: Vec<String>,
+    /// The platforms that the row is about; all of them where none is named.
+    #[serde(default)]
+    pub platforms: Vec<Platform>,
     /// The last day of its support, where a text states it.
     #[serde(default)]
     pub end: Option<Date>,
@@ -157,9 +160,10 @@ impl Lifecycle {
             .find(|host| host.release.eq_ignore_ascii_case(given) || host.title.eq_ignore_ascii_case(given))
     }
 
-    /// The operating system of a node, by what it says of itself.
-    pub fn node_os(&self, image: &str, kernel: &str) -> Option<&NodeOs> {
-        self.node_os.iter().find(|row| {
+    /// The operating system of a node on a platform, by what the node says of itself.
+    pub fn node_os(&self, platform: Platform, image: &str, kernel: &str) -> Option<&NodeOs> {
+        let here = |row: &&NodeOs| row.platforms.is_empty() || row.platforms.contains(&platform);
+        self.node_os.iter().filter(here).find(|row| {
             row.images.iter().any(|start| image.starts_with(&**start))
                 || row.kernels.iter().any(|end| kernel.ends_with(&**end))
         })
@@ -225,11 +229,14 @@ mod tests {
     #[test]
     fn systems_are_told_by_image_or_kernel() {
         let lifecycle = &embedded().lifecycle;
-        let end = |image, kernel| lifecycle.node_os(image, kernel).map(|row| row.end);
+        let end = |image, kernel| lifecycle.node_os(Platform::AzureLocal, image, kernel).map(|row| row.end);
         assert_eq!(end("CBL-Mariner/Linux", ""), Some(Some(date(2025, 7, 31))));
         assert_eq!(end("", "5.15.102.1-3.cm2"), Some(Some(date(2025, 7, 31))));
         assert_eq!(end("Microsoft Azure Linux 3.0", "6.6.96.1-1.azl3"), Some(None));
         assert_eq!(end("Ubuntu 22.04.3 LTS", "5.15.0-91-generic"), None);
+        let windows = |platform| lifecycle.node_os(platform, "Windows Server 2019 Datacenter", "").map(|row| row.end);
+        assert_eq!(windows(Platform::WindowsServer), Some(Some(date(2026, 3, 31))));
+        assert_eq!(windows(Platform::AzureLocal), Some(None));
     }
 
     #[test]

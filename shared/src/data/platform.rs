@@ -23,6 +23,15 @@ impl Platform {
     pub const ALL: [Platform; 4] =
         [Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal, Platform::BareMetal];
 
+    /// The platforms with a support policy text of their own. A change whose platform nobody names is judged by these:
+    /// bare metal, a preview without one, has to be named.
+    pub const WITH_POLICY_TEXT: [Platform; 3] = [Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal];
+
+    /// Whether a support policy text of the platform is known.
+    pub fn has_policy_text(self) -> bool {
+        self != Platform::BareMetal
+    }
+
     /// The word users type.
     pub fn as_str(self) -> &'static str {
         match self {

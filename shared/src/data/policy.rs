@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Platform;
 
-/// A policy text.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+/// A policy text, or another page that findings rest on.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Document {
     /// Our id for it.
@@ -17,12 +17,15 @@ pub struct Document {
     pub title: String,
     /// Its date; some are undated.
     pub date: Option<Date>,
-    /// Platforms it speaks of.
-    #[serde(skip_serializing)]
-    pub platforms: Vec<Platform>,
-    /// Where it is published.
+    /// Platforms whose policy text it is; none for any other page.
     #[serde(default, skip_serializing)]
+    pub platforms: Vec<Platform>,
+    /// Where the edition that was read is published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// Anything to know about its editions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// A clause, in our words.

@@ -28,6 +28,9 @@ pub struct Product {
     pub name: String,
     /// Open or closed.
     pub licence: Licence,
+    /// Whether it is an ingress controller.
+    #[serde(default)]
+    pub ingress: bool,
     /// Who supports it, as a phrase: `the Istio project`.
     pub supported_by: String,
     /// Repositories of its images, of two components or more, as [`crate::image::is_of`] reads them.

@@ -3,7 +3,7 @@
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::Inventory;
-use crate::rule::{Code, Context, Mode, Reach, Rule, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
 use crate::versions::{Support, Table, Version};
 
 pub(super) static RULE: Rule = Rule {
@@ -11,7 +11,7 @@ pub(super) static RULE: Rule = Rule {
     slug: "kubernetes-version-unsupported",
     summary: "the API server runs a Kubernetes minor that is out of support",
     consequence: Weight::Always(Consequence::Voids),
-    basis: Basis::Explicit,
+    basis: Grounds::Always(Basis::Explicit),
     clauses: &["C01", "C02", "C03", "C08", "C21"],
     platforms: &Platform::ALL,
     reads: &[],
@@ -19,7 +19,6 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    warns_of_info: false,
     instead: "upgrade the cluster",
     page: include_str!("aa101.md"),
     state: StateCheck { each: None, whole: Some(whole), clocks: None },

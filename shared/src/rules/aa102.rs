@@ -3,7 +3,7 @@
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, ObjectRef};
 use crate::inventory::Inventory;
-use crate::rule::{Code, Context, Due, Mode, Reach, Rule, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Due, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
 use crate::rules::aa101;
 use crate::versions::Support;
 
@@ -12,7 +12,7 @@ pub(super) static RULE: Rule = Rule {
     slug: "kubernetes-version-expiring",
     summary: "the API server's Kubernetes minor leaves the supported list soon",
     consequence: Weight::Always(Consequence::AtRisk),
-    basis: Basis::Explicit,
+    basis: Grounds::Always(Basis::Explicit),
     clauses: &["C01", "C21"],
     platforms: &Platform::ALL,
     reads: &[],
@@ -20,7 +20,6 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    warns_of_info: false,
     instead: "plan the upgrade of the cluster",
     page: include_str!("aa102.md"),
     state: StateCheck { each: None, whole: Some(whole), clocks: Some(clocks) },

@@ -5,7 +5,7 @@ use crate::data::{Data, Platform, Versioned};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::Inventory;
 use crate::kinds::{self, Kind};
-use crate::rule::{Code, Context, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
 use crate::rules::aa101;
 use crate::versions::Version;
 
@@ -13,8 +13,8 @@ pub(super) static RULE: Rule = Rule {
     code: Code::new("AA103"),
     slug: "version-skew",
     summary: "parts of Kubernetes are further apart in version than Kubernetes supports",
-    consequence: Weight::Always(Consequence::Voids),
-    basis: Basis::Explicit,
+    consequence: Weight::Always(Consequence::AtRisk),
+    basis: Grounds::Always(Basis::Derived),
     clauses: &["C07"],
     platforms: &Platform::ALL,
     reads: &[
@@ -26,7 +26,6 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    warns_of_info: false,
     instead: "finish the upgrade: no part more than three minors behind",
     page: include_str!("aa103.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },

@@ -4,7 +4,7 @@ use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, ObjectRef};
 use crate::inventory::Inventory;
 use crate::kinds;
-use crate::rule::{Code, Context, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
 use crate::rules::aa101;
 use crate::versions::Version;
 
@@ -13,7 +13,7 @@ pub(super) static RULE: Rule = Rule {
     slug: "node-version-unsupported",
     summary: "nodes of a pool run a Kubernetes minor that is out of support",
     consequence: Weight::Always(Consequence::Voids),
-    basis: Basis::Explicit,
+    basis: Grounds::Always(Basis::Explicit),
     clauses: &["C01", "C02"],
     platforms: &Platform::ALL,
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
@@ -21,7 +21,6 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    warns_of_info: false,
     instead: "upgrade the cluster",
     page: include_str!("aa104.md"),
     state: StateCheck { each: None, whole: Some(whole), clocks: None },

@@ -3,7 +3,7 @@
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, ObjectRef};
 use crate::inventory::Inventory;
-use crate::rule::{Code, Context, Mode, Reach, Rule, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
 use crate::rules::aa101;
 use crate::versions::Version;
 
@@ -11,8 +11,12 @@ pub(super) static RULE: Rule = Rule {
     code: Code::new("AA105"),
     slug: "patch-behind",
     summary: "newer patches of the API server's Kubernetes minor are out",
-    consequence: Weight::Always(Consequence::Info),
-    basis: Basis::Explicit,
+    consequence: Weight::On {
+        platforms: &[Platform::AzureLocal],
+        consequence: Consequence::AtRisk,
+        elsewhere: Consequence::Info,
+    },
+    basis: Grounds::Always(Basis::Documented(&["supported-kubernetes-versions"])),
     clauses: &["C06", "C20", "C21", "C26"],
     platforms: &Platform::ALL,
     reads: &[],
@@ -20,7 +24,6 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    warns_of_info: false,
     instead: "upgrade the cluster to a newer patch",
     page: include_str!("aa105.md"),
     state: StateCheck { each: None, whole: Some(whole), clocks: None },
@@ -52,14 +55,24 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         ));
     }
     let current: Vec<Version> = patches.iter().rev().take(CURRENT).copied().collect();
-    if current.iter().any(|patch| version >= *patch) {
+    // Where support hangs on the list of versions, a patch that no release lists is more than an old one.
+    let unlisted = context.platform == Platform::AzureLocal && !patches.contains(&version);
+    if !unlisted && current.iter().any(|patch| version >= *patch) {
         return Verdict::Found(Vec::new());
     }
     let names: Vec<String> = current.iter().rev().map(ToString::to_string).collect();
-    let mut draft = Draft::at(ObjectRef::cluster(), "serverVersion")
+    let draft = Draft::at(ObjectRef::cluster(), "serverVersion")
         .values(Some(&names.join(", ")), Some(&version.to_string()))
-        .says(format!("Kubernetes {version} is behind {newest}: fixes come with newer patches"))
         .with(aa101::evidence(table));
+    let mut draft = if unlisted {
+        draft.says(format!(
+            "no release of the platform lists Kubernetes {version}, and support is for the versions listed"
+        ))
+    } else {
+        draft
+            .says(format!("Kubernetes {version} is behind {newest}: fixes come with newer patches"))
+            .lighter(Consequence::Info)
+    };
     for command in aa101::upgrade_commands(context.platform) {
         draft = draft.fix(command);
     }

@@ -1,17 +1,20 @@
-//! AA106: the host below the cluster is out of support.
+//! AA106: AKS Arc is no longer supported on the host below the cluster.
 
 use crate::data::Platform;
 use crate::data::lifecycle::Host;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::Inventory;
-use crate::rule::{Code, Context, Due, Mode, Reach, Rule, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Due, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA106"),
     slug: "platform-retired",
-    summary: "the host that the cluster runs on is out of support",
+    summary: "AKS Arc is no longer supported on the host that the cluster runs on",
     consequence: Weight::Always(Consequence::Voids),
-    basis: Basis::Explicit,
+    basis: Grounds::By(|platform| match platform {
+        Platform::WindowsServer => Basis::Documented(&["windows-server-retirement"]),
+        Platform::Hci22h2 | Platform::AzureLocal | Platform::BareMetal => Basis::Explicit,
+    }),
     clauses: &["C09"],
     platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
     reads: &[],
@@ -19,7 +22,6 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    warns_of_info: false,
     instead: "move to a host release that is in support",
     page: include_str!("aa106.md"),
     state: StateCheck { each: None, whole: Some(whole), clocks: Some(clocks) },
@@ -48,7 +50,11 @@ fn whole(_: &Inventory, context: &Context<'_>) -> Verdict {
     let titles = titles.join(" and ");
     let mut draft = Draft::at(ObjectRef::cluster(), "platformRelease")
         .values(Some(&format!("until {last}")), Some(&titles))
-        .says(format!("{titles}: out of support since {last}, and so is AKS Arc on it"));
+        .says(format!("AKS Arc on {titles} is supported through {last} and no longer"));
+    if context.platform == Platform::WindowsServer {
+        // The retirement notice speaks of the product itself; the policy's clause on the host product is not needed.
+        draft = draft.clauses(&[]);
+    }
     for host in hosts {
         let note = host.note.as_deref().map(|note| format!("; {note}")).unwrap_or_default();
         draft = draft.with(Evidence::seen("lifecycle", format!("{}: {}{note}", host.title, host.source)));
@@ -63,8 +69,11 @@ fn clocks(_: &Inventory, context: &Context<'_>) -> Vec<Due> {
     let dues = hosts.into_iter().filter_map(|host| {
         let on = host.end.filter(|end| context.as_of <= *end)?;
         let title = &host.title;
-        let what =
-            if sure { format!("{title} leaves support") } else { format!("{title} leaves support, if it is the host") };
+        let what = if sure {
+            format!("support for AKS Arc on {title} ends")
+        } else {
+            format!("support for AKS Arc on {title} ends, if it is the host")
+        };
         Some(Due { on, what })
     });
     dues.collect()

@@ -3,7 +3,7 @@
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, ObjectRef};
 use crate::inventory::Inventory;
-use crate::rule::{Code, Context, Mode, Reach, Rule, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
 use crate::rules::aa101;
 use crate::versions::{Support, Version};
 
@@ -12,7 +12,7 @@ pub(super) static RULE: Rule = Rule {
     slug: "upgrade-path-blocked",
     summary: "the oldest supported Kubernetes minor is more than one step away",
     consequence: Weight::Always(Consequence::AtRisk),
-    basis: Basis::Explicit,
+    basis: Grounds::Always(Basis::Explicit),
     clauses: &["C04"],
     platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
     reads: &[],
@@ -20,7 +20,6 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    warns_of_info: false,
     instead: "jump to a supported minor, or redeploy the cluster",
     page: include_str!("aa107.md"),
     state: StateCheck { each: None, whole: Some(whole), clocks: None },

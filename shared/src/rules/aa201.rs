@@ -6,7 +6,9 @@ use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::{Inventory, NodeFact, POOL_LABEL, provider_id, provider_pool};
 use crate::kinds;
 use crate::origin::Keys;
-use crate::rule::{Code, Context, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::rule::{
+    Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
+};
 use crate::rules::node_metadata::{
     against_baseline, against_peers, hinge, path, pool_name, required, restore, system_keys, written_by_people,
 };
@@ -16,7 +18,7 @@ pub(super) static RULE: Rule = Rule {
     slug: "system-label-changed",
     summary: "a label that the system created on a node was changed or removed",
     consequence: Weight::Always(Consequence::Voids),
-    basis: Basis::Explicit,
+    basis: Grounds::Always(Basis::Explicit),
     clauses: &["C13"],
     platforms: &Platform::ALL,
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
@@ -27,7 +29,6 @@ pub(super) static RULE: Rule = Rule {
     ],
     reach: Reach::System,
     mode: Mode::Deny,
-    warns_of_info: false,
     instead: "add a label of your own instead",
     page: include_str!("aa201.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },

@@ -7,7 +7,9 @@ use crate::inventory::{CONTROL_PLANE_LABEL, Inventory, NodeFact, provider_id};
 use crate::kinds;
 use crate::object::Object;
 use crate::origin::Keys;
-use crate::rule::{Code, Context, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::rule::{
+    Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
+};
 use crate::rules::node_metadata::{KeyChange, changes, entries, path, update};
 
 pub(super) static RULE: Rule = Rule {
@@ -15,7 +17,7 @@ pub(super) static RULE: Rule = Rule {
     slug: "system-taint-changed",
     summary: "a taint that the system keeps on a node was changed by hand",
     consequence: Weight::Always(Consequence::AtRisk),
-    basis: Basis::Derived,
+    basis: Grounds::Always(Basis::Derived),
     clauses: &["C13"],
     platforms: &Platform::ALL,
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
@@ -23,7 +25,6 @@ pub(super) static RULE: Rule = Rule {
     guards: &[Guard { kind: &kinds::NODE, subresource: "", operations: &[Operation::Update] }],
     reach: Reach::System,
     mode: Mode::Warn,
-    warns_of_info: false,
     instead: "cordon the node, or taint its pool",
     page: include_str!("aa203.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },

@@ -5,7 +5,7 @@ use crate::data::{Data, Place, Platform};
 use crate::finding::{Basis, Consequence, Draft, ObjectRef};
 use crate::kinds;
 use crate::origin::{Keys, Origin};
-use crate::rule::{Code, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
+use crate::rule::{Code, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
 use crate::rules::node_metadata::{MAX_KEYS, by_people, changes, path, update, word};
 
 pub(super) static RULE: Rule = Rule {
@@ -13,7 +13,7 @@ pub(super) static RULE: Rule = Rule {
     slug: "reserved-prefix-used",
     summary: "a key of one's own stands under a prefix that is reserved to the system",
     consequence: Weight::Always(Consequence::AtRisk),
-    basis: Basis::Explicit,
+    basis: Grounds::Always(LABELS),
     clauses: &["C13"],
     platforms: &Platform::ALL,
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
@@ -24,7 +24,6 @@ pub(super) static RULE: Rule = Rule {
     ],
     reach: Reach::System,
     mode: Mode::Warn,
-    warns_of_info: false,
     instead: "use a prefix of your own",
     page: include_str!("aa204.md"),
     state: StateCheck { each: Some(each), whole: None, clocks: None },
@@ -39,6 +38,7 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
         for (key, value) in written.iter().filter(|(key, _)| keys.origin(key) == Origin::Reserved) {
             notes.drafts.push(
                 Draft::at(ObjectRef::of(node, seen.kind), path(place, key))
+                    .basis(grounds(place))
                     .values(None, Some(value))
                     .says(format!("{} {key} of node {name} stands under a reserved prefix", word(place)))
                     .with(evidence.clone())
@@ -56,14 +56,21 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         let new = changes(before, after, &[place]).into_iter().filter(|key| key.before.is_none());
         let reserved = new.filter(|key| keys.origin(&key.key) == Origin::Reserved).take(MAX_KEYS);
         drafts.extend(reserved.map(|key| {
-            key.draft(change).says(format!("{} {} stands under a reserved prefix", word(place), key.key)).fix(removal(
-                place,
-                &change.name,
-                &key.key,
-            ))
+            key.draft(change)
+                .basis(grounds(place))
+                .says(format!("{} {} stands under a reserved prefix", word(place), key.key))
+                .fix(removal(place, &change.name, &key.key))
         }));
     }
     drafts
+}
+
+/// Microsoft's page speaks of labels; that annotations and taints follow the same rules is our reading.
+fn grounds(place: Place) -> Basis {
+    match place {
+        Place::Label => LABELS,
+        Place::Annotation | Place::Taint => Basis::Derived,
+    }
 }
 
 fn removal(place: Place, node: &str, key: &str) -> String {
@@ -73,3 +80,6 @@ fn removal(place: Place, node: &str, key: &str) -> String {
         Place::Taint => format!("kubectl taint node {node} {key}-"),
     }
 }
+
+/// The page on what labels nodes may have.
+const LABELS: Basis = Basis::Documented(&["cluster-labels"]);

@@ -7,7 +7,7 @@ use crate::inventory::pool_of_node;
 use crate::kinds;
 use crate::object::Object;
 use crate::origin::{Keys, Origin};
-use crate::rule::{Code, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
+use crate::rule::{Code, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
 use crate::rules::node_metadata::{MAX_KEYS, by_people, changes, path, pool_name, update, word};
 
 pub(super) static RULE: Rule = Rule {
@@ -19,7 +19,11 @@ pub(super) static RULE: Rule = Rule {
         consequence: Consequence::AtRisk,
         elsewhere: Consequence::Info,
     },
-    basis: Basis::Explicit,
+    basis: Grounds::By(|platform| match platform {
+        Platform::WindowsServer | Platform::Hci22h2 => Basis::Documented(&["known-issues-of-upgrades"]),
+        Platform::AzureLocal => Basis::Documented(&["node-taints"]),
+        Platform::BareMetal => Basis::Derived,
+    }),
     clauses: &["C12"],
     platforms: &Platform::ALL,
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
@@ -30,7 +34,6 @@ pub(super) static RULE: Rule = Rule {
     ],
     reach: Reach::System,
     mode: Mode::Warn,
-    warns_of_info: true,
     instead: "set it on the node pool",
     page: include_str!("aa205.md"),
     state: StateCheck { each: Some(each), whole: None, clocks: None },

@@ -9,7 +9,9 @@ use crate::inventory::{Inventory, NodeFact, taints};
 use crate::kinds;
 use crate::object::{ManagedEntry, Object, Text};
 use crate::origin;
-use crate::rule::{Code, Context, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::rule::{
+    Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
+};
 use crate::rules::aa401::platform_signs;
 use crate::rules::node_metadata::{target, update};
 
@@ -17,16 +19,15 @@ pub(super) static RULE: Rule = Rule {
     code: Code::new("AA206"),
     slug: "node-identity-changed",
     summary: "the identity that ties a node to its virtual machine was set by hand, or two nodes share one",
-    consequence: Weight::Always(Consequence::Voids),
-    basis: Basis::Derived,
+    consequence: Weight::Always(Consequence::AtRisk),
+    basis: Grounds::Always(Basis::Derived),
     clauses: &["C13"],
     platforms: &Platform::ALL,
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
     probes: &[],
     guards: &[Guard { kind: &kinds::NODE, subresource: "", operations: &[Operation::Update] }],
     reach: Reach::System,
-    mode: Mode::Deny,
-    warns_of_info: false,
+    mode: Mode::Warn,
     instead: "let the cloud provider claim the node",
     page: include_str!("aa206.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },

@@ -6,7 +6,7 @@ use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::kinds;
 use crate::object::{Object, Text};
 use crate::origin::{self, Keys};
-use crate::rule::{Code, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
+use crate::rule::{Code, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
 use crate::rules::node_metadata::{KeyChange, changes, path, target, word};
 
 pub(super) static RULE: Rule = Rule {
@@ -14,7 +14,7 @@ pub(super) static RULE: Rule = Rule {
     slug: "system-namespace-metadata-changed",
     summary: "metadata that the system created on one of its namespaces was changed or removed",
     consequence: Weight::Always(Consequence::Voids),
-    basis: Basis::Explicit,
+    basis: Grounds::Always(Basis::Derived),
     clauses: &["C13"],
     platforms: &Platform::ALL,
     reads: &[Read { kind: &kinds::NAMESPACE, scope: Scope::Cluster }],
@@ -26,7 +26,6 @@ pub(super) static RULE: Rule = Rule {
     ],
     reach: Reach::System,
     mode: Mode::Deny,
-    warns_of_info: false,
     instead: "leave it; add a key of your own",
     page: include_str!("aa207.md"),
     state: StateCheck { each: Some(each), whole: None, clocks: None },

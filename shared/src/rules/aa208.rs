@@ -5,7 +5,7 @@ use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::{Inventory, NodeFact};
 use crate::kinds;
-use crate::rule::{Code, Context, Guard, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Grounds, Guard, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
 use crate::rules::aa401;
 use crate::rules::node_metadata::{owned, target};
 
@@ -14,7 +14,7 @@ pub(super) static RULE: Rule = Rule {
     slug: "node-deleted",
     summary: "a node was deleted with kubectl, and its machine is still there",
     consequence: Weight::Always(Consequence::AtRisk),
-    basis: Basis::Derived,
+    basis: Grounds::Always(Basis::Derived),
     clauses: &["C13"],
     platforms: &Platform::ALL,
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }, Read { kind: &kinds::MACHINE, scope: Scope::Cluster }],
@@ -24,8 +24,7 @@ pub(super) static RULE: Rule = Rule {
         Guard { kind: &kinds::NODE, subresource: "status", operations: &[Operation::Update] },
     ],
     reach: Reach::System,
-    mode: Mode::Deny,
-    warns_of_info: false,
+    mode: Mode::Warn,
     instead: "scale the node pool instead",
     page: include_str!("aa208.md"),
     state: StateCheck { each: None, whole: Some(whole), clocks: None },

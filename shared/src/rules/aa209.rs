@@ -7,7 +7,7 @@ use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::kinds::{self, Kind};
 use crate::object::{ManagedEntry, Object};
 use crate::origin::{self, Keys};
-use crate::rule::{Code, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
+use crate::rule::{Code, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
 use crate::rules::node_metadata::{KeyChange, changes, disowned, owned, path, target, word};
 use crate::text;
 
@@ -16,7 +16,7 @@ pub(super) static RULE: Rule = Rule {
     slug: "cluster-api-metadata-changed",
     summary: "what Cluster API keeps on the objects of a management cluster was changed",
     consequence: Weight::Always(Consequence::Voids),
-    basis: Basis::Explicit,
+    basis: Grounds::Always(Basis::Derived),
     clauses: &["C13"],
     platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
     reads: &[
@@ -47,7 +47,6 @@ pub(super) static RULE: Rule = Rule {
     // Clusters live in namespaces that users choose.
     reach: Reach::Everywhere,
     mode: Mode::Warn,
-    warns_of_info: false,
     instead: "change the cluster by AKS Arc's own commands",
     page: include_str!("aa209.md"),
     state: StateCheck { each: Some(each), whole: None, clocks: None },

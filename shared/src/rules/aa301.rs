@@ -11,7 +11,9 @@ use crate::inventory::Inventory;
 use crate::kinds;
 use crate::object::{ManagedEntry, Object};
 use crate::origin;
-use crate::rule::{Code, Context, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::rule::{
+    Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
+};
 use crate::rules::node_metadata::{disowned, target};
 
 pub(super) static RULE: Rule = Rule {
@@ -19,7 +21,7 @@ pub(super) static RULE: Rule = Rule {
     slug: "managed-component-changed",
     summary: "a component that Microsoft manages was changed",
     consequence: Weight::Always(Consequence::Voids),
-    basis: Basis::Explicit,
+    basis: Grounds::Always(Basis::Derived),
     clauses: &["C05"],
     platforms: &Platform::ALL,
     reads: &[
@@ -53,7 +55,6 @@ pub(super) static RULE: Rule = Rule {
     ],
     reach: Reach::System,
     mode: Mode::Deny,
-    warns_of_info: false,
     instead: "leave it to the platform",
     page: include_str!("aa301.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },

@@ -4,7 +4,7 @@ use crate::change::{Change, Operation};
 use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft};
 use crate::kinds::{self, Kind};
-use crate::rule::{Code, Guard, Mode, Reach, Rule, StateCheck, Weight};
+use crate::rule::{Code, Grounds, Guard, Mode, Reach, Rule, StateCheck, Weight};
 use crate::rules::aa301;
 use crate::rules::node_metadata::{owned, target};
 
@@ -13,7 +13,7 @@ pub(super) static RULE: Rule = Rule {
     slug: "managed-component-deleted",
     summary: "a component that Microsoft manages was deleted",
     consequence: Weight::Always(Consequence::Voids),
-    basis: Basis::Explicit,
+    basis: Grounds::Always(Basis::Derived),
     clauses: &["C05"],
     platforms: &Platform::ALL,
     reads: &[],
@@ -40,7 +40,6 @@ pub(super) static RULE: Rule = Rule {
     ],
     reach: Reach::System,
     mode: Mode::Deny,
-    warns_of_info: false,
     instead: "leave it to the platform",
     page: include_str!("aa302.md"),
     state: StateCheck { each: None, whole: None, clocks: None },

@@ -7,7 +7,9 @@ use crate::inventory::Inventory;
 use crate::kinds::{self, Kind};
 use crate::object::{ManagedEntry, Object};
 use crate::origin::{self, Provenance};
-use crate::rule::{Code, Context, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::rule::{
+    Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
+};
 use crate::rules::aa301;
 use crate::rules::node_metadata::{disowned, target};
 
@@ -15,8 +17,8 @@ pub(super) static RULE: Rule = Rule {
     code: Code::new("AA303"),
     slug: "unmanaged-add-on",
     summary: "an add-on of the user's stands in a namespace whose add-ons are managed",
-    consequence: Weight::Always(Consequence::Voids),
-    basis: Basis::Derived,
+    consequence: Weight::EvenWithoutText(Consequence::Voids),
+    basis: Grounds::Always(Basis::Derived),
     clauses: &["C05"],
     platforms: &Platform::ALL,
     reads: &[
@@ -66,7 +68,6 @@ pub(super) static RULE: Rule = Rule {
     ],
     reach: Reach::System,
     mode: Mode::Deny,
-    warns_of_info: false,
     instead: "use a namespace of your own",
     page: include_str!("aa303.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },

@@ -4,7 +4,7 @@ use crate::data::{Component, Confidence, Data, Platform};
 use crate::finding::{Basis, Consequence};
 use crate::inventory::Inventory;
 use crate::kinds;
-use crate::rule::{Code, Context, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
 use crate::rules::aa301::component;
 use crate::rules::health;
 
@@ -13,7 +13,7 @@ pub(super) static RULE: Rule = Rule {
     slug: "managed-component-unhealthy",
     summary: "a component that Microsoft manages is missing or does not work",
     consequence: Weight::Always(Consequence::AtRisk),
-    basis: Basis::Operational,
+    basis: Grounds::Always(Basis::Operational),
     clauses: &["C05", "C19"],
     platforms: &Platform::ALL,
     reads: &[
@@ -25,7 +25,6 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    warns_of_info: false,
     instead: "repair by upgrade, or ask Microsoft Support",
     page: include_str!("aa304.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },

@@ -6,7 +6,7 @@ use crate::finding::{Basis, Consequence, Draft};
 use crate::kinds::{self, Kind};
 use crate::object::Object;
 use crate::origin;
-use crate::rule::{Code, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
+use crate::rule::{Code, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
 use crate::rules::aa301::{by_owner, changed, hands, idle};
 use crate::rules::node_metadata::{disowned, owned, target};
 
@@ -15,7 +15,7 @@ pub(super) static RULE: Rule = Rule {
     slug: "arc-agent-changed",
     summary: "an Azure Arc agent, or what belongs to it, was changed or deleted",
     consequence: Weight::Always(Consequence::AtRisk),
-    basis: Basis::Derived,
+    basis: Grounds::Always(Basis::Derived),
     clauses: &["C14"],
     platforms: &Platform::ALL,
     reads: &[
@@ -57,8 +57,7 @@ pub(super) static RULE: Rule = Rule {
         sub(&kinds::STATEFUL_SET, "scale"),
     ],
     reach: Reach::System,
-    mode: Mode::Deny,
-    warns_of_info: false,
+    mode: Mode::Warn,
     instead: "use az connectedk8s or az k8s-extension",
     page: include_str!("aa306.md"),
     state: StateCheck { each: Some(each), whole: None, clocks: None },

@@ -4,7 +4,7 @@ use crate::change::{Change, Operation};
 use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft};
 use crate::kinds;
-use crate::rule::{Code, Guard, Mode, Reach, Rule, StateCheck, Weight};
+use crate::rule::{Code, Grounds, Guard, Mode, Reach, Rule, StateCheck, Weight};
 use crate::rules::node_metadata::{owned, target};
 
 pub(super) static RULE: Rule = Rule {
@@ -12,7 +12,7 @@ pub(super) static RULE: Rule = Rule {
     slug: "system-namespace-deleted",
     summary: "a system namespace was deleted",
     consequence: Weight::Always(Consequence::Voids),
-    basis: Basis::Explicit,
+    basis: Grounds::Always(Basis::Derived),
     clauses: &["C05"],
     platforms: &Platform::ALL,
     reads: &[],
@@ -24,7 +24,6 @@ pub(super) static RULE: Rule = Rule {
     ],
     reach: Reach::System,
     mode: Mode::Deny,
-    warns_of_info: false,
     instead: "remove extensions with az k8s-extension",
     page: include_str!("aa307.md"),
     state: StateCheck { each: None, whole: None, clocks: None },

@@ -8,7 +8,9 @@ use crate::inventory::Inventory;
 use crate::kinds::{self, Kind};
 use crate::object::Object;
 use crate::origin::Keys;
-use crate::rule::{Code, Context, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::rule::{
+    Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
+};
 use crate::rules::aa301::{changed, hands};
 use crate::rules::node_metadata::{owned, path, target, word};
 
@@ -17,7 +19,7 @@ pub(super) static RULE: Rule = Rule {
     slug: "system-cluster-resource-changed",
     summary: "an object of the system's that stands in no namespace was changed or deleted",
     consequence: Weight::Always(Consequence::Voids),
-    basis: Basis::Derived,
+    basis: Grounds::Always(Basis::Derived),
     clauses: &["C05"],
     platforms: &Platform::ALL,
     reads: &[
@@ -45,7 +47,6 @@ pub(super) static RULE: Rule = Rule {
     ],
     reach: Reach::System,
     mode: Mode::Deny,
-    warns_of_info: false,
     instead: "make an object of your own beside it",
     page: include_str!("aa308.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
@@ -150,12 +151,16 @@ fn value<'o>(object: &'o Object<'_>, key: &ClusterKey) -> Option<&'o str> {
     pairs.get(&key.key)
 }
 
+/// Support is voided only by what touches a documented driver, a documented definition or a `system:` role. Anything else,
+/// such as the default StorageClass, which people change as a matter of routine, endangers it.
 fn weigh(draft: Draft, row: &ClusterObject) -> Draft {
-    if row.confidence == Confidence::Doc || draft.lighter.is_some() {
-        draft
-    } else {
-        draft.lighter(Consequence::AtRisk)
-    }
+    let documented = row.confidence == Confidence::Doc;
+    let voids = match &*row.kind {
+        "CSIDriver" | "CustomResourceDefinition" => documented,
+        "ClusterRole" | "ClusterRoleBinding" => documented && draft.object.name.starts_with("system:"),
+        _ => false,
+    };
+    if voids || draft.lighter.is_some() { draft } else { draft.lighter(Consequence::AtRisk) }
 }
 
 fn light(draft: Draft, key: &ClusterKey) -> Draft {

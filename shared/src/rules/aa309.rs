@@ -6,7 +6,7 @@ use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::Inventory;
 use crate::kinds::{self, Kind};
-use crate::rule::{Code, Context, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
 use crate::rules::aa301::hands;
 
 pub(super) static RULE: Rule = Rule {
@@ -14,7 +14,7 @@ pub(super) static RULE: Rule = Rule {
     slug: "platform-admission-changed",
     summary: "a webhook configuration that the platform brought is missing or was edited",
     consequence: Weight::Always(Consequence::AtRisk),
-    basis: Basis::Derived,
+    basis: Grounds::Always(Basis::Derived),
     clauses: &["C05"],
     platforms: &Platform::ALL,
     reads: &[
@@ -26,7 +26,6 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Warn,
-    warns_of_info: false,
     instead: "change the extension that brought it",
     page: include_str!("aa309.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },

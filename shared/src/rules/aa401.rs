@@ -5,23 +5,22 @@ use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::{Inventory, NodeFact};
 use crate::kinds;
-use crate::rule::{Code, Context, Guard, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Grounds, Guard, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
 use crate::rules::node_metadata::target;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA401"),
     slug: "foreign-node",
     summary: "a node was not created by AKS Arc",
-    consequence: Weight::Always(Consequence::Voids),
-    basis: Basis::Derived,
+    consequence: Weight::EvenWithoutText(Consequence::Voids),
+    basis: Grounds::Always(Basis::Derived),
     clauses: &["C10"],
-    platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
+    platforms: &Platform::ALL,
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
     probes: &[],
     guards: &[Guard { kind: &kinds::NODE, subresource: "", operations: &[Operation::Create] }],
     reach: Reach::System,
     mode: Mode::Deny,
-    warns_of_info: false,
     instead: "scale or add a node pool instead",
     page: include_str!("aa401.md"),
     state: StateCheck { each: None, whole: Some(whole), clocks: None },
@@ -33,7 +32,9 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let data = context.data;
     let nodes = || inventory.nodes.iter().filter(|node| !node.virtual_kubelet);
     if !nodes().any(|node| node.is_moc(data)) {
-        return if inventory.nodes.is_empty() {
+        return if context.platform == Platform::BareMetal {
+            Verdict::NotObservable("no text says what a node of AKS on bare metal looks like".to_owned())
+        } else if inventory.nodes.is_empty() {
             Verdict::Unknown("there are no nodes to compare".to_owned())
         } else {
             Verdict::Unknown("no node looks like one of AKS Arc, so none can be told from the others".to_owned())

@@ -6,7 +6,7 @@ use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence};
 use crate::inventory::{Inventory, NodeFact};
 use crate::kinds;
-use crate::rule::{Code, Context, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
 use crate::rules::{aa101, pools};
 
 pub(super) static RULE: Rule = Rule {
@@ -14,7 +14,7 @@ pub(super) static RULE: Rule = Rule {
     slug: "pool-drift",
     summary: "nodes of one pool differ in version, operating system or runtime outside an upgrade",
     consequence: Weight::Always(Consequence::AtRisk),
-    basis: Basis::Operational,
+    basis: Grounds::Always(Basis::Operational),
     clauses: &["C22"],
     platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
@@ -22,7 +22,6 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    warns_of_info: false,
     instead: "finish the upgrade of the pool",
     page: include_str!("aa402.md"),
     state: StateCheck { each: None, whole: Some(whole), clocks: None },

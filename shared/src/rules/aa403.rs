@@ -6,7 +6,7 @@ use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::Inventory;
 use crate::kinds;
-use crate::rule::{Code, Context, Due, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Due, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
 use crate::rules::{aa101, pools};
 
 pub(super) static RULE: Rule = Rule {
@@ -14,7 +14,7 @@ pub(super) static RULE: Rule = Rule {
     slug: "node-os-retired",
     summary: "nodes run an operating system that is out of support",
     consequence: Weight::Always(Consequence::AtRisk),
-    basis: Basis::Explicit,
+    basis: Grounds::Always(Basis::Documented(&["whats-new-azure-local"])),
     clauses: &["C20", "C22"],
     platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
@@ -22,7 +22,6 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    warns_of_info: false,
     instead: "upgrade the cluster: nodes come back with a newer system",
     page: include_str!("aa403.md"),
     state: StateCheck { each: None, whole: Some(whole), clocks: Some(clocks) },
@@ -42,7 +41,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         if node.os_image.is_empty() && node.kernel.is_empty() {
             continue;
         }
-        let Some(row) = lifecycle.node_os(&node.os_image, &node.kernel) else {
+        let Some(row) = lifecycle.node_os(context.platform, &node.os_image, &node.kernel) else {
             open.insert(format!("no row for the operating system {:?} of pool {pool}", node.os_image));
             continue;
         };
@@ -55,6 +54,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
                 .values(Some(&format!("until {end}")), Some(&node.os_image))
                 .says(format!("nodes of pool {pool} run {}, out of support since {end}", row.title))
                 .member(&node.name)
+                .basis(if row.os == "windows" { WINDOWS_POOLS } else { RULE.basis_on(context.platform) })
                 .with(Evidence::seen("lifecycle", row.source.clone()))
                 .with(Evidence::seen("node", format!("osImage {}, kernel {}", node.os_image, node.kernel)));
                 for command in aa101::upgrade_commands(context.platform) {
@@ -82,7 +82,7 @@ fn clocks(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
     let Ok(pools) = pools::nodes(inventory, context) else { return Vec::new() };
     let mut ending: BTreeMap<_, BTreeSet<&str>> = BTreeMap::new();
     for (pool, node) in pools.iter().flat_map(|(pool, members)| members.iter().map(move |node| (*pool, *node))) {
-        let row = context.data.lifecycle.node_os(&node.os_image, &node.kernel);
+        let row = context.data.lifecycle.node_os(context.platform, &node.os_image, &node.kernel);
         if let Some((row, end)) = row.and_then(|row| Some((row, row.end?))).filter(|(_, end)| context.as_of <= *end) {
             ending.entry((end, &*row.title)).or_default().insert(pool);
         }
@@ -93,3 +93,6 @@ fn clocks(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
     });
     due.collect()
 }
+
+/// What says until when Windows node pools are supported.
+const WINDOWS_POOLS: Basis = Basis::Documented(&["windows-server-retirement"]);

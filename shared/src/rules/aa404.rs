@@ -7,7 +7,7 @@ use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::{Inventory, NodeFact};
 use crate::kinds;
-use crate::rule::{Code, Context, Due, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Due, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
 use crate::rules::{aa101, pools};
 
 pub(super) static RULE: Rule = Rule {
@@ -19,7 +19,12 @@ pub(super) static RULE: Rule = Rule {
         consequence: Consequence::AtRisk,
         elsewhere: Consequence::Info,
     },
-    basis: Basis::Explicit,
+    basis: Grounds::By(|platform| match platform {
+        Platform::WindowsServer | Platform::Hci22h2 => {
+            Basis::Documented(&["known-issues-of-workload-clusters", "certificates-overview"])
+        }
+        Platform::AzureLocal | Platform::BareMetal => Basis::Derived,
+    }),
     clauses: &["C06", "C20", "C26"],
     platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
@@ -27,7 +32,6 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    warns_of_info: false,
     instead: "upgrade the cluster: it replaces the nodes",
     page: include_str!("aa404.md"),
     state: StateCheck { each: None, whole: Some(whole), clocks: Some(clocks) },

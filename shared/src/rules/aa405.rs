@@ -5,7 +5,7 @@ use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft};
 use crate::inventory::Inventory;
 use crate::kinds;
-use crate::rule::{Code, Context, Mode, Notes, Reach, Rule, Seen, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Rule, Seen, StateCheck, Verdict, Weight};
 use crate::rules::installed::EXTENSIONS;
 use crate::rules::node_power::{self, PODS, Speaker, everywhere};
 
@@ -14,7 +14,7 @@ pub(super) static RULE: Rule = Rule {
     slug: "node-shell",
     summary: "somebody opened a shell on a node",
     consequence: Weight::Always(Consequence::AtRisk),
-    basis: Basis::Explicit,
+    basis: Grounds::Always(Basis::Explicit),
     clauses: &["C11", "C27"],
     platforms: &Platform::ALL,
     reads: &[everywhere(&kinds::POD), EXTENSIONS],
@@ -22,7 +22,6 @@ pub(super) static RULE: Rule = Rule {
     guards: &PODS,
     reach: Reach::Everywhere,
     mode: Mode::Warn,
-    warns_of_info: false,
     instead: "change nodes with a DaemonSet",
     page: include_str!("aa405.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },

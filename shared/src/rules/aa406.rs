@@ -5,7 +5,7 @@ use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft};
 use crate::inventory::Inventory;
 use crate::kinds;
-use crate::rule::{Code, Context, Mode, Notes, Reach, Rule, Seen, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Rule, Seen, StateCheck, Verdict, Weight};
 use crate::rules::installed::EXTENSIONS;
 use crate::rules::node_power::{self, PODS, Speaker, everywhere, written};
 
@@ -14,7 +14,7 @@ pub(super) static RULE: Rule = Rule {
     slug: "node-modifying-daemonset",
     summary: "a DaemonSet or container of initialisation can change nodes: what it breaks is not covered",
     consequence: Weight::Always(Consequence::NotCovered),
-    basis: Basis::Explicit,
+    basis: Grounds::Always(Basis::Explicit),
     clauses: &["C25"],
     platforms: &Platform::ALL,
     reads: &[
@@ -40,7 +40,6 @@ pub(super) static RULE: Rule = Rule {
     ],
     reach: Reach::Everywhere,
     mode: Mode::Off,
-    warns_of_info: false,
     instead: "allowed; what it breaks on nodes is yours to find",
     page: include_str!("aa406.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },

@@ -5,7 +5,7 @@ use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft};
 use crate::inventory::Inventory;
 use crate::kinds;
-use crate::rule::{Code, Context, Mode, Notes, Reach, Rule, Seen, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Rule, Seen, StateCheck, Verdict, Weight};
 use crate::rules::installed::EXTENSIONS;
 use crate::rules::node_power::{self, PODS, Speaker, everywhere, written};
 
@@ -14,7 +14,7 @@ pub(super) static RULE: Rule = Rule {
     slug: "node-modified-outside-daemonset",
     summary: "a workload other than a DaemonSet can change its node",
     consequence: Weight::Always(Consequence::AtRisk),
-    basis: Basis::Derived,
+    basis: Grounds::Always(Basis::Derived),
     clauses: &["C11"],
     platforms: &Platform::ALL,
     reads: &[
@@ -38,7 +38,6 @@ pub(super) static RULE: Rule = Rule {
     ],
     reach: Reach::Everywhere,
     mode: Mode::Warn,
-    warns_of_info: false,
     instead: "move what changes nodes into a DaemonSet",
     page: include_str!("aa407.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },

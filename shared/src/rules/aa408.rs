@@ -7,7 +7,7 @@ use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::{Inventory, MachineFact, NodeFact};
 use crate::kinds;
-use crate::rule::{Code, Context, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
 use crate::rules::node_metadata::pool_name;
 use crate::rules::pools;
 
@@ -16,7 +16,7 @@ pub(super) static RULE: Rule = Rule {
     slug: "node-count-differs",
     summary: "a pool has another number of nodes than machines are recorded for it",
     consequence: Weight::Always(Consequence::AtRisk),
-    basis: Basis::Derived,
+    basis: Grounds::Always(Basis::Derived),
     clauses: &["C10"],
     platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }, Read { kind: &kinds::MACHINE, scope: Scope::Cluster }],
@@ -24,7 +24,6 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    warns_of_info: false,
     instead: "add and remove nodes by scaling their pool",
     page: include_str!("aa408.md"),
     state: StateCheck { each: None, whole: Some(whole), clocks: None },

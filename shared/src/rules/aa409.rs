@@ -4,14 +4,14 @@ use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::Inventory;
 use crate::kinds;
-use crate::rule::{Code, Context, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA409"),
     slug: "unknown-static-pod",
     summary: "an agent node runs a static pod that the platform does not know: somebody wrote on its disk",
-    consequence: Weight::Always(Consequence::Voids),
-    basis: Basis::Derived,
+    consequence: Weight::Always(Consequence::AtRisk),
+    basis: Grounds::Always(Basis::Derived),
     clauses: &["C10", "C22", "C27"],
     platforms: &Platform::ALL,
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }, Read { kind: &kinds::POD, scope: Scope::Cluster }],
@@ -19,7 +19,6 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    warns_of_info: false,
     instead: "run it as a DaemonSet",
     page: include_str!("aa409.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },

@@ -4,7 +4,7 @@ use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::Inventory;
 use crate::kinds;
-use crate::rule::{Code, Context, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
 use crate::rules::{aa101, pools};
 
 pub(super) static RULE: Rule = Rule {
@@ -12,7 +12,7 @@ pub(super) static RULE: Rule = Rule {
     slug: "unsupported-container-runtime",
     summary: "nodes run a container runtime that the policy does not name",
     consequence: Weight::Always(Consequence::AtRisk),
-    basis: Basis::Explicit,
+    basis: Grounds::Always(Basis::Documented(&["platforms-compared"])),
     clauses: &["C19"],
     platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
@@ -20,7 +20,6 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    warns_of_info: false,
     instead: "upgrade the cluster: nodes come back with its runtime",
     page: include_str!("aa410.md"),
     state: StateCheck { each: None, whole: Some(whole), clocks: None },

@@ -8,7 +8,7 @@ use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::{Inventory, NodeFact};
 use crate::kinds;
 use crate::quantity;
-use crate::rule::{Code, Context, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
 use crate::rules::{aa101, pools};
 
 pub(super) static RULE: Rule = Rule {
@@ -16,7 +16,7 @@ pub(super) static RULE: Rule = Rule {
     slug: "node-size-drift",
     summary: "nodes of one pool and size differ in CPU, memory or disk",
     consequence: Weight::Always(Consequence::AtRisk),
-    basis: Basis::Derived,
+    basis: Grounds::Always(Basis::Derived),
     clauses: &["C10", "C22", "C24"],
     platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
@@ -24,7 +24,6 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    warns_of_info: false,
     instead: "add a node pool of the size that is needed",
     page: include_str!("aa412.md"),
     state: StateCheck { each: None, whole: Some(whole), clocks: None },

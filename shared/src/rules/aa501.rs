@@ -8,14 +8,16 @@ use crate::inventory::Inventory;
 use crate::kinds;
 use crate::object::{Object, Text};
 use crate::pod::Pod;
-use crate::rule::{Code, Context, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Suspect, Verdict, Weight};
+use crate::rule::{
+    Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Suspect, Verdict, Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA501"),
     slug: "unsupported-cni",
     summary: "a network plug-in runs that support for this platform does not cover",
     consequence: Weight::Always(Consequence::NotCovered),
-    basis: Basis::Explicit,
+    basis: Grounds::Always(Basis::Explicit),
     clauses: &["C14", "C18"],
     platforms: &Platform::ALL,
     reads: &[
@@ -26,7 +28,6 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    warns_of_info: false,
     instead: "use the platform's own network plug-in",
     page: include_str!("aa501.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },

@@ -6,7 +6,7 @@ use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::kinds::{self, Kind};
 use crate::object::Object;
 use crate::origin::{self, Provenance};
-use crate::rule::{Code, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
+use crate::rule::{Code, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
 use crate::rules::node_metadata::target;
 use crate::rules::{aa301, aa501, node_power};
 
@@ -15,7 +15,7 @@ pub(super) static RULE: Rule = Rule {
     slug: "nic-level-customization",
     summary: "something sets up or changes the network cards of nodes",
     consequence: Weight::Always(Consequence::AtRisk),
-    basis: Basis::Explicit,
+    basis: Grounds::Always(Basis::Explicit),
     clauses: &["C24", "C28"],
     platforms: &Platform::ALL,
     reads: &[
@@ -35,7 +35,6 @@ pub(super) static RULE: Rule = Rule {
     ],
     reach: Reach::Everywhere,
     mode: Mode::Warn,
-    warns_of_info: false,
     instead: "customise through AKS Arc's own networks",
     page: include_str!("aa502.md"),
     state: StateCheck { each: Some(each), whole: None, clocks: None },

@@ -5,14 +5,14 @@ use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::Inventory;
 use crate::kinds;
 use crate::origin::{self, Provenance};
-use crate::rule::{Code, Context, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA503"),
     slug: "network-policy-unavailable",
     summary: "network policies are used on a platform that does not have them as a feature",
     consequence: Weight::Always(Consequence::NotCovered),
-    basis: Basis::Explicit,
+    basis: Grounds::Always(Basis::Documented(&["platforms-compared"])),
     clauses: &["C18"],
     platforms: &Platform::ALL,
     reads: &[Read { kind: &kinds::NETWORK_POLICY, scope: Scope::Cluster }],
@@ -20,7 +20,6 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    warns_of_info: false,
     instead: "keep them, and know that support does not cover them",
     page: include_str!("aa503.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },

@@ -7,14 +7,20 @@ use crate::inventory::Inventory;
 use crate::kinds::{self, Kind};
 use crate::origin::{self, Provenance};
 use crate::pod::Pod;
-use crate::rule::{Code, Context, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Suspect, Verdict, Weight};
+use crate::rule::{
+    Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Suspect, Verdict, Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA504"),
     slug: "self-managed-load-balancer",
     summary: "a load balancer runs that AKS Arc did not install",
-    consequence: Weight::Always(Consequence::NotCovered),
-    basis: Basis::Derived,
+    consequence: Weight::On {
+        platforms: &[Platform::WindowsServer, Platform::Hci22h2],
+        consequence: Consequence::Info,
+        elsewhere: Consequence::NotCovered,
+    },
+    basis: Grounds::Always(Basis::Derived),
     clauses: &["C18"],
     platforms: &Platform::ALL,
     reads: &[
@@ -27,7 +33,6 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    warns_of_info: false,
     instead: "install MetalLB as the Arc extension",
     page: include_str!("aa504.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
@@ -86,7 +91,17 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
             || inventory.remarks(RULE.code).any(|(about, says)| about == EXTENSION && says == suspect.hinge)
     };
     let own = inventory.suspects(RULE.code).iter().filter(|suspect| !installed(suspect));
-    Verdict::Found(own.map(|suspect| suspect.draft.clone()).collect())
+    // The texts of these two platforms count load balancers among what is supported, too.
+    let listed = matches!(context.platform, Platform::WindowsServer | Platform::Hci22h2);
+    let drafts = own.map(|suspect| {
+        let mut draft = suspect.draft.clone();
+        if listed {
+            draft.message.push_str("; setting up load balancers is among what is supported (C14)");
+            draft = draft.clauses(&["C14", "C18"]);
+        }
+        draft
+    });
+    Verdict::Found(drafts.collect())
 }
 
 /// What a remark about an installed Arc extension is about.

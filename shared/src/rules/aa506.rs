@@ -6,7 +6,7 @@ use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::kinds::{self, Kind};
 use crate::object::{ManagedEntry, Object};
 use crate::origin::{self, Provenance};
-use crate::rule::{Code, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
+use crate::rule::{Code, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
 use crate::rules::aa301;
 use crate::rules::node_metadata::target;
 
@@ -15,7 +15,7 @@ pub(super) static RULE: Rule = Rule {
     slug: "cni-configuration-changed",
     summary: "the configuration of the platform's network plug-in was changed by hand",
     consequence: Weight::Always(Consequence::AtRisk),
-    basis: Basis::Derived,
+    basis: Grounds::Always(Basis::Derived),
     clauses: &["C18"],
     platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
     reads: &[
@@ -47,7 +47,6 @@ pub(super) static RULE: Rule = Rule {
     ],
     reach: Reach::System,
     mode: Mode::Warn,
-    warns_of_info: false,
     instead: "leave the plug-in's configuration to the platform",
     page: include_str!("aa506.md"),
     state: StateCheck { each: Some(each), whole: None, clocks: None },

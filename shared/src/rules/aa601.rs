@@ -8,14 +8,23 @@ use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::Inventory;
 use crate::kinds::{self, Kind};
-use crate::rule::{Code, Context, Due, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::rule::{
+    Code, Context, Due, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA601"),
     slug: "azure-connection",
     summary: "the cluster was not in contact with Azure for more than 30 days",
-    consequence: Weight::Always(Consequence::AtRisk),
-    basis: Basis::Explicit,
+    consequence: Weight::On {
+        platforms: &[Platform::WindowsServer, Platform::Hci22h2],
+        consequence: Consequence::Info,
+        elsewhere: Consequence::AtRisk,
+    },
+    basis: Grounds::By(|platform| match platform {
+        Platform::AzureLocal => Basis::Documented(&["connectivity-modes"]),
+        Platform::WindowsServer | Platform::Hci22h2 | Platform::BareMetal => Basis::Derived,
+    }),
     clauses: &["C29", "C32", "C33"],
     platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
     reads: &[
@@ -27,7 +36,6 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    warns_of_info: false,
     instead: "open the way out to Azure",
     page: include_str!("aa601.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: Some(clocks) },

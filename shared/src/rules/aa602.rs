@@ -8,14 +8,23 @@ use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::Inventory;
 use crate::kinds;
-use crate::rule::{Code, Context, Due, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::rule::{
+    Code, Context, Due, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA602"),
     slug: "arc-identity-certificate",
     summary: "the identity of the Azure Arc agents has expired",
-    consequence: Weight::Always(Consequence::AtRisk),
-    basis: Basis::Explicit,
+    consequence: Weight::On {
+        platforms: &[Platform::WindowsServer, Platform::Hci22h2],
+        consequence: Consequence::Info,
+        elsewhere: Consequence::AtRisk,
+    },
+    basis: Grounds::By(|platform| match platform {
+        Platform::AzureLocal => Basis::Documented(&["arc-connectivity-modes"]),
+        Platform::WindowsServer | Platform::Hci22h2 | Platform::BareMetal => Basis::Derived,
+    }),
     clauses: &["C32"],
     platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
     reads: &[
@@ -26,7 +35,6 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    warns_of_info: false,
     instead: "renew it: connect the cluster to Azure",
     page: include_str!("aa602.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: Some(clocks) },

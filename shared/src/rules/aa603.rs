@@ -11,14 +11,14 @@ use crate::guard;
 use crate::heartbeat::{self, Gap, Record};
 use crate::inventory::Inventory;
 use crate::kinds::{self, Kind};
-use crate::rule::{Code, Context, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA603"),
     slug: "stopped-too-long",
     summary: "the cluster was stopped for more than 30 days",
     consequence: Weight::Always(Consequence::Voids),
-    basis: Basis::Explicit,
+    basis: Grounds::Always(Basis::Derived),
     clauses: &["C30", "C31", "C34"],
     platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
     reads: &[
@@ -35,7 +35,6 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    warns_of_info: false,
     instead: "stop clusters for less than 30 days",
     page: include_str!("aa603.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },

@@ -3,14 +3,14 @@
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence};
 use crate::inventory::Inventory;
-use crate::rule::{Code, Context, Mode, Reach, Rule, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA604"),
     slug: "subscription",
     summary: "the Azure subscription was suspended or deleted 60 days ago or earlier",
     consequence: Weight::Always(Consequence::Voids),
-    basis: Basis::Explicit,
+    basis: Grounds::Always(Basis::Explicit),
     clauses: &["C35", "C36"],
     platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
     reads: &[],
@@ -18,7 +18,6 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    warns_of_info: false,
     instead: "have the subscription reinstated",
     page: include_str!("aa604.md"),
     state: StateCheck { each: None, whole: Some(whole), clocks: None },

@@ -4,7 +4,7 @@ use crate::data::{Component, Confidence, Data, Platform};
 use crate::finding::{Basis, Consequence};
 use crate::inventory::Inventory;
 use crate::kinds;
-use crate::rule::{Code, Context, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
 
 use crate::rules::health;
 
@@ -13,7 +13,7 @@ pub(super) static RULE: Rule = Rule {
     slug: "arc-agents-unhealthy",
     summary: "an agent of Azure Arc is missing or does not work",
     consequence: Weight::Always(Consequence::AtRisk),
-    basis: Basis::Operational,
+    basis: Grounds::Always(Basis::Operational),
     clauses: &["C14", "C29"],
     platforms: &Platform::ALL,
     reads: &[
@@ -24,7 +24,6 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    warns_of_info: false,
     instead: "az connectedk8s troubleshoot",
     page: include_str!("aa605.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },

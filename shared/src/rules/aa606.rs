@@ -11,7 +11,9 @@ use crate::inventory::Inventory;
 use crate::kinds;
 use crate::object::{Object, Pairs, Text};
 use crate::probe::Probe;
-use crate::rule::{Code, Context, Due, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::rule::{
+    Code, Context, Due, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
+};
 use crate::rules::aa209;
 use crate::text;
 
@@ -20,7 +22,7 @@ pub(super) static RULE: Rule = Rule {
     slug: "certificate-expiry",
     summary: "a certificate that the cluster stands on has ended or is about to",
     consequence: Weight::Always(Consequence::AtRisk),
-    basis: Basis::Operational,
+    basis: Grounds::Always(Basis::Operational),
     clauses: &["C32"],
     platforms: &Platform::ALL,
     reads: &[
@@ -31,7 +33,6 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    warns_of_info: false,
     instead: "let the platform renew the certificate",
     page: include_str!("aa606.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: Some(clocks) },

@@ -4,14 +4,14 @@ use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::{Inventory, NodeFact};
 use crate::kinds;
-use crate::rule::{Code, Context, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA608"),
     slug: "all-nodes-down",
     summary: "no agent node of the cluster runs",
     consequence: Weight::Always(Consequence::AtRisk),
-    basis: Basis::Derived,
+    basis: Grounds::Always(Basis::Derived),
     clauses: &["C30"],
     platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
@@ -19,7 +19,6 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    warns_of_info: false,
     instead: "start the nodes with the platform's own commands",
     page: include_str!("aa608.md"),
     state: StateCheck { each: None, whole: Some(whole), clocks: None },

@@ -8,7 +8,7 @@ use crate::inventory::Inventory;
 use crate::kinds;
 use crate::probe::Probe;
 use crate::read::metrics;
-use crate::rule::{Code, Context, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
 use crate::text;
 
 pub(super) static RULE: Rule = Rule {
@@ -16,7 +16,7 @@ pub(super) static RULE: Rule = Rule {
     slug: "alpha-feature-gate",
     summary: "an alpha feature gate of Kubernetes is turned on",
     consequence: Weight::Always(Consequence::NotCovered),
-    basis: Basis::Explicit,
+    basis: Grounds::Always(Basis::Derived),
     clauses: &["C37"],
     platforms: &Platform::ALL,
     reads: &[Read { kind: &kinds::POD, scope: Scope::AddOnNamespaces }],
@@ -24,7 +24,6 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    warns_of_info: false,
     instead: "turn the gate off where it was turned on",
     page: include_str!("aa701.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },

@@ -7,7 +7,9 @@ use crate::inventory::Inventory;
 use crate::kinds::{self, Kind};
 use crate::object::{ManagedEntry, Object};
 use crate::probe::{Probe, api_groups};
-use crate::rule::{Code, Context, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::rule::{
+    Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
+};
 use crate::rules::node_metadata::target;
 use crate::text;
 
@@ -16,7 +18,7 @@ pub(super) static RULE: Rule = Rule {
     slug: "alpha-api-used",
     summary: "objects of an alpha API of Kubernetes itself are in use",
     consequence: Weight::Always(Consequence::NotCovered),
-    basis: Basis::Explicit,
+    basis: Grounds::Always(Basis::Derived),
     clauses: &["C37"],
     platforms: &Platform::ALL,
     reads: &[
@@ -39,8 +41,7 @@ pub(super) static RULE: Rule = Rule {
         on(&kinds::VOLUME_ATTRIBUTES_CLASS),
     ],
     reach: Reach::System,
-    mode: Mode::Warn,
-    warns_of_info: false,
+    mode: Mode::Record,
     instead: "use a stable or beta API",
     page: include_str!("aa702.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },

@@ -7,14 +7,14 @@ use crate::data::previews::{Preview, Trace};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::Inventory;
 use crate::kinds;
-use crate::rule::{Code, Context, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA703"),
     slug: "preview-feature-used",
     summary: "a feature that Microsoft calls a preview is used",
-    consequence: Weight::Always(Consequence::NotCovered),
-    basis: Basis::Explicit,
+    consequence: Weight::Always(Consequence::Info),
+    basis: Grounds::Always(Basis::Explicit),
     clauses: &["C38"],
     platforms: &Platform::ALL,
     reads: &[
@@ -25,7 +25,6 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    warns_of_info: false,
     instead: "keep previews out of production",
     page: include_str!("aa703.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },

@@ -4,7 +4,7 @@ use crate::data::Platform;
 use crate::data::third_party::Licence;
 use crate::finding::{Basis, Consequence};
 use crate::inventory::Inventory;
-use crate::rule::{Code, Context, Mode, Notes, Reach, Rule, Seen, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Rule, Seen, StateCheck, Verdict, Weight};
 use crate::rules::third_party::{self, READS};
 
 pub(super) static RULE: Rule = Rule {
@@ -12,7 +12,7 @@ pub(super) static RULE: Rule = Rule {
     slug: "third-party-closed-source",
     summary: "closed-source software of others runs: a scanner, an agent, an appliance's software",
     consequence: Weight::Always(Consequence::NotCovered),
-    basis: Basis::Explicit,
+    basis: Grounds::Always(Basis::Explicit),
     clauses: &["C17"],
     platforms: &Platform::ALL,
     reads: READS,
@@ -20,7 +20,6 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    warns_of_info: false,
     instead: "allowed; ask who supports it",
     page: include_str!("aa802.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },

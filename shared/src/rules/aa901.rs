@@ -10,7 +10,7 @@ use crate::guard;
 use crate::inventory::Inventory;
 use crate::kinds::{self, Kind};
 use crate::origin::{self, Provenance};
-use crate::rule::{Code, Context, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
 use crate::rules::installed::{self, EXTENSIONS, Installed};
 
 pub(super) static RULE: Rule = Rule {
@@ -18,7 +18,7 @@ pub(super) static RULE: Rule = Rule {
     slug: "blocking-webhook",
     summary: "an admission webhook stands in the way of what a cluster needs to live and to be upgraded",
     consequence: Weight::Always(Consequence::AtRisk),
-    basis: Basis::Operational,
+    basis: Grounds::Always(Basis::Operational),
     clauses: &["C04"],
     platforms: &Platform::ALL,
     reads: &[
@@ -33,7 +33,6 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    warns_of_info: false,
     instead: "leave system namespaces and nodes out",
     page: include_str!("aa901.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },

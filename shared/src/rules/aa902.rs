@@ -5,14 +5,14 @@ use serde::Deserialize;
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::kinds;
-use crate::rule::{Code, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
+use crate::rule::{Code, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA902"),
     slug: "disruption-budget-blocks-drain",
     summary: "a disruption budget leaves no disruption, so nodes with its pods cannot be drained",
     consequence: Weight::Always(Consequence::AtRisk),
-    basis: Basis::Operational,
+    basis: Grounds::Always(Basis::Operational),
     clauses: &["C06"],
     platforms: &Platform::ALL,
     reads: &[Read { kind: &kinds::POD_DISRUPTION_BUDGET, scope: Scope::Cluster }],
@@ -20,7 +20,6 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    warns_of_info: false,
     instead: "leave room for one disruption",
     page: include_str!("aa902.md"),
     state: StateCheck { each: Some(each), whole: None, clocks: None },

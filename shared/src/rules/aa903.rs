@@ -10,14 +10,14 @@ use crate::inventory::Inventory;
 use crate::kinds;
 use crate::object::Object;
 use crate::probe::Probe;
-use crate::rule::{Code, Context, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA903"),
     slug: "guard-disarmed",
     summary: "the guard was installed, and does not guard as it should",
     consequence: Weight::Always(Consequence::Info),
-    basis: Basis::Operational,
+    basis: Grounds::Always(Basis::Operational),
     clauses: &[],
     platforms: &Platform::ALL,
     reads: &[
@@ -28,7 +28,6 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    warns_of_info: false,
     instead: "install the guard's manifest again",
     page: include_str!("aa903.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },

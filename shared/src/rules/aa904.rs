@@ -2,7 +2,7 @@
 
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::rule::{Code, Mode, Reach, Rule, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
 use crate::waiver::{Audit, Trouble};
 
 pub(crate) static RULE: Rule = Rule {
@@ -10,7 +10,7 @@ pub(crate) static RULE: Rule = Rule {
     slug: "waiver-problem",
     summary: "a waiver breaks a term, is over, or covers nothing that was found",
     consequence: Weight::Always(Consequence::Info),
-    basis: Basis::Operational,
+    basis: Grounds::Always(Basis::Operational),
     clauses: &[],
     platforms: &Platform::ALL,
     reads: &[],
@@ -18,7 +18,6 @@ pub(crate) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    warns_of_info: false,
     instead: "renew the waiver, or take it out",
     page: include_str!("aa904.md"),
     // What waivers are good for is known once all other rules have spoken: the check adds it then.

@@ -7,14 +7,19 @@ use crate::data::limits::Limits;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::{Inventory, NodeFact};
 use crate::kinds;
-use crate::rule::{Code, Context, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA905"),
     slug: "scale-limit-exceeded",
-    summary: "the cluster is larger than the platform's documents allow",
+    summary: "the cluster's size is not one that the platform's documents support",
     consequence: Weight::Always(Consequence::NotCovered),
-    basis: Basis::Explicit,
+    basis: Grounds::By(|platform| match platform {
+        Platform::BareMetal => Basis::Documented(&["P-BM"]),
+        Platform::WindowsServer | Platform::Hci22h2 | Platform::AzureLocal => {
+            Basis::Documented(&["scale-requirements"])
+        }
+    }),
     // A limit of the product's documents; no clause of the policy speaks of size.
     clauses: &[],
     platforms: &Platform::ALL,
@@ -23,7 +28,6 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    warns_of_info: false,
     instead: "spread the work over several clusters",
     page: include_str!("aa905.md"),
     state: StateCheck { each: None, whole: Some(whole), clocks: None },

@@ -7,7 +7,7 @@ use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::Inventory;
 use crate::probe::Probe;
 use crate::read::metrics;
-use crate::rule::{Code, Context, Mode, Reach, Rule, StateCheck, Verdict, Weight};
+use crate::rule::{Code, Context, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
 use crate::text;
 use crate::versions::Version;
 
@@ -16,7 +16,7 @@ pub(super) static RULE: Rule = Rule {
     slug: "removed-api-in-use",
     summary: "requests use an API that the next Kubernetes minor no longer serves",
     consequence: Weight::Always(Consequence::AtRisk),
-    basis: Basis::Operational,
+    basis: Grounds::Always(Basis::Operational),
     clauses: &["C04"],
     platforms: &Platform::ALL,
     reads: &[],
@@ -24,7 +24,6 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    warns_of_info: false,
     instead: "move the client to the version that stays before the upgrade",
     page: include_str!("aa906.md"),
     state: StateCheck { each: None, whole: Some(whole), clocks: None },

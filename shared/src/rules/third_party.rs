@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use crate::data::third_party::{Licence, Product};
-use crate::data::{Confidence, Data};
+use crate::data::{Confidence, Data, Platform};
 use crate::finding::{Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::Inventory;
 use crate::kinds;
@@ -101,9 +101,18 @@ pub(super) fn whole(inventory: &Inventory, context: &Context<'_>, code: Code) ->
             }
             served.contains(group).then(|| format!("{group} is served"))
         });
-        draft(product, traces, platform)
+        let draft = draft(product, traces, platform)?;
+        // The texts of these two platforms count ingress controllers among what is supported, too.
+        let listed = product.ingress && matches!(context.platform, Platform::WindowsServer | Platform::Hci22h2);
+        Some(if listed { supported_too(draft) } else { draft })
     });
     Verdict::Found(found.collect())
+}
+
+/// Tells the sentence that stands against the one on software of others.
+fn supported_too(mut draft: Draft) -> Draft {
+    draft.message.push_str("; setting up ingress controllers is among what is supported (C14)");
+    draft.lighter(Consequence::Info).clauses(&["C14", "C16"])
 }
 
 /// The finding on a product: of its signs, only the surest speak.

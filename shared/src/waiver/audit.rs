@@ -175,7 +175,7 @@ mod tests {
     use crate::waiver::{Pin, apply};
 
     fn outcome(code: &'static str, outcome: Outcome, reason: &str) -> RuleOutcome {
-        RuleOutcome { code, slug: "", outcome, reason: reason.to_owned() }
+        RuleOutcome { code, slug: "", outcome, reason: reason.to_owned(), could_void: false }
     }
 
     #[test]

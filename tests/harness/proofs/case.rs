@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use aksarc_shared::data::Platform;
 use aksarc_shared::finding::Consequence;
+use aksarc_shared::guard::Decision;
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
@@ -90,17 +91,19 @@ impl Stage<'_> {
             self.configure(&enforce)?;
             if case.mode.is_empty() || case.really {
                 let reviews = self.reviews()?;
+                let recorded = self.recorded(proof)?;
                 let asked = self.ask(case)?;
                 let reached = self.reviews()? > reviews;
                 if let Some(wanted) = case.asked {
                     ensure!(reached == wanted, "the guard was {}asked", if reached { "" } else { "not " });
                 }
-                return self.answers(proof, case, &asked);
+                return self.answers(proof, case, &asked, recorded);
             }
             // The API server takes a moment to ask about what another configuration wants to be asked about.
             let answered = wait::until("the expected answer", LIMIT, || {
+                let recorded = self.recorded(proof).map_err(|error| format!("{error:#}"))?;
                 let asked = self.ask(case).map_err(|error| format!("{error:#}"))?;
-                self.answers(proof, case, &asked).map_err(|error| format!("{error:#}"))
+                self.answers(proof, case, &asked, recorded).map_err(|error| format!("{error:#}"))
             });
             answered.map_err(|error| anyhow::anyhow!("{error}"))
         });
@@ -129,6 +132,12 @@ impl Stage<'_> {
     fn reviews(&self) -> anyhow::Result<f64> {
         let (guard, _) = self.guard.as_ref().context("no guard is installed")?;
         guard.metric("aksarc_reviews_total")
+    }
+
+    /// How many findings of the rule the guard has allowed so far.
+    fn recorded(&self, proof: &Proof) -> anyhow::Result<f64> {
+        let (guard, _) = self.guard.as_ref().context("no guard is installed")?;
+        guard.sum("aksarc_findings_total", &[proof.rule.code.as_str(), Decision::Allow.as_str()])
     }
 
     fn set_up(&mut self, case: &Case) -> anyhow::Result<()> {
@@ -282,7 +291,8 @@ impl Stage<'_> {
         }
     }
 
-    fn answers(&self, proof: &Proof, case: &Case, asked: &Asked) -> anyhow::Result<()> {
+    /// Whether the answer is the expected one; `recorded` is what [`Self::recorded`] said before the request.
+    fn answers(&self, proof: &Proof, case: &Case, asked: &Asked, recorded: f64) -> anyhow::Result<()> {
         let code = proof.rule.code.as_str();
         let (guard, _) = self.guard.as_ref().context("no guard is installed")?;
         match case.answer.unwrap_or(Wanted::Silent) {
@@ -313,10 +323,12 @@ impl Stage<'_> {
                 let named = asked.warnings.iter().any(|warning| warning.contains(code));
                 ensure!(named, "granted without a warning of {code}: {:?}", asked.warnings);
             }
-            Wanted::Silent => {
+            Wanted::Recorded | Wanted::Silent => {
                 ensure!(asked.granted, "not granted: {}", asked.said);
                 let ours: Vec<_> = asked.warnings.iter().filter(|warning| is_ours(warning)).collect();
                 ensure!(ours.is_empty(), "granted, but not in silence: {ours:?}");
+                let counted = case.answer != Some(Wanted::Recorded) || self.recorded(proof)? > recorded;
+                ensure!(counted, "granted in silence, but the guard counted no finding of {code}");
             }
         }
         Ok(())

@@ -168,6 +168,7 @@ pub(super) enum PatchWord {
 #[serde(rename_all = "lowercase")]
 pub(super) enum Wanted {
     Denied,
+    Recorded,
     Silent,
     Warned,
 }
@@ -289,7 +290,7 @@ impl Case {
             Kind::Change => {
                 ensure!(!of_state, "a change has no findings of a state");
                 ensure!(self.asks(), "a change needs kubectl or send");
-                ensure!(self.answer.is_some(), "a change has an answer: denied, warned or silent");
+                ensure!(self.answer.is_some(), "a change has an answer: denied, warned, recorded or silent");
                 ensure!(rule.change.is_some(), "{} judges no change", rule.code);
             }
             Kind::LookAlike => {

@@ -56,7 +56,7 @@ pub struct Judging {
     /// Configuration of the real guard (kind GuardConfig); otherwise the enforce preset is assumed
     #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_GUARD_CONFIG", value_hint = clap::ValueHint::FilePath)]
     pub guard_config: Option<PathBuf>,
-    /// Platform of the cluster; without it a finding counts as the lightest that any platform makes of it
+    /// Platform of the cluster; without it a finding counts as the lightest that any platform but bare metal makes of it
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = PLATFORMS, env = "KUBECTL_AKSARC_PLATFORM")]
     pub platform: String,
     /// Judge as of this day (2026-12-31, at midnight UTC) or moment (RFC 3339) instead of now

@@ -6,13 +6,14 @@ use std::fmt::{self, Write as _};
 use aksarc_shared::catalogue;
 use aksarc_shared::data::embedded;
 use aksarc_shared::finding::{Evidence, Finding};
+use aksarc_shared::report::{Outcome, VerdictWord};
 use aksarc_shared::text;
 
 use super::Screen;
 use super::wording::counting;
 use crate::render::grid::wrap;
-use crate::render::style::{heading, mark};
-use crate::render::{GroupBy, Paint, shell, shown};
+use crate::render::style::{heading, mark, sign};
+use crate::render::{GroupBy, Paint, dated, shell, shown};
 
 impl Screen<'_> {
     pub(super) fn findings(&mut self) -> fmt::Result {
@@ -29,6 +30,7 @@ impl Screen<'_> {
                 namespace => format!("namespace {}", text::line(namespace, 80)),
             })?,
         }
+        self.undecided()?;
         let hidden = self.report.findings.len() - findings.len();
         if hidden > 0 {
             let waived = self.report.findings.iter().filter(|finding| finding.waiver.is_some()).count();
@@ -37,6 +39,22 @@ impl Screen<'_> {
                 both.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
             writeln!(self.out)?;
             self.wrapped_line("hidden", &format!("{}: --show all shows them", kinds.join(", ")))?;
+        }
+        Ok(())
+    }
+
+    /// The rules that could void support and are not decided.
+    fn undecided(&mut self) -> fmt::Result {
+        for rule in self.report.rules.iter().filter(|rule| rule.could_void) {
+            let undecided = VerdictWord::Inconclusive;
+            let left = Paint::verdict(undecided, format_args!("{} {} {}", sign(undecided), rule.code, rule.slug));
+            let right = Paint::verdict(undecided, "COULD VOID SUPPORT · not decided").to_string();
+            writeln!(self.out)?;
+            self.spread(&left, &right)?;
+            let beyond = if rule.outcome == Outcome::Unknown { "" } else { "beyond what was found: " };
+            for line in wrap(&format!("{beyond}{}", text::line(&rule.reason, 300)), self.room(4)) {
+                writeln!(self.out, "    {line}")?;
+            }
         }
         Ok(())
     }
@@ -71,6 +89,10 @@ impl Screen<'_> {
         self.spread(&left, &right)?;
         for same in alike(group) {
             self.objects(&same)?;
+        }
+        if !first.documents.is_empty() {
+            let pages: Vec<String> = first.documents.iter().map(|document| dated(document)).collect();
+            self.tagged("page", &pages.join("; "))?;
         }
         self.why(first)?;
         let fixes = fixes(group);
@@ -152,11 +174,11 @@ impl Screen<'_> {
     }
 }
 
-/// Findings of one rule and weight, side by side in the report's order.
+/// Findings of one rule, weight and basis, side by side in the report's order.
 fn by_rule<'f>(findings: &[&'f Finding]) -> Vec<Vec<&'f Finding>> {
     let mut groups: Vec<Vec<&Finding>> = Vec::new();
     for finding in findings {
-        let key = |f: &Finding| (f.code, f.consequence, f.waiver.is_some());
+        let key = |f: &Finding| (f.code, f.consequence, f.basis, f.clauses, f.waiver.is_some());
         match groups.iter_mut().find(|group| group.first().is_some_and(|first| key(first) == key(finding))) {
             Some(group) => group.push(finding),
             None => groups.push(vec![finding]),

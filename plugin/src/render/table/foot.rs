@@ -44,9 +44,12 @@ impl Screen<'_> {
             }
             self.out.push_str(&grid.lines(" ", self.look.width));
         }
-        let open: Vec<_> = report.rules.iter().filter(|rule| rule.outcome == Outcome::Unknown).collect();
+        // What could void support stands with the findings.
+        let open: Vec<_> =
+            report.rules.iter().filter(|rule| rule.outcome == Outcome::Unknown && !rule.could_void).collect();
         let partly = |rule: &&RuleOutcome| {
-            matches!(rule.outcome, Outcome::Violated | Outcome::Waived) && !rule.reason.is_empty()
+            let found = matches!(rule.outcome, Outcome::Violated | Outcome::Waived);
+            found && !rule.reason.is_empty() && !rule.could_void
         };
         let partly: Vec<_> = report.rules.iter().filter(partly).collect();
         if !open.is_empty() || !partly.is_empty() {

@@ -3,7 +3,8 @@
 use std::fmt::{self, Write as _};
 
 use aksarc_shared::catalogue;
-use aksarc_shared::finding::{Consequence, Finding};
+use aksarc_shared::data::Platform;
+use aksarc_shared::finding::{Basis, Consequence, Finding};
 use aksarc_shared::report::{Outcome, Report, VerdictWord};
 use aksarc_shared::text;
 use jiff::Timestamp;
@@ -12,7 +13,7 @@ use super::Screen;
 use super::wording::{candidates, counting, either};
 use crate::render::grid::wrap;
 use crate::render::style::sign;
-use crate::render::{Paint, counted, left_out, texts};
+use crate::render::{Paint, counted, dated, left_out, texts};
 
 impl Screen<'_> {
     pub(super) fn header(&mut self) -> fmt::Result {
@@ -58,16 +59,23 @@ impl Screen<'_> {
     pub(super) fn verdict(&mut self) -> fmt::Result {
         let report = self.report;
         let texts = texts(report);
+        let preview = report.policy.platform == Platform::BareMetal.as_str();
         let (published, several) = match texts.as_slice() {
             [] => ("the published support policy".to_owned(), false),
+            // The page of the preview is no support policy: what is said there is read from those of the other platforms.
+            [one] if preview => (format!("what is known of a preview without a policy text, {one}"), false),
             [one] => (format!("the published text {one}"), false),
             _ => ("the published texts of every platform that it may be".to_owned(), true),
         };
         let words = match report.verdict {
-            VerdictWord::Outside => format!("OUTSIDE {published}"),
-            VerdictWord::Within if left_out(report) > 0 => {
+            VerdictWord::Outside => outside(report, &published),
+            _ if left_out(report) > 0 => {
                 let (run, all) = (report.rules.len(), catalogue::ALL.len());
-                format!("WITHIN {published}, by {run} of {all} rules alone: the others were not run")
+                let found = match report.verdict {
+                    VerdictWord::Inconclusive => "INCONCLUSIVE",
+                    _ => "NOTHING VOIDS SUPPORT",
+                };
+                format!("{found} of the rules asked, {run} of {all}, by {published}: the others were not run")
             }
             VerdictWord::Within if self.look.unjudged > 0 && self.look.unjudged == report.coverage.objects => {
                 format!("WITHIN {published}: there is nothing here that a rule looks at")
@@ -109,6 +117,10 @@ impl Screen<'_> {
             }
         }
         counts.push(format!("{} ok", counting(passed, "rule")));
+        let could_void = report.rules.iter().filter(|rule| rule.could_void).count();
+        if could_void > 0 {
+            counts.push(format!("{could_void} undecided that could void support"));
+        }
         for (key, words) in [("unknown", "unknown"), ("not-observable", "not observable")] {
             if counted(report, key) > 0 {
                 counts.push(format!("{} {words}", counted(report, key)));
@@ -118,6 +130,22 @@ impl Screen<'_> {
             counts.push(format!("{} not run", left_out(report)));
         }
         writeln!(self.out, "   {}", counts.join(" · "))
+    }
+}
+
+/// The headline of a cluster outside, by the strongest basis of what voids support there.
+fn outside(report: &Report, published: &str) -> String {
+    let asked = if left_out(report) > 0 { ", of the rules asked" } else { "" };
+    match report.verdict_basis {
+        Some(Basis::Documented(_)) => {
+            let voids = report.findings.iter().filter(|f| f.waiver.is_none() && f.consequence == Consequence::Voids);
+            let mut pages: Vec<String> = voids.flat_map(|f| f.documents.iter().map(|page| dated(page))).collect();
+            pages.sort();
+            pages.dedup();
+            format!("OUTSIDE, by Microsoft's retirement notice, {}{asked}", pages.join("; "))
+        }
+        Some(Basis::Derived | Basis::Operational) => format!("OUTSIDE, by our reading of {published}{asked}"),
+        Some(Basis::Explicit) | None => format!("OUTSIDE {published}{asked}"),
     }
 }
 
