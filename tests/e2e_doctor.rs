@@ -8,7 +8,7 @@ use serde_json::Value;
 fn rights_are_those_of_the_caller_and_nothing_is_written() {
     let cluster = samples::start("healthy-azure-local").unwrap();
     let admin = doctor(&cluster, &Identity::Admin, 0);
-    for name in ["server", "clock", "rights", "webhooks", "guard"] {
+    for name in ["server", "clock", "rights", "dry-run", "webhooks", "guard"] {
         assert_eq!(check(&admin, name)["state"], "ok", "{name}: {admin}");
     }
     let nobody = doctor(&cluster, &Identity::user("bob"), 5);

@@ -17,8 +17,9 @@ use crate::ui::UiFlags;
 /// Is this cluster, or this change, inside Microsoft's published support policy for AKS enabled by Azure Arc?
 ///
 /// Nothing in a cluster is ever changed, and the API server is the only peer. Checks and snapshots send get and list
-/// requests only; a dry run also sends the write it rehearses, marked dryRun=All, which the server judges and does not
-/// store; doctor asks what you may do. Not affiliated with Microsoft: verdicts are a reading of published texts, not a promise of support.
+/// requests only; a dry run also sends the write it rehearses, marked dryRun=All, to servers that judge it and are known
+/// not to store it; doctor asks what you may do. Not affiliated with Microsoft: verdicts are a reading of published texts,
+/// not a promise of support.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 110, arg_required_else_help = true, after_help = EXIT_CODES)]
 pub struct Cli {
@@ -41,11 +42,17 @@ pub enum Command {
     /// The request goes to the API server as kubectl would send it, but with dryRun=All: everything there sees it,
     /// admission webhooks too, and nothing is stored. That needs the right to make the change. What would come of it is
     /// judged by the same engine as the guard, so it says the same whether or not a guard is installed.
+    ///
+    /// A group that an APIService hands to a Service is answered by another server, which may ignore dryRun and store the
+    /// object. Nothing is sent to it, unless it is known to keep to dry runs, as Calico's is: the answer is "cannot be
+    /// rehearsed on this server" and exit code 5, and the rules judge the change as given. Who serves a group is told by
+    /// listing apiservices.apiregistration.k8s.io. Without that right Kubernetes' own groups are rehearsed alone, or with
+    /// those of CustomResourceDefinitions, where customresourcedefinitions.apiextensions.k8s.io may be listed.
     DryRun(dry_run::Args),
     /// Whether a check would be complete here, and what stands in its way
     ///
-    /// Looks at the way to the API server and its clock, at your rights for each rule, at other admission webhooks, at the
-    /// guard, and at the age of this program's data. Your rights are asked for as `kubectl auth can-i` does it, with POST
+    /// Looks at the way to the API server and its clock, at your rights for each rule and for dry runs, at other admission
+    /// webhooks, at the guard, and at the age of this program's data. Your rights are asked for as `kubectl auth can-i` does it, with POST
     /// requests that create nothing.
     Doctor(Box<doctor::Args>),
     /// Show a rule's page: what it checks, why, what to do instead
@@ -215,7 +222,7 @@ Exit codes, the same for every output format:
   2    wrong flags, or input that cannot be read
   3    outside: something voids support
   4    something lighter that --fail-on includes
-  5    inconclusive: something that could void support is unknown
+  5    inconclusive: something that could void support is unknown, or a change cannot be rehearsed
   6    dry run: something else refuses it: missing rights, no such object, another webhook
   130  interrupted
 

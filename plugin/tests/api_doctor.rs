@@ -48,7 +48,7 @@ const HOOKS: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconf
 fn all_is_well_where_all_is_well() {
     let server = server(Cluster::healthy(), now(), |_| true);
     let report = doctor(&server).exits(0).json();
-    for name in ["server", "clock", "rights", "webhooks", "guard", "program"] {
+    for name in ["server", "clock", "rights", "dry-run", "webhooks", "guard", "program"] {
         assert_eq!(check(&report, name).0, "ok", "{name}: {report}");
     }
     assert!(check(&report, "guard").1.contains("not installed"));
@@ -73,6 +73,25 @@ fn missing_rights_are_named_with_the_rules_that_need_them() {
     assert!(details.contains("get /metrics: no") && details.contains("AA701"), "{details}");
     assert!(!details.contains("list pods"), "{details}");
     assert_eq!(report["exitCode"], 5);
+}
+
+#[test]
+fn what_a_dry_run_lists_is_named_and_no_check_needs_it() {
+    let without = |lacking: &'static [&'static str]| {
+        let may = move |spec: &Value| {
+            let resource = spec["resourceAttributes"]["resource"].as_str().unwrap_or_default();
+            !lacking.contains(&resource)
+        };
+        check(&doctor(&server(Cluster::healthy(), now(), may)).exits(5).json(), "dry-run")
+    };
+    let (state, summary, details) = without(&["apiservices"]);
+    assert_eq!(state, "warning");
+    assert!(summary.contains("Kubernetes' own API groups and those of CustomResourceDefinitions alone"), "{summary}");
+    assert_eq!(details, "[\"list apiservices.apiregistration.k8s.io: no\"]");
+    let (state, summary, details) = without(&["apiservices", "customresourcedefinitions"]);
+    assert!(state == "warning" && summary.contains("Kubernetes' own API groups alone"), "{state} {summary}");
+    assert!(details.contains("list customresourcedefinitions.apiextensions.k8s.io: no"), "{details}");
+    assert_eq!(without(&["customresourcedefinitions"]).0, "ok", "APIServices decide");
 }
 
 #[test]
@@ -109,6 +128,7 @@ fn a_server_that_answers_no_reviews_leaves_rights_unknown() {
     assert_eq!(report["exitCode"], 5, "nobody knows whether a check would be complete");
     let (state, summary, _) = check(&report, "rights");
     assert!(state == "unknown" && summary.contains("no reviews here"), "{state} {summary}");
+    assert_eq!(check(&report, "dry-run").0, "unknown");
     assert_eq!(check(&report, "clock").0, "unknown", "this server tells no time");
 }
 

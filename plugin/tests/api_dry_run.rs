@@ -3,6 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,7 @@ use aksarc_shared::guard::{Preset, Settings};
 use aksarc_shared::report::Tool;
 use kubectl_aksarc::dry_run::call::Method;
 use kubectl_aksarc::dry_run::edit::{self, Place};
+use kubectl_aksarc::dry_run::gate;
 use kubectl_aksarc::dry_run::judge::Support;
 use kubectl_aksarc::dry_run::manifest::Manifest;
 use kubectl_aksarc::dry_run::refusal::Refuser;
@@ -159,6 +161,23 @@ fn scale(replicas: u32) -> Value {
     json!({"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": "coredns", "namespace": "kube-system"}, "spec": {"replicas": replicas}})
 }
 
+/// APIServices of all that is served here, `handed_over` to a Service and the others not.
+fn api_services(handed_over: Option<&str>) -> Value {
+    let groups = [
+        ("", "v1"),
+        ("apps", "v1"),
+        ("example.com", "v1"),
+        ("authentication.k8s.io", "v1"),
+        ("authentication.k8s.io", "v1beta1"),
+    ];
+    let item = |(group, version): (&str, &str)| {
+        let service = (handed_over == Some(group)).then(|| json!({"namespace": "shop", "name": "api"}));
+        json!({"spec": {"group": group, "version": version, "service": service}})
+    };
+    json!({"kind": "APIServiceList", "items": groups.map(item)})
+}
+
+const API_SERVICES: &str = "/apis/apiregistration.k8s.io/v1/apiservices";
 const NODE: &str = "/api/v1/nodes/moc-l1";
 const COREDNS: &str = "/apis/apps/v1/namespaces/kube-system/deployments/coredns";
 
@@ -210,6 +229,7 @@ fn cluster(request: &Request) -> Reply {
         ("GET", "/api/v1/nodes") => ok(
             &json!({"kind": "NodeList", "metadata": {}, "items": [{"metadata": node()["metadata"], "spec": node()["spec"]}]}),
         ),
+        ("GET", API_SERVICES) => ok(&api_services(None)),
         ("DELETE", _) => ok(&json!({"kind": "Status", "status": "Success"})),
         ("POST", _) => Reply { status: 201, ..ok(&request.body) },
         _ => fails(404, "NotFound", "not found"),
@@ -244,6 +264,7 @@ fn task(verb: Verb, words: &[&str]) -> Task {
         fallback: User { name: "from-kubeconfig".to_owned(), ..User::default() },
         cluster: ClusterNote::default(),
         tool: Tool::default(),
+        fresh: gate::FRESH,
     }
 }
 
@@ -555,4 +576,44 @@ async fn answers_that_are_no_json_are_told_apart() {
     });
     let report = server.run(&own_label()).await.unwrap();
     assert_eq!((report.exit_code, report.changes[0].refusal.as_ref().unwrap().code), (1, 502));
+}
+
+#[tokio::test]
+async fn a_subresource_that_another_program_may_answer_is_not_rehearsed() {
+    let server = Server::start(|request| request.path().ends_with("/proxy").then(|| ok(&coredns())));
+    let verb = Verb::Patch {
+        method: Method::PatchMerge,
+        patch: json!({"a": 1}),
+        subresource: "proxy".to_owned(),
+        manager: String::new(),
+    };
+    let report = server.run(&task(verb, &["deploy/coredns"])).await.unwrap();
+    let barred = "cannot be rehearsed on this server: deployments/proxy may be answered by another program";
+    assert_eq!((report.exit_code, &*report.changes[0].not_rehearsed), (5, barred));
+    assert!(server.writes().iter().all(|request| request.path().ends_with("/selfsubjectreviews")));
+}
+
+#[tokio::test]
+async fn who_serves_a_group_is_asked_right_before_the_first_write_and_anew_when_that_is_old() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    // Asked before the review, and before each of two writes: by the last time somebody has handed the group over.
+    let server = Server::start(move |request| {
+        let times = if request.is("GET", API_SERVICES) { count.fetch_add(1, Ordering::Relaxed) } else { return None };
+        Some(ok(&api_services((times >= 2).then_some("apps"))))
+    });
+    let twice = task(label("contoso.com/size=edge", false), &["deploy/coredns", "deploy/coredns"]);
+    let report = server.run(&Task { fresh: Duration::ZERO, ..twice.clone() }).await.unwrap();
+    assert_eq!((report.requests, asked.load(Ordering::Relaxed)), (1, 3));
+    let barred = "cannot be rehearsed on this server: apps is served by shop/api";
+    assert_eq!(report.changes.iter().map(|change| &*change.not_rehearsed).collect::<Vec<_>>(), ["", barred]);
+    assert_eq!(report.exit_code, 5);
+
+    let server = Server::start(|_| None);
+    let report = server.run(&twice).await.unwrap();
+    assert_eq!((report.exit_code, report.requests), (0, 2));
+    let requests = server.requests();
+    let lists: Vec<_> = requests.iter().enumerate().filter(|(_, request)| request.is("GET", API_SERVICES)).collect();
+    let [(at, _)] = lists[..] else { panic!("{requests:?}") };
+    assert!(requests[at - 1].is("GET", COREDNS) && requests[at + 1].path().ends_with("/selfsubjectreviews"));
 }

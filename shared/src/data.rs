@@ -1,6 +1,7 @@
 //! The policy as data: what ages, or differs between clusters, stands in `data/*.yaml` with source, date and confidence.
 
 pub mod alpha;
+pub mod api_groups;
 pub mod capi;
 pub mod cluster_objects;
 mod components;
@@ -102,6 +103,8 @@ pub struct Data {
     pub capi_keys: CapiKeys,
     /// The platform's objects that stand in no namespace.
     pub cluster_objects: ClusterObjects,
+    /// Whose API groups are.
+    pub api_groups: api_groups::ApiGroups,
     /// Alpha APIs and feature gates of Kubernetes.
     pub alpha: alpha::Alpha,
     /// How large a cluster may be.
@@ -140,6 +143,7 @@ impl Data {
             products: yaml::parse(include_str!("../data/other-products.yaml"))?,
             capi_keys: yaml::parse(include_str!("../data/capi-keys.yaml"))?,
             cluster_objects: yaml::parse(include_str!("../data/cluster-objects.yaml"))?,
+            api_groups: yaml::parse(include_str!("../data/api-groups.yaml"))?,
             alpha: yaml::parse(include_str!("../data/alpha.yaml"))?,
             limits: yaml::parse(include_str!("../data/limits.yaml"))?,
             essentials: yaml::parse(include_str!("../data/essentials.yaml"))?,

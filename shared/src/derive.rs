@@ -80,6 +80,9 @@ pub fn listed() -> Vec<(&'static Kind, Vec<&'static str>)> {
     found.into_iter().map(|(kind, codes)| (kind, codes.into_iter().collect())).collect()
 }
 
+/// What a dry run lists to tell who serves an API group, before it sends a write there. Rules read both as well.
+pub const DRY_RUN_LISTS: [&Kind; 2] = [&kinds::API_SERVICE, &kinds::CUSTOM_RESOURCE_DEFINITION];
+
 /// The probes a check asks, with the codes of the rules that need them.
 pub fn probed() -> Vec<(Probe, Vec<&'static str>)> {
     let codes = |probe: Probe| -> Vec<&'static str> {
@@ -103,7 +106,8 @@ pub fn coverage(data: &Data) -> Vec<Covered<'_>> {
     data.clauses.iter().map(|clause| Covered { clause, rules: rules(&clause.id) }).collect()
 }
 
-/// The ClusterRole with all that a complete check needs, and nothing else: `list` on what the rules read.
+/// The ClusterRole with all that a complete check needs, and nothing else: `list` on what the rules read. What a dry run
+/// lists is among it.
 ///
 /// The plugin reads `/version` too, which Kubernetes lets every authenticated user do.
 pub fn reader_role() -> String {
@@ -114,8 +118,10 @@ pub fn reader_role() -> String {
     );
     for (kind, codes) in listed() {
         let codes = if codes.is_empty() { "which namespaces there are".to_owned() } else { codes.join(", ") };
+        let dry_run = if DRY_RUN_LISTS.contains(&kind) { DRY_RUN_NOTE } else { "" };
         let (group, resource) = (kind.group, kind.resource);
-        let rule = format!("# {codes}\n- apiGroups: [\"{group}\"]\n  resources: [{resource}]\n  verbs: [list]\n");
+        let rule =
+            format!("# {codes}\n{dry_run}- apiGroups: [\"{group}\"]\n  resources: [{resource}]\n  verbs: [list]\n");
         text.push_str(&rule);
     }
     for (probe, codes) in probed() {
@@ -125,3 +131,6 @@ pub fn reader_role() -> String {
     }
     text
 }
+
+const DRY_RUN_NOTE: &str =
+    "# optional for dry-run, which sends no write to a group while it cannot tell who serves it\n";

@@ -19,6 +19,7 @@ pub mod audit;
 pub mod binaries;
 mod client;
 mod control_plane;
+pub mod extension;
 pub mod guard;
 mod identity;
 mod kubectl;

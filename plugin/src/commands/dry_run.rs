@@ -14,6 +14,7 @@ use serde_json::json;
 
 use crate::client;
 use crate::collect::Reader;
+use crate::dry_run::gate;
 use crate::dry_run::render::{self, Look};
 use crate::dry_run::report::{ClusterNote, Report};
 use crate::dry_run::run::{self, Scope, Task};
@@ -101,6 +102,7 @@ async fn rehearse(args: &Args, common: &Common, ui: &Ui) -> Result<Report, Failu
         fallback: User { name: connection.user, groups: common.kube.as_group.clone(), ..User::default() },
         cluster: ClusterNote { context: connection.context, server: connection.server },
         tool: tool::identity(),
+        fresh: gate::FRESH,
     };
     let session = Session::new(connection.client, common.kube.request_timeout.duration());
     let report = run::run(&session, &task).await?;

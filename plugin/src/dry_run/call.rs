@@ -1,8 +1,12 @@
-//! Requests to the API server. Reads and writes are different types, and a write can only be sent rehearsed.
+//! Requests to the API server. Reads and writes are different types, and a write can only be sent rehearsed, once the gate
+//! has let it through.
 
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
+
+use super::api_path::ApiPath;
+use super::gate::Cleared;
 
 /// A read: always a GET.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,8 +93,8 @@ impl Method {
 pub struct Write {
     /// What it does.
     pub method: Method,
-    /// The path, already escaped.
-    pub path: String,
+    /// The path.
+    pub path: ApiPath,
     /// Query parameters, not yet escaped.
     pub query: Vec<(String, String)>,
     /// The body.
@@ -99,8 +103,8 @@ pub struct Write {
 
 impl Write {
     /// A write without query parameters.
-    pub fn new(method: Method, path: impl Into<String>, body: Value) -> Self {
-        Write { method, path: path.into(), query: Vec::new(), body }
+    pub fn new(method: Method, path: ApiPath, body: Value) -> Self {
+        Write { method, path, query: Vec::new(), body }
     }
 
     /// Adds a query parameter, unless its value is empty.
@@ -113,24 +117,48 @@ impl Write {
     }
 }
 
-/// A request ready for the wire.
+/// A request ready for the wire. [`plain`] and [`rehearse`] alone make one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wire {
-    /// The HTTP method.
-    pub method: &'static str,
-    /// Path and query, escaped.
-    pub target: String,
-    /// The `Accept` header.
-    pub accept: &'static str,
-    /// The `Content-Type` header, when there is a body.
-    pub content_type: Option<&'static str>,
-    /// The body.
-    pub body: Vec<u8>,
+    method: &'static str,
+    target: String,
+    accept: &'static str,
+    content_type: Option<&'static str>,
+    body: Vec<u8>,
 }
 
-/// Makes a write ready for the wire. This is the only way a write gets there, and it always asks for `dryRun=All`: in the
-/// query, and for deletes in the `DeleteOptions` too, because the API server ignores the query when a body is there.
-pub fn rehearse(write: &Write) -> Wire {
+impl Wire {
+    /// The HTTP method.
+    pub fn method(&self) -> &'static str {
+        self.method
+    }
+
+    /// Path and query, escaped.
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The `Accept` header.
+    pub fn accept(&self) -> &'static str {
+        self.accept
+    }
+
+    /// The `Content-Type` header, when there is a body.
+    pub fn content_type(&self) -> Option<&'static str> {
+        self.content_type
+    }
+
+    /// The body.
+    pub fn into_body(self) -> Vec<u8> {
+        self.body
+    }
+}
+
+/// Makes a write that the gate has let through ready for the wire. This is the only way a write gets there, and it always
+/// asks for `dryRun=All`: in the query, and for deletes in the `DeleteOptions` too, because the API server ignores the query
+/// when a body is there.
+pub fn rehearse(cleared: &Cleared) -> Wire {
+    let write = cleared.write();
     let mut body = write.body.clone();
     if write.method == Method::Delete {
         if !body.is_object() {
@@ -146,7 +174,7 @@ pub fn rehearse(write: &Write) -> Wire {
     query.push(("dryRun".to_owned(), "All".to_owned()));
     Wire {
         method: write.method.http(),
-        target: target(&write.path, &query),
+        target: target(write.path.as_str(), &query),
         accept: JSON,
         content_type: Some(write.method.content_type()),
         body: body.to_string().into_bytes(),
@@ -233,6 +261,8 @@ pub const JSON: &str = "application/json";
 
 #[cfg(test)]
 mod tests {
+    use super::super::discover::Resource;
+    use super::super::gate::tests::cleared;
     use super::*;
 
     const METHODS: [Method; 7] = [
@@ -247,16 +277,18 @@ mod tests {
 
     #[test]
     fn every_write_goes_out_rehearsed_whatever_it_says_itself() {
+        let nodes = Resource { version: "v1".to_owned(), plural: "nodes".to_owned(), ..Resource::default() };
+        let node = || nodes.path("", "a", "");
         for method in METHODS {
-            let write = Write::new(method, "/api/v1/nodes/a", json!({"dryRun": []})).with("dryRun", "None");
-            let wire = rehearse(&write);
+            let write = Write::new(method, node(), json!({"dryRun": []})).with("dryRun", "None");
+            let wire = rehearse(&cleared(write));
             assert_eq!(wire.target, "/api/v1/nodes/a?dryRun=All", "{method:?}");
             if method == Method::Delete {
                 let body: Value = serde_json::from_slice(&wire.body).unwrap();
                 assert_eq!(body, json!({"kind": "DeleteOptions", "apiVersion": "v1", "dryRun": ["All"]}));
             }
         }
-        let wire = rehearse(&Write::new(Method::Delete, "/api/v1/nodes/a", Value::Null));
+        let wire = rehearse(&cleared(Write::new(Method::Delete, node(), Value::Null)));
         assert_eq!(serde_json::from_slice::<Value>(&wire.body).unwrap()["dryRun"], json!(["All"]));
     }
 

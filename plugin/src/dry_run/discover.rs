@@ -2,8 +2,6 @@
 
 use serde_json::Value;
 
-use super::call::escape;
-
 /// A resource as the server's discovery describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resource {
@@ -38,26 +36,6 @@ impl Resource {
     /// `nodes` or `deployments.apps`.
     pub fn qualified(&self) -> String {
         if self.group.is_empty() { self.plural.clone() } else { format!("{}.{}", self.plural, self.group) }
-    }
-
-    /// The path of the list in a namespace, or in the whole cluster when `namespace` is empty.
-    pub fn list_path(&self, namespace: &str) -> String {
-        let root = if self.group.is_empty() {
-            format!("/api/{}", escape(&self.version))
-        } else {
-            format!("/apis/{}/{}", escape(&self.group), escape(&self.version))
-        };
-        if self.namespaced && !namespace.is_empty() {
-            format!("{root}/namespaces/{}/{}", escape(namespace), escape(&self.plural))
-        } else {
-            format!("{root}/{}", escape(&self.plural))
-        }
-    }
-
-    /// The path of one object or of its subresource.
-    pub fn path(&self, namespace: &str, name: &str, subresource: &str) -> String {
-        let object = format!("{}/{}", self.list_path(namespace), escape(name));
-        if subresource.is_empty() { object } else { format!("{object}/{}", escape(subresource)) }
     }
 }
 
@@ -354,7 +332,7 @@ pub(crate) mod tests {
         let found = discovery.resolve("deploy").unwrap();
         assert_eq!(found.subresources, ["scale"]);
         assert_eq!(
-            found.path("kube-system", "core dns", "scale"),
+            found.path("kube-system", "core dns", "scale").as_str(),
             "/apis/apps/v1/namespaces/kube-system/deployments/core%20dns/scale"
         );
     }

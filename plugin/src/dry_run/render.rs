@@ -114,7 +114,8 @@ fn object(out: &mut String, change: &Change, signs: Signs) {
     };
     let subresource = if change.subresource.is_empty() { String::new() } else { format!("/{}", change.subresource) };
     let short = text::line(&format!("{}{subresource}", change.object.short()), MAX_NAME);
-    let unchanged = if change.operation == Operation::None && change.refusal.is_none() { "  unchanged" } else { "" };
+    let known = change.refusal.is_none() && change.not_rehearsed.is_empty();
+    let unchanged = if change.operation == Operation::None && known { "  unchanged" } else { "" };
     line(out, &format!("\n  {style}{sign}{style:#} {short}{unchanged}"));
     let width =
         change.fields.iter().map(|field| shown_path(&field.path).chars().count()).max().unwrap_or(0).min(MAX_PATH);
@@ -150,6 +151,9 @@ fn object(out: &mut String, change: &Change, signs: Signs) {
             let field = if cause.field.is_empty() { String::new() } else { format!("{}: ", cause.field) };
             line(out, &format!("        {field}{}", text::line(&cause.message, MAX_MESSAGE)));
         }
+    }
+    if !change.not_rehearsed.is_empty() {
+        line(out, &format!("      {WARN}? {}{WARN:#}", text::line(&change.not_rehearsed, MAX_MESSAGE)));
     }
     if !change.not_judged.is_empty() {
         line(out, &format!("      {WARN}? not judged{WARN:#}: {}", text::line(&change.not_judged, MAX_MESSAGE)));
@@ -279,6 +283,7 @@ mod tests {
             }],
             guard: Answer::Deny,
             not_judged: String::new(),
+            not_rehearsed: String::new(),
             refusal: None,
             warnings: vec!["careful".to_owned()],
             notes: vec!["noted".to_owned()],

@@ -159,6 +159,8 @@ pub struct Change {
     pub guard: Answer,
     /// Why the rules could not judge; empty when they could, or when none is about this kind.
     pub not_judged: String,
+    /// Why the write was not sent, though kubectl would send it; empty when it was. Then all else is about the change as given.
+    pub not_rehearsed: String,
     /// Who refused, if somebody did.
     pub refusal: Option<Refusal>,
     /// What the server warned of.
@@ -210,8 +212,8 @@ pub fn support(changes: &[Change]) -> SupportChange {
 }
 
 /// The exit code. Something that voids support outweighs a refusal by something else (6), that a server without an
-/// answer (1), that a refusal by kubectl itself (2), that a change which could not be judged (5), that what `--fail-on`
-/// includes (4).
+/// answer (1), that a refusal by kubectl itself (2), that a change which could not be rehearsed or judged (5), that what
+/// `--fail-on` includes (4).
 pub fn exit_code(changes: &[Change], fail_on: Consequence) -> u8 {
     let refused =
         |is: fn(&Refuser) -> bool| changes.iter().filter_map(|change| change.refusal.as_ref()).any(|r| is(&r.who));
@@ -224,7 +226,7 @@ pub fn exit_code(changes: &[Change], fail_on: Consequence) -> u8 {
         exit::FAILED
     } else if refused(|who| matches!(who, Refuser::Kubectl)) {
         exit::USAGE
-    } else if changes.iter().any(|change| !change.not_judged.is_empty()) {
+    } else if changes.iter().any(|change| !change.not_judged.is_empty() || !change.not_rehearsed.is_empty()) {
         exit::INCONCLUSIVE
     } else if findings().any(|finding| finding.waiver.is_none() && finding.consequence <= fail_on) {
         exit::FAIL_ON

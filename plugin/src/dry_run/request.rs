@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::api_path::ApiPath;
 use super::call::{Method, Write};
 use super::discover::Resource;
 use super::edit::{self, Pairs, Place, Taints};
@@ -206,7 +207,7 @@ fn schema<'d>(document: &'d Document, resource: &Resource) -> strategic::Schema<
 
 fn scale(
     object: &Value,
-    path: String,
+    path: ApiPath,
     replicas: u32,
     current: Option<u32>,
     resource_version: &str,
@@ -342,6 +343,7 @@ const NOT_EXACT: &str = "the server gave no OpenAPI v3 schema, so lists in the p
 mod tests {
     use super::super::call::rehearse;
     use super::super::discover::tests::served;
+    use super::super::gate::tests::cleared;
     use super::super::strategic::tests::document;
     use super::*;
 
@@ -357,9 +359,9 @@ mod tests {
         let document = document();
         let request = request(verb, Address { resource, namespace, name: "a" }, before, manifest, Some(&document))?;
         let Some(write) = request.write else { return Ok(("nothing".to_owned(), Value::Null)) };
-        let wire = rehearse(&write);
-        let body = serde_json::from_slice(&wire.body).unwrap();
-        Ok((format!("{} {} {}", wire.method, wire.target, wire.content_type.unwrap_or_default()), body))
+        let wire = rehearse(&cleared(write));
+        let line = format!("{} {} {}", wire.method(), wire.target(), wire.content_type().unwrap_or_default());
+        Ok((line, serde_json::from_slice(&wire.into_body()).unwrap()))
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The command's course: discover, identify, read, rehearse, judge.
+//! The command's course: discover, read, identify, rehearse, judge.
 
 mod change;
 mod items;
@@ -6,6 +6,7 @@ mod rehearse;
 mod server;
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use aksarc_shared::actor::User;
 use aksarc_shared::data::Platform;
@@ -14,6 +15,7 @@ use aksarc_shared::guard::{Guard, Settings};
 use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::report::Tool;
 
+use super::gate::Gate;
 use super::manifest::Manifest;
 use super::refusal::Refusal;
 use super::report::{self, Answer, Change, ClusterNote, GuardNote, Report, Source, UserNote};
@@ -57,6 +59,8 @@ pub struct Task {
     pub cluster: ClusterNote,
     /// What makes the report.
     pub tool: Tool,
+    /// For how long what was read of APIServices is believed: [`super::gate::FRESH`].
+    pub fresh: Duration,
 }
 
 /// Which namespace is meant.
@@ -76,15 +80,17 @@ pub enum Scope {
 /// [`Failure`] when arguments mean nothing here, or the server cannot be asked at all.
 pub async fn run(session: &Session, task: &Task) -> Result<Report, Failure> {
     let discovery = discover(session).await?;
-    let (mut user, confirmed) = identify(session, &task.fallback).await;
-    task.verb.manager().clone_into(&mut user.field_manager);
     let guard = Guard::new(aksarc_shared::data::embedded(), task.settings.clone()).map_err(Failure::input)?;
     let mut items = items(session, task, &discovery).await?;
     if task.ignore_not_found {
         items.retain(|item| !matches!(item.state, State::Absent(_)));
     }
+    // After all that is only read: who serves what is asked right before the first write.
+    let mut gate = Gate::new(session, task.fresh);
+    let (mut user, confirmed) = identify(session, &mut gate, &task.fallback).await;
+    task.verb.manager().clone_into(&mut user.field_manager);
     let single = items.len() == 1;
-    let mut runner = Runner { session, task, user: &user, documents: HashMap::new(), single };
+    let mut runner = Runner { session, gate, task, user: &user, documents: HashMap::new(), single };
     let mut changes = Vec::with_capacity(items.len());
     for item in items {
         changes.push(runner.rehearse(item).await?);

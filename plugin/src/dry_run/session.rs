@@ -1,4 +1,4 @@
-//! Talking to the API server: reads as they are, writes only as rehearsals.
+//! Talking to the API server: reads as they are, writes only as rehearsals that the gate has let through.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -9,7 +9,8 @@ use kube::Client;
 use kube::client::Body;
 use serde_json::Value;
 
-use super::call::{self, Answer, Read, Wire, Write};
+use super::call::{self, Answer, Read, Wire};
+use super::gate::Cleared;
 use crate::exit::Chain;
 
 /// A server to ask, with a limit per request.
@@ -63,21 +64,21 @@ impl Session {
         self.send(call::plain(read)).await
     }
 
-    /// Rehearses a write; nothing is stored.
+    /// Rehearses a write that the gate has let through; nothing is stored.
     ///
     /// # Errors
     /// [`NoAnswer`]; an HTTP error is an answer.
-    pub async fn rehearse(&self, write: &Write) -> Result<Answer, NoAnswer> {
+    pub async fn rehearse(&self, cleared: Cleared) -> Result<Answer, NoAnswer> {
         self.rehearsed.fetch_add(1, Ordering::Relaxed);
-        self.send(call::rehearse(write)).await
+        self.send(call::rehearse(&cleared)).await
     }
 
-    /// Asks who we are. That is a POST that stores nothing, and it is sent as a rehearsal all the same.
+    /// Asks who we are. That is a POST that stores nothing, and it is let through and sent as a rehearsal all the same.
     ///
     /// # Errors
     /// [`NoAnswer`]; an HTTP error is an answer.
-    pub async fn review(&self, write: &Write) -> Result<Answer, NoAnswer> {
-        self.send(call::rehearse(write)).await
+    pub async fn review(&self, cleared: Cleared) -> Result<Answer, NoAnswer> {
+        self.send(call::rehearse(&cleared)).await
     }
 
     /// How many writes were rehearsed.
@@ -86,7 +87,7 @@ impl Session {
     }
 
     async fn send(&self, wire: Wire) -> Result<Answer, NoAnswer> {
-        let what = format!("{} {}", wire.method, wire.target.split('?').next().unwrap_or_default());
+        let what = format!("{} {}", wire.method(), wire.target().split('?').next().unwrap_or_default());
         match tokio::time::timeout(self.limit, self.exchange(wire, &what)).await {
             Ok(answer) => answer,
             Err(_) => Err(NoAnswer::Timeout { what, limit: self.limit }),
@@ -96,14 +97,14 @@ impl Session {
     async fn exchange(&self, wire: Wire, what: &str) -> Result<Answer, NoAnswer> {
         let failed = |why: String| NoAnswer::Transport { what: what.to_owned(), why };
         let mut request = Request::builder()
-            .method(wire.method)
-            .uri(wire.target)
-            .header(http::header::ACCEPT, wire.accept)
+            .method(wire.method())
+            .uri(wire.target())
+            .header(http::header::ACCEPT, wire.accept())
             .header(http::header::USER_AGENT, crate::tool::USER_AGENT);
-        if let Some(content_type) = wire.content_type {
+        if let Some(content_type) = wire.content_type() {
             request = request.header(http::header::CONTENT_TYPE, content_type);
         }
-        let request = request.body(Body::from(wire.body)).map_err(|error| failed(error.to_string()))?;
+        let request = request.body(Body::from(wire.into_body())).map_err(|error| failed(error.to_string()))?;
         let response = self.client.send(request).await.map_err(|error| failed(Chain(&error).to_string()))?;
         let (parts, body) = response.into_parts();
         let unreadable = |why: String| NoAnswer::Body { what: what.to_owned(), why };

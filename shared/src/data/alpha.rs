@@ -15,8 +15,6 @@ pub struct Alpha {
     pub confidence: Confidence,
     /// Where they are from.
     pub source: String,
-    /// The API groups of Kubernetes itself.
-    pub groups: Vec<String>,
     /// Alpha versions, `group/version`, that hold no objects of people's.
     pub no_objects_of_people: Vec<String>,
     /// Alpha feature gates that the platform turns on.
@@ -36,11 +34,6 @@ pub struct PlatformGate {
 }
 
 impl Alpha {
-    /// Whether `v1alpha1` of a group is an alpha version of Kubernetes itself.
-    pub fn is_builtin_alpha(&self, group: &str, version: &str) -> bool {
-        version.contains("alpha") && self.groups.iter().any(|own| own == group)
-    }
-
     /// Whether the platform, or Kubernetes itself, turns a gate on.
     pub fn is_platform_gate(&self, gate: &str) -> bool {
         self.platform_gates.iter().chain(&self.default_gates).any(|own| own.gate == gate)

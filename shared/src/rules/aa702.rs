@@ -90,7 +90,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         return Vec::new();
     };
     let (group, version) = after.api_version.split_once('/').unwrap_or(("", &after.api_version));
-    if !data.alpha.is_builtin_alpha(group, version) {
+    if !data.api_groups.is_builtin_alpha(group, version) {
         return Vec::new();
     }
     // What was of the alpha API before stays so: to change it is nothing new.
@@ -111,7 +111,7 @@ fn is_written_at_alpha(object: &Object<'_>, data: &Data) -> bool {
 fn alpha_writer<'m, 'a>(managed: &'m [ManagedEntry<'a>], data: &Data) -> Option<&'m ManagedEntry<'a>> {
     let at_alpha = |entry: &&ManagedEntry<'_>| {
         let (group, version) = entry.api_version.split_once('/').unwrap_or_default();
-        data.alpha.is_builtin_alpha(group, version) && &*entry.subresource != "status"
+        data.api_groups.is_builtin_alpha(group, version) && &*entry.subresource != "status"
     };
     let writers = || managed.iter().filter(at_alpha).filter(|entry| data.managers.platform(&entry.manager).is_none());
     writers().find(|entry| data.managers.person(&entry.manager).is_some()).or_else(|| writers().next())
@@ -128,7 +128,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let mut open = Vec::new();
     for (group, version) in &served {
         let api = format!("{group}/{version}");
-        if !alpha.is_builtin_alpha(group, version) || alpha.no_objects_of_people.contains(&api) {
+        if !context.data.api_groups.is_builtin_alpha(group, version) || alpha.no_objects_of_people.contains(&api) {
             continue;
         }
         let known = |kind: &&&Kind| kind.is_alpha() && kind.group == group && kind.version == version;

@@ -1,13 +1,16 @@
-//! Which rules the caller's rights are enough for.
+//! Which rules the caller's rights are enough for, and how much of a dry run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use aksarc_shared::check::{Check as Engine, Params};
 use aksarc_shared::data::embedded;
+use aksarc_shared::derive::DRY_RUN_LISTS;
 use aksarc_shared::inventory::ReadKey;
+use aksarc_shared::kinds::Kind;
 use aksarc_shared::probe::Probe;
 use aksarc_shared::rule::{Rule, Scope};
+use aksarc_shared::text;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -23,7 +26,8 @@ pub(super) async fn examine(asker: &Asker, parallel: usize) -> Vec<Check> {
     let first = engine.plan_first();
     let then = engine.plan_then();
     let kinds: BTreeSet<_> = then.iter().map(|key| ReadKey { kind: key.kind, namespace: None }).collect();
-    let wide: BTreeSet<ReadKey> = first.iter().cloned().chain(kinds).collect();
+    let dry_run = DRY_RUN_LISTS.iter().map(|kind| ReadKey { kind, namespace: None });
+    let wide: BTreeSet<ReadKey> = first.iter().cloned().chain(kinds).chain(dry_run).collect();
     let mut answers = ask(asker, parallel, wide.into_iter().map(|key| (key.to_string(), attributes(&key)))).await;
     let covered = |answers: &Answers, key: &ReadKey| {
         let wide = ReadKey { kind: key.kind, namespace: None }.to_string();
@@ -53,7 +57,32 @@ pub(super) async fn examine(asker: &Asker, parallel: usize) -> Vec<Check> {
             }
         }
     }
-    vec![check(missing, &untold, open.len())]
+    vec![check(missing, &untold, open.len()), rehearsals(&answers)]
+}
+
+/// Whether a dry run can tell who serves an API group. Where it cannot, it sends less, and a check needs none of it.
+fn rehearsals(answers: &Answers) -> Check {
+    let name = "dry-run";
+    let answer = |kind: &'static Kind| answers.get(&ReadKey { kind, namespace: None }.to_string());
+    let [services, definitions] = DRY_RUN_LISTS.map(answer);
+    let lacks: Vec<String> = DRY_RUN_LISTS
+        .into_iter()
+        .filter(|kind| !matches!(answer(kind), Some(Ok(true))))
+        .map(|kind| format!("list {}: no", kind.qualified()))
+        .collect();
+    let less = match (services, definitions) {
+        (Some(Ok(true)), _) => return Check::new(name, State::Fine, "can tell who serves each API group"),
+        (Some(Err(why)), _) => {
+            let why =
+                format!("whether it can tell who serves an API group could not be asked: {}", text::line(why, 200));
+            return Check::new(name, State::Unknown, why);
+        }
+        (_, Some(Ok(true))) => "Kubernetes' own API groups and those of CustomResourceDefinitions",
+        _ => "Kubernetes' own API groups",
+    };
+    let mut check = Check::new(name, State::Warned, format!("rehearses {less} alone: who serves others is not known"));
+    check.details = lacks;
+    check
 }
 
 fn check(missing: BTreeMap<String, Vec<&str>>, untold: &BTreeMap<String, String>, open: usize) -> Check {
@@ -61,7 +90,7 @@ fn check(missing: BTreeMap<String, Vec<&str>>, untold: &BTreeMap<String, String>
     if let Some(why) = untold.values().next()
         && missing.is_empty()
     {
-        let why = format!("what you may read could not be asked: {}", aksarc_shared::text::line(why, 200));
+        let why = format!("what you may read could not be asked: {}", text::line(why, 200));
         return Check::new(NAME, State::Unknown, why).next("kubectl auth can-i --list");
     }
     if missing.is_empty() {

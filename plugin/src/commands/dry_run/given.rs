@@ -123,8 +123,8 @@ fn patch(args: &Patch) -> anyhow::Result<Given> {
     if body.is_array() != (method == Method::PatchJson) {
         bail!("a patch of --type json is a list of operations, and one of any other type is an object");
     }
-    let verb =
-        Verb::Patch { method, patch: body, subresource: args.subresource.clone(), manager: args.field_manager.clone() };
+    let subresource = args.subresource.clone().unwrap_or_default();
+    let verb = Verb::Patch { method, patch: body, subresource, manager: args.field_manager.clone() };
     Given::of(verb, &args.arguments).from(&args.files.filename, args.files.recursive)
 }
 

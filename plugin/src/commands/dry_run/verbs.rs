@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Subcommand, ValueEnum};
 
 use super::flags::Common;
+use crate::dry_run::gate::SUBRESOURCES;
 
 /// The commands that can be rehearsed, with kubectl's arguments and flags.
 #[derive(Clone, Debug, Subcommand)]
@@ -96,9 +97,9 @@ pub struct Patch {
     /// How to read the patch
     #[arg(long = "type", value_name = "TYPE", default_value = "strategic", ignore_case = true)]
     pub patch_type: PatchType,
-    /// Patch a subresource, such as status or scale
-    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
-    pub subresource: String,
+    /// Patch a subresource
+    #[arg(long, value_name = "NAME", value_parser = SUBRESOURCES)]
+    pub subresource: Option<String>,
     /// Name under which the server records who changed what
     #[arg(long, value_name = "NAME", default_value = "kubectl-patch")]
     pub field_manager: String,

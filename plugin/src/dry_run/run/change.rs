@@ -19,7 +19,8 @@ use crate::render;
 
 impl Runner<'_> {
     pub(super) async fn change(&self, item: &Item, outcome: Outcome) -> Result<Change, Failure> {
-        let Outcome { sides, refusal, warnings, mut notes, unsent } = outcome;
+        let Outcome { sides, refusal, warnings, mut notes, unsent, not_rehearsed } = outcome;
+        let rehearsed = not_rehearsed.is_empty();
         let task = self.task;
         let complete = match sides.operation {
             Op::Create => sides.after.is_some(),
@@ -41,16 +42,23 @@ impl Runner<'_> {
             (Some(_), _) | (None, Some(Decision::Deny)) => Answer::Deny,
             (None, Some(Decision::Warn)) => Answer::Warn,
             (None, None) if !complete && sides.kind().is_some() => Answer::Unknown,
+            // Of a change as given, before defaults and webhooks, nothing heavy is known for certain but what was found.
+            (None, Some(Decision::Allow) | None) if !rehearsed && sides.kind().is_some() => Answer::Unknown,
             (None, Some(Decision::Allow) | None) => Answer::Allow,
         };
-        if guard == Answer::Deny && refusal.is_none() {
+        if !rehearsed {
+            notes.push(as_given(&sides, complete).to_owned());
+        } else if guard == Answer::Deny && refusal.is_none() {
             notes.push(
                 "the server accepted it: the guard is not installed there, set otherwise, or could not be reached"
                     .to_owned(),
             );
         }
         let not_judged = not_judged(item, &sides, complete, refusal.as_ref());
-        let support = self.support(item, &sides, &judged).await;
+        let mut support = self.support(item, &sides, &judged).await;
+        if !rehearsed && support.after == Support::Within {
+            support.after = Support::NotJudged;
+        }
         let none = Value::Null;
         let status = sides.subresource == "status";
         let fields = match (&sides.before, &sides.after, sides.operation) {
@@ -83,6 +91,7 @@ impl Runner<'_> {
             findings: judged.into_iter().map(|own| own.finding).collect(),
             guard,
             not_judged,
+            not_rehearsed,
             refusal,
             warnings,
             notes,
@@ -96,7 +105,7 @@ impl Runner<'_> {
         let whole = Sides { subresource: String::new(), ..sides.clone() };
         // A scale says nothing about its object, so that is looked at instead.
         let (before, after) = if sides.subresource == "scale" {
-            let parent = match read_state(self.session, &item.resource.path(&item.namespace, &item.name, "")).await {
+            let parent = match read_state(self.session, item.resource.path(&item.namespace, &item.name, "")).await {
                 State::Present(parent) => Some(parent),
                 _ => None,
             };
@@ -121,6 +130,21 @@ impl Runner<'_> {
                 Op::Delete if before.is_some() => nothing,
                 _ => of(after.as_ref()).unwrap_or(Support::NotJudged),
             },
+        }
+    }
+}
+
+/// What was and was not done with a change that was not sent.
+fn as_given(sides: &Sides, complete: bool) -> &'static str {
+    match (sides.kind(), complete) {
+        (Some(_), true) => {
+            "nothing was sent: the rules judged the change as given; \
+             the server's validation, admission and webhooks have not seen it"
+        }
+        (Some(_), false) => "nothing was sent: neither the rules nor the server have seen what the change comes to",
+        (None, _) => {
+            "nothing was sent: no rule is about this kind, \
+             and the server's validation, admission and webhooks have not seen the change"
         }
     }
 }

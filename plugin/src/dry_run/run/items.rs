@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::server::ask;
 use super::{Scope, Task};
+use crate::dry_run::api_path::ApiPath;
 use crate::dry_run::call::Read;
 use crate::dry_run::discover::{Discovery, Resource};
 use crate::dry_run::refusal::Refusal;
@@ -111,11 +112,11 @@ async fn one(
     name: String,
     manifest: Option<Value>,
 ) -> Item {
-    let state = read_state(session, &resource.path(&namespace, &name, task.verb.subresource())).await;
+    let state = read_state(session, resource.path(&namespace, &name, task.verb.subresource())).await;
     Item { resource, namespace, name, state, manifest }
 }
 
-pub(super) async fn read_state(session: &Session, path: &str) -> State {
+pub(super) async fn read_state(session: &Session, path: ApiPath) -> State {
     match session.read(&Read::of(path)).await {
         Ok(answer) if answer.is_success() => State::Present(answer.body),
         Ok(answer) if answer.status == 404 => State::Absent(Refusal::of(&answer)),
@@ -151,7 +152,7 @@ async fn listed(session: &Session, task: &Task, resource: &Resource) -> Result<V
             }
             let state = match task.verb.subresource() {
                 "" => State::Present(object),
-                subresource => read_state(session, &resource.path(&namespace, &name, subresource)).await,
+                subresource => read_state(session, resource.path(&namespace, &name, subresource)).await,
             };
             items.push(Item { resource: resource.clone(), namespace, name, state, manifest: None });
         }

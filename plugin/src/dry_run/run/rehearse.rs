@@ -5,12 +5,14 @@ use std::collections::HashMap;
 use aksarc_shared::actor::User;
 use aksarc_shared::change::Operation as Op;
 use aksarc_shared::text;
+use serde_json::Value;
 
 use super::Task;
 use super::items::{Item, State, what};
 use super::server::ask;
 use crate::dry_run::call::{Method, Read};
 use crate::dry_run::discover::Resource;
+use crate::dry_run::gate::Gate;
 use crate::dry_run::judge::Sides;
 use crate::dry_run::refusal::{Refusal, Refuser};
 use crate::dry_run::report::Change;
@@ -21,19 +23,30 @@ use crate::exit::Failure;
 
 pub(super) struct Runner<'r> {
     pub(super) session: &'r Session,
+    pub(super) gate: Gate<'r>,
     pub(super) task: &'r Task,
     pub(super) user: &'r User,
     pub(super) documents: HashMap<String, Option<Document>>,
     pub(super) single: bool,
 }
 
-/// What is known once the server has answered.
+/// What is known once the server has answered, or was not asked.
 pub(super) struct Outcome {
     pub(super) sides: Sides,
     pub(super) refusal: Option<Refusal>,
     pub(super) warnings: Vec<String>,
     pub(super) notes: Vec<String>,
+    /// Whether kubectl would send nothing.
     pub(super) unsent: bool,
+    /// Why the gate did not let the write through; empty when it did, or was not asked to.
+    pub(super) not_rehearsed: String,
+}
+
+impl Outcome {
+    fn of(sides: Sides) -> Self {
+        let (warnings, notes) = (Vec::new(), Vec::new());
+        Outcome { sides, refusal: None, warnings, notes, unsent: false, not_rehearsed: String::new() }
+    }
 }
 
 impl Runner<'_> {
@@ -50,13 +63,7 @@ impl Runner<'_> {
             after: None,
         };
         let is_apply = matches!(verb, Verb::Apply { .. });
-        let refused = |sides, refusal| Outcome {
-            sides,
-            refusal: Some(refusal),
-            warnings: Vec::new(),
-            notes: Vec::new(),
-            unsent: false,
-        };
+        let refused = |sides, refusal| Outcome { refusal: Some(refusal), ..Outcome::of(sides) };
         match &item.state {
             State::Present(object) => sides.before = Some(object.clone()),
             State::Absent(_) if is_apply => sides.operation = Op::Create,
@@ -100,15 +107,24 @@ impl Runner<'_> {
         let Request { write, after, mut notes } = planned;
         let Some(write) = write else {
             sides.after.clone_from(&sides.before);
-            return Outcome { sides, refusal: None, warnings: Vec::new(), notes, unsent: true };
+            return Outcome { notes, unsent: true, ..Outcome::of(sides) };
         };
         let deletes = sides.operation == Op::Delete;
-        let answer = match self.session.rehearse(&write).await {
+        let right = write.method.rbac_verb();
+        let cleared = match self.gate.clear(write).await {
+            Ok(cleared) => cleared,
+            Err(barred) => {
+                (sides.after, notes) = self.reckon(item, &sides, after, notes).await;
+                let not_rehearsed = text::line(&barred.to_string(), MAX_REASON);
+                return Outcome { notes, not_rehearsed, ..Outcome::of(sides) };
+            }
+        };
+        let answer = match self.session.rehearse(cleared).await {
             Ok(answer) => answer,
             Err(error) => {
                 sides.after = after;
                 let refusal = Some(Refusal::no_answer(error.to_string()));
-                return Outcome { sides, refusal, warnings: Vec::new(), notes, unsent: false };
+                return Outcome { refusal, notes, ..Outcome::of(sides) };
             }
         };
         let warnings = answer.warnings.iter().map(|warning| text::line(warning, MAX_WARNING)).collect();
@@ -126,21 +142,14 @@ impl Runner<'_> {
             sides.after = (!deletes).then_some(answer.body);
             // What was reckoned here does not matter once the server has told.
             notes.retain(|note| !note.contains("taken as replaced"));
-            return Outcome { sides, refusal: None, warnings, notes, unsent: false };
+            return Outcome { warnings, notes, ..Outcome::of(sides) };
         }
         let refusal = Refusal::of(&answer);
-        sides.after = after;
-        if matches!(verb, Verb::Patch { method: Method::PatchStrategic, .. }) {
-            // Only now is it worth the schema: the server has not shown the object after the patch.
-            let document = self.document(&item.resource).await;
-            if let Ok(again) = request(verb, item.address(), sides.before.as_ref(), None, document.as_ref()) {
-                (sides.after, notes) = (again.after, again.notes);
-            }
-        }
+        (sides.after, notes) = self.reckon(item, &sides, after, notes).await;
         if refusal.who == Refuser::Rbac {
             notes.push(format!(
                 "a rehearsal by the server needs the right to {} {}; a local mode does not exist yet",
-                write.method.rbac_verb(),
+                right,
                 what(item, verb.subresource())
             ));
         }
@@ -150,7 +159,26 @@ impl Runner<'_> {
                     .to_owned(),
             );
         }
-        Outcome { sides, refusal: Some(refusal), warnings, notes, unsent: false }
+        Outcome { refusal: Some(refusal), warnings, notes, ..Outcome::of(sides) }
+    }
+
+    /// The object after a write that the server has not shown, with remarks. A strategic merge patch is worth the schema only
+    /// now; of all others the request's own reckoning stays.
+    async fn reckon(
+        &mut self,
+        item: &Item,
+        sides: &Sides,
+        after: Option<Value>,
+        notes: Vec<String>,
+    ) -> (Option<Value>, Vec<String>) {
+        let verb = &self.task.verb;
+        if matches!(verb, Verb::Patch { method: Method::PatchStrategic, .. }) {
+            let document = self.document(&item.resource).await;
+            if let Ok(again) = request(verb, item.address(), sides.before.as_ref(), None, document.as_ref()) {
+                return (again.after, again.notes);
+            }
+        }
+        (after, notes)
     }
 
     /// The OpenAPI document of a group and version, asked for once.
@@ -183,3 +211,6 @@ const OPENAPI: &str = "/openapi/v3";
 
 /// The API server cuts warnings to 256 bytes when there are many, and shows longer ones otherwise.
 const MAX_WARNING: usize = 1024;
+
+/// A reason names a group, a Service and perhaps what a server said to a list.
+const MAX_REASON: usize = 2048;

@@ -5,7 +5,8 @@ use anyhow::anyhow;
 use serde_json::{Value, json};
 
 use crate::dry_run::call::{self, Method, Read, Write};
-use crate::dry_run::discover::{self, Discovery};
+use crate::dry_run::discover::{self, Discovery, Resource};
+use crate::dry_run::gate::Gate;
 use crate::dry_run::refusal::Refusal;
 use crate::dry_run::session::Session;
 use crate::exit::Failure;
@@ -64,13 +65,20 @@ pub(super) async fn ask(session: &Session, read: &Read) -> Result<Value, Failure
     Err(Failure::run(anyhow!("GET {}: {} ({}); nothing was rehearsed", read.path, refusal.message, answer.status)))
 }
 
-/// Asks the server who we are; `false` when it does not say and the kubeconfig's word has to do.
-pub(super) async fn identify(session: &Session, fallback: &User) -> (User, bool) {
+/// Asks the server who we are; `false` when it does not say, or may not be asked, and the kubeconfig's word has to do.
+pub(super) async fn identify(session: &Session, gate: &mut Gate<'_>, fallback: &User) -> (User, bool) {
     for version in ["v1", "v1beta1"] {
-        let api_version = format!("authentication.k8s.io/{version}");
-        let path = format!("/apis/{api_version}/selfsubjectreviews");
-        let body = json!({"apiVersion": api_version, "kind": "SelfSubjectReview"});
-        let Ok(answer) = session.review(&Write::new(Method::Post, path, body)).await else { break };
+        let reviews = Resource {
+            group: "authentication.k8s.io".to_owned(),
+            version: version.to_owned(),
+            plural: "selfsubjectreviews".to_owned(),
+            ..Resource::default()
+        };
+        let body = json!({"apiVersion": reviews.api_version(), "kind": "SelfSubjectReview"});
+        let review = Write::new(Method::Post, reviews.list_path(""), body);
+        // Barred at one version, and perhaps not at the next.
+        let Ok(cleared) = gate.clear(review).await else { continue };
+        let Ok(answer) = session.review(cleared).await else { break };
         if let Some(info) = answer.body.pointer("/status/userInfo").filter(|_| answer.is_success()) {
             return (user_of(info), true);
         }

@@ -1,0 +1,179 @@
+//! Which writes may be sent. The API server hands requests of some groups to servers of others, and those may store what
+//! they are asked to rehearse.
+
+mod registry;
+
+use std::time::{Duration, Instant};
+
+use aksarc_shared::data::api_groups::ApiGroups;
+use aksarc_shared::data::embedded;
+use aksarc_shared::kinds;
+
+use super::api_path::ApiPath;
+use super::call::Write;
+use super::session::Session;
+use registry::{Registry, Server};
+
+/// A write that may be sent now. Only a [`Gate`] makes one, and sending uses it up.
+#[derive(Debug)]
+pub struct Cleared(Write);
+
+impl Cleared {
+    /// The write.
+    pub fn write(&self) -> &Write {
+        &self.0
+    }
+}
+
+/// Why a write is not sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Barred {
+    /// An APIService hands the group and version to a server that may store it.
+    #[error("cannot be rehearsed on this server: {} is served by {service}", shown(group))]
+    Aggregated {
+        /// The group.
+        group: String,
+        /// Namespace and name of the Service.
+        service: String,
+    },
+    /// A subresource of which it is not known that a dry run stores nothing: `proxy` leads to somebody's program.
+    #[error("cannot be rehearsed on this server: {plural}/{subresource} may be answered by another program")]
+    Subresource {
+        /// The resource.
+        plural: String,
+        /// Its subresource.
+        subresource: String,
+    },
+    /// Neither APIServices nor CustomResourceDefinitions tell who serves the group and version.
+    #[error("cannot be rehearsed on this server: who serves {}/{version} is not known: {why}", shown(group))]
+    Unknown {
+        /// The group.
+        group: String,
+        /// The version.
+        version: String,
+        /// What could not be read, and by which missing right.
+        why: String,
+    },
+}
+
+/// Lets writes through to those who store nothing of a dry run: to Kubernetes itself, for its own groups and those of
+/// CustomResourceDefinitions, and to the servers that the data names. APIServices decide who serves a group. Whoever may not
+/// list them gets what Kubernetes is known to serve by itself, and what a CustomResourceDefinition serves.
+pub struct Gate<'s> {
+    session: &'s Session,
+    fresh: Duration,
+    known: Option<Known>,
+}
+
+struct Known {
+    since: Instant,
+    registry: Registry,
+}
+
+impl<'s> Gate<'s> {
+    /// A gate that reads before the first write, and again before a write when what it has read is older than `fresh`.
+    pub fn new(session: &'s Session, fresh: Duration) -> Self {
+        Gate { session, fresh, known: None }
+    }
+
+    /// Lets a write through, or says why not.
+    ///
+    /// # Errors
+    /// [`Barred`], and the write is gone.
+    pub async fn clear(&mut self, write: Write) -> Result<Cleared, Barred> {
+        let groups = &embedded().api_groups;
+        let path = &write.path;
+        if !path.subresource().is_empty() && !SUBRESOURCES.contains(&path.subresource()) {
+            let (plural, subresource) = (path.plural().to_owned(), path.subresource().to_owned());
+            return Err(Barred::Subresource { plural, subresource });
+        }
+        let known = match self.known.take().filter(|known| known.since.elapsed() < self.fresh) {
+            Some(known) => known,
+            // The time from before the question: the answer is no newer than that.
+            None => Known { since: Instant::now(), registry: Registry::read(self.session).await },
+        };
+        let registry = &mut self.known.insert(known).registry;
+        match registry {
+            Registry::ApiServices(services) => by_api_services(services.get(&registry::key(path)), path, groups),
+            Registry::Unlisted { why, definitions } => {
+                if groups.is_builtin(path.group()) {
+                    Ok(())
+                } else {
+                    let definition = definitions.ask(self.session, path).await;
+                    definition.map_err(|also| unknown(path, format!("{why}; {also}")))
+                }
+            }
+        }?;
+        Ok(Cleared(write))
+    }
+}
+
+/// What the APIService of a group and version comes to.
+fn by_api_services(server: Option<&Server>, path: &ApiPath, groups: &ApiGroups) -> Result<(), Barred> {
+    match server {
+        Some(Server::Kubernetes) => Ok(()),
+        Some(Server::Service(_)) if groups.keeps_to_dry_run(path.group()) => Ok(()),
+        Some(Server::Service(service)) => {
+            Err(Barred::Aggregated { group: path.group().to_owned(), service: service.clone() })
+        }
+        // The part of the API server that hands requests on serves this group, and registers everything but itself.
+        None if path.group() == kinds::API_SERVICE.group => Ok(()),
+        None => Err(unknown(path, "no APIService names it".to_owned())),
+    }
+}
+
+fn unknown(path: &ApiPath, why: String) -> Barred {
+    Barred::Unknown { group: path.group().to_owned(), version: path.version().to_owned(), why }
+}
+
+fn shown(group: &str) -> &str {
+    if group.is_empty() { "the core group" } else { group }
+}
+
+/// The subresources that Kubernetes stores as it stores objects, so that a dry run of them stores nothing.
+pub const SUBRESOURCES: [&str; 4] = ["ephemeralcontainers", "resize", "scale", "status"];
+
+/// For so long what was read of APIServices is believed. A run over hundreds of objects takes longer than one wants to
+/// rely on that nobody registers a server meanwhile.
+pub const FRESH: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::super::discover::Resource;
+    use super::*;
+
+    /// As if a gate had let it through.
+    pub(crate) fn cleared(write: Write) -> Cleared {
+        Cleared(write)
+    }
+
+    fn path(group: &str) -> ApiPath {
+        let resource = Resource {
+            group: group.to_owned(),
+            version: "v1".to_owned(),
+            plural: "widgets".to_owned(),
+            ..Resource::default()
+        };
+        resource.path("", "a", "")
+    }
+
+    #[test]
+    fn api_services_decide_whoever_the_group_seems_to_belong_to() {
+        let decide = |server: Option<Server>, group: &str| {
+            by_api_services(server.as_ref(), &path(group), &embedded().api_groups).map_err(|barred| barred.to_string())
+        };
+        let service = || Some(Server::Service("shop/api".to_owned()));
+        assert_eq!(decide(Some(Server::Kubernetes), "example.com"), Ok(()));
+        assert_eq!(decide(service(), "projectcalico.org"), Ok(()));
+        assert_eq!(decide(None, "apiregistration.k8s.io"), Ok(()));
+        let said = |text: &str| Err(format!("cannot be rehearsed on this server: {text}"));
+        assert_eq!(decide(service(), "example.com"), said("example.com is served by shop/api"));
+        assert_eq!(decide(service(), "apps"), said("apps is served by shop/api"));
+        assert_eq!(decide(service(), ""), said("the core group is served by shop/api"));
+        assert_eq!(decide(service(), "apiregistration.k8s.io"), said("apiregistration.k8s.io is served by shop/api"));
+        let unnamed = "who serves projectcalico.org/v1 is not known: no APIService names it";
+        assert_eq!(decide(None, "projectcalico.org"), said(unnamed));
+        assert!(decide(None, "apps").is_err_and(|text| text.contains("no APIService names it")));
+    }
+}
