@@ -3,7 +3,12 @@
 
 mod fake;
 
-use aksarc_shared::catalogue;
+use std::collections::BTreeMap;
+
+use aksarc_shared::data::Platform;
+use aksarc_shared::finding::Consequence;
+use aksarc_shared::rule::Rule;
+use aksarc_shared::{catalogue, kinds};
 use fake::{Cluster, Program, Server};
 
 fn at(cluster: Cluster) -> (Server, Program) {
@@ -12,42 +17,7 @@ fn at(cluster: Cluster) -> (Server, Program) {
     (server, program)
 }
 
-#[test]
-fn a_cluster_within() {
-    let (_server, program) = at(Cluster::healthy());
-    insta::assert_snapshot!(program.check(&[]).exits(0).screen(), @r##"
-    AKS Arc support check                                              kubectl-aksarc 0.1.0 · policy of 2025-06-26
-      cluster    test · Kubernetes v1.33.5 · 3 nodes
-      platform   azure-local · given with --platform
-      reading    7 objects, 38 requests, N s, read-only
-
-     ✓ WITHIN the published text "Support policies for AKS on Azure Local" of 2025-06-26, as far as Kubernetes shows
-       1 info · 49 rules ok · 1 unknown · 9 not observable
-
-     hidden   1 info: --show all shows them
-
-     clocks   Kubernetes 1.33 leaves the supported list (projected from the table)   292 days   2027-03-20   AA102
-
-     unknown  AA606 certificate-expiry: could not read the server's certificate: the address is not https, so the server presents none
-
-     cannot be seen from Kubernetes (9), and answered by
-       C09       host product                    Get-ComputerInfo -Property OsName, OsVersion
-       C10       VM edits outside AKS Arc        Get-VM
-       C22       changes inside nodes            Get-VM
-       C24       network and disks of node VMs   Get-VMNetworkAdapter -VMName <node>, Get-VMHardDiskDrive -VMName <node>
-       C30       all nodes shut down by hand     Get-VM
-       C31       standstill                      Get-VM
-       C32       contact with Azure              az connectedk8s show, Get-AksHciBillingStatus
-       C34       long stopped nodes              Get-VM
-       C35 C36   subscription                    az account show --subscription <id> --query state
-       --show all says whom to ask, kubectl aksarc rules coverage --attest-template begins a file for --attest
-     unseen   AA208: this cluster does not hold the Cluster API machines of its own nodes
-              AA302, AA307: leaves no trace in a state; the guard and the dry run judge the change
-
-    exit 0
-    "##);
-}
-
+/// The one screen that is compared whole. What all screens say of a cluster, the questions among it, stands here alone.
 #[test]
 fn a_cluster_outside() {
     let (_server, program) = at(Cluster::outside());
@@ -55,10 +25,10 @@ fn a_cluster_outside() {
     AKS Arc support check                                              kubectl-aksarc 0.1.0 · policy of 2025-06-26
       cluster    test · Kubernetes v1.33.5 · 3 nodes
       platform   azure-local · given with --platform
-      reading    7 objects, 38 requests, N s, read-only
+      reading    7 objects, N requests, N s, read-only
 
      ✗ OUTSIDE the published text "Support policies for AKS on Azure Local" of 2025-06-26
-       1 voids support · 1 info · 48 rules ok · 1 unknown · 9 not observable
+       1 voids support · 1 info · N rules ok · 1 unknown · N not observable
 
     ✗ AA201 system-label-changed                                           VOIDS SUPPORT · policy says so · 1 node
         node/moc-l2
@@ -95,68 +65,118 @@ fn a_cluster_outside() {
 }
 
 #[test]
+fn a_cluster_within() {
+    let (_server, program) = at(Cluster::healthy());
+    let ran = program.check(&[]).exits(0);
+    assert_eq!(
+        ran.block("✓"),
+        " ✓ WITHIN the published text \"Support policies for AKS on Azure Local\" of 2025-06-26, as far as Kubernetes shows\n   \
+         1 info · N rules ok · 1 unknown · N not observable"
+    );
+    assert_eq!(ran.blocks(), ["AKS", "✓", "hidden", "clocks", "unknown", "cannot", "exit"], "no findings: {ran:?}");
+    assert_eq!(ran.block("exit"), "exit 0");
+}
+
+#[test]
 fn a_cluster_that_could_not_be_read_in_full() {
     let mut cluster = Cluster::healthy();
     cluster.forbidden = vec!["/api/v1/nodes".to_owned()];
     let (_server, program) = at(cluster);
-    insta::assert_snapshot!(program.check(&[]).exits(5).screen(), @r##"
-    AKS Arc support check                                              kubectl-aksarc 0.1.0 · policy of 2025-06-26
-      cluster    test · Kubernetes v1.33.5 · nodes not read
-      platform   azure-local · given with --platform
-      reading    4 objects, 38 requests, N s, read-only
+    let ran = program.check(&[]).exits(5);
+    let head = ran.block("AKS");
+    assert!(head.contains("Kubernetes v1.33.5 · nodes not read\n"), "{head}");
+    assert!(head.ends_with("reading    4 objects, N requests, N s, read-only"), "{head}");
 
-     ? INCONCLUSIVE against the published text "Support policies for AKS on Azure Local" of 2025-06-26: not everything could be decided
-       32 rules ok · 5 undecided that could void support · 21 unknown · 6 not observable
+    let screen = ran.screen();
+    let (undecided, others): (Vec<&str>, Vec<&str>) =
+        screen.split("\n\n").partition(|block| block.starts_with("? AA"));
+    let firsts: Vec<&str> = others.iter().filter_map(|block| block.split_whitespace().next()).collect();
+    assert_eq!(firsts, ["AKS", "?", "clocks", "unknown", "cannot", "exit"], "no findings: {ran:?}");
+    let (words, counts) = others[1].split_once('\n').unwrap();
+    assert_eq!(
+        words,
+        " ? INCONCLUSIVE against the published text \"Support policies for AKS on Azure Local\" of 2025-06-26: not everything could be decided"
+    );
 
-    ? AA104 node-version-unsupported                                              COULD VOID SUPPORT · not decided
-        needs list nodes, which is forbidden
+    // What could void support stands among the findings, all else that is unknown in a list behind them.
+    let voiding: Vec<&str> = undecided.iter().map(|block| &block["? ".len().."? AA201".len()]).collect();
+    for block in &undecided {
+        assert!(block.contains("COULD VOID SUPPORT · not decided\n    needs list nodes, which is forbidden"), "{block}");
+    }
+    let lines: Vec<&str> =
+        others[3].lines().map(|line| line.trim_start_matches(" unknown").trim_start()).collect();
+    assert!(
+        counts.ends_with(&format!(
+            " rules ok · {} undecided that could void support · {} unknown · N not observable",
+            voiding.len(),
+            voiding.len() + lines.len()
+        )),
+        "{counts}\n{screen}"
+    );
+    let (without_nodes, others): (Vec<&str>, Vec<&str>) =
+        lines.into_iter().partition(|line| line.contains(": needs list nodes, which is forbidden"));
+    let codes_of = |voids: bool| -> Vec<&str> {
+        let reads_nodes = |rule: &&&Rule| rule.reads.iter().any(|read| *read.kind == kinds::NODE);
+        let rules = catalogue::ALL.iter().filter(reads_nodes);
+        let weight = |rule: &&&Rule| (rule.consequence_on(Platform::AzureLocal) == Consequence::Voids) == voids;
+        rules.filter(weight).map(|rule| rule.code.as_str()).collect()
+    };
+    assert!(codes_of(true).contains(&"AA201") && !codes_of(true).contains(&"AA101"));
+    assert_eq!(voiding, codes_of(true));
+    assert_eq!(without_nodes.iter().map(|line| &line[.."AA201".len()]).collect::<Vec<_>>(), codes_of(false));
+    assert_eq!(
+        others,
+        [
+            "AA606 certificate-expiry: could not read the server's certificate: the address is not https, so the server presents none"
+        ]
+    );
+    assert_eq!(ran.block("exit"), "exit 5 · next: run with rights to list what is named above");
+}
 
-    ? AA201 system-label-changed                                                  COULD VOID SUPPORT · not decided
-        needs list nodes, which is forbidden
-
-    ? AA202 system-annotation-changed                                             COULD VOID SUPPORT · not decided
-        needs list nodes, which is forbidden
-
-    ? AA401 foreign-node                                                          COULD VOID SUPPORT · not decided
-        needs list nodes, which is forbidden; there are no nodes to compare
-
-    ? AA603 stopped-too-long                                                      COULD VOID SUPPORT · not decided
-        needs list nodes, which is forbidden
-
-     clocks   Kubernetes 1.33 leaves the supported list (projected from the table)   292 days   2027-03-20   AA102
-
-     unknown  AA103 version-skew: needs list nodes, which is forbidden
-              AA203 system-taint-changed: needs list nodes, which is forbidden
-              AA204 reserved-prefix-used: needs list nodes, which is forbidden
-              AA205 node-metadata-not-durable: needs list nodes, which is forbidden
-              AA206 node-identity-changed: needs list nodes, which is forbidden
-              AA208 node-deleted: needs list nodes, which is forbidden
-              AA402 pool-drift: needs list nodes, which is forbidden
-              AA403 node-os-retired: needs list nodes, which is forbidden
-              AA404 node-image-stale: needs list nodes, which is forbidden
-              AA408 node-count-differs: needs list nodes, which is forbidden
-              AA409 unknown-static-pod: needs list nodes, which is forbidden
-              AA410 unsupported-container-runtime: needs list nodes, which is forbidden
-              AA412 node-size-drift: needs list nodes, which is forbidden
-              AA606 certificate-expiry: could not read the server's certificate: the address is not https, so the server presents none
-              AA608 all-nodes-down: needs list nodes, which is forbidden
-              AA905 scale-limit-exceeded: needs list nodes, which is forbidden
-
-     cannot be seen from Kubernetes (9), and answered by
-       C09       host product                    Get-ComputerInfo -Property OsName, OsVersion
-       C10       VM edits outside AKS Arc        Get-VM
-       C22       changes inside nodes            Get-VM
-       C24       network and disks of node VMs   Get-VMNetworkAdapter -VMName <node>, Get-VMHardDiskDrive -VMName <node>
-       C30       all nodes shut down by hand     Get-VM
-       C31       standstill                      Get-VM
-       C32       contact with Azure              az connectedk8s show, Get-AksHciBillingStatus
-       C34       long stopped nodes              Get-VM
-       C35 C36   subscription                    az account show --subscription <id> --query state
-       --show all says whom to ask, kubectl aksarc rules coverage --attest-template begins a file for --attest
-     unseen   AA302, AA307: leaves no trace in a state; the guard and the dry run judge the change
-
-    exit 5 · next: run with rights to list what is named above
-    "##);
+/// Every rule is in one of the counts, or has a finding that weighs more than `info`.
+#[test]
+fn what_is_counted_is_what_the_report_holds() {
+    let mut unread = Cluster::healthy();
+    unread.forbidden = vec!["/api/v1/nodes".to_owned()];
+    for (cluster, sign, code) in
+        [(Cluster::healthy(), "✓", 0), (Cluster::outside(), "✗", 3), (Cluster::at_risk(), "✓", 0), (unread, "?", 5)]
+    {
+        let (_server, program) = at(cluster);
+        let printed = program.check(&[]).exits(code).stdout;
+        let (_, verdict) = printed.split_once(&format!(" {sign} ")).unwrap();
+        let counts: BTreeMap<&str, usize> = verdict
+            .lines()
+            .nth(1)
+            .unwrap()
+            .split(" · ")
+            .map(|count| count.trim().split_once(' ').unwrap())
+            .map(|(count, words)| (words, count.parse().unwrap()))
+            .collect();
+        let report = program.check(&["-o", "json"]).exits(code).json();
+        let rules = report["rules"].as_array().unwrap();
+        let of_outcome = |outcome: &str| rules.iter().filter(|rule| rule["outcome"] == outcome).count();
+        let findings = report["findings"].as_array().unwrap();
+        let weighing = |weight: &str| findings.iter().filter(|finding| finding["consequence"] == weight).count();
+        let mut expected = BTreeMap::from([
+            ("voids support", weighing("voids")),
+            ("at risk", weighing("at-risk")),
+            ("not covered", weighing("not-covered")),
+            ("info", weighing("info")),
+            ("rules ok", of_outcome("pass")),
+            ("unknown", of_outcome("unknown")),
+            ("not observable", of_outcome("not-observable")),
+        ]);
+        expected.retain(|_, count| *count > 0);
+        let mut counts = counts;
+        // Those are among the unknown ones, and counted once more for their weight.
+        let heavy = counts.remove("undecided that could void support").unwrap_or_default();
+        assert!(heavy < of_outcome("unknown") && (heavy > 0) == (code == 5), "{heavy}: {counts:?}");
+        assert_eq!(counts, expected);
+        let counted =
+            ["rules ok", "unknown", "not observable"].iter().filter_map(|words| counts.get(words)).sum::<usize>();
+        let others = of_outcome("violated") + of_outcome("not-applicable");
+        assert_eq!(counted + others, catalogue::ALL.len(), "{counts:?} and {others}");
+    }
 }
 
 #[test]
@@ -235,23 +255,32 @@ fn what_was_before_is_not_told_where_nobody_knows() {
 #[test]
 fn one_line_per_finding() {
     let (_server, program) = at(Cluster::outside());
-    insta::assert_snapshot!(program.check(&["-o", "wide"]).exits(3).screen(), @r##"
+    let ran = program.check(&["-o", "wide"]).exits(3);
+    insta::assert_snapshot!(ran.block("CODE"), @r"
     CODE    CONSEQUENCE   BASIS      CLAUSES   OBJECT        PATH                                      MUST BE   IS       BY              AT                     WAIVER
     AA201   voids         explicit   C13       node/moc-l2   metadata.labels[kubernetes.io/hostname]   moc-l2    edge-7   kubectl-label   2026-11-18T09:14:00Z   –
+    ");
+    assert_eq!(ran.block("✗"), "✗ outside · findings 2, unknown 1, waived 0 · exit 3");
+    assert_eq!(ran.blocks(), ["CODE", "QUESTION", "✗"]);
+}
 
-    QUESTION   RULES                     ABOUT                           ANSWER   BY   UNTIL   ASK
-    C09        AA106                     host product                    –        –    –       The administrator of the hosts: `Get-ComputerInfo -Property OsName, OsVersion` on a host. Give the answer as --platform-release.
-    C10        AA401,AA408,AA409,AA412   VM edits outside AKS Arc        –        –    –       The Hyper-V administrator: were node VMs changed outside AKS Arc? Compare `Get-VM` (processors, memory, state) with the node pools, and read the hosts' event log of virtual machine management.
-    C22        AA402,AA403,AA409,AA412   changes inside nodes            –        –    –       Whoever can sign in to nodes or hosts: was anything installed or configured on nodes by hand, or a node VM edited? `Get-VM` on the hosts shows the VMs, not what was done inside.
-    C24        AA412,AA502               network and disks of node VMs   –        –    –       The Hyper-V administrator: `Get-VMNetworkAdapter -VMName <node>` and `Get-VMHardDiskDrive -VMName <node>`, compared with a node that nobody has touched.
-    C30        AA603,AA608               all nodes shut down by hand     –        –    –       The Hyper-V administrator: `Get-VM` on the hosts shows the state and uptime of the node VMs; ask whether all were ever shut down by hand.
-    C31        AA603                     standstill                      –        –    –       The operators of the cluster: from when to when was it stopped? Logs of the hosts or of monitoring show it, `Get-VM` shows the uptime of the node VMs.
-    C32        AA601,AA602,AA606         contact with Azure              –        –    –       Whoever has the Azure subscription: `az connectedk8s show` gives the last contact and the state. On Windows Server and 22H2 the management cluster counts: `Get-AksHciBillingStatus` on the host.
-    C34        AA603                     long stopped nodes              –        –    –       The Hyper-V administrator: which node VMs were off for more than 30 days, and was it planned maintenance? `Get-VM` shows their state and uptime.
-    C35,C36    AA604                     subscription                    –        –    –       The owner of the Azure subscription: `az account show --subscription <id> --query state`, which fails for a subscription that no longer exists.
-
-    ✗ outside · findings 2, unknown 1, waived 0 · exit 3
-    "##);
+#[test]
+fn one_line_per_question() {
+    let (_server, program) = at(Cluster::healthy());
+    let shown = program.check(&["-o", "wide"]).exits(0).block("QUESTION");
+    let shown = shown.lines().map(|line| line.split("   ").map(str::trim).filter(|cell| !cell.is_empty()).collect());
+    let mut expected = vec![["QUESTION", "RULES", "ABOUT", "ANSWER", "BY", "UNTIL", "ASK"].map(str::to_owned).to_vec()];
+    let report = program.check(&["-o", "json"]).exits(0).json();
+    for question in report["questions"].as_array().unwrap() {
+        let text = |key: &str| question[key].as_str().unwrap().to_owned();
+        let list = |key: &str| {
+            question[key].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect::<Vec<_>>().join(",")
+        };
+        let dash = || "–".to_owned();
+        expected.push(vec![list("clauses"), list("rules"), text("topic"), dash(), dash(), dash(), text("ask")]);
+    }
+    assert!(expected.len() > 5, "{expected:?}");
+    assert_eq!(shown.collect::<Vec<Vec<&str>>>(), expected);
 }
 
 #[test]

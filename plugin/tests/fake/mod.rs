@@ -406,20 +406,35 @@ impl Ran {
         self
     }
 
-    /// Without what differs from run to run.
+    /// Without what differs from run to run, and with N for how many rules there are and what they ask for: a new rule
+    /// changes none of the screens that are compared.
     pub(crate) fn screen(&self) -> String {
-        let mut lines = Vec::new();
-        for line in self.stdout.lines() {
-            let line = match line.split_once("requests, ") {
-                Some((head, tail)) => format!(
-                    "{head}requests, {}",
-                    tail.split_once(' ').map_or("", |(_, unit)| unit).replacen("s,", "N s,", 1)
-                ),
-                None => line.to_owned(),
-            };
-            lines.push(line.trim_end().to_owned());
-        }
-        lines.join("\n")
+        let count = |line: &str| {
+            let mut words: Vec<&str> = line.split(' ').collect();
+            for at in 1..words.len() {
+                if SCRUBBED.iter().any(|unit| words[at..].starts_with(unit)) {
+                    assert!(words[at - 1].parse::<f64>().is_ok(), "no number before {:?}: {line}", words[at]);
+                    words[at - 1] = "N";
+                }
+            }
+            words.join(" ").trim_end().to_owned()
+        };
+        self.stdout.lines().map(count).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The block of the screen that begins with this word. Blocks are parted by empty lines.
+    #[track_caller]
+    pub(crate) fn block(&self, word: &str) -> String {
+        let screen = self.screen();
+        let mut blocks = screen.split("\n\n").filter(|block| block.split_whitespace().next() == Some(word));
+        let (block, another) = (blocks.next(), blocks.next());
+        assert!(another.is_none(), "more than one block begins with {word:?}:\n{screen}");
+        block.unwrap_or_else(|| panic!("no block begins with {word:?}:\n{screen}")).to_owned()
+    }
+
+    /// The words that the blocks of the screen begin with.
+    pub(crate) fn blocks(&self) -> Vec<String> {
+        self.screen().split("\n\n").filter_map(|block| Some(block.split_whitespace().next()?.to_owned())).collect()
     }
 
     #[track_caller]
@@ -427,6 +442,9 @@ impl Ran {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 }
+
+/// What stands behind a number that grows with the rules, or that differs from run to run.
+const SCRUBBED: [&[&str]; 4] = [&["requests,"], &["s,", "read-only"], &["rules", "ok"], &["not", "observable"]];
 
 /// What a healthy API server of these tests says of feature gates.
 pub(crate) const METRICS: &str = "# HELP kubernetes_feature_enabled x\nkubernetes_feature_enabled{name=\"Old\",stage=\"\"} 1\n\
