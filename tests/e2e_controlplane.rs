@@ -10,21 +10,21 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use aksarc_tests::{ControlPlane, Identity, Kubernetes, PatchKind, wait};
+use aksarc_tests::{ControlPlane, Identity, Kubernetes, PatchKind, Shared, wait};
 use serde_json::{Value, json};
 
+/// Each test that shares it has names of its own.
+static PLAIN: Shared = Shared::new(|| ControlPlane::start(Kubernetes::NEWEST).unwrap());
+
 #[test]
-fn both_versions_say_which_they_are() {
-    for version in [Kubernetes::V1_33, Kubernetes::V1_28] {
-        let cluster = ControlPlane::start(version).unwrap();
-        let answer = cluster.http(&Identity::Person).unwrap().get("/version").unwrap();
-        assert_eq!(answer.object().unwrap()["gitVersion"], version.git_version());
-    }
+fn it_says_which_version_it_is() {
+    let answer = PLAIN.lease().http(&Identity::Person).unwrap().get("/version").unwrap();
+    assert_eq!(answer.object().unwrap()["gitVersion"], Kubernetes::NEWEST.git_version());
 }
 
 #[test]
 fn identities_are_who_they_say() {
-    let cluster = ControlPlane::start(Kubernetes::V1_33).unwrap();
+    let cluster = PLAIN.lease();
     let identities = [
         (Identity::Admin, "kubernetes-admin", "system:masters"),
         (Identity::SecondAdmin, "kubernetes-admin", "system:masters"),
@@ -62,7 +62,7 @@ fn identities_are_who_they_say() {
 
 #[test]
 fn rights_are_as_described() {
-    let cluster = ControlPlane::start(Kubernetes::V1_33).unwrap();
+    let cluster = PLAIN.lease();
     let get = |identity: &Identity, path: &str| cluster.http(identity).unwrap().get(path).unwrap();
     for (identity, path, code) in [
         (Identity::Person, "/api/v1/nodes", 200),
@@ -81,17 +81,18 @@ fn rights_are_as_described() {
 
 #[test]
 fn the_audit_log_has_who_asked_for_what() {
-    let cluster = ControlPlane::start(Kubernetes::V1_33).unwrap();
-    let arguments = ["create", "namespace", "shop", "--dry-run=server"];
+    let cluster = PLAIN.lease();
+    let arguments = ["create", "namespace", "audited", "--dry-run=server"];
     cluster.kubectl(&Identity::Person, arguments).unwrap().succeeded().unwrap();
-    let event = cluster.audit_event("the dry run", |event| event.verb == "create" && event.object_ref.name == "shop");
+    let event =
+        cluster.audit_event("the dry run", |event| event.verb == "create" && event.object_ref.name == "audited");
     let event = event.unwrap();
     assert_eq!(event.user.username, "alice@contoso.example");
     assert!(event.is_dry_run(), "{}", event.request_uri);
     assert!(event.request_uri.contains("fieldManager=kubectl-create"), "{}", event.request_uri);
     assert_eq!(event.response_status.code, 201);
     assert_eq!(event.annotations["authorization.k8s.io/decision"], "allow");
-    assert_eq!(event.request_object.unwrap()["metadata"]["name"], "shop");
+    assert_eq!(event.request_object.unwrap()["metadata"]["name"], "audited");
 }
 
 #[test]
@@ -116,7 +117,7 @@ fn a_deployment_rolls_out_on_played_nodes() {
 
 #[test]
 fn a_chart_is_installed_by_the_real_helm() {
-    let cluster = ControlPlane::start(Kubernetes::V1_33).unwrap();
+    let cluster = PLAIN.lease();
     let chart = cluster.directory().join("chart");
     std::fs::create_dir_all(chart.join("templates")).unwrap();
     std::fs::write(chart.join("Chart.yaml"), "{apiVersion: v2, name: shop, version: 1.0.0}").unwrap();
@@ -133,34 +134,33 @@ fn a_chart_is_installed_by_the_real_helm() {
 /// How the shipped manifest reaches a webhook in tests: by its Service, which names `localhost`.
 #[test]
 fn a_webhook_behind_a_service_is_reached_on_loopback() {
-    for version in [Kubernetes::V1_33, Kubernetes::V1_28] {
-        let cluster = ControlPlane::start(version).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let admin = cluster.http(&Identity::Admin).unwrap();
-        admin.post("/api/v1/namespaces/default/services", &service(port)).unwrap().object().unwrap();
-        let webhooks = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
-        admin.post(webhooks, &webhook(port)).unwrap().object().unwrap();
+    let cluster = PLAIN.lease();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let admin = cluster.http(&Identity::Admin).unwrap();
+    admin.post("/api/v1/namespaces/default/services", &service(port)).unwrap().object().unwrap();
+    let webhooks = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
+    admin.post(webhooks, &webhook(port)).unwrap().object().unwrap();
 
-        let (sender, receiver) = mpsc::channel();
-        thread::spawn(move || {
-            let mut hello = vec![0; 512];
-            let mut stream = listener.accept().unwrap().0;
-            let length = stream.read(&mut hello).unwrap();
-            hello.truncate(length);
-            sender.send(hello).unwrap();
-        });
-        let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "probe"}});
-        let hello = wait::until("a call", LIMIT, || {
-            // The registration takes a moment to reach the admission chain.
-            let path = "/api/v1/namespaces/default/configmaps?dryRun=All";
-            admin.post(path, &map).unwrap();
-            receiver.try_recv()
-        });
-        let hello = hello.unwrap();
-        let name = b"guard.default.svc";
-        assert!(hello.windows(name.len()).any(|part| part == name), "no such server name");
-    }
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut hello = vec![0; 512];
+        let mut stream = listener.accept().unwrap().0;
+        let length = stream.read(&mut hello).unwrap();
+        hello.truncate(length);
+        sender.send(hello).unwrap();
+    });
+    let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "probe"}});
+    let hello = wait::until("a call", LIMIT, || {
+        // The registration takes a moment to reach the admission chain.
+        let path = "/api/v1/namespaces/default/configmaps?dryRun=All";
+        admin.post(path, &map).unwrap();
+        receiver.try_recv()
+    });
+    let hello = hello.unwrap();
+    admin.delete(&format!("{webhooks}/guard")).unwrap().object().unwrap();
+    let name = b"guard.default.svc";
+    assert!(hello.windows(name.len()).any(|part| part == name), "no such server name");
 }
 
 #[test]
@@ -227,9 +227,37 @@ fn a_killed_test_process_leaves_nothing_running() {
     std::fs::remove_dir_all(report["directory"].as_str().unwrap()).unwrap();
 }
 
+#[test]
+fn a_shared_control_plane_ends_with_its_process() {
+    // This test, in another process, which has no other test.
+    if let Some(report) = std::env::var_os(REPORT) {
+        let cluster = PLAIN.lease();
+        let processes = json!({"processes": cluster.processes(), "directory": cluster.directory()});
+        std::fs::write(&report, processes.to_string()).unwrap();
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let report = directory.path().join("report.json");
+    let ended = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "a_shared_control_plane_ends_with_its_process"])
+        .env(REPORT, &report)
+        .output()
+        .unwrap();
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stdout));
+    let report: Value = serde_json::from_slice(&std::fs::read(&report).unwrap()).unwrap();
+    let kept = PathBuf::from(report["directory"].as_str().unwrap());
+    wait::until("its directory to go", LIMIT, || if kept.exists() { Err("it is there") } else { Ok(()) }).unwrap();
+    for process in report["processes"].as_array().unwrap() {
+        let pid = u32::try_from(process[1].as_u64().unwrap()).unwrap();
+        let gone =
+            wait::until(&process.to_string(), LIMIT, || if is_running(pid) { Err("still running") } else { Ok(()) });
+        gone.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn it_can_be_used_inside_an_async_test() {
-    let cluster = ControlPlane::start(Kubernetes::V1_33).unwrap();
+    let cluster = PLAIN.lease();
     let version = cluster.client(&Identity::Person).unwrap().apiserver_version().await.unwrap();
     assert_eq!(version.git_version, "v1.33.13");
     let patch = json!({"metadata": {"labels": {"team": "shop"}}});

@@ -1,12 +1,14 @@
 //! `doctor` on a real API server: rights as it judges them, and nothing written.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
 
-use aksarc_tests::{ControlPlane, Finished, Identity, product, samples};
+use aksarc_tests::{ControlPlane, Finished, Identity, product};
 use serde_json::Value;
+
+use crate::HEALTHY;
 
 #[test]
 fn rights_are_those_of_the_caller_and_nothing_is_written() {
-    let cluster = samples::start("healthy-azure-local").unwrap();
+    let cluster = HEALTHY.lease();
     let admin = doctor(&cluster, &Identity::Admin, 0);
     for name in ["server", "clock", "rights", "dry-run", "webhooks", "guard"] {
         assert_eq!(check(&admin, name)["state"], "ok", "{name}: {admin}");

@@ -2,12 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
 
-use aksarc_tests::{ControlPlane, Identity, samples};
+use aksarc_tests::ControlPlane;
+use aksarc_tests::seen::{self, managers, name, person};
 use serde_json::Value;
+
+use crate::{DRIFTED, HEALTHY};
 
 #[test]
 fn the_healthy_cluster_on_azure_local_bears_only_the_platforms_marks() {
-    let cluster = samples::start("healthy-azure-local").unwrap();
+    let cluster = HEALTHY.lease();
     let nodes = items(&cluster, "/api/v1/nodes");
     assert_eq!(nodes.len(), 5);
     for node in &nodes {
@@ -33,30 +36,12 @@ fn the_healthy_cluster_on_azure_local_bears_only_the_platforms_marks() {
     let maps = items(&cluster, "/api/v1/namespaces/kube-system/configmaps");
     let own: Vec<_> = maps.iter().filter(|map| person(map).is_some()).map(name).collect();
     assert_eq!(own, ["ama-metrics-settings-configmap", "container-azm-ms-agentconfig"]);
-    assert_pods_run(&cluster);
-}
-
-#[test]
-fn the_healthy_cluster_on_windows_server_has_a_windows_pool() {
-    let cluster = samples::start("healthy-windows-server").unwrap();
-    let nodes = items(&cluster, "/api/v1/nodes");
-    let windows = nodes.iter().filter(|node| {
-        node["metadata"]["labels"]["kubernetes.io/os"] == "windows"
-            && node["status"]["nodeInfo"]["operatingSystem"] == "windows"
-    });
-    assert_eq!((nodes.len(), windows.count()), (5, 2));
-    for node in &nodes {
-        assert_eq!(node["status"]["nodeInfo"]["kubeletVersion"], "v1.28.5");
-        assert_no_person(node);
-    }
-    let path = "/apis/apps/v1/namespaces/kube-system/daemonsets/kube-proxy-windows";
-    assert_eq!(get(&cluster, path)["status"]["numberReady"], 2);
-    assert_pods_run(&cluster);
+    seen::pods_run(&cluster).unwrap();
 }
 
 #[test]
 fn each_change_of_the_drifted_cluster_left_its_trace() {
-    let cluster = samples::start("drifted").unwrap();
+    let cluster = DRIFTED.lease();
     let node = |name: &str| get(&cluster, &format!("/api/v1/nodes/{name}"));
     let system = |path: &str| {
         let (group, rest) = path.split_at(path.rfind("v1/").unwrap() + 3);
@@ -195,37 +180,10 @@ fn assert_no_person(object: &Value) {
     assert_eq!(person(object), None, "{}", name(object));
 }
 
-fn person(object: &Value) -> Option<String> {
-    let people = ["kubectl", "helm", "argocd"];
-    let mut managers = managers(object).into_iter();
-    managers.find(|manager| people.iter().any(|tool| manager.starts_with(tool)))
-}
-
-/// An object whose only fields are its name and namespace has no managedFields at all.
-fn managers(object: &Value) -> Vec<String> {
-    let entries = object["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
-    let name = |entry: &Value| entry["manager"].as_str().unwrap_or_default().to_owned();
-    entries.iter().map(name).collect()
-}
-
-fn assert_pods_run(cluster: &ControlPlane) {
-    let pods = items(cluster, "/api/v1/pods");
-    assert!(pods.len() > 30, "{}", pods.len());
-    for pod in pods {
-        assert_eq!(pod["status"]["phase"], "Running", "{}", name(&pod));
-        let owner = pod["metadata"]["ownerReferences"][0]["uid"].as_str();
-        assert!(owner.is_some(), "{}", name(&pod));
-    }
-}
-
-fn name(object: &Value) -> String {
-    object["metadata"]["name"].as_str().unwrap_or_default().to_owned()
-}
-
 fn get(cluster: &ControlPlane, path: &str) -> Value {
-    cluster.http(&Identity::Admin).unwrap().get(path).unwrap().object().unwrap()
+    seen::object(cluster, path).unwrap()
 }
 
 fn items(cluster: &ControlPlane, path: &str) -> Vec<Value> {
-    get(cluster, path)["items"].as_array().unwrap().clone()
+    seen::items(cluster, path).unwrap()
 }

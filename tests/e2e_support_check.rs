@@ -6,26 +6,25 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use aksarc_tests::{ControlPlane, Finished, Identity, product, samples, wait};
+use aksarc_tests::{ControlPlane, Finished, Identity, product, samples, seen, wait};
 use serde_json::Value;
 
+use crate::{DRIFTED, HEALTHY};
+
 const AZURE_LOCAL: [&str; 4] = ["--platform", "azure-local", "--as-of", "2026-06-01"];
-const WINDOWS_SERVER: [&str; 4] = ["--platform", "windows-server", "--as-of", "2024-12-01"];
 
 #[test]
-fn healthy_clusters_are_within_the_policy() {
-    for (sample, setting) in [("healthy-azure-local", AZURE_LOCAL), ("healthy-windows-server", WINDOWS_SERVER)] {
-        let cluster = samples::start(sample).unwrap();
-        let finished = check(&cluster, &Identity::Person, &setting);
-        assert_eq!(finished.code, Some(0), "{sample}: {}{}", finished.stdout, finished.stderr);
-        let report = report(&finished);
-        assert_eq!(report["verdict"], "within", "{sample}");
-        for weight in ["voids", "at-risk", "not-covered", "unknown", "waived"] {
-            assert_eq!(report["summary"][weight], 0, "{sample} {weight}: {}", report["findings"]);
-        }
-        assert_eq!(report["cluster"]["kubernetesVersion"], cluster.kubernetes().git_version());
-        only_read(&cluster);
+fn a_healthy_cluster_is_within_the_policy() {
+    let cluster = HEALTHY.lease();
+    let finished = check(&cluster, &Identity::Person, &AZURE_LOCAL);
+    assert_eq!(finished.code, Some(0), "{}{}", finished.stdout, finished.stderr);
+    let report = report(&finished);
+    assert_eq!(report["verdict"], "within");
+    for weight in ["voids", "at-risk", "not-covered", "unknown", "waived"] {
+        assert_eq!(report["summary"][weight], 0, "{weight}: {}", report["findings"]);
     }
+    assert_eq!(report["cluster"]["kubernetesVersion"], cluster.kubernetes().git_version());
+    only_read(&cluster, &Identity::Person);
 }
 
 #[test]
@@ -39,12 +38,12 @@ fn lawful_oddities_are_neither_outside_nor_at_risk() {
     }
     assert_eq!(finished.code, Some(0), "{}{}", finished.stdout, finished.stderr);
     assert_eq!(report["verdict"], "within");
-    only_read(&cluster);
+    only_read(&cluster, &Identity::Person);
 }
 
 #[test]
 fn a_drifted_cluster_shows_exactly_its_violations_and_who_made_them() {
-    let cluster = samples::start("drifted").unwrap();
+    let cluster = DRIFTED.lease();
     let finished = check(&cluster, &Identity::Person, &AZURE_LOCAL);
     assert_eq!(finished.code, Some(3), "{}", finished.stderr);
     let live = report(&finished);
@@ -60,7 +59,7 @@ fn a_drifted_cluster_shows_exactly_its_violations_and_who_made_them() {
         let at_rest = finding["object"]["name"] == "coredns" && finding["after"] == "0";
         assert!(seen || at_rest || !by_hand, "{finding}");
     }
-    only_read(&cluster);
+    only_read(&cluster, &Identity::Person);
 
     // A recording says the same, as a directory and as an archive.
     for name in ["recording", "recording.tar.gz"] {
@@ -74,7 +73,7 @@ fn a_drifted_cluster_shows_exactly_its_violations_and_who_made_them() {
         assert_eq!(offline["rules"], live["rules"], "{name}");
         no_secrets(&recording);
     }
-    only_read(&cluster);
+    only_read(&cluster, &Identity::Person);
 }
 
 #[test]
@@ -90,7 +89,7 @@ fn the_committed_recording_of_the_drifted_cluster_is_the_readmes_first_command()
 
 #[test]
 fn too_few_rights_are_unknown_never_a_pass() {
-    let cluster = samples::start("healthy-azure-local").unwrap();
+    let cluster = HEALTHY.lease();
     let finished = check(&cluster, &Identity::Reader, &AZURE_LOCAL);
     assert_eq!(finished.code, Some(5), "{}{}", finished.stdout, finished.stderr);
     let report = report(&finished);
@@ -110,7 +109,7 @@ fn too_few_rights_are_unknown_never_a_pass() {
 
 #[test]
 fn the_shipped_role_is_all_that_a_complete_check_needs() {
-    let cluster = samples::start("healthy-azure-local").unwrap();
+    let cluster = HEALTHY.lease();
     let role = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/reader.yaml");
     cluster.kubectl(&Identity::Admin, ["apply", "-f", role]).unwrap().succeeded().unwrap();
     let auditor = Identity::user("auditor@contoso.example");
@@ -121,7 +120,7 @@ fn the_shipped_role_is_all_that_a_complete_check_needs() {
         if finished.code == Some(0) { Ok(finished) } else { Err(format!("{}{}", finished.stdout, finished.stderr)) }
     });
     assert_eq!(report(&complete.unwrap())["summary"]["unknown"], 0);
-    only_read(&cluster);
+    only_read(&cluster, &auditor);
 }
 
 fn check(cluster: &ControlPlane, identity: &Identity, setting: &[&str]) -> Finished {
@@ -170,14 +169,8 @@ fn expected() -> BTreeSet<(String, String, String)> {
     rows.into_iter().map(|(code, name, path)| (code.to_owned(), name.to_owned(), path.to_owned())).collect()
 }
 
-/// The API server's own record of what the plugin asked for.
-fn only_read(cluster: &ControlPlane) {
-    let events = cluster.audit_events().unwrap();
-    let ours: Vec<_> = events.iter().filter(|event| event.user_agent.starts_with("kubectl-aksarc")).collect();
-    assert!(!ours.is_empty(), "the plugin's requests cannot be told from others");
-    for event in ours {
-        assert!(matches!(&*event.verb, "get" | "list"), "{} {}", event.verb, event.request_uri);
-    }
+fn only_read(cluster: &ControlPlane, identity: &Identity) {
+    seen::only_read(cluster, identity).unwrap();
 }
 
 fn no_secrets(recording: &Path) {

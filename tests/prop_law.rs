@@ -19,6 +19,7 @@ mod law {
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::thread;
 
 use aksarc_shared::actor::{Actor, User};
 use aksarc_shared::catalogue;
@@ -54,17 +55,27 @@ const SEED: u64 = 20_261_121;
 fn guard_and_dry_run_agree_and_what_breaks_shows_in_the_state_after() {
     let world = Healthy::new();
     let laws = [Platform::AzureLocal, Platform::WindowsServer].map(|platform| Law::new(platform, &world));
-    // The same changes in every run, so that no run fails for what another would not have seen; more seeds find more.
+    // The same changes in every run, so that no run fails for what another would not have seen; .ci/long has more seeds.
     let seed: u64 =
         std::env::var("AKSARC_LAW_SEED").map_or(SEED, |given| given.parse().expect("AKSARC_LAW_SEED is a number"));
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed.to_le_bytes().repeat(4));
     let mut drawn = TestRunner::new_with_rng(Config::default(), rng);
-    let (changes, mut tally) = (edits(), Tally::default());
-    for _ in 0..CASES {
-        let edit = changes.new_tree(&mut drawn).unwrap().current();
-        let law = laws.iter().find(|law| law.settings.platform == Some(edit.platform)).unwrap();
-        law.holds(&edit, &mut tally);
-    }
+    let changes = edits();
+    let drawn: Vec<Edit> = (0..CASES).map(|_| changes.new_tree(&mut drawn).unwrap().current()).collect();
+    let share = |edits: &[Edit]| {
+        let mut tally = Tally::default();
+        for edit in edits {
+            let law = laws.iter().find(|law| law.settings.platform == Some(edit.platform)).unwrap();
+            law.holds(edit, &mut tally);
+        }
+        tally
+    };
+    // One share for each core; what a run comes to does not depend on how many there are.
+    let size = drawn.len().div_ceil(thread::available_parallelism().unwrap().get());
+    let tally = thread::scope(|scope| {
+        let shares: Vec<_> = drawn.chunks(size).map(|edits| scope.spawn(|| share(edits))).collect();
+        shares.into_iter().map(|share| share.join().unwrap()).fold(Tally::default(), Tally::and)
+    });
     println!("{}", tally.summary());
     assert!(tally.broken.is_empty(), "AKSARC_LAW_SEED={seed}\n{}", tally.shown());
     // A law over changes that no rule minds would prove nothing.
@@ -88,6 +99,22 @@ struct Tally {
 }
 
 impl Tally {
+    fn and(mut self, more: Tally) -> Tally {
+        self.changes += more.changes;
+        self.denied += more.denied;
+        self.asked.extend(more.asked);
+        for (code, count) in more.findings {
+            *self.findings.entry(code).or_default() += count;
+        }
+        for (reason, count) in more.excepted {
+            *self.excepted.entry(reason).or_default() += count;
+        }
+        for (how, (count, example)) in more.broken {
+            self.broken.entry(how).or_insert_with(|| (0, example)).0 += count;
+        }
+        self
+    }
+
     fn broken(&mut self, how: String, edit: &Edit, detail: &dyn Fn() -> String) {
         let example = || {
             let side = |side: &Option<Value>| side.as_ref().map_or("-".to_owned(), ToString::to_string);

@@ -25,12 +25,20 @@ pub enum Kubernetes {
 }
 
 impl Kubernetes {
+    /// The one that all tests run on; only those of `.ci/long` run on others.
+    pub const NEWEST: Self = Self::V1_33;
+
     /// As `/version` gives it.
     pub fn git_version(self) -> &'static str {
         match self {
             Self::V1_28 => "v1.28.15",
             Self::V1_33 => "v1.33.13",
         }
+    }
+
+    /// The version with this minor, `1.33` for one.
+    pub fn of_minor(minor: &str) -> Option<Self> {
+        [Self::V1_28, Self::V1_33].into_iter().find(|version| minor == format!("1.{}", version.minor()))
     }
 
     fn minor(self) -> u32 {
@@ -59,24 +67,26 @@ pub enum Tool {
     Kwok,
     /// A key management provider, for control planes that ask for one.
     KeyProvider,
-    /// Built only for a test that asks for it: no control plane needs it.
+    /// For tests of charts: no control plane needs it.
     Helm,
 }
 
 impl Tool {
-    /// All that a control plane can need, the quick builds first.
-    pub const ALL: [Self; 10] = [
-        Self::KeyProvider,
-        Self::Kwok,
-        Self::Etcd,
-        Self::KubeApiserver(Kubernetes::V1_33),
-        Self::Kubectl,
-        Self::KubeControllerManager(Kubernetes::V1_33),
-        Self::KubeScheduler(Kubernetes::V1_33),
-        Self::KubeApiserver(Kubernetes::V1_28),
-        Self::KubeControllerManager(Kubernetes::V1_28),
-        Self::KubeScheduler(Kubernetes::V1_28),
-    ];
+    /// All that tests on this Kubernetes start, the quick builds first. On older ones no test wants more than a control plane.
+    pub fn all(kubernetes: Kubernetes) -> Vec<Self> {
+        let mut all = vec![
+            Self::KeyProvider,
+            Self::Etcd,
+            Self::KubeApiserver(kubernetes),
+            Self::Kubectl,
+            Self::KubeControllerManager(kubernetes),
+            Self::KubeScheduler(kubernetes),
+        ];
+        if kubernetes == Kubernetes::NEWEST {
+            all.extend([Self::Kwok, Self::Helm]);
+        }
+        all
+    }
 
     /// The program, built first if it has to be.
     ///

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -21,7 +21,7 @@ use crate::binaries::Kubernetes;
 use crate::client::Http;
 use crate::identity::Identity;
 use crate::pki::Pki;
-use crate::process::Supervised;
+use crate::process::{self, Supervised};
 use crate::wait;
 
 use programs::{ApiServer, encryption, start_api_server, start_etcd, start_key_provider};
@@ -43,6 +43,8 @@ pub struct ControlPlane {
     key_provider: Option<Mutex<Option<Supervised>>>,
     runtime: Option<Runtime>,
     directory: Option<TempDir>,
+    /// Arranges, once, that the directory goes after the process that shares it.
+    shared: OnceLock<Result<(), String>>,
     root: PathBuf,
 }
 
@@ -114,6 +116,7 @@ impl Builder {
             key_provider,
             runtime: Some(runtime),
             directory: Some(directory),
+            shared: OnceLock::new(),
             root,
         };
         cluster.with_controllers(&self)
@@ -214,17 +217,47 @@ impl Drop for ControlPlane {
 }
 
 impl ControlPlane {
-    #[expect(clippy::print_stderr, reason = "part of the failing test's own output")]
     fn keep(&mut self, failed: bool) {
         if failed {
-            for process in &self.processes {
-                eprintln!("--- end of the log of {}\n{}", process.name(), process.log_tail());
-            }
+            self.print_logs();
         }
         if let Some(directory) = self.directory.take() {
-            eprintln!("--- kept the control plane's files: {}", directory.keep().display());
+            say_kept(&directory.keep());
         }
     }
+
+    /// For one that is never dropped: its directory is removed when the process has ended. Its programs end by themselves.
+    pub(crate) fn outlives_tests(&self) -> anyhow::Result<()> {
+        let arranged = self.shared.get_or_init(|| {
+            if env::var_os("AKSARC_KEEP").is_some() {
+                say_kept(&self.root);
+                return Ok(());
+            }
+            process::remove_afterwards(&self.root).map_err(|error| format!("{error:#}"))
+        });
+        arranged.clone().map_err(anyhow::Error::msg)
+    }
+
+    /// What [`ControlPlane::keep`] does for one that is never dropped, after a failed test.
+    pub(crate) fn keep_shared(&self) {
+        self.print_logs();
+        // The directory is for reading what went wrong; that it cannot be kept is no second failure.
+        if fs::write(self.root.join(process::KEPT), "").is_ok() {
+            say_kept(&self.root);
+        }
+    }
+
+    #[expect(clippy::print_stderr, reason = "part of the failing test's own output")]
+    fn print_logs(&self) {
+        for process in &self.processes {
+            eprintln!("--- end of the log of {}\n{}", process.name(), process.log_tail());
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "part of the failing test's own output")]
+fn say_kept(directory: &Path) {
+    eprintln!("--- kept the control plane's files: {}", directory.display());
 }
 
 fn describe(event: &AuditEvent) -> String {

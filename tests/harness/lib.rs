@@ -1,10 +1,10 @@
-//! A real Kubernetes control plane for each test that wants one: no containers, no shared cluster.
+//! Real Kubernetes control planes for tests: no containers, and no cluster from outside.
 //!
 //! ```no_run
 //! use aksarc_tests::{ControlPlane, Identity, Kubernetes};
 //!
 //! # fn main() -> anyhow::Result<()> {
-//! let cluster = ControlPlane::start(Kubernetes::V1_33)?;
+//! let cluster = ControlPlane::start(Kubernetes::NEWEST)?;
 //! let answer = cluster.kubectl(&Identity::Person, ["create", "namespace", "shop"])?;
 //! answer.succeeded()?;
 //! # Ok(())
@@ -12,7 +12,8 @@
 //! ```
 //!
 //! Everything listens on loopback, lives in a temporary directory and ends with the value, also
-//! when the test panics or its process is killed. Programs are built from the Go modules in
+//! when the test panics or its process is killed. Tests that don't disturb each other share one
+//! ([`Shared`]), which ends with the process. Programs are built from the Go modules in
 //! `controlplane/` the first time they are needed.
 
 pub mod audit;
@@ -28,6 +29,8 @@ mod process;
 pub mod product;
 pub mod proofs;
 pub mod samples;
+pub mod seen;
+mod shared;
 pub mod wait;
 
 pub use audit::AuditEvent;
@@ -36,3 +39,19 @@ pub use client::{Answer, Http, PatchKind};
 pub use control_plane::{Builder, ControlPlane};
 pub use identity::Identity;
 pub use kubectl::Finished;
+pub use shared::{Lease, Shared};
+
+#[cfg(test)]
+mod tests {
+    /// `.ci/long` runs `long_*`, and `cargo test` all others: nothing may be in neither.
+    #[test]
+    fn a_test_is_left_out_of_cargo_test_exactly_if_it_is_called_long() {
+        let manifest = include_str!("../Cargo.toml");
+        let targets: Vec<&str> =
+            manifest.split("[[test]]").skip(1).filter_map(|rest| rest.split("\n[").next()).collect();
+        assert!(targets.iter().any(|target| target.contains("name = \"long_")), "no long test in {manifest}");
+        for target in targets {
+            assert_eq!(target.contains("test = false"), target.contains("name = \"long_"), "{target}");
+        }
+    }
+}

@@ -95,6 +95,22 @@ impl Drop for Supervised {
     }
 }
 
+/// Removes `directory` when this process has ended, however it ends, unless there is a file [`KEPT`] in it.
+pub(crate) fn remove_afterwards(directory: &Path) -> anyhow::Result<()> {
+    let janitor = Command::new("/bin/sh")
+        .args(["-c", JANITOR, "janitor"])
+        .args([directory, &directory.join(KEPT)])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .context("cannot start what removes the control plane's directory")?;
+    // Its end of the pipe stays open for as long as this process lives.
+    std::mem::forget(janitor);
+    Ok(())
+}
+
 pub(crate) fn tail(text: &str, lines: usize) -> String {
     let skip = text.lines().count().saturating_sub(lines);
     text.lines().skip(skip).collect::<Vec<_>>().join("\n")
@@ -117,6 +133,20 @@ status=$?
 kill -KILL "$watcher"
 exit "$status"
 "#;
+
+/// The processes that write there end at the same moment, so a first attempt may come too early.
+const JANITOR: &str = r#"
+trap '' HUP INT TERM
+read -r _
+[ -e "$2" ] && exit
+for attempt in 1 2 3 4 5 6 7 8 9 10; do
+    rm -rf "$1" && exit
+    sleep 0.2
+done
+"#;
+
+/// Says that a directory is wanted after the end of the process.
+pub(crate) const KEPT: &str = "kept";
 
 const TAIL_LINES: usize = 25;
 

@@ -3,8 +3,7 @@
 use std::env;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, ensure};
 
@@ -13,7 +12,7 @@ use anyhow::{Context, ensure};
 /// # Errors
 /// It does not build.
 pub fn plugin() -> anyhow::Result<PathBuf> {
-    program("kubectl-aksarc", "kubectl-aksarc")
+    Ok(folder()?.join("kubectl-aksarc"))
 }
 
 /// The guard.
@@ -21,23 +20,36 @@ pub fn plugin() -> anyhow::Result<PathBuf> {
 /// # Errors
 /// It does not build.
 pub fn webhook() -> anyhow::Result<PathBuf> {
-    program("aksarc-webhook", "aksarc-webhook")
+    Ok(folder()?.join("aksarc-webhook"))
 }
 
-/// Cargo does not build the programs of other packages for a test, so a stale one could be taken: it is built first, in
-/// the profile of this test, which costs nothing when it is up to date.
-fn program(package: &str, name: &str) -> anyhow::Result<PathBuf> {
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+/// Where both are. Cargo is asked once in a process: even when nothing is to be built, its answer takes a second on a
+/// busy machine.
+fn folder() -> anyhow::Result<PathBuf> {
+    static BUILT: Mutex<Option<PathBuf>> = Mutex::new(None);
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(folder) = &*built {
+        return Ok(folder.clone());
+    }
+    let folder = build()?;
+    *built = Some(folder.clone());
+    Ok(folder)
+}
+
+/// Cargo does not build the programs of other packages for a test, so a stale one could be taken: they are built first,
+/// in the profile of this test, which costs little when they are up to date.
+fn build() -> anyhow::Result<PathBuf> {
     let own = env::current_exe()?;
     let folder = own.parent().context("a program without a directory")?;
     // Tests are in `deps`, programs beside it.
     let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
     let target = folder.parent().context("a profile without a target directory")?;
     let mut cargo = Command::new(env!("CARGO"));
-    cargo
-        .args(["build", "--quiet", "--locked", "--package", package, "--bin", name])
-        .current_dir(env!("CARGO_MANIFEST_DIR"));
+    cargo.args(["build", "--quiet", "--locked", "--bin", "kubectl-aksarc", "--bin", "aksarc-webhook"]);
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
+    // Cargo chooses the features of a dependency by all packages it builds at once. With these three it chooses as it did
+    // for this test; for one program's package alone it would build much of the tree a second time.
+    cargo.args(["--package", "aksarc-tests", "--package", "aksarc-webhook", "--package", "kubectl-aksarc"]);
     cargo.arg("--target-dir").arg(target).stdin(Stdio::null());
     // Cargo tells a test about its package. A build script that watches such variables would run again for what is built
     // here, and again for the next test that is started from a shell, each time with all that depends on it.
@@ -50,8 +62,8 @@ fn program(package: &str, name: &str) -> anyhow::Result<PathBuf> {
         cargo.arg("--release");
     }
     let output = cargo.output().context("cannot run cargo")?;
-    ensure!(output.status.success(), "{name} does not build:\n{}", String::from_utf8_lossy(&output.stderr));
-    Ok(folder.join(name))
+    ensure!(output.status.success(), "the product does not build:\n{}", String::from_utf8_lossy(&output.stderr));
+    Ok(folder.to_owned())
 }
 
 /// Variables of the package that is being built or run.

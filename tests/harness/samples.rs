@@ -11,7 +11,7 @@ mod step;
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use serde_json::Value;
 
 use crate::binaries::Kubernetes;
@@ -38,14 +38,19 @@ pub fn start(name: &str) -> anyhow::Result<ControlPlane> {
 /// # Errors
 /// As [`start`].
 pub fn start_with(name: &str, more: impl FnOnce(Builder) -> Builder) -> anyhow::Result<ControlPlane> {
-    let kubernetes = match read(name)?.0.kubernetes.as_str() {
-        "1.28" => Kubernetes::V1_28,
-        "1.33" => Kubernetes::V1_33,
-        other => bail!("samples/{name}.yaml wants Kubernetes {other}, which we do not build"),
-    };
-    let cluster = more(ControlPlane::builder(kubernetes).controller_manager()).start()?;
+    let cluster = more(ControlPlane::builder(kubernetes(name)?).controller_manager()).start()?;
     load(&cluster, name)?;
     Ok(cluster)
+}
+
+/// The Kubernetes version that the sample wants.
+///
+/// # Errors
+/// There is no such sample, or it wants a version that we do not build.
+pub fn kubernetes(name: &str) -> anyhow::Result<Kubernetes> {
+    let wanted = read(name)?.0.kubernetes;
+    Kubernetes::of_minor(&wanted)
+        .with_context(|| format!("samples/{name}.yaml wants Kubernetes {wanted}, which we do not build"))
 }
 
 /// Does what the sample says, and waits until its workloads run.

@@ -1,14 +1,14 @@
 //! That the API server asks the guard about every request that a rule judges. Each is sent once, harmlessly, and the
 //! guard's own count tells whether it was asked: a webhook rule with a wrong group or plural admits everything.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 use aksarc_shared::catalogue;
 use aksarc_shared::change::Operation;
-use aksarc_shared::kinds::Kind;
+use aksarc_shared::kinds::{self, Kind};
 use aksarc_shared::rule::{Mode, Rule};
 use anyhow::{Context, ensure};
 use serde::Deserialize;
@@ -17,79 +17,115 @@ use serde_json::{Value, json};
 use super::case::Stage;
 use super::file::FOLDER;
 use super::table::Proved;
+use crate::binaries::Kubernetes;
 use crate::client::{Answer, Http, PatchKind};
 use crate::identity::Identity;
 use crate::wait;
 
-/// Which requests a control plane is asked about.
+/// Which requests a place is asked about.
 #[derive(Clone, Copy)]
-pub(super) struct Wanted {
+pub(super) struct Asking {
     /// Those of all kinds that are not alpha.
     pub(super) plain: bool,
-    /// Those of the alpha kinds that this one serves.
+    /// Those of the alpha kinds that its control plane serves.
     pub(super) alpha: bool,
 }
 
-/// Asks about guarded requests of the rules, with the guard installed and observing.
-pub(super) fn ask(
-    stage: &mut Stage<'_>,
-    wanted: Wanted,
-    only: &[String],
-    proved: &mut BTreeMap<&'static str, Proved>,
-    failed: &mut Vec<String>,
-) -> anyhow::Result<()> {
-    let path = Path::new(FOLDER).join("objects.yaml");
-    let objects: BTreeMap<String, Sample> =
-        serde_saphyr::from_str(&fs::read_to_string(&path)?).with_context(|| path.display().to_string())?;
+/// A kind with the guarded requests for it.
+pub(super) type OfKind = (&'static Kind, BTreeSet<Row>);
+
+/// The guarded requests of the rules, by kind.
+pub(super) fn wanted(asking: Asking, only: &[String]) -> VecDeque<OfKind> {
     let mut by_kind: BTreeMap<&'static Kind, BTreeSet<Row>> = BTreeMap::new();
-    let judging = |rule: &&&'static Rule| {
+    for guard in judging(only).flat_map(|rule| rule.guards) {
+        if if guard.kind.is_alpha() { asking.alpha } else { asking.plain } {
+            let rows = by_kind.entry(guard.kind).or_default();
+            rows.extend(guard.operations.iter().map(|operation| (*operation, guard.subresource)));
+        }
+    }
+    by_kind.into_iter().collect()
+}
+
+/// The guarded requests of a rule on this Kubernetes, in words: the newest is asked about all that it serves, an older
+/// one has to be asked about what it alone serves. A rule that is off by default is not in the shipped configuration.
+pub(super) fn of(rule: &Rule, kubernetes: Kubernetes) -> BTreeSet<String> {
+    if rule.mode == Mode::Off {
+        return BTreeSet::new();
+    }
+    let gone = |kind: &Kind| GONE.contains(&kind);
+    let here = rule.guards.iter().filter(|guard| gone(guard.kind) != (kubernetes == Kubernetes::NEWEST));
+    here.flat_map(|guard| guard.operations.iter().map(|operation| words(guard.kind, (*operation, guard.subresource))))
+        .collect()
+}
+
+fn words(kind: &Kind, (operation, subresource): Row) -> String {
+    format!("{} {}/{subresource}", operation.as_str(), kind.qualified())
+}
+
+fn judging(only: &[String]) -> impl Iterator<Item = &'static Rule> {
+    let wanted = |rule: &&&'static Rule| {
         rule.mode != Mode::Off && (only.is_empty() || only.iter().any(|code| code == rule.code.as_str()))
     };
-    for guard in catalogue::ALL.iter().filter(judging).flat_map(|rule| rule.guards) {
-        if !(if guard.kind.is_alpha() { wanted.alpha } else { wanted.plain }) {
-            continue;
-        }
-        let rows = by_kind.entry(guard.kind).or_default();
-        rows.extend(guard.operations.iter().map(|operation| (*operation, guard.subresource)));
+    catalogue::ALL.iter().filter(wanted).copied()
+}
+
+/// The requests about which one control plane has asked the guard.
+pub(super) struct Asked {
+    samples: BTreeMap<String, Sample>,
+    rows: BTreeSet<(&'static Kind, Row)>,
+}
+
+impl Asked {
+    pub(super) fn new() -> anyhow::Result<Self> {
+        let path = Path::new(FOLDER).join("objects.yaml");
+        let samples =
+            serde_saphyr::from_str(&fs::read_to_string(&path)?).with_context(|| path.display().to_string())?;
+        Ok(Self { samples, rows: BTreeSet::new() })
     }
-    let mut asked = BTreeSet::new();
-    for (kind, rows) in by_kind {
+
+    /// Sends each request of a kind, with the guard installed and observing.
+    pub(super) fn ask(
+        &mut self,
+        stage: &mut Stage<'_>,
+        (kind, rows): &OfKind,
+        failed: &mut Vec<String>,
+    ) -> anyhow::Result<()> {
         let name = kind.qualified();
         // Each version serves alpha kinds of its own; the table tells which were asked about nowhere.
         if kind.is_alpha() && !stage.cluster.http(&Identity::Admin)?.get(&kind.list_path(None))?.is_success() {
-            continue;
+            return Ok(());
         }
-        let about = objects.get(&name).cloned().unwrap_or_default();
-        match Subject::ready(stage, kind, about) {
-            Ok(subject) => {
-                for row in &rows {
-                    match subject.ask(stage, *row) {
-                        Ok(()) => drop(asked.insert((kind, *row))),
-                        Err(error) => {
-                            failed.push(format!("guard rows: {} {name}/{}: {error:#}", row.0.as_str(), row.1));
-                        }
-                    }
-                }
-                subject.done(stage).with_context(|| format!("{name} stays behind"))?;
+        let about = self.samples.get(&name).cloned().unwrap_or_default();
+        let subject = match Subject::ready(stage, kind, about) {
+            Ok(subject) => subject,
+            Err(error) => {
+                failed.push(format!("guard rows: {name}: {error:#} (see tests/proofs/objects.yaml)"));
+                return Ok(());
             }
-            Err(error) => failed.push(format!("guard rows: {name}: {error:#} (see tests/proofs/objects.yaml)")),
+        };
+        for row in rows {
+            match subject.ask(stage, *row) {
+                Ok(()) => drop(self.rows.insert((kind, *row))),
+                Err(error) => failed.push(format!("guard rows: {} {name}/{}: {error:#}", row.0.as_str(), row.1)),
+            }
+        }
+        subject.done(stage).with_context(|| format!("{name} stays behind"))
+    }
+
+    /// Counts them for the rules that judge them.
+    pub(super) fn credit(&self, only: &[String], proved: &mut BTreeMap<&'static str, Proved>) {
+        for rule in judging(only) {
+            let rows = rule.guards.iter().flat_map(|guard| {
+                guard.operations.iter().map(|operation| (guard.kind, (*operation, guard.subresource)))
+            });
+            let hit = rows.filter(|row| self.rows.contains(row)).map(|(kind, row)| words(kind, row));
+            proved.entry(rule.code.as_str()).or_default().rows.extend(hit);
         }
     }
-    for rule in catalogue::ALL.iter().filter(judging) {
-        let rows = rule
-            .guards
-            .iter()
-            .flat_map(|guard| guard.operations.iter().map(|operation| (guard.kind, (*operation, guard.subresource))));
-        let hit = rows.filter(|row| asked.contains(row)).map(|(kind, (operation, subresource))| {
-            format!("{} {}/{subresource}", operation.as_str(), kind.qualified())
-        });
-        proved.entry(rule.code.as_str()).or_default().rows.extend(hit);
-    }
-    Ok(())
 }
 
 /// An operation and the subresource it is done to.
-type Row = (Operation, &'static str);
+pub(super) type Row = (Operation, &'static str);
 
 /// How objects of a kind are made here, by `objects.yaml`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -271,3 +307,6 @@ fn serve(stage: &Stage<'_>, kind: &Kind) -> anyhow::Result<()> {
 }
 
 const LIMIT: Duration = Duration::from_secs(30);
+
+/// Kinds that Kubernetes has taken away: 1.28 serves them, and the newest does not.
+const GONE: [&Kind; 2] = [&kinds::CLUSTER_CIDR, &kinds::RESOURCE_CLASS];

@@ -83,15 +83,14 @@ impl Player<'_> {
                 kubelet.patch(&path, PatchKind::Strategic, &status)?;
             }
         }
-        for (kind, wanted, ready) in [
-            ("deployments", "/spec/replicas", "/status/readyReplicas"),
-            ("deployments", "/spec/replicas", "/status/updatedReplicas"),
-            ("daemonsets", "/status/desiredNumberScheduled", "/status/numberReady"),
-        ] {
+        let deployed: &[_] =
+            &[("/spec/replicas", "/status/readyReplicas"), ("/spec/replicas", "/status/updatedReplicas")];
+        let daemons: &[_] = &[("/status/desiredNumberScheduled", "/status/numberReady")];
+        for (kind, pairs) in [("deployments", deployed), ("daemonsets", daemons)] {
             for workload in items(http, &format!("/apis/apps/v1/{kind}"))? {
                 let number = |pointer| workload.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
                 let seen = number("/metadata/generation") == number("/status/observedGeneration");
-                if !seen || number(wanted) != number(ready) {
+                if !seen || pairs.iter().any(|(wanted, ready)| number(wanted) != number(ready)) {
                     let name = workload.pointer("/metadata/name").cloned().unwrap_or_default();
                     unfinished.push(format!("{kind} {name}"));
                 }
