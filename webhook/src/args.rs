@@ -89,9 +89,12 @@ struct Serve {
     /// Where reviews come in, over TLS.
     #[arg(long, env = "AKSARC_LISTEN", value_name = "ADDRESS", default_value = "0.0.0.0:8443")]
     listen: SocketAddr,
-    /// Where probes and metrics scrapers come in, in the clear.
+    /// Where metrics scrapers come in, in the clear.
     #[arg(long, env = "AKSARC_ADMIN_LISTEN", value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
     admin_listen: SocketAddr,
+    /// Where probes come in, in the clear: /livez and /readyz, answered whatever the other ports are busy with.
+    #[arg(long, env = "AKSARC_PROBE_LISTEN", value_name = "ADDRESS", default_value = "0.0.0.0:8081")]
+    probe_listen: SocketAddr,
     /// Directory with tls.crt, the certificate chain, and tls.key.
     #[arg(long, env = "AKSARC_TLS_DIR", value_name = "DIRECTORY", default_value = "/etc/aksarc/tls")]
     tls_dir: PathBuf,
@@ -155,6 +158,7 @@ fn serve(arguments: Serve) -> ExitCode {
     let options = Options {
         listen: arguments.listen,
         admin_listen: arguments.admin_listen,
+        probe_listen: arguments.probe_listen,
         tls_dir: arguments.tls_dir,
         config: arguments.config,
         poll: Some(arguments.poll),

@@ -7,6 +7,7 @@
 //! ```text
 //! bytes -> server (limits) -> respond (review -> judgement -> answer) -> bytes
 //!                                 ^ guards, tls: swapped as a whole
+//! probes, scrapers -> admin, each port on a thread of its own
 //! files -> reload -> guards, tls
 //! the API server <- api <- waivers -> guards
 //!                       <- heartbeat

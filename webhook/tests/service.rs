@@ -7,6 +7,8 @@ mod service_drain;
 #[cfg(test)]
 mod service_limits;
 #[cfg(test)]
+mod service_ports;
+#[cfg(test)]
 mod service_reload;
 #[cfg(test)]
 mod service_reviews;

@@ -9,14 +9,18 @@ use hyper::body::{Body, Bytes, Incoming};
 use tokio::time::timeout;
 
 use super::Shared;
+use super::slots::{Slot, State};
 use crate::respond::Refusal;
 
 impl Shared {
-    pub(super) async fn respond(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let mut response = match self.review(request).await {
+    /// Answers the request of the connection in `slot`.
+    pub(super) async fn respond(&self, request: Request<Incoming>, slot: &Slot) -> Response<Full<Bytes>> {
+        slot.enter(State::Receiving);
+        let mut response = match self.review(request, slot).await {
             Ok(answer) => {
                 let mut response = Response::new(Full::new(Bytes::from(answer)));
                 response.headers_mut().insert(CONTENT_TYPE, JSON);
+                slot.prove();
                 response
             }
             Err(refusal) => {
@@ -29,10 +33,11 @@ impl Shared {
         if response.status() != StatusCode::OK || self.closing.load(Ordering::Relaxed) {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        slot.enter(State::Idle);
         response
     }
 
-    async fn review(&self, request: Request<Incoming>) -> Result<Vec<u8>, Refusal> {
+    async fn review(&self, request: Request<Incoming>, slot: &Slot) -> Result<Vec<u8>, Refusal> {
         if request.uri().path() != PATH {
             return Err(Refusal::new(StatusCode::NOT_FOUND, "path", format!("reviews go to {PATH}")));
         }
@@ -47,6 +52,7 @@ impl Shared {
         let body = timeout(deadline, self.read(request.into_body())).await.unwrap_or_else(|_| {
             Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "timeout", format!("no whole body within {deadline:?}")))
         })?;
+        slot.enter(State::Answering);
         self.reviewer.answer(&body)
     }
 
@@ -123,7 +129,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 pub(super) const KIB: u32 = 10;
 
 /// Not worth a look at the budget: connections times this is what small bodies can take.
-const SMALL_BODY: usize = 64 << 10;
+const SMALL_BODY: usize = 32 << 10;
 
 #[cfg(test)]
 mod tests {

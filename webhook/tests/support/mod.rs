@@ -254,7 +254,7 @@ impl Answer {
     }
 }
 
-/// An answer of the admin port.
+/// An answer of a port in the clear.
 pub(crate) async fn admin(address: SocketAddr, path: &str) -> io::Result<(u16, String)> {
     let mut tcp = TcpStream::connect(address).await?;
     tcp.write_all(format!("GET {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n").as_bytes()).await?;
