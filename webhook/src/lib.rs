@@ -6,7 +6,8 @@
 //!
 //! ```text
 //! bytes -> server (limits) -> respond (review -> judgement -> answer) -> bytes
-//!                                 ^ guards, tls: swapped as a whole
+//!                  |              ^ guards, tls: swapped as a whole
+//!                  large ones -> workers, until their time is over
 //! probes, scrapers -> admin, each port on a thread of its own
 //! files -> reload -> guards, tls
 //! the API server <- api <- waivers -> guards

@@ -3,6 +3,7 @@
 mod accept;
 mod connection;
 mod health;
+mod judging;
 mod limits;
 mod plain;
 mod review;
@@ -149,11 +150,12 @@ impl Server {
         let limits = options.limits;
         let health = Arc::new(Health::new(&limits));
         let shared = Arc::new(Shared {
-            reviewer,
+            reviewer: Arc::new(reviewer),
             metrics: Arc::clone(&metrics),
             limits,
             closing: AtomicBool::new(false),
-            large_bodies: Semaphore::new(limits.body_budget >> KIB),
+            large_bodies: Arc::new(Semaphore::new(limits.body_budget >> KIB)),
+            workers: Arc::new(Semaphore::new(limits.workers)),
         });
         let guards = Arc::clone(&config.guards);
         let tls = Arc::clone(&certificates.tls);
@@ -263,11 +265,13 @@ impl Drop for AbortOnDrop {
 /// What all connections share.
 #[derive(Debug)]
 struct Shared {
-    reviewer: Reviewer,
+    reviewer: Arc<Reviewer>,
     metrics: Arc<Metrics>,
     limits: Limits,
     closing: AtomicBool,
-    large_bodies: Semaphore,
+    /// In KiB, for bodies that are not small.
+    large_bodies: Arc<Semaphore>,
+    workers: Arc<Semaphore>,
 }
 
 #[derive(Debug)]

@@ -5,6 +5,8 @@ mod generated_files;
 #[cfg(test)]
 mod service_drain;
 #[cfg(test)]
+mod service_judging;
+#[cfg(test)]
 mod service_limits;
 #[cfg(test)]
 mod service_ports;

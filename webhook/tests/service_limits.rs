@@ -142,10 +142,14 @@ async fn large_bodies_wait_for_memory_and_are_told_when_there_is_none() {
         limits.body = Duration::from_millis(400);
     })
     .await;
-    // The first holds the whole budget while its body does not end.
-    let mut holder = guard.tls().await;
     let head = "POST /validate HTTP/1.1\r\nhost: g\r\ncontent-type: application/json\r\ncontent-length: 190000\r\n\r\n";
+    // To announce much takes nothing from others.
+    let mut silent = guard.tls().await;
+    silent.write_all(head.as_bytes()).await.unwrap();
+    // This one sends it, and holds the whole budget while its body does not end.
+    let mut holder = guard.tls().await;
     holder.write_all(head.as_bytes()).await.unwrap();
+    holder.write_all(&vec![b' '; 189_999]).await.unwrap();
     // Small ones are not affected, and show that the holder has been read.
     let mut client = guard.client().await;
     assert_eq!(client.review(&denied_review()).await["allowed"], false);

@@ -13,7 +13,7 @@ pub struct Limits {
     pub body: Duration,
     /// Bytes of one body.
     pub body_bytes: usize,
-    /// Bytes of all large bodies that are being read.
+    /// Bytes of all large bodies that are being read or judged.
     pub body_budget: usize,
     /// Open connections for reviews.
     pub connections: usize,
@@ -33,10 +33,14 @@ pub struct Limits {
     pub idle: Duration,
     /// How long a stopping server goes on accepting.
     pub linger: Duration,
+    /// From a review's header to its answer.
+    pub review: Duration,
     /// Connections of one address that have not carried a valid review yet, before they give way first.
     pub share: usize,
     /// How long no review may be served before the guard counts as not ready.
     pub stalled: Duration,
+    /// Large reviews that are judged at once.
+    pub workers: usize,
 }
 
 impl Limits {
@@ -62,8 +66,10 @@ impl Default for Limits {
             header_bytes: MAX_HEADER,
             idle: IDLE_TIMEOUT,
             linger: LINGER,
+            review: REVIEW_TIMEOUT,
             share: SHARE,
             stalled: STALLED,
+            workers: WORKERS,
         }
     }
 }
@@ -74,12 +80,18 @@ const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 /// Below the three seconds after which the API server goes on without us, so that a slow body is answered and counted.
 const BODY_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// A second below the API server's three, for connecting, for the way back, and for a machine that is busy.
+const REVIEW_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// etcd takes objects of 1.5 MiB, an update carries the old and the new one, and the API server writes `<`, `>`, `&` and
 /// control characters as six bytes each. Refusing a review that the API server can send would be a way past the guard.
 const MAX_BODY: usize = 20 << 20;
 
 /// Large bodies are rare; two of the largest at once fit into the container's memory limit.
 const BODY_BUDGET: usize = 2 * MAX_BODY + (1 << 20);
+
+/// As many as can be in memory at their largest. More would take time from the small ones, which need no worker.
+const WORKERS: usize = 2;
 
 /// An API server has at most 200 writes in flight unless told otherwise, and few of them are asked about. Each connection can
 /// take 64 KiB, a buffer of what is read and a small body, so that all of them and the large bodies fit into the container's
@@ -125,5 +137,14 @@ mod tests {
         let (etcd, escaped, sides) = (3 << 19, r"\u003c".len(), 2);
         let limits = Limits::default();
         assert!(limits.body_bytes > etcd * escaped * sides && limits.body_budget > 2 * limits.body_bytes);
+    }
+
+    #[test]
+    fn every_answer_is_due_before_the_api_server_goes_on_without_it() {
+        let Limits { body, review, .. } = Limits::default();
+        let webhook = include_str!("../../manifest/webhook.yaml");
+        let seconds = webhook.lines().find_map(|line| line.trim().strip_prefix("timeoutSeconds: ")).unwrap();
+        let timeout = Duration::from_secs(seconds.parse().unwrap());
+        assert!(body <= review && review < timeout, "{body:?} {review:?} {timeout:?}");
     }
 }

@@ -1,6 +1,7 @@
 //! A guard in this process, with certificates of its own, and a client for it.
 
 pub(crate) mod api_server;
+pub(crate) mod gate;
 
 use std::fmt::Debug;
 use std::fs;
