@@ -100,6 +100,11 @@ impl Reloads {
 impl Metrics {
     /// Registers everything.
     pub fn new() -> Self {
+        Metrics::with_log(Counter::default())
+    }
+
+    /// Registers everything, with the count of lines that the log has dropped.
+    pub fn with_log(log_lines_dropped: Counter) -> Self {
         let mut registry = Registry::with_prefix("aksarc");
         registry.register("build", "The running program", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
         let series: Vec<Labels> = DECISIONS
@@ -145,6 +150,11 @@ impl Metrics {
             seconds.clone(),
         );
         let ports = Ports::register(&mut registry);
+        registry.register(
+            "log_lines_dropped",
+            "Lines of the log that could not be written, or not soon enough",
+            log_lines_dropped,
+        );
         let metrics = Metrics {
             registry: Registry::default(),
             reviews,

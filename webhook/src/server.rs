@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use prometheus_client::metrics::counter::Counter;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
@@ -63,6 +64,8 @@ pub struct Options {
     pub limits: Limits,
     /// Judges changes by something else than the engine.
     pub judge: Option<Judge>,
+    /// How many lines of the log were dropped, for the metrics.
+    pub log_lines_dropped: Counter,
 }
 
 impl Options {
@@ -79,6 +82,7 @@ impl Options {
             waivers: None,
             limits: Limits { linger: Duration::ZERO, ..Limits::default() },
             judge: None,
+            log_lines_dropped: Counter::default(),
         }
     }
 }
@@ -134,7 +138,7 @@ impl Server {
     /// # Errors
     /// [`StartError`]; nothing is left running then.
     pub async fn start(options: Options) -> Result<Self, StartError> {
-        let metrics = Arc::new(Metrics::new());
+        let metrics = Arc::new(Metrics::with_log(options.log_lines_dropped));
         let config = Config::start(options.config, Arc::clone(&metrics)).map_err(StartError::Config)?;
         let certificates =
             Certificates::start(options.tls_dir, Arc::clone(&metrics)).map_err(StartError::Certificate)?;

@@ -9,6 +9,8 @@ mod service_judging;
 #[cfg(test)]
 mod service_limits;
 #[cfg(test)]
+mod service_log;
+#[cfg(test)]
 mod service_ports;
 #[cfg(test)]
 mod service_reload;

@@ -2,6 +2,7 @@
 
 pub(crate) mod api_server;
 pub(crate) mod gate;
+pub(crate) mod program;
 
 use std::fmt::Debug;
 use std::fs;
