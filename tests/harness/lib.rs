@@ -16,6 +16,7 @@
 //! ([`Shared`]), which ends with the process. Programs are built from the Go modules in
 //! `controlplane/` the first time they are needed.
 
+pub mod attack;
 pub mod audit;
 pub mod binaries;
 mod client;

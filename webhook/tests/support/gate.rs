@@ -1,0 +1,37 @@
+//! Something that stops judges until a test lets them go on.
+
+use std::sync::{Condvar, Mutex};
+
+/// A gate, closed at first.
+pub(crate) struct Gate {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    open: bool,
+    came: usize,
+}
+
+impl Gate {
+    pub(crate) const fn new() -> Self {
+        Gate { state: Mutex::new(State { open: false, came: 0 }), changed: Condvar::new() }
+    }
+
+    /// Waits until it is open.
+    pub(crate) fn pass(&self) {
+        let mut state = self.state.lock().unwrap();
+        state.came += 1;
+        drop(self.changed.wait_while(state, |state| !state.open).unwrap());
+    }
+
+    pub(crate) fn open(&self) {
+        self.state.lock().unwrap().open = true;
+        self.changed.notify_all();
+    }
+
+    /// How many came to it so far.
+    pub(crate) fn came(&self) -> usize {
+        self.state.lock().unwrap().came
+    }
+}
