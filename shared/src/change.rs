@@ -1,5 +1,7 @@
 //! One attempted write, as rules see it: what it is on, before and after. Who attempts it is the engine's business.
 
+use std::collections::HashSet;
+
 use crate::kinds::{self, Kind};
 use crate::object::{Object, Owner};
 
@@ -92,24 +94,24 @@ impl<'a> Change<'a> {
 
     /// An owner that an update adds, through whatever subresource. When an owner is gone, or never was, the garbage
     /// collector deletes what it owns, and is asked about by nobody: to add one is to delete with a delay.
-    pub fn new_owner(&self) -> Option<Owner<'a>> {
+    pub fn new_owner(&self) -> Option<&Owner<'a>> {
         let (Operation::Update, Some(before), Some(after)) = (self.operation, &self.before, &self.after) else {
             return None;
         };
-        let old = before.owners();
-        let known = |owner: &Owner<'a>| {
-            old.iter().any(|own| own.kind == owner.kind && own.name == owner.name && own.uid == owner.uid)
-        };
-        after.owners().into_iter().find(|owner| !known(owner))
+        if after.owners().is_empty() {
+            return None;
+        }
+        let old: HashSet<&Owner<'a>> = before.owners().iter().collect();
+        after.owners().iter().find(|owner| !old.contains(owner))
     }
 
     /// An owner that an update takes away.
-    pub fn lost_owner(&self) -> Option<Owner<'a>> {
+    pub fn lost_owner(&self) -> Option<&Owner<'a>> {
         let (Operation::Update, Some(before), Some(after)) = (self.operation, &self.before, &self.after) else {
             return None;
         };
-        let left = after.owners();
-        before.owners().into_iter().find(|owner| left.iter().all(|other| other.uid != owner.uid))
+        let left: HashSet<&str> = after.owners().iter().map(|owner| &*owner.uid).collect();
+        before.owners().iter().find(|owner| !left.contains(&*owner.uid))
     }
 
     /// The object as it is, or else as it would be.

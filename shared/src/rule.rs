@@ -1,6 +1,5 @@
 //! What a rule declares. Lists, RBAC, webhook rules, `explain` and coverage derive from it.
 
-use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
@@ -222,18 +221,17 @@ pub struct Seen<'o, 'a> {
     pub kind: &'static Kind,
     /// The tables.
     pub data: &'o Data,
-    pod: OnceCell<Option<Pod<'a>>>,
 }
 
 impl<'o, 'a> Seen<'o, 'a> {
     /// An object of a kind.
     pub fn new(object: &'o Object<'a>, kind: &'static Kind, data: &'o Data) -> Self {
-        Seen { object, kind, data, pod: OnceCell::new() }
+        Seen { object, kind, data }
     }
 
     /// The pod that the object is, or describes; read once for all rules that ask.
     pub fn pod(&self) -> Option<&Pod<'a>> {
-        self.pod.get_or_init(|| Pod::of(self.object, self.kind)).as_ref()
+        self.object.pod(self.kind)
     }
 }
 

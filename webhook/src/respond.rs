@@ -1,5 +1,6 @@
 //! From the bytes of a review to the bytes of its answer.
 
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -250,10 +251,11 @@ fn cause(judged: &Judged) -> Cause {
 /// Each once, and below what the API server passes on in total; it drops a warning with a control character silently.
 fn warnings(judged: &[Judged]) -> Vec<String> {
     let mut warnings: Vec<String> = Vec::new();
+    let mut seen = HashSet::new();
     let (mut size, mut left_out) = (0, 0);
     for judged in judged.iter().filter(|judged| judged.decision == Decision::Warn) {
         let line = text::line(&judged.line(MAX_WARNING), MAX_WARNING);
-        if warnings.contains(&line) {
+        if !seen.insert(line.clone()) {
             continue;
         }
         if size + line.len() > MAX_WARNINGS - LEFT_OUT_ROOM {
@@ -270,12 +272,9 @@ fn warnings(judged: &[Judged]) -> Vec<String> {
 }
 
 fn annotations(judgement: &Judgement) -> Annotations {
-    let mut waivers: Vec<&str> = Vec::new();
-    for waiver in judgement.judged.iter().filter_map(|judged| judged.finding.waiver.as_ref()) {
-        if !waivers.contains(&&*waiver.name) {
-            waivers.push(&waiver.name);
-        }
-    }
+    let mut seen = HashSet::new();
+    let waivers = judgement.judged.iter().filter_map(|judged| Some(&*judged.finding.waiver.as_ref()?.name));
+    let waivers: Vec<&str> = waivers.filter(|name| seen.insert(*name)).collect();
     Annotations {
         actor: Some(judgement.actor.as_str()),
         findings: Some(findings(&judgement.judged)),
