@@ -12,6 +12,7 @@ use crate::object::{MAX_NAME, Object, Text};
 use crate::origin;
 use crate::probe::{Probe, ProbeState};
 use crate::rule::{Code, Suspect};
+use crate::text;
 use crate::versions::Version;
 
 /// One list: a kind, in a namespace or the whole cluster.
@@ -65,6 +66,37 @@ impl ReadState {
     }
 }
 
+/// Objects of one list that could not be judged: nothing follows from what seems to be missing in them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unjudged {
+    count: usize,
+    first: String,
+}
+
+impl Unjudged {
+    /// One of them, and why.
+    pub(crate) fn one(object: &Object<'_>, why: &str) -> Self {
+        let meta = &object.meta;
+        let name =
+            if meta.namespace.is_empty() { meta.name.to_string() } else { format!("{}/{}", meta.namespace, meta.name) };
+        Unjudged { count: 1, first: text::line(&format!("{name}: {why}"), MAX_REASON) }
+    }
+
+    pub(crate) fn and(mut self, other: Unjudged) -> Self {
+        self.count += other.count;
+        self
+    }
+
+    /// Why nothing can be concluded from the list, for people.
+    pub fn gap(&self, key: &ReadKey) -> String {
+        let more = match self.count - 1 {
+            0 => String::new(),
+            more => format!(" (and {more} more)"),
+        };
+        format!("could not judge {key}: {}{more}", self.first)
+    }
+}
+
 /// A cluster at one moment.
 #[derive(Debug, Default)]
 pub struct Inventory {
@@ -82,6 +114,8 @@ pub struct Inventory {
     pub pool_labels: BTreeMap<String, BTreeMap<String, BTreeMap<String, usize>>>,
     /// What became of each list.
     pub reads: BTreeMap<ReadKey, ReadState>,
+    /// Of each list the objects that could not be judged.
+    pub unjudged: BTreeMap<ReadKey, Unjudged>,
     /// What became of each probe.
     pub probes: BTreeMap<Probe, ProbeState>,
     /// The days, UTC, on which an object that is still there was created: signs that the cluster ran.
@@ -91,6 +125,15 @@ pub struct Inventory {
 }
 
 impl Inventory {
+    /// Takes in that objects of a list are not judged.
+    pub(crate) fn leave(&mut self, key: ReadKey, unjudged: Unjudged) {
+        let all = match self.unjudged.remove(&key) {
+            Some(others) => others.and(unjudged),
+            None => unjudged,
+        };
+        self.unjudged.insert(key, all);
+    }
+
     /// The API server's version.
     pub fn server(&self) -> Option<Version> {
         Version::parse(self.server_version.as_deref()?)
@@ -437,6 +480,14 @@ impl Facts {
         }
     }
 
+    pub(crate) fn merge(&mut self, other: Facts) {
+        self.nodes.extend(other.nodes);
+        self.machines.extend(other.machines);
+        self.namespaces.extend(other.namespaces);
+        self.pool_labels.extend(other.pool_labels);
+        self.life.extend(other.life);
+    }
+
     pub(crate) fn into_inventory(self, inventory: &mut Inventory) {
         inventory.nodes.extend(self.nodes);
         inventory.machines.extend(self.machines);
@@ -463,6 +514,9 @@ impl Facts {
 fn is_compared(key: &str) -> bool {
     key != "kubernetes.io/hostname"
 }
+
+/// A line of a report.
+const MAX_REASON: usize = 200;
 
 /// Two values already mean that the pool does not agree; a few more help the reader.
 const MAX_VALUES: usize = 4;

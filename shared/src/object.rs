@@ -5,7 +5,7 @@ mod managed;
 mod pairs;
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -156,11 +156,13 @@ pub struct Object<'a> {
     index: Index,
     kept: Kept<'a>,
     fault: OnceCell<String>,
+    asked_for_managed: Cell<bool>,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Kept<'a> {
     managed: OnceCell<Vec<ManagedEntry<'a>>>,
+    managed_count: OnceCell<usize>,
     owners: OnceCell<Vec<Owner<'a>>>,
     node_spec: OnceCell<Box<NodeSpec<'a>>>,
     node_status: OnceCell<Box<NodeStatus<'a>>>,
@@ -198,11 +200,38 @@ impl<'a> Object<'a> {
     /// The first [`MAX_ENTRIES`] of `metadata.managedFields`. None when the object carries none: kubectl hides them unless
     /// asked.
     pub fn managed(&self) -> &[ManagedEntry<'a>] {
+        self.asked_for_managed.set(true);
         self.kept.managed.get_or_init(|| {
             let raw = self.meta.managed_fields;
             let managed: Option<Managed<'a>> = raw.and_then(|raw| self.part("metadata.managedFields", raw));
             managed.map(|managed| managed.0).unwrap_or_default()
         })
+    }
+
+    /// How many entries `metadata.managedFields` has, where these are more than are looked at.
+    pub fn too_many_managed(&self) -> Option<usize> {
+        let count = self.kept.managed_count.get_or_init(|| self.meta.managed_fields.map_or(0, scan::count));
+        Some(*count).filter(|count| *count > MAX_ENTRIES)
+    }
+
+    /// The JSON text of `metadata.managedFields`.
+    pub(crate) fn raw_managed(&self) -> Option<&'a str> {
+        self.meta.managed_fields
+    }
+
+    /// The JSON text of `metadata.ownerReferences`.
+    pub(crate) fn raw_owners(&self) -> Option<&'a str> {
+        self.meta.owner_references
+    }
+
+    /// Forgets that [`Object::managed`] was asked for.
+    pub(crate) fn forget_asking(&self) {
+        self.asked_for_managed.set(false);
+    }
+
+    /// Whether somebody has asked for `metadata.managedFields` since, and did not see all of it.
+    pub(crate) fn showed_part(&self) -> bool {
+        self.asked_for_managed.get() && self.too_many_managed().is_some()
     }
 
     /// `metadata.ownerReferences`.
@@ -232,6 +261,15 @@ impl<'a> Object<'a> {
     /// not, so nothing follows from that.
     pub fn fault(&self) -> Option<&str> {
         self.fault.get().map(String::as_str)
+    }
+
+    /// Why nothing follows from what rules did not find in it, if so: it could not be read, or not as a whole.
+    pub fn unread(&self) -> Option<String> {
+        let too_many = || {
+            let count = self.too_many_managed()?;
+            Some(format!("metadata.managedFields has {count} entries, and {MAX_ENTRIES} at most are looked at"))
+        };
+        self.fault().map(str::to_owned).or_else(too_many)
     }
 
     /// Says that something of this object cannot be read. The first word counts.
@@ -420,6 +458,18 @@ mod tests {
         let object = object(r#"{"spec":null,"metadata":{"ownerReferences":null,"managedFields":null}}"#);
         assert!(object.node_spec().taints.is_none() && object.owners().is_empty() && object.managed().is_empty());
         assert_eq!(object.fault(), None);
+    }
+
+    #[test]
+    fn of_too_many_entries_the_first_are_read_and_all_are_counted() {
+        for (count, looked_at, too_many) in [(MAX_ENTRIES, MAX_ENTRIES, None), (300, MAX_ENTRIES, Some(300))] {
+            let entries: Vec<String> = (0..count).map(|n| format!(r#"{{"manager":"m{n}"}}"#)).collect();
+            let json = format!(r#"{{"metadata":{{"managedFields":[{}]}}}}"#, entries.join(","));
+            let object: Object<'_> = serde_json::from_str(&json).unwrap();
+            assert_eq!((object.too_many_managed(), object.showed_part()), (too_many, false));
+            assert_eq!(object.managed().len(), looked_at);
+            assert_eq!((object.showed_part(), object.fault()), (too_many.is_some(), None));
+        }
     }
 
     #[test]

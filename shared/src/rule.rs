@@ -253,6 +253,13 @@ impl Notes {
         self.remarks.insert((about.into(), says.into()));
     }
 
+    /// Takes in what was found in another object.
+    pub(crate) fn merge(&mut self, other: Notes) {
+        self.drafts.extend(other.drafts);
+        self.suspects.extend(other.suspects);
+        self.remarks.extend(other.remarks);
+    }
+
     /// Puts aside what is a finding only if the whole says so. `hinge` is what it hinges on, in words of the rule's own.
     pub fn suspect(&mut self, draft: Draft, hinge: impl Into<String>) {
         self.suspects.push(Suspect { draft, hinge: hinge.into() });

@@ -10,7 +10,7 @@ use aksarc_shared::actor::User;
 use aksarc_shared::change::Change;
 use aksarc_shared::guard::{Decision, Guard, Judged, Judgement};
 use aksarc_shared::jiff::Timestamp;
-use aksarc_shared::read::review::{self, Review, ReviewError};
+use aksarc_shared::read::review::{self, NotEvaluated, Review, ReviewError};
 use aksarc_shared::text;
 use arc_swap::ArcSwap;
 use http::StatusCode;
@@ -73,6 +73,13 @@ impl Reviewer {
         };
         let guard = self.guard.load();
         let judgement = (self.judge)(&guard, &change, &user, Timestamp::now());
+        if let Some(why) = &judgement.not_evaluated {
+            self.metrics.not_evaluated(why.reason());
+            if judgement.judged.is_empty() {
+                tracing::debug!(reason = why.reason(), "allowed without being judged");
+                return Ok(allowed_unjudged(&uid, why.reason()));
+            }
+        }
         self.metrics.judged(&judgement);
         if judgement.judged.is_empty() {
             return Ok(serialize(&Response { uid: &uid, allowed: true, ..Response::default() }));
@@ -280,7 +287,7 @@ fn annotations(judgement: &Judgement) -> Annotations {
         findings: Some(findings(&judgement.judged)),
         mode: Some(judgement.preset.as_str()),
         waivers: (!waivers.is_empty()).then(|| text::line(&waivers.join(","), MAX_ANNOTATION)),
-        not_evaluated: None,
+        not_evaluated: judgement.not_evaluated.as_ref().map(NotEvaluated::reason),
     }
 }
 
@@ -338,8 +345,18 @@ impl LineBudget {
     }
 }
 
-/// Why a review can go unjudged; the first four are the reader's words.
-pub(crate) const REASONS: [&str; 6] = ["unreadable", "operation", "resource", "missing-object", PANIC, "other"];
+/// Why a review can go unjudged; all but the last two are the engine's words.
+pub(crate) const REASONS: [&str; 9] = [
+    "unreadable",
+    "operation",
+    "resource",
+    "subresource",
+    "version",
+    "missing-object",
+    "managed-fields",
+    PANIC,
+    "other",
+];
 const PANIC: &str = "panic";
 
 /// What a terminal shows in one line behind the API server's own words.
@@ -416,6 +433,7 @@ mod tests {
             actor: aksarc_shared::actor::Actor::Person,
             preset: aksarc_shared::guard::Preset::Enforce,
             judged,
+            not_evaluated: None,
         };
         let status = refusal_status(&judgement);
         assert!(status.message.len() <= MAX_MESSAGE, "{}", status.message);

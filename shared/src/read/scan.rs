@@ -34,6 +34,33 @@ pub(crate) fn literals<'a>(rest: &'a str, mut each: impl FnMut(&'a str, &'a str)
     }
 }
 
+/// Hands each item of the list that `rest` begins with to `each`, as the text from it on, as [`members`] does.
+pub(crate) fn items<'a>(rest: &'a str, mut each: impl FnMut(&'a str) -> Option<usize>) -> Option<usize> {
+    let bytes = rest.as_bytes();
+    let mut at = space(bytes, expect(bytes, 0, b'[')?);
+    if bytes.get(at) == Some(&b']') {
+        return Some(at + 1);
+    }
+    loop {
+        at = space(bytes, at + each(rest.get(at..)?)?);
+        match bytes.get(at)? {
+            b',' => at = space(bytes, at + 1),
+            b']' => return Some(at + 1),
+            _ => return None,
+        }
+    }
+}
+
+/// How many items the list `json` has; none when it is no list.
+pub(crate) fn count(json: &str) -> usize {
+    let mut count = 0;
+    let counted = items(json, |rest| {
+        count += 1;
+        value(rest, None).map(str::len)
+    });
+    counted.map_or(0, |_| count)
+}
+
 /// A step through maps in maps, which hold nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Nested<'a> {
@@ -222,6 +249,16 @@ mod tests {
         let found = all(text).unwrap();
         assert_eq!(found, [("a", r#"{"x":[1,"}"]}"#), ("b", r#""q\"}""#), ("c", "-1.5e3"), ("d", "null")]);
         assert_eq!(all("{}"), Some(Vec::new()));
+    }
+
+    #[test]
+    fn items_are_counted_and_nothing_else_is_a_list() {
+        for (json, items) in [("[]", 0), ("[ 1 , {\"a\":[2,3]}, \"],[\", null ]", 4), ("[[],[1]]", 2)] {
+            assert_eq!(count(json), items, "{json}");
+        }
+        for bad in ["", "{}", "[", "[1", "[1,", "[,1]", "[1;2]", "1"] {
+            assert_eq!(count(bad), 0, "{bad}");
+        }
     }
 
     #[test]
