@@ -29,7 +29,7 @@ use aksarc_shared::data::{Platform, embedded};
 use aksarc_shared::finding::{Consequence, Finding};
 use aksarc_shared::guard::{Decision, Guard, Judgement, Preset, Settings};
 use aksarc_shared::jiff::Timestamp;
-use aksarc_shared::kinds::{self, Kind};
+use aksarc_shared::kinds;
 use aksarc_shared::object::Object;
 use aksarc_shared::read::json;
 use aksarc_shared::report::Tool;
@@ -289,20 +289,19 @@ impl<'w> Law<'w> {
         check.server_version("v1.33.5");
         let text = other.and_then(|(_, value)| value).map(ToString::to_string);
         let changed = text.as_deref().map(|text| json::object(text.as_bytes()).unwrap());
-        let rest = self.world.objects.iter().filter(|(key, _)| other.is_none_or(|(gone, _)| gone != key));
-        let objects: Vec<(&'static Kind, &Object<'_>)> = rest
-            .map(|(_, object)| object)
-            .chain(&changed)
-            .map(|object| (kinds::of(&object.api_version, &object.kind).unwrap(), object))
-            .collect();
+        let rest = || {
+            let others = self.world.objects.iter().filter(|(key, _)| other.is_none_or(|(gone, _)| gone != key));
+            others.map(|(_, object)| object)
+        };
         for plan in [Check::plan_first, Check::plan_then] {
             for key in plan(&check) {
                 let mut segment = check.segment(&key);
-                for (_, object) in objects.iter().filter(|(kind, _)| *kind == key.kind) {
-                    if key.namespace.as_ref().is_none_or(|own| *own == *object.meta.namespace) {
-                        segment.object(object);
-                    }
-                }
+                let is_here = |object: &Object<'_>| {
+                    kinds::of(&object.api_version, &object.kind) == Some(key.kind)
+                        && key.namespace.as_ref().is_none_or(|own| *own == *object.meta.namespace)
+                };
+                rest().filter(|object| is_here(object)).for_each(|object| segment.object(object));
+                changed.iter().filter(|object| is_here(object)).for_each(|object| segment.object(object));
                 check.complete(segment);
             }
         }

@@ -1,5 +1,8 @@
 //! One attempted write, as rules see it: what it is on, before and after. Who attempts it is the engine's business.
 
+use std::collections::HashSet;
+
+use crate::fit::{self, Misfit};
 use crate::kinds::{self, Kind};
 use crate::object::{Object, Owner};
 
@@ -92,24 +95,57 @@ impl<'a> Change<'a> {
 
     /// An owner that an update adds, through whatever subresource. When an owner is gone, or never was, the garbage
     /// collector deletes what it owns, and is asked about by nobody: to add one is to delete with a delay.
-    pub fn new_owner(&self) -> Option<Owner<'a>> {
+    pub fn new_owner(&self) -> Option<&Owner<'a>> {
         let (Operation::Update, Some(before), Some(after)) = (self.operation, &self.before, &self.after) else {
             return None;
         };
-        let old = before.owners();
-        let known = |owner: &Owner<'a>| {
-            old.iter().any(|own| own.kind == owner.kind && own.name == owner.name && own.uid == owner.uid)
-        };
-        after.owners().into_iter().find(|owner| !known(owner))
+        if after.owners().is_empty() {
+            return None;
+        }
+        let old: HashSet<&Owner<'a>> = before.owners().iter().collect();
+        after.owners().iter().find(|owner| !old.contains(owner))
     }
 
     /// An owner that an update takes away.
-    pub fn lost_owner(&self) -> Option<Owner<'a>> {
+    pub fn lost_owner(&self) -> Option<&Owner<'a>> {
         let (Operation::Update, Some(before), Some(after)) = (self.operation, &self.before, &self.after) else {
             return None;
         };
-        let left = after.owners();
-        before.owners().into_iter().find(|owner| left.iter().all(|other| other.uid != owner.uid))
+        let left: HashSet<&str> = after.owners().iter().map(|owner| &*owner.uid).collect();
+        before.owners().iter().find(|owner| !left.contains(&*owner.uid))
+    }
+
+    /// Why one of its sides is none of the change's kind, if so.
+    pub fn misfit(&self) -> Option<Misfit> {
+        let check = |side: &Object<'a>, twin| fit::check(side, self.kind, &self.subresource, twin).err();
+        let before = self.before.as_ref();
+        before.and_then(|before| check(before, None)).or_else(|| check(self.after.as_ref()?, before))
+    }
+
+    /// What of its sides could not be read so far: see [`Object::fault`].
+    pub fn fault(&self) -> Option<&str> {
+        self.sides().find_map(Object::fault)
+    }
+
+    /// How many entries `metadata.managedFields` has on a side with more than are looked at.
+    pub fn too_many_managed(&self) -> Option<usize> {
+        self.sides().filter_map(Object::too_many_managed).max()
+    }
+
+    /// Why what was judged of it counts for nothing, if so: see [`Object::unread`].
+    pub fn unread(&self) -> Option<String> {
+        self.sides().find_map(Object::unread)
+    }
+
+    /// Runs something, and says whether it has asked for managedFields that it was shown a part of.
+    pub(crate) fn watched<T>(&self, judge: impl FnOnce() -> T) -> (T, bool) {
+        self.sides().for_each(Object::forget_asking);
+        let judged = judge();
+        (judged, self.sides().any(Object::showed_part))
+    }
+
+    fn sides(&self) -> impl Iterator<Item = &Object<'a>> {
+        [&self.before, &self.after].into_iter().flatten()
     }
 
     /// The object as it is, or else as it would be.

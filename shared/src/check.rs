@@ -21,7 +21,7 @@ use crate::catalogue;
 use crate::change::Change;
 use crate::data::{Data, Platform};
 use crate::finding::{Consequence, Draft, Finding};
-use crate::inventory::{Inventory, ReadKey, ReadState};
+use crate::inventory::{Inventory, ReadKey, ReadState, Unjudged};
 use crate::object::Object;
 use crate::probe::{Probe, ProbeState};
 use crate::report::{Cluster, Coverage, Outcome, Policy, Report, Tool};
@@ -176,10 +176,25 @@ impl<'d> Check<'d> {
         self.manifests = true;
         self.objects += 1;
         let Some(change) = Change::create_of(object) else { return };
-        for rule in &self.params.rules {
-            if let Some(judge) = rule.change {
-                self.drafts.entry(rule.code.as_str()).or_default().extend(judge(&change, self.data));
+        let judging = self.params.rules.iter().filter_map(|rule| Some((rule.code.as_str(), rule.change?)));
+        let judged = || judging.map(|(code, judge)| (code, judge(&change, self.data))).collect::<Vec<_>>();
+        let (found, unread) = match change.misfit() {
+            Some(misfit) => (Vec::new(), Some(misfit.to_string())),
+            None => {
+                let found = judged();
+                // What some rule could not read it took as missing.
+                match change.unread() {
+                    Some(why) => (Vec::new(), Some(why)),
+                    None => (found, None),
+                }
             }
+        };
+        for (code, drafts) in found {
+            self.drafts.entry(code).or_default().extend(drafts);
+        }
+        if let (Some(why), Some(object)) = (unread, change.object()) {
+            let key = ReadKey { kind: change.kind, namespace: None };
+            self.inventory.leave(key, Unjudged::one(object, &why));
         }
     }
 

@@ -7,7 +7,7 @@ use crate::change::Operation;
 use crate::data::{ClauseText, Data};
 use crate::kinds::{self, Kind};
 use crate::probe::Probe;
-use crate::rule::{Mode, Reach, Rule};
+use crate::rule::{Guard, Mode, Reach, Rule};
 
 /// One kind the guard must be asked about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,6 +64,12 @@ fn watched_by(modes: &BTreeMap<String, Mode>, wanted: impl Fn(&Rule) -> bool) ->
         }
     }
     found.into_values().collect()
+}
+
+/// What rules are asked about of a kind, those that are off unless asked for included.
+pub fn guards(kind: &'static Kind) -> impl Iterator<Item = &'static Guard> {
+    // There is one of each kind.
+    catalogue::ALL.iter().flat_map(|rule| rule.guards).filter(move |guard| std::ptr::eq(guard.kind, kind))
 }
 
 /// The kinds a check lists, with the codes of the rules that need them: all it needs is `list` on each.

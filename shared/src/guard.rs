@@ -13,6 +13,7 @@ use crate::catalogue;
 use crate::change::Change;
 use crate::data::{Component, Data, LawfulObject, Platform};
 use crate::finding::{Consequence, Finding};
+use crate::read::review::NotEvaluated;
 use crate::rule::{Mode, Rule};
 use crate::text;
 use crate::waiver::{self, Waiver};
@@ -225,6 +226,8 @@ pub struct Judgement {
     pub preset: Preset,
     /// What was found, heaviest decision first.
     pub judged: Vec<Judged>,
+    /// Why not all could be judged. Nothing is found then, unless it is managedFields alone that were not looked at as a whole.
+    pub not_evaluated: Option<NotEvaluated>,
 }
 
 impl Judgement {
@@ -307,17 +310,24 @@ impl Guard {
     /// Judges a change.
     pub fn judge(&self, change: &Change<'_>, user: &User, now: Timestamp) -> Judgement {
         let actor = self.actor(user);
+        let mut not_evaluated = change.misfit().map(NotEvaluated::from);
         let mut judged = Vec::new();
-        if actor != Actor::Platform {
+        if actor != Actor::Platform && not_evaluated.is_none() {
             for (rule, mode) in &self.rules {
                 self.judge_rule(rule, *mode, change, (actor, user), now, &mut judged);
+            }
+            not_evaluated = change.too_many_managed().map(NotEvaluated::ManagedFields);
+            if let Some(fault) = change.fault() {
+                // Some rule took what it could not read as missing.
+                judged.clear();
+                not_evaluated = Some(NotEvaluated::Unreadable(fault.to_owned()));
             }
             judged.sort_by(|a, b| {
                 let key = |j: &Judged| (std::cmp::Reverse(j.decision), j.finding.consequence, j.finding.code);
                 key(a).cmp(&key(b))
             });
         }
-        Judgement { actor, preset: self.settings.mode, judged }
+        Judgement { actor, preset: self.settings.mode, judged, not_evaluated }
     }
 
     fn judge_rule(
@@ -336,7 +346,8 @@ impl Guard {
                 && guard.operations.contains(&change.operation)
         });
         let Some(judge) = rule.change.filter(|_| asked) else { return };
-        let mut drafts = judge(change, &self.data);
+        // What is in the rest of them may be what makes the change lawful.
+        let (mut drafts, partly) = change.watched(|| judge(change, &self.data));
         if drafts.is_empty() {
             return;
         }
@@ -353,7 +364,7 @@ impl Guard {
         let mut findings = finalize(rule, lightest(rule, &self.settings.platforms()), drafts);
         waiver::apply(&mut findings, &self.settings.waivers, now);
         for finding in findings {
-            let cap = !capped.is_empty() && capped.contains(&(finding.object.clone(), finding.path.clone()));
+            let cap = partly || !capped.is_empty() && capped.contains(&(finding.object.clone(), finding.path.clone()));
             let decision = self.decide(mode, actor, &finding, cap);
             judged.push(Judged { finding, decision, instead: rule.instead });
         }

@@ -8,10 +8,11 @@ use jiff::civil::Date;
 use crate::data::{Data, Place};
 use crate::guard;
 use crate::kinds::{self, Kind};
-use crate::object::Object;
+use crate::object::{MAX_NAME, Object, Text};
 use crate::origin;
 use crate::probe::{Probe, ProbeState};
 use crate::rule::{Code, Suspect};
+use crate::text;
 use crate::versions::Version;
 
 /// One list: a kind, in a namespace or the whole cluster.
@@ -65,6 +66,37 @@ impl ReadState {
     }
 }
 
+/// Objects of one list that could not be judged: nothing follows from what seems to be missing in them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unjudged {
+    count: usize,
+    first: String,
+}
+
+impl Unjudged {
+    /// One of them, and why.
+    pub(crate) fn one(object: &Object<'_>, why: &str) -> Self {
+        let meta = &object.meta;
+        let name =
+            if meta.namespace.is_empty() { meta.name.to_string() } else { format!("{}/{}", meta.namespace, meta.name) };
+        Unjudged { count: 1, first: text::line(&format!("{name}: {why}"), MAX_REASON) }
+    }
+
+    pub(crate) fn and(mut self, other: Unjudged) -> Self {
+        self.count += other.count;
+        self
+    }
+
+    /// Why nothing can be concluded from the list, for people.
+    pub fn gap(&self, key: &ReadKey) -> String {
+        let more = match self.count - 1 {
+            0 => String::new(),
+            more => format!(" (and {more} more)"),
+        };
+        format!("could not judge {key}: {}{more}", self.first)
+    }
+}
+
 /// A cluster at one moment.
 #[derive(Debug, Default)]
 pub struct Inventory {
@@ -82,6 +114,8 @@ pub struct Inventory {
     pub pool_labels: BTreeMap<String, BTreeMap<String, BTreeMap<String, usize>>>,
     /// What became of each list.
     pub reads: BTreeMap<ReadKey, ReadState>,
+    /// Of each list the objects that could not be judged.
+    pub unjudged: BTreeMap<ReadKey, Unjudged>,
     /// What became of each probe.
     pub probes: BTreeMap<Probe, ProbeState>,
     /// The days, UTC, on which an object that is still there was created: signs that the cluster ran.
@@ -91,6 +125,15 @@ pub struct Inventory {
 }
 
 impl Inventory {
+    /// Takes in that objects of a list are not judged.
+    pub(crate) fn leave(&mut self, key: ReadKey, unjudged: Unjudged) {
+        let all = match self.unjudged.remove(&key) {
+            Some(others) => others.and(unjudged),
+            None => unjudged,
+        };
+        self.unjudged.insert(key, all);
+    }
+
     /// The API server's version.
     pub fn server(&self) -> Option<Version> {
         Version::parse(self.server_version.as_deref()?)
@@ -215,19 +258,36 @@ pub fn pool_of(label: Option<&str>, provider_id: Option<&str>, control_plane: bo
     // Labels can be edited, so the machine is asked first: one of a pool is no control plane, whatever it is called.
     let by_vm = provider_id.and_then(|id| provider_pool(id, data));
     let by_role = control_plane.then_some("control-plane");
-    by_vm.or(by_role).or(label).unwrap_or("(no pool)").to_owned()
+    let pool = by_vm.or(by_role).or(label).unwrap_or("(no pool)");
+    // It stands in every finding on the pool.
+    Text::from(pool).cut(MAX_NAME).to_string()
 }
 
-#[derive(serde::Deserialize)]
+/// `spec` of a node, as far as rules use it.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct NodeSpec<'a> {
+pub struct NodeSpec<'a> {
+    /// `moc://…`.
     #[serde(borrow, default, rename = "providerID")]
-    provider_id: Option<crate::object::Text<'a>>,
+    pub provider_id: Option<Text<'a>>,
+    /// The first of `podCIDRs`.
+    #[serde(borrow, default, rename = "podCIDR")]
+    pub pod_cidr: Option<Text<'a>>,
+    /// `10.244.3.0/24`, one of each family.
+    #[serde(borrow, default, rename = "podCIDRs")]
+    pub pod_cidrs: Option<Vec<Text<'a>>>,
+    /// See [`taints`].
+    #[serde(borrow, default)]
+    pub taints: Option<Vec<Taint<'a>>>,
+    /// Whether it is cordoned.
+    #[serde(default)]
+    pub unschedulable: Option<bool>,
 }
 
-#[derive(Default, serde::Deserialize)]
+/// `status` of a node, as far as rules use it.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct NodeStatus<'a> {
+pub struct NodeStatus<'a> {
     #[serde(borrow, default)]
     node_info: Option<NodeInfo<'a>>,
     #[serde(borrow, default)]
@@ -236,23 +296,23 @@ struct NodeStatus<'a> {
     conditions: Option<Vec<Condition<'a>>>,
 }
 
-#[derive(Default, serde::Deserialize)]
+#[derive(Clone, Debug, Default, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Capacity<'a> {
     #[serde(borrow, default)]
-    cpu: crate::object::Text<'a>,
+    cpu: Text<'a>,
     #[serde(borrow, default)]
-    memory: crate::object::Text<'a>,
+    memory: Text<'a>,
     #[serde(borrow, default)]
-    ephemeral_storage: crate::object::Text<'a>,
+    ephemeral_storage: Text<'a>,
 }
 
-#[derive(serde::Deserialize)]
+#[derive(Clone, Debug, serde::Deserialize)]
 struct Condition<'a> {
     #[serde(borrow, default, rename = "type")]
-    name: crate::object::Text<'a>,
+    name: Text<'a>,
     #[serde(borrow, default)]
-    status: crate::object::Text<'a>,
+    status: Text<'a>,
 }
 
 /// `status.nodeInfo`, as far as rules use it.
@@ -261,45 +321,45 @@ struct Condition<'a> {
 pub struct NodeInfo<'a> {
     /// `v1.33.5`.
     #[serde(borrow, default)]
-    pub kubelet_version: crate::object::Text<'a>,
+    pub kubelet_version: Text<'a>,
     /// `Azure Linux 3.0`.
     #[serde(borrow, default)]
-    pub os_image: crate::object::Text<'a>,
+    pub os_image: Text<'a>,
     /// `amd64`.
     #[serde(borrow, default)]
-    pub architecture: crate::object::Text<'a>,
+    pub architecture: Text<'a>,
     /// `linux`.
     #[serde(borrow, default)]
-    pub operating_system: crate::object::Text<'a>,
+    pub operating_system: Text<'a>,
     /// `6.6.96.1-1.azl3`.
     #[serde(borrow, default)]
-    pub kernel_version: crate::object::Text<'a>,
+    pub kernel_version: Text<'a>,
     /// `containerd://2.0.0`.
     #[serde(borrow, default)]
-    pub container_runtime_version: crate::object::Text<'a>,
+    pub container_runtime_version: Text<'a>,
     /// As the kubelet's, where reported.
     #[serde(borrow, default)]
-    pub kube_proxy_version: crate::object::Text<'a>,
+    pub kube_proxy_version: Text<'a>,
     /// The machine's.
     #[serde(borrow, default, rename = "systemUUID")]
-    pub system_uuid: crate::object::Text<'a>,
+    pub system_uuid: Text<'a>,
 }
 
 /// `spec.providerID` of a node.
-pub fn provider_id<'a>(node: &Object<'a>) -> Option<crate::object::Text<'a>> {
-    node.field::<NodeSpec<'a>>("spec")?.provider_id.filter(|id| !id.is_empty())
+pub fn provider_id<'o>(node: &'o Object<'_>) -> Option<&'o str> {
+    node.node_spec().provider_id.as_deref().filter(|id| !id.is_empty())
 }
 
-/// `status.nodeInfo` of a node; empty where it has none yet.
-pub fn node_info<'a>(node: &Object<'a>) -> NodeInfo<'a> {
-    node.field::<NodeStatus<'a>>("status").and_then(|status| status.node_info).unwrap_or_default()
+/// `status.nodeInfo` of a node; `None` where it has none yet.
+pub fn node_info<'o, 'a>(node: &'o Object<'a>) -> Option<&'o NodeInfo<'a>> {
+    node.node_status().node_info.as_ref()
 }
 
 /// The pool of a node object.
 pub fn pool_of_node(node: &Object<'_>, data: &Data) -> String {
     let labels = &node.meta.labels;
     let control_plane = labels.get(CONTROL_PLANE_LABEL).is_some();
-    pool_of(labels.get(POOL_LABEL), provider_id(node).as_deref(), control_plane, data)
+    pool_of(labels.get(POOL_LABEL), provider_id(node), control_plane, data)
 }
 
 impl NodeFact {
@@ -307,39 +367,34 @@ impl NodeFact {
     pub fn of(node: &Object<'_>, data: &Data) -> Self {
         let (labels, annotations) = (&node.meta.labels, &node.meta.annotations);
         let provider = provider_id(node);
-        let status = node.field::<NodeStatus<'_>>("status").unwrap_or_default();
-        let (info, capacity) = (status.node_info.unwrap_or_default(), status.capacity.unwrap_or_default());
-        let conditions = status.conditions.unwrap_or_default();
-        let ready = conditions.iter().find(|condition| &*condition.name == "Ready");
+        let status = node.node_status();
+        let info = status.node_info.as_ref();
+        let info = |pick: for<'i> fn(&'i NodeInfo<'_>) -> &'i str| info.map(pick).unwrap_or_default().to_owned();
+        let capacity = status.capacity.clone().unwrap_or_default();
+        let ready = status.conditions.iter().flatten().find(|condition| &*condition.name == "Ready");
         let taints = taints(node);
-        let unschedulable = node.raw("spec").is_some_and(|spec| spec.contains("\"unschedulable\""))
-            && node.field::<Cordon>("spec").is_some_and(|spec| spec.unschedulable.unwrap_or_default());
         let product = data.products.products.iter().find(|product| {
             product.annotation.as_deref().is_some_and(|key| annotations.get(key).is_some())
                 || product.label.as_deref().is_some_and(|key| labels.get(key).is_some())
-                || product
-                    .provider_id_prefix
-                    .as_deref()
-                    .zip(provider.as_deref())
-                    .is_some_and(|(p, id)| id.starts_with(p))
+                || product.provider_id_prefix.as_deref().zip(provider).is_some_and(|(p, id)| id.starts_with(p))
         });
         NodeFact {
             name: node.meta.name.to_string(),
             uid: node.meta.uid.to_string(),
             pool: pool_of_node(node, data),
             pool_label: labels.get(POOL_LABEL).map(str::to_owned),
-            kubelet: info.kubelet_version.to_string(),
-            os_image: info.os_image.to_string(),
+            kubelet: info(|info| &info.kubelet_version),
+            os_image: info(|info| &info.os_image),
             machine: annotations.get("cluster.x-k8s.io/machine").is_some(),
             virtual_kubelet: labels.get("type") == Some("virtual-kubelet"),
             control_plane: labels.get(CONTROL_PLANE_LABEL).is_some()
                 || taints.iter().any(|taint| &*taint.key == CONTROL_PLANE_LABEL),
             created: node.meta.creation_timestamp.as_ref().map(ToString::to_string),
-            kube_proxy: info.kube_proxy_version.to_string(),
-            runtime: info.container_runtime_version.to_string(),
-            kernel: info.kernel_version.to_string(),
-            os: info.operating_system.to_string(),
-            system_uuid: info.system_uuid.to_string(),
+            kube_proxy: info(|info| &info.kube_proxy_version),
+            runtime: info(|info| &info.container_runtime_version),
+            kernel: info(|info| &info.kernel_version),
+            os: info(|info| &info.operating_system),
+            system_uuid: info(|info| &info.system_uuid),
             capacity: [capacity.cpu, capacity.memory, capacity.ephemeral_storage].map(|text| text.to_string()),
             instance_type: labels.get("node.kubernetes.io/instance-type").map(str::to_owned),
             ready: ready.and_then(|condition| match &*condition.status {
@@ -347,10 +402,10 @@ impl NodeFact {
                 "False" => Some(false),
                 _ => None,
             }),
-            unschedulable,
+            unschedulable: node.node_spec().unschedulable.unwrap_or_default(),
             taints: taints.iter().map(|taint| format!("{}={}:{}", taint.key, taint.value, taint.effect)).collect(),
             other_product: product.map(|product| product.product.clone()),
-            provider_id: provider.map(|id| id.to_string()),
+            provider_id: provider.map(str::to_owned),
         }
     }
 
@@ -358,12 +413,6 @@ impl NodeFact {
     pub fn is_moc(&self, data: &Data) -> bool {
         self.provider_id.as_deref().is_some_and(|id| id.starts_with(&*data.products.provider_id_prefix))
     }
-}
-
-#[derive(serde::Deserialize)]
-struct Cordon {
-    #[serde(default)]
-    unschedulable: Option<bool>,
 }
 
 impl MachineFact {
@@ -392,7 +441,7 @@ fn machine_pool(machine: &Object<'_>, data: &Data) -> Option<String> {
     }
     let by_name = format!("{}{}", data.products.provider_id_prefix, machine.meta.name);
     let of_deployment = labels.get("cluster.x-k8s.io/deployment-name").and_then(|name| name.strip_suffix("-md"));
-    let by_vm = provider_id(machine).and_then(|id| provider_pool(&id, data).map(str::to_owned));
+    let by_vm = provider_id(machine).and_then(|id| provider_pool(id, data).map(str::to_owned));
     by_vm.or_else(|| provider_pool(&by_name, data).or(of_deployment).map(str::to_owned))
 }
 
@@ -412,12 +461,11 @@ impl Facts {
         self.life.extend(born);
         if *kind == kinds::NODE {
             let fact = NodeFact::of(object, data);
-            let managed = object.managed();
-            let person = managed.iter().any(|entry| data.managers.person(&entry.manager).is_some());
+            let person = object.managed().iter().any(|entry| data.managers.person(&entry.manager).is_some());
             let keys = origin::Keys::of(object, Place::Label, data);
             for (key, value) in object.meta.labels.iter().filter(|(key, _)| is_compared(key)) {
-                let clean = !person || keys.person(key).is_none();
-                if clean && origin::is_listed(object, Place::Label, key, data) {
+                let clean = !person || keys.by_person(key).is_none();
+                if clean && keys.is_listed(key) {
                     self.pool_labels.push((fact.pool.clone(), key.to_owned(), value.to_owned()));
                 }
             }
@@ -430,6 +478,14 @@ impl Facts {
             let created = object.meta.creation_timestamp.as_ref().map(ToString::to_string);
             self.namespaces.push((object.meta.name.to_string(), created));
         }
+    }
+
+    pub(crate) fn merge(&mut self, other: Facts) {
+        self.nodes.extend(other.nodes);
+        self.machines.extend(other.machines);
+        self.namespaces.extend(other.namespaces);
+        self.pool_labels.extend(other.pool_labels);
+        self.life.extend(other.life);
     }
 
     pub(crate) fn into_inventory(self, inventory: &mut Inventory) {
@@ -459,6 +515,9 @@ fn is_compared(key: &str) -> bool {
     key != "kubernetes.io/hostname"
 }
 
+/// A line of a report.
+const MAX_REASON: usize = 200;
+
 /// Two values already mean that the pool does not agree; a few more help the reader.
 const MAX_VALUES: usize = 4;
 
@@ -467,21 +526,16 @@ const MAX_VALUES: usize = 4;
 pub struct Taint<'a> {
     /// Key.
     #[serde(borrow)]
-    pub key: crate::object::Text<'a>,
+    pub key: Text<'a>,
     /// Value; often empty.
     #[serde(borrow, default)]
-    pub value: crate::object::Text<'a>,
+    pub value: Text<'a>,
     /// `NoSchedule`, `PreferNoSchedule` or `NoExecute`.
     #[serde(borrow, default)]
-    pub effect: crate::object::Text<'a>,
+    pub effect: Text<'a>,
 }
 
 /// `spec.taints` of a node.
-pub fn taints<'a>(node: &Object<'a>) -> Vec<Taint<'a>> {
-    #[derive(serde::Deserialize)]
-    struct Spec<'a> {
-        #[serde(borrow, default)]
-        taints: Option<Vec<Taint<'a>>>,
-    }
-    node.field::<Spec<'a>>("spec").and_then(|spec| spec.taints).unwrap_or_default()
+pub fn taints<'o, 'a>(node: &'o Object<'a>) -> &'o [Taint<'a>] {
+    node.node_spec().taints.as_deref().unwrap_or_default()
 }

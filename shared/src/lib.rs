@@ -18,6 +18,7 @@ pub mod check;
 pub mod data;
 pub mod derive;
 pub mod finding;
+pub mod fit;
 pub mod guard;
 pub mod heartbeat;
 pub mod image;

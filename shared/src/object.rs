@@ -1,14 +1,27 @@
 //! A Kubernetes object, read in place: metadata as borrowed text, everything else as slices of the original JSON that are
 //! parsed only when a rule asks for them.
 
+mod managed;
+mod pairs;
+
 use std::borrow::Cow;
+use std::cell::{Cell, OnceCell};
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::Deref;
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::inventory::{NodeSpec, NodeStatus};
+use crate::kinds::Kind;
+use crate::pod::Pod;
 use crate::read::scan;
+
+use managed::Managed;
+pub use managed::{MAX_ENTRIES, ManagedEntry};
+use pairs::Index;
+pub use pairs::Pairs;
 
 /// A string that borrows from the input unless it holds escapes. `null` is not a `Text`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,6 +31,22 @@ impl Text<'_> {
     /// The text itself.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The text, or as much of its beginning as fits into `max` bytes.
+    #[must_use]
+    pub fn cut(self, max: usize) -> Self {
+        if self.len() <= max {
+            return self;
+        }
+        let end = self.floor_char_boundary(max);
+        Text(match self.0 {
+            Cow::Borrowed(text) => Cow::Borrowed(text.split_at(end).0),
+            Cow::Owned(mut text) => {
+                text.truncate(end);
+                Cow::Owned(text)
+            }
+        })
     }
 }
 
@@ -59,72 +88,21 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
-/// Labels or annotations, in the order of the document.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Pairs<'a>(Vec<(Text<'a>, Text<'a>)>);
-
-impl Pairs<'_> {
-    /// The value of `key`, exactly as spelled.
-    pub fn get(&self, key: &str) -> Option<&str> {
-        self.0.iter().find(|(k, _)| &**k == key).map(|(_, v)| &**v)
-    }
-
-    /// Keys and values.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(k, v)| (&**k, &**v))
-    }
-
-    /// The keys.
-    pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(k, _)| &**k)
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct PairsVisitor;
-        impl<'de> Visitor<'de> for PairsVisitor {
-            type Value = Pairs<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a map of strings")
-            }
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Pairs::default())
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut pairs = Vec::with_capacity(map.size_hint().unwrap_or(16));
-                while let Some(key) = map.next_key()? {
-                    // kubectl prints `key: null` for an empty value now and then; the API server reads it as "".
-                    let value: Option<Text<'de>> = map.next_value()?;
-                    pairs.push((key, value.unwrap_or_default()));
-                }
-                Ok(Pairs(pairs))
-            }
-        }
-        deserializer.deserialize_any(PairsVisitor)
-    }
-}
-
-/// The parts of `metadata` that rules use.
+/// The parts of `metadata` that rules use. Names are cut to [`MAX_NAME`] bytes.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Meta<'a> {
     /// `metadata.name`; empty where the server has yet to make one from `generateName`.
-    #[serde(borrow, default, deserialize_with = "null_is_empty")]
+    #[serde(borrow, default, deserialize_with = "name")]
     pub name: Text<'a>,
     /// `metadata.generateName`.
-    #[serde(borrow, default, deserialize_with = "null_is_empty")]
+    #[serde(borrow, default, deserialize_with = "name")]
     pub generate_name: Text<'a>,
     /// `metadata.namespace`; empty for cluster-scoped objects.
-    #[serde(borrow, default, deserialize_with = "null_is_empty")]
+    #[serde(borrow, default, deserialize_with = "name")]
     pub namespace: Text<'a>,
     /// `metadata.uid`.
-    #[serde(borrow, default, deserialize_with = "null_is_empty")]
+    #[serde(borrow, default, deserialize_with = "name")]
     pub uid: Text<'a>,
     /// `metadata.creationTimestamp`, RFC 3339; the API server keeps whole seconds.
     #[serde(borrow, default)]
@@ -148,7 +126,7 @@ pub struct Meta<'a> {
 }
 
 /// One of an object's owners.
-#[derive(Clone, Debug, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Owner<'a> {
     /// Kind of the owner, `DaemonSet` for one.
@@ -162,94 +140,39 @@ pub struct Owner<'a> {
     pub uid: Text<'a>,
 }
 
-/// One entry of `metadata.managedFields`: who wrote which fields, when.
-#[derive(Clone, Debug, serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ManagedEntry<'a> {
-    /// The fieldManager, as the client called itself: a hint, never proof of identity.
-    #[serde(borrow, default)]
-    pub manager: Text<'a>,
-    /// `Apply` or `Update`.
-    #[serde(borrow, default)]
-    pub operation: Text<'a>,
-    /// RFC 3339, whole seconds, of the manager's last write that changed its fields.
-    #[serde(borrow, default)]
-    pub time: Option<Text<'a>>,
-    /// `status`, `scale` …; empty for the object itself.
-    #[serde(borrow, default, deserialize_with = "null_is_empty")]
-    pub subresource: Text<'a>,
-    /// The version that the manager wrote the object at, which can be another one than it is read at.
-    #[serde(borrow, default, deserialize_with = "null_is_empty")]
-    pub api_version: Text<'a>,
-    #[serde(borrow, default, rename = "fieldsV1")]
-    fields: Option<&'a RawValue>,
-}
-
-impl<'a> ManagedEntry<'a> {
-    /// Whether this entry owns the field at `path`, such as `["f:metadata", "f:labels", "f:example.com/site"]`.
-    pub fn owns(&self, path: &[&str]) -> bool {
-        let mut found = false;
-        self.descend(path, |_| found = true);
-        found
-    }
-
-    /// The keys directly below `path`, without their `f:`; `k:{…}` and `v:…` keys are left out, as is `.`.
-    pub fn children(&self, path: &[&str]) -> Vec<Text<'a>> {
-        let mut keys = Vec::new();
-        self.descend(path, |raw| {
-            if let Ok(Keys(found)) = serde_json::from_str::<Keys<'a>>(raw.get()) {
-                keys = found;
-            }
-        });
-        keys
-    }
-
-    /// Every owned leaf below `f:<field>`, as a dotted path such as `spec.template.spec.containers[name=coredns].image`; and of a
-    /// list, the items that it owns as such, each before what is in it.
-    pub fn leaves(&self, field: &str) -> Vec<String> {
-        let mut leaves = Vec::new();
-        let key = format!("f:{field}");
-        self.descend(&[&key], |raw| {
-            if let Ok(value) = serde_json::from_str::<serde_json::Value>(raw.get()) {
-                collect_leaves(field, &value, &mut leaves);
-            }
-        });
-        leaves
-    }
-
-    /// The names of the top-level fields with something owned in them, such as `spec`, `data`, `rules`.
-    pub fn roots(&self) -> Vec<Text<'a>> {
-        self.children(&[])
-    }
-
-    fn descend(&self, path: &[&str], hit: impl FnOnce(&'a RawValue)) {
-        let Some(mut raw) = self.fields else { return };
-        for step in path {
-            let Ok(Some(next)) = Step(step).deserialize(&mut serde_json::Deserializer::from_str(raw.get())) else {
-                return;
-            };
-            raw = next;
-        }
-        hit(raw);
-    }
-}
-
 /// A Kubernetes object of any kind.
+///
+/// What rules ask for again and again is read once and kept. What is there and cannot be read is remembered: see
+/// [`Object::fault`].
 #[derive(Clone, Debug, Default)]
 pub struct Object<'a> {
-    /// `apiVersion`; lists leave it out of their items, so the reader fills it in.
+    /// `apiVersion`; empty for an item of a list, which leaves it out.
     pub api_version: Text<'a>,
     /// `kind`; as above.
     pub kind: Text<'a>,
     /// `metadata`.
     pub meta: Meta<'a>,
     fields: Vec<(Text<'a>, &'a str)>,
+    index: Index,
+    kept: Kept<'a>,
+    fault: OnceCell<String>,
+    asked_for_managed: Cell<bool>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Kept<'a> {
+    managed: OnceCell<Vec<ManagedEntry<'a>>>,
+    managed_count: OnceCell<usize>,
+    owners: OnceCell<Vec<Owner<'a>>>,
+    node_spec: OnceCell<Box<NodeSpec<'a>>>,
+    node_status: OnceCell<Box<NodeStatus<'a>>>,
+    pod: OnceCell<Option<Box<Pod<'a>>>>,
 }
 
 impl<'a> Object<'a> {
     /// The JSON text of a top-level field other than `metadata`, `kind` and `apiVersion`.
     pub fn raw(&self, field: &str) -> Option<&'a str> {
-        self.fields.iter().find(|(name, _)| &**name == field).map(|(_, raw)| *raw)
+        self.index.find(&self.fields, field).map(|(_, raw)| *raw)
     }
 
     /// The top-level fields a user decides on: all but `metadata`, `status` and the type.
@@ -257,19 +180,101 @@ impl<'a> Object<'a> {
         self.fields.iter().map(|(name, raw)| (&**name, *raw)).filter(|(name, _)| *name != "status")
     }
 
-    /// A top-level field as `T`; `None` when it is absent, `null` or of another shape.
+    /// A top-level field as `T`; `None` when it is absent or `null`, and when it is of another shape, which is a
+    /// [fault](Object::fault).
     pub fn field<T: Deserialize<'a>>(&self, field: &str) -> Option<T> {
-        serde_json::from_str(self.raw(field)?).ok()
+        self.part(field, self.raw(field)?)
     }
 
-    /// `metadata.managedFields`. Empty when the object carries none (kubectl hides them unless asked) or unreadable ones.
-    pub fn managed(&self) -> Vec<ManagedEntry<'a>> {
-        self.meta.managed_fields.and_then(|raw| serde_json::from_str(raw).ok()).unwrap_or_default()
+    /// Text of this object, which stands at `path`, as `T`: as [`Object::field`].
+    pub fn part<T: Deserialize<'a>>(&self, path: &str, raw: &'a str) -> Option<T> {
+        match serde_json::from_str(raw) {
+            Ok(value) => value,
+            Err(error) => {
+                self.set_fault(|| format!("{path}: {error}"));
+                None
+            }
+        }
+    }
+
+    /// The first [`MAX_ENTRIES`] of `metadata.managedFields`. None when the object carries none: kubectl hides them unless
+    /// asked.
+    pub fn managed(&self) -> &[ManagedEntry<'a>] {
+        self.asked_for_managed.set(true);
+        self.kept.managed.get_or_init(|| {
+            let raw = self.meta.managed_fields;
+            let managed: Option<Managed<'a>> = raw.and_then(|raw| self.part("metadata.managedFields", raw));
+            managed.map(|managed| managed.0).unwrap_or_default()
+        })
+    }
+
+    /// How many entries `metadata.managedFields` has, where these are more than are looked at.
+    pub fn too_many_managed(&self) -> Option<usize> {
+        let count = self.kept.managed_count.get_or_init(|| self.meta.managed_fields.map_or(0, scan::count));
+        Some(*count).filter(|count| *count > MAX_ENTRIES)
+    }
+
+    /// The JSON text of `metadata.managedFields`.
+    pub(crate) fn raw_managed(&self) -> Option<&'a str> {
+        self.meta.managed_fields
+    }
+
+    /// The JSON text of `metadata.ownerReferences`.
+    pub(crate) fn raw_owners(&self) -> Option<&'a str> {
+        self.meta.owner_references
+    }
+
+    /// Forgets that [`Object::managed`] was asked for.
+    pub(crate) fn forget_asking(&self) {
+        self.asked_for_managed.set(false);
+    }
+
+    /// Whether somebody has asked for `metadata.managedFields` since, and did not see all of it.
+    pub(crate) fn showed_part(&self) -> bool {
+        self.asked_for_managed.get() && self.too_many_managed().is_some()
     }
 
     /// `metadata.ownerReferences`.
-    pub fn owners(&self) -> Vec<Owner<'a>> {
-        self.meta.owner_references.and_then(|raw| serde_json::from_str(raw).ok()).unwrap_or_default()
+    pub fn owners(&self) -> &[Owner<'a>] {
+        self.kept.owners.get_or_init(|| {
+            let raw = self.meta.owner_references;
+            raw.and_then(|raw| self.part("metadata.ownerReferences", raw)).unwrap_or_default()
+        })
+    }
+
+    /// `spec` of a node; empty where it has none.
+    pub fn node_spec(&self) -> &NodeSpec<'a> {
+        self.kept.node_spec.get_or_init(|| self.field("spec").unwrap_or_default())
+    }
+
+    /// `status` of a node; empty where it has none.
+    pub fn node_status(&self) -> &NodeStatus<'a> {
+        self.kept.node_status.get_or_init(|| self.field("status").unwrap_or_default())
+    }
+
+    /// The pod of an object of this kind: its own, or the one its template describes. `None` where it has none.
+    pub fn pod(&self, kind: &Kind) -> Option<&Pod<'a>> {
+        self.kept.pod.get_or_init(|| Pod::of(self, kind).map(Box::new)).as_deref()
+    }
+
+    /// What of this object could not be read so far, although it is there: what was asked about it was answered as if it were
+    /// not, so nothing follows from that.
+    pub fn fault(&self) -> Option<&str> {
+        self.fault.get().map(String::as_str)
+    }
+
+    /// Why nothing follows from what rules did not find in it, if so: it could not be read, or not as a whole.
+    pub fn unread(&self) -> Option<String> {
+        let too_many = || {
+            let count = self.too_many_managed()?;
+            Some(format!("metadata.managedFields has {count} entries, and {MAX_ENTRIES} at most are looked at"))
+        };
+        self.fault().map(str::to_owned).or_else(too_many)
+    }
+
+    /// Says that something of this object cannot be read. The first word counts.
+    pub(crate) fn set_fault(&self, why: impl FnOnce() -> String) {
+        self.fault.get_or_init(why);
     }
 }
 
@@ -312,10 +317,10 @@ impl<'a> Meta<'a> {
             let value = scan::value(rest, repeated)?;
             let some = (value != "null").then_some(value);
             match key {
-                "name" => meta.name = scan::text(value)?,
-                "generateName" => meta.generate_name = scan::text(value)?,
-                "namespace" => meta.namespace = scan::text(value)?,
-                "uid" => meta.uid = scan::text(value)?,
+                "name" => meta.name = scan::text(value)?.cut(MAX_NAME),
+                "generateName" => meta.generate_name = scan::text(value)?.cut(MAX_NAME),
+                "namespace" => meta.namespace = scan::text(value)?.cut(MAX_NAME),
+                "uid" => meta.uid = scan::text(value)?.cut(MAX_NAME),
                 "creationTimestamp" => scan::nullable(value, &mut meta.creation_timestamp)?,
                 "deletionTimestamp" => scan::nullable(value, &mut meta.deletion_timestamp)?,
                 "labels" => meta.labels = Pairs::scan(value)?,
@@ -331,32 +336,17 @@ impl<'a> Meta<'a> {
     }
 }
 
-impl<'a> Pairs<'a> {
-    fn scan(json: &'a str) -> Option<Self> {
-        if json == "null" {
-            return Some(Pairs::default());
-        }
-        let mut pairs = Vec::with_capacity(16);
-        scan::members(json, |key, rest| {
-            let value = scan::value(rest, None)?;
-            pairs.push((Text::from(key), scan::text(value)?));
-            Some(value.len())
-        })?;
-        Some(Pairs(pairs))
-    }
-}
-
 impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ObjectVisitor;
-        impl<'de> Visitor<'de> for ObjectVisitor {
-            type Value = Object<'de>;
+        struct ObjectVisitor<'a>(PhantomData<Object<'a>>);
+        impl<'de: 'a, 'a> Visitor<'de> for ObjectVisitor<'a> {
+            type Value = Object<'a>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a Kubernetes object")
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut object = Object::default();
-                while let Some(key) = map.next_key::<Text<'de>>()? {
+                while let Some(key) = map.next_key::<Text<'a>>()? {
                     match &*key {
                         "apiVersion" => object.api_version = map.next_value::<Option<_>>()?.unwrap_or_default(),
                         "kind" => object.kind = map.next_value::<Option<_>>()?.unwrap_or_default(),
@@ -367,7 +357,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
                 Ok(object)
             }
         }
-        deserializer.deserialize_map(ObjectVisitor)
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
     }
 }
 
@@ -380,100 +370,13 @@ fn null_is_empty<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<T
     Ok(Option::<Text<'a>>::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// Finds the value of one key in a map, skipping all others without building them.
-struct Step<'s>(&'s str);
-
-impl<'de> DeserializeSeed<'de> for Step<'_> {
-    type Value = Option<&'de RawValue>;
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
-    }
+/// What stands in every finding on an object must not grow with it.
+fn name<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Text<'a>, D::Error> {
+    Ok(null_is_empty(deserializer)?.cut(MAX_NAME))
 }
 
-impl<'de> Visitor<'de> for Step<'_> {
-    type Value = Option<&'de RawValue>;
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a field set")
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut found = None;
-        while let Some(key) = map.next_key::<Text<'de>>()? {
-            if found.is_none() && &*key == self.0 {
-                found = Some(map.next_value()?);
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(found)
-    }
-}
-
-struct Keys<'a>(Vec<Text<'a>>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Keys<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct KeysVisitor;
-        impl<'de> Visitor<'de> for KeysVisitor {
-            type Value = Keys<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a field set")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut keys = Vec::new();
-                while let Some((key, IgnoredAny)) = map.next_entry::<Text<'de>, IgnoredAny>()? {
-                    match key.0 {
-                        Cow::Borrowed(key) => keys.extend(key.strip_prefix("f:").map(Text::from)),
-                        Cow::Owned(key) => {
-                            keys.extend(key.strip_prefix("f:").map(|key| Text(Cow::Owned(key.to_owned()))));
-                        }
-                    }
-                }
-                Ok(Keys(keys))
-            }
-        }
-        deserializer.deserialize_map(KeysVisitor)
-    }
-}
-
-/// Walks a managedFields set: `{}` is a leaf, `.` stands for the item itself.
-fn collect_leaves(path: &str, value: &serde_json::Value, leaves: &mut Vec<String>) {
-    let Some(map) = value.as_object().filter(|map| !map.is_empty()) else {
-        leaves.push(path.to_owned());
-        return;
-    };
-    for (key, inner) in map {
-        if let Some(field) = key.strip_prefix("f:") {
-            let step = if field.contains(['.', '/']) { format!("{path}[{field}]") } else { format!("{path}.{field}") };
-            collect_leaves(&step, inner, leaves);
-        } else if let Some(item) = key.strip_prefix("k:") {
-            let path = format!("{path}[{}]", item_key(item));
-            // Who owns the item as such has added it.
-            if inner.as_object().is_some_and(|inner| inner.len() > 1 && inner.contains_key(".")) {
-                leaves.push(path.clone());
-            }
-            collect_leaves(&path, inner, leaves);
-        } else if let Some(item) = key.strip_prefix("v:") {
-            leaves.push(format!("{path}[{}]", item.trim_matches('"')));
-        } else if key == "." && map.len() == 1 {
-            leaves.push(path.to_owned());
-        }
-    }
-}
-
-/// `{"name":"coredns"}` as `name=coredns`.
-fn item_key(json: &str) -> String {
-    let Ok(serde_json::Value::Object(map)) = serde_json::from_str(json) else {
-        return json.to_owned();
-    };
-    let parts: Vec<String> = map
-        .iter()
-        .map(|(key, value)| match value {
-            serde_json::Value::String(text) => format!("{key}={text}"),
-            other => format!("{key}={other}"),
-        })
-        .collect();
-    parts.join(",")
-}
+/// Kubernetes allows 253 bytes for most names, and more for a few.
+pub(crate) const MAX_NAME: usize = 1024;
 
 /// Reads a list element by element, handing each to `each` and keeping none.
 pub(crate) struct EachItem<F>(pub F);
@@ -517,20 +420,17 @@ mod tests {
     fn text_is_borrowed_unless_it_holds_escapes() {
         let node: Object<'_> = serde_json::from_str(NODE).unwrap();
         assert_eq!(node.meta.labels.get("c"), Some("d\n"));
-        let borrowed = node.meta.labels.0.iter().map(|(_, v)| matches!(v.0, Cow::Borrowed(_)));
-        assert_eq!(borrowed.collect::<Vec<_>>(), [true, false]);
+        let Text(name) = &node.meta.name;
+        assert!(matches!(name, Cow::Borrowed("moc-l1")));
     }
 
     #[test]
     fn ownership_is_read_from_the_field_set() {
         let node: Object<'_> = serde_json::from_str(NODE).unwrap();
-        let managed = node.managed();
-        let entry = managed.first().unwrap();
+        let entry = node.managed().first().unwrap();
         assert!(entry.owns(&["f:metadata", "f:labels", "f:a"]));
         assert!(!entry.owns(&["f:metadata", "f:labels", "f:c"]));
         assert_eq!(entry.children(&["f:metadata", "f:labels"]), [Text::from("a")]);
-        let container = "spec.template.spec.containers[name=dns]";
-        assert_eq!(entry.leaves("spec"), [container.to_owned(), format!("{container}.image")]);
     }
 
     #[test]
@@ -538,6 +438,46 @@ mod tests {
         for json in [r#"{"metadata":null}"#, r#"{"metadata":{"labels":null,"name":null,"finalizers":null}}"#, "{}"] {
             let object: Object<'_> = serde_json::from_str(json).unwrap();
             assert!(object.meta.labels.is_empty() && object.meta.name.is_empty());
+        }
+    }
+
+    #[test]
+    fn what_is_there_and_cannot_be_read_is_remembered() {
+        let object = |json: &'static str| -> Object<'static> { serde_json::from_str(json).unwrap() };
+        for (json, fault) in [
+            (r#"{"spec":"x"}"#, "spec: invalid type: string"),
+            (r#"{"spec":{"taints":{}}}"#, "spec: invalid type: map"),
+            (r#"{"metadata":{"ownerReferences":[{"kind":"Node"}]}}"#, "metadata.ownerReferences: missing field `name`"),
+            (r#"{"metadata":{"managedFields":[1]}}"#, "metadata.managedFields: invalid type: integer"),
+        ] {
+            let object = object(json);
+            assert_eq!(object.fault(), None);
+            assert!(object.node_spec().taints.is_none() && object.owners().is_empty() && object.managed().is_empty());
+            assert!(object.fault().is_some_and(|found| found.starts_with(fault)), "{:?}", object.fault());
+        }
+        let object = object(r#"{"spec":null,"metadata":{"ownerReferences":null,"managedFields":null}}"#);
+        assert!(object.node_spec().taints.is_none() && object.owners().is_empty() && object.managed().is_empty());
+        assert_eq!(object.fault(), None);
+    }
+
+    #[test]
+    fn of_too_many_entries_the_first_are_read_and_all_are_counted() {
+        for (count, looked_at, too_many) in [(MAX_ENTRIES, MAX_ENTRIES, None), (300, MAX_ENTRIES, Some(300))] {
+            let entries: Vec<String> = (0..count).map(|n| format!(r#"{{"manager":"m{n}"}}"#)).collect();
+            let json = format!(r#"{{"metadata":{{"managedFields":[{}]}}}}"#, entries.join(","));
+            let object: Object<'_> = serde_json::from_str(&json).unwrap();
+            assert_eq!((object.too_many_managed(), object.showed_part()), (too_many, false));
+            assert_eq!(object.managed().len(), looked_at);
+            assert_eq!((object.showed_part(), object.fault()), (too_many.is_some(), None));
+        }
+    }
+
+    #[test]
+    fn names_are_cut_to_a_length_that_findings_can_bear() {
+        let json = format!(r#"{{"metadata":{{"name":"{}","uid":"{}"}}}}"#, "ä".repeat(900), "u".repeat(900));
+        let (scanned, _) = Object::scan(&json, None).unwrap();
+        for object in [scanned, serde_json::from_str(&json).unwrap()] {
+            assert_eq!((object.meta.name.len(), object.meta.uid.len()), (MAX_NAME, 900));
         }
     }
 

@@ -1,5 +1,8 @@
 //! The specification of a pod, wherever a kind keeps it: what gives power over the node, and what runs.
 
+use std::cell::OnceCell;
+use std::collections::HashMap;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -7,7 +10,7 @@ use crate::kinds::Kind;
 use crate::object::{Object, Text};
 
 /// A pod's specification, as far as rules use it.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Pod<'a> {
     /// `hostNetwork`.
@@ -34,15 +37,18 @@ pub struct Pod<'a> {
     #[serde(borrow)]
     volumes: Option<Vec<Volume<'a>>>,
     security_context: Option<PodSecurityContext>,
+    /// The places of the volumes that are paths of the node, by name: mounts name them.
+    #[serde(skip)]
+    host_paths: OnceCell<HashMap<String, usize>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct PodSecurityContext {
     windows_options: Option<WindowsOptions>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct WindowsOptions {
     #[serde(deserialize_with = "flag")]
@@ -50,7 +56,7 @@ struct WindowsOptions {
 }
 
 /// A container of whatever sort.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Container<'a> {
     /// Name.
@@ -71,7 +77,7 @@ pub struct Container<'a> {
     args: Option<&'a RawValue>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct SecurityContext<'a> {
     #[serde(deserialize_with = "flag")]
@@ -81,14 +87,14 @@ struct SecurityContext<'a> {
     windows_options: Option<WindowsOptions>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct Capabilities<'a> {
     #[serde(borrow)]
     add: Option<Vec<Text<'a>>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Mount<'a> {
     #[serde(borrow)]
@@ -97,7 +103,7 @@ struct Mount<'a> {
     read_only: bool,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Volume<'a> {
     #[serde(borrow)]
@@ -106,7 +112,7 @@ struct Volume<'a> {
     host_path: Option<HostPath<'a>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct HostPath<'a> {
     #[serde(borrow)]
@@ -129,9 +135,9 @@ pub struct HostMount<'p> {
 }
 
 impl<'a> Pod<'a> {
-    /// The pod of an object: its own, or the one its template describes. `None` where its kind has none, or what stands
-    /// there is no pod.
-    pub fn of(object: &Object<'a>, kind: &Kind) -> Option<Self> {
+    /// The pod of an object: its own, or the one its template describes. `None` where its kind has none, and where what stands
+    /// there is no pod, which is a [fault](Object::fault).
+    pub(crate) fn of(object: &Object<'a>, kind: &Kind) -> Option<Self> {
         #[derive(Deserialize)]
         struct Template<'a> {
             #[serde(borrow)]
@@ -153,16 +159,15 @@ impl<'a> Pod<'a> {
             #[serde(borrow)]
             job_template: Option<Scheduled<'a>>,
         }
-        let spec = object.raw("spec")?;
-        let inner = match kind.kind {
-            "Pod" => return serde_json::from_str(spec).ok(),
+        let template = match kind.kind {
+            "Pod" => return object.field("spec"),
             "DaemonSet" | "Deployment" | "Job" | "ReplicaSet" | "ReplicationController" | "StatefulSet" => {
-                serde_json::from_str::<Templated<'a>>(spec).ok()?.template
+                object.field::<Templated<'a>>("spec")?.template
             }
-            "CronJob" => serde_json::from_str::<Cron<'a>>(spec).ok()?.job_template?.spec?.template,
+            "CronJob" => object.field::<Cron<'a>>("spec")?.job_template?.spec?.template,
             _ => return None,
         };
-        serde_json::from_str(inner?.spec?.get()).ok()
+        object.part("the pod of its template", template?.spec?.get())
     }
 
     /// Every container: of initialisation, the ordinary ones, and ephemeral ones.
@@ -221,14 +226,23 @@ impl<'a> Pod<'a> {
 
     /// The node's paths that one container sees, each with its place among the container's mounts.
     pub fn host_mounts_of<'p>(&'p self, container: &'p Container<'a>) -> impl Iterator<Item = (usize, HostMount<'p>)> {
-        let path = |name: &str| {
-            let mut volumes = self.volumes.iter().flatten().filter(|volume| &*volume.name == name);
-            volumes.find_map(|volume| Some(&*volume.host_path.as_ref()?.path))
-        };
-        container.volume_mounts.iter().flatten().enumerate().filter_map(move |(at, mount)| {
-            let path = path(&mount.name)?;
+        container.volume_mounts.iter().flatten().enumerate().filter_map(|(at, mount)| {
+            let path = self.host_path(&mount.name)?;
             Some((at, HostMount { container: &container.name, path, writable: !mount.read_only }))
         })
+    }
+}
+
+impl Pod<'_> {
+    fn host_path(&self, volume: &str) -> Option<&str> {
+        let volumes = self.volumes.as_deref().unwrap_or_default();
+        let places = self.host_paths.get_or_init(|| {
+            let own = volumes.iter().enumerate().filter(|(_, volume)| volume.host_path.is_some());
+            // Of several of one name the first counts, which is put in last.
+            own.rev().map(|(at, volume)| (volume.name.to_string(), at)).collect()
+        });
+        let volume = volumes.get(*places.get(volume)?)?;
+        volume.host_path.as_ref().map(|host| &*host.path)
     }
 }
 
@@ -297,7 +311,7 @@ mod tests {
 
     fn check(json: &str, kind: &Kind) {
         let object: Object<'_> = serde_json::from_str(json).unwrap();
-        let pod = Pod::of(&object, kind).unwrap();
+        let pod = object.pod(kind).unwrap();
         assert!(pod.host_pid && !pod.host_ipc && pod.shares_the_host() && pod.is_privileged());
         assert_eq!(pod.images().collect::<Vec<_>>(), ["a:1", "b:2"]);
         assert_eq!(pod.host_mounts(), [HostMount { container: "c", path: "/", writable: false }]);
@@ -318,7 +332,7 @@ mod tests {
             [("{}", &kinds::POD), (r#"{"spec":{"a":1}}"#, &kinds::SERVICE), (r#"{"spec":"x"}"#, &kinds::POD)]
         {
             let object: Object<'_> = serde_json::from_str(json).unwrap();
-            assert!(Pod::of(&object, kind).is_none(), "{json}");
+            assert!(object.pod(kind).is_none(), "{json}");
         }
     }
 }

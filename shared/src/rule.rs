@@ -1,6 +1,5 @@
 //! What a rule declares. Lists, RBAC, webhook rules, `explain` and coverage derive from it.
 
-use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
@@ -267,18 +266,17 @@ pub struct Seen<'o, 'a> {
     pub kind: &'static Kind,
     /// The tables.
     pub data: &'o Data,
-    pod: OnceCell<Option<Pod<'a>>>,
 }
 
 impl<'o, 'a> Seen<'o, 'a> {
     /// An object of a kind.
     pub fn new(object: &'o Object<'a>, kind: &'static Kind, data: &'o Data) -> Self {
-        Seen { object, kind, data, pod: OnceCell::new() }
+        Seen { object, kind, data }
     }
 
     /// The pod that the object is, or describes; read once for all rules that ask.
     pub fn pod(&self) -> Option<&Pod<'a>> {
-        self.pod.get_or_init(|| Pod::of(self.object, self.kind)).as_ref()
+        self.object.pod(self.kind)
     }
 }
 
@@ -298,6 +296,13 @@ impl Notes {
     /// kept once, so what is said of many objects in the same words takes no memory.
     pub fn note(&mut self, about: impl Into<String>, says: impl Into<String>) {
         self.remarks.insert((about.into(), says.into()));
+    }
+
+    /// Takes in what was found in another object.
+    pub(crate) fn merge(&mut self, other: Notes) {
+        self.drafts.extend(other.drafts);
+        self.suspects.extend(other.suspects);
+        self.remarks.extend(other.remarks);
     }
 
     /// Puts aside what is a finding only if the whole says so. `hinge` is what it hinges on, in words of the rule's own.

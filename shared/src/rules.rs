@@ -60,6 +60,7 @@ mod aa902;
 mod aa903;
 mod aa905;
 mod aa906;
+mod differences;
 mod health;
 mod installed;
 mod node_metadata;

@@ -27,8 +27,6 @@ pub fn finalize(rule: &'static Rule, platform: Platform, drafts: Vec<Draft>) -> 
             finding.before = finding.before.take().or(draft.before);
             finding.after = finding.after.take().or(draft.after);
             finding.members.extend(draft.members);
-            finding.members.sort();
-            finding.members.dedup();
             finding.evidence.extend(draft.evidence);
             finding.evidence.sort();
             finding.evidence.dedup();
@@ -61,6 +59,10 @@ pub fn finalize(rule: &'static Rule, platform: Platform, drafts: Vec<Draft>) -> 
         by_print.insert(print, finding);
     }
     let mut findings: Vec<Finding> = by_print.into_values().collect();
+    for finding in &mut findings {
+        finding.members.sort();
+        finding.members.dedup();
+    }
     findings.sort_by(|a, b| a.object.cmp(&b.object).then_with(|| a.path.cmp(&b.path)));
     findings
 }

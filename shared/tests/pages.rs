@@ -309,7 +309,7 @@ impl Example {
                 let missed = part.and_then(|part| if let Unread::Nth(nth) = part { of_kind.nth(nth) } else { None });
                 if let Some(missed) = missed.filter(|missed| belongs(missed, &key)) {
                     is_missed = true;
-                    let read = |object: &&Object<'_>| belongs(object, &key) && !std::ptr::eq(*object, missed);
+                    let read = |object: &&Object<'_>| belongs(object, &key) && !std::ptr::addr_eq(*object, missed);
                     objects.iter().filter(read).for_each(|object| segment.object(object));
                     check.cut_short(segment, "the connection ended".to_owned());
                     continue;

@@ -121,7 +121,7 @@ impl Metrics {
         let not_evaluated = counters(
             &mut registry,
             "reviews_not_evaluated",
-            "Reviews allowed without being judged, by reason",
+            "Reviews that were not judged, or not as a whole, by reason",
             &by_reason(&REASONS),
         );
         let refused = counters(
@@ -324,7 +324,7 @@ mod tests {
         for actor in ACTORS {
             for preset in PRESETS {
                 let metrics = Metrics::new();
-                metrics.judged(&Judgement { actor, preset, judged: Vec::new() });
+                metrics.judged(&Judgement { actor, preset, judged: Vec::new(), not_evaluated: None });
                 let line = format!(
                     "aksarc_reviews_total{{decision=\"allow\",actor=\"{}\",mode=\"{}\"}} 1",
                     actor.as_str(),

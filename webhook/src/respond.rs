@@ -3,6 +3,7 @@
 mod line_budget;
 mod turn;
 
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use aksarc_shared::actor::User;
 use aksarc_shared::change::Change;
 use aksarc_shared::guard::{Decision, Guard, Judged, Judgement};
 use aksarc_shared::jiff::Timestamp;
-use aksarc_shared::read::review::{self, Review, ReviewError};
+use aksarc_shared::read::review::{self, NotEvaluated, Review, ReviewError};
 use aksarc_shared::text;
 use arc_swap::ArcSwap;
 use http::StatusCode;
@@ -107,6 +108,13 @@ impl Reviewer {
         let judgement = (self.judge)(&guard, &change, &user, Timestamp::now());
         if !turn.take() {
             return Ok(Vec::new());
+        }
+        if let Some(why) = &judgement.not_evaluated {
+            self.metrics.not_evaluated(why.reason());
+            if judgement.judged.is_empty() {
+                tracing::debug!(reason = why.reason(), "allowed without being judged");
+                return Ok(allowed_unjudged(&uid, why.reason()));
+            }
         }
         self.metrics.judged(&judgement);
         if judgement.judged.is_empty() {
@@ -286,10 +294,11 @@ fn cause(judged: &Judged) -> Cause {
 /// Each once, and below what the API server passes on in total; it drops a warning with a control character silently.
 fn warnings(judged: &[Judged]) -> Vec<String> {
     let mut warnings: Vec<String> = Vec::new();
+    let mut seen = HashSet::new();
     let (mut size, mut left_out) = (0, 0);
     for judged in judged.iter().filter(|judged| judged.decision == Decision::Warn) {
         let line = text::line(&judged.line(MAX_WARNING), MAX_WARNING);
-        if warnings.contains(&line) {
+        if !seen.insert(line.clone()) {
             continue;
         }
         if size + line.len() > MAX_WARNINGS - LEFT_OUT_ROOM {
@@ -306,18 +315,15 @@ fn warnings(judged: &[Judged]) -> Vec<String> {
 }
 
 fn annotations(judgement: &Judgement) -> Annotations {
-    let mut waivers: Vec<&str> = Vec::new();
-    for waiver in judgement.judged.iter().filter_map(|judged| judged.finding.waiver.as_ref()) {
-        if !waivers.contains(&&*waiver.name) {
-            waivers.push(&waiver.name);
-        }
-    }
+    let mut seen = HashSet::new();
+    let waivers = judgement.judged.iter().filter_map(|judged| Some(&*judged.finding.waiver.as_ref()?.name));
+    let waivers: Vec<&str> = waivers.filter(|name| seen.insert(*name)).collect();
     Annotations {
         actor: Some(judgement.actor.as_str()),
         findings: Some(findings(&judgement.judged)),
         mode: Some(judgement.preset.as_str()),
         waivers: (!waivers.is_empty()).then(|| text::line(&waivers.join(","), MAX_ANNOTATION)),
-        not_evaluated: None,
+        not_evaluated: judgement.not_evaluated.as_ref().map(NotEvaluated::reason),
     }
 }
 
@@ -352,8 +358,19 @@ fn uid(body: &[u8]) -> Option<String> {
     serde_json::from_slice::<Bare>(body).ok().map(|bare| bare.request.uid)
 }
 
-/// Why a review can go unjudged; the first four are the reader's words.
-pub(crate) const REASONS: [&str; 7] = ["unreadable", "operation", "resource", "missing-object", PANIC, TIME, "other"];
+/// Why a review can go unjudged; all but the last three are the engine's words.
+pub(crate) const REASONS: [&str; 10] = [
+    "unreadable",
+    "operation",
+    "resource",
+    "subresource",
+    "version",
+    "missing-object",
+    "managed-fields",
+    PANIC,
+    TIME,
+    "other",
+];
 const PANIC: &str = "panic";
 const TIME: &str = "time";
 
@@ -428,6 +445,7 @@ mod tests {
             actor: aksarc_shared::actor::Actor::Person,
             preset: aksarc_shared::guard::Preset::Enforce,
             judged,
+            not_evaluated: None,
         };
         let status = refusal_status(&judgement);
         assert!(status.message.len() <= MAX_MESSAGE, "{}", status.message);

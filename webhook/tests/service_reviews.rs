@@ -124,7 +124,22 @@ async fn what_cannot_be_judged_is_allowed_and_counted() {
         ("unreadable", change("/request/object/metadata", json!([1, 2]))),
         ("unreadable", change("/request/oldObject/metadata/labels", json!({"a": {"b": 1}}))),
         ("unreadable", change("/request/userInfo", json!(7))),
+        ("unreadable", change("/request/object/spec", json!(["a"]))),
+        ("unreadable", change("/request/oldObject/spec/providerID", json!({"a": 1}))),
+        ("unreadable", change("/request/object/kind", json!("Pod"))),
+        ("unreadable", change("/request/object/apiVersion", json!("apps/v1"))),
+        ("version", change("/request/object/apiVersion", json!("v9"))),
+        ("version", change("/request/kind/version", json!("v9"))),
+        ("version", change("/request/resource/version", json!("v1beta1"))),
         ("resource", change("/request/resource", json!({"group": "", "version": "v1", "resource": "gadgets"}))),
+        // Known to the state check, and no rule judges changes of it.
+        (
+            "resource",
+            change(
+                "/request/resource",
+                json!({"group": "discovery.k8s.io", "version": "v1", "resource": "endpointslices"}),
+            ),
+        ),
         ("operation", change("/request/operation", json!("CONNECT"))),
         ("operation", change("/request/operation", json!("BORROW"))),
         ("missing-object", change("/request/object", Value::Null)),
@@ -141,11 +156,93 @@ async fn what_cannot_be_judged_is_allowed_and_counted() {
 }
 
 #[tokio::test]
-async fn an_unknown_subresource_is_allowed() {
+async fn an_unknown_subresource_is_allowed_and_counted() {
     let guard = Guard::start("enforce", |_| ()).await;
-    let mut review = denied_review();
-    review["request"]["subResource"] = json!("proxy");
-    assert_eq!(guard.client().await.review(&review).await["allowed"], true);
+    for subresource in ["proxy", "scale", "STATUS", "\u{1b}[31m"] {
+        let mut review = denied_review();
+        review["request"]["subResource"] = json!(subresource);
+        let before = guard.metric("aksarc_reviews_not_evaluated_total", &["subresource"]);
+        let response = guard.client().await.review(&review).await;
+        assert_eq!(response["allowed"], true);
+        assert_eq!(response["auditAnnotations"], json!({"not-evaluated": "subresource"}), "{subresource}");
+        assert_eq!(guard.metric("aksarc_reviews_not_evaluated_total", &["subresource"]), before + 1);
+    }
+    assert_eq!(guard.metric("aksarc_reviews_total", &[]), 0);
+}
+
+#[tokio::test]
+async fn a_pod_that_is_none_is_not_denied() {
+    let guard = Guard::start("enforce", |_| ()).await;
+    let pod = |spec: Value| {
+        let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "kube-system"}, "spec": spec});
+        review(PERSON, "CREATE", ("", "v1", "Pod", "pods"), "kube-system", &Value::Null, &pod)
+    };
+    let lawful = pod(json!({"containers": [{"name": "c", "image": "x"}]}));
+    let denied = guard.client().await.review(&lawful).await;
+    assert_eq!(denied["status"]["details"]["causes"][0]["reason"], "AA303", "{denied}");
+    let mut labels = lawful.clone();
+    labels["request"]["object"]["metadata"]["labels"] = json!(["a"]);
+    let mut owners = lawful.clone();
+    owners["request"]["object"]["metadata"]["ownerReferences"] = json!([{"kind": "Node"}]);
+    for (count, bad) in [
+        pod(json!([1])),
+        pod(json!("x")),
+        pod(json!({"containers": "c"})),
+        pod(json!({"containers": [{"name": 1}]})),
+        pod(json!({"containers": [null]})),
+        pod(json!({"hostPID": "true"})),
+        labels,
+        owners,
+    ]
+    .iter()
+    .enumerate()
+    {
+        let response = guard.client().await.review(bad).await;
+        assert_eq!(response["allowed"], true, "{bad}");
+        assert_eq!(response["auditAnnotations"], json!({"not-evaluated": "unreadable"}), "{bad}");
+        let counted = guard.metric("aksarc_reviews_not_evaluated_total", &["unreadable"]);
+        assert_eq!(counted, i64::try_from(count + 1).unwrap(), "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn of_too_many_managed_fields_a_part_is_judged_and_nothing_is_denied_by_it() {
+    let guard = Guard::start("enforce", |_| ()).await;
+    let entries = |count: usize| -> Value {
+        let entry = |n| json!({"manager": format!("m{n}"), "operation": "Apply", "fieldsV1": {"f:metadata": {}}});
+        (0..count).map(entry).collect()
+    };
+    let with = |mut review: Value, count: usize| {
+        review["request"]["oldObject"]["metadata"]["managedFields"] = entries(count);
+        review
+    };
+    let allowed_with_a_warning = |response: &Value| response["allowed"] == true && !response["warnings"].is_null();
+    let response = guard.client().await.review(&with(denied_review(), 256)).await;
+    assert_eq!(response["allowed"], false, "{response}");
+    let response = guard.client().await.review(&with(denied_review(), 257)).await;
+    assert!(allowed_with_a_warning(&response), "{response}");
+    let annotations =
+        json!({"actor": "person", "findings": "AA201=warn", "mode": "enforce", "not-evaluated": "managed-fields"});
+    assert_eq!(response["auditAnnotations"], annotations);
+    assert_eq!(guard.metric("aksarc_reviews_not_evaluated_total", &["managed-fields"]), 1);
+    assert_eq!(guard.metric("aksarc_findings_total", &["AA201", "warn", "person"]), 1);
+
+    // To write so many is said of whoever does it, although no rule minds.
+    let same = json!({"kubernetes.io/hostname": "moc-l1"});
+    let mut flood = node_update(PERSON, &same, &same);
+    flood["request"]["object"]["metadata"]["managedFields"] = entries(800);
+    let response = guard.client().await.review(&flood).await;
+    assert_eq!(response["allowed"], true);
+    assert_eq!(response["auditAnnotations"], json!({"not-evaluated": "managed-fields"}));
+    assert_eq!(guard.metric("aksarc_reviews_not_evaluated_total", &["managed-fields"]), 2);
+
+    // What needs no look at them is denied all the same.
+    let node =
+        json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "moc-l1", "managedFields": entries(800)}});
+    let delete = review(PERSON, "DELETE", ("", "v1", "Node", "nodes"), "", &node, &Value::Null);
+    let response = guard.client().await.review(&delete).await;
+    assert_eq!(response["status"]["details"]["causes"][0]["reason"], "AA208", "{response}");
+    assert_eq!(response["auditAnnotations"]["not-evaluated"], "managed-fields");
 }
 
 #[tokio::test]

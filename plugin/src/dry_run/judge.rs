@@ -5,11 +5,13 @@ use aksarc_shared::catalogue;
 use aksarc_shared::change::{Change, Operation};
 use aksarc_shared::data;
 use aksarc_shared::finding::{Consequence, Draft, Evidence, Finding, ObjectRef};
+use aksarc_shared::fit;
 use aksarc_shared::guard::{Decision, Guard, Judged, Judgement, Settings, SettingsError};
 use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::kinds::{self, Kind};
 use aksarc_shared::object::Object;
 use aksarc_shared::read::json;
+use aksarc_shared::read::review::NotEvaluated;
 use aksarc_shared::rule::{Notes, Rule, Scope, Seen};
 use aksarc_shared::waiver;
 use aksarc_shared::weigh::{finalize, lightest};
@@ -65,7 +67,18 @@ impl Sides {
     pub fn judge(&self, user: &User, settings: &Settings, now: Timestamp) -> Result<Option<Judgement>, SettingsError> {
         let Some(kind) = self.kind() else { return Ok(None) };
         let (before, after) = (bytes(self.before.as_ref()), bytes(self.after.as_ref()));
-        let (Ok(before), Ok(after)) = (object(before.as_deref()), object(after.as_deref())) else { return Ok(None) };
+        let (before, after) = match (object(before.as_deref()), object(after.as_deref())) {
+            (Ok(before), Ok(after)) => (before, after),
+            (Err(error), _) | (_, Err(error)) => {
+                let guard = Guard::new(data::embedded(), settings.clone())?;
+                return Ok(Some(Judgement {
+                    actor: guard.actor(user),
+                    preset: settings.mode,
+                    judged: Vec::new(),
+                    not_evaluated: Some(NotEvaluated::Unreadable(error.to_string())),
+                }));
+            }
+        };
         let mut change = Change::new(self.operation, kind, &self.subresource, before, after);
         change.name.clone_from(&self.name);
         change.namespace.clone_from(&self.namespace);
@@ -158,6 +171,9 @@ pub fn support_of(value: &Value, sides: &Sides, settings: &Settings, now: Timest
     };
     let bytes = value.to_string().into_bytes();
     let Ok(object) = json::object(&bytes) else { return Support::NotJudged };
+    if fit::check(&object, kind, "", None).is_err() {
+        return Support::NotJudged;
+    }
     let data = data::embedded();
     let reads = |rule: &Rule| {
         rule.reads.iter().any(|read| {
@@ -179,6 +195,10 @@ pub fn support_of(value: &Value, sides: &Sides, settings: &Settings, now: Timest
         let mut notes = Notes::default();
         each(&Seen::new(&object, kind, data), &mut notes);
         findings.extend(finalize(rule, lightest(rule, &platforms), notes.drafts));
+    }
+    if object.unread().is_some() {
+        // Some rule took what it was not shown as missing.
+        return Support::NotJudged;
     }
     waiver::apply(&mut findings, &settings.waivers, now);
     if findings.iter().any(is_void) { Support::Outside } else { Support::Within }
@@ -238,6 +258,21 @@ mod tests {
         widget.plural = "widgets".to_owned();
         assert!(widget.judge(&alice(), &settings(), Timestamp::UNIX_EPOCH).unwrap().is_none());
         assert_eq!(support_of(&json!({}), &widget, &settings(), Timestamp::UNIX_EPOCH), Support::NotJudged);
+    }
+
+    #[test]
+    fn what_cannot_be_read_as_its_kind_is_not_judged() {
+        let mut broken = node("edge-big");
+        broken["spec"]["taints"] = json!({});
+        let mut worse = node("edge-big");
+        worse["metadata"]["labels"] = json!(["a"]);
+        for bad in [broken, worse] {
+            let sides = sides(Some(node("a")), Some(bad.clone()), Operation::Update);
+            let judgement = sides.judge(&alice(), &settings(), Timestamp::UNIX_EPOCH).unwrap().unwrap();
+            assert!(judgement.judged.is_empty(), "{bad}");
+            assert_eq!(judgement.not_evaluated.map(|why| why.reason()), Some("unreadable"), "{bad}");
+            assert_eq!(support_of(&bad, &sides, &settings(), Timestamp::UNIX_EPOCH), Support::NotJudged, "{bad}");
+        }
     }
 
     #[test]

@@ -217,7 +217,7 @@ impl ObjectNow {
             }
         };
         let content = object.content().filter_map(|(field, raw)| {
-            let mut value: Value = serde_json::from_str(raw).ok()?;
+            let mut value: Value = object.part(field, raw)?;
             if field == "webhooks" {
                 forget_certificates(&mut value);
             }

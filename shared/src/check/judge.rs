@@ -4,6 +4,7 @@ use super::Check;
 use crate::attest::{self, Answer as Attested};
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, Finding, ObjectRef};
+use crate::kinds::Kind;
 use crate::report::{Outcome, RuleOutcome};
 use crate::rule::{Rule, Verdict};
 use crate::weigh::{finalize, lightest};
@@ -59,12 +60,17 @@ impl Check<'_> {
             }
             let platform = lightest(rule, candidates);
             let findings = finalize(rule, platform, drafts);
-            let outcome = if findings.iter().all(|f| f.consequence == Consequence::Info) {
+            let asks = |kind: &Kind| rule.guards.iter().any(|guard| guard.kind == kind);
+            let unjudged = self.inventory.unjudged.iter().filter(|(key, _)| asks(key.kind));
+            let open: Vec<String> = unjudged.map(|(key, unjudged)| unjudged.gap(key)).collect();
+            let outcome = if findings.iter().any(|f| f.consequence != Consequence::Info) {
+                Outcome::Violated
+            } else if open.is_empty() {
                 Outcome::Pass
             } else {
-                Outcome::Violated
+                Outcome::Unknown
             };
-            return done(outcome, String::new(), findings);
+            return done(outcome, shorten(&open), findings);
         }
         let answers: Vec<Answer> = candidates.iter().map(|platform| self.judge_on(rule, *platform)).collect();
         let Some(first) = answers.first().cloned() else {

@@ -3,7 +3,8 @@
 use super::Check;
 use crate::baseline::Recorder;
 use crate::data::Data;
-use crate::inventory::{Facts, ReadKey, ReadState};
+use crate::fit;
+use crate::inventory::{Facts, ReadKey, ReadState, Unjudged};
 use crate::kinds::Kind;
 use crate::object::Object;
 use crate::read::json::{self, Page, ReadError};
@@ -19,6 +20,7 @@ pub struct Segment<'d> {
     facts: Facts,
     recorder: Option<Recorder>,
     objects: usize,
+    unjudged: Option<Unjudged>,
 }
 
 impl<'d> Check<'d> {
@@ -33,7 +35,8 @@ impl<'d> Check<'d> {
             .collect();
         let notes = rules.iter().map(|_| Notes::default()).collect();
         let recorder = (self.params.record || self.params.baseline.is_some()).then(Recorder::default);
-        Segment { key: key.clone(), data: self.data, rules, notes, facts: Facts::default(), recorder, objects: 0 }
+        let (key, facts) = (key.clone(), Facts::default());
+        Segment { key, data: self.data, rules, notes, facts, recorder, objects: 0, unjudged: None }
     }
 
     /// Takes in a list that was read to its end.
@@ -57,6 +60,9 @@ impl<'d> Check<'d> {
             self.drafts.entry(rule.code.as_str()).or_default().extend(notes.drafts);
             self.inventory.remarks.entry(rule.code.as_str()).or_default().extend(notes.remarks);
             self.inventory.suspects.entry(rule.code.as_str()).or_default().extend(notes.suspects);
+        }
+        if let Some(unjudged) = segment.unjudged {
+            self.inventory.leave(segment.key.clone(), unjudged);
         }
         self.inventory.reads.insert(segment.key, state);
     }
@@ -84,15 +90,40 @@ impl Segment<'_> {
 
     fn see(&mut self, object: &Object<'_>, kind: &'static Kind) {
         self.objects += 1;
-        self.facts.add(object, kind, self.data);
-        if let Some(recorder) = &mut self.recorder {
-            recorder.add(object, kind, self.data);
+        if let Err(misfit) = fit::check(object, kind, "", None) {
+            return self.leave(object, &misfit.to_string());
         }
         let seen = Seen::new(object, kind, self.data);
-        for (rule, notes) in self.rules.iter().zip(&mut self.notes) {
+        let mut found: Vec<Notes> = self.rules.iter().map(|_| Notes::default()).collect();
+        for (rule, notes) in self.rules.iter().zip(&mut found) {
             if let Some(each) = rule.state.each {
                 each(&seen, notes);
             }
         }
+        let mut facts = Facts::default();
+        facts.add(object, kind, self.data);
+        if let Some(why) = object.unread() {
+            // Some rule took what it was not shown as missing.
+            return self.leave(object, &why);
+        }
+        self.facts.merge(facts);
+        for (notes, own) in self.notes.iter_mut().zip(found) {
+            notes.merge(own);
+        }
+        if let Some(recorder) = &mut self.recorder {
+            recorder.add(object, kind, self.data);
+            if let Some(why) = object.unread() {
+                self.leave(object, &why);
+            }
+        }
+    }
+
+    /// Says that an object is not judged.
+    fn leave(&mut self, object: &Object<'_>, why: &str) {
+        let one = Unjudged::one(object, why);
+        self.unjudged = Some(match self.unjudged.take() {
+            Some(others) => others.and(one),
+            None => one,
+        });
     }
 }

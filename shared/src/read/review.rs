@@ -2,8 +2,10 @@
 
 use crate::actor::User;
 use crate::change::{Change, Operation};
-use crate::kinds;
-use crate::object::{Object, Text};
+use crate::derive;
+use crate::fit::Misfit;
+use crate::kinds::{self, Kind};
+use crate::object::{MAX_ENTRIES, MAX_NAME, Object, Text};
 use crate::read::scan;
 
 /// Why there is nothing to answer to: the caller gets a 400.
@@ -26,17 +28,31 @@ pub enum ReviewError {
     NoUid,
 }
 
-/// Why a valid review was not judged: it is allowed and counted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why a valid review was not judged, or not as a whole: it is counted, and marked in the audit annotations.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotEvaluated {
     /// The object, or another part of the request, is not of the shape Kubernetes documents.
+    #[error("the object cannot be read as what it should be: {0}")]
     Unreadable(String),
     /// An operation we do not judge: CONNECT, or one that Kubernetes adds later.
+    #[error("no rule judges the operation {0}")]
     Operation(String),
     /// A kind no rule is about.
+    #[error("no rule judges changes of {0}")]
     Resource(String),
+    /// A subresource no rule is about.
+    #[error("no rule judges changes of {0}")]
+    Subresource(String),
+    /// A version no rule was written for. The API server converts what it asks about to one that it was told to ask for.
+    #[error("no rule was written for the version {0}")]
+    Version(String),
     /// An update or create without the object, a delete without the old one.
+    #[error("the request has no {0}")]
     MissingObject(&'static str),
+    /// More entries in managedFields than are looked at. Judged all the same, but for what the others may show: so nothing is
+    /// denied for which a rule looked at them.
+    #[error("metadata.managedFields has {0} entries, and {MAX_ENTRIES} at most are looked at")]
+    ManagedFields(usize),
 }
 
 impl NotEvaluated {
@@ -46,8 +62,17 @@ impl NotEvaluated {
             NotEvaluated::Unreadable(_) => "unreadable",
             NotEvaluated::Operation(_) => "operation",
             NotEvaluated::Resource(_) => "resource",
+            NotEvaluated::Subresource(_) => "subresource",
+            NotEvaluated::Version(_) => "version",
             NotEvaluated::MissingObject(_) => "missing-object",
+            NotEvaluated::ManagedFields(_) => "managed-fields",
         }
+    }
+}
+
+impl From<Misfit> for NotEvaluated {
+    fn from(misfit: Misfit) -> Self {
+        NotEvaluated::Unreadable(misfit.to_string())
     }
 }
 
@@ -156,6 +181,8 @@ struct Request<'a> {
     #[serde(borrow, default)]
     uid: Option<Text<'a>>,
     #[serde(borrow, default)]
+    kind: Option<Type<'a>>,
+    #[serde(borrow, default)]
     resource: Option<Resource<'a>>,
     #[serde(borrow, default)]
     sub_resource: Option<Text<'a>>,
@@ -177,10 +204,19 @@ struct Request<'a> {
     options: Option<Options<'a>>,
 }
 
+/// What the object is, after the API server has converted it to a version that it asks about.
+#[derive(serde::Deserialize)]
+struct Type<'a> {
+    #[serde(borrow, default)]
+    version: Text<'a>,
+}
+
 #[derive(serde::Deserialize)]
 struct Resource<'a> {
     #[serde(borrow, default)]
     group: Text<'a>,
+    #[serde(borrow, default)]
+    version: Text<'a>,
     #[serde(borrow, default)]
     resource: Text<'a>,
 }
@@ -226,6 +262,7 @@ impl<'a> Request<'a> {
                 "name" => scan::nullable(value, &mut request.name)?,
                 "namespace" => scan::nullable(value, &mut request.namespace)?,
                 "operation" => scan::nullable(value, &mut request.operation)?,
+                "kind" => request.kind = serde_json::from_str(value).ok()?,
                 "resource" => request.resource = serde_json::from_str(value).ok()?,
                 "userInfo" => request.user_info = serde_json::from_str(value).ok()?,
                 "dryRun" => request.dry_run = serde_json::from_str(value).ok()?,
@@ -245,7 +282,9 @@ impl<'a> Request<'a> {
     fn user(&self) -> User {
         let text = |text: &Option<Text<'_>>| text.as_ref().map(ToString::to_string).unwrap_or_default();
         let texts = |texts: &Option<Vec<Text<'_>>>| texts.iter().flatten().map(ToString::to_string).collect();
-        let field_manager = self.options.as_ref().map(|options| text(&options.field_manager)).unwrap_or_default();
+        // It stands in every finding; the API server takes no longer one.
+        let manager = self.options.as_ref().and_then(|options| options.field_manager.clone());
+        let field_manager = text(&manager.map(|manager| manager.cut(MAX_MANAGER)));
         let Some(info) = &self.user_info else {
             return User { field_manager, ..User::default() };
         };
@@ -260,9 +299,20 @@ impl<'a> Request<'a> {
     fn change(self) -> Result<Change<'a>, NotEvaluated> {
         let operation = self.operation.unwrap_or_default();
         let operation = Operation::parse(&operation).ok_or_else(|| NotEvaluated::Operation(operation.to_string()))?;
+        let subresource = self.sub_resource.unwrap_or_default();
         let resource = self.resource.ok_or(NotEvaluated::MissingObject("resource"))?;
-        let kind = kinds::by_resource(&resource.group, &resource.resource)
-            .ok_or_else(|| NotEvaluated::Resource(format!("{}.{}", resource.resource, resource.group)))?;
+        let kind = resource.kind(&subresource)?;
+        is_known(kind, &resource.version)?;
+        // Of a scale the object is of a kind of its own.
+        if &*subresource != SCALE {
+            if let Some(own) = &self.kind {
+                is_known(kind, &own.version)?;
+            }
+            let sides = [&self.object, &self.old_object].into_iter().flatten().map(|side| &*side.api_version);
+            for own in sides.filter(|own| !own.is_empty()) {
+                is_known(kind, own.rsplit_once('/').map_or(own, |(_, version)| version))?;
+            }
+        }
         match operation {
             Operation::Create | Operation::Update if self.object.is_none() => {
                 return Err(NotEvaluated::MissingObject("object"));
@@ -272,12 +322,11 @@ impl<'a> Request<'a> {
             }
             _ => {}
         }
-        let mut change =
-            Change::new(operation, kind, &self.sub_resource.unwrap_or_default(), self.old_object, self.object);
+        let mut change = Change::new(operation, kind, &subresource, self.old_object, self.object);
         // The request's own name and namespace count; the objects' stand in where it has none (deletecollection).
         let own = |text: Option<Text<'_>>, slot: &mut String| {
             if let Some(text) = text.filter(|text| !text.is_empty()) {
-                *slot = text.to_string();
+                *slot = text.cut(MAX_NAME).to_string();
             }
         };
         own(self.name, &mut change.name);
@@ -289,3 +338,35 @@ impl<'a> Request<'a> {
         Ok(change)
     }
 }
+
+impl Resource<'_> {
+    /// The kind, where a rule judges changes of it or of this subresource.
+    fn kind(&self, subresource: &str) -> Result<&'static Kind, NotEvaluated> {
+        let named = |text: &str| text.chars().take(MAX_SHOWN).collect::<String>();
+        let unknown = || NotEvaluated::Resource(format!("{}.{}", named(&self.resource), named(&self.group)));
+        let kind = kinds::by_resource(&self.group, &self.resource).ok_or_else(unknown)?;
+        if derive::guards(kind).any(|guard| guard.subresource == subresource) {
+            return Ok(kind);
+        }
+        derive::guards(kind).next().ok_or_else(unknown)?;
+        Err(NotEvaluated::Subresource(format!("{}/{}", kind.qualified(), named(subresource))))
+    }
+}
+
+/// Rules look at an object as it is at the versions that the guard asks for.
+fn is_known(kind: &Kind, version: &str) -> Result<(), NotEvaluated> {
+    if kind.versions().any(|known| known == version) {
+        return Ok(());
+    }
+    let version: String = version.chars().take(MAX_SHOWN).collect();
+    Err(NotEvaluated::Version(format!("{version} of {}", kind.qualified())))
+}
+
+/// The subresource that shows another kind of object.
+const SCALE: &str = "scale";
+
+/// The API server takes no longer fieldManager.
+const MAX_MANAGER: usize = 128;
+
+/// Enough to tell what was meant.
+const MAX_SHOWN: usize = 64;

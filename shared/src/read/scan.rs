@@ -11,6 +11,11 @@ use crate::object::Text;
 /// Hands each member of the object that `rest` begins with to `each`: the key, and the text from the value on. It answers
 /// the value's length. The result is the object's.
 pub(crate) fn members<'a>(rest: &'a str, mut each: impl FnMut(&'a str, &'a str) -> Option<usize>) -> Option<usize> {
+    literals(rest, |key, rest| each(plain(key)?, rest))
+}
+
+/// As [`members`], with each key as it is written, quotes and escapes included.
+pub(crate) fn literals<'a>(rest: &'a str, mut each: impl FnMut(&'a str, &'a str) -> Option<usize>) -> Option<usize> {
     let bytes = rest.as_bytes();
     let mut at = space(bytes, expect(bytes, 0, b'{')?);
     if bytes.get(at) == Some(&b'}') {
@@ -18,13 +23,85 @@ pub(crate) fn members<'a>(rest: &'a str, mut each: impl FnMut(&'a str, &'a str) 
     }
     loop {
         let key_end = string_end(bytes, expect(bytes, at, b'"')?)?;
-        let key = plain(rest.get(at..key_end)?)?;
+        let key = rest.get(at..key_end)?;
         at = space(bytes, expect(bytes, space(bytes, key_end), b':')?);
         at = space(bytes, at + each(key, rest.get(at..)?)?);
         match bytes.get(at)? {
             b',' => at = space(bytes, at + 1),
             b'}' => return Some(at + 1),
             _ => return None,
+        }
+    }
+}
+
+/// Hands each item of the list that `rest` begins with to `each`, as the text from it on, as [`members`] does.
+pub(crate) fn items<'a>(rest: &'a str, mut each: impl FnMut(&'a str) -> Option<usize>) -> Option<usize> {
+    let bytes = rest.as_bytes();
+    let mut at = space(bytes, expect(bytes, 0, b'[')?);
+    if bytes.get(at) == Some(&b']') {
+        return Some(at + 1);
+    }
+    loop {
+        at = space(bytes, at + each(rest.get(at..)?)?);
+        match bytes.get(at)? {
+            b',' => at = space(bytes, at + 1),
+            b']' => return Some(at + 1),
+            _ => return None,
+        }
+    }
+}
+
+/// How many items the list `json` has; none when it is no list.
+pub(crate) fn count(json: &str) -> usize {
+    let mut count = 0;
+    let counted = items(json, |rest| {
+        count += 1;
+        value(rest, None).map(str::len)
+    });
+    counted.map_or(0, |_| count)
+}
+
+/// A step through maps in maps, which hold nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Nested<'a> {
+    /// Into the map behind this key, as it is written.
+    Into(&'a str),
+    /// Out of it again.
+    OutOf,
+}
+
+/// Walks through the maps in maps that `rest` begins with, however deep, and says how long they are; `None` when there is
+/// anything else in them.
+pub(crate) fn nested<'a>(rest: &'a str, mut each: impl FnMut(Nested<'a>)) -> Option<usize> {
+    let bytes = rest.as_bytes();
+    let mut at = space(bytes, expect(bytes, 0, b'{')?);
+    let mut depth = 0_usize;
+    loop {
+        if bytes.get(at)? == &b'"' {
+            let key_end = string_end(bytes, at + 1)?;
+            each(Nested::Into(rest.get(at..key_end)?));
+            depth += 1;
+            at = space(bytes, expect(bytes, space(bytes, key_end), b':')?);
+            at = space(bytes, expect(bytes, at, b'{')?);
+            continue;
+        }
+        // A map ends, and with it any number of those around it, until one goes on.
+        loop {
+            at = expect(bytes, at, b'}')?;
+            if depth == 0 {
+                return Some(at);
+            }
+            depth -= 1;
+            each(Nested::OutOf);
+            at = space(bytes, at);
+            if bytes.get(at)? == &b',' {
+                at = space(bytes, at + 1);
+                // Only a key can follow.
+                if bytes.get(at)? != &b'"' {
+                    return None;
+                }
+                break;
+            }
         }
     }
 }
@@ -172,6 +249,47 @@ mod tests {
         let found = all(text).unwrap();
         assert_eq!(found, [("a", r#"{"x":[1,"}"]}"#), ("b", r#""q\"}""#), ("c", "-1.5e3"), ("d", "null")]);
         assert_eq!(all("{}"), Some(Vec::new()));
+    }
+
+    #[test]
+    fn items_are_counted_and_nothing_else_is_a_list() {
+        for (json, items) in [("[]", 0), ("[ 1 , {\"a\":[2,3]}, \"],[\", null ]", 4), ("[[],[1]]", 2)] {
+            assert_eq!(count(json), items, "{json}");
+        }
+        for bad in ["", "{}", "[", "[1", "[1,", "[,1]", "[1;2]", "1"] {
+            assert_eq!(count(bad), 0, "{bad}");
+        }
+    }
+
+    #[test]
+    fn maps_in_maps_are_walked_however_deep_they_are_and_nothing_else_is() {
+        let walk = |json: &str| {
+            let mut text = String::new();
+            nested(json, |step| match step {
+                Nested::Into(key) => text.push_str(key),
+                Nested::OutOf => text.push('^'),
+            })
+            .map(|end| (text, end))
+        };
+        assert_eq!(walk("{}, 1"), Some((String::new(), 2)));
+        let text = r#"{ "a" : { "b":{}, "k:{\"n\":1}" : { } } ,"c":{}}"#;
+        assert_eq!(walk(text), Some((r#""a""b"^"k:{\"n\":1}"^^"c"^"#.to_owned(), text.len())));
+        let deep = format!("{}{}", "{\"a\":".repeat(50_000) + "{}", "}".repeat(50_000));
+        assert_eq!(walk(&deep).map(|(_, end)| end), Some(deep.len()));
+        for bad in [
+            "",
+            "{",
+            "[]",
+            "{\"a\"}",
+            "{\"a\":1}",
+            "{\"a\":[]}",
+            "{\"a\":{},}",
+            "{,}",
+            "{\"a\":{}\"b\":{}}",
+            "{\"a\":{}",
+        ] {
+            assert_eq!(walk(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -33,8 +33,8 @@ pub(super) static RULE: Rule = Rule {
 fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (node, data) = (seen.object, seen.data);
     let name = &node.meta.name;
-    by_people(node, data, |place, written, evidence| {
-        let keys = Keys::of(node, place, data);
+    by_people(node, data, |keys, written, evidence| {
+        let place = keys.place();
         for (key, value) in written.iter().filter(|(key, _)| keys.origin(key) == Origin::Reserved) {
             notes.drafts.push(
                 Draft::at(ObjectRef::of(node, seen.kind), path(place, key))

@@ -5,7 +5,6 @@ use crate::data::{Data, Place, Platform, Ruling};
 use crate::finding::{Basis, Consequence, Draft, ObjectRef};
 use crate::inventory::pool_of_node;
 use crate::kinds;
-use crate::object::Object;
 use crate::origin::{Keys, Origin};
 use crate::rule::{Code, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
 use crate::rules::node_metadata::{MAX_KEYS, by_people, changes, path, pool_name, update, word};
@@ -43,8 +42,9 @@ pub(super) static RULE: Rule = Rule {
 /// Keys that a person's tool owns: a device plugin's label is nobody's to repair.
 fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (node, data) = (seen.object, seen.data);
-    by_people(node, data, |place, written, evidence| {
-        let own = Own::of(node, place, data);
+    let pool = pool_of_node(node, data);
+    by_people(node, data, |keys, written, evidence| {
+        let own = Own { node: &node.meta.name, keys, data, pool: &pool };
         let drafted = written.iter().filter_map(|(key, value)| own.draft(key, Some(value)));
         notes.drafts.extend(drafted.map(|draft| draft.with(evidence.clone())));
     });
@@ -54,8 +54,9 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let Some((before, after)) = update(change) else { return Vec::new() };
     let mut drafts = Vec::new();
+    let pool = pool_of_node(before, data);
     for place in [Place::Label, Place::Annotation, Place::Taint] {
-        let own = Own::of(before, place, data);
+        let own = Own { node: &before.meta.name, keys: &Keys::of(before, place, data), data, pool: &pool };
         let set = changes(before, after, &[place]).into_iter().filter(|key| key.after.is_some());
         let drafted = set.filter_map(|key| {
             let mut draft = own.draft(&key.key, key.after.as_deref())?;
@@ -68,33 +69,26 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
 }
 
 /// The user's own keys at one place of a node.
-struct Own<'o, 'a> {
-    node: &'o Object<'a>,
-    place: Place,
+struct Own<'o, 'k, 'a> {
+    node: &'o str,
+    keys: &'o Keys<'k, 'a>,
     data: &'o Data,
-    keys: Keys<'o, 'a>,
-    pool: String,
+    pool: &'o str,
 }
 
-impl<'o, 'a> Own<'o, 'a> {
-    fn of(node: &'o Object<'a>, place: Place, data: &'o Data) -> Self {
-        Own { node, place, data, keys: Keys::of(node, place, data), pool: pool_of_node(node, data) }
-    }
-
+impl Own<'_, '_, '_> {
     fn draft(&self, key: &str, value: Option<&str>) -> Option<Draft> {
         if self.keys.origin(key) != Origin::User {
             return None;
         }
-        let (place, pool) = (self.place, &self.pool);
+        let (place, pool) = (self.keys.place(), self.pool);
         let mut message =
             format!("own {} {key} is on nodes of pool {pool}, not on the pool: an upgrade drops it", word(place));
         if let Ruling::Exception(exception) = self.data.node_keys.ruling(place, key) {
             message = format!("{message}; {}", exception.note);
         }
-        let draft = Draft::at(ObjectRef::pool(pool), path(place, key))
-            .values(None, value)
-            .says(message)
-            .member(&self.node.meta.name);
+        let draft =
+            Draft::at(ObjectRef::pool(pool), path(place, key)).values(None, value).says(message).member(self.node);
         Some(match pool_command(place, pool, key, value.unwrap_or_default()) {
             Some(command) => draft.fix_on(Platform::AzureLocal, command),
             None => draft,

@@ -45,14 +45,16 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     if platform_signs(&NodeFact::of(node, data), data).is_empty() {
         return;
     }
-    let managed = node.managed();
     let later = |entry: &&ManagedEntry<'_>| origin::is_later(entry, node);
-    for entry in managed.iter().filter(later).filter(|entry| data.managers.person(&entry.manager).is_some()) {
-        for (field, value) in identity(node) {
-            let Some(value) = value.filter(|_| entry.owns(&["f:spec", &format!("f:{field}")])) else { continue };
+    let identity = identity(node);
+    for entry in node.managed().iter().filter(later).filter(|entry| data.managers.person(&entry.manager).is_some()) {
+        for (field, value) in &identity {
+            let Some(value) = value.as_ref().filter(|_| entry.owns(&["f:spec", &format!("f:{field}")])) else {
+                continue;
+            };
             notes.drafts.push(
                 Draft::at(ObjectRef::of(node, seen.kind), format!("spec.{field}"))
-                    .values(None, Some(&value))
+                    .values(None, Some(value))
                     .says(format!("spec.{field} of node {name} was set by {}", &*entry.manager))
                     .with(Evidence::managed(entry)),
             );
@@ -145,20 +147,11 @@ fn change(change: &Change<'_>, _: &Data) -> Vec<Draft> {
 
 /// The fields that tie a node to its network and its machine. `podCIDR` is the first of `podCIDRs`: one field, spelled twice.
 fn identity(node: &Object<'_>) -> [(&'static str, Option<String>); 2] {
-    #[derive(Default, serde::Deserialize)]
-    struct Spec<'a> {
-        #[serde(borrow, default, rename = "providerID")]
-        provider_id: Option<Text<'a>>,
-        #[serde(borrow, default, rename = "podCIDR")]
-        pod_cidr: Option<Text<'a>>,
-        #[serde(borrow, default, rename = "podCIDRs")]
-        pod_cidrs: Option<Vec<Text<'a>>>,
-    }
-    let spec: Spec<'_> = node.field("spec").unwrap_or_default();
-    let text = |text: Text<'_>| Some(text.to_string()).filter(|text| !text.is_empty());
-    let list = spec.pod_cidrs.filter(|list| !list.is_empty());
+    let spec = node.node_spec();
+    let text = |text: &Option<Text<'_>>| text.as_ref().filter(|text| !text.is_empty()).map(ToString::to_string);
+    let list = spec.pod_cidrs.as_ref().filter(|list| !list.is_empty());
     let list = list.map(|list| list.iter().map(|cidr| &**cidr).collect::<Vec<_>>().join(","));
-    [("podCIDR", list.or_else(|| spec.pod_cidr.and_then(text))), ("providerID", spec.provider_id.and_then(text))]
+    [("podCIDR", list.or_else(|| text(&spec.pod_cidr))), ("providerID", text(&spec.provider_id))]
 }
 
 fn reference(node: &NodeFact) -> ObjectRef {

@@ -1,5 +1,7 @@
 //! AA207: metadata that the system put on one of its namespaces was changed.
 
+use std::collections::HashSet;
+
 use crate::change::{Change, Operation};
 use crate::data::{Data, Place, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
@@ -38,18 +40,20 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     if data.namespaces.protected(name).is_none() {
         return;
     }
-    for entry in namespace.managed() {
-        if data.managers.person(&entry.manager).is_none() || !origin::is_later(&entry, namespace) {
-            continue;
-        }
-        for (place, field) in [(Place::Label, "f:labels"), (Place::Annotation, "f:annotations")] {
-            let keys = Keys::of(namespace, place, data);
-            let pairs = if place == Place::Label { &namespace.meta.labels } else { &namespace.meta.annotations };
+    for (place, field, pairs) in [
+        (Place::Label, "f:labels", &namespace.meta.labels),
+        (Place::Annotation, "f:annotations", &namespace.meta.annotations),
+    ] {
+        let keys = Keys::of(namespace, place, data);
+        for entry in namespace.managed() {
+            if data.managers.person(&entry.manager).is_none() || !origin::is_later(entry, namespace) {
+                continue;
+            }
             for key in entry.children(&["f:metadata", field]) {
                 let Some(value) = pairs.get(&key) else { continue };
                 if data.namespaces.is_system_key(name, place, &key)
                     && required(name, &key).is_none_or(|must| must != value)
-                    && keys.person(&key).is_some()
+                    && keys.by_person(&key).is_some()
                 {
                     let message = format!(
                         "system {} {} of namespace {name} was written by {}",
@@ -61,7 +65,7 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
                         Draft::at(ObjectRef::of(namespace, seen.kind), path(place, &key))
                             .values(None, Some(value))
                             .says(message)
-                            .with(Evidence::managed(&entry)),
+                            .with(Evidence::managed(entry)),
                     );
                 }
             }
@@ -102,6 +106,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         ("metadata.finalizers", meta_finalizers(before), meta_finalizers(after)),
         ("spec.finalizers", finalizers(before), finalizers(after)),
     ] {
+        let new: HashSet<&Text<'_>> = new.iter().collect();
         for name in old.iter().filter(|name| !new.contains(name)) {
             lost(path, name);
         }
@@ -124,7 +129,7 @@ fn judge(key: &KeyChange<'_>, keys: &Keys<'_, '_>, change: &Change<'_>, data: &D
         .draft(change)
         .says(format!("system {} {} of namespace {} would be changed", word(key.place), key.key, change.name))
         .with(Evidence::seen("origin", because));
-    let person = keys.person(&key.key);
+    let person = keys.by_person(&key.key);
     // Already written by a person, or absent: this may be the way back.
     Some(if key.before.is_none() || person.is_some() { draft.warn_at_most() } else { draft })
 }

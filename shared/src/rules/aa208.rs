@@ -75,7 +75,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     if aa401::platform_signs(&fact, data).is_empty() {
         return Vec::new();
     }
-    let draft = match &owner {
+    let draft = match owner {
         Some(owner) => owned(change, owner),
         None => Draft::at(target(change), "metadata")
             .values(Some(&change.name), None)

@@ -1,12 +1,14 @@
 //! AA209: what Cluster API keeps on its objects was changed, on a management cluster.
 
+use std::collections::HashSet;
+
 use crate::change::{Change, Operation};
 use crate::data::capi::CapiKeys;
 use crate::data::{Data, Place, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::kinds::{self, Kind};
-use crate::object::{ManagedEntry, Object};
-use crate::origin::{self, Keys};
+use crate::object::{ManagedEntry, Object, Text};
+use crate::origin::{self, Hands, Keys, Paths, Step};
 use crate::rule::{Code, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
 use crate::rules::node_metadata::{KeyChange, changes, disowned, owned, path, target, word};
 use crate::text;
@@ -69,25 +71,24 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
     let what = format!("{} {}", kind.kind, object.meta.name);
     let at = |path: String| Draft::at(ObjectRef::of(object, kind), path);
-    let managed = object.managed();
     let is_person = |entry: &ManagedEntry<'_>| data.managers.person(&entry.manager).is_some();
+    let hands = Hands::of(object, object.managed().iter(), |_| false);
     // What was made by server-side apply tells nothing of its maker, and controllers write it within its first second.
-    let may_be_maker = |entry: &ManagedEntry<'_>| &*entry.operation == "Apply" && origin::maker(&managed).is_none();
-    let hand = |entry: &ManagedEntry<'_>| {
-        is_person(entry) && !may_be_maker(entry) && origin::is_second_hand(entry, &managed, object, |_| false)
-    };
-    for entry in managed.iter().filter(|entry| hand(entry)) {
-        let (tool, evidence) = (&*entry.manager, Evidence::managed(entry));
-        let takes = |field: &str, path: &str| {
-            let taken = origin::taken(entry, field, managed.iter().filter(|other| !is_person(other)));
-            taken.iter().any(|leaf| origin::is_within(leaf, path))
-        };
-        for (place, field) in PLACES {
-            let keys = Keys::of(object, place, data);
+    let told = origin::maker(object.managed().iter()).is_some();
+    let may_be_maker = |entry: &ManagedEntry<'_>| &*entry.operation == "Apply" && !told;
+    let hand = |entry: &&ManagedEntry<'_>| is_person(entry) && !may_be_maker(entry) && hands.is_second(entry, object);
+    let people: Vec<&ManagedEntry<'_>> = object.managed().iter().filter(hand).collect();
+    if people.is_empty() {
+        return;
+    }
+    for (place, field) in PLACES {
+        let keys = Keys::of(object, place, data);
+        for entry in &people {
+            let (tool, evidence) = (&*entry.manager, Evidence::managed(entry));
             for key in entry.children(&["f:metadata", field]) {
                 let Some(value) = get(object, place, &key) else { continue };
                 let behaviour = behaviour(&data.capi_keys, place, &key);
-                if (behaviour.is_none() && !data.capi_keys.is_system(place, &key)) || keys.person(&key).is_none() {
+                if (behaviour.is_none() && !data.capi_keys.is_system(place, &key)) || keys.by_person(&key).is_none() {
                     continue;
                 }
                 let draft = at(path(place, &key)).values(None, Some(value)).with(evidence.clone());
@@ -99,17 +100,30 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
                 });
             }
         }
-        if !object.owners().is_empty() && takes("metadata", "metadata.ownerReferences") {
+    }
+    let mut kept = Paths::default();
+    object.managed().iter().filter(|other| !is_person(other)).for_each(|other| kept.insert_owned(other));
+    let takes = |entry: &ManagedEntry<'_>, names: [&str; 2]| {
+        let mut takes = false;
+        let steps = names.map(|name| Step::Field(name.into()));
+        origin::each_taken(entry, &kept, usize::MAX, |path| takes |= path.starts_with(&steps));
+        takes
+    };
+    let owners: Vec<String> = object.owners().iter().map(|o| format!("{} {}", &*o.kind, &*o.name)).collect();
+    let owners = owners.join(", ");
+    let paused = is_paused(object);
+    for entry in people {
+        let (tool, evidence) = (&*entry.manager, Evidence::managed(entry));
+        if !owners.is_empty() && takes(entry, ["metadata", "ownerReferences"]) {
             let draft = at("metadata.ownerReferences".to_owned());
-            let owners: Vec<String> = object.owners().iter().map(|o| format!("{} {}", &*o.kind, &*o.name)).collect();
             notes.drafts.push(
                 draft
-                    .values(None, Some(&owners.join(", ")))
+                    .values(None, Some(&owners))
                     .says(format!("an owner of {what} was written by {tool}"))
                     .with(evidence.clone()),
             );
         }
-        if is_paused(object) && takes("spec", "spec.paused") {
+        if paused && takes(entry, ["spec", "paused"]) {
             notes.drafts.push(
                 at("spec.paused".to_owned())
                     .values(None, Some("true"))
@@ -133,13 +147,13 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         drafts.extend(changes(before, after, &[place]).iter().filter_map(|key| judge(key, &keys, change, data)));
     }
     if let Some(owner) = change.new_owner() {
-        drafts.push(owned(change, &owner));
+        drafts.push(owned(change, owner));
     } else {
-        drafts.extend(change.lost_owner().map(|owner| disowned(change, &owner, &what)));
+        drafts.extend(change.lost_owner().map(|owner| disowned(change, owner, &what)));
     }
-    let (old, new) = (before.meta.finalizers.as_deref(), after.meta.finalizers.as_deref());
-    let new = new.unwrap_or_default();
-    for name in old.unwrap_or_default().iter().filter(|name| data.capi_keys.is_finalizer(name) && !new.contains(name)) {
+    let new: HashSet<&Text<'_>> = after.meta.finalizers.iter().flatten().collect();
+    let old = before.meta.finalizers.iter().flatten();
+    for name in old.filter(|name| data.capi_keys.is_finalizer(name) && !new.contains(name)) {
         drafts.push(
             Draft::at(target(change), format!("metadata.finalizers[{}]", &**name))
                 .values(Some(name), None)

@@ -1,6 +1,6 @@
 //! AA301: a managed component was changed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::HashMap;
 
 use serde_json::Value;
 
@@ -10,10 +10,11 @@ use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::Inventory;
 use crate::kinds;
 use crate::object::{ManagedEntry, Object};
-use crate::origin;
+use crate::origin::{self, Hands, Paths, Step};
 use crate::rule::{
     Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
 };
+use crate::rules::differences::{Differing, is_private, scalar};
 use crate::rules::node_metadata::{disowned, target};
 
 pub(super) static RULE: Rule = Rule {
@@ -125,35 +126,63 @@ fn traces(object: &Object<'_>, kind: &'static kinds::Kind, component: &Component
 /// The fields of a platform's object that a person's tool took from whoever had them first.
 pub(super) fn hands(object: &Object<'_>, kind: &'static kinds::Kind, product: &str, data: &Data) -> Vec<Draft> {
     let mut drafts = Vec::new();
+    let mut values: HashMap<String, Option<Value>> = HashMap::new();
     let what = format!("{} {}", kind.kind, object.meta.name);
-    let managed = object.managed();
-    let own = |entry: &&ManagedEntry<'_>| &*entry.subresource != "status";
-    let is_hand = |entry: &ManagedEntry<'_>| origin::is_hand(entry, object, data);
-    for entry in managed.iter().filter(own) {
-        // The platform is the first hand whenever it wrote last, and so is Helm on an object of a release of the platform's.
-        let installer = |other: &ManagedEntry<'_>| {
-            let release = data.managers.person(&other.manager).is_some() && !is_hand(other);
-            release || data.managers.platform(&other.manager).is_some()
-        };
-        if !is_hand(entry) || !origin::is_second_hand(entry, &managed, object, installer) {
-            continue;
-        }
-        for root in entry.roots().iter().filter(|root| !matches!(&***root, "metadata" | "status")) {
-            let system = managed.iter().filter(own).filter(|other| !is_hand(other));
-            for leaf in origin::taken(entry, root, system).into_iter().take(MAX_PATHS) {
-                let draft = Draft::at(ObjectRef::of(object, kind), &*leaf)
-                    .values(None, value_at(object, &leaf).as_deref())
-                    .says(format!("{what} of {product} was changed by {}", &*entry.manager))
-                    .with(Evidence::managed(entry));
-                drafts.push(if is_restart(&leaf) {
-                    draft.lighter(Consequence::Info)
-                } else {
-                    undo(draft, object, kind)
-                });
-            }
-        }
-    }
+    each_hand(object, data, |entry, kept| {
+        origin::each_taken(entry, kept, MAX_PATHS, |path| {
+            let Some(root) = root(path) else { return };
+            let leaf = origin::spell(path);
+            let value = values.entry(root.to_owned()).or_insert_with(|| object.field(root));
+            let draft = Draft::at(ObjectRef::of(object, kind), &*leaf)
+                .values(None, value.as_ref().and_then(|value| value_at(value, &leaf)).as_deref())
+                .says(format!("{what} of {product} was changed by {}", &*entry.manager))
+                .with(Evidence::managed(entry));
+            drafts.push(if is_restart(&leaf) { draft.lighter(Consequence::Info) } else { undo(draft, object, kind) });
+        });
+    });
     drafts
+}
+
+/// The same fields, as a set.
+fn taken<'a>(object: &Object<'a>, data: &Data) -> Paths<'a> {
+    let mut taken = Paths::default();
+    each_hand(object, data, |entry, kept| {
+        origin::each_taken(entry, kept, usize::MAX, |path| {
+            if root(path).is_some() {
+                taken.insert(path);
+            }
+        });
+    });
+    taken
+}
+
+/// Hands each second hand of a person's on a platform's object to `each`, with all that is the platform's still.
+fn each_hand<'a>(object: &Object<'a>, data: &Data, mut each: impl FnMut(&ManagedEntry<'a>, &Paths<'a>)) {
+    let is_hand = |entry: &ManagedEntry<'_>| origin::is_hand(entry, object, data);
+    // The platform is the first hand whenever it wrote last, and so is Helm on an object of a release of the platform's.
+    let installer = |other: &ManagedEntry<'_>| {
+        let release = data.managers.person(&other.manager).is_some() && !is_hand(other);
+        release || data.managers.platform(&other.manager).is_some()
+    };
+    let hands = Hands::of(object, object.managed().iter(), installer);
+    let own = || object.managed().iter().filter(|entry| &*entry.subresource != "status");
+    let mut kept = Paths::default();
+    let mut gathered = false;
+    for entry in own().filter(|entry| is_hand(entry) && hands.is_second(entry, object)) {
+        if !gathered {
+            own().filter(|other| !is_hand(other)).for_each(|other| kept.insert_owned(other));
+            gathered = true;
+        }
+        each(entry, &kept);
+    }
+}
+
+/// The top-level field that a path leads into, where users decide on it.
+fn root<'p>(path: &'p [Step<'_>]) -> Option<&'p str> {
+    match path.first() {
+        Some(Step::Field(name)) if !matches!(&**name, "metadata" | "status") => Some(name),
+        _ => None,
+    }
 }
 
 /// What these kinds keep of their earlier shape; others have to be reinstalled by the platform.
@@ -169,31 +198,60 @@ fn undo(draft: Draft, object: &Object<'_>, kind: &kinds::Kind) -> Draft {
 
 /// A component that was put to rest: scaled to nothing, or a DaemonSet that selects no node by a label of nobody's.
 pub(super) fn idle(object: &Object<'_>, kind: &'static kinds::Kind, component: &Component) -> Option<Draft> {
-    if component.extension || component.confidence != crate::data::Confidence::Doc {
-        return None;
-    }
-    let spec: Value = object.field("spec")?;
     let name = &object.meta.name;
     let at = |path: &str| Draft::at(ObjectRef::of(object, kind), path);
-    if matches!(kind.kind, "Deployment" | "StatefulSet") && spec.get("replicas").and_then(Value::as_u64) == Some(0) {
-        let word = kind.kind.to_lowercase();
-        return Some(
+    Some(match Rest::of(object, kind, component)? {
+        Rest::Scaled => {
+            let word = kind.kind.to_lowercase();
             at("spec.replicas")
                 .values(None, Some("0"))
                 .says(format!("{} {name} of {} is scaled to 0", kind.kind, component.product))
                 .with(Evidence::seen("spec", "spec.replicas is 0"))
-                .fix(format!("kubectl -n {} scale {word} {name} --replicas=2", object.meta.namespace)),
-        );
-    }
-    let selector = spec.pointer("/template/spec/nodeSelector").and_then(Value::as_object)?;
-    let foreign = selector.keys().find(|key| !key.contains("kubernetes.io/"))?;
-    let scheduled = object.field::<Value>("status")?.get("desiredNumberScheduled").and_then(Value::as_u64)?;
-    (kind.kind == "DaemonSet" && scheduled == 0).then(|| {
-        at(&format!("spec.template.spec.nodeSelector[{foreign}]"))
-            .values(None, selector.get(foreign).and_then(Value::as_str))
+                .fix(format!("kubectl -n {} scale {word} {name} --replicas=2", object.meta.namespace))
+        }
+        Rest::Nowhere(key, value) => at(&format!("spec.template.spec.nodeSelector[{key}]"))
+            .values(None, value.as_deref())
             .says(format!("DaemonSet {name} of {} runs nowhere: its nodeSelector matches no node", component.product))
-            .with(Evidence::seen("status", "desiredNumberScheduled is 0"))
+            .with(Evidence::seen("status", "desiredNumberScheduled is 0")),
     })
+}
+
+/// How a component was put to rest.
+enum Rest {
+    /// Scaled to nothing.
+    Scaled,
+    /// By this key of its nodeSelector, and its value.
+    Nowhere(String, Option<String>),
+}
+
+impl Rest {
+    fn of(object: &Object<'_>, kind: &kinds::Kind, component: &Component) -> Option<Self> {
+        if component.extension || component.confidence != crate::data::Confidence::Doc {
+            return None;
+        }
+        let spec: Value = object.field("spec")?;
+        if matches!(kind.kind, "Deployment" | "StatefulSet") && spec.get("replicas").and_then(Value::as_u64) == Some(0)
+        {
+            return Some(Rest::Scaled);
+        }
+        let selector = spec.pointer("/template/spec/nodeSelector").and_then(Value::as_object)?;
+        let (key, value) = selector.iter().find(|(key, _)| !key.contains("kubernetes.io/"))?;
+        let scheduled = object.field::<Value>("status")?.get("desiredNumberScheduled").and_then(Value::as_u64)?;
+        let nowhere = kind.kind == "DaemonSet" && scheduled == 0;
+        nowhere.then(|| Rest::Nowhere(key.clone(), value.as_str().map(str::to_owned)))
+    }
+
+    fn path(self) -> Vec<Step<'static>> {
+        let fields = |names: &[&'static str]| names.iter().map(|name| Step::Field((*name).into())).collect();
+        match self {
+            Rest::Scaled => fields(&["spec", "replicas"]),
+            Rest::Nowhere(key, _) => {
+                let mut path: Vec<_> = fields(&["spec", "template", "spec", "nodeSelector"]);
+                path.push(Step::Field(key.into()));
+                path
+            }
+        }
+    }
 }
 
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
@@ -213,31 +271,34 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
             .says(format!("{} {} of {} would be created by hand", change.kind.kind, change.name, component.product));
         return vec![draft];
     }
-    changed(change, &component.product, |before| traces(before, change.kind, component, data))
+    changed(change, &component.product, data, |before| Rest::of(before, change.kind, component).map(Rest::path))
 }
 
-/// What an update would change of a platform's object. `traces` tells where a person's hand already shows.
-pub(super) fn changed(change: &Change<'_>, product: &str, traces: impl Fn(&Object<'_>) -> Vec<Draft>) -> Vec<Draft> {
+/// What an update would change of a platform's object. `rest` tells where it shows that it was put to rest.
+pub(super) fn changed(
+    change: &Change<'_>,
+    product: &str,
+    data: &Data,
+    rest: impl FnOnce(&Object<'_>) -> Option<Vec<Step<'static>>>,
+) -> Vec<Draft> {
     let Some((before, after)) = change.update(&["scale", "ephemeralcontainers", "resize"]) else { return Vec::new() };
-    let mut differences = differences(before, after);
     let lost = lost_owner(change, before, after, product);
-    if differences.is_empty() {
+    let differing = Differing::of(before, after);
+    if !differing.any() {
         return lost.into_iter().collect();
     }
     // Where a person's hand already shows, this may be the way back. What weighs more is never cut off behind it.
-    let traces: Vec<String> = traces(before).into_iter().map(|draft| draft.path).collect();
-    // Of a map that has one owner as a whole the trace names the map, and a difference what is in it.
-    let shows = |path: &str| traces.iter().any(|trace| origin::is_within(path, trace));
-    differences.sort_by_key(|difference| is_restart(&difference.path) || shows(&difference.path));
-    differences.truncate(MAX_PATHS);
-    differences
+    let mut shown = taken(before, data);
+    shown.extend(rest(before));
+    differing
+        .heaviest(&shown, is_restart_at)
         .into_iter()
         .map(|difference| {
             let draft = Draft::at(target(change), &*difference.path)
                 .values(difference.before.as_deref(), difference.after.as_deref())
                 .says(format!("{} {} of {product} would be changed", change.kind.kind, change.name));
             let draft = if is_restart(&difference.path) { draft.lighter(Consequence::Info) } else { draft };
-            if shows(&difference.path) { draft.warn_at_most() } else { draft }
+            if difference.shows { draft.warn_at_most() } else { draft }
         })
         .chain(lost)
         .collect()
@@ -250,7 +311,7 @@ fn lost_owner(change: &Change<'_>, before: &Object<'_>, after: &Object<'_>, prod
         matches!(change.kind.kind, "Pod" | "ReplicaSet") && !before.owners().is_empty() && after.owners().is_empty();
     let owner = change.lost_owner().filter(|_| makes)?;
     let what = format!("{} {} of {product}", change.kind.kind, change.name);
-    Some(disowned(change, &owner, &what).warn_at_most())
+    Some(disowned(change, owner, &what).warn_at_most())
 }
 
 /// `kubectl rollout restart` changes nothing but this annotation.
@@ -258,141 +319,25 @@ fn is_restart(path: &str) -> bool {
     path == "spec.template.metadata.annotations[kubectl.kubernetes.io/restartedAt]"
 }
 
-/// One field that differs.
-pub(super) struct Difference {
-    pub(super) path: String,
-    pub(super) before: Option<String>,
-    pub(super) after: Option<String>,
+fn is_restart_at(path: &[Step<'_>]) -> bool {
+    path.len() == RESTART_STEPS && is_restart(&origin::spell(path))
 }
 
-/// What differs in what users decide on; metadata and status never count, nor does the order of keys.
-pub(super) fn differences(before: &Object<'_>, after: &Object<'_>) -> Vec<Difference> {
-    let mut found = Vec::new();
-    let mut fields: Vec<&str> = before.content().chain(after.content()).map(|(name, _)| name).collect();
-    fields.sort_unstable();
-    fields.dedup();
-    for field in fields {
-        let (old, new) = (before.raw(field), after.raw(field));
-        if old == new {
-            continue;
-        }
-        let parse = |raw: Option<&str>| raw.and_then(|raw| serde_json::from_str(raw).ok()).unwrap_or(Value::Null);
-        diff(field, &parse(old), &parse(new), &mut found);
-    }
-    found
-}
+/// So many steps lead to the annotation of a restart.
+const RESTART_STEPS: usize = 5;
 
-fn diff(path: &str, old: &Value, new: &Value, found: &mut Vec<Difference>) {
-    if old == new || found.len() >= MAX_DIFFERENCES {
-        return;
-    }
-    // What appears or vanishes as a whole is named field by field too, where there are any.
-    let (empty, none) = (Value::Object(serde_json::Map::new()), Value::Array(Vec::new()));
-    let (old, new) = match (old, new) {
-        (Value::Null, Value::Object(fields)) if !fields.is_empty() => (&empty, new),
-        (Value::Object(fields), Value::Null) if !fields.is_empty() => (old, &empty),
-        (Value::Null, Value::Array(items)) if !items.is_empty() && by_key(&[], items).is_some() => (&none, new),
-        (Value::Array(items), Value::Null) if !items.is_empty() && by_key(items, &[]).is_some() => (old, &none),
-        sides => sides,
-    };
-    let items = match (old, new) {
-        (Value::Array(a), Value::Array(b)) => by_key(a, b),
-        _ => None,
-    };
-    if let Some((old, new)) = &items {
-        return diff_items(path, old, new, found);
-    }
-    match (old, new) {
-        (Value::Object(a), Value::Object(b)) if !a.is_empty() || !b.is_empty() => {
-            let mut keys: Vec<&String> = a.keys().chain(b.keys()).collect();
-            keys.sort_unstable();
-            keys.dedup();
-            for key in keys {
-                let step = if key.contains(['.', '/']) { format!("{path}[{key}]") } else { format!("{path}.{key}") };
-                diff(&step, a.get(key).unwrap_or(&Value::Null), b.get(key).unwrap_or(&Value::Null), found);
-            }
-        }
-        _ => {
-            // What stands in data can be anything, also what nobody should see in a report.
-            let show = |value: &Value| (!value.is_null() && !is_private(path)).then(|| scalar(value));
-            found.push(Difference { path: path.to_owned(), before: show(old), after: show(new) });
-        }
-    }
-}
-
-/// Two sides of a list, item by item.
-fn diff_items(path: &str, old: &Items<'_>, new: &Items<'_>, found: &mut Vec<Difference>) {
-    let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    for key in keys {
-        let step = format!("{path}[{key}]");
-        match (old.get(key), new.get(key)) {
-            (Some(old), Some(new)) => diff(&step, old, new, found),
-            // A whole item says enough by its name, and may hold what nobody should see in a report.
-            (old, _) => {
-                let word = |there: bool| there.then(|| "(present)".to_owned());
-                found.push(Difference { path: step, before: word(old.is_some()), after: word(old.is_none()) });
-            }
-        }
-    }
-}
-
-/// The items of a list by what tells them apart, spelled as managedFields are here.
-type Items<'v> = BTreeMap<String, &'v Value>;
-
-/// Both sides of a list by the first key that tells the items apart on both. Environment variables and subjects may share a
-/// name, and a second one of a name must not hide behind the first.
-fn by_key<'v>(old: &'v [Value], new: &'v [Value]) -> Option<(Items<'v>, Items<'v>)> {
-    let side = |items: &'v [Value], keys: &[&str]| -> Option<Items<'v>> {
-        let mut found = Items::new();
-        for item in items {
-            let values = keys.iter().map(|key| item.get(key).filter(|value| value.is_string() || value.is_number()));
-            let values = values.collect::<Option<Vec<_>>>()?;
-            let parts = keys.iter().zip(values).map(|(key, value)| format!("{key}={}", scalar(value)));
-            if found.insert(parts.collect::<Vec<_>>().join(","), item).is_some() {
-                return None;
-            }
-        }
-        Some(found)
-    };
-    KEYS.iter().find_map(|keys| Some((side(old, keys)?, side(new, keys)?)))
-}
-
-fn is_private(path: &str) -> bool {
-    path.starts_with("data")
-        || path.starts_with("binaryData")
-        || path.starts_with("stringData")
-        || path.contains(".env")
-}
-
-fn scalar(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
-/// The value at a plain dotted path, for evidence; lists and private data are not followed.
-fn value_at(object: &Object<'_>, path: &str) -> Option<String> {
+/// The value at a plain path below a top-level field, for evidence; lists and private data are not followed.
+fn value_at(root: &Value, path: &str) -> Option<String> {
     if is_private(path) || path.contains('[') {
         return None;
     }
-    let (root, rest) = path.split_once('.')?;
-    let value: Value = object.field(root)?;
-    let found = rest.split('.').try_fold(&value, |value, step| value.get(step))?;
+    let (_, rest) = path.split_once('.')?;
+    let found = rest.split('.').try_fold(root, |value, step| value.get(step))?;
     (!found.is_object() && !found.is_array()).then(|| scalar(found))
 }
 
-/// What tells the items of a list apart: first what the API server merges them by (kubernetes.io, API reference), which is how
-/// managedFields name them.
-const KEYS: [&[&str]; 5] =
-    [&["mountPath"], &["devicePath"], &["containerPort", "protocol"], &["port", "protocol"], &["name"]];
-
-/// A wholesale replacement differs everywhere; the first fields say enough.
+/// Of what somebody wrote below one field the first say enough.
 const MAX_PATHS: usize = 8;
-
-/// How many differences are looked for before the heaviest are chosen: far more than a pod template has fields that a
-/// person could own already.
-const MAX_DIFFERENCES: usize = 4_096;
 
 #[cfg(test)]
 mod tests {
@@ -446,13 +391,5 @@ mod tests {
         let without =
             json!({"containers": [{"name": "coredns", "image": "a", "ports": [own], "volumeMounts": mounts}, sidecar]});
         assert_eq!(said(&all, &without), [(path("[name=coredns].ports[containerPort=53,protocol=UDP]"), true)]);
-    }
-
-    #[test]
-    fn what_is_empty_goes_as_a_whole() {
-        let spec = |spec: &Value| json::object(json!({"spec": spec}).to_string().leak().as_bytes()).unwrap();
-        let found = differences(&spec(&json!({"a": {}, "b": []})), &spec(&json!({})));
-        let found: Vec<_> = found.iter().map(|found| (&*found.path, found.before.as_deref(), &found.after)).collect();
-        assert_eq!(found, [("spec.a", Some("{}"), &None), ("spec.b", Some("[]"), &None)]);
     }
 }

@@ -65,7 +65,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         return Vec::new();
     };
     if let Some(owner) = owner {
-        return vec![owned(change, &owner)];
+        return vec![owned(change, owner)];
     }
     let draft = Draft::at(target(change), "metadata")
         .values(Some(&change.name), None)

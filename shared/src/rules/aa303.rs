@@ -11,6 +11,7 @@ use crate::rule::{
     Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
 };
 use crate::rules::aa301;
+use crate::rules::differences::Differing;
 use crate::rules::node_metadata::{disowned, target};
 
 pub(super) static RULE: Rule = Rule {
@@ -162,7 +163,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         }
         // The platform's own objects that no table knows are not add-ons.
         (Provenance::Platform(_), _) => return Vec::new(),
-        _ if aa301::differences(before, after).is_empty() => return Vec::new(),
+        _ if !Differing::of(before, after).any() => return Vec::new(),
         _ => draft.says(format!("{what} does not belong in {}, and would be changed there", change.namespace)),
     };
     vec![if is_light(change.kind) { draft.lighter(Consequence::AtRisk) } else { draft }]
@@ -173,7 +174,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
 fn disowns(change: &Change<'_>, before: &Object<'_>, after: &Object<'_>, data: &Data) -> Option<Draft> {
     let owner = change.lost_owner().filter(|_| after.owners().is_empty())?;
     let what = format!("{} {} in {}", change.kind.kind, target(change).name, change.namespace);
-    let draft = disowned(change, &owner, &what).warn_at_most();
+    let draft = disowned(change, owner, &what).warn_at_most();
     match origin::of_object(after, data) {
         Provenance::Person(evidence) if is_light(change.kind) => {
             Some(draft.with(evidence).lighter(Consequence::AtRisk))

@@ -90,7 +90,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         return disowns(change, data).into_iter().collect();
     };
     if let Some(owner) = change.new_owner() {
-        return vec![owned(change, &owner)];
+        return vec![owned(change, owner)];
     }
     if change.is_delete() {
         // Its controller makes it anew.
@@ -104,7 +104,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     }
     // Microsoft's command line changes the agents by Helm, as whoever is signed in.
     let release = change.after.as_ref().is_some_and(|after| origin::is_release_update(object, after, data));
-    let drafts = changed(change, &product, |before| hands(before, change.kind, &product, data));
+    let drafts = changed(change, &product, data, |_| None);
     drafts.into_iter().map(|draft| if release { draft.warn_at_most() } else { draft }).collect()
 }
 
@@ -113,7 +113,7 @@ fn disowns(change: &Change<'_>, data: &Data) -> Option<Draft> {
     let owner = change.lost_owner()?;
     let product = product(change.after.as_ref()?, change.kind, data)?;
     let what = format!("{} {} of {product}", change.kind.kind, change.name);
-    Some(disowned(change, &owner, &what).warn_at_most())
+    Some(disowned(change, owner, &what).warn_at_most())
 }
 
 /// What an object belongs to, where it is the Arc agents': catalogued, or the platform's by its marks, in one of their

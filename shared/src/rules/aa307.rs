@@ -35,7 +35,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         return Vec::new();
     }
     if let Some(owner) = change.new_owner() {
-        return vec![owned(change, &owner)];
+        return vec![owned(change, owner)];
     }
     if !change.is_delete() {
         return Vec::new();

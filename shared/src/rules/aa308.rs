@@ -98,14 +98,14 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let Some(object) = change.before.as_ref().filter(|_| !change.kind.namespaced) else { return Vec::new() };
     let Some(row) = row(object, change.kind, data) else { return Vec::new() };
     let mut drafts = if let Some(owner) = change.new_owner() {
-        vec![owned(change, &owner)]
+        vec![owned(change, owner)]
     } else if change.is_delete() {
         let draft = Draft::at(target(change), "metadata")
             .values(Some(&change.name), None)
             .says(format!("{} {} of {} would be deleted", change.kind.kind, change.name, row.product));
         vec![draft]
     } else {
-        changed(change, &row.product, |before| hands(before, change.kind, &row.product, data))
+        changed(change, &row.product, data, |_| None)
     };
     if let Some((before, after)) = change.update(&[]) {
         for key in keys(row, data) {

@@ -33,7 +33,7 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     {
         return;
     }
-    let Some(node) = object.owners().into_iter().find(|owner| &*owner.kind == "Node") else { return };
+    let Some(node) = object.owners().iter().find(|owner| &*owner.kind == "Node") else { return };
     let Some(pod) = seen.pod().filter(|pod| pod.node_name.as_deref() == Some(&*node.name)) else { return };
     let source = meta.annotations.get("kubernetes.io/config.source").unwrap_or("file");
     let images: Vec<&str> = pod.images().collect();

@@ -7,8 +7,9 @@ use crate::kinds::{self, Kind};
 use crate::object::Object;
 use crate::origin::{self, Provenance};
 use crate::rule::{Code, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
+use crate::rules::differences::Differing;
 use crate::rules::node_metadata::target;
-use crate::rules::{aa301, aa501, node_power};
+use crate::rules::{aa501, node_power};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA502"),
@@ -98,7 +99,7 @@ fn find(seen: &Seen<'_, '_>, target: ObjectRef) -> Option<Draft> {
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let after: &Object<'_> = match (change.create(), change.update(&[])) {
         (Some(after), _) => after,
-        (None, Some((before, after))) if !aa301::differences(before, after).is_empty() => after,
+        (None, Some((before, after))) if Differing::of(before, after).any() => after,
         _ => return Vec::new(),
     };
     let draft = find(&Seen::new(after, change.kind, data), target(change));

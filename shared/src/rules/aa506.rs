@@ -5,9 +5,9 @@ use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::kinds::{self, Kind};
 use crate::object::{ManagedEntry, Object};
-use crate::origin::{self, Provenance};
+use crate::origin::{self, Hands, Paths, Provenance, Step};
 use crate::rule::{Code, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
-use crate::rules::aa301;
+use crate::rules::differences::Differing;
 use crate::rules::node_metadata::target;
 
 pub(super) static RULE: Rule = Rule {
@@ -76,43 +76,47 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
         );
         return;
     }
-    let is_person = |entry: &ManagedEntry<'_>| is_own(entry) && data.managers.person(&entry.manager).is_some();
+    let is_person = |entry: &ManagedEntry<'_>| data.managers.person(&entry.manager).is_some();
     let is_platform = |other: &ManagedEntry<'_>| data.managers.platform(&other.manager).is_some();
-    let hand =
-        |entry: &ManagedEntry<'_>| is_person(entry) && origin::is_second_hand(entry, &managed, object, is_platform);
-    for entry in managed.iter().filter(|entry| hand(entry)) {
-        let others = managed.iter().filter(|other| data.managers.person(&other.manager).is_none());
-        notes.drafts.extend(origin::taken(entry, "spec", others).into_iter().take(MAX_PATHS).map(|leaf| {
-            Draft::at(target(), leaf)
-                .says(format!("{what}, configuration of the network plug-in, was changed by {}", entry.manager))
-                .with(Evidence::managed(entry))
-        }));
+    let hands = Hands::of(object, managed.iter().copied(), is_platform);
+    let mut kept = Paths::default();
+    managed.iter().filter(|other| !is_person(other)).for_each(|other| kept.insert_owned(other));
+    for entry in managed.iter().filter(|entry| is_own(entry) && is_person(entry) && hands.is_second(entry, object)) {
+        origin::each_taken(entry, &kept, MAX_PATHS, |path| {
+            if path.first() != Some(&Step::Field("spec".into())) {
+                return;
+            }
+            notes.drafts.push(
+                Draft::at(target(), origin::spell(path))
+                    .says(format!("{what}, configuration of the network plug-in, was changed by {}", entry.manager))
+                    .with(Evidence::managed(entry)),
+            );
+        });
     }
 }
 
 /// Calico's own API server shows an object that it stores as another one, and may show who wrote that: they are found there.
-fn managed<'a>(object: &Object<'a>, kind: &Kind) -> Vec<ManagedEntry<'a>> {
-    let mut managed = object.managed();
-    managed.retain(|entry| entry.api_version.split_once('/').is_none_or(|(group, _)| group == kind.group));
-    managed
+fn managed<'o, 'a>(object: &'o Object<'a>, kind: &Kind) -> Vec<&'o ManagedEntry<'a>> {
+    let of_group =
+        |entry: &&ManagedEntry<'_>| entry.api_version.split_once('/').is_none_or(|(group, _)| group == kind.group);
+    object.managed().iter().filter(of_group).collect()
 }
 
 /// The entry of the person whose tool made an object, when nobody else wrote it in its first second.
-fn maker<'m, 'a>(managed: &'m [ManagedEntry<'a>], object: &Object<'_>, data: &Data) -> Option<&'m ManagedEntry<'a>> {
+fn maker<'o, 'a>(managed: &[&'o ManagedEntry<'a>], object: &Object<'_>, data: &Data) -> Option<&'o ManagedEntry<'a>> {
     // Who writes again what they alone have made has a later time, and is its maker still.
-    let mut own = managed.iter().filter(|entry| is_own(entry));
-    let sole = own.next().filter(|_| own.next().is_none());
-    if let Some(entry) = sole {
-        return data.managers.person(&entry.manager).is_some().then_some(entry);
+    let own = || managed.iter().copied().filter(|entry| is_own(entry));
+    let by_person = |entry: &&ManagedEntry<'_>| data.managers.person(&entry.manager).is_some();
+    let mut sole = own();
+    if let (Some(entry), None) = (sole.next(), sole.next()) {
+        return Some(entry).filter(by_person);
     }
-    if let Some(entry) = origin::maker(managed) {
-        return data.managers.person(&entry.manager).is_some().then_some(entry);
+    if let Some(entry) = origin::maker(managed.iter().copied()) {
+        return Some(entry).filter(by_person);
     }
     // The API server dates no apply that changes nothing: it tells of nobody's making.
-    let is_first =
-        |entry: &&ManagedEntry<'_>| is_own(entry) && entry.time.is_some() && !origin::is_later(entry, object);
-    let mut first = managed.iter().filter(is_first);
-    first.next().filter(|entry| data.managers.person(&entry.manager).is_some() && first.next().is_none())
+    let mut first = own().filter(|entry| entry.time.is_some() && !origin::is_later(entry, object));
+    first.next().filter(by_person).filter(|_| first.next().is_none())
 }
 
 fn is_own(entry: &ManagedEntry<'_>) -> bool {
@@ -141,8 +145,9 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         return if own { Vec::new() } else { vec![draft] };
     }
     let Some((before, after)) = change.update(&[]) else { return Vec::new() };
-    let differences = aa301::differences(before, after).into_iter().take(MAX_PATHS);
+    let differences = Differing::of(before, after).heaviest(&Paths::default(), |_| false);
     differences
+        .into_iter()
         .map(|difference| {
             Draft::at(target(change), &*difference.path)
                 .values(difference.before.as_deref(), difference.after.as_deref())
@@ -151,5 +156,5 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         .collect()
 }
 
-/// A wholesale replacement differs everywhere; the first fields say enough.
+/// Of what somebody wrote the first fields say enough.
 const MAX_PATHS: usize = 8;

@@ -55,9 +55,14 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
         "AzureClusterIdentityRequest" => (IDENTITY, "/expirationTime"),
         _ => return,
     };
-    if let Some(moment) = status.pointer(path).and_then(Value::as_str).and_then(|text| text.parse::<Timestamp>().ok()) {
-        let field = path.replace('/', ".");
-        notes.note(about, format!("{moment} {} {} status{field}", seen.kind.kind, object.meta.name));
+    let place = format!("{} {} status{}", seen.kind.kind, object.meta.name, path.replace('/', "."));
+    match status.pointer(path) {
+        None | Some(Value::Null) => {}
+        Some(Value::String(text)) if text.is_empty() => {}
+        Some(value) => match value.as_str().and_then(|text| text.parse::<Timestamp>().ok()) {
+            Some(moment) => notes.note(about, format!("{moment} {place}")),
+            None => notes.note(UNTOLD, place),
+        },
     }
 }
 
@@ -73,10 +78,12 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let contact = latest(inventory, CONTACT);
     let identity = latest(inventory, IDENTITY);
     let lists: Vec<&Kind> = RULE.reads.iter().map(|read| read.kind).collect();
+    let untold = inventory.remarks(RULE.code).find(|(about, _)| *about == UNTOLD);
+    let untold = untold.map(|(_, place)| format!("{place} is no time"));
     // What was not read may tell of a later contact.
-    let unread = context.unread(&lists).filter(|_| contact.or(identity).is_some_and(|(at, _)| over(at)));
-    if let Some(why) = unread {
-        return Verdict::Unknown(why.to_owned());
+    let unread = untold.or_else(|| context.unread(&lists).map(str::to_owned));
+    if let Some(why) = unread.filter(|_| contact.or(identity).is_some_and(|(at, _)| over(at))) {
+        return Verdict::Unknown(why);
     }
     if let Some((at, source)) = contact {
         // An identity that Azure gave out later says more than an object that nobody wrote to.
@@ -145,6 +152,9 @@ fn clocks(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
 const CONTACT: &str = "contact";
 
 const IDENTITY: &str = "identity";
+
+/// What is there and does not tell a moment.
+const UNTOLD: &str = "untold";
 
 /// The policy texts of all three platforms, clause C32.
 const MAX_DAYS: i64 = 30;

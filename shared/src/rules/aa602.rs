@@ -52,9 +52,20 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
         _ => return,
     };
     let status: Value = object.field("status").unwrap_or_default();
-    if let Some(until) = status.get(field).and_then(Value::as_str).and_then(|text| text.parse::<Timestamp>().ok()) {
-        notes.note(field, format!("{until} {} {}", seen.kind.kind, object.meta.name));
+    let of = format!("{} {}", seen.kind.kind, object.meta.name);
+    match status.get(field) {
+        None | Some(Value::Null) => {}
+        Some(Value::String(text)) if text.is_empty() => {}
+        Some(value) => match value.as_str().and_then(|text| text.parse::<Timestamp>().ok()) {
+            Some(until) => notes.note(field, format!("{until} {of}")),
+            None => notes.note(UNTOLD, format!("status.{field} of {of}")),
+        },
     }
+}
+
+fn untold(inventory: &Inventory) -> Option<String> {
+    let (_, place) = inventory.remarks(RULE.code).find(|(about, _)| *about == UNTOLD)?;
+    Some(format!("{place} is no time"))
 }
 
 fn ends<'i>(inventory: &'i Inventory) -> impl Iterator<Item = (&'i str, Timestamp, &'i str)> {
@@ -66,7 +77,8 @@ fn ends<'i>(inventory: &'i Inventory) -> impl Iterator<Item = (&'i str, Timestam
 }
 
 fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
-    if ends(inventory).next().is_none() {
+    let untold = untold(inventory);
+    if ends(inventory).next().is_none() && untold.is_none() {
         return Verdict::NotObservable("no object of the Arc agents says when its identity expires".to_owned());
     }
     let over = ends(inventory).filter(|(_, until, _)| *until <= context.now);
@@ -78,7 +90,10 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
             .with(Evidence { time: until.to_string(), ..Evidence::seen("expiry", format!("{of} status.{field}; {known}")) })
             .fix("az connectedk8s show --resource-group GROUP --name CLUSTER --query \"{state:connectivityStatus,expires:managedIdentityCertificateExpirationTime}\"")
     });
-    Verdict::Found(drafts.collect())
+    match untold {
+        Some(why) => Verdict::FoundPartly(drafts.collect(), why),
+        None => Verdict::Found(drafts.collect()),
+    }
 }
 
 /// Only the certificate is a clock: tokens are renewed all the time.
@@ -91,3 +106,6 @@ fn clocks(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
 const CERTIFICATE: &str = "managedIdentityCertificateExpirationTime";
 
 const TOKEN: &str = "expirationTime";
+
+/// What is there and does not tell a moment.
+const UNTOLD: &str = "untold";

@@ -67,7 +67,7 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
         notes.note(kind.qualified(), UNTOLD);
         return;
     }
-    let Some(entry) = alpha_writer(&managed, seen.data) else { return };
+    let Some(entry) = alpha_writer(managed, seen.data) else { return };
     notes.note(kind.api_version(), USED);
     let draft = Draft::at(ObjectRef::of(object, kind), "apiVersion")
         .values(None, Some(&entry.api_version))
@@ -104,7 +104,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
 }
 
 fn is_written_at_alpha(object: &Object<'_>, data: &Data) -> bool {
-    alpha_writer(&object.managed(), data).is_some_and(|entry| data.managers.person(&entry.manager).is_some())
+    alpha_writer(object.managed(), data).is_some_and(|entry| data.managers.person(&entry.manager).is_some())
 }
 
 /// Who wrote an object at an alpha version: a person before others, the platform never.

@@ -9,6 +9,7 @@ use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::guard;
 use crate::inventory::Inventory;
 use crate::kinds::{self, Kind};
+use crate::object::Object;
 use crate::origin::{self, Provenance};
 use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
 use crate::rules::installed::{self, EXTENSIONS, Installed};
@@ -170,7 +171,7 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
         }
     } else if *seen.kind == kinds::ENDPOINT_SLICE {
         if let Some(service) = meta.labels.get("kubernetes.io/service-name")
-            && is_ready(object.raw("endpoints").unwrap_or_default())
+            && is_ready(object)
         {
             notes.note(BACKED, format!("{}/{service}", meta.namespace));
         }
@@ -184,7 +185,7 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
 }
 
 /// An endpoint that says nothing of its readiness is ready.
-fn is_ready(endpoints: &str) -> bool {
+fn is_ready(slice: &Object<'_>) -> bool {
     #[derive(Deserialize)]
     struct Endpoint {
         #[serde(default)]
@@ -195,9 +196,9 @@ fn is_ready(endpoints: &str) -> bool {
         #[serde(default)]
         ready: Option<bool>,
     }
-    let endpoints: Option<Vec<Endpoint>> = serde_json::from_str(endpoints).unwrap_or_default();
+    let endpoints: Vec<Endpoint> = slice.field("endpoints").unwrap_or_default();
     let ready = |endpoint: &Endpoint| endpoint.conditions.as_ref().and_then(|own| own.ready).unwrap_or(true);
-    endpoints.unwrap_or_default().iter().any(ready)
+    endpoints.iter().any(ready)
 }
 
 fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {

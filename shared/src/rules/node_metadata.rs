@@ -119,7 +119,7 @@ pub(super) fn system_keys(change: &Change<'_>, place: Place, data: &Data) -> Vec
             }
         }
         let (origin, added) = (keys.origin(&key.key), key.before.is_none());
-        let by_person = || keys.person(&key.key).is_some();
+        let by_person = || keys.by_person(&key.key).is_some();
         let system = match &origin {
             Origin::Known | Origin::FromMachine => true,
             // What a person put under a reserved prefix is theirs to take back.
@@ -167,11 +167,10 @@ pub(super) fn written_by_people(
         Place::Taint => return,
     };
     let keys = Keys::of(node, place, data);
-    let managed = node.managed();
-    for entry in managed.iter().filter(|e| data.managers.person(&e.manager).is_some() && origin::is_later(e, node)) {
+    for entry in later_people(node, data) {
         for key in entry.children(&["f:metadata", field]) {
             let Some(value) = pairs.get(&key) else { continue };
-            if !origin::is_listed(node, place, &key, data) || keys.person(&key).is_none() {
+            if !keys.is_listed(&key) || keys.by_person(&key).is_none() {
                 continue;
             }
             if required(node, place, &key, data).is_none_or(|must| !must.eq_ignore_ascii_case(value)) {
@@ -268,28 +267,35 @@ fn differing<'o>(place: Place, old: &Entries<'o>, new: &Entries<'o>, changes: &m
     }
 }
 
-/// What people's tools wrote on a node after it was created: for each writer and place, the keys and their values.
+/// What people's tools wrote on a node after it was created: for each place and writer, the keys and their values.
 ///
 /// Nothing of a node without a providerID: a foreign node is AA401's, and what its creator wrote on it is not the point.
-pub(super) fn by_people(node: &Object<'_>, data: &Data, mut each: impl FnMut(Place, &Entries<'_>, &Evidence)) {
+pub(super) fn by_people(node: &Object<'_>, data: &Data, mut each: impl FnMut(&Keys<'_, '_>, &Entries<'_>, &Evidence)) {
     if provider_id(node).is_none() {
         return;
     }
-    let managed = node.managed();
-    for entry in managed.iter().filter(|e| data.managers.person(&e.manager).is_some() && origin::is_later(e, node)) {
-        let evidence = Evidence::managed(entry);
-        for (place, field, pairs) in [
-            (Place::Label, "f:labels", &node.meta.labels),
-            (Place::Annotation, "f:annotations", &node.meta.annotations),
-        ] {
-            let keys = entry.children(&["f:metadata", field]);
-            let written = keys.iter().filter_map(|key| Some((key.as_str().into(), pairs.get(key)?.into())));
-            each(place, &written.collect(), &evidence);
-        }
-        if entry.owns(&["f:spec", "f:taints"]) {
-            each(Place::Taint, &entries(node, Place::Taint), &evidence);
+    for (place, field, pairs) in
+        [(Place::Label, "f:labels", &node.meta.labels), (Place::Annotation, "f:annotations", &node.meta.annotations)]
+    {
+        let keys = Keys::of(node, place, data);
+        for entry in later_people(node, data) {
+            let own = entry.children(&["f:metadata", field]);
+            let written = own.iter().filter_map(|key| Some((key.as_str().into(), pairs.get(key)?.into())));
+            each(&keys, &written.collect(), &Evidence::managed(entry));
         }
     }
+    let keys = Keys::of(node, Place::Taint, data);
+    let taints = entries(node, Place::Taint);
+    // It is one list: each of its writers would be said of every taint in it.
+    for entry in later_people(node, data).filter(|entry| entry.owns(&["f:spec", "f:taints"])).take(MAX_WRITERS) {
+        each(&keys, &taints, &Evidence::managed(entry));
+    }
+}
+
+/// The entries of people's tools that wrote after an object was created.
+fn later_people<'o, 'a>(object: &'o Object<'a>, data: &Data) -> impl Iterator<Item = &'o ManagedEntry<'a>> {
+    let person = |entry: &ManagedEntry<'_>| data.managers.person(&entry.manager).is_some();
+    object.managed().iter().filter(move |entry| person(entry) && origin::is_later(entry, object))
 }
 
 /// Keys and values at a place. A taint's value is `value:effect`, all effects of a key together.
@@ -299,15 +305,19 @@ pub(super) fn entries<'o>(node: &'o Object<'_>, place: Place) -> Entries<'o> {
         Place::Annotation => pairs(&node.meta.annotations),
         Place::Label => pairs(&node.meta.labels),
         Place::Taint => {
-            let mut by_key: Entries<'o> = Vec::new();
+            let mut entries: Entries<'o> = Vec::new();
+            let mut places: HashMap<&str, usize> = HashMap::new();
             for taint in inventory::taints(node) {
-                let text = format!("{}:{}", taint.value, taint.effect);
-                match by_key.iter_mut().find(|(key, _)| *key == *taint.key) {
-                    Some((_, value)) => *value = format!("{value},{text}").into(),
-                    None => by_key.push((taint.key.to_string().into(), text.into())),
+                let next = entries.len();
+                let place = *places.entry(&taint.key).or_insert(next);
+                match entries.get_mut(place) {
+                    Some((_, value)) => value.to_mut().extend([",", &taint.value, ":", &taint.effect]),
+                    None => {
+                        entries.push((taint.key.as_str().into(), format!("{}:{}", taint.value, taint.effect).into()))
+                    }
                 }
             }
-            by_key
+            entries
         }
     }
 }
@@ -320,15 +330,18 @@ pub(super) fn pool_name(pool: &str) -> Option<&str> {
 /// One request can add a hundred thousand keys; nobody reads more findings of one kind than this, and each takes memory.
 pub(super) const MAX_KEYS: usize = 256;
 
+/// Nobody needs more witnesses for one thing.
+const MAX_WRITERS: usize = 8;
+
 /// The value a label must have by the node's own name, status and virtual machine; no earlier record is needed.
 pub(super) fn required(node: &Object<'_>, place: Place, key: &str, data: &Data) -> Option<String> {
     let known = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     match key {
         _ if place != Place::Label => None,
         "kubernetes.io/hostname" => known(&node.meta.name),
-        "kubernetes.io/arch" | "beta.kubernetes.io/arch" => known(&node_info(node).architecture),
-        "kubernetes.io/os" | "beta.kubernetes.io/os" => known(&node_info(node).operating_system),
-        POOL_LABEL => provider_pool(&provider_id(node)?, data).and_then(known),
+        "kubernetes.io/arch" | "beta.kubernetes.io/arch" => known(&node_info(node)?.architecture),
+        "kubernetes.io/os" | "beta.kubernetes.io/os" => known(&node_info(node)?.operating_system),
+        POOL_LABEL => provider_pool(provider_id(node)?, data).and_then(known),
         _ => None,
     }
 }

@@ -36,10 +36,12 @@ enum Tier {
 
 /// One thing that gives power.
 #[derive(Clone, Debug)]
-struct Power {
+struct Power<'p> {
     tier: Tier,
-    /// The field, below the pod's specification.
-    path: String,
+    /// The list and the name of the container that has it; `None` for the whole pod.
+    container: Option<(&'static str, &'p str)>,
+    /// The field, below that.
+    field: String,
     value: String,
     /// For people, after "it".
     what: String,
@@ -91,10 +93,7 @@ pub(super) fn change(change: &Change<'_>, data: &Data, speaker: Speaker) -> Vec<
         None => change.update(&["ephemeralcontainers"]).map(|(before, after)| (Some(before), after)),
     };
     let Some((before, after)) = sides else { return Vec::new() };
-    let judged = |object: &Object<'_>| {
-        let pod = Pod::of(object, change.kind)?;
-        judge(object, change.kind, &pod, data, speaker)
-    };
+    let judged = |object: &Object<'_>| judge(object, change.kind, object.pod(change.kind)?, data, speaker);
     let Some(mut draft) = judged(after) else { return Vec::new() };
     if before.and_then(judged).is_some_and(|was| was.path == draft.path && was.lighter == draft.lighter) {
         return Vec::new();
@@ -145,7 +144,7 @@ fn judge(object: &Object<'_>, kind: &'static Kind, pod: &Pod<'_>, data: &Data, s
     }
     let base = place.base;
     let (path, value, tier) = match strongest {
-        Some(power) => (format!("{base}.{}", power.path), power.value.clone(), power.tier),
+        Some(power) => (format!("{base}.{}", power.path()), power.value.clone(), power.tier),
         // Without a shared namespace of the host a pod without power is no shell.
         None => (format!("{base}.{}", shared?), "true".to_owned(), Tier::Changes),
     };
@@ -293,12 +292,10 @@ pub(super) fn has_power(pod: &Pod<'_>, data: &Data) -> bool {
 }
 
 /// All that gives a pod power over its node.
-fn powers(pod: &Pod<'_>, data: &Data, ephemeral_only: bool) -> Vec<Power> {
+fn powers<'p>(pod: &'p Pod<'_>, data: &Data, ephemeral_only: bool) -> Vec<Power<'p>> {
     let mut powers = Vec::new();
     if pod.is_host_process() && !ephemeral_only {
-        let path = "securityContext.windowsOptions.hostProcess";
-        powers
-            .push(Power { privilege: true, ..Power::new(Tier::Changes, path.to_owned(), "true", "is a host process") });
+        powers.push(Power { privilege: true, ..Power::new(Tier::Changes, HOST_PROCESS, "true", "is a host process") });
     }
     let init = pod.init_containers().enumerate().map(|(at, container)| ("initContainers", at, container));
     let main = pod.containers().enumerate().map(|(at, container)| ("containers", at, container));
@@ -307,27 +304,26 @@ fn powers(pod: &Pod<'_>, data: &Data, ephemeral_only: bool) -> Vec<Power> {
     let own = init.chain(main).filter(|_| !ephemeral_only);
     for (list, at, container) in own.chain(ephemeral) {
         let initial = list == "initContainers" && !container.is_sidecar();
-        powers.extend(of_container(pod, list, at, container, data).into_iter().map(|power| Power { initial, ..power }));
+        let own = of_container(pod, list, at, container, data).into_iter();
+        powers.extend(own.map(|power| Power { initial, container: Some((list, &container.name)), ..power }));
     }
     powers
 }
 
-fn of_container(pod: &Pod<'_>, list: &str, at: usize, container: &Container<'_>, data: &Data) -> Vec<Power> {
-    let name = &*container.name;
-    let path = |field: &str| format!("{list}[{name}].{field}");
+fn of_container<'p>(pod: &Pod<'_>, list: &str, at: usize, container: &Container<'_>, data: &Data) -> Vec<Power<'p>> {
     let remove = |field: &str| Some(format!(r#"{{"op":"remove","path":"{{base}}/{list}/{at}/{field}"}}"#));
     let mut powers = Vec::new();
     if container.is_host_process() {
         powers.push(Power {
             privilege: true,
             undo: remove("securityContext/windowsOptions/hostProcess"),
-            ..Power::new(Tier::Changes, path("securityContext.windowsOptions.hostProcess"), "true", "is a host process")
+            ..Power::new(Tier::Changes, HOST_PROCESS, "true", "is a host process")
         });
     } else if container.is_privileged() {
         powers.push(Power {
             privilege: true,
             undo: remove("securityContext/privileged"),
-            ..Power::new(Tier::Changes, path("securityContext.privileged"), "true", "is privileged")
+            ..Power::new(Tier::Changes, "securityContext.privileged", "true", "is privileged")
         });
     }
     let shared = |needs: HostNamespace| match needs {
@@ -344,7 +340,7 @@ fn of_container(pod: &Pod<'_>, list: &str, at: usize, container: &Container<'_>,
             undo: remove("securityContext/capabilities/add"),
             ..Power::new(
                 Tier::Changes,
-                path("securityContext.capabilities.add"),
+                "securityContext.capabilities.add",
                 capability,
                 &format!("has the capability {capability}"),
             )
@@ -363,17 +359,18 @@ fn of_container(pod: &Pod<'_>, list: &str, at: usize, container: &Container<'_>,
         powers.push(Power {
             root,
             undo: (tier == Tier::Changes && !socket).then_some(read_only),
-            ..Power::new(tier, path(&format!("volumeMounts[{}]", mount.path)), mount.path, &what)
+            ..Power::new(tier, format!("volumeMounts[{}]", mount.path), mount.path, &what)
         });
     }
     powers
 }
 
-impl Power {
-    fn new(tier: Tier, path: String, value: &str, what: &str) -> Self {
+impl Power<'_> {
+    fn new(tier: Tier, field: impl Into<String>, value: &str, what: &str) -> Self {
         Power {
             tier,
-            path,
+            container: None,
+            field: field.into(),
             value: value.to_owned(),
             what: what.to_owned(),
             undo: None,
@@ -381,6 +378,12 @@ impl Power {
             privilege: false,
             root: false,
         }
+    }
+
+    /// The field, below the pod's specification.
+    fn path(&self) -> String {
+        let Power { container, field, .. } = self;
+        container.map_or(field.clone(), |(list, name)| format!("{list}[{name}].{field}"))
     }
 }
 
@@ -393,7 +396,7 @@ fn is_root(path: &str) -> bool {
 }
 
 /// The command that takes the power away: what cannot be changed is deleted.
-fn fix(place: &Place<'_>, object: &Object<'_>, powers: &[Power], speaks: Speaker) -> Option<String> {
+fn fix(place: &Place<'_>, object: &Object<'_>, powers: &[Power<'_>], speaks: Speaker) -> Option<String> {
     let (namespace, name) = (&object.meta.namespace, &place.name);
     let kind = place.kind.to_lowercase();
     if speaks == Speaker::Allowed || object.meta.name.is_empty() {
@@ -402,13 +405,16 @@ fn fix(place: &Place<'_>, object: &Object<'_>, powers: &[Power], speaks: Speaker
     if matches!(place.kind, "Job" | "Pod" | "ReplicaSet" | "ReplicationController") {
         return Some(format!("kubectl -n {namespace} delete {kind} {name}"));
     }
-    let strong: Vec<&Power> = powers.iter().filter(|power| power.tier == Tier::Changes).collect();
+    let strong: Vec<&Power<'_>> = powers.iter().filter(|power| power.tier == Tier::Changes).collect();
     let base = format!("/{}", place.base.replace('.', "/"));
     let operations: Option<Vec<String>> =
         strong.iter().map(|power| Some(power.undo.as_ref()?.replace("{base}", &base))).collect();
     let operations = operations.filter(|operations| !operations.is_empty())?;
     Some(format!("kubectl -n {namespace} patch {kind} {name} --type=json --patch='[{}]'", operations.join(",")))
 }
+
+/// What makes a container or pod a process of its Windows host.
+const HOST_PROCESS: &str = "securityContext.windowsOptions.hostProcess";
 
 /// Reasons shown for one pod.
 const MAX_REASONS: usize = 6;

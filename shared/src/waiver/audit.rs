@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::coverage::chosen;
+use super::coverage::Current;
 use super::set::{problems_among, status_with};
 use super::{Invalid, Lapsed, Status, Waiver};
 use crate::finding::Finding;
@@ -135,6 +135,7 @@ pub fn audit<'a>(
             unseen: waiver.rules.iter().filter_map(|code| unseen(code, rules)).collect(),
         })
         .collect();
+    let current = Current::of(findings, waivers, now);
     for finding in findings {
         // Most findings match no waiver.
         let mut shown = None;
@@ -143,7 +144,7 @@ pub fn audit<'a>(
                 audit.would_cover.push(finding);
             } else if let Some(why) = audit.waiver.lapsed(finding) {
                 audit.lapsed.push((finding, why));
-            } else if let Some(shown) = *shown.get_or_insert_with(|| chosen(finding, waivers, now)) {
+            } else if let Some(shown) = *shown.get_or_insert_with(|| current.chosen(finding)) {
                 if std::ptr::eq(shown, audit.waiver) {
                     audit.covers.push(finding);
                 } else {

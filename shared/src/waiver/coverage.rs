@@ -1,5 +1,8 @@
 //! Which findings a waiver covers, and since when it no longer does.
 
+use std::cell::OnceCell;
+use std::collections::{HashMap, HashSet};
+
 use jiff::Timestamp;
 
 use super::set::problems_among;
@@ -76,11 +79,12 @@ impl Match {
 
 /// Puts a note on every finding that a valid, current waiver covers. The same evaluator for check, dry run and guard.
 pub fn apply(findings: &mut [Finding], waivers: &[Waiver], now: Timestamp) {
-    if waivers.is_empty() {
+    if waivers.is_empty() || findings.is_empty() {
         return;
     }
+    let current = Current::of(findings, waivers, now);
     for finding in findings {
-        finding.waiver = chosen(finding, waivers, now).map(|waiver| WaiverNote {
+        finding.waiver = current.chosen(finding).map(|waiver| WaiverNote {
             name: waiver.name.clone(),
             reason: waiver.reason.split_whitespace().collect::<Vec<_>>().join(" "),
             expires: waiver.expires.to_string(),
@@ -88,14 +92,54 @@ pub fn apply(findings: &mut [Finding], waivers: &[Waiver], now: Timestamp) {
     }
 }
 
-/// The waiver shown on a finding: of those that cover it the one that ends last, then the first by name.
-pub(super) fn chosen<'w>(finding: &Finding, waivers: &'w [Waiver], now: Timestamp) -> Option<&'w Waiver> {
-    let covers =
-        |waiver: &&Waiver| waiver.matches(finding) && waiver.is_current(now) && waiver.lapsed(finding).is_none();
-    let mut covering: Vec<&Waiver> = waivers.iter().filter(covers).collect();
-    covering.sort_by(|a, b| b.expires.cmp(&a.expires).then_with(|| a.name.cmp(&b.name)));
-    // Terms last: to look at them takes longest, and however many waivers there are for one thing, most often one look is enough.
-    covering.into_iter().find(|waiver| problems_among(waiver, waivers).is_empty())
+/// The waivers of a set that may cover some of many findings now, by what they are for.
+#[derive(Debug)]
+pub(super) struct Current<'w> {
+    all: &'w [Waiver],
+    candidates: Vec<Candidate<'w>>,
+    by_name: HashMap<&'w str, Vec<usize>>,
+    by_fingerprint: HashMap<&'w str, Vec<usize>>,
+}
+
+#[derive(Debug)]
+struct Candidate<'w> {
+    waiver: &'w Waiver,
+    /// To look at the terms takes longest, and is done once, for those that it comes to.
+    valid: OnceCell<bool>,
+}
+
+impl<'w> Current<'w> {
+    /// Those of `all` that may cover some of `findings`.
+    pub(super) fn of(findings: &[Finding], all: &'w [Waiver], now: Timestamp) -> Self {
+        let codes: HashSet<&str> = findings.iter().map(|finding| finding.code).collect();
+        let is_asked = |waiver: &&Waiver| waiver.rules.iter().any(|code| codes.contains(&**code));
+        let asked = all.iter().filter(|waiver| waiver.is_current(now)).filter(is_asked);
+        let candidates: Vec<_> = asked.map(|waiver| Candidate { waiver, valid: OnceCell::new() }).collect();
+        let (mut by_name, mut by_fingerprint) = (HashMap::new(), HashMap::new());
+        for (at, Candidate { waiver, .. }) in candidates.iter().enumerate() {
+            let places: &mut Vec<usize> = match &waiver.matches.fingerprint {
+                Some(print) => by_fingerprint.entry(&**print).or_default(),
+                None => by_name.entry(&*waiver.matches.name).or_default(),
+            };
+            places.push(at);
+        }
+        Current { all, candidates, by_name, by_fingerprint }
+    }
+
+    /// The waiver shown on a finding: of those that cover it the one that ends last, then the first by name.
+    pub(super) fn chosen(&self, finding: &Finding) -> Option<&'w Waiver> {
+        let named = self.by_name.get(&*finding.object.name);
+        let printed = self.by_fingerprint.get(&*finding.fingerprint);
+        let places = named.into_iter().chain(printed).flatten();
+        let covers = |own: &&Candidate<'w>| own.waiver.matches(finding) && own.waiver.lapsed(finding).is_none();
+        let mut covering: Vec<_> = places.filter_map(|at| self.candidates.get(*at)).filter(covers).collect();
+        covering.sort_by(|Candidate { waiver: a, .. }, Candidate { waiver: b, .. }| {
+            b.expires.cmp(&a.expires).then_with(|| a.name.cmp(&b.name))
+        });
+        let is_valid =
+            |own: &&Candidate<'w>| *own.valid.get_or_init(|| problems_among(own.waiver, self.all).is_empty());
+        covering.into_iter().find(is_valid).map(|own| own.waiver)
+    }
 }
 
 fn shown(value: &str) -> String {

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use aksarc_shared::change::Operation as Op;
 use aksarc_shared::finding::{Consequence, ObjectRef};
 use aksarc_shared::guard::{Decision, Judged};
+use aksarc_shared::text;
 use serde_json::{Value, json};
 
 use super::items::{Item, State, read_state, what};
@@ -32,7 +33,12 @@ impl Runner<'_> {
         } else {
             None
         };
-        let mut judged: Vec<Judged> = judgement.map(|judgement| judgement.judged).unwrap_or_default();
+        let (mut judged, open) = match judgement {
+            Some(judgement) => {
+                (judgement.judged, judgement.not_evaluated.map(|why| text::line(&why.to_string(), MAX_WHY)))
+            }
+            None => (Vec::new(), None),
+        };
         let denied = refusal.as_ref().filter(|refusal| refusal.is_guard());
         if let Some(refusal) = denied {
             let more = judge::from_causes(&refusal.causes, &sides, &judged, &task.settings, task.now);
@@ -41,7 +47,7 @@ impl Runner<'_> {
         let guard = match (denied, judged.iter().map(|own| own.decision).max()) {
             (Some(_), _) | (None, Some(Decision::Deny)) => Answer::Deny,
             (None, Some(Decision::Warn)) => Answer::Warn,
-            (None, None) if !complete && sides.kind().is_some() => Answer::Unknown,
+            (None, None) if (!complete && sides.kind().is_some()) || open.is_some() => Answer::Unknown,
             // Of a change as given, before defaults and webhooks, nothing heavy is known for certain but what was found.
             (None, Some(Decision::Allow) | None) if !rehearsed && sides.kind().is_some() => Answer::Unknown,
             (None, Some(Decision::Allow) | None) => Answer::Allow,
@@ -54,7 +60,7 @@ impl Runner<'_> {
                     .to_owned(),
             );
         }
-        let not_judged = not_judged(item, &sides, complete, refusal.as_ref());
+        let not_judged = open.unwrap_or_else(|| not_judged(item, &sides, complete, refusal.as_ref()));
         let mut support = self.support(item, &sides, &judged).await;
         if !rehearsed && support.after == Support::Within {
             support.after = Support::NotJudged;
@@ -204,6 +210,9 @@ fn instead(judged: &[Judged]) -> Vec<Instead> {
     }
     ways
 }
+
+/// A line of the report; what stands in it may come from the object.
+const MAX_WHY: usize = 200;
 
 #[cfg(test)]
 mod tests {
