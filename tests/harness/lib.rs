@@ -26,6 +26,8 @@ mod pki;
 mod process;
 pub mod product;
 pub mod proofs;
+pub mod protection;
+pub mod readme;
 pub mod samples;
 pub mod wait;
 

@@ -188,7 +188,7 @@ fn indent(text: &str, by: usize) -> String {
 }
 
 /// Puts values where `{{name}}` stands.
-fn fill(template: &str, values: &[(&str, &str)]) -> String {
+pub(crate) fn fill(template: &str, values: &[(&str, &str)]) -> String {
     values.iter().fold(template.to_owned(), |text, (name, value)| text.replace(&format!("{{{{{name}}}}}"), value))
 }
 
