@@ -4,6 +4,7 @@
 //! never speaks. It must not be much more either, since every review costs the request that waits for it.
 
 mod conditions;
+mod notes;
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -19,6 +20,7 @@ use conditions::{Condition, node_status_with_a_change, not_the_platform, power_o
 /// The image of this release; where it is pulled from is the installer's business.
 pub const IMAGE: &str = concat!("aksarc-webhook:", env!("CARGO_PKG_VERSION"));
 pub use aksarc_shared::guard::{CONFIGURATION, NAMESPACE, SERVICE};
+pub use notes::notes;
 
 /// The webhook for nodes and namespaces.
 pub const CLUSTER_WEBHOOK: &str = "cluster.guard.aksarc.dev";
@@ -36,7 +38,7 @@ pub const CA_PLACEHOLDER: &str = "${CA_BUNDLE}";
 pub struct Options {
     /// The certificate authority in PEM; a placeholder stands there without it.
     pub authority: Option<Vec<u8>>,
-    /// The guard's configuration; one that observes without it.
+    /// The guard's configuration. Without it the manifest has no ConfigMap, so that the one in the cluster stays.
     pub config: Option<Config>,
     /// The image to run.
     pub image: String,
@@ -59,20 +61,26 @@ pub struct Config {
 
 /// The whole manifest as YAML.
 pub fn render(options: &Options) -> String {
-    let config = options.config.as_ref().map_or(OBSERVE, |config| &config.text);
     let mut out = fill(
         include_str!("../manifest/install.yaml"),
         &[
             ("namespace", NAMESPACE),
             ("service", SERVICE),
+            ("configuration", CONFIGURATION),
             ("heartbeat", heartbeat::NAME),
             ("image", &options.image),
-            ("config", &indent(config, 4)),
+            // Last, since it holds what others wrote.
+            ("configmap", &options.config.as_ref().map(configmap).unwrap_or_default()),
         ],
     );
     out.push_str("---\n");
     out.push_str(&webhooks(options));
     out
+}
+
+fn configmap(config: &Config) -> String {
+    let values = [("namespace", NAMESPACE), ("config", &indent(&config.text, 4))];
+    fill(include_str!("../manifest/configmap.yaml"), &values)
 }
 
 /// The ValidatingWebhookConfiguration alone.
@@ -207,14 +215,6 @@ fn base64(bytes: &[u8]) -> String {
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// The configuration to start with: what the guard would say is known before it says it.
-const OBSERVE: &str = "\
-apiVersion: aksarc.dev/v1alpha1
-kind: GuardConfig
-# observe records, warn warns, enforce also refuses. Every field: deploy/guard-config.example.yaml
-mode: observe
-";
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -326,6 +326,21 @@ mod tests {
                 assert!(!condition.contains(&**ambiguous));
             }
         }
+    }
+
+    #[test]
+    fn there_is_a_configuration_only_where_one_is_given() {
+        let text = "apiVersion: aksarc.dev/v1alpha1\nkind: GuardConfig\nmode: enforce\n";
+        let settings = crate::config::guard(text.as_bytes()).unwrap().settings().clone();
+        let config = Some(Config { text: text.to_owned(), settings });
+        let maps = |options: &Options| -> Vec<Value> {
+            let mut documents = yaml::documents(&render(options)).unwrap();
+            documents.retain(|document| document["kind"] == "ConfigMap" && document["metadata"]["name"] == SERVICE);
+            documents
+        };
+        assert_eq!(maps(&Options::default()), Vec::<Value>::new());
+        let given = maps(&Options { config, ..Options::default() });
+        assert_eq!((given.len(), &given[0]["data"]["guard.yaml"]), (1, &Value::from(text)));
     }
 
     #[test]
