@@ -1,77 +1,197 @@
 //! The policy that `aksarc-webhook manifest --protection` prints, on a real API server: what it stops, and its way out.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
 
-use std::path::Path;
+use std::fs;
 use std::time::Duration;
 
-use aksarc_tests::{ControlPlane, Finished, Identity, Kubernetes, wait};
+use aksarc_tests::protection::{await_in_force, refused};
+use aksarc_tests::readme::{self, Desk};
+use aksarc_tests::{Answer, AuditEvent, ControlPlane, Finished, Http, Identity, Kubernetes, PatchKind, wait};
+use aksarc_webhook::{config, manifest, protection};
+use serde_json::{Value, json};
 
 #[test]
-fn a_person_cannot_remove_the_guards_configuration_and_the_ways_out_work() {
-    let cluster = ControlPlane::builder(Kubernetes::V1_33).start().unwrap();
-    let protection = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/guard-protection.yaml");
-    for name in [GUARD, PLATFORM.1, "own.example.com"] {
-        let kind = if name == PLATFORM.1 { "MutatingWebhookConfiguration" } else { "ValidatingWebhookConfiguration" };
-        let object = format!(
-            r#"{{"apiVersion":"admissionregistration.k8s.io/v1","kind":"{kind}","metadata":{{"name":"{name}"}},"webhooks":[]}}"#
-        );
-        let file = cluster.directory().join(format!("{name}.json"));
-        std::fs::write(&file, object).unwrap();
-        kubectl(&cluster, &Identity::Admin, &["apply", "-f", file.to_str().unwrap()]).succeeded().unwrap();
+fn a_protected_configuration_is_opened_first_and_changed_then() {
+    let cluster = ControlPlane::start(Kubernetes::V1_33).unwrap();
+    let desk = Desk::new(&cluster).unwrap();
+    apply(&cluster, &empty(PLATFORM));
+    apply(&cluster, &empty(OWN));
+    apply(&cluster, &shipped(&cluster));
+    let [protect] = readme::blocks("Protection").unwrap();
+    desk.run(&Identity::Admin, &protect).unwrap().succeeded().unwrap();
+    await_in_force(&cluster).unwrap();
+    let ops = cluster.administrator_by_group().unwrap();
+    for who in [&Identity::Person, &ops, &Identity::Admin] {
+        nothing_else_passes(&cluster, who);
+        the_way_out_works(&cluster, &desk, who);
+        apply(&cluster, &shipped(&cluster));
     }
-    kubectl(&cluster, &Identity::Admin, &["apply", "-f", protection.to_str().unwrap()]).succeeded().unwrap();
-    // A policy takes a moment to count.
-    wait::until("the policy to count", Duration::from_mins(1), || {
-        let tried = kubectl(&cluster, &Identity::Admin, &["label", VALIDATING, GUARD, "a=b", "--dry-run=server"]);
-        if refused(&tried) { Ok(()) } else { Err(format!("{}{}", tried.stdout, tried.stderr)) }
-    })
-    .unwrap();
-    for who in [Identity::Person, Identity::Admin] {
-        for arguments in [
-            vec!["delete", VALIDATING, GUARD],
-            vec!["delete", VALIDATING, "--all"],
-            vec!["delete", PLATFORM.0, PLATFORM.1],
-            vec!["annotate", PLATFORM.0, PLATFORM.1, "a=b"],
-        ] {
-            let tried = kubectl(&cluster, &who, &[arguments.clone(), vec!["--dry-run=server"]].concat());
-            assert!(refused(&tried), "{who:?} {arguments:?}: {}{}", tried.stdout, tried.stderr);
-        }
-        let own = ["label", VALIDATING, "own.example.com", "a=b", "--dry-run=server"];
-        kubectl(&cluster, &who, &own).succeeded().unwrap();
-    }
-    // Really, not as a dry run: the configuration stays.
-    assert!(refused(&kubectl(&cluster, &Identity::Person, &["delete", VALIDATING, GUARD])));
-    kubectl(&cluster, &Identity::Admin, &["get", VALIDATING, GUARD]).succeeded().unwrap();
-    // The ways out, as the manifest prints them.
-    let break_glass = ["delete", VALIDATING, GUARD, "--as=alice@contoso.example", "--as-group=aksarc:break-glass"];
-    kubectl(
-        &cluster,
-        &Identity::Admin,
-        &["create", "clusterrolebinding", "break-glass", "--clusterrole=cluster-admin", "--group=aksarc:break-glass"],
-    )
-    .succeeded()
-    .unwrap();
-    kubectl(&cluster, &Identity::Admin, &break_glass).succeeded().unwrap();
-    kubectl(&cluster, &Identity::Admin, &["delete", "validatingadmissionpolicybinding", "protection.guard.aksarc.dev"])
-        .succeeded()
-        .unwrap();
-    wait::until("the policy to be gone", Duration::from_mins(1), || {
-        let tried = kubectl(&cluster, &Identity::Admin, &["delete", PLATFORM.0, PLATFORM.1]);
+    the_platform_and_whom_the_configuration_names_pass(&cluster);
+    // No policy is asked about its own binding.
+    let binding = ["delete", "validatingadmissionpolicybinding", protection::POLICY];
+    kubectl(&cluster, &ops, &binding).succeeded().unwrap();
+    wait::until("the policy to be gone", LIMIT, || {
+        let tried = kubectl(&cluster, &ops, &["delete", PLATFORM.0, PLATFORM.1]);
         if tried.code == Some(0) { Ok(()) } else { Err(tried.stderr) }
     })
     .unwrap();
+}
+
+/// What is refused while the object is closed, and stays without effect.
+fn nothing_else_passes(cluster: &ControlPlane, who: &Identity) {
+    let client = cluster.http(who).unwrap();
+    let before = get(&client, GUARD);
+    for arguments in [
+        vec!["delete", GUARD.0, GUARD.1],
+        vec!["label", GUARD.0, GUARD.1, "a=b"],
+        vec!["delete", PLATFORM.0, PLATFORM.1],
+        vec!["annotate", PLATFORM.0, PLATFORM.1, "a=b"],
+        vec!["annotate", GUARD.0, GUARD.1, "aksarc.dev/open="],
+        vec!["annotate", GUARD.0, GUARD.1, "aksarc.dev/open=  "],
+        vec!["annotate", GUARD.0, GUARD.1, "aksarc.dev/open=a reason", "a=b"],
+        vec!["annotate", GUARD.0, GUARD.1, "aksarc.dev/open=a reason", "aksarc.dev/generated-"],
+    ] {
+        let tried = kubectl(cluster, who, &arguments);
+        let (kind, name) = if arguments.contains(&GUARD.1) { GUARD } else { PLATFORM };
+        assert!(refused(&tried), "{who:?} {arguments:?}: {}{}", tried.stdout, tried.stderr);
+        let way =
+            format!("open it by kubectl annotate {kind} {name} aksarc.dev/open=\"REASON\" in a request of its own");
+        assert!(tried.stderr.contains(&way), "{arguments:?}: {}", tried.stderr);
+    }
+    // A dry run, since it would really delete the one that nobody protects.
+    assert!(refused(&kubectl(cluster, who, &["delete", GUARD.0, "--all", "--dry-run=server"])));
+    kubectl(cluster, who, &["label", OWN.0, OWN.1, "a=b", "--dry-run=server"]).succeeded().unwrap();
+    // What rides along with the reason, in every part that a change can be about.
+    let uid = "1c1b4c2e-5a37-4c8f-9a6e-5d3f0f4f8d11";
+    for mut change in [
+        json!({"webhooks": []}),
+        json!({"webhooks": null}),
+        json!({"metadata": {"labels": {"a": "b"}}}),
+        json!({"metadata": {"labels": null}}),
+        json!({"metadata": {"annotations": {"a": "b"}}}),
+        json!({"metadata": {"annotations": {"aksarc.dev/generated": "another"}}}),
+        json!({"metadata": {"annotations": {"aksarc.dev/generated": null}}}),
+        json!({"metadata": {"finalizers": ["contoso.example/stay"]}}),
+        json!({"metadata": {"ownerReferences": [{"apiVersion": "v1", "kind": "Namespace", "name": "gone", "uid": uid}]}}),
+    ] {
+        change["metadata"]["annotations"]["aksarc.dev/open"] = json!("a reason");
+        let answer = client.patch(&path(GUARD), PatchKind::Merge, &change).unwrap();
+        assert_forbidden(&answer, &format!("{who:?} {change}"));
+    }
+    assert_forbidden(&client.delete(&path(GUARD)).unwrap(), "delete");
+    assert_eq!(get(&client, GUARD), before);
+}
+
+/// The commands of README, each as it is printed.
+fn the_way_out_works(cluster: &ControlPlane, desk: &Desk<'_>, who: &Identity) {
+    let client = cluster.http(who).unwrap();
+    let [way_out, close] = readme::blocks("The way out").unwrap();
+    let [open, delete] = lines(&way_out);
+    let before = get(&client, GUARD);
+    let run = |commands: &str| desk.run(who, commands).unwrap();
+    let annotate = |reason: &str| kubectl(cluster, who, &["annotate", GUARD.0, GUARD.1, reason, "--overwrite"]);
+
+    run(open).succeeded().unwrap();
+    assert_eq!(get(&client, GUARD)["webhooks"], before["webhooks"]);
+    let recorded = |event: &AuditEvent| {
+        event.user.username == who.username()
+            && event.annotations.get("protection.guard.aksarc.dev/open").is_some_and(|reason| reason == "REASON")
+    };
+    cluster.audit_event("the reason in the audit log", recorded).unwrap();
+    // Another reason, and any other change; the other object is as protected as before.
+    annotate("aksarc.dev/open=another").succeeded().unwrap();
+    for arguments in [
+        vec!["label", GUARD.0, GUARD.1, "a=b"],
+        vec!["patch", GUARD.0, GUARD.1, "--type=json", r#"-p=[{"op": "remove", "path": "/webhooks/0"}]"#],
+    ] {
+        kubectl(cluster, who, &arguments).succeeded().unwrap();
+    }
+    assert!(refused(&kubectl(cluster, who, &["delete", PLATFORM.0, PLATFORM.1])));
+    assert_eq!(get(&client, GUARD)["metadata"]["labels"]["a"], "b");
+
+    run(&close).succeeded().unwrap();
+    assert!(refused(&run(delete)), "{who:?}: closed, and not protected");
+    run(open).succeeded().unwrap();
+    annotate("aksarc.dev/open=").succeeded().unwrap();
+    assert!(refused(&run(delete)), "{who:?}: without a reason, and not protected");
+    annotate("aksarc.dev/open=again").succeeded().unwrap();
+    run(&close).succeeded().unwrap();
+
+    run(&way_out).succeeded().unwrap();
+    assert_eq!(client.get(&path(GUARD)).unwrap().code, 404);
+}
+
+fn the_platform_and_whom_the_configuration_names_pass(cluster: &ControlPlane) {
+    let platform = cluster.service_account("kube-system", "webhook-writer").unwrap();
+    let injector = cluster.service_account("cert-manager", "cert-manager-cainjector").unwrap();
+    for who in [&platform, &injector] {
+        cluster.bind(who, "cluster-admin").unwrap();
+    }
+    let renew = |who: &Identity| {
+        let bundle = r#"-p=[{"op": "replace", "path": "/webhooks/0/clientConfig/caBundle", "value": "Zm9v"}]"#;
+        kubectl(cluster, who, &["patch", GUARD.0, GUARD.1, "--type=json", bundle, "--dry-run=server"])
+    };
+    renew(&platform).succeeded().unwrap();
+    assert!(refused(&renew(&injector)));
+    let text = format!(
+        "apiVersion: aksarc.dev/v1alpha1\nkind: GuardConfig\nactors: {{platform: {{users: [{:?}]}}}}\n",
+        injector.username()
+    );
+    let named = protection::render(config::guard(text.as_bytes()).unwrap().settings());
+    apply(cluster, &named);
+    wait::until("the new policy to count", LIMIT, || {
+        let tried = renew(&injector);
+        if tried.code == Some(0) { Ok(()) } else { Err(tried.stderr) }
+    })
+    .unwrap();
+    assert!(refused(&renew(&Identity::Person)));
+}
+
+/// The guard's webhook configuration as the product makes it.
+fn shipped(cluster: &ControlPlane) -> String {
+    let authority = Some(fs::read(cluster.authority()).unwrap());
+    manifest::webhooks(&manifest::Options { authority, ..manifest::Options::default() })
+}
+
+fn empty((kind, name): (&str, &str)) -> String {
+    let kind = if kind == PLATFORM.0 { "MutatingWebhookConfiguration" } else { "ValidatingWebhookConfiguration" };
+    let group = "admissionregistration.k8s.io/v1";
+    json!({"apiVersion": group, "kind": kind, "metadata": {"name": name}, "webhooks": []}).to_string()
+}
+
+fn apply(cluster: &ControlPlane, text: &str) {
+    cluster.kubectl_with(&Identity::Admin, ["apply", "-f", "-"], text).unwrap().succeeded().unwrap();
 }
 
 fn kubectl(cluster: &ControlPlane, who: &Identity, arguments: &[&str]) -> Finished {
     cluster.kubectl(who, arguments.iter().copied()).unwrap()
 }
 
-/// By our policy: RBAC says forbidden too.
-fn refused(tried: &Finished) -> bool {
-    tried.code != Some(0) && tried.stderr.contains("protection.guard.aksarc.dev")
+fn lines<const N: usize>(block: &str) -> [&str; N] {
+    block.lines().collect::<Vec<_>>().try_into().unwrap()
 }
 
-const GUARD: &str = "guard.aksarc.dev";
-const VALIDATING: &str = "validatingwebhookconfiguration";
+fn get(client: &Http, object: (&str, &str)) -> Value {
+    client.get(&path(object)).unwrap().object().unwrap()
+}
+
+fn path((kind, name): (&str, &str)) -> String {
+    format!("/apis/admissionregistration.k8s.io/v1/{kind}s/{name}")
+}
+
+fn assert_forbidden(answer: &Answer, what: &str) {
+    assert_eq!(answer.code, 403, "{what}: {}", answer.body);
+    assert!(
+        answer.body.contains(protection::POLICY) && answer.body.contains("\"reason\":\"Forbidden\""),
+        "{}",
+        answer.body
+    );
+}
+
+/// Kind and name, as kubectl takes them.
+const GUARD: (&str, &str) = ("validatingwebhookconfiguration", manifest::CONFIGURATION);
 const PLATFORM: (&str, &str) = ("mutatingwebhookconfiguration", "azure-wi-webhook-mutating-webhook-configuration");
+/// A user's own, which nobody protects.
+const OWN: (&str, &str) = ("validatingwebhookconfiguration", "own.example.com");
+const LIMIT: Duration = Duration::from_mins(1);

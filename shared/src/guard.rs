@@ -31,6 +31,9 @@ pub const CONFIGURATION: &str = "guard.aksarc.dev";
 /// The annotation with which its manifest says what [`digest`] it was generated with.
 pub const GENERATED: &str = "aksarc.dev/generated";
 
+/// The annotation that opens an object which guard-protection.yaml protects: its value is the reason.
+pub const OPEN: &str = "aksarc.dev/open";
+
 /// A digest of what webhooks ask of whom, the same for what was applied and for what the API server made of it: without the
 /// defaults that it fills in, and without what is an installer's to choose, such as certificate, port and timeout.
 pub fn digest(webhooks: &Value) -> String {

@@ -29,6 +29,8 @@ mod pki;
 mod process;
 pub mod product;
 pub mod proofs;
+pub mod protection;
+pub mod readme;
 pub mod samples;
 pub mod seen;
 mod shared;

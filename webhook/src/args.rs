@@ -73,7 +73,7 @@ struct Manifest {
     /// The certificate authority of the guard's certificate, in PEM.
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
-    /// The guard's configuration, which goes into the manifest.
+    /// The guard's configuration, which goes into the manifest; without it the one in the cluster stays as it is.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The image to run.
@@ -98,7 +98,7 @@ struct Serve {
     /// Directory with tls.crt, the certificate chain, and tls.key.
     #[arg(long, env = "AKSARC_TLS_DIR", value_name = "DIRECTORY", default_value = "/etc/aksarc/tls")]
     tls_dir: PathBuf,
-    /// Configuration file, a GuardConfig; without one the guard observes.
+    /// Configuration file, a GuardConfig; without one the guard observes, and takes it into use once it is there.
     #[arg(long, env = "AKSARC_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
     /// How often configuration and certificate are looked at, such as 10s or 1m.
@@ -226,12 +226,18 @@ fn print_manifest(arguments: Manifest) -> anyhow::Result<ExitCode> {
         }
         None => None,
     };
-    let expected = if arguments.protection {
-        protection::render(&config.map(|config| config.settings).unwrap_or_default())
+    let (expected, notes) = if arguments.protection {
+        (protection::render(&config.map(|config| config.settings).unwrap_or_default()), Vec::new())
     } else {
-        manifest::render(&manifest::Options { authority, config, image: arguments.image })
+        let options = manifest::Options { authority, config, image: arguments.image };
+        (manifest::render(&options), manifest::notes(&options))
     };
-    let Some(file) = arguments.check else { return print(&expected) };
+    let Some(file) = arguments.check else {
+        for note in notes {
+            say("note", &note);
+        }
+        return print(&expected);
+    };
     if read(&file)? == expected.into_bytes() {
         return Ok(ExitCode::SUCCESS);
     }
@@ -257,7 +263,11 @@ fn print(text: &str) -> anyhow::Result<ExitCode> {
 }
 
 fn report(text: &str) {
-    let line = format!("error: {text}\n");
+    say("error", text);
+}
+
+fn say(what: &str, text: &str) {
+    let line = format!("{what}: {text}\n");
     // Without a standard error there is nobody to tell.
     print_within(LAST_WORDS, move || drop(io::stderr().write_all(line.as_bytes())));
 }
@@ -295,7 +305,7 @@ Examples:
   # Check a configuration before it is rolled out
   aksarc-webhook check-config guard.yaml
 
-  # Install, with the authority that signed the guard's certificate
+  # Install, with the authority that signed the guard's certificate; install again, without touching its configuration
   aksarc-webhook manifest --ca-file ca.crt | kubectl apply -f -
 
 Exit codes: 0 stopped as told, 1 certificate, address or another part of the environment, 2 arguments or configuration.";

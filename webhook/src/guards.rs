@@ -48,6 +48,7 @@ pub(crate) struct Counts {
 
 impl Guards {
     pub(crate) fn new(configured: Guard, metrics: Arc<Metrics>) -> Self {
+        metrics.mode(configured.settings().mode);
         let configured = Arc::new(configured);
         let in_use = Arc::new(ArcSwap::new(Arc::clone(&configured)));
         let parts = Parts { configured, cluster: ClusterWaivers::default(), ignored: BTreeSet::new() };
@@ -62,6 +63,7 @@ impl Guards {
     /// Takes another configuration.
     pub(crate) fn configure(&self, guard: Guard) {
         let mut parts = self.lock();
+        self.metrics.mode(guard.settings().mode);
         parts.configured = Arc::new(guard);
         let cluster = parts.cluster.clone();
         self.put_together(&mut parts, &cluster);

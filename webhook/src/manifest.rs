@@ -3,6 +3,9 @@
 //! What the API server sends us must be at least what a rule would judge: a kind that is missing here is a rule that
 //! never speaks. It must not be much more either, since every review costs the request that waits for it.
 
+mod conditions;
+mod notes;
+
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
@@ -12,9 +15,12 @@ use aksarc_shared::guard::{self, Settings};
 use aksarc_shared::heartbeat;
 use aksarc_shared::read::yaml;
 
+use conditions::{Condition, node_status_with_a_change, not_the_platform, power_over_nodes, protected_namespace};
+
 /// The image of this release; where it is pulled from is the installer's business.
 pub const IMAGE: &str = concat!("aksarc-webhook:", env!("CARGO_PKG_VERSION"));
 pub use aksarc_shared::guard::{CONFIGURATION, NAMESPACE, SERVICE};
+pub use notes::notes;
 
 /// The webhook for nodes and namespaces.
 pub const CLUSTER_WEBHOOK: &str = "cluster.guard.aksarc.dev";
@@ -32,7 +38,7 @@ pub const CA_PLACEHOLDER: &str = "${CA_BUNDLE}";
 pub struct Options {
     /// The certificate authority in PEM; a placeholder stands there without it.
     pub authority: Option<Vec<u8>>,
-    /// The guard's configuration; one that observes without it.
+    /// The guard's configuration. Without it the manifest has no ConfigMap, so that the one in the cluster stays.
     pub config: Option<Config>,
     /// The image to run.
     pub image: String,
@@ -55,20 +61,26 @@ pub struct Config {
 
 /// The whole manifest as YAML.
 pub fn render(options: &Options) -> String {
-    let config = options.config.as_ref().map_or(OBSERVE, |config| &config.text);
     let mut out = fill(
         include_str!("../manifest/install.yaml"),
         &[
             ("namespace", NAMESPACE),
             ("service", SERVICE),
+            ("configuration", CONFIGURATION),
             ("heartbeat", heartbeat::NAME),
             ("image", &options.image),
-            ("config", &indent(config, 4)),
+            // Last, since it holds what others wrote.
+            ("configmap", &options.config.as_ref().map(configmap).unwrap_or_default()),
         ],
     );
     out.push_str("---\n");
     out.push_str(&webhooks(options));
     out
+}
+
+fn configmap(config: &Config) -> String {
+    let values = [("namespace", NAMESPACE), ("config", &indent(&config.text, 4))];
+    fill(include_str!("../manifest/configmap.yaml"), &values)
 }
 
 /// The ValidatingWebhookConfiguration alone.
@@ -126,173 +138,6 @@ fn digest(configuration: &str) -> String {
     webhooks.map(guard::digest).unwrap_or_default()
 }
 
-/// Pods are made all the time; only those that reach for the node are looked at: what gives power is the engine's own table.
-fn power_over_nodes(data: &Data) -> Condition {
-    let kinds: [(&str, &[&str]); 3] = [
-        ("object.spec", &["pods"]),
-        (
-            "object.spec.template.spec",
-            &["daemonsets", "deployments", "jobs", "replicasets", "replicationcontrollers", "statefulsets"],
-        ),
-        ("object.spec.jobTemplate.spec.template.spec", &["cronjobs"]),
-    ];
-    let all: Vec<String> = kinds.iter().flat_map(|(_, names)| names.iter().map(|name| (*name).to_owned())).collect();
-    let mut expression = format!("!(request.resource.resource in {}) || object == null", list(&all));
-    for (pod, names) in kinds {
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let mut terms = vec![
-            format!("(has({pod}.volumes) && {pod}.volumes.exists(v, has(v.hostPath)))"),
-            host_process(&format!("{pod}.securityContext"), pod),
-        ];
-        for containers in ["containers", "initContainers", "ephemeralContainers"] {
-            // Only a pod has ephemeral containers: where a kind has no such field, asking for it would be an error.
-            if containers != "ephemeralContainers" || pod == "object.spec" {
-                terms.push(strong_container(&format!("{pod}.{containers}"), pod, data));
-            }
-        }
-        if pod == "object.spec" {
-            terms.push(debug_pod(data));
-        }
-        // Writing to a string does not fail.
-        let _ = write!(
-            expression,
-            " ||\n(request.resource.resource in {} &&\n (\n  {}))",
-            list(&names),
-            terms.join(" ||\n  ")
-        );
-    }
-    Condition {
-        name: "power-over-nodes",
-        why: "Of workloads, those that mount the host's paths, are privileged, or are given what reaches beyond a pod.",
-        expression,
-    }
-}
-
-/// The pods of `kubectl debug node/...`, which reach for the node by the host's namespaces alone.
-fn debug_pod(data: &Data) -> String {
-    let shares: Vec<String> = ["hostNetwork", "hostPID", "hostIPC"]
-        .iter()
-        .map(|field| format!("(has(object.spec.{field}) && object.spec.{field})"))
-        .collect();
-    let prefix = &data.node_power.debug_pods.prefix;
-    let named =
-        |field: &str| format!("(has(object.metadata.{field}) && object.metadata.{field}.startsWith({prefix:?}))");
-    format!("(({} || {}) &&\n   ({}))", named("name"), named("generateName"), shares.join(" || "))
-}
-
-/// Whether one of a list of containers is privileged, or given a capability that reaches beyond the pod.
-fn strong_container(containers: &str, pod: &str, data: &Data) -> String {
-    let rows = &data.node_power.capabilities;
-    let mut needs: Vec<_> = rows.iter().map(|row| row.needs).collect();
-    needs.dedup();
-    let capabilities = needs.into_iter().map(|need| {
-        let own = rows.iter().filter(|row| row.needs == need);
-        let names = own.flat_map(|row| [row.name.clone(), format!("CAP_{}", row.name)]).collect::<Vec<_>>();
-        let given = format!("c.securityContext.capabilities.add.exists(a, a in {})", list(&names));
-        match need {
-            Some(need) => format!("(has({pod}.{field}) && {pod}.{field} && {given})", field = need.field()),
-            None => given,
-        }
-    });
-    format!(
-        "(has({containers}) && {containers}.exists(c, has(c.securityContext) &&\n   \
-         ((has(c.securityContext.privileged) && c.securityContext.privileged) ||\n    \
-         {} ||\n    \
-         (has(c.securityContext.capabilities) && has(c.securityContext.capabilities.add) &&\n     \
-         ({})))))",
-        host_process("c.securityContext", "c"),
-        capabilities.collect::<Vec<_>>().join(" ||\n      "),
-    )
-}
-
-fn host_process(context: &str, of: &str) -> String {
-    format!(
-        "(has({of}.securityContext) && has({context}.windowsOptions) &&\n    \
-         has({context}.windowsOptions.hostProcess) && {context}.windowsOptions.hostProcess)"
-    )
-}
-
-/// A match condition: true when the guard must be asked. An error skips the guard under `failurePolicy: Ignore`, so each
-/// looks before it reads. Only the language of Kubernetes 1.28 is used.
-#[derive(Clone, Debug)]
-struct Condition {
-    name: &'static str,
-    why: &'static str,
-    expression: String,
-}
-
-impl Condition {
-    fn render(&self) -> String {
-        let expression = indent(&self.expression, 4);
-        indent(&format!("# {}\n- name: {}\n  expression: |-\n{expression}", self.why, self.name), 2)
-    }
-}
-
-/// The engine's own order: configured people are judged whatever they are otherwise, then the platform is let through.
-fn not_the_platform(data: &Data, settings: &Settings) -> Condition {
-    let people = &settings.actors.people;
-    let mut terms = Vec::new();
-    if !people.credential_ids.is_empty() {
-        terms.push(format!(
-            "(has(request.userInfo.extra) && {key:?} in request.userInfo.extra &&\n \
-             request.userInfo.extra[{key:?}].exists(id, id in {}))",
-            list(&people.credential_ids),
-            key = "authentication.kubernetes.io/credential-id",
-        ));
-    }
-    if !people.users.is_empty() {
-        terms.push(user_in(&people.users));
-    }
-    if !people.groups.is_empty() {
-        terms.push(group_in(&people.groups));
-    }
-    let users: Vec<String> = data.identities.users.iter().map(|row| row.name.clone()).collect();
-    let groups: Vec<String> = data.identities.groups.iter().map(|row| row.name.clone()).collect();
-    terms.push(format!("!({} ||\n  {})", user_in(&users), group_in(&groups)));
-    Condition {
-        name: "not-the-platform",
-        why: "Kubelets and the platform's own controllers, by exact name, are not asked about.",
-        expression: terms.join(" ||\n"),
-    }
-}
-
-fn user_in(users: &[String]) -> String {
-    format!("(has(request.userInfo.username) && request.userInfo.username in {})", list(users))
-}
-
-fn group_in(groups: &[String]) -> String {
-    format!("(has(request.userInfo.groups) && request.userInfo.groups.exists(group, group in {}))", list(groups))
-}
-
-/// Node status is written every few seconds, and metadata can be changed along with it.
-fn node_status_with_a_change() -> Condition {
-    let mut expression = "request.resource.resource != \"nodes\" || request.operation != \"UPDATE\" ||\n\
-         !has(request.subResource) || request.subResource != \"status\" ||\nobject == null || oldObject == null"
-        .to_owned();
-    for field in ["metadata.labels", "metadata.annotations", "metadata.ownerReferences", "spec"] {
-        let (new, old) = (format!("object.{field}"), format!("oldObject.{field}"));
-        // Writing to a string does not fail.
-        let _ = write!(expression, " ||\nhas({new}) != has({old}) ||\n(has({new}) && {new} != {old})");
-    }
-    Condition {
-        name: "node-status-with-a-change",
-        why: "Status of nodes is written all the time; only labels, annotations, owners and spec are looked at.",
-        expression,
-    }
-}
-
-fn protected_namespace(data: &Data) -> Condition {
-    let names: Vec<String> = protected(data).into_iter().map(str::to_owned).collect();
-    Condition {
-        name: "protected-namespace",
-        why: "Of namespaces, the system's.",
-        expression: format!(
-            "request.resource.resource != \"namespaces\" || !has(request.name) ||\nrequest.name in {}",
-            list(&names)
-        ),
-    }
-}
-
 /// Where the rules judge objects of the watched kinds: in protected namespaces, and where the catalogue has components.
 fn judged_namespaces(data: &Data, settings: &Settings, watched: &[Watched]) -> BTreeSet<String> {
     let is_watched = |kind: &String| watched.iter().any(|watched| watched.kind.kind == kind);
@@ -338,12 +183,6 @@ fn rule(watched: &Watched) -> String {
     indent(&text, 2)
 }
 
-/// A list in CEL; strings of both languages escape alike here.
-fn list(names: &[String]) -> String {
-    let names: Vec<String> = names.iter().map(|name| format!("  {name:?}")).collect();
-    format!("[\n{}\n  ]", names.join(",\n"))
-}
-
 fn indent(text: &str, by: usize) -> String {
     let mut out = String::with_capacity(text.len() * 2);
     for line in text.lines() {
@@ -357,7 +196,7 @@ fn indent(text: &str, by: usize) -> String {
 }
 
 /// Puts values where `{{name}}` stands.
-fn fill(template: &str, values: &[(&str, &str)]) -> String {
+pub(crate) fn fill(template: &str, values: &[(&str, &str)]) -> String {
     values.iter().fold(template.to_owned(), |text, (name, value)| text.replace(&format!("{{{{{name}}}}}"), value))
 }
 
@@ -375,14 +214,6 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-/// The configuration to start with: what the guard would say is known before it says it.
-const OBSERVE: &str = "\
-apiVersion: aksarc.dev/v1alpha1
-kind: GuardConfig
-# observe records, warn warns, enforce also refuses. Every field: deploy/guard-config.example.yaml
-mode: observe
-";
 
 #[cfg(test)]
 mod tests {
@@ -495,6 +326,21 @@ mod tests {
                 assert!(!condition.contains(&**ambiguous));
             }
         }
+    }
+
+    #[test]
+    fn there_is_a_configuration_only_where_one_is_given() {
+        let text = "apiVersion: aksarc.dev/v1alpha1\nkind: GuardConfig\nmode: enforce\n";
+        let settings = crate::config::guard(text.as_bytes()).unwrap().settings().clone();
+        let config = Some(Config { text: text.to_owned(), settings });
+        let maps = |options: &Options| -> Vec<Value> {
+            let mut documents = yaml::documents(&render(options)).unwrap();
+            documents.retain(|document| document["kind"] == "ConfigMap" && document["metadata"]["name"] == SERVICE);
+            documents
+        };
+        assert_eq!(maps(&Options::default()), Vec::<Value>::new());
+        let given = maps(&Options { config, ..Options::default() });
+        assert_eq!((given.len(), &given[0]["data"]["guard.yaml"]), (1, &Value::from(text)));
     }
 
     #[test]

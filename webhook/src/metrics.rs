@@ -32,6 +32,7 @@ use histogram::Histogram;
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    modes: Vec<Gauge>,
     reviews: Vec<Counter>,
     findings: Vec<(&'static str, Vec<Counter>)>,
     not_evaluated: Vec<Counter>,
@@ -107,6 +108,9 @@ impl Metrics {
     pub fn with_log(log_lines_dropped: Counter) -> Self {
         let mut registry = Registry::with_prefix("aksarc");
         registry.register("build", "The running program", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
+        let modes = Family::<Labels, Gauge>::default();
+        registry.register("mode_info", "The mode in force has 1, the others have 0", modes.clone());
+        let modes = PRESETS.map(|preset| modes.get_or_create(&vec![("mode", preset.as_str())]).clone()).to_vec();
         let series: Vec<Labels> = DECISIONS
             .iter()
             .flat_map(|decision| ACTORS.iter().map(move |actor| (decision, actor)))
@@ -157,6 +161,7 @@ impl Metrics {
         );
         let metrics = Metrics {
             registry: Registry::default(),
+            modes,
             reviews,
             findings,
             not_evaluated,
@@ -188,7 +193,11 @@ impl Metrics {
         registry.register("handshake_timeouts", "TLS handshakes that took too long", m.handshakes_slow.clone());
         registry.register("header_timeouts", "New connections without a request in time", m.headers_slow.clone());
         m.config.register(registry, "config");
-        registry.register("config_hash", "Of the configuration in use, to compare replicas", m.config_hash.clone());
+        registry.register(
+            "config_hash",
+            "Of the configuration in use, to compare replicas; 0 without one",
+            m.config_hash.clone(),
+        );
         m.certificate.register(registry, "certificate");
         registry.register(
             "certificate_expiry_timestamp_seconds",
@@ -207,6 +216,13 @@ impl Metrics {
         );
         registry.register("cluster_waivers", "Waivers that the cluster keeps, by state", m.waivers.clone());
         m.cluster_waivers(Counts::default());
+    }
+
+    /// Says which mode is in force.
+    pub(crate) fn mode(&self, mode: Preset) {
+        for (preset, gauge) in PRESETS.iter().zip(&self.modes) {
+            gauge.set(i64::from(*preset == mode));
+        }
     }
 
     pub(crate) fn judged(&self, judgement: &Judgement) {

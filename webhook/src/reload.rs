@@ -6,6 +6,7 @@
 use std::error::Error;
 use std::fmt::Write;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -43,17 +44,21 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads the file; without one the guard observes.
+    /// Reads the file. Without one the guard observes, and takes the file into use once it is there: the ConfigMap that
+    /// brings it may be made after the guard.
     ///
     /// # Errors
     /// A line for people: at the start there is no old content to go on with.
     pub fn start(path: Option<PathBuf>, metrics: Arc<Metrics>) -> Result<Self, String> {
-        let content = path.as_deref().map(read).transpose()?;
+        let content = path.as_deref().map(read_if_there).transpose()?.flatten();
         let guard = match &content {
             Some(bytes) => config::guard(bytes).map_err(|error| chain(&error))?,
             None => Guard::new(data::embedded(), Settings::default()).map_err(|error| chain(&error))?,
         };
-        let seen = Seen::used(content.as_deref().unwrap_or_default());
+        if let (Some(path), None) = (&path, &content) {
+            tracing::warn!(path = %path.display(), "no configuration: the guard observes until this file is there");
+        }
+        let seen = Seen::used(content.as_deref().map_or(Hash::NONE, Hash::of));
         metrics.config_hash.set(seen.in_use.short());
         metrics.config.succeeded(Timestamp::now());
         let guards = Arc::new(Guards::new(guard, Arc::clone(&metrics)));
@@ -63,11 +68,16 @@ impl Config {
     /// Reads the file again.
     pub fn poll(&mut self) -> Poll {
         let Some(path) = self.path.as_deref() else { return Poll::Unchanged };
-        let (hash, guard) = match read(path) {
-            Ok(bytes) => (Hash::of(&bytes), Ok(bytes)),
-            Err(error) => (Hash::of(error.as_bytes()), Err(error)),
+        let found = read_if_there(path);
+        let hash = match &found {
+            Ok(Some(bytes)) => Hash::of(bytes),
+            Ok(None) => Hash::NONE,
+            Err(error) => Hash::of(error.as_bytes()),
         };
-        let load = || guard.and_then(|bytes| config::guard(&bytes).map_err(|error| chain(&error)));
+        let load = || match found? {
+            Some(bytes) => config::guard(&bytes).map_err(|error| chain(&error)),
+            None => Err(format!("{} is gone; a guard that starts without it observes", path.display())),
+        };
         self.seen.poll(hash, &self.metrics.config, "configuration", load, |guard| {
             tracing::info!(mode = guard.settings().mode.as_str(), hash = hash.short(), "configuration taken into use");
             self.metrics.config_hash.set(hash.short());
@@ -96,7 +106,7 @@ impl Certificates {
         let Loaded { config, not_after } = pair.load().map_err(|error| chain(&error))?;
         metrics.certificate_expiry.set(not_after.as_second());
         metrics.certificate.succeeded(Timestamp::now());
-        let seen = Seen { in_use: pair_hash(&pair), last: pair_hash(&pair) };
+        let seen = Seen::used(pair_hash(&pair));
         Ok(Certificates { directory, tls: Arc::new(ArcSwap::new(config)), seen, metrics })
     }
 
@@ -124,8 +134,7 @@ struct Seen {
 }
 
 impl Seen {
-    fn used(content: &[u8]) -> Self {
-        let hash = Hash::of(content);
+    fn used(hash: Hash) -> Self {
         Seen { in_use: hash, last: hash }
     }
 
@@ -153,7 +162,7 @@ impl Seen {
                 Poll::Loaded
             }
             Err(error) => {
-                tracing::error!(%error, "the new {what} is refused; the old one stays in use");
+                tracing::error!(%error, "the {what} on disk cannot be used; the one in use stays");
                 reloads.failed();
                 Poll::Refused
             }
@@ -165,6 +174,9 @@ impl Seen {
 struct Hash([u8; 32]);
 
 impl Hash {
+    /// Of no content at all, which is another thing than an empty one.
+    const NONE: Hash = Hash([0; 32]);
+
     fn of(content: &[u8]) -> Self {
         Hash(Sha256::digest(content).into())
     }
@@ -179,8 +191,15 @@ fn pair_hash(pair: &Pair) -> Hash {
     Hash::of(&[&*pair.chain, b"\0", &*pair.key].concat())
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, String> {
-    fs::read(path).map_err(|error| format!("reading {}: {error}", path.display()))
+/// The content of a file, or `None` where its directory is there and the file is not: the kubelet makes the directory
+/// for an optional ConfigMap in any case, so a missing directory is a path mistaken.
+fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, String> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == ErrorKind::NotFound && directory.is_dir() => Ok(None),
+        Err(error) => Err(format!("reading {}: {error}", path.display())),
+    }
 }
 
 /// An error with its causes, each once.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use crate::support::{Authority, Client, Guard, Volume, config, denied_review, tls_connect, until};
+use crate::support::{Authority, Client, Guard, Volume, config, denied_review, metric, restarted, tls_connect, until};
 use aksarc_webhook::reload::Poll;
 use aksarc_webhook::server::{Options, Server, StartError};
 
@@ -63,6 +63,54 @@ async fn a_configuration_that_returns_to_what_is_in_use_is_well_again() {
     assert_eq!(guard.server.reload().0, Poll::Loaded);
     assert_eq!(guard.metric("aksarc_config_last_reload_successful", &[]), 1);
     assert!(!allows(&guard).await);
+}
+
+#[tokio::test]
+async fn without_a_configuration_it_observes_until_there_is_one() {
+    let guard = Guard::unconfigured().await;
+    let in_force = |mode: &str| guard.metric("aksarc_mode_info", &[&format!("mode=\"{mode}\"")]);
+    let modes = || ["enforce", "observe", "warn"].map(in_force);
+    assert!(allows(&guard).await);
+    assert_eq!((modes(), guard.metric("aksarc_config_hash", &[])), ([0, 1, 0], 0));
+    assert_eq!(guard.server.reload().0, Poll::Unchanged);
+    // A first one that cannot be used changes nothing.
+    guard.config.hold(&[("guard.yaml", b"mode: [")]);
+    assert_eq!(guard.server.reload().0, Poll::Refused);
+    assert!(allows(&guard).await);
+    assert_eq!(guard.metric("aksarc_config_last_reload_successful", &[]), 0);
+    for (mode, allowed, expected) in [("enforce", false, [1, 0, 0]), ("warn", true, [0, 0, 1])] {
+        guard.config.hold(&[("guard.yaml", config(mode).as_bytes())]);
+        assert_eq!(guard.server.reload().0, Poll::Loaded);
+        assert_eq!((allows(&guard).await, modes()), (allowed, expected), "{mode}");
+    }
+    assert_eq!(guard.metric("aksarc_config_last_reload_successful", &[]), 1);
+}
+
+#[tokio::test]
+async fn a_configuration_that_is_deleted_stays_in_use_and_shows() {
+    let guard = Guard::start("enforce", |_| ()).await;
+    let hash = guard.metric("aksarc_config_hash", &[]);
+    // As the kubelet empties the volume of an optional ConfigMap.
+    guard.config.hold(&[]);
+    assert_eq!(guard.server.reload().0, Poll::Refused);
+    assert_eq!(guard.server.reload().0, Poll::Unchanged);
+    assert!(!allows(&guard).await);
+    assert_eq!(guard.metric("aksarc_mode_info", &["mode=\"enforce\""]), 1);
+    assert_eq!(guard.metric("aksarc_config_hash", &[]), hash);
+    assert_eq!(guard.metric("aksarc_config_last_reload_successful", &[]), 0);
+    assert_eq!(guard.metric("aksarc_config_reload_failures_total", &[]), 1);
+    // What starts now observes.
+    let restarted = restarted(&guard.config).await.metrics();
+    assert_eq!(metric(&restarted, "aksarc_mode_info", &["mode=\"observe\""]), 1);
+    // The same again is well again, another is taken.
+    guard.config.hold(&[("guard.yaml", config("enforce").as_bytes())]);
+    assert_eq!(guard.server.reload().0, Poll::Loaded);
+    assert_eq!(guard.metric("aksarc_config_last_reload_successful", &[]), 1);
+    guard.config.hold(&[]);
+    assert_eq!(guard.server.reload().0, Poll::Refused);
+    guard.config.hold(&[("guard.yaml", config("observe").as_bytes())]);
+    assert_eq!(guard.server.reload().0, Poll::Loaded);
+    assert!(allows(&guard).await);
 }
 
 #[tokio::test]
@@ -142,9 +190,10 @@ async fn nothing_is_served_from_a_broken_start() {
     let missing = Options { tls_dir: broken.directory().to_owned(), ..options.clone() };
     let error = Server::start(missing).await.unwrap_err();
     assert!(matches!(&error, StartError::Certificate(text) if text.contains("tls.key")), "{error}");
-    for file in ["guard.yaml", "nothing.yaml"] {
+    // A missing directory is a path mistaken; a missing file may come later.
+    for file in ["guard.yaml", "nowhere/guard.yaml", ""] {
         let wrong = Options { config: Some(broken.path(file)), ..options.clone() };
-        assert!(matches!(Server::start(wrong).await.unwrap_err(), StartError::Config(_)));
+        assert!(matches!(Server::start(wrong).await.unwrap_err(), StartError::Config(_)), "{file}");
     }
     let first = Server::start(options.clone()).await.unwrap();
     let taken = Options { listen: first.address(), ..options };

@@ -5,9 +5,9 @@ use serde::Deserialize;
 use crate::data::Platform;
 use crate::derive;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::guard::{self, CONFIGURATION, GENERATED, NAMESPACE, SERVICE};
+use crate::guard::{self, CONFIGURATION, GENERATED, NAMESPACE, OPEN, SERVICE};
 use crate::inventory::Inventory;
-use crate::kinds;
+use crate::kinds::{self, Kind};
 use crate::object::Object;
 use crate::probe::Probe;
 use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
@@ -21,6 +21,7 @@ pub(super) static RULE: Rule = Rule {
     clauses: &[],
     platforms: &Platform::ALL,
     reads: &[
+        Read { kind: &kinds::MUTATING_WEBHOOKS, scope: Scope::Cluster },
         Read { kind: &kinds::VALIDATING_WEBHOOKS, scope: Scope::Cluster },
         Read { kind: &kinds::DEPLOYMENT, scope: Scope::Own },
     ],
@@ -36,6 +37,7 @@ pub(super) static RULE: Rule = Rule {
 
 fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, meta) = (seen.object, &seen.object.meta);
+    notes.drafts.extend(open(object, seen.kind));
     if *seen.kind == kinds::VALIDATING_WEBHOOKS && &*meta.name == CONFIGURATION {
         notes.note(FOUND, CONFIGURATION);
         notes.drafts.extend(alterations(object));
@@ -132,6 +134,19 @@ fn edited(configuration: &Object<'_>, generated: &str) -> Option<Draft> {
                 "the guard is not asked as its manifest says: rules, selectors, conditions or the Service were changed",
             )
             .with(Evidence::seen("configuration", format!("its annotation {GENERATED} has another digest")))
+    })
+}
+
+/// A webhook configuration that somebody opened for a change and did not close again.
+fn open(object: &Object<'_>, kind: &'static Kind) -> Option<Draft> {
+    let reason = object.meta.annotations.get(OPEN).map(str::trim).filter(|reason| !reason.is_empty())?;
+    let name = &object.meta.name;
+    (*kind == kinds::MUTATING_WEBHOOKS || *kind == kinds::VALIDATING_WEBHOOKS).then(|| {
+        Draft::at(ObjectRef::of(object, kind), format!("metadata.annotations[{OPEN}]"))
+            .values(None, Some(reason))
+            .says(format!("{} {name} is open: the policy that protects it lets every change pass", kind.kind))
+            .with(Evidence::seen("annotation", format!("{OPEN}: {reason}")))
+            .fix(format!("kubectl annotate {} {name} {OPEN}-", kind.kind.to_lowercase()))
     })
 }
 

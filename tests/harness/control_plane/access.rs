@@ -152,6 +152,28 @@ impl ControlPlane {
         Ok(())
     }
 
+    /// Somebody who administers the cluster by a group and by nothing else, as with groups of Entra ID.
+    ///
+    /// # Errors
+    /// The API server refused the binding.
+    pub fn administrator_by_group(&self) -> anyhow::Result<Identity> {
+        let group = "contoso:ops";
+        self.ensure(
+            &format!("/apis/{RBAC}/v1/clusterrolebindings"),
+            "kubectl-create",
+            &json!({
+                "apiVersion": "rbac.authorization.k8s.io/v1",
+                "kind": "ClusterRoleBinding",
+                "metadata": {"name": "contoso-ops"},
+                "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": "cluster-admin"},
+                "subjects": [{"kind": "Group", "name": group, "apiGroup": RBAC}],
+            }),
+        )?;
+        let identity = Identity::user_in("bob@contoso.example", group);
+        self.await_right(&identity, &json!({"verb": "*", "group": "*", "resource": "*"}))?;
+        Ok(identity)
+    }
+
     /// Gives `identity` the `rules` of a cluster role of its own, in RBAC's notation.
     ///
     /// # Errors
@@ -238,10 +260,14 @@ impl ControlPlane {
 
     /// The authorizer learns of a binding a moment after it is written.
     pub(crate) fn await_right(&self, identity: &Identity, right: &Value) -> anyhow::Result<()> {
+        let groups = match identity.credential() {
+            Credential::Certificate { group, .. } => group.into_iter().collect(),
+            Credential::Token { .. } => Vec::new(),
+        };
         let review = json!({
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SubjectAccessReview",
-            "spec": {"user": identity.username(), "resourceAttributes": right},
+            "spec": {"user": identity.username(), "groups": groups, "resourceAttributes": right},
         });
         wait::until(&format!("the right {right} of {identity:?}"), LAG_LIMIT, || {
             let answer = self.admin.post("/apis/authorization.k8s.io/v1/subjectaccessreviews", &review);

@@ -87,11 +87,22 @@ pub(crate) struct Volume(TempDir, AtomicU32);
 impl Volume {
     pub(crate) fn new(files: &[(&str, &[u8])]) -> Self {
         let volume = Volume(TempDir::new().unwrap(), AtomicU32::new(0));
-        volume.swap(files);
-        for (name, _) in files {
-            symlink(Path::new("..data").join(name), volume.path(name)).unwrap();
-        }
+        volume.hold(files);
         volume
+    }
+
+    /// Swaps, and has links to these files and no others, as the kubelet does when keys come and go.
+    pub(crate) fn hold(&self, files: &[(&str, &[u8])]) {
+        self.swap(files);
+        for entry in fs::read_dir(self.directory()).unwrap() {
+            let name = entry.unwrap().file_name();
+            if !name.to_str().unwrap().starts_with("..") {
+                fs::remove_file(self.directory().join(name)).unwrap();
+            }
+        }
+        for (name, _) in files {
+            symlink(Path::new("..data").join(name), self.path(name)).unwrap();
+        }
     }
 
     pub(crate) fn of_pair((chain, key): &(String, String)) -> Self {
@@ -148,6 +159,15 @@ impl Guard {
         Guard { server, authority, certificates, config }
     }
 
+    /// Starts with a volume that is still empty.
+    pub(crate) async fn unconfigured() -> Self {
+        Self::start("observe", |options| {
+            let config = options.config.as_deref().unwrap();
+            fs::remove_file(config).unwrap();
+        })
+        .await
+    }
+
     pub(crate) async fn client(&self) -> Client {
         Client::connect(self.server.address(), &self.authority.connector()).await.unwrap()
     }
@@ -160,6 +180,13 @@ impl Guard {
     pub(crate) fn metric(&self, name: &str, labels: &[&str]) -> i64 {
         metric(&self.server.metrics(), name, labels)
     }
+}
+
+/// A server that starts with a configuration volume of somebody else's, as a restarted pod does.
+pub(crate) async fn restarted(config: &Volume) -> Server {
+    let certificates = Volume::of_pair(&Authority::new().issue());
+    let options = Options::loopback(certificates.directory());
+    Server::start(Options { config: Some(config.path("guard.yaml")), ..options }).await.unwrap()
 }
 
 pub(crate) fn metric(text: &str, name: &str, labels: &[&str]) -> i64 {

@@ -1,0 +1,183 @@
+//! Installing, configuring, upgrading and removing the guard with the commands of README: nothing that is configured is lost
+//! on the way, and the protection of its webhook configuration stands in nobody's way who opens it first.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
+
+use std::fs;
+use std::time::Duration;
+
+use aksarc_shared::guard;
+use aksarc_tests::protection::{await_in_force, refused};
+use aksarc_tests::readme::{self, Desk};
+use aksarc_tests::{ControlPlane, Finished, Identity, Kubernetes};
+use aksarc_webhook::manifest;
+use serde_json::Value;
+
+#[test]
+fn installing_upgrading_and_removing_keep_what_is_configured() {
+    let cluster = ControlPlane::builder(Kubernetes::V1_33).controller_manager().start().unwrap();
+    let desk = Desk::new(&cluster).unwrap();
+    let [_, install] = readme::blocks("Install").unwrap();
+    let admin = |commands: &str| desk.run(&Identity::Admin, commands).unwrap();
+
+    // What the first manifest brought and somebody has changed since stays, whatever is applied over it.
+    admin("kubectl create namespace aksarc-system").succeeded().unwrap();
+    cluster.kubectl_with(&Identity::Admin, ["apply", "-f", "-"], FIRST).unwrap().succeeded().unwrap();
+    let change =
+        r#"kubectl -n aksarc-system patch configmap guard --type=merge -p '{"data": {"guard.yaml": "mode: enforce"}}'"#;
+    admin(change).succeeded().unwrap();
+    let changed = configuration(&cluster);
+    let installed = admin(&install);
+    installed.succeeded().unwrap();
+    assert!(
+        installed.stderr.contains("an existing ConfigMap guard in aksarc-system stays as it is"),
+        "{}",
+        installed.stderr
+    );
+    assert_eq!(configuration(&cluster), changed);
+    admin("kubectl -n aksarc-system delete configmap guard").succeeded().unwrap();
+    admin(&install).succeeded().unwrap();
+    assert_eq!(configuration(&cluster), None);
+
+    the_three_steps(&cluster, &desk, &install);
+
+    let [protect] = readme::blocks("Protection").unwrap();
+    let ops = cluster.administrator_by_group().unwrap();
+    for who in [&ops, &Identity::Admin] {
+        desk.run(who, &protect).unwrap().succeeded().unwrap();
+        await_in_force(&cluster).unwrap();
+        cluster.object_when(POLICY, LIMIT, is_well_typed).unwrap();
+        upgrade(&cluster, &desk, who, &install);
+        remove(&cluster, &desk, who);
+        admin(&install).succeeded().unwrap();
+        configure(&cluster, &desk, COMPLETE);
+    }
+}
+
+fn the_three_steps(cluster: &ControlPlane, desk: &Desk<'_>, install: &str) {
+    let [file, take, by_manifest] = readme::blocks("Observe, warn, enforce").unwrap();
+    let admin = |commands: &str| desk.run(&Identity::Admin, commands).unwrap();
+    admin(&file).succeeded().unwrap();
+    let text = fs::read_to_string(desk.file("guard-config.yaml")).unwrap();
+    for mode in ["observe", "warn", "enforce"] {
+        let step = text.replace("mode: observe", &format!("mode: {mode}"));
+        fs::write(desk.file("guard-config.yaml"), &step).unwrap();
+        admin(&take).succeeded().unwrap();
+        assert_eq!(configuration(cluster), Some(step));
+    }
+    // Installing again leaves the last step as it is.
+    let before = configuration(cluster);
+    admin(install).succeeded().unwrap();
+    assert_eq!(configuration(cluster), before);
+    // What is said of people reaches the API server by the manifest alone.
+    fs::write(desk.file("guard-config.yaml"), COMPLETE).unwrap();
+    assert!(!webhooks(cluster).to_string().contains(PERSON));
+    let installed = admin(&by_manifest);
+    installed.succeeded().unwrap();
+    let told = "sets the configuration: mode enforce, azure-local, 1 waiver, 1 identity of people";
+    assert!(installed.stderr.contains(told), "{}", installed.stderr);
+    assert_eq!(configuration(cluster).as_deref(), Some(COMPLETE));
+    assert!(webhooks(cluster).to_string().contains(PERSON));
+}
+
+/// Refused as long as the object is closed, and not half of it lost; done in the two steps.
+fn upgrade(cluster: &ControlPlane, desk: &Desk<'_>, who: &Identity, install: &str) {
+    let [upgrade, _] = readme::blocks("Upgrade and remove").unwrap();
+    let (map, before) = (configuration(cluster), webhooks(cluster));
+    let plain = desk.run(who, install).unwrap();
+    assert!(refused(&plain), "{who:?}: {}{}", plain.stdout, plain.stderr);
+    assert_eq!((configuration(cluster), webhooks(cluster)), (map.clone(), before));
+
+    desk.run(who, &upgrade).unwrap().succeeded().unwrap();
+    assert_eq!(configuration(cluster), map);
+    let after = webhooks(cluster);
+    assert!(after.to_string().contains(PERSON), "{after}");
+    assert_eq!(after["metadata"]["annotations"][guard::GENERATED], guard::digest(&after["webhooks"]));
+    assert_eq!(after["metadata"]["annotations"][guard::OPEN], Value::Null);
+    let again = kubectl(cluster, who, &["delete", "validatingwebhookconfiguration", manifest::CONFIGURATION]);
+    assert!(refused(&again), "{who:?}: open after the upgrade");
+}
+
+fn remove(cluster: &ControlPlane, desk: &Desk<'_>, who: &Identity) {
+    let [_, remove] = readme::blocks("Upgrade and remove").unwrap();
+    desk.run(who, &remove).unwrap().succeeded().unwrap();
+    let kinds = "namespaces,clusterroles,clusterrolebindings,validatingwebhookconfigurations,\
+                 validatingadmissionpolicies,validatingadmissionpolicybindings";
+    let left = kubectl(cluster, who, &["get", kinds, "--output=name"]);
+    let left: Vec<&str> = left.succeeded().unwrap().lines().filter(|name| name.contains("aksarc")).collect();
+    assert_eq!(left, Vec::<&str>::new());
+}
+
+fn configure(cluster: &ControlPlane, desk: &Desk<'_>, text: &str) {
+    let [_, _, by_manifest] = readme::blocks("Observe, warn, enforce").unwrap();
+    fs::write(desk.file("guard-config.yaml"), text).unwrap();
+    desk.run(&Identity::Admin, &by_manifest).unwrap().succeeded().unwrap();
+    assert_eq!(configuration(cluster).as_deref(), Some(text));
+}
+
+/// What the ConfigMap of the guard's configuration holds, where there is one.
+fn configuration(cluster: &ControlPlane) -> Option<String> {
+    let client = cluster.http(&Identity::Admin).unwrap();
+    let answer = client.get("/api/v1/namespaces/aksarc-system/configmaps/guard").unwrap();
+    if answer.code == 404 {
+        return None;
+    }
+    Some(answer.object().unwrap()["data"]["guard.yaml"].as_str().unwrap().to_owned())
+}
+
+fn webhooks(cluster: &ControlPlane) -> Value {
+    let path =
+        format!("/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/{}", manifest::CONFIGURATION);
+    cluster.http(&Identity::Admin).unwrap().get(&path).unwrap().object().unwrap()
+}
+
+/// As the controller that looks at the types of policies' expressions says.
+fn is_well_typed(policy: &Value) -> bool {
+    let (status, seen) =
+        (&policy["status"], policy["metadata"]["generation"] == policy["status"]["observedGeneration"]);
+    seen && status["typeChecking"]["expressionWarnings"].is_null()
+}
+
+fn kubectl(cluster: &ControlPlane, who: &Identity, arguments: &[&str]) -> Finished {
+    cluster.kubectl(who, arguments.iter().copied()).unwrap()
+}
+
+const POLICY: &str = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/protection.guard.aksarc.dev";
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Of a first manifest, which still had a ConfigMap in any case.
+const FIRST: &str = "\
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: guard
+  namespace: aksarc-system
+  labels:
+    app.kubernetes.io/name: aksarc-guard
+data:
+  guard.yaml: |
+    apiVersion: aksarc.dev/v1alpha1
+    kind: GuardConfig
+    mode: observe
+";
+
+/// One that would be missed: with a waiver, and with people of whom the API server has to know.
+const COMPLETE: &str = "\
+apiVersion: aksarc.dev/v1alpha1
+kind: GuardConfig
+mode: enforce
+platform: azure-local
+actors:
+  people:
+    users: [system:serviceaccount:kube-system:our-own-automation]
+waivers:
+- name: W-7
+  rules: [AA205]
+  match: {kind: Node, name: moc-l1}
+  reason: moves to the pool with the next release
+  requestedBy: alice@contoso.example
+  approvedBy: bob@contoso.example
+  expires: 2099-01-15T00:00:00Z
+";
+
+const PERSON: &str = "system:serviceaccount:kube-system:our-own-automation";

@@ -1,0 +1,31 @@
+//! The policy that protects webhook configurations, as somebody sees it who is refused by it.
+
+use std::time::Duration;
+
+use aksarc_webhook::manifest;
+
+use crate::control_plane::ControlPlane;
+use crate::identity::Identity;
+use crate::kubectl::Finished;
+use crate::wait;
+
+/// Whether the policy was it that refused: RBAC says forbidden too.
+pub fn refused(tried: &Finished) -> bool {
+    let words = "is forbidden: ValidatingAdmissionPolicy 'protection.guard.aksarc.dev'";
+    tried.code != Some(0) && tried.stderr.contains(words)
+}
+
+/// Waits until the policy protects the guard's webhook configuration, which has to be there; a policy takes a moment to
+/// count after it was applied.
+///
+/// # Errors
+/// It did not in time.
+pub fn await_in_force(cluster: &ControlPlane) -> anyhow::Result<()> {
+    let attempt = ["label", "validatingwebhookconfiguration", manifest::CONFIGURATION, "a=b", "--dry-run=server"];
+    wait::until("the policy to count", LIMIT, || {
+        let tried = cluster.kubectl(&Identity::Admin, attempt).map_err(|error| format!("{error:#}"))?;
+        if refused(&tried) { Ok(()) } else { Err(format!("{}{}", tried.stdout, tried.stderr)) }
+    })
+}
+
+const LIMIT: Duration = Duration::from_mins(1);

@@ -1,0 +1,181 @@
+//! The match conditions of the guard's webhooks: what the API server decides by itself before it asks the guard.
+
+use std::fmt::Write;
+
+use aksarc_shared::data::Data;
+use aksarc_shared::guard::Settings;
+
+use super::{indent, protected};
+
+/// Pods are made all the time; only those that reach for the node are looked at: what gives power is the engine's own table.
+pub(super) fn power_over_nodes(data: &Data) -> Condition {
+    let kinds: [(&str, &[&str]); 3] = [
+        ("object.spec", &["pods"]),
+        (
+            "object.spec.template.spec",
+            &["daemonsets", "deployments", "jobs", "replicasets", "replicationcontrollers", "statefulsets"],
+        ),
+        ("object.spec.jobTemplate.spec.template.spec", &["cronjobs"]),
+    ];
+    let all: Vec<String> = kinds.iter().flat_map(|(_, names)| names.iter().map(|name| (*name).to_owned())).collect();
+    let mut expression = format!("!(request.resource.resource in {}) || object == null", list(&all));
+    for (pod, names) in kinds {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut terms = vec![
+            format!("(has({pod}.volumes) && {pod}.volumes.exists(v, has(v.hostPath)))"),
+            host_process(&format!("{pod}.securityContext"), pod),
+        ];
+        for containers in ["containers", "initContainers", "ephemeralContainers"] {
+            // Only a pod has ephemeral containers: where a kind has no such field, asking for it would be an error.
+            if containers != "ephemeralContainers" || pod == "object.spec" {
+                terms.push(strong_container(&format!("{pod}.{containers}"), pod, data));
+            }
+        }
+        if pod == "object.spec" {
+            terms.push(debug_pod(data));
+        }
+        // Writing to a string does not fail.
+        let _ = write!(
+            expression,
+            " ||\n(request.resource.resource in {} &&\n (\n  {}))",
+            list(&names),
+            terms.join(" ||\n  ")
+        );
+    }
+    Condition {
+        name: "power-over-nodes",
+        why: "Of workloads, those that mount the host's paths, are privileged, or are given what reaches beyond a pod.",
+        expression,
+    }
+}
+
+/// The pods of `kubectl debug node/...`, which reach for the node by the host's namespaces alone.
+fn debug_pod(data: &Data) -> String {
+    let shares: Vec<String> = ["hostNetwork", "hostPID", "hostIPC"]
+        .iter()
+        .map(|field| format!("(has(object.spec.{field}) && object.spec.{field})"))
+        .collect();
+    let prefix = &data.node_power.debug_pods.prefix;
+    let named =
+        |field: &str| format!("(has(object.metadata.{field}) && object.metadata.{field}.startsWith({prefix:?}))");
+    format!("(({} || {}) &&\n   ({}))", named("name"), named("generateName"), shares.join(" || "))
+}
+
+/// Whether one of a list of containers is privileged, or given a capability that reaches beyond the pod.
+fn strong_container(containers: &str, pod: &str, data: &Data) -> String {
+    let rows = &data.node_power.capabilities;
+    let mut needs: Vec<_> = rows.iter().map(|row| row.needs).collect();
+    needs.dedup();
+    let capabilities = needs.into_iter().map(|need| {
+        let own = rows.iter().filter(|row| row.needs == need);
+        let names = own.flat_map(|row| [row.name.clone(), format!("CAP_{}", row.name)]).collect::<Vec<_>>();
+        let given = format!("c.securityContext.capabilities.add.exists(a, a in {})", list(&names));
+        match need {
+            Some(need) => format!("(has({pod}.{field}) && {pod}.{field} && {given})", field = need.field()),
+            None => given,
+        }
+    });
+    format!(
+        "(has({containers}) && {containers}.exists(c, has(c.securityContext) &&\n   \
+         ((has(c.securityContext.privileged) && c.securityContext.privileged) ||\n    \
+         {} ||\n    \
+         (has(c.securityContext.capabilities) && has(c.securityContext.capabilities.add) &&\n     \
+         ({})))))",
+        host_process("c.securityContext", "c"),
+        capabilities.collect::<Vec<_>>().join(" ||\n      "),
+    )
+}
+
+fn host_process(context: &str, of: &str) -> String {
+    format!(
+        "(has({of}.securityContext) && has({context}.windowsOptions) &&\n    \
+         has({context}.windowsOptions.hostProcess) && {context}.windowsOptions.hostProcess)"
+    )
+}
+
+/// A match condition: true when the guard must be asked. An error skips the guard under `failurePolicy: Ignore`, so each
+/// looks before it reads. Only the language of Kubernetes 1.28 is used.
+#[derive(Clone, Debug)]
+pub(super) struct Condition {
+    name: &'static str,
+    why: &'static str,
+    expression: String,
+}
+
+impl Condition {
+    pub(super) fn render(&self) -> String {
+        let expression = indent(&self.expression, 4);
+        indent(&format!("# {}\n- name: {}\n  expression: |-\n{expression}", self.why, self.name), 2)
+    }
+}
+
+/// The engine's own order: configured people are judged whatever they are otherwise, then the platform is let through.
+pub(super) fn not_the_platform(data: &Data, settings: &Settings) -> Condition {
+    let people = &settings.actors.people;
+    let mut terms = Vec::new();
+    if !people.credential_ids.is_empty() {
+        terms.push(format!(
+            "(has(request.userInfo.extra) && {key:?} in request.userInfo.extra &&\n \
+             request.userInfo.extra[{key:?}].exists(id, id in {}))",
+            list(&people.credential_ids),
+            key = "authentication.kubernetes.io/credential-id",
+        ));
+    }
+    if !people.users.is_empty() {
+        terms.push(user_in(&people.users));
+    }
+    if !people.groups.is_empty() {
+        terms.push(group_in(&people.groups));
+    }
+    let users: Vec<String> = data.identities.users.iter().map(|row| row.name.clone()).collect();
+    let groups: Vec<String> = data.identities.groups.iter().map(|row| row.name.clone()).collect();
+    terms.push(format!("!({} ||\n  {})", user_in(&users), group_in(&groups)));
+    Condition {
+        name: "not-the-platform",
+        why: "Kubelets and the platform's own controllers, by exact name, are not asked about.",
+        expression: terms.join(" ||\n"),
+    }
+}
+
+fn user_in(users: &[String]) -> String {
+    format!("(has(request.userInfo.username) && request.userInfo.username in {})", list(users))
+}
+
+fn group_in(groups: &[String]) -> String {
+    format!("(has(request.userInfo.groups) && request.userInfo.groups.exists(group, group in {}))", list(groups))
+}
+
+/// Node status is written every few seconds, and metadata can be changed along with it.
+pub(super) fn node_status_with_a_change() -> Condition {
+    let mut expression = "request.resource.resource != \"nodes\" || request.operation != \"UPDATE\" ||\n\
+         !has(request.subResource) || request.subResource != \"status\" ||\nobject == null || oldObject == null"
+        .to_owned();
+    for field in ["metadata.labels", "metadata.annotations", "metadata.ownerReferences", "spec"] {
+        let (new, old) = (format!("object.{field}"), format!("oldObject.{field}"));
+        // Writing to a string does not fail.
+        let _ = write!(expression, " ||\nhas({new}) != has({old}) ||\n(has({new}) && {new} != {old})");
+    }
+    Condition {
+        name: "node-status-with-a-change",
+        why: "Status of nodes is written all the time; only labels, annotations, owners and spec are looked at.",
+        expression,
+    }
+}
+
+pub(super) fn protected_namespace(data: &Data) -> Condition {
+    let names: Vec<String> = protected(data).into_iter().map(str::to_owned).collect();
+    Condition {
+        name: "protected-namespace",
+        why: "Of namespaces, the system's.",
+        expression: format!(
+            "request.resource.resource != \"namespaces\" || !has(request.name) ||\nrequest.name in {}",
+            list(&names)
+        ),
+    }
+}
+
+/// A list in CEL; strings of both languages escape alike here.
+fn list(names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("  {name:?}")).collect();
+    format!("[\n{}\n  ]", names.join(",\n"))
+}

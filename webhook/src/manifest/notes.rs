@@ -1,0 +1,74 @@
+//! What applying a manifest changes beyond the guard's own objects, for whoever applies it.
+
+use aksarc_shared::actor::Matchers;
+use aksarc_shared::guard::Settings;
+
+use super::{NAMESPACE, Options, SERVICE};
+
+/// What a manifest sets and what it leaves alone: sentences for people, one a line.
+pub fn notes(options: &Options) -> Vec<String> {
+    match &options.config {
+        Some(config) => vec![format!(
+            "the manifest sets the configuration: {}; it replaces what the ConfigMap {SERVICE} in {NAMESPACE} holds",
+            summary(&config.settings)
+        )],
+        None => vec![
+            format!(
+                "the manifest has no configuration: an existing ConfigMap {SERVICE} in {NAMESPACE} stays as it is; \
+                 without one the guard observes"
+            ),
+            "pass a configuration with rules, actors.people or components by --config: what the API server asks the guard \
+             about is generated from them"
+                .to_owned(),
+        ],
+    }
+}
+
+/// What a configuration holds, in one line: mode, platform, and how many there are of everything else.
+fn summary(settings: &Settings) -> String {
+    let Settings { mode, platform, rules, actors, components, lawful, waivers } = settings;
+    let identities = |who: &Matchers| who.users.len() + who.groups.len() + who.credential_ids.len();
+    let platform = platform.map_or("no platform", |platform| platform.as_str());
+    let counts = [
+        (waivers.len(), "waiver", "waivers"),
+        (rules.len(), "rule with a mode of its own", "rules with a mode of their own"),
+        (identities(&actors.platform), "identity of the platform", "identities of the platform"),
+        (identities(&actors.people), "identity of people", "identities of people"),
+        (components.len(), "component", "components"),
+        (lawful.len(), "lawful object", "lawful objects"),
+    ];
+    // How many waivers there are is said in any case: that there are none any more is news as well.
+    let counts = counts.iter().enumerate().filter(|(place, (count, ..))| *place == 0 || *count > 0);
+    let counts = counts.map(|(_, (count, one, many))| format!("{count} {}", if *count == 1 { one } else { many }));
+    format!("mode {}, {platform}, {}", mode.as_str(), counts.collect::<Vec<_>>().join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::Config;
+
+    fn with(fields: &str) -> Options {
+        let text = format!("apiVersion: aksarc.dev/v1alpha1\nkind: GuardConfig\n{fields}");
+        let settings = crate::config::guard(text.as_bytes()).unwrap().settings().clone();
+        Options { config: Some(Config { text, settings }), ..Options::default() }
+    }
+
+    #[test]
+    fn a_configuration_is_told_with_its_mode_and_its_waivers() {
+        let told = |fields: &str| notes(&with(fields)).join("\n");
+        assert!(told("").contains("mode observe, no platform, 0 waivers;"), "{}", told(""));
+        let text = include_str!("../../../deploy/guard-config.example.yaml");
+        let settings = crate::config::guard(text.as_bytes()).unwrap().settings().clone();
+        let all = "mode enforce, azure-local, 1 waiver, 2 rules with a mode of their own, 2 identities of the platform, \
+                   1 identity of people, 1 component, 1 lawful object";
+        assert_eq!(summary(&settings), all);
+    }
+
+    #[test]
+    fn without_one_it_is_told_that_the_one_there_stays() {
+        let told = notes(&Options::default()).join("\n");
+        assert!(told.contains("an existing ConfigMap guard in aksarc-system stays as it is"), "{told}");
+        assert!(told.contains("--config"), "{told}");
+    }
+}
