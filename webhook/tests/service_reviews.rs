@@ -310,7 +310,7 @@ async fn deletions_and_creations_are_judged() {
 #[tokio::test]
 async fn the_weight_of_a_finding_decides_between_denial_warning_and_record() {
     let guard = Guard::start("enforce", |_| ()).await;
-    let client = guard.client().await;
+    let mut client = guard.client().await;
     let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "moc-l1"}});
     let delete = review(PERSON, "DELETE", ("", "v1", "Node", "nodes"), "", &node, &Value::Null);
     let response = client.review(&delete).await;
