@@ -29,7 +29,7 @@ use aksarc_shared::inventory::{ReadKey, ReadState};
 use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::jiff::civil::Date;
 use aksarc_shared::kinds::{self, Kind};
-use aksarc_shared::object::Object;
+use aksarc_shared::object::{MAX_ENTRIES, Object};
 use aksarc_shared::probe::{Probe, ProbeState};
 use aksarc_shared::read::{json, yaml};
 use aksarc_shared::report::{Outcome, Tool};
@@ -67,8 +67,9 @@ fn every_example_comes_out_as_it_says() {
     assert!(wrong.is_empty(), "{} examples:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// What a list holds may be what makes a cluster lawful, and nobody knows what stands in a list that was not read: without
-/// it there is nothing to accuse of that is not there with it, and no rule that rests on it passes.
+/// What a list holds may be what makes a cluster lawful, and nobody knows what stands in a list that was not read, or in an
+/// object that cannot be: without it there is nothing to accuse of that is not there with it, and no rule that rests on it
+/// passes.
 #[test]
 fn a_list_that_was_not_read_accuses_nobody_and_acquits_nobody() {
     let mut left_out = 0;
@@ -147,6 +148,35 @@ enum Unread {
     Whole,
     /// One object, by its place among those of its kind.
     Nth(usize),
+    /// One that is there, and cannot be read as its kind.
+    Broken(usize),
+    /// One with more managedFields than are looked at.
+    Flooded(usize),
+}
+
+impl Unread {
+    fn place(self) -> Option<usize> {
+        match self {
+            Unread::Whole => None,
+            Unread::Nth(at) | Unread::Broken(at) | Unread::Flooded(at) => Some(at),
+        }
+    }
+
+    /// What becomes of an object; `None` where it is gone.
+    fn alter(self, object: &serde_json::Value) -> Option<String> {
+        let mut object = object.clone();
+        match self {
+            Unread::Whole | Unread::Nth(_) => return None,
+            Unread::Broken(_) => object["metadata"]["ownerReferences"] = "no list".into(),
+            Unread::Flooded(_) => {
+                let entries = &mut object["metadata"]["managedFields"];
+                let mut all = entries.as_array().cloned().unwrap_or_default();
+                all.resize(MAX_ENTRIES + 1, serde_json::json!({"manager": "kubectl-edit", "fieldsV1": {}}));
+                *entries = all.into();
+            }
+        }
+        Some(object.to_string())
+    }
 }
 
 struct Example {
@@ -240,7 +270,10 @@ impl Example {
             of_objects.iter().copied().chain(rule.reads.iter().map(|read| read.kind)).collect();
         let lists = kinds.into_iter().map(|kind| (kind, Unread::Whole));
         let before = |at: usize, kind: &Kind| of_objects.iter().take(at).filter(|other| **other == kind).count();
-        let single = of_objects.iter().enumerate().map(|(at, kind)| (*kind, Unread::Nth(before(at, kind))));
+        let single = of_objects.iter().enumerate().flat_map(|(at, kind)| {
+            let place = before(at, kind);
+            [Unread::Nth(place), Unread::Broken(place), Unread::Flooded(place)].map(|part| (*kind, part))
+        });
         lists.chain(single).collect()
     }
 
@@ -294,6 +327,8 @@ impl Example {
             .filter(is_object)
             .map(|(document, _)| json::object(document.as_bytes()).expect("an object"))
             .collect();
+        let values_of_objects: Vec<&serde_json::Value> =
+            documents.iter().zip(&values).filter(is_object).map(|(_, value)| value).collect();
         let mut is_missed = false;
         for plan in [Check::plan_first, Check::plan_then] {
             for key in plan(&check) {
@@ -306,12 +341,20 @@ impl Example {
                 let mut segment = check.segment(&key);
                 let mut of_kind =
                     objects.iter().filter(|object| kinds::of(&object.api_version, &object.kind) == Some(key.kind));
-                let missed = part.and_then(|part| if let Unread::Nth(nth) = part { of_kind.nth(nth) } else { None });
+                let missed = part.and_then(Unread::place).and_then(|nth| of_kind.nth(nth));
                 if let Some(missed) = missed.filter(|missed| belongs(missed, &key)) {
                     is_missed = true;
                     let read = |object: &&Object<'_>| belongs(object, &key) && !std::ptr::addr_eq(*object, missed);
                     objects.iter().filter(read).for_each(|object| segment.object(object));
-                    check.cut_short(segment, "the connection ended".to_owned());
+                    let is_it = |(object, _): &(&Object<'_>, _)| std::ptr::addr_eq(*object, missed);
+                    let value = objects.iter().zip(&values_of_objects).find(is_it).map(|(_, value)| *value);
+                    match part.zip(value).and_then(|(part, value)| part.alter(value)) {
+                        Some(text) => {
+                            segment.object(&json::object(text.as_bytes()).expect("an object"));
+                            check.complete(segment);
+                        }
+                        None => check.cut_short(segment, "the connection ended".to_owned()),
+                    }
                     continue;
                 }
                 objects.iter().filter(|object| belongs(object, &key)).for_each(|object| segment.object(object));
