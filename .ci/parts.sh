@@ -62,6 +62,8 @@ require_tools() {
         || missing+=("a C compiler, which the ring crate needs: install gcc or clang")
     command -v go >/dev/null \
         || missing+=("go: install Go 1.26 or newer (https://go.dev/dl); the end-to-end tests build their control plane with it")
+    command -v git >/dev/null \
+        || missing+=("git: install it (https://git-scm.com); a test copies what it tracks, and runs README's commands there")
     if ((${#missing[@]} > 0)); then
         printf 'missing %s\n' "${missing[@]}" >&2
         printf 'nothing was checked\n' >&2

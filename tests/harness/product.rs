@@ -51,13 +51,7 @@ fn build() -> anyhow::Result<PathBuf> {
     // for this test; for one program's package alone it would build much of the tree a second time.
     cargo.args(["--package", "aksarc-tests", "--package", "aksarc-webhook", "--package", "kubectl-aksarc"]);
     cargo.arg("--target-dir").arg(target).stdin(Stdio::null());
-    // Cargo tells a test about its package. A build script that watches such variables would run again for what is built
-    // here, and again for the next test that is started from a shell, each time with all that depends on it.
-    for (name, _) in env::vars_os() {
-        if PACKAGE.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
-            cargo.env_remove(name);
-        }
-    }
+    forget(&mut cargo, &PACKAGE);
     if folder.ends_with("release") {
         cargo.arg("--release");
     }
@@ -66,5 +60,16 @@ fn build() -> anyhow::Result<PathBuf> {
     Ok(folder.to_owned())
 }
 
-/// Variables of the package that is being built or run.
-const PACKAGE: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
+/// Removes the variables that begin with one of `prefixes` from what `command` inherits.
+pub fn forget(command: &mut Command, prefixes: &[&str]) {
+    for (name, _) in env::vars_os() {
+        if prefixes.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+            command.env_remove(name);
+        }
+    }
+}
+
+/// What cargo tells a test about its package, by the beginnings of the variables' names. A build script that watches them
+/// would run again for what is built here, and again for the next test that is started from a shell, each time with all
+/// that depends on it.
+pub const PACKAGE: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
