@@ -5,7 +5,7 @@
 //! does not matter how fast the machine is or what else runs on it. What one comparison gets wrong the next one, of the best of
 //! several runs, gets right.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests: a panic is a failure")]
 
 mod cost {
     pub(crate) mod objects;
@@ -43,7 +43,7 @@ fn a_review_costs_by_the_byte_whatever_is_large_in_it() {
                     let what =
                         format!("{} {} with {} {}", operation.as_str(), watched.resource(), axis.name, sides.name);
                     let body = |n| review(watched.kind, watched.subresource, *operation, axis, *sides, n).into_bytes();
-                    tally.compare(what, &body, &mut |body| drop(reviewer.answer(body).unwrap()));
+                    tally.compare(&what, &body, &mut |body| drop(reviewer.answer(body).unwrap()));
                 }
             }
         }
@@ -65,7 +65,7 @@ fn a_state_costs_by_the_byte_whatever_is_large_in_an_object() {
         for axis in AXES.iter().filter(|axis| (axis.is_of)(kind)) {
             let body = |n| json!({"items": [grown(object(kind), axis, n, Side::Before)]}).to_string().into_bytes();
             let what = format!("{} with {}", kind.qualified(), axis.name);
-            tally.compare(what, &body, &mut |body| {
+            tally.compare(&what, &body, &mut |body| {
                 let mut segment = check.segment(&key);
                 segment.page(body).unwrap();
             });
@@ -90,7 +90,7 @@ fn who_asks_costs_by_the_byte() {
             };
             review.to_string().into_bytes()
         };
-        tally.compare(field.to_owned(), &body, &mut |body| drop(reviewer.answer(body).unwrap()));
+        tally.compare(field, &body, &mut |body| drop(reviewer.answer(body).unwrap()));
     }
     tally.done();
 }
@@ -104,7 +104,7 @@ struct Tally {
 
 impl Tally {
     /// Compares what judging costs at two sizes.
-    fn compare(&mut self, what: String, body: &dyn Fn(usize) -> Vec<u8>, judge: &mut dyn FnMut(&[u8])) {
+    fn compare(&mut self, what: &str, body: &dyn Fn(usize) -> Vec<u8>, judge: &mut dyn FnMut(&[u8])) {
         let (small, large) = (body(SMALL), body(SMALL * TIMES));
         let (mut of_small, mut of_large) = (Duration::MAX, Duration::MAX);
         let mut ratio = f64::MAX;
@@ -113,7 +113,7 @@ impl Tally {
             for (body, best) in [(&small, &mut of_small), (&large, &mut of_large)] {
                 let start = thread_time();
                 judge(body);
-                *best = (*best).min(thread_time() - start);
+                *best = (*best).min(thread_time().saturating_sub(start));
             }
             ratio = per_byte(of_large, &large) / per_byte(of_small, &small);
             if ratio < STEEP {

@@ -4,7 +4,7 @@
 //! Whether something can be read as its kind is asked of others: of the types of Kubernetes' own API, which the guard does not
 //! use.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests: a panic is a failure")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

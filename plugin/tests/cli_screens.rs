@@ -88,8 +88,7 @@ fn a_cluster_that_could_not_be_read_in_full() {
     assert!(head.ends_with("reading    4 objects, N requests, N s, read-only"), "{head}");
 
     let screen = ran.screen();
-    let (undecided, others): (Vec<&str>, Vec<&str>) =
-        screen.split("\n\n").partition(|block| block.starts_with("? AA"));
+    let (undecided, others): (Vec<&str>, Vec<&str>) = screen.split("\n\n").partition(|block| block.starts_with("? AA"));
     let firsts: Vec<&str> = others.iter().filter_map(|block| block.split_whitespace().next()).collect();
     assert_eq!(firsts, ["AKS", "?", "clocks", "unknown", "cannot", "exit"], "no findings: {ran:?}");
     let (words, counts) = others[1].split_once('\n').unwrap();
@@ -101,10 +100,12 @@ fn a_cluster_that_could_not_be_read_in_full() {
     // What could void support stands among the findings, all else that is unknown in a list behind them.
     let voiding: Vec<&str> = undecided.iter().map(|block| &block["? ".len().."? AA201".len()]).collect();
     for block in &undecided {
-        assert!(block.contains("COULD VOID SUPPORT · not decided\n    needs list nodes, which is forbidden"), "{block}");
+        assert!(
+            block.contains("COULD VOID SUPPORT · not decided\n    needs list nodes, which is forbidden"),
+            "{block}"
+        );
     }
-    let lines: Vec<&str> =
-        others[3].lines().map(|line| line.trim_start_matches(" unknown").trim_start()).collect();
+    let lines: Vec<&str> = others[3].lines().map(|line| line.trim_start_matches(" unknown").trim_start()).collect();
     assert!(
         counts.ends_with(&format!(
             " rules ok · {} undecided that could void support · {} unknown · N not observable",

@@ -178,15 +178,14 @@ impl<'d> Check<'d> {
         let Some(change) = Change::create_of(object) else { return };
         let judging = self.params.rules.iter().filter_map(|rule| Some((rule.code.as_str(), rule.change?)));
         let judged = || judging.map(|(code, judge)| (code, judge(&change, self.data))).collect::<Vec<_>>();
-        let (found, unread) = match change.misfit() {
-            Some(misfit) => (Vec::new(), Some(misfit.to_string())),
-            None => {
-                let found = judged();
-                // What some rule could not read it took as missing.
-                match change.unread() {
-                    Some(why) => (Vec::new(), Some(why)),
-                    None => (found, None),
-                }
+        let (found, unread) = if let Some(misfit) = change.misfit() {
+            (Vec::new(), Some(misfit.to_string()))
+        } else {
+            let found = judged();
+            // What some rule could not read it took as missing.
+            match change.unread() {
+                Some(why) => (Vec::new(), Some(why)),
+                None => (found, None),
             }
         };
         for (code, drafts) in found {

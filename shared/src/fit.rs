@@ -200,7 +200,7 @@ impl Misfit {
                 Misfit::Field { path: format!("{name}{path}"), expected }
             }
             Misfit::Field { path, expected } => Misfit::Field { path: format!("{name}.{path}"), expected },
-            other => other,
+            other @ Misfit::Type(_) => other,
         }
     }
 
@@ -208,7 +208,7 @@ impl Misfit {
         match self {
             Misfit::Field { path, expected } if path.is_empty() => Misfit::Field { path: format!("[{at}]"), expected },
             Misfit::Field { path, expected } => Misfit::Field { path: format!("[{at}].{path}"), expected },
-            other => other,
+            other @ Misfit::Type(_) => other,
         }
     }
 }

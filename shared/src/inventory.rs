@@ -82,7 +82,7 @@ impl Unjudged {
         Unjudged { count: 1, first: text::line(&format!("{name}: {why}"), MAX_REASON) }
     }
 
-    pub(crate) fn and(mut self, other: Unjudged) -> Self {
+    pub(crate) fn and(mut self, other: &Unjudged) -> Self {
         self.count += other.count;
         self
     }
@@ -128,7 +128,7 @@ impl Inventory {
     /// Takes in that objects of a list are not judged.
     pub(crate) fn leave(&mut self, key: ReadKey, unjudged: Unjudged) {
         let all = match self.unjudged.remove(&key) {
-            Some(others) => others.and(unjudged),
+            Some(others) => others.and(&unjudged),
             None => unjudged,
         };
         self.unjudged.insert(key, all);

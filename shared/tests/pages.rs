@@ -165,14 +165,18 @@ impl Unread {
     /// What becomes of an object; `None` where it is gone.
     fn alter(self, object: &serde_json::Value) -> Option<String> {
         let mut object = object.clone();
+        let meta =
+            object.as_object_mut()?.entry("metadata").or_insert_with(|| serde_json::json!({})).as_object_mut()?;
         match self {
             Unread::Whole | Unread::Nth(_) => return None,
-            Unread::Broken(_) => object["metadata"]["ownerReferences"] = "no list".into(),
+            Unread::Broken(_) => {
+                meta.insert("ownerReferences".to_owned(), "no list".into());
+            }
             Unread::Flooded(_) => {
-                let entries = &mut object["metadata"]["managedFields"];
-                let mut all = entries.as_array().cloned().unwrap_or_default();
+                let entries = meta.get("managedFields").and_then(serde_json::Value::as_array);
+                let mut all = entries.cloned().unwrap_or_default();
                 all.resize(MAX_ENTRIES + 1, serde_json::json!({"manager": "kubectl-edit", "fieldsV1": {}}));
-                *entries = all.into();
+                meta.insert("managedFields".to_owned(), all.into());
             }
         }
         Some(object.to_string())

@@ -69,7 +69,7 @@ pub(crate) static AXES: &[Axis] = &[
         }
         object["metadata"]["finalizers"] = names;
     }),
-    any("fields of the specification", |object, n, side| values(object, n, side)),
+    any("fields of the specification", values),
     any("a long key over many", |object, n, side| {
         let own: Map<String, Value> = (0..n).map(|at| (format!("k{at}"), json!(value(at, side)))).collect();
         let owned: Map<String, Value> = (0..n).map(|at| (format!("f:k{at}"), json!({}))).collect();

@@ -36,11 +36,11 @@ pub(crate) enum Format {
 pub(crate) fn start(format: Format, level: Level) -> io::Result<Lines> {
     let lines = Lines::to(standard_error())?;
     let log = tracing_subscriber::fmt()
-        .with_writer(io::stderr)
+        .with_writer(lines.clone())
         .with_max_level(level)
         .with_target(false)
         // The library would tell of its own errors on standard error, and panic when it cannot.
-        .log_internal_errors(true);
+        .log_internal_errors(false);
     // The client calls every failure an error, each time; what it means for us is said once, by us.
     let client = if level > Level::INFO { LevelFilter::from_level(level) } else { LevelFilter::OFF };
     let targets = Targets::new().with_default(level).with_target("kube_client", client);

@@ -2,8 +2,14 @@
 
 use super::Shape::{self, Any, Fields, Flag, List, Map, Nested, Number, Text, Time};
 
+/// Kinds of one shape, by their names.
+type Kinds = &'static [&'static str];
+
+/// The fields of an object beside its metadata, with the shape of each.
+type Fieldset = &'static [(&'static str, Shape)];
+
 /// The fields of kinds, by their names; for all others [`OTHERS`].
-pub(super) static TYPES: &[(&[&str], &[(&str, Shape)])] = &[
+pub(super) static TYPES: &[(Kinds, Fieldset)] = &[
     (&["Node"], &[("spec", NODE_SPEC), ("status", NODE_STATUS)]),
     (&["Namespace"], &[("spec", Fields(&[("finalizers", TEXTS)])), ("status", MAP)]),
     (&["Pod"], &[("spec", POD_SPEC), ("status", POD_STATUS)]),

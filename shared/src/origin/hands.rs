@@ -24,7 +24,7 @@ impl<'m> Hands<'m> {
     /// Those in `entries` of `object`. `first` says who else was there before.
     pub(crate) fn of<'a: 'm>(
         object: &Object<'a>,
-        entries: impl Iterator<Item = &'m ManagedEntry<'a>> + Clone,
+        entries: &(impl Iterator<Item = &'m ManagedEntry<'a>> + Clone),
         first: impl Fn(&ManagedEntry<'a>) -> bool,
     ) -> Self {
         let manager = |entry: &'m ManagedEntry<'a>| &*entry.manager;
@@ -76,7 +76,7 @@ mod tests {
             entries.join(",")
         );
         let object: Object<'_> = serde_json::from_str(&json).unwrap();
-        let hands = Hands::of(&object, object.managed().iter(), |other| &*other.manager == first);
+        let hands = Hands::of(&object, &object.managed().iter(), |other| &*other.manager == first);
         let second = object.managed().iter().filter(|entry| hands.is_second(entry, &object));
         second.map(|entry| entry.manager.to_string()).collect()
     }

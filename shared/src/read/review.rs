@@ -217,8 +217,8 @@ struct Resource<'a> {
     group: Text<'a>,
     #[serde(borrow, default)]
     version: Text<'a>,
-    #[serde(borrow, default)]
-    resource: Text<'a>,
+    #[serde(borrow, default, rename = "resource")]
+    plural: Text<'a>,
 }
 
 #[derive(serde::Deserialize)]
@@ -343,8 +343,8 @@ impl Resource<'_> {
     /// The kind, where a rule judges changes of it or of this subresource.
     fn kind(&self, subresource: &str) -> Result<&'static Kind, NotEvaluated> {
         let named = |text: &str| text.chars().take(MAX_SHOWN).collect::<String>();
-        let unknown = || NotEvaluated::Resource(format!("{}.{}", named(&self.resource), named(&self.group)));
-        let kind = kinds::by_resource(&self.group, &self.resource).ok_or_else(unknown)?;
+        let unknown = || NotEvaluated::Resource(format!("{}.{}", named(&self.plural), named(&self.group)));
+        let kind = kinds::by_resource(&self.group, &self.plural).ok_or_else(unknown)?;
         if derive::guards(kind).any(|guard| guard.subresource == subresource) {
             return Ok(kind);
         }

@@ -72,7 +72,7 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let what = format!("{} {}", kind.kind, object.meta.name);
     let at = |path: String| Draft::at(ObjectRef::of(object, kind), path);
     let is_person = |entry: &ManagedEntry<'_>| data.managers.person(&entry.manager).is_some();
-    let hands = Hands::of(object, object.managed().iter(), |_| false);
+    let hands = Hands::of(object, &object.managed().iter(), |_| false);
     // What was made by server-side apply tells nothing of its maker, and controllers write it within its first second.
     let told = origin::maker(object.managed().iter()).is_some();
     let may_be_maker = |entry: &ManagedEntry<'_>| &*entry.operation == "Apply" && !told;

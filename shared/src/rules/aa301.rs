@@ -164,7 +164,7 @@ fn each_hand<'a>(object: &Object<'a>, data: &Data, mut each: impl FnMut(&Managed
         let release = data.managers.person(&other.manager).is_some() && !is_hand(other);
         release || data.managers.platform(&other.manager).is_some()
     };
-    let hands = Hands::of(object, object.managed().iter(), installer);
+    let hands = Hands::of(object, &object.managed().iter(), installer);
     let own = || object.managed().iter().filter(|entry| &*entry.subresource != "status");
     let mut kept = Paths::default();
     let mut gathered = false;

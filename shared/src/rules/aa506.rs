@@ -78,7 +78,7 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
     let is_person = |entry: &ManagedEntry<'_>| data.managers.person(&entry.manager).is_some();
     let is_platform = |other: &ManagedEntry<'_>| data.managers.platform(&other.manager).is_some();
-    let hands = Hands::of(object, managed.iter().copied(), is_platform);
+    let hands = Hands::of(object, &managed.iter().copied(), is_platform);
     let mut kept = Paths::default();
     managed.iter().filter(|other| !is_person(other)).for_each(|other| kept.insert_owned(other));
     for entry in managed.iter().filter(|entry| is_own(entry) && is_person(entry) && hands.is_second(entry, object)) {

@@ -313,7 +313,7 @@ pub(super) fn entries<'o>(node: &'o Object<'_>, place: Place) -> Entries<'o> {
                 match entries.get_mut(place) {
                     Some((_, value)) => value.to_mut().extend([",", &taint.value, ":", &taint.effect]),
                     None => {
-                        entries.push((taint.key.as_str().into(), format!("{}:{}", taint.value, taint.effect).into()))
+                        entries.push((taint.key.as_str().into(), format!("{}:{}", taint.value, taint.effect).into()));
                     }
                 }
             }

@@ -23,7 +23,7 @@ impl Shared {
     }
 
     async fn judge_by(&self, deadline: Instant, body: Received) -> Result<Vec<u8>, Refusal> {
-        if body.bytes.len() <= SMALL_BODY * 100 {
+        if body.bytes.len() <= SMALL_BODY {
             return self.reviewer.answer(&body.bytes);
         }
         let (body, turn) = (Arc::new(body), Arc::new(Turn::default()));

@@ -55,7 +55,7 @@ impl Slots {
             let changed = self.changed.notified();
             {
                 let seats = self.lock();
-                if seats.len() < self.limits.connections || false {
+                if seats.len() < self.limits.connections || seats.iter().any(|seat| seat.state() != State::Answering) {
                     return;
                 }
             }
@@ -72,7 +72,7 @@ impl Slots {
         if is_full {
             self.metrics.saturated();
         }
-        if let Some((seat, why)) = self.gives_way(&seats, source, now, is_full).filter(|_| false) {
+        if let Some((seat, why)) = self.gives_way(&seats, source, now, is_full) {
             seats.retain(|other| !Arc::ptr_eq(other, &seat));
             seat.evict();
             self.metrics.evicted(why);

@@ -48,7 +48,7 @@ impl Screen<'_> {
         for rule in self.report.rules.iter().filter(|rule| rule.could_void) {
             let undecided = VerdictWord::Inconclusive;
             let left = Paint::verdict(undecided, format_args!("{} {} {}", sign(undecided), rule.code, rule.slug));
-            let right = Paint::verdict(undecided, "COULD VOID SUPPORT · not decided").to_string();
+            let right = Paint::verdict(undecided, "COULD VOID SUPPORT · not decided").clone();
             writeln!(self.out)?;
             self.spread(&left, &right)?;
             let beyond = if rule.outcome == Outcome::Unknown { "" } else { "beyond what was found: " };
