@@ -129,17 +129,17 @@ fn facts(rule: &Rule) -> String {
         Mode::Record => "records",
         Mode::Warn => "warns",
     };
-    let mut bases: Vec<(&str, Vec<&str>)> = Vec::new();
+    let mut words_of: Vec<(&str, Vec<&str>)> = Vec::new();
     for platform in rule.platforms.iter().filter(|platform| platform.has_policy_text()) {
-        let basis = rule.basis_on(*platform).as_str();
-        match bases.iter_mut().find(|(known, _)| *known == basis) {
+        let word = rule.basis_on(*platform).as_str();
+        match words_of.iter_mut().find(|(known, _)| *known == word) {
             Some((_, platforms)) => platforms.push(title(*platform)),
-            None => bases.push((basis, vec![title(*platform)])),
+            None => words_of.push((word, vec![title(*platform)])),
         }
     }
-    let basis = match bases.as_slice() {
-        [(basis, _)] => (*basis).to_owned(),
-        _ => bases.iter().map(|(basis, on)| format!("{basis} on {}", on.join(", "))).collect::<Vec<_>>().join("; "),
+    let basis = match words_of.as_slice() {
+        [(word, _)] => (*word).to_owned(),
+        _ => words_of.iter().map(|(word, on)| format!("{word} on {}", on.join(", "))).collect::<Vec<_>>().join("; "),
     };
     let cells = [
         &*format!("[{}]({})", rule.code, page(rule)),
