@@ -41,6 +41,8 @@ pub enum ReadState {
         /// Objects in it.
         objects: usize,
     },
+    /// Read to its end, but some objects in it could not be judged; findings from the others count, their absence does not.
+    Partly(Unjudged),
     /// Not read, or not to its end; findings from it count, their absence does not.
     Failed(String),
     /// The caller may not.
@@ -56,6 +58,7 @@ impl ReadState {
     pub fn gap(&self, key: &ReadKey) -> Option<String> {
         match self {
             ReadState::Complete { .. } => None,
+            ReadState::Partly(unjudged) => Some(unjudged.gap(key)),
             // A kind that is not part of Kubernetes and not served has no objects.
             ReadState::NotServed if !key.kind.builtin => None,
             ReadState::NotServed => Some(format!("the server does not serve {key}")),
@@ -114,7 +117,7 @@ pub struct Inventory {
     pub pool_labels: BTreeMap<String, BTreeMap<String, BTreeMap<String, usize>>>,
     /// What became of each list.
     pub reads: BTreeMap<ReadKey, ReadState>,
-    /// Of each list the objects that could not be judged.
+    /// Of each kind the manifests that could not be judged; those of a list are in its [`ReadState`].
     pub unjudged: BTreeMap<ReadKey, Unjudged>,
     /// What became of each probe.
     pub probes: BTreeMap<Probe, ProbeState>,
@@ -125,7 +128,7 @@ pub struct Inventory {
 }
 
 impl Inventory {
-    /// Takes in that objects of a list are not judged.
+    /// Takes in that a manifest is not judged.
     pub(crate) fn leave(&mut self, key: ReadKey, unjudged: Unjudged) {
         let all = match self.unjudged.remove(&key) {
             Some(others) => others.and(&unjudged),

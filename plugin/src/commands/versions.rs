@@ -184,7 +184,7 @@ impl Shown {
             kubernetes_version: inventory.server_version.clone().unwrap_or_default(),
             platform: platforms.iter().map(|platform| platform.as_str()).collect::<Vec<_>>().join("|"),
             platform_evidence,
-            nodes_read: matches!(inventory.read(&kinds::NODE), Some(ReadState::Complete { .. })),
+            nodes_read: matches!(inventory.read(&kinds::NODE), Some(ReadState::Complete { .. } | ReadState::Partly(_))),
             tables: tables.iter().map(|table| ShownTable::of(table, day, given)).collect(),
             items,
         }

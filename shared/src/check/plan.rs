@@ -57,8 +57,6 @@ impl Check<'_> {
                 None => gaps.push((key.kind, format!("{key} was not read"))),
             }
         }
-        let unjudged = self.inventory.unjudged.iter().filter(|(key, _)| self.wants(rule, key));
-        gaps.extend(unjudged.map(|(key, unjudged)| (key.kind, unjudged.gap(key))));
         gaps
     }
 

@@ -61,9 +61,10 @@ impl<'d> Check<'d> {
             self.inventory.remarks.entry(rule.code.as_str()).or_default().extend(notes.remarks);
             self.inventory.suspects.entry(rule.code.as_str()).or_default().extend(notes.suspects);
         }
-        if let Some(unjudged) = segment.unjudged {
-            self.inventory.leave(segment.key.clone(), unjudged);
-        }
+        let state = match (state, segment.unjudged) {
+            (ReadState::Complete { .. }, Some(unjudged)) => ReadState::Partly(unjudged),
+            (state, _) => state,
+        };
         self.inventory.reads.insert(segment.key, state);
     }
 }
