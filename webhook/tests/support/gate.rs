@@ -2,6 +2,8 @@
 
 use std::sync::{Condvar, Mutex};
 
+use super::DEADLINE;
+
 /// A gate, closed at first.
 pub(crate) struct Gate {
     state: Mutex<State>,
@@ -18,11 +20,13 @@ impl Gate {
         Gate { state: Mutex::new(State { open: false, came: 0 }), changed: Condvar::new() }
     }
 
-    /// Waits until it is open.
+    /// Waits until it is open. A gate that a test cannot open, since it holds up the test itself, ends in a panic.
     pub(crate) fn pass(&self) {
         let mut state = self.state.lock().unwrap();
         state.came += 1;
-        drop(self.changed.wait_while(state, |state| !state.open).unwrap());
+        let (state, waited) = self.changed.wait_timeout_while(state, DEADLINE, |state| !state.open).unwrap();
+        drop(state);
+        assert!(!waited.timed_out(), "nobody opened the gate");
     }
 
     pub(crate) fn open(&self) {
