@@ -139,7 +139,8 @@ async fn large_bodies_wait_for_memory_and_are_told_when_there_is_none() {
     let guard = guard(|limits| {
         limits.body_bytes = 200_000;
         limits.body_budget = 200_000;
-        limits.body = Duration::from_millis(400);
+        // The holder keeps its memory for this long, and the next waits for half of it.
+        limits.body = Duration::from_secs(5);
     })
     .await;
     let head = "POST /validate HTTP/1.1\r\nhost: g\r\ncontent-type: application/json\r\ncontent-length: 190000\r\n\r\n";
