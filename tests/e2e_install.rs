@@ -39,6 +39,11 @@ fn installing_upgrading_and_removing_keep_what_is_configured() {
     admin(&install).succeeded().unwrap();
     assert_eq!(configuration(&cluster), None);
 
+    // The API server takes the NetworkPolicy that closes the port of reviews to pods of both families.
+    let closed = "--pod-cidr 10.244.0.0/16 --pod-cidr fd00:10:244::/56 | kubectl apply --dry-run=server -f -";
+    let closed = admin(&install.replace("| kubectl apply -f -", closed));
+    assert!(closed.succeeded().unwrap().contains("networkpolicy.networking.k8s.io/guard configured"), "{closed:?}");
+
     the_three_steps(&cluster, &desk, &install);
 
     let [protect] = readme::blocks("Protection").unwrap();

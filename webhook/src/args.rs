@@ -79,8 +79,12 @@ struct Manifest {
     /// The image to run.
     #[arg(long, default_value = manifest::IMAGE)]
     image: String,
+    /// A range of pods' addresses, from which no review is taken; only for networks where API servers come from addresses
+    /// of nodes, see the NetworkPolicy in the manifest. Repeat it for further ranges.
+    #[arg(long, value_name = "CIDR")]
+    pod_cidr: Vec<manifest::Cidr>,
     /// The policy that protects webhook configurations instead, which no webhook can; for Kubernetes 1.30 or newer.
-    #[arg(long, conflicts_with_all = ["ca_file", "image"])]
+    #[arg(long, conflicts_with_all = ["ca_file", "image", "pod_cidr"])]
     protection: bool,
 }
 
@@ -237,7 +241,7 @@ fn print_manifest(arguments: Manifest) -> anyhow::Result<ExitCode> {
     let (expected, notes) = if arguments.protection {
         (protection::render(&config.map(|config| config.settings).unwrap_or_default()), Vec::new())
     } else {
-        let options = manifest::Options { authority, config, image: arguments.image };
+        let options = manifest::Options { authority, config, image: arguments.image, pods: arguments.pod_cidr };
         (manifest::render(&options), manifest::notes(&options))
     };
     let Some(file) = arguments.check else {

@@ -4,6 +4,7 @@
 //! never speaks. It must not be much more either, since every review costs the request that waits for it.
 
 mod conditions;
+mod network;
 mod notes;
 
 use std::collections::BTreeSet;
@@ -20,6 +21,7 @@ use conditions::{Condition, node_status_with_a_change, not_the_platform, power_o
 /// The image of this release; where it is pulled from is the installer's business.
 pub const IMAGE: &str = concat!("aksarc-webhook:", env!("CARGO_PKG_VERSION"));
 pub use aksarc_shared::guard::{CONFIGURATION, NAMESPACE, SERVICE};
+pub use network::{Cidr, CidrError};
 pub use notes::notes;
 
 /// The webhook for nodes and namespaces.
@@ -42,11 +44,13 @@ pub struct Options {
     pub config: Option<Config>,
     /// The image to run.
     pub image: String,
+    /// Ranges of pods' addresses, from which no review is taken; from everywhere without them.
+    pub pods: Vec<Cidr>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { authority: None, config: None, image: IMAGE.to_owned() }
+        Options { authority: None, config: None, image: IMAGE.to_owned(), pods: Vec::new() }
     }
 }
 
@@ -69,6 +73,7 @@ pub fn render(options: &Options) -> String {
             ("configuration", CONFIGURATION),
             ("heartbeat", heartbeat::NAME),
             ("image", &options.image),
+            ("networkpolicy", &network::render(&options.pods)),
             // Last, since it holds what others wrote.
             ("configmap", &options.config.as_ref().map(configmap).unwrap_or_default()),
         ],

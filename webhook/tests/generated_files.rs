@@ -153,6 +153,7 @@ fn the_manifest_is_a_set_of_hardened_objects() {
         "ClusterRoleBinding",
         "Deployment",
         "PodDisruptionBudget",
+        "NetworkPolicy",
         "Service",
         "ValidatingWebhookConfiguration",
     ];

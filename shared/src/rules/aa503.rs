@@ -2,6 +2,7 @@
 
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::guard::{NAMESPACE, SERVICE};
 use crate::inventory::Inventory;
 use crate::kinds;
 use crate::origin::{self, Provenance};
@@ -30,7 +31,8 @@ pub(super) static RULE: Rule = Rule {
 fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (policy, data) = (seen.object, seen.data);
     let platform = || matches!(origin::of_object(policy, data), Provenance::Platform(_));
-    if data.namespaces.protected(&policy.meta.namespace).is_some() || platform() {
+    let is_own = (&*policy.meta.namespace, &*policy.meta.name) == (NAMESPACE, SERVICE);
+    if data.namespaces.protected(&policy.meta.namespace).is_some() || platform() || is_own {
         return;
     }
     let meta = &policy.meta;

@@ -7,7 +7,7 @@ use super::{NAMESPACE, Options, SERVICE};
 
 /// What a manifest sets and what it leaves alone: sentences for people, one a line.
 pub fn notes(options: &Options) -> Vec<String> {
-    match &options.config {
+    let mut notes = match &options.config {
         Some(config) => vec![format!(
             "the manifest sets the configuration: {}; it replaces what the ConfigMap {SERVICE} in {NAMESPACE} holds",
             summary(&config.settings)
@@ -21,7 +21,15 @@ pub fn notes(options: &Options) -> Vec<String> {
              about is generated from them"
                 .to_owned(),
         ],
+    };
+    if !options.pods.is_empty() {
+        notes.push(
+            "the port of reviews is closed to the addresses of pods: the NetworkPolicy says how to check that API servers \
+             still reach the guard, which fails open where they do not"
+                .to_owned(),
+        );
     }
+    notes
 }
 
 /// What a configuration holds, in one line: mode, platform, and how many there are of everything else.
@@ -69,6 +77,8 @@ mod tests {
     fn without_one_it_is_told_that_the_one_there_stays() {
         let told = notes(&Options::default()).join("\n");
         assert!(told.contains("an existing ConfigMap guard in aksarc-system stays as it is"), "{told}");
-        assert!(told.contains("--config"), "{told}");
+        assert!(told.contains("--config") && !told.contains("NetworkPolicy"), "{told}");
+        let closed = Options { pods: vec!["10.244.0.0/16".parse().unwrap()], ..Options::default() };
+        assert!(notes(&closed).last().unwrap().contains("NetworkPolicy"));
     }
 }
