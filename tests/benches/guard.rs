@@ -143,7 +143,16 @@ impl Server {
     async fn start_guard(directory: &Path) -> anyhow::Result<Self> {
         let address = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let process = Command::new(product::webhook()?)
-            .args(["--listen", &address.to_string(), "--admin-listen", "127.0.0.1:0", "--log-level", "error"])
+            .args([
+                "--listen",
+                &address.to_string(),
+                "--admin-listen",
+                "127.0.0.1:0",
+                "--probe-listen",
+                "127.0.0.1:0",
+                "--log-level",
+                "error",
+            ])
             .arg("--tls-dir")
             .arg(directory)
             .arg("--config")

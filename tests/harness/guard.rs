@@ -21,7 +21,12 @@ use crate::{product, wait};
 #[derive(Debug)]
 pub struct Guard {
     process: Option<Supervised>,
-    admin: SocketAddr,
+    /// Where it serves reviews.
+    pub review: SocketAddr,
+    /// Where it serves metrics.
+    pub admin: SocketAddr,
+    /// Where it answers probes.
+    pub probe: SocketAddr,
     config: PathBuf,
     /// Names of the webhooks, `nodes.guard.aksarc.dev` for one.
     pub webhooks: Vec<String>,
@@ -44,16 +49,17 @@ impl Guard {
     /// # Errors
     /// As [`Guard::install`].
     pub fn install_with(cluster: &ControlPlane, config: &Value, further: Vec<String>) -> anyhow::Result<Self> {
-        let program = product::webhook()?;
-        let manifest = shipped(cluster, &program, &[])?;
-        let configuration = part(&manifest, "ValidatingWebhookConfiguration")?;
-        let service =
-            configuration.pointer("/webhooks/0/clientConfig/service").context("a webhook without a service")?;
-        let (name, namespace) = (text(service, "name"), text(service, "namespace"));
-
-        let (mut guard, port) = Self::start(cluster, "guard", config, further)?;
-        guard.register(cluster, configuration.clone(), &namespace, &name, port)?;
+        let mut guard = Self::start(cluster, "guard", config, further)?;
+        guard.register(cluster)?;
         Ok(guard)
+    }
+
+    /// Starts the guard as [`Guard::install`] does, but leaves it to [`Guard::register`] to tell the API server of it.
+    ///
+    /// # Errors
+    /// It does not build or start.
+    pub fn unregistered(cluster: &ControlPlane, config: &Value) -> anyhow::Result<Self> {
+        Self::start(cluster, "guard", config, Vec::new())
     }
 
     /// Starts the program without telling the API server of it: a further replica, in the directory `name`.
@@ -61,20 +67,22 @@ impl Guard {
     /// # Errors
     /// It does not build or start.
     pub fn replica(cluster: &ControlPlane, name: &str, further: Vec<String>) -> anyhow::Result<Self> {
-        Self::start(cluster, name, &json!({"mode": "observe"}), further).map(|(guard, _)| guard)
+        Self::start(cluster, name, &json!({"mode": "observe"}), further)
     }
 
-    fn start(cluster: &ControlPlane, name: &str, config: &Value, further: Vec<String>) -> anyhow::Result<(Self, u16)> {
+    fn start(cluster: &ControlPlane, name: &str, config: &Value, further: Vec<String>) -> anyhow::Result<Self> {
         let directory = cluster.directory().join(name);
         let tls = certificates(cluster, name)?;
         let path = directory.join("config.yaml");
         write_config(&path, config)?;
-        let (listen, admin) = (free_address()?, free_address()?);
+        let (review, admin, probe) = (free_address()?, free_address()?, free_address()?);
         let mut arguments = vec![
             "--listen".to_owned(),
-            listen.to_string(),
+            review.to_string(),
             "--admin-listen".to_owned(),
             admin.to_string(),
+            "--probe-listen".to_owned(),
+            probe.to_string(),
             "--tls-dir".to_owned(),
             tls.display().to_string(),
             "--config".to_owned(),
@@ -85,9 +93,9 @@ impl Guard {
         arguments.extend(further);
         let program = product::webhook()?;
         let process = Supervised::start("aksarc-webhook", &program, arguments, directory.join("guard.log"))?;
-        let guard = Guard { process: Some(process), admin, config: path, webhooks: Vec::new() };
+        let guard = Guard { process: Some(process), review, admin, probe, config: path, webhooks: Vec::new() };
         guard.await_ready()?;
-        Ok((guard, listen.port()))
+        Ok(guard)
     }
 
     /// Replaces the configuration and waits until it is in use.
@@ -147,7 +155,7 @@ impl Guard {
     /// # Errors
     /// The guard does not answer.
     pub fn metrics(&self) -> anyhow::Result<String> {
-        self.get("/metrics")
+        get(self.admin, "/metrics")
     }
 
     /// The sum of a metric over all its labels.
@@ -163,33 +171,23 @@ impl Guard {
     }
 
     fn await_ready(&self) -> anyhow::Result<()> {
-        wait::until("the guard", LIMIT, || match self.get("/readyz") {
+        wait::until("the guard", LIMIT, || match get(self.probe, "/readyz") {
             Ok(_) => Ok(()),
             Err(error) => Err(format!("{error:#}\n{}", self.log())),
         })
     }
 
-    fn get(&self, path: &str) -> anyhow::Result<String> {
-        let mut stream = TcpStream::connect(self.admin)?;
-        stream.set_read_timeout(Some(LIMIT))?;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: guard\r\nConnection: close\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        let (head, body) = answer.split_once("\r\n\r\n").context("an answer without a head")?;
-        if !head.starts_with("HTTP/1.1 200") {
-            bail!("{path}: {head}");
-        }
-        Ok(body.to_owned())
-    }
-
-    fn register(
-        &mut self,
-        cluster: &ControlPlane,
-        mut configuration: Value,
-        namespace: &str,
-        service: &str,
-        port: u16,
-    ) -> anyhow::Result<()> {
+    /// Registers it as the shipped manifest does, and waits until it is asked.
+    ///
+    /// # Errors
+    /// The API server refuses a part of the manifest, or does not ask the guard.
+    pub fn register(&mut self, cluster: &ControlPlane) -> anyhow::Result<()> {
+        let manifest = shipped(cluster, &product::webhook()?, &[])?;
+        let mut configuration = part(&manifest, "ValidatingWebhookConfiguration")?.clone();
+        let service =
+            configuration.pointer("/webhooks/0/clientConfig/service").context("a webhook without a service")?;
+        let (service, namespace) = (text(service, "name"), text(service, "namespace"));
+        let port = self.review.port();
         let admin = cluster.http(&Identity::Admin)?;
         let space = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
         create(&admin, "/api/v1/namespaces", &space)?;
@@ -216,6 +214,19 @@ impl Guard {
             if reviews(self) > before { Ok(()) } else { Err(format!("{}\n{}", answer.body, self.log())) }
         })
     }
+}
+
+fn get(address: SocketAddr, path: &str) -> anyhow::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(LIMIT))?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: guard\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let (head, body) = answer.split_once("\r\n\r\n").context("an answer without a head")?;
+    if !head.starts_with("HTTP/1.1 200") {
+        bail!("{path}: {head}");
+    }
+    Ok(body.to_owned())
 }
 
 /// A directory `name` in the control plane's own, with a certificate in it as the shipped Service needs it.

@@ -15,6 +15,7 @@
 //! when the test panics or its process is killed. Programs are built from the Go modules in
 //! `controlplane/` the first time they are needed.
 
+pub mod attack;
 pub mod audit;
 pub mod binaries;
 mod client;

@@ -1,63 +1,54 @@
-//! Probes and metrics, in the clear on a port of their own, so that neither a certificate nor a full review port can
-//! make the kubelet restart a guard that works.
+//! What probes and scrapers are answered, and how much they may ask for.
 
-use std::convert::Infallible;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use hyper::body::Bytes;
 
 use crate::metrics::Metrics;
-use crate::server::{Accept, next_connection};
+use crate::server::{Health, PlainLimits, SlotLimits};
 
-/// Serves `/livez`, `/readyz` and `/metrics` until it is dropped.
-pub(crate) async fn serve(listener: TcpListener, ready: Arc<AtomicBool>, metrics: Arc<Metrics>, backoff: Duration) {
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(IDLE).max_buf_size(MAX_HEADER);
-    let accept: &dyn Accept = &listener;
-    loop {
-        let (slot, tcp) = next_connection(accept, &slots, backoff, &metrics.accept_errors).await;
-        let (ready, metrics) = (Arc::clone(&ready), Arc::clone(&metrics));
-        let answer = move |request: Request<Incoming>| {
-            let response = answer(&request, &ready, &metrics);
-            async move { Ok::<_, Infallible>(response) }
-        };
-        let connection = http.serve_connection(TokioIo::new(tcp), service_fn(answer));
-        tokio::spawn(async move {
-            let _slot = slot;
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "admin connection ended early");
-            }
-        });
+/// The answer of the port for probes: `/livez` and `/readyz`.
+pub(crate) fn probe<B>(request: &Request<B>, health: &Health) -> Response<Full<Bytes>> {
+    if let Some(refusal) = not_read(request) {
+        return refusal;
+    }
+    match request.uri().path() {
+        "/livez" => state(health.live()),
+        "/readyz" => state(health.ready()),
+        _ => text(StatusCode::NOT_FOUND, "/livez and /readyz only\n"),
     }
 }
 
-fn answer(request: &Request<Incoming>, ready: &AtomicBool, metrics: &Metrics) -> Response<Full<Bytes>> {
-    if request.method() != Method::GET && request.method() != Method::HEAD {
-        let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "GET only\n");
-        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-        return response;
+/// The answer of the port for scrapers: `/metrics`, and what probes ask, for manifests that send them here.
+pub(crate) fn admin<B>(request: &Request<B>, health: &Health, metrics: &Metrics) -> Response<Full<Bytes>> {
+    if request.uri().path() != "/metrics" {
+        return probe(request, health);
     }
-    match request.uri().path() {
-        "/livez" => text(StatusCode::OK, "ok\n"),
-        "/metrics" => {
-            let mut response = text(StatusCode::OK, metrics.text());
-            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(OPEN_METRICS));
-            response
-        }
-        "/readyz" if ready.load(Ordering::Relaxed) => text(StatusCode::OK, "ok\n"),
-        "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),
-        _ => text(StatusCode::NOT_FOUND, "/livez, /readyz and /metrics only\n"),
+    if let Some(refusal) = not_read(request) {
+        return refusal;
+    }
+    let mut response = text(StatusCode::OK, metrics.text());
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(OPEN_METRICS));
+    response
+}
+
+/// The refusal of what is no reading request.
+fn not_read<B>(request: &Request<B>) -> Option<Response<Full<Bytes>>> {
+    if request.method() == Method::GET || request.method() == Method::HEAD {
+        return None;
+    }
+    let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "GET only\n");
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    Some(response)
+}
+
+fn state(state: Result<(), String>) -> Response<Full<Bytes>> {
+    match state {
+        Ok(()) => text(StatusCode::OK, "ok\n"),
+        Err(why) => text(StatusCode::SERVICE_UNAVAILABLE, why + "\n"),
     }
 }
 
@@ -68,10 +59,20 @@ fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
     response
 }
 
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// A kubelet asks in milliseconds, on a connection that is used once.
+pub(crate) const PROBE: PlainLimits = PlainLimits {
+    slots: SlotLimits { connections: 64, share: 16, grace: GRACE },
+    deadline: Duration::from_secs(2),
+    accept_backoff: BACKOFF,
+};
 
-/// The kubelet and a few scrapers.
-const MAX_CONNECTIONS: usize = 32;
-/// Scrapers that keep their connection come every minute at most, and open a new one without harm.
-const IDLE: Duration = Duration::from_secs(30);
-const MAX_HEADER: usize = 16 << 10;
+/// A few scrapers, which may be slow to read some tens of kilobytes.
+pub(crate) const METRICS: PlainLimits = PlainLimits {
+    slots: SlotLimits { connections: 32, share: 8, grace: GRACE },
+    deadline: Duration::from_secs(10),
+    accept_backoff: BACKOFF,
+};
+
+const GRACE: Duration = Duration::from_millis(500);
+const BACKOFF: Duration = Duration::from_millis(100);
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

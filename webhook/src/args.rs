@@ -1,25 +1,22 @@
 //! Arguments, logging and exit codes of the binary.
 
 use std::fs;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::panic;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use prometheus_client::metrics::counter::Counter;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::Level;
-use tracing::level_filters::LevelFilter;
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::api::Access;
 use crate::config;
 use crate::heartbeat::{self, Every};
+use crate::log::{self, print_within};
 use crate::manifest;
 use crate::protection;
 use crate::reload::chain;
@@ -28,7 +25,10 @@ use crate::waivers;
 
 /// Runs the binary: parses its arguments, does what they say, and turns errors into exit codes.
 pub fn run() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return explain(error),
+    };
     let result = match arguments.command {
         None => return serve(arguments.serve),
         Some(Command::CheckConfig { file }) => check_config(&file),
@@ -93,9 +93,12 @@ struct Serve {
     /// Where reviews come in, over TLS.
     #[arg(long, env = "AKSARC_LISTEN", value_name = "ADDRESS", default_value = "0.0.0.0:8443")]
     listen: SocketAddr,
-    /// Where probes and metrics scrapers come in, in the clear.
+    /// Where metrics scrapers come in, in the clear.
     #[arg(long, env = "AKSARC_ADMIN_LISTEN", value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
     admin_listen: SocketAddr,
+    /// Where probes come in, in the clear: /livez and /readyz, answered whatever the other ports are busy with.
+    #[arg(long, env = "AKSARC_PROBE_LISTEN", value_name = "ADDRESS", default_value = "0.0.0.0:8081")]
+    probe_listen: SocketAddr,
     /// Directory with tls.crt, the certificate chain, and tls.key.
     #[arg(long, env = "AKSARC_TLS_DIR", value_name = "DIRECTORY", default_value = "/etc/aksarc/tls")]
     tls_dir: PathBuf,
@@ -123,18 +126,12 @@ struct Serve {
     /// How to reach the API server for both; without it as the pod's service account.
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
-    /// The form of the log, which goes to standard error.
+    /// The form of the log, which goes to standard error; lines that cannot be written are dropped and counted.
     #[arg(long, env = "AKSARC_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
-    log_format: LogFormat,
+    log_format: log::Format,
     /// The least weight that is logged.
     #[arg(long, env = "AKSARC_LOG_LEVEL", value_name = "LEVEL", default_value = "info")]
     log_level: Level,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum LogFormat {
-    Json,
-    Text,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -144,7 +141,19 @@ enum Switch {
 }
 
 fn serve(arguments: Serve) -> ExitCode {
-    start_logging(arguments.log_format, arguments.log_level);
+    let lines = match log::start(arguments.log_format, arguments.log_level) {
+        Ok(lines) => lines,
+        Err(error) => {
+            report(&format!("cannot start a thread for the log: {error}"));
+            return ExitCode::from(ENVIRONMENT);
+        }
+    };
+    let code = serve_and_log(arguments, lines.dropped());
+    lines.flush(LAST_WORDS);
+    code
+}
+
+fn serve_and_log(arguments: Serve, log_lines_dropped: Counter) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -159,6 +168,7 @@ fn serve(arguments: Serve) -> ExitCode {
     let options = Options {
         listen: arguments.listen,
         admin_listen: arguments.admin_listen,
+        probe_listen: arguments.probe_listen,
         tls_dir: arguments.tls_dir,
         config: arguments.config,
         poll: Some(arguments.poll),
@@ -166,6 +176,7 @@ fn serve(arguments: Serve) -> ExitCode {
         waivers: (arguments.cluster_waivers == Switch::On).then_some(waivers),
         limits: Limits { linger: arguments.linger, ..Limits::default() },
         judge: None,
+        log_lines_dropped,
     };
     let served = runtime.block_on(serve_until_told(options));
     // Reading a kubeconfig from a volume that hangs must not hold up the end.
@@ -196,25 +207,6 @@ async fn serve_until_told(options: Options) -> Result<(), StartError> {
         _ = interrupt.recv() => tracing::warn!("told twice to stop; not waiting for requests in flight"),
     }
     Ok(())
-}
-
-fn start_logging(format: LogFormat, level: Level) {
-    let log = tracing_subscriber::fmt().with_writer(io::stderr).with_max_level(level).with_target(false);
-    // The client calls every failure an error, each time; what it means for us is said once, by us.
-    let client = if level > Level::INFO { LevelFilter::from_level(level) } else { LevelFilter::OFF };
-    let targets = Targets::new().with_default(level).with_target("kube_client", client);
-    match format {
-        LogFormat::Json => {
-            let log = log.json().flatten_event(true).with_current_span(false).with_span_list(false);
-            log.finish().with(targets).init();
-        }
-        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).finish().with(targets).init(),
-    }
-    // A panic while judging is caught and answered; it must be one line of the log, not a trace on several.
-    panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(place, "panic");
-    }));
 }
 
 fn check_config(file: &Path) -> anyhow::Result<ExitCode> {
@@ -279,8 +271,21 @@ fn report(text: &str) {
 }
 
 fn say(what: &str, text: &str) {
+    let line = format!("{what}: {text}\n");
     // Without a standard error there is nobody to tell.
-    let _ = writeln!(io::stderr(), "{what}: {text}");
+    print_within(LAST_WORDS, move || drop(io::stderr().write_all(line.as_bytes())));
+}
+
+/// Says what is wrong with the arguments, or what was asked for instead: the help or the version.
+fn explain(error: clap::Error) -> ExitCode {
+    let code = if error.use_stderr() { USAGE } else { 0 };
+    if error.use_stderr() {
+        print_within(LAST_WORDS, move || drop(error.print()));
+    } else {
+        // Whoever reads through `head` has what they want.
+        drop(error.print());
+    }
+    ExitCode::from(code)
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -308,6 +313,9 @@ Examples:
   aksarc-webhook manifest --ca-file ca.crt | kubectl apply -f -
 
 Exit codes: 0 stopped as told, 1 certificate, address or another part of the environment, 2 arguments or configuration.";
+
+/// How long the end waits for the last lines: ample for a pipe that is read, and nothing beside a pod's grace.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 const ENVIRONMENT: u8 = 1;
 const USAGE: u8 = 2;

@@ -1,12 +1,16 @@
 //! The guard: a validating admission webhook that judges changes with the same engine as the command line.
 //!
 //! It fails open on purpose, so the work here is to answer every review quickly, to lose none while starting, reloading
-//! and stopping, and to count what it could not judge. The request path does no I/O and takes no lock: configuration and
-//! certificates are in memory and are swapped as a whole. What needs the API server runs beside it, and may fail.
+//! and stopping, and to count what it could not judge. The request path does no I/O and takes no lock but that of the
+//! log's queue: configuration and certificates are in memory and are swapped as a whole. What needs the API server runs
+//! beside it, and may fail.
 //!
 //! ```text
 //! bytes -> server (limits) -> respond (review -> judgement -> answer) -> bytes
-//!                                 ^ guards, tls: swapped as a whole
+//!                  |              ^ guards, tls: swapped as a whole
+//!                  large ones -> workers, until their time is over
+//! probes, scrapers -> admin, each port on a thread of its own
+//! lines -> log, on a thread that may hang
 //! files -> reload -> guards, tls
 //! the API server <- api <- waivers -> guards
 //!                       <- heartbeat
@@ -19,6 +23,7 @@ pub mod args;
 pub mod config;
 mod guards;
 pub mod heartbeat;
+mod log;
 pub mod manifest;
 pub mod metrics;
 pub mod protection;

@@ -3,15 +3,16 @@
 //! Every series exists from the start: a rate over a series that appears with its first event misses that event, and the
 //! request path only ever adds to an atomic.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+mod histogram;
+mod port;
+
 use std::time::Duration;
 
 use aksarc_shared::actor::Actor;
 use aksarc_shared::catalogue;
 use aksarc_shared::guard::{Decision, Judgement, Preset};
 use aksarc_shared::jiff::Timestamp;
-use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet, text};
-use prometheus_client::metrics::MetricType;
+use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -22,6 +23,10 @@ use crate::guards::Counts;
 use crate::heartbeat::Outcome;
 use crate::respond::{REASONS, Refusal};
 use crate::waivers;
+
+pub(crate) use port::{Eviction, Port, Ports};
+
+use histogram::Histogram;
 
 /// All counters of one server.
 #[derive(Debug)]
@@ -38,8 +43,7 @@ pub struct Metrics {
     waivers_read: Gauge,
     waivers: Family<Labels, Gauge>,
     seconds: Histogram,
-    pub(crate) connections: Gauge,
-    pub(crate) accepted: Counter,
+    pub(crate) ports: Ports,
     pub(crate) accept_errors: Counter,
     pub(crate) handshakes_failed: Counter,
     pub(crate) handshakes_slow: Counter,
@@ -97,6 +101,11 @@ impl Reloads {
 impl Metrics {
     /// Registers everything.
     pub fn new() -> Self {
+        Metrics::with_log(Counter::default())
+    }
+
+    /// Registers everything, with the count of lines that the log has dropped.
+    pub fn with_log(log_lines_dropped: Counter) -> Self {
         let mut registry = Registry::with_prefix("aksarc");
         registry.register("build", "The running program", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
         let modes = Family::<Labels, Gauge>::default();
@@ -144,6 +153,12 @@ impl Metrics {
             Unit::Seconds,
             seconds.clone(),
         );
+        let ports = Ports::register(&mut registry);
+        registry.register(
+            "log_lines_dropped",
+            "Lines of the log that could not be written, or not soon enough",
+            log_lines_dropped,
+        );
         let metrics = Metrics {
             registry: Registry::default(),
             modes,
@@ -157,8 +172,7 @@ impl Metrics {
             waivers_read: Gauge::default(),
             waivers: Family::default(),
             seconds,
-            connections: Gauge::default(),
-            accepted: Counter::default(),
+            ports,
             accept_errors: Counter::default(),
             handshakes_failed: Counter::default(),
             handshakes_slow: Counter::default(),
@@ -174,8 +188,6 @@ impl Metrics {
 
     fn register_server(&self, registry: &mut Registry) {
         let m = self;
-        registry.register("connections", "Open connections", m.connections.clone());
-        registry.register("connections_accepted", "Accepted connections", m.accepted.clone());
         registry.register("accept_errors", "Failures to accept a connection", m.accept_errors.clone());
         registry.register("handshake_failures", "TLS handshakes that failed", m.handshakes_failed.clone());
         registry.register("handshake_timeouts", "TLS handshakes that took too long", m.handshakes_slow.clone());
@@ -310,50 +322,11 @@ fn finding_counters(registry: &mut Registry) -> Vec<(&'static str, Vec<Counter>)
     catalogue::ALL.iter().filter(|rule| rule.change.is_some()).map(|rule| of_rule(rule.code.as_str())).collect()
 }
 
-/// A histogram of durations made of atomics; the library's takes a lock for every observation.
-#[derive(Clone, Debug, Default)]
-struct Histogram(std::sync::Arc<Buckets>);
-
-#[derive(Debug, Default)]
-struct Buckets {
-    counts: [AtomicU64; BOUNDS.len() + 1],
-    nanoseconds: AtomicU64,
-}
-
-impl Histogram {
-    fn observe(&self, time: Duration) {
-        let seconds = time.as_secs_f64();
-        let place = BOUNDS.iter().position(|bound| seconds <= *bound).unwrap_or(BOUNDS.len());
-        if let Some(count) = self.0.counts.get(place) {
-            count.fetch_add(1, Ordering::Relaxed);
-        }
-        self.0.nanoseconds.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
-    }
-}
-
-impl EncodeMetric for Histogram {
-    fn encode(&self, mut encoder: MetricEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let bounds = BOUNDS.into_iter().chain([f64::INFINITY]);
-        let buckets: Vec<(f64, u64)> =
-            bounds.zip(&self.0.counts).map(|(bound, count)| (bound, count.load(Ordering::Relaxed))).collect();
-        let count = buckets.iter().map(|(_, count)| count).sum();
-        let sum = Duration::from_nanos(self.0.nanoseconds.load(Ordering::Relaxed)).as_secs_f64();
-        encoder.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
-    }
-
-    fn metric_type(&self) -> MetricType {
-        MetricType::Histogram
-    }
-}
-
 /// In the order of their discriminants, which `judged` computes with; a test holds both together.
 const DECISIONS: [Decision; 3] = [Decision::Allow, Decision::Warn, Decision::Deny];
 const ACTORS: [Actor; 3] = [Actor::Ambiguous, Actor::Person, Actor::Platform];
 const PRESETS: [Preset; 3] = [Preset::Enforce, Preset::Observe, Preset::Warn];
 const JUDGED_ACTORS: usize = 2;
-
-/// A review takes some 20 µs; a 3 MB object some milliseconds; the API server gives up after three seconds.
-const BOUNDS: [f64; 9] = [0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.001, 0.005, 0.025, 0.25, 2.5];
 
 #[cfg(test)]
 mod tests {
@@ -388,23 +361,6 @@ mod tests {
         for reason in REASONS {
             let line = format!("aksarc_reviews_not_evaluated_total{{reason=\"{reason}\"}} 1");
             assert!(metrics.text().lines().any(|found| found == line), "{line}");
-        }
-    }
-
-    #[test]
-    fn durations_fall_into_the_bucket_that_bounds_them() {
-        let metrics = Metrics::new();
-        for time in [Duration::from_micros(25), Duration::from_micros(26), Duration::from_secs(9)] {
-            metrics.took(time);
-        }
-        let text = metrics.text();
-        for line in [
-            "aksarc_review_duration_seconds_bucket{le=\"0.000025\"} 1",
-            "aksarc_review_duration_seconds_bucket{le=\"0.00005\"} 2",
-            "aksarc_review_duration_seconds_bucket{le=\"+Inf\"} 3",
-            "aksarc_review_duration_seconds_count 3",
-        ] {
-            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }
     }
 }

@@ -1,9 +1,10 @@
 //! From the bytes of a review to the bytes of its answer.
 
+mod line_budget;
+mod turn;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
 use aksarc_shared::actor::User;
 use aksarc_shared::change::Change;
@@ -16,6 +17,9 @@ use http::StatusCode;
 use serde::Serialize;
 
 use crate::metrics::Metrics;
+
+use line_budget::LineBudget;
+pub(crate) use turn::Turn;
 
 /// Judges a change; a parameter so that a test can put something broken in its place.
 pub type Judge = fn(&Guard, &Change<'_>, &User, Timestamp) -> Judgement;
@@ -48,22 +52,51 @@ impl Reviewer {
     /// # Errors
     /// [`Refusal`] when there is no uid to answer to, or no such version.
     pub fn answer(&self, body: &[u8]) -> Result<Vec<u8>, Refusal> {
-        let start = Instant::now();
-        // Nothing that a panic could leave half done is shared: the guard is only read, and counters are atomics.
-        let answer = catch_unwind(AssertUnwindSafe(|| self.review(body)));
-        let answer = answer.unwrap_or_else(|_| {
-            let uid = uid(body).ok_or_else(|| Refusal::malformed("the review has no request.uid"))?;
-            self.metrics.not_evaluated(PANIC);
-            Ok(allowed_unjudged(&uid, PANIC))
-        });
-        self.metrics.took(start.elapsed());
-        answer
+        self.answer_in_turn(body, &Turn::default())
     }
 
-    fn review(&self, body: &[u8]) -> Result<Vec<u8>, Refusal> {
+    /// As [`Reviewer::answer`], unless somebody else takes the turn to answer first. Nothing is counted or logged then, and
+    /// what is returned means nothing.
+    ///
+    /// # Errors
+    /// As [`Reviewer::answer`].
+    pub(crate) fn answer_in_turn(&self, body: &[u8], turn: &Turn) -> Result<Vec<u8>, Refusal> {
+        // Nothing that a panic could leave half done is shared: the guard is only read, and counters are atomics.
+        let answer = catch_unwind(AssertUnwindSafe(|| self.review(body, turn)));
+        answer.unwrap_or_else(|_| {
+            let uid = uid(body).ok_or_else(|| Refusal::malformed("the review has no request.uid"))?;
+            if turn.take() {
+                self.metrics.not_evaluated(PANIC);
+            }
+            Ok(allowed_unjudged(&uid, PANIC))
+        })
+    }
+
+    /// The answer to a review that could not be judged in time: it is allowed, marked and counted.
+    ///
+    /// # Errors
+    /// As [`Reviewer::answer`].
+    pub(crate) fn out_of_time(&self, body: &[u8]) -> Result<Vec<u8>, Refusal> {
+        let uid = uid(body).ok_or_else(|| Refusal::malformed("the review has no request.uid"))?;
+        self.metrics.not_evaluated(TIME);
+        if let Some(suppressed) = self.lines.take(Timestamp::now().as_second()) {
+            tracing::warn!(
+                bytes = body.len(),
+                suppressed,
+                "a review took too long and is allowed without being judged"
+            );
+        }
+        Ok(allowed_unjudged(&uid, TIME))
+    }
+
+    fn review(&self, body: &[u8], turn: &Turn) -> Result<Vec<u8>, Refusal> {
+        if turn.is_taken() {
+            return Ok(Vec::new());
+        }
         let Review { uid, user, change, dry_run } = review::review(body)?;
         let change = match change {
             Ok(change) => change,
+            Err(_) if !turn.take() => return Ok(Vec::new()),
             Err(why) => {
                 self.metrics.not_evaluated(why.reason());
                 tracing::debug!(reason = why.reason(), "allowed without being judged");
@@ -72,6 +105,9 @@ impl Reviewer {
         };
         let guard = self.guard.load();
         let judgement = (self.judge)(&guard, &change, &user, Timestamp::now());
+        if !turn.take() {
+            return Ok(Vec::new());
+        }
         self.metrics.judged(&judgement);
         if judgement.judged.is_empty() {
             return Ok(serialize(&Response { uid: &uid, allowed: true, ..Response::default() }));
@@ -316,32 +352,10 @@ fn uid(body: &[u8]) -> Option<String> {
     serde_json::from_slice::<Bare>(body).ok().map(|bare| bare.request.uid)
 }
 
-/// At most `MAX_LINES` log lines a second, counted without a lock: the second above, the lines in it below.
-#[derive(Debug, Default)]
-struct LineBudget {
-    state: AtomicU64,
-    suppressed: AtomicU64,
-}
-
-impl LineBudget {
-    /// Takes a line if there is one left in this second, and tells how many were suppressed since the last one.
-    fn take(&self, second: i64) -> Option<u64> {
-        let second = second.unsigned_abs() << LINE_BITS;
-        let next = |state: u64| {
-            let state = if state >> LINE_BITS << LINE_BITS == second { state } else { second };
-            (state - second < MAX_LINES).then_some(state + 1)
-        };
-        if self.state.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok() {
-            return Some(self.suppressed.swap(0, Ordering::Relaxed));
-        }
-        self.suppressed.fetch_add(1, Ordering::Relaxed);
-        None
-    }
-}
-
 /// Why a review can go unjudged; the first four are the reader's words.
-pub(crate) const REASONS: [&str; 6] = ["unreadable", "operation", "resource", "missing-object", PANIC, "other"];
+pub(crate) const REASONS: [&str; 7] = ["unreadable", "operation", "resource", "missing-object", PANIC, TIME, "other"];
 const PANIC: &str = "panic";
+const TIME: &str = "time";
 
 /// What a terminal shows in one line behind the API server's own words.
 const MAX_MESSAGE: usize = 120;
@@ -359,10 +373,6 @@ const MAX_CAUSES: usize = 64;
 const MAX_NAME: usize = 256;
 /// Audit logs are kept for long and read by line.
 const MAX_ANNOTATION: usize = 1024;
-/// A person causes a few findings a second, a controller in a fight with us thousands.
-const MAX_LINES: u64 = 20;
-const LINE_BITS: u32 = 16;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -427,14 +437,5 @@ mod tests {
             assert!(cause.message.ends_with("kubectl aksarc explain AA299"));
         }
         assert_eq!(findings(&judgement.judged), "AA299=deny*2,AA299=warn");
-    }
-
-    #[test]
-    fn lines_are_bounded_by_the_second_and_the_rest_is_counted() {
-        let budget = LineBudget::default();
-        let taken = (0..50).filter(|_| budget.take(1_700_000_000).is_some()).count();
-        assert_eq!(taken, 20);
-        assert_eq!(budget.take(1_700_000_001), Some(30));
-        assert_eq!(budget.take(1_700_000_001), Some(0));
     }
 }

@@ -2,8 +2,12 @@
 
 mod accept;
 mod connection;
+mod health;
+mod judging;
 mod limits;
+mod plain;
 mod review;
+mod slots;
 
 use std::convert::Infallible;
 use std::io;
@@ -15,6 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use prometheus_client::metrics::counter::Counter;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
@@ -22,15 +27,18 @@ use tokio::time::{sleep, timeout};
 
 use crate::admin;
 use crate::heartbeat;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Port};
 use crate::reload::{Certificates, Config, Poll};
 use crate::respond::{Judge, Reviewer};
 use crate::waivers;
 
-pub(crate) use accept::{Accept, next_connection};
+pub(crate) use health::Health;
 pub use limits::Limits;
+pub(crate) use plain::PlainLimits;
+pub(crate) use slots::{SlotLimits, State};
 
 use accept::serve;
+use plain::{Plain, Served};
 use review::KIB;
 
 /// What a server is started with.
@@ -38,8 +46,10 @@ use review::KIB;
 pub struct Options {
     /// Where reviews come in; port 0 takes any.
     pub listen: SocketAddr,
-    /// Where probes and scrapers come in; port 0 takes any.
+    /// Where scrapers come in; port 0 takes any.
     pub admin_listen: SocketAddr,
+    /// Where probes come in; port 0 takes any.
+    pub probe_listen: SocketAddr,
     /// Holds `tls.crt` and `tls.key`.
     pub tls_dir: PathBuf,
     /// The configuration; observe without one.
@@ -54,6 +64,8 @@ pub struct Options {
     pub limits: Limits,
     /// Judges changes by something else than the engine.
     pub judge: Option<Judge>,
+    /// How many lines of the log were dropped, for the metrics.
+    pub log_lines_dropped: Counter,
 }
 
 impl Options {
@@ -62,6 +74,7 @@ impl Options {
         Options {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             admin_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            probe_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             tls_dir: tls_dir.into(),
             config: None,
             poll: None,
@@ -69,6 +82,7 @@ impl Options {
             waivers: None,
             limits: Limits { linger: Duration::ZERO, ..Limits::default() },
             judge: None,
+            log_lines_dropped: Counter::default(),
         }
     }
 }
@@ -94,7 +108,7 @@ pub enum StartError {
     /// No way to be told to stop.
     #[error("cannot listen for signals")]
     Signals(#[source] io::Error),
-    /// No thread for polling.
+    /// No thread for polling, or for a port.
     #[error("cannot start a thread")]
     Thread(#[source] io::Error),
 }
@@ -104,28 +118,33 @@ pub enum StartError {
 pub struct Server {
     address: SocketAddr,
     admin_address: SocketAddr,
+    probe_address: SocketAddr,
     shared: Arc<Shared>,
+    health: Arc<Health>,
     files: Arc<Mutex<Files>>,
     phase: watch::Sender<Phase>,
     serving: JoinHandle<()>,
-    _admin: AbortOnDrop,
+    _admin: Served,
+    _probe: Served,
+    _beat: AbortOnDrop,
     _heartbeat: Option<AbortOnDrop>,
     _waivers: Option<AbortOnDrop>,
     _poller: Option<mpsc::Sender<Infallible>>,
 }
 
 impl Server {
-    /// Reads configuration and certificates, binds both ports and serves, on the current runtime.
+    /// Reads configuration and certificates, binds the ports and serves: reviews on the current runtime, the others on their own.
     ///
     /// # Errors
     /// [`StartError`]; nothing is left running then.
     pub async fn start(options: Options) -> Result<Self, StartError> {
-        let metrics = Arc::new(Metrics::new());
+        let metrics = Arc::new(Metrics::with_log(options.log_lines_dropped));
         let config = Config::start(options.config, Arc::clone(&metrics)).map_err(StartError::Config)?;
         let certificates =
             Certificates::start(options.tls_dir, Arc::clone(&metrics)).map_err(StartError::Certificate)?;
         let (listener, address) = bind(options.listen).await?;
         let (admin_listener, admin_address) = bind(options.admin_listen).await?;
+        let (probe_listener, probe_address) = bind(options.probe_listen).await?;
 
         let reviewer = Reviewer::new(config.guards.in_use(), Arc::clone(&metrics));
         let reviewer = match options.judge {
@@ -133,37 +152,57 @@ impl Server {
             None => reviewer,
         };
         let limits = options.limits;
+        let health = Arc::new(Health::new(&limits));
         let shared = Arc::new(Shared {
-            reviewer,
+            reviewer: Arc::new(reviewer),
             metrics: Arc::clone(&metrics),
             limits,
-            ready: Arc::new(AtomicBool::new(true)),
             closing: AtomicBool::new(false),
-            large_bodies: Semaphore::new(limits.body_budget >> KIB),
+            large_bodies: Arc::new(Semaphore::new(limits.body_budget >> KIB)),
+            workers: Arc::new(Semaphore::new(limits.workers)),
         });
         let guards = Arc::clone(&config.guards);
         let tls = Arc::clone(&certificates.tls);
         let files = Arc::new(Mutex::new(Files { config, certificates }));
         let poller = options.poll.map(|interval| poll(Arc::clone(&files), interval)).transpose()?;
 
+        let plain = |listener: TcpListener, limits: PlainLimits, port: &Arc<Port>| {
+            let (metrics, accept_errors) = (Arc::clone(port), metrics.accept_errors.clone());
+            Ok(Plain { listener: listener.into_std()?, limits, metrics, accept_errors })
+        };
+        let probe = {
+            let health = Arc::clone(&health);
+            plain(probe_listener, admin::PROBE, &metrics.ports.probe)
+                .and_then(|plain| plain.serve(move |request| admin::probe(request, &health)))
+                .map_err(StartError::Thread)?
+        };
+        let admin = {
+            let (health, scraped) = (Arc::clone(&health), Arc::clone(&metrics));
+            plain(admin_listener, admin::METRICS, &metrics.ports.metrics)
+                .and_then(|plain| plain.serve(move |request| admin::admin(request, &health, &scraped)))
+                .map_err(StartError::Thread)?
+        };
+        let beat = AbortOnDrop(tokio::spawn(Arc::clone(&health).keep_beating()));
         let (phase, _) = watch::channel(Phase::Serve);
         let serving = tokio::spawn(serve(listener, tls, Arc::clone(&shared), phase.subscribe()));
-        let ready = Arc::clone(&shared.ready);
         let heartbeat =
             options.heartbeat.map(|options| AbortOnDrop(tokio::spawn(heartbeat::run(options, Arc::clone(&metrics)))));
         let waivers = options
             .waivers
             .map(|options| AbortOnDrop(tokio::spawn(waivers::run(options, guards, Arc::clone(&metrics)))));
-        let admin = AbortOnDrop(tokio::spawn(admin::serve(admin_listener, ready, metrics, limits.accept_backoff)));
-        tracing::info!(%address, %admin_address, "serving");
+        tracing::info!(%address, %admin_address, %probe_address, "serving");
         Ok(Server {
             address,
             admin_address,
+            probe_address,
             shared,
+            health,
             files,
             phase,
             serving,
             _admin: admin,
+            _probe: probe,
+            _beat: beat,
             _heartbeat: heartbeat,
             _waivers: waivers,
             _poller: poller,
@@ -175,9 +214,14 @@ impl Server {
         self.address
     }
 
-    /// Where probes and scrapers come in.
+    /// Where scrapers come in.
     pub fn admin_address(&self) -> SocketAddr {
         self.admin_address
+    }
+
+    /// Where probes come in.
+    pub fn probe_address(&self) -> SocketAddr {
+        self.probe_address
     }
 
     /// What was counted so far, in the OpenMetrics text format.
@@ -195,7 +239,7 @@ impl Server {
     /// Returns whether all ended before the deadline.
     pub async fn stop(self) -> bool {
         // Endpoints follow readiness with a delay, so we go on serving, and send connections elsewhere as they are used.
-        self.shared.ready.store(false, Ordering::Relaxed);
+        self.health.stop();
         self.shared.closing.store(true, Ordering::Relaxed);
         tracing::info!("stopping");
         sleep(self.shared.limits.linger).await;
@@ -212,7 +256,7 @@ impl Server {
     }
 }
 
-/// Probes and scrapers hold nothing worth waiting for, and a heartbeat that was missed is made up for by the next.
+/// A heartbeat that was missed is made up for by the next.
 #[derive(Debug)]
 struct AbortOnDrop(JoinHandle<()>);
 
@@ -225,12 +269,13 @@ impl Drop for AbortOnDrop {
 /// What all connections share.
 #[derive(Debug)]
 struct Shared {
-    reviewer: Reviewer,
+    reviewer: Arc<Reviewer>,
     metrics: Arc<Metrics>,
     limits: Limits,
-    ready: Arc<AtomicBool>,
     closing: AtomicBool,
-    large_bodies: Semaphore,
+    /// In KiB, for bodies that are not small.
+    large_bodies: Arc<Semaphore>,
+    workers: Arc<Semaphore>,
 }
 
 #[derive(Debug)]

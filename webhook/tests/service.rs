@@ -5,7 +5,13 @@ mod generated_files;
 #[cfg(test)]
 mod service_drain;
 #[cfg(test)]
+mod service_judging;
+#[cfg(test)]
 mod service_limits;
+#[cfg(test)]
+mod service_log;
+#[cfg(test)]
+mod service_ports;
 #[cfg(test)]
 mod service_reload;
 #[cfg(test)]

@@ -59,7 +59,7 @@ async fn nothing_in_flight_is_lost_under_load() {
 #[tokio::test]
 async fn a_stopping_guard_is_not_ready_but_serves_and_sends_connections_elsewhere() {
     let guard = Guard::start("enforce", |options| options.limits.linger = Duration::from_secs(2)).await;
-    let (address, probes) = (guard.server.address(), guard.server.admin_address());
+    let (address, probes) = (guard.server.address(), guard.server.probe_address());
     let connector = guard.authority.connector();
     let mut open = guard.client().await;
     assert!(!open.post(denied_review().to_string()).await.closes);
@@ -125,7 +125,7 @@ async fn a_request_that_never_ends_is_given_up_at_the_deadline() {
 #[tokio::test]
 async fn a_server_that_is_dropped_takes_its_ports_with_it() {
     let guard = Guard::start("enforce", |_| ()).await;
-    let (address, probes) = (guard.server.address(), guard.server.admin_address());
+    let (address, probes) = (guard.server.address(), guard.server.probe_address());
     let mut tls = guard.tls().await;
     drop(guard);
     assert_eq!(read_to_close(&mut tls).await, "");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Client, Guard, denied_review, post, read_to_close, tls_connect, until};
+use crate::support::{Guard, denied_review, post, read_to_close, until};
 use aksarc_webhook::server::Limits;
 use http::StatusCode;
 use tokio::io::AsyncWriteExt;
@@ -142,10 +142,14 @@ async fn large_bodies_wait_for_memory_and_are_told_when_there_is_none() {
         limits.body = Duration::from_millis(400);
     })
     .await;
-    // The first holds the whole budget while its body does not end.
-    let mut holder = guard.tls().await;
     let head = "POST /validate HTTP/1.1\r\nhost: g\r\ncontent-type: application/json\r\ncontent-length: 190000\r\n\r\n";
+    // To announce much takes nothing from others.
+    let mut silent = guard.tls().await;
+    silent.write_all(head.as_bytes()).await.unwrap();
+    // This one sends it, and holds the whole budget while its body does not end.
+    let mut holder = guard.tls().await;
     holder.write_all(head.as_bytes()).await.unwrap();
+    holder.write_all(&vec![b' '; 189_999]).await.unwrap();
     // Small ones are not affected, and show that the holder has been read.
     let mut client = guard.client().await;
     assert_eq!(client.review(&denied_review()).await["allowed"], false);
@@ -159,28 +163,54 @@ async fn large_bodies_wait_for_memory_and_are_told_when_there_is_none() {
 }
 
 #[tokio::test]
-async fn connections_above_the_cap_wait_for_one_to_end() {
-    let guard = guard(|limits| limits.connections = 2).await;
-    let mut first = guard.client().await;
-    let mut second = guard.client().await;
-    let connector = guard.authority.connector();
-    let third = tls_connect(guard.server.address(), &connector);
-    let mut third = std::pin::pin!(third);
-    let review = denied_review();
-    for client in [&mut first, &mut second] {
-        for _ in 0..50 {
-            tokio::select! {
-                biased;
-                _ = &mut third => panic!("a third connection was served"),
-                response = client.review(&review) => assert_eq!(response["allowed"], false),
-            }
-        }
+async fn a_newcomer_takes_the_slot_of_the_longest_idle_connection_and_of_none_in_a_request() {
+    let guard = guard(|limits| limits.connections = 3).await;
+    let body = denied_review().to_string();
+    let (start, end) = body.split_at(body.len() / 2);
+    let head = format!(
+        "POST /validate HTTP/1.1\r\nhost: g\r\ncontent-type: application/json\r\nconnection: close\r\n\
+         content-length: {}\r\n\r\n{start}",
+        body.len()
+    );
+    let mut sending = guard.tls().await;
+    sending.write_all(head.as_bytes()).await.unwrap();
+    until(|| guard.metric("aksarc_connections", &["receiving"]), |count| *count == 1).await;
+    let mut idle = guard.client().await;
+    assert_eq!(idle.review(&denied_review()).await["allowed"], false);
+    let mut busy = guard.client().await;
+    assert_eq!(busy.review(&denied_review()).await["allowed"], false);
+    assert_eq!(guard.metric("aksarc_connections_saturated_total", &["review"]), 0);
+
+    let mut newcomer = guard.client().await;
+    assert_eq!(newcomer.review(&denied_review()).await["allowed"], false);
+    assert!(idle.try_post(body.clone()).await.is_err());
+    assert_eq!(busy.review(&denied_review()).await["allowed"], false);
+    sending.write_all(end.as_bytes()).await.unwrap();
+    let text = read_to_close(&mut sending).await;
+    assert!(text.contains("\"code\":403"), "{text}");
+    assert_eq!(guard.metric("aksarc_connections_saturated_total", &["review"]), 1);
+    assert_eq!(guard.metric("aksarc_connections_evicted_total", &["review", "idle"]), 1);
+    assert_eq!(guard.metric("aksarc_connections_accepted_total", &["review"]), 4);
+}
+
+#[tokio::test]
+async fn when_nobody_is_idle_the_slowest_sender_gives_way() {
+    let guard = guard(|limits| {
+        limits.connections = 2;
+        limits.body = Duration::from_mins(1);
+    })
+    .await;
+    let head = "POST /validate HTTP/1.1\r\nhost: g\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n{";
+    let mut senders = Vec::new();
+    for count in 1..=2 {
+        let mut sender = guard.tls().await;
+        sender.write_all(head.as_bytes()).await.unwrap();
+        until(|| guard.metric("aksarc_connections", &["receiving"]), |receiving| *receiving == count).await;
+        senders.push(sender);
     }
-    assert_eq!(guard.metric("aksarc_connections", &[]), 2);
-    drop(first);
-    let mut third = Client::over(third.await.unwrap()).await.unwrap();
-    assert_eq!(third.review(&denied_review()).await["allowed"], false);
-    assert_eq!(guard.metric("aksarc_connections_accepted_total", &[]), 3);
+    assert_eq!(guard.client().await.review(&denied_review()).await["allowed"], false);
+    assert_eq!(read_to_close(&mut senders[0]).await, "");
+    assert_eq!(guard.metric("aksarc_connections_evicted_total", &["review", "slow"]), 1);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! What is answered to good, bad and hostile reviews.
 
-use crate::support::{Guard, admin, denied_review, node_update, review};
+use crate::support::{Guard, denied_review, node_update, review};
 use aksarc_shared::actor::User;
 use aksarc_shared::change::Change;
 use aksarc_shared::guard::Judgement;
@@ -221,18 +221,6 @@ async fn a_panic_while_judging_is_allowed_and_the_next_review_is_answered() {
         assert_eq!(response["auditAnnotations"], json!({"not-evaluated": "panic"}));
         assert_eq!(guard.metric("aksarc_reviews_not_evaluated_total", &["panic"]), count);
     }
-}
-
-#[tokio::test]
-async fn probes_and_metrics_are_served_in_the_clear() {
-    let guard = Guard::start("observe", |_| ()).await;
-    let address = guard.server.admin_address();
-    assert_eq!(admin(address, "/livez").await.unwrap().0, 200);
-    assert_eq!(admin(address, "/readyz").await.unwrap().0, 200);
-    assert_eq!(admin(address, "/validate").await.unwrap().0, 404);
-    let (status, text) = admin(address, "/metrics").await.unwrap();
-    assert_eq!(status, 200);
-    assert!(text.contains("aksarc_build_info{version=") && text.ends_with("# EOF\n"), "{text}");
 }
 
 fn strings(value: &Value) -> Vec<&str> {

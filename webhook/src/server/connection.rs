@@ -9,49 +9,30 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
+use super::slots::{Slot, State};
 use super::{Phase, Shared};
-use crate::metrics::Metrics;
 
-/// One connection, from handshake to end.
+/// Serves one connection until it ends, or has to give way to another.
 pub(super) async fn connection(
-    _slot: OwnedSemaphorePermit,
+    slot: Slot,
     tcp: TcpStream,
     acceptor: TlsAcceptor,
     http: http1::Builder,
     shared: Arc<Shared>,
     mut phase: watch::Receiver<Phase>,
 ) {
-    let metrics = &shared.metrics;
-    let _open = Open::new(metrics);
-    // An answer is one small write; waiting to fill a packet would only delay it.
-    if let Err(error) = tcp.set_nodelay(true) {
-        tracing::debug!(%error, "no TCP_NODELAY");
-    }
-    let stream = match timeout(shared.limits.handshake, acceptor.accept(tcp)).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => {
-            metrics.handshakes_failed.inc();
-            tracing::debug!(%error, "TLS handshake failed");
-            return;
-        }
-        Err(_) => {
-            metrics.handshakes_slow.inc();
-            return;
-        }
-    };
-    let seen = Arc::new(AtomicBool::new(false));
-    let service = {
-        let (seen, shared) = (Arc::clone(&seen), Arc::clone(&shared));
-        service_fn(move |request| {
-            seen.store(true, Ordering::Relaxed);
-            let shared = Arc::clone(&shared);
-            async move { Ok::<_, Infallible>(shared.respond(request).await) }
-        })
-    };
+    let Some(stream) = handshake(&slot, tcp, acceptor, &shared).await else { return };
+    let seen = AtomicBool::new(false);
+    let (seen, of_service, slot) = (&seen, &*shared, &slot);
+    let service = service_fn(move |request| {
+        seen.store(true, Ordering::Relaxed);
+        async move { Ok::<_, Infallible>(of_service.respond(request, slot).await) }
+    });
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
     // hyper's one timer cannot tell a slow first header from an idle wait, so new connections get a deadline of ours.
     let mut first_header = pin!(sleep(shared.limits.first_header));
@@ -67,10 +48,11 @@ pub(super) async fn connection(
                 }
                 return;
             }
+            () = slot.evicted() => return,
             () = &mut first_header, if waiting => {
                 waiting = false;
                 if !seen.load(Ordering::Relaxed) {
-                    metrics.headers_slow.inc();
+                    shared.metrics.headers_slow.inc();
                     return;
                 }
             }
@@ -89,19 +71,36 @@ pub(super) async fn connection(
     }
 }
 
-/// Counts a connection while it is open.
-struct Open<'m>(&'m Metrics);
-
-impl<'m> Open<'m> {
-    fn new(metrics: &'m Metrics) -> Self {
-        metrics.accepted.inc();
-        metrics.connections.inc();
-        Open(metrics)
+/// The stream of a client that finishes its handshake in time.
+async fn handshake(
+    slot: &Slot,
+    tcp: TcpStream,
+    acceptor: TlsAcceptor,
+    shared: &Shared,
+) -> Option<TlsStream<TcpStream>> {
+    // An answer is one small write; waiting to fill a packet would only delay it.
+    if let Err(error) = tcp.set_nodelay(true) {
+        tracing::debug!(%error, "no TCP_NODELAY");
     }
-}
-
-impl Drop for Open<'_> {
-    fn drop(&mut self) {
-        self.0.connections.dec();
+    let metrics = &shared.metrics;
+    let accepted = tokio::select! {
+        biased;
+        accepted = timeout(shared.limits.handshake, acceptor.accept(tcp)) => accepted,
+        () = slot.evicted() => return None,
+    };
+    match accepted {
+        Ok(Ok(stream)) => {
+            slot.enter(State::Idle);
+            Some(stream)
+        }
+        Ok(Err(error)) => {
+            metrics.handshakes_failed.inc();
+            tracing::debug!(%error, "TLS handshake failed");
+            None
+        }
+        Err(_) => {
+            metrics.handshakes_slow.inc();
+            None
+        }
     }
 }

@@ -1,22 +1,35 @@
-//! One request: what is no review is refused, the body is read within the limits.
+//! One request: what is no review is refused, the body is read within the limits, and judged in time.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Bytes, Incoming};
-use tokio::time::timeout;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Shared;
+use super::slots::{Slot, State};
 use crate::respond::Refusal;
 
+/// A body, and the memory it was granted, which others can have when it is gone.
+#[derive(Debug)]
+pub(super) struct Received {
+    pub(super) bytes: Bytes,
+    _budget: Option<OwnedSemaphorePermit>,
+}
+
 impl Shared {
-    pub(super) async fn respond(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let mut response = match self.review(request).await {
+    /// Answers the request of the connection in `slot`.
+    pub(super) async fn respond(&self, request: Request<Incoming>, slot: &Slot) -> Response<Full<Bytes>> {
+        slot.enter(State::Receiving);
+        let mut response = match self.review(request, slot).await {
             Ok(answer) => {
                 let mut response = Response::new(Full::new(Bytes::from(answer)));
                 response.headers_mut().insert(CONTENT_TYPE, JSON);
+                slot.prove();
                 response
             }
             Err(refusal) => {
@@ -29,10 +42,13 @@ impl Shared {
         if response.status() != StatusCode::OK || self.closing.load(Ordering::Relaxed) {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        slot.enter(State::Idle);
         response
     }
 
-    async fn review(&self, request: Request<Incoming>) -> Result<Vec<u8>, Refusal> {
+    async fn review(&self, request: Request<Incoming>, slot: &Slot) -> Result<Vec<u8>, Refusal> {
+        // From here on: the API server's own clock began when it connected.
+        let start = Instant::now();
         if request.uri().path() != PATH {
             return Err(Refusal::new(StatusCode::NOT_FOUND, "path", format!("reviews go to {PATH}")));
         }
@@ -43,27 +59,24 @@ impl Shared {
             let message = "reviews are application/json";
             return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-type", message));
         }
-        let deadline = self.limits.body;
-        let body = timeout(deadline, self.read(request.into_body())).await.unwrap_or_else(|_| {
-            Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "timeout", format!("no whole body within {deadline:?}")))
+        let limit = self.limits.body;
+        let body = timeout_at(start + limit, self.read(request.into_body())).await.unwrap_or_else(|_| {
+            Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "timeout", format!("no whole body within {limit:?}")))
         })?;
-        self.reviewer.answer(&body)
+        slot.enter(State::Answering);
+        self.judge(body, start + self.limits.review).await
     }
 
     /// Reads a body within the limits on its size and on the memory of all.
-    async fn read(&self, mut body: Incoming) -> Result<Bytes, Refusal> {
+    async fn read(&self, mut body: Incoming) -> Result<Received, Refusal> {
         let limit = self.limits.body_bytes;
         let hint = body.size_hint();
         let announced = hint.exact().map(|size| usize::try_from(size).unwrap_or(usize::MAX));
         if announced.is_some_and(|size| size > limit) {
             return Err(self.discard(body).await);
         }
-        let _budget = match announced {
-            Some(size) if size <= SMALL_BODY => None,
-            size => Some(self.budget(size.unwrap_or(limit)).await?),
-        };
         let mut whole: Option<Vec<u8>> = None;
-        let mut size = 0;
+        let (mut size, mut budget) = (0, None);
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, "aborted", error.to_string()))?;
             let Ok(data) = frame.into_data() else { continue };
@@ -73,21 +86,42 @@ impl Shared {
             }
             // A small review arrives in one piece and is judged where it lies.
             if whole.is_none() && body.is_end_stream() {
-                return Ok(data);
+                return Ok(Received { bytes: data, _budget: None });
             }
-            whole.get_or_insert_with(|| Vec::with_capacity(announced.unwrap_or(SMALL_BODY))).extend_from_slice(&data);
+            let granted = self.grant(&mut budget, size, announced.unwrap_or(limit)).await?;
+            let whole = whole.get_or_insert_default();
+            whole.reserve_exact(granted.saturating_sub(whole.len()));
+            whole.extend_from_slice(&data);
         }
-        Ok(Bytes::from(whole.unwrap_or_default()))
+        Ok(Received { bytes: Bytes::from(whole.unwrap_or_default()), _budget: budget })
     }
 
-    /// Waits for memory; when none is free in time, says so instead of being killed for taking it.
-    async fn budget(&self, size: usize) -> Result<tokio::sync::SemaphorePermit<'_>, Refusal> {
-        let permits = u32::try_from((size >> KIB) + 1).unwrap_or(u32::MAX);
-        let wait = timeout(self.limits.body / 2, self.large_bodies.acquire_many(permits)).await;
-        wait.ok().and_then(Result::ok).ok_or_else(|| {
+    /// Grants memory for `size` bytes of a body of at most `most`, and returns for how many it did. It is granted as they
+    /// arrive: who announces much and sends nothing takes nothing from others. When none is free in time, that is said,
+    /// instead of being killed for taking it.
+    async fn grant(
+        &self,
+        budget: &mut Option<OwnedSemaphorePermit>,
+        size: usize,
+        most: usize,
+    ) -> Result<usize, Refusal> {
+        let granted = budget.as_ref().map_or(0, |budget| budget.num_permits() << KIB);
+        if size <= granted.max(SMALL_BODY) {
+            return Ok(granted.max(SMALL_BODY.min(most)));
+        }
+        // More than is needed now, so that it is not asked for at every frame.
+        let wanted = most.min(size + GRANT);
+        let permits = u32::try_from((wanted.saturating_sub(granted) >> KIB) + 1).unwrap_or(u32::MAX);
+        let more = timeout(self.limits.body / 2, Arc::clone(&self.large_bodies).acquire_many_owned(permits)).await;
+        let more = more.ok().and_then(Result::ok).ok_or_else(|| {
             let message = "too many large reviews at once";
             Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "overload", message)
-        })
+        })?;
+        match budget {
+            Some(budget) => budget.merge(more),
+            None => *budget = Some(more),
+        }
+        Ok(wanted)
     }
 
     /// Reads the rest of a body that is too large without keeping it: a client that is still writing when the connection
@@ -122,8 +156,12 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 pub(super) const KIB: u32 = 10;
 
-/// Not worth a look at the budget: connections times this is what small bodies can take.
-const SMALL_BODY: usize = 64 << 10;
+/// What an API server mostly sends: read without asking for memory, since connections times this is bounded, and judged
+/// where it arrives, since to hand it to a worker would take as long as to judge it.
+pub(super) const SMALL_BODY: usize = 32 << 10;
+
+/// Memory that a large body is granted at a time.
+const GRANT: usize = 256 << 10;
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,8 @@
 //! A guard in this process, with certificates of its own, and a client for it.
 
 pub(crate) mod api_server;
+pub(crate) mod gate;
+pub(crate) mod program;
 
 use std::fmt::Debug;
 use std::fs;
@@ -281,7 +283,7 @@ impl Answer {
     }
 }
 
-/// An answer of the admin port.
+/// An answer of a port in the clear.
 pub(crate) async fn admin(address: SocketAddr, path: &str) -> io::Result<(u16, String)> {
     let mut tcp = TcpStream::connect(address).await?;
     tcp.write_all(format!("GET {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n").as_bytes()).await?;

@@ -1,0 +1,299 @@
+//! The log: lines for standard error that wait for nobody.
+//!
+//! A disk that is full, a pipe whose reader left or one whose reader is stopped must cost lines of the log, never a review.
+//! So whoever logs only puts a line into a bounded queue, and one thread writes. A line that finds the queue full, or
+//! cannot be written, is dropped and counted.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::panic;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
+use prometheus_client::metrics::counter::Counter;
+use tracing::Level;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// The form of a line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Format {
+    Json,
+    Text,
+}
+
+/// Sends what is logged from now on, panics included, to standard error.
+///
+/// # Errors
+/// No thread can be started for it.
+pub(crate) fn start(format: Format, level: Level) -> io::Result<Lines> {
+    let lines = Lines::to(standard_error())?;
+    let log = tracing_subscriber::fmt()
+        .with_writer(lines.clone())
+        .with_max_level(level)
+        .with_target(false)
+        // The library would tell of its own errors on standard error, and panic when it cannot.
+        .log_internal_errors(false);
+    // The client calls every failure an error, each time; what it means for us is said once, by us.
+    let client = if level > Level::INFO { LevelFilter::from_level(level) } else { LevelFilter::OFF };
+    let targets = Targets::new().with_default(level).with_target("kube_client", client);
+    match format {
+        Format::Json => {
+            let log = log.json().flatten_event(true).with_current_span(false).with_span_list(false);
+            log.finish().with(targets).init();
+        }
+        Format::Text => log.with_ansi(io::stderr().is_terminal()).finish().with(targets).init(),
+    }
+    // A panic while judging is caught and answered; it must be one line of the log, not a trace on several. The hook only
+    // puts a line into the queue: a panic in it would end the process.
+    panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "panic");
+    }));
+    Ok(lines)
+}
+
+/// Standard error as a file of its own: a write that hangs must not keep the lock of the standard library's handle, which
+/// anybody who prints an error takes.
+fn standard_error() -> Box<dyn Write + Send> {
+    match io::stderr().as_fd().try_clone_to_owned() {
+        Ok(own) => Box::new(File::from(own)),
+        Err(_) => Box::new(io::stderr()),
+    }
+}
+
+/// Lines on their way to a writer.
+#[derive(Clone, Debug)]
+pub(crate) struct Lines(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    changed: Condvar,
+    dropped: Counter,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    lines: VecDeque<Vec<u8>>,
+    bytes: usize,
+    /// The thread is writing a line that it took out.
+    writing: bool,
+}
+
+impl Lines {
+    /// Starts a thread that writes to `writer`. It lives as long as the process: it may hang in a write for good.
+    fn to(writer: impl Write + Send + 'static) -> io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let of_thread = Arc::clone(&shared);
+        thread::Builder::new().name("log".to_owned()).spawn(move || of_thread.write(writer))?;
+        Ok(Lines(shared))
+    }
+
+    /// How many lines were dropped so far.
+    pub(crate) fn dropped(&self) -> Counter {
+        self.0.dropped.clone()
+    }
+
+    /// Waits until everything is written or dropped, but no longer than `limit`. Returns whether it is.
+    pub(crate) fn flush(&self, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
+        let mut queue = self.0.lock();
+        while queue.writing || !queue.lines.is_empty() {
+            let Some(left) = deadline.checked_duration_since(Instant::now()) else { return false };
+            queue = self.0.changed.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+
+    fn push(&self, line: &[u8]) {
+        let mut queue = self.0.lock();
+        if queue.bytes + line.len() > MOST_WAITING {
+            drop(queue);
+            self.0.dropped.inc();
+            return;
+        }
+        queue.bytes += line.len();
+        queue.lines.push_back(line.to_vec());
+        drop(queue);
+        self.0.changed.notify_all();
+    }
+}
+
+impl Shared {
+    fn write(&self, mut writer: impl Write) {
+        // After half a line the next one begins on a line of its own.
+        let mut torn = false;
+        loop {
+            let line = self.next();
+            let whole = if torn { [b"\n", &*line].concat() } else { line };
+            match write_all(&mut writer, &whole) {
+                Ok(()) => torn = false,
+                Err(written) => {
+                    torn |= written > 0;
+                    self.dropped.inc();
+                }
+            }
+        }
+    }
+
+    /// The next line, waited for.
+    fn next(&self) -> Vec<u8> {
+        let mut queue = self.lock();
+        queue.writing = false;
+        loop {
+            if let Some(line) = queue.lines.pop_front() {
+                queue.bytes -= line.len();
+                queue.writing = true;
+                return line;
+            }
+            self.changed.notify_all();
+            queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// A poisoned lock means that a thread panicked beside the queue, which is whole after every statement.
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Writes all, or returns how many bytes it could.
+fn write_all(writer: &mut impl Write, bytes: &[u8]) -> Result<(), usize> {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        match writer.write(rest) {
+            Ok(0) => return Err(bytes.len() - rest.len()),
+            Ok(written) => rest = rest.get(written..).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return Err(bytes.len() - rest.len()),
+        }
+    }
+    Ok(())
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = &'a Lines;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        self
+    }
+}
+
+/// Each call is one whole line, as the subscriber writes them.
+impl Write for &Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.push(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Prints to standard error by `print`, but waits no longer than `limit` for it: for a program that is about to end, and
+/// must end even where nobody reads what it says.
+pub(crate) fn print_within(limit: Duration, print: impl FnOnce() + Send + 'static) {
+    let (done, ended) = std::sync::mpsc::channel::<()>();
+    let run = move || {
+        print();
+        drop(done);
+    };
+    // Without a thread nothing is said, which is better than to hang.
+    if thread::Builder::new().name("print".to_owned()).spawn(run).is_ok() {
+        // An error means that the thread has ended, as it should, or that the time is up.
+        let _ = ended.recv_timeout(limit);
+    }
+}
+
+/// Some thousand lines: minutes of findings, and little beside the memory of one large review.
+const MOST_WAITING: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    /// Asks for leave to write each time: to take some bytes, or to fail.
+    struct Asked {
+        leave: Receiver<Result<usize, io::ErrorKind>>,
+        written: Sender<Vec<u8>>,
+    }
+
+    impl Write for Asked {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let most = self.leave.recv().unwrap_or(Err(io::ErrorKind::BrokenPipe))?;
+            let taken = bytes.len().min(most);
+            self.written.send(bytes[..taken].to_vec()).unwrap();
+            Ok(taken)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn asked() -> (Lines, Sender<Result<usize, io::ErrorKind>>, Receiver<Vec<u8>>) {
+        let ((leave, asks), (written, out)) = (channel(), channel());
+        (Lines::to(Asked { leave: asks, written }).unwrap(), leave, out)
+    }
+
+    const LONG: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn a_writer_that_hangs_costs_lines_and_holds_up_nobody() {
+        let (lines, leave, out) = asked();
+        let line = vec![b'x'; 1 << 10];
+        let (fit, many) = (MOST_WAITING / line.len(), 2 * MOST_WAITING / line.len());
+        for _ in 0..many {
+            (&lines).write_all(&line).unwrap();
+        }
+        assert!(!lines.flush(Duration::ZERO));
+        let dropped = usize::try_from(lines.dropped().get()).unwrap();
+        // The thread may have taken one out before it hung.
+        assert!(dropped == many - fit || dropped == many - fit - 1, "{dropped}");
+        // Once the reader reads again, what waited is written.
+        for _ in dropped..many {
+            leave.send(Ok(usize::MAX)).unwrap();
+        }
+        assert!(lines.flush(LONG));
+        assert_eq!(out.try_iter().count(), many - dropped);
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_counted_and_the_next_line_begins_anew() {
+        let (lines, leave, out) = asked();
+        for answer in [Err(io::ErrorKind::StorageFull), Ok(3), Err(io::ErrorKind::StorageFull)] {
+            leave.send(answer).unwrap();
+        }
+        for answer in [Err(io::ErrorKind::Interrupted), Ok(usize::MAX), Ok(usize::MAX)] {
+            leave.send(answer).unwrap();
+        }
+        for line in ["first\n", "second\n", "third\n", "fourth\n"] {
+            (&lines).write_all(line.as_bytes()).unwrap();
+        }
+        assert!(lines.flush(LONG));
+        assert_eq!(lines.dropped().get(), 2);
+        assert_eq!(String::from_utf8(out.try_iter().flatten().collect()).unwrap(), "sec\nthird\nfourth\n");
+    }
+
+    #[test]
+    fn printing_takes_its_time_at_most() {
+        let (go_on, told) = channel::<()>();
+        print_within(Duration::ZERO, move || {
+            let _ = told.recv();
+        });
+        drop(go_on);
+        let (said, heard) = channel();
+        print_within(LONG, move || said.send("said").unwrap());
+        assert_eq!(heard.try_recv(), Ok("said"));
+    }
+}

@@ -1,0 +1,63 @@
+//! Judging within a time that is bounded, whatever the review holds.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, timeout_at};
+
+use super::Shared;
+use super::review::{Received, SMALL_BODY};
+use crate::respond::{Refusal, Turn};
+
+impl Shared {
+    /// The answer to a review, by `deadline`: past it the review is allowed, marked and counted.
+    ///
+    /// Small reviews are judged at once. Large ones are judged by a few workers, so that they hold up neither the small
+    /// ones nor each other's reading; when all workers are busy they wait.
+    pub(super) async fn judge(&self, body: Received, deadline: Instant) -> Result<Vec<u8>, Refusal> {
+        let start = Instant::now();
+        let answer = self.judge_by(deadline, body).await;
+        self.metrics.took(start.elapsed());
+        answer
+    }
+
+    async fn judge_by(&self, deadline: Instant, body: Received) -> Result<Vec<u8>, Refusal> {
+        if body.bytes.len() <= SMALL_BODY {
+            return self.reviewer.answer(&body.bytes);
+        }
+        let (body, turn) = (Arc::new(body), Arc::new(Turn::default()));
+        // When the client leaves, this future is dropped, and the worker need not go on.
+        let _leaving = Leaving(Arc::clone(&turn));
+        let mut work = Box::pin(self.work(Arc::clone(&body), Arc::clone(&turn)));
+        if let Ok(answer) = timeout_at(deadline, &mut work).await {
+            return answer;
+        }
+        if turn.take() {
+            return self.reviewer.out_of_time(&body.bytes);
+        }
+        // The worker was done in this very moment.
+        work.await
+    }
+
+    async fn work(&self, body: Arc<Received>, turn: Arc<Turn>) -> Result<Vec<u8>, Refusal> {
+        let stopping = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "overload", "the guard is stopping");
+        let worker = Arc::clone(&self.workers).acquire_owned().await.map_err(|_| stopping())?;
+        let reviewer = Arc::clone(&self.reviewer);
+        let judge = move || {
+            // The worker stays taken until it is done, even when nobody waits for it any more.
+            let _worker = worker;
+            reviewer.answer_in_turn(&body.bytes, &turn)
+        };
+        spawn_blocking(judge).await.unwrap_or_else(|_| Err(stopping()))
+    }
+}
+
+/// Takes the turn when it is dropped, so that nobody else answers.
+struct Leaving(Arc<Turn>);
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.0.take();
+    }
+}

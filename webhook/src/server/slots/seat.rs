@@ -1,0 +1,107 @@
+//! A connection, as the others of its listener see it.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use tokio::sync::Notify;
+
+/// What a connection is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Shaking hands.
+    Handshake,
+    /// Waiting for a request, or for the rest of its header.
+    Idle,
+    /// Sending the body of a request.
+    Receiving,
+    /// Waiting for our answer.
+    Answering,
+}
+
+impl State {
+    pub(crate) const ALL: [State; 4] = [State::Handshake, State::Idle, State::Receiving, State::Answering];
+
+    /// The word for it in metrics.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            State::Handshake => "handshake",
+            State::Idle => "idle",
+            State::Receiving => "receiving",
+            State::Answering => "answering",
+        }
+    }
+
+    pub(super) fn is_idle(self) -> bool {
+        matches!(self, State::Handshake | State::Idle)
+    }
+}
+
+/// A connection, as the others see it. Times are microseconds since the listener's start.
+#[derive(Debug)]
+pub(super) struct Seat {
+    pub(super) source: IpAddr,
+    pub(super) accepted: u64,
+    /// The state in the lowest bits, and above them since when; one word, so that a request takes no lock.
+    activity: AtomicU64,
+    /// It has carried a valid review.
+    proven: AtomicBool,
+    evicted: Notify,
+}
+
+impl Seat {
+    pub(super) fn new(source: IpAddr, now: u64) -> Self {
+        Seat {
+            source,
+            accepted: now,
+            activity: AtomicU64::new(activity(State::Handshake, now)),
+            proven: AtomicBool::new(false),
+            evicted: Notify::new(),
+        }
+    }
+
+    /// Notes what it does from `now` on, and returns what it did before.
+    pub(super) fn enter(&self, state: State, now: u64) -> State {
+        let before = self.state();
+        // Without a request, a connection is idle since it was accepted.
+        let since = if before == State::Handshake { self.accepted } else { now };
+        self.activity.store(activity(state, since), Ordering::Relaxed);
+        before
+    }
+
+    pub(super) fn prove(&self) {
+        self.proven.store(true, Ordering::Relaxed);
+    }
+
+    /// Tells it to end.
+    pub(super) fn evict(&self) {
+        self.evicted.notify_one();
+    }
+
+    pub(super) async fn evicted(&self) {
+        self.evicted.notified().await;
+    }
+
+    pub(super) fn state(&self) -> State {
+        match self.activity.load(Ordering::Relaxed) & STATE {
+            0 => State::Handshake,
+            1 => State::Idle,
+            2 => State::Receiving,
+            _ => State::Answering,
+        }
+    }
+
+    pub(super) fn since(&self) -> u64 {
+        self.activity.load(Ordering::Relaxed) >> STATE_BITS
+    }
+
+    pub(super) fn is_proven(&self) -> bool {
+        self.proven.load(Ordering::Relaxed)
+    }
+}
+
+fn activity(state: State, since: u64) -> u64 {
+    since << STATE_BITS | state as u64
+}
+
+const STATE_BITS: u32 = 2;
+const STATE: u64 = (1 << STATE_BITS) - 1;
