@@ -29,6 +29,7 @@ fn installing_upgrading_and_removing_keep_what_is_configured() {
     let changed = configuration(&cluster);
     let installed = admin(&install);
     installed.succeeded().unwrap();
+    the_program_knows_its_arguments(&cluster, &desk);
     assert!(
         installed.stderr.contains("an existing ConfigMap guard in aksarc-system stays as it is"),
         "{}",
@@ -56,6 +57,18 @@ fn installing_upgrading_and_removing_keep_what_is_configured() {
         remove(&cluster, &desk, who);
         admin(&install).succeeded().unwrap();
         configure(&cluster, &desk, COMPLETE);
+    }
+}
+
+/// Those that the Deployment starts it with.
+fn the_program_knows_its_arguments(cluster: &ControlPlane, desk: &Desk<'_>) {
+    let help = desk.run(&Identity::Admin, "aksarc-webhook --help").unwrap();
+    let client = cluster.http(&Identity::Admin).unwrap();
+    let deployment = client.get("/apis/apps/v1/namespaces/aksarc-system/deployments/guard").unwrap().object().unwrap();
+    let arguments = deployment["spec"]["template"]["spec"]["containers"][0]["args"].as_array().unwrap().clone();
+    for argument in &arguments {
+        let flag = argument.as_str().unwrap().split('=').next().unwrap();
+        assert!(help.succeeded().unwrap().contains(&format!("{flag} <")), "{flag}");
     }
 }
 

@@ -171,7 +171,24 @@ fn the_manifest_is_a_set_of_hardened_objects() {
     assert_eq!(config["configMap"], json!({"name": "guard", "optional": true}));
     assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
     assert_eq!(pod["nodeSelector"]["kubernetes.io/os"], "linux");
-    let container = &pod["containers"][0]["securityContext"];
+    // Probes go to the port that the program answers them on, and nothing but reviews and metrics is open to others.
+    let container = &pod["containers"][0];
+    let number = |name: &Value| {
+        let mut ports = container["ports"].as_array().unwrap().iter();
+        ports.find(|port| port["name"] == *name).unwrap()["containerPort"].as_u64().unwrap()
+    };
+    for probe in ["readinessProbe", "livenessProbe"] {
+        let port = number(&container[probe]["httpGet"]["port"]);
+        let listens = json!(format!("--probe-listen=0.0.0.0:{port}"));
+        assert!(container["args"].as_array().unwrap().contains(&listens), "{probe}");
+        assert!(container[probe]["failureThreshold"].as_u64() >= Some(3), "{probe}");
+    }
+    let policy = objects.iter().find(|object| object["kind"] == "NetworkPolicy").unwrap();
+    let rules = policy["spec"]["ingress"].as_array().unwrap();
+    let open: Vec<u64> = rules.iter().map(|rule| rule["ports"][0]["port"].as_u64().unwrap()).collect();
+    assert_eq!(open, ["review", "admin"].map(|name| number(&json!(name))));
+    assert_eq!(policy["spec"]["podSelector"]["matchLabels"], deployment["template"]["metadata"]["labels"]);
+    let container = &container["securityContext"];
     assert_eq!(container["allowPrivilegeEscalation"], false);
     assert_eq!(container["readOnlyRootFilesystem"], true);
     assert_eq!(container["capabilities"]["drop"][0], "ALL");
