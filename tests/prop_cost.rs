@@ -19,7 +19,7 @@ use aksarc_shared::catalogue;
 use aksarc_shared::change::Operation;
 use aksarc_shared::check::{Check, Params};
 use aksarc_shared::data::{Platform, embedded};
-use aksarc_shared::derive;
+use aksarc_shared::derive::{self, Watched};
 use aksarc_shared::guard::{Guard, Preset, Settings};
 use aksarc_shared::inventory::ReadKey;
 use aksarc_shared::kinds::{Kind, NODE};
@@ -27,23 +27,38 @@ use aksarc_shared::rule::Mode;
 use aksarc_webhook::metrics::Metrics;
 use aksarc_webhook::respond::Reviewer;
 use arc_swap::ArcSwap;
-use cost::objects::{AXES, Axis, Side, grown, object};
+use cost::objects::{AXES, Axis, Side, object, place};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
 #[test]
-fn a_review_costs_by_the_byte_whatever_is_large_in_it() {
+fn a_review_of_what_stands_in_a_namespace_costs_by_the_byte() {
+    reviews(|kind| kind.namespaced);
+}
+
+#[test]
+fn a_review_of_what_stands_in_none_costs_by_the_byte() {
+    reviews(|kind| !kind.namespaced);
+}
+
+/// All that a guard can be asked about objects of some kinds, whatever is large in them.
+fn reviews(are_meant: fn(&Kind) -> bool) {
     let reviewer = reviewer();
-    let everything: BTreeMap<String, Mode> = all_on();
     let mut tally = Tally::default();
-    for watched in derive::watched(&everything) {
-        for operation in &watched.operations {
-            for axis in AXES.iter().filter(|axis| (axis.is_of)(watched.kind)) {
+    for watched in derive::watched(&all_on()).iter().filter(|watched| are_meant(watched.kind)) {
+        for axis in AXES.iter().filter(|axis| (axis.is_of)(watched.kind)) {
+            let Some(sizes) = Texts::of(watched, axis, SMALL).zip(Texts::of(watched, axis, SMALL * TIMES)) else {
+                continue;
+            };
+            for operation in &watched.operations {
                 for sides in sides(*operation, watched.subresource) {
                     let what =
                         format!("{} {} with {} {}", operation.as_str(), watched.resource(), axis.name, sides.name);
-                    let body = |n| review(watched.kind, watched.subresource, *operation, axis, *sides, n).into_bytes();
-                    tally.compare(&what, &body, &mut |body| drop(reviewer.answer(body).unwrap()));
+                    let (small, large) = (&sizes.0, &sizes.1);
+                    let body =
+                        |texts: &Texts| review(watched, *operation, texts.side(sides.before), texts.side(sides.after));
+                    let bodies = [body(small), body(large)].map(String::into_bytes);
+                    tally.compare(&what, &bodies, &mut |body| drop(reviewer.answer(body).unwrap()));
                 }
             }
         }
@@ -53,21 +68,18 @@ fn a_review_costs_by_the_byte_whatever_is_large_in_it() {
 
 #[test]
 fn a_state_costs_by_the_byte_whatever_is_large_in_an_object() {
-    let params = Params {
-        platform: Some(Platform::AzureLocal),
-        record: true,
-        ..Params::at("2026-06-03T00:00:00Z".parse().unwrap())
-    };
-    let check = Check::new(embedded(), params);
+    let now = "2026-06-03T00:00:00Z".parse().unwrap();
+    let check =
+        Check::new(embedded(), Params { platform: Some(Platform::AzureLocal), record: true, ..Params::at(now) });
     let mut tally = Tally::default();
     for (kind, _) in derive::listed() {
         let key = ReadKey { kind, namespace: None };
         for axis in AXES.iter().filter(|axis| (axis.is_of)(kind)) {
-            let body = |n| json!({"items": [grown(object(kind), axis, n, Side::Before)]}).to_string().into_bytes();
+            let page =
+                |n| json!({"items": [axis.grown(object(kind), n, Side::Before).unwrap()]}).to_string().into_bytes();
             let what = format!("{} with {}", kind.qualified(), axis.name);
-            tally.compare(&what, &body, &mut |body| {
-                let mut segment = check.segment(&key);
-                segment.page(body).unwrap();
+            tally.compare(&what, &[page(SMALL), page(SMALL * TIMES)], &mut |page| {
+                check.segment(&key).page(page).unwrap();
             });
         }
     }
@@ -78,11 +90,13 @@ fn a_state_costs_by_the_byte_whatever_is_large_in_an_object() {
 fn who_asks_costs_by_the_byte() {
     let reviewer = reviewer();
     let mut tally = Tally::default();
+    let watched = derive::watched(&all_on());
+    let nodes = watched.iter().find(|watched| *watched.kind == NODE && watched.subresource.is_empty()).unwrap();
     for field in ["groups", "extra", "uid"] {
         let body = |n: usize| {
             let names: Vec<String> = (0..n).map(|at| format!("contoso:group-{at}")).collect();
             let mut review: Value =
-                serde_json::from_str(&review(&NODE, "", Operation::Delete, AXES.first().unwrap(), NOTHING, 0)).unwrap();
+                serde_json::from_str(&review(nodes, Operation::Delete, &object(&NODE).to_string(), NULL)).unwrap();
             review["request"]["userInfo"][field] = match field {
                 "groups" => json!(names),
                 "extra" => json!({"authentication.kubernetes.io/credential-id": names}),
@@ -90,7 +104,9 @@ fn who_asks_costs_by_the_byte() {
             };
             review.to_string().into_bytes()
         };
-        tally.compare(field, &body, &mut |body| drop(reviewer.answer(body).unwrap()));
+        tally.compare(field, &[body(SMALL), body(SMALL * TIMES)], &mut |body| {
+            drop(reviewer.answer(body).unwrap());
+        });
     }
     tally.done();
 }
@@ -104,24 +120,23 @@ struct Tally {
 
 impl Tally {
     /// Compares what judging costs at two sizes.
-    fn compare(&mut self, what: &str, body: &dyn Fn(usize) -> Vec<u8>, judge: &mut dyn FnMut(&[u8])) {
-        let (small, large) = (body(SMALL), body(SMALL * TIMES));
+    fn compare(&mut self, what: &str, [small, large]: &[Vec<u8>; 2], judge: &mut dyn FnMut(&[u8])) {
         let (mut of_small, mut of_large) = (Duration::MAX, Duration::MAX);
         let mut ratio = f64::MAX;
         self.compared += 1;
         for _ in 0..RUNS {
-            for (body, best) in [(&small, &mut of_small), (&large, &mut of_large)] {
+            for (body, best) in [(small, &mut of_small), (large, &mut of_large)] {
                 let start = thread_time();
                 judge(body);
                 *best = (*best).min(thread_time().saturating_sub(start));
             }
-            ratio = per_byte(of_large, &large) / per_byte(of_small, &small);
+            ratio = per_byte(of_large, large) / per_byte(of_small, small);
             if ratio < STEEP {
                 return;
             }
         }
         let of = |time: Duration, body: &[u8]| format!("{time:?} for {} bytes", body.len());
-        let (small, large) = (of(of_small, &small), of(of_large, &large));
+        let (small, large) = (of(of_small, small), of(of_large, large));
         self.steep.push(format!("{what}: {ratio:.1} times as much for each byte: {small}, {large}"));
     }
 
@@ -140,9 +155,6 @@ struct Sides {
     after: Option<Side>,
 }
 
-/// Nothing is.
-const NOTHING: Sides = Sides { name: "", before: None, after: None };
-
 fn sides(operation: Operation, subresource: &str) -> &'static [Sides] {
     const SAME: Sides = Sides { name: "on both sides alike", before: Some(Side::Before), after: Some(Side::Before) };
     const CHANGED: Sides = Sides { name: "changed", before: Some(Side::Before), after: Some(Side::After) };
@@ -156,28 +168,49 @@ fn sides(operation: Operation, subresource: &str) -> &'static [Sides] {
     }
 }
 
-fn review(kind: &Kind, subresource: &str, operation: Operation, axis: &Axis, sides: Sides, n: usize) -> String {
-    let scale = subresource == "scale";
-    let side = |side: Option<Side>| {
-        let mut object = object(kind);
-        if scale {
+/// The sides that an object of one size can have, as they are sent.
+struct Texts {
+    neither: String,
+    before: String,
+    after: String,
+}
+
+impl Texts {
+    fn of(watched: &Watched, axis: &Axis, n: usize) -> Option<Self> {
+        let mut object = object(watched.kind);
+        if watched.subresource == "scale" {
             object["apiVersion"] = json!("autoscaling/v1");
             object["kind"] = json!("Scale");
         }
-        side.map_or(object.clone(), |side| grown(object, axis, n, side))
-    };
-    let before = if operation == Operation::Create { Value::Null } else { side(sides.before) };
-    let after = if operation == Operation::Delete { Value::Null } else { side(sides.after) };
-    let known = if before.is_null() { &after } else { &before };
-    json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
+        let grown = |side| axis.grown(object.clone(), n, side).map(|object| object.to_string());
+        Some(Texts { before: grown(Side::Before)?, after: grown(Side::After)?, neither: object.to_string() })
+    }
+
+    fn side(&self, side: Option<Side>) -> &str {
+        match side {
+            None => &self.neither,
+            Some(Side::Before) => &self.before,
+            Some(Side::After) => &self.after,
+        }
+    }
+}
+
+fn review(watched: &Watched, operation: Operation, before: &str, after: &str) -> String {
+    let Watched { kind, subresource, .. } = watched;
+    let before = if operation == Operation::Create { NULL } else { before };
+    let after = if operation == Operation::Delete { NULL } else { after };
+    let (namespace, _) = place(kind);
+    let mut review = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
         "uid": "0f5c1c1c-0000-4000-8000-000000000001",
         "kind": {"group": kind.group, "version": kind.version, "kind": kind.kind},
         "resource": {"group": kind.group, "version": kind.version, "resource": kind.resource},
-        "subResource": subresource, "name": known["metadata"]["name"], "namespace": known["metadata"]["namespace"],
-        "operation": operation.as_str(), "userInfo": {"username": "alice", "groups": ["a"]},
-        "object": after, "oldObject": before, "options": {"fieldManager": "kubectl-edit"},
+        "subResource": subresource, "namespace": namespace, "operation": operation.as_str(),
+        "userInfo": {"username": "alice", "groups": ["a"]}, "options": {"fieldManager": "kubectl-edit"},
     }})
-    .to_string()
+    .to_string();
+    // Into the request, which ends the review.
+    review.truncate(review.len() - "}}".len());
+    format!("{review},\"object\":{after},\"oldObject\":{before}}}}}")
 }
 
 /// A guard that judges by every rule and denies.
@@ -209,7 +242,7 @@ fn thread_time() -> Duration {
 }
 
 /// How many items there are at first.
-const SMALL: usize = 100;
+const SMALL: usize = 64;
 
 /// How many times as many there are then.
 const TIMES: usize = 16;
@@ -219,3 +252,5 @@ const STEEP: f64 = 2.5;
 
 /// How often is measured at most before the best of all counts.
 const RUNS: usize = 8;
+
+const NULL: &str = "null";

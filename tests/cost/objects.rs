@@ -15,7 +15,13 @@ pub(crate) enum Side {
 pub(crate) struct Axis {
     pub(crate) name: &'static str,
     pub(crate) is_of: fn(&Kind) -> bool,
-    pub(crate) grow: fn(&mut Value, usize, Side),
+    grow: Grow,
+}
+
+/// Makes an object large, or the pod that it is or describes.
+enum Grow {
+    Object(fn(&mut Value, usize, Side)),
+    Pod(fn(&mut Value, usize, Side)),
 }
 
 /// Every way in which whoever writes an object can make it large.
@@ -119,95 +125,94 @@ pub(crate) static AXES: &[Axis] = &[
     Axis {
         name: "taints",
         is_of: |kind| *kind == kinds::NODE,
-        grow: |object, n, side| {
+        grow: Grow::Object(|object, n, side| {
             let taint = |at: usize| json!({"key": format!("k{at}"), "value": value(at, side), "effect": "NoSchedule"});
             object["spec"]["taints"] = (0..n).map(taint).collect();
             for at in 0..4 {
                 entry(object, manager(at), &json!({"f:spec": {"f:taints": {}}}));
             }
-        },
+        }),
     },
     Axis {
         name: "taints of one key",
         is_of: |kind| *kind == kinds::NODE,
-        grow: |object, n, side| {
+        grow: Grow::Object(|object, n, side| {
             let taint = |at: usize| json!({"key": "k", "value": value(at, side), "effect": "NoSchedule"});
             object["spec"]["taints"] = (0..n).map(taint).collect();
-        },
+        }),
     },
     Axis {
         name: "images of a node",
         is_of: |kind| *kind == kinds::NODE,
-        grow: |object, n, side| {
+        grow: Grow::Object(|object, n, side| {
             let image =
                 |at: usize| json!({"names": [format!("mcr.microsoft.com/x:{}", value(at, side))], "sizeBytes": at});
             object["status"]["images"] = (0..n).map(image).collect();
-        },
+        }),
     },
     Axis {
         name: "rules",
         is_of: |kind| matches!(kind.kind, "Role" | "ClusterRole"),
-        grow: |object, n, side| {
+        grow: Grow::Object(|object, n, side| {
             let rule = |at: usize| json!({"apiGroups": [value(at, side)], "resources": ["pods"], "verbs": ["get"]});
             object["rules"] = (0..n).map(rule).collect();
-        },
+        }),
     },
     Axis {
         name: "subjects",
         is_of: |kind| matches!(kind.kind, "RoleBinding" | "ClusterRoleBinding"),
-        grow: |object, n, side| {
+        grow: Grow::Object(|object, n, side| {
             let subject = |at: usize| json!({"kind": "User", "name": format!("u{at}"), "apiGroup": value(at, side)});
             object["subjects"] = (0..n).map(subject).collect();
-        },
+        }),
     },
     Axis {
         name: "data",
         is_of: |kind| *kind == kinds::CONFIG_MAP,
-        grow: |object, n, side| {
+        grow: Grow::Object(|object, n, side| {
             let own: Map<String, Value> = (0..n).map(|at| (format!("k{at}"), json!(value(at, side)))).collect();
             object["data"] = Value::Object(own);
-        },
+        }),
     },
     Axis {
         name: "ports",
         is_of: |kind| *kind == kinds::SERVICE,
-        grow: |object, n, side| {
+        grow: Grow::Object(|object, n, side| {
             let port = |at: usize| json!({"name": value(at, side), "port": at, "protocol": "TCP"});
             object["spec"]["ports"] = (0..n).map(port).collect();
-        },
+        }),
     },
     Axis {
         name: "webhooks",
         is_of: |kind| kind.kind.ends_with("WebhookConfiguration"),
-        grow: |object, n, side| {
+        grow: Grow::Object(|object, n, side| {
             let webhook = |at: usize| {
                 json!({"name": format!("w{at}"), "sideEffects": "None", "clientConfig": {"url": value(at, side)},
                        "rules": [{"apiGroups": ["*"], "resources": ["*"], "operations": ["*"]}]})
             };
             object["webhooks"] = (0..n).map(webhook).collect();
-        },
+        }),
     },
 ];
 
 const fn any(name: &'static str, grow: fn(&mut Value, usize, Side)) -> Axis {
-    Axis { name, is_of: |_| true, grow }
+    Axis { name, is_of: |_| true, grow: Grow::Object(grow) }
 }
 
-/// What grows in the specification of a pod; `object` finds it by itself.
+/// What grows in the specification of a pod.
 const fn of_pods(name: &'static str, grow: fn(&mut Value, usize, Side)) -> Axis {
-    Axis { name, is_of: |kind| pod_path(kind.kind).is_some(), grow }
+    Axis { name, is_of: |kind| pod_path(kind.kind).is_some(), grow: Grow::Pod(grow) }
 }
 
-/// Makes an object large along an axis.
-pub(crate) fn grown(mut object: Value, axis: &Axis, n: usize, side: Side) -> Value {
-    let kind = object["kind"].as_str().unwrap_or_default().to_owned();
-    let of_pod =
-        ["containers", "initContainers", "ephemeralContainers", "env", "volumes", "tolerations", "capabilities"];
-    match pod_path(&kind).filter(|_| of_pod.contains(&axis.name)) {
-        Some(path) => (axis.grow)(object.pointer_mut(path).expect("a pod"), n, side),
-        None => (axis.grow)(&mut object, n, side),
+impl Axis {
+    /// An object, made large; `None` where it has nothing that could be.
+    pub(crate) fn grown(&self, mut object: Value, n: usize, side: Side) -> Option<Value> {
+        match self.grow {
+            Grow::Object(grow) => grow(&mut object, n, side),
+            Grow::Pod(grow) => grow(object.pointer_mut(pod_path(object["kind"].as_str()?)?)?, n, side),
+        }
+        Some(object)
     }
-    object
 }
 
 /// An object of a kind as it is where rules speak of it: a component of the platform's that a person has touched, with what its
@@ -238,7 +243,7 @@ pub(crate) fn object(kind: &Kind) -> Value {
 }
 
 /// Namespace and name of something of this kind that rules speak of.
-fn place(kind: &Kind) -> (String, String) {
+pub(crate) fn place(kind: &Kind) -> (String, String) {
     let data = embedded();
     let whole = |name: &Option<String>, prefix: &Option<String>, suffix: &str| {
         name.clone().unwrap_or_else(|| format!("{}x1{suffix}", prefix.as_deref().unwrap_or_default()))

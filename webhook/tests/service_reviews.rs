@@ -238,11 +238,10 @@ async fn of_too_many_managed_fields_a_part_is_judged_and_nothing_is_denied_by_it
     assert_eq!(guard.metric("aksarc_reviews_not_evaluated_total", &["managed-fields"]), 2);
 
     // What needs no look at them is denied all the same.
-    let node =
-        json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "moc-l1", "managedFields": entries(800)}});
-    let delete = review(PERSON, "DELETE", ("", "v1", "Node", "nodes"), "", &node, &Value::Null);
+    let system = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system", "managedFields": entries(800)}});
+    let delete = review(PERSON, "DELETE", ("", "v1", "Namespace", "namespaces"), "", &system, &Value::Null);
     let response = guard.client().await.review(&delete).await;
-    assert_eq!(response["status"]["details"]["causes"][0]["reason"], "AA208", "{response}");
+    assert_eq!(response["status"]["details"]["causes"][0]["reason"], "AA307", "{response}");
     assert_eq!(response["auditAnnotations"]["not-evaluated"], "managed-fields");
 }
 

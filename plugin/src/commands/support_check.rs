@@ -156,7 +156,8 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
             taken: None,
         }
     };
-    let nodes_read = matches!(check.inventory().read(&kinds::NODE), Some(ReadState::Complete { .. } | ReadState::Partly(_)));
+    let nodes_read =
+        matches!(check.inventory().read(&kinds::NODE), Some(ReadState::Complete { .. } | ReadState::Partly(_)));
     // Another product, or what else cannot be judged, is a matter of what we were pointed at.
     let mut report = check.finish(tool::identity(), &source.context, &source.server).map_err(Failure::input)?;
     report.coverage.seconds = rounded(begun.elapsed());
