@@ -86,7 +86,7 @@ fn nothing_else_passes(cluster: &ControlPlane, who: &Identity) {
 /// The commands of README, each as it is printed.
 fn the_way_out_works(cluster: &ControlPlane, desk: &Desk<'_>, who: &Identity) {
     let client = cluster.http(who).unwrap();
-    let [way_out, close] = readme::blocks("The way out").unwrap();
+    let [_, close, way_out, _] = readme::blocks("The way out").unwrap();
     let [open, delete] = lines(&way_out);
     let before = get(&client, GUARD);
     let run = |commands: &str| desk.run(who, commands).unwrap();

@@ -2,7 +2,7 @@
 //!
 //! A new command needs nothing here, unless it ends with another code than 0 or cannot be run.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
 
 mod readme {
     pub(crate) mod commands;
@@ -12,6 +12,9 @@ mod readme {
 
 use std::fmt::Write;
 use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 use aksarc_tests::{Identity, samples};
 use readme::commands::{self, Command};
@@ -43,16 +46,29 @@ const LISTED: Listed<'static> = Listed {
 
 #[test]
 fn every_command_does_what_the_readme_says() {
-    let newcomer = Newcomer::new().unwrap();
+    let newcomer = &Newcomer::new().unwrap();
     let readme = newcomer.read("README.md").unwrap();
     let commands = commands::parse(&readme).unwrap();
-    let cluster = samples::start("healthy-azure-local").unwrap();
+    let cluster = samples::start(SAMPLE).unwrap();
+    let mut kubelets = samples::Player::after(&cluster, SAMPLE).unwrap();
     newcomer.join(&cluster, &Identity::Person, "contoso-edge").unwrap();
     // The guard's authority, which the reader of its manifest has made with openssl.
     newcomer.bring(&cluster.authority(), "ca.crt").unwrap();
     let mut wrong = String::new();
     for command in commands.iter().filter(|command| !LISTED.is_excepted(command)) {
-        let finished = newcomer.types(&command.text, commands::day(&readme).unwrap()).unwrap();
+        let day = commands::day(&readme).unwrap();
+        let finished = thread::scope(|scope| {
+            let (done, typed) = mpsc::channel();
+            scope.spawn(move || done.send(newcomer.types(&command.text, day)));
+            // A deletion waits for pods, which end when their kubelet says so.
+            loop {
+                match typed.recv_timeout(LOOK) {
+                    Ok(finished) => break finished.unwrap(),
+                    Err(RecvTimeoutError::Timeout) => kubelets.look().unwrap(),
+                    Err(RecvTimeoutError::Disconnected) => panic!("nobody typed {}", command.text),
+                }
+            }
+        });
         let code = LISTED.code(command);
         if finished.code != Some(code) {
             let ended = finished.code.map_or("by a signal".to_owned(), |code| format!("with {code}"));
@@ -140,3 +156,9 @@ fn what_fits_no_command_is_stale() {
         ]
     );
 }
+
+/// The cluster that the commands meet.
+const SAMPLE: &str = "healthy-azure-local";
+
+/// How often kubelets are played while a command runs.
+const LOOK: Duration = Duration::from_secs(1);
