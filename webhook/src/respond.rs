@@ -242,7 +242,8 @@ fn refusal_status(judgement: &Judgement) -> Status {
 
 fn cause(judged: &Judged) -> Cause {
     let finding = &judged.finding;
-    let tail = format!(" - {}; see: kubectl aksarc explain {}", judged.instead, finding.code);
+    let basis = finding.basis.phrase();
+    let tail = format!(" ({basis}) - {}; see: kubectl aksarc explain {}", judged.instead, finding.code);
     let head = text::line(&finding.message, MAX_CAUSE.saturating_sub(tail.len()));
     Cause { reason: finding.code, message: format!("{head}{tail}"), field: text::line(&finding.path, MAX_NAME) }
 }

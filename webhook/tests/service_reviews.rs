@@ -25,7 +25,8 @@ async fn a_denial_has_code_reason_one_line_and_a_cause() {
     assert_eq!(causes.len(), 1);
     assert_eq!(causes[0]["reason"], "AA201");
     assert_eq!(causes[0]["field"], "metadata.labels[kubernetes.io/hostname]");
-    assert!(causes[0]["message"].as_str().unwrap().contains("kubectl aksarc explain AA201"));
+    let message = causes[0]["message"].as_str().unwrap();
+    assert!(message.contains(" (policy says so) - ") && message.contains("kubectl aksarc explain AA201"), "{message}");
     assert!(response["warnings"].is_null());
     let annotations = json!({"actor": "person", "findings": "AA201=deny", "mode": "enforce"});
     assert_eq!(response["auditAnnotations"], annotations);
