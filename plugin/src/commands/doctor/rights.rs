@@ -65,11 +65,11 @@ fn rehearsals(answers: &Answers) -> Check {
     let name = "dry-run";
     let answer = |kind: &'static Kind| answers.get(&ReadKey { kind, namespace: None }.to_string());
     let [services, definitions] = DRY_RUN_LISTS.map(answer);
-    let lacks: Vec<String> = DRY_RUN_LISTS
-        .into_iter()
-        .filter(|kind| !matches!(answer(kind), Some(Ok(true))))
-        .map(|kind| format!("list {}: no", kind.qualified()))
-        .collect();
+    let lacks = DRY_RUN_LISTS.into_iter().filter_map(|kind| match answer(kind) {
+        Some(Ok(true)) => None,
+        Some(Ok(false)) => Some(format!("list {}: no", kind.qualified())),
+        Some(Err(_)) | None => Some(format!("list {}: not known", kind.qualified())),
+    });
     let less = match (services, definitions) {
         (Some(Ok(true)), _) => return Check::new(name, State::Fine, "can tell who serves each API group"),
         (Some(Err(why)), _) => {
@@ -81,7 +81,7 @@ fn rehearsals(answers: &Answers) -> Check {
         _ => "Kubernetes' own API groups",
     };
     let mut check = Check::new(name, State::Warned, format!("rehearses {less} alone: who serves others is not known"));
-    check.details = lacks;
+    check.details = lacks.collect();
     check
 }
 

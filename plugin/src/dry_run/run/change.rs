@@ -48,7 +48,7 @@ impl Runner<'_> {
             (Some(_), _) | (None, Some(Decision::Deny)) => Answer::Deny,
             (None, Some(Decision::Warn)) => Answer::Warn,
             (None, None) if (!complete && sides.kind().is_some()) || open.is_some() => Answer::Unknown,
-            // Of a change as given, before defaults and webhooks, nothing heavy is known for certain but what was found.
+            // Defaults and webhooks of the server may add to the change as given what a rule finds.
             (None, Some(Decision::Allow) | None) if !rehearsed && sides.kind().is_some() => Answer::Unknown,
             (None, Some(Decision::Allow) | None) => Answer::Allow,
         };
