@@ -85,8 +85,8 @@ fn every_command_does_what_the_readme_says() {
         }
     }
     assert!(wrong.is_empty(), "README.md says what is not so:\n\n{wrong}");
-    // "That puts two programs into `~/.cargo/bin`"
-    assert_eq!(newcomer.programs().unwrap(), ["kubectl-aksarc", "kubectl_complete-aksarc"]);
+    // "That puts two programs into `~/.cargo/bin`", and the guard's section a third.
+    assert_eq!(newcomer.programs().unwrap(), ["aksarc-webhook", "kubectl-aksarc", "kubectl_complete-aksarc"]);
 }
 
 #[test]
