@@ -12,6 +12,7 @@ pub mod known_issues;
 mod lawful;
 pub mod lifecycle;
 pub mod limits;
+pub mod managed_pods;
 mod managers;
 mod namespaces;
 pub mod network;
@@ -37,7 +38,7 @@ pub use components::{Component, Versioned};
 pub use identities::{Identities, Identity};
 pub use lawful::{Lawful, LawfulObject};
 pub use managers::{Managers, PlatformManager, Tool};
-pub use namespaces::{NamespaceKey, Namespaces, SystemNamespace};
+pub use namespaces::{AddOns, NamespaceKey, Namespaces, SystemNamespace};
 pub use node_keys::{Exception, NodeKeys, Place, ReservedPrefix, Ruling, SystemKey};
 pub use pattern::Pattern;
 pub use platform::{Platform, PlatformText};
@@ -93,6 +94,8 @@ pub struct Data {
     pub namespaces: Namespaces,
     /// Managed components.
     pub components: Vec<Component>,
+    /// The labels of managed pods.
+    pub managed_pods: Vec<managed_pods::ManagedPods>,
     /// What users may create where they otherwise may not.
     pub lawful: Lawful,
     /// Marks that tell whose an object is.
@@ -138,6 +141,7 @@ impl Data {
             identities: yaml::parse(include_str!("../data/identities.yaml"))?,
             namespaces: yaml::parse(include_str!("../data/namespaces.yaml"))?,
             components: yaml::parse(include_str!("../data/components.yaml"))?,
+            managed_pods: yaml::parse(include_str!("../data/managed-pods.yaml"))?,
             lawful: yaml::parse(include_str!("../data/lawful.yaml"))?,
             provenance: yaml::parse(include_str!("../data/provenance.yaml"))?,
             products: yaml::parse(include_str!("../data/other-products.yaml"))?,

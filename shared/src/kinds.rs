@@ -177,6 +177,8 @@ kinds! {
     LIMIT_RANGE = core("LimitRange", "limitranges", true);
     /// Pods.
     POD = core("Pod", "pods", true);
+    /// ResourceQuotas.
+    RESOURCE_QUOTA = core("ResourceQuota", "resourcequotas", true);
     /// ReplicationControllers.
     REPLICATION_CONTROLLER = core("ReplicationController", "replicationcontrollers", true);
     /// ServiceAccounts.

@@ -27,8 +27,7 @@ pub fn is_later(entry: &ManagedEntry<'_>, object: &Object<'_>) -> bool {
 /// themselves up to date with it.
 pub fn is_hand(entry: &ManagedEntry<'_>, object: &Object<'_>, data: &Data) -> bool {
     data.managers.person(&entry.manager).is_some()
-        && !(data.provenance.helm_managers.iter().any(|own| **own == *entry.manager)
-            && is_platform_release(object, data))
+        && !(is_helm(entry, data) && is_platform_release(object, data))
 }
 
 /// Whether an object belongs to a Helm release of the platform's.
@@ -48,13 +47,25 @@ pub fn is_made_by_platform(object: &Object<'_>, data: &Data) -> bool {
 /// Whether an update of an object of the platform's release is Helm's own, as far as its managedFields tell: Microsoft's
 /// command line runs Helm as whoever is signed in.
 pub fn is_release_update(before: &Object<'_>, after: &Object<'_>, data: &Data) -> bool {
-    let helm = |entry: &&ManagedEntry<'_>| data.provenance.helm_managers.iter().any(|own| **own == *entry.manager);
+    let helm = |entry: &&ManagedEntry<'_>| is_helm(entry, data);
     if !is_platform_release(before, data) || !is_platform_release(after, data) {
         return false;
     }
     let write = |entry: &ManagedEntry<'_>| (entry.manager.to_string(), entry.time.as_ref().map(ToString::to_string));
     let old: HashSet<_> = before.managed().iter().filter(helm).map(write).collect();
     after.managed().iter().filter(helm).any(|entry| !old.contains(&write(entry)))
+}
+
+/// Whether an object of a release of the platform's was written by Helm, as far as its managedFields tell.
+pub fn is_release_write(object: &Object<'_>, data: &Data) -> bool {
+    is_platform_release(object, data) && object.managed().iter().any(|entry| is_helm(entry, data))
+}
+
+/// Whether Helm wrote an entry. On Windows the program's name, and so the manager's, ends in `.exe`.
+fn is_helm(entry: &ManagedEntry<'_>, data: &Data) -> bool {
+    let name = entry.manager.to_lowercase();
+    let name = name.strip_suffix(".exe").unwrap_or(&name);
+    data.provenance.helm_managers.iter().any(|own| own == name)
 }
 
 /// Whose an object among managed ones is, by positive evidence only.

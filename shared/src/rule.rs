@@ -14,6 +14,7 @@ use crate::kinds::Kind;
 use crate::object::Object;
 use crate::pod::Pod;
 use crate::probe::Probe;
+use crate::rules::aa303;
 
 /// One rule: one code, one slug, one file, one page. Every field is mandatory, so that a new one makes each rule decide.
 #[derive(Debug)]
@@ -81,6 +82,12 @@ impl Rule {
     /// The heaviest consequence on any of `platforms`.
     pub fn heaviest(&self, platforms: &[Platform]) -> Consequence {
         platforms.iter().map(|platform| self.consequence_on(*platform)).min().unwrap_or(Consequence::Info)
+    }
+
+    /// Whether what a list of a kind holds could be what voids support by this rule. `named` tells whether it is of the whole
+    /// cluster or of a namespace that the policy text names.
+    pub(crate) fn voids_by(&self, kind: &Kind, named: bool) -> bool {
+        self.code != aa303::RULE.code || (named && aa303::voids_by(kind))
     }
 
     /// `2` for the 2xx family.
@@ -163,8 +170,12 @@ pub enum Scope {
     Cluster,
     /// The system namespaces in which the catalogue has components of this kind.
     ComponentNamespaces,
+    /// Where another rule's list of the whole cluster is there anyway: what it tells is welcome, and no gap without it.
+    IfRead,
     /// kube-system.
     KubeSystem,
+    /// The namespaces in which a user's add-on is a finding, by the data.
+    ManagedNamespaces,
     /// The namespace of the guard.
     Own,
 }

@@ -20,7 +20,6 @@ mod aa208;
 mod aa209;
 mod aa301;
 mod aa302;
-mod aa303;
 mod aa304;
 mod aa306;
 mod aa307;
@@ -60,6 +59,7 @@ mod aa902;
 mod aa903;
 mod aa905;
 mod aa906;
+mod add_ons;
 mod differences;
 mod health;
 mod installed;
@@ -68,6 +68,7 @@ mod node_power;
 mod pools;
 mod third_party;
 
+pub(crate) mod aa303;
 pub(crate) mod aa904;
 
 /// Every rule, by code.

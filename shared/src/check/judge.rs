@@ -96,13 +96,15 @@ impl Check<'_> {
 
     fn judge_on(&self, rule: &'static Rule, platform: Platform) -> Answer {
         let can_void = rule.consequence_on(platform) == Consequence::Voids;
+        // What the rule itself leaves open may void; of a list that lacks it depends on what stands in such lists.
+        let mut may_void = self.lacks_what_voids(rule);
         // A rule with findings can be open as well: its reason says what it did not see.
-        let answer = |outcome, reason: String, findings| {
+        let answer = |outcome, reason: String, findings, may_void: bool| {
             let open = matches!(outcome, Outcome::Unknown | Outcome::Violated) && !reason.is_empty();
-            Answer { platform, outcome, reason, findings, could_void: open && can_void }
+            Answer { platform, outcome, reason, findings, could_void: open && can_void && may_void }
         };
         if !rule.platforms.contains(&platform) {
-            return answer(Outcome::NotApplicable, format!("does not apply on {}", platform.as_str()), Vec::new());
+            return answer(Outcome::NotApplicable, format!("does not apply on {}", platform.as_str()), Vec::new(), false);
         }
         let mut drafts = self.drafts.get(rule.code.as_str()).cloned().unwrap_or_default();
         drafts.extend(self.admitted(rule, platform));
@@ -113,17 +115,21 @@ impl Check<'_> {
                 Verdict::FoundPartly(found, why) => {
                     drafts.extend(found);
                     open.push(why);
+                    may_void = true;
                 }
-                Verdict::Unknown(why) => open.push(why),
+                Verdict::Unknown(why) => {
+                    open.push(why);
+                    may_void = true;
+                }
                 Verdict::NotObservable(why) if drafts.is_empty() && open.is_empty() => {
                     let (outcome, reason) = self.unseen(rule, platform, why);
-                    return answer(outcome, reason, Vec::new());
+                    return answer(outcome, reason, Vec::new(), may_void);
                 }
                 Verdict::NotObservable(_) => {}
             }
         } else if rule.state.each.is_none() {
             let why = "leaves no trace in a state; the guard and the dry run judge the change";
-            return answer(Outcome::NotObservable, why.to_owned(), Vec::new());
+            return answer(Outcome::NotObservable, why.to_owned(), Vec::new(), false);
         }
         if let Some(baseline) = self.comparison() {
             drafts.retain(|draft| !baseline.settles(rule, draft));
@@ -140,7 +146,7 @@ impl Check<'_> {
         } else {
             Outcome::Unknown
         };
-        answer(outcome, reason, findings)
+        answer(outcome, reason, findings, may_void)
     }
 
     /// What becomes of a rule that Kubernetes shows nothing of: people's word, where it is complete.

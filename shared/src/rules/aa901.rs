@@ -13,6 +13,7 @@ use crate::object::Object;
 use crate::origin::{self, Provenance};
 use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
 use crate::rules::installed::{self, EXTENSIONS, Installed};
+use crate::selector::Selector;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA901"),
@@ -78,38 +79,6 @@ struct Rules {
     operations: Option<Vec<String>>,
     resources: Option<Vec<String>>,
     scope: Option<String>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Selector {
-    match_labels: Option<BTreeMap<String, String>>,
-    match_expressions: Option<Vec<Expression>>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(default)]
-struct Expression {
-    key: String,
-    operator: String,
-    values: Option<Vec<String>>,
-}
-
-impl Selector {
-    fn matches(&self, labels: &BTreeMap<&str, &str>) -> bool {
-        let own = |key: &str| labels.get(key).copied();
-        self.match_labels.iter().flatten().all(|(key, value)| own(key) == Some(&**value))
-            && self.match_expressions.iter().flatten().all(|expression| {
-                let listed = |value: &str| expression.values.iter().flatten().any(|listed| listed == value);
-                match &*expression.operator {
-                    "In" => own(&expression.key).is_some_and(listed),
-                    "NotIn" => !own(&expression.key).is_some_and(listed),
-                    "Exists" => own(&expression.key).is_some(),
-                    "DoesNotExist" => own(&expression.key).is_none(),
-                    _ => true,
-                }
-            })
-    }
 }
 
 impl Rules {
@@ -238,7 +207,9 @@ fn judge(
     let name = &webhook.name;
     let closed = webhook.failure_policy.as_deref() != Some("Ignore");
     let nothing = BTreeMap::new();
-    let opted = |selector: &Option<Selector>, labels| selector.as_ref().is_none_or(|own| own.matches(labels));
+    let opted = |selector: &Option<Selector>, labels: &BTreeMap<&str, &str>| {
+        selector.as_ref().is_none_or(|own| own.matches(|key| labels.get(key).copied()))
+    };
     // Objects of the system bear no label that anybody chose, so who asks for one does not ask about them.
     let objects = opted(&webhook.object_selector, &nothing);
     let within: Vec<&str> = system
