@@ -160,6 +160,14 @@ impl Data {
         })
     }
 
+    /// The tables without the components of platforms that a cluster is not on: what Microsoft manages elsewhere is anybody's here.
+    #[must_use]
+    pub fn on(&self, platforms: &[Platform]) -> Data {
+        let mut data = self.clone();
+        data.components.retain(|row| row.platforms.is_empty() || row.platforms.iter().any(|own| platforms.contains(own)));
+        data
+    }
+
     /// The policy texts, without the other pages that findings rest on.
     pub fn policy_texts(&self) -> impl Iterator<Item = &Document> {
         self.documents.iter().filter(|document| !document.platforms.is_empty())

@@ -84,6 +84,12 @@ impl Rule {
         platforms.iter().map(|platform| self.consequence_on(*platform)).min().unwrap_or(Consequence::Info)
     }
 
+    /// Whether it says something of manifests, although it judges no change: images, definitions and marks of charts stand there
+    /// too.
+    pub fn judges_manifests(&self) -> bool {
+        ["AA501", "AA504", "AA801", "AA802"].contains(&self.code.as_str())
+    }
+
     /// Whether what a list of a kind holds could be what voids support by this rule. `named` tells whether it is of the whole
     /// cluster or of a namespace that the policy text names.
     pub(crate) fn voids_by(&self, kind: &Kind, named: bool) -> bool {
@@ -344,6 +350,8 @@ pub struct Context<'d> {
     pub release: Option<&'d str>,
     /// What the system created at a known-good time, and what of it is there now; where a baseline was given.
     pub baseline: Option<Comparison<'d>>,
+    /// Whether manifests are judged: nothing in them runs yet.
+    pub manifests: bool,
     /// The lists of the rule's own reads that were not read to the end, and why: see [`Context::unread`].
     pub unread: Vec<(&'static Kind, String)>,
     /// The moment judged.

@@ -5,7 +5,7 @@ use crate::attest::{self, Answer as Attested};
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, Finding, ObjectRef};
 use crate::kinds::Kind;
-use crate::report::{Outcome, RuleOutcome};
+use crate::report::{NEEDS_CLUSTER, Outcome, RuleOutcome};
 use crate::rule::{Rule, Verdict};
 use crate::weigh::{finalize, lightest};
 
@@ -53,16 +53,15 @@ impl Check<'_> {
         let done = |outcome, reason: String, findings| {
             (RuleOutcome { code: rule.code.as_str(), slug: rule.slug, outcome, reason, could_void: false }, findings)
         };
-        if self.manifests {
+        if self.manifests && !rule.judges_manifests() {
             let drafts = self.drafts.get(rule.code.as_str()).cloned().unwrap_or_default();
             if rule.change.is_none() {
-                return done(Outcome::NotApplicable, "needs a cluster; these are manifests".to_owned(), Vec::new());
+                return done(Outcome::NotApplicable, NEEDS_CLUSTER.to_owned(), Vec::new());
             }
             let platform = lightest(rule, candidates);
             let findings = finalize(rule, platform, drafts);
             let asks = |kind: &Kind| rule.guards.iter().any(|guard| guard.kind == kind);
-            let unjudged = self.inventory.unjudged.iter().filter(|(key, _)| asks(key.kind));
-            let open: Vec<String> = unjudged.map(|(key, unjudged)| unjudged.gap(key)).collect();
+            let open = self.unjudged(asks);
             let outcome = if findings.iter().any(|f| f.consequence != Consequence::Info) {
                 Outcome::Violated
             } else if open.is_empty() {
@@ -94,6 +93,12 @@ impl Check<'_> {
         (RuleOutcome { could_void: answers.iter().any(Answer::may_void), ..outcome }, findings)
     }
 
+    /// The manifests of some kinds that could not be judged.
+    fn unjudged(&self, asks: impl Fn(&Kind) -> bool) -> Vec<String> {
+        let unjudged = self.inventory.unjudged.iter().filter(|(key, _)| asks(key.kind));
+        unjudged.map(|(key, unjudged)| unjudged.gap(key)).collect()
+    }
+
     fn judge_on(&self, rule: &'static Rule, platform: Platform) -> Answer {
         let can_void = rule.consequence_on(platform) == Consequence::Voids;
         // What the rule itself leaves open may void; of a list that lacks it depends on what stands in such lists.
@@ -109,6 +114,7 @@ impl Check<'_> {
         let mut drafts = self.drafts.get(rule.code.as_str()).cloned().unwrap_or_default();
         drafts.extend(self.admitted(rule, platform));
         let mut open = self.gaps(rule);
+        open.extend(self.unjudged(|kind| rule.reads.iter().any(|read| read.kind == kind)));
         if let Some(whole) = rule.state.whole {
             match whole(&self.inventory, &self.context(rule, platform)) {
                 Verdict::Found(found) => drafts.extend(found),

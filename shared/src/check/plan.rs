@@ -61,6 +61,10 @@ impl Check<'_> {
     }
 
     fn unread_lists(&self, rule: &Rule) -> Vec<(ReadKey, String)> {
+        // Manifests are no cluster: nothing else is there to be read.
+        if self.manifests {
+            return Vec::new();
+        }
         let cluster = rule.reads.iter().filter(|read| read.scope == Scope::Cluster);
         let mut keys: Vec<ReadKey> = cluster.map(|read| ReadKey { kind: read.kind, namespace: None }).collect();
         keys.extend(self.namespaced_keys(rule).into_iter().filter(|key| !self.has_all(key.kind)));

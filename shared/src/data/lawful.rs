@@ -80,6 +80,12 @@ impl Lawful {
             || self.deeds.iter().any(|deed| deed.kind == kind.kind && deed.is_done_by(object, kind))
     }
 
+    /// The words of a command by which a deed is told, and no more of it: for recordings, which keep no commands.
+    pub fn signs<'w>(&'w self, words: &str) -> Vec<&'w str> {
+        let done = self.deeds.iter().filter(|deed| deed.is_said_by(words));
+        done.flat_map(|deed| [&*deed.forbids_module].into_iter().chain(FORBIDDING.into_iter().filter(|sign| words.contains(sign)))).collect()
+    }
+
     /// Whether an object is lawful by its name.
     pub fn covers(&self, kind: &str, namespace: &str, name: &str) -> bool {
         self.always.iter().any(|own| own == kind)
@@ -118,12 +124,13 @@ impl Deed {
     /// whether nothing else in it has power.
     fn is_done_by(&self, object: &Object<'_>, kind: &Kind) -> bool {
         let Some(pod) = object.pod(kind) else { return false };
-        let speaks = |words: &str| {
-            words.contains(&*self.forbids_module) && FORBIDDING.iter().any(|sign| words.contains(sign))
-        };
-        let mut forbids = pod.all_containers().map(|container| (container.is_privileged(), speaks(&container.words())));
-        let all: Vec<(bool, bool)> = forbids.by_ref().collect();
-        all.iter().any(|(_, speaks)| *speaks) && all.iter().all(|(privileged, speaks)| !privileged || *speaks)
+        let told = pod.all_containers().map(|own| (own.is_privileged(), self.is_said_by(&own.words())));
+        let all: Vec<(bool, bool)> = told.collect();
+        all.iter().any(|(_, says)| *says) && all.iter().all(|(privileged, says)| !privileged || *says)
+    }
+
+    fn is_said_by(&self, words: &str) -> bool {
+        words.contains(&*self.forbids_module) && FORBIDDING.iter().any(|sign| words.contains(sign))
     }
 }
 

@@ -236,6 +236,7 @@ mod tests {
             platform: Platform::AzureLocal,
             release: None,
             baseline: None,
+            manifests: false,
             unread: Vec::new(),
             now: "2026-06-01T00:00:00Z".parse().unwrap(),
             as_of: "2026-06-01".parse().unwrap(),
