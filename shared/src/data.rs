@@ -32,6 +32,8 @@ use serde::Deserialize;
 
 use crate::data::capi::CapiKeys;
 use crate::data::cluster_objects::ClusterObjects;
+use crate::kinds::Kind;
+use crate::object::Object;
 use crate::read::yaml;
 
 pub use components::{Component, Versioned};
@@ -166,6 +168,11 @@ impl Data {
         let mut data = self.clone();
         data.components.retain(|row| row.platforms.is_empty() || row.platforms.iter().any(|own| platforms.contains(own)));
         data
+    }
+
+    /// Whether Microsoft's documents have users create or change an object, by what it does and by its name.
+    pub fn allows(&self, kind: &Kind, namespace: &str, name: &str, object: &Object<'_>) -> bool {
+        self.lawful.allows(kind, (namespace, name), object, &self.provenance.image_registries)
     }
 
     /// The policy texts, without the other pages that findings rest on.

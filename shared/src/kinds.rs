@@ -287,8 +287,6 @@ kinds! {
     SRIOV_NODE_POLICY = custom("sriovnetwork.openshift.io", "v1", "SriovNetworkNodePolicy", "sriovnetworknodepolicies");
     /// Multus' attachments of pods to further networks.
     NETWORK_ATTACHMENT = custom("k8s.cni.cncf.io", "v1", "NetworkAttachmentDefinition", "network-attachment-definitions");
-    /// Whereabouts' address pools.
-    WHEREABOUTS_IP_POOL = custom("whereabouts.cni.cncf.io", "v1alpha1", "IPPool", "ippools");
     /// What the Arc agents tell of their cluster (Azure/azure-cli-extensions, connectedk8s).
     CONNECTED_CLUSTER = custom("arc.azure.com", "v1beta1", "ConnectedCluster", "connectedclusters");
     /// Identities the Arc agents ask Azure for.

@@ -27,7 +27,7 @@ pub fn is_later(entry: &ManagedEntry<'_>, object: &Object<'_>) -> bool {
 /// themselves up to date with it.
 pub fn is_hand(entry: &ManagedEntry<'_>, object: &Object<'_>, data: &Data) -> bool {
     data.managers.person(&entry.manager).is_some()
-        && !(is_helm(entry, data) && is_platform_release(object, data))
+        && !(is_helm(&entry.manager, data) && is_platform_release(object, data))
 }
 
 /// Whether an object belongs to a Helm release of the platform's.
@@ -47,7 +47,7 @@ pub fn is_made_by_platform(object: &Object<'_>, data: &Data) -> bool {
 /// Whether an update of an object of the platform's release is Helm's own, as far as its managedFields tell: Microsoft's
 /// command line runs Helm as whoever is signed in.
 pub fn is_release_update(before: &Object<'_>, after: &Object<'_>, data: &Data) -> bool {
-    let helm = |entry: &&ManagedEntry<'_>| is_helm(entry, data);
+    let helm = |entry: &&ManagedEntry<'_>| is_helm(&entry.manager, data);
     if !is_platform_release(before, data) || !is_platform_release(after, data) {
         return false;
     }
@@ -58,12 +58,12 @@ pub fn is_release_update(before: &Object<'_>, after: &Object<'_>, data: &Data) -
 
 /// Whether an object of a release of the platform's was written by Helm, as far as its managedFields tell.
 pub fn is_release_write(object: &Object<'_>, data: &Data) -> bool {
-    is_platform_release(object, data) && object.managed().iter().any(|entry| is_helm(entry, data))
+    is_platform_release(object, data) && object.managed().iter().any(|entry| is_helm(&entry.manager, data))
 }
 
-/// Whether Helm wrote an entry. On Windows the program's name, and so the manager's, ends in `.exe`.
-fn is_helm(entry: &ManagedEntry<'_>, data: &Data) -> bool {
-    let name = entry.manager.to_lowercase();
+/// Whether a fieldManager is Helm's. On Windows the program's name, and so the manager's, ends in `.exe`.
+pub fn is_helm(manager: &str, data: &Data) -> bool {
+    let name = manager.to_lowercase();
     let name = name.strip_suffix(".exe").unwrap_or(&name);
     data.provenance.helm_managers.iter().any(|own| own == name)
 }

@@ -42,6 +42,8 @@ pub struct Deed {
 pub enum Purpose {
     /// It gives containers defaults, and sets no bounds.
     ContainerDefaults,
+    /// All that it runs is Microsoft's, by its registries.
+    MicrosoftsImages,
 }
 
 /// An object users may create or touch.
@@ -72,10 +74,11 @@ pub struct LawfulObject {
 
 impl Lawful {
     /// Whether an object is lawful by what it does, and where a document names it, by its name.
-    pub fn allows(&self, kind: &Kind, namespace: &str, name: &str, object: &Object<'_>) -> bool {
+    /// `registries` are those that only Microsoft publishes to.
+    pub fn allows(&self, kind: &Kind, (namespace, name): (&str, &str), object: &Object<'_>, registries: &[String]) -> bool {
         self.always.iter().any(|own| own == kind.kind)
             || self.objects.iter().any(|row| {
-                row.is(kind.kind, namespace, name) && row.purpose.is_none_or(|purpose| purpose.is_of(object))
+                row.is(kind.kind, namespace, name) && row.purpose.is_none_or(|purpose| purpose.is_of(object, kind, registries))
             })
             || self.deeds.iter().any(|deed| deed.kind == kind.kind && deed.is_done_by(object, kind))
     }
@@ -106,8 +109,11 @@ impl LawfulObject {
 }
 
 impl Purpose {
-    fn is_of(self, object: &Object<'_>) -> bool {
-        let Purpose::ContainerDefaults = self;
+    fn is_of(self, object: &Object<'_>, kind: &Kind, registries: &[String]) -> bool {
+        if self == Purpose::MicrosoftsImages {
+            let Some(pod) = object.pod(kind) else { return true };
+            return pod.images().all(|image| registries.iter().any(|own| image.starts_with(&**own)));
+        }
         let spec: Value = object.field("spec").unwrap_or_default();
         let limits = spec.get("limits").and_then(Value::as_array);
         limits.into_iter().flatten().all(|limit| {

@@ -332,6 +332,12 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         // The platform's own objects that no table knows are not add-ons.
         (Provenance::Platform(_), _) => return Vec::new(),
         _ if !Differing::of(before, after).any() => return Vec::new(),
+        // Of Arc extensions a change tells nothing but the marks of their release, which are a chart's of anybody's too.
+        _ if standing.weight == Consequence::Voids && !installed::release(before).is_empty() => {
+            let release = installed::release(before);
+            let says = format!("{what} in {namespace} would be changed; it is an add-on unless release {release} is an Arc extension's");
+            draft.says(says).lighter(Consequence::AtRisk)
+        }
         _ if standing.does.is_some() => draft.says(standing.says(&what, namespace)),
         _ if standing.weight == Consequence::Info => draft.says(standing.says(&what, namespace)),
         _ => draft.says(format!("{what} does not belong in {namespace}, and would be changed there")),

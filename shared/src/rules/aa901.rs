@@ -146,9 +146,10 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
         }
     } else if !matches!(origin::of_object(object, seen.data), Provenance::Platform(_)) {
         let webhooks: Vec<Webhook> = object.field("webhooks").unwrap_or_default();
+        let release = installed::hinge(object);
         for webhook in webhooks {
             let draft = Draft::at(ObjectRef::of(object, seen.kind), format!("webhooks[{}]", webhook.name));
-            notes.suspect(draft, serde_json::to_string(&webhook).unwrap_or_default());
+            notes.suspect(draft, serde_json::to_string(&(&*release, webhook)).unwrap_or_default());
         }
     }
 }
@@ -184,12 +185,12 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     }
     let mut drafts = Vec::new();
     for suspect in inventory.suspects(RULE.code) {
-        let Ok(webhook) = serde_json::from_str::<Webhook>(&suspect.hinge) else { continue };
+        let Ok((release, webhook)) = serde_json::from_str::<(String, Webhook)>(&suspect.hinge) else { continue };
         let backend = webhook.client_config.service.as_ref();
         let platforms = backend.is_some_and(|backend| {
             context.data.namespaces.protected(&backend.namespace).is_some()
                 || extensions.brought(&format!("/{}", backend.namespace))
-        });
+        }) || extensions.brought(&release);
         if !platforms {
             drafts.extend(judge(suspect.draft.clone(), &webhook, &system, counted.then_some(&answered)));
         }

@@ -66,7 +66,6 @@ pub(super) fn runs(kind: &Kind) -> bool {
 /// What an object that does not run does to the platform's parts beside it, if anything.
 fn reach(object: &Object<'_>, kind: &Kind, namespace: &str, data: &Data) -> Option<String> {
     match kind.kind {
-        "HorizontalPodAutoscaler" => scales(object, namespace, data),
         "LimitRange" => limits(object),
         // The Arc agents' way out is judged by a rule of its own.
         "NetworkPolicy" if data.namespaces.is_add_on(namespace) => cuts_off(object, namespace, data),
@@ -79,7 +78,7 @@ fn reach(object: &Object<'_>, kind: &Kind, namespace: &str, data: &Data) -> Opti
 }
 
 /// The products whose pods a selector selects, for people.
-fn selected(selector: &Selector, namespace: &str, data: &Data) -> Option<String> {
+pub(super) fn selected(selector: &Selector, namespace: &str, data: &Data) -> Option<String> {
     let rows = data.managed_pods.iter().filter(|row| row.namespace == namespace);
     let own = rows.filter(|row| selector.matches(|key| row.labels.get(key).map(String::as_str)));
     let products: BTreeSet<&str> = own.map(|row| &*row.product).collect();
@@ -87,14 +86,6 @@ fn selected(selector: &Selector, namespace: &str, data: &Data) -> Option<String>
     let more = products.len().saturating_sub(MAX_PRODUCTS);
     (!shown.is_empty())
         .then(|| format!("{}{}", shown.join(", "), if more > 0 { format!(" and {more} more") } else { String::new() }))
-}
-
-fn scales(object: &Object<'_>, namespace: &str, data: &Data) -> Option<String> {
-    let spec: Value = object.field("spec")?;
-    let text = |path: &str| spec.pointer(path).and_then(Value::as_str);
-    let (kind, name) = (text("/scaleTargetRef/kind")?, text("/scaleTargetRef/name")?);
-    let component = data.component(kind, namespace, name)?;
-    Some(format!("scales {kind} {name} of {}", component.product))
 }
 
 /// Defaults too small stop pods as surely as a limit does; one that sets nothing yet does nothing.
@@ -281,8 +272,8 @@ pub(super) fn enforced(namespace: &Object<'_>) -> Option<String> {
 /// Whether an object is managed, or lawful by Microsoft's own documents.
 pub(super) fn is_expected(object: &Object<'_>, kind: &Kind, namespace: &str, name: &str, data: &Data) -> bool {
     let component = data.component(kind.kind, namespace, name);
-    component.is_some_and(|row| row.confidence == Confidence::Doc || !is_foreign(object, data))
-        || data.lawful.allows(kind, namespace, name, object)
+    component.is_some_and(|row| row.confidence == Confidence::Doc && !row.extension || !is_foreign(object, data))
+        || data.allows(kind, namespace, name, object)
 }
 
 /// Whether an object runs nothing but images that are not Microsoft's. A name that no document gives to a component of AKS Arc

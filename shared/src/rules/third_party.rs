@@ -218,11 +218,15 @@ fn is_platforms(seen: &Seen<'_, '_>) -> bool {
         || node_power::is_component(object, seen.kind.kind, &meta.name, data)
 }
 
-/// The Helm release a pod bears, of a product that an Arc extension can bring. Of others it would only make many remarks of one.
+/// The Helm release a pod bears, as far as its chart tells, or of a product that an Arc extension can bring. Of others a label
+/// may be any pod's own, and would only make many remarks of one.
 fn release<'o>(product: &Product, object: &'o Object<'_>, data: &Data) -> &'o str {
     let shipped = data.extensions.iter().any(|row| row.products.contains(&product.id));
-    let label = object.meta.labels.get("app.kubernetes.io/instance").or_else(|| object.meta.labels.get("release"));
-    label.filter(|_| shipped).unwrap_or_default()
+    let label = || object.meta.labels.get("app.kubernetes.io/instance").or_else(|| object.meta.labels.get("release"));
+    match installed::release(object) {
+        "" if shipped => label().unwrap_or_default(),
+        release => release,
+    }
 }
 
 fn note(notes: &mut Notes, product: Option<&Product>, sign: Sign, mark: &str) {
