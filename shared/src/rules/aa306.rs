@@ -186,7 +186,12 @@ fn product(object: &Object<'_>, kind: &Kind, data: &Data) -> Option<String> {
     }
     if !data.namespaces.is_arc(namespace) {
         // An extension of a name that is known, or was read from the cluster, wherever it is.
-        let own = object.owners().is_empty() && data.component(kind.kind, namespace, &meta.name).is_none();
+        let read = match kind.kind {
+            "DaemonSet" | "Deployment" | "Service" | "StatefulSet" => true,
+            "ConfigMap" | "Role" | "RoleBinding" => data.namespaces.is_add_on(namespace),
+            _ => false,
+        };
+        let own = read && object.owners().is_empty() && data.component(kind.kind, namespace, &meta.name).is_none();
         let release = installed::release(object);
         return (own && origin::is_platform_release(object, data)).then(|| format!("Arc extension {release}"));
     }
