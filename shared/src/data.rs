@@ -166,7 +166,8 @@ impl Data {
     #[must_use]
     pub fn on(&self, platforms: &[Platform]) -> Data {
         let mut data = self.clone();
-        data.components.retain(|row| row.platforms.is_empty() || row.platforms.iter().any(|own| platforms.contains(own)));
+        data.components
+            .retain(|row| row.platforms.is_empty() || row.platforms.iter().any(|own| platforms.contains(own)));
         data
     }
 

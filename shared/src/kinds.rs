@@ -33,6 +33,21 @@ impl Kind {
         self.version.contains("alpha") && self.group.ends_with(".k8s.io")
     }
 
+    /// Whether its objects run, or make what runs.
+    pub fn runs(&self) -> bool {
+        matches!(
+            self.kind,
+            "CronJob"
+                | "DaemonSet"
+                | "Deployment"
+                | "Job"
+                | "Pod"
+                | "ReplicaSet"
+                | "ReplicationController"
+                | "StatefulSet"
+        )
+    }
+
     /// `nodes` or `deployments.apps`, as kubectl and RBAC errors print it.
     pub fn qualified(&self) -> String {
         if self.group.is_empty() { self.resource.to_owned() } else { format!("{}.{}", self.resource, self.group) }

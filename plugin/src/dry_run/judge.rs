@@ -182,7 +182,7 @@ pub fn support_of(value: &Value, sides: &Sides, settings: &Settings, now: Timest
                 Scope::AddOnNamespaces => data.namespaces.is_add_on(&sides.namespace),
                 Scope::ArcNamespaces => data.namespaces.is_arc(&sides.namespace),
                 Scope::KubeSystem => sides.namespace == aksarc_shared::certificate::NAMESPACE,
-                Scope::ManagedNamespaces => data.namespaces.add_ons(&sides.namespace) != data::AddOns::Free,
+                Scope::ManagedNamespaces => data.namespaces.judges(&sides.namespace, kind),
                 Scope::Own => sides.namespace == aksarc_shared::guard::NAMESPACE,
                 Scope::ComponentNamespaces => data.namespaces.protected(&sides.namespace).is_some(),
             };

@@ -109,7 +109,12 @@ impl Check<'_> {
             Answer { platform, outcome, reason, findings, could_void: open && can_void && may_void }
         };
         if !rule.platforms.contains(&platform) {
-            return answer(Outcome::NotApplicable, format!("does not apply on {}", platform.as_str()), Vec::new(), false);
+            return answer(
+                Outcome::NotApplicable,
+                format!("does not apply on {}", platform.as_str()),
+                Vec::new(),
+                false,
+            );
         }
         let mut drafts = self.drafts.get(rule.code.as_str()).cloned().unwrap_or_default();
         drafts.extend(self.admitted(rule, platform));

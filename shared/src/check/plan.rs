@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Check;
 use crate::certificate;
-use crate::data::{AddOns, Data};
+use crate::data::Data;
 use crate::guard;
 use crate::inventory::{ReadKey, ReadState};
 use crate::kinds::{self, Kind};
@@ -100,7 +100,7 @@ impl Check<'_> {
                 Scope::ArcNamespaces => self.data.namespaces.is_arc(name),
                 Scope::ComponentNamespaces => holds_components(self.data, read.kind, name),
                 Scope::KubeSystem => name == certificate::NAMESPACE,
-                Scope::ManagedNamespaces => self.data.namespaces.add_ons(name) != AddOns::Free,
+                Scope::ManagedNamespaces => self.data.namespaces.judges(name, read.kind),
                 Scope::Own => name == guard::NAMESPACE,
             };
             let names = system().filter(|name| wanted(name));

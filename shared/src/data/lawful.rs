@@ -75,10 +75,17 @@ pub struct LawfulObject {
 impl Lawful {
     /// Whether an object is lawful by what it does, and where a document names it, by its name.
     /// `registries` are those that only Microsoft publishes to.
-    pub fn allows(&self, kind: &Kind, (namespace, name): (&str, &str), object: &Object<'_>, registries: &[String]) -> bool {
+    pub fn allows(
+        &self,
+        kind: &Kind,
+        (namespace, name): (&str, &str),
+        object: &Object<'_>,
+        registries: &[String],
+    ) -> bool {
         self.always.iter().any(|own| own == kind.kind)
             || self.objects.iter().any(|row| {
-                row.is(kind.kind, namespace, name) && row.purpose.is_none_or(|purpose| purpose.is_of(object, kind, registries))
+                row.is(kind.kind, namespace, name)
+                    && row.purpose.is_none_or(|purpose| purpose.is_of(object, kind, registries))
             })
             || self.deeds.iter().any(|deed| deed.kind == kind.kind && deed.is_done_by(object, kind))
     }
@@ -86,13 +93,15 @@ impl Lawful {
     /// The words of a command by which a deed is told, and no more of it: for recordings, which keep no commands.
     pub fn signs<'w>(&'w self, words: &str) -> Vec<&'w str> {
         let done = self.deeds.iter().filter(|deed| deed.is_said_by(words));
-        done.flat_map(|deed| [&*deed.forbids_module].into_iter().chain(FORBIDDING.into_iter().filter(|sign| words.contains(sign)))).collect()
+        done.flat_map(|deed| {
+            [&*deed.forbids_module].into_iter().chain(FORBIDDING.into_iter().filter(|sign| words.contains(sign)))
+        })
+        .collect()
     }
 
     /// Whether an object is lawful by its name.
     pub fn covers(&self, kind: &str, namespace: &str, name: &str) -> bool {
-        self.always.iter().any(|own| own == kind)
-            || self.objects.iter().any(|row| row.is(kind, namespace, name))
+        self.always.iter().any(|own| own == kind) || self.objects.iter().any(|row| row.is(kind, namespace, name))
     }
 }
 
@@ -118,9 +127,9 @@ impl Purpose {
         let limits = spec.get("limits").and_then(Value::as_array);
         limits.into_iter().flatten().all(|limit| {
             limit.get("type").and_then(Value::as_str).is_none_or(|of| of == "Container")
-                && limit.as_object().is_some_and(|own| {
-                    own.keys().all(|key| matches!(&**key, "default" | "defaultRequest" | "type"))
-                })
+                && limit
+                    .as_object()
+                    .is_some_and(|own| own.keys().all(|key| matches!(&**key, "default" | "defaultRequest" | "type")))
         })
     }
 }

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::{Confidence, Pattern, Place, Platform};
+use crate::kinds::Kind;
 
 /// The system namespaces.
 #[derive(Clone, Debug, Deserialize)]
@@ -73,6 +74,15 @@ impl Namespaces {
     /// What follows from a user's add-on in this namespace.
     pub fn add_ons(&self, name: &str) -> AddOns {
         self.protected(name).map_or(AddOns::Free, |row| row.add_ons)
+    }
+
+    /// Whether something follows from a user's own object of this kind in this namespace.
+    pub fn judges(&self, name: &str, kind: &Kind) -> bool {
+        match self.add_ons(name) {
+            AddOns::Free => false,
+            AddOns::WorkloadsAtRisk => kind.runs(),
+            AddOns::AtRisk | AddOns::Voids => true,
+        }
     }
 
     /// Whether the policy text names this namespace as one whose add-ons are managed.

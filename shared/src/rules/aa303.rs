@@ -44,7 +44,7 @@ pub(crate) static RULE: Rule = Rule {
         here(&kinds::NETWORK_POLICY),
         managed(&kinds::POD),
         here(&kinds::POD_DISRUPTION_BUDGET),
-        managed(&kinds::REPLICA_SET),
+        here(&kinds::REPLICA_SET),
         managed(&kinds::RESOURCE_QUOTA),
         managed(&kinds::ROLE),
         managed(&kinds::ROLE_BINDING),
@@ -151,7 +151,8 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
                 && let Some(says) = add_ons::empowers(object, namespace, data, Some(WRITES))
             {
                 // Whether it gives anything hangs on its Role, which may come later.
-                let hinge = [ROLE, &release.hinge(), &format!("{namespace}/{role}"), &format!("{what} in {namespace} {says}")];
+                let hinge =
+                    [ROLE, &release.hinge(), &format!("{namespace}/{role}"), &format!("{what} in {namespace} {says}")];
                 notes.suspect(draft, hinge.join("\t"));
             } else if release.name.is_empty() {
                 let command = format!("kubectl -n {namespace} delete {} {name}", kind.qualified());
@@ -176,7 +177,8 @@ fn each_of_cluster(object: &Object<'_>, kind: &'static Kind, data: &Data, notes:
     if *kind == kinds::NAMESPACE {
         let level = add_ons::enforced(object).filter(|_| data.namespaces.is_add_on(&object.meta.name));
         let system = |entry: &ManagedEntry<'_>| {
-            data.managers.platform(&entry.manager).is_some() && entry.owns(&["f:metadata", "f:labels", &format!("f:{}", add_ons::ENFORCE)])
+            data.managers.platform(&entry.manager).is_some()
+                && entry.owns(&["f:metadata", "f:labels", &format!("f:{}", add_ons::ENFORCE)])
         };
         if let Some(level) = level.filter(|_| !object.managed().iter().any(system)) {
             let draft = Draft::at(ObjectRef::of(object, kind), format!("metadata.labels[{}]", add_ons::ENFORCE));
@@ -196,7 +198,9 @@ fn each_of_cluster(object: &Object<'_>, kind: &'static Kind, data: &Data, notes:
 }
 
 fn enforcing(draft: Draft, namespace: &str, level: &str) -> Draft {
-    let says = format!("namespace {namespace} enforces the Pod Security level {level}, under which pods of the platform cannot start");
+    let says = format!(
+        "namespace {namespace} enforces the Pod Security level {level}, under which pods of the platform cannot start"
+    );
     draft.says(says).lighter(Consequence::AtRisk)
 }
 
@@ -250,9 +254,8 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
             _ => {
                 let what = parts.next()?;
                 Some(match &context.baseline {
-                    None => draft.says(format!(
-                        "{what} is unrecognised: nothing tells whose it is, a baseline would settle it"
-                    )),
+                    None => draft
+                        .says(format!("{what} is unrecognised: nothing tells whose it is, a baseline would settle it")),
                     Some(baseline) => draft
                         .says(format!("{what} is unrecognised, and came after the baseline"))
                         .with(baseline.evidence("nothing of this name")),
@@ -289,7 +292,9 @@ fn ending(mut draft: Draft, release: &str, owned: &BTreeMap<&str, BTreeSet<&str>
         ));
         return draft;
     }
-    draft.message.push_str(&format!("; it goes with all of Helm release {name}, which can be installed in a namespace of its own"));
+    draft.message.push_str(&format!(
+        "; it goes with all of Helm release {name}, which can be installed in a namespace of its own"
+    ));
     draft.fix(format!("helm uninstall {name} --namespace {namespace}"))
 }
 
@@ -335,7 +340,9 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         // Of Arc extensions a change tells nothing but the marks of their release, which are a chart's of anybody's too.
         _ if standing.weight == Consequence::Voids && !installed::release(before).is_empty() => {
             let release = installed::release(before);
-            let says = format!("{what} in {namespace} would be changed; it is an add-on unless release {release} is an Arc extension's");
+            let says = format!(
+                "{what} in {namespace} would be changed; it is an add-on unless release {release} is an Arc extension's"
+            );
             draft.says(says).lighter(Consequence::AtRisk)
         }
         _ if standing.does.is_some() => draft.says(standing.says(&what, namespace)),
@@ -381,7 +388,7 @@ fn is_claimant(entry: &ManagedEntry<'_>, object: &Object<'_>, data: &Data) -> bo
 
 /// Whether what a list of this kind holds could void support by this rule.
 pub(crate) fn voids_by(kind: &Kind) -> bool {
-    add_ons::runs(kind) || *kind == kinds::ARC_EXTENSION_CONFIG
+    kind.runs() || *kind == kinds::ARC_EXTENSION_CONFIG
 }
 
 /// The sorts of what only the whole tells.

@@ -108,7 +108,9 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
 fn of_extension(object: &Object<'_>, kind: &'static Kind, data: &Data, notes: &mut Notes) {
     let release = installed::release(object);
     let meta = &object.meta;
-    if release.is_empty() || !object.owners().is_empty() || data.component(kind.kind, &meta.namespace, &meta.name).is_some()
+    if release.is_empty()
+        || !object.owners().is_empty()
+        || data.component(kind.kind, &meta.namespace, &meta.name).is_some()
     {
         return;
     }

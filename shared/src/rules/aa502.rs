@@ -80,7 +80,8 @@ fn find(seen: &Seen<'_, '_>, target: ObjectRef) -> Option<Draft> {
         if !seen.pod().is_some_and(|pod| node_power::has_power(pod, seen.data)) {
             return None;
         }
-        let does = if software.for_pods { "gives pods networks on cards of nodes" } else { "sets up network cards of nodes" };
+        let does =
+            if software.for_pods { "gives pods networks on cards of nodes" } else { "sets up network cards of nodes" };
         let draft = Draft::at(target, "spec.template.spec.containers")
             .values(None, Some(image))
             .says(format!("DaemonSet {name} runs {}, which {does}", software.name))

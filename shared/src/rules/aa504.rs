@@ -24,12 +24,7 @@ pub(super) static RULE: Rule = Rule {
     basis: Grounds::Always(Basis::Derived),
     clauses: &["C18"],
     platforms: &Platform::ALL,
-    reads: &[
-        all(&kinds::DAEMON_SET),
-        all(&kinds::DEPLOYMENT),
-        all(&kinds::STATEFUL_SET),
-        EXTENSIONS,
-    ],
+    reads: &[all(&kinds::DAEMON_SET), all(&kinds::DEPLOYMENT), all(&kinds::STATEFUL_SET), EXTENSIONS],
     probes: &[],
     guards: &[],
     reach: Reach::System,

@@ -27,7 +27,7 @@ impl Standing {
         if place == AddOns::Free {
             return None;
         }
-        if runs(kind) {
+        if kind.runs() {
             let weight = if place == AddOns::Voids { Consequence::Voids } else { Consequence::AtRisk };
             return Some(Standing { weight, does: None });
         }
@@ -49,18 +49,12 @@ impl Standing {
     pub(super) fn says(&self, what: &str, namespace: &str) -> String {
         match (&self.does, self.weight) {
             (Some(does), _) => format!("{what} in {namespace} {does}"),
-            (None, Consequence::Info) => format!("{what} in {namespace} is somebody's own, and runs and changes nothing there"),
+            (None, Consequence::Info) => {
+                format!("{what} in {namespace} is somebody's own, and runs and changes nothing there")
+            }
             (None, _) => format!("{what} in {namespace} is not the platform's"),
         }
     }
-}
-
-/// Whether objects of a kind run, or make what runs.
-pub(super) fn runs(kind: &Kind) -> bool {
-    matches!(
-        kind.kind,
-        "CronJob" | "DaemonSet" | "Deployment" | "Job" | "Pod" | "ReplicaSet" | "ReplicationController" | "StatefulSet"
-    )
 }
 
 /// What an object that does not run does to the platform's parts beside it, if anything.
@@ -204,7 +198,8 @@ pub(super) fn writes(role: &Object<'_>, namespace: &str, data: &Data) -> Option<
     rules.iter().find_map(|rule| {
         let verb = rule.verbs.iter().flatten().find(|verb| WRITING_VERBS.contains(&&***verb))?;
         let kind = MANAGED_KINDS.iter().find(|(group, resource, _)| {
-            let any = |list: &Option<Vec<String>>, own: &str| list.iter().flatten().any(|word| word == "*" || word == own);
+            let any =
+                |list: &Option<Vec<String>>, own: &str| list.iter().flatten().any(|word| word == "*" || word == own);
             any(&rule.api_groups, group) && any(&rule.resources, resource)
         })?;
         let (_, resource, kind) = kind;

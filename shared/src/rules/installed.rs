@@ -96,7 +96,9 @@ impl<'i> Installed<'i> {
         let usual = |row: &crate::data::extensions::Extension| {
             row.everywhere || row.namespaces.iter().any(|own| own == namespace)
         };
-        self.has_release(release) || self.shipping(product).any(usual) || !self.known && !release.is_empty() && self.has(product)
+        self.has_release(release)
+            || self.shipping(product).any(usual)
+            || !self.known && !release.is_empty() && self.has(product)
     }
 
     /// Whether an installed extension ships a product at all, so that what the cluster knows of it says nothing of its users.
