@@ -43,7 +43,7 @@ fn the_objects_are_of_every_kind_of_kubernetes_itself_that_rules_judge_and_denie
         denied += usize::from(answers.contains(&Answer::Denied));
     }
     assert_eq!(missing, Vec::<String>::new());
-    assert!(denied > 20, "only {denied} are minded at all, so not to be denied proves nothing");
+    assert!(denied > 12, "only {denied} are minded at all, so not to be denied proves nothing");
 }
 
 #[test]

@@ -131,7 +131,7 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
         notes.note(format!("{WRITES}{namespace}/{name}"), writes);
     }
     let Some(standing) = Standing::of(object, kind, namespace, data) else { return };
-    if add_ons::is_expected(object, kind, namespace, name, data) {
+    if add_ons::is_expected(false, object, kind, namespace, name, data) {
         return;
     }
     // What a workload makes is judged with the workload, and a mirror pod comes from the node's disk.
@@ -245,7 +245,10 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         match sort {
             ROLE => {
                 let (role, says) = (parts.next()?, parts.next()?);
-                let Some(writes) = written.get(role) else { return Some(draft) };
+                let Some(writes) = written.get(role) else {
+                    // Nothing is said of it where nobody could read what it may do.
+                    return context.unread(&[&kinds::ROLE]).is_none().then_some(draft);
+                };
                 let mut draft = draft.says(says.replace(WRITES, writes));
                 draft.lighter = Some(Consequence::AtRisk);
                 Some(ending(draft, release, &owned))
@@ -305,7 +308,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let (name, namespace, kind) = (&*change.name, &*change.namespace, change.kind);
     let Some(after) = change.after.as_ref() else { return Vec::new() };
     let Some(standing) = Standing::of(after, kind, namespace, data) else { return Vec::new() };
-    if add_ons::is_expected(after, kind, namespace, name, data) {
+    if add_ons::is_expected(change.before.is_none(), after, kind, namespace, name, data) {
         return Vec::new();
     }
     let shown = target(change).name;

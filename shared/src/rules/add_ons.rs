@@ -10,6 +10,7 @@ use crate::finding::Consequence;
 use crate::kinds::{self, Kind};
 use crate::object::Object;
 use crate::origin;
+use crate::rules::installed;
 use crate::selector::Selector;
 
 /// What follows from an add-on, and why.
@@ -264,15 +265,23 @@ pub(super) fn enforced(namespace: &Object<'_>) -> Option<String> {
     matches!(level, "baseline" | "restricted").then(|| level.to_owned())
 }
 
-/// Whether an object is managed, or lawful by Microsoft's own documents.
-pub(super) fn is_expected(object: &Object<'_>, kind: &Kind, namespace: &str, name: &str, data: &Data) -> bool {
+/// Whether an object is managed, or lawful by Microsoft's own documents. `made` says that somebody makes it now.
+pub(super) fn is_expected(
+    made: bool,
+    object: &Object<'_>,
+    kind: &Kind,
+    namespace: &str,
+    name: &str,
+    data: &Data,
+) -> bool {
     let component = data.component(kind.kind, namespace, name);
-    component.is_some_and(|row| row.confidence == Confidence::Doc && !row.extension || !is_foreign(object, data))
+    let theirs = || is_foreign(object, data) && (made || !installed::release(object).is_empty());
+    component.is_some_and(|row| row.confidence == Confidence::Doc && !row.extension || !theirs())
         || data.allows(kind, namespace, name, object)
 }
 
 /// Whether an object runs nothing but images that are not Microsoft's. A name that no document gives to a component of AKS Arc
-/// can be that of the upstream chart as well, as with the drivers for SMB and NFS.
+/// can be that of the upstream chart as well, as with the drivers for SMB and NFS: whoever makes it now, or the mark of a release, tells.
 fn is_foreign(object: &Object<'_>, data: &Data) -> bool {
     let microsoft = |image: &String| data.provenance.image_registries.iter().any(|own| image.starts_with(&**own));
     let images = origin::images(object);
