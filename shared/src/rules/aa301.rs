@@ -147,11 +147,7 @@ pub(super) fn hands(object: &Object<'_>, kind: &'static kinds::Kind, product: &s
 fn taken<'a>(object: &Object<'a>, data: &Data) -> Paths<'a> {
     let mut taken = Paths::default();
     each_hand(object, data, |entry, kept| {
-        origin::each_taken(entry, kept, usize::MAX, |path| {
-            if root(path).is_some() {
-                taken.insert(path);
-            }
-        });
+        taken.insert_taken(entry, kept, |step| root(std::slice::from_ref(step)).is_some());
     });
     taken
 }
@@ -289,7 +285,9 @@ pub(super) fn changed(
     }
     // Where a person's hand already shows, this may be the way back. What weighs more is never cut off behind it.
     let mut shown = taken(before, data);
-    shown.extend(rest(before));
+    if let Some(path) = rest(before) {
+        shown.insert(&path);
+    }
     differing
         .heaviest(&shown, is_restart_at)
         .into_iter()
