@@ -3,7 +3,6 @@
 mod explain;
 mod grid;
 mod name;
-mod shell;
 mod short;
 mod style;
 mod table;
@@ -18,7 +17,6 @@ use aksarc_shared::report::{Report, VerdictWord};
 
 pub use explain::{documents, page};
 pub use grid::Grid;
-pub(crate) use shell::ready as command;
 pub use style::{Paint, to_ascii};
 
 use crate::exit::Failure;

@@ -67,6 +67,7 @@ mod node_metadata;
 mod node_power;
 mod pools;
 mod third_party;
+mod ways;
 
 pub(crate) mod aa904;
 

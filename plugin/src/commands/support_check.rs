@@ -15,6 +15,7 @@ use clap::builder::FalseyValueParser;
 
 use super::cluster::{self, ClusterFlags};
 use crate::exit::{Failure, Outcome};
+use crate::fixes::{self, Pasting, ShellFlag};
 use crate::format::Format;
 use crate::manifests;
 use crate::output;
@@ -78,6 +79,9 @@ pub struct Printing {
     /// How to order findings in the table
     #[arg(long, value_name = "BY", default_value = "rule", env = "KUBECTL_AKSARC_GROUP_BY")]
     pub group_by: render::GroupBy,
+    /// Shell that fixes are printed for; by default the one that the system suggests
+    #[arg(long, value_name = "SHELL", env = "KUBECTL_AKSARC_SHELL")]
+    pub shell: Option<ShellFlag>,
     /// Exit 0 whatever the verdict; the report still carries the true code
     #[arg(long, env = "KUBECTL_AKSARC_EXIT_ZERO", value_parser = FalseyValueParser::new())]
     pub exit_zero: bool,
@@ -160,6 +164,12 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
         matches!(check.inventory().read(&kinds::NODE), Some(ReadState::Complete { .. } | ReadState::Partly(_)));
     // Another product, or what else cannot be judged, is a matter of what we were pointed at.
     let mut report = check.finish(tool::identity(), &source.context, &source.server).map_err(Failure::input)?;
+    let pasting = Pasting::new(args.printing.shell);
+    let pasting = if is_live { pasting.of_cluster(&args.flags.kube) } else { pasting };
+    pasting.make_ready(&mut report.findings);
+    if !args.filename.is_empty() {
+        fixes::of_manifests(&mut report.findings);
+    }
     report.coverage.seconds = rounded(begun.elapsed());
     report.coverage.peak_memory_bytes = tool::peak_memory();
     waivers::warn(&given, &report, now, ui);

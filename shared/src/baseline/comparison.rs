@@ -202,7 +202,7 @@ mod tests {
         let finding = still.findings.iter().find(|finding| finding.code == "AA201").unwrap();
         assert_eq!((finding.before.as_deref(), finding.after.as_deref()), (Some("A4"), Some("A8")));
         assert!(
-            finding.fix.iter().any(|fix| fix.contains("node.kubernetes.io/instance-type=A4 --overwrite")),
+            finding.fix.iter().any(|fix| fix.line().contains("node.kubernetes.io/instance-type=A4 --overwrite")),
             "{:?}",
             finding.fix
         );

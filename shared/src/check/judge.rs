@@ -2,6 +2,7 @@
 
 use super::Check;
 use crate::attest::{self, Answer as Attested};
+use crate::command::Command;
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, Finding, ObjectRef};
 use crate::kinds::Kind;
@@ -80,7 +81,19 @@ impl Check<'_> {
         let lightest = |finding: &Finding| -> Option<Finding> {
             let twins = answers.iter().map(|answer| answer.finding(&finding.fingerprint));
             let twins: Vec<&Finding> = twins.collect::<Option<_>>()?;
-            twins.into_iter().rev().max_by_key(|twin| (twin.consequence, twin.basis)).cloned()
+            let mut own = twins.iter().rev().max_by_key(|twin| (twin.consequence, twin.basis)).copied()?.clone();
+            // Whoever reads it knows which platform theirs is.
+            own.fix.retain(|command| twins.iter().all(|twin| twin.fix.contains(command)));
+            let others = twins.iter().flat_map(|twin| &twin.fix).cloned();
+            others.for_each(|command| {
+                if !own.fix.contains(&command) {
+                    own.fix.push(command)
+                }
+            });
+            if answers.len() > 1 {
+                own.fix.iter_mut().for_each(Command::name_platforms);
+            }
+            Some(own)
         };
         let shared = first.findings.iter().filter_map(lightest).collect();
         if answers.iter().all(|answer| answer.agrees(&first)) {

@@ -4,6 +4,7 @@ use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::Inventory;
 use crate::rule::{Code, Context, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
+use crate::rules::ways;
 use crate::versions::{Support, Table, Version};
 
 pub(super) static RULE: Rule = Rule {
@@ -41,9 +42,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
                 .values(Some(&supported(table, context.as_of)), Some(&version.to_string()))
                 .says(message)
                 .with(evidence(table));
-            for command in upgrade_commands(context.platform) {
-                draft = draft.fix(command);
-            }
+            draft = draft.fixes(ways::upgrade());
             Verdict::Found(vec![draft])
         }
     }
@@ -80,21 +79,4 @@ pub(super) fn supported(table: &Table, day: jiff::civil::Date) -> String {
 /// The table, as evidence.
 pub(super) fn evidence(table: &Table) -> Evidence {
     Evidence::seen("versionTable", format!("{} of {}: {}", table.platform.as_str(), table.as_of, table.source))
-}
-
-/// How a cluster is upgraded, in the platform's own tool.
-pub(super) fn upgrade_commands(platform: Platform) -> Vec<&'static str> {
-    match platform {
-        Platform::AzureLocal => vec![
-            "az aksarc get-upgrades --resource-group GROUP --name CLUSTER",
-            "az aksarc upgrade --resource-group GROUP --name CLUSTER --kubernetes-version VERSION",
-        ],
-        Platform::WindowsServer | Platform::Hci22h2 => {
-            vec![
-                "Get-AksHciClusterUpdates -name CLUSTER",
-                "Update-AksHciCluster -name CLUSTER -kubernetesVersion VERSION",
-            ]
-        }
-        Platform::BareMetal => vec![],
-    }
 }

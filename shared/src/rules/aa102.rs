@@ -5,6 +5,7 @@ use crate::finding::{Basis, Consequence, Draft, ObjectRef};
 use crate::inventory::Inventory;
 use crate::rule::{Code, Context, Due, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
 use crate::rules::aa101;
+use crate::rules::ways;
 use crate::versions::Support;
 
 pub(super) static RULE: Rule = Rule {
@@ -51,9 +52,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         .values(Some(&until.to_string()), Some(&version.to_string()))
         .says(format!("Kubernetes {minor} leaves the supported list after {until}, in {days}, {how}"))
         .with(aa101::evidence(table));
-    for command in aa101::upgrade_commands(context.platform) {
-        draft = draft.fix(command);
-    }
+    draft = draft.fixes(ways::upgrade());
     Verdict::Found(vec![if left > SOON { draft.lighter(Consequence::Info) } else { draft }])
 }
 

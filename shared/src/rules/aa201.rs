@@ -12,6 +12,7 @@ use crate::rule::{
 use crate::rules::node_metadata::{
     against_baseline, against_peers, hinge, path, pool_name, required, restore, system_keys, written_by_people,
 };
+use crate::rules::ways;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA201"),
@@ -74,10 +75,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let peers = |pool: &str, key: &str| inventory.pool_value(pool, key);
     // Nobody untouched is left to compare with; the pool itself says what its machines are.
     let alone = |draft: Draft, pool: &str| match pool_name(pool) {
-        Some(name) => draft.fix_on(
-            Platform::AzureLocal,
-            format!("az aksarc nodepool show --resource-group GROUP --cluster-name CLUSTER --name {name}"),
-        ),
+        Some(name) => draft.fix(ways::pool("show", name).only("shows what the pool's nodes should be like")),
         None => draft,
     };
     let mut drafts = against_peers(inventory, context, RULE.code, Place::Label, peers, alone);

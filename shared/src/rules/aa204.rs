@@ -1,12 +1,13 @@
 //! AA204: a key of one's own under a prefix reserved to the system.
 
 use crate::change::{Change, Operation};
+use crate::command::Command;
 use crate::data::{Data, Place, Platform};
 use crate::finding::{Basis, Consequence, Draft, ObjectRef};
 use crate::kinds;
 use crate::origin::{Keys, Origin};
 use crate::rule::{Code, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
-use crate::rules::node_metadata::{MAX_KEYS, by_people, changes, path, update, word};
+use crate::rules::node_metadata::{MAX_KEYS, by_people, changes, path, update, verb_of, word};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA204"),
@@ -73,12 +74,11 @@ fn grounds(place: Place) -> Basis {
     }
 }
 
-fn removal(place: Place, node: &str, key: &str) -> String {
-    match place {
-        Place::Annotation => format!("kubectl annotate node {node} {key}-"),
-        Place::Label => format!("kubectl label node {node} {key}-"),
-        Place::Taint => format!("kubectl taint node {node} {key}-"),
-    }
+fn removal(place: Place, node: &str, key: &str) -> Command {
+    Command::kubectl([verb_of(place), "node"])
+        .name(node)
+        .name(&format!("{key}-"))
+        .caution("first move what selects nodes by it, volumes too")
 }
 
 /// The page on what labels nodes may have.

@@ -1,6 +1,7 @@
 //! AA205: the user's own metadata on nodes rather than on their pool, where it is lost at the next upgrade.
 
 use crate::change::{Change, Operation};
+use crate::command::Command;
 use crate::data::{Data, Place, Platform, Ruling};
 use crate::finding::{Basis, Consequence, Draft, ObjectRef};
 use crate::inventory::pool_of_node;
@@ -8,6 +9,7 @@ use crate::kinds;
 use crate::origin::{Keys, Origin};
 use crate::rule::{Code, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
 use crate::rules::node_metadata::{MAX_KEYS, by_people, changes, path, pool_name, update, word};
+use crate::rules::ways;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA205"),
@@ -90,24 +92,24 @@ impl Own<'_, '_, '_> {
         let draft =
             Draft::at(ObjectRef::pool(pool), path(place, key)).values(None, value).says(message).member(self.node);
         Some(match pool_command(place, pool, key, value.unwrap_or_default()) {
-            Some(command) => draft.fix_on(Platform::AzureLocal, command),
+            Some(command) => draft.fix(command),
             None => draft,
         })
     }
 }
 
 /// The pool command of Azure Local; it replaces the whole set, so the page says to list what is there first.
-fn pool_command(place: Place, pool: &str, key: &str, value: &str) -> Option<String> {
-    let flag = match place {
+fn pool_command(place: Place, pool: &str, key: &str, value: &str) -> Option<Command> {
+    let (flag, value) = match place {
         Place::Annotation => return None,
-        Place::Label => format!("--labels {key}={value}"),
+        Place::Label => ("--labels", format!("{key}={value}")),
         Place::Taint => {
             // Several effects of one key come as `value:effect,value:effect`; an empty value has no `=`.
             let taint =
                 |item: &str| if item.starts_with(':') { format!("{key}{item}") } else { format!("{key}={item}") };
-            format!("--node-taints {}", value.split(',').map(taint).collect::<Vec<_>>().join(","))
+            ("--node-taints", value.split(',').map(taint).collect::<Vec<_>>().join(","))
         }
     };
-    let name = pool_name(pool)?;
-    Some(format!("az aksarc nodepool update --resource-group GROUP --cluster-name CLUSTER --name {name} {flag}"))
+    let command = ways::pool("update", pool_name(pool)?).word(flag).name(&value);
+    Some(command.caution("replaces the pool's whole set: add what az aksarc nodepool show prints"))
 }

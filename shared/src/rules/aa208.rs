@@ -1,6 +1,7 @@
 //! AA208: a node was deleted by hand, which leaves its virtual machine behind.
 
 use crate::change::{Change, Operation};
+use crate::command::Command;
 use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::{Inventory, NodeFact};
@@ -8,6 +9,7 @@ use crate::kinds;
 use crate::rule::{Code, Context, Grounds, Guard, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
 use crate::rules::aa401;
 use crate::rules::node_metadata::{owned, target};
+use crate::rules::ways;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA208"),
@@ -81,8 +83,15 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
             .values(Some(&change.name), None)
             .says(format!("deleting node {} leaves its virtual machine behind", change.name)),
     };
-    vec![draft.fix(format!("kubectl drain {} --ignore-daemonsets --delete-emptydir-data", change.name)).fix_on(
-        Platform::AzureLocal,
-        "az aksarc nodepool scale --resource-group GROUP --cluster-name CLUSTER --name POOL --node-count COUNT",
-    )]
+    let scale = Command::az(["aksarc", "nodepool", "scale", "--resource-group"])
+        .blank("GROUP")
+        .word("--cluster-name")
+        .blank("CLUSTER")
+        .word("--name")
+        .blank("POOL")
+        .word("--node-count")
+        .blank("COUNT")
+        .on(&[Platform::AzureLocal])
+        .caution("which node it takes away is AKS Arc's choice");
+    vec![draft.fixes([ways::drain(&change.name), scale])]
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use crate::change::{Change, Operation};
+use crate::command::Command;
 use crate::data::{Component, Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::Inventory;
@@ -187,9 +188,11 @@ fn undo(draft: Draft, object: &Object<'_>, kind: &kinds::Kind) -> Draft {
         return draft;
     }
     let (kind, meta) = (kind.kind.to_lowercase(), &object.meta);
-    draft
-        .fix(format!("kubectl -n {} rollout history {kind} {}", meta.namespace, meta.name))
-        .fix(format!("kubectl -n {} rollout undo {kind} {}", meta.namespace, meta.name))
+    draft.fix(
+        Command::kubectl_in(&meta.namespace, ["rollout", "history", &kind])
+            .name(&meta.name)
+            .only("shows the earlier revisions: none of them is known to be the platform's"),
+    )
 }
 
 /// A component that was put to rest: scaled to nothing, or a DaemonSet that selects no node by a label of nobody's.
@@ -203,7 +206,12 @@ pub(super) fn idle(object: &Object<'_>, kind: &'static kinds::Kind, component: &
                 .values(None, Some("0"))
                 .says(format!("{} {name} of {} is scaled to 0", kind.kind, component.product))
                 .with(Evidence::seen("spec", "spec.replicas is 0"))
-                .fix(format!("kubectl -n {} scale {word} {name} --replicas=2", object.meta.namespace))
+                .fix(
+                    Command::kubectl_in(&object.meta.namespace, ["scale", &word])
+                        .name(name)
+                        .word("--replicas=2")
+                        .only("lets it run again; how many there were is not known"),
+                )
         }
         Rest::Nowhere(key, value) => at(&format!("spec.template.spec.nodeSelector[{key}]"))
             .values(None, value.as_deref())

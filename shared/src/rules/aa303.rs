@@ -13,6 +13,7 @@ use crate::rule::{
 use crate::rules::aa301;
 use crate::rules::differences::Differing;
 use crate::rules::node_metadata::{disowned, target};
+use crate::rules::ways;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA303"),
@@ -103,11 +104,8 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     match origin::of_object(object, data) {
         Provenance::Platform(_) => {}
         Provenance::Person(evidence) => {
-            let kind = seen.kind.qualified();
-            let draft = draft
-                .says(format!("{what} is not the platform's"))
-                .with(evidence)
-                .fix(format!("kubectl -n {namespace} delete {kind} {name}"));
+            let draft =
+                draft.says(format!("{what} is not the platform's")).with(evidence).fix(ways::delete(object, seen.kind));
             notes.drafts.push(if is_light(seen.kind) { draft.lighter(Consequence::AtRisk) } else { draft });
         }
         // Nobody is told to delete what may be the platform's.

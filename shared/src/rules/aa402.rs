@@ -7,7 +7,8 @@ use crate::finding::{Basis, Consequence, Draft, Evidence};
 use crate::inventory::{Inventory, NodeFact};
 use crate::kinds;
 use crate::rule::{Code, Context, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
-use crate::rules::{aa101, pools};
+use crate::rules::pools;
+use crate::rules::ways;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA402"),
@@ -42,7 +43,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
             if upgrading && values.len() <= 2 {
                 continue;
             }
-            drafts.extend(pools::differing(pool, path, what, &values).map(|draft| complete(draft, &members, context)));
+            drafts.extend(pools::differing(pool, path, what, &values).map(|draft| complete(draft, &members)));
         }
     }
     Verdict::Found(drafts)
@@ -57,11 +58,11 @@ fn values<'i>(members: &[&'i NodeFact], value: fn(&NodeFact) -> &str) -> BTreeMa
     values
 }
 
-fn complete(draft: Draft, members: &[&NodeFact], context: &Context<'_>) -> Draft {
+fn complete(draft: Draft, members: &[&NodeFact]) -> Draft {
     let mut kernels: Vec<&str> = members.iter().map(|node| &*node.kernel).filter(|kernel| !kernel.is_empty()).collect();
     kernels.sort_unstable();
     kernels.dedup();
-    let mut draft = draft.with(Evidence::seen(
+    let draft = draft.with(Evidence::seen(
         "nodes",
         format!(
             "{} nodes, none cordoned, marked outdated or younger than a day; kernels {}",
@@ -69,10 +70,7 @@ fn complete(draft: Draft, members: &[&NodeFact], context: &Context<'_>) -> Draft
             kernels.join(", ")
         ),
     ));
-    for command in aa101::upgrade_commands(context.platform) {
-        draft = draft.fix(command);
-    }
-    draft
+    draft.fixes(ways::upgrade())
 }
 
 type Field = (&'static str, &'static str, fn(&NodeFact) -> &str);

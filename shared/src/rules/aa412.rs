@@ -9,7 +9,8 @@ use crate::inventory::{Inventory, NodeFact};
 use crate::kinds;
 use crate::quantity;
 use crate::rule::{Code, Context, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
-use crate::rules::{aa101, pools};
+use crate::rules::pools;
+use crate::rules::ways;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA412"),
@@ -54,16 +55,16 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
                     None => format!("status.capacity[{}]", measure.key),
                 };
                 let draft = pools::differing(pool, &path, measure.what, &values);
-                drafts.extend(draft.map(|draft| complete(draft, size, members.len(), context)));
+                drafts.extend(draft.map(|draft| complete(draft, size, members.len())));
             }
         }
     }
-    drafts.extend(context.baseline.iter().flat_map(|baseline| resized(baseline, context)));
+    drafts.extend(context.baseline.iter().flat_map(|baseline| resized(baseline)));
     Verdict::Found(drafts)
 }
 
 /// Nodes that are the same and have another size than a baseline recorded: AKS Arc resizes by making nodes anew.
-fn resized(baseline: &Comparison<'_>, context: &Context<'_>) -> Vec<Draft> {
+fn resized(baseline: &Comparison<'_>) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for (node, pool, then, now) in baseline.same_nodes() {
         for (measure, (then, now)) in MEASURES.iter().zip(then.iter().zip(now)) {
@@ -71,32 +72,24 @@ fn resized(baseline: &Comparison<'_>, context: &Context<'_>) -> Vec<Draft> {
             if measure.is_near(before.min(after), before.max(after)) {
                 continue;
             }
-            let mut draft =
-                Draft::at(ObjectRef::pool(pool), format!("status.capacity[{}][{}]", measure.key, node.name))
-                    .values(Some(then), Some(now))
-                    .says(format!(
-                        "node {} of pool {pool} has other {} than when the baseline was recorded",
-                        node.name, measure.what
-                    ))
-                    .member(&node.name)
-                    .with(baseline.evidence(then));
-            for command in aa101::upgrade_commands(context.platform) {
-                draft = draft.fix(command);
-            }
-            drafts.push(draft);
+            let draft = Draft::at(ObjectRef::pool(pool), format!("status.capacity[{}][{}]", measure.key, node.name))
+                .values(Some(then), Some(now))
+                .says(format!(
+                    "node {} of pool {pool} has other {} than when the baseline was recorded",
+                    node.name, measure.what
+                ))
+                .member(&node.name)
+                .with(baseline.evidence(then));
+            drafts.push(draft.fixes(ways::upgrade()));
         }
     }
     drafts
 }
 
-fn complete(mut draft: Draft, size: Option<&str>, count: usize, context: &Context<'_>) -> Draft {
+fn complete(draft: Draft, size: Option<&str>, count: usize) -> Draft {
     let size = size.map_or("which name no size".to_owned(), |size| format!("which all say they are {size}"));
-    draft = draft.with(Evidence::seen("nodes", format!("{count} nodes, {size}")));
     // An upgrade makes every node anew, in the pool's own size.
-    for command in aa101::upgrade_commands(context.platform) {
-        draft = draft.fix(command);
-    }
-    draft
+    draft.with(Evidence::seen("nodes", format!("{count} nodes, {size}"))).fixes(ways::upgrade())
 }
 
 /// One capacity that is compared.

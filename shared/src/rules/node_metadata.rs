@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::change::Change;
+use crate::command::Command;
 use crate::data::{Data, Place};
 use crate::finding::{Draft, Evidence, ObjectRef};
 use crate::inventory::{
@@ -139,7 +140,12 @@ pub(super) fn system_keys(change: &Change<'_>, place: Place, data: &Data) -> Vec
             .draft(change)
             .says(format!("system {} {} would be {verb}", word(place), key.key))
             .with(Evidence::seen("origin", origin.because()))
-            .fix(format!("kubectl {} node {} YOUR.DOMAIN/KEY=VALUE", verb_of(place), change.name));
+            .fix(
+                Command::kubectl([verb_of(place), "node"])
+                    .name(&change.name)
+                    .blank("YOUR.DOMAIN/KEY=VALUE")
+                    .only("sets a key of your own instead"),
+            );
         // Already written by a person, or absent: this may be the way back.
         if added || by_person() {
             draft = draft.warn_at_most();
@@ -239,12 +245,12 @@ pub(super) fn against_baseline(context: &Context<'_>, place: Place) -> Vec<Draft
 }
 
 /// The command that puts a value back.
-pub(super) fn restore(place: Place, node: &str, key: &str, value: &str) -> String {
-    format!("kubectl {} node {node} {} --overwrite", verb_of(place), text::word(&format!("{key}={value}")))
+pub(super) fn restore(place: Place, node: &str, key: &str, value: &str) -> Command {
+    Command::kubectl([verb_of(place), "node"]).name(node).name(&format!("{key}={value}")).word("--overwrite")
 }
 
 /// The kubectl command that changes keys at a place.
-fn verb_of(place: Place) -> &'static str {
+pub(super) fn verb_of(place: Place) -> &'static str {
     match place {
         Place::Annotation => "annotate",
         Place::Label => "label",
