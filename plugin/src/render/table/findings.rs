@@ -219,9 +219,12 @@ fn amount(group: &[&Finding]) -> String {
     counting(objects.len(), if one_kind { &kind } else { "object" })
 }
 
+/// The commands of a rule's findings, first those of findings that they make go away.
 fn fixes(group: &[&Finding]) -> Vec<String> {
+    let clears = |finding: &&&Finding| finding.fix.iter().any(Command::clears);
+    let (first, rest): (Vec<&Finding>, Vec<&Finding>) = group.iter().partition(clears);
     let mut fixes = Vec::new();
-    for fix in group.iter().flat_map(|finding| finding.fix.iter().map(Command::printed)) {
+    for fix in first.into_iter().chain(rest).flat_map(|finding| finding.fix.iter().map(Command::printed)) {
         if !fixes.contains(&fix) {
             fixes.push(fix);
         }
