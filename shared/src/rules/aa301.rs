@@ -15,7 +15,7 @@ use crate::origin::{self, Hands, Paths, Step};
 use crate::rule::{
     Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
 };
-use crate::rules::differences::{Differing, is_private, scalar};
+use crate::rules::differences::{Difference, Differing, is_private, scalar};
 use crate::rules::node_metadata::{disowned, target};
 
 pub(super) static RULE: Rule = Rule {
@@ -210,7 +210,7 @@ pub(super) fn idle(object: &Object<'_>, kind: &'static kinds::Kind, component: &
                     Command::kubectl_in(&object.meta.namespace, ["scale", &word])
                         .name(name)
                         .word("--replicas=2")
-                        .only("lets it run again; how many there were is not known"),
+                        .caution("how many there were before is not known here"),
                 )
         }
         Rest::Nowhere(key, value) => at(&format!("spec.template.spec.nodeSelector[{key}]"))
@@ -303,7 +303,8 @@ pub(super) fn changed(
             let draft = Draft::at(target(change), &*difference.path)
                 .values(difference.before.as_deref(), difference.after.as_deref())
                 .says(format!("{} {} of {product} would be changed", change.kind.kind, change.name));
-            let draft = if is_restart(&difference.path) { draft.lighter(Consequence::Info) } else { draft };
+            let light = is_restart(&difference.path) || wakes(&difference, change);
+            let draft = if light { draft.lighter(Consequence::Info) } else { draft };
             if difference.shows { draft.warn_at_most() } else { draft }
         })
         .chain(lost)
@@ -318,6 +319,13 @@ fn lost_owner(change: &Change<'_>, before: &Object<'_>, after: &Object<'_>, prod
     let owner = change.lost_owner().filter(|_| makes)?;
     let what = format!("{} {} of {product}", change.kind.kind, change.name);
     Some(disowned(change, owner, &what).warn_at_most())
+}
+
+/// Whether what was scaled to nothing would run again, which is the cure.
+fn wakes(difference: &Difference, change: &Change<'_>) -> bool {
+    // A Scale of nothing has no such field.
+    let rests = difference.before.as_deref().map_or(change.subresource == "scale", |before| before == "0");
+    difference.path == "spec.replicas" && rests && difference.after.as_deref().is_some_and(|after| after != "0")
 }
 
 /// `kubectl rollout restart` changes nothing but this annotation.

@@ -182,7 +182,7 @@ impl Stage<'_> {
         for fix in fixes {
             let line = printed.iter().find(|line| line.strip_prefix(&*fix.line).is_some_and(ends));
             let line = line.with_context(|| format!("{} is not on the screen:\n{screen}", fix.line))?;
-            self.no_worse(&fix, flags)?;
+            self.let_through(&fix, flags)?;
             let mut bash = self.cluster.command(&Identity::Person, Path::new("bash"))?;
             bash.env("PATH", with_kubectl()?).args(["-c", line]);
             command::run(&mut bash, || self.player.look()).context("a fix that the screen prints")?;
@@ -228,14 +228,17 @@ impl Stage<'_> {
         Ok(self.support_check(&arguments, flags)?.stdout)
     }
 
-    /// That our own dry run lets a fix through, for the platform of the check.
-    fn no_worse(&self, fix: &command::Fix, flags: &[String]) -> anyhow::Result<()> {
+    /// That our own guard would let a fix through, on the platform of the check.
+    fn let_through(&self, fix: &command::Fix, flags: &[String]) -> anyhow::Result<()> {
         let Some(words) = fix.rehearsed() else { return Ok(()) };
         let mut command = self.cluster.command(&Identity::Person, &self.plugin)?;
-        command.arg("dry-run").args(words).args(["--platform", &platform(flags)]);
+        command.arg("dry-run").args(words).args(["--platform", &platform(flags), "-o", "json"]);
         let finished = Finished::run(&mut command, None)?;
-        let lets = matches!(finished.code, Some(0));
-        ensure!(lets, "our own dry run minds the fix {}, exit {:?}: {}", fix.line, finished.code, finished.stdout);
+        let report: Value = serde_json::from_str(&finished.stdout)
+            .map_err(|_| anyhow::anyhow!("no report of the dry run, exit {:?}: {}", finished.code, finished.stderr))?;
+        let changes = report["changes"].as_array().into_iter().flatten();
+        let denied: Vec<&Value> = changes.filter(|change| change["guard"] == "deny").collect();
+        ensure!(denied.is_empty(), "our own guard would refuse the fix {}: {denied:?}", fix.line);
         Ok(())
     }
 
