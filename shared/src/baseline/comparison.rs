@@ -87,6 +87,15 @@ impl<'b> Comparison<'b> {
         }
     }
 
+    /// Whether a key of a node was recorded, on the node as it still is.
+    pub fn has_key(&self, node: &str, place: Place, key: &str) -> bool {
+        self.node(node).is_some_and(|(then, _)| match place {
+            Place::Annotation => then.annotations.contains_key(key),
+            Place::Label => then.labels.contains_key(key),
+            Place::Taint => false,
+        })
+    }
+
     /// The keys of nodes at `place` that the system created and that are not as recorded, without what the system itself
     /// has written since.
     ///

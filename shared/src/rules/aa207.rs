@@ -9,7 +9,7 @@ use crate::kinds;
 use crate::object::{Object, Text};
 use crate::origin::{self, Keys};
 use crate::rule::{Code, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
-use crate::rules::node_metadata::{KeyChange, changes, path, target, word};
+use crate::rules::node_metadata::{KeyChange, changes, finalizers_of_people, new_finalizers, path, target, word};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA207"),
@@ -71,6 +71,8 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
             }
         }
     }
+    let held = finalizers_of_people(namespace, seen.kind, &format!("namespace {name}"), data);
+    notes.drafts.extend(held.into_iter().map(|draft| draft.lighter(Consequence::AtRisk)));
     // Every living namespace has this finalizer from its creation on; only the namespace controller takes it away.
     if namespace.meta.deletion_timestamp.is_none()
         && namespace.raw("spec").is_some()
@@ -95,6 +97,9 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         let keys = Keys::of(before, place, data);
         drafts.extend(changes(before, after, &[place]).iter().filter_map(|key| judge(key, &keys, change, data)));
     }
+    // Adding is not changing, but what keeps a namespace from going is no mere note of somebody's.
+    let held = new_finalizers(change, &format!("namespace {}", change.name));
+    drafts.extend(held.into_iter().map(|draft| draft.lighter(Consequence::AtRisk)));
     let mut lost = |path: &str, name: &str| {
         drafts.push(
             Draft::at(target(change), format!("{path}[{name}]"))
