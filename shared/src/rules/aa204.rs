@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use crate::change::{Change, Operation};
 use crate::data::{Data, Place, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::inventory::{Inventory, NodeFact};
+use crate::inventory::{Inventory, NO_POOL, NodeFact};
 use crate::kinds;
 use crate::origin::{Keys, Origin};
 use crate::rule::{
@@ -19,7 +19,7 @@ use crate::rules::node_metadata::{
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA204"),
     slug: "reserved-prefix-used",
-    summary: "a key of one's own stands under a prefix that is reserved to the system",
+    summary: "a key of one's own stands under a prefix of the system's, or bears a name that the system had not put there",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(LABELS),
     clauses: &["C13"],
@@ -93,7 +93,11 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         let (draft, hinge) = (&suspect.draft, Hinge::parse(&suspect.hinge)?);
         let added = !hinge.is_systems(inventory) && !is_recorded(&draft.object.name, &hinge);
         added.then(|| {
-            let detail = format!("no node of pool {} has it from the system, nor does this one show it", hinge.pool);
+            let peers = match hinge.pool {
+                NO_POOL => "nothing tells the pool of the node".to_owned(),
+                pool => format!("no node of pool {pool} shows that it has it from the system"),
+            };
+            let detail = format!("{peers}, and nothing on the node itself does");
             draft.clone().with(Evidence::seen("peers", detail))
         })
     });

@@ -74,7 +74,7 @@ fn is_of_pool(keys: &Keys<'_, '_>, key: &str, data: &Data) -> bool {
 }
 
 /// One command for each pool and place, with all that the pool has to carry then: it replaces what is there.
-fn whole(inventory: &Inventory, _: &Context<'_>) -> Verdict {
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let mut sets: BTreeMap<(&str, Place), BTreeMap<&str, BTreeSet<&str>>> = BTreeMap::new();
     for (about, value) in inventory.remarks(RULE.code) {
         let mut parts = about.splitn(3, '\n');
@@ -94,10 +94,12 @@ fn whole(inventory: &Inventory, _: &Context<'_>) -> Verdict {
         .collect();
     let drafts = suspects.iter().map(|suspect| {
         let place = place_of(&suspect.draft.path).map(|(place, _)| place);
-        match place.and_then(|place| commands.get(&(&*suspect.hinge, place))) {
-            Some(command) => suspect.draft.clone().fix_on(Platform::AzureLocal, &**command),
-            None => suspect.draft.clone(),
-        }
+        let command = place.and_then(|place| commands.get(&(&*suspect.hinge, place)));
+        let Some(command) = command.filter(|_| context.platform == Platform::AzureLocal) else {
+            return suspect.draft.clone();
+        };
+        let message = format!("{}; {REPLACES}", suspect.draft.message);
+        suspect.draft.clone().says(message).fix(&**command)
     });
     Verdict::Found(drafts.collect())
 }
@@ -171,7 +173,7 @@ fn place_of(path: &str) -> Option<(Place, &str)> {
 }
 
 /// The pool command of Azure Local. It replaces the pool's whole set (page on cluster labels of AKS Arc, 2024-08-01), so it
-/// carries all that is known of it, and says to add what is not. A key that has several values has no place on a pool.
+/// carries all that is known of it. A key that has several values has no place on a pool.
 fn pool_command(place: Place, pool: &str, set: &BTreeMap<&str, BTreeSet<&str>>) -> Option<String> {
     let name = pool_name(pool)?;
     let one = |values: &BTreeSet<&str>| values.first().filter(|_| values.len() == 1).map(|value| (*value).to_owned());
@@ -194,11 +196,12 @@ fn pool_command(place: Place, pool: &str, set: &BTreeMap<&str, BTreeSet<&str>>) 
             (!taints.is_empty()).then(|| format!("--node-taints {}", text::word(&taints.join(","))))?
         }
     };
-    Some(format!(
-        "az aksarc nodepool update --resource-group GROUP --cluster-name CLUSTER --name {name} {flag}  # fill in GROUP and \
-         CLUSTER; replaces the pool's whole set: add what az aksarc nodepool show prints besides"
-    ))
+    Some(format!("az aksarc nodepool update --resource-group GROUP --cluster-name CLUSTER --name {name} {flag}"))
 }
+
+/// What has to be known beside the command.
+const REPLACES: &str =
+    "the command replaces the whole set that the pool has: add to it what az aksarc nodepool show prints besides";
 
 /// Nobody would paste a longer command, and it stands in the finding on each of its keys.
 const MAX_SET: usize = 64;

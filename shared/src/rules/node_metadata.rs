@@ -100,15 +100,13 @@ pub(super) fn finalizers_of_people(object: &Object<'_>, kind: &Kind, what: &str,
     for name in names.iter().take(MAX_KEYS) {
         let path = ["f:metadata", "f:finalizers", &format!("v:{}", serde_json::Value::from(*name))];
         let Some(entry) = later_hands(object, data).find(|entry| entry.owns(&path)) else { continue };
-        let left: Vec<&&str> = names.iter().filter(|other| *other != name).collect();
-        let patch = serde_json::json!({"metadata": {"finalizers": left}}).to_string();
-        let (resource, own) = (kind.kind.to_lowercase(), &object.meta.name);
         drafts.push(
             Draft::at(ObjectRef::of(object, kind), format!("metadata.finalizers[{name}]"))
                 .values(None, Some(name))
                 .says(format!("finalizer {name}, which keeps {what} from going when it is deleted, was put there by hand"))
                 .with(Evidence::managed(entry))
-                .fix(format!("kubectl patch {resource} {own} --type=merge -p {}", text::word(&patch))),
+                // Finalizers are one list with the others', so somebody has to look.
+                .fix(format!("kubectl edit {} {}", kind.kind.to_lowercase(), object.meta.name)),
         );
     }
     drafts
