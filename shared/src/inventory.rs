@@ -652,7 +652,13 @@ mod tests {
 
     #[test]
     fn names_that_only_resemble_a_shape_name_no_pool() {
-        for id in ["moc://edge-kiosk-spare7", "moc://plant-line-a1b2c", "moc://edge-1a2b3c4d-0", "moc://vm", "k3s://a-97d9f5667-49lt4"] {
+        for id in [
+            "moc://edge-kiosk-spare7",
+            "moc://plant-line-a1b2c",
+            "moc://edge-1a2b3c4d-0",
+            "moc://vm",
+            "k3s://a-97d9f5667-49lt4",
+        ] {
             assert_eq!(pool(PoolSigns { provider_id: Some(id), ..PoolSigns::default() }), NO_POOL, "{id}");
         }
     }

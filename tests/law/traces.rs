@@ -279,13 +279,15 @@ fn must_be_there(finding: &Finding, edit: &Edit) -> bool {
 /// Whether a finding is about a name of the system's that stands on a node only after a change, or that a person wrote before.
 fn is_systems_name(finding: &Finding, edit: &Edit) -> bool {
     let place = [("metadata.labels[", Place::Label), ("metadata.annotations[", Place::Annotation)];
-    let named = place.iter().find_map(|(prefix, place)| Some((place, finding.path.strip_prefix(prefix)?.strip_suffix(']')?)));
+    let named =
+        place.iter().find_map(|(prefix, place)| Some((place, finding.path.strip_prefix(prefix)?.strip_suffix(']')?)));
     let known = named.is_some_and(|(place, key)| embedded().node_keys.is_known(*place, key));
     let field = |entry: &Value| {
         let (map, key) = finding.path.strip_prefix("metadata.")?.strip_suffix(']')?.split_once('[')?;
         entry.pointer("/fieldsV1/f:metadata")?.get(format!("f:{map}"))?.get(format!("f:{key}")).map(|_| ())
     };
-    let people = |entry: &&Value| entry["manager"].as_str().is_some_and(|own| embedded().managers.person(own).is_some());
+    let people =
+        |entry: &&Value| entry["manager"].as_str().is_some_and(|own| embedded().managers.person(own).is_some());
     let entries = of(edit.stored.before.as_ref(), "/metadata/managedFields").and_then(Value::as_array);
     let by_person = entries.into_iter().flatten().filter(people).any(|entry| field(entry).is_some());
     known && (key(finding, edit.stored.before.as_ref()).is_none() || by_person)

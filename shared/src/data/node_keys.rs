@@ -212,7 +212,8 @@ mod tests {
         for own in ["feature.node.kubernetes.io/x", "gpu.vendor.feature.node.kubernetes.io/x"] {
             assert!(matches!(keys.ruling(Place::Label, own), Ruling::Exception(row) if row.silent), "{own}");
         }
-        for other in ["myfeature.node.kubernetes.io/x", "feature.node.kubernetes.io.example/x", "node.kubernetes.io/x"] {
+        for other in ["myfeature.node.kubernetes.io/x", "feature.node.kubernetes.io.example/x", "node.kubernetes.io/x"]
+        {
             assert!(matches!(keys.ruling(Place::Label, other), Ruling::Silent), "{other}");
         }
     }

@@ -67,8 +67,8 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
 
 /// Whether a key stands on a node because its pool has it, as far as the node tells.
 fn is_of_pool(keys: &Keys<'_, '_>, key: &str, data: &Data) -> bool {
-    let free = matches!(data.node_keys.ruling(keys.place(), key), Ruling::Silent)
-        && data.node_keys.reserved(key).is_none();
+    let free =
+        matches!(data.node_keys.ruling(keys.place(), key), Ruling::Silent) && data.node_keys.reserved(key).is_none();
     // A storage driver's topology is the node's own, and its kubelet writes it too.
     free && !key.starts_with("topology.") && keys.system(key).is_some()
 }
@@ -184,15 +184,18 @@ fn pool_command(place: Place, pool: &str, set: &BTreeMap<&str, BTreeSet<&str>>) 
     let flag = match place {
         Place::Annotation => return None,
         Place::Label => {
-            let labels: Vec<String> = items.map(|(key, value)| text::word(&format!("{key}={value}")).into_owned()).collect();
+            let labels: Vec<String> =
+                items.map(|(key, value)| text::word(&format!("{key}={value}")).into_owned()).collect();
             (!labels.is_empty()).then(|| format!("--labels {}", labels.join(" ")))?
         }
         Place::Taint => {
             // Several effects of one key come as `value:effect,value:effect`; an empty value has no `=`.
-            let taint =
-                |key: &str, item: &str| if item.starts_with(':') { format!("{key}{item}") } else { format!("{key}={item}") };
-            let taints: Vec<String> =
-                items.flat_map(|(key, value)| value.split(',').map(|item| taint(key, item)).collect::<Vec<_>>()).collect();
+            let taint = |key: &str, item: &str| {
+                if item.starts_with(':') { format!("{key}{item}") } else { format!("{key}={item}") }
+            };
+            let taints: Vec<String> = items
+                .flat_map(|(key, value)| value.split(',').map(|item| taint(key, item)).collect::<Vec<_>>())
+                .collect();
             (!taints.is_empty()).then(|| format!("--node-taints {}", text::word(&taints.join(","))))?
         }
     };

@@ -103,7 +103,9 @@ pub(super) fn finalizers_of_people(object: &Object<'_>, kind: &Kind, what: &str,
         drafts.push(
             Draft::at(ObjectRef::of(object, kind), format!("metadata.finalizers[{name}]"))
                 .values(None, Some(name))
-                .says(format!("finalizer {name}, which keeps {what} from going when it is deleted, was put there by hand"))
+                .says(format!(
+                    "finalizer {name}, which keeps {what} from going when it is deleted, was put there by hand"
+                ))
                 .with(Evidence::managed(entry))
                 // Finalizers are one list with the others', so somebody has to look.
                 .fix(format!("kubectl edit {} {}", kind.kind.to_lowercase(), object.meta.name)),

@@ -10,15 +10,15 @@ use crate::kinds;
 use crate::rule::Context;
 use crate::rules::aa401;
 
+/// Nodes by their pool.
+pub(super) type Pools<'i> = BTreeMap<&'i str, Vec<&'i NodeFact>>;
+
 /// The platform's nodes by pool, the control plane's as one; foreign nodes (AA401) and virtual kubelets are left out.
 ///
 /// # Errors
 /// Why no node can be judged, although there are some.
-pub(super) fn nodes<'i>(
-    inventory: &'i Inventory,
-    context: &Context<'_>,
-) -> Result<BTreeMap<&'i str, Vec<&'i NodeFact>>, String> {
-    let mut pools: BTreeMap<&str, Vec<&NodeFact>> = BTreeMap::new();
+pub(super) fn nodes<'i>(inventory: &'i Inventory, context: &Context<'_>) -> Result<Pools<'i>, String> {
+    let mut pools = Pools::new();
     let machines = || inventory.nodes.iter().filter(|node| !node.virtual_kubelet);
     for node in machines().filter(|node| !aa401::platform_signs(node, context.data).is_empty()) {
         pools.entry(&node.pool).or_default().push(node);
@@ -34,7 +34,7 @@ pub(super) fn nodes<'i>(
 pub(super) fn peers<'i>(
     inventory: &'i Inventory,
     context: &Context<'_>,
-) -> Result<(BTreeMap<&'i str, Vec<&'i NodeFact>>, Option<String>), String> {
+) -> Result<(Pools<'i>, Option<String>), String> {
     let mut pools = nodes(inventory, context)?;
     let without = pools.remove(NO_POOL).unwrap_or_default();
     let names: Vec<&str> = without.iter().map(|node| &*node.name).collect();
