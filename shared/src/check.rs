@@ -5,6 +5,7 @@
 //! ```
 
 mod judge;
+mod node_manifest;
 mod plan;
 mod segment;
 mod sum_up;
@@ -22,6 +23,7 @@ use crate::change::Change;
 use crate::data::{Data, Platform};
 use crate::finding::{Consequence, Draft, Finding};
 use crate::inventory::{Inventory, ReadKey, ReadState, Unjudged};
+use crate::kinds;
 use crate::object::Object;
 use crate::probe::{Probe, ProbeState};
 use crate::report::{Cluster, Coverage, Outcome, Policy, Report, Tool};
@@ -181,9 +183,13 @@ impl<'d> Check<'d> {
         let (found, unread) = if let Some(misfit) = change.misfit() {
             (Vec::new(), Some(misfit.to_string()))
         } else {
-            let found = judged();
+            let (found, of_node) = if *change.kind == kinds::NODE {
+                node_manifest::judge(&change, &self.params.rules, self.data)
+            } else {
+                (judged(), None)
+            };
             // What some rule could not read it took as missing.
-            match change.unread() {
+            match change.unread().or(of_node) {
                 Some(why) => (Vec::new(), Some(why)),
                 None => (found, None),
             }

@@ -232,6 +232,8 @@ pub struct Draft {
     pub clauses: Option<&'static [&'static str]>,
     /// The guard warns at most: the change may be the cure, or something is already so.
     pub warn_at_most: bool,
+    /// No finding where an agent does it: software that keeps metadata of its own.
+    pub agents_may: bool,
 }
 
 impl Draft {
@@ -250,6 +252,7 @@ impl Draft {
             basis: None,
             clauses: None,
             warn_at_most: false,
+            agents_may: false,
         }
     }
 
@@ -319,6 +322,13 @@ impl Draft {
     #[must_use]
     pub fn clauses(mut self, clauses: &'static [&'static str]) -> Self {
         self.clauses = Some(clauses);
+        self
+    }
+
+    /// Makes this no finding where an agent does it.
+    #[must_use]
+    pub fn agents_may(mut self) -> Self {
+        self.agents_may = true;
         self
     }
 

@@ -7,7 +7,7 @@ use crate::finding::{Basis, Consequence, Draft, Evidence};
 use crate::inventory::{Inventory, NodeFact};
 use crate::kinds;
 use crate::rule::{Code, Context, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
-use crate::rules::pools;
+use crate::rules::pools::{self, Difference};
 use crate::rules::ways;
 
 pub(super) static RULE: Rule = Rule {
@@ -30,23 +30,26 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
-    let pools = match pools::peers(inventory, context) {
+    let (pools, open) = match pools::peers(inventory, context) {
         Ok(pools) => pools,
         Err(why) => return Verdict::Unknown(why),
     };
     let mut drafts = Vec::new();
     for (pool, members) in pools {
         let upgrading = pools::is_upgrading(&members, context);
-        for (path, what, value) in FIELDS {
+        let differences = FIELDS.into_iter().filter_map(|(what, value)| {
             let values = values(&members, value);
             // An upgrade leads from one version to another; a third is something else.
-            if upgrading && values.len() <= 2 {
-                continue;
-            }
-            drafts.extend(pools::differing(pool, path, what, &values).map(|draft| complete(draft, &members)));
-        }
+            if upgrading && values.len() <= 2 { None } else { Difference::of(what, values) }
+        });
+        let differences: Vec<_> = differences.collect();
+        let draft = pools::differing(pool, "status.nodeInfo", &differences);
+        drafts.extend(draft.map(|draft| complete(draft, &members)));
     }
-    Verdict::Found(drafts)
+    match open {
+        Some(why) => Verdict::FoundPartly(drafts, why),
+        None => Verdict::Found(drafts),
+    }
 }
 
 /// What each member reports, and who; what is not reported yet differs from nothing.
@@ -73,11 +76,11 @@ fn complete(draft: Draft, members: &[&NodeFact]) -> Draft {
     draft.fixes(ways::upgrade())
 }
 
-type Field = (&'static str, &'static str, fn(&NodeFact) -> &str);
+type Field = (&'static str, fn(&NodeFact) -> &str);
 
 /// What all members of a pool have in common, as they are made from one image.
 const FIELDS: [Field; 3] = [
-    ("status.nodeInfo.kubeletVersion", "Kubernetes version", |node| &node.kubelet),
-    ("status.nodeInfo.osImage", "operating system", |node| &node.os_image),
-    ("status.nodeInfo.containerRuntimeVersion", "container runtime", |node| &node.runtime),
+    ("Kubernetes version", |node| &node.kubelet),
+    ("operating system", |node| &node.os_image),
+    ("container runtime", |node| &node.runtime),
 ];

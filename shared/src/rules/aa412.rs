@@ -9,7 +9,7 @@ use crate::inventory::{Inventory, NodeFact};
 use crate::kinds;
 use crate::quantity;
 use crate::rule::{Code, Context, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
-use crate::rules::pools;
+use crate::rules::pools::{self, Difference};
 use crate::rules::ways;
 
 pub(super) static RULE: Rule = Rule {
@@ -32,7 +32,7 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
-    let pools = match pools::peers(inventory, context) {
+    let (pools, open) = match pools::peers(inventory, context) {
         Ok(pools) => pools,
         Err(why) => return Verdict::Unknown(why),
     };
@@ -45,22 +45,21 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
             sizes.entry(node.instance_type.as_deref()).or_default().push(node);
         }
         for (size, members) in sizes {
-            for (index, measure) in MEASURES.iter().enumerate() {
+            let differences = MEASURES.iter().enumerate().filter_map(|(index, measure)| {
                 let values = measure.values(index, &members);
-                if upgrading && values.len() <= 2 {
-                    continue;
-                }
-                let path = match size {
-                    Some(size) => format!("status.capacity[{}][{size}]", measure.key),
-                    None => format!("status.capacity[{}]", measure.key),
-                };
-                let draft = pools::differing(pool, &path, measure.what, &values);
-                drafts.extend(draft.map(|draft| complete(draft, size, members.len())));
-            }
+                if upgrading && values.len() <= 2 { None } else { Difference::of(measure.what, values) }
+            });
+            let differences: Vec<_> = differences.collect();
+            let path = size.map_or("status.capacity".to_owned(), |size| format!("status.capacity[{size}]"));
+            let draft = pools::differing(pool, &path, &differences);
+            drafts.extend(draft.map(|draft| complete(draft, size, members.len())));
         }
     }
     drafts.extend(context.baseline.iter().flat_map(|baseline| resized(baseline)));
-    Verdict::Found(drafts)
+    match open {
+        Some(why) => Verdict::FoundPartly(drafts, why),
+        None => Verdict::Found(drafts),
+    }
 }
 
 /// Nodes that are the same and have another size than a baseline recorded: AKS Arc resizes by making nodes anew.
