@@ -238,6 +238,9 @@ impl On {
         let on = match table.support(parsed, day) {
             Support::Supported { until, projected } => ended("supported", Some(until), projected),
             Support::Retired { since } => ended("retired", since, false),
+            Support::Unstated { out_on } => {
+                unknown(format!("out of support on {out_on} at the latest, no text says since when"))
+            }
             Support::TooOld { held_until } => {
                 unknown(format!("the table is too old: it held until {held_until} at least"))
             }
