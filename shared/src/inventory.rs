@@ -1,9 +1,9 @@
 //! A cluster at one moment, reduced to what rules compare across objects. Objects themselves are not kept, so memory
 //! does not grow with pods.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod life;
 
-use jiff::civil::Date;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::data::{Data, Place};
 use crate::guard;
@@ -14,6 +14,8 @@ use crate::probe::{Probe, ProbeState};
 use crate::rule::{Code, Suspect};
 use crate::text;
 use crate::versions::Version;
+
+pub use life::{Life, Started};
 
 /// One list: a kind, in a namespace or the whole cluster.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -123,8 +125,8 @@ pub struct Inventory {
     pub unjudged: BTreeMap<ReadKey, Unjudged>,
     /// What became of each probe.
     pub probes: BTreeMap<Probe, ProbeState>,
-    /// The days, UTC, on which an object that is still there was created: signs that the cluster ran.
-    pub life: BTreeSet<Date>,
+    /// Signs of when the cluster ran.
+    pub life: Life,
     pub(crate) suspects: BTreeMap<&'static str, Vec<Suspect>>,
     pub(crate) remarks: BTreeMap<&'static str, BTreeSet<(String, String)>>,
 }
@@ -376,6 +378,8 @@ struct Condition<'a> {
     name: Text<'a>,
     #[serde(borrow, default)]
     status: Text<'a>,
+    #[serde(borrow, default, rename = "lastTransitionTime")]
+    last_transition_time: Option<Text<'a>>,
 }
 
 /// `status.nodeInfo`, as far as rules use it.
@@ -523,13 +527,20 @@ pub(crate) struct Facts {
     namespaces: Vec<(String, Option<String>)>,
     pool_labels: Vec<(String, String, String)>,
     system_keys: BTreeMap<String, BTreeSet<(Place, String)>>,
-    life: BTreeSet<Date>,
+    life: Life,
 }
 
 impl Facts {
     pub(crate) fn add(&mut self, object: &Object<'_>, kind: &'static Kind, data: &Data) {
-        let born: Option<Date> = object.meta.creation_timestamp.as_ref().and_then(|time| time.get(..10)?.parse().ok());
-        self.life.extend(born);
+        if *kind == kinds::POD {
+            self.life.add_pod(object);
+        } else if *kind == kinds::NODE {
+            let ready = object.node_status().conditions.iter().flatten();
+            let ready = ready.into_iter().find(|condition| &*condition.name == "Ready" && &*condition.status == "True");
+            self.life.add_node(object, ready.and_then(|condition| condition.last_transition_time.as_ref()));
+        } else {
+            self.life.add(object);
+        }
         if *kind == kinds::NODE {
             let fact = NodeFact::of(object, data);
             let person = object.managed().iter().any(|entry| data.managers.person(&entry.manager).is_some());
@@ -565,16 +576,16 @@ impl Facts {
         for (pool, keys) in other.system_keys {
             self.system_keys.entry(pool).or_default().extend(keys);
         }
-        self.life.extend(other.life);
+        self.life.merge(other.life);
     }
 
     pub(crate) fn into_inventory(self, inventory: &mut Inventory) {
         inventory.nodes.extend(self.nodes);
         inventory.machines.extend(self.machines);
-        inventory.life.extend(self.life);
         for (pool, keys) in self.system_keys {
             inventory.system_keys.entry(pool).or_default().extend(keys);
         }
+        inventory.life.merge(self.life);
         for (name, created) in self.namespaces {
             inventory.namespaces.push(name);
             // RFC 3339 in UTC sorts as text.
