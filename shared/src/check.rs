@@ -175,6 +175,11 @@ impl<'d> Check<'d> {
         self.inventory.server_version = Some(git_version.to_owned());
     }
 
+    /// Judges as of another moment than it began with: a snapshot says when it was taken once it has been read.
+    pub fn judge_at(&mut self, now: Timestamp) {
+        self.params.now = now;
+    }
+
     /// Counts requests made for this check.
     pub fn requests(&mut self, count: usize) {
         self.requests += count;

@@ -67,6 +67,7 @@ mod aa903;
 mod aa905;
 mod aa906;
 mod differences;
+mod egress;
 mod health;
 mod installed;
 mod node_metadata;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use aksarc_shared::check::{Check, Segment};
+use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::inventory::{ReadKey, ReadState};
 use aksarc_shared::kinds::{self, Kind};
 use aksarc_shared::object::Object;
@@ -21,6 +22,13 @@ use crate::documents::{self, Depth};
 pub struct About {
     /// When it was taken, where it says so.
     pub taken: Option<String>,
+}
+
+impl About {
+    /// When it was taken, where it says so in words that can be read.
+    pub fn moment(&self) -> Option<Timestamp> {
+        self.taken.as_deref()?.parse().ok()
+    }
 }
 
 /// Feeds a snapshot to a check. Files are read once per phase, so that memory holds one of them at a time.

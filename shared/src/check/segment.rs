@@ -123,7 +123,7 @@ impl Segment<'_> {
         }
         self.facts.merge(facts);
         if let Some(written) = &mut self.written {
-            written.see(object, kind, &asked);
+            written.see(object, kind, &self.rules, &asked);
         }
         for (notes, own) in self.notes.iter_mut().zip(found) {
             notes.merge(own);
