@@ -20,7 +20,7 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    instead: "stop clusters with AKS Arc's own commands, and for less than 30 days",
+    instead: "stop clusters with AKS Arc's own commands",
     page: include_str!("aa609.md"),
     state: StateCheck { each: None, whole: Some(whole), clocks: None },
     change: None,
