@@ -107,7 +107,7 @@ fn cleared(object: &Object<'_>, kind: &'static Kind) -> Draft {
     Draft::at(ObjectRef::of(object, kind), "metadata.managedFields")
         .lighter(Consequence::Info)
         .says("its managedFields were cleared, so they do not tell who wrote it")
-        .with(Evidence::seen("managedFields", "none, while others of its kind have some"))
+        .with(Evidence::seen("managedFields", "none, while others of its kind have some; one that began as a name alone has none either"))
 }
 
 /// Rules that go by a name before they ask whose an object is: of an add-on that has the name of a component of the platform's
