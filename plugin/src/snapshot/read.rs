@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use aksarc_shared::check::{Check, Segment};
-use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::inventory::{ReadKey, ReadState};
+use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::kinds::{self, Kind};
 use aksarc_shared::object::Object;
 use aksarc_shared::probe::{Probe, ProbeState, api_groups};
@@ -107,7 +107,8 @@ fn text_file(name: &str) -> Option<PlainText> {
 fn resource_of(name: &str) -> Option<&'static Kind> {
     let stem = Path::new(name).file_stem()?.to_str()?.to_lowercase();
     let (resource, rest) = stem.split_once('.').unwrap_or((&stem, ""));
-    let is_version = |word: &str| word.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    let is_version =
+        |word: &str| word.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
     let group = match rest.split_once('.') {
         Some((version, group)) if is_version(version) => group,
         None if is_version(rest) => "",

@@ -43,7 +43,8 @@ impl Written {
         if is_bare(object) {
             return;
         }
-        let silent = |rule: &&&Rule| RESTING.contains(&rule.code.as_str()) && !asked.iter().any(|own| own.code == rule.code);
+        let silent =
+            |rule: &&&Rule| RESTING.contains(&rule.code.as_str()) && !asked.iter().any(|own| own.code == rule.code);
         let resting: Vec<_> = shown.iter().filter(silent).collect();
         if asked.is_empty() && resting.is_empty() {
             return;
@@ -100,14 +101,20 @@ impl Check<'_> {
 fn is_bare(object: &Object<'_>) -> bool {
     let meta = &object.meta;
     let empty = meta.labels.iter().next().is_none() && meta.annotations.iter().next().is_none();
-    empty && meta.finalizers.iter().flatten().next().is_none() && object.owners().is_empty() && object.content().next().is_none()
+    empty
+        && meta.finalizers.iter().flatten().next().is_none()
+        && object.owners().is_empty()
+        && object.content().next().is_none()
 }
 
 fn cleared(object: &Object<'_>, kind: &'static Kind) -> Draft {
     Draft::at(ObjectRef::of(object, kind), "metadata.managedFields")
         .lighter(Consequence::Info)
         .says("its managedFields were cleared, so they do not tell who wrote it")
-        .with(Evidence::seen("managedFields", "none, while others of its kind have some; one that began as a name alone has none either"))
+        .with(Evidence::seen(
+            "managedFields",
+            "none, while others of its kind have some; one that began as a name alone has none either",
+        ))
 }
 
 /// Rules that go by a name before they ask whose an object is: of an add-on that has the name of a component of the platform's

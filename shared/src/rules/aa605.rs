@@ -97,7 +97,9 @@ fn all_gone(inventory: &Inventory, context: &Context<'_>) -> Option<Draft> {
     Some(
         Draft::at(object, path)
             .values(Some(NAMESPACE), after)
-            .says(format!("{what}, and every cluster of Azure Local comes connected: updates, billing and repair go that way"))
+            .says(format!(
+                "{what}, and every cluster of Azure Local comes connected: updates, billing and repair go that way"
+            ))
             .basis(Basis::Derived)
             .clauses(&["C14", "C32"])
             .with(Evidence::seen("signs", "the nodes are virtual machines of AKS Arc")),

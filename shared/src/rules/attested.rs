@@ -9,15 +9,7 @@ use super::{aa413, aa414, aa415, aa416, aa604, aa609, aa610};
 
 /// The rule that an answer to a clause belongs to, where that is not whichever rule looks at the clause.
 pub(crate) fn rule_of(clause: &str) -> Option<Code> {
-    let rules = [
-        &aa413::RULE,
-        &aa414::RULE,
-        &aa415::RULE,
-        &aa416::RULE,
-        &aa604::RULE,
-        &aa609::RULE,
-        &aa610::RULE,
-    ];
+    let rules = [&aa413::RULE, &aa414::RULE, &aa415::RULE, &aa416::RULE, &aa604::RULE, &aa609::RULE, &aa610::RULE];
     rules.into_iter().find(|rule| rule.clauses.contains(&clause)).map(|rule| rule.code)
 }
 
