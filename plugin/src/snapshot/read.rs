@@ -326,7 +326,9 @@ impl Contents {
         }
         if kind.group == AGGREGATED {
             let own = |name: &String| name.ends_with(&format!(".{AGGREGATED}"));
-            return has_all(&kinds::API_SERVICE) && !self.services.iter().any(own);
+            // The list of groups knows better, where it is there.
+            let told = self.probes.contains_key(&Probe::ApiGroups);
+            return !told && has_all(&kinds::API_SERVICE) && !self.services.iter().any(own);
         }
         has_all(&kinds::CUSTOM_RESOURCE_DEFINITION)
     }
