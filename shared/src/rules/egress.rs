@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::command::Command;
 use crate::data::Data;
 use crate::finding::{Basis, Draft, Evidence, ObjectRef};
 use crate::inventory::Inventory;
@@ -110,7 +111,11 @@ pub(super) fn note_policy(policy: &Object<'_>, data: &Data, notes: &mut Notes) {
         .basis(Basis::Derived)
         .clauses(&["C29"])
         .with(Evidence::seen("signs", "no rule of it, and of no other policy on the same pods, leads out of the cluster"))
-        .fix(format!("kubectl -n {namespace} describe networkpolicy {name}"));
+        .fix(
+            Command::kubectl_in(namespace, ["describe", "networkpolicies.networking.k8s.io"])
+                .name(name)
+                .only("shows what it lets out"),
+        );
     if let Ok(hinge) = serde_json::to_string(&kept) {
         notes.suspect(draft, hinge);
     }
