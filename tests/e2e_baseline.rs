@@ -77,9 +77,11 @@ fn kubectl(cluster: &ControlPlane, arguments: &[&str]) {
 fn fix(cluster: &ControlPlane, report: &Value) {
     for finding in report["findings"].as_array().unwrap() {
         for command in finding["fix"].as_array().unwrap() {
-            let words: Vec<&str> = command.as_str().unwrap().split(' ').collect();
+            let words: Vec<&str> = command["argv"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
             assert_eq!(words[0], "kubectl", "{command}");
-            kubectl(cluster, &words[1..]);
+            if command["clears"] == true {
+                kubectl(cluster, &words[1..]);
+            }
         }
     }
 }

@@ -3,7 +3,6 @@
 mod explain;
 mod grid;
 mod name;
-mod shell;
 mod short;
 mod style;
 mod table;
@@ -14,11 +13,11 @@ use std::fmt;
 use aksarc_shared::catalogue;
 use aksarc_shared::data::Document;
 use aksarc_shared::finding::{Basis, Consequence, Finding};
+use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::report::{Report, VerdictWord};
 
 pub use explain::{documents, page};
 pub use grid::Grid;
-pub(crate) use shell::ready as command;
 pub use style::{Paint, to_ascii};
 
 use crate::exit::Failure;
@@ -61,6 +60,8 @@ pub struct Look<'a> {
     pub group_by: GroupBy,
     /// When the snapshot was taken.
     pub taken: Option<&'a str>,
+    /// How old that makes it.
+    pub age: Option<Age>,
     /// Manifests were judged, not a state.
     pub manifests: bool,
     /// The nodes were read, so that their number says something.
@@ -69,6 +70,23 @@ pub struct Look<'a> {
     pub unjudged: usize,
     /// Objects among the manifests that were recorded from a cluster.
     pub recorded: usize,
+}
+
+/// How old a snapshot is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Age {
+    /// Whole days; negative where it was taken later.
+    pub days: i64,
+    /// The moment was given for which that is so; else it is so today.
+    pub given: bool,
+}
+
+impl Age {
+    /// The age of what was taken at a moment: on the day that was asked for, or today.
+    pub fn of(taken: Timestamp, as_of: Option<Timestamp>) -> Self {
+        let then = as_of.unwrap_or_else(Timestamp::now);
+        Age { days: then.duration_since(taken).as_hours() / 24, given: as_of.is_some() }
+    }
 }
 
 /// Where a report is from.
@@ -80,6 +98,13 @@ pub struct Source {
     pub server: String,
     /// When the snapshot was taken.
     pub taken: Option<String>,
+}
+
+impl Source {
+    /// When the snapshot was taken, where it says so in words that can be read.
+    pub fn moment(&self) -> Option<Timestamp> {
+        self.taken.as_deref()?.parse().ok()
+    }
 }
 
 /// A report as text, with colours as ANSI codes in the formats for people.

@@ -73,6 +73,12 @@ impl Matchers {
     }
 }
 
+/// Whether a request is an agent's: software that runs with a service account and calls itself by no tool of people's. It may
+/// keep metadata of its own where a person may not. A name alone makes nobody an agent: everybody can choose a fieldManager.
+pub fn is_agent(user: &User, managers: &Managers) -> bool {
+    user.name.starts_with("system:serviceaccount:") && managers.is_agent(&user.field_manager)
+}
+
 /// Classifies a user.
 ///
 /// The order: configured credential ids (they tell apart what names cannot), configured people, configured platform,

@@ -5,9 +5,11 @@
 //! ```
 
 mod judge;
+mod node_manifest;
 mod plan;
 mod segment;
 mod sum_up;
+mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,6 +24,7 @@ use crate::change::Change;
 use crate::data::{Data, Platform};
 use crate::finding::{Consequence, Draft, Finding};
 use crate::inventory::{Inventory, ReadKey, ReadState, Unjudged};
+use crate::kinds;
 use crate::object::Object;
 use crate::probe::{Probe, ProbeState};
 use crate::report::{Cluster, Coverage, Outcome, Policy, Report, Tool};
@@ -34,6 +37,7 @@ use crate::weigh::finalize;
 pub use segment::Segment;
 
 use sum_up::{settle, summary, verdict};
+use written::Unwritten;
 
 /// What the caller decides about a check.
 #[derive(Clone, Debug)]
@@ -60,6 +64,8 @@ pub struct Params {
     pub fail_on: Consequence,
     /// Exit 0 instead of 5; the verdict's word stays.
     pub allow_incomplete: bool,
+    /// Objects are all that there is of them, as in the examples of the rules' pages: one without managedFields has none.
+    pub as_written: bool,
 }
 
 impl Params {
@@ -77,6 +83,7 @@ impl Params {
             versions: Vec::new(),
             fail_on: Consequence::Voids,
             allow_incomplete: false,
+            as_written: false,
         }
     }
 }
@@ -116,6 +123,7 @@ pub struct Check<'d> {
     inventory: Inventory,
     drafts: BTreeMap<&'static str, Vec<Draft>>,
     recorder: Recorder,
+    unwritten: Vec<Unwritten>,
     objects: usize,
     requests: usize,
     manifests: bool,
@@ -136,6 +144,7 @@ impl<'d> Check<'d> {
             inventory: Inventory::default(),
             drafts: BTreeMap::new(),
             recorder: Recorder::default(),
+            unwritten: Vec::new(),
             objects: 0,
             requests: 0,
             manifests: false,
@@ -166,6 +175,11 @@ impl<'d> Check<'d> {
         self.inventory.server_version = Some(git_version.to_owned());
     }
 
+    /// Judges as of another moment than it began with: a snapshot says when it was taken once it has been read.
+    pub fn judge_at(&mut self, now: Timestamp) {
+        self.params.now = now;
+    }
+
     /// Counts requests made for this check.
     pub fn requests(&mut self, count: usize) {
         self.requests += count;
@@ -182,10 +196,14 @@ impl<'d> Check<'d> {
         let (found, unread) = if let Some(misfit) = change.misfit() {
             (Vec::new(), Some(misfit.to_string()))
         } else {
-            let found = judged();
+            let (found, of_node) = if *change.kind == kinds::NODE {
+                node_manifest::judge(&change, &self.params.rules, self.data)
+            } else {
+                (judged(), None)
+            };
             noted = self.looked_at(&change);
             // What some rule could not read it took as missing.
-            match change.unread() {
+            match change.unread().or(of_node) {
                 Some(why) => {
                     noted.clear();
                     (Vec::new(), Some(why))
@@ -323,6 +341,7 @@ impl<'d> Check<'d> {
         let coverage = Coverage {
             evaluated: rules.iter().filter(|rule| rule.outcome != Outcome::Unknown).count(),
             objects: self.objects,
+            without_managed_fields: self.without_managed_fields(),
             requests: self.requests,
             unknown: reasons(Outcome::Unknown),
             not_observable: reasons(Outcome::NotObservable),
@@ -377,6 +396,7 @@ impl<'d> Check<'d> {
             release: self.params.release.as_deref(),
             baseline: self.comparison(),
             manifests: self.manifests,
+            answers: self.answers(),
             unread: self.unread(rule),
             now: self.params.now,
             as_of: self.day(),

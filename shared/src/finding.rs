@@ -3,6 +3,7 @@
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::command::Command;
 use crate::data::{Document, Platform, embedded};
 use crate::kinds::Kind;
 use crate::object::{ManagedEntry, Object};
@@ -221,10 +222,8 @@ pub struct Draft {
     pub message: String,
     /// What it rests on.
     pub evidence: Vec<Evidence>,
-    /// Commands that lead back, ready to run.
-    pub fix: Vec<String>,
-    /// Commands that lead back on one platform only.
-    pub fix_on: Vec<(Platform, String)>,
+    /// Commands that lead back; none that cannot be printed as it is.
+    pub fix: Vec<Command>,
     /// A lighter weight than the rule's, when only this finding is lighter.
     pub lighter: Option<Consequence>,
     /// Another basis than the rule's, when this finding rests on something else.
@@ -233,6 +232,8 @@ pub struct Draft {
     pub clauses: Option<&'static [&'static str]>,
     /// The guard warns at most: the change may be the cure, or something is already so.
     pub warn_at_most: bool,
+    /// No finding where an agent does it: software that keeps metadata of its own.
+    pub agents_may: bool,
 }
 
 impl Draft {
@@ -247,11 +248,11 @@ impl Draft {
             message: String::new(),
             evidence: Vec::new(),
             fix: Vec::new(),
-            fix_on: Vec::new(),
             lighter: None,
             basis: None,
             clauses: None,
             warn_at_most: false,
+            agents_may: false,
         }
     }
 
@@ -277,17 +278,22 @@ impl Draft {
         self
     }
 
-    /// Adds a command that leads back.
+    /// Adds a command that leads back, unless what stands in it could steer a program or a terminal.
     #[must_use]
-    pub fn fix(mut self, command: impl Into<String>) -> Self {
-        self.fix.push(command.into());
+    pub fn fix(mut self, command: Command) -> Self {
+        if command.fits() {
+            self.fix.push(command);
+        }
         self
     }
 
-    /// Adds a command that leads back on one platform.
+    /// Adds commands that lead back together, or none of them where one cannot be printed.
     #[must_use]
-    pub fn fix_on(mut self, platform: Platform, command: impl Into<String>) -> Self {
-        self.fix_on.push((platform, command.into()));
+    pub fn fixes(mut self, commands: impl IntoIterator<Item = Command>) -> Self {
+        let commands: Vec<Command> = commands.into_iter().collect();
+        if commands.iter().all(Command::fits) {
+            self.fix.extend(commands);
+        }
         self
     }
 
@@ -316,6 +322,13 @@ impl Draft {
     #[must_use]
     pub fn clauses(mut self, clauses: &'static [&'static str]) -> Self {
         self.clauses = Some(clauses);
+        self
+    }
+
+    /// Makes this no finding where an agent does it.
+    #[must_use]
+    pub fn agents_may(mut self) -> Self {
+        self.agents_may = true;
         self
     }
 
@@ -358,7 +371,7 @@ pub struct Finding {
     /// What it rests on.
     pub evidence: Vec<Evidence>,
     /// Commands that lead back.
-    pub fix: Vec<String>,
+    pub fix: Vec<Command>,
     /// Stable over runs: of code, object identity (without uid) and path.
     pub fingerprint: String,
     /// The waiver that accepts it for a time.

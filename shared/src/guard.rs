@@ -351,6 +351,9 @@ impl Guard {
         let Some(judge) = rule.change.filter(|_| asked) else { return };
         // What is in the rest of them may be what makes the change lawful.
         let (mut drafts, partly) = change.watched(|| judge(change, &self.data));
+        if actor::is_agent(user, &self.data.managers) {
+            drafts.retain(|draft| !draft.agents_may);
+        }
         if drafts.is_empty() {
             return;
         }

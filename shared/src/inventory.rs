@@ -1,9 +1,9 @@
 //! A cluster at one moment, reduced to what rules compare across objects. Objects themselves are not kept, so memory
 //! does not grow with pods.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod life;
 
-use jiff::civil::Date;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::data::{Data, Place};
 use crate::guard;
@@ -14,6 +14,8 @@ use crate::probe::{Probe, ProbeState};
 use crate::rule::{Code, Suspect};
 use crate::text;
 use crate::versions::Version;
+
+pub use life::{Life, Started};
 
 /// One list: a kind, in a namespace or the whole cluster.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -115,14 +117,16 @@ pub struct Inventory {
     pub namespaces: Vec<String>,
     /// Values of system labels that no person owns, by pool and key.
     pub pool_labels: BTreeMap<String, BTreeMap<String, BTreeMap<String, usize>>>,
+    /// The labels and annotations that the system put on some node of a pool, by pool.
+    pub system_keys: BTreeMap<String, BTreeSet<(Place, String)>>,
     /// What became of each list.
     pub reads: BTreeMap<ReadKey, ReadState>,
     /// Of each kind the manifests that could not be judged; those of a list are in its [`ReadState`].
     pub unjudged: BTreeMap<ReadKey, Unjudged>,
     /// What became of each probe.
     pub probes: BTreeMap<Probe, ProbeState>,
-    /// The days, UTC, on which an object that is still there was created: signs that the cluster ran.
-    pub life: BTreeSet<Date>,
+    /// Signs of when the cluster ran.
+    pub life: Life,
     pub(crate) suspects: BTreeMap<&'static str, Vec<Suspect>>,
     pub(crate) remarks: BTreeMap<&'static str, BTreeSet<(String, String)>>,
 }
@@ -167,6 +171,11 @@ impl Inventory {
         values.next().filter(|_| values.next().is_none()).map(String::as_str)
     }
 
+    /// Whether the system put `key` at `place` of some node of a pool. A person's own hand on another node shows nothing.
+    pub fn has_system_key(&self, pool: &str, place: Place, key: &str) -> bool {
+        self.system_keys.get(pool).is_some_and(|keys| keys.contains(&(place, key.to_owned())))
+    }
+
     /// What became of the list of `kind` over the whole cluster.
     pub fn read(&self, kind: &'static Kind) -> Option<&ReadState> {
         self.reads.get(&ReadKey { kind, namespace: None })
@@ -181,7 +190,7 @@ pub struct NodeFact {
     pub name: String,
     /// Uid.
     pub uid: String,
-    /// The pool it is a member of: see [`pool_of`].
+    /// The pool it is a member of: see [`pool_of_node`].
     pub pool: String,
     /// `msft.microsoft/nodepool-name`, if set.
     pub pool_label: Option<String>,
@@ -256,15 +265,68 @@ pub fn provider_pool<'p>(provider_id: &'p str, data: &Data) -> Option<&'p str> {
     vm.rfind("-md-").map(|end| vm.split_at(end).0)
 }
 
-/// The pool of a node: by its VM's name, which nobody edits, else by its label; `control-plane`; or `(no pool)`.
-pub fn pool_of(label: Option<&str>, provider_id: Option<&str>, control_plane: bool, data: &Data) -> String {
+/// What tells the pool of a node.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PoolSigns<'n> {
+    /// `spec.providerID`.
+    pub(crate) provider_id: Option<&'n str>,
+    /// The annotation `cluster.x-k8s.io/owner-kind`: what made the machine.
+    pub(crate) owner_kind: Option<&'n str>,
+    /// The annotation `cluster.x-k8s.io/owner-name`.
+    pub(crate) owner_name: Option<&'n str>,
+    /// The annotation `cluster.x-k8s.io/machine`.
+    pub(crate) machine: Option<&'n str>,
+    /// Whether it has the control plane's label.
+    pub(crate) control_plane: bool,
+    /// [`POOL_LABEL`].
+    pub(crate) label: Option<&'n str>,
+}
+
+/// The pool of a node: by its VM's name, which nobody edits, by what Cluster API notes of its machine, else by its label;
+/// `control-plane`; or `(no pool)`.
+pub(crate) fn pool_of(signs: PoolSigns<'_>, data: &Data) -> String {
     // Labels can be edited, so the machine is asked first: one of a pool is no control plane, whatever it is called.
-    let by_vm = provider_id.and_then(|id| provider_pool(id, data));
-    let by_role = control_plane.then_some("control-plane");
-    let pool = by_vm.or(by_role).or(label).unwrap_or("(no pool)");
+    let vm = || signs.provider_id.and_then(|id| id.strip_prefix(&*data.products.provider_id_prefix));
+    let of_control_plane = || {
+        let by_vm = vm().is_some_and(|vm| vm.contains("-control-plane-"));
+        (by_vm || signs.owner_kind == Some("KubeadmControlPlane")).then_some("control-plane")
+    };
+    let pool = (signs.provider_id.and_then(|id| provider_pool(id, data)))
+        .or_else(of_control_plane)
+        .or_else(|| signs.owner_name.and_then(deployment_pool))
+        .or_else(|| signs.machine.and_then(deployment_pool))
+        .or_else(|| vm().and_then(short_pool))
+        .or_else(|| signs.control_plane.then_some("control-plane"))
+        .or(signs.label)
+        .unwrap_or(NO_POOL);
     // It stands in every finding on the pool.
     Text::from(pool).cut(MAX_NAME).to_string()
 }
+
+/// The pool in the name of what Cluster API makes for it, `<pool>-md`, `<pool>-md-<hash>` or `<pool>-md-<hash>-<5>`
+/// (AKS-Arc/deploy-gpu-node-pool-22h2.md, MicrosoftDocs/azure-stack-docs, 2025-04-02).
+fn deployment_pool(name: &str) -> Option<&str> {
+    let pool = name.strip_suffix("-md").or_else(|| name.rfind("-md-").map(|end| name.split_at(end).0));
+    pool.filter(|pool| !pool.is_empty())
+}
+
+/// The pool in the name of a virtual machine of Windows Server and 22H2, `<pool>-<hash>-<5>` (the same page).
+///
+/// Another name could end alike, and two pools must not be taken for one: both ends have to be written as Kubernetes makes
+/// them, which has no vowels, and the hash has to hold a digit.
+fn short_pool(vm: &str) -> Option<&str> {
+    let (rest, last) = vm.rsplit_once('-')?;
+    let (pool, hash) = rest.rsplit_once('-')?;
+    let random = |text: &str| text.bytes().all(|byte| MADE.contains(&byte));
+    let hashed = (6..=10).contains(&hash.len()) && hash.bytes().any(|byte| byte.is_ascii_digit());
+    (last.len() == 5 && random(last) && random(hash) && hashed && !pool.is_empty()).then_some(pool)
+}
+
+/// The letters and digits of names that Kubernetes makes (apimachinery, `util/rand`).
+const MADE: &[u8] = b"bcdfghjklmnpqrstvwxz0123456789";
+
+/// The pool of nodes whose pool nothing tells; no pool can be called so.
+pub(crate) const NO_POOL: &str = "(no pool)";
 
 /// `spec` of a node, as far as rules use it.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
@@ -316,6 +378,8 @@ struct Condition<'a> {
     name: Text<'a>,
     #[serde(borrow, default)]
     status: Text<'a>,
+    #[serde(borrow, default, rename = "lastTransitionTime")]
+    last_transition_time: Option<Text<'a>>,
 }
 
 /// `status.nodeInfo`, as far as rules use it.
@@ -360,9 +424,16 @@ pub fn node_info<'o, 'a>(node: &'o Object<'a>) -> Option<&'o NodeInfo<'a>> {
 
 /// The pool of a node object.
 pub fn pool_of_node(node: &Object<'_>, data: &Data) -> String {
-    let labels = &node.meta.labels;
-    let control_plane = labels.get(CONTROL_PLANE_LABEL).is_some();
-    pool_of(labels.get(POOL_LABEL), provider_id(node), control_plane, data)
+    let (labels, annotations) = (&node.meta.labels, &node.meta.annotations);
+    let signs = PoolSigns {
+        provider_id: provider_id(node),
+        owner_kind: annotations.get("cluster.x-k8s.io/owner-kind"),
+        owner_name: annotations.get("cluster.x-k8s.io/owner-name"),
+        machine: annotations.get("cluster.x-k8s.io/machine"),
+        control_plane: labels.get(CONTROL_PLANE_LABEL).is_some(),
+        label: labels.get(POOL_LABEL),
+    };
+    pool_of(signs, data)
 }
 
 impl NodeFact {
@@ -455,13 +526,21 @@ pub(crate) struct Facts {
     machines: Vec<MachineFact>,
     namespaces: Vec<(String, Option<String>)>,
     pool_labels: Vec<(String, String, String)>,
-    life: BTreeSet<Date>,
+    system_keys: BTreeMap<String, BTreeSet<(Place, String)>>,
+    life: Life,
 }
 
 impl Facts {
     pub(crate) fn add(&mut self, object: &Object<'_>, kind: &'static Kind, data: &Data) {
-        let born: Option<Date> = object.meta.creation_timestamp.as_ref().and_then(|time| time.get(..10)?.parse().ok());
-        self.life.extend(born);
+        if *kind == kinds::POD {
+            self.life.add_pod(object);
+        } else if *kind == kinds::NODE {
+            let ready = object.node_status().conditions.iter().flatten();
+            let ready = ready.into_iter().find(|condition| &*condition.name == "Ready" && &*condition.status == "True");
+            self.life.add_node(object, ready.and_then(|condition| condition.last_transition_time.as_ref()));
+        } else {
+            self.life.add(object);
+        }
         if *kind == kinds::NODE {
             let fact = NodeFact::of(object, data);
             let person = object.managed().iter().any(|entry| data.managers.person(&entry.manager).is_some());
@@ -471,6 +550,12 @@ impl Facts {
                 if clean && keys.is_listed(key) {
                     self.pool_labels.push((fact.pool.clone(), key.to_owned(), value.to_owned()));
                 }
+            }
+            let system = self.system_keys.entry(fact.pool.clone()).or_default();
+            let annotations = origin::Keys::of(object, Place::Annotation, data);
+            for (keys, pairs) in [(&keys, &object.meta.labels), (&annotations, &object.meta.annotations)] {
+                let put = pairs.iter().map(|(key, _)| key).filter(|key| keys.is_put_by_system(key));
+                system.extend(put.take(MAX_SYSTEM_KEYS).map(|key| (keys.place(), key.to_owned())));
             }
             self.nodes.push(fact);
         } else if *kind == kinds::MACHINE {
@@ -488,13 +573,19 @@ impl Facts {
         self.machines.extend(other.machines);
         self.namespaces.extend(other.namespaces);
         self.pool_labels.extend(other.pool_labels);
-        self.life.extend(other.life);
+        for (pool, keys) in other.system_keys {
+            self.system_keys.entry(pool).or_default().extend(keys);
+        }
+        self.life.merge(other.life);
     }
 
     pub(crate) fn into_inventory(self, inventory: &mut Inventory) {
         inventory.nodes.extend(self.nodes);
         inventory.machines.extend(self.machines);
-        inventory.life.extend(self.life);
+        for (pool, keys) in self.system_keys {
+            inventory.system_keys.entry(pool).or_default().extend(keys);
+        }
+        inventory.life.merge(self.life);
         for (name, created) in self.namespaces {
             inventory.namespaces.push(name);
             // RFC 3339 in UTC sorts as text.
@@ -517,6 +608,9 @@ impl Facts {
 fn is_compared(key: &str) -> bool {
     key != "kubernetes.io/hostname"
 }
+
+/// A node of AKS Arc has some thirty of them.
+const MAX_SYSTEM_KEYS: usize = 256;
 
 /// A line of a report.
 const MAX_REASON: usize = 200;
@@ -541,4 +635,53 @@ pub struct Taint<'a> {
 /// `spec.taints` of a node.
 pub fn taints<'o, 'a>(node: &'o Object<'a>) -> &'o [Taint<'a>] {
     node.node_spec().taints.as_deref().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::embedded;
+
+    fn pool(signs: PoolSigns<'_>) -> String {
+        pool_of(signs, embedded())
+    }
+
+    #[test]
+    fn a_pool_is_read_from_every_published_shape() {
+        let vm = |id| PoolSigns { provider_id: Some(id), ..PoolSigns::default() };
+        assert_eq!(pool(vm("moc://edge-1a2b3c4d-pool1-md-x7k2p-9q8zt")), "edge-1a2b3c4d-pool1");
+        assert_eq!(pool(vm("moc://linuxpool-97d9f5667-49lt4")), "linuxpool");
+        assert_eq!(pool(vm("moc://edge-1a2b3c4d-control-plane-9q8zt")), "control-plane");
+        let owner = |name| PoolSigns { owner_kind: Some("MachineSet"), owner_name: Some(name), ..PoolSigns::default() };
+        assert_eq!(pool(owner("linuxpool-md-58d9b96dd9")), "linuxpool");
+        assert_eq!(pool(owner("edge-1a2b3c4d-pool1-md")), "edge-1a2b3c4d-pool1");
+        let machine = PoolSigns { machine: Some("gpupool-md-58d9b96dd9-vsdbl"), ..PoolSigns::default() };
+        assert_eq!(pool(machine), "gpupool");
+        let kubeadm = PoolSigns { owner_kind: Some("KubeadmControlPlane"), owner_name: Some("edge-md-7"), ..machine };
+        assert_eq!(pool(kubeadm), "control-plane");
+    }
+
+    #[test]
+    fn names_that_only_resemble_a_shape_name_no_pool() {
+        for id in [
+            "moc://edge-kiosk-spare7",
+            "moc://plant-line-a1b2c",
+            "moc://edge-1a2b3c4d-0",
+            "moc://vm",
+            "k3s://a-97d9f5667-49lt4",
+        ] {
+            assert_eq!(pool(PoolSigns { provider_id: Some(id), ..PoolSigns::default() }), NO_POOL, "{id}");
+        }
+    }
+
+    #[test]
+    fn a_label_moves_no_node_whose_machine_tells_its_pool() {
+        let labelled = PoolSigns {
+            owner_name: Some("linuxpool-md-58d9b96dd9"),
+            control_plane: true,
+            label: Some("other"),
+            ..PoolSigns::default()
+        };
+        assert_eq!(pool(labelled), "linuxpool");
+    }
 }

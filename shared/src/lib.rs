@@ -15,6 +15,7 @@ pub mod catalogue;
 pub mod certificate;
 pub mod change;
 pub mod check;
+pub mod command;
 pub mod data;
 pub mod derive;
 pub mod finding;

@@ -36,16 +36,6 @@ pub fn line(text: &str, max: usize) -> String {
     format!("{}{ELLIPSIS}", kept.trim_end())
 }
 
-/// `text` as one word of a shell's command line, quoted where it has to be. It may come from the cluster, so nothing in it is
-/// left for the shell to read.
-pub fn word(text: &str) -> Cow<'_, str> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        return Cow::Borrowed(text);
-    }
-    Cow::Owned(format!("'{}'", text.replace('\'', r"'\''")))
-}
-
 /// The known word nearest to `given`, if one is near enough to be a slip of the finger.
 pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let given = given.to_lowercase();
@@ -98,14 +88,6 @@ pub fn short_hex(digest: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn no_word_says_anything_to_a_shell() {
-        assert_eq!(word("a.b/c=d,e"), "a.b/c=d,e");
-        assert_eq!(word(""), "''");
-        assert_eq!(word("$(reboot)"), "'$(reboot)'");
-        assert_eq!(word("it's"), r"'it'\''s'");
-    }
 
     #[test]
     fn control_characters_and_overrides_are_shown_not_sent() {

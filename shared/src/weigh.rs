@@ -10,8 +10,7 @@ use crate::rule::Rule;
 pub fn finalize(rule: &'static Rule, platform: Platform, drafts: Vec<Draft>) -> Vec<Finding> {
     let mut by_print: BTreeMap<String, Finding> = BTreeMap::new();
     for mut draft in drafts {
-        let here = draft.fix_on.drain(..).filter(|(own, _)| *own == platform);
-        draft.fix.extend(here.map(|(_, command)| command));
+        draft.fix.retain(|command| command.is_for(platform));
         let print = fingerprint(rule.code.as_str(), &draft.object, &draft.path);
         let weight = rule.consequence_on(platform);
         let consequence = draft.lighter.map_or(weight, |lighter| lighter.max(weight));

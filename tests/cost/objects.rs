@@ -76,6 +76,13 @@ pub(crate) static AXES: &[Axis] = &[
         object["metadata"]["finalizers"] = names;
     }),
     any("fields of the specification", values),
+    any("a long key over many", |object, n, side| {
+        let own: Map<String, Value> = (0..n).map(|at| (format!("k{at}"), json!(value(at, side)))).collect();
+        let owned: Map<String, Value> = (0..n).map(|at| (format!("f:k{at}"), json!({}))).collect();
+        let long = "key".repeat(8 * n);
+        entry(object, "kubectl-edit", &json!({"f:spec": {format!("f:{long}"): owned}}));
+        object["spec"][long] = Value::Object(own);
+    }),
     any("depth", |object, n, side| {
         // As deep as a parser goes into it.
         let (depth, chains) = (n / 16 + 2, 24);
@@ -84,6 +91,11 @@ pub(crate) static AXES: &[Axis] = &[
                 (0..depth).fold(json!(value(at, side)), |inner, step| json!({format!("d{step}"): inner, "x": 1}));
             object["spec"][format!("chain{at}")] = deep;
         }
+    }),
+    any("depth of an entry", |object, n, side| {
+        let deep = (0..n).fold(json!({}), |inner, step| json!({format!("f:d{step}"): inner, "f:x": {}}));
+        entry(object, "kubectl-edit", &json!({"f:spec": deep}));
+        values(object, 16, side);
     }),
     any("name", |object, n, side| {
         object["metadata"]["name"] = json!("name".repeat(8 * n));

@@ -3,7 +3,7 @@
 
 use aksarc_shared::catalogue;
 use aksarc_shared::change::Operation;
-use aksarc_shared::data::embedded;
+use aksarc_shared::data::{Place, embedded};
 use aksarc_shared::finding::{Consequence, Finding};
 use aksarc_shared::kinds;
 use aksarc_shared::rule::Rule;
@@ -49,6 +49,16 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
             let passing = ["CronJob", "Job", "Pod", "ReplicaSet", "ReplicationController", "ServiceAccount"];
             !rule(finding).reads.iter().any(|read| read.kind == kind) && passing.contains(&kind.kind)
         },
+    },
+    Exception {
+        reason: "of ReplicaSets, which workloads make by the dozen, the state check reads those of kube-system alone",
+        holds: |finding, edit| {
+            finding.code == "AA303" && edit.asked.0.kind == "ReplicaSet" && finding.object.namespace != "kube-system"
+        },
+    },
+    Exception {
+        reason: "which pods a policy is on, and what other policies allow them, only the whole cluster shows",
+        holds: |finding, _| finding.code == "AA605",
     },
     Exception {
         reason: "an owner is lawful in itself: no state tells that it was not always there",
@@ -110,6 +120,19 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
             // Of namespaces the owner is named for the keys of the table too.
             let unlisted = finding.code != "AA207" || finding.path.contains("[vendor.example/");
             matches!(finding.code, "AA201" | "AA202" | "AA207") && told && unlisted
+        },
+    },
+    Exception {
+        reason: "whether the system had put a key of its own on a node, the rest of the pool tells, which no change shows",
+        holds: |finding, edit| finding.code == "AA204" && is_systems_name(finding, edit),
+    },
+    Exception {
+        reason: "of a node whose pool nothing tells, no peer shows that the system had put a key there: an addition, AA204",
+        holds: |finding, edit| {
+            let after = edit.stored.after.as_ref();
+            let told = of(after, "/spec/providerID").is_some()
+                || of(after, "/metadata/labels/msft.microsoft~1nodepool-name").is_some();
+            matches!(finding.code, "AA201" | "AA202") && !told && finding.after.is_some()
         },
     },
     Exception {
@@ -207,6 +230,10 @@ pub(crate) const UNASKED: &[Exception] = &[
         },
     },
     Exception {
+        reason: "that the system had put a key of its own on a node, the rest of the pool tells; the guard spoke of an addition",
+        holds: |finding, edit| matches!(finding.code, "AA201" | "AA202") && is_systems_name(finding, edit),
+    },
+    Exception {
         reason: "a Scale bears no marks: what it scales is known by the catalogue alone",
         holds: |finding, edit| finding.code == "AA306" && edit.asked.1 == "scale",
     },
@@ -257,6 +284,23 @@ fn must_be_there(finding: &Finding, edit: &Edit) -> bool {
         "AA207" => finding.path == "spec.finalizers[kubernetes]",
         _ => false,
     }
+}
+
+/// Whether a finding is about a name of the system's that stands on a node only after a change, or that a person wrote before.
+fn is_systems_name(finding: &Finding, edit: &Edit) -> bool {
+    let place = [("metadata.labels[", Place::Label), ("metadata.annotations[", Place::Annotation)];
+    let named =
+        place.iter().find_map(|(prefix, place)| Some((place, finding.path.strip_prefix(prefix)?.strip_suffix(']')?)));
+    let known = named.is_some_and(|(place, key)| embedded().node_keys.is_known(*place, key));
+    let field = |entry: &Value| {
+        let (map, key) = finding.path.strip_prefix("metadata.")?.strip_suffix(']')?.split_once('[')?;
+        entry.pointer("/fieldsV1/f:metadata")?.get(format!("f:{map}"))?.get(format!("f:{key}")).map(|_| ())
+    };
+    let people =
+        |entry: &&Value| entry["manager"].as_str().is_some_and(|own| embedded().managers.person(own).is_some());
+    let entries = of(edit.stored.before.as_ref(), "/metadata/managedFields").and_then(Value::as_array);
+    let by_person = entries.into_iter().flatten().filter(people).any(|entry| field(entry).is_some());
+    known && (key(finding, edit.stored.before.as_ref()).is_none() || by_person)
 }
 
 /// What stands at the label or annotation that a finding names.

@@ -20,6 +20,7 @@ use crate::dry_run::report::{ClusterNote, Report};
 use crate::dry_run::run::{self, Scope, Task};
 use crate::dry_run::session::Session;
 use crate::exit::{Failure, Outcome};
+use crate::fixes::Pasting;
 use crate::output;
 use crate::progress::Progress;
 use crate::tool;
@@ -105,7 +106,12 @@ async fn rehearse(args: &Args, common: &Common, ui: &Ui) -> Result<Report, Failu
         fresh: gate::FRESH,
     };
     let session = Session::new(connection.client, common.kube.request_timeout.duration());
-    let report = run::run(&session, &task).await?;
+    let mut report = run::run(&session, &task).await?;
+    let pasting = Pasting::new(common.shell).of_cluster(&common.kube);
+    for change in &mut report.changes {
+        pasting.make_ready(&mut change.findings);
+        change.instead.iter_mut().flat_map(|way| &mut way.commands).for_each(|command| pasting.command(command));
+    }
     let text = printed(&report, common.output, ui)?;
     match &common.output_file {
         Some(path) => output::write(path, anstream::adapter::strip_str(&text).to_string().as_bytes())?,

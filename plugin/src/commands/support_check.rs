@@ -15,10 +15,11 @@ use clap::builder::FalseyValueParser;
 
 use super::cluster::{self, ClusterFlags};
 use crate::exit::{Failure, Outcome};
+use crate::fixes::{self, Pasting, ShellFlag};
 use crate::format::Format;
 use crate::manifests;
 use crate::output;
-use crate::render::{self, Look};
+use crate::render::{self, Age, Look};
 use crate::snapshot;
 use crate::tool;
 use crate::ui::Ui;
@@ -78,6 +79,9 @@ pub struct Printing {
     /// How to order findings in the table
     #[arg(long, value_name = "BY", default_value = "rule", env = "KUBECTL_AKSARC_GROUP_BY")]
     pub group_by: render::GroupBy,
+    /// Shell that fixes are printed for; by default the one that the system suggests
+    #[arg(long, value_name = "SHELL", env = "KUBECTL_AKSARC_SHELL")]
+    pub shell: Option<ShellFlag>,
     /// Exit 0 whatever the verdict; the report still carries the true code
     #[arg(long, env = "KUBECTL_AKSARC_EXIT_ZERO", value_parser = FalseyValueParser::new())]
     pub exit_zero: bool,
@@ -110,7 +114,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
         )));
     }
     let mut params = args.judging.params(ui)?;
-    let now = params.now;
+    let mut now = params.now;
     let is_live = args.snapshot.is_none() && args.filename.is_empty();
     let mut cluster = None;
     if Source::of(args.judging.waivers.as_deref()) == Source::Cluster {
@@ -127,6 +131,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
         cluster = Some(reader);
     }
     let given = params.waivers.clone();
+    let answers = params.attestations.clone();
     // Where nothing is given only a cluster tells, and bare metal has to be named for manifests.
     let platforms = match params.platform {
         Some(platform) => vec![platform],
@@ -139,6 +144,10 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
     let (mut unjudged, mut recorded) = (0, 0);
     let source = if let Some(path) = &args.snapshot {
         let about = snapshot::read::judge(path, &mut check).map_err(Failure::input)?;
+        if let (None, Some(taken)) = (args.judging.as_of, about.moment()) {
+            now = taken;
+            check.judge_at(taken);
+        }
         render::Source { context: format!("snapshot {}", path.display()), server: String::new(), taken: about.taken }
     } else if is_live {
         let reader = match cluster {
@@ -165,10 +174,24 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
             taken: None,
         }
     };
+    ui.detail(&format!("as of {now}"));
+    Judging::warn_of_answers(&answers, now, ui);
+    let age = source.moment().map(|taken| Age::of(taken, args.judging.as_of));
+    if let Some(Age { days, .. }) = age.filter(|age| age.days >= OLD_DAYS) {
+        ui.note(&format!(
+            "warning: the snapshot is {days} days old, and the cluster may be another one by now: take a new one"
+        ));
+    }
     let nodes_read =
         matches!(check.inventory().read(&kinds::NODE), Some(ReadState::Complete { .. } | ReadState::Partly(_)));
     // Another product, or what else cannot be judged, is a matter of what we were pointed at.
     let mut report = check.finish(tool::identity(), &source.context, &source.server).map_err(Failure::input)?;
+    let pasting = Pasting::new(args.printing.shell);
+    let pasting = if is_live { pasting.of_cluster(&args.flags.kube) } else { pasting };
+    pasting.make_ready(&mut report.findings);
+    if !args.filename.is_empty() {
+        fixes::of_manifests(&mut report.findings);
+    }
     report.coverage.seconds = rounded(begun.elapsed());
     report.coverage.peak_memory_bytes = tool::peak_memory();
     waivers::warn(&given, &report, now, ui);
@@ -179,6 +202,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
         show: args.printing.show,
         group_by: args.printing.group_by,
         taken: source.taken.as_deref(),
+        age,
         manifests: !args.filename.is_empty(),
         nodes_read,
         unjudged,
@@ -199,6 +223,9 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
 fn rounded(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1000.0).round() / 1000.0
 }
+
+/// Days from which on a snapshot is called old.
+const OLD_DAYS: i64 = 7;
 
 const EXAMPLES: &str = "\
 Examples:

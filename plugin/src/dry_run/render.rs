@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use aksarc_shared::command::Command;
 use aksarc_shared::finding::{Consequence, Finding};
 use aksarc_shared::text;
 use anstyle::{AnsiColor, Style};
@@ -131,7 +132,7 @@ fn object(out: &mut String, change: &Change, signs: Signs) {
         line(out, &format!("      {}   {message}", mark(finding, signs)));
     }
     for way in &change.instead {
-        let mut commands = way.commands.iter().map(|command| text::line(command, MAX_MESSAGE));
+        let mut commands = way.commands.iter().map(Command::printed);
         match commands.next() {
             Some(first) => line(out, &format!("      instead: {} {}  {first}", way.text, signs.arrow)),
             None => line(out, &format!("      instead: {}", way.text)),
@@ -279,7 +280,7 @@ mod tests {
             instead: vec![Instead {
                 code: "AA201",
                 text: "add a label of your own instead",
-                commands: vec!["kubectl label node moc-l7x2 contoso.com/size=edge".to_owned()],
+                commands: vec![Command::kubectl(["label", "node", "moc-l7x2", "contoso.com/size=edge"])],
             }],
             guard: Answer::Deny,
             not_judged: String::new(),

@@ -1,6 +1,7 @@
 //! The result of a dry run: versioned, and the same for every format. Field names and order are the JSON contract,
 //! `aksarc.dev/v1alpha1`.
 
+use aksarc_shared::command::Command;
 use aksarc_shared::finding::{Consequence, Finding, ObjectRef};
 use aksarc_shared::report::{Tool, exit};
 use serde::Serialize;
@@ -179,7 +180,7 @@ pub struct Instead {
     /// In a few words.
     pub text: &'static str,
     /// Commands, ready to run.
-    pub commands: Vec<String>,
+    pub commands: Vec<Command>,
 }
 
 impl Change {

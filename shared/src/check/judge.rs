@@ -2,11 +2,13 @@
 
 use super::Check;
 use crate::attest::{self, Answer as Attested};
+use crate::command::Command;
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, Finding, ObjectRef};
 use crate::kinds::Kind;
 use crate::report::{NEEDS_CLUSTER, Outcome, RuleOutcome};
 use crate::rule::{Rule, Verdict};
+use crate::rules::attested;
 use crate::weigh::{finalize, lightest};
 
 /// What a rule comes to on one platform.
@@ -79,7 +81,19 @@ impl Check<'_> {
         let lightest = |finding: &Finding| -> Option<Finding> {
             let twins = answers.iter().map(|answer| answer.finding(&finding.fingerprint));
             let twins: Vec<&Finding> = twins.collect::<Option<_>>()?;
-            twins.into_iter().rev().max_by_key(|twin| (twin.consequence, twin.basis)).cloned()
+            let mut own = twins.iter().rev().max_by_key(|twin| (twin.consequence, twin.basis)).copied()?.clone();
+            // Whoever reads it knows which platform theirs is.
+            own.fix.retain(|command| twins.iter().all(|twin| twin.fix.contains(command)));
+            let others = twins.iter().flat_map(|twin| &twin.fix).cloned();
+            others.for_each(|command| {
+                if !own.fix.contains(&command) {
+                    own.fix.push(command)
+                }
+            });
+            if answers.len() > 1 {
+                own.fix.iter_mut().for_each(Command::name_platforms);
+            }
+            Some(own)
         };
         let shared = first.findings.iter().filter_map(lightest).collect();
         if answers.iter().all(|answer| answer.agrees(&first)) {
@@ -120,6 +134,9 @@ impl Check<'_> {
         drafts.extend(self.admitted(rule, platform));
         let mut open = self.gaps(rule);
         open.extend(self.unjudged(|kind| rule.reads.iter().any(|read| read.kind == kind)));
+        let unwritten = self.unwritten(rule);
+        may_void |= unwritten.is_some();
+        open.extend(unwritten);
         if let Some(whole) = rule.state.whole {
             match whole(&self.inventory, &self.context(rule, platform)) {
                 Verdict::Found(found) => drafts.extend(found),
@@ -172,12 +189,13 @@ impl Check<'_> {
         (Outcome::NotObservable, format!("{why}; {}, not {}", settled.says(), settled.open.join(", ")))
     }
 
-    /// What people answered to be otherwise than a clause asks. Of the rules on that clause the heaviest speaks, and of
-    /// several the first: one answer is one finding.
+    /// What people answered to be otherwise than a clause asks, where no rule is there for that answer alone. Of the rules on
+    /// that clause the heaviest speaks, and of several the first: one answer is one finding.
     fn admitted(&self, rule: &Rule, platform: Platform) -> Vec<Draft> {
         let settled = self.answers().of_rule(rule.clauses, platform);
         let mut drafts = Vec::new();
-        for answer in settled.answered.into_iter().filter(|answer| answer.answer == Attested::NotFulfilled) {
+        let bad = settled.answered.into_iter().filter(|answer| answer.answer == Attested::NotFulfilled);
+        for answer in bad.filter(|answer| attested::rule_of(&answer.clause).is_none()) {
             let on_it = self.params.rules.iter().filter(|other| {
                 let applies = other.platforms.contains(&platform);
                 applies && self.answers().of_rule(other.clauses, platform).answered.contains(&answer)

@@ -25,6 +25,9 @@ pub struct Tool {
     /// Whether it acts on its own, like a GitOps controller.
     #[serde(default)]
     pub automation: bool,
+    /// Whether it keeps metadata of its own on nodes, and writes it again on every new one.
+    #[serde(default)]
+    pub keeps_own_keys: bool,
 }
 
 /// A component of the platform's.
@@ -46,6 +49,11 @@ impl Managers {
     /// The person's tool behind a fieldManager.
     pub fn person(&self, manager: &str) -> Option<&Tool> {
         self.people.iter().find(|tool| tool.manager.is(manager))
+    }
+
+    /// Whether a fieldManager is none of people's tools, or one that keeps metadata of its own on nodes.
+    pub fn is_agent(&self, manager: &str) -> bool {
+        self.person(manager).is_none_or(|tool| tool.keeps_own_keys)
     }
 
     /// The platform's component behind a fieldManager.

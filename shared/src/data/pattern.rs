@@ -2,32 +2,40 @@
 
 use serde::Deserialize;
 
-/// An exact name or a prefix; exactly one of both is set.
+/// An exact name, a prefix, or a domain with its subdomains; exactly one of them is set.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Pattern {
     #[serde(default, alias = "key")]
     pub(super) name: Option<String>,
     #[serde(default)]
     pub(super) prefix: Option<String>,
+    /// Of keys: what stands before the `/`, or the end of it.
+    #[serde(default)]
+    pub(super) domain: Option<String>,
 }
 
 impl Pattern {
     /// Whether it covers `text`.
     pub fn is(&self, text: &str) -> bool {
-        match (&self.name, &self.prefix) {
-            (Some(name), _) => name == text,
-            (None, Some(prefix)) => text.starts_with(&**prefix),
-            (None, None) => false,
+        match (&self.name, &self.prefix, &self.domain) {
+            (Some(name), _, _) => name == text,
+            (None, Some(prefix), _) => text.starts_with(&**prefix),
+            (None, None, Some(domain)) => {
+                let before = text.split_once('/').and_then(|(own, _)| own.strip_suffix(&**domain));
+                before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
+            }
+            (None, None, None) => false,
         }
     }
 
-    /// Exact before prefix, longer before shorter.
+    /// Exact before prefix and domain, longer before shorter.
     pub(super) fn rank(&self) -> (bool, usize) {
-        (self.name.is_some(), self.name.as_ref().or(self.prefix.as_ref()).map_or(0, String::len))
+        let text = self.name.as_ref().or(self.prefix.as_ref()).or(self.domain.as_ref());
+        (self.name.is_some(), text.map_or(0, String::len))
     }
 
     #[cfg(test)]
     pub(super) fn is_one(&self) -> bool {
-        self.name.is_some() != self.prefix.is_some()
+        [&self.name, &self.prefix, &self.domain].into_iter().flatten().count() == 1
     }
 }

@@ -39,6 +39,12 @@ impl<'a> Pairs<'a> {
         self.pairs.is_empty()
     }
 
+    /// Those of them whose key is as `wanted`.
+    #[must_use]
+    pub fn only(&self, wanted: impl Fn(&str) -> bool) -> Self {
+        Pairs::new(self.pairs.iter().filter(|(key, _)| wanted(key)).cloned().collect())
+    }
+
     pub(super) fn scan(json: &'a str) -> Option<Self> {
         if json == "null" {
             return Some(Pairs::default());

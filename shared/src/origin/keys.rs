@@ -7,8 +7,9 @@ use std::collections::{HashMap, HashSet};
 use super::is_later;
 use crate::data::{Data, Place, Ruling};
 use crate::finding::Evidence;
-use crate::inventory::taints;
+use crate::inventory::{node_info, taints};
 use crate::object::{ManagedEntry, Object};
+use crate::versions::Version;
 
 /// Whose a key on a node is, decided in this order: the table of known keys and reserved prefixes with their
 /// exceptions, the node's own list of what Cluster API sets, managedFields. Otherwise it is the user's.
@@ -84,15 +85,19 @@ impl<'o, 'a> Keys<'o, 'a> {
 
     /// Whose `key` of a node is.
     pub fn origin(&self, key: &str) -> Origin {
-        let ruling = self.data.node_keys.ruling(self.place, key);
+        let ruling = self.ruling(key);
+        let system = || self.system(key).map(|entry| Origin::SystemManager(entry.manager.to_string()));
         match ruling {
             Ruling::Exception(exception) if exception.silent => return Origin::Excepted,
-            Ruling::Exception(_) => return Origin::User,
+            Ruling::Exception(_) => return system().unwrap_or(Origin::User),
+            // What an agent keeps under a name that is the system's elsewhere is the agent's.
+            Ruling::Known(row) if row.elsewhere && self.is_strangers(key) => return Origin::Reserved,
             Ruling::Known(_) => return Origin::Known,
+            // Whoever takes off what the system sets no more, or had left behind, has changed nothing of the system's.
+            Ruling::Lapsed(_) => return Origin::Reserved,
             Ruling::Guess(_) | Ruling::Silent => {}
         }
         let guess = matches!(ruling, Ruling::Guess(_));
-        let system = || self.system(key).map(|entry| Origin::SystemManager(entry.manager.to_string()));
         if self.data.node_keys.reserved(key).is_some() && !guess {
             // Under a reserved prefix an unknown key is the system's, unless a person put it there.
             return system().unwrap_or(Origin::Reserved);
@@ -105,11 +110,43 @@ impl<'o, 'a> Keys<'o, 'a> {
 
     /// Whether the system made `key` without anybody's managedFields being asked: the tables or the node's own list say so.
     pub fn is_listed(&self, key: &str) -> bool {
-        match self.data.node_keys.ruling(self.place, key) {
+        match self.ruling(key) {
             Ruling::Known(_) => true,
-            Ruling::Exception(_) => false,
+            Ruling::Exception(_) | Ruling::Lapsed(_) => false,
             Ruling::Guess(_) | Ruling::Silent => self.machine().contains(key),
         }
+    }
+
+    /// Whether the system put `key` on this node, as far as the node tells: the tables or the node's own list name it, and
+    /// no person wrote it. Of a key that the tables know from elsewhere, a system manager has to own it.
+    pub fn is_put_by_system(&self, key: &str) -> bool {
+        let told = || match self.ruling(key) {
+            Ruling::Known(row) => !row.elsewhere || self.system(key).is_some() || self.machine().contains(key),
+            _ => true,
+        };
+        self.is_listed(key) && self.by_person(key).is_none() && told()
+    }
+
+    /// Whether the system sets `key` at other versions than the node's.
+    pub fn is_lapsed(&self, key: &str) -> bool {
+        matches!(self.ruling(key), Ruling::Lapsed(_))
+    }
+
+    /// Whether the node's own list names `key` as its machine's.
+    pub fn is_of_machine(&self, key: &str) -> bool {
+        self.machine().contains(key)
+    }
+
+    /// Whether somebody owns `key` who is neither a person nor of the system.
+    pub fn is_strangers(&self, key: &str) -> bool {
+        let ownership = self.ownership(key);
+        ownership.others && ownership.system.is_none()
+    }
+
+    /// What the tables say of `key`, at the node's version.
+    fn ruling(&self, key: &str) -> Ruling<'o> {
+        let kubelet = || Version::parse(&node_info(self.object)?.kubelet_version);
+        self.data.node_keys.ruling_at(self.place, key, kubelet)
     }
 
     /// The entry of the first system manager that owns `key`.

@@ -56,13 +56,6 @@ impl<'p> Paths<'p> {
         self.mark(place);
     }
 
-    /// Puts paths into the set.
-    pub(crate) fn extend(&mut self, paths: impl IntoIterator<Item = Vec<Step<'p>>>) {
-        for path in paths {
-            self.insert(&path);
-        }
-    }
-
     fn add(&mut self, from: usize, step: Step<'p>) -> usize {
         let next = self.steps.len() + 1;
         *self.steps.entry((from, step)).or_insert(next)
@@ -88,6 +81,35 @@ impl<'p> Paths<'p> {
                 }
                 places.push(place);
                 true
+            }
+            At::Leave => {
+                places.pop();
+                true
+            }
+        });
+    }
+
+    /// Puts all that [`each_taken`] hands out for an entry and `kept` into the set, below the top-level fields that `leads` says.
+    /// Each key is looked at once, however much lies below it.
+    pub(crate) fn insert_taken(
+        &mut self,
+        entry: &ManagedEntry<'p>,
+        kept: &Paths<'_>,
+        leads: impl Fn(&Step<'_>) -> bool,
+    ) {
+        let mut places = vec![(Self::START, Some(Self::START))];
+        walk(entry, |at| match at {
+            At::Enter(step, owned) => {
+                let (own, other) = places.last().copied().unwrap_or_default();
+                let meant = places.len() > 1 || leads(&step);
+                let other = kept.step(other, &step);
+                let own = if meant { self.add(own, step) } else { Self::START };
+                places.push((own, other));
+                let taken = meant && owned != Owned::Inside && !kept.has(other);
+                if taken {
+                    self.mark(own);
+                }
+                meant && !taken
             }
             At::Leave => {
                 places.pop();
@@ -144,6 +166,11 @@ enum At<'a> {
     Leave,
 }
 
+/// So many steps of a path are told apart. A path is as long as its fields lie deep, and an entry can name as many paths as it
+/// has fields, so without an end what they cost grows with the square of the entry. A pod's specification, the deepest that
+/// Kubernetes defines, has some 15.
+const MAX_DEPTH: usize = 64;
+
 /// What an entry owns of a place.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Owned {
@@ -155,17 +182,22 @@ enum Owned {
     Leaf,
 }
 
-/// Walks through the fields of an entry in the order of their keys, however deep they lie.
+/// Walks through the fields of an entry in the order of their keys. What lies deeper than [`MAX_DEPTH`] is one with the field
+/// that it lies in.
 fn walk<'a>(entry: &ManagedEntry<'a>, mut visit: impl FnMut(At<'a>) -> bool) {
     let Some(fields) = entry.fields().and_then(Fields::read) else { return };
     let Some(root) = fields.0.first() else { return };
     let mut ahead: Vec<Option<usize>> = root.below.iter().rev().copied().map(Some).collect();
+    let mut depth = 0;
     while let Some(next) = ahead.pop() {
         let Some(field) = next.and_then(|at| fields.0.get(at)) else {
+            depth -= 1;
             visit(At::Leave);
             continue;
         };
         let Some((step, owned)) = fields.step(field) else { continue };
+        depth += 1;
+        let owned = if depth < MAX_DEPTH { owned } else { Owned::Leaf };
         let looks = visit(At::Enter(step, owned));
         ahead.push(None);
         if looks && owned != Owned::Leaf {
@@ -318,9 +350,30 @@ mod tests {
     }
 
     #[test]
-    fn fields_of_any_depth_are_looked_through() {
-        let deep = format!("{}{}{}", r#"{"f:a":"#.repeat(20_000), "{}", "}".repeat(20_000));
-        let found = taken(&deep, &[r#"{"f:a":{"f:b":{}}}"#]);
-        assert_eq!(found.iter().map(String::len).collect::<Vec<_>>(), [2 * 20_000 - 1]);
+    fn fields_of_any_depth_are_looked_through_and_the_deepest_are_one() {
+        let deep = |inner: &str| format!("{}{inner}{}", r#"{"f:a":"#.repeat(20_000), "}".repeat(20_000));
+        let found = taken(&deep("{}"), &[r#"{"f:a":{"f:b":{}}}"#]);
+        assert_eq!(found.iter().map(String::len).collect::<Vec<_>>(), [2 * MAX_DEPTH - 1]);
+        assert_eq!(taken(&deep("{}"), &[&deep(r#"{"f:b":{}}"#)]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_set_of_what_was_taken_has_what_is_named_one_by_one() {
+        let (own, other) = (
+            r#"{"f:metadata":{"f:labels":{"f:x":{}}},"f:spec":{"f:a":{"f:b":{},"f:c":{}},"f:l":{"k:{\"name\":\"n\"}":{".":{},"f:i":{}}}}}"#,
+            r#"{"f:spec":{"f:a":{"f:c":{}}}}"#,
+        );
+        let mut kept = Paths::default();
+        kept.insert_owned(&entry(other));
+        let leads = |step: &Step<'_>| *step == Step::Field("spec".into());
+        let mut set = Paths::default();
+        set.insert_taken(&entry(own), &kept, leads);
+        let mut members = 0;
+        each_taken(&entry(own), &kept, usize::MAX, |path| {
+            let place = path.iter().fold(Some(Paths::START), |from, step| set.step(from, step));
+            assert_eq!(set.has(place), path.first().is_some_and(leads), "{}", spell(path));
+            members += usize::from(set.has(place));
+        });
+        assert_eq!((members, set.members.iter().filter(|member| **member).count()), (2, 2));
     }
 }

@@ -4,6 +4,7 @@ use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::Inventory;
 use crate::rule::{Code, Context, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
+use crate::rules::ways;
 use crate::versions::{Support, Table, Version};
 
 pub(super) static RULE: Rule = Rule {
@@ -41,9 +42,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
                 .values(Some(&supported(table, context.as_of)), Some(&version.to_string()))
                 .says(message)
                 .with(evidence(table));
-            for command in upgrade_commands(context.platform) {
-                draft = draft.fix(command);
-            }
+            draft = draft.fixes(ways::upgrade());
             Verdict::Found(vec![draft])
         }
     }
@@ -57,6 +56,9 @@ pub(super) fn judge(table: &Table, version: Version, day: jiff::civil::Date) -> 
         Support::Supported { .. } => Ok(None),
         Support::Retired { since: Some(date) } => Ok(Some(format!(" since {date}"))),
         Support::Retired { since: None } => Ok(Some(String::new())),
+        Support::Unstated { out_on } => Err(format!(
+            "{minor} was out of support on {out_on}, the day of the version table, and no text says since when; give a table with its end with --versions"
+        )),
         Support::TooOld { held_until } => Err(format!(
             "the version table of {as_of} is too old: {minor} held until {held_until} at least; give a newer one with --versions"
         )),
@@ -80,21 +82,4 @@ pub(super) fn supported(table: &Table, day: jiff::civil::Date) -> String {
 /// The table, as evidence.
 pub(super) fn evidence(table: &Table) -> Evidence {
     Evidence::seen("versionTable", format!("{} of {}: {}", table.platform.as_str(), table.as_of, table.source))
-}
-
-/// How a cluster is upgraded, in the platform's own tool.
-pub(super) fn upgrade_commands(platform: Platform) -> Vec<&'static str> {
-    match platform {
-        Platform::AzureLocal => vec![
-            "az aksarc get-upgrades --resource-group GROUP --name CLUSTER",
-            "az aksarc upgrade --resource-group GROUP --name CLUSTER --kubernetes-version VERSION",
-        ],
-        Platform::WindowsServer | Platform::Hci22h2 => {
-            vec![
-                "Get-AksHciClusterUpdates -name CLUSTER",
-                "Update-AksHciCluster -name CLUSTER -kubernetesVersion VERSION",
-            ]
-        }
-        Platform::BareMetal => vec![],
-    }
 }

@@ -5,7 +5,8 @@ use crate::finding::{Basis, Consequence, Draft, ObjectRef};
 use crate::inventory::Inventory;
 use crate::rule::{Code, Context, Due, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
 use crate::rules::aa101;
-use crate::versions::Support;
+use crate::rules::ways;
+use crate::versions::{Support, Window};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA102"),
@@ -45,15 +46,17 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         return Verdict::Found(Vec::new());
     }
     let minor = version.minor_text();
-    let how = if projected { "projected from the table" } else { "by the published dates" };
+    let how = match table.window {
+        _ if projected => "projected from the table",
+        Window::MonthsFromFirstRelease { .. } => "counted from the first release known to list it",
+        _ => "by the published dates",
+    };
     let days = if left == 1 { "1 day".to_owned() } else { format!("{left} days") };
     let mut draft = Draft::at(ObjectRef::cluster(), "serverVersion")
         .values(Some(&until.to_string()), Some(&version.to_string()))
         .says(format!("Kubernetes {minor} leaves the supported list after {until}, in {days}, {how}"))
         .with(aa101::evidence(table));
-    for command in aa101::upgrade_commands(context.platform) {
-        draft = draft.fix(command);
-    }
+    draft = draft.fixes(ways::upgrade());
     Verdict::Found(vec![if left > SOON { draft.lighter(Consequence::Info) } else { draft }])
 }
 

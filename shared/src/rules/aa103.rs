@@ -6,7 +6,7 @@ use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::Inventory;
 use crate::kinds::{self, Kind};
 use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
-use crate::rules::aa101;
+use crate::rules::ways;
 use crate::versions::Version;
 
 pub(super) static RULE: Rule = Rule {
@@ -82,9 +82,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
             .member(&part.object)
             .with(Evidence::seen("versions", servers))
             .with(Evidence::seen("skewPolicy", format!("{}, read {}", skew.source, skew.checked)));
-        for command in aa101::upgrade_commands(context.platform) {
-            draft = draft.fix(command);
-        }
+        draft = draft.fixes(ways::upgrade());
         Some(draft)
     });
     let drafts: Vec<Draft> = drafts.collect();

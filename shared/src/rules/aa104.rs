@@ -6,6 +6,7 @@ use crate::inventory::Inventory;
 use crate::kinds;
 use crate::rule::{Code, Context, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
 use crate::rules::aa101;
+use crate::rules::ways;
 use crate::versions::Version;
 
 pub(super) static RULE: Rule = Rule {
@@ -49,9 +50,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
                     .says(format!("nodes of pool {} run Kubernetes {version}, out of support{retired}", node.pool))
                     .member(&node.name)
                     .with(aa101::evidence(table));
-                for command in aa101::upgrade_commands(context.platform) {
-                    draft = draft.fix(command);
-                }
+                draft = draft.fixes(ways::upgrade());
                 drafts.push(draft);
             }
         }

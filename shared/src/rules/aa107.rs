@@ -5,6 +5,7 @@ use crate::finding::{Basis, Consequence, Draft, ObjectRef};
 use crate::inventory::Inventory;
 use crate::rule::{Code, Context, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
 use crate::rules::aa101;
+use crate::rules::ways;
 use crate::versions::{Support, Version};
 
 pub(super) static RULE: Rule = Rule {
@@ -68,8 +69,6 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
             skipped.join(", ")
         ))
         .with(aa101::evidence(table));
-    for command in aa101::upgrade_commands(context.platform) {
-        draft = draft.fix(command);
-    }
+    draft = draft.fixes(ways::upgrade());
     Verdict::Found(vec![draft])
 }

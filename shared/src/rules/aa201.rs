@@ -5,12 +5,13 @@ use crate::data::{Data, Place, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::{Inventory, NodeFact, POOL_LABEL, provider_id, provider_pool};
 use crate::kinds;
+use crate::object::Object;
 use crate::origin::Keys;
 use crate::rule::{
     Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
 };
 use crate::rules::node_metadata::{
-    against_baseline, against_peers, hinge, path, pool_name, required, restore, system_keys, written_by_people,
+    TWINS, against_baseline, against_peers, hinge, path, required, restore, system_keys, twin, written_by_people,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -35,19 +36,19 @@ pub(super) static RULE: Rule = Rule {
     change: Some(change),
 };
 
-/// Labels that contradict the node itself are findings at once; a system label that a person wrote is one unless it has
-/// the value its pool's untouched members have, which only the whole can tell.
+/// Labels that contradict the node itself are findings at once; a system label that a person wrote is one if the system had
+/// put it there and it has not the value of its pool's untouched members, which only the whole can tell.
 fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (node, data) = (seen.object, seen.data);
     let target = || ObjectRef::of(node, seen.kind);
     // Before the cloud provider has claimed the node, the kubelet may still correct its labels.
     let claimed = provider_id(node).is_some_and(|id| id.starts_with(&*data.products.provider_id_prefix));
     let keys = Keys::of(node, Place::Label, data);
-    for key in INVARIANTS {
+    for (key, always) in INVARIANTS {
         let Some(must) = required(node, Place::Label, key, data).filter(|_| claimed) else { continue };
         let found = node.meta.labels.get(key);
         // Windows machines report their name in capitals.
-        if found.is_some_and(|found| found.eq_ignore_ascii_case(&must)) {
+        if found.is_some_and(|found| found.eq_ignore_ascii_case(&must)) || (found.is_none() && !always) {
             continue;
         }
         let mut draft = Draft::at(target(), path(Place::Label, key))
@@ -58,31 +59,44 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
         draft.evidence.extend(keys.person(key));
         notes.drafts.push(draft);
     }
-    written_by_people(node, Place::Label, data, |key, value, entry| {
+    written_by_people(node, Place::Label, data, |keys, key, value, entry| {
         // Those have been judged above, by what the node itself says.
-        if !(claimed && INVARIANTS.contains(&key)) {
+        if !(claimed && INVARIANTS.iter().any(|(own, _)| *own == key)) {
             let draft = Draft::at(target(), path(Place::Label, key))
-                .values(None, Some(value))
+                .values(twin(node, keys, key), Some(value))
                 .says(format!("system label {key} of node {} was written by {}", node.meta.name, &*entry.manager))
                 .with(Evidence::managed(entry));
-            notes.suspect(draft, hinge(node, key, data));
+            notes.suspect(draft, hinge(node, keys, key, data));
         }
     });
+    if claimed {
+        notes.drafts.extend(contradictions(node, &keys).map(|draft| Draft { object: target(), ..draft }));
+    }
+}
+
+/// Labels that the system writes under two names, where the two say different things although no person's hand shows on
+/// either: one was changed, and nothing tells which, by whom, or whether it was not the system.
+fn contradictions<'o>(node: &'o Object<'_>, keys: &'o Keys<'_, '_>) -> impl Iterator<Item = Draft> + 'o {
+    let differing = TWINS.into_iter().filter_map(move |[newer, older]| {
+        let said = |key| node.meta.labels.get(key).filter(|_| keys.by_person(key).is_none());
+        Some((newer, said(newer)?, older, said(older)?)).filter(|(_, one, _, other)| one != other)
+    });
+    differing.map(|(newer, one, older, other)| {
+        let (name, path) = (&node.meta.name, path(Place::Label, newer));
+        Draft::at(ObjectRef::default(), path)
+            .values(Some(other), Some(one))
+            .says(format!("node {name} contradicts itself: {newer} is {one}, and {older} is {other}"))
+            .with(Evidence::seen("invariant", "the system writes both labels with one value"))
+            .lighter(Consequence::AtRisk)
+            .basis(Basis::Derived)
+    })
 }
 
 fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let peers = |pool: &str, key: &str| inventory.pool_value(pool, key);
-    // Nobody untouched is left to compare with; the pool itself says what its machines are.
-    let alone = |draft: Draft, pool: &str| match pool_name(pool) {
-        Some(name) => draft.fix_on(
-            Platform::AzureLocal,
-            format!("az aksarc nodepool show --resource-group GROUP --cluster-name CLUSTER --name {name}"),
-        ),
-        None => draft,
-    };
-    let mut drafts = against_peers(inventory, context, RULE.code, Place::Label, peers, alone);
+    let mut drafts = against_peers(inventory, context, RULE.code, peers);
     drafts.extend(pool_labels(inventory, context.data));
-    drafts.extend(against_baseline(context, Place::Label));
+    drafts.extend(against_baseline(inventory, context, Place::Label));
     Verdict::Found(drafts)
 }
 
@@ -121,5 +135,11 @@ fn node_ref(name: &str) -> ObjectRef {
     ObjectRef { api_version: "v1".to_owned(), kind: "Node".to_owned(), name: name.to_owned(), ..ObjectRef::default() }
 }
 
-/// Labels whose value the node itself tells.
-const INVARIANTS: [&str; 3] = ["kubernetes.io/hostname", "kubernetes.io/arch", "kubernetes.io/os"];
+/// Labels whose value the node itself tells, and whether every node has them.
+const INVARIANTS: [(&str, bool); 5] = [
+    ("kubernetes.io/hostname", true),
+    ("kubernetes.io/arch", true),
+    ("kubernetes.io/os", true),
+    ("beta.kubernetes.io/arch", false),
+    ("beta.kubernetes.io/os", false),
+];

@@ -3,7 +3,7 @@
 use crate::change::{Change, Operation};
 use crate::data::{Data, Place, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, pool_of_node};
 use crate::kinds;
 use crate::origin::Keys;
 use crate::rule::{
@@ -33,20 +33,23 @@ pub(super) static RULE: Rule = Rule {
     change: Some(change),
 };
 
-/// A system annotation that a person wrote is a finding unless it has the value that its pool's untouched members agree on.
+/// A system annotation that a person wrote is a finding if the system had put it there, unless it has the value that its
+/// pool's untouched members agree on.
 fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (node, data) = (seen.object, seen.data);
-    written_by_people(node, Place::Annotation, data, |key, value, entry| {
+    written_by_people(node, Place::Annotation, data, |keys, key, value, entry| {
         let draft = Draft::at(ObjectRef::of(node, seen.kind), path(Place::Annotation, key))
             .values(None, Some(value))
             .says(format!("system annotation {key} of node {} was written by {}", node.meta.name, &*entry.manager))
             .with(Evidence::managed(entry));
-        notes.suspect(draft, hinge(node, key, data));
+        notes.suspect(draft, hinge(node, keys, key, data));
     });
     let keys = Keys::of(node, Place::Annotation, data);
     let shared = node.meta.annotations.iter().filter(|(key, _)| data.node_keys.is_pool_wide(key));
-    for (key, value) in shared.filter(|(key, _)| keys.person(key).is_none()) {
-        notes.note(hinge(node, key, data), value);
+    let mut shared = shared.filter(|(key, _)| keys.person(key).is_none()).peekable();
+    let pool = shared.peek().map(|_| pool_of_node(node, data)).unwrap_or_default();
+    for (key, value) in shared {
+        notes.note(format!("{pool}\n{key}"), value);
     }
 }
 
@@ -57,8 +60,8 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         let mut values = inventory.remarks(RULE.code).filter(|(what, _)| *what == about).map(|(_, value)| value);
         values.next().filter(|_| values.next().is_none())
     };
-    let mut drafts = against_peers(inventory, context, RULE.code, Place::Annotation, peers, |draft, _| draft);
-    drafts.extend(against_baseline(context, Place::Annotation));
+    let mut drafts = against_peers(inventory, context, RULE.code, peers);
+    drafts.extend(against_baseline(inventory, context, Place::Annotation));
     Verdict::Found(drafts)
 }
 

@@ -1,6 +1,7 @@
 //! AA203: a taint that the system keeps on a node was changed by hand.
 
 use crate::change::{Change, Operation};
+use crate::command::Command;
 use crate::data::{Data, Place, Platform, Ruling};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::{CONTROL_PLANE_LABEL, Inventory, NodeFact, provider_id};
@@ -45,7 +46,7 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let draft = Draft::at(ObjectRef::of(node, seen.kind), path(Place::Taint, CONTROL_PLANE_LABEL))
         .values(Some(":NoSchedule"), None)
         .says(format!("control-plane node {name} has lost the taint that keeps workloads off it"))
-        .fix(format!("kubectl taint node {name} {CONTROL_PLANE_LABEL}=:NoSchedule"));
+        .fix(Command::kubectl(["taint", "node"]).name(name).word(&format!("{CONTROL_PLANE_LABEL}=:NoSchedule")));
     let listed = node.meta.annotations.get("cluster.x-k8s.io/taints-from-machine").unwrap_or_default();
     if listed.split(',').any(|taint| taint.trim().split(':').next() == Some(CONTROL_PLANE_LABEL)) {
         let detail = "the node's own annotations list the taint as one of its machine's";
@@ -95,7 +96,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
                 .says(format!("system taint {} would be {verb}", taint.key))
                 .with(Evidence::seen("origin", "a known system taint"));
             let taken = taint.key == CONTROL_PLANE_LABEL && taint.after.is_none();
-            if taken { draft } else { draft.fix(format!("kubectl cordon {}", change.name)) }
+            if taken { draft } else { draft.fix(Command::kubectl(["cordon"]).name(&change.name)) }
         })
         .collect()
 }

@@ -1,17 +1,26 @@
 //! AA204: a key of one's own under a prefix reserved to the system.
 
+use std::cell::OnceCell;
+
 use crate::change::{Change, Operation};
+use crate::command::Command;
 use crate::data::{Data, Place, Platform};
-use crate::finding::{Basis, Consequence, Draft, ObjectRef};
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::inventory::{Inventory, NO_POOL, NodeFact};
 use crate::kinds;
 use crate::origin::{Keys, Origin};
-use crate::rule::{Code, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
-use crate::rules::node_metadata::{MAX_KEYS, by_people, changes, path, update, word};
+use crate::rule::{
+    Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
+};
+use crate::rules::aa401::platform_signs;
+use crate::rules::node_metadata::{
+    Act, Hinge, MAX_KEYS, act, by_people, changes, hinge, path, update, verb_of, word, written_by_people,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA204"),
     slug: "reserved-prefix-used",
-    summary: "a key of one's own stands under a prefix that is reserved to the system",
+    summary: "a key of one's own stands under a prefix of the system's, or bears a name that the system had not put there",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(LABELS),
     clauses: &["C13"],
@@ -26,10 +35,12 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Warn,
     instead: "use a prefix of your own",
     page: include_str!("aa204.md"),
-    state: StateCheck { each: Some(each), whole: None, clocks: None },
+    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
     change: Some(change),
 };
 
+/// Keys under a reserved prefix that a person's tool wrote, and known keys of the system's that one wrote, which are additions
+/// only if the system had not put them there: what of that its pool tells comes with the whole.
 fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (node, data) = (seen.object, seen.data);
     let name = &node.meta.name;
@@ -40,26 +51,81 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
                 Draft::at(ObjectRef::of(node, seen.kind), path(place, key))
                     .basis(grounds(place))
                     .values(None, Some(value))
-                    .says(format!("{} {key} of node {name} stands under a reserved prefix", word(place)))
+                    .says(format!("{} {key} of node {name} stands under a reserved prefix; {FIRST}", word(place)))
                     .with(evidence.clone())
                     .fix(removal(place, name, key)),
             );
         }
     });
+    let ours = OnceCell::new();
+    for place in [Place::Label, Place::Annotation] {
+        written_by_people(node, place, data, |keys, key, value, entry| {
+            // A foreign node is AA401's, and what its creator wrote on it is not the point.
+            let ours = ours.get_or_init(|| !platform_signs(&NodeFact::of(node, data), data).is_empty());
+            if !ours || data.managers.is_agent(&entry.manager) {
+                return;
+            }
+            let draft = Draft::at(ObjectRef::of(node, seen.kind), path(place, key))
+                .basis(grounds(place))
+                .values(None, Some(value))
+                .says(format!(
+                    "{} {key}, a name of the system's, was put on node {name} by {}; {FIRST}",
+                    word(place),
+                    &*entry.manager
+                ))
+                .with(Evidence::managed(entry))
+                .fix(removal(place, name, key));
+            notes.suspect(draft, hinge(node, keys, key, data));
+        });
+    }
 }
 
+/// What the system had put there is changed, and AA201's or AA202's.
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    // A peer that was not seen may show that the system puts it there.
+    if context.unread(&[&kinds::NODE]).is_some() {
+        return Verdict::Found(Vec::new());
+    }
+    let is_recorded = |node: &str, hinge: &Hinge<'_>| {
+        context.baseline.as_ref().is_some_and(|baseline| baseline.has_key(node, hinge.place, hinge.key))
+    };
+    let suspects = inventory.suspects(RULE.code).iter();
+    let added = suspects.filter_map(|suspect| {
+        let (draft, hinge) = (&suspect.draft, Hinge::parse(&suspect.hinge)?);
+        let added = !hinge.is_systems(inventory) && !is_recorded(&draft.object.name, &hinge);
+        added.then(|| {
+            let peers = match hinge.pool {
+                NO_POOL => "nothing tells the pool of the node".to_owned(),
+                pool => format!("no node of pool {pool} shows that it has it from the system"),
+            };
+            let detail = format!("{peers}, and nothing on the node itself does");
+            draft.clone().with(Evidence::seen("peers", detail))
+        })
+    });
+    Verdict::Found(added.collect())
+}
+
+/// Adding such a key, or giving one that a person or an agent had put there another value; taking it off is the cure.
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let Some((before, after)) = update(change) else { return Vec::new() };
     let mut drafts = Vec::new();
     for place in [Place::Label, Place::Annotation, Place::Taint] {
         let keys = Keys::of(before, place, data);
-        let new = changes(before, after, &[place]).into_iter().filter(|key| key.before.is_none());
-        let reserved = new.filter(|key| keys.origin(&key.key) == Origin::Reserved).take(MAX_KEYS);
-        drafts.extend(reserved.map(|key| {
+        let added = changes(before, after, &[place]).into_iter().filter(|key| match place {
+            // The system's known taints are AA203's.
+            Place::Taint => key.after.is_some() && keys.origin(&key.key) == Origin::Reserved,
+            Place::Annotation | Place::Label => act(key, &keys, before, data) == Act::Adds,
+        });
+        drafts.extend(added.take(MAX_KEYS).map(|key| {
+            let what = match keys.origin(&key.key) {
+                Origin::Known => "is a name of the system's, which the system has not put on this node",
+                _ => "stands under a reserved prefix",
+            };
             key.draft(change)
                 .basis(grounds(place))
-                .says(format!("{} {} stands under a reserved prefix", word(place), key.key))
+                .says(format!("{} {} {what}", word(place), key.key))
                 .fix(removal(place, &change.name, &key.key))
+                .agents_may()
         }));
     }
     drafts
@@ -73,13 +139,15 @@ fn grounds(place: Place) -> Basis {
     }
 }
 
-fn removal(place: Place, node: &str, key: &str) -> String {
-    match place {
-        Place::Annotation => format!("kubectl annotate node {node} {key}-"),
-        Place::Label => format!("kubectl label node {node} {key}-"),
-        Place::Taint => format!("kubectl taint node {node} {key}-"),
-    }
+fn removal(place: Place, node: &str, key: &str) -> Command {
+    Command::kubectl([verb_of(place), "node"])
+        .name(node)
+        .name(&format!("{key}-"))
+        .caution("first move what selects nodes by it, volumes too")
 }
+
+/// What stands beside the removal: volumes are bound to a node by its zone, for one.
+const FIRST: &str = "before it is removed, move the volumes and workloads that select on it";
 
 /// The page on what labels nodes may have.
 const LABELS: Basis = Basis::Documented(&["cluster-labels"]);

@@ -1,13 +1,19 @@
 //! AA205: the user's own metadata on nodes rather than on their pool, where it is lost at the next upgrade.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::change::{Change, Operation};
+use crate::command::Command;
 use crate::data::{Data, Place, Platform, Ruling};
 use crate::finding::{Basis, Consequence, Draft, ObjectRef};
-use crate::inventory::pool_of_node;
+use crate::inventory::{Inventory, NO_POOL, pool_of_node};
 use crate::kinds;
 use crate::origin::{Keys, Origin};
-use crate::rule::{Code, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
-use crate::rules::node_metadata::{MAX_KEYS, by_people, changes, path, pool_name, update, word};
+use crate::rule::{
+    Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
+};
+use crate::rules::node_metadata::{MAX_KEYS, by_people, changes, entries, path, pool_name, update, word};
+use crate::rules::ways;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA205"),
@@ -35,22 +41,70 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Warn,
     instead: "set it on the node pool",
     page: include_str!("aa205.md"),
-    state: StateCheck { each: Some(each), whole: None, clocks: None },
+    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
     change: Some(change),
 };
 
-/// Keys that a person's tool owns: a device plugin's label is nobody's to repair.
+/// Keys that a person's tool owns: a device plugin's label is nobody's to repair. What the pool has of its own, and so has to
+/// keep, comes with the whole.
 fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (node, data) = (seen.object, seen.data);
     let pool = pool_of_node(node, data);
     by_people(node, data, |keys, written, evidence| {
         let own = Own { node: &node.meta.name, keys, data, pool: &pool };
         let drafted = written.iter().filter_map(|(key, value)| own.draft(key, Some(value)));
-        notes.drafts.extend(drafted.map(|draft| draft.with(evidence.clone())));
+        for draft in drafted {
+            notes.suspect(draft.with(evidence.clone()), &*pool);
+        }
     });
+    // The kubelet gives a new node what its pool was given.
+    for place in [Place::Label, Place::Taint] {
+        let keys = Keys::of(node, place, data);
+        for (key, value) in entries(node, place).iter().filter(|(key, _)| is_of_pool(&keys, key, data)) {
+            notes.note(format!("{pool}\n{}\n{key}", word(place)), &**value);
+        }
+    }
 }
 
-/// Adding or changing an own key; taking one back is silent.
+/// Whether a key stands on a node because its pool has it, as far as the node tells.
+fn is_of_pool(keys: &Keys<'_, '_>, key: &str, data: &Data) -> bool {
+    let free =
+        matches!(data.node_keys.ruling(keys.place(), key), Ruling::Silent) && data.node_keys.reserved(key).is_none();
+    // A storage driver's topology is the node's own, and its kubelet writes it too.
+    free && !key.starts_with("topology.") && keys.system(key).is_some()
+}
+
+/// One command for each pool and place, with all that the pool has to carry then: it replaces what is there.
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    let mut sets: BTreeMap<(&str, Place), BTreeMap<&str, BTreeSet<&str>>> = BTreeMap::new();
+    for (about, value) in inventory.remarks(RULE.code) {
+        let mut parts = about.splitn(3, '\n');
+        let (Some(pool), Some(place), Some(key)) = (parts.next(), parts.next(), parts.next()) else { continue };
+        let Some(place) = [Place::Label, Place::Taint].into_iter().find(|own| word(*own) == place) else { continue };
+        sets.entry((pool, place)).or_default().entry(key).or_default().insert(value);
+    }
+    let suspects = inventory.suspects(RULE.code);
+    for suspect in suspects {
+        let Some((place, key)) = place_of(&suspect.draft.path) else { continue };
+        let value = suspect.draft.after.as_deref().unwrap_or_default();
+        sets.entry((&suspect.hinge, place)).or_default().entry(key).or_default().insert(value);
+    }
+    let commands: BTreeMap<(&str, Place), Command> = sets
+        .iter()
+        .filter_map(|((pool, place), set)| Some(((*pool, *place), pool_command(*place, pool, set)?)))
+        .collect();
+    let drafts = suspects.iter().map(|suspect| {
+        let place = place_of(&suspect.draft.path).map(|(place, _)| place);
+        let command = place.and_then(|place| commands.get(&(&*suspect.hinge, place)));
+        let Some(command) = command.filter(|_| context.platform == Platform::AzureLocal) else {
+            return suspect.draft.clone();
+        };
+        suspect.draft.clone().fix(command.clone())
+    });
+    Verdict::Found(drafts.collect())
+}
+
+/// Adding or changing an own key; taking one back is silent. What an agent keeps it writes again on every new node.
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let Some((before, after)) = update(change) else { return Vec::new() };
     let mut drafts = Vec::new();
@@ -59,9 +113,14 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         let own = Own { node: &before.meta.name, keys: &Keys::of(before, place, data), data, pool: &pool };
         let set = changes(before, after, &[place]).into_iter().filter(|key| key.after.is_some());
         let drafted = set.filter_map(|key| {
-            let mut draft = own.draft(&key.key, key.after.as_deref())?;
-            draft.before = key.before.map(std::borrow::Cow::into_owned);
-            Some(draft)
+            let value = key.after.as_deref().unwrap_or_default();
+            let mut draft = own.draft(&key.key, Some(value))?.agents_may();
+            draft.before = key.before.as_deref().map(str::to_owned);
+            let set = BTreeMap::from([(&*key.key, BTreeSet::from([value]))]);
+            Some(match pool_command(place, &pool, &set) {
+                Some(command) => draft.fix(command),
+                None => draft,
+            })
         });
         drafts.extend(drafted.take(MAX_KEYS));
     }
@@ -82,32 +141,69 @@ impl Own<'_, '_, '_> {
             return None;
         }
         let (place, pool) = (self.keys.place(), self.pool);
-        let mut message =
-            format!("own {} {key} is on nodes of pool {pool}, not on the pool: an upgrade drops it", word(place));
+        // A node whose pool nothing tells speaks for itself.
+        let (object, what) = if pool == NO_POOL {
+            (node_ref(self.node), format!("node {}, not on its pool", self.node))
+        } else {
+            (ObjectRef::pool(pool), format!("nodes of pool {pool}, not on the pool"))
+        };
+        let mut message = format!("own {} {key} is on {what}: an upgrade drops it", word(place));
         if let Ruling::Exception(exception) = self.data.node_keys.ruling(place, key) {
             message = format!("{message}; {}", exception.note);
         }
-        let draft =
-            Draft::at(ObjectRef::pool(pool), path(place, key)).values(None, value).says(message).member(self.node);
-        Some(match pool_command(place, pool, key, value.unwrap_or_default()) {
-            Some(command) => draft.fix_on(Platform::AzureLocal, command),
-            None => draft,
-        })
+        let draft = Draft::at(object, path(place, key)).values(None, value).says(message);
+        Some(if pool == NO_POOL { draft } else { draft.member(self.node) })
     }
 }
 
-/// The pool command of Azure Local; it replaces the whole set, so the page says to list what is there first.
-fn pool_command(place: Place, pool: &str, key: &str, value: &str) -> Option<String> {
-    let flag = match place {
+fn node_ref(name: &str) -> ObjectRef {
+    ObjectRef {
+        api_version: kinds::NODE.api_version(),
+        kind: kinds::NODE.kind.to_owned(),
+        name: name.to_owned(),
+        ..ObjectRef::default()
+    }
+}
+
+/// Place and key of a finding on something that a pool can carry: annotations it cannot.
+fn place_of(path: &str) -> Option<(Place, &str)> {
+    let key = |prefix: &str| path.strip_prefix(prefix)?.strip_suffix(']');
+    let label = key("metadata.labels[").map(|key| (Place::Label, key));
+    label.or_else(|| key("spec.taints[").map(|key| (Place::Taint, key)))
+}
+
+/// The pool command of Azure Local. It replaces the pool's whole set (page on cluster labels of AKS Arc, 2024-08-01), so it
+/// carries all that is known of it. A key that has several values has no place on a pool.
+fn pool_command(place: Place, pool: &str, set: &BTreeMap<&str, BTreeSet<&str>>) -> Option<Command> {
+    let name = pool_name(pool)?;
+    let one = |values: &BTreeSet<&str>| values.first().filter(|_| values.len() == 1).map(|value| (*value).to_owned());
+    if set.len() > MAX_SET {
+        return None;
+    }
+    let items = set.iter().filter_map(|(key, values)| Some((*key, one(values)?)));
+    let (flag, words) = match place {
         Place::Annotation => return None,
-        Place::Label => format!("--labels {key}={value}"),
+        Place::Label => ("--labels", items.map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>()),
         Place::Taint => {
             // Several effects of one key come as `value:effect,value:effect`; an empty value has no `=`.
-            let taint =
-                |item: &str| if item.starts_with(':') { format!("{key}{item}") } else { format!("{key}={item}") };
-            format!("--node-taints {}", value.split(',').map(taint).collect::<Vec<_>>().join(","))
+            let taint = |key: &str, item: &str| {
+                if item.starts_with(':') { format!("{key}{item}") } else { format!("{key}={item}") }
+            };
+            let taints: Vec<String> = items
+                .flat_map(|(key, value)| value.split(',').map(|item| taint(key, item)).collect::<Vec<_>>())
+                .collect();
+            ("--node-taints", if taints.is_empty() { taints } else { vec![taints.join(",")] })
         }
     };
-    let name = pool_name(pool)?;
-    Some(format!("az aksarc nodepool update --resource-group GROUP --cluster-name CLUSTER --name {name} {flag}"))
+    if words.is_empty() {
+        return None;
+    }
+    let update = ways::pool("update", name).word(flag);
+    Some(words.iter().fold(update, |command, word| command.name(word)).caution(REPLACES))
 }
+
+/// What has to be known beside the command.
+const REPLACES: &str = "replaces the pool's whole set: add what az aksarc nodepool show prints besides";
+
+/// Nobody would paste a longer command, and it stands in the finding on each of its keys.
+const MAX_SET: usize = 64;

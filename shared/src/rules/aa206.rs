@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::change::{Change, Operation};
+use crate::command::Command;
 use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::{Inventory, NodeFact, taints};
@@ -114,7 +115,14 @@ fn twins(inventory: &Inventory) -> Vec<Draft> {
                 .values(None, Some(&uuid))
                 .says(format!("nodes {} and {} report the same virtual machine", first.name, node.name))
                 .with(Evidence::seen("status", format!("both are Ready, and both report systemUUID {uuid}")))
-                .fix(format!("kubectl get nodes {} {} -o wide", first.name, node.name))
+                .fix(
+                    Command::kubectl(["get", "nodes"])
+                        .name(&first.name)
+                        .name(&node.name)
+                        .word("-o")
+                        .word("wide")
+                        .only("shows both"),
+                )
         }));
     }
     drafts

@@ -3,13 +3,14 @@
 use std::collections::HashSet;
 
 use crate::change::{Change, Operation};
+use crate::command::Command;
 use crate::data::{Data, Place, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::kinds;
 use crate::object::{Object, Text};
 use crate::origin::{self, Keys};
 use crate::rule::{Code, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
-use crate::rules::node_metadata::{KeyChange, changes, path, target, word};
+use crate::rules::node_metadata::{KeyChange, changes, finalizers_of_people, new_finalizers, path, target, word};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA207"),
@@ -61,16 +62,23 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
                         &*key,
                         &*entry.manager
                     );
-                    notes.drafts.push(
-                        Draft::at(ObjectRef::of(namespace, seen.kind), path(place, &key))
-                            .values(None, Some(value))
-                            .says(message)
-                            .with(Evidence::managed(entry)),
-                    );
+                    let draft = Draft::at(ObjectRef::of(namespace, seen.kind), path(place, &key))
+                        .values(None, Some(value))
+                        .says(message)
+                        .with(Evidence::managed(entry));
+                    notes.drafts.push(if is_put_by_system(namespace, &key, data) {
+                        draft
+                    } else {
+                        let removal =
+                            Command::kubectl([verb(place), "namespace"]).name(name).name(&format!("{}-", &*key));
+                        draft.lighter(Consequence::AtRisk).with(Evidence::seen("origin", ADDED)).fix(removal)
+                    });
                 }
             }
         }
     }
+    let held = finalizers_of_people(namespace, seen.kind, &format!("namespace {name}"), data);
+    notes.drafts.extend(held.into_iter().map(|draft| draft.lighter(Consequence::AtRisk)));
     // Every living namespace has this finalizer from its creation on; only the namespace controller takes it away.
     if namespace.meta.deletion_timestamp.is_none()
         && namespace.raw("spec").is_some()
@@ -93,8 +101,12 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for place in [Place::Label, Place::Annotation] {
         let keys = Keys::of(before, place, data);
-        drafts.extend(changes(before, after, &[place]).iter().filter_map(|key| judge(key, &keys, change, data)));
+        let changed = changes(before, after, &[place]);
+        drafts.extend(changed.iter().filter_map(|key| judge(key, &keys, (change, before), data)));
     }
+    // Adding is not changing, but what keeps a namespace from going is no mere note of somebody's.
+    let held = new_finalizers(change, &format!("namespace {}", change.name));
+    drafts.extend(held.into_iter().map(|draft| draft.lighter(Consequence::AtRisk)));
     let mut lost = |path: &str, name: &str| {
         drafts.push(
             Draft::at(target(change), format!("{path}[{name}]"))
@@ -114,7 +126,12 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     drafts
 }
 
-fn judge(key: &KeyChange<'_>, keys: &Keys<'_, '_>, change: &Change<'_>, data: &Data) -> Option<Draft> {
+fn judge(
+    key: &KeyChange<'_>,
+    keys: &Keys<'_, '_>,
+    (change, before): (&Change<'_>, &Object<'_>),
+    data: &Data,
+) -> Option<Draft> {
     let by_system = keys.system(&key.key);
     let listed = data.namespaces.is_system_key(&change.name, key.place, &key.key);
     // Adding a key is lawful, but the system's own keys are not one's own to add.
@@ -129,9 +146,37 @@ fn judge(key: &KeyChange<'_>, keys: &Keys<'_, '_>, change: &Change<'_>, data: &D
         .draft(change)
         .says(format!("system {} {} of namespace {} would be changed", word(key.place), key.key, change.name))
         .with(Evidence::seen("origin", because));
-    let person = keys.by_person(&key.key);
     // Already written by a person, or absent: this may be the way back.
-    Some(if key.before.is_none() || person.is_some() { draft.warn_at_most() } else { draft })
+    let theirs = key.before.is_none() || keys.by_person(&key.key).is_some();
+    if theirs && !is_put_by_system(before, &key.key, data) {
+        // Adding is not changing, and what a person had added is theirs to take back.
+        let added = || draft.lighter(Consequence::AtRisk).with(Evidence::seen("origin", ADDED)).warn_at_most();
+        return key.after.is_some().then(added);
+    }
+    Some(if theirs { draft.warn_at_most() } else { draft })
+}
+
+/// Whether something beside a key itself shows that the system had put it on this namespace: its value follows from the name,
+/// or it is one of Helm's marks of ownership and another of them is not a person's.
+fn is_put_by_system(namespace: &Object<'_>, key: &str, data: &Data) -> bool {
+    let [labels, annotations] = [Place::Label, Place::Annotation].map(|place| Keys::of(namespace, place, data));
+    let is_there = |keys: &Keys<'_, '_>, other: &str| {
+        let pairs = if keys.place() == Place::Label { &namespace.meta.labels } else { &namespace.meta.annotations };
+        other != key && pairs.get(other).is_some() && keys.by_person(other).is_none()
+    };
+    let marked = || MARKS.iter().any(|mark| is_there(&labels, mark) || is_there(&annotations, mark));
+    required(&namespace.meta.name, key).is_some() || (MARKS.contains(&key) && marked())
+}
+
+/// What Helm writes together on what it makes (helm.sh, `helm install --take-ownership`).
+const MARKS: [&str; 3] =
+    ["app.kubernetes.io/managed-by", "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"];
+
+/// Why an addition is no change.
+const ADDED: &str = "a name of the system's, which nothing shows the system to have put here";
+
+fn verb(place: Place) -> &'static str {
+    if place == Place::Annotation { "annotate" } else { "label" }
 }
 
 /// The one key whose value is known without a record (kubernetes.io, well-known labels).

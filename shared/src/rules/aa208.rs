@@ -1,18 +1,22 @@
 //! AA208: a node was deleted by hand, which leaves its virtual machine behind.
 
 use crate::change::{Change, Operation};
+use crate::command::Command;
 use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::{Inventory, NodeFact};
 use crate::kinds;
-use crate::rule::{Code, Context, Grounds, Guard, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
+use crate::rule::{
+    Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
+};
 use crate::rules::aa401;
-use crate::rules::node_metadata::{owned, target};
+use crate::rules::node_metadata::{finalizers_of_people, new_finalizers, owned, target};
+use crate::rules::ways;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA208"),
     slug: "node-deleted",
-    summary: "a node was deleted with kubectl, and its machine is still there",
+    summary: "a node was deleted with kubectl, and its machine is still there, or is kept from going by hand",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Derived),
     clauses: &["C13"],
@@ -27,9 +31,20 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Warn,
     instead: "scale the node pool instead",
     page: include_str!("aa208.md"),
-    state: StateCheck { each: None, whole: Some(whole), clocks: None },
+    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
     change: Some(change),
 };
+
+/// Finalizers that a person put on a node.
+fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+    let (node, data) = (seen.object, seen.data);
+    if *seen.kind != kinds::NODE || node.meta.finalizers.as_ref().is_none_or(Vec::is_empty) {
+        return;
+    }
+    if !aa401::platform_signs(&NodeFact::of(node, data), data).is_empty() {
+        notes.drafts.extend(finalizers_of_people(node, seen.kind, &format!("node {}", node.meta.name), data));
+    }
+}
 
 /// Machines without their node, where machines and nodes are of one cluster: on a management cluster they are not.
 fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
@@ -65,8 +80,11 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
 }
 
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
-    let owner = change.new_owner();
-    if *change.kind != kinds::NODE || !(change.is_delete() || owner.is_some()) {
+    if *change.kind != kinds::NODE {
+        return Vec::new();
+    }
+    let (owner, held) = (change.new_owner(), new_finalizers(change, &format!("node {}", change.name)));
+    if !change.is_delete() && owner.is_none() && held.is_empty() {
         return Vec::new();
     }
     let Some(node) = &change.before else { return Vec::new() };
@@ -75,14 +93,23 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     if aa401::platform_signs(&fact, data).is_empty() {
         return Vec::new();
     }
-    let draft = match owner {
+    let gone = match owner {
         Some(owner) => owned(change, owner),
+        None if !change.is_delete() => return held,
         None => Draft::at(target(change), "metadata")
             .values(Some(&change.name), None)
             .says(format!("deleting node {} leaves its virtual machine behind", change.name)),
     };
-    vec![draft.fix(format!("kubectl drain {} --ignore-daemonsets --delete-emptydir-data", change.name)).fix_on(
-        Platform::AzureLocal,
-        "az aksarc nodepool scale --resource-group GROUP --cluster-name CLUSTER --name POOL --node-count COUNT",
-    )]
+    let scale = Command::az(["aksarc", "nodepool", "scale", "--resource-group"])
+        .blank("GROUP")
+        .word("--cluster-name")
+        .blank("CLUSTER")
+        .word("--name")
+        .blank("POOL")
+        .word("--node-count")
+        .blank("COUNT")
+        .on(&[Platform::AzureLocal])
+        .caution("which node it takes away is AKS Arc's choice");
+    let gone = gone.fixes([ways::drain(&change.name), scale]);
+    [vec![gone], held].concat()
 }

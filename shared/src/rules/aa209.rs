@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use crate::change::{Change, Operation};
+use crate::command::Command;
 use crate::data::capi::CapiKeys;
 use crate::data::{Data, Place, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
@@ -11,7 +12,6 @@ use crate::object::{ManagedEntry, Object, Text};
 use crate::origin::{self, Hands, Keys, Paths, Step};
 use crate::rule::{Code, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
 use crate::rules::node_metadata::{KeyChange, changes, disowned, owned, path, target, word};
-use crate::text;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA209"),
@@ -217,15 +217,16 @@ fn is_paused(object: &Object<'_>) -> bool {
         && object.field::<Spec>("spec").is_some_and(|spec| spec.paused.unwrap_or_default())
 }
 
-fn removal(object: &Object<'_>, kind: &Kind, key: &str) -> String {
+fn removal(object: &Object<'_>, kind: &Kind, key: &str) -> Command {
     let meta = &object.meta;
-    format!("kubectl -n {} annotate {} {} {key}-", meta.namespace, kind.qualified(), text::word(&meta.name))
+    Command::kubectl_in(&meta.namespace, ["annotate", &kind.qualified()]).name(&meta.name).name(&format!("{key}-"))
 }
 
-fn unpause(object: &Object<'_>, kind: &Kind) -> String {
-    let meta = &object.meta;
-    let patch = r#"'{"spec":{"paused":false}}'"#;
-    format!("kubectl -n {} patch {} {} --type=merge -p {patch}", meta.namespace, kind.qualified(), meta.name)
+fn unpause(object: &Object<'_>, kind: &Kind) -> Command {
+    Command::kubectl_in(&object.meta.namespace, ["patch", &kind.qualified()])
+        .name(&object.meta.name)
+        .word("--type=merge")
+        .word(r#"--patch={"spec":{"paused":false}}"#)
 }
 
 const PLACES: [(Place, &str); 2] = [(Place::Label, "f:labels"), (Place::Annotation, "f:annotations")];

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use crate::change::{Change, Operation};
+use crate::command::Command;
 use crate::data::{Component, Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::Inventory;
@@ -14,7 +15,7 @@ use crate::origin::{self, Hands, Paths, Step};
 use crate::rule::{
     Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
 };
-use crate::rules::differences::{Differing, is_private, scalar};
+use crate::rules::differences::{Difference, Differing, is_private, scalar};
 use crate::rules::node_metadata::{disowned, target};
 
 pub(super) static RULE: Rule = Rule {
@@ -147,11 +148,7 @@ pub(super) fn hands(object: &Object<'_>, kind: &'static kinds::Kind, product: &s
 fn taken<'a>(object: &Object<'a>, data: &Data) -> Paths<'a> {
     let mut taken = Paths::default();
     each_hand(object, data, |entry, kept| {
-        origin::each_taken(entry, kept, usize::MAX, |path| {
-            if root(path).is_some() {
-                taken.insert(path);
-            }
-        });
+        taken.insert_taken(entry, kept, |step| root(std::slice::from_ref(step)).is_some());
     });
     taken
 }
@@ -191,9 +188,11 @@ fn undo(draft: Draft, object: &Object<'_>, kind: &kinds::Kind) -> Draft {
         return draft;
     }
     let (kind, meta) = (kind.kind.to_lowercase(), &object.meta);
-    draft
-        .fix(format!("kubectl -n {} rollout history {kind} {}", meta.namespace, meta.name))
-        .fix(format!("kubectl -n {} rollout undo {kind} {}", meta.namespace, meta.name))
+    draft.fix(
+        Command::kubectl_in(&meta.namespace, ["rollout", "history", &kind])
+            .name(&meta.name)
+            .only("shows the earlier revisions: none of them is known to be the platform's"),
+    )
 }
 
 /// A component that was put to rest: scaled to nothing, or a DaemonSet that selects no node by a label of nobody's.
@@ -207,7 +206,12 @@ pub(super) fn idle(object: &Object<'_>, kind: &'static kinds::Kind, component: &
                 .values(None, Some("0"))
                 .says(format!("{} {name} of {} is scaled to 0", kind.kind, component.product))
                 .with(Evidence::seen("spec", "spec.replicas is 0"))
-                .fix(format!("kubectl -n {} scale {word} {name} --replicas=2", object.meta.namespace))
+                .fix(
+                    Command::kubectl_in(&object.meta.namespace, ["scale", &word])
+                        .name(name)
+                        .word("--replicas=2")
+                        .caution("how many there were before is not known here"),
+                )
         }
         Rest::Nowhere(key, value) => at(&format!("spec.template.spec.nodeSelector[{key}]"))
             .values(None, value.as_deref())
@@ -289,7 +293,9 @@ pub(super) fn changed(
     }
     // Where a person's hand already shows, this may be the way back. What weighs more is never cut off behind it.
     let mut shown = taken(before, data);
-    shown.extend(rest(before));
+    if let Some(path) = rest(before) {
+        shown.insert(&path);
+    }
     differing
         .heaviest(&shown, is_restart_at)
         .into_iter()
@@ -297,7 +303,8 @@ pub(super) fn changed(
             let draft = Draft::at(target(change), &*difference.path)
                 .values(difference.before.as_deref(), difference.after.as_deref())
                 .says(format!("{} {} of {product} would be changed", change.kind.kind, change.name));
-            let draft = if is_restart(&difference.path) { draft.lighter(Consequence::Info) } else { draft };
+            let light = is_restart(&difference.path) || wakes(&difference, change);
+            let draft = if light { draft.lighter(Consequence::Info) } else { draft };
             if difference.shows { draft.warn_at_most() } else { draft }
         })
         .chain(lost)
@@ -312,6 +319,13 @@ fn lost_owner(change: &Change<'_>, before: &Object<'_>, after: &Object<'_>, prod
     let owner = change.lost_owner().filter(|_| makes)?;
     let what = format!("{} {} of {product}", change.kind.kind, change.name);
     Some(disowned(change, owner, &what).warn_at_most())
+}
+
+/// Whether what was scaled to nothing would run again, which is the cure.
+fn wakes(difference: &Difference, change: &Change<'_>) -> bool {
+    // A Scale of nothing has no such field.
+    let rests = difference.before.as_deref().map_or(change.subresource == "scale", |before| before == "0");
+    difference.path == "spec.replicas" && rests && difference.after.as_deref().is_some_and(|after| after != "0")
 }
 
 /// `kubectl rollout restart` changes nothing but this annotation.

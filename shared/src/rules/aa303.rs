@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::change::{Change, Operation};
+use crate::command::Command;
 use crate::data::{AddOns, Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::Inventory;
@@ -17,6 +18,7 @@ use crate::rules::add_ons::{self, Standing};
 use crate::rules::differences::Differing;
 use crate::rules::installed::{self, EXTENSIONS, Installed};
 use crate::rules::node_metadata::{disowned, target};
+use crate::rules::ways;
 
 pub(crate) static RULE: Rule = Rule {
     code: Code::new("AA303"),
@@ -131,7 +133,7 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
         notes.note(format!("{WRITES}{namespace}/{name}"), writes);
     }
     let Some(standing) = Standing::of(object, kind, namespace, data) else { return };
-    if add_ons::is_expected(false, object, kind, namespace, name, data) {
+    if add_ons::is_expected(object, kind, namespace, name, data) {
         return;
     }
     // What a workload makes is judged with the workload, and a mirror pod comes from the node's disk.
@@ -155,9 +157,8 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
                     [ROLE, &release.hinge(), &format!("{namespace}/{role}"), &format!("{what} in {namespace} {says}")];
                 notes.suspect(draft, hinge.join("\t"));
             } else if release.name.is_empty() {
-                let command = format!("kubectl -n {namespace} delete {} {name}", kind.qualified());
                 let own = standing.weight != Consequence::Info && !gitops;
-                notes.drafts.push(if own { draft.fix(command) } else { draft });
+                notes.drafts.push(if own { draft.fix(ways::delete(object, kind)) } else { draft });
             } else {
                 notes.suspect(draft, [RELEASED, &release.hinge()].join("\t"));
             }
@@ -186,7 +187,7 @@ fn each_of_cluster(object: &Object<'_>, kind: &'static Kind, data: &Data, notes:
             notes.drafts.push(
                 enforcing(draft.values(None, Some(&level)), name, &level)
                     .with(Evidence::seen("label", format!("{}={level}", add_ons::ENFORCE)))
-                    .fix(format!("kubectl label namespace {name} {}-", add_ons::ENFORCE)),
+                    .fix(Command::kubectl(["label", "namespace"]).name(name).word(&format!("{}-", add_ons::ENFORCE))),
             );
         }
     } else {
@@ -278,12 +279,14 @@ fn ending(mut draft: Draft, release: &str, owned: &BTreeMap<&str, BTreeSet<&str>
     let Some((name, namespace)) = release.split_once('/').filter(|(name, _)| !name.is_empty()) else {
         let (place, name) = (&draft.object.namespace, &draft.object.name);
         let kind = draft.object.kind.to_lowercase();
-        let command = format!("kubectl -n {place} delete {kind} {name}");
+        let command = Command::kubectl_in(place, ["delete", &kind]).name(name).caution("destroys it");
         return draft.fix(command);
     };
     if draft.lighter == Some(Consequence::AtRisk) {
         draft.message.push_str(&format!("; a value of Helm release {name} may leave it out"));
-        return draft.fix(format!("helm get values {name} --namespace {namespace} --all"));
+        let shows =
+            Command::helm_in(namespace, ["get", "values", "--all"]).name(name).only("shows the release's values");
+        return draft.fix(shows);
     }
     if let Some(owned) = owned.get(release) {
         let shown: Vec<&str> = owned.iter().take(MAX_OWNED).copied().collect();
@@ -298,7 +301,7 @@ fn ending(mut draft: Draft, release: &str, owned: &BTreeMap<&str, BTreeSet<&str>
     draft.message.push_str(&format!(
         "; it goes with all of Helm release {name}, which can be installed in a namespace of its own"
     ));
-    draft.fix(format!("helm uninstall {name} --namespace {namespace}"))
+    draft.fix(Command::helm_in(namespace, ["uninstall"]).name(name).caution("destroys all that the release made"))
 }
 
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
@@ -308,7 +311,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let (name, namespace, kind) = (&*change.name, &*change.namespace, change.kind);
     let Some(after) = change.after.as_ref() else { return Vec::new() };
     let Some(standing) = Standing::of(after, kind, namespace, data) else { return Vec::new() };
-    if add_ons::is_expected(change.before.is_none(), after, kind, namespace, name, data) {
+    if add_ons::is_expected(after, kind, namespace, name, data) {
         return Vec::new();
     }
     let shown = target(change).name;

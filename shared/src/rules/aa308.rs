@@ -1,6 +1,7 @@
 //! AA308: an object of the system's that stands in no namespace was changed or deleted.
 
 use crate::change::{Change, Operation};
+use crate::command::Command;
 use crate::data::cluster_objects::{ClusterKey, ClusterObject};
 use crate::data::{Confidence, Data, Place, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
@@ -175,7 +176,10 @@ fn name(object: &Object<'_>, kind: &Kind) -> String {
     format!("{} {}", kind.kind, object.meta.name)
 }
 
-fn restore(object: &Object<'_>, kind: &Kind, key: &ClusterKey) -> String {
+fn restore(object: &Object<'_>, kind: &Kind, key: &ClusterKey) -> Command {
     let verb = if key.on == Place::Label { "label" } else { "annotate" };
-    format!("kubectl {verb} {} {} {}={} --overwrite", kind.qualified(), object.meta.name, key.key, key.value)
+    Command::kubectl([verb, &kind.qualified()])
+        .name(&object.meta.name)
+        .word(&format!("{}={}", key.key, key.value))
+        .word("--overwrite")
 }

@@ -1,12 +1,14 @@
 //! AA401: a node that AKS Arc did not create.
 
 use crate::change::{Change, Operation};
+use crate::command::Command;
 use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::{Inventory, NodeFact};
 use crate::kinds;
 use crate::rule::{Code, Context, Grounds, Guard, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
 use crate::rules::node_metadata::target;
+use crate::rules::ways;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA401"),
@@ -56,8 +58,12 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
             .values(Some(&format!("{}…", data.products.provider_id_prefix)), node.provider_id.as_deref())
             .says(format!("node {} bears no sign of AKS Arc", node.name))
             .with(Evidence::seen("signs", signs))
-            .fix(format!("kubectl drain {} --ignore-daemonsets --delete-emptydir-data", node.name))
-            .fix(format!("kubectl delete node {}", node.name))
+            .fixes([
+                ways::drain(&node.name),
+                Command::kubectl(["delete", "node"])
+                    .name(&node.name)
+                    .caution("its kubelet has to be stopped, or it comes back"),
+            ])
     });
     Verdict::Found(drafts.collect())
 }

@@ -7,7 +7,8 @@ use crate::finding::{Basis, Consequence, Draft, Evidence};
 use crate::inventory::{Inventory, NodeFact};
 use crate::kinds;
 use crate::rule::{Code, Context, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
-use crate::rules::{aa101, pools};
+use crate::rules::pools::{self, Difference};
+use crate::rules::ways;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA402"),
@@ -29,23 +30,26 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
-    let pools = match pools::peers(inventory, context) {
+    let (pools, open) = match pools::peers(inventory, context) {
         Ok(pools) => pools,
         Err(why) => return Verdict::Unknown(why),
     };
     let mut drafts = Vec::new();
     for (pool, members) in pools {
         let upgrading = pools::is_upgrading(&members, context);
-        for (path, what, value) in FIELDS {
+        let differences = FIELDS.into_iter().filter_map(|(what, value)| {
             let values = values(&members, value);
             // An upgrade leads from one version to another; a third is something else.
-            if upgrading && values.len() <= 2 {
-                continue;
-            }
-            drafts.extend(pools::differing(pool, path, what, &values).map(|draft| complete(draft, &members, context)));
-        }
+            if upgrading && values.len() <= 2 { None } else { Difference::of(what, values) }
+        });
+        let differences: Vec<_> = differences.collect();
+        let draft = pools::differing(pool, "status.nodeInfo", &differences);
+        drafts.extend(draft.map(|draft| complete(draft, &members)));
     }
-    Verdict::Found(drafts)
+    match open {
+        Some(why) => Verdict::FoundPartly(drafts, why),
+        None => Verdict::Found(drafts),
+    }
 }
 
 /// What each member reports, and who; what is not reported yet differs from nothing.
@@ -57,11 +61,11 @@ fn values<'i>(members: &[&'i NodeFact], value: fn(&NodeFact) -> &str) -> BTreeMa
     values
 }
 
-fn complete(draft: Draft, members: &[&NodeFact], context: &Context<'_>) -> Draft {
+fn complete(draft: Draft, members: &[&NodeFact]) -> Draft {
     let mut kernels: Vec<&str> = members.iter().map(|node| &*node.kernel).filter(|kernel| !kernel.is_empty()).collect();
     kernels.sort_unstable();
     kernels.dedup();
-    let mut draft = draft.with(Evidence::seen(
+    let draft = draft.with(Evidence::seen(
         "nodes",
         format!(
             "{} nodes, none cordoned, marked outdated or younger than a day; kernels {}",
@@ -69,17 +73,14 @@ fn complete(draft: Draft, members: &[&NodeFact], context: &Context<'_>) -> Draft
             kernels.join(", ")
         ),
     ));
-    for command in aa101::upgrade_commands(context.platform) {
-        draft = draft.fix(command);
-    }
-    draft
+    draft.fixes(ways::upgrade())
 }
 
-type Field = (&'static str, &'static str, fn(&NodeFact) -> &str);
+type Field = (&'static str, fn(&NodeFact) -> &str);
 
 /// What all members of a pool have in common, as they are made from one image.
 const FIELDS: [Field; 3] = [
-    ("status.nodeInfo.kubeletVersion", "Kubernetes version", |node| &node.kubelet),
-    ("status.nodeInfo.osImage", "operating system", |node| &node.os_image),
-    ("status.nodeInfo.containerRuntimeVersion", "container runtime", |node| &node.runtime),
+    ("Kubernetes version", |node| &node.kubelet),
+    ("operating system", |node| &node.os_image),
+    ("container runtime", |node| &node.runtime),
 ];

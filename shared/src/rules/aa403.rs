@@ -7,7 +7,8 @@ use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::Inventory;
 use crate::kinds;
 use crate::rule::{Code, Context, Due, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
-use crate::rules::{aa101, pools};
+use crate::rules::pools;
+use crate::rules::ways;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA403"),
@@ -57,9 +58,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
                 .basis(if row.os == "windows" { WINDOWS_POOLS } else { RULE.basis_on(context.platform) })
                 .with(Evidence::seen("lifecycle", row.source.clone()))
                 .with(Evidence::seen("node", format!("osImage {}, kernel {}", node.os_image, node.kernel)));
-                for command in aa101::upgrade_commands(context.platform) {
-                    draft = draft.fix(command);
-                }
+                draft = draft.fixes(ways::upgrade());
                 drafts.push(draft);
             }
             (None, Some(until)) if context.as_of > until => {

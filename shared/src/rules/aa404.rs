@@ -8,7 +8,8 @@ use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::{Inventory, NodeFact};
 use crate::kinds;
 use crate::rule::{Code, Context, Due, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
-use crate::rules::{aa101, pools};
+use crate::rules::pools;
+use crate::rules::ways;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA404"),
@@ -66,9 +67,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
             .says(format!("images of nodes of pool {pool} are more than {} days old", allowed.days))
             .member(&node.name)
             .with(Evidence::seen("threshold", allowed.source.clone()));
-        for command in renewal(context.platform) {
-            draft = draft.fix(command);
-        }
+        draft = draft.fixes(ways::renewal());
         drafts.push((age, draft));
     }
     // What is said of a pool is said of its oldest node.
@@ -94,12 +93,4 @@ fn clocks(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
 
 fn born(node: &NodeFact) -> Option<Date> {
     node.created.as_deref()?.get(..10)?.parse().ok()
-}
-
-/// Azure Local has no update of images alone; Windows Server and 22H2 have one that leaves the Kubernetes version.
-fn renewal(platform: Platform) -> Vec<&'static str> {
-    match platform {
-        Platform::WindowsServer | Platform::Hci22h2 => vec!["Update-AksHciCluster -name CLUSTER -operatingSystem"],
-        Platform::AzureLocal | Platform::BareMetal => aa101::upgrade_commands(platform),
-    }
 }

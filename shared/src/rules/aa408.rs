@@ -10,6 +10,7 @@ use crate::kinds;
 use crate::rule::{Code, Context, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
 use crate::rules::node_metadata::pool_name;
 use crate::rules::pools;
+use crate::rules::ways;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA408"),
@@ -121,10 +122,5 @@ fn differs(pool: &str, nodes: &[&NodeFact], machines: &[&MachineFact]) -> Option
     }
     let Some(name) = pool_name(pool) else { return Some(draft) };
     let count = machines.len();
-    Some(draft.fix_on(
-        Platform::AzureLocal,
-        format!(
-            "az aksarc nodepool scale --resource-group GROUP --cluster-name CLUSTER --name {name} --node-count {count}"
-        ),
-    ))
+    Some(draft.fix(ways::pool("scale", name).word("--node-count").word(&count.to_string())))
 }

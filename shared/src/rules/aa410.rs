@@ -5,7 +5,8 @@ use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::Inventory;
 use crate::kinds;
 use crate::rule::{Code, Context, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
-use crate::rules::{aa101, pools};
+use crate::rules::pools;
+use crate::rules::ways;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA410"),
@@ -55,9 +56,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         if let Some(source) = source {
             draft = draft.with(Evidence::seen("runtimes", source.source.clone()));
         }
-        for command in aa101::upgrade_commands(context.platform) {
-            draft = draft.fix(command);
-        }
+        draft = draft.fixes(ways::upgrade());
         drafts.push(draft);
     }
     Verdict::Found(drafts)

@@ -9,7 +9,8 @@ use crate::inventory::{Inventory, NodeFact};
 use crate::kinds;
 use crate::quantity;
 use crate::rule::{Code, Context, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
-use crate::rules::{aa101, pools};
+use crate::rules::pools::{self, Difference};
+use crate::rules::ways;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA412"),
@@ -31,7 +32,7 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
-    let pools = match pools::peers(inventory, context) {
+    let (pools, open) = match pools::peers(inventory, context) {
         Ok(pools) => pools,
         Err(why) => return Verdict::Unknown(why),
     };
@@ -44,26 +45,25 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
             sizes.entry(node.instance_type.as_deref()).or_default().push(node);
         }
         for (size, members) in sizes {
-            for (index, measure) in MEASURES.iter().enumerate() {
+            let differences = MEASURES.iter().enumerate().filter_map(|(index, measure)| {
                 let values = measure.values(index, &members);
-                if upgrading && values.len() <= 2 {
-                    continue;
-                }
-                let path = match size {
-                    Some(size) => format!("status.capacity[{}][{size}]", measure.key),
-                    None => format!("status.capacity[{}]", measure.key),
-                };
-                let draft = pools::differing(pool, &path, measure.what, &values);
-                drafts.extend(draft.map(|draft| complete(draft, size, members.len(), context)));
-            }
+                if upgrading && values.len() <= 2 { None } else { Difference::of(measure.what, values) }
+            });
+            let differences: Vec<_> = differences.collect();
+            let path = size.map_or("status.capacity".to_owned(), |size| format!("status.capacity[{size}]"));
+            let draft = pools::differing(pool, &path, &differences);
+            drafts.extend(draft.map(|draft| complete(draft, size, members.len())));
         }
     }
-    drafts.extend(context.baseline.iter().flat_map(|baseline| resized(baseline, context)));
-    Verdict::Found(drafts)
+    drafts.extend(context.baseline.iter().flat_map(|baseline| resized(baseline)));
+    match open {
+        Some(why) => Verdict::FoundPartly(drafts, why),
+        None => Verdict::Found(drafts),
+    }
 }
 
 /// Nodes that are the same and have another size than a baseline recorded: AKS Arc resizes by making nodes anew.
-fn resized(baseline: &Comparison<'_>, context: &Context<'_>) -> Vec<Draft> {
+fn resized(baseline: &Comparison<'_>) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for (node, pool, then, now) in baseline.same_nodes() {
         for (measure, (then, now)) in MEASURES.iter().zip(then.iter().zip(now)) {
@@ -71,32 +71,24 @@ fn resized(baseline: &Comparison<'_>, context: &Context<'_>) -> Vec<Draft> {
             if measure.is_near(before.min(after), before.max(after)) {
                 continue;
             }
-            let mut draft =
-                Draft::at(ObjectRef::pool(pool), format!("status.capacity[{}][{}]", measure.key, node.name))
-                    .values(Some(then), Some(now))
-                    .says(format!(
-                        "node {} of pool {pool} has other {} than when the baseline was recorded",
-                        node.name, measure.what
-                    ))
-                    .member(&node.name)
-                    .with(baseline.evidence(then));
-            for command in aa101::upgrade_commands(context.platform) {
-                draft = draft.fix(command);
-            }
-            drafts.push(draft);
+            let draft = Draft::at(ObjectRef::pool(pool), format!("status.capacity[{}][{}]", measure.key, node.name))
+                .values(Some(then), Some(now))
+                .says(format!(
+                    "node {} of pool {pool} has other {} than when the baseline was recorded",
+                    node.name, measure.what
+                ))
+                .member(&node.name)
+                .with(baseline.evidence(then));
+            drafts.push(draft.fixes(ways::upgrade()));
         }
     }
     drafts
 }
 
-fn complete(mut draft: Draft, size: Option<&str>, count: usize, context: &Context<'_>) -> Draft {
+fn complete(draft: Draft, size: Option<&str>, count: usize) -> Draft {
     let size = size.map_or("which name no size".to_owned(), |size| format!("which all say they are {size}"));
-    draft = draft.with(Evidence::seen("nodes", format!("{count} nodes, {size}")));
     // An upgrade makes every node anew, in the pool's own size.
-    for command in aa101::upgrade_commands(context.platform) {
-        draft = draft.fix(command);
-    }
-    draft
+    draft.with(Evidence::seen("nodes", format!("{count} nodes, {size}"))).fixes(ways::upgrade())
 }
 
 /// One capacity that is compared.

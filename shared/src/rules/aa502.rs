@@ -11,6 +11,7 @@ use crate::origin::{self, Provenance};
 use crate::rule::{Code, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
 use crate::rules::differences::Differing;
 use crate::rules::node_metadata::target;
+use crate::rules::ways;
 use crate::rules::{aa501, node_power};
 
 pub(super) static RULE: Rule = Rule {
@@ -53,9 +54,7 @@ const fn on(kind: &'static Kind) -> Guard {
 fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let draft = find(seen, ObjectRef::of(seen.object, seen.kind));
     let Some(draft) = draft else { return };
-    let meta = &seen.object.meta;
-    let namespace = if seen.kind.namespaced { format!("-n {} ", meta.namespace) } else { String::new() };
-    let draft = draft.fix(format!("kubectl {namespace}delete {} {}", seen.kind.qualified(), meta.name));
+    let draft = draft.fix(ways::delete(seen.object, seen.kind));
     notes.drafts.extend(match whose(seen.object, seen.data) {
         Provenance::Platform(_) => None,
         Provenance::Person(evidence) => Some(draft.with(evidence)),

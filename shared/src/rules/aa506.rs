@@ -9,6 +9,7 @@ use crate::origin::{self, Hands, Paths, Provenance, Step};
 use crate::rule::{Code, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
 use crate::rules::differences::Differing;
 use crate::rules::node_metadata::target;
+use crate::rules::ways;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA506"),
@@ -72,7 +73,7 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
             Draft::at(target(), "spec")
                 .says(format!("{what} was added to the network plug-in's configuration by {}", entry.manager))
                 .with(Evidence::managed(entry))
-                .fix(format!("kubectl delete {} {}", seen.kind.qualified(), object.meta.name)),
+                .fix(ways::delete(object, seen.kind)),
         );
         return;
     }

@@ -11,6 +11,7 @@ use crate::kinds::{self, Kind};
 use crate::rule::{
     Code, Context, Due, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
 };
+use crate::rules::ways;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA601"),
@@ -136,8 +137,13 @@ fn found(context: &Context<'_>, at: Timestamp, detail: String) -> Verdict {
         .values(Some(&format!("at most {MAX_DAYS} days ago")), Some(&format!("{at}, {days} days ago")))
         .says(format!("nothing shows that {whose} was in contact with Azure since {}", day(at)))
         .with(Evidence { time: at.to_string(), ..Evidence::seen("lastContact", detail) })
-        .fix("az connectedk8s show --resource-group GROUP --name CLUSTER --query \"{state:connectivityStatus,last:lastConnectivityTime}\"")
-        .fix("az connectedk8s troubleshoot --resource-group GROUP --name CLUSTER");
+        .fix(
+            ways::arc("show")
+                .word("--query")
+                .word("{state:connectivityStatus,last:lastConnectivityTime}")
+                .only("shows what Azure knows"),
+        )
+        .fix(ways::arc("troubleshoot").only("collects what Arc's agents say, on this machine"));
     Verdict::Found(vec![draft])
 }
 

@@ -11,6 +11,7 @@ use crate::kinds;
 use crate::rule::{
     Code, Context, Due, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
 };
+use crate::rules::ways;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA602"),
@@ -83,12 +84,21 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     }
     let over = ends(inventory).filter(|(_, until, _)| *until <= context.now);
     let drafts = over.map(|(field, until, of)| {
-        let known = if field == CERTIFICATE { "the field was seen once, it is not documented" } else { "a documented field" };
+        let known =
+            if field == CERTIFICATE { "the field was seen once, it is not documented" } else { "a documented field" };
         Draft::at(ObjectRef::cluster(), format!("{}.status.{field}", of.replace(' ', "/")))
             .values(Some("a time to come"), Some(&until.to_string()))
             .says(format!("the identity in {of} expired on {}", day(until)))
-            .with(Evidence { time: until.to_string(), ..Evidence::seen("expiry", format!("{of} status.{field}; {known}")) })
-            .fix("az connectedk8s show --resource-group GROUP --name CLUSTER --query \"{state:connectivityStatus,expires:managedIdentityCertificateExpirationTime}\"")
+            .with(Evidence {
+                time: until.to_string(),
+                ..Evidence::seen("expiry", format!("{of} status.{field}; {known}"))
+            })
+            .fix(
+                ways::arc("show")
+                    .word("--query")
+                    .word("{state:connectivityStatus,expires:managedIdentityCertificateExpirationTime}")
+                    .only("shows what Azure knows"),
+            )
     });
     match untold {
         Some(why) => Verdict::FoundPartly(drafts.collect(), why),

@@ -1,5 +1,6 @@
 //! AA607: the API server cannot reach the service that encrypts Secrets.
 
+use crate::command::Command;
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::Inventory;
@@ -44,7 +45,7 @@ fn whole(inventory: &Inventory, _: &Context<'_>) -> Verdict {
                 "the API server cannot use its key management provider: Secrets cannot be read after its next restart",
             )
             .with(Evidence::seen("readyz", text::line(line, 200)))
-            .fix("kubectl get --raw '/readyz?verbose'")
+            .fix(Command::kubectl(["get", "--raw", "/readyz?verbose"]).only("shows each check"))
     });
     Verdict::Found(drafts.collect())
 }

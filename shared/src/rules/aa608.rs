@@ -1,5 +1,6 @@
 //! AA608: no node of the cluster runs.
 
+use crate::command::Command;
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::{Inventory, NodeFact};
@@ -48,7 +49,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
             "nodes",
             format!("{unreachable} of {} are unreachable, the others report not to be ready", agents.len()),
         ))
-        .fix("kubectl get nodes -o wide");
+        .fix(Command::kubectl(["get", "nodes", "-o", "wide"]).only("shows the nodes"));
     for node in agents {
         draft = draft.member(&node.name);
     }

@@ -1,6 +1,7 @@
 //! AA702: an alpha API of Kubernetes is in use.
 
 use crate::change::{Change, Operation};
+use crate::command::Command;
 use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::Inventory;
@@ -74,7 +75,9 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
         .with(Evidence::managed(entry));
     let what = format!("{} {} is of the alpha API {}", kind.kind, &*object.meta.name, &*entry.api_version);
     if seen.data.managers.person(&entry.manager).is_some() {
-        notes.drafts.push(draft.says(what).fix(format!("kubectl delete {} {}", served_name(kind), &*object.meta.name)));
+        let delete =
+            Command::kubectl_in(&object.meta.namespace, ["delete", &served_name(kind)]).name(&object.meta.name);
+        notes.drafts.push(draft.says(what).fix(delete.caution("destroys it")));
     } else {
         let writer = text::line(&entry.manager, 80);
         let draft = draft.says(format!("{what}; nothing tells whether {writer} is a person's or the platform's"));

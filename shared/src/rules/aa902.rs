@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::command::Command;
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::kinds;
@@ -67,10 +68,12 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
         draft.says(format!("{what} allows no disruption for the moment: {counted}")).lighter(Consequence::Info)
     } else {
         let one = if status.expected_pods == 1 { ", and there is only one" } else { "" };
-        draft
-            .says(format!("{what} never allows a disruption: {counted}{one}"))
-            .fix(format!(
-                "kubectl -n {namespace} patch poddisruptionbudget {name} --type=merge --patch='{{\"spec\":{{\"minAvailable\":null,\"maxUnavailable\":1}}}}'"
-            ))
+        draft.says(format!("{what} never allows a disruption: {counted}{one}")).fix(
+            Command::kubectl_in(namespace, ["patch", "poddisruptionbudget"])
+                .name(name)
+                .word("--type=merge")
+                .word(r#"--patch={"spec":{"minAvailable":null,"maxUnavailable":1}}"#)
+                .caution("lets one pod at a time be moved"),
+        )
     });
 }

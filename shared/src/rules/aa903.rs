@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::command::Command;
 use crate::data::Platform;
 use crate::derive;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
@@ -146,7 +147,7 @@ fn open(object: &Object<'_>, kind: &'static Kind) -> Option<Draft> {
             .values(None, Some(reason))
             .says(format!("{} {name} is open: the policy that protects it lets every change pass", kind.kind))
             .with(Evidence::seen("annotation", format!("{OPEN}: {reason}")))
-            .fix(format!("kubectl annotate {} {name} {OPEN}-", kind.kind.to_lowercase()))
+            .fix(Command::kubectl(["annotate", &kind.kind.to_lowercase()]).name(name).word(&format!("{OPEN}-")))
     })
 }
 
@@ -167,7 +168,7 @@ fn idle(deployment: &Object<'_>) -> Option<Draft> {
             draft
                 .says("the guard is scaled to 0: every request passes unjudged")
                 .with(Evidence::seen("spec", "spec.replicas is 0"))
-                .fix(format!("kubectl -n {NAMESPACE} scale deployment {SERVICE} --replicas=2")),
+                .fix(Command::kubectl_in(NAMESPACE, ["scale", "deployment", SERVICE, "--replicas=2"])),
         );
     }
     (ready == 0).then(|| {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::command::Command;
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::Inventory;
@@ -66,7 +67,10 @@ fn whole(inventory: &Inventory, _: &Context<'_>) -> Verdict {
             .values(None, Some("requested"))
             .says(message)
             .with(Evidence::seen("metrics", seen))
-            .fix("kubectl get --raw /metrics | grep apiserver_requested_deprecated_apis")
+            .fix(
+                Command::kubectl(["get", "--raw", "/metrics"])
+                    .only("shows who asks, in the lines apiserver_requested_deprecated_apis"),
+            )
     });
     Verdict::Found(drafts.collect())
 }

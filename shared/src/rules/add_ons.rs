@@ -119,10 +119,14 @@ impl Policy {
             || self.closes("Egress", self.egress.as_deref(), self.egress.is_some())
     }
 
-    /// Whether nothing gets out any more.
+    /// Whether nothing gets out of the cluster any more: a rule leads out where it names no peers, or addresses.
     pub(super) fn lets_nothing_out(&self) -> bool {
+        let outside = |rule: &Value| {
+            let peers = rule.get("to").and_then(Value::as_array).filter(|peers| !peers.is_empty());
+            peers.is_none_or(|peers| peers.iter().any(|peer| peer.get("ipBlock").is_some()))
+        };
         self.closes("Egress", self.egress.as_deref(), self.egress.is_some())
-            && self.egress.as_ref().is_none_or(Vec::is_empty)
+            && !self.egress.iter().flatten().any(outside)
     }
 
     fn closes(&self, direction: &str, rules: Option<&[Value]>, by_default: bool) -> bool {
@@ -265,23 +269,16 @@ pub(super) fn enforced(namespace: &Object<'_>) -> Option<String> {
     matches!(level, "baseline" | "restricted").then(|| level.to_owned())
 }
 
-/// Whether an object is managed, or lawful by Microsoft's own documents. `made` says that somebody makes it now.
-pub(super) fn is_expected(
-    made: bool,
-    object: &Object<'_>,
-    kind: &Kind,
-    namespace: &str,
-    name: &str,
-    data: &Data,
-) -> bool {
+/// Whether an object is managed, or lawful by Microsoft's own documents.
+pub(super) fn is_expected(object: &Object<'_>, kind: &Kind, namespace: &str, name: &str, data: &Data) -> bool {
     let component = data.component(kind.kind, namespace, name);
-    let theirs = || is_foreign(object, data) && (made || !installed::release(object).is_empty());
+    let theirs = || is_foreign(object, data) && !installed::release(object).is_empty();
     component.is_some_and(|row| row.confidence == Confidence::Doc && !row.extension || !theirs())
         || data.allows(kind, namespace, name, object)
 }
 
 /// Whether an object runs nothing but images that are not Microsoft's. A name that no document gives to a component of AKS Arc
-/// can be that of the upstream chart as well, as with the drivers for SMB and NFS: whoever makes it now, or the mark of a release, tells.
+/// can be that of the upstream chart as well, as with the drivers for SMB and NFS: the mark of a release tells.
 fn is_foreign(object: &Object<'_>, data: &Data) -> bool {
     let microsoft = |image: &String| data.provenance.image_registries.iter().any(|own| image.starts_with(&**own));
     let images = origin::images(object);

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::command::Command;
 use crate::data::essentials::Essential;
 use crate::data::{Data, Platform};
 use crate::finding::{Draft, Evidence, ObjectRef};
@@ -20,8 +21,9 @@ pub(super) fn ailing(object: &Object<'_>, kind: &'static Kind) -> Option<Draft> 
     let number = |field: &str| status.get(field).and_then(Value::as_u64).unwrap_or_default();
     let at = |path: &str| Draft::at(ObjectRef::of(object, kind), path);
     let what = format!("{} {}", kind.kind, object.meta.name);
-    let describe =
-        format!("kubectl -n {} describe {} {}", object.meta.namespace, kind.kind.to_lowercase(), object.meta.name);
+    let describe = Command::kubectl_in(&object.meta.namespace, ["describe", &kind.kind.to_lowercase()])
+        .name(&object.meta.name)
+        .only(SHOWS);
     match kind.kind {
         "Deployment" => {
             let spec: Value = object.field("spec").unwrap_or_default();
@@ -92,9 +94,19 @@ pub(super) fn crash_loop(pod: &Object<'_>, is_known: impl Fn(&str, &str) -> bool
         .values(Some("running"), Some(CRASH_LOOP))
         .says(format!("container {container} of {kind} {name} does not stay up"))
         .with(Evidence::seen("pods", format!("pod {}: {restarts} restarts", pod.meta.name)))
-        .fix(format!("kubectl -n {namespace} logs {} -c {container} --previous", pod.meta.name));
+        .fix(
+            Command::kubectl_in(&namespace, ["logs"])
+                .name(&pod.meta.name)
+                .word("-c")
+                .name(container)
+                .word("--previous")
+                .only(SHOWS),
+        );
     Some(draft)
 }
+
+/// What a command does that only reads.
+const SHOWS: &str = "shows what is wrong";
 
 /// What belongs to every cluster of a platform and is missing, where its list was read to the end.
 pub(super) fn missing(
@@ -133,7 +145,7 @@ pub(super) fn missing(
                 .values(Some(&row.name), None)
                 .says(format!("{} {} is missing, while others of the platform are there", row.kind, row.name))
                 .with(Evidence::seen("catalogue", row.source.clone()))
-                .fix(format!("kubectl -n {} get {}s", row.namespace, row.kind.to_lowercase()))
+                .fix(Command::kubectl_in(&row.namespace, ["get", &format!("{}s", row.kind.to_lowercase())]).only(SHOWS))
         })
         .collect()
 }

@@ -1,19 +1,21 @@
 //! What the rules about node metadata share: what changed, whose it was, and what a value must be by the node's own word.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use crate::change::Change;
-use crate::data::{Data, Place};
+use crate::change::{Change, Operation};
+use crate::command::Command;
+use crate::data::{Data, Place, Ruling};
 use crate::finding::{Draft, Evidence, ObjectRef};
 use crate::inventory::{
-    self, CONTROL_PLANE_LABEL, Inventory, POOL_LABEL, node_info, pool_of, pool_of_node, provider_id, provider_pool,
+    self, CONTROL_PLANE_LABEL, Inventory, NodeInfo, POOL_LABEL, node_info, pool_of_node, provider_id, provider_pool,
 };
-use crate::kinds;
+use crate::kinds::{self, Kind};
 use crate::object::{ManagedEntry, Object, Owner};
 use crate::origin::{self, Keys, Origin};
 use crate::rule::{Code, Context};
 use crate::text;
+use crate::versions::Version;
 
 /// One key that differs between two sides of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +75,50 @@ pub(super) fn owned(change: &Change<'_>, owner: &Owner<'_>) -> Draft {
         .says(format!("{kind} {} would be given the owner {owner}, and be deleted with it", change.name))
 }
 
+/// The finalizers that an update adds to an object, through whatever subresource, each as a finding on what it keeps from going.
+pub(super) fn new_finalizers(change: &Change<'_>, what: &str) -> Vec<Draft> {
+    let (Operation::Update, Some(before), Some(after)) = (change.operation, &change.before, &change.after) else {
+        return Vec::new();
+    };
+    if before.meta.finalizers == after.meta.finalizers {
+        return Vec::new();
+    }
+    let old: HashSet<_> = before.meta.finalizers.iter().flatten().collect();
+    let added = after.meta.finalizers.iter().flatten().filter(|name| !old.contains(name));
+    let drafts = added.take(MAX_KEYS).map(|name| {
+        Draft::at(target(change), format!("metadata.finalizers[{}]", &**name))
+            .values(None, Some(name))
+            .says(format!("finalizer {} would keep {what} from going when it is deleted", &**name))
+            .agents_may()
+    });
+    drafts.collect()
+}
+
+/// The finalizers that a person's tool put on an object after it was made, each as a finding with the way back.
+pub(super) fn finalizers_of_people(object: &Object<'_>, kind: &Kind, what: &str, data: &Data) -> Vec<Draft> {
+    let names: Vec<&str> = object.meta.finalizers.iter().flatten().map(|name| &**name).collect();
+    let mut drafts = Vec::new();
+    for name in names.iter().take(MAX_KEYS) {
+        let path = ["f:metadata", "f:finalizers", &format!("v:{}", serde_json::Value::from(*name))];
+        let Some(entry) = later_hands(object, data).find(|entry| entry.owns(&path)) else { continue };
+        drafts.push(
+            Draft::at(ObjectRef::of(object, kind), format!("metadata.finalizers[{name}]"))
+                .values(None, Some(name))
+                .says(format!(
+                    "finalizer {name}, which keeps {what} from going when it is deleted, was put there by hand"
+                ))
+                .with(Evidence::managed(entry))
+                // Finalizers are one list with the others', so somebody has to look.
+                .fix(
+                    Command::kubectl(["edit", &kind.kind.to_lowercase()])
+                        .name(&object.meta.name)
+                        .caution(format!("take {name} out of metadata.finalizers, and leave the others")),
+                ),
+        );
+    }
+    drafts
+}
+
 /// That an object would lose an owner, with what it is as people know it.
 pub(super) fn disowned(change: &Change<'_>, owner: &Owner<'_>, what: &str) -> Draft {
     let owner = format!("{} {}", &*owner.kind, &*owner.name);
@@ -103,33 +149,64 @@ pub(super) fn changes<'o>(before: &'o Object<'_>, after: &'o Object<'_>, places:
     changes
 }
 
-/// What an update of a node would do to the system's keys at one place: change or remove them, or set them by hand.
+/// What a change of one key of a node is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Act {
+    /// A key of the system's is added by hand where the system had none, or one under its prefixes: AA204.
+    Adds,
+    /// What the system made is changed or removed: AA201, AA202.
+    Changes {
+        /// How we know that the system made it.
+        because: String,
+        /// Absent, or already written by a person: this may be the way back.
+        may_be_way_back: bool,
+    },
+    /// Neither.
+    Nothing,
+}
+
+/// What a change of a label or annotation is. `before` is the node as it is, and `keys` are its own at that place.
+///
+/// Adding is not changing: a known key is the system's on this node only where the node shows that the system had put it
+/// there, by the value before or by its own list. And a key under a reserved prefix that nobody knows is its writer's.
+pub(super) fn act(key: &KeyChange<'_>, keys: &Keys<'_, '_>, before: &Object<'_>, data: &Data) -> Act {
+    let must = required(before, key.place, &key.key, data);
+    // Putting the right value back is the cure, and a node that has yet to learn its name is no change. The system may
+    // spell it in capitals; what is right already is not for others to spell anew.
+    if let (Some(must), Some(after)) = (&must, &key.after) {
+        let was_right = key.before.as_ref().is_some_and(|before| must.eq_ignore_ascii_case(before));
+        if must == after || (!was_right && must.eq_ignore_ascii_case(after)) {
+            return Act::Nothing;
+        }
+    }
+    let added = key.before.is_none();
+    let origin = keys.origin(&key.key);
+    let by_person = || keys.by_person(&key.key).is_some();
+    let changes = |may_be_way_back| Act::Changes { because: origin.because(), may_be_way_back };
+    // What a person took off that they, or some agent, had put there is put right.
+    let adds = if key.after.is_some() { Act::Adds } else { Act::Nothing };
+    match &origin {
+        Origin::Known if must.is_some() => changes(added || by_person()),
+        Origin::Known if added || by_person() => adds,
+        Origin::Known => changes(false),
+        Origin::FromMachine => changes(added || by_person()),
+        Origin::Reserved => {
+            let vendor = || data.node_keys.reserved(&key.key).is_some_and(|row| row.vendor);
+            let theirs = !added && !by_person() && vendor() && keys.is_strangers(&key.key) && !keys.is_lapsed(&key.key);
+            if theirs { changes(false) } else { adds }
+        }
+        Origin::SystemManager(_) if !added => changes(false),
+        Origin::SystemManager(_) | Origin::Excepted | Origin::Unclear | Origin::User => Act::Nothing,
+    }
+}
+
+/// What an update of a node would change or remove of the system's keys at one place.
 pub(super) fn system_keys(change: &Change<'_>, place: Place, data: &Data) -> Vec<Draft> {
     let Some((before, after)) = update(change) else { return Vec::new() };
     let keys = Keys::of(before, place, data);
     let mut drafts = Vec::new();
     for key in changes(before, after, &[place]) {
-        let must = required(before, place, &key.key, data);
-        // Putting the right value back is the cure, and a node that has yet to learn its name is no change. The system may
-        // spell it in capitals; what is right already is not for others to spell anew.
-        if let (Some(must), Some(after)) = (&must, &key.after) {
-            let was_right = key.before.as_ref().is_some_and(|before| must.eq_ignore_ascii_case(before));
-            if must == after || (!was_right && must.eq_ignore_ascii_case(after)) {
-                continue;
-            }
-        }
-        let (origin, added) = (keys.origin(&key.key), key.before.is_none());
-        let by_person = || keys.by_person(&key.key).is_some();
-        let system = match &origin {
-            Origin::Known | Origin::FromMachine => true,
-            // What a person put under a reserved prefix is theirs to take back.
-            Origin::Reserved => !added && !by_person(),
-            Origin::SystemManager(_) => !added,
-            Origin::Excepted | Origin::Unclear | Origin::User => false,
-        };
-        if !system {
-            continue;
-        }
+        let Act::Changes { because, may_be_way_back } = act(&key, &keys, before, data) else { continue };
         let verb = match (&key.before, &key.after) {
             (None, _) => "set",
             (_, None) => "removed",
@@ -138,10 +215,14 @@ pub(super) fn system_keys(change: &Change<'_>, place: Place, data: &Data) -> Vec
         let mut draft = key
             .draft(change)
             .says(format!("system {} {} would be {verb}", word(place), key.key))
-            .with(Evidence::seen("origin", origin.because()))
-            .fix(format!("kubectl {} node {} YOUR.DOMAIN/KEY=VALUE", verb_of(place), change.name));
-        // Already written by a person, or absent: this may be the way back.
-        if added || by_person() {
+            .with(Evidence::seen("origin", because))
+            .fix(
+                Command::kubectl([verb_of(place), "node"])
+                    .name(&change.name)
+                    .blank("YOUR.DOMAIN/KEY=VALUE")
+                    .only("sets a key of your own instead"),
+            );
+        if may_be_way_back {
             draft = draft.warn_at_most();
         }
         // What can be denied is never crowded out by what cannot.
@@ -158,7 +239,7 @@ pub(super) fn written_by_people(
     node: &Object<'_>,
     place: Place,
     data: &Data,
-    mut each: impl FnMut(&str, &str, &ManagedEntry<'_>),
+    mut each: impl FnMut(&Keys<'_, '_>, &str, &str, &ManagedEntry<'_>),
 ) {
     let (field, pairs) = match place {
         Place::Annotation => ("f:annotations", &node.meta.annotations),
@@ -174,57 +255,128 @@ pub(super) fn written_by_people(
                 continue;
             }
             if required(node, place, &key, data).is_none_or(|must| !must.eq_ignore_ascii_case(value)) {
-                each(&key, value, entry);
+                each(&keys, &key, value, entry);
             }
         }
     }
 }
 
-/// What a suspect key hinges on: what the untouched nodes of its pool say of it.
-pub(super) fn hinge(node: &Object<'_>, key: &str, data: &Data) -> String {
-    // A label that makes a node a member of a pool cannot be vouched for by the nodes that it joins by it.
-    let joins = matches!(key, CONTROL_PLANE_LABEL | POOL_LABEL) && provider_id(node).is_none();
-    let pool = if joins { pool_of(None, None, false, data) } else { pool_of_node(node, data) };
-    format!("{pool}\n{key}")
+/// What a system key that a person wrote hinges on: whether the node itself shows that the system had put it there, or else
+/// what the untouched nodes of its pool have.
+#[derive(Clone, Debug)]
+pub(super) struct Hinge<'h> {
+    pub(super) pool: &'h str,
+    pub(super) place: Place,
+    pub(super) key: &'h str,
+    /// How the node itself shows it; empty where it does not.
+    pub(super) told: &'h str,
 }
 
-/// The suspects of a rule whose value is not the one that their pool's untouched nodes agree on, with the way back to that
-/// value; where nobody untouched is left, `alone` may add another way. `peers` is asked for a pool and a key.
+impl<'h> Hinge<'h> {
+    /// As [`Hinge::text`] writes it.
+    pub(super) fn parse(text: &'h str) -> Option<Self> {
+        let mut parts = text.splitn(4, '\n');
+        let (pool, place, key) = (parts.next()?, parts.next()?, parts.next()?);
+        let place = [Place::Annotation, Place::Label, Place::Taint].into_iter().find(|own| word(*own) == place)?;
+        Some(Hinge { pool, place, key, told: parts.next().unwrap_or_default() })
+    }
+
+    /// For [`Notes::suspect`](crate::rule::Notes::suspect).
+    pub(super) fn text(&self) -> String {
+        [self.pool, word(self.place), self.key, self.told].join("\n")
+    }
+
+    /// Whether the system had put the key there: nothing else makes a person's writing a change of the system's.
+    pub(super) fn is_systems(&self, inventory: &Inventory) -> bool {
+        !self.told.is_empty() || inventory.has_system_key(self.pool, self.place, self.key)
+    }
+}
+
+/// What a key of a node that a person wrote hinges on, as text.
+pub(super) fn hinge(node: &Object<'_>, keys: &Keys<'_, '_>, key: &str, data: &Data) -> String {
+    // A label that makes a node a member of a pool cannot be vouched for by the nodes that it joins by it.
+    let joins = matches!(key, CONTROL_PLANE_LABEL | POOL_LABEL) && provider_id(node).is_none();
+    let pool = if joins { inventory::NO_POOL.to_owned() } else { pool_of_node(node, data) };
+    let place = keys.place();
+    let twin = || place == Place::Label && twin(node, keys, key).is_some();
+    let told = if keys.is_of_machine(key) {
+        "listed by Cluster API in the node's own annotations"
+    } else if required(node, place, key, data).is_some() {
+        "the node itself says what it must be"
+    } else if twin() {
+        "the system wrote the older name of the same label"
+    } else {
+        ""
+    };
+    Hinge { pool: &pool, place, key, told }.text()
+}
+
+/// The value of the other name that the system writes together with a label, where no person wrote that one.
+pub(super) fn twin<'o>(node: &'o Object<'_>, keys: &Keys<'_, '_>, key: &str) -> Option<&'o str> {
+    let pair = TWINS.iter().find(|pair| pair.contains(&key))?;
+    let other = pair.iter().find(|other| **other != key)?;
+    node.meta.labels.get(other).filter(|_| keys.is_put_by_system(other))
+}
+
+/// Labels that the system writes under two names, the newer first (kubernetes.io, well-known labels).
+pub(super) const TWINS: [[&str; 2]; 3] = [
+    ["node.kubernetes.io/instance-type", "beta.kubernetes.io/instance-type"],
+    ["topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone"],
+    ["topology.kubernetes.io/region", "failure-domain.beta.kubernetes.io/region"],
+];
+
+/// The suspects of a rule that the system had put there and whose value is not the one that their pool's untouched nodes
+/// agree on, with the way back to that value. `peers` is asked for a pool and a key.
 pub(super) fn against_peers<'i>(
     inventory: &'i Inventory,
     context: &Context<'_>,
     code: Code,
-    place: Place,
     peers: impl Fn(&str, &str) -> Option<&'i str>,
-    alone: impl Fn(Draft, &str) -> Draft,
 ) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for suspect in inventory.suspects(code) {
-        let (pool, key) = suspect.hinge.split_once('\n').unwrap_or_default();
+        let Some(hinge) = Hinge::parse(&suspect.hinge).filter(|hinge| hinge.is_systems(inventory)) else { continue };
+        let Hinge { pool, place, key, told } = hinge;
         let value = peers(pool, key);
         // A peer that was not seen may say that the value is right.
         if value.is_none() && context.unread(&[&kinds::NODE]).is_some() {
             continue;
         }
-        // Both are cut to the same length before they are compared.
-        let mut draft = suspect.draft.clone().values(value, suspect.draft.after.as_deref());
+        // What the node itself says counts where its peers say nothing. All are cut to the same length before they are compared.
+        let own = suspect.draft.before.as_deref();
+        let mut draft = suspect.draft.clone().values(value.or(own), suspect.draft.after.as_deref());
         if draft.before.is_some() && draft.before == draft.after {
             continue;
         }
+        if !told.is_empty() {
+            draft = draft.with(Evidence::seen("origin", told));
+        }
+        let by_peers = |value: &str| format!("the other nodes of pool {pool} say {}", text::line(value, 80));
         draft = match value {
-            Some(value) => draft
-                .with(Evidence::seen("peers", format!("the other nodes of pool {pool} say {}", text::line(value, 80))))
-                .fix(restore(place, &suspect.draft.object.name, key, value)),
-            None => alone(draft, pool),
+            Some(value) => draft.with(Evidence::seen("peers", by_peers(value))),
+            None if told.is_empty() => {
+                draft.with(Evidence::seen("peers", format!("the system put it on other nodes of pool {pool}")))
+            }
+            None => draft,
         };
+        if let Some(back) = value.or(own) {
+            draft = draft.fix(restore(place, &suspect.draft.object.name, key, back));
+        }
         drafts.push(draft);
     }
     drafts
 }
 
 /// System keys of nodes that are not as a baseline recorded them, where there is one.
-pub(super) fn against_baseline(context: &Context<'_>, place: Place) -> Vec<Draft> {
+pub(super) fn against_baseline(inventory: &Inventory, context: &Context<'_>, place: Place) -> Vec<Draft> {
     let changed = context.baseline.iter().flat_map(|baseline| baseline.changed_keys(place));
+    // What the system no longer sets at a node's version may go.
+    let lapsed = |node: &str, key: &str| {
+        let node = inventory.nodes.iter().find(|own| own.name == node);
+        let kubelet = || Version::parse(&node?.kubelet);
+        matches!(context.data.node_keys.ruling_at(place, key, kubelet), Ruling::Lapsed(_))
+    };
+    let changed = changed.filter(|changed| changed.after.is_some() || !lapsed(&changed.target.name, changed.key));
     let drafts = changed.map(|changed| {
         let (node, key) = (&changed.target.name, changed.key);
         let verb = if changed.after.is_some() { "changed" } else { "removed" };
@@ -239,12 +391,12 @@ pub(super) fn against_baseline(context: &Context<'_>, place: Place) -> Vec<Draft
 }
 
 /// The command that puts a value back.
-pub(super) fn restore(place: Place, node: &str, key: &str, value: &str) -> String {
-    format!("kubectl {} node {node} {} --overwrite", verb_of(place), text::word(&format!("{key}={value}")))
+pub(super) fn restore(place: Place, node: &str, key: &str, value: &str) -> Command {
+    Command::kubectl([verb_of(place), "node"]).name(node).name(&format!("{key}={value}")).word("--overwrite")
 }
 
 /// The kubectl command that changes keys at a place.
-fn verb_of(place: Place) -> &'static str {
+pub(super) fn verb_of(place: Place) -> &'static str {
     match place {
         Place::Annotation => "annotate",
         Place::Label => "label",
@@ -278,7 +430,7 @@ pub(super) fn by_people(node: &Object<'_>, data: &Data, mut each: impl FnMut(&Ke
         [(Place::Label, "f:labels", &node.meta.labels), (Place::Annotation, "f:annotations", &node.meta.annotations)]
     {
         let keys = Keys::of(node, place, data);
-        for entry in later_people(node, data) {
+        for entry in later_hands(node, data) {
             let own = entry.children(&["f:metadata", field]);
             let written = own.iter().filter_map(|key| Some((key.as_str().into(), pairs.get(key)?.into())));
             each(&keys, &written.collect(), &Evidence::managed(entry));
@@ -287,7 +439,7 @@ pub(super) fn by_people(node: &Object<'_>, data: &Data, mut each: impl FnMut(&Ke
     let keys = Keys::of(node, Place::Taint, data);
     let taints = entries(node, Place::Taint);
     // It is one list: each of its writers would be said of every taint in it.
-    for entry in later_people(node, data).filter(|entry| entry.owns(&["f:spec", "f:taints"])).take(MAX_WRITERS) {
+    for entry in later_hands(node, data).filter(|entry| entry.owns(&["f:spec", "f:taints"])).take(MAX_WRITERS) {
         each(&keys, &taints, &Evidence::managed(entry));
     }
 }
@@ -296,6 +448,11 @@ pub(super) fn by_people(node: &Object<'_>, data: &Data, mut each: impl FnMut(&Ke
 fn later_people<'o, 'a>(object: &'o Object<'a>, data: &Data) -> impl Iterator<Item = &'o ManagedEntry<'a>> {
     let person = |entry: &ManagedEntry<'_>| data.managers.person(&entry.manager).is_some();
     object.managed().iter().filter(move |entry| person(entry) && origin::is_later(entry, object))
+}
+
+/// As [`later_people`], without software that keeps keys of its own on nodes and writes them again on every new one.
+fn later_hands<'o, 'a>(object: &'o Object<'a>, data: &Data) -> impl Iterator<Item = &'o ManagedEntry<'a>> {
+    later_people(object, data).filter(|entry| !data.managers.is_agent(&entry.manager))
 }
 
 /// Keys and values at a place. A taint's value is `value:effect`, all effects of a key together.
@@ -341,10 +498,25 @@ pub(super) fn required(node: &Object<'_>, place: Place, key: &str, data: &Data) 
         "kubernetes.io/hostname" => known(&node.meta.name),
         "kubernetes.io/arch" | "beta.kubernetes.io/arch" => known(&node_info(node)?.architecture),
         "kubernetes.io/os" | "beta.kubernetes.io/os" => known(&node_info(node)?.operating_system),
+        WINDOWS_BUILD => windows_build(node_info(node)?),
         POOL_LABEL => provider_pool(provider_id(node)?, data).and_then(known),
         _ => None,
     }
 }
+
+/// What the kubelet of a Windows node puts into its label: `10.0.20348` of the kernel version `10.0.20348.2655`
+/// (kubernetes.io, well-known labels).
+fn windows_build(info: &NodeInfo<'_>) -> Option<String> {
+    if &*info.operating_system != "windows" {
+        return None;
+    }
+    let parts: Vec<&str> = info.kernel_version.split('.').collect();
+    let [major, minor, build, ..] = parts.as_slice() else { return None };
+    Some([*major, *minor, *build].join("."))
+}
+
+/// See [`windows_build`].
+const WINDOWS_BUILD: &str = "node.kubernetes.io/windows-build";
 
 #[cfg(test)]
 mod tests {

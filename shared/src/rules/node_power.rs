@@ -1,6 +1,7 @@
 //! What the rules about power over nodes share: how much of its node a pod is given, and which rule speaks of it.
 
 use crate::change::{Change, Operation};
+use crate::command::Command;
 use crate::data::Data;
 use crate::data::node_power::HostNamespace;
 use crate::finding::{Consequence, Draft, Evidence, ObjectRef};
@@ -401,21 +402,22 @@ fn is_root(path: &str) -> bool {
 }
 
 /// The command that takes the power away: what cannot be changed is deleted.
-fn fix(place: &Place<'_>, object: &Object<'_>, powers: &[Power<'_>], speaks: Speaker) -> Option<String> {
+fn fix(place: &Place<'_>, object: &Object<'_>, powers: &[Power<'_>], speaks: Speaker) -> Option<Command> {
     let (namespace, name) = (&object.meta.namespace, &place.name);
     let kind = place.kind.to_lowercase();
     if speaks == Speaker::Allowed || object.meta.name.is_empty() {
         return None;
     }
     if matches!(place.kind, "Job" | "Pod" | "ReplicaSet" | "ReplicationController") {
-        return Some(format!("kubectl -n {namespace} delete {kind} {name}"));
+        return Some(Command::kubectl_in(namespace, ["delete", &kind]).name(name).caution("ends what runs in it"));
     }
     let strong: Vec<&Power<'_>> = powers.iter().filter(|power| power.tier == Tier::Changes).collect();
     let base = format!("/{}", place.base.replace('.', "/"));
     let operations: Option<Vec<String>> =
         strong.iter().map(|power| Some(power.undo.as_ref()?.replace("{base}", &base))).collect();
     let operations = operations.filter(|operations| !operations.is_empty())?;
-    Some(format!("kubectl -n {namespace} patch {kind} {name} --type=json --patch='[{}]'", operations.join(",")))
+    let patch = format!("--patch=[{}]", operations.join(","));
+    Some(Command::kubectl_in(namespace, ["patch", &kind]).name(name).word("--type=json").word(&patch))
 }
 
 /// What makes a container or pod a process of its Windows host.

@@ -3,8 +3,10 @@
 #![expect(clippy::indexing_slicing, reason = "a JSON value answers null for a field that it lacks")]
 
 use std::collections::BTreeSet;
+use std::env;
+use std::ffi::OsString;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aksarc_shared::data::Platform;
@@ -161,22 +163,29 @@ impl Stage<'_> {
             expected(case, &judged).map(|()| judged)
         });
         let judged = judged.map_err(|error| anyhow::anyhow!("{error}"))?;
-        let mut lines = Vec::new();
-        for line in judged.findings.iter().filter_map(|finding| finding["fix"].as_array()).flatten() {
-            let words = line.as_str().and_then(command::runnable);
-            lines.extend(words.filter(|words| !lines.contains(words)));
+        let mut fixes = Vec::new();
+        for fix in judged.findings.iter().flat_map(command::cures) {
+            if !fixes.contains(&fix) {
+                fixes.push(fix);
+            }
         }
-        let mut shown = Shown { rehearsed: 0, runnable: !lines.is_empty() };
-        if case.fix() == Fix::None || lines.is_empty() {
+        let mut shown = Shown { rehearsed: 0, runnable: !fixes.is_empty() };
+        if case.fix() == Fix::None || fixes.is_empty() {
             let needed = case.outcome.is_none() && case.fix == Some(Fix::Rehearse);
             ensure!(!needed, "no finding names a command that can be rehearsed");
             let kept = case.steps.is_empty() || !case.undo.is_empty() || case.stays.is_some();
             ensure!(kept, "no finding names a command that can be run, so the case needs undo");
             return Ok(shown);
         }
-        for words in lines {
-            let mut kubectl = self.cluster.command(&Identity::Person, &Tool::Kubectl.path()?)?;
-            command::run(kubectl.args(&words), || self.player.look()).context("a fix that the finding prints")?;
+        let screen = self.screen(proof, flags)?;
+        let printed = command::printed(&screen);
+        for fix in fixes {
+            let line = printed.iter().find(|line| line.strip_prefix(&*fix.line).is_some_and(ends));
+            let line = line.with_context(|| format!("{} is not on the screen:\n{screen}", fix.line))?;
+            self.let_through(&fix, flags)?;
+            let mut bash = self.cluster.command(&Identity::Person, Path::new("bash"))?;
+            bash.env("PATH", with_kubectl()?).args(["-c", line]);
+            command::run(&mut bash, || self.player.look()).context("a fix that the screen prints")?;
             shown.rehearsed += 1;
         }
         self.player.settle().context("after the printed fix")?;
@@ -211,21 +220,49 @@ impl Stage<'_> {
         passed.map_err(|error| anyhow::anyhow!("{error}"))
     }
 
-    fn judge(&mut self, proof: &Proof, flags: &[String]) -> anyhow::Result<Judged> {
-        let code = proof.rule.code.as_str();
+    /// What people see of a rule's findings, in bash.
+    fn screen(&mut self, proof: &Proof, flags: &[String]) -> anyhow::Result<String> {
+        let informs = proof.rule.heaviest(&Platform::ALL) == Consequence::Info;
+        let show = if informs { "all" } else { "problems" };
+        let arguments = ["--only", proof.rule.code.as_str(), "--shell", "bash", "--show", show];
+        Ok(self.support_check(&arguments, flags)?.stdout)
+    }
+
+    /// That our own guard would let a fix through, on the platform of the check.
+    fn let_through(&self, fix: &command::Fix, flags: &[String]) -> anyhow::Result<()> {
+        let Some(words) = fix.rehearsed() else { return Ok(()) };
         let mut command = self.cluster.command(&Identity::Person, &self.plugin)?;
-        command.args(["support-check", "-o", "json", "--only", code]);
+        command.arg("dry-run").args(words).args(["--platform", &platform(flags), "-o", "json"]);
+        let finished = Finished::run(&mut command, None)?;
+        let report: Value = serde_json::from_str(&finished.stdout)
+            .map_err(|_| anyhow::anyhow!("no report of the dry run, exit {:?}: {}", finished.code, finished.stderr))?;
+        let changes = report["changes"].as_array().into_iter().flatten();
+        let denied: Vec<&Value> = changes.filter(|change| change["guard"] == "deny").collect();
+        ensure!(denied.is_empty(), "our own guard would refuse the fix {}: {denied:?}", fix.line);
+        Ok(())
+    }
+
+    fn support_check(&mut self, arguments: &[&str], flags: &[String]) -> anyhow::Result<Finished> {
+        let mut command = self.cluster.command(&Identity::Person, &self.plugin)?;
+        command.arg("support-check").args(arguments);
         for flag in flags {
             let flag = flag.replace("${proofs}", FOLDER);
             command.arg(self.player.filled(&json!(flag))?.as_str().unwrap_or_default());
         }
-        let finished = Finished::run(&mut command, None)?;
+        Finished::run(&mut command, None)
+    }
+
+    fn judge(&mut self, proof: &Proof, flags: &[String]) -> anyhow::Result<Judged> {
+        let code = proof.rule.code.as_str();
+        let finished = self.support_check(&["-o", "json", "--only", code, "--shell", "bash"], flags)?;
         let mut report: Value = serde_json::from_str(&finished.stdout)
             .map_err(|_| anyhow::anyhow!("no report, exit {:?}: {}", finished.code, finished.stderr))?;
         let mut findings: Vec<Value> =
             report.get_mut("findings").and_then(Value::as_array_mut).map(std::mem::take).unwrap_or_default();
         // The flags of a case may ask for more rules.
-        findings.retain(|finding| finding["code"] == code);
+        // Who takes a mark back empties managedFields, and a check says so of every such object.
+        let emptied = |finding: &Value| finding["path"] == "metadata.managedFields" && finding["consequence"] == "info";
+        findings.retain(|finding| finding["code"] == code && !emptied(finding));
         let rules = report["rules"].as_array().cloned().unwrap_or_default();
         let own = rules.into_iter().find(|rule| rule["code"] == code).context("the rule is not in the report")?;
         let text = |field: &str| own[field].as_str().unwrap_or_default().to_owned();
@@ -363,6 +400,19 @@ fn flags(proof: &Proof, case: Option<&Case>) -> Vec<String> {
         let words = if cluster.contains("windows-server") { WINDOWS_SERVER } else { AZURE_LOCAL };
         words.iter().map(|word| (*word).to_owned()).collect()
     })
+}
+
+/// Whether a command ends where another text goes on: nothing follows, or a remark.
+fn ends(rest: &str) -> bool {
+    rest.is_empty() || rest.starts_with("  # ")
+}
+
+/// The search path of a person who has kubectl.
+fn with_kubectl() -> anyhow::Result<OsString> {
+    let kubectl = Tool::Kubectl.path()?;
+    let own = env::var_os("PATH").unwrap_or_default();
+    let folders = kubectl.parent().map(Path::to_owned).into_iter().chain(env::split_paths(&own));
+    Ok(env::join_paths(folders)?)
 }
 
 fn platform(flags: &[String]) -> String {

@@ -1,44 +1,61 @@
 //! The commands that findings print, as a person would paste them.
 
+#![expect(clippy::indexing_slicing, reason = "a JSON value answers null for a field that it lacks")]
+
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use serde_json::Value;
 
 use crate::wait;
 
-/// The words of a command for kubectl, without `kubectl`. `None` for other programs, and where the reader is to fill
-/// something in, which stands in capitals.
-pub(super) fn runnable(line: &str) -> Option<Vec<String>> {
-    let words = split(line.strip_prefix("kubectl ")?)?;
-    let to_fill_in = |word: &String| {
-        let mut parts = word.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-        parts.any(|part| part.len() >= 3 && part.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
-    };
-    // Inside quotes or a JSON document capitals are values.
-    (!words.iter().any(|word| !word.contains(['{', '\n']) && to_fill_in(word))).then_some(words)
+/// The commands of one finding that a person would paste to make it go away, in their order: none where none of them does,
+/// and none that is for another program than kubectl or that leaves something to fill in.
+pub(super) fn cures(finding: &Value) -> Vec<Fix> {
+    let fixes: Vec<Fix> = finding["fix"].as_array().into_iter().flatten().filter_map(Fix::of).collect();
+    if fixes.iter().any(|fix| fix.clears) { fixes } else { Vec::new() }
 }
 
-/// As a POSIX shell splits what holds neither variables nor pipes.
-pub(super) fn split(line: &str) -> Option<Vec<String>> {
-    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
-    let mut letters = line.chars();
-    while let Some(letter) = letters.next() {
-        match (quote, letter) {
-            (Some(open), close) if open == close => quote = None,
-            (None, '\'' | '"') => {
-                quote = Some(letter);
-                word.get_or_insert_default();
-            }
-            (None | Some('"'), '\\') => word.get_or_insert_default().push(letters.next()?),
-            (None, ' ' | '\t' | '\n') => words.extend(word.take()),
-            (None, '|' | ';' | '&' | '$' | '<' | '>' | '`') => return None,
-            _ => word.get_or_insert_default().push(letter),
-        }
+/// A command as a report carries it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fix {
+    /// What stands on the screen, without the remark behind it.
+    pub(super) line: String,
+    words: Vec<String>,
+    clears: bool,
+}
+
+impl Fix {
+    fn of(value: &Value) -> Option<Self> {
+        let words: Vec<String> = serde_json::from_value(value["argv"].clone()).ok()?;
+        (words.first()? == "kubectl" && value["fillIn"].is_null()).then(|| Fix {
+            line: value["line"].as_str().unwrap_or_default().to_owned(),
+            clears: value["clears"] == true,
+            words,
+        })
     }
-    words.extend(word);
-    quote.is_none().then_some(words)
+
+    /// The words as our own dry run takes them: the verb first. `None` for verbs that it does not rehearse.
+    pub(super) fn rehearsed(&self) -> Option<Vec<String>> {
+        let words = self.words.get(1..)?;
+        let (namespace, words) = match words {
+            [flag, namespace, rest @ ..] if flag == "-n" => (Some(namespace), rest),
+            rest => (None, rest),
+        };
+        let verb = words.first()?;
+        let known = ["annotate", "delete", "label", "patch", "scale", "taint"];
+        known.contains(&&**verb).then(|| {
+            let namespace = namespace.into_iter().flat_map(|namespace| ["-n".to_owned(), namespace.clone()]);
+            words.iter().cloned().chain(namespace).collect()
+        })
+    }
+}
+
+/// The lines behind `fix` on a screen, each with all that stands on it.
+pub(super) fn printed(screen: &str) -> Vec<&str> {
+    screen.lines().filter_map(|line| line.strip_prefix("    fix   ")).collect()
 }
 
 /// Runs it to its end while `meanwhile` goes on: a drain waits for kubelets.
@@ -80,21 +97,35 @@ const LIMIT: Duration = Duration::from_mins(1);
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
-    fn a_line_splits_as_a_shell_splits_it() {
-        let words = split(r#"label node a 'b c'="d e" f\ g '' --x"#).unwrap();
-        assert_eq!(words, ["label", "node", "a", "b c=d e", "f g", "", "--x"]);
-        assert_eq!(split("get pods | wc"), None);
-        assert_eq!(split("label 'open"), None);
+    fn only_what_makes_a_finding_go_away_is_pasted() {
+        let fix = |argv: Value, clears: bool| json!({"argv": argv, "line": "x", "clears": clears});
+        let of = |fixes: &[Value]| cures(&json!({"fix": fixes})).len();
+        let (look, cure) =
+            (fix(json!(["kubectl", "get", "nodes"]), false), fix(json!(["kubectl", "delete", "x"]), true));
+        let mut blank = cure.clone();
+        blank["fillIn"] = json!(["GROUP"]);
+        assert_eq!(of(std::slice::from_ref(&look)), 0);
+        assert_eq!(of(&[look, cure.clone()]), 2);
+        assert_eq!(of(&[blank, fix(json!(["az", "aksarc"]), true), cure]), 1);
     }
 
     #[test]
-    fn what_the_reader_fills_in_is_not_run() {
-        assert_eq!(runnable("kubectl label node n1 YOUR.DOMAIN/KEY=VALUE"), None);
-        assert_eq!(runnable("az aksarc upgrade --name CLUSTER"), None);
-        assert_eq!(runnable("kubectl taint node n1 a=b:NoExecute").unwrap().len(), 4);
-        assert!(runnable(r#"kubectl patch node n1 -p '{"spec":{"MODE":"ALL"}}'"#).is_some());
+    fn the_verb_comes_first_for_the_dry_run() {
+        let fix = Fix::of(&json!({"argv": ["kubectl", "-n", "shop", "delete", "pod", "x"], "clears": true})).unwrap();
+        assert_eq!(fix.rehearsed().unwrap(), ["delete", "pod", "x", "-n", "shop"]);
+        let fix = Fix::of(&json!({"argv": ["kubectl", "drain", "x"], "clears": true})).unwrap();
+        assert_eq!(fix.rehearsed(), None);
+    }
+
+    #[test]
+    fn what_stands_behind_fix_is_read_from_the_screen() {
+        let screen =
+            "    why   x\n    fix   kubectl delete node x  # destroys it\n    more  kubectl aksarc explain AA401\n";
+        assert_eq!(printed(screen), ["kubectl delete node x  # destroys it"]);
     }
 }

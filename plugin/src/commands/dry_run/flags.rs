@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::fixes::ShellFlag;
 use crate::flags::KubeFlags;
 use crate::settings::{PLATFORMS, moment, read};
 use crate::ui::{Ui, UiFlags};
@@ -32,6 +33,9 @@ pub struct Common {
     /// Write the result to a file instead of stdout
     #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_OUTPUT_FILE", value_hint = clap::ValueHint::FilePath)]
     pub output_file: Option<PathBuf>,
+    /// Shell that commands are printed for; by default the one that the system suggests
+    #[arg(long, value_name = "SHELL", env = "KUBECTL_AKSARC_SHELL")]
+    pub shell: Option<ShellFlag>,
     /// Write exit code and outcome to a file as JSON: kubectl on Windows turns every plugin's exit code into 1
     #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_STATUS_FILE", value_hint = clap::ValueHint::FilePath)]
     pub status_file: Option<PathBuf>,

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use aksarc_shared::change::Operation as Op;
+use aksarc_shared::command::Command;
 use aksarc_shared::finding::{Consequence, ObjectRef};
 use aksarc_shared::guard::{Decision, Judged};
 use aksarc_shared::text;
@@ -16,7 +17,6 @@ use crate::dry_run::patch;
 use crate::dry_run::refusal::{Refusal, Refuser};
 use crate::dry_run::report::{Answer, Change, Instead, Operation, SupportChange};
 use crate::exit::Failure;
-use crate::render;
 
 impl Runner<'_> {
     pub(super) async fn change(&self, item: &Item, outcome: Outcome) -> Result<Change, Failure> {
@@ -198,11 +198,10 @@ fn instead(judged: &[Judged]) -> Vec<Instead> {
     let mut ways: Vec<Instead> = Vec::new();
     for own in judged.iter().filter(|own| own.finding.consequence != Consequence::Info && own.finding.waiver.is_none())
     {
-        let commands: Vec<String> =
-            own.finding.fix.iter().filter_map(|fix| render::command(fix, &own.finding)).collect();
+        let commands = own.finding.fix.clone();
         match ways.iter_mut().find(|way| way.code == own.finding.code) {
             Some(way) => {
-                let more: Vec<String> = commands.into_iter().filter(|c| !way.commands.contains(c)).collect();
+                let more: Vec<Command> = commands.into_iter().filter(|c| !way.commands.contains(c)).collect();
                 way.commands.extend(more);
             }
             None => ways.push(Instead { code: own.finding.code, text: own.instead, commands }),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
 use aksarc_shared::catalogue;
+use aksarc_shared::command::Command;
 use aksarc_shared::data::embedded;
 use aksarc_shared::finding::{Evidence, Finding};
 use aksarc_shared::report::{Outcome, VerdictWord};
@@ -13,7 +14,7 @@ use super::Screen;
 use super::wording::counting;
 use crate::render::grid::wrap;
 use crate::render::style::{heading, mark, sign};
-use crate::render::{GroupBy, Paint, dated, shell, shown};
+use crate::render::{GroupBy, Paint, dated, shown};
 
 impl Screen<'_> {
     pub(super) fn findings(&mut self) -> fmt::Result {
@@ -218,9 +219,12 @@ fn amount(group: &[&Finding]) -> String {
     counting(objects.len(), if one_kind { &kind } else { "object" })
 }
 
+/// The commands of a rule's findings, first those of findings that they make go away.
 fn fixes(group: &[&Finding]) -> Vec<String> {
+    let clears = |finding: &&&Finding| finding.fix.iter().any(Command::clears);
+    let (first, rest): (Vec<&Finding>, Vec<&Finding>) = group.iter().partition(clears);
     let mut fixes = Vec::new();
-    for fix in group.iter().flat_map(|finding| finding.fix.iter().filter_map(|fix| shell::ready(fix, finding))) {
+    for fix in first.into_iter().chain(rest).flat_map(|finding| finding.fix.iter().map(Command::printed)) {
         if !fixes.contains(&fix) {
             fixes.push(fix);
         }

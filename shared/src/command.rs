@@ -1,0 +1,382 @@
+//! Commands that people are told to run: their words, what to know before running them, and how a shell has to read them.
+//!
+//! A rule says which words a program is to be handed. How they are quoted, which cluster they are for and in which shell they
+//! are pasted is decided here and by the plugin, in one place for all rules.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+
+use crate::data::Platform;
+use crate::text;
+
+/// The shell that a line is pasted into.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Shell {
+    /// bash, and every POSIX shell.
+    #[default]
+    Bash,
+    /// PowerShell 7.3 or newer, which hands words to programs as they are.
+    PowerShell,
+}
+
+impl Shell {
+    /// The word users type and JSON carries.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Shell::Bash => "bash",
+            Shell::PowerShell => "powershell",
+        }
+    }
+
+    /// From the word users type.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Shell::Bash, Shell::PowerShell].into_iter().find(|shell| shell.as_str() == word)
+    }
+
+    /// A word as the shell has to be given it, so that the program gets it unchanged: the value alone is quoted of a flag
+    /// with a value.
+    pub fn quote(self, word: &str) -> String {
+        match word.split_once('=') {
+            Some((flag, value)) if flag.starts_with("--") && self.is_plain(flag) && !self.is_plain(word) => {
+                format!("{flag}={}", self.quoted(value))
+            }
+            _ if !word.is_empty() && self.is_plain(word) => word.to_owned(),
+            _ => self.quoted(word),
+        }
+    }
+
+    /// Whether the shell makes nothing of a word but the word.
+    fn is_plain(self, word: &str) -> bool {
+        let harmless = match self {
+            Shell::Bash => "-_./:=,+@%",
+            // A comma makes a list, @ a splat; --% ends all reading.
+            Shell::PowerShell => "-_./:=+",
+        };
+        // PowerShell takes -a.b and -a:b apart.
+        let parameter =
+            self == Shell::PowerShell && word.starts_with('-') && !word.starts_with("--") && word.contains(['.', ':']);
+        word.chars().all(|c| c.is_ascii_alphanumeric() || harmless.contains(c)) && !parameter
+    }
+
+    fn quoted(self, word: &str) -> String {
+        match self {
+            Shell::Bash => format!("'{}'", word.replace('\'', r"'\''")),
+            // PowerShell takes typographic single quotes for the plain one; two of a kind stand for one.
+            Shell::PowerShell => {
+                let mut out = String::from("'");
+                for c in word.chars() {
+                    if matches!(c, '\'' | '\u{2018}'..='\u{201b}') {
+                        out.push(c);
+                    }
+                    out.push(c);
+                }
+                out + "'"
+            }
+        }
+    }
+}
+
+impl fmt::Display for Shell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One command that leads back, or helps to find the way.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Command {
+    argv: Vec<String>,
+    blanks: Vec<&'static str>,
+    platforms: Vec<Platform>,
+    says_platforms: bool,
+    caution: Option<String>,
+    /// What the command does where it does not make the finding go away.
+    only: Option<String>,
+    shell: Shell,
+    fits: bool,
+}
+
+impl Command {
+    /// kubectl with these words, on what is in no namespace.
+    pub fn kubectl<'w>(words: impl IntoIterator<Item = &'w str>) -> Self {
+        Command::program("kubectl").words(words)
+    }
+
+    /// kubectl with these words in a namespace; an empty one is left out.
+    pub fn kubectl_in<'w>(namespace: &str, words: impl IntoIterator<Item = &'w str>) -> Self {
+        Command::program("kubectl").namespace(namespace).words(words)
+    }
+
+    /// Helm with these words in a namespace.
+    pub fn helm_in<'w>(namespace: &str, words: impl IntoIterator<Item = &'w str>) -> Self {
+        Command::program("helm").namespace(namespace).words(words)
+    }
+
+    /// The Azure command line with these words, for a platform that it manages.
+    pub fn az<'w>(words: impl IntoIterator<Item = &'w str>) -> Self {
+        Command::program("az").words(words)
+    }
+
+    /// A cmdlet of AKS hybrid's PowerShell module with these words.
+    pub fn cmdlet<'w>(name: &str, words: impl IntoIterator<Item = &'w str>) -> Self {
+        Command { shell: Shell::PowerShell, ..Command::program(name) }.words(words)
+    }
+
+    fn program(name: &str) -> Self {
+        Command {
+            argv: vec![name.to_owned()],
+            blanks: Vec::new(),
+            platforms: Vec::new(),
+            says_platforms: false,
+            caution: None,
+            only: None,
+            shell: Shell::Bash,
+            fits: true,
+        }
+    }
+
+    fn namespace(self, namespace: &str) -> Self {
+        if namespace.is_empty() { self } else { self.word("-n").name(namespace) }
+    }
+
+    fn words<'w>(self, words: impl IntoIterator<Item = &'w str>) -> Self {
+        words.into_iter().fold(self, Command::word)
+    }
+
+    /// Adds a word of the rule's own.
+    #[must_use]
+    pub fn word(mut self, word: &str) -> Self {
+        self.fits &= text::clean(word) == word;
+        self.argv.push(word.to_owned());
+        self
+    }
+
+    /// Adds a word that comes from the cluster: whoever can write an object chooses it.
+    #[must_use]
+    pub fn name(mut self, word: &str) -> Self {
+        self.fits &= !word.starts_with('-') && !word.is_empty();
+        self.word(word)
+    }
+
+    /// Adds a word in capitals that the reader has to fill in.
+    #[must_use]
+    pub fn blank(mut self, word: &'static str) -> Self {
+        self.blanks.push(word);
+        self.word(word)
+    }
+
+    /// Says that the command is for these platforms alone.
+    #[must_use]
+    pub fn on(mut self, platforms: &[Platform]) -> Self {
+        self.platforms = platforms.to_vec();
+        self
+    }
+
+    /// Whether the command is for a platform.
+    pub fn is_for(&self, platform: Platform) -> bool {
+        self.platforms.is_empty() || self.platforms.contains(&platform)
+    }
+
+    /// Names the platforms in the printed line: somebody whose platform is not known reads it.
+    pub fn name_platforms(&mut self) {
+        self.says_platforms = true;
+    }
+
+    /// Says what to know or do before running it: what it destroys or replaces.
+    #[must_use]
+    pub fn caution(mut self, caution: impl Into<String>) -> Self {
+        self.caution = Some(caution.into());
+        self
+    }
+
+    /// Says that the command does not make the finding go away, and what it does.
+    #[must_use]
+    pub fn only(mut self, does: impl Into<String>) -> Self {
+        self.only = Some(does.into());
+        self
+    }
+
+    /// Adds flags that say which cluster is meant, behind the program's name.
+    pub fn flags(&mut self, flags: &[String]) {
+        self.argv.splice(1..1, flags.iter().cloned());
+    }
+
+    /// Says which shell the line is for. Cmdlets are PowerShell's alone.
+    pub fn shell(&mut self, shell: Shell) {
+        if !self.is_cmdlet() {
+            self.shell = shell;
+        }
+    }
+
+    /// The program: `kubectl`, `helm`, `az`, or a cmdlet.
+    pub fn argv(&self) -> &[String] {
+        &self.argv
+    }
+
+    /// The program's name.
+    pub fn program_name(&self) -> &str {
+        self.argv.first().map_or("", String::as_str)
+    }
+
+    /// Whether the command is known to one shell only.
+    pub fn is_cmdlet(&self) -> bool {
+        !matches!(self.program_name(), "kubectl" | "helm" | "az")
+    }
+
+    /// Whether the finding is gone once the command has run.
+    pub fn clears(&self) -> bool {
+        self.only.is_none()
+    }
+
+    /// Whether every word can be printed and handed over: no control characters, and nothing from the cluster that a program
+    /// would take for a flag. Others are better not at hand.
+    pub fn fits(&self) -> bool {
+        self.fits
+    }
+
+    /// The line to paste.
+    pub fn line(&self) -> String {
+        self.argv.iter().map(|word| self.shell.quote(word)).collect::<Vec<_>>().join(" ")
+    }
+
+    /// What to know before running it, in one line: words to fill in, what is destroyed, what it does not do.
+    pub fn remark(&self) -> Option<String> {
+        let fill_in = (!self.blanks.is_empty()).then(|| format!("fill in {}", listed(&self.blanks)));
+        let parts: Vec<String> = [fill_in, self.caution.clone(), self.only.clone()].into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| parts.join("; "))
+    }
+
+    /// The line with its remark behind it, as a comment of either shell.
+    pub fn printed(&self) -> String {
+        let shell = self.is_cmdlet().then_some("PowerShell");
+        let platforms = self.platforms.iter().filter(|_| self.says_platforms).map(|platform| platform.as_str());
+        let lead: Vec<&str> = shell.into_iter().chain(platforms).collect();
+        let lead = if lead.is_empty() { String::new() } else { format!("{}: ", lead.join(", ")) };
+        match self.remark() {
+            Some(remark) => format!("{lead}{}  # {}", self.line(), text::clean(&remark)),
+            None => format!("{lead}{}", self.line()),
+        }
+    }
+}
+
+/// `GROUP, CLUSTER and POOL`.
+fn listed(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+impl Serialize for Command {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("argv", &self.argv)?;
+        map.serialize_entry("line", &self.line())?;
+        map.serialize_entry("shell", self.shell.as_str())?;
+        map.serialize_entry("clears", &self.clears())?;
+        if !self.platforms.is_empty() {
+            let names: Vec<&str> = self.platforms.iter().map(|platform| platform.as_str()).collect();
+            map.serialize_entry("platforms", &names)?;
+        }
+        if let Some(caution) = &self.caution {
+            map.serialize_entry("caution", caution)?;
+        }
+        if let Some(only) = &self.only {
+            map.serialize_entry("note", only)?;
+        }
+        if !self.blanks.is_empty() {
+            map.serialize_entry("fillIn", &self.blanks)?;
+        }
+        map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bash_gets_every_word_as_it_is() {
+        let quote = |word: &str| Shell::Bash.quote(word);
+        assert_eq!(quote("a.b/c=d,e"), "a.b/c=d,e");
+        assert_eq!(quote(""), "''");
+        assert_eq!(quote("$(reboot)"), "'$(reboot)'");
+        assert_eq!(quote("it's"), r"'it'\''s'");
+        assert_eq!(quote(r#"--patch={"a":1}"#), r#"--patch='{"a":1}'"#);
+        assert_eq!(quote("a/b=x --all"), "'a/b=x --all'");
+    }
+
+    /// What reaches a program of quotes, spaces and backslashes inside single quotes is taken from PowerShell's own tests
+    /// (PowerShell/PowerShell, `NativeCommandArguments.Tests.ps1`, read on 2026-11-29); that a typographic single quote ends a
+    /// string, and two of a kind stand for one, from `CodeGeneration.EscapeSingleQuotedStringContent`, its own escaper.
+    #[test]
+    fn powershell_gets_every_word_as_it_is() {
+        let quote = |word: &str| Shell::PowerShell.quote(word);
+        assert_eq!(quote("node/moc-l1"), "node/moc-l1");
+        assert_eq!(quote(""), "''");
+        assert_eq!(quote("a b"), "'a b'");
+        assert_eq!(quote("a,b"), "'a,b'");
+        assert_eq!(quote("@x"), "'@x'");
+        assert_eq!(quote("$HOME"), "'$HOME'");
+        assert_eq!(quote("it's"), "'it''s'");
+        assert_eq!(
+            quote("\u{2018}a\u{2019}\u{201a}\u{201b}"),
+            "'\u{2018}\u{2018}a\u{2019}\u{2019}\u{201a}\u{201a}\u{201b}\u{201b}'"
+        );
+        assert_eq!(quote(r#"a"b c"d"#), r#"'a"b c"d'"#);
+        assert_eq!(quote(r#"a\"b c\"d"#), r#"'a\"b c\"d'"#);
+        assert_eq!(quote(r".\test 1\"), r"'.\test 1\'");
+        assert_eq!(quote("{abc}"), "'{abc}'");
+        assert_eq!(quote("-a.b"), "'-a.b'");
+        assert_eq!(quote("--replicas=2"), "--replicas=2");
+        assert_eq!(quote(r#"--patch={"a":1}"#), r#"--patch='{"a":1}'"#);
+    }
+
+    #[test]
+    fn a_line_is_its_words_with_what_to_know_behind_them() {
+        let mut label = Command::kubectl_in("shop", ["label", "pod"]).name("web").name("a/b=it's");
+        assert_eq!(label.line(), r"kubectl -n shop label pod web 'a/b=it'\''s'");
+        assert_eq!(label.printed(), label.line());
+        label.flags(&["--context".to_owned(), "prod west".to_owned()]);
+        label.shell(Shell::PowerShell);
+        assert_eq!(label.line(), "kubectl --context 'prod west' -n shop label pod web 'a/b=it''s'");
+        let az = Command::az(["aksarc", "upgrade", "--resource-group"]).blank("GROUP").word("--name").blank("CLUSTER");
+        let az = az.caution("restarts every node").only("moves the nodes one by one");
+        assert_eq!(
+            az.printed(),
+            "az aksarc upgrade --resource-group GROUP --name CLUSTER  # fill in GROUP and CLUSTER; restarts every node; moves the nodes one by one"
+        );
+        assert!(!az.clears() && label.clears());
+    }
+
+    #[test]
+    fn a_cmdlet_stays_powershells() {
+        let mut cmdlet = Command::cmdlet("Update-AksHciCluster", ["-name"]).blank("CLUSTER").on(&[Platform::Hci22h2]);
+        cmdlet.shell(Shell::Bash);
+        assert_eq!(cmdlet.printed(), "PowerShell: Update-AksHciCluster -name CLUSTER  # fill in CLUSTER");
+        cmdlet.name_platforms();
+        assert!(cmdlet.printed().starts_with("PowerShell, hci-22h2: Update-"));
+    }
+
+    #[test]
+    fn a_word_that_steers_a_program_or_a_terminal_fits_nowhere() {
+        assert!(Command::kubectl(["delete", "node"]).name("moc-l1").fits());
+        for name in ["--all", "-A", "", "a\u{1b}[2J", "a\nb", "\u{202e}x"] {
+            assert!(!Command::kubectl(["delete", "node"]).name(name).fits(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn json_carries_the_words_beside_the_line() {
+        let json =
+            serde_json::to_value(Command::kubectl(["get", "nodes"]).only("shows them").on(&[Platform::AzureLocal]));
+        let expected = serde_json::json!({
+            "argv": ["kubectl", "get", "nodes"], "line": "kubectl get nodes", "shell": "bash", "clears": false,
+            "platforms": ["azure-local"], "note": "shows them",
+        });
+        assert_eq!(json.ok(), Some(expected));
+    }
+}
