@@ -214,7 +214,7 @@ mod tests {
 
     fn command(place: Place, set: &[(&'static str, &[&'static str])]) -> Option<String> {
         let set = set.iter().map(|(key, values)| (*key, values.iter().copied().collect())).collect();
-        pool_command(place, "edge-1a2b3c4d-pool1", &set)
+        pool_command(place, "edge-1a2b3c4d-pool1", &set).map(|command| command.line())
     }
 
     const HEAD: &str = "az aksarc nodepool update --resource-group GROUP --cluster-name CLUSTER --name pool1";

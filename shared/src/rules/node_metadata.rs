@@ -101,6 +101,9 @@ pub(super) fn finalizers_of_people(object: &Object<'_>, kind: &Kind, what: &str,
     for name in names.iter().take(MAX_KEYS) {
         let path = ["f:metadata", "f:finalizers", &format!("v:{}", serde_json::Value::from(*name))];
         let Some(entry) = later_hands(object, data).find(|entry| entry.owns(&path)) else { continue };
+        // A patch of this list gives the whole list: the others stay.
+        let left: Vec<&&str> = names.iter().filter(|other| *other != name).collect();
+        let patch = serde_json::json!({"metadata": {"finalizers": left}}).to_string();
         drafts.push(
             Draft::at(ObjectRef::of(object, kind), format!("metadata.finalizers[{name}]"))
                 .values(None, Some(name))
@@ -108,11 +111,12 @@ pub(super) fn finalizers_of_people(object: &Object<'_>, kind: &Kind, what: &str,
                     "finalizer {name}, which keeps {what} from going when it is deleted, was put there by hand"
                 ))
                 .with(Evidence::managed(entry))
-                // Finalizers are one list with the others', so somebody has to look.
                 .fix(
-                    Command::kubectl(["edit", &kind.kind.to_lowercase()])
+                    Command::kubectl(["patch", &kind.kind.to_lowercase()])
                         .name(&object.meta.name)
-                        .caution(format!("take {name} out of metadata.finalizers, and leave the others")),
+                        .word("--type=merge")
+                        .word("-p")
+                        .word(&patch),
                 ),
         );
     }
