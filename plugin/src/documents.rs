@@ -49,6 +49,7 @@ pub(crate) fn each_document(
     bytes: &[u8],
     each: &mut dyn FnMut(usize, &[u8]) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let begins = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
     let mut number = 0;
     if begins == Some(&b'{') {

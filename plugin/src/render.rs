@@ -13,6 +13,7 @@ use std::fmt;
 use aksarc_shared::catalogue;
 use aksarc_shared::data::Document;
 use aksarc_shared::finding::{Basis, Consequence, Finding};
+use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::report::{Report, VerdictWord};
 
 pub use explain::{documents, page};
@@ -59,12 +60,31 @@ pub struct Look<'a> {
     pub group_by: GroupBy,
     /// When the snapshot was taken.
     pub taken: Option<&'a str>,
+    /// How old that makes it.
+    pub age: Option<Age>,
     /// Manifests were judged, not a state.
     pub manifests: bool,
     /// The nodes were read, so that their number says something.
     pub nodes_read: bool,
     /// Objects among the manifests that no rule looks at.
     pub unjudged: usize,
+}
+
+/// How old a snapshot is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Age {
+    /// Whole days; negative where it was taken later.
+    pub days: i64,
+    /// The moment was given for which that is so; else it is so today.
+    pub given: bool,
+}
+
+impl Age {
+    /// The age of what was taken at a moment: on the day that was asked for, or today.
+    pub fn of(taken: Timestamp, as_of: Option<Timestamp>) -> Self {
+        let then = as_of.unwrap_or_else(Timestamp::now);
+        Age { days: then.duration_since(taken).as_hours() / 24, given: as_of.is_some() }
+    }
 }
 
 /// Where a report is from.
@@ -76,6 +96,13 @@ pub struct Source {
     pub server: String,
     /// When the snapshot was taken.
     pub taken: Option<String>,
+}
+
+impl Source {
+    /// When the snapshot was taken, where it says so in words that can be read.
+    pub fn moment(&self) -> Option<Timestamp> {
+        self.taken.as_deref()?.parse().ok()
+    }
 }
 
 /// A report as text, with colours as ANSI codes in the formats for people.

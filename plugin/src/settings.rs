@@ -33,6 +33,17 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<String> {
     Ok(text)
 }
 
+/// A day, a moment in RFC 3339, or `now`.
+///
+/// # Errors
+/// What was expected, for whoever typed something else.
+pub(crate) fn moment_or_now(text: &str) -> Result<Timestamp, String> {
+    if text == "now" {
+        return Ok(Timestamp::now());
+    }
+    moment(text).map_err(|why| why.replace("expected a day", "expected now, a day"))
+}
+
 /// A day, or a moment in RFC 3339.
 ///
 /// # Errors

@@ -7,4 +7,5 @@
 pub mod index;
 pub mod read;
 pub mod reduce;
+pub mod script;
 pub mod write;

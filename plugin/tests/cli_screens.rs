@@ -25,7 +25,7 @@ fn a_cluster_outside() {
     AKS Arc support check                                              kubectl-aksarc 0.1.0 · policy of 2025-06-26
       cluster    test · Kubernetes v1.33.5 · 3 nodes
       platform   azure-local · given with --platform
-      reading    7 objects, N requests, N s, read-only
+      reading    15 objects, N requests, N s, read-only
 
      ✗ OUTSIDE the published text "Support policies for AKS on Azure Local" of 2025-06-26
        1 voids support · 1 info · N rules ok · 1 unknown · N not observable
@@ -46,16 +46,17 @@ fn a_cluster_outside() {
 
      unknown  AA606 certificate-expiry: could not read the server's certificate: the address is not https, so the server presents none
 
-     cannot be seen from Kubernetes (9), and answered by
-       C09       host product                    Get-ComputerInfo -Property OsName, OsVersion
-       C10       VM edits outside AKS Arc        Get-VM
-       C22       changes inside nodes            Get-VM
-       C24       network and disks of node VMs   Get-VMNetworkAdapter -VMName <node>, Get-VMHardDiskDrive -VMName <node>
-       C30       all nodes shut down by hand     Get-VM
-       C31       standstill                      Get-VM
-       C32       contact with Azure              az connectedk8s show, Get-AksHciBillingStatus
-       C34       long stopped nodes              Get-VM
-       C35 C36   subscription                    az account show --subscription <id> --query state
+     cannot be seen from Kubernetes (10), and answered by
+       C09       host product                            Get-ComputerInfo -Property OsName, OsVersion
+       C10       VM edits outside AKS Arc                Get-VM
+       C22       changes inside nodes                    Get-VM
+       C24       network and disks of node VMs           Get-VMNetworkAdapter -VMName <node>, Get-VMHardDiskDrive -VMName <node>
+       C27       changes made while signed in to nodes
+       C30       all nodes shut down by hand             Get-VM
+       C31       standstill                              Get-VM
+       C32       contact with Azure                      az connectedk8s show, Get-AksHciBillingStatus
+       C34       long stopped nodes                      Get-VM
+       C35 C36   subscription                            az account show --subscription <id> --query state
        --show all says whom to ask, kubectl aksarc rules coverage --attest-template begins a file for --attest
      unseen   AA208: this cluster does not hold the Cluster API machines of its own nodes
               AA302, AA307: leaves no trace in a state; the guard and the dry run judge the change
@@ -85,7 +86,7 @@ fn a_cluster_that_could_not_be_read_in_full() {
     let ran = program.check(&[]).exits(5);
     let head = ran.block("AKS");
     assert!(head.contains("Kubernetes v1.33.5 · nodes not read\n"), "{head}");
-    assert!(head.ends_with("reading    4 objects, N requests, N s, read-only"), "{head}");
+    assert!(head.ends_with("reading    12 objects, N requests, N s, read-only"), "{head}");
 
     let screen = ran.screen();
     let (undecided, others): (Vec<&str>, Vec<&str>) = screen.split("\n\n").partition(|block| block.starts_with("? AA"));

@@ -105,3 +105,25 @@ pub fn classify(user: &User, extra: &Actors, identities: &Identities, managers: 
     }
     Actor::Person
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::embedded;
+
+    #[test]
+    fn a_service_account_makes_an_agent_and_a_field_manager_does_not() {
+        let is = |name: &str, field_manager: &str| {
+            let user = User { name: name.to_owned(), field_manager: field_manager.to_owned(), ..User::default() };
+            is_agent(&user, &embedded().managers)
+        };
+        let account = "system:serviceaccount:node-feature-discovery:nfd-master";
+        assert!(is(account, "nfd-master") && is(account, "") && is(account, "rancher"));
+        for tool in ["kubectl-label", "argocd-controller", "helm"] {
+            assert!(!is(account, tool), "{tool}");
+        }
+        for person in ["alice@contoso.example", "kubernetes-admin", ""] {
+            assert!(!is(person, "nfd-master"), "{person}");
+        }
+    }
+}

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan};
+use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde::{Deserialize, Deserializer};
 
 use crate::data::{ClauseText, Data, Platform, Sees};
@@ -36,6 +36,48 @@ pub struct Attestation {
     pub expires: Option<Moment>,
     /// What was looked at, and what it showed.
     pub note: String,
+    /// From when to when something stood still, and what for; of answers to C30, C31 and C34, where told.
+    pub stop: Option<Stop>,
+}
+
+/// A time in which nodes or the cluster stood still, as somebody tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stop {
+    /// From when on.
+    pub from: Moment,
+    /// Until when.
+    pub to: Moment,
+    /// What for, where told.
+    pub purpose: Option<Purpose>,
+}
+
+impl Stop {
+    /// Whether it took more than so many days.
+    pub(crate) fn is_longer_than(&self, days: i64) -> bool {
+        self.to.0.duration_since(self.from.0) > SignedDuration::from_hours(days * 24)
+    }
+}
+
+impl std::fmt::Display for Stop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let days = self.to.0.duration_since(self.from.0).as_hours() / 24;
+        let purpose = match self.purpose {
+            Some(Purpose::Maintenance) => ", for maintenance",
+            Some(Purpose::Other) => ", not for maintenance",
+            None => "",
+        };
+        write!(f, "{} to {}, {days} days{purpose}", day(self.from.0), day(self.to.0))
+    }
+}
+
+/// What nodes were stopped for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purpose {
+    /// Regular maintenance.
+    Maintenance,
+    /// Anything else.
+    Other,
 }
 
 /// What somebody answers.
@@ -125,6 +167,12 @@ struct Item {
     expires: Option<Moment>,
     #[serde(default)]
     note: Option<String>,
+    #[serde(default)]
+    from: Option<Moment>,
+    #[serde(default)]
+    to: Option<Moment>,
+    #[serde(default)]
+    purpose: Option<Purpose>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -145,8 +193,27 @@ impl Item {
         let clause = text::line(&self.clause, 40);
         let on =
             self.on.ok_or_else(|| ReadError::Yaml(format!("the answer to {clause} needs `on`, the day it was so")))?;
+        let stop = self.stop(&clause, on)?;
         let (by, note) = (self.by.unwrap_or_default(), self.note.unwrap_or_default());
-        Ok(Some(Attestation { clause: self.clause, answer, by, on, expires: self.expires, note }))
+        Ok(Some(Attestation { clause: self.clause, answer, by, on, expires: self.expires, note, stop }))
+    }
+
+    /// What it tells of a standstill. One that has not ended goes on until the day of the answer.
+    fn stop(&self, clause: &str, on: Moment) -> Result<Option<Stop>, ReadError> {
+        let told = [("from", self.from.is_some()), ("to", self.to.is_some()), ("purpose", self.purpose.is_some())];
+        let Some((field, _)) = told.into_iter().find(|(_, is_told)| *is_told) else { return Ok(None) };
+        if !OF_STOPS.contains(&&*self.clause) {
+            let own = OF_STOPS.join(", ");
+            return Err(ReadError::Yaml(format!("the answer to {clause} has `{field}`, which is for {own}")));
+        }
+        let Some(from) = self.from else {
+            return Err(ReadError::Yaml(format!("the answer to {clause} has `{field}`, and needs `from` then")));
+        };
+        let to = self.to.unwrap_or(on);
+        if to < from {
+            return Err(ReadError::Yaml(format!("the answer to {clause} has `to` before `from`")));
+        }
+        Ok(Some(Stop { from, to, purpose: self.purpose }))
     }
 }
 
@@ -336,6 +403,9 @@ pub(crate) fn day(moment: Timestamp) -> Date {
 const API_VERSION: &str = "aksarc.dev/v1alpha1";
 
 const KIND: &str = "AttestationList";
+
+/// The clauses on standstills, whose answers say from when to when, and what for.
+pub(crate) const OF_STOPS: [&str; 3] = ["C30", "C31", "C34"];
 
 /// However sure somebody is, after a year somebody looks again.
 const MAX_DAYS: i64 = 365;

@@ -9,6 +9,7 @@ mod node_manifest;
 mod plan;
 mod segment;
 mod sum_up;
+mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,6 +37,7 @@ use crate::weigh::finalize;
 pub use segment::Segment;
 
 use sum_up::{settle, summary, verdict};
+use written::Unwritten;
 
 /// What the caller decides about a check.
 #[derive(Clone, Debug)]
@@ -62,6 +64,8 @@ pub struct Params {
     pub fail_on: Consequence,
     /// Exit 0 instead of 5; the verdict's word stays.
     pub allow_incomplete: bool,
+    /// Objects are all that there is of them, as in the examples of the rules' pages: one without managedFields has none.
+    pub as_written: bool,
 }
 
 impl Params {
@@ -79,6 +83,7 @@ impl Params {
             versions: Vec::new(),
             fail_on: Consequence::Voids,
             allow_incomplete: false,
+            as_written: false,
         }
     }
 }
@@ -118,6 +123,7 @@ pub struct Check<'d> {
     inventory: Inventory,
     drafts: BTreeMap<&'static str, Vec<Draft>>,
     recorder: Recorder,
+    unwritten: Vec<Unwritten>,
     objects: usize,
     requests: usize,
     manifests: bool,
@@ -138,6 +144,7 @@ impl<'d> Check<'d> {
             inventory: Inventory::default(),
             drafts: BTreeMap::new(),
             recorder: Recorder::default(),
+            unwritten: Vec::new(),
             objects: 0,
             requests: 0,
             manifests: false,
@@ -166,6 +173,11 @@ impl<'d> Check<'d> {
     /// The API server's version, as `/version` prints it.
     pub fn server_version(&mut self, git_version: &str) {
         self.inventory.server_version = Some(git_version.to_owned());
+    }
+
+    /// Judges as of another moment than it began with: a snapshot says when it was taken once it has been read.
+    pub fn judge_at(&mut self, now: Timestamp) {
+        self.params.now = now;
     }
 
     /// Counts requests made for this check.
@@ -306,6 +318,7 @@ impl<'d> Check<'d> {
         let coverage = Coverage {
             evaluated: rules.iter().filter(|rule| rule.outcome != Outcome::Unknown).count(),
             objects: self.objects,
+            without_managed_fields: self.without_managed_fields(),
             requests: self.requests,
             unknown: reasons(Outcome::Unknown),
             not_observable: reasons(Outcome::NotObservable),
@@ -359,6 +372,7 @@ impl<'d> Check<'d> {
             platform,
             release: self.params.release.as_deref(),
             baseline: self.comparison(),
+            answers: self.answers(),
             unread: self.unread(rule),
             now: self.params.now,
             as_of: self.day(),

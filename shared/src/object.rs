@@ -220,6 +220,16 @@ impl<'a> Object<'a> {
         Some(*count).filter(|count| *count > MAX_ENTRIES)
     }
 
+    /// Whether it has managedFields at all.
+    pub fn has_managed(&self) -> bool {
+        self.meta.managed_fields.is_some_and(|raw| raw.contains('{'))
+    }
+
+    /// Whether somebody has asked for `metadata.managedFields` since [`Object::forget_asking`].
+    pub(crate) fn was_asked_for_managed(&self) -> bool {
+        self.asked_for_managed.get()
+    }
+
     /// The JSON text of `metadata.managedFields`.
     pub(crate) fn raw_managed(&self) -> Option<&'a str> {
         self.meta.managed_fields

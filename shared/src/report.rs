@@ -216,6 +216,8 @@ pub struct Coverage {
     pub evaluated: usize,
     /// Objects read.
     pub objects: usize,
+    /// Objects that came without managedFields, although some rule rests on them.
+    pub without_managed_fields: usize,
     /// Requests made.
     pub requests: usize,
     /// Wall-clock time.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use crate::attest::Answers;
 use crate::baseline::Comparison;
 use crate::change::{Change, Operation};
 use crate::data::{Data, Platform};
@@ -333,6 +334,8 @@ pub struct Context<'d> {
     pub release: Option<&'d str>,
     /// What the system created at a known-good time, and what of it is there now; where a baseline was given.
     pub baseline: Option<Comparison<'d>>,
+    /// What people answered that counts.
+    pub(crate) answers: Answers<'d>,
     /// The lists of the rule's own reads that were not read to the end, and why: see [`Context::unread`].
     pub unread: Vec<(&'static Kind, String)>,
     /// The moment judged.

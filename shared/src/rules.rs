@@ -37,6 +37,10 @@ mod aa408;
 mod aa409;
 mod aa410;
 mod aa412;
+mod aa413;
+mod aa414;
+mod aa415;
+mod aa416;
 mod aa501;
 mod aa502;
 mod aa503;
@@ -50,6 +54,8 @@ mod aa605;
 mod aa606;
 mod aa607;
 mod aa608;
+mod aa609;
+mod aa610;
 mod aa701;
 mod aa702;
 mod aa703;
@@ -61,6 +67,7 @@ mod aa903;
 mod aa905;
 mod aa906;
 mod differences;
+mod egress;
 mod health;
 mod installed;
 mod node_metadata;
@@ -70,6 +77,7 @@ mod third_party;
 mod ways;
 
 pub(crate) mod aa904;
+pub(crate) mod attested;
 
 /// Every rule, by code.
 pub static ALL: &[&Rule] = &[
@@ -108,6 +116,10 @@ pub static ALL: &[&Rule] = &[
     &aa409::RULE,
     &aa410::RULE,
     &aa412::RULE,
+    &aa413::RULE,
+    &aa414::RULE,
+    &aa415::RULE,
+    &aa416::RULE,
     &aa501::RULE,
     &aa502::RULE,
     &aa503::RULE,
@@ -121,6 +133,8 @@ pub static ALL: &[&Rule] = &[
     &aa606::RULE,
     &aa607::RULE,
     &aa608::RULE,
+    &aa609::RULE,
+    &aa610::RULE,
     &aa701::RULE,
     &aa702::RULE,
     &aa703::RULE,

@@ -188,6 +188,11 @@ pub enum Support {
         /// Since when, if known.
         since: Option<Date>,
     },
+    /// Out on the table's day, and nobody says since when: nothing tells whether it was out before.
+    Unstated {
+        /// The table's day.
+        out_on: Date,
+    },
     /// The table is too old to tell: the minor held until this day at least.
     TooOld {
         /// The projected end.
@@ -202,14 +207,14 @@ pub enum Support {
 impl Table {
     /// What the table says of `version` on `day`, a UTC calendar date. Clauses C01, C08.
     ///
-    /// A retired minor stays retired however old the table. A published end decides before and after it alike. On a
+    /// A retired minor stays retired however old the table; without an end it was out on the table's day at the latest. A published end decides before and after it alike. On a
     /// platform that supports the newest minors, the k-th newest leaves when enough newer ones have come, one per
     /// cadence counted from the table's day, plus the grace; where a minor has a year, that year.
     pub fn support(&self, version: Version, day: Date) -> Support {
         let Some(row) = self.row(version) else {
             return match (self.newest(), self.oldest()) {
                 (Some(newest), _) if version > newest && !version.same_minor(newest) => Support::NewerThanTable,
-                (_, Some(oldest)) if version < oldest => Support::Retired { since: None },
+                (_, Some(oldest)) if version < oldest => self.out(version, day),
                 _ => Support::NoRow,
             };
         };
@@ -221,16 +226,33 @@ impl Table {
             };
         }
         if row.state == State::Retired && !matches!(self.window, Window::MonthsFromFirstRelease { .. }) {
-            return Support::Retired { since: None };
+            return self.out(version, day);
         }
         match self.projected_end(row) {
             // A year from a known first release is the policy's own arithmetic, so its end is final.
             Some((end, true)) if day > end => Support::Retired { since: Some(end) },
             Some((end, _)) if day > end => Support::TooOld { held_until: end },
             Some((until, exact)) => Support::Supported { until, projected: !exact },
-            None if row.state == State::Retired => Support::Retired { since: None },
+            None if row.state == State::Retired => self.out(version, day),
             None => Support::NoRow,
         }
+    }
+
+    /// What is known on `day` of a minor that was out on the table's day and has no end of its own: minors leave in their
+    /// order, so the end of a newer one is at the latest its own.
+    fn out(&self, version: Version, day: Date) -> Support {
+        let newer = self.minors.iter().filter(|row| row.version().is_some_and(|own| own > version));
+        let ended = newer.filter_map(|row| self.stated_end(row)).any(|end| end < day);
+        if ended || day >= self.as_of {
+            Support::Retired { since: None }
+        } else {
+            Support::Unstated { out_on: self.as_of }
+        }
+    }
+
+    /// The end of a row that a text gives, or the policy's arithmetic.
+    fn stated_end(&self, row: &Minor) -> Option<Date> {
+        row.end.or_else(|| self.projected_end(row).filter(|(_, exact)| *exact).map(|(end, _)| end))
     }
 
     /// The row of a version's minor.
@@ -520,8 +542,21 @@ mod tests {
     }
 
     #[test]
+    fn a_retired_minor_without_an_end_is_open_before_the_tables_day() {
+        let (table, day) = (embedded().version_table(Platform::AzureLocal).unwrap(), date(2025, 12, 15));
+        assert_eq!(azure_local("1.30.14", day), Support::Unstated { out_on: table.as_of });
+        assert_eq!(azure_local("1.30.14", table.as_of), Support::Retired { since: None });
+        let table = embedded().version_table(Platform::WindowsServer).unwrap();
+        let unrecorded = Version::parse("1.24.6").unwrap();
+        assert_eq!(table.support(unrecorded, date(2024, 3, 1)), Support::Unstated { out_on: table.as_of });
+    }
+
+    #[test]
     fn beyond_the_table_older_is_retired_and_newer_is_unknown() {
         assert_eq!(azure_local("1.20.1", date(2026, 6, 1)), Support::Retired { since: None });
+        // A newer minor had ended before that day; on the earlier one none had.
+        assert_eq!(azure_local("1.20.1", date(2025, 9, 1)), Support::Retired { since: None });
+        assert_eq!(azure_local("1.20.1", date(2025, 8, 31)), Support::Unstated { out_on: date(2026, 5, 18) });
         assert_eq!(azure_local("1.34.0", date(2026, 6, 1)), Support::NewerThanTable);
     }
 

@@ -71,15 +71,15 @@ fn without_an_answer_that_counts_the_question_stays_open_and_says_why() {
 }
 
 #[test]
-fn a_bad_answer_is_one_finding_of_the_heaviest_rule_on_the_clause() {
+fn a_bad_answer_is_one_finding_of_the_rule_that_is_there_for_it() {
     let report = check(
-        &["AA401", "AA604"],
+        &["AA401", "AA413", "AA604"],
         "- {clause: C10, answer: not-fulfilled, by: bob, on: 2026-05-20, note: memory raised in Hyper-V}",
         &[MOC],
     );
     assert_eq!(report.verdict, VerdictWord::Outside);
     let [finding] = &*report.findings else { panic!("{:?}", report.findings) };
-    assert_eq!((finding.code, finding.consequence, &*finding.path), ("AA401", Consequence::Voids, "attestation[C10]"));
+    assert_eq!((finding.code, finding.consequence, &*finding.path), ("AA413", Consequence::Voids, "attestation[C10]"));
     assert_eq!((&*finding.object.kind, &*finding.evidence[0].manager), ("Cluster", "bob"));
     assert_eq!(finding.evidence[0].detail, "memory raised in Hyper-V");
 }

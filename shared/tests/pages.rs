@@ -301,6 +301,8 @@ impl Example {
             documents.iter().map(|document| serde_json::from_str(document).expect("JSON")).collect();
         let word = |field: &str| values.iter().find_map(|value| value.get(field)?.as_str());
         let mut params = Params { platform: Some(self.platform), rules: vec![rule], ..Params::at(now) };
+        // What an example leaves out is not there.
+        params.as_written = true;
         params.release = word("release").map(str::to_owned);
         if let Some(waivers) = values.iter().find_map(|value| value.get("waivers")) {
             params.waivers = serde_json::from_value(waivers.clone()).expect("waivers");

@@ -11,6 +11,7 @@ use super::cluster::{self, ClusterFlags};
 use crate::collect::{self, Cause, RequestError};
 use crate::exit::{Failure, Outcome};
 use crate::snapshot::index::{Index, ListState};
+use crate::snapshot::script::{Shell, script};
 use crate::snapshot::write::{Form, Recorder};
 use crate::ui::Ui;
 
@@ -19,8 +20,11 @@ use crate::ui::Ui;
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Where to: NAME.tar.gz, NAME.json, or a directory that is new or empty
-    #[arg(short, long, value_name = "PATH", required = true, value_hint = clap::ValueHint::AnyPath)]
-    pub output: PathBuf,
+    #[arg(short, long, value_name = "PATH", required_unless_present = "script", value_hint = clap::ValueHint::AnyPath)]
+    pub output: Option<PathBuf>,
+    /// Print a script instead that records the same with nothing but kubectl, for somebody who may not install anything
+    #[arg(long, value_name = "SHELL", conflicts_with = "output")]
+    pub script: Option<Shell>,
     /// Reading, display and cluster.
     #[command(flatten)]
     pub flags: ClusterFlags,
@@ -31,14 +35,22 @@ pub struct Args {
 /// # Errors
 /// [`Failure`] when there is no snapshot; nothing is left behind then.
 pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
-    let form = Form::of(&args.output).map_err(Failure::input)?;
+    let output = match (args.output, args.script) {
+        (Some(output), _) => output,
+        (None, Some(shell)) => {
+            ui.print(&script(shell))?;
+            return Ok(0);
+        }
+        (None, None) => return Err(Failure::input(anyhow::anyhow!("--output says where the snapshot goes"))),
+    };
+    let form = Form::of(&output).map_err(Failure::input)?;
     let now = Timestamp::now();
     // Nobody compares snapshots by fractions of seconds.
     let taken = Timestamp::from_second(now.as_second()).unwrap_or(now).to_string();
     let reader = cluster::reader(&args.flags, ui).await?;
     let mut check = Check::new(embedded(), Params::at(now));
     let cannot =
-        |error: anyhow::Error| Failure::run(error.context(format!("cannot write snapshot {}", args.output.display())));
+        |error: anyhow::Error| Failure::run(error.context(format!("cannot write snapshot {}", output.display())));
     let mut recorder = Recorder::new(&mut check, &form).map_err(|error| cannot(error.into()))?;
     let (deadline, limit) = reader.deadline();
     let done =
@@ -47,7 +59,7 @@ pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
     let server = &reader.connection().server;
     done.unwrap_or_else(|_| Err(RequestError::new("read the cluster", server, Cause::Deadline(limit))))?;
     let index = recorder.finish(&form, &reader.connection().context, &taken).map_err(cannot)?;
-    ui.print(&summary(&index, &args.output.display().to_string(), reader.requests()))?;
+    ui.print(&summary(&index, &output.display().to_string(), reader.requests()))?;
     for list in index.lists.iter().filter(|list| list.state == ListState::Forbidden) {
         let place = if list.namespace.is_empty() { String::new() } else { format!(" in {}", list.namespace) };
         ui.note(&format!("warning: you may not list {}{place}: what rests on it will be unknown", list.kind));
@@ -68,4 +80,8 @@ Examples:
   kubectl aksarc support-check --snapshot cluster.tar.gz
 
   # As files to look into
-  kubectl aksarc snapshot -o cluster/";
+  kubectl aksarc snapshot -o cluster/
+
+  # Where nothing may be installed: a script that needs kubectl only
+  kubectl aksarc snapshot --script bash > record.sh
+  bash record.sh cluster/ --context edge";

@@ -19,7 +19,7 @@ use crate::fixes::{self, Pasting, ShellFlag};
 use crate::format::Format;
 use crate::manifests;
 use crate::output;
-use crate::render::{self, Look};
+use crate::render::{self, Age, Look};
 use crate::snapshot;
 use crate::tool;
 use crate::ui::Ui;
@@ -114,7 +114,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
         )));
     }
     let mut params = args.judging.params(ui)?;
-    let now = params.now;
+    let mut now = params.now;
     let is_live = args.snapshot.is_none() && args.filename.is_empty();
     let mut cluster = None;
     if Source::of(args.judging.waivers.as_deref()) == Source::Cluster {
@@ -131,10 +131,15 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
         cluster = Some(reader);
     }
     let given = params.waivers.clone();
+    let answers = params.attestations.clone();
     let mut check = Check::new(embedded(), params);
     let mut unjudged = 0;
     let source = if let Some(path) = &args.snapshot {
         let about = snapshot::read::judge(path, &mut check).map_err(Failure::input)?;
+        if let (None, Some(taken)) = (args.judging.as_of, about.moment()) {
+            now = taken;
+            check.judge_at(taken);
+        }
         render::Source { context: format!("snapshot {}", path.display()), server: String::new(), taken: about.taken }
     } else if is_live {
         let reader = match cluster {
@@ -160,6 +165,14 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
             taken: None,
         }
     };
+    ui.detail(&format!("as of {now}"));
+    Judging::warn_of_answers(&answers, now, ui);
+    let age = source.moment().map(|taken| Age::of(taken, args.judging.as_of));
+    if let Some(Age { days, .. }) = age.filter(|age| age.days >= OLD_DAYS) {
+        ui.note(&format!(
+            "warning: the snapshot is {days} days old, and the cluster may be another one by now: take a new one"
+        ));
+    }
     let nodes_read =
         matches!(check.inventory().read(&kinds::NODE), Some(ReadState::Complete { .. } | ReadState::Partly(_)));
     // Another product, or what else cannot be judged, is a matter of what we were pointed at.
@@ -180,6 +193,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
         show: args.printing.show,
         group_by: args.printing.group_by,
         taken: source.taken.as_deref(),
+        age,
         manifests: !args.filename.is_empty(),
         nodes_read,
         unjudged,
@@ -199,6 +213,9 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
 fn rounded(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1000.0).round() / 1000.0
 }
+
+/// Days from which on a snapshot is called old.
+const OLD_DAYS: i64 = 7;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -20,7 +20,7 @@ use super::support_check::options;
 use crate::exit::{Failure, Outcome};
 use crate::format::ListFormat;
 use crate::render::{Grid, to_ascii};
-use crate::settings::{PLATFORMS, moment};
+use crate::settings::{PLATFORMS, moment_or_now};
 use crate::snapshot;
 use crate::tool;
 use crate::ui::Ui;
@@ -41,8 +41,9 @@ pub struct Args {
     /// Platform of the cluster; each has its own table
     #[arg(long, help_heading = "Judging", value_name = "NAME", default_value = "auto", value_parser = PLATFORMS, env = "KUBECTL_AKSARC_PLATFORM")]
     pub platform: String,
-    /// As of this day (2026-12-31, at midnight UTC) or moment (RFC 3339); the default is now
-    #[arg(long, help_heading = "Judging", value_name = "DATE", value_parser = moment, env = "KUBECTL_AKSARC_AS_OF")]
+    /// As of this day (2026-12-31, at midnight UTC), this moment (RFC 3339), or now; for a snapshot the default is the moment
+    /// when it was taken, for everything else now
+    #[arg(long, help_heading = "Judging", value_name = "DATE", value_parser = moment_or_now, env = "KUBECTL_AKSARC_AS_OF")]
     pub as_of: Option<Timestamp>,
     /// Newer version tables than the built-in ones, in the same form
     #[arg(long, help_heading = "Judging", value_name = "FILE", env = "KUBECTL_AKSARC_VERSIONS", value_hint = clap::ValueHint::FilePath)]
@@ -69,7 +70,10 @@ pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
     let given: Vec<Platform> = params.versions.iter().map(|table| table.platform).collect();
     let mut check = Check::new(embedded(), params);
     let context = if let Some(path) = &args.snapshot {
-        snapshot::read::judge(path, &mut check).map_err(Failure::input)?;
+        let about = snapshot::read::judge(path, &mut check).map_err(Failure::input)?;
+        if let (None, Some(taken)) = (args.as_of, about.moment()) {
+            check.judge_at(taken);
+        }
         format!("snapshot {}", path.display())
     } else {
         let reader = cluster::reader(&args.flags, ui).await?;
@@ -238,6 +242,9 @@ impl On {
         let on = match table.support(parsed, day) {
             Support::Supported { until, projected } => ended("supported", Some(until), projected),
             Support::Retired { since } => ended("retired", since, false),
+            Support::Unstated { out_on } => {
+                unknown(format!("out of support on {out_on} at the latest, no text says since when"))
+            }
             Support::TooOld { held_until } => {
                 unknown(format!("the table is too old: it held until {held_until} at least"))
             }

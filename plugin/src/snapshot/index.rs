@@ -120,6 +120,9 @@ pub fn file_of(probe: Probe) -> &'static str {
 /// The probes whose answers are plain text, and not a document of its own.
 pub const TEXTS: [Probe; 3] = [Probe::Certificate, Probe::Metrics, Probe::Readyz];
 
+/// The file of plain text that says when a snapshot was taken with kubectl alone, RFC 3339.
+pub const TAKEN: &str = "taken-at.txt";
+
 /// `kind` of what `GET /apis` answers.
 pub const API_GROUPS: &str = "APIGroupList";
 

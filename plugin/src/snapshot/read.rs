@@ -5,6 +5,7 @@ use std::path::Path;
 
 use aksarc_shared::check::{Check, Segment};
 use aksarc_shared::inventory::{ReadKey, ReadState};
+use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::kinds::{self, Kind};
 use aksarc_shared::object::Object;
 use aksarc_shared::probe::{Probe, ProbeState, api_groups};
@@ -21,6 +22,13 @@ use crate::documents::{self, Depth};
 pub struct About {
     /// When it was taken, where it says so.
     pub taken: Option<String>,
+}
+
+impl About {
+    /// When it was taken, where it says so in words that can be read.
+    pub fn moment(&self) -> Option<Timestamp> {
+        self.taken.as_deref()?.parse().ok()
+    }
 }
 
 /// Feeds a snapshot to a check. Files are read once per phase, so that memory holds one of them at a time.
@@ -54,7 +62,7 @@ pub fn judge(path: &Path, check: &mut Check<'static>) -> anyhow::Result<About> {
         pass(path, &mut |document| Contents::default().take(document, &mut segments))?;
         end(check, segments, &contents);
     }
-    Ok(About { taken: contents.index.map(|index| index.taken_at) })
+    Ok(About { taken: contents.index.map(|index| index.taken_at).or(contents.taken) })
 }
 
 type Segments = Vec<(ReadKey, Segment<'static>)>;
@@ -73,26 +81,60 @@ fn end(check: &mut Check<'static>, segments: Segments, contents: &Contents) {
 }
 
 fn pass(path: &Path, each: &mut dyn FnMut(&Document<'_>) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    let texts = index::TEXTS.map(index::file_of);
+    let texts: Vec<&str> = index::TEXTS.map(index::file_of).into_iter().chain([index::TAKEN]).collect();
     documents::files(path, Depth::Recursive, &texts, &mut |name, bytes| {
-        if let Some(probe) = text_file(name) {
-            return each(&Document { bytes: &bytes, probe: Some(probe) });
+        if let Some(text) = text_file(name) {
+            return each(&Document { bytes: &bytes, text: Some(text), list_of: None });
         }
-        documents::each_document(name, &bytes, &mut |_, bytes| each(&Document { bytes, probe: None }))
+        let list_of = resource_of(name);
+        documents::each_document(name, &bytes, &mut |_, bytes| each(&Document { bytes, text: None, list_of }))
     })
     .with_context(|| format!("cannot use snapshot {}", path.display()))
 }
 
-/// The probe whose answer a file of plain text holds, by its name.
-fn text_file(name: &str) -> Option<Probe> {
+/// What a file of plain text holds, by its name.
+fn text_file(name: &str) -> Option<PlainText> {
     let name = Path::new(name).file_name()?;
-    index::TEXTS.into_iter().find(|probe| name == index::file_of(*probe))
+    if name == index::TAKEN {
+        return Some(PlainText::Taken);
+    }
+    index::TEXTS.into_iter().find(|probe| name == index::file_of(*probe)).map(PlainText::Answer)
+}
+
+/// The kind whose list a file holds that is named after a resource as kubectl is asked for it: `nodes.json`,
+/// `deployments.apps.json`, `ipaddresses.v1alpha1.networking.k8s.io.json`. The group may be left out where one kind alone has
+/// the name.
+fn resource_of(name: &str) -> Option<&'static Kind> {
+    let stem = Path::new(name).file_stem()?.to_str()?.to_lowercase();
+    let (resource, rest) = stem.split_once('.').unwrap_or((&stem, ""));
+    let is_version =
+        |word: &str| word.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    let group = match rest.split_once('.') {
+        Some((version, group)) if is_version(version) => group,
+        None if is_version(rest) => "",
+        _ => rest,
+    };
+    if let Some(kind) = kinds::by_resource(group, resource) {
+        return Some(kind);
+    }
+    let mut named = kinds::ALL.iter().copied().filter(|kind| rest.is_empty() && kind.resource == resource);
+    named.next().filter(|_| named.next().is_none())
 }
 
 struct Document<'a> {
     bytes: &'a [u8],
-    /// The answer to a probe, in plain text.
-    probe: Option<Probe>,
+    /// What it is, where it is plain text.
+    text: Option<PlainText>,
+    /// The kind that its file is named after.
+    list_of: Option<&'static Kind>,
+}
+
+#[derive(Clone, Copy)]
+enum PlainText {
+    /// The answer to a probe.
+    Answer(Probe),
+    /// When the snapshot was taken.
+    Taken,
 }
 
 /// What is in a snapshot.
@@ -104,13 +146,25 @@ struct Contents {
     counts: BTreeMap<&'static Kind, usize>,
     documents: usize,
     probes: BTreeMap<Probe, String>,
+    /// When it was taken, from a file of its own.
+    taken: Option<String>,
+    /// The names of the CustomResourceDefinitions in it.
+    definitions: BTreeSet<String>,
+    /// The names of the APIServices in it.
+    services: BTreeSet<String>,
 }
 
 impl Contents {
     fn take(&mut self, document: &Document<'_>, segments: &mut Segments) -> anyhow::Result<()> {
         self.documents += 1;
-        if let Some(probe) = document.probe {
-            return self.answer(probe, &String::from_utf8_lossy(document.bytes));
+        let text = || String::from_utf8_lossy(document.bytes).trim_start_matches('\u{feff}').to_owned();
+        match document.text {
+            Some(PlainText::Answer(probe)) => return self.answer(probe, &text()),
+            Some(PlainText::Taken) => {
+                self.taken = Some(text().trim().to_owned());
+                return Ok(());
+            }
+            None => {}
         }
         let (api_version, kind) = json::type_of(document.bytes)?;
         if kind == index::KIND {
@@ -147,9 +201,11 @@ impl Contents {
             self.object(&object, kinds::of(&api_version, &kind), segments);
             return Ok(());
         };
-        // A typed list records its kind even when it is empty; an anonymous empty one says nothing.
+        // A typed list records its kind even when it is empty; an anonymous empty one where its file is named after what was
+        // asked for, and else it says nothing.
         let of_list = kinds::of(&api_version, single);
         self.recorded.extend(of_list);
+        self.recorded.extend(document.list_of.filter(|_| single.is_empty()));
         let mut anonymous = false;
         json::page(document.bytes, |object| {
             let known = if object.kind.is_empty() { of_list } else { kinds::of(&object.api_version, &object.kind) };
@@ -172,6 +228,11 @@ impl Contents {
     fn object(&mut self, object: &Object<'_>, kind: Option<&'static Kind>, segments: &mut Segments) {
         let Some(kind) = kind else { return };
         self.recorded.insert(kind);
+        if *kind == kinds::CUSTOM_RESOURCE_DEFINITION {
+            self.definitions.insert(object.meta.name.to_string());
+        } else if *kind == kinds::API_SERVICE {
+            self.services.insert(object.meta.name.to_string());
+        }
         *self.counts.entry(kind).or_default() += 1;
         let here = |key: &ReadKey| {
             key.kind == kind && key.namespace.as_ref().is_none_or(|own| **own == *object.meta.namespace)
@@ -253,13 +314,32 @@ impl Contents {
         }
     }
 
+    /// Whether a kind is none of those that the cluster defines, where all its definitions are there. One of Kubernetes itself
+    /// needs none; one of an API server behind an APIService is told by the list of those.
+    fn is_undefined(&self, kind: &'static Kind) -> bool {
+        let has_all = |kind: &'static Kind| {
+            let all = ReadKey { kind, namespace: None };
+            self.recorded.contains(kind) && self.state(&all).is_none()
+        };
+        if kind.is_alpha() || self.definitions.contains(&kind.qualified()) {
+            return false;
+        }
+        if kind.group == AGGREGATED {
+            let own = |name: &String| name.ends_with(&format!(".{AGGREGATED}"));
+            // The list of groups knows better, where it is there.
+            let told = self.probes.contains_key(&Probe::ApiGroups);
+            return !told && has_all(&kinds::API_SERVICE) && !self.services.iter().any(own);
+        }
+        has_all(&kinds::CUSTOM_RESOURCE_DEFINITION)
+    }
+
     /// Of a list that nobody recorded. One of an older version did not ask for what it did not know; where the server told which
     /// groups it serves, a kind of no such group had no objects, and one of an alpha version none without that version.
-    fn untold(&self, kind: &Kind) -> ReadState {
+    fn untold(&self, kind: &'static Kind) -> ReadState {
         let groups = self.probes.get(&Probe::ApiGroups).and_then(|text| api_groups(text));
         let is_own = |group: &str, version: &str| group == kind.group && (!kind.is_alpha() || version == kind.version);
         let absent = groups.is_some_and(|groups| groups.iter().all(|(group, version)| !is_own(group, version)));
-        if absent && !kind.builtin { ReadState::NotServed } else { ReadState::NotRecorded }
+        if (absent || self.is_undefined(kind)) && !kind.builtin { ReadState::NotServed } else { ReadState::NotRecorded }
     }
 }
 
@@ -278,6 +358,9 @@ fn version_of(bytes: &[u8]) -> Option<String> {
     let both = serde_json::from_slice::<Both>(bytes).map(|both| both.server_version);
     both.or_else(|_| serde_json::from_slice::<Info>(bytes)).ok().map(|info| info.git_version)
 }
+
+/// The group that Calico's own API server serves, from what the definitions of another group hold.
+const AGGREGATED: &str = "projectcalico.org";
 
 /// Reasons are short; a snapshot may hold anything.
 const MAX_REASON: usize = 200;

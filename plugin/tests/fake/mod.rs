@@ -172,10 +172,18 @@ impl Cluster {
         for name in ["moc-l1", "moc-l2", "moc-l3"] {
             cluster.add("/api/v1/nodes", "Node", node(name));
         }
-        for name in ["kube-system", "kube-public", "kube-node-lease", "default"] {
+        for name in ["azure-arc", "kube-system", "kube-public", "kube-node-lease", "default"] {
             let namespace = json!({"metadata": {"name": name, "uid": format!("uid-{name}"), "creationTimestamp": "2026-01-05T08:00:00Z",
-                "labels": {"kubernetes.io/metadata.name": name}}, "spec": {"finalizers": ["kubernetes"]}});
+                "labels": {"kubernetes.io/metadata.name": name}, "managedFields": [by("kube-apiserver")]},
+                "spec": {"finalizers": ["kubernetes"]}});
             cluster.add("/api/v1/namespaces", "Namespace", namespace);
+        }
+        for name in AGENTS {
+            let agent = json!({"metadata": {"name": name, "namespace": "azure-arc", "uid": format!("uid-{name}"),
+                "creationTimestamp": "2026-01-05T08:00:00Z", "managedFields": [by("helm")],
+                "annotations": {"meta.helm.sh/release-name": "azure-arc", "meta.helm.sh/release-namespace": "azure-arc-release"}},
+                "spec": {"replicas": 1}});
+            cluster.add("/apis/apps/v1/deployments", "Deployment", agent);
         }
         cluster
     }
@@ -185,7 +193,7 @@ impl Cluster {
         let mut cluster = Cluster::healthy();
         let (_, nodes) = cluster.lists.get_mut("/api/v1/nodes").unwrap();
         nodes[1]["metadata"]["labels"]["kubernetes.io/hostname"] = json!("edge-7");
-        nodes[1]["metadata"]["managedFields"] = json!([{"manager": "kubectl-label", "operation": "Update", "apiVersion": "v1",
+        nodes[1]["metadata"]["managedFields"] = json!([by("kubelet"), {"manager": "kubectl-label", "operation": "Update", "apiVersion": "v1",
             "time": "2026-11-18T09:14:00Z", "fieldsType": "FieldsV1",
             "fieldsV1": {"f:metadata": {"f:labels": {"f:kubernetes.io/hostname": {}}}}}]);
         cluster
@@ -196,7 +204,7 @@ impl Cluster {
         let mut cluster = Cluster::healthy();
         let (_, nodes) = cluster.lists.get_mut("/api/v1/nodes").unwrap();
         nodes[0]["metadata"]["labels"]["kubernetes.azure.com/own"] = json!("x");
-        nodes[0]["metadata"]["managedFields"] = json!([{"manager": "kubectl-label", "operation": "Update", "apiVersion": "v1",
+        nodes[0]["metadata"]["managedFields"] = json!([by("kubelet"), {"manager": "kubectl-label", "operation": "Update", "apiVersion": "v1",
             "time": "2026-11-18T09:14:00Z", "fieldsType": "FieldsV1",
             "fieldsV1": {"f:metadata": {"f:labels": {"f:kubernetes.azure.com/own": {}}}}}]);
         cluster
@@ -304,10 +312,27 @@ fn kind_of(path: &str) -> String {
     known.unwrap_or_else(|| panic!("what is the kind of {resource}?")).kind.to_owned()
 }
 
+/// The agents of Azure Arc that no cluster is without.
+const AGENTS: [&str; 7] = [
+    "cluster-metadata-operator",
+    "clusteridentityoperator",
+    "config-agent",
+    "controller-manager",
+    "extension-manager",
+    "metrics-agent",
+    "resource-sync-agent",
+];
+
+/// An entry of managedFields of whoever made an object, which says nothing of single fields.
+pub(crate) fn by(manager: &str) -> Value {
+    json!({"manager": manager, "operation": "Update", "apiVersion": "v1", "time": "2026-01-05T08:00:00Z",
+        "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {}}})
+}
+
 pub(crate) fn node(name: &str) -> Value {
     json!({"metadata": {"name": name, "uid": format!("uid-{name}"), "creationTimestamp": "2026-02-01T08:00:00Z", "labels": {
             "kubernetes.io/hostname": name, "kubernetes.io/arch": "amd64", "kubernetes.io/os": "linux",
-            "msft.microsoft/nodepool-name": "pool1"}},
+            "msft.microsoft/nodepool-name": "pool1"}, "managedFields": [by("kubelet")]},
         "spec": {"providerID": "moc://pool1-md-abcde-x1"},
         "status": {"nodeInfo": {"kubeletVersion": "v1.33.5", "osImage": "Azure Linux 3.0", "architecture": "amd64", "operatingSystem": "linux"},
             "images": [{"names": ["example.com/a"], "sizeBytes": 1}]}})

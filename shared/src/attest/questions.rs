@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use super::{Answers, Attestation, asked, day, lead, lead_of, problems};
+use super::{Answers, Attestation, OF_STOPS, asked, day, lead, lead_of, problems};
 use crate::catalogue;
 use crate::data::{ClauseText, Data, Platform, Sees};
 use crate::report::{AnswerNote, Question};
@@ -72,6 +72,7 @@ pub fn template(data: &Data, platform: Option<Platform>) -> String {
          #   answer   fulfilled; not-fulfilled, which is a finding; or open: nobody has answered yet\n\
          #   by       who answers, by name\n\
          #   on       the day (UTC) or the moment (RFC 3339) on which it was so\n\
+         #   from, to, purpose  of what was stopped: the days, and maintenance or other\n\
          #   expires  may be added: until when the answer is taken for true, at most a year\n\
          apiVersion: aksarc.dev/v1alpha1\nkind: AttestationList\nitems:\n",
     );
@@ -87,7 +88,8 @@ pub fn template(data: &Data, platform: Option<Platform>) -> String {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "# {line}");
         }
-        let _ = writeln!(text, "- clause: {}\n  answer: open\n  by:\n  on:\n  note:", clause.id);
+        let stop = if OF_STOPS.contains(&&*clause.id) { "  from:\n  to:\n  purpose:\n" } else { "" };
+        let _ = writeln!(text, "- clause: {}\n  answer: open\n  by:\n  on:\n{stop}  note:", clause.id);
     }
     text
 }

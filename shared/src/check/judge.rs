@@ -8,6 +8,7 @@ use crate::finding::{Basis, Consequence, Draft, Evidence, Finding, ObjectRef};
 use crate::kinds::Kind;
 use crate::report::{Outcome, RuleOutcome};
 use crate::rule::{Rule, Verdict};
+use crate::rules::attested;
 use crate::weigh::{finalize, lightest};
 
 /// What a rule comes to on one platform.
@@ -120,6 +121,7 @@ impl Check<'_> {
         let mut drafts = self.drafts.get(rule.code.as_str()).cloned().unwrap_or_default();
         drafts.extend(self.admitted(rule, platform));
         let mut open = self.gaps(rule);
+        open.extend(self.unwritten(rule));
         if let Some(whole) = rule.state.whole {
             match whole(&self.inventory, &self.context(rule, platform)) {
                 Verdict::Found(found) => drafts.extend(found),
@@ -168,12 +170,13 @@ impl Check<'_> {
         (Outcome::NotObservable, format!("{why}; {}, not {}", settled.says(), settled.open.join(", ")))
     }
 
-    /// What people answered to be otherwise than a clause asks. Of the rules on that clause the heaviest speaks, and of
-    /// several the first: one answer is one finding.
+    /// What people answered to be otherwise than a clause asks, where no rule is there for that answer alone. Of the rules on
+    /// that clause the heaviest speaks, and of several the first: one answer is one finding.
     fn admitted(&self, rule: &Rule, platform: Platform) -> Vec<Draft> {
         let settled = self.answers().of_rule(rule.clauses, platform);
         let mut drafts = Vec::new();
-        for answer in settled.answered.into_iter().filter(|answer| answer.answer == Attested::NotFulfilled) {
+        let bad = settled.answered.into_iter().filter(|answer| answer.answer == Attested::NotFulfilled);
+        for answer in bad.filter(|answer| attested::rule_of(&answer.clause).is_none()) {
             let on_it = self.params.rules.iter().filter(|other| {
                 let applies = other.platforms.contains(&platform);
                 applies && self.answers().of_rule(other.clauses, platform).answered.contains(&answer)

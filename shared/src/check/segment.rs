@@ -1,6 +1,7 @@
 //! One list of a check, read page by page.
 
 use super::Check;
+use super::written::Written;
 use crate::baseline::Recorder;
 use crate::data::Data;
 use crate::fit;
@@ -21,6 +22,8 @@ pub struct Segment<'d> {
     recorder: Option<Recorder>,
     objects: usize,
     unjudged: Option<Unjudged>,
+    /// `None` where nothing follows from what managedFields do not say.
+    written: Option<Written>,
 }
 
 impl<'d> Check<'d> {
@@ -36,7 +39,8 @@ impl<'d> Check<'d> {
         let notes = rules.iter().map(|_| Notes::default()).collect();
         let recorder = (self.params.record || self.params.baseline.is_some()).then(Recorder::default);
         let (key, facts) = (key.clone(), Facts::default());
-        Segment { key, data: self.data, rules, notes, facts, recorder, objects: 0, unjudged: None }
+        let written = (!self.params.as_written).then(Written::default);
+        Segment { key, data: self.data, rules, notes, facts, recorder, objects: 0, unjudged: None, written }
     }
 
     /// Takes in a list that was read to its end.
@@ -60,6 +64,13 @@ impl<'d> Check<'d> {
             self.drafts.entry(rule.code.as_str()).or_default().extend(notes.drafts);
             self.inventory.remarks.entry(rule.code.as_str()).or_default().extend(notes.remarks);
             self.inventory.suspects.entry(rule.code.as_str()).or_default().extend(notes.suspects);
+        }
+        if let Some(written) = segment.written {
+            let (cleared, unwritten) = written.end();
+            for (code, draft) in cleared {
+                self.drafts.entry(code).or_default().push(draft);
+            }
+            self.unwritten.extend(unwritten);
         }
         let state = match (state, segment.unjudged) {
             (ReadState::Complete { .. }, Some(unjudged)) => ReadState::Partly(unjudged),
@@ -96,9 +107,12 @@ impl Segment<'_> {
         }
         let seen = Seen::new(object, kind, self.data);
         let mut found: Vec<Notes> = self.rules.iter().map(|_| Notes::default()).collect();
+        let mut asked: Vec<&'static Rule> = Vec::new();
         for (rule, notes) in self.rules.iter().zip(&mut found) {
             if let Some(each) = rule.state.each {
+                object.forget_asking();
                 each(&seen, notes);
+                asked.extend(object.was_asked_for_managed().then_some(*rule));
             }
         }
         let mut facts = Facts::default();
@@ -108,6 +122,9 @@ impl Segment<'_> {
             return self.leave(object, &why);
         }
         self.facts.merge(facts);
+        if let Some(written) = &mut self.written {
+            written.see(object, kind, &self.rules, &asked);
+        }
         for (notes, own) in self.notes.iter_mut().zip(found) {
             notes.merge(own);
         }

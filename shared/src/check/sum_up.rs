@@ -10,7 +10,8 @@ use crate::attest;
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Finding};
 use crate::report::{Clock, Outcome, Question, RuleOutcome, VerdictWord, exit};
-use crate::rule::Due;
+use crate::rule::{Due, Rule};
+use crate::rules::attested;
 use crate::waiver;
 
 impl Check<'_> {
@@ -56,7 +57,11 @@ impl Check<'_> {
             ));
         }
         for (answer, ends) in self.answers().ends() {
-            let on_it = self.params.rules.iter().find(|rule| rule.clauses.contains(&&*answer.clause));
+            let on_clause = |rule: &&&Rule| match attested::rule_of(&answer.clause) {
+                Some(own) => rule.code == own,
+                None => rule.clauses.contains(&&*answer.clause),
+            };
+            let on_it = self.params.rules.iter().find(on_clause);
             let what = format!("answer of {} to {} ends", answer.by.trim(), answer.clause);
             clocks.push(clock(attest::day(ends), on_it.map_or("", |rule| rule.code.as_str()), what));
         }

@@ -56,6 +56,9 @@ pub(super) fn judge(table: &Table, version: Version, day: jiff::civil::Date) -> 
         Support::Supported { .. } => Ok(None),
         Support::Retired { since: Some(date) } => Ok(Some(format!(" since {date}"))),
         Support::Retired { since: None } => Ok(Some(String::new())),
+        Support::Unstated { out_on } => Err(format!(
+            "{minor} was out of support on {out_on}, the day of the version table, and no text says since when; give a table with its end with --versions"
+        )),
         Support::TooOld { held_until } => Err(format!(
             "the version table of {as_of} is too old: {minor} held until {held_until} at least; give a newer one with --versions"
         )),

@@ -6,7 +6,7 @@ use crate::inventory::Inventory;
 use crate::rule::{Code, Context, Due, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
 use crate::rules::aa101;
 use crate::rules::ways;
-use crate::versions::Support;
+use crate::versions::{Support, Window};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA102"),
@@ -46,7 +46,11 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         return Verdict::Found(Vec::new());
     }
     let minor = version.minor_text();
-    let how = if projected { "projected from the table" } else { "by the published dates" };
+    let how = match table.window {
+        _ if projected => "projected from the table",
+        Window::MonthsFromFirstRelease { .. } => "counted from the first release known to list it",
+        _ => "by the published dates",
+    };
     let days = if left == 1 { "1 day".to_owned() } else { format!("{left} days") };
     let mut draft = Draft::at(ObjectRef::cluster(), "serverVersion")
         .values(Some(&until.to_string()), Some(&version.to_string()))

@@ -12,6 +12,7 @@ use crate::heartbeat::{self, Gap, Record};
 use crate::inventory::Inventory;
 use crate::kinds::{self, Kind};
 use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::versions::Version;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA603"),
@@ -71,21 +72,19 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         Err(why) => return unseen(why.to_string()),
     };
     let limit = SignedDuration::from_hours(MAX_DAYS * 24);
-    let drafts: Vec<Draft> = record
-        .stops_longer_than(limit, context.now)
-        .iter()
-        .filter_map(|gap| Some((gap, longest(gap, inventory).filter(|(from, to)| span(*from, *to) > MAX_DAYS)?)))
-        .map(|(gap, (from, to))| accuse(gap, from, to, context))
-        .collect();
-    if !drafts.is_empty() {
-        let lists: Vec<&Kind> = RULE.reads.iter().map(|read| read.kind).collect();
-        return match context.unread(&lists) {
-            // What was not read may hold the object that shows the opposite.
-            Some(why) => {
-                unseen(format!("no guard wrote for too long, and what else shows that the cluster ran is open: {why}"))
-            }
-            None => Verdict::Found(drafts),
-        };
+    let (mut drafts, mut open) = (Vec::new(), None);
+    for gap in record.stops_longer_than(limit, context.now) {
+        match judge(&gap, inventory, context) {
+            Stretch::Lived => {}
+            Stretch::Silent(draft) => drafts.push(*draft),
+            Stretch::Open(why) => open = Some(why),
+        }
+    }
+    match open {
+        Some(why) if drafts.is_empty() => return Verdict::Unknown(why),
+        Some(why) => return Verdict::FoundPartly(drafts, why),
+        None if !drafts.is_empty() => return Verdict::Found(drafts),
+        None => {}
     }
     match record.covers(context.now) {
         Some((_, to)) if context.now.duration_since(to) > limit => unseen(format!(
@@ -100,12 +99,84 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     }
 }
 
-/// The longest stretch of a gap in which nothing shows that the cluster ran: an object that is still there and was created
-/// in the gap proves that it did on that day.
-fn longest(gap: &Gap, inventory: &Inventory) -> Option<(Date, Date)> {
-    let (from, to) = (day(gap.from), day(gap.to));
+/// What other signs make of a gap.
+enum Stretch {
+    /// The cluster ran, or was not stopped for too long at a time.
+    Lived,
+    /// It did not, by traces that agree; or nothing tells and it no longer matters.
+    Silent(Box<Draft>),
+    /// Nobody can say.
+    Open(String),
+}
+
+fn judge(gap: &Gap, inventory: &Inventory, context: &Context<'_>) -> Stretch {
+    let (life, (from, to)) = (&inventory.life, (day(gap.from), day(gap.to)));
+    // Whoever came back after the gap and was there before it says that all stood still, against a node that stayed ready:
+    // where control plane and nodes stop together, nobody notes that a node is not ready.
+    let mut since = life.container_since();
+    if !life.was_restarted_since(from) {
+        since = since.into_iter().chain(life.node_since()).min();
+    }
+    // What runs now has run since then.
+    let until = since.map_or(to, |since| since.min(to));
+    let Some((begin, end)) = longest(from, until, inventory).filter(|(a, b)| span(*a, *b) > MAX_DAYS) else {
+        return Stretch::Lived;
+    };
+    let lists: Vec<&Kind> = RULE.reads.iter().map(|read| read.kind).collect();
+    let open = |why: &str| {
+        let days = span(begin, end);
+        Stretch::Open(format!(
+            "no guard saw the cluster from {begin} to {end}, {days} days, and {why}: ask its operators, --attest answers C31"
+        ))
+    };
+    // What was not read may hold the object that shows the opposite.
+    if let Some(why) = context.unread(&lists) {
+        return open(&format!("what else would show that it ran is open ({why})"));
+    }
+    let nodes = life.nodes_of(begin);
+    let came_back = nodes.is_some_and(|ready| ready >= end) && life.was_restarted_since(begin);
+    if came_back {
+        let draft = accuse(gap, begin, end);
+        return Stretch::Silent(Box::new(draft.says(format!(
+            "nothing shows that the cluster ran from {begin} to {end}, and all nodes and containers that were there before came \
+             back after it{}",
+            no_update(span(begin, end), context.platform)
+        ))));
+    }
+    if nodes.is_none() && !life.has_pods_of(begin) {
+        if upgraded_since(end, inventory) {
+            let draft = accuse(gap, begin, end).lighter(Consequence::Info);
+            return Stretch::Silent(Box::new(draft.says(format!(
+                "nothing shows whether the cluster ran from {begin} to {end}; all nodes were replaced since, so an upgrade \
+                 has succeeded after it"
+            ))));
+        }
+        return open("everything that could show whether it ran has been replaced since");
+    }
+    open("what was there before does not agree on whether it ran")
+}
+
+/// Whether every node was made after a day in a cluster that is older, and runs the API server's version: that is what an
+/// upgrade leaves.
+fn upgraded_since(end: Date, inventory: &Inventory) -> bool {
+    let born = |created: Option<&str>| created.and_then(|time| time.get(..10)?.parse::<Date>().ok());
+    let older = born(inventory.birth.as_deref()).is_some_and(|birth| birth < end);
+    let machines = || inventory.nodes.iter().filter(|node| !node.virtual_kubelet);
+    let new = machines().all(|node| {
+        let version = Version::parse(&node.kubelet);
+        node.ready == Some(true)
+            && born(node.created.as_deref()).is_some_and(|created| created > end)
+            && version.is_some()
+            && version == inventory.server()
+    });
+    older && new && machines().any(|node| node.control_plane)
+}
+
+/// The longest stretch between two days in which nothing shows that the cluster ran: an object that is still there and was
+/// created on a day between, or a container that was started, proves that it did on that day.
+fn longest(from: Date, to: Date, inventory: &Inventory) -> Option<(Date, Date)> {
     let mut marks = vec![from];
-    marks.extend(inventory.life.iter().copied().filter(|day| *day > from && *day < to));
+    marks.extend(inventory.life.days.iter().copied().filter(|day| *day > from && *day < to));
     marks.push(to);
     let pairs = marks.iter().zip(marks.iter().skip(1)).map(|(a, b)| (*a, *b));
     pairs.max_by_key(|(a, b)| span(*a, *b))
@@ -115,17 +186,20 @@ fn span(from: Date, to: Date) -> i64 {
     i64::from((to - from).get_days())
 }
 
-fn accuse(gap: &Gap, from: Date, to: Date, context: &Context<'_>) -> Draft {
-    let days = span(from, to);
-    let update = match context.platform {
+fn no_update(days: i64, platform: Platform) -> &'static str {
+    match platform {
         Platform::WindowsServer | Platform::Hci22h2 if days <= 90 => "",
         _ => ", and such a cluster cannot be updated any more",
-    };
+    }
+}
+
+fn accuse(gap: &Gap, from: Date, to: Date) -> Draft {
+    let days = span(from, to);
+    let seen = format!("nothing that was read was created or started between {from} and {to}");
     Draft::at(ObjectRef::cluster(), format!("heartbeat[{from}]"))
         .values(Some(&format!("at most {MAX_DAYS} days")), Some(&format!("{days} days, until {to}")))
-        .says(format!("nothing shows that the cluster ran from {from} to {to}{update}"))
         .with(Evidence::seen("heartbeat", gap.evidence()))
-        .with(Evidence::seen("life", format!("of all objects read, none was created between {from} and {to}")))
+        .with(Evidence::seen("life", seen))
 }
 
 /// Azure Local: both limits. Windows Server and 22H2: the control plane's support, and nodes stopped by hand (C31, C34).

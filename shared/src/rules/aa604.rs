@@ -4,6 +4,7 @@ use crate::data::Platform;
 use crate::finding::{Basis, Consequence};
 use crate::inventory::Inventory;
 use crate::rule::{Code, Context, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
+use crate::rules::attested::{self, Fault};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA604"),
@@ -25,8 +26,9 @@ pub(super) static RULE: Rule = Rule {
 };
 
 /// Nothing in a cluster tells: only an answer decides.
-fn whole(_: &Inventory, _: &Context<'_>) -> Verdict {
-    Verdict::NotObservable(
-        "Kubernetes does not show the state of the Azure subscription: --attest answers C35".to_owned(),
-    )
+fn whole(_: &Inventory, context: &Context<'_>) -> Verdict {
+    // C36 is asked with C35, and an answer to either is one to both.
+    attested::judge(&RULE.clauses[..1], context, |_, _| Fault::of(SAID))
 }
+
+const SAID: &str = "the subscription was suspended or deleted, and 60 days have passed";

@@ -1,23 +1,24 @@
-//! AA605: an agent of Azure Arc is missing, not ready, or started over and over.
+//! AA605: an agent of Azure Arc is missing, not ready, started over and over, or cut off from Azure; or all of them are gone.
 
 use crate::data::{Component, Confidence, Data, Platform};
-use crate::finding::{Basis, Consequence};
-use crate::inventory::Inventory;
-use crate::kinds;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::inventory::{Inventory, ReadKey, ReadState};
+use crate::kinds::{self, Kind};
 use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
 
-use crate::rules::health;
+use crate::rules::{egress, health};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA605"),
     slug: "arc-agents-unhealthy",
-    summary: "an agent of Azure Arc is missing or does not work",
+    summary: "an agent of Azure Arc is missing, does not work or is cut off",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Operational),
     clauses: &["C14", "C29"],
     platforms: &Platform::ALL,
     reads: &[
         Read { kind: &kinds::DEPLOYMENT, scope: Scope::ArcNamespaces },
+        Read { kind: &kinds::NETWORK_POLICY, scope: Scope::ArcNamespaces },
         Read { kind: &kinds::POD, scope: Scope::ArcNamespaces },
     ],
     probes: &[],
@@ -43,6 +44,9 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     if *kind == kinds::POD {
         let known = |kind: &str, name: &str| spoken_for(data, kind, namespace, name).is_some();
         notes.drafts.extend(health::crash_loop(object, known));
+        egress::note_pod(object, data, notes);
+    } else if *kind == kinds::NETWORK_POLICY {
+        egress::note_policy(object, data, notes);
     } else if spoken_for(data, kind.kind, namespace, name).is_some() {
         notes.note(format!("{} {namespace}/{name}", kind.kind), "");
         notes.drafts.extend(health::ailing(object, kind));
@@ -54,5 +58,53 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         let name = format!("{} {}/{}", row.kind, row.namespace, row.name);
         inventory.remarks(RULE.code).any(|(about, _)| about == name)
     };
-    Verdict::Found(health::missing(inventory, context.data, context.platform, true, is_there))
+    let mut drafts = health::missing(inventory, context.data, context.platform, true, is_there);
+    drafts.extend(all_gone(inventory, context));
+    // What was not read may hold the policy that leads out.
+    if context.unread(&[&kinds::NETWORK_POLICY]).is_none() {
+        drafts.extend(egress::cut_off(inventory, RULE.code));
+    }
+    Verdict::Found(drafts)
 }
+
+/// On Azure Local every cluster comes connected, so that nothing of Azure Arc in one of its virtual machines says that somebody
+/// took it away. Elsewhere connecting a cluster is the user's choice.
+fn all_gone(inventory: &Inventory, context: &Context<'_>) -> Option<Draft> {
+    if context.platform != Platform::AzureLocal || !inventory.nodes.iter().any(|node| node.is_moc(context.data)) {
+        return None;
+    }
+    let read = |kind: &'static Kind, namespace: Option<&str>| {
+        let key = ReadKey { kind, namespace: namespace.map(str::to_owned) };
+        matches!(inventory.reads.get(&key), Some(ReadState::Complete { .. }))
+    };
+    let exists = inventory.namespaces.iter().any(|own| own == NAMESPACE);
+    let listed = read(&kinds::DEPLOYMENT, None) || read(&kinds::DEPLOYMENT, Some(NAMESPACE));
+    let has_agents = || inventory.remarks(RULE.code).any(|(about, _)| about.starts_with("Deployment "));
+    if !read(&kinds::NAMESPACE, None) || (exists && (!listed || has_agents())) {
+        return None;
+    }
+    let (path, after, what) = if exists {
+        ("metadata.name", Some("empty"), "none of the agents of Azure Arc is there")
+    } else {
+        ("metadata.name", None, "the namespace of the agents of Azure Arc is not there")
+    };
+    let object = ObjectRef {
+        api_version: "v1".to_owned(),
+        kind: "Namespace".to_owned(),
+        name: NAMESPACE.to_owned(),
+        ..ObjectRef::default()
+    };
+    Some(
+        Draft::at(object, path)
+            .values(Some(NAMESPACE), after)
+            .says(format!(
+                "{what}, and every cluster of Azure Local comes connected: updates, billing and repair go that way"
+            ))
+            .basis(Basis::Derived)
+            .clauses(&["C14", "C32"])
+            .with(Evidence::seen("signs", "the nodes are virtual machines of AKS Arc")),
+    )
+}
+
+/// The namespace of the agents.
+const NAMESPACE: &str = "azure-arc";

@@ -214,6 +214,7 @@ const MAX_REASON: usize = 120;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attest::Answers;
     use crate::data::embedded;
     use crate::probe::ProbeState;
     use crate::rule::Suspect;
@@ -236,6 +237,7 @@ mod tests {
             platform: Platform::AzureLocal,
             release: None,
             baseline: None,
+            answers: Answers::new(&[], embedded(), Timestamp::UNIX_EPOCH),
             unread: Vec::new(),
             now: "2026-06-01T00:00:00Z".parse().unwrap(),
             as_of: "2026-06-01".parse().unwrap(),

@@ -18,7 +18,7 @@ use jiff::tz::TimeZone;
 
 use crate::commands::{baseline, explain};
 use crate::exit::Failure;
-use crate::settings::{PLATFORMS, moment, read, release};
+use crate::settings::{PLATFORMS, moment_or_now, read, release};
 use crate::ui::Ui;
 use crate::waivers::{self, Source};
 
@@ -33,8 +33,9 @@ pub struct Judging {
     /// 2602 of Azure Local; no cluster tells it, and the host's own end of support counts too
     #[arg(long, value_name = "RELEASE", value_parser = release, env = "KUBECTL_AKSARC_PLATFORM_RELEASE")]
     pub platform_release: Option<String>,
-    /// Judge as of this day (2026-12-31, at midnight UTC) or moment (RFC 3339); also for snapshots the default is now
-    #[arg(long, value_name = "DATE", value_parser = moment, env = "KUBECTL_AKSARC_AS_OF")]
+    /// Judge as of this day (2026-12-31, at midnight UTC), this moment (RFC 3339), or now; for a snapshot the default is the
+    /// moment when it was taken, for everything else now
+    #[arg(long, value_name = "DATE", value_parser = moment_or_now, env = "KUBECTL_AKSARC_AS_OF")]
     pub as_of: Option<Timestamp>,
     /// Run only these rules: codes, slugs or categories such as 2xx
     #[arg(long, value_name = "RULES", value_delimiter = ',', env = "KUBECTL_AKSARC_ONLY")]
@@ -75,15 +76,23 @@ impl Judging {
         params.release = self.host_release(params.platform).map_err(Failure::input)?;
         params.rules = self.rules(ui.name).map_err(Failure::input)?;
         params.waivers = self.waivers().map_err(Failure::input)?;
-        params.attestations = self.attestations(now, ui).map_err(Failure::input)?;
+        params.attestations = self.attestations().map_err(Failure::input)?;
         params.fail_on = Consequence::parse(&self.fail_on).unwrap_or(Consequence::Voids);
         params.allow_incomplete = self.allow_incomplete;
         params.versions = tables(self.versions.as_deref(), params.platform, now, ui)?;
         if let Some(path) = &self.baseline {
             params.baseline = Some(baseline::read(Path::new(path)).map_err(Failure::input)?);
         }
-        ui.detail(&format!("{} rules, as of {now}", params.rules.len()));
         Ok(params)
+    }
+
+    /// Says on stderr which answers do not count: a question that somebody believes answered is open.
+    pub(super) fn warn_of_answers(answers: &[Attestation], now: Timestamp, ui: &Ui) {
+        for (answer, problems) in attest::problems(answers, embedded(), now).iter().filter(|(_, p)| !p.is_empty()) {
+            let why: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            let clause = text::line(&answer.clause, 40);
+            ui.note(&format!("warning: the answer to {clause} does not count: {}", why.join(", ")));
+        }
     }
 
     /// The host's release; one that is known to be another platform's is a slip.
@@ -124,17 +133,9 @@ impl Judging {
         }
     }
 
-    /// Reads the answers, and says on stderr which of them do not count: a question that somebody believes answered is open.
-    fn attestations(&self, now: Timestamp, ui: &Ui) -> anyhow::Result<Vec<Attestation>> {
+    fn attestations(&self) -> anyhow::Result<Vec<Attestation>> {
         let Some(path) = self.attest.as_deref().filter(|path| !path.is_empty()) else { return Ok(Vec::new()) };
-        let answers =
-            attest::parse(&read(Path::new(path))?).with_context(|| format!("cannot read answers from {path}"))?;
-        for (answer, problems) in attest::problems(&answers, embedded(), now).iter().filter(|(_, p)| !p.is_empty()) {
-            let why: Vec<String> = problems.iter().map(ToString::to_string).collect();
-            let clause = text::line(&answer.clause, 40);
-            ui.note(&format!("warning: the answer to {clause} does not count: {}", why.join(", ")));
-        }
-        Ok(answers)
+        attest::parse(&read(Path::new(path))?).with_context(|| format!("cannot read answers from {path}"))
     }
 }
 
@@ -183,6 +184,7 @@ pub(crate) fn tables(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::moment;
 
     #[test]
     fn platforms_are_the_engines() {
@@ -192,6 +194,7 @@ mod tests {
 
     #[test]
     fn a_day_is_its_first_moment() {
+        assert!(moment_or_now("now").is_ok() && moment_or_now("Now").unwrap_err().contains("now, a day such as"));
         assert_eq!(moment("2026-12-31").unwrap().to_string(), "2026-12-31T00:00:00Z");
         assert_eq!(moment("2026-12-31T10:00:00Z").unwrap().to_string(), "2026-12-31T10:00:00Z");
         assert!(moment("9999-12-30").is_ok());

@@ -29,10 +29,12 @@ impl Screen<'_> {
 
     pub(super) fn footer(&mut self) -> fmt::Result {
         let report = self.report;
-        if !report.clocks.is_empty() {
+        let listed = |clock: &&Clock| self.look.show == Show::All || clock.days_left <= FAR_DAYS;
+        let clocks: Vec<&Clock> = report.clocks.iter().filter(listed).collect();
+        if !clocks.is_empty() {
             writeln!(self.out)?;
             let mut grid = Grid::plain();
-            for (number, clock) in report.clocks.iter().enumerate() {
+            for (number, clock) in clocks.into_iter().enumerate() {
                 let label = if number == 0 { "clocks" } else { "" };
                 grid.row([
                     label.to_owned(),
@@ -192,6 +194,9 @@ fn what(clock: &Clock) -> String {
     let platforms: Vec<&str> = clock.platforms.iter().map(|platform| platform.as_str()).collect();
     if platforms.is_empty() { clock.what.clone() } else { format!("{} ({})", clock.what, platforms.join(", ")) }
 }
+
+/// Five years: who plans that far ahead asks for it with `--show all`.
+const FAR_DAYS: i64 = 5 * 366;
 
 /// The commands in a question's text, which stand in backticks.
 fn commands(ask: &str) -> String {

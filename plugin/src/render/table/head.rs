@@ -13,7 +13,7 @@ use super::Screen;
 use super::wording::{candidates, counting, either};
 use crate::render::grid::wrap;
 use crate::render::style::sign;
-use crate::render::{Paint, counted, dated, left_out, texts};
+use crate::render::{Age, Paint, counted, dated, left_out, texts};
 
 impl Screen<'_> {
     pub(super) fn header(&mut self) -> fmt::Result {
@@ -51,7 +51,8 @@ impl Screen<'_> {
         };
         self.labelled("reading", &cost)?;
         if let Some(taken) = self.look.taken {
-            self.labelled("taken", &format!("{} · judged as of {}", seconds(taken), report.policy.as_of))?;
+            let age = self.look.age.map(age_of).unwrap_or_default();
+            self.labelled("taken", &format!("{}{age} · judged as of {}", seconds(taken), report.policy.as_of))?;
         }
         writeln!(self.out)
     }
@@ -158,6 +159,17 @@ fn age(report: &Report) -> String {
         (1, None) => "undated policy".to_owned(),
         (many, Some(date)) => format!("{many} policy texts, the newest of {date}"),
         (many, None) => format!("{many} undated policy texts"),
+    }
+}
+
+/// How old a snapshot is, or was on the day that was asked for.
+fn age_of(age: Age) -> String {
+    let word = |days: i64| if days == 1 { "1 day".to_owned() } else { format!("{days} days") };
+    match (age.days, age.given) {
+        (0, _) => String::new(),
+        (days, false) if days > 0 => format!(" · {} old", word(days)),
+        (days, true) if days > 0 => format!(" · {} old then", word(days)),
+        (days, _) => format!(" · {} later", word(-days)),
     }
 }
 

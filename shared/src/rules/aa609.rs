@@ -1,0 +1,61 @@
+//! AA609: nodes were stopped by hand, by somebody's word.
+
+use crate::attest::{Attestation, Purpose};
+use crate::data::Platform;
+use crate::finding::{Basis, Consequence};
+use crate::inventory::Inventory;
+use crate::rule::{Code, Context, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
+use crate::rules::attested::{self, Fault};
+
+pub(super) static RULE: Rule = Rule {
+    code: Code::new("AA609"),
+    slug: "nodes-stopped-by-hand",
+    summary: "nodes were stopped or de-allocated by hand",
+    consequence: Weight::Always(Consequence::Voids),
+    basis: Grounds::Always(Basis::Explicit),
+    clauses: &["C30", "C34"],
+    platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
+    reads: &[],
+    probes: &[],
+    guards: &[],
+    reach: Reach::System,
+    mode: Mode::Off,
+    instead: "stop clusters with AKS Arc's own commands",
+    page: include_str!("aa609.md"),
+    state: StateCheck { each: None, whole: Some(whole), clocks: None },
+    change: None,
+};
+
+/// Nothing in a cluster tells: only an answer decides.
+fn whole(_: &Inventory, context: &Context<'_>) -> Verdict {
+    attested::judge(RULE.clauses, context, fault)
+}
+
+/// Azure Local's text has one sentence and no number. Those of Windows Server and 22H2 have a second one, which lets stops of
+/// up to 30 days and regular maintenance pass; where it is not told whether that applies, nobody can say more than at risk.
+fn fault(answer: &Attestation, context: &Context<'_>) -> Fault {
+    let said = match &*answer.clause {
+        "C30" => "all nodes were shut down by hand",
+        _ => "nodes were stopped or de-allocated by hand for long",
+    };
+    if context.platform == Platform::AzureLocal {
+        return Fault::of(said);
+    }
+    let both = "the text says that de-allocating all nodes by hand ends support (C30), and that stops by hand of more than \
+                30 days do unless they are regular maintenance (C34)";
+    let long = answer.stop.as_ref().map(|stop| stop.is_longer_than(MAX_DAYS));
+    let purpose = answer.stop.as_ref().and_then(|stop| stop.purpose);
+    let (told, lighter) = match (long, purpose) {
+        (Some(true), Some(Purpose::Other)) => ("it was longer than that, and no maintenance", None),
+        (Some(_), Some(Purpose::Maintenance)) => ("it was for maintenance", Some(Consequence::AtRisk)),
+        (Some(false), _) => ("it was no longer than that", Some(Consequence::AtRisk)),
+        (Some(true), None) => {
+            ("it was longer than that, and `purpose` does not say what for", Some(Consequence::AtRisk))
+        }
+        (None, _) => ("from when to when, and what for, was not told", Some(Consequence::AtRisk)),
+    };
+    Fault { says: format!("{said}; {both}; {told}"), lighter }
+}
+
+/// The days of the second sentence.
+const MAX_DAYS: i64 = 30;
