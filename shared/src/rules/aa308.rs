@@ -140,8 +140,14 @@ fn row<'d>(object: &Object<'_>, kind: &Kind, data: &'d Data) -> Option<&'d Clust
         let mut writers = managed.iter().filter(|entry| &*entry.subresource != "status").peekable();
         writers.peek().is_some() && writers.all(|entry| crate::origin::is_hand(entry, object, data))
     };
-    let sure = row.confidence == Confidence::Doc && row.label.is_none();
-    (sure || !peoples()).then_some(row)
+    // A hand that is only later may have taken it from whoever made the object.
+    let made = || object.managed().iter().any(|entry| !crate::origin::is_later(entry, object));
+    let own = match (row.confidence, &row.label) {
+        (Confidence::Doc, None) => false,
+        (Confidence::Doc, Some(_)) => made() && peoples(),
+        _ => peoples(),
+    };
+    (!own).then_some(row)
 }
 
 fn keys<'d>(row: &ClusterObject, data: &'d Data) -> impl Iterator<Item = &'d ClusterKey> {
