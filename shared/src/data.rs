@@ -36,7 +36,7 @@ use crate::kinds::Kind;
 use crate::object::Object;
 use crate::read::yaml;
 
-pub use components::{Component, Versioned};
+pub use components::{Component, Part, Versioned};
 pub use identities::{Identities, Identity};
 pub use lawful::{Lawful, LawfulObject};
 pub use managers::{Managers, PlatformManager, Tool};

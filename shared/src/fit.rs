@@ -1,4 +1,4 @@
-//! Whether an object is of the shape that its kind has, as far as rules look into it.
+//! Whether an object is of the shape that its kind has, in the fields that rules read and those that objects usually have.
 //!
 //! The API server decodes objects before it asks anybody, so this holds for all that comes from one. What does not fit is not
 //! judged: a rule that meets a list where it expects a map would take what it looks for as missing.
@@ -24,8 +24,12 @@ enum Shape {
     Flag,
     /// A number.
     Number,
+    /// A number or a string, such as a port or a share.
+    Amount,
     /// A string.
     Text,
+    /// A string of bytes in base64.
+    Bytes,
     /// A moment, RFC 3339.
     Time,
     /// A list of such.
@@ -145,6 +149,10 @@ fn walk(shape: &Shape, rest: &str) -> Result<usize, Misfit> {
         Shape::Number => {
             value().filter(|value| value.starts_with(|c: char| c == '-' || c.is_ascii_digit())).map(str::len)
         }
+        Shape::Amount => value()
+            .filter(|value| value.starts_with(|c: char| c == '"' || c == '-' || c.is_ascii_digit()))
+            .map(str::len),
+        Shape::Bytes => value().filter(|value| scan::plain(value).is_some_and(is_base64)).map(str::len),
         Shape::Text => value().filter(|value| value.starts_with('"')).map(str::len),
         Shape::Time => value().filter(|value| scan::text(value).is_some_and(|text| is_time(&text))).map(str::len),
         Shape::Nested => scan::nested(rest, |_| ()),
@@ -175,6 +183,14 @@ fn shown(key: &str) -> String {
     scan::text(key).map_or_else(String::new, |key| key.cut(MAX_SHOWN).to_string())
 }
 
+/// Whether a text is made of base64's own letters, in whole groups.
+fn is_base64(text: &str) -> bool {
+    let body = text.trim_end_matches('=');
+    text.len() % 4 == 0
+        && text.len() - body.len() <= 2
+        && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/')
+}
+
 fn is_time(text: &str) -> bool {
     text.parse::<Timestamp>().is_ok()
 }
@@ -184,7 +200,9 @@ fn misfit(shape: &Shape) -> Misfit {
         Shape::Any => "JSON",
         Shape::Flag => "true or false",
         Shape::Number => "a number",
+        Shape::Amount => "a number or a string",
         Shape::Text => "a string",
+        Shape::Bytes => "bytes in base64",
         Shape::Time => "a time",
         Shape::List(_) => "a list",
         Shape::Map(_) | Shape::Fields(_) => "a map",

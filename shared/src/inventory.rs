@@ -117,6 +117,8 @@ pub struct Inventory {
     pub namespaces: Vec<String>,
     /// Values of system labels that no person owns, by pool and key.
     pub pool_labels: BTreeMap<String, BTreeMap<String, BTreeMap<String, usize>>>,
+    /// Those of them that a system manager owns.
+    pub firm_labels: BTreeMap<String, BTreeMap<String, BTreeMap<String, usize>>>,
     /// The labels and annotations that the system put on some node of a pool, by pool.
     pub system_keys: BTreeMap<String, BTreeSet<(Place, String)>>,
     /// What became of each list.
@@ -164,11 +166,19 @@ impl Inventory {
         self.probes.get(&probe).unwrap_or(&ProbeState::NotRecorded).text(probe)
     }
 
-    /// The one value all clean members of a pool carry for a system label; `None` when they differ or there is none.
+    /// The one value all clean members of a pool carry for a system label; `None` when they differ or there is none. Where a
+    /// system manager owns it on some of them, only those count.
     pub fn pool_value(&self, pool: &str, key: &str) -> Option<&str> {
-        let values = self.pool_labels.get(pool)?.get(key)?;
+        let values = self.firm_labels.get(pool).and_then(|keys| keys.get(key));
+        let values = values.or_else(|| self.pool_labels.get(pool)?.get(key))?;
         let mut values = values.keys();
         values.next().filter(|_| values.next().is_none()).map(String::as_str)
+    }
+
+    /// The one value that a system manager wrote for a label on the members of a pool; `None` when they differ or there is none.
+    pub fn firm_value(&self, pool: &str, key: &str) -> Option<&str> {
+        self.firm_labels.get(pool)?.get(key)?;
+        self.pool_value(pool, key)
     }
 
     /// Whether the system put `key` at `place` of some node of a pool. A person's own hand on another node shows nothing.
@@ -282,25 +292,22 @@ pub(crate) struct PoolSigns<'n> {
     pub(crate) label: Option<&'n str>,
 }
 
-/// The pool of a node: by its VM's name, which nobody edits, by what Cluster API notes of its machine, else by its label;
-/// `control-plane`; or `(no pool)`.
-pub(crate) fn pool_of(signs: PoolSigns<'_>, data: &Data) -> String {
+/// The pool of a node: by its VM's name, which nobody edits, by what Cluster API notes of its machine, else by its label; or
+/// `control-plane`. `None` where nothing tells.
+pub(crate) fn pool_of<'n>(signs: PoolSigns<'n>, data: &Data) -> Option<&'n str> {
     // Labels can be edited, so the machine is asked first: one of a pool is no control plane, whatever it is called.
     let vm = || signs.provider_id.and_then(|id| id.strip_prefix(&*data.products.provider_id_prefix));
     let of_control_plane = || {
         let by_vm = vm().is_some_and(|vm| vm.contains("-control-plane-"));
         (by_vm || signs.owner_kind == Some("KubeadmControlPlane")).then_some("control-plane")
     };
-    let pool = (signs.provider_id.and_then(|id| provider_pool(id, data)))
+    (signs.provider_id.and_then(|id| provider_pool(id, data)))
         .or_else(of_control_plane)
         .or_else(|| signs.owner_name.and_then(deployment_pool))
         .or_else(|| signs.machine.and_then(deployment_pool))
         .or_else(|| vm().and_then(short_pool))
         .or_else(|| signs.control_plane.then_some("control-plane"))
         .or(signs.label)
-        .unwrap_or(NO_POOL);
-    // It stands in every finding on the pool.
-    Text::from(pool).cut(MAX_NAME).to_string()
 }
 
 /// The pool in the name of what Cluster API makes for it, `<pool>-md`, `<pool>-md-<hash>` or `<pool>-md-<hash>-<5>`
@@ -325,8 +332,16 @@ fn short_pool(vm: &str) -> Option<&str> {
 /// The letters and digits of names that Kubernetes makes (apimachinery, `util/rand`).
 const MADE: &[u8] = b"bcdfghjklmnpqrstvwxz0123456789";
 
-/// The pool of nodes whose pool nothing tells; no pool can be called so.
-pub(crate) const NO_POOL: &str = "(no pool)";
+/// What stands for the pool of a node where nothing tells it. Two such nodes may be of two pools, so each has its own; no pool
+/// can be called so.
+fn untold_pool(node: &str) -> String {
+    format!("(that of {node})")
+}
+
+/// Whether a pool is one that nothing tells the name of.
+pub(crate) fn is_untold(pool: &str) -> bool {
+    pool.starts_with('(')
+}
 
 /// `spec` of a node, as far as rules use it.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
@@ -422,7 +437,7 @@ pub fn node_info<'o, 'a>(node: &'o Object<'a>) -> Option<&'o NodeInfo<'a>> {
     node.node_status().node_info.as_ref()
 }
 
-/// The pool of a node object.
+/// The pool of a node object; where nothing tells it, what stands for it, see [`is_untold`].
 pub fn pool_of_node(node: &Object<'_>, data: &Data) -> String {
     let (labels, annotations) = (&node.meta.labels, &node.meta.annotations);
     let signs = PoolSigns {
@@ -433,7 +448,9 @@ pub fn pool_of_node(node: &Object<'_>, data: &Data) -> String {
         control_plane: labels.get(CONTROL_PLANE_LABEL).is_some(),
         label: labels.get(POOL_LABEL),
     };
-    pool_of(signs, data)
+    // It stands in every finding on the pool.
+    let cut = |pool: &str| Text::from(pool).cut(MAX_NAME).to_string();
+    pool_of(signs, data).map_or_else(|| untold_pool(&node.meta.name), cut)
 }
 
 impl NodeFact {
@@ -525,7 +542,7 @@ pub(crate) struct Facts {
     nodes: Vec<NodeFact>,
     machines: Vec<MachineFact>,
     namespaces: Vec<(String, Option<String>)>,
-    pool_labels: Vec<(String, String, String)>,
+    pool_labels: Vec<(String, String, String, bool)>,
     system_keys: BTreeMap<String, BTreeSet<(Place, String)>>,
     life: Life,
 }
@@ -548,7 +565,8 @@ impl Facts {
             for (key, value) in object.meta.labels.iter().filter(|(key, _)| is_compared(key)) {
                 let clean = !person || keys.by_person(key).is_none();
                 if clean && keys.is_listed(key) {
-                    self.pool_labels.push((fact.pool.clone(), key.to_owned(), value.to_owned()));
+                    let firm = keys.system(key).is_some();
+                    self.pool_labels.push((fact.pool.clone(), key.to_owned(), value.to_owned(), firm));
                 }
             }
             let system = self.system_keys.entry(fact.pool.clone()).or_default();
@@ -595,10 +613,13 @@ impl Facts {
                 inventory.birth = Some(created);
             }
         }
-        for (pool, key, value) in self.pool_labels {
-            let values = inventory.pool_labels.entry(pool).or_default().entry(key).or_default();
-            if values.len() < MAX_VALUES || values.contains_key(&value) {
-                *values.entry(value).or_default() += 1;
+        for (pool, key, value, firm) in self.pool_labels {
+            let all = [Some(&mut inventory.pool_labels), firm.then_some(&mut inventory.firm_labels)];
+            for labels in all.into_iter().flatten() {
+                let values = labels.entry(pool.clone()).or_default().entry(key.clone()).or_default();
+                if values.len() < MAX_VALUES || values.contains_key(&value) {
+                    *values.entry(value.clone()).or_default() += 1;
+                }
             }
         }
     }
@@ -642,23 +663,23 @@ mod tests {
     use super::*;
     use crate::data::embedded;
 
-    fn pool(signs: PoolSigns<'_>) -> String {
+    fn pool(signs: PoolSigns<'_>) -> Option<&str> {
         pool_of(signs, embedded())
     }
 
     #[test]
     fn a_pool_is_read_from_every_published_shape() {
         let vm = |id| PoolSigns { provider_id: Some(id), ..PoolSigns::default() };
-        assert_eq!(pool(vm("moc://edge-1a2b3c4d-pool1-md-x7k2p-9q8zt")), "edge-1a2b3c4d-pool1");
-        assert_eq!(pool(vm("moc://linuxpool-97d9f5667-49lt4")), "linuxpool");
-        assert_eq!(pool(vm("moc://edge-1a2b3c4d-control-plane-9q8zt")), "control-plane");
+        assert_eq!(pool(vm("moc://edge-1a2b3c4d-pool1-md-x7k2p-9q8zt")), Some("edge-1a2b3c4d-pool1"));
+        assert_eq!(pool(vm("moc://linuxpool-97d9f5667-49lt4")), Some("linuxpool"));
+        assert_eq!(pool(vm("moc://edge-1a2b3c4d-control-plane-9q8zt")), Some("control-plane"));
         let owner = |name| PoolSigns { owner_kind: Some("MachineSet"), owner_name: Some(name), ..PoolSigns::default() };
-        assert_eq!(pool(owner("linuxpool-md-58d9b96dd9")), "linuxpool");
-        assert_eq!(pool(owner("edge-1a2b3c4d-pool1-md")), "edge-1a2b3c4d-pool1");
+        assert_eq!(pool(owner("linuxpool-md-58d9b96dd9")), Some("linuxpool"));
+        assert_eq!(pool(owner("edge-1a2b3c4d-pool1-md")), Some("edge-1a2b3c4d-pool1"));
         let machine = PoolSigns { machine: Some("gpupool-md-58d9b96dd9-vsdbl"), ..PoolSigns::default() };
-        assert_eq!(pool(machine), "gpupool");
+        assert_eq!(pool(machine), Some("gpupool"));
         let kubeadm = PoolSigns { owner_kind: Some("KubeadmControlPlane"), owner_name: Some("edge-md-7"), ..machine };
-        assert_eq!(pool(kubeadm), "control-plane");
+        assert_eq!(pool(kubeadm), Some("control-plane"));
     }
 
     #[test]
@@ -670,7 +691,7 @@ mod tests {
             "moc://vm",
             "k3s://a-97d9f5667-49lt4",
         ] {
-            assert_eq!(pool(PoolSigns { provider_id: Some(id), ..PoolSigns::default() }), NO_POOL, "{id}");
+            assert_eq!(pool(PoolSigns { provider_id: Some(id), ..PoolSigns::default() }), None, "{id}");
         }
     }
 
@@ -682,6 +703,16 @@ mod tests {
             label: Some("other"),
             ..PoolSigns::default()
         };
-        assert_eq!(pool(labelled), "linuxpool");
+        assert_eq!(pool(labelled), Some("linuxpool"));
+    }
+
+    #[test]
+    fn two_nodes_whose_pool_nothing_tells_are_never_taken_for_peers() {
+        let named = |name: &str| {
+            let json = format!(r#"{{"metadata":{{"name":"{name}"}},"spec":{{"providerID":"moc://vm"}}}}"#);
+            pool_of_node(&serde_json::from_str(&json).unwrap(), embedded())
+        };
+        assert_ne!(named("moc-l1"), named("moc-l2"));
+        assert!(is_untold(&named("moc-l1")));
     }
 }

@@ -119,6 +119,12 @@ pub struct Meta<'a> {
     /// `metadata.finalizers`.
     #[serde(borrow, default)]
     pub finalizers: Option<Vec<Text<'a>>>,
+    /// `metadata.resourceVersion`.
+    #[serde(borrow, default, deserialize_with = "name")]
+    pub resource_version: Text<'a>,
+    /// `metadata.generation`, counted by the API server.
+    #[serde(default)]
+    pub generation: Option<i64>,
     #[serde(borrow, default, deserialize_with = "slice")]
     owner_references: Option<&'a str>,
     #[serde(borrow, default, deserialize_with = "slice")]
@@ -335,6 +341,8 @@ impl<'a> Meta<'a> {
                 "deletionTimestamp" => scan::nullable(value, &mut meta.deletion_timestamp)?,
                 "labels" => meta.labels = Pairs::scan(value)?,
                 "annotations" => meta.annotations = Pairs::scan(value)?,
+                "resourceVersion" => meta.resource_version = scan::text(value)?.cut(MAX_NAME),
+                "generation" => meta.generation = serde_json::from_str(value).ok()?,
                 "finalizers" => meta.finalizers = serde_json::from_str(value).ok()?,
                 "ownerReferences" => meta.owner_references = some,
                 "managedFields" => meta.managed_fields = some,

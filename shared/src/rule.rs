@@ -179,6 +179,9 @@ pub enum Scope {
     ComponentNamespaces,
     /// Where another rule's list of the whole cluster is there anyway: what it tells is welcome, and no gap without it.
     IfRead,
+    /// The system namespaces in which the catalogue has workloads, for what Kubernetes keeps beside these. Snapshots of 0.1.0 do
+    /// not hold it, and that alone is no gap.
+    ComponentRecords,
     /// kube-system.
     KubeSystem,
     /// The namespaces in which a user's add-on is a finding, by the data.

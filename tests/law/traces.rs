@@ -127,11 +127,9 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         holds: |finding, edit| finding.code == "AA204" && is_systems_name(finding, edit),
     },
     Exception {
-        reason: "of a node whose pool nothing tells, no peer shows that the system had put a key there: an addition, AA204",
+        reason: "of a node that no machine puts into a pool, no peer shows that the system had put a key there: an addition, AA204",
         holds: |finding, edit| {
-            let after = edit.stored.after.as_ref();
-            let told = of(after, "/spec/providerID").is_some()
-                || of(after, "/metadata/labels/msft.microsoft~1nodepool-name").is_some();
+            let told = of(edit.stored.after.as_ref(), "/spec/providerID").is_some();
             matches!(finding.code, "AA201" | "AA202") && !told && finding.after.is_some()
         },
     },

@@ -1,6 +1,7 @@
-//! The shapes of kinds: Kubernetes API reference, and of custom resources no more than rules look at.
+//! The shapes of kinds: of Kubernetes' own the fields that objects usually have (Kubernetes API reference, v1.33), and of
+//! custom resources no more than rules look at.
 
-use super::Shape::{self, Any, Fields, Flag, List, Map, Nested, Number, Text, Time};
+use super::Shape::{self, Amount, Any, Bytes, Fields, Flag, List, Map, Nested, Number, Text, Time};
 
 /// Kinds of one shape, by their names.
 type Kinds = &'static [&'static str];
@@ -11,24 +12,87 @@ type Fieldset = &'static [(&'static str, Shape)];
 /// The fields of kinds, by their names; for all others [`OTHERS`].
 pub(super) static TYPES: &[(Kinds, Fieldset)] = &[
     (&["Node"], &[("spec", NODE_SPEC), ("status", NODE_STATUS)]),
-    (&["Namespace"], &[("spec", Fields(&[("finalizers", TEXTS)])), ("status", MAP)]),
-    (&["Pod"], &[("spec", POD_SPEC), ("status", POD_STATUS)]),
     (
-        &["DaemonSet", "Deployment", "ReplicaSet", "ReplicationController", "StatefulSet"],
-        &[("spec", WORKLOAD), ("status", WORKLOAD_STATUS)],
+        &["Namespace"],
+        &[
+            ("spec", Fields(&[("finalizers", TEXTS)])),
+            ("status", Fields(&[("phase", Text), ("conditions", List(&CONDITION))])),
+        ],
     ),
-    (&["Job"], &[("spec", WORKLOAD), ("status", MAP)]),
+    (&["Pod"], &[("spec", POD_SPEC), ("status", POD_STATUS)]),
+    (&["DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"], &[("spec", WORKLOAD), ("status", WORKLOAD_STATUS)]),
+    (
+        &["ReplicationController"],
+        &[
+            ("spec", Fields(&[("replicas", Number), ("selector", STRINGS), ("template", TEMPLATE)])),
+            ("status", WORKLOAD_STATUS),
+        ],
+    ),
+    (&["Job"], &[("spec", JOB), ("status", Fields(&[("active", Number), ("startTime", Time)]))]),
     (
         &["CronJob"],
         &[
-            ("spec", Fields(&[("schedule", Text), ("suspend", Flag), ("jobTemplate", Fields(&[("spec", WORKLOAD)]))])),
+            (
+                "spec",
+                Fields(&[
+                    ("schedule", Text),
+                    ("suspend", Flag),
+                    ("concurrencyPolicy", Text),
+                    ("jobTemplate", Fields(&[("spec", JOB)])),
+                ]),
+            ),
+            ("status", Fields(&[("lastScheduleTime", Time)])),
+        ],
+    ),
+    (
+        &["HorizontalPodAutoscaler"],
+        &[
+            (
+                "spec",
+                Fields(&[
+                    ("minReplicas", Number),
+                    ("maxReplicas", Number),
+                    ("scaleTargetRef", Fields(&[("apiVersion", Text), ("kind", Text), ("name", Text)])),
+                    ("metrics", List(&METRIC)),
+                ]),
+            ),
             ("status", MAP),
         ],
     ),
-    (&["ConfigMap"], &[("data", STRINGS), ("binaryData", STRINGS), ("immutable", Flag)]),
-    (&["Service"], &[("spec", SERVICE), ("status", MAP)]),
-    (&["ServiceAccount"], &[("secrets", MAPS), ("imagePullSecrets", MAPS), ("automountServiceAccountToken", Flag)]),
-    (&["Role", "ClusterRole"], &[("rules", List(&RBAC_RULE)), ("aggregationRule", MAP)]),
+    (&["LimitRange"], &[("spec", Fields(&[("limits", List(&LIMIT))]))]),
+    (
+        &["Ingress"],
+        &[
+            (
+                "spec",
+                Fields(&[
+                    ("ingressClassName", Text),
+                    ("rules", List(&Fields(&[("host", Text), ("http", Fields(&[("paths", List(&PATH))]))]))),
+                    ("tls", List(&Fields(&[("hosts", TEXTS), ("secretName", Text)]))),
+                ]),
+            ),
+            ("status", Fields(&[("loadBalancer", MAP)])),
+        ],
+    ),
+    (&["ConfigMap"], &[("data", STRINGS), ("binaryData", Map(&Bytes)), ("immutable", Flag)]),
+    (
+        &["Service"],
+        &[
+            ("spec", SERVICE),
+            (
+                "status",
+                Fields(&[("loadBalancer", Fields(&[("ingress", List(&Fields(&[("ip", Text), ("hostname", Text)])))]))]),
+            ),
+        ],
+    ),
+    (
+        &["ServiceAccount"],
+        &[("secrets", List(&NAMED)), ("imagePullSecrets", List(&NAMED)), ("automountServiceAccountToken", Flag)],
+    ),
+    (
+        &["Role", "ClusterRole"],
+        &[("rules", List(&RBAC_RULE)), ("aggregationRule", Fields(&[("clusterRoleSelectors", List(&SELECTOR))]))],
+    ),
     (&["RoleBinding", "ClusterRoleBinding"], &[("subjects", List(&SUBJECT)), ("roleRef", SUBJECT)]),
     (&["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"], &[("webhooks", List(&WEBHOOK))]),
     (
@@ -38,20 +102,105 @@ pub(super) static TYPES: &[(Kinds, Fieldset)] = &[
             ("ports", MAPS),
         ],
     ),
-    (&["PodDisruptionBudget"], &[("spec", MAP), ("status", BUDGET_STATUS)]),
+    (
+        &["PodDisruptionBudget"],
+        &[
+            ("spec", Fields(&[("minAvailable", Amount), ("maxUnavailable", Amount), ("selector", SELECTOR)])),
+            ("status", BUDGET_STATUS),
+        ],
+    ),
     (
         &["CustomResourceDefinition"],
-        &[("spec", Fields(&[("group", Text), ("names", MAP), ("scope", Text), ("versions", MAPS)])), ("status", MAP)],
+        &[
+            (
+                "spec",
+                Fields(&[
+                    ("group", Text),
+                    ("names", NAMES),
+                    ("scope", Text),
+                    ("preserveUnknownFields", Flag),
+                    ("conversion", Fields(&[("strategy", Text)])),
+                    (
+                        "versions",
+                        List(&Fields(&[
+                            ("name", Text),
+                            ("served", Flag),
+                            ("storage", Flag),
+                            ("schema", Fields(&[("openAPIV3Schema", Fields(&[("type", Text)]))])),
+                        ])),
+                    ),
+                ]),
+            ),
+            ("status", Fields(&[("acceptedNames", NAMES), ("storedVersions", TEXTS)])),
+        ],
     ),
     (
         &["APIService"],
         &[
-            ("spec", Fields(&[("group", Text), ("version", Text), ("service", MAP), ("caBundle", Text)])),
-            ("status", MAP),
+            (
+                "spec",
+                Fields(&[
+                    ("group", Text),
+                    ("version", Text),
+                    ("groupPriorityMinimum", Number),
+                    ("versionPriority", Number),
+                    ("insecureSkipTLSVerify", Flag),
+                    ("service", Fields(&[("namespace", Text), ("name", Text), ("port", Number)])),
+                    ("caBundle", Bytes),
+                ]),
+            ),
+            ("status", Fields(&[("conditions", List(&CONDITION))])),
         ],
     ),
     (&["IngressClass"], &[("spec", Fields(&[("controller", Text)]))]),
-    (&["PriorityClass"], &[("value", Number), ("globalDefault", Flag), ("description", Text)]),
+    (
+        &["PriorityClass"],
+        &[("value", Number), ("globalDefault", Flag), ("description", Text), ("preemptionPolicy", Text)],
+    ),
+    (
+        &["FlowSchema"],
+        &[
+            (
+                "spec",
+                Fields(&[
+                    ("matchingPrecedence", Number),
+                    ("priorityLevelConfiguration", NAMED),
+                    ("distinguisherMethod", Fields(&[("type", Text)])),
+                    ("rules", List(&Fields(&[("subjects", List(&Fields(&[("kind", Text), ("group", NAMED)])))]))),
+                ]),
+            ),
+            ("status", MAP),
+        ],
+    ),
+    (
+        &["PriorityLevelConfiguration"],
+        &[
+            (
+                "spec",
+                Fields(&[
+                    ("type", Text),
+                    (
+                        "limited",
+                        Fields(&[("nominalConcurrencyShares", Number), ("limitResponse", Fields(&[("type", Text)]))]),
+                    ),
+                ]),
+            ),
+            ("status", MAP),
+        ],
+    ),
+    (
+        &["CSIDriver"],
+        &[(
+            "spec",
+            Fields(&[
+                ("attachRequired", Flag),
+                ("podInfoOnMount", Flag),
+                ("fsGroupPolicy", Text),
+                ("volumeLifecycleModes", TEXTS),
+                ("tokenRequests", List(&Fields(&[("audience", Text)]))),
+            ]),
+        )],
+    ),
     (
         &["StorageClass"],
         &[
@@ -61,6 +210,10 @@ pub(super) static TYPES: &[(Kinds, Fieldset)] = &[
             ("volumeBindingMode", Text),
             ("allowVolumeExpansion", Flag),
             ("mountOptions", TEXTS),
+            (
+                "allowedTopologies",
+                List(&Fields(&[("matchLabelExpressions", List(&Fields(&[("key", Text), ("values", TEXTS)])))])),
+            ),
         ],
     ),
     (
@@ -77,7 +230,14 @@ pub(super) static OTHERS: &[(&str, Shape)] = &[("spec", MAP), ("status", MAP)];
 pub(super) static SCALE: &[(&str, Shape)] = &[("spec", Fields(&[("replicas", Number)])), ("status", MAP)];
 
 /// `metadata.ownerReferences`.
-pub(super) static OWNERS: Shape = List(&Fields(&[("apiVersion", Text), ("kind", Text), ("name", Text), ("uid", Text)]));
+pub(super) static OWNERS: Shape = List(&Fields(&[
+    ("apiVersion", Text),
+    ("kind", Text),
+    ("name", Text),
+    ("uid", Text),
+    ("controller", Flag),
+    ("blockOwnerDeletion", Flag),
+]));
 
 /// An entry of `metadata.managedFields`.
 pub(super) static ENTRY: Shape = Fields(&[
@@ -86,6 +246,7 @@ pub(super) static ENTRY: Shape = Fields(&[
     ("apiVersion", Text),
     ("time", Time),
     ("subresource", Text),
+    ("fieldsType", Text),
     ("fieldsV1", Nested),
 ]);
 
@@ -98,17 +259,24 @@ const NODE_SPEC: Shape = Fields(&[
     ("providerID", Text),
     ("podCIDR", Text),
     ("podCIDRs", TEXTS),
-    ("taints", List(&Fields(&[("key", Text), ("value", Text), ("effect", Text)]))),
+    ("taints", List(&Fields(&[("key", Text), ("value", Text), ("effect", Text), ("timeAdded", Time)]))),
     ("unschedulable", Flag),
 ]);
 
 const NODE_STATUS: Shape = Fields(&[
-    ("capacity", Fields(&[("cpu", Text), ("memory", Text), ("ephemeral-storage", Text)])),
+    ("capacity", QUANTITIES),
+    ("allocatable", QUANTITIES),
     ("conditions", List(&CONDITION)),
+    ("addresses", List(&Fields(&[("type", Text), ("address", Text)]))),
+    // What is in it is most of what a node is, and no rule reads it.
+    ("images", MAPS),
+    ("daemonEndpoints", Fields(&[("kubeletEndpoint", Fields(&[("Port", Number)]))])),
     (
         "nodeInfo",
         Fields(&[
             ("architecture", Text),
+            ("bootID", Text),
+            ("machineID", Text),
             ("containerRuntimeVersion", Text),
             ("kernelVersion", Text),
             ("kubeProxyVersion", Text),
@@ -120,7 +288,14 @@ const NODE_STATUS: Shape = Fields(&[
     ),
 ]);
 
-const CONDITION: Shape = Fields(&[("type", Text), ("status", Text), ("lastTransitionTime", Text)]);
+const CONDITION: Shape = Fields(&[
+    ("type", Text),
+    ("status", Text),
+    ("reason", Text),
+    ("message", Text),
+    ("lastHeartbeatTime", Time),
+    ("lastTransitionTime", Time),
+]);
 
 const POD_SPEC: Shape = Fields(&[
     ("hostNetwork", Flag),
@@ -132,9 +307,21 @@ const POD_SPEC: Shape = Fields(&[
     ("initContainers", List(&CONTAINER)),
     ("containers", List(&CONTAINER)),
     ("ephemeralContainers", List(&CONTAINER)),
-    ("volumes", List(&Fields(&[("name", Text), ("hostPath", Fields(&[("path", Text)]))]))),
-    ("tolerations", MAPS),
-    ("securityContext", Fields(&[("windowsOptions", WINDOWS)])),
+    ("volumes", List(&VOLUME)),
+    ("tolerations", List(&TOLERATION)),
+    ("securityContext", Fields(&[("runAsUser", Number), ("fsGroup", Number), ("windowsOptions", WINDOWS)])),
+    ("affinity", Fields(&[("nodeAffinity", Fields(&[(REQUIRED, Fields(&[("nodeSelectorTerms", List(&SELECTOR))]))]))])),
+    ("automountServiceAccountToken", Flag),
+    ("dnsPolicy", Text),
+    ("enableServiceLinks", Flag),
+    ("hostname", Text),
+    ("imagePullSecrets", List(&NAMED)),
+    ("priority", Number),
+    ("priorityClassName", Text),
+    ("restartPolicy", Text),
+    ("schedulerName", Text),
+    ("serviceAccount", Text),
+    ("terminationGracePeriodSeconds", Number),
 ]);
 
 const CONTAINER: Shape = Fields(&[
@@ -143,13 +330,29 @@ const CONTAINER: Shape = Fields(&[
     ("restartPolicy", Text),
     ("command", TEXTS),
     ("args", TEXTS),
-    ("env", List(&Fields(&[("name", Text), ("value", Text), ("valueFrom", MAP)]))),
-    ("ports", MAPS),
-    ("resources", MAP),
-    ("volumeMounts", List(&Fields(&[("name", Text), ("mountPath", Text), ("readOnly", Flag)]))),
+    ("env", List(&Fields(&[("name", Text), ("value", Text), ("valueFrom", Fields(&[("secretKeyRef", KEY)]))]))),
+    ("envFrom", List(&Fields(&[("configMapRef", NAMED), ("secretRef", NAMED)]))),
+    ("ports", List(&Fields(&[("name", Text), ("containerPort", Number), ("hostPort", Number), ("protocol", Text)]))),
+    ("resources", Fields(&[("limits", QUANTITIES), ("requests", QUANTITIES)])),
+    ("volumeMounts", List(&Fields(&[("name", Text), ("mountPath", Text), ("readOnly", Flag), ("subPath", Text)]))),
+    ("livenessProbe", PROBE),
+    ("readinessProbe", PROBE),
+    ("startupProbe", PROBE),
+    ("imagePullPolicy", Text),
+    ("workingDir", Text),
+    ("terminationMessagePath", Text),
+    ("targetContainerName", Text),
+    ("stdin", Flag),
+    ("tty", Flag),
     (
         "securityContext",
-        Fields(&[("privileged", Flag), ("capabilities", Fields(&[("add", TEXTS)])), ("windowsOptions", WINDOWS)]),
+        Fields(&[
+            ("privileged", Flag),
+            ("allowPrivilegeEscalation", Flag),
+            ("runAsUser", Number),
+            ("capabilities", Fields(&[("add", TEXTS), ("drop", TEXTS)])),
+            ("windowsOptions", WINDOWS),
+        ]),
     ),
 ]);
 
@@ -157,17 +360,106 @@ const WINDOWS: Shape = Fields(&[("hostProcess", Flag)]);
 
 const POD_STATUS: Shape = Fields(&[
     ("phase", Text),
+    ("podIP", Text),
+    ("conditions", List(&CONDITION)),
     ("initContainerStatuses", List(&CONTAINER_STATUS)),
     ("containerStatuses", List(&CONTAINER_STATUS)),
 ]);
 
-const CONTAINER_STATUS: Shape =
-    Fields(&[("name", Text), ("restartCount", Number), ("state", Fields(&[("waiting", Fields(&[("reason", Text)]))]))]);
+const CONTAINER_STATUS: Shape = Fields(&[
+    ("name", Text),
+    ("image", Text),
+    ("imageID", Text),
+    ("ready", Flag),
+    ("restartCount", Number),
+    ("state", Fields(&[("waiting", Fields(&[("reason", Text), ("message", Text)]))])),
+]);
 
-const WORKLOAD: Shape =
-    Fields(&[("replicas", Number), ("selector", MAP), ("template", Fields(&[("metadata", MAP), ("spec", POD_SPEC)]))]);
+const VOLUME: Shape = Fields(&[
+    ("name", Text),
+    ("hostPath", Fields(&[("path", Text), ("type", Text)])),
+    ("configMap", Fields(&[("name", Text), ("items", List(&Fields(&[("key", Text), ("path", Text)])))])),
+    ("emptyDir", Fields(&[("medium", Text)])),
+]);
+
+const TOLERATION: Shape =
+    Fields(&[("key", Text), ("operator", Text), ("value", Text), ("effect", Text), ("tolerationSeconds", Number)]);
+
+const PROBE: Shape = Fields(&[("httpGet", Fields(&[("path", Text), ("port", Amount)])), ("periodSeconds", Number)]);
+
+const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
+
+const KEY: Shape = Fields(&[("name", Text), ("key", Text)]);
+
+const NAMED: Shape = Fields(&[("name", Text)]);
+
+/// Of each resource an amount.
+const QUANTITIES: Shape = Map(&Text);
+
+const TEMPLATE: Shape =
+    Fields(&[("metadata", Fields(&[("labels", STRINGS), ("annotations", STRINGS)])), ("spec", POD_SPEC)]);
+
+const WORKLOAD: Shape = Fields(&[
+    ("replicas", Number),
+    ("selector", SELECTOR),
+    ("template", TEMPLATE),
+    ("minReadySeconds", Number),
+    ("paused", Flag),
+    ("podManagementPolicy", Text),
+    ("progressDeadlineSeconds", Number),
+    ("revisionHistoryLimit", Number),
+    ("serviceName", Text),
+    ("strategy", STRATEGY),
+    ("updateStrategy", STRATEGY),
+    (
+        "volumeClaimTemplates",
+        List(&Fields(&[("metadata", Fields(&[("name", Text)])), ("spec", Fields(&[("accessModes", TEXTS)]))])),
+    ),
+]);
+
+const STRATEGY: Shape = Fields(&[
+    ("type", Text),
+    ("rollingUpdate", Fields(&[("maxUnavailable", Amount), ("maxSurge", Amount), ("partition", Number)])),
+]);
+
+const JOB: Shape = Fields(&[
+    ("parallelism", Number),
+    ("completions", Number),
+    ("backoffLimit", Number),
+    ("suspend", Flag),
+    ("selector", SELECTOR),
+    ("template", TEMPLATE),
+]);
+
+const METRIC: Shape = Fields(&[
+    ("type", Text),
+    ("resource", Fields(&[("name", Text), ("target", Fields(&[("type", Text), ("averageUtilization", Number)]))])),
+]);
+
+const LIMIT: Shape = Fields(&[
+    ("type", Text),
+    ("default", QUANTITIES),
+    ("defaultRequest", QUANTITIES),
+    ("max", QUANTITIES),
+    ("min", QUANTITIES),
+]);
+
+const PATH: Shape = Fields(&[
+    ("path", Text),
+    ("pathType", Text),
+    (
+        "backend",
+        Fields(&[("service", Fields(&[("name", Text), ("port", Fields(&[("number", Number), ("name", Text)]))]))]),
+    ),
+]);
+
+const NAMES: Shape = Fields(&[("kind", Text), ("plural", Text), ("singular", Text), ("shortNames", TEXTS)]);
 
 const WORKLOAD_STATUS: Shape = Fields(&[
+    ("replicas", Number),
+    ("observedGeneration", Number),
+    ("currentNumberScheduled", Number),
+    ("numberMisscheduled", Number),
     ("readyReplicas", Number),
     ("desiredNumberScheduled", Number),
     ("numberReady", Number),
@@ -179,7 +471,19 @@ const SERVICE: Shape = Fields(&[
     ("clusterIP", Text),
     ("externalName", Text),
     ("externalIPs", TEXTS),
-    ("ports", MAPS),
+    ("clusterIPs", TEXTS),
+    ("ipFamilies", TEXTS),
+    ("sessionAffinity", Text),
+    (
+        "ports",
+        List(&Fields(&[
+            ("name", Text),
+            ("port", Number),
+            ("protocol", Text),
+            ("targetPort", Amount),
+            ("nodePort", Number),
+        ])),
+    ),
     ("selector", STRINGS),
 ]);
 

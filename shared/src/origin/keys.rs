@@ -68,8 +68,8 @@ struct Ownership<'o, 'a> {
     system: Option<&'o ManagedEntry<'a>>,
     /// The first person who wrote after the object was created.
     person: Option<&'o ManagedEntry<'a>>,
-    /// Whether somebody who is no person is among them.
-    others: bool,
+    /// The first who is no person.
+    other: Option<&'o ManagedEntry<'a>>,
 }
 
 impl<'o, 'a> Keys<'o, 'a> {
@@ -139,8 +139,13 @@ impl<'o, 'a> Keys<'o, 'a> {
 
     /// Whether somebody owns `key` who is neither a person nor of the system.
     pub fn is_strangers(&self, key: &str) -> bool {
+        self.stranger(key).is_some()
+    }
+
+    /// The entry of whoever owns `key` and is neither a person nor of the system, where the system does not own it too.
+    pub fn stranger(&self, key: &str) -> Option<&'o ManagedEntry<'a>> {
         let ownership = self.ownership(key);
-        ownership.others && ownership.system.is_none()
+        ownership.other.filter(|_| ownership.system.is_none())
     }
 
     /// What the tables say of `key`, at the node's version.
@@ -165,7 +170,7 @@ impl<'o, 'a> Keys<'o, 'a> {
     /// applied the value that was there (server-side apply) and changed nothing.
     pub fn by_person(&self, key: &str) -> Option<&'o ManagedEntry<'a>> {
         let ownership = self.ownership(key);
-        ownership.person.filter(|_| !ownership.others)
+        ownership.person.filter(|_| ownership.other.is_none())
     }
 
     fn machine(&self) -> &HashSet<&'o str> {
@@ -185,7 +190,7 @@ impl<'o, 'a> Ownership<'o, 'a> {
         Ownership {
             system: system.then_some(entry),
             person: (person && is_later(entry, object)).then_some(entry),
-            others: !person,
+            other: (!person).then_some(entry),
         }
     }
 
@@ -193,7 +198,7 @@ impl<'o, 'a> Ownership<'o, 'a> {
         Ownership {
             system: self.system.or(other.system),
             person: self.person.or(other.person),
-            others: self.others || other.others,
+            other: self.other.or(other.other),
         }
     }
 }

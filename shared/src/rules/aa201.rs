@@ -6,7 +6,7 @@ use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::{Inventory, NodeFact, POOL_LABEL, provider_id, provider_pool};
 use crate::kinds;
 use crate::object::Object;
-use crate::origin::Keys;
+use crate::origin::{self, Keys};
 use crate::rule::{
     Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
 };
@@ -69,8 +69,31 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
             notes.suspect(draft, hinge(node, keys, key, data));
         }
     });
+    strangers(node, &keys, notes, &target);
     if claimed {
         notes.drafts.extend(contradictions(node, &keys).map(|draft| Draft { object: target(), ..draft }));
+    }
+}
+
+/// Labels of the system's that a client wrote of which nothing tells whose it is: the platform's own may be among them, so only a
+/// value that the system itself gave the rest of the pool makes it worth a word.
+fn strangers(node: &Object<'_>, keys: &Keys<'_, '_>, notes: &mut Notes, target: &dyn Fn() -> ObjectRef) {
+    let name = &node.meta.name;
+    let invariant = |key: &str| INVARIANTS.iter().any(|(own, _)| *own == key);
+    let listed =
+        node.meta.labels.iter().filter(|(key, _)| !invariant(key) && *key != POOL_LABEL && keys.is_listed(key));
+    for (key, value) in listed {
+        let Some(entry) = keys.stranger(key).filter(|entry| origin::is_later(entry, node)) else { continue };
+        let draft = Draft::at(target(), path(Place::Label, key))
+            .values(None, Some(value))
+            .says(format!(
+                "system label {key} of node {name} was last written by the unrecognised client {}; a baseline settles it",
+                &*entry.manager
+            ))
+            .with(Evidence::managed(entry))
+            .lighter(Consequence::Info)
+            .basis(Basis::Derived);
+        notes.suspect(draft, format!("{STRANGER}{key}"));
     }
 }
 
@@ -95,6 +118,14 @@ fn contradictions<'o>(node: &'o Object<'_>, keys: &'o Keys<'_, '_>) -> impl Iter
 fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let peers = |pool: &str, key: &str| inventory.pool_value(pool, key);
     let mut drafts = against_peers(inventory, context, RULE.code, peers);
+    drafts.extend(inventory.suspects(RULE.code).iter().filter_map(|suspect| {
+        let key = suspect.hinge.strip_prefix(STRANGER)?;
+        let node = inventory.nodes.iter().find(|node| node.name == suspect.draft.object.name)?;
+        let value = inventory.firm_value(&node.pool, key)?;
+        let draft = suspect.draft.clone().values(Some(value), suspect.draft.after.as_deref());
+        let peers = Evidence::seen("peers", format!("the other nodes of pool {} have it from the system", node.pool));
+        (draft.before != draft.after).then(|| draft.with(peers))
+    }));
     drafts.extend(pool_labels(inventory, context.data));
     drafts.extend(against_baseline(inventory, context, Place::Label));
     Verdict::Found(drafts)
@@ -143,3 +174,6 @@ const INVARIANTS: [(&str, bool); 5] = [
     ("beta.kubernetes.io/arch", false),
     ("beta.kubernetes.io/os", false),
 ];
+
+/// What a suspect begins with whose writer nothing is known of.
+const STRANGER: &str = "unrecognised\n";

@@ -6,7 +6,7 @@ use crate::change::{Change, Operation};
 use crate::command::Command;
 use crate::data::{Data, Place, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::inventory::{Inventory, NO_POOL, NodeFact};
+use crate::inventory::{Inventory, NodeFact, is_untold};
 use crate::kinds;
 use crate::origin::{Keys, Origin};
 use crate::rule::{
@@ -94,9 +94,10 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         let (draft, hinge) = (&suspect.draft, Hinge::parse(&suspect.hinge)?);
         let added = !hinge.is_systems(inventory) && !is_recorded(&draft.object.name, &hinge);
         added.then(|| {
-            let peers = match hinge.pool {
-                NO_POOL => "nothing tells the pool of the node".to_owned(),
-                pool => format!("no node of pool {pool} shows that it has it from the system"),
+            let peers = if is_untold(hinge.pool) {
+                "nothing tells the pool of the node".to_owned()
+            } else {
+                format!("no node of pool {} shows that it has it from the system", hinge.pool)
             };
             let detail = format!("{peers}, and nothing on the node itself does");
             draft.clone().with(Evidence::seen("peers", detail))

@@ -6,7 +6,7 @@ use crate::change::{Change, Operation};
 use crate::command::Command;
 use crate::data::{Data, Place, Platform, Ruling};
 use crate::finding::{Basis, Consequence, Draft, ObjectRef};
-use crate::inventory::{Inventory, NO_POOL, pool_of_node};
+use crate::inventory::{Inventory, is_untold, pool_of_node};
 use crate::kinds;
 use crate::origin::{Keys, Origin};
 use crate::rule::{
@@ -142,7 +142,7 @@ impl Own<'_, '_, '_> {
         }
         let (place, pool) = (self.keys.place(), self.pool);
         // A node whose pool nothing tells speaks for itself.
-        let (object, what) = if pool == NO_POOL {
+        let (object, what) = if is_untold(pool) {
             (node_ref(self.node), format!("node {}, not on its pool", self.node))
         } else {
             (ObjectRef::pool(pool), format!("nodes of pool {pool}, not on the pool"))
@@ -152,7 +152,7 @@ impl Own<'_, '_, '_> {
             message = format!("{message}; {}", exception.note);
         }
         let draft = Draft::at(object, path(place, key)).values(None, value).says(message);
-        Some(if pool == NO_POOL { draft } else { draft.member(self.node) })
+        Some(if is_untold(pool) { draft } else { draft.member(self.node) })
     }
 }
 
@@ -207,3 +207,40 @@ const REPLACES: &str = "replaces the pool's whole set: add what az aksarc nodepo
 
 /// Nobody would paste a longer command, and it stands in the finding on each of its keys.
 const MAX_SET: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(place: Place, set: &[(&'static str, &[&'static str])]) -> Option<String> {
+        let set = set.iter().map(|(key, values)| (*key, values.iter().copied().collect())).collect();
+        pool_command(place, "edge-1a2b3c4d-pool1", &set).map(|command| command.line())
+    }
+
+    const HEAD: &str = "az aksarc nodepool update --resource-group GROUP --cluster-name CLUSTER --name pool1";
+
+    #[test]
+    fn one_command_carries_the_whole_set() {
+        let labels =
+            command(Place::Label, &[("example.com/line", &["3"]), ("example.com/site", &["edge-7"]), ("own", &[""])]);
+        assert_eq!(labels.unwrap(), format!("{HEAD} --labels example.com/line=3 example.com/site=edge-7 own="));
+        let taints = command(Place::Taint, &[("a", &[":NoSchedule"]), ("b", &["x:NoExecute,y:NoSchedule"])]);
+        assert_eq!(taints.unwrap(), format!("{HEAD} --node-taints a:NoSchedule,b=x:NoExecute,b=y:NoSchedule"));
+    }
+
+    #[test]
+    fn what_differs_from_node_to_node_has_no_place_on_a_pool() {
+        let labels = command(Place::Label, &[("rack", &["r1", "r2"]), ("site", &["edge-7"])]);
+        assert_eq!(labels.unwrap(), format!("{HEAD} --labels site=edge-7"));
+        assert_eq!(command(Place::Label, &[("rack", &["r1", "r2"])]), None);
+        assert_eq!(command(Place::Annotation, &[("note", &["x"])]), None);
+    }
+
+    #[test]
+    fn only_pools_that_are_told_get_a_command() {
+        let set = BTreeMap::from([("site", BTreeSet::from(["edge-7"]))]);
+        for pool in ["control-plane", "(that of moc-l1)"] {
+            assert_eq!(pool_command(Place::Label, pool, &set), None, "{pool}");
+        }
+    }
+}

@@ -116,7 +116,7 @@ fn of_extension(object: &Object<'_>, kind: &'static Kind, data: &Data, notes: &m
     }
     for draft in hands(object, kind, &format!("Arc extension {release}"), data) {
         // Extensions keep themselves up to date, with Helm.
-        if !draft.evidence.iter().any(|evidence| origin::is_helm(&evidence.manager, data)) {
+        if !draft.evidence.iter().any(|evidence| data.provenance.is_helm(&evidence.manager)) {
             notes.suspect(draft, release);
         }
     }

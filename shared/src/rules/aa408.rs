@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::baseline::Comparison;
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::inventory::{Inventory, MachineFact, NodeFact};
+use crate::inventory::{Inventory, MachineFact, NodeFact, is_untold};
 use crate::kinds;
 use crate::rule::{Code, Context, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
 use crate::rules::node_metadata::pool_name;
@@ -54,7 +54,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         Err(why) => return Verdict::Unknown(why),
     };
     let names = pools.keys().copied().chain(record.keys().copied());
-    let names: std::collections::BTreeSet<&str> = names.filter(|pool| !pool.starts_with('(')).collect();
+    let names: std::collections::BTreeSet<&str> = names.filter(|pool| !is_untold(pool)).collect();
     let drafts = names.into_iter().filter_map(|pool| {
         let nodes = pools.get(pool).map_or(&[][..], Vec::as_slice);
         let machines = record.get(pool).map_or(&[][..], Vec::as_slice);
@@ -66,7 +66,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
 /// Pools of another number of nodes than recorded. To scale a pool is lawful, so it informs: whoever runs the cluster knows
 /// whether anybody did.
 fn since_baseline(baseline: &Comparison<'_>) -> Vec<Draft> {
-    let differing = baseline.pools().into_iter().filter(|(pool, (then, now))| then != now && !pool.starts_with('('));
+    let differing = baseline.pools().into_iter().filter(|(pool, (then, now))| then != now && !is_untold(pool));
     let drafts = differing.map(|(pool, (then, now))| {
         Draft::at(ObjectRef::pool(pool), "nodeCount")
             .values(Some(&then.to_string()), Some(&now.to_string()))

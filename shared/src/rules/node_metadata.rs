@@ -101,6 +101,9 @@ pub(super) fn finalizers_of_people(object: &Object<'_>, kind: &Kind, what: &str,
     for name in names.iter().take(MAX_KEYS) {
         let path = ["f:metadata", "f:finalizers", &format!("v:{}", serde_json::Value::from(*name))];
         let Some(entry) = later_hands(object, data).find(|entry| entry.owns(&path)) else { continue };
+        // A patch of this list gives the whole list: the others stay.
+        let left: Vec<&&str> = names.iter().filter(|other| *other != name).collect();
+        let patch = serde_json::json!({"metadata": {"finalizers": left}}).to_string();
         drafts.push(
             Draft::at(ObjectRef::of(object, kind), format!("metadata.finalizers[{name}]"))
                 .values(None, Some(name))
@@ -108,11 +111,12 @@ pub(super) fn finalizers_of_people(object: &Object<'_>, kind: &Kind, what: &str,
                     "finalizer {name}, which keeps {what} from going when it is deleted, was put there by hand"
                 ))
                 .with(Evidence::managed(entry))
-                // Finalizers are one list with the others', so somebody has to look.
                 .fix(
-                    Command::kubectl(["edit", &kind.kind.to_lowercase()])
+                    Command::kubectl(["patch", &kind.kind.to_lowercase()])
                         .name(&object.meta.name)
-                        .caution(format!("take {name} out of metadata.finalizers, and leave the others")),
+                        .word("--type=merge")
+                        .word("-p")
+                        .word(&patch),
                 ),
         );
     }
@@ -296,7 +300,7 @@ impl<'h> Hinge<'h> {
 pub(super) fn hinge(node: &Object<'_>, keys: &Keys<'_, '_>, key: &str, data: &Data) -> String {
     // A label that makes a node a member of a pool cannot be vouched for by the nodes that it joins by it.
     let joins = matches!(key, CONTROL_PLANE_LABEL | POOL_LABEL) && provider_id(node).is_none();
-    let pool = if joins { inventory::NO_POOL.to_owned() } else { pool_of_node(node, data) };
+    let pool = if joins { JOINED.to_owned() } else { pool_of_node(node, data) };
     let place = keys.place();
     let twin = || place == Place::Label && twin(node, keys, key).is_some();
     let told = if keys.is_of_machine(key) {
@@ -310,6 +314,9 @@ pub(super) fn hinge(node: &Object<'_>, keys: &Keys<'_, '_>, key: &str, data: &Da
     };
     Hinge { pool: &pool, place, key, told }.text()
 }
+
+/// Where nobody vouches for a key; no pool can be called so.
+const JOINED: &str = "(joined by hand)";
 
 /// The value of the other name that the system writes together with a label, where no person wrote that one.
 pub(super) fn twin<'o>(node: &'o Object<'_>, keys: &Keys<'_, '_>, key: &str) -> Option<&'o str> {
@@ -481,7 +488,7 @@ pub(super) fn entries<'o>(node: &'o Object<'_>, place: Place) -> Entries<'o> {
 
 /// A pool's own name: its label is `<cluster>-<random>-<pool>`, and a pool's name holds no dash. `None` for nodes of no pool.
 pub(super) fn pool_name(pool: &str) -> Option<&str> {
-    pool.rsplit('-').next().filter(|name| !name.is_empty() && !pool.starts_with('(') && pool != "control-plane")
+    pool.rsplit('-').next().filter(|name| !name.is_empty() && !inventory::is_untold(pool) && pool != "control-plane")
 }
 
 /// One request can add a hundred thousand keys; nobody reads more findings of one kind than this, and each takes memory.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::finding::{Draft, ObjectRef};
-use crate::inventory::{Inventory, NO_POOL, NodeFact};
+use crate::inventory::{Inventory, NodeFact, is_untold};
 use crate::kinds;
 use crate::rule::Context;
 use crate::rules::aa401;
@@ -36,10 +36,10 @@ pub(super) fn peers<'i>(
     context: &Context<'_>,
 ) -> Result<(Pools<'i>, Option<String>), String> {
     let mut pools = nodes(inventory, context)?;
-    let without = pools.remove(NO_POOL).unwrap_or_default();
-    let names: Vec<&str> = without.iter().map(|node| &*node.name).collect();
+    let untold = pools.iter().filter(|(pool, _)| is_untold(pool)).flat_map(|(_, members)| members);
+    let names: Vec<&str> = untold.map(|node| &*node.name).collect();
     let open = (!names.is_empty()).then(|| format!("nothing tells the node pool of {}", few(&names)));
-    pools.retain(|_, members| members.len() > 1);
+    pools.retain(|pool, members| !is_untold(pool) && members.len() > 1);
     Ok((pools, open))
 }
 
