@@ -103,7 +103,7 @@ pub(super) fn finalizers_of_people(object: &Object<'_>, kind: &Kind, what: &str,
         let Some(entry) = later_hands(object, data).find(|entry| entry.owns(&path)) else { continue };
         // A patch of this list gives the whole list: the others stay.
         let left: Vec<&&str> = names.iter().filter(|other| *other != name).collect();
-        let patch = serde_json::json!({"metadata": {"finalizers": left}}).to_string();
+        let body = serde_json::json!({"metadata": {"finalizers": left}}).to_string();
         drafts.push(
             Draft::at(ObjectRef::of(object, kind), format!("metadata.finalizers[{name}]"))
                 .values(None, Some(name))
@@ -116,7 +116,7 @@ pub(super) fn finalizers_of_people(object: &Object<'_>, kind: &Kind, what: &str,
                         .name(&object.meta.name)
                         .word("--type=merge")
                         .word("-p")
-                        .word(&patch),
+                        .word(&body),
                 ),
         );
     }
