@@ -237,8 +237,30 @@ fn mutate(review: &mut Value, path: &str, how: usize) {
     }
 }
 
+/// A value with numbers for strings where Kubernetes takes either: it reads quantities more freely than these types.
+fn with_quantities(value: &mut Value) {
+    const MAPS: [&str; 9] =
+        ["limits", "requests", "capacity", "allocatable", "default", "defaultRequest", "max", "min", "hard"];
+    match value {
+        Value::Array(list) => list.iter_mut().for_each(with_quantities),
+        Value::Object(fields) => {
+            for (key, own) in fields {
+                if let (true, Value::Object(quantities)) = (MAPS.contains(&&**key), &mut *own) {
+                    let numbers = quantities.values_mut().filter(|value| value.is_number());
+                    numbers.for_each(|number| *number = json!(number.to_string()));
+                }
+                with_quantities(own);
+            }
+        }
+        _ => {}
+    }
+}
+
 /// Whether Kubernetes' own types can read an object.
 fn decodes(kind: &Kind, object: &Value) -> bool {
+    let object = &mut object.clone();
+    with_quantities(object);
+    let object = &*object;
     fn as_type<T: DeserializeOwned>(object: &Value) -> bool {
         T::deserialize(object).is_ok()
     }
