@@ -142,7 +142,7 @@ pub fn audit<'a>(
         for audit in audits.iter_mut().filter(|audit| audit.waiver.matches(finding)) {
             if audit.status != Status::Valid {
                 audit.would_cover.push(finding);
-            } else if let Some(why) = audit.waiver.lapsed(finding) {
+            } else if let Some(why) = audit.waiver.lapsed(finding, now) {
                 audit.lapsed.push((finding, why));
             } else if let Some(shown) = *shown.get_or_insert_with(|| current.chosen(finding)) {
                 if std::ptr::eq(shown, audit.waiver) {
@@ -190,7 +190,7 @@ mod tests {
         let waivers = [
             named("covers", |_| {}),
             named("shadowed", |w| w.expires = time("2026-11-28T00:00:00Z")),
-            named("lapsed", |w| w.lapses_unless = Some(Pin { uid: Some("u0".to_owned()), value: None })),
+            named("lapsed", |w| w.lapses_unless = Some(Pin { uid: Some("u0".to_owned()), ..Pin::default() })),
             named("unused", |w| w.matches.name = "nowhere".to_owned()),
             named("unknown", |w| (w.matches.name, w.rules) = ("nowhere".to_owned(), vec!["AA307".to_owned()])),
             named("expired", |w| w.expires = time("2026-11-05T00:00:00Z")),
