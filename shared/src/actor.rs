@@ -18,7 +18,7 @@ pub struct User {
 /// Who acts, for what the guard may do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Actor {
-    /// Could be the platform or a person: warned, never denied.
+    /// Could be the platform or a person: warned, and denied only where the configuration says so.
     Ambiguous,
     /// A named user, a service account of theirs, or a human tool.
     Person,
@@ -46,6 +46,30 @@ pub struct Actors {
     pub platform: Matchers,
     /// Identities that are people's or their automation's here, also against the built-in list.
     pub people: Matchers,
+    /// What is done about a request that could be the platform's or a person's, where a person's would be denied.
+    pub ambiguous: Ambiguous,
+}
+
+/// What is done about what an identity does that could be the platform or a person.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum Ambiguous {
+    /// It is denied: for clusters where everybody who acts for the platform is configured.
+    Deny,
+    /// It is allowed with a warning. Deletes, and `kubectl scale`, tell of no tool: an administrator's are among these.
+    #[default]
+    Warn,
+}
+
+impl Ambiguous {
+    /// The word of the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Ambiguous::Deny => "deny",
+            Ambiguous::Warn => "warn",
+        }
+    }
 }
 
 /// Exact identities; there are no wildcards on purpose.

@@ -34,7 +34,7 @@ use crate::data::capi::CapiKeys;
 use crate::data::cluster_objects::ClusterObjects;
 use crate::read::yaml;
 
-pub use components::{Component, Versioned};
+pub use components::{Component, Part, Versioned};
 pub use identities::{Identities, Identity};
 pub use lawful::{Lawful, LawfulObject};
 pub use managers::{Managers, PlatformManager, Tool};

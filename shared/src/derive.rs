@@ -33,6 +33,10 @@ impl Watched {
     }
 }
 
+/// Kinds that rules judge the change of and no webhook is asked about, since a cluster lives by them: a dry run judges them, and
+/// on their way in a ValidatingAdmissionPolicy does.
+pub const UNASKED: [&Kind; 2] = [&kinds::ENDPOINTS, &kinds::ENDPOINT_SLICE];
+
 /// Every kind and subresource that a rule which is not off guards, sorted; codes in catalogue order. `modes` are those that
 /// a configuration gives instead of the rules' own.
 pub fn watched(modes: &BTreeMap<String, Mode>) -> Vec<Watched> {
@@ -49,7 +53,7 @@ fn watched_by(modes: &BTreeMap<String, Mode>, wanted: impl Fn(&Rule) -> bool) ->
     let mut found: BTreeMap<(&'static Kind, &'static str), Watched> = BTreeMap::new();
     let is_on = |rule: &Rule| given(rule).map_or(rule.mode, |(_, mode)| *mode) != Mode::Off;
     for rule in catalogue::ALL.iter().filter(|rule| is_on(rule) && wanted(rule)) {
-        for guard in rule.guards {
+        for guard in rule.guards.iter().filter(|guard| !UNASKED.contains(&guard.kind)) {
             let (kind, subresource) = (guard.kind, guard.subresource);
             let watched = found.entry((kind, subresource)).or_insert_with(|| Watched {
                 kind,

@@ -8,13 +8,14 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::actor::{self, Actor, Actors, User};
+use crate::actor::{self, Actor, Actors, Ambiguous, User};
 use crate::catalogue;
 use crate::change::Change;
 use crate::data::{Component, Data, LawfulObject, Platform};
 use crate::finding::{Consequence, Finding};
 use crate::read::review::NotEvaluated;
 use crate::rule::{Mode, Rule};
+use crate::rules::aa301;
 use crate::text;
 use crate::waiver::{self, Waiver};
 use crate::weigh::{finalize, lightest};
@@ -351,6 +352,9 @@ impl Guard {
         let Some(judge) = rule.change.filter(|_| asked) else { return };
         // What is in the rest of them may be what makes the change lawful.
         let (mut drafts, partly) = change.watched(|| judge(change, &self.data));
+        if rule.code == aa301::RULE.code {
+            drafts.extend(aa301::forged(change, &user.field_manager, &self.data));
+        }
         if actor::is_agent(user, &self.data.managers) {
             drafts.retain(|draft| !draft.agents_may);
         }
@@ -376,6 +380,11 @@ impl Guard {
         }
     }
 
+    /// Whether what this actor does may be denied at all.
+    fn denies(&self, actor: Actor) -> bool {
+        actor != Actor::Ambiguous || self.settings.actors.ambiguous == Ambiguous::Deny
+    }
+
     /// What the preset and the rule's mode allow, and no more than the finding's own weight asks for.
     fn decide(&self, mode: Mode, actor: Actor, finding: &Finding, capped: bool) -> Decision {
         let wanted = match self.settings.mode {
@@ -388,7 +397,7 @@ impl Guard {
         }
         match wanted.min(Mode::at_most(finding.consequence)) {
             Mode::Off | Mode::Record => Decision::Allow,
-            Mode::Deny if !capped && actor != Actor::Ambiguous => Decision::Deny,
+            Mode::Deny if !capped && self.denies(actor) => Decision::Deny,
             Mode::Warn | Mode::Deny => Decision::Warn,
         }
     }

@@ -173,6 +173,8 @@ kinds! {
     NODE = core("Node", "nodes", false);
     /// ConfigMaps.
     CONFIG_MAP = core("ConfigMap", "configmaps", true);
+    /// Endpoints, the older form of EndpointSlices.
+    ENDPOINTS = core("Endpoints", "endpoints", true);
     /// LimitRanges.
     LIMIT_RANGE = core("LimitRange", "limitranges", true);
     /// Pods.
@@ -183,6 +185,8 @@ kinds! {
     SERVICE_ACCOUNT = core("ServiceAccount", "serviceaccounts", true);
     /// Services.
     SERVICE = core("Service", "services", true);
+    /// ControllerRevisions: the earlier shapes of DaemonSets and StatefulSets.
+    CONTROLLER_REVISION = grouped("apps", "ControllerRevision", "controllerrevisions");
     /// DaemonSets.
     DAEMON_SET = grouped("apps", "DaemonSet", "daemonsets");
     /// Deployments.

@@ -121,7 +121,7 @@ struct HostPath<'a> {
 
 /// The flags of static pods that rules read. A snapshot keeps these of their command lines and nothing else: a rule that asks
 /// for another one adds it here.
-pub const READ_FLAGS: [&str; 2] = ["--audit-log-maxbackup", "--feature-gates"];
+pub const READ_FLAGS: [&str; 3] = ["--audit-log-maxbackup", "--authorization-mode", "--feature-gates"];
 
 /// A path of the node that a container sees.
 #[derive(Clone, Debug, PartialEq, Eq)]

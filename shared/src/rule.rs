@@ -164,6 +164,9 @@ pub enum Scope {
     Cluster,
     /// The system namespaces in which the catalogue has components of this kind.
     ComponentNamespaces,
+    /// The system namespaces in which the catalogue has workloads, for what Kubernetes keeps beside these. Snapshots of 0.1.0 do
+    /// not hold it, and that alone is no gap.
+    ComponentRecords,
     /// kube-system.
     KubeSystem,
     /// The namespace of the guard.

@@ -18,7 +18,6 @@ mod aa206;
 mod aa207;
 mod aa208;
 mod aa209;
-mod aa301;
 mod aa302;
 mod aa303;
 mod aa304;
@@ -67,15 +66,20 @@ mod aa903;
 mod aa905;
 mod aa906;
 mod differences;
+mod effect;
 mod egress;
+mod foreign;
 mod health;
 mod installed;
+mod names;
 mod node_metadata;
 mod node_power;
 mod pools;
+mod put_back;
 mod third_party;
 mod ways;
 
+pub(crate) mod aa301;
 pub(crate) mod aa904;
 pub(crate) mod attested;
 

@@ -1,17 +1,23 @@
-//! The policy that protects webhook configurations, the guard's own and the platform's: no webhook is ever asked about them, a
-//! ValidatingAdmissionPolicy is (Kubernetes 1.30 on).
+//! The policies for what no webhook is asked about, which a ValidatingAdmissionPolicy is (Kubernetes 1.30 on): webhook
+//! configurations, the guard's own and the platform's, and the endpoints of managed Services.
 //!
-//! It fails closed, so it matches two kinds, by name, and nothing else. Its way out is an annotation on the object itself,
+//! The first fails closed, so it matches two kinds, by name, and nothing else. Its way out is an annotation on the object itself,
 //! and not a group to impersonate: whoever impersonates has no rights of their own groups, which is where an
 //! administrator's rights usually come from.
 
-use aksarc_shared::data;
+use std::collections::BTreeSet;
+
+use aksarc_shared::data::{self, Component, Data};
 use aksarc_shared::guard::{OPEN, Settings};
+use aksarc_shared::kinds;
 
 use crate::manifest::{CONFIGURATION, fill};
 
-/// The policy and its binding.
+/// The policy for webhook configurations, and its binding.
 pub const POLICY: &str = "protection.guard.aksarc.dev";
+
+/// The policy for the endpoints of managed Services, and its binding.
+pub const ENDPOINTS_POLICY: &str = "endpoints.guard.aksarc.dev";
 
 /// The manifest as YAML. `settings` may name further identities of the platform.
 pub fn render(settings: &Settings) -> String {
@@ -29,7 +35,36 @@ pub fn render(settings: &Settings) -> String {
         ("groups", &list(groups)),
         ("credentials", &list(platform.credential_ids.iter().map(String::as_str))),
     ];
-    fill(include_str!("../manifest/protection.yaml"), &values)
+    fill(include_str!("../manifest/protection.yaml"), &values) + &endpoints(&values)
+}
+
+/// The policy that keeps people from answering for managed Services, with the identities of the other one.
+fn endpoints(values: &[(&str, &str)]) -> String {
+    let services = managed_services(data::embedded());
+    let namespaces: BTreeSet<&str> = services.iter().map(|(namespace, _)| *namespace).collect();
+    let names: Vec<String> = services.iter().map(|(namespace, name)| format!("{namespace}/{name}")).collect();
+    let own = [
+        ("policy", ENDPOINTS_POLICY),
+        ("namespaces", &list(namespaces.into_iter())),
+        ("services", &list(names.iter().map(String::as_str))),
+    ];
+    let inherited = values.iter().filter(|(name, _)| *name != "policy").copied();
+    let values: Vec<(&str, &str)> = own.into_iter().chain(inherited).collect();
+    fill(include_str!("../manifest/endpoints.yaml"), &values)
+}
+
+/// The managed Services that the catalogue knows by their names, by namespace and name.
+fn managed_services(data: &Data) -> BTreeSet<(&str, &str)> {
+    let is_service = |row: &&Component| row.kinds.iter().any(|kind| kind == kinds::SERVICE.kind);
+    let rows = data.components.iter().filter(is_service).filter_map(|row| Some((row, row.name.as_deref()?)));
+    let protected = || data.namespaces.namespaces.iter().map(|row| &*row.name);
+    let mut services = BTreeSet::new();
+    for (row, name) in rows {
+        services.extend(row.namespaces.iter().map(|namespace| (&**namespace, name)));
+        let any = protected().filter(|namespace| row.is(kinds::SERVICE.kind, namespace, name));
+        services.extend(any.map(|namespace| (namespace, name)));
+    }
+    services
 }
 
 /// A list in CEL; strings of both languages escape alike here.
@@ -53,6 +88,7 @@ mod tests {
         assert!(text.contains("\"system:serviceaccount:cert-manager:cainjector\""));
         assert!(!text.contains("system:masters") && !text.contains("{{"));
         // A user may run a Gatekeeper of their own under this name.
-        assert!(!text.contains("gatekeeper"));
+        assert!(!text.contains("gatekeeper-"));
+        assert!(text.contains("\"kube-system/kube-dns\"") && !text.contains("\"default/"));
     }
 }

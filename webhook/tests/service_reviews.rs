@@ -138,7 +138,7 @@ async fn what_cannot_be_judged_is_allowed_and_counted() {
             "resource",
             change(
                 "/request/resource",
-                json!({"group": "discovery.k8s.io", "version": "v1", "resource": "endpointslices"}),
+                json!({"group": "networking.k8s.io", "version": "v1", "resource": "ingressclasses"}),
             ),
         ),
         ("operation", change("/request/operation", json!("CONNECT"))),

@@ -183,7 +183,9 @@ pub fn support_of(value: &Value, sides: &Sides, settings: &Settings, now: Timest
                 Scope::ArcNamespaces => data.namespaces.is_arc(&sides.namespace),
                 Scope::KubeSystem => sides.namespace == aksarc_shared::certificate::NAMESPACE,
                 Scope::Own => sides.namespace == aksarc_shared::guard::NAMESPACE,
-                Scope::ComponentNamespaces => data.namespaces.protected(&sides.namespace).is_some(),
+                Scope::ComponentNamespaces | Scope::ComponentRecords => {
+                    data.namespaces.protected(&sides.namespace).is_some()
+                }
             };
             read.kind == kind && here
         })

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use aksarc_shared::certificate;
 use aksarc_shared::data::known_issues::KnownIssue;
 use aksarc_shared::data::{Data, Document, Platform};
+use aksarc_shared::derive;
 use aksarc_shared::rule::{Mode, Rule, Scope};
 
 use super::grid::wrap;
@@ -56,7 +57,7 @@ fn facts(page: &mut Page, rule: &Rule, data: &Data) {
         .iter()
         .map(|read| match read.scope {
             Scope::Cluster => read.kind.qualified(),
-            Scope::AddOnNamespaces | Scope::ComponentNamespaces => {
+            Scope::AddOnNamespaces | Scope::ComponentNamespaces | Scope::ComponentRecords => {
                 format!("{} in system namespaces", read.kind.qualified())
             }
             Scope::ArcNamespaces => format!("{} in the namespaces of the Arc agents", read.kind.qualified()),
@@ -76,6 +77,7 @@ fn facts(page: &mut Page, rule: &Rule, data: &Data) {
         let guards: Vec<String> = rule
             .guards
             .iter()
+            .filter(|guard| !derive::UNASKED.contains(&guard.kind))
             .map(|guard| {
                 let operations: Vec<&str> = guard.operations.iter().map(|operation| operation.as_str()).collect();
                 let slash = if guard.subresource.is_empty() { "" } else { "/" };

@@ -253,8 +253,13 @@ pub fn records(key: &ReadKey, data: &Data) -> bool {
 /// The objects of which a baseline makes sense: those in the system's namespaces, and what of the cluster is its own.
 fn is_recorded(kind: &Kind, namespace: &str, data: &Data) -> bool {
     if kind.namespaced {
-        return *kind != kinds::POD
-            && *kind != kinds::ENDPOINT_SLICE
+        // These come and go with what they belong to.
+        let passing =
+            [&kinds::CONTROLLER_REVISION, &kinds::ENDPOINT_SLICE, &kinds::ENDPOINTS, &kinds::POD].contains(&kind);
+        // Those of other namespaces are read for the past of their workloads alone.
+        let of_workloads = *kind == kinds::REPLICA_SET && !data.namespaces.is_add_on(namespace);
+        return !passing
+            && !of_workloads
             && (data.namespaces.protected(namespace).is_some() || data.namespaces.is_add_on(namespace));
     }
     [

@@ -53,6 +53,7 @@ impl Check<'_> {
         let mut gaps = Vec::new();
         for key in keys {
             match self.inventory.reads.get(&key) {
+                None | Some(ReadState::NotRecorded) if is_of_records(rule, key.kind) => {}
                 Some(state) => gaps.extend(state.gap(&key).map(|why| (key.kind, why))),
                 None => gaps.push((key.kind, format!("{key} was not read"))),
             }
@@ -80,6 +81,7 @@ impl Check<'_> {
                 Scope::AddOnNamespaces => self.data.namespaces.is_add_on(name),
                 Scope::ArcNamespaces => self.data.namespaces.is_arc(name),
                 Scope::ComponentNamespaces => holds_components(self.data, read.kind, name),
+                Scope::ComponentRecords => WORKLOADS.iter().any(|kind| holds_components(self.data, kind, name)),
                 Scope::KubeSystem => name == certificate::NAMESPACE,
                 Scope::Own => name == guard::NAMESPACE,
             };
@@ -94,6 +96,15 @@ impl Check<'_> {
         matches!(self.inventory.read(kind), Some(ReadState::Complete { .. }))
     }
 }
+
+/// Whether a rule reads a kind only where earlier snapshots do not hold it.
+fn is_of_records(rule: &Rule, kind: &Kind) -> bool {
+    let mut reads = rule.reads.iter().filter(|read| read.kind == kind).peekable();
+    reads.peek().is_some() && reads.all(|read| read.scope == Scope::ComponentRecords)
+}
+
+/// The kinds of workloads that have a past.
+const WORKLOADS: [&Kind; 3] = [&kinds::DAEMON_SET, &kinds::DEPLOYMENT, &kinds::STATEFUL_SET];
 
 /// Whether the catalogue has components of a kind in a namespace.
 fn holds_components(data: &Data, kind: &Kind, namespace: &str) -> bool {

@@ -44,6 +44,20 @@ pub struct Component {
     /// Part of an Arc extension that users install on purpose.
     #[serde(default)]
     pub extension: bool,
+    /// What of the cluster it is, where its settings are the users' to ask about. Ours to know.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    pub part: Option<Part>,
+}
+
+/// A part of a cluster that people customise, and whose settings are not the component itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Part {
+    /// The cluster's name service.
+    Dns,
+    /// The network plug-in.
+    Network,
 }
 
 /// A part of Kubernetes whose version is held against the API server's.

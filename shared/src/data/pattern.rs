@@ -28,6 +28,15 @@ impl Pattern {
         }
     }
 
+    /// Whether it covers `text`, upper and lower case being the same.
+    pub(super) fn is_but_for_case(&self, text: &str) -> bool {
+        match (&self.name, &self.prefix) {
+            (Some(name), _) => name.eq_ignore_ascii_case(text),
+            (None, Some(prefix)) => text.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix)),
+            (None, None) => self.is(text),
+        }
+    }
+
     /// Exact before prefix and domain, longer before shorter.
     pub(super) fn rank(&self) -> (bool, usize) {
         let text = self.name.as_ref().or(self.prefix.as_ref()).or(self.domain.as_ref());

@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use super::managers::is_same_program;
+
 /// Marks that tell whose an object is.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -14,6 +16,18 @@ pub struct Provenance {
     pub image_registries: Vec<String>,
     /// Marks that people's tools leave.
     pub person_marks: PersonMarks,
+}
+
+impl Provenance {
+    /// Whether a fieldManager is Helm.
+    pub fn is_helm(&self, manager: &str) -> bool {
+        self.helm_managers.iter().any(|own| is_same_program(own, manager))
+    }
+
+    /// Whether an image is from a registry that only Microsoft publishes to.
+    pub fn is_microsofts(&self, image: &str) -> bool {
+        self.image_registries.iter().any(|registry| image.starts_with(&**registry))
+    }
 }
 
 /// Marks that people's tools leave.

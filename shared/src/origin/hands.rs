@@ -102,6 +102,15 @@ mod tests {
             of(&[("helm", "Update", born, wrote), ("helm", "Apply", later, wrote), ("kubelet", "Update", born, wrote)]),
             Vec::<String>::new()
         );
+        // What is written through scale has no time, and made nothing.
+        let scaled = format!(
+            r#"{{"metadata":{{"creationTimestamp":"2026-03-02T08:00:00Z","managedFields":[{},{}]}}}}"#,
+            r#"{"manager":"kubeadm","operation":"Update","time":"2026-03-02T08:00:00Z","fieldsV1":{"f:spec":{"f:a":{}}}}"#,
+            r#"{"manager":"kubectl","operation":"Update","subresource":"scale","fieldsV1":{"f:spec":{"f:replicas":{}}}}"#
+        );
+        let object: Object<'_> = serde_json::from_str(&scaled).unwrap();
+        let hands = Hands::of(&object, &object.managed().iter(), |_| false);
+        assert!(object.managed().iter().any(|entry| hands.is_second(entry, &object)));
         // Unless somebody is known to have been the first.
         assert_eq!(of(&[("platform", "Update", last, wrote), ("kubectl", "Update", later, wrote)]), ["kubectl"]);
     }

@@ -1,7 +1,8 @@
 //! AA301: a managed component was changed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::change::{Change, Operation};
@@ -9,16 +10,19 @@ use crate::command::Command;
 use crate::data::{Component, Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::Inventory;
-use crate::kinds;
+use crate::kinds::{self, Kind};
 use crate::object::{ManagedEntry, Object};
 use crate::origin::{self, Hands, Paths, Step};
 use crate::rule::{
     Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
 };
 use crate::rules::differences::{Difference, Differing, is_private, scalar};
+use crate::rules::effect::{Effect, is_restart};
 use crate::rules::node_metadata::{disowned, target};
+use crate::rules::put_back::{self, Past, Present};
+use crate::rules::{foreign, names};
 
-pub(super) static RULE: Rule = Rule {
+pub(crate) static RULE: Rule = Rule {
     code: Code::new("AA301"),
     slug: "managed-component-changed",
     summary: "a component that Microsoft manages was changed",
@@ -28,11 +32,17 @@ pub(super) static RULE: Rule = Rule {
     platforms: &Platform::ALL,
     reads: &[
         Read { kind: &kinds::CONFIG_MAP, scope: Scope::ComponentNamespaces },
+        Read { kind: &kinds::CONTROLLER_REVISION, scope: Scope::ComponentRecords },
         Read { kind: &kinds::DAEMON_SET, scope: Scope::ComponentNamespaces },
         Read { kind: &kinds::DEPLOYMENT, scope: Scope::ComponentNamespaces },
+        Read { kind: &kinds::ENDPOINTS, scope: Scope::ComponentRecords },
+        Read { kind: &kinds::ENDPOINT_SLICE, scope: Scope::Cluster },
+        Read { kind: &kinds::HORIZONTAL_POD_AUTOSCALER, scope: Scope::AddOnNamespaces },
+        Read { kind: &kinds::POD, scope: Scope::AddOnNamespaces },
+        Read { kind: &kinds::REPLICA_SET, scope: Scope::ComponentRecords },
         Read { kind: &kinds::ROLE, scope: Scope::ComponentNamespaces },
         Read { kind: &kinds::ROLE_BINDING, scope: Scope::ComponentNamespaces },
-        Read { kind: &kinds::SERVICE, scope: Scope::ComponentNamespaces },
+        Read { kind: &kinds::SERVICE, scope: Scope::Cluster },
         Read { kind: &kinds::STATEFUL_SET, scope: Scope::ComponentNamespaces },
     ],
     probes: &[],
@@ -42,6 +52,9 @@ pub(super) static RULE: Rule = Rule {
         on(&kinds::DAEMON_SET),
         on(&kinds::DEPLOYMENT),
         scale(&kinds::DEPLOYMENT),
+        on(&kinds::ENDPOINTS),
+        on(&kinds::ENDPOINT_SLICE),
+        on(&kinds::HORIZONTAL_POD_AUTOSCALER),
         on(&kinds::JOB),
         on(&kinds::POD),
         Guard { kind: &kinds::POD, subresource: "ephemeralcontainers", operations: &[Operation::Update] },
@@ -63,11 +76,11 @@ pub(super) static RULE: Rule = Rule {
     change: Some(change),
 };
 
-const fn on(kind: &'static kinds::Kind) -> Guard {
+const fn on(kind: &'static Kind) -> Guard {
     Guard { kind, subresource: "", operations: &[Operation::Create, Operation::Update] }
 }
 
-const fn scale(kind: &'static kinds::Kind) -> Guard {
+const fn scale(kind: &'static Kind) -> Guard {
     Guard { kind, subresource: "scale", operations: &[Operation::Update] }
 }
 
@@ -92,40 +105,249 @@ pub(super) fn by_owner<T>(object: &Object<'_>, find: impl Fn(&str, &str) -> Opti
     })
 }
 
-fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
-    let meta = &seen.object.meta;
-    if let Some(component) = component(seen.data, seen.kind.kind, &meta.namespace, &meta.name) {
-        notes.drafts.extend(traces(seen.object, seen.kind, component, seen.data));
+/// What a suspect hinges on.
+#[derive(Debug, Serialize, Deserialize)]
+enum Hinge {
+    /// Whether the template is one again that the platform had made.
+    Template(Present),
+    /// Whether the workload, as `Kind namespace/name`, describes the same image for the same container.
+    Image(String),
+    /// Whether this is the address of a managed Service.
+    Address(String),
+}
+
+impl Hinge {
+    fn word(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
     }
 }
 
-/// What is not as a baseline recorded it. Where no person's hand shows, the platform may have replaced it by a client that
-/// nobody knows: that informs, and accuses nobody.
-fn whole(_: &Inventory, context: &Context<'_>) -> Verdict {
+fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+    let (object, kind, data) = (seen.object, seen.kind, seen.data);
+    let meta = &object.meta;
+    if *kind == kinds::REPLICA_SET || *kind == kinds::CONTROLLER_REVISION {
+        if of_workload(object, data).is_some() {
+            put_back::note(object, kind, notes);
+        }
+        return;
+    }
+    if let Some(component) = component(data, kind.kind, &meta.namespace, &meta.name) {
+        traces(seen, component, notes);
+    } else if *kind == kinds::POD {
+        let workload = by_owner(object, |kind, name| {
+            Some((component(data, kind, &meta.namespace, name)?, format!("{kind} {}/{name}", &*meta.namespace)))
+        });
+        for found in workload.iter().flat_map(|(component, _)| foreign::images(seen, component)) {
+            let workload = workload.as_ref().map(|(_, name)| &**name).unwrap_or_default();
+            notes.suspect(found.draft, Hinge::Image(format!("{workload} {} {}", found.container, found.image)).word());
+        }
+    } else if *kind == kinds::SERVICE {
+        for (address, draft) in names::claims(object, kind) {
+            notes.suspect(draft, Hinge::Address(address).word());
+        }
+    }
+    notes.drafts.extend(names::endpoints(seen));
+    notes.drafts.extend(names::autoscaler(object, kind, data));
+    notes.drafts.extend(of_another_product(object, kind).map(|draft| {
+        draft.says(format!("ConfigMap {COREDNS_CUSTOM} is read by AKS in Azure; nothing shows that AKS Arc reads it"))
+    }));
+}
+
+/// The workload that a ReplicaSet or ControllerRevision is of, where it is a component's.
+fn of_workload<'d>(object: &Object<'_>, data: &'d Data) -> Option<&'d Component> {
+    let owner = object.owners().first()?;
+    component(data, &owner.kind, &object.meta.namespace, &owner.name)
+}
+
+/// A ConfigMap by which CoreDNS is customised on AKS in Azure.
+fn of_another_product(object: &Object<'_>, kind: &'static Kind) -> Option<Draft> {
+    let is_one =
+        *kind == kinds::CONFIG_MAP && &*object.meta.namespace == "kube-system" && &*object.meta.name == COREDNS_CUSTOM;
+    is_one.then(|| Draft::at(ObjectRef::of(object, kind), "metadata.name").lighter(Consequence::Info))
+}
+
+/// "Customize CoreDNS with Azure Kubernetes Service", MicrosoftDocs/azure-aks-docs, 2026-08; AKS Arc has no such page.
+const COREDNS_CUSTOM: &str = "coredns-custom";
+
+/// What the rest of the cluster decides, and what is not as a baseline recorded it. Where no person's hand shows, the platform
+/// may have replaced it by a client that nobody knows: that informs, and accuses nobody.
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    let mut open: Option<String> = None;
+    let mut drafts = Vec::new();
+    let remarked = |about: &str, says: &str| inventory.remarks(RULE.code).any(|remark| remark == (about, says));
+    for suspect in inventory.suspects(RULE.code) {
+        let draft = suspect.draft.clone();
+        match serde_json::from_str(&suspect.hinge) {
+            Ok(Hinge::Template(present)) => {
+                let keeper = put_back::keeper(&draft.object.kind);
+                if let Some(why) = keeper.and_then(|keeper| context.unread(&[keeper])) {
+                    open.get_or_insert_with(|| {
+                        format!("{why}, which tells whether {} was put back", draft.object.short())
+                    });
+                    continue;
+                }
+                drafts.push(with_past(draft, present.past(inventory, RULE.code)));
+            }
+            Ok(Hinge::Image(image)) if !remarked(RUNS, &image) && context.unread(&WORKLOADS).is_none() => {
+                drafts.push(draft);
+            }
+            Ok(Hinge::Address(address)) if remarked(ADDRESS, &address) => drafts.push(draft),
+            _ => {}
+        }
+    }
     let changed = context.baseline.iter().flat_map(|baseline| {
         baseline.changed_objects().into_iter().map(move |(target, field, person)| (baseline, target, field, person))
     });
     let own = changed
         .filter(|(_, target, ..)| component(context.data, &target.kind, &target.namespace, &target.name).is_some());
     // Where a person's hand shows, the fields it is on have been named already.
-    let drafts = own.filter(|(.., person)| person.is_none()).map(|(baseline, target, field, _)| {
+    drafts.extend(own.filter(|(.., person)| person.is_none()).map(|(baseline, target, field, _)| {
         Draft::at(target.clone(), field)
             .says(format!("{field} of {} {} is not as the baseline recorded it", target.kind, target.name))
             .with(baseline.evidence(&format!("another {field}")))
             .lighter(Consequence::Info)
-    });
-    Verdict::Found(drafts.collect())
+    }));
+    match open {
+        Some(why) => Verdict::FoundPartly(drafts, why),
+        None => Verdict::Found(drafts),
+    }
 }
 
-/// What an object shows of having been changed: fields that a second hand owns, and that it was put to rest.
-fn traces(object: &Object<'_>, kind: &'static kinds::Kind, component: &Component, data: &Data) -> Vec<Draft> {
-    let mut drafts = hands(object, kind, &component.product, data);
-    drafts.extend(idle(object, kind, component));
+/// A finding on a workload's template, with what became of that: put back, it informs; changed still, the way back is told
+/// where it is known.
+fn with_past(mut draft: Draft, past: Past) -> Draft {
+    match past {
+        Past::PutBack(number) => {
+            draft.message = format!(
+                "{} {} was touched and put back: its pods are described again as in revision {number}, which the platform \
+                 made; no text says that this restores support, so tell Microsoft Support",
+                draft.object.kind, draft.object.name
+            );
+            draft.clauses = None;
+            draft.lighter(Consequence::Info)
+        }
+        Past::Changed(Some(number)) => {
+            let object = &draft.object;
+            let undo = Command::kubectl_in(&object.namespace, ["rollout", "undo", &object.kind.to_lowercase()])
+                .name(&object.name)
+                .word(&format!("--to-revision={number}"))
+                .only("puts it back as the platform made it last; that it was touched stays, as information");
+            draft
+                .with(Evidence::seen("revision", format!("revision {number} is the last that the platform made")))
+                .fix(undo)
+        }
+        Past::Changed(None) => draft.with(Evidence::seen(
+            "revision",
+            "no revision that the platform made is kept: an upgrade or Microsoft Support puts it right",
+        )),
+    }
+}
+
+/// The remark of what a container of a workload runs from elsewhere.
+const RUNS: &str = "runs";
+
+/// The remark of an address of a managed Service.
+const ADDRESS: &str = "address";
+
+/// The kinds of workloads whose templates say what their pods run.
+const WORKLOADS: [&Kind; 3] = [&kinds::DAEMON_SET, &kinds::DEPLOYMENT, &kinds::STATEFUL_SET];
+
+/// What an object shows of having been changed: fields that a second hand owns, that it was put to rest, and what in it cannot
+/// be the platform's.
+fn traces(seen: &Seen<'_, '_>, component: &Component, notes: &mut Notes) {
+    let (object, kind, data) = (seen.object, seen.kind, seen.data);
+    let mut present = None;
+    let mut by_hand = Vec::new();
+    for draft in hands(object, kind, &component.product, data) {
+        by_hand.push(format!("{}.", draft.path));
+        let values = [draft.before.clone(), draft.after.clone()];
+        let effect = Effect::of(kind.kind, component, &draft.path, values.each_ref().map(Option::as_deref));
+        let draft = if draft.lighter.is_some() { draft } else { effect.weigh(draft, component) };
+        let told = draft.path.starts_with("spec.template") && effect != Effect::Restarts;
+        if told && put_back::keeper(kind.kind).is_some() {
+            let present = present.get_or_insert_with(|| Hinge::Template(Present::of(object, data)).word());
+            notes.suspect(draft, present.clone());
+        } else {
+            notes.drafts.push(draft);
+        }
+    }
+    notes.drafts.extend(idle(object, kind, component));
+    for found in foreign::images(seen, component) {
+        let name = format!(
+            "{} {}/{} {} {}",
+            kind.kind, &*object.meta.namespace, &*object.meta.name, found.container, found.image
+        );
+        notes.note(RUNS, name);
+        // A container that somebody added is named as one.
+        if !by_hand.iter().any(|path| found.draft.path.starts_with(path)) {
+            notes.drafts.push(found.draft);
+        }
+    }
+    notes.drafts.extend(foreign::authorization(seen, component));
+    notes.drafts.extend(strangers(object, kind, component, data));
+    notes.drafts.extend(finalizers(object, kind, component, data));
+    if *kind == kinds::SERVICE {
+        names::addresses(object).into_iter().for_each(|address| notes.note(ADDRESS, address));
+    }
+}
+
+/// The fields that a client owns of which nobody knows for whom it writes: neither a pass nor an accusation.
+fn strangers(object: &Object<'_>, kind: &'static Kind, component: &Component, data: &Data) -> Vec<Draft> {
+    let mut drafts = Vec::new();
+    let what = format!("{} {}", kind.kind, object.meta.name);
+    each_second(
+        object,
+        data,
+        |entry| data.managers.is_stranger(&entry.manager),
+        |entry, kept| {
+            origin::each_taken(entry, kept, MAX_PATHS, |path| {
+                let leaf = origin::spell(path);
+                if root(path).is_none() || is_restart(&leaf, [None, None]) {
+                    return;
+                }
+                drafts.push(
+                Draft::at(ObjectRef::of(object, kind), &*leaf)
+                    .says(format!(
+                        "{what} of {} was written by unrecognised client {}: neither the platform's nor a tool that people \
+                         are known to use; a baseline settles it",
+                        component.product, &*entry.manager
+                    ))
+                    .with(Evidence::managed(entry))
+                    .lighter(Consequence::Info),
+            );
+            });
+        },
+    );
+    drafts
+}
+
+/// The finalizers of a component's that a person's tool put there: whoever waits for them decides when it may go.
+fn finalizers(object: &Object<'_>, kind: &'static Kind, component: &Component, data: &Data) -> Vec<Draft> {
+    if object.meta.finalizers.as_ref().is_none_or(Vec::is_empty) {
+        return Vec::new();
+    }
+    let mut drafts = Vec::new();
+    each_hand(object, data, |entry, kept| {
+        origin::each_taken(entry, kept, usize::MAX, |path| {
+            let [Step::Field(meta), Step::Field(field), Step::Item(finalizer)] = path else { return };
+            if &**meta == "metadata" && &**field == "finalizers" {
+                let draft = Draft::at(ObjectRef::of(object, kind), origin::spell(path))
+                    .values(None, Some(finalizer))
+                    .says(format!(
+                        "{} {} of {} has a finalizer that {} put there",
+                        kind.kind, object.meta.name, component.product, &*entry.manager
+                    ))
+                    .with(Evidence::managed(entry))
+                    .lighter(Consequence::AtRisk);
+                drafts.push(draft);
+            }
+        });
+    });
     drafts
 }
 
 /// The fields of a platform's object that a person's tool took from whoever had them first.
-pub(super) fn hands(object: &Object<'_>, kind: &'static kinds::Kind, product: &str, data: &Data) -> Vec<Draft> {
+pub(super) fn hands(object: &Object<'_>, kind: &'static Kind, product: &str, data: &Data) -> Vec<Draft> {
     let mut drafts = Vec::new();
     let mut values: HashMap<String, Option<Value>> = HashMap::new();
     let what = format!("{} {}", kind.kind, object.meta.name);
@@ -134,14 +356,25 @@ pub(super) fn hands(object: &Object<'_>, kind: &'static kinds::Kind, product: &s
             let Some(root) = root(path) else { return };
             let leaf = origin::spell(path);
             let value = values.entry(root.to_owned()).or_insert_with(|| object.field(root));
+            let now = value.as_ref().and_then(|value| value_at(value, &leaf));
             let draft = Draft::at(ObjectRef::of(object, kind), &*leaf)
-                .values(None, value.as_ref().and_then(|value| value_at(value, &leaf)).as_deref())
+                .values(None, now.as_deref())
                 .says(format!("{what} of {product} was changed by {}", &*entry.manager))
                 .with(Evidence::managed(entry));
-            drafts.push(if is_restart(&leaf) { draft.lighter(Consequence::Info) } else { undo(draft, object, kind) });
+            let restart = is_restart(&leaf, [None, value.as_ref().and_then(|value| annotation(value, path))]);
+            drafts.push(if restart { draft.lighter(Consequence::Info) } else { draft });
         });
     });
     drafts
+}
+
+/// The annotation of the pods' template that a path leads to.
+fn annotation<'v>(spec: &'v Value, path: &[Step<'_>]) -> Option<&'v str> {
+    let [Step::Field(_), Step::Field(template), Step::Field(meta), Step::Field(annotations), Step::Field(key)] = path
+    else {
+        return None;
+    };
+    spec.get(&**template)?.get(&**meta)?.get(&**annotations)?.get(&**key)?.as_str()
 }
 
 /// The same fields, as a set.
@@ -154,20 +387,29 @@ fn taken<'a>(object: &Object<'a>, data: &Data) -> Paths<'a> {
 }
 
 /// Hands each second hand of a person's on a platform's object to `each`, with all that is the platform's still.
-fn each_hand<'a>(object: &Object<'a>, data: &Data, mut each: impl FnMut(&ManagedEntry<'a>, &Paths<'a>)) {
-    let is_hand = |entry: &ManagedEntry<'_>| origin::is_hand(entry, object, data);
+fn each_hand<'a>(object: &Object<'a>, data: &Data, each: impl FnMut(&ManagedEntry<'a>, &Paths<'a>)) {
+    each_second(object, data, |entry| origin::is_hand(entry, object, data), each);
+}
+
+/// Hands each second hand of those that are asked for to `each`, with all that others have still.
+fn each_second<'a>(
+    object: &Object<'a>,
+    data: &Data,
+    is_asked_for: impl Fn(&ManagedEntry<'a>) -> bool,
+    mut each: impl FnMut(&ManagedEntry<'a>, &Paths<'a>),
+) {
     // The platform is the first hand whenever it wrote last, and so is Helm on an object of a release of the platform's.
     let installer = |other: &ManagedEntry<'_>| {
-        let release = data.managers.person(&other.manager).is_some() && !is_hand(other);
+        let release = data.managers.person(&other.manager).is_some() && !origin::is_hand(other, object, data);
         release || data.managers.platform(&other.manager).is_some()
     };
     let hands = Hands::of(object, &object.managed().iter(), installer);
     let own = || object.managed().iter().filter(|entry| &*entry.subresource != "status");
     let mut kept = Paths::default();
     let mut gathered = false;
-    for entry in own().filter(|entry| is_hand(entry) && hands.is_second(entry, object)) {
+    for entry in own().filter(|entry| is_asked_for(entry) && hands.is_second(entry, object)) {
         if !gathered {
-            own().filter(|other| !is_hand(other)).for_each(|other| kept.insert_owned(other));
+            own().filter(|other| !is_asked_for(other)).for_each(|other| kept.insert_owned(other));
             gathered = true;
         }
         each(entry, &kept);
@@ -180,19 +422,6 @@ fn root<'p>(path: &'p [Step<'_>]) -> Option<&'p str> {
         Some(Step::Field(name)) if !matches!(&**name, "metadata" | "status") => Some(name),
         _ => None,
     }
-}
-
-/// What these kinds keep of their earlier shape; others have to be reinstalled by the platform.
-fn undo(draft: Draft, object: &Object<'_>, kind: &kinds::Kind) -> Draft {
-    if !matches!(kind.kind, "Deployment" | "DaemonSet" | "StatefulSet") || !draft.path.starts_with("spec.template") {
-        return draft;
-    }
-    let (kind, meta) = (kind.kind.to_lowercase(), &object.meta);
-    draft.fix(
-        Command::kubectl_in(&meta.namespace, ["rollout", "history", &kind])
-            .name(&meta.name)
-            .only("shows the earlier revisions: none of them is known to be the platform's"),
-    )
 }
 
 /// A component that was put to rest: scaled to nothing, or a DaemonSet that selects no node by a label of nobody's.
@@ -210,7 +439,8 @@ pub(super) fn idle(object: &Object<'_>, kind: &'static kinds::Kind, component: &
                     Command::kubectl_in(&object.meta.namespace, ["scale", &word])
                         .name(name)
                         .word("--replicas=2")
-                        .caution("how many there were before is not known here"),
+                        .caution("how many there were before is not known here")
+                        .only("lets it run again; a number of one's own stays, at risk"),
                 )
         }
         Rest::Nowhere(key, value) => at(&format!("spec.template.spec.nodeSelector[{key}]"))
@@ -262,20 +492,122 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     if change.operation == Operation::Delete || !change.kind.namespaced {
         return Vec::new();
     }
+    let beside = names::endpoints_change(change, data).or_else(|| names::autoscaler_change(change, data));
     let named = component(data, change.kind.kind, &change.namespace, &change.name);
-    let owned = || owning_component(change.kind, change.object()?, data);
-    let Some(component) = named.or_else(owned) else { return Vec::new() };
+    let Some(component) = named.or_else(|| of_pods(change, data)) else {
+        let other = change.create().and_then(|object| of_another_product(object, change.kind));
+        let says = format!("ConfigMap {COREDNS_CUSTOM} is read by AKS in Azure; nothing shows that AKS Arc reads it");
+        return beside.into_iter().chain(other.map(|draft| draft.says(says))).collect();
+    };
     if let Some(object) = change.create() {
         // A pod of a managed workload that somebody makes by hand is an add-on, unless it claims the component's name.
         if named.is_none() || data.lawful.covers(change.kind.kind, &change.namespace, &change.name) {
             return Vec::new();
         }
-        let draft = Draft::at(ObjectRef::of(object, change.kind), "metadata.name")
-            .values(None, Some(&change.name))
-            .says(format!("{} {} of {} would be created by hand", change.kind.kind, change.name, component.product));
-        return vec![draft];
+        return vec![created(change, object, component, data)];
     }
-    changed(change, &component.product, data, |before| Rest::of(before, change.kind, component).map(Rest::path))
+    let rest = |before: &Object<'_>| Rest::of(before, change.kind, component).map(Rest::path);
+    let mut drafts: Vec<Draft> = changed_fields(change, &component.product, data, rest)
+        .into_iter()
+        .map(|(draft, difference)| {
+            let Some(difference) = difference else { return draft };
+            // A Scale leaves out that it is nought.
+            let none = Some("0").filter(|_| change.subresource == "scale");
+            let values = [difference.before.as_deref().or(none), difference.after.as_deref().or(none)];
+            let effect = Effect::of(change.kind.kind, component, &difference.path, values);
+            // Where a person's hand already shows, this may be the way back; not where it leads elsewhere.
+            let cap = difference.shows && (effect != Effect::Replaces || may_be_the_platforms(&difference, data));
+            let draft = Draft { warn_at_most: cap, ..draft };
+            if draft.lighter.is_some() {
+                return draft;
+            }
+            if change.subresource == "scale" && *change.kind == kinds::REPLICA_SET {
+                return draft;
+            }
+            effect.weigh(draft, component)
+        })
+        .collect();
+    drafts.extend(added_finalizers(change, component));
+    drafts
+}
+
+/// The component whose pods or replicas a pod or ReplicaSet is: by its owner, or, of what is scaled, by its name.
+fn of_pods<'d>(change: &Change<'_>, data: &'d Data) -> Option<&'d Component> {
+    if *change.kind == kinds::REPLICA_SET && change.subresource == "scale" {
+        // A Scale has no owner; a ReplicaSet is named after its Deployment and a hash.
+        return component(data, "Deployment", &change.namespace, change.name.rsplit_once('-')?.0);
+    }
+    owning_component(change.kind, change.object()?, data)
+}
+
+/// A component that somebody would make by hand. What was deleted may be made again as it was: nothing in it is another's then.
+fn created(change: &Change<'_>, object: &Object<'_>, component: &Component, data: &Data) -> Draft {
+    let draft = Draft::at(ObjectRef::of(object, change.kind), "metadata.name")
+        .values(None, Some(&change.name))
+        .says(format!("{} {} of {} would be created by hand", change.kind.kind, change.name, component.product));
+    let images = origin::images(object);
+    let as_it_was = !images.is_empty()
+        && images.iter().all(|image| data.provenance.is_microsofts(image))
+        && Rest::of(object, change.kind, component).is_none();
+    let settings = *change.kind == kinds::CONFIG_MAP && component.part.is_some();
+    if as_it_was || settings { Effect::Customises.weigh(draft, component) } else { draft }
+}
+
+/// Whether a new value is one that the platform is known to set: what somebody added is gone again, an image is Microsoft's.
+fn may_be_the_platforms(difference: &Difference, data: &Data) -> bool {
+    match &difference.after {
+        None => difference.path != "spec.replicas",
+        Some(image) => difference.path.ends_with(".image") && data.provenance.is_microsofts(image),
+    }
+}
+
+/// That an update writes somebody else into a component's managedFields than whoever asks for it, as `own` says: a state would
+/// show that hand and not theirs. The API server's own names for what it merges are nobody's.
+pub(crate) fn forged(change: &Change<'_>, own: &str, data: &Data) -> Option<Draft> {
+    let (Some(before), Some(after)) = (&change.before, &change.after) else { return None };
+    if before.raw_managed() == after.raw_managed() || !change.kind.namespaced {
+        return None;
+    }
+    let named = component(data, change.kind.kind, &change.namespace, &change.name);
+    let component = named.or_else(|| of_pods(change, data))?;
+    let had: HashSet<&str> = before.managed().iter().map(|entry| &*entry.manager).collect();
+    let added = after.managed().iter().map(|entry| &*entry.manager);
+    let mut added: Vec<&str> = added.filter(|name| !had.contains(name) && !data.managers.is_api_server(name)).collect();
+    added.sort_unstable();
+    added.dedup();
+    if own.is_empty() {
+        // Whoever gives no name of their own is called after their program: that is one, and none of the platform's.
+        let is_platforms = |name: &&str| data.managers.platform(name).is_some();
+        if added.len() == 1 && !added.iter().any(is_platforms) {
+            return None;
+        }
+    } else {
+        added.retain(|name| *name != own);
+    }
+    let first = added.first()?;
+    let what = format!("{} {} of {}", change.kind.kind, change.name, component.product);
+    let draft = Draft::at(target(change), "metadata.managedFields")
+        .values(None, Some(first))
+        .says(format!("managedFields of {what} would say that {first} wrote it, which is not who asks"))
+        .lighter(Consequence::AtRisk);
+    Some(draft)
+}
+
+/// The finalizers that an update adds to a component, or to a pod of it.
+fn added_finalizers(change: &Change<'_>, component: &Component) -> Vec<Draft> {
+    let Some((before, after)) = change.update(&["status"]) else { return Vec::new() };
+    if before.meta.finalizers == after.meta.finalizers {
+        return Vec::new();
+    }
+    let had: HashSet<&str> = before.meta.finalizers.iter().flatten().map(|own| &**own).collect();
+    let added = after.meta.finalizers.iter().flatten().filter(|own| !had.contains(&***own));
+    let drafts = added.map(|finalizer| {
+        Draft::at(target(change), format!("metadata.finalizers[{finalizer}]"))
+            .values(None, Some(finalizer))
+            .says(format!("{} {} of {} would get a finalizer", change.kind.kind, change.name, component.product))
+            .lighter(Consequence::AtRisk)
+    });
+    drafts.take(MAX_PATHS).collect()
 }
 
 /// What an update would change of a platform's object. `rest` tells where it shows that it was put to rest.
@@ -285,8 +617,18 @@ pub(super) fn changed(
     data: &Data,
     rest: impl FnOnce(&Object<'_>) -> Option<Vec<Step<'static>>>,
 ) -> Vec<Draft> {
+    changed_fields(change, product, data, rest).into_iter().map(|(draft, _)| draft).collect()
+}
+
+/// As [`changed`], with the field that a finding is about; one on the object as a whole has none.
+fn changed_fields(
+    change: &Change<'_>,
+    product: &str,
+    data: &Data,
+    rest: impl FnOnce(&Object<'_>) -> Option<Vec<Step<'static>>>,
+) -> Vec<(Draft, Option<Difference>)> {
     let Some((before, after)) = change.update(&["scale", "ephemeralcontainers", "resize"]) else { return Vec::new() };
-    let lost = lost_owner(change, before, after, product);
+    let lost = lost_owner(change, before, after, product).map(|draft| (draft, None));
     let differing = Differing::of(before, after);
     if !differing.any() {
         return lost.into_iter().collect();
@@ -297,15 +639,16 @@ pub(super) fn changed(
         shown.insert(&path);
     }
     differing
-        .heaviest(&shown, is_restart_at)
+        .heaviest(&shown, is_template_annotation)
         .into_iter()
         .map(|difference| {
             let draft = Draft::at(target(change), &*difference.path)
                 .values(difference.before.as_deref(), difference.after.as_deref())
                 .says(format!("{} {} of {product} would be changed", change.kind.kind, change.name));
-            let light = is_restart(&difference.path) || wakes(&difference, change);
-            let draft = if light { draft.lighter(Consequence::Info) } else { draft };
-            if difference.shows { draft.warn_at_most() } else { draft }
+            let restart = is_restart(&difference.path, [difference.before.as_deref(), difference.after.as_deref()]);
+            let draft = if restart || wakes(&difference, change) { draft.lighter(Consequence::Info) } else { draft };
+            let draft = if difference.shows { draft.warn_at_most() } else { draft };
+            (draft, Some(difference))
         })
         .chain(lost)
         .collect()
@@ -328,17 +671,12 @@ fn wakes(difference: &Difference, change: &Change<'_>) -> bool {
     difference.path == "spec.replicas" && rests && difference.after.as_deref().is_some_and(|after| after != "0")
 }
 
-/// `kubectl rollout restart` changes nothing but this annotation.
-fn is_restart(path: &str) -> bool {
-    path == "spec.template.metadata.annotations[kubectl.kubernetes.io/restartedAt]"
+/// Annotations of the pods' template weigh least of all in it: a restart changes nothing else.
+fn is_template_annotation(path: &[Step<'_>]) -> bool {
+    let is = |step: &Step<'_>, name: &str| matches!(step, Step::Field(field) if &**field == name);
+    matches!(path, [_, template, meta, annotations, _]
+        if is(template, "template") && is(meta, "metadata") && is(annotations, "annotations"))
 }
-
-fn is_restart_at(path: &[Step<'_>]) -> bool {
-    path.len() == RESTART_STEPS && is_restart(&origin::spell(path))
-}
-
-/// So many steps lead to the annotation of a restart.
-const RESTART_STEPS: usize = 5;
 
 /// The value at a plain path below a top-level field, for evidence; lists and private data are not followed.
 fn value_at(root: &Value, path: &str) -> Option<String> {

@@ -17,9 +17,13 @@ pub(super) static RULE: Rule = Rule {
     clauses: &["C05", "C19"],
     platforms: &Platform::ALL,
     reads: &[
+        Read { kind: &kinds::CSI_DRIVER, scope: Scope::Cluster },
         Read { kind: &kinds::DAEMON_SET, scope: Scope::ComponentNamespaces },
         Read { kind: &kinds::DEPLOYMENT, scope: Scope::ComponentNamespaces },
         Read { kind: &kinds::POD, scope: Scope::AddOnNamespaces },
+        Read { kind: &kinds::SERVICE, scope: Scope::ComponentNamespaces },
+        Read { kind: &kinds::SERVICE_ACCOUNT, scope: Scope::AddOnNamespaces },
+        Read { kind: &kinds::STORAGE_CLASS, scope: Scope::Cluster },
     ],
     probes: &[],
     guards: &[],
@@ -31,11 +35,11 @@ pub(super) static RULE: Rule = Rule {
     change: None,
 };
 
-/// A component that this rule speaks for. What is only guessed to be one is left alone, and so are Arc extensions, which come
-/// and go as users wish.
+/// A component that this rule speaks for: that one which is there does not work is an observation, however little is known of
+/// it. What is only guessed to be one is left alone, and so are Arc extensions, which come and go as users wish.
 fn spoken_for<'d>(data: &'d Data, kind: &str, namespace: &str, name: &str) -> Option<&'d Component> {
     let known = component(data, kind, namespace, name);
-    known.filter(|row| row.confidence == Confidence::Doc && !row.extension)
+    known.filter(|row| row.confidence != Confidence::Inferred && !row.extension)
 }
 
 fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
@@ -44,16 +48,35 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     if *kind == kinds::POD {
         let known = |kind: &str, name: &str| spoken_for(data, kind, namespace, name).is_some();
         notes.drafts.extend(health::crash_loop(object, known));
-    } else if spoken_for(data, kind.kind, namespace, name).is_some() {
-        notes.note(format!("{} {namespace}/{name}", kind.kind), "");
+        return;
+    }
+    let is_one = |own: &str, called: &str| own == kind.kind && *called == **name;
+    let told = data
+        .essentials
+        .iter()
+        .any(|row| is_one(&row.kind, &row.name) || row.beside.iter().any(|beside| is_one(&beside.kind, &beside.name)));
+    // The names of what stands in no namespace are everybody's: what is no object of the platform's is another's.
+    let own = kind.namespaced || data.cluster_objects.find(kind.kind, object).is_some();
+    if told && own {
+        notes.note(remark(kind.kind, namespace, name), "");
+    }
+    if spoken_for(data, kind.kind, namespace, name).is_some() {
         notes.drafts.extend(health::ailing(object, kind));
     }
 }
 
 fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
-    let is_there = |row: &crate::data::essentials::Essential| {
-        let name = format!("{} {}/{}", row.kind, row.namespace, row.name);
-        inventory.remarks(RULE.code).any(|(about, _)| about == name)
+    let is_there = |kind: &str, namespace: &str, name: &str| {
+        let own = remark(kind, namespace, name);
+        inventory.remarks(RULE.code).any(|(about, _)| about == own)
     };
-    Verdict::Found(health::missing(inventory, context.data, context.platform, false, is_there))
+    let (data, platform) = (context.data, context.platform);
+    let mut drafts =
+        health::missing(inventory, data, platform, false, |row| is_there(&row.kind, &row.namespace, &row.name));
+    drafts.extend(health::missing_beside(inventory, data, platform, is_there));
+    Verdict::Found(drafts)
+}
+
+fn remark(kind: &str, namespace: &str, name: &str) -> String {
+    format!("{kind} {namespace}/{name}")
 }

@@ -131,8 +131,8 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     drafts.into_iter().map(|draft| weigh(draft, row)).collect()
 }
 
-/// The row an object is of, where this rule speaks for it. What only our conclusion makes the platform's is a user's own
-/// where people's tools alone have written it.
+/// The row an object is of, where this rule speaks for it. What only our conclusion makes the platform's, or a label that
+/// anybody can add, is a user's own where people's tools alone have written it.
 fn row<'d>(object: &Object<'_>, kind: &Kind, data: &'d Data) -> Option<&'d ClusterObject> {
     let row = data.cluster_objects.find(kind.kind, object).filter(|row| row.owner != "arc")?;
     let peoples = || {
@@ -140,7 +140,14 @@ fn row<'d>(object: &Object<'_>, kind: &Kind, data: &'d Data) -> Option<&'d Clust
         let mut writers = managed.iter().filter(|entry| &*entry.subresource != "status").peekable();
         writers.peek().is_some() && writers.all(|entry| crate::origin::is_hand(entry, object, data))
     };
-    (row.confidence == Confidence::Doc || !peoples()).then_some(row)
+    // A hand that is only later may have taken it from whoever made the object.
+    let made = || object.managed().iter().any(|entry| !crate::origin::is_later(entry, object));
+    let own = match (row.confidence, &row.label) {
+        (Confidence::Doc, None) => false,
+        (Confidence::Doc, Some(_)) => made() && peoples(),
+        _ => peoples(),
+    };
+    (!own).then_some(row)
 }
 
 fn keys<'d>(row: &ClusterObject, data: &'d Data) -> impl Iterator<Item = &'d ClusterKey> {

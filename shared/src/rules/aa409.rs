@@ -1,15 +1,17 @@
 //! AA409: a static pod that the platform did not put on an agent node.
 
+use std::collections::BTreeMap;
+
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, NodeFact};
 use crate::kinds;
 use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA409"),
     slug: "unknown-static-pod",
-    summary: "an agent node runs a static pod that the platform does not know: somebody wrote on its disk",
+    summary: "a node runs a static pod that the platform does not know: somebody wrote on its disk",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Derived),
     clauses: &["C10", "C22", "C27"],
@@ -41,10 +43,7 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let microsoft = !images.is_empty()
         && images.iter().all(|image| registries.iter().any(|registry| image.starts_with(&**registry)));
     let draft = Draft::at(ObjectRef::of(object, seen.kind), format!("metadata.annotations[{MIRROR}]"))
-        .says(format!(
-            "{} is a static pod of agent node {}, and no part of the platform that is known",
-            meta.name, node.name
-        ))
+        .says(format!("{} is a static pod of node {}, and no part of the platform that is known", meta.name, node.name))
         .with(Evidence::seen(MIRROR, format!("the kubelet of {} runs it from a {source}", node.name)))
         .with(Evidence::seen("images", images.join(", ")));
     // What only Microsoft's images are in may be the platform's: the catalogue does not claim to be complete.
@@ -52,32 +51,33 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
 }
 
 fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
-    let unread = context.unread(&[&kinds::NODE, &kinds::POD]).is_some();
-    let agents: Vec<&str> = inventory
-        .nodes
-        .iter()
-        .filter(|node| !node.control_plane && !node.virtual_kubelet)
-        .map(|node| &*node.name)
-        .collect();
+    // What was not read may show that it stands on every node of its pool, or that it does not.
+    if context.unread(&[&kinds::NODE, &kinds::POD]).is_some() {
+        return Verdict::Found(Vec::new());
+    }
+    let pools: BTreeMap<&str, &str> =
+        inventory.nodes.iter().filter(|node| !node.virtual_kubelet).map(|node| (&*node.name, pool(node))).collect();
     // A kubelet names its static pods after their file and its node.
     let base = |name: &str, node: &str| name.strip_suffix(node).map(str::to_owned);
     let suspects = inventory.suspects(RULE.code);
-    let found = suspects.iter().filter(|suspect| agents.contains(&&*suspect.hinge));
-    let drafts = found.map(|suspect| {
+    let found = suspects.iter().filter_map(|suspect| Some((suspect, *pools.get(&*suspect.hinge)?)));
+    let drafts = found.map(|(suspect, pool)| {
         let own = base(&suspect.draft.object.name, &suspect.hinge);
         let twins = suspects.iter().filter(|other| {
-            agents.contains(&&*other.hinge) && own.is_some() && base(&other.draft.object.name, &other.hinge) == own
+            let same = base(&other.draft.object.name, &other.hinge);
+            pools.get(&*other.hinge) == Some(&pool) && own.is_some() && same == own
         });
+        let members = pools.values().filter(|other| **other == pool).count();
         let draft = suspect.draft.clone();
-        // Whatever stands on every agent node probably came with their image.
-        // What was not read may show that this does.
-        if unread || agents.len() > 1 && twins.count() == agents.len() {
-            draft.lighter(Consequence::Info)
-        } else {
-            draft
-        }
+        // Whatever stands on every node of a pool probably came with their image; a node alone tells nothing.
+        if members > 1 && twins.count() == members { draft.lighter(Consequence::Info) } else { draft }
     });
     Verdict::Found(drafts.collect())
+}
+
+/// The pool of a node, that of the control plane being one too.
+fn pool(node: &NodeFact) -> &str {
+    if node.control_plane { "" } else { &node.pool }
 }
 
 /// What a kubelet marks the mirror of a static pod with (Kubernetes, well-known annotations).

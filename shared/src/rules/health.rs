@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::command::Command;
-use crate::data::essentials::Essential;
+use crate::data::essentials::{Companion, Essential};
 use crate::data::{Data, Platform};
 use crate::finding::{Draft, Evidence, ObjectRef};
 use crate::inventory::{Inventory, ReadKey, ReadState};
@@ -117,14 +117,10 @@ pub(super) fn missing(
     is_there: impl Fn(&Essential) -> bool,
 ) -> Vec<Draft> {
     let here = |row: &&Essential| {
-        let complete = |namespace: Option<&String>| {
-            let kind = kinds::ALL.iter().copied().find(|kind| kind.kind == row.kind)?;
-            let key = ReadKey { kind, namespace: namespace.cloned() };
-            matches!(inventory.reads.get(&key), Some(ReadState::Complete { .. })).then_some(())
-        };
-        data.namespaces.is_arc(&row.namespace) == arc
+        row.beside.is_empty()
+            && data.namespaces.is_arc(&row.namespace) == arc
             && row.platforms.contains(&platform)
-            && (complete(Some(&row.namespace)).is_some() || complete(None).is_some())
+            && is_complete(inventory, &row.kind, &row.namespace)
     };
     let rows: Vec<&Essential> = data.essentials.iter().filter(here).collect();
     // Something of the platform has to be there: an empty list says that this is another sort of cluster, or a rehearsal.
@@ -134,20 +130,72 @@ pub(super) fn missing(
     let absent = rows.into_iter().filter(|row| !is_there(row));
     absent
         .map(|row| {
-            let object = ObjectRef {
-                api_version: "apps/v1".to_owned(),
-                kind: row.kind.clone(),
-                namespace: row.namespace.clone(),
-                name: row.name.clone(),
-                ..ObjectRef::default()
-            };
-            Draft::at(object, "metadata.name")
-                .values(Some(&row.name), None)
+            absence(row, &row.namespace)
                 .says(format!("{} {} is missing, while others of the platform are there", row.kind, row.name))
-                .with(Evidence::seen("catalogue", row.source.clone()))
-                .fix(Command::kubectl_in(&row.namespace, ["get", &format!("{}s", row.kind.to_lowercase())]).only(SHOWS))
         })
         .collect()
+}
+
+/// What a product lacks of which other parts are there. `is_there` says so of an object by kind, namespace and name.
+pub(super) fn missing_beside(
+    inventory: &Inventory,
+    data: &Data,
+    platform: Platform,
+    is_there: impl Fn(&str, &str, &str) -> bool,
+) -> Vec<Draft> {
+    let mut drafts = Vec::new();
+    for row in data.essentials.iter().filter(|row| row.platforms.contains(&platform)) {
+        let is_namespaced = kind(&row.kind).is_some_and(|kind| kind.namespaced);
+        let names: Vec<&str> = match (&*row.namespace, is_namespaced) {
+            ("", true) => inventory.namespaces.iter().map(|name| &**name).collect(),
+            (own, _) => vec![own],
+        };
+        for namespace in names {
+            let proves = |companion: &&Companion| {
+                let at = if companion.namespace.is_empty() { namespace } else { &companion.namespace };
+                is_there(&companion.kind, at, &companion.name)
+            };
+            let Some(proof) = row.beside.iter().find(proves) else { continue };
+            if is_there(&row.kind, namespace, &row.name) || !is_complete(inventory, &row.kind, namespace) {
+                continue;
+            }
+            drafts.push(
+                absence(row, namespace).says(format!(
+                    "{} {} is missing, while {} {} is there",
+                    row.kind, row.name, proof.kind, proof.name
+                )),
+            );
+        }
+    }
+    drafts
+}
+
+/// Whether the list that would hold an object of a kind was read to its end.
+fn is_complete(inventory: &Inventory, name: &str, namespace: &str) -> bool {
+    let Some(kind) = kind(name) else { return false };
+    let namespace = Some(namespace).filter(|namespace| !namespace.is_empty()).map(str::to_owned);
+    [namespace, None]
+        .into_iter()
+        .any(|namespace| matches!(inventory.reads.get(&ReadKey { kind, namespace }), Some(ReadState::Complete { .. })))
+}
+
+fn absence(row: &Essential, namespace: &str) -> Draft {
+    let kind = kind(&row.kind);
+    let object = ObjectRef {
+        api_version: kind.map(Kind::api_version).unwrap_or_default(),
+        kind: row.kind.clone(),
+        namespace: namespace.to_owned(),
+        name: row.name.clone(),
+        ..ObjectRef::default()
+    };
+    Draft::at(object, "metadata.name")
+        .values(Some(&row.name), None)
+        .with(Evidence::seen("catalogue", row.source.clone()))
+        .fix(Command::kubectl_in(namespace, ["get", &kind.map(Kind::qualified).unwrap_or_default()]).only(SHOWS))
+}
+
+fn kind(name: &str) -> Option<&'static Kind> {
+    kinds::ALL.iter().copied().find(|kind| kind.kind == name)
 }
 
 const CRASH_LOOP: &str = "CrashLoopBackOff";

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use aksarc_shared::catalogue;
 use aksarc_shared::change::Operation;
+use aksarc_shared::derive::UNASKED;
 use aksarc_shared::kinds::{self, Kind};
 use aksarc_shared::rule::{Mode, Rule};
 use anyhow::{Context, ensure};
@@ -37,7 +38,7 @@ pub(super) type OfKind = (&'static Kind, BTreeSet<Row>);
 /// The guarded requests of the rules, by kind.
 pub(super) fn wanted(asking: Asking, only: &[String]) -> VecDeque<OfKind> {
     let mut by_kind: BTreeMap<&'static Kind, BTreeSet<Row>> = BTreeMap::new();
-    for guard in judging(only).flat_map(|rule| rule.guards) {
+    for guard in judging(only).flat_map(|rule| rule.guards).filter(|guard| !UNASKED.contains(&guard.kind)) {
         if if guard.kind.is_alpha() { asking.alpha } else { asking.plain } {
             let rows = by_kind.entry(guard.kind).or_default();
             rows.extend(guard.operations.iter().map(|operation| (*operation, guard.subresource)));
@@ -53,7 +54,8 @@ pub(super) fn of(rule: &Rule, kubernetes: Kubernetes) -> BTreeSet<String> {
         return BTreeSet::new();
     }
     let gone = |kind: &Kind| GONE.contains(&kind);
-    let here = rule.guards.iter().filter(|guard| gone(guard.kind) != (kubernetes == Kubernetes::NEWEST));
+    let asked = rule.guards.iter().filter(|guard| !UNASKED.contains(&guard.kind));
+    let here = asked.filter(|guard| gone(guard.kind) != (kubernetes == Kubernetes::NEWEST));
     here.flat_map(|guard| guard.operations.iter().map(|operation| words(guard.kind, (*operation, guard.subresource))))
         .collect()
 }

@@ -1,6 +1,6 @@
 //! What applying a manifest changes beyond the guard's own objects, for whoever applies it.
 
-use aksarc_shared::actor::Matchers;
+use aksarc_shared::actor::{Ambiguous, Matchers};
 use aksarc_shared::guard::Settings;
 
 use super::{NAMESPACE, Options, SERVICE};
@@ -48,7 +48,11 @@ fn summary(settings: &Settings) -> String {
     // How many waivers there are is said in any case: that there are none any more is news as well.
     let counts = counts.iter().enumerate().filter(|(place, (count, ..))| *place == 0 || *count > 0);
     let counts = counts.map(|(_, (count, one, many))| format!("{count} {}", if *count == 1 { one } else { many }));
-    format!("mode {}, {platform}, {}", mode.as_str(), counts.collect::<Vec<_>>().join(", "))
+    let ambiguous = match actors.ambiguous {
+        Ambiguous::Warn => "",
+        Ambiguous::Deny => ", whoever could be the platform or a person is refused what people are",
+    };
+    format!("mode {}, {platform}, {}{ambiguous}", mode.as_str(), counts.collect::<Vec<_>>().join(", "))
 }
 
 #[cfg(test)]
