@@ -472,7 +472,9 @@ fn a_remediation_of_microsofts_has_ready_waivers_by_the_number_of_the_case() {
     };
     let list: Value = serde_saphyr::from_str(&made(&["calicorefresh"]).exits(0).stdout).unwrap();
     let items = list["items"].as_array().unwrap();
-    assert!(items.iter().any(|item| item["match"]["name"] == "calico-node" && item["match"]["namespace"] == "kube-system"));
+    assert!(
+        items.iter().any(|item| item["match"]["name"] == "calico-node" && item["match"]["namespace"] == "kube-system")
+    );
     for item in items {
         assert_eq!((&item["kind"], &item["supportCase"]), (&json!("microsoft-directed"), &json!("2311")));
         assert!(item["lapsesUnless"]["changedBefore"].is_string() && item.get("approvedBy").is_none(), "{item}");

@@ -84,7 +84,8 @@ impl Waiver {
     /// set can tell: [`super::all_problems`].
     pub fn problems(&self) -> Vec<Invalid> {
         let mut problems = self.problems_of_texts();
-        if !self.approved_by.is_empty() && same_person(&self.requested_by, &self.approved_by) {
+        let stands_in = self.approved_by.is_empty() && self.is_directed();
+        if !stands_in && same_person(&self.requested_by, &self.approved_by) {
             problems.push(Invalid::SelfApproved);
         }
         if self.not_before.is_some_and(|start| self.expires <= start) {
