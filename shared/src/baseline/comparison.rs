@@ -312,6 +312,9 @@ mod tests {
             of(&report, "AA202").iter().map(|path| (*path).to_owned()).collect::<Vec<_>>()
         };
         assert_eq!(at("v1.33.5"), [format!("metadata.annotations[{SOCKET}]")]);
+        let report = report(with("v1.33.5", ""), Some(then.clone()));
+        let finding = report.findings.iter().find(|finding| finding.code == "AA202").unwrap();
+        assert!(finding.evidence.iter().any(|evidence| evidence.detail.contains("EnableNodeLocalCRISocket")));
         assert!(at("v1.34.2").is_empty());
     }
 }

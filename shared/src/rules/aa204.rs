@@ -51,7 +51,7 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
                 Draft::at(ObjectRef::of(node, seen.kind), path(place, key))
                     .basis(grounds(place))
                     .values(None, Some(value))
-                    .says(format!("{} {key} of node {name} stands under a reserved prefix; {FIRST}", word(place)))
+                    .says(format!("{} {key} of node {name} stands under a reserved prefix", word(place)))
                     .with(evidence.clone())
                     .fix(removal(place, name, key)),
             );
@@ -69,7 +69,7 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
                 .basis(grounds(place))
                 .values(None, Some(value))
                 .says(format!(
-                    "{} {key}, a name of the system's, was put on node {name} by {}; {FIRST}",
+                    "{} {key}, a name of the system's, was put on node {name} by {}",
                     word(place),
                     &*entry.manager
                 ))
@@ -97,9 +97,9 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
             let peers = if is_untold(hinge.pool) {
                 "nothing tells the pool of the node".to_owned()
             } else {
-                format!("no node of pool {} shows that it has it from the system", hinge.pool)
+                format!("no other node of pool {} has it from the system", hinge.pool)
             };
-            let detail = format!("{peers}, and nothing on the node itself does");
+            let detail = format!("{peers}, and nothing on this one shows that the system had put it there");
             draft.clone().with(Evidence::seen("peers", detail))
         })
     });
@@ -119,7 +119,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         });
         drafts.extend(added.take(MAX_KEYS).map(|key| {
             let what = match keys.origin(&key.key) {
-                Origin::Known => "is a name of the system's, which the system has not put on this node",
+                Origin::Known => "is a name of the system's, and would be set by hand",
                 _ => "stands under a reserved prefix",
             };
             key.draft(change)
@@ -141,14 +141,14 @@ fn grounds(place: Place) -> Basis {
 }
 
 fn removal(place: Place, node: &str, key: &str) -> Command {
-    Command::kubectl([verb_of(place), "node"])
-        .name(node)
-        .name(&format!("{key}-"))
-        .caution("first move what selects nodes by it, volumes too")
+    let removal = Command::kubectl([verb_of(place), "node"]).name(node).name(&format!("{key}-"));
+    match place {
+        Place::Annotation => removal,
+        // Volumes are bound to nodes by topology.kubernetes.io/zone, for one.
+        Place::Label => removal.caution("first move what selects nodes by it, volumes too"),
+        Place::Taint => removal.caution("pods that it kept away may come then"),
+    }
 }
-
-/// What stands beside the removal: volumes are bound to a node by its zone, for one.
-const FIRST: &str = "before it is removed, move the volumes and workloads that select on it";
 
 /// The page on what labels nodes may have.
 const LABELS: Basis = Basis::Documented(&["cluster-labels"]);

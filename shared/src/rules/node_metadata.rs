@@ -103,7 +103,7 @@ pub(super) fn finalizers_of_people(object: &Object<'_>, kind: &Kind, what: &str,
         let Some(entry) = later_hands(object, data).find(|entry| entry.owns(&path)) else { continue };
         // A patch of this list gives the whole list: the others stay.
         let left: Vec<&&str> = names.iter().filter(|other| *other != name).collect();
-        let patch = serde_json::json!({"metadata": {"finalizers": left}}).to_string();
+        let body = serde_json::json!({"metadata": {"finalizers": left}}).to_string();
         drafts.push(
             Draft::at(ObjectRef::of(object, kind), format!("metadata.finalizers[{name}]"))
                 .values(None, Some(name))
@@ -116,7 +116,7 @@ pub(super) fn finalizers_of_people(object: &Object<'_>, kind: &Kind, what: &str,
                         .name(&object.meta.name)
                         .word("--type=merge")
                         .word("-p")
-                        .word(&patch),
+                        .word(&body),
                 ),
         );
     }
@@ -228,6 +228,9 @@ pub(super) fn system_keys(change: &Change<'_>, place: Place, data: &Data) -> Vec
             );
         if may_be_way_back {
             draft = draft.warn_at_most();
+        }
+        if key.after.is_none() {
+            draft.evidence.extend(remediation(place, &key.key, data));
         }
         // What can be denied is never crowded out by what cannot.
         if !draft.warn_at_most || drafts.len() < MAX_KEYS {
@@ -392,9 +395,20 @@ pub(super) fn against_baseline(inventory: &Inventory, context: &Context<'_>, pla
             .says(format!("system {} {key} of node {node} was {verb} since the baseline", word(place)))
             .fix(restore(place, node, key, changed.before));
         draft.evidence = changed.evidence;
+        if changed.after.is_none() {
+            draft.evidence.extend(remediation(place, key, context.data));
+        }
         draft
     });
     drafts.collect()
+}
+
+/// What the removal of a key looks like, where Microsoft's own support module is known to do that. A name that anybody can act
+/// by clears nobody.
+fn remediation(place: Place, key: &str, data: &Data) -> Option<Evidence> {
+    let name = data.node_keys.removed_by(key).filter(|_| place == Place::Annotation)?;
+    let detail = format!("looks like {name} of Microsoft's module Support.AksArc; if support asked for it, waive it");
+    Some(Evidence::seen("remediation", detail))
 }
 
 /// The command that puts a value back.
