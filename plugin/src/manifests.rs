@@ -18,6 +18,8 @@ pub struct Manifests {
     pub objects: usize,
     /// How many of them no rule looks at, by kind: nothing is known of them, and that is no praise.
     pub unjudged: BTreeMap<String, usize>,
+    /// How many of them bear what only a cluster gives: they were recorded from one.
+    pub recorded: usize,
     /// A kustomization was among them: what it would make of the others was not judged.
     pub kustomization: bool,
 }
@@ -85,6 +87,7 @@ fn one(mut value: Value, namespace: &str, check: &mut Check<'_>, all: &mut Manif
     let known = kinds::of(text("apiVersion"), text("kind"));
     all.objects += 1;
     all.kustomization |= text("apiVersion").starts_with("kustomize.config.k8s.io/");
+    all.recorded += usize::from(is_recorded(&value));
     if known.is_none() {
         *all.unjudged.entry(text("kind").to_owned()).or_default() += 1;
     }
@@ -99,4 +102,12 @@ fn one(mut value: Value, namespace: &str, check: &mut Check<'_>, all: &mut Manif
     let bytes = serde_json::to_vec(&value)?;
     check.manifest(json::object(&bytes).context("it is no Kubernetes object")?);
     Ok(())
+}
+
+/// Whether an object bears what only an API server gives. A definition's empty status is in many manifests.
+fn is_recorded(value: &Value) -> bool {
+    let given = |field: &str| value.pointer(field).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
+    let status = value.get("status").and_then(Value::as_object).is_some_and(|status| !status.is_empty());
+    let definition = value.get("kind").and_then(Value::as_str) == Some("CustomResourceDefinition");
+    given("/metadata/uid") || given("/metadata/resourceVersion") || (status && !definition)
 }

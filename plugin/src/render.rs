@@ -68,6 +68,8 @@ pub struct Look<'a> {
     pub nodes_read: bool,
     /// Objects among the manifests that no rule looks at.
     pub unjudged: usize,
+    /// Objects among the manifests that were recorded from a cluster.
+    pub recorded: usize,
 }
 
 /// How old a snapshot is.

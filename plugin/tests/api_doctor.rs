@@ -98,7 +98,7 @@ fn what_a_dry_run_lists_is_named_and_no_check_needs_it() {
 fn rights_in_the_namespaces_that_are_read_are_enough() {
     let may = |spec: &Value| {
         let asked = &spec["resourceAttributes"];
-        asked["resource"] != "limitranges" || asked["namespace"] == "kube-system"
+        asked["resource"] != "ingresses" || asked["namespace"] == "kube-system"
     };
     let report = doctor(&server(Cluster::healthy(), now(), may)).exits(0).json();
     assert_eq!(check(&report, "rights").0, "ok");

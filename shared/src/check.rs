@@ -28,7 +28,7 @@ use crate::kinds;
 use crate::object::Object;
 use crate::probe::{Probe, ProbeState};
 use crate::report::{Cluster, Coverage, Outcome, Policy, Report, Tool};
-use crate::rule::{Context, Rule};
+use crate::rule::{Context, Notes, Rule, Seen};
 use crate::rules::aa904;
 use crate::versions::Table;
 use crate::waiver::{self, Waiver};
@@ -192,6 +192,7 @@ impl<'d> Check<'d> {
         let Some(change) = Change::create_of(object) else { return };
         let judging = self.params.rules.iter().filter_map(|rule| Some((rule.code.as_str(), rule.change?)));
         let judged = || judging.map(|(code, judge)| (code, judge(&change, self.data))).collect::<Vec<_>>();
+        let mut noted = Vec::new();
         let (found, unread) = if let Some(misfit) = change.misfit() {
             (Vec::new(), Some(misfit.to_string()))
         } else {
@@ -200,12 +201,21 @@ impl<'d> Check<'d> {
             } else {
                 (judged(), None)
             };
+            noted = self.looked_at(&change);
             // What some rule could not read it took as missing.
             match change.unread().or(of_node) {
-                Some(why) => (Vec::new(), Some(why)),
+                Some(why) => {
+                    noted.clear();
+                    (Vec::new(), Some(why))
+                }
                 None => (found, None),
             }
         };
+        for (code, notes) in noted {
+            self.drafts.entry(code).or_default().extend(notes.drafts);
+            self.inventory.remarks.entry(code).or_default().extend(notes.remarks);
+            self.inventory.suspects.entry(code).or_default().extend(notes.suspects);
+        }
         for (code, drafts) in found {
             self.drafts.entry(code).or_default().extend(drafts);
         }
@@ -213,6 +223,19 @@ impl<'d> Check<'d> {
             let key = ReadKey { kind: change.kind, namespace: None };
             self.inventory.leave(key, Unjudged::one(object, &why));
         }
+    }
+
+    /// What the rules that judge no change, and yet manifests, note of one.
+    fn looked_at(&self, change: &Change<'_>) -> Vec<(&'static str, Notes)> {
+        let Some(object) = change.after.as_ref() else { return Vec::new() };
+        let seen = Seen::new(object, change.kind, self.data);
+        let rules = self.params.rules.iter().filter(|rule| rule.judges_manifests());
+        let noted = rules.filter_map(|rule| {
+            let mut notes = Notes::default();
+            rule.state.each?(&seen, &mut notes);
+            Some((rule.code.as_str(), notes))
+        });
+        noted.collect()
     }
 
     /// The version tables in force: built in, or given by the user.
@@ -372,6 +395,7 @@ impl<'d> Check<'d> {
             platform,
             release: self.params.release.as_deref(),
             baseline: self.comparison(),
+            manifests: self.manifests,
             answers: self.answers(),
             unread: self.unread(rule),
             now: self.params.now,

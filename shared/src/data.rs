@@ -12,6 +12,7 @@ pub mod known_issues;
 mod lawful;
 pub mod lifecycle;
 pub mod limits;
+pub mod managed_pods;
 mod managers;
 mod namespaces;
 pub mod network;
@@ -32,13 +33,15 @@ use serde::Deserialize;
 
 use crate::data::capi::CapiKeys;
 use crate::data::cluster_objects::ClusterObjects;
+use crate::kinds::Kind;
+use crate::object::Object;
 use crate::read::yaml;
 
 pub use components::{Component, Part, Versioned};
 pub use identities::{Identities, Identity};
 pub use lawful::{Lawful, LawfulObject};
 pub use managers::{Managers, PlatformManager, Tool};
-pub use namespaces::{NamespaceKey, Namespaces, SystemNamespace};
+pub use namespaces::{AddOns, NamespaceKey, Namespaces, SystemNamespace};
 pub use node_keys::{Exception, NodeKeys, Place, ReservedPrefix, Ruling, SystemKey};
 pub use pattern::Pattern;
 pub use platform::{Platform, PlatformText};
@@ -94,6 +97,8 @@ pub struct Data {
     pub namespaces: Namespaces,
     /// Managed components.
     pub components: Vec<Component>,
+    /// The labels of managed pods.
+    pub managed_pods: Vec<managed_pods::ManagedPods>,
     /// What users may create where they otherwise may not.
     pub lawful: Lawful,
     /// Marks that tell whose an object is.
@@ -141,6 +146,7 @@ impl Data {
             identities: yaml::parse(include_str!("../data/identities.yaml"))?,
             namespaces: yaml::parse(include_str!("../data/namespaces.yaml"))?,
             components: yaml::parse(include_str!("../data/components.yaml"))?,
+            managed_pods: yaml::parse(include_str!("../data/managed-pods.yaml"))?,
             lawful: yaml::parse(include_str!("../data/lawful.yaml"))?,
             provenance: yaml::parse(include_str!("../data/provenance.yaml"))?,
             products: yaml::parse(include_str!("../data/other-products.yaml"))?,
@@ -158,6 +164,20 @@ impl Data {
             known_issues: yaml::parse(include_str!("../data/known-issues.yaml"))?,
             remediations: yaml::parse(include_str!("../data/remediations.yaml"))?,
         })
+    }
+
+    /// The tables without the components of platforms that a cluster is not on: what Microsoft manages elsewhere is anybody's here.
+    #[must_use]
+    pub fn on(&self, platforms: &[Platform]) -> Data {
+        let mut data = self.clone();
+        data.components
+            .retain(|row| row.platforms.is_empty() || row.platforms.iter().any(|own| platforms.contains(own)));
+        data
+    }
+
+    /// Whether Microsoft's documents have users create or change an object, by what it does and by its name.
+    pub fn allows(&self, kind: &Kind, namespace: &str, name: &str, object: &Object<'_>) -> bool {
+        self.lawful.allows(kind, (namespace, name), object, &self.provenance.image_registries)
     }
 
     /// The policy texts, without the other pages that findings rest on.

@@ -252,7 +252,7 @@ impl Guard {
     /// # Errors
     /// [`SettingsError`] for the first setting that cannot work; nothing is applied then.
     pub fn new(data: &Data, settings: Settings) -> Result<Self, SettingsError> {
-        let mut data = data.clone();
+        let mut data = data.on(&settings.platforms());
         for component in &settings.components {
             if component.name.is_some() == component.prefix.is_some() {
                 return Err(SettingsError::Pattern(format!("components: {}", component.product)));

@@ -33,6 +33,21 @@ impl Kind {
         self.version.contains("alpha") && self.group.ends_with(".k8s.io")
     }
 
+    /// Whether its objects run, or make what runs.
+    pub fn runs(&self) -> bool {
+        matches!(
+            self.kind,
+            "CronJob"
+                | "DaemonSet"
+                | "Deployment"
+                | "Job"
+                | "Pod"
+                | "ReplicaSet"
+                | "ReplicationController"
+                | "StatefulSet"
+        )
+    }
+
     /// `nodes` or `deployments.apps`, as kubectl and RBAC errors print it.
     pub fn qualified(&self) -> String {
         if self.group.is_empty() { self.resource.to_owned() } else { format!("{}.{}", self.resource, self.group) }
@@ -179,6 +194,8 @@ kinds! {
     LIMIT_RANGE = core("LimitRange", "limitranges", true);
     /// Pods.
     POD = core("Pod", "pods", true);
+    /// ResourceQuotas.
+    RESOURCE_QUOTA = core("ResourceQuota", "resourcequotas", true);
     /// ReplicationControllers.
     REPLICATION_CONTROLLER = core("ReplicationController", "replicationcontrollers", true);
     /// ServiceAccounts.
@@ -289,8 +306,6 @@ kinds! {
     SRIOV_NODE_POLICY = custom("sriovnetwork.openshift.io", "v1", "SriovNetworkNodePolicy", "sriovnetworknodepolicies");
     /// Multus' attachments of pods to further networks.
     NETWORK_ATTACHMENT = custom("k8s.cni.cncf.io", "v1", "NetworkAttachmentDefinition", "network-attachment-definitions");
-    /// Whereabouts' address pools.
-    WHEREABOUTS_IP_POOL = custom("whereabouts.cni.cncf.io", "v1alpha1", "IPPool", "ippools");
     /// What the Arc agents tell of their cluster (Azure/azure-cli-extensions, connectedk8s).
     CONNECTED_CLUSTER = custom("arc.azure.com", "v1beta1", "ConnectedCluster", "connectedclusters");
     /// Identities the Arc agents ask Azure for.

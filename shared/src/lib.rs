@@ -34,6 +34,7 @@ pub mod read;
 pub mod report;
 pub mod rule;
 mod rules;
+mod selector;
 pub mod text;
 pub mod versions;
 pub mod waiver;

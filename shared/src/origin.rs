@@ -60,6 +60,11 @@ pub fn is_release_update(before: &Object<'_>, after: &Object<'_>, data: &Data) -
     after.managed().iter().filter(helm).any(|entry| !old.contains(&write(entry)))
 }
 
+/// Whether an object of a release of the platform's was written by Helm, as far as its managedFields tell.
+pub fn is_release_write(object: &Object<'_>, data: &Data) -> bool {
+    is_platform_release(object, data) && object.managed().iter().any(|entry| data.provenance.is_helm(&entry.manager))
+}
+
 /// Whose an object among managed ones is, by positive evidence only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Provenance {

@@ -275,6 +275,15 @@ impl Container<'_> {
         self.capabilities().any(|own| own == name || own == "ALL")
     }
 
+    /// Its command and arguments, a space between each two.
+    pub fn words(&self) -> String {
+        let words = |raw: Option<&RawValue>| -> Vec<String> {
+            raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
+        };
+        let all: Vec<String> = words(self.command).into_iter().chain(words(self.args)).collect();
+        all.join(" ")
+    }
+
     /// The value of a flag, `--feature-gates=…`, in its command or arguments; the last one wins, as with Go's flags.
     pub fn flag(&self, name: &str) -> Option<String> {
         let words = |raw: Option<&RawValue>| -> Vec<String> {

@@ -82,6 +82,9 @@ pub struct Cluster {
     pub nodes: usize,
 }
 
+/// Why a rule that judges states alone says nothing of manifests.
+pub const NEEDS_CLUSTER: &str = "needs a cluster; these are manifests";
+
 /// The verdict, in the policy's terms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

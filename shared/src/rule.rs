@@ -15,6 +15,7 @@ use crate::kinds::Kind;
 use crate::object::Object;
 use crate::pod::Pod;
 use crate::probe::Probe;
+use crate::rules::aa303;
 
 /// One rule: one code, one slug, one file, one page. Every field is mandatory, so that a new one makes each rule decide.
 #[derive(Debug)]
@@ -82,6 +83,18 @@ impl Rule {
     /// The heaviest consequence on any of `platforms`.
     pub fn heaviest(&self, platforms: &[Platform]) -> Consequence {
         platforms.iter().map(|platform| self.consequence_on(*platform)).min().unwrap_or(Consequence::Info)
+    }
+
+    /// Whether it says something of manifests, although it judges no change: images, definitions and marks of charts stand there
+    /// too.
+    pub fn judges_manifests(&self) -> bool {
+        ["AA501", "AA504", "AA801", "AA802"].contains(&self.code.as_str())
+    }
+
+    /// Whether what a list of a kind holds could be what voids support by this rule. `named` tells whether it is of the whole
+    /// cluster or of a namespace that the policy text names.
+    pub(crate) fn voids_by(&self, kind: &Kind, named: bool) -> bool {
+        self.code != aa303::RULE.code || (named && aa303::voids_by(kind))
     }
 
     /// `2` for the 2xx family.
@@ -164,11 +177,15 @@ pub enum Scope {
     Cluster,
     /// The system namespaces in which the catalogue has components of this kind.
     ComponentNamespaces,
+    /// Where another rule's list of the whole cluster is there anyway: what it tells is welcome, and no gap without it.
+    IfRead,
     /// The system namespaces in which the catalogue has workloads, for what Kubernetes keeps beside these. Snapshots of 0.1.0 do
     /// not hold it, and that alone is no gap.
     ComponentRecords,
     /// kube-system.
     KubeSystem,
+    /// The namespaces in which a user's add-on is a finding, by the data.
+    ManagedNamespaces,
     /// The namespace of the guard.
     Own,
 }
@@ -337,6 +354,8 @@ pub struct Context<'d> {
     pub release: Option<&'d str>,
     /// What the system created at a known-good time, and what of it is there now; where a baseline was given.
     pub baseline: Option<Comparison<'d>>,
+    /// Whether manifests are judged: nothing in them runs yet.
+    pub manifests: bool,
     /// What people answered that counts.
     pub(crate) answers: Answers<'d>,
     /// The lists of the rule's own reads that were not read to the end, and why: see [`Context::unread`].

@@ -19,7 +19,6 @@ mod aa207;
 mod aa208;
 mod aa209;
 mod aa302;
-mod aa303;
 mod aa304;
 mod aa306;
 mod aa307;
@@ -65,6 +64,7 @@ mod aa902;
 mod aa903;
 mod aa905;
 mod aa906;
+mod add_ons;
 mod differences;
 mod effect;
 mod egress;
@@ -80,6 +80,7 @@ mod third_party;
 mod ways;
 
 pub(crate) mod aa301;
+pub(crate) mod aa303;
 pub(crate) mod aa904;
 pub(crate) mod attested;
 

@@ -234,11 +234,23 @@ fn content(kind: &Kind, name: &str) -> Vec<(&'static str, Value)> {
             let port = json!({"name": "dns", "port": 53, "protocol": "UDP"});
             vec![("spec", json!({"clusterIP": "10.96.0.10", "selector": {"app": name}, "ports": [port]}))]
         }
+        "NetworkPolicy" => vec![("spec", json!({"podSelector": {}, "policyTypes": ["Egress"]}))],
+        "ResourceQuota" => vec![("spec", json!({"hard": {"pods": "20"}}))],
+        "LimitRange" => vec![("spec", json!({"limits": [{"type": "Container", "default": {"cpu": "250m"}}]}))],
+        "PodDisruptionBudget" => {
+            vec![("spec", json!({"maxUnavailable": 0, "selector": {"matchLabels": {"k8s-app": "kube-dns"}}}))]
+        }
+        "HorizontalPodAutoscaler" => {
+            let target = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": name});
+            vec![("spec", json!({"maxReplicas": 3, "scaleTargetRef": target}))]
+        }
         "ServiceAccount" => vec![("automountServiceAccountToken", json!(false))],
         "Role" | "ClusterRole" => vec![("rules", rules())],
         "RoleBinding" | "ClusterRoleBinding" => {
             let subject = json!({"kind": "ServiceAccount", "name": name, "namespace": "kube-system"});
-            let role = json!({"apiGroup": group, "kind": "ClusterRole", "name": "view"});
+            // Of people's own every other one lets them write.
+            let role = if name.len() % 2 == 0 { "view" } else { "edit" };
+            let role = json!({"apiGroup": group, "kind": "ClusterRole", "name": role});
             vec![("roleRef", role), ("subjects", json!([subject]))]
         }
         "CustomResourceDefinition" => {

@@ -51,6 +51,16 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         },
     },
     Exception {
+        reason: "of ReplicaSets, which workloads make by the dozen, the state check reads those of kube-system alone",
+        holds: |finding, edit| {
+            finding.code == "AA303" && edit.asked.0.kind == "ReplicaSet" && finding.object.namespace != "kube-system"
+        },
+    },
+    Exception {
+        reason: "which pods a policy is on, and what other policies allow them, only the whole cluster shows",
+        holds: |finding, _| finding.code == "AA605",
+    },
+    Exception {
         reason: "an owner is lawful in itself: no state tells that it was not always there",
         holds: |finding, _| {
             finding.path == "metadata.ownerReferences"

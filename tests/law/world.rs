@@ -70,6 +70,12 @@ impl World {
         ] {
             world.insert(platform(kind, namespace, name));
         }
+        let agents = ["clusteridentityoperator", "controller-manager", "metrics-agent", "cluster-metadata-operator"];
+        let agents = agents.into_iter().chain(["resource-sync-agent", "extension-manager"]);
+        for name in agents {
+            let agent = object(&kinds::DEPLOYMENT, "azure-arc", name);
+            world.insert(made(agent, &kinds::DEPLOYMENT, Maker::Release, BORN));
+        }
         for (kind, name) in [
             (&kinds::DEPLOYMENT, "config-agent"),
             (&kinds::CONFIG_MAP, "azure-clusterconfig"),

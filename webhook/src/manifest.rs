@@ -150,9 +150,8 @@ fn judged_namespaces(data: &Data, settings: &Settings, watched: &[Watched]) -> B
     let of_components = components
         .filter(|component| component.kinds.iter().any(is_watched))
         .flat_map(|component| &component.namespaces);
-    let add_on = data.namespaces.namespaces.iter().filter(|row| row.workloads).map(|row| row.name.clone());
     let mut names: BTreeSet<String> = protected(data).into_iter().map(str::to_owned).collect();
-    names.extend(of_components.cloned().chain(add_on));
+    names.extend(of_components.cloned());
     names.remove(NAMESPACE);
     names
 }
@@ -290,7 +289,7 @@ mod tests {
         let webhooks = webhooks_of(&Options::default());
         let values = strings(&webhooks[1]["namespaceSelector"]["matchExpressions"][0]["values"]);
         for row in &data::embedded().namespaces.namespaces {
-            if data::embedded().namespaces.protected(&row.name).is_some() || row.workloads {
+            if data::embedded().namespaces.protected(&row.name).is_some() {
                 assert!(values.contains(&&*row.name), "{}", row.name);
             }
         }

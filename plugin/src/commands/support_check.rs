@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use aksarc_shared::check::Check;
-use aksarc_shared::data::embedded;
+use aksarc_shared::data::{Data, Platform, embedded};
 use aksarc_shared::inventory::ReadState;
 use aksarc_shared::kinds;
 use aksarc_shared::report::Report;
@@ -132,8 +132,16 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
     }
     let given = params.waivers.clone();
     let answers = params.attestations.clone();
-    let mut check = Check::new(embedded(), params);
-    let mut unjudged = 0;
+    // Where nothing is given only a cluster tells, and bare metal has to be named for manifests.
+    let platforms = match params.platform {
+        Some(platform) => vec![platform],
+        None if is_live || args.snapshot.is_some() => Platform::ALL.to_vec(),
+        None => Platform::WITH_POLICY_TEXT.to_vec(),
+    };
+    // Lists are read in tasks of their own, and one run judges once.
+    let data: &'static Data = Box::leak(Box::new(embedded().on(&platforms)));
+    let mut check = Check::new(data, params);
+    let (mut unjudged, mut recorded) = (0, 0);
     let source = if let Some(path) = &args.snapshot {
         let about = snapshot::read::judge(path, &mut check).map_err(Failure::input)?;
         if let (None, Some(taken)) = (args.judging.as_of, about.moment()) {
@@ -152,6 +160,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
         let read = manifests::judge(&args.filename, args.recursive, namespace, &mut check).map_err(Failure::input)?;
         let count = read.objects;
         unjudged = read.unjudged.values().sum();
+        recorded = read.recorded;
         if unjudged > 0 {
             let kinds: Vec<&str> = read.unjudged.keys().map(String::as_str).collect();
             ui.note(&text::line(&format!("note: no rule looks at the kinds {}", kinds.join(", ")), 400));
@@ -197,6 +206,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
         manifests: !args.filename.is_empty(),
         nodes_read,
         unjudged,
+        recorded,
     };
     let text = render::report(&report, args.printing.output, &look)?;
     if let Some(path) = &args.printing.save {

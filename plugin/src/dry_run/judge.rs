@@ -178,10 +178,11 @@ pub fn support_of(value: &Value, sides: &Sides, settings: &Settings, now: Timest
     let reads = |rule: &Rule| {
         rule.reads.iter().any(|read| {
             let here = match read.scope {
-                Scope::Cluster => true,
+                Scope::Cluster | Scope::IfRead => true,
                 Scope::AddOnNamespaces => data.namespaces.is_add_on(&sides.namespace),
                 Scope::ArcNamespaces => data.namespaces.is_arc(&sides.namespace),
                 Scope::KubeSystem => sides.namespace == aksarc_shared::certificate::NAMESPACE,
+                Scope::ManagedNamespaces => data.namespaces.judges(&sides.namespace, kind),
                 Scope::Own => sides.namespace == aksarc_shared::guard::NAMESPACE,
                 Scope::ComponentNamespaces | Scope::ComponentRecords => {
                     data.namespaces.protected(&sides.namespace).is_some()

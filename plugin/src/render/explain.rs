@@ -56,8 +56,11 @@ fn facts(page: &mut Page, rule: &Rule, data: &Data) {
         .reads
         .iter()
         .map(|read| match read.scope {
-            Scope::Cluster => read.kind.qualified(),
-            Scope::AddOnNamespaces | Scope::ComponentNamespaces | Scope::ComponentRecords => {
+            Scope::Cluster | Scope::IfRead => read.kind.qualified(),
+            Scope::AddOnNamespaces
+            | Scope::ComponentNamespaces
+            | Scope::ComponentRecords
+            | Scope::ManagedNamespaces => {
                 format!("{} in system namespaces", read.kind.qualified())
             }
             Scope::ArcNamespaces => format!("{} in the namespaces of the Arc agents", read.kind.qualified()),

@@ -4,12 +4,13 @@
 //!   that Kubernetes publishes; Secrets are never asked for;
 //! - the annotation `kubectl.kubernetes.io/last-applied-configuration`, a copy of a whole manifest;
 //! - of containers: `env`, `envFrom`, `command`, `args`, `lifecycle` and probes, which hold passwords now and then; of a static
-//!   pod's command line the flags stay that rules read;
+//!   pod's command line the flags stay that rules read, and of others the words that tell a mitigation of Microsoft's;
 //! - of nodes: `status.images`, which is large.
 
 use std::io::{self, Write};
 
 use aksarc_shared::certificate::Published;
+use aksarc_shared::data::embedded;
 use aksarc_shared::guard;
 use aksarc_shared::pod::READ_FLAGS;
 use aksarc_shared::read::json::ReadError;
@@ -100,13 +101,20 @@ fn certificates(text: &str) -> String {
 }
 
 fn container(fields: &mut Map<String, Value>, is_static: bool) {
-    let flags = if is_static { flags(fields) } else { Vec::new() };
+    let kept = if is_static { flags(fields) } else { signs(fields) };
     for field in ["env", "envFrom", "command", "args", "lifecycle", "livenessProbe", "readinessProbe", "startupProbe"] {
         fields.remove(field);
     }
-    if !flags.is_empty() {
-        fields.insert("command".to_owned(), flags.into());
+    if !kept.is_empty() {
+        fields.insert("command".to_owned(), kept.into());
     }
+}
+
+/// The words by which rules tell what Microsoft has users do to their nodes, in place of the command that has them.
+fn signs(fields: &Map<String, Value>) -> Vec<String> {
+    let lists = ["command", "args"].into_iter().filter_map(|field| fields.get(field)?.as_array());
+    let words: Vec<&str> = lists.flatten().filter_map(Value::as_str).collect();
+    embedded().lawful.signs(&words.join(" ")).into_iter().map(str::to_owned).collect()
 }
 
 /// The flags that rules read, with their values, from wherever they stand; as `--flag=value`, so that none follows another.

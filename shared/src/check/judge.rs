@@ -6,7 +6,7 @@ use crate::command::Command;
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, Finding, ObjectRef};
 use crate::kinds::Kind;
-use crate::report::{Outcome, RuleOutcome};
+use crate::report::{NEEDS_CLUSTER, Outcome, RuleOutcome};
 use crate::rule::{Rule, Verdict};
 use crate::rules::attested;
 use crate::weigh::{finalize, lightest};
@@ -55,16 +55,15 @@ impl Check<'_> {
         let done = |outcome, reason: String, findings| {
             (RuleOutcome { code: rule.code.as_str(), slug: rule.slug, outcome, reason, could_void: false }, findings)
         };
-        if self.manifests {
+        if self.manifests && !rule.judges_manifests() {
             let drafts = self.drafts.get(rule.code.as_str()).cloned().unwrap_or_default();
             if rule.change.is_none() {
-                return done(Outcome::NotApplicable, "needs a cluster; these are manifests".to_owned(), Vec::new());
+                return done(Outcome::NotApplicable, NEEDS_CLUSTER.to_owned(), Vec::new());
             }
             let platform = lightest(rule, candidates);
             let findings = finalize(rule, platform, drafts);
             let asks = |kind: &Kind| rule.guards.iter().any(|guard| guard.kind == kind);
-            let unjudged = self.inventory.unjudged.iter().filter(|(key, _)| asks(key.kind));
-            let open: Vec<String> = unjudged.map(|(key, unjudged)| unjudged.gap(key)).collect();
+            let open = self.unjudged(asks);
             let outcome = if findings.iter().any(|f| f.consequence != Consequence::Info) {
                 Outcome::Violated
             } else if open.is_empty() {
@@ -108,37 +107,57 @@ impl Check<'_> {
         (RuleOutcome { could_void: answers.iter().any(Answer::may_void), ..outcome }, findings)
     }
 
+    /// The manifests of some kinds that could not be judged.
+    fn unjudged(&self, asks: impl Fn(&Kind) -> bool) -> Vec<String> {
+        let unjudged = self.inventory.unjudged.iter().filter(|(key, _)| asks(key.kind));
+        unjudged.map(|(key, unjudged)| unjudged.gap(key)).collect()
+    }
+
     fn judge_on(&self, rule: &'static Rule, platform: Platform) -> Answer {
         let can_void = rule.consequence_on(platform) == Consequence::Voids;
+        // What the rule itself leaves open may void; of a list that lacks it depends on what stands in such lists.
+        let mut may_void = self.lacks_what_voids(rule);
         // A rule with findings can be open as well: its reason says what it did not see.
-        let answer = |outcome, reason: String, findings| {
+        let answer = |outcome, reason: String, findings, may_void: bool| {
             let open = matches!(outcome, Outcome::Unknown | Outcome::Violated) && !reason.is_empty();
-            Answer { platform, outcome, reason, findings, could_void: open && can_void }
+            Answer { platform, outcome, reason, findings, could_void: open && can_void && may_void }
         };
         if !rule.platforms.contains(&platform) {
-            return answer(Outcome::NotApplicable, format!("does not apply on {}", platform.as_str()), Vec::new());
+            return answer(
+                Outcome::NotApplicable,
+                format!("does not apply on {}", platform.as_str()),
+                Vec::new(),
+                false,
+            );
         }
         let mut drafts = self.drafts.get(rule.code.as_str()).cloned().unwrap_or_default();
         drafts.extend(self.admitted(rule, platform));
         let mut open = self.gaps(rule);
-        open.extend(self.unwritten(rule));
+        open.extend(self.unjudged(|kind| rule.reads.iter().any(|read| read.kind == kind)));
+        let unwritten = self.unwritten(rule);
+        may_void |= unwritten.is_some();
+        open.extend(unwritten);
         if let Some(whole) = rule.state.whole {
             match whole(&self.inventory, &self.context(rule, platform)) {
                 Verdict::Found(found) => drafts.extend(found),
                 Verdict::FoundPartly(found, why) => {
                     drafts.extend(found);
                     open.push(why);
+                    may_void = true;
                 }
-                Verdict::Unknown(why) => open.push(why),
+                Verdict::Unknown(why) => {
+                    open.push(why);
+                    may_void = true;
+                }
                 Verdict::NotObservable(why) if drafts.is_empty() && open.is_empty() => {
                     let (outcome, reason) = self.unseen(rule, platform, why);
-                    return answer(outcome, reason, Vec::new());
+                    return answer(outcome, reason, Vec::new(), may_void);
                 }
                 Verdict::NotObservable(_) => {}
             }
         } else if rule.state.each.is_none() {
             let why = "leaves no trace in a state; the guard and the dry run judge the change";
-            return answer(Outcome::NotObservable, why.to_owned(), Vec::new());
+            return answer(Outcome::NotObservable, why.to_owned(), Vec::new(), false);
         }
         if let Some(baseline) = self.comparison() {
             drafts.retain(|draft| !baseline.settles(rule, draft));
@@ -155,7 +174,7 @@ impl Check<'_> {
         } else {
             Outcome::Unknown
         };
-        answer(outcome, reason, findings)
+        answer(outcome, reason, findings, may_void)
     }
 
     /// What becomes of a rule that Kubernetes shows nothing of: people's word, where it is complete.

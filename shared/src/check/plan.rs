@@ -47,16 +47,35 @@ impl Check<'_> {
 
     /// The lists a rule rests on that were not read to the end, and why.
     pub(super) fn unread(&self, rule: &Rule) -> Vec<(&'static Kind, String)> {
+        self.unread_lists(rule).into_iter().map(|(key, why)| (key.kind, why)).collect()
+    }
+
+    /// Whether what a rule lacks may hold what voids support.
+    pub(super) fn lacks_what_voids(&self, rule: &Rule) -> bool {
+        let heavy = |key: &ReadKey| {
+            let place = key.namespace.as_deref();
+            rule.voids_by(key.kind, place.is_none_or(|name| self.data.namespaces.is_add_on(name)))
+        };
+        self.unread_lists(rule).iter().any(|(key, _)| heavy(key))
+            || rule.probes.iter().any(|probe| self.inventory.probe(*probe).is_err())
+    }
+
+    fn unread_lists(&self, rule: &Rule) -> Vec<(ReadKey, String)> {
+        // Manifests are no cluster: nothing else is there to be read.
+        if self.manifests {
+            return Vec::new();
+        }
         let cluster = rule.reads.iter().filter(|read| read.scope == Scope::Cluster);
         let mut keys: Vec<ReadKey> = cluster.map(|read| ReadKey { kind: read.kind, namespace: None }).collect();
         keys.extend(self.namespaced_keys(rule).into_iter().filter(|key| !self.has_all(key.kind)));
         let mut gaps = Vec::new();
         for key in keys {
-            match self.inventory.reads.get(&key) {
-                None | Some(ReadState::NotRecorded) if is_of_records(rule, key.kind) => {}
-                Some(state) => gaps.extend(state.gap(&key).map(|why| (key.kind, why))),
-                None => gaps.push((key.kind, format!("{key} was not read"))),
-            }
+            let why = match self.inventory.reads.get(&key) {
+                None | Some(ReadState::NotRecorded) if is_of_records(rule, key.kind) => None,
+                Some(state) => state.gap(&key),
+                None => Some(format!("{key} was not read")),
+            };
+            gaps.extend(why.map(|why| (key, why)));
         }
         gaps
     }
@@ -77,12 +96,13 @@ impl Check<'_> {
         let mut keys = Vec::new();
         for read in rule.reads {
             let wanted = |name: &str| match read.scope {
-                Scope::Cluster => false,
+                Scope::Cluster | Scope::IfRead => false,
                 Scope::AddOnNamespaces => self.data.namespaces.is_add_on(name),
                 Scope::ArcNamespaces => self.data.namespaces.is_arc(name),
                 Scope::ComponentNamespaces => holds_components(self.data, read.kind, name),
                 Scope::ComponentRecords => WORKLOADS.iter().any(|kind| holds_components(self.data, kind, name)),
                 Scope::KubeSystem => name == certificate::NAMESPACE,
+                Scope::ManagedNamespaces => self.data.namespaces.judges(name, read.kind),
                 Scope::Own => name == guard::NAMESPACE,
             };
             let names = system().filter(|name| wanted(name));

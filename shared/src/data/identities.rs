@@ -32,9 +32,53 @@ pub struct Identity {
 }
 
 impl Identities {
-    /// Whether a user is the platform, by exact name or group.
+    /// Whether a user is the platform, by exact name or group; a service account by its name as well, since groups can be
+    /// impersonated apart from it.
     pub fn is_platform(&self, user: &User) -> bool {
         self.users.iter().any(|row| row.name == user.name)
-            || self.groups.iter().any(|row| user.groups.contains(&row.name))
+            || self.groups.iter().any(|row| {
+                let named = row.account_prefix().is_none_or(|prefix| user.name.starts_with(&prefix));
+                named && user.groups.contains(&row.name)
+            })
+    }
+}
+
+impl Identity {
+    /// How the names of its members begin, where it is the group of a namespace's service accounts.
+    pub fn account_prefix(&self) -> Option<String> {
+        let namespace = self.name.strip_prefix("system:serviceaccounts:")?;
+        Some(format!("system:serviceaccount:{namespace}:"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::actor::User;
+    use crate::data::{Confidence, embedded};
+
+    #[test]
+    fn a_service_account_is_the_platforms_by_group_and_name() {
+        let is = |name: &str, group: &str| {
+            let user = User { name: name.to_owned(), groups: vec![group.to_owned()], ..User::default() };
+            embedded().identities.is_platform(&user)
+        };
+        let group = "system:serviceaccounts:kube-system";
+        assert!(is("system:serviceaccount:kube-system:coredns", group));
+        for name in ["alice@contoso.example", "system:serviceaccount:shop:coredns", "system:serviceaccount:kube-system"]
+        {
+            assert!(!is(name, group), "{name}");
+        }
+        assert!(!is("system:serviceaccount:kube-system:coredns", "system:authenticated"));
+        assert!(is("system:node:moc-l1", "system:nodes"));
+    }
+
+    #[test]
+    fn accounts_count_only_in_namespaces_that_a_document_names() {
+        let data = embedded();
+        for row in &data.identities.groups {
+            let Some(namespace) = row.name.strip_prefix("system:serviceaccounts:") else { continue };
+            let known = data.namespaces.protected(namespace).unwrap();
+            assert_eq!(known.confidence, Confidence::Doc, "{namespace}");
+        }
     }
 }

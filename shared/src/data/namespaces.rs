@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::{Confidence, Pattern, Place, Platform};
+use crate::kinds::Kind;
 
 /// The system namespaces.
 #[derive(Clone, Debug, Deserialize)]
@@ -30,11 +31,25 @@ pub struct SystemNamespace {
     pub source: String,
     /// Whether it and its metadata are protected.
     pub protected: bool,
-    /// Whether add-ons in it are managed, so that a user's own do not belong there.
-    pub workloads: bool,
+    /// What follows from a user's own add-on in it.
+    pub add_ons: AddOns,
     /// It is the system's only under this condition; otherwise the user's.
     #[serde(default)]
     pub condition: Option<String>,
+}
+
+/// What follows from an add-on that a user puts into a system namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AddOns {
+    /// Support is at risk: its accounts count as the platform's.
+    AtRisk,
+    /// Nothing.
+    Free,
+    /// Support is void for what runs: the policy text names the namespace.
+    Voids,
+    /// Support is at risk for what runs, and nothing follows from the rest.
+    WorkloadsAtRisk,
 }
 
 /// A key the system writes on its namespaces.
@@ -56,9 +71,23 @@ impl Namespaces {
         self.namespaces.iter().find(|row| row.name == name && row.protected && row.condition.is_none())
     }
 
-    /// Whether a user's add-on does not belong in this namespace.
+    /// What follows from a user's add-on in this namespace.
+    pub fn add_ons(&self, name: &str) -> AddOns {
+        self.protected(name).map_or(AddOns::Free, |row| row.add_ons)
+    }
+
+    /// Whether something follows from a user's own object of this kind in this namespace.
+    pub fn judges(&self, name: &str, kind: &Kind) -> bool {
+        match self.add_ons(name) {
+            AddOns::Free => false,
+            AddOns::WorkloadsAtRisk => kind.runs(),
+            AddOns::AtRisk | AddOns::Voids => true,
+        }
+    }
+
+    /// Whether the policy text names this namespace as one whose add-ons are managed.
     pub fn is_add_on(&self, name: &str) -> bool {
-        self.namespaces.iter().any(|row| row.name == name && row.workloads)
+        self.add_ons(name) == AddOns::Voids
     }
 
     /// Whether it is a namespace of the Arc agents.

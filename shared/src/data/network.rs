@@ -13,6 +13,8 @@ pub struct Network {
     pub plugins: Vec<NetworkSoftware>,
     /// Software that changes the network cards of nodes.
     pub nic_software: Vec<NetworkSoftware>,
+    /// Types of CNI plug-ins that take a card of the node for a pod.
+    pub nic_plugins: Vec<NicPlugin>,
     /// Load balancers.
     pub load_balancers: Vec<LoadBalancer>,
     /// Where `NetworkPolicy` is no feature of the product.
@@ -33,6 +35,24 @@ pub struct NetworkSoftware {
     /// API groups of its custom resources.
     #[serde(default)]
     pub groups: Vec<String>,
+    /// Whether it gives pods further networks, and sets up no card of a node by itself: that it belongs here is our reading.
+    #[serde(default)]
+    pub for_pods: bool,
+    /// How well it is known.
+    pub confidence: Confidence,
+    /// Where it is written.
+    pub source: String,
+    /// When it was last looked up.
+    pub checked: Date,
+}
+
+/// A type of CNI plug-in.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NicPlugin {
+    /// Its name, as a network's configuration has it.
+    #[serde(rename = "type")]
+    pub name: String,
     /// How well it is known.
     pub confidence: Confidence,
     /// Where it is written.

@@ -30,6 +30,8 @@ pub struct Preview {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Trace {
+    /// A Deployment of this name in a namespace of the Arc agents.
+    Deployment(String),
     /// An Arc extension of this type.
     Extension(String),
     /// A namespace of this name, among those that `namespaces.yaml` knows.

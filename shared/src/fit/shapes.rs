@@ -394,7 +394,8 @@ const KEY: Shape = Fields(&[("name", Text), ("key", Text)]);
 const NAMED: Shape = Fields(&[("name", Text)]);
 
 /// Of each resource an amount.
-const QUANTITIES: Shape = Map(&Text);
+/// Numbers count as well: `cpu: 1` is in many manifests (resource.Quantity, kubernetes/apimachinery).
+const QUANTITIES: Shape = Map(&Amount);
 
 const TEMPLATE: Shape =
     Fields(&[("metadata", Fields(&[("labels", STRINGS), ("annotations", STRINGS)])), ("spec", POD_SPEC)]);

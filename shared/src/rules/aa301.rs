@@ -501,7 +501,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     };
     if let Some(object) = change.create() {
         // A pod of a managed workload that somebody makes by hand is an add-on, unless it claims the component's name.
-        if named.is_none() || data.lawful.covers(change.kind.kind, &change.namespace, &change.name) {
+        if named.is_none() || data.allows(change.kind, &change.namespace, &change.name, object) {
             return Vec::new();
         }
         return vec![created(change, object, component, data)];

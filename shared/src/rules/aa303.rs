@@ -1,21 +1,26 @@
 //! AA303: an add-on of the user's stands where only managed ones belong.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::change::{Change, Operation};
-use crate::data::{Data, Platform};
+use crate::command::Command;
+use crate::data::{AddOns, Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::Inventory;
 use crate::kinds::{self, Kind};
 use crate::object::{ManagedEntry, Object};
 use crate::origin::{self, Provenance};
 use crate::rule::{
-    Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
+    Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Suspect, Verdict, Weight,
 };
 use crate::rules::aa301;
+use crate::rules::add_ons::{self, Standing};
 use crate::rules::differences::Differing;
+use crate::rules::installed::{self, EXTENSIONS, Installed};
 use crate::rules::node_metadata::{disowned, target};
 use crate::rules::ways;
 
-pub(super) static RULE: Rule = Rule {
+pub(crate) static RULE: Rule = Rule {
     code: Code::new("AA303"),
     slug: "unmanaged-add-on",
     summary: "an add-on of the user's stands in a namespace whose add-ons are managed",
@@ -24,22 +29,31 @@ pub(super) static RULE: Rule = Rule {
     clauses: &["C05"],
     platforms: &Platform::ALL,
     reads: &[
+        aside(&kinds::API_SERVICE),
+        EXTENSIONS,
         here(&kinds::CONFIG_MAP),
-        here(&kinds::CRON_JOB),
-        here(&kinds::DAEMON_SET),
-        here(&kinds::DEPLOYMENT),
+        managed(&kinds::CRON_JOB),
+        aside(&kinds::CSI_DRIVER),
+        aside(&kinds::CUSTOM_RESOURCE_DEFINITION),
+        managed(&kinds::DAEMON_SET),
+        managed(&kinds::DEPLOYMENT),
         here(&kinds::HORIZONTAL_POD_AUTOSCALER),
         here(&kinds::INGRESS),
-        here(&kinds::JOB),
-        here(&kinds::LIMIT_RANGE),
-        here(&kinds::POD),
+        managed(&kinds::JOB),
+        managed(&kinds::LIMIT_RANGE),
+        aside(&kinds::MUTATING_WEBHOOKS),
+        Read { kind: &kinds::NAMESPACE, scope: Scope::Cluster },
+        here(&kinds::NETWORK_POLICY),
+        managed(&kinds::POD),
         here(&kinds::POD_DISRUPTION_BUDGET),
         here(&kinds::REPLICA_SET),
-        here(&kinds::ROLE),
-        here(&kinds::ROLE_BINDING),
+        managed(&kinds::RESOURCE_QUOTA),
+        managed(&kinds::ROLE),
+        managed(&kinds::ROLE_BINDING),
         here(&kinds::SERVICE),
-        here(&kinds::SERVICE_ACCOUNT),
-        here(&kinds::STATEFUL_SET),
+        managed(&kinds::SERVICE_ACCOUNT),
+        managed(&kinds::STATEFUL_SET),
+        aside(&kinds::VALIDATING_WEBHOOKS),
     ],
     probes: &[],
     guards: &[
@@ -55,11 +69,15 @@ pub(super) static RULE: Rule = Rule {
         on(&kinds::JOB),
         status(&kinds::JOB),
         on(&kinds::LIMIT_RANGE),
+        Guard { kind: &kinds::NAMESPACE, subresource: "", operations: &[Operation::Update] },
+        Guard { kind: &kinds::NAMESPACE, subresource: "status", operations: &[Operation::Update] },
+        on(&kinds::NETWORK_POLICY),
         on(&kinds::POD),
         on(&kinds::POD_DISRUPTION_BUDGET),
         on(&kinds::REPLICA_SET),
         status(&kinds::REPLICA_SET),
         on(&kinds::REPLICATION_CONTROLLER),
+        on(&kinds::RESOURCE_QUOTA),
         on(&kinds::ROLE),
         on(&kinds::ROLE_BINDING),
         on(&kinds::SERVICE),
@@ -76,8 +94,18 @@ pub(super) static RULE: Rule = Rule {
     change: Some(change),
 };
 
+/// In kube-system, and in no other namespace.
 const fn here(kind: &'static Kind) -> Read {
     Read { kind, scope: Scope::AddOnNamespaces }
+}
+
+const fn managed(kind: &'static Kind) -> Read {
+    Read { kind, scope: Scope::ManagedNamespaces }
+}
+
+/// What a Helm release can own besides, so that it is not taken away lightly.
+const fn aside(kind: &'static Kind) -> Read {
+    Read { kind, scope: Scope::IfRead }
 }
 
 const fn on(kind: &'static Kind) -> Guard {
@@ -90,61 +118,215 @@ const fn status(kind: &'static Kind) -> Guard {
 }
 
 fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
-    let (object, data) = (seen.object, seen.data);
+    let (object, kind, data) = (seen.object, seen.kind, seen.data);
+    if installed::note(seen, notes) {
+        return;
+    }
+    if !kind.namespaced {
+        return each_of_cluster(object, kind, data, notes);
+    }
     let (namespace, name) = (&object.meta.namespace, &object.meta.name);
-    if !data.namespaces.is_add_on(namespace) || is_expected(data, seen.kind, namespace, name) {
+    if *kind == kinds::ROLE
+        && data.namespaces.add_ons(namespace) != AddOns::Free
+        && let Some(writes) = add_ons::writes(object, namespace, data)
+    {
+        notes.note(format!("{WRITES}{namespace}/{name}"), writes);
+    }
+    let Some(standing) = Standing::of(object, kind, namespace, data) else { return };
+    if add_ons::is_expected(object, kind, namespace, name, data) {
         return;
     }
     // What a workload makes is judged with the workload, and a mirror pod comes from the node's disk.
     if !object.owners().is_empty() || object.meta.annotations.get("kubernetes.io/config.mirror").is_some() {
         return;
     }
-    let what = format!("{} {name} in {namespace}", seen.kind.kind);
-    let draft = Draft::at(ObjectRef::of(object, seen.kind), "metadata.namespace").values(None, Some(namespace));
+    let what = format!("{} {name}", kind.kind);
+    let draft = Draft::at(ObjectRef::of(object, kind), "metadata.namespace").values(None, Some(namespace));
     match origin::of_object(object, data) {
         Provenance::Platform(_) => {}
         Provenance::Person(evidence) => {
-            let draft =
-                draft.says(format!("{what} is not the platform's")).with(evidence).fix(ways::delete(object, seen.kind));
-            notes.drafts.push(if is_light(seen.kind) { draft.lighter(Consequence::AtRisk) } else { draft });
+            let gitops = evidence.what == "mark" && !evidence.detail.starts_with("Helm ");
+            let draft = draft.says(standing.says(&what, namespace)).with(evidence).lighter(standing.weight);
+            let release = Release::of(object);
+            let role = add_ons::bound_role(object).filter(|_| *kind == kinds::ROLE_BINDING);
+            if let Some(role) = role
+                && let Some(says) = add_ons::empowers(object, namespace, data, Some(WRITES))
+            {
+                // Whether it gives anything hangs on its Role, which may come later.
+                let hinge =
+                    [ROLE, &release.hinge(), &format!("{namespace}/{role}"), &format!("{what} in {namespace} {says}")];
+                notes.suspect(draft, hinge.join("\t"));
+            } else if release.name.is_empty() {
+                let own = standing.weight != Consequence::Info && !gitops;
+                notes.drafts.push(if own { draft.fix(ways::delete(object, kind)) } else { draft });
+            } else {
+                notes.suspect(draft, [RELEASED, &release.hinge()].join("\t"));
+            }
         }
         // Nobody is told to delete what may be the platform's.
-        Provenance::Unrecognised => notes.suspect(
-            draft
-                .with(Evidence::seen("provenance", "no catalogue entry, owner, tool or mark tells whose it is"))
-                .lighter(Consequence::Info),
-            what,
-        ),
+        Provenance::Unrecognised => {
+            let evidence = Evidence::seen("provenance", "no catalogue entry, owner, tool or mark tells whose it is");
+            let draft = draft.with(evidence).lighter(Consequence::Info);
+            let release = installed::hinge(object);
+            notes.suspect(draft, [UNRECOGNISED, &release, &format!("{what} in {namespace}")].join("\t"));
+        }
     }
 }
 
-/// What nobody recognises: a baseline settles what was there when it was recorded, and tells what came later.
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
-    let drafts = inventory.suspects(RULE.code).iter().map(|suspect| {
-        let (draft, what) = (suspect.draft.clone(), &suspect.hinge);
-        match &context.baseline {
-            None => {
-                draft.says(format!("{what} is unrecognised: nothing tells whose it is, a baseline would settle it"))
-            }
-            Some(baseline) => draft
-                .says(format!("{what} is unrecognised, and came after the baseline"))
-                .with(baseline.evidence("nothing of this name")),
+/// What stands in no namespace: kube-system itself, and what a Helm release brought besides.
+fn each_of_cluster(object: &Object<'_>, kind: &'static Kind, data: &Data, notes: &mut Notes) {
+    if *kind == kinds::NAMESPACE {
+        let level = add_ons::enforced(object).filter(|_| data.namespaces.is_add_on(&object.meta.name));
+        let system = |entry: &ManagedEntry<'_>| {
+            data.managers.platform(&entry.manager).is_some()
+                && entry.owns(&["f:metadata", "f:labels", &format!("f:{}", add_ons::ENFORCE)])
+        };
+        if let Some(level) = level.filter(|_| !object.managed().iter().any(system)) {
+            let draft = Draft::at(ObjectRef::of(object, kind), format!("metadata.labels[{}]", add_ons::ENFORCE));
+            let name = &object.meta.name;
+            notes.drafts.push(
+                enforcing(draft.values(None, Some(&level)), name, &level)
+                    .with(Evidence::seen("label", format!("{}={level}", add_ons::ENFORCE)))
+                    .fix(Command::kubectl(["label", "namespace"]).name(name).word(&format!("{}-", add_ons::ENFORCE))),
+            );
         }
-    });
-    Verdict::Found(drafts.collect())
+    } else {
+        let release = Release::of(object);
+        if !release.name.is_empty() {
+            notes.note(format!("{OWNS}{}", release.hinge()), format!("{} {}", kind.kind, object.meta.name));
+        }
+    }
+}
+
+fn enforcing(draft: Draft, namespace: &str, level: &str) -> Draft {
+    let says = format!(
+        "namespace {namespace} enforces the Pod Security level {level}, under which pods of the platform cannot start"
+    );
+    draft.says(says).lighter(Consequence::AtRisk)
+}
+
+/// The Helm release that an object bears the marks of.
+#[derive(Clone, Copy, Debug)]
+struct Release<'o> {
+    name: &'o str,
+    namespace: &'o str,
+}
+
+impl<'o> Release<'o> {
+    fn of(object: &'o Object<'_>) -> Self {
+        let mark = |key: &str| object.meta.annotations.get(key).unwrap_or_default();
+        let (name, namespace) = (mark("meta.helm.sh/release-name"), mark("meta.helm.sh/release-namespace"));
+        Release { name, namespace: if namespace.is_empty() { &object.meta.namespace } else { namespace } }
+    }
+
+    fn hinge(self) -> String {
+        format!("{}/{}", self.name, self.namespace)
+    }
+}
+
+/// What only the whole tells of what somebody put there: whether an Arc extension brought it, what its release owns, what its
+/// Role may do; and what nobody recognises, of which a baseline tells what came later.
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    let extensions = Installed::of(inventory, RULE.code, context.data);
+    let (mut owned, mut written) = (BTreeMap::<&str, BTreeSet<&str>>::new(), BTreeMap::new());
+    for (about, says) in inventory.remarks(RULE.code) {
+        if let Some(release) = about.strip_prefix(OWNS) {
+            owned.entry(release).or_default().insert(says);
+        } else if let Some(role) = about.strip_prefix(WRITES) {
+            written.insert(role, says);
+        }
+    }
+    let settle = |suspect: &Suspect| -> Option<Draft> {
+        let mut parts = suspect.hinge.splitn(4, '\t');
+        let (sort, release) = (parts.next()?, parts.next()?);
+        if extensions.brought(release) {
+            return None;
+        }
+        let draft = suspect.draft.clone();
+        match sort {
+            ROLE => {
+                let (role, says) = (parts.next()?, parts.next()?);
+                let Some(writes) = written.get(role) else {
+                    // Nothing is said of it where nobody could read what it may do.
+                    return context.unread(&[&kinds::ROLE]).is_none().then_some(draft);
+                };
+                let mut draft = draft.says(says.replace(WRITES, writes));
+                draft.lighter = Some(Consequence::AtRisk);
+                Some(ending(draft, release, &owned))
+            }
+            RELEASED => Some(ending(draft, release, &owned)),
+            _ => {
+                let what = parts.next()?;
+                Some(match &context.baseline {
+                    None => draft
+                        .says(format!("{what} is unrecognised: nothing tells whose it is, a baseline would settle it")),
+                    Some(baseline) => draft
+                        .says(format!("{what} is unrecognised, and came after the baseline"))
+                        .with(baseline.evidence("nothing of this name")),
+                })
+            }
+        }
+    };
+    Verdict::Found(inventory.suspects(RULE.code).iter().filter_map(settle).collect())
+}
+
+/// How somebody's object goes: with its release, unless that takes away what others rest on; and never alone, since the next
+/// upgrade of the release brings it back.
+fn ending(mut draft: Draft, release: &str, owned: &BTreeMap<&str, BTreeSet<&str>>) -> Draft {
+    if draft.lighter == Some(Consequence::Info) {
+        return draft;
+    }
+    let Some((name, namespace)) = release.split_once('/').filter(|(name, _)| !name.is_empty()) else {
+        let (place, name) = (&draft.object.namespace, &draft.object.name);
+        let kind = draft.object.kind.to_lowercase();
+        let command = Command::kubectl_in(place, ["delete", &kind]).name(name).caution("destroys it");
+        return draft.fix(command);
+    };
+    if draft.lighter == Some(Consequence::AtRisk) {
+        draft.message.push_str(&format!("; a value of Helm release {name} may leave it out"));
+        let shows =
+            Command::helm_in(namespace, ["get", "values", "--all"]).name(name).only("shows the release's values");
+        return draft.fix(shows);
+    }
+    if let Some(owned) = owned.get(release) {
+        let shown: Vec<&str> = owned.iter().take(MAX_OWNED).copied().collect();
+        let more = owned.len().saturating_sub(MAX_OWNED);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        draft.message.push_str(&format!(
+            "; first move what release {name} brings into a namespace of its own, since {}{more} would go with it",
+            shown.join(", ")
+        ));
+        return draft;
+    }
+    draft.message.push_str(&format!(
+        "; it goes with all of Helm release {name}, which can be installed in a namespace of its own"
+    ));
+    draft.fix(Command::helm_in(namespace, ["uninstall"]).name(name).caution("destroys all that the release made"))
 }
 
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
-    let name = &*change.name;
-    if !data.namespaces.is_add_on(&change.namespace) || is_expected(data, change.kind, &change.namespace, name) {
+    if *change.kind == kinds::NAMESPACE {
+        return secured(change, data).into_iter().collect();
+    }
+    let (name, namespace, kind) = (&*change.name, &*change.namespace, change.kind);
+    let Some(after) = change.after.as_ref() else { return Vec::new() };
+    let Some(standing) = Standing::of(after, kind, namespace, data) else { return Vec::new() };
+    if add_ons::is_expected(after, kind, namespace, name, data) {
         return Vec::new();
     }
     let shown = target(change).name;
+    let what = format!("{} {shown}", kind.kind);
+    let draft = Draft::at(target(change), "metadata.namespace").values(None, Some(namespace)).lighter(standing.weight);
     if change.create().is_some() {
-        let draft = Draft::at(target(change), "metadata.namespace")
-            .values(None, Some(&change.namespace))
-            .says(format!("{} {shown} does not belong in {}", change.kind.kind, change.namespace));
-        return vec![if is_light(change.kind) { draft.lighter(Consequence::AtRisk).warn_at_most() } else { draft }];
+        // Microsoft's command line installs the agents by Helm, as whoever is signed in.
+        if data.namespaces.is_arc(namespace) && origin::is_release_write(after, data) {
+            return Vec::new();
+        }
+        let says = match (&standing.does, standing.weight) {
+            (None, Consequence::Voids | Consequence::AtRisk) => format!("{what} does not belong in {namespace}"),
+            _ => standing.says(&what, namespace),
+        };
+        return vec![draft.says(says)];
     }
     let Some((before, after)) = change.update(&["status"]) else { return Vec::new() };
     // What workloads make is theirs to change, as long as it is theirs.
@@ -152,37 +334,55 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         return disowns(change, before, after, data).into_iter().collect();
     }
     let (was, is) = (origin::of_object(before, data), origin::of_object(after, data));
-    let what = format!("{} {shown}", change.kind.kind);
-    let draft = Draft::at(target(change), "metadata.namespace").values(None, Some(&change.namespace)).warn_at_most();
-    let draft = match (was, is) {
+    let draft = draft.warn_at_most();
+    vec![match (was, is) {
         // A mark of people's tools makes it theirs: they prune and overwrite what bears it.
         (Provenance::Platform(_) | Provenance::Unrecognised, Provenance::Person(evidence)) => {
-            draft.says(format!("{what} in {} would count as a person's", change.namespace)).with(evidence)
+            draft.says(format!("{what} in {namespace} would count as a person's")).with(evidence)
         }
         // The platform's own objects that no table knows are not add-ons.
         (Provenance::Platform(_), _) => return Vec::new(),
         _ if !Differing::of(before, after).any() => return Vec::new(),
-        _ => draft.says(format!("{what} does not belong in {}, and would be changed there", change.namespace)),
-    };
-    vec![if is_light(change.kind) { draft.lighter(Consequence::AtRisk) } else { draft }]
+        // Of Arc extensions a change tells nothing but the marks of their release, which are a chart's of anybody's too.
+        _ if standing.weight == Consequence::Voids && !installed::release(before).is_empty() => {
+            let release = installed::release(before);
+            let says = format!(
+                "{what} in {namespace} would be changed; it is an add-on unless release {release} is an Arc extension's"
+            );
+            draft.says(says).lighter(Consequence::AtRisk)
+        }
+        _ if standing.does.is_some() => draft.says(standing.says(&what, namespace)),
+        _ if standing.weight == Consequence::Info => draft.says(standing.says(&what, namespace)),
+        _ => draft.says(format!("{what} does not belong in {namespace}, and would be changed there")),
+    }]
+}
+
+/// That a namespace of the platform's would enforce what its pods cannot meet.
+fn secured(change: &Change<'_>, data: &Data) -> Option<Draft> {
+    let (before, after) = change.update(&["status"])?;
+    let level = add_ons::enforced(after).filter(|_| data.namespaces.is_add_on(&change.name))?;
+    let was = before.meta.labels.get(add_ons::ENFORCE);
+    if was == Some(&*level) {
+        return None;
+    }
+    let draft = Draft::at(target(change), format!("metadata.labels[{}]", add_ons::ENFORCE));
+    Some(enforcing(draft.values(was, Some(&level)), &change.name, &level))
 }
 
 /// That an object would outlive the last of its owners, and stand in the namespace for itself. What somebody made and let
 /// another claim is theirs again.
 fn disowns(change: &Change<'_>, before: &Object<'_>, after: &Object<'_>, data: &Data) -> Option<Draft> {
     let owner = change.lost_owner().filter(|_| after.owners().is_empty())?;
+    let standing = Standing::of(after, change.kind, &change.namespace, data)?;
     let what = format!("{} {} in {}", change.kind.kind, target(change).name, change.namespace);
     let draft = disowned(change, owner, &what).warn_at_most();
     match origin::of_object(after, data) {
-        Provenance::Person(evidence) if is_light(change.kind) => {
-            Some(draft.with(evidence).lighter(Consequence::AtRisk))
-        }
-        Provenance::Person(evidence) => Some(draft.with(evidence)),
+        Provenance::Person(evidence) => Some(draft.with(evidence).lighter(standing.weight)),
         // What a managed component makes is judged with the component.
         _ if aa301::owning_component(change.kind, before, data).is_some() => None,
         // A claim that a person made is theirs to take back.
         _ if before.managed().iter().any(|entry| is_claimant(entry, before, data)) => None,
-        _ => Some(draft.lighter(Consequence::AtRisk)),
+        _ => Some(draft.lighter(standing.weight.max(Consequence::AtRisk))),
     }
 }
 
@@ -192,12 +392,21 @@ fn is_claimant(entry: &ManagedEntry<'_>, object: &Object<'_>, data: &Data) -> bo
         && entry.owns(&["f:metadata", "f:ownerReferences"])
 }
 
-/// Managed, or lawful by Microsoft's own documents.
-fn is_expected(data: &Data, kind: &Kind, namespace: &str, name: &str) -> bool {
-    aa301::component(data, kind.kind, namespace, name).is_some() || data.lawful.covers(kind.kind, namespace, name)
+/// Whether what a list of this kind holds could void support by this rule.
+pub(crate) fn voids_by(kind: &Kind) -> bool {
+    kind.runs() || *kind == kinds::ARC_EXTENSION_CONFIG
 }
 
-/// Kinds that run nothing and grant nothing.
-fn is_light(kind: &Kind) -> bool {
-    matches!(kind.kind, "ConfigMap" | "LimitRange")
-}
+/// The sorts of what only the whole tells.
+const RELEASED: &str = "released";
+const ROLE: &str = "role";
+const UNRECOGNISED: &str = "unrecognised";
+
+/// Before a release, what a remark says that it owns.
+const OWNS: &str = "owned by ";
+
+/// Before a Role, what a remark says that it may write.
+const WRITES: &str = "written by ";
+
+/// Objects named that go with a release.
+const MAX_OWNED: usize = 3;

@@ -3,11 +3,15 @@
 use crate::change::{Change, Operation};
 use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft};
+use crate::inventory::Inventory;
 use crate::kinds::{self, Kind};
 use crate::object::Object;
 use crate::origin;
-use crate::rule::{Code, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
+use crate::rule::{
+    Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
+};
 use crate::rules::aa301::{by_owner, changed, hands, idle};
+use crate::rules::installed::{self, Installed};
 use crate::rules::node_metadata::{disowned, owned, target};
 
 pub(super) static RULE: Rule = Rule {
@@ -22,15 +26,18 @@ pub(super) static RULE: Rule = Rule {
         here(&kinds::ARC_EXTENSION_CONFIG),
         here(&kinds::ARC_EXTENSION_IDENTITY),
         here(&kinds::ARC_IDENTITY_REQUEST),
-        Read { kind: &kinds::CLUSTER_ROLE_BINDING, scope: Scope::Cluster },
+        all(&kinds::CLUSTER_ROLE_BINDING),
         here(&kinds::CONFIG_MAP),
+        beside(&kinds::CONFIG_MAP),
         here(&kinds::CONNECTED_CLUSTER),
-        here(&kinds::DAEMON_SET),
-        here(&kinds::DEPLOYMENT),
+        all(&kinds::DAEMON_SET),
+        all(&kinds::DEPLOYMENT),
         here(&kinds::ROLE),
+        beside(&kinds::ROLE),
         here(&kinds::ROLE_BINDING),
-        here(&kinds::SERVICE),
-        here(&kinds::STATEFUL_SET),
+        beside(&kinds::ROLE_BINDING),
+        all(&kinds::SERVICE),
+        all(&kinds::STATEFUL_SET),
     ],
     probes: &[],
     guards: &[
@@ -60,12 +67,22 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Warn,
     instead: "use az connectedk8s or az k8s-extension",
     page: include_str!("aa306.md"),
-    state: StateCheck { each: Some(each), whole: None, clocks: None },
+    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
     change: Some(change),
 };
 
 const fn here(kind: &'static Kind) -> Read {
     Read { kind, scope: Scope::ArcNamespaces }
+}
+
+/// In kube-system, where extensions put parts of themselves.
+const fn beside(kind: &'static Kind) -> Read {
+    Read { kind, scope: Scope::AddOnNamespaces }
+}
+
+/// Extensions live in namespaces of their own choice.
+const fn all(kind: &'static Kind) -> Read {
+    Read { kind, scope: Scope::Cluster }
 }
 
 const fn on(kind: &'static Kind) -> Guard {
@@ -78,10 +95,37 @@ const fn sub(kind: &'static Kind, subresource: &'static str) -> Guard {
 
 fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, kind, data) = (seen.object, seen.kind, seen.data);
-    let Some(product) = product(object, kind, data) else { return };
+    installed::note(seen, notes);
+    let Some(product) = product(object, kind, data) else {
+        return of_extension(object, kind, data, notes);
+    };
     notes.drafts.extend(hands(object, kind, &product, data));
     let meta = &object.meta;
     notes.drafts.extend(data.component(kind.kind, &meta.namespace, &meta.name).and_then(|row| idle(object, kind, row)));
+}
+
+/// What a person's hand shows on that bears a Helm release: a finding if the release is an installed extension's.
+fn of_extension(object: &Object<'_>, kind: &'static Kind, data: &Data, notes: &mut Notes) {
+    let release = installed::release(object);
+    let meta = &object.meta;
+    if release.is_empty()
+        || !object.owners().is_empty()
+        || data.component(kind.kind, &meta.namespace, &meta.name).is_some()
+    {
+        return;
+    }
+    for draft in hands(object, kind, &format!("Arc extension {release}"), data) {
+        // Extensions keep themselves up to date, with Helm.
+        if !draft.evidence.iter().any(|evidence| data.provenance.is_helm(&evidence.manager)) {
+            notes.suspect(draft, release);
+        }
+    }
+}
+
+fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    let extensions = Installed::of(inventory, RULE.code, context.data);
+    let own = inventory.suspects(RULE.code).iter().filter(|suspect| extensions.has_release(&suspect.hinge));
+    Verdict::Found(own.map(|suspect| suspect.draft.clone()).collect())
 }
 
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
@@ -102,11 +146,25 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
             .says(format!("{} {} of {product} would be deleted", change.kind.kind, change.name));
         return vec![draft];
     }
-    // Microsoft's command line changes the agents by Helm, as whoever is signed in.
-    let release = change.after.as_ref().is_some_and(|after| origin::is_release_update(object, after, data));
-    let drafts = changed(change, &product, data, |_| None);
-    drafts.into_iter().map(|draft| if release { draft.warn_at_most() } else { draft }).collect()
+    // Microsoft's command line upgrades the agents by Helm, as whoever is signed in: the chart's own version changes then.
+    let upgraded = |after: &Object<'_>| origin::is_release_update(object, after, data) && is_other_chart(object, after);
+    if change.after.as_ref().is_some_and(upgraded) {
+        return Vec::new();
+    }
+    changed(change, &product, data, |_| None)
 }
+
+/// Whether two sides bear marks of different versions of a chart.
+fn is_other_chart(before: &Object<'_>, after: &Object<'_>) -> bool {
+    let mark = |side: &Object<'_>, key: &str| side.meta.labels.get(key).map(str::to_owned);
+    CHART_MARKS.iter().any(|key| {
+        let (was, is) = (mark(before, key), mark(after, key));
+        was.is_some() && is.is_some() && was != is
+    })
+}
+
+/// Where charts write their version (Labels and Annotations, helm.sh).
+const CHART_MARKS: [&str; 2] = ["helm.sh/chart", "app.kubernetes.io/version"];
 
 /// That an object of the agents', made by one of their workloads, would stand for itself. The claim may have been somebody's.
 fn disowns(change: &Change<'_>, data: &Data) -> Option<Draft> {
@@ -125,8 +183,19 @@ fn product(object: &Object<'_>, kind: &Kind, data: &Data) -> Option<String> {
         return row.map(|row| row.product.clone());
     }
     let namespace = &*meta.namespace;
-    if !data.namespaces.is_arc(namespace) || data.lawful.covers(kind.kind, namespace, &meta.name) {
+    if data.lawful.covers(kind.kind, namespace, &meta.name) {
         return None;
+    }
+    if !data.namespaces.is_arc(namespace) {
+        // An extension of a name that is known, or was read from the cluster, wherever it is.
+        let read = match kind.kind {
+            "DaemonSet" | "Deployment" | "Service" | "StatefulSet" => true,
+            "ConfigMap" | "Role" | "RoleBinding" => data.namespaces.is_add_on(namespace),
+            _ => false,
+        };
+        let own = read && object.owners().is_empty() && data.component(kind.kind, namespace, &meta.name).is_none();
+        let release = installed::release(object);
+        return (own && origin::is_platform_release(object, data)).then(|| format!("Arc extension {release}"));
     }
     let known = |kind: &str, name: &str| data.component(kind, namespace, name).map(|row| row.product.clone());
     if matches!(kind.kind, "Pod" | "ReplicaSet") {

@@ -11,6 +11,7 @@ use crate::pod::Pod;
 use crate::rule::{
     Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Suspect, Verdict, Weight,
 };
+use crate::rules::installed::{self, EXTENSIONS, Installed};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA501"),
@@ -23,6 +24,7 @@ pub(super) static RULE: Rule = Rule {
     reads: &[
         Read { kind: &kinds::DAEMON_SET, scope: Scope::Cluster },
         Read { kind: &kinds::CUSTOM_RESOURCE_DEFINITION, scope: Scope::Cluster },
+        EXTENSIONS,
     ],
     probes: &[],
     guards: &[],
@@ -36,7 +38,11 @@ pub(super) static RULE: Rule = Rule {
 
 /// A plug-in is told by the image that works on the nodes, or else by what an earlier one left behind.
 fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+    if installed::note(seen, notes) {
+        return;
+    }
     let plugins = &seen.data.network.plugins;
+    let release = installed::hinge(seen.object);
     let target = || ObjectRef::of(seen.object, seen.kind);
     if *seen.kind == kinds::CUSTOM_RESOURCE_DEFINITION {
         let Some(group) = group(seen.object) else { return };
@@ -48,13 +54,13 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
             .says(format!("a custom resource of {} is defined, and none of its workloads was found", plugin.name))
             .with(Evidence::seen("group", group.to_string()))
             .lighter(Consequence::Info);
-        notes.suspect(draft, format!("{LEFT_BEHIND}{}", plugin.name));
+        notes.suspect(draft, format!("{release}\t{LEFT_BEHIND}{}", plugin.name));
     } else if let Some((plugin, image)) = running(seen, plugins) {
         let draft = Draft::at(target(), "spec.template.spec.containers")
             .values(None, Some(image))
             .says(format!("{} is a network plug-in that support for this platform does not cover", plugin.name))
             .with(Evidence::seen("image", format!("{image} is {}: {}", plugin.name, plugin.source)));
-        notes.suspect(draft, &*plugin.name);
+        notes.suspect(draft, format!("{release}\t{}", plugin.name));
     }
 }
 
@@ -82,14 +88,24 @@ pub(super) fn group<'a>(definition: &Object<'a>) -> Option<Text<'a>> {
 
 fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let suspects = inventory.suspects(RULE.code);
-    let runs = |name: &str| suspects.iter().any(|suspect| suspect.hinge == name);
+    let extensions = Installed::of(inventory, RULE.code, context.data);
+    let runs = |name: &str| suspects.iter().any(|suspect| parts(suspect).1 == name);
     let uncovered = |suspect: &&Suspect| {
-        let name = suspect.hinge.strip_prefix(LEFT_BEHIND).unwrap_or(&suspect.hinge);
-        let left_behind = name.len() != suspect.hinge.len();
+        let (release, what) = parts(suspect);
+        if extensions.brought(release) {
+            return false;
+        }
+        let name = what.strip_prefix(LEFT_BEHIND).unwrap_or(what);
+        let left_behind = name.len() != what.len();
         let plugin = context.data.network.plugins.iter().find(|plugin| plugin.name == name);
         plugin.is_some_and(|plugin| !plugin.covered_on.contains(&context.platform)) && !(left_behind && runs(name))
     };
     Verdict::Found(suspects.iter().filter(uncovered).map(|suspect| suspect.draft.clone()).collect())
+}
+
+/// The release that a suspect hinges on, and what was seen of which plug-in.
+fn parts(suspect: &Suspect) -> (&str, &str) {
+    suspect.hinge.split_once('\t').unwrap_or_default()
 }
 
 /// Before the name of a plug-in of which only definitions were seen.

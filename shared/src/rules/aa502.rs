@@ -1,5 +1,7 @@
 //! AA502: something sets up or changes the network cards of nodes.
 
+use serde_json::Value;
+
 use crate::change::{Change, Operation};
 use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
@@ -25,7 +27,6 @@ pub(super) static RULE: Rule = Rule {
         all(&kinds::NETWORK_ATTACHMENT),
         all(&kinds::NMSTATE_POLICY),
         all(&kinds::SRIOV_NODE_POLICY),
-        all(&kinds::WHEREABOUTS_IP_POOL),
     ],
     probes: &[],
     guards: &[
@@ -33,7 +34,6 @@ pub(super) static RULE: Rule = Rule {
         on(&kinds::NETWORK_ATTACHMENT),
         on(&kinds::NMSTATE_POLICY),
         on(&kinds::SRIOV_NODE_POLICY),
-        on(&kinds::WHEREABOUTS_IP_POOL),
     ],
     reach: Reach::Everywhere,
     mode: Mode::Warn,
@@ -79,12 +79,21 @@ fn find(seen: &Seen<'_, '_>, target: ObjectRef) -> Option<Draft> {
         if !seen.pod().is_some_and(|pod| node_power::has_power(pod, seen.data)) {
             return None;
         }
-        return Some(
-            Draft::at(target, "spec.template.spec.containers")
-                .values(None, Some(image))
-                .says(format!("DaemonSet {name} runs {}, which sets up network cards of nodes", software.name))
-                .with(Evidence::seen("image", format!("{image} is {}: {}", software.name, software.source))),
-        );
+        let does =
+            if software.for_pods { "gives pods networks on cards of nodes" } else { "sets up network cards of nodes" };
+        let draft = Draft::at(target, "spec.template.spec.containers")
+            .values(None, Some(image))
+            .says(format!("DaemonSet {name} runs {}, which {does}", software.name))
+            .with(Evidence::seen("image", format!("{image} is {}: {}", software.name, software.source)));
+        return Some(if software.for_pods { draft.basis(Basis::Derived) } else { draft });
+    }
+    if *seen.kind == kinds::NETWORK_ATTACHMENT {
+        let plugin = card_taken(seen.object, seen.data)?;
+        let draft = Draft::at(target, "spec.config")
+            .values(None, Some(&plugin))
+            .says(format!("NetworkAttachmentDefinition {name} takes network cards of nodes for pods"))
+            .with(Evidence::seen("configuration", format!("the network is made by {plugin}")));
+        return Some(draft.basis(Basis::Derived));
     }
     let what = seen.kind.kind;
     RULE.reads.iter().any(|read| read.kind == seen.kind).then(|| {
@@ -92,6 +101,18 @@ fn find(seen: &Seen<'_, '_>, target: ObjectRef) -> Option<Draft> {
             .says(format!("{what} {name} reaches for the network cards of nodes"))
             .with(Evidence::seen("kind", format!("{what} of {}", seen.kind.group)))
     })
+}
+
+/// What takes a card of the node for the pods of a network: a plug-in of its configuration, or a resource that such a one needs.
+fn card_taken(attachment: &Object<'_>, data: &Data) -> Option<String> {
+    let spec: Value = attachment.field("spec").unwrap_or_default();
+    let text = spec.get("config").and_then(Value::as_str).unwrap_or_default();
+    let network: Value = serde_json::from_str(text).unwrap_or_default();
+    let chained = network.get("plugins").and_then(Value::as_array).into_iter().flatten();
+    let mut types = chained.chain([&network]).filter_map(|plugin| plugin.get("type")?.as_str());
+    let taken = types.find(|own| data.network.nic_plugins.iter().any(|row| row.name == *own));
+    let resource = || attachment.meta.annotations.get("k8s.v1.cni.cncf.io/resourceName");
+    taken.or_else(resource).map(str::to_owned)
 }
 
 /// Making one, and changing what it asks for; to remove it is the cure.

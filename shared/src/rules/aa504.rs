@@ -10,6 +10,7 @@ use crate::pod::Pod;
 use crate::rule::{
     Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Suspect, Verdict, Weight,
 };
+use crate::rules::installed::{self, EXTENSIONS, Installed};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA504"),
@@ -23,12 +24,7 @@ pub(super) static RULE: Rule = Rule {
     basis: Grounds::Always(Basis::Derived),
     clauses: &["C18"],
     platforms: &Platform::ALL,
-    reads: &[
-        all(&kinds::DAEMON_SET),
-        all(&kinds::DEPLOYMENT),
-        all(&kinds::STATEFUL_SET),
-        Read { kind: &kinds::ARC_EXTENSION_CONFIG, scope: Scope::ArcNamespaces },
-    ],
+    reads: &[all(&kinds::DAEMON_SET), all(&kinds::DEPLOYMENT), all(&kinds::STATEFUL_SET), EXTENSIONS],
     probes: &[],
     guards: &[],
     reach: Reach::System,
@@ -45,10 +41,7 @@ const fn all(kind: &'static Kind) -> Read {
 
 fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, data) = (seen.object, seen.data);
-    if *seen.kind == kinds::ARC_EXTENSION_CONFIG {
-        let spec: Option<serde_json::Value> = object.field("spec");
-        let name = spec.as_ref().and_then(|spec| spec.get("extensionType")?.as_str());
-        notes.note(EXTENSION, name.unwrap_or_default().to_lowercase());
+    if installed::note(seen, notes) {
         return;
     }
     let meta = &object.meta;
@@ -73,22 +66,21 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     } else {
         draft.says(format!("{what}, a load balancer of your own: allowed, and not covered"))
     };
+    let release = installed::hinge(object);
     match origin::of_object(object, data) {
-        Provenance::Person(evidence) => notes.suspect(draft.with(evidence), PERSON),
+        Provenance::Person(evidence) => notes.suspect(draft.with(evidence), format!("{release}\t")),
         Provenance::Platform(_) | Provenance::Unrecognised => {
-            notes.suspect(draft, row.extension.as_deref().unwrap_or_default());
+            notes.suspect(draft, format!("{release}\t{}", row.extension.as_deref().unwrap_or_default()));
         }
     }
 }
 
-/// What the installed extension brings is Azure's, unless a person's hand shows on it.
+/// What an installed extension brings is Azure's: by the marks of its release, or by its kind where no person's hand shows.
 fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
-    // Where nobody could say which extensions there are, each may be.
-    let unknown = context.unread(&[&kinds::ARC_EXTENSION_CONFIG]).is_some();
+    let extensions = Installed::of(inventory, RULE.code, context.data);
     let installed = |suspect: &&Suspect| {
-        let shipped = !matches!(&*suspect.hinge, PERSON | "");
-        unknown && shipped
-            || inventory.remarks(RULE.code).any(|(about, says)| about == EXTENSION && says == suspect.hinge)
+        let (release, extension) = suspect.hinge.split_once('\t').unwrap_or_default();
+        extensions.brought(release) || !extension.is_empty() && extensions.has_type(extension)
     };
     let own = inventory.suspects(RULE.code).iter().filter(|suspect| !installed(suspect));
     // The texts of these two platforms count load balancers among what is supported, too.
@@ -103,8 +95,3 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     });
     Verdict::Found(drafts.collect())
 }
-
-/// What a remark about an installed Arc extension is about.
-const EXTENSION: &str = "extension";
-/// The hinge of a load balancer that a person installed.
-const PERSON: &str = "a person's";

@@ -1,11 +1,13 @@
 //! AA605: an agent of Azure Arc is missing, not ready, started over and over, or cut off from Azure; or all of them are gone.
 
+use crate::change::Operation;
 use crate::data::{Component, Confidence, Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::{Inventory, ReadKey, ReadState};
 use crate::kinds::{self, Kind};
-use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
-
+use crate::rule::{
+    Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
+};
 use crate::rules::{egress, health};
 
 pub(super) static RULE: Rule = Rule {
@@ -22,13 +24,17 @@ pub(super) static RULE: Rule = Rule {
         Read { kind: &kinds::POD, scope: Scope::ArcNamespaces },
     ],
     probes: &[],
-    guards: &[],
+    guards: &[Guard {
+        kind: &kinds::NETWORK_POLICY,
+        subresource: "",
+        operations: &[Operation::Create, Operation::Update],
+    }],
     reach: Reach::System,
-    mode: Mode::Off,
+    mode: Mode::Warn,
     instead: "az connectedk8s troubleshoot",
     page: include_str!("aa605.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
-    change: None,
+    change: Some(egress::change),
 };
 
 /// A component that this rule speaks for. What is only guessed to be one is left alone, and so are Arc extensions, which come

@@ -237,6 +237,7 @@ mod tests {
             platform: Platform::AzureLocal,
             release: None,
             baseline: None,
+            manifests: false,
             answers: Answers::new(&[], embedded(), Timestamp::UNIX_EPOCH),
             unread: Vec::new(),
             now: "2026-06-01T00:00:00Z".parse().unwrap(),

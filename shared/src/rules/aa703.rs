@@ -19,6 +19,7 @@ pub(super) static RULE: Rule = Rule {
     platforms: &Platform::ALL,
     reads: &[
         Read { kind: &kinds::ARC_EXTENSION_CONFIG, scope: Scope::ArcNamespaces },
+        Read { kind: &kinds::DEPLOYMENT, scope: Scope::ArcNamespaces },
         Read { kind: &kinds::NAMESPACE, scope: Scope::Cluster },
     ],
     probes: &[],
@@ -31,10 +32,17 @@ pub(super) static RULE: Rule = Rule {
     change: None,
 };
 
-/// Keeps which Arc extensions are installed.
+/// Keeps which Arc extensions are installed, and which Deployments the Arc agents have.
 fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let object = seen.object;
-    if *seen.kind != kinds::ARC_EXTENSION_CONFIG || !seen.data.namespaces.is_arc(&object.meta.namespace) {
+    if !seen.data.namespaces.is_arc(&object.meta.namespace) {
+        return;
+    }
+    if *seen.kind == kinds::DEPLOYMENT {
+        let own = |row: &Preview| matches!(&row.trace, Trace::Deployment(name) if **name == *object.meta.name);
+        if seen.data.previews.iter().any(own) {
+            notes.note(DEPLOYMENT, &*object.meta.name);
+        }
         return;
     }
     let spec: Value = object.field("spec").unwrap_or_default();
@@ -55,6 +63,10 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
 /// What shows that a preview is used.
 fn trace(row: &Preview, inventory: &Inventory, platform: Platform) -> Option<String> {
     match &row.trace {
+        Trace::Deployment(name) => {
+            let there = inventory.remarks(RULE.code).any(|(about, own)| about == DEPLOYMENT && own == name);
+            there.then(|| format!("there is a Deployment {name} of the Arc agents"))
+        }
         Trace::Extension(kind) => {
             let mut installed = inventory.remarks(RULE.code).filter(|(about, _)| *about == kind.to_lowercase());
             installed.next().map(|(_, name)| format!("ExtensionConfig {name} is of type {kind}"))
@@ -74,3 +86,6 @@ fn draft(row: &Preview, trace: &str) -> Draft {
     // Where Microsoft's own pages disagree, it is only worth knowing.
     if row.disputed { draft.lighter(Consequence::Info) } else { draft }
 }
+
+/// What a remark about a Deployment is about; no extension's type.
+const DEPLOYMENT: &str = "deployment:";

@@ -13,6 +13,7 @@ use crate::object::Object;
 use crate::origin::{self, Provenance};
 use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
 use crate::rules::installed::{self, EXTENSIONS, Installed};
+use crate::selector::Selector;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA901"),
@@ -80,38 +81,6 @@ struct Rules {
     scope: Option<String>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Selector {
-    match_labels: Option<BTreeMap<String, String>>,
-    match_expressions: Option<Vec<Expression>>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(default)]
-struct Expression {
-    key: String,
-    operator: String,
-    values: Option<Vec<String>>,
-}
-
-impl Selector {
-    fn matches(&self, labels: &BTreeMap<&str, &str>) -> bool {
-        let own = |key: &str| labels.get(key).copied();
-        self.match_labels.iter().flatten().all(|(key, value)| own(key) == Some(&**value))
-            && self.match_expressions.iter().flatten().all(|expression| {
-                let listed = |value: &str| expression.values.iter().flatten().any(|listed| listed == value);
-                match &*expression.operator {
-                    "In" => own(&expression.key).is_some_and(listed),
-                    "NotIn" => !own(&expression.key).is_some_and(listed),
-                    "Exists" => own(&expression.key).is_some(),
-                    "DoesNotExist" => own(&expression.key).is_none(),
-                    _ => true,
-                }
-            })
-    }
-}
-
 impl Rules {
     fn covers(&self, target: &Target) -> bool {
         let group = self.api_groups.iter().flatten().any(|group| group == "*" || group == target.group);
@@ -177,9 +146,10 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
         }
     } else if !matches!(origin::of_object(object, seen.data), Provenance::Platform(_)) {
         let webhooks: Vec<Webhook> = object.field("webhooks").unwrap_or_default();
+        let release = installed::hinge(object);
         for webhook in webhooks {
             let draft = Draft::at(ObjectRef::of(object, seen.kind), format!("webhooks[{}]", webhook.name));
-            notes.suspect(draft, serde_json::to_string(&webhook).unwrap_or_default());
+            notes.suspect(draft, serde_json::to_string(&(&*release, webhook)).unwrap_or_default());
         }
     }
 }
@@ -215,12 +185,12 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     }
     let mut drafts = Vec::new();
     for suspect in inventory.suspects(RULE.code) {
-        let Ok(webhook) = serde_json::from_str::<Webhook>(&suspect.hinge) else { continue };
+        let Ok((release, webhook)) = serde_json::from_str::<(String, Webhook)>(&suspect.hinge) else { continue };
         let backend = webhook.client_config.service.as_ref();
         let platforms = backend.is_some_and(|backend| {
             context.data.namespaces.protected(&backend.namespace).is_some()
                 || extensions.brought(&format!("/{}", backend.namespace))
-        });
+        }) || extensions.brought(&release);
         if !platforms {
             drafts.extend(judge(suspect.draft.clone(), &webhook, &system, counted.then_some(&answered)));
         }
@@ -238,7 +208,9 @@ fn judge(
     let name = &webhook.name;
     let closed = webhook.failure_policy.as_deref() != Some("Ignore");
     let nothing = BTreeMap::new();
-    let opted = |selector: &Option<Selector>, labels| selector.as_ref().is_none_or(|own| own.matches(labels));
+    let opted = |selector: &Option<Selector>, labels: &BTreeMap<&str, &str>| {
+        selector.as_ref().is_none_or(|own| own.matches(|key| labels.get(key).copied()))
+    };
     // Objects of the system bear no label that anybody chose, so who asks for one does not ask about them.
     let objects = opted(&webhook.object_selector, &nothing);
     let within: Vec<&str> = system

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::change::Change;
 use crate::command::Command;
 use crate::data::Data;
 use crate::finding::{Basis, Draft, Evidence, ObjectRef};
@@ -13,6 +14,8 @@ use crate::inventory::Inventory;
 use crate::kinds;
 use crate::object::Object;
 use crate::rule::{Code, Notes};
+use crate::rules::add_ons;
+use crate::rules::node_metadata::target;
 
 /// What a policy says of where its pods may send to.
 #[derive(Debug, Deserialize, Serialize)]
@@ -119,6 +122,29 @@ pub(super) fn note_policy(policy: &Object<'_>, data: &Data, notes: &mut Notes) {
     if let Ok(hinge) = serde_json::to_string(&kept) {
         notes.suspect(draft, hinge);
     }
+}
+
+/// That a policy would let nothing of the agents' out, by itself: what other policies allow is not seen.
+pub(super) fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
+    let namespace = &*change.namespace;
+    let cut = |policy: &Object<'_>| {
+        let spec: add_ons::Policy = policy.field("spec").filter(|_| data.namespaces.is_arc(namespace))?;
+        let selector = spec.pod_selector.clone().unwrap_or_default();
+        add_ons::selected(&selector, namespace, data).filter(|_| spec.lets_nothing_out())
+    };
+    if change.before.as_ref().and_then(cut).is_some() {
+        return Vec::new();
+    }
+    let Some(products) = change.after.as_ref().and_then(cut) else { return Vec::new() };
+    let draft = Draft::at(target(change), "spec.egress")
+        .says(format!(
+            "network policy {} lets nothing of {products} out of the cluster, and they have to reach Azure",
+            change.name
+        ))
+        .basis(Basis::Derived)
+        .clauses(&["C29"])
+        .with(Evidence::seen("signs", "no rule of it leads out of the cluster; other policies are not seen here"));
+    vec![draft]
 }
 
 /// The policies that cut off an agent.

@@ -33,8 +33,15 @@ pub(super) fn note(seen: &Seen<'_, '_>, notes: &mut Notes) -> bool {
 
 /// What an object hinges on: the Helm release it belongs to, and its namespace.
 pub(super) fn hinge(object: &Object<'_>) -> String {
-    let release = object.meta.annotations.get("meta.helm.sh/release-name").unwrap_or_default();
-    format!("{release}/{}", object.meta.namespace)
+    format!("{}/{}", release(object), object.meta.namespace)
+}
+
+/// The Helm release that an object bears the marks of. Helm marks what it makes; pods bear what their chart writes.
+pub(super) fn release<'o>(object: &'o Object<'_>) -> &'o str {
+    let (annotations, labels) = (&object.meta.annotations, &object.meta.labels);
+    let by_chart = labels.get("app.kubernetes.io/managed-by") == Some("Helm") || labels.get("helm.sh/chart").is_some();
+    let label = || labels.get("app.kubernetes.io/instance").or_else(|| labels.get("release")).filter(|_| by_chart);
+    annotations.get("meta.helm.sh/release-name").or_else(label).unwrap_or_default()
 }
 
 /// The extensions that a rule noted.
@@ -65,7 +72,17 @@ impl<'i> Installed<'i> {
             let usual = self.data.extensions.iter().any(|row| row.namespaces.iter().any(|own| own == namespace));
             return !release.is_empty() || usual;
         }
-        self.releases.contains(release) || self.owns_namespace(namespace)
+        self.has_release(release) || self.owns_namespace(namespace)
+    }
+
+    /// Whether a Helm release is an installed extension's, whatever its name and namespace; `false` where nobody could say.
+    pub(super) fn has_release(&self, release: &str) -> bool {
+        self.releases.contains(release)
+    }
+
+    /// Whether an extension of a type is installed; where nobody could say which are, each may be.
+    pub(super) fn has_type(&self, name: &str) -> bool {
+        !self.known || self.types.contains(name)
     }
 
     /// Whether an installed extension has this namespace to itself.
@@ -76,9 +93,12 @@ impl<'i> Installed<'i> {
 
     /// Whether an installed extension ships a product there: in its usual namespaces, or in those of its release.
     pub(super) fn ships(&self, product: &str, namespace: &str, release: &str) -> bool {
-        self.shipping(product).any(|row| {
-            row.everywhere || self.releases.contains(release) || row.namespaces.iter().any(|own| own == namespace)
-        })
+        let usual = |row: &crate::data::extensions::Extension| {
+            row.everywhere || row.namespaces.iter().any(|own| own == namespace)
+        };
+        self.has_release(release)
+            || self.shipping(product).any(usual)
+            || !self.known && !release.is_empty() && self.has(product)
     }
 
     /// Whether an installed extension ships a product at all, so that what the cluster knows of it says nothing of its users.

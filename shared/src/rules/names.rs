@@ -76,7 +76,9 @@ fn scaled<'d>(object: &Object<'_>, data: &'d Data) -> Option<(&'d Component, Str
     let spec: Value = object.field("spec")?;
     let reference = spec.get("scaleTargetRef")?;
     let (kind, name) = (reference.get("kind")?.as_str()?, reference.get("name")?.as_str()?);
-    Some((component(data, kind, &object.meta.namespace, name)?, format!("{kind} {name}")))
+    // Extensions bring their own.
+    let component = component(data, kind, &object.meta.namespace, name).filter(|row| !row.extension)?;
+    Some((component, format!("{kind} {name}")))
 }
 
 /// That an autoscaler of a person's decides how many replicas of a component there are.

@@ -140,9 +140,13 @@ fn judge(object: &Object<'_>, kind: &'static Kind, pod: &Pod<'_>, data: &Data, s
     }
     // Who made the owner is not read: the controller that made the pod for it tells nothing.
     let provenance = if place.owner.is_some() { Provenance::Unrecognised } else { origin::of_object(object, data) };
-    if matches!(provenance, Provenance::Platform(_)) {
-        return None;
-    }
+    // An image is anybody's to run: a pod by hand is the platform's only where its writers, or its release, are.
+    let by_image = shell && !origin::is_made_by_platform(object, data);
+    let provenance = match provenance {
+        Provenance::Platform(_) if by_image => Provenance::Unrecognised,
+        Provenance::Platform(_) => return None,
+        other => other,
+    };
     let base = place.base;
     let (path, value, tier) = match strongest {
         Some(power) => (format!("{base}.{}", power.path()), power.value.clone(), power.tier),
@@ -176,7 +180,8 @@ fn judge(object: &Object<'_>, kind: &'static Kind, pod: &Pod<'_>, data: &Data, s
     }
     // Nobody is accused by what may be the platform's: nothing says who made it, and it stands where the platform's stands.
     let unclear = provenance == Provenance::Unrecognised
-        && (data.namespaces.protected(&meta.namespace).is_some() || is_microsofts(pod, data));
+        && !debug
+        && (data.namespaces.protected(&meta.namespace).is_some() || (!shell && is_microsofts(pod, data)));
     Some(if unclear {
         draft.lighter(Consequence::Info)
     } else if tier == Tier::Looks {

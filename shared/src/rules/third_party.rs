@@ -56,7 +56,7 @@ struct Trace<'t> {
 /// Keeps the signs of products of one licence that an object shows.
 pub(super) fn each(seen: &Seen<'_, '_>, notes: &mut Notes, licence: Licence) {
     let (object, data) = (seen.object, seen.data);
-    if *seen.kind == kinds::POD {
+    if seen.pod().is_some() {
         pod(seen, notes, licence);
     } else if *seen.kind == kinds::CUSTOM_RESOURCE_DEFINITION {
         let Some(Definition { group }) = object.field("spec") else { return };
@@ -101,7 +101,7 @@ pub(super) fn whole(inventory: &Inventory, context: &Context<'_>, code: Code) ->
             }
             served.contains(group).then(|| format!("{group} is served"))
         });
-        let draft = draft(product, traces, platform)?;
+        let draft = draft(product, traces, platform, if context.manifests { "would run" } else { "runs" })?;
         // The texts of these two platforms count ingress controllers among what is supported, too.
         let listed = product.ingress && matches!(context.platform, Platform::WindowsServer | Platform::Hci22h2);
         Some(if listed { supported_too(draft) } else { draft })
@@ -116,7 +116,7 @@ fn supported_too(mut draft: Draft) -> Draft {
 }
 
 /// The finding on a product: of its signs, only the surest speak.
-fn draft<'t>(product: &Product, traces: &[Trace<'t>], platform: Option<String>) -> Option<Draft> {
+fn draft<'t>(product: &Product, traces: &[Trace<'t>], platform: Option<String>, runs: &str) -> Option<Draft> {
     let surest = traces.iter().map(|trace| trace.sign).min()?;
     let traces = || traces.iter().filter(|trace| trace.sign == surest);
     let set = |of: fn(&Trace<'t>) -> &'t str| -> BTreeSet<&'t str> {
@@ -133,15 +133,15 @@ fn draft<'t>(product: &Product, traces: &[Trace<'t>], platform: Option<String>) 
     let message = match surest {
         Sign::Image if guessed => format!("{name} seems to run in {place}: its images are known to us by hearsay only"),
         Sign::Image if platform.is_some() => {
-            format!("{name} runs in {place}; the platform may have installed it together with Cluster API")
+            format!("{name} {runs} in {place}; the platform may have installed it together with Cluster API")
         }
         Sign::Image => {
             format!(
-                "{name} runs in {place}: allowed, supported by {supported_by}, and not covered by support for AKS Arc"
+                "{name} {runs} in {place}: allowed, supported by {supported_by}, and not covered by support for AKS Arc"
             )
         }
         Sign::Microsofts => {
-            format!("{name} runs in {place}, from Microsoft's registry: what installed it is not recognised")
+            format!("{name} {runs} in {place}, from Microsoft's registry: what installed it is not recognised")
         }
         Sign::Chart => format!("pods in {place} bear the chart name of {name}, and none of its images was seen"),
         Sign::Definition => format!("custom resources of {name} are defined, and none of its pods was seen"),
@@ -180,7 +180,7 @@ fn pod(seen: &Seen<'_, '_>, notes: &mut Notes, licence: Licence) {
     let of_chart = of_chart.filter(|(product, _)| own(product));
     // Whose a pod is, is asked only of the few that show something.
     let mut asked = None;
-    let mut platforms = || *asked.get_or_insert_with(|| is_platforms(object, data));
+    let mut platforms = || *asked.get_or_insert_with(|| is_platforms(seen));
     for (product, image, path) in of_image {
         if platforms() {
             return;
@@ -211,18 +211,22 @@ fn pod(seen: &Seen<'_, '_>, notes: &mut Notes, licence: Licence) {
 }
 
 /// Static pods and the platform's components, the Arc agents' namespaces included: other rules look after these.
-fn is_platforms(object: &Object<'_>, data: &Data) -> bool {
-    let meta = &object.meta;
+fn is_platforms(seen: &Seen<'_, '_>) -> bool {
+    let (object, data, meta) = (seen.object, seen.data, &seen.object.meta);
     data.namespaces.is_arc(&meta.namespace)
         || meta.annotations.get("kubernetes.io/config.mirror").is_some()
-        || node_power::is_component(object, "Pod", &meta.name, data)
+        || node_power::is_component(object, seen.kind.kind, &meta.name, data)
 }
 
-/// The Helm release a pod bears, of a product that an Arc extension can bring. Of others it would only make many remarks of one.
+/// The Helm release a pod bears, as far as its chart tells, or of a product that an Arc extension can bring. Of others a label
+/// may be any pod's own, and would only make many remarks of one.
 fn release<'o>(product: &Product, object: &'o Object<'_>, data: &Data) -> &'o str {
     let shipped = data.extensions.iter().any(|row| row.products.contains(&product.id));
-    let label = object.meta.labels.get("app.kubernetes.io/instance").or_else(|| object.meta.labels.get("release"));
-    label.filter(|_| shipped).unwrap_or_default()
+    let label = || object.meta.labels.get("app.kubernetes.io/instance").or_else(|| object.meta.labels.get("release"));
+    match installed::release(object) {
+        "" if shipped => label().unwrap_or_default(),
+        release => release,
+    }
 }
 
 fn note(notes: &mut Notes, product: Option<&Product>, sign: Sign, mark: &str) {
@@ -339,7 +343,7 @@ mod tests {
         let trace =
             |namespace| Trace { sign: Sign::Image, namespace, version: "1", mark: "istio/proxyv2", release: "" };
         let traces: Vec<Trace<'_>> = names.iter().map(|name| trace(name)).collect();
-        let draft = draft(embedded().third_party.product("istio").unwrap(), &traces, None).unwrap();
+        let draft = draft(embedded().third_party.product("istio").unwrap(), &traces, None, "runs").unwrap();
         assert_eq!(draft.members.len(), MAX_MEMBERS);
         assert!(draft.message.contains("70 namespaces"), "{}", draft.message);
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use aksarc_shared::data::Data;
+use aksarc_shared::data::{Data, Identity};
 use aksarc_shared::guard::Settings;
 
 use super::{indent, protected};
@@ -128,13 +128,26 @@ pub(super) fn not_the_platform(data: &Data, settings: &Settings) -> Condition {
         terms.push(group_in(&people.groups));
     }
     let users: Vec<String> = data.identities.users.iter().map(|row| row.name.clone()).collect();
-    let groups: Vec<String> = data.identities.groups.iter().map(|row| row.name.clone()).collect();
-    terms.push(format!("!({} ||\n  {})", user_in(&users), group_in(&groups)));
+    let (accounts, groups): (Vec<&Identity>, Vec<&Identity>) =
+        data.identities.groups.iter().partition(|row| row.account_prefix().is_some());
+    let groups: Vec<String> = groups.iter().map(|row| row.name.clone()).collect();
+    let mut platform = vec![user_in(&users), group_in(&groups)];
+    platform.extend(accounts.into_iter().filter_map(account));
+    terms.push(format!("!({})", platform.join(" ||\n  ")));
     Condition {
         name: "not-the-platform",
         why: "Kubelets and the platform's own controllers, by exact name, are not asked about.",
         expression: terms.join(" ||\n"),
     }
+}
+
+/// A service account of a namespace, by its group and its name.
+fn account(row: &Identity) -> Option<String> {
+    let (group, prefix) = (&row.name, row.account_prefix()?);
+    Some(format!(
+        "(has(request.userInfo.groups) && {group:?} in request.userInfo.groups &&\n   \
+         has(request.userInfo.username) && request.userInfo.username.startsWith({prefix:?}))"
+    ))
 }
 
 fn user_in(users: &[String]) -> String {

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use aksarc_shared::finding::Consequence;
-use aksarc_shared::report::{Clock, Outcome, Question, RuleOutcome, VerdictWord};
+use aksarc_shared::report::{Clock, NEEDS_CLUSTER, Outcome, Question, RuleOutcome, VerdictWord};
 use aksarc_shared::text;
 
 use super::Screen;
@@ -69,10 +69,31 @@ impl Screen<'_> {
                 label = "";
             }
         }
+        self.not_run()?;
         self.unseen()?;
         writeln!(self.out)?;
         let next = self.next();
         writeln!(self.out, "exit {}{next}", report.exit_code)
+    }
+
+    /// What manifests cannot show: the rules that judge a state.
+    fn not_run(&mut self) -> fmt::Result {
+        let needs = |rule: &&RuleOutcome| rule.outcome == Outcome::NotApplicable && rule.reason == NEEDS_CLUSTER;
+        let count = self.report.rules.iter().filter(needs).count();
+        if !self.look.manifests || count == 0 {
+            return Ok(());
+        }
+        writeln!(self.out)?;
+        let rules = if count == 1 { "1 rule was".to_owned() } else { format!("{count} rules were") };
+        self.wrapped_line("not run", &format!("{rules} not run, since they need a running cluster"))?;
+        if self.look.recorded > 0 {
+            let objects = match self.look.recorded {
+                1 => "1 object looks as if it was".to_owned(),
+                count => format!("{count} objects look as if they were"),
+            };
+            self.wrapped_line("", &format!("{objects} recorded from a cluster: --snapshot judges a recorded state"))?;
+        }
+        Ok(())
     }
 
     /// What Kubernetes cannot show: what is asked of people, and what leaves no trace.
