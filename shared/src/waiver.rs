@@ -16,6 +16,7 @@
 mod audit;
 mod coverage;
 mod likely;
+mod moved;
 mod read;
 #[cfg(test)]
 mod samples;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::set::problems_among;
 use super::{Match, Waiver};
-use crate::finding::{Finding, WaiverNote};
+use crate::finding::{Finding, ObjectRef, WaiverNote};
 use crate::text;
 
 /// Why a waiver that was given for something no longer covers it.
@@ -79,9 +79,13 @@ impl Waiver {
 }
 
 impl Match {
+    /// Whether it names an object.
+    pub(super) fn names(&self, object: &ObjectRef) -> bool {
+        self.name == object.name && self.kind == object.kind && self.namespace == object.namespace
+    }
+
     fn is(&self, finding: &Finding) -> bool {
-        let object = &finding.object;
-        let named = || self.name == object.name && self.kind == object.kind && self.namespace == object.namespace;
+        let named = || self.names(&finding.object);
         let here = match &self.fingerprint {
             None => named(),
             Some(print) => *print == finding.fingerprint && (self.name.is_empty() || named()),
