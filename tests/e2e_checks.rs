@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod e2e_doctor;
+mod e2e_dump;
 mod e2e_samples;
 mod e2e_support_check;
 

@@ -210,7 +210,7 @@ fn bad() -> Vec<(&'static str, &'static str, Value)> {
         ("no object", "have to be given", with("match", json!({}))),
         ("a namespace alone", "have to be given", with("match", json!({"namespace": "a", "fingerprint": print}))),
         ("no fingerprint", "fingerprint", with("match", json!({"fingerprint": "01AB"}))),
-        ("an empty pin", "uid or value", with("lapsesUnless", json!({}))),
+        ("an empty pin", "uid, value or changedBefore", with("lapsesUnless", json!({}))),
         ("an unknown field", "unknown field", with("raeson", json!("x"))),
     ]
 }

@@ -464,6 +464,34 @@ fn a_new_waiver_covers_the_finding_it_was_made_for() {
 }
 
 #[test]
+fn a_remediation_of_microsofts_has_ready_waivers_by_the_number_of_the_case() {
+    let program = Program::new();
+    let made = |args: &[&str]| {
+        let given = ["waivers", "new", "--case", "2311", "--requested-by", "alice", "--days", "365", "--remediation"];
+        program.run(&[&given, args].concat())
+    };
+    let list: Value = serde_saphyr::from_str(&made(&["calicorefresh"]).exits(0).stdout).unwrap();
+    let items = list["items"].as_array().unwrap();
+    assert!(
+        items.iter().any(|item| item["match"]["name"] == "calico-node" && item["match"]["namespace"] == "kube-system")
+    );
+    for item in items {
+        assert_eq!((&item["kind"], &item["supportCase"]), (&json!("microsoft-directed"), &json!("2311")));
+        assert!(item["lapsesUnless"]["changedBefore"].is_string() && item.get("approvedBy").is_none(), "{item}");
+    }
+    let nodes = made(&["EnableNodeLocalCRISocket", "--node", "moc-l1", "--node", "moc-l2"]).exits(0).stdout;
+    assert_eq!(nodes.matches("cri-socket").count(), 2, "{nodes}");
+    // What is made can be read again, and breaks no term.
+    program.write("w.yaml", &nodes);
+    program.run(&["waivers", "lint", "w.yaml"]).exits(0);
+
+    let refused = |args: &[&str]| made(args).exits(2).stderr;
+    assert!(refused(&["EnableNodeLocalCRISocket"]).contains("--node"));
+    assert!(refused(&["OsDiskCacheMode"]).contains("nothing in the cluster"));
+    assert!(refused(&["Nonsense"]).contains("CalicoRefresh"));
+}
+
+#[test]
 fn a_new_waiver_that_will_cover_nothing_says_so() {
     let program = Program::new();
     for (kind, namespace, word) in [

@@ -24,6 +24,7 @@ mod policy;
 pub mod previews;
 mod products;
 mod provenance;
+pub mod remediations;
 pub mod third_party;
 
 use std::sync::LazyLock;
@@ -128,6 +129,8 @@ pub struct Data {
     pub third_party: third_party::ThirdParty,
     /// Known issues, by the rules that find their traces.
     pub known_issues: Vec<known_issues::KnownIssue>,
+    /// Remediations of Microsoft's support module.
+    pub remediations: Vec<remediations::Remediation>,
 }
 
 impl Data {
@@ -159,6 +162,7 @@ impl Data {
             extensions: yaml::parse(include_str!("../data/extensions.yaml"))?,
             third_party: yaml::parse(include_str!("../data/third-party.yaml"))?,
             known_issues: yaml::parse(include_str!("../data/known-issues.yaml"))?,
+            remediations: yaml::parse(include_str!("../data/remediations.yaml"))?,
         })
     }
 

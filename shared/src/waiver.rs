@@ -16,6 +16,7 @@
 mod audit;
 mod coverage;
 mod likely;
+mod moved;
 mod read;
 #[cfg(test)]
 mod samples;
@@ -48,12 +49,13 @@ pub struct Waiver {
     pub matches: Match,
     /// Why.
     pub reason: String,
-    /// A ticket; required for findings that void support.
+    /// A ticket; required for findings that void support, unless Microsoft's case stands for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket: Option<String>,
     /// Who asked.
     pub requested_by: String,
-    /// Who agreed; somebody else.
+    /// Who agreed; somebody else. Microsoft's support case takes the place where it is given.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub approved_by: String,
     /// From when, RFC 3339; always, if left out. Required for findings that void support.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -119,6 +121,10 @@ pub struct Pin {
     /// The value found, `after` in a report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
+    /// When the change was over, RFC 3339: what shows a later hand was changed again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    pub changed_before: Option<Timestamp>,
 }
 
 impl Match {

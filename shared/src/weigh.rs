@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::data::Platform;
-use crate::finding::{Draft, Finding, WaiverNote, fingerprint};
+use crate::data::{Platform, embedded};
+use crate::finding::{Draft, Evidence, Finding, WaiverNote, fingerprint};
 use crate::rule::Rule;
 
 /// Completes drafts with what the rule declares, and makes one finding of all drafts at the same object and path.
@@ -61,6 +61,10 @@ pub fn finalize(rule: &'static Rule, platform: Platform, drafts: Vec<Draft>) -> 
     for finding in &mut findings {
         finding.members.sort();
         finding.members.dedup();
+        let alike = embedded().remediations.iter().filter(|remediation| remediation.touches(finding));
+        let alike: Vec<Evidence> =
+            alike.map(|remediation| Evidence::seen("remediation", remediation.likeness())).collect();
+        finding.evidence.extend(alike);
     }
     findings.sort_by(|a, b| a.object.cmp(&b.object).then_with(|| a.path.cmp(&b.path)));
     findings

@@ -21,7 +21,7 @@ fn full() -> Value {
         "name": "w", "rules": ["AA303"], "reason": "r", "ticket": "t", "requestedBy": "a", "approvedBy": "b",
         "notBefore": "2026-11-01T00:00:00Z", "expires": "2026-11-29T00:00:00Z", "kind": "microsoft-directed", "supportCase": "1",
         "match": {"kind": "Pod", "namespace": "n", "name": "a", "path": "p", "fingerprint": "0123456789abcdef0123456789abcdef"},
-        "lapsesUnless": {"uid": "u", "value": "v"},
+        "lapsesUnless": {"uid": "u", "value": "v", "changedBefore": "2026-11-02T00:00:00Z"},
     })
 }
 

@@ -44,7 +44,12 @@ impl<'c> Desk<'c> {
         let directory = cluster.directory().join("desk");
         fs::create_dir_all(&directory)?;
         fs::copy(cluster.authority(), directory.join("ca.crt"))?;
-        symlink(root().join("deploy"), directory.join("deploy"))?;
+        // Several tests may have a desk at one cluster.
+        let deploy = directory.join("deploy");
+        match symlink(root().join("deploy"), &deploy) {
+            Err(error) if !deploy.exists() => return Err(error.into()),
+            _ => {}
+        }
         let mut path = vec![parent(&Tool::Kubectl.path()?), parent(&product::webhook()?)];
         path.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
         let path = env::join_paths(path)?.into_string().ok().context("a PATH that is no text")?;

@@ -145,7 +145,9 @@ impl<'o, 'a> Keys<'o, 'a> {
     /// The entry of whoever owns `key` and is neither a person nor of the system, where the system does not own it too.
     pub fn stranger(&self, key: &str) -> Option<&'o ManagedEntry<'a>> {
         let ownership = self.ownership(key);
-        ownership.other.filter(|_| ownership.system.is_none())
+        // The API server's own name stands for a writer that it does not tell.
+        let named = |entry: &&ManagedEntry<'_>| !self.data.managers.is_api_server(&entry.manager);
+        ownership.other.filter(|_| ownership.system.is_none()).filter(named)
     }
 
     /// What the tables say of `key`, at the node's version.

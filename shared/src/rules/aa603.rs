@@ -156,7 +156,7 @@ fn judge(gap: &Gap, inventory: &Inventory, context: &Context<'_>) -> Stretch {
     open("what was there before does not agree on whether it ran")
 }
 
-/// Whether every node was made after a day in a cluster that is older, and runs the API server's version: that is what an
+/// Whether every node was made after a day in a cluster that is older, and runs the API server's minor: that is what an
 /// upgrade leaves.
 fn upgraded_since(end: Date, inventory: &Inventory) -> bool {
     let born = |created: Option<&str>| created.and_then(|time| time.get(..10)?.parse::<Date>().ok());
@@ -166,8 +166,7 @@ fn upgraded_since(end: Date, inventory: &Inventory) -> bool {
         let version = Version::parse(&node.kubelet);
         node.ready == Some(true)
             && born(node.created.as_deref()).is_some_and(|created| created > end)
-            && version.is_some()
-            && version == inventory.server()
+            && version.zip(inventory.server()).is_some_and(|(own, server)| own.same_minor(server))
     });
     older && new && machines().any(|node| node.control_plane)
 }

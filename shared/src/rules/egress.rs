@@ -99,7 +99,8 @@ pub(super) fn note_policy(policy: &Object<'_>, data: &Data, notes: &mut Notes) {
     let rules = spec.egress.unwrap_or_default();
     let types = spec.policy_types.unwrap_or_default();
     // Without types it is one of egress where it has rules of it.
-    if !types.iter().any(|own| own == "Egress") && !(types.is_empty() && !rules.is_empty()) {
+    let speaks = if types.is_empty() { !rules.is_empty() } else { types.iter().any(|own| own == "Egress") };
+    if !speaks {
         return;
     }
     let outside = |rule: &Rule| {

@@ -1,5 +1,7 @@
 //! Which waivers do something, and what is wrong with the others.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::coverage::Current;
@@ -23,6 +25,8 @@ pub struct Audit<'a> {
     pub lapsed: Vec<(&'a Finding, Lapsed)>,
     /// Findings it would cover if it counted.
     pub would_cover: Vec<&'a Finding>,
+    /// The rules that find now what it is for, and that it does not name.
+    pub moved: BTreeSet<&'static str>,
     /// Rules of it of which the check does not know all, and why: nobody can say then that it is unused.
     pub unseen: Vec<String>,
 }
@@ -76,6 +80,9 @@ pub enum Trouble {
         /// Why.
         why: Lapsed,
     },
+    /// It matches nothing that was found, and another rule finds the same.
+    #[error("it covers nothing that was found, since {} finds the same: name that rule", .0.join(", "))]
+    Moved(Vec<&'static str>),
     /// It matches nothing that was found.
     #[error("it covers nothing that was found")]
     Unused,
@@ -110,7 +117,8 @@ impl Audit<'_> {
         let mut troubles: Vec<Trouble> =
             lapsed.map(|(finding, why)| Trouble::Lapsed { object: finding.object.short(), why: why.clone() }).collect();
         if self.usage() == Use::Unused {
-            troubles.push(Trouble::Unused);
+            let moved: Vec<&str> = self.moved.iter().copied().collect();
+            troubles.push(if moved.is_empty() { Trouble::Unused } else { Trouble::Moved(moved) });
         }
         troubles
     }
@@ -132,6 +140,7 @@ pub fn audit<'a>(
             shadowed: Vec::new(),
             lapsed: Vec::new(),
             would_cover: Vec::new(),
+            moved: BTreeSet::new(),
             unseen: waiver.rules.iter().filter_map(|code| unseen(code, rules)).collect(),
         })
         .collect();
@@ -142,7 +151,7 @@ pub fn audit<'a>(
         for audit in audits.iter_mut().filter(|audit| audit.waiver.matches(finding)) {
             if audit.status != Status::Valid {
                 audit.would_cover.push(finding);
-            } else if let Some(why) = audit.waiver.lapsed(finding) {
+            } else if let Some(why) = audit.waiver.lapsed(finding, now) {
                 audit.lapsed.push((finding, why));
             } else if let Some(shown) = *shown.get_or_insert_with(|| current.chosen(finding)) {
                 if std::ptr::eq(shown, audit.waiver) {
@@ -152,6 +161,10 @@ pub fn audit<'a>(
                 }
             }
         }
+    }
+    for audit in audits.iter_mut().filter(|audit| audit.usage() == Use::Unused) {
+        let same = findings.iter().filter(|finding| audit.waiver.matches_but_for_the_code(finding));
+        audit.moved = same.map(|finding| finding.code).collect();
     }
     audits
 }
@@ -190,7 +203,7 @@ mod tests {
         let waivers = [
             named("covers", |_| {}),
             named("shadowed", |w| w.expires = time("2026-11-28T00:00:00Z")),
-            named("lapsed", |w| w.lapses_unless = Some(Pin { uid: Some("u0".to_owned()), value: None })),
+            named("lapsed", |w| w.lapses_unless = Some(Pin { uid: Some("u0".to_owned()), ..Pin::default() })),
             named("unused", |w| w.matches.name = "nowhere".to_owned()),
             named("unknown", |w| (w.matches.name, w.rules) = ("nowhere".to_owned(), vec!["AA307".to_owned()])),
             named("expired", |w| w.expires = time("2026-11-05T00:00:00Z")),
@@ -230,5 +243,20 @@ mod tests {
             assert!(matches!(usage(&rules(outcome, reason)), Use::Unknown(why) if why.contains(reason)));
         }
         assert_eq!(usage(&[]), Use::Unknown("AA303 was not run".to_owned()));
+    }
+
+    #[test]
+    fn an_unused_waiver_is_told_which_rule_finds_the_same() {
+        let found = [finding("log-agent", "u1", Some("x"))];
+        let rules = [outcome("AA303", Outcome::Violated, ""), outcome("AA304", Outcome::Pass, "")];
+        let mut other = Waiver { rules: vec!["AA304".to_owned()], ..waiver() };
+        other.matches.path = Some(found[0].path.clone());
+        let troubles = |waiver: Waiver| audit(&[waiver], &found, &rules, time(NOVEMBER))[0].troubles();
+        assert_eq!(troubles(other.clone()), [Trouble::Moved(vec!["AA303"])]);
+        other.matches.path = Some("spec.other".to_owned());
+        assert_eq!(troubles(other.clone()), [Trouble::Unused]);
+        let print = crate::finding::fingerprint("AA304", &found[0].object, &found[0].path);
+        other.matches = crate::waiver::Match { fingerprint: Some(print), ..crate::waiver::Match::default() };
+        assert_eq!(troubles(other), [Trouble::Moved(vec!["AA303"])]);
     }
 }

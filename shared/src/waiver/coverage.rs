@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::set::problems_among;
 use super::{Match, Waiver};
-use crate::finding::{Finding, WaiverNote};
+use crate::finding::{Finding, ObjectRef, WaiverNote};
 use crate::text;
 
 /// Why a waiver that was given for something no longer covers it.
@@ -24,6 +24,14 @@ pub enum Lapsed {
     /// There is nothing to compare with: what can't be shown to be the same does not count as the same.
     #[error("whether the object is the one it was given for cannot be told: it has no uid here")]
     NoUid,
+    /// Somebody changed it again.
+    #[error("it was changed again at {found}, after {pinned}")]
+    Again {
+        /// When the change was over that it was given for.
+        pinned: Timestamp,
+        /// When it was changed again.
+        found: Timestamp,
+    },
     /// The value has changed again.
     #[error("the value is not the one it was given for: {found} instead of {pinned}")]
     Value {
@@ -40,9 +48,14 @@ impl Waiver {
         self.not_before.is_none_or(|start| start <= now) && now < self.expires
     }
 
-    /// Why it has lapsed for a finding that it matches; `None` when all it was given for is still so.
-    pub fn lapsed(&self, finding: &Finding) -> Option<Lapsed> {
+    /// Why it has lapsed at a moment for a finding that it matches; `None` when all it was given for is still so.
+    pub fn lapsed(&self, finding: &Finding, now: Timestamp) -> Option<Lapsed> {
         let pin = self.lapses_unless.as_ref()?;
+        if let Some(pinned) = pin.changed_before
+            && let Some(found) = changed(finding, now).filter(|found| *found > pinned)
+        {
+            return Some(Lapsed::Again { pinned, found });
+        }
         if let Some(pinned) = &pin.uid {
             let found = &finding.object.uid;
             if found.is_empty() {
@@ -66,9 +79,13 @@ impl Waiver {
 }
 
 impl Match {
+    /// Whether it names an object.
+    pub(super) fn names(&self, object: &ObjectRef) -> bool {
+        self.name == object.name && self.kind == object.kind && self.namespace == object.namespace
+    }
+
     fn is(&self, finding: &Finding) -> bool {
-        let object = &finding.object;
-        let named = || self.name == object.name && self.kind == object.kind && self.namespace == object.namespace;
+        let named = || self.names(&finding.object);
         let here = match &self.fingerprint {
             None => named(),
             Some(print) => *print == finding.fingerprint && (self.name.is_empty() || named()),
@@ -95,6 +112,7 @@ pub fn apply(findings: &mut [Finding], waivers: &[Waiver], now: Timestamp) {
 /// The waivers of a set that may cover some of many findings now, by what they are for.
 #[derive(Debug)]
 pub(super) struct Current<'w> {
+    now: Timestamp,
     all: &'w [Waiver],
     candidates: Vec<Candidate<'w>>,
     by_name: HashMap<&'w str, Vec<usize>>,
@@ -123,7 +141,7 @@ impl<'w> Current<'w> {
             };
             places.push(at);
         }
-        Current { all, candidates, by_name, by_fingerprint }
+        Current { now, all, candidates, by_name, by_fingerprint }
     }
 
     /// The waiver shown on a finding: of those that cover it the one that ends last, then the first by name.
@@ -131,7 +149,8 @@ impl<'w> Current<'w> {
         let named = self.by_name.get(&*finding.object.name);
         let printed = self.by_fingerprint.get(&*finding.fingerprint);
         let places = named.into_iter().chain(printed).flatten();
-        let covers = |own: &&Candidate<'w>| own.waiver.matches(finding) && own.waiver.lapsed(finding).is_none();
+        let covers =
+            |own: &&Candidate<'w>| own.waiver.matches(finding) && own.waiver.lapsed(finding, self.now).is_none();
         let mut covering: Vec<_> = places.filter_map(|at| self.candidates.get(*at)).filter(covers).collect();
         covering.sort_by(|Candidate { waiver: a, .. }, Candidate { waiver: b, .. }| {
             b.expires.cmp(&a.expires).then_with(|| a.name.cmp(&b.name))
@@ -142,6 +161,16 @@ impl<'w> Current<'w> {
     }
 }
 
+/// When what a finding is about was last changed, as far as its evidence tells; a request changes it now.
+fn changed(finding: &Finding, now: Timestamp) -> Option<Timestamp> {
+    let when = finding.evidence.iter().filter_map(|evidence| match &*evidence.what {
+        "request" => Some(now),
+        "managedFields" => evidence.time.parse().ok(),
+        _ => None,
+    });
+    when.max()
+}
+
 fn shown(value: &str) -> String {
     text::line(value, 80)
 }
@@ -149,6 +178,7 @@ fn shown(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finding::Evidence;
     use crate::waiver::Pin;
     use crate::waiver::samples::{NOVEMBER, finding, shown_on, time, waiver};
 
@@ -199,25 +229,25 @@ mod tests {
     #[test]
     fn a_waiver_lapses_when_what_it_was_given_for_changes() {
         let mut own = waiver();
-        own.lapses_unless = Some(Pin { uid: Some("u1".to_owned()), value: Some("x".to_owned()) });
+        own.lapses_unless = Some(Pin { uid: Some("u1".to_owned()), value: Some("x".to_owned()), ..Pin::default() });
         assert_eq!(own.problems(), []);
         let (same, anew, changed) = (
             finding("log-agent", "u1", Some("x")),
             finding("log-agent", "u2", Some("x")),
             finding("log-agent", "u1", Some("y")),
         );
-        assert_eq!(own.lapsed(&same), None);
+        assert_eq!(own.lapsed(&same, time(NOVEMBER)), None);
         assert_eq!(shown_on(&same, &[own.clone()], NOVEMBER).as_deref(), Some("W-7"));
         for lapsed in [&anew, &changed, &finding("log-agent", "", Some("x")), &finding("log-agent", "u1", None)] {
-            assert!(own.lapsed(lapsed).is_some());
+            assert!(own.lapsed(lapsed, time(NOVEMBER)).is_some());
             assert_eq!(shown_on(lapsed, &[own.clone()], NOVEMBER), None);
         }
         assert_eq!(
-            own.lapsed(&anew).unwrap().to_string(),
+            own.lapsed(&anew, time(NOVEMBER)).unwrap().to_string(),
             "the object is not the one it was given for: uid u2 instead of u1"
         );
-        assert!(own.lapsed(&changed).unwrap().to_string().contains("y instead of x"));
-        assert_eq!(own.lapsed(&finding("log-agent", "", Some("x"))), Some(Lapsed::NoUid));
+        assert!(own.lapsed(&changed, time(NOVEMBER)).unwrap().to_string().contains("y instead of x"));
+        assert_eq!(own.lapsed(&finding("log-agent", "", Some("x")), time(NOVEMBER)), Some(Lapsed::NoUid));
     }
 
     #[test]
@@ -232,5 +262,21 @@ mod tests {
         // One that does not count hides none that does.
         let broken = Waiver { ticket: None, ..late };
         assert_eq!(shown_on(&found, &[early, broken], NOVEMBER).as_deref(), Some("a"));
+    }
+
+    #[test]
+    fn a_waiver_lapses_when_somebody_changes_the_object_again() {
+        let mut own = waiver();
+        own.lapses_unless = Some(Pin { changed_before: Some(time("2026-11-02T00:00:00Z")), ..Pin::default() });
+        let by = |what: &str, when: &str| {
+            let mut found = finding("log-agent", "u1", None);
+            found.evidence = vec![Evidence { time: when.to_owned(), ..Evidence::seen(what, "") }];
+            own.lapsed(&found, time(NOVEMBER))
+        };
+        assert_eq!(by("managedFields", "2026-11-01T23:00:00Z"), None);
+        assert!(matches!(by("managedFields", "2026-11-02T00:00:01Z"), Some(Lapsed::Again { .. })));
+        // What tells no time proves no change, and a request is one.
+        assert_eq!(by("signs", ""), None);
+        assert!(matches!(by("request", ""), Some(Lapsed::Again { .. })));
     }
 }

@@ -224,7 +224,7 @@ impl Item {
             reason: self.reason.ok_or_else(|| missing("reason"))?,
             ticket: self.ticket,
             requested_by: self.requested_by.ok_or_else(|| missing("requestedBy"))?,
-            approved_by: self.approved_by.ok_or_else(|| missing("approvedBy"))?,
+            approved_by: self.approved_by.unwrap_or_default(),
             not_before: self.not_before,
             expires: self.expires.ok_or_else(|| missing("expires"))?,
             kind,

@@ -40,9 +40,9 @@ pub enum Invalid {
     /// A void finding without a start: how long it runs can't be told.
     #[error("{0} voids support, so notBefore is required: such a waiver may run 90 days at most")]
     NoStart(String),
-    /// A void finding for longer than 90 days.
-    #[error("{0} voids support, so a waiver may run 90 days at most")]
-    TooLong(String),
+    /// A void finding for longer than it may be accepted.
+    #[error("{0} voids support, so this waiver may run {1} days at most")]
+    TooLong(String, i64),
     /// A directed change without a case.
     #[error("kind microsoft-directed needs supportCase")]
     NoSupportCase,
@@ -70,7 +70,7 @@ impl Invalid {
             Invalid::NoObject => "match",
             Invalid::NoFingerprint => "fingerprint",
             Invalid::NoUid(_) => "uid",
-            Invalid::Backwards | Invalid::TooLong(_) => "expires",
+            Invalid::Backwards | Invalid::TooLong(..) => "expires",
             Invalid::NoTicket(_) => "ticket",
             Invalid::NoStart(_) => "notBefore",
             Invalid::NoSupportCase => "supportCase",
@@ -84,7 +84,8 @@ impl Waiver {
     /// set can tell: [`super::all_problems`].
     pub fn problems(&self) -> Vec<Invalid> {
         let mut problems = self.problems_of_texts();
-        if same_person(&self.requested_by, &self.approved_by) {
+        let stands_in = self.approved_by.is_empty() && self.is_directed();
+        if !stands_in && same_person(&self.requested_by, &self.approved_by) {
             problems.push(Invalid::SelfApproved);
         }
         if self.not_before.is_some_and(|start| self.expires <= start) {
@@ -95,7 +96,7 @@ impl Waiver {
         }
         problems.extend(self.matches.problems());
         if let Some(pin) = &self.lapses_unless {
-            if pin.uid.is_none() && pin.value.is_none() {
+            if pin.uid.is_none() && pin.value.is_none() && pin.changed_before.is_none() {
                 problems.push(Invalid::Empty("lapsesUnless"));
             }
             if pin.uid.as_deref() == Some("") {
@@ -115,7 +116,7 @@ impl Waiver {
             if rule.heaviest(&crate::data::Platform::ALL) != Consequence::Voids {
                 continue;
             }
-            if blank(self.ticket.as_deref()) {
+            if blank(self.ticket.as_deref()) && !self.is_directed() {
                 problems.push(Invalid::NoTicket(code.clone()));
             }
             let Some(start) = self.not_before else {
@@ -123,11 +124,23 @@ impl Waiver {
                 continue;
             };
             // Where the calendar ends no waiver can be too long.
-            if start.checked_add((MAX_DAYS * 24).hours()).is_ok_and(|longest| self.expires > longest) {
-                problems.push(Invalid::TooLong(code.clone()));
+            let days = self.longest();
+            if start.checked_add((days * 24).hours()).is_ok_and(|longest| self.expires > longest) {
+                problems.push(Invalid::TooLong(code.clone(), days));
             }
         }
         problems
+    }
+
+    /// Whether Microsoft directed the change, by the number of their case.
+    fn is_directed(&self) -> bool {
+        self.kind == WaiverKind::MicrosoftDirected && !blank(self.support_case.as_deref())
+    }
+
+    /// For how many days it may run where a rule voids support: longer where Microsoft directed the change and a further one
+    /// ends it.
+    fn longest(&self) -> i64 {
+        if self.is_directed() && self.lapses_unless.is_some() { MAX_DAYS_DIRECTED } else { MAX_DAYS }
     }
 
     fn problems_of_texts(&self) -> Vec<Invalid> {
@@ -139,7 +152,8 @@ impl Waiver {
             ("approvedBy", &self.approved_by, MAX_NAME),
         ];
         for (field, given, _) in required {
-            if blank(Some(given)) {
+            let stands_in = field == "approvedBy" && given.is_empty() && self.is_directed();
+            if blank(Some(given)) && !stands_in {
                 problems.push(Invalid::Empty(field));
             }
         }
@@ -205,6 +219,9 @@ fn meant(given: &str) -> String {
 
 /// The longest a finding that voids support can be waived, in days.
 pub const MAX_DAYS: i64 = 90;
+
+/// For so many where Microsoft directed the change: a year, with a leap day.
+const MAX_DAYS_DIRECTED: i64 = 366;
 
 /// As long as a Kubernetes name may be. A longer one is a mistake in a file.
 pub(crate) const MAX_NAME: usize = 253;
@@ -283,17 +300,17 @@ mod tests {
         assert_eq!(until("2026-10-31T23:59:59Z"), [Invalid::Backwards]);
         assert_eq!(until("2027-01-29T23:59:59Z"), []);
         assert_eq!(until("2027-01-30T00:00:00Z"), []);
-        assert_eq!(until("2027-01-30T00:00:00.000000001Z"), [Invalid::TooLong("AA303".to_owned())]);
-        assert_eq!(until("2027-01-30T00:00:01Z"), [Invalid::TooLong("AA303".to_owned())]);
+        assert_eq!(until("2027-01-30T00:00:00.000000001Z"), [Invalid::TooLong("AA303".to_owned(), MAX_DAYS)]);
+        assert_eq!(until("2027-01-30T00:00:01Z"), [Invalid::TooLong("AA303".to_owned(), MAX_DAYS)]);
         // The clock went back in between in New York, and 90 days are 90 times 24 hours all the same.
         assert_eq!(until("2027-01-29T19:00:00-05:00"), []);
-        assert_eq!(until("2027-01-29T19:00:01-05:00"), [Invalid::TooLong("AA303".to_owned())]);
+        assert_eq!(until("2027-01-29T19:00:01-05:00"), [Invalid::TooLong("AA303".to_owned(), MAX_DAYS)]);
         // What does not void support may run as long as somebody likes; what does may not, up to the calendar's end.
         let far = time("9999-12-30T00:00:00Z");
         let at_risk = crate::catalogue::ALL.iter().find(|r| r.heaviest(&Platform::ALL) != Consequence::Voids).unwrap();
         let code = at_risk.code.as_str().to_owned();
         assert_eq!(broken(|w| (w.rules, w.expires, w.not_before, w.ticket) = (vec![code], far, None, None)), []);
-        assert_eq!(broken(|w| w.expires = far), [Invalid::TooLong("AA303".to_owned())]);
+        assert_eq!(broken(|w| w.expires = far), [Invalid::TooLong("AA303".to_owned(), MAX_DAYS)]);
     }
 
     #[test]
@@ -321,7 +338,7 @@ mod tests {
     #[test]
     fn a_pin_that_can_hold_nothing_is_refused() {
         assert_eq!(broken(|w| w.lapses_unless = Some(Pin::default())), [Invalid::Empty("lapsesUnless")]);
-        let uid = |uid: &str| Some(Pin { uid: Some(uid.to_owned()), value: None });
+        let uid = |uid: &str| Some(Pin { uid: Some(uid.to_owned()), ..Pin::default() });
         assert_eq!(broken(|w| w.lapses_unless = uid("")), [Invalid::Empty("uid")]);
         let cluster = broken(|w| {
             w.lapses_unless = uid("u1");
@@ -352,5 +369,25 @@ mod tests {
         let mut findings = [finding("log-agent", "u1", None)];
         apply(&mut findings, &[long], time(NOVEMBER));
         assert_eq!(findings[0].waiver.as_ref().unwrap().reason, "first line second");
+    }
+
+    #[test]
+    fn microsofts_case_stands_for_ticket_and_approver_and_runs_a_year_that_a_further_change_ends() {
+        let directed = |change: fn(&mut Waiver)| {
+            broken(|w| {
+                (w.kind, w.support_case) = (WaiverKind::MicrosoftDirected, Some("2311".to_owned()));
+                (w.approved_by, w.ticket) = (String::new(), None);
+                change(w);
+            })
+        };
+        assert_eq!(directed(|_| {}), []);
+        assert_eq!(directed(|w| w.support_case = None).len(), 3);
+        assert!(directed(|w| w.approved_by = " ".to_owned()).contains(&Invalid::Empty("approvedBy")));
+        assert_eq!(directed(|w| w.expires = w.not_before.unwrap().checked_add((365 * 24).hours()).unwrap()).len(), 1);
+        let pinned = |w: &mut Waiver| {
+            w.expires = w.not_before.unwrap().checked_add((365 * 24).hours()).unwrap();
+            w.lapses_unless = Some(Pin { changed_before: w.not_before, ..Pin::default() });
+        };
+        assert_eq!(directed(pinned), []);
     }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use aksarc_shared::catalogue;
+use aksarc_shared::data::embedded;
 use aksarc_shared::waiver::{Match, Pin, Waiver, WaiverKind};
 use anyhow::{Context as _, anyhow, bail};
 use jiff::{Timestamp, ToSpan};
@@ -47,19 +48,29 @@ pub struct Args {
     /// Name of the waiver; otherwise made from code and object
     #[arg(long, value_name = "NAME")]
     pub waiver_name: Option<String>,
+    /// A remediation of Microsoft's support module Support.AksArc: a waiver for each object that it must change
+    #[arg(long, value_name = "NAME", requires = "support_case", conflicts_with_all = ["from", "rules", "kind", "namespace", "name", "path", "pin", "waiver_name"])]
+    pub remediation: Option<String>,
+    /// With --remediation: a node that it changes; repeat for several
+    #[arg(long = "node", value_name = "NAME", requires = "remediation")]
+    pub nodes: Vec<String>,
+    /// When the change is over: the waiver lapses when somebody changes the object again; with --remediation a day after it begins
+    #[arg(long, value_name = "DATE", value_parser = moment)]
+    pub changed_before: Option<Timestamp>,
     /// Why
-    #[arg(long, value_name = "TEXT")]
-    pub reason: String,
-    /// Ticket; required where the rule voids support
+    #[arg(long, value_name = "TEXT", required_unless_present = "remediation")]
+    pub reason: Option<String>,
+    /// Ticket; required where the rule voids support, unless Microsoft's case stands for it
     #[arg(long, value_name = "ID")]
     pub ticket: Option<String>,
     /// Who asks
     #[arg(long, value_name = "WHO")]
     pub requested_by: String,
-    /// Who agrees; somebody else
-    #[arg(long, value_name = "WHO")]
-    pub approved_by: String,
-    /// For how many days from its beginning; at most 90 where the rule voids support
+    /// Who agrees; somebody else. Microsoft's case takes the place where it is given
+    #[arg(long, value_name = "WHO", required_unless_present = "support_case")]
+    pub approved_by: Option<String>,
+    /// For how many days from its beginning; at most 90 where the rule voids support, a year where Microsoft directed it and a
+    /// further change ends it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), required_unless_present = "expires", conflicts_with = "expires")]
     pub days: Option<u16>,
     /// When it ends, instead of --days
@@ -69,7 +80,7 @@ pub struct Args {
     #[arg(long, value_name = "DATE", value_parser = moment)]
     pub not_before: Option<Timestamp>,
     /// Microsoft's support case: makes it microsoft-directed
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, visible_alias = "case", value_name = "NUMBER")]
     pub support_case: Option<String>,
     /// Print a SupportWaiver for kubectl apply instead of a list for a file
     #[arg(long)]
@@ -84,22 +95,32 @@ pub struct Args {
 
 /// Runs `waivers new`.
 pub(super) fn run(args: &Args, ui: &Ui) -> Outcome {
-    let waiver = made(args, ui.name).map_err(Failure::input)?;
-    let problems = waiver.problems();
-    if !problems.is_empty() {
-        return Err(Failure::input(anyhow!("this would be no valid waiver, so none is made: {}", joined(&problems))));
+    let waivers = match &args.remediation {
+        Some(name) => ready_made(name, args).map_err(Failure::input)?,
+        None => vec![made(args, ui.name).map_err(Failure::input)?],
+    };
+    for waiver in &waivers {
+        let problems = waiver.problems();
+        if !problems.is_empty() {
+            return Err(Failure::input(anyhow!(
+                "this would be no valid waiver, so none is made: {}",
+                joined(&problems)
+            )));
+        }
+        if let Some(doubt) = waiver.matches.doubt() {
+            ui.note(&format!("warning: this waiver will cover nothing: {doubt}"));
+        }
     }
-    if let Some(doubt) = waiver.matches.doubt() {
-        ui.note(&format!("warning: this waiver will cover nothing: {doubt}"));
-    }
-    let text = printed(&waiver, args.resource)?;
+    let text = printed(&waivers, args.resource)?;
     let Some(path) = &args.output_file else {
         ui.print(&text)?;
         return Ok(0);
     };
-    let before = already_there(path, &waiver).map_err(Failure::input)?;
+    let before = already_there(path, &waivers).map_err(Failure::input)?;
     output::write(path, format!("{before}{text}").as_bytes())?;
-    ui.note(&format!("waiver {} written to {}", shown(&waiver.name), path.display()));
+    let names: Vec<String> = waivers.iter().map(|waiver| shown(&waiver.name)).collect();
+    let word = if names.len() == 1 { "waiver" } else { "waivers" };
+    ui.note(&format!("{word} {} written to {}", names.join(", "), path.display()));
     Ok(0)
 }
 
@@ -112,6 +133,60 @@ fn made(args: &Args, own_name: &str) -> anyhow::Result<Waiver> {
         }
         None => (codes(&args.rules, own_name)?, typed(args)?, None),
     };
+    let pin = match args.changed_before {
+        Some(over) => Some(Pin { changed_before: Some(over), ..pin.unwrap_or_default() }),
+        None => pin,
+    };
+    let reason = args.reason.clone().unwrap_or_default();
+    let name = args.waiver_name.clone().unwrap_or_else(|| name_for(&rules, &matches));
+    Ok(Waiver { name, lapses_unless: pin, ..filled(args, rules, matches, reason)? })
+}
+
+/// A waiver for each object that a remediation of Microsoft's must change.
+fn ready_made(name: &str, args: &Args) -> anyhow::Result<Vec<Waiver>> {
+    let table = &embedded().remediations;
+    let Some(remediation) = table.iter().find(|own| own.name.eq_ignore_ascii_case(name)) else {
+        let names: Vec<&str> = table.iter().map(|own| &*own.name).collect();
+        bail!("no remediation {} is known. Known are {}", shown(name), names.join(", "));
+    };
+    if remediation.objects.is_empty() {
+        bail!(
+            "{} {}. What it changes is not known, so there is no ready waiver: make one with --from a result",
+            remediation.name,
+            remediation.does
+        );
+    }
+    let reason = args.reason.clone().unwrap_or_else(|| {
+        format!("{} of Support.AksArc, as Microsoft Support directed: {}", remediation.name, remediation.does)
+    });
+    let mut waivers = Vec::new();
+    for touched in &remediation.objects {
+        let names = match &touched.name {
+            Some(name) => std::slice::from_ref(name),
+            None if args.nodes.is_empty() => bail!("{} changes nodes: name each with --node", remediation.name),
+            None => &args.nodes,
+        };
+        for object in names {
+            let matches = Match {
+                kind: touched.kind.clone(),
+                namespace: touched.namespace.clone(),
+                name: object.clone(),
+                path: touched.path.clone(),
+                fingerprint: None,
+            };
+            let waiver = filled(args, touched.rules.clone(), matches, reason.clone())?;
+            let over = waiver.not_before.and_then(|start| start.checked_add(24.hours()).ok());
+            let pin = Pin { changed_before: args.changed_before.or(over), ..Pin::default() };
+            let place = [&*remediation.name, &*touched.namespace, &*touched.kind, &**object];
+            let words: Vec<&str> = place.into_iter().filter(|word| !word.is_empty()).collect();
+            waivers.push(Waiver { name: plain(&words.join("-")), lapses_unless: Some(pin), ..waiver });
+        }
+    }
+    Ok(waivers)
+}
+
+/// A waiver with what the arguments say of every one; its name is yet to be given.
+fn filled(args: &Args, rules: Vec<String>, matches: Match, reason: String) -> anyhow::Result<Waiver> {
     // Nobody compares waivers by fractions of seconds.
     let now = Timestamp::now();
     let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
@@ -124,18 +199,18 @@ fn made(args: &Args, own_name: &str) -> anyhow::Result<Waiver> {
     };
     let kind = if args.support_case.is_some() { WaiverKind::MicrosoftDirected } else { WaiverKind::Accepted };
     Ok(Waiver {
-        name: args.waiver_name.clone().unwrap_or_else(|| name_for(&rules, &matches)),
+        name: String::new(),
         rules,
         matches,
-        reason: args.reason.clone(),
+        reason,
         ticket: args.ticket.clone(),
         requested_by: args.requested_by.clone(),
-        approved_by: args.approved_by.clone(),
+        approved_by: args.approved_by.clone().unwrap_or_default(),
         not_before: Some(start),
         expires,
         kind,
         support_case: args.support_case.clone(),
-        lapses_unless: pin,
+        lapses_unless: None,
     })
 }
 
@@ -216,7 +291,7 @@ impl Found {
         if uid.is_none() && self.after.is_none() {
             bail!("--pin: the finding has neither a uid nor a value to hold the waiver to");
         }
-        Ok(Pin { uid, value: self.after.clone() })
+        Ok(Pin { uid, value: self.after.clone(), changed_before: None })
     }
 
     fn is_about(&self, word: &str) -> bool {
@@ -288,27 +363,35 @@ fn listed(findings: &[&Found]) -> String {
 /// `aa303-log-agent`: a name that the API server takes as well.
 fn name_for(rules: &[String], matches: &Match) -> String {
     let code = rules.first().map_or("waiver", String::as_str);
-    let text = format!("{code}-{}", matches.name).to_lowercase();
+    plain(&format!("{code}-{}", matches.name))
+}
+
+/// A text as letters, digits and dashes.
+fn plain(text: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
-    let name: String = text.chars().map(plain).take(200).collect();
+    let name: String = text.to_lowercase().chars().map(plain).take(200).collect();
     name.trim_matches('-').to_owned()
 }
 
-fn printed(waiver: &Waiver, resource: bool) -> Result<String, Failure> {
+fn printed(waivers: &[Waiver], resource: bool) -> Result<String, Failure> {
     if !resource {
-        let list = List { api_version: API_VERSION, kind: "SupportWaiverList", items: [waiver] };
+        let list = List { api_version: API_VERSION, kind: "SupportWaiverList", items: waivers };
         return serde_saphyr::to_string(&list).map_err(Failure::run);
     }
-    if !is_object_name(&waiver.name) {
-        return Err(Failure::input(anyhow!(
-            "{} is no name for an object of Kubernetes: give --waiver-name in lower case letters, digits, - and .",
-            shown(&waiver.name)
-        )));
+    let mut documents = Vec::new();
+    for waiver in waivers {
+        if !is_object_name(&waiver.name) {
+            return Err(Failure::input(anyhow!(
+                "{} is no name for an object of Kubernetes: give --waiver-name in lower case letters, digits, - and .",
+                shown(&waiver.name)
+            )));
+        }
+        let spec = Waiver { name: String::new(), ..waiver.clone() };
+        let metadata = Metadata { name: &waiver.name };
+        let object = Resource { api_version: API_VERSION, kind: "SupportWaiver", metadata, spec };
+        documents.push(serde_saphyr::to_string(&object).map_err(Failure::run)?);
     }
-    let spec = Waiver { name: String::new(), ..waiver.clone() };
-    let metadata = Metadata { name: &waiver.name };
-    let object = Resource { api_version: API_VERSION, kind: "SupportWaiver", metadata, spec };
-    serde_saphyr::to_string(&object).map_err(Failure::run)
+    Ok(documents.join("---\n"))
 }
 
 /// A file of waivers, in the order people write it.
@@ -317,7 +400,7 @@ fn printed(waiver: &Waiver, resource: bool) -> Result<String, Failure> {
 struct List<'a> {
     api_version: &'static str,
     kind: &'static str,
-    items: [&'a Waiver; 1],
+    items: &'a [Waiver],
 }
 
 /// An object of the cluster.
@@ -347,7 +430,7 @@ fn is_object_name(name: &str) -> bool {
 }
 
 /// What the file holds so far, ready for one more document.
-fn already_there(path: &Path, waiver: &Waiver) -> anyhow::Result<String> {
+fn already_there(path: &Path, waivers: &[Waiver]) -> anyhow::Result<String> {
     // Devices and pipes hold nothing.
     if !std::fs::metadata(path).is_ok_and(|meta| meta.is_file()) {
         return Ok(String::new());
@@ -357,7 +440,8 @@ fn already_there(path: &Path, waiver: &Waiver) -> anyhow::Result<String> {
         return Ok(String::new());
     }
     let entries = from_file(&path.to_string_lossy()).context("the file is left as it is")?;
-    if entries.iter().any(|entry| entry.waiver.name == waiver.name) {
+    let taken = waivers.iter().find(|waiver| entries.iter().any(|entry| entry.waiver.name == waiver.name));
+    if let Some(waiver) = taken {
         bail!(
             "{} holds a waiver {} already: give another --waiver-name, or take that one out",
             path.display(),
@@ -380,6 +464,10 @@ Examples:
   kubectl aksarc support-check --save result.json
   kubectl aksarc waivers new --from result.json AA303 kube-system/deployment/log-agent --pin \\
       --reason 'moves next month' --ticket OPS-1234 --requested-by alice --approved-by bob --days 30
+
+  # For what a remediation of Microsoft's support module changes, by the number of their case
+  kubectl aksarc waivers new --remediation CalicoRefresh --case 2311 --requested-by alice --days 365 \\
+      --output-file waivers.yaml
 
   # Before a change that Microsoft Support asked for, into the cluster
   kubectl aksarc waivers new --rule AA308 --kind CSIDriver --name disk.csi.akshci.com --ticket OPS-7 --support-case 2311 \\

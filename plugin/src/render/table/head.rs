@@ -49,7 +49,11 @@ impl Screen<'_> {
             let (objects, requests) = (counting(coverage.objects, "object"), counting(coverage.requests, "request"));
             format!("{objects}, {requests}, {:.1} s, read-only", coverage.seconds)
         };
-        self.labelled("reading", &cost)?;
+        let unwritten = match coverage.without_managed_fields {
+            0 => String::new(),
+            count => format!(", {count} without managedFields"),
+        };
+        self.labelled("reading", &(cost + &unwritten))?;
         if let Some(taken) = self.look.taken {
             let age = self.look.age.map(age_of).unwrap_or_default();
             self.labelled("taken", &format!("{}{age} · judged as of {}", seconds(taken), report.policy.as_of))?;

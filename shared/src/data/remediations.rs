@@ -1,0 +1,94 @@
+//! Remediations of Microsoft's support module, by the objects that they must change.
+
+use jiff::civil::Date;
+use serde::Deserialize;
+
+use super::Confidence;
+use crate::finding::Finding;
+
+/// A remediation.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Remediation {
+    /// The module's name for it.
+    pub name: String,
+    /// What it does, in our words.
+    pub does: String,
+    /// Versions of the module that have it.
+    pub versions: String,
+    /// What it changes in a cluster; empty where nothing is known to be.
+    #[serde(default)]
+    pub objects: Vec<Touched>,
+    /// How well that is known.
+    pub confidence: Confidence,
+    /// Where it is written.
+    pub source: String,
+    /// When somebody last looked.
+    pub checked: Date,
+}
+
+/// An object that a remediation changes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Touched {
+    /// Codes of the rules that find the change.
+    pub rules: Vec<String>,
+    /// Its kind.
+    pub kind: String,
+    /// Its namespace; none for nodes.
+    #[serde(default)]
+    pub namespace: String,
+    /// Its name; none for every object of the kind.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// The field; any, if left out.
+    #[serde(default)]
+    pub path: Option<String>,
+}
+
+impl Remediation {
+    /// Whether a finding is of something that it changes.
+    pub fn touches(&self, finding: &Finding) -> bool {
+        self.objects.iter().any(|touched| touched.is(finding))
+    }
+
+    /// What is said of a finding that it touches.
+    pub fn likeness(&self) -> String {
+        format!(
+            "looks like {} of Microsoft's support module Support.AksArc (looked up {}): if Microsoft Support had it run, \
+             `waivers new --remediation {}` makes the waiver for their case",
+            self.name, self.checked, self.name
+        )
+    }
+}
+
+impl Touched {
+    fn is(&self, finding: &Finding) -> bool {
+        let object = &finding.object;
+        self.rules.iter().any(|code| code == finding.code)
+            && self.kind == object.kind
+            && self.namespace == object.namespace
+            && self.name.as_ref().is_none_or(|name| *name == object.name)
+            && self.path.as_ref().is_none_or(|path| *path == finding.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::catalogue;
+    use crate::data::embedded;
+    use crate::kinds;
+
+    #[test]
+    fn every_remediation_names_rules_and_kinds_that_there_are() {
+        for remediation in &embedded().remediations {
+            assert!(!remediation.source.is_empty(), "{}", remediation.name);
+            for touched in &remediation.objects {
+                assert!(touched.rules.iter().all(|code| catalogue::find(code).is_some()), "{touched:?}");
+                let kind = kinds::ALL.iter().find(|kind| kind.kind == touched.kind).unwrap();
+                assert_eq!(kind.namespaced, !touched.namespace.is_empty(), "{touched:?}");
+                assert!(touched.name.is_some() || touched.path.is_some(), "it would be every finding: {touched:?}");
+            }
+        }
+    }
+}
