@@ -288,7 +288,7 @@ fn ending(mut draft: Draft, release: &str, owned: &BTreeMap<&str, BTreeSet<&str>
         return draft.fix(command);
     };
     if draft.lighter == Some(Consequence::AtRisk) {
-        draft.message.push_str(&format!("; a value of Helm release {name} may leave it out"));
+        draft.message = format!("{}; a value of Helm release {name} may leave it out", draft.message);
         let shows = helm(name, namespace, "get values").only("shows the release's values");
         return draft.fix(shows);
     }
@@ -296,15 +296,17 @@ fn ending(mut draft: Draft, release: &str, owned: &BTreeMap<&str, BTreeSet<&str>
         let shown: Vec<&str> = owned.iter().take(MAX_OWNED).copied().collect();
         let more = owned.len().saturating_sub(MAX_OWNED);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        draft.message.push_str(&format!(
-            "; first move what release {name} brings into a namespace of its own, since {}{more} would go with it",
+        draft.message = format!(
+            "{}; first move what release {name} brings into a namespace of its own, since {}{more} would go with it",
+            draft.message,
             shown.join(", ")
-        ));
+        );
         return draft;
     }
-    draft.message.push_str(&format!(
-        "; it goes with all of Helm release {name}, which can be installed in a namespace of its own"
-    ));
+    draft.message = format!(
+        "{}; it goes with all of Helm release {name}, which can be installed in a namespace of its own",
+        draft.message
+    );
     draft.fix(helm(name, namespace, "uninstall").caution("destroys all that the release made"))
 }
 

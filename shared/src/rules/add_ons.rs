@@ -107,7 +107,8 @@ fn cuts_off(object: &Object<'_>, namespace: &str, data: &Data) -> Option<String>
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Policy {
     pub(super) pod_selector: Option<Selector>,
-    policy_types: Option<Vec<String>>,
+    #[serde(rename = "policyTypes")]
+    types: Option<Vec<String>>,
     ingress: Option<Vec<Value>>,
     egress: Option<Vec<Value>>,
 }
@@ -130,7 +131,7 @@ impl Policy {
     }
 
     fn closes(&self, direction: &str, rules: Option<&[Value]>, by_default: bool) -> bool {
-        let types = self.policy_types.as_ref().filter(|types| !types.is_empty());
+        let types = self.types.as_ref().filter(|types| !types.is_empty());
         let about = types.map_or(by_default, |types| types.iter().any(|own| own == direction));
         let open = |rule: &Value| rule.as_object().is_some_and(serde_json::Map::is_empty);
         about && !rules.unwrap_or_default().iter().any(open)
@@ -235,18 +236,14 @@ struct Subject {
 
 impl Subject {
     fn is_platforms(&self, namespace: &str, data: &Data) -> bool {
-        match &*self.kind {
-            "ServiceAccount" => {
-                let own = self.namespace.as_deref().unwrap_or(namespace);
-                data.component("ServiceAccount", own, &self.name).is_some()
-            }
-            _ => {
-                let rows = data.identities.users.iter().chain(&data.identities.groups);
-                rows.into_iter().any(|row| row.name == self.name)
-                    || data.identities.ambiguous_groups.contains(&self.name)
-                    || self.name.starts_with("system:node:")
-            }
+        if self.kind == "ServiceAccount" {
+            let own = self.namespace.as_deref().unwrap_or(namespace);
+            return data.component("ServiceAccount", own, &self.name).is_some();
         }
+        let rows = data.identities.users.iter().chain(&data.identities.groups);
+        rows.into_iter().any(|row| row.name == self.name)
+            || data.identities.ambiguous_groups.contains(&self.name)
+            || self.name.starts_with("system:node:")
     }
 }
 
