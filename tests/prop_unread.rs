@@ -258,12 +258,12 @@ fn with_quantities(value: &mut Value) {
 
 /// Whether Kubernetes' own types can read an object.
 fn decodes(kind: &Kind, object: &Value) -> bool {
-    let object = &mut object.clone();
-    with_quantities(object);
-    let object = &*object;
     fn as_type<T: DeserializeOwned>(object: &Value) -> bool {
         T::deserialize(object).is_ok()
     }
+    let mut object = object.clone();
+    with_quantities(&mut object);
+    let object = &object;
     match kind.kind {
         "Node" => as_type::<core::Node>(object),
         "Namespace" => as_type::<core::Namespace>(object),

@@ -249,7 +249,7 @@ fn content(kind: &Kind, name: &str) -> Vec<(&'static str, Value)> {
         "RoleBinding" | "ClusterRoleBinding" => {
             let subject = json!({"kind": "ServiceAccount", "name": name, "namespace": "kube-system"});
             // Of people's own every other one lets them write.
-            let role = if name.len() % 2 == 0 { "view" } else { "edit" };
+            let role = if name.len().is_multiple_of(2) { "view" } else { "edit" };
             let role = json!({"apiGroup": group, "kind": "ClusterRole", "name": role});
             vec![("roleRef", role), ("subjects", json!([subject]))]
         }

@@ -5,7 +5,7 @@ pub(crate) mod options;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use aksarc_shared::check::Check;
+use aksarc_shared::check::{Check, Params};
 use aksarc_shared::data::{Data, Platform, embedded};
 use aksarc_shared::inventory::ReadState;
 use aksarc_shared::kinds;
@@ -132,14 +132,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
     }
     let given = params.waivers.clone();
     let answers = params.attestations.clone();
-    // Where nothing is given only a cluster tells, and bare metal has to be named for manifests.
-    let platforms = match params.platform {
-        Some(platform) => vec![platform],
-        None if is_live || args.snapshot.is_some() => Platform::ALL.to_vec(),
-        None => Platform::WITH_POLICY_TEXT.to_vec(),
-    };
-    // Lists are read in tasks of their own, and one run judges once.
-    let data: &'static Data = Box::leak(Box::new(embedded().on(&platforms)));
+    let data = tables(&params, is_live || args.snapshot.is_some());
     let mut check = Check::new(data, params);
     let (mut unjudged, mut recorded) = (0, 0);
     let source = if let Some(path) = &args.snapshot {
@@ -217,6 +210,18 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
         None => ui.print(&text)?,
     }
     Ok(report)
+}
+
+/// The tables for the platforms that a check may be of. Where none is given only a cluster tells, and for manifests bare metal
+/// has to be named.
+fn tables(params: &Params, cluster: bool) -> &'static Data {
+    let platforms = match params.platform {
+        Some(platform) => vec![platform],
+        None if cluster => Platform::ALL.to_vec(),
+        None => Platform::WITH_POLICY_TEXT.to_vec(),
+    };
+    // Lists are read in tasks of their own, and one run judges once.
+    Box::leak(Box::new(embedded().on(&platforms)))
 }
 
 /// Milliseconds are precise enough.
