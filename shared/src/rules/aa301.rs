@@ -666,6 +666,10 @@ fn lost_owner(change: &Change<'_>, before: &Object<'_>, after: &Object<'_>, prod
 
 /// Whether what was scaled to nothing would run again, which is the cure.
 fn wakes(difference: &Difference, change: &Change<'_>) -> bool {
+    // Behind the back of its Deployment a ReplicaSet of the past would run again.
+    if change.kind.kind == "ReplicaSet" {
+        return false;
+    }
     // A Scale of nothing has no such field.
     let rests = difference.before.as_deref().map_or(change.subresource == "scale", |before| before == "0");
     difference.path == "spec.replicas" && rests && difference.after.as_deref().is_some_and(|after| after != "0")
