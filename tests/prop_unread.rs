@@ -239,8 +239,8 @@ fn mutate(review: &mut Value, path: &str, how: usize) {
 
 /// A value with numbers for strings where Kubernetes takes either: it reads quantities more freely than these types.
 fn with_quantities(value: &mut Value) {
-    const MAPS: [&str; 9] =
-        ["limits", "requests", "capacity", "allocatable", "default", "defaultRequest", "max", "min", "hard"];
+    const MAPS: [&str; 10] =
+        ["limits", "requests", "capacity", "allocatable", "default", "defaultRequest", "max", "min", "hard", "used"];
     match value {
         Value::Array(list) => list.iter_mut().for_each(with_quantities),
         Value::Object(fields) => {

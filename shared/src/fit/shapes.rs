@@ -61,6 +61,25 @@ pub(super) static TYPES: &[(Kinds, Fieldset)] = &[
     ),
     (&["LimitRange"], &[("spec", Fields(&[("limits", List(&LIMIT))]))]),
     (
+        &["ResourceQuota"],
+        &[
+            ("spec", Fields(&[("hard", QUANTITIES), ("scopes", List(&Text))])),
+            ("status", Fields(&[("hard", QUANTITIES), ("used", QUANTITIES)])),
+        ],
+    ),
+    (
+        &["NetworkPolicy"],
+        &[(
+            "spec",
+            Fields(&[
+                ("podSelector", SELECTOR),
+                ("policyTypes", List(&Text)),
+                ("ingress", List(&Fields(&[("from", List(&PEER)), ("ports", List(&POLICY_PORT))]))),
+                ("egress", List(&Fields(&[("to", List(&PEER)), ("ports", List(&POLICY_PORT))]))),
+            ]),
+        )],
+    ),
+    (
         &["Ingress"],
         &[
             (
@@ -436,6 +455,14 @@ const METRIC: Shape = Fields(&[
     ("type", Text),
     ("resource", Fields(&[("name", Text), ("target", Fields(&[("type", Text), ("averageUtilization", Number)]))])),
 ]);
+
+const PEER: Shape = Fields(&[
+    ("podSelector", SELECTOR),
+    ("namespaceSelector", SELECTOR),
+    ("ipBlock", Fields(&[("cidr", Text), ("except", List(&Text))])),
+]);
+
+const POLICY_PORT: Shape = Fields(&[("port", Amount), ("endPort", Number), ("protocol", Text)]);
 
 const LIMIT: Shape = Fields(&[
     ("type", Text),

@@ -270,6 +270,11 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     Verdict::Found(inventory.suspects(RULE.code).iter().filter_map(settle).collect())
 }
 
+/// What Helm does with a release.
+fn helm(release: &str, namespace: &str, verb: &str) -> Command {
+    Command::helm_in("", verb.split(' ')).name(release).word("--namespace").name(namespace)
+}
+
 /// How somebody's object goes: with its release, unless that takes away what others rest on; and never alone, since the next
 /// upgrade of the release brings it back.
 fn ending(mut draft: Draft, release: &str, owned: &BTreeMap<&str, BTreeSet<&str>>) -> Draft {
@@ -284,8 +289,7 @@ fn ending(mut draft: Draft, release: &str, owned: &BTreeMap<&str, BTreeSet<&str>
     };
     if draft.lighter == Some(Consequence::AtRisk) {
         draft.message.push_str(&format!("; a value of Helm release {name} may leave it out"));
-        let shows =
-            Command::helm_in(namespace, ["get", "values", "--all"]).name(name).only("shows the release's values");
+        let shows = helm(name, namespace, "get values").only("shows the release's values");
         return draft.fix(shows);
     }
     if let Some(owned) = owned.get(release) {
@@ -301,7 +305,7 @@ fn ending(mut draft: Draft, release: &str, owned: &BTreeMap<&str, BTreeSet<&str>
     draft.message.push_str(&format!(
         "; it goes with all of Helm release {name}, which can be installed in a namespace of its own"
     ));
-    draft.fix(Command::helm_in(namespace, ["uninstall"]).name(name).caution("destroys all that the release made"))
+    draft.fix(helm(name, namespace, "uninstall").caution("destroys all that the release made"))
 }
 
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
