@@ -410,19 +410,26 @@ fn changes() -> Vec<Change> {
             json!({"spec": {"replicas": 0}}),
         ),
         patch(
-            "coredns edited",
+            "coredns replaced",
+            "AA301",
+            strategic,
+            &format!("{system}/coredns"),
+            json!({"spec": {"template": {"spec": {"containers": [{"name": "coredns", "args": ["-dns.port=5353"]}]}}}}),
+        ),
+        warn(patch(
+            "coredns customised",
             "AA301",
             strategic,
             &format!("{system}/coredns"),
             json!({"spec": {"minReadySeconds": 7}}),
-        ),
-        patch(
+        )),
+        warn(patch(
             "the Corefile",
             "AA301",
             PatchKind::Merge,
             "/api/v1/namespaces/kube-system/configmaps/coredns",
             json!({"data": {"Corefile": "."}}),
-        ),
+        )),
         delete("coredns", "AA302", &format!("{system}/coredns")),
         add_on(),
         warn(patch(
@@ -435,11 +442,12 @@ fn changes() -> Vec<Change> {
         warn(Change {
             verb: Verb::Create,
             ..patch(
-                "a ConfigMap of one's own",
+                "a quota on what runs there",
                 "AA303",
                 PatchKind::Merge,
-                "/api/v1/namespaces/kube-system/configmaps",
-                json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "mine", "namespace": "kube-system"}}),
+                "/api/v1/namespaces/kube-system/resourcequotas",
+                json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "mine", "namespace": "kube-system"},
+                    "spec": {"hard": {"pods": "100"}}}),
             )
         }),
         delete("a system namespace", "AA307", "/api/v1/namespaces/azure-arc"),

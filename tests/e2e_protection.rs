@@ -27,6 +27,7 @@ fn a_protected_configuration_is_opened_first_and_changed_then() {
         the_way_out_works(&cluster, &desk, who);
         apply(&cluster, &shipped(&cluster));
     }
+    nobody_answers_for_a_managed_service(&cluster);
     the_platform_and_whom_the_configuration_names_pass(&cluster);
     // No policy is asked about its own binding.
     let binding = ["delete", "validatingadmissionpolicybinding", protection::POLICY];
@@ -120,6 +121,39 @@ fn the_way_out_works(cluster: &ControlPlane, desk: &Desk<'_>, who: &Identity) {
 
     run(&way_out).succeeded().unwrap();
     assert_eq!(client.get(&path(GUARD)).unwrap().code, 404);
+}
+
+/// No webhook is asked about endpoints: the second policy stands for the guard there.
+fn nobody_answers_for_a_managed_service(cluster: &ControlPlane) {
+    let slices = "/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices?dryRun=All";
+    let slice = |service: &str| {
+        json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
+            "metadata": {"name": "own", "namespace": "kube-system", "labels": {"kubernetes.io/service-name": service}},
+            "endpoints": [{"addresses": ["192.0.2.53"]}]})
+    };
+    let person = cluster.http(&Identity::Person).unwrap();
+    wait::until("the policy for endpoints to count", LIMIT, || {
+        let answer = person.post(slices, &slice("kube-dns")).unwrap();
+        let refused = answer.code == 403 && answer.body.contains(protection::ENDPOINTS_POLICY);
+        if refused && answer.body.contains("AA301: ") { Ok(()) } else { Err(answer.body) }
+    })
+    .unwrap();
+    assert!(person.post(slices, &slice("web")).unwrap().is_success());
+    let endpoints = "/api/v1/namespaces/kube-system/endpoints?dryRun=All";
+    let older = |name: &str| {
+        json!({"apiVersion": "v1", "kind": "Endpoints", "metadata": {"name": name, "namespace": "kube-system"},
+        "subsets": [{"addresses": [{"ip": "192.0.2.53"}]}]})
+    };
+    assert_eq!(person.post(endpoints, &older("kube-dns")).unwrap().code, 403);
+    assert!(person.post(endpoints, &older("web")).unwrap().is_success());
+    let elsewhere = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices?dryRun=All";
+    let mut own = slice("kube-dns");
+    own["metadata"]["namespace"] = json!("default");
+    assert!(person.post(elsewhere, &own).unwrap().is_success());
+    let controller = cluster.service_account("kube-system", "endpointslice-controller").unwrap();
+    cluster.bind(&controller, "cluster-admin").unwrap();
+    let answer = cluster.http(&controller).unwrap().post(slices, &slice("kube-dns")).unwrap();
+    assert!(answer.is_success(), "{}", answer.body);
 }
 
 fn the_platform_and_whom_the_configuration_names_pass(cluster: &ControlPlane) {

@@ -131,7 +131,7 @@ mod tests {
             lines,
             [
                 "kubectl --kubeconfig '/tmp/kube config' --context plant-7 delete node moc-l1",
-                "helm --kubeconfig '/tmp/kube config' --kube-context plant-7 -n shop uninstall web",
+                "helm --kubeconfig '/tmp/kube config' --kube-context plant-7 uninstall -n shop web",
                 "az aksarc upgrade",
             ]
         );

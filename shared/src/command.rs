@@ -109,9 +109,9 @@ impl Command {
         Command::program("kubectl").namespace(namespace).words(words)
     }
 
-    /// Helm with these words in a namespace.
+    /// Helm with these words in a namespace; what they are about comes behind it.
     pub fn helm_in<'w>(namespace: &str, words: impl IntoIterator<Item = &'w str>) -> Self {
-        Command::program("helm").namespace(namespace).words(words)
+        Command::program("helm").words(words).namespace(namespace)
     }
 
     /// The Azure command line with these words, for a platform that it manages.

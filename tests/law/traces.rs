@@ -83,6 +83,13 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         holds: |finding, edit| finding.code == "AA301" && edit.asked.2 == Operation::Create,
     },
     Exception {
+        reason: "a Scale has none of the marks by which a workload under a name of upstream's is a user's own",
+        holds: |finding, edit| {
+            let release = of(edit.stored.after.as_ref(), "/metadata/annotations/meta.helm.sh~1release-name");
+            finding.code == "AA301" && edit.asked.1 == "scale" && release.is_some()
+        },
+    },
+    Exception {
         reason: "what claims an owner is judged with the owner",
         holds: |finding, edit| {
             finding.code == "AA303" && of(edit.stored.after.as_ref(), "/metadata/ownerReferences").is_some()

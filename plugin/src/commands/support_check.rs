@@ -149,23 +149,9 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
         };
         cluster::live(&reader, &args.flags.reading, &mut check).await?
     } else {
-        let namespace = args.namespace.as_deref().unwrap_or("default");
-        let read = manifests::judge(&args.filename, args.recursive, namespace, &mut check).map_err(Failure::input)?;
-        let count = read.objects;
-        unjudged = read.unjudged.values().sum();
-        recorded = read.recorded;
-        if unjudged > 0 {
-            let kinds: Vec<&str> = read.unjudged.keys().map(String::as_str).collect();
-            ui.note(&text::line(&format!("note: no rule looks at the kinds {}", kinds.join(", ")), 400));
-        }
-        if read.kustomization {
-            ui.note("warning: a kustomization is not built; use `kubectl kustomize DIR` and pipe its output into -f -");
-        }
-        render::Source {
-            context: if count == 1 { "1 manifest".to_owned() } else { format!("{count} manifests") },
-            server: String::new(),
-            taken: None,
-        }
+        let (source, read) = manifests(args, &mut check, ui)?;
+        (unjudged, recorded) = (read.unjudged.values().sum(), read.recorded);
+        source
     };
     ui.detail(&format!("as of {now}"));
     Judging::warn_of_answers(&answers, now, ui);
@@ -222,6 +208,26 @@ fn tables(params: &Params, cluster: bool) -> &'static Data {
     };
     // Lists are read in tasks of their own, and one run judges once.
     Box::leak(Box::new(embedded().on(&platforms)))
+}
+
+/// Judges the manifests that are given; with what was read of them.
+fn manifests(
+    args: &Args,
+    check: &mut Check<'static>,
+    ui: &Ui,
+) -> Result<(render::Source, manifests::Manifests), Failure> {
+    let namespace = args.namespace.as_deref().unwrap_or("default");
+    let read = manifests::judge(&args.filename, args.recursive, namespace, check).map_err(Failure::input)?;
+    let count = read.objects;
+    if read.unjudged.values().any(|count| *count > 0) {
+        let kinds: Vec<&str> = read.unjudged.keys().map(String::as_str).collect();
+        ui.note(&text::line(&format!("note: no rule looks at the kinds {}", kinds.join(", ")), 400));
+    }
+    if read.kustomization {
+        ui.note("warning: a kustomization is not built; use `kubectl kustomize DIR` and pipe its output into -f -");
+    }
+    let context = if count == 1 { "1 manifest".to_owned() } else { format!("{count} manifests") };
+    Ok((render::Source { context, server: String::new(), taken: None }, read))
 }
 
 /// Milliseconds are precise enough.

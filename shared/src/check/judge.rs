@@ -85,11 +85,11 @@ impl Check<'_> {
             // Whoever reads it knows which platform theirs is.
             own.fix.retain(|command| twins.iter().all(|twin| twin.fix.contains(command)));
             let others = twins.iter().flat_map(|twin| &twin.fix).cloned();
-            others.for_each(|command| {
+            for command in others {
                 if !own.fix.contains(&command) {
-                    own.fix.push(command)
+                    own.fix.push(command);
                 }
-            });
+            }
             if answers.len() > 1 {
                 own.fix.iter_mut().for_each(Command::name_platforms);
             }

@@ -370,7 +370,10 @@ mod tests {
         set.insert_taken(&entry(own), &kept, leads);
         let mut members = 0;
         each_taken(&entry(own), &kept, usize::MAX, |path| {
-            let place = path.iter().fold(Some(Paths::START), |from, step| set.step(from, step));
+            let mut place = Some(Paths::START);
+            for step in path {
+                place = set.step(place, step);
+            }
             assert_eq!(set.has(place), path.first().is_some_and(leads), "{}", spell(path));
             members += usize::from(set.has(place));
         });

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::change::{Change, Operation};
 use crate::command::Command;
-use crate::data::{Component, Data, Platform};
+use crate::data::{Component, Confidence, Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::inventory::Inventory;
 use crate::kinds::{self, Kind};
@@ -90,6 +90,18 @@ pub(super) fn component<'d>(data: &'d Data, kind: &str, namespace: &str, name: &
     data.component(kind, namespace, name).filter(|_| !arc)
 }
 
+/// Whether an object that bears a component's name is somebody's own: no document gives the name to AKS Arc, upstream's chart uses
+/// it too, and the object bears the mark of a person's release and runs no image of Microsoft's.
+pub(super) fn is_theirs(object: &Object<'_>, component: &Component, data: &Data) -> bool {
+    if component.confidence == Confidence::Doc || origin::is_platform_release(object, data) {
+        return false;
+    }
+    let (meta, marks) = (&object.meta, &data.provenance.person_marks);
+    let marked = marks.labels.iter().any(|mark| meta.labels.get(&mark.key).is_some())
+        || marks.annotations.iter().any(|mark| meta.annotations.get(&mark.key).is_some());
+    marked && !origin::images(object).iter().any(|image| data.provenance.is_microsofts(image))
+}
+
 /// The component a pod or ReplicaSet belongs to, by its owner.
 pub(super) fn owning_component<'d>(kind: &kinds::Kind, object: &Object<'_>, data: &'d Data) -> Option<&'d Component> {
     let own = matches!(kind.kind, "Pod" | "ReplicaSet");
@@ -132,7 +144,9 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
         return;
     }
     if let Some(component) = component(data, kind.kind, &meta.namespace, &meta.name) {
-        traces(seen, component, notes);
+        if !is_theirs(object, component, data) {
+            traces(seen, component, notes);
+        }
     } else if *kind == kinds::POD {
         let workload = by_owner(object, |kind, name| {
             Some((component(data, kind, &meta.namespace, name)?, format!("{kind} {}/{name}", &*meta.namespace)))
@@ -278,8 +292,8 @@ fn traces(seen: &Seen<'_, '_>, component: &Component, notes: &mut Notes) {
             kind.kind, &*object.meta.namespace, &*object.meta.name, found.container, found.image
         );
         notes.note(RUNS, name);
-        // A container that somebody added is named as one.
-        if !by_hand.iter().any(|path| found.draft.path.starts_with(path)) {
+        // Where a person's hand shows, or a container that somebody added, that says more.
+        if !by_hand.iter().any(|path| format!("{}.", found.draft.path).starts_with(path)) {
             notes.drafts.push(found.draft);
         }
     }
@@ -287,7 +301,9 @@ fn traces(seen: &Seen<'_, '_>, component: &Component, notes: &mut Notes) {
     notes.drafts.extend(strangers(object, kind, component, data));
     notes.drafts.extend(finalizers(object, kind, component, data));
     if *kind == kinds::SERVICE {
-        names::addresses(object).into_iter().for_each(|address| notes.note(ADDRESS, address));
+        for address in names::addresses(object) {
+            notes.note(ADDRESS, address);
+        }
     }
 }
 
@@ -362,7 +378,12 @@ pub(super) fn hands(object: &Object<'_>, kind: &'static Kind, product: &str, dat
                 .says(format!("{what} of {product} was changed by {}", &*entry.manager))
                 .with(Evidence::managed(entry));
             let restart = is_restart(&leaf, [None, value.as_ref().and_then(|value| annotation(value, path))]);
-            drafts.push(if restart { draft.lighter(Consequence::Info) } else { draft });
+            drafts.push(if restart {
+                let says = format!("the pods of {what} of {product} were started again by {}", &*entry.manager);
+                draft.says(says).lighter(Consequence::Info)
+            } else {
+                draft
+            });
         });
     });
     drafts
@@ -460,7 +481,7 @@ enum Rest {
 
 impl Rest {
     fn of(object: &Object<'_>, kind: &kinds::Kind, component: &Component) -> Option<Self> {
-        if component.extension || component.confidence != crate::data::Confidence::Doc {
+        if component.extension || component.confidence != Confidence::Doc {
             return None;
         }
         let spec: Value = object.field("spec")?;
@@ -494,6 +515,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     }
     let beside = names::endpoints_change(change, data).or_else(|| names::autoscaler_change(change, data));
     let named = component(data, change.kind.kind, &change.namespace, &change.name);
+    let named = named.filter(|row| !change.object().is_some_and(|object| is_theirs(object, row, data)));
     let Some(component) = named.or_else(|| of_pods(change, data)) else {
         let other = change.create().and_then(|object| of_another_product(object, change.kind));
         let says = format!("ConfigMap {COREDNS_CUSTOM} is read by AKS in Azure; nothing shows that AKS Arc reads it");
@@ -557,7 +579,7 @@ fn created(change: &Change<'_>, object: &Object<'_>, component: &Component, data
 fn may_be_the_platforms(difference: &Difference, data: &Data) -> bool {
     match &difference.after {
         None => difference.path != "spec.replicas",
-        Some(image) => difference.path.ends_with(".image") && data.provenance.is_microsofts(image),
+        Some(image) => difference.path.rsplit('.').next() == Some("image") && data.provenance.is_microsofts(image),
     }
 }
 
@@ -666,6 +688,10 @@ fn lost_owner(change: &Change<'_>, before: &Object<'_>, after: &Object<'_>, prod
 
 /// Whether what was scaled to nothing would run again, which is the cure.
 fn wakes(difference: &Difference, change: &Change<'_>) -> bool {
+    // Behind the back of its Deployment a ReplicaSet of the past would run again.
+    if change.kind.kind == "ReplicaSet" {
+        return false;
+    }
     // A Scale of nothing has no such field.
     let rests = difference.before.as_deref().map_or(change.subresource == "scale", |before| before == "0");
     difference.path == "spec.replicas" && rests && difference.after.as_deref().is_some_and(|after| after != "0")

@@ -64,6 +64,9 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let Some(component) = aa301::component(data, change.kind.kind, &change.namespace, &change.name) else {
         return Vec::new();
     };
+    if change.before.as_ref().is_some_and(|before| aa301::is_theirs(before, component, data)) {
+        return Vec::new();
+    }
     if let Some(owner) = owner {
         return vec![owned(change, owner)];
     }

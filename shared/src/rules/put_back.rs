@@ -137,7 +137,7 @@ fn born(object: &Object<'_>) -> Option<Timestamp> {
 fn digest(template: &Value) -> String {
     let mut template = template.clone();
     if let Some(labels) = template.pointer_mut("/metadata/labels").and_then(Value::as_object_mut) {
-        HASHES.iter().for_each(|hash| drop(labels.remove(*hash)));
+        labels.retain(|label, _| !HASHES.contains(&&**label));
     }
     if let Some(annotations) = template.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut) {
         let is_own = |key: &str, value: &Value| {
