@@ -567,6 +567,10 @@ fn created(change: &Change<'_>, object: &Object<'_>, component: &Component, data
     let draft = Draft::at(ObjectRef::of(object, change.kind), "metadata.name")
         .values(None, Some(&change.name))
         .says(format!("{} {} of {} would be created by hand", change.kind.kind, change.name, component.product));
+    // A name that no document gives to the platform is also upstream's, and what runs under it is judged by itself.
+    if component.confidence != Confidence::Doc && !change.kind.runs() {
+        return draft.lighter(Consequence::Info);
+    }
     let images = origin::images(object);
     let as_it_was = !images.is_empty()
         && images.iter().all(|image| data.provenance.is_microsofts(image))
