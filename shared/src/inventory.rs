@@ -581,7 +581,9 @@ impl Facts {
         } else if *kind == kinds::NAMESPACE
             && (data.namespaces.protected(&object.meta.name).is_some() || object.meta.name.as_str() == guard::NAMESPACE)
         {
-            let created = object.meta.creation_timestamp.as_ref().map(ToString::to_string);
+            // The guard's is no system namespace: its age says nothing of the cluster's.
+            let own = object.meta.name.as_str() == guard::NAMESPACE;
+            let created = object.meta.creation_timestamp.as_ref().filter(|_| !own).map(ToString::to_string);
             self.namespaces.push((object.meta.name.to_string(), created));
         }
     }
