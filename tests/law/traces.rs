@@ -239,6 +239,15 @@ pub(crate) const UNASKED: &[Exception] = &[
         holds: |finding, edit| matches!(finding.code, "AA201" | "AA202") && is_systems_name(finding, edit),
     },
     Exception {
+        reason: "a pod that claims an owner is the owner's in a state; the guard spoke of a workload that a person made",
+        holds: |finding, edit| {
+            finding.code == "AA301"
+                && finding.consequence == Consequence::AtRisk
+                && edit.asked.2 == Operation::Create
+                && of(edit.stored.after.as_ref(), "/metadata/ownerReferences").is_some()
+        },
+    },
+    Exception {
         reason: "a Scale bears no marks: what it scales is known by the catalogue alone",
         holds: |finding, edit| finding.code == "AA306" && edit.asked.1 == "scale",
     },
