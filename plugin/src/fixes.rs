@@ -125,7 +125,9 @@ mod tests {
             Command::helm_in("shop", ["uninstall"]).name("web"),
             Command::az(["aksarc", "upgrade"]),
         ];
-        commands.iter_mut().for_each(|command| pasting.command(command));
+        for command in &mut commands {
+            pasting.command(command);
+        }
         let lines = commands.map(|command| command.line());
         assert_eq!(
             lines,

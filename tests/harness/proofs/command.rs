@@ -1,7 +1,5 @@
 //! The commands that findings print, as a person would paste them.
 
-#![expect(clippy::indexing_slicing, reason = "a JSON value answers null for a field that it lacks")]
-
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
