@@ -44,7 +44,7 @@ fn a_dump_without_managed_fields_does_not_pass_by_what_it_cannot_tell() {
 /// Prints the script, passes it through a filter, and lets a reader of the cluster run it.
 fn record(desk: &Desk<'_>, directory: &str, filter: &str) {
     let commands = format!(
-        "rm -rf {directory}\nkubectl-aksarc snapshot --script bash | {filter} > record.sh\nbash record.sh {directory}"
+        "rm -rf {directory}\nkubectl-aksarc snapshot --script bash | {filter} > {directory}.sh\nbash {directory}.sh {directory}"
     );
     desk.run(&Identity::Person, &commands).unwrap().succeeded().unwrap();
 }

@@ -1,6 +1,6 @@
-//! The law that keeps check, dry run and guard one: for every attempted change the guard and the dry run say the same,
-//! what the change newly breaks shows in a check of the state after it, and nothing shows there that the guard did not
-//! foresee.
+//! The law that keeps check, dry run and guard one: for every attempted change the guard and the dry run say the same, a
+//! manifest says what its creation says, what the change newly breaks shows in a check of the state after it, and nothing
+//! shows there that the guard did not foresee.
 
 #![allow(
     clippy::unwrap_used,
@@ -228,7 +228,32 @@ impl<'w> Law<'w> {
         if judgement.actor == Actor::Ambiguous && judgement.decision() == Decision::Deny {
             tally.broken("an ambiguous identity is denied".to_owned(), edit, &|| format!("{judgement:?}"));
         }
+        self.manifest_says_the_same(edit, &judgement, tally);
         self.shows_in_the_state_after(edit, &judgement, tally);
+    }
+
+    /// A manifest is judged as its creation by a person is. One of a node is judged as an update, since the node may be there.
+    fn manifest_says_the_same(&self, edit: &Edit, judgement: &Judgement, tally: &mut Tally) {
+        let (kind, subresource, operation) = edit.asked;
+        let created = operation == Operation::Create && subresource.is_empty() && *kind != kinds::NODE;
+        let Some(manifest) = edit.request.after.as_ref().filter(|_| created && judgement.actor != Actor::Platform)
+        else {
+            return;
+        };
+        let said = |findings: &mut dyn Iterator<Item = &Finding>| -> BTreeSet<(&'static str, String, Consequence)> {
+            let judging = findings.filter(|finding| is_judged(finding));
+            judging.map(|finding| (finding.code, finding.path.clone(), finding.consequence)).collect()
+        };
+        let mut check = Check::new(self.data, Params { platform: self.settings.platform, ..Params::at(self.now) });
+        let text = manifest.to_string();
+        check.manifest(json::object(text.as_bytes()).unwrap());
+        let findings = check.finish(Tool::default(), "law", "").unwrap().findings;
+        let (by_manifest, by_request) = (said(&mut findings.iter()), said(&mut judgement.findings()));
+        if by_manifest != by_request {
+            tally.broken(format!("CREATE {}: a manifest is judged otherwise", kind.kind), edit, &|| {
+                format!("manifest {by_manifest:?}\n  request {by_request:?}")
+            });
+        }
     }
 
     fn shows_in_the_state_after(&self, edit: &Edit, judgement: &Judgement, tally: &mut Tally) {

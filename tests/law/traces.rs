@@ -239,12 +239,12 @@ pub(crate) const UNASKED: &[Exception] = &[
         holds: |finding, edit| matches!(finding.code, "AA201" | "AA202") && is_systems_name(finding, edit),
     },
     Exception {
-        reason: "a pod that claims an owner is the owner's in a state; the guard spoke of a workload that a person made",
+        reason: "an image that was from elsewhere before is told of once an owner or a missing mark makes the pod the platform's",
         holds: |finding, edit| {
-            finding.code == "AA301"
-                && finding.consequence == Consequence::AtRisk
-                && edit.asked.2 == Operation::Create
-                && of(edit.stored.after.as_ref(), "/metadata/ownerReferences").is_some()
+            let (before, after) = (edit.stored.before.as_ref(), edit.stored.after.as_ref());
+            let claimed = edit.asked.2 == Operation::Create && of(after, "/metadata/ownerReferences").is_some();
+            let by_image = finding.evidence.iter().any(|evidence| evidence.what == "image");
+            finding.code == "AA301" && by_image && (claimed || of(before, "/spec") == of(after, "/spec"))
         },
     },
     Exception {

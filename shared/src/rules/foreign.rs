@@ -21,7 +21,11 @@ pub(super) struct Foreign {
 /// is a risk and no more. What is only guessed to be a component is left alone, and so are extensions, which have settings of
 /// their own for it.
 pub(super) fn images(seen: &Seen<'_, '_>, component: &Component) -> Vec<Foreign> {
-    let Some(pod) = seen.pod().filter(|_| is_told(component) && !component.extension) else { return Vec::new() };
+    // What is on its way out was replaced already.
+    if !is_told(component) || component.extension || seen.object.meta.deletion_timestamp.is_some() {
+        return Vec::new();
+    }
+    let Some(pod) = seen.pod() else { return Vec::new() };
     let init = pod.init_containers().map(|container| ("initContainers", container));
     let all = init.chain(pod.containers().map(|container| ("containers", container)));
     let foreign = all.filter_map(|(list, container)| {
