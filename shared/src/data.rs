@@ -166,12 +166,14 @@ impl Data {
         })
     }
 
-    /// The tables without the components of platforms that a cluster is not on: what Microsoft manages elsewhere is anybody's here.
+    /// The tables without the components and cluster-scoped objects of platforms that a cluster is not on: what Microsoft manages
+    /// elsewhere is anybody's here.
     #[must_use]
     pub fn on(&self, platforms: &[Platform]) -> Data {
+        let here = |own: &[Platform]| own.is_empty() || own.iter().any(|own| platforms.contains(own));
         let mut data = self.clone();
-        data.components
-            .retain(|row| row.platforms.is_empty() || row.platforms.iter().any(|own| platforms.contains(own)));
+        data.components.retain(|row| here(&row.platforms));
+        data.cluster_objects.objects.retain(|row| here(&row.platforms));
         data
     }
 
