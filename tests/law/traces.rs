@@ -4,7 +4,7 @@
 use aksarc_shared::catalogue;
 use aksarc_shared::change::Operation;
 use aksarc_shared::data::{Place, embedded};
-use aksarc_shared::finding::{Consequence, Finding};
+use aksarc_shared::finding::Finding;
 use aksarc_shared::kinds;
 use aksarc_shared::rule::Rule;
 use serde_json::Value;
@@ -159,16 +159,6 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         },
     },
     Exception {
-        reason: "what only our conclusion makes the platform's is a person's own where people's tools alone are left on it",
-        holds: |finding, edit| {
-            let people = |manager: &str| embedded().managers.person(manager).is_some();
-            finding.code == "AA308"
-                && edit.asked.2 == Operation::Update
-                && finding.consequence == Consequence::AtRisk
-                && managers(edit.stored.after.as_ref()).all(people)
-        },
-    },
-    Exception {
         reason: "a node without a providerID is spoken of as a whole, not for what people wrote on it",
         holds: |finding, edit| {
             matches!(finding.code, "AA204" | "AA205") && of(edit.stored.after.as_ref(), "/spec/providerID").is_none()
@@ -264,19 +254,10 @@ pub(crate) const UNASKED: &[Exception] = &[
             matches!(finding.code, "AA204" | "AA205") && finding.path.starts_with("spec.taints[") && same
         },
     },
-    Exception {
-        reason: "a mark can be set along with a status, and of writes of a status the guard is asked for owners alone",
-        holds: |finding, edit| {
-            edit.asked.1 == "status" && finding.evidence.iter().any(|evidence| evidence.what == "mark")
-        },
-    },
 ];
 
 /// What is denied although it takes back what a person did.
-pub(crate) const CURES: &[Exception] = &[Exception {
-    reason: "a Scale tells nobody's hand, so nothing shows that it is the way back",
-    holds: |finding, edit| matches!(finding.code, "AA301" | "AA306") && edit.asked.1 == "scale",
-}];
+pub(crate) const CURES: &[Exception] = &[];
 
 fn rule(finding: &Finding) -> &'static Rule {
     catalogue::find(finding.code).expect("a rule of the catalogue")
@@ -330,11 +311,6 @@ fn of<'v>(object: Option<&'v Value>, path: &str) -> Option<&'v Value> {
 
 fn is_empty(value: &Value) -> bool {
     value.as_array().is_none_or(Vec::is_empty)
-}
-
-fn managers(object: Option<&Value>) -> impl Iterator<Item = &str> {
-    let entries = of(object, "/metadata/managedFields").and_then(Value::as_array);
-    entries.into_iter().flatten().filter_map(|entry| entry["manager"].as_str())
 }
 
 fn is_platform_release(object: Option<&Value>) -> bool {
