@@ -179,7 +179,7 @@ impl Data {
 
     /// Whether Microsoft's documents have users create or change an object, by what it does and by its name.
     pub fn allows(&self, kind: &Kind, namespace: &str, name: &str, object: &Object<'_>) -> bool {
-        self.lawful.allows(kind, (namespace, name), object, &self.provenance.image_registries)
+        self.lawful.allows(kind, (namespace, name), object, &self.provenance)
     }
 
     /// The policy texts, without the other pages that findings rest on.

@@ -118,12 +118,10 @@ pub fn of_object(object: &Object<'_>, data: &Data) -> Provenance {
     }
     // Without managedFields nobody can say "no person's manager", so an image alone tells nothing.
     let images = images(object);
-    let microsoft =
-        |image: &String| data.provenance.image_registries.iter().any(|registry| image.starts_with(&**registry));
     if !managed.is_empty()
         && person.is_none()
         && !images.is_empty()
-        && images.iter().all(microsoft)
+        && images.iter().all(|image| data.provenance.is_microsofts(image))
         && release.is_none()
     {
         return Provenance::Platform(

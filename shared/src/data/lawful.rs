@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::Provenance;
 use crate::kinds::Kind;
 use crate::object::Object;
 
@@ -74,18 +75,18 @@ pub struct LawfulObject {
 
 impl Lawful {
     /// Whether an object is lawful by what it does, and where a document names it, by its name.
-    /// `registries` are those that only Microsoft publishes to.
+    /// `provenance` tells whose its images are.
     pub fn allows(
         &self,
         kind: &Kind,
         (namespace, name): (&str, &str),
         object: &Object<'_>,
-        registries: &[String],
+        provenance: &Provenance,
     ) -> bool {
         self.always.iter().any(|own| own == kind.kind)
             || self.objects.iter().any(|row| {
                 row.is(kind.kind, namespace, name)
-                    && row.purpose.is_none_or(|purpose| purpose.is_of(object, kind, registries))
+                    && row.purpose.is_none_or(|purpose| purpose.is_of(object, kind, provenance))
             })
             || self.deeds.iter().any(|deed| deed.kind == kind.kind && deed.is_done_by(object, kind))
     }
@@ -118,10 +119,10 @@ impl LawfulObject {
 }
 
 impl Purpose {
-    fn is_of(self, object: &Object<'_>, kind: &Kind, registries: &[String]) -> bool {
+    fn is_of(self, object: &Object<'_>, kind: &Kind, provenance: &Provenance) -> bool {
         if self == Purpose::MicrosoftsImages {
             let Some(pod) = object.pod(kind) else { return true };
-            return pod.images().all(|image| registries.iter().any(|own| image.starts_with(&**own)));
+            return pod.images().all(|image| provenance.is_microsofts(image));
         }
         let spec: Value = object.field("spec").unwrap_or_default();
         let limits = spec.get("limits").and_then(Value::as_array);

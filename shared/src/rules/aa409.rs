@@ -39,9 +39,7 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let Some(pod) = seen.pod().filter(|pod| pod.node_name.as_deref() == Some(&*node.name)) else { return };
     let source = meta.annotations.get("kubernetes.io/config.source").unwrap_or("file");
     let images: Vec<&str> = pod.images().collect();
-    let registries = &seen.data.provenance.image_registries;
-    let microsoft = !images.is_empty()
-        && images.iter().all(|image| registries.iter().any(|registry| image.starts_with(&**registry)));
+    let microsoft = !images.is_empty() && images.iter().all(|image| seen.data.provenance.is_microsofts(image));
     let draft = Draft::at(ObjectRef::of(object, seen.kind), format!("metadata.annotations[{MIRROR}]"))
         .says(format!("{} is a static pod of node {}, and no part of the platform that is known", meta.name, node.name))
         .with(Evidence::seen(MIRROR, format!("the kubelet of {} runs it from a {source}", node.name)))

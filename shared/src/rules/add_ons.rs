@@ -277,9 +277,8 @@ pub(super) fn is_expected(object: &Object<'_>, kind: &Kind, namespace: &str, nam
 /// Whether an object runs nothing but images that are not Microsoft's. A name that no document gives to a component of AKS Arc
 /// can be that of the upstream chart as well, as with the drivers for SMB and NFS: the mark of a release tells.
 fn is_foreign(object: &Object<'_>, data: &Data) -> bool {
-    let microsoft = |image: &String| data.provenance.image_registries.iter().any(|own| image.starts_with(&**own));
     let images = origin::images(object);
-    !images.is_empty() && !images.iter().any(microsoft)
+    !images.is_empty() && !images.iter().any(|image| data.provenance.is_microsofts(image))
 }
 
 /// The label by which a namespace enforces a level of Pod Security (Pod Security Admission, kubernetes.io).

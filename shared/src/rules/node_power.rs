@@ -212,8 +212,7 @@ fn may_have_power(pod: &Pod<'_>) -> bool {
 }
 
 fn is_microsofts(pod: &Pod<'_>, data: &Data) -> bool {
-    let registries = &data.provenance.image_registries;
-    pod.images().all(|image| registries.iter().any(|registry| image.starts_with(&**registry)))
+    pod.images().all(|image| data.provenance.is_microsofts(image))
 }
 
 /// Where a pod stands, and whose it is.

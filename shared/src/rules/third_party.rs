@@ -185,7 +185,7 @@ fn pod(seen: &Seen<'_, '_>, notes: &mut Notes, licence: Licence) {
         if platforms() {
             return;
         }
-        let microsoft = data.provenance.image_registries.iter().any(|registry| image.starts_with(&**registry));
+        let microsoft = data.provenance.is_microsofts(image);
         let version = line(crate::image::tag(image).unwrap_or_default(), MAX_TEXT);
         Trace {
             sign: if microsoft { Sign::Microsofts } else { Sign::Image },
