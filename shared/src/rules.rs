@@ -72,6 +72,7 @@ mod foreign;
 mod health;
 mod installed;
 mod names;
+mod network_policy;
 mod node_metadata;
 mod node_power;
 mod pools;

@@ -11,6 +11,7 @@ use crate::kinds::{self, Kind};
 use crate::object::Object;
 use crate::origin;
 use crate::rules::installed;
+use crate::rules::network_policy::Policy;
 use crate::selector::Selector;
 
 /// What follows from an add-on, and why.
@@ -100,42 +101,6 @@ fn cuts_off(object: &Object<'_>, namespace: &str, data: &Data) -> Option<String>
     let policy: Policy = object.field("spec").unwrap_or_default();
     let products = selected(&policy.pod_selector.clone().unwrap_or_default(), namespace, data)?;
     policy.closes_something().then(|| format!("can cut off pods of {products}"))
-}
-
-/// A NetworkPolicy, as far as it closes anything.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(super) struct Policy {
-    pub(super) pod_selector: Option<Selector>,
-    #[serde(rename = "policyTypes")]
-    types: Option<Vec<String>>,
-    ingress: Option<Vec<Value>>,
-    egress: Option<Vec<Value>>,
-}
-
-impl Policy {
-    /// A direction is open all the same where one of its rules is empty.
-    fn closes_something(&self) -> bool {
-        self.closes("Ingress", self.ingress.as_deref(), true)
-            || self.closes("Egress", self.egress.as_deref(), self.egress.is_some())
-    }
-
-    /// Whether nothing gets out of the cluster any more: a rule leads out where it names no peers, or addresses.
-    pub(super) fn lets_nothing_out(&self) -> bool {
-        let outside = |rule: &Value| {
-            let peers = rule.get("to").and_then(Value::as_array).filter(|peers| !peers.is_empty());
-            peers.is_none_or(|peers| peers.iter().any(|peer| peer.get("ipBlock").is_some()))
-        };
-        self.closes("Egress", self.egress.as_deref(), self.egress.is_some())
-            && !self.egress.iter().flatten().any(outside)
-    }
-
-    fn closes(&self, direction: &str, rules: Option<&[Value]>, by_default: bool) -> bool {
-        let types = self.types.as_ref().filter(|types| !types.is_empty());
-        let about = types.map_or(by_default, |types| types.iter().any(|own| own == direction));
-        let open = |rule: &Value| rule.as_object().is_some_and(serde_json::Map::is_empty);
-        about && !rules.unwrap_or_default().iter().any(open)
-    }
 }
 
 fn reroutes(object: &Object<'_>, namespace: &str, data: &Data) -> Option<String> {

@@ -15,69 +15,18 @@ use crate::kinds;
 use crate::object::Object;
 use crate::rule::{Code, Notes};
 use crate::rules::add_ons;
+use crate::rules::network_policy::Policy;
 use crate::rules::node_metadata::target;
+use crate::selector::Selector;
 
-/// What a policy says of where its pods may send to.
+/// A policy that says where its pods may send to.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Policy {
+struct Kept {
     namespace: String,
     selector: Selector,
     /// Whether something outside of the cluster is among it.
     leads_out: bool,
-}
-
-#[derive(Debug, Default, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Selector {
-    match_labels: Option<BTreeMap<String, String>>,
-    match_expressions: Option<Vec<Requirement>>,
-}
-
-#[derive(Debug, Default, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Requirement {
-    key: String,
-    operator: String,
-    values: Option<Vec<String>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Spec {
-    pod_selector: Selector,
-    policy_types: Option<Vec<String>>,
-    egress: Option<Vec<Rule>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Rule {
-    to: Option<Vec<Peer>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Peer {
-    ip_block: Option<serde_json::Value>,
-}
-
-impl Selector {
-    fn takes(&self, labels: &BTreeMap<String, String>) -> bool {
-        let has = |(key, value): (&String, &String)| labels.get(key) == Some(value);
-        let holds = |one: &Requirement| {
-            let own = labels.get(&one.key);
-            let named = || own.is_some_and(|own| one.values.iter().flatten().any(|value| value == own));
-            match &*one.operator {
-                "In" => named(),
-                "NotIn" => !named(),
-                "Exists" => own.is_some(),
-                "DoesNotExist" => own.is_none(),
-                _ => false,
-            }
-        };
-        self.match_labels.iter().flatten().all(has) && self.match_expressions.iter().flatten().all(holds)
-    }
 }
 
 /// Keeps the labels of a pod of the agents.
@@ -95,20 +44,12 @@ pub(super) fn note_pod(pod: &Object<'_>, data: &Data, notes: &mut Notes) {
 /// Keeps a policy that says where pods of the agents may send to.
 pub(super) fn note_policy(policy: &Object<'_>, data: &Data, notes: &mut Notes) {
     let namespace = &policy.meta.namespace;
-    let Some(spec) = policy.field::<Spec>("spec").filter(|_| data.namespaces.is_arc(namespace)) else { return };
-    let rules = spec.egress.unwrap_or_default();
-    let types = spec.policy_types.unwrap_or_default();
-    // Without types it is one of egress where it has rules of it.
-    let speaks = if types.is_empty() { !rules.is_empty() } else { types.iter().any(|own| own == "Egress") };
-    if !speaks {
+    let Some(spec) = policy.field::<Policy>("spec").filter(|_| data.namespaces.is_arc(namespace)) else { return };
+    if !spec.is_about_egress() {
         return;
     }
-    let outside = |rule: &Rule| {
-        let peers = rule.to.as_deref().unwrap_or_default();
-        peers.is_empty() || peers.iter().any(|peer| peer.ip_block.is_some())
-    };
-    let kept =
-        Policy { namespace: namespace.to_string(), selector: spec.pod_selector, leads_out: rules.iter().any(outside) };
+    let leads_out = spec.leads_out();
+    let kept = Kept { namespace: namespace.to_string(), selector: spec.pod_selector.unwrap_or_default(), leads_out };
     let name = &policy.meta.name;
     let draft = Draft::at(ObjectRef::of(policy, &kinds::NETWORK_POLICY), "spec.egress")
         .says(format!("network policy {name} lets agents of Azure Arc send nothing out of the cluster, and they have to reach Azure"))
@@ -129,9 +70,9 @@ pub(super) fn note_policy(policy: &Object<'_>, data: &Data, notes: &mut Notes) {
 pub(super) fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let namespace = &*change.namespace;
     let cut = |policy: &Object<'_>| {
-        let spec: add_ons::Policy = policy.field("spec").filter(|_| data.namespaces.is_arc(namespace))?;
-        let selector = spec.pod_selector.clone().unwrap_or_default();
-        add_ons::selected(&selector, namespace, data).filter(|_| spec.lets_nothing_out())
+        let spec: Policy = policy.field("spec").filter(|_| data.namespaces.is_arc(namespace))?;
+        let closed = spec.is_about_egress() && !spec.leads_out();
+        add_ons::selected(&spec.pod_selector.unwrap_or_default(), namespace, data).filter(|_| closed)
     };
     if change.before.as_ref().and_then(cut).is_some() {
         return Vec::new();
@@ -151,15 +92,15 @@ pub(super) fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
 /// The policies that cut off an agent.
 pub(super) fn cut_off(inventory: &Inventory, code: Code) -> Vec<Draft> {
     let suspects = inventory.suspects(code).iter();
-    let policies: Vec<(&Draft, Policy)> =
+    let policies: Vec<(&Draft, Kept)> =
         suspects.filter_map(|one| Some((&one.draft, serde_json::from_str(&one.hinge).ok()?))).collect();
     let pods: Vec<(&str, BTreeMap<String, String>)> = inventory
         .remarks(code)
         .filter_map(|(about, says)| Some((about.strip_prefix("pod ")?, serde_json::from_str(says).ok()?)))
         .collect();
-    let cuts = |policy: &Policy| {
-        let takes = |own: &Policy, (namespace, labels): &(&str, BTreeMap<String, String>)| {
-            own.namespace == *namespace && own.selector.takes(labels)
+    let cuts = |policy: &Kept| {
+        let takes = |own: &Kept, (namespace, labels): &(&str, BTreeMap<String, String>)| {
+            own.namespace == *namespace && own.selector.matches(|key| labels.get(key).map(String::as_str))
         };
         let lost = |pod: &&(&str, BTreeMap<String, String>)| {
             takes(policy, pod) && !policies.iter().any(|(_, other)| other.leads_out && takes(other, pod))
