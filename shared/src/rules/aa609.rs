@@ -2,31 +2,22 @@
 
 use crate::attest::{Attestation, Purpose};
 use crate::data::Platform;
-use crate::finding::{Basis, Consequence};
+use crate::finding::Consequence;
 use crate::inventory::Inventory;
-use crate::rule::{Code, Context, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
-use crate::rules::attested::{self, Fault};
+use crate::rule::{Code, Context, Rule, Verdict};
+use crate::rules::attested::{self, Asked, Fault};
 
-pub(super) static RULE: Rule = Rule {
+pub(super) static RULE: Rule = attested::rule(Asked {
     code: Code::new("AA609"),
     slug: "nodes-stopped-by-hand",
     summary: "nodes were stopped or de-allocated by hand",
-    consequence: Weight::Always(Consequence::Voids),
-    basis: Grounds::Always(Basis::Explicit),
+    consequence: Consequence::Voids,
     clauses: &["C30", "C34"],
-    platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
-    reads: &[],
-    probes: &[],
-    guards: &[],
-    reach: Reach::System,
-    mode: Mode::Off,
     instead: "stop clusters with AKS Arc's own commands",
     page: include_str!("aa609.md"),
-    state: StateCheck { each: None, whole: Some(whole), clocks: None },
-    change: None,
-};
+    judge: whole,
+});
 
-/// Nothing in a cluster tells: only an answer decides.
 fn whole(_: &Inventory, context: &Context<'_>) -> Verdict {
     attested::judge(RULE.clauses, context, fault)
 }

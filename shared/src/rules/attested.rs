@@ -2,8 +2,10 @@
 //! question, and never those of a rule that looks at something else.
 
 use crate::attest::{Answer, Attestation, day};
-use crate::finding::{Consequence, Draft, Evidence, ObjectRef};
-use crate::rule::{Code, Context, Verdict};
+use crate::data::Platform;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::inventory::Inventory;
+use crate::rule::{Code, Context, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
 
 use super::{aa413, aa414, aa415, aa416, aa604, aa609, aa610};
 
@@ -11,6 +13,43 @@ use super::{aa413, aa414, aa415, aa416, aa604, aa609, aa610};
 pub(crate) fn rule_of(clause: &str) -> Option<Code> {
     let rules = [&aa413::RULE, &aa414::RULE, &aa415::RULE, &aa416::RULE, &aa604::RULE, &aa609::RULE, &aa610::RULE];
     rules.into_iter().find(|rule| rule.clauses.contains(&clause)).map(|rule| rule.code)
+}
+
+/// What tells one rule on answers from another.
+pub(super) struct Asked {
+    pub(super) code: Code,
+    pub(super) slug: &'static str,
+    pub(super) summary: &'static str,
+    /// What follows, wherever there is a policy text.
+    pub(super) consequence: Consequence,
+    pub(super) clauses: &'static [&'static str],
+    pub(super) instead: &'static str,
+    pub(super) page: &'static str,
+    /// By [`judge`].
+    pub(super) judge: fn(&Inventory, &Context<'_>) -> Verdict,
+}
+
+/// A rule that an answer alone decides: nothing in a cluster tells, so it reads nothing and guards nothing, and what somebody
+/// answers to a clause of the policy text is as explicit as the clause.
+pub(super) const fn rule(own: Asked) -> Rule {
+    Rule {
+        code: own.code,
+        slug: own.slug,
+        summary: own.summary,
+        consequence: Weight::Always(own.consequence),
+        basis: Grounds::Always(Basis::Explicit),
+        clauses: own.clauses,
+        platforms: &Platform::WITH_POLICY_TEXT,
+        reads: &[],
+        probes: &[],
+        guards: &[],
+        reach: Reach::System,
+        mode: Mode::Off,
+        instead: own.instead,
+        page: own.page,
+        state: StateCheck { each: None, whole: Some(own.judge), clocks: None },
+        change: None,
+    }
 }
 
 /// What an answer that a clause is not kept comes to.
