@@ -52,9 +52,6 @@ pub struct SystemKey {
     /// Whether it is documented for Kubernetes or AKS at large and was never shown on a node of AKS Arc.
     #[serde(default)]
     pub elsewhere: bool,
-    /// The remediation of Microsoft's support module that takes it off nodes.
-    #[serde(default)]
-    pub removed_by: Option<String>,
     /// The first minor of a node's kubelet at which the system sets it.
     #[serde(default)]
     pub since: Option<KubeletMinor>,
@@ -168,11 +165,6 @@ impl NodeKeys {
             (None, Some(excepted)) => Ruling::Exception(excepted),
             (None, None) => Ruling::Silent,
         }
-    }
-
-    /// The remediation of Microsoft's support module that takes an annotation off nodes.
-    pub fn removed_by(&self, annotation: &str) -> Option<&str> {
-        self.annotations.iter().find(|row| row.key.is(annotation))?.removed_by.as_deref()
     }
 
     /// Whether `key` at `place` is a known system key.

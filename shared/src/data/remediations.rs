@@ -44,6 +44,9 @@ pub struct Touched {
     /// The field; any, if left out.
     #[serde(default)]
     pub path: Option<String>,
+    /// Whether it takes the field away: then no other change of it looks like this.
+    #[serde(default)]
+    pub removed: bool,
 }
 
 impl Remediation {
@@ -70,14 +73,17 @@ impl Touched {
             && self.namespace == object.namespace
             && self.name.as_ref().is_none_or(|name| *name == object.name)
             && self.path.as_ref().is_none_or(|path| *path == finding.path)
+            && !(self.removed && finding.after.is_some())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use crate::catalogue;
-    use crate::data::embedded;
+    use crate::data::{Platform, embedded};
+    use crate::finding::{Draft, ObjectRef};
     use crate::kinds;
+    use crate::weigh::finalize;
 
     #[test]
     fn every_remediation_names_rules_and_kinds_that_there_are() {
@@ -90,5 +96,18 @@ mod tests {
                 assert!(touched.name.is_some() || touched.path.is_some(), "it would be every finding: {touched:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_finding_says_once_what_it_looks_like() {
+        let of = |path: &str, after: Option<&str>| {
+            let node = ObjectRef { kind: "Node".to_owned(), name: "moc-l1".to_owned(), ..ObjectRef::default() };
+            let draft = Draft::at(node, path).values(Some("unix:///run/containerd.sock"), after);
+            let rule = catalogue::find("AA202").unwrap();
+            let evidence = finalize(rule, Platform::AzureLocal, vec![draft]).remove(0).evidence;
+            evidence.into_iter().filter(|own| own.detail.contains("EnableNodeLocalCRISocket")).count()
+        };
+        let socket = "metadata.annotations[kubeadm.alpha.kubernetes.io/cri-socket]";
+        assert_eq!((of(socket, None), of(socket, Some("x")), of("metadata.annotations[x/y]", None)), (1, 0, 0));
     }
 }

@@ -229,9 +229,6 @@ pub(super) fn system_keys(change: &Change<'_>, place: Place, data: &Data) -> Vec
         if may_be_way_back {
             draft = draft.warn_at_most();
         }
-        if key.after.is_none() {
-            draft.evidence.extend(remediation(place, &key.key, data));
-        }
         // What can be denied is never crowded out by what cannot.
         if !draft.warn_at_most || drafts.len() < MAX_KEYS {
             drafts.push(draft);
@@ -395,20 +392,9 @@ pub(super) fn against_baseline(inventory: &Inventory, context: &Context<'_>, pla
             .says(format!("system {} {key} of node {node} was {verb} since the baseline", word(place)))
             .fix(restore(place, node, key, changed.before));
         draft.evidence = changed.evidence;
-        if changed.after.is_none() {
-            draft.evidence.extend(remediation(place, key, context.data));
-        }
         draft
     });
     drafts.collect()
-}
-
-/// What the removal of a key looks like, where Microsoft's own support module is known to do that. A name that anybody can act
-/// by clears nobody.
-fn remediation(place: Place, key: &str, data: &Data) -> Option<Evidence> {
-    let name = data.node_keys.removed_by(key).filter(|_| place == Place::Annotation)?;
-    let detail = format!("looks like {name} of Microsoft's module Support.AksArc; if support asked for it, waive it");
-    Some(Evidence::seen("remediation", detail))
 }
 
 /// The command that puts a value back.
