@@ -122,7 +122,7 @@ mod tests {
         let pasting = Pasting::new(Some(ShellFlag(Shell::PowerShell))).of_cluster(&flags);
         let mut commands = [
             Command::kubectl(["delete", "node"]).name("moc-l1"),
-            Command::helm_in("shop", ["uninstall"]).name("web"),
+            Command::helm(["uninstall", "-n", "shop"]).name("web"),
             Command::az(["aksarc", "upgrade"]),
         ];
         for command in &mut commands {

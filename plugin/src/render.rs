@@ -100,13 +100,6 @@ pub struct Source {
     pub taken: Option<String>,
 }
 
-impl Source {
-    /// When the snapshot was taken, where it says so in words that can be read.
-    pub fn moment(&self) -> Option<Timestamp> {
-        self.taken.as_deref()?.parse().ok()
-    }
-}
-
 /// A report as text, with colours as ANSI codes in the formats for people.
 ///
 /// # Errors

@@ -10,8 +10,9 @@ use tokio::time::timeout_at;
 use super::cluster::{self, ClusterFlags};
 use crate::collect::{self, Cause, RequestError};
 use crate::exit::{Failure, Outcome};
+use crate::fixes::ShellFlag;
 use crate::snapshot::index::{Index, ListState};
-use crate::snapshot::script::{Shell, script};
+use crate::snapshot::script::script;
 use crate::snapshot::write::{Form, Recorder};
 use crate::ui::Ui;
 
@@ -24,7 +25,7 @@ pub struct Args {
     pub output: Option<PathBuf>,
     /// Print a script instead that records the same with nothing but kubectl, for somebody who may not install anything
     #[arg(long, value_name = "SHELL", conflicts_with = "output")]
-    pub script: Option<Shell>,
+    pub script: Option<ShellFlag>,
     /// Reading, display and cluster.
     #[command(flatten)]
     pub flags: ClusterFlags,
@@ -37,7 +38,7 @@ pub struct Args {
 pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
     let output = match (args.output, args.script) {
         (Some(output), _) => output,
-        (None, Some(shell)) => {
+        (None, Some(ShellFlag(shell))) => {
             ui.print(&script(shell))?;
             return Ok(0);
         }

@@ -134,10 +134,12 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
     let answers = params.attestations.clone();
     let data = tables(&params, is_live || args.snapshot.is_some());
     let mut check = Check::new(data, params);
-    let (mut unjudged, mut recorded) = (0, 0);
+    let (mut unjudged, mut recorded, mut age) = (0, 0, None);
     let source = if let Some(path) = &args.snapshot {
         let about = snapshot::read::judge(path, &mut check).map_err(Failure::input)?;
-        if let (None, Some(taken)) = (args.judging.as_of, about.moment()) {
+        let moment = about.moment();
+        age = moment.map(|taken| Age::of(taken, args.judging.as_of));
+        if let (None, Some(taken)) = (args.judging.as_of, moment) {
             now = taken;
             check.judge_at(taken);
         }
@@ -155,7 +157,6 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
     };
     ui.detail(&format!("as of {now}"));
     Judging::warn_of_answers(&answers, now, ui);
-    let age = source.moment().map(|taken| Age::of(taken, args.judging.as_of));
     if let Some(Age { days, .. }) = age.filter(|age| age.days >= OLD_DAYS) {
         ui.note(&format!(
             "warning: the snapshot is {days} days old, and the cluster may be another one by now: take a new one"

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use aksarc_shared::check::{Check, Params};
+use aksarc_shared::command::Shell;
 use aksarc_shared::data::embedded;
 use aksarc_shared::inventory::ReadKey;
 use aksarc_shared::jiff::Timestamp;
@@ -14,16 +15,6 @@ use aksarc_shared::kinds::Kind;
 
 use super::index::{TAKEN, file_of};
 use aksarc_shared::probe::Probe;
-
-/// The shell that is to run it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Shell {
-    /// bash
-    Bash,
-    /// PowerShell 7
-    #[value(name = "powershell")]
-    PowerShell,
-}
 
 /// The script for a shell.
 pub fn script(shell: Shell) -> String {
