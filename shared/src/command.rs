@@ -109,9 +109,9 @@ impl Command {
         Command::program("kubectl").namespace(namespace).words(words)
     }
 
-    /// Helm with these words in a namespace; what they are about comes behind it.
-    pub fn helm_in<'w>(namespace: &str, words: impl IntoIterator<Item = &'w str>) -> Self {
-        Command::program("helm").words(words).namespace(namespace)
+    /// Helm with these words.
+    pub fn helm<'w>(words: impl IntoIterator<Item = &'w str>) -> Self {
+        Command::program("helm").words(words)
     }
 
     /// The Azure command line with these words, for a platform that it manages.

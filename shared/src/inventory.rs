@@ -552,8 +552,8 @@ impl Facts {
         if *kind == kinds::POD {
             self.life.add_pod(object);
         } else if *kind == kinds::NODE {
-            let ready = object.node_status().conditions.iter().flatten();
-            let ready = ready.into_iter().find(|condition| &*condition.name == "Ready" && &*condition.status == "True");
+            let mut conditions = object.node_status().conditions.iter().flatten();
+            let ready = conditions.find(|condition| &*condition.name == "Ready" && &*condition.status == "True");
             self.life.add_node(object, ready.and_then(|condition| condition.last_transition_time.as_ref()));
         } else {
             self.life.add(object);

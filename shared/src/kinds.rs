@@ -110,6 +110,9 @@ pub fn by_kind(group: &str, kind: &str) -> Option<&'static Kind> {
     ALL.iter().copied().find(|k| k.kind == kind && k.group == group)
 }
 
+/// The workloads whose template says what their pods run, and whose earlier templates Kubernetes keeps.
+pub(crate) static ROLLED_OUT: [&Kind; 3] = [&DAEMON_SET, &DEPLOYMENT, &STATEFUL_SET];
+
 /// The known kind of this resource, whatever its version.
 pub fn by_resource(group: &str, resource: &str) -> Option<&'static Kind> {
     ALL.iter().copied().find(|k| k.resource == resource && k.group == group)

@@ -100,7 +100,7 @@ impl Check<'_> {
                 Scope::AddOnNamespaces => self.data.namespaces.is_add_on(name),
                 Scope::ArcNamespaces => self.data.namespaces.is_arc(name),
                 Scope::ComponentNamespaces => holds_components(self.data, read.kind, name),
-                Scope::ComponentRecords => WORKLOADS.iter().any(|kind| holds_components(self.data, kind, name)),
+                Scope::ComponentRecords => kinds::ROLLED_OUT.iter().any(|kind| holds_components(self.data, kind, name)),
                 Scope::KubeSystem => name == certificate::NAMESPACE,
                 Scope::ManagedNamespaces => self.data.namespaces.judges(name, read.kind),
                 Scope::Own => name == guard::NAMESPACE,
@@ -122,9 +122,6 @@ fn is_of_records(rule: &Rule, kind: &Kind) -> bool {
     let mut reads = rule.reads.iter().filter(|read| read.kind == kind).peekable();
     reads.peek().is_some() && reads.all(|read| read.scope == Scope::ComponentRecords)
 }
-
-/// The kinds of workloads that have a past.
-const WORKLOADS: [&Kind; 3] = [&kinds::DAEMON_SET, &kinds::DEPLOYMENT, &kinds::STATEFUL_SET];
 
 /// Whether the catalogue has components of a kind in a namespace.
 fn holds_components(data: &Data, kind: &Kind, namespace: &str) -> bool {

@@ -47,8 +47,8 @@ impl Life {
             let Some(first) = running.and_then(|run| run.started_at).as_ref().and_then(day) else { continue };
             self.days.insert(first);
             if let Some(born) = born {
-                let started = Started { first, restarted: container.restart_count.unwrap_or_default() > 0 };
-                self.containers.entry(born).and_modify(|others| others.merge(started)).or_insert(started);
+                let restarted = container.restart_count.unwrap_or_default() > 0;
+                self.keep_container(born, Started { first, restarted });
             }
         }
     }
@@ -59,18 +59,26 @@ impl Life {
         let Some(since) = ready.and_then(day) else { return };
         self.days.insert(since);
         if let Some(born) = born {
-            self.nodes.entry(born).and_modify(|first| *first = since.min(*first)).or_insert(since);
+            self.keep_node(born, since);
         }
     }
 
     pub(super) fn merge(&mut self, other: Life) {
         self.days.extend(other.days);
         for (born, started) in other.containers {
-            self.containers.entry(born).and_modify(|others| others.merge(started)).or_insert(started);
+            self.keep_container(born, started);
         }
         for (born, since) in other.nodes {
-            self.nodes.entry(born).and_modify(|first| *first = since.min(*first)).or_insert(since);
+            self.keep_node(born, since);
         }
+    }
+
+    fn keep_container(&mut self, born: Date, started: Started) {
+        self.containers.entry(born).and_modify(|others| others.merge(started)).or_insert(started);
+    }
+
+    fn keep_node(&mut self, born: Date, since: Date) {
+        self.nodes.entry(born).and_modify(|first| *first = since.min(*first)).or_insert(since);
     }
 
     /// Since when the container has been running that has done so for the longest.

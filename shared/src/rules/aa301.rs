@@ -18,7 +18,7 @@ use crate::rule::{
 };
 use crate::rules::differences::{Difference, Differing, is_private, scalar};
 use crate::rules::effect::{Effect, is_restart};
-use crate::rules::node_metadata::{disowned, target};
+use crate::rules::node_metadata::{added_finalizers, disowned, target};
 use crate::rules::put_back::{self, Past, Present};
 use crate::rules::{foreign, names};
 
@@ -202,7 +202,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
                 }
                 drafts.push(with_past(draft, present.past(inventory, RULE.code)));
             }
-            Ok(Hinge::Image(image)) if !remarked(RUNS, &image) && context.unread(&WORKLOADS).is_none() => {
+            Ok(Hinge::Image(image)) if !remarked(RUNS, &image) && context.unread(&kinds::ROLLED_OUT).is_none() => {
                 drafts.push(draft);
             }
             Ok(Hinge::Address(address)) if remarked(ADDRESS, &address) => drafts.push(draft),
@@ -262,9 +262,6 @@ const RUNS: &str = "runs";
 
 /// The remark of an address of a managed Service.
 const ADDRESS: &str = "address";
-
-/// The kinds of workloads whose templates say what their pods run.
-const WORKLOADS: [&Kind; 3] = [&kinds::DAEMON_SET, &kinds::DEPLOYMENT, &kinds::STATEFUL_SET];
 
 /// What an object shows of having been changed: fields that a second hand owns, that it was put to rest, and what in it cannot
 /// be the platform's.
@@ -549,7 +546,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
             effect.weigh(draft, component)
         })
         .collect();
-    drafts.extend(added_finalizers(change, component));
+    drafts.extend(new_finalizers(change, component));
     drafts
 }
 
@@ -620,14 +617,9 @@ pub(crate) fn forged(change: &Change<'_>, own: &str, data: &Data) -> Option<Draf
 }
 
 /// The finalizers that an update adds to a component, or to a pod of it.
-fn added_finalizers(change: &Change<'_>, component: &Component) -> Vec<Draft> {
+fn new_finalizers(change: &Change<'_>, component: &Component) -> Vec<Draft> {
     let Some((before, after)) = change.update(&["status"]) else { return Vec::new() };
-    if before.meta.finalizers == after.meta.finalizers {
-        return Vec::new();
-    }
-    let had: HashSet<&str> = before.meta.finalizers.iter().flatten().map(|own| &**own).collect();
-    let added = after.meta.finalizers.iter().flatten().filter(|own| !had.contains(&***own));
-    let drafts = added.map(|finalizer| {
+    let drafts = added_finalizers(before, after).into_iter().map(|finalizer| {
         Draft::at(target(change), format!("metadata.finalizers[{finalizer}]"))
             .values(None, Some(finalizer))
             .says(format!("{} {} of {} would get a finalizer", change.kind.kind, change.name, component.product))

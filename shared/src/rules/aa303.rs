@@ -272,7 +272,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
 
 /// What Helm does with a release.
 fn helm(release: &str, namespace: &str, verb: &str) -> Command {
-    Command::helm_in("", verb.split(' ')).name(release).word("--namespace").name(namespace)
+    Command::helm(verb.split(' ')).name(release).word("--namespace").name(namespace)
 }
 
 /// How somebody's object goes: with its release, unless that takes away what others rest on; and never alone, since the next

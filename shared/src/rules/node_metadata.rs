@@ -75,20 +75,24 @@ pub(super) fn owned(change: &Change<'_>, owner: &Owner<'_>) -> Draft {
         .says(format!("{kind} {} would be given the owner {owner}, and be deleted with it", change.name))
 }
 
+/// The finalizers that one side of an update has and the other had not, in their order.
+pub(super) fn added_finalizers<'o>(before: &Object<'_>, after: &'o Object<'_>) -> Vec<&'o str> {
+    if before.meta.finalizers == after.meta.finalizers {
+        return Vec::new();
+    }
+    let had: HashSet<&str> = before.meta.finalizers.iter().flatten().map(|name| &**name).collect();
+    after.meta.finalizers.iter().flatten().map(|name| &**name).filter(|name| !had.contains(name)).collect()
+}
+
 /// The finalizers that an update adds to an object, through whatever subresource, each as a finding on what it keeps from going.
 pub(super) fn new_finalizers(change: &Change<'_>, what: &str) -> Vec<Draft> {
     let (Operation::Update, Some(before), Some(after)) = (change.operation, &change.before, &change.after) else {
         return Vec::new();
     };
-    if before.meta.finalizers == after.meta.finalizers {
-        return Vec::new();
-    }
-    let old: HashSet<_> = before.meta.finalizers.iter().flatten().collect();
-    let added = after.meta.finalizers.iter().flatten().filter(|name| !old.contains(name));
-    let drafts = added.take(MAX_KEYS).map(|name| {
-        Draft::at(target(change), format!("metadata.finalizers[{}]", &**name))
+    let drafts = added_finalizers(before, after).into_iter().take(MAX_KEYS).map(|name| {
+        Draft::at(target(change), format!("metadata.finalizers[{name}]"))
             .values(None, Some(name))
-            .says(format!("finalizer {} would keep {what} from going when it is deleted", &**name))
+            .says(format!("finalizer {name} would keep {what} from going when it is deleted"))
             .agents_may()
     });
     drafts.collect()
