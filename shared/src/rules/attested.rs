@@ -16,6 +16,7 @@ pub(crate) fn rule_of(clause: &str) -> Option<Code> {
 }
 
 /// What tells one rule on answers from another.
+#[derive(Clone, Copy)]
 pub(super) struct Asked {
     pub(super) code: Code,
     pub(super) slug: &'static str,
