@@ -54,12 +54,17 @@ fn run(command: Command, ui: &mut Ui) -> Outcome {
     // A command reads files where it stands, and one that is a pipe may never end: so it runs on a thread of its own, which
     // is left behind when it does not end by itself soon after a signal.
     let (done, outcome) = tokio::sync::oneshot::channel();
+    // Before the thread begins: whoever sees it wait for a file may ask it to end at once.
+    let (mut interrupts, of_stuck) = {
+        let _context = runtime.enter();
+        (Interrupts::listen(), Interrupts::listen())
+    };
     let (handle, mut own) = (runtime.handle().clone(), ui.clone());
     let thread = std::thread::Builder::new().name("command".to_owned()).stack_size(STACK).spawn(move || {
         let outcome = handle.block_on(async {
             tokio::select! {
                 outcome = dispatch(command, &mut own) => outcome,
-                () = interrupted() => Err(Failure::interrupted()),
+                () = interrupts.next() => Err(Failure::interrupted()),
             }
         });
         // Nobody waits any more after a signal.
@@ -69,7 +74,7 @@ fn run(command: Command, ui: &mut Ui) -> Outcome {
     let outcome = runtime.block_on(async {
         tokio::select! {
             outcome = outcome => outcome.ok(),
-            () = stuck() => Some((Err(Failure::interrupted()), ui.clone())),
+            () = stuck(of_stuck) => Some((Err(Failure::interrupted()), ui.clone())),
         }
     });
     let outcome = match outcome {
@@ -105,25 +110,39 @@ async fn dispatch(command: Command, ui: &mut Ui) -> Outcome {
 }
 
 /// Resolves when a command goes on although somebody asked us to end: it waits for a file.
-async fn stuck() {
-    interrupted().await;
+async fn stuck(mut interrupts: Interrupts) {
+    interrupts.next().await;
     tokio::time::sleep(GRACE).await;
 }
 
-/// Resolves when somebody asks us to end.
-async fn interrupted() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => return,
-                Ok(()) = tokio::signal::ctrl_c() => return,
-            }
-        }
+/// What asks us to end: an interrupt from the keyboard, and on Unix SIGTERM. None is missed from [`Interrupts::listen`] on.
+struct Interrupts(Vec<Stream>);
+
+#[cfg(unix)]
+type Stream = tokio::signal::unix::Signal;
+#[cfg(windows)]
+type Stream = tokio::signal::windows::CtrlC;
+
+impl Interrupts {
+    /// Needs a runtime around it. What cannot be listened for ends the process as it would have done anyway.
+    fn listen() -> Self {
+        #[cfg(unix)]
+        let streams = {
+            use tokio::signal::unix::{SignalKind, signal};
+            [signal(SignalKind::interrupt()), signal(SignalKind::terminate())]
+        };
+        #[cfg(windows)]
+        let streams = [tokio::signal::windows::ctrl_c()];
+        Interrupts(streams.into_iter().flatten().collect())
     }
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+
+    /// Resolves at the next of them.
+    async fn next(&mut self) {
+        std::future::poll_fn(|context| {
+            let asked = self.0.iter_mut().any(|stream| stream.poll_recv(context).is_ready());
+            if asked { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        })
+        .await;
     }
 }
 

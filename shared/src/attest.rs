@@ -530,7 +530,7 @@ items:
 
     #[test]
     fn every_question_says_what_it_is_about_and_how_long_an_answer_holds() {
-        for clause in &embedded().clauses {
+        for clause in embedded().clauses.iter() {
             let asked = clause.sees.contains(&Sees::Attest);
             let leads = asked && clause.asked_with.is_none();
             assert_eq!(clause.topic.is_some(), leads, "{}", clause.id);

@@ -103,7 +103,7 @@ mod tests {
         let open: Vec<&str> =
             data.clauses.iter().filter(|clause| !Deciders::of(clause).any()).map(|clause| &*clause.id).collect();
         assert!(open.is_empty(), "nothing decides {open:?}");
-        for clause in &data.clauses {
+        for clause in data.clauses.iter() {
             let Deciders { rules, asked_as, settled_by } = Deciders::of(clause);
             let of_states = rules.iter().any(|rule| rule.state.each.is_some() || rule.state.whole.is_some());
             for sees in &clause.sees {

@@ -120,6 +120,7 @@ fn metadata(object: &Object<'_>, twin: Option<&Object<'_>>) -> Result<(), Misfit
             let misfit = wrong.unwrap_or_else(|| misfit(&Shape::List(&ENTRY)));
             return Err(misfit.below("managedFields").below("metadata"));
         }
+        object.set_managed_count(count);
     }
     Ok(())
 }
@@ -165,12 +166,17 @@ fn walk(shape: &Shape, rest: &str) -> Result<usize, Misfit> {
                 keep(own.map_err(|misfit| misfit.below_item(at - 1)))
             })
         }
+        // Only that it is one: most of a node is maps whose content no rule reads.
+        Shape::Map(Shape::Any) => value().filter(|value| value.starts_with('{')).map(str::len),
         Shape::Map(of) => {
             scan::literals(rest, |key, rest| keep(walk(of, rest).map_err(|misfit| misfit.below(&shown(key)))))
         }
         Shape::Fields(fields) => scan::literals(rest, |key, rest| {
-            let name = scan::text(key)?;
-            match fields.iter().find(|(own, _)| *own == &*name) {
+            let find = |name: &str| fields.iter().find(|(own, _)| *own == name);
+            // As it is written first: almost no key has an escape in it.
+            let written = key.get(1..key.len() - 1)?;
+            let field = if written.as_bytes().contains(&b'\\') { find(&scan::text(key)?) } else { find(written) };
+            match field {
                 Some((own, shape)) => keep(walk(shape, rest).map_err(|misfit| misfit.below(own))),
                 None => walk(&Shape::Any, rest).ok(),
             }
@@ -191,9 +197,27 @@ fn is_base64(text: &str) -> bool {
         && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/')
 }
 
+/// Whether a text is a moment, RFC 3339. What the API server itself writes is seen at a glance; for the rest a calendar is
+/// asked.
 fn is_time(text: &str) -> bool {
-    text.parse::<Timestamp>().is_ok()
+    is_plain_time(text.as_bytes()) || text.parse::<Timestamp>().is_ok()
 }
+
+/// Whether a text is a moment as the API server writes it, whole seconds in UTC, on a day that every month has.
+fn is_plain_time(text: &[u8]) -> bool {
+    let digits_alike = text.len() == PLAIN_TIME.len()
+        && text.iter().zip(PLAIN_TIME).all(|(own, like)| own == like || *like == b'0' && own.is_ascii_digit());
+    let two = |at: usize| text.get(at..at + 2);
+    let is = |at, from: &[u8; 2], to: &[u8; 2]| two(at).is_some_and(|own| own >= from && own <= to);
+    digits_alike
+        && is(5, b"01", b"12")
+        && is(8, b"01", b"28")
+        && is(11, b"00", b"23")
+        && is(14, b"00", b"59")
+        && is(17, b"00", b"59")
+}
+
+const PLAIN_TIME: &[u8] = b"0000-00-00T00:00:00Z";
 
 fn misfit(shape: &Shape) -> Misfit {
     let expected = match shape {

@@ -33,6 +33,14 @@ impl Text<'_> {
         &self.0
     }
 
+    /// The text behind a prefix; `None` where it does not begin with it.
+    pub(crate) fn without(self, prefix: &str) -> Option<Self> {
+        match self.0 {
+            Cow::Borrowed(text) => text.strip_prefix(prefix).map(Text::from),
+            Cow::Owned(text) => text.strip_prefix(prefix).map(|text| Text(Cow::Owned(text.to_owned()))),
+        }
+    }
+
     /// The text, or as much of its beginning as fits into `max` bytes.
     #[must_use]
     pub fn cut(self, max: usize) -> Self {
@@ -218,6 +226,11 @@ impl<'a> Object<'a> {
     pub fn too_many_managed(&self) -> Option<usize> {
         let count = self.kept.managed_count.get_or_init(|| self.meta.managed_fields.map_or(0, scan::count));
         Some(*count).filter(|count| *count > MAX_ENTRIES)
+    }
+
+    /// Takes in how many entries `metadata.managedFields` has, from who has passed all of them anyway.
+    pub(crate) fn set_managed_count(&self, count: usize) {
+        self.kept.managed_count.get_or_init(|| count);
     }
 
     /// Whether it has managedFields at all.

@@ -200,7 +200,7 @@ fn word(sees: Sees) -> &'static str {
 fn coverage(data: &Data, ui: &Ui) -> String {
     let mut grid = Grid::new(&["CLAUSE", "DECIDED BY", "SECTION", "SAYS (in our words)"]);
     let (mut by_rules, mut by_people, mut otherwise) = (0, 0, 0);
-    for clause in &data.clauses {
+    for clause in data.clauses.iter() {
         let deciders = Deciders::of(clause);
         let mut by: Vec<String> = Vec::new();
         if !deciders.rules.is_empty() {

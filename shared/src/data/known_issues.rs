@@ -56,7 +56,7 @@ mod tests {
         ids.sort_unstable();
         ids.dedup();
         assert_eq!(ids.len(), issues.len(), "an id stands twice");
-        for issue in issues {
+        for issue in issues.iter() {
             assert!(!issue.rules.is_empty() && !issue.source.is_empty(), "{}", issue.id);
             for code in &issue.rules {
                 let rule = catalogue::find(code).unwrap_or_else(|| panic!("{} names {code}", issue.id));

@@ -149,11 +149,15 @@ impl NodeKeys {
             Place::Label => &self.labels,
             Place::Taint => &self.taints,
         };
-        let known = table.iter().filter(|row| row.key.is(key)).max_by_key(|row| row.key.rank());
+        // Most keys that are asked about stand in the tables word for word, and are found so without a look at the patterns.
+        let covers = |row: &&SystemKey| row.key.is(key);
+        let exact = table.iter().rfind(|row| row.key.is_exactly(key));
+        let known = exact.or_else(|| table.iter().filter(covers).max_by_key(|row| row.key.rank()));
         let excepted = self
             .exceptions
             .iter()
-            .filter(|row| row.on.contains(&place) && row.key.is(key))
+            .filter(|row| row.on.contains(&place))
+            .filter(|row| if exact.is_some() { row.key.is_exactly(key) } else { row.key.is(key) })
             .max_by_key(|row| row.key.rank());
         match (known, excepted) {
             (Some(known), Some(excepted)) if known.key.rank() <= excepted.key.rank() => Ruling::Exception(excepted),

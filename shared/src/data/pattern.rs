@@ -21,11 +21,18 @@ impl Pattern {
             (Some(name), _, _) => name == text,
             (None, Some(prefix), _) => text.starts_with(&**prefix),
             (None, None, Some(domain)) => {
-                let before = text.split_once('/').and_then(|(own, _)| own.strip_suffix(&**domain));
+                // Asked of every key of every node, and faster so than by `split_once`.
+                let slash = text.bytes().position(|byte| byte == b'/');
+                let before = slash.and_then(|slash| text.get(..slash)?.strip_suffix(&**domain));
                 before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
             }
             (None, None, None) => false,
         }
+    }
+
+    /// Whether it is the exact name `text`.
+    pub(super) fn is_exactly(&self, text: &str) -> bool {
+        self.name.as_deref() == Some(text)
     }
 
     /// Whether it covers `text`, upper and lower case being the same.

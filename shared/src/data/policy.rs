@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn clauses_that_need_an_answer_say_whom_to_ask() {
-        for clause in &embedded().clauses {
+        for clause in embedded().clauses.iter() {
             assert_eq!(clause.sees.contains(&Sees::Attest), clause.ask.is_some(), "{}", clause.id);
         }
     }

@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn every_remediation_names_rules_and_kinds_that_there_are() {
-        for remediation in &embedded().remediations {
+        for remediation in embedded().remediations.iter() {
             assert!(!remediation.source.is_empty(), "{}", remediation.name);
             for touched in &remediation.objects {
                 assert!(touched.rules.iter().all(|code| catalogue::find(code).is_some()), "{touched:?}");

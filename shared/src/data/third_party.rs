@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn what_extensions_ship_is_in_the_table() {
-        for row in &embedded().extensions {
+        for row in embedded().extensions.iter() {
             for id in &row.products {
                 assert!(embedded().third_party.product(id).is_some(), "{} ships {id}", row.name);
             }

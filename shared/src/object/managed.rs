@@ -1,12 +1,12 @@
 //! `metadata.managedFields`: who wrote which fields, when.
 
-use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::{Text, null_is_empty};
+use crate::read::scan;
 
 /// The entries of one object, read once.
 #[derive(Clone, Debug, Default)]
@@ -43,8 +43,14 @@ impl<'a> ManagedEntry<'a> {
 
     /// The keys directly below `path`, without their `f:`; `k:{…}` and `v:…` keys are left out, as is `.`.
     pub fn children(&self, path: &[&str]) -> Vec<Text<'a>> {
-        let keys = self.descend(path).and_then(|raw| serde_json::from_str::<Keys<'a>>(raw.get()).ok());
-        keys.map(|keys| keys.0).unwrap_or_default()
+        let mut keys = Vec::new();
+        let read = self.descend(path).and_then(|fields| {
+            scan::literals(fields, |key, rest| {
+                keys.extend(scan::text(key)?.without("f:"));
+                scan::nested(rest, |_| ())
+            })
+        });
+        read.map(|_| keys).unwrap_or_default()
     }
 
     /// All that the entry owns, as the API server wrote it.
@@ -52,9 +58,17 @@ impl<'a> ManagedEntry<'a> {
         self.fields.map(RawValue::get)
     }
 
-    fn descend(&self, path: &[&str]) -> Option<&'a RawValue> {
-        path.iter().try_fold(self.fields?, |raw, step| {
-            Step(step).deserialize(&mut serde_json::Deserializer::from_str(raw.get())).ok().flatten()
+    /// The fields below `path`, as the text that begins with them.
+    fn descend(&self, path: &[&str]) -> Option<&'a str> {
+        path.iter().try_fold(self.fields()?, |fields, step| {
+            let mut found = None;
+            scan::literals(fields, |key, rest| {
+                if found.is_none() && *scan::text(key)? == **step {
+                    found = Some(rest);
+                }
+                scan::nested(rest, |_| ())
+            })?;
+            found
         })
     }
 }
@@ -96,58 +110,3 @@ fn short<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Text<'a>,
 
 /// The API server takes no longer name of a manager than 128 bytes, nor one of a subresource than 256.
 const MAX_TEXT: usize = 256;
-
-/// Finds the value of one key in a map, skipping all others without building them.
-struct Step<'s>(&'s str);
-
-impl<'de> DeserializeSeed<'de> for Step<'_> {
-    type Value = Option<&'de RawValue>;
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Step<'_> {
-    type Value = Option<&'de RawValue>;
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a field set")
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut found = None;
-        while let Some(key) = map.next_key::<Text<'de>>()? {
-            if found.is_none() && &*key == self.0 {
-                found = Some(map.next_value()?);
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(found)
-    }
-}
-
-struct Keys<'a>(Vec<Text<'a>>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Keys<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct KeysVisitor;
-        impl<'de> Visitor<'de> for KeysVisitor {
-            type Value = Keys<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a field set")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut keys = Vec::new();
-                while let Some((key, IgnoredAny)) = map.next_entry::<Text<'de>, IgnoredAny>()? {
-                    match key.0 {
-                        Cow::Borrowed(key) => keys.extend(key.strip_prefix("f:").map(Text::from)),
-                        Cow::Owned(key) => {
-                            keys.extend(key.strip_prefix("f:").map(|key| Text(Cow::Owned(key.to_owned()))));
-                        }
-                    }
-                }
-                Ok(Keys(keys))
-            }
-        }
-        deserializer.deserialize_map(KeysVisitor)
-    }
-}

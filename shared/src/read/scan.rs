@@ -156,11 +156,23 @@ fn value_end(bytes: &[u8], start: usize) -> Option<usize> {
             let rest = bytes.get(start..)?;
             let is_end = |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t');
             let length = rest.iter().position(is_end).unwrap_or(rest.len());
-            // `true`, `null`, numbers: too short to skip unread.
-            let scalar = std::str::from_utf8(rest.get(..length)?).ok()?;
-            serde_json::from_str::<serde::de::IgnoredAny>(scalar).ok()?;
+            // Too short to skip unread.
+            let scalar = rest.get(..length)?;
+            if !is_plain_scalar(scalar) {
+                serde_json::from_slice::<serde::de::IgnoredAny>(scalar).ok()?;
+            }
             Some(start + length)
         }
+    }
+}
+
+/// Whether a scalar is one of the few words of JSON or a number of digits alone; all others are for the parser to tell.
+fn is_plain_scalar(scalar: &[u8]) -> bool {
+    match scalar {
+        b"true" | b"false" | b"null" => true,
+        [b'0'] => true,
+        [b'1'..=b'9', rest @ ..] => rest.iter().all(u8::is_ascii_digit),
+        _ => false,
     }
 }
 
@@ -245,9 +257,12 @@ mod tests {
 
     #[test]
     fn members_are_slices_of_the_text() {
-        let text = r#"{ "a" : {"x":[1,"}"]} , "b":"q\"}","c":-1.5e3,"d":null } "#;
+        let text = r#"{ "a" : {"x":[1,"}"]} , "b":"q\"}","c":-1.5e3,"d":null,"e":0,"f":102 } "#;
         let found = all(text).unwrap();
-        assert_eq!(found, [("a", r#"{"x":[1,"}"]}"#), ("b", r#""q\"}""#), ("c", "-1.5e3"), ("d", "null")]);
+        assert_eq!(
+            found,
+            [("a", r#"{"x":[1,"}"]}"#), ("b", r#""q\"}""#), ("c", "-1.5e3"), ("d", "null"), ("e", "0"), ("f", "102")]
+        );
         assert_eq!(all("{}"), Some(Vec::new()));
     }
 
@@ -322,6 +337,8 @@ mod tests {
             "{a:1}",
             "{\"a\" 1}",
             "{\"a\":nul}",
+            "{\"a\":01}",
+            "{\"a\":1a}",
             "{\"a\\u0062\":1}",
             "{\"a\":1;\"b\":2}",
         ] {

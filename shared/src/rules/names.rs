@@ -71,8 +71,11 @@ pub(super) fn endpoints_change(change: &Change<'_>, data: &Data) -> Option<Draft
     Some(draft)
 }
 
-/// The component whose replicas an autoscaler decides on.
-fn scaled<'d>(object: &Object<'_>, data: &'d Data) -> Option<(&'d Component, String)> {
+/// The component whose replicas an autoscaler decides on; `None` for an object of another kind.
+fn scaled<'d>(object: &Object<'_>, kind: &Kind, data: &'d Data) -> Option<(&'d Component, String)> {
+    if *kind != kinds::HORIZONTAL_POD_AUTOSCALER {
+        return None;
+    }
     let spec: Value = object.field("spec")?;
     let reference = spec.get("scaleTargetRef")?;
     let (kind, name) = (reference.get("kind")?.as_str()?, reference.get("name")?.as_str()?);
@@ -83,7 +86,7 @@ fn scaled<'d>(object: &Object<'_>, data: &'d Data) -> Option<(&'d Component, Str
 
 /// That an autoscaler of a person's decides how many replicas of a component there are.
 pub(super) fn autoscaler(object: &Object<'_>, kind: &'static Kind, data: &Data) -> Option<Draft> {
-    let (component, target) = scaled(object, data).filter(|_| *kind == kinds::HORIZONTAL_POD_AUTOSCALER)?;
+    let (component, target) = scaled(object, kind, data)?;
     let Provenance::Person(evidence) = origin::of_object(object, data) else { return None };
     let draft = Draft::at(ObjectRef::of(object, kind), SCALES)
         .values(None, Some(&target))
@@ -94,8 +97,8 @@ pub(super) fn autoscaler(object: &Object<'_>, kind: &'static Kind, data: &Data) 
 
 /// That somebody would let an autoscaler decide it.
 pub(super) fn autoscaler_change(change: &Change<'_>, data: &Data) -> Option<Draft> {
-    let object = change.after.as_ref().filter(|_| *change.kind == kinds::HORIZONTAL_POD_AUTOSCALER)?;
-    let (component, scales) = scaled(object, data)?;
+    let object = change.after.as_ref()?;
+    let (component, scales) = scaled(object, change.kind, data)?;
     if change.before.as_ref().is_some_and(|before| before.raw("spec") == object.raw("spec")) {
         return None;
     }

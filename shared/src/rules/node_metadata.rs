@@ -415,11 +415,18 @@ pub(super) fn verb_of(place: Place) -> &'static str {
     }
 }
 
-type Entries<'o> = Vec<(Cow<'o, str>, Cow<'o, str>)>;
+type Entry<'o> = (Cow<'o, str>, Cow<'o, str>);
 
-fn differing<'o>(place: Place, old: &Entries<'o>, new: &Entries<'o>, changes: &mut Vec<KeyChange<'o>>) {
+type Entries<'o> = Vec<Entry<'o>>;
+
+fn differing<'o>(place: Place, old: &[Entry<'o>], new: &[Entry<'o>], changes: &mut Vec<KeyChange<'o>>) {
+    // The API server sorts them: mostly all but a few stand alike before and behind what differs.
+    let before = old.iter().zip(new).take_while(|(old, new)| old == new).count();
+    let (old, new) = (old.get(before..).unwrap_or_default(), new.get(before..).unwrap_or_default());
+    let behind = old.iter().rev().zip(new.iter().rev()).take_while(|(old, new)| old == new).count();
+    let (old, new) = (old.split_at(old.len() - behind).0, new.split_at(new.len() - behind).0);
     // By key: there can be a hundred thousand of them.
-    let by_key = |side: &'_ Entries<'o>| -> HashMap<_, _> { side.iter().cloned().collect() };
+    let by_key = |side: &[_]| -> HashMap<_, _> { side.iter().cloned().collect() };
     let (was, is) = (by_key(old), by_key(new));
     let added = new.iter().filter(|(key, _)| !was.contains_key(key));
     for (key, _) in old.iter().chain(added) {
