@@ -7,9 +7,10 @@ mod proxy;
 
 use std::time::Duration;
 
+use aksarc_shared::chain::Chain;
 use kube::{Client, Config};
 
-use crate::exit::{Chain, Failure};
+use crate::exit::Failure;
 use crate::flags::KubeFlags;
 pub use certificate::Presented;
 use kubeconfig::Selected;

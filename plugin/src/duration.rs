@@ -2,35 +2,17 @@
 
 use std::time::Duration;
 
+use aksarc_shared::jiff::SignedDuration;
+
 /// Reads a duration; `None` for one of zero, which means no limit.
 ///
 /// # Errors
 /// A sentence for clap to show.
 pub fn parse(text: &str) -> Result<Limit, String> {
+    let seconds = text.parse::<u32>().ok().map(|seconds| Duration::from_secs(seconds.into()));
+    let spelled = || text.parse::<SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok());
     let wrong = || format!("expected a duration such as 30s, 1m30s or 500ms, not {text:?}");
-    if let Ok(seconds) = text.parse::<u32>() {
-        return Ok(Limit::of(Duration::from_secs(seconds.into())));
-    }
-    let mut rest = text;
-    let mut total = Duration::ZERO;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(wrong)?;
-        let (number, tail) = rest.split_at(digits);
-        let letters = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
-        let (unit, next) = tail.split_at(letters);
-        let factor = match unit {
-            "ms" => 0.001,
-            "s" => 1.0,
-            "m" => 60.0,
-            "h" => 3600.0,
-            _ => return Err(wrong()),
-        };
-        let number: f64 = number.parse().map_err(|_| wrong())?;
-        total =
-            total.checked_add(Duration::try_from_secs_f64(number * factor).map_err(|_| wrong())?).ok_or_else(wrong)?;
-        rest = next;
-    }
-    if text.is_empty() { Err(wrong()) } else { Ok(Limit::of(total)) }
+    seconds.or_else(spelled).map(Limit::of).ok_or_else(wrong)
 }
 
 /// A limit in time.

@@ -1,8 +1,8 @@
 //! How a command ends when it does not end with a verdict.
 
-use std::error::Error;
 use std::fmt;
 
+use aksarc_shared::chain::Chain;
 use aksarc_shared::report::exit;
 
 /// Why a command came to no result, and the exit code that says whose matter it is.
@@ -33,26 +33,6 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Chain(self.error.as_ref()).fmt(f)
-    }
-}
-
-/// An error with its causes, joined by `: `. A cause whose text its parent already holds is left out.
-pub struct Chain<'a>(pub &'a (dyn Error + 'static));
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut said = self.0.to_string();
-        f.write_str(&said)?;
-        let mut next = self.0.source();
-        while let Some(cause) = next {
-            let text = cause.to_string();
-            if !said.contains(&text) {
-                write!(f, ": {text}")?;
-            }
-            said = text;
-            next = cause.source();
-        }
-        Ok(())
     }
 }
 

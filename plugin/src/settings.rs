@@ -4,8 +4,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use aksarc_shared::jiff::Timestamp;
-use aksarc_shared::jiff::civil::Date;
-use aksarc_shared::jiff::tz::TimeZone;
+use aksarc_shared::moment::Moment;
 use anyhow::{Context, anyhow};
 
 /// What `--platform` takes.
@@ -49,13 +48,7 @@ pub(crate) fn moment_or_now(text: &str) -> Result<Timestamp, String> {
 /// # Errors
 /// What was expected, for whoever typed something else.
 pub(crate) fn moment(text: &str) -> Result<Timestamp, String> {
-    if let Ok(moment) = text.parse::<Timestamp>() {
-        return Ok(moment);
-    }
-    let day = text.parse::<Date>().ok().filter(|_| text.len() == "2026-12-31".len());
-    let day = day.ok_or_else(|| "expected a day such as 2026-12-31, or a moment in RFC 3339".to_owned())?;
-    let midnight = day.to_zoned(TimeZone::UTC);
-    midnight.map(|zoned| zoned.timestamp()).map_err(|_| "out of range: the last day there is is 9999-12-30".to_owned())
+    text.parse::<Moment>().map(|moment| moment.0).map_err(|why| why.to_string())
 }
 
 /// A release of the host: digits and letters, such as `2022`, `22H2` or `2602`.

@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde::{Deserialize, Deserializer};
 
 use crate::data::{ClauseText, Data, Platform, Sees};
+use crate::moment::Moment;
 use crate::read::json::ReadError;
 use crate::read::yaml;
 use crate::{text, waiver};
@@ -96,27 +97,6 @@ impl Answer {
             Answer::Fulfilled => "fulfilled",
             Answer::NotFulfilled => "not-fulfilled",
         }
-    }
-}
-
-/// A moment, written as one in RFC 3339 or as a day, which is its first second in UTC, as everywhere in this product.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Moment(pub Timestamp);
-
-impl<'de> Deserialize<'de> for Moment {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        if let Ok(moment) = text.parse::<Timestamp>() {
-            return Ok(Moment(moment));
-        }
-        let day = text.parse::<Date>().ok().filter(|_| text.len() == "2026-12-31".len());
-        let midnight = day.and_then(|day| day.to_zoned(TimeZone::UTC).ok());
-        midnight.map(|zoned| Moment(zoned.timestamp())).ok_or_else(|| {
-            let given = text::line(&text, 60);
-            serde::de::Error::custom(format!(
-                "{given:?} is no time: expected a day such as 2026-12-31, or a moment in RFC 3339"
-            ))
-        })
     }
 }
 

@@ -3,6 +3,8 @@
 //! Kubernetes API facts, kubernetes.io API reference, stable versions (served by every server from 1.25 on). A version that
 //! stands beside another one holds what rules look at in the same fields.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 /// One kind of object, as the API names it.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Kind {
@@ -89,21 +91,14 @@ impl Kind {
     }
 }
 
-/// Continue tokens are base64url in every server known, but that is theirs to change.
-fn escaped(token: &str) -> String {
-    token.bytes().fold(String::with_capacity(token.len()), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.extend(['%', hex(byte >> 4), hex(byte & 15)]);
-        }
-        out
-    })
+/// A segment of a request path, or a part of a query, with everything escaped that could be read as something else.
+pub fn escaped(text: &str) -> String {
+    utf8_percent_encode(text, ESCAPED).to_string()
 }
 
-fn hex(nibble: u8) -> char {
-    char::from_digit(nibble.into(), 16).unwrap_or('0').to_ascii_uppercase()
-}
+/// All but what RFC 3986 calls unreserved (section 2.3) and the colon, which names such as `system:node` have and which has no
+/// meaning within a segment.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':');
 
 /// The known kind of this name, whatever its version.
 pub fn by_kind(group: &str, kind: &str) -> Option<&'static Kind> {

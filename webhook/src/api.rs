@@ -8,6 +8,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use aksarc_shared::chain::Chain;
 use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::jiff::fmt::rfc2822;
 use http::header::{CONTENT_TYPE, DATE};
@@ -20,8 +21,6 @@ use kube::{Client, Config};
 use serde_json::Value;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
-
-use crate::reload::chain;
 
 /// How to reach the API server.
 #[derive(Clone)]
@@ -43,14 +42,15 @@ impl Access {
         let mut config = match self {
             Access::Given(client) => return Ok(Api { client: client.clone() }),
             // Both read files, which must not hold up the reviews.
-            Access::InCluster => blocking(|| Config::incluster().map_err(|error| chain(&error))).await?,
+            Access::InCluster => blocking(|| Config::incluster().map_err(|error| Chain(&error).to_string())).await?,
             Access::Kubeconfig(path) => {
                 let path = path.clone();
-                let kubeconfig = blocking(|| Kubeconfig::read_from(path).map_err(|error| chain(&error))).await?;
+                let kubeconfig =
+                    blocking(|| Kubeconfig::read_from(path).map_err(|error| Chain(&error).to_string())).await?;
                 let options = KubeConfigOptions::default();
                 Config::from_custom_kubeconfig(kubeconfig, &options)
                     .await
-                    .map_err(|error| ApiError::NoAccess(chain(&error)))?
+                    .map_err(|error| ApiError::NoAccess(Chain(&error).to_string()))?
             }
         };
         config.connect_timeout = Some(REQUEST_TIMEOUT);
@@ -58,7 +58,9 @@ impl Access {
         config.write_timeout = Some(REQUEST_TIMEOUT);
         config.default_retry = false;
         // The client needs the runtime it is made on, and certificates were read with the configuration.
-        Client::try_from(config).map(|client| Api { client }).map_err(|error| ApiError::NoAccess(chain(&error)))
+        Client::try_from(config)
+            .map(|client| Api { client })
+            .map_err(|error| ApiError::NoAccess(Chain(&error).to_string()))
     }
 }
 
@@ -156,9 +158,10 @@ impl Api {
     }
 
     async fn send(&self, request: http::request::Builder, body: Body) -> Result<Answer, ApiError> {
-        let request = request.body(body).map_err(|error| ApiError::Unreachable(chain(&error)))?;
+        let request = request.body(body).map_err(|error| ApiError::Unreachable(Chain(&error).to_string()))?;
         let answer = async {
-            let response = self.client.send(request).await.map_err(|error| ApiError::Unreachable(chain(&error)))?;
+            let response =
+                self.client.send(request).await.map_err(|error| ApiError::Unreachable(Chain(&error).to_string()))?;
             let (head, body) = response.into_parts();
             let body = Limited::new(body, MAX_ANSWER).collect().await;
             let body = body.map_err(|error| match error.downcast::<LengthLimitError>() {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use aksarc_shared::chain::Chain;
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use prometheus_client::metrics::counter::Counter;
@@ -19,7 +20,6 @@ use crate::heartbeat::{self, Every};
 use crate::log::{self, print_within};
 use crate::manifest;
 use crate::protection;
-use crate::reload::chain;
 use crate::server::{Limits, Options, Server, StartError};
 use crate::waivers;
 
@@ -184,7 +184,7 @@ fn serve_and_log(arguments: Serve, log_lines_dropped: Counter) -> ExitCode {
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(error = chain(&error), "cannot start; no change is being judged");
+            tracing::error!(error = %Chain(&error), "cannot start; no change is being judged");
             ExitCode::from(if matches!(error, StartError::Config(_)) { USAGE } else { ENVIRONMENT })
         }
     }
@@ -250,7 +250,7 @@ fn print_manifest(arguments: Manifest) -> anyhow::Result<ExitCode> {
 }
 
 fn refused(file: &Path, error: &config::ConfigError) -> ExitCode {
-    report(&format!("{}: {}", file.display(), chain(error)));
+    report(&format!("{}: {}", file.display(), Chain(error).to_string()));
     ExitCode::from(USAGE)
 }
 

@@ -3,13 +3,12 @@
 //! By polling: a ConfigMap or Secret volume is renewed by swapping a symlink, and a file watch goes blind with the first
 //! swap. Nothing here is on the request path; it runs on a thread of its own.
 
-use std::error::Error;
-use std::fmt::Write;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use aksarc_shared::chain::Chain;
 use aksarc_shared::data;
 use aksarc_shared::guard::{Guard, Settings};
 use aksarc_shared::jiff::Timestamp;
@@ -52,8 +51,8 @@ impl Config {
     pub fn start(path: Option<PathBuf>, metrics: Arc<Metrics>) -> Result<Self, String> {
         let content = path.as_deref().map(read_if_there).transpose()?.flatten();
         let guard = match &content {
-            Some(bytes) => config::guard(bytes).map_err(|error| chain(&error))?,
-            None => Guard::new(data::embedded(), Settings::default()).map_err(|error| chain(&error))?,
+            Some(bytes) => config::guard(bytes).map_err(|error| Chain(&error).to_string())?,
+            None => Guard::new(data::embedded(), Settings::default()).map_err(|error| Chain(&error).to_string())?,
         };
         if let (Some(path), None) = (&path, &content) {
             tracing::warn!(path = %path.display(), "no configuration: the guard observes until this file is there");
@@ -75,7 +74,7 @@ impl Config {
             Err(error) => Hash::of(error.as_bytes()),
         };
         let load = || match found? {
-            Some(bytes) => config::guard(&bytes).map_err(|error| chain(&error)),
+            Some(bytes) => config::guard(&bytes).map_err(|error| Chain(&error).to_string()),
             None => Err(format!("{} is gone; a guard that starts without it observes", path.display())),
         };
         self.seen.poll(hash, &self.metrics.config, "configuration", load, |guard| {
@@ -102,8 +101,8 @@ impl Certificates {
     /// # Errors
     /// A line for people.
     pub fn start(directory: PathBuf, metrics: Arc<Metrics>) -> Result<Self, String> {
-        let pair = Pair::read(&directory).map_err(|error| chain(&error))?;
-        let Loaded { config, not_after } = pair.load().map_err(|error| chain(&error))?;
+        let pair = Pair::read(&directory).map_err(|error| Chain(&error).to_string())?;
+        let Loaded { config, not_after } = pair.load().map_err(|error| Chain(&error).to_string())?;
         metrics.certificate_expiry.set(not_after.as_second());
         metrics.certificate.succeeded(Timestamp::now());
         let seen = Seen::used(pair_hash(&pair));
@@ -112,12 +111,12 @@ impl Certificates {
 
     /// Reads the directory again.
     pub fn poll(&mut self) -> Poll {
-        let pair = Pair::read(&self.directory).map_err(|error| chain(&error));
+        let pair = Pair::read(&self.directory).map_err(|error| Chain(&error).to_string());
         let hash = match &pair {
             Ok(pair) => pair_hash(pair),
             Err(error) => Hash::of(error.as_bytes()),
         };
-        let load = || pair.and_then(|pair| pair.load().map_err(|error| chain(&error)));
+        let load = || pair.and_then(|pair| pair.load().map_err(|error| Chain(&error).to_string()));
         self.seen.poll(hash, &self.metrics.certificate, "certificate", load, |loaded| {
             tracing::info!(not_after = %loaded.not_after, "certificate taken into use");
             self.metrics.certificate_expiry.set(loaded.not_after.as_second());
@@ -200,16 +199,4 @@ fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, String> {
         Err(error) if error.kind() == ErrorKind::NotFound && directory.is_dir() => Ok(None),
         Err(error) => Err(format!("reading {}: {error}", path.display())),
     }
-}
-
-/// An error with its causes, each once.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        // Writing to a string does not fail.
-        let _ = write!(text, ": {error}");
-        cause = error.source();
-    }
-    text
 }

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aksarc_shared::certificate::Life;
+use aksarc_shared::chain::Chain;
 use kube::Config;
 use kube::client::ConfigExt as _;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
-
-use crate::exit::Chain;
 
 /// The address of a server, and what a handshake with it takes.
 #[derive(Clone)]

@@ -7,6 +7,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use k8s_openapi::ByteString;
 use kube::config::{AuthInfo, ExecConfig, ExecInteractiveMode};
 use serde::Deserialize;
 use tokio::process::Command;
@@ -29,10 +30,10 @@ pub(super) async fn resolve(user: &mut AuthInfo, limit: Duration) -> Result<(), 
         serde_json::from_value(serde_json::json!({ "token": status.token })).map_err(Failure::run)?;
     user.token = parsed.token;
     if let (Some(certificate), Some(key)) = (status.client_certificate_data, status.client_key_data) {
-        // The plugin answers in PEM; a kubeconfig holds PEM in base64.
+        // The plugin answers in PEM; a kubeconfig holds PEM in base64, as which a ByteString is written.
         let encoded = serde_json::json!({
-            "client-certificate-data": base64(certificate.as_bytes()),
-            "client-key-data": base64(key.as_bytes()),
+            "client-certificate-data": ByteString(certificate.into_bytes()),
+            "client-key-data": ByteString(key.into_bytes()),
         });
         let parsed: AuthInfo = serde_json::from_value(encoded).map_err(Failure::run)?;
         user.client_certificate = None;
@@ -89,33 +90,4 @@ async fn run(exec: &ExecConfig, limit: Duration) -> anyhow::Result<Status> {
         return Err(anyhow!("its answer holds neither a token nor a certificate"));
     }
     Ok(status)
-}
-
-fn base64(bytes: &[u8]) -> String {
-    let letter = |six: u32| char::from(ALPHABET.get(usize::try_from(six & 63).unwrap_or(0)).copied().unwrap_or(b'='));
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let at = |index: usize| u32::from(chunk.get(index).copied().unwrap_or(0));
-        let word = at(0) << 16 | at(1) << 8 | at(2);
-        text.push(letter(word >> 18));
-        text.push(letter(word >> 12));
-        text.push(if chunk.len() > 1 { letter(word >> 6) } else { '=' });
-        text.push(if chunk.len() > 2 { letter(word) } else { '=' });
-    }
-    text
-}
-
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-#[cfg(test)]
-mod tests {
-    use super::base64;
-
-    #[test]
-    fn base64_is_padded_as_kubeconfigs_have_it() {
-        assert_eq!(
-            [base64(b""), base64(b"a"), base64(b"ab"), base64(b"abc"), base64(&[255, 254, 253])],
-            ["", "YQ==", "YWI=", "YWJj", "//79"]
-        );
-    }
 }

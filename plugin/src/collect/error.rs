@@ -4,9 +4,10 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+use aksarc_shared::chain::Chain;
 use aksarc_shared::text;
 
-use crate::exit::{Chain, Failure};
+use crate::exit::Failure;
 
 /// A request that came to nothing.
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use aksarc_shared::chain::Chain;
 use aksarc_shared::probe::{Probe, ProbeState};
 use http::header::{ACCEPT, CONTENT_LENGTH, HeaderMap, LOCATION, RETRY_AFTER, USER_AGENT};
 use http::response::Parts;
@@ -16,7 +17,6 @@ use tokio::time::{Instant, sleep, timeout};
 use super::error::{Cause, RequestError};
 use super::probe;
 use crate::client::Connection;
-use crate::exit::Chain;
 use crate::progress::Progress;
 
 /// Sends requests to one cluster and counts them.

@@ -1,6 +1,7 @@
 //! Paths of API requests, with what they lead to.
 
-use super::call::escape;
+use aksarc_shared::kinds::escaped;
+
 use super::discover::Resource;
 
 /// The path of a request for a resource, with the parts that say what answers it. It is made from a [`Resource`] alone: who
@@ -51,14 +52,14 @@ impl Resource {
     /// The path of the list in a namespace, or in the whole cluster when `namespace` is empty.
     pub fn list_path(&self, namespace: &str) -> ApiPath {
         let root = if self.group.is_empty() {
-            format!("/api/{}", escape(&self.version))
+            format!("/api/{}", escaped(&self.version))
         } else {
-            format!("/apis/{}/{}", escape(&self.group), escape(&self.version))
+            format!("/apis/{}/{}", escaped(&self.group), escaped(&self.version))
         };
         let text = if self.namespaced && !namespace.is_empty() {
-            format!("{root}/namespaces/{}/{}", escape(namespace), escape(&self.plural))
+            format!("{root}/namespaces/{}/{}", escaped(namespace), escaped(&self.plural))
         } else {
-            format!("{root}/{}", escape(&self.plural))
+            format!("{root}/{}", escaped(&self.plural))
         };
         let (group, version, plural) = (self.group.clone(), self.version.clone(), self.plural.clone());
         ApiPath { group, version, plural, subresource: String::new(), text }
@@ -68,9 +69,9 @@ impl Resource {
     pub fn path(&self, namespace: &str, name: &str, subresource: &str) -> ApiPath {
         let mut path = self.list_path(namespace);
         // The slash stays before an empty name: without it the path would be that of all objects.
-        path.text = format!("{}/{}", path.text, escape(name));
+        path.text = format!("{}/{}", path.text, escaped(name));
         if !subresource.is_empty() {
-            path.text = format!("{}/{}", path.text, escape(subresource));
+            path.text = format!("{}/{}", path.text, escaped(subresource));
             subresource.clone_into(&mut path.subresource);
         }
         path

@@ -1,8 +1,7 @@
 //! Requests to the API server. Reads and writes are different types, and a write can only be sent rehearsed, once the gate
 //! has let it through.
 
-use std::fmt::Write as _;
-
+use aksarc_shared::kinds::escaped;
 use serde_json::{Value, json};
 
 use super::api_path::ApiPath;
@@ -192,22 +191,8 @@ pub fn plain(read: &Read) -> Wire {
     }
 }
 
-/// One segment of a path, or one part of a query, with everything escaped that could be read as something else.
-pub fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b':') {
-            out.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
-}
-
 fn target(path: &str, query: &[(String, String)]) -> String {
-    let pairs: Vec<String> = query.iter().map(|(key, value)| format!("{}={}", escape(key), escape(value))).collect();
+    let pairs: Vec<String> = query.iter().map(|(key, value)| format!("{}={}", escaped(key), escaped(value))).collect();
     if pairs.is_empty() { path.to_owned() } else { format!("{path}?{}", pairs.join("&")) }
 }
 
@@ -294,8 +279,8 @@ mod tests {
 
     #[test]
     fn paths_and_queries_cannot_be_steered_by_names() {
-        assert_eq!(escape("system:node"), "system:node");
-        assert_eq!(escape("../a?dryRun=None&b #"), "..%2Fa%3FdryRun%3DNone%26b%20%23");
+        assert_eq!(escaped("system:node"), "system:node");
+        assert_eq!(escaped("../a?dryRun=None&b #"), "..%2Fa%3FdryRun%3DNone%26b%20%23");
         let read = Read::of("/api/v1/nodes").with("labelSelector", "a=b,c!=d").with("continue", "");
         assert_eq!(plain(&read).target, "/api/v1/nodes?labelSelector=a%3Db%2Cc%21%3Dd");
     }

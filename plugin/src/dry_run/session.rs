@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use aksarc_shared::chain::Chain;
 use http::Request;
 use http_body_util::{BodyExt as _, Limited};
 use kube::Client;
@@ -11,7 +12,6 @@ use serde_json::Value;
 
 use super::call::{self, Answer, Read, Wire};
 use super::gate::Cleared;
-use crate::exit::Chain;
 
 /// A server to ask, with a limit per request.
 pub struct Session {

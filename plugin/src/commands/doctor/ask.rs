@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use aksarc_shared::chain::Chain;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, USER_AGENT};
 use http::{Method, Request};
 use http_body_util::{BodyExt as _, Limited};
@@ -10,7 +11,6 @@ use kube::client::Body;
 use serde_json::{Value, json};
 
 use crate::client::Connection;
-use crate::exit::Chain;
 
 /// Asks one cluster.
 #[derive(Clone)]

@@ -1,6 +1,7 @@
 //! What the server is asked first: what it serves, and who we are.
 
 use aksarc_shared::actor::User;
+use aksarc_shared::kinds::escaped;
 use anyhow::anyhow;
 use serde_json::{Value, json};
 
@@ -37,10 +38,7 @@ fn older_paths(root: &str, answer: &Value) -> Vec<String> {
         value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
     };
     if root == "/api" {
-        return strings(answer.get("versions"))
-            .iter()
-            .map(|version| format!("/api/{}", call::escape(version)))
-            .collect();
+        return strings(answer.get("versions")).iter().map(|version| format!("/api/{}", escaped(version))).collect();
     }
     let mut paths = Vec::new();
     for group in answer.get("groups").and_then(Value::as_array).into_iter().flatten() {
@@ -49,7 +47,7 @@ fn older_paths(root: &str, answer: &Value) -> Vec<String> {
         let others = versions.filter_map(|version| version.get("groupVersion").and_then(Value::as_str));
         for version in preferred.into_iter().chain(others.filter(|version| Some(*version) != preferred)) {
             let (group, version) = discover::split_api_version(version);
-            paths.push(format!("/apis/{}/{}", call::escape(group), call::escape(version)));
+            paths.push(format!("/apis/{}/{}", escaped(group), escaped(version)));
         }
     }
     paths
