@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests: a panic is a failure")]
 
 use std::cell::Cell;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use aksarc_shared::data::{Platform, embedded};
@@ -104,7 +105,8 @@ struct Edit {
 impl Edit {
     fn apply(&self, mut object: Value) -> Value {
         let places = places(&object, String::new());
-        if let Some(place) = object.pointer_mut(self.place.get(&places)) {
+        let place: &String = self.place.get(&places);
+        if let Some(place) = object.pointer_mut(place) {
             *place = self.value.clone();
         }
         object
@@ -160,7 +162,7 @@ impl Form {
         let mut written = String::with_capacity(text.len());
         for own in text.chars() {
             if inside && !behind && own == letter {
-                written.push_str(&format!("\\u{:04x}", u32::from(own)));
+                write!(written, "\\u{:04x}", u32::from(own)).unwrap();
             } else {
                 written.push(own);
             }

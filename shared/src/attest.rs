@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use crate::data::{ClauseText, Data, Platform, Sees};
 use crate::moment::Moment;

@@ -116,7 +116,8 @@ async fn measure() -> anyhow::Result<Value> {
     Ok(json!({"reviews": rows, "idleBytes": idle, "afterBytes": after, "within": within}))
 }
 
-/// What a person does to the node: a cordon, a label of their own, a system label.
+/// What a person does to the node: a cordon alone; with it a system label that the node had not, which is warned of; or another value of
+/// a system label, which is denied.
 #[derive(Clone, Copy, PartialEq)]
 enum Edit {
     Denied,
@@ -271,19 +272,21 @@ fn certificates(directory: &Path) -> anyhow::Result<()> {
 /// A person's edit of a node, as the API server sends it: both sides of the object, filled up with the list of images that
 /// makes nodes large.
 fn review(edit: Edit, bytes: usize) -> String {
-    let node = |site: &str, images: &[Value]| {
-        let after = site == "ams";
+    let node = |after: bool, images: &[Value]| {
         let instance_type = if after && edit == Edit::Denied { "edge-big" } else { "Standard_A4_v2" };
-        let site = if edit == Edit::Warned { site } else { "ams" };
+        let mut labels = json!({
+            "beta.kubernetes.io/arch": "amd64", "beta.kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64",
+            "kubernetes.io/os": "linux", "kubernetes.io/hostname": "moc-l7x2", "node.kubernetes.io/instance-type": instance_type,
+            "msft.microsoft/nodepool-name": "edge-1a2b3c4d-pool1", "contoso.example/site": "ams",
+        });
+        if let (true, Edit::Warned, Value::Object(labels)) = (after, edit, &mut labels) {
+            labels.insert("topology.kubernetes.io/zone".to_owned(), json!("west-1"));
+        }
         json!({
             "kind": "Node", "apiVersion": "v1",
             "metadata": {
                 "name": "moc-l7x2", "uid": "7d2c2a52-90de-4b3b-8d0e-6c2f1b7fd001", "resourceVersion": "81234", "creationTimestamp": "2026-06-01T08:00:00Z",
-                "labels": {
-                    "beta.kubernetes.io/arch": "amd64", "beta.kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64",
-                    "kubernetes.io/os": "linux", "kubernetes.io/hostname": "moc-l7x2", "node.kubernetes.io/instance-type": instance_type,
-                    "msft.microsoft/nodepool-name": "edge-1a2b3c4d-pool1", "contoso.example/site": site,
-                },
+                "labels": labels,
                 "annotations": {
                     "cluster.x-k8s.io/machine": "edge-md-1", "cluster.x-k8s.io/owner-kind": "MachineSet",
                     "volumes.kubernetes.io/controller-managed-attach-detach": "true", "projectcalico.org/IPv4Address": "10.0.0.7/24",
@@ -312,7 +315,7 @@ fn review(edit: Edit, bytes: usize) -> String {
             "name": "moc-l7x2", "operation": "UPDATE",
             "userInfo": {"username": "alice@contoso.example", "groups": ["operators", "system:authenticated"],
                          "extra": {"authentication.kubernetes.io/credential-id": ["X509SHA256=5d41402abc4b2a76b9719d911017c592"]}},
-            "object": node("ams", images), "oldObject": node("lon", images), "dryRun": false,
+            "object": node(true, images), "oldObject": node(false, images), "dryRun": false,
             "options": {"kind": "PatchOptions", "apiVersion": "meta.k8s.io/v1", "fieldManager": "kubectl-label"},
         }})
         .to_string()

@@ -250,7 +250,7 @@ fn print_manifest(arguments: Manifest) -> anyhow::Result<ExitCode> {
 }
 
 fn refused(file: &Path, error: &config::ConfigError) -> ExitCode {
-    report(&format!("{}: {}", file.display(), Chain(error).to_string()));
+    report(&format!("{}: {}", file.display(), Chain(error)));
     ExitCode::from(USAGE)
 }
 

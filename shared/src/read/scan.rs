@@ -169,8 +169,7 @@ fn value_end(bytes: &[u8], start: usize) -> Option<usize> {
 /// Whether a scalar is one of the few words of JSON or a number of digits alone; all others are for the parser to tell.
 fn is_plain_scalar(scalar: &[u8]) -> bool {
     match scalar {
-        b"true" | b"false" | b"null" => true,
-        [b'0'] => true,
+        b"true" | b"false" | b"null" | b"0" => true,
         [b'1'..=b'9', rest @ ..] => rest.iter().all(u8::is_ascii_digit),
         _ => false,
     }

@@ -5,7 +5,7 @@ use aksarc_shared::kinds::escaped;
 use anyhow::anyhow;
 use serde_json::{Value, json};
 
-use crate::dry_run::call::{self, Method, Read, Write};
+use crate::dry_run::call::{Method, Read, Write};
 use crate::dry_run::discover::{self, Discovery, Resource};
 use crate::dry_run::gate::Gate;
 use crate::dry_run::refusal::Refusal;
