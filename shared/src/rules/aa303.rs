@@ -17,6 +17,7 @@ use crate::rules::aa301;
 use crate::rules::add_ons::{self, Standing};
 use crate::rules::differences::Differing;
 use crate::rules::installed::{self, EXTENSIONS, Installed};
+use crate::rules::names;
 use crate::rules::node_metadata::{disowned, target};
 use crate::rules::ways;
 
@@ -144,6 +145,8 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let draft = Draft::at(ObjectRef::of(object, kind), "metadata.namespace").values(None, Some(namespace));
     match origin::of_object(object, data) {
         Provenance::Platform(_) => {}
+        // It does change what is the platform's: AA301 says so.
+        Provenance::Person(_) if names::is_autoscaler_of_component(object, kind, data) => {}
         Provenance::Person(evidence) => {
             let gitops = evidence.what == "mark" && !evidence.detail.starts_with("Helm ");
             let draft = draft.says(standing.says(&what, namespace)).with(evidence).lighter(standing.weight);
@@ -317,7 +320,8 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let (name, namespace, kind) = (&*change.name, &*change.namespace, change.kind);
     let Some(after) = change.after.as_ref() else { return Vec::new() };
     let Some(standing) = Standing::of(after, kind, namespace, data) else { return Vec::new() };
-    if add_ons::is_expected(after, kind, namespace, name, data) {
+    if add_ons::is_expected(after, kind, namespace, name, data) || names::is_autoscaler_of_component(after, kind, data)
+    {
         return Vec::new();
     }
     let shown = target(change).name;

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::data::{AddOns, Confidence, Data};
+use crate::data::{AddOns, Component, Confidence, Data};
 use crate::finding::Consequence;
 use crate::kinds::{self, Kind};
 use crate::object::Object;
 use crate::origin;
-use crate::rules::installed;
 use crate::rules::network_policy::Policy;
+use crate::rules::{aa301, installed};
 use crate::selector::Selector;
 
 /// What follows from an add-on, and why.
@@ -234,8 +234,10 @@ pub(super) fn enforced(namespace: &Object<'_>) -> Option<String> {
 /// Whether an object is managed, or lawful by Microsoft's own documents.
 pub(super) fn is_expected(object: &Object<'_>, kind: &Kind, namespace: &str, name: &str, data: &Data) -> bool {
     let component = data.component(kind.kind, namespace, name);
-    let theirs = || is_foreign(object, data) && !installed::release(object).is_empty();
-    component.is_some_and(|row| row.confidence == Confidence::Doc && !row.extension || !theirs())
+    let released = || is_foreign(object, data) && !installed::release(object).is_empty();
+    // What AA301 leaves to this rule is not expected here, or neither would speak.
+    let theirs = |row: &Component| released() || aa301::is_theirs(object, row, data);
+    component.is_some_and(|row| row.confidence == Confidence::Doc && !row.extension || !theirs(row))
         || data.allows(kind, namespace, name, object)
 }
 

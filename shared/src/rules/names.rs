@@ -84,6 +84,11 @@ fn scaled<'d>(object: &Object<'_>, kind: &Kind, data: &'d Data) -> Option<(&'d C
     Some((component, format!("{kind} {name}")))
 }
 
+/// Whether an object is an autoscaler that decides how many replicas of a component there are.
+pub(super) fn is_autoscaler_of_component(object: &Object<'_>, kind: &Kind, data: &Data) -> bool {
+    scaled(object, kind, data).is_some()
+}
+
 /// That an autoscaler of a person's decides how many replicas of a component there are.
 pub(super) fn autoscaler(object: &Object<'_>, kind: &'static Kind, data: &Data) -> Option<Draft> {
     let (component, target) = scaled(object, kind, data)?;
