@@ -540,9 +540,11 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
             if draft.lighter.is_some() {
                 return draft;
             }
-            if change.subresource == "scale" && *change.kind == kinds::REPLICA_SET {
-                return draft;
-            }
+            let effect = if change.subresource == "scale" && *change.kind == kinds::REPLICA_SET {
+                Effect::Replaces
+            } else {
+                effect
+            };
             effect.weigh(draft, component)
         })
         .collect();
@@ -573,7 +575,8 @@ fn created(change: &Change<'_>, object: &Object<'_>, component: &Component, data
         && images.iter().all(|image| data.provenance.is_microsofts(image))
         && Rest::of(object, change.kind, component).is_none();
     let settings = *change.kind == kinds::CONFIG_MAP && component.part.is_some();
-    if as_it_was || settings { Effect::Customises.weigh(draft, component) } else { draft }
+    let effect = if as_it_was || settings { Effect::Customises } else { Effect::Replaces };
+    effect.weigh(draft, component)
 }
 
 /// Whether a new value is one that the platform is known to set: what somebody added is gone again, an image is Microsoft's.

@@ -1,9 +1,10 @@
 //! AA302: a managed component was deleted.
 
 use crate::change::{Change, Operation};
-use crate::data::{Data, Platform};
+use crate::data::{Component, Confidence, Data, Platform};
 use crate::finding::{Basis, Consequence, Draft};
 use crate::kinds::{self, Kind};
+use crate::origin::{self, Provenance};
 use crate::rule::{Code, Grounds, Guard, Mode, Reach, Rule, StateCheck, Weight};
 use crate::rules::aa301;
 use crate::rules::node_metadata::{owned, target};
@@ -73,5 +74,25 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let draft = Draft::at(target(change), "metadata")
         .values(Some(&change.name), None)
         .says(format!("{} {} of {} would be deleted", change.kind.kind, change.name, component.product));
-    vec![draft]
+    vec![match lighter(change, component, data) {
+        Some(weight) => draft.lighter(weight),
+        None => draft,
+    }]
+}
+
+/// What the deletion weighs where it is not the platform's for certain.
+fn lighter(change: &Change<'_>, component: &Component, data: &Data) -> Option<Consequence> {
+    // Nothing of an extension's is a managed feature of AKS Arc's: AA306 says the same.
+    if component.extension {
+        return Some(Consequence::AtRisk);
+    }
+    // A name that no document gives to the platform is also upstream's. What runs under it is the platform's until a mark says
+    // otherwise; an account is somebody's who is seen to have made it.
+    if component.confidence == Confidence::Doc || change.kind.runs() {
+        return None;
+    }
+    let by_hand = change.before.as_ref().is_some_and(|before| {
+        matches!(origin::of_object(before, data), Provenance::Person(_)) && !origin::is_made_by_platform(before, data)
+    });
+    Some(if by_hand { Consequence::Info } else { Consequence::AtRisk })
 }

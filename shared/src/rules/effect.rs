@@ -38,6 +38,8 @@ impl Effect {
     /// Gives a finding about a component the weight of what was done to it, and says what the texts have to do with that.
     pub(super) fn weigh(self, draft: Draft, component: &Component) -> Draft {
         match self {
+            // What an extension brings is no managed feature of AKS Arc's: whoever changes it is told by AA306, at risk.
+            Effect::Replaces if component.extension => draft.lighter(Consequence::AtRisk),
             Effect::Replaces => draft,
             Effect::Restarts => draft.lighter(Consequence::Info),
             Effect::Customises => {
