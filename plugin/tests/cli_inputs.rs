@@ -217,6 +217,24 @@ fn manifests_are_judged_as_creations() {
 }
 
 #[test]
+fn manifests_that_cannot_be_judged_are_inconclusive_where_they_could_void_support() {
+    let program = Program::new();
+    // YAML reads the image as a number, and what is in the pods then nobody knows.
+    let unread = ADD_ON.replace("example.com/a", "1");
+    for (namespace, code) in [("kube-system", 5), ("shop", 0)] {
+        let text = unread.replace("kube-system", namespace);
+        program.write("m.yaml", &text);
+        let ran = program.check(&["-f", "m.yaml"]).exits(code);
+        assert_eq!(ran.stdout.contains("INCONCLUSIVE"), code == 5, "{text}\n{}", ran.stdout);
+        assert_eq!(ran.stdout.contains("WITHIN"), code == 0, "{text}\n{}", ran.stdout);
+    }
+    program.write("m.yaml", &format!("{unread}---{ADD_ON}"));
+    program.check(&["-f", "m.yaml"]).exits(3);
+    program.write("m.yaml", &unread);
+    program.check(&["-f", "m.yaml", "--allow-incomplete"]).exits(0);
+}
+
+#[test]
 fn line_ends_and_byte_order_marks_of_windows_change_nothing() {
     let program = Program::new();
     program.write("crlf.yaml", &ADD_ON.replace('\n', "\r\n"));

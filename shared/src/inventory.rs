@@ -76,6 +76,8 @@ impl ReadState {
 pub struct Unjudged {
     count: usize,
     first: String,
+    /// Where they stand; of what stands in no namespace the empty name.
+    namespaces: BTreeSet<String>,
 }
 
 impl Unjudged {
@@ -84,12 +86,22 @@ impl Unjudged {
         let meta = &object.meta;
         let name =
             if meta.namespace.is_empty() { meta.name.to_string() } else { format!("{}/{}", meta.namespace, meta.name) };
-        Unjudged { count: 1, first: text::line(&format!("{name}: {why}"), MAX_REASON) }
+        Unjudged {
+            count: 1,
+            first: text::line(&format!("{name}: {why}"), MAX_REASON),
+            namespaces: BTreeSet::from([meta.namespace.to_string()]),
+        }
     }
 
-    pub(crate) fn and(mut self, other: &Unjudged) -> Self {
+    pub(crate) fn and(mut self, other: Unjudged) -> Self {
         self.count += other.count;
+        self.namespaces.extend(other.namespaces);
         self
+    }
+
+    /// Where they stand; of what stands in no namespace the empty name.
+    pub(crate) fn namespaces(&self) -> impl Iterator<Item = &str> {
+        self.namespaces.iter().map(String::as_str)
     }
 
     /// Why nothing can be concluded from the list, for people.
@@ -137,7 +149,7 @@ impl Inventory {
     /// Takes in that a manifest is not judged.
     pub(crate) fn leave(&mut self, key: ReadKey, unjudged: Unjudged) {
         let all = match self.unjudged.remove(&key) {
-            Some(others) => others.and(&unjudged),
+            Some(others) => others.and(unjudged),
             None => unjudged,
         };
         self.unjudged.insert(key, all);

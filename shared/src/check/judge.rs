@@ -2,6 +2,7 @@
 
 use super::Check;
 use crate::attest::{self, Answer as Attested};
+use crate::change::Operation;
 use crate::command::Command;
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, Finding, ObjectRef};
@@ -71,7 +72,9 @@ impl Check<'_> {
             } else {
                 Outcome::Unknown
             };
-            return done(outcome, shorten(&open), findings);
+            let could_void = rule.heaviest(candidates) == Consequence::Voids && self.lacks_what_would_void(rule);
+            let (outcome, findings) = done(outcome, shorten(&open), findings);
+            return (RuleOutcome { could_void, ..outcome }, findings);
         }
         let answers: Vec<Answer> = candidates.iter().map(|platform| self.judge_on(rule, *platform)).collect();
         let Some(first) = answers.first().cloned() else {
@@ -111,6 +114,21 @@ impl Check<'_> {
     fn unjudged(&self, asks: impl Fn(&Kind) -> bool) -> Vec<String> {
         let unjudged = self.inventory.unjudged.iter().filter(|(key, _)| asks(key.kind));
         unjudged.map(|(key, unjudged)| unjudged.gap(key)).collect()
+    }
+
+    /// Whether a manifest that could not be judged may be what voids support once it is created: of what stands in a namespace,
+    /// only in the platform's own.
+    fn lacks_what_would_void(&self, rule: &Rule) -> bool {
+        let created = |kind: &Kind| {
+            rule.guards.iter().any(|guard| guard.kind == kind && guard.operations.contains(&Operation::Create))
+        };
+        let namespaces = &self.data.namespaces;
+        self.inventory.unjudged.iter().filter(|(key, _)| created(key.kind)).any(|(key, unjudged)| {
+            !key.kind.namespaced
+                || unjudged.namespaces().any(|name| {
+                    namespaces.protected(name).is_some() && rule.voids_by(key.kind, namespaces.is_add_on(name))
+                })
+        })
     }
 
     fn judge_on(&self, rule: &'static Rule, platform: Platform) -> Answer {

@@ -140,7 +140,7 @@ impl Segment<'_> {
     fn leave(&mut self, object: &Object<'_>, why: &str) {
         let one = Unjudged::one(object, why);
         self.unjudged = Some(match self.unjudged.take() {
-            Some(others) => others.and(&one),
+            Some(others) => others.and(one),
             None => one,
         });
     }
