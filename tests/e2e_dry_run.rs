@@ -85,6 +85,100 @@ fn exit_codes_tell_who_refused() {
     only_dry(&cluster);
 }
 
+/// Which extensions there are and which addresses are managed, no guard knows; a dry run asks, and no more than it has to.
+#[test]
+fn what_is_looked_up_beside_an_object_tells_whose_it_is() {
+    let cluster = samples::start("healthy-azure-local").unwrap();
+    let create = |object: &str| {
+        cluster.kubectl_with(&Identity::Admin, ["create", "-f", "-"], object).unwrap().succeeded().unwrap();
+    };
+    create(EXTENSION);
+    create(DRIVER);
+    let finding = |finished: &Finished| {
+        let report = report(finished);
+        let findings = report["changes"][0]["findings"].as_array().unwrap().clone();
+        let told = findings.iter().map(|own| (own["code"].clone(), own["consequence"].clone(), own["path"].clone()));
+        (told.collect::<Vec<_>>(), report["changes"][0]["notes"].to_string())
+    };
+    let delete = ["delete", "deployment", "driver", "-n", "vault"];
+    let scale = ["scale", "deployment", "driver", "-n", "vault", "--replicas=0"];
+    for (arguments, path) in [(&delete[..], "metadata"), (&scale[..], "spec.replicas")] {
+        let finished = dry_run(&cluster, &Identity::Person, arguments);
+        let (told, notes) = finding(&finished);
+        assert_eq!(told, [(json!("AA306"), json!("at-risk"), json!(path))], "{}", finished.stdout);
+        assert_eq!((finished.code, notes.as_str()), (Some(0), "[]"));
+    }
+    // Whoever may not list them hears what could not be seen.
+    let carol = Identity::user("carol");
+    let rights =
+        json!([{"apiGroups": ["apps"], "resources": ["deployments", "deployments/scale"], "verbs": ["get", "patch"]}]);
+    cluster.allow(&carol, &rights).unwrap();
+    let finished = dry_run(&cluster, &carol, &scale);
+    let (told, notes) = finding(&finished);
+    assert_eq!((told, finished.code), (Vec::new(), Some(0)), "{}", finished.stdout);
+    assert!(
+        notes.contains("plant-vault") && notes.contains("list extensionconfigs.clusterconfig.azure.com"),
+        "{notes}"
+    );
+    let asked = |path: &str| {
+        let events = cluster.audit_events().unwrap();
+        let ours = events.iter().filter(|event| event.user_agent.starts_with("kubectl-aksarc"));
+        ours.filter(|event| event.request_uri.contains(path)).count()
+    };
+    assert_eq!(asked("/extensionconfigs"), 3);
+    // An object without a release is not worth a question.
+    let label = ["label", "deployment", "coredns", "-n", "kube-system", "contoso.example/a=b"];
+    dry_run(&cluster, &Identity::Person, &label);
+    assert_eq!(asked("/extensionconfigs"), 3);
+
+    // A Service on the address of the cluster's DNS.
+    let dns = cluster.http(&Identity::Admin).unwrap().get("/api/v1/namespaces/kube-system/services/kube-dns").unwrap();
+    let address = dns.object().unwrap()["spec"]["clusterIP"].as_str().unwrap().to_owned();
+    for (claimed, code) in [(&*address, 3), ("192.0.2.53", 0)] {
+        let service = SERVICE.replace("ADDRESS", claimed);
+        let finished = dry_run_of(&cluster, &Identity::Person, &["apply", "-f", "-"], &service);
+        assert_eq!(finished.code, Some(code), "{claimed}: {}{}", finished.stdout, finished.stderr);
+        let (told, _) = finding(&finished);
+        let own = [(json!("AA301"), json!("voids"), json!("spec.externalIPs"))];
+        assert_eq!(told, if code == 3 { &own[..] } else { &[] }, "{claimed}");
+    }
+    only_dry(&cluster);
+}
+
+/// An extension that its installer gave a name and a namespace of their own.
+const EXTENSION: &str = "
+apiVersion: clusterconfig.azure.com/v1beta1
+kind: ExtensionConfig
+metadata: {name: plant-vault, namespace: azure-arc}
+spec: {extensionType: Microsoft.AzureKeyVaultSecretsProvider}
+";
+
+const DRIVER: &str = "
+apiVersion: v1
+kind: Namespace
+metadata: {name: vault}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: driver
+  namespace: vault
+  labels: {app.kubernetes.io/managed-by: Helm}
+  annotations: {meta.helm.sh/release-name: plant-vault, meta.helm.sh/release-namespace: vault}
+spec:
+  selector: {matchLabels: {app: driver}}
+  template:
+    metadata: {labels: {app: driver}}
+    spec: {containers: [{name: main, image: \"mcr.microsoft.com/oss/kubernetes-csi/secrets-store/driver:v1.4.4\"}]}
+";
+
+const SERVICE: &str = "
+apiVersion: v1
+kind: Service
+metadata: {name: resolver, namespace: vault}
+spec: {externalIPs: [ADDRESS], ports: [{port: 53, protocol: UDP}]}
+";
+
 fn changes() -> &'static [&'static [&'static str]] {
     &[
         &["label", "node", NODE, "node.kubernetes.io/instance-type=edge-big", "--overwrite"],
@@ -139,13 +233,17 @@ spec:
 ";
 
 fn dry_run(cluster: &ControlPlane, identity: &Identity, arguments: &[&str]) -> Finished {
+    dry_run_of(cluster, identity, arguments, ADD_ON)
+}
+
+fn dry_run_of(cluster: &ControlPlane, identity: &Identity, arguments: &[&str], input: &str) -> Finished {
     let mut command = cluster.command(identity, &product::plugin().unwrap()).unwrap();
     command.args(["dry-run"]).args(arguments);
     // A verb that does not exist takes no format either.
     if arguments[0] != "cordon" {
         command.args(["--output", "json", "--platform", "azure-local"]);
     }
-    Finished::run(&mut command, Some(ADD_ON)).unwrap()
+    Finished::run(&mut command, Some(input)).unwrap()
 }
 
 fn report(finished: &Finished) -> Value {

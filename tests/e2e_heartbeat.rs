@@ -8,7 +8,7 @@ use std::time::Duration;
 use aksarc_shared::heartbeat::{KEY, NAME, NAMESPACE, Record};
 use aksarc_shared::jiff::{SignedDuration, Timestamp};
 use aksarc_tests::guard::{self, Guard};
-use aksarc_tests::{AuditEvent, ControlPlane, Identity, Kubernetes, PatchKind, wait};
+use aksarc_tests::{AuditEvent, ControlPlane, Finished, Identity, Kubernetes, PatchKind, product, wait};
 use aksarc_webhook::api::Access;
 use aksarc_webhook::heartbeat::{Every, Options as Heartbeat};
 use aksarc_webhook::server::{Options, Server};
@@ -144,6 +144,87 @@ fn a_guard_without_rights_answers_reviews_and_says_once_what_it_lacks() {
     let words = ["--heartbeat=off", "--cluster-waivers=off"];
     let off = Guard::replica(&cluster, "off", words.map(str::to_owned).to_vec()).unwrap();
     assert!(!off.log().contains("heartbeat") && !off.log().contains("waivers"), "{}", off.log());
+}
+
+/// What was there before a stop came back after it, by the status that kubelets write. The API server alone dates creations, so
+/// the stop lies ahead and a day behind it is judged.
+#[test]
+fn a_long_stop_that_all_traces_show_voids_support_and_one_that_a_container_denies_does_not() {
+    let cluster = ControlPlane::start(Kubernetes::V1_33).unwrap();
+    let admin = cluster.http(&Identity::Admin).unwrap();
+    let day =
+        |days: i64| (Timestamp::now() + SignedDuration::from_hours(24 * days)).strftime("%FT00:00:00Z").to_string();
+    let (stopped, came_back, judged) = (day(1), day(50), day(69));
+    let make = |path: &str, object: &Value| admin.post(path, object).unwrap().object().unwrap();
+    let status = |path: &str, status: &Value| {
+        let patch = json!({"status": status});
+        admin.patch(&format!("{path}/status"), PatchKind::Merge, &patch).unwrap().object().unwrap();
+    };
+    for name in [NAMESPACE, "shop"] {
+        make("/api/v1/namespaces", &json!({"metadata": {"name": name}}));
+    }
+    let intervals = json!([
+        {"from": day(-60), "to": stopped, "began": "first"},
+        {"from": came_back, "to": judged, "began": "restart"},
+    ]);
+    let text = json!({"version": 1, "intervals": intervals}).to_string();
+    let record = json!({"metadata": {"name": NAME}, "data": {KEY: text}});
+    make(&format!("/api/v1/namespaces/{NAMESPACE}/configmaps"), &record);
+    let node = json!({"metadata": {"name": "moc-l1"}, "spec": {"providerID": "moc://edge-pool1-x7k2p"}});
+    make("/api/v1/nodes", &node);
+    let ready = json!({"type": "Ready", "status": "True", "lastTransitionTime": came_back});
+    status("/api/v1/nodes/moc-l1", &json!({"conditions": [ready]}));
+    make("/api/v1/namespaces/shop/serviceaccounts", &json!({"metadata": {"name": "default"}}));
+    for name in ["web", "store"] {
+        let spec =
+            json!({"nodeName": "moc-l1", "containers": [{"name": "c", "image": "registry.contoso.example/web:1"}]});
+        make("/api/v1/namespaces/shop/pods", &json!({"metadata": {"name": name}, "spec": spec}));
+    }
+    let started = |name: &str, at: &str, restarts: u32| {
+        let container = json!({"name": "c", "image": "", "imageID": "", "ready": true, "restartCount": restarts,
+            "state": {"running": {"startedAt": at}}});
+        status(
+            &format!("/api/v1/namespaces/shop/pods/{name}"),
+            &json!({"phase": "Running", "containerStatuses": [container]}),
+        );
+    };
+    let check = || {
+        let mut command = cluster.command(&Identity::Admin, &product::plugin().unwrap()).unwrap();
+        command.args([
+            "support-check",
+            "-o",
+            "json",
+            "--only",
+            "AA603",
+            "--platform",
+            "azure-local",
+            "--as-of",
+            &judged,
+        ]);
+        let finished = Finished::run(&mut command, None).unwrap();
+        let report: Value = serde_json::from_str(&finished.stdout).unwrap_or_else(|_| panic!("{}", finished.stderr));
+        (finished.code, report)
+    };
+
+    started("web", &came_back, 1);
+    started("store", &came_back, 1);
+    let (code, report) = check();
+    let finding = &report["findings"][0];
+    assert_eq!((code, &report["verdictBasis"]), (Some(3), &json!("derived")), "{report}");
+    assert_eq!((&finding["code"], &finding["consequence"]), (&json!("AA603"), &json!("voids")), "{finding}");
+    assert_eq!(finding["path"], format!("heartbeat[{}]", &stopped[..10]));
+
+    // One container that ran on: the guard was away, and not the cluster.
+    started("store", &day(0), 0);
+    let (code, report) = check();
+    assert_eq!((code, &report["rules"][0]["outcome"]), (Some(0), &json!("pass")), "{report}");
+
+    // It was made anew after the stop and tells nothing; the other still says that all came back. The node says otherwise.
+    started("store", &came_back, 0);
+    let ready = json!({"type": "Ready", "status": "True", "lastTransitionTime": day(0)});
+    status("/api/v1/nodes/moc-l1", &json!({"conditions": [ready]}));
+    let (code, report) = check();
+    assert_eq!((code, &report["rules"][0]["outcome"]), (Some(5), &json!("unknown")), "{report}");
 }
 
 fn record(cluster: &ControlPlane) -> Record {

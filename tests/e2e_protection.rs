@@ -135,7 +135,7 @@ fn nobody_answers_for_a_managed_service(cluster: &ControlPlane) {
     wait::until("the policy for endpoints to count", LIMIT, || {
         let answer = person.post(slices, &slice("kube-dns")).unwrap();
         let refused = answer.code == 403 && answer.body.contains(protection::ENDPOINTS_POLICY);
-        if refused && answer.body.contains("AA301: ") { Ok(()) } else { Err(answer.body) }
+        if refused && answer.body.contains("AA301 (our reading): ") { Ok(()) } else { Err(answer.body) }
     })
     .unwrap();
     assert!(person.post(slices, &slice("web")).unwrap().is_success());

@@ -23,7 +23,7 @@ use std::thread;
 
 use aksarc_shared::actor::{Actor, User};
 use aksarc_shared::catalogue;
-use aksarc_shared::change::{Change, Operation};
+use aksarc_shared::change::{Beside, Change, Operation};
 use aksarc_shared::check::{Check, Params};
 use aksarc_shared::data::{Data, Platform, embedded};
 use aksarc_shared::finding::{Consequence, Finding};
@@ -229,13 +229,16 @@ impl<'w> Law<'w> {
             tally.broken("an ambiguous identity is denied".to_owned(), edit, &|| format!("{judgement:?}"));
         }
         self.manifest_says_the_same(edit, &judgement, tally);
+        self.is_an_extensions(edit, &judgement, tally);
         self.shows_in_the_state_after(edit, &judgement, tally);
     }
 
-    /// A manifest is judged as its creation by a person is. One of a node is judged as an update, since the node may be there.
+    /// A manifest is judged as its creation by a person is. One of a node or of a namespace with metadata is judged as an update,
+    /// since it may be there.
     fn manifest_says_the_same(&self, edit: &Edit, judgement: &Judgement, tally: &mut Tally) {
         let (kind, subresource, operation) = edit.asked;
-        let created = operation == Operation::Create && subresource.is_empty() && *kind != kinds::NODE;
+        let created = operation == Operation::Create && subresource.is_empty();
+        let created = created && *kind != kinds::NODE && *kind != kinds::NAMESPACE;
         let Some(manifest) = edit.request.after.as_ref().filter(|_| created && judgement.actor != Actor::Platform)
         else {
             return;
@@ -252,6 +255,28 @@ impl<'w> Law<'w> {
         if by_manifest != by_request {
             tally.broken(format!("CREATE {}: a manifest is judged otherwise", kind.kind), edit, &|| {
                 format!("manifest {by_manifest:?}\n  request {by_request:?}")
+            });
+        }
+    }
+
+    /// A dry run that has found an object's release among the installed Arc extensions takes the object for the platform's: what
+    /// it says besides is AA306 alone, and nothing of it voids support that did not before.
+    fn is_an_extensions(&self, edit: &Edit, judgement: &Judgement, tally: &mut Tally) {
+        let before = edit.stored.before.as_ref();
+        let release = before.and_then(|own| own.pointer("/metadata/annotations/meta.helm.sh~1release-name")?.as_str());
+        let Some(release) = release else { return };
+        let known = self.judge(edit, Beside { extension: Some(release.to_owned()), ..Beside::default() });
+        let said = |judgement: &Judgement| -> BTreeSet<(&'static str, String, Consequence)> {
+            let told = |finding: &Finding| (finding.code, finding.path.clone(), finding.consequence);
+            judgement.findings().map(told).collect()
+        };
+        let (known, unknown) = (said(&known), said(judgement));
+        let own = known.iter().any(|(code, ..)| ["AA303", "AA405", "AA406", "AA407"].contains(code));
+        let more =
+            known.difference(&unknown).any(|(code, _, weight)| *code != "AA306" || *weight == Consequence::Voids);
+        if own || more {
+            tally.broken("what an extension brought is judged as somebody's".to_owned(), edit, &|| {
+                format!("known {known:?}\n  unknown {unknown:?}")
             });
         }
     }
@@ -316,12 +341,16 @@ impl<'w> Law<'w> {
     }
 
     fn dry_run(&self, edit: &Edit) -> Judgement {
+        self.judge(edit, Beside::default())
+    }
+
+    fn judge(&self, edit: &Edit, beside: Beside) -> Judgement {
         let text = |value: &Option<Value>| value.as_ref().map(ToString::to_string);
         let (before, after) = (text(&edit.request.before), text(&edit.request.after));
         let before = before.as_deref().map(|text| json::object(text.as_bytes()).unwrap());
         let after = after.as_deref().map(|text| json::object(text.as_bytes()).unwrap());
         let (kind, subresource, operation) = edit.asked;
-        let change = Change::new(operation, kind, subresource, before, after);
+        let change = Change { beside, ..Change::new(operation, kind, subresource, before, after) };
         kubectl_aksarc::dry_run::judge(&change, &user(edit), &self.settings, self.now).unwrap()
     }
 

@@ -38,6 +38,15 @@ impl Operation {
     }
 }
 
+/// What somebody looked up beside the object of a change. The guard asks nobody, and knows none of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// The Helm release that the object bears the marks of, where that is an installed Arc extension's.
+    pub extension: Option<String>,
+    /// The addresses of managed Services.
+    pub addresses: Vec<String>,
+}
+
 /// One attempted write.
 #[derive(Clone, Debug)]
 pub struct Change<'a> {
@@ -55,6 +64,8 @@ pub struct Change<'a> {
     pub before: Option<Object<'a>>,
     /// The object as it would be; `None` when deleting.
     pub after: Option<Object<'a>>,
+    /// What is known beside it.
+    pub beside: Beside,
 }
 
 impl<'a> Change<'a> {
@@ -70,7 +81,8 @@ impl<'a> Change<'a> {
             [&after, &before].into_iter().flatten().map(pick).find(|text| !text.is_empty()).unwrap_or_default()
         };
         let (namespace, name) = (meta(|o| o.meta.namespace.to_string()), meta(|o| o.meta.name.to_string()));
-        Change { operation, kind, subresource: subresource.to_owned(), namespace, name, before, after }
+        let (subresource, beside) = (subresource.to_owned(), Beside::default());
+        Change { operation, kind, subresource, namespace, name, before, after, beside }
     }
 
     /// Both sides of an update of the object itself or of one of `subresources`.

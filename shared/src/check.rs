@@ -5,6 +5,7 @@
 //! ```
 
 mod judge;
+mod namespace_manifest;
 mod node_manifest;
 mod plan;
 mod segment;
@@ -30,6 +31,7 @@ use crate::probe::{Probe, ProbeState};
 use crate::report::{Cluster, Coverage, Outcome, Policy, Report, Tool};
 use crate::rule::{Context, Notes, Rule, Seen};
 use crate::rules::aa904;
+use crate::rules::across::Across;
 use crate::versions::Table;
 use crate::waiver::{self, Waiver};
 use crate::weigh::finalize;
@@ -217,6 +219,7 @@ impl<'d> Check<'d> {
             self.inventory.suspects.entry(code).or_default().extend(notes.suspects);
         }
         for (code, drafts) in found {
+            let drafts = namespace_manifest::weigh(drafts, &change);
             self.drafts.entry(code).or_default().extend(drafts);
         }
         if let (Some(why), Some(object)) = (unread, change.object()) {
@@ -225,14 +228,15 @@ impl<'d> Check<'d> {
         }
     }
 
-    /// What the rules that judge no change, and yet manifests, note of one.
+    /// What the rules note of a manifest that judge no change, and yet manifests, or that look across them.
     fn looked_at(&self, change: &Change<'_>) -> Vec<(&'static str, Notes)> {
         let Some(object) = change.after.as_ref() else { return Vec::new() };
         let seen = Seen::new(object, change.kind, self.data);
-        let rules = self.params.rules.iter().filter(|rule| rule.judges_manifests());
-        let noted = rules.filter_map(|rule| {
+        let noted = self.params.rules.iter().filter_map(|rule| {
+            let across = || Across::of(rule.code).map(|across| across.note);
+            let note = if rule.judges_manifests() { rule.state.each } else { across() };
             let mut notes = Notes::default();
-            rule.state.each?(&seen, &mut notes);
+            note?(&seen, &mut notes);
             Some((rule.code.as_str(), notes))
         });
         noted.collect()

@@ -78,6 +78,16 @@ impl Basis {
         }
     }
 
+    /// For one line that has little room.
+    pub fn word(self) -> &'static str {
+        match self {
+            Basis::Explicit => "policy",
+            Basis::Documented(_) => "another page",
+            Basis::Derived => "our reading",
+            Basis::Operational => "experience",
+        }
+    }
+
     /// The same basis on a platform: nothing is explicit where no policy text is known.
     #[must_use]
     pub fn on(self, platform: Platform) -> Self {

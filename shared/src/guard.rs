@@ -211,10 +211,11 @@ pub struct Judged {
 }
 
 impl Judged {
-    /// One line for a denial or a warning: code, what, and the supported way; at most `max` bytes, no control characters.
+    /// One line for a denial or a warning: code, whose word it is, what, and the supported way; at most `max` bytes, no control
+    /// characters. What is said of the object is cut first, code and basis never.
     pub fn line(&self, max: usize) -> String {
         let finding = &self.finding;
-        let head = format!("{}: ", finding.code);
+        let head = format!("{} ({}): ", finding.code, finding.basis.word());
         let tail = format!(" - {}", self.instead);
         let room = max.saturating_sub(head.len() + tail.len());
         format!("{head}{}{tail}", text::line(&finding.message, room))

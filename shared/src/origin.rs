@@ -27,6 +27,11 @@ pub fn is_later(entry: &ManagedEntry<'_>, object: &Object<'_>) -> bool {
     }
 }
 
+/// Whether an entry was written in the second in which the object was created; without times nothing is proved.
+pub(crate) fn is_of_birth(entry: &ManagedEntry<'_>, object: &Object<'_>) -> bool {
+    entry.time.is_some() && object.meta.creation_timestamp.is_some() && !is_later(entry, object)
+}
+
 /// Whether an entry is a person's tool at work. Helm is not, on an object of a release of the platform's: its agents keep
 /// themselves up to date with it.
 pub fn is_hand(entry: &ManagedEntry<'_>, object: &Object<'_>, data: &Data) -> bool {
@@ -46,6 +51,14 @@ pub fn is_made_by_platform(object: &Object<'_>, data: &Data) -> bool {
     let first = |entry: &ManagedEntry<'_>| data.managers.platform(&entry.manager).is_some() && !is_later(entry, object);
     is_platform_release(object, data)
         || object.managed().iter().any(|entry| &*entry.subresource != "status" && first(entry))
+}
+
+/// The Helm release that an object bears the marks of. Helm marks what it makes; pods bear what their chart writes.
+pub fn helm_release<'o>(object: &'o Object<'_>) -> &'o str {
+    let (annotations, labels) = (&object.meta.annotations, &object.meta.labels);
+    let by_chart = labels.get("app.kubernetes.io/managed-by") == Some("Helm") || labels.get("helm.sh/chart").is_some();
+    let label = || labels.get("app.kubernetes.io/instance").or_else(|| labels.get("release")).filter(|_| by_chart);
+    annotations.get("meta.helm.sh/release-name").or_else(label).unwrap_or_default()
 }
 
 /// Whether an update of an object of the platform's release is Helm's own, as far as its managedFields tell: Microsoft's

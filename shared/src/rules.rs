@@ -15,7 +15,6 @@ mod aa203;
 mod aa204;
 mod aa205;
 mod aa206;
-mod aa207;
 mod aa208;
 mod aa209;
 mod aa302;
@@ -77,12 +76,15 @@ mod node_metadata;
 mod node_power;
 mod pools;
 mod put_back;
+mod system_namespace;
 mod third_party;
 mod ways;
 
+pub(crate) mod aa207;
 pub(crate) mod aa301;
 pub(crate) mod aa303;
 pub(crate) mod aa904;
+pub(crate) mod across;
 pub(crate) mod attested;
 
 /// Every rule, by code.

@@ -103,6 +103,12 @@ pub struct Minor {
     /// The first release known to list it.
     #[serde(default)]
     pub first_release: Option<Date>,
+    /// The last release before it that is known not to list the minor: what came first in between is not known.
+    #[serde(default)]
+    pub absent_on: Option<Date>,
+    /// The last release known to list it.
+    #[serde(default)]
+    pub listed_on: Option<Date>,
     /// The published end.
     #[serde(default)]
     pub end: Option<Date>,
@@ -193,6 +199,15 @@ pub enum Support {
         /// The table's day.
         out_on: Date,
     },
+    /// Its time runs from a first release that is not known, and may be over.
+    Open {
+        /// A release that does not list it yet.
+        absent_on: Date,
+        /// The first release known to list it.
+        first_release: Date,
+        /// The last day that it can have.
+        until: Date,
+    },
     /// The table is too old to tell: the minor held until this day at least.
     TooOld {
         /// The projected end.
@@ -232,7 +247,10 @@ impl Table {
             // A year from a known first release is the policy's own arithmetic, so its end is final.
             Some((end, true)) if day > end => Support::Retired { since: Some(end) },
             Some((end, _)) if day > end => Support::TooOld { held_until: end },
-            Some((until, exact)) => Support::Supported { until, projected: !exact },
+            Some((until, exact)) => match self.gap(row, day) {
+                Some((absent_on, first_release)) => Support::Open { absent_on, first_release, until },
+                None => Support::Supported { until, projected: !exact || row.absent_on.is_some() },
+            },
             None if row.state == State::Retired => self.out(version, day),
             None => Support::NoRow,
         }
@@ -248,6 +266,16 @@ impl Table {
         } else {
             Support::Unstated { out_on: self.as_of }
         }
+    }
+
+    /// Between which releases a minor first came, where its time may be over on `day` for all that is known: counted from the
+    /// earlier of them it is, and no release lists it that late.
+    fn gap(&self, row: &Minor, day: Date) -> Option<(Date, Date)> {
+        let Window::MonthsFromFirstRelease { months } = self.window else { return None };
+        let (absent_on, first_release) = (row.absent_on?, row.first_release?);
+        let earliest = absent_on.checked_add(span().try_months(months).ok()?).ok()?;
+        let listed = row.listed_on.is_some_and(|listed| (first_release..=listed).contains(&day));
+        (day > earliest && !listed).then_some((absent_on, first_release))
     }
 
     /// The end of a row that a text gives, or the policy's arithmetic.
@@ -285,7 +313,11 @@ impl Table {
 
     /// What is wrong with a table of the right shape.
     fn problem(&self) -> Option<String> {
-        let days = self.minors.iter().filter_map(|row| Some(("first_release", row.first_release?)));
+        let days = self.minors.iter().flat_map(|row| {
+            let days =
+                [("first_release", row.first_release), ("absent_on", row.absent_on), ("listed_on", row.listed_on)];
+            days.into_iter().filter_map(|(field, day)| Some((field, day?)))
+        });
         if let Some((field, day)) = [("as_of", self.as_of)].into_iter().chain(days).find(|(_, day)| !is_likely(*day)) {
             return Some(format!("{field} {day}, which is not a day between {FIRST_DAY} and {LAST_DAY}"));
         }
@@ -561,13 +593,35 @@ mod tests {
     }
 
     #[test]
+    fn a_first_release_that_is_not_known_leaves_the_year_open() {
+        let table = embedded().version_table(Platform::WindowsServer).unwrap();
+        let on = |minor, day| table.support(Version::parse(minor).unwrap(), day);
+        let is_open = |minor, day| matches!(on(minor, day), Support::Open { .. });
+        // 1.25 came between August 2022 and 2024-02-08, and no later release lists it.
+        assert!(matches!(on("1.25.6", date(2024, 2, 8)), Support::Supported { .. }));
+        assert!(is_open("1.25.6", date(2024, 2, 9)) && is_open("1.25.6", date(2025, 2, 8)));
+        assert_eq!(on("1.25.6", date(2025, 2, 9)), Support::Retired { since: Some(date(2025, 2, 8)) });
+        // 1.26 is listed on 2024-06-11 still.
+        assert!(matches!(on("1.26.3", date(2024, 6, 11)), Support::Supported { .. }));
+        assert!(is_open("1.26.3", date(2024, 6, 12)));
+    }
+
+    #[test]
     fn windows_server_gives_a_minor_one_year() {
         let table = embedded().version_table(Platform::WindowsServer).unwrap();
         let version = Version::parse("1.28.5").unwrap();
         assert_eq!(
-            table.support(version, date(2025, 6, 11)),
-            Support::Supported { until: date(2025, 6, 11), projected: false }
+            table.support(version, date(2024, 6, 11)),
+            Support::Supported { until: date(2025, 6, 11), projected: true }
         );
+        // First seen on 2024-06-11, and not on 2024-02-08: a year from then is certain, the rest of the other year is not.
+        assert_eq!(
+            table.support(version, date(2025, 2, 8)),
+            Support::Supported { until: date(2025, 6, 11), projected: true }
+        );
+        let open =
+            Support::Open { absent_on: date(2024, 2, 8), first_release: date(2024, 6, 11), until: date(2025, 6, 11) };
+        assert_eq!(table.support(version, date(2025, 2, 9)), open);
         // A retired minor whose first release nobody recorded is retired all the same.
         let unrecorded = Version::parse("1.24.6").unwrap();
         assert_eq!(table.support(unrecorded, date(2026, 6, 1)), Support::Retired { since: None });

@@ -9,6 +9,7 @@
 //! # update: pass (…)                       two documents, before and after
 //! # update status: AA201 metadata.labels[…]
 //! # delete: AA208 metadata                 one document
+//! # manifests: AA303 metadata.namespace     what support-check -f says of them together
 //! ```
 //!
 //! The answer is `pass`, `unknown`, `not-observable`, `info PATH`, or the code with one path per finding. Behind `info` or
@@ -32,7 +33,7 @@ use aksarc_shared::kinds::{self, Kind};
 use aksarc_shared::object::{MAX_ENTRIES, Object};
 use aksarc_shared::probe::{Probe, ProbeState};
 use aksarc_shared::read::{json, yaml};
-use aksarc_shared::report::{Outcome, Tool};
+use aksarc_shared::report::{Outcome, Report, Tool};
 use aksarc_shared::rule::{Rule, Scope};
 use aksarc_shared::weigh::finalize;
 
@@ -106,7 +107,7 @@ fn every_rule_shows_a_violation_a_pass_and_a_lawful_look_alike() {
         assert!(violating >= 1, "{} has no example that violates", rule.code);
         assert!(passing >= 2, "{} needs a passing example and a lawful look-alike", rule.code);
         if rule.change.is_some() {
-            let judged = |e: &&Example| e.question != Question::State;
+            let judged = |e: &&Example| matches!(e.question, Question::Change(_));
             assert!(
                 examples.iter().any(|e| judged(&e) && !e.expected.is_empty()),
                 "{} shows no change it judges",
@@ -132,6 +133,7 @@ fn violates(answer: &str, rule: &Rule) -> bool {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Question {
+    Manifests,
     State,
     Change(Operation),
 }
@@ -205,6 +207,18 @@ struct Answer {
     is_missed: bool,
 }
 
+impl Answer {
+    fn of(report: &Report) -> Self {
+        let outcome = report.rules.first().expect("one rule");
+        let mut words = words(&report.findings);
+        match outcome.outcome {
+            Outcome::Unknown | Outcome::NotObservable => words.push(outcome.outcome.as_str().to_owned()),
+            _ => {}
+        }
+        Answer { words, standings: standings(&report.findings), is_missed: false }
+    }
+}
+
 fn examples(rule: &Rule) -> Vec<Example> {
     let mut examples = Vec::new();
     let mut rest = rule.page;
@@ -232,6 +246,7 @@ impl Example {
         }
         let (question, subresource) = question.split_once(' ').unwrap_or((question, ""));
         let question = match question {
+            "manifests" => Question::Manifests,
             "state" => Question::State,
             "create" => Question::Change(Operation::Create),
             "update" => Question::Change(Operation::Update),
@@ -290,6 +305,7 @@ impl Example {
     fn run(&self, rule: &'static Rule) -> Answer {
         let documents = self.documents(rule);
         match self.question {
+            Question::Manifests => self.manifests(rule, &documents),
             Question::State => self.state(rule, &documents, None),
             Question::Change(operation) => self.change(rule, operation, &documents),
         }
@@ -368,13 +384,18 @@ impl Example {
             }
         }
         let report = check.finish(Tool::default(), "example", "").expect("an AKS Arc cluster");
-        let outcome = report.rules.first().expect("one rule");
-        let mut words = words(&report.findings);
-        match outcome.outcome {
-            Outcome::Unknown | Outcome::NotObservable => words.push(outcome.outcome.as_str().to_owned()),
-            _ => {}
+        Answer { is_missed, ..Answer::of(&report) }
+    }
+
+    fn manifests(&self, rule: &'static Rule, documents: &[String]) -> Answer {
+        let now: Timestamp = format!("{}T00:00:00Z", self.day).parse().expect("a moment");
+        let params = Params { platform: Some(self.platform), rules: vec![rule], ..Params::at(now) };
+        let mut check = Check::new(embedded(), params);
+        for document in documents {
+            check.manifest(json::object(document.as_bytes()).expect("an object"));
         }
-        Answer { words, standings: standings(&report.findings), is_missed }
+        let report = check.finish(Tool::default(), "example", "").expect("manifests are no other product's cluster");
+        Answer::of(&report)
     }
 
     fn change(&self, rule: &'static Rule, operation: Operation, documents: &[String]) -> Answer {

@@ -170,6 +170,10 @@ pub(crate) fn places(kind: &Kind) -> Vec<(String, String)> {
         places.push(cluster("system:node"));
         places.push(cluster("system:metrics-server-of-shop"));
     }
+    if kind.kind == "Namespace" {
+        places.extend(NAMESPACES.map(cluster));
+        places.extend(["azure-extensions-usage-system", "tigera-operator"].map(cluster));
+    }
     places.extend(["default", "contoso", "contoso"].map(cluster));
     places
 }
@@ -244,6 +248,7 @@ fn content(kind: &Kind, name: &str) -> Vec<(&'static str, Value)> {
             let target = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": name});
             vec![("spec", json!({"maxReplicas": 3, "scaleTargetRef": target}))]
         }
+        "Namespace" => vec![("spec", json!({"finalizers": ["kubernetes"]}))],
         "ServiceAccount" => vec![("automountServiceAccountToken", json!(false))],
         "Role" | "ClusterRole" => vec![("rules", rules())],
         "RoleBinding" | "ClusterRoleBinding" => {

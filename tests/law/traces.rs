@@ -98,7 +98,7 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
     Exception {
         reason: "what claims a release of the platform's counts as the platform's in a state",
         holds: |finding, edit| {
-            matches!(finding.code, "AA303" | "AA502") && is_platform_release(edit.stored.after.as_ref())
+            matches!(finding.code, "AA207" | "AA303" | "AA502") && is_platform_release(edit.stored.after.as_ref())
         },
     },
     Exception {

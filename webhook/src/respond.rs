@@ -271,7 +271,7 @@ fn refusal_status(judgement: &Judgement) -> Status {
             0 => String::new(),
             more => format!(" (+{more} more)"),
         };
-        // The way out may be cut at the end, the code never: it stands first and leads to the rule's page.
+        // The way out may be cut at the end, code and basis never: the code stands first and leads to the rule's page.
         let line = text::line(&first.line(MAX_MESSAGE - more.len()), MAX_MESSAGE - more.len());
         format!("{line}{more}")
     });
@@ -394,6 +394,7 @@ const MAX_ANNOTATION: usize = 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use aksarc_shared::catalogue;
     use aksarc_shared::finding::{Basis, Consequence, Finding, ObjectRef};
 
     fn judged(decision: Decision, message: &str) -> Judged {
@@ -450,12 +451,34 @@ mod tests {
         };
         let status = refusal_status(&judgement);
         assert!(status.message.len() <= MAX_MESSAGE, "{}", status.message);
-        assert!(status.message.starts_with("AA299: ") && status.message.ends_with(" (+1 more)"));
+        assert!(status.message.starts_with("AA299 (policy): ") && status.message.ends_with(" (+1 more)"));
         assert_eq!(status.details.causes.len(), 2);
         for cause in &status.details.causes {
             assert!(cause.message.len() <= MAX_CAUSE && !cause.field.contains('\n'));
             assert!(cause.message.ends_with("kubectl aksarc explain AA299"));
         }
         assert_eq!(findings(&judgement.judged), "AA299=deny*2,AA299=warn");
+    }
+
+    #[test]
+    fn whose_word_it_is_is_never_cut_away() {
+        let longest = catalogue::ALL.iter().map(|rule| rule.instead).max_by_key(|instead| instead.len()).unwrap();
+        for (basis, word) in [
+            (Basis::Explicit, "policy"),
+            (Basis::Documented(&[]), "another page"),
+            (Basis::Derived, "our reading"),
+            (Basis::Operational, "experience"),
+        ] {
+            for message in [String::new(), "ä".repeat(500)] {
+                let mut one = judged(Decision::Deny, &message);
+                one.finding.basis = basis;
+                one.instead = longest;
+                for max in [MAX_MESSAGE, MAX_WARNING] {
+                    let line = text::line(&one.line(max), max);
+                    assert!(line.len() <= max && line.starts_with(&format!("AA299 ({word}): ")), "{line}");
+                    assert!(line.ends_with(longest), "{line}");
+                }
+            }
+        }
     }
 }

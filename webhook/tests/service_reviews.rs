@@ -20,7 +20,7 @@ async fn a_denial_has_code_reason_one_line_and_a_cause() {
     assert_eq!(status["code"], 403);
     assert_eq!(status["reason"], "Forbidden");
     let message = status["message"].as_str().unwrap();
-    assert!(message.starts_with("AA201: ") && message.len() <= 120, "{message}");
+    assert!(message.starts_with("AA201 (policy): ") && message.len() <= 120, "{message}");
     let causes = status["details"]["causes"].as_array().unwrap();
     assert_eq!(causes.len(), 1);
     assert_eq!(causes[0]["reason"], "AA201");
@@ -42,7 +42,7 @@ async fn warn_allows_with_a_warning_and_observe_only_records() {
     assert!(response["status"].is_null());
     let warnings = response["warnings"].as_array().unwrap();
     assert_eq!(warnings.len(), 1);
-    assert!(warnings[0].as_str().unwrap().starts_with("AA201: "));
+    assert!(warnings[0].as_str().unwrap().starts_with("AA201 (policy): "));
     assert_eq!(response["auditAnnotations"]["findings"], "AA201=warn");
 
     let guard = Guard::start("observe", |_| ()).await;
@@ -315,7 +315,7 @@ async fn the_weight_of_a_finding_decides_between_denial_warning_and_record() {
     let delete = review(PERSON, "DELETE", ("", "v1", "Node", "nodes"), "", &node, &Value::Null);
     let response = client.review(&delete).await;
     assert_eq!((&response["allowed"], &response["auditAnnotations"]["findings"]), (&json!(true), &json!("AA208=warn")));
-    assert!(response["warnings"][0].as_str().unwrap().starts_with("AA208: "));
+    assert!(response["warnings"][0].as_str().unwrap().starts_with("AA208 (our reading): "));
     let response = client.review(&node_update(PERSON, &json!({}), &json!({"example.com/site": "ams"}))).await;
     assert_eq!((&response["allowed"], &response["warnings"]), (&json!(true), &Value::Null));
     assert_eq!(response["auditAnnotations"]["findings"], "AA205=allow");

@@ -245,6 +245,9 @@ impl On {
             Support::Unstated { out_on } => {
                 unknown(format!("out of support on {out_on} at the latest, no text says since when"))
             }
+            Support::Open { until, .. } => {
+                unknown(format!("its first release is not known: out of support after {until} at the latest"))
+            }
             Support::TooOld { held_until } => {
                 unknown(format!("the table is too old: it held until {held_until} at least"))
             }

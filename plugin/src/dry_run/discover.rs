@@ -186,6 +186,11 @@ impl Discovery {
         if members.is_empty() { Ok(vec![self.resolve(word)?]) } else { Ok(members) }
     }
 
+    /// The resource of a kind, at whatever version the server prefers.
+    pub fn of_kind(&self, group: &str, kind: &str) -> Option<&Resource> {
+        self.resources.iter().find(|resource| resource.group == group && resource.kind == kind)
+    }
+
     /// The resource of a manifest, by its `apiVersion` and `kind`.
     ///
     /// # Errors

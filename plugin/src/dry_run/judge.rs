@@ -2,7 +2,7 @@
 
 use aksarc_shared::actor::User;
 use aksarc_shared::catalogue;
-use aksarc_shared::change::{Change, Operation};
+use aksarc_shared::change::{Beside, Change, Operation};
 use aksarc_shared::data;
 use aksarc_shared::finding::{Consequence, Draft, Evidence, Finding, ObjectRef};
 use aksarc_shared::fit;
@@ -52,6 +52,8 @@ pub struct Sides {
     pub before: Option<Value>,
     /// The object as it would be.
     pub after: Option<Value>,
+    /// What is known beside it.
+    pub beside: Beside,
 }
 
 impl Sides {
@@ -82,6 +84,7 @@ impl Sides {
         let mut change = Change::new(self.operation, kind, &self.subresource, before, after);
         change.name.clone_from(&self.name);
         change.namespace.clone_from(&self.namespace);
+        change.beside.clone_from(&self.beside);
         judge(&change, user, settings, now).map(Some)
     }
 
@@ -235,6 +238,7 @@ mod tests {
             name: "moc-l1".to_owned(),
             before,
             after,
+            beside: Beside::default(),
         }
     }
 

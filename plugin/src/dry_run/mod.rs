@@ -14,6 +14,7 @@ pub mod discover;
 pub mod edit;
 pub mod gate;
 pub mod judge;
+mod listing;
 pub mod manifest;
 pub mod patch;
 pub mod refusal;

@@ -1,5 +1,6 @@
 //! The command's course: discover, read, identify, rehearse, judge.
 
+mod beside;
 mod change;
 mod items;
 mod rehearse;
@@ -90,7 +91,8 @@ pub async fn run(session: &Session, task: &Task) -> Result<Report, Failure> {
     let (mut user, confirmed) = identify(session, &mut gate, &task.fallback).await;
     task.verb.manager().clone_into(&mut user.field_manager);
     let single = items.len() == 1;
-    let mut runner = Runner { session, gate, task, user: &user, documents: HashMap::new(), single };
+    let (documents, discovery, extensions) = (HashMap::new(), &discovery, None);
+    let mut runner = Runner { session, gate, task, user: &user, documents, discovery, extensions, single };
     let mut changes = Vec::with_capacity(items.len());
     for item in items {
         changes.push(runner.rehearse(item).await?);

@@ -9,6 +9,7 @@ use crate::finding::{Basis, Consequence, Draft, Evidence, Finding, ObjectRef};
 use crate::kinds::Kind;
 use crate::report::{NEEDS_CLUSTER, Outcome, RuleOutcome};
 use crate::rule::{Rule, Verdict};
+use crate::rules::across::Across;
 use crate::rules::attested;
 use crate::weigh::{finalize, lightest};
 
@@ -57,14 +58,17 @@ impl Check<'_> {
             (RuleOutcome { code: rule.code.as_str(), slug: rule.slug, outcome, reason, could_void: false }, findings)
         };
         if self.manifests && !rule.judges_manifests() {
-            let drafts = self.drafts.get(rule.code.as_str()).cloned().unwrap_or_default();
+            let mut drafts = self.drafts.get(rule.code.as_str()).cloned().unwrap_or_default();
             if rule.change.is_none() {
                 return done(Outcome::NotApplicable, NEEDS_CLUSTER.to_owned(), Vec::new());
             }
             let platform = lightest(rule, candidates);
-            let findings = finalize(rule, platform, drafts);
             let asks = |kind: &Kind| rule.guards.iter().any(|guard| guard.kind == kind);
-            let open = self.unjudged(asks);
+            let mut open = self.unjudged(asks);
+            if let Some(across) = Across::of(rule.code) {
+                open.extend((across.settle)(&self.inventory, &self.context(rule, platform), &mut drafts));
+            }
+            let findings = finalize(rule, platform, drafts);
             let outcome = if findings.iter().any(|f| f.consequence != Consequence::Info) {
                 Outcome::Violated
             } else if open.is_empty() {

@@ -41,12 +41,22 @@ impl Identities {
                 named && user.groups.contains(&row.name)
             })
     }
+
+    /// Whether the service accounts of a namespace count as the platform's.
+    pub fn trusts(&self, namespace: &str) -> bool {
+        self.groups.iter().any(|row| row.namespace() == Some(namespace))
+    }
 }
 
 impl Identity {
+    /// The namespace whose service accounts it is the group of.
+    fn namespace(&self) -> Option<&str> {
+        self.name.strip_prefix("system:serviceaccounts:")
+    }
+
     /// How the names of its members begin, where it is the group of a namespace's service accounts.
     pub fn account_prefix(&self) -> Option<String> {
-        let namespace = self.name.strip_prefix("system:serviceaccounts:")?;
+        let namespace = self.namespace()?;
         Some(format!("system:serviceaccount:{namespace}:"))
     }
 }

@@ -33,6 +33,9 @@ pub struct SystemNamespace {
     pub protected: bool,
     /// What follows from a user's own add-on in it.
     pub add_ons: AddOns,
+    /// Whether a Helm release of the platform's is kept in it, so that Helm makes it.
+    #[serde(default)]
+    pub keeps_release: bool,
     /// It is the system's only under this condition; otherwise the user's.
     #[serde(default)]
     pub condition: Option<String>,
@@ -50,6 +53,13 @@ pub enum AddOns {
     Voids,
     /// Support is at risk for what runs, and nothing follows from the rest.
     WorkloadsAtRisk,
+}
+
+impl SystemNamespace {
+    /// Whether the API server itself makes it, in every cluster.
+    pub fn is_kubernetes(&self) -> bool {
+        self.owner == "kubernetes"
+    }
 }
 
 /// A key the system writes on its namespaces.

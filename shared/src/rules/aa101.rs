@@ -59,6 +59,9 @@ pub(super) fn judge(table: &Table, version: Version, day: jiff::civil::Date) -> 
         Support::Unstated { out_on } => Err(format!(
             "{minor} was out of support on {out_on}, the day of the version table, and no text says since when; give a table with its end with --versions"
         )),
+        Support::Open { absent_on, first_release, until } => Err(format!(
+            "{minor} came after the release of {absent_on} and with that of {first_release} at the latest: counted from its first release its time ends by {until}, and may be over; give a table with that day with --versions"
+        )),
         Support::TooOld { held_until } => Err(format!(
             "the version table of {as_of} is too old: {minor} held until {held_until} at least; give a newer one with --versions"
         )),

@@ -1,16 +1,17 @@
-//! AA207: metadata that the system put on one of its namespaces was changed.
+//! AA207: metadata that the system put on one of its namespaces was changed, or somebody made a namespace that counts as its own.
 
 use std::collections::HashSet;
 
 use crate::change::{Change, Operation};
 use crate::command::Command;
-use crate::data::{Data, Place, Platform};
+use crate::data::{Data, Place, Platform, SystemNamespace};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::kinds;
 use crate::object::{Object, Text};
 use crate::origin::{self, Keys};
 use crate::rule::{Code, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
 use crate::rules::node_metadata::{KeyChange, changes, finalizers_of_people, new_finalizers, path, target, word};
+use crate::rules::system_namespace::{Whose, is_made_by_release};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA207"),
@@ -23,7 +24,7 @@ pub(super) static RULE: Rule = Rule {
     reads: &[Read { kind: &kinds::NAMESPACE, scope: Scope::Cluster }],
     probes: &[],
     guards: &[
-        Guard { kind: &kinds::NAMESPACE, subresource: "", operations: &[Operation::Update] },
+        Guard { kind: &kinds::NAMESPACE, subresource: "", operations: &[Operation::Create, Operation::Update] },
         Guard { kind: &kinds::NAMESPACE, subresource: "status", operations: &[Operation::Update] },
         Guard { kind: &kinds::NAMESPACE, subresource: "finalize", operations: &[Operation::Update] },
     ],
@@ -38,8 +39,19 @@ pub(super) static RULE: Rule = Rule {
 fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (namespace, data) = (seen.object, seen.data);
     let name = &namespace.meta.name;
-    if data.namespaces.protected(name).is_none() {
-        return;
+    let Some(row) = data.namespaces.protected(name) else { return };
+    match Whose::of(namespace, row, data) {
+        // Its metadata is theirs too.
+        Whose::Somebodys => return,
+        Whose::Taken(evidence) if data.identities.trusts(name) => {
+            let shows = Command::kubectl_in(name, ["get", "serviceaccounts,pods"])
+                .only("shows who acts there; where nobody does, it can be deleted");
+            let draft = Draft::at(ObjectRef::of(namespace, seen.kind), MADE)
+                .values(None, Some(name))
+                .says(format!("namespace {name} was made by hand, and its service accounts count as the platform's"));
+            notes.drafts.push(trusting(draft).with(evidence).fix(shows));
+        }
+        Whose::Taken(_) | Whose::Unknown | Whose::Systems => {}
     }
     for (place, field, pairs) in [
         (Place::Label, "f:labels", &namespace.meta.labels),
@@ -94,10 +106,16 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
 }
 
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
-    if *change.kind != kinds::NAMESPACE || data.namespaces.protected(&change.name).is_none() {
+    let Some(row) = data.namespaces.protected(&change.name).filter(|_| *change.kind == kinds::NAMESPACE) else {
         return Vec::new();
+    };
+    if let Some(namespace) = change.create() {
+        return made(change, namespace, row, data).into_iter().collect();
     }
     let Some((before, after)) = change.update(&["status", "finalize"]) else { return Vec::new() };
+    if matches!(Whose::of(before, row, data), Whose::Somebodys) {
+        return Vec::new();
+    }
     let mut drafts = Vec::new();
     for place in [Place::Label, Place::Annotation] {
         let keys = Keys::of(before, place, data);
@@ -124,6 +142,24 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         }
     }
     drafts
+}
+
+/// That somebody would make a namespace whose accounts the guard takes for the platform's. Kubernetes makes its own by itself,
+/// so whoever writes one of those updates it.
+fn made(change: &Change<'_>, namespace: &Object<'_>, row: &SystemNamespace, data: &Data) -> Option<Draft> {
+    let name = &*change.name;
+    if !data.identities.trusts(name) || row.is_kubernetes() || is_made_by_release(namespace, row, data) {
+        return None;
+    }
+    let draft = Draft::at(target(change), MADE)
+        .values(None, Some(name))
+        .says(format!("namespace {name} would be made by hand; its accounts count as the platform's"));
+    Some(trusting(draft))
+}
+
+/// Who acts in such a namespace is no metadata of it: what is put there is an add-on among managed ones.
+fn trusting(draft: Draft) -> Draft {
+    draft.lighter(Consequence::AtRisk).clauses(&["C05"])
 }
 
 fn judge(
@@ -196,6 +232,9 @@ fn finalizers<'a>(namespace: &Object<'a>) -> Vec<Text<'a>> {
     }
     namespace.field::<Spec<'a>>("spec").and_then(|spec| spec.finalizers).unwrap_or_default()
 }
+
+/// The path of what is said of a namespace that somebody made.
+pub(crate) const MADE: &str = "metadata.name";
 
 /// The finalizer Kubernetes gives every namespace.
 const SPEC_FINALIZER: &str = "kubernetes";

@@ -16,6 +16,7 @@ use crate::origin::{self, Hands, Paths, Step};
 use crate::rule::{
     Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
 };
+use crate::rules::across::Across;
 use crate::rules::differences::{Difference, Differing, is_private, scalar};
 use crate::rules::effect::{Effect, is_restart};
 use crate::rules::node_metadata::{added_finalizers, disowned, target};
@@ -225,6 +226,32 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         Some(why) => Verdict::FoundPartly(drafts, why),
         None => Verdict::Found(drafts),
     }
+}
+
+/// What manifests tell of one another: which of their Services would answer on the address of a managed one among them.
+pub(super) static ACROSS: Across = Across { code: RULE.code, note: note_manifest, settle: settle_manifests };
+
+fn note_manifest(seen: &Seen<'_, '_>, notes: &mut Notes) {
+    let (object, kind) = (seen.object, seen.kind);
+    if *kind != kinds::SERVICE {
+        return;
+    }
+    if component(seen.data, kind.kind, &object.meta.namespace, &object.meta.name).is_some() {
+        for address in names::addresses(object) {
+            notes.note(ADDRESS, address);
+        }
+        return;
+    }
+    for (address, draft) in names::claims(object, kind).into_iter().chain(names::asked_for(object, kind)) {
+        notes.suspect(draft, address);
+    }
+}
+
+fn settle_manifests(inventory: &Inventory, _: &Context<'_>, drafts: &mut Vec<Draft>) -> Option<String> {
+    let taken = |address: &str| inventory.remarks(RULE.code).any(|remark| remark == (ADDRESS, address));
+    let own = inventory.suspects(RULE.code).iter().filter(|suspect| taken(&suspect.hinge));
+    drafts.extend(own.map(|suspect| suspect.draft.clone()));
+    None
 }
 
 /// A finding on a workload's template, with what became of that: put back, it informs; changed still, the way back is told
@@ -511,12 +538,13 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         return Vec::new();
     }
     let beside = names::endpoints_change(change, data).or_else(|| names::autoscaler_change(change, data));
+    let beside = beside.into_iter().chain(names::claims_change(change));
     let named = component(data, change.kind.kind, &change.namespace, &change.name);
     let named = named.filter(|row| !change.object().is_some_and(|object| is_theirs(object, row, data)));
     let Some(component) = named.or_else(|| of_pods(change, data)) else {
         let other = change.create().and_then(|object| of_another_product(object, change.kind));
         let says = format!("ConfigMap {COREDNS_CUSTOM} is read by AKS in Azure; nothing shows that AKS Arc reads it");
-        return beside.into_iter().chain(other.map(|draft| draft.says(says))).collect();
+        return beside.chain(other.map(|draft| draft.says(says))).collect();
     };
     if let Some(object) = change.create() {
         // A pod of a managed workload that somebody makes by hand is an add-on, unless it claims the component's name.

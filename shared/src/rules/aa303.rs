@@ -14,6 +14,7 @@ use crate::rule::{
     Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Suspect, Verdict, Weight,
 };
 use crate::rules::aa301;
+use crate::rules::across::Across;
 use crate::rules::add_ons::{self, Standing};
 use crate::rules::differences::Differing;
 use crate::rules::installed::{self, EXTENSIONS, Installed};
@@ -34,6 +35,7 @@ pub(crate) static RULE: Rule = Rule {
         EXTENSIONS,
         here(&kinds::CONFIG_MAP),
         managed(&kinds::CRON_JOB),
+        Read { kind: &kinds::CLUSTER_ROLE, scope: Scope::Cluster },
         aside(&kinds::CSI_DRIVER),
         aside(&kinds::CUSTOM_RESOURCE_DEFINITION),
         managed(&kinds::DAEMON_SET),
@@ -131,7 +133,7 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
         && data.namespaces.add_ons(namespace) != AddOns::Free
         && let Some(writes) = add_ons::writes(object, namespace, data)
     {
-        notes.note(format!("{WRITES}{namespace}/{name}"), writes);
+        notes.note(format!("{WRITES}{}", add_ons::role(namespace, name)), writes);
     }
     let Some(standing) = Standing::of(object, kind, namespace, data) else { return };
     if add_ons::is_expected(object, kind, namespace, name, data) {
@@ -151,13 +153,12 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
             let gitops = evidence.what == "mark" && !evidence.detail.starts_with("Helm ");
             let draft = draft.says(standing.says(&what, namespace)).with(evidence).lighter(standing.weight);
             let release = Release::of(object);
-            let role = add_ons::bound_role(object).filter(|_| *kind == kinds::ROLE_BINDING);
+            let role = add_ons::bound_role(object, namespace).filter(|_| *kind == kinds::ROLE_BINDING);
             if let Some(role) = role
                 && let Some(says) = add_ons::empowers(object, namespace, data, Some(WRITES))
             {
                 // Whether it gives anything hangs on its Role, which may come later.
-                let hinge =
-                    [ROLE, &release.hinge(), &format!("{namespace}/{role}"), &format!("{what} in {namespace} {says}")];
+                let hinge = [ROLE, &release.hinge(), &role, &format!("{what} in {namespace} {says}")];
                 notes.suspect(draft, hinge.join("\t"));
             } else if release.name.is_empty() {
                 let own = standing.weight != Consequence::Info && !gitops;
@@ -192,6 +193,10 @@ fn each_of_cluster(object: &Object<'_>, kind: &'static Kind, data: &Data, notes:
                     .with(Evidence::seen("label", format!("{}={level}", add_ons::ENFORCE)))
                     .fix(Command::kubectl(["label", "namespace"]).name(name).word(&format!("{}-", add_ons::ENFORCE))),
             );
+        }
+    } else if *kind == kinds::CLUSTER_ROLE {
+        if let Some(writes) = add_ons::writes(object, NAMED, data) {
+            notes.note(format!("{WRITES}{}", add_ons::role("", &object.meta.name)), writes);
         }
     } else {
         let release = Release::of(object);
@@ -251,7 +256,8 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
                 let (role, says) = (parts.next()?, parts.next()?);
                 let Some(writes) = written.get(role) else {
                     // Nothing is said of it where nobody could read what it may do.
-                    return context.unread(&[&kinds::ROLE]).is_none().then_some(draft);
+                    let kind = if role.starts_with('/') { &kinds::CLUSTER_ROLE } else { &kinds::ROLE };
+                    return context.unread(&[kind]).is_none().then_some(draft);
                 };
                 let mut draft = draft.says(says.replace(WRITES, writes));
                 draft.lighter = Some(Consequence::AtRisk);
@@ -271,6 +277,73 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         }
     };
     Verdict::Found(inventory.suspects(RULE.code).iter().filter_map(settle).collect())
+}
+
+/// What manifests tell of one another: whether a RoleBinding among them gives rights to write what is managed.
+pub(super) static ACROSS: Across = Across { code: RULE.code, note: note_manifest, settle: settle_manifests };
+
+fn note_manifest(seen: &Seen<'_, '_>, notes: &mut Notes) {
+    let (object, kind, data) = (seen.object, seen.kind, seen.data);
+    let (namespace, name) = (&*object.meta.namespace, &*object.meta.name);
+    if *kind == kinds::ROLE || *kind == kinds::CLUSTER_ROLE {
+        let place = if kind.namespaced { namespace } else { NAMED };
+        let role = add_ons::role(namespace, name);
+        match add_ons::writes(object, place, data) {
+            Some(writes) => notes.note(format!("{WRITES}{role}"), writes),
+            // What such a one may do is gathered from others in the cluster.
+            None if object.raw("aggregationRule").is_some() => {}
+            None => notes.note(format!("{WRITES}{role}"), NOTHING),
+        }
+    } else if *kind == kinds::ROLE_BINDING
+        && data.namespaces.judges(namespace, kind)
+        && !add_ons::is_expected(object, kind, namespace, name, data)
+        && let Some(role) = add_ons::bound_role(object, namespace)
+        && let Some(says) = add_ons::empowers(object, namespace, data, Some(WRITES))
+    {
+        let draft = Draft::at(ObjectRef::of(object, kind), "metadata.namespace")
+            .values(None, Some(namespace))
+            .says(format!("{} {name} in {namespace} {says}", kind.kind))
+            .lighter(Consequence::AtRisk);
+        notes.suspect(draft, role);
+    }
+}
+
+fn settle_manifests(inventory: &Inventory, context: &Context<'_>, drafts: &mut Vec<Draft>) -> Option<String> {
+    let written = |role: &str| {
+        let mut all = inventory.remarks(RULE.code);
+        all.find(|(about, _)| about.strip_prefix(WRITES) == Some(role)).map(|(_, says)| says)
+    };
+    let known = |role: &str| {
+        let (namespace, name) = role.split_once('/')?;
+        context.data.component(kinds::ROLE.kind, namespace, name)
+    };
+    let mut open = None;
+    for Suspect { draft, hinge: role } in inventory.suspects(RULE.code) {
+        match written(role) {
+            Some(NOTHING) => {}
+            Some(writes) => {
+                // That it stands there was said of it alone.
+                drafts.retain(|other| other.path != draft.path || other.object.short() != draft.object.short());
+                drafts.push(draft.clone().says(draft.message.replace(WRITES, writes)));
+            }
+            None if known(role).is_some() => {}
+            None => {
+                let (kind, name) = match role.split_once('/') {
+                    Some(("", name)) => (kinds::CLUSTER_ROLE.kind, name),
+                    Some((_, name)) => (kinds::ROLE.kind, name),
+                    None => continue,
+                };
+                let binding = draft.object.short();
+                open.get_or_insert_with(|| {
+                    format!(
+                        "what {binding} gives rights to is told by {kind} {name}, which is not among the manifests: at risk \
+                         if that may write managed parts"
+                    )
+                });
+            }
+        }
+    }
+    open
 }
 
 /// What Helm does with a release.
@@ -320,7 +393,9 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let (name, namespace, kind) = (&*change.name, &*change.namespace, change.kind);
     let Some(after) = change.after.as_ref() else { return Vec::new() };
     let Some(standing) = Standing::of(after, kind, namespace, data) else { return Vec::new() };
-    if add_ons::is_expected(after, kind, namespace, name, data) || names::is_autoscaler_of_component(after, kind, data)
+    if add_ons::is_expected(after, kind, namespace, name, data)
+        || names::is_autoscaler_of_component(after, kind, data)
+        || installed::of_change(change).is_some()
     {
         return Vec::new();
     }
@@ -417,6 +492,12 @@ const OWNS: &str = "owned by ";
 
 /// Before a Role, what a remark says that it may write.
 const WRITES: &str = "written by ";
+
+/// What is noted of a Role that may write nothing of the platform's.
+const NOTHING: &str = "";
+
+/// The namespace that the policy text names: what a ClusterRole may write is asked of it.
+const NAMED: &str = "kube-system";
 
 /// Objects named that go with a release.
 const MAX_OWNED: usize = 3;

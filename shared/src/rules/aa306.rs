@@ -130,7 +130,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
 
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let Some(object) = change.before.as_ref() else { return Vec::new() };
-    let Some(product) = product(object, change.kind, data) else {
+    let Some(product) = product(object, change.kind, data).or_else(|| of_installed(change, object, data)) else {
         return disowns(change, data).into_iter().collect();
     };
     if let Some(owner) = change.new_owner() {
@@ -152,6 +152,13 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         return Vec::new();
     }
     changed(change, &product, data, |_| None)
+}
+
+/// The installed extension that an object belongs to, where somebody looked up which there are.
+fn of_installed(change: &Change<'_>, object: &Object<'_>, data: &Data) -> Option<String> {
+    let release = installed::of_change(change)?;
+    let component = data.component(change.kind.kind, &change.namespace, &change.name);
+    (object.owners().is_empty() && component.is_none()).then(|| format!("Arc extension {release}"))
 }
 
 /// Whether two sides bear marks of different versions of a chart.

@@ -2,10 +2,11 @@
 
 use crate::change::{Change, Operation};
 use crate::data::{Data, Platform};
-use crate::finding::{Basis, Consequence, Draft};
+use crate::finding::{Basis, Consequence, Draft, Evidence};
 use crate::kinds;
 use crate::rule::{Code, Grounds, Guard, Mode, Reach, Rule, StateCheck, Weight};
 use crate::rules::node_metadata::{owned, target};
+use crate::rules::system_namespace::Whose;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA307"),
@@ -31,17 +32,24 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
-    if *change.kind != kinds::NAMESPACE || data.namespaces.protected(&change.name).is_none() {
-        return Vec::new();
+    let row = data.namespaces.protected(&change.name).filter(|_| *change.kind == kinds::NAMESPACE);
+    let (Some(row), Some(namespace)) = (row, change.before.as_ref()) else { return Vec::new() };
+    let draft = match change.new_owner() {
+        Some(owner) => owned(change, owner),
+        None if change.is_delete() => Draft::at(target(change), "metadata")
+            .values(Some(&change.name), None)
+            .says(format!("system namespace {} would be deleted with all in it", change.name)),
+        None => return Vec::new(),
+    };
+    match Whose::of(namespace, row, data) {
+        Whose::Somebodys => Vec::new(),
+        // Parts of the platform may live in it all the same.
+        Whose::Taken(evidence) => vec![draft.lighter(Consequence::AtRisk).with(evidence)],
+        Whose::Unknown => {
+            let evidence =
+                Evidence::seen("provenance", "no document gives the platform this name, and nothing shows who made it");
+            vec![draft.lighter(Consequence::AtRisk).with(evidence)]
+        }
+        Whose::Systems => vec![draft],
     }
-    if let Some(owner) = change.new_owner() {
-        return vec![owned(change, owner)];
-    }
-    if !change.is_delete() {
-        return Vec::new();
-    }
-    let draft = Draft::at(target(change), "metadata")
-        .values(Some(&change.name), None)
-        .says(format!("system namespace {} would be deleted with all in it", change.name));
-    vec![draft]
 }

@@ -152,18 +152,30 @@ pub(super) fn empowers(object: &Object<'_>, namespace: &str, data: &Data, writes
     };
     let what = match &*role.kind {
         "ClusterRole" if WRITING_ROLES.contains(&&*role.name) => format!("ClusterRole {}", role.name),
-        "Role" => format!("Role {}: {}", role.name, writes?),
+        "ClusterRole" if READING_ROLES.contains(&&*role.name) => return None,
+        "ClusterRole" | "Role" => format!("{} {}: {}", role.kind, role.name, writes?),
         _ => return None,
     };
     Some(format!("lets {} {}{more} change the platform's parts there ({what})", who.kind, who.name))
 }
 
-/// The Role that a RoleBinding refers to, where it is one of its own namespace.
-pub(super) fn bound_role(object: &Object<'_>) -> Option<String> {
-    object.field::<RoleRef>("roleRef").filter(|role| role.kind == "Role").map(|role| role.name)
+/// The Role or ClusterRole that a RoleBinding refers to, where what it may do is not known by its name: see [`role`].
+pub(super) fn bound_role(object: &Object<'_>, namespace: &str) -> Option<String> {
+    let bound: RoleRef = object.field("roleRef")?;
+    let built_in = WRITING_ROLES.iter().chain(&READING_ROLES).any(|own| *own == bound.name);
+    match &*bound.kind {
+        "Role" => Some(role(namespace, &bound.name)),
+        "ClusterRole" if !built_in => Some(role("", &bound.name)),
+        _ => None,
+    }
 }
 
-/// What of the platform's parts a Role may write, for people.
+/// What a Role is called here, and a ClusterRole, which has no namespace.
+pub(super) fn role(namespace: &str, name: &str) -> String {
+    format!("{namespace}/{name}")
+}
+
+/// What of the platform's parts in a namespace a Role or ClusterRole may write, for people.
 pub(super) fn writes(role: &Object<'_>, namespace: &str, data: &Data) -> Option<String> {
     let rules: Vec<PolicyRule> = role.field("rules").unwrap_or_default();
     rules.iter().find_map(|rule| {
@@ -253,6 +265,9 @@ pub(super) const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
 
 /// The ClusterRoles of Kubernetes' own that may write workloads (Using RBAC Authorization, kubernetes.io).
 const WRITING_ROLES: [&str; 3] = ["admin", "cluster-admin", "edit"];
+
+/// The one that may write nothing.
+const READING_ROLES: [&str; 1] = ["view"];
 
 const WRITING_VERBS: [&str; 6] = ["*", "create", "delete", "deletecollection", "patch", "update"];
 

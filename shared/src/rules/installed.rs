@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
+use crate::change::{Change, Operation};
 use crate::data::Data;
 use crate::inventory::Inventory;
 use crate::kinds;
 use crate::object::{Object, Text};
+pub(super) use crate::origin::helm_release as release;
 use crate::rule::{Code, Notes, Read, Scope, Seen};
 
 /// The list that tells which extensions there are.
@@ -31,17 +33,16 @@ pub(super) fn note(seen: &Seen<'_, '_>, notes: &mut Notes) -> bool {
     true
 }
 
+/// The release of the installed extension that a change is about. Whatever else it would be, it is the platform's.
+pub(super) fn of_change<'c>(change: &'c Change<'_>) -> Option<&'c str> {
+    let by_name = || change.beside.extension.as_deref();
+    // What somebody makes anew is not the extension's yet.
+    by_name().filter(|_| change.operation != Operation::Create)
+}
+
 /// What an object hinges on: the Helm release it belongs to, and its namespace.
 pub(super) fn hinge(object: &Object<'_>) -> String {
     format!("{}/{}", release(object), object.meta.namespace)
-}
-
-/// The Helm release that an object bears the marks of. Helm marks what it makes; pods bear what their chart writes.
-pub(super) fn release<'o>(object: &'o Object<'_>) -> &'o str {
-    let (annotations, labels) = (&object.meta.annotations, &object.meta.labels);
-    let by_chart = labels.get("app.kubernetes.io/managed-by") == Some("Helm") || labels.get("helm.sh/chart").is_some();
-    let label = || labels.get("app.kubernetes.io/instance").or_else(|| labels.get("release")).filter(|_| by_chart);
-    annotations.get("meta.helm.sh/release-name").or_else(label).unwrap_or_default()
 }
 
 /// The extensions that a rule noted.

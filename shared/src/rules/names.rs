@@ -148,6 +148,32 @@ pub(super) fn claims(object: &Object<'_>, kind: &'static Kind) -> Vec<(String, D
     claimed.map(|address| (address.to_owned(), draft(address))).collect()
 }
 
+/// The cluster address that a manifest of a Service asks for. In a cluster no two Services have the same.
+pub(super) fn asked_for(object: &Object<'_>, kind: &'static Kind) -> Vec<(String, Draft)> {
+    let draft = |address: &str| {
+        Draft::at(ObjectRef::of(object, kind), "spec.clusterIP")
+            .values(None, Some(address))
+            .says(format!("Service {} asks for {address}, which is the address of a managed Service", object.meta.name))
+    };
+    addresses(object).into_iter().map(|address| (address.clone(), draft(&address))).collect()
+}
+
+/// That a Service would answer on the address of a managed one, as far as somebody looked up these.
+pub(super) fn claims_change(change: &Change<'_>) -> Vec<Draft> {
+    let Some(after) = change.after.as_ref().filter(|_| *change.kind == kinds::SERVICE) else { return Vec::new() };
+    if change.beside.addresses.is_empty() {
+        return Vec::new();
+    }
+    let had: Vec<String> =
+        change.before.iter().flat_map(|before| claims(before, change.kind)).map(|(address, _)| address).collect();
+    let taken = |address: &String| change.beside.addresses.contains(address) && !had.contains(address);
+    let claims = claims(after, change.kind).into_iter().filter(|(address, _)| taken(address));
+    let says = |address: &str| {
+        format!("Service {} would answer on {address}, which is the address of a managed Service", target(change).name)
+    };
+    claims.map(|(address, draft)| Draft { object: target(change), ..draft }.says(says(&address))).collect()
+}
+
 /// Where a slice says whose endpoints it holds (kubernetes.io, EndpointSlices).
 const SERVICE_NAME: &str = "kubernetes.io/service-name";
 

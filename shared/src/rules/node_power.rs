@@ -89,6 +89,9 @@ pub(super) fn whole(inventory: &Inventory, context: &Context<'_>, code: Code) ->
 
 /// A change that gives a pod more power than it had.
 pub(super) fn change(change: &Change<'_>, data: &Data, speaker: Speaker) -> Vec<Draft> {
+    if installed::of_change(change).is_some() {
+        return Vec::new();
+    }
     let sides = match change.create() {
         Some(after) => Some((None, after)),
         None => change.update(&["ephemeralcontainers"]).map(|(before, after)| (Some(before), after)),

@@ -14,7 +14,7 @@ use super::{API_VERSION, Format, From, Loaded, counted, encoded, fit, lines};
 use crate::commands::cluster::{self, ClusterFlags};
 use crate::exit::{Failure, Outcome};
 use crate::render::Grid;
-use crate::settings::{PLATFORMS, moment};
+use crate::settings::{PLATFORMS, moment_or_now};
 use crate::snapshot;
 use crate::tool;
 use crate::ui::Ui;
@@ -32,8 +32,8 @@ pub struct Args {
     /// Platform of the cluster; each has its own policy text
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = PLATFORMS, env = "KUBECTL_AKSARC_PLATFORM")]
     pub platform: String,
-    /// As of this day (2026-12-31, at midnight UTC) or moment (RFC 3339) instead of now
-    #[arg(long, value_name = "DATE", value_parser = moment, env = "KUBECTL_AKSARC_AS_OF")]
+    /// As of this day (2026-12-31, at midnight UTC) or moment (RFC 3339), or `now`, instead of now or the moment of the snapshot
+    #[arg(long, value_name = "DATE", value_parser = moment_or_now, env = "KUBECTL_AKSARC_AS_OF")]
     pub as_of: Option<Timestamp>,
     /// Fail when a waiver is unused, lapsed or expired, or its use is unknown
     #[arg(long)]
@@ -48,9 +48,8 @@ pub struct Args {
 
 /// Runs `waivers audit`.
 pub(super) async fn run(args: &Args, ui: &Ui) -> Outcome {
-    let now = args.as_of.unwrap_or_else(Timestamp::now);
     let loaded = args.from.load(&args.flags, ui).await?;
-    let report = judged(args, &loaded, now, ui).await?;
+    let (report, now) = judged(args, &loaded, ui).await?;
     let audits = waiver::audit(&loaded.waivers, &report.findings, &report.rules, now);
     let text = match args.output {
         Format::Table => table(&audits, &loaded, &report, now, ui),
@@ -60,14 +59,20 @@ pub(super) async fn run(args: &Args, ui: &Ui) -> Outcome {
     Ok(exit_code(&audits, &loaded, args.strict))
 }
 
-/// Judges the cluster or snapshot, with the waivers, by every rule.
-async fn judged(args: &Args, loaded: &Loaded, now: Timestamp, ui: &Ui) -> Result<Report, Failure> {
+/// Judges the cluster or snapshot, with the waivers, by every rule; and the moment judged, which is a snapshot's own unless
+/// another is given.
+async fn judged(args: &Args, loaded: &Loaded, ui: &Ui) -> Result<(Report, Timestamp), Failure> {
+    let mut now = args.as_of.unwrap_or_else(Timestamp::now);
     let mut params = Params::at(now);
     params.platform = Platform::parse(&args.platform);
     params.waivers.clone_from(&loaded.waivers);
     let mut check = Check::new(embedded(), params);
     let (context, server) = if let Some(path) = &args.snapshot {
-        snapshot::read::judge(path, &mut check).map_err(Failure::input)?;
+        let about = snapshot::read::judge(path, &mut check).map_err(Failure::input)?;
+        if let (None, Some(taken)) = (args.as_of, about.moment()) {
+            now = taken;
+            check.judge_at(taken);
+        }
         (format!("snapshot {}", path.display()), String::new())
     } else {
         let reader = match &loaded.reader {
@@ -77,7 +82,8 @@ async fn judged(args: &Args, loaded: &Loaded, now: Timestamp, ui: &Ui) -> Result
         let source = cluster::live(&reader, &args.flags.reading, &mut check).await?;
         (source.context, source.server)
     };
-    check.finish(tool::identity(), &context, &server).map_err(Failure::input)
+    let report = check.finish(tool::identity(), &context, &server).map_err(Failure::input)?;
+    Ok((report, now))
 }
 
 /// As of a check: what is wrong with the input goes before what is not known, and that before what is light.

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use aksarc_shared::kinds::{self, Kind};
+use aksarc_shared::kinds;
 use aksarc_shared::text;
 use serde_json::Value;
 
 use crate::dry_run::api_path::ApiPath;
-use crate::dry_run::call::Read;
-use crate::dry_run::refusal::Refusal;
+use crate::dry_run::listing;
 use crate::dry_run::session::Session;
 
 /// What is known of who serves what.
@@ -40,7 +39,7 @@ pub(super) struct Definitions(BTreeMap<String, Result<Vec<String>, String>>);
 
 impl Registry {
     pub(super) async fn read(session: &Session) -> Self {
-        let listed = list(session, &kinds::API_SERVICE, "").await;
+        let listed = listing::all(session, &kinds::API_SERVICE, &kinds::API_SERVICE.list_path(None), "").await;
         match listed.and_then(|items| api_services(&items)) {
             Ok(services) => Registry::ApiServices(services),
             Err(why) => Registry::Unlisted { why, definitions: Definitions::default() },
@@ -61,7 +60,9 @@ impl Definitions {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
                 // A list of one: the right to list is enough for it.
-                let items = list(session, &kinds::CUSTOM_RESOURCE_DEFINITION, &format!("metadata.name={name}")).await;
+                let definitions = &kinds::CUSTOM_RESOURCE_DEFINITION;
+                let selector = format!("metadata.name={name}");
+                let items = listing::all(session, definitions, &definitions.list_path(None), &selector).await;
                 new.insert(items.map(|items| served_versions(&items, path)))
             }
         };
@@ -70,33 +71,6 @@ impl Definitions {
             return Ok(());
         }
         Err(format!("no CustomResourceDefinition serves {name} at {}", path.version()))
-    }
-}
-
-/// All items of a list; `Err` when it cannot be read to its end.
-async fn list(session: &Session, kind: &Kind, field_selector: &str) -> Result<Vec<Value>, String> {
-    let what = kind.qualified();
-    let (mut items, mut next) = (Vec::new(), String::new());
-    loop {
-        let read = Read::of(kind.list_path(None))
-            .with("fieldSelector", field_selector)
-            .with("limit", PAGE)
-            .with("continue", &next);
-        let answer = session.read(&read).await.map_err(|error| format!("cannot list {what}: {error}"))?;
-        match answer.status {
-            200 => {}
-            403 => return Err(format!("needs list {what}, which is forbidden")),
-            status => return Err(format!("cannot list {what}: {} ({status})", Refusal::of(&answer).message)),
-        }
-        let Some(page) = answer.body.get("items").and_then(Value::as_array) else {
-            return Err(format!("cannot list {what}: the answer is no list"));
-        };
-        items.extend(page.iter().cloned());
-        let more = answer.body.pointer("/metadata/continue").and_then(Value::as_str);
-        more.unwrap_or_default().clone_into(&mut next);
-        if next.is_empty() {
-            return Ok(items);
-        }
     }
 }
 
@@ -133,9 +107,6 @@ fn served_versions(items: &[Value], path: &ApiPath) -> Vec<String> {
     let served = versions.filter(|version| version.get("served").and_then(Value::as_bool) == Some(true));
     served.filter_map(|version| version.get("name")?.as_str()).map(str::to_owned).collect()
 }
-
-/// As many as kubectl lists at a time.
-const PAGE: &str = "500";
 
 /// Names of namespaces and Services are shorter.
 const MAX_NAME: usize = 256;

@@ -19,8 +19,8 @@ use crate::dry_run::report::{Answer, Change, Instead, Operation, SupportChange};
 use crate::exit::Failure;
 
 impl Runner<'_> {
-    pub(super) async fn change(&self, item: &Item, outcome: Outcome) -> Result<Change, Failure> {
-        let Outcome { sides, refusal, warnings, mut notes, unsent, not_rehearsed } = outcome;
+    pub(super) async fn change(&mut self, item: &Item, outcome: Outcome) -> Result<Change, Failure> {
+        let Outcome { mut sides, refusal, warnings, mut notes, unsent, not_rehearsed } = outcome;
         let rehearsed = not_rehearsed.is_empty();
         let task = self.task;
         let complete = match sides.operation {
@@ -28,6 +28,19 @@ impl Runner<'_> {
             Op::Delete => sides.before.is_some(),
             Op::Update => sides.before.is_some() && sides.after.is_some(),
         };
+        // A scale says nothing about its object, so that is looked at instead.
+        let scaled = if sides.subresource == "scale" {
+            match read_state(self.session, item.resource.path(&item.namespace, &item.name, "")).await {
+                State::Present(parent) => Some(parent),
+                _ => None,
+            }
+        } else {
+            None
+        };
+        if complete && !unsent {
+            let whole = scaled.as_ref().or(sides.before.as_ref());
+            sides.beside = self.beside(item, &sides, whole, &mut notes).await;
+        }
         let judgement = if complete && !unsent {
             sides.judge(self.user, &task.settings, task.now).map_err(Failure::input)?
         } else {
@@ -61,7 +74,7 @@ impl Runner<'_> {
             );
         }
         let not_judged = open.unwrap_or_else(|| not_judged(item, &sides, complete, refusal.as_ref()));
-        let mut support = self.support(item, &sides, &judged).await;
+        let mut support = self.support(&sides, scaled, &judged);
         if !rehearsed && support.after == Support::Within {
             support.after = Support::NotJudged;
         }
@@ -105,16 +118,12 @@ impl Runner<'_> {
         })
     }
 
-    async fn support(&self, item: &Item, sides: &Sides, judged: &[Judged]) -> SupportChange {
+    /// `parent` is the object that a Scale is of.
+    fn support(&self, sides: &Sides, parent: Option<Value>, judged: &[Judged]) -> SupportChange {
         let task = self.task;
         let voids = judged.iter().any(|own| is_void(&own.finding));
         let whole = Sides { subresource: String::new(), ..sides.clone() };
-        // A scale says nothing about its object, so that is looked at instead.
         let (before, after) = if sides.subresource == "scale" {
-            let parent = match read_state(self.session, item.resource.path(&item.namespace, &item.name, "")).await {
-                State::Present(parent) => Some(parent),
-                _ => None,
-            };
             let replicas = sides.after.as_ref().and_then(|after| spelled_out(after).pointer("/spec/replicas").cloned());
             let scaled = parent
                 .as_ref()

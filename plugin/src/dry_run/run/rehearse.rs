@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 
 use aksarc_shared::actor::User;
-use aksarc_shared::change::Operation as Op;
+use aksarc_shared::change::{Beside, Operation as Op};
 use aksarc_shared::text;
 use serde_json::Value;
 
 use super::Task;
+use super::beside::Extensions;
 use super::items::{Item, State, what};
 use super::server::ask;
 use crate::dry_run::call::{Method, Read};
-use crate::dry_run::discover::Resource;
+use crate::dry_run::discover::{Discovery, Resource};
 use crate::dry_run::gate::Gate;
 use crate::dry_run::judge::Sides;
 use crate::dry_run::refusal::{Refusal, Refuser};
@@ -27,6 +28,9 @@ pub(super) struct Runner<'r> {
     pub(super) task: &'r Task,
     pub(super) user: &'r User,
     pub(super) documents: HashMap<String, Option<Document>>,
+    pub(super) discovery: &'r Discovery,
+    /// Asked for once, where they matter.
+    pub(super) extensions: Option<Extensions>,
     pub(super) single: bool,
 }
 
@@ -61,6 +65,7 @@ impl Runner<'_> {
             name: item.name.clone(),
             before: None,
             after: None,
+            beside: Beside::default(),
         };
         let is_apply = matches!(verb, Verb::Apply { .. });
         let refused = |sides, refusal| Outcome { refusal: Some(refusal), ..Outcome::of(sides) };

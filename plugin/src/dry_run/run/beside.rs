@@ -1,0 +1,106 @@
+//! What is looked up beside the object of a change, since a guard could not know it: which Arc extensions are installed, and the
+//! addresses of managed Services. Each only where it can matter.
+
+use aksarc_shared::change::{Beside, Operation as Op};
+use aksarc_shared::data;
+use aksarc_shared::kinds;
+use aksarc_shared::origin;
+use aksarc_shared::read::json;
+use serde_json::Value;
+
+use super::items::{Item, State, read_state};
+use super::rehearse::Runner;
+use crate::dry_run::discover::Discovery;
+use crate::dry_run::judge::Sides;
+use crate::dry_run::listing;
+use crate::dry_run::session::Session;
+
+/// What is known of Arc extensions: the names of their releases, or why they are not known.
+pub(super) type Extensions = Result<Vec<String>, String>;
+
+impl Runner<'_> {
+    /// What is known beside a change; what could not be seen becomes a note. `whole` is the object itself, where the change is
+    /// of a subresource that does not show it.
+    pub(super) async fn beside(
+        &mut self,
+        item: &Item,
+        sides: &Sides,
+        whole: Option<&Value>,
+        notes: &mut Vec<String>,
+    ) -> Beside {
+        let mut beside = Beside::default();
+        if sides.kind().is_none() {
+            return beside;
+        }
+        if let Some(release) = whole.and_then(release).filter(|_| sides.operation != Op::Create) {
+            match self.extensions().await {
+                Ok(own) if own.contains(&release) => beside.extension = Some(release),
+                Ok(_) => {}
+                Err(why) => notes.push(format!(
+                    "whether Helm release {release} is an Arc extension's could not be seen ({why}); changing one is AA306"
+                )),
+            }
+        }
+        if sides.kind() == Some(&kinds::SERVICE) && sides.after.as_ref().is_some_and(claims) {
+            self.addresses(item, &mut beside, notes).await;
+        }
+        beside
+    }
+
+    /// The releases of the installed extensions, asked for once.
+    async fn extensions(&mut self) -> Extensions {
+        if let Some(known) = &self.extensions {
+            return known.clone();
+        }
+        let found = installed(self.session, self.discovery).await;
+        self.extensions.insert(found).clone()
+    }
+
+    async fn addresses(&self, item: &Item, beside: &mut Beside, notes: &mut Vec<String>) {
+        let managed = data::embedded().components.iter().filter(|row| row.kinds.iter().any(|kind| kind == "Service"));
+        let named = managed.flat_map(|row| row.namespaces.iter().filter_map(|space| Some((space, row.name.as_ref()?))));
+        for (namespace, name) in named {
+            match read_state(self.session, item.resource.path(namespace, name, "")).await {
+                State::Present(service) => beside.addresses.extend(addresses(&service)),
+                State::Absent(_) => {}
+                State::Unreadable(refusal) => notes.push(format!(
+                    "whether it would answer on the address of Service {namespace}/{name} could not be seen ({}); that is AA301",
+                    refusal.message
+                )),
+            }
+        }
+    }
+}
+
+/// The Helm release that an object bears the marks of, where only the list of extensions tells whose it is.
+fn release(object: &Value) -> Option<String> {
+    let bytes = object.to_string().into_bytes();
+    let object = json::object(&bytes).ok()?;
+    let release = origin::helm_release(&object);
+    let open = !release.is_empty() && !origin::is_platform_release(&object, data::embedded());
+    open.then(|| release.to_owned())
+}
+
+async fn installed(session: &Session, discovery: &Discovery) -> Extensions {
+    let kind = &kinds::ARC_EXTENSION_CONFIG;
+    // Where the kind is not served, there are none.
+    let Some(resource) = discovery.of_kind(kind.group, kind.kind) else { return Ok(Vec::new()) };
+    let items = listing::all(session, kind, &String::from(resource.list_path("")), "").await?;
+    let word = |item: &Value, key: &str| item.pointer(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let in_place = |item: &&Value| data::embedded().namespaces.is_arc(&word(item, "/metadata/namespace"));
+    Ok(items.iter().filter(in_place).map(|item| word(item, "/metadata/name")).collect())
+}
+
+/// Whether a Service answers on addresses from elsewhere.
+fn claims(service: &Value) -> bool {
+    service.pointer("/spec/externalIPs").and_then(Value::as_array).is_some_and(|claimed| !claimed.is_empty())
+}
+
+fn addresses(service: &Value) -> Vec<String> {
+    let listed = service.pointer("/spec/clusterIPs").and_then(Value::as_array).into_iter().flatten();
+    let mut all: Vec<String> =
+        listed.chain(service.pointer("/spec/clusterIP")).filter_map(Value::as_str).map(str::to_owned).collect();
+    all.retain(|address| !address.is_empty() && address != "None");
+    all.dedup();
+    all
+}
