@@ -23,7 +23,7 @@ use std::thread;
 
 use aksarc_shared::actor::{Actor, User};
 use aksarc_shared::catalogue;
-use aksarc_shared::change::{Beside, Change, Operation};
+use aksarc_shared::change::{Beside, Operation};
 use aksarc_shared::check::{Check, Params};
 use aksarc_shared::data::{Data, Platform, embedded};
 use aksarc_shared::finding::{Consequence, Finding};
@@ -37,6 +37,7 @@ use aksarc_shared::rule::{Mode, Rule};
 use aksarc_webhook::metrics::Metrics;
 use aksarc_webhook::respond::Reviewer;
 use arc_swap::ArcSwap;
+use kubectl_aksarc::dry_run::judge::Sides;
 use law::edits::{Asked, Edit, all_asked, edits};
 use law::traces::{CURES, EXCEPTIONS, UNASKED, denied, excepted, unasked};
 use law::world::{Key, World, key_of};
@@ -80,7 +81,7 @@ fn hold(seed: u64) -> Tally {
         let laws = [Platform::AzureLocal, Platform::WindowsServer].map(|platform| Law::new(platform, &world));
         let mut tally = Tally::default();
         for edit in edits {
-            let law = laws.iter().find(|law| law.settings.platform == Some(edit.platform)).unwrap();
+            let law = laws.iter().find(|law| law.platform == edit.platform).unwrap();
             law.holds(edit, &mut tally);
         }
         tally
@@ -188,7 +189,8 @@ impl Healthy {
 struct Law<'w> {
     /// The tables, as far as they are about the platform.
     data: &'static Data,
-    settings: Settings,
+    platform: Platform,
+    guard: Guard,
     reviewer: Reviewer,
     now: Timestamp,
     world: &'w Healthy,
@@ -202,11 +204,11 @@ impl<'w> Law<'w> {
         let off = catalogue::ALL.iter().filter(|rule| rule.change.is_some() && rule.mode == Mode::Off);
         let rules = off.map(|rule| (rule.code.as_str().to_owned(), Mode::Warn)).collect();
         let settings = Settings { mode: Preset::Enforce, platform: Some(platform), rules, ..Settings::default() };
-        let guard = Guard::new(embedded(), settings.clone()).unwrap();
-        let reviewer = Reviewer::new(Arc::new(ArcSwap::from_pointee(guard)), Arc::new(Metrics::new()));
+        let guard = Guard::new(embedded(), settings).unwrap();
+        let reviewer = Reviewer::new(Arc::new(ArcSwap::from_pointee(guard.clone())), Arc::new(Metrics::new()));
         let now = "2026-06-02T09:15:00Z".parse().unwrap();
         let data = Box::leak(Box::new(embedded().on(&[platform])));
-        let mut law = Law { data, settings, reviewer, now, world, healthy: Vec::new() };
+        let mut law = Law { data, platform, guard, reviewer, now, world, healthy: Vec::new() };
         law.healthy = law.state(catalogue::ALL.to_vec(), None);
         let heavy: Vec<_> = law.healthy.iter().filter(|finding| is_judged(finding)).collect();
         assert!(heavy.is_empty(), "the healthy cluster is not: {heavy:?}");
@@ -247,7 +249,7 @@ impl<'w> Law<'w> {
             let judging = findings.filter(|finding| is_judged(finding));
             judging.map(|finding| (finding.code, finding.path.clone(), finding.consequence)).collect()
         };
-        let mut check = Check::new(self.data, Params { platform: self.settings.platform, ..Params::at(self.now) });
+        let mut check = Check::new(self.data, Params { platform: Some(self.platform), ..Params::at(self.now) });
         let text = manifest.to_string();
         check.manifest(json::object(text.as_bytes()).unwrap());
         let findings = check.finish(Tool::default(), "law", "").unwrap().findings;
@@ -345,13 +347,21 @@ impl<'w> Law<'w> {
     }
 
     fn judge(&self, edit: &Edit, beside: Beside) -> Judgement {
-        let text = |value: &Option<Value>| value.as_ref().map(ToString::to_string);
-        let (before, after) = (text(&edit.request.before), text(&edit.request.after));
-        let before = before.as_deref().map(|text| json::object(text.as_bytes()).unwrap());
-        let after = after.as_deref().map(|text| json::object(text.as_bytes()).unwrap());
         let (kind, subresource, operation) = edit.asked;
-        let change = Change { beside, ..Change::new(operation, kind, subresource, before, after) };
-        kubectl_aksarc::dry_run::judge(&change, &user(edit), &self.settings, self.now).unwrap()
+        let object = edit.request.after.as_ref().or(edit.request.before.as_ref()).unwrap();
+        let of_object = |field: &str| object["metadata"][field].as_str().unwrap_or_default().to_owned();
+        let sides = Sides {
+            operation,
+            group: kind.group.to_owned(),
+            plural: kind.resource.to_owned(),
+            subresource: subresource.to_owned(),
+            namespace: of_object("namespace"),
+            name: of_object("name"),
+            before: edit.request.before.clone(),
+            after: edit.request.after.clone(),
+            beside,
+        };
+        sides.judge(&self.guard, &user(edit), self.now).unwrap()
     }
 
     fn guard(&self, edit: &Edit) -> Value {
@@ -362,7 +372,7 @@ impl<'w> Law<'w> {
 
     /// What a check finds in the healthy cluster with one object otherwise, or gone.
     fn state(&self, rules: Vec<&'static Rule>, other: Option<(&Key, Option<&Value>)>) -> Vec<Finding> {
-        let params = Params { platform: self.settings.platform, rules, ..Params::at(self.now) };
+        let params = Params { platform: Some(self.platform), rules, ..Params::at(self.now) };
         let mut check = Check::new(self.data, params);
         check.server_version("v1.33.5");
         let text = other.and_then(|(_, value)| value).map(ToString::to_string);

@@ -4,6 +4,7 @@
 //! plan_first -> segments -> complete ; plan_then -> segments -> complete ; finish -> Report
 //! ```
 
+mod alone;
 mod judge;
 mod namespace_manifest;
 mod node_manifest;
@@ -36,6 +37,7 @@ use crate::versions::Table;
 use crate::waiver::{self, Waiver};
 use crate::weigh::finalize;
 
+pub use alone::alone;
 pub use segment::Segment;
 
 use sum_up::{settle, summary, verdict};

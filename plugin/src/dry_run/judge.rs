@@ -1,37 +1,22 @@
-//! What the policy says of a change: the guard's own engine, asked in this process.
+//! What the policy says of a change: the engine of the guard and of the check, asked in this process.
 
 use aksarc_shared::actor::User;
 use aksarc_shared::catalogue;
 use aksarc_shared::change::{Beside, Change, Operation};
-use aksarc_shared::data;
+use aksarc_shared::check::alone;
 use aksarc_shared::finding::{Consequence, Draft, Evidence, Finding, ObjectRef};
-use aksarc_shared::fit;
-use aksarc_shared::guard::{Decision, Guard, Judged, Judgement, Settings, SettingsError};
+use aksarc_shared::guard::{Decision, Guard, Judged, Judgement, Settings};
 use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::kinds::{self, Kind};
 use aksarc_shared::object::Object;
 use aksarc_shared::read::json;
 use aksarc_shared::read::review::NotEvaluated;
-use aksarc_shared::rule::{Notes, Rule, Scope, Seen};
 use aksarc_shared::waiver;
 use aksarc_shared::weigh::{finalize, lightest};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::refusal::Cause;
-
-/// What the guard with these settings says of a change by this user. The command asks nothing else.
-///
-/// # Errors
-/// [`SettingsError`] when the guard would not start with these settings.
-pub fn judge(
-    change: &Change<'_>,
-    user: &User,
-    settings: &Settings,
-    now: Timestamp,
-) -> Result<Judgement, SettingsError> {
-    Ok(Guard::new(data::embedded(), settings.clone())?.judge(change, user, now))
-}
 
 /// Both sides of a change, as documents.
 #[derive(Clone, Debug)]
@@ -62,30 +47,26 @@ impl Sides {
         kinds::by_resource(&self.group, &self.plural)
     }
 
-    /// Judges the change. `None` for kinds no rule is about.
-    ///
-    /// # Errors
-    /// [`SettingsError`] as [`judge`].
-    pub fn judge(&self, user: &User, settings: &Settings, now: Timestamp) -> Result<Option<Judgement>, SettingsError> {
-        let Some(kind) = self.kind() else { return Ok(None) };
+    /// What the guard says of the change by a user. `None` for kinds no rule is about.
+    pub fn judge(&self, guard: &Guard, user: &User, now: Timestamp) -> Option<Judgement> {
+        let kind = self.kind()?;
         let (before, after) = (bytes(self.before.as_ref()), bytes(self.after.as_ref()));
         let (before, after) = match (object(before.as_deref()), object(after.as_deref())) {
             (Ok(before), Ok(after)) => (before, after),
             (Err(error), _) | (_, Err(error)) => {
-                let guard = Guard::new(data::embedded(), settings.clone())?;
-                return Ok(Some(Judgement {
+                return Some(Judgement {
                     actor: guard.actor(user),
-                    preset: settings.mode,
+                    preset: guard.settings().mode,
                     judged: Vec::new(),
                     not_evaluated: Some(NotEvaluated::Unreadable(error.to_string())),
-                }));
+                });
             }
         };
         let mut change = Change::new(self.operation, kind, &self.subresource, before, after);
         change.name.clone_from(&self.name);
         change.namespace.clone_from(&self.namespace);
         change.beside.clone_from(&self.beside);
-        judge(&change, user, settings, now).map(Some)
+        Some(guard.judge(&change, user, now))
     }
 
     /// What the finding of a denial's cause is about.
@@ -174,40 +155,11 @@ pub fn support_of(value: &Value, sides: &Sides, settings: &Settings, now: Timest
     };
     let bytes = value.to_string().into_bytes();
     let Ok(object) = json::object(&bytes) else { return Support::NotJudged };
-    if fit::check(&object, kind, "", None).is_err() {
-        return Support::NotJudged;
+    match alone(&object, kind, &sides.namespace, settings, now) {
+        None => Support::NotJudged,
+        Some(findings) if findings.iter().any(is_void) => Support::Outside,
+        Some(_) => Support::Within,
     }
-    let data = data::embedded();
-    let reads = |rule: &Rule| {
-        rule.reads.iter().any(|read| {
-            let here = match read.scope {
-                Scope::Cluster | Scope::IfRead => true,
-                Scope::AddOnNamespaces => data.namespaces.is_add_on(&sides.namespace),
-                Scope::ArcNamespaces => data.namespaces.is_arc(&sides.namespace),
-                Scope::KubeSystem => sides.namespace == aksarc_shared::certificate::NAMESPACE,
-                Scope::ManagedNamespaces => data.namespaces.judges(&sides.namespace, kind),
-                Scope::Own => sides.namespace == aksarc_shared::guard::NAMESPACE,
-                Scope::ComponentNamespaces | Scope::ComponentRecords => {
-                    data.namespaces.protected(&sides.namespace).is_some()
-                }
-            };
-            read.kind == kind && here
-        })
-    };
-    let platforms = settings.platforms();
-    let mut findings = Vec::new();
-    for rule in catalogue::ALL.iter().filter(|rule| reads(rule)) {
-        let Some(each) = rule.state.each else { continue };
-        let mut notes = Notes::default();
-        each(&Seen::new(&object, kind, data), &mut notes);
-        findings.extend(finalize(rule, lightest(rule, &platforms), notes.drafts));
-    }
-    if object.unread().is_some() {
-        // Some rule took what it was not shown as missing.
-        return Support::NotJudged;
-    }
-    waiver::apply(&mut findings, &settings.waivers, now);
-    if findings.iter().any(is_void) { Support::Outside } else { Support::Within }
 }
 
 /// Whether a finding voids support and nobody has waived it.
@@ -246,6 +198,10 @@ mod tests {
         Settings { mode: Preset::Enforce, platform: Some(Platform::AzureLocal), ..Settings::default() }
     }
 
+    fn guard() -> Guard {
+        Guard::new(aksarc_shared::data::embedded(), settings()).unwrap()
+    }
+
     fn alice() -> User {
         User { name: "alice".to_owned(), field_manager: "kubectl-label".to_owned(), ..User::default() }
     }
@@ -253,7 +209,7 @@ mod tests {
     #[test]
     fn a_system_label_is_denied_as_the_guard_denies_it() {
         let sides = sides(Some(node("Standard_A4_v2")), Some(node("edge-big")), Operation::Update);
-        let judgement = sides.judge(&alice(), &settings(), Timestamp::UNIX_EPOCH).unwrap().unwrap();
+        let judgement = sides.judge(&guard(), &alice(), Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!(judgement.decision(), Decision::Deny);
         assert_eq!(judgement.judged[0].finding.code, "AA201");
         assert!(is_void(&judgement.judged[0].finding));
@@ -263,7 +219,7 @@ mod tests {
     fn kinds_without_rules_are_not_judged() {
         let mut widget = sides(None, Some(json!({"metadata": {"name": "w"}})), Operation::Create);
         widget.plural = "widgets".to_owned();
-        assert!(widget.judge(&alice(), &settings(), Timestamp::UNIX_EPOCH).unwrap().is_none());
+        assert!(widget.judge(&guard(), &alice(), Timestamp::UNIX_EPOCH).is_none());
         assert_eq!(support_of(&json!({}), &widget, &settings(), Timestamp::UNIX_EPOCH), Support::NotJudged);
     }
 
@@ -275,7 +231,7 @@ mod tests {
         worse["metadata"]["labels"] = json!(["a"]);
         for bad in [broken, worse] {
             let sides = sides(Some(node("a")), Some(bad.clone()), Operation::Update);
-            let judgement = sides.judge(&alice(), &settings(), Timestamp::UNIX_EPOCH).unwrap().unwrap();
+            let judgement = sides.judge(&guard(), &alice(), Timestamp::UNIX_EPOCH).unwrap();
             assert!(judgement.judged.is_empty(), "{bad}");
             assert_eq!(judgement.not_evaluated.map(|why| why.reason()), Some("unreadable"), "{bad}");
             assert_eq!(support_of(&bad, &sides, &settings(), Timestamp::UNIX_EPOCH), Support::NotJudged, "{bad}");
@@ -295,7 +251,7 @@ mod tests {
     #[test]
     fn causes_of_a_denial_fill_in_what_was_not_reckoned() {
         let sides = sides(Some(node("a")), Some(node("b")), Operation::Update);
-        let own = sides.judge(&alice(), &settings(), Timestamp::UNIX_EPOCH).unwrap().unwrap().judged;
+        let own = sides.judge(&guard(), &alice(), Timestamp::UNIX_EPOCH).unwrap().judged;
         let cause = |reason: &str, field: &str| Cause {
             reason: reason.to_owned(),
             message: "m".to_owned(),

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Each arrow is a function of its own. [`call::rehearse`] is the only way a write reaches the wire, [`gate::Gate`] the only
-//! one that lets a write through to it, and [`judge::judge`] asks the same engine as the guard.
+//! one that lets a write through to it, and [`judge::Sides::judge`] asks the same engine as the guard.
 
 pub mod api_path;
 pub mod call;
@@ -25,5 +25,3 @@ pub mod run;
 pub mod session;
 pub mod strategic;
 pub mod target;
-
-pub use judge::judge;

@@ -92,7 +92,8 @@ pub async fn run(session: &Session, task: &Task) -> Result<Report, Failure> {
     task.verb.manager().clone_into(&mut user.field_manager);
     let single = items.len() == 1;
     let (documents, discovery, extensions) = (HashMap::new(), &discovery, None);
-    let mut runner = Runner { session, gate, task, user: &user, documents, discovery, extensions, single };
+    let mut runner =
+        Runner { session, gate, task, guard: &guard, user: &user, documents, discovery, extensions, single };
     let mut changes = Vec::with_capacity(items.len());
     for item in items {
         changes.push(runner.rehearse(item).await?);

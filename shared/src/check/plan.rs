@@ -8,7 +8,7 @@ use crate::data::Data;
 use crate::guard;
 use crate::inventory::{ReadKey, ReadState};
 use crate::kinds::{self, Kind};
-use crate::rule::{Rule, Scope};
+use crate::rule::{Read, Rule, Scope};
 
 impl Check<'_> {
     /// The lists to begin with: those of the whole cluster.
@@ -95,17 +95,10 @@ impl Check<'_> {
         let system = || rows().map(|row| &*row.name).chain([guard::NAMESPACE]).filter(|name| exists(name));
         let mut keys = Vec::new();
         for read in rule.reads {
-            let wanted = |name: &str| match read.scope {
-                Scope::Cluster | Scope::IfRead => false,
-                Scope::AddOnNamespaces => self.data.namespaces.is_add_on(name),
-                Scope::ArcNamespaces => self.data.namespaces.is_arc(name),
-                Scope::ComponentNamespaces => holds_components(self.data, read.kind, name),
-                Scope::ComponentRecords => kinds::ROLLED_OUT.iter().any(|kind| holds_components(self.data, kind, name)),
-                Scope::KubeSystem => name == certificate::NAMESPACE,
-                Scope::ManagedNamespaces => self.data.namespaces.judges(name, read.kind),
-                Scope::Own => name == guard::NAMESPACE,
-            };
-            let names = system().filter(|name| wanted(name));
+            if matches!(read.scope, Scope::Cluster | Scope::IfRead) {
+                continue;
+            }
+            let names = system().filter(|name| covers(read, name, self.data));
             keys.extend(names.map(|name| ReadKey { kind: read.kind, namespace: Some(name.to_owned()) }));
         }
         keys
@@ -114,6 +107,20 @@ impl Check<'_> {
     /// Whether the list of a kind over the whole cluster is there, so that none of a namespace is needed.
     fn has_all(&self, kind: &'static Kind) -> bool {
         matches!(self.inventory.read(kind), Some(ReadState::Complete { .. }))
+    }
+}
+
+/// Whether a rule that reads a list looks at its objects in a namespace.
+pub(super) fn covers(read: &Read, namespace: &str, data: &Data) -> bool {
+    match read.scope {
+        Scope::Cluster | Scope::IfRead => true,
+        Scope::AddOnNamespaces => data.namespaces.is_add_on(namespace),
+        Scope::ArcNamespaces => data.namespaces.is_arc(namespace),
+        Scope::ComponentNamespaces => holds_components(data, read.kind, namespace),
+        Scope::ComponentRecords => kinds::ROLLED_OUT.iter().any(|kind| holds_components(data, kind, namespace)),
+        Scope::KubeSystem => namespace == certificate::NAMESPACE,
+        Scope::ManagedNamespaces => data.namespaces.judges(namespace, read.kind),
+        Scope::Own => namespace == guard::NAMESPACE,
     }
 }
 

@@ -41,11 +41,7 @@ impl Runner<'_> {
             let whole = scaled.as_ref().or(sides.before.as_ref());
             sides.beside = self.beside(item, &sides, whole, &mut notes).await;
         }
-        let judgement = if complete && !unsent {
-            sides.judge(self.user, &task.settings, task.now).map_err(Failure::input)?
-        } else {
-            None
-        };
+        let judgement = if complete && !unsent { sides.judge(self.guard, self.user, task.now) } else { None };
         let (mut judged, open) = match judgement {
             Some(judgement) => {
                 (judgement.judged, judgement.not_evaluated.map(|why| text::line(&why.to_string(), MAX_WHY)))

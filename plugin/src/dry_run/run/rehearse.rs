@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use aksarc_shared::actor::User;
 use aksarc_shared::change::{Beside, Operation as Op};
+use aksarc_shared::guard::Guard;
 use aksarc_shared::text;
 use serde_json::Value;
 
@@ -26,6 +27,8 @@ pub(super) struct Runner<'r> {
     pub(super) session: &'r Session,
     pub(super) gate: Gate<'r>,
     pub(super) task: &'r Task,
+    /// What would be asked, with the settings of the task.
+    pub(super) guard: &'r Guard,
     pub(super) user: &'r User,
     pub(super) documents: HashMap<String, Option<Document>>,
     pub(super) discovery: &'r Discovery,
