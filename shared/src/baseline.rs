@@ -10,12 +10,13 @@ mod recorder;
 #[cfg(test)]
 mod samples;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::kinds::Kind;
+use crate::inventory::ReadKey;
+use crate::kinds::{self, Kind};
 use crate::read::json::ReadError;
 use crate::read::yaml;
 use crate::text;
@@ -48,6 +49,49 @@ pub struct Baseline {
     pub namespaces: BTreeMap<String, NamespaceRecord>,
     /// The system's other objects, by [`object_key`].
     pub objects: BTreeMap<String, ObjectRecord>,
+    /// The lists that it was made from, by [`list_key`]; files of 0.1.0 do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lists: Option<BTreeSet<String>>,
+}
+
+impl Baseline {
+    /// Whether it would hold an object of this kind in `namespace`, empty for the whole cluster, had there been one. Where it
+    /// would not, that it holds none says nothing.
+    pub fn covers(&self, kind: &Kind, namespace: &str) -> bool {
+        match &self.lists {
+            Some(lists) => ["", namespace].iter().any(|place| lists.contains(&list_key(kind, place))),
+            None => was_read_by_0_1_0(kind, namespace),
+        }
+    }
+
+    /// Whether it was recorded from a snapshot.
+    pub fn is_of_snapshot(&self) -> bool {
+        self.context.starts_with(OF_SNAPSHOT)
+    }
+
+    /// Drops the hashes of what a snapshot holds in part, for a comparison of one with a cluster: they differ without a change.
+    pub fn forget_what_snapshots_leave_out(&mut self) {
+        let reduced = [
+            &kinds::CONFIG_MAP,
+            &kinds::CRON_JOB,
+            &kinds::DAEMON_SET,
+            &kinds::DEPLOYMENT,
+            &kinds::JOB,
+            &kinds::REPLICA_SET,
+            &kinds::STATEFUL_SET,
+        ];
+        let names = reduced.map(Kind::qualified);
+        let objects = self.objects.iter_mut();
+        let partly =
+            objects.filter(|(key, _)| key.split('/').nth(1).is_some_and(|kind| names.iter().any(|own| own == kind)));
+        partly.for_each(|(_, object)| object.content.clear());
+    }
+}
+
+/// Of the lists that go into a baseline, those that version 0.1.0 read.
+fn was_read_by_0_1_0(kind: &Kind, namespace: &str) -> bool {
+    let elsewhere = [&kinds::LIMIT_RANGE, &kinds::SERVICE_ACCOUNT].contains(&kind) && namespace != "kube-system";
+    *kind != kinds::RESOURCE_QUOTA && !elsewhere
 }
 
 /// A node at that time.
@@ -135,6 +179,19 @@ pub fn object_key(kind: &Kind, namespace: &str, name: &str) -> String {
     format!("{namespace}/{}/{name}", kind.qualified())
 }
 
+/// `kube-system/deployments.apps`; the namespace is empty for a list of the whole cluster.
+fn list_key(kind: &Kind, namespace: &str) -> String {
+    format!("{namespace}/{}", kind.qualified())
+}
+
+/// The words for lists that were read, as a baseline holds them.
+pub fn list_keys<'k>(read: impl IntoIterator<Item = &'k ReadKey>) -> BTreeSet<String> {
+    read.into_iter().map(|list| list_key(list.kind, list.namespace.as_deref().unwrap_or_default())).collect()
+}
+
+/// How the context of a baseline begins that was recorded from a snapshot; its path follows.
+pub const OF_SNAPSHOT: &str = "snapshot ";
+
 /// `apiVersion` of a baseline.
 pub const API_VERSION: &str = "aksarc.dev/v1alpha1";
 
@@ -145,6 +202,34 @@ pub const KIND: &str = "Baseline";
 mod tests {
     use super::samples::recorded;
     use super::*;
+
+    #[test]
+    fn a_baseline_covers_the_lists_that_it_was_made_from() {
+        let key =
+            |kind: &'static Kind, namespace: Option<&str>| ReadKey { kind, namespace: namespace.map(str::to_owned) };
+        let lists = list_keys(&[key(&kinds::DEPLOYMENT, None), key(&kinds::CONFIG_MAP, Some("azure-arc"))]);
+        let baseline = Baseline { lists: Some(lists), ..recorded() };
+        assert!(baseline.covers(&kinds::DEPLOYMENT, "kube-system") && baseline.covers(&kinds::CONFIG_MAP, "azure-arc"));
+        assert!(!baseline.covers(&kinds::CONFIG_MAP, "kube-system") && !baseline.covers(&kinds::NODE, ""));
+        assert_eq!(parse(&serde_json::to_string(&baseline).unwrap()).unwrap(), baseline);
+    }
+
+    #[test]
+    fn a_baseline_of_0_1_0_covers_what_that_version_read() {
+        let old = parse(include_str!("../../tests/from-0.1.0/baseline.json")).unwrap();
+        assert_eq!(old.lists, None);
+        for (kind, namespace, read) in [
+            (&kinds::SERVICE_ACCOUNT, "kube-system", true),
+            (&kinds::SERVICE_ACCOUNT, "azure-arc", false),
+            (&kinds::LIMIT_RANGE, "kube-system", true),
+            (&kinds::LIMIT_RANGE, "azure-arc-release", false),
+            (&kinds::RESOURCE_QUOTA, "kube-system", false),
+            (&kinds::DEPLOYMENT, "azure-arc", true),
+            (&kinds::STORAGE_CLASS, "", true),
+        ] {
+            assert_eq!(old.covers(kind, namespace), read, "{} in {namespace}", kind.kind);
+        }
+    }
 
     #[test]
     fn a_file_leads_back_and_another_one_is_an_error() {

@@ -109,6 +109,11 @@ impl Settings {
     pub fn platforms(&self) -> Vec<Platform> {
         self.platform.map_or(Platform::WITH_POLICY_TEXT.to_vec(), |platform| vec![platform])
     }
+
+    /// ` on` and the configured platform; empty where none is configured.
+    fn place(&self) -> String {
+        self.platform.map(|platform| format!(" on {}", platform.as_str())).unwrap_or_default()
+    }
 }
 
 /// What the guard does on the whole.
@@ -146,13 +151,17 @@ pub enum SettingsError {
     /// A rule that judges no change.
     #[error("rules: {0} judges no change, so it has no mode")]
     NoChange(String),
-    /// A denial by a rule whose findings never void support there: the guard denies nothing else.
+    /// Denials by rules whose findings never void support there: the guard denies nothing else.
     #[error(
-        "rules: {code} cannot deny, because what it finds never voids support{place}: give it warn, or leave it out"
+        "rules: {} cannot deny, because what {} never voids support{place}: give {} warn, or leave {} out",
+        codes.join(", "),
+        if codes.len() == 1 { "it finds" } else { "they find" },
+        if codes.len() == 1 { "it" } else { "them" },
+        if codes.len() == 1 { "it" } else { "them" }
     )]
     NeverVoids {
-        /// The rule, by code.
-        code: &'static str,
+        /// The rules, by code.
+        codes: Vec<&'static str>,
         /// ` on` and the configured platform; empty where none is configured.
         place: String,
     },
@@ -272,6 +281,8 @@ impl Guard {
         }
         data.components.extend(settings.components.iter().cloned());
         data.lawful.objects.extend(settings.lawful.iter().cloned());
+        let platforms = settings.platforms();
+        let mut never_void = Vec::new();
         let mut rules: Vec<(&'static Rule, Mode)> =
             catalogue::ALL.iter().filter(|rule| rule.change.is_some()).map(|rule| (*rule, rule.mode)).collect();
         for (code, mode) in &settings.rules {
@@ -284,11 +295,14 @@ impl Guard {
             let Some(slot) = rules.iter_mut().find(|(own, _)| own.code == rule.code) else {
                 return Err(SettingsError::NoChange(code.clone()));
             };
-            if *mode == Mode::Deny && rule.heaviest(&settings.platforms()) != Consequence::Voids {
-                let place = settings.platform.map(|platform| format!(" on {}", platform.as_str())).unwrap_or_default();
-                return Err(SettingsError::NeverVoids { code: rule.code.as_str(), place });
+            if *mode == Mode::Deny && rule.heaviest(&platforms) != Consequence::Voids {
+                never_void.push(rule.code.as_str());
             }
             slot.1 = *mode;
+        }
+        if !never_void.is_empty() {
+            never_void.sort_unstable();
+            return Err(SettingsError::NeverVoids { codes: never_void, place: settings.place() });
         }
         rules.retain(|(_, mode)| *mode != Mode::Off);
         Ok(Guard { data: Arc::new(data), settings, rules })
@@ -300,6 +314,36 @@ impl Guard {
         let (valid, invalid) = waiver::beside(&self.settings.waivers, more);
         guard.settings.waivers.extend(valid);
         (guard, invalid)
+    }
+
+    /// What of the settings does less than it says, for whoever wrote them: modes that no finding of their rule reaches, and
+    /// waivers for what is found otherwise now.
+    pub fn notes(&self) -> Vec<String> {
+        let settings = &self.settings;
+        let platforms = settings.platforms();
+        let modes = settings.rules.iter().filter_map(|(code, mode)| {
+            let rule = catalogue::find(code)?;
+            let weight = rule.consequence_on(lightest(rule, &platforms));
+            let most = Mode::at_most(weight);
+            let does = if most == Mode::Warn { "warned of" } else { "recorded without a warning" };
+            let (whose, way) = match settings.platform {
+                Some(_) => (settings.place(), ""),
+                None => (" on some platform, and none is named".to_owned(), "name the platform, or "),
+            };
+            let (code, weight, most_word) = (rule.code.as_str(), weight.as_str(), most.as_str());
+            (*mode > most).then(|| {
+                format!(
+                    "rules: {code} has the mode {}, and what it finds is {weight} at most{whose}, which is {does}: {way}give \
+                     it {most_word}, or leave it out",
+                    mode.as_str()
+                )
+            })
+        });
+        let waivers = settings.waivers.iter().flat_map(|waiver| {
+            let name = text::line(&waiver.name, MAX_NAME);
+            waiver.moved().into_iter().map(move |moved| format!("waiver {name}: {moved}"))
+        });
+        modes.chain(waivers).collect()
     }
 
     /// The settings in force.
@@ -403,6 +447,9 @@ impl Guard {
         }
     }
 }
+
+/// Of a waiver's name in a note.
+const MAX_NAME: usize = 80;
 
 #[cfg(test)]
 mod tests {

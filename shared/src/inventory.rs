@@ -66,7 +66,9 @@ impl ReadState {
             ReadState::NotServed => Some(format!("the server does not serve {key}")),
             ReadState::Failed(why) => Some(format!("could not read {key}: {why}")),
             ReadState::Forbidden => Some(format!("needs list {key}, which is forbidden")),
-            ReadState::NotRecorded => Some(format!("the snapshot does not hold {key}")),
+            ReadState::NotRecorded => {
+                Some(format!("the snapshot does not hold {key}: take a new one with this version"))
+            }
         }
     }
 }

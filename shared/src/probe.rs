@@ -115,7 +115,9 @@ impl ProbeState {
         match self {
             ProbeState::Failed(why) => Err(format!("could not read {what}: {why}")),
             ProbeState::Forbidden => Err(format!("needs get {what}, which is forbidden")),
-            ProbeState::NotRecorded => Err(format!("the snapshot does not hold {what}")),
+            ProbeState::NotRecorded => {
+                Err(format!("the snapshot does not hold {what}: take a new one with this version"))
+            }
             ProbeState::Read(text) => Ok(text),
         }
     }

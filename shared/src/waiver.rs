@@ -28,6 +28,7 @@ use serde::{Deserialize, Serialize};
 
 pub use audit::{Audit, Trouble, Use, audit};
 pub use coverage::{Lapsed, apply};
+pub use moved::Moved;
 pub use read::{Entry, Objects, Place, SUPPORT_WAIVER, Unreadable, entries, parse};
 pub use set::{Status, all_problems, beside, in_force, status};
 pub use terms::{Invalid, MAX_DAYS};

@@ -211,7 +211,10 @@ async fn serve_until_told(options: Options) -> Result<(), StartError> {
 
 fn check_config(file: &Path) -> anyhow::Result<ExitCode> {
     match config::guard(&read(file)?) {
-        Ok(_) => print("the configuration can be used\n"),
+        Ok(guard) => {
+            let notes: Vec<String> = guard.notes().into_iter().map(|note| format!("note: {note}\n")).collect();
+            print(&format!("{}the configuration can be used\n", notes.concat()))
+        }
         Err(error) => Ok(refused(file, &error)),
     }
 }

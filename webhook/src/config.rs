@@ -118,6 +118,7 @@ pub fn schema() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use aksarc_shared::actor::Ambiguous;
 
     const HEAD: &str = "apiVersion: aksarc.dev/v1alpha1\nkind: GuardConfig\n";
 
@@ -136,9 +137,41 @@ mod tests {
             on_bare_metal
                 .starts_with("rules: AA201 cannot deny, because what it finds never voids support on bare-metal:")
         );
+        let several = refusal(&format!("{HEAD}rules: {{AA306: deny, AA201: deny, AA206: deny, AA208: warn}}\n"));
+        assert_eq!(
+            several,
+            "rules: AA206, AA306 cannot deny, because what they find never voids support: give them warn, or leave them out"
+        );
         for taken in ["AA201: deny", "AA208: warn", "AA208: record", "AA702: \"off\""] {
             assert!(guard(format!("{HEAD}platform: azure-local\nrules: {{{taken}}}\n").as_bytes()).is_ok(), "{taken}");
         }
+    }
+
+    #[test]
+    fn what_does_less_than_it_says_is_noted() {
+        let notes = |rest: &str| guard(format!("{HEAD}{rest}\n").as_bytes()).unwrap().notes();
+        for silent in ["", "platform: azure-local\nrules: {AA201: deny, AA206: warn, AA205: record, AA406: \"off\"}"] {
+            assert!(notes(silent).is_empty(), "{:?}", notes(silent));
+        }
+        assert_eq!(
+            notes("platform: azure-local\nrules: {AA205: warn, AA702: warn}"),
+            [
+                "rules: AA205 has the mode warn, and what it finds is info at most on azure-local, which is recorded without a \
+                 warning: give it record, or leave it out",
+                "rules: AA702 has the mode warn, and what it finds is not-covered at most on azure-local, which is recorded \
+                 without a warning: give it record, or leave it out",
+            ]
+        );
+        assert!(notes("platform: windows-server\nrules: {AA205: warn}").is_empty());
+        let unnamed = notes("rules: {AA205: warn}");
+        assert!(unnamed[0].contains("info at most on some platform, and none is named"), "{unnamed:?}");
+        let waiver = "waivers: [{name: w, rules: [AA402], match: {kind: NodePool, name: p, path: status.nodeInfo.osImage}, \
+                      reason: r, requestedBy: a, approvedBy: b, expires: 2027-01-01T00:00:00Z}]";
+        assert!(
+            notes(waiver)[0].starts_with("waiver w: AA402 found status.nodeInfo.osImage up to 0.1.0"),
+            "{:?}",
+            notes(waiver)
+        );
     }
 
     #[test]
@@ -163,5 +196,49 @@ mod tests {
         assert!(refusal("kind: GuardConfig\n").contains("apiVersion"));
         assert!(refusal("").contains("apiVersion") || !refusal("").is_empty());
         assert!(!guard(b"\xff\xfe").unwrap_err().to_string().is_empty());
+    }
+
+    /// Files that version 0.1.0 took; a README says so beside them.
+    const GUARD_OF_0_1_0: &str = include_str!("../../tests/from-0.1.0/guard.yaml");
+    const MODES_OF_0_1_0: &str = include_str!("../../tests/from-0.1.0/guard-modes.yaml");
+
+    #[test]
+    fn a_configuration_of_0_1_0_with_every_field_is_taken() {
+        let with = |mode: &str, platform: &str| {
+            let text = GUARD_OF_0_1_0.replace("\nmode: enforce\n", &format!("\nmode: {mode}\n"));
+            guard(text.replace("\nplatform: azure-local\n", &format!("\n{platform}\n")).as_bytes()).unwrap()
+        };
+        for mode in ["observe", "warn", "enforce"] {
+            for platform in ["", "windows-server", "hci-22h2", "azure-local", "bare-metal"] {
+                let platform = if platform.is_empty() { String::new() } else { format!("platform: {platform}") };
+                let guard = with(mode, &platform);
+                assert_eq!(guard.settings().mode.as_str(), mode);
+                assert!(guard.notes().is_empty(), "{mode} {platform}: {:?}", guard.notes());
+            }
+        }
+        let guard = with("enforce", "platform: azure-local");
+        let Settings { rules, actors, components, lawful, waivers, .. } = guard.settings();
+        assert_eq!((rules.len(), components.len(), lawful.len(), waivers.len()), (2, 1, 1, 1));
+        assert_eq!(
+            (actors.platform.users.len(), actors.platform.credential_ids.len(), actors.people.users.len()),
+            (1, 1, 1)
+        );
+        assert_eq!(actors.ambiguous, Ambiguous::Warn, "what it could not say is as it was");
+        assert!(waivers[0].lapses_unless.is_some());
+    }
+
+    #[test]
+    fn modes_of_0_1_0_that_no_longer_work_are_named_together_and_those_that_do_less_are_noted() {
+        assert_eq!(
+            refusal(MODES_OF_0_1_0),
+            "rules: AA206, AA208, AA306 cannot deny, because what they find never voids support on azure-local: give them warn, \
+             or leave them out"
+        );
+        let mended = ["AA206", "AA208", "AA306"].into_iter().fold(MODES_OF_0_1_0.to_owned(), |text, code| {
+            text.replace(&format!("{code}: deny"), &format!("{code}: warn"))
+        });
+        let notes = guard(mended.as_bytes()).unwrap().notes();
+        let about: Vec<&str> = notes.iter().filter_map(|note| note.split(' ').nth(1)).collect();
+        assert_eq!(about, ["AA205", "AA702"], "{notes:?}");
     }
 }

@@ -54,6 +54,7 @@ impl Config {
             Some(bytes) => config::guard(bytes).map_err(|error| Chain(&error).to_string())?,
             None => Guard::new(data::embedded(), Settings::default()).map_err(|error| Chain(&error).to_string())?,
         };
+        warn_of(&guard);
         if let (Some(path), None) = (&path, &content) {
             tracing::warn!(path = %path.display(), "no configuration: the guard observes until this file is there");
         }
@@ -79,9 +80,17 @@ impl Config {
         };
         self.seen.poll(hash, &self.metrics.config, "configuration", load, |guard| {
             tracing::info!(mode = guard.settings().mode.as_str(), hash = hash.short(), "configuration taken into use");
+            warn_of(&guard);
             self.metrics.config_hash.set(hash.short());
             self.guards.configure(guard);
         })
+    }
+}
+
+/// Says what of a configuration does less than it says.
+fn warn_of(guard: &Guard) {
+    for note in guard.notes() {
+        tracing::warn!(note, "configuration");
     }
 }
 

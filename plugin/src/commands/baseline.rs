@@ -1,5 +1,6 @@
 //! `baseline`: what the system created here, recorded at a known-good time, and what became of it.
 
+use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -146,8 +147,8 @@ async fn capture(args: &CaptureArgs, ui: &Ui) -> Outcome {
 }
 
 async fn diff(args: &DiffArgs, ui: &Ui) -> Outcome {
-    let then = self::read(&args.file).map_err(Failure::input)?;
-    let Recorded { baseline: now, gaps, read, .. } = record(&args.source, ui).await?;
+    let mut then = self::read(&args.file).map_err(Failure::input)?;
+    let Recorded { baseline: mut now, gaps, read, .. } = record(&args.source, ui).await?;
     if !then.cluster.is_empty() && !now.cluster.is_empty() && then.cluster != now.cluster {
         return Err(Failure::input(anyhow::anyhow!(
             "baseline {} was recorded from another cluster ({}): its namespace kube-system has another uid",
@@ -155,13 +156,29 @@ async fn diff(args: &DiffArgs, ui: &Ui) -> Outcome {
             shown(&then.context)
         )));
     }
+    let is_partly_compared = then.is_of_snapshot() != now.is_of_snapshot();
+    if is_partly_compared {
+        then.forget_what_snapshots_leave_out();
+        now.forget_what_snapshots_leave_out();
+    }
     let mut differences = baseline::diff(&then, &now);
     // What was not read is not gone.
     let is_unknown = |difference: &Difference| gaps.iter().any(|(list, _)| difference.is_absence_from(list));
     // Who may not list a kind in the whole cluster may still list it in a namespace.
     let is_known = |difference: &Difference| read.iter().any(|list| difference.is_absence_from(list));
     differences.retain(|difference| !is_unknown(difference) || is_known(difference));
-    let not_read: Vec<String> = gaps.into_iter().map(|(_, gap)| gap).collect();
+    let mut not_read: Vec<String> = gaps.into_iter().map(|(_, gap)| gap).collect();
+    // What was not looked at then has not come since.
+    let mut unrecorded = BTreeSet::new();
+    differences.retain(|difference| match difference.newly_in() {
+        Some(list) if !then.covers(list.kind, list.namespace.as_deref().unwrap_or_default()) => {
+            unrecorded.insert(format!("the baseline was recorded without {list}: capture a new one"));
+            false
+        }
+        _ => true,
+    });
+    not_read.extend(unrecorded);
+    not_read.extend(is_partly_compared.then(|| PARTLY.to_owned()));
     let code = if not_read.is_empty() { 0 } else { exit::INCONCLUSIVE };
     let text = match args.output {
         ListFormat::Table => table(&then, &differences, &not_read, ui),
@@ -186,7 +203,7 @@ struct List {
     api_version: &'static str,
     kind: &'static str,
     captured_at: Timestamp,
-    /// Lists of which it is not known what differs, and why.
+    /// Lists of which it is not known what differs, and why: not read now, or not when the baseline was recorded.
     not_read: Vec<String>,
     items: Vec<Difference>,
 }
@@ -206,7 +223,7 @@ async fn record(source: &Source, ui: &Ui) -> Result<Recorded, Failure> {
     let mut check = Check::new(embedded(), Params { record: true, ..Params::at(now) });
     let (context, taken) = if let Some(path) = &source.snapshot {
         let about = snapshot::read::judge(path, &mut check).map_err(Failure::input)?;
-        (format!("snapshot {}", path.display()), about.taken.and_then(|taken| taken.parse().ok()))
+        (format!("{}{}", baseline::OF_SNAPSHOT, path.display()), about.taken.and_then(|taken| taken.parse().ok()))
     } else {
         let reader = cluster::reader(&source.flags, ui).await?;
         (cluster::live(&reader, &source.flags.reading, &mut check).await?.context, None)
@@ -230,6 +247,7 @@ async fn record(source: &Source, ui: &Ui) -> Result<Recorded, Failure> {
         captured_at: Timestamp::from_second(taken.as_second()).unwrap_or(taken),
         context,
         kubernetes_version: check.inventory().server_version.clone().unwrap_or_default(),
+        lists: Some(baseline::list_keys(&read)),
         ..recorder.baseline()
     };
     if baseline.nodes.is_empty() && baseline.namespaces.is_empty() && baseline.objects.is_empty() {
@@ -290,7 +308,8 @@ Examples:
 const DIFF: &str = "\
 What could not be read is named and never called gone.
 
-Exit codes: 0 all of it could be compared, whatever differs; 5 something could not be read; 1 or 2 there is no result.
+Exit codes: 0 all of it could be compared, whatever differs; 5 something could not be read, or was not when the baseline was
+recorded; 1 or 2 there is no result.
 
 Examples:
   kubectl aksarc baseline diff edge-01.baseline.json
@@ -298,6 +317,9 @@ Examples:
 
 /// 5,000 nodes with thirty keys each make about 30 MiB.
 const MAX_FILE: u64 = 256 << 20;
+
+/// What cannot be compared between a cluster and a snapshot.
+pub(crate) const PARTLY: &str = "what is in ConfigMaps and workloads, which a snapshot holds in part: one side is a snapshot, and the other a cluster";
 
 /// Names shown of what was left out.
 const SHOWN: usize = 6;

@@ -7,8 +7,10 @@ mod verbs;
 use std::path::Path;
 
 use aksarc_shared::actor::User;
-use aksarc_shared::data::Platform;
+use aksarc_shared::data::{Platform, embedded};
 use aksarc_shared::finding::Consequence;
+use aksarc_shared::guard::Guard;
+use anyhow::Context as _;
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -74,6 +76,12 @@ async fn rehearse(args: &Args, common: &Common, ui: &Ui) -> Result<Report, Failu
     let (mut settings, guard_config) = common.judging.settings(ui).map_err(Failure::input)?;
     if let Some(platform) = Platform::parse(&common.judging.platform) {
         settings.platform = Some(platform);
+    }
+    if let Some(path) = common.judging.guard_config.as_deref() {
+        let guard = Guard::new(embedded(), settings.clone()).with_context(|| format!("cannot use {}", path.display()));
+        for note in guard.map_err(Failure::input)?.notes() {
+            ui.note(&format!("note: {}: {note}", path.display()));
+        }
     }
     let connection = client::connect(&common.kube).await?;
     if Source::of(common.judging.waivers.as_deref()) == Source::Cluster {

@@ -5,6 +5,7 @@ pub(crate) mod options;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use aksarc_shared::baseline::Baseline;
 use aksarc_shared::check::{Check, Params};
 use aksarc_shared::data::{Data, Platform, embedded};
 use aksarc_shared::inventory::ReadState;
@@ -129,6 +130,13 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
         waivers::warn_of_unreadable(&unreadable, ui);
         params.waivers = found;
         cluster = Some(reader);
+    }
+    let differs_in_kind = |own: &&mut Baseline| own.is_of_snapshot() != args.snapshot.is_some();
+    if args.filename.is_empty()
+        && let Some(baseline) = params.baseline.as_mut().filter(differs_in_kind)
+    {
+        baseline.forget_what_snapshots_leave_out();
+        ui.note(&format!("note: not compared with the baseline: {}", super::baseline::PARTLY));
     }
     let given = params.waivers.clone();
     let answers = params.attestations.clone();

@@ -6,6 +6,7 @@ use super::recorder::{CERTIFICATE, KeyNow, NodeNow, PlacesNow};
 use super::{Baseline, KeyRecord, NamespaceRecord, NodeRecord, Recorder, Step, object_key};
 use crate::data::Place;
 use crate::finding::{Draft, Evidence, ObjectRef};
+use crate::inventory::is_untold;
 use crate::kinds::{self, Kind};
 use crate::rule::Rule;
 
@@ -25,6 +26,8 @@ pub struct ChangedKey<'b> {
     pub target: ObjectRef,
     /// The key.
     pub key: &'b str,
+    /// How it was known then that the system created it.
+    pub step: Step,
     /// The value recorded.
     pub before: &'b str,
     /// The value now; `None` when the key is gone.
@@ -122,7 +125,8 @@ impl<'b> Comparison<'b> {
                 let mut evidence = vec![self.evidence(&then.value)];
                 evidence.extend(person);
                 let after = current.map(|now| &*now.value);
-                changed.push(ChangedKey { target: now.target.clone(), key, before: &then.value, after, evidence });
+                let (target, step) = (now.target.clone(), then.step);
+                changed.push(ChangedKey { target, key, step, before: &then.value, after, evidence });
             }
         }
         changed
@@ -159,15 +163,23 @@ impl<'b> Comparison<'b> {
         })
     }
 
-    /// Nodes per pool, then and now.
+    /// Nodes per pool, then and now. A node whose pool was not told then counts for the one it is in; where such a node is
+    /// gone, a pool that has more nodes now may have had as many, and is left out.
     pub fn pools(&self) -> BTreeMap<&'b str, (usize, usize)> {
         let mut pools: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
-        for node in self.then.nodes.values() {
-            pools.entry(&node.pool).or_default().0 += 1;
+        let mut lost = false;
+        for (name, node) in &self.then.nodes {
+            let is_told = !is_untold(&node.pool);
+            let pool = if is_told { Some(&*node.pool) } else { self.node(name).map(|(_, now)| &*now.pool) };
+            match pool {
+                Some(pool) => pools.entry(pool).or_default().0 += 1,
+                None => lost = true,
+            }
         }
         for node in self.now.nodes.values() {
             pools.entry(&node.pool).or_default().1 += 1;
         }
+        pools.retain(|_, (then, now)| !lost || now <= then);
         pools
     }
 
@@ -184,7 +196,7 @@ impl<'b> Comparison<'b> {
 #[cfg(test)]
 mod tests {
     use crate::baseline::samples::{KUBELET, SPACE, check, clean, recorded, touched};
-    use crate::baseline::{Baseline, Step, object_key};
+    use crate::baseline::{Baseline, KeyRecord, Step, object_key};
     use crate::finding::Consequence;
     use crate::kinds;
     use crate::report::{Report, Tool};
@@ -219,6 +231,33 @@ mod tests {
             "{:?}",
             finding.fix
         );
+    }
+
+    #[test]
+    fn what_the_tables_give_to_users_now_accuses_nobody_of_an_older_baseline() {
+        const KEY: &str = "cluster-autoscaler.kubernetes.io/scale-down-disabled";
+        let found = |step: Step| {
+            let mut then = recorded();
+            let record = KeyRecord { value: "true".to_owned(), step };
+            then.nodes.get_mut("moc-l1").unwrap().annotations.insert(KEY.to_owned(), record);
+            of(&report(clean("A4"), Some(then)), "AA202").len()
+        };
+        assert_eq!([Step::Table, Step::Recorded, Step::ManagedFields].map(found), [0, 0, 1]);
+    }
+
+    #[test]
+    fn a_pool_that_nothing_told_then_is_no_other_pool_now() {
+        let found = |then: &Baseline| of(&report(clean("A4"), Some(then.clone())), "AA408").len();
+        let mut then = recorded();
+        assert_eq!(found(&then), 0);
+        then.nodes.get_mut("moc-l1").unwrap().pool = "(no pool)".to_owned();
+        assert_eq!(found(&then), 0, "it is in the pool that it is in now");
+        // Of another node that is gone nobody knows whether it was of this pool.
+        let mut node = then.nodes.remove("moc-l1").unwrap();
+        assert_eq!(found(&then), 1, "the pool had none");
+        node.uid = "another".to_owned();
+        then.nodes.insert("moc-l0".to_owned(), node);
+        assert_eq!(found(&then), 0);
     }
 
     #[test]

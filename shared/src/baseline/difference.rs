@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Baseline, KeyRecord};
-use crate::inventory::ReadKey;
+use crate::inventory::{ReadKey, is_untold};
 use crate::kinds;
 
 /// One line of a difference between two baselines.
@@ -48,6 +48,26 @@ impl Difference {
         let kind = name.and_then(|name| name.split_once('/')).map(|(kind, _)| kind);
         kind.is_some_and(|kind| kind == list.kind.qualified())
     }
+
+    /// The list that holds an object which was not recorded and is there. Where the baseline was not made from that list, nobody
+    /// knows since when.
+    pub fn newly_in(&self) -> Option<ReadKey> {
+        if self.before.is_some() || !self.path.is_empty() {
+            return None;
+        }
+        if self.object.starts_with("node/") {
+            return Some(ReadKey { kind: &kinds::NODE, namespace: None });
+        }
+        let mut parts = self.object.rsplitn(3, '/').skip(1);
+        let (kind, namespace) = (parts.next()?, parts.next());
+        let (resource, group) = kind.split_once('.').unwrap_or((kind, ""));
+        Some(ReadKey { kind: kinds::by_resource(group, resource)?, namespace: namespace.map(str::to_owned) })
+    }
+
+    /// Whether it says that a node is in another pool, of which one is not known.
+    fn is_of_untold_pool(&self) -> bool {
+        self.path == POOL && [&self.before, &self.after].into_iter().flatten().any(|pool| is_untold(pool))
+    }
 }
 
 /// What differs between two baselines, sorted.
@@ -64,7 +84,7 @@ pub fn diff(before: &Baseline, after: &Baseline) -> Vec<Difference> {
         after: new.get(key).cloned(),
     });
     // Of what came or went as a whole, its parts say nothing more.
-    let differing: Vec<Difference> = differing.collect();
+    let differing: Vec<Difference> = differing.filter(|difference| !difference.is_of_untold_pool()).collect();
     let whole: Vec<String> = differing.iter().filter(|d| d.path.is_empty()).map(|d| d.object.clone()).collect();
     differing.into_iter().filter(|d| d.path.is_empty() || !whole.contains(&d.object)).collect()
 }
@@ -89,7 +109,7 @@ fn lines(baseline: &Baseline) -> BTreeMap<(String, String), String> {
     for (name, node) in &baseline.nodes {
         lines.insert((format!("node/{name}"), String::new()), node.uid.clone());
         lines.insert((format!("node/{name}"), "capacity".to_owned()), node.capacity.join(" / "));
-        lines.insert((format!("node/{name}"), "pool".to_owned()), node.pool.clone());
+        lines.insert((format!("node/{name}"), POOL.to_owned()), node.pool.clone());
     }
     for (key, object) in &baseline.objects {
         let name = key.trim_start_matches('/').to_owned();
@@ -100,6 +120,9 @@ fn lines(baseline: &Baseline) -> BTreeMap<(String, String), String> {
     }
     lines
 }
+
+/// The path of a node's pool.
+const POOL: &str = "pool";
 
 #[cfg(test)]
 mod tests {
@@ -134,6 +157,40 @@ mod tests {
         assert!(gone("namespace/kube-system", "labels[a]").is_absence_from(&list(&kinds::NAMESPACE, "")));
     }
     use crate::baseline::samples::recorded;
+
+    #[test]
+    fn what_is_new_belongs_to_one_list() {
+        let new = |object: &str| {
+            let difference = Difference {
+                object: object.to_owned(),
+                path: String::new(),
+                before: None,
+                after: Some("u".to_owned()),
+            };
+            difference.newly_in().map(|list| list.to_string())
+        };
+        for (object, list) in [
+            ("azure-arc/serviceaccounts/default", "serviceaccounts in azure-arc"),
+            ("kube-system/deployments.apps/coredns", "deployments.apps in kube-system"),
+            ("storageclasses.storage.k8s.io/default", "storageclasses.storage.k8s.io"),
+            ("node/moc-l1", "nodes"),
+        ] {
+            assert_eq!(new(object).as_deref(), Some(list));
+        }
+        let gone =
+            Difference { object: "node/a".to_owned(), path: String::new(), before: Some("u".to_owned()), after: None };
+        assert_eq!(gone.newly_in(), None);
+    }
+
+    #[test]
+    fn a_pool_that_is_not_told_differs_from_nothing() {
+        let mut then = recorded();
+        let pool = &mut then.nodes.get_mut("moc-l1").unwrap().pool;
+        *pool = "(no pool)".to_owned();
+        assert_eq!(diff(&then, &recorded()), []);
+        then.nodes.get_mut("moc-l1").unwrap().pool = "another".to_owned();
+        assert_eq!(diff(&then, &recorded()).len(), 1);
+    }
 
     #[test]
     fn what_came_or_went_as_a_whole_is_one_line() {

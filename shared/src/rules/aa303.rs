@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::baseline::Baseline;
 use crate::change::{Change, Operation};
 use crate::command::Command;
 use crate::data::{AddOns, Data, Platform};
@@ -269,9 +270,13 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
                 Some(match &context.baseline {
                     None => draft
                         .says(format!("{what} is unrecognised: nothing tells whose it is, a baseline would settle it")),
-                    Some(baseline) => draft
+                    Some(baseline) if is_covered(baseline.then, &draft.object) => draft
                         .says(format!("{what} is unrecognised, and came after the baseline"))
                         .with(baseline.evidence("nothing of this name")),
+                    Some(_) => draft.says(format!(
+                        "{what} is unrecognised: nothing tells whose it is, and the baseline was recorded without a look at \
+                         such objects: a new one would settle it"
+                    )),
                 })
             }
         }
@@ -344,6 +349,11 @@ fn settle_manifests(inventory: &Inventory, context: &Context<'_>, drafts: &mut V
         }
     }
     open
+}
+
+/// Whether a baseline would hold an object, had it been there.
+fn is_covered(baseline: &Baseline, object: &ObjectRef) -> bool {
+    kinds::of(&object.api_version, &object.kind).is_some_and(|kind| baseline.covers(kind, &object.namespace))
 }
 
 /// What Helm does with a release.

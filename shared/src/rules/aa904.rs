@@ -35,7 +35,7 @@ pub(crate) fn troubles(audits: &[Audit<'_>]) -> Vec<Draft> {
                 Trouble::Invalid(problem) => problem.field(),
                 Trouble::Expired(_) => "expires",
                 Trouble::Lapsed { .. } => "lapsesUnless",
-                Trouble::Unused | Trouble::Moved(_) => "match",
+                Trouble::Moved(_) | Trouble::Renamed(_) | Trouble::Unused => "match",
             };
             drafts.push(Draft::at(ObjectRef::waiver(name), path).says(format!("waiver {name}: {trouble}")).with(
                 Evidence::seen("waiver", format!("{} {}", audit.waiver.rules.join(" "), audit.waiver.matches.short())),

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
+use crate::baseline::Step;
 use crate::change::{Change, Operation};
 use crate::command::Command;
 use crate::data::{Data, Place, Ruling};
@@ -388,6 +389,10 @@ pub(super) fn against_baseline(inventory: &Inventory, context: &Context<'_>, pla
         matches!(context.data.node_keys.ruling_at(place, key, kubelet), Ruling::Lapsed(_))
     };
     let changed = changed.filter(|changed| changed.after.is_some() || !lapsed(&changed.target.name, changed.key));
+    // A baseline may be older than the tables: what they have learnt to be the users' is not the system's for having stood in it.
+    let is_free = |key: &str| matches!(context.data.node_keys.ruling(place, key), Ruling::Exception(_));
+    let changed =
+        changed.filter(|changed| matches!(changed.step, Step::Machine | Step::ManagedFields) || !is_free(changed.key));
     let drafts = changed.map(|changed| {
         let (node, key) = (&changed.target.name, changed.key);
         let verb = if changed.after.is_some() { "changed" } else { "removed" };

@@ -27,6 +27,8 @@ pub struct Audit<'a> {
     pub would_cover: Vec<&'a Finding>,
     /// The rules that find now what it is for, and that it does not name.
     pub moved: BTreeSet<&'static str>,
+    /// What the fields are called now that it is for.
+    pub renamed: BTreeSet<String>,
     /// Rules of it of which the check does not know all, and why: nobody can say then that it is unused.
     pub unseen: Vec<String>,
 }
@@ -83,6 +85,9 @@ pub enum Trouble {
     /// It matches nothing that was found, and another rule finds the same.
     #[error("it covers nothing that was found, since {} finds the same: name that rule", .0.join(", "))]
     Moved(Vec<&'static str>),
+    /// It matches nothing that was found, and its rule finds the same at a field of another name.
+    #[error("it covers nothing that was found, since it is found at {} now: name that path, with its fingerprint if any", .0.join(", "))]
+    Renamed(Vec<String>),
     /// It matches nothing that was found.
     #[error("it covers nothing that was found")]
     Unused,
@@ -118,7 +123,12 @@ impl Audit<'_> {
             lapsed.map(|(finding, why)| Trouble::Lapsed { object: finding.object.short(), why: why.clone() }).collect();
         if self.usage() == Use::Unused {
             let moved: Vec<&str> = self.moved.iter().copied().collect();
-            troubles.push(if moved.is_empty() { Trouble::Unused } else { Trouble::Moved(moved) });
+            let renamed: Vec<String> = self.renamed.iter().cloned().collect();
+            troubles.push(match (&*moved, &*renamed) {
+                ([], []) => Trouble::Unused,
+                ([], _) => Trouble::Renamed(renamed),
+                _ => Trouble::Moved(moved),
+            });
         }
         troubles
     }
@@ -141,6 +151,7 @@ pub fn audit<'a>(
             lapsed: Vec::new(),
             would_cover: Vec::new(),
             moved: BTreeSet::new(),
+            renamed: BTreeSet::new(),
             unseen: waiver.rules.iter().filter_map(|code| unseen(code, rules)).collect(),
         })
         .collect();
@@ -165,6 +176,8 @@ pub fn audit<'a>(
     for audit in audits.iter_mut().filter(|audit| audit.usage() == Use::Unused) {
         let same = findings.iter().filter(|finding| audit.waiver.matches_but_for_the_code(finding));
         audit.moved = same.map(|finding| finding.code).collect();
+        let renamed = findings.iter().filter(|finding| audit.waiver.matches_by_its_old_path(finding));
+        audit.renamed = renamed.map(|finding| finding.path.clone()).collect();
     }
     audits
 }
@@ -258,5 +271,34 @@ mod tests {
         let print = crate::finding::fingerprint("AA304", &found[0].object, &found[0].path);
         other.matches = crate::waiver::Match { fingerprint: Some(print), ..crate::waiver::Match::default() };
         assert_eq!(troubles(other), [Trouble::Moved(vec!["AA303"])]);
+    }
+
+    #[test]
+    fn an_unused_waiver_is_told_what_its_field_is_called_now() {
+        let pool = crate::finding::ObjectRef::pool("pool1");
+        let found = [Finding {
+            code: "AA412",
+            object: pool.clone(),
+            path: "status.capacity[Standard_A4_v2]".to_owned(),
+            ..finding("pool1", "", None)
+        }];
+        let rules = [outcome("AA412", Outcome::Violated, "")];
+        let troubles = |matches: crate::waiver::Match| {
+            let own = Waiver { rules: vec!["AA412".to_owned()], matches, ..waiver() };
+            audit(&[own], &found, &rules, time(NOVEMBER))[0].troubles()
+        };
+        let old = "status.capacity[memory][Standard_A4_v2]";
+        let named = crate::waiver::Match {
+            kind: "NodePool".to_owned(),
+            name: "pool1".to_owned(),
+            path: Some(old.to_owned()),
+            ..crate::waiver::Match::default()
+        };
+        let print = crate::finding::fingerprint("AA412", &pool, old);
+        let printed = crate::waiver::Match { fingerprint: Some(print), ..crate::waiver::Match::default() };
+        for matches in [named.clone(), printed] {
+            assert_eq!(troubles(matches), [Trouble::Renamed(vec![found[0].path.clone()])]);
+        }
+        assert_eq!(troubles(crate::waiver::Match { name: "pool2".to_owned(), ..named }), [Trouble::Unused]);
     }
 }

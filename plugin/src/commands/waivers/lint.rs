@@ -139,10 +139,8 @@ fn notes(text: &str, entries: &[Entry], now: Timestamp, soon: u16) -> Vec<Note> 
         if waiver.matches.name.contains(['*', '?']) {
             add(Level::Warning, "match", "names match exactly: * and ? stand for themselves".to_owned());
         }
-        for (from, path, to) in waiver.moved() {
-            let message =
-                format!("{from} found {path} up to 0.1.0, and {to} does now: name {to}, with its fingerprint if any");
-            add(Level::Warning, "rules", message);
+        for moved in waiver.moved() {
+            add(Level::Warning, moved.field(), moved.to_string());
         }
         if let Some(doubt) = waiver.matches.doubt() {
             add(Level::Warning, "match", doubt);
