@@ -3,6 +3,7 @@
 
 mod fake;
 
+use aksarc_shared::jiff::{SignedDuration, Timestamp};
 use fake::{Cluster, Program, Ran, Reply, Server};
 use serde_json::{Value, json};
 
@@ -273,17 +274,24 @@ fn an_audit_says_what_each_waiver_does() {
 #[test]
 fn an_audit_of_a_snapshot_is_as_of_the_moment_when_it_was_taken() {
     let program = Program::new();
-    let of_its_days = with(waiver("then", "moc-l8c2ongw6ra"), "notBefore", json!("2026-11-20T00:00:00Z"));
-    program.write("w.json", &file(&[with(of_its_days, "expires", json!("2026-11-28T00:00:00Z"))]));
     let snapshot = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/clusters/drifted");
+    let index: Value = serde_json::from_slice(&std::fs::read(format!("{snapshot}/index.json")).unwrap()).unwrap();
+    let taken: Timestamp = index["takenAt"].as_str().unwrap().parse().unwrap();
+    let later = |hours| (taken + SignedDuration::from_hours(hours)).to_string();
+    // Over since, whenever this runs.
+    let of_its_days = with(waiver("then", "moc-l8c2ongw6ra"), "notBefore", json!(later(-24)));
+    program.write(
+        "w.json",
+        &file(&[with(of_its_days, "expires", json!((taken + SignedDuration::from_secs(1)).to_string()))]),
+    );
     let audit = |more: &[&str]| {
         let args = ["waivers", "audit", "w.json", "--snapshot", snapshot, "-o", "json"];
         program.run(&[&args, more].concat()).exits(0).json()
     };
     let own = audit(&[]);
-    assert_eq!(own["asOf"], "2026-11-27T05:30:32Z");
+    assert_eq!(own["asOf"], taken.to_string());
     assert_eq!(item(&own, "then")["use"], "covers");
-    for moment in ["2026-11-29", "now"] {
+    for moment in [&*later(24), "now"] {
         assert_eq!(item(&audit(&["--as-of", moment]), "then")["use"], "not-in-force", "{moment}");
     }
 }
