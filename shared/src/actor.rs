@@ -85,6 +85,45 @@ pub struct Matchers {
     pub credential_ids: Vec<String>,
 }
 
+/// Why an entry of the configuration names nobody, or everybody.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoMatcher {
+    /// A pattern, of which there are none.
+    #[error("actors: {0:?} is compared as it stands, and no name has a star in it: write each name out")]
+    Star(String),
+    /// Nothing.
+    #[error("actors: a name is empty, and nobody has none")]
+    Empty,
+    /// A group that is not the platform's alone.
+    #[error(
+        "actors.platform.groups: everybody, or every service account, is in {0}, so the guard would judge nobody: name those who act for the platform"
+    )]
+    Everybody(String),
+}
+
+impl Actors {
+    /// Whether each entry can name somebody, and none the platform together with everybody.
+    ///
+    /// # Errors
+    /// [`NoMatcher`] for the first entry that cannot.
+    pub fn check(&self) -> Result<(), NoMatcher> {
+        for matchers in [&self.platform, &self.people] {
+            for name in matchers.users.iter().chain(&matchers.groups).chain(&matchers.credential_ids) {
+                match &**name {
+                    "" => return Err(NoMatcher::Empty),
+                    star if star.contains('*') => return Err(NoMatcher::Star(star.to_owned())),
+                    _ => {}
+                }
+            }
+        }
+        let everybody = self.platform.groups.iter().find(|group| EVERYBODY.contains(&group.as_str()));
+        everybody.map_or(Ok(()), |group| Err(NoMatcher::Everybody(group.clone())))
+    }
+}
+
+/// Groups that the API server puts everybody in, or every service account (kubernetes.io, Authenticating and Service accounts).
+const EVERYBODY: [&str; 3] = ["system:authenticated", "system:serviceaccounts", "system:unauthenticated"];
+
 impl Matchers {
     fn matches(&self, user: &User) -> bool {
         self.users.contains(&user.name)

@@ -165,9 +165,12 @@ pub enum SettingsError {
         /// ` on` and the configured platform; empty where none is configured.
         place: String,
     },
-    /// A component or lawful object with neither or both of `name` and `prefix`.
-    #[error("{0}: exactly one of name and prefix is needed")]
+    /// A component or lawful object with neither or both of `name` and `prefix`, or with an empty one.
+    #[error("{0}: exactly one of name and prefix is needed, and it must not be empty")]
     Pattern(String),
+    /// An identity that cannot be the platform's alone, or that no request comes from.
+    #[error(transparent)]
+    Matcher(#[from] actor::NoMatcher),
     /// A waiver that breaks a term.
     #[error("waiver {name}: {problem}")]
     Waiver {
@@ -263,13 +266,18 @@ impl Guard {
     /// [`SettingsError`] for the first setting that cannot work; nothing is applied then.
     pub fn new(data: &Data, settings: Settings) -> Result<Self, SettingsError> {
         let mut data = data.on(&settings.platforms());
+        settings.actors.check()?;
+        let one = |name: &Option<String>, prefix: &Option<String>| {
+            let given: Vec<&String> = name.iter().chain(prefix).collect();
+            given.len() == 1 && !given.iter().any(|text| text.is_empty())
+        };
         for component in &settings.components {
-            if component.name.is_some() == component.prefix.is_some() {
+            if !one(&component.name, &component.prefix) {
                 return Err(SettingsError::Pattern(format!("components: {}", component.product)));
             }
         }
         for object in &settings.lawful {
-            if object.name.is_some() == object.prefix.is_some() {
+            if !one(&object.name, &object.prefix) {
                 return Err(SettingsError::Pattern(format!("lawful: {}", object.why)));
             }
         }
@@ -344,6 +352,42 @@ impl Guard {
             waiver.moved().into_iter().map(move |moved| format!("waiver {name}: {moved}"))
         });
         modes.chain(waivers).collect()
+    }
+
+    /// What the guard does with these settings, line by line: for whoever is about to use them. `now` tells which waivers are over.
+    pub fn summary(&self, now: Timestamp) -> Vec<String> {
+        let settings = &self.settings;
+        let actors = &settings.actors;
+        let count =
+            |matchers: &actor::Matchers| matchers.users.len() + matchers.groups.len() + matchers.credential_ids.len();
+        let ambiguous = match actors.ambiguous {
+            Ambiguous::Warn => {
+                "warned of, never refused: deletes and kubectl scale by system:masters, by kubeadm:cluster-admins and by names \
+                 that the platform uses too are among it"
+            }
+            Ambiguous::Deny => "refused where a person's would be: whoever acts for the platform has to be listed",
+        };
+        let over = settings.waivers.iter().filter(|waiver| waiver.expires <= now).count();
+        vec![
+            format!("mode: {}", settings.mode.as_str()),
+            format!(
+                "platform: {}",
+                settings.platform.map_or("not named, so each finding weighs what it weighs least", Platform::as_str)
+            ),
+            format!(
+                "rules: {} judge changes, {} of them with a mode of your own",
+                self.rules.len(),
+                settings.rules.len()
+            ),
+            format!(
+                "actors: {} of your own are the platform, {} are people",
+                count(&actors.platform),
+                count(&actors.people)
+            ),
+            format!("what the platform or a person could do: {ambiguous}"),
+            format!("components and lawful objects of your own: {}", settings.components.len() + settings.lawful.len()),
+            format!("waivers: {}, {over} of them over", settings.waivers.len()),
+        ]
     }
 
     /// The settings in force.

@@ -1,13 +1,15 @@
 //! Arguments, logging and exit codes of the binary.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use aksarc_shared::certificate;
 use aksarc_shared::chain::Chain;
+use aksarc_shared::jiff::Timestamp;
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use prometheus_client::metrics::counter::Counter;
@@ -56,7 +58,7 @@ struct Arguments {
 enum Command {
     /// Checks a configuration file and says what is wrong with it.
     CheckConfig {
-        /// The file.
+        /// The file; - reads standard input.
         file: PathBuf,
     },
     /// Prints the JSON schema of the configuration file.
@@ -212,15 +214,18 @@ async fn serve_until_told(options: Options) -> Result<(), StartError> {
 fn check_config(file: &Path) -> anyhow::Result<ExitCode> {
     match config::guard(&read(file)?) {
         Ok(guard) => {
-            let notes: Vec<String> = guard.notes().into_iter().map(|note| format!("note: {note}\n")).collect();
-            print(&format!("{}the configuration can be used\n", notes.concat()))
+            let notes = guard.notes().into_iter().map(|note| format!("note: {note}\n"));
+            let summary = guard.summary(Timestamp::now()).into_iter().map(|line| format!("  {line}\n"));
+            let lines: String = notes.chain(["the configuration can be used\n".to_owned()]).chain(summary).collect();
+            print(&lines)
         }
         Err(error) => Ok(refused(file, &error)),
     }
 }
 
 fn print_manifest(arguments: Manifest) -> anyhow::Result<ExitCode> {
-    let authority = arguments.ca_file.as_deref().map(read).transpose()?;
+    let authority = arguments.ca_file.as_deref().map(authority).transpose()?;
+    anyhow::ensure!(!arguments.image.trim().is_empty(), "--image is empty: name the image to run");
     let config = match &arguments.config {
         Some(file) => {
             let bytes = read(file)?;
@@ -257,7 +262,30 @@ fn refused(file: &Path, error: &config::ConfigError) -> ExitCode {
     ExitCode::from(USAGE)
 }
 
+/// The certificates of a file, which go into a manifest that many read: nothing else may be in it.
+fn authority(file: &Path) -> anyhow::Result<Vec<u8>> {
+    let pem = read(file)?;
+    let text = String::from_utf8_lossy(&pem);
+    let certificates = certificate::bundle(&text);
+    anyhow::ensure!(!certificates.is_empty(), "{} holds no certificate in PEM", file.display());
+    if let Some(why) = certificates.into_iter().find_map(Result::err) {
+        anyhow::bail!("{} holds something that is no certificate: {why}", file.display());
+    }
+    anyhow::ensure!(
+        !text.contains("PRIVATE KEY"),
+        "{} holds a private key: give the authority's certificate alone",
+        file.display()
+    );
+    Ok(pem)
+}
+
+/// The bytes of a file, or of standard input for `-`.
 fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+    if file == Path::new("-") {
+        let mut bytes = Vec::new();
+        io::stdin().lock().take(MAX_CONFIG).read_to_end(&mut bytes).context("reading standard input")?;
+        return Ok(bytes);
+    }
     fs::read(file).with_context(|| format!("reading {}", file.display()))
 }
 
@@ -322,6 +350,9 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 const ENVIRONMENT: u8 = 1;
 const USAGE: u8 = 2;
+
+/// A configuration is written by hand, and a ConfigMap holds 1 MiB at most.
+const MAX_CONFIG: u64 = 4 << 20;
 
 /// More would be a unit mistaken: a pod has 30 seconds to stop, and a certificate is renewed days ahead.
 const MAX_DURATION: Duration = Duration::from_mins(10);

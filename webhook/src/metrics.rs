@@ -48,6 +48,7 @@ pub struct Metrics {
     pub(crate) handshakes_failed: Counter,
     pub(crate) handshakes_slow: Counter,
     pub(crate) headers_slow: Counter,
+    pub(crate) log_lines_suppressed: Counter,
     pub(crate) config: Reloads,
     pub(crate) certificate: Reloads,
     pub(crate) config_hash: Gauge,
@@ -177,6 +178,7 @@ impl Metrics {
             handshakes_failed: Counter::default(),
             handshakes_slow: Counter::default(),
             headers_slow: Counter::default(),
+            log_lines_suppressed: Counter::default(),
             config: Reloads::default(),
             certificate: Reloads::default(),
             config_hash: Gauge::default(),
@@ -192,6 +194,11 @@ impl Metrics {
         registry.register("handshake_failures", "TLS handshakes that failed", m.handshakes_failed.clone());
         registry.register("handshake_timeouts", "TLS handshakes that took too long", m.handshakes_slow.clone());
         registry.register("header_timeouts", "New connections without a request in time", m.headers_slow.clone());
+        registry.register(
+            "log_lines_suppressed",
+            "Lines on findings that were left out of the log, because a user had caused too many in a second",
+            m.log_lines_suppressed.clone(),
+        );
         m.config.register(registry, "config");
         registry.register(
             "config_hash",

@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use crate::metrics::Metrics;
 
-use line_budget::LineBudget;
+use line_budget::LineBudgets;
 pub(crate) use turn::Turn;
 
 /// Judges a change; a parameter so that a test can put something broken in its place.
@@ -31,13 +31,13 @@ pub struct Reviewer {
     guard: Arc<ArcSwap<Guard>>,
     metrics: Arc<Metrics>,
     judge: Judge,
-    lines: LineBudget,
+    lines: LineBudgets,
 }
 
 impl Reviewer {
     /// Answers with `guard`, counting in `metrics`.
     pub fn new(guard: Arc<ArcSwap<Guard>>, metrics: Arc<Metrics>) -> Self {
-        Reviewer { guard, metrics, judge: Guard::judge, lines: LineBudget::default() }
+        Reviewer { guard, metrics, judge: Guard::judge, lines: LineBudgets::default() }
     }
 
     /// Judges by another function.
@@ -80,7 +80,8 @@ impl Reviewer {
     pub(crate) fn out_of_time(&self, body: &[u8]) -> Result<Vec<u8>, Refusal> {
         let uid = uid(body).ok_or_else(|| Refusal::malformed("the review has no request.uid"))?;
         self.metrics.not_evaluated(TIME);
-        if let Some(suppressed) = self.lines.take(Timestamp::now().as_second()) {
+        // Who asked is not known: reading it is what may take so long.
+        if let Some(suppressed) = self.lines.of("", false).take(Timestamp::now().as_second()) {
             tracing::warn!(
                 bytes = body.len(),
                 suppressed,
@@ -120,7 +121,7 @@ impl Reviewer {
         if judgement.judged.is_empty() {
             return Ok(serialize(&Response { uid: &uid, allowed: true, ..Response::default() }));
         }
-        self.log(&judgement, &change, &user, dry_run);
+        self.log(&uid, &judgement, &change, &user, dry_run);
         let decision = judgement.decision();
         Ok(serialize(&Response {
             uid: &uid,
@@ -131,9 +132,14 @@ impl Reviewer {
         }))
     }
 
-    /// One line for a review with findings; whoever can cause findings can cause many, so their number is bounded too.
-    fn log(&self, judgement: &Judgement, change: &Change<'_>, user: &User, dry_run: bool) {
-        let Some(suppressed) = self.lines.take(Timestamp::now().as_second()) else { return };
+    /// One line for a review with findings; whoever can cause findings can cause many, so their number is bounded too. It holds
+    /// nothing of the object's content but where in it something was found.
+    fn log(&self, uid: &str, judgement: &Judgement, change: &Change<'_>, user: &User, dry_run: bool) {
+        let Some(suppressed) = self.lines.of(&user.name, dry_run).take(Timestamp::now().as_second()) else {
+            self.metrics.log_lines_suppressed.inc();
+            return;
+        };
+        let paths: Vec<&str> = judgement.findings().map(|finding| &*finding.path).take(MAX_PATHS).collect();
         tracing::info!(
             decision = judgement.decision().as_str(),
             findings = findings(&judgement.judged),
@@ -143,7 +149,11 @@ impl Reviewer {
             subresource = text::line(&change.subresource, MAX_NAME),
             namespace = text::line(&change.namespace, MAX_NAME),
             name = text::line(&change.name, MAX_NAME),
+            paths = text::line(&paths.join(","), MAX_ANNOTATION),
             user = text::line(&user.name, MAX_NAME),
+            groups = text::line(&user.groups.join(","), MAX_ANNOTATION),
+            field_manager = text::line(&user.field_manager, MAX_NAME),
+            uid = text::line(uid, MAX_NAME),
             actor = judgement.actor.as_str(),
             dry_run,
             suppressed,
@@ -389,6 +399,8 @@ const MAX_CAUSE: usize = 512;
 const MAX_CAUSES: usize = 64;
 /// Names are at most 253 bytes where Kubernetes has validated them; user names are not bounded at all.
 const MAX_NAME: usize = 256;
+/// Of a review with many findings the first are enough to go and look.
+const MAX_PATHS: usize = 8;
 /// Audit logs are kept for long and read by line.
 const MAX_ANNOTATION: usize = 1024;
 #[cfg(test)]

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod generated_files;
 #[cfg(test)]
+mod service_commands;
+#[cfg(test)]
 mod service_drain;
 #[cfg(test)]
 mod service_judging;
