@@ -483,7 +483,7 @@ fn describe(finding: &Value) -> String {
     )
 }
 
-/// `299 - "AA205: …"`, or kubectl's `Warning: AA205: …`.
+/// `299 - "AA205 (another page): …"`, or kubectl's `Warning: AA205 (another page): …`.
 fn is_ours(warning: &str) -> bool {
     let mut words = warning.split(|c: char| !c.is_ascii_alphanumeric());
     words.any(|word| word.len() == 5 && word.starts_with("AA") && word.chars().skip(2).all(|c| c.is_ascii_digit()))
