@@ -7,7 +7,7 @@ use std::fs;
 use std::time::Duration;
 
 use aksarc_shared::guard;
-use aksarc_tests::protection::{await_in_force, refused};
+use aksarc_tests::protection::{await_in_force, await_out_of_force, refused};
 use aksarc_tests::readme::{self, Desk};
 use aksarc_tests::{ControlPlane, Finished, Identity, Kubernetes};
 use aksarc_webhook::manifest;
@@ -56,6 +56,7 @@ fn installing_upgrading_and_removing_keep_what_is_configured() {
         upgrade(&cluster, &desk, who, &install);
         remove(&cluster, &desk, who);
         admin(&install).succeeded().unwrap();
+        await_out_of_force(&cluster).unwrap();
         configure(&cluster, &desk, COMPLETE);
     }
 }

@@ -21,11 +21,28 @@ pub fn refused(tried: &Finished) -> bool {
 /// # Errors
 /// It did not in time.
 pub fn await_in_force(cluster: &ControlPlane) -> anyhow::Result<()> {
-    let attempt = ["label", "validatingwebhookconfiguration", manifest::CONFIGURATION, "a=b", "--dry-run=server"];
     wait::until("the policy to count", LIMIT, || {
-        let tried = cluster.kubectl(&Identity::Admin, attempt).map_err(|error| format!("{error:#}"))?;
+        let tried = attempt(cluster)?;
         if refused(&tried) { Ok(()) } else { Err(format!("{}{}", tried.stdout, tried.stderr)) }
     })
+}
+
+/// Waits until the policy protects the guard's webhook configuration no more, which has to be there; a policy goes on counting
+/// for a moment after it was deleted.
+///
+/// # Errors
+/// It did in the end too.
+pub fn await_out_of_force(cluster: &ControlPlane) -> anyhow::Result<()> {
+    wait::until("the policy to count no more", LIMIT, || {
+        let tried = attempt(cluster)?;
+        tried.succeeded().map(|_| ()).map_err(|error| format!("{error:#}"))
+    })
+}
+
+/// Tries what the policy refuses, without storing it.
+fn attempt(cluster: &ControlPlane) -> Result<Finished, String> {
+    let label = ["label", "validatingwebhookconfiguration", manifest::CONFIGURATION, "a=b", "--dry-run=server"];
+    cluster.kubectl(&Identity::Admin, label).map_err(|error| format!("{error:#}"))
 }
 
 const LIMIT: Duration = Duration::from_mins(1);
