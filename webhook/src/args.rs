@@ -58,7 +58,7 @@ struct Arguments {
 enum Command {
     /// Checks a configuration file and says what is wrong with it.
     CheckConfig {
-        /// The file; - reads standard input.
+        /// The file, or the manifest of a ConfigMap that holds it as guard.yaml; - reads standard input.
         file: PathBuf,
     },
     /// Prints the JSON schema of the configuration file.
@@ -212,7 +212,9 @@ async fn serve_until_told(options: Options) -> Result<(), StartError> {
 }
 
 fn check_config(file: &Path) -> anyhow::Result<ExitCode> {
-    match config::guard(&read(file)?) {
+    let bytes = read(file)?;
+    let inner = config::in_configmap(&bytes);
+    match inner.and_then(|inner| config::guard(inner.as_ref().map_or(&*bytes, String::as_bytes))) {
         Ok(guard) => {
             let notes = guard.notes().into_iter().map(|note| format!("note: {note}\n"));
             let summary = guard.summary(Timestamp::now()).into_iter().map(|line| format!("  {line}\n"));

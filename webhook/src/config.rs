@@ -11,6 +11,7 @@ use aksarc_shared::rule::Mode;
 use aksarc_shared::waiver::Waiver;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
 /// How the guard decides: one YAML document, of which everything but the first two fields may be left out.
 ///
@@ -74,6 +75,9 @@ pub enum ConfigError {
     /// Not YAML, or not of this shape, with line and column.
     #[error("{0}")]
     Shape(String),
+    /// A ConfigMap without the configuration.
+    #[error("the ConfigMap has no key {FILE}, which is the file that the guard reads")]
+    Key,
     /// A setting that cannot work.
     #[error(transparent)]
     Settings(#[from] SettingsError),
@@ -115,6 +119,23 @@ pub fn guard(bytes: &[u8]) -> Result<Guard, ConfigError> {
     let config: GuardConfig = yaml::parse(std::str::from_utf8(bytes)?)?;
     Ok(Guard::new(data::embedded(), config.settings())?)
 }
+
+/// The configuration in the manifest of a ConfigMap, as it is kept in git; `None` for anything else than such a manifest.
+///
+/// # Errors
+/// [`ConfigError::Key`] where the ConfigMap does not hold the file that the guard reads.
+pub fn in_configmap(bytes: &[u8]) -> Result<Option<String>, ConfigError> {
+    let documents = std::str::from_utf8(bytes).ok().and_then(|text| yaml::documents(text).ok()).unwrap_or_default();
+    let [document] = documents.as_slice() else { return Ok(None) };
+    if document.get("kind").and_then(Value::as_str) != Some("ConfigMap") {
+        return Ok(None);
+    }
+    let text = document.get("data").and_then(|data| data.get(FILE)?.as_str());
+    text.map(|text| Some(text.to_owned())).ok_or(ConfigError::Key)
+}
+
+/// The key of the ConfigMap, and the name of the file that the guard reads.
+const FILE: &str = "guard.yaml";
 
 /// The JSON schema of the file, for editors and pipelines.
 pub fn schema() -> String {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use rcgen::{CertificateParams, KeyPair};
+use serde_json::json;
 
 const HEAD: &str = "apiVersion: aksarc.dev/v1alpha1\nkind: GuardConfig\n";
 
@@ -48,6 +49,15 @@ fn a_configuration_is_told_in_words_before_it_is_used() {
     ] {
         assert!(out.contains(line), "{line:?} is not in\n{out}");
     }
+    // As it is kept in git.
+    let map = |key: &str| {
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "guard"}, "data": {key: config}})
+            .to_string()
+    };
+    assert_eq!(run(&["check-config", "-"], &map("guard.yaml")), (0, out, String::new()));
+    let (code, _, err) = run(&["check-config", "-"], &map("config.yaml"));
+    assert_eq!(code, 2);
+    assert!(err.contains("the ConfigMap has no key guard.yaml"), "{err}");
     let deny = format!("{HEAD}actors: {{ambiguous: deny}}\n");
     assert!(run(&["check-config", "-"], &deny).1.contains("refused where a person's would be"));
 }
