@@ -26,12 +26,12 @@ pub fn alone(
     fit::check(object, kind, "", None).ok()?;
     let data = embedded();
     let looks = |rule: &Rule| rule.reads.iter().any(|read| read.kind == kind && covers(read, namespace, data));
-    let platforms = settings.platforms();
+    let (platforms, seen) = (settings.platforms(), Seen::new(object, kind, data));
     let mut findings = Vec::new();
     for rule in catalogue::ALL.iter().filter(|rule| looks(rule)) {
         let Some(each) = rule.state.each else { continue };
         let mut notes = Notes::default();
-        each(&Seen::new(object, kind, data), &mut notes);
+        each(&seen, &mut notes);
         findings.extend(finalize(rule, lightest(rule, &platforms), notes.drafts));
     }
     // Some rule took what it was not shown as missing.
