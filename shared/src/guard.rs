@@ -367,7 +367,7 @@ impl Guard {
             }
             Ambiguous::Deny => "refused where a person's would be: whoever acts for the platform has to be listed",
         };
-        let over = settings.waivers.iter().filter(|waiver| waiver.expires <= now).count();
+        let over = settings.waivers.iter().filter(|waiver| waiver.is_over(now)).count();
         vec![
             format!("mode: {}", settings.mode.as_str()),
             format!(

@@ -234,7 +234,7 @@ async fn list(connection: &mut Connection) -> Result<Option<ClusterWaivers>, Fai
 /// What is over never counts again, and would only take up room. All other times are looked at by each review.
 fn current(mut objects: Objects) -> Result<ClusterWaivers, Failure> {
     let (all, now) = (objects.waivers.len(), Timestamp::now());
-    objects.waivers.retain(|waiver| now < waiver.expires);
+    objects.waivers.retain(|waiver| !waiver.is_over(now));
     let left = objects.waivers.len();
     if left > MAX_WAIVERS {
         return Err(Failure::too_large(format_args!("{left} SupportWaivers are not over, more than {MAX_WAIVERS}")));

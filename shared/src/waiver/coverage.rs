@@ -45,7 +45,12 @@ pub enum Lapsed {
 impl Waiver {
     /// Whether `now` lies in its time: from `notBefore` on, up to but not at `expires`.
     pub fn is_current(&self, now: Timestamp) -> bool {
-        self.not_before.is_none_or(|start| start <= now) && now < self.expires
+        self.not_before.is_none_or(|start| start <= now) && !self.is_over(now)
+    }
+
+    /// Whether its time has ended at `now`.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.expires <= now
     }
 
     /// Why it has lapsed at a moment for a finding that it matches; `None` when all it was given for is still so.

@@ -75,7 +75,7 @@ pub(super) fn problems_among(waiver: &Waiver, among: &[Waiver]) -> Vec<Invalid> 
 pub(super) fn status_with(problems: Vec<Invalid>, waiver: &Waiver, now: Timestamp) -> Status {
     if !problems.is_empty() {
         Status::Invalid(problems)
-    } else if waiver.expires <= now {
+    } else if waiver.is_over(now) {
         Status::Expired
     } else if waiver.is_current(now) {
         Status::Valid
