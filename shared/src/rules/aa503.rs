@@ -1,12 +1,14 @@
 //! AA503: network policies on a platform that does not have them as a feature.
 
 use crate::data::Platform;
+use crate::facts::inventory::Inventory;
+use crate::facts::origin::{self, Provenance};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::guard::{NAMESPACE, SERVICE};
-use crate::inventory::Inventory;
-use crate::kinds;
-use crate::origin::{self, Provenance};
-use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::k8s::kinds;
+use crate::rules::rule::{
+    Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
+};
+use crate::verdict::guard::{NAMESPACE, SERVICE};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA503"),
