@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::error::{Cause, RequestError};
 use super::probe;
-use crate::client::Connection;
+use crate::api::Connection;
 use crate::progress::Progress;
 
 /// Sends requests to one cluster and counts them.

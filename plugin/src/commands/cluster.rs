@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aksarc_shared::check::Check;
 use tokio::time::timeout_at;
 
-use crate::client;
+use crate::api;
 use crate::collect::{self, Cause, Judge, Reader, RequestError};
 use crate::duration::{self, Limit};
 use crate::exit::Failure;
@@ -47,7 +47,7 @@ pub struct Reading {
 pub(crate) async fn reader(flags: &ClusterFlags, ui: &Ui) -> Result<Arc<Reader>, Failure> {
     let ClusterFlags { reading, kube, .. } = flags;
     let limit = reading.timeout.duration();
-    let connection = tokio::time::timeout(limit, client::connect(kube)).await;
+    let connection = tokio::time::timeout(limit, api::connect(kube)).await;
     let connection = connection.unwrap_or_else(|_| {
         Err(Failure::run(anyhow::anyhow!("no connection within {limit:?} (--timeout); nothing was checked")))
     })?;

@@ -14,7 +14,7 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::client;
+use crate::api;
 use crate::collect::Reader;
 use crate::dry_run::gate;
 use crate::dry_run::render::{self, Look};
@@ -83,7 +83,7 @@ async fn rehearse(args: &Args, common: &Common, ui: &Ui) -> Result<Report, Failu
             ui.note(&format!("note: {}: {note}", path.display()));
         }
     }
-    let connection = client::connect(&common.kube).await?;
+    let connection = api::connect(&common.kube).await?;
     if Source::of(common.judging.waivers.as_deref()) == Source::Cluster {
         let limit = common.kube.request_timeout.duration();
         let reader = Reader::new(connection.clone(), WAIVERS_PER_PAGE, limit, limit, Progress::new(ui));

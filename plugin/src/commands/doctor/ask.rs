@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use kube::client::Body;
 use serde_json::{Value, json};
 
-use crate::client::Connection;
+use crate::api::Connection;
 
 /// Asks one cluster.
 #[derive(Clone)]

@@ -1,19 +1,15 @@
 //! A Kubernetes client from kubectl's flags: kubeconfig list, contexts, credentials, proxies, impersonation.
 
-mod certificate;
-mod exec;
-mod kubeconfig;
-mod proxy;
-
 use std::time::Duration;
 
 use aksarc_shared::chain::Chain;
 use kube::{Client, Config};
 
+use super::certificate::Presented;
+use super::kubeconfig::{self, Selected};
+use super::{exec, proxy};
 use crate::exit::Failure;
 use crate::flags::KubeFlags;
-pub use certificate::Presented;
-use kubeconfig::Selected;
 
 /// A cluster to talk to. Nothing was sent yet.
 #[derive(Clone)]
