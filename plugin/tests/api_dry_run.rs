@@ -548,7 +548,7 @@ async fn a_slow_server_ends_in_time_with_exit_1() {
     let dead = Server { url: "http://127.0.0.1:1".to_owned(), seen: Arc::default() };
     let failure = dead.run(&own_label()).await.unwrap_err();
     assert_eq!(failure.code, 1);
-    assert!(failure.to_string().contains("nothing was rehearsed"), "{failure}");
+    assert!(failure.to_string().contains("Nothing was rehearsed"), "{failure}");
 }
 
 #[tokio::test]

@@ -24,8 +24,7 @@ pub(super) async fn examine(asker: &Asker) -> (bool, Vec<Symptom>) {
             Ok(_) => {}
             Err(error) => {
                 let why = format!("cannot be reached: {}", aksarc_shared::text::line(&error.reason(), 300));
-                let step = "check the context's address, the way to it, and --certificate-authority";
-                return (false, vec![Symptom::new("server", State::Failed, why).next(step)]);
+                return (false, vec![Symptom::new("server", State::Failed, why).next(error.hint())]);
             }
         }
     }
