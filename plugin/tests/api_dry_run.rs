@@ -621,3 +621,23 @@ async fn who_serves_a_group_is_asked_right_before_the_first_write_and_anew_when_
     let [(at, _)] = lists[..] else { panic!("{requests:?}") };
     assert!(requests[at - 1].is("GET", COREDNS) && requests[at + 1].path().ends_with("/selfsubjectreviews"));
 }
+
+#[tokio::test]
+async fn a_write_that_is_put_off_goes_through_the_gate_again() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    // Asked before the review, before the write, and once more after the wait: by then somebody has the group.
+    let server = Server::start(move |request| {
+        if request.is("PATCH", COREDNS) {
+            let headers = "Retry-After: 0\r\n".to_owned();
+            return Some(Reply { headers, ..fails(429, "TooManyRequests", "later") });
+        }
+        let times = if request.is("GET", API_SERVICES) { count.fetch_add(1, Ordering::Relaxed) } else { return None };
+        Some(ok(&api_services((times >= 2).then_some("apps"))))
+    });
+    let label = task(label("contoso.com/size=edge", false), &["deploy/coredns"]);
+    let report = server.run(&Task { fresh: Duration::ZERO, ..label }).await.unwrap();
+    let barred = "cannot be rehearsed on this server: apps is served by shop/api";
+    assert_eq!((report.exit_code, &*report.changes[0].not_rehearsed), (5, barred));
+    assert_eq!(server.writes().iter().filter(|request| request.is("PATCH", COREDNS)).count(), 1);
+}
