@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use aksarc_shared::guard::{Preset, Settings};
-use aksarc_shared::read::yaml;
+use aksarc_shared::k8s::read::yaml;
+use aksarc_shared::verdict::guard::{Preset, Settings};
 use anyhow::{Context as _, bail};
 use clap::ValueEnum;
 use jiff::Timestamp;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use aksarc_shared::actor::User;
+use aksarc_shared::facts::actor::User;
 use aksarc_shared::finding::Consequence;
-use aksarc_shared::guard::Settings;
 use aksarc_shared::jiff::Timestamp;
-use aksarc_shared::report::Tool;
+use aksarc_shared::verdict::guard::Settings;
+use aksarc_shared::verdict::report::Tool;
 
 use crate::dry_run::manifest::Manifest;
 use crate::dry_run::report::ClusterNote;
