@@ -26,6 +26,7 @@ mod products;
 mod provenance;
 pub mod remediations;
 pub mod third_party;
+pub mod versions;
 
 use std::sync::{Arc, LazyLock};
 

@@ -63,8 +63,8 @@ impl Identity {
 
 #[cfg(test)]
 mod tests {
-    use crate::facts::actor::User;
     use crate::data::{Confidence, embedded};
+    use crate::facts::actor::User;
 
     #[test]
     fn a_service_account_is_the_platforms_by_group_and_name() {

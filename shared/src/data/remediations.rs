@@ -79,10 +79,10 @@ impl Touched {
 
 #[cfg(test)]
 mod tests {
-    use crate::rules::catalogue;
     use crate::data::{Platform, embedded};
     use crate::finding::{Draft, ObjectRef};
     use crate::k8s::kinds;
+    use crate::rules::catalogue;
     use crate::verdict::weigh::finalize;
 
     #[test]

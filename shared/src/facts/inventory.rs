@@ -5,15 +5,15 @@ mod life;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::data::versions::Version;
 use crate::data::{Data, Place};
-use crate::verdict::guard;
-use crate::k8s::kinds::{self, Kind};
-use crate::k8s::object::{MAX_NAME, Object, Text};
 use crate::facts::origin;
 use crate::facts::probe::{Probe, ProbeState};
+use crate::k8s::kinds::{self, Kind};
+use crate::k8s::object::{MAX_NAME, Object, Text};
 use crate::rules::rule::{Code, Suspect};
 use crate::text;
-use crate::data::versions::Version;
+use crate::verdict::guard;
 
 pub use life::{Life, Started};
 

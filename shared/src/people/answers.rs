@@ -14,10 +14,10 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde::Deserialize;
 
 use crate::data::{ClauseText, Data, Platform, Sees};
-use crate::moment::Moment;
 use crate::k8s::read::json::ReadError;
 use crate::k8s::read::yaml;
-use crate::{text, people::waiver};
+use crate::moment::Moment;
+use crate::{people::waiver, text};
 
 pub use questions::template;
 pub(crate) use questions::{Asked, questions};

@@ -1,13 +1,15 @@
 //! AA103: parts of Kubernetes are further apart in version than Kubernetes supports.
 
 use crate::data::lifecycle::Skew;
-use crate::data::{Data, Platform, Versioned};
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::facts::inventory::Inventory;
-use crate::k8s::kinds::{self, Kind};
-use crate::rules::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
-use crate::rules::parts::ways;
 use crate::data::versions::Version;
+use crate::data::{Data, Platform, Versioned};
+use crate::facts::inventory::Inventory;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::k8s::kinds::{self, Kind};
+use crate::rules::parts::ways;
+use crate::rules::rule::{
+    Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA103"),

@@ -2,8 +2,8 @@
 
 use crate::data::Platform;
 use crate::data::lifecycle::Host;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::facts::inventory::Inventory;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::rules::rule::{Code, Context, Due, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
 
 pub(super) static RULE: Rule = Rule {

@@ -1,19 +1,19 @@
 //! AA308: an object of the system's that stands in no namespace was changed or deleted.
 
-use crate::facts::change::{Change, Operation};
 use crate::command::Command;
 use crate::data::cluster_objects::{ClusterKey, ClusterObject};
 use crate::data::{Confidence, Data, Place, Platform};
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::Inventory;
+use crate::facts::origin::Keys;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
-use crate::facts::origin::Keys;
+use crate::rules::aa301::{changed, hands};
+use crate::rules::parts::node_metadata::{owned, path, target, word};
 use crate::rules::rule::{
     Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
 };
-use crate::rules::aa301::{changed, hands};
-use crate::rules::parts::node_metadata::{owned, path, target, word};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA308"),

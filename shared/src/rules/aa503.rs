@@ -1,12 +1,14 @@
 //! AA503: network policies on a platform that does not have them as a feature.
 
 use crate::data::Platform;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::verdict::guard::{NAMESPACE, SERVICE};
 use crate::facts::inventory::Inventory;
-use crate::k8s::kinds;
 use crate::facts::origin::{self, Provenance};
-use crate::rules::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::k8s::kinds;
+use crate::rules::rule::{
+    Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
+};
+use crate::verdict::guard::{NAMESPACE, SERVICE};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA503"),

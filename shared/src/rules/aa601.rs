@@ -3,15 +3,15 @@
 use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
 
-use crate::people::answers::day;
 use crate::data::Platform;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::facts::inventory::Inventory;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
+use crate::people::answers::day;
+use crate::rules::parts::ways;
 use crate::rules::rule::{
     Code, Context, Due, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
 };
-use crate::rules::parts::ways;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA601"),

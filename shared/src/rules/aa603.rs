@@ -4,15 +4,17 @@ use jiff::SignedDuration;
 use jiff::civil::Date;
 use serde_json::Value;
 
-use crate::people::answers::day;
 use crate::data::Platform;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::verdict::guard;
+use crate::data::versions::Version;
 use crate::facts::heartbeat::{self, Gap, Record};
 use crate::facts::inventory::Inventory;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
-use crate::rules::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
-use crate::data::versions::Version;
+use crate::people::answers::day;
+use crate::rules::rule::{
+    Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
+};
+use crate::verdict::guard;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA603"),

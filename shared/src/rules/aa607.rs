@@ -2,9 +2,9 @@
 
 use crate::command::Command;
 use crate::data::Platform;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::facts::inventory::Inventory;
 use crate::facts::probe::Probe;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::rules::rule::{Code, Context, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
 use crate::text;
 

@@ -2,8 +2,8 @@
 
 use crate::command::Command;
 use crate::data::Platform;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::facts::inventory::{Inventory, NodeFact};
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
 use crate::rules::rule::{Code, Context, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
 

@@ -5,15 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::data::Platform;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::verdict::guard;
 use crate::facts::inventory::Inventory;
+use crate::facts::origin::{self, Provenance};
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
-use crate::facts::origin::{self, Provenance};
-use crate::rules::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
-use crate::rules::parts::installed::{self, EXTENSIONS, Installed};
 use crate::k8s::selector::Selector;
+use crate::rules::parts::installed::{self, EXTENSIONS, Installed};
+use crate::rules::rule::{
+    Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
+};
+use crate::verdict::guard;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA901"),

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::data::Platform;
 use crate::data::limits::Limits;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::facts::inventory::{Inventory, NodeFact};
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
 use crate::rules::rule::{Code, Context, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
 

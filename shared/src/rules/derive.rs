@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::rules::catalogue;
-use crate::facts::change::Operation;
 use crate::data::{ClauseText, Data};
-use crate::k8s::kinds::{self, Kind};
+use crate::facts::change::Operation;
 use crate::facts::probe::Probe;
+use crate::k8s::kinds::{self, Kind};
+use crate::rules::catalogue;
 use crate::rules::rule::{Guard, Mode, Reach, Rule};
 
 /// One kind the guard must be asked about.

@@ -5,16 +5,16 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use crate::people::answers::Answers;
+use crate::data::{Data, Platform};
 use crate::facts::baseline::Comparison;
 use crate::facts::change::{Change, Operation};
-use crate::data::{Data, Platform};
-use crate::finding::{Basis, Consequence, Draft};
 use crate::facts::inventory::Inventory;
+use crate::facts::probe::Probe;
+use crate::finding::{Basis, Consequence, Draft};
 use crate::k8s::kinds::Kind;
 use crate::k8s::object::Object;
 use crate::k8s::pod::Pod;
-use crate::facts::probe::Probe;
+use crate::people::answers::Answers;
 use crate::rules::aa303;
 
 /// One rule: one code, one slug, one file, one page. Every field is mandatory, so that a new one makes each rule decide.

@@ -8,16 +8,16 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::facts::actor::{self, Actor, Actors, Ambiguous, User};
-use crate::rules::catalogue;
-use crate::facts::change::Change;
 use crate::data::{Component, Data, LawfulObject, Platform};
+use crate::facts::actor::{self, Actor, Actors, Ambiguous, User};
+use crate::facts::change::Change;
 use crate::finding::{Consequence, Finding};
-use crate::verdict::review::NotEvaluated;
-use crate::rules::rule::{Mode, Rule};
-use crate::rules::aa301;
-use crate::text;
 use crate::people::waiver::{self, Waiver};
+use crate::rules::aa301;
+use crate::rules::catalogue;
+use crate::rules::rule::{Mode, Rule};
+use crate::text;
+use crate::verdict::review::NotEvaluated;
 use crate::verdict::weigh::{finalize, lightest};
 
 /// Where the guard lives. Nothing in it is ever reviewed, or the guard could stand in its own way.

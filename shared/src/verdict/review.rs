@@ -2,11 +2,11 @@
 
 use crate::facts::actor::User;
 use crate::facts::change::{Change, Operation};
-use crate::rules::derive;
 use crate::k8s::fit::Misfit;
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::{MAX_ENTRIES, MAX_NAME, Object, Text};
 use crate::k8s::read::scan;
+use crate::rules::derive;
 
 /// Why there is nothing to answer to: the caller gets a 400.
 #[derive(Debug, thiserror::Error)]

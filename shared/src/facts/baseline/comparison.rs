@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::recorder::{CERTIFICATE, KeyNow, NodeNow, PlacesNow};
 use super::{Baseline, KeyRecord, NamespaceRecord, NodeRecord, Recorder, Step, object_key};
 use crate::data::Place;
-use crate::finding::{Draft, Evidence, ObjectRef};
 use crate::facts::inventory::is_untold;
+use crate::finding::{Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::rules::rule::Rule;
 

@@ -5,11 +5,11 @@ use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
 use super::is_later;
-use crate::data::{Data, Place, Ruling};
-use crate::finding::Evidence;
-use crate::facts::inventory::{node_info, taints};
-use crate::k8s::object::{ManagedEntry, Object};
 use crate::data::versions::Version;
+use crate::data::{Data, Place, Ruling};
+use crate::facts::inventory::{node_info, taints};
+use crate::finding::Evidence;
+use crate::k8s::object::{ManagedEntry, Object};
 
 /// Whose a key on a node is, decided in this order: the table of known keys and reserved prefixes with their
 /// exceptions, the node's own list of what Cluster API sets, managedFields. Otherwise it is the user's.

@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use super::{Answers, Attestation, OF_STOPS, asked, day, lead, lead_of, problems};
-use crate::rules::catalogue;
 use crate::data::{ClauseText, Data, Platform, Sees};
-use crate::verdict::report::{AnswerNote, Question};
+use crate::rules::catalogue;
 use crate::rules::rule::Rule;
+use crate::verdict::report::{AnswerNote, Question};
 
 /// What decides which questions there are, and which are answered.
 pub(crate) struct Asked<'a> {
@@ -135,8 +135,8 @@ fn wrap(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::people::answers::parse;
     use crate::data::embedded;
+    use crate::people::answers::parse;
 
     fn ask<'a>(candidates: &'a [Platform], attestations: &'a [Attestation], rules: &'a [&'static Rule]) -> Asked<'a> {
         let now = "2026-06-01T00:00:00Z".parse().unwrap();

@@ -269,7 +269,8 @@ mod tests {
         other.matches.path = Some("spec.other".to_owned());
         assert_eq!(troubles(other.clone()), [Trouble::Unused]);
         let print = crate::finding::fingerprint("AA304", &found[0].object, &found[0].path);
-        other.matches = crate::people::waiver::Match { fingerprint: Some(print), ..crate::people::waiver::Match::default() };
+        other.matches =
+            crate::people::waiver::Match { fingerprint: Some(print), ..crate::people::waiver::Match::default() };
         assert_eq!(troubles(other), [Trouble::Moved(vec!["AA303"])]);
     }
 
@@ -295,7 +296,8 @@ mod tests {
             ..crate::people::waiver::Match::default()
         };
         let print = crate::finding::fingerprint("AA412", &pool, old);
-        let printed = crate::people::waiver::Match { fingerprint: Some(print), ..crate::people::waiver::Match::default() };
+        let printed =
+            crate::people::waiver::Match { fingerprint: Some(print), ..crate::people::waiver::Match::default() };
         for matches in [named.clone(), printed] {
             assert_eq!(troubles(matches), [Trouble::Renamed(vec![found[0].path.clone()])]);
         }

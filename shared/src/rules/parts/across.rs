@@ -1,7 +1,7 @@
 //! What a set of manifests tells that none of them tells alone.
 
-use crate::finding::Draft;
 use crate::facts::inventory::Inventory;
+use crate::finding::Draft;
 use crate::rules::rule::{Code, Context, Notes, Seen};
 use crate::rules::{aa301, aa303};
 

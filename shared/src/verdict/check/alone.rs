@@ -3,15 +3,15 @@
 use jiff::Timestamp;
 
 use super::plan::covers;
-use crate::rules::catalogue;
 use crate::data::embedded;
 use crate::finding::Finding;
 use crate::k8s::fit;
-use crate::verdict::guard::Settings;
 use crate::k8s::kinds::Kind;
 use crate::k8s::object::Object;
-use crate::rules::rule::{Notes, Rule, Seen};
 use crate::people::waiver;
+use crate::rules::catalogue;
+use crate::rules::rule::{Notes, Rule, Seen};
+use crate::verdict::guard::Settings;
 use crate::verdict::weigh::{finalize, lightest};
 
 /// The findings that an object shows alone, with the waivers of the settings applied. `None` where it cannot be judged.

@@ -1,16 +1,16 @@
 //! What a rule comes to on what was read.
 
 use super::Check;
-use crate::people::answers::{self, Answer as Attested};
-use crate::facts::change::Operation;
 use crate::command::Command;
 use crate::data::Platform;
+use crate::facts::change::Operation;
 use crate::finding::{Basis, Consequence, Draft, Evidence, Finding, ObjectRef};
 use crate::k8s::kinds::Kind;
-use crate::verdict::report::{NEEDS_CLUSTER, Outcome, RuleOutcome};
-use crate::rules::rule::{Rule, Verdict};
+use crate::people::answers::{self, Answer as Attested};
 use crate::rules::parts::across::Across;
 use crate::rules::parts::attested;
+use crate::rules::rule::{Rule, Verdict};
+use crate::verdict::report::{NEEDS_CLUSTER, Outcome, RuleOutcome};
 use crate::verdict::weigh::{finalize, lightest};
 
 /// What a rule comes to on one platform.

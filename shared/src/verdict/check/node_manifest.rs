@@ -1,12 +1,12 @@
 //! Manifests of nodes. Nobody makes a node of AKS Arc by one: what is kept in a repository are labels and taints of a node that
 //! is there, so applying it is judged as an update of that node.
 
-use crate::facts::change::{Change, Operation};
 use crate::data::{Data, Place, Ruling};
+use crate::facts::change::{Change, Operation};
+use crate::facts::origin::Keys;
 use crate::finding::{Consequence, Draft, Evidence};
 use crate::k8s::kinds;
 use crate::k8s::object::Object;
-use crate::facts::origin::Keys;
 use crate::rules::rule::Rule;
 
 /// What the rules say of a manifest of a node, by code, and why that counts for nothing, if so. `creation` is the change that it

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::Check;
-use crate::k8s::certificate;
 use crate::data::Data;
-use crate::verdict::guard;
 use crate::facts::inventory::{ReadKey, ReadState};
+use crate::k8s::certificate;
 use crate::k8s::kinds::{self, Kind};
 use crate::rules::rule::{Read, Rule, Scope};
+use crate::verdict::guard;
 
 impl Check<'_> {
     /// The lists to begin with: those of the whole cluster.

@@ -2,10 +2,10 @@
 
 use super::Check;
 use super::written::Written;
-use crate::facts::baseline::Recorder;
 use crate::data::Data;
-use crate::k8s::fit;
+use crate::facts::baseline::Recorder;
 use crate::facts::inventory::{Facts, ReadKey, ReadState, Unjudged};
+use crate::k8s::fit;
 use crate::k8s::kinds::Kind;
 use crate::k8s::object::Object;
 use crate::k8s::read::json::{self, Page, ReadError};

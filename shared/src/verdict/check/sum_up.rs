@@ -6,13 +6,13 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::Check;
-use crate::people::answers;
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Finding};
-use crate::verdict::report::{Clock, Outcome, Question, RuleOutcome, VerdictWord, exit};
-use crate::rules::rule::{Due, Rule};
-use crate::rules::parts::attested;
+use crate::people::answers;
 use crate::people::waiver;
+use crate::rules::parts::attested;
+use crate::rules::rule::{Due, Rule};
+use crate::verdict::report::{Clock, Outcome, Question, RuleOutcome, VerdictWord, exit};
 
 impl Check<'_> {
     pub(super) fn exit_code(&self, verdict: VerdictWord, findings: &[Finding]) -> u8 {
