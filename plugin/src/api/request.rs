@@ -65,7 +65,7 @@ impl ApiRequest {
     ///
     /// Only [`crate::dry_run::call::rehearse`] calls this, with what the gate has let through: some servers behind the API
     /// server store what they are asked to rehearse.
-    pub fn rehearsal(
+    pub(crate) fn rehearsal(
         method: Method,
         path: &str,
         query: &[(String, String)],
@@ -156,6 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "nothing is sent")]
     fn every_write_is_a_rehearsal_whatever_its_query_and_its_body_say() {
         let query = [("fieldManager".to_owned(), "a&dryRun=None".to_owned()), ("dryRun".to_owned(), "None".to_owned())];
         for method in [Method::PATCH, Method::POST, Method::PUT, Method::DELETE] {
