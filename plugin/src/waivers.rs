@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::time::timeout_at;
 
-use crate::api::{Fault, RequestError};
+use crate::api::{RequestError, RequestFault};
 use crate::collect::{self, Listed, Reader};
 use crate::documents;
 use crate::exit::Failure;
@@ -70,7 +70,8 @@ pub(crate) async fn from_cluster(reader: &Reader, ui: &Ui) -> Result<(Vec<Waiver
     let server = reader.connection().server.clone();
     let read = timeout_at(deadline, collect::waivers(reader)).await;
     reader.progress().clear();
-    let (listed, found) = read.unwrap_or_else(|_| Err(RequestError::new(what, &server, Fault::Deadline(limit))))?;
+    let (listed, found) =
+        read.unwrap_or_else(|_| Err(RequestError::new(what, &server, RequestFault::Deadline(limit))))?;
     match listed {
         Listed::Complete => Ok((found.waivers, found.unreadable)),
         Listed::Forbidden => Err(Failure::run(anyhow!(

@@ -12,7 +12,7 @@ use aksarc_shared::facts::actor::User;
 use aksarc_shared::finding::Consequence;
 use aksarc_shared::verdict::guard::{Preset, Settings};
 use aksarc_shared::verdict::report::Tool;
-use kubectl_aksarc::api::{Connection, Limits, Sender};
+use kubectl_aksarc::api::{Connection, SendLimits, Sender};
 use kubectl_aksarc::dry_run::edit::{self, Place};
 use kubectl_aksarc::dry_run::gate;
 use kubectl_aksarc::dry_run::judge::Support;
@@ -99,7 +99,7 @@ impl Server {
         config.default_retry = false;
         config.disable_compression = true;
         let connection = Connection::open(config, "test".to_owned(), "from-kubeconfig".to_owned()).unwrap();
-        let limits = Limits::per_request(Duration::from_millis(1500));
+        let limits = SendLimits::per_request(Duration::from_millis(1500));
         let session = Session::new(Sender::new(connection, limits, Progress::silent()));
         let result = run::run(&session, task).await;
         for request in self.writes() {

@@ -6,7 +6,7 @@ mod fake;
 use std::time::{Duration, Instant};
 
 use fake::{Cluster, Program, Ran, Reply, Request, SOON, Server, plain, status};
-use kubectl_aksarc::api::{ApiRequest, Connection, Fault, Limits, Sender};
+use kubectl_aksarc::api::{ApiRequest, Connection, RequestFault, SendLimits, Sender};
 use kubectl_aksarc::progress::Progress;
 use serde_json::json;
 
@@ -115,13 +115,13 @@ async fn a_reply_that_announces_no_size_is_bounded_too() {
     let config = kube::Config::new(server.url().parse().unwrap());
     let connection = Connection::open(config, String::new(), String::new()).unwrap();
     let sender = |reply: usize| {
-        let limits = Limits { reply, ..Limits::per_request(SOON) };
+        let limits = SendLimits { reply, ..SendLimits::per_request(SOON) };
         Sender::new(connection.clone(), limits, Progress::silent())
     };
     let request = ApiRequest::get("/version");
     assert_eq!(sender(2 << 20).send(&request).await.unwrap().body.len(), 2 << 20);
     let error = sender(1 << 20).send(&request).await.unwrap_err();
-    assert_eq!(error.fault(), &Fault::Garbage("an answer of more than 1 MiB".to_owned()));
+    assert_eq!(error.fault(), &RequestFault::Garbage("an answer of more than 1 MiB".to_owned()));
 }
 
 const LABEL: [&str; 6] = ["dry-run", "label", "configmap", "settings", "a=b", "--output=json"];

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aksarc_shared::verdict::check::Check;
 use tokio::time::timeout_at;
 
-use crate::api::{self, Fault, Limits, RequestError, Sender};
+use crate::api::{self, RequestError, RequestFault, SendLimits, Sender};
 use crate::collect::{self, Judge, Reader};
 use crate::duration::{self, Limit};
 use crate::exit::Failure;
@@ -52,7 +52,7 @@ pub(crate) async fn reader(flags: &ClusterFlags, ui: &Ui) -> Result<Arc<Reader>,
         Err(Failure::run(anyhow::anyhow!("no connection within {limit:?} (--timeout); nothing was checked")))
     })?;
     let chunk_size = usize::try_from(reading.chunk_size).unwrap_or(500);
-    let limits = Limits::new(kube.request_timeout.duration(), limit);
+    let limits = SendLimits::new(kube.request_timeout.duration(), limit);
     Ok(Arc::new(Reader::new(Sender::new(connection, limits, Progress::new(ui)), chunk_size)))
 }
 
@@ -68,6 +68,6 @@ pub(crate) async fn live(
     let done = timeout_at(deadline, all).await;
     reader.progress().clear();
     let server = reader.connection().server.clone();
-    done.unwrap_or_else(|_| Err(RequestError::new("read the cluster", &server, Fault::Deadline(limit))))?;
+    done.unwrap_or_else(|_| Err(RequestError::new("read the cluster", &server, RequestFault::Deadline(limit))))?;
     Ok(render::Source { context: reader.connection().context.clone(), server, taken: None })
 }

@@ -14,7 +14,7 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::api::{self, Limits, Sender};
+use crate::api::{self, SendLimits, Sender};
 use crate::collect::Reader;
 use crate::dry_run::gate;
 use crate::dry_run::render::{self, Look};
@@ -86,7 +86,7 @@ async fn rehearse(args: &Args, common: &Common, ui: &Ui) -> Result<Report, Failu
     let connection = api::connect(&common.kube).await?;
     if Source::of(common.judging.waivers.as_deref()) == Source::Cluster {
         let limit = common.kube.request_timeout.duration();
-        let sender = Sender::new(connection.clone(), Limits::new(limit, limit), Progress::new(ui));
+        let sender = Sender::new(connection.clone(), SendLimits::new(limit, limit), Progress::new(ui));
         let reader = Reader::new(sender, WAIVERS_PER_PAGE);
         let (found, unreadable) = waivers::from_cluster(&reader, ui).await?;
         waivers::warn_of_unreadable(&unreadable, ui);
@@ -114,7 +114,7 @@ async fn rehearse(args: &Args, common: &Common, ui: &Ui) -> Result<Report, Failu
         tool: tool::identity(),
         fresh: gate::FRESH,
     };
-    let limits = Limits::per_request(common.kube.request_timeout.duration());
+    let limits = SendLimits::per_request(common.kube.request_timeout.duration());
     let session = Session::new(Sender::new(connection, limits, Progress::new(ui)));
     let report = run::run(&session, &task).await;
     session.sender().progress().clear();

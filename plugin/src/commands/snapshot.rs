@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::time::timeout_at;
 
 use super::cluster::{self, ClusterFlags};
-use crate::api::{Fault, RequestError};
+use crate::api::{RequestError, RequestFault};
 use crate::collect;
 use crate::exit::{Failure, Outcome};
 use crate::fixes::ShellFlag;
@@ -59,7 +59,7 @@ pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
         timeout_at(deadline, collect::everything(&reader, args.flags.reading.parallel.into(), &mut recorder)).await;
     reader.progress().clear();
     let server = &reader.connection().server;
-    done.unwrap_or_else(|_| Err(RequestError::new("read the cluster", server, Fault::Deadline(limit))))?;
+    done.unwrap_or_else(|_| Err(RequestError::new("read the cluster", server, RequestFault::Deadline(limit))))?;
     let index = recorder.finish(&form, &reader.connection().context, &taken).map_err(cannot)?;
     ui.print(&summary(&index, &output.display().to_string(), reader.requests()))?;
     for list in index.lists.iter().filter(|list| list.state == ListState::Forbidden) {
