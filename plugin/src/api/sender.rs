@@ -9,7 +9,7 @@ use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
 use jiff::Timestamp;
 use kube::client::Body;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::connect::Connection;
 use super::error::{RequestError, RequestFault, innermost, no_reply};
@@ -81,6 +81,21 @@ impl Sender {
     /// The overall deadline.
     pub fn deadline(&self) -> Instant {
         self.deadline
+    }
+
+    /// The result of some work that sends requests, within the overall deadline. `what` names the work for messages.
+    ///
+    /// # Errors
+    /// [`RequestError`] of the work, or when it is not done in time.
+    pub async fn in_time<T>(
+        &self,
+        what: &str,
+        work: impl Future<Output = Result<T, RequestError>>,
+    ) -> Result<T, RequestError> {
+        let done = timeout_at(self.deadline, work).await;
+        self.progress.clear();
+        let late = RequestFault::Deadline(self.limits.overall);
+        done.unwrap_or_else(|_| Err(RequestError::new(what, &self.connection.server, late)))
     }
 
     /// An error of a request to this server.

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use aksarc_shared::verdict::check::Check;
-use tokio::time::timeout_at;
 
-use crate::api::{self, RequestError, RequestFault, SendLimits, Sender};
+use crate::api::{self, SendLimits, Sender};
 use crate::collect::{self, Judge, Reader};
 use crate::duration::{self, Limit};
 use crate::exit::Failure;
@@ -62,12 +61,9 @@ pub(crate) async fn live(
     reading: &Reading,
     check: &mut Check<'static>,
 ) -> Result<render::Source, Failure> {
-    let (deadline, limit) = reader.deadline();
     let mut judge = Judge(check);
     let all = collect::everything(reader, reading.parallel.into(), &mut judge);
-    let done = timeout_at(deadline, all).await;
-    reader.progress().clear();
-    let server = reader.connection().server.clone();
-    done.unwrap_or_else(|_| Err(RequestError::new("read the cluster", &server, RequestFault::Deadline(limit))))?;
-    Ok(render::Source { context: reader.connection().context.clone(), server, taken: None })
+    reader.sender().in_time("read the cluster", all).await?;
+    let (context, server) = (reader.connection().context.clone(), reader.connection().server.clone());
+    Ok(render::Source { context, server, taken: None })
 }
