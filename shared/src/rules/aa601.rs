@@ -66,7 +66,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
         Some(Value::String(text)) if text.is_empty() => {}
         Some(value) => match value.as_str().and_then(|text| text.parse::<Timestamp>().ok()) {
             Some(moment) => notes.remark(ContactTrace { of, moment, place }),
-            None => notes.remark(NoMoment(place)),
+            None => notes.remark(NotAMoment(place)),
         },
     }
 }
@@ -90,7 +90,7 @@ enum TraceKind {
 
 /// A field that should hold a moment and does not.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct NoMoment(String);
+struct NotAMoment(String);
 
 /// The latest moment of one sort, and where it stands.
 fn latest(inventory: &Inventory, sort: TraceKind) -> Option<(Timestamp, &str)> {
@@ -104,7 +104,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let contact = latest(inventory, TraceKind::Contact);
     let identity = latest(inventory, TraceKind::Identity);
     let lists: Vec<&Kind> = RULE.reads.iter().map(|read| read.kind).collect();
-    let untold = inventory.remarks(RULE.code).next().map(|NoMoment(place)| format!("{place} is no time"));
+    let untold = inventory.remarks(RULE.code).next().map(|NotAMoment(place)| format!("{place} is no time"));
     // What was not read may tell of a later contact.
     let unread = untold.or_else(|| context.unread(&lists).map(str::to_owned));
     if let Some(why) = unread.filter(|_| contact.or(identity).is_some_and(|(at, _)| over(at))) {
