@@ -25,7 +25,7 @@ use aksarc_shared::inventory::ReadKey;
 use aksarc_shared::kinds::{Kind, NODE};
 use aksarc_shared::rule::Mode;
 use aksarc_webhook::metrics::Metrics;
-use aksarc_webhook::respond::Reviewer;
+use aksarc_webhook::review::Reviewer;
 use arc_swap::ArcSwap;
 use cost::objects::{AXES, Axis, Side, object, place};
 use rustix::time::{ClockId, clock_gettime};

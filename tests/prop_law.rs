@@ -35,7 +35,7 @@ use aksarc_shared::read::json;
 use aksarc_shared::report::Tool;
 use aksarc_shared::rule::{Mode, Rule};
 use aksarc_webhook::metrics::Metrics;
-use aksarc_webhook::respond::Reviewer;
+use aksarc_webhook::review::Reviewer;
 use arc_swap::ArcSwap;
 use kubectl_aksarc::dry_run::judge::Sides;
 use law::edits::{Asked, Edit, all_asked, edits};

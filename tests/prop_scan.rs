@@ -14,7 +14,7 @@ use aksarc_shared::data::{Platform, embedded};
 use aksarc_shared::guard::{Guard, Preset, Settings};
 use aksarc_shared::kinds;
 use aksarc_webhook::metrics::Metrics;
-use aksarc_webhook::respond::{Refusal, Reviewer};
+use aksarc_webhook::review::{Refusal, Reviewer};
 use arc_swap::ArcSwap;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};

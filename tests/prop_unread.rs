@@ -14,7 +14,7 @@ use aksarc_shared::derive;
 use aksarc_shared::guard::{Guard, Preset, Settings};
 use aksarc_shared::kinds::{self, Kind};
 use aksarc_webhook::metrics::Metrics;
-use aksarc_webhook::respond::Reviewer;
+use aksarc_webhook::review::Reviewer;
 use arc_swap::ArcSwap;
 use k8s_openapi::api::{
     apps::v1 as apps, autoscaling::v2 as autoscaling, batch::v1 as batch, core::v1 as core,

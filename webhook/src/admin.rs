@@ -7,8 +7,10 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Bytes;
 
+use crate::health::Health;
 use crate::metrics::Metrics;
-use crate::server::{Health, PlainLimits, SlotLimits};
+use crate::plain::PlainLimits;
+use crate::slots::SlotLimits;
 
 /// The answer of the port for probes: `/livez` and `/readyz`.
 pub(crate) fn probe<B>(request: &Request<B>, health: &Health) -> Response<Full<Bytes>> {

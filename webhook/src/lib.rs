@@ -6,7 +6,7 @@
 //! beside it, and may fail.
 //!
 //! ```text
-//! bytes -> server (limits) -> respond (review -> judgement -> answer) -> bytes
+//! bytes -> server (limits) -> review (review -> judgement -> answer) -> bytes
 //!                  |              ^ guards, tls: swapped as a whole
 //!                  large ones -> workers, until their time is over
 //! probes, scrapers -> admin, each port on a thread of its own
@@ -17,18 +17,22 @@
 //! ```
 #![warn(missing_docs)]
 
+mod accept;
 pub mod admin;
 pub mod api;
 pub mod args;
 pub mod config;
 mod guards;
+mod health;
 pub mod heartbeat;
 mod log;
 pub mod manifest;
 pub mod metrics;
+mod plain;
 pub mod protection;
 pub mod reload;
-pub mod respond;
+pub mod review;
 pub mod server;
+mod slots;
 pub mod tls;
 pub mod waivers;

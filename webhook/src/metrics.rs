@@ -4,7 +4,6 @@
 //! request path only ever adds to an atomic.
 
 mod histogram;
-mod port;
 
 use std::time::Duration;
 
@@ -21,10 +20,9 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::guards::Counts;
 use crate::heartbeat::Outcome;
-use crate::respond::{REASONS, Refusal};
+use crate::review::{REASONS, Refusal};
+use crate::slots::Ports;
 use crate::waivers;
-
-pub(crate) use port::{Eviction, Port, Ports};
 
 use histogram::Histogram;
 
@@ -306,7 +304,7 @@ impl Default for Metrics {
     }
 }
 
-type Labels = Vec<(&'static str, &'static str)>;
+pub(crate) type Labels = Vec<(&'static str, &'static str)>;
 
 /// Handles to the series of a counter, in the order of their labels, so that nothing is looked up when counting.
 fn counters(registry: &mut Registry, name: &str, help: &str, series: &[Labels]) -> Vec<Counter> {

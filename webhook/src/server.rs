@@ -1,13 +1,12 @@
 //! The server: HTTP/1.1 over TLS, with a limit for everything a client can do slowly, often or at length.
 
-mod accept;
 mod connection;
-mod health;
 mod judging;
 mod limits;
-mod plain;
-mod review;
-mod slots;
+mod phase;
+mod request;
+mod serve;
+mod service;
 
 use std::convert::Infallible;
 use std::io;
@@ -26,20 +25,21 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::admin;
+use crate::health::Health;
 use crate::heartbeat;
-use crate::metrics::{Metrics, Port};
+use crate::metrics::Metrics;
+use crate::plain::{Plain, PlainLimits, Served};
 use crate::reload::{Certificates, Config, Poll};
-use crate::respond::{Judge, Reviewer};
+use crate::review::{Judge, Reviewer};
+use crate::slots::Port;
 use crate::waivers;
 
-pub(crate) use health::Health;
 pub use limits::Limits;
-pub(crate) use plain::PlainLimits;
-pub(crate) use slots::{SlotLimits, State};
 
-use accept::serve;
-use plain::{Plain, Served};
-use review::KIB;
+use phase::Phase;
+use request::KIB;
+use serve::serve;
+use service::Shared;
 
 /// What a server is started with.
 #[derive(Clone, Debug)]
@@ -266,18 +266,6 @@ impl Drop for AbortOnDrop {
     }
 }
 
-/// What all connections share.
-#[derive(Debug)]
-struct Shared {
-    reviewer: Arc<Reviewer>,
-    metrics: Arc<Metrics>,
-    limits: Limits,
-    closing: AtomicBool,
-    /// In KiB, for bodies that are not small.
-    large_bodies: Arc<Semaphore>,
-    workers: Arc<Semaphore>,
-}
-
 #[derive(Debug)]
 struct Files {
     config: Config,
@@ -305,13 +293,6 @@ fn poll(files: Arc<Mutex<Files>>, interval: Duration) -> Result<mpsc::Sender<Inf
     };
     thread::Builder::new().name("reload".to_owned()).spawn(run).map_err(StartError::Thread)?;
     Ok(sender)
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Phase {
-    Serve,
-    Drain,
-    Abort,
 }
 
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

@@ -14,8 +14,9 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::slots::{Slot, State};
-use super::{Phase, Shared};
+use super::phase::Phase;
+use super::service::Shared;
+use crate::slots::{Slot, State};
 
 /// Serves one connection until it ends, or has to give way to another.
 pub(super) async fn connection(

@@ -6,9 +6,9 @@ use http::StatusCode;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 
-use super::Shared;
-use super::review::{Received, SMALL_BODY};
-use crate::respond::{Refusal, Turn};
+use super::request::{Received, SMALL_BODY};
+use super::service::Shared;
+use crate::review::{Refusal, Turn};
 
 impl Shared {
     /// The answer to a review, by `deadline`: past it the review is allowed, marked and counted.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::slots::SlotLimits;
+use crate::slots::SlotLimits;
 
 /// How much a client may ask for. The values have their reasons at the constants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::Labels;
-use crate::server::State;
+use super::seat::State;
+use crate::metrics::Labels;
 
 /// The counters of all listeners.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub(crate) struct Ports {
 }
 
 impl Ports {
-    pub(super) fn register(registry: &mut Registry) -> Self {
+    pub(crate) fn register(registry: &mut Registry) -> Self {
         let open = Family::<Labels, Gauge>::default();
         registry.register("connections", "Open connections by port and by what they are doing", open.clone());
         let limit = Family::<Labels, Gauge>::default();

@@ -19,9 +19,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::accept::next_connection;
-use super::slots::{Slot, SlotLimits, Slots, State};
-use crate::metrics::Port;
+use crate::accept::next_connection;
+use crate::slots::{Port, Slot, SlotLimits, Slots, State};
 
 /// What a plain port is made of.
 #[derive(Debug)]

@@ -1,6 +1,5 @@
-//! Accepting connections, and waiting for them to end.
+//! Accepting connections, for every port.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -8,76 +7,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use hyper::server::conn::http1;
-use hyper_util::rt::TokioTimer;
 use prometheus_client::metrics::counter::Counter;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 
-use super::connection::connection;
-use super::slots::{Slot, Slots};
-use super::{Phase, Shared};
-
-/// Accepts until the phase changes, then waits for the connections there are.
-pub(super) async fn serve(
-    listener: TcpListener,
-    tls: Arc<ArcSwap<ServerConfig>>,
-    shared: Arc<Shared>,
-    mut phase: watch::Receiver<Phase>,
-) {
-    let limits = shared.limits;
-    let slots = Slots::new(limits.slots(), Arc::clone(&shared.metrics.ports.review));
-    let mut http = http1::Builder::new();
-    // Without a timer hyper's own default for headers is silently off.
-    http.timer(TokioTimer::new()).header_read_timeout(limits.idle).max_buf_size(limits.header_bytes);
-    // Each connection holds a sender, so the receiver is told when all of them have ended.
-    let (open, mut ended) = mpsc::channel::<Infallible>(1);
-    let begin = |slot: Slot, tcp: TcpStream| {
-        // Loaded for each connection: a renewed certificate counts from the next handshake on.
-        let acceptor = TlsAcceptor::from(tls.load_full());
-        let connection = connection(slot, tcp, acceptor, http.clone(), Arc::clone(&shared), phase.clone());
-        let open = open.clone();
-        // The handshake runs in the task: a client that never finishes it holds up nobody else.
-        tokio::spawn(async move {
-            let _open = open;
-            connection.await;
-        });
-    };
-    let mut stop = phase.clone();
-    loop {
-        tokio::select! {
-            (slot, tcp) = next_connection(&listener, &slots, limits.accept_backoff, &shared.metrics.accept_errors) => {
-                begin(slot, tcp);
-            }
-            // An error is a server that was dropped; its connections end by themselves.
-            _ = stop.wait_for(|phase| *phase > Phase::Serve) => break,
-        }
-    }
-    // Closing the listener resets whoever is still in the kernel's queue; they may have sent a review already.
-    for _ in 0..limits.connections {
-        let Some(Ok((tcp, peer))) = now(listener.accept()).await else { break };
-        begin(slots.admit(peer.ip()), tcp);
-    }
-    drop(listener);
-    drop(open);
-    tokio::select! {
-        _ = ended.recv() => {}
-        _ = phase.wait_for(|phase| *phase == Phase::Abort) => {}
-    }
-}
-
-/// The future's value if it has one without waiting.
-async fn now<T>(future: impl Future<Output = T>) -> Option<T> {
-    tokio::select! {
-        biased;
-        value = future => Some(value),
-        () = std::future::ready(()) => None,
-    }
-}
+use crate::slots::{Slot, Slots};
 
 /// Where connections come from; a parameter so that a test can let it fail.
 pub(crate) trait Accept: Send + Sync {
@@ -124,8 +58,7 @@ fn is_of_the_peer(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::Port;
-    use crate::server::slots::SlotLimits;
+    use crate::slots::{Port, SlotLimits};
     use std::collections::VecDeque;
     use std::sync::Mutex;
     use tokio::time::Instant;

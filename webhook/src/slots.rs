@@ -4,6 +4,7 @@
 //! waits for a connection that does nothing: when all slots are taken, an idle one is closed at once, chosen so that those
 //! who hold slots lose them to those who use them.
 
+mod port;
 mod seat;
 
 use std::cmp::Reverse;
@@ -15,10 +16,10 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::metrics::{Eviction, Port};
-
+pub(crate) use port::{Port, Ports};
 pub(crate) use seat::State;
 
+use port::Eviction;
 use seat::Seat;
 
 /// How many connections a listener holds.

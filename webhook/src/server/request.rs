@@ -10,9 +10,9 @@ use hyper::body::{Body, Bytes, Incoming};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::Shared;
-use super::slots::{Slot, State};
-use crate::respond::Refusal;
+use super::service::Shared;
+use crate::review::Refusal;
+use crate::slots::{Slot, State};
 
 /// A body, and the memory it was granted, which others can have when it is gone.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::Limits;
+use crate::server::Limits;
 
 /// What probes are told.
 #[derive(Debug)]
@@ -20,13 +20,13 @@ pub(crate) struct Health {
 }
 
 impl Health {
-    pub(super) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &Limits) -> Self {
         let Limits { stalled, dead, .. } = *limits;
         Health { stopping: AtomicBool::new(false), start: Instant::now(), beat: AtomicU64::new(0), stalled, dead }
     }
 
     /// Shows again and again that the current runtime gets its turn.
-    pub(super) async fn keep_beating(self: Arc<Self>) {
+    pub(crate) async fn keep_beating(self: Arc<Self>) {
         let mut beats = interval((self.stalled / 4).min(BEAT));
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -36,7 +36,7 @@ impl Health {
         }
     }
 
-    pub(super) fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
     }
 

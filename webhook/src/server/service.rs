@@ -1,0 +1,22 @@
+//! What all connections share.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use tokio::sync::Semaphore;
+
+use super::limits::Limits;
+use crate::metrics::Metrics;
+use crate::review::Reviewer;
+
+/// What all connections share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) reviewer: Arc<Reviewer>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) limits: Limits,
+    pub(super) closing: AtomicBool,
+    /// In KiB, for bodies that are not small.
+    pub(super) large_bodies: Arc<Semaphore>,
+    pub(super) workers: Arc<Semaphore>,
+}
