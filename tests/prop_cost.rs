@@ -25,7 +25,7 @@ use aksarc_shared::inventory::ReadKey;
 use aksarc_shared::kinds::{Kind, NODE};
 use aksarc_shared::rule::Mode;
 use aksarc_webhook::metrics::Metrics;
-use aksarc_webhook::review::Reviewer;
+use aksarc_webhook::review::{ReviewCounters, Reviewer};
 use arc_swap::ArcSwap;
 use cost::objects::{AXES, Axis, Side, object, place};
 use rustix::time::{ClockId, clock_gettime};
@@ -222,7 +222,7 @@ fn reviewer() -> Reviewer {
         ..Settings::default()
     };
     let guard = Guard::new(embedded(), settings).unwrap();
-    Reviewer::new(Arc::new(ArcSwap::from_pointee(guard)), Arc::new(Metrics::new()))
+    Reviewer::new(Arc::new(ArcSwap::from_pointee(guard)), ReviewCounters::register(&mut Metrics::new()))
 }
 
 /// Every rule that judges changes is on, also one that is off unless asked for.

@@ -14,7 +14,8 @@ use aksarc_shared::data::{Platform, embedded};
 use aksarc_shared::guard::{Guard, Preset, Settings};
 use aksarc_shared::kinds;
 use aksarc_webhook::metrics::Metrics;
-use aksarc_webhook::review::{Refusal, Reviewer};
+use aksarc_webhook::refusal::Refusal;
+use aksarc_webhook::review::{ReviewCounters, Reviewer};
 use arc_swap::ArcSwap;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -78,7 +79,7 @@ fn text(answer: Result<Vec<u8>, Refusal>) -> Result<String, u16> {
 fn reviewer() -> Reviewer {
     let settings = Settings { mode: Preset::Enforce, platform: Some(Platform::AzureLocal), ..Settings::default() };
     let guard = Guard::new(embedded(), settings).unwrap();
-    Reviewer::new(Arc::new(ArcSwap::from_pointee(guard)), Arc::new(Metrics::new()))
+    Reviewer::new(Arc::new(ArcSwap::from_pointee(guard)), ReviewCounters::register(&mut Metrics::new()))
 }
 
 fn review(object: &Value, operation: &str, [before, after]: [Value; 2]) -> Value {

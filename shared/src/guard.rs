@@ -131,6 +131,9 @@ pub enum Preset {
 }
 
 impl Preset {
+    /// All presets, in the order of their discriminants.
+    pub const ALL: [Preset; 3] = [Preset::Enforce, Preset::Observe, Preset::Warn];
+
     /// The word.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -7,7 +7,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus_client::metrics::counter::Counter;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
@@ -27,18 +26,13 @@ impl Accept for TcpListener {
 }
 
 /// The next connection, with a slot for it.
-pub(crate) async fn next_connection(
-    listener: &dyn Accept,
-    slots: &Arc<Slots>,
-    backoff: Duration,
-    errors: &Counter,
-) -> (Slot, TcpStream) {
+pub(crate) async fn next_connection(listener: &dyn Accept, slots: &Arc<Slots>, backoff: Duration) -> (Slot, TcpStream) {
     loop {
         slots.room().await;
         match listener.accept().await {
             Ok((tcp, peer)) => return (slots.admit(peer.ip()), tcp),
             Err(error) => {
-                errors.inc();
+                slots.port().accept_failed();
                 if !is_of_the_peer(&error) {
                     // Out of descriptors or memory: to try again at once would take a whole core and change nothing.
                     tracing::warn!(%error, "cannot accept connections");
@@ -91,12 +85,12 @@ mod tests {
         ];
         let failing = Failing(Mutex::new(errors.into()), listener);
         let limits = SlotLimits { connections: 1, share: 1, grace: Duration::ZERO };
-        let (slots, counted) = (Slots::new(limits, Arc::new(Port::default())), Counter::default());
+        let slots = Slots::new(limits, Arc::new(Port::default()));
         let start = Instant::now();
-        let (_slot, tcp) = next_connection(&failing, &slots, Duration::from_millis(100), &counted).await;
+        let (_slot, tcp) = next_connection(&failing, &slots, Duration::from_millis(100)).await;
         assert_eq!(tcp.peer_addr().unwrap(), client.local_addr().unwrap());
         // The clock stands still but for sleeps: two pauses, none for the peers.
         assert_eq!(start.elapsed().as_millis() / 100, 2);
-        assert_eq!(counted.get(), 4);
+        assert_eq!(slots.port().accept_failures(), 4);
     }
 }

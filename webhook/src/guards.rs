@@ -3,19 +3,20 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use aksarc_shared::guard::Guard;
+use aksarc_shared::guard::{Guard, Preset};
 use aksarc_shared::text;
 use aksarc_shared::waiver::Objects;
 use arc_swap::ArcSwap;
+use prometheus_client::metrics::gauge::Gauge;
 
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, by};
 
 /// Puts the guard together anew whenever a part of it changes. Never on the request path, which only loads the result.
 #[derive(Debug)]
 pub(crate) struct Guards {
     in_use: Arc<ArcSwap<Guard>>,
     parts: Mutex<Parts>,
-    metrics: Arc<Metrics>,
+    gauges: GuardGauges,
 }
 
 #[derive(Debug)]
@@ -47,12 +48,12 @@ pub(crate) struct Counts {
 }
 
 impl Guards {
-    pub(crate) fn new(configured: Guard, metrics: Arc<Metrics>) -> Self {
-        metrics.mode(configured.settings().mode);
+    pub(crate) fn new(configured: Guard, gauges: GuardGauges) -> Self {
+        gauges.mode(configured.settings().mode);
         let configured = Arc::new(configured);
         let in_use = Arc::new(ArcSwap::new(Arc::clone(&configured)));
         let parts = Parts { configured, cluster: ClusterWaivers::default(), ignored: BTreeSet::new() };
-        Guards { in_use, parts: Mutex::new(parts), metrics }
+        Guards { in_use, parts: Mutex::new(parts), gauges }
     }
 
     /// For the request path.
@@ -63,7 +64,7 @@ impl Guards {
     /// Takes another configuration.
     pub(crate) fn configure(&self, guard: Guard) {
         let mut parts = self.lock();
-        self.metrics.mode(guard.settings().mode);
+        self.gauges.mode(guard.settings().mode);
         parts.configured = Arc::new(guard);
         let cluster = parts.cluster.clone();
         self.put_together(&mut parts, &cluster);
@@ -98,7 +99,7 @@ impl Guards {
             ignored: invalid.len() + unreadable.len(),
             expired: cluster.expired,
         };
-        self.metrics.cluster_waivers(counts);
+        self.gauges.cluster_waivers(counts);
         let of_terms = invalid.iter().map(|(waiver, problems)| {
             let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
             (text::line(&waiver.name, MAX_NAME), text::line(&problems.join(", "), MAX_WHY))
@@ -119,6 +120,44 @@ impl Guards {
     /// A poisoned lock means that putting together panicked; each part is whole, so the next change can go on.
     fn lock(&self) -> MutexGuard<'_, Parts> {
         self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Gauges of the guard in use.
+#[derive(Debug)]
+pub(crate) struct GuardGauges {
+    /// One for each preset.
+    modes: Vec<Gauge>,
+    /// Waivers of the cluster: taken, ignored, expired.
+    cluster_waivers: Vec<Gauge>,
+}
+
+impl GuardGauges {
+    pub(crate) fn register(metrics: &mut Metrics) -> Self {
+        GuardGauges {
+            modes: metrics.gauges(
+                "mode_info",
+                "The mode in force has 1, the others have 0",
+                &by("mode", &Preset::ALL.map(Preset::as_str)),
+            ),
+            cluster_waivers: metrics.gauges(
+                "cluster_waivers",
+                "Waivers that the cluster keeps, by state",
+                &by("state", &["taken", "ignored", "expired"]),
+            ),
+        }
+    }
+
+    fn mode(&self, mode: Preset) {
+        for (preset, gauge) in Preset::ALL.iter().zip(&self.modes) {
+            gauge.set(i64::from(*preset == mode));
+        }
+    }
+
+    fn cluster_waivers(&self, counts: Counts) {
+        for (gauge, count) in self.cluster_waivers.iter().zip([counts.taken, counts.ignored, counts.expired]) {
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
     }
 }
 
@@ -160,7 +199,7 @@ mod tests {
     #[test]
     fn what_was_not_put_together_is_taken_at_the_next_equal_reading() {
         let configured = Guard::new(data::embedded(), Settings::default()).unwrap();
-        let guards = Guards::new(configured, Arc::new(Metrics::new()));
+        let guards = Guards::new(configured, GuardGauges::register(&mut Metrics::new()));
         let mut objects = Objects::default();
         objects.page(br#"{"items": [{"metadata": {"name": "no-waiver"}, "spec": {}}]}"#).unwrap();
         let read = ClusterWaivers { objects, expired: 0 };

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::server::Limits;
 
 /// What probes are told.
 #[derive(Debug)]
@@ -20,8 +19,9 @@ pub(crate) struct Health {
 }
 
 impl Health {
-    pub(crate) fn new(limits: &Limits) -> Self {
-        let Limits { stalled, dead, .. } = *limits;
+    /// The guard counts as not ready when no review could be served for longer than `stalled`, and as dead when for longer
+    /// than `dead`.
+    pub(crate) fn new(stalled: Duration, dead: Duration) -> Self {
         Health { stopping: AtomicBool::new(false), start: Instant::now(), beat: AtomicU64::new(0), stalled, dead }
     }
 
@@ -72,11 +72,11 @@ mod tests {
     #[test]
     fn a_guard_whose_reviews_do_not_get_their_turn_is_neither_ready_nor_alive() {
         let start = Instant::now().checked_sub(Duration::from_mins(1)).unwrap();
-        let health = |limits: Limits| Health { start, ..Health::new(&limits) };
-        let stalled = health(Limits { dead: Duration::from_mins(2), ..Limits::default() });
+        let health = |dead: Duration| Health { start, ..Health::new(Duration::from_secs(3), dead) };
+        let stalled = health(Duration::from_mins(2));
         assert_eq!(stalled.live(), Ok(()));
         assert_eq!(stalled.ready(), Err("no review could be served for 60 s".to_owned()));
-        assert!(health(Limits::default()).live().is_err());
+        assert!(health(Duration::from_secs(30)).live().is_err());
         stalled.beat.store(60_000, Ordering::Relaxed);
         assert_eq!(stalled.ready(), Ok(()));
         stalled.stop();

@@ -5,18 +5,19 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aksarc_shared::heartbeat::life::{Beat, Life, Sight};
 use aksarc_shared::heartbeat::{KEY, NAME, NAMESPACE, Record};
 use aksarc_shared::jiff::{SignedDuration, Timestamp};
 use http::StatusCode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
 use serde_json::{Map, Value};
 use tokio::time::sleep;
 
 use crate::api::{Access, Answer, ApiError, Connection, jitter};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, by};
 
 /// How the record is kept.
 #[derive(Clone, Debug)]
@@ -70,7 +71,7 @@ impl fmt::Display for Every {
 }
 
 /// Keeps the record until it is dropped.
-pub(crate) async fn run(options: Options, metrics: Arc<Metrics>) {
+pub(crate) async fn run(options: Options, counters: HeartbeatCounters) {
     let every = options.every.0;
     let mut keeper = Keeper {
         connection: Connection::new(options.access),
@@ -83,7 +84,7 @@ pub(crate) async fn run(options: Options, metrics: Arc<Metrics>) {
     sleep(jitter(START_SPREAD.min(every / 10))).await;
     loop {
         let outcome = keeper.beat().await;
-        metrics.heartbeat(&outcome);
+        counters.count(&outcome);
         tell(&mut trouble, &outcome);
         let pause = match outcome {
             Outcome::Written(_) | Outcome::Held => every,
@@ -158,6 +159,40 @@ impl Outcome {
         match self {
             Outcome::Written(at) | Outcome::Recent(at, _) => Some(*at),
             Outcome::Held | Outcome::Failed(..) => None,
+        }
+    }
+}
+
+/// Counters of beats.
+#[derive(Debug)]
+pub(crate) struct HeartbeatCounters {
+    /// One for each word of an outcome.
+    attempts: Vec<Counter>,
+    last_seen: Gauge,
+}
+
+impl HeartbeatCounters {
+    pub(crate) fn register(metrics: &mut Metrics) -> Self {
+        HeartbeatCounters {
+            attempts: metrics.counters(
+                "heartbeat_attempts",
+                "Attempts to note that the cluster runs, by outcome",
+                &by("outcome", &Outcome::WORDS),
+            ),
+            last_seen: metrics.gauge(
+                "heartbeat_last_seen_timestamp_seconds",
+                "Up to when this guard knows the cluster to be noted as running, by the API server's clock",
+            ),
+        }
+    }
+
+    fn count(&self, outcome: &Outcome) {
+        let place = Outcome::WORDS.iter().position(|word| *word == outcome.word());
+        if let Some(counter) = place.and_then(|place| self.attempts.get(place)) {
+            counter.inc();
+        }
+        if let Some(seen) = outcome.seen() {
+            self.last_seen.set(seen.as_second());
         }
     }
 }

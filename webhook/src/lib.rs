@@ -30,6 +30,7 @@ pub mod manifest;
 pub mod metrics;
 mod plain;
 pub mod protection;
+pub mod refusal;
 pub mod reload;
 pub mod review;
 pub mod server;

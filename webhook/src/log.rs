@@ -22,11 +22,18 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::metrics::Metrics;
+
 /// The form of a line.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Format {
     Json,
     Text,
+}
+
+/// Registers the count of dropped lines, which began before there was a server.
+pub(crate) fn register(metrics: &mut Metrics, dropped: Counter) {
+    metrics.add("log_lines_dropped", "Lines of the log that could not be written, or not soon enough", dropped);
 }
 
 /// Sends what is logged from now on, panics included, to standard error.

@@ -14,7 +14,6 @@ use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use prometheus_client::metrics::counter::Counter;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -27,8 +26,7 @@ use crate::slots::{Port, Slot, SlotLimits, Slots, State};
 pub(crate) struct Plain {
     pub(crate) listener: net::TcpListener,
     pub(crate) limits: PlainLimits,
-    pub(crate) metrics: Arc<Port>,
-    pub(crate) accept_errors: Counter,
+    pub(crate) port: Arc<Port>,
 }
 
 /// How much a client of a plain port may ask for.
@@ -58,7 +56,7 @@ impl Plain {
     {
         let (stop, stopped) = oneshot::channel();
         let (tell, started) = mpsc::sync_channel(1);
-        let name = self.metrics.name.to_owned();
+        let name = self.port.name.to_owned();
         let run = move || {
             let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => runtime,
@@ -71,9 +69,9 @@ impl Plain {
                 };
                 // Whoever started us waits for it.
                 drop(tell.send(Ok(())));
-                let slots = Slots::new(self.limits.slots, self.metrics);
+                let slots = Slots::new(self.limits.slots, self.port);
                 tokio::select! {
-                    () = accept(listener, &slots, self.limits, &self.accept_errors, Arc::new(answer)) => {}
+                    () = accept(listener, &slots, self.limits, Arc::new(answer)) => {}
                     _ = stopped => {}
                 }
             });
@@ -84,13 +82,8 @@ impl Plain {
     }
 }
 
-async fn accept<A>(
-    listener: TcpListener,
-    slots: &Arc<Slots>,
-    limits: PlainLimits,
-    accept_errors: &Counter,
-    answer: Arc<A>,
-) where
+async fn accept<A>(listener: TcpListener, slots: &Arc<Slots>, limits: PlainLimits, answer: Arc<A>)
+where
     A: Fn(&Request<Incoming>) -> Response<Full<Bytes>> + Send + Sync + 'static,
 {
     let mut http = http1::Builder::new();
@@ -100,7 +93,7 @@ async fn accept<A>(
         // A connection that is kept holds a slot; to open another costs these clients nothing.
         .keep_alive(false);
     loop {
-        let (slot, tcp) = next_connection(&listener, slots, limits.accept_backoff, accept_errors).await;
+        let (slot, tcp) = next_connection(&listener, slots, limits.accept_backoff).await;
         tokio::spawn(connection(slot, tcp, http.clone(), limits.deadline, Arc::clone(&answer)));
     }
 }

@@ -13,12 +13,14 @@ use aksarc_shared::data;
 use aksarc_shared::guard::{Guard, Settings};
 use aksarc_shared::jiff::Timestamp;
 use arc_swap::ArcSwap;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
 use sha2::{Digest, Sha256};
 use tokio_rustls::rustls::ServerConfig;
 
 use crate::config;
-use crate::guards::Guards;
-use crate::metrics::{Metrics, Reloads};
+use crate::guards::{GuardGauges, Guards};
+use crate::metrics::Metrics;
 use crate::tls::{Loaded, Pair};
 
 /// What a poll of one file found.
@@ -39,7 +41,8 @@ pub struct Config {
     /// What it is taken into.
     pub(crate) guards: Arc<Guards>,
     seen: Seen,
-    metrics: Arc<Metrics>,
+    reloads: ReloadCounters,
+    hash: Gauge,
 }
 
 impl Config {
@@ -48,7 +51,7 @@ impl Config {
     ///
     /// # Errors
     /// A line for people: at the start there is no old content to go on with.
-    pub fn start(path: Option<PathBuf>, metrics: Arc<Metrics>) -> Result<Self, String> {
+    pub fn start(path: Option<PathBuf>, metrics: &mut Metrics) -> Result<Self, String> {
         let content = path.as_deref().map(read_if_there).transpose()?.flatten();
         let guard = match &content {
             Some(bytes) => config::guard(bytes).map_err(|error| Chain(&error).to_string())?,
@@ -59,10 +62,12 @@ impl Config {
             tracing::warn!(path = %path.display(), "no configuration: the guard observes until this file is there");
         }
         let seen = Seen::used(content.as_deref().map_or(Hash::NONE, Hash::of));
-        metrics.config_hash.set(seen.in_use.short());
-        metrics.config.succeeded(Timestamp::now());
-        let guards = Arc::new(Guards::new(guard, Arc::clone(&metrics)));
-        Ok(Config { path, guards, seen, metrics })
+        let reloads = ReloadCounters::register(metrics, "config");
+        reloads.succeeded(Timestamp::now());
+        let hash = metrics.gauge("config_hash", "Of the configuration in use, to compare replicas; 0 without one");
+        hash.set(seen.in_use.short());
+        let guards = Arc::new(Guards::new(guard, GuardGauges::register(metrics)));
+        Ok(Config { path, guards, seen, reloads, hash })
     }
 
     /// Reads the file again.
@@ -78,10 +83,10 @@ impl Config {
             Some(bytes) => config::guard(&bytes).map_err(|error| Chain(&error).to_string()),
             None => Err(format!("{} is gone; a guard that starts without it observes", path.display())),
         };
-        self.seen.poll(hash, &self.metrics.config, "configuration", load, |guard| {
+        self.seen.poll(hash, &self.reloads, "configuration", load, |guard| {
             tracing::info!(mode = guard.settings().mode.as_str(), hash = hash.short(), "configuration taken into use");
             warn_of(&guard);
-            self.metrics.config_hash.set(hash.short());
+            self.hash.set(hash.short());
             self.guards.configure(guard);
         })
     }
@@ -101,7 +106,8 @@ pub struct Certificates {
     /// For the next handshake.
     pub(crate) tls: Arc<ArcSwap<ServerConfig>>,
     seen: Seen,
-    metrics: Arc<Metrics>,
+    reloads: ReloadCounters,
+    expiry: Gauge,
 }
 
 impl Certificates {
@@ -109,13 +115,18 @@ impl Certificates {
     ///
     /// # Errors
     /// A line for people.
-    pub fn start(directory: PathBuf, metrics: Arc<Metrics>) -> Result<Self, String> {
+    pub fn start(directory: PathBuf, metrics: &mut Metrics) -> Result<Self, String> {
         let pair = Pair::read(&directory).map_err(|error| Chain(&error).to_string())?;
         let Loaded { config, not_after } = pair.load().map_err(|error| Chain(&error).to_string())?;
-        metrics.certificate_expiry.set(not_after.as_second());
-        metrics.certificate.succeeded(Timestamp::now());
+        let reloads = ReloadCounters::register(metrics, "certificate");
+        reloads.succeeded(Timestamp::now());
+        let expiry = metrics.gauge(
+            "certificate_expiry_timestamp_seconds",
+            "When the first certificate of the chain in use to expire does",
+        );
+        expiry.set(not_after.as_second());
         let seen = Seen::used(pair_hash(&pair));
-        Ok(Certificates { directory, tls: Arc::new(ArcSwap::new(config)), seen, metrics })
+        Ok(Certificates { directory, tls: Arc::new(ArcSwap::new(config)), seen, reloads, expiry })
     }
 
     /// Reads the directory again.
@@ -126,9 +137,9 @@ impl Certificates {
             Err(error) => Hash::of(error.as_bytes()),
         };
         let load = || pair.and_then(|pair| pair.load().map_err(|error| Chain(&error).to_string()));
-        self.seen.poll(hash, &self.metrics.certificate, "certificate", load, |loaded| {
+        self.seen.poll(hash, &self.reloads, "certificate", load, |loaded| {
             tracing::info!(not_after = %loaded.not_after, "certificate taken into use");
-            self.metrics.certificate_expiry.set(loaded.not_after.as_second());
+            self.expiry.set(loaded.not_after.as_second());
             self.tls.store(loaded.config);
         })
     }
@@ -149,7 +160,7 @@ impl Seen {
     fn poll<T>(
         &mut self,
         hash: Hash,
-        reloads: &Reloads,
+        reloads: &ReloadCounters,
         what: &str,
         load: impl FnOnce() -> Result<T, String>,
         take: impl FnOnce(T),
@@ -175,6 +186,48 @@ impl Seen {
                 Poll::Refused
             }
         }
+    }
+}
+
+/// Counters of what became of a watched file when it was read again.
+#[derive(Debug)]
+struct ReloadCounters {
+    failures: Counter,
+    last_successful: Gauge,
+    last_success: Gauge,
+}
+
+impl ReloadCounters {
+    fn register(metrics: &mut Metrics, what: &str) -> Self {
+        ReloadCounters {
+            failures: metrics.counter(
+                &format!("{what}_reload_failures"),
+                &format!("Contents of the {what} that were refused; the old one stayed in use"),
+            ),
+            last_successful: metrics.gauge(
+                &format!("{what}_last_reload_successful"),
+                &format!("Whether the {what} in use is the one on disk"),
+            ),
+            last_success: metrics.gauge(
+                &format!("{what}_last_reload_success_timestamp_seconds"),
+                &format!("When the {what} in use was taken into use"),
+            ),
+        }
+    }
+
+    fn succeeded(&self, now: Timestamp) {
+        self.last_successful.set(1);
+        self.last_success.set(now.as_second());
+    }
+
+    fn failed(&self) {
+        self.failures.inc();
+        self.last_successful.set(0);
+    }
+
+    /// The content is again the one in use.
+    fn recovered(&self) {
+        self.last_successful.set(1);
     }
 }
 

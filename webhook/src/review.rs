@@ -1,5 +1,6 @@
 //! From the bytes of a review to the bytes of its answer.
 
+mod counters;
 mod line_budget;
 mod turn;
 
@@ -11,14 +12,17 @@ use aksarc_shared::actor::User;
 use aksarc_shared::change::Change;
 use aksarc_shared::guard::{Decision, Guard, Judged, Judgement};
 use aksarc_shared::jiff::Timestamp;
-use aksarc_shared::read::review::{self, NotEvaluated, Review, ReviewError};
+use aksarc_shared::read::review::{self, NotEvaluated, Review};
 use aksarc_shared::text;
 use arc_swap::ArcSwap;
 use http::StatusCode;
 use serde::Serialize;
 
-use crate::metrics::Metrics;
+use crate::refusal::Refusal;
 
+pub use counters::ReviewCounters;
+
+use counters::{PANIC, TIME};
 use line_budget::LineBudgets;
 pub(crate) use turn::Turn;
 
@@ -29,15 +33,15 @@ pub type Judge = fn(&Guard, &Change<'_>, &User, Timestamp) -> Judgement;
 #[derive(Debug)]
 pub struct Reviewer {
     guard: Arc<ArcSwap<Guard>>,
-    metrics: Arc<Metrics>,
+    counters: ReviewCounters,
     judge: Judge,
     lines: LineBudgets,
 }
 
 impl Reviewer {
-    /// Answers with `guard`, counting in `metrics`.
-    pub fn new(guard: Arc<ArcSwap<Guard>>, metrics: Arc<Metrics>) -> Self {
-        Reviewer { guard, metrics, judge: Guard::judge, lines: LineBudgets::default() }
+    /// Answers with `guard`, counting in `counters`.
+    pub fn new(guard: Arc<ArcSwap<Guard>>, counters: ReviewCounters) -> Self {
+        Reviewer { guard, counters, judge: Guard::judge, lines: LineBudgets::default() }
     }
 
     /// Judges by another function.
@@ -63,11 +67,11 @@ impl Reviewer {
     /// As [`Reviewer::answer`].
     pub(crate) fn answer_in_turn(&self, body: &[u8], turn: &Turn) -> Result<Vec<u8>, Refusal> {
         // Nothing that a panic could leave half done is shared: the guard is only read, and counters are atomics.
-        let answer = catch_unwind(AssertUnwindSafe(|| self.review(body, turn)));
+        let answer = catch_unwind(AssertUnwindSafe(|| self.read_and_judge(body, turn)));
         answer.unwrap_or_else(|_| {
             let uid = uid(body).ok_or_else(|| Refusal::malformed("the review has no request.uid"))?;
             if turn.take() {
-                self.metrics.not_evaluated(PANIC);
+                self.counters.not_evaluated(PANIC);
             }
             Ok(allowed_unjudged(&uid, PANIC))
         })
@@ -79,7 +83,7 @@ impl Reviewer {
     /// As [`Reviewer::answer`].
     pub(crate) fn out_of_time(&self, body: &[u8]) -> Result<Vec<u8>, Refusal> {
         let uid = uid(body).ok_or_else(|| Refusal::malformed("the review has no request.uid"))?;
-        self.metrics.not_evaluated(TIME);
+        self.counters.not_evaluated(TIME);
         // Who asked is not known: reading it is what may take so long.
         if let Some(suppressed) = self.lines.of("", false).take(Timestamp::now().as_second()) {
             tracing::warn!(
@@ -91,7 +95,7 @@ impl Reviewer {
         Ok(allowed_unjudged(&uid, TIME))
     }
 
-    fn review(&self, body: &[u8], turn: &Turn) -> Result<Vec<u8>, Refusal> {
+    fn read_and_judge(&self, body: &[u8], turn: &Turn) -> Result<Vec<u8>, Refusal> {
         if turn.is_taken() {
             return Ok(Vec::new());
         }
@@ -100,7 +104,7 @@ impl Reviewer {
             Ok(change) => change,
             Err(_) if !turn.take() => return Ok(Vec::new()),
             Err(why) => {
-                self.metrics.not_evaluated(why.reason());
+                self.counters.not_evaluated(why.reason());
                 tracing::debug!(reason = why.reason(), "allowed without being judged");
                 return Ok(allowed_unjudged(&uid, why.reason()));
             }
@@ -111,13 +115,13 @@ impl Reviewer {
             return Ok(Vec::new());
         }
         if let Some(why) = &judgement.not_evaluated {
-            self.metrics.not_evaluated(why.reason());
+            self.counters.not_evaluated(why.reason());
             if judgement.judged.is_empty() {
                 tracing::debug!(reason = why.reason(), "allowed without being judged");
                 return Ok(allowed_unjudged(&uid, why.reason()));
             }
         }
-        self.metrics.judged(&judgement);
+        self.counters.judged(&judgement);
         if judgement.judged.is_empty() {
             return Ok(serialize(&Response { uid: &uid, allowed: true, ..Response::default() }));
         }
@@ -136,7 +140,7 @@ impl Reviewer {
     /// nothing of the object's content but where in it something was found.
     fn log(&self, uid: &str, judgement: &Judgement, change: &Change<'_>, user: &User, dry_run: bool) {
         let Some(suppressed) = self.lines.of(&user.name, dry_run).take(Timestamp::now().as_second()) else {
-            self.metrics.log_lines_suppressed.inc();
+            self.counters.log_line_suppressed();
             return;
         };
         let paths: Vec<&str> = judgement.findings().map(|finding| &*finding.path).take(MAX_PATHS).collect();
@@ -159,43 +163,6 @@ impl Reviewer {
             suppressed,
             "finding in a change"
         );
-    }
-}
-
-/// A request that gets an HTTP error instead of an answer. Under `failurePolicy: Ignore` the API server goes on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// The status code.
-    pub status: StatusCode,
-    /// A word for the metrics.
-    pub word: &'static str,
-    /// For whoever reads the API server's log.
-    pub message: String,
-}
-
-impl Refusal {
-    /// Every word there is.
-    pub const WORDS: [&'static str; 9] =
-        ["aborted", "content-type", "malformed", "method", "overload", "path", "timeout", "too-large", "version"];
-
-    pub(crate) fn new(status: StatusCode, word: &'static str, message: impl Into<String>) -> Self {
-        Refusal { status, word, message: message.into() }
-    }
-
-    fn malformed(message: &str) -> Self {
-        // Parser messages repeat what they found, and whoever sent it chose that.
-        Refusal::new(StatusCode::BAD_REQUEST, "malformed", text::line(message, MAX_CAUSE))
-    }
-
-    pub(crate) fn place(&self) -> usize {
-        Refusal::WORDS.iter().position(|word| *word == self.word).unwrap_or_default()
-    }
-}
-
-impl From<ReviewError> for Refusal {
-    fn from(error: ReviewError) -> Self {
-        let word = if matches!(error, ReviewError::Version { .. }) { "version" } else { "malformed" };
-        Refusal { word, ..Refusal::malformed(&error.to_string()) }
     }
 }
 
@@ -369,22 +336,6 @@ fn uid(body: &[u8]) -> Option<String> {
     serde_json::from_slice::<Bare>(body).ok().map(|bare| bare.request.uid)
 }
 
-/// Why a review can go unjudged; all but the last three are the engine's words.
-pub(crate) const REASONS: [&str; 10] = [
-    "unreadable",
-    "operation",
-    "resource",
-    "subresource",
-    "version",
-    "missing-object",
-    "managed-fields",
-    PANIC,
-    TIME,
-    "other",
-];
-const PANIC: &str = "panic";
-const TIME: &str = "time";
-
 /// What a terminal shows in one line behind the API server's own words.
 const MAX_MESSAGE: usize = 120;
 /// The API server cuts a longer warning once there are many.
@@ -403,6 +354,7 @@ const MAX_NAME: usize = 256;
 const MAX_PATHS: usize = 8;
 /// Audit logs are kept for long and read by line.
 const MAX_ANNOTATION: usize = 1024;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,7 @@
 //! The server: HTTP/1.1 over TLS, with a limit for everything a client can do slowly, often or at length.
 
 mod connection;
+mod counters;
 mod judging;
 mod limits;
 mod phase;
@@ -26,16 +27,18 @@ use tokio::time::{sleep, timeout};
 
 use crate::admin;
 use crate::health::Health;
-use crate::heartbeat;
+use crate::heartbeat::{self, HeartbeatCounters};
+use crate::log;
 use crate::metrics::Metrics;
 use crate::plain::{Plain, PlainLimits, Served};
 use crate::reload::{Certificates, Config, Poll};
-use crate::review::{Judge, Reviewer};
-use crate::slots::Port;
-use crate::waivers;
+use crate::review::{Judge, ReviewCounters, Reviewer};
+use crate::slots::{Port, Ports};
+use crate::waivers::{self, WaiverReadCounters};
 
 pub use limits::Limits;
 
+use counters::ServerCounters;
 use phase::Phase;
 use request::KIB;
 use serve::serve;
@@ -120,6 +123,7 @@ pub struct Server {
     admin_address: SocketAddr,
     probe_address: SocketAddr,
     shared: Arc<Shared>,
+    metrics: Arc<Metrics>,
     health: Arc<Health>,
     files: Arc<Mutex<Files>>,
     phase: watch::Sender<Phase>,
@@ -138,64 +142,68 @@ impl Server {
     /// # Errors
     /// [`StartError`]; nothing is left running then.
     pub async fn start(options: Options) -> Result<Self, StartError> {
-        let metrics = Arc::new(Metrics::with_log(options.log_lines_dropped));
-        let config = Config::start(options.config, Arc::clone(&metrics)).map_err(StartError::Config)?;
-        let certificates =
-            Certificates::start(options.tls_dir, Arc::clone(&metrics)).map_err(StartError::Certificate)?;
+        let mut metrics = Metrics::new();
+        let config = Config::start(options.config, &mut metrics).map_err(StartError::Config)?;
+        let certificates = Certificates::start(options.tls_dir, &mut metrics).map_err(StartError::Certificate)?;
         let (listener, address) = bind(options.listen).await?;
         let (admin_listener, admin_address) = bind(options.admin_listen).await?;
         let (probe_listener, probe_address) = bind(options.probe_listen).await?;
 
-        let reviewer = Reviewer::new(config.guards.in_use(), Arc::clone(&metrics));
+        let reviewer = Reviewer::new(config.guards.in_use(), ReviewCounters::register(&mut metrics));
         let reviewer = match options.judge {
             Some(judge) => reviewer.with_judge(judge),
             None => reviewer,
         };
         let limits = options.limits;
-        let health = Arc::new(Health::new(&limits));
+        let health = Arc::new(Health::new(limits.stalled, limits.dead));
         let shared = Arc::new(Shared {
             reviewer: Arc::new(reviewer),
-            metrics: Arc::clone(&metrics),
+            counters: ServerCounters::register(&mut metrics),
             limits,
             closing: AtomicBool::new(false),
             large_bodies: Arc::new(Semaphore::new(limits.body_budget >> KIB)),
             workers: Arc::new(Semaphore::new(limits.workers)),
         });
+        let ports = Ports::register(&mut metrics);
+        log::register(&mut metrics, options.log_lines_dropped);
+        // Whether or not they are used: every series is there from the start.
+        let heartbeat_counters = HeartbeatCounters::register(&mut metrics);
+        let waiver_counters = WaiverReadCounters::register(&mut metrics);
+        let metrics = Arc::new(metrics);
         let guards = Arc::clone(&config.guards);
         let tls = Arc::clone(&certificates.tls);
         let files = Arc::new(Mutex::new(Files { config, certificates }));
         let poller = options.poll.map(|interval| poll(Arc::clone(&files), interval)).transpose()?;
 
         let plain = |listener: TcpListener, limits: PlainLimits, port: &Arc<Port>| {
-            let (metrics, accept_errors) = (Arc::clone(port), metrics.accept_errors.clone());
-            Ok(Plain { listener: listener.into_std()?, limits, metrics, accept_errors })
+            Ok(Plain { listener: listener.into_std()?, limits, port: Arc::clone(port) })
         };
         let probe = {
             let health = Arc::clone(&health);
-            plain(probe_listener, admin::PROBE, &metrics.ports.probe)
+            plain(probe_listener, admin::PROBE, &ports.probe)
                 .and_then(|plain| plain.serve(move |request| admin::probe(request, &health)))
                 .map_err(StartError::Thread)?
         };
         let admin = {
             let (health, scraped) = (Arc::clone(&health), Arc::clone(&metrics));
-            plain(admin_listener, admin::METRICS, &metrics.ports.metrics)
+            plain(admin_listener, admin::METRICS, &ports.metrics)
                 .and_then(|plain| plain.serve(move |request| admin::admin(request, &health, &scraped)))
                 .map_err(StartError::Thread)?
         };
         let beat = AbortOnDrop(tokio::spawn(Arc::clone(&health).keep_beating()));
         let (phase, _) = watch::channel(Phase::Serve);
-        let serving = tokio::spawn(serve(listener, tls, Arc::clone(&shared), phase.subscribe()));
+        let serving = tokio::spawn(serve(listener, tls, ports.review, Arc::clone(&shared), phase.subscribe()));
         let heartbeat =
-            options.heartbeat.map(|options| AbortOnDrop(tokio::spawn(heartbeat::run(options, Arc::clone(&metrics)))));
-        let waivers = options
-            .waivers
-            .map(|options| AbortOnDrop(tokio::spawn(waivers::run(options, guards, Arc::clone(&metrics)))));
+            options.heartbeat.map(|options| AbortOnDrop(tokio::spawn(heartbeat::run(options, heartbeat_counters))));
+        let waivers =
+            options.waivers.map(|options| AbortOnDrop(tokio::spawn(waivers::run(options, guards, waiver_counters))));
         tracing::info!(%address, %admin_address, %probe_address, "serving");
         Ok(Server {
             address,
             admin_address,
             probe_address,
             shared,
+            metrics,
             health,
             files,
             phase,
@@ -226,7 +234,7 @@ impl Server {
 
     /// What was counted so far, in the OpenMetrics text format.
     pub fn metrics(&self) -> String {
-        self.shared.metrics.text()
+        self.metrics.text()
     }
 
     /// Looks at the configuration and at the certificate now.

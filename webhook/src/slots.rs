@@ -40,13 +40,13 @@ pub(crate) struct Slots {
     start: Instant,
     seats: Mutex<Vec<Arc<Seat>>>,
     changed: Notify,
-    metrics: Arc<Port>,
+    port: Arc<Port>,
 }
 
 impl Slots {
-    pub(crate) fn new(limits: SlotLimits, metrics: Arc<Port>) -> Arc<Self> {
-        metrics.limited(limits.connections);
-        Arc::new(Slots { limits, start: Instant::now(), seats: Mutex::default(), changed: Notify::new(), metrics })
+    pub(crate) fn new(limits: SlotLimits, port: Arc<Port>) -> Arc<Self> {
+        port.limited(limits.connections);
+        Arc::new(Slots { limits, start: Instant::now(), seats: Mutex::default(), changed: Notify::new(), port })
     }
 
     /// Waits until a newcomer can get a slot. While every connection waits for an answer of ours, which takes a bounded
@@ -64,23 +64,28 @@ impl Slots {
         }
     }
 
+    /// The counters of the listener.
+    pub(crate) fn port(&self) -> &Port {
+        &self.port
+    }
+
     /// Takes a slot for a newcomer from `source`; another connection may have to give way for it.
     pub(crate) fn admit(self: &Arc<Self>, source: IpAddr) -> Slot {
         let (source, now) = (source.to_canonical(), self.now());
         let mut seats = self.lock();
-        self.metrics.accepted();
+        self.port.accepted();
         let is_full = seats.len() >= self.limits.connections;
         if is_full {
-            self.metrics.saturated();
+            self.port.saturated();
         }
         if let Some((seat, why)) = self.gives_way(&seats, source, now, is_full) {
             seats.retain(|other| !Arc::ptr_eq(other, &seat));
             seat.evict();
-            self.metrics.evicted(why);
+            self.port.evicted(why);
         }
         let seat = Arc::new(Seat::new(source, now));
         seats.push(Arc::clone(&seat));
-        self.metrics.entered(State::Handshake);
+        self.port.entered(State::Handshake);
         Slot { seat, slots: Arc::clone(self) }
     }
 
@@ -156,8 +161,8 @@ impl Slot {
     /// Notes what the connection does now.
     pub(crate) fn enter(&self, state: State) {
         let before = self.seat.enter(state, self.slots.now());
-        self.slots.metrics.left(before);
-        self.slots.metrics.entered(state);
+        self.slots.port.left(before);
+        self.slots.port.entered(state);
         self.slots.changed.notify_one();
     }
 
@@ -175,7 +180,7 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         self.slots.lock().retain(|seat| !Arc::ptr_eq(seat, &self.seat));
-        self.slots.metrics.left(self.seat.state());
+        self.slots.port.left(self.seat.state());
         self.slots.changed.notify_one();
     }
 }
@@ -321,11 +326,11 @@ mod tests {
     fn a_slot_comes_back_and_its_state_is_counted_as_long_as_it_lasts() {
         let slots = slots(2, 8);
         let slot = slots.admit(from(1));
-        assert_eq!(slots.metrics.open(State::Handshake), 1);
+        assert_eq!(slots.port.open(State::Handshake), 1);
         slot.enter(State::Receiving);
-        assert_eq!((slots.metrics.open(State::Handshake), slots.metrics.open(State::Receiving)), (0, 1));
+        assert_eq!((slots.port.open(State::Handshake), slots.port.open(State::Receiving)), (0, 1));
         drop(slot);
-        assert!(State::ALL.iter().all(|state| slots.metrics.open(*state) == 0));
+        assert!(State::ALL.iter().all(|state| slots.port.open(*state) == 0));
         assert!(slots.lock().is_empty());
     }
 }

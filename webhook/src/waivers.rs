@@ -15,12 +15,14 @@ use std::time::Duration;
 use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::waiver::{Objects, SUPPORT_WAIVER};
 use http::StatusCode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::api::{Access, Answer, ApiError, Connection, jitter};
 use crate::guards::{ClusterWaivers, Counts, Guards};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, by};
 
 /// How they are read.
 #[derive(Clone, Debug)]
@@ -41,7 +43,7 @@ impl Options {
 }
 
 /// Reads them until it is dropped.
-pub(crate) async fn run(options: Options, guards: Arc<Guards>, metrics: Arc<Metrics>) {
+pub(crate) async fn run(options: Options, guards: Arc<Guards>, counters: WaiverReadCounters) {
     let Options { access, every, keep } = options;
     let kept = Kept(guards);
     let mut connection = Connection::new(access);
@@ -56,7 +58,7 @@ pub(crate) async fn run(options: Options, guards: Arc<Guards>, metrics: Arc<Metr
                 format!("the list of SupportWaivers did not end within {LIST_TIMEOUT:?}"),
             )),
         };
-        metrics.waivers_read(&outcome);
+        counters.count(&outcome);
         tell(&mut trouble, &outcome);
         if !matches!(outcome, Outcome::Failed(_)) {
             last = Instant::now();
@@ -148,6 +150,40 @@ impl From<ApiError> for Failure {
             ApiError::NoAccess(_) => Failure::new(Trouble::NoAccess, error.to_string()),
             ApiError::TimedOut | ApiError::Unreachable(_) => Failure::new(Trouble::Unreachable, error.to_string()),
             ApiError::TooLarge => Failure::too_large(format_args!("listing SupportWaivers: {error}")),
+        }
+    }
+}
+
+/// Counters of readings.
+#[derive(Debug)]
+pub(crate) struct WaiverReadCounters {
+    /// One for each word of an outcome.
+    reads: Vec<Counter>,
+    last_read: Gauge,
+}
+
+impl WaiverReadCounters {
+    pub(crate) fn register(metrics: &mut Metrics) -> Self {
+        WaiverReadCounters {
+            reads: metrics.counters(
+                "cluster_waiver_reads",
+                "Attempts to read the waivers that the cluster keeps, by outcome",
+                &by("outcome", &Outcome::WORDS),
+            ),
+            last_read: metrics.gauge(
+                "cluster_waivers_last_read_timestamp_seconds",
+                "When the waivers that the cluster keeps were last read, or it was seen to have none",
+            ),
+        }
+    }
+
+    fn count(&self, outcome: &Outcome) {
+        let place = Outcome::WORDS.iter().position(|word| *word == outcome.word());
+        if let Some(counter) = place.and_then(|place| self.reads.get(place)) {
+            counter.inc();
+        }
+        if !matches!(outcome, Outcome::Failed(_)) {
+            self.last_read.set(Timestamp::now().as_second());
         }
     }
 }
@@ -260,13 +296,14 @@ const MAX_WAIVERS: usize = 1000;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::guards::GuardGauges;
     use aksarc_shared::data;
     use aksarc_shared::guard::{Guard, Settings};
 
     #[test]
     fn when_the_task_ends_what_it_brought_ends_with_it() {
         let configured = Guard::new(data::embedded(), Settings::default()).unwrap();
-        let guards = Arc::new(Guards::new(configured, Arc::new(Metrics::new())));
+        let guards = Arc::new(Guards::new(configured, GuardGauges::register(&mut Metrics::new())));
         let in_use = || guards.in_use().load().settings().waivers.len();
         let kept = Kept(Arc::clone(&guards));
         let item = r#"{"metadata": {"name": "w"}, "spec": {"rules": ["AA205"], "match": {"kind": "Node", "name": "a"},

@@ -53,7 +53,7 @@ pub(super) async fn connection(
             () = &mut first_header, if waiting => {
                 waiting = false;
                 if !seen.load(Ordering::Relaxed) {
-                    shared.metrics.headers_slow.inc();
+                    shared.counters.headers_slow.inc();
                     return;
                 }
             }
@@ -83,7 +83,6 @@ async fn handshake(
     if let Err(error) = tcp.set_nodelay(true) {
         tracing::debug!(%error, "no TCP_NODELAY");
     }
-    let metrics = &shared.metrics;
     let accepted = tokio::select! {
         biased;
         accepted = timeout(shared.limits.handshake, acceptor.accept(tcp)) => accepted,
@@ -95,12 +94,12 @@ async fn handshake(
             Some(stream)
         }
         Ok(Err(error)) => {
-            metrics.handshakes_failed.inc();
+            shared.counters.handshakes_failed.inc();
             tracing::debug!(%error, "TLS handshake failed");
             None
         }
         Err(_) => {
-            metrics.handshakes_slow.inc();
+            shared.counters.handshakes_slow.inc();
             None
         }
     }

@@ -8,21 +8,22 @@ use tokio::time::{Instant, timeout_at};
 
 use super::request::{Received, SMALL_BODY};
 use super::service::Shared;
-use crate::review::{Refusal, Turn};
+use crate::refusal::Refusal;
+use crate::review::Turn;
 
 impl Shared {
     /// The answer to a review, by `deadline`: past it the review is allowed, marked and counted.
     ///
     /// Small reviews are judged at once. Large ones are judged by a few workers, so that they hold up neither the small
     /// ones nor each other's reading; when all workers are busy they wait.
-    pub(super) async fn judge(&self, body: Received, deadline: Instant) -> Result<Vec<u8>, Refusal> {
+    pub(super) async fn judge_in_time(&self, body: Received, deadline: Instant) -> Result<Vec<u8>, Refusal> {
         let start = Instant::now();
-        let answer = self.judge_by(deadline, body).await;
-        self.metrics.took(start.elapsed());
+        let answer = self.answer_by(deadline, body).await;
+        self.counters.review_seconds.observe(start.elapsed());
         answer
     }
 
-    async fn judge_by(&self, deadline: Instant, body: Received) -> Result<Vec<u8>, Refusal> {
+    async fn answer_by(&self, deadline: Instant, body: Received) -> Result<Vec<u8>, Refusal> {
         if body.bytes.len() <= SMALL_BODY {
             return self.reviewer.answer(&body.bytes);
         }

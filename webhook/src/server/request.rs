@@ -11,7 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::service::Shared;
-use crate::review::Refusal;
+use crate::refusal::Refusal;
 use crate::slots::{Slot, State};
 
 /// A body, and the memory it was granted, which others can have when it is gone.
@@ -25,7 +25,7 @@ impl Shared {
     /// Answers the request of the connection in `slot`.
     pub(super) async fn respond(&self, request: Request<Incoming>, slot: &Slot) -> Response<Full<Bytes>> {
         slot.enter(State::Receiving);
-        let mut response = match self.review(request, slot).await {
+        let mut response = match self.receive_and_judge(request, slot).await {
             Ok(answer) => {
                 let mut response = Response::new(Full::new(Bytes::from(answer)));
                 response.headers_mut().insert(CONTENT_TYPE, JSON);
@@ -33,7 +33,7 @@ impl Shared {
                 response
             }
             Err(refusal) => {
-                self.metrics.refused(&refusal);
+                self.counters.refusals.count(&refusal);
                 tracing::debug!(reason = refusal.word, message = refusal.message, "request refused");
                 refuse(refusal)
             }
@@ -46,7 +46,7 @@ impl Shared {
         response
     }
 
-    async fn review(&self, request: Request<Incoming>, slot: &Slot) -> Result<Vec<u8>, Refusal> {
+    async fn receive_and_judge(&self, request: Request<Incoming>, slot: &Slot) -> Result<Vec<u8>, Refusal> {
         // From here on: the API server's own clock began when it connected.
         let start = Instant::now();
         if request.uri().path() != PATH {
@@ -60,15 +60,15 @@ impl Shared {
             return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-type", message));
         }
         let limit = self.limits.body;
-        let body = timeout_at(start + limit, self.read(request.into_body())).await.unwrap_or_else(|_| {
+        let body = timeout_at(start + limit, self.read_body(request.into_body())).await.unwrap_or_else(|_| {
             Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "timeout", format!("no whole body within {limit:?}")))
         })?;
         slot.enter(State::Answering);
-        self.judge(body, start + self.limits.review).await
+        self.judge_in_time(body, start + self.limits.review).await
     }
 
     /// Reads a body within the limits on its size and on the memory of all.
-    async fn read(&self, mut body: Incoming) -> Result<Received, Refusal> {
+    async fn read_body(&self, mut body: Incoming) -> Result<Received, Refusal> {
         let limit = self.limits.body_bytes;
         let hint = body.size_hint();
         let announced = hint.exact().map(|size| usize::try_from(size).unwrap_or(usize::MAX));

@@ -16,17 +16,18 @@ use super::connection::connection;
 use super::phase::Phase;
 use super::service::Shared;
 use crate::accept::next_connection;
-use crate::slots::{Slot, Slots};
+use crate::slots::{Port, Slot, Slots};
 
 /// Accepts until the phase changes, then waits for the connections there are.
 pub(super) async fn serve(
     listener: TcpListener,
     tls: Arc<ArcSwap<ServerConfig>>,
+    port: Arc<Port>,
     shared: Arc<Shared>,
     mut phase: watch::Receiver<Phase>,
 ) {
     let limits = shared.limits;
-    let slots = Slots::new(limits.slots(), Arc::clone(&shared.metrics.ports.review));
+    let slots = Slots::new(limits.slots(), port);
     let mut http = http1::Builder::new();
     // Without a timer hyper's own default for headers is silently off.
     http.timer(TokioTimer::new()).header_read_timeout(limits.idle).max_buf_size(limits.header_bytes);
@@ -46,7 +47,7 @@ pub(super) async fn serve(
     let mut stop = phase.clone();
     loop {
         tokio::select! {
-            (slot, tcp) = next_connection(&listener, &slots, limits.accept_backoff, &shared.metrics.accept_errors) => {
+            (slot, tcp) = next_connection(&listener, &slots, limits.accept_backoff) => {
                 begin(slot, tcp);
             }
             // An error is a server that was dropped; its connections end by themselves.

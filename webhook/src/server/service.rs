@@ -5,15 +5,15 @@ use std::sync::atomic::AtomicBool;
 
 use tokio::sync::Semaphore;
 
+use super::counters::ServerCounters;
 use super::limits::Limits;
-use crate::metrics::Metrics;
 use crate::review::Reviewer;
 
 /// What all connections share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) reviewer: Arc<Reviewer>,
-    pub(super) metrics: Arc<Metrics>,
+    pub(super) counters: ServerCounters,
     pub(super) limits: Limits,
     pub(super) closing: AtomicBool,
     /// In KiB, for bodies that are not small.

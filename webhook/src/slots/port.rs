@@ -1,14 +1,13 @@
 //! What is counted of the connections of one listener.
 
+use std::array::from_fn;
 use std::sync::Arc;
 
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
 
 use super::seat::State;
-use crate::metrics::Labels;
+use crate::metrics::{Labels, Metrics, by};
 
 /// The counters of all listeners.
 #[derive(Debug)]
@@ -19,39 +18,44 @@ pub(crate) struct Ports {
 }
 
 impl Ports {
-    pub(crate) fn register(registry: &mut Registry) -> Self {
-        let open = Family::<Labels, Gauge>::default();
-        registry.register("connections", "Open connections by port and by what they are doing", open.clone());
-        let limit = Family::<Labels, Gauge>::default();
-        registry.register("connections_limit", "How many connections a port holds at most", limit.clone());
-        let accepted = Family::<Labels, Counter>::default();
-        registry.register("connections_accepted", "Accepted connections by port", accepted.clone());
-        let evicted = Family::<Labels, Counter>::default();
-        registry.register(
+    pub(crate) fn register(metrics: &mut Metrics) -> Self {
+        let ports = ["review", "metrics", "probe"];
+        let with = |key: &'static str, words: &[&'static str]| -> Vec<Labels> {
+            ports.iter().flat_map(|port| words.iter().map(move |word| vec![("port", *port), (key, *word)])).collect()
+        };
+        let states = with("state", &State::ALL.map(State::word));
+        let open = metrics.gauges("connections", "Open connections by port and by what they are doing", &states);
+        let by_port = by("port", &ports);
+        let limit = metrics.gauges("connections_limit", "How many connections a port holds at most", &by_port);
+        let accepted = metrics.counters("connections_accepted", "Accepted connections by port", &by_port);
+        let evicted = metrics.counters(
             "connections_evicted",
             "Connections that were closed for a newcomer, by port: the longest idle one, one of an address beyond its \
              share, or the slowest sender when none was idle",
-            evicted.clone(),
+            &with("reason", &Eviction::ALL.map(Eviction::word)),
         );
-        let saturated = Family::<Labels, Counter>::default();
-        registry.register(
+        let saturated = metrics.counters(
             "connections_saturated",
             "Connections that came while a port held as many as it can",
-            saturated.clone(),
+            &by_port,
         );
-        let port = |name: &'static str| {
-            let labels = || vec![("port", name)];
-            let and = |key: &'static str, word: &'static str| vec![("port", name), (key, word)];
+        let accept_errors = metrics.counter("accept_errors", "Failures to accept a connection");
+        let (mut open, mut limit, mut accepted) = (open.into_iter(), limit.into_iter(), accepted.into_iter());
+        let (mut evicted, mut saturated) = (evicted.into_iter(), saturated.into_iter());
+        // In the order of `ports`, and for each port in the order of the words.
+        let mut port = |name: &'static str| {
             Arc::new(Port {
                 name,
-                open: State::ALL.map(|state| open.get_or_create(&and("state", state.word())).clone()),
-                limit: limit.get_or_create(&labels()).clone(),
-                accepted: accepted.get_or_create(&labels()).clone(),
-                evicted: Eviction::ALL.map(|why| evicted.get_or_create(&and("reason", why.word())).clone()),
-                saturated: saturated.get_or_create(&labels()).clone(),
+                open: from_fn(|_| open.next().unwrap_or_default()),
+                limit: limit.next().unwrap_or_default(),
+                accepted: accepted.next().unwrap_or_default(),
+                evicted: from_fn(|_| evicted.next().unwrap_or_default()),
+                saturated: saturated.next().unwrap_or_default(),
+                accept_errors: accept_errors.clone(),
             })
         };
-        Ports { review: port("review"), metrics: port("metrics"), probe: port("probe") }
+        let [review, metrics, probe] = ports.map(&mut port);
+        Ports { review, metrics, probe }
     }
 }
 
@@ -65,9 +69,20 @@ pub(crate) struct Port {
     accepted: Counter,
     evicted: [Counter; Eviction::ALL.len()],
     saturated: Counter,
+    /// One for all listeners.
+    accept_errors: Counter,
 }
 
 impl Port {
+    pub(crate) fn accept_failed(&self) {
+        self.accept_errors.inc();
+    }
+
+    #[cfg(test)]
+    pub(crate) fn accept_failures(&self) -> u64 {
+        self.accept_errors.get()
+    }
+
     pub(crate) fn limited(&self, connections: usize) {
         self.limit.set(i64::try_from(connections).unwrap_or(i64::MAX));
     }
@@ -130,13 +145,13 @@ impl Eviction {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::Metrics;
 
     #[test]
     fn each_state_and_each_reason_counts_in_its_own_series() {
-        let metrics = Metrics::new();
+        let mut metrics = Metrics::new();
+        let ports = Ports::register(&mut metrics);
         for (state, why) in State::ALL.into_iter().zip(Eviction::ALL.into_iter().cycle()) {
-            let port = &metrics.ports.probe;
+            let port = &ports.probe;
             let (gauge, counter) = (port.open[state as usize].get(), port.evicted[why as usize].get());
             port.entered(state);
             port.evicted(why);

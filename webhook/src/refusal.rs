@@ -1,0 +1,68 @@
+//! Requests that get an HTTP error instead of an answer.
+
+use aksarc_shared::read::review::ReviewError;
+use aksarc_shared::text;
+use http::StatusCode;
+use prometheus_client::metrics::counter::Counter;
+
+use crate::metrics::{Metrics, by};
+
+/// A request that gets an HTTP error instead of an answer. Under `failurePolicy: Ignore` the API server goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The status code.
+    pub status: StatusCode,
+    /// A word for the metrics.
+    pub word: &'static str,
+    /// For whoever reads the API server's log.
+    pub message: String,
+}
+
+impl Refusal {
+    /// Every word there is.
+    pub const WORDS: [&'static str; 9] =
+        ["aborted", "content-type", "malformed", "method", "overload", "path", "timeout", "too-large", "version"];
+
+    pub(crate) fn new(status: StatusCode, word: &'static str, message: impl Into<String>) -> Self {
+        Refusal { status, word, message: message.into() }
+    }
+
+    pub(crate) fn malformed(message: &str) -> Self {
+        // Parser messages repeat what they found, and whoever sent it chose that.
+        Refusal::new(StatusCode::BAD_REQUEST, "malformed", text::line(message, MAX_MESSAGE))
+    }
+
+    fn place(&self) -> usize {
+        Refusal::WORDS.iter().position(|word| *word == self.word).unwrap_or_default()
+    }
+}
+
+impl From<ReviewError> for Refusal {
+    fn from(error: ReviewError) -> Self {
+        let word = if matches!(error, ReviewError::Version { .. }) { "version" } else { "malformed" };
+        Refusal { word, ..Refusal::malformed(&error.to_string()) }
+    }
+}
+
+/// Counters of refused requests.
+#[derive(Debug)]
+pub(crate) struct RefusalCounters(Vec<Counter>);
+
+impl RefusalCounters {
+    pub(crate) fn register(metrics: &mut Metrics) -> Self {
+        RefusalCounters(metrics.counters(
+            "requests_refused",
+            "Requests answered with an HTTP error, by reason; the API server goes on without us",
+            &by("reason", &Refusal::WORDS),
+        ))
+    }
+
+    pub(crate) fn count(&self, refusal: &Refusal) {
+        if let Some(counter) = self.0.get(refusal.place()) {
+            counter.inc();
+        }
+    }
+}
+
+/// Of a parser's message; the start says what is wrong.
+const MAX_MESSAGE: usize = 512;
