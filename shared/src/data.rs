@@ -18,6 +18,7 @@ mod namespaces;
 pub mod network;
 mod node_keys;
 pub mod node_power;
+pub mod own;
 mod pattern;
 mod platform;
 mod policy;

@@ -1,17 +1,17 @@
 //! Judging a change: who acts, what the rules find, and what the guard does about it. The dry run asks the same.
 
+mod judgement;
+mod settings;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Deserialize;
-use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
-use crate::actor::{self, Actor, Actors, Ambiguous, User};
+use crate::actor::{self, Actor, Ambiguous, User};
 use crate::catalogue;
 use crate::change::Change;
-use crate::data::{Component, Data, LawfulObject, Platform};
+use crate::data::{Data, Platform};
 use crate::finding::{Consequence, Finding};
 use crate::read::review::NotEvaluated;
 use crate::rule::{Mode, Rule};
@@ -20,169 +20,8 @@ use crate::text;
 use crate::waiver::{self, Waiver};
 use crate::weigh::{finalize, lightest};
 
-/// Where the guard lives. Nothing in it is ever reviewed, or the guard could stand in its own way.
-pub const NAMESPACE: &str = "aksarc-system";
-
-/// Its Service, its Deployment, and the first part of its certificate's name: `guard.aksarc-system.svc`.
-pub const SERVICE: &str = "guard";
-
-/// Its ValidatingWebhookConfiguration.
-pub const CONFIGURATION: &str = "guard.aksarc.dev";
-
-/// The annotation with which its manifest says what [`digest`] it was generated with.
-pub const GENERATED: &str = "aksarc.dev/generated";
-
-/// The annotation that opens an object which guard-protection.yaml protects: its value is the reason.
-pub const OPEN: &str = "aksarc.dev/open";
-
-/// A digest of what webhooks ask of whom, the same for what was applied and for what the API server made of it: without the
-/// defaults that it fills in, and without what is an installer's to choose, such as certificate, port and timeout.
-pub fn digest(webhooks: &Value) -> String {
-    let asked = webhooks.as_array().into_iter().flatten().map(|webhook| {
-        let kept = ASKED.iter().filter_map(|path| Some(((*path).to_owned(), webhook.pointer(path)?.clone())));
-        full(&Value::Object(kept.collect()))
-    });
-    let asked: Vec<Value> = asked.flatten().collect();
-    text::short_hex(&Sha256::digest(Value::Array(asked).to_string()))
-}
-
-/// A value without what is empty in it or a default; `None` where nothing is left.
-fn full(value: &Value) -> Option<Value> {
-    match value {
-        Value::Null => None,
-        Value::Array(items) => {
-            let items: Vec<Value> = items.iter().filter_map(full).collect();
-            (!items.is_empty()).then_some(Value::Array(items))
-        }
-        Value::Object(fields) => {
-            let own = fields
-                .iter()
-                .filter(|(name, value)| !DEFAULTS.iter().any(|(field, own)| field == name && *value == own));
-            let fields: Map<String, Value> =
-                own.filter_map(|(name, value)| Some((name.clone(), full(value)?))).collect();
-            (!fields.is_empty()).then_some(Value::Object(fields))
-        }
-        other => Some(other.clone()),
-    }
-}
-
-/// The fields of a webhook on which it depends what the guard is asked.
-const ASKED: [&str; 9] = [
-    "/name",
-    "/clientConfig/service/namespace",
-    "/clientConfig/service/name",
-    "/clientConfig/service/path",
-    "/matchPolicy",
-    "/namespaceSelector",
-    "/objectSelector",
-    "/rules",
-    "/matchConditions",
-];
-
-/// What the API server fills in beside empty selectors (kubernetes.io, `admissionregistration.k8s.io/v1`).
-const DEFAULTS: [(&str, &str); 2] = [("/matchPolicy", "Equivalent"), ("scope", "*")];
-
-/// How the guard decides. Read from its configuration file; the dry run uses the same.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Settings {
-    /// The preset.
-    pub mode: Preset,
-    /// The platform; told by nobody else on the request path.
-    pub platform: Option<Platform>,
-    /// Per rule, by code: what to do in `enforce` at most, and what to leave out in every preset.
-    #[cfg_attr(feature = "schema", schemars(with = "std::collections::BTreeMap<String, Mode>"))]
-    pub rules: std::collections::BTreeMap<String, Mode>,
-    /// Who is the platform and who is not, beyond what is built in.
-    pub actors: Actors,
-    /// Managed components beyond the built-in catalogue.
-    pub components: Vec<Component>,
-    /// Objects that users may create and change beyond the built-in list.
-    pub lawful: Vec<LawfulObject>,
-    /// Waivers.
-    pub waivers: Vec<Waiver>,
-}
-
-impl Settings {
-    /// The platforms that a change may be judged for: the configured one, or every one with a policy text.
-    pub fn platforms(&self) -> Vec<Platform> {
-        self.platform.map_or(Platform::WITH_POLICY_TEXT.to_vec(), |platform| vec![platform])
-    }
-
-    /// ` on` and the configured platform; empty where none is configured.
-    fn place(&self) -> String {
-        self.platform.map(|platform| format!(" on {}", platform.as_str())).unwrap_or_default()
-    }
-}
-
-/// What the guard does on the whole.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub enum Preset {
-    /// Each finding has the effect that its weight asks for and its rule's mode allows.
-    Enforce,
-    /// Everything is allowed and recorded.
-    #[default]
-    Observe,
-    /// What would be denied or warned of is warned of.
-    Warn,
-}
-
-impl Preset {
-    /// All presets, in the order of their discriminants.
-    pub const ALL: [Preset; 3] = [Preset::Enforce, Preset::Observe, Preset::Warn];
-
-    /// The word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Preset::Enforce => "enforce",
-            Preset::Observe => "observe",
-            Preset::Warn => "warn",
-        }
-    }
-}
-
-/// Settings that cannot work.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SettingsError {
-    /// An override for a rule there is none of.
-    #[error("rules: {0}")]
-    UnknownRule(#[from] catalogue::UnknownRule),
-    /// A rule that judges no change.
-    #[error("rules: {0} judges no change, so it has no mode")]
-    NoChange(String),
-    /// Denials by rules whose findings never void support there: the guard denies nothing else.
-    #[error(
-        "rules: {} cannot deny, because what {} never voids support{place}: give {} warn, or leave {} out",
-        codes.join(", "),
-        if codes.len() == 1 { "it finds" } else { "they find" },
-        if codes.len() == 1 { "it" } else { "them" },
-        if codes.len() == 1 { "it" } else { "them" }
-    )]
-    NeverVoids {
-        /// The rules, by code.
-        codes: Vec<&'static str>,
-        /// ` on` and the configured platform; empty where none is configured.
-        place: String,
-    },
-    /// A component or lawful object with neither or both of `name` and `prefix`, or with an empty one.
-    #[error("{0}: exactly one of name and prefix is needed, and it must not be empty")]
-    Pattern(String),
-    /// An identity that cannot be the platform's alone, or that no request comes from.
-    #[error(transparent)]
-    Matcher(#[from] actor::NoMatcher),
-    /// A waiver that breaks a term.
-    #[error("waiver {name}: {problem}")]
-    Waiver {
-        /// Its name.
-        name: String,
-        /// The first term it breaks.
-        problem: waiver::Invalid,
-    },
-}
+pub use judgement::{Decision, Judged, Judgement};
+pub use settings::{Preset, Settings, SettingsError};
 
 /// Decides about changes. Built once per configuration; judging takes no lock, reads nothing, waits for nothing.
 #[derive(Clone, Debug)]
@@ -190,76 +29,6 @@ pub struct Guard {
     data: Arc<Data>,
     settings: Settings,
     rules: Vec<(&'static Rule, Mode)>,
-}
-
-/// What is done about a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Decision {
-    /// Allowed.
-    Allow,
-    /// Allowed, with a warning.
-    Warn,
-    /// Refused.
-    Deny,
-}
-
-impl Decision {
-    /// The word for metrics and audit annotations.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Decision::Allow => "allow",
-            Decision::Warn => "warn",
-            Decision::Deny => "deny",
-        }
-    }
-}
-
-/// A finding, and what is done about it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Judged {
-    /// The finding.
-    pub finding: Finding,
-    /// What the guard does about it.
-    pub decision: Decision,
-    /// The supported way, from the rule.
-    pub instead: &'static str,
-}
-
-impl Judged {
-    /// One line for a denial or a warning: code, whose word it is, what, and the supported way; at most `max` bytes, no control
-    /// characters. What is said of the object is cut first, code and basis never.
-    pub fn line(&self, max: usize) -> String {
-        let finding = &self.finding;
-        let head = format!("{} ({}): ", finding.code, finding.basis.word());
-        let tail = format!(" - {}", self.instead);
-        let room = max.saturating_sub(head.len() + tail.len());
-        format!("{head}{}{tail}", text::line(&finding.message, room))
-    }
-}
-
-/// What the guard says about a change.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Judgement {
-    /// Who acts.
-    pub actor: Actor,
-    /// The preset in force.
-    pub preset: Preset,
-    /// What was found, heaviest decision first.
-    pub judged: Vec<Judged>,
-    /// Why not all could be judged. Nothing is found then, unless it is managedFields alone that were not looked at as a whole.
-    pub not_evaluated: Option<NotEvaluated>,
-}
-
-impl Judgement {
-    /// The heaviest decision.
-    pub fn decision(&self) -> Decision {
-        self.judged.iter().map(|judged| judged.decision).max().unwrap_or(Decision::Allow)
-    }
-
-    /// The findings.
-    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
-        self.judged.iter().map(|judged| &judged.finding)
-    }
 }
 
 impl Guard {
@@ -497,54 +266,3 @@ impl Guard {
 
 /// Of a waiver's name in a note.
 const MAX_NAME: usize = 80;
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_digest_changes_with_what_is_asked_and_not_with_what_the_api_server_fills_in() {
-        let made = json!([{
-            "name": "system.guard.aksarc.dev",
-            "clientConfig": {"service": {"namespace": NAMESPACE, "name": SERVICE}, "caBundle": "${CA_BUNDLE}"},
-            "namespaceSelector": {"matchLabels": {"a": "b"}},
-            "matchConditions": [{"name": "some", "expression": "true"}],
-            "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE"]}],
-        }]);
-        let with = |path: &str, field: &str, value: Value| {
-            let mut other = made.clone();
-            let place = other.pointer_mut(path).and_then(Value::as_object_mut).unwrap();
-            place.insert(field.to_owned(), value);
-            digest(&other) == digest(&made)
-        };
-        for (path, field, value) in [
-            ("/0", "objectSelector", json!({})),
-            ("/0", "matchPolicy", json!("Equivalent")),
-            ("/0", "failurePolicy", json!("Fail")),
-            ("/0", "timeoutSeconds", json!(10)),
-            ("/0/rules/0", "scope", json!("*")),
-            ("/0/clientConfig", "caBundle", json!("Zm9v")),
-            ("/0/clientConfig/service", "port", json!(443)),
-        ] {
-            assert!(with(path, field, value), "{path}/{field}");
-        }
-        for (path, field, value) in [
-            ("/0", "name", json!("user.guard.aksarc.dev")),
-            ("/0", "matchPolicy", json!("Exact")),
-            ("/0", "objectSelector", json!({"matchLabels": {"nothing": "here"}})),
-            ("/0", "namespaceSelector", json!({})),
-            ("/0", "matchConditions", json!([{"name": "some", "expression": "false"}])),
-            ("/0", "matchConditions", json!([])),
-            ("/0/rules/0", "scope", json!("Cluster")),
-            ("/0/rules/0", "operations", json!(["DELETE"])),
-            ("/0/clientConfig/service", "name", json!("other")),
-            ("/0/clientConfig/service", "path", json!("/")),
-        ] {
-            assert!(!with(path, field, value), "{path}/{field}");
-        }
-        assert_ne!(digest(&json!([])), digest(&made));
-        assert_eq!(digest(&Value::Null), digest(&json!([])));
-    }
-}

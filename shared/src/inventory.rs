@@ -5,8 +5,8 @@ mod life;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::data::own;
 use crate::data::{Data, Place};
-use crate::guard;
 use crate::kinds::{self, Kind};
 use crate::object::{MAX_NAME, Object, Text};
 use crate::origin;
@@ -593,10 +593,10 @@ impl Facts {
         } else if *kind == kinds::MACHINE {
             self.machines.push(MachineFact::of(object, data));
         } else if *kind == kinds::NAMESPACE
-            && (data.namespaces.protected(&object.meta.name).is_some() || object.meta.name.as_str() == guard::NAMESPACE)
+            && (data.namespaces.protected(&object.meta.name).is_some() || object.meta.name.as_str() == own::NAMESPACE)
         {
             // The guard's is no system namespace: its age says nothing of the cluster's.
-            let own = object.meta.name.as_str() == guard::NAMESPACE;
+            let own = object.meta.name.as_str() == own::NAMESPACE;
             let created = object.meta.creation_timestamp.as_ref().filter(|_| !own).map(ToString::to_string);
             self.namespaces.push((object.meta.name.to_string(), created));
         }

@@ -40,6 +40,7 @@ mod selector;
 pub mod text;
 pub mod versions;
 pub mod waiver;
+pub mod webhook_digest;
 pub mod weigh;
 
 pub use jiff;

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{MissedTickBehavior, interval};
 
-
 /// What probes are told.
 #[derive(Debug)]
 pub(crate) struct Health {

@@ -7,8 +7,9 @@
 
 use std::collections::BTreeSet;
 
+use aksarc_shared::data::own::OPEN;
 use aksarc_shared::data::{self, Component, Data};
-use aksarc_shared::guard::{OPEN, Settings};
+use aksarc_shared::guard::Settings;
 use aksarc_shared::kinds;
 
 use crate::manifest::{CONFIGURATION, fill};

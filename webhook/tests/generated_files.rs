@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use aksarc_shared::catalogue;
 use aksarc_shared::check::{Check, Params};
+use aksarc_shared::data::own;
 use aksarc_shared::data::{Platform, embedded};
 use aksarc_shared::finding::Finding;
-use aksarc_shared::guard::{self, Settings};
+use aksarc_shared::guard::Settings;
 use aksarc_shared::heartbeat;
 use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::kinds;
@@ -15,6 +16,7 @@ use aksarc_shared::read::{json, yaml};
 use aksarc_shared::report::Tool;
 use aksarc_shared::rule::Mode;
 use aksarc_shared::waiver::SUPPORT_WAIVER;
+use aksarc_shared::webhook_digest;
 use aksarc_webhook::{config, manifest, protection};
 use serde_json::{Value, json};
 
@@ -33,15 +35,15 @@ fn the_manifest_is_what_the_rules_say() {
 fn the_manifest_says_what_it_generated_whatever_authority_it_is_given() {
     let configuration =
         |options: &manifest::Options| -> Value { yaml::documents(&manifest::webhooks(options)).unwrap().remove(0) };
-    let generated = |configuration: &Value| configuration["metadata"]["annotations"][guard::GENERATED].clone();
+    let generated = |configuration: &Value| configuration["metadata"]["annotations"][own::GENERATED].clone();
     let plain = configuration(&manifest::Options::default());
-    assert_eq!(generated(&plain), guard::digest(&plain["webhooks"]));
+    assert_eq!(generated(&plain), webhook_digest::of(&plain["webhooks"]));
     let authority = Some(b"authority".to_vec());
     let trusted = configuration(&manifest::Options { authority, ..manifest::Options::default() });
     assert_eq!(generated(&trusted), generated(&plain));
     let mut edited = plain["webhooks"].clone();
     edited[0]["matchConditions"][0]["expression"] = json!("false");
-    assert_ne!(generated(&plain), guard::digest(&edited));
+    assert_ne!(generated(&plain), webhook_digest::of(&edited));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Check;
 use crate::certificate;
 use crate::data::Data;
-use crate::guard;
+use crate::data::own;
 use crate::inventory::{ReadKey, ReadState};
 use crate::kinds::{self, Kind};
 use crate::rule::{Read, Rule, Scope};
@@ -92,7 +92,7 @@ impl Check<'_> {
         let listed = matches!(self.inventory.read(&kinds::NAMESPACE), Some(ReadState::Complete { .. }));
         let exists = |name: &str| !listed || self.inventory.namespaces.iter().any(|own| own == name);
         let rows = || self.data.namespaces.namespaces.iter().filter(|row| row.condition.is_none());
-        let system = || rows().map(|row| &*row.name).chain([guard::NAMESPACE]).filter(|name| exists(name));
+        let system = || rows().map(|row| &*row.name).chain([own::NAMESPACE]).filter(|name| exists(name));
         let mut keys = Vec::new();
         for read in rule.reads {
             if matches!(read.scope, Scope::Cluster | Scope::IfRead) {
@@ -120,7 +120,7 @@ pub(super) fn covers(read: &Read, namespace: &str, data: &Data) -> bool {
         Scope::ComponentRecords => kinds::ROLLED_OUT.iter().any(|kind| holds_components(data, kind, namespace)),
         Scope::KubeSystem => namespace == certificate::NAMESPACE,
         Scope::ManagedNamespaces => data.namespaces.judges(namespace, read.kind),
-        Scope::Own => namespace == guard::NAMESPACE,
+        Scope::Own => namespace == own::NAMESPACE,
     }
 }
 

@@ -1,8 +1,8 @@
 //! AA503: network policies on a platform that does not have them as a feature.
 
 use crate::data::Platform;
+use crate::data::own::{NAMESPACE, SERVICE};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::guard::{NAMESPACE, SERVICE};
 use crate::inventory::Inventory;
 use crate::kinds;
 use crate::origin::{self, Provenance};

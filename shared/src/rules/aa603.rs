@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::attest::day;
 use crate::data::Platform;
+use crate::data::own;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::guard;
 use crate::heartbeat::{self, Gap, Record};
 use crate::inventory::Inventory;
 use crate::kinds::{self, Kind};
@@ -51,7 +51,7 @@ const fn life(kind: &'static Kind) -> Read {
 /// Keeps the record of the guards, which is small and there once.
 fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let meta = &seen.object.meta;
-    if meta.namespace.as_str() != guard::NAMESPACE || meta.name.as_str() != heartbeat::NAME {
+    if meta.namespace.as_str() != own::NAMESPACE || meta.name.as_str() != heartbeat::NAME {
         return;
     }
     let data: Value = seen.object.field("data").unwrap_or_default();

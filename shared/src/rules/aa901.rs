@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::data::Platform;
+use crate::data::own;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::guard;
 use crate::inventory::Inventory;
 use crate::kinds::{self, Kind};
 use crate::object::Object;
@@ -227,7 +227,7 @@ fn judge(
         .collect();
     let dead = webhook.client_config.service.as_ref().is_some_and(|backend| {
         let name = format!("{}/{}", backend.namespace, backend.name);
-        backend.namespace != guard::NAMESPACE && backed.is_some_and(|backed| !backed.contains(&*name))
+        backend.namespace != own::NAMESPACE && backed.is_some_and(|backed| !backed.contains(&*name))
     });
     let starts_pods = rules().any(|rule| rule.covers(&target("", "pods", true, true)));
     let wild = rules().any(Rules::is_wild);

@@ -4,14 +4,15 @@ use serde::Deserialize;
 
 use crate::command::Command;
 use crate::data::Platform;
+use crate::data::own::{CONFIGURATION, GENERATED, NAMESPACE, OPEN, SERVICE};
 use crate::derive;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::guard::{self, CONFIGURATION, GENERATED, NAMESPACE, OPEN, SERVICE};
 use crate::inventory::Inventory;
 use crate::kinds::{self, Kind};
 use crate::object::Object;
 use crate::probe::Probe;
 use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::webhook_digest;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA903"),
@@ -127,7 +128,7 @@ fn alterations(configuration: &Object<'_>) -> Vec<Draft> {
 
 /// Selectors, conditions and rules that are not those of the manifest: the guard may be there, and never asked.
 fn edited(configuration: &Object<'_>, generated: &str) -> Option<Draft> {
-    let digest = guard::digest(&configuration.field("webhooks").unwrap_or_default());
+    let digest = webhook_digest::of(&configuration.field("webhooks").unwrap_or_default());
     (digest != generated).then(|| {
         Draft::at(this(configuration), "webhooks")
             .values(Some(generated), Some(&digest))

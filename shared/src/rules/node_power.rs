@@ -4,8 +4,8 @@ use crate::change::{Change, Operation};
 use crate::command::Command;
 use crate::data::Data;
 use crate::data::node_power::HostNamespace;
+use crate::data::own;
 use crate::finding::{Consequence, Draft, Evidence, ObjectRef};
-use crate::guard;
 use crate::inventory::Inventory;
 use crate::kinds::{self, Kind};
 use crate::object::Object;
@@ -247,7 +247,7 @@ impl<'o> Place<'o> {
         };
         if *kind != kinds::POD {
             let made = owners.iter().any(|owner| matches!(&*owner.kind, "CronJob" | "Deployment"));
-            return (!made && &*object.meta.namespace != guard::NAMESPACE).then_some(place);
+            return (!made && &*object.meta.namespace != own::NAMESPACE).then_some(place);
         }
         if object.meta.annotations.get("kubernetes.io/config.mirror").is_some() {
             return None;
