@@ -3,7 +3,7 @@
 mod judgement;
 mod settings;
 
-use std::collections::HashSet;
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -12,15 +12,14 @@ use crate::actor::{self, Actor, Ambiguous, User};
 use crate::catalogue;
 use crate::change::Change;
 use crate::data::{Data, Platform};
-use crate::finding::{Consequence, Finding};
+use crate::finding::{Consequence, Evidence, Finding};
 use crate::read::review::NotEvaluated;
 use crate::rule::{Mode, Rule};
 use crate::rules::aa301;
 use crate::text;
 use crate::waiver::{self, Waiver};
-use crate::weigh::{finalize, lightest};
+use crate::weigh::{Weighed, lightest, weigh};
 
-pub use judgement::{Decision, Judged, Judgement};
 pub use settings::{Preset, Settings, SettingsError};
 
 /// Decides about changes. Built once per configuration; judging takes no lock, reads nothing, waits for nothing.
@@ -174,12 +173,13 @@ impl Guard {
 
     /// Judges a change.
     pub fn judge(&self, change: &Change<'_>, user: &User, now: Timestamp) -> Judgement {
-        let actor = self.actor(user);
+        let submission = Submission { change, user, actor: self.actor(user), now };
+        let actor = submission.actor;
         let mut not_evaluated = change.misfit().map(NotEvaluated::from);
         let mut judged = Vec::new();
         if actor != Actor::Platform && not_evaluated.is_none() {
             for (rule, mode) in &self.rules {
-                self.judge_rule(rule, *mode, change, (actor, user), now, &mut judged);
+                judged.extend(self.judge_rule(rule, *mode, &submission));
             }
             not_evaluated = change.too_many_managed().map(NotEvaluated::ManagedFields);
             if let Some(fault) = change.fault() {
@@ -188,29 +188,23 @@ impl Guard {
                 not_evaluated = Some(NotEvaluated::Unreadable(fault.to_owned()));
             }
             judged.sort_by(|a, b| {
-                let key = |j: &Judged| (std::cmp::Reverse(j.decision), j.finding.consequence, j.finding.code);
+                let key = |j: &Judged| (Reverse(j.decision), j.finding.consequence, j.finding.code);
                 key(a).cmp(&key(b))
             });
         }
         Judgement { actor, preset: self.settings.mode, judged, not_evaluated }
     }
 
-    fn judge_rule(
-        &self,
-        rule: &'static Rule,
-        mode: Mode,
-        change: &Change<'_>,
-        (actor, user): (Actor, &User),
-        now: Timestamp,
-        judged: &mut Vec<Judged>,
-    ) {
-        let asked = rule.guards.iter().any(|guard| {
+    /// What one rule finds in a change, and what is done about it. Nothing is allocated where it finds nothing.
+    fn judge_rule(&self, rule: &'static Rule, mode: Mode, submission: &Submission<'_, '_>) -> Vec<Judged> {
+        let Submission { change, user, actor, now } = *submission;
+        let is_watched = rule.guards.iter().any(|guard| {
             // There is one of each kind; comparing their names would be done a hundred times for each request.
             std::ptr::eq(guard.kind, change.kind)
                 && guard.subresource == change.subresource
                 && guard.operations.contains(&change.operation)
         });
-        let Some(judge) = rule.change.filter(|_| asked) else { return };
+        let Some(judge) = rule.change.filter(|_| is_watched) else { return Vec::new() };
         // What is in the rest of them may be what makes the change lawful.
         let (mut drafts, partly) = change.watched(|| judge(change, &self.data));
         if rule.code == aa301::RULE.code {
@@ -220,25 +214,25 @@ impl Guard {
             drafts.retain(|draft| !draft.agents_may);
         }
         if drafts.is_empty() {
-            return;
+            return Vec::new();
         }
-        let capped: HashSet<_> =
-            drafts.iter().filter(|d| d.warn_at_most).map(|d| (d.object.clone(), d.path.clone())).collect();
         for draft in &mut drafts {
-            draft.evidence.push(crate::finding::Evidence {
+            draft.evidence.push(Evidence {
                 what: "request".to_owned(),
                 manager: user.field_manager.clone(),
                 operation: change.operation.as_str().to_owned(),
                 ..Default::default()
             });
         }
-        let mut findings = finalize(rule, lightest(rule, &self.settings.platforms()), drafts);
+        let weighed = weigh(rule, lightest(rule, &self.settings.platforms()), drafts);
+        let (mut findings, warn_at_most): (Vec<_>, Vec<_>) =
+            weighed.into_iter().map(|Weighed { finding, warn_at_most }| (finding, warn_at_most)).unzip();
         waiver::apply(&mut findings, &self.settings.waivers, now);
-        for finding in findings {
-            let cap = partly || !capped.is_empty() && capped.contains(&(finding.object.clone(), finding.path.clone()));
-            let decision = self.decide(mode, actor, &finding, cap);
-            judged.push(Judged { finding, decision, instead: rule.instead });
-        }
+        let decided = findings.into_iter().zip(warn_at_most).map(|(finding, warn_at_most)| {
+            let decision = self.decide(mode, actor, &finding, partly || warn_at_most);
+            Judged { finding, decision, instead: rule.instead }
+        });
+        decided.collect()
     }
 
     /// Whether what this actor does may be denied at all.
@@ -262,6 +256,14 @@ impl Guard {
             Mode::Warn | Mode::Deny => Decision::Warn,
         }
     }
+}
+
+/// A change, as somebody submits it at a time.
+struct Submission<'s, 'c> {
+    change: &'s Change<'c>,
+    user: &'s User,
+    actor: Actor,
+    now: Timestamp,
 }
 
 /// Of a waiver's name in a note.
