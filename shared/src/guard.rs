@@ -1,5 +1,6 @@
 //! Judging a change: who acts, what the rules find, and what the guard does about it. The dry run asks the same.
 
+mod config;
 mod judgement;
 mod settings;
 
@@ -20,6 +21,8 @@ use crate::text;
 use crate::waiver::{self, Waiver};
 use crate::weigh::{Weighed, lightest, weigh};
 
+pub use config::{GuardConfig, GuardConfigError, GuardConfigKind, GuardConfigVersion};
+pub use judgement::{Decision, Judged, Judgement};
 pub use settings::{Preset, Settings, SettingsError};
 
 /// Decides about changes. Built once per configuration; judging takes no lock, reads nothing, waits for nothing.

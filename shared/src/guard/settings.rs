@@ -1,5 +1,7 @@
 //! How the guard decides, once its configuration is read.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use crate::actor::{self, Actors};
@@ -9,17 +11,14 @@ use crate::rule::Mode;
 use crate::waiver::{self, Waiver};
 
 /// How the guard decides. Read from its configuration file; the dry run uses the same.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
     /// The preset.
     pub mode: Preset,
     /// The platform; told by nobody else on the request path.
     pub platform: Option<Platform>,
     /// Per rule, by code: what to do in `enforce` at most, and what to leave out in every preset.
-    #[cfg_attr(feature = "schema", schemars(with = "std::collections::BTreeMap<String, Mode>"))]
-    pub rules: std::collections::BTreeMap<String, Mode>,
+    pub rules: BTreeMap<String, Mode>,
     /// Who is the platform and who is not, beyond what is built in.
     pub actors: Actors,
     /// Managed components beyond the built-in catalogue.
