@@ -8,7 +8,8 @@ use std::time::Duration;
 use aksarc_tests::protection::{await_in_force, refused};
 use aksarc_tests::readme::{self, Desk};
 use aksarc_tests::{Answer, AuditEvent, ControlPlane, Finished, Http, Identity, Kubernetes, PatchKind, wait};
-use aksarc_webhook::{config, manifest, protection};
+use aksarc_webhook::manifest::protection;
+use aksarc_webhook::{config, manifest};
 use serde_json::{Value, json};
 
 #[test]

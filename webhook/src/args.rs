@@ -21,7 +21,6 @@ use crate::config;
 use crate::heartbeat::{self, Every};
 use crate::log::{self, print_within};
 use crate::manifest;
-use crate::protection;
 use crate::server::{Limits, Options, Server, StartError};
 use crate::waivers;
 
@@ -241,7 +240,7 @@ fn print_manifest(arguments: Manifest) -> anyhow::Result<ExitCode> {
         None => None,
     };
     let (expected, notes) = if arguments.protection {
-        (protection::render(&config.map(|config| config.settings).unwrap_or_default()), Vec::new())
+        (manifest::protection::render(&config.map(|config| config.settings).unwrap_or_default()), Vec::new())
     } else {
         let options = manifest::Options { authority, config, image: arguments.image, pods: arguments.pod_cidr };
         (manifest::render(&options), manifest::notes(&options))

@@ -29,7 +29,6 @@ mod log;
 pub mod manifest;
 pub mod metrics;
 mod plain;
-pub mod protection;
 pub mod refusal;
 pub mod reload;
 pub mod review;

@@ -3,9 +3,14 @@
 //! What the API server sends us must be at least what a rule would judge: a kind that is missing here is a rule that
 //! never speaks. It must not be much more either, since every review costs the request that waits for it.
 
+mod base64;
 mod conditions;
+mod namespaces;
 mod network;
 mod notes;
+mod options;
+pub mod protection;
+mod template;
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -17,13 +22,15 @@ use aksarc_shared::heartbeat;
 use aksarc_shared::read::yaml;
 use aksarc_shared::webhook_digest;
 
+use base64::base64;
 use conditions::{Condition, node_status_with_a_change, not_the_platform, power_over_nodes, protected_namespace};
+use namespaces::protected;
+use template::{fill, indent};
 
-/// The image of this release; where it is pulled from is the installer's business.
-pub const IMAGE: &str = concat!("aksarc-webhook:", env!("CARGO_PKG_VERSION"));
 pub use aksarc_shared::data::own::{CONFIGURATION, NAMESPACE, SERVICE};
 pub use network::{Cidr, CidrError};
 pub use notes::notes;
+pub use options::{Config, IMAGE, Options};
 
 /// The webhook for nodes and namespaces.
 pub const CLUSTER_WEBHOOK: &str = "cluster.guard.aksarc.dev";
@@ -35,34 +42,6 @@ pub const USER_WEBHOOK: &str = "user.guard.aksarc.dev";
 pub const ALPHA_WEBHOOK: &str = "alpha.guard.aksarc.dev";
 /// Stands where the certificate authority belongs; no base64, so that it cannot be applied by mistake.
 pub const CA_PLACEHOLDER: &str = "${CA_BUNDLE}";
-
-/// What a manifest is made of besides the rules.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The certificate authority in PEM; a placeholder stands there without it.
-    pub authority: Option<Vec<u8>>,
-    /// The guard's configuration. Without it the manifest has no ConfigMap, so that the one in the cluster stays.
-    pub config: Option<Config>,
-    /// The image to run.
-    pub image: String,
-    /// Ranges of pods' addresses, from which no review is taken; from everywhere without them.
-    pub pods: Vec<Cidr>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Options { authority: None, config: None, image: IMAGE.to_owned(), pods: Vec::new() }
-    }
-}
-
-/// A configuration, as text and as read.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// As it goes into the ConfigMap.
-    pub text: String,
-    /// What of it the API server must know: identities that are people's, namespaces of further components.
-    pub settings: Settings,
-}
 
 /// The whole manifest as YAML.
 pub fn render(options: &Options) -> String {
@@ -157,11 +136,6 @@ fn judged_namespaces(data: &Data, settings: &Settings, watched: &[Watched]) -> B
     names
 }
 
-fn protected(data: &Data) -> BTreeSet<&str> {
-    let names = data.namespaces.namespaces.iter().map(|row| &*row.name);
-    names.filter(|name| data.namespaces.protected(name).is_some()).collect()
-}
-
 fn selector(operator: &str, namespaces: &BTreeSet<String>) -> String {
     let mut out = format!(
         "  namespaceSelector:\n    matchExpressions:\n    - key: kubernetes.io/metadata.name\n      \
@@ -187,38 +161,6 @@ fn rule(watched: &Watched) -> String {
     );
     indent(&text, 2)
 }
-
-fn indent(text: &str, by: usize) -> String {
-    let mut out = String::with_capacity(text.len() * 2);
-    for line in text.lines() {
-        if !line.trim().is_empty() {
-            out.extend(std::iter::repeat_n(' ', by));
-        }
-        out.push_str(line);
-        out.push('\n');
-    }
-    out
-}
-
-/// Puts values where `{{name}}` stands.
-pub(crate) fn fill(template: &str, values: &[(&str, &str)]) -> String {
-    values.iter().fold(template.to_owned(), |text, (name, value)| text.replace(&format!("{{{{{name}}}}}"), value))
-}
-
-fn base64(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for three in bytes.chunks(3) {
-        let bits = three.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
-        for place in 0..4 {
-            let sextet = (bits >> (18 - 6 * place)) & 63;
-            let letter = ALPHABET.get(sextet as usize).copied().unwrap_or(b'=');
-            out.push(char::from(if place <= three.len() { letter } else { b'=' }));
-        }
-    }
-    out
-}
-
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 #[cfg(test)]
 mod tests {
@@ -372,13 +314,6 @@ mod tests {
         assert!(platform.contains("system:serviceaccounts:kube-system"));
         let values = strings(&webhooks[1]["namespaceSelector"]["matchExpressions"][0]["values"]);
         assert!(values.contains(&"further"));
-    }
-
-    #[test]
-    fn base64_is_the_standard_one() {
-        for (plain, coded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")] {
-            assert_eq!(base64(plain.as_bytes()), coded);
-        }
     }
 
     #[test]

@@ -17,7 +17,8 @@ use aksarc_shared::report::Tool;
 use aksarc_shared::rule::Mode;
 use aksarc_shared::waiver::SUPPORT_WAIVER;
 use aksarc_shared::webhook_digest;
-use aksarc_webhook::{config, manifest, protection};
+use aksarc_webhook::manifest::protection;
+use aksarc_webhook::{config, manifest};
 use serde_json::{Value, json};
 
 fn deploy(name: &str) -> String {

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use aksarc_shared::data::{Data, Identity};
 use aksarc_shared::guard::Settings;
 
-use super::{indent, protected};
+use super::namespaces::protected;
+use super::template::indent;
 
 /// Pods are made all the time; only those that reach for the node are looked at: what gives power is the engine's own table.
 pub(super) fn power_over_nodes(data: &Data) -> Condition {

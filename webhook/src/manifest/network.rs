@@ -8,7 +8,9 @@ use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-use super::{NAMESPACE, fill};
+use aksarc_shared::data::own::NAMESPACE;
+
+use super::template::fill;
 
 /// A range of addresses in the notation of CIDR, such as `10.244.0.0/16`; never all addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,9 +1,10 @@
 //! What applying a manifest changes beyond the guard's own objects, for whoever applies it.
 
 use aksarc_shared::actor::{Ambiguous, Matchers};
+use aksarc_shared::data::own::{NAMESPACE, SERVICE};
 use aksarc_shared::guard::Settings;
 
-use super::{NAMESPACE, Options, SERVICE};
+use super::options::Options;
 
 /// What a manifest sets and what it leaves alone: sentences for people, one a line.
 pub fn notes(options: &Options) -> Vec<String> {
@@ -58,7 +59,7 @@ fn summary(settings: &Settings) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::Config;
+    use crate::manifest::options::Config;
 
     fn with(fields: &str) -> Options {
         let text = format!("apiVersion: aksarc.dev/v1alpha1\nkind: GuardConfig\n{fields}");

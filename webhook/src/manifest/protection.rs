@@ -7,12 +7,12 @@
 
 use std::collections::BTreeSet;
 
-use aksarc_shared::data::own::OPEN;
+use aksarc_shared::data::own::{CONFIGURATION, OPEN};
 use aksarc_shared::data::{self, Component, Data};
 use aksarc_shared::guard::Settings;
 use aksarc_shared::kinds;
 
-use crate::manifest::{CONFIGURATION, fill};
+use super::template::fill;
 
 /// The policy for webhook configurations, and its binding.
 pub const POLICY: &str = "protection.guard.aksarc.dev";
@@ -36,7 +36,7 @@ pub fn render(settings: &Settings) -> String {
         ("groups", &list(groups)),
         ("credentials", &list(platform.credential_ids.iter().map(String::as_str))),
     ];
-    fill(include_str!("../manifest/protection.yaml"), &values) + &endpoints(&values)
+    fill(include_str!("../../manifest/protection.yaml"), &values) + &endpoints(&values)
 }
 
 /// The policy that keeps people from answering for managed Services, with the identities of the other one.
@@ -51,7 +51,7 @@ fn endpoints(values: &[(&str, &str)]) -> String {
     ];
     let inherited = values.iter().filter(|(name, _)| *name != "policy").copied();
     let values: Vec<(&str, &str)> = own.into_iter().chain(inherited).collect();
-    fill(include_str!("../manifest/endpoints.yaml"), &values)
+    fill(include_str!("../../manifest/endpoints.yaml"), &values)
 }
 
 /// The managed Services that the catalogue knows by their names, by namespace and name.
