@@ -14,7 +14,7 @@ use aksarc_shared::data::{Platform, embedded};
 use aksarc_shared::guard::{Guard, Preset, Settings};
 use aksarc_shared::kinds;
 use aksarc_webhook::metrics::Metrics;
-use aksarc_webhook::refusal::Refusal;
+use aksarc_webhook::refusal::HttpRefusal;
 use aksarc_webhook::review::{ReviewCounters, Reviewer};
 use arc_swap::ArcSwap;
 use proptest::prelude::*;
@@ -71,7 +71,7 @@ fn for_the_parser(body: &[u8]) -> Option<Vec<u8>> {
     Some([head, member, rest].concat())
 }
 
-fn text(answer: Result<Vec<u8>, Refusal>) -> Result<String, u16> {
+fn text(answer: Result<Vec<u8>, HttpRefusal>) -> Result<String, u16> {
     // What was wrong stands at another column.
     answer.map(|bytes| String::from_utf8(bytes).unwrap()).map_err(|refusal| refusal.status.as_u16())
 }

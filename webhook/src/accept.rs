@@ -52,7 +52,7 @@ fn is_of_the_peer(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::slots::{Port, SlotLimits};
+    use crate::slots::{PortCounters, SlotLimits};
     use std::collections::VecDeque;
     use std::sync::Mutex;
     use tokio::time::Instant;
@@ -85,7 +85,7 @@ mod tests {
         ];
         let failing = Failing(Mutex::new(errors.into()), listener);
         let limits = SlotLimits { connections: 1, share: 1, grace: Duration::ZERO };
-        let slots = Slots::new(limits, Arc::new(Port::default()));
+        let slots = Slots::new(limits, Arc::new(PortCounters::default()));
         let start = Instant::now();
         let (_slot, tcp) = next_connection(&failing, &slots, Duration::from_millis(100)).await;
         assert_eq!(tcp.peer_addr().unwrap(), client.local_addr().unwrap());

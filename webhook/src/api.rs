@@ -76,14 +76,14 @@ impl std::fmt::Debug for Access {
 
 /// A way to an API server, opened when it is first needed.
 #[derive(Debug)]
-pub(crate) struct Connection {
+pub(crate) struct ApiConnection {
     access: Access,
     api: Option<Api>,
 }
 
-impl Connection {
+impl ApiConnection {
     pub(crate) fn new(access: Access) -> Self {
-        Connection { access, api: None }
+        ApiConnection { access, api: None }
     }
 
     /// The API server; one that could not be got ready is tried anew.
@@ -103,7 +103,7 @@ pub struct Api {
 
 /// What it said, whether or not it liked the request.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct ApiAnswer {
     /// The HTTP status.
     pub status: StatusCode,
     /// The server's time, by its `Date` header; whole seconds.
@@ -112,7 +112,7 @@ pub struct Answer {
     pub body: Bytes,
 }
 
-impl Answer {
+impl ApiAnswer {
     /// Its status, and the message of one that refuses.
     pub(crate) fn refusal(&self) -> String {
         let status: Value = serde_json::from_slice(&self.body).unwrap_or_default();
@@ -144,7 +144,7 @@ impl Api {
     ///
     /// # Errors
     /// [`ApiError`] when no whole answer comes; a refusal is an answer.
-    pub async fn get(&self, path: &str) -> Result<Answer, ApiError> {
+    pub async fn get(&self, path: &str) -> Result<ApiAnswer, ApiError> {
         self.send(Request::builder().method(Method::GET).uri(path), Body::empty()).await
     }
 
@@ -152,12 +152,12 @@ impl Api {
     ///
     /// # Errors
     /// As [`Api::get`].
-    pub async fn put(&self, path: &str, object: &Value) -> Result<Answer, ApiError> {
+    pub async fn put(&self, path: &str, object: &Value) -> Result<ApiAnswer, ApiError> {
         let request = Request::builder().method(Method::PUT).uri(path).header(CONTENT_TYPE, "application/json");
         self.send(request, Body::from(object.to_string().into_bytes())).await
     }
 
-    async fn send(&self, request: http::request::Builder, body: Body) -> Result<Answer, ApiError> {
+    async fn send(&self, request: http::request::Builder, body: Body) -> Result<ApiAnswer, ApiError> {
         let request = request.body(body).map_err(|error| ApiError::Unreachable(Chain(&error).to_string()))?;
         let answer = async {
             let response =
@@ -169,7 +169,7 @@ impl Api {
                 Err(error) => ApiError::Unreachable(error.to_string()),
             })?;
             let body = body.to_bytes();
-            Ok(Answer { status: head.status, date: date(&head.headers), body })
+            Ok(ApiAnswer { status: head.status, date: date(&head.headers), body })
         };
         timeout(REQUEST_TIMEOUT, answer).await.unwrap_or(Err(ApiError::TimedOut))
     }

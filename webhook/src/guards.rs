@@ -15,12 +15,12 @@ use crate::metrics::{Metrics, by};
 #[derive(Debug)]
 pub(crate) struct Guards {
     in_use: Arc<ArcSwap<Guard>>,
-    parts: Mutex<Parts>,
+    parts: Mutex<GuardParts>,
     gauges: GuardGauges,
 }
 
 #[derive(Debug)]
-struct Parts {
+struct GuardParts {
     configured: Arc<Guard>,
     cluster: ClusterWaivers,
     /// Objects that count for nothing, with the reason; what was said of them is not said again.
@@ -38,7 +38,7 @@ pub(crate) struct ClusterWaivers {
 
 /// What became of the objects.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
+pub(crate) struct ClusterWaiverCounts {
     /// In use, from their time on.
     pub(crate) taken: usize,
     /// No waivers, or ones that break a term.
@@ -52,7 +52,7 @@ impl Guards {
         gauges.mode(configured.settings().mode);
         let configured = Arc::new(configured);
         let in_use = Arc::new(ArcSwap::new(Arc::clone(&configured)));
-        let parts = Parts { configured, cluster: ClusterWaivers::default(), ignored: BTreeSet::new() };
+        let parts = GuardParts { configured, cluster: ClusterWaivers::default(), ignored: BTreeSet::new() };
         Guards { in_use, parts: Mutex::new(parts), gauges }
     }
 
@@ -71,7 +71,7 @@ impl Guards {
     }
 
     /// Takes what the cluster keeps now; `None` when that is what it kept before.
-    pub(crate) fn keep(&self, cluster: ClusterWaivers) -> Option<Counts> {
+    pub(crate) fn keep(&self, cluster: ClusterWaivers) -> Option<ClusterWaiverCounts> {
         let mut parts = self.lock();
         if parts.cluster == cluster {
             return None;
@@ -82,8 +82,8 @@ impl Guards {
         Some(counts)
     }
 
-    fn put_together(&self, parts: &mut Parts, cluster: &ClusterWaivers) -> Counts {
-        let Parts { configured, ignored, .. } = parts;
+    fn put_together(&self, parts: &mut GuardParts, cluster: &ClusterWaivers) -> ClusterWaiverCounts {
+        let GuardParts { configured, ignored, .. } = parts;
         let Objects { waivers, unreadable } = &cluster.objects;
         // Without waivers from the cluster the guard is the configured one itself, not a copy of it.
         let (guard, invalid) = match waivers.as_slice() {
@@ -94,7 +94,7 @@ impl Guards {
             }
         };
         self.in_use.store(guard);
-        let counts = Counts {
+        let counts = ClusterWaiverCounts {
             taken: waivers.len() - invalid.len(),
             ignored: invalid.len() + unreadable.len(),
             expired: cluster.expired,
@@ -118,7 +118,7 @@ impl Guards {
     }
 
     /// A poisoned lock means that putting together panicked; each part is whole, so the next change can go on.
-    fn lock(&self) -> MutexGuard<'_, Parts> {
+    fn lock(&self) -> MutexGuard<'_, GuardParts> {
         self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -154,7 +154,7 @@ impl GuardGauges {
         }
     }
 
-    fn cluster_waivers(&self, counts: Counts) {
+    fn cluster_waivers(&self, counts: ClusterWaiverCounts) {
         for (gauge, count) in self.cluster_waivers.iter().zip([counts.taken, counts.ignored, counts.expired]) {
             gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
         }

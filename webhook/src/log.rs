@@ -26,7 +26,7 @@ use crate::metrics::Metrics;
 
 /// The form of a line.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum Format {
+pub(crate) enum LogFormat {
     Json,
     Text,
 }
@@ -40,7 +40,7 @@ pub(crate) fn register(metrics: &mut Metrics, dropped: Counter) {
 ///
 /// # Errors
 /// No thread can be started for it.
-pub(crate) fn start(format: Format, level: Level) -> io::Result<Lines> {
+pub(crate) fn start(format: LogFormat, level: Level) -> io::Result<Lines> {
     let lines = Lines::to(standard_error())?;
     let log = tracing_subscriber::fmt()
         .with_writer(lines.clone())
@@ -52,11 +52,11 @@ pub(crate) fn start(format: Format, level: Level) -> io::Result<Lines> {
     let client = if level > Level::INFO { LevelFilter::from_level(level) } else { LevelFilter::OFF };
     let targets = Targets::new().with_default(level).with_target("kube_client", client);
     match format {
-        Format::Json => {
+        LogFormat::Json => {
             let log = log.json().flatten_event(true).with_current_span(false).with_span_list(false);
             log.finish().with(targets).init();
         }
-        Format::Text => log.with_ansi(io::stderr().is_terminal()).finish().with(targets).init(),
+        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).finish().with(targets).init(),
     }
     // A panic while judging is caught and answered; it must be one line of the log, not a trace on several. The hook only
     // puts a line into the queue: a panic in it would end the process.
@@ -78,17 +78,17 @@ fn standard_error() -> Box<dyn Write + Send> {
 
 /// Lines on their way to a writer.
 #[derive(Clone, Debug)]
-pub(crate) struct Lines(Arc<Shared>);
+pub(crate) struct Lines(Arc<LineQueue>);
 
 #[derive(Debug, Default)]
-struct Shared {
-    queue: Mutex<Queue>,
+struct LineQueue {
+    queue: Mutex<WaitingLines>,
     changed: Condvar,
     dropped: Counter,
 }
 
 #[derive(Debug, Default)]
-struct Queue {
+struct WaitingLines {
     lines: VecDeque<Vec<u8>>,
     bytes: usize,
     /// The thread is writing a line that it took out.
@@ -98,7 +98,7 @@ struct Queue {
 impl Lines {
     /// Starts a thread that writes to `writer`. It lives as long as the process: it may hang in a write for good.
     fn to(writer: impl Write + Send + 'static) -> io::Result<Self> {
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(LineQueue::default());
         let of_thread = Arc::clone(&shared);
         thread::Builder::new().name("log".to_owned()).spawn(move || of_thread.write(writer))?;
         Ok(Lines(shared))
@@ -134,7 +134,7 @@ impl Lines {
     }
 }
 
-impl Shared {
+impl LineQueue {
     fn write(&self, mut writer: impl Write) {
         // After half a line the next one begins on a line of its own.
         let mut torn = false;
@@ -167,7 +167,7 @@ impl Shared {
     }
 
     /// A poisoned lock means that a thread panicked beside the queue, which is whole after every statement.
-    fn lock(&self) -> MutexGuard<'_, Queue> {
+    fn lock(&self) -> MutexGuard<'_, WaitingLines> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -230,12 +230,12 @@ mod tests {
     use std::sync::mpsc::{Receiver, Sender, channel};
 
     /// Asks for leave to write each time: to take some bytes, or to fail.
-    struct Asked {
+    struct GatedWriter {
         leave: Receiver<Result<usize, io::ErrorKind>>,
         written: Sender<Vec<u8>>,
     }
 
-    impl Write for Asked {
+    impl Write for GatedWriter {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             let most = self.leave.recv().unwrap_or(Err(io::ErrorKind::BrokenPipe))?;
             let taken = bytes.len().min(most);
@@ -248,16 +248,16 @@ mod tests {
         }
     }
 
-    fn asked() -> (Lines, Sender<Result<usize, io::ErrorKind>>, Receiver<Vec<u8>>) {
+    fn gated() -> (Lines, Sender<Result<usize, io::ErrorKind>>, Receiver<Vec<u8>>) {
         let ((leave, asks), (written, out)) = (channel(), channel());
-        (Lines::to(Asked { leave: asks, written }).unwrap(), leave, out)
+        (Lines::to(GatedWriter { leave: asks, written }).unwrap(), leave, out)
     }
 
     const LONG: Duration = Duration::from_secs(20);
 
     #[test]
     fn a_writer_that_hangs_costs_lines_and_holds_up_nobody() {
-        let (lines, leave, out) = asked();
+        let (lines, leave, out) = gated();
         let line = vec![b'x'; 1 << 10];
         let (fit, many) = (MOST_WAITING / line.len(), 2 * MOST_WAITING / line.len());
         for _ in 0..many {
@@ -277,7 +277,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_written_is_counted_and_the_next_line_begins_anew() {
-        let (lines, leave, out) = asked();
+        let (lines, leave, out) = gated();
         for answer in [Err(io::ErrorKind::StorageFull), Ok(3), Err(io::ErrorKind::StorageFull)] {
             leave.send(answer).unwrap();
         }

@@ -23,14 +23,14 @@ use aksarc_shared::read::yaml;
 use aksarc_shared::webhook_digest;
 
 use base64::base64;
-use conditions::{Condition, node_status_with_a_change, not_the_platform, power_over_nodes, protected_namespace};
+use conditions::{MatchCondition, node_status_with_a_change, not_the_platform, power_over_nodes, protected_namespace};
 use namespaces::protected;
 use template::{fill, indent};
 
 pub use aksarc_shared::data::own::{CONFIGURATION, NAMESPACE, SERVICE};
 pub use network::{Cidr, CidrError};
 pub use notes::notes;
-pub use options::{Config, IMAGE, Options};
+pub use options::{IMAGE, ManifestConfig, ManifestOptions};
 
 /// The webhook for nodes and namespaces.
 pub const CLUSTER_WEBHOOK: &str = "cluster.guard.aksarc.dev";
@@ -44,7 +44,7 @@ pub const ALPHA_WEBHOOK: &str = "alpha.guard.aksarc.dev";
 pub const CA_PLACEHOLDER: &str = "${CA_BUNDLE}";
 
 /// The whole manifest as YAML.
-pub fn render(options: &Options) -> String {
+pub fn render(options: &ManifestOptions) -> String {
     let mut out = fill(
         include_str!("../manifest/install.yaml"),
         &[
@@ -63,13 +63,13 @@ pub fn render(options: &Options) -> String {
     out
 }
 
-fn configmap(config: &Config) -> String {
+fn configmap(config: &ManifestConfig) -> String {
     let values = [("namespace", NAMESPACE), ("config", &indent(&config.text, 4))];
     fill(include_str!("../manifest/configmap.yaml"), &values)
 }
 
 /// The ValidatingWebhookConfiguration alone.
-pub fn webhooks(options: &Options) -> String {
+pub fn webhooks(options: &ManifestOptions) -> String {
     let data = data::embedded();
     let settings = options.config.as_ref().map(|config| config.settings.clone()).unwrap_or_default();
     let watched = derive::watched(&settings.rules);
@@ -80,12 +80,12 @@ pub fn webhooks(options: &Options) -> String {
     let authority = options.authority.as_deref().map_or_else(|| format!("{CA_PLACEHOLDER:?}"), base64);
     let identity = not_the_platform(data, &settings);
     let head = include_str!("../manifest/webhook.yaml");
-    let webhook = |name: &str, policy: &str, selector: &str, rules: &[Watched], conditions: &[Condition]| {
+    let webhook = |name: &str, policy: &str, selector: &str, rules: &[Watched], conditions: &[MatchCondition]| {
         if rules.is_empty() {
             return String::new();
         }
         let rules = rules.iter().map(rule).collect::<String>();
-        let conditions = conditions.iter().map(Condition::render).collect::<String>();
+        let conditions = conditions.iter().map(MatchCondition::render).collect::<String>();
         fill(
             head,
             &[
@@ -169,7 +169,7 @@ mod tests {
     use super::*;
     use serde_json::Value;
 
-    fn webhooks_of(options: &Options) -> Vec<Value> {
+    fn webhooks_of(options: &ManifestOptions) -> Vec<Value> {
         let documents = yaml::documents(&render(options)).unwrap();
         documents.last().unwrap()["webhooks"].as_array().unwrap().clone()
     }
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn every_watched_kind_is_in_the_webhooks_of_its_reach_with_its_operations() {
-        let webhooks = webhooks_of(&Options::default());
+        let webhooks = webhooks_of(&ManifestOptions::default());
         let everywhere = derive::watched_everywhere(&BTreeMap::new());
         for watched in derive::watched(&BTreeMap::new()) {
             let rules = webhooks.iter().flat_map(|webhook| webhook["rules"].as_array().unwrap());
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn webhooks_fail_open_quickly_and_never_match_what_a_cluster_needs_to_live() {
-        for webhook in webhooks_of(&Options::default()) {
+        for webhook in webhooks_of(&ManifestOptions::default()) {
             assert_eq!(webhook["failurePolicy"], "Ignore");
             assert_eq!(webhook["timeoutSeconds"], 3);
             assert_eq!(webhook["sideEffects"], "None");
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn the_system_webhook_reaches_every_judged_namespace_but_never_its_own() {
-        let webhooks = webhooks_of(&Options::default());
+        let webhooks = webhooks_of(&ManifestOptions::default());
         let values = strings(&webhooks[1]["namespaceSelector"]["matchExpressions"][0]["values"]);
         for row in &data::embedded().namespaces.namespaces {
             if data::embedded().namespaces.protected(&row.name).is_some() {
@@ -241,17 +241,20 @@ mod tests {
 
     #[test]
     fn what_is_off_is_asked_about_once_a_configuration_asks_for_it() {
-        let asked = |options: &Options, name: &str| -> Vec<String> {
+        let asked = |options: &ManifestOptions, name: &str| -> Vec<String> {
             let webhooks = webhooks_of(options);
             let webhook = webhooks.iter().find(|webhook| webhook["name"] == name).unwrap();
             let rules = webhook["rules"].as_array().unwrap();
             rules.iter().flat_map(|rule| strings(&rule["resources"])).map(str::to_owned).collect()
         };
-        let quiet = asked(&Options::default(), USER_WEBHOOK);
+        let quiet = asked(&ManifestOptions::default(), USER_WEBHOOK);
         assert!(quiet.contains(&"pods/ephemeralcontainers".to_owned()) && quiet.contains(&"deployments".to_owned()));
         let text = "apiVersion: aksarc.dev/v1alpha1\nkind: GuardConfig\nrules: {AA406: warn}\n";
         let settings = crate::config::guard(text.as_bytes()).unwrap().settings().clone();
-        let options = Options { config: Some(Config { text: text.to_owned(), settings }), ..Options::default() };
+        let options = ManifestOptions {
+            config: Some(ManifestConfig { text: text.to_owned(), settings }),
+            ..ManifestOptions::default()
+        };
         assert!(asked(&options, USER_WEBHOOK).contains(&"daemonsets".to_owned()));
         let codes = |modes: &BTreeMap<String, aksarc_shared::rule::Mode>| {
             derive::watched(modes).into_iter().flat_map(|watched| watched.codes).filter(|code| *code == "AA406").count()
@@ -262,7 +265,7 @@ mod tests {
 
     #[test]
     fn conditions_name_every_built_in_identity_exactly() {
-        let webhooks = webhooks_of(&Options::default());
+        let webhooks = webhooks_of(&ManifestOptions::default());
         for webhook in &webhooks {
             let condition = webhook["matchConditions"][0]["expression"].as_str().unwrap();
             let identities = &data::embedded().identities;
@@ -279,14 +282,14 @@ mod tests {
     fn there_is_a_configuration_only_where_one_is_given() {
         let text = "apiVersion: aksarc.dev/v1alpha1\nkind: GuardConfig\nmode: enforce\n";
         let settings = crate::config::guard(text.as_bytes()).unwrap().settings().clone();
-        let config = Some(Config { text: text.to_owned(), settings });
-        let maps = |options: &Options| -> Vec<Value> {
+        let config = Some(ManifestConfig { text: text.to_owned(), settings });
+        let maps = |options: &ManifestOptions| -> Vec<Value> {
             let mut documents = yaml::documents(&render(options)).unwrap();
             documents.retain(|document| document["kind"] == "ConfigMap" && document["metadata"]["name"] == SERVICE);
             documents
         };
-        assert_eq!(maps(&Options::default()), Vec::<Value>::new());
-        let given = maps(&Options { config, ..Options::default() });
+        assert_eq!(maps(&ManifestOptions::default()), Vec::<Value>::new());
+        let given = maps(&ManifestOptions { config, ..ManifestOptions::default() });
         assert_eq!((given.len(), &given[0]["data"]["guard.yaml"]), (1, &Value::from(text)));
     }
 
@@ -294,7 +297,10 @@ mod tests {
     fn a_configuration_without_a_last_newline_ends_before_the_next_document() {
         let text = r#"{"apiVersion": "aksarc.dev/v1alpha1", "kind": "GuardConfig", "mode": "warn"}"#;
         let settings = crate::config::guard(text.as_bytes()).unwrap().settings().clone();
-        let options = Options { config: Some(Config { text: text.to_owned(), settings }), ..Options::default() };
+        let options = ManifestOptions {
+            config: Some(ManifestConfig { text: text.to_owned(), settings }),
+            ..ManifestOptions::default()
+        };
         let documents = yaml::documents(&render(&options)).unwrap();
         let held = documents.iter().find_map(|document| document["data"]["guard.yaml"].as_str()).unwrap();
         assert_eq!(held.trim(), text);
@@ -306,7 +312,10 @@ mod tests {
             users: ['system:serviceaccount:kube-system:ours']\n    credentialIds: [X509SHA256=00]\n\
             components: [{name: a, kinds: [Deployment], namespaces: [further], product: A}]\n";
         let settings = crate::config::guard(text.as_bytes()).unwrap().settings().clone();
-        let options = Options { config: Some(Config { text: text.to_owned(), settings }), ..Options::default() };
+        let options = ManifestOptions {
+            config: Some(ManifestConfig { text: text.to_owned(), settings }),
+            ..ManifestOptions::default()
+        };
         let webhooks = webhooks_of(&options);
         let condition = webhooks[0]["matchConditions"][0]["expression"].as_str().unwrap();
         let (people, platform) = condition.split_once("!(").unwrap();
@@ -318,11 +327,11 @@ mod tests {
 
     #[test]
     fn the_authority_stands_in_both_webhooks() {
-        let options = Options { authority: Some(b"foob".to_vec()), ..Options::default() };
+        let options = ManifestOptions { authority: Some(b"foob".to_vec()), ..ManifestOptions::default() };
         for webhook in webhooks_of(&options) {
             assert_eq!(webhook["clientConfig"]["caBundle"], "Zm9vYg==");
         }
-        for webhook in webhooks_of(&Options::default()) {
+        for webhook in webhooks_of(&ManifestOptions::default()) {
             assert_eq!(webhook["clientConfig"]["caBundle"], CA_PLACEHOLDER);
         }
     }

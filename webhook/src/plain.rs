@@ -19,14 +19,14 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::accept::next_connection;
-use crate::slots::{Port, Slot, SlotLimits, Slots, State};
+use crate::slots::{ConnectionState, PortCounters, Slot, SlotLimits, Slots};
 
 /// What a plain port is made of.
 #[derive(Debug)]
-pub(crate) struct Plain {
+pub(crate) struct PlainPort {
     pub(crate) listener: net::TcpListener,
     pub(crate) limits: PlainLimits,
-    pub(crate) port: Arc<Port>,
+    pub(crate) port: Arc<PortCounters>,
 }
 
 /// How much a client of a plain port may ask for.
@@ -41,16 +41,16 @@ pub(crate) struct PlainLimits {
 
 /// A port that is served until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Served {
+pub(crate) struct ServedPort {
     _stop: oneshot::Sender<Infallible>,
 }
 
-impl Plain {
+impl PlainPort {
     /// Answers requests with `answer`, which must not wait for anything.
     ///
     /// # Errors
     /// There is no thread, or no runtime for it.
-    pub(crate) fn serve<A>(self, answer: A) -> io::Result<Served>
+    pub(crate) fn serve<A>(self, answer: A) -> io::Result<ServedPort>
     where
         A: Fn(&Request<Incoming>) -> Response<Full<Bytes>> + Send + Sync + 'static,
     {
@@ -78,7 +78,7 @@ impl Plain {
         };
         thread::Builder::new().name(name).spawn(run)?;
         started.recv().unwrap_or_else(|_| Err(io::Error::other("the thread has ended")))?;
-        Ok(Served { _stop: stop })
+        Ok(ServedPort { _stop: stop })
     }
 }
 
@@ -102,10 +102,10 @@ async fn connection<A>(slot: Slot, tcp: TcpStream, http: http1::Builder, deadlin
 where
     A: Fn(&Request<Incoming>) -> Response<Full<Bytes>> + Send + Sync + 'static,
 {
-    slot.enter(State::Idle);
+    slot.enter(ConnectionState::Idle);
     let service = service_fn(|request: Request<Incoming>| {
         // Until the answer is sent: a client that does not read it can be made to give way.
-        slot.enter(State::Receiving);
+        slot.enter(ConnectionState::Receiving);
         let response = answer(&request);
         async move { Ok::<_, Infallible>(response) }
     });

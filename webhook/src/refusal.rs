@@ -9,7 +9,7 @@ use crate::metrics::{Metrics, by};
 
 /// A request that gets an HTTP error instead of an answer. Under `failurePolicy: Ignore` the API server goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct HttpRefusal {
     /// The status code.
     pub status: StatusCode,
     /// A word for the metrics.
@@ -18,29 +18,29 @@ pub struct Refusal {
     pub message: String,
 }
 
-impl Refusal {
+impl HttpRefusal {
     /// Every word there is.
     pub const WORDS: [&'static str; 9] =
         ["aborted", "content-type", "malformed", "method", "overload", "path", "timeout", "too-large", "version"];
 
     pub(crate) fn new(status: StatusCode, word: &'static str, message: impl Into<String>) -> Self {
-        Refusal { status, word, message: message.into() }
+        HttpRefusal { status, word, message: message.into() }
     }
 
     pub(crate) fn malformed(message: &str) -> Self {
         // Parser messages repeat what they found, and whoever sent it chose that.
-        Refusal::new(StatusCode::BAD_REQUEST, "malformed", text::line(message, MAX_MESSAGE))
+        HttpRefusal::new(StatusCode::BAD_REQUEST, "malformed", text::line(message, MAX_MESSAGE))
     }
 
     fn place(&self) -> usize {
-        Refusal::WORDS.iter().position(|word| *word == self.word).unwrap_or_default()
+        HttpRefusal::WORDS.iter().position(|word| *word == self.word).unwrap_or_default()
     }
 }
 
-impl From<ReviewError> for Refusal {
+impl From<ReviewError> for HttpRefusal {
     fn from(error: ReviewError) -> Self {
         let word = if matches!(error, ReviewError::Version { .. }) { "version" } else { "malformed" };
-        Refusal { word, ..Refusal::malformed(&error.to_string()) }
+        HttpRefusal { word, ..HttpRefusal::malformed(&error.to_string()) }
     }
 }
 
@@ -53,11 +53,11 @@ impl RefusalCounters {
         RefusalCounters(metrics.counters(
             "requests_refused",
             "Requests answered with an HTTP error, by reason; the API server goes on without us",
-            &by("reason", &Refusal::WORDS),
+            &by("reason", &HttpRefusal::WORDS),
         ))
     }
 
-    pub(crate) fn count(&self, refusal: &Refusal) {
+    pub(crate) fn count(&self, refusal: &HttpRefusal) {
         if let Some(counter) = self.0.get(refusal.place()) {
             counter.inc();
         }

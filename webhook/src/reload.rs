@@ -21,7 +21,7 @@ use tokio_rustls::rustls::ServerConfig;
 use crate::config;
 use crate::guards::{GuardGauges, Guards};
 use crate::metrics::Metrics;
-use crate::tls::{Loaded, Pair};
+use crate::tls::{CertificatePair, LoadedCertificate};
 
 /// What a poll of one file found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,16 +36,16 @@ pub enum Poll {
 
 /// The configuration file and the guard built from it.
 #[derive(Debug)]
-pub struct Config {
+pub struct ConfigFile {
     path: Option<PathBuf>,
     /// What it is taken into.
     pub(crate) guards: Arc<Guards>,
-    seen: Seen,
+    seen: SeenContents,
     reloads: ReloadCounters,
     hash: Gauge,
 }
 
-impl Config {
+impl ConfigFile {
     /// Reads the file. Without one the guard observes, and takes the file into use once it is there: the ConfigMap that
     /// brings it may be made after the guard.
     ///
@@ -61,13 +61,13 @@ impl Config {
         if let (Some(path), None) = (&path, &content) {
             tracing::warn!(path = %path.display(), "no configuration: the guard observes until this file is there");
         }
-        let seen = Seen::used(content.as_deref().map_or(Hash::NONE, Hash::of));
+        let seen = SeenContents::used(content.as_deref().map_or(ContentHash::NONE, ContentHash::of));
         let reloads = ReloadCounters::register(metrics, "config");
         reloads.succeeded(Timestamp::now());
         let hash = metrics.gauge("config_hash", "Of the configuration in use, to compare replicas; 0 without one");
         hash.set(seen.in_use.short());
         let guards = Arc::new(Guards::new(guard, GuardGauges::register(metrics)));
-        Ok(Config { path, guards, seen, reloads, hash })
+        Ok(ConfigFile { path, guards, seen, reloads, hash })
     }
 
     /// Reads the file again.
@@ -75,9 +75,9 @@ impl Config {
         let Some(path) = self.path.as_deref() else { return Poll::Unchanged };
         let found = read_if_there(path);
         let hash = match &found {
-            Ok(Some(bytes)) => Hash::of(bytes),
-            Ok(None) => Hash::NONE,
-            Err(error) => Hash::of(error.as_bytes()),
+            Ok(Some(bytes)) => ContentHash::of(bytes),
+            Ok(None) => ContentHash::NONE,
+            Err(error) => ContentHash::of(error.as_bytes()),
         };
         let load = || match found? {
             Some(bytes) => config::guard(&bytes).map_err(|error| Chain(&error).to_string()),
@@ -101,23 +101,23 @@ fn warn_of(guard: &Guard) {
 
 /// The certificate directory and the TLS configuration made from it.
 #[derive(Debug)]
-pub struct Certificates {
+pub struct CertificateFiles {
     directory: PathBuf,
     /// For the next handshake.
     pub(crate) tls: Arc<ArcSwap<ServerConfig>>,
-    seen: Seen,
+    seen: SeenContents,
     reloads: ReloadCounters,
     expiry: Gauge,
 }
 
-impl Certificates {
+impl CertificateFiles {
     /// Reads the directory.
     ///
     /// # Errors
     /// A line for people.
     pub fn start(directory: PathBuf, metrics: &mut Metrics) -> Result<Self, String> {
-        let pair = Pair::read(&directory).map_err(|error| Chain(&error).to_string())?;
-        let Loaded { config, not_after } = pair.load().map_err(|error| Chain(&error).to_string())?;
+        let pair = CertificatePair::read(&directory).map_err(|error| Chain(&error).to_string())?;
+        let LoadedCertificate { config, not_after } = pair.load().map_err(|error| Chain(&error).to_string())?;
         let reloads = ReloadCounters::register(metrics, "certificate");
         reloads.succeeded(Timestamp::now());
         let expiry = metrics.gauge(
@@ -125,16 +125,16 @@ impl Certificates {
             "When the first certificate of the chain in use to expire does",
         );
         expiry.set(not_after.as_second());
-        let seen = Seen::used(pair_hash(&pair));
-        Ok(Certificates { directory, tls: Arc::new(ArcSwap::new(config)), seen, reloads, expiry })
+        let seen = SeenContents::used(pair_hash(&pair));
+        Ok(CertificateFiles { directory, tls: Arc::new(ArcSwap::new(config)), seen, reloads, expiry })
     }
 
     /// Reads the directory again.
     pub fn poll(&mut self) -> Poll {
-        let pair = Pair::read(&self.directory).map_err(|error| Chain(&error).to_string());
+        let pair = CertificatePair::read(&self.directory).map_err(|error| Chain(&error).to_string());
         let hash = match &pair {
             Ok(pair) => pair_hash(pair),
-            Err(error) => Hash::of(error.as_bytes()),
+            Err(error) => ContentHash::of(error.as_bytes()),
         };
         let load = || pair.and_then(|pair| pair.load().map_err(|error| Chain(&error).to_string()));
         self.seen.poll(hash, &self.reloads, "certificate", load, |loaded| {
@@ -147,19 +147,19 @@ impl Certificates {
 
 /// Which contents were seen, so that each is judged and spoken of once.
 #[derive(Debug)]
-struct Seen {
-    in_use: Hash,
-    last: Hash,
+struct SeenContents {
+    in_use: ContentHash,
+    last: ContentHash,
 }
 
-impl Seen {
-    fn used(hash: Hash) -> Self {
-        Seen { in_use: hash, last: hash }
+impl SeenContents {
+    fn used(hash: ContentHash) -> Self {
+        SeenContents { in_use: hash, last: hash }
     }
 
     fn poll<T>(
         &mut self,
-        hash: Hash,
+        hash: ContentHash,
         reloads: &ReloadCounters,
         what: &str,
         load: impl FnOnce() -> Result<T, String>,
@@ -232,14 +232,14 @@ impl ReloadCounters {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Hash([u8; 32]);
+struct ContentHash([u8; 32]);
 
-impl Hash {
+impl ContentHash {
     /// Of no content at all, which is another thing than an empty one.
-    const NONE: Hash = Hash([0; 32]);
+    const NONE: ContentHash = ContentHash([0; 32]);
 
     fn of(content: &[u8]) -> Self {
-        Hash(Sha256::digest(content).into())
+        ContentHash(Sha256::digest(content).into())
     }
 
     /// The first 48 bits, which a metric can hold exactly.
@@ -248,8 +248,8 @@ impl Hash {
     }
 }
 
-fn pair_hash(pair: &Pair) -> Hash {
-    Hash::of(&[&*pair.chain, b"\0", &*pair.key].concat())
+fn pair_hash(pair: &CertificatePair) -> ContentHash {
+    ContentHash::of(&[&*pair.chain, b"\0", &*pair.key].concat())
 }
 
 /// The content of a file, or `None` where its directory is there and the file is not: the kubelet makes the directory

@@ -18,7 +18,7 @@ use arc_swap::ArcSwap;
 use http::StatusCode;
 use serde::Serialize;
 
-use crate::refusal::Refusal;
+use crate::refusal::HttpRefusal;
 
 pub use counters::ReviewCounters;
 
@@ -27,14 +27,14 @@ use line_budget::LineBudgets;
 pub(crate) use turn::Turn;
 
 /// Judges a change; a parameter so that a test can put something broken in its place.
-pub type Judge = fn(&Guard, &Change<'_>, &User, Timestamp) -> Judgement;
+pub type JudgeFn = fn(&Guard, &Change<'_>, &User, Timestamp) -> Judgement;
 
 /// Answers reviews with the guard that is in use at that moment.
 #[derive(Debug)]
 pub struct Reviewer {
     guard: Arc<ArcSwap<Guard>>,
     counters: ReviewCounters,
-    judge: Judge,
+    judge: JudgeFn,
     lines: LineBudgets,
 }
 
@@ -46,7 +46,7 @@ impl Reviewer {
 
     /// Judges by another function.
     #[must_use]
-    pub fn with_judge(self, judge: Judge) -> Self {
+    pub fn with_judge(self, judge: JudgeFn) -> Self {
         Reviewer { judge, ..self }
     }
 
@@ -55,8 +55,8 @@ impl Reviewer {
     /// What cannot be judged is allowed and counted, even when judging panics.
     ///
     /// # Errors
-    /// [`Refusal`] when there is no uid to answer to, or no such version.
-    pub fn answer(&self, body: &[u8]) -> Result<Vec<u8>, Refusal> {
+    /// [`HttpRefusal`] when there is no uid to answer to, or no such version.
+    pub fn answer(&self, body: &[u8]) -> Result<Vec<u8>, HttpRefusal> {
         self.answer_in_turn(body, &Turn::default())
     }
 
@@ -65,11 +65,11 @@ impl Reviewer {
     ///
     /// # Errors
     /// As [`Reviewer::answer`].
-    pub(crate) fn answer_in_turn(&self, body: &[u8], turn: &Turn) -> Result<Vec<u8>, Refusal> {
+    pub(crate) fn answer_in_turn(&self, body: &[u8], turn: &Turn) -> Result<Vec<u8>, HttpRefusal> {
         // Nothing that a panic could leave half done is shared: the guard is only read, and counters are atomics.
         let answer = catch_unwind(AssertUnwindSafe(|| self.read_and_judge(body, turn)));
         answer.unwrap_or_else(|_| {
-            let uid = uid(body).ok_or_else(|| Refusal::malformed("the review has no request.uid"))?;
+            let uid = uid(body).ok_or_else(|| HttpRefusal::malformed("the review has no request.uid"))?;
             if turn.take() {
                 self.counters.not_evaluated(PANIC);
             }
@@ -81,8 +81,8 @@ impl Reviewer {
     ///
     /// # Errors
     /// As [`Reviewer::answer`].
-    pub(crate) fn out_of_time(&self, body: &[u8]) -> Result<Vec<u8>, Refusal> {
-        let uid = uid(body).ok_or_else(|| Refusal::malformed("the review has no request.uid"))?;
+    pub(crate) fn out_of_time(&self, body: &[u8]) -> Result<Vec<u8>, HttpRefusal> {
+        let uid = uid(body).ok_or_else(|| HttpRefusal::malformed("the review has no request.uid"))?;
         self.counters.not_evaluated(TIME);
         // Who asked is not known: reading it is what may take so long.
         if let Some(suppressed) = self.lines.of("", false).take(Timestamp::now().as_second()) {
@@ -95,7 +95,7 @@ impl Reviewer {
         Ok(allowed_unjudged(&uid, TIME))
     }
 
-    fn read_and_judge(&self, body: &[u8], turn: &Turn) -> Result<Vec<u8>, Refusal> {
+    fn read_and_judge(&self, body: &[u8], turn: &Turn) -> Result<Vec<u8>, HttpRefusal> {
         if turn.is_taken() {
             return Ok(Vec::new());
         }
@@ -123,11 +123,11 @@ impl Reviewer {
         }
         self.counters.judged(&judgement);
         if judgement.judged.is_empty() {
-            return Ok(serialize(&Response { uid: &uid, allowed: true, ..Response::default() }));
+            return Ok(serialize(&ReviewResponse { uid: &uid, allowed: true, ..ReviewResponse::default() }));
         }
         self.log(&uid, &judgement, &change, &user, dry_run);
         let decision = judgement.decision();
-        Ok(serialize(&Response {
+        Ok(serialize(&ReviewResponse {
             uid: &uid,
             allowed: decision != Decision::Deny,
             status: (decision == Decision::Deny).then(|| refusal_status(&judgement)),
@@ -171,39 +171,39 @@ impl Reviewer {
 struct AdmissionReview<'a> {
     api_version: &'static str,
     kind: &'static str,
-    response: &'a Response<'a>,
+    response: &'a ReviewResponse<'a>,
 }
 
 #[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Response<'a> {
+struct ReviewResponse<'a> {
     uid: &'a str,
     allowed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<Status>,
+    status: Option<DenialStatus>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    audit_annotations: Option<Annotations>,
+    audit_annotations: Option<AuditAnnotations>,
 }
 
 #[derive(Serialize)]
-struct Status {
+struct DenialStatus {
     #[serde(rename = "status")]
     outcome: &'static str,
     message: String,
     reason: &'static str,
-    details: Details,
+    details: DenialDetails,
     code: u16,
 }
 
 #[derive(Serialize)]
-struct Details {
-    causes: Vec<Cause>,
+struct DenialDetails {
+    causes: Vec<DenialCause>,
 }
 
 #[derive(Serialize)]
-struct Cause {
+struct DenialCause {
     reason: &'static str,
     message: String,
     field: String,
@@ -212,7 +212,7 @@ struct Cause {
 /// The API server puts the webhook's name before each key.
 #[derive(Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct Annotations {
+struct AuditAnnotations {
     #[serde(skip_serializing_if = "Option::is_none")]
     actor: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -225,7 +225,7 @@ struct Annotations {
     waivers: Option<String>,
 }
 
-fn serialize(response: &Response<'_>) -> Vec<u8> {
+fn serialize(response: &ReviewResponse<'_>) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
     let review = AdmissionReview { api_version: "admission.k8s.io/v1", kind: "AdmissionReview", response };
     // Strings and flags into memory: there is nothing in it that can fail.
@@ -236,11 +236,11 @@ fn serialize(response: &Response<'_>) -> Vec<u8> {
 }
 
 fn allowed_unjudged(uid: &str, reason: &'static str) -> Vec<u8> {
-    let audit_annotations = Some(Annotations { not_evaluated: Some(reason), ..Annotations::default() });
-    serialize(&Response { uid, allowed: true, audit_annotations, ..Response::default() })
+    let audit_annotations = Some(AuditAnnotations { not_evaluated: Some(reason), ..AuditAnnotations::default() });
+    serialize(&ReviewResponse { uid, allowed: true, audit_annotations, ..ReviewResponse::default() })
 }
 
-fn refusal_status(judgement: &Judgement) -> Status {
+fn refusal_status(judgement: &Judgement) -> DenialStatus {
     let denied = || judgement.judged.iter().filter(|judged| judged.decision == Decision::Deny);
     // Heaviest first, by the engine.
     let message = denied().next().map(|first| {
@@ -252,21 +252,21 @@ fn refusal_status(judgement: &Judgement) -> Status {
         let line = text::line(&first.line(MAX_MESSAGE - more.len()), MAX_MESSAGE - more.len());
         format!("{line}{more}")
     });
-    Status {
+    DenialStatus {
         outcome: "Failure",
         message: message.unwrap_or_default(),
         reason: "Forbidden",
-        details: Details { causes: denied().take(MAX_CAUSES).map(cause).collect() },
+        details: DenialDetails { causes: denied().take(MAX_CAUSES).map(cause).collect() },
         code: StatusCode::FORBIDDEN.as_u16(),
     }
 }
 
-fn cause(judged: &Judged) -> Cause {
+fn cause(judged: &Judged) -> DenialCause {
     let finding = &judged.finding;
     let basis = finding.basis.phrase();
     let tail = format!(" ({basis}) - {}; see: kubectl aksarc explain {}", judged.instead, finding.code);
     let head = text::line(&finding.message, MAX_CAUSE.saturating_sub(tail.len()));
-    Cause { reason: finding.code, message: format!("{head}{tail}"), field: text::line(&finding.path, MAX_NAME) }
+    DenialCause { reason: finding.code, message: format!("{head}{tail}"), field: text::line(&finding.path, MAX_NAME) }
 }
 
 /// Each once, and below what the API server passes on in total; it drops a warning with a control character silently.
@@ -292,11 +292,11 @@ fn warnings(judged: &[Judged]) -> Vec<String> {
     warnings
 }
 
-fn annotations(judgement: &Judgement) -> Annotations {
+fn annotations(judgement: &Judgement) -> AuditAnnotations {
     let mut seen = HashSet::new();
     let waivers = judgement.judged.iter().filter_map(|judged| Some(&*judged.finding.waiver.as_ref()?.name));
     let waivers: Vec<&str> = waivers.filter(|name| seen.insert(*name)).collect();
-    Annotations {
+    AuditAnnotations {
         actor: Some(judgement.actor.as_str()),
         findings: Some(findings(&judgement.judged)),
         mode: Some(judgement.preset.as_str()),
@@ -326,14 +326,14 @@ fn findings(judged: &[Judged]) -> String {
 /// Only what an answer needs, for when the whole could not be read without a panic.
 fn uid(body: &[u8]) -> Option<String> {
     #[derive(serde::Deserialize)]
-    struct Request {
+    struct RequestUid {
         uid: String,
     }
     #[derive(serde::Deserialize)]
-    struct Bare {
-        request: Request,
+    struct ReviewUid {
+        request: RequestUid,
     }
-    serde_json::from_slice::<Bare>(body).ok().map(|bare| bare.request.uid)
+    serde_json::from_slice::<ReviewUid>(body).ok().map(|bare| bare.request.uid)
 }
 
 /// What a terminal shows in one line behind the API server's own words.

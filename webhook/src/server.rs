@@ -27,26 +27,26 @@ use tokio::time::{sleep, timeout};
 
 use crate::admin;
 use crate::health::Health;
-use crate::heartbeat::{self, HeartbeatCounters};
+use crate::heartbeat::{self, HeartbeatCounters, HeartbeatOptions};
 use crate::log;
 use crate::metrics::Metrics;
-use crate::plain::{Plain, PlainLimits, Served};
-use crate::reload::{Certificates, Config, Poll};
-use crate::review::{Judge, ReviewCounters, Reviewer};
-use crate::slots::{Port, Ports};
-use crate::waivers::{self, WaiverReadCounters};
+use crate::plain::{PlainLimits, PlainPort, ServedPort};
+use crate::reload::{CertificateFiles, ConfigFile, Poll};
+use crate::review::{JudgeFn, ReviewCounters, Reviewer};
+use crate::slots::{PortCounters, Ports};
+use crate::waivers::{self, WaiverReadCounters, WaiverReadOptions};
 
-pub use limits::Limits;
+pub use limits::ServerLimits;
 
 use counters::ServerCounters;
 use phase::Phase;
 use request::KIB;
 use serve::serve;
-use service::Shared;
+use service::ReviewService;
 
 /// What a server is started with.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct ServerOptions {
     /// Where reviews come in; port 0 takes any.
     pub listen: SocketAddr,
     /// Where scrapers come in; port 0 takes any.
@@ -57,24 +57,24 @@ pub struct Options {
     pub tls_dir: PathBuf,
     /// The configuration; observe without one.
     pub config: Option<PathBuf>,
-    /// How often both are looked at; `None` leaves it to [`Server::reload`].
+    /// How often both are looked at; `None` leaves it to [`GuardServer::reload`].
     pub poll: Option<Duration>,
     /// Keeps the heartbeat record; nobody does without it.
-    pub heartbeat: Option<heartbeat::Options>,
+    pub heartbeat: Option<HeartbeatOptions>,
     /// Reads the waivers that the cluster keeps; only those of the configuration count without it.
-    pub waivers: Option<waivers::Options>,
+    pub waivers: Option<WaiverReadOptions>,
     /// The limits.
-    pub limits: Limits,
+    pub limits: ServerLimits,
     /// Judges changes by something else than the engine.
-    pub judge: Option<Judge>,
+    pub judge: Option<JudgeFn>,
     /// How many lines of the log were dropped, for the metrics.
     pub log_lines_dropped: Counter,
 }
 
-impl Options {
+impl ServerOptions {
     /// On free ports of the loopback interface, with certificates from `tls_dir`, reloading by hand: for tests.
     pub fn loopback(tls_dir: impl Into<PathBuf>) -> Self {
-        Options {
+        ServerOptions {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             admin_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             probe_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -83,7 +83,7 @@ impl Options {
             poll: None,
             heartbeat: None,
             waivers: None,
-            limits: Limits { linger: Duration::ZERO, ..Limits::default() },
+            limits: ServerLimits { linger: Duration::ZERO, ..ServerLimits::default() },
             judge: None,
             log_lines_dropped: Counter::default(),
         }
@@ -116,35 +116,35 @@ pub enum StartError {
     Thread(#[source] io::Error),
 }
 
-/// A running server. Dropping it without [`Server::stop`] ends it abruptly.
+/// A running server. Dropping it without [`GuardServer::stop`] ends it abruptly.
 #[derive(Debug)]
-pub struct Server {
+pub struct GuardServer {
     address: SocketAddr,
     admin_address: SocketAddr,
     probe_address: SocketAddr,
-    shared: Arc<Shared>,
+    service: Arc<ReviewService>,
     metrics: Arc<Metrics>,
     health: Arc<Health>,
-    files: Arc<Mutex<Files>>,
+    files: Arc<Mutex<WatchedFiles>>,
     phase: watch::Sender<Phase>,
     serving: JoinHandle<()>,
-    _admin: Served,
-    _probe: Served,
+    _admin: ServedPort,
+    _probe: ServedPort,
     _beat: AbortOnDrop,
     _heartbeat: Option<AbortOnDrop>,
     _waivers: Option<AbortOnDrop>,
     _poller: Option<mpsc::Sender<Infallible>>,
 }
 
-impl Server {
+impl GuardServer {
     /// Reads configuration and certificates, binds the ports and serves: reviews on the current runtime, the others on their own.
     ///
     /// # Errors
     /// [`StartError`]; nothing is left running then.
-    pub async fn start(options: Options) -> Result<Self, StartError> {
+    pub async fn start(options: ServerOptions) -> Result<Self, StartError> {
         let mut metrics = Metrics::new();
-        let config = Config::start(options.config, &mut metrics).map_err(StartError::Config)?;
-        let certificates = Certificates::start(options.tls_dir, &mut metrics).map_err(StartError::Certificate)?;
+        let config = ConfigFile::start(options.config, &mut metrics).map_err(StartError::Config)?;
+        let certificates = CertificateFiles::start(options.tls_dir, &mut metrics).map_err(StartError::Certificate)?;
         let (listener, address) = bind(options.listen).await?;
         let (admin_listener, admin_address) = bind(options.admin_listen).await?;
         let (probe_listener, probe_address) = bind(options.probe_listen).await?;
@@ -156,7 +156,7 @@ impl Server {
         };
         let limits = options.limits;
         let health = Arc::new(Health::new(limits.stalled, limits.dead));
-        let shared = Arc::new(Shared {
+        let service = Arc::new(ReviewService {
             reviewer: Arc::new(reviewer),
             counters: ServerCounters::register(&mut metrics),
             limits,
@@ -172,11 +172,11 @@ impl Server {
         let metrics = Arc::new(metrics);
         let guards = Arc::clone(&config.guards);
         let tls = Arc::clone(&certificates.tls);
-        let files = Arc::new(Mutex::new(Files { config, certificates }));
+        let files = Arc::new(Mutex::new(WatchedFiles { config, certificates }));
         let poller = options.poll.map(|interval| poll(Arc::clone(&files), interval)).transpose()?;
 
-        let plain = |listener: TcpListener, limits: PlainLimits, port: &Arc<Port>| {
-            Ok(Plain { listener: listener.into_std()?, limits, port: Arc::clone(port) })
+        let plain = |listener: TcpListener, limits: PlainLimits, port: &Arc<PortCounters>| {
+            Ok(PlainPort { listener: listener.into_std()?, limits, port: Arc::clone(port) })
         };
         let probe = {
             let health = Arc::clone(&health);
@@ -192,17 +192,17 @@ impl Server {
         };
         let beat = AbortOnDrop(tokio::spawn(Arc::clone(&health).keep_beating()));
         let (phase, _) = watch::channel(Phase::Serve);
-        let serving = tokio::spawn(serve(listener, tls, ports.review, Arc::clone(&shared), phase.subscribe()));
+        let serving = tokio::spawn(serve(listener, tls, ports.review, Arc::clone(&service), phase.subscribe()));
         let heartbeat =
             options.heartbeat.map(|options| AbortOnDrop(tokio::spawn(heartbeat::run(options, heartbeat_counters))));
         let waivers =
             options.waivers.map(|options| AbortOnDrop(tokio::spawn(waivers::run(options, guards, waiver_counters))));
         tracing::info!(%address, %admin_address, %probe_address, "serving");
-        Ok(Server {
+        Ok(GuardServer {
             address,
             admin_address,
             probe_address,
-            shared,
+            service,
             metrics,
             health,
             files,
@@ -248,12 +248,12 @@ impl Server {
     pub async fn stop(self) -> bool {
         // Endpoints follow readiness with a delay, so we go on serving, and send connections elsewhere as they are used.
         self.health.stop();
-        self.shared.closing.store(true, Ordering::Relaxed);
+        self.service.closing.store(true, Ordering::Relaxed);
         tracing::info!("stopping");
-        sleep(self.shared.limits.linger).await;
+        sleep(self.service.limits.linger).await;
         self.phase.send_replace(Phase::Drain);
         let mut serving = self.serving;
-        let drained = timeout(self.shared.limits.drain, &mut serving).await.is_ok();
+        let drained = timeout(self.service.limits.drain, &mut serving).await.is_ok();
         if drained {
             tracing::info!("stopped");
         } else {
@@ -275,24 +275,24 @@ impl Drop for AbortOnDrop {
 }
 
 #[derive(Debug)]
-struct Files {
-    config: Config,
-    certificates: Certificates,
+struct WatchedFiles {
+    config: ConfigFile,
+    certificates: CertificateFiles,
 }
 
-impl Files {
+impl WatchedFiles {
     fn poll(&mut self) -> (Poll, Poll) {
         (self.config.poll(), self.certificates.poll())
     }
 }
 
 /// A poisoned lock means a poll panicked; what is in use was swapped as a whole, so the next poll can go on.
-fn lock(files: &Mutex<Files>) -> std::sync::MutexGuard<'_, Files> {
+fn lock(files: &Mutex<WatchedFiles>) -> std::sync::MutexGuard<'_, WatchedFiles> {
     files.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Polls on a thread of its own, so that a volume that hangs holds up no review. Ends when the sender is dropped.
-fn poll(files: Arc<Mutex<Files>>, interval: Duration) -> Result<mpsc::Sender<Infallible>, StartError> {
+fn poll(files: Arc<Mutex<WatchedFiles>>, interval: Duration) -> Result<mpsc::Sender<Infallible>, StartError> {
     let (sender, receiver) = mpsc::channel::<Infallible>();
     let run = move || {
         while let Err(RecvTimeoutError::Timeout) = receiver.recv_timeout(interval) {

@@ -16,8 +16,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-pub(crate) use port::{Port, Ports};
-pub(crate) use seat::State;
+pub(crate) use port::{PortCounters, Ports};
+pub(crate) use seat::ConnectionState;
 
 use port::Eviction;
 use seat::Seat;
@@ -40,11 +40,11 @@ pub(crate) struct Slots {
     start: Instant,
     seats: Mutex<Vec<Arc<Seat>>>,
     changed: Notify,
-    port: Arc<Port>,
+    port: Arc<PortCounters>,
 }
 
 impl Slots {
-    pub(crate) fn new(limits: SlotLimits, port: Arc<Port>) -> Arc<Self> {
+    pub(crate) fn new(limits: SlotLimits, port: Arc<PortCounters>) -> Arc<Self> {
         port.limited(limits.connections);
         Arc::new(Slots { limits, start: Instant::now(), seats: Mutex::default(), changed: Notify::new(), port })
     }
@@ -56,7 +56,9 @@ impl Slots {
             let changed = self.changed.notified();
             {
                 let seats = self.lock();
-                if seats.len() < self.limits.connections || seats.iter().any(|seat| seat.state() != State::Answering) {
+                if seats.len() < self.limits.connections
+                    || seats.iter().any(|seat| seat.state() != ConnectionState::Answering)
+                {
                     return;
                 }
             }
@@ -65,7 +67,7 @@ impl Slots {
     }
 
     /// The counters of the listener.
-    pub(crate) fn port(&self) -> &Port {
+    pub(crate) fn port(&self) -> &PortCounters {
         &self.port
     }
 
@@ -85,7 +87,7 @@ impl Slots {
         }
         let seat = Arc::new(Seat::new(source, now));
         seats.push(Arc::clone(&seat));
-        self.port.entered(State::Handshake);
+        self.port.entered(ConnectionState::Handshake);
         Slot { seat, slots: Arc::clone(self) }
     }
 
@@ -126,7 +128,7 @@ impl Slots {
             return Some((Arc::clone(seat), Eviction::Idle));
         }
         // An API server sends a body in one go; the one that has been sending for longest is hardly its.
-        let receiving = seats.iter().filter(|seat| seat.state() == State::Receiving);
+        let receiving = seats.iter().filter(|seat| seat.state() == ConnectionState::Receiving);
         receiving.min_by_key(|seat| seat.since()).map(|seat| (Arc::clone(seat), Eviction::Slow))
     }
 
@@ -159,7 +161,7 @@ pub(crate) struct Slot {
 
 impl Slot {
     /// Notes what the connection does now.
-    pub(crate) fn enter(&self, state: State) {
+    pub(crate) fn enter(&self, state: ConnectionState) {
         let before = self.seat.enter(state, self.slots.now());
         self.slots.port.left(before);
         self.slots.port.entered(state);
@@ -200,7 +202,7 @@ mod tests {
     const GRACE: Duration = Duration::from_secs(1);
 
     fn slots(connections: usize, share: usize) -> Arc<Slots> {
-        Slots::new(SlotLimits { connections, share, grace: GRACE }, Arc::new(Port::default()))
+        Slots::new(SlotLimits { connections, share, grace: GRACE }, Arc::new(PortCounters::default()))
     }
 
     fn from(last: u8) -> IpAddr {
@@ -222,7 +224,9 @@ mod tests {
 
     /// A connection that had its review answered.
     fn reviewed(slot: Slot) -> Slot {
-        for state in [State::Idle, State::Receiving, State::Answering, State::Idle] {
+        for state in
+            [ConnectionState::Idle, ConnectionState::Receiving, ConnectionState::Answering, ConnectionState::Idle]
+        {
             slot.enter(state);
         }
         slot.prove();
@@ -237,12 +241,12 @@ mod tests {
             open.push(slots.admit(from(source)));
             advance(GRACE * 2).await;
         }
-        open[0].enter(State::Receiving);
+        open[0].enter(ConnectionState::Receiving);
         open.push(slots.admit(from(4)));
         assert_eq!(evicted(&open).await, [1]);
-        open[2].enter(State::Idle);
-        open[2].enter(State::Answering);
-        open[3].enter(State::Receiving);
+        open[2].enter(ConnectionState::Idle);
+        open[2].enter(ConnectionState::Answering);
+        open[3].enter(ConnectionState::Receiving);
         // Nobody is idle: the longest sender goes, and whoever waits for our answer stays.
         open.push(slots.admit(from(5)));
         assert_eq!(evicted(&open).await, [0]);
@@ -310,7 +314,7 @@ mod tests {
         slots.room().await;
         let slot = slots.admit(from(1));
         slots.room().await;
-        slot.enter(State::Answering);
+        slot.enter(ConnectionState::Answering);
         let room = slots.room();
         tokio::pin!(room);
         tokio::select! {
@@ -318,7 +322,7 @@ mod tests {
             () = &mut room => panic!("room without a slot that could be freed"),
             () = tokio::task::yield_now() => {}
         }
-        slot.enter(State::Idle);
+        slot.enter(ConnectionState::Idle);
         room.await;
     }
 
@@ -326,11 +330,11 @@ mod tests {
     fn a_slot_comes_back_and_its_state_is_counted_as_long_as_it_lasts() {
         let slots = slots(2, 8);
         let slot = slots.admit(from(1));
-        assert_eq!(slots.port.open(State::Handshake), 1);
-        slot.enter(State::Receiving);
-        assert_eq!((slots.port.open(State::Handshake), slots.port.open(State::Receiving)), (0, 1));
+        assert_eq!(slots.port.open(ConnectionState::Handshake), 1);
+        slot.enter(ConnectionState::Receiving);
+        assert_eq!((slots.port.open(ConnectionState::Handshake), slots.port.open(ConnectionState::Receiving)), (0, 1));
         drop(slot);
-        assert!(State::ALL.iter().all(|state| slots.port.open(*state) == 0));
+        assert!(ConnectionState::ALL.iter().all(|state| slots.port.open(*state) == 0));
         assert!(slots.lock().is_empty());
     }
 }

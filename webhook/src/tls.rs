@@ -15,14 +15,14 @@ use tokio_rustls::rustls::{self, ServerConfig, version};
 
 /// A chain and a key, as they stand on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pair {
+pub struct CertificatePair {
     /// `tls.crt`: the certificate, and behind it those that lead to the authority.
     pub chain: Vec<u8>,
     /// `tls.key`.
     pub key: Vec<u8>,
 }
 
-impl Pair {
+impl CertificatePair {
     /// Reads `tls.crt` and `tls.key` of one generation.
     ///
     /// A volume is renewed by swapping a symlink, possibly between our two reads, so the chain is read again after the
@@ -40,7 +40,7 @@ impl Pair {
             let key = file("tls.key")?;
             let again = file("tls.crt")?;
             if again == chain {
-                return Ok(Pair { chain, key });
+                return Ok(CertificatePair { chain, key });
             }
             chain = again;
         }
@@ -51,7 +51,7 @@ impl Pair {
     ///
     /// # Errors
     /// [`CertificateError`] for what does not parse or does not belong together.
-    pub fn load(&self) -> Result<Loaded, CertificateError> {
+    pub fn load(&self) -> Result<LoadedCertificate, CertificateError> {
         let chain: Vec<CertificateDer<'static>> =
             CertificateDer::pem_slice_iter(&self.chain).collect::<Result<_, _>>().map_err(CertificateError::Chain)?;
         let mut not_after: Option<Timestamp> = None;
@@ -70,13 +70,13 @@ impl Pair {
         // They also keep connections for minutes, so resumption would be memory without a use.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
-        Ok(Loaded { config: Arc::new(config), not_after })
+        Ok(LoadedCertificate { config: Arc::new(config), not_after })
     }
 }
 
 /// A certificate ready for use.
 #[derive(Debug)]
-pub struct Loaded {
+pub struct LoadedCertificate {
     /// For the next handshakes.
     pub config: Arc<ServerConfig>,
     /// When the first certificate of the chain to expire does, by wall clock.
@@ -128,12 +128,12 @@ mod tests {
     use super::*;
     use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 
-    fn pair(end: (i32, u8, u8)) -> Pair {
+    fn pair(end: (i32, u8, u8)) -> CertificatePair {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec!["guard".to_owned()]).unwrap();
         params.not_after = date_time_ymd(end.0, end.1, end.2);
         let certificate = params.self_signed(&key).unwrap();
-        Pair { chain: certificate.pem().into_bytes(), key: key.serialize_pem().into_bytes() }
+        CertificatePair { chain: certificate.pem().into_bytes(), key: key.serialize_pem().into_bytes() }
     }
 
     #[test]
@@ -153,7 +153,8 @@ mod tests {
     #[test]
     fn what_cannot_be_used_is_refused_with_its_reason() {
         let good = pair((2040, 1, 1));
-        let refusal = |chain: &[u8], key: &[u8]| Pair { chain: chain.to_vec(), key: key.to_vec() }.load().unwrap_err();
+        let refusal =
+            |chain: &[u8], key: &[u8]| CertificatePair { chain: chain.to_vec(), key: key.to_vec() }.load().unwrap_err();
         assert!(matches!(refusal(b"", &good.key), CertificateError::Empty));
         assert!(matches!(refusal(&good.chain, b"nothing"), CertificateError::Key(_)));
         assert!(matches!(refusal(&good.chain, &pair((2040, 1, 1)).key), CertificateError::Unusable(_)));

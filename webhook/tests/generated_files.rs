@@ -17,7 +17,7 @@ use aksarc_shared::report::Tool;
 use aksarc_shared::rule::Mode;
 use aksarc_shared::waiver::SUPPORT_WAIVER;
 use aksarc_shared::webhook_digest;
-use aksarc_webhook::manifest::protection;
+use aksarc_webhook::manifest::{ManifestConfig, ManifestOptions, protection};
 use aksarc_webhook::{config, manifest};
 use serde_json::{Value, json};
 
@@ -28,19 +28,19 @@ fn deploy(name: &str) -> String {
 
 #[test]
 fn the_manifest_is_what_the_rules_say() {
-    let same = deploy("guard.yaml") == manifest::render(&manifest::Options::default());
+    let same = deploy("guard.yaml") == manifest::render(&ManifestOptions::default());
     assert!(same, "write it anew: cargo run -p aksarc-webhook -- manifest > deploy/guard.yaml");
 }
 
 #[test]
 fn the_manifest_says_what_it_generated_whatever_authority_it_is_given() {
     let configuration =
-        |options: &manifest::Options| -> Value { yaml::documents(&manifest::webhooks(options)).unwrap().remove(0) };
+        |options: &ManifestOptions| -> Value { yaml::documents(&manifest::webhooks(options)).unwrap().remove(0) };
     let generated = |configuration: &Value| configuration["metadata"]["annotations"][own::GENERATED].clone();
-    let plain = configuration(&manifest::Options::default());
+    let plain = configuration(&ManifestOptions::default());
     assert_eq!(generated(&plain), webhook_digest::of(&plain["webhooks"]));
     let authority = Some(b"authority".to_vec());
-    let trusted = configuration(&manifest::Options { authority, ..manifest::Options::default() });
+    let trusted = configuration(&ManifestOptions { authority, ..ManifestOptions::default() });
     assert_eq!(generated(&trusted), generated(&plain));
     let mut edited = plain["webhooks"].clone();
     edited[0]["matchConditions"][0]["expression"] = json!("false");
@@ -106,9 +106,9 @@ fn the_guards_only_rights_are_its_heartbeat_and_the_list_of_waivers() {
 fn the_guards_own_webhooks_do_not_stand_in_the_clusters_way() {
     let all = catalogue::ALL.iter().map(|rule| (rule.code.as_str().to_owned(), Mode::Warn)).collect();
     let settings = Settings { rules: all, ..Settings::default() };
-    let config = manifest::Config { text: String::new(), settings };
+    let config = ManifestConfig { text: String::new(), settings };
     for config in [None, Some(config)] {
-        let manifest = manifest::render(&manifest::Options { config, ..manifest::Options::default() });
+        let manifest = manifest::render(&ManifestOptions { config, ..ManifestOptions::default() });
         assert_eq!(blocking_webhooks(&manifest), Vec::new());
         // Had it failed closed, the rule would say so.
         let closed = manifest.replace("failurePolicy: Ignore", "failurePolicy: Fail");

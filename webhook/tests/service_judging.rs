@@ -6,7 +6,7 @@ use aksarc_shared::actor::User;
 use aksarc_shared::change::Change;
 use aksarc_shared::guard::{Guard as Engine, Judgement};
 use aksarc_shared::jiff::Timestamp;
-use aksarc_webhook::server::Limits;
+use aksarc_webhook::server::ServerLimits;
 use serde_json::{Value, json};
 
 use crate::support::gate::Gate;
@@ -16,7 +16,7 @@ const SHORT: Duration = Duration::from_millis(200);
 
 async fn guard(
     judge: fn(&Engine, &Change<'_>, &User, Timestamp) -> Judgement,
-    change: impl FnOnce(&mut Limits),
+    change: impl FnOnce(&mut ServerLimits),
 ) -> Guard {
     Guard::start("enforce", |options| {
         options.judge = Some(judge);
@@ -73,7 +73,7 @@ async fn late_before_one_is_judged(guard: &Guard, review: &Value) -> i64 {
 async fn small_reviews_and_probes_wait_for_no_large_one() {
     static GATE: Gate = Gate::new();
     let guard = guard(|e, c, u, t| judge(&GATE, e, c, u, t), |_| ()).await;
-    let workers = Limits::default().workers;
+    let workers = ServerLimits::default().workers;
     let mut clients = Vec::new();
     for _ in 0..workers {
         let mut client = guard.client().await;

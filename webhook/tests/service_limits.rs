@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use crate::support::{Guard, denied_review, post, read_to_close, until};
-use aksarc_webhook::server::Limits;
+use aksarc_webhook::server::ServerLimits;
 use http::StatusCode;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 const SHORT: Duration = Duration::from_millis(50);
 
-async fn guard(change: impl FnOnce(&mut Limits)) -> Guard {
+async fn guard(change: impl FnOnce(&mut ServerLimits)) -> Guard {
     Guard::start("enforce", |options| change(&mut options.limits)).await
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::support::{Authority, Client, Guard, Volume, config, denied_review, metric, restarted, tls_connect, until};
 use aksarc_webhook::reload::Poll;
-use aksarc_webhook::server::{Options, Server, StartError};
+use aksarc_webhook::server::{GuardServer, ServerOptions, StartError};
 
 async fn allows(guard: &Guard) -> bool {
     guard.client().await.review(&denied_review()).await["allowed"] == true
@@ -186,16 +186,16 @@ async fn nothing_is_served_from_a_broken_start() {
     let authority = Authority::new();
     let certificates = Volume::of_pair(&authority.issue());
     let broken = Volume::new(&[("guard.yaml", b"mode: ["), ("tls.crt", b"")]);
-    let options = Options::loopback(certificates.directory());
-    let missing = Options { tls_dir: broken.directory().to_owned(), ..options.clone() };
-    let error = Server::start(missing).await.unwrap_err();
+    let options = ServerOptions::loopback(certificates.directory());
+    let missing = ServerOptions { tls_dir: broken.directory().to_owned(), ..options.clone() };
+    let error = GuardServer::start(missing).await.unwrap_err();
     assert!(matches!(&error, StartError::Certificate(text) if text.contains("tls.key")), "{error}");
     // A missing directory is a path mistaken; a missing file may come later.
     for file in ["guard.yaml", "nowhere/guard.yaml", ""] {
-        let wrong = Options { config: Some(broken.path(file)), ..options.clone() };
-        assert!(matches!(Server::start(wrong).await.unwrap_err(), StartError::Config(_)), "{file}");
+        let wrong = ServerOptions { config: Some(broken.path(file)), ..options.clone() };
+        assert!(matches!(GuardServer::start(wrong).await.unwrap_err(), StartError::Config(_)), "{file}");
     }
-    let first = Server::start(options.clone()).await.unwrap();
-    let taken = Options { listen: first.address(), ..options };
-    assert!(matches!(Server::start(taken).await.unwrap_err(), StartError::Listen { .. }));
+    let first = GuardServer::start(options.clone()).await.unwrap();
+    let taken = ServerOptions { listen: first.address(), ..options };
+    assert!(matches!(GuardServer::start(taken).await.unwrap_err(), StartError::Listen { .. }));
 }

@@ -7,7 +7,7 @@ use crate::support::api_server::{ApiServer, not_served, page, status};
 use crate::support::{Client, DEADLINE, Guard, config, denied_review, until};
 use aksarc_shared::jiff::{SignedDuration, Timestamp};
 use aksarc_webhook::reload::Poll;
-use aksarc_webhook::waivers::Options;
+use aksarc_webhook::waivers::WaiverReadOptions;
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -196,7 +196,7 @@ async fn where_nothing_answers_reviews_are_answered_all_the_same() {
         ("unreachable", aksarc_webhook::api::Access::Given(client)),
         ("no_access", aksarc_webhook::api::Access::Kubeconfig("/nonexistent/kubeconfig".into())),
     ] {
-        let options = Options { every: OFTEN, ..Options::new(access) };
+        let options = WaiverReadOptions { every: OFTEN, ..WaiverReadOptions::new(access) };
         let guard = Guard::start("enforce", |all| all.waivers = Some(options)).await;
         reads(&guard, word, 2).await;
         assert!(!admits(&mut guard.client().await).await, "{word}");
@@ -262,7 +262,7 @@ async fn a_list_of_many_pages_counts_as_a_whole_or_not_at_all() {
 }
 
 async fn start(api: &ApiServer, every: Duration, keep: Duration) -> Guard {
-    let options = Options { every, keep, ..Options::new(api.access()) };
+    let options = WaiverReadOptions { every, keep, ..WaiverReadOptions::new(api.access()) };
     Guard::start("enforce", |all| all.waivers = Some(options)).await
 }
 

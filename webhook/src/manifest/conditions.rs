@@ -9,7 +9,7 @@ use super::namespaces::protected;
 use super::template::indent;
 
 /// Pods are made all the time; only those that reach for the node are looked at: what gives power is the engine's own table.
-pub(super) fn power_over_nodes(data: &Data) -> Condition {
+pub(super) fn power_over_nodes(data: &Data) -> MatchCondition {
     let kinds: [(&str, &[&str]); 3] = [
         ("object.spec", &["pods"]),
         (
@@ -43,7 +43,7 @@ pub(super) fn power_over_nodes(data: &Data) -> Condition {
             terms.join(" ||\n  ")
         );
     }
-    Condition {
+    MatchCondition {
         name: "power-over-nodes",
         why: "Of workloads, those that mount the host's paths, are privileged, or are given what reaches beyond a pod.",
         expression,
@@ -97,13 +97,13 @@ fn host_process(context: &str, of: &str) -> String {
 /// A match condition: true when the guard must be asked. An error skips the guard under `failurePolicy: Ignore`, so each
 /// looks before it reads. Only the language of Kubernetes 1.28 is used.
 #[derive(Clone, Debug)]
-pub(super) struct Condition {
+pub(super) struct MatchCondition {
     name: &'static str,
     why: &'static str,
     expression: String,
 }
 
-impl Condition {
+impl MatchCondition {
     pub(super) fn render(&self) -> String {
         let expression = indent(&self.expression, 4);
         indent(&format!("# {}\n- name: {}\n  expression: |-\n{expression}", self.why, self.name), 2)
@@ -111,7 +111,7 @@ impl Condition {
 }
 
 /// The engine's own order: configured people are judged whatever they are otherwise, then the platform is let through.
-pub(super) fn not_the_platform(data: &Data, settings: &Settings) -> Condition {
+pub(super) fn not_the_platform(data: &Data, settings: &Settings) -> MatchCondition {
     let people = &settings.actors.people;
     let mut terms = Vec::new();
     if !people.credential_ids.is_empty() {
@@ -135,7 +135,7 @@ pub(super) fn not_the_platform(data: &Data, settings: &Settings) -> Condition {
     let mut platform = vec![user_in(&users), group_in(&groups)];
     platform.extend(accounts.into_iter().filter_map(account));
     terms.push(format!("!({})", platform.join(" ||\n  ")));
-    Condition {
+    MatchCondition {
         name: "not-the-platform",
         why: "Kubelets and the platform's own controllers, by exact name, are not asked about.",
         expression: terms.join(" ||\n"),
@@ -160,7 +160,7 @@ fn group_in(groups: &[String]) -> String {
 }
 
 /// Node status is written every few seconds, and metadata can be changed along with it.
-pub(super) fn node_status_with_a_change() -> Condition {
+pub(super) fn node_status_with_a_change() -> MatchCondition {
     let mut expression = "request.resource.resource != \"nodes\" || request.operation != \"UPDATE\" ||\n\
          !has(request.subResource) || request.subResource != \"status\" ||\nobject == null || oldObject == null"
         .to_owned();
@@ -169,16 +169,16 @@ pub(super) fn node_status_with_a_change() -> Condition {
         // Writing to a string does not fail.
         let _ = write!(expression, " ||\nhas({new}) != has({old}) ||\n(has({new}) && {new} != {old})");
     }
-    Condition {
+    MatchCondition {
         name: "node-status-with-a-change",
         why: "Status of nodes is written all the time; only labels, annotations, owners and spec are looked at.",
         expression,
     }
 }
 
-pub(super) fn protected_namespace(data: &Data) -> Condition {
+pub(super) fn protected_namespace(data: &Data) -> MatchCondition {
     let names: Vec<String> = protected(data).into_iter().map(str::to_owned).collect();
-    Condition {
+    MatchCondition {
         name: "protected-namespace",
         why: "Of namespaces, the system's.",
         expression: format!(

@@ -4,10 +4,10 @@ use aksarc_shared::actor::{Ambiguous, Matchers};
 use aksarc_shared::data::own::{NAMESPACE, SERVICE};
 use aksarc_shared::guard::Settings;
 
-use super::options::Options;
+use super::options::ManifestOptions;
 
 /// What a manifest sets and what it leaves alone: sentences for people, one a line.
-pub fn notes(options: &Options) -> Vec<String> {
+pub fn notes(options: &ManifestOptions) -> Vec<String> {
     let mut notes = match &options.config {
         Some(config) => vec![format!(
             "the manifest sets the configuration: {}; it replaces what the ConfigMap {SERVICE} in {NAMESPACE} holds",
@@ -59,12 +59,12 @@ fn summary(settings: &Settings) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::options::Config;
+    use crate::manifest::options::ManifestConfig;
 
-    fn with(fields: &str) -> Options {
+    fn with(fields: &str) -> ManifestOptions {
         let text = format!("apiVersion: aksarc.dev/v1alpha1\nkind: GuardConfig\n{fields}");
         let settings = crate::config::guard(text.as_bytes()).unwrap().settings().clone();
-        Options { config: Some(Config { text, settings }), ..Options::default() }
+        ManifestOptions { config: Some(ManifestConfig { text, settings }), ..ManifestOptions::default() }
     }
 
     #[test]
@@ -80,10 +80,10 @@ mod tests {
 
     #[test]
     fn without_one_it_is_told_that_the_one_there_stays() {
-        let told = notes(&Options::default()).join("\n");
+        let told = notes(&ManifestOptions::default()).join("\n");
         assert!(told.contains("an existing ConfigMap guard in aksarc-system stays as it is"), "{told}");
         assert!(told.contains("--config") && !told.contains("NetworkPolicy"), "{told}");
-        let closed = Options { pods: vec!["10.244.0.0/16".parse().unwrap()], ..Options::default() };
+        let closed = ManifestOptions { pods: vec!["10.244.0.0/16".parse().unwrap()], ..ManifestOptions::default() };
         assert!(notes(&closed).last().unwrap().contains("NetworkPolicy"));
     }
 }

@@ -15,8 +15,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::phase::Phase;
-use super::service::Shared;
-use crate::slots::{Slot, State};
+use super::service::ReviewService;
+use crate::slots::{ConnectionState, Slot};
 
 /// Serves one connection until it ends, or has to give way to another.
 pub(super) async fn connection(
@@ -24,19 +24,19 @@ pub(super) async fn connection(
     tcp: TcpStream,
     acceptor: TlsAcceptor,
     http: http1::Builder,
-    shared: Arc<Shared>,
+    service: Arc<ReviewService>,
     mut phase: watch::Receiver<Phase>,
 ) {
-    let Some(stream) = handshake(&slot, tcp, acceptor, &shared).await else { return };
+    let Some(stream) = handshake(&slot, tcp, acceptor, &service).await else { return };
     let seen = AtomicBool::new(false);
-    let (seen, of_service, slot) = (&seen, &*shared, &slot);
-    let service = service_fn(move |request| {
+    let (seen, reviews, slot) = (&seen, &*service, &slot);
+    let handler = service_fn(move |request| {
         seen.store(true, Ordering::Relaxed);
-        async move { Ok::<_, Infallible>(of_service.respond(request, slot).await) }
+        async move { Ok::<_, Infallible>(reviews.respond(request, slot).await) }
     });
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), handler));
     // hyper's one timer cannot tell a slow first header from an idle wait, so new connections get a deadline of ours.
-    let mut first_header = pin!(sleep(shared.limits.first_header));
+    let mut first_header = pin!(sleep(service.limits.first_header));
     let (mut waiting, mut draining) = (true, false);
     loop {
         let next = if draining { Phase::Abort } else { Phase::Drain };
@@ -53,7 +53,7 @@ pub(super) async fn connection(
             () = &mut first_header, if waiting => {
                 waiting = false;
                 if !seen.load(Ordering::Relaxed) {
-                    shared.counters.headers_slow.inc();
+                    service.counters.headers_slow.inc();
                     return;
                 }
             }
@@ -77,7 +77,7 @@ async fn handshake(
     slot: &Slot,
     tcp: TcpStream,
     acceptor: TlsAcceptor,
-    shared: &Shared,
+    service: &ReviewService,
 ) -> Option<TlsStream<TcpStream>> {
     // An answer is one small write; waiting to fill a packet would only delay it.
     if let Err(error) = tcp.set_nodelay(true) {
@@ -85,21 +85,21 @@ async fn handshake(
     }
     let accepted = tokio::select! {
         biased;
-        accepted = timeout(shared.limits.handshake, acceptor.accept(tcp)) => accepted,
+        accepted = timeout(service.limits.handshake, acceptor.accept(tcp)) => accepted,
         () = slot.evicted() => return None,
     };
     match accepted {
         Ok(Ok(stream)) => {
-            slot.enter(State::Idle);
+            slot.enter(ConnectionState::Idle);
             Some(stream)
         }
         Ok(Err(error)) => {
-            shared.counters.handshakes_failed.inc();
+            service.counters.handshakes_failed.inc();
             tracing::debug!(%error, "TLS handshake failed");
             None
         }
         Err(_) => {
-            shared.counters.handshakes_slow.inc();
+            service.counters.handshakes_slow.inc();
             None
         }
     }

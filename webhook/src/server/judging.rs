@@ -6,24 +6,24 @@ use http::StatusCode;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 
-use super::request::{Received, SMALL_BODY};
-use super::service::Shared;
-use crate::refusal::Refusal;
+use super::request::{ReceivedBody, SMALL_BODY};
+use super::service::ReviewService;
+use crate::refusal::HttpRefusal;
 use crate::review::Turn;
 
-impl Shared {
+impl ReviewService {
     /// The answer to a review, by `deadline`: past it the review is allowed, marked and counted.
     ///
     /// Small reviews are judged at once. Large ones are judged by a few workers, so that they hold up neither the small
     /// ones nor each other's reading; when all workers are busy they wait.
-    pub(super) async fn judge_in_time(&self, body: Received, deadline: Instant) -> Result<Vec<u8>, Refusal> {
+    pub(super) async fn judge_in_time(&self, body: ReceivedBody, deadline: Instant) -> Result<Vec<u8>, HttpRefusal> {
         let start = Instant::now();
         let answer = self.answer_by(deadline, body).await;
         self.counters.review_seconds.observe(start.elapsed());
         answer
     }
 
-    async fn answer_by(&self, deadline: Instant, body: Received) -> Result<Vec<u8>, Refusal> {
+    async fn answer_by(&self, deadline: Instant, body: ReceivedBody) -> Result<Vec<u8>, HttpRefusal> {
         if body.bytes.len() <= SMALL_BODY {
             return self.reviewer.answer(&body.bytes);
         }
@@ -41,8 +41,8 @@ impl Shared {
         work.await
     }
 
-    async fn work(&self, body: Arc<Received>, turn: Arc<Turn>) -> Result<Vec<u8>, Refusal> {
-        let stopping = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "overload", "the guard is stopping");
+    async fn work(&self, body: Arc<ReceivedBody>, turn: Arc<Turn>) -> Result<Vec<u8>, HttpRefusal> {
+        let stopping = || HttpRefusal::new(StatusCode::SERVICE_UNAVAILABLE, "overload", "the guard is stopping");
         let worker = Arc::clone(&self.workers).acquire_owned().await.map_err(|_| stopping())?;
         let reviewer = Arc::clone(&self.reviewer);
         let judge = move || {

@@ -6,7 +6,7 @@ use crate::slots::SlotLimits;
 
 /// How much a client may ask for. The values have their reasons at the constants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct ServerLimits {
     /// The pause after a failure to accept.
     pub accept_backoff: Duration,
     /// For a body to arrive.
@@ -43,16 +43,16 @@ pub struct Limits {
     pub workers: usize,
 }
 
-impl Limits {
+impl ServerLimits {
     /// Connections for reviews.
     pub(super) fn slots(&self) -> SlotLimits {
         SlotLimits { connections: self.connections, share: self.share, grace: self.grace }
     }
 }
 
-impl Default for Limits {
+impl Default for ServerLimits {
     fn default() -> Self {
-        Limits {
+        ServerLimits {
             accept_backoff: ACCEPT_BACKOFF,
             body: BODY_TIMEOUT,
             body_bytes: MAX_BODY,
@@ -135,13 +135,13 @@ mod tests {
     #[test]
     fn the_largest_review_an_api_server_sends_fits_and_two_of_them_at_once() {
         let (etcd, escaped, sides) = (3 << 19, r"\u003c".len(), 2);
-        let limits = Limits::default();
+        let limits = ServerLimits::default();
         assert!(limits.body_bytes > etcd * escaped * sides && limits.body_budget > 2 * limits.body_bytes);
     }
 
     #[test]
     fn every_answer_is_due_before_the_api_server_goes_on_without_it() {
-        let Limits { body, review, .. } = Limits::default();
+        let ServerLimits { body, review, .. } = ServerLimits::default();
         let webhook = include_str!("../../manifest/webhook.yaml");
         let seconds = webhook.lines().find_map(|line| line.trim().strip_prefix("timeoutSeconds: ")).unwrap();
         let timeout = Duration::from_secs(seconds.parse().unwrap());

@@ -10,21 +10,21 @@ use hyper::body::{Body, Bytes, Incoming};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::service::Shared;
-use crate::refusal::Refusal;
-use crate::slots::{Slot, State};
+use super::service::ReviewService;
+use crate::refusal::HttpRefusal;
+use crate::slots::{ConnectionState, Slot};
 
 /// A body, and the memory it was granted, which others can have when it is gone.
 #[derive(Debug)]
-pub(super) struct Received {
+pub(super) struct ReceivedBody {
     pub(super) bytes: Bytes,
     _budget: Option<OwnedSemaphorePermit>,
 }
 
-impl Shared {
+impl ReviewService {
     /// Answers the request of the connection in `slot`.
     pub(super) async fn respond(&self, request: Request<Incoming>, slot: &Slot) -> Response<Full<Bytes>> {
-        slot.enter(State::Receiving);
+        slot.enter(ConnectionState::Receiving);
         let mut response = match self.receive_and_judge(request, slot).await {
             Ok(answer) => {
                 let mut response = Response::new(Full::new(Bytes::from(answer)));
@@ -42,33 +42,33 @@ impl Shared {
         if response.status() != StatusCode::OK || self.closing.load(Ordering::Relaxed) {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        slot.enter(State::Idle);
+        slot.enter(ConnectionState::Idle);
         response
     }
 
-    async fn receive_and_judge(&self, request: Request<Incoming>, slot: &Slot) -> Result<Vec<u8>, Refusal> {
+    async fn receive_and_judge(&self, request: Request<Incoming>, slot: &Slot) -> Result<Vec<u8>, HttpRefusal> {
         // From here on: the API server's own clock began when it connected.
         let start = Instant::now();
         if request.uri().path() != PATH {
-            return Err(Refusal::new(StatusCode::NOT_FOUND, "path", format!("reviews go to {PATH}")));
+            return Err(HttpRefusal::new(StatusCode::NOT_FOUND, "path", format!("reviews go to {PATH}")));
         }
         if request.method() != Method::POST {
-            return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method", "reviews are sent with POST"));
+            return Err(HttpRefusal::new(StatusCode::METHOD_NOT_ALLOWED, "method", "reviews are sent with POST"));
         }
         if !is_json(request.headers().get(CONTENT_TYPE)) {
             let message = "reviews are application/json";
-            return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-type", message));
+            return Err(HttpRefusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-type", message));
         }
         let limit = self.limits.body;
         let body = timeout_at(start + limit, self.read_body(request.into_body())).await.unwrap_or_else(|_| {
-            Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "timeout", format!("no whole body within {limit:?}")))
+            Err(HttpRefusal::new(StatusCode::REQUEST_TIMEOUT, "timeout", format!("no whole body within {limit:?}")))
         })?;
-        slot.enter(State::Answering);
+        slot.enter(ConnectionState::Answering);
         self.judge_in_time(body, start + self.limits.review).await
     }
 
     /// Reads a body within the limits on its size and on the memory of all.
-    async fn read_body(&self, mut body: Incoming) -> Result<Received, Refusal> {
+    async fn read_body(&self, mut body: Incoming) -> Result<ReceivedBody, HttpRefusal> {
         let limit = self.limits.body_bytes;
         let hint = body.size_hint();
         let announced = hint.exact().map(|size| usize::try_from(size).unwrap_or(usize::MAX));
@@ -78,7 +78,8 @@ impl Shared {
         let mut whole: Option<Vec<u8>> = None;
         let (mut size, mut budget) = (0, None);
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, "aborted", error.to_string()))?;
+            let frame =
+                frame.map_err(|error| HttpRefusal::new(StatusCode::BAD_REQUEST, "aborted", error.to_string()))?;
             let Ok(data) = frame.into_data() else { continue };
             size += data.len();
             if size > limit {
@@ -86,14 +87,14 @@ impl Shared {
             }
             // A small review arrives in one piece and is judged where it lies.
             if whole.is_none() && body.is_end_stream() {
-                return Ok(Received { bytes: data, _budget: None });
+                return Ok(ReceivedBody { bytes: data, _budget: None });
             }
             let granted = self.grant(&mut budget, size, announced.unwrap_or(limit)).await?;
             let whole = whole.get_or_insert_default();
             whole.reserve_exact(granted.saturating_sub(whole.len()));
             whole.extend_from_slice(&data);
         }
-        Ok(Received { bytes: Bytes::from(whole.unwrap_or_default()), _budget: budget })
+        Ok(ReceivedBody { bytes: Bytes::from(whole.unwrap_or_default()), _budget: budget })
     }
 
     /// Grants memory for `size` bytes of a body of at most `most`, and returns for how many it did. It is granted as they
@@ -104,7 +105,7 @@ impl Shared {
         budget: &mut Option<OwnedSemaphorePermit>,
         size: usize,
         most: usize,
-    ) -> Result<usize, Refusal> {
+    ) -> Result<usize, HttpRefusal> {
         let granted = budget.as_ref().map_or(0, |budget| budget.num_permits() << KIB);
         if size <= granted.max(SMALL_BODY) {
             return Ok(granted.max(SMALL_BODY.min(most)));
@@ -115,7 +116,7 @@ impl Shared {
         let more = timeout(self.limits.body / 2, Arc::clone(&self.large_bodies).acquire_many_owned(permits)).await;
         let more = more.ok().and_then(Result::ok).ok_or_else(|| {
             let message = "too many large reviews at once";
-            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "overload", message)
+            HttpRefusal::new(StatusCode::SERVICE_UNAVAILABLE, "overload", message)
         })?;
         match budget {
             Some(budget) => budget.merge(more),
@@ -126,16 +127,16 @@ impl Shared {
 
     /// Reads the rest of a body that is too large without keeping it: a client that is still writing when the connection
     /// closes sees a reset instead of our answer.
-    async fn discard(&self, mut body: Incoming) -> Refusal {
+    async fn discard(&self, mut body: Incoming) -> HttpRefusal {
         let rest = async { while let Some(Ok(_)) = body.frame().await {} };
         // Past the deadline the answer goes out anyway, and may get lost.
         let _ = timeout(self.limits.body / 2, rest).await;
         let message = format!("the body is larger than {} bytes", self.limits.body_bytes);
-        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", message)
+        HttpRefusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", message)
     }
 }
 
-fn refuse(refusal: Refusal) -> Response<Full<Bytes>> {
+fn refuse(refusal: HttpRefusal) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(refusal.message + "\n")));
     *response.status_mut() = refusal.status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));

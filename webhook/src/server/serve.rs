@@ -14,19 +14,19 @@ use tokio_rustls::rustls::ServerConfig;
 
 use super::connection::connection;
 use super::phase::Phase;
-use super::service::Shared;
+use super::service::ReviewService;
 use crate::accept::next_connection;
-use crate::slots::{Port, Slot, Slots};
+use crate::slots::{PortCounters, Slot, Slots};
 
 /// Accepts until the phase changes, then waits for the connections there are.
 pub(super) async fn serve(
     listener: TcpListener,
     tls: Arc<ArcSwap<ServerConfig>>,
-    port: Arc<Port>,
-    shared: Arc<Shared>,
+    port: Arc<PortCounters>,
+    service: Arc<ReviewService>,
     mut phase: watch::Receiver<Phase>,
 ) {
-    let limits = shared.limits;
+    let limits = service.limits;
     let slots = Slots::new(limits.slots(), port);
     let mut http = http1::Builder::new();
     // Without a timer hyper's own default for headers is silently off.
@@ -36,7 +36,7 @@ pub(super) async fn serve(
     let begin = |slot: Slot, tcp: TcpStream| {
         // Loaded for each connection: a renewed certificate counts from the next handshake on.
         let acceptor = TlsAcceptor::from(tls.load_full());
-        let connection = connection(slot, tcp, acceptor, http.clone(), Arc::clone(&shared), phase.clone());
+        let connection = connection(slot, tcp, acceptor, http.clone(), Arc::clone(&service), phase.clone());
         let open = open.clone();
         // The handshake runs in the task: a client that never finishes it holds up nobody else.
         tokio::spawn(async move {

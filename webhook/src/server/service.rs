@@ -6,15 +6,15 @@ use std::sync::atomic::AtomicBool;
 use tokio::sync::Semaphore;
 
 use super::counters::ServerCounters;
-use super::limits::Limits;
+use super::limits::ServerLimits;
 use crate::review::Reviewer;
 
 /// What all connections share.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct ReviewService {
     pub(super) reviewer: Arc<Reviewer>,
     pub(super) counters: ServerCounters,
-    pub(super) limits: Limits,
+    pub(super) limits: ServerLimits,
     pub(super) closing: AtomicBool,
     /// In KiB, for bodies that are not small.
     pub(super) large_bodies: Arc<Semaphore>,

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 
-use super::seat::State;
+use super::seat::ConnectionState;
 use crate::metrics::{Labels, Metrics, by};
 
 /// The counters of all listeners.
 #[derive(Debug)]
 pub(crate) struct Ports {
-    pub(crate) review: Arc<Port>,
-    pub(crate) metrics: Arc<Port>,
-    pub(crate) probe: Arc<Port>,
+    pub(crate) review: Arc<PortCounters>,
+    pub(crate) metrics: Arc<PortCounters>,
+    pub(crate) probe: Arc<PortCounters>,
 }
 
 impl Ports {
@@ -23,7 +23,7 @@ impl Ports {
         let with = |key: &'static str, words: &[&'static str]| -> Vec<Labels> {
             ports.iter().flat_map(|port| words.iter().map(move |word| vec![("port", *port), (key, *word)])).collect()
         };
-        let states = with("state", &State::ALL.map(State::word));
+        let states = with("state", &ConnectionState::ALL.map(ConnectionState::word));
         let open = metrics.gauges("connections", "Open connections by port and by what they are doing", &states);
         let by_port = by("port", &ports);
         let limit = metrics.gauges("connections_limit", "How many connections a port holds at most", &by_port);
@@ -44,7 +44,7 @@ impl Ports {
         let (mut evicted, mut saturated) = (evicted.into_iter(), saturated.into_iter());
         // In the order of `ports`, and for each port in the order of the words.
         let mut port = |name: &'static str| {
-            Arc::new(Port {
+            Arc::new(PortCounters {
                 name,
                 open: from_fn(|_| open.next().unwrap_or_default()),
                 limit: limit.next().unwrap_or_default(),
@@ -61,10 +61,10 @@ impl Ports {
 
 /// The counters of one listener.
 #[derive(Debug, Default)]
-pub(crate) struct Port {
+pub(crate) struct PortCounters {
     /// The word for it in metrics and in the log.
     pub(crate) name: &'static str,
-    open: [Gauge; State::ALL.len()],
+    open: [Gauge; ConnectionState::ALL.len()],
     limit: Gauge,
     accepted: Counter,
     evicted: [Counter; Eviction::ALL.len()],
@@ -73,7 +73,7 @@ pub(crate) struct Port {
     accept_errors: Counter,
 }
 
-impl Port {
+impl PortCounters {
     pub(crate) fn accept_failed(&self) {
         self.accept_errors.inc();
     }
@@ -101,18 +101,18 @@ impl Port {
         }
     }
 
-    pub(crate) fn entered(&self, state: State) {
+    pub(crate) fn entered(&self, state: ConnectionState) {
         if let Some(gauge) = self.open.get(state as usize) {
             gauge.inc();
         }
     }
 
     #[cfg(test)]
-    pub(crate) fn open(&self, state: State) -> i64 {
+    pub(crate) fn open(&self, state: ConnectionState) -> i64 {
         self.open.get(state as usize).map_or(0, Gauge::get)
     }
 
-    pub(crate) fn left(&self, state: State) {
+    pub(crate) fn left(&self, state: ConnectionState) {
         if let Some(gauge) = self.open.get(state as usize) {
             gauge.dec();
         }
@@ -150,7 +150,7 @@ mod tests {
     fn each_state_and_each_reason_counts_in_its_own_series() {
         let mut metrics = Metrics::new();
         let ports = Ports::register(&mut metrics);
-        for (state, why) in State::ALL.into_iter().zip(Eviction::ALL.into_iter().cycle()) {
+        for (state, why) in ConnectionState::ALL.into_iter().zip(Eviction::ALL.into_iter().cycle()) {
             let port = &ports.probe;
             let (gauge, counter) = (port.open[state as usize].get(), port.evicted[why as usize].get());
             port.entered(state);

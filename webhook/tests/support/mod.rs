@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use aksarc_webhook::server::{Options, Server};
+use aksarc_webhook::server::{GuardServer, ServerOptions};
 use aksarc_webhook::tls;
 use http::header::{CONNECTION, CONTENT_TYPE};
 use http::{Request, Response, StatusCode};
@@ -140,7 +140,7 @@ impl Volume {
 
 /// A server and what is needed to talk to it.
 pub(crate) struct Guard {
-    pub(crate) server: Server,
+    pub(crate) server: GuardServer,
     pub(crate) authority: Authority,
     pub(crate) certificates: Volume,
     pub(crate) config: Volume,
@@ -148,16 +148,16 @@ pub(crate) struct Guard {
 
 impl Guard {
     /// Starts with a mode and what `change` makes of the options.
-    pub(crate) async fn start(mode: &str, change: impl FnOnce(&mut Options)) -> Self {
+    pub(crate) async fn start(mode: &str, change: impl FnOnce(&mut ServerOptions)) -> Self {
         let authority = Authority::new();
         let certificates = Volume::of_pair(&authority.issue());
         let config = Volume::new(&[("guard.yaml", config(mode).as_bytes())]);
-        let mut options = Options::loopback(certificates.directory());
+        let mut options = ServerOptions::loopback(certificates.directory());
         options.config = Some(config.path("guard.yaml"));
         // On a busy machine reviews take their time; whoever tests the limit sets it.
         options.limits.review = DEADLINE;
         change(&mut options);
-        let server = Server::start(options).await.unwrap();
+        let server = GuardServer::start(options).await.unwrap();
         Guard { server, authority, certificates, config }
     }
 
@@ -185,10 +185,10 @@ impl Guard {
 }
 
 /// A server that starts with a configuration volume of somebody else's, as a restarted pod does.
-pub(crate) async fn restarted(config: &Volume) -> Server {
+pub(crate) async fn restarted(config: &Volume) -> GuardServer {
     let certificates = Volume::of_pair(&Authority::new().issue());
-    let options = Options::loopback(certificates.directory());
-    Server::start(Options { config: Some(config.path("guard.yaml")), ..options }).await.unwrap()
+    let options = ServerOptions::loopback(certificates.directory());
+    GuardServer::start(ServerOptions { config: Some(config.path("guard.yaml")), ..options }).await.unwrap()
 }
 
 pub(crate) fn metric(text: &str, name: &str, labels: &[&str]) -> i64 {
