@@ -25,7 +25,7 @@ use aksarc_shared::webhook_digest;
 use base64::base64;
 use conditions::{MatchCondition, node_status_with_a_change, not_the_platform, power_over_nodes, protected_namespace};
 use namespaces::protected;
-use template::{fill, indent};
+use template::{fill, indent, name, quoted};
 
 pub use aksarc_shared::data::own::{CONFIGURATION, NAMESPACE, SERVICE};
 pub use network::{Cidr, CidrError};
@@ -77,7 +77,7 @@ pub fn webhooks(options: &ManifestOptions) -> String {
     let (namespaced, cluster): (Vec<_>, Vec<_>) = watched.into_iter().partition(|watched| watched.kind.namespaced);
     let mut of_users = derive::watched_everywhere(&settings.rules);
     of_users.retain(|watched| watched.kind.namespaced && !watched.kind.is_alpha());
-    let authority = options.authority.as_deref().map_or_else(|| format!("{CA_PLACEHOLDER:?}"), base64);
+    let authority = options.authority.as_deref().map_or_else(|| quoted(CA_PLACEHOLDER), base64);
     let identity = not_the_platform(data, &settings);
     let head = include_str!("../manifest/webhook.yaml");
     let webhook = |name: &str, policy: &str, selector: &str, rules: &[Watched], conditions: &[MatchCondition]| {
@@ -141,9 +141,9 @@ fn selector(operator: &str, namespaces: &BTreeSet<String>) -> String {
         "  namespaceSelector:\n    matchExpressions:\n    - key: kubernetes.io/metadata.name\n      \
          operator: {operator}\n      values:\n"
     );
-    for name in namespaces {
+    for namespace in namespaces {
         // Writing to a string does not fail.
-        let _ = writeln!(out, "      - {name}");
+        let _ = writeln!(out, "      - {}", name(namespace));
     }
     out
 }
@@ -152,9 +152,9 @@ fn rule(watched: &Watched) -> String {
     let scope = if watched.kind.namespaced { "Namespaced" } else { "Cluster" };
     let operations: Vec<String> = watched.operations.iter().map(|operation| operation.as_str().to_owned()).collect();
     let text = format!(
-        "# {}\n- apiGroups: [{:?}]\n  apiVersions: [{}]\n  resources: [{}]\n  operations: [{}]\n  scope: {scope}\n",
+        "# {}\n- apiGroups: [{}]\n  apiVersions: [{}]\n  resources: [{}]\n  operations: [{}]\n  scope: {scope}\n",
         watched.codes.join(", "),
-        watched.kind.group,
+        quoted(watched.kind.group),
         watched.kind.versions().collect::<Vec<_>>().join(", "),
         watched.resource(),
         operations.join(", "),

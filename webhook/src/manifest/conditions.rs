@@ -6,7 +6,7 @@ use aksarc_shared::data::{Data, Identity};
 use aksarc_shared::guard::Settings;
 
 use super::namespaces::protected;
-use super::template::indent;
+use super::template::{indent, quoted};
 
 /// Pods are made all the time; only those that reach for the node are looked at: what gives power is the engine's own table.
 pub(super) fn power_over_nodes(data: &Data) -> MatchCondition {
@@ -56,9 +56,8 @@ fn debug_pod(data: &Data) -> String {
         .iter()
         .map(|field| format!("(has(object.spec.{field}) && object.spec.{field})"))
         .collect();
-    let prefix = &data.node_power.debug_pods.prefix;
-    let named =
-        |field: &str| format!("(has(object.metadata.{field}) && object.metadata.{field}.startsWith({prefix:?}))");
+    let prefix = quoted(&data.node_power.debug_pods.prefix);
+    let named = |field: &str| format!("(has(object.metadata.{field}) && object.metadata.{field}.startsWith({prefix}))");
     format!("(({} || {}) &&\n   ({}))", named("name"), named("generateName"), shares.join(" || "))
 }
 
@@ -116,10 +115,10 @@ pub(super) fn not_the_platform(data: &Data, settings: &Settings) -> MatchConditi
     let mut terms = Vec::new();
     if !people.credential_ids.is_empty() {
         terms.push(format!(
-            "(has(request.userInfo.extra) && {key:?} in request.userInfo.extra &&\n \
-             request.userInfo.extra[{key:?}].exists(id, id in {}))",
+            "(has(request.userInfo.extra) && {key} in request.userInfo.extra &&\n \
+             request.userInfo.extra[{key}].exists(id, id in {}))",
             list(&people.credential_ids),
-            key = "authentication.kubernetes.io/credential-id",
+            key = quoted("authentication.kubernetes.io/credential-id"),
         ));
     }
     if !people.users.is_empty() {
@@ -144,10 +143,10 @@ pub(super) fn not_the_platform(data: &Data, settings: &Settings) -> MatchConditi
 
 /// A service account of a namespace, by its group and its name.
 fn account(row: &Identity) -> Option<String> {
-    let (group, prefix) = (&row.name, row.account_prefix()?);
+    let (group, prefix) = (quoted(&row.name), quoted(&row.account_prefix()?));
     Some(format!(
-        "(has(request.userInfo.groups) && {group:?} in request.userInfo.groups &&\n   \
-         has(request.userInfo.username) && request.userInfo.username.startsWith({prefix:?}))"
+        "(has(request.userInfo.groups) && {group} in request.userInfo.groups &&\n   \
+         has(request.userInfo.username) && request.userInfo.username.startsWith({prefix}))"
     ))
 }
 
@@ -188,8 +187,8 @@ pub(super) fn protected_namespace(data: &Data) -> MatchCondition {
     }
 }
 
-/// A list in CEL; strings of both languages escape alike here.
+/// A list of string literals in CEL, one on each line.
 fn list(names: &[String]) -> String {
-    let names: Vec<String> = names.iter().map(|name| format!("  {name:?}")).collect();
+    let names: Vec<String> = names.iter().map(|name| format!("  {}", quoted(name))).collect();
     format!("[\n{}\n  ]", names.join(",\n"))
 }

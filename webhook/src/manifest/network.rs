@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use aksarc_shared::data::own::NAMESPACE;
 
-use super::template::fill;
+use super::template::{fill, quoted};
 
 /// A range of addresses in the notation of CIDR, such as `10.244.0.0/16`; never all addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ fn blocks(pods: &[Cidr]) -> String {
             .map(|pods| format!("\"{}/{}\"", pods.first, pods.prefix))
             .collect();
         // Writing to a string does not fail.
-        let _ = writeln!(out, "    - ipBlock:\n        cidr: {all:?}");
+        let _ = writeln!(out, "    - ipBlock:\n        cidr: {}", quoted(all));
         if !except.is_empty() {
             let _ = writeln!(out, "        except: [{}]", except.join(", "));
         }

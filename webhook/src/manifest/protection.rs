@@ -12,7 +12,7 @@ use aksarc_shared::data::{self, Component, Data};
 use aksarc_shared::guard::Settings;
 use aksarc_shared::kinds;
 
-use super::template::fill;
+use super::template::{fill, list};
 
 /// The policy for webhook configurations, and its binding.
 pub const POLICY: &str = "protection.guard.aksarc.dev";
@@ -46,7 +46,7 @@ fn endpoints(values: &[(&str, &str)]) -> String {
     let names: Vec<String> = services.iter().map(|(namespace, name)| format!("{namespace}/{name}")).collect();
     let own = [
         ("policy", ENDPOINTS_POLICY),
-        ("namespaces", &list(namespaces.into_iter())),
+        ("namespaces", &list(namespaces)),
         ("services", &list(names.iter().map(String::as_str))),
     ];
     let inherited = values.iter().filter(|(name, _)| *name != "policy").copied();
@@ -66,12 +66,6 @@ fn managed_services(data: &Data) -> BTreeSet<(&str, &str)> {
         services.extend(any.map(|namespace| (namespace, name)));
     }
     services
-}
-
-/// A list in CEL; strings of both languages escape alike here.
-fn list<'n>(names: impl Iterator<Item = &'n str>) -> String {
-    let names: Vec<String> = names.map(|name| format!("{name:?}")).collect();
-    format!("[{}]", names.join(", "))
 }
 
 #[cfg(test)]
