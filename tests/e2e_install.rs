@@ -7,7 +7,7 @@ use std::fs;
 use std::time::Duration;
 
 use aksarc_shared::data::own;
-use aksarc_shared::webhook_digest;
+use aksarc_shared::k8s::webhook_digest;
 use aksarc_tests::protection::{await_in_force, await_out_of_force, refused};
 use aksarc_tests::readme::{self, Desk};
 use aksarc_tests::{ControlPlane, Finished, Identity, Kubernetes};

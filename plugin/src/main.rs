@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use aksarc_shared::report::exit;
+use aksarc_shared::verdict::report::exit;
 use kubectl_aksarc::args::{Cli, Command, StatusFile};
 use kubectl_aksarc::commands::{
     baseline, completion, doctor, dry_run, explain, rules, snapshot, support_check, version, versions, waivers,

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use aksarc_shared::report::Report;
+use aksarc_shared::verdict::report::Report;
 use serde::Serialize;
 
 use crate::exit::Failure;

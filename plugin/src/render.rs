@@ -10,11 +10,11 @@ mod wide;
 
 use std::fmt;
 
-use aksarc_shared::catalogue;
 use aksarc_shared::data::Document;
 use aksarc_shared::finding::{Basis, Consequence, Finding};
 use aksarc_shared::jiff::Timestamp;
-use aksarc_shared::report::{Report, VerdictWord};
+use aksarc_shared::rules::catalogue;
+use aksarc_shared::verdict::report::{Report, VerdictWord};
 
 pub use explain::{documents, page};
 pub use grid::Grid;

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use aksarc_shared::inventory::ReadKey;
-use aksarc_shared::report::Report;
+use aksarc_shared::facts::inventory::ReadKey;
+use aksarc_shared::people::waiver::{self, Entry, SUPPORT_WAIVER, Trouble, Unreadable, Use, Waiver};
 use aksarc_shared::text;
-use aksarc_shared::waiver::{self, Entry, SUPPORT_WAIVER, Trouble, Unreadable, Use, Waiver};
+use aksarc_shared::verdict::report::Report;
 use anyhow::{Context as _, anyhow};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use aksarc_shared::actor::User;
 use aksarc_shared::data::Platform;
+use aksarc_shared::facts::actor::User;
 use aksarc_shared::finding::Consequence;
-use aksarc_shared::guard::{Preset, Settings};
-use aksarc_shared::report::Tool;
+use aksarc_shared::verdict::guard::{Preset, Settings};
+use aksarc_shared::verdict::report::Tool;
 use kubectl_aksarc::dry_run::call::Method;
 use kubectl_aksarc::dry_run::edit::{self, Place};
 use kubectl_aksarc::dry_run::gate;

@@ -1,8 +1,8 @@
 //! The guard's configuration file, as the server and its subcommands use it.
 
 use aksarc_shared::data;
-use aksarc_shared::guard::{Guard, GuardConfig, GuardConfigError, SettingsError};
-use aksarc_shared::read::yaml;
+use aksarc_shared::k8s::read::yaml;
+use aksarc_shared::verdict::guard::{Guard, GuardConfig, GuardConfigError, SettingsError};
 use serde_json::Value;
 
 /// Why a configuration is not used. The old one, if there is one, stays.
@@ -56,10 +56,10 @@ pub fn schema() -> String {
 
 #[cfg(test)]
 mod tests {
-    use aksarc_shared::actor::Ambiguous;
     use aksarc_shared::data::Platform;
-    use aksarc_shared::guard::{Preset, Settings};
-    use aksarc_shared::rule::Mode;
+    use aksarc_shared::facts::actor::Ambiguous;
+    use aksarc_shared::rules::rule::Mode;
+    use aksarc_shared::verdict::guard::{Preset, Settings};
 
     use super::*;
 

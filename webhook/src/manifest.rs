@@ -16,11 +16,11 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use aksarc_shared::data::{self, Data};
-use aksarc_shared::derive::{self, Watched};
-use aksarc_shared::guard::Settings;
-use aksarc_shared::heartbeat;
-use aksarc_shared::read::yaml;
-use aksarc_shared::webhook_digest;
+use aksarc_shared::facts::heartbeat;
+use aksarc_shared::k8s::read::yaml;
+use aksarc_shared::k8s::webhook_digest;
+use aksarc_shared::rules::derive::{self, Watched};
+use aksarc_shared::verdict::guard::Settings;
 
 use base64::base64;
 use conditions::{MatchCondition, node_status_with_a_change, not_the_platform, power_over_nodes, protected_namespace};
@@ -256,7 +256,7 @@ mod tests {
             ..ManifestOptions::default()
         };
         assert!(asked(&options, USER_WEBHOOK).contains(&"daemonsets".to_owned()));
-        let codes = |modes: &BTreeMap<String, aksarc_shared::rule::Mode>| {
+        let codes = |modes: &BTreeMap<String, aksarc_shared::rules::rule::Mode>| {
             derive::watched(modes).into_iter().flat_map(|watched| watched.codes).filter(|code| *code == "AA406").count()
         };
         assert_eq!(codes(&BTreeMap::new()), 0);

@@ -1,7 +1,7 @@
 //! Requests that get an HTTP error instead of an answer.
 
-use aksarc_shared::read::review::ReviewError;
 use aksarc_shared::text;
+use aksarc_shared::verdict::review::ReviewError;
 use http::StatusCode;
 use prometheus_client::metrics::counter::Counter;
 

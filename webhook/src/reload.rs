@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use aksarc_shared::chain::Chain;
 use aksarc_shared::data;
-use aksarc_shared::guard::{Guard, Settings};
 use aksarc_shared::jiff::Timestamp;
+use aksarc_shared::verdict::guard::{Guard, Settings};
 use arc_swap::ArcSwap;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;

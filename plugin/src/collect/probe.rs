@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use aksarc_shared::probe::{Probe, ProbeState};
+use aksarc_shared::facts::probe::{Probe, ProbeState};
 use aksarc_shared::text;
 use http::StatusCode;
 use http::response::Parts;

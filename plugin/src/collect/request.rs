@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use aksarc_shared::chain::Chain;
-use aksarc_shared::probe::{Probe, ProbeState};
+use aksarc_shared::facts::probe::{Probe, ProbeState};
 use http::header::{ACCEPT, CONTENT_LENGTH, HeaderMap, LOCATION, RETRY_AFTER, USER_AGENT};
 use http::response::Parts;
 use http::{Request, StatusCode};

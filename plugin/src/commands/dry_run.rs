@@ -6,10 +6,10 @@ mod verbs;
 
 use std::path::Path;
 
-use aksarc_shared::actor::User;
 use aksarc_shared::data::{Platform, embedded};
+use aksarc_shared::facts::actor::User;
 use aksarc_shared::finding::Consequence;
-use aksarc_shared::guard::Guard;
+use aksarc_shared::verdict::guard::Guard;
 use anyhow::Context as _;
 use jiff::Timestamp;
 use serde_json::json;

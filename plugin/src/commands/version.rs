@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use aksarc_shared::catalogue;
 use aksarc_shared::data::{Data, embedded};
+use aksarc_shared::rules::catalogue;
 
 use crate::exit::{Failure, Outcome};
 use crate::format::ListFormat;

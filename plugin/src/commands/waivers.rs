@@ -6,7 +6,7 @@ mod list;
 mod new;
 mod place;
 
-use aksarc_shared::waiver::{Unreadable, Waiver};
+use aksarc_shared::people::waiver::{Unreadable, Waiver};
 use anyhow::anyhow;
 use serde::Serialize;
 

@@ -1,7 +1,7 @@
 //! Requests to the API server. Reads and writes are different types, and a write can only be sent rehearsed, once the gate
 //! has let it through.
 
-use aksarc_shared::kinds::escaped;
+use aksarc_shared::k8s::kinds::escaped;
 use serde_json::{Value, json};
 
 use super::api_path::ApiPath;

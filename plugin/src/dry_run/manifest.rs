@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use aksarc_shared::read::yaml;
+use aksarc_shared::k8s::read::yaml;
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 

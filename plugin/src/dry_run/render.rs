@@ -236,9 +236,9 @@ mod tests {
     use super::super::refusal::{Refusal, Refuser};
     use super::super::report::{self, ClusterNote, GuardNote, Instead, SupportChange, UserNote};
     use super::*;
-    use aksarc_shared::catalogue;
     use aksarc_shared::finding::{Basis, ObjectRef};
-    use aksarc_shared::report::Tool;
+    use aksarc_shared::rules::catalogue;
+    use aksarc_shared::verdict::report::Tool;
 
     fn finding(path: &str) -> Finding {
         let rule = catalogue::find("AA201").unwrap();

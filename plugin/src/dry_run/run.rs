@@ -9,12 +9,12 @@ mod server;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use aksarc_shared::actor::User;
 use aksarc_shared::data::Platform;
+use aksarc_shared::facts::actor::User;
 use aksarc_shared::finding::Consequence;
-use aksarc_shared::guard::{Guard, Settings};
 use aksarc_shared::jiff::Timestamp;
-use aksarc_shared::report::Tool;
+use aksarc_shared::verdict::guard::{Guard, Settings};
+use aksarc_shared::verdict::report::Tool;
 
 use super::gate::Gate;
 use super::manifest::Manifest;

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use aksarc_shared::certificate;
 use aksarc_shared::data::known_issues::KnownIssue;
 use aksarc_shared::data::{Data, Document, Platform};
-use aksarc_shared::derive;
-use aksarc_shared::rule::{Mode, Rule, Scope};
+use aksarc_shared::k8s::certificate;
+use aksarc_shared::rules::derive;
+use aksarc_shared::rules::rule::{Mode, Rule, Scope};
 
 use super::grid::wrap;
 use super::{Paint, dated};

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use aksarc_shared::report::Report;
 use aksarc_shared::text;
+use aksarc_shared::verdict::report::Report;
 
 use super::style::sign;
 use super::{Look, Paint, counted, days, headline, left_out};

@@ -8,7 +8,7 @@ mod wording;
 
 use std::fmt;
 
-use aksarc_shared::report::Report;
+use aksarc_shared::verdict::report::Report;
 
 use super::{Look, Show};
 

@@ -2,8 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
-use aksarc_shared::report::Report;
 use aksarc_shared::text;
+use aksarc_shared::verdict::report::Report;
 
 use super::style::sign;
 use super::{Grid, Look, Paint, counted, dated, headline, left_out, shown};

@@ -46,8 +46,8 @@ impl KnownIssue {
 
 #[cfg(test)]
 mod tests {
-    use crate::catalogue;
     use crate::data::embedded;
+    use crate::rules::catalogue;
 
     #[test]
     fn every_known_issue_belongs_to_rules_that_there_are() {

@@ -9,7 +9,7 @@ pub const SERVICE: &str = "guard";
 /// Its ValidatingWebhookConfiguration.
 pub const CONFIGURATION: &str = "guard.aksarc.dev";
 
-/// The annotation with which its manifest says what [digest](crate::webhook_digest::of) it was generated with.
+/// The annotation with which its manifest says what [digest](crate::k8s::webhook_digest::of) it was generated with.
 pub const GENERATED: &str = "aksarc.dev/generated";
 
 /// The annotation that opens an object which guard-protection.yaml protects: its value is the reason.

@@ -1,11 +1,11 @@
 //! AA101: the Kubernetes version is out of support.
 
 use crate::data::Platform;
+use crate::data::versions::{Support, Table, Version};
+use crate::facts::inventory::Inventory;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::inventory::Inventory;
-use crate::rule::{Code, Context, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
-use crate::rules::ways;
-use crate::versions::{Support, Table, Version};
+use crate::rules::parts::ways;
+use crate::rules::rule::{Code, Context, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA101"),

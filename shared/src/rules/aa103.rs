@@ -1,13 +1,15 @@
 //! AA103: parts of Kubernetes are further apart in version than Kubernetes supports.
 
 use crate::data::lifecycle::Skew;
+use crate::data::versions::Version;
 use crate::data::{Data, Platform, Versioned};
+use crate::facts::inventory::Inventory;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::inventory::Inventory;
-use crate::kinds::{self, Kind};
-use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
-use crate::rules::ways;
-use crate::versions::Version;
+use crate::k8s::kinds::{self, Kind};
+use crate::rules::parts::ways;
+use crate::rules::rule::{
+    Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA103"),

@@ -1,13 +1,13 @@
 //! AA104: nodes run a kubelet whose minor is out of support.
 
 use crate::data::Platform;
+use crate::data::versions::Version;
+use crate::facts::inventory::Inventory;
 use crate::finding::{Basis, Consequence, Draft, ObjectRef};
-use crate::inventory::Inventory;
-use crate::kinds;
-use crate::rule::{Code, Context, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
+use crate::k8s::kinds;
 use crate::rules::aa101;
-use crate::rules::ways;
-use crate::versions::Version;
+use crate::rules::parts::ways;
+use crate::rules::rule::{Code, Context, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA104"),

@@ -1,12 +1,12 @@
 //! AA105: the Kubernetes patch is behind the newest two of its minor.
 
 use crate::data::Platform;
+use crate::data::versions::Version;
+use crate::facts::inventory::Inventory;
 use crate::finding::{Basis, Consequence, Draft, ObjectRef};
-use crate::inventory::Inventory;
-use crate::rule::{Code, Context, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
 use crate::rules::aa101;
-use crate::rules::ways;
-use crate::versions::Version;
+use crate::rules::parts::ways;
+use crate::rules::rule::{Code, Context, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA105"),

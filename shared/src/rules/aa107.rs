@@ -1,12 +1,12 @@
 //! AA107: the Kubernetes version is so old that no upgrade leads out in one step.
 
 use crate::data::Platform;
+use crate::data::versions::{Support, Version};
+use crate::facts::inventory::Inventory;
 use crate::finding::{Basis, Consequence, Draft, ObjectRef};
-use crate::inventory::Inventory;
-use crate::rule::{Code, Context, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
 use crate::rules::aa101;
-use crate::rules::ways;
-use crate::versions::{Support, Version};
+use crate::rules::parts::ways;
+use crate::rules::rule::{Code, Context, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA107"),

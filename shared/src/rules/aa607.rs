@@ -2,10 +2,10 @@
 
 use crate::command::Command;
 use crate::data::Platform;
+use crate::facts::inventory::Inventory;
+use crate::facts::probe::Probe;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::inventory::Inventory;
-use crate::probe::Probe;
-use crate::rule::{Code, Context, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
+use crate::rules::rule::{Code, Context, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
 use crate::text;
 
 pub(super) static RULE: Rule = Rule {

@@ -2,10 +2,10 @@
 
 use crate::data::Platform;
 use crate::data::third_party::Licence;
+use crate::facts::inventory::Inventory;
 use crate::finding::{Basis, Consequence};
-use crate::inventory::Inventory;
-use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Rule, Seen, StateCheck, Verdict, Weight};
-use crate::rules::third_party::{self, READS};
+use crate::rules::parts::third_party::{self, READS};
+use crate::rules::rule::{Code, Context, Grounds, Mode, Notes, Reach, Rule, Seen, StateCheck, Verdict, Weight};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA801"),

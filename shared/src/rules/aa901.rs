@@ -6,14 +6,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::Platform;
 use crate::data::own;
+use crate::facts::inventory::Inventory;
+use crate::facts::origin::{self, Provenance};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::inventory::Inventory;
-use crate::kinds::{self, Kind};
-use crate::object::Object;
-use crate::origin::{self, Provenance};
-use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
-use crate::rules::installed::{self, EXTENSIONS, Installed};
-use crate::selector::Selector;
+use crate::k8s::kinds::{self, Kind};
+use crate::k8s::object::Object;
+use crate::k8s::selector::Selector;
+use crate::rules::parts::installed::{self, EXTENSIONS, Installed};
+use crate::rules::rule::{
+    Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA901"),

@@ -1,6 +1,6 @@
 //! What a manifest is made of besides the rules.
 
-use aksarc_shared::guard::Settings;
+use aksarc_shared::verdict::guard::Settings;
 
 use super::network::Cidr;
 

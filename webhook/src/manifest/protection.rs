@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 
 use aksarc_shared::data::own::{CONFIGURATION, OPEN};
 use aksarc_shared::data::{self, Component, Data};
-use aksarc_shared::guard::Settings;
-use aksarc_shared::kinds;
+use aksarc_shared::k8s::kinds;
+use aksarc_shared::verdict::guard::Settings;
 
 use super::template::{fill, list};
 

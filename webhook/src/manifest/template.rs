@@ -59,7 +59,7 @@ const WORDS: [&str; 10] = ["false", "n", "no", "null", "off", "on", "true", "y",
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aksarc_shared::read::yaml;
+    use aksarc_shared::k8s::read::yaml;
 
     #[test]
     fn a_literal_reads_as_its_text_in_yaml_and_in_json() {

@@ -1,8 +1,8 @@
 //! Counters of reviews and of what is found in them.
 
-use aksarc_shared::actor::Actor;
-use aksarc_shared::catalogue;
-use aksarc_shared::guard::{Decision, Judgement, Preset};
+use aksarc_shared::facts::actor::Actor;
+use aksarc_shared::rules::catalogue;
+use aksarc_shared::verdict::guard::{Decision, Judgement, Preset};
 use prometheus_client::metrics::counter::Counter;
 
 use crate::metrics::{Labels, Metrics, by};

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use aksarc_shared::guard::{GuardConfig, GuardConfigError, Preset, Settings};
+use aksarc_shared::verdict::guard::{GuardConfig, GuardConfigError, Preset, Settings};
 use anyhow::Context as _;
 use clap::ValueEnum;
 use jiff::Timestamp;

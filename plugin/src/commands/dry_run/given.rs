@@ -1,6 +1,6 @@
 //! What a command line says, read: what is wrong with it is told before anything is sent.
 
-use aksarc_shared::read::yaml;
+use aksarc_shared::k8s::read::yaml;
 use anyhow::{Context as _, anyhow, bail};
 use serde_json::Value;
 

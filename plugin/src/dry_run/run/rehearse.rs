@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use aksarc_shared::actor::User;
-use aksarc_shared::change::{Beside, Operation as Op};
-use aksarc_shared::guard::Guard;
+use aksarc_shared::facts::actor::User;
+use aksarc_shared::facts::change::{Beside, Operation as Op};
 use aksarc_shared::text;
+use aksarc_shared::verdict::guard::Guard;
 use serde_json::Value;
 
 use super::Task;

@@ -1,6 +1,6 @@
 //! Numbers and choices in words.
 
-use aksarc_shared::report::Report;
+use aksarc_shared::verdict::report::Report;
 
 /// `1 node`, `412 nodes`, `14,212 objects`.
 pub(super) fn counting(count: usize, noun: &str) -> String {

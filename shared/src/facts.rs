@@ -1,0 +1,9 @@
+//! What is known of a cluster or of a change before any rule looks at it.
+
+pub mod actor;
+pub mod baseline;
+pub mod change;
+pub mod heartbeat;
+pub mod inventory;
+pub mod origin;
+pub mod probe;

@@ -1,0 +1,4 @@
+//! What people state: waivers, and answers to questions that Kubernetes cannot answer.
+
+pub mod answers;
+pub mod waiver;

@@ -1,7 +1,0 @@
-//! Bytes in, facts out: the only parsers in the workspace.
-
-pub mod json;
-pub mod metrics;
-pub mod review;
-pub(crate) mod scan;
-pub mod yaml;

@@ -1,0 +1,273 @@
+//! Judging a change: who acts, what the rules find, and what the guard does about it. The dry run asks the same.
+
+mod config;
+mod judgement;
+mod settings;
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::data::{Data, Platform};
+use crate::facts::actor::{self, Actor, Ambiguous, User};
+use crate::facts::change::Change;
+use crate::finding::{Consequence, Evidence, Finding};
+use crate::people::waiver::{self, Waiver};
+use crate::rules::aa301;
+use crate::rules::catalogue;
+use crate::rules::rule::{Mode, Rule};
+use crate::text;
+use crate::verdict::review::NotEvaluated;
+use crate::verdict::weigh::{Weighed, lightest, weigh};
+
+pub use config::{GuardConfig, GuardConfigError, GuardConfigKind, GuardConfigVersion};
+pub use judgement::{Decision, Judged, Judgement};
+pub use settings::{Preset, Settings, SettingsError};
+
+/// Decides about changes. Built once per configuration; judging takes no lock, reads nothing, waits for nothing.
+#[derive(Clone, Debug)]
+pub struct Guard {
+    data: Arc<Data>,
+    settings: Settings,
+    rules: Vec<(&'static Rule, Mode)>,
+}
+
+impl Guard {
+    /// Builds the guard from its settings.
+    ///
+    /// # Errors
+    /// [`SettingsError`] for the first setting that cannot work; nothing is applied then.
+    pub fn new(data: &Data, settings: Settings) -> Result<Self, SettingsError> {
+        let mut data = data.on(&settings.platforms());
+        settings.actors.check()?;
+        let one = |name: &Option<String>, prefix: &Option<String>| {
+            let given: Vec<&String> = name.iter().chain(prefix).collect();
+            given.len() == 1 && !given.iter().any(|text| text.is_empty())
+        };
+        for component in &settings.components {
+            if !one(&component.name, &component.prefix) {
+                return Err(SettingsError::Pattern(format!("components: {}", component.product)));
+            }
+        }
+        for object in &settings.lawful {
+            if !one(&object.name, &object.prefix) {
+                return Err(SettingsError::Pattern(format!("lawful: {}", object.why)));
+            }
+        }
+        for (waiver, problems) in waiver::all_problems(&settings.waivers) {
+            // An expired waiver is no error: it ends by itself, while the guard runs.
+            if let Some(problem) = problems.into_iter().next() {
+                return Err(SettingsError::Waiver { name: waiver.name.clone(), problem });
+            }
+        }
+        data.components.extend(settings.components.iter().cloned());
+        data.lawful.objects.extend(settings.lawful.iter().cloned());
+        let platforms = settings.platforms();
+        let mut never_void = Vec::new();
+        let mut rules: Vec<(&'static Rule, Mode)> =
+            catalogue::ALL.iter().filter(|rule| rule.change.is_some()).map(|rule| (*rule, rule.mode)).collect();
+        for (code, mode) in &settings.rules {
+            let unknown = || catalogue::select(code).err();
+            let rule = catalogue::find(code);
+            let Some(rule) = rule else {
+                let given = catalogue::UnknownRule { given: code.clone(), nearest: None };
+                return Err(unknown().unwrap_or(given).into());
+            };
+            let Some(slot) = rules.iter_mut().find(|(own, _)| own.code == rule.code) else {
+                return Err(SettingsError::NoChange(code.clone()));
+            };
+            if *mode == Mode::Deny && rule.heaviest(&platforms) != Consequence::Voids {
+                never_void.push(rule.code.as_str());
+            }
+            slot.1 = *mode;
+        }
+        if !never_void.is_empty() {
+            never_void.sort_unstable();
+            return Err(SettingsError::NeverVoids { codes: never_void, place: settings.place() });
+        }
+        rules.retain(|(_, mode)| *mode != Mode::Off);
+        Ok(Guard { data: Arc::new(data), settings, rules })
+    }
+
+    /// The same guard with waivers from elsewhere, and those of them that break a term. Its own all go on counting.
+    pub fn beside(&self, more: Vec<Waiver>) -> (Guard, Vec<(Waiver, Vec<waiver::Invalid>)>) {
+        let mut guard = self.clone();
+        let (valid, invalid) = waiver::beside(&self.settings.waivers, more);
+        guard.settings.waivers.extend(valid);
+        (guard, invalid)
+    }
+
+    /// What of the settings does less than it says, for whoever wrote them: modes that no finding of their rule reaches, and
+    /// waivers for what is found otherwise now.
+    pub fn notes(&self) -> Vec<String> {
+        let settings = &self.settings;
+        let platforms = settings.platforms();
+        let modes = settings.rules.iter().filter_map(|(code, mode)| {
+            let rule = catalogue::find(code)?;
+            let weight = rule.consequence_on(lightest(rule, &platforms));
+            let most = Mode::at_most(weight);
+            let does = if most == Mode::Warn { "warned of" } else { "recorded without a warning" };
+            let (whose, way) = match settings.platform {
+                Some(_) => (settings.place(), ""),
+                None => (" on some platform, and none is named".to_owned(), "name the platform, or "),
+            };
+            let (code, weight, most_word) = (rule.code.as_str(), weight.as_str(), most.as_str());
+            (*mode > most).then(|| {
+                format!(
+                    "rules: {code} has the mode {}, and what it finds is {weight} at most{whose}, which is {does}: {way}give \
+                     it {most_word}, or leave it out",
+                    mode.as_str()
+                )
+            })
+        });
+        let waivers = settings.waivers.iter().flat_map(|waiver| {
+            let name = text::line(&waiver.name, MAX_NAME);
+            waiver.moved().into_iter().map(move |moved| format!("waiver {name}: {moved}"))
+        });
+        modes.chain(waivers).collect()
+    }
+
+    /// What the guard does with these settings, line by line: for whoever is about to use them. `now` tells which waivers are over.
+    pub fn summary(&self, now: Timestamp) -> Vec<String> {
+        let settings = &self.settings;
+        let actors = &settings.actors;
+        let count =
+            |matchers: &actor::Matchers| matchers.users.len() + matchers.groups.len() + matchers.credential_ids.len();
+        let ambiguous = match actors.ambiguous {
+            Ambiguous::Warn => {
+                "warned of, never refused: deletes and kubectl scale by system:masters, by kubeadm:cluster-admins and by names \
+                 that the platform uses too are among it"
+            }
+            Ambiguous::Deny => "refused where a person's would be: whoever acts for the platform has to be listed",
+        };
+        let over = settings.waivers.iter().filter(|waiver| waiver.is_over(now)).count();
+        vec![
+            format!("mode: {}", settings.mode.as_str()),
+            format!(
+                "platform: {}",
+                settings.platform.map_or("not named, so each finding weighs what it weighs least", Platform::as_str)
+            ),
+            format!(
+                "rules: {} judge changes, {} of them with a mode of your own",
+                self.rules.len(),
+                settings.rules.len()
+            ),
+            format!(
+                "actors: {} of your own are the platform, {} are people",
+                count(&actors.platform),
+                count(&actors.people)
+            ),
+            format!("what the platform or a person could do: {ambiguous}"),
+            format!("components and lawful objects of your own: {}", settings.components.len() + settings.lawful.len()),
+            format!("waivers: {}, {over} of them over", settings.waivers.len()),
+        ]
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Who a user is, for this guard.
+    pub fn actor(&self, user: &User) -> Actor {
+        actor::classify(user, &self.settings.actors, &self.data.identities, &self.data.managers)
+    }
+
+    /// Judges a change.
+    pub fn judge(&self, change: &Change<'_>, user: &User, now: Timestamp) -> Judgement {
+        let submission = Submission { change, user, actor: self.actor(user), now };
+        let actor = submission.actor;
+        let mut not_evaluated = change.misfit().map(NotEvaluated::from);
+        let mut judged = Vec::new();
+        if actor != Actor::Platform && not_evaluated.is_none() {
+            for (rule, mode) in &self.rules {
+                judged.extend(self.judge_rule(rule, *mode, &submission));
+            }
+            not_evaluated = change.too_many_managed().map(NotEvaluated::ManagedFields);
+            if let Some(fault) = change.fault() {
+                // Some rule took what it could not read as missing.
+                judged.clear();
+                not_evaluated = Some(NotEvaluated::Unreadable(fault.to_owned()));
+            }
+            judged.sort_by(|a, b| {
+                let key = |j: &Judged| (Reverse(j.decision), j.finding.consequence, j.finding.code);
+                key(a).cmp(&key(b))
+            });
+        }
+        Judgement { actor, preset: self.settings.mode, judged, not_evaluated }
+    }
+
+    /// What one rule finds in a change, and what is done about it. Nothing is allocated where it finds nothing.
+    fn judge_rule(&self, rule: &'static Rule, mode: Mode, submission: &Submission<'_, '_>) -> Vec<Judged> {
+        let Submission { change, user, actor, now } = *submission;
+        let is_watched = rule.guards.iter().any(|guard| {
+            // There is one of each kind; comparing their names would be done a hundred times for each request.
+            std::ptr::eq(guard.kind, change.kind)
+                && guard.subresource == change.subresource
+                && guard.operations.contains(&change.operation)
+        });
+        let Some(judge) = rule.change.filter(|_| is_watched) else { return Vec::new() };
+        // What is in the rest of them may be what makes the change lawful.
+        let (mut drafts, partly) = change.watched(|| judge(change, &self.data));
+        if rule.code == aa301::RULE.code {
+            drafts.extend(aa301::forged(change, &user.field_manager, &self.data));
+        }
+        if actor::is_agent(user, &self.data.managers) {
+            drafts.retain(|draft| !draft.agents_may);
+        }
+        if drafts.is_empty() {
+            return Vec::new();
+        }
+        for draft in &mut drafts {
+            draft.evidence.push(Evidence {
+                what: "request".to_owned(),
+                manager: user.field_manager.clone(),
+                operation: change.operation.as_str().to_owned(),
+                ..Default::default()
+            });
+        }
+        let weighed = weigh(rule, lightest(rule, &self.settings.platforms()), drafts);
+        let (mut findings, warn_at_most): (Vec<_>, Vec<_>) =
+            weighed.into_iter().map(|Weighed { finding, warn_at_most }| (finding, warn_at_most)).unzip();
+        waiver::apply(&mut findings, &self.settings.waivers, now);
+        let decided = findings.into_iter().zip(warn_at_most).map(|(finding, warn_at_most)| {
+            let decision = self.decide(mode, actor, &finding, partly || warn_at_most);
+            Judged { finding, decision, instead: rule.instead }
+        });
+        decided.collect()
+    }
+
+    /// Whether what this actor does may be denied at all.
+    fn denies(&self, actor: Actor) -> bool {
+        actor != Actor::Ambiguous || self.settings.actors.ambiguous == Ambiguous::Deny
+    }
+
+    /// What the preset and the rule's mode allow, and no more than the finding's own weight asks for.
+    fn decide(&self, mode: Mode, actor: Actor, finding: &Finding, capped: bool) -> Decision {
+        let wanted = match self.settings.mode {
+            Preset::Observe => Mode::Record,
+            Preset::Warn => Mode::Warn,
+            Preset::Enforce => mode,
+        };
+        if finding.waiver.is_some() {
+            return Decision::Allow;
+        }
+        match wanted.min(Mode::at_most(finding.consequence)) {
+            Mode::Off | Mode::Record => Decision::Allow,
+            Mode::Deny if !capped && self.denies(actor) => Decision::Deny,
+            Mode::Warn | Mode::Deny => Decision::Warn,
+        }
+    }
+}
+
+/// A change, as somebody submits it at a time.
+struct Submission<'s, 'c> {
+    change: &'s Change<'c>,
+    user: &'s User,
+    actor: Actor,
+    now: Timestamp,
+}
+
+/// Of a waiver's name in a note.
+const MAX_NAME: usize = 80;
