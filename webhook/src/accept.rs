@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use crate::slots::{Slot, Slots};
 
-/// Where connections come from; a parameter so that a test can let it fail.
+/// A source of connections. It is a parameter so that a test can let it fail.
 pub(crate) trait Accept: Send + Sync {
     fn accept(&self) -> Accepting<'_>;
 }
@@ -34,7 +34,7 @@ pub(crate) async fn next_connection(listener: &dyn Accept, slots: &Arc<Slots>, b
             Err(error) => {
                 slots.port().accept_failed();
                 if !is_of_the_peer(&error) {
-                    // Out of descriptors or memory: to try again at once would take a whole core and change nothing.
+                    // Descriptors or memory ran out: trying again at once would take a whole core and change nothing.
                     tracing::warn!(%error, "cannot accept connections");
                     sleep(backoff).await;
                 }
@@ -43,7 +43,7 @@ pub(crate) async fn next_connection(listener: &dyn Accept, slots: &Arc<Slots>, b
     }
 }
 
-/// The peer went away before it was accepted; the listener is well.
+/// Whether an error means that the peer went away before it was accepted; the listener is well then.
 fn is_of_the_peer(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
@@ -57,7 +57,7 @@ mod tests {
     use std::sync::Mutex;
     use tokio::time::Instant;
 
-    /// Fails with the errors it was given, then accepts.
+    /// A listener that fails with each of the given errors, then accepts.
     struct Failing(Mutex<VecDeque<io::Error>>, TcpListener);
 
     impl Accept for Failing {

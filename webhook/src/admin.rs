@@ -1,4 +1,4 @@
-//! What probes and scrapers are answered, and how much they may ask for.
+//! Answers to probes and scrapers, and limits on what they may ask for.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub(crate) fn probe<B>(request: &Request<B>, health: &Health) -> Response<Full<B
     }
 }
 
-/// The answer of the port for scrapers: `/metrics`, and what probes ask, for manifests that send them here.
+/// The answer of the port for scrapers: `/metrics`, and the paths of probes, for manifests that send probes here.
 pub(crate) fn admin<B>(request: &Request<B>, health: &Health, metrics: &Metrics) -> Response<Full<Bytes>> {
     if request.uri().path() != "/metrics" {
         return probe(request, health);
@@ -37,7 +37,7 @@ pub(crate) fn admin<B>(request: &Request<B>, health: &Health, metrics: &Metrics)
     response
 }
 
-/// The refusal of what is no reading request.
+/// The refusal of a request that does not read, or `None` for one that does.
 fn not_read<B>(request: &Request<B>) -> Option<Response<Full<Bytes>>> {
     if request.method() == Method::GET || request.method() == Method::HEAD {
         return None;

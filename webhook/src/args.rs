@@ -80,8 +80,8 @@ struct ManifestArgs {
     /// The image to run.
     #[arg(long, default_value = manifest::IMAGE)]
     image: String,
-    /// A range of pods' addresses, from which no review is taken; only for networks where API servers come from addresses
-    /// of nodes, see the NetworkPolicy in the manifest. Repeat it for further ranges.
+    /// A range of pods' addresses, from which no review is taken; only for networks where API servers come from
+    /// addresses of nodes, see the NetworkPolicy in the manifest. Repeat it for further ranges.
     #[arg(long, value_name = "CIDR")]
     pod_cidr: Vec<manifest::Cidr>,
     /// The policy that protects webhook configurations instead, which no webhook can; for Kubernetes 1.30 or newer.
@@ -180,7 +180,7 @@ fn serve_and_log(arguments: ServeArgs, log_lines_dropped: Counter) -> ExitCode {
         log_lines_dropped,
     };
     let served = runtime.block_on(serve_until_told(options));
-    // Reading a kubeconfig from a volume that hangs must not hold up the end.
+    // A read of a kubeconfig from a volume that hangs must not delay the end.
     runtime.shutdown_background();
     match served {
         Ok(()) => ExitCode::SUCCESS,
@@ -192,7 +192,7 @@ fn serve_and_log(arguments: ServeArgs, log_lines_dropped: Counter) -> ExitCode {
 }
 
 async fn serve_until_told(options: ServerOptions) -> Result<(), StartError> {
-    // Before the server starts: a signal between both would end us without a drain.
+    // Before the server starts: a signal in between would end the process without a drain.
     let (mut terminate, mut interrupt) = match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
         (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
         (Err(error), _) | (_, Err(error)) => return Err(StartError::Signals(error)),
@@ -263,7 +263,7 @@ fn refused(file: &Path, error: &config::ConfigError) -> ExitCode {
     ExitCode::from(USAGE)
 }
 
-/// The certificates of a file, which go into a manifest that many read: nothing else may be in it.
+/// The certificates of a file, in PEM. A manifest with them is read by many, so the file must hold nothing else.
 fn authority(file: &Path) -> anyhow::Result<Vec<u8>> {
     let pem = read(file)?;
     let text = String::from_utf8_lossy(&pem);
@@ -292,7 +292,7 @@ fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
 
 fn print(text: &str) -> anyhow::Result<ExitCode> {
     match io::stdout().write_all(text.as_bytes()) {
-        // Whoever reads through `head` has what they want.
+        // A reader such as `head` that closes the pipe has what it wants.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("writing to standard output"),
         _ => Ok(ExitCode::SUCCESS),
     }
@@ -304,17 +304,17 @@ fn report(text: &str) {
 
 fn say(what: &str, text: &str) {
     let line = format!("{what}: {text}\n");
-    // Without a standard error there is nobody to tell.
+    // Without standard error there is nobody to tell.
     print_within(LAST_WORDS, move || drop(io::stderr().write_all(line.as_bytes())));
 }
 
-/// Says what is wrong with the arguments, or what was asked for instead: the help or the version.
+/// Prints what is wrong with the arguments, or the help or version that was asked for, and returns the exit code.
 fn explain(error: clap::Error) -> ExitCode {
     let code = if error.use_stderr() { USAGE } else { 0 };
     if error.use_stderr() {
         print_within(LAST_WORDS, move || drop(error.print()));
     } else {
-        // Whoever reads through `head` has what they want.
+        // A reader such as `head` that closes the pipe has what it wants.
         drop(error.print());
     }
     ExitCode::from(code)
@@ -346,21 +346,22 @@ Examples:
 
 Exit codes: 0 stopped as told, 1 certificate, address or another part of the environment, 2 arguments or configuration.";
 
-/// How long the end waits for the last lines: ample for a pipe that is read, and nothing beside a pod's grace.
+/// How long the end waits until the last lines are written: ample for a pipe that is read, and short against a pod's
+/// grace.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 const ENVIRONMENT: u8 = 1;
 const USAGE: u8 = 2;
 
-/// A configuration is written by hand, and a ConfigMap holds 1 MiB at most.
+/// Bytes of standard input. A configuration is written by hand, and a ConfigMap holds 1 MiB at most.
 const MAX_CONFIG: u64 = 4 << 20;
 
-/// More would be a unit mistaken: a pod has 30 seconds to stop, and a certificate is renewed days ahead.
+/// A longer duration is a wrong unit: a pod has 30 seconds to stop, and a certificate is renewed days ahead.
 const MAX_DURATION: Duration = Duration::from_mins(10);
 
-/// A list a second of each replica is no burden yet to an API server.
+/// One list a second of each replica is no burden to an API server yet.
 const INTERVAL_LEAST: Duration = Duration::from_secs(1);
-/// Half of how long the last list counts when none can be read.
+/// Half of the time that the last list counts when none can be read.
 const INTERVAL_MOST: Duration = Duration::from_mins(5);
 
 #[cfg(test)]

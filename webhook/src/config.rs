@@ -1,4 +1,4 @@
-//! The guard's configuration file, as the server and its subcommands use it.
+//! The guard's configuration file: the guard that it makes, the ConfigMap that may hold it, and its schema.
 
 use aksarc_shared::data;
 use aksarc_shared::k8s::read::yaml;
@@ -12,7 +12,7 @@ pub enum ConfigError {
     /// No configuration of a guard.
     #[error(transparent)]
     Read(#[from] GuardConfigError),
-    /// A ConfigMap without the configuration.
+    /// A ConfigMap that does not hold the configuration.
     #[error("the ConfigMap has no key {FILE}, which is the file that the guard reads")]
     Key,
     /// A setting that cannot work.
@@ -28,7 +28,7 @@ pub fn guard(bytes: &[u8]) -> Result<Guard, ConfigError> {
     Ok(Guard::new(data::embedded(), GuardConfig::read(bytes)?.settings())?)
 }
 
-/// The configuration in the manifest of a ConfigMap, as it is kept in git; `None` for anything else than such a manifest.
+/// The configuration in the manifest of a ConfigMap, as people keep it in git; `None` where `bytes` are anything else.
 ///
 /// # Errors
 /// [`ConfigError::Key`] where the ConfigMap does not hold the file that the guard reads.
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_less_than_it_says_is_noted() {
+    fn a_setting_that_does_less_than_it_says_is_noted() {
         let notes = |rest: &str| guard(format!("{HEAD}{rest}\n").as_bytes()).unwrap().notes();
         for silent in ["", "platform: azure-local\nrules: {AA201: deny, AA206: warn, AA205: record, AA406: \"off\"}"] {
             assert!(notes(silent).is_empty(), "{:?}", notes(silent));
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_with_its_place() {
+    fn a_mistake_is_reported_with_its_place() {
         assert!(refusal(&format!("{HEAD}mood: warn\n")).contains("mood"));
         assert!(refusal(&format!("{HEAD}mode: warm\n")).contains("line 3"));
         assert!(refusal(&format!("{HEAD}rules: {{AA20l: warn}}\n")).contains("AA201"));

@@ -1,4 +1,4 @@
-//! The guard in use: made of the configuration and of the waivers that the cluster keeps, and swapped as a whole.
+//! The guard in use. It is made of the configuration and of the cluster's waivers, and is swapped as a whole.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,8 @@ use prometheus_client::metrics::gauge::Gauge;
 
 use crate::metrics::{Metrics, by};
 
-/// Puts the guard together anew whenever a part of it changes. Never on the request path, which only loads the result.
+/// The guard in use and the parts that it is made of. It is made anew whenever a part changes, and never on the request
+/// path, which only loads the result.
 #[derive(Debug)]
 pub(crate) struct Guards {
     in_use: Arc<ArcSwap<Guard>>,
@@ -23,27 +24,27 @@ pub(crate) struct Guards {
 struct GuardParts {
     configured: Arc<Guard>,
     cluster: ClusterWaivers,
-    /// Objects that count for nothing, with the reason; what was said of them is not said again.
+    /// Objects that do not count, each with the reason. They have been reported, and are not reported again.
     ignored: BTreeSet<(String, String)>,
 }
 
-/// What the `SupportWaiver` objects of a cluster are at one reading.
+/// The `SupportWaiver` objects of a cluster, as one reading found them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct ClusterWaivers {
-    /// Those that are not over.
+    /// Objects whose time is not over.
     pub(crate) objects: Objects,
-    /// How many are.
+    /// How many objects there are whose time is over.
     pub(crate) expired: usize,
 }
 
-/// What became of the objects.
+/// How many of the cluster's waivers count, and how many do not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ClusterWaiverCounts {
-    /// In use, from their time on.
+    /// Waivers in use; each counts from its own time on.
     pub(crate) taken: usize,
-    /// No waivers, or ones that break a term.
+    /// Objects that are no waivers, or that break a term.
     pub(crate) ignored: usize,
-    /// Over.
+    /// Objects whose time is over.
     pub(crate) expired: usize,
 }
 
@@ -56,33 +57,34 @@ impl Guards {
         Guards { in_use, parts: Mutex::new(parts), gauges }
     }
 
-    /// For the request path.
+    /// The guard in use, for the request path to load.
     pub(crate) fn in_use(&self) -> Arc<ArcSwap<Guard>> {
         Arc::clone(&self.in_use)
     }
 
-    /// Takes another configuration.
+    /// Takes another configured guard into use.
     pub(crate) fn configure(&self, guard: Guard) {
         let mut parts = self.lock();
         self.gauges.mode(guard.settings().mode);
         parts.configured = Arc::new(guard);
         let cluster = parts.cluster.clone();
-        self.put_together(&mut parts, &cluster);
+        self.rebuild(&mut parts, &cluster);
     }
 
-    /// Takes what the cluster keeps now; `None` when that is what it kept before.
-    pub(crate) fn keep(&self, cluster: ClusterWaivers) -> Option<ClusterWaiverCounts> {
+    /// Takes the cluster's waivers into use, and returns how many count; `None` when they are the same as before.
+    pub(crate) fn take(&self, cluster: ClusterWaivers) -> Option<ClusterWaiverCounts> {
         let mut parts = self.lock();
         if parts.cluster == cluster {
             return None;
         }
-        let counts = self.put_together(&mut parts, &cluster);
-        // Only what is in use counts as known: should putting together panic, the next equal reading tries again.
+        let counts = self.rebuild(&mut parts, &cluster);
+        // Kept only now: should the rebuild panic, the next equal reading tries again.
         parts.cluster = cluster;
         Some(counts)
     }
 
-    fn put_together(&self, parts: &mut GuardParts, cluster: &ClusterWaivers) -> ClusterWaiverCounts {
+    /// Makes the guard anew from its parts and takes it into use. Each object that does not count is logged once.
+    fn rebuild(&self, parts: &mut GuardParts, cluster: &ClusterWaivers) -> ClusterWaiverCounts {
         let GuardParts { configured, ignored, .. } = parts;
         let Objects { waivers, unreadable } = &cluster.objects;
         // Without waivers from the cluster the guard is the configured one itself, not a copy of it.
@@ -117,7 +119,7 @@ impl Guards {
         counts
     }
 
-    /// A poisoned lock means that putting together panicked; each part is whole, so the next change can go on.
+    /// A poisoned lock means that a rebuild panicked. Each part is whole, so the next change can go on.
     fn lock(&self) -> MutexGuard<'_, GuardParts> {
         self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -161,11 +163,11 @@ impl GuardGauges {
     }
 }
 
-/// As long as a Kubernetes name may be.
+/// The longest name that Kubernetes takes.
 const MAX_NAME: usize = 253;
-/// A waiver can break every term; the first few say enough.
+/// Bytes of the terms that a waiver breaks: it can break every term, and the first few say enough.
 const MAX_WHY: usize = 300;
-/// Of one change. Whoever may write one object may write a thousand.
+/// Objects that are logged after one change. A user who may write one object may write a thousand.
 const MAX_LINES: usize = 20;
 
 #[cfg(test)]
@@ -177,7 +179,7 @@ mod tests {
 
     use super::*;
 
-    /// Panics at the first word, which is in the midst of putting together.
+    /// A subscriber that panics at the first event, which is logged in the middle of a rebuild.
     struct Broken;
 
     impl tracing::Subscriber for Broken {
@@ -197,16 +199,16 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_put_together_is_taken_at_the_next_equal_reading() {
+    fn a_reading_whose_rebuild_panicked_is_taken_the_next_time() {
         let configured = Guard::new(data::embedded(), Settings::default()).unwrap();
         let guards = Guards::new(configured, GuardGauges::register(&mut Metrics::new()));
         let mut objects = Objects::default();
         objects.page(br#"{"items": [{"metadata": {"name": "no-waiver"}, "spec": {}}]}"#).unwrap();
         let read = ClusterWaivers { objects, expired: 0 };
-        let keep = || guards.keep(read.clone());
-        let panicked = tracing::subscriber::with_default(Broken, || catch_unwind(AssertUnwindSafe(keep)));
+        let take = || guards.take(read.clone());
+        let panicked = tracing::subscriber::with_default(Broken, || catch_unwind(AssertUnwindSafe(take)));
         assert!(panicked.is_err());
-        assert_eq!(keep().unwrap().ignored, 1);
-        assert_eq!(keep(), None);
+        assert_eq!(take().unwrap().ignored, 1);
+        assert_eq!(take(), None);
     }
 }

@@ -1,7 +1,8 @@
-//! Keeps the heartbeat record: a task in the background that notes in one ConfigMap that the cluster runs.
+//! The heartbeat: a task in the background that notes in one ConfigMap that the cluster runs.
 //!
-//! Whatever happens to it, reviews are answered: without access, rights, object or a sensible answer it says so once,
-//! counts it, and tries again later. What is noted, and why it can be believed, stands in [`aksarc_shared::facts::heartbeat`].
+//! Reviews are answered whatever happens to this task. Without access, rights, the object or a sensible answer it logs
+//! that once, counts it, and tries again later. The record, and why it can be believed, is described in
+//! [`aksarc_shared::facts::heartbeat`].
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,12 +20,12 @@ use tokio::time::sleep;
 use crate::api::{Access, ApiAnswer, ApiConnection, ApiError, jitter};
 use crate::metrics::{Metrics, by};
 
-/// How the record is kept.
+/// How the heartbeat is kept.
 #[derive(Clone, Debug)]
 pub struct HeartbeatOptions {
     /// How to reach the API server.
     pub access: Access,
-    /// How often.
+    /// How often a beat is written.
     pub every: HeartbeatInterval,
 }
 
@@ -33,7 +34,8 @@ pub struct HeartbeatOptions {
 pub struct HeartbeatInterval(Duration);
 
 impl HeartbeatInterval {
-    /// Ten minutes to an hour: more often is a burden on etcd for nothing, less often comes near to what counts as a gap.
+    /// An interval of ten minutes to an hour. A shorter one is a burden on etcd for nothing, a longer one comes near to
+    /// what counts as a gap.
     ///
     /// # Errors
     /// A line for people.
@@ -42,7 +44,7 @@ impl HeartbeatInterval {
         (LEAST..=MOST).contains(&every).then_some(HeartbeatInterval(every)).ok_or_else(refused)
     }
 
-    /// Of any length, for tests that cannot wait for ten minutes.
+    /// An interval of any length, for tests that cannot wait for ten minutes.
     #[doc(hidden)]
     pub fn for_tests(every: Duration) -> Self {
         HeartbeatInterval(every)
@@ -70,7 +72,7 @@ impl fmt::Display for HeartbeatInterval {
     }
 }
 
-/// Keeps the record until it is dropped.
+/// Writes a beat again and again, until the future is dropped.
 pub(crate) async fn run(options: HeartbeatOptions, counters: HeartbeatCounters) {
     let every = options.every.0;
     let mut keeper = HeartbeatKeeper {
@@ -80,12 +82,12 @@ pub(crate) async fn run(options: HeartbeatOptions, counters: HeartbeatCounters) 
         life: Life::default(),
     };
     let mut trouble = None;
-    // Replicas that start together don't all ask at once.
+    // Spreads the requests of replicas that start together.
     sleep(jitter(START_SPREAD.min(every / 10))).await;
     loop {
         let outcome = keeper.beat().await;
         counters.count(&outcome);
-        tell(&mut trouble, &outcome);
+        log_change(&mut trouble, &outcome);
         let pause = match outcome {
             BeatOutcome::Written(_) | BeatOutcome::Held => every,
             BeatOutcome::Recent(_, due) => due,
@@ -95,20 +97,20 @@ pub(crate) async fn run(options: HeartbeatOptions, counters: HeartbeatCounters) 
     }
 }
 
-/// What became of one beat.
+/// The outcome of one beat.
 #[derive(Debug)]
 pub(crate) enum BeatOutcome {
-    /// It is in the record, at this time.
+    /// The beat is in the record, at this time.
     Written(Timestamp),
-    /// Somebody else's is; the next is due in this time.
+    /// Another replica wrote one at this time, and the next is due after this duration.
     Recent(Timestamp, Duration),
-    /// The clock must be steady first.
+    /// Nothing was written yet: the API server's clock has to be steady first.
     Held,
-    /// Nothing was noted.
+    /// Nothing was written, for this reason.
     Failed(BeatTrouble, String),
 }
 
-/// Why nothing was noted.
+/// Why a beat was not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BeatTrouble {
     Conflict,
@@ -122,7 +124,7 @@ pub(crate) enum BeatTrouble {
 }
 
 impl BeatOutcome {
-    /// The word in metrics.
+    /// The word for the outcome in metrics.
     pub(crate) fn word(&self) -> &'static str {
         match self {
             BeatOutcome::Written(_) => "written",
@@ -139,7 +141,7 @@ impl BeatOutcome {
         }
     }
 
-    /// All words.
+    /// Every word that an outcome can have.
     pub(crate) const WORDS: [&'static str; 11] = [
         "conflict",
         "forbidden",
@@ -154,7 +156,7 @@ impl BeatOutcome {
         "written",
     ];
 
-    /// Up to when the cluster is noted as seen.
+    /// The time up to which the record says that the cluster ran.
     pub(crate) fn seen(&self) -> Option<Timestamp> {
         match self {
             BeatOutcome::Written(at) | BeatOutcome::Recent(at, _) => Some(*at),
@@ -197,8 +199,8 @@ impl HeartbeatCounters {
     }
 }
 
-/// Each trouble once, until it ends.
-fn tell(trouble: &mut Option<BeatTrouble>, outcome: &BeatOutcome) {
+/// Logs a failure once, and the first success after it.
+fn log_change(trouble: &mut Option<BeatTrouble>, outcome: &BeatOutcome) {
     match outcome {
         BeatOutcome::Failed(what, why) if *trouble != Some(*what) => {
             tracing::warn!(error = why, "no heartbeat is noted; reviews are answered all the same");
@@ -223,7 +225,7 @@ struct HeartbeatKeeper {
 
 impl HeartbeatKeeper {
     async fn beat(&mut self) -> BeatOutcome {
-        // Another replica's write in between is read, and beaten into.
+        // A conflict means that another replica wrote in between: its record is read, and the beat goes into that.
         for _ in 0..ATTEMPTS {
             match self.attempt().await {
                 BeatOutcome::Failed(BeatTrouble::Conflict, _) => {}
@@ -274,7 +276,7 @@ impl HeartbeatKeeper {
             Beat::Write => {}
         }
         put(&mut object, record.text());
-        // The object bears the version it was read with, so that nothing in between is overwritten.
+        // The object carries the resourceVersion it was read with, so that no write in between is lost.
         match api.put(&format!("{}?fieldManager={MANAGER}", path()), &Value::Object(object)).await {
             Ok(answer) if answer.status.is_success() => {
                 self.life = life;
@@ -325,17 +327,17 @@ fn path() -> String {
     format!("/api/v1/namespaces/{NAMESPACE}/configmaps/{NAME}")
 }
 
-/// In managedFields.
+/// The field manager of our writes.
 const MANAGER: &str = "aksarc-guard";
 
 const LEAST: Duration = Duration::from_mins(10);
-/// A third of what counts as a gap.
+/// A third of the time that counts as a gap.
 const MOST: Duration = Duration::from_hours(1);
-/// Long against one request, short against a rollout.
+/// The longest wait before the first beat: long against one request, short against a rollout.
 const START_SPREAD: Duration = Duration::from_secs(5);
-/// Only reads: what fails before a write may come back soon after a start.
+/// The pause after a failure. Failed beats only read, so trying soon is no burden.
 const RETRY: Duration = Duration::from_mins(1);
-/// There are two replicas, and a third while they roll.
+/// Attempts for one beat: there are two replicas, and a third while they roll.
 const ATTEMPTS: usize = 3;
 
 #[cfg(test)]

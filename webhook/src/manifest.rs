@@ -1,7 +1,8 @@
-//! The manifest that installs the guard, generated from what the rules guard and from who the platform is.
+//! The manifest that installs the guard, generated from the changes that rules judge and from the platform's
+//! identities.
 //!
-//! What the API server sends us must be at least what a rule would judge: a kind that is missing here is a rule that
-//! never speaks. It must not be much more either, since every review costs the request that waits for it.
+//! The API server has to ask the guard about every change that a rule judges: a kind that is missing here is a rule
+//! that never speaks. It should not ask about many others, since every review delays the request that waits for it.
 
 mod base64;
 mod conditions;
@@ -34,13 +35,14 @@ pub use options::{IMAGE, ManifestConfig, ManifestOptions};
 
 /// The webhook for nodes and namespaces.
 pub const CLUSTER_WEBHOOK: &str = "cluster.guard.aksarc.dev";
-/// The webhook for what is in system namespaces.
+/// The webhook for objects in system namespaces.
 pub const SYSTEM_WEBHOOK: &str = "system.guard.aksarc.dev";
-/// The webhook for what is in all other namespaces but its own.
+/// The webhook for objects in all other namespaces but the guard's own.
 pub const USER_WEBHOOK: &str = "user.guard.aksarc.dev";
-/// The webhook for objects of alpha versions: it must not be asked about their stable ones.
+/// The webhook for objects of alpha versions. The API server must not convert objects of stable versions for it.
 pub const ALPHA_WEBHOOK: &str = "alpha.guard.aksarc.dev";
-/// Stands where the certificate authority belongs; no base64, so that it cannot be applied by mistake.
+/// The placeholder of the certificate authority. It is no base64, so that a manifest with it cannot be applied by
+/// mistake.
 pub const CA_PLACEHOLDER: &str = "${CA_BUNDLE}";
 
 /// The whole manifest as YAML.
@@ -106,7 +108,7 @@ pub fn webhooks(options: &ManifestOptions) -> String {
     let judged = judged_namespaces(data, &settings, &namespaced);
     let own = [identity.clone()];
     out.push_str(&webhook(SYSTEM_WEBHOOK, "Equivalent", &selector("In", &judged), &namespaced, &own));
-    // What system namespaces are asked about is asked once; nothing in the guard's own is asked about.
+    // The webhook above asks about these namespaces already, and no webhook asks about the guard's own.
     let mut elsewhere = judged;
     elsewhere.insert(NAMESPACE.to_owned());
     let of_user = [identity.clone(), power_over_nodes(data)];
@@ -116,14 +118,14 @@ pub fn webhooks(options: &ManifestOptions) -> String {
     fill(&out, &[("generated", &digest(&out))])
 }
 
-/// What the check compares with, of a configuration as generated.
+/// The digest of a generated configuration, with which a check compares the one in the cluster.
 fn digest(configuration: &str) -> String {
     let documents = yaml::documents(configuration).unwrap_or_default();
     let webhooks = documents.first().and_then(|document| document.get("webhooks"));
     webhooks.map(webhook_digest::of).unwrap_or_default()
 }
 
-/// Where the rules judge objects of the watched kinds: in protected namespaces, and where the catalogue has components.
+/// The namespaces in which rules judge objects of the watched kinds: the protected ones, and those of components.
 fn judged_namespaces(data: &Data, settings: &Settings, watched: &[Watched]) -> BTreeSet<String> {
     let is_watched = |kind: &String| watched.iter().any(|watched| watched.kind.kind == kind);
     let components = data.components.iter().chain(&settings.components);
@@ -240,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_off_is_asked_about_once_a_configuration_asks_for_it() {
+    fn a_kind_whose_rule_is_off_is_asked_about_once_a_configuration_asks_for_it() {
         let asked = |options: &ManifestOptions, name: &str| -> Vec<String> {
             let webhooks = webhooks_of(options);
             let webhook = webhooks.iter().find(|webhook| webhook["name"] == name).unwrap();

@@ -1,8 +1,8 @@
-//! The series that the guard's modules register, and their text. Labels are words of ours, never names of users or objects,
-//! so their number is bounded.
+//! The series that the guard's modules register, and their text. Labels are words of ours, never names of users or
+//! objects, so their number is bounded.
 //!
-//! Every series exists from the start: a rate over a series that appears with its first event misses that event. The request
-//! path only ever adds to an atomic.
+//! Every series exists from the start: a rate over a series that appears with its first event misses that event. The
+//! request path only ever adds to an atomic.
 
 mod histogram;
 

@@ -1,4 +1,5 @@
-//! A port in the clear, on a thread and a runtime of its own: it answers whatever the reviews are doing.
+//! Plain HTTP ports, for probes and scrapers. Each has a thread and a runtime of its own, so that it answers whatever
+//! the reviews are doing.
 
 use std::convert::Infallible;
 use std::io;
@@ -21,7 +22,7 @@ use tokio::time::timeout;
 use crate::accept::next_connection;
 use crate::slots::{ConnectionState, PortCounters, Slot, SlotLimits, Slots};
 
-/// What a plain port is made of.
+/// A plain port that is not served yet.
 #[derive(Debug)]
 pub(crate) struct PlainPort {
     pub(crate) listener: net::TcpListener,
@@ -29,17 +30,17 @@ pub(crate) struct PlainPort {
     pub(crate) port: Arc<PortCounters>,
 }
 
-/// How much a client of a plain port may ask for.
+/// Limits on the clients of a plain port.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PlainLimits {
     pub(crate) slots: SlotLimits,
-    /// From accepting a connection to its end. Each carries one request.
+    /// From accepting a connection to its end. Each connection carries one request.
     pub(crate) deadline: Duration,
     /// The pause after a failure to accept.
     pub(crate) accept_backoff: Duration,
 }
 
-/// A port that is served until this is dropped.
+/// A plain port that is served until this value is dropped.
 #[derive(Debug)]
 pub(crate) struct ServedPort {
     _stop: oneshot::Sender<Infallible>,
@@ -67,7 +68,7 @@ impl PlainPort {
                     Ok(listener) => listener,
                     Err(error) => return drop(tell.send(Err(error))),
                 };
-                // Whoever started us waits for it.
+                // The starting thread waits for this.
                 drop(tell.send(Ok(())));
                 let slots = Slots::new(self.limits.slots, self.port);
                 tokio::select! {
@@ -90,7 +91,7 @@ where
     http.timer(TokioTimer::new())
         .header_read_timeout(limits.deadline)
         .max_buf_size(MAX_HEADER)
-        // A connection that is kept holds a slot; to open another costs these clients nothing.
+        // A connection that is kept open holds a slot, and opening another costs these clients nothing.
         .keep_alive(false);
     loop {
         let (slot, tcp) = next_connection(&listener, slots, limits.accept_backoff).await;
@@ -104,14 +105,14 @@ where
 {
     slot.enter(ConnectionState::Idle);
     let service = service_fn(|request: Request<Incoming>| {
-        // Until the answer is sent: a client that does not read it can be made to give way.
+        // Until the answer is sent, so that a client that does not read it can be evicted.
         slot.enter(ConnectionState::Receiving);
         let response = answer(&request);
         async move { Ok::<_, Infallible>(response) }
     });
     let connection = http.serve_connection(TokioIo::new(tcp), service);
     tokio::select! {
-        // The connection first: what has arrived already is answered before anything is closed.
+        // The connection first, so that a request that has arrived is answered before the connection is closed.
         biased;
         result = timeout(deadline, connection) => {
             if let Ok(Err(error)) = result {
@@ -122,5 +123,5 @@ where
     }
 }
 
-/// These requests have a few hundred bytes of header; hyper takes no less.
+/// These requests have a few hundred bytes of header; hyper takes no smaller limit.
 const MAX_HEADER: usize = 8 << 10;

@@ -7,19 +7,19 @@ use prometheus_client::metrics::counter::Counter;
 
 use crate::metrics::{Metrics, by};
 
-/// A request that gets an HTTP error instead of an answer. Under `failurePolicy: Ignore` the API server goes on.
+/// The HTTP error that a request gets instead of an answer. Under `failurePolicy: Ignore` the API server goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpRefusal {
     /// The status code.
     pub status: StatusCode,
-    /// A word for the metrics.
+    /// The word for the reason in metrics.
     pub word: &'static str,
-    /// For whoever reads the API server's log.
+    /// The body, for readers of the API server's log.
     pub message: String,
 }
 
 impl HttpRefusal {
-    /// Every word there is.
+    /// Every word that a refusal can have.
     pub const WORDS: [&'static str; 9] =
         ["aborted", "content-type", "malformed", "method", "overload", "path", "timeout", "too-large", "version"];
 
@@ -28,7 +28,7 @@ impl HttpRefusal {
     }
 
     pub(crate) fn malformed(message: &str) -> Self {
-        // Parser messages repeat what they found, and whoever sent it chose that.
+        // A parser's message repeats parts of the body, which the client chose.
         HttpRefusal::new(StatusCode::BAD_REQUEST, "malformed", text::line(message, MAX_MESSAGE))
     }
 
@@ -64,5 +64,5 @@ impl RefusalCounters {
     }
 }
 
-/// Of a parser's message; the start says what is wrong.
+/// Bytes of a parser's message; its start says what is wrong.
 const MAX_MESSAGE: usize = 512;

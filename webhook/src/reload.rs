@@ -1,7 +1,7 @@
-//! Configuration and certificates, read again when they change.
+//! Configuration and certificates on disk, which are read again when they change.
 //!
-//! By polling: a ConfigMap or Secret volume is renewed by swapping a symlink, and a file watch goes blind with the first
-//! swap. Nothing here is on the request path; it runs on a thread of its own.
+//! The files are polled: the kubelet renews a ConfigMap or Secret volume by swapping a symlink, and a file watch goes
+//! blind with the first swap. Polls run on a thread of their own, never on the request path.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -23,14 +23,14 @@ use crate::guards::{GuardGauges, Guards};
 use crate::metrics::Metrics;
 use crate::tls::{CertificatePair, LoadedCertificate};
 
-/// What a poll of one file found.
+/// The result of one poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Poll {
-    /// A new content is in use.
+    /// New content is in use.
     Loaded,
-    /// A content that cannot be used; the old one stays.
+    /// New content cannot be used; the old one stays in use.
     Refused,
-    /// The same as last time.
+    /// The content is the same as at the last poll.
     Unchanged,
 }
 
@@ -38,7 +38,7 @@ pub enum Poll {
 #[derive(Debug)]
 pub struct ConfigFile {
     path: Option<PathBuf>,
-    /// What it is taken into.
+    /// The guard in use, which takes each configuration.
     pub(crate) guards: Arc<Guards>,
     seen: SeenContents,
     reloads: ReloadCounters,
@@ -46,11 +46,11 @@ pub struct ConfigFile {
 }
 
 impl ConfigFile {
-    /// Reads the file. Without one the guard observes, and takes the file into use once it is there: the ConfigMap that
-    /// brings it may be made after the guard.
+    /// Reads the file. While there is none the guard observes: the ConfigMap that brings the file may be made after the
+    /// guard, and a later poll takes it into use.
     ///
     /// # Errors
-    /// A line for people: at the start there is no old content to go on with.
+    /// A line for people. At the start there is no old content to go on with.
     pub fn start(path: Option<PathBuf>, metrics: &mut Metrics) -> Result<Self, String> {
         let content = path.as_deref().map(read_if_there).transpose()?.flatten();
         let guard = match &content {
@@ -92,7 +92,7 @@ impl ConfigFile {
     }
 }
 
-/// Says what of a configuration does less than it says.
+/// Logs the settings of a configuration that do less than they say.
 fn warn_of(guard: &Guard) {
     for note in guard.notes() {
         tracing::warn!(note, "configuration");
@@ -103,7 +103,7 @@ fn warn_of(guard: &Guard) {
 #[derive(Debug)]
 pub struct CertificateFiles {
     directory: PathBuf,
-    /// For the next handshake.
+    /// The TLS configuration for the next handshake.
     pub(crate) tls: Arc<ArcSwap<ServerConfig>>,
     seen: SeenContents,
     reloads: ReloadCounters,
@@ -145,7 +145,7 @@ impl CertificateFiles {
     }
 }
 
-/// Which contents were seen, so that each is judged and spoken of once.
+/// The contents seen so far, so that each is tried and logged once.
 #[derive(Debug)]
 struct SeenContents {
     in_use: ContentHash,
@@ -189,7 +189,7 @@ impl SeenContents {
     }
 }
 
-/// Counters of what became of a watched file when it was read again.
+/// Counters of how reading a watched file again ended.
 #[derive(Debug)]
 struct ReloadCounters {
     failures: Counter,
@@ -225,7 +225,7 @@ impl ReloadCounters {
         self.last_successful.set(0);
     }
 
-    /// The content is again the one in use.
+    /// Notes that the content on disk is again the one in use.
     fn recovered(&self) {
         self.last_successful.set(1);
     }
@@ -235,7 +235,7 @@ impl ReloadCounters {
 struct ContentHash([u8; 32]);
 
 impl ContentHash {
-    /// Of no content at all, which is another thing than an empty one.
+    /// The hash of a missing file, which differs from that of an empty one.
     const NONE: ContentHash = ContentHash([0; 32]);
 
     fn of(content: &[u8]) -> Self {
@@ -252,8 +252,8 @@ fn pair_hash(pair: &CertificatePair) -> ContentHash {
     ContentHash::of(&[&*pair.chain, b"\0", &*pair.key].concat())
 }
 
-/// The content of a file, or `None` where its directory is there and the file is not: the kubelet makes the directory
-/// for an optional ConfigMap in any case, so a missing directory is a path mistaken.
+/// The content of a file, or `None` where its directory exists and the file does not. The kubelet makes the directory
+/// for an optional ConfigMap in any case, so a missing directory means that the path is wrong.
 fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, String> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     match fs::read(path) {

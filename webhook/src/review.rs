@@ -1,4 +1,4 @@
-//! From the bytes of a review to the bytes of its answer.
+//! Answering reviews: the bytes of an AdmissionReview go in, the bytes of its answer come out.
 
 mod counters;
 mod line_budget;
@@ -26,7 +26,7 @@ use counters::{PANIC, TIME};
 use line_budget::LineBudgets;
 pub(crate) use turn::Turn;
 
-/// Judges a change; a parameter so that a test can put something broken in its place.
+/// The function that judges a change. It is a parameter so that a test can put a broken one in its place.
 pub type JudgeFn = fn(&Guard, &Change<'_>, &User, Timestamp) -> Judgement;
 
 /// Answers reviews with the guard that is in use at that moment.
@@ -44,7 +44,7 @@ impl Reviewer {
         Reviewer { guard, counters, judge: Guard::judge, lines: LineBudgets::default() }
     }
 
-    /// Judges by another function.
+    /// The same reviewer, which judges by another function.
     #[must_use]
     pub fn with_judge(self, judge: JudgeFn) -> Self {
         Reviewer { judge, ..self }
@@ -52,7 +52,7 @@ impl Reviewer {
 
     /// The answer to a review, an AdmissionReview in JSON.
     ///
-    /// What cannot be judged is allowed and counted, even when judging panics.
+    /// A review that cannot be judged is allowed and counted, even when judging panics.
     ///
     /// # Errors
     /// [`HttpRefusal`] when there is no uid to answer to, or no such version.
@@ -60,13 +60,13 @@ impl Reviewer {
         self.answer_in_turn(body, &Turn::default())
     }
 
-    /// As [`Reviewer::answer`], unless somebody else takes the turn to answer first. Nothing is counted or logged then, and
-    /// what is returned means nothing.
+    /// As [`Reviewer::answer`], unless another caller takes the turn to answer first. Nothing is counted or logged
+    /// then, and the returned bytes are to be ignored.
     ///
     /// # Errors
     /// As [`Reviewer::answer`].
     pub(crate) fn answer_in_turn(&self, body: &[u8], turn: &Turn) -> Result<Vec<u8>, HttpRefusal> {
-        // Nothing that a panic could leave half done is shared: the guard is only read, and counters are atomics.
+        // A panic leaves nothing shared half done: the guard is only read, and counters are atomics.
         let answer = catch_unwind(AssertUnwindSafe(|| self.read_and_judge(body, turn)));
         answer.unwrap_or_else(|_| {
             let uid = uid(body).ok_or_else(|| HttpRefusal::malformed("the review has no request.uid"))?;
@@ -84,7 +84,7 @@ impl Reviewer {
     pub(crate) fn out_of_time(&self, body: &[u8]) -> Result<Vec<u8>, HttpRefusal> {
         let uid = uid(body).ok_or_else(|| HttpRefusal::malformed("the review has no request.uid"))?;
         self.counters.not_evaluated(TIME);
-        // Who asked is not known: reading it is what may take so long.
+        // The user is not known: reading the review may be what took so long.
         if let Some(suppressed) = self.lines.of("", false).take(Timestamp::now().as_second()) {
             tracing::warn!(
                 bytes = body.len(),
@@ -136,8 +136,8 @@ impl Reviewer {
         }))
     }
 
-    /// One line for a review with findings; whoever can cause findings can cause many, so their number is bounded too. It holds
-    /// nothing of the object's content but where in it something was found.
+    /// Logs a review with findings in one line. A user who can cause findings can cause many, so the number of lines is
+    /// bounded. A line holds the paths of findings, and nothing else of the object's content.
     fn log(&self, uid: &str, judgement: &Judgement, change: &Change<'_>, user: &User, dry_run: bool) {
         let Some(suppressed) = self.lines.of(&user.name, dry_run).take(Timestamp::now().as_second()) else {
             self.counters.log_line_suppressed();
@@ -209,7 +209,7 @@ struct DenialCause {
     field: String,
 }
 
-/// The API server puts the webhook's name before each key.
+/// Audit annotations. The API server puts the webhook's name before each key.
 #[derive(Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct AuditAnnotations {
@@ -228,7 +228,7 @@ struct AuditAnnotations {
 fn serialize(response: &ReviewResponse<'_>) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
     let review = AdmissionReview { api_version: "admission.k8s.io/v1", kind: "AdmissionReview", response };
-    // Strings and flags into memory: there is nothing in it that can fail.
+    // Writing strings and flags into memory does not fail.
     if let Err(error) = serde_json::to_writer(&mut out, &review) {
         tracing::error!(%error, "an answer could not be written");
     }
@@ -248,7 +248,8 @@ fn refusal_status(judgement: &Judgement) -> DenialStatus {
             0 => String::new(),
             more => format!(" (+{more} more)"),
         };
-        // The way out may be cut at the end, code and basis never: the code stands first and leads to the rule's page.
+        // The supported way may be cut at the end, code and basis never: the code stands first and leads to the rule's
+        // page.
         let line = text::line(&first.line(MAX_MESSAGE - more.len()), MAX_MESSAGE - more.len());
         format!("{line}{more}")
     });
@@ -269,7 +270,8 @@ fn cause(judged: &Judged) -> DenialCause {
     DenialCause { reason: finding.code, message: format!("{head}{tail}"), field: text::line(&finding.path, MAX_NAME) }
 }
 
-/// Each once, and below what the API server passes on in total; it drops a warning with a control character silently.
+/// The warnings of a judgement, each once, and in total below what the API server passes on. Control characters are
+/// replaced: the API server silently drops a warning that has one.
 fn warnings(judged: &[Judged]) -> Vec<String> {
     let mut warnings: Vec<String> = Vec::new();
     let mut seen = HashSet::new();
@@ -305,7 +307,7 @@ fn annotations(judgement: &Judgement) -> AuditAnnotations {
     }
 }
 
-/// `AA201=deny,AA205=warn*2`: made of our own words only.
+/// The findings as one word, such as `AA201=deny,AA205=warn*2`. It is made of our own words only.
 fn findings(judged: &[Judged]) -> String {
     let mut counted: Vec<(&str, &str, usize)> = Vec::new();
     for judged in judged {
@@ -323,7 +325,7 @@ fn findings(judged: &[Judged]) -> String {
     text::line(&words.join(","), MAX_ANNOTATION)
 }
 
-/// Only what an answer needs, for when the whole could not be read without a panic.
+/// The uid of a review, which is all that an answer needs, where reading the whole panicked or took too long.
 fn uid(body: &[u8]) -> Option<String> {
     #[derive(serde::Deserialize)]
     struct RequestUid {
@@ -336,23 +338,23 @@ fn uid(body: &[u8]) -> Option<String> {
     serde_json::from_slice::<ReviewUid>(body).ok().map(|bare| bare.request.uid)
 }
 
-/// What a terminal shows in one line behind the API server's own words.
+/// Bytes of a denial: one line of a terminal, behind the API server's own words.
 const MAX_MESSAGE: usize = 120;
-/// The API server cuts a longer warning once there are many.
+/// Bytes of a warning. The API server cuts a longer one once there are many.
 const MAX_WARNING: usize = 256;
-/// Past 4,096 bytes in total the API server cuts and then drops warnings.
+/// Bytes of all warnings. Beyond 4,096 the API server cuts and then drops warnings.
 const MAX_WARNINGS: usize = 4096;
-/// For the line that says how many were left out.
+/// Bytes kept free for the line that says how many warnings were left out.
 const LEFT_OUT_ROOM: usize = 96;
-/// One line of kubectl -v8 or of a JSON answer.
+/// Bytes of a cause: one line of kubectl -v8 or of a JSON answer.
 const MAX_CAUSE: usize = 512;
-/// A node can have some 40 system labels; more causes than that tell nothing new.
+/// Causes of one denial. A node can have some 40 system labels; more causes than that tell nothing new.
 const MAX_CAUSES: usize = 64;
-/// Names are at most 253 bytes where Kubernetes has validated them; user names are not bounded at all.
+/// Bytes of a name. Names that Kubernetes has validated have at most 253; user names are not bounded at all.
 const MAX_NAME: usize = 256;
-/// Of a review with many findings the first are enough to go and look.
+/// Paths in a line of the log; the first ones are enough to go and look.
 const MAX_PATHS: usize = 8;
-/// Audit logs are kept for long and read by line.
+/// Bytes of an annotation: audit logs are kept for long and read by line.
 const MAX_ANNOTATION: usize = 1024;
 
 #[cfg(test)]
@@ -425,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn whose_word_it_is_is_never_cut_away() {
+    fn the_basis_of_a_finding_is_never_cut_away() {
         let longest = catalogue::ALL.iter().map(|rule| rule.instead).max_by_key(|instead| instead.len()).unwrap();
         for (basis, word) in [
             (Basis::Explicit, "policy"),

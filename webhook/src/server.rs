@@ -1,4 +1,4 @@
-//! The server: HTTP/1.1 over TLS, with a limit for everything a client can do slowly, often or at length.
+//! The server: HTTP/1.1 over TLS, with a limit on everything that a client can do slowly, often or at length.
 
 mod connection;
 mod counters;
@@ -44,35 +44,35 @@ use request::KIB;
 use serve::serve;
 use service::ReviewService;
 
-/// What a server is started with.
+/// The options of a server.
 #[derive(Clone, Debug)]
 pub struct ServerOptions {
-    /// Where reviews come in; port 0 takes any.
+    /// The address for reviews; port 0 takes any.
     pub listen: SocketAddr,
-    /// Where scrapers come in; port 0 takes any.
+    /// The address for scrapers; port 0 takes any.
     pub admin_listen: SocketAddr,
-    /// Where probes come in; port 0 takes any.
+    /// The address for probes; port 0 takes any.
     pub probe_listen: SocketAddr,
-    /// Holds `tls.crt` and `tls.key`.
+    /// The directory of `tls.crt` and `tls.key`.
     pub tls_dir: PathBuf,
-    /// The configuration; observe without one.
+    /// The configuration file; the guard observes without one.
     pub config: Option<PathBuf>,
-    /// How often both are looked at; `None` leaves it to [`GuardServer::reload`].
+    /// How often certificate and configuration are polled; `None` leaves that to [`GuardServer::reload`].
     pub poll: Option<Duration>,
-    /// Keeps the heartbeat record; nobody does without it.
+    /// How the heartbeat is kept; `None` keeps none.
     pub heartbeat: Option<HeartbeatOptions>,
-    /// Reads the waivers that the cluster keeps; only those of the configuration count without it.
+    /// How the cluster's waivers are read; with `None` only those of the configuration count.
     pub waivers: Option<WaiverReadOptions>,
-    /// The limits.
+    /// Limits on clients.
     pub limits: ServerLimits,
-    /// Judges changes by something else than the engine.
+    /// A function that judges changes in place of the engine, for tests.
     pub judge: Option<JudgeFn>,
-    /// How many lines of the log were dropped, for the metrics.
+    /// The log's count of dropped lines, for the metrics.
     pub log_lines_dropped: Counter,
 }
 
 impl ServerOptions {
-    /// On free ports of the loopback interface, with certificates from `tls_dir`, reloading by hand: for tests.
+    /// Options for tests: free ports of the loopback interface, certificates from `tls_dir`, and no polling.
     pub fn loopback(tls_dir: impl Into<PathBuf>) -> Self {
         ServerOptions {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -108,7 +108,7 @@ pub enum StartError {
     /// A configuration that cannot be used.
     #[error("the configuration cannot be used: {0}")]
     Config(String),
-    /// No way to be told to stop.
+    /// Signals to stop cannot be received.
     #[error("cannot listen for signals")]
     Signals(#[source] io::Error),
     /// No thread for polling, or for a port.
@@ -137,7 +137,8 @@ pub struct GuardServer {
 }
 
 impl GuardServer {
-    /// Reads configuration and certificates, binds the ports and serves: reviews on the current runtime, the others on their own.
+    /// Reads configuration and certificates, binds the ports and serves: reviews on the current runtime, the others on
+    /// their own.
     ///
     /// # Errors
     /// [`StartError`]; nothing is left running then.
@@ -166,7 +167,7 @@ impl GuardServer {
         });
         let ports = Ports::register(&mut metrics);
         log::register(&mut metrics, options.log_lines_dropped);
-        // Whether or not they are used: every series is there from the start.
+        // Registered even where the task does not run: every series exists from the start.
         let heartbeat_counters = HeartbeatCounters::register(&mut metrics);
         let waiver_counters = WaiverReadCounters::register(&mut metrics);
         let metrics = Arc::new(metrics);
@@ -217,36 +218,37 @@ impl GuardServer {
         })
     }
 
-    /// Where reviews come in.
+    /// The address for reviews.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where scrapers come in.
+    /// The address for scrapers.
     pub fn admin_address(&self) -> SocketAddr {
         self.admin_address
     }
 
-    /// Where probes come in.
+    /// The address for probes.
     pub fn probe_address(&self) -> SocketAddr {
         self.probe_address
     }
 
-    /// What was counted so far, in the OpenMetrics text format.
+    /// The metrics in the OpenMetrics text format.
     pub fn metrics(&self) -> String {
         self.metrics.text()
     }
 
-    /// Looks at the configuration and at the certificate now.
+    /// Polls the configuration and the certificate now.
     pub fn reload(&self) -> (Poll, Poll) {
         lock(&self.files).poll()
     }
 
     /// Stops without losing a request: no longer ready, then no longer accepting, then done with what is in flight.
     ///
-    /// Returns whether all ended before the deadline.
+    /// Returns whether all requests ended before the deadline.
     pub async fn stop(self) -> bool {
-        // Endpoints follow readiness with a delay, so we go on serving, and send connections elsewhere as they are used.
+        // Endpoints follow readiness with a delay, so the guard goes on serving, and closes each connection after its
+        // next answer.
         self.health.stop();
         self.service.closing.store(true, Ordering::Relaxed);
         tracing::info!("stopping");
@@ -264,7 +266,7 @@ impl GuardServer {
     }
 }
 
-/// A heartbeat that was missed is made up for by the next.
+/// A task that is aborted when this value is dropped. No task of the guard has to end in order.
 #[derive(Debug)]
 struct AbortOnDrop(JoinHandle<()>);
 
@@ -286,12 +288,13 @@ impl WatchedFiles {
     }
 }
 
-/// A poisoned lock means a poll panicked; what is in use was swapped as a whole, so the next poll can go on.
+/// A poisoned lock means that a poll panicked. Everything in use was swapped as a whole, so the next poll can go on.
 fn lock(files: &Mutex<WatchedFiles>) -> std::sync::MutexGuard<'_, WatchedFiles> {
     files.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Polls on a thread of its own, so that a volume that hangs holds up no review. Ends when the sender is dropped.
+/// Polls the files on a thread of its own, so that a volume that hangs delays no review. The thread ends when the
+/// returned sender is dropped.
 fn poll(files: Arc<Mutex<WatchedFiles>>, interval: Duration) -> Result<mpsc::Sender<Infallible>, StartError> {
     let (sender, receiver) = mpsc::channel::<Infallible>();
     let run = move || {

@@ -1,8 +1,8 @@
-//! The slots of a listener: how many connections there may be, and which one gives way when all slots are taken.
+//! The slots of a listener: how many connections it holds, and which one is evicted when all slots are taken.
 //!
-//! Whoever reaches a port can open connections and leave them silent, without credentials. A newcomer therefore never
-//! waits for a connection that does nothing: when all slots are taken, an idle one is closed at once, chosen so that those
-//! who hold slots lose them to those who use them.
+//! A client that reaches a port can open connections and leave them silent, without credentials. A new connection
+//! therefore never waits for one that does nothing: when all slots are taken, an idle connection is closed at once,
+//! chosen so that clients that only hold slots lose them to clients that use them.
 
 mod port;
 mod seat;
@@ -22,14 +22,14 @@ pub(crate) use seat::ConnectionState;
 use port::Eviction;
 use seat::Seat;
 
-/// How many connections a listener holds.
+/// Limits on the connections of a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SlotLimits {
     /// Open connections.
     pub(crate) connections: usize,
-    /// Of those, how many one address can hold safely that have not carried a valid review yet.
+    /// Connections of one address that have not carried a valid review yet and are still safe.
     pub(crate) share: usize,
-    /// How long a connection is new: within it, the connection gives way last.
+    /// How long a connection is new. A new connection is evicted last.
     pub(crate) grace: Duration,
 }
 
@@ -49,8 +49,8 @@ impl Slots {
         Arc::new(Slots { limits, start: Instant::now(), seats: Mutex::default(), changed: Notify::new(), port })
     }
 
-    /// Waits until a newcomer can get a slot. While every connection waits for an answer of ours, which takes a bounded
-    /// time, clients wait in the kernel's queue and cost nothing.
+    /// Waits until a new connection can get a slot. While every connection waits for an answer of ours, which takes a
+    /// bounded time, clients wait in the kernel's queue and cost nothing.
     pub(crate) async fn room(&self) {
         loop {
             let changed = self.changed.notified();
@@ -71,7 +71,7 @@ impl Slots {
         &self.port
     }
 
-    /// Takes a slot for a newcomer from `source`; another connection may have to give way for it.
+    /// Takes a slot for a new connection from `source`, for which another one may be evicted.
     pub(crate) fn admit(self: &Arc<Self>, source: IpAddr) -> Slot {
         let (source, now) = (source.to_canonical(), self.now());
         let mut seats = self.lock();
@@ -80,7 +80,7 @@ impl Slots {
         if is_full {
             self.port.saturated();
         }
-        if let Some((seat, why)) = self.gives_way(&seats, source, now, is_full) {
+        if let Some((seat, why)) = self.to_evict(&seats, source, now, is_full) {
             seats.retain(|other| !Arc::ptr_eq(other, &seat));
             seat.evict();
             self.port.evicted(why);
@@ -91,11 +91,11 @@ impl Slots {
         Slot { seat, slots: Arc::clone(self) }
     }
 
-    /// The connection that gives way to a newcomer from `source`, and why.
-    fn gives_way(&self, seats: &[Arc<Seat>], source: IpAddr, now: u64, is_full: bool) -> Option<(Arc<Seat>, Eviction)> {
+    /// The connection to evict for a new one from `source`, and why; `None` when none has to go.
+    fn to_evict(&self, seats: &[Arc<Seat>], source: IpAddr, now: u64, is_full: bool) -> Option<(Arc<Seat>, Eviction)> {
         let SlotLimits { share, .. } = self.limits;
         let of = |source: IpAddr| seats.iter().filter(move |seat| seat.source == source);
-        // Beyond its share an address takes the place of its own connections, so that others find room. Its new ones
+        // An address beyond its share takes the place of its own connections, so that others find room. Its new ones
         // stay: an API server may open many at once.
         if of(source).filter(|seat| !seat.is_proven()).count() >= share {
             let own = of(source).filter(|seat| seat.state().is_idle() && !seat.is_proven() && !self.is_new(seat, now));
@@ -112,9 +112,10 @@ impl Slots {
             held.all += 1;
             held.unproven += usize::from(!seat.is_proven());
         }
-        // First those that had their time and came to nothing, or are part of a crowd; then those that carried reviews,
-        // for an API server opens another when it needs one; last those that are just connecting, for an API server's may
-        // be among them. Of those, the address with the most connections loses the one that is idle for longest.
+        // First go connections that had their time and carried no review, or belong to a crowd. Then those that carried
+        // reviews: an API server opens another when it needs one. Last those that are just connecting: an API server's
+        // may be among them. Within each group, the address with the most connections loses the one that is idle for
+        // longest.
         let rank = |seat: &Seat| {
             let held = held.get(&seat.source).copied().unwrap_or_default();
             let turn = match (seat.is_proven(), self.is_new(seat, now) && held.unproven <= share) {
@@ -127,7 +128,7 @@ impl Slots {
         if let Some(seat) = seats.iter().filter(|seat| seat.state().is_idle()).min_by_key(|seat| rank(seat)) {
             return Some((Arc::clone(seat), Eviction::Idle));
         }
-        // An API server sends a body in one go; the one that has been sending for longest is hardly its.
+        // An API server sends a body in one go, so the connection that has been sending for longest is hardly its.
         let receiving = seats.iter().filter(|seat| seat.state() == ConnectionState::Receiving);
         receiving.min_by_key(|seat| seat.since()).map(|seat| (Arc::clone(seat), Eviction::Slow))
     }
@@ -152,7 +153,7 @@ struct Held {
     unproven: usize,
 }
 
-/// A connection's slot, which it gives back when it ends.
+/// The slot of a connection. Dropping it gives the slot back.
 #[derive(Debug)]
 pub(crate) struct Slot {
     seat: Arc<Seat>,
@@ -160,7 +161,7 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    /// Notes what the connection does now.
+    /// Notes what the connection is doing from now on.
     pub(crate) fn enter(&self, state: ConnectionState) {
         let before = self.seat.enter(state, self.slots.now());
         self.slots.port.left(before);
@@ -168,12 +169,12 @@ impl Slot {
         self.slots.changed.notify_one();
     }
 
-    /// Notes that it carried a valid review.
+    /// Notes that the connection carried a valid review.
     pub(crate) fn prove(&self) {
         self.seat.prove();
     }
 
-    /// Waits until it has to give way.
+    /// Waits until the connection is evicted.
     pub(crate) async fn evicted(&self) {
         self.seat.evicted().await;
     }
@@ -209,7 +210,7 @@ mod tests {
         IpAddr::V4(Ipv4Addr::new(10, 0, 0, last))
     }
 
-    /// Which of `slots` were told to end since the last look.
+    /// The positions of the slots that were evicted since the last call.
     async fn evicted(slots: &[Slot]) -> Vec<usize> {
         let mut found = Vec::new();
         for (place, slot) in slots.iter().enumerate() {
@@ -222,7 +223,7 @@ mod tests {
         found
     }
 
-    /// A connection that had its review answered.
+    /// A slot whose connection had a review answered.
     fn reviewed(slot: Slot) -> Slot {
         for state in
             [ConnectionState::Idle, ConnectionState::Receiving, ConnectionState::Answering, ConnectionState::Idle]
@@ -247,13 +248,13 @@ mod tests {
         open[2].enter(ConnectionState::Idle);
         open[2].enter(ConnectionState::Answering);
         open[3].enter(ConnectionState::Receiving);
-        // Nobody is idle: the longest sender goes, and whoever waits for our answer stays.
+        // No connection is idle: the longest sender goes, and those that wait for our answer stay.
         open.push(slots.admit(from(5)));
         assert_eq!(evicted(&open).await, [0]);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_carried_reviews_outlives_silent_ones_and_loses_to_those_just_connecting() {
+    async fn a_connection_that_carried_reviews_outlives_silent_ones_and_goes_before_new_ones() {
         let slots = slots(3, 8);
         let mut open = vec![reviewed(slots.admit(from(1)))];
         advance(GRACE * 2).await;
@@ -286,7 +287,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn beyond_its_share_an_address_takes_the_place_of_its_own_silent_ones_even_where_there_is_room() {
+    async fn an_address_beyond_its_share_replaces_its_own_silent_connections_even_where_there_is_room() {
         let slots = slots(100, 4);
         let mut open: Vec<Slot> = (0..4).map(|_| slots.admit(from(1))).collect();
         // Those that carried reviews don't count: several API servers can share an address.

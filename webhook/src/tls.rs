@@ -1,4 +1,4 @@
-//! Certificates: a chain and its key, read from a directory and turned into a TLS configuration.
+//! The guard's certificate: a chain and its key, read from a directory and turned into a TLS configuration.
 
 use std::fs;
 use std::io;
@@ -13,10 +13,10 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::NoServerSessionStorage;
 use tokio_rustls::rustls::{self, ServerConfig, version};
 
-/// A chain and a key, as they stand on disk.
+/// A certificate chain and its key, as the files hold them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificatePair {
-    /// `tls.crt`: the certificate, and behind it those that lead to the authority.
+    /// `tls.crt`: the certificate, followed by the ones that lead to the authority.
     pub chain: Vec<u8>,
     /// `tls.key`.
     pub key: Vec<u8>,
@@ -50,7 +50,7 @@ impl CertificatePair {
     /// Turns the pair into a TLS configuration.
     ///
     /// # Errors
-    /// [`CertificateError`] for what does not parse or does not belong together.
+    /// [`CertificateError`] where a part does not parse, or the two do not belong together.
     pub fn load(&self) -> Result<LoadedCertificate, CertificateError> {
         let chain: Vec<CertificateDer<'static>> =
             CertificateDer::pem_slice_iter(&self.chain).collect::<Result<_, _>>().map_err(CertificateError::Chain)?;
@@ -67,7 +67,7 @@ impl CertificatePair {
             .with_single_cert(chain, key)?;
         // API servers speak HTTP/1.1 to webhooks behind a Service; offering more is attack surface without a caller.
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        // They also keep connections for minutes, so resumption would be memory without a use.
+        // They keep connections for minutes, so session resumption would take memory and save nothing.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
         Ok(LoadedCertificate { config: Arc::new(config), not_after })
@@ -77,13 +77,13 @@ impl CertificatePair {
 /// A certificate ready for use.
 #[derive(Debug)]
 pub struct LoadedCertificate {
-    /// For the next handshakes.
+    /// The TLS configuration for the next handshakes.
     pub config: Arc<ServerConfig>,
-    /// When the first certificate of the chain to expire does, by wall clock.
+    /// When the first certificate of the chain expires, by wall clock.
     pub not_after: Timestamp,
 }
 
-/// Why a certificate is not used. The old one, if there is one, stays.
+/// Why a certificate is not taken into use. The old one, if there is one, stays in use.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CertificateError {
@@ -95,7 +95,7 @@ pub enum CertificateError {
         /// Why.
         source: io::Error,
     },
-    /// The directory changed each time it was looked at.
+    /// The files changed at every attempt to read them together.
     #[error("tls.crt changed while it was read with tls.key; the next poll tries again")]
     Unsettled,
     /// No PEM in `tls.crt`.
@@ -115,7 +115,7 @@ pub enum CertificateError {
     Unusable(#[from] rustls::Error),
 }
 
-/// The one place that chooses the cryptography.
+/// The cryptography for all TLS of the guard.
 pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_used_is_refused_with_its_reason() {
+    fn a_pair_that_cannot_be_used_is_refused_with_its_reason() {
         let good = pair((2040, 1, 1));
         let refusal =
             |chain: &[u8], key: &[u8]| CertificatePair { chain: chain.to_vec(), key: key.to_vec() }.load().unwrap_err();

@@ -1,13 +1,14 @@
-//! Reads the waivers that the cluster keeps, `SupportWaiver` objects: a task in the background that lists them again and
-//! again and has the guard put together anew when they changed.
+//! The cluster's waivers, `SupportWaiver` objects: a task in the background lists them at intervals and takes them into
+//! use when they changed.
 //!
-//! A waiver only ever loosens, so when in doubt it doesn't count. What that means here:
+//! A waiver only ever allows more, so in doubt it does not count:
 //!
-//! - An object that is gone from the list, or with the whole resource, counts no more.
-//! - An object that is no waiver, or breaks a term, is left out, said once and counted; the others count.
-//! - A list that can't be read, for whatever reason, changes nothing for a while ([`WaiverReadOptions::keep`]): an API server that is
-//!   renewed must not bring every waived denial back. After that no waiver of the cluster counts until a list is read again.
-//! - When the task ends, what it brought ends with it.
+//! - An object that is gone from the list, or together with the resource, counts no more.
+//! - An object that is no waiver, or breaks a term, is left out, logged once and counted; the others count.
+//! - A list that can't be read, for whatever reason, changes nothing for a while ([`WaiverReadOptions::keep`]): an API
+//!   server that is renewed must not bring every waived denial back. After that no waiver of the cluster counts until a
+//!   list is read again.
+//! - When the task ends, none of its waivers counts any more.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,32 +25,32 @@ use crate::api::{Access, ApiAnswer, ApiConnection, ApiError, jitter};
 use crate::guards::{ClusterWaiverCounts, ClusterWaivers, Guards};
 use crate::metrics::{Metrics, by};
 
-/// How they are read.
+/// How the cluster's waivers are read.
 #[derive(Clone, Debug)]
 pub struct WaiverReadOptions {
     /// How to reach the API server.
     pub access: Access,
-    /// How often.
+    /// How often they are read.
     pub every: Duration,
     /// How long the last list counts when none can be read.
     pub keep: Duration,
 }
 
 impl WaiverReadOptions {
-    /// As often and as long as is usual.
+    /// The usual interval and the usual time to keep the last list.
     pub fn new(access: Access) -> Self {
         WaiverReadOptions { access, every: EVERY, keep: KEEP }
     }
 }
 
-/// Reads them until it is dropped.
+/// Reads the waivers again and again, until the future is dropped.
 pub(crate) async fn run(options: WaiverReadOptions, guards: Arc<Guards>, counters: WaiverReadCounters) {
     let WaiverReadOptions { access, every, keep } = options;
     let kept = WaiverFeed(guards);
     let mut connection = ApiConnection::new(access);
     let (mut trouble, mut last) = (None, Instant::now());
     loop {
-        // At once at the start: until then a change that is waived is refused.
+        // The first list is read at once: until then a change is refused although it is waived.
         let outcome = match timeout(LIST_TIMEOUT, list(&mut connection)).await {
             Ok(Ok(found)) => kept.take(found).await,
             Ok(Err(failure)) => WaiverReadOutcome::Failed(failure),
@@ -59,7 +60,7 @@ pub(crate) async fn run(options: WaiverReadOptions, guards: Arc<Guards>, counter
             )),
         };
         counters.count(&outcome);
-        tell(&mut trouble, &outcome);
+        log_change(&mut trouble, &outcome);
         if !matches!(outcome, WaiverReadOutcome::Failed(_)) {
             last = Instant::now();
         } else if last.elapsed() >= keep && kept.forget() {
@@ -69,18 +70,18 @@ pub(crate) async fn run(options: WaiverReadOptions, guards: Arc<Guards>, counter
     }
 }
 
-/// What became of one list.
+/// The outcome of one reading.
 #[derive(Debug)]
 pub(crate) enum WaiverReadOutcome {
-    /// There is no such resource, so there are no such waivers.
+    /// The cluster has no such resource, and so no such waivers.
     Absent,
-    /// Nothing was read.
+    /// The list was not read, for this reason.
     Failed(WaiverReadError),
-    /// It was read to its end.
+    /// The list was read to its end.
     Read,
 }
 
-/// Why nothing was read, as a word and for people.
+/// Why a list was not read, as a word and for people.
 #[derive(Debug)]
 pub(crate) struct WaiverReadError {
     trouble: WaiverReadTrouble,
@@ -98,7 +99,7 @@ enum WaiverReadTrouble {
 }
 
 impl WaiverReadOutcome {
-    /// The word in metrics.
+    /// The word for the outcome in metrics.
     pub(crate) fn word(&self) -> &'static str {
         match self {
             WaiverReadOutcome::Absent => "absent",
@@ -114,7 +115,7 @@ impl WaiverReadOutcome {
         }
     }
 
-    /// All words.
+    /// Every word that an outcome can have.
     pub(crate) const WORDS: [&'static str; 8] =
         ["absent", "forbidden", "no_access", "read", "refused", "too_large", "unreachable", "unreadable"];
 }
@@ -193,8 +194,8 @@ impl WaiverReadCounters {
     }
 }
 
-/// Each trouble once, until it ends. That there is no such resource is nothing to speak of.
-fn tell(trouble: &mut Option<WaiverReadTrouble>, outcome: &WaiverReadOutcome) {
+/// Logs a failure once, and the first success after it. A missing resource is no failure.
+fn log_change(trouble: &mut Option<WaiverReadTrouble>, outcome: &WaiverReadOutcome) {
     match outcome {
         WaiverReadOutcome::Failed(failure) if *trouble != Some(failure.trouble) => {
             let error = &*failure.why;
@@ -210,16 +211,16 @@ fn tell(trouble: &mut Option<WaiverReadTrouble>, outcome: &WaiverReadOutcome) {
     }
 }
 
-/// What was read, for as long as somebody reads.
+/// The guards, as this task feeds them. Dropping it takes the cluster's waivers out of use.
 struct WaiverFeed(Arc<Guards>);
 
 impl WaiverFeed {
-    /// Puts the guard together from what was found; `None` is a cluster without the resource.
+    /// Takes a reading into use; `None` is a cluster without the resource.
     async fn take(&self, found: Option<ClusterWaivers>) -> WaiverReadOutcome {
         let outcome = if found.is_some() { WaiverReadOutcome::Read } else { WaiverReadOutcome::Absent };
         let guards = Arc::clone(&self.0);
         // Up to a thousand waivers are compared with each other, which must not hold up the reviews.
-        match spawn_blocking(move || guards.keep(found.unwrap_or_default())).await {
+        match spawn_blocking(move || guards.take(found.unwrap_or_default())).await {
             Ok(Some(ClusterWaiverCounts { taken, ignored, expired })) => {
                 tracing::info!(taken, ignored, expired, "the cluster's waivers changed");
                 outcome
@@ -229,9 +230,9 @@ impl WaiverFeed {
         }
     }
 
-    /// Tells whether there was something to forget.
+    /// Takes the cluster's waivers out of use. Returns whether there were any.
     fn forget(&self) -> bool {
-        self.0.keep(ClusterWaivers::default()).is_some()
+        self.0.take(ClusterWaivers::default()).is_some()
     }
 }
 
@@ -257,7 +258,7 @@ async fn list(connection: &mut ApiConnection) -> Result<Option<ClusterWaivers>, 
                 "the list of SupportWaivers has more than {MAX_SIZE} bytes"
             )));
         }
-        // A large page takes milliseconds, and a parser meets what others wrote: the reviews are to feel neither.
+        // On another thread: parsing a large page takes milliseconds, and may panic over what users wrote.
         let parsed = spawn_blocking(move || objects.page(&answer.body).map(|page| (objects, page)));
         let page;
         (objects, page) = parsed.await.map_err(WaiverReadError::unreadable)?.map_err(WaiverReadError::unreadable)?;
@@ -274,7 +275,8 @@ async fn list(connection: &mut ApiConnection) -> Result<Option<ClusterWaivers>, 
     }
 }
 
-/// What is over never counts again, and would only take up room. All other times are looked at by each review.
+/// The waivers of a reading whose time is not over. The others never count again and would only take room. When a
+/// waiver begins and ends to count, each review looks at itself.
 fn current(mut objects: Objects) -> Result<ClusterWaivers, WaiverReadError> {
     let (all, now) = (objects.waivers.len(), Timestamp::now());
     objects.waivers.retain(|waiver| !waiver.is_over(now));
@@ -289,17 +291,18 @@ fn current(mut objects: Objects) -> Result<ClusterWaivers, WaiverReadError> {
 
 const LIST: &str = "SupportWaiverList";
 
-/// Soon enough for somebody who waits for a waiver, seldom enough that two replicas are nothing to an API server.
+/// Between two readings: soon enough for a user who waits for a waiver, seldom enough that two replicas are no burden.
 const EVERY: Duration = Duration::from_secs(30);
-/// Longer than an API server is away when it is renewed. Nobody can take a waiver back for as long.
+/// How long the last list counts when none can be read: longer than an API server is away when it is renewed. For as
+/// long, nobody can take a waiver back.
 const KEEP: Duration = Duration::from_mins(10);
-/// For all pages.
+/// For reading all pages.
 const LIST_TIMEOUT: Duration = Duration::from_secs(30);
-/// Objects of one page: an ordinary one has two KiB, and an answer at most two MiB.
+/// Objects of one page: an ordinary object has two KiB, and an answer at most two MiB.
 const PAGE: usize = 100;
 /// Bytes of all pages, of which only the waivers are kept.
 const MAX_SIZE: usize = 8 << 20;
-/// Far more than anybody looks after, and still nothing to go through for a finding.
+/// Waivers in use: far more than people look after, and still few to search for one finding.
 const MAX_WAIVERS: usize = 1000;
 
 #[cfg(test)]
@@ -310,7 +313,7 @@ mod tests {
     use aksarc_shared::verdict::guard::{Guard, Settings};
 
     #[test]
-    fn when_the_task_ends_what_it_brought_ends_with_it() {
+    fn when_the_task_ends_none_of_its_waivers_counts() {
         let configured = Guard::new(data::embedded(), Settings::default()).unwrap();
         let guards = Arc::new(Guards::new(configured, GuardGauges::register(&mut Metrics::new())));
         let in_use = || guards.in_use().load().settings().waivers.len();
@@ -319,7 +322,7 @@ mod tests {
             "reason": "r", "requestedBy": "a", "approvedBy": "b", "expires": "9999-01-01T00:00:00Z"}}"#;
         let mut objects = Objects::default();
         objects.page(format!("{{\"items\": [{item}]}}").as_bytes()).unwrap();
-        guards.keep(current(objects).unwrap()).unwrap();
+        guards.take(current(objects).unwrap()).unwrap();
         assert_eq!(in_use(), 1);
         drop(kept);
         assert_eq!(in_use(), 0);

@@ -49,7 +49,8 @@ async fn a_reader_that_leaves_costs_lines_and_nothing_else() {
 #[tokio::test]
 async fn a_reader_that_stopped_reading_costs_lines_and_nothing_else() {
     let mut program = Program::start(Stdio::piped, &["--log-level", "debug", "--log-format", "json"]).await;
-    // Each of these is a line of the log. The pipe takes 64 KiB of them, our queue some more, and then they are dropped.
+    // Each of these is a line of the log. The pipe takes 64 KiB of them, our queue some more, and then they are
+    // dropped.
     let mut sent = 0;
     while program.metric("aksarc_log_lines_dropped_total").await == 0 {
         for _ in 0..200 {

@@ -5,8 +5,8 @@ use sha2::{Digest, Sha256};
 
 use crate::text;
 
-/// A digest of what webhooks ask of whom, the same for what was applied and for what the API server made of it: without the
-/// defaults that it fills in, and without what is an installer's to choose, such as certificate, port and timeout.
+/// A digest of what webhooks ask of whom, the same for what was applied and for what the API server made of it: without
+/// the defaults that it fills in, and without what is an installer's to choose, such as certificate, port and timeout.
 pub fn of(webhooks: &Value) -> String {
     let asked = webhooks.as_array().into_iter().flatten().map(|webhook| {
         let kept = ASKED.iter().filter_map(|path| Some(((*path).to_owned(), webhook.pointer(path)?.clone())));

@@ -20,8 +20,8 @@ pub fn finalize(rule: &'static Rule, platform: Platform, drafts: Vec<Draft>) -> 
     weigh(rule, platform, drafts).into_iter().map(|weighed| weighed.finding).collect()
 }
 
-/// Turns the drafts of a rule into findings, sorted by object and path: adds what the rule declares, and joins drafts at the
-/// same object and path.
+/// Turns the drafts of a rule into findings, sorted by object and path: adds what the rule declares, and joins drafts
+/// at the same object and path.
 pub fn weigh(rule: &'static Rule, platform: Platform, drafts: Vec<Draft>) -> Vec<Weighed> {
     let mut by_print: BTreeMap<String, Weighed> = BTreeMap::new();
     for mut draft in drafts {
@@ -88,8 +88,8 @@ pub fn weigh(rule: &'static Rule, platform: Platform, drafts: Vec<Draft>) -> Vec
     all
 }
 
-/// Among several possible platforms, the one on which a rule weighs least, by the weakest basis: nobody is accused of more
-/// than is certain.
+/// Among several possible platforms, the one on which a rule weighs least, by the weakest basis: nobody is accused of
+/// more than is certain.
 pub fn lightest(rule: &Rule, candidates: &[Platform]) -> Platform {
     let weight = |platform: &&Platform| (rule.consequence_on(**platform), rule.basis_on(**platform));
     candidates.iter().max_by_key(weight).copied().unwrap_or(Platform::AzureLocal)

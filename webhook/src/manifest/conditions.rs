@@ -1,4 +1,4 @@
-//! The match conditions of the guard's webhooks: what the API server decides by itself before it asks the guard.
+//! The match conditions of the guard's webhooks, by which the API server decides whether to ask the guard.
 
 use std::fmt::Write;
 
@@ -8,7 +8,8 @@ use aksarc_shared::verdict::guard::Settings;
 use super::namespaces::protected;
 use super::template::{indent, quoted};
 
-/// Pods are made all the time; only those that reach for the node are looked at: what gives power is the engine's own table.
+/// The condition for workloads that gain power over nodes. Pods are made all the time, so only these are asked about;
+/// the table of what gives such power is the engine's own.
 pub(super) fn power_over_nodes(data: &Data) -> MatchCondition {
     let kinds: [(&str, &[&str]); 3] = [
         ("object.spec", &["pods"]),
@@ -50,7 +51,7 @@ pub(super) fn power_over_nodes(data: &Data) -> MatchCondition {
     }
 }
 
-/// The pods of `kubectl debug node/...`, which reach for the node by the host's namespaces alone.
+/// The term for the pods of `kubectl debug node/...`, which reach for the node by the host's namespaces alone.
 fn debug_pod(data: &Data) -> String {
     let shares: Vec<String> = ["hostNetwork", "hostPID", "hostIPC"]
         .iter()
@@ -61,7 +62,8 @@ fn debug_pod(data: &Data) -> String {
     format!("(({} || {}) &&\n   ({}))", named("name"), named("generateName"), shares.join(" || "))
 }
 
-/// Whether one of a list of containers is privileged, or given a capability that reaches beyond the pod.
+/// The term that is true when one of a list of containers is privileged, or has a capability that reaches beyond the
+/// pod.
 fn strong_container(containers: &str, pod: &str, data: &Data) -> String {
     let rows = &data.node_power.capabilities;
     let mut needs: Vec<_> = rows.iter().map(|row| row.needs).collect();
@@ -93,8 +95,8 @@ fn host_process(context: &str, of: &str) -> String {
     )
 }
 
-/// A match condition: true when the guard must be asked. An error skips the guard under `failurePolicy: Ignore`, so each
-/// looks before it reads. Only the language of Kubernetes 1.28 is used.
+/// A match condition: true when the guard must be asked. An error skips the guard under `failurePolicy: Ignore`, so
+/// each looks before it reads. Only the language of Kubernetes 1.28 is used.
 #[derive(Clone, Debug)]
 pub(super) struct MatchCondition {
     name: &'static str,
@@ -109,7 +111,8 @@ impl MatchCondition {
     }
 }
 
-/// The engine's own order: configured people are judged whatever they are otherwise, then the platform is let through.
+/// The condition that leaves the platform's requests out. It has the engine's order: configured people are judged
+/// whatever else they are, then the platform is let through.
 pub(super) fn not_the_platform(data: &Data, settings: &Settings) -> MatchCondition {
     let people = &settings.actors.people;
     let mut terms = Vec::new();
@@ -141,7 +144,7 @@ pub(super) fn not_the_platform(data: &Data, settings: &Settings) -> MatchConditi
     }
 }
 
-/// A service account of a namespace, by its group and its name.
+/// The term for the service accounts of a namespace, by group and by name.
 fn account(row: &Identity) -> Option<String> {
     let (group, prefix) = (quoted(&row.name), quoted(&row.account_prefix()?));
     Some(format!(
@@ -158,7 +161,8 @@ fn group_in(groups: &[String]) -> String {
     format!("(has(request.userInfo.groups) && request.userInfo.groups.exists(group, group in {}))", list(groups))
 }
 
-/// Node status is written every few seconds, and metadata can be changed along with it.
+/// The condition for writes of a node's status: only those that change metadata or spec along with it are asked about,
+/// since kubelets write status every few seconds.
 pub(super) fn node_status_with_a_change() -> MatchCondition {
     let mut expression = "request.resource.resource != \"nodes\" || request.operation != \"UPDATE\" ||\n\
          !has(request.subResource) || request.subResource != \"status\" ||\nobject == null || oldObject == null"

@@ -1,19 +1,19 @@
-//! What a manifest is made of besides the rules.
+//! The choices of an installer, from which a manifest is made besides the rules.
 
 use aksarc_shared::verdict::guard::Settings;
 
 use super::network::Cidr;
 
-/// What a manifest is made of besides the rules.
+/// The choices of an installer, from which a manifest is made besides the rules.
 #[derive(Clone, Debug)]
 pub struct ManifestOptions {
-    /// The certificate authority in PEM; a placeholder stands there without it.
+    /// The certificate authority in PEM; the manifest has a placeholder without it.
     pub authority: Option<Vec<u8>>,
     /// The guard's configuration. Without it the manifest has no ConfigMap, so that the one in the cluster stays.
     pub config: Option<ManifestConfig>,
     /// The image to run.
     pub image: String,
-    /// Ranges of pods' addresses, from which no review is taken; from everywhere without them.
+    /// Ranges of pods' addresses from which no review is taken. Without them, reviews are taken from everywhere.
     pub pods: Vec<Cidr>,
 }
 
@@ -26,9 +26,10 @@ impl Default for ManifestOptions {
 /// A configuration, as text and as read.
 #[derive(Clone, Debug)]
 pub struct ManifestConfig {
-    /// As it goes into the ConfigMap.
+    /// The text that goes into the ConfigMap.
     pub text: String,
-    /// What of it the API server must know: identities that are people's, namespaces of further components.
+    /// The settings, from which the API server has to know people's identities and the namespaces of further
+    /// components.
     pub settings: Settings,
 }
 

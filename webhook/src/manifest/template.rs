@@ -1,10 +1,10 @@
-//! Templates of YAML, and what is put into them.
+//! Templates of YAML, and the literals that are put into them.
 
 use std::fmt::Write;
 
 use serde_json::Value;
 
-/// Puts values where `{{name}}` stands.
+/// The template with each `{{name}}` replaced by its value, in the order of `values`.
 pub(super) fn fill(template: &str, values: &[(&str, &str)]) -> String {
     values.iter().fold(template.to_owned(), |text, (name, value)| text.replace(&format!("{{{{{name}}}}}"), value))
 }

@@ -43,7 +43,8 @@ impl EncodeMetric for Histogram {
     }
 }
 
-/// A review takes some 20 µs; a 3 MB object some milliseconds; the API server gives up after three seconds.
+/// The upper bounds of the buckets. A review takes some 20 µs, one of a 3 MB object some milliseconds, and the API
+/// server gives up after three seconds.
 const BOUNDS: [f64; 9] = [0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.001, 0.005, 0.025, 0.25, 2.5];
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Counters of reviews and of what is found in them.
+//! Counters of reviews and of their findings.
 
 use aksarc_shared::facts::actor::Actor;
 use aksarc_shared::rules::catalogue;
@@ -94,7 +94,7 @@ const ACTORS: [Actor; 3] = [Actor::Ambiguous, Actor::Person, Actor::Platform];
 /// The platform is never judged.
 const JUDGED_ACTORS: [Actor; 2] = [Actor::Ambiguous, Actor::Person];
 
-/// Why a review can go unjudged; all but the last three are the engine's words.
+/// The reasons for which a review can go unjudged. All but the last three are words of the engine.
 const REASONS: [&str; 10] = [
     "unreadable",
     "operation",

@@ -18,7 +18,7 @@ use super::phase::Phase;
 use super::service::ReviewService;
 use crate::slots::{ConnectionState, Slot};
 
-/// Serves one connection until it ends, or has to give way to another.
+/// Serves one connection until it ends or is evicted.
 pub(super) async fn connection(
     slot: Slot,
     tcp: TcpStream,
@@ -35,13 +35,14 @@ pub(super) async fn connection(
         async move { Ok::<_, Infallible>(reviews.respond(request, slot).await) }
     });
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), handler));
-    // hyper's one timer cannot tell a slow first header from an idle wait, so new connections get a deadline of ours.
+    // hyper's one timer cannot tell a slow first header from an idle wait, so a new connection has a deadline of its
+    // own.
     let mut first_header = pin!(sleep(service.limits.first_header));
     let (mut waiting, mut draining) = (true, false);
     loop {
         let next = if draining { Phase::Abort } else { Phase::Drain };
         tokio::select! {
-            // The connection first: what has arrived already is served before anything is shut.
+            // The connection first, so that a request that has arrived is served before the connection is closed.
             biased;
             result = &mut connection => {
                 if let Err(error) = result {
@@ -63,7 +64,7 @@ pub(super) async fn connection(
                     return;
                 }
                 draining = true;
-                // A new connection stays until its first request, whose answer closes it.
+                // A connection without a request yet stays until its first one, whose answer closes it.
                 if seen.load(Ordering::Relaxed) {
                     connection.as_mut().graceful_shutdown();
                 }
@@ -72,7 +73,7 @@ pub(super) async fn connection(
     }
 }
 
-/// The stream of a client that finishes its handshake in time.
+/// The TLS stream of a client that finishes its handshake in time; `None` for any other.
 async fn handshake(
     slot: &Slot,
     tcp: TcpStream,

@@ -1,4 +1,4 @@
-//! Judging within a time that is bounded, whatever the review holds.
+//! Judging reviews by a deadline, whatever they hold.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::refusal::HttpRefusal;
 use crate::review::Turn;
 
 impl ReviewService {
-    /// The answer to a review, by `deadline`: past it the review is allowed, marked and counted.
+    /// The answer to a review. A review that is not judged by `deadline` is allowed, marked and counted.
     ///
     /// Small reviews are judged at once. Large ones are judged by a few workers, so that they hold up neither the small
     /// ones nor each other's reading; when all workers are busy they wait.
@@ -28,7 +28,7 @@ impl ReviewService {
             return self.reviewer.answer(&body.bytes);
         }
         let (body, turn) = (Arc::new(body), Arc::new(Turn::default()));
-        // When the client leaves, this future is dropped, and the worker need not go on.
+        // When the client leaves, this future is dropped, and the worker has nobody to answer.
         let _leaving = Leaving(Arc::clone(&turn));
         let mut work = Box::pin(self.work(Arc::clone(&body), Arc::clone(&turn)));
         if let Ok(answer) = timeout_at(deadline, &mut work).await {
@@ -37,7 +37,7 @@ impl ReviewService {
         if turn.take() {
             return self.reviewer.out_of_time(&body.bytes);
         }
-        // The worker was done in this very moment.
+        // The worker has taken the turn at this very moment, and its answer counts.
         work.await
     }
 
@@ -46,7 +46,7 @@ impl ReviewService {
         let worker = Arc::clone(&self.workers).acquire_owned().await.map_err(|_| stopping())?;
         let reviewer = Arc::clone(&self.reviewer);
         let judge = move || {
-            // The worker stays taken until it is done, even when nobody waits for it any more.
+            // The permit is held until the worker is done, even when nobody waits for the answer any more.
             let _worker = worker;
             reviewer.answer_in_turn(&body.bytes, &turn)
         };
@@ -54,7 +54,7 @@ impl ReviewService {
     }
 }
 
-/// Takes the turn when it is dropped, so that nobody else answers.
+/// Takes the turn when it is dropped, so that the worker neither counts nor logs an answer that nobody gets.
 struct Leaving(Arc<Turn>);
 
 impl Drop for Leaving {

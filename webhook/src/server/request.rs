@@ -1,4 +1,4 @@
-//! One request: what is no review is refused, the body is read within the limits, and judged in time.
+//! Requests: one that is no review is refused, and the body of a review is read within the limits.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,7 +14,7 @@ use super::service::ReviewService;
 use crate::refusal::HttpRefusal;
 use crate::slots::{ConnectionState, Slot};
 
-/// A body, and the memory it was granted, which others can have when it is gone.
+/// The body of a request, with the memory that it was granted. Dropping it frees the memory for others.
 #[derive(Debug)]
 pub(super) struct ReceivedBody {
     pub(super) bytes: Bytes,
@@ -22,7 +22,7 @@ pub(super) struct ReceivedBody {
 }
 
 impl ReviewService {
-    /// Answers the request of the connection in `slot`.
+    /// The response to a request on the connection in `slot`.
     pub(super) async fn respond(&self, request: Request<Incoming>, slot: &Slot) -> Response<Full<Bytes>> {
         slot.enter(ConnectionState::Receiving);
         let mut response = match self.receive_and_judge(request, slot).await {
@@ -38,7 +38,8 @@ impl ReviewService {
                 refuse(refusal)
             }
         };
-        // What is refused is not from an API server, or would only be refused again: its slot goes to somebody else.
+        // A refused request is not from an API server, or would only be refused again, so its connection frees its
+        // slot.
         if response.status() != StatusCode::OK || self.closing.load(Ordering::Relaxed) {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -47,7 +48,7 @@ impl ReviewService {
     }
 
     async fn receive_and_judge(&self, request: Request<Incoming>, slot: &Slot) -> Result<Vec<u8>, HttpRefusal> {
-        // From here on: the API server's own clock began when it connected.
+        // The deadline counts from here. The API server's own began when it connected.
         let start = Instant::now();
         if request.uri().path() != PATH {
             return Err(HttpRefusal::new(StatusCode::NOT_FOUND, "path", format!("reviews go to {PATH}")));
@@ -67,7 +68,7 @@ impl ReviewService {
         self.judge_in_time(body, start + self.limits.review).await
     }
 
-    /// Reads a body within the limits on its size and on the memory of all.
+    /// Reads a body within the limits on its size and on the memory of all bodies.
     async fn read_body(&self, mut body: Incoming) -> Result<ReceivedBody, HttpRefusal> {
         let limit = self.limits.body_bytes;
         let hint = body.size_hint();
@@ -85,7 +86,7 @@ impl ReviewService {
             if size > limit {
                 return Err(self.discard(body).await);
             }
-            // A small review arrives in one piece and is judged where it lies.
+            // A small review arrives in one piece and is judged without a copy.
             if whole.is_none() && body.is_end_stream() {
                 return Ok(ReceivedBody { bytes: data, _budget: None });
             }
@@ -97,9 +98,9 @@ impl ReviewService {
         Ok(ReceivedBody { bytes: Bytes::from(whole.unwrap_or_default()), _budget: budget })
     }
 
-    /// Grants memory for `size` bytes of a body of at most `most`, and returns for how many it did. It is granted as they
-    /// arrive: who announces much and sends nothing takes nothing from others. When none is free in time, that is said,
-    /// instead of being killed for taking it.
+    /// Grants memory for at least `size` bytes of a body of at most `most` bytes, and returns for how many. Memory is
+    /// granted as bytes arrive, so that a client that announces much and sends nothing takes none from others. When
+    /// none becomes free in time the request is refused: taking more would get the process killed.
     async fn grant(
         &self,
         budget: &mut Option<OwnedSemaphorePermit>,
@@ -110,7 +111,7 @@ impl ReviewService {
         if size <= granted.max(SMALL_BODY) {
             return Ok(granted.max(SMALL_BODY.min(most)));
         }
-        // More than is needed now, so that it is not asked for at every frame.
+        // More than is needed now, so that not every frame has to ask.
         let wanted = most.min(size + GRANT);
         let permits = u32::try_from((wanted.saturating_sub(granted) >> KIB) + 1).unwrap_or(u32::MAX);
         let more = timeout(self.limits.body / 2, Arc::clone(&self.large_bodies).acquire_many_owned(permits)).await;
@@ -125,11 +126,11 @@ impl ReviewService {
         Ok(wanted)
     }
 
-    /// Reads the rest of a body that is too large without keeping it: a client that is still writing when the connection
-    /// closes sees a reset instead of our answer.
+    /// The refusal of a body that is too large, once the rest of it is read and thrown away: a client that is still
+    /// writing when the connection closes sees a reset instead of the refusal.
     async fn discard(&self, mut body: Incoming) -> HttpRefusal {
         let rest = async { while let Some(Ok(_)) = body.frame().await {} };
-        // Past the deadline the answer goes out anyway, and may get lost.
+        // Past the deadline the refusal goes out anyway, and may get lost.
         let _ = timeout(self.limits.body / 2, rest).await;
         let message = format!("the body is larger than {} bytes", self.limits.body_bytes);
         HttpRefusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", message)
@@ -157,11 +158,12 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 pub(super) const KIB: u32 = 10;
 
-/// What an API server mostly sends: read without asking for memory, since connections times this is bounded, and judged
-/// where it arrives, since to hand it to a worker would take as long as to judge it.
+/// The size up to which a body is small, as most are. A small body is read without a grant of memory, since the number
+/// of connections bounds their sum, and is judged at once, since handing it to a worker would take as long as judging
+/// it.
 pub(super) const SMALL_BODY: usize = 32 << 10;
 
-/// Memory that a large body is granted at a time.
+/// Bytes of memory that a large body is granted at a time.
 const GRANT: usize = 256 << 10;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Serving connections of API servers, and waiting for them to end.
+//! Accepting the connections of API servers, and waiting for them to end.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -18,7 +18,7 @@ use super::service::ReviewService;
 use crate::accept::next_connection;
 use crate::slots::{PortCounters, Slot, Slots};
 
-/// Accepts until the phase changes, then waits for the connections there are.
+/// Accepts connections until the phase changes, then waits until the open ones have ended.
 pub(super) async fn serve(
     listener: TcpListener,
     tls: Arc<ArcSwap<ServerConfig>>,
@@ -34,7 +34,7 @@ pub(super) async fn serve(
     // Each connection holds a sender, so the receiver is told when all of them have ended.
     let (open, mut ended) = mpsc::channel::<Infallible>(1);
     let begin = |slot: Slot, tcp: TcpStream| {
-        // Loaded for each connection: a renewed certificate counts from the next handshake on.
+        // Loaded for each connection, so that a renewed certificate is used from the next handshake on.
         let acceptor = TlsAcceptor::from(tls.load_full());
         let connection = connection(slot, tcp, acceptor, http.clone(), Arc::clone(&service), phase.clone());
         let open = open.clone();
@@ -54,7 +54,8 @@ pub(super) async fn serve(
             _ = stop.wait_for(|phase| *phase > Phase::Serve) => break,
         }
     }
-    // Closing the listener resets whoever is still in the kernel's queue; they may have sent a review already.
+    // Closing the listener resets the connections that are still in the kernel's queue, and those may carry a review
+    // already.
     for _ in 0..limits.connections {
         let Some(Ok((tcp, peer))) = now(listener.accept()).await else { break };
         begin(slots.admit(peer.ip()), tcp);
@@ -67,7 +68,7 @@ pub(super) async fn serve(
     }
 }
 
-/// The future's value if it has one without waiting.
+/// The future's value, if it is ready.
 async fn now<T>(future: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         biased;

@@ -1,4 +1,4 @@
-//! What all connections share.
+//! The state that all connections for reviews share.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -9,14 +9,14 @@ use super::counters::ServerCounters;
 use super::limits::ServerLimits;
 use crate::review::Reviewer;
 
-/// What all connections share.
+/// The state that all connections for reviews share.
 #[derive(Debug)]
 pub(super) struct ReviewService {
     pub(super) reviewer: Arc<Reviewer>,
     pub(super) counters: ServerCounters,
     pub(super) limits: ServerLimits,
     pub(super) closing: AtomicBool,
-    /// In KiB, for bodies that are not small.
+    /// Memory for bodies that are not small, in KiB.
     pub(super) large_bodies: Arc<Semaphore>,
     pub(super) workers: Arc<Semaphore>,
 }

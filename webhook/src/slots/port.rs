@@ -1,4 +1,4 @@
-//! What is counted of the connections of one listener.
+//! Counters of the connections of each listener.
 
 use std::array::from_fn;
 use std::sync::Arc;
@@ -62,7 +62,7 @@ impl Ports {
 /// The counters of one listener.
 #[derive(Debug, Default)]
 pub(crate) struct PortCounters {
-    /// The word for it in metrics and in the log.
+    /// The word for the listener in metrics, and the name of its thread.
     pub(crate) name: &'static str,
     open: [Gauge; ConnectionState::ALL.len()],
     limit: Gauge,
@@ -119,14 +119,14 @@ impl PortCounters {
     }
 }
 
-/// Why a connection gave way to a newcomer.
+/// Why a connection was evicted for a new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Eviction {
-    /// All slots were taken, and it was the longest idle one.
+    /// All slots were taken, and the connection was the longest idle one.
     Idle,
     /// Its address holds more than its share.
     Share,
-    /// All slots were taken and none was idle; it was sending its request for longest.
+    /// All slots were taken and none was idle; the connection had been sending its request for longest.
     Slow,
 }
 

@@ -1,4 +1,4 @@
-//! A connection, as the others of its listener see it.
+//! The state of one connection that decides about its eviction.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -22,7 +22,7 @@ impl ConnectionState {
     pub(crate) const ALL: [ConnectionState; 4] =
         [ConnectionState::Handshake, ConnectionState::Idle, ConnectionState::Receiving, ConnectionState::Answering];
 
-    /// The word for it in metrics.
+    /// The word for the state in metrics.
     pub(crate) fn word(self) -> &'static str {
         match self {
             ConnectionState::Handshake => "handshake",
@@ -37,14 +37,14 @@ impl ConnectionState {
     }
 }
 
-/// A connection, as the others see it. Times are microseconds since the listener's start.
+/// The state of one connection that its listener looks at. Times are microseconds since the listener's start.
 #[derive(Debug)]
 pub(super) struct Seat {
     pub(super) source: IpAddr,
     pub(super) accepted: u64,
-    /// The state in the lowest bits, and above them since when; one word, so that a request takes no lock.
+    /// The state in the lowest bits, and since when above them. It is one word, so that a request takes no lock.
     activity: AtomicU64,
-    /// It has carried a valid review.
+    /// The connection has carried a valid review.
     proven: AtomicBool,
     evicted: Notify,
 }
@@ -60,7 +60,7 @@ impl Seat {
         }
     }
 
-    /// Notes what it does from `now` on, and returns what it did before.
+    /// Notes what the connection does from `now` on, and returns what it did before.
     pub(super) fn enter(&self, state: ConnectionState, now: u64) -> ConnectionState {
         let before = self.state();
         // Without a request, a connection is idle since it was accepted.
@@ -73,7 +73,7 @@ impl Seat {
         self.proven.store(true, Ordering::Relaxed);
     }
 
-    /// Tells it to end.
+    /// Tells the connection to end.
     pub(super) fn evict(&self) {
         self.evicted.notify_one();
     }

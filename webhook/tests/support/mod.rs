@@ -80,8 +80,8 @@ impl Authority {
     }
 }
 
-/// A directory as the kubelet makes it for a ConfigMap or a Secret: each file is a link through `..data`, and `..data` is
-/// swapped to a new directory with one rename.
+/// A directory as the kubelet makes it for a ConfigMap or a Secret: each file is a link through `..data`, and `..data`
+/// is swapped to a new directory with one rename.
 pub(crate) struct Volume(TempDir, AtomicU32);
 
 impl Volume {

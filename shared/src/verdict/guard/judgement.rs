@@ -41,8 +41,8 @@ pub struct Judged {
 }
 
 impl Judged {
-    /// One line for a denial or a warning: code, whose word it is, what, and the supported way; at most `max` bytes, no control
-    /// characters. What is said of the object is cut first, code and basis never.
+    /// One line for a denial or a warning: code, whose word it is, what, and the supported way; at most `max` bytes, no
+    /// control characters. What is said of the object is cut first, code and basis never.
     pub fn line(&self, max: usize) -> String {
         let finding = &self.finding;
         let head = format!("{} ({}): ", finding.code, finding.basis.word());
@@ -61,7 +61,8 @@ pub struct Judgement {
     pub preset: Preset,
     /// What was found, heaviest decision first.
     pub judged: Vec<Judged>,
-    /// Why not all could be judged. Nothing is found then, unless it is managedFields alone that were not looked at as a whole.
+    /// Why not all could be judged. Nothing is found then, unless it is managedFields alone that were not looked at as
+    /// a whole.
     pub not_evaluated: Option<NotEvaluated>,
 }
 
