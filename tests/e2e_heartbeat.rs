@@ -130,9 +130,9 @@ fn a_guard_without_rights_answers_reviews_and_says_once_what_it_lacks() {
     person.post("/api/v1/namespaces/kube-system/configmaps?dryRun=All", &change).unwrap().object().unwrap();
     assert!(reviews() > before);
     let log = guard.log();
-    assert_eq!(log.matches("no heartbeat is noted").count(), 1, "{log}");
+    assert_eq!(log.matches("the heartbeat cannot be written").count(), 1, "{log}");
     assert!(log.contains("guard-heartbeat: 403") && log.contains("manifest, applied anew"), "{log}");
-    assert_eq!(log.matches("the cluster's waivers are not read").count(), 1, "{log}");
+    assert_eq!(log.matches("the cluster's waivers cannot be read").count(), 1, "{log}");
     assert!(log.contains("listing SupportWaivers: 403"), "{log}");
     assert_eq!(log.matches("ERROR").count(), 0, "{log}");
 

@@ -158,7 +158,7 @@ fn serve_and_log(arguments: ServeArgs, log_lines_dropped: Counter) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            tracing::error!(%error, "cannot start");
+            tracing::error!(%error, "cannot start the runtime; no change is being judged");
             return ExitCode::from(ENVIRONMENT);
         }
     };
@@ -204,8 +204,8 @@ async fn serve_until_told(options: ServerOptions) -> Result<(), StartError> {
     }
     tokio::select! {
         _ = server.stop() => {}
-        _ = terminate.recv() => tracing::warn!("told twice to stop; not waiting for requests in flight"),
-        _ = interrupt.recv() => tracing::warn!("told twice to stop; not waiting for requests in flight"),
+        _ = terminate.recv() => tracing::warn!("told to stop a second time; requests in flight are not waited for"),
+        _ = interrupt.recv() => tracing::warn!("told to stop a second time; requests in flight are not waited for"),
     }
     Ok(())
 }
@@ -254,7 +254,7 @@ fn print_manifest(arguments: ManifestArgs) -> anyhow::Result<ExitCode> {
     if read(&file)? == expected.into_bytes() {
         return Ok(ExitCode::SUCCESS);
     }
-    report(&format!("{} is not what the rules say; write it anew with: aksarc-webhook manifest", file.display()));
+    report(&format!("{} is not as the rules generate it; write it anew with: aksarc-webhook manifest", file.display()));
     Ok(ExitCode::from(ENVIRONMENT))
 }
 

@@ -203,14 +203,14 @@ impl HeartbeatCounters {
 fn log_change(trouble: &mut Option<BeatTrouble>, outcome: &BeatOutcome) {
     match outcome {
         BeatOutcome::Failed(what, why) if *trouble != Some(*what) => {
-            tracing::warn!(error = why, "no heartbeat is noted; reviews are answered all the same");
+            tracing::warn!(error = why, "the heartbeat cannot be written; reviews are answered all the same");
             *trouble = Some(*what);
         }
         BeatOutcome::Failed(..) => {}
-        BeatOutcome::Held => tracing::debug!("heartbeat held back until the API server's clock was steady for a while"),
+        BeatOutcome::Held => tracing::debug!("the heartbeat waits until the API server's clock was steady for a while"),
         BeatOutcome::Written(_) | BeatOutcome::Recent(..) => {
             if trouble.take().is_some() {
-                tracing::info!("heartbeat noted again");
+                tracing::info!("the heartbeat is written again");
             }
         }
     }
@@ -252,13 +252,13 @@ impl HeartbeatKeeper {
         let Ok(Value::Object(mut object)) = serde_json::from_slice::<Value>(&read.body) else {
             return BeatOutcome::Failed(
                 BeatTrouble::Unreadable,
-                format!("the ConfigMap {NAME} came as something else"),
+                format!("the API server's answer to a read of the ConfigMap {NAME} is no JSON object"),
             );
         };
         let mut record = match Record::parse(text(&object)) {
             Ok(record) => record,
             Err(error) if error.may_be_replaced() => {
-                tracing::warn!(%error, "a new heartbeat record takes its place");
+                tracing::warn!(%error, "the heartbeat record cannot be read; a new one replaces it");
                 Record::in_place_of(&error, at)
             }
             Err(error) => return BeatOutcome::Failed(BeatTrouble::Unreadable, error.to_string()),

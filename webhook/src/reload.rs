@@ -95,7 +95,7 @@ impl ConfigFile {
 /// Logs the settings of a configuration that do less than they say.
 fn warn_of(guard: &Guard) {
     for note in guard.notes() {
-        tracing::warn!(note, "configuration");
+        tracing::warn!(note, "a setting of the configuration does less than it says");
     }
 }
 

@@ -64,7 +64,7 @@ pub(crate) async fn run(options: WaiverReadOptions, guards: Arc<Guards>, counter
         if !matches!(outcome, WaiverReadOutcome::Failed(_)) {
             last = Instant::now();
         } else if last.elapsed() >= keep && kept.forget() {
-            tracing::warn!("the cluster's waivers were not read for {keep:?}; none of them counts until they are");
+            tracing::warn!("the cluster's waivers could not be read for {keep:?}; none of them counts until a list is read again");
         }
         sleep(every + jitter(every / 10)).await;
     }
@@ -199,7 +199,7 @@ fn log_change(trouble: &mut Option<WaiverReadTrouble>, outcome: &WaiverReadOutco
     match outcome {
         WaiverReadOutcome::Failed(failure) if *trouble != Some(failure.trouble) => {
             let error = &*failure.why;
-            tracing::warn!(error, "the cluster's waivers are not read; those of the configuration count all the same");
+            tracing::warn!(error, "the cluster's waivers cannot be read; those of the configuration count all the same");
             *trouble = Some(failure.trouble);
         }
         WaiverReadOutcome::Failed(_) => {}
@@ -263,12 +263,12 @@ async fn list(connection: &mut ApiConnection) -> Result<Option<ClusterWaivers>, 
         let page;
         (objects, page) = parsed.await.map_err(WaiverReadError::unreadable)?.map_err(WaiverReadError::unreadable)?;
         if page.kind != LIST {
-            return Err(WaiverReadError::unreadable(format_args!("it came as something else than a {LIST}")));
+            return Err(WaiverReadError::unreadable(format_args!("the answer is no {LIST}")));
         }
         match page.continue_token {
             None => return current(objects).map(Some),
             Some(next) if token.as_ref() == Some(&next) => {
-                return Err(WaiverReadError::unreadable("the same continue token twice"));
+                return Err(WaiverReadError::unreadable("two pages have the same continue token"));
             }
             next => token = next,
         }
