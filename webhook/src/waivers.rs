@@ -64,7 +64,9 @@ pub(crate) async fn run(options: WaiverReadOptions, guards: Arc<Guards>, counter
         if !matches!(outcome, WaiverReadOutcome::Failed(_)) {
             last = Instant::now();
         } else if last.elapsed() >= keep && kept.forget() {
-            tracing::warn!("the cluster's waivers could not be read for {keep:?}; none of them counts until a list is read again");
+            tracing::warn!(
+                "the cluster's waivers could not be read for {keep:?}; none of them counts until a list is read again"
+            );
         }
         sleep(every + jitter(every / 10)).await;
     }
@@ -199,7 +201,10 @@ fn log_change(trouble: &mut Option<WaiverReadTrouble>, outcome: &WaiverReadOutco
     match outcome {
         WaiverReadOutcome::Failed(failure) if *trouble != Some(failure.trouble) => {
             let error = &*failure.why;
-            tracing::warn!(error, "the cluster's waivers cannot be read; those of the configuration count all the same");
+            tracing::warn!(
+                error,
+                "the cluster's waivers cannot be read; those of the configuration count all the same"
+            );
             *trouble = Some(failure.trouble);
         }
         WaiverReadOutcome::Failed(_) => {}

@@ -1,4 +1,4 @@
-//! Judging a change: who acts, what the rules find, and what the guard does about it. The dry run asks the same.
+//! Judging a change: who acts, what the rules find, and what the guard does about it. A dry run asks the same engine.
 
 mod config;
 mod judgement;
@@ -90,7 +90,7 @@ impl Guard {
         Ok(Guard { data: Arc::new(data), settings, rules })
     }
 
-    /// The same guard with waivers from elsewhere, and those of them that break a term. Its own all go on counting.
+    /// The guard with further waivers, and those of them that break a term. Its own waivers all go on counting.
     pub fn beside(&self, more: Vec<Waiver>) -> (Guard, Vec<(Waiver, Vec<waiver::Invalid>)>) {
         let mut guard = self.clone();
         let (valid, invalid) = waiver::beside(&self.settings.waivers, more);
@@ -98,8 +98,8 @@ impl Guard {
         (guard, invalid)
     }
 
-    /// What of the settings does less than it says, for whoever wrote them: modes that no finding of their rule reaches, and
-    /// waivers for what is found otherwise now.
+    /// Notes about settings that do less than they say: modes that no finding of their rule reaches, and waivers for findings
+    /// that are made otherwise now.
     pub fn notes(&self) -> Vec<String> {
         let settings = &self.settings;
         let platforms = settings.platforms();
@@ -128,7 +128,8 @@ impl Guard {
         modes.chain(waivers).collect()
     }
 
-    /// What the guard does with these settings, line by line: for whoever is about to use them. `now` tells which waivers are over.
+    /// Lines that tell what the guard does with its settings, for people who are about to use them. `now` decides which waivers
+    /// are over.
     pub fn summary(&self, now: Timestamp) -> Vec<String> {
         let settings = &self.settings;
         let actors = &settings.actors;
@@ -169,7 +170,7 @@ impl Guard {
         &self.settings
     }
 
-    /// Who a user is, for this guard.
+    /// The actor that a user is for this guard.
     pub fn actor(&self, user: &User) -> Actor {
         actor::classify(user, &self.settings.actors, &self.data.identities, &self.data.managers)
     }
@@ -186,7 +187,7 @@ impl Guard {
             }
             not_evaluated = change.too_many_managed().map(NotEvaluated::ManagedFields);
             if let Some(fault) = change.fault() {
-                // Some rule took what it could not read as missing.
+                // A rule may have taken an unreadable part as missing.
                 judged.clear();
                 not_evaluated = Some(NotEvaluated::Unreadable(fault.to_owned()));
             }
@@ -198,17 +199,17 @@ impl Guard {
         Judgement { actor, preset: self.settings.mode, judged, not_evaluated }
     }
 
-    /// What one rule finds in a change, and what is done about it. Nothing is allocated where it finds nothing.
+    /// The findings of one rule in a change, with the decision about each. Nothing is allocated where there is none.
     fn judge_rule(&self, rule: &'static Rule, mode: Mode, submission: &Submission<'_, '_>) -> Vec<Judged> {
         let Submission { change, user, actor, now } = *submission;
         let is_watched = rule.guards.iter().any(|guard| {
-            // There is one of each kind; comparing their names would be done a hundred times for each request.
+            // Kinds are compared by address: comparing names would be done a hundred times for each request.
             std::ptr::eq(guard.kind, change.kind)
                 && guard.subresource == change.subresource
                 && guard.operations.contains(&change.operation)
         });
         let Some(judge) = rule.change.filter(|_| is_watched) else { return Vec::new() };
-        // What is in the rest of them may be what makes the change lawful.
+        // `partly`: the rule looked at managedFields, of which only a part is known. The rest may make the change lawful.
         let (mut drafts, partly) = change.watched(|| judge(change, &self.data));
         if rule.code == aa301::RULE.code {
             drafts.extend(aa301::forged(change, &user.field_manager, &self.data));
@@ -238,12 +239,12 @@ impl Guard {
         decided.collect()
     }
 
-    /// Whether what this actor does may be denied at all.
+    /// Whether changes of this actor may be denied at all.
     fn denies(&self, actor: Actor) -> bool {
         actor != Actor::Ambiguous || self.settings.actors.ambiguous == Ambiguous::Deny
     }
 
-    /// What the preset and the rule's mode allow, and no more than the finding's own weight asks for.
+    /// The decision about a finding: what preset and mode allow, and no more than the weight of the finding asks for.
     fn decide(&self, mode: Mode, actor: Actor, finding: &Finding, capped: bool) -> Decision {
         let wanted = match self.settings.mode {
             Preset::Observe => Mode::Record,
@@ -261,7 +262,7 @@ impl Guard {
     }
 }
 
-/// A change, as somebody submits it at a time.
+/// A change, with the user who submits it and the time.
 struct Submission<'s, 'c> {
     change: &'s Change<'c>,
     user: &'s User,
@@ -269,5 +270,5 @@ struct Submission<'s, 'c> {
     now: Timestamp,
 }
 
-/// Of a waiver's name in a note.
+/// Bytes of a waiver's name in a note.
 const MAX_NAME: usize = 80;

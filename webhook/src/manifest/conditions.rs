@@ -46,7 +46,7 @@ pub(super) fn power_over_nodes(data: &Data) -> MatchCondition {
     }
     MatchCondition {
         name: "power-over-nodes",
-        why: "Of workloads, those that mount the host's paths, are privileged, or are given what reaches beyond a pod.",
+        why: "Of workloads, only those that mount the host's paths, are privileged, or are given what reaches beyond a pod.",
         expression,
     }
 }
@@ -183,7 +183,7 @@ pub(super) fn protected_namespace(data: &Data) -> MatchCondition {
     let names: Vec<String> = protected(data).into_iter().map(str::to_owned).collect();
     MatchCondition {
         name: "protected-namespace",
-        why: "Of namespaces, the system's.",
+        why: "Of namespaces, only the system's are asked about.",
         expression: format!(
             "request.resource.resource != \"namespaces\" || !has(request.name) ||\nrequest.name in {}",
             list(&names)

@@ -62,7 +62,11 @@ impl ReviewService {
         }
         let limit = self.limits.body;
         let body = timeout_at(start + limit, self.read_body(request.into_body())).await.unwrap_or_else(|_| {
-            Err(HttpRefusal::new(StatusCode::REQUEST_TIMEOUT, "timeout", format!("the whole body did not arrive within {limit:?}")))
+            Err(HttpRefusal::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "timeout",
+                format!("the whole body did not arrive within {limit:?}"),
+            ))
         })?;
         slot.enter(ConnectionState::Answering);
         self.judge_in_time(body, start + self.limits.review).await

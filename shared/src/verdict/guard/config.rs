@@ -1,4 +1,4 @@
-//! The guard's configuration file, for all that read it: the guard itself, its check beforehand, and rehearsals of changes.
+//! The guard's configuration file. The guard, its subcommands and dry runs read it here.
 
 use std::collections::BTreeMap;
 
@@ -68,7 +68,7 @@ pub enum GuardConfigKind {
     GuardConfig,
 }
 
-/// Why bytes are no configuration.
+/// Why bytes are no configuration of the guard.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GuardConfigError {

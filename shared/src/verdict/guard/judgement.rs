@@ -1,4 +1,4 @@
-//! What the guard answers about a change.
+//! The judgement of a change, which the guard answers and a dry run shows.
 
 use crate::facts::actor::Actor;
 use crate::finding::Finding;
@@ -7,7 +7,7 @@ use crate::verdict::review::NotEvaluated;
 
 use super::settings::Preset;
 
-/// What is done about a change.
+/// The decision about a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Decision {
     /// Allowed.
@@ -29,20 +29,20 @@ impl Decision {
     }
 }
 
-/// A finding, and what is done about it.
+/// A finding, and the decision about it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judged {
     /// The finding.
     pub finding: Finding,
-    /// What the guard does about it.
+    /// The decision about it.
     pub decision: Decision,
     /// The supported way, from the rule.
     pub instead: &'static str,
 }
 
 impl Judged {
-    /// One line for a denial or a warning: code, whose word it is, what, and the supported way; at most `max` bytes, no
-    /// control characters. What is said of the object is cut first, code and basis never.
+    /// One line for a denial or a warning: code, basis, message and the supported way, in at most `max` bytes without
+    /// control characters. The message is cut first, code and basis never.
     pub fn line(&self, max: usize) -> String {
         let finding = &self.finding;
         let head = format!("{} ({}): ", finding.code, finding.basis.word());
@@ -52,17 +52,17 @@ impl Judged {
     }
 }
 
-/// What the guard says about a change.
+/// The judgement of a change.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judgement {
     /// Who acts.
     pub actor: Actor,
     /// The preset in force.
     pub preset: Preset,
-    /// What was found, heaviest decision first.
+    /// The findings, heaviest decision first.
     pub judged: Vec<Judged>,
-    /// Why not all could be judged. Nothing is found then, unless it is managedFields alone that were not looked at as
-    /// a whole.
+    /// Why the change was not judged, or not as a whole. There are no findings then, unless only a part of managedFields
+    /// was not looked at.
     pub not_evaluated: Option<NotEvaluated>,
 }
 

@@ -1,4 +1,4 @@
-//! How the guard decides, once its configuration is read.
+//! The settings of the guard, as its configuration gives them, and the mistakes that they can hold.
 
 use std::collections::BTreeMap;
 
@@ -10,16 +10,16 @@ use crate::people::waiver::{self, Waiver};
 use crate::rules::catalogue;
 use crate::rules::rule::Mode;
 
-/// How the guard decides. Read from its configuration file; the dry run uses the same.
+/// The settings by which the guard decides. A dry run uses the same.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
     /// The preset.
     pub mode: Preset,
-    /// The platform; told by nobody else on the request path.
+    /// The platform. Nothing else tells it on the request path.
     pub platform: Option<Platform>,
-    /// Per rule, by code: what to do in `enforce` at most, and what to leave out in every preset.
+    /// The mode of rules, by code: what a rule does in `enforce` at most, or that it is left out in every preset.
     pub rules: BTreeMap<String, Mode>,
-    /// Who is the platform and who is not, beyond what is built in.
+    /// Identities that are the platform's, or are not, beyond the built-in ones.
     pub actors: Actors,
     /// Managed components beyond the built-in catalogue.
     pub components: Vec<Component>,
@@ -69,17 +69,17 @@ impl Preset {
     }
 }
 
-/// Settings that cannot work.
+/// Why settings cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettingsError {
-    /// An override for a rule there is none of.
+    /// A mode for a rule that does not exist.
     #[error("rules: {0}")]
     UnknownRule(#[from] catalogue::UnknownRule),
-    /// A rule that judges no change.
+    /// A mode for a rule that judges no change.
     #[error("rules: {0} judges no change, so it has no mode")]
     NoChange(String),
-    /// Denials by rules whose findings never void support there: the guard denies nothing else.
+    /// The mode `deny` for rules whose findings never void support on the platform: the guard denies nothing else.
     #[error(
         "rules: {} cannot deny, because what {} never voids support{place}: give {} warn, or leave {} out",
         codes.join(", "),
@@ -96,7 +96,7 @@ pub enum SettingsError {
     /// A component or lawful object with neither or both of `name` and `prefix`, or with an empty one.
     #[error("{0}: exactly one of name and prefix is needed, and it must not be empty")]
     Pattern(String),
-    /// An identity that cannot be the platform's alone, or that no request comes from.
+    /// An identity that others than the platform have too, or that no request comes from.
     #[error(transparent)]
     Matcher(#[from] actor::NoMatcher),
     /// A waiver that breaks a term.
