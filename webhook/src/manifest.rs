@@ -17,10 +17,10 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use aksarc_shared::data::{self, Data};
-use aksarc_shared::facts::heartbeat;
+use aksarc_shared::facts::{digest, heartbeat};
 use aksarc_shared::k8s::read::yaml;
-use aksarc_shared::k8s::webhook_digest;
-use aksarc_shared::rules::derive::{self, Watched};
+use aksarc_shared::rules::derive;
+use aksarc_shared::rules::rule::Watched;
 use aksarc_shared::verdict::guard::Settings;
 
 use base64::base64;
@@ -122,7 +122,7 @@ pub fn webhooks(options: &ManifestOptions) -> String {
 fn digest(configuration: &str) -> String {
     let documents = yaml::documents(configuration).unwrap_or_default();
     let webhooks = documents.first().and_then(|document| document.get("webhooks"));
-    webhooks.map(webhook_digest::of).unwrap_or_default()
+    webhooks.map(digest::digest).unwrap_or_default()
 }
 
 /// The namespaces in which rules judge objects of the watched kinds: the protected ones, and those of components.

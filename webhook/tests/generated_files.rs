@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use aksarc_shared::data::own;
 use aksarc_shared::data::{Platform, embedded};
+use aksarc_shared::facts::digest;
 use aksarc_shared::facts::heartbeat;
 use aksarc_shared::finding::Finding;
 use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::k8s::kinds;
 use aksarc_shared::k8s::read::{json, yaml};
-use aksarc_shared::k8s::webhook_digest;
 use aksarc_shared::people::waiver::SUPPORT_WAIVER;
 use aksarc_shared::rules::catalogue;
 use aksarc_shared::rules::rule::Mode;
@@ -38,13 +38,13 @@ fn the_digest_in_the_manifest_does_not_depend_on_the_authority() {
         |options: &ManifestOptions| -> Value { yaml::documents(&manifest::webhooks(options)).unwrap().remove(0) };
     let generated = |configuration: &Value| configuration["metadata"]["annotations"][own::GENERATED].clone();
     let plain = configuration(&ManifestOptions::default());
-    assert_eq!(generated(&plain), webhook_digest::of(&plain["webhooks"]));
+    assert_eq!(generated(&plain), digest::digest(&plain["webhooks"]));
     let authority = Some(b"authority".to_vec());
     let trusted = configuration(&ManifestOptions { authority, ..ManifestOptions::default() });
     assert_eq!(generated(&trusted), generated(&plain));
     let mut edited = plain["webhooks"].clone();
     edited[0]["matchConditions"][0]["expression"] = json!("false");
-    assert_ne!(generated(&plain), webhook_digest::of(&edited));
+    assert_ne!(generated(&plain), digest::digest(&edited));
 }
 
 #[test]

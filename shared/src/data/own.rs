@@ -10,7 +10,7 @@ pub const SERVICE: &str = "guard";
 /// The name of the guard's ValidatingWebhookConfiguration.
 pub const CONFIGURATION: &str = "guard.aksarc.dev";
 
-/// The annotation that carries the [digest](crate::k8s::webhook_digest::of) of the webhooks as they were generated.
+/// The annotation that carries the [digest](crate::facts::digest::digest) of the webhooks as they were generated.
 pub const GENERATED: &str = "aksarc.dev/generated";
 
 /// The annotation that opens an object which guard-protection.yaml protects. Its value is the reason.

@@ -8,13 +8,14 @@ use crate::data::Platform;
 use crate::data::own;
 use crate::facts::inventory::Inventory;
 use crate::facts::origin::{self, Provenance};
+use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
 use crate::k8s::selector::Selector;
 use crate::rules::parts::installed::{self, EXTENSIONS, Installed};
 use crate::rules::rule::{
-    Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
+    Context, Grounds, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -41,6 +42,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa901.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
     change: None,
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 const fn all(kind: &'static Kind) -> Read {

@@ -10,12 +10,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::data::{Data, Platform};
-use crate::facts::actor::{self, Actor, Ambiguous, User};
+use crate::facts::actor::{self, Actor, Ambiguous};
 use crate::facts::change::Change;
 use crate::finding::{Consequence, Evidence, Finding};
+use crate::k8s::user::User;
 use crate::people::waiver::{self, Waiver};
 use crate::rules::aa301;
 use crate::rules::catalogue;
+use crate::rules::parts::forged;
 use crate::rules::rule::{Mode, Rule};
 use crate::text;
 use crate::verdict::review::NotEvaluated;
@@ -212,7 +214,7 @@ impl Guard {
         // `partly`: the rule looked at managedFields, of which only a part is known. The rest may make the change lawful.
         let (mut drafts, partly) = change.watched(|| judge(change, &self.data));
         if rule.code == aa301::RULE.code {
-            drafts.extend(aa301::forged(change, &user.field_manager, &self.data));
+            drafts.extend(forged::forged(change, &user.field_manager, &self.data));
         }
         if actor::is_agent(user, &self.data.managers) {
             drafts.retain(|draft| !draft.agents_may);

@@ -63,7 +63,7 @@ fn managed_services(data: &Data) -> BTreeSet<(&str, &str)> {
     let mut services = BTreeSet::new();
     for (row, name) in rows {
         services.extend(row.namespaces.iter().map(|namespace| (&**namespace, name)));
-        let any = protected().filter(|namespace| row.is(kinds::SERVICE.kind, namespace, name));
+        let any = protected().filter(|namespace| row.is(kinds::SERVICE.kind, namespace, name, &data.namespaces));
         services.extend(any.map(|namespace| (namespace, name)));
     }
     services

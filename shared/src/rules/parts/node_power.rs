@@ -7,13 +7,14 @@ use crate::data::own;
 use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::Inventory;
 use crate::facts::origin::{self, Provenance};
+use crate::finding::Code;
 use crate::finding::{Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
 use crate::k8s::pod::{Container, Pod};
 use crate::rules::parts::installed::{self, Installed};
 use crate::rules::parts::node_metadata::target;
-use crate::rules::rule::{Code, Context, Guard, Notes, Read, Scope, Seen, Verdict};
+use crate::rules::rule::{Context, Guard, Notes, Read, Scope, Seen, Verdict};
 
 /// Which rule speaks of a pod with power over its node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Check;
+use super::state::Check;
 use crate::data::Data;
 use crate::data::own;
 use crate::facts::inventory::{ReadKey, ReadState};
@@ -54,7 +54,7 @@ impl Check<'_> {
     pub(super) fn lacks_what_voids(&self, rule: &Rule) -> bool {
         let heavy = |key: &ReadKey| {
             let place = key.namespace.as_deref();
-            rule.voids_by(key.kind, place.is_none_or(|name| self.data.namespaces.is_add_on(name)))
+            rule.voiding.may_be_in(key.kind, || place.is_none_or(|name| self.data.namespaces.is_add_on(name)))
         };
         self.unread_lists(rule).iter().any(|(key, _)| heavy(key))
             || rule.probes.iter().any(|probe| self.inventory.probe(*probe).is_err())

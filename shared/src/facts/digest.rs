@@ -8,7 +8,7 @@ use crate::text;
 /// The hash of the match rules of webhooks and of the Services that they call. It leaves out defaults that the API
 /// server fills in, so that a manifest and the stored object have the same digest, and the choices of an installer, such
 /// as certificate, port and timeout.
-pub fn of(webhooks: &Value) -> String {
+pub fn digest(webhooks: &Value) -> String {
     let asked = webhooks.as_array().into_iter().flatten().map(|webhook| {
         let kept = ASKED.iter().filter_map(|path| Some(((*path).to_owned(), webhook.pointer(path)?.clone())));
         full(&Value::Object(kept.collect()))
@@ -73,7 +73,7 @@ mod tests {
             let mut other = made.clone();
             let place = other.pointer_mut(path).and_then(Value::as_object_mut).unwrap();
             place.insert(field.to_owned(), value);
-            of(&other) == of(&made)
+            digest(&other) == digest(&made)
         };
         for (path, field, value) in [
             ("/0", "objectSelector", json!({})),
@@ -100,7 +100,7 @@ mod tests {
         ] {
             assert!(!with(path, field, value), "{path}/{field}");
         }
-        assert_ne!(of(&json!([])), of(&made));
-        assert_eq!(of(&Value::Null), of(&json!([])));
+        assert_ne!(digest(&json!([])), digest(&made));
+        assert_eq!(digest(&Value::Null), digest(&json!([])));
     }
 }
