@@ -1,4 +1,4 @@
-//! The series that the guard's modules register, and their text. Labels are words of ours, never names of users or
+//! The series that the guard's modules register, and their text. SeriesLabels are words of ours, never names of users or
 //! objects, so their number is bounded.
 //!
 //! Every series exists from the start: a rate over a series that appears with its first event misses that event. The
@@ -56,21 +56,21 @@ impl Metrics {
     }
 
     /// A counter for each set of labels, in their order, so that nothing is looked up when counting.
-    pub(crate) fn counters(&mut self, name: &str, help: &str, series: &[Labels]) -> Vec<Counter> {
+    pub(crate) fn counters(&mut self, name: &str, help: &str, series: &[SeriesLabels]) -> Vec<Counter> {
         self.family(name, help, series)
     }
 
     /// A gauge for each set of labels, in their order.
-    pub(crate) fn gauges(&mut self, name: &str, help: &str, series: &[Labels]) -> Vec<Gauge> {
+    pub(crate) fn gauges(&mut self, name: &str, help: &str, series: &[SeriesLabels]) -> Vec<Gauge> {
         self.family(name, help, series)
     }
 
-    fn family<M>(&mut self, name: &str, help: &str, series: &[Labels]) -> Vec<M>
+    fn family<M>(&mut self, name: &str, help: &str, series: &[SeriesLabels]) -> Vec<M>
     where
         M: Clone + Default,
-        Family<Labels, M>: Metric,
+        Family<SeriesLabels, M>: Metric,
     {
-        let family = Family::<Labels, M>::default();
+        let family = Family::<SeriesLabels, M>::default();
         self.registry.register(name, help, family.clone());
         series.iter().map(|labels| family.get_or_create(labels).clone()).collect()
     }
@@ -93,9 +93,9 @@ impl Default for Metrics {
 }
 
 /// The labels of one series.
-pub(crate) type Labels = Vec<(&'static str, &'static str)>;
+pub(crate) type SeriesLabels = Vec<(&'static str, &'static str)>;
 
 /// One set of labels for each word of a label.
-pub(crate) fn by(label: &'static str, words: &[&'static str]) -> Vec<Labels> {
+pub(crate) fn by(label: &'static str, words: &[&'static str]) -> Vec<SeriesLabels> {
     words.iter().map(|word| vec![(label, *word)]).collect()
 }

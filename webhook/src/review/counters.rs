@@ -5,7 +5,7 @@ use aksarc_shared::rules::catalogue;
 use aksarc_shared::verdict::guard::{Decision, Judgement, Preset};
 use prometheus_client::metrics::counter::Counter;
 
-use crate::metrics::{Labels, Metrics, by};
+use crate::metrics::{Metrics, SeriesLabels, by};
 
 /// Counters of reviews. Each is found by position, so that counting looks nothing up.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub struct ReviewCounters {
 impl ReviewCounters {
     /// Registers the series.
     pub fn register(metrics: &mut Metrics) -> Self {
-        let series: Vec<Labels> = DECISIONS
+        let series: Vec<SeriesLabels> = DECISIONS
             .iter()
             .flat_map(|decision| ACTORS.iter().map(move |actor| (decision, actor)))
             .flat_map(|(decision, actor)| Preset::ALL.iter().map(move |preset| (decision, actor, preset)))
@@ -82,7 +82,7 @@ fn finding_counters(metrics: &mut Metrics) -> Vec<(&'static str, Vec<Counter>)> 
                 .map(move |actor| vec![("rule", code), ("decision", decision.as_str()), ("actor", actor.as_str())])
         })
     };
-    let series: Vec<Labels> = codes.iter().flat_map(|code| labels(code)).collect();
+    let series: Vec<SeriesLabels> = codes.iter().flat_map(|code| labels(code)).collect();
     let counters = metrics.counters("findings", "Findings in judged reviews by rule, decision and actor", &series);
     let of_rule = counters.chunks(DECISIONS.len() * JUDGED_ACTORS.len()).map(<[Counter]>::to_vec);
     codes.into_iter().zip(of_rule).collect()

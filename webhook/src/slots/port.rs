@@ -7,7 +7,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 
 use super::seat::ConnectionState;
-use crate::metrics::{Labels, Metrics, by};
+use crate::metrics::{Metrics, SeriesLabels, by};
 
 /// The counters of all listeners.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(crate) struct Ports {
 impl Ports {
     pub(crate) fn register(metrics: &mut Metrics) -> Self {
         let ports = ["review", "metrics", "probe"];
-        let with = |key: &'static str, words: &[&'static str]| -> Vec<Labels> {
+        let with = |key: &'static str, words: &[&'static str]| -> Vec<SeriesLabels> {
             ports.iter().flat_map(|port| words.iter().map(move |word| vec![("port", *port), (key, *word)])).collect()
         };
         let states = with("state", &ConnectionState::ALL.map(ConnectionState::word));
