@@ -36,7 +36,7 @@ use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::verdict::guard::{Decision, Guard, Judgement, Preset, Settings};
 use aksarc_shared::verdict::report::ToolVersion;
 use aksarc_webhook::metrics::Metrics;
-use aksarc_webhook::respond::Reviewer;
+use aksarc_webhook::review::{ReviewCounters, Reviewer};
 use arc_swap::ArcSwap;
 use kubectl_aksarc::dry_run::judge::Sides;
 use law::edits::{Asked, Edit, all_asked, edits};
@@ -206,7 +206,10 @@ impl<'w> Law<'w> {
         let rules = off.map(|rule| (rule.code.as_str().to_owned(), Mode::Warn)).collect();
         let settings = Settings { mode: Preset::Enforce, platform: Some(platform), rules, ..Settings::default() };
         let guard = Guard::new(embedded(), settings).unwrap();
-        let reviewer = Reviewer::new(Arc::new(ArcSwap::from_pointee(guard.clone())), Arc::new(Metrics::new()));
+        let reviewer = Reviewer::new(
+            Arc::new(ArcSwap::from_pointee(guard.clone())),
+            ReviewCounters::register(&mut Metrics::new()),
+        );
         let now = "2026-06-02T09:15:00Z".parse().unwrap();
         let data = Box::leak(Box::new(embedded().on(&[platform])));
         let mut law = Law { data, platform, guard, reviewer, now, world, healthy: Vec::new() };

@@ -14,7 +14,8 @@ use aksarc_shared::data::{Platform, embedded};
 use aksarc_shared::k8s::kinds;
 use aksarc_shared::verdict::guard::{Guard, Preset, Settings};
 use aksarc_webhook::metrics::Metrics;
-use aksarc_webhook::respond::{Refusal, Reviewer};
+use aksarc_webhook::refusal::HttpRefusal;
+use aksarc_webhook::review::{ReviewCounters, Reviewer};
 use arc_swap::ArcSwap;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -70,7 +71,7 @@ fn for_the_parser(body: &[u8]) -> Option<Vec<u8>> {
     Some([head, member, rest].concat())
 }
 
-fn text(answer: Result<Vec<u8>, Refusal>) -> Result<String, u16> {
+fn text(answer: Result<Vec<u8>, HttpRefusal>) -> Result<String, u16> {
     // What was wrong stands at another column.
     answer.map(|bytes| String::from_utf8(bytes).unwrap()).map_err(|refusal| refusal.status.as_u16())
 }
@@ -78,7 +79,7 @@ fn text(answer: Result<Vec<u8>, Refusal>) -> Result<String, u16> {
 fn reviewer() -> Reviewer {
     let settings = Settings { mode: Preset::Enforce, platform: Some(Platform::AzureLocal), ..Settings::default() };
     let guard = Guard::new(embedded(), settings).unwrap();
-    Reviewer::new(Arc::new(ArcSwap::from_pointee(guard)), Arc::new(Metrics::new()))
+    Reviewer::new(Arc::new(ArcSwap::from_pointee(guard)), ReviewCounters::register(&mut Metrics::new()))
 }
 
 fn review(object: &Value, operation: &str, [before, after]: [Value; 2]) -> Value {

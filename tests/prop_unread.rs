@@ -14,7 +14,7 @@ use aksarc_shared::k8s::kinds::{self, Kind};
 use aksarc_shared::rules::derive;
 use aksarc_shared::verdict::guard::{Guard, Preset, Settings};
 use aksarc_webhook::metrics::Metrics;
-use aksarc_webhook::respond::Reviewer;
+use aksarc_webhook::review::{ReviewCounters, Reviewer};
 use arc_swap::ArcSwap;
 use k8s_openapi::api::{
     apps::v1 as apps, autoscaling::v2 as autoscaling, batch::v1 as batch, core::v1 as core,
@@ -131,7 +131,7 @@ fn no_mutation_of_a_review_is_denied_and_unread_at_once_and_every_count_agrees()
 /// A guard that denies, and what it answered.
 struct Asked {
     reviewer: Reviewer,
-    metrics: Arc<Metrics>,
+    metrics: Metrics,
     answered: BTreeMap<String, i64>,
 }
 
@@ -146,8 +146,9 @@ impl Asked {
     fn new() -> Self {
         let settings = Settings { mode: Preset::Enforce, platform: Some(Platform::AzureLocal), ..Settings::default() };
         let guard = Guard::new(embedded(), settings).unwrap();
-        let metrics = Arc::new(Metrics::new());
-        let reviewer = Reviewer::new(Arc::new(ArcSwap::from_pointee(guard)), Arc::clone(&metrics));
+        let mut metrics = Metrics::new();
+        let counters = ReviewCounters::register(&mut metrics);
+        let reviewer = Reviewer::new(Arc::new(ArcSwap::from_pointee(guard)), counters);
         Asked { reviewer, metrics, answered: BTreeMap::new() }
     }
 

@@ -1,4 +1,4 @@
-//! The files in `deploy/` that the program writes are what it writes today, and the one people start from is valid.
+//! The generated files in `deploy/` are as the program writes them today, and the example configuration is valid.
 
 use std::fs;
 use std::path::PathBuf;
@@ -16,8 +16,9 @@ use aksarc_shared::rules::catalogue;
 use aksarc_shared::rules::rule::Mode;
 use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::verdict::guard::Settings;
-use aksarc_shared::verdict::report::ToolVersion;
-use aksarc_webhook::{config, manifest, protection};
+use aksarc_shared::verdict::report::Tool;
+use aksarc_webhook::manifest::{ManifestConfig, ManifestOptions, protection};
+use aksarc_webhook::{config, manifest};
 use serde_json::{Value, json};
 
 fn deploy(name: &str) -> String {
@@ -26,20 +27,20 @@ fn deploy(name: &str) -> String {
 }
 
 #[test]
-fn the_manifest_is_what_the_rules_say() {
-    let same = deploy("guard.yaml") == manifest::render(&manifest::Options::default());
+fn the_manifest_is_as_the_rules_generate_it() {
+    let same = deploy("guard.yaml") == manifest::render(&ManifestOptions::default());
     assert!(same, "write it anew: cargo run -p aksarc-webhook -- manifest > deploy/guard.yaml");
 }
 
 #[test]
-fn the_manifest_says_what_it_generated_whatever_authority_it_is_given() {
+fn the_digest_in_the_manifest_does_not_depend_on_the_authority() {
     let configuration =
-        |options: &manifest::Options| -> Value { yaml::documents(&manifest::webhooks(options)).unwrap().remove(0) };
+        |options: &ManifestOptions| -> Value { yaml::documents(&manifest::webhooks(options)).unwrap().remove(0) };
     let generated = |configuration: &Value| configuration["metadata"]["annotations"][own::GENERATED].clone();
-    let plain = configuration(&manifest::Options::default());
+    let plain = configuration(&ManifestOptions::default());
     assert_eq!(generated(&plain), digest::digest(&plain["webhooks"]));
     let authority = Some(b"authority".to_vec());
-    let trusted = configuration(&manifest::Options { authority, ..manifest::Options::default() });
+    let trusted = configuration(&ManifestOptions { authority, ..ManifestOptions::default() });
     assert_eq!(generated(&trusted), generated(&plain));
     let mut edited = plain["webhooks"].clone();
     edited[0]["matchConditions"][0]["expression"] = json!("false");
@@ -47,13 +48,13 @@ fn the_manifest_says_what_it_generated_whatever_authority_it_is_given() {
 }
 
 #[test]
-fn the_protecting_policy_is_what_the_data_say() {
+fn the_protecting_policy_is_as_the_data_generate_it() {
     let same = deploy("guard-protection.yaml") == protection::render(&Settings::default());
     assert!(same, "write it anew: cargo run -p aksarc-webhook -- manifest --protection > deploy/guard-protection.yaml");
 }
 
 #[test]
-fn the_schema_is_what_the_types_say() {
+fn the_schema_is_as_the_types_generate_it() {
     let same = deploy("guard-config.schema.json") == config::schema();
     assert!(same, "write it anew: cargo run -p aksarc-webhook -- config-schema > deploy/guard-config.schema.json");
 }
@@ -97,7 +98,7 @@ fn the_guards_only_rights_are_its_heartbeat_and_the_list_of_waivers() {
     );
     let kinds = objects.iter().map(|object| object["kind"].as_str().unwrap());
     assert_eq!(kinds.filter(|kind| kind.contains("Role")).count(), 4);
-    // The pod has the token for that.
+    // The pod has the token that these rights need.
     assert_eq!(one("Deployment")["spec"]["template"]["spec"]["automountServiceAccountToken"], true);
 }
 
@@ -105,17 +106,17 @@ fn the_guards_only_rights_are_its_heartbeat_and_the_list_of_waivers() {
 fn the_guards_own_webhooks_do_not_stand_in_the_clusters_way() {
     let all = catalogue::ALL.iter().map(|rule| (rule.code.as_str().to_owned(), Mode::Warn)).collect();
     let settings = Settings { rules: all, ..Settings::default() };
-    let config = manifest::Config { text: String::new(), settings };
+    let config = ManifestConfig { text: String::new(), settings };
     for config in [None, Some(config)] {
-        let manifest = manifest::render(&manifest::Options { config, ..manifest::Options::default() });
+        let manifest = manifest::render(&ManifestOptions { config, ..ManifestOptions::default() });
         assert_eq!(blocking_webhooks(&manifest), Vec::new());
-        // Had it failed closed, the rule would say so.
+        // The rule speaks once a webhook fails closed.
         let closed = manifest.replace("failurePolicy: Ignore", "failurePolicy: Fail");
         assert!(!blocking_webhooks(&closed).is_empty());
     }
 }
 
-/// What AA901 finds on a cluster of the system's namespaces and the manifest, information included.
+/// The findings of AA901, information included, on a cluster of the system's namespaces and the manifest.
 fn blocking_webhooks(manifest: &str) -> Vec<Finding> {
     let now: Timestamp = "2026-06-01T00:00:00Z".parse().unwrap();
     let rules = vec![catalogue::find("AA901").unwrap()];
@@ -138,7 +139,7 @@ fn blocking_webhooks(manifest: &str) -> Vec<Finding> {
             check.complete(segment);
         }
     }
-    check.finish(ToolVersion::default(), "guard", "").unwrap().findings
+    check.finish(Tool::default(), "guard", "").unwrap().findings
 }
 
 #[test]

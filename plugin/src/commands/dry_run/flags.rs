@@ -2,12 +2,10 @@
 
 use std::path::PathBuf;
 
-use aksarc_shared::k8s::read::yaml;
-use aksarc_shared::verdict::guard::{Preset, Settings};
-use anyhow::{Context as _, bail};
+use aksarc_shared::verdict::guard::{GuardConfig, GuardConfigError, Preset, Settings};
+use anyhow::Context as _;
 use clap::ValueEnum;
 use jiff::Timestamp;
-use serde_json::Value;
 
 use crate::fixes::ShellFlag;
 use crate::flags::KubeFlags;
@@ -104,16 +102,8 @@ impl Judging {
 }
 
 /// The settings of a guard's configuration file.
-fn guard_config(text: &str) -> anyhow::Result<Settings> {
-    let mut document: Value = yaml::parse(text)?;
-    let Some(fields) = document.as_object_mut() else { bail!("it is no GuardConfig") };
-    for (key, expected) in [("apiVersion", "aksarc.dev/v1alpha1"), ("kind", "GuardConfig")] {
-        let found = fields.remove(key);
-        if found.as_ref().and_then(Value::as_str) != Some(expected) {
-            bail!("{key} has to be {expected}");
-        }
-    }
-    Ok(serde_json::from_value(document)?)
+fn guard_config(text: &str) -> Result<Settings, GuardConfigError> {
+    Ok(GuardConfig::read(text.as_bytes())?.settings())
 }
 
 #[cfg(test)]
@@ -127,8 +117,12 @@ mod tests {
         let settings = guard_config(&format!("{head}mode: warn\nplatform: azure-local\n")).unwrap();
         assert_eq!((settings.mode, settings.platform), (Preset::Warn, Some(Platform::AzureLocal)));
         assert_eq!(guard_config(head).unwrap().mode, Preset::Observe);
-        assert!(guard_config(&format!("{head}mood: warn\n")).is_err());
-        assert!(guard_config("kind: GuardConfig\n").is_err() && guard_config("[]").is_err());
+        let refusal = |text: &str| guard_config(text).unwrap_err().to_string();
+        let unknown = refusal(&format!("{head}mood: warn\n"));
+        assert!(unknown.contains("mood") && unknown.contains("line 3"), "{unknown}");
+        assert!(refusal("kind: GuardConfig\n").contains("apiVersion"));
+        assert!(refusal("apiVersion: aksarc.dev/v1alpha1\nkind: SupportWaiver\n").contains("GuardConfig"));
+        assert!(guard_config("[]").is_err());
     }
 
     #[test]

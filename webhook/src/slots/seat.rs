@@ -1,4 +1,4 @@
-//! A connection, as the others of its listener see it.
+//! The state of one connection that decides about its eviction.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
+pub(crate) enum ConnectionState {
     /// Shaking hands.
     Handshake,
     /// Waiting for a request, or for the rest of its header.
@@ -18,32 +18,33 @@ pub(crate) enum State {
     Answering,
 }
 
-impl State {
-    pub(crate) const ALL: [State; 4] = [State::Handshake, State::Idle, State::Receiving, State::Answering];
+impl ConnectionState {
+    pub(crate) const ALL: [ConnectionState; 4] =
+        [ConnectionState::Handshake, ConnectionState::Idle, ConnectionState::Receiving, ConnectionState::Answering];
 
-    /// The word for it in metrics.
+    /// The word for the state in metrics.
     pub(crate) fn word(self) -> &'static str {
         match self {
-            State::Handshake => "handshake",
-            State::Idle => "idle",
-            State::Receiving => "receiving",
-            State::Answering => "answering",
+            ConnectionState::Handshake => "handshake",
+            ConnectionState::Idle => "idle",
+            ConnectionState::Receiving => "receiving",
+            ConnectionState::Answering => "answering",
         }
     }
 
     pub(super) fn is_idle(self) -> bool {
-        matches!(self, State::Handshake | State::Idle)
+        matches!(self, ConnectionState::Handshake | ConnectionState::Idle)
     }
 }
 
-/// A connection, as the others see it. Times are microseconds since the listener's start.
+/// The state of one connection that its listener looks at. Times are microseconds since the listener's start.
 #[derive(Debug)]
 pub(super) struct Seat {
     pub(super) source: IpAddr,
     pub(super) accepted: u64,
-    /// The state in the lowest bits, and above them since when; one word, so that a request takes no lock.
+    /// The state in the lowest bits, and since when above them. It is one word, so that a request takes no lock.
     activity: AtomicU64,
-    /// It has carried a valid review.
+    /// The connection has carried a valid review.
     proven: AtomicBool,
     evicted: Notify,
 }
@@ -53,17 +54,17 @@ impl Seat {
         Seat {
             source,
             accepted: now,
-            activity: AtomicU64::new(activity(State::Handshake, now)),
+            activity: AtomicU64::new(activity(ConnectionState::Handshake, now)),
             proven: AtomicBool::new(false),
             evicted: Notify::new(),
         }
     }
 
-    /// Notes what it does from `now` on, and returns what it did before.
-    pub(super) fn enter(&self, state: State, now: u64) -> State {
+    /// Notes what the connection does from `now` on, and returns what it did before.
+    pub(super) fn enter(&self, state: ConnectionState, now: u64) -> ConnectionState {
         let before = self.state();
         // Without a request, a connection is idle since it was accepted.
-        let since = if before == State::Handshake { self.accepted } else { now };
+        let since = if before == ConnectionState::Handshake { self.accepted } else { now };
         self.activity.store(activity(state, since), Ordering::Relaxed);
         before
     }
@@ -72,7 +73,7 @@ impl Seat {
         self.proven.store(true, Ordering::Relaxed);
     }
 
-    /// Tells it to end.
+    /// Tells the connection to end.
     pub(super) fn evict(&self) {
         self.evicted.notify_one();
     }
@@ -81,12 +82,12 @@ impl Seat {
         self.evicted.notified().await;
     }
 
-    pub(super) fn state(&self) -> State {
+    pub(super) fn state(&self) -> ConnectionState {
         match self.activity.load(Ordering::Relaxed) & STATE {
-            0 => State::Handshake,
-            1 => State::Idle,
-            2 => State::Receiving,
-            _ => State::Answering,
+            0 => ConnectionState::Handshake,
+            1 => ConnectionState::Idle,
+            2 => ConnectionState::Receiving,
+            _ => ConnectionState::Answering,
         }
     }
 
@@ -99,7 +100,7 @@ impl Seat {
     }
 }
 
-fn activity(state: State, since: u64) -> u64 {
+fn activity(state: ConnectionState, since: u64) -> u64 {
     since << STATE_BITS | state as u64
 }
 

@@ -1,9 +1,10 @@
-//! The slots of a listener: how many connections there may be, and which one gives way when all slots are taken.
+//! The slots of a listener: how many connections it holds, and which one is evicted when all slots are taken.
 //!
-//! Whoever reaches a port can open connections and leave them silent, without credentials. A newcomer therefore never
-//! waits for a connection that does nothing: when all slots are taken, an idle one is closed at once, chosen so that those
-//! who hold slots lose them to those who use them.
+//! A client that reaches a port can open connections and leave them silent, without credentials. A new connection
+//! therefore never waits for one that does nothing: when all slots are taken, an idle connection is closed at once,
+//! chosen so that clients that only hold slots lose them to clients that use them.
 
+mod port;
 mod seat;
 
 use std::cmp::Reverse;
@@ -15,20 +16,20 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::metrics::{Eviction, Port};
+pub(crate) use port::{PortCounters, Ports};
+pub(crate) use seat::ConnectionState;
 
-pub(crate) use seat::State;
-
+use port::Eviction;
 use seat::Seat;
 
-/// How many connections a listener holds.
+/// Limits on the connections of a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SlotLimits {
     /// Open connections.
     pub(crate) connections: usize,
-    /// Of those, how many one address can hold safely that have not carried a valid review yet.
+    /// Connections of one address that have not carried a valid review yet and are still safe.
     pub(crate) share: usize,
-    /// How long a connection is new: within it, the connection gives way last.
+    /// How long a connection is new. A new connection is evicted last.
     pub(crate) grace: Duration,
 }
 
@@ -39,23 +40,25 @@ pub(crate) struct Slots {
     start: Instant,
     seats: Mutex<Vec<Arc<Seat>>>,
     changed: Notify,
-    metrics: Arc<Port>,
+    port: Arc<PortCounters>,
 }
 
 impl Slots {
-    pub(crate) fn new(limits: SlotLimits, metrics: Arc<Port>) -> Arc<Self> {
-        metrics.limited(limits.connections);
-        Arc::new(Slots { limits, start: Instant::now(), seats: Mutex::default(), changed: Notify::new(), metrics })
+    pub(crate) fn new(limits: SlotLimits, port: Arc<PortCounters>) -> Arc<Self> {
+        port.limited(limits.connections);
+        Arc::new(Slots { limits, start: Instant::now(), seats: Mutex::default(), changed: Notify::new(), port })
     }
 
-    /// Waits until a newcomer can get a slot. While every connection waits for an answer of ours, which takes a bounded
-    /// time, clients wait in the kernel's queue and cost nothing.
+    /// Waits until a new connection can get a slot. While every connection waits for an answer of ours, which takes a
+    /// bounded time, clients wait in the kernel's queue and cost nothing.
     pub(crate) async fn room(&self) {
         loop {
             let changed = self.changed.notified();
             {
                 let seats = self.lock();
-                if seats.len() < self.limits.connections || seats.iter().any(|seat| seat.state() != State::Answering) {
+                if seats.len() < self.limits.connections
+                    || seats.iter().any(|seat| seat.state() != ConnectionState::Answering)
+                {
                     return;
                 }
             }
@@ -63,31 +66,36 @@ impl Slots {
         }
     }
 
-    /// Takes a slot for a newcomer from `source`; another connection may have to give way for it.
+    /// The counters of the listener.
+    pub(crate) fn port(&self) -> &PortCounters {
+        &self.port
+    }
+
+    /// Takes a slot for a new connection from `source`, for which another one may be evicted.
     pub(crate) fn admit(self: &Arc<Self>, source: IpAddr) -> Slot {
         let (source, now) = (source.to_canonical(), self.now());
         let mut seats = self.lock();
-        self.metrics.accepted();
+        self.port.accepted();
         let is_full = seats.len() >= self.limits.connections;
         if is_full {
-            self.metrics.saturated();
+            self.port.saturated();
         }
-        if let Some((seat, why)) = self.gives_way(&seats, source, now, is_full) {
+        if let Some((seat, why)) = self.to_evict(&seats, source, now, is_full) {
             seats.retain(|other| !Arc::ptr_eq(other, &seat));
             seat.evict();
-            self.metrics.evicted(why);
+            self.port.evicted(why);
         }
         let seat = Arc::new(Seat::new(source, now));
         seats.push(Arc::clone(&seat));
-        self.metrics.entered(State::Handshake);
+        self.port.entered(ConnectionState::Handshake);
         Slot { seat, slots: Arc::clone(self) }
     }
 
-    /// The connection that gives way to a newcomer from `source`, and why.
-    fn gives_way(&self, seats: &[Arc<Seat>], source: IpAddr, now: u64, is_full: bool) -> Option<(Arc<Seat>, Eviction)> {
+    /// The connection to evict for a new one from `source`, and why; `None` when none has to go.
+    fn to_evict(&self, seats: &[Arc<Seat>], source: IpAddr, now: u64, is_full: bool) -> Option<(Arc<Seat>, Eviction)> {
         let SlotLimits { share, .. } = self.limits;
         let of = |source: IpAddr| seats.iter().filter(move |seat| seat.source == source);
-        // Beyond its share an address takes the place of its own connections, so that others find room. Its new ones
+        // An address beyond its share takes the place of its own connections, so that others find room. Its new ones
         // stay: an API server may open many at once.
         if of(source).filter(|seat| !seat.is_proven()).count() >= share {
             let own = of(source).filter(|seat| seat.state().is_idle() && !seat.is_proven() && !self.is_new(seat, now));
@@ -104,9 +112,10 @@ impl Slots {
             held.all += 1;
             held.unproven += usize::from(!seat.is_proven());
         }
-        // First those that had their time and came to nothing, or are part of a crowd; then those that carried reviews,
-        // for an API server opens another when it needs one; last those that are just connecting, for an API server's may
-        // be among them. Of those, the address with the most connections loses the one that is idle for longest.
+        // First go connections that had their time and carried no review, or belong to a crowd. Then those that carried
+        // reviews: an API server opens another when it needs one. Last those that are just connecting: an API server's
+        // may be among them. Within each group, the address with the most connections loses the one that is idle for
+        // longest.
         let rank = |seat: &Seat| {
             let held = held.get(&seat.source).copied().unwrap_or_default();
             let turn = match (seat.is_proven(), self.is_new(seat, now) && held.unproven <= share) {
@@ -119,8 +128,8 @@ impl Slots {
         if let Some(seat) = seats.iter().filter(|seat| seat.state().is_idle()).min_by_key(|seat| rank(seat)) {
             return Some((Arc::clone(seat), Eviction::Idle));
         }
-        // An API server sends a body in one go; the one that has been sending for longest is hardly its.
-        let receiving = seats.iter().filter(|seat| seat.state() == State::Receiving);
+        // An API server sends a body in one go, so the connection that has been sending for longest is hardly its.
+        let receiving = seats.iter().filter(|seat| seat.state() == ConnectionState::Receiving);
         receiving.min_by_key(|seat| seat.since()).map(|seat| (Arc::clone(seat), Eviction::Slow))
     }
 
@@ -144,7 +153,7 @@ struct Held {
     unproven: usize,
 }
 
-/// A connection's slot, which it gives back when it ends.
+/// The slot of a connection. Dropping it gives the slot back.
 #[derive(Debug)]
 pub(crate) struct Slot {
     seat: Arc<Seat>,
@@ -152,20 +161,20 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    /// Notes what the connection does now.
-    pub(crate) fn enter(&self, state: State) {
+    /// Notes what the connection is doing from now on.
+    pub(crate) fn enter(&self, state: ConnectionState) {
         let before = self.seat.enter(state, self.slots.now());
-        self.slots.metrics.left(before);
-        self.slots.metrics.entered(state);
+        self.slots.port.left(before);
+        self.slots.port.entered(state);
         self.slots.changed.notify_one();
     }
 
-    /// Notes that it carried a valid review.
+    /// Notes that the connection carried a valid review.
     pub(crate) fn prove(&self) {
         self.seat.prove();
     }
 
-    /// Waits until it has to give way.
+    /// Waits until the connection is evicted.
     pub(crate) async fn evicted(&self) {
         self.seat.evicted().await;
     }
@@ -174,7 +183,7 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         self.slots.lock().retain(|seat| !Arc::ptr_eq(seat, &self.seat));
-        self.slots.metrics.left(self.seat.state());
+        self.slots.port.left(self.seat.state());
         self.slots.changed.notify_one();
     }
 }
@@ -194,14 +203,14 @@ mod tests {
     const GRACE: Duration = Duration::from_secs(1);
 
     fn slots(connections: usize, share: usize) -> Arc<Slots> {
-        Slots::new(SlotLimits { connections, share, grace: GRACE }, Arc::new(Port::default()))
+        Slots::new(SlotLimits { connections, share, grace: GRACE }, Arc::new(PortCounters::default()))
     }
 
     fn from(last: u8) -> IpAddr {
         IpAddr::V4(Ipv4Addr::new(10, 0, 0, last))
     }
 
-    /// Which of `slots` were told to end since the last look.
+    /// The positions of the slots that were evicted since the last call.
     async fn evicted(slots: &[Slot]) -> Vec<usize> {
         let mut found = Vec::new();
         for (place, slot) in slots.iter().enumerate() {
@@ -214,9 +223,11 @@ mod tests {
         found
     }
 
-    /// A connection that had its review answered.
+    /// A slot whose connection had a review answered.
     fn reviewed(slot: Slot) -> Slot {
-        for state in [State::Idle, State::Receiving, State::Answering, State::Idle] {
+        for state in
+            [ConnectionState::Idle, ConnectionState::Receiving, ConnectionState::Answering, ConnectionState::Idle]
+        {
             slot.enter(state);
         }
         slot.prove();
@@ -231,19 +242,19 @@ mod tests {
             open.push(slots.admit(from(source)));
             advance(GRACE * 2).await;
         }
-        open[0].enter(State::Receiving);
+        open[0].enter(ConnectionState::Receiving);
         open.push(slots.admit(from(4)));
         assert_eq!(evicted(&open).await, [1]);
-        open[2].enter(State::Idle);
-        open[2].enter(State::Answering);
-        open[3].enter(State::Receiving);
-        // Nobody is idle: the longest sender goes, and whoever waits for our answer stays.
+        open[2].enter(ConnectionState::Idle);
+        open[2].enter(ConnectionState::Answering);
+        open[3].enter(ConnectionState::Receiving);
+        // No connection is idle: the longest sender goes, and those that wait for our answer stay.
         open.push(slots.admit(from(5)));
         assert_eq!(evicted(&open).await, [0]);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_carried_reviews_outlives_silent_ones_and_loses_to_those_just_connecting() {
+    async fn a_connection_that_carried_reviews_outlives_silent_ones_and_goes_before_new_ones() {
         let slots = slots(3, 8);
         let mut open = vec![reviewed(slots.admit(from(1)))];
         advance(GRACE * 2).await;
@@ -276,7 +287,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn beyond_its_share_an_address_takes_the_place_of_its_own_silent_ones_even_where_there_is_room() {
+    async fn an_address_beyond_its_share_replaces_its_own_silent_connections_even_where_there_is_room() {
         let slots = slots(100, 4);
         let mut open: Vec<Slot> = (0..4).map(|_| slots.admit(from(1))).collect();
         // Those that carried reviews don't count: several API servers can share an address.
@@ -304,7 +315,7 @@ mod tests {
         slots.room().await;
         let slot = slots.admit(from(1));
         slots.room().await;
-        slot.enter(State::Answering);
+        slot.enter(ConnectionState::Answering);
         let room = slots.room();
         tokio::pin!(room);
         tokio::select! {
@@ -312,7 +323,7 @@ mod tests {
             () = &mut room => panic!("room without a slot that could be freed"),
             () = tokio::task::yield_now() => {}
         }
-        slot.enter(State::Idle);
+        slot.enter(ConnectionState::Idle);
         room.await;
     }
 
@@ -320,11 +331,11 @@ mod tests {
     fn a_slot_comes_back_and_its_state_is_counted_as_long_as_it_lasts() {
         let slots = slots(2, 8);
         let slot = slots.admit(from(1));
-        assert_eq!(slots.metrics.open(State::Handshake), 1);
-        slot.enter(State::Receiving);
-        assert_eq!((slots.metrics.open(State::Handshake), slots.metrics.open(State::Receiving)), (0, 1));
+        assert_eq!(slots.port.open(ConnectionState::Handshake), 1);
+        slot.enter(ConnectionState::Receiving);
+        assert_eq!((slots.port.open(ConnectionState::Handshake), slots.port.open(ConnectionState::Receiving)), (0, 1));
         drop(slot);
-        assert!(State::ALL.iter().all(|state| slots.metrics.open(*state) == 0));
+        assert!(ConnectionState::ALL.iter().all(|state| slots.port.open(*state) == 0));
         assert!(slots.lock().is_empty());
     }
 }

@@ -1,15 +1,16 @@
-//! How many lines of the log reviews may cause: whoever can cause one can cause many.
+//! Budgets for the lines of the log that reviews cause. A user who can cause one line can cause many.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The lines that reviews may cause: so many a second for each user, and as many for all rehearsals together, so that nobody can
-/// crowd out what somebody else does for real. Of a size that does not grow with the number of users: a few of them share.
+/// The budgets of all users: [`MAX_LINES`] a second for each user, and as many for all dry runs together, so that
+/// nobody can crowd out the lines of what another user does for real. The number of budgets is fixed, so a few users
+/// share one.
 #[derive(Debug)]
 pub(super) struct LineBudgets {
     of_users: Vec<LineBudget>,
     of_dry_runs: LineBudget,
-    /// Seeded at random, so that nobody can choose a name that shares with another.
+    /// Seeded at random, so that nobody can choose a name that shares the budget of another.
     hasher: RandomState,
 }
 
@@ -24,7 +25,7 @@ impl Default for LineBudgets {
 }
 
 impl LineBudgets {
-    /// The budget of a review by a user.
+    /// The budget for a review of a user's change.
     pub(super) fn of(&self, user: &str, dry_run: bool) -> &LineBudget {
         if dry_run {
             return &self.of_dry_runs;
@@ -34,7 +35,8 @@ impl LineBudgets {
     }
 }
 
-/// At most `MAX_LINES` log lines a second, counted without a lock: the second above, the lines in it below.
+/// A budget of `MAX_LINES` lines a second, counted without a lock: the high bits hold the second, the low ones its
+/// lines.
 #[derive(Debug, Default)]
 pub(super) struct LineBudget {
     state: AtomicU64,
@@ -42,7 +44,7 @@ pub(super) struct LineBudget {
 }
 
 impl LineBudget {
-    /// Takes a line if there is one left in this second, and tells how many were suppressed since the last one.
+    /// Takes a line, if one is left in this second. Returns how many were suppressed since the last one.
     pub(super) fn take(&self, second: i64) -> Option<u64> {
         let second = second.unsigned_abs() << LINE_BITS;
         let next = |state: u64| {
@@ -61,7 +63,7 @@ impl LineBudget {
 const MAX_LINES: u64 = 20;
 const LINE_BITS: u32 = 16;
 
-/// So many budgets for all users.
+/// Budgets for all users.
 const SHARES: u64 = 64;
 
 #[cfg(test)]
@@ -78,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_crowds_out_what_another_does_for_real() {
+    fn nobody_crowds_out_the_lines_of_another_user() {
         let budgets = LineBudgets::default();
         for _ in 0..1_000 {
             budgets.of("bob", true).take(1_700_000_000);

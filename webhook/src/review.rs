@@ -1,5 +1,6 @@
-//! From the bytes of a review to the bytes of its answer.
+//! Answering reviews: the bytes of an AdmissionReview go in, the bytes of its answer come out.
 
+mod counters;
 mod line_budget;
 mod turn;
 
@@ -12,62 +13,65 @@ use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::k8s::user::User;
 use aksarc_shared::text;
 use aksarc_shared::verdict::guard::{Decision, Guard, Judged, Judgement};
-use aksarc_shared::verdict::review::{self, NotEvaluated, Review, ReviewError};
+use aksarc_shared::verdict::review::{self, NotEvaluated, Review};
 use arc_swap::ArcSwap;
 use http::StatusCode;
 use serde::Serialize;
 
-use crate::metrics::Metrics;
+use crate::refusal::HttpRefusal;
 
+pub use counters::ReviewCounters;
+
+use counters::{PANIC, TIME};
 use line_budget::LineBudgets;
 pub(crate) use turn::Turn;
 
-/// Judges a change; a parameter so that a test can put something broken in its place.
-pub type Judge = fn(&Guard, &Change<'_>, &User, Timestamp) -> Judgement;
+/// The function that judges a change. It is a parameter so that a test can put a broken one in its place.
+pub type JudgeFn = fn(&Guard, &Change<'_>, &User, Timestamp) -> Judgement;
 
 /// Answers reviews with the guard that is in use at that moment.
 #[derive(Debug)]
 pub struct Reviewer {
     guard: Arc<ArcSwap<Guard>>,
-    metrics: Arc<Metrics>,
-    judge: Judge,
+    counters: ReviewCounters,
+    judge: JudgeFn,
     lines: LineBudgets,
 }
 
 impl Reviewer {
-    /// Answers with `guard`, counting in `metrics`.
-    pub fn new(guard: Arc<ArcSwap<Guard>>, metrics: Arc<Metrics>) -> Self {
-        Reviewer { guard, metrics, judge: Guard::judge, lines: LineBudgets::default() }
+    /// Answers with `guard`, counting in `counters`.
+    pub fn new(guard: Arc<ArcSwap<Guard>>, counters: ReviewCounters) -> Self {
+        Reviewer { guard, counters, judge: Guard::judge, lines: LineBudgets::default() }
     }
 
-    /// Judges by another function.
+    /// The same reviewer, which judges by another function.
     #[must_use]
-    pub fn with_judge(self, judge: Judge) -> Self {
+    pub fn with_judge(self, judge: JudgeFn) -> Self {
         Reviewer { judge, ..self }
     }
 
     /// The answer to a review, an AdmissionReview in JSON.
     ///
-    /// What cannot be judged is allowed and counted, even when judging panics.
+    /// A review that cannot be judged is allowed and counted, even when judging panics.
     ///
     /// # Errors
-    /// [`Refusal`] when there is no uid to answer to, or no such version.
-    pub fn answer(&self, body: &[u8]) -> Result<Vec<u8>, Refusal> {
+    /// [`HttpRefusal`] when there is no uid to answer to, or no such version.
+    pub fn answer(&self, body: &[u8]) -> Result<Vec<u8>, HttpRefusal> {
         self.answer_in_turn(body, &Turn::default())
     }
 
-    /// As [`Reviewer::answer`], unless somebody else takes the turn to answer first. Nothing is counted or logged then, and
-    /// what is returned means nothing.
+    /// As [`Reviewer::answer`], unless another caller takes the turn to answer first. Nothing is counted or logged
+    /// then, and the returned bytes are to be ignored.
     ///
     /// # Errors
     /// As [`Reviewer::answer`].
-    pub(crate) fn answer_in_turn(&self, body: &[u8], turn: &Turn) -> Result<Vec<u8>, Refusal> {
-        // Nothing that a panic could leave half done is shared: the guard is only read, and counters are atomics.
-        let answer = catch_unwind(AssertUnwindSafe(|| self.review(body, turn)));
+    pub(crate) fn answer_in_turn(&self, body: &[u8], turn: &Turn) -> Result<Vec<u8>, HttpRefusal> {
+        // A panic leaves nothing shared half done: the guard is only read, and counters are atomics.
+        let answer = catch_unwind(AssertUnwindSafe(|| self.read_and_judge(body, turn)));
         answer.unwrap_or_else(|_| {
-            let uid = uid(body).ok_or_else(|| Refusal::malformed("the review has no request.uid"))?;
+            let uid = uid(body).ok_or_else(|| HttpRefusal::malformed("the review has no request.uid"))?;
             if turn.take() {
-                self.metrics.not_evaluated(PANIC);
+                self.counters.not_evaluated(PANIC);
             }
             Ok(allowed_unjudged(&uid, PANIC))
         })
@@ -77,10 +81,10 @@ impl Reviewer {
     ///
     /// # Errors
     /// As [`Reviewer::answer`].
-    pub(crate) fn out_of_time(&self, body: &[u8]) -> Result<Vec<u8>, Refusal> {
-        let uid = uid(body).ok_or_else(|| Refusal::malformed("the review has no request.uid"))?;
-        self.metrics.not_evaluated(TIME);
-        // Who asked is not known: reading it is what may take so long.
+    pub(crate) fn out_of_time(&self, body: &[u8]) -> Result<Vec<u8>, HttpRefusal> {
+        let uid = uid(body).ok_or_else(|| HttpRefusal::malformed("the review has no request.uid"))?;
+        self.counters.not_evaluated(TIME);
+        // The user is not known: reading the review may be what took so long.
         if let Some(suppressed) = self.lines.of("", false).take(Timestamp::now().as_second()) {
             tracing::warn!(
                 bytes = body.len(),
@@ -91,7 +95,7 @@ impl Reviewer {
         Ok(allowed_unjudged(&uid, TIME))
     }
 
-    fn review(&self, body: &[u8], turn: &Turn) -> Result<Vec<u8>, Refusal> {
+    fn read_and_judge(&self, body: &[u8], turn: &Turn) -> Result<Vec<u8>, HttpRefusal> {
         if turn.is_taken() {
             return Ok(Vec::new());
         }
@@ -100,7 +104,7 @@ impl Reviewer {
             Ok(change) => change,
             Err(_) if !turn.take() => return Ok(Vec::new()),
             Err(why) => {
-                self.metrics.not_evaluated(why.reason());
+                self.counters.not_evaluated(why.reason());
                 tracing::debug!(reason = why.reason(), "allowed without being judged");
                 return Ok(allowed_unjudged(&uid, why.reason()));
             }
@@ -111,19 +115,19 @@ impl Reviewer {
             return Ok(Vec::new());
         }
         if let Some(why) = &judgement.not_evaluated {
-            self.metrics.not_evaluated(why.reason());
+            self.counters.not_evaluated(why.reason());
             if judgement.judged.is_empty() {
                 tracing::debug!(reason = why.reason(), "allowed without being judged");
                 return Ok(allowed_unjudged(&uid, why.reason()));
             }
         }
-        self.metrics.judged(&judgement);
+        self.counters.judged(&judgement);
         if judgement.judged.is_empty() {
-            return Ok(serialize(&Response { uid: &uid, allowed: true, ..Response::default() }));
+            return Ok(serialize(&ReviewResponse { uid: &uid, allowed: true, ..ReviewResponse::default() }));
         }
         self.log(&uid, &judgement, &change, &user, dry_run);
         let decision = judgement.decision();
-        Ok(serialize(&Response {
+        Ok(serialize(&ReviewResponse {
             uid: &uid,
             allowed: decision != Decision::Deny,
             status: (decision == Decision::Deny).then(|| refusal_status(&judgement)),
@@ -132,11 +136,11 @@ impl Reviewer {
         }))
     }
 
-    /// One line for a review with findings; whoever can cause findings can cause many, so their number is bounded too. It holds
-    /// nothing of the object's content but where in it something was found.
+    /// Logs a review with findings in one line. A user who can cause findings can cause many, so the number of lines is
+    /// bounded. A line holds the paths of findings, and nothing else of the object's content.
     fn log(&self, uid: &str, judgement: &Judgement, change: &Change<'_>, user: &User, dry_run: bool) {
         let Some(suppressed) = self.lines.of(&user.name, dry_run).take(Timestamp::now().as_second()) else {
-            self.metrics.log_lines_suppressed.inc();
+            self.counters.log_line_suppressed();
             return;
         };
         let paths: Vec<&str> = judgement.findings().map(|finding| &*finding.path).take(MAX_PATHS).collect();
@@ -162,90 +166,53 @@ impl Reviewer {
     }
 }
 
-/// A request that gets an HTTP error instead of an answer. Under `failurePolicy: Ignore` the API server goes on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// The status code.
-    pub status: StatusCode,
-    /// A word for the metrics.
-    pub word: &'static str,
-    /// For whoever reads the API server's log.
-    pub message: String,
-}
-
-impl Refusal {
-    /// Every word there is.
-    pub const WORDS: [&'static str; 9] =
-        ["aborted", "content-type", "malformed", "method", "overload", "path", "timeout", "too-large", "version"];
-
-    pub(crate) fn new(status: StatusCode, word: &'static str, message: impl Into<String>) -> Self {
-        Refusal { status, word, message: message.into() }
-    }
-
-    fn malformed(message: &str) -> Self {
-        // Parser messages repeat what they found, and whoever sent it chose that.
-        Refusal::new(StatusCode::BAD_REQUEST, "malformed", text::line(message, MAX_CAUSE))
-    }
-
-    pub(crate) fn place(&self) -> usize {
-        Refusal::WORDS.iter().position(|word| *word == self.word).unwrap_or_default()
-    }
-}
-
-impl From<ReviewError> for Refusal {
-    fn from(error: ReviewError) -> Self {
-        let word = if matches!(error, ReviewError::Version { .. }) { "version" } else { "malformed" };
-        Refusal { word, ..Refusal::malformed(&error.to_string()) }
-    }
-}
-
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct AdmissionReview<'a> {
     api_version: &'static str,
     kind: &'static str,
-    response: &'a Response<'a>,
+    response: &'a ReviewResponse<'a>,
 }
 
 #[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Response<'a> {
+struct ReviewResponse<'a> {
     uid: &'a str,
     allowed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<Status>,
+    status: Option<DenialStatus>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    audit_annotations: Option<Annotations>,
+    audit_annotations: Option<AuditAnnotations>,
 }
 
 #[derive(Serialize)]
-struct Status {
+struct DenialStatus {
     #[serde(rename = "status")]
     outcome: &'static str,
     message: String,
     reason: &'static str,
-    details: Details,
+    details: DenialDetails,
     code: u16,
 }
 
 #[derive(Serialize)]
-struct Details {
-    causes: Vec<Cause>,
+struct DenialDetails {
+    causes: Vec<DenialCause>,
 }
 
 #[derive(Serialize)]
-struct Cause {
+struct DenialCause {
     reason: &'static str,
     message: String,
     field: String,
 }
 
-/// The API server puts the webhook's name before each key.
+/// Audit annotations. The API server puts the webhook's name before each key.
 #[derive(Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct Annotations {
+struct AuditAnnotations {
     #[serde(skip_serializing_if = "Option::is_none")]
     actor: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -258,10 +225,10 @@ struct Annotations {
     waivers: Option<String>,
 }
 
-fn serialize(response: &Response<'_>) -> Vec<u8> {
+fn serialize(response: &ReviewResponse<'_>) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
     let review = AdmissionReview { api_version: "admission.k8s.io/v1", kind: "AdmissionReview", response };
-    // Strings and flags into memory: there is nothing in it that can fail.
+    // Writing strings and flags into memory does not fail.
     if let Err(error) = serde_json::to_writer(&mut out, &review) {
         tracing::error!(%error, "an answer could not be written");
     }
@@ -269,11 +236,11 @@ fn serialize(response: &Response<'_>) -> Vec<u8> {
 }
 
 fn allowed_unjudged(uid: &str, reason: &'static str) -> Vec<u8> {
-    let audit_annotations = Some(Annotations { not_evaluated: Some(reason), ..Annotations::default() });
-    serialize(&Response { uid, allowed: true, audit_annotations, ..Response::default() })
+    let audit_annotations = Some(AuditAnnotations { not_evaluated: Some(reason), ..AuditAnnotations::default() });
+    serialize(&ReviewResponse { uid, allowed: true, audit_annotations, ..ReviewResponse::default() })
 }
 
-fn refusal_status(judgement: &Judgement) -> Status {
+fn refusal_status(judgement: &Judgement) -> DenialStatus {
     let denied = || judgement.judged.iter().filter(|judged| judged.decision == Decision::Deny);
     // Heaviest first, by the engine.
     let message = denied().next().map(|first| {
@@ -281,32 +248,30 @@ fn refusal_status(judgement: &Judgement) -> Status {
             0 => String::new(),
             more => format!(" (+{more} more)"),
         };
-        // The way out may be cut at the end, code and basis never: the code stands first and leads to the rule's page.
+        // The supported way may be cut at the end, code and basis never: the code stands first and leads to the rule's
+        // page.
         let line = text::line(&first.line(MAX_MESSAGE - more.len()), MAX_MESSAGE - more.len());
         format!("{line}{more}")
     });
-    Status {
+    DenialStatus {
         outcome: "Failure",
         message: message.unwrap_or_default(),
         reason: "Forbidden",
-        details: Details { causes: denied().take(MAX_CAUSES).map(cause).collect() },
+        details: DenialDetails { causes: denied().take(MAX_CAUSES).map(cause).collect() },
         code: StatusCode::FORBIDDEN.as_u16(),
     }
 }
 
-fn cause(judged: &Judged) -> Cause {
+fn cause(judged: &Judged) -> DenialCause {
     let finding = &judged.finding;
     let basis = finding.basis.phrase();
     let tail = format!(" ({basis}) - {}; see: kubectl aksarc explain {}", judged.instead, finding.code);
     let head = text::line(&finding.message, MAX_CAUSE.saturating_sub(tail.len()));
-    Cause {
-        reason: finding.code.as_str(),
-        message: format!("{head}{tail}"),
-        field: text::line(&finding.path, MAX_NAME),
-    }
+    DenialCause { reason: finding.code, message: format!("{head}{tail}"), field: text::line(&finding.path, MAX_NAME) }
 }
 
-/// Each once, and below what the API server passes on in total; it drops a warning with a control character silently.
+/// The warnings of a judgement, each once, and in total below what the API server passes on. Control characters are
+/// replaced: the API server silently drops a warning that has one.
 fn warnings(judged: &[Judged]) -> Vec<String> {
     let mut warnings: Vec<String> = Vec::new();
     let mut seen = HashSet::new();
@@ -329,11 +294,11 @@ fn warnings(judged: &[Judged]) -> Vec<String> {
     warnings
 }
 
-fn annotations(judgement: &Judgement) -> Annotations {
+fn annotations(judgement: &Judgement) -> AuditAnnotations {
     let mut seen = HashSet::new();
     let waivers = judgement.judged.iter().filter_map(|judged| Some(&*judged.finding.waiver.as_ref()?.name));
     let waivers: Vec<&str> = waivers.filter(|name| seen.insert(*name)).collect();
-    Annotations {
+    AuditAnnotations {
         actor: Some(judgement.actor.as_str()),
         findings: Some(findings(&judgement.judged)),
         mode: Some(judgement.preset.as_str()),
@@ -342,15 +307,15 @@ fn annotations(judgement: &Judgement) -> Annotations {
     }
 }
 
-/// `AA201=deny,AA205=warn*2`: made of our own words only.
+/// The findings as one word, such as `AA201=deny,AA205=warn*2`. It is made of our own words only.
 fn findings(judged: &[Judged]) -> String {
     let mut counted: Vec<(&str, &str, usize)> = Vec::new();
     for judged in judged {
         let word = if judged.finding.waiver.is_some() { "waived" } else { judged.decision.as_str() };
-        let known = counted.iter_mut().find(|(code, known, _)| (*code, *known) == (judged.finding.code.as_str(), word));
+        let known = counted.iter_mut().find(|(code, known, _)| (*code, *known) == (judged.finding.code, word));
         match known {
             Some((_, _, times)) => *times += 1,
-            None => counted.push((judged.finding.code.as_str(), word, 1)),
+            None => counted.push((judged.finding.code, word, 1)),
         }
     }
     let words: Vec<String> = counted
@@ -360,53 +325,38 @@ fn findings(judged: &[Judged]) -> String {
     text::line(&words.join(","), MAX_ANNOTATION)
 }
 
-/// Only what an answer needs, for when the whole could not be read without a panic.
+/// The uid of a review, which is all that an answer needs, where reading the whole panicked or took too long.
 fn uid(body: &[u8]) -> Option<String> {
     #[derive(serde::Deserialize)]
-    struct Request {
+    struct RequestUid {
         uid: String,
     }
     #[derive(serde::Deserialize)]
-    struct Bare {
-        request: Request,
+    struct ReviewUid {
+        request: RequestUid,
     }
-    serde_json::from_slice::<Bare>(body).ok().map(|bare| bare.request.uid)
+    serde_json::from_slice::<ReviewUid>(body).ok().map(|bare| bare.request.uid)
 }
 
-/// Why a review can go unjudged; all but the last three are the engine's words.
-pub(crate) const REASONS: [&str; 10] = [
-    "unreadable",
-    "operation",
-    "resource",
-    "subresource",
-    "version",
-    "missing-object",
-    "managed-fields",
-    PANIC,
-    TIME,
-    "other",
-];
-const PANIC: &str = "panic";
-const TIME: &str = "time";
-
-/// What a terminal shows in one line behind the API server's own words.
+/// Bytes of a denial: one line of a terminal, behind the API server's own words.
 const MAX_MESSAGE: usize = 120;
-/// The API server cuts a longer warning once there are many.
+/// Bytes of a warning. The API server cuts a longer one once there are many.
 const MAX_WARNING: usize = 256;
-/// Past 4,096 bytes in total the API server cuts and then drops warnings.
+/// Bytes of all warnings. Beyond 4,096 the API server cuts and then drops warnings.
 const MAX_WARNINGS: usize = 4096;
-/// For the line that says how many were left out.
+/// Bytes kept free for the line that says how many warnings were left out.
 const LEFT_OUT_ROOM: usize = 96;
-/// One line of kubectl -v8 or of a JSON answer.
+/// Bytes of a cause: one line of kubectl -v8 or of a JSON answer.
 const MAX_CAUSE: usize = 512;
-/// A node can have some 40 system labels; more causes than that tell nothing new.
+/// Causes of one denial. A node can have some 40 system labels; more causes than that tell nothing new.
 const MAX_CAUSES: usize = 64;
-/// Names are at most 253 bytes where Kubernetes has validated them; user names are not bounded at all.
+/// Bytes of a name. Names that Kubernetes has validated have at most 253; user names are not bounded at all.
 const MAX_NAME: usize = 256;
-/// Of a review with many findings the first are enough to go and look.
+/// Paths in a line of the log; the first ones are enough to go and look.
 const MAX_PATHS: usize = 8;
-/// Audit logs are kept for long and read by line.
+/// Bytes of an annotation: audit logs are kept for long and read by line.
 const MAX_ANNOTATION: usize = 1024;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -477,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn whose_word_it_is_is_never_cut_away() {
+    fn the_basis_of_a_finding_is_never_cut_away() {
         let longest = catalogue::ALL.iter().map(|rule| rule.instead).max_by_key(|instead| instead.len()).unwrap();
         for (basis, word) in [
             (Basis::Explicit, "policy"),

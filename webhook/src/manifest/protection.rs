@@ -1,18 +1,18 @@
-//! The policies for what no webhook is asked about, which a ValidatingAdmissionPolicy is (Kubernetes 1.30 on): webhook
-//! configurations, the guard's own and the platform's, and the endpoints of managed Services.
+//! Policies for objects that no webhook is asked about, as ValidatingAdmissionPolicies (Kubernetes 1.30 or newer):
+//! webhook configurations, the guard's own and the platform's, and the endpoints of managed Services.
 //!
-//! The first fails closed, so it matches two kinds, by name, and nothing else. Its way out is an annotation on the object itself,
-//! and not a group to impersonate: whoever impersonates has no rights of their own groups, which is where an
-//! administrator's rights usually come from.
+//! The policy for webhook configurations fails closed, so it matches two kinds, by name, and nothing else. Its way out
+//! is an annotation on the object itself, and not a group to impersonate: a user who impersonates loses the rights of
+//! their own groups, and an administrator's rights usually come from groups.
 
 use std::collections::BTreeSet;
 
-use aksarc_shared::data::own::OPEN;
+use aksarc_shared::data::own::{CONFIGURATION, OPEN};
 use aksarc_shared::data::{self, Component, Data};
 use aksarc_shared::k8s::kinds;
 use aksarc_shared::verdict::guard::Settings;
 
-use crate::manifest::{CONFIGURATION, fill};
+use super::template::{fill, list};
 
 /// The policy for webhook configurations, and its binding.
 pub const POLICY: &str = "protection.guard.aksarc.dev";
@@ -36,25 +36,26 @@ pub fn render(settings: &Settings) -> String {
         ("groups", &list(groups)),
         ("credentials", &list(platform.credential_ids.iter().map(String::as_str))),
     ];
-    fill(include_str!("../manifest/protection.yaml"), &values) + &endpoints(&values)
+    fill(include_str!("../../manifest/protection.yaml"), &values) + &endpoints(&values)
 }
 
-/// The policy that keeps people from answering for managed Services, with the identities of the other one.
+/// The manifest of the policy that keeps people from answering for managed Services. It lets the identities of the
+/// other policy pass.
 fn endpoints(values: &[(&str, &str)]) -> String {
     let services = managed_services(data::embedded());
     let namespaces: BTreeSet<&str> = services.iter().map(|(namespace, _)| *namespace).collect();
     let names: Vec<String> = services.iter().map(|(namespace, name)| format!("{namespace}/{name}")).collect();
     let own = [
         ("policy", ENDPOINTS_POLICY),
-        ("namespaces", &list(namespaces.into_iter())),
+        ("namespaces", &list(namespaces)),
         ("services", &list(names.iter().map(String::as_str))),
     ];
     let inherited = values.iter().filter(|(name, _)| *name != "policy").copied();
     let values: Vec<(&str, &str)> = own.into_iter().chain(inherited).collect();
-    fill(include_str!("../manifest/endpoints.yaml"), &values)
+    fill(include_str!("../../manifest/endpoints.yaml"), &values)
 }
 
-/// The managed Services that the catalogue knows by their names, by namespace and name.
+/// The managed Services whose names the catalogue knows, as namespace and name.
 fn managed_services(data: &Data) -> BTreeSet<(&str, &str)> {
     let is_service = |row: &&Component| row.kinds.iter().any(|kind| kind == kinds::SERVICE.kind);
     let rows = data.components.iter().filter(is_service).filter_map(|row| Some((row, row.name.as_deref()?)));
@@ -66,12 +67,6 @@ fn managed_services(data: &Data) -> BTreeSet<(&str, &str)> {
         services.extend(any.map(|namespace| (namespace, name)));
     }
     services
-}
-
-/// A list in CEL; strings of both languages escape alike here.
-fn list<'n>(names: impl Iterator<Item = &'n str>) -> String {
-    let names: Vec<String> = names.map(|name| format!("{name:?}")).collect();
-    format!("[{}]", names.join(", "))
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! A port in the clear, on a thread and a runtime of its own: it answers whatever the reviews are doing.
+//! Plain HTTP ports, for probes and scrapers. Each has a thread and a runtime of its own, so that it answers whatever
+//! the reviews are doing.
 
 use std::convert::Infallible;
 use std::io;
@@ -14,52 +15,49 @@ use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use prometheus_client::metrics::counter::Counter;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::accept::next_connection;
-use super::slots::{Slot, SlotLimits, Slots, State};
-use crate::metrics::Port;
+use crate::accept::next_connection;
+use crate::slots::{ConnectionState, PortCounters, Slot, SlotLimits, Slots};
 
-/// What a plain port is made of.
+/// A plain port that is not served yet.
 #[derive(Debug)]
-pub(crate) struct Plain {
+pub(crate) struct PlainPort {
     pub(crate) listener: net::TcpListener,
     pub(crate) limits: PlainLimits,
-    pub(crate) metrics: Arc<Port>,
-    pub(crate) accept_errors: Counter,
+    pub(crate) port: Arc<PortCounters>,
 }
 
-/// How much a client of a plain port may ask for.
+/// Limits on the clients of a plain port.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PlainLimits {
     pub(crate) slots: SlotLimits,
-    /// From accepting a connection to its end. Each carries one request.
+    /// From accepting a connection to its end. Each connection carries one request.
     pub(crate) deadline: Duration,
     /// The pause after a failure to accept.
     pub(crate) accept_backoff: Duration,
 }
 
-/// A port that is served until this is dropped.
+/// A plain port that is served until this value is dropped.
 #[derive(Debug)]
-pub(crate) struct Served {
+pub(crate) struct ServedPort {
     _stop: oneshot::Sender<Infallible>,
 }
 
-impl Plain {
+impl PlainPort {
     /// Answers requests with `answer`, which must not wait for anything.
     ///
     /// # Errors
     /// There is no thread, or no runtime for it.
-    pub(crate) fn serve<A>(self, answer: A) -> io::Result<Served>
+    pub(crate) fn serve<A>(self, answer: A) -> io::Result<ServedPort>
     where
         A: Fn(&Request<Incoming>) -> Response<Full<Bytes>> + Send + Sync + 'static,
     {
         let (stop, stopped) = oneshot::channel();
         let (tell, started) = mpsc::sync_channel(1);
-        let name = self.metrics.name.to_owned();
+        let name = self.port.name.to_owned();
         let run = move || {
             let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => runtime,
@@ -70,38 +68,33 @@ impl Plain {
                     Ok(listener) => listener,
                     Err(error) => return drop(tell.send(Err(error))),
                 };
-                // Whoever started us waits for it.
+                // The starting thread waits for this.
                 drop(tell.send(Ok(())));
-                let slots = Slots::new(self.limits.slots, self.metrics);
+                let slots = Slots::new(self.limits.slots, self.port);
                 tokio::select! {
-                    () = accept(listener, &slots, self.limits, &self.accept_errors, Arc::new(answer)) => {}
+                    () = accept(listener, &slots, self.limits, Arc::new(answer)) => {}
                     _ = stopped => {}
                 }
             });
         };
         thread::Builder::new().name(name).spawn(run)?;
         started.recv().unwrap_or_else(|_| Err(io::Error::other("the thread has ended")))?;
-        Ok(Served { _stop: stop })
+        Ok(ServedPort { _stop: stop })
     }
 }
 
-async fn accept<A>(
-    listener: TcpListener,
-    slots: &Arc<Slots>,
-    limits: PlainLimits,
-    accept_errors: &Counter,
-    answer: Arc<A>,
-) where
+async fn accept<A>(listener: TcpListener, slots: &Arc<Slots>, limits: PlainLimits, answer: Arc<A>)
+where
     A: Fn(&Request<Incoming>) -> Response<Full<Bytes>> + Send + Sync + 'static,
 {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(limits.deadline)
         .max_buf_size(MAX_HEADER)
-        // A connection that is kept holds a slot; to open another costs these clients nothing.
+        // A connection that is kept open holds a slot, and opening another costs these clients nothing.
         .keep_alive(false);
     loop {
-        let (slot, tcp) = next_connection(&listener, slots, limits.accept_backoff, accept_errors).await;
+        let (slot, tcp) = next_connection(&listener, slots, limits.accept_backoff).await;
         tokio::spawn(connection(slot, tcp, http.clone(), limits.deadline, Arc::clone(&answer)));
     }
 }
@@ -110,16 +103,16 @@ async fn connection<A>(slot: Slot, tcp: TcpStream, http: http1::Builder, deadlin
 where
     A: Fn(&Request<Incoming>) -> Response<Full<Bytes>> + Send + Sync + 'static,
 {
-    slot.enter(State::Idle);
+    slot.enter(ConnectionState::Idle);
     let service = service_fn(|request: Request<Incoming>| {
-        // Until the answer is sent: a client that does not read it can be made to give way.
-        slot.enter(State::Receiving);
+        // Until the answer is sent, so that a client that does not read it can be evicted.
+        slot.enter(ConnectionState::Receiving);
         let response = answer(&request);
         async move { Ok::<_, Infallible>(response) }
     });
     let connection = http.serve_connection(TokioIo::new(tcp), service);
     tokio::select! {
-        // The connection first: what has arrived already is answered before anything is closed.
+        // The connection first, so that a request that has arrived is answered before the connection is closed.
         biased;
         result = timeout(deadline, connection) => {
             if let Ok(Err(error)) = result {
@@ -130,5 +123,5 @@ where
     }
 }
 
-/// These requests have a few hundred bytes of header; hyper takes no less.
+/// These requests have a few hundred bytes of header; hyper takes no smaller limit.
 const MAX_HEADER: usize = 8 << 10;

@@ -1,13 +1,13 @@
-//! Whose turn it is to answer a review: the one who judges it, or the one whose patience is over.
+//! The right to answer a review, for which the worker that judges it and the deadline compete.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The right to answer one review, which only the first to take it has.
+/// The right to answer one review. The first caller that takes it has it.
 #[derive(Debug, Default)]
 pub(crate) struct Turn(AtomicBool);
 
 impl Turn {
-    /// Whether it was still to be had, and now is the caller's.
+    /// Takes the turn. Returns whether the caller has it now, since nobody had taken it before.
     pub(crate) fn take(&self) -> bool {
         !self.0.swap(true, Ordering::Relaxed)
     }
@@ -22,7 +22,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_first_has_it() {
+    fn only_the_first_caller_gets_the_turn() {
         let turn = Turn::default();
         assert!(!turn.is_taken() && turn.take());
         assert!(turn.is_taken() && !turn.take());

@@ -1,4 +1,4 @@
-//! Whether the guard is alive and ready, for probes that are answered by another thread than the reviews.
+//! Whether the guard is alive and ready. Another thread than that of the reviews answers the probes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -6,27 +6,26 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::Limits;
-
-/// What probes are told.
+/// The state that probes ask for.
 #[derive(Debug)]
 pub(crate) struct Health {
     stopping: AtomicBool,
     start: Instant,
-    /// When the reviews' runtime last had its turn, in milliseconds since the start.
+    /// When the reviews' runtime last ran, in milliseconds since the start.
     beat: AtomicU64,
     stalled: Duration,
     dead: Duration,
 }
 
 impl Health {
-    pub(super) fn new(limits: &Limits) -> Self {
-        let Limits { stalled, dead, .. } = *limits;
+    /// The guard counts as not ready when no review could be served for longer than `stalled`, and as dead when for
+    /// longer than `dead`.
+    pub(crate) fn new(stalled: Duration, dead: Duration) -> Self {
         Health { stopping: AtomicBool::new(false), start: Instant::now(), beat: AtomicU64::new(0), stalled, dead }
     }
 
-    /// Shows again and again that the current runtime gets its turn.
-    pub(super) async fn keep_beating(self: Arc<Self>) {
+    /// Notes at short intervals that the current runtime runs.
+    pub(crate) async fn keep_beating(self: Arc<Self>) {
         let mut beats = interval((self.stalled / 4).min(BEAT));
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -36,16 +35,16 @@ impl Health {
         }
     }
 
-    pub(super) fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
     }
 
-    /// Whether a restart would help: why it would.
+    /// Whether the guard is alive; the error says why a restart would help.
     pub(crate) fn live(&self) -> Result<(), String> {
         self.served_within(self.dead)
     }
 
-    /// Whether reviews should come here: why they should not.
+    /// Whether reviews should come here; the error says why not.
     pub(crate) fn ready(&self) -> Result<(), String> {
         if self.stopping.load(Ordering::Relaxed) {
             return Err("stopping".to_owned());
@@ -62,7 +61,7 @@ impl Health {
     }
 }
 
-/// Rarely enough to cost nothing, often enough to tell a stall of a second.
+/// Between two notes: rarely enough to cost nothing, often enough to notice a stall of a second.
 const BEAT: Duration = Duration::from_millis(500);
 
 #[cfg(test)]
@@ -70,13 +69,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_guard_whose_reviews_do_not_get_their_turn_is_neither_ready_nor_alive() {
+    fn a_guard_whose_runtime_does_not_run_is_neither_ready_nor_alive() {
         let start = Instant::now().checked_sub(Duration::from_mins(1)).unwrap();
-        let health = |limits: Limits| Health { start, ..Health::new(&limits) };
-        let stalled = health(Limits { dead: Duration::from_mins(2), ..Limits::default() });
+        let health = |dead: Duration| Health { start, ..Health::new(Duration::from_secs(3), dead) };
+        let stalled = health(Duration::from_mins(2));
         assert_eq!(stalled.live(), Ok(()));
         assert_eq!(stalled.ready(), Err("no review could be served for 60 s".to_owned()));
-        assert!(health(Limits::default()).live().is_err());
+        assert!(health(Duration::from_secs(30)).live().is_err());
         stalled.beat.store(60_000, Ordering::Relaxed);
         assert_eq!(stalled.ready(), Ok(()));
         stalled.stop();
