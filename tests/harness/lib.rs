@@ -23,6 +23,7 @@ mod client;
 mod control_plane;
 pub mod extension;
 pub mod guard;
+pub mod house;
 mod identity;
 mod kubectl;
 mod pki;
