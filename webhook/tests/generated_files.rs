@@ -1,4 +1,4 @@
-//! The files in `deploy/` that the program writes are what it writes today, and the one people start from is valid.
+//! The manifest that the program writes gives the guard no more than it needs, and the configuration that people start from is valid.
 
 use std::fs;
 use std::path::PathBuf;
@@ -24,12 +24,6 @@ fn deploy(name: &str) -> String {
 }
 
 #[test]
-fn the_manifest_is_what_the_rules_say() {
-    let same = deploy("guard.yaml") == manifest::render(&manifest::Options::default());
-    assert!(same, "write it anew: cargo run -p aksarc-webhook -- manifest > deploy/guard.yaml");
-}
-
-#[test]
 fn the_manifest_says_what_it_generated_whatever_authority_it_is_given() {
     let configuration =
         |options: &manifest::Options| -> Value { yaml::documents(&manifest::webhooks(options)).unwrap().remove(0) };
@@ -42,18 +36,6 @@ fn the_manifest_says_what_it_generated_whatever_authority_it_is_given() {
     let mut edited = plain["webhooks"].clone();
     edited[0]["matchConditions"][0]["expression"] = json!("false");
     assert_ne!(generated(&plain), guard::digest(&edited));
-}
-
-#[test]
-fn the_protecting_policy_is_what_the_data_say() {
-    let same = deploy("guard-protection.yaml") == protection::render(&Settings::default());
-    assert!(same, "write it anew: cargo run -p aksarc-webhook -- manifest --protection > deploy/guard-protection.yaml");
-}
-
-#[test]
-fn the_schema_is_what_the_types_say() {
-    let same = deploy("guard-config.schema.json") == config::schema();
-    assert!(same, "write it anew: cargo run -p aksarc-webhook -- config-schema > deploy/guard-config.schema.json");
 }
 
 #[test]
