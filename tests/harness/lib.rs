@@ -33,6 +33,7 @@ pub mod product;
 pub mod proofs;
 pub mod protection;
 pub mod readme;
+pub mod reviews;
 pub mod rule_files;
 pub mod samples;
 pub mod seen;
