@@ -22,13 +22,14 @@ use std::sync::Arc;
 use std::thread;
 
 use aksarc_shared::data::{Data, Platform, embedded};
-use aksarc_shared::facts::actor::{Actor, User};
+use aksarc_shared::facts::actor::Actor;
 use aksarc_shared::facts::change::{Beside, Operation};
 use aksarc_shared::finding::{Consequence, Finding};
 use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::k8s::kinds;
 use aksarc_shared::k8s::object::Object;
 use aksarc_shared::k8s::read::json;
+use aksarc_shared::k8s::user::User;
 use aksarc_shared::rules::catalogue;
 use aksarc_shared::rules::rule::{Mode, Rule};
 use aksarc_shared::verdict::check::{Check, Params};

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use aksarc_shared::facts::inventory::ReadKey;
-use aksarc_shared::people::waiver::{self, Entry, SUPPORT_WAIVER, Trouble, Unreadable, Use, Waiver};
+use aksarc_shared::people::waiver::{self, Entry, SUPPORT_WAIVER, Unreadable, Waiver};
 use aksarc_shared::text;
+use aksarc_shared::verdict::audit::{self, Trouble, Use};
 use aksarc_shared::verdict::report::Report;
 use anyhow::{Context as _, anyhow};
 use jiff::Timestamp;
@@ -96,7 +97,7 @@ pub(crate) async fn from_cluster(reader: &Reader, ui: &Ui) -> Result<(Vec<Waiver
 
 /// Says on stderr which waivers do nothing, and why: one nobody hears of rots.
 pub(crate) fn warn(waivers: &[Waiver], report: &Report, now: Timestamp, ui: &Ui) {
-    for audit in waiver::audit(waivers, &report.findings, &report.rules, now) {
+    for audit in audit::audit(waivers, &report.findings, &report.rules, now) {
         let name = shown(&audit.waiver.name);
         match (&audit.status, audit.usage()) {
             (waiver::Status::Valid, Use::Unused) => {

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use aksarc_shared::data::Platform;
-use aksarc_shared::facts::actor::User;
 use aksarc_shared::finding::Consequence;
+use aksarc_shared::k8s::user::User;
 use aksarc_shared::verdict::guard::{Preset, Settings};
 use aksarc_shared::verdict::report::Tool;
 use kubectl_aksarc::dry_run::call::Method;

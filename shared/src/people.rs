@@ -1,4 +1,4 @@
-//! What people state: waivers, and answers to questions that Kubernetes cannot answer.
+//! What people say about findings and are asked: waivers, and the questions that Kubernetes cannot answer.
 
-pub mod answers;
+pub mod questions;
 pub mod waiver;

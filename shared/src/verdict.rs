@@ -1,5 +1,6 @@
 //! What comes of the rules: the check of a state, the guard's answer to a change, and the report.
 
+pub mod audit;
 pub mod check;
 pub mod guard;
 pub mod report;

@@ -7,9 +7,9 @@ use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use aksarc_shared::facts::actor::User;
 use aksarc_shared::facts::change::Change;
 use aksarc_shared::jiff::Timestamp;
+use aksarc_shared::k8s::user::User;
 use aksarc_shared::text;
 use aksarc_shared::verdict::guard::{Decision, Guard, Judged, Judgement};
 use aksarc_shared::verdict::review::{self, NotEvaluated, Review, ReviewError};

@@ -7,8 +7,8 @@ mod verbs;
 use std::path::Path;
 
 use aksarc_shared::data::{Platform, embedded};
-use aksarc_shared::facts::actor::User;
 use aksarc_shared::finding::Consequence;
+use aksarc_shared::k8s::user::User;
 use aksarc_shared::verdict::guard::Guard;
 use anyhow::Context as _;
 use jiff::Timestamp;

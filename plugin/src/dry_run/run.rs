@@ -10,9 +10,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use aksarc_shared::data::Platform;
-use aksarc_shared::facts::actor::User;
 use aksarc_shared::finding::Consequence;
 use aksarc_shared::jiff::Timestamp;
+use aksarc_shared::k8s::user::User;
 use aksarc_shared::verdict::guard::{Guard, Settings};
 use aksarc_shared::verdict::report::Tool;
 

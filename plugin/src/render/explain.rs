@@ -65,7 +65,7 @@ fn facts(page: &mut Page, rule: &Rule, data: &Data) {
             }
             Scope::ArcNamespaces => format!("{} in the namespaces of the Arc agents", read.kind.qualified()),
             Scope::KubeSystem => format!("{} in {}", read.kind.qualified(), certificate::NAMESPACE),
-            Scope::Own => format!("{} in {}", read.kind.qualified(), aksarc_shared::verdict::guard::NAMESPACE),
+            Scope::Own => format!("{} in {}", read.kind.qualified(), aksarc_shared::data::own::NAMESPACE),
         })
         .chain(rule.probes.iter().map(|probe| probe.path().unwrap_or("the server's certificate").to_owned()))
         .collect();

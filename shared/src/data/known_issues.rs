@@ -3,7 +3,8 @@
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::{Confidence, Platform};
+use super::confidence::Confidence;
+use super::platform::Platform;
 
 /// A known issue.
 #[derive(Clone, Debug, Deserialize)]

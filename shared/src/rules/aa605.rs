@@ -3,11 +3,13 @@
 use crate::data::{Component, Confidence, Data, Platform};
 use crate::facts::change::Operation;
 use crate::facts::inventory::{Inventory, ReadKey, ReadState};
+use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::rules::parts::{egress, health};
 use crate::rules::rule::{
-    Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
+    Context, Grounds, Guard, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding,
+    Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -35,6 +37,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa605.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
     change: Some(egress::change),
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 /// A component that this rule speaks for. What is only guessed to be one is left alone, and so are Arc extensions, which come

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use aksarc_shared::data::versions::{self, Table};
 use aksarc_shared::data::{Platform, embedded};
+use aksarc_shared::facts::answers::{self, Attestation};
 use aksarc_shared::finding::Consequence;
-use aksarc_shared::people::answers::{self, Attestation};
 use aksarc_shared::people::waiver::Waiver;
 use aksarc_shared::rules::catalogue;
 use aksarc_shared::rules::rule::Rule;

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use aksarc_shared::data::{Platform, embedded};
 use aksarc_shared::finding::Finding;
-use aksarc_shared::people::waiver::{self, Audit, Status, Use};
+use aksarc_shared::people::waiver::Status;
+use aksarc_shared::verdict::audit::{self, Audit, Use};
 use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::verdict::report::{Report, exit};
 use jiff::Timestamp;
@@ -50,7 +51,7 @@ pub struct Args {
 pub(super) async fn run(args: &Args, ui: &Ui) -> Outcome {
     let loaded = args.from.load(&args.flags, ui).await?;
     let (report, now) = judged(args, &loaded, ui).await?;
-    let audits = waiver::audit(&loaded.waivers, &report.findings, &report.rules, now);
+    let audits = audit::audit(&loaded.waivers, &report.findings, &report.rules, now);
     let text = match args.output {
         Format::Table => table(&audits, &loaded, &report, now, ui),
         format => encoded(&document(&audits, &loaded, &report, now), format)?,

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use aksarc_shared::facts::actor::User;
 use aksarc_shared::facts::change::{Beside, Operation as Op};
+use aksarc_shared::k8s::user::User;
 use aksarc_shared::text;
 use aksarc_shared::verdict::guard::Guard;
 use serde_json::Value;

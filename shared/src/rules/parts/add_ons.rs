@@ -1,5 +1,6 @@
 //! What an add-on of somebody's does where it stands among the platform's own, and so how much follows from it.
 
+use crate::rules::parts::components;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
@@ -11,7 +12,6 @@ use crate::finding::Consequence;
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
 use crate::k8s::selector::Selector;
-use crate::rules::aa301;
 use crate::rules::parts::installed;
 use crate::rules::parts::network_policy::Policy;
 
@@ -249,7 +249,7 @@ pub(crate) fn is_expected(object: &Object<'_>, kind: &Kind, namespace: &str, nam
     let component = data.component(kind.kind, namespace, name);
     let released = || is_foreign(object, data) && !installed::release(object).is_empty();
     // What AA301 leaves to this rule is not expected here, or neither would speak.
-    let theirs = |row: &Component| released() || aa301::is_theirs(object, row, data);
+    let theirs = |row: &Component| released() || components::is_theirs(object, row, data);
     component.is_some_and(|row| row.confidence == Confidence::Doc && !row.extension || !theirs(row))
         || data.allows(kind, namespace, name, object)
 }

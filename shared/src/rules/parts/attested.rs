@@ -2,18 +2,11 @@
 //! question, and never those of a rule that looks at something else.
 
 use crate::data::Platform;
+use crate::facts::answers::{Answer, Attestation, day};
 use crate::facts::inventory::Inventory;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::people::answers::{Answer, Attestation, day};
-use crate::rules::rule::{Code, Context, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
-
-use crate::rules::{aa413, aa414, aa415, aa416, aa604, aa609, aa610};
-
-/// The rule that an answer to a clause belongs to, where that is not whichever rule looks at the clause.
-pub(crate) fn rule_of(clause: &str) -> Option<Code> {
-    let rules = [&aa413::RULE, &aa414::RULE, &aa415::RULE, &aa416::RULE, &aa604::RULE, &aa609::RULE, &aa610::RULE];
-    rules.into_iter().find(|rule| rule.clauses.contains(&clause)).map(|rule| rule.code)
-}
+use crate::finding::Code;
+use crate::finding::{Consequence, Draft, Evidence, ObjectRef};
+use crate::rules::rule::{Context, Grounds, Manifests, Mode, Reach, Rule, StateCheck, Verdict, Voiding, Weight};
 
 /// What tells one rule on answers from another.
 #[derive(Clone, Copy)]
@@ -38,7 +31,7 @@ pub(crate) const fn rule(own: Asked) -> Rule {
         slug: own.slug,
         summary: own.summary,
         consequence: Weight::Always(own.consequence),
-        basis: Grounds::Always(Basis::Explicit),
+        basis: Grounds::Answers,
         clauses: own.clauses,
         platforms: &Platform::WITH_POLICY_TEXT,
         reads: &[],
@@ -50,6 +43,8 @@ pub(crate) const fn rule(own: Asked) -> Rule {
         page: own.page,
         state: StateCheck { each: None, whole: Some(own.judge), clocks: None },
         change: None,
+        manifests: Manifests::AsCreation,
+        voiding: Voiding::AnyList,
     }
 }
 

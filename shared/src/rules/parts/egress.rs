@@ -10,6 +10,7 @@ use crate::command::Command;
 use crate::data::Data;
 use crate::facts::change::Change;
 use crate::facts::inventory::Inventory;
+use crate::finding::Code;
 use crate::finding::{Basis, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
 use crate::k8s::object::Object;
@@ -17,7 +18,7 @@ use crate::k8s::selector::Selector;
 use crate::rules::parts::add_ons;
 use crate::rules::parts::network_policy::Policy;
 use crate::rules::parts::node_metadata::target;
-use crate::rules::rule::{Code, Notes};
+use crate::rules::rule::Notes;
 
 /// A policy that says where its pods may send to.
 #[derive(Debug, Deserialize, Serialize)]

@@ -1,5 +1,6 @@
 //! Whether a workload of the platform does its work, for the rules on components and on Arc agents.
 
+use crate::rules::parts::components::by_owner;
 use serde_json::Value;
 
 use crate::command::Command;
@@ -9,7 +10,6 @@ use crate::facts::inventory::{Inventory, ReadKey, ReadState};
 use crate::finding::{Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
-use crate::rules::aa301::by_owner;
 
 /// What a workload says of itself when it does no work. Only the controllers' own word counts, so an upgrade under way, or
 /// a workload that somebody scaled to nothing, is no finding here.

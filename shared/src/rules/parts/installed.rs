@@ -8,9 +8,11 @@ use crate::data::Data;
 use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::Inventory;
 pub(crate) use crate::facts::origin::helm_release as release;
+use crate::finding::Code;
 use crate::k8s::kinds;
-use crate::k8s::object::{Object, Text};
-use crate::rules::rule::{Code, Notes, Read, Scope, Seen};
+use crate::k8s::object::Object;
+use crate::k8s::text::Text;
+use crate::rules::rule::{Notes, Read, Scope, Seen};
 
 /// The list that tells which extensions there are.
 pub(crate) const EXTENSIONS: Read = Read { kind: &kinds::ARC_EXTENSION_CONFIG, scope: Scope::ArcNamespaces };

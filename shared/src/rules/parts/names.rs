@@ -1,6 +1,7 @@
 //! Who answers in a managed component's name: endpoints that somebody gives a managed Service, Services that take its address,
 //! and autoscalers that decide how much of it there is.
 
+use crate::rules::parts::components::component;
 use serde_json::Value;
 
 use crate::command::Command;
@@ -10,7 +11,6 @@ use crate::facts::origin::{self, Provenance};
 use crate::finding::{Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
-use crate::rules::aa301::component;
 use crate::rules::parts::node_metadata::target;
 use crate::rules::rule::Seen;
 

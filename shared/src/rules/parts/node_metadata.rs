@@ -4,18 +4,18 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use crate::command::Command;
-use crate::data::versions::Version;
 use crate::data::{Data, Place, Ruling};
 use crate::facts::baseline::Step;
 use crate::facts::change::{Change, Operation};
-use crate::facts::inventory::{
-    self, CONTROL_PLANE_LABEL, Inventory, NodeInfo, POOL_LABEL, node_info, pool_of_node, provider_id, provider_pool,
-};
+use crate::facts::inventory::{self, CONTROL_PLANE_LABEL, Inventory, POOL_LABEL, pool_of_node, provider_pool};
 use crate::facts::origin::{self, Keys, Origin};
+use crate::finding::Code;
 use crate::finding::{Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
+use crate::k8s::node::NodeInfo;
 use crate::k8s::object::{ManagedEntry, Object, Owner};
-use crate::rules::rule::{Code, Context};
+use crate::k8s::version::Version;
+use crate::rules::rule::Context;
 use crate::text;
 
 /// One key that differs between two sides of a node.
@@ -304,7 +304,7 @@ impl<'h> Hinge<'h> {
 /// What a key of a node that a person wrote hinges on, as text.
 pub(crate) fn hinge(node: &Object<'_>, keys: &Keys<'_, '_>, key: &str, data: &Data) -> String {
     // A label that makes a node a member of a pool cannot be vouched for by the nodes that it joins by it.
-    let joins = matches!(key, CONTROL_PLANE_LABEL | POOL_LABEL) && provider_id(node).is_none();
+    let joins = matches!(key, CONTROL_PLANE_LABEL | POOL_LABEL) && node.provider_id().is_none();
     let pool = if joins { JOINED.to_owned() } else { pool_of_node(node, data) };
     let place = keys.place();
     let twin = || place == Place::Label && twin(node, keys, key).is_some();
@@ -446,7 +446,7 @@ fn differing<'o>(place: Place, old: &[Entry<'o>], new: &[Entry<'o>], changes: &m
 ///
 /// Nothing of a node without a providerID: a foreign node is AA401's, and what its creator wrote on it is not the point.
 pub(crate) fn by_people(node: &Object<'_>, data: &Data, mut each: impl FnMut(&Keys<'_, '_>, &Entries<'_>, &Evidence)) {
-    if provider_id(node).is_none() {
+    if node.provider_id().is_none() {
         return;
     }
     for (place, field, pairs) in
@@ -487,7 +487,7 @@ pub(crate) fn entries<'o>(node: &'o Object<'_>, place: Place) -> Entries<'o> {
         Place::Taint => {
             let mut entries: Entries<'o> = Vec::new();
             let mut places: HashMap<&str, usize> = HashMap::new();
-            for taint in inventory::taints(node) {
+            for taint in node.taints() {
                 let next = entries.len();
                 let place = *places.entry(&taint.key).or_insert(next);
                 match entries.get_mut(place) {
@@ -519,10 +519,10 @@ pub(crate) fn required(node: &Object<'_>, place: Place, key: &str, data: &Data) 
     match key {
         _ if place != Place::Label => None,
         "kubernetes.io/hostname" => known(&node.meta.name),
-        "kubernetes.io/arch" | "beta.kubernetes.io/arch" => known(&node_info(node)?.architecture),
-        "kubernetes.io/os" | "beta.kubernetes.io/os" => known(&node_info(node)?.operating_system),
-        WINDOWS_BUILD => windows_build(node_info(node)?),
-        POOL_LABEL => provider_pool(provider_id(node)?, data).and_then(known),
+        "kubernetes.io/arch" | "beta.kubernetes.io/arch" => known(&node.node_info()?.architecture),
+        "kubernetes.io/os" | "beta.kubernetes.io/os" => known(&node.node_info()?.operating_system),
+        WINDOWS_BUILD => windows_build(node.node_info()?),
+        POOL_LABEL => provider_pool(node.provider_id()?, data).and_then(known),
         _ => None,
     }
 }

@@ -3,17 +3,18 @@
 use crate::command::Command;
 use crate::data::Data;
 use crate::data::node_power::HostNamespace;
+use crate::data::own;
 use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::Inventory;
 use crate::facts::origin::{self, Provenance};
+use crate::finding::Code;
 use crate::finding::{Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
 use crate::k8s::pod::{Container, Pod};
 use crate::rules::parts::installed::{self, Installed};
 use crate::rules::parts::node_metadata::target;
-use crate::rules::rule::{Code, Context, Guard, Notes, Read, Scope, Seen, Verdict};
-use crate::verdict::guard;
+use crate::rules::rule::{Context, Guard, Notes, Read, Scope, Seen, Verdict};
 
 /// Which rule speaks of a pod with power over its node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -247,7 +248,7 @@ impl<'o> Place<'o> {
         };
         if *kind != kinds::POD {
             let made = owners.iter().any(|owner| matches!(&*owner.kind, "CronJob" | "Deployment"));
-            return (!made && &*object.meta.namespace != guard::NAMESPACE).then_some(place);
+            return (!made && &*object.meta.namespace != own::NAMESPACE).then_some(place);
         }
         if object.meta.annotations.get("kubernetes.io/config.mirror").is_some() {
             return None;

@@ -1,5 +1,6 @@
 //! What the rules about node pools share: which nodes are compared with which, and whether an upgrade explains what differs.
 
+use crate::rules::parts::platform_signs;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -7,7 +8,6 @@ use jiff::Timestamp;
 use crate::facts::inventory::{Inventory, NodeFact, is_untold};
 use crate::finding::{Draft, ObjectRef};
 use crate::k8s::kinds;
-use crate::rules::aa401;
 use crate::rules::rule::Context;
 
 /// Nodes by their pool.
@@ -20,7 +20,7 @@ pub(crate) type Pools<'i> = BTreeMap<&'i str, Vec<&'i NodeFact>>;
 pub(crate) fn nodes<'i>(inventory: &'i Inventory, context: &Context<'_>) -> Result<Pools<'i>, String> {
     let mut pools = Pools::new();
     let machines = || inventory.nodes.iter().filter(|node| !node.virtual_kubelet);
-    for node in machines().filter(|node| !aa401::platform_signs(node, context.data).is_empty()) {
+    for node in machines().filter(|node| !platform_signs::platform_signs(node, context.data).is_empty()) {
         pools.entry(&node.pool).or_default().push(node);
     }
     if pools.is_empty() && machines().next().is_some() {

@@ -9,10 +9,11 @@ use sha2::{Digest, Sha256};
 use crate::data::Data;
 use crate::facts::inventory::Inventory;
 use crate::facts::origin;
+use crate::finding::Code;
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::{ManagedEntry, Object};
 use crate::rules::parts::effect::is_restart;
-use crate::rules::rule::{Code, Notes};
+use crate::rules::rule::Notes;
 use crate::text;
 
 /// A workload as it is now, as far as its past is compared with it.

@@ -7,13 +7,15 @@ use serde::Deserialize;
 use crate::data::third_party::{Licence, Product};
 use crate::data::{Confidence, Data, Platform};
 use crate::facts::inventory::Inventory;
+use crate::finding::Code;
 use crate::finding::{Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
-use crate::k8s::object::{Object, Text};
+use crate::k8s::object::Object;
 use crate::k8s::pod::Pod;
+use crate::k8s::text::Text;
 use crate::rules::parts::installed::{self, EXTENSIONS, Installed};
 use crate::rules::parts::node_power;
-use crate::rules::rule::{Code, Context, Notes, Read, Scope, Seen, Verdict};
+use crate::rules::rule::{Context, Notes, Read, Scope, Seen, Verdict};
 use crate::text::line;
 
 /// The lists that tell.
@@ -295,7 +297,7 @@ mod tests {
     fn noted(json: &str) -> Notes {
         let object: Object<'_> = serde_json::from_str(json).unwrap();
         let mut notes = Notes::default();
-        each(&Seen::new(&object, &kinds::POD, embedded()), &mut notes, Licence::Open);
+        each(&derive::seen(&object, &kinds::POD, embedded()), &mut notes, Licence::Open);
         notes
     }
 

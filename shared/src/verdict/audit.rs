@@ -1,13 +1,16 @@
 //! Which waivers do something, and what is wrong with the others.
 
+use crate::finding::Draft;
+use crate::finding::Evidence;
+use crate::finding::ObjectRef;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::coverage::Current;
-use super::set::{problems_among, status_with};
-use super::{Invalid, Lapsed, Status, Waiver};
 use crate::finding::Finding;
+use crate::people::waiver::coverage::Current;
+use crate::people::waiver::set::{problems_among, status_with};
+use crate::people::waiver::{Invalid, Lapsed, Status, Waiver};
 use crate::verdict::report::{Outcome, RuleOutcome};
 
 /// What became of one waiver in a check.
@@ -193,6 +196,26 @@ fn unseen(code: &str, rules: &[RuleOutcome]) -> Option<String> {
         Outcome::Violated | Outcome::Waived if rule.reason.is_empty() => None,
         outcome => Some(format!("{code} {}: {}", outcome.as_str(), rule.reason)),
     }
+}
+
+/// What is to be said of waivers, once they were held against what was found.
+pub(crate) fn drafts(audits: &[Audit<'_>]) -> Vec<Draft> {
+    let mut drafts = Vec::new();
+    for audit in audits {
+        let name = &audit.waiver.name;
+        for trouble in audit.troubles() {
+            let path = match &trouble {
+                Trouble::Invalid(problem) => problem.field(),
+                Trouble::Expired(_) => "expires",
+                Trouble::Lapsed { .. } => "lapsesUnless",
+                Trouble::Moved(_) | Trouble::Renamed(_) | Trouble::Unused => "match",
+            };
+            drafts.push(Draft::at(ObjectRef::waiver(name), path).says(format!("waiver {name}: {trouble}")).with(
+                Evidence::seen("waiver", format!("{} {}", audit.waiver.rules.join(" "), audit.waiver.matches.short())),
+            ));
+        }
+    }
+    drafts
 }
 
 #[cfg(test)]
