@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use aksarc_shared::data::own::GENERATED;
+use aksarc_shared::facts::digest::digest;
 use aksarc_shared::k8s::read::yaml;
 use aksarc_shared::rules::derive;
-use aksarc_shared::verdict::guard::{self, GENERATED};
 use anyhow::ensure;
 use serde_json::Value;
 
@@ -36,7 +37,7 @@ pub(super) fn renewed(text: &str) -> anyhow::Result<String> {
 fn collect(value: &Value, digests: &mut Vec<String>) {
     let annotations = value.pointer("/metadata/annotations");
     if annotations.and_then(|all| all.get(GENERATED)).is_some() {
-        digests.push(guard::digest(value.get("webhooks").unwrap_or(&Value::Null)));
+        digests.push(digest(value.get("webhooks").unwrap_or(&Value::Null)));
         return;
     }
     match value {
