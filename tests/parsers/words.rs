@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use aksarc_shared::data::versions::Version;
 use aksarc_shared::jiff::civil::Date;
 use aksarc_shared::jiff::{SignedDuration, Timestamp};
 use aksarc_shared::k8s::certificate::Life;
+use aksarc_shared::k8s::version::Version;
 use aksarc_shared::k8s::{image, quantity};
 use aksarc_shared::moment::Moment;
 use kubectl_aksarc::duration;
