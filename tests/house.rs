@@ -2,13 +2,12 @@
 //! that stand for several types. `cargo xtask house` prints what these tests look at.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-use std::path::Path;
 use std::sync::LazyLock;
 
 use aksarc_tests::house::{House, NAMES};
+use aksarc_tests::root;
 
-static HOUSE: LazyLock<House> =
-    LazyLock::new(|| House::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).unwrap());
+static HOUSE: LazyLock<House> = LazyLock::new(|| House::read(&root()).unwrap());
 
 #[test]
 fn the_whole_house_is_read() {

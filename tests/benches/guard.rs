@@ -19,6 +19,7 @@ use std::time::Instant;
 
 use aksarc_shared::rules::catalogue;
 use aksarc_shared::rules::rule::Mode;
+use aksarc_tests::figures::{self, median};
 use aksarc_tests::product;
 use anyhow::{Context, ensure};
 use http::Request;
@@ -47,7 +48,7 @@ fn main() -> anyhow::Result<()> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = runtime.block_on(measure())?;
-    fs::write(results(&arguments)?, serde_json::to_string_pretty(&result)?)?;
+    fs::write(figures::file(&arguments)?, serde_json::to_string_pretty(&result)?)?;
     ensure!(result.get("within") == Some(&Value::Bool(true)), "the guard is past a bar");
     Ok(())
 }
@@ -326,19 +327,6 @@ fn review(edit: Edit, bytes: usize) -> String {
     let room = bytes.saturating_sub(whole(&[]).len());
     images.extend((0..room / one).map(image));
     whole(&images)
-}
-
-/// Where the figures are kept: as told, or beside this program.
-fn results(arguments: &[String]) -> anyhow::Result<std::path::PathBuf> {
-    match arguments {
-        [word, file] if word == "--json" => Ok(file.into()),
-        _ => Ok(env::current_exe()?.with_extension("json")),
-    }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 const NAME: &str = "guard.aksarc-system.svc";

@@ -16,6 +16,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use aksarc_shared::k8s::read::json as read;
+use aksarc_tests::figures::{self, median};
 use aksarc_tests::{ControlPlane, Finished, Identity, Kubernetes, product, wait};
 use anyhow::{Context, ensure};
 use http::Request;
@@ -77,7 +78,7 @@ fn main() -> anyhow::Result<()> {
     let row = |pods: usize, row: &Row| json!({"nodes": NODES, "pods": pods, "bareSeconds": row.bare, "checkSeconds": row.check, "ratio": row.ratio, "memoryBytes": row.memory});
     let result =
         json!({"rows": [row(FEW_PODS, &few), row(MANY_PODS, &many)], "memoryGrowth": growth, "within": within});
-    fs::write(results(&arguments)?, serde_json::to_string_pretty(&result)?)?;
+    fs::write(figures::file(&arguments)?, serde_json::to_string_pretty(&result)?)?;
     ensure!(within, "support-check is past a bar");
     Ok(())
 }
@@ -282,19 +283,6 @@ async fn create(client: &kube::Client, objects: Vec<(String, Value)>) -> anyhow:
         write??;
     }
     Ok(())
-}
-
-/// Where the figures are kept: as told, or beside this program.
-fn results(arguments: &[String]) -> anyhow::Result<std::path::PathBuf> {
-    match arguments {
-        [word, file] if word == "--json" => Ok(file.into()),
-        _ => Ok(env::current_exe()?.with_extension("json")),
-    }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 const CHECK: [&str; 6] = ["support-check", "--platform", "azure-local", "--as-of", "2026-06-01", "--exit-zero"];

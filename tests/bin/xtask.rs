@@ -8,11 +8,11 @@
 
 use std::env;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use aksarc_tests::house::House;
-use aksarc_tests::{generated, rule_files};
+use aksarc_tests::{generated, root, rule_files};
 use anyhow::{Context, bail};
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -62,8 +62,4 @@ fn house(root: &Path) -> anyhow::Result<ExitCode> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
         written => Ok(written.map(|()| ExitCode::SUCCESS)?),
     }
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }

@@ -22,6 +22,7 @@ pub mod binaries;
 mod client;
 mod control_plane;
 pub mod extension;
+pub mod figures;
 pub mod generated;
 pub mod guard;
 pub mod house;
@@ -40,6 +41,8 @@ pub mod seen;
 mod shared;
 pub mod wait;
 
+use std::path::{Path, PathBuf};
+
 pub use audit::AuditEvent;
 pub use binaries::Kubernetes;
 pub use client::{Answer, Http, PatchKind};
@@ -47,6 +50,11 @@ pub use control_plane::{Builder, ControlPlane};
 pub use identity::Identity;
 pub use kubectl::Finished;
 pub use shared::{Lease, Shared};
+
+/// The checkout that these tests belong to.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
 
 #[cfg(test)]
 mod tests {

@@ -12,6 +12,7 @@ use crate::control_plane::ControlPlane;
 use crate::identity::Identity;
 use crate::kubectl::Finished;
 use crate::product;
+use crate::root;
 
 /// The `console` blocks below the heading `### <heading>` of README, of which there have to be `N`.
 ///
@@ -74,8 +75,4 @@ impl<'c> Desk<'c> {
 
 fn parent(program: &Path) -> PathBuf {
     program.parent().unwrap_or(Path::new("/")).to_owned()
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }

@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     fn missing(code: &str) -> Vec<String> {
-        let lines = checklist(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), code).unwrap();
+        let lines = checklist(&crate::root(), code).unwrap();
         let missing = lines.iter().filter_map(|line| line.trim().strip_prefix("MISSING  "));
         missing.map(|line| line.split(':').next().unwrap_or_default().to_owned()).collect()
     }

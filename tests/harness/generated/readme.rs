@@ -1,7 +1,6 @@
 //! The generated parts of README.md: the screen, the table of rules and the share of the policy.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::process::Command;
 
 use aksarc_shared::data::Platform;
@@ -11,6 +10,7 @@ use aksarc_shared::rules::rule::{Mode, Rule};
 use anyhow::{Context, ensure};
 
 use crate::product;
+use crate::root;
 
 /// README with the screen that the program prints, the rows of the catalogue, and the counts of its coverage.
 pub(super) fn renewed(readme: &str) -> anyhow::Result<String> {
@@ -163,7 +163,7 @@ fn title(platform: Platform) -> &'static str {
 fn run(args: &[&str]) -> anyhow::Result<String> {
     let mut command = Command::new(product::plugin()?);
     product::forget(&mut command, &["KUBECTL_AKSARC_"]);
-    command.args(args).current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).env("LC_ALL", "C.UTF-8");
+    command.args(args).current_dir(root()).env("LC_ALL", "C.UTF-8");
     let output = command.output().context("cannot run the plugin")?;
     ensure!(output.stderr.is_empty(), "{args:?} says {}", String::from_utf8_lossy(&output.stderr));
     Ok(String::from_utf8(output.stdout)?)
