@@ -1,5 +1,5 @@
-//! The house keeps its order: no circles, no rule that leans on another, no room that uses a higher one, and a bar for names
-//! that stand for several types. `cargo xtask house` prints what these tests look at.
+//! The house keeps its order: no circles, no rule that leans on another, no room that uses a higher one, and a bar for
+//! names that stand for several types. `cargo xtask house` prints what these tests look at.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::sync::LazyLock;

@@ -1,8 +1,8 @@
-//! The shortcut that reads a review comes to the same as the JSON parser: each review is answered twice, once in a form that the
-//! shortcut leaves to the parser, and both answers are the same bytes.
+//! The shortcut that reads a review comes to the same as the JSON parser: each review is answered twice, once in a form
+//! that the shortcut leaves to the parser, and both answers are the same bytes.
 //!
-//! Objects of every kind that rules judge are changed at random, and their text is written in the many ways in which JSON can
-//! be. No key stands twice in a map: the API server writes reviews from structs and maps.
+//! Objects of every kind that rules judge are changed at random, and their text is written in the many ways in which
+//! JSON can be. No key stands twice in a map: the API server writes reviews from structs and maps.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests: a panic is a failure")]
 
@@ -17,7 +17,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
-/// How many reviews one run draws.
+/// The number of reviews that one run draws.
 const CASES: u32 = 4_000;
 
 #[test]
@@ -126,7 +126,7 @@ fn places(value: &Value, path: String) -> Vec<String> {
     all
 }
 
-/// How a text is written: with or without white space, and with some of its letters escaped.
+/// The form of a text: with or without white space, and with some of its letters escaped.
 #[derive(Clone, Debug)]
 struct Form {
     pretty: bool,
@@ -158,7 +158,7 @@ impl Form {
     }
 }
 
-/// What befalls a text on its way.
+/// Damage to a text on its way.
 #[derive(Clone, Debug)]
 enum Damage {
     /// It ends early.

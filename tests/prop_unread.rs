@@ -1,8 +1,8 @@
-//! What cannot be read as its kind is never denied, and never passes without a mark: it is allowed, counted and noted in the
-//! audit annotations.
+//! What cannot be read as its kind is never denied, and never passes without a mark: it is allowed, counted and noted
+//! in the audit annotations.
 //!
-//! Reviews are drawn from objects of every kind that rules judge, with parts of them replaced. Whether an object can be read as
-//! its kind is decided by the types of Kubernetes' own API, which the guard does not use.
+//! Reviews are drawn from objects of every kind that rules judge, with parts of them replaced. Whether an object can be
+//! read as its kind is decided by the types of Kubernetes' own API, which the guard does not use.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests: a panic is a failure")]
 

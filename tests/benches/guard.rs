@@ -1,11 +1,11 @@
-//! What the guard costs, against a bare responder on the same TLS and HTTP that reads the body and answers a constant.
+//! The cost of the guard, against a bare responder on the same TLS and HTTP that reads the body and answers a constant.
 //!
 //! ```sh
 //! cargo run --release -p aksarc-tests --bin bench-guard [-- --json FILE]
 //! ```
 //!
-//! Both run as processes of their own; CPU is what the kernel counted for each of their threads, so only the ratio within
-//! one run says something. Rounds of both alternate, and the median round counts.
+//! Both run as processes of their own; CPU is what the kernel counted for each of their threads, so only the ratio
+//! within one run says something. Rounds of both alternate, and the median round counts.
 
 use std::convert::Infallible;
 use std::env;
@@ -117,8 +117,8 @@ async fn measure() -> anyhow::Result<Value> {
     Ok(json!({"reviews": rows, "idleBytes": idle, "afterBytes": after, "within": within}))
 }
 
-/// What a person does to the node: a cordon alone; with it a system label that the node had not, which is warned of; or another value of
-/// a system label, which is denied.
+/// A person's change of the node: a cordon alone; with it a system label that the node had not, which is warned of; or
+/// another value of a system label, which is denied.
 #[derive(Clone, Copy, PartialEq)]
 enum Edit {
     Denied,
@@ -270,8 +270,8 @@ fn certificates(directory: &Path) -> anyhow::Result<()> {
     Ok(fs::write(directory.join("tls.key"), pair.serialize_pem())?)
 }
 
-/// A person's edit of a node, as the API server sends it: both sides of the object, filled up with the list of images that
-/// makes nodes large.
+/// A person's edit of a node, as the API server sends it: both sides of the object, filled up with the list of images
+/// that makes nodes large.
 fn review(edit: Edit, bytes: usize) -> String {
     let node = |after: bool, images: &[Value]| {
         let instance_type = if after && edit == Edit::Denied { "edge-big" } else { "Standard_A4_v2" };

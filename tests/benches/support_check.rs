@@ -1,11 +1,12 @@
-//! What support-check costs, against bare requests for exactly what it reads, on 5,000 nodes and 30,000 pods in a real API server.
+//! The cost of support-check, against bare requests for the lists that it reads, on 5,000 nodes and 30,000 pods in a
+//! real API server.
 //!
 //! ```sh
 //! cargo run --release -p aksarc-tests --bin bench-support-check [-- --json FILE]
 //! ```
 //!
-//! What it reads is taken from the API server's audit log, so that a rule that reads more makes both sides dearer. Both run
-//! as processes of their own and in turn; the ratio is taken pair by pair, and the median pair counts. Memory is
+//! The lists are taken from the API server's audit log, so that a rule that reads more makes both sides dearer. Both
+//! run as processes of their own and in turn; the ratio is taken pair by pair, and the median pair counts. Memory is
 //! the kernel's own record of the most the process ever held.
 
 use std::env;
@@ -168,8 +169,8 @@ fn timed(cluster: &ControlPlane, program: &Path, arguments: &[&str]) -> anyhow::
     Ok((start.elapsed().as_secs_f64(), most))
 }
 
-/// The least that reads the same: page by page, as many lists at once, nothing but the token looked at. Unlike the check it
-/// has no first lists to wait for before it can ask for the rest.
+/// The least that reads the same: page by page, as many lists at once, nothing but the token looked at. Unlike the
+/// check it has no first lists to wait for before it can ask for the rest.
 async fn bare(reads: &str) -> anyhow::Result<()> {
     let config = kube::Config::infer().await?;
     let client = kube::Client::try_from(config)?;
@@ -289,6 +290,6 @@ const CHECK: [&str; 6] = ["support-check", "--platform", "azure-local", "--as-of
 const ROUNDS: usize = 5;
 /// For the audit log to hold what has been answered.
 const LAG: Duration = Duration::from_secs(10);
-/// As many lists at once as the plugin takes by default.
+/// The number of lists at once, as the plugin takes them by default.
 const AT_ONCE: usize = 4;
 const LOOK: Duration = Duration::from_millis(5);

@@ -1,4 +1,4 @@
-//! What a change of the source needs besides the compiler:
+//! The tasks that a change of the source needs besides the compiler:
 //!
 //! ```sh
 //! cargo xtask generate [--check]     # renews every generated file; --check only says which are stale

@@ -1,4 +1,4 @@
-//! What the two benchmarks make of their figures.
+//! The figures of the two benchmarks: where they are kept, and their median.
 
 use std::env;
 use std::path::PathBuf;

@@ -31,7 +31,7 @@ pub type Make = fn(&str) -> anyhow::Result<String>;
 pub struct Stale {
     /// Its path below the checkout.
     pub path: &'static str,
-    /// What it should hold.
+    /// The text that it should hold.
     expected: String,
     /// The first line that differs, as it is and as it should be.
     difference: (String, String),

@@ -1,8 +1,9 @@
 //! The house as its source says it: rooms, files, the arrows between them, and names that stand for several types.
 //!
-//! An arrow goes from a file to a file that it uses: by a `use`, by a qualified path, or by a name that another file hands on
-//! with `use`; then it goes to the file that defines the name. Tests are no part of the house: what `#[cfg(test)]` leaves out
-//! of a build is left out here. Nothing is compiled, so that an older checkout can be read too.
+//! An arrow goes from a file to a file that it uses: by a `use`, by a qualified path, or by a name that another file
+//! hands on with `use`; then it goes to the file that defines the name. Tests are no part of the house: what
+//! `#[cfg(test)]` leaves out of a build is left out here. Nothing is compiled, so that an older checkout can be read
+//! too.
 
 mod listing;
 mod paths;
@@ -32,7 +33,7 @@ pub const FLOORS: [&[&str]; 8] = [
     &["verdict"],
 ];
 
-/// How many names may stand for several types: what there were when the bar was set. It only falls.
+/// The most names that may stand for several types. The bar only falls.
 pub const NAMES: usize = 19;
 
 /// The source of the product, read and resolved.

@@ -29,8 +29,8 @@ pub fn blocks<const N: usize>(heading: &str) -> anyhow::Result<[String; N]> {
     blocks.try_into().map_err(|_| anyhow!("README has {count} blocks of commands below {heading:?}, not {N}"))
 }
 
-/// A directory to type commands in, with what README takes for granted: `ca.crt`, `deploy/`, and on the `PATH` kubectl and
-/// the guard's program.
+/// A directory to type commands in, with what README takes for granted: `ca.crt`, `deploy/`, and on the `PATH` kubectl
+/// and the guard's program.
 #[derive(Debug)]
 pub struct Desk<'c> {
     cluster: &'c ControlPlane,

@@ -7,8 +7,8 @@ use aksarc_shared::rules::catalogue;
 use aksarc_shared::rules::rule::Mode;
 use anyhow::ensure;
 
-/// The lines of a checklist for the rule `code` in the checkout `root`: each file with what it needs, marked as there or
-/// missing. Nothing is changed.
+/// The lines of a checklist for the rule `code` in the checkout `root`: each file with what it needs, marked as there
+/// or missing. Nothing is changed.
 ///
 /// # Errors
 /// `code` is no code of a rule, such as AA201.

@@ -1,4 +1,5 @@
-//! Parsers of whole files: YAML and JSON, waivers, answers, baselines, the guard's configuration, the index of a snapshot.
+//! Parsers of whole files: YAML and JSON, waivers, answers, baselines, the guard's configuration, the index of a
+//! snapshot.
 
 use aksarc_shared::facts::answers;
 use aksarc_shared::facts::baseline;

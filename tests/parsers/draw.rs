@@ -1,9 +1,10 @@
-//! What is drawn, and how often.
+//! The texts that are drawn, and the number of draws.
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-/// Tries a property on `cases` values. They are the same in every run, so that no run fails for what another has not seen.
+/// Tries a property on `cases` values. They are the same in every run, so that no run fails for what another has not
+/// seen.
 pub(crate) fn each<S: Strategy>(cases: u32, drawn: S, holds: impl Fn(S::Value)) {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[11; 32]);
     let mut runner = TestRunner::new_with_rng(Config { cases, ..Config::default() }, rng);

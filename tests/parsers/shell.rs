@@ -7,10 +7,10 @@ use proptest::prelude::*;
 
 use super::draw::each;
 
-/// As many times bash is started.
+/// The number of times that bash is started.
 const RUNS: u32 = 16;
 
-/// As many commands it is given each time.
+/// The number of commands that it is given each time.
 const COMMANDS: usize = 200;
 
 #[test]

@@ -1,4 +1,4 @@
-//! Who may talk to a control plane, and with what.
+//! Access to a control plane: kubeconfigs, clients and rights of an identity.
 
 use std::env;
 use std::ffi::OsString;
@@ -321,7 +321,7 @@ pub(super) fn write_kubeconfig(
     Ok(path)
 }
 
-/// What a person would call the binding: `alice`, `argocd-application-controller`.
+/// The name that a person would give the binding: `alice`, `argocd-application-controller`.
 fn short_name(identity: &Identity) -> String {
     let user = identity.username();
     let name = user.rsplit(':').next().unwrap_or(&user);

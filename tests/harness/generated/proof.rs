@@ -1,4 +1,5 @@
-//! The generated parts of AA903's proof: the digests of its webhook configurations, and the groups that one of them names.
+//! The generated parts of AA903's proof: the digests of its webhook configurations, and the groups that one of them
+//! names.
 
 use std::collections::BTreeMap;
 

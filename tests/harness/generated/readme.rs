@@ -159,7 +159,7 @@ fn title(platform: Platform) -> &'static str {
     }
 }
 
-/// What the plugin prints where somebody with a clone runs it.
+/// The output of the plugin with these arguments, run in the checkout.
 fn run(args: &[&str]) -> anyhow::Result<String> {
     let mut command = Command::new(product::plugin()?);
     product::forget(&mut command, &["KUBECTL_AKSARC_"]);

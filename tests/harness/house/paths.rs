@@ -13,7 +13,7 @@ pub(super) struct Paths<'s> {
     imports: BTreeMap<(&'s str, &'s [String]), Vec<&'s Import>>,
 }
 
-/// Where a name is defined: the file, and its whole path, which tells two types of one name apart.
+/// The place where a name is defined: the file, and its whole path, which tells two types of one name apart.
 type Home = (usize, String);
 
 impl<'s> Paths<'s> {

@@ -11,15 +11,15 @@ use syn::{Attribute, Ident, Item, ItemMod, ItemUse, UseTree, Visibility};
 pub struct Source {
     /// `shared/src/data/platform.rs`.
     pub path: String,
-    /// How many lines it has, its tests among them.
+    /// The number of its lines, its tests among them.
     pub lines: usize,
     /// The crate's name in paths; empty for a program beside the crate's library.
     pub(super) crate_name: String,
-    /// Where it stands in its crate: `data`, `platform`. Empty for the root.
+    /// Its module path in its crate: `data`, `platform`. Empty for the root.
     pub(super) module: Vec<String>,
     /// The modules written out in it, below `module`.
     pub(super) inline: BTreeSet<Vec<String>>,
-    /// What its `use`s bring in.
+    /// The names that its `use`s bring in.
     pub(super) imports: Vec<Import>,
     /// The qualified paths in it, with the module each stands in.
     pub(super) paths: Vec<(Vec<String>, Vec<String>)>,
@@ -239,7 +239,7 @@ impl Reader<'_> {
     }
 }
 
-/// Whether only a build of the tests has what bears these attributes.
+/// Whether an item with these attributes is part of a build of the tests alone.
 fn is_test(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| match &attribute.meta {
         syn::Meta::List(list) => list.path.is_ident("cfg") && list.tokens.to_string() == "test",
