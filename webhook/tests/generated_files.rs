@@ -17,7 +17,7 @@ use aksarc_shared::rules::rule::Mode;
 use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::verdict::guard::Settings;
 use aksarc_shared::verdict::report::Tool;
-use aksarc_webhook::{config, manifest, protection};
+use aksarc_webhook::{config, manifest};
 use serde_json::{Value, json};
 
 fn deploy(name: &str) -> String {
