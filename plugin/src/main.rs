@@ -102,7 +102,7 @@ async fn dispatch(command: Command, ui: &mut Ui) -> Outcome {
         Command::Explain(args) => explain::run(&args, ui),
         Command::Rules(args) => rules::run(&args, ui),
         Command::Snapshot(args) => snapshot::run(*args, ui).await,
-        Command::Completion(args) => completion::run(&args, ui),
+        Command::Completion(args) => completion::run(&args, Cli::named(invocation::ALONE), ui),
         Command::Version(args) => version::run(&args, ui),
         Command::Versions(args) => versions::run(*args, ui).await,
         Command::Waivers(args) => waivers::run(&args, ui).await,

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use aksarc_shared::verdict::check::Check;
-use tokio::time::timeout_at;
 
-use crate::client;
-use crate::collect::{self, Cause, Judge, Reader, RequestError};
+use crate::api::{self, SendLimits, Sender};
+use crate::collect::{self, Judge, Reader};
 use crate::duration::{self, Limit};
 use crate::exit::Failure;
 use crate::flags::KubeFlags;
@@ -47,13 +46,13 @@ pub struct Reading {
 pub(crate) async fn reader(flags: &ClusterFlags, ui: &Ui) -> Result<Arc<Reader>, Failure> {
     let ClusterFlags { reading, kube, .. } = flags;
     let limit = reading.timeout.duration();
-    let connection = tokio::time::timeout(limit, client::connect(kube)).await;
+    let connection = tokio::time::timeout(limit, api::connect(kube)).await;
     let connection = connection.unwrap_or_else(|_| {
         Err(Failure::run(anyhow::anyhow!("no connection within {limit:?} (--timeout); nothing was checked")))
     })?;
     let chunk_size = usize::try_from(reading.chunk_size).unwrap_or(500);
-    let progress = Progress::new(ui);
-    Ok(Arc::new(Reader::new(connection, chunk_size, kube.request_timeout.duration(), limit, progress)))
+    let limits = SendLimits::new(kube.request_timeout.duration(), limit);
+    Ok(Arc::new(Reader::new(Sender::new(connection, limits, Progress::new(ui)), chunk_size)))
 }
 
 /// Reads the cluster into a check, within the overall deadline.
@@ -62,12 +61,9 @@ pub(crate) async fn live(
     reading: &Reading,
     check: &mut Check<'static>,
 ) -> Result<render::Source, Failure> {
-    let (deadline, limit) = reader.deadline();
     let mut judge = Judge(check);
     let all = collect::everything(reader, reading.parallel.into(), &mut judge);
-    let done = timeout_at(deadline, all).await;
-    reader.progress().clear();
-    let server = reader.connection().server.clone();
-    done.unwrap_or_else(|_| Err(RequestError::new("read the cluster", &server, Cause::Deadline(limit))))?;
-    Ok(render::Source { context: reader.connection().context.clone(), server, taken: None })
+    reader.sender().in_time("read the cluster", all).await?;
+    let (context, server) = (reader.connection().context.clone(), reader.connection().server.clone());
+    Ok(render::Source { context, server, taken: None })
 }

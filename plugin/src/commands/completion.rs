@@ -2,7 +2,6 @@
 
 use clap_complete::Shell;
 
-use crate::args::Cli;
 use crate::exit::{Failure, Outcome};
 use crate::invocation;
 use crate::ui::Ui;
@@ -16,11 +15,11 @@ pub struct Args {
     pub shell: String,
 }
 
-/// Runs `completion`.
+/// Prints the script for `command`, the whole command line of the program.
 ///
 /// # Errors
 /// [`Failure`].
-pub fn run(args: &Args, ui: &Ui) -> Outcome {
+pub fn run(args: &Args, mut command: clap::Command, ui: &Ui) -> Outcome {
     let shell = match &*args.shell {
         "zsh" => Shell::Zsh,
         "fish" => Shell::Fish,
@@ -28,7 +27,7 @@ pub fn run(args: &Args, ui: &Ui) -> Outcome {
         _ => Shell::Bash,
     };
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::named(invocation::ALONE), invocation::ALONE, &mut script);
+    clap_complete::generate(shell, &mut command, invocation::ALONE, &mut script);
     ui.print(&String::from_utf8(script).map_err(Failure::run)?)?;
     Ok(0)
 }

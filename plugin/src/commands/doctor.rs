@@ -6,6 +6,8 @@ mod rights;
 mod server;
 mod webhooks;
 
+use std::sync::Arc;
+
 use aksarc_shared::verdict::report::exit;
 use jiff::Timestamp;
 use tokio::time::timeout_at;
@@ -16,7 +18,7 @@ use crate::format::ListFormat;
 use crate::render::to_ascii;
 use crate::ui::Ui;
 use ask::Asker;
-use report::{Check, Diagnosis, State};
+use report::{Diagnosis, State, Symptom};
 
 /// Arguments of `doctor`.
 #[derive(Clone, Debug, clap::Args)]
@@ -38,7 +40,7 @@ pub struct Args {
 pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
     let reader = cluster::reader(&args.flags, ui).await?;
     let (deadline, limit) = reader.deadline();
-    let asker = Asker::new(reader.connection().clone(), args.flags.kube.request_timeout.duration());
+    let asker = Asker::new(Arc::clone(&reader));
     let mut diagnosis = Diagnosis {
         context: reader.connection().context.clone(),
         server: reader.connection().server.clone(),
@@ -46,9 +48,10 @@ pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
         checks: Vec::new(),
     };
     let examined = timeout_at(deadline, examine(&asker, args.flags.reading.parallel.into(), &mut diagnosis)).await;
+    reader.progress().clear();
     if examined.is_err() {
         let why = format!("not done within {limit:?}");
-        diagnosis.checks.push(Check::new("time", State::Failed, why).next("give it more with --timeout"));
+        diagnosis.checks.push(Symptom::new("time", State::Failed, why).next("give it more with --timeout"));
     }
     diagnosis.checks.extend(own(Timestamp::now()));
     let text = match args.output {
@@ -70,13 +73,13 @@ async fn examine(asker: &Asker, parallel: usize, diagnosis: &mut Diagnosis) {
 }
 
 /// This program, and the age of what it knows.
-fn own(now: Timestamp) -> Vec<Check> {
+fn own(now: Timestamp) -> Vec<Symptom> {
     let data = aksarc_shared::data::embedded();
     let rules = aksarc_shared::rules::catalogue::ALL.len();
     let mut checks =
-        vec![Check::new("program", State::Fine, format!("kubectl-aksarc {}, {rules} rules", crate::tool::VERSION))];
+        vec![Symptom::new("program", State::Fine, format!("kubectl-aksarc {}, {rules} rules", crate::tool::VERSION))];
     let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
-    let mut tables = Check::new("data", State::Fine, String::new());
+    let mut tables = Symptom::new("data", State::Fine, String::new());
     for table in &data.versions {
         let days = (today - table.as_of).get_days();
         let platform = table.platform.as_str();
@@ -102,7 +105,7 @@ impl Diagnosis {
         let is = |state: State| self.checks.iter().any(|check| check.state == state);
         if is(State::Failed) {
             exit::FAILED
-        } else if is(State::Incomplete) || self.checks.iter().any(Check::leaves_rights_unknown) {
+        } else if is(State::Incomplete) || self.checks.iter().any(Symptom::leaves_rights_unknown) {
             exit::INCONCLUSIVE
         } else {
             0

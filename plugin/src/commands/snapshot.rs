@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use aksarc_shared::data::embedded;
 use aksarc_shared::verdict::check::{Check, Params};
 use jiff::Timestamp;
-use tokio::time::timeout_at;
 
 use super::cluster::{self, ClusterFlags};
-use crate::collect::{self, Cause, RequestError};
+use crate::collect;
 use crate::exit::{Failure, Outcome};
 use crate::fixes::ShellFlag;
 use crate::snapshot::index::{Index, ListState};
@@ -53,12 +52,8 @@ pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
     let cannot =
         |error: anyhow::Error| Failure::run(error.context(format!("cannot write snapshot {}", output.display())));
     let mut recorder = Recorder::new(&mut check, &form).map_err(|error| cannot(error.into()))?;
-    let (deadline, limit) = reader.deadline();
-    let done =
-        timeout_at(deadline, collect::everything(&reader, args.flags.reading.parallel.into(), &mut recorder)).await;
-    reader.progress().clear();
-    let server = &reader.connection().server;
-    done.unwrap_or_else(|_| Err(RequestError::new("read the cluster", server, Cause::Deadline(limit))))?;
+    let all = collect::everything(&reader, args.flags.reading.parallel.into(), &mut recorder);
+    reader.sender().in_time("read the cluster", all).await?;
     let index = recorder.finish(&form, &reader.connection().context, &taken).map_err(cannot)?;
     ui.print(&summary(&index, &output.display().to_string(), reader.requests()))?;
     for list in index.lists.iter().filter(|list| list.state == ListState::Forbidden) {

@@ -3,34 +3,40 @@
 use aksarc_shared::k8s::kinds::escaped;
 use aksarc_shared::k8s::user::User;
 use anyhow::anyhow;
+use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::dry_run::call::{Method, Read, Write};
+use crate::api::ApiRequest;
 use crate::dry_run::discover::{self, Discovery, Resource};
 use crate::dry_run::gate::Gate;
-use crate::dry_run::refusal::Refusal;
+use crate::dry_run::rehearsal;
 use crate::dry_run::session::Session;
+use crate::dry_run::write::{Method, Write};
 use crate::exit::Failure;
 
 /// Asks what the server serves: in two requests from Kubernetes 1.26 on, group by group before.
 pub(super) async fn discover(session: &Session) -> Result<Discovery, Failure> {
     let mut discovery = Discovery::default();
     for root in ["/api", "/apis"] {
-        let answer = ask(session, &Read { accept: discover::ACCEPT, ..Read::of(root) }).await?;
+        let answer = ask(session, &discovery_of(root)).await?;
         if discovery.add_aggregated(&answer) {
             continue;
         }
         for path in older_paths(root, &answer) {
             // A group whose server is down must not hide the others.
-            if let Ok(list) = ask(session, &Read::of(path)).await {
+            if let Ok(list) = ask(session, &ApiRequest::get(path)).await {
                 discovery.add_list(&list);
             }
         }
     }
     if discovery.is_empty() {
-        return Err(Failure::run(anyhow!("the server serves no resources; nothing was rehearsed")));
+        return Err(Failure::run(anyhow!("the server serves no resources. Nothing was rehearsed")));
     }
     Ok(discovery)
+}
+
+fn discovery_of(root: &str) -> ApiRequest {
+    ApiRequest::get(root).accepting(discover::ACCEPT).named("read which kinds the server serves")
 }
 
 fn older_paths(root: &str, answer: &Value) -> Vec<String> {
@@ -54,13 +60,9 @@ fn older_paths(root: &str, answer: &Value) -> Vec<String> {
 }
 
 /// A read without which nothing can go on.
-pub(super) async fn ask(session: &Session, read: &Read) -> Result<Value, Failure> {
-    let answer = session.read(read).await.map_err(|error| Failure::run(anyhow!("{error}; nothing was rehearsed")))?;
-    if answer.is_success() {
-        return Ok(answer.body);
-    }
-    let refusal = Refusal::of(&answer);
-    Err(Failure::run(anyhow!("GET {}: {} ({}); nothing was rehearsed", read.path, refusal.message, answer.status)))
+pub(super) async fn ask(session: &Session, request: &ApiRequest) -> Result<Value, Failure> {
+    let body = session.ask(request).await;
+    body.map_err(|error| Failure::run(anyhow!(error.concluding("Nothing was rehearsed"))))
 }
 
 /// Asks the server who we are; `false` when it does not say, or may not be asked, and the kubeconfig's word has to do.
@@ -75,12 +77,12 @@ pub(super) async fn identify(session: &Session, gate: &mut Gate<'_>, fallback: &
         let body = json!({"apiVersion": reviews.api_version(), "kind": "SelfSubjectReview"});
         let review = Write::new(Method::Post, reviews.list_path(""), body);
         // Barred at one version, and perhaps not at the next.
-        let Ok(cleared) = gate.clear(review).await else { continue };
-        let Ok(answer) = session.review(cleared).await else { break };
-        if let Some(info) = answer.body.pointer("/status/userInfo").filter(|_| answer.is_success()) {
+        let Ok(result) = rehearsal::rehearse(gate, session, &review).await else { continue };
+        let Ok(reply) = result else { break };
+        if let Some(info) = reply.body.pointer("/status/userInfo").filter(|_| reply.status.is_success()) {
             return (user_of(info), true);
         }
-        if answer.status != 404 {
+        if reply.status != StatusCode::NOT_FOUND {
             break;
         }
     }
