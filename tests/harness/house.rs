@@ -330,7 +330,9 @@ mod tests {
     fn a_name_of_several_types_is_told_but_no_associated_type_and_no_arguments() {
         let one = "struct Text; struct Args; trait T { type Own; } impl T for Text { type Own = u8; }";
         let two = "pub type Text = u8; struct Args; fn f() { enum Own {} }";
-        let house = house(&[ROOT, ("shared/src/data.rs", one), ("shared/src/k8s.rs", two)]);
+        let builds = "#[cfg(unix)] type Stream = u8; #[cfg(windows)] type Stream = u16;";
+        let texts = [("shared/src/data.rs", one), ("shared/src/k8s.rs", two), ("shared/src/rules.rs", builds)];
+        let house = house(&[&[ROOT], &texts[..]].concat());
         assert_eq!(house.names.keys().collect::<Vec<_>>(), ["Text"]);
     }
 

@@ -1,4 +1,4 @@
-//! Parsers of one word: quantities, images, durations, versions, moments, the ends of certificates.
+//! Parsers of one word: quantities, images, durations, versions, moments, the ends of certificates, headers.
 
 use std::time::Duration;
 
@@ -8,7 +8,10 @@ use aksarc_shared::k8s::certificate::Life;
 use aksarc_shared::k8s::version::Version;
 use aksarc_shared::k8s::{image, quantity};
 use aksarc_shared::moment::Moment;
-use kubectl_aksarc::duration;
+use http::StatusCode;
+use http::header::{HeaderMap, HeaderValue, RETRY_AFTER, WARNING};
+use kubectl_aksarc::api::Reply;
+use kubectl_aksarc::cli::duration;
 use proptest::prelude::*;
 
 use super::draw::{each, texts};
@@ -133,4 +136,33 @@ fn the_life_of_a_certificate_is_read_back_and_bytes_that_are_none_have_none() {
     each(CASES, prop::collection::vec(any::<u8>(), 0..200), |bytes| {
         assert!(Life::of(&bytes).unwrap_err().starts_with("cannot read it: "), "{bytes:?}");
     });
+}
+
+#[test]
+fn a_busy_server_is_waited_for_as_long_as_it_asks_within_a_year() {
+    let wait = |text: &str| {
+        let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_str(text).ok()?)]);
+        Reply { headers, ..Reply::of(StatusCode::TOO_MANY_REQUESTS, ()) }.retry_after()
+    };
+    each(CASES, any::<u64>(), |seconds| {
+        let year = 365 * 24 * 3600;
+        let asked = Duration::from_secs(seconds.min(year));
+        assert!(wait(&seconds.to_string()).is_some_and(|wait| wait == asked || seconds == 0), "{seconds}");
+    });
+    each(CASES, texts(&["120", " 7 ", "Wed, 21 Oct 2026 07:28:00 GMT"]), |text| {
+        assert_eq!(wait(&text).is_some(), text.trim().parse::<u64>().is_ok(), "{text:?}");
+    });
+}
+
+#[test]
+fn a_warning_is_read_back_and_no_header_is_too_odd() {
+    let warnings = |text: &str| {
+        let headers = HeaderMap::from_iter([(WARNING, HeaderValue::from_str(text).ok()?)]);
+        Some(Reply { headers, ..Reply::of(StatusCode::OK, ()) }.warnings())
+    };
+    each(CASES, "[ -~]{1,40}", |message| {
+        let quoted = message.replace('\\', r"\\").replace('"', "\\\"");
+        assert_eq!(warnings(&format!("299 - \"{quoted}\"")), Some(vec![message]));
+    });
+    each(CASES, texts(&["299 - \"a\", 299 agent \"b\\\"c\"", "299 -"]), |text| drop(warnings(&text)));
 }

@@ -110,8 +110,13 @@ impl<'ast> Visit<'ast> for Reader<'_> {
         }
         if let Some(name) = name {
             self.source.items.insert([self.module.clone(), vec![name.to_string()]].concat().join("::"));
-            if matches!(item, Item::Enum(_) | Item::Struct(_) | Item::Trait(_) | Item::Type(_) | Item::Union(_)) {
-                self.source.types.push(name.to_string());
+            let name = name.to_string();
+            // One of several that builds choose from is one type: each build has one.
+            let other_build = is_conditional(attributes) && self.source.types.contains(&name);
+            if matches!(item, Item::Enum(_) | Item::Struct(_) | Item::Trait(_) | Item::Type(_) | Item::Union(_))
+                && !other_build
+            {
+                self.source.types.push(name);
             }
         }
         visit::visit_item(self, item);
@@ -245,6 +250,11 @@ fn is_test(attributes: &[Attribute]) -> bool {
         syn::Meta::List(list) => list.path.is_ident("cfg") && list.tokens.to_string() == "test",
         _ => false,
     })
+}
+
+/// Whether only some builds have what bears these attributes.
+fn is_conditional(attributes: &[Attribute]) -> bool {
+    attributes.iter().any(|attribute| attribute.path().is_ident("cfg"))
 }
 
 /// Attributes and name of an item.
