@@ -7,7 +7,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 /// seen.
 pub(crate) fn each<S: Strategy>(cases: u32, drawn: S, holds: impl Fn(S::Value)) {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[11; 32]);
-    let mut runner = TestRunner::new_with_rng(Config { cases, ..Config::default() }, rng);
+    let mut runner = TestRunner::new_with_rng(Config { cases, failure_persistence: None, ..Config::default() }, rng);
     let held = runner.run(&drawn, |value| {
         holds(value);
         Ok(())
