@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aksarc_shared::jiff::civil::Date;
 use aksarc_shared::jiff::{SignedDuration, Timestamp};
-use aksarc_shared::k8s::certificate::Life;
+use aksarc_shared::k8s::certificate::Validity;
 use aksarc_shared::k8s::version::Version;
 use aksarc_shared::k8s::{image, quantity};
 use aksarc_shared::moment::Moment;
@@ -127,14 +127,14 @@ fn a_moment_is_read_back_and_a_day_is_its_first_second() {
 }
 
 #[test]
-fn the_life_of_a_certificate_is_read_back_and_bytes_that_are_none_have_none() {
+fn the_validity_of_a_certificate_is_read_back_and_bytes_that_are_none_have_none() {
     each(CASES, texts(&["2026-06-01T00:00:00Z/2027-06-01T00:00:00Z", "2027-06-01T00:00:00Z"]), |text| {
-        if let Some(life) = Life::parse(&text) {
-            assert_eq!(Life::parse(&life.to_string()), Some(life), "{text:?}");
+        if let Some(validity) = Validity::parse(&text) {
+            assert_eq!(Validity::parse(&validity.to_string()), Some(validity), "{text:?}");
         }
     });
     each(CASES, prop::collection::vec(any::<u8>(), 0..200), |bytes| {
-        assert!(Life::of(&bytes).unwrap_err().starts_with("cannot read it: "), "{bytes:?}");
+        assert!(Validity::of(&bytes).unwrap_err().starts_with("cannot read it: "), "{bytes:?}");
     });
 }
 

@@ -237,7 +237,7 @@ mod tests {
     use super::super::report::{self, ClusterNote, GuardNote, Instead, SupportChange, UserNote};
     use super::*;
     use aksarc_shared::finding::ObjectRef;
-    use aksarc_shared::verdict::report::Tool;
+    use aksarc_shared::verdict::report::ToolVersion;
 
     fn finding(path: &str) -> Finding {
         let message = "system label would be changed".to_owned();
@@ -278,7 +278,7 @@ mod tests {
         Report {
             api_version: "aksarc.dev/v1alpha1",
             kind: "DryRunReport",
-            tool: Tool::default(),
+            tool: ToolVersion::default(),
             verb: "label",
             mode: "server",
             user: UserNote {
