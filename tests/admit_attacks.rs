@@ -1,5 +1,5 @@
-//! The guard under attack, in front of a real API server: whoever reaches its ports can neither get changes past it that it
-//! denies, nor keep its probes from an answer.
+//! The guard under attack, in front of a real API server: whoever reaches its ports can neither get changes past it
+//! that it denies, nor keep its probes from an answer.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stderr, reason = "helpers of tests are tests")]
 
@@ -133,7 +133,7 @@ impl Site {
         (0..count).map(|_| deny()).collect()
     }
 
-    /// How often the API server has let a change through since it could not ask the guard.
+    /// The number of changes that the API server has let through since it could not ask the guard.
     fn failed_open(&self) -> u64 {
         let metrics = self.admin.get("/metrics").unwrap().body;
         let rows = metrics.lines().filter(|line| line.starts_with("apiserver_admission_webhook_fail_open_count{"));

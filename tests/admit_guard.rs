@@ -552,7 +552,7 @@ fn running(kind: &str, spec: &Value) -> (String, Value) {
     (format!("/{group}/namespaces/default/{resource}"), object)
 }
 
-/// What the pods here run.
+/// The image that the pods here run.
 const IMAGE: &str = "registry.contoso.example/main:1";
 
 /// A worker of the sample.

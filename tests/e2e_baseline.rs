@@ -1,5 +1,5 @@
-//! `kubectl aksarc baseline` on a real API server: recorded while all is well, it tells what came later and what was put
-//! back, which managedFields alone cannot.
+//! `kubectl aksarc baseline` on a real API server: recorded while all is well, it tells what came later and what was
+//! put back, which managedFields alone cannot.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
 

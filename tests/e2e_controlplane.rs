@@ -131,7 +131,7 @@ fn a_chart_is_installed_by_the_real_helm() {
     assert_eq!(map["metadata"]["annotations"]["meta.helm.sh/release-name"], "shop");
 }
 
-/// How the shipped manifest reaches a webhook in tests: by its Service, which names `localhost`.
+/// The way from the shipped manifest to a webhook in tests: by its Service, which names `localhost`.
 #[test]
 fn a_webhook_behind_a_service_is_reached_on_loopback() {
     let cluster = PLAIN.lease();

@@ -85,7 +85,8 @@ fn exit_codes_tell_who_refused() {
     only_dry(&cluster);
 }
 
-/// Which extensions there are and which addresses are managed, no guard knows; a dry run asks, and no more than it has to.
+/// Which extensions there are and which addresses are managed, no guard knows; a dry run asks, and no more than it has
+/// to.
 #[test]
 fn what_is_looked_up_beside_an_object_tells_whose_it_is() {
     let cluster = samples::start("healthy-azure-local").unwrap();

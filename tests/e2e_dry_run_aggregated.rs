@@ -15,7 +15,7 @@ const CARELESS: Served =
 /// The same server, under the group and version of a CustomResourceDefinition.
 const TAKEN: Served = Served { group: "taken.example", version: "v1", kind: "Gadget", plural: "gadgets", ..CARELESS };
 
-/// As Calico's API server serves it.
+/// A resource as Calico's API server serves it.
 const CALICO: Served = Served {
     group: "projectcalico.org",
     version: "v3",

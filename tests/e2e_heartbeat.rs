@@ -1,5 +1,5 @@
-//! The heartbeat record on a real API server: replicas that share it, what the shipped rights allow, and a guard that has
-//! none of them.
+//! The heartbeat record on a real API server: replicas that share it, what the shipped rights allow, and a guard that
+//! has none of them.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
 
@@ -146,8 +146,8 @@ fn a_guard_without_rights_answers_reviews_and_says_once_what_it_lacks() {
     assert!(!off.log().contains("heartbeat") && !off.log().contains("waivers"), "{}", off.log());
 }
 
-/// What was there before a stop came back after it, by the status that kubelets write. The API server alone dates creations, so
-/// the stop lies ahead and a day behind it is judged.
+/// Nodes and pods of before a stop came back after it, by the status that kubelets write. The API server alone dates
+/// creations, so the stop lies ahead and a day behind it is judged.
 #[test]
 fn a_long_stop_that_all_traces_show_voids_support_and_one_that_a_container_denies_does_not() {
     let cluster = ControlPlane::start(Kubernetes::V1_33).unwrap();

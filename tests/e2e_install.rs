@@ -1,5 +1,5 @@
-//! Installing, configuring, upgrading and removing the guard with the commands of README: nothing that is configured is lost
-//! on the way, and the protection of its webhook configuration stands in nobody's way who opens it first.
+//! Installing, configuring, upgrading and removing the guard with the commands of README: nothing that is configured is
+//! lost on the way, and the protection of its webhook configuration stands in nobody's way who opens it first.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
 
@@ -136,7 +136,7 @@ fn configure(cluster: &ControlPlane, desk: &Desk<'_>, text: &str) {
     assert_eq!(configuration(cluster).as_deref(), Some(text));
 }
 
-/// What the ConfigMap of the guard's configuration holds, where there is one.
+/// The text in the ConfigMap of the guard's configuration, where there is one.
 fn configuration(cluster: &ControlPlane) -> Option<String> {
     let client = cluster.http(&Identity::Admin).unwrap();
     let answer = client.get("/api/v1/namespaces/aksarc-system/configmaps/guard").unwrap();
@@ -152,7 +152,7 @@ fn webhooks(cluster: &ControlPlane) -> Value {
     cluster.http(&Identity::Admin).unwrap().get(&path).unwrap().object().unwrap()
 }
 
-/// As the controller that looks at the types of policies' expressions says.
+/// Whether the controller that looks at the types of policies' expressions has done so and found nothing wrong.
 fn is_well_typed(policy: &Value) -> bool {
     let (status, seen) =
         (&policy["status"], policy["metadata"]["generation"] == policy["status"]["observedGeneration"]);
@@ -166,7 +166,7 @@ fn kubectl(cluster: &ControlPlane, who: &Identity, arguments: &[&str]) -> Finish
 const POLICY: &str = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/protection.guard.aksarc.dev";
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Of a first manifest, which still had a ConfigMap in any case.
+/// The ConfigMap of a first manifest, which had one in any case.
 const FIRST: &str = "\
 apiVersion: v1
 kind: ConfigMap

@@ -40,7 +40,7 @@ fn a_protected_configuration_is_opened_first_and_changed_then() {
     .unwrap();
 }
 
-/// What is refused while the object is closed, and stays without effect.
+/// The requests that are refused while the object is closed, and stay without effect.
 fn nothing_else_passes(cluster: &ControlPlane, who: &Identity) {
     let client = cluster.http(who).unwrap();
     let before = get(&client, GUARD);

@@ -160,5 +160,5 @@ fn what_fits_no_command_is_stale() {
 /// The cluster that the commands meet.
 const SAMPLE: &str = "healthy-azure-local";
 
-/// How often kubelets are played while a command runs.
+/// The time between two plays of the kubelets while a command runs.
 const LOOK: Duration = Duration::from_secs(1);

@@ -145,7 +145,7 @@ fn found(report: &Value) -> BTreeSet<(String, String, String)> {
     findings.map(|f| (text(&f["code"]), text(&f["object"]["name"]), text(&f["path"]))).collect()
 }
 
-/// What `samples/drifted.yaml` did, as far as a state shows it.
+/// The changes of `samples/drifted.yaml`, as far as a state shows them.
 fn expected() -> BTreeSet<(String, String, String)> {
     let rows = [
         ("AA103", "cluster", "kubelet[1.29]"),

@@ -1,5 +1,5 @@
-//! `SupportWaiver` objects on a real API server: its schema refuses bad ones, checks count the good ones to the second, and
-//! the guard admits what they are for.
+//! `SupportWaiver` objects on a real API server: its schema refuses bad ones, checks count the good ones to the second,
+//! and the guard admits what they are for.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
 
@@ -189,7 +189,7 @@ fn good() -> Value {
     })
 }
 
-/// What the schema refuses, with a word of its message.
+/// Waivers that the schema refuses, with a word of its message.
 fn bad() -> Vec<(&'static str, &'static str, Value)> {
     let with = |field: &str, value: Value| {
         let mut waiver = good();

@@ -1,4 +1,5 @@
-//! What wants Kubernetes 1.28, for `.ci/long`: the sample cluster on Windows Server, and the proofs that start from it.
+//! The tests that want Kubernetes 1.28, for `.ci/long`: the sample cluster on Windows Server, and the proofs that start
+//! from it.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
 

@@ -1,9 +1,9 @@
-//! What judging costs grows with the bytes that are judged and with nothing else: whoever writes an object chooses what of it
-//! is large, and the guard has to answer before the API server stops waiting.
+//! The cost of judging grows with the bytes that are judged and with nothing else: whoever writes an object chooses
+//! what of it is large, and the guard has to answer before the API server stops waiting.
 //!
-//! The time that this thread was given by the kernel is compared with itself, at one size and at sixteen times as much, so it
-//! does not matter how fast the machine is or what else runs on it. What one comparison gets wrong the next one, of the best of
-//! several runs, gets right.
+//! The time that this thread was given by the kernel is compared with itself, at one size and at sixteen times as much,
+//! so it does not matter how fast the machine is or what else runs on it. What one comparison gets wrong the next one,
+//! of the best of several runs, gets right.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests: a panic is a failure")]
 
@@ -112,7 +112,7 @@ fn who_asks_costs_by_the_byte() {
     tally.done();
 }
 
-/// What was compared, and what cost more than it should.
+/// The comparisons made, and those that cost more than they should.
 #[derive(Default)]
 struct Tally {
     compared: usize,
@@ -236,22 +236,22 @@ fn per_byte(time: Duration, body: &[u8]) -> f64 {
     time.as_secs_f64() / f64::from(u32::try_from(body.len()).unwrap())
 }
 
-/// How long this thread has run.
+/// The time that this thread has run.
 fn thread_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.try_into().unwrap(), time.tv_nsec.try_into().unwrap())
 }
 
-/// How many items there are at first.
+/// The number of items at first.
 const SMALL: usize = 64;
 
-/// How many times as many there are then.
+/// The factor by which they grow.
 const TIMES: usize = 16;
 
 /// What costs by the byte costs the same for each byte; what costs by the square of them sixteen times as much.
 const STEEP: f64 = 2.5;
 
-/// How often is measured at most before the best of all counts.
+/// The most measurements, of which the best counts.
 const RUNS: usize = 8;
 
 const NULL: &str = "null";

@@ -1,6 +1,6 @@
-//! The law that keeps check, dry run and guard one: for every attempted change the guard and the dry run say the same, a
-//! manifest says what its creation says, what the change newly breaks shows in a check of the state after it, and nothing
-//! shows there that the guard did not foresee.
+//! The law that keeps check, dry run and guard one: for every attempted change the guard and the dry run say the same,
+//! a manifest says what its creation says, what the change newly breaks shows in a check of the state after it, and
+//! nothing shows there that the guard did not foresee.
 
 #![allow(
     clippy::unwrap_used,
@@ -47,13 +47,13 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 
-/// How many changes one run draws.
+/// The number of changes that one run draws.
 const CASES: u32 = 6_000;
 
 /// Over so many seeds every exception has to be needed.
 const ENOUGH: usize = 8;
 
-/// What they are drawn from, where nothing else is asked for.
+/// The seed, where no other is asked for.
 const SEED: u64 = 20_261_121;
 
 #[test]
@@ -102,14 +102,14 @@ fn hold(seed: u64) -> Tally {
     tally
 }
 
-/// What a run came to.
+/// The tally of a run.
 #[derive(Default)]
 struct Tally {
     changes: usize,
     denied: usize,
     asked: BTreeSet<Asked>,
     findings: BTreeMap<&'static str, usize>,
-    /// How often each exception was needed.
+    /// The number of times that each exception was needed.
     excepted: BTreeMap<&'static str, usize>,
     /// One example of each way in which the law is broken, by its shortest description, and how often.
     broken: BTreeMap<String, (usize, String)>,
@@ -158,7 +158,7 @@ impl Tally {
         ways.collect::<Vec<_>>().concat()
     }
 
-    /// How many changes there were, how many findings of each rule, and how often each exception was needed.
+    /// The counts of a run as text: its changes, the findings of each rule, and the needs for each exception.
     fn summary(&self) -> String {
         let (changes, denied, asked) = (self.changes, self.denied, self.asked.len());
         let rules = self.findings.len();
@@ -195,7 +195,7 @@ struct Law<'w> {
     reviewer: Reviewer,
     now: Timestamp,
     world: &'w Healthy,
-    /// What the healthy cluster shows.
+    /// The findings of the healthy cluster.
     healthy: Vec<Finding>,
 }
 
@@ -239,8 +239,8 @@ impl<'w> Law<'w> {
         self.shows_in_the_state_after(edit, &judgement, tally);
     }
 
-    /// A manifest is judged as its creation by a person is. One of a node or of a namespace with metadata is judged as an update,
-    /// since it may be there.
+    /// A manifest is judged as its creation by a person is. One of a node or of a namespace with metadata is judged as
+    /// an update, since it may be there.
     fn manifest_says_the_same(&self, edit: &Edit, judgement: &Judgement, tally: &mut Tally) {
         let (kind, subresource, operation) = edit.asked;
         let created = operation == Operation::Create && subresource.is_empty();
@@ -265,8 +265,8 @@ impl<'w> Law<'w> {
         }
     }
 
-    /// A dry run that has found an object's release among the installed Arc extensions takes the object for the platform's: what
-    /// it says besides is AA306 alone, and nothing of it voids support that did not before.
+    /// A dry run that has found an object's release among the installed Arc extensions takes the object for the
+    /// platform's: what it says besides is AA306 alone, and nothing of it voids support that did not before.
     fn is_an_extensions(&self, edit: &Edit, judgement: &Judgement, tally: &mut Tally) {
         let before = edit.stored.before.as_ref();
         let release = before.and_then(|own| own.pointer("/metadata/annotations/meta.helm.sh~1release-name")?.as_str());
@@ -374,7 +374,7 @@ impl<'w> Law<'w> {
         answer["response"].clone()
     }
 
-    /// What a check finds in the healthy cluster with one object otherwise, or gone.
+    /// The findings of a check in the healthy cluster with one object otherwise, or gone.
     fn state(&self, rules: Vec<&'static Rule>, other: Option<(&Key, Option<&Value>)>) -> Vec<Finding> {
         let params = Params { platform: Some(self.platform), rules, ..Params::at(self.now) };
         let mut check = Check::new(self.data, params);

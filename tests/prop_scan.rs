@@ -1,36 +1,29 @@
-//! The shortcut that reads a review comes to the same as the JSON parser: each review is answered twice, once in a form that the
-//! shortcut leaves to the parser, and both answers are the same bytes.
+//! The shortcut that reads a review comes to the same as the JSON parser: each review is answered twice, once in a form
+//! that the shortcut leaves to the parser, and both answers are the same bytes.
 //!
-//! Objects of every kind that rules judge are changed at random, and their text is written in the many ways in which JSON can
-//! be. No key stands twice in a map: the API server writes reviews from structs and maps.
+//! Objects of every kind that rules judge are changed at random, and their text is written in the many ways in which
+//! JSON can be. No key stands twice in a map: the API server writes reviews from structs and maps.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests: a panic is a failure")]
 
 use std::cell::Cell;
 use std::fmt::Write as _;
-use std::sync::Arc;
 
-use aksarc_shared::data::{Platform, embedded};
 use aksarc_shared::k8s::kinds;
-use aksarc_shared::verdict::guard::{Guard, Preset, Settings};
-use aksarc_webhook::metrics::Metrics;
+use aksarc_tests::reviews;
 use aksarc_webhook::refusal::HttpRefusal;
-use aksarc_webhook::review::{ReviewCounters, Reviewer};
-use arc_swap::ArcSwap;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
-const OBJECTS: &str = include_str!("unread/objects.yaml");
-
-/// How many reviews one run draws.
+/// The number of reviews that one run draws.
 const CASES: u32 = 4_000;
 
 #[test]
 fn both_ways_to_read_a_review_come_to_the_same() {
-    let reviewer = reviewer();
-    let objects = aksarc_shared::k8s::read::yaml::documents(OBJECTS).unwrap();
+    let (reviewer, _) = reviews::enforcing().unwrap();
+    let objects = reviews::objects().unwrap();
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
     let mut runner = TestRunner::new_with_rng(Config { cases: CASES, ..Config::default() }, rng);
     let drawn = (any::<prop::sample::Index>(), edits(), edits(), 0..3_usize, form(), prop::option::of(damage()));
@@ -76,24 +69,15 @@ fn text(answer: Result<Vec<u8>, HttpRefusal>) -> Result<String, u16> {
     answer.map(|bytes| String::from_utf8(bytes).unwrap()).map_err(|refusal| refusal.status.as_u16())
 }
 
-fn reviewer() -> Reviewer {
-    let settings = Settings { mode: Preset::Enforce, platform: Some(Platform::AzureLocal), ..Settings::default() };
-    let guard = Guard::new(embedded(), settings).unwrap();
-    Reviewer::new(Arc::new(ArcSwap::from_pointee(guard)), ReviewCounters::register(&mut Metrics::new()))
-}
-
+/// The review of a change of `object`, whose sides may be anything.
 fn review(object: &Value, operation: &str, [before, after]: [Value; 2]) -> Value {
     let kind = kinds::of(object["apiVersion"].as_str().unwrap(), object["kind"].as_str().unwrap()).unwrap();
-    let gvk = |field: &str, name: &str| json!({"group": kind.group, "version": kind.version, field: name});
-    json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
-        "uid": "0f5c1c1c-0000-4000-8000-000000000001",
-        "kind": gvk("kind", kind.kind), "resource": gvk("resource", kind.resource),
-        "name": object["metadata"]["name"], "namespace": object["metadata"]["namespace"].as_str().unwrap_or_default(),
-        "operation": operation, "userInfo": {"username": "alice", "groups": ["system:authenticated"]},
-        "object": if operation == "DELETE" { Value::Null } else { after },
-        "oldObject": if operation == "CREATE" { Value::Null } else { before },
-        "dryRun": false, "options": {"fieldManager": "kubectl-edit"},
-    }})
+    let before = if operation == "CREATE" { Value::Null } else { before };
+    let after = if operation == "DELETE" { Value::Null } else { after };
+    let mut review = reviews::review(kind, operation, &before, &after);
+    review["request"]["name"] = object["metadata"]["name"].clone();
+    review["request"]["namespace"] = object["metadata"]["namespace"].as_str().unwrap_or_default().into();
+    review
 }
 
 /// A change of one place of an object.
@@ -142,7 +126,7 @@ fn places(value: &Value, path: String) -> Vec<String> {
     all
 }
 
-/// How a text is written: with or without white space, and with some of its letters escaped.
+/// The form of a text: with or without white space, and with some of its letters escaped.
 #[derive(Clone, Debug)]
 struct Form {
     pretty: bool,
@@ -174,7 +158,7 @@ impl Form {
     }
 }
 
-/// What befalls a text on its way.
+/// Damage to a text on its way.
 #[derive(Clone, Debug)]
 enum Damage {
     /// It ends early.

@@ -1,21 +1,18 @@
-//! What cannot be read as its kind is never denied, and never passes without a mark: it is allowed, counted and noted in the
-//! audit annotations.
+//! What cannot be read as its kind is never denied, and never passes without a mark: it is allowed, counted and noted
+//! in the audit annotations.
 //!
-//! Reviews are drawn from objects of every kind that rules judge, with parts of them replaced. Whether an object can be read as
-//! its kind is decided by the types of Kubernetes' own API, which the guard does not use.
+//! Reviews are drawn from objects of every kind that rules judge, with parts of them replaced. Whether an object can be
+//! read as its kind is decided by the types of Kubernetes' own API, which the guard does not use.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests: a panic is a failure")]
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use aksarc_shared::data::{Platform, embedded};
 use aksarc_shared::k8s::kinds::{self, Kind};
 use aksarc_shared::rules::derive;
-use aksarc_shared::verdict::guard::{Guard, Preset, Settings};
+use aksarc_tests::reviews::{self, review};
 use aksarc_webhook::metrics::Metrics;
-use aksarc_webhook::review::{ReviewCounters, Reviewer};
-use arc_swap::ArcSwap;
+use aksarc_webhook::review::Reviewer;
 use k8s_openapi::api::{
     apps::v1 as apps, autoscaling::v2 as autoscaling, batch::v1 as batch, core::v1 as core,
     flowcontrol::v1 as fairness, networking::v1 as networking, policy::v1 as policy, rbac::v1 as rbac,
@@ -29,14 +26,12 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-const OBJECTS: &str = include_str!("unread/objects.yaml");
-
 #[test]
 fn what_kubernetes_itself_cannot_read_is_allowed_counted_and_marked() {
     let mut guard = Asked::new();
     let mut broken = 0;
     let mut wrong = Vec::new();
-    for good in objects() {
+    for good in reviews::objects().unwrap() {
         let kind = kinds::of(good["apiVersion"].as_str().unwrap(), good["kind"].as_str().unwrap()).unwrap();
         assert!(decodes(kind, &good), "{good}");
         assert_eq!(guard.ask(kind, "UPDATE", &good, &good), Answer::Allowed, "{good}");
@@ -77,7 +72,7 @@ fn the_objects_are_of_every_kind_of_kubernetes_itself_that_rules_judge_and_denie
         derive::watched(&all_on).into_iter().filter(|own| own.kind.builtin).map(|own| own.kind.qualified()).collect();
     let mut guard = Asked::new();
     let mut denied = 0;
-    for good in objects() {
+    for good in reviews::objects().unwrap() {
         let kind = kinds::of(good["apiVersion"].as_str().unwrap(), good["kind"].as_str().unwrap()).unwrap();
         missing.retain(|own| *own != kind.qualified());
         let mut other = good.clone();
@@ -98,7 +93,7 @@ fn the_objects_are_of_every_kind_of_kubernetes_itself_that_rules_judge_and_denie
 fn no_mutation_of_a_review_is_denied_and_unread_at_once_and_every_count_agrees() {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &SEED.to_le_bytes().repeat(4));
     let mut drawn = TestRunner::new_with_rng(Config::default(), rng);
-    let objects = objects();
+    let objects = reviews::objects().unwrap();
     let pick =
         (0..objects.len(), 0..3_usize, prop::collection::vec((any::<prop::sample::Index>(), 0..MUTATIONS), 1..4));
     let mut guard = Asked::new();
@@ -144,11 +139,7 @@ enum Answer {
 
 impl Asked {
     fn new() -> Self {
-        let settings = Settings { mode: Preset::Enforce, platform: Some(Platform::AzureLocal), ..Settings::default() };
-        let guard = Guard::new(embedded(), settings).unwrap();
-        let mut metrics = Metrics::new();
-        let counters = ReviewCounters::register(&mut metrics);
-        let reviewer = Reviewer::new(Arc::new(ArcSwap::from_pointee(guard)), counters);
+        let (reviewer, metrics) = reviews::enforcing().unwrap();
         Asked { reviewer, metrics, answered: BTreeMap::new() }
     }
 
@@ -177,23 +168,6 @@ impl Asked {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }
     }
-}
-
-fn review(kind: &Kind, operation: &str, before: &Value, after: &Value) -> Value {
-    let known = if after.is_null() { before } else { after };
-    let gvk = |field: &str, name: &str| json!({"group": kind.group, "version": kind.version, field: name});
-    json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
-        "uid": "0f5c1c1c-0000-4000-8000-000000000001",
-        "kind": gvk("kind", kind.kind), "resource": gvk("resource", kind.resource),
-        "name": known["metadata"]["name"].as_str().unwrap_or_default(),
-        "namespace": known["metadata"]["namespace"].as_str().unwrap_or_default(),
-        "operation": operation, "userInfo": {"username": "alice", "groups": ["system:authenticated"]},
-        "object": after, "oldObject": before, "dryRun": false, "options": {"fieldManager": "kubectl-edit"},
-    }})
-}
-
-fn objects() -> Vec<Value> {
-    aksarc_shared::k8s::read::yaml::documents(OBJECTS).unwrap()
 }
 
 /// The paths of all values below an object, as JSON pointers; not of what is free to hold anything.

@@ -550,6 +550,32 @@ pub struct Finding {
     pub waiver: Option<WaiverNote>,
 }
 
+impl Finding {
+    /// A finding for tests: a system label of a node, without evidence, fix or waiver.
+    #[doc(hidden)]
+    pub fn example() -> Self {
+        let object = ObjectRef { api_version: "v1".to_owned(), kind: "Node".to_owned(), ..ObjectRef::default() };
+        Finding {
+            code: Code::new("AA201"),
+            slug: "system-label-changed",
+            consequence: Consequence::Voids,
+            basis: Basis::Explicit,
+            documents: Vec::new(),
+            clauses: const { &[Clause::new("C13")] },
+            object: ObjectRef { name: "moc-l1".to_owned(), ..object },
+            members: Vec::new(),
+            path: "metadata.labels[kubernetes.io/hostname]".into(),
+            before: None,
+            after: None,
+            message: "the system label kubernetes.io/hostname was changed".to_owned(),
+            evidence: Vec::new(),
+            fix: Vec::new(),
+            fingerprint: String::new(),
+            waiver: None,
+        }
+    }
+}
+
 /// The waiver on a finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -1,11 +1,11 @@
-//! What the guard costs, against a bare responder on the same TLS and HTTP that reads the body and answers a constant.
+//! The cost of the guard, against a bare responder on the same TLS and HTTP that reads the body and answers a constant.
 //!
 //! ```sh
 //! cargo run --release -p aksarc-tests --bin bench-guard [-- --json FILE]
 //! ```
 //!
-//! Both run as processes of their own; CPU is what the kernel counted for each of their threads, so only the ratio within
-//! one run says something. Rounds of both alternate, and the median round counts.
+//! Both run as processes of their own; CPU is what the kernel counted for each of their threads, so only the ratio
+//! within one run says something. Rounds of both alternate, and the median round counts.
 
 use std::convert::Infallible;
 use std::env;
@@ -19,6 +19,7 @@ use std::time::Instant;
 
 use aksarc_shared::rules::catalogue;
 use aksarc_shared::rules::rule::Mode;
+use aksarc_tests::figures::{self, median};
 use aksarc_tests::product;
 use anyhow::{Context, ensure};
 use http::Request;
@@ -47,7 +48,7 @@ fn main() -> anyhow::Result<()> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = runtime.block_on(measure())?;
-    fs::write(results(&arguments)?, serde_json::to_string_pretty(&result)?)?;
+    fs::write(figures::file(&arguments)?, serde_json::to_string_pretty(&result)?)?;
     ensure!(result.get("within") == Some(&Value::Bool(true)), "the guard is past a bar");
     Ok(())
 }
@@ -116,8 +117,8 @@ async fn measure() -> anyhow::Result<Value> {
     Ok(json!({"reviews": rows, "idleBytes": idle, "afterBytes": after, "within": within}))
 }
 
-/// What a person does to the node: a cordon alone; with it a system label that the node had not, which is warned of; or another value of
-/// a system label, which is denied.
+/// A person's change of the node: a cordon alone; with it a system label that the node had not, which is warned of; or
+/// another value of a system label, which is denied.
 #[derive(Clone, Copy, PartialEq)]
 enum Edit {
     Denied,
@@ -269,8 +270,8 @@ fn certificates(directory: &Path) -> anyhow::Result<()> {
     Ok(fs::write(directory.join("tls.key"), pair.serialize_pem())?)
 }
 
-/// A person's edit of a node, as the API server sends it: both sides of the object, filled up with the list of images that
-/// makes nodes large.
+/// A person's edit of a node, as the API server sends it: both sides of the object, filled up with the list of images
+/// that makes nodes large.
 fn review(edit: Edit, bytes: usize) -> String {
     let node = |after: bool, images: &[Value]| {
         let instance_type = if after && edit == Edit::Denied { "edge-big" } else { "Standard_A4_v2" };
@@ -326,19 +327,6 @@ fn review(edit: Edit, bytes: usize) -> String {
     let room = bytes.saturating_sub(whole(&[]).len());
     images.extend((0..room / one).map(image));
     whole(&images)
-}
-
-/// Where the figures are kept: as told, or beside this program.
-fn results(arguments: &[String]) -> anyhow::Result<std::path::PathBuf> {
-    match arguments {
-        [word, file] if word == "--json" => Ok(file.into()),
-        _ => Ok(env::current_exe()?.with_extension("json")),
-    }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 const NAME: &str = "guard.aksarc-system.svc";

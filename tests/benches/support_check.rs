@@ -1,11 +1,12 @@
-//! What support-check costs, against bare requests for exactly what it reads, on 5,000 nodes and 30,000 pods in a real API server.
+//! The cost of support-check, against bare requests for the lists that it reads, on 5,000 nodes and 30,000 pods in a
+//! real API server.
 //!
 //! ```sh
 //! cargo run --release -p aksarc-tests --bin bench-support-check [-- --json FILE]
 //! ```
 //!
-//! What it reads is taken from the API server's audit log, so that a rule that reads more makes both sides dearer. Both run
-//! as processes of their own and in turn; the ratio is taken pair by pair, and the median pair counts. Memory is
+//! The lists are taken from the API server's audit log, so that a rule that reads more makes both sides dearer. Both
+//! run as processes of their own and in turn; the ratio is taken pair by pair, and the median pair counts. Memory is
 //! the kernel's own record of the most the process ever held.
 
 use std::env;
@@ -16,6 +17,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use aksarc_shared::k8s::read::json as read;
+use aksarc_tests::figures::{self, median};
 use aksarc_tests::{ControlPlane, Finished, Identity, Kubernetes, product, wait};
 use anyhow::{Context, ensure};
 use http::Request;
@@ -77,7 +79,7 @@ fn main() -> anyhow::Result<()> {
     let row = |pods: usize, row: &Row| json!({"nodes": NODES, "pods": pods, "bareSeconds": row.bare, "checkSeconds": row.check, "ratio": row.ratio, "memoryBytes": row.memory});
     let result =
         json!({"rows": [row(FEW_PODS, &few), row(MANY_PODS, &many)], "memoryGrowth": growth, "within": within});
-    fs::write(results(&arguments)?, serde_json::to_string_pretty(&result)?)?;
+    fs::write(figures::file(&arguments)?, serde_json::to_string_pretty(&result)?)?;
     ensure!(within, "support-check is past a bar");
     Ok(())
 }
@@ -167,8 +169,8 @@ fn timed(cluster: &ControlPlane, program: &Path, arguments: &[&str]) -> anyhow::
     Ok((start.elapsed().as_secs_f64(), most))
 }
 
-/// The least that reads the same: page by page, as many lists at once, nothing but the token looked at. Unlike the check it
-/// has no first lists to wait for before it can ask for the rest.
+/// The least that reads the same: page by page, as many lists at once, nothing but the token looked at. Unlike the
+/// check it has no first lists to wait for before it can ask for the rest.
 async fn bare(reads: &str) -> anyhow::Result<()> {
     let config = kube::Config::infer().await?;
     let client = kube::Client::try_from(config)?;
@@ -284,23 +286,10 @@ async fn create(client: &kube::Client, objects: Vec<(String, Value)>) -> anyhow:
     Ok(())
 }
 
-/// Where the figures are kept: as told, or beside this program.
-fn results(arguments: &[String]) -> anyhow::Result<std::path::PathBuf> {
-    match arguments {
-        [word, file] if word == "--json" => Ok(file.into()),
-        _ => Ok(env::current_exe()?.with_extension("json")),
-    }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
 const CHECK: [&str; 6] = ["support-check", "--platform", "azure-local", "--as-of", "2026-06-01", "--exit-zero"];
 const ROUNDS: usize = 5;
 /// For the audit log to hold what has been answered.
 const LAG: Duration = Duration::from_secs(10);
-/// As many lists at once as the plugin takes by default.
+/// The number of lists at once, as the plugin takes them by default.
 const AT_ONCE: usize = 4;
 const LOOK: Duration = Duration::from_millis(5);

@@ -1,5 +1,5 @@
-//! Builds every program that tests on one Kubernetes version start, so that no test waits for it: for `.ci/run`, and for the
-//! first run after a clone.
+//! Builds every program that tests on one Kubernetes version start, so that no test waits for it: for `.ci/run`, and
+//! for the first run after a clone.
 //!
 //! ```sh
 //! cargo run -p aksarc-tests --bin control-plane-tools [MINOR]     # 1.28; the newest if not given

@@ -11,7 +11,7 @@ pub(crate) enum Side {
     After,
 }
 
-/// What can be large in an object: its name, the kinds that have it, and what makes it so large.
+/// A part of an object that can be large: its name, the kinds that have it, and what makes it so large.
 pub(crate) struct Axis {
     pub(crate) name: &'static str,
     pub(crate) is_of: fn(&Kind) -> bool,
@@ -199,7 +199,7 @@ const fn any(name: &'static str, grow: fn(&mut Value, usize, Side)) -> Axis {
     Axis { name, is_of: |_| true, grow: Grow::Object(grow) }
 }
 
-/// What grows in the specification of a pod.
+/// An axis in the specification of a pod.
 const fn of_pods(name: &'static str, grow: fn(&mut Value, usize, Side)) -> Axis {
     Axis { name, is_of: |kind| pod_path(kind.kind).is_some(), grow: Grow::Pod(grow) }
 }
@@ -215,8 +215,8 @@ impl Axis {
     }
 }
 
-/// An object of a kind as it is where rules speak of it: a component of the platform's that a person has touched, with what its
-/// kind has to have.
+/// An object of a kind as it is where rules speak of it: a component of the platform's that a person has touched, with
+/// what its kind has to have.
 pub(crate) fn object(kind: &Kind) -> Value {
     let (namespace, name) = place(kind);
     let mut object = json!({"apiVersion": kind.api_version(), "kind": kind.kind, "metadata": {

@@ -1,4 +1,4 @@
-//! What anybody who reaches the guard's ports can do to it, without credentials.
+//! Attacks on the guard's ports, by anybody who reaches them without credentials.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -21,7 +21,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio_rustls::TlsConnector;
 
-/// What each connection of an attack does, over and over.
+/// The act that each connection of an attack repeats.
 #[derive(Clone, Debug)]
 pub enum Attack {
     /// It connects and sends nothing.
@@ -79,7 +79,7 @@ impl Attackers {
         Ok(())
     }
 
-    /// How many connections got as far as they wanted, so far.
+    /// The number of connections that got as far as they wanted, so far.
     pub fn struck(&self) -> usize {
         self.struck.load(Ordering::Relaxed)
     }

@@ -24,9 +24,9 @@ pub struct AuditEvent {
     /// Those of webhooks and admission policies included.
     #[serde(default)]
     pub annotations: BTreeMap<String, String>,
-    /// Of a change only.
+    /// The object sent, of a change only.
     pub request_object: Option<Value>,
-    /// Of a change only.
+    /// The object answered, of a change only.
     pub response_object: Option<Value>,
 }
 

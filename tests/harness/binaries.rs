@@ -1,4 +1,4 @@
-//! Where the programs of a control plane come from.
+//! The programs of a control plane: found, or built from Go modules.
 //!
 //! `KUBEBUILDER_ASSETS` first, then a cache that all clones of this user share, then Go. A test
 //! that needs a program it cannot have fails; skipping would look like passing.
@@ -28,7 +28,7 @@ impl Kubernetes {
     /// The one that all tests run on; only those of `.ci/long` run on others.
     pub const NEWEST: Self = Self::V1_33;
 
-    /// As `/version` gives it.
+    /// The version as `/version` gives it.
     pub fn git_version(self) -> &'static str {
         match self {
             Self::V1_28 => "v1.28.15",
@@ -72,7 +72,8 @@ pub enum Tool {
 }
 
 impl Tool {
-    /// All that tests on this Kubernetes start, the quick builds first. On older ones no test wants more than a control plane.
+    /// All that tests on this Kubernetes start, the quick builds first. On older ones no test wants more than a control
+    /// plane.
     pub fn all(kubernetes: Kubernetes) -> Vec<Self> {
         let mut all = vec![
             Self::KeyProvider,
@@ -268,7 +269,7 @@ fn is_minor(version: &str, wanted: Kubernetes) -> bool {
     version.starts_with(&format!("Kubernetes v1.{}.", wanted.minor()))
 }
 
-/// What the program is made of, so that a new pin never meets an old binary.
+/// A hash of the sources of the program, so that a new pin never meets an old binary.
 fn fingerprint(tool: Tool, module: &Path) -> anyhow::Result<String> {
     let mut hash = Sha256::new();
     let sources = if tool == Tool::KeyProvider { &["go.mod", "go.sum", "main.go"][..] } else { &["go.mod", "go.sum"] };

@@ -28,7 +28,7 @@ pub enum PatchKind {
     Strategic,
 }
 
-/// What the API server said, whether or not it liked the request.
+/// The API server's answer, a refusal too.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The HTTP status.

@@ -48,7 +48,7 @@ pub struct ControlPlane {
     root: PathBuf,
 }
 
-/// What to start besides etcd and the API server.
+/// The parts to start besides etcd and the API server.
 #[derive(Clone, Debug)]
 pub struct Builder {
     kubernetes: Kubernetes,
@@ -226,7 +226,8 @@ impl ControlPlane {
         }
     }
 
-    /// For one that is never dropped: its directory is removed when the process has ended. Its programs end by themselves.
+    /// For one that is never dropped: its directory is removed when the process has ended. Its programs end by
+    /// themselves.
     pub(crate) fn outlives_tests(&self) -> anyhow::Result<()> {
         let arranged = self.shared.get_or_init(|| {
             if env::var_os("AKSARC_KEEP").is_some() {

@@ -36,7 +36,7 @@ pub struct Served {
     pub dry_run: DryRun,
 }
 
-/// What a server makes of `dryRun=All`.
+/// The ways in which a server treats `dryRun=All`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum DryRun {
     /// It answers, and stores nothing.

@@ -21,11 +21,11 @@ use crate::{product, wait};
 #[derive(Debug)]
 pub struct Guard {
     process: Option<Supervised>,
-    /// Where it serves reviews.
+    /// The address for reviews.
     pub review: SocketAddr,
-    /// Where it serves metrics.
+    /// The address for metrics.
     pub admin: SocketAddr,
-    /// Where it answers probes.
+    /// The address for probes.
     pub probe: SocketAddr,
     config: PathBuf,
     /// Names of the webhooks, `nodes.guard.aksarc.dev` for one.
@@ -112,8 +112,8 @@ impl Guard {
         })
     }
 
-    /// Registers it anew as a manifest for its present configuration does, which may switch rules on. The API server takes
-    /// a moment to go by it.
+    /// Registers it anew as a manifest for its present configuration does, which may switch rules on. The API server
+    /// takes a moment to go by it.
     ///
     /// # Errors
     /// The program makes no manifest of it, or the API server refuses that.
@@ -280,7 +280,7 @@ pub fn account(cluster: &ControlPlane) -> anyhow::Result<Identity> {
     Ok(guard)
 }
 
-/// What is there already stays.
+/// Creates an object; one that is there already stays.
 fn create(admin: &Http, path: &str, object: &Value) -> anyhow::Result<()> {
     let answer = admin.post(path, object)?;
     if answer.code == 409 { Ok(()) } else { answer.object().map(drop) }

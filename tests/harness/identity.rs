@@ -1,4 +1,4 @@
-//! Who a request comes from.
+//! The identities that requests come from.
 
 /// A user of the test cluster, with the credentials that kind of user has in a real one.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -23,7 +23,7 @@ pub enum Identity {
     User { name: String, group: Option<String> },
 }
 
-/// How an identity proves itself.
+/// The credentials of an identity.
 pub(crate) enum Credential<'a> {
     Certificate { user: String, group: Option<&'a str> },
     Token { namespace: &'a str, name: &'a str },
@@ -46,7 +46,7 @@ impl Identity {
         Self::User { name: name.to_owned(), group: Some(group.to_owned()) }
     }
 
-    /// As admission and the audit log see it.
+    /// The user name as admission and the audit log see it.
     pub fn username(&self) -> String {
         match self.credential() {
             Credential::Certificate { user, .. } => user,

@@ -5,7 +5,7 @@ use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, bail};
 
-/// How a command ended and what it printed.
+/// The end of a command: its exit code and its output.
 #[derive(Clone, Debug)]
 pub struct Finished {
     /// The command line, for messages.

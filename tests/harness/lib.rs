@@ -22,7 +22,10 @@ pub mod binaries;
 mod client;
 mod control_plane;
 pub mod extension;
+pub mod figures;
+pub mod generated;
 pub mod guard;
+pub mod house;
 mod identity;
 mod kubectl;
 mod pki;
@@ -31,10 +34,14 @@ pub mod product;
 pub mod proofs;
 pub mod protection;
 pub mod readme;
+pub mod reviews;
+pub mod rule_files;
 pub mod samples;
 pub mod seen;
 mod shared;
 pub mod wait;
+
+use std::path::{Path, PathBuf};
 
 pub use audit::AuditEvent;
 pub use binaries::Kubernetes;
@@ -43,6 +50,11 @@ pub use control_plane::{Builder, ControlPlane};
 pub use identity::Identity;
 pub use kubectl::Finished;
 pub use shared::{Lease, Shared};
+
+/// The checkout that these tests belong to.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
 
 #[cfg(test)]
 mod tests {

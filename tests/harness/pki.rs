@@ -49,7 +49,8 @@ impl Pki {
         self.issue(name, &params)
     }
 
-    /// For the same server and key, holding from and to so many days from now. Who reads the file meanwhile sees either.
+    /// For the same server and key, holding from and to so many days from now. Who reads the file meanwhile sees
+    /// either.
     pub(crate) fn renew(&self, name: &str, from: i64, to: i64) -> anyhow::Result<()> {
         let files = self.files(name);
         let pair = KeyPair::from_pem(&fs::read_to_string(&files.key)?)?;
@@ -59,8 +60,8 @@ impl Pki {
         replace(&files.certificate, &params.signed_by(&pair, &self.authority)?.pem())
     }
 
-    /// Lets the authority itself hold from and to so many days from now. What it has signed stays good, as name and key are the same.
-    /// The certificate in PEM.
+    /// Lets the authority itself hold from and to so many days from now. What it has signed stays good, as name and key
+    /// are the same. The certificate in PEM.
     pub(crate) fn renew_authority(&self, from: i64, to: i64) -> anyhow::Result<String> {
         let mut params = authority();
         hold(&mut params, from, to)?;
@@ -124,12 +125,12 @@ fn hold(params: &mut CertificateParams, from: i64, to: i64) -> anyhow::Result<()
     Ok(())
 }
 
-/// Of a day.
+/// Seconds of a day.
 const SECONDS: i64 = 86_400;
 
 const LOOPBACK: [&str; 3] = ["127.0.0.1", "localhost", "kubernetes.default.svc"];
 
-/// Who reads the file meanwhile sees either.
+/// Replaces a file in one step: a reader sees the old text or the new.
 fn replace(path: &Path, text: &str) -> anyhow::Result<()> {
     let unfinished = path.with_extension("unfinished");
     write(&unfinished, text)?;

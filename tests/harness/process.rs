@@ -64,7 +64,7 @@ impl Supervised {
         self.pid
     }
 
-    /// How it ended, if it has.
+    /// Its exit status, if it has ended.
     pub(crate) fn exited(&self) -> Option<ExitStatus> {
         self.watchdog().try_wait().ok().flatten()
     }

@@ -23,8 +23,8 @@ pub fn webhook() -> anyhow::Result<PathBuf> {
     Ok(folder()?.join("aksarc-webhook"))
 }
 
-/// Where both are. Cargo is asked once in a process: even when nothing is to be built, its answer takes a second on a
-/// busy machine.
+/// The folder of both programs. Cargo is asked once in a process: even when nothing is to be built, its answer takes a
+/// second on a busy machine.
 fn folder() -> anyhow::Result<PathBuf> {
     static BUILT: Mutex<Option<PathBuf>> = Mutex::new(None);
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
@@ -69,7 +69,7 @@ pub fn forget(command: &mut Command, prefixes: &[&str]) {
     }
 }
 
-/// What cargo tells a test about its package, by the beginnings of the variables' names. A build script that watches them
-/// would run again for what is built here, and again for the next test that is started from a shell, each time with all
-/// that depends on it.
+/// The beginnings of the names of the variables by which cargo tells a test about its package. A build script that
+/// watches them would run again for what is built here, and again for the next test that is started from a shell, each
+/// time with all that depends on it.
 pub const PACKAGE: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];

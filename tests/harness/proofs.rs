@@ -1,5 +1,5 @@
-//! Proves each rule on a real API server, by the files in `proofs/`: what a state shows, what the printed fix does about
-//! it, what the guard answers, and what only looks alike.
+//! Proves each rule on a real API server, by the files in `proofs/`: what a state shows, what the printed fix does
+//! about it, what the guard answers, and what only looks alike.
 //!
 //! The format is explained in `proofs/README.md`.
 
@@ -32,8 +32,8 @@ use file::{Kind, Place, Profile, Proof};
 use rows::Asking;
 use table::Proved;
 
-/// Plays the proofs whose sample wants `kubernetes`, and says by rule what was proved. `AKSARC_PROOFS=AA203,AA301` plays
-/// those of some rules, for whoever writes one.
+/// Plays the proofs whose sample wants `kubernetes`, and says by rule what was proved. `AKSARC_PROOFS=AA203,AA301`
+/// plays those of some rules, for whoever writes one.
 ///
 /// # Panics
 /// A proof failed or is missing, or none can be played.
@@ -59,11 +59,11 @@ fn say(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
-/// What came of the proofs of one Kubernetes version.
+/// The outcome of the proofs of one Kubernetes version.
 struct Report {
     /// By rule, what was proved, or why there is nothing to prove.
     table: String,
-    /// What failed, and what is missing.
+    /// The proofs that failed, and those that are missing.
     failures: Vec<String>,
 }
 
@@ -158,7 +158,7 @@ struct Group<'a> {
 type Played = (BTreeMap<&'static str, Proved>, Vec<String>);
 
 impl Group<'_> {
-    /// How many control planes share it.
+    /// The number of control planes that share it.
     fn planes(&self) -> usize {
         self.proofs.len().div_ceil(PROOFS_OF_A_PLANE).min(PLANES_OF_A_PLACE)
     }
@@ -202,7 +202,7 @@ impl Group<'_> {
         Ok((proved, failed))
     }
 
-    /// What is played here, with whose it is.
+    /// The cases that are played here, each with its proof.
     fn cases(&self) -> impl Iterator<Item = (&Proof, &file::Case)> {
         let cases = self.proofs.iter().flat_map(|proof| proof.cases.iter().map(move |case| (*proof, case)));
         cases.filter(|(proof, case)| proof.place(case) == self.place)

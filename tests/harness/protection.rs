@@ -27,8 +27,8 @@ pub fn await_in_force(cluster: &ControlPlane) -> anyhow::Result<()> {
     })
 }
 
-/// Waits until the policy protects the guard's webhook configuration no more, which has to be there; a policy goes on counting
-/// for a moment after it was deleted.
+/// Waits until the policy protects the guard's webhook configuration no more, which has to be there; a policy goes on
+/// counting for a moment after it was deleted.
 ///
 /// # Errors
 /// It did in the end too.

@@ -12,6 +12,7 @@ use crate::control_plane::ControlPlane;
 use crate::identity::Identity;
 use crate::kubectl::Finished;
 use crate::product;
+use crate::root;
 
 /// The `console` blocks below the heading `### <heading>` of README, of which there have to be `N`.
 ///
@@ -28,8 +29,8 @@ pub fn blocks<const N: usize>(heading: &str) -> anyhow::Result<[String; N]> {
     blocks.try_into().map_err(|_| anyhow!("README has {count} blocks of commands below {heading:?}, not {N}"))
 }
 
-/// A directory to type commands in, with what README takes for granted: `ca.crt`, `deploy/`, and on the `PATH` kubectl and
-/// the guard's program.
+/// A directory to type commands in, with what README takes for granted: `ca.crt`, `deploy/`, and on the `PATH` kubectl
+/// and the guard's program.
 #[derive(Debug)]
 pub struct Desk<'c> {
     cluster: &'c ControlPlane,
@@ -74,8 +75,4 @@ impl<'c> Desk<'c> {
 
 fn parent(program: &Path) -> PathBuf {
     program.parent().unwrap_or(Path::new("/")).to_owned()
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }

@@ -33,7 +33,7 @@ pub fn start(name: &str) -> anyhow::Result<ControlPlane> {
     start_with(name, |builder| builder)
 }
 
-/// As [`start`], with `more` for the control plane.
+/// Starts the sample as [`start`] does, with `more` for the control plane.
 ///
 /// # Errors
 /// As [`start`].

@@ -1,4 +1,4 @@
-//! What tests look at in a cluster: objects, who wrote them, and what the plugin asked for.
+//! Looks at a cluster: its objects, who wrote them, and the requests of the plugin.
 
 #![expect(clippy::indexing_slicing, reason = "a JSON value answers null for a field that it lacks")]
 
@@ -42,7 +42,7 @@ pub fn person(object: &Value) -> Option<String> {
     managers(object).into_iter().find(|manager| people.iter().any(|tool| manager.starts_with(tool)))
 }
 
-/// That every pod runs and has an owner, and that there are more than 30, as in all samples.
+/// Fails unless every pod runs and has an owner, and there are more than 30, as in all samples.
 ///
 /// # Errors
 /// One does not, or there are fewer.

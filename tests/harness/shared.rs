@@ -30,7 +30,8 @@ impl Shared {
     }
 }
 
-/// One test's use of a shared control plane. When the test panics, the directory stays and the tail of each log is printed.
+/// One test's use of a shared control plane. When the test panics, the directory stays and the tail of each log is
+/// printed.
 #[derive(Debug)]
 pub struct Lease(&'static ControlPlane);
 

@@ -18,7 +18,7 @@ use crate::law::world::{BORN, CHANGED, NAMESPACES, NODES, World};
 pub(crate) struct Who {
     pub(crate) user: &'static str,
     pub(crate) groups: &'static [&'static str],
-    /// What the request says; the server takes the user agent where it says nothing.
+    /// The field manager of the request; the server takes the user agent where there is none.
     pub(crate) manager: &'static str,
     /// Whether the manager's name is a tool of people's, so that a state shows who it was.
     pub(crate) is_known_tool: bool,
@@ -40,9 +40,9 @@ pub(crate) struct Edit {
     pub(crate) who: Who,
     pub(crate) asked: Asked,
     pub(crate) platform: Platform,
-    /// What the request is about: a Scale where one is scaled.
+    /// The object of the request: a Scale where one is scaled.
     pub(crate) request: Sides,
-    /// What is stored.
+    /// The object that is stored.
     pub(crate) stored: Sides,
     /// Whether it takes back what somebody did before.
     pub(crate) undoes: bool,
@@ -82,13 +82,13 @@ fn who() -> impl Strategy<Value = Who> {
     ]
 }
 
-/// What is attempted, and on what.
+/// A change and the object that it is tried on.
 #[derive(Clone, Debug)]
 struct What {
     asked: Asked,
     place: usize,
     maker: Maker,
-    /// What somebody did before, and with which tool.
+    /// The change that somebody made before, and their tool.
     earlier: Option<(&'static str, Mutation)>,
     mutation: Mutation,
     windows_server: bool,
@@ -475,7 +475,7 @@ fn unclaimed(mut object: Value) -> Value {
     object
 }
 
-/// What the API server leaves as it was, whatever the request says.
+/// Gives `after` the fields that the API server leaves as they were, whatever the request says.
 fn keep_what_stays(kind: &Kind, subresource: &str, before: &Value, after: &mut Value) {
     match (kind.kind, subresource) {
         (_, "status") => restore(before, after, |name| !matches!(name, "metadata" | "status")),
@@ -536,7 +536,7 @@ fn set(object: &mut Value, annotation: bool, key: &str, value: Option<&str>) {
     }
 }
 
-/// What users decide on, in one object.
+/// The parts of an object that users decide on.
 fn roots(object: &mut Value) -> impl Iterator<Item = &mut Value> {
     let map = object.as_object_mut().expect("an object");
     let content = |name: &str| !matches!(name, "apiVersion" | "kind" | "metadata" | "status");

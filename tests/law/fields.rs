@@ -1,4 +1,4 @@
-//! Who owns which field, kept as the API server keeps it in managedFields: who creates an object owns all of it, who
+//! Owners of fields, kept as the API server keeps them in managedFields: who creates an object owns all of it, who
 //! changes a value takes it from everybody else, and what is removed nobody owns any more.
 
 use serde_json::{Map, Value, json};
@@ -9,8 +9,8 @@ pub(crate) fn create(object: &mut Value, manager: &str, time: &str) {
     object["metadata"]["managedFields"] = json!([entry(object, manager, "", time, &set.unwrap_or_else(|| json!({})))]);
 }
 
-/// Records what `manager` changed between two versions of an object. Of an object without managedFields the API server keeps
-/// none after an update either.
+/// Records what `manager` changed between two versions of an object. Of an object without managedFields the API server
+/// keeps none after an update either.
 pub(crate) fn update(before: &Value, after: &mut Value, manager: &str, subresource: &str, time: &str) {
     let (set, gone) = compare("", Some(before), Some(after));
     let Some(entries) = after["metadata"].get("managedFields").and_then(Value::as_array).cloned() else { return };
@@ -77,7 +77,7 @@ fn entry(object: &Value, manager: &str, subresource: &str, time: &str, fields: &
     entry
 }
 
-/// What differs at `path`: what the writer owns from now on, and what everybody else loses.
+/// The differences at `path`: the fields that the writer owns from now on, and those that everybody else loses.
 fn compare(path: &str, old: Option<&Value>, new: Option<&Value>) -> (Option<Value>, Option<Value>) {
     if old == new {
         return (None, None);
@@ -131,7 +131,7 @@ fn collect(
     (some(set), some(gone))
 }
 
-/// What the server sets, and nobody owns.
+/// The fields that the server sets, and nobody owns.
 fn is_servers(path: &str, key: &str) -> bool {
     match path {
         "" => matches!(key, "apiVersion" | "kind"),
@@ -143,7 +143,8 @@ fn is_servers(path: &str, key: &str) -> bool {
     }
 }
 
-/// The step of an item of a list that is merged, `k:{"name":"c"}` or `v:"x"`; `None` for lists that are replaced as a whole.
+/// The step of an item of a list that is merged, `k:{"name":"c"}` or `v:"x"`; `None` for lists that are replaced as a
+/// whole.
 fn item_key(path: &str, item: &Value) -> Option<String> {
     let by = |names: &[&str]| {
         let key: Map<String, Value> =

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::law::fields;
 use crate::law::world::{EARLIER, NAMESPACES};
 
-/// Who made an object, and so what it bears.
+/// The maker of an object, by which its marks are chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Maker {
     /// A component of the platform, by its own name.
@@ -128,8 +128,8 @@ pub(crate) fn pod_spec(object: &mut Value) -> Option<&mut Value> {
     object.pointer_mut(path)
 }
 
-/// Where an object of a kind may stand, and how it may be called: everything the tables know, their near misses, and names
-/// of people's own.
+/// Where an object of a kind may stand, and how it may be called: everything the tables know, their near misses, and
+/// names of people's own.
 pub(crate) fn places(kind: &Kind) -> Vec<(String, String)> {
     let data: &Data = embedded();
     let mut places = Vec::new();
@@ -283,7 +283,7 @@ pub(crate) fn touched(before: &Value, edit: &dyn Fn(&mut Value), manager: &str) 
     after
 }
 
-/// How many ways there are to empower a pod.
+/// The number of ways to empower a pod.
 pub(crate) const POWERS: usize = 12;
 
 const MAX_COMPONENTS: usize = 8;

@@ -1,5 +1,6 @@
-//! What a state cannot show of a change, and what it shows that nobody can be asked about: each with its reason, and each as
-//! narrow as it can be said. The law prints how often each was needed: one that never is has outlived its cause.
+//! The changes that a state cannot show, and the findings that nobody can be asked about: each with its reason, and
+//! each as narrow as it can be said. The law prints how often each was needed: one that never is has outlived its
+//! cause.
 
 use aksarc_shared::data::{Place, embedded};
 use aksarc_shared::facts::change::Operation;
@@ -18,22 +19,22 @@ pub(crate) struct Exception {
     pub(crate) holds: fn(&Finding, &Edit) -> bool,
 }
 
-/// Why a finding about a change need not show in the state after it.
+/// A reason why a finding about a change need not show in the state after it.
 pub(crate) fn excepted(finding: &Finding, edit: &Edit) -> Option<&'static str> {
     EXCEPTIONS.iter().find(|exception| (exception.holds)(finding, edit)).map(|exception| exception.reason)
 }
 
-/// Why something new in the state need not have been foreseen.
+/// A reason why something new in the state need not have been foreseen.
 pub(crate) fn unasked(finding: &Finding, edit: &Edit) -> Option<&'static str> {
     UNASKED.iter().find(|exception| (exception.holds)(finding, edit)).map(|exception| exception.reason)
 }
 
-/// Why a cure is denied all the same.
+/// A reason why a cure is denied all the same.
 pub(crate) fn denied(finding: &Finding, edit: &Edit) -> Option<&'static str> {
     CURES.iter().find(|exception| (exception.holds)(finding, edit)).map(|exception| exception.reason)
 }
 
-/// What does not show in the state after a change.
+/// The findings that do not show in the state after a change.
 pub(crate) const EXCEPTIONS: &[Exception] = &[
     Exception {
         reason: "the rule has no state check: no state shows that something is gone or was given an owner",
@@ -187,7 +188,7 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
     },
 ];
 
-/// What is new in a state and was not foreseen by the same rule.
+/// The findings that are new in a state and were not foreseen by the same rule.
 pub(crate) const UNASKED: &[Exception] = &[
     Exception {
         reason: "a rule without a check of changes watches what nobody is asked about",
@@ -256,7 +257,7 @@ pub(crate) const UNASKED: &[Exception] = &[
     },
 ];
 
-/// What is denied although it takes back what a person did.
+/// The changes that are denied although they take back a person's.
 pub(crate) const CURES: &[Exception] = &[];
 
 fn rule(finding: &Finding) -> &'static Rule {
@@ -282,7 +283,8 @@ fn must_be_there(finding: &Finding, edit: &Edit) -> bool {
     }
 }
 
-/// Whether a finding is about a name of the system's that stands on a node only after a change, or that a person wrote before.
+/// Whether a finding is about a name of the system's that stands on a node only after a change, or that a person wrote
+/// before.
 fn is_systems_name(finding: &Finding, edit: &Edit) -> bool {
     let place = [("metadata.labels[", Place::Label), ("metadata.annotations[", Place::Annotation)];
     let named =
@@ -299,7 +301,7 @@ fn is_systems_name(finding: &Finding, edit: &Edit) -> bool {
     known && (key(finding, edit.stored.before.as_ref()).is_none() || by_person)
 }
 
-/// What stands at the label or annotation that a finding names.
+/// The value of the label or annotation that a finding names.
 fn key<'v>(finding: &Finding, object: Option<&'v Value>) -> Option<&'v str> {
     let (map, key) = finding.path.strip_prefix("metadata.")?.strip_suffix(']')?.split_once('[')?;
     object?.get("metadata")?.get(map)?.get(key)?.as_str()

@@ -1,5 +1,5 @@
-//! A small cluster in memory: objects as the API server would store them, so that a check of the state after a change sees
-//! what a real one would.
+//! A small cluster in memory: objects as the API server would store them, so that a check of the state after a change
+//! sees what a real one would.
 
 use std::collections::BTreeMap;
 

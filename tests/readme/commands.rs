@@ -7,9 +7,9 @@ use anyhow::{Context, bail, ensure};
 /// A command of a `console` block.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Command {
-    /// As printed, with the comment behind it; several lines where it goes on over them.
+    /// The command as printed, with the comment behind it; several lines where it goes on over them.
     pub(crate) text: String,
-    /// What the README shows as its output, with `…` for what is left out.
+    /// The output that the README shows, with `…` for what is left out.
     pub(crate) screen: Option<String>,
 }
 

@@ -1,11 +1,11 @@
-//! What is known beforehand of a README's commands, each by the command exactly as printed.
+//! Facts known beforehand about a README's commands, each by the command exactly as printed.
 
 use super::commands::Command;
 
 /// A command that is not run.
 pub(crate) struct Excepted {
     pub(crate) command: &'static str,
-    /// What it needs that a test cannot have.
+    /// The reason why no test can run it.
     pub(crate) reason: &'static str,
 }
 
@@ -17,7 +17,7 @@ pub(crate) struct Ends {
     pub(crate) words: &'static str,
 }
 
-/// What is known beforehand.
+/// The facts known beforehand.
 pub(crate) struct Listed<'a> {
     pub(crate) excepted: &'a [Excepted],
     pub(crate) ends: &'a [Ends],
@@ -33,7 +33,7 @@ impl Listed<'_> {
         self.ends.iter().find(|ends| ends.command == command.text).map_or(0, |ends| ends.code)
     }
 
-    /// What of the list does not fit a README any more.
+    /// The entries of the list that do not fit a README any more.
     pub(crate) fn stale(&self, readme: &str, commands: &[Command]) -> Vec<String> {
         let is_there = |text: &str| commands.iter().any(|command| command.text == text);
         let mut stale = Vec::new();

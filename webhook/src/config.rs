@@ -86,7 +86,7 @@ mod tests {
             "rules: AA206, AA306 cannot deny, because what they find never voids support: give them warn, or leave them out"
         );
         for taken in ["AA201: deny", "AA208: warn", "AA208: record", "AA702: \"off\""] {
-            assert!(guard(format!("{HEAD}platform: azure-local\nrules: {{{taken}}}\n").as_bytes()).is_ok(), "{taken}");
+            guard(format!("{HEAD}platform: azure-local\nrules: {{{taken}}}\n").as_bytes()).unwrap();
         }
     }
 

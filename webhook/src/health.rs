@@ -75,7 +75,7 @@ mod tests {
         let stalled = health(Duration::from_mins(2));
         assert_eq!(stalled.live(), Ok(()));
         assert_eq!(stalled.ready(), Err("no review could be served for 60 s".to_owned()));
-        assert!(health(Duration::from_secs(30)).live().is_err());
+        assert_eq!(health(Duration::from_secs(30)).live(), Err("no review could be served for 60 s".to_owned()));
         stalled.beat.store(60_000, Ordering::Relaxed);
         assert_eq!(stalled.ready(), Ok(()));
         stalled.stop();

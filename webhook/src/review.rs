@@ -360,27 +360,17 @@ const MAX_ANNOTATION: usize = 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aksarc_shared::finding::{Basis, Consequence, Finding, ObjectRef};
+    use aksarc_shared::finding::{Basis, Finding, ObjectRef};
     use aksarc_shared::rules::catalogue;
 
     fn judged(decision: Decision, message: &str) -> Judged {
         let finding = Finding {
             code: "AA299",
             slug: "invented",
-            consequence: Consequence::Voids,
-            basis: Basis::Explicit,
-            documents: Vec::new(),
-            clauses: &[],
             object: ObjectRef::cluster(),
-            members: Vec::new(),
             path: "metadata.labels[a\nb]".to_owned(),
-            before: None,
-            after: None,
             message: message.to_owned(),
-            evidence: Vec::new(),
-            fix: Vec::new(),
-            fingerprint: String::new(),
-            waiver: None,
+            ..Finding::example()
         };
         Judged { finding, decision, instead: "use a key of your own" }
     }

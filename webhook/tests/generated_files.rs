@@ -1,4 +1,4 @@
-//! The generated files in `deploy/` are as the program writes them today, and the example configuration is valid.
+//! The manifest that the program writes gives the guard no more than it needs, and the configuration that people start from is valid.
 
 use std::fs;
 use std::path::PathBuf;
@@ -16,8 +16,6 @@ use aksarc_shared::rules::catalogue;
 use aksarc_shared::rules::rule::Mode;
 use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::verdict::guard::Settings;
-use aksarc_shared::verdict::report::Tool;
-use aksarc_webhook::manifest::{ManifestConfig, ManifestOptions, protection};
 use aksarc_webhook::{config, manifest};
 use serde_json::{Value, json};
 
@@ -27,13 +25,7 @@ fn deploy(name: &str) -> String {
 }
 
 #[test]
-fn the_manifest_is_as_the_rules_generate_it() {
-    let same = deploy("guard.yaml") == manifest::render(&ManifestOptions::default());
-    assert!(same, "write it anew: cargo run -p aksarc-webhook -- manifest > deploy/guard.yaml");
-}
-
-#[test]
-fn the_digest_in_the_manifest_does_not_depend_on_the_authority() {
+fn the_manifest_says_what_it_generated_whatever_authority_it_is_given() {
     let configuration =
         |options: &ManifestOptions| -> Value { yaml::documents(&manifest::webhooks(options)).unwrap().remove(0) };
     let generated = |configuration: &Value| configuration["metadata"]["annotations"][own::GENERATED].clone();
@@ -45,18 +37,6 @@ fn the_digest_in_the_manifest_does_not_depend_on_the_authority() {
     let mut edited = plain["webhooks"].clone();
     edited[0]["matchConditions"][0]["expression"] = json!("false");
     assert_ne!(generated(&plain), digest::digest(&edited));
-}
-
-#[test]
-fn the_protecting_policy_is_as_the_data_generate_it() {
-    let same = deploy("guard-protection.yaml") == protection::render(&Settings::default());
-    assert!(same, "write it anew: cargo run -p aksarc-webhook -- manifest --protection > deploy/guard-protection.yaml");
-}
-
-#[test]
-fn the_schema_is_as_the_types_generate_it() {
-    let same = deploy("guard-config.schema.json") == config::schema();
-    assert!(same, "write it anew: cargo run -p aksarc-webhook -- config-schema > deploy/guard-config.schema.json");
 }
 
 #[test]

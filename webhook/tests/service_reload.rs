@@ -129,7 +129,8 @@ async fn a_certificate_is_swapped_twice_in_a_row_without_hurting_open_connection
     for _ in 0..2 {
         let next = Authority::new();
         // A client that trusts only the next authority does not trust the old certificate.
-        assert!(tls_connect(guard.server.address(), &next.connector()).await.is_err());
+        let refused = tls_connect(guard.server.address(), &next.connector()).await.unwrap_err();
+        assert!(refused.to_string().contains("certificate"), "{refused}");
         guard.certificates.swap_pair(&next.issue());
         assert_eq!(guard.server.reload(), (Poll::Unchanged, Poll::Loaded));
         let mut client = Client::connect(guard.server.address(), &next.connector()).await.unwrap();
@@ -152,7 +153,8 @@ async fn a_chain_of_two_is_served_whole() {
     // The proof that it was the chain: without the intermediate no client finds the way to the root.
     guard.certificates.swap_pair(&(leaf, key));
     assert_eq!(guard.server.reload().1, Poll::Loaded);
-    assert!(tls_connect(guard.server.address(), &root.connector()).await.is_err());
+    let refused = tls_connect(guard.server.address(), &root.connector()).await.unwrap_err();
+    assert!(refused.to_string().contains("UnknownIssuer"), "{refused}");
 }
 
 #[tokio::test]

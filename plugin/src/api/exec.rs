@@ -82,12 +82,56 @@ async fn run(exec: &ExecConfig, limit: Duration) -> anyhow::Result<Status> {
     if !output.status.success() {
         return Err(anyhow!("it ended with {}", output.status));
     }
-    let text = String::from_utf8(output.stdout).context("its answer is not text")?;
-    let credential: Credential =
-        serde_saphyr::from_str(&text).map_err(|_| anyhow!("its answer is no ExecCredential"))?;
-    let status = credential.status.context("its answer has no status")?;
-    if status.token.is_none() && status.client_certificate_data.is_none() {
-        return Err(anyhow!("its answer holds neither a token nor a certificate"));
+    Status::read(output.stdout)
+}
+
+impl Status {
+    /// The status in the output of a credential plugin.
+    ///
+    /// # Errors
+    /// It is no `ExecCredential`, or one without credentials.
+    fn read(output: Vec<u8>) -> anyhow::Result<Self> {
+        let text = String::from_utf8(output).context("its answer is not text")?;
+        let credential: Credential =
+            serde_saphyr::from_str(&text).map_err(|_| anyhow!("its answer is no ExecCredential"))?;
+        let status = credential.status.context("its answer has no status")?;
+        if status.token.is_none() && status.client_certificate_data.is_none() {
+            return Err(anyhow!("its answer holds neither a token nor a certificate"));
+        }
+        Ok(status)
     }
-    Ok(status)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
+
+    use super::*;
+
+    proptest! {
+        // The same in every run.
+        #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(7), failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_token_is_read_back(token in "\\PC{1,40}", key in prop::option::of("\\PC{1,40}")) {
+            let output = serde_json::json!({"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
+                "status": {"token": token, "clientCertificateData": key, "clientKeyData": key}});
+            let status = Status::read(output.to_string().into_bytes()).unwrap();
+            prop_assert_eq!((status.token, status.client_key_data), (Some(token), key));
+        }
+
+        #[test]
+        fn no_output_is_too_odd_and_none_is_taken_without_credentials(
+            mut output in Just(br#"{"kind":"ExecCredential","status":{"token":"a"}}"#.to_vec()),
+            at in any::<prop::sample::Index>(),
+            bytes in prop::collection::vec(any::<u8>(), 0..4),
+        ) {
+            let at = at.index(output.len());
+            output.splice(at..=at, bytes);
+            if let Ok(status) = Status::read(output) {
+                prop_assert!(status.token.is_some() || status.client_certificate_data.is_some());
+            }
+        }
+    }
 }

@@ -335,7 +335,10 @@ mod tests {
             split_arguments(&late, "label", is_pair).unwrap_err(),
             "all resources must be specified before label changes: a"
         );
-        assert!(split_arguments(&strings(&["node", "a"]), "label", is_pair).is_err());
+        assert_eq!(
+            split_arguments(&strings(&["node", "a"]), "label", is_pair).unwrap_err(),
+            "at least one label update is required"
+        );
     }
 
     #[test]
@@ -343,8 +346,15 @@ mod tests {
         let read = pairs(Place::Labels, &strings(&["a=1", "b=", "example.com/c-"])).unwrap();
         assert_eq!(read.set, BTreeMap::from([("a".to_owned(), "1".to_owned()), ("b".to_owned(), String::new())]));
         assert_eq!(read.remove, ["example.com/c"]);
-        for bad in [&["a=b=c"][..], &["a=-x"], &["a=1", "a-"], &["="], &["a=ä"]] {
-            assert!(pairs(Place::Labels, &strings(bad)).is_err(), "{bad:?}");
+        for (bad, words) in [
+            (&["a=b=c"][..], "invalid label spec: a=b=c"),
+            (&["a=-x"], "invalid label value: \"a=-x\""),
+            (&["a=1", "a-"], "a: cannot both modify and remove a label in the same command"),
+            (&["="], "invalid label format: ="),
+            (&["a=ä"], "invalid label value: \"a=ä\""),
+        ] {
+            let said = pairs(Place::Labels, &strings(bad)).unwrap_err();
+            assert!(said.starts_with(words), "{bad:?}: {said}");
         }
         assert_eq!(pairs(Place::Annotations, &strings(&["a=b=c d"])).unwrap().set.get("a").unwrap(), "b=c d");
     }
@@ -384,8 +394,11 @@ mod tests {
             let pairs = pairs(Place::Annotations, &strings(edits)).unwrap();
             metadata(&object, Place::Annotations, &pairs, false, "")
         };
-        assert!(edit(&["a=2"]).is_err() && edit(&["a=1"]).is_ok());
-        assert!(edit(&["kubernetes.io/change-cause=y"]).is_ok());
+        let refused = "annotation a already has a value (1), and --overwrite is not given";
+        assert_eq!(edit(&["a=2"]).unwrap_err(), refused);
+        assert_eq!(edit(&["a=1"]).unwrap().patch, json!({}));
+        let cause = json!({"metadata": {"annotations": {"kubernetes.io/change-cause": "y"}}});
+        assert_eq!(edit(&["kubernetes.io/change-cause=y"]).unwrap().patch, cause);
     }
 
     #[test]
@@ -410,16 +423,17 @@ mod tests {
 
     #[test]
     fn taints_that_make_no_sense_are_refused() {
-        for bad in [
-            &["a=b"][..],
-            &["a:Never"],
-            &["a:NoSchedule", "a=1:NoSchedule"],
-            &["a:NoSchedule", "a-"],
-            &["a b:NoSchedule"],
-            &[":NoSchedule"],
-            &["a:b:NoSchedule"],
+        for (bad, words) in [
+            (&["a=b"][..], "invalid taint spec: a=b"),
+            (&["a:Never"], "invalid taint effect: Never"),
+            (&["a:NoSchedule", "a=1:NoSchedule"], "duplicated taints with the same key and effect: a=1:NoSchedule"),
+            (&["a:NoSchedule", "a-"], "a: cannot both modify and remove a taint in the same command"),
+            (&["a b:NoSchedule"], "invalid taint spec: a b:NoSchedule"),
+            (&[":NoSchedule"], "invalid taint spec: :NoSchedule"),
+            (&["a:b:NoSchedule"], "invalid taint effect: b:NoSchedule"),
         ] {
-            assert!(taints(&strings(bad)).is_err(), "{bad:?}");
+            let said = taints(&strings(bad)).unwrap_err();
+            assert!(said.starts_with(words), "{bad:?}: {said}");
         }
     }
 }

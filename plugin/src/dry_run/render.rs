@@ -236,30 +236,12 @@ mod tests {
     use super::super::refusal::{Refusal, Refuser};
     use super::super::report::{self, ClusterNote, GuardNote, Instead, SupportChange, UserNote};
     use super::*;
-    use aksarc_shared::finding::{Basis, ObjectRef};
-    use aksarc_shared::rules::catalogue;
+    use aksarc_shared::finding::ObjectRef;
     use aksarc_shared::verdict::report::ToolVersion;
 
     fn finding(path: &str) -> Finding {
-        let rule = catalogue::find("AA201").unwrap();
-        Finding {
-            code: "AA201",
-            slug: rule.slug,
-            consequence: Consequence::Voids,
-            basis: Basis::Explicit,
-            documents: Vec::new(),
-            clauses: rule.clauses,
-            object: ObjectRef::default(),
-            members: Vec::new(),
-            path: path.to_owned(),
-            before: None,
-            after: None,
-            message: "system label would be changed".to_owned(),
-            evidence: Vec::new(),
-            fix: Vec::new(),
-            fingerprint: String::new(),
-            waiver: None,
-        }
+        let message = "system label would be changed".to_owned();
+        Finding { path: path.to_owned(), object: ObjectRef::default(), message, ..Finding::example() }
     }
 
     fn change() -> Change {

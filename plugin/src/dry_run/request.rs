@@ -390,7 +390,7 @@ mod tests {
             "PATCH /api/v1/nodes/a?fieldManager=kubectl-taint&fieldValidation=Strict&dryRun=All application/strategic-merge-patch+json"
         );
         assert_eq!(body, json!({"spec": {"taints": [{"effect": "NoSchedule", "key": "k", "value": "v"}]}}));
-        assert!(sent(&taint, "pod", Some(&node), None).is_err());
+        assert_eq!(sent(&taint, "pod", Some(&node), None).unwrap_err(), "only nodes can be tainted, not pods");
 
         let delete = Verb::Delete { propagation: "Background".to_owned(), grace_period: Some(1) };
         let (line, body) = sent(&delete, "deploy", None, None).unwrap();
@@ -421,7 +421,8 @@ mod tests {
             sent(&verb(Some(3), ""), "deploy", Some(&scale), None).unwrap_err(),
             "expected replicas to be 3, was 2"
         );
-        assert!(sent(&verb(None, "8"), "deploy", Some(&scale), None).is_err());
+        let said = sent(&verb(None, "8"), "deploy", Some(&scale), None).unwrap_err();
+        assert!(said.contains("resource version"), "{said}");
     }
 
     fn client_side() -> Verb {

@@ -141,7 +141,8 @@ mod tests {
         assert_eq!(read(&["all"], &all).unwrap(), ["pods *", "deployments.apps *"]);
         assert_eq!(read(&["nodes"], &Choice { selector: "a=b".to_owned(), ..Choice::default() }).unwrap(), ["nodes *"]);
         assert_eq!(read(&["nodes", "a"], &all), Err(TargetError::NameAndChoice));
-        assert!(Choice { all: true, selector: "a".to_owned(), ..Choice::default() }.check().is_err());
+        let both = Choice { all: true, selector: "a".to_owned(), ..Choice::default() }.check();
+        assert_eq!(both.unwrap_err(), "cannot set --all and --selector at the same time");
     }
 
     #[test]

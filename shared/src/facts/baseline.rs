@@ -235,16 +235,17 @@ mod tests {
     fn a_file_leads_back_and_another_one_is_an_error() {
         let text = serde_json::to_string_pretty(&recorded()).unwrap();
         assert_eq!(parse(&text).unwrap(), recorded());
-        for bad in [
-            "",
-            "{",
-            "{}",
-            "kind: Baseline",
-            &text.replace("\"Baseline\"", "\"Other\""),
-            &text.replace("uid", "uidd"),
-            &text[..text.len() / 2],
+        for (bad, words) in [
+            ("", "unexpected end of input"),
+            ("{", "EOF while parsing"),
+            ("{}", "missing field"),
+            ("kind: Baseline", "missing field"),
+            (&text.replace("\"Baseline\"", "\"Other\""), "found aksarc.dev/v1alpha1 Other"),
+            (&text.replace("uid", "uidd"), "unknown field `uidd`"),
+            (&text[..text.len() / 2], "EOF while parsing"),
         ] {
-            assert!(parse(bad).is_err(), "{bad}");
+            let said = parse(bad).unwrap_err().to_string();
+            assert!(said.contains(words), "{words:?}: {said}");
         }
     }
 }

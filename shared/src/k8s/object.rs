@@ -460,6 +460,7 @@ mod tests {
 
     #[test]
     fn labels_of_another_shape_are_an_error() {
-        assert!(serde_json::from_str::<Object<'_>>(r#"{"metadata":{"labels":[1]}}"#).is_err());
+        let error = serde_json::from_str::<Object<'_>>(r#"{"metadata":{"labels":[1]}}"#).unwrap_err();
+        assert!(error.to_string().contains("expected a map of strings"), "{error}");
     }
 }

@@ -185,6 +185,6 @@ mod tests {
         assert_eq!(select("system-label-changed").unwrap()[0].code.as_str(), "AA201");
         assert!(select("2xx").unwrap().len() > 3 && select("AA2xx").unwrap().len() > 3);
         assert_eq!(select("AA20l").unwrap_err().nearest.as_deref(), Some("AA201"));
-        assert!(select("").is_err());
+        assert_eq!(select("").unwrap_err().to_string(), "no rule is called \"\"");
     }
 }

@@ -1,4 +1,4 @@
-//! Who may talk to a control plane, and with what.
+//! Access to a control plane: kubeconfigs, clients and rights of an identity.
 
 use std::env;
 use std::ffi::OsString;
@@ -73,8 +73,7 @@ impl ControlPlane {
         identity: &Identity,
         arguments: impl IntoIterator<Item = A>,
     ) -> anyhow::Result<Finished> {
-        let mut command = self.command(identity, &Tool::Kubectl.path()?)?;
-        Finished::run(command.args(arguments.into_iter().map(Into::into)), None)
+        self.run(identity, Tool::Kubectl, arguments, None)
     }
 
     /// Runs kubectl as `identity` with `input` on its stdin, for `apply -f -` and its like.
@@ -87,8 +86,7 @@ impl ControlPlane {
         arguments: impl IntoIterator<Item = A>,
         input: &str,
     ) -> anyhow::Result<Finished> {
-        let mut command = self.command(identity, &Tool::Kubectl.path()?)?;
-        Finished::run(command.args(arguments.into_iter().map(Into::into)), Some(input))
+        self.run(identity, Tool::Kubectl, arguments, Some(input))
     }
 
     /// Runs Helm as `identity`; it is built on first use.
@@ -100,8 +98,18 @@ impl ControlPlane {
         identity: &Identity,
         arguments: impl IntoIterator<Item = A>,
     ) -> anyhow::Result<Finished> {
-        let mut command = self.command(identity, &Tool::Helm.path()?)?;
-        Finished::run(command.args(arguments.into_iter().map(Into::into)), None)
+        self.run(identity, Tool::Helm, arguments, None)
+    }
+
+    fn run<A: Into<OsString>>(
+        &self,
+        identity: &Identity,
+        tool: Tool,
+        arguments: impl IntoIterator<Item = A>,
+        input: Option<&str>,
+    ) -> anyhow::Result<Finished> {
+        let mut command = self.command(identity, &tool.path()?)?;
+        Finished::run(command.args(arguments.into_iter().map(Into::into)), input)
     }
 
     /// A command that sees this cluster as `identity` and nothing of the developer's environment.
@@ -313,7 +321,7 @@ pub(super) fn write_kubeconfig(
     Ok(path)
 }
 
-/// What a person would call the binding: `alice`, `argocd-application-controller`.
+/// The name that a person would give the binding: `alice`, `argocd-application-controller`.
 fn short_name(identity: &Identity) -> String {
     let user = identity.username();
     let name = user.rsplit(':').next().unwrap_or(&user);

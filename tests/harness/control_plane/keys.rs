@@ -1,4 +1,4 @@
-//! What the API server presents, trusts and encrypts with, changed while it runs.
+//! The certificates, authorities and keys of the API server, changed while it runs.
 
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -40,8 +40,9 @@ impl ControlPlane {
         })
     }
 
-    /// Makes the authority of all certificates anew, to hold from and to so many days from now, and waits until the API server publishes
-    /// this one alone. It would keep the former one beside it for as long as that holds, so what it has published is deleted.
+    /// Makes the authority of all certificates anew, to hold from and to so many days from now, and waits until the API
+    /// server publishes this one alone. It would keep the former one beside it for as long as that holds, so what it
+    /// has published is deleted.
     ///
     /// # Errors
     /// The file cannot be written, or the API server does not take it.
@@ -66,7 +67,7 @@ fn plain(pem: &str) -> String {
     pem.split_ascii_whitespace().collect()
 }
 
-/// Where the API server publishes by which authorities it knows clients.
+/// The ConfigMap in which the API server publishes the authorities that it knows clients by.
 const AUTHORITIES: &str = "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication";
 
 /// The API server asks a provider that was well 20 s later again.

@@ -35,7 +35,7 @@ pub(super) struct Stage<'a> {
     pub(super) guard: Option<(Guard, Value)>,
 }
 
-/// What a state case showed besides what was expected of it.
+/// The facts that a state case showed besides those expected of it.
 #[derive(Debug, Default)]
 pub(super) struct Shown {
     /// Commands that were run and made the finding go away.
@@ -45,7 +45,7 @@ pub(super) struct Shown {
 }
 
 impl Stage<'_> {
-    /// That nothing is left of earlier cases, and that the sample is lawful.
+    /// Fails where something is left of earlier cases, or the sample is not lawful.
     pub(super) fn clean(&mut self, proof: &Proof) -> anyhow::Result<()> {
         let flags = flags(proof, None);
         self.passes(proof, &flags).context("before any case")
@@ -130,13 +130,13 @@ impl Stage<'_> {
         Ok(())
     }
 
-    /// How often the guard was asked so far.
+    /// The number of reviews that the guard was asked so far.
     fn reviews(&self) -> anyhow::Result<f64> {
         let (guard, _) = self.guard.as_ref().context("no guard is installed")?;
         guard.metric("aksarc_reviews_total")
     }
 
-    /// How many findings of the rule the guard has allowed so far.
+    /// The number of findings of the rule that the guard has allowed so far.
     fn recorded(&self, proof: &Proof) -> anyhow::Result<f64> {
         let (guard, _) = self.guard.as_ref().context("no guard is installed")?;
         guard.sum("aksarc_findings_total", &[proof.rule.code.as_str(), Decision::Allow.as_str()])
@@ -198,7 +198,8 @@ impl Stage<'_> {
         self.passes_while(proof, flags, |_| Ok(()))
     }
 
-    /// The same of what was just taken back: controllers delete a moment later, and pods end when their kubelet says so.
+    /// The same of what was just taken back: controllers delete a moment later, and pods end when their kubelet says
+    /// so.
     fn passes_again(&mut self, proof: &Proof, flags: &[String]) -> anyhow::Result<()> {
         self.passes_while(proof, flags, |player: &mut Player<'_>| player.look())
     }
@@ -220,7 +221,7 @@ impl Stage<'_> {
         passed.map_err(|error| anyhow::anyhow!("{error}"))
     }
 
-    /// What people see of a rule's findings, in bash.
+    /// The screen of a rule's findings, for bash.
     fn screen(&mut self, proof: &Proof, flags: &[String]) -> anyhow::Result<String> {
         let informs = proof.rule.heaviest(&Platform::ALL) == Consequence::Info;
         let show = if informs { "all" } else { "problems" };
@@ -228,7 +229,8 @@ impl Stage<'_> {
         Ok(self.support_check(&arguments, flags)?.stdout)
     }
 
-    /// That our own dry run takes a fix for no worse and our own guard would let it through, on the platform of the check.
+    /// Fails where our dry run takes a fix for something worse, or our guard would refuse it, on the platform of the
+    /// check.
     fn let_through(&self, fix: &command::Fix, flags: &[String]) -> anyhow::Result<()> {
         let Some(words) = fix.rehearsed() else { return Ok(()) };
         let mut command = self.cluster.command(&Identity::Person, &self.plugin)?;
@@ -389,7 +391,7 @@ struct Judged {
 
 struct Asked {
     granted: bool,
-    /// Of a plain request.
+    /// The answer to a plain request.
     code: u16,
     status: Value,
     said: String,

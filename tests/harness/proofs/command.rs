@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use crate::wait;
 
-/// The commands of one finding that a person would paste to make it go away, in their order: none where none of them does,
-/// and none that is for another program than kubectl or that leaves something to fill in.
+/// The commands of one finding that a person would paste to make it go away, in their order: none where none of them
+/// does, and none that is for another program than kubectl or that leaves something to fill in.
 pub(super) fn cures(finding: &Value) -> Vec<Fix> {
     let fixes: Vec<Fix> = finding["fix"].as_array().into_iter().flatten().filter_map(Fix::of).collect();
     if fixes.iter().any(|fix| fix.clears) { fixes } else { Vec::new() }
@@ -19,7 +19,7 @@ pub(super) fn cures(finding: &Value) -> Vec<Fix> {
 /// A command as a report carries it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fix {
-    /// What stands on the screen, without the remark behind it.
+    /// The command as the screen shows it, without the remark behind it.
     pub(super) line: String,
     words: Vec<String>,
     clears: bool,

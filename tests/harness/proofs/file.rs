@@ -32,9 +32,9 @@ pub(super) struct Header {
     pub(super) control_plane: Option<String>,
     /// Flags of `support-check` for all cases.
     pub(super) check: Option<Vec<String>>,
-    /// Why no state makes this rule find anything.
+    /// The reason why no state makes this rule find anything.
     pub(super) finds_nothing: Option<String>,
-    /// Why no printed command can be rehearsed here, although there is one.
+    /// The reason why no printed command can be rehearsed here, although there is one.
     pub(super) no_rehearsal: Option<String>,
 }
 
@@ -51,7 +51,7 @@ pub(super) struct Case {
     /// Another control plane than the header's.
     cluster: Option<String>,
     control_plane: Option<String>,
-    /// Why what it makes cannot be taken back.
+    /// The reason why its change cannot be taken back.
     pub(super) stays: Option<String>,
     #[serde(default = "yes")]
     pub(super) settle: bool,
@@ -90,12 +90,12 @@ pub(super) struct Case {
 pub(super) type Place<'p> = (&'p str, Option<&'p str>);
 
 impl Proof {
-    /// Where the rule must find nothing before any case.
+    /// The control plane on which the rule must find nothing before any case.
     pub(super) fn home(&self) -> Place<'_> {
         (&self.header.cluster, self.header.control_plane.as_deref())
     }
 
-    /// Where a case is played.
+    /// The control plane that a case is played on.
     pub(super) fn place<'p>(&'p self, case: &'p Case) -> Place<'p> {
         match (&case.cluster, &case.control_plane) {
             (None, None) => self.home(),
@@ -104,7 +104,7 @@ impl Proof {
     }
 }
 
-/// What a case proves.
+/// The claim that a case proves.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Kind {
     Change,
@@ -173,7 +173,7 @@ pub(super) enum Wanted {
     Warned,
 }
 
-/// What a control plane has more than the plain one.
+/// The parts that a control plane has besides those of the plain one.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Profile {

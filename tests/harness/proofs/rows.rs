@@ -1,5 +1,5 @@
-//! That the API server asks the guard about every request that a rule judges. Each is sent once, harmlessly, and the
-//! guard's own count tells whether it was asked: a webhook rule with a wrong group or plural admits everything.
+//! Proof that the API server asks the guard about every request that a rule judges. Each is sent once, harmlessly, and
+//! the guard's own count tells whether it was asked: a webhook rule with a wrong group or plural admits everything.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
@@ -129,7 +129,7 @@ impl Asked {
 /// An operation and the subresource it is done to.
 pub(super) type Row = (Operation, &'static str);
 
-/// How objects of a kind are made here, by `objects.yaml`.
+/// The recipe for objects of a kind, by `objects.yaml`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Sample {
@@ -137,7 +137,7 @@ struct Sample {
     existing: Option<String>,
     namespace: Option<String>,
     name: Option<String>,
-    /// What the object has besides its name.
+    /// The object's fields besides its name.
     #[serde(default)]
     body: Value,
 }

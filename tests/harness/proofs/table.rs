@@ -1,4 +1,4 @@
-//! What was proved of each rule, and what was not.
+//! The table of what was proved of each rule, and of what was not.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;

@@ -12,7 +12,8 @@ use crate::identity::Identity;
 use crate::wait;
 
 impl Player<'_> {
-    /// Waits until every workload runs, and plays the kubelets for that long. Costs one look when nothing is to be done.
+    /// Waits until every workload runs, and plays the kubelets for that long. Costs one look when nothing is to be
+    /// done.
     ///
     /// # Errors
     /// The workloads don't settle.

@@ -22,7 +22,7 @@ pub struct Player<'a> {
     clients: HashMap<Identity, Http>,
     /// Plural and whether namespaced, by `apiVersion` and kind.
     kinds: HashMap<(String, String), (String, bool)>,
-    /// Of the sample whose values and lists the steps may use.
+    /// The head of the sample, whose values and lists the steps may use.
     pub(super) header: Header,
 }
 

@@ -1,4 +1,4 @@
-//! What a sample is written down as.
+//! The steps of a sample, as its file has them.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ pub(super) struct Step {
     /// A time of its own in managedFields, which count seconds.
     #[serde(default)]
     pub(super) later: bool,
-    /// What the API server presents from now on.
+    /// The days of the certificate that the API server presents from now on.
     pub(super) certificate: Option<Days>,
     /// Whether what encrypts Secrets runs, on a control plane that has it.
     pub(super) keys: Option<bool>,
@@ -123,7 +123,7 @@ impl Step {
     }
 }
 
-/// Who a word of a step names.
+/// The identity that a word of a step names.
 ///
 /// # Errors
 /// Nobody is called so.

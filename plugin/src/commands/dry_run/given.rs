@@ -216,8 +216,9 @@ mod tests {
         assert_eq!(grace(&["--now"]), background(Some(1)));
         assert_eq!(grace(&["--grace-period", "30", "--cascade=orphan"]), (Some(30), "Orphan".to_owned()));
         assert_eq!(grace(&["--cascade"]), background(None));
-        assert!(given(&["delete", "pod", "a", "--now", "--grace-period=3"]).is_err());
-        assert!(given(&["delete", "pod", "a", "--force", "--grace-period=3"]).is_err());
+        let refused = |flag: &str| given(&["delete", "pod", "a", flag, "--grace-period=3"]).err().unwrap().to_string();
+        assert_eq!(refused("--now"), "--now and --grace-period cannot be specified together");
+        assert_eq!(refused("--force"), "--force and --grace-period greater than 0 cannot be specified together");
     }
 
     #[test]
@@ -227,21 +228,28 @@ mod tests {
             patch("spec:\n  unschedulable: true", "strategic").unwrap().verb,
             Verb::Patch { method: Method::PatchStrategic, .. }
         ));
-        assert!(patch("[{\"op\":\"remove\",\"path\":\"/a\"}]", "JSON").is_ok());
-        assert!(patch("[]", "merge").is_err() && patch("{}", "json").is_err() && patch("[", "json").is_err());
-        assert!(given(&["patch", "node", "a"]).is_err());
+        let list = "[{\"op\":\"remove\",\"path\":\"/a\"}]";
+        assert!(matches!(patch(list, "JSON").unwrap().verb, Verb::Patch { method: Method::PatchJson, .. }));
+        let refused = |body: &str, kind: &str| patch(body, kind).err().unwrap().to_string();
+        for (body, kind) in [("[]", "merge"), ("{}", "json")] {
+            assert!(refused(body, kind).starts_with("a patch of --type json is a list of operations"), "{body}");
+        }
+        assert_eq!(refused("[", "json"), "the patch is no JSON");
+        let neither = given(&["patch", "node", "a"]).err().unwrap().to_string();
+        assert!(neither.contains("--patch <PATCH>"), "{neither}");
     }
 
     #[test]
     fn what_kubectl_refuses_at_once_is_refused_before_anything_is_sent() {
-        for line in [
-            &["label", "node", "a"][..],
-            &["label", "node", "a=b", "c"],
-            &["taint", "node", "a", "b"],
-            &["scale", "deploy/a"],
-            &["apply"],
+        for (line, words) in [
+            (&["label", "node", "a"][..], "at least one label update is required"),
+            (&["label", "node", "a=b", "c"], "all resources must be specified before label changes: c"),
+            (&["taint", "node", "a", "b"], "at least one taint update is required"),
+            (&["scale", "deploy/a"], "--replicas"),
+            (&["apply"], "--filename"),
         ] {
-            assert!(given(line).is_err(), "{line:?}");
+            let said = given(line).err().unwrap().to_string();
+            assert!(said.contains(words), "{line:?}: {said}");
         }
     }
 }

@@ -291,7 +291,8 @@ mod tests {
     #[test]
     fn a_baseline_of_another_cluster_is_refused() {
         let other = check(&[clean("A4"), SPACE.replace("UID", "k2")], Some(recorded()));
-        assert!(other.finish(ToolVersion::default(), "", "").is_err());
+        let said = other.finish(ToolVersion::default(), "", "").unwrap_err().to_string();
+        assert!(said.contains("from another cluster") && said.contains("another uid"), "{said}");
     }
 
     /// A cluster with Azure Policy, and a webhook configuration of its.

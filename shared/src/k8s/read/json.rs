@@ -129,8 +129,16 @@ mod tests {
 
     #[test]
     fn cut_short_foreign_and_trailing_bytes_are_errors() {
-        for bad in [&b"{\"items\":[{\"metadata\":{}"[..], b"<html>", b"", b"{}", b"[]", b"{\"items\":[]} x"] {
-            assert!(page(bad, |_| ()).is_err(), "{}", String::from_utf8_lossy(bad));
+        for (bad, words) in [
+            (&b"{\"items\":[{\"metadata\":{}"[..], "EOF"),
+            (b"<html>", "expected value"),
+            (b"", "EOF"),
+            (b"{}", "it has no `items`"),
+            (b"[]", "invalid type: sequence"),
+            (b"{\"items\":[]} x", "trailing characters"),
+        ] {
+            let said = page(bad, |_| ()).unwrap_err().to_string();
+            assert!(said.contains(words), "{words:?} of {}: {said}", String::from_utf8_lossy(bad));
         }
     }
 

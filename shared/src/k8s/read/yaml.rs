@@ -60,8 +60,14 @@ mod tests {
 
     #[test]
     fn duplicate_keys_and_broken_text_are_errors() {
-        for bad in ["a: 1\na: 2\n", "a: [1\n", "{\"a\": 1", "a:\n\t- b"] {
-            assert!(documents(bad).is_err(), "{bad}");
+        for (bad, words) in [
+            ("a: 1\na: 2\n", "duplicate"),
+            ("a: [1\n", "unclosed bracket '['"),
+            ("{\"a\": 1", "EOF while parsing"),
+            ("a:\n\t- b", "tab"),
+        ] {
+            let said = documents(bad).unwrap_err().to_string();
+            assert!(said.contains(words), "{words:?} of {bad:?}: {said}");
         }
     }
 

@@ -533,8 +533,6 @@ const WINDOWS_BUILD: &str = "node.kubernetes.io/windows-build";
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
-
     use super::*;
     use crate::data::embedded;
     use crate::facts::change::Operation;
@@ -553,23 +551,20 @@ mod tests {
         )
     }
 
+    /// What it costs is measured by `tests/prop_cost.rs`.
     #[test]
-    fn a_flood_of_labels_hides_no_change_and_takes_no_time() {
+    fn a_flood_of_labels_hides_no_change() {
         let before = node("a", "A2");
         for after in [node("a", "A8"), node("b", "A8")] {
             let objects = [&before, &after].map(|json| serde_json::from_str::<Object<'_>>(json).unwrap());
             let [before, after] = objects.map(Some);
             let change = Change::new(Operation::Update, &kinds::NODE, "", before, after);
-            let start = Instant::now();
             let judged = catalogue::ALL.iter().filter_map(|rule| Some((rule.code.as_str(), rule.change?)));
             let found: Vec<_> =
                 judged.flat_map(|(code, judge)| judge(&change, embedded()).into_iter().map(move |_| code)).collect();
-            assert!(start.elapsed() < WITHIN, "{:?}", start.elapsed());
             assert!(found.contains(&"AA201") && found.len() <= 2 * MAX_KEYS, "{}", found.len());
         }
     }
 
-    const LABELS: usize = 20_000;
-    /// The API server waits three seconds; without optimisation this takes a fraction of one, and squared took minutes.
-    const WITHIN: Duration = Duration::from_secs(3);
+    const LABELS: usize = 2_000;
 }
