@@ -16,12 +16,12 @@ use serde::Serialize;
 use super::cluster::{self, ClusterFlags};
 use crate::exit::{Failure, Outcome};
 use crate::format::ListFormat;
+use crate::input::waivers::shown;
 use crate::output;
 use crate::render::{Grid, to_ascii};
 use crate::snapshot;
 use crate::tool;
 use crate::ui::{Ui, UiFlags};
-use crate::waivers::shown;
 
 /// What the system created here, recorded at a known-good time.
 #[derive(Clone, Debug, clap::Args)]

@@ -23,11 +23,11 @@ use crate::dry_run::run::{self, Scope, Task};
 use crate::dry_run::session::Session;
 use crate::exit::{Failure, Outcome};
 use crate::fixes::Pasting;
+use crate::input::waivers::{self, Source};
 use crate::output;
 use crate::progress::Progress;
 use crate::tool;
 use crate::ui::Ui;
-use crate::waivers::{self, Source};
 
 pub use flags::{Common, Format, Judging};
 pub use verbs::{Apply, Choose, Command, Delete, Files, Metadata, Patch, PatchType, Scale, Taint};

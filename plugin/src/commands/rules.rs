@@ -10,8 +10,8 @@ use serde::Serialize;
 use super::explain;
 use crate::exit::{Failure, Outcome};
 use crate::format::ListFormat;
+use crate::input::settings::PLATFORMS;
 use crate::render::{Grid, dated, documents, to_ascii};
-use crate::settings::PLATFORMS;
 use crate::ui::Ui;
 
 /// The rules, and what decides each clause of the policy.

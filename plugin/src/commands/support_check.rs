@@ -18,13 +18,13 @@ use super::cluster::{self, ClusterFlags};
 use crate::exit::{Failure, Outcome};
 use crate::fixes::{self, Pasting, ShellFlag};
 use crate::format::Format;
-use crate::manifests;
+use crate::input::manifests;
+use crate::input::waivers::{self, Source};
 use crate::output;
 use crate::render::{self, Age, Look};
 use crate::snapshot;
 use crate::tool;
 use crate::ui::Ui;
-use crate::waivers::{self, Source};
 
 pub use options::Judging;
 

@@ -12,9 +12,9 @@ use serde::Serialize;
 
 use crate::collect::Reader;
 use crate::exit::{Failure, Outcome};
+use crate::input::waivers::{self, Source};
 use crate::render::{Grid, to_ascii};
 use crate::ui::{Ui, UiFlags};
-use crate::waivers::{self, Source};
 
 use super::cluster::{self, ClusterFlags};
 

@@ -11,9 +11,9 @@ use serde_json::Value;
 
 use crate::fixes::ShellFlag;
 use crate::flags::KubeFlags;
-use crate::settings::{PLATFORMS, moment, read};
+use crate::input::settings::{PLATFORMS, moment, read};
+use crate::input::waivers::{self, Source};
 use crate::ui::{Ui, UiFlags};
-use crate::waivers::{self, Source};
 
 /// Flags of every command.
 #[derive(Clone, Debug, clap::Args)]

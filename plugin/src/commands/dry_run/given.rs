@@ -10,7 +10,7 @@ use crate::dry_run::edit::{self, Place};
 use crate::dry_run::manifest;
 use crate::dry_run::request::Verb;
 use crate::dry_run::target::Choice;
-use crate::settings::read;
+use crate::input::settings::read;
 
 /// What a command line says, read.
 pub(super) struct Given {

@@ -18,9 +18,9 @@ use jiff::tz::TimeZone;
 
 use crate::commands::{baseline, explain};
 use crate::exit::Failure;
-use crate::settings::{PLATFORMS, moment_or_now, read, release};
+use crate::input::settings::{PLATFORMS, moment_or_now, read, release};
+use crate::input::waivers::{self, Source};
 use crate::ui::Ui;
-use crate::waivers::{self, Source};
 
 /// Flags that decide the verdict.
 #[derive(Clone, Debug, clap::Args)]
@@ -184,7 +184,7 @@ pub(crate) fn tables(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::moment;
+    use crate::input::settings::moment;
 
     #[test]
     fn platforms_are_the_engines() {

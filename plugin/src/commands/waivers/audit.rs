@@ -13,12 +13,12 @@ use serde_json::{Value, json};
 use super::{API_VERSION, Format, From, Loaded, counted, encoded, fit, lines};
 use crate::commands::cluster::{self, ClusterFlags};
 use crate::exit::{Failure, Outcome};
+use crate::input::settings::{PLATFORMS, moment_or_now};
+use crate::input::waivers::{days_left, shown};
 use crate::render::Grid;
-use crate::settings::{PLATFORMS, moment_or_now};
 use crate::snapshot;
 use crate::tool;
 use crate::ui::Ui;
-use crate::waivers::{days_left, shown};
 
 /// Arguments of `waivers audit`.
 #[derive(Clone, Debug, clap::Args)]

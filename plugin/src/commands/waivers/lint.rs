@@ -10,9 +10,9 @@ use serde::Serialize;
 
 use super::{API_VERSION, Format, counted, encoded, fit, place};
 use crate::exit::{Failure, Outcome};
-use crate::settings::moment;
+use crate::input::settings::moment;
+use crate::input::waivers::{days_left, file_text, shown};
 use crate::ui::{Ui, UiFlags};
-use crate::waivers::{days_left, file_text, shown};
 
 /// Arguments of `waivers lint`.
 #[derive(Clone, Debug, clap::Args)]

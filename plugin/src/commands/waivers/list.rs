@@ -9,10 +9,10 @@ use serde::Serialize;
 use super::{API_VERSION, Format, From, counted, encoded, fit, lines};
 use crate::commands::cluster::ClusterFlags;
 use crate::exit::{Failure, Outcome};
+use crate::input::settings::moment;
+use crate::input::waivers::{days_left, joined, shown};
 use crate::render::Grid;
-use crate::settings::moment;
 use crate::ui::Ui;
-use crate::waivers::{days_left, joined, shown};
 
 /// Arguments of `waivers list`.
 #[derive(Clone, Debug, clap::Args)]
@@ -35,7 +35,7 @@ pub struct Args {
 pub(super) async fn run(args: &Args, ui: &Ui) -> Outcome {
     let now = args.as_of.unwrap_or_else(Timestamp::now);
     let loaded = args.from.load(&args.flags, ui).await?;
-    crate::waivers::warn_of_unreadable(&loaded.unreadable, ui);
+    crate::input::waivers::warn_of_unreadable(&loaded.unreadable, ui);
     let rows = rows(&loaded.waivers, now);
     let text = match args.output {
         Format::Table => table(&rows, now, ui),

@@ -11,12 +11,12 @@ use serde::{Deserialize, Serialize};
 
 use super::API_VERSION;
 use crate::commands::explain;
-use crate::documents::{self, Depth};
 use crate::exit::{Failure, Outcome};
+use crate::input::documents::{self, Depth};
+use crate::input::settings::moment;
+use crate::input::waivers::{from_file, joined, shown};
 use crate::output;
-use crate::settings::moment;
 use crate::ui::{Ui, UiFlags};
-use crate::waivers::{from_file, joined, shown};
 
 /// Arguments of `waivers new`.
 #[derive(Clone, Debug, clap::Args)]
@@ -435,7 +435,7 @@ fn already_there(path: &Path, waivers: &[Waiver]) -> anyhow::Result<String> {
     if !std::fs::metadata(path).is_ok_and(|meta| meta.is_file()) {
         return Ok(String::new());
     }
-    let text = crate::settings::read(path)?;
+    let text = crate::input::settings::read(path)?;
     if text.trim().is_empty() {
         return Ok(String::new());
     }

@@ -9,7 +9,7 @@ use aksarc_shared::read::json;
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 
-use crate::documents::{self, Depth};
+use crate::input::documents::{self, Depth};
 
 /// What manifests held.
 #[derive(Clone, Debug, Default)]

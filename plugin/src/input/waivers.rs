@@ -12,9 +12,9 @@ use jiff::tz::TimeZone;
 use tokio::time::timeout_at;
 
 use crate::collect::{self, Cause, Listed, Reader, RequestError};
-use crate::documents;
 use crate::exit::Failure;
-use crate::settings::read;
+use crate::input::documents;
+use crate::input::settings::read;
 use crate::ui::Ui;
 
 /// What `--waivers` says.
