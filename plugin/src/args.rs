@@ -11,8 +11,8 @@ use crate::commands::{
     baseline, completion, doctor, dry_run, explain, rules, snapshot, support_check, version, versions, waivers,
 };
 use crate::exit::Failure;
-use crate::output::Status;
-use crate::ui::UiFlags;
+use crate::screen::output::Status;
+use crate::screen::ui::UiFlags;
 
 /// Is this cluster, or this change, inside Microsoft's published support policy for AKS enabled by Azure Arc?
 ///

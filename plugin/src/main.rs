@@ -10,7 +10,7 @@ use kubectl_aksarc::commands::{
 };
 use kubectl_aksarc::exit::{Failure, Outcome};
 use kubectl_aksarc::invocation;
-use kubectl_aksarc::ui::Ui;
+use kubectl_aksarc::screen::ui::Ui;
 
 fn main() -> ExitCode {
     let argv: Vec<_> = std::env::args_os().collect();

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use kubectl_aksarc::args::Cli;
 use kubectl_aksarc::complete;
 use kubectl_aksarc::invocation::PLUGIN;
-use kubectl_aksarc::ui::Ui;
+use kubectl_aksarc::screen::ui::Ui;
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::error::{Cause, RequestError};
 use super::probe;
 use crate::client::Connection;
-use crate::progress::Progress;
+use crate::screen::progress::Progress;
 
 /// Sends requests to one cluster and counts them.
 pub struct Reader {

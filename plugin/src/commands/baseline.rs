@@ -15,13 +15,13 @@ use serde::Serialize;
 
 use super::cluster::{self, ClusterFlags};
 use crate::exit::{Failure, Outcome};
-use crate::format::ListFormat;
 use crate::input::waivers::shown;
-use crate::output;
-use crate::render::{Grid, to_ascii};
+use crate::screen::format::ListFormat;
+use crate::screen::output;
+use crate::screen::report::{Grid, to_ascii};
+use crate::screen::ui::{Ui, UiFlags};
 use crate::snapshot;
 use crate::tool;
-use crate::ui::{Ui, UiFlags};
 
 /// What the system created here, recorded at a known-good time.
 #[derive(Clone, Debug, clap::Args)]

@@ -10,9 +10,9 @@ use crate::collect::{self, Cause, Judge, Reader, RequestError};
 use crate::duration::{self, Limit};
 use crate::exit::Failure;
 use crate::flags::KubeFlags;
-use crate::progress::Progress;
-use crate::render;
-use crate::ui::{Ui, UiFlags};
+use crate::screen::progress::Progress;
+use crate::screen::report;
+use crate::screen::ui::{Ui, UiFlags};
 
 /// The flags of every command that reads a cluster.
 #[derive(Clone, Debug, clap::Args)]
@@ -61,7 +61,7 @@ pub(crate) async fn live(
     reader: &Arc<Reader>,
     reading: &Reading,
     check: &mut Check<'static>,
-) -> Result<render::Source, Failure> {
+) -> Result<report::Source, Failure> {
     let (deadline, limit) = reader.deadline();
     let mut judge = Judge(check);
     let all = collect::everything(reader, reading.parallel.into(), &mut judge);
@@ -69,5 +69,5 @@ pub(crate) async fn live(
     reader.progress().clear();
     let server = reader.connection().server.clone();
     done.unwrap_or_else(|_| Err(RequestError::new("read the cluster", &server, Cause::Deadline(limit))))?;
-    Ok(render::Source { context: reader.connection().context.clone(), server, taken: None })
+    Ok(report::Source { context: reader.connection().context.clone(), server, taken: None })
 }

@@ -5,7 +5,7 @@ use clap_complete::Shell;
 use crate::args::Cli;
 use crate::exit::{Failure, Outcome};
 use crate::invocation;
-use crate::ui::Ui;
+use crate::screen::ui::Ui;
 
 /// Arguments of `completion`.
 #[derive(Clone, Debug, clap::Args)]

@@ -12,9 +12,9 @@ use tokio::time::timeout_at;
 
 use super::cluster::{self, ClusterFlags};
 use crate::exit::{Failure, Outcome};
-use crate::format::ListFormat;
-use crate::render::to_ascii;
-use crate::ui::Ui;
+use crate::screen::format::ListFormat;
+use crate::screen::report::to_ascii;
+use crate::screen::ui::Ui;
 use ask::Asker;
 use report::{Check, Diagnosis, State};
 
@@ -85,7 +85,7 @@ fn own(now: Timestamp) -> Vec<Check> {
     }
     tables
         .details
-        .extend(data.policy_texts().map(|document| format!("policy text {}", crate::render::dated(document))));
+        .extend(data.policy_texts().map(|document| format!("policy text {}", crate::screen::report::dated(document))));
     let old = data.versions.iter().filter(|table| table.is_old(today)).count();
     tables.summary = format!("{} version tables, {old} of them old", data.versions.len());
     if old > 0 {

@@ -17,17 +17,17 @@ use serde_json::json;
 use crate::client;
 use crate::collect::Reader;
 use crate::dry_run::gate;
-use crate::dry_run::render::{self, Look};
 use crate::dry_run::report::{ClusterNote, Report};
 use crate::dry_run::run::{self, Scope, Task};
 use crate::dry_run::session::Session;
 use crate::exit::{Failure, Outcome};
-use crate::fixes::Pasting;
 use crate::input::waivers::{self, Source};
-use crate::output;
-use crate::progress::Progress;
+use crate::screen::fixes::Pasting;
+use crate::screen::output;
+use crate::screen::plan::{self, Look};
+use crate::screen::progress::Progress;
+use crate::screen::ui::Ui;
 use crate::tool;
-use crate::ui::Ui;
 
 pub use flags::{Common, Format, Judging};
 pub use verbs::{Apply, Choose, Command, Delete, Files, Metadata, Patch, PatchType, Scale, Taint};
@@ -130,10 +130,10 @@ async fn rehearse(args: &Args, common: &Common, ui: &Ui) -> Result<Report, Failu
 
 fn printed(report: &Report, format: Format, ui: &Ui) -> Result<String, Failure> {
     Ok(match format {
-        Format::Table => render::table(report, Look { ascii: ui.ascii }),
+        Format::Table => plan::table(report, Look { ascii: ui.ascii }),
         Format::Json => format!("{}\n", serde_json::to_string_pretty(report).map_err(Failure::run)?),
         Format::Yaml => serde_saphyr::to_string(report).map_err(Failure::run)?,
-        Format::Name => render::names(report),
+        Format::Name => plan::names(report),
     })
 }
 

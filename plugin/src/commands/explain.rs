@@ -5,8 +5,8 @@ use aksarc_shared::data::embedded;
 use aksarc_shared::rule::Rule;
 
 use crate::exit::{Failure, Outcome};
-use crate::render;
-use crate::ui::Ui;
+use crate::screen::ui::Ui;
+use crate::screen::{explain, report};
 
 /// Arguments of `explain` and `rules show`.
 #[derive(Clone, Debug, clap::Args)]
@@ -25,11 +25,11 @@ pub fn run(args: &Args, ui: &Ui) -> Outcome {
     let mut pages = Vec::new();
     for word in &args.rules {
         for rule in select(word, ui.name).map_err(Failure::input)? {
-            pages.push(render::page(rule, embedded(), ui.width));
+            pages.push(explain::page(rule, embedded(), ui.width));
         }
     }
     let text = pages.join("\n");
-    ui.print(&if ui.ascii { render::to_ascii(&text) } else { text })?;
+    ui.print(&if ui.ascii { report::to_ascii(&text) } else { text })?;
     Ok(0)
 }
 

@@ -9,10 +9,10 @@ use serde::Serialize;
 
 use super::explain;
 use crate::exit::{Failure, Outcome};
-use crate::format::ListFormat;
 use crate::input::settings::PLATFORMS;
-use crate::render::{Grid, dated, documents, to_ascii};
-use crate::ui::Ui;
+use crate::screen::format::ListFormat;
+use crate::screen::report::{Grid, dated, documents, to_ascii};
+use crate::screen::ui::Ui;
 
 /// The rules, and what decides each clause of the policy.
 #[derive(Clone, Debug, clap::Args)]

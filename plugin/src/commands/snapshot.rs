@@ -10,11 +10,11 @@ use tokio::time::timeout_at;
 use super::cluster::{self, ClusterFlags};
 use crate::collect::{self, Cause, RequestError};
 use crate::exit::{Failure, Outcome};
-use crate::fixes::ShellFlag;
+use crate::screen::fixes::ShellFlag;
+use crate::screen::ui::Ui;
 use crate::snapshot::index::{Index, ListState};
 use crate::snapshot::script::script;
 use crate::snapshot::write::{Form, Recorder};
-use crate::ui::Ui;
 
 /// Arguments of `snapshot`.
 #[derive(Clone, Debug, clap::Args)]

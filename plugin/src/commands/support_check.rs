@@ -16,15 +16,15 @@ use clap::builder::FalseyValueParser;
 
 use super::cluster::{self, ClusterFlags};
 use crate::exit::{Failure, Outcome};
-use crate::fixes::{self, Pasting, ShellFlag};
-use crate::format::Format;
 use crate::input::manifests;
 use crate::input::waivers::{self, Source};
-use crate::output;
-use crate::render::{self, Age, Look};
+use crate::screen::fixes::{self, Pasting, ShellFlag};
+use crate::screen::format::Format;
+use crate::screen::output;
+use crate::screen::report::{self, Age, Look};
+use crate::screen::ui::Ui;
 use crate::snapshot;
 use crate::tool;
-use crate::ui::Ui;
 
 pub use options::Judging;
 
@@ -76,10 +76,10 @@ pub struct Printing {
     pub save: Option<PathBuf>,
     /// Which findings to print: problems leaves out waived ones and those that are information only
     #[arg(long, value_name = "WHICH", default_value = "problems", env = "KUBECTL_AKSARC_SHOW")]
-    pub show: render::Show,
+    pub show: report::Show,
     /// How to order findings in the table
     #[arg(long, value_name = "BY", default_value = "rule", env = "KUBECTL_AKSARC_GROUP_BY")]
-    pub group_by: render::GroupBy,
+    pub group_by: report::GroupBy,
     /// Shell that fixes are printed for; by default the one that the system suggests
     #[arg(long, value_name = "SHELL", env = "KUBECTL_AKSARC_SHELL")]
     pub shell: Option<ShellFlag>,
@@ -151,7 +151,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
             now = taken;
             check.judge_at(taken);
         }
-        render::Source { context: format!("snapshot {}", path.display()), server: String::new(), taken: about.taken }
+        report::Source { context: format!("snapshot {}", path.display()), server: String::new(), taken: about.taken }
     } else if is_live {
         let reader = match cluster {
             Some(reader) => reader,
@@ -196,9 +196,9 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
         unjudged,
         recorded,
     };
-    let text = render::report(&report, args.printing.output, &look)?;
+    let text = report::report(&report, args.printing.output, &look)?;
     if let Some(path) = &args.printing.save {
-        output::write(path, render::json(&report)?.as_bytes())?;
+        output::write(path, report::json(&report)?.as_bytes())?;
     }
     match &args.printing.output_file {
         Some(path) => output::write(path, anstream::adapter::strip_str(&text).to_string().as_bytes())?,
@@ -224,7 +224,7 @@ fn manifests(
     args: &Args,
     check: &mut Check<'static>,
     ui: &Ui,
-) -> Result<(render::Source, manifests::Manifests), Failure> {
+) -> Result<(report::Source, manifests::Manifests), Failure> {
     let namespace = args.namespace.as_deref().unwrap_or("default");
     let read = manifests::judge(&args.filename, args.recursive, namespace, check).map_err(Failure::input)?;
     let count = read.objects;
@@ -236,7 +236,7 @@ fn manifests(
         ui.note("warning: a kustomization is not built; use `kubectl kustomize DIR` and pipe its output into -f -");
     }
     let context = if count == 1 { "1 manifest".to_owned() } else { format!("{count} manifests") };
-    Ok((render::Source { context, server: String::new(), taken: None }, read))
+    Ok((report::Source { context, server: String::new(), taken: None }, read))
 }
 
 /// Milliseconds are precise enough.

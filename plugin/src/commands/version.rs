@@ -6,10 +6,10 @@ use aksarc_shared::catalogue;
 use aksarc_shared::data::{Data, embedded};
 
 use crate::exit::{Failure, Outcome};
-use crate::format::ListFormat;
-use crate::render::{Grid, dated, to_ascii};
+use crate::screen::format::ListFormat;
+use crate::screen::report::{Grid, dated, to_ascii};
+use crate::screen::ui::Ui;
 use crate::tool;
-use crate::ui::Ui;
 
 /// Arguments of `version`.
 #[derive(Clone, Debug, clap::Args)]

@@ -18,12 +18,12 @@ use serde::Serialize;
 use super::cluster::{self, ClusterFlags};
 use super::support_check::options;
 use crate::exit::{Failure, Outcome};
-use crate::format::ListFormat;
 use crate::input::settings::{PLATFORMS, moment_or_now};
-use crate::render::{Grid, to_ascii};
+use crate::screen::format::ListFormat;
+use crate::screen::report::{Grid, to_ascii};
+use crate::screen::ui::Ui;
 use crate::snapshot;
 use crate::tool;
-use crate::ui::Ui;
 
 /// Arguments of `versions`.
 #[derive(Clone, Debug, clap::Args)]

@@ -13,8 +13,8 @@ use serde::Serialize;
 use crate::collect::Reader;
 use crate::exit::{Failure, Outcome};
 use crate::input::waivers::{self, Source};
-use crate::render::{Grid, to_ascii};
-use crate::ui::{Ui, UiFlags};
+use crate::screen::report::{Grid, to_ascii};
+use crate::screen::ui::{Ui, UiFlags};
 
 use super::cluster::{self, ClusterFlags};
 

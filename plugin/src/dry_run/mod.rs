@@ -18,7 +18,6 @@ mod listing;
 pub mod manifest;
 pub mod patch;
 pub mod refusal;
-pub mod render;
 pub mod report;
 pub mod request;
 pub mod run;

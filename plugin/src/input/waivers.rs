@@ -15,7 +15,7 @@ use crate::collect::{self, Cause, Listed, Reader, RequestError};
 use crate::exit::Failure;
 use crate::input::documents;
 use crate::input::settings::read;
-use crate::ui::Ui;
+use crate::screen::ui::Ui;
 
 /// What `--waivers` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,7 +20,7 @@ use super::index::{
 };
 use super::reduce;
 use crate::collect::{JudgedList, Listed, PageError, Pages, RequestError, Target};
-use crate::output;
+use crate::screen::output;
 
 /// Where a snapshot goes, by its name.
 #[derive(Clone, Debug, PartialEq, Eq)]

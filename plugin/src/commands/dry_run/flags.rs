@@ -9,11 +9,11 @@ use clap::ValueEnum;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::fixes::ShellFlag;
 use crate::flags::KubeFlags;
 use crate::input::settings::{PLATFORMS, moment, read};
 use crate::input::waivers::{self, Source};
-use crate::ui::{Ui, UiFlags};
+use crate::screen::fixes::ShellFlag;
+use crate::screen::ui::{Ui, UiFlags};
 
 /// Flags of every command.
 #[derive(Clone, Debug, clap::Args)]

@@ -20,7 +20,7 @@ use crate::commands::{baseline, explain};
 use crate::exit::Failure;
 use crate::input::settings::{PLATFORMS, moment_or_now, read, release};
 use crate::input::waivers::{self, Source};
-use crate::ui::Ui;
+use crate::screen::ui::Ui;
 
 /// Flags that decide the verdict.
 #[derive(Clone, Debug, clap::Args)]

@@ -15,10 +15,10 @@ use crate::commands::cluster::{self, ClusterFlags};
 use crate::exit::{Failure, Outcome};
 use crate::input::settings::{PLATFORMS, moment_or_now};
 use crate::input::waivers::{days_left, shown};
-use crate::render::Grid;
+use crate::screen::report::Grid;
+use crate::screen::ui::Ui;
 use crate::snapshot;
 use crate::tool;
-use crate::ui::Ui;
 
 /// Arguments of `waivers audit`.
 #[derive(Clone, Debug, clap::Args)]

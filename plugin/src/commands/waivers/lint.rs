@@ -12,7 +12,7 @@ use super::{API_VERSION, Format, counted, encoded, fit, place};
 use crate::exit::{Failure, Outcome};
 use crate::input::settings::moment;
 use crate::input::waivers::{days_left, file_text, shown};
-use crate::ui::{Ui, UiFlags};
+use crate::screen::ui::{Ui, UiFlags};
 
 /// Arguments of `waivers lint`.
 #[derive(Clone, Debug, clap::Args)]

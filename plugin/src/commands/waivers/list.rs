@@ -11,8 +11,8 @@ use crate::commands::cluster::ClusterFlags;
 use crate::exit::{Failure, Outcome};
 use crate::input::settings::moment;
 use crate::input::waivers::{days_left, joined, shown};
-use crate::render::Grid;
-use crate::ui::Ui;
+use crate::screen::report::Grid;
+use crate::screen::ui::Ui;
 
 /// Arguments of `waivers list`.
 #[derive(Clone, Debug, clap::Args)]

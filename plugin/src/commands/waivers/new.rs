@@ -15,8 +15,8 @@ use crate::exit::{Failure, Outcome};
 use crate::input::documents::{self, Depth};
 use crate::input::settings::moment;
 use crate::input::waivers::{from_file, joined, shown};
-use crate::output;
-use crate::ui::{Ui, UiFlags};
+use crate::screen::output;
+use crate::screen::ui::{Ui, UiFlags};
 
 /// Arguments of `waivers new`.
 #[derive(Clone, Debug, clap::Args)]

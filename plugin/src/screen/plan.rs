@@ -7,10 +7,10 @@ use aksarc_shared::finding::{Consequence, Finding};
 use aksarc_shared::text;
 use anstyle::{AnsiColor, Style};
 
-use super::diff::Field;
-use super::judge::Support;
-use super::report::{Answer, Change, Operation, Report, Source};
-use crate::render::rests_on;
+use crate::dry_run::diff::Field;
+use crate::dry_run::judge::Support;
+use crate::dry_run::report::{Answer, Change, Operation, Report, Source};
+use crate::screen::report::rests_on;
 
 /// What the terminal can show. Colour is always in the text; whoever prints takes it out where it does not belong.
 #[derive(Clone, Copy, Debug)]
@@ -233,9 +233,9 @@ const MAX_FIELDS: usize = 60;
 
 #[cfg(test)]
 mod tests {
-    use super::super::refusal::{Refusal, Refuser};
-    use super::super::report::{self, ClusterNote, GuardNote, Instead, SupportChange, UserNote};
     use super::*;
+    use crate::dry_run::refusal::{Refusal, Refuser};
+    use crate::dry_run::report::{self, ClusterNote, GuardNote, Instead, SupportChange, UserNote};
     use aksarc_shared::catalogue;
     use aksarc_shared::finding::{Basis, ObjectRef};
     use aksarc_shared::report::Tool;

@@ -5,8 +5,8 @@ use std::fmt;
 use aksarc_shared::report::Report;
 use aksarc_shared::text;
 
-use super::style::sign;
 use super::{Look, Paint, counted, days, headline, left_out};
+use crate::screen::style::sign;
 
 pub(super) fn render(report: &Report, _look: &Look<'_>) -> Result<String, fmt::Error> {
     let verdict = report.verdict;

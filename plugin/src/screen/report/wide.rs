@@ -5,8 +5,8 @@ use std::fmt::{self, Write as _};
 use aksarc_shared::report::Report;
 use aksarc_shared::text;
 
-use super::style::sign;
 use super::{Grid, Look, Paint, counted, dated, headline, left_out, shown};
+use crate::screen::style::sign;
 
 pub(super) fn render(report: &Report, look: &Look<'_>) -> Result<String, fmt::Error> {
     let (before, after) = if look.manifests { ("BEFORE", "AFTER") } else { ("MUST BE", "IS") };

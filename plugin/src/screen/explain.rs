@@ -9,7 +9,7 @@ use aksarc_shared::derive;
 use aksarc_shared::rule::{Mode, Rule, Scope};
 
 use super::grid::wrap;
-use super::{Paint, dated};
+use super::report::{Paint, dated};
 
 /// The page as text, folded to `width` where one is given.
 pub fn page(rule: &Rule, data: &Data, width: Option<usize>) -> String {

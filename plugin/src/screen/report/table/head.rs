@@ -11,9 +11,9 @@ use jiff::Timestamp;
 
 use super::Screen;
 use super::wording::{candidates, counting, either};
-use crate::render::grid::wrap;
-use crate::render::style::sign;
-use crate::render::{Age, Paint, counted, dated, left_out, texts};
+use crate::screen::grid::wrap;
+use crate::screen::report::{Age, Paint, counted, dated, left_out, texts};
+use crate::screen::style::sign;
 
 impl Screen<'_> {
     pub(super) fn header(&mut self) -> fmt::Result {

@@ -1,10 +1,7 @@
 //! A report in each format. All derive from [`Report`], and none decides anything.
 
-mod explain;
-mod grid;
 mod name;
 mod short;
-mod style;
 mod table;
 mod wide;
 
@@ -16,12 +13,12 @@ use aksarc_shared::finding::{Basis, Consequence, Finding};
 use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::report::{Report, VerdictWord};
 
-pub use explain::{documents, page};
-pub use grid::Grid;
-pub use style::{Paint, to_ascii};
+pub use super::explain::{documents, page};
+pub use super::grid::Grid;
+pub use super::style::{Paint, to_ascii};
 
 use crate::exit::Failure;
-use crate::format::Format;
+use crate::screen::format::Format;
 
 /// Which findings people see. JSON and YAML always hold all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

@@ -8,8 +8,8 @@ use aksarc_shared::text;
 
 use super::Screen;
 use super::wording::{candidates, counting, either};
-use crate::render::grid::wrap;
-use crate::render::{Grid, Paint, Show, days};
+use crate::screen::grid::wrap;
+use crate::screen::report::{Grid, Paint, Show, days};
 
 impl Screen<'_> {
     pub(super) fn outcomes(&mut self) -> fmt::Result {

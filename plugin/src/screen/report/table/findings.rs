@@ -12,9 +12,9 @@ use aksarc_shared::text;
 
 use super::Screen;
 use super::wording::counting;
-use crate::render::grid::wrap;
-use crate::render::style::{heading, mark, sign};
-use crate::render::{GroupBy, Paint, dated, shown};
+use crate::screen::grid::wrap;
+use crate::screen::report::{GroupBy, Paint, dated, shown};
+use crate::screen::style::{heading, mark, sign};
 
 impl Screen<'_> {
     pub(super) fn findings(&mut self) -> fmt::Result {

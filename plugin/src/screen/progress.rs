@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use aksarc_shared::inventory::ReadKey;
 
-use crate::ui::Ui;
+use crate::screen::ui::Ui;
 
 /// Follows a collection. Silent unless stderr is a terminal.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use super::Screen;
-use crate::render::grid::{columns, wrap};
+use crate::screen::grid::{columns, wrap};
 
 impl Screen<'_> {
     /// A text on the left and one that ends at the right edge, or where the mock terminal of 110 columns would.
