@@ -10,8 +10,8 @@ use std::time::Duration;
 use aksarc_shared::chain::Chain;
 use kube::{Client, Config};
 
-use crate::exit::Failure;
-use crate::flags::KubeFlags;
+use crate::cli::exit::Failure;
+use crate::cli::flags::KubeFlags;
 pub use certificate::Presented;
 use kubeconfig::Selected;
 

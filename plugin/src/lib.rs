@@ -3,17 +3,11 @@
 //! `main.rs` holds arguments, runtime and exit code; every command is a module in [`commands`].
 #![warn(missing_docs)]
 
-pub mod args;
+pub mod cli;
 pub mod client;
 pub mod collect;
 pub mod commands;
-pub mod complete;
 pub mod dry_run;
-pub mod duration;
-pub mod exit;
-mod flags;
 pub mod input;
-pub mod invocation;
 pub mod screen;
 pub mod snapshot;
-pub mod tool;

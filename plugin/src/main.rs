@@ -4,12 +4,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use aksarc_shared::report::exit;
-use kubectl_aksarc::args::{Cli, Command, StatusFile};
+use kubectl_aksarc::cli::args::{Cli, Command, StatusFile};
+use kubectl_aksarc::cli::exit::{Failure, Outcome};
+use kubectl_aksarc::cli::invocation;
 use kubectl_aksarc::commands::{
     baseline, completion, doctor, dry_run, explain, rules, snapshot, support_check, version, versions, waivers,
 };
-use kubectl_aksarc::exit::{Failure, Outcome};
-use kubectl_aksarc::invocation;
 use kubectl_aksarc::screen::ui::Ui;
 
 fn main() -> ExitCode {

@@ -12,6 +12,7 @@ use aksarc_shared::data::Platform;
 use aksarc_shared::finding::Consequence;
 use aksarc_shared::guard::{Preset, Settings};
 use aksarc_shared::report::Tool;
+use kubectl_aksarc::cli::exit::Failure;
 use kubectl_aksarc::dry_run::call::Method;
 use kubectl_aksarc::dry_run::edit::{self, Place};
 use kubectl_aksarc::dry_run::gate;
@@ -23,7 +24,6 @@ use kubectl_aksarc::dry_run::request::Verb;
 use kubectl_aksarc::dry_run::run::{self, Scope, Task};
 use kubectl_aksarc::dry_run::session::Session;
 use kubectl_aksarc::dry_run::target::Choice;
-use kubectl_aksarc::exit::Failure;
 use serde_json::{Value, json};
 
 #[derive(Clone, Debug)]

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use kubectl_aksarc::args::Cli;
-use kubectl_aksarc::complete;
-use kubectl_aksarc::invocation::PLUGIN;
+use kubectl_aksarc::cli::args::Cli;
+use kubectl_aksarc::cli::complete;
+use kubectl_aksarc::cli::invocation::PLUGIN;
 use kubectl_aksarc::screen::ui::Ui;
 
 fn main() -> ExitCode {

@@ -212,7 +212,7 @@ impl Reader {
     ) -> Result<(StatusCode, HeaderMap), Cause> {
         let request = Request::get(path)
             .header(ACCEPT, accept)
-            .header(USER_AGENT, crate::tool::USER_AGENT)
+            .header(USER_AGENT, crate::cli::tool::USER_AGENT)
             .body(Body::empty())
             .map_err(|error| Cause::Ours(error.to_string()))?;
         self.requests.fetch_add(1, Ordering::Relaxed);

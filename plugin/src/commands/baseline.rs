@@ -14,14 +14,14 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::cluster::{self, ClusterFlags};
-use crate::exit::{Failure, Outcome};
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::tool;
 use crate::input::waivers::shown;
 use crate::screen::format::ListFormat;
 use crate::screen::output;
 use crate::screen::report::{Grid, to_ascii};
 use crate::screen::ui::{Ui, UiFlags};
 use crate::snapshot;
-use crate::tool;
 
 /// What the system created here, recorded at a known-good time.
 #[derive(Clone, Debug, clap::Args)]

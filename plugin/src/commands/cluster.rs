@@ -5,11 +5,11 @@ use std::sync::Arc;
 use aksarc_shared::check::Check;
 use tokio::time::timeout_at;
 
+use crate::cli::duration::{self, Limit};
+use crate::cli::exit::Failure;
+use crate::cli::flags::KubeFlags;
 use crate::client;
 use crate::collect::{self, Cause, Judge, Reader, RequestError};
-use crate::duration::{self, Limit};
-use crate::exit::Failure;
-use crate::flags::KubeFlags;
 use crate::screen::progress::Progress;
 use crate::screen::report;
 use crate::screen::ui::{Ui, UiFlags};

@@ -2,9 +2,9 @@
 
 use clap_complete::Shell;
 
-use crate::args::Cli;
-use crate::exit::{Failure, Outcome};
-use crate::invocation;
+use crate::cli::args::Cli;
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::invocation;
 use crate::screen::ui::Ui;
 
 /// Arguments of `completion`.

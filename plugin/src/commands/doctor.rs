@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use tokio::time::timeout_at;
 
 use super::cluster::{self, ClusterFlags};
-use crate::exit::{Failure, Outcome};
+use crate::cli::exit::{Failure, Outcome};
 use crate::screen::format::ListFormat;
 use crate::screen::report::to_ascii;
 use crate::screen::ui::Ui;
@@ -73,8 +73,11 @@ async fn examine(asker: &Asker, parallel: usize, diagnosis: &mut Diagnosis) {
 fn own(now: Timestamp) -> Vec<Check> {
     let data = aksarc_shared::data::embedded();
     let rules = aksarc_shared::catalogue::ALL.len();
-    let mut checks =
-        vec![Check::new("program", State::Fine, format!("kubectl-aksarc {}, {rules} rules", crate::tool::VERSION))];
+    let mut checks = vec![Check::new(
+        "program",
+        State::Fine,
+        format!("kubectl-aksarc {}, {rules} rules", crate::cli::tool::VERSION),
+    )];
     let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
     let mut tables = Check::new("data", State::Fine, String::new());
     for table in &data.versions {

@@ -14,20 +14,20 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 use serde_json::json;
 
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::tool;
 use crate::client;
 use crate::collect::Reader;
 use crate::dry_run::gate;
 use crate::dry_run::report::{ClusterNote, Report};
 use crate::dry_run::run::{self, Scope, Task};
 use crate::dry_run::session::Session;
-use crate::exit::{Failure, Outcome};
 use crate::input::waivers::{self, Source};
 use crate::screen::fixes::Pasting;
 use crate::screen::output;
 use crate::screen::plan::{self, Look};
 use crate::screen::progress::Progress;
 use crate::screen::ui::Ui;
-use crate::tool;
 
 pub use flags::{Common, Format, Judging};
 pub use verbs::{Apply, Choose, Command, Delete, Files, Metadata, Patch, PatchType, Scale, Taint};

@@ -4,7 +4,7 @@ use aksarc_shared::catalogue;
 use aksarc_shared::data::embedded;
 use aksarc_shared::rule::Rule;
 
-use crate::exit::{Failure, Outcome};
+use crate::cli::exit::{Failure, Outcome};
 use crate::screen::ui::Ui;
 use crate::screen::{explain, report};
 

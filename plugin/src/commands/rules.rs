@@ -8,7 +8,7 @@ use aksarc_shared::rule::{Mode, Rule};
 use serde::Serialize;
 
 use super::explain;
-use crate::exit::{Failure, Outcome};
+use crate::cli::exit::{Failure, Outcome};
 use crate::input::settings::PLATFORMS;
 use crate::screen::format::ListFormat;
 use crate::screen::report::{Grid, dated, documents, to_ascii};

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use tokio::time::timeout_at;
 
 use super::cluster::{self, ClusterFlags};
+use crate::cli::exit::{Failure, Outcome};
 use crate::collect::{self, Cause, RequestError};
-use crate::exit::{Failure, Outcome};
 use crate::screen::fixes::ShellFlag;
 use crate::screen::ui::Ui;
 use crate::snapshot::index::{Index, ListState};

@@ -15,7 +15,8 @@ use aksarc_shared::text;
 use clap::builder::FalseyValueParser;
 
 use super::cluster::{self, ClusterFlags};
-use crate::exit::{Failure, Outcome};
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::tool;
 use crate::input::manifests;
 use crate::input::waivers::{self, Source};
 use crate::screen::fixes::{self, Pasting, ShellFlag};
@@ -24,7 +25,6 @@ use crate::screen::output;
 use crate::screen::report::{self, Age, Look};
 use crate::screen::ui::Ui;
 use crate::snapshot;
-use crate::tool;
 
 pub use options::Judging;
 

@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use aksarc_shared::catalogue;
 use aksarc_shared::data::{Data, embedded};
 
-use crate::exit::{Failure, Outcome};
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::tool;
 use crate::screen::format::ListFormat;
 use crate::screen::report::{Grid, dated, to_ascii};
 use crate::screen::ui::Ui;
-use crate::tool;
 
 /// Arguments of `version`.
 #[derive(Clone, Debug, clap::Args)]

@@ -17,13 +17,13 @@ use serde::Serialize;
 
 use super::cluster::{self, ClusterFlags};
 use super::support_check::options;
-use crate::exit::{Failure, Outcome};
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::tool;
 use crate::input::settings::{PLATFORMS, moment_or_now};
 use crate::screen::format::ListFormat;
 use crate::screen::report::{Grid, to_ascii};
 use crate::screen::ui::Ui;
 use crate::snapshot;
-use crate::tool;
 
 /// Arguments of `versions`.
 #[derive(Clone, Debug, clap::Args)]

@@ -10,8 +10,8 @@ use aksarc_shared::waiver::{Unreadable, Waiver};
 use anyhow::anyhow;
 use serde::Serialize;
 
+use crate::cli::exit::{Failure, Outcome};
 use crate::collect::Reader;
-use crate::exit::{Failure, Outcome};
 use crate::input::waivers::{self, Source};
 use crate::screen::report::{Grid, to_ascii};
 use crate::screen::ui::{Ui, UiFlags};

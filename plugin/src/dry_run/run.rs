@@ -23,7 +23,7 @@ use super::report::{self, Answer, Change, ClusterNote, GuardNote, Report, Source
 use super::request::Verb;
 use super::session::Session;
 use super::target::Choice;
-use crate::exit::Failure;
+use crate::cli::exit::Failure;
 
 use items::{State, items};
 use rehearse::Runner;

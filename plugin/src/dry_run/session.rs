@@ -100,7 +100,7 @@ impl Session {
             .method(wire.method())
             .uri(wire.target())
             .header(http::header::ACCEPT, wire.accept())
-            .header(http::header::USER_AGENT, crate::tool::USER_AGENT);
+            .header(http::header::USER_AGENT, crate::cli::tool::USER_AGENT);
         if let Some(content_type) = wire.content_type() {
             request = request.header(http::header::CONTENT_TYPE, content_type);
         }

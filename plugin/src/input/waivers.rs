@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::time::timeout_at;
 
+use crate::cli::exit::Failure;
 use crate::collect::{self, Cause, Listed, Reader, RequestError};
-use crate::exit::Failure;
 use crate::input::documents;
 use crate::input::settings::read;
 use crate::screen::ui::Ui;

@@ -8,7 +8,7 @@ use aksarc_shared::finding::Finding;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
-use crate::flags::KubeFlags;
+use crate::cli::flags::KubeFlags;
 
 /// The shell that `--shell` names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

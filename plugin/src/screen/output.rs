@@ -6,7 +6,7 @@ use std::path::Path;
 use aksarc_shared::report::Report;
 use serde::Serialize;
 
-use crate::exit::Failure;
+use crate::cli::exit::Failure;
 
 /// Writes a file under another name first, so that nobody ever finds half of it.
 ///

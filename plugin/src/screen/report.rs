@@ -17,7 +17,7 @@ pub use super::explain::{documents, page};
 pub use super::grid::Grid;
 pub use super::style::{Paint, to_ascii};
 
-use crate::exit::Failure;
+use crate::cli::exit::Failure;
 use crate::screen::format::Format;
 
 /// Which findings people see. JSON and YAML always hold all.

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use anstream::{AutoStream, ColorChoice};
 
-use crate::exit::Failure;
+use crate::cli::exit::Failure;
 
 /// The two streams, and what they can show.
 #[derive(Clone, Debug)]

@@ -98,7 +98,7 @@ impl<'c> Recorder<'c> {
         let index = Index {
             api_version: API_VERSION.to_owned(),
             kind: KIND.to_owned(),
-            tool_version: crate::tool::VERSION.to_owned(),
+            tool_version: crate::cli::tool::VERSION.to_owned(),
             taken_at: taken_at.to_owned(),
             context: context.to_owned(),
             server_version: self.check.inventory().server_version.clone().unwrap_or_default(),

@@ -63,7 +63,7 @@ impl Asker {
             .uri(path)
             .header(ACCEPT, "application/json")
             .header(CONTENT_TYPE, "application/json")
-            .header(USER_AGENT, crate::tool::USER_AGENT)
+            .header(USER_AGENT, crate::cli::tool::USER_AGENT)
             .body(Body::from(body))
             .map_err(|error| error.to_string())?;
         let (sent, begun) = (Timestamp::now(), Instant::now());

@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::flags::KubeFlags;
+use crate::cli::flags::KubeFlags;
 use crate::input::settings::{PLATFORMS, moment, read};
 use crate::input::waivers::{self, Source};
 use crate::screen::fixes::ShellFlag;

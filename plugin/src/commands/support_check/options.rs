@@ -16,8 +16,8 @@ use clap::builder::FalseyValueParser;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::cli::exit::Failure;
 use crate::commands::{baseline, explain};
-use crate::exit::Failure;
 use crate::input::settings::{PLATFORMS, moment_or_now, read, release};
 use crate::input::waivers::{self, Source};
 use crate::screen::ui::Ui;

@@ -11,14 +11,14 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{API_VERSION, Format, From, Loaded, counted, encoded, fit, lines};
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::tool;
 use crate::commands::cluster::{self, ClusterFlags};
-use crate::exit::{Failure, Outcome};
 use crate::input::settings::{PLATFORMS, moment_or_now};
 use crate::input::waivers::{days_left, shown};
 use crate::screen::report::Grid;
 use crate::screen::ui::Ui;
 use crate::snapshot;
-use crate::tool;
 
 /// Arguments of `waivers audit`.
 #[derive(Clone, Debug, clap::Args)]

@@ -9,7 +9,7 @@ use jiff::{Timestamp, ToSpan};
 use serde::Serialize;
 
 use super::{API_VERSION, Format, counted, encoded, fit, place};
-use crate::exit::{Failure, Outcome};
+use crate::cli::exit::{Failure, Outcome};
 use crate::input::settings::moment;
 use crate::input::waivers::{days_left, file_text, shown};
 use crate::screen::ui::{Ui, UiFlags};

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{API_VERSION, Format, From, counted, encoded, fit, lines};
+use crate::cli::exit::{Failure, Outcome};
 use crate::commands::cluster::ClusterFlags;
-use crate::exit::{Failure, Outcome};
 use crate::input::settings::moment;
 use crate::input::waivers::{days_left, joined, shown};
 use crate::screen::report::Grid;

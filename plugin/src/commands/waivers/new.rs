@@ -10,8 +10,8 @@ use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
 use super::API_VERSION;
+use crate::cli::exit::{Failure, Outcome};
 use crate::commands::explain;
-use crate::exit::{Failure, Outcome};
 use crate::input::documents::{self, Depth};
 use crate::input::settings::moment;
 use crate::input::waivers::{from_file, joined, shown};

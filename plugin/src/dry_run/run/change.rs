@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 
 use super::items::{Item, State, read_state, what};
 use super::rehearse::{Outcome, Runner};
+use crate::cli::exit::Failure;
 use crate::dry_run::diff;
 use crate::dry_run::judge::{self, Sides, Support, is_void};
 use crate::dry_run::patch;
 use crate::dry_run::refusal::{Refusal, Refuser};
 use crate::dry_run::report::{Answer, Change, Instead, Operation, SupportChange};
-use crate::exit::Failure;
 
 impl Runner<'_> {
     pub(super) async fn change(&mut self, item: &Item, outcome: Outcome) -> Result<Change, Failure> {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::server::ask;
 use super::{Scope, Task};
+use crate::cli::exit::Failure;
 use crate::dry_run::api_path::ApiPath;
 use crate::dry_run::call::Read;
 use crate::dry_run::discover::{Discovery, Resource};
@@ -12,7 +13,6 @@ use crate::dry_run::refusal::Refusal;
 use crate::dry_run::request::{Address, Verb};
 use crate::dry_run::session::Session;
 use crate::dry_run::target::{self, Target};
-use crate::exit::Failure;
 
 /// One object to rehearse a write on.
 pub(super) struct Item {

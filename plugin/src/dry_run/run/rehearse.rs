@@ -12,6 +12,7 @@ use super::Task;
 use super::beside::Extensions;
 use super::items::{Item, State, what};
 use super::server::ask;
+use crate::cli::exit::Failure;
 use crate::dry_run::call::{Method, Read};
 use crate::dry_run::discover::{Discovery, Resource};
 use crate::dry_run::gate::Gate;
@@ -21,7 +22,6 @@ use crate::dry_run::report::Change;
 use crate::dry_run::request::{Request, Verb, request};
 use crate::dry_run::session::Session;
 use crate::dry_run::strategic::Document;
-use crate::exit::Failure;
 
 pub(super) struct Runner<'r> {
     pub(super) session: &'r Session,

@@ -5,12 +5,12 @@ use aksarc_shared::kinds::escaped;
 use anyhow::anyhow;
 use serde_json::{Value, json};
 
+use crate::cli::exit::Failure;
 use crate::dry_run::call::{Method, Read, Write};
 use crate::dry_run::discover::{self, Discovery, Resource};
 use crate::dry_run::gate::Gate;
 use crate::dry_run::refusal::Refusal;
 use crate::dry_run::session::Session;
-use crate::exit::Failure;
 
 /// Asks what the server serves: in two requests from Kubernetes 1.26 on, group by group before.
 pub(super) async fn discover(session: &Session) -> Result<Discovery, Failure> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
 
-use crate::duration::{self, Limit};
+use crate::cli::duration::{self, Limit};
 
 /// Which cluster to ask, and as whom. Flatten this into every command that asks one.
 #[derive(Clone, Debug, clap::Args)]

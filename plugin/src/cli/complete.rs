@@ -114,8 +114,8 @@ const NO_FILES: &str = ":4";
 #[cfg(test)]
 mod tests {
     use super::answer;
-    use crate::args::Cli;
-    use crate::invocation::PLUGIN;
+    use crate::cli::args::Cli;
+    use crate::cli::invocation::PLUGIN;
 
     fn asked(words: &[&str]) -> String {
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();

@@ -7,10 +7,10 @@ use clap::builder::Resettable;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Id, Parser, Subcommand};
 
+use crate::cli::exit::Failure;
 use crate::commands::{
     baseline, completion, doctor, dry_run, explain, rules, snapshot, support_check, version, versions, waivers,
 };
-use crate::exit::Failure;
 use crate::screen::output::Status;
 use crate::screen::ui::UiFlags;
 
