@@ -17,13 +17,13 @@ use kubectl_aksarc::dry_run::call::Method;
 use kubectl_aksarc::dry_run::edit::{self, Place};
 use kubectl_aksarc::dry_run::gate;
 use kubectl_aksarc::dry_run::judge::Support;
-use kubectl_aksarc::dry_run::manifest::Manifest;
 use kubectl_aksarc::dry_run::refusal::Refuser;
 use kubectl_aksarc::dry_run::report::{Answer, ClusterNote, Operation, Report, Source};
 use kubectl_aksarc::dry_run::request::Verb;
 use kubectl_aksarc::dry_run::run::{self, Scope, Task};
 use kubectl_aksarc::dry_run::session::Session;
 use kubectl_aksarc::dry_run::target::Choice;
+use kubectl_aksarc::input::manifests::Manifest;
 use serde_json::{Value, json};
 
 #[derive(Clone, Debug)]

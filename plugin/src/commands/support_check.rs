@@ -1,5 +1,6 @@
 //! `support-check`: judges a cluster, a snapshot of one, or manifests.
 
+mod manifests;
 pub(crate) mod options;
 
 use std::path::PathBuf;
@@ -17,7 +18,7 @@ use clap::builder::FalseyValueParser;
 use super::cluster::{self, ClusterFlags};
 use crate::cli::exit::{Failure, Outcome};
 use crate::cli::tool;
-use crate::input::manifests;
+use crate::input::documents::Depth;
 use crate::input::waivers::{self, Source};
 use crate::screen::fixes::{self, Pasting, ShellFlag};
 use crate::screen::format::Format;
@@ -220,13 +221,10 @@ fn tables(params: &Params, cluster: bool) -> &'static Data {
 }
 
 /// Judges the manifests that are given; with what was read of them.
-fn manifests(
-    args: &Args,
-    check: &mut Check<'static>,
-    ui: &Ui,
-) -> Result<(report::Source, manifests::Manifests), Failure> {
+fn manifests(args: &Args, check: &mut Check<'static>, ui: &Ui) -> Result<(report::Source, manifests::Judged), Failure> {
     let namespace = args.namespace.as_deref().unwrap_or("default");
-    let read = manifests::judge(&args.filename, args.recursive, namespace, check).map_err(Failure::input)?;
+    let depth = if args.recursive { Depth::Recursive } else { Depth::Flat };
+    let read = manifests::judge(&args.filename, depth, namespace, check).map_err(Failure::input)?;
     let count = read.objects;
     if read.unjudged.values().any(|count| *count > 0) {
         let kinds: Vec<&str> = read.unjudged.keys().map(String::as_str).collect();

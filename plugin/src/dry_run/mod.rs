@@ -15,7 +15,6 @@ pub mod edit;
 pub mod gate;
 pub mod judge;
 mod listing;
-pub mod manifest;
 pub mod patch;
 pub mod refusal;
 pub mod report;

@@ -17,13 +17,13 @@ use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::report::Tool;
 
 use super::gate::Gate;
-use super::manifest::Manifest;
 use super::refusal::Refusal;
 use super::report::{self, Answer, Change, ClusterNote, GuardNote, Report, Source, UserNote};
 use super::request::Verb;
 use super::session::Session;
 use super::target::Choice;
 use crate::cli::exit::Failure;
+use crate::input::manifests::Manifest;
 
 use items::{State, items};
 use rehearse::Runner;

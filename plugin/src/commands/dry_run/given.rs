@@ -1,5 +1,7 @@
 //! What a command line says, read: what is wrong with it is told before anything is sent.
 
+use std::path::PathBuf;
+
 use aksarc_shared::read::yaml;
 use anyhow::{Context as _, anyhow, bail};
 use serde_json::Value;
@@ -7,9 +9,10 @@ use serde_json::Value;
 use super::verbs::{Choose, Command, Delete, Metadata, Patch, PatchType, Scale, Taint};
 use crate::dry_run::call::Method;
 use crate::dry_run::edit::{self, Place};
-use crate::dry_run::manifest;
 use crate::dry_run::request::Verb;
 use crate::dry_run::target::Choice;
+use crate::input::documents::Depth;
+use crate::input::manifests::{self, Manifest};
 use crate::input::settings::read;
 
 /// What a command line says, read.
@@ -17,7 +20,7 @@ pub(super) struct Given {
     pub(super) verb: Verb,
     pub(super) words: Vec<String>,
     pub(super) choice: Choice,
-    pub(super) manifests: Vec<manifest::Manifest>,
+    pub(super) manifests: Vec<Manifest>,
     pub(super) all_namespaces: bool,
     pub(super) ignore_not_found: bool,
 }
@@ -44,9 +47,9 @@ impl Given {
         self
     }
 
-    fn from(mut self, files: &[String], recursive: bool) -> anyhow::Result<Self> {
+    fn from(mut self, files: &[PathBuf], depth: Depth) -> anyhow::Result<Self> {
         if !files.is_empty() {
-            self.manifests = manifest::read(files, recursive)?;
+            self.manifests = manifests::read(files, depth)?;
         }
         Ok(self)
     }
@@ -68,7 +71,7 @@ impl Command {
                     force_conflicts: args.force_conflicts,
                     manager: args.field_manager.clone().unwrap_or_else(|| own.to_owned()),
                 };
-                Given::of(verb, &[]).from(&args.filename, args.recursive)
+                Given::of(verb, &[]).from(&args.filename, if args.recursive { Depth::Recursive } else { Depth::Flat })
             }
         }
     }
@@ -88,7 +91,7 @@ fn metadata(args: &Metadata, place: Place) -> anyhow::Result<Given> {
         resource_version: args.resource_version.clone(),
         manager: args.field_manager.clone().unwrap_or_else(|| own.to_owned()),
     };
-    Given::of(verb, words).chosen(&args.choose).from(&args.files.filename, args.files.recursive)
+    Given::of(verb, words).chosen(&args.choose).from(&args.files.filename, args.files.depth())
 }
 
 fn taint(args: &Taint) -> anyhow::Result<Given> {
@@ -125,7 +128,7 @@ fn patch(args: &Patch) -> anyhow::Result<Given> {
     }
     let subresource = args.subresource.clone().unwrap_or_default();
     let verb = Verb::Patch { method, patch: body, subresource, manager: args.field_manager.clone() };
-    Given::of(verb, &args.arguments).from(&args.files.filename, args.files.recursive)
+    Given::of(verb, &args.arguments).from(&args.files.filename, args.files.depth())
 }
 
 fn scale(args: &Scale) -> anyhow::Result<Given> {
@@ -136,7 +139,7 @@ fn scale(args: &Scale) -> anyhow::Result<Given> {
     };
     let mut given = Given::of(verb, &args.arguments);
     given.choice = Choice { all: args.all, selector: args.selector.clone(), field_selector: String::new() };
-    given.from(&args.files.filename, args.files.recursive)
+    given.from(&args.files.filename, args.files.depth())
 }
 
 fn delete(args: &Delete) -> anyhow::Result<Given> {
@@ -161,7 +164,7 @@ fn delete(args: &Delete) -> anyhow::Result<Given> {
     let verb = Verb::Delete { propagation: propagation.to_owned(), grace_period };
     let mut given = Given::of(verb, &args.arguments).chosen(&args.choose);
     given.ignore_not_found = args.ignore_not_found || given.choice.is_list();
-    given.from(&args.files.filename, args.files.recursive)
+    given.from(&args.files.filename, args.files.depth())
 }
 
 #[cfg(test)]

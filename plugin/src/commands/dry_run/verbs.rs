@@ -6,6 +6,7 @@ use clap::{Subcommand, ValueEnum};
 
 use super::flags::Common;
 use crate::dry_run::gate::SUBRESOURCES;
+use crate::input::documents::Depth;
 
 /// The commands that can be rehearsed, with kubectl's arguments and flags.
 #[derive(Clone, Debug, Subcommand)]
@@ -200,7 +201,7 @@ pub struct Apply {
     pub field_manager: Option<String>,
     /// Manifests: a file, a directory, or - for stdin; repeat for several
     #[arg(short, long, value_name = "FILE|DIR|-", required = true, value_hint = clap::ValueHint::AnyPath)]
-    pub filename: Vec<String>,
+    pub filename: Vec<PathBuf>,
     /// Read directories all the way down
     #[arg(short = 'R', long)]
     pub recursive: bool,
@@ -231,10 +232,17 @@ pub struct Choose {
 pub struct Files {
     /// Objects by manifest: a file, a directory, or - for stdin; repeat for several
     #[arg(short, long, value_name = "FILE|DIR|-", value_hint = clap::ValueHint::AnyPath)]
-    pub filename: Vec<String>,
+    pub filename: Vec<PathBuf>,
     /// Read directories all the way down
     #[arg(short = 'R', long)]
     pub recursive: bool,
+}
+
+impl Files {
+    /// How deep directories are searched.
+    pub(super) fn depth(&self) -> Depth {
+        if self.recursive { Depth::Recursive } else { Depth::Flat }
+    }
 }
 
 impl Command {
