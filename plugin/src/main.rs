@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use aksarc_shared::report::exit;
-use kubectl_aksarc::cli::args::{Cli, Command, StatusFile};
+use kubectl_aksarc::cli::args::{Cli, Command, status_file_of_refused};
 use kubectl_aksarc::cli::exit::{Failure, Outcome};
 use kubectl_aksarc::cli::invocation;
 use kubectl_aksarc::commands::{
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
             // Help for somebody who has hung up is no failure.
             let _gone = error.print();
             if error.use_stderr()
-                && let Some(file) = StatusFile::of_refused(&argv)
+                && let Some(file) = status_file_of_refused(&argv)
                 && let Err(also) = file.failed(&Failure::input(anyhow::anyhow!("the command line is wrong")))
             {
                 Ui::new(name, locale().as_deref()).error(&format!("error: {also}"));
@@ -102,7 +102,7 @@ async fn dispatch(command: Command, ui: &mut Ui) -> Outcome {
         Command::Explain(args) => explain::run(&args, ui),
         Command::Rules(args) => rules::run(&args, ui),
         Command::Snapshot(args) => snapshot::run(*args, ui).await,
-        Command::Completion(args) => completion::run(&args, ui),
+        Command::Completion(args) => completion::run(&args, Cli::named(invocation::ALONE), ui),
         Command::Version(args) => version::run(&args, ui),
         Command::Versions(args) => versions::run(*args, ui).await,
         Command::Waivers(args) => waivers::run(&args, ui).await,

@@ -7,11 +7,10 @@ use clap::builder::Resettable;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Id, Parser, Subcommand};
 
-use crate::cli::exit::Failure;
 use crate::commands::{
     baseline, completion, doctor, dry_run, explain, rules, snapshot, support_check, version, versions, waivers,
 };
-use crate::screen::output::Status;
+use crate::screen::status::StatusFile;
 use crate::screen::ui::UiFlags;
 
 /// Is this cluster, or this change, inside Microsoft's published support policy for AKS enabled by Azure Arc?
@@ -140,42 +139,20 @@ fn words(matches: &ArgMatches) -> Vec<Id> {
     ids
 }
 
-/// A file for the exit code, and what is to be in it.
-#[derive(Clone, Debug)]
-pub enum StatusFile {
-    /// Of a rehearsal.
-    DryRun(PathBuf),
-    /// Of a check.
-    SupportCheck(PathBuf),
-}
-
-impl StatusFile {
-    /// The file that a line which clap refuses asks for: an old one must not go on telling of success.
-    pub fn of_refused(argv: &[OsString]) -> Option<Self> {
-        let words: Vec<&str> = argv.iter().filter_map(|word| word.to_str()).collect();
-        let value = |(number, word): (usize, &&str)| match word.strip_prefix("--status-file")? {
-            "" => words.get(number + 1).map(PathBuf::from),
-            rest => rest.strip_prefix('=').map(PathBuf::from),
-        };
-        let typed = words.iter().enumerate().find_map(value);
-        let path = typed.or_else(|| std::env::var_os("KUBECTL_AKSARC_STATUS_FILE").map(PathBuf::from));
-        let path = path.filter(|path| !path.as_os_str().is_empty())?;
-        match *words.get(1)? {
-            "dry-run" => Some(StatusFile::DryRun(path)),
-            "support-check" => Some(StatusFile::SupportCheck(path)),
-            _ => None,
-        }
-    }
-
-    /// Writes that there is no result, and why.
-    ///
-    /// # Errors
-    /// [`Failure`] when the file cannot be written.
-    pub fn failed(&self, failure: &Failure) -> Result<(), Failure> {
-        match self {
-            StatusFile::DryRun(path) => dry_run::status(path, Err(failure)),
-            StatusFile::SupportCheck(path) => Status::failed(failure).write(path),
-        }
+/// The file that a line which clap refuses asks for: an old one must not go on telling of success.
+pub fn status_file_of_refused(argv: &[OsString]) -> Option<StatusFile> {
+    let words: Vec<&str> = argv.iter().filter_map(|word| word.to_str()).collect();
+    let value = |(number, word): (usize, &&str)| match word.strip_prefix("--status-file")? {
+        "" => words.get(number + 1).map(PathBuf::from),
+        rest => rest.strip_prefix('=').map(PathBuf::from),
+    };
+    let typed = words.iter().enumerate().find_map(value);
+    let path = typed.or_else(|| std::env::var_os("KUBECTL_AKSARC_STATUS_FILE").map(PathBuf::from));
+    let path = path.filter(|path| !path.as_os_str().is_empty())?;
+    match *words.get(1)? {
+        "dry-run" => Some(StatusFile::DryRun(path)),
+        "support-check" => Some(StatusFile::SupportCheck(path)),
+        _ => None,
     }
 }
 

@@ -16,11 +16,11 @@ use serde::Serialize;
 use super::cluster::{self, ClusterFlags};
 use crate::cli::exit::{Failure, Outcome};
 use crate::cli::tool;
-use crate::input::waivers::shown;
 use crate::screen::format::ListFormat;
+use crate::screen::grid::Grid;
 use crate::screen::output;
-use crate::screen::report::{Grid, to_ascii};
 use crate::screen::ui::{Ui, UiFlags};
+use crate::screen::waivers::shown;
 use crate::snapshot;
 
 /// What the system created here, recorded at a known-good time.
@@ -288,7 +288,7 @@ fn table(then: &Baseline, differences: &[Difference], not_read: &[String], ui: &
         grid.row([difference.object.clone(), difference.path.clone(), before, after]);
     }
     let text = gaps + &grid.lines("", ui.width);
-    if ui.ascii { to_ascii(&text) } else { text }
+    ui.look().fit(text)
 }
 
 const EXAMPLES: &str = "\

@@ -11,7 +11,6 @@ use crate::cli::flags::KubeFlags;
 use crate::client;
 use crate::collect::{self, Cause, Judge, Reader, RequestError};
 use crate::screen::progress::Progress;
-use crate::screen::report;
 use crate::screen::ui::{Ui, UiFlags};
 
 /// The flags of every command that reads a cluster.
@@ -43,6 +42,17 @@ pub struct Reading {
     pub parallel: u8,
 }
 
+/// What was judged, as reports name it.
+#[derive(Clone, Debug)]
+pub(crate) struct CheckSource {
+    /// The kubeconfig context; the snapshot's path, or the number of manifests.
+    pub(crate) context: String,
+    /// The server; empty for files.
+    pub(crate) server: String,
+    /// When the snapshot was taken.
+    pub(crate) taken: Option<String>,
+}
+
 /// Connects, within the overall deadline.
 pub(crate) async fn reader(flags: &ClusterFlags, ui: &Ui) -> Result<Arc<Reader>, Failure> {
     let ClusterFlags { reading, kube, .. } = flags;
@@ -61,7 +71,7 @@ pub(crate) async fn live(
     reader: &Arc<Reader>,
     reading: &Reading,
     check: &mut Check<'static>,
-) -> Result<report::Source, Failure> {
+) -> Result<CheckSource, Failure> {
     let (deadline, limit) = reader.deadline();
     let mut judge = Judge(check);
     let all = collect::everything(reader, reading.parallel.into(), &mut judge);
@@ -69,5 +79,5 @@ pub(crate) async fn live(
     reader.progress().clear();
     let server = reader.connection().server.clone();
     done.unwrap_or_else(|_| Err(RequestError::new("read the cluster", &server, Cause::Deadline(limit))))?;
-    Ok(report::Source { context: reader.connection().context.clone(), server, taken: None })
+    Ok(CheckSource { context: reader.connection().context.clone(), server, taken: None })
 }

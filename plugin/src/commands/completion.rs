@@ -2,7 +2,6 @@
 
 use clap_complete::Shell;
 
-use crate::cli::args::Cli;
 use crate::cli::exit::{Failure, Outcome};
 use crate::cli::invocation;
 use crate::screen::ui::Ui;
@@ -16,11 +15,11 @@ pub struct Args {
     pub shell: String,
 }
 
-/// Runs `completion`.
+/// Runs `completion`: prints a script for the whole command line, which is `cli`.
 ///
 /// # Errors
 /// [`Failure`].
-pub fn run(args: &Args, ui: &Ui) -> Outcome {
+pub fn run(args: &Args, mut cli: clap::Command, ui: &Ui) -> Outcome {
     let shell = match &*args.shell {
         "zsh" => Shell::Zsh,
         "fish" => Shell::Fish,
@@ -28,7 +27,7 @@ pub fn run(args: &Args, ui: &Ui) -> Outcome {
         _ => Shell::Bash,
     };
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::named(invocation::ALONE), invocation::ALONE, &mut script);
+    clap_complete::generate(shell, &mut cli, invocation::ALONE, &mut script);
     ui.print(&String::from_utf8(script).map_err(Failure::run)?)?;
     Ok(0)
 }

@@ -13,7 +13,6 @@ use tokio::time::timeout_at;
 use super::cluster::{self, ClusterFlags};
 use crate::cli::exit::{Failure, Outcome};
 use crate::screen::format::ListFormat;
-use crate::screen::report::to_ascii;
 use crate::screen::ui::Ui;
 use ask::Asker;
 use report::{Check, Diagnosis, State};
@@ -55,7 +54,7 @@ pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
         ListFormat::Table => diagnosis.table(ui.width, ui.name),
         ListFormat::Json => serde_json::to_string_pretty(&diagnosis.json()).map_err(Failure::run)? + "\n",
     };
-    ui.print(&if ui.ascii { to_ascii(&text) } else { text })?;
+    ui.print(&ui.look().fit(text))?;
     Ok(diagnosis.exit_code())
 }
 
@@ -88,7 +87,7 @@ fn own(now: Timestamp) -> Vec<Check> {
     }
     tables
         .details
-        .extend(data.policy_texts().map(|document| format!("policy text {}", crate::screen::report::dated(document))));
+        .extend(data.policy_texts().map(|document| format!("policy text {}", crate::screen::wording::dated(document))));
     let old = data.versions.iter().filter(|table| table.is_old(today)).count();
     tables.summary = format!("{} version tables, {old} of them old", data.versions.len());
     if old > 0 {

@@ -4,15 +4,12 @@ mod flags;
 mod given;
 mod verbs;
 
-use std::path::Path;
-
 use aksarc_shared::actor::User;
 use aksarc_shared::data::{Platform, embedded};
 use aksarc_shared::finding::Consequence;
 use aksarc_shared::guard::Guard;
 use anyhow::Context as _;
 use jiff::Timestamp;
-use serde_json::json;
 
 use crate::cli::exit::{Failure, Outcome};
 use crate::cli::tool;
@@ -22,14 +19,17 @@ use crate::dry_run::gate;
 use crate::dry_run::report::{ClusterNote, Report};
 use crate::dry_run::run::{self, Scope, Task};
 use crate::dry_run::session::Session;
-use crate::input::waivers::{self, Source};
+use crate::input::waivers::{self, WaiverSource};
 use crate::screen::fixes::Pasting;
+use crate::screen::format::{self, PlanFormat};
 use crate::screen::output;
-use crate::screen::plan::{self, Look};
+use crate::screen::plan;
 use crate::screen::progress::Progress;
+use crate::screen::status;
 use crate::screen::ui::Ui;
+use crate::screen::waivers::{valid_beside, warn_of_unreadable};
 
-pub use flags::{Common, Format, Judging};
+pub use flags::{Common, Judging};
 pub use verbs::{Apply, Choose, Command, Delete, Files, Metadata, Patch, PatchType, Scale, Taint};
 
 /// Arguments of `dry-run`.
@@ -50,24 +50,9 @@ pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
     ui.apply(&common.ui);
     let result = rehearse(&args, &common, ui).await;
     if let Some(path) = &common.status_file {
-        status(path, result.as_ref())?;
+        status::plan(path, result.as_ref())?;
     }
     Ok(result?.exit_code)
-}
-
-/// Writes what `--status-file` holds.
-///
-/// # Errors
-/// [`Failure`] when the file cannot be written.
-pub fn status(path: &Path, result: Result<&Report, &Failure>) -> Result<(), Failure> {
-    let (code, support, error) = match result {
-        Ok(report) => (report.exit_code, Some(report.support), String::new()),
-        Err(failure) => (failure.code, None, failure.to_string()),
-    };
-    let status = json!({
-        "apiVersion": "aksarc.dev/v1alpha1", "kind": "DryRunStatus", "exitCode": code, "support": support, "error": error,
-    });
-    output::write(path, format!("{status}\n").as_bytes())
 }
 
 async fn rehearse(args: &Args, common: &Common, ui: &Ui) -> Result<Report, Failure> {
@@ -84,12 +69,12 @@ async fn rehearse(args: &Args, common: &Common, ui: &Ui) -> Result<Report, Failu
         }
     }
     let connection = client::connect(&common.kube).await?;
-    if Source::of(common.judging.waivers.as_deref()) == Source::Cluster {
+    if WaiverSource::of(common.judging.waivers.as_deref()) == WaiverSource::Cluster {
         let limit = common.kube.request_timeout.duration();
         let reader = Reader::new(connection.clone(), WAIVERS_PER_PAGE, limit, limit, Progress::new(ui));
         let (found, unreadable) = waivers::from_cluster(&reader, ui).await?;
-        waivers::warn_of_unreadable(&unreadable, ui);
-        let found = waivers::valid_beside(&settings.waivers, found, ui);
+        warn_of_unreadable(&unreadable, ui);
+        let found = valid_beside(&settings.waivers, found, ui);
         settings.waivers.extend(found);
     }
     let task = Task {
@@ -128,13 +113,13 @@ async fn rehearse(args: &Args, common: &Common, ui: &Ui) -> Result<Report, Failu
     Ok(report)
 }
 
-fn printed(report: &Report, format: Format, ui: &Ui) -> Result<String, Failure> {
-    Ok(match format {
-        Format::Table => plan::table(report, Look { ascii: ui.ascii }),
-        Format::Json => format!("{}\n", serde_json::to_string_pretty(report).map_err(Failure::run)?),
-        Format::Yaml => serde_saphyr::to_string(report).map_err(Failure::run)?,
-        Format::Name => plan::names(report),
-    })
+fn printed(plan: &Report, format: PlanFormat, ui: &Ui) -> Result<String, Failure> {
+    match format {
+        PlanFormat::Table => Ok(plan::table(plan, ui.look())),
+        PlanFormat::Json => format::json(plan),
+        PlanFormat::Yaml => format::yaml(plan),
+        PlanFormat::Name => Ok(plan::names(plan)),
+    }
 }
 
 /// As many as a check reads at once.

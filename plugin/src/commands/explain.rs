@@ -5,8 +5,8 @@ use aksarc_shared::data::embedded;
 use aksarc_shared::rule::Rule;
 
 use crate::cli::exit::{Failure, Outcome};
+use crate::screen::explain;
 use crate::screen::ui::Ui;
-use crate::screen::{explain, report};
 
 /// Arguments of `explain` and `rules show`.
 #[derive(Clone, Debug, clap::Args)]
@@ -29,7 +29,7 @@ pub fn run(args: &Args, ui: &Ui) -> Outcome {
         }
     }
     let text = pages.join("\n");
-    ui.print(&if ui.ascii { report::to_ascii(&text) } else { text })?;
+    ui.print(&ui.look().fit(text))?;
     Ok(0)
 }
 

@@ -10,9 +10,11 @@ use serde::Serialize;
 use super::explain;
 use crate::cli::exit::{Failure, Outcome};
 use crate::input::settings::PLATFORMS;
+use crate::screen::explain::documents;
 use crate::screen::format::ListFormat;
-use crate::screen::report::{Grid, dated, documents, to_ascii};
+use crate::screen::grid::Grid;
 use crate::screen::ui::Ui;
+use crate::screen::wording::dated;
 
 /// The rules, and what decides each clause of the policy.
 #[derive(Clone, Debug, clap::Args)]
@@ -237,12 +239,12 @@ fn coverage(data: &Data, ui: &Ui) -> String {
         titles.concat()
     );
     let text = shown(&grid, ui) + &sum;
-    if ui.ascii { to_ascii(&text) } else { text }
+    ui.look().fit(text)
 }
 
 fn shown(grid: &Grid, ui: &Ui) -> String {
     let text = grid.lines("", ui.width);
-    if ui.ascii { to_ascii(&text) } else { text }
+    ui.look().fit(text)
 }
 
 fn json(kind: &str, items: &impl Serialize) -> Result<String, Failure> {

@@ -8,8 +8,9 @@ use aksarc_shared::data::{Data, embedded};
 use crate::cli::exit::{Failure, Outcome};
 use crate::cli::tool;
 use crate::screen::format::ListFormat;
-use crate::screen::report::{Grid, dated, to_ascii};
+use crate::screen::grid::Grid;
 use crate::screen::ui::Ui;
+use crate::screen::wording::dated;
 
 /// Arguments of `version`.
 #[derive(Clone, Debug, clap::Args)]
@@ -28,7 +29,7 @@ pub fn run(args: &Args, ui: &Ui) -> Outcome {
         ListFormat::Table => table(embedded()),
         ListFormat::Json => json(embedded())?,
     };
-    ui.print(&if ui.ascii { to_ascii(&text) } else { text })?;
+    ui.print(&ui.look().fit(text))?;
     Ok(0)
 }
 

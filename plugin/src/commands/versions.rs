@@ -21,7 +21,7 @@ use crate::cli::exit::{Failure, Outcome};
 use crate::cli::tool;
 use crate::input::settings::{PLATFORMS, moment_or_now};
 use crate::screen::format::ListFormat;
-use crate::screen::report::{Grid, to_ascii};
+use crate::screen::grid::Grid;
 use crate::screen::ui::Ui;
 use crate::snapshot;
 
@@ -97,8 +97,7 @@ pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
         ListFormat::Table => table(&shown, ui.width),
         ListFormat::Json => serde_json::to_string_pretty(&shown).map_err(Failure::run)? + "\n",
     };
-    let plain = ui.ascii && args.output == ListFormat::Table;
-    ui.print(&if plain { to_ascii(&text) } else { text })?;
+    ui.print(&if args.output == ListFormat::Table { ui.look().fit(text) } else { text })?;
     Ok(0)
 }
 

@@ -3,20 +3,12 @@
 mod audit;
 mod lint;
 mod list;
+mod loaded;
 mod new;
 mod place;
 
-use aksarc_shared::waiver::{Unreadable, Waiver};
-use anyhow::anyhow;
-use serde::Serialize;
-
-use crate::cli::exit::{Failure, Outcome};
-use crate::collect::Reader;
-use crate::input::waivers::{self, Source};
-use crate::screen::report::{Grid, to_ascii};
+use crate::cli::exit::Outcome;
 use crate::screen::ui::{Ui, UiFlags};
-
-use super::cluster::{self, ClusterFlags};
 
 /// Arguments of `waivers`.
 #[derive(Clone, Debug, clap::Args)]
@@ -57,29 +49,6 @@ pub enum Command {
     New(new::Args),
 }
 
-/// How waivers are printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    /// For people
-    #[default]
-    Table,
-    /// For programs
-    Json,
-    /// The same as YAML
-    Yaml,
-}
-
-/// Where the waivers are.
-#[derive(Clone, Debug, clap::Args)]
-pub struct From {
-    /// File of waivers; - for standard input
-    #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
-    pub file: Option<String>,
-    /// Instead of FILE: cluster for the SupportWaivers of the cluster, or a file
-    #[arg(long, value_name = "cluster|FILE", env = "KUBECTL_AKSARC_WAIVERS", value_hint = clap::ValueHint::FilePath)]
-    pub waivers: Option<String>,
-}
-
 impl Args {
     /// The flags that shape what is printed.
     pub fn ui(&self) -> &UiFlags {
@@ -104,60 +73,6 @@ pub async fn run(args: &Args, ui: &Ui) -> Outcome {
         Command::New(args) => new::run(args, ui),
     }
 }
-
-/// Waivers, and the objects that should have been some.
-struct Loaded {
-    waivers: Vec<Waiver>,
-    unreadable: Vec<Unreadable>,
-    /// Of the cluster, if it was asked.
-    reader: Option<std::sync::Arc<Reader>>,
-}
-
-impl From {
-    /// A file given by name goes before the flag, and the flag before its variable.
-    async fn load(&self, flags: &ClusterFlags, ui: &Ui) -> Result<Loaded, Failure> {
-        let source = match &self.file {
-            Some(path) => Source::File(path),
-            None => Source::of(self.waivers.as_deref()),
-        };
-        match source {
-            Source::Cluster => {
-                let reader = cluster::reader(flags, ui).await?;
-                let (waivers, unreadable) = waivers::from_cluster(&reader, ui).await?;
-                Ok(Loaded { waivers, unreadable, reader: Some(reader) })
-            }
-            Source::File(path) => {
-                let entries = waivers::from_file(path).map_err(Failure::input)?;
-                let waivers = entries.into_iter().map(|entry| entry.waiver).collect();
-                Ok(Loaded { waivers, unreadable: Vec::new(), reader: None })
-            }
-            Source::None => Err(Failure::input(anyhow!(
-                "which waivers? Give a FILE, or --waivers cluster for those of the cluster"
-            ))),
-        }
-    }
-}
-
-fn encoded(value: &impl Serialize, format: Format) -> Result<String, Failure> {
-    Ok(match format {
-        Format::Yaml => serde_saphyr::to_string(value).map_err(Failure::run)?,
-        Format::Json | Format::Table => serde_json::to_string_pretty(value).map_err(Failure::run)? + "\n",
-    })
-}
-
-fn fit(text: String, ui: &Ui) -> String {
-    if ui.ascii { to_ascii(&text) } else { text }
-}
-
-fn lines(grid: &Grid, ui: &Ui) -> String {
-    grid.lines("", ui.width)
-}
-
-fn counted(count: usize, one: &str) -> String {
-    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
-}
-
-const API_VERSION: &str = "aksarc.dev/v1alpha1";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -1,14 +1,11 @@
-//! Where waivers come from, and what is said about those that do nothing.
+//! Waivers, read from a file or from the cluster.
 
 use std::path::Path;
 
 use aksarc_shared::inventory::ReadKey;
-use aksarc_shared::report::Report;
 use aksarc_shared::text;
-use aksarc_shared::waiver::{self, Entry, SUPPORT_WAIVER, Trouble, Unreadable, Use, Waiver};
+use aksarc_shared::waiver::{self, Entry, SUPPORT_WAIVER, Unreadable, Waiver};
 use anyhow::{Context as _, anyhow};
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use tokio::time::timeout_at;
 
 use crate::cli::exit::Failure;
@@ -16,10 +13,11 @@ use crate::collect::{self, Cause, Listed, Reader, RequestError};
 use crate::input::documents;
 use crate::input::settings::read;
 use crate::screen::ui::Ui;
+use crate::screen::waivers::shown;
 
 /// What `--waivers` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Source<'a> {
+pub(crate) enum WaiverSource<'a> {
     /// The `SupportWaiver` objects of the cluster; a file of that name is `./cluster`.
     Cluster,
     /// A file, or standard input for `-`.
@@ -28,13 +26,13 @@ pub(crate) enum Source<'a> {
     None,
 }
 
-impl<'a> Source<'a> {
+impl<'a> WaiverSource<'a> {
     /// Of a flag, its variable or neither.
     pub(crate) fn of(given: Option<&'a str>) -> Self {
         match given {
-            None | Some("none" | "") => Source::None,
-            Some("cluster") => Source::Cluster,
-            Some(path) => Source::File(path),
+            None | Some("none" | "") => WaiverSource::None,
+            Some("cluster") => WaiverSource::Cluster,
+            Some(path) => WaiverSource::File(path),
         }
     }
 }
@@ -92,65 +90,4 @@ pub(crate) async fn from_cluster(reader: &Reader, ui: &Ui) -> Result<(Vec<Waiver
             Ok((Vec::new(), Vec::new()))
         }
     }
-}
-
-/// Says on stderr which waivers do nothing, and why: one nobody hears of rots.
-pub(crate) fn warn(waivers: &[Waiver], report: &Report, now: Timestamp, ui: &Ui) {
-    for audit in waiver::audit(waivers, &report.findings, &report.rules, now) {
-        let name = shown(&audit.waiver.name);
-        match (&audit.status, audit.usage()) {
-            (waiver::Status::Valid, Use::Unused) => {
-                ui.note(&format!("warning: waiver {name} covers nothing that was found"));
-            }
-            (waiver::Status::Valid, Use::Unknown(why)) => {
-                ui.detail(&format!("waiver {name}: whether it covers anything cannot be told: {}", shown(&why)));
-            }
-            (waiver::Status::NotYet, _) => {
-                ui.note(&format!("warning: waiver {name} does not count: it has not begun"));
-            }
-            (waiver::Status::Expired, _) => {
-                ui.note(&format!("warning: waiver {name} does not count: it has expired"));
-            }
-            (waiver::Status::Invalid(problems), _) => {
-                ui.note(&format!("warning: waiver {name} does not count: {}", joined(problems)));
-            }
-            (waiver::Status::Valid, _) => {
-                for trouble in audit.troubles().iter().filter(|trouble| matches!(trouble, Trouble::Lapsed { .. })) {
-                    ui.note(&format!("warning: waiver {name}: {trouble}"));
-                }
-            }
-        }
-    }
-}
-
-/// Says on stderr which objects of the cluster are no waivers.
-pub(crate) fn warn_of_unreadable(unreadable: &[Unreadable], ui: &Ui) {
-    for one in unreadable {
-        ui.note(&format!("warning: {one}"));
-    }
-}
-
-/// Of `more`, those that break no term beside `known`; what is wrong with the others is said on stderr.
-pub(crate) fn valid_beside(known: &[Waiver], more: Vec<Waiver>, ui: &Ui) -> Vec<Waiver> {
-    let (valid, invalid) = waiver::beside(known, more);
-    for (waiver, problems) in invalid {
-        ui.note(&format!("warning: waiver {} does not count: {}", shown(&waiver.name), joined(&problems)));
-    }
-    valid
-}
-
-/// Problems in one line.
-pub(crate) fn joined<T: ToString>(problems: &[T]) -> String {
-    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-}
-
-/// A name or path, safe to print.
-pub(crate) fn shown(name: &str) -> String {
-    text::line(name, 160)
-}
-
-/// Days of UTC from `now` to the day something ends, as deadlines in reports count them; negative when past.
-pub(crate) fn days_left(expires: Timestamp, now: Timestamp) -> i64 {
-    let day = |moment: Timestamp| moment.to_zoned(TimeZone::UTC).date();
-    (day(expires) - day(now)).get_days().into()
 }

@@ -1,19 +1,18 @@
 //! A rule's page, with what the rule declares on top.
 
-use std::fmt::Write as _;
-
 use aksarc_shared::certificate;
 use aksarc_shared::data::known_issues::KnownIssue;
 use aksarc_shared::data::{Data, Document, Platform};
 use aksarc_shared::derive;
 use aksarc_shared::rule::{Mode, Rule, Scope};
 
-use super::grid::wrap;
-use super::report::{Paint, dated};
+use super::sheet::Sheet;
+use super::style::Paint;
+use super::wording::dated;
 
 /// The page as text, folded to `width` where one is given.
 pub fn page(rule: &Rule, data: &Data, width: Option<usize>) -> String {
-    let mut page = Page { out: String::new(), width: width.map(|width| width.min(WIDE)) };
+    let mut page = Page { out: Sheet::new(width.map(|width| width.min(WIDE))) };
     page.line(&Paint::bold(format_args!("{} {}", rule.code, rule.slug)));
     page.text("  ", rule.summary);
     page.line("");
@@ -32,9 +31,7 @@ pub fn page(rule: &Rule, data: &Data, width: Option<usize>) -> String {
         page.line("");
     }
     known_issues(&mut page, rule, data);
-    page.out.truncate(page.out.trim_end().len());
-    page.out.push('\n');
-    page.out
+    format!("{}\n", page.out.into_text().trim_end())
 }
 
 fn facts(page: &mut Page, rule: &Rule, data: &Data) {
@@ -158,14 +155,12 @@ fn known_issues(page: &mut Page, rule: &Rule, data: &Data) {
 }
 
 struct Page {
-    out: String,
-    width: Option<usize>,
+    out: Sheet,
 }
 
 impl Page {
     fn line(&mut self, line: &str) {
-        // Writing to a String cannot fail.
-        let _infallible = writeln!(self.out, "{line}");
+        self.out.line(line);
     }
 
     fn fact(&mut self, label: &str, text: &str) {
@@ -174,12 +169,7 @@ impl Page {
 
     /// Text behind a lead, folded below its own beginning.
     fn text(&mut self, lead: &str, text: &str) {
-        let indent = lead.chars().count();
-        let room = self.width.map(|width| width.saturating_sub(indent).max(NARROW));
-        for (number, line) in wrap(text, room).iter().enumerate() {
-            let lead = if number == 0 { lead } else { &" ".repeat(indent) };
-            self.line(format!("{lead}{line}").trim_end());
-        }
+        self.out.fold_below(lead, text);
     }
 
     /// Paragraphs, lists and code of a page; that is all they have.
@@ -189,7 +179,7 @@ impl Page {
         for line in text.lines() {
             let fence = line.starts_with("```");
             let (lead, words) = line.strip_prefix("- ").map_or(("", line), |words| ("- ", words));
-            let goes_on = !fence && !code && lead.is_empty() && !line.is_empty() && self.width.is_some();
+            let goes_on = !fence && !code && lead.is_empty() && !line.is_empty() && self.out.width().is_some();
             match &mut paragraph {
                 Some((_, all)) if goes_on => {
                     all.push(' ');
@@ -205,7 +195,7 @@ impl Page {
                 code = !code;
             } else if code {
                 self.line(format!("    {line}").trim_end());
-            } else if line.is_empty() || self.width.is_none() {
+            } else if line.is_empty() || self.out.width().is_none() {
                 self.line(line);
             } else {
                 paragraph = Some((lead, words.to_owned()));
@@ -221,10 +211,7 @@ impl Page {
     }
 }
 
-/// Text in fewer columns than this is hard to read.
-const NARROW: usize = 40;
-
-/// And in more than this.
+/// Text in more columns than this is hard to read.
 const WIDE: usize = 110;
 
 #[cfg(test)]
@@ -235,9 +222,9 @@ mod tests {
     fn prose_is_folded_and_code_is_not() {
         let text = "One sentence that is\nlonger than the width of this terminal is.\n\n- A list, and here too\n  it goes on for a while.\n- End.\n\n```yaml\nkind: Node\n```";
         let page = |width| {
-            let mut page = Page { out: String::new(), width };
+            let mut page = Page { out: Sheet::new(width) };
             page.markdown(text);
-            page.out
+            page.out.into_text()
         };
         insta::assert_snapshot!(page(Some(42)), @r"
         One sentence that is longer than the width

@@ -1,8 +1,12 @@
-//! Output formats.
+//! Formats of results: what each command can print, and how JSON and YAML are written. The exit code depends on none.
 
-/// How a report is printed. The exit code does not depend on it.
+use serde::Serialize;
+
+use crate::cli::exit::Failure;
+
+/// How `support-check` prints a report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
+pub enum ReportFormat {
     /// For people: the verdict, then every finding with evidence and fix
     #[default]
     Table,
@@ -18,7 +22,7 @@ pub enum Format {
     Yaml,
 }
 
-/// What `rules` prints.
+/// How commands print that list something.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum ListFormat {
     /// For people
@@ -26,4 +30,55 @@ pub enum ListFormat {
     Table,
     /// For programs
     Json,
+}
+
+/// How the commands of `waivers` print theirs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum WaiverFormat {
+    /// For people
+    #[default]
+    Table,
+    /// For programs
+    Json,
+    /// The same as YAML
+    Yaml,
+}
+
+/// How `dry-run` prints a plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum PlanFormat {
+    /// For people
+    #[default]
+    Table,
+    /// DryRunReport, versioned
+    Json,
+    /// As json
+    Yaml,
+    /// The objects, one per line
+    Name,
+}
+
+/// The version of everything that is printed for programs.
+pub(crate) const API_VERSION: &str = "aksarc.dev/v1alpha1";
+
+/// A value as JSON, over several lines.
+///
+/// # Errors
+/// [`Failure`] when it cannot be serialized.
+pub(crate) fn json(value: &impl Serialize) -> Result<String, Failure> {
+    let mut text = serde_json::to_string_pretty(value).map_err(Failure::run)?;
+    text.push('\n');
+    Ok(text)
+}
+
+/// A value as YAML.
+///
+/// # Errors
+/// [`Failure`] when it cannot be serialized.
+pub(crate) fn yaml(value: &impl Serialize) -> Result<String, Failure> {
+    let mut text = serde_saphyr::to_string(value).map_err(Failure::run)?;
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    Ok(text)
 }

@@ -3,20 +3,27 @@
 use std::fmt::Write as _;
 
 /// Rows of cells.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Grid {
     rows: Vec<Vec<String>>,
+    /// A longer cell pushes the rest of its row aside, and that of no other.
+    widest: usize,
 }
 
 impl Grid {
     /// With a first row of headings.
     pub fn new(headings: &[&str]) -> Self {
-        Grid { rows: vec![headings.iter().map(|cell| (*cell).to_owned()).collect()] }
+        Grid { rows: vec![headings.iter().map(|cell| (*cell).to_owned()).collect()], ..Grid::plain() }
     }
 
     /// Without headings.
     pub fn plain() -> Self {
-        Grid::default()
+        Grid { rows: Vec::new(), widest: usize::MAX }
+    }
+
+    /// Without headings, and with no column wider than `widest`.
+    pub(super) fn capped(widest: usize) -> Self {
+        Grid { widest, ..Grid::plain() }
     }
 
     /// Adds a row.
@@ -29,7 +36,7 @@ impl Grid {
         let mut widths: Vec<usize> = Vec::new();
         for row in &self.rows {
             for (column, cell) in row.iter().enumerate() {
-                let own = columns(cell);
+                let own = columns(cell).min(self.widest);
                 match widths.get_mut(column) {
                     Some(width) => *width = own.max(*width),
                     None => widths.push(own),

@@ -3,9 +3,6 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use aksarc_shared::report::Report;
-use serde::Serialize;
-
 use crate::cli::exit::Failure;
 
 /// Writes a file under another name first, so that nobody ever finds half of it.
@@ -60,48 +57,4 @@ fn readable(file: &std::fs::File) -> io::Result<()> {
     #[cfg(not(unix))]
     let _ = file;
     Ok(())
-}
-
-/// What `--status-file` holds.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Status {
-    api_version: &'static str,
-    kind: &'static str,
-    exit_code: u8,
-    /// `within`, `outside`, `inconclusive`; `none` where there is no verdict.
-    verdict: &'static str,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    error: String,
-}
-
-impl Status {
-    /// Of a verdict.
-    pub fn of(report: &Report) -> Self {
-        Status { exit_code: report.exit_code, verdict: report.verdict.as_str(), ..Status::none() }
-    }
-
-    /// Of a run without one.
-    pub fn failed(failure: &Failure) -> Self {
-        Status { exit_code: failure.code, error: failure.to_string(), ..Status::none() }
-    }
-
-    /// Writes the file.
-    ///
-    /// # Errors
-    /// As [`write`].
-    pub fn write(&self, path: &Path) -> Result<(), Failure> {
-        let text = serde_json::to_string(self).map_err(Failure::run)?;
-        write(path, format!("{text}\n").as_bytes())
-    }
-
-    fn none() -> Self {
-        Status {
-            api_version: "aksarc.dev/v1alpha1",
-            kind: "SupportCheckStatus",
-            exit_code: 0,
-            verdict: "none",
-            error: String::new(),
-        }
-    }
 }

@@ -1,188 +1,185 @@
-//! The report for people.
+//! A plan for people: what a dry run came to.
 
 use std::fmt::Write as _;
 
 use aksarc_shared::command::Command;
 use aksarc_shared::finding::{Consequence, Finding};
 use aksarc_shared::text;
-use anstyle::{AnsiColor, Style};
 
+use super::grid::Grid;
+use super::sheet::Sheet;
+use super::style::{Look, Paint};
+use super::wording::rests_on;
 use crate::dry_run::diff::Field;
 use crate::dry_run::judge::Support;
 use crate::dry_run::report::{Answer, Change, Operation, Report, Source};
-use crate::screen::report::rests_on;
-
-/// What the terminal can show. Colour is always in the text; whoever prints takes it out where it does not belong.
-#[derive(Clone, Copy, Debug)]
-pub struct Look {
-    /// Only ASCII.
-    pub ascii: bool,
-}
 
 /// The whole screen.
 pub fn table(report: &Report, look: Look) -> String {
-    let signs = Signs::of(look);
-    let mut out = String::new();
-    header(&mut out, report, signs);
+    let mut screen = Screen { out: Sheet::new(look.width), good: if look.ascii { "ok" } else { "✓" } };
+    screen.header(report);
     for change in &report.changes {
-        object(&mut out, change, signs);
+        screen.change(change);
     }
     if report.changes.is_empty() {
-        line(&mut out, "\n  no objects found");
+        screen.out.line("\n  no objects found");
     }
-    let plan = report.plan;
-    let support = report.support;
-    line(
-        &mut out,
-        &format!(
-            "\nPlan: {} add, {} change, {} delete     support: {} {} {}",
-            plan.add,
-            plan.change,
-            plan.delete,
-            support_word(support.before, signs),
-            signs.arrow,
-            support_word(support.after, signs)
-        ),
-    );
-    line(&mut out, &format!("exit {}", report.exit_code));
-    out
+    screen.footer(report);
+    look.fit(screen.out.into_text())
 }
 
 /// The objects, one per line.
 pub fn names(report: &Report) -> String {
-    let mut out = String::new();
+    let mut out = Sheet::new(None);
     for change in &report.changes {
-        line(&mut out, &text::clean(&change.object.short()));
+        out.line(&text::clean(&change.object.short()));
     }
-    out
+    out.into_text()
 }
 
-#[derive(Clone, Copy)]
-struct Signs {
-    arrow: &'static str,
-    dot: &'static str,
+struct Screen {
+    out: Sheet,
+    /// The sign of what is as it should be: "+" would look like an object to be made.
     good: &'static str,
-    bad: &'static str,
-    unset: &'static str,
 }
 
-impl Signs {
-    fn of(look: Look) -> Self {
-        if look.ascii {
-            Signs { arrow: "->", dot: "-", good: "ok", bad: "x", unset: "(unset)" }
-        } else {
-            Signs { arrow: "→", dot: "·", good: "✓", bad: "✗", unset: "(unset)" }
+impl Screen {
+    fn header(&mut self, report: &Report) {
+        let user = match text::clean(&report.user.name) {
+            name if name.is_empty() => "an unnamed user".to_owned(),
+            name => name.into_owned(),
+        };
+        let unsure = if report.user.confirmed { "" } else { " (by the kubeconfig; the server did not say)" };
+        let requests = match report.requests {
+            1 => "1 request".to_owned(),
+            count => format!("{count} requests"),
+        };
+        let guard = match (report.guard.source, report.guard.decision) {
+            (Source::Observed, _) => format!("{} (observed answer)", Paint::bad("DENIED")),
+            (source, decision) => {
+                let word = match decision {
+                    Answer::Allow => "would allow".to_owned(),
+                    Answer::Deny => format!("would {}", Paint::bad("DENY")),
+                    Answer::Unknown => "has nothing to judge".to_owned(),
+                    Answer::Warn => format!("would {}", Paint::warn("WARN")),
+                };
+                let from = if source == Source::GuardConfig { "from --guard-config, " } else { "assumed " };
+                format!("{word} ({from}{})", report.guard.preset)
+            }
+        };
+        let line = format!("mode server (dryRun=All) as {user}{unsure} · {requests} · guard aksarc: {guard}");
+        self.out.fold("", "  ", &line);
+        if report.user.actor == "platform" {
+            self.out.line("  this user is the platform: the guard judges nothing it does");
         }
     }
-}
 
-fn header(out: &mut String, report: &Report, signs: Signs) {
-    let user = match text::clean(&report.user.name) {
-        name if name.is_empty() => "an unnamed user".to_owned(),
-        name => name.into_owned(),
-    };
-    let unsure = if report.user.confirmed { "" } else { " (by the kubeconfig; the server did not say)" };
-    let requests = match report.requests {
-        1 => "1 request".to_owned(),
-        count => format!("{count} requests"),
-    };
-    let guard = match (report.guard.source, report.guard.decision) {
-        (Source::Observed, _) => format!("{BAD}DENIED{BAD:#} (observed answer)"),
-        (source, decision) => {
-            let word = match decision {
-                Answer::Allow => "would allow".to_owned(),
-                Answer::Deny => format!("would {BAD}DENY{BAD:#}"),
-                Answer::Unknown => "has nothing to judge".to_owned(),
-                Answer::Warn => format!("would {WARN}WARN{WARN:#}"),
-            };
-            let from = if source == Source::GuardConfig { "from --guard-config, " } else { "assumed " };
-            format!("{word} ({from}{})", report.guard.preset)
-        }
-    };
-    let dot = signs.dot;
-    line(out, &format!("mode server (dryRun=All) as {user}{unsure} {dot} {requests} {dot} guard aksarc: {guard}"));
-    if report.user.actor == "platform" {
-        line(out, "  this user is the platform: the guard judges nothing it does");
+    fn footer(&mut self, report: &Report) {
+        let (plan, support) = (report.plan, report.support);
+        let (before, after) = (self.support(support.before), self.support(support.after));
+        self.out.line("");
+        let line = format!(
+            "Plan: {} add, {} change, {} delete     support: {before} → {after}",
+            plan.add, plan.change, plan.delete
+        );
+        self.out.fold("", "      ", &line);
+        self.out.line(&format!("exit {}", report.exit_code));
     }
-}
 
-fn object(out: &mut String, change: &Change, signs: Signs) {
-    let (sign, style) = match change.operation {
-        Operation::Create => ("+", GOOD),
-        Operation::Delete => ("-", BAD),
-        Operation::None => ("=", PLAIN),
-        Operation::Update => ("~", WARN),
-    };
-    let subresource = if change.subresource.is_empty() { String::new() } else { format!("/{}", change.subresource) };
-    let short = text::line(&format!("{}{subresource}", change.object.short()), MAX_NAME);
-    let known = change.refusal.is_none() && change.not_rehearsed.is_empty();
-    let unchanged = if change.operation == Operation::None && known { "  unchanged" } else { "" };
-    line(out, &format!("\n  {style}{sign}{style:#} {short}{unchanged}"));
-    let width =
-        change.fields.iter().map(|field| shown_path(&field.path).chars().count()).max().unwrap_or(0).min(MAX_PATH);
-    let mut said = vec![false; change.findings.len()];
-    for field in change.fields.iter().take(MAX_FIELDS) {
-        field_line(out, field, width, change, &mut said, signs);
-    }
-    if let Some(more) = change.fields.len().checked_sub(MAX_FIELDS).filter(|more| *more > 0) {
-        line(out, &format!("      and {more} more fields (-o json has them all)"));
-    }
-    for (finding, _) in change.findings.iter().zip(&said).filter(|(_, said)| !**said) {
-        let message = text::line(&finding.message, MAX_MESSAGE);
-        line(out, &format!("      {}   {message}", mark(finding, signs)));
-    }
-    for way in &change.instead {
-        let mut commands = way.commands.iter().map(Command::printed);
-        match commands.next() {
-            Some(first) => line(out, &format!("      instead: {} {}  {first}", way.text, signs.arrow)),
-            None => line(out, &format!("      instead: {}", way.text)),
+    fn change(&mut self, change: &Change) {
+        let sign = match change.operation {
+            Operation::Create => Paint::good("+"),
+            Operation::Delete => Paint::bad("-"),
+            Operation::None => "=".to_owned(),
+            Operation::Update => Paint::warn("~"),
+        };
+        let subresource =
+            if change.subresource.is_empty() { String::new() } else { format!("/{}", change.subresource) };
+        let short = text::line(&format!("{}{subresource}", change.object.short()), MAX_NAME);
+        let known = change.refusal.is_none() && change.not_rehearsed.is_empty();
+        let unchanged = if change.operation == Operation::None && known { "  unchanged" } else { "" };
+        self.out.line(&format!("\n  {sign} {short}{unchanged}"));
+        self.fields(change);
+        let beside_a_field =
+            |finding: &Finding| change.fields.iter().take(MAX_FIELDS).any(|field| field.path == finding.path);
+        for finding in change.findings.iter().filter(|finding| !beside_a_field(finding)) {
+            let message = text::line(&finding.message, MAX_MESSAGE);
+            self.out.fold("      ", "        ", &format!("{}   {message}", mark(finding)));
         }
-        for command in commands {
-            line(out, &format!("               {command}"));
+        self.instead(change);
+        self.refusal(change);
+        let line = |text: &String| text::line(text, MAX_MESSAGE);
+        if !change.not_rehearsed.is_empty() {
+            let why = Paint::warn(format_args!("? {}", line(&change.not_rehearsed)));
+            self.out.fold("      ", "        ", &why);
+        }
+        if !change.not_judged.is_empty() {
+            let why = format!("{}: {}", Paint::warn("? not judged"), line(&change.not_judged));
+            self.out.fold("      ", "        ", &why);
+        }
+        for warning in &change.warnings {
+            self.out.fold("      ", "        ", &format!("{}: {}", Paint::warn("server warns"), line(warning)));
+        }
+        for note in &change.notes {
+            self.out.fold("      ", "        ", &format!("note: {}", line(note)));
         }
     }
-    if let Some(refusal) = &change.refusal {
-        line(out, &format!("      {BAD}{}{BAD:#}", refusal.headline()));
-        line(out, &format!("        {}", text::line(&refusal.message, MAX_MESSAGE)));
-        let causes = refusal
-            .causes
-            .iter()
-            .filter(|cause| !cause.message.is_empty() && !refusal.message.contains(&cause.message));
-        for cause in causes {
+
+    /// The fields that differ, each with the findings that are about it.
+    fn fields(&mut self, change: &Change) {
+        let value = |value: &Option<String>| match value {
+            Some(value) if value.is_empty() => "\"\"".to_owned(),
+            Some(value) => text::line(value, MAX_VALUE),
+            None => "(unset)".to_owned(),
+        };
+        let mut grid = Grid::capped(MAX_PATH);
+        for field in change.fields.iter().take(MAX_FIELDS) {
+            let Field { path, before, after } = field;
+            let mut cell = format!("{} → {}", value(before), value(after));
+            for finding in change.findings.iter().filter(|finding| finding.path == *path) {
+                // Writing to a String cannot fail.
+                let _infallible = write!(cell, "      {}", mark(finding));
+            }
+            grid.row([text::line(shown_path(path), MAX_PATH * 4), cell]);
+        }
+        self.out.grid("      ", &grid);
+        if let Some(more) = change.fields.len().checked_sub(MAX_FIELDS).filter(|more| *more > 0) {
+            self.out.line(&format!("      and {more} more fields (-o json has them all)"));
+        }
+    }
+
+    /// The supported ways. Commands are to be copied, so they are not broken.
+    fn instead(&mut self, change: &Change) {
+        for way in &change.instead {
+            let mut commands = way.commands.iter().map(Command::printed);
+            match commands.next() {
+                Some(first) => self.out.line(&format!("      instead: {} →  {first}", way.text)),
+                None => self.out.fold("      ", "        ", &format!("instead: {}", way.text)),
+            }
+            for command in commands {
+                self.out.line(&format!("               {command}"));
+            }
+        }
+    }
+
+    fn refusal(&mut self, change: &Change) {
+        let Some(refusal) = &change.refusal else { return };
+        self.out.fold("      ", "        ", &Paint::bad(refusal.headline()));
+        self.out.fold_below("        ", &text::line(&refusal.message, MAX_MESSAGE));
+        let told = |message: &String| message.is_empty() || refusal.message.contains(message);
+        for cause in refusal.causes.iter().filter(|cause| !told(&cause.message)) {
             let field = if cause.field.is_empty() { String::new() } else { format!("{}: ", cause.field) };
-            line(out, &format!("        {field}{}", text::line(&cause.message, MAX_MESSAGE)));
+            self.out.fold_below("        ", &format!("{field}{}", text::line(&cause.message, MAX_MESSAGE)));
         }
     }
-    if !change.not_rehearsed.is_empty() {
-        line(out, &format!("      {WARN}? {}{WARN:#}", text::line(&change.not_rehearsed, MAX_MESSAGE)));
-    }
-    if !change.not_judged.is_empty() {
-        line(out, &format!("      {WARN}? not judged{WARN:#}: {}", text::line(&change.not_judged, MAX_MESSAGE)));
-    }
-    for warning in &change.warnings {
-        line(out, &format!("      {WARN}server warns{WARN:#}: {}", text::line(warning, MAX_MESSAGE)));
-    }
-    for note in &change.notes {
-        line(out, &format!("      note: {}", text::line(note, MAX_MESSAGE)));
-    }
-}
 
-fn field_line(out: &mut String, field: &Field, width: usize, change: &Change, said: &mut [bool], signs: Signs) {
-    let value = |value: &Option<String>| match value {
-        Some(value) if value.is_empty() => "\"\"".to_owned(),
-        Some(value) => text::line(value, MAX_VALUE),
-        None => signs.unset.to_owned(),
-    };
-    let path = text::line(shown_path(&field.path), MAX_PATH * 4);
-    let mut marks = String::new();
-    for (finding, said) in change.findings.iter().zip(said).filter(|(finding, _)| finding.path == field.path) {
-        *said = true;
-        let _ = write!(marks, "      {}", mark(finding, signs));
+    fn support(&self, support: Support) -> String {
+        match support {
+            Support::NotJudged => format!("? {}", support.phrase()),
+            Support::Outside => Paint::bad(format_args!("✗ {}", support.phrase())),
+            Support::Within => Paint::good(format_args!("{} {}", self.good, support.phrase())),
+        }
     }
-    line(
-        out,
-        &format!("      {path:width$}   {} {} {}{marks}", value(&field.before), signs.arrow, value(&field.after)),
-    );
 }
 
 /// People know that labels stand in the metadata.
@@ -190,37 +187,20 @@ fn shown_path(path: &str) -> &str {
     path.strip_prefix("metadata.").unwrap_or(path)
 }
 
-fn mark(finding: &Finding, signs: Signs) -> String {
-    let (code, basis, dot) = (finding.code, rests_on(finding.basis), signs.dot);
+fn mark(finding: &Finding) -> String {
+    let (code, basis) = (finding.code, rests_on(finding.basis));
     if let Some(waiver) = &finding.waiver {
         let (name, until) = (text::line(&waiver.name, MAX_NAME), text::line(&waiver.expires, MAX_NAME));
         return format!("{code} waived by {name} until {until}");
     }
-    match finding.consequence {
-        Consequence::Voids => format!("{BAD}{} {code} VOIDS SUPPORT{BAD:#} {dot} {basis}", signs.bad),
-        Consequence::AtRisk => format!("{WARN}! {code} at risk{WARN:#} {dot} {basis}"),
-        Consequence::NotCovered => format!("{WARN}! {code} not covered{WARN:#} {dot} {basis}"),
-        Consequence::Info => format!("{code} info {dot} {basis}"),
-    }
+    let word = match finding.consequence {
+        Consequence::Voids => Paint::bad(format_args!("✗ {code} VOIDS SUPPORT")),
+        Consequence::AtRisk => Paint::warn(format_args!("! {code} at risk")),
+        Consequence::NotCovered => Paint::warn(format_args!("! {code} not covered")),
+        Consequence::Info => format!("{code} info"),
+    };
+    format!("{word} · {basis}")
 }
-
-fn support_word(support: Support, signs: Signs) -> String {
-    match support {
-        Support::NotJudged => format!("? {}", support.phrase()),
-        Support::Outside => format!("{BAD}{} {}{BAD:#}", signs.bad, support.phrase()),
-        Support::Within => format!("{GOOD}{} {}{GOOD:#}", signs.good, support.phrase()),
-    }
-}
-
-fn line(out: &mut String, text: &str) {
-    out.push_str(text);
-    out.push('\n');
-}
-
-const PLAIN: Style = Style::new();
-const BAD: Style = AnsiColor::Red.on_default().bold();
-const WARN: Style = AnsiColor::Yellow.on_default();
-const GOOD: Style = AnsiColor::Green.on_default();
 
 /// What a line holds of each part; `-o json` holds all of it.
 const MAX_VALUE: usize = 120;
@@ -318,7 +298,7 @@ mod tests {
     }
 
     fn plain(report: &Report, ascii: bool) -> String {
-        anstream::adapter::strip_str(&table(report, Look { ascii })).to_string()
+        anstream::adapter::strip_str(&table(report, Look { ascii, width: None })).to_string()
     }
 
     #[test]
@@ -350,6 +330,16 @@ mod tests {
         assert!(screen.is_ascii(), "{screen}");
         assert!(screen.contains("REFUSED by webhook w.example.com\n        no\n"), "{screen}");
         assert!(screen.contains("DENIED (observed answer)") && screen.ends_with("exit 6\n"), "{screen}");
+    }
+
+    #[test]
+    fn lines_end_where_the_terminal_does() {
+        let mut change = change();
+        change.instead.clear();
+        change.notes = vec!["a note that goes on for longer than the terminal is wide".to_owned()];
+        let report = report(vec![change], Source::Assumed);
+        let screen = table(&report, Look { ascii: false, width: Some(60) });
+        insta::assert_snapshot!(anstream::adapter::strip_str(&screen).to_string(), @"");
     }
 
     #[test]

@@ -6,6 +6,22 @@ use aksarc_shared::finding::Consequence;
 use aksarc_shared::report::VerdictWord;
 use anstyle::{AnsiColor, Style};
 
+/// What the terminal can show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// Only ASCII is printed.
+    pub ascii: bool,
+    /// Columns of the terminal; `None` where there is none, and lines are as long as they are.
+    pub width: Option<usize>,
+}
+
+impl Look {
+    /// A text with what the terminal cannot show replaced.
+    pub fn fit(self, text: String) -> String {
+        if self.ascii { to_ascii(&text) } else { text }
+    }
+}
+
 /// Paints text; the writer takes the colours away where they are not wanted.
 pub struct Paint;
 
@@ -18,6 +34,21 @@ impl Paint {
     /// What steps back.
     pub fn dim(text: impl Display) -> String {
         paint(Style::new().dimmed(), text)
+    }
+
+    /// In the colour of what is as it should be.
+    pub fn good(text: impl Display) -> String {
+        paint(AnsiColor::Green.on_default(), text)
+    }
+
+    /// In the colour of what deserves a look.
+    pub fn warn(text: impl Display) -> String {
+        paint(AnsiColor::Yellow.on_default(), text)
+    }
+
+    /// In the colour of what is refused, lost or outside.
+    pub fn bad(text: impl Display) -> String {
+        paint(AnsiColor::Red.on_default().bold(), text)
     }
 
     /// In the colour of a consequence.
@@ -67,7 +98,7 @@ pub(super) fn heading(consequence: Consequence) -> &'static str {
 }
 
 /// Text in ASCII: what has a counterpart becomes that, the rest is escaped.
-pub fn to_ascii(text: &str) -> String {
+fn to_ascii(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use anstream::{AutoStream, ColorChoice};
 
+use super::style::Look;
 use crate::cli::exit::Failure;
 
 /// The two streams, and what they can show.
@@ -85,6 +86,11 @@ impl Ui {
             Color::Always => ColorChoice::Always,
             Color::Never => ColorChoice::Never,
         };
+    }
+
+    /// What stdout can show.
+    pub fn look(&self) -> Look {
+        Look { ascii: self.ascii, width: self.width }
     }
 
     /// Prints to stdout. A reader that has gone away is no failure.

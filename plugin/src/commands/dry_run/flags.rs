@@ -5,15 +5,16 @@ use std::path::PathBuf;
 use aksarc_shared::guard::{Preset, Settings};
 use aksarc_shared::read::yaml;
 use anyhow::{Context as _, bail};
-use clap::ValueEnum;
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::cli::flags::KubeFlags;
 use crate::input::settings::{PLATFORMS, moment, read};
-use crate::input::waivers::{self, Source};
+use crate::input::waivers::{self, WaiverSource};
 use crate::screen::fixes::ShellFlag;
+use crate::screen::format::PlanFormat;
 use crate::screen::ui::{Ui, UiFlags};
+use crate::screen::waivers::valid_beside;
 
 /// Flags of every command.
 #[derive(Clone, Debug, clap::Args)]
@@ -29,7 +30,7 @@ pub struct Common {
     pub namespace: Option<String>,
     /// Format of the result
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-    pub output: Format,
+    pub output: PlanFormat,
     /// Write the result to a file instead of stdout
     #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_OUTPUT_FILE", value_hint = clap::ValueHint::FilePath)]
     pub output_file: Option<PathBuf>,
@@ -74,19 +75,6 @@ pub struct Judging {
     pub waivers: Option<String>,
 }
 
-/// How the result is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people
-    Table,
-    /// DryRunReport, versioned
-    Json,
-    /// As json
-    Yaml,
-    /// The objects, one per line
-    Name,
-}
-
 impl Judging {
     /// The guard's settings, and whether they are a real guard's.
     pub(super) fn settings(&self, ui: &Ui) -> anyhow::Result<(Settings, bool)> {
@@ -94,9 +82,9 @@ impl Judging {
             Some(path) => guard_config(&read(path)?).with_context(|| format!("cannot use {}", path.display()))?,
             None => Settings { mode: Preset::Enforce, ..Settings::default() },
         };
-        if let Source::File(path) = Source::of(self.waivers.as_deref()) {
+        if let WaiverSource::File(path) = WaiverSource::of(self.waivers.as_deref()) {
             let found = waivers::from_file(path)?.into_iter().map(|entry| entry.waiver).collect();
-            let found = waivers::valid_beside(&settings.waivers, found, ui);
+            let found = valid_beside(&settings.waivers, found, ui);
             settings.waivers.extend(found);
         }
         Ok((settings, self.guard_config.is_some()))

@@ -14,7 +14,7 @@ use crate::input::manifests;
 
 /// Counts of the objects in manifests.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Judged {
+pub(super) struct ManifestCounts {
     /// All objects.
     pub(super) objects: usize,
     /// Objects that no rule looks at, by kind: nothing is known of them, and that is no praise.
@@ -29,13 +29,18 @@ pub(super) struct Judged {
 ///
 /// # Errors
 /// A file cannot be read, or a document is no object.
-pub(super) fn judge(paths: &[PathBuf], depth: Depth, namespace: &str, check: &mut Check<'_>) -> anyhow::Result<Judged> {
-    let mut all = Judged::default();
+pub(super) fn judge(
+    paths: &[PathBuf],
+    depth: Depth,
+    namespace: &str,
+    check: &mut Check<'_>,
+) -> anyhow::Result<ManifestCounts> {
+    let mut all = ManifestCounts::default();
     manifests::each(paths, depth, &mut |manifest| one(manifest.object, namespace, check, &mut all))?;
     Ok(all)
 }
 
-fn one(mut value: Value, namespace: &str, check: &mut Check<'_>, all: &mut Judged) -> anyhow::Result<()> {
+fn one(mut value: Value, namespace: &str, check: &mut Check<'_>, all: &mut ManifestCounts) -> anyhow::Result<()> {
     let text = |field: &str| value.get(field).and_then(Value::as_str).unwrap_or_default();
     let known = kinds::of(text("apiVersion"), text("kind"));
     all.objects += 1;

@@ -19,7 +19,7 @@ use jiff::tz::TimeZone;
 use crate::cli::exit::Failure;
 use crate::commands::{baseline, explain};
 use crate::input::settings::{PLATFORMS, moment_or_now, read, release};
-use crate::input::waivers::{self, Source};
+use crate::input::waivers::{self, WaiverSource};
 use crate::screen::ui::Ui;
 
 /// Flags that decide the verdict.
@@ -127,9 +127,9 @@ impl Judging {
     }
 
     fn waivers(&self) -> anyhow::Result<Vec<Waiver>> {
-        match Source::of(self.waivers.as_deref()) {
-            Source::File(path) => Ok(waivers::from_file(path)?.into_iter().map(|entry| entry.waiver).collect()),
-            Source::Cluster | Source::None => Ok(Vec::new()),
+        match WaiverSource::of(self.waivers.as_deref()) {
+            WaiverSource::File(path) => Ok(waivers::from_file(path)?.into_iter().map(|entry| entry.waiver).collect()),
+            WaiverSource::Cluster | WaiverSource::None => Ok(Vec::new()),
         }
     }
 

@@ -10,14 +10,15 @@ use aksarc_shared::waiver::{self, Audit, Status, Use};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{API_VERSION, Format, From, Loaded, counted, encoded, fit, lines};
+use super::loaded::{Loaded, WaiverFrom, counted};
 use crate::cli::exit::{Failure, Outcome};
 use crate::cli::tool;
 use crate::commands::cluster::{self, ClusterFlags};
 use crate::input::settings::{PLATFORMS, moment_or_now};
-use crate::input::waivers::{days_left, shown};
-use crate::screen::report::Grid;
+use crate::screen::format::{self, API_VERSION, WaiverFormat};
+use crate::screen::grid::Grid;
 use crate::screen::ui::Ui;
+use crate::screen::waivers::{days_left, shown};
 use crate::snapshot;
 
 /// Arguments of `waivers audit`.
@@ -25,7 +26,7 @@ use crate::snapshot;
 pub struct Args {
     /// Where from.
     #[command(flatten)]
-    pub from: From,
+    pub from: WaiverFrom,
     /// Hold them against a snapshot instead of the cluster
     #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
     pub snapshot: Option<PathBuf>,
@@ -40,7 +41,7 @@ pub struct Args {
     pub strict: bool,
     /// Format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-    pub output: Format,
+    pub output: WaiverFormat,
     /// Reading, display and cluster.
     #[command(flatten)]
     pub flags: ClusterFlags,
@@ -52,8 +53,9 @@ pub(super) async fn run(args: &Args, ui: &Ui) -> Outcome {
     let (report, now) = judged(args, &loaded, ui).await?;
     let audits = waiver::audit(&loaded.waivers, &report.findings, &report.rules, now);
     let text = match args.output {
-        Format::Table => table(&audits, &loaded, &report, now, ui),
-        format => encoded(&document(&audits, &loaded, &report, now), format)?,
+        WaiverFormat::Table => table(&audits, &loaded, &report, now, ui),
+        WaiverFormat::Json => format::json(&document(&audits, &loaded, &report, now))?,
+        WaiverFormat::Yaml => format::yaml(&document(&audits, &loaded, &report, now))?,
     };
     ui.print(&text)?;
     Ok(exit_code(&audits, &loaded, args.strict))
@@ -155,7 +157,7 @@ fn table(audits: &[Audit<'_>], loaded: &Loaded, report: &Report, now: Timestamp,
             shown(&audit.waiver.matches.short()),
         ]);
     }
-    let mut text = vec![if audits.is_empty() { "no waivers\n".to_owned() } else { lines(&grid, ui) }];
+    let mut text = vec![if audits.is_empty() { "no waivers\n".to_owned() } else { grid.lines("", ui.width) }];
     text.extend(audits.iter().map(details));
     text.extend(loaded.unreadable.iter().map(|one| format!("\n{one}\n")));
     let troubled = audits.iter().filter(|audit| !audit.troubles().is_empty()).count();
@@ -167,7 +169,7 @@ fn table(audits: &[Audit<'_>], loaded: &Loaded, report: &Report, now: Timestamp,
         counted(report.findings.len(), "finding"),
         counted(troubled + loaded.unreadable.len(), "waiver"),
     ));
-    fit(text.concat(), ui)
+    ui.look().fit(text.concat())
 }
 
 /// What a waiver covers, and what is the matter with it.

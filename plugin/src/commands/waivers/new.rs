@@ -9,14 +9,15 @@ use anyhow::{Context as _, anyhow, bail};
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
-use super::API_VERSION;
 use crate::cli::exit::{Failure, Outcome};
 use crate::commands::explain;
 use crate::input::documents::{self, Depth};
 use crate::input::settings::moment;
-use crate::input::waivers::{from_file, joined, shown};
+use crate::input::waivers::from_file;
+use crate::screen::format::API_VERSION;
 use crate::screen::output;
 use crate::screen::ui::{Ui, UiFlags};
+use crate::screen::waivers::{joined, shown};
 
 /// Arguments of `waivers new`.
 #[derive(Clone, Debug, clap::Args)]

@@ -6,12 +6,13 @@ use std::fmt::{self, Write as _};
 use aksarc_shared::report::Report;
 use aksarc_shared::text;
 
-use super::{Look, shown};
+use super::summary::shown;
+use super::view::View;
 
-pub(super) fn render(report: &Report, look: &Look<'_>) -> Result<String, fmt::Error> {
+pub(super) fn render(report: &Report, view: &View<'_>) -> Result<String, fmt::Error> {
     let mut seen = BTreeSet::new();
     let mut out = String::new();
-    for finding in shown(report, look.show) {
+    for finding in shown(report, view.show) {
         let object = &finding.object;
         let kind = object.kind.to_lowercase();
         let group = object.api_version.split_once('/').map(|(group, _)| group);

@@ -5,10 +5,11 @@ use std::fmt;
 use aksarc_shared::report::Report;
 use aksarc_shared::text;
 
-use super::{Look, Paint, counted, days, headline, left_out};
-use crate::screen::style::sign;
+use super::summary::{counted, headline, left_out};
+use crate::screen::style::{Paint, sign};
+use crate::screen::wording::days;
 
-pub(super) fn render(report: &Report, _look: &Look<'_>) -> Result<String, fmt::Error> {
+pub(super) fn render(report: &Report) -> Result<String, fmt::Error> {
     let verdict = report.verdict;
     let next = report.clocks.iter().find(|clock| clock.days_left >= 0 && clock.platforms.is_empty());
     let next = next.map(|clock| {

@@ -4,28 +4,22 @@ mod findings;
 mod foot;
 mod head;
 mod layout;
-mod wording;
 
 use std::fmt;
 
 use aksarc_shared::report::Report;
 
-use super::{Look, Show};
+use super::view::{Show, View};
+use layout::Screen;
 
-pub(super) fn render(report: &Report, look: &Look<'_>) -> Result<String, fmt::Error> {
-    let mut screen = Screen { out: String::new(), report, look };
+pub(super) fn render(report: &Report, view: &View<'_>) -> Result<String, fmt::Error> {
+    let mut screen = Screen::new(report, view);
     screen.header()?;
     screen.verdict()?;
     screen.findings()?;
-    if look.show == Show::All {
+    if view.show == Show::All {
         screen.outcomes()?;
     }
     screen.footer()?;
-    Ok(screen.out)
-}
-
-struct Screen<'a> {
-    out: String,
-    report: &'a Report,
-    look: &'a Look<'a>,
+    Ok(screen.out.into_text())
 }

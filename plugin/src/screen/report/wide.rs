@@ -5,16 +5,19 @@ use std::fmt::{self, Write as _};
 use aksarc_shared::report::Report;
 use aksarc_shared::text;
 
-use super::{Grid, Look, Paint, counted, dated, headline, left_out, shown};
-use crate::screen::style::sign;
+use super::summary::{counted, headline, left_out, shown};
+use super::view::View;
+use crate::screen::grid::Grid;
+use crate::screen::style::{Paint, sign};
+use crate::screen::wording::dated;
 
-pub(super) fn render(report: &Report, look: &Look<'_>) -> Result<String, fmt::Error> {
-    let (before, after) = if look.manifests { ("BEFORE", "AFTER") } else { ("MUST BE", "IS") };
+pub(super) fn render(report: &Report, view: &View<'_>) -> Result<String, fmt::Error> {
+    let (before, after) = if view.manifests { ("BEFORE", "AFTER") } else { ("MUST BE", "IS") };
     let mut grid =
         Grid::new(&["CODE", "CONSEQUENCE", "BASIS", "CLAUSES", "OBJECT", "PATH", before, after, "BY", "AT", "WAIVER"]);
     let or_dash = |text: String| if text.is_empty() { "–".to_owned() } else { text };
     let value = |value: &Option<String>| value.as_deref().map_or_else(|| "–".to_owned(), |value| text::line(value, 60));
-    for finding in shown(report, look.show) {
+    for finding in shown(report, view.show) {
         let author = finding.evidence.iter().find(|evidence| !evidence.manager.is_empty());
         let members = match finding.members.len() {
             0 => String::new(),

@@ -10,16 +10,16 @@ use aksarc_shared::finding::{Evidence, Finding};
 use aksarc_shared::report::{Outcome, VerdictWord};
 use aksarc_shared::text;
 
-use super::Screen;
-use super::wording::counting;
-use crate::screen::grid::wrap;
-use crate::screen::report::{GroupBy, Paint, dated, shown};
-use crate::screen::style::{heading, mark, sign};
+use super::layout::Screen;
+use crate::screen::report::summary::shown;
+use crate::screen::report::view::GroupBy;
+use crate::screen::style::{Paint, heading, mark, sign};
+use crate::screen::wording::{counting, dated};
 
 impl Screen<'_> {
     pub(super) fn findings(&mut self) -> fmt::Result {
-        let findings = shown(self.report, self.look.show);
-        match self.look.group_by {
+        let findings = shown(self.report, self.view.show);
+        match self.view.group_by {
             GroupBy::Rule => {
                 for group in by_rule(&findings) {
                     self.rule(&group)?;
@@ -39,7 +39,7 @@ impl Screen<'_> {
             let kinds: Vec<String> =
                 both.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
             writeln!(self.out)?;
-            self.wrapped_line("hidden", &format!("{}: --show all shows them", kinds.join(", ")))?;
+            self.wrapped_line("hidden", &format!("{}: --show all shows them", kinds.join(", ")));
         }
         Ok(())
     }
@@ -53,9 +53,7 @@ impl Screen<'_> {
             writeln!(self.out)?;
             self.spread(&left, &right)?;
             let beyond = if rule.outcome == Outcome::Unknown { "" } else { "beyond what was found: " };
-            for line in wrap(&format!("{beyond}{}", text::line(&rule.reason, 300)), self.room(4)) {
-                writeln!(self.out, "    {line}")?;
-            }
+            self.out.fold_below("    ", &format!("{beyond}{}", text::line(&rule.reason, 300)));
         }
         Ok(())
     }
@@ -93,38 +91,33 @@ impl Screen<'_> {
         }
         if !first.documents.is_empty() {
             let pages: Vec<String> = first.documents.iter().map(|document| dated(document)).collect();
-            self.tagged("page", &pages.join("; "))?;
+            self.tagged("page", &pages.join("; "));
         }
-        self.why(first)?;
+        self.why(first);
         let fixes = fixes(group);
         for fix in fixes.iter().take(MAX_FIXES) {
-            self.tagged("fix", fix)?;
+            self.tagged("fix", fix);
         }
         if fixes.len() > MAX_FIXES {
-            self.tagged("", &format!("… and {} more, all in -o json", fixes.len() - MAX_FIXES))?;
+            self.tagged("", &format!("… and {} more, all in -o json", fixes.len() - MAX_FIXES));
         }
-        let more = format!("{} explain {}", self.look.name, first.code);
-        self.tagged("more", &more)
+        let more = format!("{} explain {}", self.view.name, first.code);
+        self.tagged("more", &more);
+        Ok(())
     }
 
     /// Objects that differ in nothing but their name.
     fn objects(&mut self, same: &[&Finding]) -> fmt::Result {
         let Some(first) = same.first() else { return Ok(()) };
         let names: Vec<String> = same.iter().map(|finding| text::line(&finding.object.short(), 160)).collect();
-        for line in wrap(&listed(&names, MAX_OBJECTS), self.room(4)) {
-            writeln!(self.out, "    {line}")?;
-        }
+        self.out.fold_below("    ", &listed(&names, MAX_OBJECTS));
         if !first.members.is_empty() {
             let members: Vec<String> = first.members.iter().map(|member| text::line(member, 120)).collect();
-            for line in wrap(&format!("members: {}", listed(&members, MAX_OBJECTS)), self.room(6)) {
-                writeln!(self.out, "      {line}")?;
-            }
+            self.out.fold_below("      ", &format!("members: {}", listed(&members, MAX_OBJECTS)));
         }
         self.field(first)?;
         if same.len() == 1 && !first.message.is_empty() {
-            for line in wrap(&text::clean(&first.message), self.room(6)) {
-                writeln!(self.out, "      {line}")?;
-            }
+            self.out.fold_below("      ", &text::clean(&first.message));
         }
         for evidence in first.evidence.iter().take(MAX_EVIDENCE) {
             let words = words(evidence);
@@ -151,12 +144,12 @@ impl Screen<'_> {
         match (&finding.before, &finding.after) {
             (None, None) => writeln!(self.out, "      {path}"),
             // A state without its past: that nothing is known does not mean that nothing was there.
-            (None, Some(_)) if !self.look.manifests => writeln!(self.out, "      {path}   {after}"),
+            (None, Some(_)) if !self.view.manifests => writeln!(self.out, "      {path}   {after}"),
             (before, _) => writeln!(self.out, "      {path}   {} → {after}", value(before)),
         }
     }
 
-    fn why(&mut self, finding: &Finding) -> fmt::Result {
+    fn why(&mut self, finding: &Finding) {
         let summary = catalogue::find(finding.code).map(|rule| rule.summary).unwrap_or_default();
         let mut sections: Vec<(&str, Vec<&str>)> = Vec::new();
         for id in finding.clauses {
@@ -171,7 +164,7 @@ impl Screen<'_> {
             .map(|(section, ids)| format!("{} {section}", ids.join(", ")).trim_end().to_owned())
             .collect();
         let clauses = if sections.is_empty() { String::new() } else { format!(" · {}", sections.join("; ")) };
-        self.tagged("why", &format!("{summary}{clauses}"))
+        self.tagged("why", &format!("{summary}{clauses}"));
     }
 }
 

@@ -6,10 +6,12 @@ use aksarc_shared::finding::Consequence;
 use aksarc_shared::report::{Clock, NEEDS_CLUSTER, Outcome, Question, RuleOutcome, VerdictWord};
 use aksarc_shared::text;
 
-use super::Screen;
-use super::wording::{candidates, counting, either};
-use crate::screen::grid::wrap;
-use crate::screen::report::{Grid, Paint, Show, days};
+use super::layout::Screen;
+use crate::screen::grid::Grid;
+use crate::screen::report::summary::candidates;
+use crate::screen::report::view::Show;
+use crate::screen::style::Paint;
+use crate::screen::wording::{counting, days, either};
 
 impl Screen<'_> {
     pub(super) fn outcomes(&mut self) -> fmt::Result {
@@ -23,13 +25,13 @@ impl Screen<'_> {
             ]);
         }
         writeln!(self.out, "\n rules")?;
-        self.out.push_str(&grid.lines("   ", self.look.width));
+        self.out.grid("   ", &grid);
         Ok(())
     }
 
     pub(super) fn footer(&mut self) -> fmt::Result {
         let report = self.report;
-        let listed = |clock: &&Clock| self.look.show == Show::All || clock.days_left <= FAR_DAYS;
+        let listed = |clock: &&Clock| self.view.show == Show::All || clock.days_left <= FAR_DAYS;
         let clocks: Vec<&Clock> = report.clocks.iter().filter(listed).collect();
         if !clocks.is_empty() {
             writeln!(self.out)?;
@@ -44,7 +46,7 @@ impl Screen<'_> {
                     text::line(&clock.code, 40),
                 ]);
             }
-            self.out.push_str(&grid.lines(" ", self.look.width));
+            self.out.grid(" ", &grid);
         }
         // What could void support stands with the findings.
         let open: Vec<_> =
@@ -58,14 +60,14 @@ impl Screen<'_> {
             writeln!(self.out)?;
             let mut label = "unknown";
             for rule in open {
-                self.wrapped_line(label, &format!("{} {}: {}", rule.code, rule.slug, text::line(&rule.reason, 300)))?;
+                self.wrapped_line(label, &format!("{} {}: {}", rule.code, rule.slug, text::line(&rule.reason, 300)));
                 label = "";
             }
             for rule in partly {
                 self.wrapped_line(
                     label,
                     &format!("{} {}, beyond what was found: {}", rule.code, rule.slug, text::line(&rule.reason, 300)),
-                )?;
+                );
                 label = "";
             }
         }
@@ -80,18 +82,18 @@ impl Screen<'_> {
     fn not_run(&mut self) -> fmt::Result {
         let needs = |rule: &&RuleOutcome| rule.outcome == Outcome::NotApplicable && rule.reason == NEEDS_CLUSTER;
         let count = self.report.rules.iter().filter(needs).count();
-        if !self.look.manifests || count == 0 {
+        if !self.view.manifests || count == 0 {
             return Ok(());
         }
         writeln!(self.out)?;
         let rules = if count == 1 { "1 rule was".to_owned() } else { format!("{count} rules were") };
-        self.wrapped_line("not run", &format!("{rules} not run, since they need a running cluster"))?;
-        if self.look.recorded > 0 {
-            let objects = match self.look.recorded {
+        self.wrapped_line("not run", &format!("{rules} not run, since they need a running cluster"));
+        if self.view.recorded > 0 {
+            let objects = match self.view.recorded {
                 1 => "1 object looks as if it was".to_owned(),
                 count => format!("{count} objects look as if they were"),
             };
-            self.wrapped_line("", &format!("{objects} recorded from a cluster: --snapshot judges a recorded state"))?;
+            self.wrapped_line("", &format!("{objects} recorded from a cluster: --snapshot judges a recorded state"));
         }
         Ok(())
     }
@@ -118,8 +120,8 @@ impl Screen<'_> {
         };
         writeln!(self.out)?;
         if !open.is_empty() {
-            self.flush_left(&format!("cannot be seen from Kubernetes ({}), and answered by", open.len()))?;
-            let (name, ask) = (self.look.name, self.look.show != Show::All);
+            self.flush_left(&format!("cannot be seen from Kubernetes ({}), and answered by", open.len()));
+            let (name, ask) = (self.view.name, self.view.show != Show::All);
             if ask {
                 let mut grid = Grid::plain();
                 for question in &open {
@@ -129,22 +131,22 @@ impl Screen<'_> {
                         text::line(&commands(&question.ask), 200),
                     ]);
                 }
-                self.out.push_str(&grid.lines("   ", self.look.width));
+                self.out.grid("   ", &grid);
             }
             let whom = if ask { "--show all says whom to ask, " } else { "" };
-            self.flush_left(&format!("  {whom}{name} rules coverage --attest-template begins a file for --attest"))?;
+            self.flush_left(&format!("  {whom}{name} rules coverage --attest-template begins a file for --attest"));
         }
         if !answered.is_empty() {
-            self.flush_left(&format!("answered by people ({}): {}", answered.len(), topics(&answered)))?;
+            self.flush_left(&format!("answered by people ({}): {}", answered.len(), topics(&answered)));
         }
-        if self.look.show == Show::All {
+        if self.view.show == Show::All {
             for question in &report.questions {
                 self.question(question)?;
             }
         }
         for (number, (reason, codes)) in hidden.into_iter().enumerate() {
             let label = if number == 0 { "unseen" } else { "" };
-            self.wrapped_line(label, &format!("{}: {}", codes.join(", "), text::line(reason, 300)))?;
+            self.wrapped_line(label, &format!("{}: {}", codes.join(", "), text::line(reason, 300)));
         }
         Ok(())
     }
@@ -161,8 +163,8 @@ impl Screen<'_> {
             ));
         }
         lines.extend(question.refused.clone());
-        for line in lines.iter().flat_map(|line| wrap(&text::line(line, 600), self.room(6))).collect::<Vec<_>>() {
-            writeln!(self.out, "      {line}")?;
+        for line in &lines {
+            self.out.fold_below("      ", &text::line(line, 600));
         }
         Ok(())
     }
@@ -178,12 +180,12 @@ impl Screen<'_> {
         codes.dedup();
         // What was judged is judged again as it was given: only a cluster is asked anew by the bare command.
         let again = |flags: String| {
-            if self.look.manifests {
+            if self.view.manifests {
                 format!("judge the manifests again with {flags}")
-            } else if self.look.taken.is_some() || report.cluster.server.is_empty() {
+            } else if self.view.taken.is_some() || report.cluster.server.is_empty() {
                 format!("judge a new snapshot with {flags}")
             } else {
-                format!(" {} support-check {flags}", self.look.name)
+                format!(" {} support-check {flags}", self.view.name)
             }
         };
         match report.verdict {

@@ -9,11 +9,12 @@ use aksarc_shared::report::{Outcome, Report, VerdictWord};
 use aksarc_shared::text;
 use jiff::Timestamp;
 
-use super::Screen;
-use super::wording::{candidates, counting, either};
+use super::layout::Screen;
 use crate::screen::grid::wrap;
-use crate::screen::report::{Age, Paint, counted, dated, left_out, texts};
-use crate::screen::style::sign;
+use crate::screen::report::summary::{candidates, counted, left_out, texts};
+use crate::screen::report::view::Age;
+use crate::screen::style::{Paint, sign};
+use crate::screen::wording::{counting, dated, either};
 
 impl Screen<'_> {
     pub(super) fn header(&mut self) -> fmt::Result {
@@ -29,18 +30,18 @@ impl Screen<'_> {
         if !cluster.kubernetes_version.is_empty() {
             facts.push(format!("Kubernetes {}", text::line(&cluster.kubernetes_version, 60)));
         }
-        if !self.look.manifests {
+        if !self.view.manifests {
             let nodes = counting(cluster.nodes, "node");
-            facts.push(if self.look.nodes_read { nodes } else { "nodes not read".to_owned() });
+            facts.push(if self.view.nodes_read { nodes } else { "nodes not read".to_owned() });
         }
-        self.labelled("cluster", &facts.join(" · "))?;
+        self.labelled("cluster", &facts.join(" · "));
         let evidence = report.policy.platform_evidence.join("; ");
         let platform = either(&candidates(report));
-        self.labelled("platform", &format!("{} · {}", text::line(&platform, 120), text::line(&evidence, 200)))?;
+        self.labelled("platform", &format!("{} · {}", text::line(&platform, 120), text::line(&evidence, 200)));
         let coverage = &report.coverage;
         // Only a cluster pays for being read.
         let cost = if coverage.requests == 0 {
-            let unjudged = match self.look.unjudged {
+            let unjudged = match self.view.unjudged {
                 0 => String::new(),
                 count => format!(", {count} of kinds that no rule looks at"),
             };
@@ -53,10 +54,10 @@ impl Screen<'_> {
             0 => String::new(),
             count => format!(", {count} without managedFields"),
         };
-        self.labelled("reading", &(cost + &unwritten))?;
-        if let Some(taken) = self.look.taken {
-            let age = self.look.age.map(age_of).unwrap_or_default();
-            self.labelled("taken", &format!("{}{age} · judged as of {}", seconds(taken), report.policy.as_of))?;
+        self.labelled("reading", &(cost + &unwritten));
+        if let Some(taken) = self.view.taken {
+            let age = self.view.age.map(age_of).unwrap_or_default();
+            self.labelled("taken", &format!("{}{age} · judged as of {}", seconds(taken), report.policy.as_of));
         }
         writeln!(self.out)
     }
@@ -82,10 +83,10 @@ impl Screen<'_> {
                 };
                 format!("{found} of the rules asked, {run} of {all}, by {published}: the others were not run")
             }
-            VerdictWord::Within if self.look.unjudged > 0 && self.look.unjudged == report.coverage.objects => {
+            VerdictWord::Within if self.view.unjudged > 0 && self.view.unjudged == report.coverage.objects => {
                 format!("WITHIN {published}: there is nothing here that a rule looks at")
             }
-            VerdictWord::Within if self.look.manifests => format!("WITHIN {published}, as far as manifests show"),
+            VerdictWord::Within if self.view.manifests => format!("WITHIN {published}, as far as manifests show"),
             VerdictWord::Within => format!("WITHIN {published}, as far as Kubernetes shows"),
             VerdictWord::Inconclusive => format!("INCONCLUSIVE against {published}: not everything could be decided"),
         };
@@ -96,14 +97,13 @@ impl Screen<'_> {
             _ if report.verdict == VerdictWord::Outside => words,
             count => format!("{words}, apart from {} waived", counting(count, "finding")),
         };
-        for (number, line) in wrap(&words, self.room(3)).iter().enumerate() {
+        for (number, line) in wrap(&words, self.out.room(3)).iter().enumerate() {
             let lead = if number == 0 { format!(" {} ", sign(report.verdict)) } else { "   ".to_owned() };
             writeln!(self.out, "{}", Paint::verdict(report.verdict, format_args!("{lead}{line}")))?;
         }
         if several {
-            let room = self.room(5);
-            for line in texts.iter().flat_map(|one| wrap(one, room)) {
-                writeln!(self.out, "     {line}")?;
+            for one in &texts {
+                self.out.fold_below("     ", one);
             }
         }
         let passed = report.rules.iter().filter(|rule| rule.outcome == Outcome::Pass).count();

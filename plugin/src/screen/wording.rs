@@ -1,6 +1,7 @@
-//! Numbers and choices in words.
+//! Numbers, days, choices and sources in words.
 
-use aksarc_shared::report::Report;
+use aksarc_shared::data::Document;
+use aksarc_shared::finding::Basis;
 
 /// `1 node`, `412 nodes`, `14,212 objects`.
 pub(super) fn counting(count: usize, noun: &str) -> String {
@@ -21,11 +22,6 @@ pub(super) fn counting(count: usize, noun: &str) -> String {
     format!("{grouped} {plural}")
 }
 
-/// The platforms it may be.
-pub(super) fn candidates(report: &Report) -> Vec<&str> {
-    report.policy.platform.split('|').collect()
-}
-
 /// `a`, `a or b`, `a, b or c`.
 pub(super) fn either(words: &[&str]) -> String {
     match words {
@@ -33,6 +29,30 @@ pub(super) fn either(words: &[&str]) -> String {
         [one] => (*one).to_owned(),
         [head @ .., last] => format!("{} or {last}", head.join(", ")),
     }
+}
+
+/// `23 days`, `1 day ago`, `today`.
+pub(super) fn days(left: i64) -> String {
+    let unit = if left.unsigned_abs() == 1 { "day" } else { "days" };
+    match left {
+        0 => "today".to_owned(),
+        1.. => format!("{left} {unit}"),
+        _ => format!("{} {unit} ago", left.unsigned_abs()),
+    }
+}
+
+/// A policy text as `Title (2025-04-03)`.
+pub(crate) fn dated(document: &Document) -> String {
+    match document.date {
+        Some(date) => format!("{} ({date})", document.title),
+        None => format!("{} (undated)", document.title),
+    }
+}
+
+/// What a basis is, for people; a documented one names its pages with their dates.
+pub(crate) fn rests_on(basis: Basis) -> String {
+    let pages: Vec<String> = basis.documents().into_iter().map(dated).collect();
+    if pages.is_empty() { basis.phrase().to_owned() } else { format!("{}: {}", basis.phrase(), pages.join("; ")) }
 }
 
 #[cfg(test)]
