@@ -339,7 +339,26 @@ mod tests {
         change.notes = vec!["a note that goes on for longer than the terminal is wide".to_owned()];
         let report = report(vec![change], Source::Assumed);
         let screen = table(&report, Look { ascii: false, width: Some(60) });
-        insta::assert_snapshot!(anstream::adapter::strip_str(&screen).to_string(), @"");
+        insta::assert_snapshot!(anstream::adapter::strip_str(&screen).to_string(), @r#"
+        mode server (dryRun=All) as alice@contoso · 1 request ·
+          guard aksarc: would DENY (assumed enforce)
+
+          ~ node/moc-l7x2
+              labels[a]
+                  (unset) → ""
+              labels[node.kubernetes.io/instance-type]
+                  Standard_A4_v2 → edge\u{1b}[31m      ✗ AA201 VOIDS
+                  SUPPORT · policy says so
+              ✗ AA201 VOIDS SUPPORT · policy says so   system
+                label would be changed
+              server warns: careful
+              note: a note that goes on for longer than the
+                terminal is wide
+
+        Plan: 0 add, 1 change, 0 delete     support: ✓ within
+              → ✗ outside
+        exit 3
+        "#);
     }
 
     #[test]
