@@ -1,9 +1,9 @@
 //! Asks the API server for what the rules read: whole lists, page by page, several at a time. Only ever GET.
 
-mod error;
 mod list;
+mod listed;
 mod probe;
-mod request;
+mod reader;
 mod served;
 mod waivers;
 
@@ -15,9 +15,11 @@ use aksarc_shared::probe::{Probe, ProbeState};
 use aksarc_shared::read::json::Page;
 use tokio::task::JoinSet;
 
-pub use error::{Cause, RequestError};
-pub use list::{Listed, MAX_RESTARTS, PageError, Pages};
-pub use request::Reader;
+use crate::api::RequestError;
+
+pub use list::{MAX_RESTARTS, PageError, Pages};
+pub use listed::Listed;
+pub use reader::Reader;
 pub use waivers::waivers;
 
 /// Where lists go.
@@ -48,7 +50,8 @@ pub async fn everything(reader: &Arc<Reader>, parallel: usize, target: &mut impl
     // Beside the lists: some answers take the server a while.
     let mut probes = JoinSet::new();
     for wanted in target.check().probes() {
-        probes.spawn(probe::ask(Arc::clone(reader), wanted));
+        let reader = Arc::clone(reader);
+        probes.spawn(async move { (wanted, reader.probe(wanted).await) });
     }
     if let Some(version) = reader.version().await? {
         target.check().server_version(&version);

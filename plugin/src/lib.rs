@@ -3,8 +3,8 @@
 //! `main.rs` holds arguments, runtime and exit code; every command is a module in [`commands`].
 #![warn(missing_docs)]
 
+pub mod api;
 pub mod cli;
-pub mod client;
 pub mod collect;
 pub mod commands;
 pub mod dry_run;

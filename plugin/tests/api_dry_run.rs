@@ -12,8 +12,8 @@ use aksarc_shared::data::Platform;
 use aksarc_shared::finding::Consequence;
 use aksarc_shared::guard::{Preset, Settings};
 use aksarc_shared::report::Tool;
+use kubectl_aksarc::api::{Connection, Limits, Sender};
 use kubectl_aksarc::cli::exit::Failure;
-use kubectl_aksarc::dry_run::call::Method;
 use kubectl_aksarc::dry_run::edit::{self, Place};
 use kubectl_aksarc::dry_run::gate;
 use kubectl_aksarc::dry_run::judge::Support;
@@ -23,7 +23,9 @@ use kubectl_aksarc::dry_run::request::Verb;
 use kubectl_aksarc::dry_run::run::{self, Scope, Task};
 use kubectl_aksarc::dry_run::session::Session;
 use kubectl_aksarc::dry_run::target::Choice;
+use kubectl_aksarc::dry_run::write::Method;
 use kubectl_aksarc::input::manifests::Manifest;
+use kubectl_aksarc::screen::progress::Progress;
 use serde_json::{Value, json};
 
 #[derive(Clone, Debug)]
@@ -96,7 +98,9 @@ impl Server {
         let mut config = kube::Config::new(self.url.parse().unwrap());
         config.default_retry = false;
         config.disable_compression = true;
-        let session = Session::new(kube::Client::try_from(config).unwrap(), Duration::from_millis(1500));
+        let connection = Connection::open(config, "test".to_owned(), "from-kubeconfig".to_owned()).unwrap();
+        let limits = Limits::per_request(Duration::from_millis(1500));
+        let session = Session::new(Sender::new(connection, limits, Progress::silent()));
         let result = run::run(&session, task).await;
         for request in self.writes() {
             assert!(request.target.contains("dryRun=All"), "a write without dry run: {request:?}");

@@ -5,9 +5,10 @@ use aksarc_shared::read::json::{Page, ReadError};
 use aksarc_shared::text;
 use http::StatusCode;
 
-use super::error::{Cause, RequestError};
-use super::request::{Reader, excerpt};
+use super::listed::Listed;
+use super::reader::Reader;
 use super::served;
+use crate::api::{ApiRequest, Fault, RequestError, excerpt};
 
 /// Takes the pages of one list, in order.
 pub trait Pages {
@@ -32,19 +33,6 @@ pub enum PageError {
     Write(#[from] std::io::Error),
 }
 
-/// What became of a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Listed {
-    /// Read to its end.
-    Complete,
-    /// We may not list this.
-    Forbidden,
-    /// The server has no such kind, at any version.
-    NotServed,
-    /// What there is could not be read, and why.
-    Unknown(String),
-}
-
 /// Reads one list to its end, at the first version that we know and the server serves.
 ///
 /// What is no part of every Kubernetes may be served by somebody who is down: then it is unknown, and the other lists count.
@@ -58,8 +46,8 @@ pub(super) async fn read(reader: &Reader, key: &ReadKey, sink: &mut impl Pages) 
     for version in key.kind.versions().filter(is_served) {
         match read_at(reader, key, version, sink).await {
             Ok(Listed::NotServed) => {}
-            Err(error) if matches!(error.cause(), Cause::Status(500.., _) | Cause::Timeout(_)) => {
-                trouble.get_or_insert(error.cause().reason());
+            Err(error) if matches!(error.fault(), Fault::Status(500.., _) | Fault::Timeout(_)) => {
+                trouble.get_or_insert(error.reason());
                 sink.restart();
             }
             settled => return settled,
@@ -78,13 +66,15 @@ pub(super) async fn read_at(
     version: &str,
     sink: &mut impl Pages,
 ) -> Result<Listed, RequestError> {
-    let what = format!("list {key}");
+    let (sender, what) = (reader.sender(), format!("list {key}"));
     let mut token: Option<String> = None;
     let (mut restarts, mut expired) = (0, 0);
     loop {
-        let query = key.kind.page_path_at(version, key.namespace.as_deref(), reader.chunk_size, token.as_deref());
-        let answer = reader.get(&what, &query).await?;
-        match answer.status {
+        let path = key.kind.page_path_at(version, key.namespace.as_deref(), reader.chunk_size(), token.as_deref());
+        let request = ApiRequest::get(path).named(&*what);
+        let failed = |fault: Fault| advising(sender.error(&request, fault));
+        let reply = sender.ask(&request).await.map_err(advising)?;
+        match reply.status {
             StatusCode::OK => {}
             StatusCode::FORBIDDEN => return Ok(Listed::Forbidden),
             StatusCode::NOT_FOUND if token.is_some() => {
@@ -95,45 +85,51 @@ pub(super) async fn read_at(
                 // The server has forgotten the moment this list is of. It may offer to go on from the same place with
                 // newer objects, which is fine for a check; otherwise the list starts over.
                 expired += 1;
-                let next = answer.status_object().metadata.next;
+                let next = reply.status_object().into_token();
                 if !next.is_empty() && expired <= MAX_EXPIRED {
                     token = Some(next);
                     continue;
                 }
                 restarts += 1;
                 if restarts > MAX_RESTARTS || token.is_none() {
-                    return Err(reader.error(&what, Cause::Expired));
+                    return Err(failed(Fault::Expired));
                 }
                 sink.restart();
                 token = None;
                 continue;
             }
-            status => return Err(reader.refused(&what, status, &answer)),
+            _ => return Err(sender.refused(&request, &reply)),
         }
-        let page = sink.page(&answer.body).map_err(|error| reader.error(&what, unreadable(&error, &answer.body)))?;
+        let page = sink.page(&reply.body).map_err(|error| failed(unreadable(&error, &reply.body)))?;
         if !page.kind.is_empty() && page.kind.strip_suffix("List") != Some(key.kind.kind) {
-            return Err(
-                reader.error(&what, Cause::Garbage(format!("a {} instead of a {}List", page.kind, key.kind.kind)))
-            );
+            return Err(failed(Fault::Garbage(format!("a {} instead of a {}List", page.kind, key.kind.kind))));
         }
-        reader.progress.page(key, page.items, reader.requests());
+        sender.progress().page(key, page.items, sender.requests());
         match page.continue_token {
             None => return Ok(Listed::Complete),
             Some(next) if token.as_ref() == Some(&next) => {
-                return Err(reader.error(&what, Cause::Garbage("the same continue token twice".to_owned())));
+                return Err(failed(Fault::Garbage("the same continue token twice".to_owned())));
             }
             Some(next) => token = Some(next),
         }
     }
 }
 
-fn unreadable(error: &PageError, body: &[u8]) -> Cause {
+/// A smaller page is likelier to arrive whole.
+fn advising(error: RequestError) -> RequestError {
+    match error.fault() {
+        Fault::Cut(_) => error.advising("try again, or with a smaller --chunk-size"),
+        _ => error,
+    }
+}
+
+fn unreadable(error: &PageError, body: &[u8]) -> Fault {
     match error {
         PageError::Read(ReadError::Json(error)) if error.is_eof() && !body.is_empty() => {
-            Cause::Cut("the JSON ends early".to_owned())
+            Fault::Cut("the JSON ends early".to_owned())
         }
-        PageError::Write(error) => Cause::Write(error.to_string()),
-        PageError::Read(error) => Cause::Garbage(format!("{error}; it begins with {}", excerpt(body))),
+        PageError::Write(error) => Fault::Write(error.to_string()),
+        PageError::Read(error) => Fault::Garbage(format!("{error}; it begins with {}", excerpt(body))),
     }
 }
 

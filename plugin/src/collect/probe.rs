@@ -1,32 +1,16 @@
 //! What is asked besides lists: fixed paths, and the certificate that the server presents. None of it fails a check: what
 //! could not be asked makes the rules that need it unknown, and says why.
 
-use std::sync::Arc;
-
 use aksarc_shared::probe::{Probe, ProbeState};
 use aksarc_shared::text;
 use http::StatusCode;
 use http::response::Parts;
 
-use super::error::Cause;
-use super::request::{Reader, StatusObject};
+use crate::api::{ApiRequest, Fault, Sender, StatusObject};
 
-/// Asks one question.
-pub(super) async fn ask(reader: Arc<Reader>, probe: Probe) -> (Probe, ProbeState) {
-    let state = match probe.path() {
-        Some(_) if probe == Probe::ApiGroups => reader.groups().await.clone(),
-        Some(path) => get(&reader, probe, path).await,
-        None => match reader.connection().presented.life(reader.request_timeout()).await {
-            Ok(life) => ProbeState::Read(life.to_string()),
-            Err(why) => ProbeState::Failed(text::line(&why, MAX_REASON)),
-        },
-    };
-    (probe, state)
-}
-
-/// Gets `path` once.
-pub(super) async fn get(reader: &Reader, probe: Probe, path: &str) -> ProbeState {
-    let mut kept = Kept::new(probe);
+/// The answer to a probe, from a path that is asked once.
+pub(super) async fn get(sender: &Sender, probe: Probe, path: &str) -> ProbeState {
+    let mut kept = LineFilter::new(probe);
     let mut refusal = Vec::new();
     let take = |parts: &Parts, chunk: &[u8]| {
         if counts(probe, parts.status) {
@@ -37,20 +21,21 @@ pub(super) async fn get(reader: &Reader, probe: Probe, path: &str) -> ProbeState
         refusal.extend(chunk.iter().take(room));
         Ok(())
     };
-    let answer = reader.stream(path, "*/*", take).await.map(|(status, _)| status);
-    reader.progress().detail(|| match &answer {
+    let request = ApiRequest::get(path).accepting("*/*");
+    let answer = sender.stream(&request, take).await.map(|reply| reply.status);
+    sender.progress().detail(|| match &answer {
         Ok(status) => format!("GET {path} {} {} bytes", status.as_u16(), kept.bytes),
-        Err(cause) => format!("GET {path} {cause:?}"),
+        Err(fault) => format!("GET {path} {fault:?}"),
     });
     match answer {
         Ok(status) if counts(probe, status) => ProbeState::Read(kept.end()),
         Ok(StatusCode::FORBIDDEN) => ProbeState::Forbidden,
         Ok(status) => {
-            let message = serde_json::from_slice::<StatusObject>(&refusal).unwrap_or_default().message;
+            let message = StatusObject::of(&refusal).message;
             let why = format!("the server answered {} {message}", status.as_u16());
             ProbeState::Failed(text::line(why.trim_end(), MAX_REASON))
         }
-        Err(cause) => ProbeState::Failed(text::line(&cause.reason(), MAX_REASON)),
+        Err(fault) => ProbeState::Failed(text::line(&fault.reason(), MAX_REASON)),
     }
 }
 
@@ -59,8 +44,8 @@ fn counts(probe: Probe, status: StatusCode) -> bool {
     status == StatusCode::OK || (probe == Probe::Readyz && status == StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// What is kept of an answer while it comes: never more than a chunk, a line and what rules read.
-struct Kept {
+/// Keeps only the lines that rules read while an answer streams in, and at most one line and one chunk besides.
+struct LineFilter {
     probe: Probe,
     text: String,
     line: Vec<u8>,
@@ -68,12 +53,12 @@ struct Kept {
     bytes: usize,
 }
 
-impl Kept {
+impl LineFilter {
     fn new(probe: Probe) -> Self {
-        Kept { probe, text: String::new(), line: Vec::new(), skipping: false, bytes: 0 }
+        LineFilter { probe, text: String::new(), line: Vec::new(), skipping: false, bytes: 0 }
     }
 
-    fn take(&mut self, chunk: &[u8]) -> Result<(), Cause> {
+    fn take(&mut self, chunk: &[u8]) -> Result<(), Fault> {
         self.bytes += chunk.len();
         let Some(end) = chunk.iter().rposition(|byte| *byte == b'\n') else {
             self.begin(chunk);
@@ -90,7 +75,7 @@ impl Kept {
         self.line.clear();
         self.begin(rest);
         if self.text.len() > MAX_KEPT {
-            return Err(Cause::Garbage(format!("more than {} MiB to keep", MAX_KEPT >> 20)));
+            return Err(Fault::Garbage(format!("more than {} MiB to keep", MAX_KEPT >> 20)));
         }
         Ok(())
     }
@@ -121,14 +106,15 @@ const MAX_KEPT: usize = 16 << 20;
 
 const MAX_REFUSAL: usize = 16 << 10;
 
-const MAX_REASON: usize = 200;
+/// Servers and proxies write whole pages.
+pub(super) const MAX_REASON: usize = 200;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn kept(probe: Probe, text: &str, size: usize) -> String {
-        let mut kept = Kept::new(probe);
+        let mut kept = LineFilter::new(probe);
         text.as_bytes().chunks(size).for_each(|chunk| kept.take(chunk).unwrap());
         kept.end()
     }

@@ -7,8 +7,9 @@ use aksarc_shared::text;
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::list::Listed;
-use super::request::Reader;
+use super::listed::Listed;
+use super::reader::Reader;
+use crate::api::ApiRequest;
 
 /// The versions of a group, none where the group is not served; `None` where the server does not tell.
 pub(super) async fn versions(reader: &Reader, group: &str) -> Option<Vec<String>> {
@@ -60,10 +61,11 @@ async fn has(reader: &Reader, api: &str, resource: &str) -> Option<bool> {
     struct Resource {
         name: String,
     }
-    let answer = reader.get("read which kinds the server serves", &format!("/apis/{api}")).await.ok()?;
-    match answer.status {
+    let request = ApiRequest::get(format!("/apis/{api}")).named("read which kinds the server serves");
+    let reply = reader.sender().ask(&request).await.ok()?;
+    match reply.status {
         StatusCode::OK => {
-            let list: Resources = serde_json::from_slice(&answer.body).ok()?;
+            let list: Resources = serde_json::from_slice(&reply.body).ok()?;
             Some(list.resources.iter().any(|own| own.name == resource))
         }
         StatusCode::NOT_FOUND => Some(false),

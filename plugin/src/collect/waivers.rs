@@ -4,9 +4,10 @@ use aksarc_shared::inventory::ReadKey;
 use aksarc_shared::read::json::Page;
 use aksarc_shared::waiver::{Objects, SUPPORT_WAIVER};
 
-use super::error::RequestError;
-use super::list::{self, Listed, PageError, Pages};
-use super::request::Reader;
+use super::list::{self, PageError, Pages};
+use super::listed::Listed;
+use super::reader::Reader;
+use crate::api::RequestError;
 
 /// Lists the `SupportWaiver` objects of the cluster.
 ///

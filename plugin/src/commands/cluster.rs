@@ -5,11 +5,11 @@ use std::sync::Arc;
 use aksarc_shared::check::Check;
 use tokio::time::timeout_at;
 
+use crate::api::{self, Fault, Limits, RequestError, Sender};
 use crate::cli::duration::{self, Limit};
 use crate::cli::exit::Failure;
 use crate::cli::flags::KubeFlags;
-use crate::client;
-use crate::collect::{self, Cause, Judge, Reader, RequestError};
+use crate::collect::{self, Judge, Reader};
 use crate::screen::progress::Progress;
 use crate::screen::ui::{Ui, UiFlags};
 
@@ -57,13 +57,13 @@ pub(crate) struct CheckSource {
 pub(crate) async fn reader(flags: &ClusterFlags, ui: &Ui) -> Result<Arc<Reader>, Failure> {
     let ClusterFlags { reading, kube, .. } = flags;
     let limit = reading.timeout.duration();
-    let connection = tokio::time::timeout(limit, client::connect(kube)).await;
+    let connection = tokio::time::timeout(limit, api::connect(kube)).await;
     let connection = connection.unwrap_or_else(|_| {
         Err(Failure::run(anyhow::anyhow!("no connection within {limit:?} (--timeout); nothing was checked")))
     })?;
     let chunk_size = usize::try_from(reading.chunk_size).unwrap_or(500);
-    let progress = Progress::new(ui);
-    Ok(Arc::new(Reader::new(connection, chunk_size, kube.request_timeout.duration(), limit, progress)))
+    let limits = Limits::new(kube.request_timeout.duration(), limit);
+    Ok(Arc::new(Reader::new(Sender::new(connection, limits, Progress::new(ui)), chunk_size)))
 }
 
 /// Reads the cluster into a check, within the overall deadline.
@@ -78,6 +78,6 @@ pub(crate) async fn live(
     let done = timeout_at(deadline, all).await;
     reader.progress().clear();
     let server = reader.connection().server.clone();
-    done.unwrap_or_else(|_| Err(RequestError::new("read the cluster", &server, Cause::Deadline(limit))))?;
+    done.unwrap_or_else(|_| Err(RequestError::new("read the cluster", &server, Fault::Deadline(limit))))?;
     Ok(CheckSource { context: reader.connection().context.clone(), server, taken: None })
 }

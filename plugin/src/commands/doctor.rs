@@ -6,6 +6,8 @@ mod rights;
 mod server;
 mod webhooks;
 
+use std::sync::Arc;
+
 use aksarc_shared::report::exit;
 use jiff::Timestamp;
 use tokio::time::timeout_at;
@@ -37,7 +39,7 @@ pub struct Args {
 pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
     let reader = cluster::reader(&args.flags, ui).await?;
     let (deadline, limit) = reader.deadline();
-    let asker = Asker::new(reader.connection().clone(), args.flags.kube.request_timeout.duration());
+    let asker = Asker::new(Arc::clone(&reader));
     let mut diagnosis = Diagnosis {
         context: reader.connection().context.clone(),
         server: reader.connection().server.clone(),
@@ -45,6 +47,7 @@ pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
         checks: Vec::new(),
     };
     let examined = timeout_at(deadline, examine(&asker, args.flags.reading.parallel.into(), &mut diagnosis)).await;
+    reader.progress().clear();
     if examined.is_err() {
         let why = format!("not done within {limit:?}");
         diagnosis.checks.push(Check::new("time", State::Failed, why).next("give it more with --timeout"));

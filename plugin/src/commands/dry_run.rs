@@ -11,9 +11,9 @@ use aksarc_shared::guard::Guard;
 use anyhow::Context as _;
 use jiff::Timestamp;
 
+use crate::api::{self, Limits, Sender};
 use crate::cli::exit::{Failure, Outcome};
 use crate::cli::tool;
-use crate::client;
 use crate::collect::Reader;
 use crate::dry_run::gate;
 use crate::dry_run::report::{ClusterNote, Report};
@@ -68,10 +68,11 @@ async fn rehearse(args: &Args, common: &Common, ui: &Ui) -> Result<Report, Failu
             ui.note(&format!("note: {}: {note}", path.display()));
         }
     }
-    let connection = client::connect(&common.kube).await?;
+    let connection = api::connect(&common.kube).await?;
     if WaiverSource::of(common.judging.waivers.as_deref()) == WaiverSource::Cluster {
         let limit = common.kube.request_timeout.duration();
-        let reader = Reader::new(connection.clone(), WAIVERS_PER_PAGE, limit, limit, Progress::new(ui));
+        let sender = Sender::new(connection.clone(), Limits::new(limit, limit), Progress::new(ui));
+        let reader = Reader::new(sender, WAIVERS_PER_PAGE);
         let (found, unreadable) = waivers::from_cluster(&reader, ui).await?;
         warn_of_unreadable(&unreadable, ui);
         let found = valid_beside(&settings.waivers, found, ui);
@@ -87,19 +88,22 @@ async fn rehearse(args: &Args, common: &Common, ui: &Ui) -> Result<Report, Failu
             (false, Some(_)) => Scope::Given,
             (false, None) => Scope::Context,
         },
-        namespace: common.namespace.clone().unwrap_or(connection.namespace),
+        namespace: common.namespace.clone().unwrap_or_else(|| connection.namespace.clone()),
         ignore_not_found: given.ignore_not_found,
         settings,
         guard_config,
         now: common.judging.as_of.unwrap_or_else(Timestamp::now),
         fail_on: Consequence::parse(&common.judging.fail_on).unwrap_or(Consequence::Voids),
-        fallback: User { name: connection.user, groups: common.kube.as_group.clone(), ..User::default() },
-        cluster: ClusterNote { context: connection.context, server: connection.server },
+        fallback: User { name: connection.user.clone(), groups: common.kube.as_group.clone(), ..User::default() },
+        cluster: ClusterNote { context: connection.context.clone(), server: connection.server.clone() },
         tool: tool::identity(),
         fresh: gate::FRESH,
     };
-    let session = Session::new(connection.client, common.kube.request_timeout.duration());
-    let mut report = run::run(&session, &task).await?;
+    let limits = Limits::per_request(common.kube.request_timeout.duration());
+    let session = Session::new(Sender::new(connection, limits, Progress::new(ui)));
+    let report = run::run(&session, &task).await;
+    session.sender().progress().clear();
+    let mut report = report?;
     let pasting = Pasting::new(common.shell).of_cluster(&common.kube);
     for change in &mut report.changes {
         pasting.make_ready(&mut change.findings);

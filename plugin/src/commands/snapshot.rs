@@ -8,8 +8,9 @@ use jiff::Timestamp;
 use tokio::time::timeout_at;
 
 use super::cluster::{self, ClusterFlags};
+use crate::api::{Fault, RequestError};
 use crate::cli::exit::{Failure, Outcome};
-use crate::collect::{self, Cause, RequestError};
+use crate::collect;
 use crate::screen::fixes::ShellFlag;
 use crate::screen::ui::Ui;
 use crate::snapshot::index::{Index, ListState};
@@ -58,7 +59,7 @@ pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
         timeout_at(deadline, collect::everything(&reader, args.flags.reading.parallel.into(), &mut recorder)).await;
     reader.progress().clear();
     let server = &reader.connection().server;
-    done.unwrap_or_else(|_| Err(RequestError::new("read the cluster", server, Cause::Deadline(limit))))?;
+    done.unwrap_or_else(|_| Err(RequestError::new("read the cluster", server, Fault::Deadline(limit))))?;
     let index = recorder.finish(&form, &reader.connection().context, &taken).map_err(cannot)?;
     ui.print(&summary(&index, &output.display().to_string(), reader.requests()))?;
     for list in index.lists.iter().filter(|list| list.state == ListState::Forbidden) {

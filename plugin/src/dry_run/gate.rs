@@ -1,6 +1,7 @@
 //! Which writes may be sent. The API server hands requests of some groups to servers of others, and those may store what
 //! they are asked to rehearse.
 
+mod cleared;
 mod registry;
 
 use std::time::{Duration, Instant};
@@ -10,20 +11,11 @@ use aksarc_shared::data::embedded;
 use aksarc_shared::kinds;
 
 use super::api_path::ApiPath;
-use super::call::Write;
 use super::session::Session;
+use super::write::Write;
 use registry::{Registry, Server};
 
-/// A write that may be sent now. Only a [`Gate`] makes one, and sending uses it up.
-#[derive(Debug)]
-pub struct Cleared(Write);
-
-impl Cleared {
-    /// The write.
-    pub fn write(&self) -> &Write {
-        &self.0
-    }
-}
+pub use cleared::Cleared;
 
 /// Why a write is not sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -105,7 +97,7 @@ impl<'s> Gate<'s> {
                 }
             }
         }?;
-        Ok(Cleared(write))
+        Ok(Cleared::new(write))
     }
 }
 
@@ -145,7 +137,7 @@ pub(crate) mod tests {
 
     /// As if a gate had let it through.
     pub(crate) fn cleared(write: Write) -> Cleared {
-        Cleared(write)
+        Cleared::new(write)
     }
 
     fn path(group: &str) -> ApiPath {

@@ -4,7 +4,7 @@ use aksarc_shared::text;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::call::Answer;
+use crate::api::Reply;
 
 /// Who refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -85,21 +85,22 @@ impl Refusal {
         Refusal { who: Refuser::NoAnswer, ..Refusal::by_kubectl(message) }
     }
 
-    /// From an answer that is no success.
-    pub fn of(answer: &Answer) -> Self {
-        let word = |key: &str| answer.body.get(key).and_then(Value::as_str).unwrap_or_default();
+    /// The refusal in a reply that is no success.
+    pub fn of(reply: &Reply<Value>) -> Self {
+        let status = reply.status.as_u16();
+        let word = |key: &str| reply.body.get(key).and_then(Value::as_str).unwrap_or_default();
         let message = match word("message") {
-            "" => format!("the server answered with HTTP status {}", answer.status),
+            "" => format!("the server answered with HTTP status {status}"),
             message => message.to_owned(),
         };
-        let causes = answer.body.pointer("/details/causes").and_then(Value::as_array);
+        let causes = reply.body.pointer("/details/causes").and_then(Value::as_array);
         let causes = causes.into_iter().flatten().take(MAX_CAUSES).map(|cause| {
             let part = |key: &str| clean(cause.get(key).and_then(Value::as_str).unwrap_or_default());
             Cause { reason: part("reason"), message: part("message"), field: part("field") }
         });
         Refusal {
-            who: who(answer.status, word("reason"), &message),
-            code: answer.status,
+            who: who(status, word("reason"), &message),
+            code: status,
             reason: clean(word("reason")),
             message: clean(&message),
             causes: causes.collect(),
@@ -194,11 +195,16 @@ const MAX_CAUSES: usize = 64;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::StatusCode;
     use serde_json::json;
+
+    fn reply(status: u16, body: Value) -> Reply<Value> {
+        Reply::of(StatusCode::from_u16(status).unwrap(), body)
+    }
 
     fn refused(status: u16, reason: &str, message: &str) -> Refuser {
         let body = json!({"kind": "Status", "reason": reason, "message": message});
-        Refusal::of(&Answer { status, warnings: Vec::new(), body }).who
+        Refusal::of(&reply(status, body)).who
     }
 
     #[test]
@@ -275,7 +281,7 @@ mod tests {
     #[test]
     fn what_the_server_says_is_printed_clean() {
         let body = json!({"message": "bad\u{1b}[2Jthing\n", "details": {"causes": [{"reason": "AA201", "message": "a\nb", "field": "metadata.labels[x]"}]}});
-        let refusal = Refusal::of(&Answer { status: 403, warnings: Vec::new(), body });
+        let refusal = Refusal::of(&reply(403, body));
         assert_eq!(refusal.message, "bad\\u{1b}[2Jthing\\u{a}");
         assert_eq!(
             refusal.causes,
@@ -285,9 +291,6 @@ mod tests {
                 field: "metadata.labels[x]".to_owned()
             }]
         );
-        assert_eq!(
-            Refusal::of(&Answer { status: 502, ..Answer::default() }).message,
-            "the server answered with HTTP status 502"
-        );
+        assert_eq!(Refusal::of(&reply(502, Value::Null)).message, "the server answered with HTTP status 502");
     }
 }

@@ -3,11 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::api_path::ApiPath;
-use super::call::{Method, Write};
 use super::discover::Resource;
 use super::edit::{self, Pairs, Place, Taints};
 use super::patch;
 use super::strategic::{self, Document};
+use super::write::{Method, Write};
 
 /// A verb with all its arguments but the objects.
 #[derive(Clone, Debug, PartialEq)]
@@ -359,9 +359,9 @@ mod tests {
         let document = document();
         let request = request(verb, Address { resource, namespace, name: "a" }, before, manifest, Some(&document))?;
         let Some(write) = request.write else { return Ok(("nothing".to_owned(), Value::Null)) };
-        let wire = rehearse(&cleared(write));
-        let line = format!("{} {} {}", wire.method(), wire.target(), wire.content_type().unwrap_or_default());
-        Ok((line, serde_json::from_slice(&wire.into_body()).unwrap()))
+        let sent = rehearse(&cleared(write));
+        let line = format!("{} {} {}", sent.method(), sent.target(), sent.content_type().unwrap_or_default());
+        Ok((line, serde_json::from_slice(sent.body()).unwrap()))
     }
 
     #[test]

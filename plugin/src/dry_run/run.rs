@@ -4,76 +4,26 @@ mod beside;
 mod change;
 mod items;
 mod rehearse;
+mod runner;
 mod server;
+mod task;
 
 use std::collections::HashMap;
-use std::time::Duration;
 
-use aksarc_shared::actor::User;
 use aksarc_shared::data::Platform;
-use aksarc_shared::finding::Consequence;
-use aksarc_shared::guard::{Guard, Settings};
-use aksarc_shared::jiff::Timestamp;
-use aksarc_shared::report::Tool;
+use aksarc_shared::guard::Guard;
 
 use super::gate::Gate;
 use super::refusal::Refusal;
-use super::report::{self, Answer, Change, ClusterNote, GuardNote, Report, Source, UserNote};
-use super::request::Verb;
+use super::report::{self, Answer, Change, GuardNote, Report, Source, UserNote};
 use super::session::Session;
-use super::target::Choice;
 use crate::cli::exit::Failure;
-use crate::input::manifests::Manifest;
 
 use items::{State, items};
-use rehearse::Runner;
+use runner::Runner;
 use server::{discover, identify};
 
-/// Everything a dry run is told.
-#[derive(Clone, Debug)]
-pub struct Task {
-    /// What to rehearse.
-    pub verb: Verb,
-    /// The arguments that name objects.
-    pub words: Vec<String>,
-    /// How else objects are chosen.
-    pub choice: Choice,
-    /// Objects from files.
-    pub manifests: Vec<Manifest>,
-    /// The namespace in force.
-    pub namespace: String,
-    /// Where it is from, or whether it counts at all.
-    pub scope: Scope,
-    /// Whether objects that are not there are passed over.
-    pub ignore_not_found: bool,
-    /// The guard's settings, waivers and platform included.
-    pub settings: Settings,
-    /// Whether the settings are those of a real guard.
-    pub guard_config: bool,
-    /// The moment judged.
-    pub now: Timestamp,
-    /// Findings this heavy, or heavier, fail with exit code 4 when nothing fails heavier.
-    pub fail_on: Consequence,
-    /// Who we are, if the server does not tell.
-    pub fallback: User,
-    /// Which cluster is asked.
-    pub cluster: ClusterNote,
-    /// What makes the report.
-    pub tool: Tool,
-    /// For how long what was read of APIServices is believed: [`super::gate::FRESH`].
-    pub fresh: Duration,
-}
-
-/// Which namespace is meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// All of them, for lists.
-    All,
-    /// The context's.
-    Context,
-    /// The one given on the command line.
-    Given,
-}
+pub use task::{Scope, Task};
 
 /// Runs a task. What becomes of single objects is in the report; what keeps all from being looked at is a failure.
 ///
@@ -92,8 +42,9 @@ pub async fn run(session: &Session, task: &Task) -> Result<Report, Failure> {
     task.verb.manager().clone_into(&mut user.field_manager);
     let single = items.len() == 1;
     let (documents, discovery, extensions) = (HashMap::new(), &discovery, None);
+    let (guard, user) = (&guard, &user);
     let mut runner =
-        Runner { session, gate, task, guard: &guard, user: &user, documents, discovery, extensions, single };
+        Runner { session, gate, task, guard, user, documents, discovery, extensions, single, rehearsed: 0 };
     let mut changes = Vec::with_capacity(items.len());
     for item in items {
         changes.push(runner.rehearse(item).await?);
@@ -107,13 +58,13 @@ pub async fn run(session: &Session, task: &Task) -> Result<Report, Failure> {
         user: UserNote {
             name: user.name.clone(),
             groups: user.groups.clone(),
-            actor: guard.actor(&user).as_str(),
+            actor: guard.actor(user).as_str(),
             confirmed,
         },
         cluster: task.cluster.clone(),
         platform: task.settings.platform.map(Platform::as_str).unwrap_or_default().to_owned(),
         as_of: task.now.to_zoned(aksarc_shared::jiff::tz::TimeZone::UTC).date().to_string(),
-        requests: session.rehearsed(),
+        requests: runner.rehearsed,
         guard: guard_note(task, &changes),
         plan: report::plan(&changes),
         support: report::support(&changes),

@@ -8,8 +8,9 @@ use aksarc_shared::waiver::{self, Entry, SUPPORT_WAIVER, Unreadable, Waiver};
 use anyhow::{Context as _, anyhow};
 use tokio::time::timeout_at;
 
+use crate::api::{Fault, RequestError};
 use crate::cli::exit::Failure;
-use crate::collect::{self, Cause, Listed, Reader, RequestError};
+use crate::collect::{self, Listed, Reader};
 use crate::input::documents;
 use crate::input::settings::read;
 use crate::screen::ui::Ui;
@@ -67,7 +68,7 @@ pub(crate) async fn from_cluster(reader: &Reader, ui: &Ui) -> Result<(Vec<Waiver
     let server = reader.connection().server.clone();
     let read = timeout_at(deadline, collect::waivers(reader)).await;
     reader.progress().clear();
-    let (listed, found) = read.unwrap_or_else(|_| Err(RequestError::new(what, &server, Cause::Deadline(limit))))?;
+    let (listed, found) = read.unwrap_or_else(|_| Err(RequestError::new(what, &server, Fault::Deadline(limit))))?;
     match listed {
         Listed::Complete => Ok((found.waivers, found.unreadable)),
         Listed::Forbidden => Err(Failure::run(anyhow!(

@@ -16,7 +16,7 @@ pub struct Progress {
     state: Mutex<State>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct State {
     objects: usize,
     drawn: Option<Instant>,
@@ -25,7 +25,12 @@ struct State {
 impl Progress {
     /// As the user wants it.
     pub fn new(ui: &Ui) -> Self {
-        Progress { line: ui.progress, detail: ui.verbose, state: Mutex::new(State { objects: 0, drawn: None }) }
+        Progress { line: ui.progress, detail: ui.verbose, state: Mutex::default() }
+    }
+
+    /// Never shown.
+    pub fn silent() -> Self {
+        Progress { line: false, detail: false, state: Mutex::default() }
     }
 
     /// A page was read.

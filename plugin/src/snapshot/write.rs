@@ -19,7 +19,8 @@ use super::index::{
     file_of,
 };
 use super::reduce;
-use crate::collect::{JudgedList, Listed, PageError, Pages, RequestError, Target};
+use crate::api::RequestError;
+use crate::collect::{JudgedList, Listed, PageError, Pages, Target};
 use crate::screen::output;
 
 /// Where a snapshot goes, by its name.

@@ -1,36 +1,38 @@
 //! Whether the API server can be reached, how quickly, and whether its clock agrees with ours.
 
+use http::StatusCode;
 use http::header::DATE;
 use jiff::fmt::rfc2822::DateTimeParser;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::ask::{Answer, Asker};
+use super::ask::{Asker, message};
 use super::report::{Check, State};
+use crate::api::Reply;
 
 /// Asks for the version a few times: the quickest answer says most about the clock.
 pub(super) async fn examine(asker: &Asker) -> (bool, Vec<Check>) {
-    let mut quickest: Option<Answer> = None;
+    let mut quickest: Option<Reply<Value>> = None;
     for _ in 0..SAMPLES {
         match asker.get("/version").await {
-            Ok(answer) if answer.status == 401 => {
-                let why = format!("the server does not accept the credentials (401 {})", answer.message());
+            Ok(reply) if reply.status == StatusCode::UNAUTHORIZED => {
+                let why = format!("the server does not accept the credentials (401 {})", message(&reply));
                 let step = "log in again, or choose others with --context, --user or --token";
                 return (false, vec![Check::new("server", State::Failed, why).next(step)]);
             }
-            Ok(answer) if quickest.as_ref().is_none_or(|other| answer.took < other.took) => quickest = Some(answer),
+            Ok(reply) if quickest.as_ref().is_none_or(|other| reply.took < other.took) => quickest = Some(reply),
             Ok(_) => {}
-            Err(why) => {
-                let why = format!("cannot be reached: {}", aksarc_shared::text::line(&why, 300));
+            Err(error) => {
+                let why = format!("cannot be reached: {}", aksarc_shared::text::line(&error.reason(), 300));
                 let step = "check the context's address, the way to it, and --certificate-authority";
                 return (false, vec![Check::new("server", State::Failed, why).next(step)]);
             }
         }
     }
-    let Some(answer) = quickest else { return (false, Vec::new()) };
-    let version = answer.body.get("gitVersion").and_then(Value::as_str);
-    let milliseconds = answer.took.as_secs_f64() * 1000.0;
-    let server = match (answer.status, version) {
+    let Some(reply) = quickest else { return (false, Vec::new()) };
+    let version = reply.body.get("gitVersion").and_then(Value::as_str);
+    let milliseconds = reply.took.as_secs_f64() * 1000.0;
+    let server = match (reply.status.as_u16(), version) {
         (200, Some(version)) => {
             let version = aksarc_shared::text::line(version, 60);
             Check::new("server", State::Fine, format!("Kubernetes {version} answers in {milliseconds:.0} ms"))
@@ -44,17 +46,17 @@ pub(super) async fn examine(asker: &Asker) -> (bool, Vec<Check>) {
             return (false, vec![check]);
         }
     };
-    (true, vec![server, clock(&answer)])
+    (true, vec![server, clock(&reply)])
 }
 
 /// The Date header counts whole seconds, and the server wrote it at some moment of the round trip.
-fn clock(answer: &Answer) -> Check {
-    let date = answer.headers.get(DATE).and_then(|date| date.to_str().ok());
+fn clock(reply: &Reply<Value>) -> Check {
+    let date = reply.headers.get(DATE).and_then(|date| date.to_str().ok());
     let Some(there) = date.and_then(|date| DateTimeParser::new().parse_timestamp(date).ok()) else {
         return Check::new("clock", State::Unknown, "the server tells no time");
     };
-    let took = SignedDuration::try_from(answer.took).unwrap_or(SignedDuration::MAX);
-    let (least, most) = ahead(answer.sent, took, there);
+    let took = SignedDuration::try_from(reply.took).unwrap_or(SignedDuration::MAX);
+    let (least, most) = ahead(reply.sent, took, there);
     if least <= SignedDuration::ZERO && most >= SignedDuration::ZERO {
         let within = least.abs().max(most.abs()).as_secs_f64();
         return Check::new("clock", State::Fine, format!("agrees with the server's within {within:.1} s"));

@@ -2,9 +2,10 @@
 
 use aksarc_shared::guard;
 use aksarc_shared::text;
+use http::StatusCode;
 use serde_json::Value;
 
-use super::ask::Asker;
+use super::ask::{Asker, items};
 use super::report::{Check, State};
 
 pub(super) async fn examine(asker: &Asker) -> Vec<Check> {
@@ -12,10 +13,10 @@ pub(super) async fn examine(asker: &Asker) -> Vec<Check> {
     let mut refused = Vec::new();
     for resource in ["validatingwebhookconfigurations", "mutatingwebhookconfigurations"] {
         let answer = asker.get(&format!("/apis/admissionregistration.k8s.io/v1/{resource}")).await;
-        match answer.as_ref().map(|answer| answer.items()) {
+        match answer.as_ref().map(items) {
             Ok(Some(items)) => hooks.extend(items.iter().flat_map(|item| hooks_of(item, resource))),
             Ok(None) => refused.push(format!("you may not list {resource}")),
-            Err(why) => refused.push(format!("could not list {resource}: {}", text::line(why, 200))),
+            Err(error) => refused.push(format!("could not list {resource}: {}", text::line(&error.reason(), 200))),
         }
     }
     let mut foreign = Check::new("webhooks", State::Fine, String::new());
@@ -61,11 +62,11 @@ async fn installed(asker: &Asker, hooks: &[&Hook], listed: bool) -> Check {
     let namespace = guard::NAMESPACE;
     let word = |value: Option<&Value>| value.and_then(Value::as_str).map(|word| text::line(word, 120));
     let deployment = asker.get(&format!("/apis/apps/v1/namespaces/{namespace}/deployments/{}", guard::SERVICE)).await;
-    let deployment = deployment.ok().filter(|answer| answer.status == 200);
+    let deployment = deployment.ok().filter(|reply| reply.status == StatusCode::OK);
     let image = word(deployment.as_ref().and_then(|own| own.body.pointer("/spec/template/spec/containers/0/image")));
     let ready = deployment.as_ref().and_then(|own| own.body.pointer("/status/readyReplicas")).and_then(Value::as_u64);
     let config = asker.get(&format!("/api/v1/namespaces/{namespace}/configmaps/{}", guard::SERVICE)).await;
-    let config = config.ok().filter(|answer| answer.status == 200);
+    let config = config.ok().filter(|reply| reply.status == StatusCode::OK);
     let mode = config.as_ref().and_then(|own| {
         let files = own.body.get("data")?.as_object()?.values().filter_map(Value::as_str);
         files.flat_map(str::lines).find_map(|line| Some(text::line(line.strip_prefix("mode:")?.trim(), 40)))
@@ -100,11 +101,11 @@ impl Hook {
     async fn absent(&self, asker: &Asker) -> Option<String> {
         let (namespace, name) = self.service.as_ref()?;
         let service = asker.get(&format!("/api/v1/namespaces/{namespace}/services/{name}")).await.ok()?;
-        if service.status == 404 {
+        if service.status == StatusCode::NOT_FOUND {
             return Some(format!("its service {namespace}/{name} does not exist"));
         }
         // A service that leads elsewhere by name, or without a selector, has no endpoints that tell.
-        let spec = service.body.get("spec").filter(|_| service.status == 200)?;
+        let spec = service.body.get("spec").filter(|_| service.status == StatusCode::OK)?;
         if spec.get("selector").and_then(Value::as_object).is_none_or(serde_json::Map::is_empty) {
             return None;
         }
@@ -112,7 +113,7 @@ impl Hook {
             "/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices?labelSelector=kubernetes.io%2Fservice-name%3D{name}"
         );
         let slices = asker.get(&path).await.ok()?;
-        let endpoints = slices.items()?.iter().filter_map(|slice| slice.get("endpoints")?.as_array()).flatten();
+        let endpoints = items(&slices)?.iter().filter_map(|slice| slice.get("endpoints")?.as_array()).flatten();
         let is_ready = |endpoint: &Value| endpoint.pointer("/conditions/ready").and_then(Value::as_bool) != Some(false);
         let ready = endpoints.filter(|endpoint| is_ready(endpoint)).count();
         (ready == 0).then(|| format!("its service {namespace}/{name} has no endpoint that is ready"))

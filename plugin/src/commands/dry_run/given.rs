@@ -7,10 +7,10 @@ use anyhow::{Context as _, anyhow, bail};
 use serde_json::Value;
 
 use super::verbs::{Choose, Command, Delete, Metadata, Patch, PatchType, Scale, Taint};
-use crate::dry_run::call::Method;
 use crate::dry_run::edit::{self, Place};
 use crate::dry_run::request::Verb;
 use crate::dry_run::target::Choice;
+use crate::dry_run::write::Method;
 use crate::input::documents::Depth;
 use crate::input::manifests::{self, Manifest};
 use crate::input::settings::read;

@@ -9,14 +9,11 @@ use aksarc_shared::read::json;
 use serde_json::Value;
 
 use super::items::{Item, State, read_state};
-use super::rehearse::Runner;
+use super::runner::{Extensions, Runner};
 use crate::dry_run::discover::Discovery;
 use crate::dry_run::judge::Sides;
 use crate::dry_run::listing;
 use crate::dry_run::session::Session;
-
-/// What is known of Arc extensions: the names of their releases, or why they are not known.
-pub(super) type Extensions = Result<Vec<String>, String>;
 
 impl Runner<'_> {
     /// What is known beside a change; what could not be seen becomes a note. `whole` is the object itself, where the change is

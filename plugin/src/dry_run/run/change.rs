@@ -10,7 +10,7 @@ use aksarc_shared::text;
 use serde_json::{Value, json};
 
 use super::items::{Item, State, read_state, what};
-use super::rehearse::{Outcome, Runner};
+use super::runner::{Aftermath, Runner};
 use crate::cli::exit::Failure;
 use crate::dry_run::diff;
 use crate::dry_run::judge::{self, Sides, Support, is_void};
@@ -19,8 +19,8 @@ use crate::dry_run::refusal::{Refusal, Refuser};
 use crate::dry_run::report::{Answer, Change, Instead, Operation, SupportChange};
 
 impl Runner<'_> {
-    pub(super) async fn change(&mut self, item: &Item, outcome: Outcome) -> Result<Change, Failure> {
-        let Outcome { mut sides, refusal, warnings, mut notes, unsent, not_rehearsed } = outcome;
+    pub(super) async fn change(&mut self, item: &Item, aftermath: Aftermath) -> Result<Change, Failure> {
+        let Aftermath { mut sides, refusal, warnings, mut notes, unsent, not_rehearsed } = aftermath;
         let rehearsed = not_rehearsed.is_empty();
         let task = self.task;
         let complete = match sides.operation {

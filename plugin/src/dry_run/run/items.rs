@@ -1,13 +1,14 @@
 //! The objects of a task, as they are.
 
 use anyhow::anyhow;
+use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::server::ask;
-use super::{Scope, Task};
+use super::task::{Scope, Task};
+use crate::api::ApiRequest;
 use crate::cli::exit::Failure;
 use crate::dry_run::api_path::ApiPath;
-use crate::dry_run::call::Read;
 use crate::dry_run::discover::{Discovery, Resource};
 use crate::dry_run::refusal::Refusal;
 use crate::dry_run::request::{Address, Verb};
@@ -117,10 +118,10 @@ async fn one(
 }
 
 pub(super) async fn read_state(session: &Session, path: ApiPath) -> State {
-    match session.read(&Read::of(path)).await {
-        Ok(answer) if answer.is_success() => State::Present(answer.body),
-        Ok(answer) if answer.status == 404 => State::Absent(Refusal::of(&answer)),
-        Ok(answer) => State::Unreadable(Refusal::of(&answer)),
+    match session.read(&ApiRequest::get(path)).await {
+        Ok(reply) if reply.status.is_success() => State::Present(reply.body),
+        Ok(reply) if reply.status == StatusCode::NOT_FOUND => State::Absent(Refusal::of(&reply)),
+        Ok(reply) => State::Unreadable(Refusal::of(&reply)),
         Err(error) => State::Unreadable(Refusal::no_answer(error.to_string())),
     }
 }
@@ -129,12 +130,14 @@ async fn listed(session: &Session, task: &Task, resource: &Resource) -> Result<V
     let namespace = if task.scope == Scope::All { "" } else { &task.namespace };
     let (mut items, mut next) = (Vec::new(), String::new());
     loop {
-        let read = Read::of(resource.list_path(namespace))
-            .with("labelSelector", &task.choice.selector)
-            .with("fieldSelector", &task.choice.field_selector)
-            .with("limit", PAGE)
-            .with("continue", &next);
-        let mut page = ask(session, &read).await?;
+        let query = [
+            ("labelSelector", &*task.choice.selector),
+            ("fieldSelector", &*task.choice.field_selector),
+            ("limit", PAGE),
+            ("continue", &*next),
+        ];
+        let request = ApiRequest::get_where(resource.list_path(namespace), &query);
+        let mut page = ask(session, &request).await?;
         let rows = page.get_mut("items").map(Value::take).and_then(|items| match items {
             Value::Array(rows) => Some(rows),
             _ => None,

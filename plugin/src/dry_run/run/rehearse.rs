@@ -1,60 +1,22 @@
 //! The write of one object, sent to be rehearsed.
 
-use std::collections::HashMap;
-
-use aksarc_shared::actor::User;
 use aksarc_shared::change::{Beside, Operation as Op};
-use aksarc_shared::guard::Guard;
 use aksarc_shared::text;
 use serde_json::Value;
 
-use super::Task;
-use super::beside::Extensions;
 use super::items::{Item, State, what};
+use super::runner::{Aftermath, Runner};
 use super::server::ask;
+use crate::api::ApiRequest;
 use crate::cli::exit::Failure;
-use crate::dry_run::call::{Method, Read};
-use crate::dry_run::discover::{Discovery, Resource};
-use crate::dry_run::gate::Gate;
+use crate::dry_run::discover::Resource;
 use crate::dry_run::judge::Sides;
 use crate::dry_run::refusal::{Refusal, Refuser};
+use crate::dry_run::rehearsal;
 use crate::dry_run::report::Change;
 use crate::dry_run::request::{Request, Verb, request};
-use crate::dry_run::session::Session;
 use crate::dry_run::strategic::Document;
-
-pub(super) struct Runner<'r> {
-    pub(super) session: &'r Session,
-    pub(super) gate: Gate<'r>,
-    pub(super) task: &'r Task,
-    /// What would be asked, with the settings of the task.
-    pub(super) guard: &'r Guard,
-    pub(super) user: &'r User,
-    pub(super) documents: HashMap<String, Option<Document>>,
-    pub(super) discovery: &'r Discovery,
-    /// Asked for once, where they matter.
-    pub(super) extensions: Option<Extensions>,
-    pub(super) single: bool,
-}
-
-/// What is known once the server has answered, or was not asked.
-pub(super) struct Outcome {
-    pub(super) sides: Sides,
-    pub(super) refusal: Option<Refusal>,
-    pub(super) warnings: Vec<String>,
-    pub(super) notes: Vec<String>,
-    /// Whether kubectl would send nothing.
-    pub(super) unsent: bool,
-    /// Why the gate did not let the write through; empty when it did, or was not asked to.
-    pub(super) not_rehearsed: String,
-}
-
-impl Outcome {
-    fn of(sides: Sides) -> Self {
-        let (warnings, notes) = (Vec::new(), Vec::new());
-        Outcome { sides, refusal: None, warnings, notes, unsent: false, not_rehearsed: String::new() }
-    }
-}
+use crate::dry_run::write::Method;
 
 impl Runner<'_> {
     pub(super) async fn rehearse(&mut self, item: Item) -> Result<Change, Failure> {
@@ -71,7 +33,7 @@ impl Runner<'_> {
             beside: Beside::default(),
         };
         let is_apply = matches!(verb, Verb::Apply { .. });
-        let refused = |sides, refusal| Outcome { refusal: Some(refusal), ..Outcome::of(sides) };
+        let refused = |sides, refusal| Aftermath { refusal: Some(refusal), ..Aftermath::of(sides) };
         match &item.state {
             State::Present(object) => sides.before = Some(object.clone()),
             State::Absent(_) if is_apply => sides.operation = Op::Create,
@@ -110,49 +72,50 @@ impl Runner<'_> {
             .then(|| "--resource-version may only be used with a single resource".to_owned())
     }
 
-    async fn send(&mut self, item: &Item, mut sides: Sides, planned: Request) -> Outcome {
+    async fn send(&mut self, item: &Item, mut sides: Sides, planned: Request) -> Aftermath {
         let verb = &self.task.verb;
         let Request { write, after, mut notes } = planned;
         let Some(write) = write else {
             sides.after.clone_from(&sides.before);
-            return Outcome { notes, unsent: true, ..Outcome::of(sides) };
+            return Aftermath { notes, unsent: true, ..Aftermath::of(sides) };
         };
         let deletes = sides.operation == Op::Delete;
         let right = write.method.rbac_verb();
-        let cleared = match self.gate.clear(write).await {
-            Ok(cleared) => cleared,
+        let result = match rehearsal::rehearse(&mut self.gate, self.session, &write).await {
+            Ok(result) => result,
             Err(barred) => {
                 (sides.after, notes) = self.reckon(item, &sides, after, notes).await;
                 let not_rehearsed = text::line(&barred.to_string(), MAX_REASON);
-                return Outcome { notes, not_rehearsed, ..Outcome::of(sides) };
+                return Aftermath { notes, not_rehearsed, ..Aftermath::of(sides) };
             }
         };
-        let answer = match self.session.rehearse(cleared).await {
-            Ok(answer) => answer,
+        self.rehearsed += 1;
+        let reply = match result {
+            Ok(reply) => reply,
             Err(error) => {
                 sides.after = after;
                 let refusal = Some(Refusal::no_answer(error.to_string()));
-                return Outcome { refusal, notes, ..Outcome::of(sides) };
+                return Aftermath { refusal, notes, ..Aftermath::of(sides) };
             }
         };
-        let warnings = answer.warnings.iter().map(|warning| text::line(warning, MAX_WARNING)).collect();
-        if answer.is_success() {
+        let warnings = reply.warnings().iter().map(|warning| text::line(warning, MAX_WARNING)).collect();
+        if reply.status.is_success() {
             if verb.is_blind() && sides.before.is_none() {
-                let created = !deletes && answer.status == 201;
+                let created = !deletes && reply.status == 201;
                 // A delete may answer with the object it would delete.
-                let whole = deletes && answer.body.pointer("/metadata/uid").is_some();
+                let whole = deletes && reply.body.pointer("/metadata/uid").is_some();
                 if created {
                     sides.operation = Op::Create;
                 } else if whole {
-                    sides.before = Some(answer.body.clone());
+                    sides.before = Some(reply.body.clone());
                 }
             }
-            sides.after = (!deletes).then_some(answer.body);
+            sides.after = (!deletes).then_some(reply.body);
             // What was reckoned here does not matter once the server has told.
             notes.retain(|note| !note.contains("taken as replaced"));
-            return Outcome { warnings, notes, ..Outcome::of(sides) };
+            return Aftermath { warnings, notes, ..Aftermath::of(sides) };
         }
-        let refusal = Refusal::of(&answer);
+        let refusal = Refusal::of(&reply);
         (sides.after, notes) = self.reckon(item, &sides, after, notes).await;
         if refusal.who == Refuser::Rbac {
             notes.push(format!(
@@ -167,7 +130,7 @@ impl Runner<'_> {
                     .to_owned(),
             );
         }
-        Outcome { refusal: Some(refusal), warnings, notes, ..Outcome::of(sides) }
+        Aftermath { refusal: Some(refusal), warnings, notes, ..Aftermath::of(sides) }
     }
 
     /// The object after a write that the server has not shown, with remarks. A strategic merge patch is worth the schema only
@@ -205,13 +168,13 @@ impl Runner<'_> {
     }
 
     async fn fetch(&self, key: &str) -> Option<Document> {
-        let index = ask(self.session, &Read::of(OPENAPI)).await.ok()?;
+        let index = ask(self.session, &ApiRequest::get(OPENAPI)).await.ok()?;
         let url = index.get("paths")?.get(key)?.get("serverRelativeURL")?.as_str()?.to_owned();
         // It is the server's own word, but it is a path to read and nothing else.
         if !url.starts_with(OPENAPI) {
             return None;
         }
-        ask(self.session, &Read::of(url)).await.ok().map(Document::new)
+        ask(self.session, &ApiRequest::get(url)).await.ok().map(Document::new)
     }
 }
 

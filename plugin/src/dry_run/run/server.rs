@@ -3,26 +3,29 @@
 use aksarc_shared::actor::User;
 use aksarc_shared::kinds::escaped;
 use anyhow::anyhow;
+use http::StatusCode;
 use serde_json::{Value, json};
 
+use crate::api::ApiRequest;
 use crate::cli::exit::Failure;
-use crate::dry_run::call::{Method, Read, Write};
 use crate::dry_run::discover::{self, Discovery, Resource};
 use crate::dry_run::gate::Gate;
 use crate::dry_run::refusal::Refusal;
+use crate::dry_run::rehearsal;
 use crate::dry_run::session::Session;
+use crate::dry_run::write::{Method, Write};
 
 /// Asks what the server serves: in two requests from Kubernetes 1.26 on, group by group before.
 pub(super) async fn discover(session: &Session) -> Result<Discovery, Failure> {
     let mut discovery = Discovery::default();
     for root in ["/api", "/apis"] {
-        let answer = ask(session, &Read { accept: discover::ACCEPT, ..Read::of(root) }).await?;
+        let answer = ask(session, &ApiRequest::get(root).accepting(discover::ACCEPT)).await?;
         if discovery.add_aggregated(&answer) {
             continue;
         }
         for path in older_paths(root, &answer) {
             // A group whose server is down must not hide the others.
-            if let Ok(list) = ask(session, &Read::of(path)).await {
+            if let Ok(list) = ask(session, &ApiRequest::get(path)).await {
                 discovery.add_list(&list);
             }
         }
@@ -54,13 +57,13 @@ fn older_paths(root: &str, answer: &Value) -> Vec<String> {
 }
 
 /// A read without which nothing can go on.
-pub(super) async fn ask(session: &Session, read: &Read) -> Result<Value, Failure> {
-    let answer = session.read(read).await.map_err(|error| Failure::run(anyhow!("{error}; nothing was rehearsed")))?;
-    if answer.is_success() {
-        return Ok(answer.body);
+pub(super) async fn ask(session: &Session, request: &ApiRequest) -> Result<Value, Failure> {
+    let reply = session.read(request).await.map_err(|error| Failure::run(anyhow!("{error}; nothing was rehearsed")))?;
+    if reply.status.is_success() {
+        return Ok(reply.body);
     }
-    let refusal = Refusal::of(&answer);
-    Err(Failure::run(anyhow!("GET {}: {} ({}); nothing was rehearsed", read.path, refusal.message, answer.status)))
+    let (refusal, status) = (Refusal::of(&reply), reply.status.as_u16());
+    Err(Failure::run(anyhow!("{}: {} ({status}); nothing was rehearsed", request.what(), refusal.message)))
 }
 
 /// Asks the server who we are; `false` when it does not say, or may not be asked, and the kubeconfig's word has to do.
@@ -75,12 +78,12 @@ pub(super) async fn identify(session: &Session, gate: &mut Gate<'_>, fallback: &
         let body = json!({"apiVersion": reviews.api_version(), "kind": "SelfSubjectReview"});
         let review = Write::new(Method::Post, reviews.list_path(""), body);
         // Barred at one version, and perhaps not at the next.
-        let Ok(cleared) = gate.clear(review).await else { continue };
-        let Ok(answer) = session.review(cleared).await else { break };
-        if let Some(info) = answer.body.pointer("/status/userInfo").filter(|_| answer.is_success()) {
+        let Ok(result) = rehearsal::rehearse(gate, session, &review).await else { continue };
+        let Ok(reply) = result else { break };
+        if let Some(info) = reply.body.pointer("/status/userInfo").filter(|_| reply.status.is_success()) {
             return (user_of(info), true);
         }
-        if answer.status != 404 {
+        if reply.status != StatusCode::NOT_FOUND {
             break;
         }
     }

@@ -1,4 +1,4 @@
-//! Why a cluster could not be read: what was asked, where, what came, what to do.
+//! Why a request came to nothing: what was asked, where, what came instead of a reply, what to do.
 
 use std::error::Error;
 use std::fmt;
@@ -14,13 +14,14 @@ use crate::cli::exit::Failure;
 pub struct RequestError {
     what: String,
     server: String,
-    cause: Cause,
+    fault: Fault,
+    hint: Option<&'static str>,
 }
 
-/// What came instead of an answer.
+/// What came instead of a usable reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Cause {
+pub enum Fault {
     /// No connection; the text says why.
     Connect(String),
     /// The answer broke off.
@@ -46,25 +47,48 @@ pub enum Cause {
 }
 
 impl RequestError {
-    /// `what` is a verb and its object, such as `list nodes`.
-    pub fn new(what: impl Into<String>, server: &str, cause: Cause) -> Self {
-        RequestError { what: what.into(), server: server.to_owned(), cause }
+    /// An error of a request. `what` is a verb and its object, such as `list nodes`.
+    pub fn new(what: impl Into<String>, server: &str, fault: Fault) -> Self {
+        RequestError { what: what.into(), server: server.to_owned(), fault, hint: None }
     }
 
-    /// A fault of ours.
+    /// An error of our own.
     pub fn ours(error: &(dyn Error + 'static)) -> Self {
-        RequestError::new("finish the check", "", Cause::Ours(Chain(error).to_string()))
+        RequestError::new("finish the check", "", Fault::Ours(Chain(error).to_string()))
+    }
+
+    /// The same error with other advice than that for its fault.
+    #[must_use]
+    pub fn advising(mut self, hint: &'static str) -> Self {
+        self.hint = Some(hint);
+        self
     }
 
     /// What came instead.
-    pub fn cause(&self) -> &Cause {
-        &self.cause
+    pub fn fault(&self) -> &Fault {
+        &self.fault
+    }
+
+    /// Why, without where it was and what to do about it.
+    pub fn reason(&self) -> String {
+        self.fault.reason()
+    }
+
+    /// What to do about it; empty where nobody knows.
+    pub fn hint(&self) -> &'static str {
+        self.hint.unwrap_or_else(|| self.fault.words().1)
+    }
+
+    /// The whole message, with what follows from it, such as `Nothing was checked`.
+    pub fn concluding(&self, consequence: &str) -> String {
+        let end = if self.hint().ends_with('?') { "" } else { "." };
+        format!("{self}{end} {consequence}")
     }
 }
 
 impl From<RequestError> for Failure {
     fn from(error: RequestError) -> Self {
-        Failure::run(error)
+        Failure::run(anyhow::anyhow!(error.concluding("Nothing was checked")))
     }
 }
 
@@ -76,53 +100,77 @@ impl fmt::Display for RequestError {
         if !self.server.is_empty() {
             write!(f, " at {}", text::clean(&self.server))?;
         }
-        let (why, hint) = self.cause.words();
-        write!(f, ": {}", text::line(&why, MAX_TEXT))?;
-        if !hint.is_empty() {
-            write!(f, "; {hint}")?;
+        write!(f, ": {}", text::line(&self.reason(), MAX_TEXT))?;
+        match self.hint() {
+            "" => Ok(()),
+            hint => write!(f, "; {hint}"),
         }
-        f.write_str(if hint.ends_with('?') { " " } else { ". " })?;
-        f.write_str("Nothing was checked")
     }
 }
 
-impl Cause {
+impl Fault {
     /// Why, without what to do about it.
-    pub(super) fn reason(&self) -> String {
+    pub(crate) fn reason(&self) -> String {
         self.words().0
     }
 
     /// Why, and what to do about it.
     fn words(&self) -> (String, &'static str) {
         match self {
-            Cause::Connect(why) => (why.clone(), connect_hint(why)),
-            Cause::Cut(why) => (format!("the answer broke off ({why})"), "try again, or with a smaller --chunk-size"),
-            Cause::Deadline(limit) => (format!("not done within {limit:?}"), "give it more with --timeout"),
-            Cause::Expired => {
+            Fault::Connect(why) => (why.clone(), connect_hint(why)),
+            Fault::Cut(why) => (format!("the answer broke off ({why})"), "try again"),
+            Fault::Deadline(limit) => (format!("not done within {limit:?}"), "give it more with --timeout"),
+            Fault::Expired => {
                 ("the list expired on the server each time before it was read".to_owned(), "try a larger --chunk-size")
             }
-            Cause::Garbage(what) => (
+            Fault::Garbage(what) => (
                 format!("this is no answer of a Kubernetes API server: {what}"),
                 "check the server address and any proxy on the way",
             ),
-            Cause::Ours(why) => (why.clone(), "this is a fault of kubectl-aksarc"),
-            Cause::Redirect(to) => (
+            Fault::Ours(why) => (why.clone(), "this is a fault of kubectl-aksarc"),
+            Fault::Redirect(to) => (
                 format!("the server redirects to {to}"),
                 "redirects are not followed: give the API server's own address",
             ),
-            Cause::Status(status, message) => {
+            Fault::Status(status, message) => {
                 (format!("the server answered {status} {}", message.trim_end_matches('.')), "")
             }
-            Cause::Timeout(limit) => {
+            Fault::Timeout(limit) => {
                 (format!("no complete answer within {limit:?}"), "give it more with --request-timeout")
             }
-            Cause::Unauthorized(message) => (
+            Fault::Unauthorized(message) => (
                 format!("the server does not accept the credentials (401 {message})"),
                 "log in again, or choose others with --context, --user or --token",
             ),
-            Cause::Write(why) => (format!("cannot keep what was read: {why}"), "is the disk full?"),
+            Fault::Write(why) => (format!("cannot keep what was read: {why}"), "is the disk full?"),
         }
     }
+}
+
+/// Tells a connection that never was from one that broke.
+pub(super) fn no_reply(error: &kube::Error) -> Fault {
+    let text = Chain(error).to_string();
+    let text =
+        text.strip_prefix("ServiceError: ").unwrap_or(&text).trim_start_matches("client error (Connect): ").to_owned();
+    let lower = text.to_lowercase();
+    if lower.contains("connection closed") || lower.contains("connection reset") || lower.contains("sendrequest") {
+        return Fault::Cut(innermost(error));
+    }
+    if lower == "deadline has elapsed" {
+        return Fault::Connect("the connection timed out".to_owned());
+    }
+    Fault::Connect(text)
+}
+
+/// The last of an error's sources, which says most about a connection that broke.
+pub(super) fn innermost(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text = source.to_string();
+        next = source.source();
+    }
+    text
 }
 
 /// What to do, by what is known of the words the system and the TLS library use.

@@ -1,25 +1,22 @@
 //! A Kubernetes client from kubectl's flags: kubeconfig list, contexts, credentials, proxies, impersonation.
 
-mod certificate;
-mod exec;
-mod kubeconfig;
-mod proxy;
-
 use std::time::Duration;
 
 use aksarc_shared::chain::Chain;
+use http::Uri;
 use kube::{Client, Config};
 
+use super::certificate::Presented;
+use super::kubeconfig::{self, Selected};
+use super::{exec, proxy};
 use crate::cli::exit::Failure;
 use crate::cli::flags::KubeFlags;
-pub use certificate::Presented;
-use kubeconfig::Selected;
 
 /// A cluster to talk to. Nothing was sent yet.
 #[derive(Clone)]
 pub struct Connection {
-    /// The client. It does not retry on its own: whoever asks knows the deadline.
-    pub client: Client,
+    /// It does not retry on its own: the sender does, and knows the deadline.
+    client: Client,
     /// The context's name; empty without a kubeconfig.
     pub context: String,
     /// The API server's URL.
@@ -44,23 +41,42 @@ pub async fn connect(flags: &KubeFlags) -> Result<Connection, Failure> {
 async fn connect_to(mut selected: Selected, flags: &KubeFlags) -> Result<Connection, Failure> {
     exec::resolve(&mut selected.config.auth_info, flags.request_timeout.duration()).await?;
     let config = tuned(selected.config, flags);
-    let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
-    let namespace = config.default_namespace.clone();
-    let presented = Presented::new(&config);
+    let server = shown(&config.cluster_url);
+    let (context, user) = (selected.context, selected.user);
     // Reads certificates and keys: not on the thread that drives the network.
-    let client = tokio::task::spawn_blocking(move || Client::try_from(config)).await.map_err(Failure::run)?;
-    let client = client.map_err(|error| {
+    let connection = tokio::task::spawn_blocking(move || Connection::open(config, context, user)).await;
+    connection.map_err(Failure::run)?.map_err(|error| {
         Failure::input(anyhow::anyhow!(
             "cannot set up a connection to {server}: {}; nothing was checked",
             Chain(&error)
         ))
-    })?;
-    Ok(Connection { client, context: selected.context, server, namespace, user: selected.user, presented })
+    })
+}
+
+impl Connection {
+    /// A connection by a configuration, under the names of its context and user. Reads certificates and keys.
+    ///
+    /// # Errors
+    /// [`kube::Error`] when the configuration cannot be used.
+    pub fn open(config: Config, context: String, user: String) -> Result<Self, kube::Error> {
+        let (server, namespace) = (shown(&config.cluster_url), config.default_namespace.clone());
+        let presented = Presented::new(&config);
+        Ok(Connection { client: Client::try_from(config)?, context, server, namespace, user, presented })
+    }
+
+    /// What sends. Only the sender gets hold of it, with its limits, and sends requests that change nothing.
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+}
+
+fn shown(server: &Uri) -> String {
+    server.to_string().trim_end_matches('/').to_owned()
 }
 
 /// What kube leaves open, or decides otherwise than a command with a deadline needs it.
 fn tuned(mut config: Config, flags: &KubeFlags) -> Config {
-    // Fifteen retries without a deadline would hang: `collect` retries, and knows how long it may.
+    // Fifteen retries without a deadline would hang: the sender retries, and knows how long it may.
     config.default_retry = false;
     config.connect_timeout = Some(CONNECT_TIMEOUT.min(flags.request_timeout.duration()));
     // The net below those who forget a limit of their own; theirs comes first and has the better words.

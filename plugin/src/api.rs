@@ -1,0 +1,26 @@
+//! The way to the API server, the only peer of this program.
+//!
+//! ```text
+//! flags -> kubeconfig -> Connection -> Sender: ApiRequest -> Reply, or RequestError
+//! ```
+//!
+//! [`connect`] makes a [`Connection`] from kubectl's flags. A [`Sender`] is all that sends on it: every command has the same
+//! limits in time and size, waits alike for a server that is busy, and says in the same words why there is no reply.
+
+mod certificate;
+mod connect;
+mod error;
+mod exec;
+mod kubeconfig;
+mod proxy;
+mod reply;
+mod request;
+mod sender;
+
+pub use connect::{Connection, connect};
+pub use error::{Fault, RequestError};
+pub use reply::{Reply, StatusObject};
+pub use request::{ApiRequest, JSON};
+pub use sender::{Limits, Sender};
+
+pub(crate) use reply::excerpt;

@@ -1,0 +1,264 @@
+//! The one sender: limits in time and size, and waiting for a server that asks for it.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, USER_AGENT};
+use http::response::Parts;
+use http::{Request, StatusCode};
+use http_body_util::BodyExt as _;
+use jiff::Timestamp;
+use kube::client::Body;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::connect::Connection;
+use super::error::{Fault, RequestError, innermost, no_reply};
+use super::reply::Reply;
+use super::request::{ApiRequest, Repeats};
+use crate::screen::progress::Progress;
+
+/// Sends requests to one cluster and counts them.
+pub struct Sender {
+    connection: Connection,
+    limits: Limits,
+    deadline: Instant,
+    requests: AtomicUsize,
+    progress: Progress,
+}
+
+/// What a sender allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The time for one exchange, `--request-timeout`.
+    pub request: Duration,
+    /// The time within which one request may be sent again, waits included.
+    pub repeats: Duration,
+    /// The time for all requests together, `--timeout`.
+    pub overall: Duration,
+    /// The size of a reply in bytes.
+    pub reply: usize,
+}
+
+impl Limits {
+    /// Limits of a command with an overall deadline: it may wait for a busy server until then.
+    pub fn new(request: Duration, overall: Duration) -> Self {
+        Limits { request, repeats: overall, overall, reply: MAX_REPLY }
+    }
+
+    /// Limits of a command without an overall deadline: it waits for a busy server no longer than for a slow one.
+    pub fn per_request(request: Duration) -> Self {
+        Limits { repeats: request, ..Limits::new(request, A_YEAR) }
+    }
+}
+
+impl Sender {
+    /// A sender on a connection. The clock of the overall limit starts now.
+    pub fn new(connection: Connection, limits: Limits, progress: Progress) -> Self {
+        let deadline = later(Instant::now(), limits.overall);
+        Sender { connection, limits, deadline, requests: AtomicUsize::new(0), progress }
+    }
+
+    /// Requests sent so far.
+    pub fn requests(&self) -> usize {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// The cluster asked.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Where progress is shown.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// What is allowed.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// The overall deadline.
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// An error of a request to this server.
+    pub fn error(&self, request: &ApiRequest, fault: Fault) -> RequestError {
+        RequestError::new(request.what(), &self.connection.server, fault)
+    }
+
+    /// The error of a request whose reply is of no use to the caller.
+    pub fn refused(&self, request: &ApiRequest, reply: &Reply) -> RequestError {
+        let fault = match reply.status {
+            StatusCode::UNAUTHORIZED => Fault::Unauthorized(reply.status_object().message),
+            status if status.is_redirection() => {
+                let to = reply.headers.get(LOCATION);
+                Fault::Redirect(to.map(|to| String::from_utf8_lossy(to.as_bytes()).into_owned()).unwrap_or_default())
+            }
+            status => Fault::Status(status.as_u16(), reply.message()),
+        };
+        self.error(request, fault)
+    }
+
+    /// Sends a request as [`Sender::send`] does, and passes on only replies that say something about what was asked.
+    ///
+    /// # Errors
+    /// [`RequestError`] when there is no reply, when it refuses the credentials or redirects, and when the server cannot
+    /// answer now.
+    pub async fn ask(&self, request: &ApiRequest) -> Result<Reply, RequestError> {
+        let reply = self.send(request).await?;
+        match reply.status {
+            StatusCode::UNAUTHORIZED
+            | StatusCode::TOO_MANY_REQUESTS
+            | StatusCode::INTERNAL_SERVER_ERROR
+            | StatusCode::BAD_GATEWAY
+            | StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::GATEWAY_TIMEOUT => Err(self.refused(request, &reply)),
+            status if status.is_redirection() => Err(self.refused(request, &reply)),
+            _ => Ok(reply),
+        }
+    }
+
+    /// Sends a request and receives the whole reply, whatever its status. A read is sent again where that may help: after
+    /// the wait that a busy server asks for, after some waits of our own where the server failed, and once when the reply
+    /// broke off. A rehearsal is sent once; see [`Sender::pause`].
+    ///
+    /// # Errors
+    /// [`RequestError`] when there is no whole reply.
+    pub async fn send(&self, request: &ApiRequest) -> Result<Reply, RequestError> {
+        let begun = Instant::now();
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let result = self.once(request).await;
+            self.progress.detail(|| {
+                let (method, target) = (request.method(), request.target());
+                match &result {
+                    Ok(reply) => {
+                        format!("{method} {target} {} {} bytes", reply.status.as_u16(), reply.body.len())
+                    }
+                    Err(fault) => format!("{method} {target} {fault:?}"),
+                }
+            });
+            let wait = match (request.repeats(), &result) {
+                (Repeats::ByCaller, _) => None,
+                (Repeats::BySender, Ok(reply)) => wait(reply, attempt),
+                // A server that restarts cuts what it was sending.
+                (Repeats::BySender, Err(fault)) => {
+                    (matches!(fault, Fault::Cut(_)) && attempt == 1).then_some(FIRST_WAIT)
+                }
+            };
+            let again = match wait {
+                Some(wait) => self.pause(wait, begun).await,
+                None => false,
+            };
+            if !again {
+                return result.map_err(|fault| self.error(request, fault));
+            }
+        }
+    }
+
+    /// Waits before a request that was first sent at `begun` is sent again. Returns `false` at once where that would take
+    /// longer than allowed.
+    pub async fn pause(&self, wait: Duration, begun: Instant) -> bool {
+        let end = later(begun, self.limits.repeats).min(self.deadline);
+        if later(Instant::now(), wait) >= end {
+            return false;
+        }
+        self.progress.waiting(wait);
+        sleep(wait).await;
+        true
+    }
+
+    /// Sends a request once and receives the whole reply.
+    async fn once(&self, request: &ApiRequest) -> Result<Reply, Fault> {
+        let mut bytes = Vec::new();
+        let most = self.limits.reply;
+        let reply = self
+            .stream(request, |parts, data| {
+                let mut size = bytes.len() + data.len();
+                if bytes.is_empty() {
+                    let length =
+                        parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+                    size = size.max(length.unwrap_or(0));
+                    bytes.reserve(size.min(MAX_PREPARED));
+                }
+                if size > most {
+                    return Err(Fault::Garbage(format!("an answer of more than {} MiB", most >> 20)));
+                }
+                bytes.extend_from_slice(data);
+                Ok(())
+            })
+            .await?;
+        Ok(reply.with(bytes))
+    }
+
+    /// Sends a request once and hands on the body of the reply as it comes, for those who need not have all of it at once.
+    ///
+    /// # Errors
+    /// [`Fault`] when there is no whole reply, or that of `take`.
+    pub async fn stream(
+        &self,
+        request: &ApiRequest,
+        mut take: impl FnMut(&Parts, &[u8]) -> Result<(), Fault>,
+    ) -> Result<Reply<()>, Fault> {
+        let mut builder = Request::builder()
+            .method(request.method())
+            .uri(request.target())
+            .header(ACCEPT, request.accept())
+            .header(USER_AGENT, crate::cli::tool::USER_AGENT);
+        if let Some(content_type) = request.content_type() {
+            builder = builder.header(CONTENT_TYPE, content_type);
+        }
+        let message =
+            builder.body(Body::from(request.body().to_vec())).map_err(|error| Fault::Ours(error.to_string()))?;
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let (sent, begun) = (Timestamp::now(), Instant::now());
+        let exchange = async {
+            let response = self.connection.client().send(message).await.map_err(|error| no_reply(&error))?;
+            let took = begun.elapsed();
+            let (parts, mut body) = response.into_parts();
+            while let Some(frame) = body.frame().await {
+                let frame = frame.map_err(|error| Fault::Cut(innermost(&error)))?;
+                if let Some(data) = frame.data_ref() {
+                    take(&parts, data)?;
+                }
+            }
+            Ok(Reply::new(parts, sent, took))
+        };
+        timeout(self.limits.request, exchange).await.unwrap_or(Err(Fault::Timeout(self.limits.request)))
+    }
+}
+
+/// How long to wait before a read is sent again; `None` where its reply is the last word.
+fn wait(reply: &Reply, attempt: u32) -> Option<Duration> {
+    match reply.status {
+        // The server says when to come back, as often as it likes within the deadline.
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+            reply.retry_after().or_else(|| backoff(attempt))
+        }
+        StatusCode::INTERNAL_SERVER_ERROR | StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => backoff(attempt),
+        _ => None,
+    }
+}
+
+/// Half a second, one, two, four; then no more.
+fn backoff(attempt: u32) -> Option<Duration> {
+    (attempt <= 4).then(|| FIRST_WAIT * 2_u32.pow(attempt))
+}
+
+/// A moment after another. Instants end somewhere; a limit beyond that is none.
+fn later(moment: Instant, by: Duration) -> Instant {
+    moment.checked_add(by).unwrap_or_else(|| moment + A_YEAR)
+}
+
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+
+const A_YEAR: Duration = Duration::from_hours(24 * 365);
+
+/// A page of 500 nodes has about 4 MiB, and OpenAPI schemas are not larger; a reply that never ends must not fill the memory.
+const MAX_REPLY: usize = 256 << 20;
+
+/// Believed of a Content-Length before the bytes are there.
+const MAX_PREPARED: usize = 16 << 20;
