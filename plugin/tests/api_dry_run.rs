@@ -11,16 +11,15 @@ use aksarc_shared::actor::User;
 use aksarc_shared::data::Platform;
 use aksarc_shared::finding::Consequence;
 use aksarc_shared::guard::{Preset, Settings};
-use aksarc_shared::report::Tool;
 use kubectl_aksarc::api::{Connection, Limits, Sender};
 use kubectl_aksarc::cli::exit::Failure;
 use kubectl_aksarc::dry_run::edit::{self, Place};
 use kubectl_aksarc::dry_run::gate;
 use kubectl_aksarc::dry_run::judge::Support;
 use kubectl_aksarc::dry_run::refusal::Refuser;
-use kubectl_aksarc::dry_run::report::{Answer, ClusterNote, Operation, Report, Source};
+use kubectl_aksarc::dry_run::report::{Answer, Operation, Report, Source};
 use kubectl_aksarc::dry_run::request::Verb;
-use kubectl_aksarc::dry_run::run::{self, Scope, Task};
+use kubectl_aksarc::dry_run::run::{self, KubeContext, NamespaceChoice, Rehearsal, Targets};
 use kubectl_aksarc::dry_run::session::Session;
 use kubectl_aksarc::dry_run::target::Choice;
 use kubectl_aksarc::dry_run::write::Method;
@@ -94,14 +93,16 @@ impl Server {
         self.requests().into_iter().filter(|request| request.method != "GET").collect()
     }
 
-    async fn run(&self, task: &Task) -> Result<Report, Failure> {
+    async fn run(&self, rehearsal: &Rehearsal) -> Result<Report, Failure> {
         let mut config = kube::Config::new(self.url.parse().unwrap());
         config.default_retry = false;
         config.disable_compression = true;
         let connection = Connection::open(config, "test".to_owned(), "from-kubeconfig".to_owned()).unwrap();
         let limits = Limits::per_request(Duration::from_millis(1500));
         let session = Session::new(Sender::new(connection, limits, Progress::silent()));
-        let result = run::run(&session, task).await;
+        let user = User { name: "from-kubeconfig".to_owned(), ..User::default() };
+        let context = KubeContext { user, ..KubeContext::default() };
+        let result = run::run(&session, rehearsal, &context).await;
         for request in self.writes() {
             assert!(request.target.contains("dryRun=All"), "a write without dry run: {request:?}");
             assert!(request.method != "DELETE" || request.body["dryRun"] == json!(["All"]), "{request:?}");
@@ -252,22 +253,17 @@ fn openapi() -> Value {
     })
 }
 
-fn task(verb: Verb, words: &[&str]) -> Task {
-    Task {
+fn rehearsal(verb: Verb, words: &[&str]) -> Rehearsal {
+    let words = words.iter().map(|word| (*word).to_owned()).collect();
+    Rehearsal {
         verb,
-        words: words.iter().map(|word| (*word).to_owned()).collect(),
-        choice: Choice::default(),
-        manifests: Vec::new(),
-        namespace: "kube-system".to_owned(),
-        scope: Scope::Given,
+        targets: Targets::Arguments { words, choice: Choice::default() },
+        namespace: NamespaceChoice::Given("kube-system".to_owned()),
         ignore_not_found: false,
         settings: Settings { mode: Preset::Enforce, platform: Some(Platform::AzureLocal), ..Settings::default() },
-        guard_config: false,
+        source: Source::Assumed,
         now: "2026-11-20T00:00:00Z".parse().unwrap(),
         fail_on: Consequence::Voids,
-        fallback: User { name: "from-kubeconfig".to_owned(), ..User::default() },
-        cluster: ClusterNote::default(),
-        tool: Tool::default(),
         fresh: gate::FRESH,
     }
 }
@@ -282,19 +278,19 @@ fn label(edit: &str, overwrite: bool) -> Verb {
     }
 }
 
-fn system_label() -> Task {
-    task(label("node.kubernetes.io/instance-type=edge-big", true), &["node", "moc-l1"])
+fn system_label() -> Rehearsal {
+    rehearsal(label("node.kubernetes.io/instance-type=edge-big", true), &["node", "moc-l1"])
 }
 
-fn own_label() -> Task {
-    task(label("contoso.com/size=edge", false), &["node/moc-l1"])
+fn own_label() -> Rehearsal {
+    rehearsal(label("contoso.com/size=edge", false), &["node/moc-l1"])
 }
 
-fn delete(words: &[&str]) -> Task {
-    task(Verb::Delete { propagation: "Background".to_owned(), grace_period: None }, words)
+fn delete(words: &[&str]) -> Rehearsal {
+    rehearsal(Verb::Delete { propagation: "Background".to_owned(), grace_period: None }, words)
 }
 
-fn patch_coredns() -> Task {
+fn patch_coredns() -> Rehearsal {
     let patch = json!({"spec": {"template": {"spec": {"containers": [{"name": "coredns", "image": "2"}]}}}});
     let verb = Verb::Patch {
         method: Method::PatchStrategic,
@@ -302,7 +298,7 @@ fn patch_coredns() -> Task {
         subresource: String::new(),
         manager: "kubectl-patch".to_owned(),
     };
-    task(verb, &["deploy/coredns"])
+    rehearsal(verb, &["deploy/coredns"])
 }
 
 #[tokio::test]
@@ -460,7 +456,7 @@ async fn what_is_not_there_is_exit_6_unless_it_may_be_missing() {
     let report = server.run(&delete(&["node", "gone"])).await.unwrap();
     assert_eq!((report.exit_code, report.requests), (6, 0));
     assert_eq!(report.changes[0].refusal.as_ref().unwrap().who, Refuser::NotFound);
-    let lenient = Task { ignore_not_found: true, ..delete(&["node", "gone"]) };
+    let lenient = Rehearsal { ignore_not_found: true, ..delete(&["node", "gone"]) };
     let report = server.run(&lenient).await.unwrap();
     assert_eq!((report.exit_code, report.changes.len()), (0, 0));
 }
@@ -469,10 +465,10 @@ async fn what_is_not_there_is_exit_6_unless_it_may_be_missing() {
 async fn what_kubectl_refuses_itself_is_never_sent() {
     let server = Server::start(|_| None);
     let report =
-        server.run(&task(label("node.kubernetes.io/instance-type=x", false), &["node", "moc-l1"])).await.unwrap();
+        server.run(&rehearsal(label("node.kubernetes.io/instance-type=x", false), &["node", "moc-l1"])).await.unwrap();
     assert_eq!((report.exit_code, report.requests), (2, 0));
     assert_eq!(report.changes[0].refusal.as_ref().unwrap().who, Refuser::Kubectl);
-    let unknown = server.run(&task(label("a=b", false), &["nodez", "moc-l1"])).await.unwrap_err();
+    let unknown = server.run(&rehearsal(label("a=b", false), &["nodez", "moc-l1"])).await.unwrap_err();
     assert_eq!(unknown.code, 2);
     assert!(unknown.to_string().contains("did you mean \"nodes\"?"), "{unknown}");
 }
@@ -481,7 +477,7 @@ async fn what_kubectl_refuses_itself_is_never_sent() {
 async fn scaling_goes_through_the_subresource_and_judges_its_object() {
     let server = Server::start(|_| None);
     let verb = Verb::Scale { replicas: 0, current: None, resource_version: String::new() };
-    let report = server.run(&task(verb, &["deploy/coredns"])).await.unwrap();
+    let report = server.run(&rehearsal(verb, &["deploy/coredns"])).await.unwrap();
     let write = server.writes().pop().unwrap();
     assert_eq!(write.target, format!("{COREDNS}/scale?dryRun=All"));
     assert_eq!((report.exit_code, report.changes[0].findings[0].code), (3, "AA301"));
@@ -495,7 +491,7 @@ async fn apply_creates_and_patches_and_leaves_alone() {
         let verb =
             Verb::Apply { server_side: false, force_conflicts: false, manager: "kubectl-client-side-apply".to_owned() };
         let manifests = vec![Manifest { source: "f".to_owned(), object }];
-        Task { manifests, ..task(verb, &[]) }
+        Rehearsal { targets: Targets::Manifests(manifests), ..rehearsal(verb, &[]) }
     };
     let widget = json!({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w"}});
     let report = server.run(&apply(widget)).await.unwrap();
@@ -516,9 +512,10 @@ async fn apply_creates_and_patches_and_leaves_alone() {
 #[tokio::test]
 async fn lists_are_followed_and_each_object_rehearsed() {
     let server = Server::start(|_| None);
-    let selected = Task {
-        choice: Choice { selector: "a=b".to_owned(), ..Choice::default() },
-        ..task(label("x=y", false), &["nodes"])
+    let choice = Choice { selector: "a=b".to_owned(), ..Choice::default() };
+    let selected = Rehearsal {
+        targets: Targets::Arguments { words: vec!["nodes".to_owned()], choice },
+        ..rehearsal(label("x=y", false), &[])
     };
     let report = server.run(&selected).await.unwrap();
     assert_eq!((report.exit_code, report.requests, report.plan.change), (0, 1, 1));
@@ -591,7 +588,7 @@ async fn a_subresource_that_another_program_may_answer_is_not_rehearsed() {
         subresource: "proxy".to_owned(),
         manager: String::new(),
     };
-    let report = server.run(&task(verb, &["deploy/coredns"])).await.unwrap();
+    let report = server.run(&rehearsal(verb, &["deploy/coredns"])).await.unwrap();
     let barred = "cannot be rehearsed on this server: deployments/proxy may be answered by another program";
     assert_eq!((report.exit_code, &*report.changes[0].not_rehearsed), (5, barred));
     assert!(server.writes().iter().all(|request| request.path().ends_with("/selfsubjectreviews")));
@@ -606,8 +603,8 @@ async fn who_serves_a_group_is_asked_right_before_the_first_write_and_anew_when_
         let times = if request.is("GET", API_SERVICES) { count.fetch_add(1, Ordering::Relaxed) } else { return None };
         Some(ok(&api_services((times >= 2).then_some("apps"))))
     });
-    let twice = task(label("contoso.com/size=edge", false), &["deploy/coredns", "deploy/coredns"]);
-    let report = server.run(&Task { fresh: Duration::ZERO, ..twice.clone() }).await.unwrap();
+    let twice = rehearsal(label("contoso.com/size=edge", false), &["deploy/coredns", "deploy/coredns"]);
+    let report = server.run(&Rehearsal { fresh: Duration::ZERO, ..twice.clone() }).await.unwrap();
     assert_eq!((report.requests, asked.load(Ordering::Relaxed)), (1, 3));
     let barred = "cannot be rehearsed on this server: apps is served by shop/api";
     assert_eq!(report.changes.iter().map(|change| &*change.not_rehearsed).collect::<Vec<_>>(), ["", barred]);

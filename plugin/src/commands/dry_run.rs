@@ -1,23 +1,19 @@
 //! `dry-run`: what a change would do, and what the policy says of it, without doing it.
 
 mod flags;
-mod given;
+mod resolve;
 mod verbs;
 
 use aksarc_shared::actor::User;
-use aksarc_shared::data::{Platform, embedded};
-use aksarc_shared::finding::Consequence;
+use aksarc_shared::data::embedded;
 use aksarc_shared::guard::Guard;
 use anyhow::Context as _;
-use jiff::Timestamp;
 
 use crate::api::{self, Limits, Sender};
 use crate::cli::exit::{Failure, Outcome};
-use crate::cli::tool;
 use crate::collect::Reader;
-use crate::dry_run::gate;
 use crate::dry_run::report::{ClusterNote, Report};
-use crate::dry_run::run::{self, Scope, Task};
+use crate::dry_run::run::{self, KubeContext};
 use crate::dry_run::session::Session;
 use crate::input::waivers::{self, WaiverSource};
 use crate::screen::fixes::Pasting;
@@ -29,8 +25,8 @@ use crate::screen::status;
 use crate::screen::ui::Ui;
 use crate::screen::waivers::{valid_beside, warn_of_unreadable};
 
-pub use flags::{Common, Judging};
-pub use verbs::{Apply, Choose, Command, Delete, Files, Metadata, Patch, PatchType, Scale, Taint};
+pub use flags::{ChoiceFlags, CommonFlags, FileFlags, JudgingFlags, ManagerFlag, SelectionFlags, VersionFlag};
+pub use verbs::{ApplyArgs, DeleteArgs, MetadataArgs, PatchArgs, PatchType, ScaleArgs, TaintArgs, VerbArgs};
 
 /// Arguments of `dry-run`.
 #[derive(Clone, Debug, clap::Args)]
@@ -38,7 +34,7 @@ pub use verbs::{Apply, Choose, Command, Delete, Files, Metadata, Patch, PatchTyp
 pub struct Args {
     /// The kubectl command to rehearse.
     #[command(subcommand)]
-    pub verb: Box<Command>,
+    pub verb: Box<VerbArgs>,
 }
 
 /// Runs `dry-run`.
@@ -55,16 +51,12 @@ pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
     Ok(result?.exit_code)
 }
 
-async fn rehearse(args: &Args, common: &Common, ui: &Ui) -> Result<Report, Failure> {
-    // What is wrong with the arguments is said before anything is sent.
-    let given = args.verb.given().map_err(Failure::input)?;
-    let (mut settings, guard_config) = common.judging.settings(ui).map_err(Failure::input)?;
-    if let Some(platform) = Platform::parse(&common.judging.platform) {
-        settings.platform = Some(platform);
-    }
+async fn rehearse(args: &Args, common: &CommonFlags, ui: &Ui) -> Result<Report, Failure> {
+    let mut rehearsal = args.verb.rehearsal(ui).map_err(Failure::input)?;
     if let Some(path) = common.judging.guard_config.as_deref() {
-        let guard = Guard::new(embedded(), settings.clone()).with_context(|| format!("cannot use {}", path.display()));
-        for note in guard.map_err(Failure::input)?.notes() {
+        let guard = Guard::new(embedded(), rehearsal.settings.clone());
+        let guard = guard.with_context(|| format!("cannot use {}", path.display())).map_err(Failure::input)?;
+        for note in guard.notes() {
             ui.note(&format!("note: {}: {note}", path.display()));
         }
     }
@@ -75,33 +67,17 @@ async fn rehearse(args: &Args, common: &Common, ui: &Ui) -> Result<Report, Failu
         let reader = Reader::new(sender, WAIVERS_PER_PAGE);
         let (found, unreadable) = waivers::from_cluster(&reader, ui).await?;
         warn_of_unreadable(&unreadable, ui);
-        let found = valid_beside(&settings.waivers, found, ui);
-        settings.waivers.extend(found);
+        let found = valid_beside(&rehearsal.settings.waivers, found, ui);
+        rehearsal.settings.waivers.extend(found);
     }
-    let task = Task {
-        verb: given.verb,
-        words: given.words,
-        choice: given.choice,
-        manifests: given.manifests,
-        scope: match (given.all_namespaces, &common.namespace) {
-            (true, _) => Scope::All,
-            (false, Some(_)) => Scope::Given,
-            (false, None) => Scope::Context,
-        },
-        namespace: common.namespace.clone().unwrap_or_else(|| connection.namespace.clone()),
-        ignore_not_found: given.ignore_not_found,
-        settings,
-        guard_config,
-        now: common.judging.as_of.unwrap_or_else(Timestamp::now),
-        fail_on: Consequence::parse(&common.judging.fail_on).unwrap_or(Consequence::Voids),
-        fallback: User { name: connection.user.clone(), groups: common.kube.as_group.clone(), ..User::default() },
+    let context = KubeContext {
         cluster: ClusterNote { context: connection.context.clone(), server: connection.server.clone() },
-        tool: tool::identity(),
-        fresh: gate::FRESH,
+        namespace: connection.namespace.clone(),
+        user: User { name: connection.user.clone(), groups: common.kube.as_group.clone(), ..User::default() },
     };
     let limits = Limits::per_request(common.kube.request_timeout.duration());
     let session = Session::new(Sender::new(connection, limits, Progress::new(ui)));
-    let report = run::run(&session, &task).await;
+    let report = run::run(&session, &rehearsal, &context).await;
     session.sender().progress().clear();
     let mut report = report?;
     let pasting = Pasting::new(common.shell).of_cluster(&common.kube);

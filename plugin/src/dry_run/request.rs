@@ -106,6 +106,19 @@ impl Verb {
         }
     }
 
+    /// Whether the verb can act on a resource at all.
+    ///
+    /// # Errors
+    /// A sentence that says on what it can.
+    pub fn accepts(&self, resource: &Resource) -> Result<(), String> {
+        match self {
+            Verb::Taint { .. } if (&*resource.group, &*resource.kind) != ("", "Node") => {
+                Err(format!("only nodes can be tainted, not {}", resource.qualified()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Whether kubectl sends the request without having read the object.
     pub fn is_blind(&self) -> bool {
         matches!(self, Verb::Delete { .. } | Verb::Apply { server_side: true, .. })
@@ -164,9 +177,6 @@ pub fn request(
             Ok(Request { write: Some(write), after: Some(after), notes: edit.notes })
         }
         Verb::Taint { taints, overwrite, manager } => {
-            if (resource.group.as_str(), resource.kind.as_str()) != ("", "Node") {
-                return Err(format!("only nodes can be tainted, not {}", resource.qualified()));
-            }
             let body = edit::taint_patch(object, taints, *overwrite)?;
             let after = patch::merged(object, &body);
             let write = Write::new(Method::PatchStrategic, path, body)
@@ -390,7 +400,9 @@ mod tests {
             "PATCH /api/v1/nodes/a?fieldManager=kubectl-taint&fieldValidation=Strict&dryRun=All application/strategic-merge-patch+json"
         );
         assert_eq!(body, json!({"spec": {"taints": [{"effect": "NoSchedule", "key": "k", "value": "v"}]}}));
-        assert!(sent(&taint, "pod", Some(&node), None).is_err());
+        assert!(taint.accepts(served().resolve("node").unwrap()).is_ok());
+        let refused = taint.accepts(served().resolve("pod").unwrap()).unwrap_err();
+        assert_eq!(refused, "only nodes can be tainted, not pods");
 
         let delete = Verb::Delete { propagation: "Background".to_owned(), grace_period: Some(1) };
         let (line, body) = sent(&delete, "deploy", None, None).unwrap();

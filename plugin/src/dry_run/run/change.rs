@@ -22,7 +22,7 @@ impl Runner<'_> {
     pub(super) async fn change(&mut self, item: &Item, aftermath: Aftermath) -> Result<Change, Failure> {
         let Aftermath { mut sides, refusal, warnings, mut notes, unsent, not_rehearsed } = aftermath;
         let rehearsed = not_rehearsed.is_empty();
-        let task = self.task;
+        let rehearsal = self.rehearsal;
         let complete = match sides.operation {
             Op::Create => sides.after.is_some(),
             Op::Delete => sides.before.is_some(),
@@ -41,7 +41,7 @@ impl Runner<'_> {
             let whole = scaled.as_ref().or(sides.before.as_ref());
             sides.beside = self.beside(item, &sides, whole, &mut notes).await;
         }
-        let judgement = if complete && !unsent { sides.judge(self.guard, self.user, task.now) } else { None };
+        let judgement = if complete && !unsent { sides.judge(self.guard, self.user, rehearsal.now) } else { None };
         let (mut judged, open) = match judgement {
             Some(judgement) => {
                 (judgement.judged, judgement.not_evaluated.map(|why| text::line(&why.to_string(), MAX_WHY)))
@@ -50,7 +50,7 @@ impl Runner<'_> {
         };
         let denied = refusal.as_ref().filter(|refusal| refusal.is_guard());
         if let Some(refusal) = denied {
-            let more = judge::from_causes(&refusal.causes, &sides, &judged, &task.settings, task.now);
+            let more = judge::from_causes(&refusal.causes, &sides, &judged, &rehearsal.settings, rehearsal.now);
             judged.extend(more);
         }
         let guard = match (denied, judged.iter().map(|own| own.decision).max()) {
@@ -116,7 +116,7 @@ impl Runner<'_> {
 
     /// `parent` is the object that a Scale is of.
     fn support(&self, sides: &Sides, parent: Option<Value>, judged: &[Judged]) -> SupportChange {
-        let task = self.task;
+        let rehearsal = self.rehearsal;
         let voids = judged.iter().any(|own| is_void(&own.finding));
         let whole = Sides { subresource: String::new(), ..sides.clone() };
         let (before, after) = if sides.subresource == "scale" {
@@ -129,7 +129,8 @@ impl Runner<'_> {
         } else {
             (sides.before.clone(), sides.after.clone())
         };
-        let of = |side: Option<&Value>| side.map(|side| judge::support_of(side, &whole, &task.settings, task.now));
+        let of =
+            |side: Option<&Value>| side.map(|side| judge::support_of(side, &whole, &rehearsal.settings, rehearsal.now));
         let nothing = if sides.kind().is_some() { Support::Within } else { Support::NotJudged };
         SupportChange {
             before: match sides.operation {

@@ -20,7 +20,7 @@ use crate::dry_run::write::Method;
 
 impl Runner<'_> {
     pub(super) async fn rehearse(&mut self, item: Item) -> Result<Change, Failure> {
-        let verb = &self.task.verb;
+        let verb = &self.rehearsal.verb;
         let mut sides = Sides {
             operation: if matches!(verb, Verb::Delete { .. }) { Op::Delete } else { Op::Update },
             group: item.resource.group.clone(),
@@ -73,7 +73,7 @@ impl Runner<'_> {
     }
 
     async fn send(&mut self, item: &Item, mut sides: Sides, planned: Request) -> Aftermath {
-        let verb = &self.task.verb;
+        let verb = &self.rehearsal.verb;
         let Request { write, after, mut notes } = planned;
         let Some(write) = write else {
             sides.after.clone_from(&sides.before);
@@ -142,7 +142,7 @@ impl Runner<'_> {
         after: Option<Value>,
         notes: Vec<String>,
     ) -> (Option<Value>, Vec<String>) {
-        let verb = &self.task.verb;
+        let verb = &self.rehearsal.verb;
         if matches!(verb, Verb::Patch { method: Method::PatchStrategic, .. }) {
             let document = self.document(&item.resource).await;
             if let Ok(again) = request(verb, item.address(), sides.before.as_ref(), None, document.as_ref()) {
