@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aksarc_shared::report::exit;
 use kubectl_aksarc::cli::args::{Cli, Command, status_file_of_refused};
-use kubectl_aksarc::cli::exit::{Failure, Outcome};
+use kubectl_aksarc::cli::exit::{ExitResult, Failure};
 use kubectl_aksarc::cli::invocation;
 use kubectl_aksarc::commands::{
     baseline, completion, doctor, dry_run, explain, rules, snapshot, support_check, version, versions, waivers,
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
     }))
 }
 
-fn run(command: Command, ui: &mut Ui) -> Outcome {
+fn run(command: Command, ui: &mut Ui) -> ExitResult {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
     let runtime = runtime.map_err(Failure::run)?;
     // A command reads files where it stands, and one that is a pipe may never end: so it runs on a thread of its own, which
@@ -93,7 +93,7 @@ fn run(command: Command, ui: &mut Ui) -> Outcome {
     outcome
 }
 
-async fn dispatch(command: Command, ui: &mut Ui) -> Outcome {
+async fn dispatch(command: Command, ui: &mut Ui) -> ExitResult {
     match command {
         Command::SupportCheck(args) => support_check::run(*args, ui).await,
         Command::DryRun(args) => dry_run::run(args, ui).await,

@@ -16,8 +16,8 @@ use kubectl_aksarc::cli::exit::Failure;
 use kubectl_aksarc::dry_run::edit::{self, Place};
 use kubectl_aksarc::dry_run::gate;
 use kubectl_aksarc::dry_run::judge::Support;
+use kubectl_aksarc::dry_run::plan::{GuardAnswer, GuardSource, Plan, PlannedEffect};
 use kubectl_aksarc::dry_run::refusal::Refuser;
-use kubectl_aksarc::dry_run::report::{Answer, Operation, Report, Source};
 use kubectl_aksarc::dry_run::request::Verb;
 use kubectl_aksarc::dry_run::run::{self, KubeContext, NamespaceChoice, Rehearsal, Targets};
 use kubectl_aksarc::dry_run::session::Session;
@@ -93,7 +93,7 @@ impl Server {
         self.requests().into_iter().filter(|request| request.method != "GET").collect()
     }
 
-    async fn run(&self, rehearsal: &Rehearsal) -> Result<Report, Failure> {
+    async fn run(&self, rehearsal: &Rehearsal) -> Result<Plan, Failure> {
         let mut config = kube::Config::new(self.url.parse().unwrap());
         config.default_retry = false;
         config.disable_compression = true;
@@ -261,7 +261,7 @@ fn rehearsal(verb: Verb, words: &[&str]) -> Rehearsal {
         namespace: NamespaceChoice::Given("kube-system".to_owned()),
         ignore_not_found: false,
         settings: Settings { mode: Preset::Enforce, platform: Some(Platform::AzureLocal), ..Settings::default() },
-        source: Source::Assumed,
+        source: GuardSource::Assumed,
         now: "2026-11-20T00:00:00Z".parse().unwrap(),
         fail_on: Consequence::Voids,
         fresh: gate::FRESH,
@@ -312,13 +312,13 @@ async fn a_label_is_rehearsed_judged_and_shown() {
     assert_eq!(write.body, json!({"metadata": {"labels": {"node.kubernetes.io/instance-type": "edge-big"}}}));
     assert_eq!((report.exit_code, report.requests), (3, 1));
     assert_eq!((report.user.name.as_str(), report.user.confirmed), ("alice", true));
-    assert_eq!((report.guard.decision, report.guard.source), (Answer::Deny, Source::Assumed));
+    assert_eq!((report.guard.decision, report.guard.source), (GuardAnswer::Deny, GuardSource::Assumed));
     assert_eq!((report.support.before, report.support.after), (Support::Within, Support::Outside));
     let [change] = &report.changes[..] else { panic!("{report:?}") };
     assert_eq!(change.fields[0].path, "metadata.labels[node.kubernetes.io/instance-type]");
     assert_eq!((change.findings[0].code, &*change.findings[0].path), ("AA201", &*change.fields[0].path));
     let own = server.run(&own_label()).await.unwrap();
-    assert_eq!((own.exit_code, own.plan.change), (0, 1));
+    assert_eq!((own.exit_code, own.counts.change), (0, 1));
 }
 
 #[tokio::test]
@@ -332,7 +332,7 @@ async fn our_guards_denial_is_told_with_the_same_findings() {
     let accepted = Server::start(|_| None).run(&system_label()).await.unwrap();
     assert_eq!(report.changes[0].findings, accepted.changes[0].findings);
     assert_eq!(report.changes[0].refusal.as_ref().unwrap().who, Refuser::Guard("nodes.guard.aksarc.dev".to_owned()));
-    assert_eq!((report.exit_code, report.guard.source), (3, Source::Observed));
+    assert_eq!((report.exit_code, report.guard.source), (3, GuardSource::Observed));
 }
 
 #[tokio::test]
@@ -431,7 +431,7 @@ async fn a_delete_without_the_right_to_read_is_sent_and_called_inconclusive() {
     let report = server.run(&delete(&["node", "moc-l1"])).await.unwrap();
     assert_eq!(report.exit_code, 5);
     assert_eq!(report.changes[0].not_judged, "needs get nodes, which is forbidden");
-    assert_eq!(report.guard.decision, Answer::Unknown);
+    assert_eq!(report.guard.decision, GuardAnswer::Unknown);
     // A label cannot even be tried.
     let report = server.run(&own_label()).await.unwrap();
     assert_eq!((report.exit_code, report.requests), (6, 0));
@@ -442,7 +442,7 @@ async fn deletes_are_judged_by_what_is_there() {
     let server = Server::start(|_| None);
     let report = server.run(&delete(&["deploy", "coredns"])).await.unwrap();
     assert_eq!((report.exit_code, report.changes[0].findings[0].code), (3, "AA302"));
-    assert_eq!((report.plan.delete, report.changes[0].operation), (1, Operation::Delete));
+    assert_eq!((report.counts.delete, report.changes[0].operation), (1, PlannedEffect::Delete));
     let write = server.writes().pop().unwrap();
     assert_eq!(
         write.body,
@@ -495,7 +495,7 @@ async fn apply_creates_and_patches_and_leaves_alone() {
     };
     let widget = json!({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w"}});
     let report = server.run(&apply(widget)).await.unwrap();
-    assert_eq!((report.exit_code, report.plan.add), (0, 1));
+    assert_eq!((report.exit_code, report.counts.add), (0, 1));
     let write = server.writes().pop().unwrap();
     assert_eq!((write.method.as_str(), write.path()), ("POST", "/apis/example.com/v1/namespaces/kube-system/widgets"));
     let mut manifest = coredns();
@@ -518,7 +518,7 @@ async fn lists_are_followed_and_each_object_rehearsed() {
         ..rehearsal(label("x=y", false), &[])
     };
     let report = server.run(&selected).await.unwrap();
-    assert_eq!((report.exit_code, report.requests, report.plan.change), (0, 1, 1));
+    assert_eq!((report.exit_code, report.requests, report.counts.change), (0, 1, 1));
     assert!(server.requests().iter().any(|request| request.target == "/api/v1/nodes?labelSelector=a%3Db&limit=500"));
 }
 

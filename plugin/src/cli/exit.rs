@@ -37,4 +37,4 @@ impl fmt::Display for Failure {
 }
 
 /// What a command returns: the exit code of its result, or why there is none.
-pub type Outcome = Result<u8, Failure>;
+pub type ExitResult = Result<u8, Failure>;

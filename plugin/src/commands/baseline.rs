@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::cluster::{self, ClusterFlags};
-use crate::cli::exit::{Failure, Outcome};
+use crate::cli::exit::{ExitResult, Failure};
 use crate::cli::tool;
 use crate::screen::format::ListFormat;
 use crate::screen::grid::Grid;
@@ -97,7 +97,7 @@ impl Args {
 ///
 /// # Errors
 /// [`Failure`] when there is nothing to record or to compare.
-pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
+pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
     match args.command {
         Command::Capture(args) => capture(&args, ui).await,
         Command::Diff(args) => diff(&args, ui).await,
@@ -124,7 +124,7 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Baseline> {
     baseline::parse(&text).with_context(|| format!("{shown} is no baseline of `kubectl aksarc baseline capture`"))
 }
 
-async fn capture(args: &CaptureArgs, ui: &Ui) -> Outcome {
+async fn capture(args: &CaptureArgs, ui: &Ui) -> ExitResult {
     let now = record(&args.source, ui).await?;
     for (_, gap) in &now.gaps {
         ui.note(&format!("warning: not recorded: {gap}"));
@@ -146,7 +146,7 @@ async fn capture(args: &CaptureArgs, ui: &Ui) -> Outcome {
     Ok(0)
 }
 
-async fn diff(args: &DiffArgs, ui: &Ui) -> Outcome {
+async fn diff(args: &DiffArgs, ui: &Ui) -> ExitResult {
     let mut then = self::read(&args.file).map_err(Failure::input)?;
     let Recorded { baseline: mut now, gaps, read, .. } = record(&args.source, ui).await?;
     if !then.cluster.is_empty() && !now.cluster.is_empty() && then.cluster != now.cluster {

@@ -2,7 +2,7 @@
 
 use clap_complete::Shell;
 
-use crate::cli::exit::{Failure, Outcome};
+use crate::cli::exit::{ExitResult, Failure};
 use crate::cli::invocation;
 use crate::screen::ui::Ui;
 
@@ -19,7 +19,7 @@ pub struct Args {
 ///
 /// # Errors
 /// [`Failure`].
-pub fn run(args: &Args, mut cli: clap::Command, ui: &Ui) -> Outcome {
+pub fn run(args: &Args, mut cli: clap::Command, ui: &Ui) -> ExitResult {
     let shell = match &*args.shell {
         "zsh" => Shell::Zsh,
         "fish" => Shell::Fish,

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use tokio::time::timeout_at;
 
 use super::cluster::{self, ClusterFlags};
-use crate::cli::exit::{Failure, Outcome};
+use crate::cli::exit::{ExitResult, Failure};
 use crate::screen::format::ListFormat;
 use crate::screen::ui::Ui;
 use ask::Asker;
@@ -36,7 +36,7 @@ pub struct Args {
 ///
 /// # Errors
 /// [`Failure`] when flags or kubeconfig are wrong.
-pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
+pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
     let reader = cluster::reader(&args.flags, ui).await?;
     let (deadline, limit) = reader.deadline();
     let asker = Asker::new(Arc::clone(&reader));

@@ -10,16 +10,16 @@ use aksarc_shared::guard::Guard;
 use anyhow::Context as _;
 
 use crate::api::{self, Limits, Sender};
-use crate::cli::exit::{Failure, Outcome};
+use crate::cli::exit::{ExitResult, Failure};
 use crate::collect::Reader;
-use crate::dry_run::report::{ClusterNote, Report};
+use crate::dry_run::plan::{ClusterNote, Plan};
 use crate::dry_run::run::{self, KubeContext};
 use crate::dry_run::session::Session;
 use crate::input::waivers::{self, WaiverSource};
+use crate::screen;
 use crate::screen::fixes::Pasting;
 use crate::screen::format::{self, PlanFormat};
 use crate::screen::output;
-use crate::screen::plan;
 use crate::screen::progress::Progress;
 use crate::screen::status;
 use crate::screen::ui::Ui;
@@ -41,7 +41,7 @@ pub struct Args {
 ///
 /// # Errors
 /// [`Failure`] when there is no result.
-pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
+pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
     let common = args.verb.common().clone();
     ui.apply(&common.ui);
     let result = rehearse(&args, &common, ui).await;
@@ -51,7 +51,7 @@ pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
     Ok(result?.exit_code)
 }
 
-async fn rehearse(args: &Args, common: &CommonFlags, ui: &Ui) -> Result<Report, Failure> {
+async fn rehearse(args: &Args, common: &CommonFlags, ui: &Ui) -> Result<Plan, Failure> {
     let mut rehearsal = args.verb.rehearsal(ui).map_err(Failure::input)?;
     if let Some(path) = common.judging.guard_config.as_deref() {
         let guard = Guard::new(embedded(), rehearsal.settings.clone());
@@ -77,28 +77,28 @@ async fn rehearse(args: &Args, common: &CommonFlags, ui: &Ui) -> Result<Report, 
     };
     let limits = Limits::per_request(common.kube.request_timeout.duration());
     let session = Session::new(Sender::new(connection, limits, Progress::new(ui)));
-    let report = run::run(&session, &rehearsal, &context).await;
+    let plan = run::run(&session, &rehearsal, &context).await;
     session.sender().progress().clear();
-    let mut report = report?;
+    let mut plan = plan?;
     let pasting = Pasting::new(common.shell).of_cluster(&common.kube);
-    for change in &mut report.changes {
+    for change in &mut plan.changes {
         pasting.make_ready(&mut change.findings);
         change.instead.iter_mut().flat_map(|way| &mut way.commands).for_each(|command| pasting.command(command));
     }
-    let text = printed(&report, common.output, ui)?;
+    let text = printed(&plan, common.output, ui)?;
     match &common.output_file {
         Some(path) => output::write(path, anstream::adapter::strip_str(&text).to_string().as_bytes())?,
         None => ui.print(&text)?,
     }
-    Ok(report)
+    Ok(plan)
 }
 
-fn printed(plan: &Report, format: PlanFormat, ui: &Ui) -> Result<String, Failure> {
+fn printed(plan: &Plan, format: PlanFormat, ui: &Ui) -> Result<String, Failure> {
     match format {
-        PlanFormat::Table => Ok(plan::table(plan, ui.look())),
+        PlanFormat::Table => Ok(screen::plan::table(plan, ui.look())),
         PlanFormat::Json => format::json(plan),
         PlanFormat::Yaml => format::yaml(plan),
-        PlanFormat::Name => Ok(plan::names(plan)),
+        PlanFormat::Name => Ok(screen::plan::names(plan)),
     }
 }
 

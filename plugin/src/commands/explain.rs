@@ -4,7 +4,7 @@ use aksarc_shared::catalogue;
 use aksarc_shared::data::embedded;
 use aksarc_shared::rule::Rule;
 
-use crate::cli::exit::{Failure, Outcome};
+use crate::cli::exit::{ExitResult, Failure};
 use crate::screen::explain;
 use crate::screen::ui::Ui;
 
@@ -21,7 +21,7 @@ pub struct Args {
 ///
 /// # Errors
 /// [`Failure`] when there is no such rule.
-pub fn run(args: &Args, ui: &Ui) -> Outcome {
+pub fn run(args: &Args, ui: &Ui) -> ExitResult {
     let mut pages = Vec::new();
     for word in &args.rules {
         for rule in select(word, ui.name).map_err(Failure::input)? {

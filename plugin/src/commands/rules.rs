@@ -8,7 +8,8 @@ use aksarc_shared::rule::{Mode, Rule};
 use serde::Serialize;
 
 use super::explain;
-use crate::cli::exit::{Failure, Outcome};
+use crate::cli::exit::{ExitResult, Failure};
+use crate::cli::tool::API_VERSION;
 use crate::input::settings::PLATFORMS;
 use crate::screen::explain::documents;
 use crate::screen::format::ListFormat;
@@ -62,7 +63,7 @@ pub struct Listing {
 ///
 /// # Errors
 /// [`Failure`].
-pub fn run(args: &Args, ui: &Ui) -> Outcome {
+pub fn run(args: &Args, ui: &Ui) -> ExitResult {
     let text = match &args.command {
         Command::Show(args) => return explain::run(args, ui),
         Command::List(listing) => match listing.output {
@@ -248,7 +249,7 @@ fn shown(grid: &Grid, ui: &Ui) -> String {
 }
 
 fn json(kind: &str, items: &impl Serialize) -> Result<String, Failure> {
-    let value = serde_json::json!({ "apiVersion": "aksarc.dev/v1alpha1", "kind": kind, "items": items });
+    let value = serde_json::json!({ "apiVersion": API_VERSION, "kind": kind, "items": items });
     Ok(serde_json::to_string_pretty(&value).map_err(Failure::run)? + "\n")
 }
 

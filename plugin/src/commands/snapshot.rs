@@ -9,7 +9,7 @@ use tokio::time::timeout_at;
 
 use super::cluster::{self, ClusterFlags};
 use crate::api::{Fault, RequestError};
-use crate::cli::exit::{Failure, Outcome};
+use crate::cli::exit::{ExitResult, Failure};
 use crate::collect;
 use crate::screen::fixes::ShellFlag;
 use crate::screen::ui::Ui;
@@ -36,7 +36,7 @@ pub struct Args {
 ///
 /// # Errors
 /// [`Failure`] when there is no snapshot; nothing is left behind then.
-pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
+pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
     let output = match (args.output, args.script) {
         (Some(output), _) => output,
         (None, Some(ShellFlag(shell))) => {

@@ -16,7 +16,7 @@ use aksarc_shared::text;
 use clap::builder::FalseyValueParser;
 
 use super::cluster::{self, CheckSource, ClusterFlags};
-use crate::cli::exit::{Failure, Outcome};
+use crate::cli::exit::{ExitResult, Failure};
 use crate::cli::tool;
 use crate::input::documents::Depth;
 use crate::input::waivers::{self, WaiverSource};
@@ -95,7 +95,7 @@ pub struct Printing {
 ///
 /// # Errors
 /// [`Failure`] when there is no verdict.
-pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
+pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
     let status_file = args.printing.status_file.clone();
     let outcome = judge(&args, ui).await;
     if let Some(path) = status_file {

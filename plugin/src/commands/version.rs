@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use aksarc_shared::catalogue;
 use aksarc_shared::data::{Data, embedded};
 
-use crate::cli::exit::{Failure, Outcome};
-use crate::cli::tool;
+use crate::cli::exit::{ExitResult, Failure};
+use crate::cli::tool::{self, API_VERSION};
 use crate::screen::format::ListFormat;
 use crate::screen::grid::Grid;
 use crate::screen::ui::Ui;
@@ -24,7 +24,7 @@ pub struct Args {
 ///
 /// # Errors
 /// [`Failure`].
-pub fn run(args: &Args, ui: &Ui) -> Outcome {
+pub fn run(args: &Args, ui: &Ui) -> ExitResult {
     let text = match args.output {
         ListFormat::Table => table(embedded()),
         ListFormat::Json => json(embedded())?,
@@ -60,7 +60,7 @@ fn json(data: &Data) -> Result<String, Failure> {
         .map(|table| serde_json::json!({ "platform": table.platform.as_str(), "asOf": table.as_of.to_string() }))
         .collect();
     let value = serde_json::json!({
-        "apiVersion": "aksarc.dev/v1alpha1",
+        "apiVersion": API_VERSION,
         "kind": "Version",
         "tool": tool::identity(),
         "rules": catalogue::ALL.len(),

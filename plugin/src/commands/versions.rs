@@ -17,8 +17,8 @@ use serde::Serialize;
 
 use super::cluster::{self, ClusterFlags};
 use super::support_check::options;
-use crate::cli::exit::{Failure, Outcome};
-use crate::cli::tool;
+use crate::cli::exit::{ExitResult, Failure};
+use crate::cli::tool::{self, API_VERSION};
 use crate::input::settings::{PLATFORMS, moment_or_now};
 use crate::screen::format::ListFormat;
 use crate::screen::grid::Grid;
@@ -57,7 +57,7 @@ pub struct Args {
 ///
 /// # Errors
 /// [`Failure`] when nothing could be read.
-pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
+pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
     if args.table {
         ui.print(VERSIONS)?;
         return Ok(0);
@@ -180,7 +180,7 @@ impl Shown {
             items.push(Item { what: "pool", pool, on: on(&version), version, nodes });
         }
         Shown {
-            api_version: "aksarc.dev/v1alpha1",
+            api_version: API_VERSION,
             kind: "VersionReport",
             as_of: day.to_string(),
             context,

@@ -7,7 +7,7 @@ mod loaded;
 mod new;
 mod place;
 
-use crate::cli::exit::Outcome;
+use crate::cli::exit::ExitResult;
 use crate::screen::ui::{Ui, UiFlags};
 
 /// Arguments of `waivers`.
@@ -65,7 +65,7 @@ impl Args {
 ///
 /// # Errors
 /// [`Failure`].
-pub async fn run(args: &Args, ui: &Ui) -> Outcome {
+pub async fn run(args: &Args, ui: &Ui) -> ExitResult {
     match &*args.command {
         Command::Audit(args) => audit::run(args, ui).await,
         Command::Lint(args) => lint::run(args, ui),

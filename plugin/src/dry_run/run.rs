@@ -14,11 +14,11 @@ use aksarc_shared::data::Platform;
 use aksarc_shared::guard::Guard;
 
 use super::gate::Gate;
+use super::plan::{self, GuardAnswer, GuardNote, GuardSource, Plan, PlannedChange, UserNote};
 use super::refusal::Refusal;
-use super::report::{self, Answer, Change, GuardNote, Report, Source, UserNote};
 use super::session::Session;
 use crate::cli::exit::Failure;
-use crate::cli::tool;
+use crate::cli::tool::{self, API_VERSION};
 
 use items::{State, items};
 use runner::Runner;
@@ -30,7 +30,7 @@ pub use rehearsal::{KubeContext, NamespaceChoice, Rehearsal, Targets};
 ///
 /// # Errors
 /// [`Failure`] when arguments mean nothing here, or the server cannot be asked at all.
-pub async fn run(session: &Session, rehearsal: &Rehearsal, context: &KubeContext) -> Result<Report, Failure> {
+pub async fn run(session: &Session, rehearsal: &Rehearsal, context: &KubeContext) -> Result<Plan, Failure> {
     let discovery = discover(session).await?;
     let guard = Guard::new(aksarc_shared::data::embedded(), rehearsal.settings.clone()).map_err(Failure::input)?;
     let mut items = items(session, rehearsal, rehearsal.namespace.or(&context.namespace), &discovery).await?;
@@ -50,8 +50,8 @@ pub async fn run(session: &Session, rehearsal: &Rehearsal, context: &KubeContext
     for item in items {
         changes.push(runner.rehearse(item).await?);
     }
-    Ok(Report {
-        api_version: "aksarc.dev/v1alpha1",
+    Ok(Plan {
+        api_version: API_VERSION,
         kind: "DryRunReport",
         tool: tool::identity(),
         verb: rehearsal.verb.word(),
@@ -67,16 +67,16 @@ pub async fn run(session: &Session, rehearsal: &Rehearsal, context: &KubeContext
         as_of: rehearsal.now.to_zoned(aksarc_shared::jiff::tz::TimeZone::UTC).date().to_string(),
         requests: runner.rehearsed,
         guard: guard_note(rehearsal, &changes),
-        plan: report::plan(&changes),
-        support: report::support(&changes),
-        exit_code: report::exit_code(&changes, rehearsal.fail_on),
+        counts: plan::counts(&changes),
+        support: plan::support(&changes),
+        exit_code: plan::exit_code(&changes, rehearsal.fail_on),
         changes,
     })
 }
 
-fn guard_note(rehearsal: &Rehearsal, changes: &[Change]) -> GuardNote {
+fn guard_note(rehearsal: &Rehearsal, changes: &[PlannedChange]) -> GuardNote {
     let observed = changes.iter().filter_map(|change| change.refusal.as_ref()).any(Refusal::is_guard);
-    let source = if observed { Source::Observed } else { rehearsal.source };
-    let decision = changes.iter().map(|change| change.guard).max().unwrap_or(Answer::Allow);
+    let source = if observed { GuardSource::Observed } else { rehearsal.source };
+    let decision = changes.iter().map(|change| change.guard).max().unwrap_or(GuardAnswer::Allow);
     GuardNote { decision, source, preset: rehearsal.settings.mode.as_str() }
 }

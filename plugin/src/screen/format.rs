@@ -58,9 +58,6 @@ pub enum PlanFormat {
     Name,
 }
 
-/// The version of everything that is printed for programs.
-pub(crate) const API_VERSION: &str = "aksarc.dev/v1alpha1";
-
 /// A value as JSON, over several lines.
 ///
 /// # Errors

@@ -12,26 +12,26 @@ use super::style::{Look, Paint};
 use super::wording::rests_on;
 use crate::dry_run::diff::Field;
 use crate::dry_run::judge::Support;
-use crate::dry_run::report::{Answer, Change, Operation, Report, Source};
+use crate::dry_run::plan::{GuardAnswer, GuardSource, Plan, PlannedChange, PlannedEffect};
 
 /// The whole screen.
-pub fn table(report: &Report, look: Look) -> String {
+pub fn table(plan: &Plan, look: Look) -> String {
     let mut screen = Screen { out: Sheet::new(look.width), good: if look.ascii { "ok" } else { "✓" } };
-    screen.header(report);
-    for change in &report.changes {
+    screen.header(plan);
+    for change in &plan.changes {
         screen.change(change);
     }
-    if report.changes.is_empty() {
+    if plan.changes.is_empty() {
         screen.out.line("\n  no objects found");
     }
-    screen.footer(report);
+    screen.footer(plan);
     look.fit(screen.out.into_text())
 }
 
 /// The objects, one per line.
-pub fn names(report: &Report) -> String {
+pub fn names(plan: &Plan) -> String {
     let mut out = Sheet::new(None);
-    for change in &report.changes {
+    for change in &plan.changes {
         out.line(&text::clean(&change.object.short()));
     }
     out.into_text()
@@ -44,60 +44,60 @@ struct Screen {
 }
 
 impl Screen {
-    fn header(&mut self, report: &Report) {
-        let user = match text::clean(&report.user.name) {
+    fn header(&mut self, plan: &Plan) {
+        let user = match text::clean(&plan.user.name) {
             name if name.is_empty() => "an unnamed user".to_owned(),
             name => name.into_owned(),
         };
-        let unsure = if report.user.confirmed { "" } else { " (by the kubeconfig; the server did not say)" };
-        let requests = match report.requests {
+        let unsure = if plan.user.confirmed { "" } else { " (by the kubeconfig; the server did not say)" };
+        let requests = match plan.requests {
             1 => "1 request".to_owned(),
             count => format!("{count} requests"),
         };
-        let guard = match (report.guard.source, report.guard.decision) {
-            (Source::Observed, _) => format!("{} (observed answer)", Paint::bad("DENIED")),
+        let guard = match (plan.guard.source, plan.guard.decision) {
+            (GuardSource::Observed, _) => format!("{} (observed answer)", Paint::bad("DENIED")),
             (source, decision) => {
                 let word = match decision {
-                    Answer::Allow => "would allow".to_owned(),
-                    Answer::Deny => format!("would {}", Paint::bad("DENY")),
-                    Answer::Unknown => "has nothing to judge".to_owned(),
-                    Answer::Warn => format!("would {}", Paint::warn("WARN")),
+                    GuardAnswer::Allow => "would allow".to_owned(),
+                    GuardAnswer::Deny => format!("would {}", Paint::bad("DENY")),
+                    GuardAnswer::Unknown => "has nothing to judge".to_owned(),
+                    GuardAnswer::Warn => format!("would {}", Paint::warn("WARN")),
                 };
-                let from = if source == Source::GuardConfig { "from --guard-config, " } else { "assumed " };
-                format!("{word} ({from}{})", report.guard.preset)
+                let from = if source == GuardSource::GuardConfig { "from --guard-config, " } else { "assumed " };
+                format!("{word} ({from}{})", plan.guard.preset)
             }
         };
         let line = format!("mode server (dryRun=All) as {user}{unsure} · {requests} · guard aksarc: {guard}");
         self.out.fold("", "  ", &line);
-        if report.user.actor == "platform" {
+        if plan.user.actor == "platform" {
             self.out.line("  this user is the platform: the guard judges nothing it does");
         }
     }
 
-    fn footer(&mut self, report: &Report) {
-        let (plan, support) = (report.plan, report.support);
+    fn footer(&mut self, plan: &Plan) {
+        let (counts, support) = (plan.counts, plan.support);
         let (before, after) = (self.support(support.before), self.support(support.after));
         self.out.line("");
         let line = format!(
             "Plan: {} add, {} change, {} delete     support: {before} → {after}",
-            plan.add, plan.change, plan.delete
+            counts.add, counts.change, counts.delete
         );
         self.out.fold("", "      ", &line);
-        self.out.line(&format!("exit {}", report.exit_code));
+        self.out.line(&format!("exit {}", plan.exit_code));
     }
 
-    fn change(&mut self, change: &Change) {
+    fn change(&mut self, change: &PlannedChange) {
         let sign = match change.operation {
-            Operation::Create => Paint::good("+"),
-            Operation::Delete => Paint::bad("-"),
-            Operation::None => "=".to_owned(),
-            Operation::Update => Paint::warn("~"),
+            PlannedEffect::Create => Paint::good("+"),
+            PlannedEffect::Delete => Paint::bad("-"),
+            PlannedEffect::None => "=".to_owned(),
+            PlannedEffect::Update => Paint::warn("~"),
         };
         let subresource =
             if change.subresource.is_empty() { String::new() } else { format!("/{}", change.subresource) };
         let short = text::line(&format!("{}{subresource}", change.object.short()), MAX_NAME);
         let known = change.refusal.is_none() && change.not_rehearsed.is_empty();
-        let unchanged = if change.operation == Operation::None && known { "  unchanged" } else { "" };
+        let unchanged = if change.operation == PlannedEffect::None && known { "  unchanged" } else { "" };
         self.out.line(&format!("\n  {sign} {short}{unchanged}"));
         self.fields(change);
         let beside_a_field =
@@ -126,7 +126,7 @@ impl Screen {
     }
 
     /// The fields that differ, each with the findings that are about it.
-    fn fields(&mut self, change: &Change) {
+    fn fields(&mut self, change: &PlannedChange) {
         let value = |value: &Option<String>| match value {
             Some(value) if value.is_empty() => "\"\"".to_owned(),
             Some(value) => text::line(value, MAX_VALUE),
@@ -149,7 +149,7 @@ impl Screen {
     }
 
     /// The supported ways. Commands are to be copied, so they are not broken.
-    fn instead(&mut self, change: &Change) {
+    fn instead(&mut self, change: &PlannedChange) {
         for way in &change.instead {
             let mut commands = way.commands.iter().map(Command::printed);
             match commands.next() {
@@ -162,7 +162,7 @@ impl Screen {
         }
     }
 
-    fn refusal(&mut self, change: &Change) {
+    fn refusal(&mut self, change: &PlannedChange) {
         let Some(refusal) = &change.refusal else { return };
         self.out.fold("      ", "        ", &Paint::bad(refusal.headline()));
         self.out.fold_below("        ", &text::line(&refusal.message, MAX_MESSAGE));
@@ -214,8 +214,8 @@ const MAX_FIELDS: usize = 60;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dry_run::plan::{self, ClusterNote, GuardNote, Instead, SupportChange, UserNote};
     use crate::dry_run::refusal::{Refusal, Refuser};
-    use crate::dry_run::report::{self, ClusterNote, GuardNote, Instead, SupportChange, UserNote};
     use aksarc_shared::catalogue;
     use aksarc_shared::finding::{Basis, ObjectRef};
     use aksarc_shared::report::Tool;
@@ -242,11 +242,11 @@ mod tests {
         }
     }
 
-    fn change() -> Change {
+    fn change() -> PlannedChange {
         let path = "metadata.labels[node.kubernetes.io/instance-type]";
-        Change {
+        PlannedChange {
             object: ObjectRef { kind: "Node".to_owned(), name: "moc-l7x2".to_owned(), ..ObjectRef::default() },
-            operation: Operation::Update,
+            operation: PlannedEffect::Update,
             subresource: String::new(),
             fields: vec![
                 Field { path: "metadata.labels[a]".to_owned(), before: None, after: Some(String::new()) },
@@ -262,7 +262,7 @@ mod tests {
                 text: "add a label of your own instead",
                 commands: vec![Command::kubectl(["label", "node", "moc-l7x2", "contoso.com/size=edge"])],
             }],
-            guard: Answer::Deny,
+            guard: GuardAnswer::Deny,
             not_judged: String::new(),
             not_rehearsed: String::new(),
             refusal: None,
@@ -272,8 +272,8 @@ mod tests {
         }
     }
 
-    fn report(changes: Vec<Change>, source: Source) -> Report {
-        Report {
+    fn report(changes: Vec<PlannedChange>, source: GuardSource) -> Plan {
+        Plan {
             api_version: "aksarc.dev/v1alpha1",
             kind: "DryRunReport",
             tool: Tool::default(),
@@ -289,21 +289,21 @@ mod tests {
             platform: String::new(),
             as_of: String::new(),
             requests: changes.len(),
-            guard: GuardNote { decision: Answer::Deny, source, preset: "enforce" },
-            plan: report::plan(&changes),
-            support: report::support(&changes),
-            exit_code: report::exit_code(&changes, Consequence::Voids),
+            guard: GuardNote { decision: GuardAnswer::Deny, source, preset: "enforce" },
+            counts: plan::counts(&changes),
+            support: plan::support(&changes),
+            exit_code: plan::exit_code(&changes, Consequence::Voids),
             changes,
         }
     }
 
-    fn plain(report: &Report, ascii: bool) -> String {
+    fn plain(report: &Plan, ascii: bool) -> String {
         anstream::adapter::strip_str(&table(report, Look { ascii, width: None })).to_string()
     }
 
     #[test]
     fn the_screen_shows_field_finding_and_way_out() {
-        insta::assert_snapshot!(plain(&report(vec![change()], Source::Assumed), false), @r#"
+        insta::assert_snapshot!(plain(&report(vec![change()], GuardSource::Assumed), false), @r#"
         mode server (dryRun=All) as alice@contoso · 1 request · guard aksarc: would DENY (assumed enforce)
 
           ~ node/moc-l7x2
@@ -326,7 +326,7 @@ mod tests {
         refused.instead.clear();
         refused.refusal =
             Some(Refusal { who: Refuser::Webhook("w.example.com".to_owned()), ..Refusal::by_kubectl("no") });
-        let screen = plain(&report(vec![refused], Source::Observed), true);
+        let screen = plain(&report(vec![refused], GuardSource::Observed), true);
         assert!(screen.is_ascii(), "{screen}");
         assert!(screen.contains("REFUSED by webhook w.example.com\n        no\n"), "{screen}");
         assert!(screen.contains("DENIED (observed answer)") && screen.ends_with("exit 6\n"), "{screen}");
@@ -337,7 +337,7 @@ mod tests {
         let mut change = change();
         change.instead.clear();
         change.notes = vec!["a note that goes on for longer than the terminal is wide".to_owned()];
-        let report = report(vec![change], Source::Assumed);
+        let report = report(vec![change], GuardSource::Assumed);
         let screen = table(&report, Look { ascii: false, width: Some(60) });
         insta::assert_snapshot!(anstream::adapter::strip_str(&screen).to_string(), @r#"
         mode server (dryRun=All) as alice@contoso · 1 request ·
@@ -363,7 +363,7 @@ mod tests {
 
     #[test]
     fn nothing_found_says_so() {
-        let screen = plain(&report(Vec::new(), Source::Assumed), false);
+        let screen = plain(&report(Vec::new(), GuardSource::Assumed), false);
         assert!(screen.contains("no objects found") && screen.contains("? not judged → ? not judged"), "{screen}");
     }
 }

@@ -6,10 +6,10 @@ use aksarc_shared::report::Report;
 use serde::Serialize;
 use serde_json::json;
 
-use super::format::API_VERSION;
 use super::output;
 use crate::cli::exit::Failure;
-use crate::dry_run::report::Report as Plan;
+use crate::cli::tool::API_VERSION;
+use crate::dry_run::plan::Plan;
 
 /// A file for the exit code, by the command that writes it.
 #[derive(Clone, Debug)]

@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::cli::flags::KubeFlags;
-use crate::dry_run::report::Source;
+use crate::cli::tool::API_VERSION;
+use crate::dry_run::plan::GuardSource;
 use crate::dry_run::target::Choice;
 use crate::input::documents::Depth;
 use crate::input::manifests::{self, Manifest};
@@ -160,13 +161,13 @@ impl ManagerFlag {
 
 impl JudgingFlags {
     /// The guard's settings, and where they are from.
-    pub(super) fn settings(&self, ui: &Ui) -> anyhow::Result<(Settings, Source)> {
+    pub(super) fn settings(&self, ui: &Ui) -> anyhow::Result<(Settings, GuardSource)> {
         let (mut settings, source) = match &self.guard_config {
             Some(path) => {
                 let settings = guard_config(&read(path)?).with_context(|| format!("cannot use {}", path.display()))?;
-                (settings, Source::GuardConfig)
+                (settings, GuardSource::GuardConfig)
             }
-            None => (Settings { mode: Preset::Enforce, ..Settings::default() }, Source::Assumed),
+            None => (Settings { mode: Preset::Enforce, ..Settings::default() }, GuardSource::Assumed),
         };
         if let WaiverSource::File(path) = WaiverSource::of(self.waivers.as_deref()) {
             let found = waivers::from_file(path)?.into_iter().map(|entry| entry.waiver).collect();
@@ -184,7 +185,7 @@ impl JudgingFlags {
 fn guard_config(text: &str) -> anyhow::Result<Settings> {
     let mut document: Value = yaml::parse(text)?;
     let Some(fields) = document.as_object_mut() else { bail!("it is no GuardConfig") };
-    for (key, expected) in [("apiVersion", "aksarc.dev/v1alpha1"), ("kind", "GuardConfig")] {
+    for (key, expected) in [("apiVersion", API_VERSION), ("kind", "GuardConfig")] {
         let found = fields.remove(key);
         if found.as_ref().and_then(Value::as_str) != Some(expected) {
             bail!("{key} has to be {expected}");

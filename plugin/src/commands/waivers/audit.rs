@@ -11,11 +11,11 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::loaded::{Loaded, WaiverFrom, counted};
-use crate::cli::exit::{Failure, Outcome};
-use crate::cli::tool;
+use crate::cli::exit::{ExitResult, Failure};
+use crate::cli::tool::{self, API_VERSION};
 use crate::commands::cluster::{self, ClusterFlags};
 use crate::input::settings::{PLATFORMS, moment_or_now};
-use crate::screen::format::{self, API_VERSION, WaiverFormat};
+use crate::screen::format::{self, WaiverFormat};
 use crate::screen::grid::Grid;
 use crate::screen::ui::Ui;
 use crate::screen::waivers::{days_left, shown};
@@ -48,7 +48,7 @@ pub struct Args {
 }
 
 /// Runs `waivers audit`.
-pub(super) async fn run(args: &Args, ui: &Ui) -> Outcome {
+pub(super) async fn run(args: &Args, ui: &Ui) -> ExitResult {
     let loaded = args.from.load(&args.flags, ui).await?;
     let (report, now) = judged(args, &loaded, ui).await?;
     let audits = waiver::audit(&loaded.waivers, &report.findings, &report.rules, now);

@@ -10,10 +10,11 @@ use serde::Serialize;
 
 use super::loaded::counted;
 use super::place;
-use crate::cli::exit::{Failure, Outcome};
+use crate::cli::exit::{ExitResult, Failure};
+use crate::cli::tool::API_VERSION;
 use crate::input::settings::moment;
 use crate::input::waivers::file_text;
-use crate::screen::format::{self, API_VERSION, WaiverFormat};
+use crate::screen::format::{self, WaiverFormat};
 use crate::screen::ui::{Ui, UiFlags};
 use crate::screen::waivers::{days_left, shown};
 
@@ -38,7 +39,7 @@ pub struct Args {
 }
 
 /// Runs `waivers lint`.
-pub(super) fn run(args: &Args, ui: &Ui) -> Outcome {
+pub(super) fn run(args: &Args, ui: &Ui) -> ExitResult {
     let now = args.as_of.unwrap_or_else(Timestamp::now);
     let text = file_text(&args.file).map_err(Failure::input)?;
     let entries = waiver::entries(&text).map_err(|error| {

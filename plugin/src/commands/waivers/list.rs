@@ -7,10 +7,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::loaded::{WaiverFrom, counted};
-use crate::cli::exit::Outcome;
+use crate::cli::exit::ExitResult;
+use crate::cli::tool::API_VERSION;
 use crate::commands::cluster::ClusterFlags;
 use crate::input::settings::moment;
-use crate::screen::format::{self, API_VERSION, WaiverFormat};
+use crate::screen::format::{self, WaiverFormat};
 use crate::screen::grid::Grid;
 use crate::screen::ui::Ui;
 use crate::screen::waivers::{days_left, joined, shown, warn_of_unreadable};
@@ -33,7 +34,7 @@ pub struct Args {
 }
 
 /// Runs `waivers list`.
-pub(super) async fn run(args: &Args, ui: &Ui) -> Outcome {
+pub(super) async fn run(args: &Args, ui: &Ui) -> ExitResult {
     let now = args.as_of.unwrap_or_else(Timestamp::now);
     let loaded = args.from.load(&args.flags, ui).await?;
     warn_of_unreadable(&loaded.unreadable, ui);

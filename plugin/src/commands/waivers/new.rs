@@ -9,12 +9,12 @@ use anyhow::{Context as _, anyhow, bail};
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
-use crate::cli::exit::{Failure, Outcome};
+use crate::cli::exit::{ExitResult, Failure};
+use crate::cli::tool::API_VERSION;
 use crate::commands::explain;
 use crate::input::documents::{self, Depth};
 use crate::input::settings::moment;
 use crate::input::waivers::from_file;
-use crate::screen::format::API_VERSION;
 use crate::screen::output;
 use crate::screen::ui::{Ui, UiFlags};
 use crate::screen::waivers::{joined, shown};
@@ -95,7 +95,7 @@ pub struct Args {
 }
 
 /// Runs `waivers new`.
-pub(super) fn run(args: &Args, ui: &Ui) -> Outcome {
+pub(super) fn run(args: &Args, ui: &Ui) -> ExitResult {
     let waivers = match &args.remediation {
         Some(name) => ready_made(name, args).map_err(Failure::input)?,
         None => vec![made(args, ui.name).map_err(Failure::input)?],

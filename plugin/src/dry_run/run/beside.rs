@@ -1,7 +1,7 @@
 //! What is looked up beside the object of a change, since a guard could not know it: which Arc extensions are installed, and the
 //! addresses of managed Services. Each only where it can matter.
 
-use aksarc_shared::change::{Beside, Operation as Op};
+use aksarc_shared::change::{Beside, Operation};
 use aksarc_shared::data;
 use aksarc_shared::kinds;
 use aksarc_shared::origin;
@@ -29,7 +29,7 @@ impl Runner<'_> {
         if sides.kind().is_none() {
             return beside;
         }
-        if let Some(release) = whole.and_then(release).filter(|_| sides.operation != Op::Create) {
+        if let Some(release) = whole.and_then(release).filter(|_| sides.operation != Operation::Create) {
             match self.extensions().await {
                 Ok(own) if own.contains(&release) => beside.extension = Some(release),
                 Ok(_) => {}

@@ -7,7 +7,7 @@ use aksarc_shared::finding::Consequence;
 use aksarc_shared::guard::Settings;
 use aksarc_shared::jiff::Timestamp;
 
-use crate::dry_run::report::{ClusterNote, Source};
+use crate::dry_run::plan::{ClusterNote, GuardSource};
 use crate::dry_run::request::Verb;
 use crate::dry_run::target::Choice;
 use crate::input::manifests::Manifest;
@@ -26,7 +26,7 @@ pub struct Rehearsal {
     /// The guard's settings, waivers and platform included.
     pub settings: Settings,
     /// Where the settings are from.
-    pub source: Source,
+    pub source: GuardSource,
     /// The moment judged.
     pub now: Timestamp,
     /// Findings this heavy, or heavier, fail with exit code 4 when nothing fails heavier.

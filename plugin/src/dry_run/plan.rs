@@ -1,4 +1,4 @@
-//! The result of a dry run: versioned, and the same for every format. Field names and order are the JSON contract,
+//! The plan, which is the result of a dry run: versioned, and the same for every format. Field names and order are the JSON contract,
 //! `aksarc.dev/v1alpha1`.
 
 use aksarc_shared::command::Command;
@@ -13,7 +13,7 @@ use super::refusal::{Refusal, Refuser};
 /// What a dry run came to.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Report {
+pub struct Plan {
     /// `aksarc.dev/v1alpha1`.
     pub api_version: &'static str,
     /// `DryRunReport`.
@@ -37,11 +37,12 @@ pub struct Report {
     /// What the guard says on the whole.
     pub guard: GuardNote,
     /// What would be added, changed and deleted.
-    pub plan: Plan,
+    #[serde(rename = "plan")]
+    pub counts: PlanCounts,
     /// Inside the policy before and after, as far as these objects show.
     pub support: SupportChange,
     /// Every object.
-    pub changes: Vec<Change>,
+    pub changes: Vec<PlannedChange>,
     /// The exit code, whatever the format.
     pub exit_code: u8,
 }
@@ -72,7 +73,7 @@ pub struct ClusterNote {
 /// What the guard says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Answer {
+pub enum GuardAnswer {
     /// Allowed.
     Allow,
     /// Not known: the rules had nothing to judge.
@@ -86,7 +87,7 @@ pub enum Answer {
 /// How it is known what the guard says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Source {
+pub enum GuardSource {
     /// The enforce preset without further configuration.
     Assumed,
     /// A configuration given with `--guard-config`.
@@ -99,16 +100,16 @@ pub enum Source {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct GuardNote {
     /// The heaviest answer.
-    pub decision: Answer,
+    pub decision: GuardAnswer,
     /// How it is known.
-    pub source: Source,
+    pub source: GuardSource,
     /// The preset that was asked: `enforce`, `warn`, `observe`.
     pub preset: &'static str,
 }
 
 /// How many objects would be added, changed and deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Plan {
+pub struct PlanCounts {
     /// Added.
     pub add: usize,
     /// Changed.
@@ -129,7 +130,7 @@ pub struct SupportChange {
 /// What a request would do to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Operation {
+pub enum PlannedEffect {
     /// Make it.
     Create,
     /// Remove it.
@@ -143,11 +144,11 @@ pub enum Operation {
 /// One object, and what would become of it.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Change {
+pub struct PlannedChange {
     /// The object.
     pub object: ObjectRef,
     /// What the request would do.
-    pub operation: Operation,
+    pub operation: PlannedEffect,
     /// `scale`, `status` …; empty for the object itself.
     pub subresource: String,
     /// Field by field.
@@ -157,7 +158,7 @@ pub struct Change {
     /// The supported way, per rule found.
     pub instead: Vec<Instead>,
     /// What the guard says.
-    pub guard: Answer,
+    pub guard: GuardAnswer,
     /// Why the rules could not judge; empty when they could, or when none is about this kind.
     pub not_judged: String,
     /// Why the write was not sent, though kubectl would send it; empty when it was. Then all else is about the change as given.
@@ -183,11 +184,15 @@ pub struct Instead {
     pub commands: Vec<Command>,
 }
 
-impl Change {
+impl PlannedChange {
     /// Whether it counts in the plan: what is refused does not happen, unless our guard only would refuse it.
-    fn plan(&self) -> Plan {
+    fn counts(&self) -> PlanCounts {
         let own = |wanted| usize::from(self.operation == wanted);
-        Plan { add: own(Operation::Create), change: own(Operation::Update), delete: own(Operation::Delete) }
+        PlanCounts {
+            add: own(PlannedEffect::Create),
+            change: own(PlannedEffect::Update),
+            delete: own(PlannedEffect::Delete),
+        }
     }
 
     fn support(&self) -> SupportChange {
@@ -196,8 +201,8 @@ impl Change {
 }
 
 /// What would be added, changed and deleted on the whole.
-pub fn plan(changes: &[Change]) -> Plan {
-    changes.iter().map(Change::plan).fold(Plan::default(), |sum, own| Plan {
+pub fn counts(changes: &[PlannedChange]) -> PlanCounts {
+    changes.iter().map(PlannedChange::counts).fold(PlanCounts::default(), |sum, own| PlanCounts {
         add: sum.add + own.add,
         change: sum.change + own.change,
         delete: sum.delete + own.delete,
@@ -205,7 +210,7 @@ pub fn plan(changes: &[Change]) -> Plan {
 }
 
 /// Inside the policy before and after on the whole: one object outside is enough.
-pub fn support(changes: &[Change]) -> SupportChange {
+pub fn support(changes: &[PlannedChange]) -> SupportChange {
     let heaviest = |pick: fn(&SupportChange) -> Support| {
         changes.iter().map(|change| pick(&change.support())).max().unwrap_or(Support::NotJudged)
     };
@@ -215,7 +220,7 @@ pub fn support(changes: &[Change]) -> SupportChange {
 /// The exit code. Something that voids support outweighs a refusal by something else (6), that a server without an
 /// answer (1), that a refusal by kubectl itself (2), that a change which could not be rehearsed or judged (5), that what
 /// `--fail-on` includes (4).
-pub fn exit_code(changes: &[Change], fail_on: Consequence) -> u8 {
+pub fn exit_code(changes: &[PlannedChange], fail_on: Consequence) -> u8 {
     let refused =
         |is: fn(&Refuser) -> bool| changes.iter().filter_map(|change| change.refusal.as_ref()).any(|r| is(&r.who));
     let findings = || changes.iter().flat_map(|change| &change.findings);
