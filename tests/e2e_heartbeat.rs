@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use aksarc_shared::heartbeat::{KEY, NAME, NAMESPACE, Record};
+use aksarc_shared::facts::heartbeat::{KEY, NAME, NAMESPACE, Record};
 use aksarc_shared::jiff::{SignedDuration, Timestamp};
 use aksarc_tests::guard::{self, Guard};
 use aksarc_tests::{AuditEvent, ControlPlane, Finished, Identity, Kubernetes, PatchKind, product, wait};

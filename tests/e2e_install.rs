@@ -6,7 +6,7 @@
 use std::fs;
 use std::time::Duration;
 
-use aksarc_shared::guard;
+use aksarc_shared::verdict::guard;
 use aksarc_tests::protection::{await_in_force, await_out_of_force, refused};
 use aksarc_tests::readme::{self, Desk};
 use aksarc_tests::{ControlPlane, Finished, Identity, Kubernetes};

@@ -11,8 +11,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use aksarc_shared::data::{Platform, embedded};
-use aksarc_shared::guard::{Guard, Preset, Settings};
-use aksarc_shared::kinds;
+use aksarc_shared::verdict::guard::{Guard, Preset, Settings};
+use aksarc_shared::k8s::kinds;
 use aksarc_webhook::metrics::Metrics;
 use aksarc_webhook::respond::{Refusal, Reviewer};
 use arc_swap::ArcSwap;
@@ -29,7 +29,7 @@ const CASES: u32 = 4_000;
 #[test]
 fn both_ways_to_read_a_review_come_to_the_same() {
     let reviewer = reviewer();
-    let objects = aksarc_shared::read::yaml::documents(OBJECTS).unwrap();
+    let objects = aksarc_shared::k8s::read::yaml::documents(OBJECTS).unwrap();
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
     let mut runner = TestRunner::new_with_rng(Config { cases: CASES, ..Config::default() }, rng);
     let drawn = (any::<prop::sample::Index>(), edits(), edits(), 0..3_usize, form(), prop::option::of(damage()));

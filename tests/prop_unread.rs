@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aksarc_shared::data::{Platform, embedded};
-use aksarc_shared::derive;
-use aksarc_shared::guard::{Guard, Preset, Settings};
-use aksarc_shared::kinds::{self, Kind};
+use aksarc_shared::rules::derive;
+use aksarc_shared::verdict::guard::{Guard, Preset, Settings};
+use aksarc_shared::k8s::kinds::{self, Kind};
 use aksarc_webhook::metrics::Metrics;
 use aksarc_webhook::respond::Reviewer;
 use arc_swap::ArcSwap;
@@ -192,7 +192,7 @@ fn review(kind: &Kind, operation: &str, before: &Value, after: &Value) -> Value 
 }
 
 fn objects() -> Vec<Value> {
-    aksarc_shared::read::yaml::documents(OBJECTS).unwrap()
+    aksarc_shared::k8s::read::yaml::documents(OBJECTS).unwrap()
 }
 
 /// The paths of all values below an object, as JSON pointers; not of what is free to hold anything.

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use aksarc_shared::report::exit;
+use aksarc_shared::verdict::report::exit;
 use kubectl_aksarc::cli::args::{Cli, Command, status_file_of_refused};
 use kubectl_aksarc::cli::exit::{ExitResult, Failure};
 use kubectl_aksarc::cli::invocation;

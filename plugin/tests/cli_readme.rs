@@ -6,10 +6,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use aksarc_shared::catalogue;
+use aksarc_shared::rules::catalogue;
 use aksarc_shared::data::Platform;
 use aksarc_shared::finding::Consequence;
-use aksarc_shared::rule::{Mode, Rule};
+use aksarc_shared::rules::rule::{Mode, Rule};
 
 #[test]
 fn the_screen_is_what_the_program_prints() {

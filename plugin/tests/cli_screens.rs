@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use aksarc_shared::data::Platform;
 use aksarc_shared::finding::Consequence;
-use aksarc_shared::rule::Rule;
-use aksarc_shared::{catalogue, kinds};
+use aksarc_shared::rules::rule::Rule;
+use aksarc_shared::{rules::catalogue, k8s::kinds};
 use fake::{Cluster, Program, Server};
 
 fn at(cluster: Cluster) -> (Server, Program) {

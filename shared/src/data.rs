@@ -33,8 +33,8 @@ use serde::Deserialize;
 
 use crate::data::capi::CapiKeys;
 use crate::data::cluster_objects::ClusterObjects;
-use crate::kinds::Kind;
-use crate::object::Object;
+use crate::k8s::kinds::Kind;
+use crate::k8s::object::Object;
 
 pub use components::{Component, Part, Versioned};
 pub use identities::{Identities, Identity};
@@ -85,7 +85,7 @@ pub struct Data {
     /// Ends of hosts and node systems, runtimes, ages, skew.
     pub lifecycle: Arc<lifecycle::Lifecycle>,
     /// Kubernetes versions per platform.
-    pub versions: Vec<crate::versions::Table>,
+    pub versions: Vec<crate::data::versions::Table>,
     /// Node metadata.
     pub node_keys: Arc<NodeKeys>,
     /// FieldManagers.
@@ -200,7 +200,7 @@ impl Data {
     }
 
     /// The version table of a platform.
-    pub fn version_table(&self, platform: Platform) -> Option<&crate::versions::Table> {
+    pub fn version_table(&self, platform: Platform) -> Option<&crate::data::versions::Table> {
         self.versions.iter().find(|table| table.platform == platform)
     }
 

@@ -5,8 +5,8 @@ use sha2::{Digest, Sha256};
 
 use crate::command::Command;
 use crate::data::{Document, Platform, embedded};
-use crate::kinds::Kind;
-use crate::object::{ManagedEntry, Object};
+use crate::k8s::kinds::Kind;
+use crate::k8s::object::{ManagedEntry, Object};
 use crate::text;
 
 /// What follows, heaviest first. There is no score.

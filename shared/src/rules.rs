@@ -1,6 +1,6 @@
 //! One file per rule, its page beside it.
 
-use crate::rule::Rule;
+use crate::rules::rule::Rule;
 
 mod aa101;
 mod aa102;

@@ -2,13 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
 
-use aksarc_shared::attest;
-use aksarc_shared::catalogue;
-use aksarc_shared::check::{Check, Params};
+use aksarc_shared::people::answers;
+use aksarc_shared::rules::catalogue;
+use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::data::{Platform, embedded};
 use aksarc_shared::finding::Consequence;
-use aksarc_shared::read::json;
-use aksarc_shared::report::{Outcome, Report, RuleOutcome, Tool, VerdictWord};
+use aksarc_shared::k8s::read::json;
+use aksarc_shared::verdict::report::{Outcome, Report, RuleOutcome, Tool, VerdictWord};
 
 const MOC: &str =
     r#"{"apiVersion":"v1","kind":"Node","metadata":{"name":"moc-l7x2"},"spec":{"providerID":"moc://edge-1-p-md-a-b"}}"#;
@@ -18,7 +18,7 @@ fn check(codes: &[&str], answers: &str, nodes: &[&str]) -> Report {
     let rules = codes.iter().map(|code| catalogue::find(code).unwrap()).collect();
     let now = "2026-06-01T00:00:00Z".parse().unwrap();
     let file = format!("apiVersion: aksarc.dev/v1alpha1\nkind: AttestationList\nitems:\n{answers}");
-    let attestations = attest::parse(&file).unwrap();
+    let attestations = answers::parse(&file).unwrap();
     let params = Params { platform: Some(Platform::AzureLocal), rules, attestations, ..Params::at(now) };
     let mut check = Check::new(embedded(), params);
     for key in check.plan_first() {

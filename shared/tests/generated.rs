@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use aksarc_shared::derive;
+use aksarc_shared::rules::derive;
 
 /// `UPDATE_GENERATED=1 cargo test -p aksarc-shared --test generated` writes it anew.
 #[test]

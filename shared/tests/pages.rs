@@ -20,22 +20,22 @@
 
 use std::collections::BTreeSet;
 
-use aksarc_shared::attest;
-use aksarc_shared::catalogue;
-use aksarc_shared::change::{Change, Operation};
-use aksarc_shared::check::{Check, Params};
+use aksarc_shared::people::answers;
+use aksarc_shared::rules::catalogue;
+use aksarc_shared::facts::change::{Change, Operation};
+use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::data::{Platform, embedded};
 use aksarc_shared::finding::{Basis, Consequence, Finding};
-use aksarc_shared::inventory::{ReadKey, ReadState};
+use aksarc_shared::facts::inventory::{ReadKey, ReadState};
 use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::jiff::civil::Date;
-use aksarc_shared::kinds::{self, Kind};
-use aksarc_shared::object::{MAX_ENTRIES, Object};
-use aksarc_shared::probe::{Probe, ProbeState};
-use aksarc_shared::read::{json, yaml};
-use aksarc_shared::report::{Outcome, Report, Tool};
-use aksarc_shared::rule::{Rule, Scope};
-use aksarc_shared::weigh::finalize;
+use aksarc_shared::k8s::kinds::{self, Kind};
+use aksarc_shared::k8s::object::{MAX_ENTRIES, Object};
+use aksarc_shared::facts::probe::{Probe, ProbeState};
+use aksarc_shared::k8s::read::{json, yaml};
+use aksarc_shared::verdict::report::{Outcome, Report, Tool};
+use aksarc_shared::rules::rule::{Rule, Scope};
+use aksarc_shared::verdict::weigh::finalize;
 
 #[test]
 fn every_page_has_its_headings_in_order() {
@@ -325,7 +325,7 @@ impl Example {
         }
         let answers = |value: &&serde_json::Value| value["kind"] == "AttestationList";
         for value in values.iter().filter(answers) {
-            params.attestations.extend(attest::parse(&value.to_string()).expect("answers"));
+            params.attestations.extend(answers::parse(&value.to_string()).expect("answers"));
         }
         let mut check = Check::new(embedded(), params);
         if let Some(version) = word("gitVersion") {

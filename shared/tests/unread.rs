@@ -1,12 +1,12 @@
 //! What was recorded and is not seen now is gone only where its list was read.
 
-use aksarc_shared::baseline::Baseline;
-use aksarc_shared::check::{Check, Params};
+use aksarc_shared::facts::baseline::Baseline;
+use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::data::{Platform, embedded};
-use aksarc_shared::inventory::ReadState;
-use aksarc_shared::kinds::{self, Kind};
-use aksarc_shared::read::json;
-use aksarc_shared::report::Tool;
+use aksarc_shared::facts::inventory::ReadState;
+use aksarc_shared::k8s::kinds::{self, Kind};
+use aksarc_shared::k8s::read::json;
+use aksarc_shared::verdict::report::Tool;
 
 const OBJECTS: [&str; 4] = [
     r#"{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"kube-system","uid":"k1"}}"#,

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use aksarc_shared::read::yaml;
-use aksarc_shared::waiver::{SUPPORT_WAIVER, Waiver};
+use aksarc_shared::k8s::read::yaml;
+use aksarc_shared::people::waiver::{SUPPORT_WAIVER, Waiver};
 use serde_json::{Value, json};
 
 fn definition() -> Value {

@@ -2,12 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
 
-use aksarc_shared::check::{Check, Params};
+use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::data::{Platform, embedded};
 use aksarc_shared::finding::Consequence;
-use aksarc_shared::kinds;
-use aksarc_shared::read::json;
-use aksarc_shared::report::{Outcome, Report, Tool, VerdictWord};
+use aksarc_shared::k8s::kinds;
+use aksarc_shared::k8s::read::json;
+use aksarc_shared::verdict::report::{Outcome, Report, Tool, VerdictWord};
 use serde_json::{Value, json};
 
 const NOW: &str = "2026-06-01T00:00:00Z";

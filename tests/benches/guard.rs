@@ -17,8 +17,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
 
-use aksarc_shared::catalogue;
-use aksarc_shared::rule::Mode;
+use aksarc_shared::rules::catalogue;
+use aksarc_shared::rules::rule::Mode;
 use aksarc_tests::product;
 use anyhow::{Context, ensure};
 use http::Request;

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use aksarc_shared::read::json as read;
+use aksarc_shared::k8s::read::json as read;
 use aksarc_tests::{ControlPlane, Finished, Identity, Kubernetes, product, wait};
 use anyhow::{Context, ensure};
 use http::Request;

@@ -1,7 +1,7 @@
 //! Objects of every kind that rules look at, which rules speak of, and what can be large in them.
 
 use aksarc_shared::data::embedded;
-use aksarc_shared::kinds::{self, Kind};
+use aksarc_shared::k8s::kinds::{self, Kind};
 use serde_json::{Map, Value, json};
 
 /// Which side of a change an object is: the values of what is large in it differ by it.

@@ -274,7 +274,7 @@ pub fn account(cluster: &ControlPlane) -> anyhow::Result<Identity> {
         }
     }
     let right = json!({"verb": "update", "group": "", "resource": "configmaps",
-        "namespace": manifest::NAMESPACE, "name": aksarc_shared::heartbeat::NAME});
+        "namespace": manifest::NAMESPACE, "name": aksarc_shared::facts::heartbeat::NAME});
     cluster.await_right(&guard, &right)?;
     cluster.await_right(&guard, &json!({"verb": "list", "group": "aksarc.dev", "resource": "supportwaivers"}))?;
     Ok(guard)

@@ -17,7 +17,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use aksarc_shared::catalogue;
+use aksarc_shared::rules::catalogue;
 use anyhow::Context;
 use serde_json::json;
 

@@ -1,7 +1,7 @@
 //! Objects of every kind that rules look at, by everybody who may have made them.
 
 use aksarc_shared::data::{Data, embedded};
-use aksarc_shared::kinds::{self, Kind};
+use aksarc_shared::k8s::kinds::{self, Kind};
 use serde_json::{Value, json};
 
 use crate::law::fields;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use aksarc_shared::kinds::{self, Kind};
+use aksarc_shared::k8s::kinds::{self, Kind};
 use serde_json::{Value, json};
 
 use crate::law::fields;

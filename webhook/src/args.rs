@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use aksarc_shared::certificate;
+use aksarc_shared::k8s::certificate;
 use aksarc_shared::chain::Chain;
 use aksarc_shared::jiff::Timestamp;
 use anyhow::Context;

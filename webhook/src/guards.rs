@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use aksarc_shared::guard::Guard;
+use aksarc_shared::verdict::guard::Guard;
 use aksarc_shared::text;
-use aksarc_shared::waiver::Objects;
+use aksarc_shared::people::waiver::Objects;
 use arc_swap::ArcSwap;
 
 use crate::metrics::Metrics;
@@ -134,7 +134,7 @@ mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     use aksarc_shared::data;
-    use aksarc_shared::guard::Settings;
+    use aksarc_shared::verdict::guard::Settings;
 
     use super::*;
 

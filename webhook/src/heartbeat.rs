@@ -1,15 +1,15 @@
 //! Keeps the heartbeat record: a task in the background that notes in one ConfigMap that the cluster runs.
 //!
 //! Whatever happens to it, reviews are answered: without access, rights, object or a sensible answer it says so once,
-//! counts it, and tries again later. What is noted, and why it can be believed, stands in [`aksarc_shared::heartbeat`].
+//! counts it, and tries again later. What is noted, and why it can be believed, stands in [`aksarc_shared::facts::heartbeat`].
 
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aksarc_shared::heartbeat::life::{Beat, Life, Sight};
-use aksarc_shared::heartbeat::{KEY, NAME, NAMESPACE, Record};
+use aksarc_shared::facts::heartbeat::life::{Beat, Life, Sight};
+use aksarc_shared::facts::heartbeat::{KEY, NAME, NAMESPACE, Record};
 use aksarc_shared::jiff::{SignedDuration, Timestamp};
 use http::StatusCode;
 use serde_json::{Map, Value};
@@ -310,7 +310,7 @@ mod tests {
         for bad in ["9m59s", "61m", "-10m", "0s", "600", "often", ""] {
             assert!(bad.parse::<Every>().unwrap_err().starts_with("expected 10"), "{bad}");
         }
-        assert!(SignedDuration::try_from(MOST).unwrap() * 3 <= aksarc_shared::heartbeat::SLACK);
+        assert!(SignedDuration::try_from(MOST).unwrap() * 3 <= aksarc_shared::facts::heartbeat::SLACK);
     }
 
     #[test]

@@ -11,16 +11,16 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use aksarc_shared::data::{self, Data};
-use aksarc_shared::derive::{self, Watched};
-use aksarc_shared::guard::{self, Settings};
-use aksarc_shared::heartbeat;
-use aksarc_shared::read::yaml;
+use aksarc_shared::rules::derive::{self, Watched};
+use aksarc_shared::verdict::guard::{self, Settings};
+use aksarc_shared::facts::heartbeat;
+use aksarc_shared::k8s::read::yaml;
 
 use conditions::{Condition, node_status_with_a_change, not_the_platform, power_over_nodes, protected_namespace};
 
 /// The image of this release; where it is pulled from is the installer's business.
 pub const IMAGE: &str = concat!("aksarc-webhook:", env!("CARGO_PKG_VERSION"));
-pub use aksarc_shared::guard::{CONFIGURATION, NAMESPACE, SERVICE};
+pub use aksarc_shared::verdict::guard::{CONFIGURATION, NAMESPACE, SERVICE};
 pub use network::{Cidr, CidrError};
 pub use notes::notes;
 
@@ -310,7 +310,7 @@ mod tests {
         let settings = crate::config::guard(text.as_bytes()).unwrap().settings().clone();
         let options = Options { config: Some(Config { text: text.to_owned(), settings }), ..Options::default() };
         assert!(asked(&options, USER_WEBHOOK).contains(&"daemonsets".to_owned()));
-        let codes = |modes: &BTreeMap<String, aksarc_shared::rule::Mode>| {
+        let codes = |modes: &BTreeMap<String, aksarc_shared::rules::rule::Mode>| {
             derive::watched(modes).into_iter().flat_map(|watched| watched.codes).filter(|code| *code == "AA406").count()
         };
         assert_eq!(codes(&BTreeMap::new()), 0);

@@ -8,8 +8,8 @@
 use std::collections::BTreeSet;
 
 use aksarc_shared::data::{self, Component, Data};
-use aksarc_shared::guard::{OPEN, Settings};
-use aksarc_shared::kinds;
+use aksarc_shared::verdict::guard::{OPEN, Settings};
+use aksarc_shared::k8s::kinds;
 
 use crate::manifest::{CONFIGURATION, fill};
 

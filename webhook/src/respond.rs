@@ -7,11 +7,11 @@ use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use aksarc_shared::actor::User;
-use aksarc_shared::change::Change;
-use aksarc_shared::guard::{Decision, Guard, Judged, Judgement};
+use aksarc_shared::facts::actor::User;
+use aksarc_shared::facts::change::Change;
+use aksarc_shared::verdict::guard::{Decision, Guard, Judged, Judgement};
 use aksarc_shared::jiff::Timestamp;
-use aksarc_shared::read::review::{self, NotEvaluated, Review, ReviewError};
+use aksarc_shared::verdict::review::{self, NotEvaluated, Review, ReviewError};
 use aksarc_shared::text;
 use arc_swap::ArcSwap;
 use http::StatusCode;
@@ -406,7 +406,7 @@ const MAX_ANNOTATION: usize = 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aksarc_shared::catalogue;
+    use aksarc_shared::rules::catalogue;
     use aksarc_shared::finding::{Basis, Consequence, Finding, ObjectRef};
 
     fn judged(decision: Decision, message: &str) -> Judged {
@@ -456,8 +456,8 @@ mod tests {
         let long = "ä".repeat(500);
         let judged = vec![judged(Decision::Deny, &long), judged(Decision::Deny, "b"), judged(Decision::Warn, "c")];
         let judgement = Judgement {
-            actor: aksarc_shared::actor::Actor::Person,
-            preset: aksarc_shared::guard::Preset::Enforce,
+            actor: aksarc_shared::facts::actor::Actor::Person,
+            preset: aksarc_shared::verdict::guard::Preset::Enforce,
             judged,
             not_evaluated: None,
         };

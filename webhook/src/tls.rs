@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use aksarc_shared::certificate::Life;
+use aksarc_shared::k8s::certificate::Life;
 use aksarc_shared::jiff::Timestamp;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};

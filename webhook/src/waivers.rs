@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aksarc_shared::jiff::Timestamp;
-use aksarc_shared::waiver::{Objects, SUPPORT_WAIVER};
+use aksarc_shared::people::waiver::{Objects, SUPPORT_WAIVER};
 use http::StatusCode;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout};
@@ -261,7 +261,7 @@ const MAX_WAIVERS: usize = 1000;
 mod tests {
     use super::*;
     use aksarc_shared::data;
-    use aksarc_shared::guard::{Guard, Settings};
+    use aksarc_shared::verdict::guard::{Guard, Settings};
 
     #[test]
     fn when_the_task_ends_what_it_brought_ends_with_it() {

@@ -3,18 +3,18 @@
 use std::fs;
 use std::path::PathBuf;
 
-use aksarc_shared::catalogue;
-use aksarc_shared::check::{Check, Params};
+use aksarc_shared::rules::catalogue;
+use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::data::{Platform, embedded};
 use aksarc_shared::finding::Finding;
-use aksarc_shared::guard::{self, Settings};
-use aksarc_shared::heartbeat;
+use aksarc_shared::verdict::guard::{self, Settings};
+use aksarc_shared::facts::heartbeat;
 use aksarc_shared::jiff::Timestamp;
-use aksarc_shared::kinds;
-use aksarc_shared::read::{json, yaml};
-use aksarc_shared::report::Tool;
-use aksarc_shared::rule::Mode;
-use aksarc_shared::waiver::SUPPORT_WAIVER;
+use aksarc_shared::k8s::kinds;
+use aksarc_shared::k8s::read::{json, yaml};
+use aksarc_shared::verdict::report::Tool;
+use aksarc_shared::rules::rule::Mode;
+use aksarc_shared::people::waiver::SUPPORT_WAIVER;
 use aksarc_webhook::{config, manifest, protection};
 use serde_json::{Value, json};
 

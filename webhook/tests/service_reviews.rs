@@ -1,9 +1,9 @@
 //! What is answered to good, bad and hostile reviews.
 
 use crate::support::{Guard, denied_review, node_update, review};
-use aksarc_shared::actor::User;
-use aksarc_shared::change::Change;
-use aksarc_shared::guard::Judgement;
+use aksarc_shared::facts::actor::User;
+use aksarc_shared::facts::change::Change;
+use aksarc_shared::verdict::guard::Judgement;
 use aksarc_shared::jiff::Timestamp;
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -324,7 +324,7 @@ async fn the_weight_of_a_finding_decides_between_denial_warning_and_record() {
 
 #[tokio::test]
 async fn a_panic_while_judging_is_allowed_and_the_next_review_is_answered() {
-    fn panics(_: &aksarc_shared::guard::Guard, change: &Change<'_>, _: &User, _: Timestamp) -> Judgement {
+    fn panics(_: &aksarc_shared::verdict::guard::Guard, change: &Change<'_>, _: &User, _: Timestamp) -> Judgement {
         panic!("a rule met {}", change.name)
     }
     let guard = Guard::start("enforce", |options| options.judge = Some(panics)).await;

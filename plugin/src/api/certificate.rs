@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aksarc_shared::certificate::Life;
+use aksarc_shared::k8s::certificate::Life;
 use aksarc_shared::chain::Chain;
 use kube::Config;
 use kube::client::ConfigExt as _;

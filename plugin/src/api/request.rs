@@ -1,7 +1,7 @@
 //! Requests to the API server. A request is a read, a question what the caller may do, or a rehearsal: one that changes
 //! something cannot be made.
 
-use aksarc_shared::kinds::escaped;
+use aksarc_shared::k8s::kinds::escaped;
 use http::Method;
 use serde_json::{Value, json};
 

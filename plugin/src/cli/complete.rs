@@ -1,7 +1,7 @@
 //! kubectl's protocol for completing plugins: called with the words typed after the plugin's name, the last of them
 //! unfinished, a program prints one candidate per line, a tab and what it means, and a directive as the last line.
 
-use aksarc_shared::catalogue;
+use aksarc_shared::rules::catalogue;
 use clap::{Arg, Command, ValueHint};
 
 /// The answer to the words typed so far.

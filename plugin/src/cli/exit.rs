@@ -3,7 +3,7 @@
 use std::fmt;
 
 use aksarc_shared::chain::Chain;
-use aksarc_shared::report::exit;
+use aksarc_shared::verdict::report::exit;
 
 /// Why a command came to no result, and the exit code that says whose matter it is.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! Who we are, and what we cost.
 
-use aksarc_shared::report::Tool;
+use aksarc_shared::verdict::report::Tool;
 
 /// Version and commit, as reports carry them.
 pub fn identity() -> Tool {

@@ -1,7 +1,7 @@
 //! One list, page by page, through expired continue tokens and new beginnings.
 
-use aksarc_shared::inventory::ReadKey;
-use aksarc_shared::read::json::{Page, ReadError};
+use aksarc_shared::facts::inventory::ReadKey;
+use aksarc_shared::k8s::read::json::{Page, ReadError};
 use aksarc_shared::text;
 use http::StatusCode;
 

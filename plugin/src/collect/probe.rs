@@ -1,7 +1,7 @@
 //! What is asked besides lists: fixed paths, and the certificate that the server presents. None of it fails a check: what
 //! could not be asked makes the rules that need it unknown, and says why.
 
-use aksarc_shared::probe::{Probe, ProbeState};
+use aksarc_shared::facts::probe::{Probe, ProbeState};
 use aksarc_shared::text;
 use http::StatusCode;
 use http::response::Parts;

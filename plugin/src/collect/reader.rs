@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aksarc_shared::probe::{Probe, ProbeState};
+use aksarc_shared::facts::probe::{Probe, ProbeState};
 use aksarc_shared::text;
 use http::StatusCode;
 use serde::Deserialize;

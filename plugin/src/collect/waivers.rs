@@ -1,8 +1,8 @@
 //! The waivers that the cluster itself keeps.
 
-use aksarc_shared::inventory::ReadKey;
-use aksarc_shared::read::json::Page;
-use aksarc_shared::waiver::{Objects, SUPPORT_WAIVER};
+use aksarc_shared::facts::inventory::ReadKey;
+use aksarc_shared::k8s::read::json::Page;
+use aksarc_shared::people::waiver::{Objects, SUPPORT_WAIVER};
 
 use super::list::{self, PageError, Pages};
 use super::listed::Listed;

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use aksarc_shared::baseline::{self, Baseline, Difference};
-use aksarc_shared::check::{Check, Params};
+use aksarc_shared::facts::baseline::{self, Baseline, Difference};
+use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::data::embedded;
-use aksarc_shared::inventory::ReadKey;
-use aksarc_shared::report::exit;
+use aksarc_shared::facts::inventory::ReadKey;
+use aksarc_shared::verdict::report::exit;
 use anyhow::Context as _;
 use jiff::Timestamp;
 use serde::Serialize;

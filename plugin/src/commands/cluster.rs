@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aksarc_shared::check::Check;
+use aksarc_shared::verdict::check::Check;
 use tokio::time::timeout_at;
 
 use crate::api::{self, Fault, Limits, RequestError, Sender};

@@ -8,7 +8,7 @@ mod webhooks;
 
 use std::sync::Arc;
 
-use aksarc_shared::report::exit;
+use aksarc_shared::verdict::report::exit;
 use jiff::Timestamp;
 use tokio::time::timeout_at;
 
@@ -74,7 +74,7 @@ async fn examine(asker: &Asker, parallel: usize, diagnosis: &mut Diagnosis) {
 /// This program, and the age of what it knows.
 fn own(now: Timestamp) -> Vec<Check> {
     let data = aksarc_shared::data::embedded();
-    let rules = aksarc_shared::catalogue::ALL.len();
+    let rules = aksarc_shared::rules::catalogue::ALL.len();
     let mut checks = vec![Check::new(
         "program",
         State::Fine,

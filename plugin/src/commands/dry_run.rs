@@ -4,9 +4,9 @@ mod flags;
 mod resolve;
 mod verbs;
 
-use aksarc_shared::actor::User;
+use aksarc_shared::facts::actor::User;
 use aksarc_shared::data::embedded;
-use aksarc_shared::guard::Guard;
+use aksarc_shared::verdict::guard::Guard;
 use anyhow::Context as _;
 
 use crate::api::{self, Limits, Sender};

@@ -1,8 +1,8 @@
 //! `explain`: a rule's page, offline.
 
-use aksarc_shared::catalogue;
+use aksarc_shared::rules::catalogue;
 use aksarc_shared::data::embedded;
-use aksarc_shared::rule::Rule;
+use aksarc_shared::rules::rule::Rule;
 
 use crate::cli::exit::{ExitResult, Failure};
 use crate::screen::explain;

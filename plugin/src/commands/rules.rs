@@ -1,10 +1,10 @@
 //! `rules`: the catalogue, and what decides each clause.
 
-use aksarc_shared::attest;
-use aksarc_shared::catalogue::{self, Deciders};
+use aksarc_shared::people::answers;
+use aksarc_shared::rules::catalogue::{self, Deciders};
 use aksarc_shared::data::{ClauseText, Data, Document, Platform, Sees, embedded};
 use aksarc_shared::finding::Basis;
-use aksarc_shared::rule::{Mode, Rule};
+use aksarc_shared::rules::rule::{Mode, Rule};
 use serde::Serialize;
 
 use super::explain;
@@ -71,7 +71,7 @@ pub fn run(args: &Args, ui: &Ui) -> ExitResult {
             ListFormat::Json => json("RuleList", &rows())?,
         },
         Command::Coverage(coverage) if coverage.attest_template => {
-            attest::template(embedded(), Platform::parse(&coverage.platform))
+            answers::template(embedded(), Platform::parse(&coverage.platform))
         }
         Command::Coverage(Coverage { listing, .. }) => match listing.output {
             ListFormat::Table => coverage(embedded(), ui),

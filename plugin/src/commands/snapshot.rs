@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use aksarc_shared::check::{Check, Params};
+use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::data::embedded;
 use jiff::Timestamp;
 use tokio::time::timeout_at;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use aksarc_shared::catalogue;
+use aksarc_shared::rules::catalogue;
 use aksarc_shared::data::{Data, embedded};
 
 use crate::cli::exit::{ExitResult, Failure};

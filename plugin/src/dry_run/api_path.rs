@@ -1,6 +1,6 @@
 //! Paths of API requests, with what they lead to.
 
-use aksarc_shared::kinds::escaped;
+use aksarc_shared::k8s::kinds::escaped;
 
 use super::discover::Resource;
 

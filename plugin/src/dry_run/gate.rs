@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use aksarc_shared::data::api_groups::ApiGroups;
 use aksarc_shared::data::embedded;
-use aksarc_shared::kinds;
+use aksarc_shared::k8s::kinds;
 
 use super::api_path::ApiPath;
 use super::session::Session;

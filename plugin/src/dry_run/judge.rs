@@ -1,18 +1,18 @@
 //! What the policy says of a change: the engine of the guard and of the check, asked in this process.
 
-use aksarc_shared::actor::User;
-use aksarc_shared::catalogue;
-use aksarc_shared::change::{Beside, Change, Operation};
-use aksarc_shared::check::alone;
+use aksarc_shared::facts::actor::User;
+use aksarc_shared::rules::catalogue;
+use aksarc_shared::facts::change::{Beside, Change, Operation};
+use aksarc_shared::verdict::check::alone;
 use aksarc_shared::finding::{Consequence, Draft, Evidence, Finding, ObjectRef};
-use aksarc_shared::guard::{Decision, Guard, Judged, Judgement, Settings};
+use aksarc_shared::verdict::guard::{Decision, Guard, Judged, Judgement, Settings};
 use aksarc_shared::jiff::Timestamp;
-use aksarc_shared::kinds::{self, Kind};
-use aksarc_shared::object::Object;
-use aksarc_shared::read::json;
-use aksarc_shared::read::review::NotEvaluated;
-use aksarc_shared::waiver;
-use aksarc_shared::weigh::{finalize, lightest};
+use aksarc_shared::k8s::kinds::{self, Kind};
+use aksarc_shared::k8s::object::Object;
+use aksarc_shared::k8s::read::json;
+use aksarc_shared::verdict::review::NotEvaluated;
+use aksarc_shared::people::waiver;
+use aksarc_shared::verdict::weigh::{finalize, lightest};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -171,7 +171,7 @@ pub fn is_void(finding: &Finding) -> bool {
 mod tests {
     use super::*;
     use aksarc_shared::data::Platform;
-    use aksarc_shared::guard::Preset;
+    use aksarc_shared::verdict::guard::Preset;
     use serde_json::json;
 
     fn node(size: &str) -> Value {

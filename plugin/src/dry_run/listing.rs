@@ -1,6 +1,6 @@
 //! Lists that are read to their end.
 
-use aksarc_shared::kinds::Kind;
+use aksarc_shared::k8s::kinds::Kind;
 use serde_json::Value;
 
 use super::refusal::Refusal;

@@ -3,7 +3,7 @@
 
 use aksarc_shared::command::Command;
 use aksarc_shared::finding::{Consequence, Finding, ObjectRef};
-use aksarc_shared::report::{Tool, exit};
+use aksarc_shared::verdict::report::{Tool, exit};
 use serde::Serialize;
 
 use super::diff::Field;

@@ -11,7 +11,7 @@ mod server;
 use std::collections::HashMap;
 
 use aksarc_shared::data::Platform;
-use aksarc_shared::guard::Guard;
+use aksarc_shared::verdict::guard::Guard;
 
 use super::gate::Gate;
 use super::plan::{self, GuardAnswer, GuardNote, GuardSource, Plan, PlannedChange, UserNote};

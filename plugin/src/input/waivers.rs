@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use aksarc_shared::inventory::ReadKey;
+use aksarc_shared::facts::inventory::ReadKey;
 use aksarc_shared::text;
-use aksarc_shared::waiver::{self, Entry, SUPPORT_WAIVER, Unreadable, Waiver};
+use aksarc_shared::people::waiver::{self, Entry, SUPPORT_WAIVER, Unreadable, Waiver};
 use anyhow::{Context as _, anyhow};
 use tokio::time::timeout_at;
 

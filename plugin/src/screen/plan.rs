@@ -216,9 +216,9 @@ mod tests {
     use super::*;
     use crate::dry_run::plan::{self, ClusterNote, GuardNote, Instead, SupportChange, UserNote};
     use crate::dry_run::refusal::{Refusal, Refuser};
-    use aksarc_shared::catalogue;
+    use aksarc_shared::rules::catalogue;
     use aksarc_shared::finding::{Basis, ObjectRef};
-    use aksarc_shared::report::Tool;
+    use aksarc_shared::verdict::report::Tool;
 
     fn finding(path: &str) -> Finding {
         let rule = catalogue::find("AA201").unwrap();

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use aksarc_shared::inventory::ReadKey;
+use aksarc_shared::facts::inventory::ReadKey;
 
 use crate::screen::ui::Ui;
 

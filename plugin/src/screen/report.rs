@@ -9,7 +9,7 @@ mod wide;
 
 use std::fmt;
 
-use aksarc_shared::report::Report;
+use aksarc_shared::verdict::report::Report;
 
 pub use view::{Age, GroupBy, Show, View};
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use aksarc_shared::report::Report;
+use aksarc_shared::verdict::report::Report;
 use serde::Serialize;
 use serde_json::json;
 

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use aksarc_shared::finding::Consequence;
-use aksarc_shared::report::VerdictWord;
+use aksarc_shared::verdict::report::VerdictWord;
 use anstyle::{AnsiColor, Style};
 
 /// What the terminal can show.

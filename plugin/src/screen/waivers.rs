@@ -1,8 +1,8 @@
 //! Messages about waivers: which of them do nothing, and why.
 
-use aksarc_shared::report::Report;
+use aksarc_shared::verdict::report::Report;
 use aksarc_shared::text;
-use aksarc_shared::waiver::{self, Trouble, Unreadable, Use, Waiver};
+use aksarc_shared::people::waiver::{self, Trouble, Unreadable, Use, Waiver};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 

@@ -1,6 +1,6 @@
 //! The index of a snapshot of ours.
 
-use aksarc_shared::probe::Probe;
+use aksarc_shared::facts::probe::Probe;
 use serde::{Deserialize, Serialize};
 
 /// What was read, when, and with what result.

@@ -9,11 +9,11 @@
 
 use std::io::{self, Write};
 
-use aksarc_shared::certificate::Published;
+use aksarc_shared::k8s::certificate::Published;
 use aksarc_shared::data::embedded;
-use aksarc_shared::guard;
-use aksarc_shared::pod::READ_FLAGS;
-use aksarc_shared::read::json::ReadError;
+use aksarc_shared::verdict::guard;
+use aksarc_shared::k8s::pod::READ_FLAGS;
+use aksarc_shared::k8s::read::json::ReadError;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};

@@ -6,15 +6,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use aksarc_shared::check::{Check, Params};
+use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::command::Shell;
 use aksarc_shared::data::embedded;
-use aksarc_shared::inventory::ReadKey;
+use aksarc_shared::facts::inventory::ReadKey;
 use aksarc_shared::jiff::Timestamp;
-use aksarc_shared::kinds::Kind;
+use aksarc_shared::k8s::kinds::Kind;
 
 use super::index::{TAKEN, file_of};
-use aksarc_shared::probe::Probe;
+use aksarc_shared::facts::probe::Probe;
 
 /// The script for a shell.
 pub fn script(shell: Shell) -> String {

@@ -231,7 +231,7 @@ impl Cluster {
     fn has(&self, path: &str) -> bool {
         let parts: Vec<&str> = path.strip_prefix("/apis/").unwrap_or_default().split('/').collect();
         let [group, version, .., resource] = parts[..] else { return true };
-        let known = aksarc_shared::kinds::by_resource(group, resource);
+        let known = aksarc_shared::k8s::kinds::by_resource(group, resource);
         known.is_some_and(|kind| kind.builtin)
             || self.groups().get(group).and_then(|versions| versions.get(version)?.get(resource)).is_some()
     }
@@ -308,7 +308,7 @@ impl Cluster {
 
 fn kind_of(path: &str) -> String {
     let resource = path.rsplit('/').next().unwrap();
-    let known = aksarc_shared::kinds::ALL.iter().find(|kind| kind.resource == resource);
+    let known = aksarc_shared::k8s::kinds::ALL.iter().find(|kind| kind.resource == resource);
     known.unwrap_or_else(|| panic!("what is the kind of {resource}?")).kind.to_owned()
 }
 

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::data::{Confidence, Place, Platform};
-use crate::object::Object;
+use crate::k8s::object::Object;
 
 /// The platform's objects that stand in no namespace, and metadata on them that has to be as it is.
 #[derive(Clone, Debug, Deserialize)]
@@ -149,7 +149,7 @@ impl ClusterObject {
 #[cfg(test)]
 mod tests {
     use crate::data::embedded;
-    use crate::kinds;
+    use crate::k8s::kinds;
 
     #[test]
     fn every_row_says_which_objects_it_means() {

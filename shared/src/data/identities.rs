@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::Confidence;
-use crate::actor::User;
+use crate::facts::actor::User;
 
 /// Who acts for the platform. Exact names only: a prefix would free every service account there is.
 #[derive(Clone, Debug, Deserialize)]
@@ -63,7 +63,7 @@ impl Identity {
 
 #[cfg(test)]
 mod tests {
-    use crate::actor::User;
+    use crate::facts::actor::User;
     use crate::data::{Confidence, embedded};
 
     #[test]

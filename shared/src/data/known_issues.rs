@@ -46,7 +46,7 @@ impl KnownIssue {
 
 #[cfg(test)]
 mod tests {
-    use crate::catalogue;
+    use crate::rules::catalogue;
     use crate::data::embedded;
 
     #[test]

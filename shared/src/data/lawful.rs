@@ -4,8 +4,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Provenance;
-use crate::kinds::Kind;
-use crate::object::Object;
+use crate::k8s::kinds::Kind;
+use crate::k8s::object::Object;
 
 /// Objects users may create or touch among managed ones.
 #[derive(Clone, Debug, Default, Deserialize)]

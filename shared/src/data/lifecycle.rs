@@ -5,7 +5,7 @@ use jiff::{Span, ToSpan};
 use serde::Deserialize;
 
 use super::{Confidence, Platform};
-use crate::versions::Version;
+use crate::data::versions::Version;
 
 /// `data/lifecycle.yaml`.
 #[derive(Clone, Debug, Deserialize)]

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::{Confidence, Pattern, Place, Platform};
-use crate::kinds::Kind;
+use crate::k8s::kinds::Kind;
 
 /// The system namespaces.
 #[derive(Clone, Debug, Deserialize)]

@@ -30,7 +30,7 @@ pub struct NetworkSoftware {
     /// Platforms whose support covers it; empty for none.
     #[serde(default)]
     pub covered_on: Vec<Platform>,
-    /// Repositories of the images that do the work, as [`crate::image::is_of`] reads them.
+    /// Repositories of the images that do the work, as [`crate::k8s::image::is_of`] reads them.
     pub images: Vec<String>,
     /// API groups of its custom resources.
     #[serde(default)]

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::{Confidence, Pattern};
-use crate::versions::Version;
+use crate::data::versions::Version;
 
 /// What the system writes on nodes, and which keys are reserved to it.
 #[derive(Clone, Debug, Deserialize)]

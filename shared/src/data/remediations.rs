@@ -79,11 +79,11 @@ impl Touched {
 
 #[cfg(test)]
 mod tests {
-    use crate::catalogue;
+    use crate::rules::catalogue;
     use crate::data::{Platform, embedded};
     use crate::finding::{Draft, ObjectRef};
-    use crate::kinds;
-    use crate::weigh::finalize;
+    use crate::k8s::kinds;
+    use crate::verdict::weigh::finalize;
 
     #[test]
     fn every_remediation_names_rules_and_kinds_that_there_are() {

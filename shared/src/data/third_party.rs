@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use serde::Deserialize;
 
 use super::Confidence;
-use crate::image;
+use crate::k8s::image;
 
 /// Whether a product's source is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -33,7 +33,7 @@ pub struct Product {
     pub ingress: bool,
     /// Who supports it, as a phrase: `the Istio project`.
     pub supported_by: String,
-    /// Repositories of its images, of two components or more, as [`crate::image::is_of`] reads them.
+    /// Repositories of its images, of two components or more, as [`crate::k8s::image::is_of`] reads them.
     #[serde(default)]
     pub images: Vec<String>,
     /// Images whose path alone could be anybody's, with the registry that is the product's own.

@@ -2,10 +2,10 @@
 
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::inventory::Inventory;
-use crate::rule::{Code, Context, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
-use crate::rules::ways;
-use crate::versions::{Support, Table, Version};
+use crate::facts::inventory::Inventory;
+use crate::rules::rule::{Code, Context, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
+use crate::rules::parts::ways;
+use crate::data::versions::{Support, Table, Version};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA101"),

@@ -3,11 +3,11 @@
 use crate::data::lifecycle::Skew;
 use crate::data::{Data, Platform, Versioned};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::inventory::Inventory;
-use crate::kinds::{self, Kind};
-use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
-use crate::rules::ways;
-use crate::versions::Version;
+use crate::facts::inventory::Inventory;
+use crate::k8s::kinds::{self, Kind};
+use crate::rules::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::rules::parts::ways;
+use crate::data::versions::Version;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA103"),

@@ -2,12 +2,12 @@
 
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, ObjectRef};
-use crate::inventory::Inventory;
-use crate::kinds;
-use crate::rule::{Code, Context, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
+use crate::facts::inventory::Inventory;
+use crate::k8s::kinds;
+use crate::rules::rule::{Code, Context, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
 use crate::rules::aa101;
-use crate::rules::ways;
-use crate::versions::Version;
+use crate::rules::parts::ways;
+use crate::data::versions::Version;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA104"),

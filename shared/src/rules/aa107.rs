@@ -2,11 +2,11 @@
 
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, ObjectRef};
-use crate::inventory::Inventory;
-use crate::rule::{Code, Context, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
+use crate::facts::inventory::Inventory;
+use crate::rules::rule::{Code, Context, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
 use crate::rules::aa101;
-use crate::rules::ways;
-use crate::versions::{Support, Version};
+use crate::rules::parts::ways;
+use crate::data::versions::{Support, Version};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA107"),

@@ -1,16 +1,16 @@
 //! AA201: a label that the system put on a node was changed or removed.
 
-use crate::change::{Change, Operation};
+use crate::facts::change::{Change, Operation};
 use crate::data::{Data, Place, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::inventory::{Inventory, NodeFact, POOL_LABEL, provider_id, provider_pool};
-use crate::kinds;
-use crate::object::Object;
-use crate::origin::{self, Keys};
-use crate::rule::{
+use crate::facts::inventory::{Inventory, NodeFact, POOL_LABEL, provider_id, provider_pool};
+use crate::k8s::kinds;
+use crate::k8s::object::Object;
+use crate::facts::origin::{self, Keys};
+use crate::rules::rule::{
     Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
 };
-use crate::rules::node_metadata::{
+use crate::rules::parts::node_metadata::{
     TWINS, against_baseline, against_peers, hinge, path, required, restore, system_keys, twin, written_by_people,
 };
 

@@ -1,15 +1,15 @@
 //! AA202: an annotation that the system put on a node was changed or removed.
 
-use crate::change::{Change, Operation};
+use crate::facts::change::{Change, Operation};
 use crate::data::{Data, Place, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::inventory::{Inventory, pool_of_node};
-use crate::kinds;
-use crate::origin::Keys;
-use crate::rule::{
+use crate::facts::inventory::{Inventory, pool_of_node};
+use crate::k8s::kinds;
+use crate::facts::origin::Keys;
+use crate::rules::rule::{
     Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
 };
-use crate::rules::node_metadata::{against_baseline, against_peers, hinge, path, system_keys, written_by_people};
+use crate::rules::parts::node_metadata::{against_baseline, against_peers, hinge, path, system_keys, written_by_people};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA202"),

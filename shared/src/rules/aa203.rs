@@ -1,17 +1,17 @@
 //! AA203: a taint that the system keeps on a node was changed by hand.
 
-use crate::change::{Change, Operation};
+use crate::facts::change::{Change, Operation};
 use crate::command::Command;
 use crate::data::{Data, Place, Platform, Ruling};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::inventory::{CONTROL_PLANE_LABEL, Inventory, NodeFact, provider_id};
-use crate::kinds;
-use crate::object::Object;
-use crate::origin::Keys;
-use crate::rule::{
+use crate::facts::inventory::{CONTROL_PLANE_LABEL, Inventory, NodeFact, provider_id};
+use crate::k8s::kinds;
+use crate::k8s::object::Object;
+use crate::facts::origin::Keys;
+use crate::rules::rule::{
     Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
 };
-use crate::rules::node_metadata::{KeyChange, changes, entries, path, update};
+use crate::rules::parts::node_metadata::{KeyChange, changes, entries, path, update};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA203"),

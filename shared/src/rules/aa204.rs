@@ -2,18 +2,18 @@
 
 use std::cell::OnceCell;
 
-use crate::change::{Change, Operation};
+use crate::facts::change::{Change, Operation};
 use crate::command::Command;
 use crate::data::{Data, Place, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::inventory::{Inventory, NodeFact, is_untold};
-use crate::kinds;
-use crate::origin::{Keys, Origin};
-use crate::rule::{
+use crate::facts::inventory::{Inventory, NodeFact, is_untold};
+use crate::k8s::kinds;
+use crate::facts::origin::{Keys, Origin};
+use crate::rules::rule::{
     Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
 };
 use crate::rules::aa401::platform_signs;
-use crate::rules::node_metadata::{
+use crate::rules::parts::node_metadata::{
     Act, Hinge, MAX_KEYS, act, by_people, changes, hinge, path, update, verb_of, word, written_by_people,
 };
 

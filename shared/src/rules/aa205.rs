@@ -2,18 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::change::{Change, Operation};
+use crate::facts::change::{Change, Operation};
 use crate::command::Command;
 use crate::data::{Data, Place, Platform, Ruling};
 use crate::finding::{Basis, Consequence, Draft, ObjectRef};
-use crate::inventory::{Inventory, is_untold, pool_of_node};
-use crate::kinds;
-use crate::origin::{Keys, Origin};
-use crate::rule::{
+use crate::facts::inventory::{Inventory, is_untold, pool_of_node};
+use crate::k8s::kinds;
+use crate::facts::origin::{Keys, Origin};
+use crate::rules::rule::{
     Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
 };
-use crate::rules::node_metadata::{MAX_KEYS, by_people, changes, entries, path, pool_name, update, word};
-use crate::rules::ways;
+use crate::rules::parts::node_metadata::{MAX_KEYS, by_people, changes, entries, path, pool_name, update, word};
+use crate::rules::parts::ways;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA205"),

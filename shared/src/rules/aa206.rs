@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use crate::change::{Change, Operation};
+use crate::facts::change::{Change, Operation};
 use crate::command::Command;
 use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::inventory::{Inventory, NodeFact, taints};
-use crate::kinds;
-use crate::object::{ManagedEntry, Object, Text};
-use crate::origin;
-use crate::rule::{
+use crate::facts::inventory::{Inventory, NodeFact, taints};
+use crate::k8s::kinds;
+use crate::k8s::object::{ManagedEntry, Object, Text};
+use crate::facts::origin;
+use crate::rules::rule::{
     Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
 };
 use crate::rules::aa401::platform_signs;
-use crate::rules::node_metadata::{target, update};
+use crate::rules::parts::node_metadata::{target, update};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA206"),

@@ -2,16 +2,16 @@
 
 use std::collections::HashSet;
 
-use crate::change::{Change, Operation};
+use crate::facts::change::{Change, Operation};
 use crate::command::Command;
 use crate::data::{Data, Place, Platform, SystemNamespace};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::kinds;
-use crate::object::{Object, Text};
-use crate::origin::{self, Keys};
-use crate::rule::{Code, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
-use crate::rules::node_metadata::{KeyChange, changes, finalizers_of_people, new_finalizers, path, target, word};
-use crate::rules::system_namespace::{Whose, is_made_by_release};
+use crate::k8s::kinds;
+use crate::k8s::object::{Object, Text};
+use crate::facts::origin::{self, Keys};
+use crate::rules::rule::{Code, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
+use crate::rules::parts::node_metadata::{KeyChange, changes, finalizers_of_people, new_finalizers, path, target, word};
+use crate::rules::parts::system_namespace::{Whose, is_made_by_release};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA207"),

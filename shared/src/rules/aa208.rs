@@ -1,17 +1,17 @@
 //! AA208: a node was deleted by hand, which leaves its virtual machine behind.
 
-use crate::change::{Change, Operation};
+use crate::facts::change::{Change, Operation};
 use crate::command::Command;
 use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::inventory::{Inventory, NodeFact};
-use crate::kinds;
-use crate::rule::{
+use crate::facts::inventory::{Inventory, NodeFact};
+use crate::k8s::kinds;
+use crate::rules::rule::{
     Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
 };
 use crate::rules::aa401;
-use crate::rules::node_metadata::{finalizers_of_people, new_finalizers, owned, target};
-use crate::rules::ways;
+use crate::rules::parts::node_metadata::{finalizers_of_people, new_finalizers, owned, target};
+use crate::rules::parts::ways;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA208"),

@@ -2,16 +2,16 @@
 
 use std::collections::HashSet;
 
-use crate::change::{Change, Operation};
+use crate::facts::change::{Change, Operation};
 use crate::command::Command;
 use crate::data::capi::CapiKeys;
 use crate::data::{Data, Place, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::kinds::{self, Kind};
-use crate::object::{ManagedEntry, Object, Text};
-use crate::origin::{self, Hands, Keys, Paths, Step};
-use crate::rule::{Code, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
-use crate::rules::node_metadata::{KeyChange, changes, disowned, owned, path, target, word};
+use crate::k8s::kinds::{self, Kind};
+use crate::k8s::object::{ManagedEntry, Object, Text};
+use crate::facts::origin::{self, Hands, Keys, Paths, Step};
+use crate::rules::rule::{Code, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
+use crate::rules::parts::node_metadata::{KeyChange, changes, disowned, owned, path, target, word};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA209"),

@@ -5,22 +5,22 @@ use std::collections::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::change::{Change, Operation};
+use crate::facts::change::{Change, Operation};
 use crate::command::Command;
 use crate::data::{Component, Confidence, Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::inventory::Inventory;
-use crate::kinds::{self, Kind};
-use crate::object::{ManagedEntry, Object};
-use crate::origin::{self, Hands, Paths, Step};
-use crate::rule::{
+use crate::facts::inventory::Inventory;
+use crate::k8s::kinds::{self, Kind};
+use crate::k8s::object::{ManagedEntry, Object};
+use crate::facts::origin::{self, Hands, Paths, Step};
+use crate::rules::rule::{
     Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
 };
-use crate::rules::across::Across;
-use crate::rules::differences::{Difference, Differing, is_private, scalar};
-use crate::rules::effect::{Effect, is_restart};
-use crate::rules::node_metadata::{added_finalizers, disowned, target};
-use crate::rules::put_back::{self, Past, Present};
+use crate::rules::parts::across::Across;
+use crate::rules::parts::differences::{Difference, Differing, is_private, scalar};
+use crate::rules::parts::effect::{Effect, is_restart};
+use crate::rules::parts::node_metadata::{added_finalizers, disowned, target};
+use crate::rules::parts::put_back::{self, Past, Present};
 use crate::rules::{foreign, names};
 
 pub(crate) static RULE: Rule = Rule {
@@ -750,7 +750,7 @@ mod tests {
 
     use super::*;
     use crate::data::embedded;
-    use crate::read::json;
+    use crate::k8s::read::json;
 
     /// What is said of an update of CoreDNS, by path, and whether it may be denied.
     fn said(before: &Value, after: &Value) -> Vec<(String, bool)> {

@@ -1,13 +1,13 @@
 //! AA302: a managed component was deleted.
 
-use crate::change::{Change, Operation};
+use crate::facts::change::{Change, Operation};
 use crate::data::{Component, Confidence, Data, Platform};
 use crate::finding::{Basis, Consequence, Draft};
-use crate::kinds::{self, Kind};
-use crate::origin::{self, Provenance};
-use crate::rule::{Code, Grounds, Guard, Mode, Reach, Rule, StateCheck, Weight};
+use crate::k8s::kinds::{self, Kind};
+use crate::facts::origin::{self, Provenance};
+use crate::rules::rule::{Code, Grounds, Guard, Mode, Reach, Rule, StateCheck, Weight};
 use crate::rules::aa301;
-use crate::rules::node_metadata::{owned, target};
+use crate::rules::parts::node_metadata::{owned, target};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA302"),

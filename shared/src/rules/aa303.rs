@@ -2,26 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::baseline::Baseline;
-use crate::change::{Change, Operation};
+use crate::facts::baseline::Baseline;
+use crate::facts::change::{Change, Operation};
 use crate::command::Command;
 use crate::data::{AddOns, Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::inventory::Inventory;
-use crate::kinds::{self, Kind};
-use crate::object::{ManagedEntry, Object};
-use crate::origin::{self, Provenance};
-use crate::rule::{
+use crate::facts::inventory::Inventory;
+use crate::k8s::kinds::{self, Kind};
+use crate::k8s::object::{ManagedEntry, Object};
+use crate::facts::origin::{self, Provenance};
+use crate::rules::rule::{
     Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Suspect, Verdict, Weight,
 };
 use crate::rules::aa301;
-use crate::rules::across::Across;
-use crate::rules::add_ons::{self, Standing};
-use crate::rules::differences::Differing;
-use crate::rules::installed::{self, EXTENSIONS, Installed};
-use crate::rules::names;
-use crate::rules::node_metadata::{disowned, target};
-use crate::rules::ways;
+use crate::rules::parts::across::Across;
+use crate::rules::parts::add_ons::{self, Standing};
+use crate::rules::parts::differences::Differing;
+use crate::rules::parts::installed::{self, EXTENSIONS, Installed};
+use crate::rules::parts::names;
+use crate::rules::parts::node_metadata::{disowned, target};
+use crate::rules::parts::ways;
 
 pub(crate) static RULE: Rule = Rule {
     code: Code::new("AA303"),

@@ -2,11 +2,11 @@
 
 use crate::data::{Component, Confidence, Data, Platform};
 use crate::finding::{Basis, Consequence};
-use crate::inventory::Inventory;
-use crate::kinds;
-use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::facts::inventory::Inventory;
+use crate::k8s::kinds;
+use crate::rules::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
 use crate::rules::aa301::component;
-use crate::rules::health;
+use crate::rules::parts::health;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA304"),

@@ -1,18 +1,18 @@
 //! AA306: an Azure Arc agent, or what belongs to it, was changed or deleted.
 
-use crate::change::{Change, Operation};
+use crate::facts::change::{Change, Operation};
 use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft};
-use crate::inventory::Inventory;
-use crate::kinds::{self, Kind};
-use crate::object::Object;
-use crate::origin;
-use crate::rule::{
+use crate::facts::inventory::Inventory;
+use crate::k8s::kinds::{self, Kind};
+use crate::k8s::object::Object;
+use crate::facts::origin;
+use crate::rules::rule::{
     Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
 };
 use crate::rules::aa301::{by_owner, changed, hands, idle};
-use crate::rules::installed::{self, Installed};
-use crate::rules::node_metadata::{disowned, owned, target};
+use crate::rules::parts::installed::{self, Installed};
+use crate::rules::parts::node_metadata::{disowned, owned, target};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA306"),

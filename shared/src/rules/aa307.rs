@@ -1,12 +1,12 @@
 //! AA307: a system namespace was deleted.
 
-use crate::change::{Change, Operation};
+use crate::facts::change::{Change, Operation};
 use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence};
-use crate::kinds;
-use crate::rule::{Code, Grounds, Guard, Mode, Reach, Rule, StateCheck, Weight};
-use crate::rules::node_metadata::{owned, target};
-use crate::rules::system_namespace::Whose;
+use crate::k8s::kinds;
+use crate::rules::rule::{Code, Grounds, Guard, Mode, Reach, Rule, StateCheck, Weight};
+use crate::rules::parts::node_metadata::{owned, target};
+use crate::rules::parts::system_namespace::Whose;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA307"),

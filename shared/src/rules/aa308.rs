@@ -1,19 +1,19 @@
 //! AA308: an object of the system's that stands in no namespace was changed or deleted.
 
-use crate::change::{Change, Operation};
+use crate::facts::change::{Change, Operation};
 use crate::command::Command;
 use crate::data::cluster_objects::{ClusterKey, ClusterObject};
 use crate::data::{Confidence, Data, Place, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::inventory::Inventory;
-use crate::kinds::{self, Kind};
-use crate::object::Object;
-use crate::origin::Keys;
-use crate::rule::{
+use crate::facts::inventory::Inventory;
+use crate::k8s::kinds::{self, Kind};
+use crate::k8s::object::Object;
+use crate::facts::origin::Keys;
+use crate::rules::rule::{
     Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
 };
 use crate::rules::aa301::{changed, hands};
-use crate::rules::node_metadata::{owned, path, target, word};
+use crate::rules::parts::node_metadata::{owned, path, target, word};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA308"),
@@ -138,10 +138,10 @@ fn row<'d>(object: &Object<'_>, kind: &Kind, data: &'d Data) -> Option<&'d Clust
     let peoples = || {
         let managed = object.managed();
         let mut writers = managed.iter().filter(|entry| &*entry.subresource != "status").peekable();
-        writers.peek().is_some() && writers.all(|entry| crate::origin::is_hand(entry, object, data))
+        writers.peek().is_some() && writers.all(|entry| crate::facts::origin::is_hand(entry, object, data))
     };
     // A hand that is only later may have taken it from whoever made the object.
-    let made = || object.managed().iter().any(|entry| !crate::origin::is_later(entry, object));
+    let made = || object.managed().iter().any(|entry| !crate::facts::origin::is_later(entry, object));
     let own = match (row.confidence, &row.label) {
         (Confidence::Doc, None) => false,
         (Confidence::Doc, Some(_)) => made() && peoples(),

@@ -1,12 +1,12 @@
 //! AA309: a webhook configuration of the platform's is missing or was edited.
 
-use crate::baseline::{Comparison, Step, object_key};
+use crate::facts::baseline::{Comparison, Step, object_key};
 use crate::data::cluster_objects::PlatformWebhooks;
 use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::inventory::Inventory;
-use crate::kinds::{self, Kind};
-use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::facts::inventory::Inventory;
+use crate::k8s::kinds::{self, Kind};
+use crate::rules::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
 use crate::rules::aa301::hands;
 
 pub(super) static RULE: Rule = Rule {

@@ -1,14 +1,14 @@
 //! AA401: a node that AKS Arc did not create.
 
-use crate::change::{Change, Operation};
+use crate::facts::change::{Change, Operation};
 use crate::command::Command;
 use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::inventory::{Inventory, NodeFact};
-use crate::kinds;
-use crate::rule::{Code, Context, Grounds, Guard, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
-use crate::rules::node_metadata::target;
-use crate::rules::ways;
+use crate::facts::inventory::{Inventory, NodeFact};
+use crate::k8s::kinds;
+use crate::rules::rule::{Code, Context, Grounds, Guard, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
+use crate::rules::parts::node_metadata::target;
+use crate::rules::parts::ways;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA401"),

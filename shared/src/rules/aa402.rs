@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence};
-use crate::inventory::{Inventory, NodeFact};
-use crate::kinds;
-use crate::rule::{Code, Context, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
-use crate::rules::pools::{self, Difference};
-use crate::rules::ways;
+use crate::facts::inventory::{Inventory, NodeFact};
+use crate::k8s::kinds;
+use crate::rules::rule::{Code, Context, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
+use crate::rules::parts::pools::{self, Difference};
+use crate::rules::parts::ways;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA402"),

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::inventory::Inventory;
-use crate::kinds;
-use crate::rule::{Code, Context, Due, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
-use crate::rules::pools;
-use crate::rules::ways;
+use crate::facts::inventory::Inventory;
+use crate::k8s::kinds;
+use crate::rules::rule::{Code, Context, Due, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
+use crate::rules::parts::pools;
+use crate::rules::parts::ways;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA403"),

@@ -5,11 +5,11 @@ use jiff::civil::Date;
 
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::inventory::{Inventory, NodeFact};
-use crate::kinds;
-use crate::rule::{Code, Context, Due, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
-use crate::rules::pools;
-use crate::rules::ways;
+use crate::facts::inventory::{Inventory, NodeFact};
+use crate::k8s::kinds;
+use crate::rules::rule::{Code, Context, Due, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
+use crate::rules::parts::pools;
+use crate::rules::parts::ways;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA404"),

@@ -1,13 +1,13 @@
 //! AA406: the allowed way to change nodes, whose breakage is not covered.
 
-use crate::change::Change;
+use crate::facts::change::Change;
 use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft};
-use crate::inventory::Inventory;
-use crate::kinds;
-use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Rule, Seen, StateCheck, Verdict, Weight};
-use crate::rules::installed::EXTENSIONS;
-use crate::rules::node_power::{self, PODS, Speaker, everywhere, written};
+use crate::facts::inventory::Inventory;
+use crate::k8s::kinds;
+use crate::rules::rule::{Code, Context, Grounds, Mode, Notes, Reach, Rule, Seen, StateCheck, Verdict, Weight};
+use crate::rules::parts::installed::EXTENSIONS;
+use crate::rules::parts::node_power::{self, PODS, Speaker, everywhere, written};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA406"),

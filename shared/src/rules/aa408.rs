@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::baseline::Comparison;
+use crate::facts::baseline::Comparison;
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::inventory::{Inventory, MachineFact, NodeFact, is_untold};
-use crate::kinds;
-use crate::rule::{Code, Context, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
-use crate::rules::node_metadata::pool_name;
-use crate::rules::pools;
-use crate::rules::ways;
+use crate::facts::inventory::{Inventory, MachineFact, NodeFact, is_untold};
+use crate::k8s::kinds;
+use crate::rules::rule::{Code, Context, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
+use crate::rules::parts::node_metadata::pool_name;
+use crate::rules::parts::pools;
+use crate::rules::parts::ways;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA408"),

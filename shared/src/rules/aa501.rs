@@ -3,15 +3,15 @@
 use crate::data::Platform;
 use crate::data::network::NetworkSoftware;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::image;
-use crate::inventory::Inventory;
-use crate::kinds;
-use crate::object::{Object, Text};
-use crate::pod::Pod;
-use crate::rule::{
+use crate::k8s::image;
+use crate::facts::inventory::Inventory;
+use crate::k8s::kinds;
+use crate::k8s::object::{Object, Text};
+use crate::k8s::pod::Pod;
+use crate::rules::rule::{
     Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Suspect, Verdict, Weight,
 };
-use crate::rules::installed::{self, EXTENSIONS, Installed};
+use crate::rules::parts::installed::{self, EXTENSIONS, Installed};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA501"),

@@ -2,16 +2,16 @@
 
 use serde_json::Value;
 
-use crate::change::{Change, Operation};
+use crate::facts::change::{Change, Operation};
 use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::kinds::{self, Kind};
-use crate::object::Object;
-use crate::origin::{self, Provenance};
-use crate::rule::{Code, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
-use crate::rules::differences::Differing;
-use crate::rules::node_metadata::target;
-use crate::rules::ways;
+use crate::k8s::kinds::{self, Kind};
+use crate::k8s::object::Object;
+use crate::facts::origin::{self, Provenance};
+use crate::rules::rule::{Code, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
+use crate::rules::parts::differences::Differing;
+use crate::rules::parts::node_metadata::target;
+use crate::rules::parts::ways;
 use crate::rules::{aa501, node_power};
 
 pub(super) static RULE: Rule = Rule {

@@ -2,11 +2,11 @@
 
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::guard::{NAMESPACE, SERVICE};
-use crate::inventory::Inventory;
-use crate::kinds;
-use crate::origin::{self, Provenance};
-use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::verdict::guard::{NAMESPACE, SERVICE};
+use crate::facts::inventory::Inventory;
+use crate::k8s::kinds;
+use crate::facts::origin::{self, Provenance};
+use crate::rules::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA503"),

@@ -1,15 +1,15 @@
 //! AA506: the configuration of the platform's network plug-in was changed by hand.
 
-use crate::change::{Change, Operation};
+use crate::facts::change::{Change, Operation};
 use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::kinds::{self, Kind};
-use crate::object::{ManagedEntry, Object};
-use crate::origin::{self, Hands, Paths, Provenance, Step};
-use crate::rule::{Code, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
-use crate::rules::differences::Differing;
-use crate::rules::node_metadata::target;
-use crate::rules::ways;
+use crate::k8s::kinds::{self, Kind};
+use crate::k8s::object::{ManagedEntry, Object};
+use crate::facts::origin::{self, Hands, Paths, Provenance, Step};
+use crate::rules::rule::{Code, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
+use crate::rules::parts::differences::Differing;
+use crate::rules::parts::node_metadata::target;
+use crate::rules::parts::ways;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA506"),

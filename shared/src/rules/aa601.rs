@@ -3,15 +3,15 @@
 use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
 
-use crate::attest::day;
+use crate::people::answers::day;
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::inventory::Inventory;
-use crate::kinds::{self, Kind};
-use crate::rule::{
+use crate::facts::inventory::Inventory;
+use crate::k8s::kinds::{self, Kind};
+use crate::rules::rule::{
     Code, Context, Due, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
 };
-use crate::rules::ways;
+use crate::rules::parts::ways;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA601"),

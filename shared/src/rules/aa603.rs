@@ -4,15 +4,15 @@ use jiff::SignedDuration;
 use jiff::civil::Date;
 use serde_json::Value;
 
-use crate::attest::day;
+use crate::people::answers::day;
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::guard;
-use crate::heartbeat::{self, Gap, Record};
-use crate::inventory::Inventory;
-use crate::kinds::{self, Kind};
-use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
-use crate::versions::Version;
+use crate::verdict::guard;
+use crate::facts::heartbeat::{self, Gap, Record};
+use crate::facts::inventory::Inventory;
+use crate::k8s::kinds::{self, Kind};
+use crate::rules::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::data::versions::Version;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA603"),

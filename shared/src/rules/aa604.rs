@@ -1,9 +1,9 @@
 //! AA604: the Azure subscription was suspended or deleted.
 
 use crate::finding::Consequence;
-use crate::inventory::Inventory;
-use crate::rule::{Code, Context, Rule, Verdict};
-use crate::rules::attested::{self, Asked, Fault};
+use crate::facts::inventory::Inventory;
+use crate::rules::rule::{Code, Context, Rule, Verdict};
+use crate::rules::parts::attested::{self, Asked, Fault};
 
 pub(super) static RULE: Rule = attested::rule(Asked {
     code: Code::new("AA604"),

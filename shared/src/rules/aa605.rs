@@ -1,11 +1,11 @@
 //! AA605: an agent of Azure Arc is missing, not ready, started over and over, or cut off from Azure; or all of them are gone.
 
-use crate::change::Operation;
+use crate::facts::change::Operation;
 use crate::data::{Component, Confidence, Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::inventory::{Inventory, ReadKey, ReadState};
-use crate::kinds::{self, Kind};
-use crate::rule::{
+use crate::facts::inventory::{Inventory, ReadKey, ReadState};
+use crate::k8s::kinds::{self, Kind};
+use crate::rules::rule::{
     Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
 };
 use crate::rules::{egress, health};

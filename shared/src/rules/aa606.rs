@@ -4,14 +4,14 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-use crate::certificate::{self, Life, Published};
+use crate::k8s::certificate::{self, Life, Published};
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::inventory::Inventory;
-use crate::kinds;
-use crate::object::{Object, Pairs, Text};
-use crate::probe::Probe;
-use crate::rule::{
+use crate::facts::inventory::Inventory;
+use crate::k8s::kinds;
+use crate::k8s::object::{Object, Pairs, Text};
+use crate::facts::probe::Probe;
+use crate::rules::rule::{
     Code, Context, Due, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
 };
 use crate::rules::aa209;
@@ -214,10 +214,10 @@ const MAX_REASON: usize = 120;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attest::Answers;
+    use crate::people::answers::Answers;
     use crate::data::embedded;
-    use crate::probe::ProbeState;
-    use crate::rule::Suspect;
+    use crate::facts::probe::ProbeState;
+    use crate::rules::rule::Suspect;
 
     /// The server's certificate of a year, and an authority that ends at a time.
     fn inventory(authority: &str) -> Inventory {

@@ -3,9 +3,9 @@
 use crate::command::Command;
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::inventory::Inventory;
-use crate::probe::Probe;
-use crate::rule::{Code, Context, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
+use crate::facts::inventory::Inventory;
+use crate::facts::probe::Probe;
+use crate::rules::rule::{Code, Context, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
 use crate::text;
 
 pub(super) static RULE: Rule = Rule {

@@ -1,11 +1,11 @@
 //! AA609: nodes were stopped by hand, by somebody's word.
 
-use crate::attest::{Attestation, Purpose};
+use crate::people::answers::{Attestation, Purpose};
 use crate::data::Platform;
 use crate::finding::Consequence;
-use crate::inventory::Inventory;
-use crate::rule::{Code, Context, Rule, Verdict};
-use crate::rules::attested::{self, Asked, Fault};
+use crate::facts::inventory::Inventory;
+use crate::rules::rule::{Code, Context, Rule, Verdict};
+use crate::rules::parts::attested::{self, Asked, Fault};
 
 pub(super) static RULE: Rule = attested::rule(Asked {
     code: Code::new("AA609"),

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::inventory::Inventory;
-use crate::kinds;
-use crate::probe::Probe;
-use crate::read::metrics;
-use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::facts::inventory::Inventory;
+use crate::k8s::kinds;
+use crate::facts::probe::Probe;
+use crate::k8s::read::metrics;
+use crate::rules::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
 use crate::text;
 
 pub(super) static RULE: Rule = Rule {

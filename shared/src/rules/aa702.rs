@@ -1,17 +1,17 @@
 //! AA702: an alpha API of Kubernetes is in use.
 
-use crate::change::{Change, Operation};
+use crate::facts::change::{Change, Operation};
 use crate::command::Command;
 use crate::data::{Data, Platform};
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::inventory::Inventory;
-use crate::kinds::{self, Kind};
-use crate::object::{ManagedEntry, Object};
-use crate::probe::{Probe, api_groups};
-use crate::rule::{
+use crate::facts::inventory::Inventory;
+use crate::k8s::kinds::{self, Kind};
+use crate::k8s::object::{ManagedEntry, Object};
+use crate::facts::probe::{Probe, api_groups};
+use crate::rules::rule::{
     Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
 };
-use crate::rules::node_metadata::target;
+use crate::rules::parts::node_metadata::target;
 use crate::text;
 
 pub(super) static RULE: Rule = Rule {

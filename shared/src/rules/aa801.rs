@@ -3,9 +3,9 @@
 use crate::data::Platform;
 use crate::data::third_party::Licence;
 use crate::finding::{Basis, Consequence};
-use crate::inventory::Inventory;
-use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Rule, Seen, StateCheck, Verdict, Weight};
-use crate::rules::third_party::{self, READS};
+use crate::facts::inventory::Inventory;
+use crate::rules::rule::{Code, Context, Grounds, Mode, Notes, Reach, Rule, Seen, StateCheck, Verdict, Weight};
+use crate::rules::parts::third_party::{self, READS};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA801"),

@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::guard;
-use crate::inventory::Inventory;
-use crate::kinds::{self, Kind};
-use crate::object::Object;
-use crate::origin::{self, Provenance};
-use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
-use crate::rules::installed::{self, EXTENSIONS, Installed};
-use crate::selector::Selector;
+use crate::verdict::guard;
+use crate::facts::inventory::Inventory;
+use crate::k8s::kinds::{self, Kind};
+use crate::k8s::object::Object;
+use crate::facts::origin::{self, Provenance};
+use crate::rules::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::rules::parts::installed::{self, EXTENSIONS, Installed};
+use crate::k8s::selector::Selector;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA901"),

@@ -5,8 +5,8 @@ use serde::Deserialize;
 use crate::command::Command;
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::kinds;
-use crate::rule::{Code, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
+use crate::k8s::kinds;
+use crate::rules::rule::{Code, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA902"),

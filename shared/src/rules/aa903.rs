@@ -4,14 +4,14 @@ use serde::Deserialize;
 
 use crate::command::Command;
 use crate::data::Platform;
-use crate::derive;
+use crate::rules::derive;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::guard::{self, CONFIGURATION, GENERATED, NAMESPACE, OPEN, SERVICE};
-use crate::inventory::Inventory;
-use crate::kinds::{self, Kind};
-use crate::object::Object;
-use crate::probe::Probe;
-use crate::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::verdict::guard::{self, CONFIGURATION, GENERATED, NAMESPACE, OPEN, SERVICE};
+use crate::facts::inventory::Inventory;
+use crate::k8s::kinds::{self, Kind};
+use crate::k8s::object::Object;
+use crate::facts::probe::Probe;
+use crate::rules::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA903"),

@@ -2,8 +2,8 @@
 
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::rule::{Code, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
-use crate::waiver::{Audit, Trouble};
+use crate::rules::rule::{Code, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
+use crate::people::waiver::{Audit, Trouble};
 
 pub(crate) static RULE: Rule = Rule {
     code: Code::new("AA904"),

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use crate::command::Command;
 use crate::data::Platform;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::inventory::Inventory;
-use crate::probe::Probe;
-use crate::read::metrics;
-use crate::rule::{Code, Context, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
+use crate::facts::inventory::Inventory;
+use crate::facts::probe::Probe;
+use crate::k8s::read::metrics;
+use crate::rules::rule::{Code, Context, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
 use crate::text;
-use crate::versions::Version;
+use crate::data::versions::Version;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA906"),

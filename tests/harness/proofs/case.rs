@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use aksarc_shared::data::Platform;
 use aksarc_shared::finding::Consequence;
-use aksarc_shared::guard::Decision;
+use aksarc_shared::verdict::guard::Decision;
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 

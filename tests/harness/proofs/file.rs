@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use aksarc_shared::catalogue;
-use aksarc_shared::rule::Rule;
+use aksarc_shared::rules::catalogue;
+use aksarc_shared::rules::rule::Rule;
 use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 use serde_json::Value;

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use aksarc_shared::catalogue;
-use aksarc_shared::rule::{Mode, Rule};
+use aksarc_shared::rules::catalogue;
+use aksarc_shared::rules::rule::{Mode, Rule};
 
 use super::case::Shown;
 use super::file::{Case, Kind, Proof};

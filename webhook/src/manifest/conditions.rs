@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use aksarc_shared::data::{Data, Identity};
-use aksarc_shared::guard::Settings;
+use aksarc_shared::verdict::guard::Settings;
 
 use super::{indent, protected};
 

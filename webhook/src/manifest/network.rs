@@ -95,7 +95,7 @@ const METRICS_LABEL: &str = "aksarc.dev/metrics";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aksarc_shared::read::yaml;
+    use aksarc_shared::k8s::read::yaml;
     use serde_json::{Value, json};
 
     fn policy(pods: &[&str]) -> Value {

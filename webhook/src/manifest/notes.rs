@@ -1,7 +1,7 @@
 //! What applying a manifest changes beyond the guard's own objects, for whoever applies it.
 
-use aksarc_shared::actor::{Ambiguous, Matchers};
-use aksarc_shared::guard::Settings;
+use aksarc_shared::facts::actor::{Ambiguous, Matchers};
+use aksarc_shared::verdict::guard::Settings;
 
 use super::{NAMESPACE, Options, SERVICE};
 

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use aksarc_shared::check::{Check as Engine, Params};
+use aksarc_shared::verdict::check::{Check as Engine, Params};
 use aksarc_shared::data::embedded;
-use aksarc_shared::derive::DRY_RUN_LISTS;
-use aksarc_shared::inventory::ReadKey;
-use aksarc_shared::kinds::Kind;
-use aksarc_shared::probe::Probe;
-use aksarc_shared::rule::{Rule, Scope};
+use aksarc_shared::rules::derive::DRY_RUN_LISTS;
+use aksarc_shared::facts::inventory::ReadKey;
+use aksarc_shared::k8s::kinds::Kind;
+use aksarc_shared::facts::probe::Probe;
+use aksarc_shared::rules::rule::{Rule, Scope};
 use aksarc_shared::text;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ pub(super) async fn examine(asker: &Asker, parallel: usize) -> Vec<Check> {
     let mut missing: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     let mut untold: BTreeMap<String, String> = BTreeMap::new();
     let mut open = BTreeSet::new();
-    for rule in aksarc_shared::catalogue::ALL {
+    for rule in aksarc_shared::rules::catalogue::ALL {
         for need in needs(&engine, rule, &first, &then, &|key| covered(&answers, key)) {
             match answers.get(&need) {
                 Some(Ok(true)) => {}
@@ -86,7 +86,7 @@ fn rehearsals(answers: &Answers) -> Check {
 }
 
 fn check(missing: BTreeMap<String, Vec<&str>>, untold: &BTreeMap<String, String>, open: usize) -> Check {
-    let rules = aksarc_shared::catalogue::ALL.len();
+    let rules = aksarc_shared::rules::catalogue::ALL.len();
     if let Some(why) = untold.values().next()
         && missing.is_empty()
     {

@@ -1,6 +1,6 @@
 //! Admission webhooks that would break a server's dry run or are not there, and the guard as far as it shows.
 
-use aksarc_shared::guard;
+use aksarc_shared::verdict::guard;
 use aksarc_shared::text;
 use http::StatusCode;
 use serde_json::Value;

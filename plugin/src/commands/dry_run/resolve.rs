@@ -1,7 +1,7 @@
 //! From clap's arguments to a rehearsal. Every error of the arguments is found here, before the first request.
 
 use aksarc_shared::finding::Consequence;
-use aksarc_shared::read::yaml;
+use aksarc_shared::k8s::read::yaml;
 use anyhow::{Context as _, Error, bail};
 use jiff::Timestamp;
 use serde_json::Value;

@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
-use aksarc_shared::attest::{self, Attestation};
-use aksarc_shared::catalogue;
-use aksarc_shared::check::Params;
+use aksarc_shared::people::answers::{self, Attestation};
+use aksarc_shared::rules::catalogue;
+use aksarc_shared::verdict::check::Params;
 use aksarc_shared::data::{Platform, embedded};
 use aksarc_shared::finding::Consequence;
-use aksarc_shared::rule::Rule;
+use aksarc_shared::rules::rule::Rule;
 use aksarc_shared::text;
-use aksarc_shared::versions::{self, Table};
-use aksarc_shared::waiver::Waiver;
+use aksarc_shared::data::versions::{self, Table};
+use aksarc_shared::people::waiver::Waiver;
 use anyhow::{Context as _, anyhow, bail};
 use clap::builder::FalseyValueParser;
 use jiff::Timestamp;
@@ -88,7 +88,7 @@ impl Judging {
 
     /// Says on stderr which answers do not count: a question that somebody believes answered is open.
     pub(super) fn warn_of_answers(answers: &[Attestation], now: Timestamp, ui: &Ui) {
-        for (answer, problems) in attest::problems(answers, embedded(), now).iter().filter(|(_, p)| !p.is_empty()) {
+        for (answer, problems) in answers::problems(answers, embedded(), now).iter().filter(|(_, p)| !p.is_empty()) {
             let why: Vec<String> = problems.iter().map(ToString::to_string).collect();
             let clause = text::line(&answer.clause, 40);
             ui.note(&format!("warning: the answer to {clause} does not count: {}", why.join(", ")));
@@ -135,7 +135,7 @@ impl Judging {
 
     fn attestations(&self) -> anyhow::Result<Vec<Attestation>> {
         let Some(path) = self.attest.as_deref().filter(|path| !path.is_empty()) else { return Ok(Vec::new()) };
-        attest::parse(&read(Path::new(path))?).with_context(|| format!("cannot read answers from {path}"))
+        answers::parse(&read(Path::new(path))?).with_context(|| format!("cannot read answers from {path}"))
     }
 }
 

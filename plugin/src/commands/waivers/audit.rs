@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use aksarc_shared::check::{Check, Params};
+use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::data::{Platform, embedded};
 use aksarc_shared::finding::Finding;
-use aksarc_shared::report::{Report, exit};
-use aksarc_shared::waiver::{self, Audit, Status, Use};
+use aksarc_shared::verdict::report::{Report, exit};
+use aksarc_shared::people::waiver::{self, Audit, Status, Use};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 

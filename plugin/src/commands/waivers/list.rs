@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aksarc_shared::waiver::{self, Waiver};
+use aksarc_shared::people::waiver::{self, Waiver};
 use jiff::Timestamp;
 use serde::Serialize;
 

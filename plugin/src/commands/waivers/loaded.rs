@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aksarc_shared::waiver::{Unreadable, Waiver};
+use aksarc_shared::people::waiver::{Unreadable, Waiver};
 use anyhow::anyhow;
 
 use crate::cli::exit::Failure;

@@ -1,6 +1,6 @@
 //! Where in a file a field of a waiver is.
 
-use aksarc_shared::waiver::Place;
+use aksarc_shared::people::waiver::Place;
 
 /// The place of `field` between `from` and the beginning of the next waiver; `from` itself where it is not found.
 ///

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use aksarc_shared::kinds;
+use aksarc_shared::k8s::kinds;
 use aksarc_shared::text;
 use serde_json::Value;
 

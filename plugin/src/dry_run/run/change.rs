@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use aksarc_shared::change::Operation;
+use aksarc_shared::facts::change::Operation;
 use aksarc_shared::command::Command;
 use aksarc_shared::finding::{Consequence, ObjectRef};
-use aksarc_shared::guard::{Decision, Judged};
+use aksarc_shared::verdict::guard::{Decision, Judged};
 use aksarc_shared::text;
 use serde_json::{Value, json};
 

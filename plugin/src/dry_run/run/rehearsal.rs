@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use aksarc_shared::actor::User;
+use aksarc_shared::facts::actor::User;
 use aksarc_shared::finding::Consequence;
-use aksarc_shared::guard::Settings;
+use aksarc_shared::verdict::guard::Settings;
 use aksarc_shared::jiff::Timestamp;
 
 use crate::dry_run::plan::{ClusterNote, GuardSource};

@@ -1,6 +1,6 @@
 //! The write of one object, sent to be rehearsed.
 
-use aksarc_shared::change::{Beside, Operation};
+use aksarc_shared::facts::change::{Beside, Operation};
 use aksarc_shared::text;
 use serde_json::Value;
 

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use aksarc_shared::actor::User;
-use aksarc_shared::guard::Guard;
+use aksarc_shared::facts::actor::User;
+use aksarc_shared::verdict::guard::Guard;
 
 use super::rehearsal::Rehearsal;
 use crate::dry_run::discover::Discovery;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 
-use aksarc_shared::report::Report;
+use aksarc_shared::verdict::report::Report;
 use aksarc_shared::text;
 
 use super::summary::shown;

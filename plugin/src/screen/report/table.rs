@@ -7,7 +7,7 @@ mod layout;
 
 use std::fmt;
 
-use aksarc_shared::report::Report;
+use aksarc_shared::verdict::report::Report;
 
 use super::view::{Show, View};
 use layout::Screen;

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use aksarc_shared::report::Report;
+use aksarc_shared::verdict::report::Report;
 use aksarc_shared::text;
 
 use super::summary::{counted, headline, left_out, shown};

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use aksarc_shared::finding::Consequence;
-use aksarc_shared::report::{Clock, NEEDS_CLUSTER, Outcome, Question, RuleOutcome, VerdictWord};
+use aksarc_shared::verdict::report::{Clock, NEEDS_CLUSTER, Outcome, Question, RuleOutcome, VerdictWord};
 use aksarc_shared::text;
 
 use super::layout::Screen;

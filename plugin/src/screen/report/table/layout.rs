@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use aksarc_shared::report::Report;
+use aksarc_shared::verdict::report::Report;
 
 use crate::screen::grid::columns;
 use crate::screen::report::view::View;

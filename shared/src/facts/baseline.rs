@@ -1,0 +1,250 @@
+//! What the system created here, recorded at a known-good time, and what became of it since.
+//!
+//! The last of the four steps that tell the system's from the user's: the tables, the node's own lists, managedFields, and
+//! what was there when the cluster was known to be good. A baseline settles what nothing else can: that a value has been put
+//! back, that a key is gone, that an object which nobody knows was there from the start.
+
+mod comparison;
+mod difference;
+mod recorder;
+#[cfg(test)]
+mod samples;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::facts::inventory::ReadKey;
+use crate::k8s::kinds::{self, Kind};
+use crate::k8s::read::json::ReadError;
+use crate::k8s::read::yaml;
+use crate::text;
+
+pub use comparison::{ChangedKey, Comparison};
+pub use difference::{Difference, diff};
+pub use recorder::{Recorder, records};
+
+/// What the system created, as recorded on a day. The file's shape, JSON or YAML, `aksarc.dev/v1alpha1`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Baseline {
+    /// `aksarc.dev/v1alpha1`.
+    pub api_version: String,
+    /// `Baseline`.
+    pub kind: String,
+    /// The version that recorded it.
+    pub tool_version: String,
+    /// When.
+    pub captured_at: Timestamp,
+    /// The kubeconfig context, or the snapshot, it was recorded from.
+    pub context: String,
+    /// The uid of the namespace kube-system, which tells clusters apart; empty where it could not be read.
+    pub cluster: String,
+    /// `v1.33.5`; empty where unknown.
+    pub kubernetes_version: String,
+    /// The nodes, by name.
+    pub nodes: BTreeMap<String, NodeRecord>,
+    /// The system's namespaces, by name.
+    pub namespaces: BTreeMap<String, NamespaceRecord>,
+    /// The system's other objects, by [`object_key`].
+    pub objects: BTreeMap<String, ObjectRecord>,
+    /// The lists that it was made from, by [`list_key`]; files of 0.1.0 do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lists: Option<BTreeSet<String>>,
+}
+
+impl Baseline {
+    /// Whether it would hold an object of this kind in `namespace`, empty for the whole cluster, had there been one. Where it
+    /// would not, that it holds none says nothing.
+    pub fn covers(&self, kind: &Kind, namespace: &str) -> bool {
+        match &self.lists {
+            Some(lists) => ["", namespace].iter().any(|place| lists.contains(&list_key(kind, place))),
+            None => was_read_by_0_1_0(kind, namespace),
+        }
+    }
+
+    /// Whether it was recorded from a snapshot.
+    pub fn is_of_snapshot(&self) -> bool {
+        self.context.starts_with(OF_SNAPSHOT)
+    }
+
+    /// Drops the hashes of what a snapshot holds in part, for a comparison of one with a cluster: they differ without a change.
+    pub fn forget_what_snapshots_leave_out(&mut self) {
+        let reduced = [
+            &kinds::CONFIG_MAP,
+            &kinds::CRON_JOB,
+            &kinds::DAEMON_SET,
+            &kinds::DEPLOYMENT,
+            &kinds::JOB,
+            &kinds::REPLICA_SET,
+            &kinds::STATEFUL_SET,
+        ];
+        let names = reduced.map(Kind::qualified);
+        let objects = self.objects.iter_mut();
+        let partly =
+            objects.filter(|(key, _)| key.split('/').nth(1).is_some_and(|kind| names.iter().any(|own| own == kind)));
+        partly.for_each(|(_, object)| object.content.clear());
+    }
+}
+
+/// Of the lists that go into a baseline, those that version 0.1.0 read.
+fn was_read_by_0_1_0(kind: &Kind, namespace: &str) -> bool {
+    let elsewhere = [&kinds::LIMIT_RANGE, &kinds::SERVICE_ACCOUNT].contains(&kind) && namespace != "kube-system";
+    *kind != kinds::RESOURCE_QUOTA && !elsewhere
+}
+
+/// A node at that time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NodeRecord {
+    /// Its uid: a node of the same name made anew is another.
+    pub uid: String,
+    /// The pool it was a member of.
+    pub pool: String,
+    /// CPU, memory and ephemeral storage, as the node reported them.
+    pub capacity: [String; 3],
+    /// Labels the system created.
+    pub labels: BTreeMap<String, KeyRecord>,
+    /// Annotations the system created.
+    pub annotations: BTreeMap<String, KeyRecord>,
+}
+
+/// A namespace of the system's at that time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NamespaceRecord {
+    /// Labels the system created.
+    pub labels: BTreeMap<String, KeyRecord>,
+    /// Annotations the system created.
+    pub annotations: BTreeMap<String, KeyRecord>,
+}
+
+/// A label or annotation at that time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct KeyRecord {
+    /// Its value.
+    pub value: String,
+    /// How we knew that the system created it.
+    pub step: Step,
+}
+
+/// The step that told that something is the system's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Step {
+    /// The tables of known keys, components and reserved prefixes.
+    Table,
+    /// The node's own lists, written by Cluster API.
+    Machine,
+    /// managedFields: a system manager owned it.
+    ManagedFields,
+    /// It was there, and no person's hand showed on it.
+    #[default]
+    Recorded,
+}
+
+/// An object at that time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ObjectRecord {
+    /// Its uid.
+    pub uid: String,
+    /// How we knew that it is the system's.
+    pub step: Step,
+    /// A hash of each field that matters (`spec`, `data`, `rules`, …), by name. Metadata and status never count.
+    pub content: BTreeMap<String, String>,
+}
+
+/// A file with a baseline.
+///
+/// # Errors
+/// [`ReadError`] when it is none, or one of another version.
+pub fn parse(text: &str) -> Result<Baseline, ReadError> {
+    // JSON is YAML too, but large files are read much faster as what they are.
+    let is_json = text.trim_start().starts_with('{');
+    let baseline: Baseline = if is_json { serde_json::from_str(text)? } else { yaml::parse(text)? };
+    if (&*baseline.api_version, &*baseline.kind) != (API_VERSION, KIND) {
+        return Err(ReadError::Yaml(format!(
+            "expected apiVersion {API_VERSION}, kind {KIND}, found {}",
+            text::line(&format!("{} {}", baseline.api_version, baseline.kind), 200)
+        )));
+    }
+    Ok(baseline)
+}
+
+/// `kube-system/deployments.apps/coredns`; the namespace is empty for cluster-scoped objects.
+pub fn object_key(kind: &Kind, namespace: &str, name: &str) -> String {
+    format!("{namespace}/{}/{name}", kind.qualified())
+}
+
+/// `kube-system/deployments.apps`; the namespace is empty for a list of the whole cluster.
+fn list_key(kind: &Kind, namespace: &str) -> String {
+    format!("{namespace}/{}", kind.qualified())
+}
+
+/// The words for lists that were read, as a baseline holds them.
+pub fn list_keys<'k>(read: impl IntoIterator<Item = &'k ReadKey>) -> BTreeSet<String> {
+    read.into_iter().map(|list| list_key(list.kind, list.namespace.as_deref().unwrap_or_default())).collect()
+}
+
+/// How the context of a baseline begins that was recorded from a snapshot; its path follows.
+pub const OF_SNAPSHOT: &str = "snapshot ";
+
+/// `apiVersion` of a baseline.
+pub const API_VERSION: &str = "aksarc.dev/v1alpha1";
+
+/// `kind` of a baseline.
+pub const KIND: &str = "Baseline";
+
+#[cfg(test)]
+mod tests {
+    use super::samples::recorded;
+    use super::*;
+
+    #[test]
+    fn a_baseline_covers_the_lists_that_it_was_made_from() {
+        let key =
+            |kind: &'static Kind, namespace: Option<&str>| ReadKey { kind, namespace: namespace.map(str::to_owned) };
+        let lists = list_keys(&[key(&kinds::DEPLOYMENT, None), key(&kinds::CONFIG_MAP, Some("azure-arc"))]);
+        let baseline = Baseline { lists: Some(lists), ..recorded() };
+        assert!(baseline.covers(&kinds::DEPLOYMENT, "kube-system") && baseline.covers(&kinds::CONFIG_MAP, "azure-arc"));
+        assert!(!baseline.covers(&kinds::CONFIG_MAP, "kube-system") && !baseline.covers(&kinds::NODE, ""));
+        assert_eq!(parse(&serde_json::to_string(&baseline).unwrap()).unwrap(), baseline);
+    }
+
+    #[test]
+    fn a_baseline_of_0_1_0_covers_what_that_version_read() {
+        let old = parse(include_str!("../../tests/from-0.1.0/baseline.json")).unwrap();
+        assert_eq!(old.lists, None);
+        for (kind, namespace, read) in [
+            (&kinds::SERVICE_ACCOUNT, "kube-system", true),
+            (&kinds::SERVICE_ACCOUNT, "azure-arc", false),
+            (&kinds::LIMIT_RANGE, "kube-system", true),
+            (&kinds::LIMIT_RANGE, "azure-arc-release", false),
+            (&kinds::RESOURCE_QUOTA, "kube-system", false),
+            (&kinds::DEPLOYMENT, "azure-arc", true),
+            (&kinds::STORAGE_CLASS, "", true),
+        ] {
+            assert_eq!(old.covers(kind, namespace), read, "{} in {namespace}", kind.kind);
+        }
+    }
+
+    #[test]
+    fn a_file_leads_back_and_another_one_is_an_error() {
+        let text = serde_json::to_string_pretty(&recorded()).unwrap();
+        assert_eq!(parse(&text).unwrap(), recorded());
+        for bad in [
+            "",
+            "{",
+            "{}",
+            "kind: Baseline",
+            &text.replace("\"Baseline\"", "\"Other\""),
+            &text.replace("uid", "uidd"),
+            &text[..text.len() / 2],
+        ] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+}

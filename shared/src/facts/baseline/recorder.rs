@@ -1,0 +1,303 @@
+//! What is there now of what a baseline records, gathered object by object.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::{API_VERSION, Baseline, KIND, KeyRecord, NamespaceRecord, NodeRecord, ObjectRecord, Step, object_key};
+use crate::data::{Data, Place};
+use crate::finding::{Evidence, ObjectRef};
+use crate::facts::inventory::{NodeFact, ReadKey};
+use crate::k8s::kinds::{self, Kind};
+use crate::k8s::object::{Object, Pairs};
+use crate::facts::origin::{self, Keys, Origin, Provenance};
+use crate::text;
+
+/// What is there now of what a baseline records. Grows with the nodes and with the system's objects, not with pods.
+#[derive(Clone, Debug, Default)]
+pub struct Recorder {
+    cluster: String,
+    pub(super) nodes: BTreeMap<String, NodeNow>,
+    pub(super) namespaces: BTreeMap<String, PlacesNow>,
+    pub(super) objects: BTreeMap<String, ObjectNow>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct NodeNow {
+    pub(super) target: ObjectRef,
+    pub(super) pool: String,
+    pub(super) capacity: [String; 3],
+    pub(super) keys: PlacesNow,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct PlacesNow {
+    pub(super) labels: BTreeMap<String, KeyNow>,
+    pub(super) annotations: BTreeMap<String, KeyNow>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct KeyNow {
+    pub(super) value: String,
+    /// How we know that the system created it, if it did.
+    step: Option<Step>,
+    /// Whether a system manager owns it.
+    pub(super) system: bool,
+    /// The person who wrote it since the object was created.
+    pub(super) person: Option<Evidence>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct ObjectNow {
+    pub(super) target: ObjectRef,
+    step: Option<Step>,
+    pub(super) content: BTreeMap<String, String>,
+    /// The person's entry in managedFields that is later than the object.
+    pub(super) person: Option<Evidence>,
+    /// Whether only system managers have written it.
+    pub(super) system: bool,
+}
+
+impl Recorder {
+    /// Takes in an object.
+    pub fn add(&mut self, object: &Object<'_>, kind: &'static Kind, data: &Data) {
+        let meta = &object.meta;
+        if *kind == kinds::NODE {
+            let fact = NodeFact::of(object, data);
+            let now = NodeNow {
+                target: ObjectRef::of(object, kind),
+                pool: fact.pool,
+                capacity: fact.capacity,
+                keys: places(
+                    object,
+                    |place, keys, key| {
+                        let origin = if place == Place::Label || place == Place::Annotation {
+                            keys.origin(key)
+                        } else {
+                            Origin::User
+                        };
+                        step_of(&origin)
+                    },
+                    data,
+                ),
+            };
+            self.nodes.insert(meta.name.to_string(), now);
+        } else if *kind == kinds::NAMESPACE {
+            if &*meta.name == "kube-system" {
+                self.cluster = meta.uid.to_string();
+            }
+            if data.namespaces.protected(&meta.name).is_some() {
+                let name = meta.name.to_string();
+                let step = |place, keys: &Keys<'_, '_>, key: &str| {
+                    if data.namespaces.is_system_key(&name, place, key) {
+                        Some(Step::Table)
+                    } else {
+                        keys.system(key).map(|_| Step::ManagedFields)
+                    }
+                };
+                self.namespaces.insert(name.clone(), places(object, step, data));
+            }
+        } else if is_recorded(kind, &meta.namespace, data) && object.owners().is_empty() {
+            self.objects.insert(object_key(kind, &meta.namespace, &meta.name), ObjectNow::of(object, kind, data));
+        }
+    }
+
+    /// Takes in what another has recorded.
+    pub fn merge(&mut self, other: Recorder) {
+        if !other.cluster.is_empty() {
+            self.cluster = other.cluster;
+        }
+        self.nodes.extend(other.nodes);
+        self.namespaces.extend(other.namespaces);
+        self.objects.extend(other.objects);
+    }
+
+    /// The uid of the namespace kube-system; empty where it was not read.
+    pub fn cluster(&self) -> &str {
+        &self.cluster
+    }
+
+    /// What [`Recorder::baseline`] leaves out although the system may have made it: a person's hand shows on it.
+    pub fn left_out(&self) -> Vec<String> {
+        let keys = |object: String, places: &PlacesNow| -> Vec<String> {
+            let both = [("labels", &places.labels), ("annotations", &places.annotations)];
+            let of = both.into_iter().flat_map(|(word, keys)| keys.iter().map(move |(key, now)| (word, key, now)));
+            let touched =
+                of.filter(|(_, _, now)| now.person.is_some() && now.step.is_some_and(|step| step != Step::Recorded));
+            touched.map(|(word, key, _)| format!("{object} {word}[{key}]")).collect()
+        };
+        let nodes = self.nodes.iter().flat_map(|(name, node)| keys(format!("node/{name}"), &node.keys));
+        let namespaces = self.namespaces.iter().flat_map(|(name, places)| keys(format!("namespace/{name}"), places));
+        let objects = self.objects.iter().filter(|(_, object)| object.person.is_some() && object.step.is_some());
+        nodes.chain(namespaces).chain(objects.map(|(key, _)| key.trim_start_matches('/').to_owned())).collect()
+    }
+
+    /// What the system created, as it is now. What a person's hand shows on is left out: it is not known to be good.
+    pub fn baseline(&self) -> Baseline {
+        let keys = |now: &BTreeMap<String, KeyNow>| -> BTreeMap<String, KeyRecord> {
+            let own = now.iter().filter(|(_, key)| key.person.is_none());
+            own.filter_map(|(name, key)| Some((name.clone(), KeyRecord { value: key.value.clone(), step: key.step? })))
+                .collect()
+        };
+        let nodes = self.nodes.iter().map(|(name, node)| {
+            let record = NodeRecord {
+                uid: node.target.uid.clone(),
+                pool: node.pool.clone(),
+                capacity: node.capacity.clone(),
+                labels: keys(&node.keys.labels),
+                annotations: keys(&node.keys.annotations),
+            };
+            (name.clone(), record)
+        });
+        let namespaces = self.namespaces.iter().map(|(name, places)| {
+            let record = NamespaceRecord { labels: keys(&places.labels), annotations: keys(&places.annotations) };
+            (name.clone(), record)
+        });
+        let objects = self.objects.iter().filter(|(_, object)| object.person.is_none()).filter_map(|(key, object)| {
+            let record =
+                ObjectRecord { uid: object.target.uid.clone(), step: object.step?, content: object.content.clone() };
+            Some((key.clone(), record))
+        });
+        Baseline {
+            api_version: API_VERSION.to_owned(),
+            kind: KIND.to_owned(),
+            cluster: self.cluster.clone(),
+            nodes: nodes.collect(),
+            namespaces: namespaces.collect(),
+            objects: objects.collect(),
+            ..Baseline::default()
+        }
+    }
+}
+
+fn step_of(origin: &Origin) -> Option<Step> {
+    match origin {
+        Origin::Known => Some(Step::Table),
+        Origin::FromMachine => Some(Step::Machine),
+        Origin::SystemManager(_) => Some(Step::ManagedFields),
+        Origin::Reserved | Origin::Unclear | Origin::User => Some(Step::Recorded),
+        Origin::Excepted => None,
+    }
+}
+
+fn places(object: &Object<'_>, step: impl Fn(Place, &Keys<'_, '_>, &str) -> Option<Step>, data: &Data) -> PlacesNow {
+    let of = |place: Place, pairs: &Pairs<'_>| -> BTreeMap<String, KeyNow> {
+        let keys = Keys::of(object, place, data);
+        let now = |key: &str, value: &str| KeyNow {
+            // Hashed where it is long: an annotation can hold 256 KiB.
+            value: short(value),
+            step: step(place, &keys, key),
+            system: keys.system(key).is_some(),
+            person: keys.person(key),
+        };
+        pairs.iter().map(|(key, value)| (key.to_owned(), now(key, value))).collect()
+    };
+    PlacesNow {
+        labels: of(Place::Label, &object.meta.labels),
+        annotations: of(Place::Annotation, &object.meta.annotations),
+    }
+}
+
+impl ObjectNow {
+    fn of(object: &Object<'_>, kind: &'static Kind, data: &Data) -> Self {
+        let (namespace, name) = (&object.meta.namespace, &object.meta.name);
+        let managed = object.managed();
+        let writers = || managed.iter().filter(|entry| &*entry.subresource != "status");
+        let person = writers()
+            .find(|entry| data.managers.person(&entry.manager).is_some() && origin::is_later(entry, object))
+            .map(Evidence::managed);
+        let step = if data.component(kind.kind, namespace, name).is_some() {
+            Some(Step::Table)
+        } else {
+            match origin::of_object(object, data) {
+                Provenance::Person(_) => None,
+                Provenance::Platform(_) => Some(Step::ManagedFields),
+                Provenance::Unrecognised => Some(Step::Recorded),
+            }
+        };
+        let content = object.content().filter_map(|(field, raw)| {
+            let mut value: Value = object.part(field, raw)?;
+            if field == "webhooks" {
+                forget_certificates(&mut value);
+            }
+            // serde_json keeps the keys of a map sorted, so the order of the document does not count.
+            Some((field.to_owned(), hash(value.to_string().as_bytes())))
+        });
+        ObjectNow {
+            target: ObjectRef::of(object, kind),
+            step,
+            content: content.collect(),
+            person,
+            system: writers().next().is_some()
+                && writers().all(|entry| data.managers.platform(&entry.manager).is_some()),
+        }
+    }
+}
+
+/// Controllers renew the certificates of their own webhooks, and whoever renews one has changed nothing.
+fn forget_certificates(webhooks: &mut Value) {
+    let configs = webhooks.as_array_mut().into_iter().flatten().filter_map(|webhook| webhook.get_mut("clientConfig"));
+    for config in configs.filter_map(Value::as_object_mut) {
+        config.remove(CERTIFICATE);
+    }
+}
+
+/// Whether what a list holds goes into a baseline.
+pub fn records(key: &ReadKey, data: &Data) -> bool {
+    // A list of the whole cluster holds what is in the system's namespaces too.
+    let namespace = key.namespace.as_deref().unwrap_or("kube-system");
+    *key.kind == kinds::NODE || *key.kind == kinds::NAMESPACE || is_recorded(key.kind, namespace, data)
+}
+
+/// The objects of which a baseline makes sense: those in the system's namespaces, and what of the cluster is its own.
+fn is_recorded(kind: &Kind, namespace: &str, data: &Data) -> bool {
+    if kind.namespaced {
+        // These come and go with what they belong to.
+        let passing =
+            [&kinds::CONTROLLER_REVISION, &kinds::ENDPOINT_SLICE, &kinds::ENDPOINTS, &kinds::POD].contains(&kind);
+        // Those of other namespaces are read for the past of their workloads alone.
+        let of_workloads = *kind == kinds::REPLICA_SET && !data.namespaces.is_add_on(namespace);
+        return !passing
+            && !of_workloads
+            && (data.namespaces.protected(namespace).is_some() || data.namespaces.is_add_on(namespace));
+    }
+    [
+        &kinds::API_SERVICE,
+        &kinds::CSI_DRIVER,
+        &kinds::MUTATING_WEBHOOKS,
+        &kinds::PRIORITY_CLASS,
+        &kinds::STORAGE_CLASS,
+        &kinds::VALIDATING_WEBHOOKS,
+    ]
+    .contains(&kind)
+}
+
+fn short(value: &str) -> String {
+    if value.len() <= MAX_VALUE { value.to_owned() } else { format!("sha256:{}", hash(value.as_bytes())) }
+}
+
+fn hash(bytes: &[u8]) -> String {
+    text::short_hex(&Sha256::digest(bytes))
+}
+
+/// The field of a webhook's `clientConfig` with the certificate that its server has to show.
+pub(super) const CERTIFICATE: &str = "caBundle";
+
+/// Longer values are kept as their hash: they are compared, and a label has 63 bytes at most.
+const MAX_VALUE: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use crate::facts::baseline::Step;
+    use crate::facts::baseline::samples::{SPACE, check, touched};
+
+    #[test]
+    fn what_a_person_has_touched_is_not_recorded_as_known_good() {
+        let check = check(&[touched("A8"), SPACE.replace("UID", "k1")], None);
+        let (baseline, left_out) = (check.recorded().baseline(), check.recorded().left_out());
+        assert!(!baseline.nodes["moc-l1"].labels.contains_key("node.kubernetes.io/instance-type"));
+        assert_eq!(left_out, ["node/moc-l1 labels[node.kubernetes.io/instance-type]"]);
+        assert_eq!(baseline.nodes["moc-l1"].labels["kubernetes.io/os"].step, Step::Table);
+    }
+}

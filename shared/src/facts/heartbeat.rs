@@ -1,0 +1,457 @@
+//! The heartbeat record: when a guard saw the cluster running, kept by the guard, read by the check for long stops
+//! (clauses C30, C31, C34).
+//!
+//! The record is a list of intervals of sight, in one ConfigMap. A gap in it says one thing only: no guard wrote. That
+//! is also what an uninstalled guard, a crash loop or a lost right looks like, and what a wrong clock can make up. So
+//! the record keeps what is known about each gap, and [`Gap::meaning`] says which are worth a question; whoever accuses
+//! looks for other signs of life in the gap first. How it is kept from inventing gaps:
+//!
+//! - **Whose time.** Beats carry the API server's time, which all replicas share, never the pod's.
+//! - **What a process knows.** Each guard compares that time with a steady clock ([`life::Life`]). A clock that moved
+//!   while the guard ran marks its gap as moved; a guard that ran through a gap, unable to write, says for how long.
+//!   Either kind never counts. A suspended machine looks like a moved clock, and is given the benefit of the doubt.
+//! - **One wrong clock harms nothing.** Beats only add sight, in their place in time: a beat from the future leaves
+//!   later, true beats free to go on where the record ended, and its own gap is marked. Whatever does more than go on
+//!   at the end of the record waits until its clock was steady for [`life::HOLD`], so that a clock which is set right
+//!   minutes after a boot leaves no trace.
+//! - **Short gaps are no gaps.** Up to [`SLACK`] is taken as seen: restarts, upgrades, clocks of several API servers.
+//! - **Two replicas** write to the same record under optimistic concurrency; on a conflict the loser reads again and
+//!   beats into what the other wrote. Beats commute, so that is all the merging there is.
+//! - **Bounded.** Past [`MAX_INTERVALS`] the shortest gap of at most a day is closed; when there is none, the oldest
+//!   interval goes. Both are counted in the record.
+
+use std::cmp::Ordering;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, error::Category};
+
+pub use crate::verdict::guard::NAMESPACE;
+
+pub mod life;
+
+/// The ConfigMap that holds the record, in the guard's own [`NAMESPACE`].
+pub const NAME: &str = "guard-heartbeat";
+/// The key of its `data` under which the record stands.
+pub const KEY: &str = "record";
+
+/// When guards saw the cluster. Intervals are sorted and more than [`SLACK`] apart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    intervals: Vec<Interval>,
+    joined: u64,
+    dropped: Option<Dropped>,
+    behind: Option<Behind>,
+    lost: Option<Lost>,
+}
+
+/// Continuous sight, and what is known of the gap before it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Interval {
+    /// The first sight.
+    pub from: Timestamp,
+    /// The last.
+    pub to: Timestamp,
+    /// How it began.
+    pub began: Began,
+    /// Seconds of the gap before it in which a guard is known to have run.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub ran: i64,
+    /// The clock is known to have moved between the interval before and this one.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub moved: bool,
+}
+
+/// How an interval began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Began {
+    /// It is the record's first.
+    First,
+    /// A guard that had just started found an older record.
+    Restart,
+    /// A guard that had seen the cluster before saw it again.
+    Resumed,
+}
+
+/// What was given up to keep the record small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dropped {
+    /// Intervals that are no longer in the record.
+    pub count: u64,
+    /// Where the last of them ended.
+    pub until: Timestamp,
+}
+
+/// Guards ran while the API server's clock was behind the record's end, so that their beats have no place in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Behind {
+    /// For so many seconds, by steady clocks.
+    ran: i64,
+    /// What the clock said last.
+    at: Timestamp,
+}
+
+/// An earlier record that could not be read and was given up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lost {
+    /// When the present record took its place.
+    pub at: Timestamp,
+    /// What was wrong with it.
+    pub why: String,
+}
+
+/// Why a text is not taken as a record.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordError {
+    /// More than any guard writes.
+    #[error("the heartbeat record has {0} bytes, more than any guard writes ({MAX_BYTES})")]
+    TooLarge(usize),
+    /// The text ends early.
+    #[error("the heartbeat record ends in the middle: {0}")]
+    Truncated(String),
+    /// Not JSON, or not of this shape.
+    #[error("the heartbeat record cannot be read: {0}")]
+    Malformed(String),
+    /// JSON without a version: written by something else.
+    #[error("what stands in place of the heartbeat record was not written by a guard: it has no version")]
+    Foreign,
+    /// A version of the format that this program doesn't know.
+    #[error("the heartbeat record has format version {0}, and this program knows {VERSION}: use a newer one")]
+    Version(u64),
+}
+
+impl RecordError {
+    /// Whether a guard may begin anew in its place. What a newer guard or another program wrote is left alone.
+    pub fn may_be_replaced(&self) -> bool {
+        matches!(self, RecordError::TooLarge(_) | RecordError::Truncated(_) | RecordError::Malformed(_))
+    }
+}
+
+/// A time in which no guard wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// The last sight before it.
+    pub from: Timestamp,
+    /// The first sight after it, or the time of asking when there is none yet.
+    pub to: Timestamp,
+    /// For how long of it a guard is known to have run.
+    pub ran: SignedDuration,
+    /// What it may say about the cluster.
+    pub meaning: Meaning,
+}
+
+/// What a gap may say about the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// Nothing explains it: the cluster was stopped, or no guard ran. Other signs of life decide.
+    Unseen(Began),
+    /// A guard ran through it and could not write, so nodes were running.
+    GuardRan,
+    /// The clock moved: nobody knows how long it was.
+    ClockMoved,
+    /// It ends after the time of asking, so one of the clocks is wrong.
+    EndsInTheFuture,
+    /// No guard has come back since, while the cluster answers: the guard is what is missing.
+    StillOpen,
+}
+
+impl Gap {
+    /// Whether it may stand for a stopped cluster.
+    pub fn counts(&self) -> bool {
+        matches!(self.meaning, Meaning::Unseen(_))
+    }
+
+    /// Its length without what a guard is known to have run: the longest stop it can hold.
+    pub fn unseen(&self) -> SignedDuration {
+        self.to.duration_since(self.from).saturating_sub(self.ran).max(SignedDuration::ZERO)
+    }
+
+    /// What is known of it, for people.
+    pub fn evidence(&self) -> String {
+        let Gap { from, to, .. } = self;
+        let days = |time: SignedDuration| time.as_hours() / 24;
+        let length = days(to.duration_since(*from));
+        let seen = format!("no guard saw the cluster from {from} to {to}, {length} days");
+        let known = match self.meaning {
+            Meaning::Unseen(Began::Resumed) => "a guard that had seen it before then saw it again".to_owned(),
+            Meaning::Unseen(_) => "a guard that had just started then found it".to_owned(),
+            Meaning::GuardRan => "a guard ran in that time and could not write".to_owned(),
+            Meaning::ClockMoved => "the API server's clock moved, so its real length is unknown".to_owned(),
+            Meaning::EndsInTheFuture => "its end lies in the future, so a clock was wrong".to_owned(),
+            Meaning::StillOpen => "no guard has written since".to_owned(),
+        };
+        if self.counts() && self.ran > SLACK {
+            return format!("{seen}; {known}; for {} days of it a guard is known to have run", days(self.ran));
+        }
+        format!("{seen}; {known}")
+    }
+}
+
+impl Record {
+    /// Reads what stands under [`KEY`]; an empty text is an empty record.
+    ///
+    /// # Errors
+    /// [`RecordError`]: nothing of such a text is used.
+    pub fn parse(text: &str) -> Result<Self, RecordError> {
+        if text.len() > MAX_BYTES {
+            return Err(RecordError::TooLarge(text.len()));
+        }
+        if text.trim().is_empty() {
+            return Ok(Record::default());
+        }
+        let value: Value = serde_json::from_str(text).map_err(|error| match error.classify() {
+            Category::Eof => RecordError::Truncated(error.to_string()),
+            _ => RecordError::Malformed(error.to_string()),
+        })?;
+        match value.get("version").and_then(Value::as_u64) {
+            Some(VERSION) => {}
+            Some(version) => return Err(RecordError::Version(version)),
+            None => return Err(RecordError::Foreign),
+        }
+        let wire: Wire = serde_json::from_value(value).map_err(|error| RecordError::Malformed(error.to_string()))?;
+        wire.record()
+    }
+
+    /// As it goes under [`KEY`].
+    pub fn text(&self) -> String {
+        let Record { intervals, joined, dropped, behind, lost } = self.clone();
+        let wire = Wire { version: VERSION, intervals, joined, dropped, behind, lost };
+        // Times, numbers and strings: there is nothing that JSON could not hold.
+        serde_json::to_string(&wire).unwrap_or_default()
+    }
+
+    /// An empty record in place of one that cannot be read.
+    pub fn in_place_of(error: &RecordError, at: Timestamp) -> Self {
+        let why = error.to_string().chars().take(MAX_REASON).collect();
+        Record { lost: Some(Lost { at: whole(at), why }), ..Record::default() }
+    }
+
+    /// All sight, oldest first.
+    pub fn intervals(&self) -> &[Interval] {
+        &self.intervals
+    }
+
+    /// How many short gaps, of at most [`JOINED_AT_MOST`] each, were closed to keep the record small.
+    pub fn joined(&self) -> u64 {
+        self.joined
+    }
+
+    /// What was given up at the old end to keep the record small.
+    pub fn dropped(&self) -> Option<Dropped> {
+        self.dropped
+    }
+
+    /// The unreadable record before this one.
+    pub fn lost(&self) -> Option<&Lost> {
+        self.lost.as_ref()
+    }
+
+    /// The time this record can speak of, as of `now`: from the first sight after the clock last moved to the last one.
+    /// `None` when there is no sight, or only in the future.
+    pub fn covers(&self, now: Timestamp) -> Option<(Timestamp, Timestamp)> {
+        let past: Vec<&Interval> = self.past(now).collect();
+        let first = past.iter().rev().find(|interval| interval.moved).or(past.first())?;
+        Some((first.from, past.last()?.to.min(now).max(first.from)))
+    }
+
+    /// All gaps, oldest first, as of `now`.
+    pub fn gaps(&self, now: Timestamp) -> Vec<Gap> {
+        let mut gaps = Vec::new();
+        for (before, after) in self.intervals.iter().zip(self.intervals.iter().skip(1)) {
+            let ran = SignedDuration::from_secs(after.ran);
+            let mut gap = Gap { from: before.to, to: after.from, ran, meaning: Meaning::Unseen(after.began) };
+            if later(after.from, now) > SLACK {
+                // What follows is in the future, too.
+                gap.meaning = Meaning::EndsInTheFuture;
+                gaps.push(gap);
+                return gaps;
+            }
+            if after.moved {
+                gap.meaning = Meaning::ClockMoved;
+            } else if gap.unseen() <= SLACK {
+                gap.meaning = Meaning::GuardRan;
+            }
+            gaps.push(gap);
+        }
+        if let Some(last) = self.intervals.last()
+            && later(now, last.to) > SLACK
+        {
+            gaps.push(Gap { from: last.to, to: now, ran: SignedDuration::ZERO, meaning: Meaning::StillOpen });
+        }
+        gaps
+    }
+
+    /// The gaps that may stand for a stop longer than `threshold`.
+    pub fn stops_longer_than(&self, threshold: SignedDuration, now: Timestamp) -> Vec<Gap> {
+        self.gaps(now).into_iter().filter(|gap| gap.counts() && gap.unseen() > threshold).collect()
+    }
+
+    fn past(&self, now: Timestamp) -> impl Iterator<Item = &Interval> {
+        self.intervals.iter().take_while(move |interval| later(interval.from, now) <= SLACK)
+    }
+
+    /// Where a beat at `at` belongs.
+    fn place(&self, at: Timestamp) -> Place {
+        for (index, interval) in self.intervals.iter().enumerate() {
+            if later(interval.from, at) > SLACK {
+                return Place::Outside(index);
+            }
+            // The end's slack first: a beat a little before the end goes on there.
+            if later(at, interval.to) <= SLACK {
+                let deep = later(interval.to, at) > SLACK;
+                return if deep { Place::Inside } else { Place::Continues(index) };
+            }
+        }
+        if self.intervals.is_empty() { Place::Empty } else { Place::Outside(self.intervals.len()) }
+    }
+
+    /// Joins what touches, and keeps the size.
+    fn tidy(&mut self) {
+        self.intervals.sort_by_key(|interval| interval.from);
+        let mut tidy: Vec<Interval> = Vec::with_capacity(self.intervals.len());
+        for interval in self.intervals.drain(..) {
+            match tidy.last_mut() {
+                Some(last) if later(interval.from, last.to) <= SLACK => last.to = last.to.max(interval.to),
+                _ => tidy.push(interval),
+            }
+        }
+        self.intervals = tidy;
+        while self.intervals.len() > MAX_INTERVALS {
+            self.shrink();
+        }
+        if let Some(first) = self.intervals.first_mut() {
+            (first.began, first.ran, first.moved) = (Began::First, 0, false);
+        }
+    }
+
+    fn shrink(&mut self) {
+        let lengths = self.intervals.iter().zip(self.intervals.iter().skip(1)).enumerate();
+        // A gap of unknown length stays: closed, it could stretch the record into the future.
+        let shortest = lengths
+            .filter(|(_, (_, after))| !after.moved)
+            .map(|(index, (before, after))| (later(after.from, before.to), index))
+            .min()
+            .filter(|(length, _)| *length <= JOINED_AT_MOST);
+        let Some((_, index)) = shortest else {
+            let oldest = self.intervals.remove(0);
+            let count = self.dropped.map_or(0, |dropped| dropped.count).saturating_add(1);
+            self.dropped = Some(Dropped { count, until: oldest.to });
+            return;
+        };
+        let after = self.intervals.remove(index + 1);
+        if let Some(before) = self.intervals.get_mut(index) {
+            before.to = before.to.max(after.to);
+        }
+        self.joined = self.joined.saturating_add(1);
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// There is no sight yet.
+    Empty,
+    /// At the end of this interval.
+    Continues(usize),
+    /// Well before the end of an interval.
+    Inside,
+    /// In no interval; one for it would stand here.
+    Outside(usize),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wire {
+    version: u64,
+    intervals: Vec<Interval>,
+    #[serde(default, skip_serializing_if = "is_none_left")]
+    joined: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    dropped: Option<Dropped>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    behind: Option<Behind>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lost: Option<Lost>,
+}
+
+impl Wire {
+    fn record(self) -> Result<Record, RecordError> {
+        let refuse = |what: String| Err(RecordError::Malformed(what));
+        if self.intervals.len() > MAX_INTERVALS {
+            return refuse(format!("{} intervals, at most {MAX_INTERVALS} are written", self.intervals.len()));
+        }
+        for interval in &self.intervals {
+            if interval.from > interval.to {
+                return refuse(format!("an interval that ends before it begins, at {}", interval.from));
+            }
+            if interval.ran < 0 {
+                return refuse(format!("a negative time before {}", interval.from));
+            }
+        }
+        for (before, after) in self.intervals.iter().zip(self.intervals.iter().skip(1)) {
+            if before.to.cmp(&after.from) != Ordering::Less {
+                return refuse(format!("intervals out of order at {}", after.from));
+            }
+            if after.began == Began::First {
+                return refuse(format!("a second first interval at {}", after.from));
+            }
+        }
+        if self.behind.is_some_and(|behind| behind.ran < 0) {
+            return refuse("a negative time behind the record".to_owned());
+        }
+        let Wire { intervals, joined, dropped, behind, lost, version: _ } = self;
+        Ok(Record { intervals, joined, dropped, behind, lost })
+    }
+}
+
+/// By how much `a` is later than `b`; negative when it is earlier.
+fn later(a: Timestamp, b: Timestamp) -> SignedDuration {
+    a.duration_since(b)
+}
+
+/// The record counts in seconds.
+fn whole(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(number: &i64) -> bool {
+    *number == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_none_left(number: &u64) -> bool {
+    *number == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+/// The format's version.
+const VERSION: u64 = 1;
+
+/// Two replicas that write every hour at most, a node that is drained, API servers an hour apart: all of that is less;
+/// the shortest stop that a clause speaks of is two hundred times as long.
+pub const SLACK: SignedDuration = SignedDuration::from_hours(3);
+
+/// One gap of more than three hours every other day for a year. At some hundred bytes each that is 20 KB.
+pub const MAX_INTERVALS: usize = 200;
+
+/// Far from the thirty days of the shortest limit.
+pub const JOINED_AT_MOST: SignedDuration = SignedDuration::from_hours(24);
+
+/// Three times what the fullest record takes.
+pub const MAX_BYTES: usize = 64 << 10;
+
+/// Enough for any of our own messages.
+const MAX_REASON: usize = 200;
+
+#[cfg(test)]
+mod tests;

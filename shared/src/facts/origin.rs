@@ -1,0 +1,190 @@
+//! Whose a piece of metadata is: the system's or the user's, and how we know.
+
+mod hands;
+mod keys;
+mod paths;
+
+use std::collections::HashSet;
+
+use crate::data::Data;
+use crate::finding::Evidence;
+use crate::k8s::object::{ManagedEntry, Object};
+
+pub(crate) use hands::{Hands, maker};
+pub use keys::{Keys, Origin};
+pub(crate) use paths::{Paths, Step, each_taken, spell};
+
+/// Whether an entry was written after the object was created. Whoever creates an object owns its fields without having
+/// changed anything; times have whole seconds, and without them nothing is proved. Nothing is created through `scale`, and the
+/// API server gives what is written through it no time (measured on 1.33, 2026-11-29).
+pub fn is_later(entry: &ManagedEntry<'_>, object: &Object<'_>) -> bool {
+    if &*entry.subresource == "scale" {
+        return true;
+    }
+    match (&entry.time, &object.meta.creation_timestamp) {
+        (Some(time), Some(created)) => **time > **created,
+        _ => false,
+    }
+}
+
+/// Whether an entry was written in the second in which the object was created; without times nothing is proved.
+pub(crate) fn is_of_birth(entry: &ManagedEntry<'_>, object: &Object<'_>) -> bool {
+    entry.time.is_some() && object.meta.creation_timestamp.is_some() && !is_later(entry, object)
+}
+
+/// Whether an entry is a person's tool at work. Helm is not, on an object of a release of the platform's: its agents keep
+/// themselves up to date with it.
+pub fn is_hand(entry: &ManagedEntry<'_>, object: &Object<'_>, data: &Data) -> bool {
+    data.managers.person(&entry.manager).is_some()
+        && !(data.provenance.is_helm(&entry.manager) && is_platform_release(object, data))
+}
+
+/// Whether an object belongs to a Helm release of the platform's.
+pub fn is_platform_release(object: &Object<'_>, data: &Data) -> bool {
+    let release = object.meta.annotations.get("meta.helm.sh/release-name");
+    release.is_some_and(|release| data.provenance.helm_releases.iter().any(|own| own == release))
+}
+
+/// Whether an object is the platform's by a mark that a person's later hand leaves where it is: a release of the platform's, or
+/// a system manager that wrote when it was created.
+pub fn is_made_by_platform(object: &Object<'_>, data: &Data) -> bool {
+    let first = |entry: &ManagedEntry<'_>| data.managers.platform(&entry.manager).is_some() && !is_later(entry, object);
+    is_platform_release(object, data)
+        || object.managed().iter().any(|entry| &*entry.subresource != "status" && first(entry))
+}
+
+/// The Helm release that an object bears the marks of. Helm marks what it makes; pods bear what their chart writes.
+pub fn helm_release<'o>(object: &'o Object<'_>) -> &'o str {
+    let (annotations, labels) = (&object.meta.annotations, &object.meta.labels);
+    let by_chart = labels.get("app.kubernetes.io/managed-by") == Some("Helm") || labels.get("helm.sh/chart").is_some();
+    let label = || labels.get("app.kubernetes.io/instance").or_else(|| labels.get("release")).filter(|_| by_chart);
+    annotations.get("meta.helm.sh/release-name").or_else(label).unwrap_or_default()
+}
+
+/// Whether an update of an object of the platform's release is Helm's own, as far as its managedFields tell: Microsoft's
+/// command line runs Helm as whoever is signed in.
+pub fn is_release_update(before: &Object<'_>, after: &Object<'_>, data: &Data) -> bool {
+    let helm = |entry: &&ManagedEntry<'_>| data.provenance.is_helm(&entry.manager);
+    if !is_platform_release(before, data) || !is_platform_release(after, data) {
+        return false;
+    }
+    let write = |entry: &ManagedEntry<'_>| (entry.manager.to_string(), entry.time.as_ref().map(ToString::to_string));
+    let old: HashSet<_> = before.managed().iter().filter(helm).map(write).collect();
+    after.managed().iter().filter(helm).any(|entry| !old.contains(&write(entry)))
+}
+
+/// Whether an object of a release of the platform's was written by Helm, as far as its managedFields tell.
+pub fn is_release_write(object: &Object<'_>, data: &Data) -> bool {
+    is_platform_release(object, data) && object.managed().iter().any(|entry| data.provenance.is_helm(&entry.manager))
+}
+
+/// Whose an object among managed ones is, by positive evidence only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Provenance {
+    /// A person's, and how we know.
+    Person(Evidence),
+    /// The platform's, and how we know.
+    Platform(String),
+    /// Nothing tells.
+    Unrecognised,
+}
+
+/// Whose an object is that is no catalogued component.
+///
+/// The platform's: a platform owner, only system managers, a release of the platform's own, or an image of Microsoft's
+/// registries with no person's manager. A person's: a person's tool in managedFields, unless the platform made the object,
+/// or marks of Helm, Argo CD or Flux of another release.
+pub fn of_object(object: &Object<'_>, data: &Data) -> Provenance {
+    let meta = &object.meta;
+    let release = meta.annotations.get("meta.helm.sh/release-name").or_else(|| meta.labels.get("release"));
+    if let Some(release) = meta.annotations.get("meta.helm.sh/release-name")
+        && data.provenance.helm_releases.iter().any(|own| own == release)
+    {
+        return Provenance::Platform(format!("Helm release {release} is the platform's"));
+    }
+    let managed = object.managed();
+    let writers: Vec<&ManagedEntry<'_>> = managed.iter().filter(|entry| &*entry.subresource != "status").collect();
+    let is_platform = |entry: &&ManagedEntry<'_>| data.managers.platform(&entry.manager).is_some();
+    let is_person = |entry: &&&ManagedEntry<'_>| data.managers.person(&entry.manager).is_some();
+    let person = writers.iter().find(is_person);
+    if let Some(entry) = person {
+        // What somebody else made and a person touched later is changed, not added. RFC 3339 in UTC sorts as text.
+        let when = |entry: &ManagedEntry<'_>| entry.time.as_ref().map(ToString::to_string).unwrap_or_default();
+        let first = writers.iter().filter(is_person).map(|entry| when(entry)).min().unwrap_or_default();
+        let others = || writers.iter().filter(|entry| !is_person(entry) && when(entry) < first);
+        if others().next().is_none() {
+            return Provenance::Person(Evidence::managed(entry));
+        }
+        if others().any(is_platform) {
+            return Provenance::Unrecognised;
+        }
+    }
+    let marks = &data.provenance.person_marks;
+    let label = marks.labels.iter().find_map(|mark| Some((mark, meta.labels.get(&mark.key)?)));
+    let annotation = || marks.annotations.iter().find_map(|mark| Some((mark, meta.annotations.get(&mark.key)?)));
+    if let Some((mark, value)) = label.or_else(annotation) {
+        let detail = format!("{} set {}={}", mark.tool, mark.key, crate::text::line(value, 80));
+        return Provenance::Person(Evidence::seen("mark", detail));
+    }
+    if !writers.is_empty() && writers.iter().all(is_platform) {
+        return Provenance::Platform("written by system managers only".to_owned());
+    }
+    // Without managedFields nobody can say "no person's manager", so an image alone tells nothing.
+    let images = images(object);
+    if !managed.is_empty()
+        && person.is_none()
+        && !images.is_empty()
+        && images.iter().all(|image| data.provenance.is_microsofts(image))
+        && release.is_none()
+    {
+        return Provenance::Platform(
+            "all images are from Microsoft's registries, and no person's tool wrote it".to_owned(),
+        );
+    }
+    Provenance::Unrecognised
+}
+
+/// The images of a workload, from wherever its kind keeps the pod template.
+pub fn images(object: &Object<'_>) -> Vec<String> {
+    let Some(spec) = object.field::<serde_json::Value>("spec") else { return Vec::new() };
+    let pod = ["/template/spec", "/jobTemplate/spec/template/spec"]
+        .iter()
+        .find_map(|path| spec.pointer(path))
+        .unwrap_or(&spec);
+    ["initContainers", "containers"]
+        .iter()
+        .filter_map(|list| pod.get(list)?.as_array())
+        .flatten()
+        .filter_map(|container| Some(container.get("image")?.as_str()?.to_owned()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Place, embedded};
+
+    fn person_of(managed: &str) -> Option<Evidence> {
+        let json = format!(
+            r#"{{"metadata":{{"creationTimestamp":"2026-03-02T08:00:00Z","labels":{{"a/b":"c"}},"managedFields":[{managed}]}}}}"#
+        );
+        let node: Object<'_> = serde_json::from_str(&json).unwrap();
+        Keys::of(&node, Place::Label, embedded()).person("a/b")
+    }
+
+    fn entry(manager: &str, time: &str) -> String {
+        format!(
+            r#"{{"manager":"{manager}","time":"{time}","fieldsV1":{{"f:metadata":{{"f:labels":{{"f:a/b":{{}}}}}}}}}}"#
+        )
+    }
+
+    #[test]
+    fn who_shares_a_value_with_the_system_has_not_changed_it() {
+        let (born, later) = ("2026-03-02T08:00:00Z", "2026-05-18T09:14:00Z");
+        let (person, system) = (entry("kubectl", later), entry("kubelet", born));
+        assert!(person_of(&person).is_some());
+        assert!(person_of(&format!("{person},{}", entry("helm", later))).is_some());
+        assert!(person_of(&format!("{person},{system}")).is_none());
+        assert!(person_of(&entry("kubectl", born)).is_none());
+    }
+}

@@ -1,0 +1,247 @@
+//! Whose the keys at one place of an object are.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::collections::{HashMap, HashSet};
+
+use super::is_later;
+use crate::data::{Data, Place, Ruling};
+use crate::finding::Evidence;
+use crate::facts::inventory::{node_info, taints};
+use crate::k8s::object::{ManagedEntry, Object};
+use crate::data::versions::Version;
+
+/// Whose a key on a node is, decided in this order: the table of known keys and reserved prefixes with their
+/// exceptions, the node's own list of what Cluster API sets, managedFields. Otherwise it is the user's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A known system key.
+    Known,
+    /// Under a reserved prefix, known to nobody.
+    Reserved,
+    /// Listed on the node by Cluster API.
+    FromMachine,
+    /// Owned by this system manager.
+    SystemManager(String),
+    /// The user's by a silent exception: never spoken of.
+    Excepted,
+    /// The system's by our conclusion only, or an administrator's: nobody is accused by it.
+    Unclear,
+    /// The user's.
+    User,
+}
+
+impl Origin {
+    /// Whether the system made it.
+    pub fn is_system(&self) -> bool {
+        matches!(self, Origin::Known | Origin::FromMachine | Origin::SystemManager(_))
+    }
+
+    /// How we know, for evidence.
+    pub fn because(&self) -> String {
+        match self {
+            Origin::Known => "a known system key".to_owned(),
+            Origin::Reserved => "under a reserved prefix".to_owned(),
+            Origin::FromMachine => "listed by Cluster API in the node's own annotations".to_owned(),
+            Origin::SystemManager(manager) => format!("written by {manager}"),
+            Origin::Unclear => "perhaps the system's".to_owned(),
+            Origin::Excepted | Origin::User => "the user's own".to_owned(),
+        }
+    }
+}
+
+/// Whose the keys at one place of an object are. What the object says of that is read once, and only when it is needed:
+/// a node can be given a hundred thousand labels, and who looks through all of them for each of them answers too late.
+#[derive(Debug)]
+pub struct Keys<'o, 'a> {
+    object: &'o Object<'a>,
+    place: Place,
+    data: &'o Data,
+    machine: OnceCell<HashSet<&'o str>>,
+    owners: OnceCell<HashMap<Cow<'a, str>, Ownership<'o, 'a>>>,
+}
+
+/// What counts of all the owners of a key, however many they are.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ownership<'o, 'a> {
+    /// The first system manager.
+    system: Option<&'o ManagedEntry<'a>>,
+    /// The first person who wrote after the object was created.
+    person: Option<&'o ManagedEntry<'a>>,
+    /// The first who is no person.
+    other: Option<&'o ManagedEntry<'a>>,
+}
+
+impl<'o, 'a> Keys<'o, 'a> {
+    /// The keys at `place` of `object`.
+    pub fn of(object: &'o Object<'a>, place: Place, data: &'o Data) -> Self {
+        Keys { object, place, data, machine: OnceCell::new(), owners: OnceCell::new() }
+    }
+
+    /// The place.
+    pub fn place(&self) -> Place {
+        self.place
+    }
+
+    /// Whose `key` of a node is.
+    pub fn origin(&self, key: &str) -> Origin {
+        let ruling = self.ruling(key);
+        let system = || self.system(key).map(|entry| Origin::SystemManager(entry.manager.to_string()));
+        match ruling {
+            Ruling::Exception(exception) if exception.silent => return Origin::Excepted,
+            Ruling::Exception(_) => return system().unwrap_or(Origin::User),
+            // What an agent keeps under a name that is the system's elsewhere is the agent's.
+            Ruling::Known(row) if row.elsewhere && self.is_strangers(key) => return Origin::Reserved,
+            Ruling::Known(_) => return Origin::Known,
+            // Whoever takes off what the system sets no more, or had left behind, has changed nothing of the system's.
+            Ruling::Lapsed(_) => return Origin::Reserved,
+            Ruling::Guess(_) | Ruling::Silent => {}
+        }
+        let guess = matches!(ruling, Ruling::Guess(_));
+        if self.data.node_keys.reserved(key).is_some() && !guess {
+            // Under a reserved prefix an unknown key is the system's, unless a person put it there.
+            return system().unwrap_or(Origin::Reserved);
+        }
+        if self.machine().contains(key) {
+            return Origin::FromMachine;
+        }
+        system().unwrap_or(if guess { Origin::Unclear } else { Origin::User })
+    }
+
+    /// Whether the system made `key` without anybody's managedFields being asked: the tables or the node's own list say so.
+    pub fn is_listed(&self, key: &str) -> bool {
+        match self.ruling(key) {
+            Ruling::Known(_) => true,
+            Ruling::Exception(_) | Ruling::Lapsed(_) => false,
+            Ruling::Guess(_) | Ruling::Silent => self.machine().contains(key),
+        }
+    }
+
+    /// Whether the system put `key` on this node, as far as the node tells: the tables or the node's own list name it, and
+    /// no person wrote it. Of a key that the tables know from elsewhere, a system manager has to own it.
+    pub fn is_put_by_system(&self, key: &str) -> bool {
+        let told = || match self.ruling(key) {
+            Ruling::Known(row) => !row.elsewhere || self.system(key).is_some() || self.machine().contains(key),
+            _ => true,
+        };
+        self.is_listed(key) && self.by_person(key).is_none() && told()
+    }
+
+    /// Whether the system sets `key` at other versions than the node's.
+    pub fn is_lapsed(&self, key: &str) -> bool {
+        matches!(self.ruling(key), Ruling::Lapsed(_))
+    }
+
+    /// Whether the node's own list names `key` as its machine's.
+    pub fn is_of_machine(&self, key: &str) -> bool {
+        self.machine().contains(key)
+    }
+
+    /// Whether somebody owns `key` who is neither a person nor of the system.
+    pub fn is_strangers(&self, key: &str) -> bool {
+        self.stranger(key).is_some()
+    }
+
+    /// The entry of whoever owns `key` and is neither a person nor of the system, where the system does not own it too.
+    pub fn stranger(&self, key: &str) -> Option<&'o ManagedEntry<'a>> {
+        let ownership = self.ownership(key);
+        // The API server's own name stands for a writer that it does not tell.
+        let named = |entry: &&ManagedEntry<'_>| !self.data.managers.is_api_server(&entry.manager);
+        ownership.other.filter(|_| ownership.system.is_none()).filter(named)
+    }
+
+    /// What the tables say of `key`, at the node's version.
+    fn ruling(&self, key: &str) -> Ruling<'o> {
+        let kubelet = || Version::parse(&node_info(self.object)?.kubelet_version);
+        self.data.node_keys.ruling_at(self.place, key, kubelet)
+    }
+
+    /// The entry of the first system manager that owns `key`.
+    pub fn system(&self, key: &str) -> Option<&'o ManagedEntry<'a>> {
+        self.ownership(key).system
+    }
+
+    /// The entry of a person who wrote `key` after the object was created, as evidence.
+    pub fn person(&self, key: &str) -> Option<Evidence> {
+        self.by_person(key).map(Evidence::managed)
+    }
+
+    /// The entry of a person who wrote `key` after the object was created.
+    ///
+    /// Who changes a value takes it from all its other owners. Where somebody who is no person owns it too, the person has
+    /// applied the value that was there (server-side apply) and changed nothing.
+    pub fn by_person(&self, key: &str) -> Option<&'o ManagedEntry<'a>> {
+        let ownership = self.ownership(key);
+        ownership.person.filter(|_| ownership.other.is_none())
+    }
+
+    fn machine(&self) -> &HashSet<&'o str> {
+        self.machine.get_or_init(|| from_machine(self.object, self.place).collect())
+    }
+
+    fn ownership(&self, key: &str) -> Ownership<'o, 'a> {
+        let owners = self.owners.get_or_init(|| owners(self.object, self.place, self.data));
+        owners.get(key).copied().unwrap_or_default()
+    }
+}
+
+impl<'o, 'a> Ownership<'o, 'a> {
+    fn of(entry: &'o ManagedEntry<'a>, object: &Object<'a>, data: &Data) -> Self {
+        let person = data.managers.person(&entry.manager).is_some();
+        let system = data.managers.platform(&entry.manager).is_some();
+        Ownership {
+            system: system.then_some(entry),
+            person: (person && is_later(entry, object)).then_some(entry),
+            other: (!person).then_some(entry),
+        }
+    }
+
+    fn and(self, other: Self) -> Self {
+        Ownership {
+            system: self.system.or(other.system),
+            person: self.person.or(other.person),
+            other: self.other.or(other.other),
+        }
+    }
+}
+
+/// Who owns the keys at one place, by managedFields.
+fn owners<'o, 'a>(object: &'o Object<'a>, place: Place, data: &Data) -> HashMap<Cow<'a, str>, Ownership<'o, 'a>> {
+    let mut of_key: HashMap<Cow<'a, str>, Ownership<'o, 'a>> = HashMap::new();
+    let mut of_taints = None;
+    for entry in object.managed() {
+        let owner = Ownership::of(entry, object, data);
+        let field = match place {
+            Place::Annotation => "f:annotations",
+            Place::Label => "f:labels",
+            Place::Taint => {
+                if entry.owns(&["f:spec", "f:taints"]) {
+                    of_taints = Some(of_taints.map_or(owner, |others: Ownership<'o, 'a>| others.and(owner)));
+                }
+                continue;
+            }
+        };
+        for key in entry.children(&["f:metadata", field]) {
+            let known = of_key.entry(key.0);
+            known.and_modify(|others| *others = others.and(owner)).or_insert(owner);
+        }
+    }
+    // `spec.taints` is one atomic list: its last writer owns all that is in it, and nothing that is not.
+    if let Some(owners) = of_taints {
+        of_key.extend(taints(object).iter().map(|taint| (taint.key.0.clone(), owners)));
+    }
+    of_key
+}
+
+/// The keys Cluster API sets on this node: `cluster.x-k8s.io/labels-from-machine` and its two siblings, comma-separated
+/// (Cluster API, node annotations).
+fn from_machine<'o>(node: &'o Object<'_>, place: Place) -> impl Iterator<Item = &'o str> {
+    let annotation = match place {
+        Place::Annotation => "cluster.x-k8s.io/annotations-from-machine",
+        Place::Label => "cluster.x-k8s.io/labels-from-machine",
+        Place::Taint => "cluster.x-k8s.io/taints-from-machine",
+    };
+    let listed = node.meta.annotations.get(annotation).unwrap_or_default();
+    // Taints are listed as key:effect.
+    listed.split(',').map(|item| item.trim().split(':').next().unwrap_or_default()).filter(|item| !item.is_empty())
+}

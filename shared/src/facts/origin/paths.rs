@@ -1,0 +1,382 @@
+//! Fields of an object by their paths, as managedFields name them, in time and memory that grow with what is looked at: whoever
+//! writes an object chooses how long its keys are and how deep they lie, so no path is spelled out before it is shown.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use crate::k8s::object::ManagedEntry;
+use crate::k8s::read::scan::{self, Nested};
+
+/// One step of a path.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Step<'p> {
+    /// Into a field of a map.
+    Field(Cow<'p, str>),
+    /// Into an item of a list, by what tells it apart: `name=coredns`, or its value.
+    Item(Cow<'p, str>),
+}
+
+/// A path as people read it: `spec.template.spec.containers[name=coredns].image`.
+pub(crate) fn spell(path: &[Step<'_>]) -> String {
+    let mut text = String::new();
+    for step in path {
+        match step {
+            Step::Field(field) if text.is_empty() => text.push_str(field),
+            Step::Field(field) if !field.contains(['.', '/']) => text.extend([".", field]),
+            Step::Field(inner) | Step::Item(inner) => text.extend(["[", inner, "]"]),
+        }
+    }
+    text
+}
+
+/// A set of paths. A place in it is a number; none is a place outside.
+#[derive(Debug, Default)]
+pub(crate) struct Paths<'p> {
+    steps: HashMap<(usize, Step<'p>), usize>,
+    members: Vec<bool>,
+}
+
+impl<'p> Paths<'p> {
+    /// Where every path begins.
+    pub(crate) const START: usize = 0;
+
+    /// The place one step further, if any path of the set leads there.
+    pub(crate) fn step(&self, from: Option<usize>, step: &Step<'_>) -> Option<usize> {
+        find(&self.steps, from?, step)
+    }
+
+    /// Whether the path to a place is one of the set.
+    pub(crate) fn has(&self, place: Option<usize>) -> bool {
+        place.is_some_and(|place| self.members.get(place).copied().unwrap_or_default())
+    }
+
+    /// Puts a path into the set.
+    pub(crate) fn insert(&mut self, path: &[Step<'p>]) {
+        let place = path.iter().fold(Self::START, |from, step| self.add(from, step.clone()));
+        self.mark(place);
+    }
+
+    fn add(&mut self, from: usize, step: Step<'p>) -> usize {
+        let next = self.steps.len() + 1;
+        *self.steps.entry((from, step)).or_insert(next)
+    }
+
+    fn mark(&mut self, place: usize) {
+        if self.members.len() <= place {
+            self.members.resize(place + 1, false);
+        }
+        if let Some(member) = self.members.get_mut(place) {
+            *member = true;
+        }
+    }
+
+    /// Puts all that an entry owns into the set: its leaves, and the items of lists that it owns as such.
+    pub(crate) fn insert_owned(&mut self, entry: &ManagedEntry<'p>) {
+        let mut places = vec![Self::START];
+        walk(entry, |at| match at {
+            At::Enter(step, owned) => {
+                let place = self.add(places.last().copied().unwrap_or_default(), step.clone());
+                if owned != Owned::Inside {
+                    self.mark(place);
+                }
+                places.push(place);
+                true
+            }
+            At::Leave => {
+                places.pop();
+                true
+            }
+        });
+    }
+
+    /// Puts all that [`each_taken`] hands out for an entry and `kept` into the set, below the top-level fields that `leads` says.
+    /// Each key is looked at once, however much lies below it.
+    pub(crate) fn insert_taken(
+        &mut self,
+        entry: &ManagedEntry<'p>,
+        kept: &Paths<'_>,
+        leads: impl Fn(&Step<'_>) -> bool,
+    ) {
+        let mut places = vec![(Self::START, Some(Self::START))];
+        walk(entry, |at| match at {
+            At::Enter(step, owned) => {
+                let (own, other) = places.last().copied().unwrap_or_default();
+                let meant = places.len() > 1 || leads(&step);
+                let other = kept.step(other, &step);
+                let own = if meant { self.add(own, step) } else { Self::START };
+                places.push((own, other));
+                let taken = meant && owned != Owned::Inside && !kept.has(other);
+                if taken {
+                    self.mark(own);
+                }
+                meant && !taken
+            }
+            At::Leave => {
+                places.pop();
+                true
+            }
+        });
+    }
+}
+
+/// A tuple is borrowed as a whole only, so the step is given the lifetime of those in the map by shortening theirs.
+fn find<'s>(steps: &HashMap<(usize, Step<'s>), usize>, from: usize, step: &Step<'s>) -> Option<usize> {
+    steps.get(&(from, step.clone())).copied()
+}
+
+/// Hands each path to `each` that an entry owns and `kept` has not, in the order of the keys: below each top-level field the
+/// first `most` of them. Of an item of a list that the entry added it is the item's alone, whatever is in it.
+pub(crate) fn each_taken<'a>(
+    entry: &ManagedEntry<'a>,
+    kept: &Paths<'_>,
+    most: usize,
+    mut each: impl FnMut(&[Step<'a>]),
+) {
+    let mut path: Vec<Step<'a>> = Vec::new();
+    let mut places = vec![Some(Paths::START)];
+    let mut count = 0;
+    walk(entry, |at| match at {
+        At::Enter(step, owned) => {
+            if path.is_empty() {
+                count = 0;
+            }
+            let place = kept.step(places.last().copied().flatten(), &step);
+            path.push(step);
+            places.push(place);
+            let taken = owned != Owned::Inside && !kept.has(place);
+            if taken && count < most {
+                count += 1;
+                each(&path);
+            }
+            !taken && count < most
+        }
+        At::Leave => {
+            path.pop();
+            places.pop();
+            true
+        }
+    });
+}
+
+/// Where a walk through an entry's fields is.
+enum At<'a> {
+    /// Before a field or item; the answer is whether to look into it.
+    Enter(Step<'a>, Owned),
+    /// Behind one; the answer counts for nothing.
+    Leave,
+}
+
+/// So many steps of a path are told apart. A path is as long as its fields lie deep, and an entry can name as many paths as it
+/// has fields, so without an end what they cost grows with the square of the entry. A pod's specification, the deepest that
+/// Kubernetes defines, has some 15.
+const MAX_DEPTH: usize = 64;
+
+/// What an entry owns of a place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Owned {
+    /// Something below it.
+    Inside,
+    /// The item as such, and something below it.
+    Item,
+    /// All that there is.
+    Leaf,
+}
+
+/// Walks through the fields of an entry in the order of their keys. What lies deeper than [`MAX_DEPTH`] is one with the field
+/// that it lies in.
+fn walk<'a>(entry: &ManagedEntry<'a>, mut visit: impl FnMut(At<'a>) -> bool) {
+    let Some(fields) = entry.fields().and_then(Fields::read) else { return };
+    let Some(root) = fields.0.first() else { return };
+    let mut ahead: Vec<Option<usize>> = root.below.iter().rev().copied().map(Some).collect();
+    let mut depth = 0;
+    while let Some(next) = ahead.pop() {
+        let Some(field) = next.and_then(|at| fields.0.get(at)) else {
+            depth -= 1;
+            visit(At::Leave);
+            continue;
+        };
+        let Some((step, owned)) = fields.step(field) else { continue };
+        depth += 1;
+        let owned = if depth < MAX_DEPTH { owned } else { Owned::Leaf };
+        let looks = visit(At::Enter(step, owned));
+        ahead.push(None);
+        if looks && owned != Owned::Leaf {
+            ahead.extend(field.below.iter().rev().copied().map(Some));
+        }
+    }
+}
+
+/// The fields of an entry as a tree: each with the places of those below it, by their keys. The first is the entry itself.
+struct Fields<'a>(Vec<Field<'a>>);
+
+#[derive(Default)]
+struct Field<'a> {
+    key: Cow<'a, str>,
+    below: Vec<usize>,
+}
+
+impl<'a> Fields<'a> {
+    fn read(json: &'a str) -> Option<Self> {
+        let mut fields = vec![Field::default()];
+        let mut open = vec![0];
+        let mut readable = true;
+        scan::nested(json, |step| match step {
+            Nested::Into(literal) => {
+                let key = scan::text(literal);
+                readable &= key.is_some();
+                let next = fields.len();
+                if let Some(parent) = open.last().and_then(|at| fields.get_mut(*at)) {
+                    parent.below.push(next);
+                }
+                fields.push(Field { key: key.unwrap_or_default().0, below: Vec::new() });
+                open.push(next);
+            }
+            Nested::OutOf => {
+                open.pop();
+            }
+        })?;
+        let keys: Vec<Cow<'a, str>> = fields.iter().map(|field| field.key.clone()).collect();
+        for field in &mut fields {
+            field.below.sort_by_key(|at| keys.get(*at));
+        }
+        readable.then_some(Fields(fields))
+    }
+
+    /// The step that a field is, and what of it is owned. `{}` is a leaf, `.` stands for the item itself.
+    fn step(&self, field: &Field<'a>) -> Option<(Step<'a>, Owned)> {
+        let is_itself = |at: &usize| self.0.get(*at).is_some_and(|below| below.key == ".");
+        let itself = field.below.iter().any(is_itself);
+        let leaf = field.below.is_empty() || (itself && field.below.len() == 1);
+        let of = |prefix| strip(&field.key, prefix);
+        if let Some(name) = of("f:") {
+            return Some((Step::Field(name), if leaf { Owned::Leaf } else { Owned::Inside }));
+        }
+        if let Some(key) = of("k:") {
+            let owned = match (leaf, itself) {
+                (true, _) => Owned::Leaf,
+                (false, true) => Owned::Item,
+                (false, false) => Owned::Inside,
+            };
+            return Some((Step::Item(item_key(&key).into()), owned));
+        }
+        of("v:").map(|value| (Step::Item(value.trim_matches('"').to_owned().into()), Owned::Leaf))
+    }
+}
+
+fn strip<'a>(key: &Cow<'a, str>, prefix: &str) -> Option<Cow<'a, str>> {
+    match key {
+        Cow::Borrowed(key) => key.strip_prefix(prefix).map(Cow::Borrowed),
+        Cow::Owned(key) => key.strip_prefix(prefix).map(|rest| Cow::Owned(rest.to_owned())),
+    }
+}
+
+/// `{"name":"coredns"}` as `name=coredns`.
+fn item_key(json: &str) -> String {
+    let Ok(serde_json::Value::Object(map)) = serde_json::from_str(json) else {
+        return json.to_owned();
+    };
+    let parts: Vec<String> = map
+        .iter()
+        .map(|(key, value)| match value {
+            serde_json::Value::String(text) => format!("{key}={text}"),
+            other => format!("{key}={other}"),
+        })
+        .collect();
+    parts.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(fields: &str) -> ManagedEntry<'static> {
+        serde_json::from_str(format!(r#"{{"fieldsV1":{fields}}}"#).leak()).unwrap()
+    }
+
+    fn taken(fields: &str, others: &[&str]) -> Vec<String> {
+        let mut kept = Paths::default();
+        for other in others {
+            kept.insert_owned(&entry(other));
+        }
+        let mut found = Vec::new();
+        each_taken(&entry(fields), &kept, usize::MAX, |path| found.push(spell(path)));
+        found
+    }
+
+    #[test]
+    fn all_that_an_entry_owns_is_named_as_people_read_it() {
+        let fields = r#"{"f:spec":{"f:template":{"f:spec":{"f:containers":{
+            "k:{\"name\":\"dns\"}":{"f:image":{}}, "k:{\"port\":53,\"protocol\":\"UDP\"}":{".":{}}}}}},
+            "f:metadata":{"f:labels":{".":{},"f:a.b/c":{}},"f:finalizers":{"v:\"x/y\"":{}}},"i:1":{},"f:data":{}}"#;
+        let expected = [
+            "data",
+            "metadata.finalizers[x/y]",
+            "metadata.labels[a.b/c]",
+            "spec.template.spec.containers[name=dns].image",
+            "spec.template.spec.containers[port=53,protocol=UDP]",
+        ];
+        assert_eq!(taken(fields, &[]), expected);
+        assert_eq!(taken(fields, &[fields]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_added_item_is_one_path_and_what_is_shared_is_not_taken() {
+        let first = r#"{"f:spec":{"f:containers":{"k:{\"name\":\"x\"}":{".":{},"f:image":{}}}}}"#;
+        let second = r#"{"f:spec":{"f:containers":{
+            "k:{\"name\":\"x\"}":{".":{},"f:image":{},"f:tty":{}},
+            "k:{\"name\":\"y\"}":{".":{},"f:image":{},"f:ports":{"k:{\"port\":1}":{".":{},"f:port":{}}}}},
+            "f:replicas":{}}}"#;
+        let expected = ["spec.containers[name=x].tty", "spec.containers[name=y]", "spec.replicas"];
+        assert_eq!(taken(second, &[first]), expected);
+    }
+
+    #[test]
+    fn of_each_top_level_field_the_first_are_named() {
+        let mut found = Vec::new();
+        let fields = r#"{"f:data":{"f:a":{},"f:b":{},"f:c":{"f:d":{}}},"f:spec":{"f:a":{}},"f:x":{}}"#;
+        each_taken(&entry(fields), &Paths::default(), 2, |path| found.push(spell(path)));
+        assert_eq!(found, ["data.a", "data.b", "spec.a", "x"]);
+    }
+
+    #[test]
+    fn a_set_has_the_paths_that_were_put_into_it_and_not_those_on_the_way() {
+        let mut paths = Paths::default();
+        let path = ["a", "b"].map(|name| Step::Field(name.into()));
+        paths.insert(&path);
+        let [a, b] = &path;
+        let at_a = paths.step(Some(Paths::START), a);
+        assert!(at_a.is_some() && !paths.has(at_a) && paths.has(paths.step(at_a, b)));
+        assert!(paths.step(Some(Paths::START), b).is_none() && !paths.has(None));
+    }
+
+    #[test]
+    fn fields_of_any_depth_are_looked_through_and_the_deepest_are_one() {
+        let deep = |inner: &str| format!("{}{inner}{}", r#"{"f:a":"#.repeat(20_000), "}".repeat(20_000));
+        let found = taken(&deep("{}"), &[r#"{"f:a":{"f:b":{}}}"#]);
+        assert_eq!(found.iter().map(String::len).collect::<Vec<_>>(), [2 * MAX_DEPTH - 1]);
+        assert_eq!(taken(&deep("{}"), &[&deep(r#"{"f:b":{}}"#)]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_set_of_what_was_taken_has_what_is_named_one_by_one() {
+        let (own, other) = (
+            r#"{"f:metadata":{"f:labels":{"f:x":{}}},"f:spec":{"f:a":{"f:b":{},"f:c":{}},"f:l":{"k:{\"name\":\"n\"}":{".":{},"f:i":{}}}}}"#,
+            r#"{"f:spec":{"f:a":{"f:c":{}}}}"#,
+        );
+        let mut kept = Paths::default();
+        kept.insert_owned(&entry(other));
+        let leads = |step: &Step<'_>| *step == Step::Field("spec".into());
+        let mut set = Paths::default();
+        set.insert_taken(&entry(own), &kept, leads);
+        let mut members = 0;
+        each_taken(&entry(own), &kept, usize::MAX, |path| {
+            let mut place = Some(Paths::START);
+            for step in path {
+                place = set.step(place, step);
+            }
+            assert_eq!(set.has(place), path.first().is_some_and(leads), "{}", spell(path));
+            members += usize::from(set.has(place));
+        });
+        assert_eq!((members, set.members.iter().filter(|member| **member).count()), (2, 2));
+    }
+}

@@ -1,0 +1,261 @@
+//! Whether an object is of the shape that its kind has, in the fields that rules read and those that objects usually have.
+//!
+//! The API server decodes objects before it asks anybody, so this holds for all that comes from one. What does not fit is not
+//! judged: a rule that meets a list where it expects a map would take what it looks for as missing.
+
+mod shapes;
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use crate::k8s::kinds::Kind;
+use crate::k8s::object::{MAX_ENTRIES, Object};
+use crate::k8s::read::scan;
+
+use shapes::{ENTRY, OWNERS, SCALE, TYPES};
+
+/// What a value can be. `null` stands for an absent field everywhere, as for the API server.
+#[derive(Debug)]
+enum Shape {
+    /// Anything.
+    Any,
+    /// `true` or `false`.
+    Flag,
+    /// A number.
+    Number,
+    /// A number or a string, such as a port or a share.
+    Amount,
+    /// A string.
+    Text,
+    /// A string of bytes in base64.
+    Bytes,
+    /// A moment, RFC 3339.
+    Time,
+    /// A list of such.
+    List(&'static Shape),
+    /// A map of such by any key.
+    Map(&'static Shape),
+    /// A map in which these fields are such; others are not looked at.
+    Fields(&'static [(&'static str, Shape)]),
+    /// Maps in maps, and nothing else.
+    Nested,
+}
+
+/// Why an object is none of its kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Misfit {
+    /// It says itself that it is something else.
+    Type(String),
+    /// A field is of another shape.
+    Field {
+        /// Which.
+        path: String,
+        /// What it is not: `a list`.
+        expected: &'static str,
+    },
+}
+
+impl fmt::Display for Misfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Misfit::Type(found) => write!(f, "the object is a {found}"),
+            Misfit::Field { path, expected } => write!(f, "{path} is not {expected}"),
+        }
+    }
+}
+
+/// Whether an object is of the shape of its kind, or of what the subresource shows of it. What `twin`, the other side of an
+/// update that fits, has word for word is not looked at again.
+///
+/// # Errors
+/// [`Misfit`] for the first thing that is not.
+pub fn check(object: &Object<'_>, kind: &Kind, subresource: &str, twin: Option<&Object<'_>>) -> Result<(), Misfit> {
+    let scale = subresource == "scale";
+    is_type(object, kind, scale)?;
+    metadata(object, twin)?;
+    let fields = if scale { SCALE } else { shape(kind) };
+    for (name, shape) in fields {
+        let same = |raw: &str| twin.is_some_and(|twin| twin.raw(name) == Some(raw));
+        if let Some(raw) = object.raw(name).filter(|raw| !same(raw)) {
+            whole(shape, raw).map_err(|misfit| misfit.below(name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Items of lists do not say what they are.
+fn is_type(object: &Object<'_>, kind: &Kind, scale: bool) -> Result<(), Misfit> {
+    let (own_group, own_kind) = if scale { ("autoscaling", "Scale") } else { (kind.group, kind.kind) };
+    let group = object.api_version.split_once('/').map_or("", |(group, _)| group);
+    let is = |found: &str, given: &str, own: &str| given.is_empty() || found == own;
+    if is(group, &object.api_version, own_group) && is(&object.kind, &object.kind, own_kind) {
+        return Ok(());
+    }
+    Err(Misfit::Type(format!("{} {}", &*object.api_version, &*object.kind)))
+}
+
+fn metadata(object: &Object<'_>, twin: Option<&Object<'_>>) -> Result<(), Misfit> {
+    let meta = &object.meta;
+    for (name, time) in
+        [("creationTimestamp", &meta.creation_timestamp), ("deletionTimestamp", &meta.deletion_timestamp)]
+    {
+        if time.as_ref().is_some_and(|time| !is_time(time)) {
+            return Err(misfit(&Shape::Time).below(name).below("metadata"));
+        }
+    }
+    if let Some(raw) = object.raw_owners().filter(|raw| twin.and_then(Object::raw_owners) != Some(raw)) {
+        whole(&OWNERS, raw).map_err(|misfit| misfit.below("ownerReferences").below("metadata"))?;
+    }
+    if let Some(raw) = object.raw_managed().filter(|raw| twin.and_then(Object::raw_managed) != Some(raw)) {
+        let mut count = 0;
+        let mut wrong = None;
+        let read = scan::items(raw, |rest| {
+            count += 1;
+            // More are not looked at.
+            let shape = if count > MAX_ENTRIES { &Shape::Any } else { &ENTRY };
+            walk(shape, rest).map_err(|misfit| wrong = Some(misfit.below_item(count - 1))).ok()
+        });
+        if read != Some(raw.len()) {
+            let misfit = wrong.unwrap_or_else(|| misfit(&Shape::List(&ENTRY)));
+            return Err(misfit.below("managedFields").below("metadata"));
+        }
+        object.set_managed_count(count);
+    }
+    Ok(())
+}
+
+/// The shape of a kind's top-level fields.
+fn shape(kind: &Kind) -> &'static [(&'static str, Shape)] {
+    let own = TYPES.iter().find(|(kinds, _)| kinds.contains(&kind.kind));
+    own.map_or(shapes::OTHERS, |(_, fields)| fields)
+}
+
+/// Whether a text is one value of a shape from its first byte to its last.
+fn whole(shape: &Shape, raw: &str) -> Result<(), Misfit> {
+    if walk(shape, raw)? == raw.len() { Ok(()) } else { Err(misfit(shape)) }
+}
+
+/// How long the value is that `rest` begins with.
+fn walk(shape: &Shape, rest: &str) -> Result<usize, Misfit> {
+    if rest.starts_with(NULL) {
+        return Ok(NULL.len());
+    }
+    let mut wrong = None;
+    let mut keep = |found: Result<usize, Misfit>| found.map_err(|misfit| wrong = Some(misfit)).ok();
+    let value = || scan::value(rest, None);
+    let length = match shape {
+        Shape::Any => value().map(str::len),
+        Shape::Flag => value().filter(|value| matches!(*value, "true" | "false")).map(str::len),
+        Shape::Number => {
+            value().filter(|value| value.starts_with(|c: char| c == '-' || c.is_ascii_digit())).map(str::len)
+        }
+        Shape::Amount => value()
+            .filter(|value| value.starts_with(|c: char| c == '"' || c == '-' || c.is_ascii_digit()))
+            .map(str::len),
+        Shape::Bytes => value().filter(|value| scan::plain(value).is_some_and(is_base64)).map(str::len),
+        Shape::Text => value().filter(|value| value.starts_with('"')).map(str::len),
+        Shape::Time => value().filter(|value| scan::text(value).is_some_and(|text| is_time(&text))).map(str::len),
+        Shape::Nested => scan::nested(rest, |_| ()),
+        Shape::List(of) => {
+            let mut at = 0;
+            scan::items(rest, |rest| {
+                // Kubernetes makes an empty item of a `null`, and refuses it then.
+                let own = if rest.starts_with(NULL) { Err(misfit(of)) } else { walk(of, rest) };
+                at += 1;
+                keep(own.map_err(|misfit| misfit.below_item(at - 1)))
+            })
+        }
+        // Only that it is one: most of a node is maps whose content no rule reads.
+        Shape::Map(Shape::Any) => value().filter(|value| value.starts_with('{')).map(str::len),
+        Shape::Map(of) => {
+            scan::literals(rest, |key, rest| keep(walk(of, rest).map_err(|misfit| misfit.below(&shown(key)))))
+        }
+        Shape::Fields(fields) => scan::literals(rest, |key, rest| {
+            let find = |name: &str| fields.iter().find(|(own, _)| *own == name);
+            // As it is written first: almost no key has an escape in it.
+            let written = key.get(1..key.len() - 1)?;
+            let field = if written.as_bytes().contains(&b'\\') { find(&scan::text(key)?) } else { find(written) };
+            match field {
+                Some((own, shape)) => keep(walk(shape, rest).map_err(|misfit| misfit.below(own))),
+                None => walk(&Shape::Any, rest).ok(),
+            }
+        }),
+    };
+    length.ok_or_else(|| wrong.unwrap_or_else(|| misfit(shape)))
+}
+
+fn shown(key: &str) -> String {
+    scan::text(key).map_or_else(String::new, |key| key.cut(MAX_SHOWN).to_string())
+}
+
+/// Whether a text is made of base64's own letters, in whole groups.
+fn is_base64(text: &str) -> bool {
+    let body = text.trim_end_matches('=');
+    text.len().is_multiple_of(4)
+        && text.len() - body.len() <= 2
+        && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/')
+}
+
+/// Whether a text is a moment, RFC 3339. What the API server itself writes is seen at a glance; for the rest a calendar is
+/// asked.
+fn is_time(text: &str) -> bool {
+    is_plain_time(text.as_bytes()) || text.parse::<Timestamp>().is_ok()
+}
+
+/// Whether a text is a moment as the API server writes it, whole seconds in UTC, on a day that every month has.
+fn is_plain_time(text: &[u8]) -> bool {
+    let digits_alike = text.len() == PLAIN_TIME.len()
+        && text.iter().zip(PLAIN_TIME).all(|(own, like)| own == like || *like == b'0' && own.is_ascii_digit());
+    let two = |at: usize| text.get(at..at + 2);
+    let is = |at, from: &[u8; 2], to: &[u8; 2]| two(at).is_some_and(|own| own >= from && own <= to);
+    digits_alike
+        && is(5, b"01", b"12")
+        && is(8, b"01", b"28")
+        && is(11, b"00", b"23")
+        && is(14, b"00", b"59")
+        && is(17, b"00", b"59")
+}
+
+const PLAIN_TIME: &[u8] = b"0000-00-00T00:00:00Z";
+
+fn misfit(shape: &Shape) -> Misfit {
+    let expected = match shape {
+        Shape::Any => "JSON",
+        Shape::Flag => "true or false",
+        Shape::Number => "a number",
+        Shape::Amount => "a number or a string",
+        Shape::Text => "a string",
+        Shape::Bytes => "bytes in base64",
+        Shape::Time => "a time",
+        Shape::List(_) => "a list",
+        Shape::Map(_) | Shape::Fields(_) => "a map",
+        Shape::Nested => "a set of fields",
+    };
+    Misfit::Field { path: String::new(), expected }
+}
+
+impl Misfit {
+    fn below(self, name: &str) -> Self {
+        match self {
+            Misfit::Field { path, expected } if path.is_empty() || path.starts_with('[') => {
+                Misfit::Field { path: format!("{name}{path}"), expected }
+            }
+            Misfit::Field { path, expected } => Misfit::Field { path: format!("{name}.{path}"), expected },
+            other @ Misfit::Type(_) => other,
+        }
+    }
+
+    fn below_item(self, at: usize) -> Self {
+        match self {
+            Misfit::Field { path, expected } if path.is_empty() => Misfit::Field { path: format!("[{at}]"), expected },
+            Misfit::Field { path, expected } => Misfit::Field { path: format!("[{at}].{path}"), expected },
+            other @ Misfit::Type(_) => other,
+        }
+    }
+}
+
+const NULL: &str = "null";
+
+/// Whoever writes an object chooses the keys of its maps.
+const MAX_SHOWN: usize = 64;

@@ -1,0 +1,519 @@
+//! A Kubernetes object, read in place: metadata as borrowed text, everything else as slices of the original JSON that are
+//! parsed only when a rule asks for them.
+
+mod managed;
+mod pairs;
+
+use std::borrow::Cow;
+use std::cell::{Cell, OnceCell};
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::facts::inventory::{NodeSpec, NodeStatus};
+use crate::k8s::kinds::Kind;
+use crate::k8s::pod::Pod;
+use crate::k8s::read::scan;
+
+use managed::Managed;
+pub use managed::{MAX_ENTRIES, ManagedEntry};
+use pairs::Index;
+pub use pairs::Pairs;
+
+/// A string that borrows from the input unless it holds escapes. `null` is not a `Text`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Text<'a>(pub Cow<'a, str>);
+
+impl Text<'_> {
+    /// The text itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The text behind a prefix; `None` where it does not begin with it.
+    pub(crate) fn without(self, prefix: &str) -> Option<Self> {
+        match self.0 {
+            Cow::Borrowed(text) => text.strip_prefix(prefix).map(Text::from),
+            Cow::Owned(text) => text.strip_prefix(prefix).map(|text| Text(Cow::Owned(text.to_owned()))),
+        }
+    }
+
+    /// The text, or as much of its beginning as fits into `max` bytes.
+    #[must_use]
+    pub fn cut(self, max: usize) -> Self {
+        if self.len() <= max {
+            return self;
+        }
+        let end = self.floor_char_boundary(max);
+        Text(match self.0 {
+            Cow::Borrowed(text) => Cow::Borrowed(text.split_at(end).0),
+            Cow::Owned(mut text) => {
+                text.truncate(end);
+                Cow::Owned(text)
+            }
+        })
+    }
+}
+
+impl Deref for Text<'_> {
+    type Target = str;
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'a> From<&'a str> for Text<'a> {
+    fn from(text: &'a str) -> Self {
+        Text(Cow::Borrowed(text))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(TextVisitor)
+    }
+}
+
+/// The parts of `metadata` that rules use. Names are cut to [`MAX_NAME`] bytes.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Meta<'a> {
+    /// `metadata.name`; empty where the server has yet to make one from `generateName`.
+    #[serde(borrow, default, deserialize_with = "name")]
+    pub name: Text<'a>,
+    /// `metadata.generateName`.
+    #[serde(borrow, default, deserialize_with = "name")]
+    pub generate_name: Text<'a>,
+    /// `metadata.namespace`; empty for cluster-scoped objects.
+    #[serde(borrow, default, deserialize_with = "name")]
+    pub namespace: Text<'a>,
+    /// `metadata.uid`.
+    #[serde(borrow, default, deserialize_with = "name")]
+    pub uid: Text<'a>,
+    /// `metadata.creationTimestamp`, RFC 3339; the API server keeps whole seconds.
+    #[serde(borrow, default)]
+    pub creation_timestamp: Option<Text<'a>>,
+    /// `metadata.deletionTimestamp`.
+    #[serde(borrow, default)]
+    pub deletion_timestamp: Option<Text<'a>>,
+    /// `metadata.labels`.
+    #[serde(borrow, default)]
+    pub labels: Pairs<'a>,
+    /// `metadata.annotations`.
+    #[serde(borrow, default)]
+    pub annotations: Pairs<'a>,
+    /// `metadata.finalizers`.
+    #[serde(borrow, default)]
+    pub finalizers: Option<Vec<Text<'a>>>,
+    /// `metadata.resourceVersion`.
+    #[serde(borrow, default, deserialize_with = "name")]
+    pub resource_version: Text<'a>,
+    /// `metadata.generation`, counted by the API server.
+    #[serde(default)]
+    pub generation: Option<i64>,
+    #[serde(borrow, default, deserialize_with = "slice")]
+    owner_references: Option<&'a str>,
+    #[serde(borrow, default, deserialize_with = "slice")]
+    managed_fields: Option<&'a str>,
+}
+
+/// One of an object's owners.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Owner<'a> {
+    /// Kind of the owner, `DaemonSet` for one.
+    #[serde(borrow)]
+    pub kind: Text<'a>,
+    /// Name of the owner.
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    /// Uid of the owner: the garbage collector goes by it, whatever kind and name say.
+    #[serde(borrow, default)]
+    pub uid: Text<'a>,
+}
+
+/// A Kubernetes object of any kind.
+///
+/// What rules ask for again and again is read once and kept. What is there and cannot be read is remembered: see
+/// [`Object::fault`].
+#[derive(Clone, Debug, Default)]
+pub struct Object<'a> {
+    /// `apiVersion`; empty for an item of a list, which leaves it out.
+    pub api_version: Text<'a>,
+    /// `kind`; as above.
+    pub kind: Text<'a>,
+    /// `metadata`.
+    pub meta: Meta<'a>,
+    fields: Vec<(Text<'a>, &'a str)>,
+    index: Index,
+    kept: Kept<'a>,
+    fault: OnceCell<String>,
+    asked_for_managed: Cell<bool>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Kept<'a> {
+    managed: OnceCell<Vec<ManagedEntry<'a>>>,
+    managed_count: OnceCell<usize>,
+    owners: OnceCell<Vec<Owner<'a>>>,
+    node_spec: OnceCell<Box<NodeSpec<'a>>>,
+    node_status: OnceCell<Box<NodeStatus<'a>>>,
+    pod: OnceCell<Option<Box<Pod<'a>>>>,
+}
+
+impl<'a> Object<'a> {
+    /// The JSON text of a top-level field other than `metadata`, `kind` and `apiVersion`.
+    pub fn raw(&self, field: &str) -> Option<&'a str> {
+        self.index.find(&self.fields, field).map(|(_, raw)| *raw)
+    }
+
+    /// The top-level fields a user decides on: all but `metadata`, `status` and the type.
+    pub fn content(&self) -> impl Iterator<Item = (&str, &'a str)> {
+        self.fields.iter().map(|(name, raw)| (&**name, *raw)).filter(|(name, _)| *name != "status")
+    }
+
+    /// A top-level field as `T`; `None` when it is absent or `null`, and when it is of another shape, which is a
+    /// [fault](Object::fault).
+    pub fn field<T: Deserialize<'a>>(&self, field: &str) -> Option<T> {
+        self.part(field, self.raw(field)?)
+    }
+
+    /// Text of this object, which stands at `path`, as `T`: as [`Object::field`].
+    pub fn part<T: Deserialize<'a>>(&self, path: &str, raw: &'a str) -> Option<T> {
+        match serde_json::from_str(raw) {
+            Ok(value) => value,
+            Err(error) => {
+                self.set_fault(|| format!("{path}: {error}"));
+                None
+            }
+        }
+    }
+
+    /// The first [`MAX_ENTRIES`] of `metadata.managedFields`. None when the object carries none: kubectl hides them unless
+    /// asked.
+    pub fn managed(&self) -> &[ManagedEntry<'a>] {
+        self.asked_for_managed.set(true);
+        self.kept.managed.get_or_init(|| {
+            let raw = self.meta.managed_fields;
+            let managed: Option<Managed<'a>> = raw.and_then(|raw| self.part("metadata.managedFields", raw));
+            managed.map(|managed| managed.0).unwrap_or_default()
+        })
+    }
+
+    /// How many entries `metadata.managedFields` has, where these are more than are looked at.
+    pub fn too_many_managed(&self) -> Option<usize> {
+        let count = self.kept.managed_count.get_or_init(|| self.meta.managed_fields.map_or(0, scan::count));
+        Some(*count).filter(|count| *count > MAX_ENTRIES)
+    }
+
+    /// Takes in how many entries `metadata.managedFields` has, from who has passed all of them anyway.
+    pub(crate) fn set_managed_count(&self, count: usize) {
+        self.kept.managed_count.get_or_init(|| count);
+    }
+
+    /// Whether it has managedFields at all.
+    pub fn has_managed(&self) -> bool {
+        self.meta.managed_fields.is_some_and(|raw| raw.contains('{'))
+    }
+
+    /// Whether somebody has asked for `metadata.managedFields` since [`Object::forget_asking`].
+    pub(crate) fn was_asked_for_managed(&self) -> bool {
+        self.asked_for_managed.get()
+    }
+
+    /// The JSON text of `metadata.managedFields`.
+    pub(crate) fn raw_managed(&self) -> Option<&'a str> {
+        self.meta.managed_fields
+    }
+
+    /// The JSON text of `metadata.ownerReferences`.
+    pub(crate) fn raw_owners(&self) -> Option<&'a str> {
+        self.meta.owner_references
+    }
+
+    /// Forgets that [`Object::managed`] was asked for.
+    pub(crate) fn forget_asking(&self) {
+        self.asked_for_managed.set(false);
+    }
+
+    /// Whether somebody has asked for `metadata.managedFields` since, and did not see all of it.
+    pub(crate) fn showed_part(&self) -> bool {
+        self.asked_for_managed.get() && self.too_many_managed().is_some()
+    }
+
+    /// `metadata.ownerReferences`.
+    pub fn owners(&self) -> &[Owner<'a>] {
+        self.kept.owners.get_or_init(|| {
+            let raw = self.meta.owner_references;
+            raw.and_then(|raw| self.part("metadata.ownerReferences", raw)).unwrap_or_default()
+        })
+    }
+
+    /// `spec` of a node; empty where it has none.
+    pub fn node_spec(&self) -> &NodeSpec<'a> {
+        self.kept.node_spec.get_or_init(|| self.field("spec").unwrap_or_default())
+    }
+
+    /// `status` of a node; empty where it has none.
+    pub fn node_status(&self) -> &NodeStatus<'a> {
+        self.kept.node_status.get_or_init(|| self.field("status").unwrap_or_default())
+    }
+
+    /// The pod of an object of this kind: its own, or the one its template describes. `None` where it has none.
+    pub fn pod(&self, kind: &Kind) -> Option<&Pod<'a>> {
+        self.kept.pod.get_or_init(|| Pod::of(self, kind).map(Box::new)).as_deref()
+    }
+
+    /// What of this object could not be read so far, although it is there: what was asked about it was answered as if it were
+    /// not, so nothing follows from that.
+    pub fn fault(&self) -> Option<&str> {
+        self.fault.get().map(String::as_str)
+    }
+
+    /// Why nothing follows from what rules did not find in it, if so: it could not be read, or not as a whole.
+    pub fn unread(&self) -> Option<String> {
+        let too_many = || {
+            let count = self.too_many_managed()?;
+            Some(format!("metadata.managedFields has {count} entries, and {MAX_ENTRIES} at most are looked at"))
+        };
+        self.fault().map(str::to_owned).or_else(too_many)
+    }
+
+    /// Says that something of this object cannot be read. The first word counts.
+    pub(crate) fn set_fault(&self, why: impl FnOnce() -> String) {
+        self.fault.get_or_init(why);
+    }
+}
+
+impl<'a> Object<'a> {
+    /// Reads the object that `rest` begins with, without looking into what nobody asked for, and says how long it is;
+    /// `None` leaves it to the parser.
+    ///
+    /// `twin` is an object that is probably the same but for a few fields: the other side of an update.
+    pub(crate) fn scan(rest: &'a str, twin: Option<&Object<'a>>) -> Option<(Self, usize)> {
+        let mut object = Object { fields: Vec::with_capacity(8), ..Object::default() };
+        let length = scan::members(rest, |key, rest| {
+            if key == "metadata" && rest.starts_with('{') {
+                let (meta, length) = Meta::scan(rest, twin.map(|twin| &twin.meta))?;
+                object.meta = meta;
+                return Some(length);
+            }
+            let value = scan::value(rest, twin.and_then(|twin| twin.raw(key)))?;
+            match key {
+                "apiVersion" => object.api_version = scan::text(value)?,
+                "kind" => object.kind = scan::text(value)?,
+                "metadata" if value == "null" => {}
+                "metadata" => return None,
+                _ => object.fields.push((Text::from(key), value)),
+            }
+            Some(value.len())
+        })?;
+        Some((object, length))
+    }
+}
+
+impl<'a> Meta<'a> {
+    fn scan(rest: &'a str, twin: Option<&Meta<'a>>) -> Option<(Self, usize)> {
+        let mut meta = Meta::default();
+        let length = scan::members(rest, |key, rest| {
+            let repeated = match key {
+                "managedFields" => twin.and_then(|twin| twin.managed_fields),
+                "ownerReferences" => twin.and_then(|twin| twin.owner_references),
+                _ => None,
+            };
+            let value = scan::value(rest, repeated)?;
+            let some = (value != "null").then_some(value);
+            match key {
+                "name" => meta.name = scan::text(value)?.cut(MAX_NAME),
+                "generateName" => meta.generate_name = scan::text(value)?.cut(MAX_NAME),
+                "namespace" => meta.namespace = scan::text(value)?.cut(MAX_NAME),
+                "uid" => meta.uid = scan::text(value)?.cut(MAX_NAME),
+                "creationTimestamp" => scan::nullable(value, &mut meta.creation_timestamp)?,
+                "deletionTimestamp" => scan::nullable(value, &mut meta.deletion_timestamp)?,
+                "labels" => meta.labels = Pairs::scan(value)?,
+                "annotations" => meta.annotations = Pairs::scan(value)?,
+                "resourceVersion" => meta.resource_version = scan::text(value)?.cut(MAX_NAME),
+                "generation" => meta.generation = serde_json::from_str(value).ok()?,
+                "finalizers" => meta.finalizers = serde_json::from_str(value).ok()?,
+                "ownerReferences" => meta.owner_references = some,
+                "managedFields" => meta.managed_fields = some,
+                _ => {}
+            }
+            Some(value.len())
+        })?;
+        Some((meta, length))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ObjectVisitor<'a>(PhantomData<Object<'a>>);
+        impl<'de: 'a, 'a> Visitor<'de> for ObjectVisitor<'a> {
+            type Value = Object<'a>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a Kubernetes object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut object = Object::default();
+                while let Some(key) = map.next_key::<Text<'a>>()? {
+                    match &*key {
+                        "apiVersion" => object.api_version = map.next_value::<Option<_>>()?.unwrap_or_default(),
+                        "kind" => object.kind = map.next_value::<Option<_>>()?.unwrap_or_default(),
+                        "metadata" => object.meta = map.next_value::<Option<_>>()?.unwrap_or_default(),
+                        _ => object.fields.push((key, map.next_value::<&'de RawValue>()?.get())),
+                    }
+                }
+                Ok(object)
+            }
+        }
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
+    }
+}
+
+/// The text of a value; `null` is none.
+fn slice<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'a str>, D::Error> {
+    Ok(Option::<&'de RawValue>::deserialize(deserializer)?.map(RawValue::get))
+}
+
+fn null_is_empty<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Text<'a>, D::Error> {
+    Ok(Option::<Text<'a>>::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// What stands in every finding on an object must not grow with it.
+fn name<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Text<'a>, D::Error> {
+    Ok(null_is_empty(deserializer)?.cut(MAX_NAME))
+}
+
+/// Kubernetes allows 253 bytes for most names, and more for a few.
+pub(crate) const MAX_NAME: usize = 1024;
+
+/// Reads a list element by element, handing each to `each` and keeping none.
+pub(crate) struct EachItem<F>(pub F);
+
+impl<'de, F: FnMut(Object<'de>)> DeserializeSeed<'de> for EachItem<F> {
+    type Value = usize;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<usize, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de, F: FnMut(Object<'de>)> Visitor<'de> for EachItem<F> {
+    type Value = usize;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of objects")
+    }
+    fn visit_unit<E>(self) -> Result<usize, E> {
+        Ok(0)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<usize, A::Error> {
+        let mut count = 0;
+        while let Some(object) = seq.next_element()? {
+            (self.0)(object);
+            count += 1;
+        }
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NODE: &str = r#"{"kind":"Node","metadata":{"name":"moc-l1","labels":{"a":"b","c":"d\n"},"managedFields":[
+        {"manager":"kubectl-label","operation":"Update","time":"2026-11-18T09:14:00Z","fieldsType":"FieldsV1",
+         "fieldsV1":{"f:metadata":{"f:labels":{".":{},"f:a":{}}},
+                     "f:spec":{"f:template":{"f:spec":{"f:containers":{"k:{\"name\":\"dns\"}":{".":{},"f:image":{}}}}}}}}]},
+        "spec":{"providerID":"moc://x"},"status":{"a":1}}"#;
+
+    #[test]
+    fn text_is_borrowed_unless_it_holds_escapes() {
+        let node: Object<'_> = serde_json::from_str(NODE).unwrap();
+        assert_eq!(node.meta.labels.get("c"), Some("d\n"));
+        let Text(name) = &node.meta.name;
+        assert!(matches!(name, Cow::Borrowed("moc-l1")));
+    }
+
+    #[test]
+    fn ownership_is_read_from_the_field_set() {
+        let node: Object<'_> = serde_json::from_str(NODE).unwrap();
+        let entry = node.managed().first().unwrap();
+        assert!(entry.owns(&["f:metadata", "f:labels", "f:a"]));
+        assert!(!entry.owns(&["f:metadata", "f:labels", "f:c"]));
+        assert_eq!(entry.children(&["f:metadata", "f:labels"]), [Text::from("a")]);
+    }
+
+    #[test]
+    fn null_metadata_and_null_labels_are_empty_not_errors() {
+        for json in [r#"{"metadata":null}"#, r#"{"metadata":{"labels":null,"name":null,"finalizers":null}}"#, "{}"] {
+            let object: Object<'_> = serde_json::from_str(json).unwrap();
+            assert!(object.meta.labels.is_empty() && object.meta.name.is_empty());
+        }
+    }
+
+    #[test]
+    fn what_is_there_and_cannot_be_read_is_remembered() {
+        let object = |json: &'static str| -> Object<'static> { serde_json::from_str(json).unwrap() };
+        for (json, fault) in [
+            (r#"{"spec":"x"}"#, "spec: invalid type: string"),
+            (r#"{"spec":{"taints":{}}}"#, "spec: invalid type: map"),
+            (r#"{"metadata":{"ownerReferences":[{"kind":"Node"}]}}"#, "metadata.ownerReferences: missing field `name`"),
+            (r#"{"metadata":{"managedFields":[1]}}"#, "metadata.managedFields: invalid type: integer"),
+        ] {
+            let object = object(json);
+            assert_eq!(object.fault(), None);
+            assert!(object.node_spec().taints.is_none() && object.owners().is_empty() && object.managed().is_empty());
+            assert!(object.fault().is_some_and(|found| found.starts_with(fault)), "{:?}", object.fault());
+        }
+        let object = object(r#"{"spec":null,"metadata":{"ownerReferences":null,"managedFields":null}}"#);
+        assert!(object.node_spec().taints.is_none() && object.owners().is_empty() && object.managed().is_empty());
+        assert_eq!(object.fault(), None);
+    }
+
+    #[test]
+    fn of_too_many_entries_the_first_are_read_and_all_are_counted() {
+        for (count, looked_at, too_many) in [(MAX_ENTRIES, MAX_ENTRIES, None), (300, MAX_ENTRIES, Some(300))] {
+            let entries: Vec<String> = (0..count).map(|n| format!(r#"{{"manager":"m{n}"}}"#)).collect();
+            let json = format!(r#"{{"metadata":{{"managedFields":[{}]}}}}"#, entries.join(","));
+            let object: Object<'_> = serde_json::from_str(&json).unwrap();
+            assert_eq!((object.too_many_managed(), object.showed_part()), (too_many, false));
+            assert_eq!(object.managed().len(), looked_at);
+            assert_eq!((object.showed_part(), object.fault()), (too_many.is_some(), None));
+        }
+    }
+
+    #[test]
+    fn names_are_cut_to_a_length_that_findings_can_bear() {
+        let json = format!(r#"{{"metadata":{{"name":"{}","uid":"{}"}}}}"#, "ä".repeat(900), "u".repeat(900));
+        let (scanned, _) = Object::scan(&json, None).unwrap();
+        for object in [scanned, serde_json::from_str(&json).unwrap()] {
+            assert_eq!((object.meta.name.len(), object.meta.uid.len()), (MAX_NAME, 900));
+        }
+    }
+
+    #[test]
+    fn labels_of_another_shape_are_an_error() {
+        assert!(serde_json::from_str::<Object<'_>>(r#"{"metadata":{"labels":[1]}}"#).is_err());
+    }
+}

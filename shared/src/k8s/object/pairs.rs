@@ -1,0 +1,147 @@
+//! Labels, annotations, and whatever else is looked up by a name in a document.
+
+use std::cell::OnceCell;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+
+use super::Text;
+use crate::k8s::read::scan;
+
+/// Labels or annotations, in the order of the document.
+#[derive(Clone, Debug, Default)]
+pub struct Pairs<'a> {
+    pairs: Vec<(Text<'a>, Text<'a>)>,
+    index: Index,
+}
+
+impl<'a> Pairs<'a> {
+    fn new(pairs: Vec<(Text<'a>, Text<'a>)>) -> Self {
+        Pairs { pairs, index: Index::default() }
+    }
+
+    /// The value of `key`, exactly as spelled.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.index.find(&self.pairs, key).map(|(_, value)| &**value)
+    }
+
+    /// Keys and values.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.pairs.iter().map(|(k, v)| (&**k, &**v))
+    }
+
+    /// The keys.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.pairs.iter().map(|(k, _)| &**k)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
+    }
+
+    /// Those of them whose key is as `wanted`.
+    #[must_use]
+    pub fn only(&self, wanted: impl Fn(&str) -> bool) -> Self {
+        Pairs::new(self.pairs.iter().filter(|(key, _)| wanted(key)).cloned().collect())
+    }
+
+    pub(super) fn scan(json: &'a str) -> Option<Self> {
+        if json == "null" {
+            return Some(Pairs::default());
+        }
+        let mut pairs = Vec::with_capacity(16);
+        scan::members(json, |key, rest| {
+            let value = scan::value(rest, None)?;
+            pairs.push((Text::from(key), scan::text(value)?));
+            Some(value.len())
+        })?;
+        Some(Pairs::new(pairs))
+    }
+}
+
+impl PartialEq for Pairs<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.pairs == other.pairs
+    }
+}
+
+impl Eq for Pairs<'_> {}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PairsVisitor;
+        impl<'de> Visitor<'de> for PairsVisitor {
+            type Value = Pairs<'de>;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a map of strings")
+            }
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Pairs::default())
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut pairs = Vec::with_capacity(map.size_hint().unwrap_or(16));
+                while let Some(key) = map.next_key()? {
+                    // kubectl prints `key: null` for an empty value now and then; the API server reads it as "".
+                    let value: Option<Text<'de>> = map.next_value()?;
+                    pairs.push((key, value.unwrap_or_default()));
+                }
+                Ok(Pairs::new(pairs))
+            }
+        }
+        deserializer.deserialize_any(PairsVisitor)
+    }
+}
+
+/// The places of many names, sorted by name, so that looking up one of them does not pass all the others. Made when it is first
+/// needed: few lists are long, and of most nothing is looked up.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Index(OnceCell<Vec<usize>>);
+
+impl Index {
+    /// The first of `rows` with this name.
+    pub(super) fn find<'r, 'a, T>(&self, rows: &'r [(Text<'a>, T)], name: &str) -> Option<&'r (Text<'a>, T)> {
+        if rows.len() <= FEW {
+            return rows.iter().find(|(own, _)| &**own == name);
+        }
+        let name_at = |at: &usize| rows.get(*at).map(|(own, _)| &**own);
+        let sorted = self.0.get_or_init(|| {
+            let mut places: Vec<usize> = (0..rows.len()).collect();
+            // Stable: of several rows of one name the first stays first.
+            places.sort_by_key(name_at);
+            places
+        });
+        let first = sorted.partition_point(|at| name_at(at) < Some(name));
+        rows.get(*sorted.get(first)?).filter(|(own, _)| &**own == name)
+    }
+}
+
+/// So few are compared one by one sooner than an index is made.
+const FEW: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_of_few_and_of_many_is_found_and_no_other() {
+        for count in [0, 1, FEW, FEW + 1, 300] {
+            let own: Vec<String> = (0..count).map(|n| format!(r#""k{n}":"v{n}""#)).collect();
+            let pairs = Pairs::scan(&format!("{{{}}}", own.join(",")).leak()[..]).unwrap();
+            for n in 0..count {
+                assert_eq!(pairs.get(&format!("k{n}")), Some(&*format!("v{n}")), "of {count}");
+            }
+            for other in ["", "k", "k300", "z", "K1"] {
+                assert_eq!(pairs.get(other), None, "{other} of {count}");
+            }
+        }
+    }
+
+    #[test]
+    fn of_one_key_twice_the_first_counts() {
+        for count in [1, 40] {
+            let many = (0..count).map(|n| format!(r#""k{n}":"","#)).collect::<Vec<_>>().concat();
+            let json = format!(r#"{{"twice":"a",{many}"twice":"b"}}"#);
+            assert_eq!(Pairs::scan(&json).unwrap().get("twice"), Some("a"));
+        }
+    }
+}

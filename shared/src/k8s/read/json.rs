@@ -1,0 +1,140 @@
+//! JSON as the API server and kubectl print it: single objects, and lists one page at a time.
+
+use std::fmt;
+
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+
+use crate::k8s::object::{EachItem, Object, Text};
+
+/// Why bytes could not be read as what they should be.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// Not JSON, cut short, or of another shape; the cause has line and column.
+    #[error("not a Kubernetes object or list: {0}")]
+    Json(#[from] serde_json::Error),
+    /// A list without `items`, an object without a kind.
+    #[error("not a Kubernetes {expected}: it has no `{missing}`")]
+    Shape {
+        /// What it should have been.
+        expected: &'static str,
+        /// What it lacks.
+        missing: &'static str,
+    },
+    /// YAML that kubectl would refuse too.
+    #[error("not YAML that kubectl reads: {0}")]
+    Yaml(String),
+}
+
+/// What a page says about the list it belongs to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// Objects on this page.
+    pub items: usize,
+    /// Where the next page starts; `None` on the last.
+    pub continue_token: Option<String>,
+    /// `NodeList`.
+    pub kind: String,
+    /// `v1`, `apps/v1`: at which version its objects were read.
+    pub api_version: String,
+}
+
+/// One object.
+///
+/// # Errors
+/// [`ReadError`] when the bytes are not JSON of an object.
+pub fn object(bytes: &[u8]) -> Result<Object<'_>, ReadError> {
+    Ok(serde_json::from_slice(bytes)?)
+}
+
+/// One page of a list: every item goes to `each` as soon as it is read, and none is kept.
+///
+/// # Errors
+/// [`ReadError`] when the bytes are not JSON, are cut short, or are no list. Items before the fault were handed out.
+pub fn page<'a>(bytes: &'a [u8], mut each: impl FnMut(Object<'a>)) -> Result<Page, ReadError> {
+    struct PageVisitor<F>(F);
+    impl<'de, F: FnMut(Object<'de>)> Visitor<'de> for PageVisitor<F> {
+        type Value = (Page, bool);
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a Kubernetes list")
+        }
+        fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self::Value, A::Error> {
+            let (mut page, mut is_list) = (Page::default(), false);
+            while let Some(key) = map.next_key::<Text<'de>>()? {
+                match &*key {
+                    "items" => {
+                        page.items += map.next_value_seed(EachItem(&mut self.0))?;
+                        is_list = true;
+                    }
+                    "metadata" => {
+                        let meta: Option<ListMeta<'de>> = map.next_value()?;
+                        page.continue_token =
+                            meta.and_then(|meta| meta.next).filter(|next| !next.is_empty()).map(|t| t.to_string());
+                    }
+                    "kind" => page.kind = map.next_value::<Option<Text<'de>>>()?.unwrap_or_default().to_string(),
+                    "apiVersion" => {
+                        page.api_version = map.next_value::<Option<Text<'de>>>()?.unwrap_or_default().to_string();
+                    }
+                    _ => {
+                        map.next_value::<IgnoredAny>()?;
+                    }
+                }
+            }
+            Ok((page, is_list))
+        }
+    }
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let (page, is_list) = (&mut json).deserialize_map(PageVisitor(&mut each))?;
+    json.end()?;
+    if is_list { Ok(page) } else { Err(ReadError::Shape { expected: "list", missing: "items" }) }
+}
+
+/// The `kind` and `apiVersion` of a document, without reading the rest of it.
+///
+/// # Errors
+/// [`ReadError::Json`] when the bytes are not a JSON object.
+pub fn type_of(bytes: &[u8]) -> Result<(String, String), ReadError> {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct TypeMeta<'a> {
+        #[serde(borrow, default)]
+        api_version: Option<Text<'a>>,
+        #[serde(borrow, default)]
+        kind: Option<Text<'a>>,
+    }
+    let meta: TypeMeta<'_> = serde_json::from_slice(bytes)?;
+    Ok((meta.api_version.unwrap_or_default().to_string(), meta.kind.unwrap_or_default().to_string()))
+}
+
+#[derive(serde::Deserialize)]
+struct ListMeta<'a> {
+    #[serde(borrow, default, rename = "continue")]
+    next: Option<Text<'a>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn page_hands_out_items_and_the_next_token() {
+        let mut names = Vec::new();
+        let bytes = br#"{"kind":"NodeList","apiVersion":"v1","metadata":{"continue":"abc"},"items":[{"metadata":{"name":"a"}},{"metadata":{"name":"b"}}]}"#;
+        let page = page(bytes, |object| names.push(object.meta.name.to_string())).unwrap();
+        assert_eq!((page.items, page.continue_token.as_deref()), (2, Some("abc")));
+        assert_eq!((&*page.kind, &*page.api_version), ("NodeList", "v1"));
+        assert_eq!(names, ["a", "b"]);
+    }
+
+    #[test]
+    fn cut_short_foreign_and_trailing_bytes_are_errors() {
+        for bad in [&b"{\"items\":[{\"metadata\":{}"[..], b"<html>", b"", b"{}", b"[]", b"{\"items\":[]} x"] {
+            assert!(page(bad, |_| ()).is_err(), "{}", String::from_utf8_lossy(bad));
+        }
+    }
+
+    #[test]
+    fn null_items_are_an_empty_list_as_go_prints_it() {
+        assert_eq!(page(br#"{"metadata":{},"items":null}"#, |_| ()).unwrap().items, 0);
+    }
+}

@@ -1,0 +1,354 @@
+//! A shortcut through JSON that is well formed: members of an object as slices of the text, what nobody asked for skipped
+//! without being looked into.
+//!
+//! Most of a review is a list of images nobody reads, twice. A parser has to look at every byte of it; here a string is
+//! passed over at the speed of memory, and what the object before had word for word is passed over by one comparison.
+//! Whatever is not plainly well formed is left to `serde_json`: every function answers `None` then, and the caller takes
+//! the slow way, whose errors are the ones to show.
+
+use crate::k8s::object::Text;
+
+/// Hands each member of the object that `rest` begins with to `each`: the key, and the text from the value on. It answers
+/// the value's length. The result is the object's.
+pub(crate) fn members<'a>(rest: &'a str, mut each: impl FnMut(&'a str, &'a str) -> Option<usize>) -> Option<usize> {
+    literals(rest, |key, rest| each(plain(key)?, rest))
+}
+
+/// As [`members`], with each key as it is written, quotes and escapes included.
+pub(crate) fn literals<'a>(rest: &'a str, mut each: impl FnMut(&'a str, &'a str) -> Option<usize>) -> Option<usize> {
+    let bytes = rest.as_bytes();
+    let mut at = space(bytes, expect(bytes, 0, b'{')?);
+    if bytes.get(at) == Some(&b'}') {
+        return Some(at + 1);
+    }
+    loop {
+        let key_end = string_end(bytes, expect(bytes, at, b'"')?)?;
+        let key = rest.get(at..key_end)?;
+        at = space(bytes, expect(bytes, space(bytes, key_end), b':')?);
+        at = space(bytes, at + each(key, rest.get(at..)?)?);
+        match bytes.get(at)? {
+            b',' => at = space(bytes, at + 1),
+            b'}' => return Some(at + 1),
+            _ => return None,
+        }
+    }
+}
+
+/// Hands each item of the list that `rest` begins with to `each`, as the text from it on, as [`members`] does.
+pub(crate) fn items<'a>(rest: &'a str, mut each: impl FnMut(&'a str) -> Option<usize>) -> Option<usize> {
+    let bytes = rest.as_bytes();
+    let mut at = space(bytes, expect(bytes, 0, b'[')?);
+    if bytes.get(at) == Some(&b']') {
+        return Some(at + 1);
+    }
+    loop {
+        at = space(bytes, at + each(rest.get(at..)?)?);
+        match bytes.get(at)? {
+            b',' => at = space(bytes, at + 1),
+            b']' => return Some(at + 1),
+            _ => return None,
+        }
+    }
+}
+
+/// How many items the list `json` has; none when it is no list.
+pub(crate) fn count(json: &str) -> usize {
+    let mut count = 0;
+    let counted = items(json, |rest| {
+        count += 1;
+        value(rest, None).map(str::len)
+    });
+    counted.map_or(0, |_| count)
+}
+
+/// A step through maps in maps, which hold nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Nested<'a> {
+    /// Into the map behind this key, as it is written.
+    Into(&'a str),
+    /// Out of it again.
+    OutOf,
+}
+
+/// Walks through the maps in maps that `rest` begins with, however deep, and says how long they are; `None` when there is
+/// anything else in them.
+pub(crate) fn nested<'a>(rest: &'a str, mut each: impl FnMut(Nested<'a>)) -> Option<usize> {
+    let bytes = rest.as_bytes();
+    let mut at = space(bytes, expect(bytes, 0, b'{')?);
+    let mut depth = 0_usize;
+    loop {
+        if bytes.get(at)? == &b'"' {
+            let key_end = string_end(bytes, at + 1)?;
+            each(Nested::Into(rest.get(at..key_end)?));
+            depth += 1;
+            at = space(bytes, expect(bytes, space(bytes, key_end), b':')?);
+            at = space(bytes, expect(bytes, at, b'{')?);
+            continue;
+        }
+        // A map ends, and with it any number of those around it, until one goes on.
+        loop {
+            at = expect(bytes, at, b'}')?;
+            if depth == 0 {
+                return Some(at);
+            }
+            depth -= 1;
+            each(Nested::OutOf);
+            at = space(bytes, at);
+            if bytes.get(at)? == &b',' {
+                at = space(bytes, at + 1);
+                // Only a key can follow.
+                if bytes.get(at)? != &b'"' {
+                    return None;
+                }
+                break;
+            }
+        }
+    }
+}
+
+/// The value that `rest` begins with. `twin` is text that it may repeat word for word.
+pub(crate) fn value<'a>(rest: &'a str, twin: Option<&str>) -> Option<&'a str> {
+    // Only what ends by its own last byte: a number could go on.
+    let repeated = twin.filter(|twin| twin.ends_with(['}', ']', '"']) && rest.starts_with(twin));
+    let end = match repeated {
+        Some(twin) => twin.len(),
+        None => value_end(rest.as_bytes(), 0)?,
+    };
+    rest.get(..end)
+}
+
+/// Whether nothing but white space is left.
+pub(crate) fn is_end(text: &str, at: usize) -> bool {
+    space(text.as_bytes(), at) == text.len()
+}
+
+/// The content of a string literal without escapes.
+pub(crate) fn plain(literal: &str) -> Option<&str> {
+    let inner = literal.strip_prefix('"')?.strip_suffix('"')?;
+    // Control characters must be escaped in JSON; one that is not is a fault for the parser to name.
+    let odd = |byte: &u8| *byte == b'\\' || *byte < 0x20;
+    (!inner.as_bytes().iter().any(odd)).then_some(inner)
+}
+
+/// A string, or the default for `null`.
+pub(crate) fn text(value: &str) -> Option<Text<'_>> {
+    if value == "null" {
+        return Some(Text::default());
+    }
+    match plain(value) {
+        Some(text) => Some(Text::from(text)),
+        // Escapes, or no string at all.
+        None => serde_json::from_str(value).ok(),
+    }
+}
+
+/// Puts a string that may be `null` into `slot`.
+pub(crate) fn nullable<'a>(value: &'a str, slot: &mut Option<Text<'a>>) -> Option<()> {
+    *slot = if value == "null" { None } else { Some(text(value)?) };
+    Some(())
+}
+
+fn value_end(bytes: &[u8], start: usize) -> Option<usize> {
+    match bytes.get(start)? {
+        b'"' => string_end(bytes, start + 1),
+        b'{' | b'[' => container_end(bytes, start),
+        _ => {
+            let rest = bytes.get(start..)?;
+            let is_end = |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t');
+            let length = rest.iter().position(is_end).unwrap_or(rest.len());
+            // Too short to skip unread.
+            let scalar = rest.get(..length)?;
+            if !is_plain_scalar(scalar) {
+                serde_json::from_slice::<serde::de::IgnoredAny>(scalar).ok()?;
+            }
+            Some(start + length)
+        }
+    }
+}
+
+/// Whether a scalar is one of the few words of JSON or a number of digits alone; all others are for the parser to tell.
+fn is_plain_scalar(scalar: &[u8]) -> bool {
+    match scalar {
+        b"true" | b"false" | b"null" | b"0" => true,
+        [b'1'..=b'9', rest @ ..] => rest.iter().all(u8::is_ascii_digit),
+        _ => false,
+    }
+}
+
+/// The end of an object or list: braces are counted, strings jumped.
+fn container_end(bytes: &[u8], start: usize) -> Option<usize> {
+    let mut depth = 0_usize;
+    let mut at = start;
+    loop {
+        match bytes.get(at)? {
+            b'"' => {
+                at = string_end(bytes, at + 1)?;
+                continue;
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => {
+                depth -= 1;
+                if depth == 0 {
+                    return Some(at + 1);
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+}
+
+/// The byte behind the closing quote of the string whose content begins at `start`.
+///
+/// Eight bytes at a time: most strings are a key or a short value, for which calling a search function costs more than the
+/// search.
+fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
+    let mut at = start;
+    loop {
+        while let Some(word) = bytes.get(at..at + 8).and_then(|eight| eight.try_into().ok()).map(u64::from_le_bytes) {
+            let hits = marks(word, b'"') | marks(word, b'\\');
+            if hits != 0 {
+                at += hits.trailing_zeros() as usize / 8;
+                break;
+            }
+            at += 8;
+        }
+        match bytes.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+}
+
+/// The high bit of the lowest byte of `word` that equals `byte`; higher bits may be set wrongly, lower ones never.
+fn marks(word: u64, byte: u8) -> u64 {
+    let differs = word ^ (ONES * u64::from(byte));
+    differs.wrapping_sub(ONES) & !differs & (ONES << 7)
+}
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+
+fn space(bytes: &[u8], mut at: usize) -> usize {
+    while matches!(bytes.get(at), Some(b' ' | b'\n' | b'\r' | b'\t')) {
+        at += 1;
+    }
+    at
+}
+
+fn expect(bytes: &[u8], at: usize, byte: u8) -> Option<usize> {
+    (bytes.get(at) == Some(&byte)).then_some(at + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(text: &str) -> Option<Vec<(&str, &str)>> {
+        let mut found = Vec::new();
+        let end = members(text, |key, rest| {
+            let value = value(rest, None)?;
+            found.push((key, value));
+            Some(value.len())
+        })?;
+        is_end(text, end).then_some(found)
+    }
+
+    #[test]
+    fn members_are_slices_of_the_text() {
+        let text = r#"{ "a" : {"x":[1,"}"]} , "b":"q\"}","c":-1.5e3,"d":null,"e":0,"f":102 } "#;
+        let found = all(text).unwrap();
+        assert_eq!(
+            found,
+            [("a", r#"{"x":[1,"}"]}"#), ("b", r#""q\"}""#), ("c", "-1.5e3"), ("d", "null"), ("e", "0"), ("f", "102")]
+        );
+        assert_eq!(all("{}"), Some(Vec::new()));
+    }
+
+    #[test]
+    fn items_are_counted_and_nothing_else_is_a_list() {
+        for (json, items) in [("[]", 0), ("[ 1 , {\"a\":[2,3]}, \"],[\", null ]", 4), ("[[],[1]]", 2)] {
+            assert_eq!(count(json), items, "{json}");
+        }
+        for bad in ["", "{}", "[", "[1", "[1,", "[,1]", "[1;2]", "1"] {
+            assert_eq!(count(bad), 0, "{bad}");
+        }
+    }
+
+    #[test]
+    fn maps_in_maps_are_walked_however_deep_they_are_and_nothing_else_is() {
+        let walk = |json: &str| {
+            let mut text = String::new();
+            nested(json, |step| match step {
+                Nested::Into(key) => text.push_str(key),
+                Nested::OutOf => text.push('^'),
+            })
+            .map(|end| (text, end))
+        };
+        assert_eq!(walk("{}, 1"), Some((String::new(), 2)));
+        let text = r#"{ "a" : { "b":{}, "k:{\"n\":1}" : { } } ,"c":{}}"#;
+        assert_eq!(walk(text), Some((r#""a""b"^"k:{\"n\":1}"^^"c"^"#.to_owned(), text.len())));
+        let deep = format!("{}{}", "{\"a\":".repeat(50_000) + "{}", "}".repeat(50_000));
+        assert_eq!(walk(&deep).map(|(_, end)| end), Some(deep.len()));
+        for bad in [
+            "",
+            "{",
+            "[]",
+            "{\"a\"}",
+            "{\"a\":1}",
+            "{\"a\":[]}",
+            "{\"a\":{},}",
+            "{,}",
+            "{\"a\":{}\"b\":{}}",
+            "{\"a\":{}",
+        ] {
+            assert_eq!(walk(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn strings_of_every_length_end_where_they_should() {
+        for length in 0..40 {
+            for escape in ["", "\\\"", "\\\\", "ä\u{1}"] {
+                let text = format!("\"{}{escape}{}\",x", "a".repeat(length), "b".repeat(length % 5));
+                assert_eq!(value(&text, None).map(str::len), Some(text.len() - 2), "{text}");
+                // Cut short anywhere inside, there is no end.
+                let cut = text.get(..text.len() - 3).unwrap_or_default();
+                assert_eq!(value(cut, None), None, "{cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_plainly_well_formed_is_left_to_the_parser() {
+        for bad in [
+            "",
+            "[]",
+            "{",
+            "{\"a\"",
+            "{\"a\":",
+            "{\"a\":1",
+            "{\"a\":{",
+            "{\"a\":\"x",
+            "{\"a\":1}}",
+            "{\"a\":1} x",
+            "{\"a\":1,}",
+            "{a:1}",
+            "{\"a\" 1}",
+            "{\"a\":nul}",
+            "{\"a\":01}",
+            "{\"a\":1a}",
+            "{\"a\\u0062\":1}",
+            "{\"a\":1;\"b\":2}",
+        ] {
+            assert_eq!(all(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_repeats_its_twin_is_passed_over_as_a_whole() {
+        assert_eq!(value(r#"{"x":1},"n":2"#, Some(r#"{"x":1}"#)), Some(r#"{"x":1}"#));
+        assert_eq!(value(r#"{"x":1}"#, Some(r#"{"y":1}"#)), Some(r#"{"x":1}"#));
+        assert_eq!(value("12,", Some("1")), Some("12"));
+    }
+}

@@ -1,0 +1,304 @@
+//! Which waivers do something, and what is wrong with the others.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::coverage::Current;
+use super::set::{problems_among, status_with};
+use super::{Invalid, Lapsed, Status, Waiver};
+use crate::finding::Finding;
+use crate::verdict::report::{Outcome, RuleOutcome};
+
+/// What became of one waiver in a check.
+#[derive(Clone, Debug)]
+pub struct Audit<'a> {
+    /// The waiver.
+    pub waiver: &'a Waiver,
+    /// Whether it counts.
+    pub status: Status,
+    /// Findings it is shown on.
+    pub covers: Vec<&'a Finding>,
+    /// Findings it covers as well, with the name of the waiver shown instead.
+    pub shadowed: Vec<(&'a Finding, &'a str)>,
+    /// Findings it was given for and no longer covers.
+    pub lapsed: Vec<(&'a Finding, Lapsed)>,
+    /// Findings it would cover if it counted.
+    pub would_cover: Vec<&'a Finding>,
+    /// The rules that find now what it is for, and that it does not name.
+    pub moved: BTreeSet<&'static str>,
+    /// What the fields are called now that it is for.
+    pub renamed: BTreeSet<String>,
+    /// Rules of it of which the check does not know all, and why: nobody can say then that it is unused.
+    pub unseen: Vec<String>,
+}
+
+/// What a waiver is good for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// It covers something found.
+    Covers,
+    /// It does not count, so it covers nothing.
+    NotInForce,
+    /// What it was given for has changed.
+    Lapsed,
+    /// All it covers is covered by another that ends later.
+    Shadowed,
+    /// Cannot be told; why.
+    Unknown(String),
+    /// Its rules were evaluated in full, and it matches nothing.
+    Unused,
+}
+
+impl Use {
+    /// The word JSON carries.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Use::Covers => "covers",
+            Use::Lapsed => "lapsed",
+            Use::NotInForce => "not-in-force",
+            Use::Shadowed => "shadowed",
+            Use::Unknown(_) => "unknown",
+            Use::Unused => "unused",
+        }
+    }
+}
+
+/// Something about a waiver that somebody should do something about.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Trouble {
+    /// It breaks a term.
+    #[error("{0}")]
+    Invalid(Invalid),
+    /// It is over.
+    #[error("it expired at {0}")]
+    Expired(Timestamp),
+    /// It is over for one finding.
+    #[error("it has lapsed for {object}: {why}")]
+    Lapsed {
+        /// The object, short.
+        object: String,
+        /// Why.
+        why: Lapsed,
+    },
+    /// It matches nothing that was found, and another rule finds the same.
+    #[error("it covers nothing that was found, since {} finds the same: name that rule", .0.join(", "))]
+    Moved(Vec<&'static str>),
+    /// It matches nothing that was found, and its rule finds the same at a field of another name.
+    #[error("it covers nothing that was found, since it is found at {} now: name that path, with its fingerprint if any", .0.join(", "))]
+    Renamed(Vec<String>),
+    /// It matches nothing that was found.
+    #[error("it covers nothing that was found")]
+    Unused,
+}
+
+impl Audit<'_> {
+    /// What it is good for.
+    pub fn usage(&self) -> Use {
+        if self.status != Status::Valid {
+            Use::NotInForce
+        } else if !self.covers.is_empty() {
+            Use::Covers
+        } else if !self.lapsed.is_empty() {
+            Use::Lapsed
+        } else if !self.shadowed.is_empty() {
+            Use::Shadowed
+        } else if let Some(why) = self.unseen.first() {
+            Use::Unknown(why.clone())
+        } else {
+            Use::Unused
+        }
+    }
+
+    /// What somebody should do something about. A waiver that has not begun, or whose use can't be told, is no trouble.
+    pub fn troubles(&self) -> Vec<Trouble> {
+        match &self.status {
+            Status::Invalid(problems) => return problems.iter().cloned().map(Trouble::Invalid).collect(),
+            Status::Expired => return vec![Trouble::Expired(self.waiver.expires)],
+            Status::NotYet | Status::Valid => {}
+        }
+        let lapsed = self.lapsed.iter();
+        let mut troubles: Vec<Trouble> =
+            lapsed.map(|(finding, why)| Trouble::Lapsed { object: finding.object.short(), why: why.clone() }).collect();
+        if self.usage() == Use::Unused {
+            let moved: Vec<&str> = self.moved.iter().copied().collect();
+            let renamed: Vec<String> = self.renamed.iter().cloned().collect();
+            troubles.push(match (&*moved, &*renamed) {
+                ([], []) => Trouble::Unused,
+                ([], _) => Trouble::Renamed(renamed),
+                _ => Trouble::Moved(moved),
+            });
+        }
+        troubles
+    }
+}
+
+/// Holds waivers against what was found and what became of each rule. `findings` may carry notes or not.
+pub fn audit<'a>(
+    waivers: &'a [Waiver],
+    findings: &'a [Finding],
+    rules: &[RuleOutcome],
+    now: Timestamp,
+) -> Vec<Audit<'a>> {
+    let mut audits: Vec<Audit<'a>> = waivers
+        .iter()
+        .map(|waiver| Audit {
+            waiver,
+            status: status_with(problems_among(waiver, waivers), waiver, now),
+            covers: Vec::new(),
+            shadowed: Vec::new(),
+            lapsed: Vec::new(),
+            would_cover: Vec::new(),
+            moved: BTreeSet::new(),
+            renamed: BTreeSet::new(),
+            unseen: waiver.rules.iter().filter_map(|code| unseen(code, rules)).collect(),
+        })
+        .collect();
+    let current = Current::of(findings, waivers, now);
+    for finding in findings {
+        // Most findings match no waiver.
+        let mut shown = None;
+        for audit in audits.iter_mut().filter(|audit| audit.waiver.matches(finding)) {
+            if audit.status != Status::Valid {
+                audit.would_cover.push(finding);
+            } else if let Some(why) = audit.waiver.lapsed(finding, now) {
+                audit.lapsed.push((finding, why));
+            } else if let Some(shown) = *shown.get_or_insert_with(|| current.chosen(finding)) {
+                if std::ptr::eq(shown, audit.waiver) {
+                    audit.covers.push(finding);
+                } else {
+                    audit.shadowed.push((finding, &shown.name));
+                }
+            }
+        }
+    }
+    for audit in audits.iter_mut().filter(|audit| audit.usage() == Use::Unused) {
+        let same = findings.iter().filter(|finding| audit.waiver.matches_but_for_the_code(finding));
+        audit.moved = same.map(|finding| finding.code).collect();
+        let renamed = findings.iter().filter(|finding| audit.waiver.matches_by_its_old_path(finding));
+        audit.renamed = renamed.map(|finding| finding.path.clone()).collect();
+    }
+    audits
+}
+
+/// Why a check does not know all that a rule could find; `None` when it does.
+fn unseen(code: &str, rules: &[RuleOutcome]) -> Option<String> {
+    let Some(rule) = rules.iter().find(|rule| rule.code == code) else {
+        return Some(format!("{code} was not run"));
+    };
+    match rule.outcome {
+        Outcome::Pass => None,
+        // A rule with findings can be open as well: its reason says what it did not see.
+        Outcome::Violated | Outcome::Waived if rule.reason.is_empty() => None,
+        outcome => Some(format!("{code} {}: {}", outcome.as_str(), rule.reason)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::people::waiver::samples::{NOVEMBER, finding, time, waiver};
+    use crate::people::waiver::{Pin, apply};
+
+    fn outcome(code: &'static str, outcome: Outcome, reason: &str) -> RuleOutcome {
+        RuleOutcome { code, slug: "", outcome, reason: reason.to_owned(), could_void: false }
+    }
+
+    #[test]
+    fn an_audit_says_what_each_waiver_is_good_for() {
+        let findings = [finding("log-agent", "u1", Some("x")), finding("second", "u2", Some("x"))];
+        let named = |name: &str, change: fn(&mut Waiver)| {
+            let mut own = Waiver { name: name.to_owned(), ..waiver() };
+            change(&mut own);
+            own
+        };
+        let waivers = [
+            named("covers", |_| {}),
+            named("shadowed", |w| w.expires = time("2026-11-28T00:00:00Z")),
+            named("lapsed", |w| w.lapses_unless = Some(Pin { uid: Some("u0".to_owned()), ..Pin::default() })),
+            named("unused", |w| w.matches.name = "nowhere".to_owned()),
+            named("unknown", |w| (w.matches.name, w.rules) = ("nowhere".to_owned(), vec!["AA307".to_owned()])),
+            named("expired", |w| w.expires = time("2026-11-05T00:00:00Z")),
+            named("later", |w| w.not_before = Some(time("2026-11-11T00:00:00Z"))),
+            named("invalid", |w| w.approved_by = "alice".to_owned()),
+        ];
+        let rules = [outcome("AA303", Outcome::Violated, ""), outcome("AA307", Outcome::NotObservable, "no trace")];
+        let audits = audit(&waivers, &findings, &rules, time(NOVEMBER));
+        let words: Vec<(&str, &str)> = audits.iter().map(|one| (&*one.waiver.name, one.usage().as_str())).collect();
+        let own = words.iter().filter(|(name, word)| name == word).count();
+        assert_eq!(own, 5, "{words:?}");
+        assert!(words[5..].iter().all(|(_, word)| *word == "not-in-force"), "{words:?}");
+        assert!(audits[5..].iter().all(|one| one.would_cover.len() == 1));
+        assert_eq!(audits[1].shadowed[0].1, "covers");
+        let troubled: Vec<&str> =
+            audits.iter().filter(|one| !one.troubles().is_empty()).map(|one| &*one.waiver.name).collect();
+        assert_eq!(troubled, ["lapsed", "unused", "expired", "invalid"]);
+        assert_eq!(audits[7].troubles(), [Trouble::Invalid(Invalid::SelfApproved)]);
+        // What is shown is what the audit says.
+        let mut shown = findings.to_vec();
+        apply(&mut shown, &waivers, time(NOVEMBER));
+        assert_eq!(shown[0].waiver.as_ref().unwrap().name, "covers");
+        assert_eq!(shown[1].waiver, None);
+    }
+
+    #[test]
+    fn nothing_is_called_unused_that_was_not_looked_for() {
+        let rules = |outcome_of: Outcome, reason: &str| [outcome("AA303", outcome_of, reason)];
+        let usage = |rules: &[RuleOutcome]| audit(&[waiver()], &[], rules, time(NOVEMBER))[0].usage();
+        assert_eq!(usage(&rules(Outcome::Pass, "")), Use::Unused);
+        assert_eq!(usage(&rules(Outcome::Violated, "")), Use::Unused);
+        for (outcome, reason) in [
+            (Outcome::Unknown, "list pods: forbidden"),
+            (Outcome::Violated, "list pods: forbidden"),
+            (Outcome::NotApplicable, "x"),
+        ] {
+            assert!(matches!(usage(&rules(outcome, reason)), Use::Unknown(why) if why.contains(reason)));
+        }
+        assert_eq!(usage(&[]), Use::Unknown("AA303 was not run".to_owned()));
+    }
+
+    #[test]
+    fn an_unused_waiver_is_told_which_rule_finds_the_same() {
+        let found = [finding("log-agent", "u1", Some("x"))];
+        let rules = [outcome("AA303", Outcome::Violated, ""), outcome("AA304", Outcome::Pass, "")];
+        let mut other = Waiver { rules: vec!["AA304".to_owned()], ..waiver() };
+        other.matches.path = Some(found[0].path.clone());
+        let troubles = |waiver: Waiver| audit(&[waiver], &found, &rules, time(NOVEMBER))[0].troubles();
+        assert_eq!(troubles(other.clone()), [Trouble::Moved(vec!["AA303"])]);
+        other.matches.path = Some("spec.other".to_owned());
+        assert_eq!(troubles(other.clone()), [Trouble::Unused]);
+        let print = crate::finding::fingerprint("AA304", &found[0].object, &found[0].path);
+        other.matches = crate::people::waiver::Match { fingerprint: Some(print), ..crate::people::waiver::Match::default() };
+        assert_eq!(troubles(other), [Trouble::Moved(vec!["AA303"])]);
+    }
+
+    #[test]
+    fn an_unused_waiver_is_told_what_its_field_is_called_now() {
+        let pool = crate::finding::ObjectRef::pool("pool1");
+        let found = [Finding {
+            code: "AA412",
+            object: pool.clone(),
+            path: "status.capacity[Standard_A4_v2]".to_owned(),
+            ..finding("pool1", "", None)
+        }];
+        let rules = [outcome("AA412", Outcome::Violated, "")];
+        let troubles = |matches: crate::people::waiver::Match| {
+            let own = Waiver { rules: vec!["AA412".to_owned()], matches, ..waiver() };
+            audit(&[own], &found, &rules, time(NOVEMBER))[0].troubles()
+        };
+        let old = "status.capacity[memory][Standard_A4_v2]";
+        let named = crate::people::waiver::Match {
+            kind: "NodePool".to_owned(),
+            name: "pool1".to_owned(),
+            path: Some(old.to_owned()),
+            ..crate::people::waiver::Match::default()
+        };
+        let print = crate::finding::fingerprint("AA412", &pool, old);
+        let printed = crate::people::waiver::Match { fingerprint: Some(print), ..crate::people::waiver::Match::default() };
+        for matches in [named.clone(), printed] {
+            assert_eq!(troubles(matches), [Trouble::Renamed(vec![found[0].path.clone()])]);
+        }
+        assert_eq!(troubles(crate::people::waiver::Match { name: "pool2".to_owned(), ..named }), [Trouble::Unused]);
+    }
+}

@@ -1,0 +1,263 @@
+//! Findings that are made otherwise than before, by another rule or at another field: a waiver that names the old one matches
+//! nothing any more.
+
+use super::{Match, Waiver};
+use crate::finding::{Finding, ObjectRef, fingerprint};
+use crate::text;
+
+/// What a waiver names and no check finds any more, and what is found instead.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Moved {
+    /// Another rule finds it.
+    #[error("{from} found {path} up to 0.1.0, and {to} does now: name {to}, with its fingerprint if any")]
+    Rule {
+        /// The rule that it names.
+        from: &'static str,
+        /// The field.
+        path: &'static str,
+        /// The rule that finds it now.
+        to: &'static str,
+    },
+    /// The same rule finds it at another field.
+    #[error(
+        "{code} found {was} up to 0.1.0, and {now} now, with all that differs: name that path, with its fingerprint if any"
+    )]
+    Path {
+        /// The rule.
+        code: &'static str,
+        /// The field up to 0.1.0.
+        was: String,
+        /// The field now.
+        now: String,
+    },
+    /// The object is called otherwise.
+    #[error(
+        "nodes whose pool nothing tells were one NodePool called {NO_POOL} up to 0.1.0, and each is named by itself now: \
+         match what a new check shows"
+    )]
+    Object,
+}
+
+impl Moved {
+    /// The field to look at, as it is written in a file.
+    pub fn field(&self) -> &'static str {
+        match self {
+            Moved::Rule { .. } => "rules",
+            Moved::Path { .. } => "path",
+            Moved::Object => "match",
+        }
+    }
+}
+
+/// What one rule found and another one finds now.
+struct Row {
+    /// The rule that found it, up to version 0.1.0.
+    from: &'static str,
+    /// The rule that finds it.
+    to: &'static str,
+    /// The field, of the pseudo-kind Cluster.
+    path: &'static str,
+    /// Whether the old rule finds nothing else of that kind.
+    alone: bool,
+}
+
+const fn moved(from: &'static str, to: &'static str, path: &'static str, alone: bool) -> Row {
+    Row { from, to, path, alone }
+}
+
+/// Answers of people got rules of their own.
+const MOVED: [Row; 7] = [
+    moved("AA401", "AA413", "attestation[C10]", true),
+    moved("AA409", "AA414", "attestation[C22]", true),
+    moved("AA412", "AA415", "attestation[C24]", true),
+    moved("AA405", "AA416", "attestation[C27]", true),
+    moved("AA603", "AA609", "attestation[C30]", false),
+    moved("AA603", "AA609", "attestation[C34]", false),
+    moved("AA603", "AA610", "attestation[C31]", false),
+];
+
+impl Waiver {
+    /// What it names that no check finds any more.
+    pub fn moved(&self) -> Vec<Moved> {
+        let rules = MOVED.iter().filter(|row| self.names_old(row));
+        let rules = rules.map(|row| Moved::Rule { from: row.from, path: row.path, to: row.to });
+        let paths = MERGED.into_iter().filter(|row| self.rules.iter().any(|own| own == row.code));
+        let paths = paths.filter_map(|row| row.renamed(&self.matches));
+        let object = self.matches.kind == POOL && self.matches.name == NO_POOL;
+        rules.chain(paths).chain(object.then_some(Moved::Object)).collect()
+    }
+
+    fn names_old(&self, row: &Row) -> bool {
+        let names = |code: &str| self.rules.iter().any(|own| own == code);
+        let matches = &self.matches;
+        let by_print = || {
+            let old = fingerprint(row.from, &ObjectRef::cluster(), row.path);
+            matches.fingerprint.as_ref() == Some(&old)
+        };
+        let by_name = || {
+            matches.kind == "Cluster"
+                && matches.path.as_ref().map_or(row.alone && matches.fingerprint.is_none(), |path| path == row.path)
+        };
+        names(row.from) && !names(row.to) && (by_print() || by_name())
+    }
+
+    /// Whether it would match a finding, did the finding's rule not have another code than its own.
+    pub(super) fn matches_but_for_the_code(&self, finding: &Finding) -> bool {
+        if self.rules.iter().any(|code| code == finding.code) {
+            return false;
+        }
+        let matches = &self.matches;
+        match &matches.fingerprint {
+            Some(print) => {
+                let prints = self.rules.iter().map(|code| fingerprint(code, &finding.object, &finding.path));
+                prints.into_iter().any(|own| own == *print)
+            }
+            // Without a field it may be about anything that is wrong with the object.
+            None => matches.path.as_deref() == Some(&*finding.path) && matches.names(&finding.object),
+        }
+    }
+
+    /// Whether it would match a finding, were the finding's field called as it was up to 0.1.0.
+    pub(super) fn matches_by_its_old_path(&self, finding: &Finding) -> bool {
+        let Some(row) = MERGED.iter().find(|row| row.code == finding.code) else { return false };
+        let (code, matches) = (finding.code, &self.matches);
+        let names = matches.name.is_empty() || matches.names(&finding.object);
+        names
+            && self.rules.iter().any(|own| own == code)
+            && row.old_paths(&finding.path).into_iter().any(|old| match &matches.fingerprint {
+                Some(print) => *print == fingerprint(code, &finding.object, &old),
+                None => matches.path.as_ref() == Some(&old),
+            })
+    }
+}
+
+/// A rule that made a finding of each of some fields of a pool's nodes, and makes one of all that differs.
+struct Merged {
+    code: &'static str,
+    /// The field now; behind it may stand the size of the nodes, in brackets.
+    now: &'static str,
+    /// What stood behind it for each of the fields.
+    fields: [&'static str; 3],
+}
+
+impl Merged {
+    fn renamed(&self, matches: &Match) -> Option<Moved> {
+        if matches.kind != POOL {
+            return None;
+        }
+        let old = match (&matches.path, &matches.fingerprint) {
+            (Some(path), _) => self.fields.into_iter().find_map(|field| {
+                let size = path.strip_prefix(self.now)?.strip_prefix(field)?;
+                (size.is_empty() || is_size(size)).then(|| (path.clone(), size))
+            }),
+            // The object is known, so its fingerprint can be made again.
+            (None, Some(print)) => {
+                let print_of = |path: &str| fingerprint(self.code, &ObjectRef::pool(&matches.name), path);
+                let mut paths = self.old_paths(self.now).into_iter();
+                paths.find(|path| print_of(path) == *print).map(|path| (path, ""))
+            }
+            (None, None) => None,
+        };
+        let shown = |path: &str| text::line(path, MAX_SHOWN);
+        old.map(|(was, size)| Moved::Path {
+            code: self.code,
+            was: shown(&was),
+            now: shown(&format!("{}{size}", self.now)),
+        })
+    }
+
+    /// What a field was called when each had a finding of its own.
+    fn old_paths(&self, path: &str) -> Vec<String> {
+        let Some(size) = path.strip_prefix(self.now) else { return Vec::new() };
+        self.fields.iter().map(|field| format!("{}{field}{size}", self.now)).collect()
+    }
+}
+
+/// Whether it is the size of a node in brackets, and not the name of one, of which a baseline tells.
+fn is_size(bracketed: &str) -> bool {
+    let inner = bracketed.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let of_names = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
+    inner.is_some_and(|inner| !inner.chars().all(of_names))
+}
+
+const MERGED: [Merged; 2] = [
+    Merged {
+        code: "AA402",
+        now: "status.nodeInfo",
+        fields: [".kubeletVersion", ".osImage", ".containerRuntimeVersion"],
+    },
+    Merged { code: "AA412", now: "status.capacity", fields: ["[cpu]", "[memory]", "[ephemeral-storage]"] },
+];
+
+/// A waiver may hold anything.
+const MAX_SHOWN: usize = 120;
+
+/// The kind of a pool in a report.
+const POOL: &str = "NodePool";
+
+/// What nodes were named by up to 0.1.0 whose pool nothing tells.
+const NO_POOL: &str = "(no pool)";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::people::waiver::Match;
+    use crate::people::waiver::samples::waiver;
+
+    #[test]
+    fn a_waiver_for_an_answer_names_the_rule_that_spoke_for_it_before() {
+        let of = |code: &str, matches: Match| Waiver { rules: vec![code.to_owned()], matches, ..waiver() }.moved();
+        let cluster = |path: Option<&str>| Match {
+            kind: "Cluster".to_owned(),
+            name: "cluster".to_owned(),
+            path: path.map(str::to_owned),
+            ..Match::default()
+        };
+        let own = [Moved::Rule { from: "AA401", path: "attestation[C10]", to: "AA413" }];
+        assert_eq!(of("AA401", cluster(Some("attestation[C10]"))), own);
+        assert_eq!(of("AA401", cluster(None)), own);
+        let print = fingerprint("AA401", &ObjectRef::cluster(), "attestation[C10]");
+        assert_eq!(of("AA401", Match { fingerprint: Some(print), ..Match::default() }), own);
+        assert_eq!(of("AA413", cluster(Some("attestation[C10]"))), []);
+        assert_eq!(of("AA603", cluster(Some("heartbeat[2026-02-01]"))), []);
+        assert_eq!(of("AA603", cluster(None)), [], "it may be for a gap");
+    }
+
+    #[test]
+    fn a_waiver_for_one_field_of_a_pool_is_told_the_one_for_all_that_differs() {
+        let of = |code: &str, matches: Match| Waiver { rules: vec![code.to_owned()], matches, ..waiver() }.moved();
+        let pool = |path: Option<&str>, print: Option<String>| Match {
+            kind: "NodePool".to_owned(),
+            name: "pool1".to_owned(),
+            path: path.map(str::to_owned),
+            fingerprint: print,
+            ..Match::default()
+        };
+        let renamed =
+            |code: &'static str, was: &str, now: &str| [Moved::Path { code, was: was.to_owned(), now: now.to_owned() }];
+        let image = "status.nodeInfo.osImage";
+        assert_eq!(of("AA402", pool(Some(image), None)), renamed("AA402", image, "status.nodeInfo"));
+        let print = fingerprint("AA402", &ObjectRef::pool("pool1"), image);
+        assert_eq!(of("AA402", pool(None, Some(print))), renamed("AA402", image, "status.nodeInfo"));
+        for (was, now) in [
+            ("status.capacity[cpu]", "status.capacity"),
+            ("status.capacity[memory][Standard_A4_v2]", "status.capacity[Standard_A4_v2]"),
+        ] {
+            assert_eq!(of("AA412", pool(Some(was), None)), renamed("AA412", was, now));
+        }
+        // A node held against a baseline, the new paths, other rules, and no path at all.
+        for (code, path) in [
+            ("AA412", Some("status.capacity[memory][moc-l1]")),
+            ("AA412", Some("status.capacity[Standard_A4_v2]")),
+            ("AA412", Some("status.capacity")),
+            ("AA402", Some("status.nodeInfo")),
+            ("AA403", Some(image)),
+            ("AA402", None),
+        ] {
+            assert_eq!(of(code, pool(path, None)), [], "{code} {path:?}");
+        }
+        let nobodys = Match { kind: "NodePool".to_owned(), name: "(no pool)".to_owned(), ..Match::default() };
+        assert_eq!(of("AA104", nobodys), [Moved::Object]);
+    }
+}

@@ -1,0 +1,179 @@
+//! The one sorted list of all rules.
+
+use crate::data::ClauseText;
+use crate::rules::rule::Rule;
+use crate::text;
+
+pub use crate::rules::ALL;
+
+/// The rule of a code or slug, in any case.
+pub fn find(word: &str) -> Option<&'static Rule> {
+    ALL.iter()
+        .copied()
+        .find(|rule| rule.code.as_str().eq_ignore_ascii_case(word) || rule.slug.eq_ignore_ascii_case(word))
+}
+
+/// The rules a selector names: a code, a slug, or a category such as `2xx`.
+///
+/// # Errors
+/// [`UnknownRule`], with the nearest known word.
+pub fn select(selector: &str) -> Result<Vec<&'static Rule>, UnknownRule> {
+    if let Some(rule) = find(selector) {
+        return Ok(vec![rule]);
+    }
+    let category = selector.to_lowercase();
+    let category = category.strip_prefix("aa").unwrap_or(&category).strip_suffix("xx");
+    let rules: Vec<_> =
+        ALL.iter().copied().filter(|rule| category.is_some_and(|digit| digit.chars().eq([rule.category()]))).collect();
+    if rules.is_empty() {
+        let known = ALL.iter().flat_map(|rule| [rule.code.as_str(), rule.slug]);
+        let nearest = text::nearest(selector, known).map(str::to_owned);
+        return Err(UnknownRule { given: selector.to_owned(), nearest });
+    }
+    Ok(rules)
+}
+
+/// What decides a clause of the policy.
+#[derive(Clone, Debug)]
+pub struct Deciders<'d> {
+    /// The rules that name it.
+    pub rules: Vec<&'static Rule>,
+    /// The clause whose question asks people for it: itself, or the one it is asked with.
+    pub asked_as: Option<&'d str>,
+    /// What else settles it, or why nothing in a cluster does.
+    pub settled_by: Option<&'d str>,
+}
+
+impl<'d> Deciders<'d> {
+    /// What decides `clause`.
+    pub fn of(clause: &'d ClauseText) -> Self {
+        let rules = ALL.iter().copied().filter(|rule| rule.clauses.contains(&&*clause.id)).collect();
+        let own = clause.ask.as_ref().map(|_| &*clause.id);
+        Deciders { rules, asked_as: clause.asked_with.as_deref().or(own), settled_by: clause.settled_by.as_deref() }
+    }
+
+    /// Whether anything does.
+    pub fn any(&self) -> bool {
+        !self.rules.is_empty() || self.asked_as.is_some() || self.settled_by.is_some()
+    }
+}
+
+/// A word that names no rule.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no rule is called {given:?}{}", .nearest.as_ref().map(|near| format!("; did you mean {near}?")).unwrap_or_default())]
+pub struct UnknownRule {
+    /// What was given.
+    pub given: String,
+    /// What may have been meant.
+    pub nearest: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Platform, Sees, embedded};
+    use crate::finding::{Basis, Consequence};
+    use crate::rules::rule::Mode;
+
+    #[test]
+    fn rules_are_sorted_and_unique_in_code_and_slug() {
+        assert!(ALL.windows(2).all(|pair| pair[0].code < pair[1].code));
+        let mut slugs: Vec<_> = ALL.iter().map(|rule| rule.slug).collect();
+        slugs.sort_unstable();
+        slugs.dedup();
+        assert_eq!(slugs.len(), ALL.len());
+    }
+
+    #[test]
+    fn every_clause_a_rule_names_exists_and_who_names_none_says_so() {
+        for rule in ALL {
+            // What is not policy is experience, or rests on another document, and the page says which.
+            let of_experience = |platform: &&Platform| rule.basis_on(**platform) == Basis::Operational;
+            let says_so = rule.platforms.iter().all(|own| of_experience(&own)) || rule.page.contains("names no clause");
+            assert!(!rule.clauses.is_empty() || says_so, "{} names no clause and does not say so", rule.code);
+            for clause in rule.clauses {
+                assert!(embedded().clauses.iter().any(|row| row.id == *clause), "{} names {clause}", rule.code);
+            }
+        }
+    }
+
+    #[test]
+    fn every_clause_has_what_its_row_says_decides_it() {
+        let data = embedded();
+        let open: Vec<&str> =
+            data.clauses.iter().filter(|clause| !Deciders::of(clause).any()).map(|clause| &*clause.id).collect();
+        assert!(open.is_empty(), "nothing decides {open:?}");
+        for clause in data.clauses.iter() {
+            let Deciders { rules, asked_as, settled_by } = Deciders::of(clause);
+            let of_states = rules.iter().any(|rule| rule.state.each.is_some() || rule.state.whole.is_some());
+            for sees in &clause.sees {
+                let kept = match sees {
+                    Sees::Attest => asked_as.is_some_and(|lead| {
+                        data.clauses.iter().any(|row| row.id == lead && row.ask.is_some() && row.topic.is_some())
+                    }),
+                    Sees::Change => rules.iter().any(|rule| rule.change.is_some()) || settled_by.is_some(),
+                    Sees::Cluster | Sees::Evidence => of_states || settled_by.is_some(),
+                    Sees::Information | Sees::Profile => settled_by.is_some(),
+                };
+                assert!(kept, "{} promises {sees:?}", clause.id);
+            }
+        }
+    }
+
+    #[test]
+    fn what_else_settles_clauses_is_there() {
+        let settled: Vec<&str> =
+            embedded().clauses.iter().filter(|clause| clause.settled_by.is_some()).map(|clause| &*clause.id).collect();
+        assert_eq!(settled, ["C15", "C23", "C33", "C36", "C39"]);
+        let kind: crate::people::waiver::WaiverKind = serde_json::from_str("\"microsoft-directed\"").unwrap();
+        assert_eq!(kind, crate::people::waiver::WaiverKind::MicrosoftDirected);
+        assert!(find("AA601").unwrap().clauses.contains(&"C33"));
+        assert!(!embedded().known_issues.is_empty());
+    }
+
+    #[test]
+    fn a_rule_that_guards_judges_changes_and_the_other_way_round() {
+        for rule in ALL {
+            assert_eq!(rule.guards.is_empty(), rule.change.is_none(), "{}", rule.code);
+            assert!(rule.instead.len() <= 60, "{}: `instead` must fit a denial line", rule.code);
+        }
+    }
+
+    #[test]
+    fn no_rule_would_deny_or_warn_of_more_than_its_weight_allows() {
+        for rule in ALL.iter().filter(|rule| rule.change.is_some()) {
+            let most = Mode::at_most(rule.heaviest(rule.platforms));
+            assert!(rule.mode <= most, "{}: {} where {} is the most", rule.code, rule.mode.as_str(), most.as_str());
+        }
+    }
+
+    #[test]
+    fn a_documented_rule_names_pages_that_are_there_and_dated() {
+        for (rule, platform) in ALL.iter().flat_map(|rule| rule.platforms.iter().map(move |own| (rule, *own))) {
+            let Basis::Documented(ids) = rule.basis_on(platform) else { continue };
+            let documents = rule.basis_on(platform).documents();
+            assert!(!ids.is_empty() && documents.len() == ids.len(), "{} on {platform:?}: {ids:?}", rule.code);
+            assert!(documents.iter().all(|document| document.date.is_some()), "{}: {ids:?}", rule.code);
+        }
+    }
+
+    #[test]
+    fn without_a_policy_text_nothing_is_explicit_and_two_readings_alone_void() {
+        let there = |rule: &&&Rule| rule.platforms.contains(&Platform::BareMetal);
+        for rule in ALL.iter().filter(there) {
+            assert_ne!(rule.basis_on(Platform::BareMetal), Basis::Explicit, "{}", rule.code);
+        }
+        let voids = |rule: &&&Rule| rule.consequence_on(Platform::BareMetal) == Consequence::Voids;
+        let codes: Vec<&str> = ALL.iter().filter(there).filter(voids).map(|rule| rule.code.as_str()).collect();
+        assert_eq!(codes, ["AA303", "AA401"]);
+    }
+
+    #[test]
+    fn selectors_are_codes_slugs_and_categories() {
+        assert_eq!(select("aa201").unwrap().len(), 1);
+        assert_eq!(select("system-label-changed").unwrap()[0].code.as_str(), "AA201");
+        assert!(select("2xx").unwrap().len() > 3 && select("AA2xx").unwrap().len() > 3);
+        assert_eq!(select("AA20l").unwrap_err().nearest.as_deref(), Some("AA201"));
+        assert!(select("").is_err());
+    }
+}

@@ -1,0 +1,114 @@
+//! Clauses that people alone can answer, each on a rule of its own: the finding is what somebody said, in the words of the
+//! question, and never those of a rule that looks at something else.
+
+use crate::people::answers::{Answer, Attestation, day};
+use crate::data::Platform;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::facts::inventory::Inventory;
+use crate::rules::rule::{Code, Context, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
+
+use super::{aa413, aa414, aa415, aa416, aa604, aa609, aa610};
+
+/// The rule that an answer to a clause belongs to, where that is not whichever rule looks at the clause.
+pub(crate) fn rule_of(clause: &str) -> Option<Code> {
+    let rules = [&aa413::RULE, &aa414::RULE, &aa415::RULE, &aa416::RULE, &aa604::RULE, &aa609::RULE, &aa610::RULE];
+    rules.into_iter().find(|rule| rule.clauses.contains(&clause)).map(|rule| rule.code)
+}
+
+/// What tells one rule on answers from another.
+#[derive(Clone, Copy)]
+pub(super) struct Asked {
+    pub(super) code: Code,
+    pub(super) slug: &'static str,
+    pub(super) summary: &'static str,
+    /// What follows, wherever there is a policy text.
+    pub(super) consequence: Consequence,
+    pub(super) clauses: &'static [&'static str],
+    pub(super) instead: &'static str,
+    pub(super) page: &'static str,
+    /// By [`judge`].
+    pub(super) judge: fn(&Inventory, &Context<'_>) -> Verdict,
+}
+
+/// A rule that an answer alone decides: nothing in a cluster tells, so it reads nothing and guards nothing, and what somebody
+/// answers to a clause of the policy text is as explicit as the clause.
+pub(super) const fn rule(own: Asked) -> Rule {
+    Rule {
+        code: own.code,
+        slug: own.slug,
+        summary: own.summary,
+        consequence: Weight::Always(own.consequence),
+        basis: Grounds::Always(Basis::Explicit),
+        clauses: own.clauses,
+        platforms: &Platform::WITH_POLICY_TEXT,
+        reads: &[],
+        probes: &[],
+        guards: &[],
+        reach: Reach::System,
+        mode: Mode::Off,
+        instead: own.instead,
+        page: own.page,
+        state: StateCheck { each: None, whole: Some(own.judge), clocks: None },
+        change: None,
+    }
+}
+
+/// What an answer that a clause is not kept comes to.
+pub(super) struct Fault {
+    /// What was said, in words that follow a colon.
+    pub(super) says: String,
+    /// A lighter weight than the rule's.
+    pub(super) lighter: Option<Consequence>,
+}
+
+impl Fault {
+    /// A fault that weighs what its rule does.
+    pub(super) fn of(says: &str) -> Self {
+        Fault { says: says.to_owned(), lighter: None }
+    }
+}
+
+/// Judges a rule by the answers to its clauses alone; `fault` puts one that a clause is not kept into words.
+pub(super) fn judge(
+    clauses: &[&'static str],
+    context: &Context<'_>,
+    fault: impl Fn(&Attestation, &Context<'_>) -> Fault,
+) -> Verdict {
+    let settled = context.answers.of_rule(clauses, context.platform);
+    let bad = settled.answered.into_iter().filter(|answer| answer.answer == Answer::NotFulfilled);
+    let drafts: Vec<Draft> = bad.map(|answer| draft(answer, context, &fault(answer, context))).collect();
+    if !drafts.is_empty() {
+        return Verdict::Found(drafts);
+    }
+    let topics: Vec<&str> = clauses.iter().filter_map(|id| topic(context, id)).collect();
+    Verdict::NotObservable(format!(
+        "Kubernetes does not show this ({}): --attest answers {}",
+        topics.join("; "),
+        clauses.join(" and ")
+    ))
+}
+
+fn draft(answer: &Attestation, context: &Context<'_>, fault: &Fault) -> Draft {
+    let (by, clause) = (answer.by.trim(), &*answer.clause);
+    let row = context.data.clauses.iter().find(|row| row.id == clause);
+    let question = row.and_then(|row| row.ask.clone()).unwrap_or_default();
+    let topic = topic(context, clause).unwrap_or("the clause");
+    let told = Evidence {
+        manager: by.to_owned(),
+        time: answer.on.0.to_string(),
+        ..Evidence::seen("attestation", &*answer.note)
+    };
+    let mut draft = Draft::at(ObjectRef::cluster(), format!("attestation[{clause}]"))
+        .says(format!("{by} answered {clause} ({topic}) on {}: {}", day(answer.on.0), fault.says))
+        .with(told)
+        .with(Evidence::seen("question", question));
+    if let Some(stop) = &answer.stop {
+        draft = draft.values(None, Some(&stop.to_string()));
+    }
+    draft.lighter = fault.lighter;
+    draft
+}
+
+fn topic<'d>(context: &Context<'d>, clause: &str) -> Option<&'d str> {
+    context.data.clauses.iter().find(|row| row.id == clause)?.topic.as_deref()
+}

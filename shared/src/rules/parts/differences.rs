@@ -1,0 +1,254 @@
+//! What differs between two sides of an object in what users decide on, field by field.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+
+use serde_json::{Map, Value};
+
+use crate::k8s::object::Object;
+use crate::facts::origin::{Paths, Step, spell};
+
+/// One field that differs.
+#[derive(Debug)]
+pub(super) struct Difference {
+    pub(super) path: String,
+    pub(super) before: Option<String>,
+    pub(super) after: Option<String>,
+    /// Whether its path, or one that leads to it, is among those that were given.
+    pub(super) shows: bool,
+}
+
+/// The top-level fields that users decide on and that are not the same word for word; metadata and status never count.
+pub(super) struct Differing<'o> {
+    fields: Vec<(&'o str, Value, Value)>,
+}
+
+impl<'o> Differing<'o> {
+    /// Those of two sides of an object.
+    pub(super) fn of(before: &'o Object<'_>, after: &'o Object<'_>) -> Self {
+        let mut names: Vec<&str> = before.content().map(|(name, _)| name).collect();
+        names.extend(after.content().map(|(name, _)| name));
+        names.sort_unstable();
+        names.dedup();
+        let differs = |name: &&str| before.raw(name) != after.raw(name);
+        let parsed = names.into_iter().filter(differs).map(|name| {
+            let value = |side: &Object<'_>| side.field(name).unwrap_or(Value::Null);
+            (name, value(before), value(after))
+        });
+        Differing { fields: parsed.collect() }
+    }
+
+    /// Whether anything differs: the order of keys, and of items that keys tell apart, does not count.
+    pub(super) fn any(&self) -> bool {
+        !self.heaviest(&Paths::default(), |_| false).is_empty()
+    }
+
+    /// The first differences in the order of their paths: before those that are among `shown` or light the others, because a
+    /// wholesale replacement differs everywhere, and the first fields say enough.
+    pub(super) fn heaviest(&self, shown: &Paths<'_>, is_light: fn(&[Step<'_>]) -> bool) -> Vec<Difference> {
+        let mut walk = Walk { path: Vec::new(), shown, is_light, heavy: Vec::new(), light: Vec::new() };
+        let start = At { place: Some(Paths::START), shows: false };
+        // It breaks off when it has found enough.
+        let _ = self.fields.iter().try_for_each(|(name, old, new)| walk.look(start, field(name), old, new));
+        let Walk { heavy, light, .. } = walk;
+        heavy.into_iter().chain(light).take(MAX_PATHS).collect()
+    }
+}
+
+/// A walk through two values at the same time.
+struct Walk<'w, 'v> {
+    path: Vec<Step<'v>>,
+    shown: &'w Paths<'w>,
+    is_light: fn(&[Step<'_>]) -> bool,
+    heavy: Vec<Difference>,
+    light: Vec<Difference>,
+}
+
+/// Where a walk is among the paths that were given.
+#[derive(Clone, Copy)]
+struct At {
+    place: Option<usize>,
+    shows: bool,
+}
+
+impl<'v> Walk<'_, 'v> {
+    fn look(&mut self, at: At, step: Step<'v>, old: &'v Value, new: &'v Value) -> ControlFlow<()> {
+        let at = self.enter(at, step);
+        let flow = self.diff(at, old, new);
+        self.path.pop();
+        flow
+    }
+
+    fn enter(&mut self, at: At, step: Step<'v>) -> At {
+        let place = self.shown.step(at.place, &step);
+        self.path.push(step);
+        At { place, shows: at.shows || self.shown.has(place) }
+    }
+
+    /// Every value is looked at once: a map is not compared as a whole before its fields are.
+    fn diff(&mut self, at: At, old: &'v Value, new: &'v Value) -> ControlFlow<()> {
+        if let Some((old, new)) = maps(old, new) {
+            let keys: BTreeSet<&String> = old.iter().chain(&new).flat_map(|map| map.keys()).collect();
+            let value = |side: Option<&'v Map<String, Value>>, key: &str| side.and_then(|map| map.get(key));
+            return keys.into_iter().try_for_each(|key| {
+                self.look(at, field(key), value(old, key).unwrap_or(&NULL), value(new, key).unwrap_or(&NULL))
+            });
+        }
+        if let Some((old, new)) = lists(old, new) {
+            let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+            return keys.into_iter().try_for_each(|key| {
+                let step = Step::Item(key.clone().into());
+                match (old.get(key), new.get(key)) {
+                    (Some(old), Some(new)) => self.look(at, step, old, new),
+                    // A whole item says enough by its name, and may hold what nobody should see in a report.
+                    (old, _) => {
+                        let at = self.enter(at, step);
+                        let word = |there: bool| there.then(|| "(present)".to_owned());
+                        let flow = self.found(at, |_| (word(old.is_some()), word(old.is_none())));
+                        self.path.pop();
+                        flow
+                    }
+                }
+            });
+        }
+        if old == new {
+            return ControlFlow::Continue(());
+        }
+        // What stands in data can be anything, also what nobody should see in a report.
+        let show = |path: &str, value: &Value| (!value.is_null() && !is_private(path)).then(|| scalar(value));
+        self.found(at, |path| (show(path, old), show(path, new)))
+    }
+
+    fn found(&mut self, at: At, values: impl FnOnce(&str) -> (Option<String>, Option<String>)) -> ControlFlow<()> {
+        let list = if at.shows || (self.is_light)(&self.path) { &mut self.light } else { &mut self.heavy };
+        if list.len() < MAX_PATHS {
+            let path = spell(&self.path);
+            let (before, after) = values(&path);
+            list.push(Difference { path, before, after, shows: at.shows });
+        }
+        if self.heavy.len() < MAX_PATHS { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    }
+}
+
+fn field(name: &str) -> Step<'_> {
+    Step::Field(name.into())
+}
+
+type Side<'v> = Option<&'v Map<String, Value>>;
+
+/// Both sides as maps. What appears or vanishes as a whole is named field by field too, where there are any.
+fn maps<'v>(old: &'v Value, new: &'v Value) -> Option<(Side<'v>, Side<'v>)> {
+    match (old, new) {
+        (Value::Object(old), Value::Object(new)) => Some((Some(old), Some(new))),
+        (Value::Null, Value::Object(new)) if !new.is_empty() => Some((None, Some(new))),
+        (Value::Object(old), Value::Null) if !old.is_empty() => Some((Some(old), None)),
+        _ => None,
+    }
+}
+
+/// The items of a list by what tells them apart, spelled as managedFields are here.
+type Items<'v> = BTreeMap<String, &'v Value>;
+
+/// Both sides of a list by the first key that tells the items apart on both. Environment variables and subjects may share a
+/// name, and a second one of a name must not hide behind the first.
+fn lists<'v>(old: &'v Value, new: &'v Value) -> Option<(Items<'v>, Items<'v>)> {
+    let (old, new): (&[Value], &[Value]) = match (old, new) {
+        (Value::Array(old), Value::Array(new)) => (old, new),
+        (Value::Null, Value::Array(new)) if !new.is_empty() => (&[], new),
+        (Value::Array(old), Value::Null) if !old.is_empty() => (old, &[]),
+        _ => return None,
+    };
+    let side = |items: &'v [Value], keys: &[&str]| -> Option<Items<'v>> {
+        let mut found = Items::new();
+        for item in items {
+            let values = keys.iter().map(|key| item.get(key).filter(|value| value.is_string() || value.is_number()));
+            let values = values.collect::<Option<Vec<_>>>()?;
+            let parts = keys.iter().zip(values).map(|(key, value)| format!("{key}={}", scalar(value)));
+            if found.insert(parts.collect::<Vec<_>>().join(","), item).is_some() {
+                return None;
+            }
+        }
+        Some(found)
+    };
+    KEYS.iter().find_map(|keys| Some((side(old, keys)?, side(new, keys)?)))
+}
+
+/// Whether what stands at a path is nobody's business in a report.
+pub(super) fn is_private(path: &str) -> bool {
+    path.starts_with("data")
+        || path.starts_with("binaryData")
+        || path.starts_with("stringData")
+        || path.contains(".env")
+}
+
+/// A value as it is shown.
+pub(super) fn scalar(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+static NULL: Value = Value::Null;
+
+/// What tells the items of a list apart: first what the API server merges them by (kubernetes.io, API reference), which is how
+/// managedFields name them.
+const KEYS: [&[&str]; 5] =
+    [&["mountPath"], &["devicePath"], &["containerPort", "protocol"], &["port", "protocol"], &["name"]];
+
+/// So many are named.
+const MAX_PATHS: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::k8s::read::json;
+
+    fn object(spec: &Value) -> Object<'static> {
+        json::object(json!({"spec": spec}).to_string().leak().as_bytes()).unwrap()
+    }
+
+    fn found(old: &Value, new: &Value, shown: &[&[&'static str]]) -> Vec<(String, Option<String>, Option<String>)> {
+        let mut paths = Paths::default();
+        for path in shown {
+            paths.insert(&path.iter().map(|name| field(name)).collect::<Vec<_>>());
+        }
+        let (old, new) = (object(old), object(new));
+        let found = Differing::of(&old, &new).heaviest(&paths, |_| false);
+        found.into_iter().map(|found| (found.path, found.before, found.after)).collect()
+    }
+
+    #[test]
+    fn what_is_empty_goes_as_a_whole() {
+        let own = |text: &str| Some(text.to_owned());
+        let expected = [("spec.a".to_owned(), own("{}"), None), ("spec.b".to_owned(), own("[]"), None)];
+        assert_eq!(found(&json!({"a": {}, "b": []}), &json!({}), &[]), expected);
+    }
+
+    #[test]
+    fn the_order_of_keys_and_named_items_is_no_difference() {
+        let (old, new) = (
+            r#"{"spec":{"a":1,"l":[{"name":"x"},{"name":"y"}]}}"#,
+            r#"{"spec":{"l":[{"name":"y"},{"name":"x"}],"a":1}}"#,
+        );
+        let (old, new) = (json::object(old.as_bytes()).unwrap(), json::object(new.as_bytes()).unwrap());
+        assert!(!Differing::of(&old, &new).any());
+        assert!(Differing::of(&object(&json!([1, 2])), &object(&json!([2, 1]))).any());
+    }
+
+    #[test]
+    fn what_is_shown_already_crowds_out_nothing_else() {
+        let old: Value = (0..20).map(|n| (format!("k{n:02}"), json!({"x": n}))).collect();
+        let new: Value = (0..20).map(|n| (format!("k{n:02}"), json!({"x": -1}))).collect();
+        let paths = |shown: &[&[&'static str]]| -> Vec<String> {
+            found(&old, &new, shown).into_iter().map(|(path, ..)| path.replace("spec.", "")).collect()
+        };
+        assert_eq!(paths(&[]), ["k00.x", "k01.x", "k02.x", "k03.x", "k04.x", "k05.x", "k06.x", "k07.x"]);
+        let shown = paths(&[&["spec", "k00"], &["spec", "k02", "x"], &["spec", "k03", "x", "y"]]);
+        assert_eq!(shown, ["k01.x", "k03.x", "k04.x", "k05.x", "k06.x", "k07.x", "k08.x", "k09.x"]);
+        let all = paths(&[&["spec"]]);
+        assert_eq!(all.len(), MAX_PATHS);
+    }
+}

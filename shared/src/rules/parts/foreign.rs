@@ -1,0 +1,75 @@
+//! What shows in a component's own specification, whoever wrote it: images from registries that are not Microsoft's, and an API
+//! server that asks nobody for permission.
+
+use crate::data::{Component, Confidence};
+use crate::finding::{Consequence, Draft, Evidence, ObjectRef};
+use crate::k8s::kinds;
+use crate::k8s::pod::Container;
+use crate::rules::rule::Seen;
+
+/// A container of a component's that runs an image from elsewhere.
+pub(super) struct Foreign {
+    /// The container.
+    pub(super) container: String,
+    /// The image.
+    pub(super) image: String,
+    /// The finding.
+    pub(super) draft: Draft,
+}
+
+/// What a component's workload, or a pod of it, runs from registries that are not Microsoft's: a mirror is possible, so that it
+/// is a risk and no more. What is only guessed to be a component is left alone, and so are extensions, which have settings of
+/// their own for it.
+pub(super) fn images(seen: &Seen<'_, '_>, component: &Component) -> Vec<Foreign> {
+    // What is on its way out was replaced already.
+    if !is_told(component) || component.extension || seen.object.meta.deletion_timestamp.is_some() {
+        return Vec::new();
+    }
+    let Some(pod) = seen.pod() else { return Vec::new() };
+    let init = pod.init_containers().map(|container| ("initContainers", container));
+    let all = init.chain(pod.containers().map(|container| ("containers", container)));
+    let foreign = all.filter_map(|(list, container)| {
+        let image = container.image.as_deref().filter(|image| !seen.data.provenance.is_microsofts(image))?;
+        let (name, what) = (&*container.name, word(seen));
+        let draft = Draft::at(ObjectRef::of(seen.object, seen.kind), path(seen, list, container, "image"))
+            .values(None, Some(image))
+            .says(format!("container {name} of {what} of {} runs an image from elsewhere: {image}", component.product))
+            .with(Evidence::seen("image", "its registry is not one of Microsoft's; it may be a mirror of one"))
+            .lighter(Consequence::AtRisk);
+        Some(Foreign { container: name.to_owned(), image: image.to_owned(), draft })
+    });
+    foreign.collect()
+}
+
+/// That an API server of the control plane lets everybody do everything.
+pub(super) fn authorization(seen: &Seen<'_, '_>, component: &Component) -> Option<Draft> {
+    let pod = seen.pod().filter(|_| component.static_pod && is_told(component))?;
+    let open = pod.containers().find_map(|container| {
+        let mode = container.flag(AUTHORIZATION_MODE)?;
+        mode.split(',').any(|mode| mode.trim() == "AlwaysAllow").then_some((container, mode))
+    });
+    let (container, mode) = open?;
+    let draft = Draft::at(ObjectRef::of(seen.object, seen.kind), path(seen, "containers", container, "command"))
+        .values(None, Some(&format!("{AUTHORIZATION_MODE}={mode}")))
+        .says(format!("{} asks nobody for permission: its authorization mode is {mode}", word(seen)))
+        .with(Evidence::seen("flag", format!("{AUTHORIZATION_MODE}={mode}")))
+        .lighter(Consequence::AtRisk);
+    Some(draft)
+}
+
+/// Whether a document or a listing tells of the component.
+fn is_told(component: &Component) -> bool {
+    component.confidence != Confidence::Inferred
+}
+
+fn word(seen: &Seen<'_, '_>) -> String {
+    format!("{} {}", seen.kind.kind, seen.object.meta.name)
+}
+
+fn path(seen: &Seen<'_, '_>, list: &str, container: &Container<'_>, field: &str) -> String {
+    let pod = if *seen.kind == kinds::POD { "spec" } else { "spec.template.spec" };
+    format!("{pod}.{list}[name={}].{field}", &*container.name)
+}
+
+/// The flag of the API server (kube-apiserver reference, kubernetes.io).
+const AUTHORIZATION_MODE: &str = "--authorization-mode";

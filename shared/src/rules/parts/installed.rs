@@ -1,0 +1,122 @@
+//! Which Arc extensions a cluster has, for rules that must not take Microsoft's software for somebody's own.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use crate::facts::change::{Change, Operation};
+use crate::data::Data;
+use crate::facts::inventory::Inventory;
+use crate::k8s::kinds;
+use crate::k8s::object::{Object, Text};
+pub(super) use crate::facts::origin::helm_release as release;
+use crate::rules::rule::{Code, Notes, Read, Scope, Seen};
+
+/// The list that tells which extensions there are.
+pub(super) const EXTENSIONS: Read = Read { kind: &kinds::ARC_EXTENSION_CONFIG, scope: Scope::ArcNamespaces };
+
+/// Notes an extension; `false` for any other object.
+pub(super) fn note(seen: &Seen<'_, '_>, notes: &mut Notes) -> bool {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Spec<'a> {
+        #[serde(borrow, default)]
+        extension_type: Option<Text<'a>>,
+    }
+    if *seen.kind != kinds::ARC_EXTENSION_CONFIG {
+        return false;
+    }
+    if let Some(name) = seen.object.field::<Spec<'_>>("spec").and_then(|spec| spec.extension_type) {
+        notes.note(TYPE, name.to_lowercase());
+    }
+    notes.note(RELEASE, seen.object.meta.name.as_str());
+    true
+}
+
+/// The release of the installed extension that a change is about. Whatever else it would be, it is the platform's.
+pub(super) fn of_change<'c>(change: &'c Change<'_>) -> Option<&'c str> {
+    let by_name = || change.beside.extension.as_deref();
+    // What somebody makes anew is not the extension's yet.
+    by_name().filter(|_| change.operation != Operation::Create)
+}
+
+/// What an object hinges on: the Helm release it belongs to, and its namespace.
+pub(super) fn hinge(object: &Object<'_>) -> String {
+    format!("{}/{}", release(object), object.meta.namespace)
+}
+
+/// The extensions that a rule noted.
+#[derive(Debug)]
+pub(super) struct Installed<'i> {
+    types: BTreeSet<&'i str>,
+    releases: BTreeSet<&'i str>,
+    data: &'i Data,
+    known: bool,
+}
+
+impl<'i> Installed<'i> {
+    /// Those of one rule's notes.
+    pub(super) fn of(inventory: &'i Inventory, code: Code, data: &'i Data) -> Self {
+        let of =
+            |what: &'static str| inventory.remarks(code).filter(move |(about, _)| *about == what).map(|(_, says)| says);
+        let known = !inventory
+            .reads
+            .iter()
+            .any(|(key, state)| *key.kind == kinds::ARC_EXTENSION_CONFIG && state.gap(key).is_some());
+        Installed { types: of(TYPE).collect(), releases: of(RELEASE).collect(), data, known }
+    }
+
+    /// Whether an extension brought what hinges on this: its release, or all of its namespace.
+    pub(super) fn brought(&self, hinge: &str) -> bool {
+        let (release, namespace) = hinge.split_once('/').unwrap_or((hinge, ""));
+        if !self.known {
+            let usual = self.data.extensions.iter().any(|row| row.namespaces.iter().any(|own| own == namespace));
+            return !release.is_empty() || usual;
+        }
+        self.has_release(release) || self.owns_namespace(namespace)
+    }
+
+    /// Whether a Helm release is an installed extension's, whatever its name and namespace; `false` where nobody could say.
+    pub(super) fn has_release(&self, release: &str) -> bool {
+        self.releases.contains(release)
+    }
+
+    /// Whether an extension of a type is installed; where nobody could say which are, each may be.
+    pub(super) fn has_type(&self, name: &str) -> bool {
+        !self.known || self.types.contains(name)
+    }
+
+    /// Whether an installed extension has this namespace to itself.
+    pub(super) fn owns_namespace(&self, namespace: &str) -> bool {
+        self.data.namespaces.protected(namespace).is_none()
+            && self.rows().any(|row| row.namespaces.iter().any(|own| own == namespace))
+    }
+
+    /// Whether an installed extension ships a product there: in its usual namespaces, or in those of its release.
+    pub(super) fn ships(&self, product: &str, namespace: &str, release: &str) -> bool {
+        let usual = |row: &crate::data::extensions::Extension| {
+            row.everywhere || row.namespaces.iter().any(|own| own == namespace)
+        };
+        self.has_release(release)
+            || self.shipping(product).any(usual)
+            || !self.known && !release.is_empty() && self.has(product)
+    }
+
+    /// Whether an installed extension ships a product at all, so that what the cluster knows of it says nothing of its users.
+    pub(super) fn has(&self, product: &str) -> bool {
+        self.shipping(product).next().is_some()
+    }
+
+    /// Where nobody could say which are installed, each may be.
+    fn shipping(&self, product: &str) -> impl Iterator<Item = &crate::data::extensions::Extension> {
+        let rows = self.data.extensions.iter().filter(|row| !self.known || self.types.contains(&*row.name));
+        rows.filter(move |row| row.products.iter().any(|own| own == product))
+    }
+
+    fn rows(&self) -> impl Iterator<Item = &crate::data::extensions::Extension> {
+        self.data.extensions.iter().filter(|row| self.types.contains(&*row.name))
+    }
+}
+
+const TYPE: &str = "extension";
+const RELEASE: &str = "release";

@@ -1,0 +1,183 @@
+//! Who answers in a managed component's name: endpoints that somebody gives a managed Service, Services that take its address,
+//! and autoscalers that decide how much of it there is.
+
+use serde_json::Value;
+
+use crate::facts::change::{Change, Operation};
+use crate::command::Command;
+use crate::data::{Component, Data};
+use crate::finding::{Consequence, Draft, Evidence, ObjectRef};
+use crate::k8s::kinds::{self, Kind};
+use crate::k8s::object::Object;
+use crate::facts::origin::{self, Provenance};
+use crate::rules::rule::Seen;
+use crate::rules::aa301::component;
+use crate::rules::parts::node_metadata::target;
+
+/// The managed Service whose endpoints an object says to be, by its label or, of Endpoints, by its name.
+fn service_of<'d>(kind: &Kind, object: &Object<'_>, data: &'d Data) -> Option<(&'d Component, String)> {
+    let name = match kind {
+        kind if *kind == kinds::ENDPOINT_SLICE => object.meta.labels.get(SERVICE_NAME)?,
+        kind if *kind == kinds::ENDPOINTS => &*object.meta.name,
+        _ => return None,
+    };
+    Some((component(data, "Service", &object.meta.namespace, name)?, name.to_owned()))
+}
+
+/// That endpoints of a managed Service are not those that Kubernetes found: a person made them, or nobody tells who did.
+pub(super) fn endpoints(seen: &Seen<'_, '_>) -> Option<Draft> {
+    let (component, service) = service_of(seen.kind, seen.object, seen.data)?;
+    let what = format!("{} {}", seen.kind.kind, seen.object.meta.name);
+    let draft = Draft::at(ObjectRef::of(seen.object, seen.kind), ANSWERS).values(None, Some(&service));
+    match origin::of_object(seen.object, seen.data) {
+        Provenance::Person(evidence) => Some(
+            draft
+                .says(format!("{what} answers for Service {service} of {}, and a person made it", component.product))
+                .with(evidence)
+                .fix(
+                    Command::kubectl_in(&seen.object.meta.namespace, ["delete", &seen.kind.qualified()])
+                        .name(&seen.object.meta.name),
+                ),
+        ),
+        Provenance::Unrecognised if seen.object.owners().is_empty() && !seen.object.managed().is_empty() => Some(
+            draft
+                .says(format!(
+                    "{what} answers for Service {service} of {}, and is unrecognised: no controller of Kubernetes made it",
+                    component.product
+                ))
+                .with(Evidence::seen("provenance", "no system manager wrote it, and no tool of people's is known to have"))
+                .lighter(Consequence::Info),
+        ),
+        _ => None,
+    }
+}
+
+/// That somebody would give a managed Service endpoints of their own.
+pub(super) fn endpoints_change(change: &Change<'_>, data: &Data) -> Option<Draft> {
+    let object = change.after.as_ref().filter(|_| change.operation != Operation::Delete)?;
+    let (component, service) = service_of(change.kind, object, data)?;
+    let same = |before: &Object<'_>| {
+        before.raw("endpoints") == object.raw("endpoints") && before.raw("subsets") == object.raw("subsets")
+    };
+    if change.before.as_ref().is_some_and(same) {
+        return None;
+    }
+    let draft = Draft::at(target(change), ANSWERS).values(None, Some(&service)).says(format!(
+        "{} {} would answer for Service {service} of {}",
+        change.kind.kind,
+        target(change).name,
+        component.product
+    ));
+    Some(draft)
+}
+
+/// The component whose replicas an autoscaler decides on; `None` for an object of another kind.
+fn scaled<'d>(object: &Object<'_>, kind: &Kind, data: &'d Data) -> Option<(&'d Component, String)> {
+    if *kind != kinds::HORIZONTAL_POD_AUTOSCALER {
+        return None;
+    }
+    let spec: Value = object.field("spec")?;
+    let reference = spec.get("scaleTargetRef")?;
+    let (kind, name) = (reference.get("kind")?.as_str()?, reference.get("name")?.as_str()?);
+    // Extensions bring their own.
+    let component = component(data, kind, &object.meta.namespace, name).filter(|row| !row.extension)?;
+    Some((component, format!("{kind} {name}")))
+}
+
+/// Whether an object is an autoscaler that decides how many replicas of a component there are.
+pub(super) fn is_autoscaler_of_component(object: &Object<'_>, kind: &Kind, data: &Data) -> bool {
+    scaled(object, kind, data).is_some()
+}
+
+/// That an autoscaler of a person's decides how many replicas of a component there are.
+pub(super) fn autoscaler(object: &Object<'_>, kind: &'static Kind, data: &Data) -> Option<Draft> {
+    let (component, target) = scaled(object, kind, data)?;
+    let Provenance::Person(evidence) = origin::of_object(object, data) else { return None };
+    let draft = Draft::at(ObjectRef::of(object, kind), SCALES)
+        .values(None, Some(&target))
+        .says(format!("{} {} scales {target} of {}", kind.kind, object.meta.name, component.product))
+        .with(evidence);
+    Some(customises(draft))
+}
+
+/// That somebody would let an autoscaler decide it.
+pub(super) fn autoscaler_change(change: &Change<'_>, data: &Data) -> Option<Draft> {
+    let object = change.after.as_ref()?;
+    let (component, scales) = scaled(object, change.kind, data)?;
+    if change.before.as_ref().is_some_and(|before| before.raw("spec") == object.raw("spec")) {
+        return None;
+    }
+    let draft = Draft::at(target(change), SCALES).values(None, Some(&scales)).says(format!(
+        "{} {} would scale {scales} of {}",
+        change.kind.kind,
+        target(change).name,
+        component.product
+    ));
+    Some(customises(draft))
+}
+
+fn customises(draft: Draft) -> Draft {
+    draft.lighter(Consequence::AtRisk).clauses(&["C05", "C14"])
+}
+
+/// The cluster's addresses of a managed Service.
+pub(super) fn addresses(object: &Object<'_>) -> Vec<String> {
+    let spec: Value = object.field("spec").unwrap_or_default();
+    let listed = spec.get("clusterIPs").and_then(Value::as_array).into_iter().flatten();
+    let all = listed.chain(spec.get("clusterIP")).filter_map(Value::as_str);
+    let mut addresses: Vec<String> =
+        all.filter(|address| !matches!(*address, "" | "None")).map(str::to_owned).collect();
+    addresses.dedup();
+    addresses
+}
+
+/// The addresses from elsewhere that a Service answers on: whoever names another's there gets what is sent to it.
+pub(super) fn claims(object: &Object<'_>, kind: &'static Kind) -> Vec<(String, Draft)> {
+    // There are many Services, and few have any.
+    if !object.raw("spec").is_some_and(|spec| spec.contains("\"externalIPs\"")) {
+        return Vec::new();
+    }
+    let spec: Value = object.field("spec").unwrap_or_default();
+    let claimed = spec.get("externalIPs").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let draft = |address: &str| {
+        Draft::at(ObjectRef::of(object, kind), "spec.externalIPs").values(None, Some(address)).says(format!(
+            "Service {} answers on {address}, which is the address of a managed Service",
+            object.meta.name
+        ))
+    };
+    claimed.map(|address| (address.to_owned(), draft(address))).collect()
+}
+
+/// The cluster address that a manifest of a Service asks for. In a cluster no two Services have the same.
+pub(super) fn asked_for(object: &Object<'_>, kind: &'static Kind) -> Vec<(String, Draft)> {
+    let draft = |address: &str| {
+        Draft::at(ObjectRef::of(object, kind), "spec.clusterIP")
+            .values(None, Some(address))
+            .says(format!("Service {} asks for {address}, which is the address of a managed Service", object.meta.name))
+    };
+    addresses(object).into_iter().map(|address| (address.clone(), draft(&address))).collect()
+}
+
+/// That a Service would answer on the address of a managed one, as far as somebody looked up these.
+pub(super) fn claims_change(change: &Change<'_>) -> Vec<Draft> {
+    let Some(after) = change.after.as_ref().filter(|_| *change.kind == kinds::SERVICE) else { return Vec::new() };
+    if change.beside.addresses.is_empty() {
+        return Vec::new();
+    }
+    let had: Vec<String> =
+        change.before.iter().flat_map(|before| claims(before, change.kind)).map(|(address, _)| address).collect();
+    let taken = |address: &String| change.beside.addresses.contains(address) && !had.contains(address);
+    let claims = claims(after, change.kind).into_iter().filter(|(address, _)| taken(address));
+    let says = |address: &str| {
+        format!("Service {} would answer on {address}, which is the address of a managed Service", target(change).name)
+    };
+    claims.map(|(address, draft)| Draft { object: target(change), ..draft }.says(says(&address))).collect()
+}
+
+/// Where a slice says whose endpoints it holds (kubernetes.io, EndpointSlices).
+const SERVICE_NAME: &str = "kubernetes.io/service-name";
+
+/// The path of a finding on endpoints.
+const ANSWERS: &str = "metadata.name";
+
+const SCALES: &str = "spec.scaleTargetRef";

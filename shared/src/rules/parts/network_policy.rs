@@ -1,0 +1,46 @@
+//! What a NetworkPolicy closes, and what it lets out of the cluster.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::k8s::selector::Selector;
+
+/// The specification of a NetworkPolicy, as far as rules look at it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Policy {
+    /// The pods that it is on; all of its namespace without one.
+    pub(super) pod_selector: Option<Selector>,
+    #[serde(rename = "policyTypes")]
+    types: Option<Vec<String>>,
+    ingress: Option<Vec<Value>>,
+    egress: Option<Vec<Value>>,
+}
+
+impl Policy {
+    /// Whether it closes a direction: one is open all the same where one of its rules is empty.
+    pub(super) fn closes_something(&self) -> bool {
+        let open = |rules: &Option<Vec<Value>>| {
+            rules.iter().flatten().any(|rule| rule.as_object().is_some_and(serde_json::Map::is_empty))
+        };
+        (self.is_about("Ingress", true) && !open(&self.ingress)) || (self.is_about_egress() && !open(&self.egress))
+    }
+
+    /// Whether it says where its pods may send to.
+    pub(super) fn is_about_egress(&self) -> bool {
+        self.is_about("Egress", self.egress.is_some())
+    }
+
+    /// Whether a rule of it leads out of the cluster: one does that names no peers, or addresses.
+    pub(super) fn leads_out(&self) -> bool {
+        self.egress.iter().flatten().any(|rule| {
+            let peers = rule.get("to").and_then(Value::as_array).filter(|peers| !peers.is_empty());
+            peers.is_none_or(|peers| peers.iter().any(|peer| peer.get("ipBlock").is_some()))
+        })
+    }
+
+    fn is_about(&self, direction: &str, by_default: bool) -> bool {
+        let types = self.types.as_ref().filter(|types| !types.is_empty());
+        types.map_or(by_default, |types| types.iter().any(|own| own == direction))
+    }
+}

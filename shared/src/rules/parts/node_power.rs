@@ -1,0 +1,444 @@
+//! What the rules about power over nodes share: how much of its node a pod is given, and which rule speaks of it.
+
+use crate::facts::change::{Change, Operation};
+use crate::command::Command;
+use crate::data::Data;
+use crate::data::node_power::HostNamespace;
+use crate::finding::{Consequence, Draft, Evidence, ObjectRef};
+use crate::verdict::guard;
+use crate::facts::inventory::Inventory;
+use crate::k8s::kinds::{self, Kind};
+use crate::k8s::object::Object;
+use crate::facts::origin::{self, Provenance};
+use crate::k8s::pod::{Container, Pod};
+use crate::rules::rule::{Code, Context, Guard, Notes, Read, Scope, Seen, Verdict};
+use crate::rules::parts::installed::{self, Installed};
+use crate::rules::parts::node_metadata::target;
+
+/// Which rule speaks of a pod with power over its node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Speaker {
+    /// AA406: a `DaemonSet`, or containers of initialisation: the allowed way.
+    Allowed,
+    /// AA407: anything else.
+    Outside,
+    /// AA405: somebody's hands on one node.
+    Shell,
+}
+
+/// How far the power goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Tier {
+    /// It can change the node.
+    Changes,
+    /// It sees the node's files, and can change none.
+    Looks,
+}
+
+/// One thing that gives power.
+#[derive(Clone, Debug)]
+struct Power<'p> {
+    tier: Tier,
+    /// The list and the name of the container that has it; `None` for the whole pod.
+    container: Option<(&'static str, &'p str)>,
+    /// The field, below that.
+    field: String,
+    value: String,
+    /// For people, after "it".
+    what: String,
+    /// JSON patch operation, below the pod's specification, that takes it away.
+    undo: Option<String>,
+    initial: bool,
+    privilege: bool,
+    root: bool,
+}
+
+/// The lists that tell.
+pub(super) const fn everywhere(kind: &'static Kind) -> Read {
+    Read { kind, scope: Scope::Cluster }
+}
+
+/// The changes that can give power.
+pub(super) const fn written(kind: &'static Kind) -> Guard {
+    Guard { kind, subresource: "", operations: &[Operation::Create, Operation::Update] }
+}
+
+/// Of pods: the specification of one that runs does not change, but ephemeral containers join it.
+pub(super) const PODS: [Guard; 2] = [
+    Guard { kind: &kinds::POD, subresource: "", operations: &[Operation::Create] },
+    Guard { kind: &kinds::POD, subresource: "ephemeralcontainers", operations: &[Operation::Update] },
+];
+
+/// Judges one object of a state for one rule; what may be an extension's waits for [`whole`].
+pub(super) fn each(seen: &Seen<'_, '_>, notes: &mut Notes, speaker: Speaker) {
+    if installed::note(seen, notes) {
+        return;
+    }
+    let Some(pod) = seen.pod() else { return };
+    if let Some(draft) = judge(seen.object, seen.kind, pod, seen.data, speaker) {
+        notes.suspect(draft, installed::hinge(seen.object));
+    }
+}
+
+/// Leaves out what Arc extensions brought.
+pub(super) fn whole(inventory: &Inventory, context: &Context<'_>, code: Code) -> Verdict {
+    let extensions = Installed::of(inventory, code, context.data);
+    let own = inventory.suspects(code).iter().filter(|suspect| !extensions.brought(&suspect.hinge));
+    Verdict::Found(own.map(|suspect| suspect.draft.clone()).collect())
+}
+
+/// A change that gives a pod more power than it had.
+pub(super) fn change(change: &Change<'_>, data: &Data, speaker: Speaker) -> Vec<Draft> {
+    if installed::of_change(change).is_some() {
+        return Vec::new();
+    }
+    let sides = match change.create() {
+        Some(after) => Some((None, after)),
+        None => change.update(&["ephemeralcontainers"]).map(|(before, after)| (Some(before), after)),
+    };
+    let Some((before, after)) = sides else { return Vec::new() };
+    let judged = |object: &Object<'_>| judge(object, change.kind, object.pod(change.kind)?, data, speaker);
+    let Some(mut draft) = judged(after) else { return Vec::new() };
+    if before.and_then(judged).is_some_and(|was| was.path == draft.path && was.lighter == draft.lighter) {
+        return Vec::new();
+    }
+    if draft.object.kind == change.kind.kind {
+        draft.object = target(change);
+    }
+    vec![draft]
+}
+
+/// What is to be said of one object with a pod in it, by one speaker.
+fn judge(object: &Object<'_>, kind: &'static Kind, pod: &Pod<'_>, data: &Data, speaker: Speaker) -> Option<Draft> {
+    let meta = &object.meta;
+    // Almost no pod reaches for its node, and this is asked of all of them.
+    if !may_have_power(pod) {
+        return None;
+    }
+    let place = Place::of(object, kind)?;
+    let powers = powers(pod, data, place.ephemeral_only);
+    let debug = *kind == kinds::POD && place.name.starts_with(&*data.node_power.debug_pods.prefix) && place.bare;
+    let host = [("hostPID", pod.host_pid), ("hostNetwork", pod.host_network), ("hostIPC", pod.host_ipc)];
+    let shared = host.iter().find(|(_, is)| *is).map(|(field, _)| *field);
+    let privilege = powers.iter().any(|power| power.privilege);
+    let root = powers.iter().any(|power| power.root);
+    let by_hand = *kind == kinds::POD && (place.bare || place.ephemeral_only);
+    let shell = by_hand && ((debug && shared.is_some()) || (shared.is_some() && privilege) || root)
+        || (debug && !powers.is_empty());
+    let strongest = powers.iter().min_by_key(|power| (power.tier, power.initial, !power.root));
+    if strongest.is_none() && !shell {
+        return None;
+    }
+    let of_init = powers.iter().filter(|power| power.tier == Tier::Changes).all(|power| power.initial)
+        && powers.iter().any(|power| power.initial && power.tier == Tier::Changes);
+    let speaks = if shell {
+        Speaker::Shell
+    } else if place.kind == "DaemonSet" || of_init {
+        Speaker::Allowed
+    } else {
+        Speaker::Outside
+    };
+    if speaks != speaker || is_component(object, place.kind, &place.name, data) {
+        return None;
+    }
+    // Who made the owner is not read: the controller that made the pod for it tells nothing.
+    let provenance = if place.owner.is_some() { Provenance::Unrecognised } else { origin::of_object(object, data) };
+    // An image is anybody's to run: a pod by hand is the platform's only where its writers, or its release, are.
+    let by_image = shell && !origin::is_made_by_platform(object, data);
+    let provenance = match provenance {
+        Provenance::Platform(_) if by_image => Provenance::Unrecognised,
+        Provenance::Platform(_) => return None,
+        other => other,
+    };
+    let base = place.base;
+    let (path, value, tier) = match strongest {
+        Some(power) => (format!("{base}.{}", power.path()), power.value.clone(), power.tier),
+        // Without a shared namespace of the host a pod without power is no shell.
+        None => (format!("{base}.{}", shared?), "true".to_owned(), Tier::Changes),
+    };
+    let mut reach: Vec<String> = powers.iter().map(|power| power.what.clone()).collect();
+    reach.extend(host.iter().filter(|(_, is)| *is).map(|(field, _)| format!("has {field}")));
+    reach.dedup();
+    let shown = reach.iter().take(MAX_REASONS).cloned().collect::<Vec<_>>().join(", ");
+    let name = format!("{} {}/{}", place.kind, meta.namespace, place.name);
+    let message = match (speaks, tier) {
+        (Speaker::Shell, _) => {
+            let node = pod.node_name.as_deref().filter(|node| !node.is_empty());
+            format!(
+                "{name} is a shell on {}: it {shown}",
+                node.map_or("its node".to_owned(), |node| format!("node {node}"))
+            )
+        }
+        (Speaker::Allowed, Tier::Changes) => format!("{name} can change nodes: it {shown}"),
+        (Speaker::Outside, Tier::Changes) => format!("{name} can change its node outside a DaemonSet: it {shown}"),
+        (_, Tier::Looks) => format!("{name} sees files of its node, read-only: it {shown}"),
+    };
+    let mut draft = Draft::at(place.refers(object, kind), path).values(None, Some(&value)).says(message);
+    draft = draft.with(Evidence::seen("specification", shown));
+    if let Provenance::Person(evidence) = &provenance {
+        draft = draft.with(evidence.clone());
+    }
+    if let Some(command) = fix(&place, object, &powers, speaks) {
+        draft = draft.fix(command);
+    }
+    // Nobody is accused by what may be the platform's: nothing says who made it, and it stands where the platform's stands.
+    let unclear = provenance == Provenance::Unrecognised
+        && !debug
+        && (data.namespaces.protected(&meta.namespace).is_some() || (!shell && is_microsofts(pod, data)));
+    Some(if unclear {
+        draft.lighter(Consequence::Info)
+    } else if tier == Tier::Looks {
+        draft.lighter(if speaks == Speaker::Shell { Consequence::NotCovered } else { Consequence::Info })
+    } else {
+        draft
+    })
+}
+
+/// Part of what Microsoft maintains, by its own name or its maker's: other rules speak of these.
+pub(super) fn is_component(object: &Object<'_>, kind: &str, name: &str, data: &Data) -> bool {
+    let namespace = &object.meta.namespace;
+    let is = |kind: &str, name: &str| data.component(kind, namespace, name).is_some();
+    is(kind, name)
+        || object.owners().iter().any(|owner| match (&*owner.kind, owner.name.rsplit_once('-')) {
+            // A Deployment's ReplicaSet is named after it and a hash.
+            ("ReplicaSet", Some((deployment, _))) => is("Deployment", deployment),
+            (kind, _) => is(kind, &owner.name),
+        })
+}
+
+/// Seen at a glance, without looking into the tables.
+fn may_have_power(pod: &Pod<'_>) -> bool {
+    pod.has_host_paths()
+        || pod.shares_the_host()
+        || pod.is_privileged()
+        || pod.all_containers().any(|container| container.capabilities().next().is_some())
+}
+
+fn is_microsofts(pod: &Pod<'_>, data: &Data) -> bool {
+    pod.images().all(|image| data.provenance.is_microsofts(image))
+}
+
+/// Where a pod stands, and whose it is.
+struct Place<'o> {
+    kind: &'o str,
+    name: String,
+    /// The path of the pod's specification.
+    base: &'static str,
+    /// Nobody owns it.
+    bare: bool,
+    /// All but its ephemeral containers is judged with its owner.
+    ephemeral_only: bool,
+    /// The owner that is judged in the pod's stead, because its own list is not read.
+    owner: Option<ObjectRef>,
+}
+
+impl<'o> Place<'o> {
+    /// `None` for what is judged elsewhere: static pods, and what a `DaemonSet` or another workload makes.
+    fn of(object: &Object<'_>, kind: &'static Kind) -> Option<Place<'o>> {
+        let name = ObjectRef::of(object, kind).name;
+        let owners = object.owners();
+        let mut place = Place {
+            kind: kind.kind,
+            name,
+            base: base(kind),
+            bare: owners.is_empty(),
+            ephemeral_only: false,
+            owner: None,
+        };
+        if *kind != kinds::POD {
+            let made = owners.iter().any(|owner| matches!(&*owner.kind, "CronJob" | "Deployment"));
+            return (!made && &*object.meta.namespace != guard::NAMESPACE).then_some(place);
+        }
+        if object.meta.annotations.get("kubernetes.io/config.mirror").is_some() {
+            return None;
+        }
+        let controller = owners.iter().find(|owner| {
+            matches!(
+                &*owner.kind,
+                "DaemonSet" | "Job" | "Node" | "ReplicaSet" | "ReplicationController" | "StatefulSet"
+            )
+        });
+        let Some(owner) = controller else { return Some(place) };
+        match &*owner.kind {
+            "DaemonSet" | "Node" => return None,
+            // A Deployment's ReplicaSet marks its pods; others are nobody's but their maker's, and their lists are not read.
+            "ReplicaSet" | "ReplicationController" if object.meta.labels.get("pod-template-hash").is_none() => {
+                let of =
+                    if &*owner.kind == "ReplicaSet" { &kinds::REPLICA_SET } else { &kinds::REPLICATION_CONTROLLER };
+                place.kind = of.kind;
+                place.name = owner.name.to_string();
+                place.base = base(of);
+                place.owner = Some(ObjectRef {
+                    api_version: of.api_version(),
+                    kind: of.kind.to_owned(),
+                    namespace: object.meta.namespace.to_string(),
+                    name: owner.name.to_string(),
+                    uid: owner.uid.to_string(),
+                });
+            }
+            _ => place.ephemeral_only = true,
+        }
+        Some(place)
+    }
+
+    fn refers(&self, object: &Object<'_>, kind: &'static Kind) -> ObjectRef {
+        self.owner.clone().unwrap_or_else(|| ObjectRef::of(object, kind))
+    }
+}
+
+fn base(kind: &Kind) -> &'static str {
+    match kind.kind {
+        "Pod" => "spec",
+        "CronJob" => "spec.jobTemplate.spec.template.spec",
+        _ => "spec.template.spec",
+    }
+}
+
+/// Whether a pod reaches for its node at all: by what its containers may do, or by paths of the host.
+pub(super) fn has_power(pod: &Pod<'_>, data: &Data) -> bool {
+    may_have_power(pod) && !powers(pod, data, false).is_empty()
+}
+
+/// All that gives a pod power over its node.
+fn powers<'p>(pod: &'p Pod<'_>, data: &Data, ephemeral_only: bool) -> Vec<Power<'p>> {
+    let mut powers = Vec::new();
+    if pod.is_host_process() && !ephemeral_only {
+        powers.push(Power { privilege: true, ..Power::new(Tier::Changes, HOST_PROCESS, "true", "is a host process") });
+    }
+    let init = pod.init_containers().enumerate().map(|(at, container)| ("initContainers", at, container));
+    let main = pod.containers().enumerate().map(|(at, container)| ("containers", at, container));
+    let ephemeral =
+        pod.ephemeral_containers().enumerate().map(|(at, container)| ("ephemeralContainers", at, container));
+    let own = init.chain(main).filter(|_| !ephemeral_only);
+    for (list, at, container) in own.chain(ephemeral) {
+        let initial = list == "initContainers" && !container.is_sidecar();
+        let own = of_container(pod, list, at, container, data).into_iter();
+        powers.extend(own.map(|power| Power { initial, container: Some((list, &container.name)), ..power }));
+    }
+    powers
+}
+
+fn of_container<'p>(pod: &Pod<'_>, list: &str, at: usize, container: &Container<'_>, data: &Data) -> Vec<Power<'p>> {
+    let remove = |field: &str| Some(format!(r#"{{"op":"remove","path":"{{base}}/{list}/{at}/{field}"}}"#));
+    let mut powers = Vec::new();
+    if container.is_host_process() {
+        powers.push(Power {
+            privilege: true,
+            undo: remove("securityContext/windowsOptions/hostProcess"),
+            ..Power::new(Tier::Changes, HOST_PROCESS, "true", "is a host process")
+        });
+    } else if container.is_privileged() {
+        powers.push(Power {
+            privilege: true,
+            undo: remove("securityContext/privileged"),
+            ..Power::new(Tier::Changes, "securityContext.privileged", "true", "is privileged")
+        });
+    }
+    let shared = |needs: HostNamespace| match needs {
+        HostNamespace::Network => pod.host_network,
+        HostNamespace::Pid => pod.host_pid,
+    };
+    let strong = container.capabilities().find(|own| {
+        let mut rows = data.node_power.capabilities.iter();
+        rows.any(|row| row.name == *own && row.needs.is_none_or(shared))
+    });
+    if let Some(capability) = strong {
+        powers.push(Power {
+            privilege: true,
+            undo: remove("securityContext/capabilities/add"),
+            ..Power::new(
+                Tier::Changes,
+                "securityContext.capabilities.add",
+                capability,
+                &format!("has the capability {capability}"),
+            )
+        });
+    }
+    for (mount_at, mount) in pod.host_mounts_of(container) {
+        let socket = data.node_power.is_socket(mount.path);
+        let root = is_root(mount.path);
+        let (tier, what) = match (mount.writable, socket) {
+            (_, true) => (Tier::Changes, format!("speaks to the container runtime ({})", mount.path)),
+            (true, false) => (Tier::Changes, format!("writes to {} of the node", mount.path)),
+            (false, false) => (Tier::Looks, format!("reads {} of the node", mount.path)),
+        };
+        let read_only =
+            format!(r#"{{"op":"add","path":"{{base}}/{list}/{at}/volumeMounts/{mount_at}/readOnly","value":true}}"#);
+        powers.push(Power {
+            root,
+            undo: (tier == Tier::Changes && !socket).then_some(read_only),
+            ..Power::new(tier, format!("volumeMounts[{}]", mount.path), mount.path, &what)
+        });
+    }
+    powers
+}
+
+impl Power<'_> {
+    fn new(tier: Tier, field: impl Into<String>, value: &str, what: &str) -> Self {
+        Power {
+            tier,
+            container: None,
+            field: field.into(),
+            value: value.to_owned(),
+            what: what.to_owned(),
+            undo: None,
+            initial: false,
+            privilege: false,
+            root: false,
+        }
+    }
+
+    /// The field, below the pod's specification.
+    fn path(&self) -> String {
+        let Power { container, field, .. } = self;
+        container.map_or(field.clone(), |(list, name)| format!("{list}[{name}].{field}"))
+    }
+}
+
+/// `/`, `//`, `/.`, `C:\`.
+fn is_root(path: &str) -> bool {
+    let mut letters = path.chars();
+    let drive = matches!((letters.next(), letters.next()), (Some('a'..='z' | 'A'..='Z'), Some(':')));
+    let rest = if drive { path.split_at(2).1 } else { path };
+    (drive || rest.starts_with(['/', '\\'])) && rest.split(['/', '\\']).all(|part| matches!(part, "" | "."))
+}
+
+/// The command that takes the power away: what cannot be changed is deleted.
+fn fix(place: &Place<'_>, object: &Object<'_>, powers: &[Power<'_>], speaks: Speaker) -> Option<Command> {
+    let (namespace, name) = (&object.meta.namespace, &place.name);
+    let kind = place.kind.to_lowercase();
+    if speaks == Speaker::Allowed || object.meta.name.is_empty() {
+        return None;
+    }
+    if matches!(place.kind, "Job" | "Pod" | "ReplicaSet" | "ReplicationController") {
+        return Some(Command::kubectl_in(namespace, ["delete", &kind]).name(name).caution("ends what runs in it"));
+    }
+    let strong: Vec<&Power<'_>> = powers.iter().filter(|power| power.tier == Tier::Changes).collect();
+    let base = format!("/{}", place.base.replace('.', "/"));
+    let operations: Option<Vec<String>> =
+        strong.iter().map(|power| Some(power.undo.as_ref()?.replace("{base}", &base))).collect();
+    let operations = operations.filter(|operations| !operations.is_empty())?;
+    let patch = format!("--patch=[{}]", operations.join(","));
+    Some(Command::kubectl_in(namespace, ["patch", &kind]).name(name).word("--type=json").word(&patch))
+}
+
+/// What makes a container or pod a process of its Windows host.
+const HOST_PROCESS: &str = "securityContext.windowsOptions.hostProcess";
+
+/// Reasons shown for one pod.
+const MAX_REASONS: usize = 6;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_root_of_a_node_has_many_spellings_and_nothing_else_is_it() {
+        for root in ["/", "//", "/.", "/./", "C:\\", "c:/", "C:"] {
+            assert!(is_root(root), "{root}");
+        }
+        for other in ["/home", "/..a", "", "rootfs", "/var/", "C:\\k", "relative/"] {
+            assert!(!is_root(other), "{other}");
+        }
+    }
+}

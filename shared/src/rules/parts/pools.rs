@@ -1,0 +1,129 @@
+//! What the rules about node pools share: which nodes are compared with which, and whether an upgrade explains what differs.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::finding::{Draft, ObjectRef};
+use crate::facts::inventory::{Inventory, NodeFact, is_untold};
+use crate::k8s::kinds;
+use crate::rules::rule::Context;
+use crate::rules::aa401;
+
+/// Nodes by their pool.
+pub(super) type Pools<'i> = BTreeMap<&'i str, Vec<&'i NodeFact>>;
+
+/// The platform's nodes by pool, the control plane's as one; foreign nodes (AA401) and virtual kubelets are left out.
+///
+/// # Errors
+/// Why no node can be judged, although there are some.
+pub(super) fn nodes<'i>(inventory: &'i Inventory, context: &Context<'_>) -> Result<Pools<'i>, String> {
+    let mut pools = Pools::new();
+    let machines = || inventory.nodes.iter().filter(|node| !node.virtual_kubelet);
+    for node in machines().filter(|node| !aa401::platform_signs(node, context.data).is_empty()) {
+        pools.entry(&node.pool).or_default().push(node);
+    }
+    if pools.is_empty() && machines().next().is_some() {
+        return Err("no node looks like one of AKS Arc".to_owned());
+    }
+    Ok(pools)
+}
+
+/// As [`nodes`], the pools with several members alone, and why nothing is known of the nodes that name no pool, where there
+/// are some: they may be peers of any.
+pub(super) fn peers<'i>(
+    inventory: &'i Inventory,
+    context: &Context<'_>,
+) -> Result<(Pools<'i>, Option<String>), String> {
+    let mut pools = nodes(inventory, context)?;
+    let untold = pools.iter().filter(|(pool, _)| is_untold(pool)).flat_map(|(_, members)| members);
+    let names: Vec<&str> = untold.map(|node| &*node.name).collect();
+    let open = (!names.is_empty()).then(|| format!("nothing tells the node pool of {}", few(&names)));
+    pools.retain(|pool, members| !is_untold(pool) && members.len() > 1);
+    Ok((pools, open))
+}
+
+/// Whether an upgrade of these nodes is under way: Cluster API marks the old ones, each is cordoned before it goes, and the
+/// new ones are young. Where not all nodes were read, one that was not may show it.
+pub(super) fn is_upgrading(members: &[&NodeFact], context: &Context<'_>) -> bool {
+    let now = context.now;
+    context.unread(&[&kinds::NODE]).is_some()
+        || members.iter().any(|node| {
+            let marked = node.taints.iter().any(|taint| taint.starts_with(OUTDATED));
+            let created = node.created.as_deref().and_then(|time| time.parse::<Timestamp>().ok());
+            node.unschedulable || marked || created.is_some_and(|time| now.as_second() - time.as_second() < DAY)
+        })
+}
+
+/// One thing that members of a pool differ in.
+#[derive(Clone, Debug)]
+pub(super) struct Difference<'i> {
+    what: &'static str,
+    /// What most of them have, where that prevails.
+    usual: Option<String>,
+    /// What the others have, and who.
+    odd: Vec<(String, Vec<&'i str>)>,
+}
+
+impl<'i> Difference<'i> {
+    /// What members have in `what`, and who; `None` where all agree.
+    pub(super) fn of(what: &'static str, values: BTreeMap<String, Vec<&'i str>>) -> Option<Self> {
+        if values.len() < 2 {
+            return None;
+        }
+        let mut by_count: Vec<(String, Vec<&str>)> = values.into_iter().collect();
+        by_count.sort_by_key(|(_, names)| std::cmp::Reverse(names.len()));
+        let prevails = matches!(by_count.as_slice(), [first, next, ..] if next.1.len() < first.1.len());
+        let usual = prevails.then(|| by_count.remove(0).0);
+        Some(Difference { what, usual, odd: by_count })
+    }
+
+    fn told(&self) -> String {
+        let odd: Vec<String> = self.odd.iter().map(|(value, names)| format!("{value} on {}", few(names))).collect();
+        odd.join("; ")
+    }
+}
+
+/// One finding on a pool, with all that its members differ in; `None` where they agree in everything. `path` is of all of it.
+pub(super) fn differing(pool: &str, path: &str, differences: &[Difference<'_>]) -> Option<Draft> {
+    // One thing needs no name beside its values, the message has it.
+    let said = |each: &dyn Fn(&Difference<'_>) -> Option<String>| match differences {
+        [one] => each(one),
+        all => {
+            let parts: Vec<String> =
+                all.iter().filter_map(|one| Some(format!("{}: {}", one.what, each(one)?))).collect();
+            (!parts.is_empty()).then(|| parts.join("; "))
+        }
+    };
+    let whats: Vec<&str> = differences.iter().map(|one| one.what).collect();
+    let whats = match whats.as_slice() {
+        [] => return None,
+        [one] => (*one).to_owned(),
+        [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
+    };
+    let mut draft = Draft::at(ObjectRef::pool(pool), path)
+        .values(said(&|one| one.usual.clone()).as_deref(), said(&|one| Some(one.told())).as_deref())
+        .says(format!("nodes of pool {pool} differ in {whats}, and no upgrade is under way"));
+    for name in differences.iter().flat_map(|one| &one.odd).flat_map(|(_, names)| names) {
+        draft = draft.member(name);
+    }
+    draft.members.sort();
+    draft.members.dedup();
+    Some(draft)
+}
+
+/// `moc-l1, moc-l2 and 3 more`.
+pub(super) fn few(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [one, two] => format!("{one}, {two}"),
+        [one, two, rest @ ..] => format!("{one}, {two} and {} more", rest.len()),
+    }
+}
+
+/// Cluster API puts it on nodes of an old revision (kubernetes-sigs/cluster-api, 2026-08).
+const OUTDATED: &str = "node.cluster.x-k8s.io/outdated-revision";
+
+/// Seconds. A pool of the largest size is replaced within hours.
+const DAY: i64 = 24 * 60 * 60;

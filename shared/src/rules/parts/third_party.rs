@@ -1,0 +1,350 @@
+//! What the rules on software of others share: which products run, where, and whose word tells.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+
+use crate::data::third_party::{Licence, Product};
+use crate::data::{Confidence, Data, Platform};
+use crate::finding::{Consequence, Draft, Evidence, ObjectRef};
+use crate::facts::inventory::Inventory;
+use crate::k8s::kinds;
+use crate::k8s::object::{Object, Text};
+use crate::k8s::pod::Pod;
+use crate::rules::rule::{Code, Context, Notes, Read, Scope, Seen, Verdict};
+use crate::rules::parts::installed::{self, EXTENSIONS, Installed};
+use crate::rules::parts::node_power;
+use crate::text::line;
+
+/// The lists that tell.
+pub(super) const READS: &[Read] = &[
+    Read { kind: &kinds::POD, scope: Scope::Cluster },
+    Read { kind: &kinds::CUSTOM_RESOURCE_DEFINITION, scope: Scope::Cluster },
+    Read { kind: &kinds::INGRESS_CLASS, scope: Scope::Cluster },
+    EXTENSIONS,
+];
+
+/// What tells of a product, the surest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Sign {
+    /// A pod runs an image of its own.
+    Image,
+    /// A pod runs an image of its own from a registry that only Microsoft fills.
+    Microsofts,
+    /// A pod bears the name of its chart.
+    Chart,
+    /// Its custom resources are defined.
+    Definition,
+    /// An ingress class names it.
+    Class,
+}
+
+/// A sign of a product, as remembered: the same words for all pods that say the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Trace<'t> {
+    sign: Sign,
+    /// Where; empty for what stands in no namespace.
+    namespace: &'t str,
+    /// As the image's tag or the chart's label has it; may be empty.
+    version: &'t str,
+    /// The repository, chart, group or controller.
+    mark: &'t str,
+    /// The Helm release, where an Arc extension could be the reason.
+    release: &'t str,
+}
+
+/// Keeps the signs of products of one licence that an object shows.
+pub(super) fn each(seen: &Seen<'_, '_>, notes: &mut Notes, licence: Licence) {
+    let (object, data) = (seen.object, seen.data);
+    if seen.pod().is_some() {
+        pod(seen, notes, licence);
+    } else if *seen.kind == kinds::CUSTOM_RESOURCE_DEFINITION {
+        let Some(Definition { group }) = object.field("spec") else { return };
+        let products = data.third_party.products();
+        if products.iter().any(|product| product.perhaps_platform_with.as_deref() == Some(&*group)) {
+            notes.note(SERVED, &*group);
+        }
+        let product = data.third_party.of_definition(&group, &object.meta.name);
+        note(notes, product.filter(|product| product.licence == licence), Sign::Definition, &group);
+    } else if *seen.kind == kinds::INGRESS_CLASS {
+        let Some(Class { controller }) = object.field("spec") else { return };
+        let product = data.third_party.of_controller(&controller);
+        note(notes, product.filter(|product| product.licence == licence), Sign::Class, &controller);
+    } else {
+        installed::note(seen, notes);
+    }
+}
+
+/// One finding for each product that is not the platform's.
+pub(super) fn whole(inventory: &Inventory, context: &Context<'_>, code: Code) -> Verdict {
+    let data = context.data;
+    let extensions = Installed::of(inventory, code, data);
+    let served: BTreeSet<&str> =
+        inventory.remarks(code).filter(|(about, _)| *about == SERVED).map(|(_, group)| group).collect();
+    // Where nobody could say which groups are served, each may be.
+    let unknown = context.unread(&[&kinds::CUSTOM_RESOURCE_DEFINITION]).is_some();
+    let mut products: BTreeMap<&str, Vec<Trace<'_>>> = BTreeMap::new();
+    for (id, trace) in inventory.remarks(code).filter_map(|(about, says)| Some((about, Trace::read(says)?))) {
+        let shipped = match trace.sign {
+            Sign::Definition | Sign::Class => extensions.has(id),
+            Sign::Image | Sign::Microsofts | Sign::Chart => extensions.ships(id, trace.namespace, trace.release),
+        };
+        if !shipped {
+            products.entry(id).or_default().push(trace);
+        }
+    }
+    let found = products.iter().filter_map(|(id, traces)| {
+        let product = data.third_party.product(id)?;
+        let platform = product.perhaps_platform_with.as_deref().and_then(|group| {
+            if unknown {
+                return Some(format!("whether {group} is served could not be read"));
+            }
+            served.contains(group).then(|| format!("{group} is served"))
+        });
+        let draft = draft(product, traces, platform, if context.manifests { "would run" } else { "runs" })?;
+        // The texts of these two platforms count ingress controllers among what is supported, too.
+        let listed = product.ingress && matches!(context.platform, Platform::WindowsServer | Platform::Hci22h2);
+        Some(if listed { supported_too(draft) } else { draft })
+    });
+    Verdict::Found(found.collect())
+}
+
+/// Tells the sentence that stands against the one on software of others.
+fn supported_too(mut draft: Draft) -> Draft {
+    draft.message.push_str("; setting up ingress controllers is among what is supported (C14)");
+    draft.lighter(Consequence::Info).clauses(&["C14", "C16"])
+}
+
+/// The finding on a product: of its signs, only the surest speak.
+fn draft<'t>(product: &Product, traces: &[Trace<'t>], platform: Option<String>, runs: &str) -> Option<Draft> {
+    let surest = traces.iter().map(|trace| trace.sign).min()?;
+    let traces = || traces.iter().filter(|trace| trace.sign == surest);
+    let set = |of: fn(&Trace<'t>) -> &'t str| -> BTreeSet<&'t str> {
+        traces().map(of).filter(|text| !text.is_empty()).collect()
+    };
+    let (namespaces, versions) = (set(|trace| trace.namespace), set(|trace| trace.version));
+    let marks = set(|trace| trace.mark);
+    let place = match namespaces.len() {
+        1 => format!("namespace {}", namespaces.iter().next()?),
+        count => format!("{count} namespaces"),
+    };
+    let Product { name, supported_by, .. } = product;
+    let guessed = product.confidence == Confidence::Inferred;
+    let message = match surest {
+        Sign::Image if guessed => format!("{name} seems to run in {place}: its images are known to us by hearsay only"),
+        Sign::Image if platform.is_some() => {
+            format!("{name} {runs} in {place}; the platform may have installed it together with Cluster API")
+        }
+        Sign::Image => {
+            format!(
+                "{name} {runs} in {place}: allowed, supported by {supported_by}, and not covered by support for AKS Arc"
+            )
+        }
+        Sign::Microsofts => {
+            format!("{name} {runs} in {place}, from Microsoft's registry: what installed it is not recognised")
+        }
+        Sign::Chart => format!("pods in {place} bear the chart name of {name}, and none of its images was seen"),
+        Sign::Definition => format!("custom resources of {name} are defined, and none of its pods was seen"),
+        Sign::Class => format!("an ingress class names {name}, and none of its pods was seen"),
+    };
+    let what = match surest {
+        Sign::Image | Sign::Microsofts => "image",
+        Sign::Chart => "chart",
+        Sign::Definition => "customResourceDefinition",
+        Sign::Class => "ingressClass",
+    };
+    let shown: Vec<&str> = versions.iter().take(MAX_VERSIONS).copied().collect();
+    let mut draft = Draft::at(ObjectRef::product(&product.id), "version")
+        .values(None, (!shown.is_empty()).then(|| shown.join(", ")).as_deref())
+        .says(message);
+    for mark in marks.iter().take(MAX_MARKS) {
+        draft = draft.with(Evidence::seen(what, format!("{mark} is {name}: {}", product.source)));
+    }
+    let certain = surest == Sign::Image && platform.is_none() && !guessed;
+    if let Some(says) = platform {
+        draft = draft.with(Evidence::seen("customResourceDefinition", says));
+    }
+    draft.members = namespaces.into_iter().take(MAX_MEMBERS).map(str::to_owned).collect();
+    Some(if certain { draft } else { draft.lighter(Consequence::Info) })
+}
+
+fn pod(seen: &Seen<'_, '_>, notes: &mut Notes, licence: Licence) {
+    let (object, data) = (seen.object, seen.data);
+    let own = |product: &&Product| product.licence == licence;
+    let images = seen.pod().into_iter().flat_map(Pod::images);
+    let of_image = images.filter_map(|image| {
+        let (product, path) = data.third_party.of_image(image)?;
+        own(&product).then_some((product, image, path))
+    });
+    let of_chart = object.meta.labels.get("helm.sh/chart").and_then(|chart| data.third_party.of_chart(chart));
+    let of_chart = of_chart.filter(|(product, _)| own(product));
+    // Whose a pod is, is asked only of the few that show something.
+    let mut asked = None;
+    let mut platforms = || *asked.get_or_insert_with(|| is_platforms(seen));
+    for (product, image, path) in of_image {
+        if platforms() {
+            return;
+        }
+        let microsoft = data.provenance.is_microsofts(image);
+        let version = line(crate::k8s::image::tag(image).unwrap_or_default(), MAX_TEXT);
+        Trace {
+            sign: if microsoft { Sign::Microsofts } else { Sign::Image },
+            namespace: &object.meta.namespace,
+            version: &version,
+            mark: path,
+            release: release(product, object, data),
+        }
+        .note(product, notes);
+    }
+    if let Some((product, version)) = of_chart
+        && !platforms()
+    {
+        Trace {
+            sign: Sign::Chart,
+            namespace: &object.meta.namespace,
+            version: &line(version, MAX_TEXT),
+            mark: "helm.sh/chart",
+            release: release(product, object, data),
+        }
+        .note(product, notes);
+    }
+}
+
+/// Static pods and the platform's components, the Arc agents' namespaces included: other rules look after these.
+fn is_platforms(seen: &Seen<'_, '_>) -> bool {
+    let (object, data, meta) = (seen.object, seen.data, &seen.object.meta);
+    data.namespaces.is_arc(&meta.namespace)
+        || meta.annotations.get("kubernetes.io/config.mirror").is_some()
+        || node_power::is_component(object, seen.kind.kind, &meta.name, data)
+}
+
+/// The Helm release a pod bears, as far as its chart tells, or of a product that an Arc extension can bring. Of others a label
+/// may be any pod's own, and would only make many remarks of one.
+fn release<'o>(product: &Product, object: &'o Object<'_>, data: &Data) -> &'o str {
+    let shipped = data.extensions.iter().any(|row| row.products.contains(&product.id));
+    let label = || object.meta.labels.get("app.kubernetes.io/instance").or_else(|| object.meta.labels.get("release"));
+    match installed::release(object) {
+        "" if shipped => label().unwrap_or_default(),
+        release => release,
+    }
+}
+
+fn note(notes: &mut Notes, product: Option<&Product>, sign: Sign, mark: &str) {
+    if let Some(product) = product {
+        Trace { sign, namespace: "", version: "", mark: &line(mark, MAX_TEXT), release: "" }.note(product, notes);
+    }
+}
+
+impl<'t> Trace<'t> {
+    fn note(&self, product: &Product, notes: &mut Notes) {
+        let sign = SIGNS.iter().find(|(_, sign)| *sign == self.sign).map_or("", |(word, _)| word);
+        let Trace { namespace, version, mark, release, .. } = self;
+        notes.note(&*product.id, format!("{sign}\t{namespace}\t{version}\t{mark}\t{release}"));
+    }
+
+    /// No part has a tab: names and labels cannot have one, and the rest is cleaned.
+    fn read(text: &'t str) -> Option<Self> {
+        let mut parts = text.splitn(5, '\t');
+        let word = parts.next()?;
+        let sign = SIGNS.iter().find(|(own, _)| *own == word)?.1;
+        let mut next = || parts.next();
+        Some(Trace { sign, namespace: next()?, version: next()?, mark: next()?, release: next()? })
+    }
+}
+
+#[derive(Deserialize)]
+struct Definition<'a> {
+    #[serde(borrow, default)]
+    group: Text<'a>,
+}
+
+#[derive(Deserialize)]
+struct Class<'a> {
+    #[serde(borrow, default)]
+    controller: Text<'a>,
+}
+
+const SIGNS: [(&str, Sign); 5] = [
+    ("image", Sign::Image),
+    ("microsoft", Sign::Microsofts),
+    ("chart", Sign::Chart),
+    ("definition", Sign::Definition),
+    ("class", Sign::Class),
+];
+
+/// What a remark about a served API group is about; no product's id.
+const SERVED: &str = "served:";
+
+/// Namespaces shown of one product: a mesh is in all of them.
+const MAX_MEMBERS: usize = 50;
+
+/// Versions shown of one product.
+const MAX_VERSIONS: usize = 8;
+
+/// Marks shown of one product.
+const MAX_MARKS: usize = 4;
+
+/// How much of a tag or controller is remembered.
+const MAX_TEXT: usize = 80;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::embedded;
+
+    fn noted(json: &str) -> Notes {
+        let object: Object<'_> = serde_json::from_str(json).unwrap();
+        let mut notes = Notes::default();
+        each(&Seen::new(&object, &kinds::POD, embedded()), &mut notes, Licence::Open);
+        notes
+    }
+
+    fn pod_json(name: &str, image: &str) -> String {
+        format!(
+            r#"{{"metadata":{{"name":"{name}","namespace":"shop","labels":{{"app.kubernetes.io/instance":"{name}"}}}},
+                 "spec":{{"containers":[{{"name":"app","image":"registry.example/shop:1"}},{{"name":"s","image":"{image}"}}]}}}}"#
+        )
+    }
+
+    #[test]
+    fn a_thousand_pods_with_the_same_sidecar_are_one_remark() {
+        let mut all = BTreeSet::new();
+        for pod in 0..1000 {
+            all.extend(noted(&pod_json(&format!("web-{pod}"), "docker.io/istio/proxyv2:1.24.2")).remarks);
+        }
+        let expected = ("istio".to_owned(), "image\tshop\t1.24.2\tistio/proxyv2\t".to_owned());
+        assert_eq!(all.into_iter().collect::<Vec<_>>(), [expected]);
+    }
+
+    #[test]
+    fn a_tag_cannot_forge_another_field() {
+        let notes = noted(&pod_json("web", r"istio/proxyv2:1\tquay"));
+        let (_, says) = notes.remarks.first().unwrap();
+        let trace = Trace::read(says).unwrap();
+        assert_eq!((trace.namespace, trace.mark, trace.version), ("shop", "istio/proxyv2", r"1\u{9}quay"));
+    }
+
+    #[test]
+    fn what_is_no_pod_or_shows_nothing_leaves_nothing() {
+        for json in [
+            "{}",
+            r#"{"spec":null}"#,
+            r#"{"spec":{"containers":[{"name":"a"}]}}"#,
+            r#"{"spec":{"containers":[{"image":""}]}}"#,
+        ] {
+            assert!(noted(json).remarks.is_empty(), "{json}");
+        }
+        assert!(noted(&pod_json("web", "registry.example/web:istio-proxyv2")).remarks.is_empty());
+    }
+
+    #[test]
+    fn only_so_many_namespaces_are_listed_and_all_are_counted() {
+        let names: Vec<String> = (0..70).map(|n| format!("team-{n:02}")).collect();
+        let trace =
+            |namespace| Trace { sign: Sign::Image, namespace, version: "1", mark: "istio/proxyv2", release: "" };
+        let traces: Vec<Trace<'_>> = names.iter().map(|name| trace(name)).collect();
+        let draft = draft(embedded().third_party.product("istio").unwrap(), &traces, None, "runs").unwrap();
+        assert_eq!(draft.members.len(), MAX_MEMBERS);
+        assert!(draft.message.contains("70 namespaces"), "{}", draft.message);
+    }
+}

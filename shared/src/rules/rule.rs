@@ -1,0 +1,394 @@
+//! What a rule declares. Lists, RBAC, webhook rules, `explain` and coverage derive from it.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use crate::people::answers::Answers;
+use crate::facts::baseline::Comparison;
+use crate::facts::change::{Change, Operation};
+use crate::data::{Data, Platform};
+use crate::finding::{Basis, Consequence, Draft};
+use crate::facts::inventory::Inventory;
+use crate::k8s::kinds::Kind;
+use crate::k8s::object::Object;
+use crate::k8s::pod::Pod;
+use crate::facts::probe::Probe;
+use crate::rules::aa303;
+
+/// One rule: one code, one slug, one file, one page. Every field is mandatory, so that a new one makes each rule decide.
+#[derive(Debug)]
+pub struct Rule {
+    /// Never reused.
+    pub code: Code,
+    /// Names the problem.
+    pub slug: &'static str,
+    /// The problem in one sentence.
+    pub summary: &'static str,
+    /// What follows, by platform.
+    pub consequence: Weight,
+    /// Whose word that is, by platform.
+    pub basis: Grounds,
+    /// Clauses; empty for operational rules.
+    pub clauses: &'static [&'static str],
+    /// Where it applies.
+    pub platforms: &'static [Platform],
+    /// What the state check reads.
+    pub reads: &'static [Read],
+    /// What it asks of the API server besides lists.
+    pub probes: &'static [Probe],
+    /// What the guard is asked about.
+    pub guards: &'static [Guard],
+    /// In which namespaces the guard is asked about them.
+    pub reach: Reach,
+    /// What the guard does in the `enforce` preset.
+    pub mode: Mode,
+    /// The supported way, in a few words: it stands in denials and warnings.
+    pub instead: &'static str,
+    /// The Markdown page.
+    pub page: &'static str,
+    /// Judges a state.
+    pub state: StateCheck,
+    /// Judges a change. `None` when there is nothing to guard.
+    pub change: Option<ChangeCheck>,
+}
+
+impl Rule {
+    /// The consequence on one platform. Where no policy text is known, support is at risk at most.
+    pub fn consequence_on(&self, platform: Platform) -> Consequence {
+        let declared = match self.consequence {
+            Weight::EvenWithoutText(consequence) => return consequence,
+            Weight::Always(consequence) => consequence,
+            Weight::On { platforms, consequence, elsewhere } => {
+                if platforms.contains(&platform) {
+                    consequence
+                } else {
+                    elsewhere
+                }
+            }
+        };
+        if platform.has_policy_text() { declared } else { declared.max(Consequence::AtRisk) }
+    }
+
+    /// The basis on one platform. Where no policy text is known, nothing is explicit.
+    pub fn basis_on(&self, platform: Platform) -> Basis {
+        let declared = match self.basis {
+            Grounds::Always(basis) => basis,
+            Grounds::By(of) => of(platform),
+        };
+        declared.on(platform)
+    }
+
+    /// The heaviest consequence on any of `platforms`.
+    pub fn heaviest(&self, platforms: &[Platform]) -> Consequence {
+        platforms.iter().map(|platform| self.consequence_on(*platform)).min().unwrap_or(Consequence::Info)
+    }
+
+    /// Whether it says something of manifests, although it judges no change: images, definitions and marks of charts stand there
+    /// too.
+    pub fn judges_manifests(&self) -> bool {
+        ["AA501", "AA504", "AA801", "AA802"].contains(&self.code.as_str())
+    }
+
+    /// Whether what a list of a kind holds could be what voids support by this rule. `named` tells whether it is of the whole
+    /// cluster or of a namespace that the policy text names.
+    pub(crate) fn voids_by(&self, kind: &Kind, named: bool) -> bool {
+        self.code != aa303::RULE.code || (named && aa303::voids_by(kind))
+    }
+
+    /// `2` for the 2xx family.
+    pub fn category(&self) -> char {
+        self.code.as_str().chars().nth(2).unwrap_or('0')
+    }
+}
+
+/// A rule's code, `AA201`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Code(&'static str);
+
+impl Code {
+    /// Takes `AA` and three digits.
+    ///
+    /// # Panics
+    /// At compile time, when used in a constant and given anything else.
+    pub const fn new(code: &'static str) -> Self {
+        let [b'A', b'A', a, b, c] = code.as_bytes() else { panic!("a rule code is AA and three digits") };
+        assert!(a.is_ascii_digit() && b.is_ascii_digit() && c.is_ascii_digit(), "a rule code is AA and three digits");
+        Code(code)
+    }
+
+    /// The code.
+    pub const fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+impl std::fmt::Display for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.0)
+    }
+}
+
+/// A consequence that may differ by platform.
+#[derive(Clone, Copy, Debug)]
+pub enum Weight {
+    /// The same on every platform with a policy text, and no more than at risk where there is none.
+    Always(Consequence),
+    /// The same everywhere, without a policy text too: for the few readings that need none.
+    EvenWithoutText(Consequence),
+    /// One on some platforms, another elsewhere.
+    On {
+        /// Some platforms.
+        platforms: &'static [Platform],
+        /// The consequence there.
+        consequence: Consequence,
+        /// The consequence on all others.
+        elsewhere: Consequence,
+    },
+}
+
+/// A basis that may differ by platform.
+#[derive(Clone, Copy, Debug)]
+pub enum Grounds {
+    /// The same everywhere.
+    Always(Basis),
+    /// Each platform's own.
+    By(fn(Platform) -> Basis),
+}
+
+/// A list the state check needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// Of what.
+    pub kind: &'static Kind,
+    /// From where.
+    pub scope: Scope,
+}
+
+/// Where a list is taken from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    /// The namespaces whose add-ons are managed, by the data.
+    AddOnNamespaces,
+    /// The system namespaces of the Arc agents, by the data.
+    ArcNamespaces,
+    /// The whole cluster.
+    Cluster,
+    /// The system namespaces in which the catalogue has components of this kind.
+    ComponentNamespaces,
+    /// Where another rule's list of the whole cluster is there anyway: what it tells is welcome, and no gap without it.
+    IfRead,
+    /// The system namespaces in which the catalogue has workloads, for what Kubernetes keeps beside these. Snapshots of 0.1.0 do
+    /// not hold it, and that alone is no gap.
+    ComponentRecords,
+    /// kube-system.
+    KubeSystem,
+    /// The namespaces in which a user's add-on is a finding, by the data.
+    ManagedNamespaces,
+    /// The namespace of the guard.
+    Own,
+}
+
+/// In which namespaces the guard is asked about namespaced objects. Never in its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reach {
+    /// In every one.
+    Everywhere,
+    /// In the system's, and where the catalogue has components.
+    System,
+}
+
+/// Requests the guard is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guard {
+    /// On what.
+    pub kind: &'static Kind,
+    /// The object itself (empty) or a subresource.
+    pub subresource: &'static str,
+    /// Doing what.
+    pub operations: &'static [Operation],
+}
+
+/// What the guard does about a finding at most; the finding's weight decides whether it does that much, see
+/// [`Mode::at_most`]. Off in `warn` and `observe` too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum Mode {
+    /// Not judged.
+    Off,
+    /// Allowed without a word, and recorded in audit annotations, log and metrics.
+    Record,
+    /// Allowed, with a warning.
+    Warn,
+    /// Refused.
+    Deny,
+}
+
+impl Mode {
+    /// What the guard does about a finding of this weight at most: only what voids support is denied, and only what
+    /// endangers it is warned of.
+    pub fn at_most(consequence: Consequence) -> Self {
+        match consequence {
+            Consequence::Voids => Mode::Deny,
+            Consequence::AtRisk => Mode::Warn,
+            Consequence::NotCovered | Consequence::Info => Mode::Record,
+        }
+    }
+
+    /// The word of the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Mode::Off => "off",
+            Mode::Record => "record",
+            Mode::Warn => "warn",
+            Mode::Deny => "deny",
+        }
+    }
+}
+
+/// How a rule judges a state. Objects come one by one, in pages, and are not kept.
+#[derive(Clone, Copy)]
+pub struct StateCheck {
+    /// Called for every object of the kinds in `reads`, on no platform in particular.
+    pub each: Option<fn(&Seen<'_, '_>, &mut Notes)>,
+    /// Called once all is read, for each platform the cluster may be on.
+    pub whole: Option<fn(&Inventory, &Context<'_>) -> Verdict>,
+    /// What becomes due by this rule, whether or not it is violated; for each platform the cluster may be on.
+    pub clocks: Option<fn(&Inventory, &Context<'_>) -> Vec<Due>>,
+}
+
+/// Something that becomes due on a day.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Due {
+    /// The last day, UTC.
+    pub on: Date,
+    /// What becomes due, for people.
+    pub what: String,
+}
+
+impl std::fmt::Debug for StateCheck {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (each, whole, clocks) = (self.each.is_some(), self.whole.is_some(), self.clocks.is_some());
+        f.debug_struct("StateCheck").field("each", &each).field("whole", &whole).field("clocks", &clocks).finish()
+    }
+}
+
+/// Judges a change.
+pub type ChangeCheck = fn(&Change<'_>, &Data) -> Vec<Draft>;
+
+/// An object of a state, with what is known around it.
+#[derive(Debug)]
+pub struct Seen<'o, 'a> {
+    /// The object.
+    pub object: &'o Object<'a>,
+    /// Its kind.
+    pub kind: &'static Kind,
+    /// The tables.
+    pub data: &'o Data,
+}
+
+impl<'o, 'a> Seen<'o, 'a> {
+    /// An object of a kind.
+    pub fn new(object: &'o Object<'a>, kind: &'static Kind, data: &'o Data) -> Self {
+        Seen { object, kind, data }
+    }
+
+    /// The pod that the object is, or describes; read once for all rules that ask.
+    pub fn pod(&self) -> Option<&Pod<'a>> {
+        self.object.pod(self.kind)
+    }
+}
+
+/// Where a rule puts what it found in one object.
+#[derive(Debug, Default)]
+pub struct Notes {
+    /// Findings.
+    pub drafts: Vec<Draft>,
+    /// What only the whole can decide.
+    pub suspects: Vec<Suspect>,
+    /// What the whole must know of the objects: see [`Notes::note`].
+    pub remarks: BTreeSet<(String, String)>,
+}
+
+impl Notes {
+    /// Keeps a remark for the rule's `whole`: about what, and what it says, in words of the rule's own. The same remark is
+    /// kept once, so what is said of many objects in the same words takes no memory.
+    pub fn note(&mut self, about: impl Into<String>, says: impl Into<String>) {
+        self.remarks.insert((about.into(), says.into()));
+    }
+
+    /// Takes in what was found in another object.
+    pub(crate) fn merge(&mut self, other: Notes) {
+        self.drafts.extend(other.drafts);
+        self.suspects.extend(other.suspects);
+        self.remarks.extend(other.remarks);
+    }
+
+    /// Puts aside what is a finding only if the whole says so. `hinge` is what it hinges on, in words of the rule's own.
+    pub fn suspect(&mut self, draft: Draft, hinge: impl Into<String>) {
+        self.suspects.push(Suspect { draft, hinge: hinge.into() });
+    }
+}
+
+/// Something that is a finding only if the rest of the cluster says so.
+#[derive(Clone, Debug)]
+pub struct Suspect {
+    /// The finding it would be.
+    pub draft: Draft,
+    /// What it hinges on: a pool, a time; the rule knows.
+    pub hinge: String,
+}
+
+/// What the whole needs besides the inventory.
+#[derive(Debug)]
+pub struct Context<'d> {
+    /// The tables.
+    pub data: &'d Data,
+    /// The version tables in force: built in, or given by the user.
+    pub versions: &'d [crate::data::versions::Table],
+    /// The platform assumed.
+    pub platform: Platform,
+    /// The release of the host below the cluster, where given: `2019`, `22H2`, `2602`.
+    pub release: Option<&'d str>,
+    /// What the system created at a known-good time, and what of it is there now; where a baseline was given.
+    pub baseline: Option<Comparison<'d>>,
+    /// Whether manifests are judged: nothing in them runs yet.
+    pub manifests: bool,
+    /// What people answered that counts.
+    pub(crate) answers: Answers<'d>,
+    /// The lists of the rule's own reads that were not read to the end, and why: see [`Context::unread`].
+    pub unread: Vec<(&'static Kind, String)>,
+    /// The moment judged.
+    pub now: Timestamp,
+    /// The day judged, UTC.
+    pub as_of: Date,
+}
+
+impl Context<'_> {
+    /// The version table of the platform assumed.
+    pub fn version_table(&self) -> Option<&crate::data::versions::Table> {
+        self.versions.iter().find(|table| table.platform == self.platform)
+    }
+
+    /// Why the absence of an object of these kinds says nothing, if so: not all that the rule reads of them was read. The
+    /// check itself sees to it that such a rule does not pass; that it does not accuse either is up to the rule.
+    pub fn unread(&self, kinds: &[&Kind]) -> Option<&str> {
+        self.unread.iter().find(|(kind, _)| kinds.contains(kind)).map(|(_, why)| &**why)
+    }
+}
+
+/// What a rule says of the whole.
+#[must_use]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Findings, or none, which is a pass.
+    Found(Vec<Draft>),
+    /// Not decided, and why.
+    Unknown(String),
+    /// Findings, although not everything could be decided.
+    FoundPartly(Vec<Draft>, String),
+    /// Kubernetes cannot show it here, and why.
+    NotObservable(String),
+}

@@ -1,0 +1,43 @@
+//! What one object shows without the rest of its cluster: for the dry run, which asks before and after a change.
+
+use jiff::Timestamp;
+
+use super::plan::covers;
+use crate::rules::catalogue;
+use crate::data::embedded;
+use crate::finding::Finding;
+use crate::k8s::fit;
+use crate::verdict::guard::Settings;
+use crate::k8s::kinds::Kind;
+use crate::k8s::object::Object;
+use crate::rules::rule::{Notes, Rule, Seen};
+use crate::people::waiver;
+use crate::verdict::weigh::{finalize, lightest};
+
+/// The findings that an object shows alone, with the waivers of the settings applied. `None` where it cannot be judged.
+/// What only the rest of the cluster can settle is no finding here.
+pub fn alone(
+    object: &Object<'_>,
+    kind: &'static Kind,
+    namespace: &str,
+    settings: &Settings,
+    now: Timestamp,
+) -> Option<Vec<Finding>> {
+    fit::check(object, kind, "", None).ok()?;
+    let data = embedded();
+    let looks = |rule: &Rule| rule.reads.iter().any(|read| read.kind == kind && covers(read, namespace, data));
+    let (platforms, seen) = (settings.platforms(), Seen::new(object, kind, data));
+    let mut findings = Vec::new();
+    for rule in catalogue::ALL.iter().filter(|rule| looks(rule)) {
+        let Some(each) = rule.state.each else { continue };
+        let mut notes = Notes::default();
+        each(&seen, &mut notes);
+        findings.extend(finalize(rule, lightest(rule, &platforms), notes.drafts));
+    }
+    // Some rule took what it was not shown as missing.
+    if object.unread().is_some() {
+        return None;
+    }
+    waiver::apply(&mut findings, &settings.waivers, now);
+    Some(findings)
+}

@@ -1,0 +1,250 @@
+//! What a rule comes to on what was read.
+
+use super::Check;
+use crate::people::answers::{self, Answer as Attested};
+use crate::facts::change::Operation;
+use crate::command::Command;
+use crate::data::Platform;
+use crate::finding::{Basis, Consequence, Draft, Evidence, Finding, ObjectRef};
+use crate::k8s::kinds::Kind;
+use crate::verdict::report::{NEEDS_CLUSTER, Outcome, RuleOutcome};
+use crate::rules::rule::{Rule, Verdict};
+use crate::rules::parts::across::Across;
+use crate::rules::parts::attested;
+use crate::verdict::weigh::{finalize, lightest};
+
+/// What a rule comes to on one platform.
+#[derive(Clone, Debug)]
+struct Answer {
+    platform: Platform,
+    outcome: Outcome,
+    reason: String,
+    findings: Vec<Finding>,
+    could_void: bool,
+}
+
+impl Answer {
+    /// Texts and commands differ by platform; what is found, and how heavy it is, decides whether two agree.
+    fn agrees(&self, other: &Answer) -> bool {
+        let weighs = |answer: &Answer| -> Vec<(String, Consequence)> {
+            answer.findings.iter().map(|finding| (finding.fingerprint.clone(), finding.consequence)).collect()
+        };
+        self.outcome == other.outcome && weighs(self) == weighs(other)
+    }
+
+    /// Whether support is voided on this platform, as far as the rule tells or could tell.
+    fn may_void(&self) -> bool {
+        self.could_void || self.findings.iter().any(|finding| finding.consequence == Consequence::Voids)
+    }
+
+    fn finding(&self, fingerprint: &str) -> Option<&Finding> {
+        self.findings.iter().find(|finding| finding.fingerprint == fingerprint)
+    }
+
+    /// `windows-server at-risk`, `azure-local pass`.
+    fn word(&self) -> String {
+        let heaviest = self.findings.iter().map(|finding| finding.consequence).min();
+        let word = match (self.outcome, heaviest) {
+            (Outcome::Violated, Some(consequence)) => consequence.as_str(),
+            (outcome, _) => outcome.as_str(),
+        };
+        format!("{} {word}", self.platform.as_str())
+    }
+}
+
+impl Check<'_> {
+    pub(super) fn judge(&self, rule: &'static Rule, candidates: &[Platform]) -> (RuleOutcome, Vec<Finding>) {
+        let done = |outcome, reason: String, findings| {
+            (RuleOutcome { code: rule.code.as_str(), slug: rule.slug, outcome, reason, could_void: false }, findings)
+        };
+        if self.manifests && !rule.judges_manifests() {
+            let mut drafts = self.drafts.get(rule.code.as_str()).cloned().unwrap_or_default();
+            if rule.change.is_none() {
+                return done(Outcome::NotApplicable, NEEDS_CLUSTER.to_owned(), Vec::new());
+            }
+            let platform = lightest(rule, candidates);
+            let asks = |kind: &Kind| rule.guards.iter().any(|guard| guard.kind == kind);
+            let mut open = self.unjudged(asks);
+            if let Some(across) = Across::of(rule.code) {
+                open.extend((across.settle)(&self.inventory, &self.context(rule, platform), &mut drafts));
+            }
+            let findings = finalize(rule, platform, drafts);
+            let outcome = if findings.iter().any(|f| f.consequence != Consequence::Info) {
+                Outcome::Violated
+            } else if open.is_empty() {
+                Outcome::Pass
+            } else {
+                Outcome::Unknown
+            };
+            let could_void = rule.heaviest(candidates) == Consequence::Voids && self.lacks_what_would_void(rule);
+            let (outcome, findings) = done(outcome, shorten(&open), findings);
+            return (RuleOutcome { could_void, ..outcome }, findings);
+        }
+        let answers: Vec<Answer> = candidates.iter().map(|platform| self.judge_on(rule, *platform)).collect();
+        let Some(first) = answers.first().cloned() else {
+            return done(Outcome::Unknown, "no platform is possible".to_owned(), Vec::new());
+        };
+        // What all of them find is a finding all the same, as the platform has it that takes it lightest.
+        let lightest = |finding: &Finding| -> Option<Finding> {
+            let twins = answers.iter().map(|answer| answer.finding(&finding.fingerprint));
+            let twins: Vec<&Finding> = twins.collect::<Option<_>>()?;
+            let mut own = twins.iter().rev().max_by_key(|twin| (twin.consequence, twin.basis)).copied()?.clone();
+            // Whoever reads it knows which platform theirs is.
+            own.fix.retain(|command| twins.iter().all(|twin| twin.fix.contains(command)));
+            let others = twins.iter().flat_map(|twin| &twin.fix).cloned();
+            for command in others {
+                if !own.fix.contains(&command) {
+                    own.fix.push(command);
+                }
+            }
+            if answers.len() > 1 {
+                own.fix.iter_mut().for_each(Command::name_platforms);
+            }
+            Some(own)
+        };
+        let shared = first.findings.iter().filter_map(lightest).collect();
+        if answers.iter().all(|answer| answer.agrees(&first)) {
+            let could_void = answers.iter().any(|answer| answer.could_void);
+            let (outcome, findings) = done(first.outcome, first.reason, shared);
+            return (RuleOutcome { could_void, ..outcome }, findings);
+        }
+        let says: Vec<String> = answers.iter().map(Answer::word).collect();
+        let reason = format!("depends on the platform ({}): give --platform", says.join(", "));
+        let (outcome, findings) = done(Outcome::Unknown, reason, shared);
+        (RuleOutcome { could_void: answers.iter().any(Answer::may_void), ..outcome }, findings)
+    }
+
+    /// The manifests of some kinds that could not be judged.
+    fn unjudged(&self, asks: impl Fn(&Kind) -> bool) -> Vec<String> {
+        let unjudged = self.inventory.unjudged.iter().filter(|(key, _)| asks(key.kind));
+        unjudged.map(|(key, unjudged)| unjudged.gap(key)).collect()
+    }
+
+    /// Whether a manifest that could not be judged may be what voids support once it is created: of what stands in a namespace,
+    /// only in the platform's own.
+    fn lacks_what_would_void(&self, rule: &Rule) -> bool {
+        let created = |kind: &Kind| {
+            rule.guards.iter().any(|guard| guard.kind == kind && guard.operations.contains(&Operation::Create))
+        };
+        let namespaces = &self.data.namespaces;
+        self.inventory.unjudged.iter().filter(|(key, _)| created(key.kind)).any(|(key, unjudged)| {
+            !key.kind.namespaced
+                || unjudged.namespaces().any(|name| {
+                    namespaces.protected(name).is_some() && rule.voids_by(key.kind, namespaces.is_add_on(name))
+                })
+        })
+    }
+
+    fn judge_on(&self, rule: &'static Rule, platform: Platform) -> Answer {
+        let can_void = rule.consequence_on(platform) == Consequence::Voids;
+        // What the rule itself leaves open may void; of a list that lacks it depends on what stands in such lists.
+        let mut may_void = self.lacks_what_voids(rule);
+        // A rule with findings can be open as well: its reason says what it did not see.
+        let answer = |outcome, reason: String, findings, may_void: bool| {
+            let open = matches!(outcome, Outcome::Unknown | Outcome::Violated) && !reason.is_empty();
+            Answer { platform, outcome, reason, findings, could_void: open && can_void && may_void }
+        };
+        if !rule.platforms.contains(&platform) {
+            return answer(
+                Outcome::NotApplicable,
+                format!("does not apply on {}", platform.as_str()),
+                Vec::new(),
+                false,
+            );
+        }
+        let mut drafts = self.drafts.get(rule.code.as_str()).cloned().unwrap_or_default();
+        drafts.extend(self.admitted(rule, platform));
+        let mut open = self.gaps(rule);
+        open.extend(self.unjudged(|kind| rule.reads.iter().any(|read| read.kind == kind)));
+        let unwritten = self.unwritten(rule);
+        may_void |= unwritten.is_some();
+        open.extend(unwritten);
+        if let Some(whole) = rule.state.whole {
+            match whole(&self.inventory, &self.context(rule, platform)) {
+                Verdict::Found(found) => drafts.extend(found),
+                Verdict::FoundPartly(found, why) => {
+                    drafts.extend(found);
+                    open.push(why);
+                    may_void = true;
+                }
+                Verdict::Unknown(why) => {
+                    open.push(why);
+                    may_void = true;
+                }
+                Verdict::NotObservable(why) if drafts.is_empty() && open.is_empty() => {
+                    let (outcome, reason) = self.unseen(rule, platform, why);
+                    return answer(outcome, reason, Vec::new(), may_void);
+                }
+                Verdict::NotObservable(_) => {}
+            }
+        } else if rule.state.each.is_none() {
+            let why = "leaves no trace in a state; the guard and the dry run judge the change";
+            return answer(Outcome::NotObservable, why.to_owned(), Vec::new(), false);
+        }
+        if let Some(baseline) = self.comparison() {
+            drafts.retain(|draft| !baseline.settles(rule, draft));
+        }
+        let findings = finalize(rule, platform, drafts);
+        // A probe that says nothing is a gap, and the rule may say so too.
+        open.dedup();
+        let reason = shorten(&open);
+        // Settled later, when waivers are known: here a finding is a violation.
+        let outcome = if findings.iter().any(|finding| finding.consequence != Consequence::Info) {
+            Outcome::Violated
+        } else if open.is_empty() {
+            Outcome::Pass
+        } else {
+            Outcome::Unknown
+        };
+        answer(outcome, reason, findings, may_void)
+    }
+
+    /// What becomes of a rule that Kubernetes shows nothing of: people's word, where it is complete.
+    fn unseen(&self, rule: &Rule, platform: Platform, why: String) -> (Outcome, String) {
+        let settled = self.answers().of_rule(rule.clauses, platform);
+        if settled.is_fulfilled() {
+            return (Outcome::Pass, settled.says());
+        }
+        if settled.answered.is_empty() {
+            return (Outcome::NotObservable, why);
+        }
+        (Outcome::NotObservable, format!("{why}; {}, not {}", settled.says(), settled.open.join(", ")))
+    }
+
+    /// What people answered to be otherwise than a clause asks, where no rule is there for that answer alone. Of the rules on
+    /// that clause the heaviest speaks, and of several the first: one answer is one finding.
+    fn admitted(&self, rule: &Rule, platform: Platform) -> Vec<Draft> {
+        let settled = self.answers().of_rule(rule.clauses, platform);
+        let mut drafts = Vec::new();
+        let bad = settled.answered.into_iter().filter(|answer| answer.answer == Attested::NotFulfilled);
+        for answer in bad.filter(|answer| attested::rule_of(&answer.clause).is_none()) {
+            let on_it = self.params.rules.iter().filter(|other| {
+                let applies = other.platforms.contains(&platform);
+                applies && self.answers().of_rule(other.clauses, platform).answered.contains(&answer)
+            });
+            let speaker = on_it.min_by_key(|other| (other.consequence_on(platform), other.code));
+            if speaker.is_some_and(|speaker| speaker.code == rule.code) {
+                let by = answer.by.trim();
+                let evidence =
+                    Evidence { time: answer.on.0.to_string(), ..Evidence::seen("attestation", &*answer.note) };
+                drafts.push(
+                    Draft::at(ObjectRef::cluster(), format!("attestation[{}]", answer.clause))
+                        // Somebody's word that a clause is not fulfilled is about what the text itself says.
+                        .basis(Basis::Explicit)
+                        .says(format!("{by} answered on {} that this is not fulfilled", answers::day(answer.on.0)))
+                        .with(Evidence { manager: by.to_owned(), ..evidence }),
+                );
+            }
+        }
+        drafts
+    }
+}
+
+fn shorten(reasons: &[String]) -> String {
+    match reasons {
+        [] => String::new(),
+        [one] => one.clone(),
+        [one, two] => format!("{one}; {two}"),
+        [one, rest @ ..] => format!("{one}; and {} more", rest.len()),
+    }
+}

@@ -1,0 +1,141 @@
+//! Which lists a check needs, and which of them it lacks.
+
+use std::collections::BTreeSet;
+
+use super::Check;
+use crate::k8s::certificate;
+use crate::data::Data;
+use crate::verdict::guard;
+use crate::facts::inventory::{ReadKey, ReadState};
+use crate::k8s::kinds::{self, Kind};
+use crate::rules::rule::{Read, Rule, Scope};
+
+impl Check<'_> {
+    /// The lists to begin with: those of the whole cluster.
+    pub fn plan_first(&self) -> Vec<ReadKey> {
+        let mut keys = BTreeSet::new();
+        for rule in &self.params.rules {
+            for read in rule.reads.iter().filter(|read| read.scope == Scope::Cluster) {
+                keys.insert(ReadKey { kind: read.kind, namespace: None });
+            }
+        }
+        // What tells the platform, and which namespaces there are to look into.
+        for kind in [&kinds::NODE, &kinds::NAMESPACE] {
+            keys.insert(ReadKey { kind, namespace: None });
+        }
+        keys.into_iter().collect()
+    }
+
+    /// The lists to go on with, once those of [`Check::plan_first`] are done: one per kind and namespace that exists, where
+    /// the list of the whole cluster is not there already.
+    pub fn plan_then(&self) -> Vec<ReadKey> {
+        let mut keys = BTreeSet::new();
+        for rule in &self.params.rules {
+            keys.extend(self.namespaced_keys(rule).into_iter().filter(|key| !self.has_all(key.kind)));
+        }
+        keys.into_iter().collect()
+    }
+
+    /// Whether a rule looks at what a list holds. One over the whole cluster serves the rules that need some namespaces of it
+    /// too: they look at the namespace.
+    pub fn wants(&self, rule: &Rule, key: &ReadKey) -> bool {
+        match &key.namespace {
+            None => rule.reads.iter().any(|read| read.kind == key.kind),
+            Some(_) => self.namespaced_keys(rule).contains(key),
+        }
+    }
+
+    /// The lists a rule rests on that were not read to the end, and why.
+    pub(super) fn unread(&self, rule: &Rule) -> Vec<(&'static Kind, String)> {
+        self.unread_lists(rule).into_iter().map(|(key, why)| (key.kind, why)).collect()
+    }
+
+    /// Whether what a rule lacks may hold what voids support.
+    pub(super) fn lacks_what_voids(&self, rule: &Rule) -> bool {
+        let heavy = |key: &ReadKey| {
+            let place = key.namespace.as_deref();
+            rule.voids_by(key.kind, place.is_none_or(|name| self.data.namespaces.is_add_on(name)))
+        };
+        self.unread_lists(rule).iter().any(|(key, _)| heavy(key))
+            || rule.probes.iter().any(|probe| self.inventory.probe(*probe).is_err())
+    }
+
+    fn unread_lists(&self, rule: &Rule) -> Vec<(ReadKey, String)> {
+        // Manifests are no cluster: nothing else is there to be read.
+        if self.manifests {
+            return Vec::new();
+        }
+        let cluster = rule.reads.iter().filter(|read| read.scope == Scope::Cluster);
+        let mut keys: Vec<ReadKey> = cluster.map(|read| ReadKey { kind: read.kind, namespace: None }).collect();
+        keys.extend(self.namespaced_keys(rule).into_iter().filter(|key| !self.has_all(key.kind)));
+        let mut gaps = Vec::new();
+        for key in keys {
+            let why = match self.inventory.reads.get(&key) {
+                None | Some(ReadState::NotRecorded) if is_of_records(rule, key.kind) => None,
+                Some(state) => state.gap(&key),
+                None => Some(format!("{key} was not read")),
+            };
+            gaps.extend(why.map(|why| (key, why)));
+        }
+        gaps
+    }
+
+    /// All that a rule rests on and that says nothing.
+    pub(super) fn gaps(&self, rule: &Rule) -> Vec<String> {
+        let mut gaps: Vec<String> = self.unread(rule).into_iter().map(|(_, why)| why).collect();
+        gaps.extend(rule.probes.iter().filter_map(|probe| self.inventory.probe(*probe).err()));
+        gaps
+    }
+
+    fn namespaced_keys(&self, rule: &Rule) -> Vec<ReadKey> {
+        // When the namespaces could not be listed, all that the data knows are tried.
+        let listed = matches!(self.inventory.read(&kinds::NAMESPACE), Some(ReadState::Complete { .. }));
+        let exists = |name: &str| !listed || self.inventory.namespaces.iter().any(|own| own == name);
+        let rows = || self.data.namespaces.namespaces.iter().filter(|row| row.condition.is_none());
+        let system = || rows().map(|row| &*row.name).chain([guard::NAMESPACE]).filter(|name| exists(name));
+        let mut keys = Vec::new();
+        for read in rule.reads {
+            if matches!(read.scope, Scope::Cluster | Scope::IfRead) {
+                continue;
+            }
+            let names = system().filter(|name| covers(read, name, self.data));
+            keys.extend(names.map(|name| ReadKey { kind: read.kind, namespace: Some(name.to_owned()) }));
+        }
+        keys
+    }
+
+    /// Whether the list of a kind over the whole cluster is there, so that none of a namespace is needed.
+    fn has_all(&self, kind: &'static Kind) -> bool {
+        matches!(self.inventory.read(kind), Some(ReadState::Complete { .. }))
+    }
+}
+
+/// Whether a rule that reads a list looks at its objects in a namespace.
+pub(super) fn covers(read: &Read, namespace: &str, data: &Data) -> bool {
+    match read.scope {
+        Scope::Cluster | Scope::IfRead => true,
+        Scope::AddOnNamespaces => data.namespaces.is_add_on(namespace),
+        Scope::ArcNamespaces => data.namespaces.is_arc(namespace),
+        Scope::ComponentNamespaces => holds_components(data, read.kind, namespace),
+        Scope::ComponentRecords => kinds::ROLLED_OUT.iter().any(|kind| holds_components(data, kind, namespace)),
+        Scope::KubeSystem => namespace == certificate::NAMESPACE,
+        Scope::ManagedNamespaces => data.namespaces.judges(namespace, read.kind),
+        Scope::Own => namespace == guard::NAMESPACE,
+    }
+}
+
+/// Whether a rule reads a kind only where earlier snapshots do not hold it.
+fn is_of_records(rule: &Rule, kind: &Kind) -> bool {
+    let mut reads = rule.reads.iter().filter(|read| read.kind == kind).peekable();
+    reads.peek().is_some() && reads.all(|read| read.scope == Scope::ComponentRecords)
+}
+
+/// Whether the catalogue has components of a kind in a namespace.
+fn holds_components(data: &Data, kind: &Kind, namespace: &str) -> bool {
+    let protected = data.namespaces.protected(namespace).is_some();
+    data.components.iter().any(|component| {
+        !component.static_pod
+            && component.kinds.iter().any(|own| own == kind.kind)
+            && (component.namespaces.iter().any(|own| own == namespace) || (component.any_namespace && protected))
+    })
+}

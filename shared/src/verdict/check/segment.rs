@@ -1,0 +1,147 @@
+//! One list of a check, read page by page.
+
+use super::Check;
+use super::written::Written;
+use crate::facts::baseline::Recorder;
+use crate::data::Data;
+use crate::k8s::fit;
+use crate::facts::inventory::{Facts, ReadKey, ReadState, Unjudged};
+use crate::k8s::kinds::Kind;
+use crate::k8s::object::Object;
+use crate::k8s::read::json::{self, Page, ReadError};
+use crate::rules::rule::{Notes, Rule, Seen};
+
+/// One list under way. Pages of several lists can be read at the same time; a list that has to start over is dropped.
+#[derive(Debug)]
+pub struct Segment<'d> {
+    key: ReadKey,
+    data: &'d Data,
+    rules: Vec<&'static Rule>,
+    notes: Vec<Notes>,
+    facts: Facts,
+    recorder: Option<Recorder>,
+    objects: usize,
+    unjudged: Option<Unjudged>,
+    /// `None` where nothing follows from what managedFields do not say.
+    written: Option<Written>,
+}
+
+impl<'d> Check<'d> {
+    /// Begins to read one list.
+    pub fn segment(&self, key: &ReadKey) -> Segment<'d> {
+        let rules: Vec<_> = self
+            .params
+            .rules
+            .iter()
+            .copied()
+            .filter(|rule| rule.state.each.is_some() && self.wants(rule, key))
+            .collect();
+        let notes = rules.iter().map(|_| Notes::default()).collect();
+        let recorder = (self.params.record || self.params.baseline.is_some()).then(Recorder::default);
+        let (key, facts) = (key.clone(), Facts::default());
+        let written = (!self.params.as_written).then(Written::default);
+        Segment { key, data: self.data, rules, notes, facts, recorder, objects: 0, unjudged: None, written }
+    }
+
+    /// Takes in a list that was read to its end.
+    pub fn complete(&mut self, segment: Segment<'d>) {
+        let state = ReadState::Complete { objects: segment.objects };
+        self.merge(segment, state);
+    }
+
+    /// Takes in a list that was cut short: what it held counts, what it may have held does not.
+    pub fn cut_short(&mut self, segment: Segment<'d>, why: String) {
+        self.merge(segment, ReadState::Failed(why));
+    }
+
+    fn merge(&mut self, segment: Segment<'d>, state: ReadState) {
+        self.objects += segment.objects;
+        segment.facts.into_inventory(&mut self.inventory);
+        if let Some(recorder) = segment.recorder {
+            self.recorder.merge(recorder);
+        }
+        for (rule, notes) in segment.rules.iter().zip(segment.notes) {
+            self.drafts.entry(rule.code.as_str()).or_default().extend(notes.drafts);
+            self.inventory.remarks.entry(rule.code.as_str()).or_default().extend(notes.remarks);
+            self.inventory.suspects.entry(rule.code.as_str()).or_default().extend(notes.suspects);
+        }
+        if let Some(written) = segment.written {
+            let (cleared, unwritten) = written.end();
+            for (code, draft) in cleared {
+                self.drafts.entry(code).or_default().push(draft);
+            }
+            self.unwritten.extend(unwritten);
+        }
+        let state = match (state, segment.unjudged) {
+            (ReadState::Complete { .. }, Some(unjudged)) => ReadState::Partly(unjudged),
+            (state, _) => state,
+        };
+        self.inventory.reads.insert(segment.key, state);
+    }
+}
+
+impl Segment<'_> {
+    /// Reads one page of the list; its objects are judged at once and not kept.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the bytes are no list. Drop the segment then, or hand it to [`Check::cut_short`].
+    pub fn page(&mut self, bytes: &[u8]) -> Result<Page, ReadError> {
+        let kind = self.key.kind;
+        json::page(bytes, |object| self.see(&object, kind))
+    }
+
+    /// Judges one object of the list.
+    pub fn object(&mut self, object: &Object<'_>) {
+        self.see(object, self.key.kind);
+    }
+
+    /// How many objects were read.
+    pub fn objects(&self) -> usize {
+        self.objects
+    }
+
+    fn see(&mut self, object: &Object<'_>, kind: &'static Kind) {
+        self.objects += 1;
+        if let Err(misfit) = fit::check(object, kind, "", None) {
+            return self.leave(object, &misfit.to_string());
+        }
+        let seen = Seen::new(object, kind, self.data);
+        let mut found: Vec<Notes> = self.rules.iter().map(|_| Notes::default()).collect();
+        let mut asked: Vec<&'static Rule> = Vec::new();
+        for (rule, notes) in self.rules.iter().zip(&mut found) {
+            if let Some(each) = rule.state.each {
+                object.forget_asking();
+                each(&seen, notes);
+                asked.extend(object.was_asked_for_managed().then_some(*rule));
+            }
+        }
+        let mut facts = Facts::default();
+        facts.add(object, kind, self.data);
+        if let Some(why) = object.unread() {
+            // Some rule took what it was not shown as missing.
+            return self.leave(object, &why);
+        }
+        self.facts.merge(facts);
+        if let Some(written) = &mut self.written {
+            written.see(object, kind, &self.rules, &asked);
+        }
+        for (notes, own) in self.notes.iter_mut().zip(found) {
+            notes.merge(own);
+        }
+        if let Some(recorder) = &mut self.recorder {
+            recorder.add(object, kind, self.data);
+            if let Some(why) = object.unread() {
+                self.leave(object, &why);
+            }
+        }
+    }
+
+    /// Says that an object is not judged.
+    fn leave(&mut self, object: &Object<'_>, why: &str) {
+        let one = Unjudged::one(object, why);
+        self.unjudged = Some(match self.unjudged.take() {
+            Some(others) => others.and(one),
+            None => one,
+        });
+    }
+}

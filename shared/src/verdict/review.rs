@@ -1,0 +1,372 @@
+//! An AdmissionReview, read in one borrowed pass (admission.k8s.io/v1, Kubernetes API reference).
+
+use crate::facts::actor::User;
+use crate::facts::change::{Change, Operation};
+use crate::rules::derive;
+use crate::k8s::fit::Misfit;
+use crate::k8s::kinds::{self, Kind};
+use crate::k8s::object::{MAX_ENTRIES, MAX_NAME, Object, Text};
+use crate::k8s::read::scan;
+
+/// Why there is nothing to answer to: the caller gets a 400.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReviewError {
+    /// Not JSON, or cut short.
+    #[error("the body is not an AdmissionReview: {0}")]
+    Json(#[from] serde_json::Error),
+    /// Another version or kind; an answer in v1 would not be understood.
+    #[error("this is {api_version:?} {kind:?}; only admission.k8s.io/v1 AdmissionReview is answered")]
+    Version {
+        /// The apiVersion that came.
+        api_version: String,
+        /// The kind that came.
+        kind: String,
+    },
+    /// No request, or no uid to answer with.
+    #[error("the review has no request.uid")]
+    NoUid,
+}
+
+/// Why a valid review was not judged, or not as a whole: it is counted, and marked in the audit annotations.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotEvaluated {
+    /// The object, or another part of the request, is not of the shape Kubernetes documents.
+    #[error("the object cannot be read as what it should be: {0}")]
+    Unreadable(String),
+    /// An operation we do not judge: CONNECT, or one that Kubernetes adds later.
+    #[error("no rule judges the operation {0}")]
+    Operation(String),
+    /// A kind no rule is about.
+    #[error("no rule judges changes of {0}")]
+    Resource(String),
+    /// A subresource no rule is about.
+    #[error("no rule judges changes of {0}")]
+    Subresource(String),
+    /// A version no rule was written for. The API server converts what it asks about to one that it was told to ask for.
+    #[error("no rule was written for the version {0}")]
+    Version(String),
+    /// An update or create without the object, a delete without the old one.
+    #[error("the request has no {0}")]
+    MissingObject(&'static str),
+    /// More entries in managedFields than are looked at. Judged all the same, but for what the others may show: so nothing is
+    /// denied for which a rule looked at them.
+    #[error("metadata.managedFields has {0} entries, and {MAX_ENTRIES} at most are looked at")]
+    ManagedFields(usize),
+}
+
+impl NotEvaluated {
+    /// A word for metrics and audit annotations; it holds nothing a user can choose.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            NotEvaluated::Unreadable(_) => "unreadable",
+            NotEvaluated::Operation(_) => "operation",
+            NotEvaluated::Resource(_) => "resource",
+            NotEvaluated::Subresource(_) => "subresource",
+            NotEvaluated::Version(_) => "version",
+            NotEvaluated::MissingObject(_) => "missing-object",
+            NotEvaluated::ManagedFields(_) => "managed-fields",
+        }
+    }
+}
+
+impl From<Misfit> for NotEvaluated {
+    fn from(misfit: Misfit) -> Self {
+        NotEvaluated::Unreadable(misfit.to_string())
+    }
+}
+
+/// A review with something to answer to.
+#[derive(Debug)]
+pub struct Review<'a> {
+    /// To be sent back.
+    pub uid: String,
+    /// Who asks.
+    pub user: User,
+    /// What is asked, or why it cannot be judged.
+    pub change: Result<Change<'a>, NotEvaluated>,
+    /// Whether nothing would be stored anyway.
+    pub dry_run: bool,
+}
+
+/// Reads a review.
+///
+/// # Errors
+/// [`ReviewError`] when there is no uid to answer to.
+pub fn review(bytes: &[u8]) -> Result<Review<'_>, ReviewError> {
+    // The API server's own writing takes the shortcut; everything else the parser, for its errors.
+    let scanned = std::str::from_utf8(bytes).ok().and_then(Envelope::scan);
+    let envelope = match scanned.map_or_else(|| serde_json::from_slice::<Envelope<'_>>(bytes), Ok) {
+        Ok(envelope) => envelope,
+        Err(error) => return unreadable(bytes, &error),
+    };
+    envelope.check()?;
+    let request = envelope.request.ok_or(ReviewError::NoUid)?;
+    let uid = request.uid()?;
+    let user = request.user();
+    let dry_run = request.dry_run.unwrap_or_default();
+    Ok(Review { uid, user, dry_run, change: request.change() })
+}
+
+/// The slow path of a request whose object cannot be read: only what an answer needs.
+fn unreadable<'a>(bytes: &[u8], error: &serde_json::Error) -> Result<Review<'a>, ReviewError> {
+    #[derive(serde::Deserialize)]
+    struct UidOnly<'a> {
+        #[serde(borrow, default)]
+        uid: Option<Text<'a>>,
+    }
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Bare<'a> {
+        #[serde(borrow, default)]
+        api_version: Text<'a>,
+        #[serde(borrow, default)]
+        kind: Text<'a>,
+        #[serde(borrow, default)]
+        request: Option<UidOnly<'a>>,
+    }
+    let bare: Bare<'_> = serde_json::from_slice(bytes)?;
+    check_type(&bare.api_version, &bare.kind)?;
+    let uid = bare.request.and_then(|request| request.uid).filter(|uid| !uid.is_empty()).ok_or(ReviewError::NoUid)?;
+    let change = Err(NotEvaluated::Unreadable(error.to_string()));
+    Ok(Review { uid: uid.to_string(), user: User::default(), change, dry_run: false })
+}
+
+fn check_type(api_version: &str, kind: &str) -> Result<(), ReviewError> {
+    if api_version == "admission.k8s.io/v1" && kind == "AdmissionReview" {
+        return Ok(());
+    }
+    Err(ReviewError::Version { api_version: api_version.to_owned(), kind: kind.to_owned() })
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Envelope<'a> {
+    #[serde(borrow, default)]
+    api_version: Text<'a>,
+    #[serde(borrow, default)]
+    kind: Text<'a>,
+    #[serde(borrow, default)]
+    request: Option<Request<'a>>,
+}
+
+impl<'a> Envelope<'a> {
+    fn scan(json: &'a str) -> Option<Self> {
+        let mut envelope = Envelope::default();
+        let end = scan::members(json, |key, rest| {
+            if key == "request" && rest.starts_with('{') {
+                let (request, length) = Request::scan(rest)?;
+                envelope.request = Some(request);
+                return Some(length);
+            }
+            let value = scan::value(rest, None)?;
+            match key {
+                "apiVersion" => envelope.api_version = scan::text(value)?,
+                "kind" => envelope.kind = scan::text(value)?,
+                _ => {}
+            }
+            Some(value.len())
+        })?;
+        scan::is_end(json, end).then_some(envelope)
+    }
+
+    fn check(&self) -> Result<(), ReviewError> {
+        check_type(&self.api_version, &self.kind)
+    }
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Request<'a> {
+    #[serde(borrow, default)]
+    uid: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    kind: Option<Type<'a>>,
+    #[serde(borrow, default)]
+    resource: Option<Resource<'a>>,
+    #[serde(borrow, default)]
+    sub_resource: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    name: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    namespace: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    operation: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    user_info: Option<UserInfo<'a>>,
+    #[serde(borrow, default)]
+    object: Option<Object<'a>>,
+    #[serde(borrow, default)]
+    old_object: Option<Object<'a>>,
+    #[serde(default)]
+    dry_run: Option<bool>,
+    #[serde(borrow, default)]
+    options: Option<Options<'a>>,
+}
+
+/// What the object is, after the API server has converted it to a version that it asks about.
+#[derive(serde::Deserialize)]
+struct Type<'a> {
+    #[serde(borrow, default)]
+    version: Text<'a>,
+}
+
+#[derive(serde::Deserialize)]
+struct Resource<'a> {
+    #[serde(borrow, default)]
+    group: Text<'a>,
+    #[serde(borrow, default)]
+    version: Text<'a>,
+    #[serde(borrow, default, rename = "resource")]
+    plural: Text<'a>,
+}
+
+#[derive(serde::Deserialize)]
+struct UserInfo<'a> {
+    #[serde(borrow, default)]
+    username: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    groups: Option<Vec<Text<'a>>>,
+    #[serde(borrow, default)]
+    extra: Option<Extra<'a>>,
+}
+
+#[derive(serde::Deserialize)]
+struct Extra<'a> {
+    #[serde(borrow, default, rename = "authentication.kubernetes.io/credential-id")]
+    credential_id: Option<Vec<Text<'a>>>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Options<'a> {
+    #[serde(borrow, default)]
+    field_manager: Option<Text<'a>>,
+}
+
+impl<'a> Request<'a> {
+    fn scan(rest: &'a str) -> Option<(Self, usize)> {
+        let mut request = Request::default();
+        let length = scan::members(rest, |key, rest| {
+            if matches!(key, "object" | "oldObject") && rest.starts_with('{') {
+                // Of an update both sides come, mostly the same word for word.
+                let (object, length) = Object::scan(rest, request.object.as_ref())?;
+                let side = if key == "object" { &mut request.object } else { &mut request.old_object };
+                *side = Some(object);
+                return Some(length);
+            }
+            let value = scan::value(rest, None)?;
+            match key {
+                "uid" => scan::nullable(value, &mut request.uid)?,
+                "subResource" => scan::nullable(value, &mut request.sub_resource)?,
+                "name" => scan::nullable(value, &mut request.name)?,
+                "namespace" => scan::nullable(value, &mut request.namespace)?,
+                "operation" => scan::nullable(value, &mut request.operation)?,
+                "kind" => request.kind = serde_json::from_str(value).ok()?,
+                "resource" => request.resource = serde_json::from_str(value).ok()?,
+                "userInfo" => request.user_info = serde_json::from_str(value).ok()?,
+                "dryRun" => request.dry_run = serde_json::from_str(value).ok()?,
+                "options" => request.options = serde_json::from_str(value).ok()?,
+                "object" | "oldObject" if value != "null" => return None,
+                _ => {}
+            }
+            Some(value.len())
+        })?;
+        Some((request, length))
+    }
+
+    fn uid(&self) -> Result<String, ReviewError> {
+        self.uid.as_ref().filter(|uid| !uid.is_empty()).map(ToString::to_string).ok_or(ReviewError::NoUid)
+    }
+
+    fn user(&self) -> User {
+        let text = |text: &Option<Text<'_>>| text.as_ref().map(ToString::to_string).unwrap_or_default();
+        let texts = |texts: &Option<Vec<Text<'_>>>| texts.iter().flatten().map(ToString::to_string).collect();
+        // It stands in every finding; the API server takes no longer one.
+        let manager = self.options.as_ref().and_then(|options| options.field_manager.clone());
+        let field_manager = text(&manager.map(|manager| manager.cut(MAX_MANAGER)));
+        let Some(info) = &self.user_info else {
+            return User { field_manager, ..User::default() };
+        };
+        User {
+            name: text(&info.username),
+            groups: texts(&info.groups),
+            credential_ids: info.extra.as_ref().map(|extra| texts(&extra.credential_id)).unwrap_or_default(),
+            field_manager,
+        }
+    }
+
+    fn change(self) -> Result<Change<'a>, NotEvaluated> {
+        let operation = self.operation.unwrap_or_default();
+        let operation = Operation::parse(&operation).ok_or_else(|| NotEvaluated::Operation(operation.to_string()))?;
+        let subresource = self.sub_resource.unwrap_or_default();
+        let resource = self.resource.ok_or(NotEvaluated::MissingObject("resource"))?;
+        let kind = resource.kind(&subresource)?;
+        is_known(kind, &resource.version)?;
+        // Of a scale the object is of a kind of its own.
+        if &*subresource != SCALE {
+            if let Some(own) = &self.kind {
+                is_known(kind, &own.version)?;
+            }
+            let sides = [&self.object, &self.old_object].into_iter().flatten().map(|side| &*side.api_version);
+            for own in sides.filter(|own| !own.is_empty()) {
+                is_known(kind, own.rsplit_once('/').map_or(own, |(_, version)| version))?;
+            }
+        }
+        match operation {
+            Operation::Create | Operation::Update if self.object.is_none() => {
+                return Err(NotEvaluated::MissingObject("object"));
+            }
+            Operation::Update | Operation::Delete if self.old_object.is_none() => {
+                return Err(NotEvaluated::MissingObject("oldObject"));
+            }
+            _ => {}
+        }
+        let mut change = Change::new(operation, kind, &subresource, self.old_object, self.object);
+        // The request's own name and namespace count; the objects' stand in where it has none (deletecollection).
+        let own = |text: Option<Text<'_>>, slot: &mut String| {
+            if let Some(text) = text.filter(|text| !text.is_empty()) {
+                *slot = text.cut(MAX_NAME).to_string();
+            }
+        };
+        own(self.name, &mut change.name);
+        own(self.namespace, &mut change.namespace);
+        // An object in a namespace's own review carries no namespace; the request repeats its name there.
+        if !kind.namespaced {
+            change.namespace.clear();
+        }
+        Ok(change)
+    }
+}
+
+impl Resource<'_> {
+    /// The kind, where a rule judges changes of it or of this subresource.
+    fn kind(&self, subresource: &str) -> Result<&'static Kind, NotEvaluated> {
+        let named = |text: &str| text.chars().take(MAX_SHOWN).collect::<String>();
+        let unknown = || NotEvaluated::Resource(format!("{}.{}", named(&self.plural), named(&self.group)));
+        let kind = kinds::by_resource(&self.group, &self.plural).ok_or_else(unknown)?;
+        if derive::guards(kind).any(|guard| guard.subresource == subresource) {
+            return Ok(kind);
+        }
+        derive::guards(kind).next().ok_or_else(unknown)?;
+        Err(NotEvaluated::Subresource(format!("{}/{}", kind.qualified(), named(subresource))))
+    }
+}
+
+/// Rules look at an object as it is at the versions that the guard asks for.
+fn is_known(kind: &Kind, version: &str) -> Result<(), NotEvaluated> {
+    if kind.versions().any(|known| known == version) {
+        return Ok(());
+    }
+    let version: String = version.chars().take(MAX_SHOWN).collect();
+    Err(NotEvaluated::Version(format!("{version} of {}", kind.qualified())))
+}
+
+/// The subresource that shows another kind of object.
+const SCALE: &str = "scale";
+
+/// The API server takes no longer fieldManager.
+const MAX_MANAGER: usize = 128;
+
+/// Enough to tell what was meant.
+const MAX_SHOWN: usize = 64;

@@ -1,0 +1,84 @@
+//! From what rules found to findings: how heavy, where, and one for each object and field.
+
+use std::collections::BTreeMap;
+
+use crate::data::{Platform, embedded};
+use crate::finding::{Draft, Evidence, Finding, WaiverNote, fingerprint};
+use crate::rules::rule::Rule;
+
+/// Completes drafts with what the rule declares, and makes one finding of all drafts at the same object and path.
+pub fn finalize(rule: &'static Rule, platform: Platform, drafts: Vec<Draft>) -> Vec<Finding> {
+    let mut by_print: BTreeMap<String, Finding> = BTreeMap::new();
+    for mut draft in drafts {
+        draft.fix.retain(|command| command.is_for(platform));
+        let print = fingerprint(rule.code.as_str(), &draft.object, &draft.path);
+        let weight = rule.consequence_on(platform);
+        let consequence = draft.lighter.map_or(weight, |lighter| lighter.max(weight));
+        let basis = draft.basis.map_or_else(|| rule.basis_on(platform), |basis| basis.on(platform));
+        let clauses = draft.clauses.unwrap_or(rule.clauses);
+        if let Some(finding) = by_print.get_mut(&print) {
+            // The heaviest weight speaks, by the best that it rests on.
+            if (consequence, basis) < (finding.consequence, finding.basis) {
+                (finding.consequence, finding.basis, finding.clauses) = (consequence, basis, clauses);
+                finding.documents = basis.documents();
+            }
+            // Who saw less says less: a baseline may know the value that managedFields do not.
+            finding.before = finding.before.take().or(draft.before);
+            finding.after = finding.after.take().or(draft.after);
+            finding.members.extend(draft.members);
+            finding.evidence.extend(draft.evidence);
+            finding.evidence.sort();
+            finding.evidence.dedup();
+            finding.evidence.truncate(MAX_EVIDENCE);
+            for command in draft.fix {
+                if finding.fix.len() < MAX_FIXES && !finding.fix.contains(&command) {
+                    finding.fix.push(command);
+                }
+            }
+            continue;
+        }
+        let finding = Finding {
+            code: rule.code.as_str(),
+            slug: rule.slug,
+            consequence,
+            basis,
+            documents: basis.documents(),
+            clauses,
+            object: draft.object,
+            members: draft.members,
+            path: draft.path,
+            before: draft.before,
+            after: draft.after,
+            message: draft.message,
+            evidence: draft.evidence,
+            fix: draft.fix,
+            fingerprint: print.clone(),
+            waiver: None::<WaiverNote>,
+        };
+        by_print.insert(print, finding);
+    }
+    let mut findings: Vec<Finding> = by_print.into_values().collect();
+    for finding in &mut findings {
+        finding.members.sort();
+        finding.members.dedup();
+        let alike = embedded().remediations.iter().filter(|remediation| remediation.touches(finding));
+        let alike: Vec<Evidence> =
+            alike.map(|remediation| Evidence::seen("remediation", remediation.likeness())).collect();
+        finding.evidence.extend(alike);
+    }
+    findings.sort_by(|a, b| a.object.cmp(&b.object).then_with(|| a.path.cmp(&b.path)));
+    findings
+}
+
+/// Among several possible platforms, the one on which a rule weighs least, by the weakest basis: nobody is accused of more
+/// than is certain.
+pub fn lightest(rule: &Rule, candidates: &[Platform]) -> Platform {
+    let weight = |platform: &&Platform| (rule.consequence_on(**platform), rule.basis_on(**platform));
+    candidates.iter().max_by_key(weight).copied().unwrap_or(Platform::AzureLocal)
+}
+
+/// Evidence shown for one finding: a pool of 200 nodes needs no 200 lines.
+const MAX_EVIDENCE: usize = 8;
+
+/// Commands shown for one finding.
+const MAX_FIXES: usize = 16;
