@@ -6,7 +6,9 @@
 use std::fs;
 use std::time::Duration;
 
-use aksarc_shared::verdict::guard;
+use aksarc_shared::facts::digest;
+
+use aksarc_shared::data::own;
 use aksarc_tests::protection::{await_in_force, await_out_of_force, refused};
 use aksarc_tests::readme::{self, Desk};
 use aksarc_tests::{ControlPlane, Finished, Identity, Kubernetes};
@@ -111,8 +113,8 @@ fn upgrade(cluster: &ControlPlane, desk: &Desk<'_>, who: &Identity, install: &st
     assert_eq!(configuration(cluster), map);
     let after = webhooks(cluster);
     assert!(after.to_string().contains(PERSON), "{after}");
-    assert_eq!(after["metadata"]["annotations"][guard::GENERATED], guard::digest(&after["webhooks"]));
-    assert_eq!(after["metadata"]["annotations"][guard::OPEN], Value::Null);
+    assert_eq!(after["metadata"]["annotations"][own::GENERATED], digest::digest(&after["webhooks"]));
+    assert_eq!(after["metadata"]["annotations"][own::OPEN], Value::Null);
     let again = kubectl(cluster, who, &["delete", "validatingwebhookconfiguration", manifest::CONFIGURATION]);
     assert!(refused(&again), "{who:?}: open after the upgrade");
 }

@@ -11,8 +11,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use aksarc_shared::data::{Platform, embedded};
-use aksarc_shared::verdict::guard::{Guard, Preset, Settings};
 use aksarc_shared::k8s::kinds;
+use aksarc_shared::verdict::guard::{Guard, Preset, Settings};
 use aksarc_webhook::metrics::Metrics;
 use aksarc_webhook::respond::{Refusal, Reviewer};
 use arc_swap::ArcSwap;

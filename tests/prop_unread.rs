@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aksarc_shared::data::{Platform, embedded};
+use aksarc_shared::k8s::kinds::{self, Kind};
 use aksarc_shared::rules::derive;
 use aksarc_shared::verdict::guard::{Guard, Preset, Settings};
-use aksarc_shared::k8s::kinds::{self, Kind};
 use aksarc_webhook::metrics::Metrics;
 use aksarc_webhook::respond::Reviewer;
 use arc_swap::ArcSwap;

@@ -5,6 +5,7 @@ pub mod api_groups;
 pub mod capi;
 pub mod cluster_objects;
 mod components;
+mod confidence;
 pub mod essentials;
 pub mod extensions;
 mod identities;
@@ -18,6 +19,7 @@ mod namespaces;
 pub mod network;
 mod node_keys;
 pub mod node_power;
+pub mod own;
 mod pattern;
 mod platform;
 mod policy;
@@ -26,10 +28,9 @@ mod products;
 mod provenance;
 pub mod remediations;
 pub mod third_party;
+pub mod versions;
 
 use std::sync::{Arc, LazyLock};
-
-use serde::Deserialize;
 
 use crate::data::capi::CapiKeys;
 use crate::data::cluster_objects::ClusterObjects;
@@ -37,6 +38,7 @@ use crate::k8s::kinds::Kind;
 use crate::k8s::object::Object;
 
 pub use components::{Component, Part, Versioned};
+pub use confidence::Confidence;
 pub use identities::{Identities, Identity};
 pub use lawful::{Lawful, LawfulObject};
 pub use managers::{Managers, PlatformManager, Tool};
@@ -59,19 +61,6 @@ pub fn embedded() -> &'static Data {
 
 /// The version tables as they stand in the file, to begin one of one's own with.
 pub const VERSIONS: &str = include_str!("../data/versions.yaml");
-
-/// How well a fact is known. `Seen` facts never void support on their own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub enum Confidence {
-    /// Documentation or code of Microsoft or the upstream project.
-    Doc,
-    /// Once, in a sample, an issue or a public copy of code.
-    Seen,
-    /// Our conclusion.
-    Inferred,
-}
 
 /// Every table. The large ones are shared by all copies: each guard has a copy, of which it narrows and extends a few.
 #[derive(Clone, Debug)]
@@ -206,7 +195,7 @@ impl Data {
 
     /// The catalogued component an object is, if it is one.
     pub fn component(&self, kind: &str, namespace: &str, name: &str) -> Option<&Component> {
-        self.components.iter().find(|component| component.is(kind, namespace, name))
+        self.components.iter().find(|component| component.is(kind, namespace, name, &self.namespaces))
     }
 }
 

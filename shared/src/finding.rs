@@ -4,10 +4,43 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::command::Command;
+use crate::data::remediations::Remediation;
 use crate::data::{Document, Platform, embedded};
 use crate::k8s::kinds::Kind;
 use crate::k8s::object::{ManagedEntry, Object};
 use crate::text;
+
+/// A rule's code, `AA201`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Code(&'static str);
+
+impl Code {
+    /// Takes `AA` and three digits.
+    ///
+    /// # Panics
+    /// At compile time, when used in a constant and given anything else.
+    pub const fn new(code: &'static str) -> Self {
+        let [b'A', b'A', a, b, c] = code.as_bytes() else { panic!("a rule code is AA and three digits") };
+        assert!(a.is_ascii_digit() && b.is_ascii_digit() && c.is_ascii_digit(), "a rule code is AA and three digits");
+        Code(code)
+    }
+
+    /// The digit of its family: `2` of AA201.
+    pub fn category(self) -> char {
+        self.0.chars().nth(2).unwrap_or('0')
+    }
+
+    /// The code.
+    pub const fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+impl std::fmt::Display for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.0)
+    }
+}
 
 /// What follows, heaviest first. There is no score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -414,3 +447,26 @@ const PSEUDO: &str = "aksarc.dev/v1alpha1";
 
 /// Values are shown, not stored: a label is at most 63 bytes, an annotation can hold 256 KiB.
 const MAX_VALUE: usize = 256;
+/// Something that is a finding only if the rest of the cluster says so.
+#[derive(Clone, Debug)]
+pub struct Suspect {
+    /// The finding it would be.
+    pub draft: Draft,
+    /// What it hinges on: a pool, a time; the rule knows.
+    pub hinge: String,
+}
+
+impl Finding {
+    /// Whether the finding is of something that a remediation of Microsoft's support module changes.
+    pub fn is_like(&self, remediation: &Remediation) -> bool {
+        let object = &self.object;
+        remediation.objects.iter().any(|touched| {
+            touched.rules.iter().any(|code| code == self.code)
+                && touched.kind == object.kind
+                && touched.namespace == object.namespace
+                && touched.name.as_ref().is_none_or(|name| *name == object.name)
+                && touched.path.as_ref().is_none_or(|path| *path == self.path)
+                && !(touched.removed && self.after.is_some())
+        })
+    }
+}

@@ -8,38 +8,16 @@
 //! ```
 #![warn(missing_docs)]
 
-pub mod actor;
-pub mod attest;
-pub mod baseline;
-pub mod catalogue;
-pub mod certificate;
 pub mod chain;
-pub mod change;
-pub mod check;
 pub mod command;
 pub mod data;
-pub mod derive;
+pub mod facts;
 pub mod finding;
-pub mod fit;
-pub mod guard;
-pub mod heartbeat;
-pub mod image;
-pub mod inventory;
-pub mod kinds;
+pub mod k8s;
 pub mod moment;
-pub mod object;
-pub mod origin;
-pub mod pod;
-pub mod probe;
-pub mod quantity;
-pub mod read;
-pub mod report;
-pub mod rule;
-mod rules;
-mod selector;
+pub mod people;
+pub mod rules;
 pub mod text;
-pub mod versions;
-pub mod waiver;
-pub mod weigh;
+pub mod verdict;
 
 pub use jiff;

@@ -2,6 +2,11 @@
 
 use crate::rules::rule::Rule;
 
+pub mod catalogue;
+pub mod derive;
+pub(crate) mod parts;
+pub mod rule;
+
 mod aa101;
 mod aa102;
 mod aa103;
@@ -63,29 +68,11 @@ mod aa902;
 mod aa903;
 mod aa905;
 mod aa906;
-mod add_ons;
-mod differences;
-mod effect;
-mod egress;
-mod foreign;
-mod health;
-mod installed;
-mod names;
-mod network_policy;
-mod node_metadata;
-mod node_power;
-mod pools;
-mod put_back;
-mod system_namespace;
-mod third_party;
-mod ways;
 
 pub(crate) mod aa207;
 pub(crate) mod aa301;
 pub(crate) mod aa303;
 pub(crate) mod aa904;
-pub(crate) mod across;
-pub(crate) mod attested;
 
 /// Every rule, by code.
 pub static ALL: &[&Rule] = &[

@@ -2,12 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
 
-use aksarc_shared::people::answers;
-use aksarc_shared::rules::catalogue;
-use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::data::{Platform, embedded};
+use aksarc_shared::facts::answers;
 use aksarc_shared::finding::Consequence;
 use aksarc_shared::k8s::read::json;
+use aksarc_shared::rules::catalogue;
+use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::verdict::report::{Outcome, Report, RuleOutcome, Tool, VerdictWord};
 
 const MOC: &str =

@@ -20,21 +20,21 @@
 
 use std::collections::BTreeSet;
 
-use aksarc_shared::people::answers;
-use aksarc_shared::rules::catalogue;
-use aksarc_shared::facts::change::{Change, Operation};
-use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::data::{Platform, embedded};
-use aksarc_shared::finding::{Basis, Consequence, Finding};
+use aksarc_shared::facts::answers;
+use aksarc_shared::facts::change::{Change, Operation};
 use aksarc_shared::facts::inventory::{ReadKey, ReadState};
+use aksarc_shared::facts::probe::{Probe, ProbeState};
+use aksarc_shared::finding::{Basis, Consequence, Finding};
 use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::jiff::civil::Date;
 use aksarc_shared::k8s::kinds::{self, Kind};
 use aksarc_shared::k8s::object::{MAX_ENTRIES, Object};
-use aksarc_shared::facts::probe::{Probe, ProbeState};
 use aksarc_shared::k8s::read::{json, yaml};
-use aksarc_shared::verdict::report::{Outcome, Report, Tool};
+use aksarc_shared::rules::catalogue;
 use aksarc_shared::rules::rule::{Rule, Scope};
+use aksarc_shared::verdict::check::{Check, Params};
+use aksarc_shared::verdict::report::{Outcome, Report, Tool};
 use aksarc_shared::verdict::weigh::finalize;
 
 #[test]

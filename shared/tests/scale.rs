@@ -1,10 +1,10 @@
 //! The limits of a cluster's size at their edges, which are too large for an example on a page.
 
-use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::data::{Platform, embedded};
 use aksarc_shared::facts::inventory::ReadState;
 use aksarc_shared::k8s::kinds;
 use aksarc_shared::k8s::read::json;
+use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::verdict::report::Tool;
 
 enum Until {

@@ -1,11 +1,11 @@
 //! What was recorded and is not seen now is gone only where its list was read.
 
-use aksarc_shared::facts::baseline::Baseline;
-use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::data::{Platform, embedded};
+use aksarc_shared::facts::baseline::Baseline;
 use aksarc_shared::facts::inventory::ReadState;
 use aksarc_shared::k8s::kinds::{self, Kind};
 use aksarc_shared::k8s::read::json;
+use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::verdict::report::Tool;
 
 const OBJECTS: [&str; 4] = [

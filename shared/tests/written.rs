@@ -2,11 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
 
-use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::data::{Platform, embedded};
 use aksarc_shared::finding::Consequence;
 use aksarc_shared::k8s::kinds;
 use aksarc_shared::k8s::read::json;
+use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::verdict::report::{Outcome, Report, Tool, VerdictWord};
 use serde_json::{Value, json};
 

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use aksarc_shared::rules::catalogue;
-use aksarc_shared::facts::change::Operation;
 use aksarc_shared::data::Platform;
+use aksarc_shared::facts::change::Operation;
 use aksarc_shared::k8s::kinds::{self, Kind};
+use aksarc_shared::rules::catalogue;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -1,11 +1,11 @@
 //! What a state cannot show of a change, and what it shows that nobody can be asked about: each with its reason, and each as
 //! narrow as it can be said. The law prints how often each was needed: one that never is has outlived its cause.
 
-use aksarc_shared::rules::catalogue;
-use aksarc_shared::facts::change::Operation;
 use aksarc_shared::data::{Place, embedded};
+use aksarc_shared::facts::change::Operation;
 use aksarc_shared::finding::Finding;
 use aksarc_shared::k8s::kinds;
+use aksarc_shared::rules::catalogue;
 use aksarc_shared::rules::rule::Rule;
 use serde_json::Value;
 

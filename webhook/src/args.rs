@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use aksarc_shared::k8s::certificate;
 use aksarc_shared::chain::Chain;
 use aksarc_shared::jiff::Timestamp;
+use aksarc_shared::k8s::certificate;
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use prometheus_client::metrics::counter::Counter;

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use aksarc_shared::facts::actor::Actors;
 use aksarc_shared::data::{self, Component, LawfulObject, Platform};
-use aksarc_shared::verdict::guard::{Guard, Preset, Settings, SettingsError};
+use aksarc_shared::facts::actor::Actors;
 use aksarc_shared::k8s::read::json::ReadError;
 use aksarc_shared::k8s::read::yaml;
-use aksarc_shared::rules::rule::Mode;
 use aksarc_shared::people::waiver::Waiver;
+use aksarc_shared::rules::rule::Mode;
+use aksarc_shared::verdict::guard::{Guard, Preset, Settings, SettingsError};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use aksarc_shared::verdict::guard::Guard;
-use aksarc_shared::text;
 use aksarc_shared::people::waiver::Objects;
+use aksarc_shared::text;
+use aksarc_shared::verdict::guard::Guard;
 use arc_swap::ArcSwap;
 
 use crate::metrics::Metrics;

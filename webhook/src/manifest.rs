@@ -11,16 +11,17 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use aksarc_shared::data::{self, Data};
-use aksarc_shared::rules::derive::{self, Watched};
-use aksarc_shared::verdict::guard::{self, Settings};
-use aksarc_shared::facts::heartbeat;
+use aksarc_shared::facts::{digest, heartbeat};
 use aksarc_shared::k8s::read::yaml;
+use aksarc_shared::rules::derive;
+use aksarc_shared::rules::rule::Watched;
+use aksarc_shared::verdict::guard::Settings;
 
 use conditions::{Condition, node_status_with_a_change, not_the_platform, power_over_nodes, protected_namespace};
 
 /// The image of this release; where it is pulled from is the installer's business.
 pub const IMAGE: &str = concat!("aksarc-webhook:", env!("CARGO_PKG_VERSION"));
-pub use aksarc_shared::verdict::guard::{CONFIGURATION, NAMESPACE, SERVICE};
+pub use aksarc_shared::data::own::{CONFIGURATION, NAMESPACE, SERVICE};
 pub use network::{Cidr, CidrError};
 pub use notes::notes;
 
@@ -140,7 +141,7 @@ pub fn webhooks(options: &Options) -> String {
 fn digest(configuration: &str) -> String {
     let documents = yaml::documents(configuration).unwrap_or_default();
     let webhooks = documents.first().and_then(|document| document.get("webhooks"));
-    webhooks.map(guard::digest).unwrap_or_default()
+    webhooks.map(digest::digest).unwrap_or_default()
 }
 
 /// Where the rules judge objects of the watched kinds: in protected namespaces, and where the catalogue has components.

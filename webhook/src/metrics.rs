@@ -9,9 +9,9 @@ mod port;
 use std::time::Duration;
 
 use aksarc_shared::facts::actor::Actor;
+use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::rules::catalogue;
 use aksarc_shared::verdict::guard::{Decision, Judgement, Preset};
-use aksarc_shared::jiff::Timestamp;
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;

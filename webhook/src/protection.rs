@@ -7,9 +7,10 @@
 
 use std::collections::BTreeSet;
 
+use aksarc_shared::data::own::OPEN;
 use aksarc_shared::data::{self, Component, Data};
-use aksarc_shared::verdict::guard::{OPEN, Settings};
 use aksarc_shared::k8s::kinds;
+use aksarc_shared::verdict::guard::Settings;
 
 use crate::manifest::{CONFIGURATION, fill};
 
@@ -61,7 +62,7 @@ fn managed_services(data: &Data) -> BTreeSet<(&str, &str)> {
     let mut services = BTreeSet::new();
     for (row, name) in rows {
         services.extend(row.namespaces.iter().map(|namespace| (&**namespace, name)));
-        let any = protected().filter(|namespace| row.is(kinds::SERVICE.kind, namespace, name));
+        let any = protected().filter(|namespace| row.is(kinds::SERVICE.kind, namespace, name, &data.namespaces));
         services.extend(any.map(|namespace| (namespace, name)));
     }
     services

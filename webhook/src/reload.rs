@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use aksarc_shared::chain::Chain;
 use aksarc_shared::data;
-use aksarc_shared::verdict::guard::{Guard, Settings};
 use aksarc_shared::jiff::Timestamp;
+use aksarc_shared::verdict::guard::{Guard, Settings};
 use arc_swap::ArcSwap;
 use sha2::{Digest, Sha256};
 use tokio_rustls::rustls::ServerConfig;

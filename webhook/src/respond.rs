@@ -7,12 +7,12 @@ use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use aksarc_shared::facts::actor::User;
 use aksarc_shared::facts::change::Change;
-use aksarc_shared::verdict::guard::{Decision, Guard, Judged, Judgement};
 use aksarc_shared::jiff::Timestamp;
-use aksarc_shared::verdict::review::{self, NotEvaluated, Review, ReviewError};
+use aksarc_shared::k8s::user::User;
 use aksarc_shared::text;
+use aksarc_shared::verdict::guard::{Decision, Guard, Judged, Judgement};
+use aksarc_shared::verdict::review::{self, NotEvaluated, Review, ReviewError};
 use arc_swap::ArcSwap;
 use http::StatusCode;
 use serde::Serialize;
@@ -406,8 +406,8 @@ const MAX_ANNOTATION: usize = 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aksarc_shared::rules::catalogue;
     use aksarc_shared::finding::{Basis, Consequence, Finding, ObjectRef};
+    use aksarc_shared::rules::catalogue;
 
     fn judged(decision: Decision, message: &str) -> Judged {
         let finding = Finding {

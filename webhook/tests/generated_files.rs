@@ -3,18 +3,20 @@
 use std::fs;
 use std::path::PathBuf;
 
-use aksarc_shared::rules::catalogue;
-use aksarc_shared::verdict::check::{Check, Params};
+use aksarc_shared::data::own;
 use aksarc_shared::data::{Platform, embedded};
-use aksarc_shared::finding::Finding;
-use aksarc_shared::verdict::guard::{self, Settings};
+use aksarc_shared::facts::digest;
 use aksarc_shared::facts::heartbeat;
+use aksarc_shared::finding::Finding;
 use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::k8s::kinds;
 use aksarc_shared::k8s::read::{json, yaml};
-use aksarc_shared::verdict::report::Tool;
-use aksarc_shared::rules::rule::Mode;
 use aksarc_shared::people::waiver::SUPPORT_WAIVER;
+use aksarc_shared::rules::catalogue;
+use aksarc_shared::rules::rule::Mode;
+use aksarc_shared::verdict::check::{Check, Params};
+use aksarc_shared::verdict::guard::Settings;
+use aksarc_shared::verdict::report::Tool;
 use aksarc_webhook::{config, manifest, protection};
 use serde_json::{Value, json};
 
@@ -33,15 +35,15 @@ fn the_manifest_is_what_the_rules_say() {
 fn the_manifest_says_what_it_generated_whatever_authority_it_is_given() {
     let configuration =
         |options: &manifest::Options| -> Value { yaml::documents(&manifest::webhooks(options)).unwrap().remove(0) };
-    let generated = |configuration: &Value| configuration["metadata"]["annotations"][guard::GENERATED].clone();
+    let generated = |configuration: &Value| configuration["metadata"]["annotations"][own::GENERATED].clone();
     let plain = configuration(&manifest::Options::default());
-    assert_eq!(generated(&plain), guard::digest(&plain["webhooks"]));
+    assert_eq!(generated(&plain), digest::digest(&plain["webhooks"]));
     let authority = Some(b"authority".to_vec());
     let trusted = configuration(&manifest::Options { authority, ..manifest::Options::default() });
     assert_eq!(generated(&trusted), generated(&plain));
     let mut edited = plain["webhooks"].clone();
     edited[0]["matchConditions"][0]["expression"] = json!("false");
-    assert_ne!(generated(&plain), guard::digest(&edited));
+    assert_ne!(generated(&plain), digest::digest(&edited));
 }
 
 #[test]

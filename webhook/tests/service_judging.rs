@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use aksarc_shared::facts::actor::User;
 use aksarc_shared::facts::change::Change;
-use aksarc_shared::verdict::guard::{Guard as Engine, Judgement};
 use aksarc_shared::jiff::Timestamp;
+use aksarc_shared::k8s::user::User;
+use aksarc_shared::verdict::guard::{Guard as Engine, Judgement};
 use aksarc_webhook::server::Limits;
 use serde_json::{Value, json};
 

@@ -1,10 +1,10 @@
 //! What is answered to good, bad and hostile reviews.
 
 use crate::support::{Guard, denied_review, node_update, review};
-use aksarc_shared::facts::actor::User;
 use aksarc_shared::facts::change::Change;
-use aksarc_shared::verdict::guard::Judgement;
 use aksarc_shared::jiff::Timestamp;
+use aksarc_shared::k8s::user::User;
+use aksarc_shared::verdict::guard::Judgement;
 use http::StatusCode;
 use serde_json::{Value, json};
 

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::Confidence;
+use super::confidence::Confidence;
 
 /// What of Kubernetes is alpha, and whose.
 #[derive(Clone, Debug, Deserialize)]

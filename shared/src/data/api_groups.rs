@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::Confidence;
+use super::confidence::Confidence;
 
 /// Whose API groups are, and which servers of others keep to a dry run.
 #[derive(Clone, Debug, Deserialize)]

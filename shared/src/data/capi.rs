@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use crate::data::{Pattern, Place};
+use super::node_keys::Place;
+use super::pattern::Pattern;
 
 /// What Cluster API and its provider write on their objects.
 #[derive(Clone, Debug, Deserialize)]

@@ -2,7 +2,9 @@
 
 use serde::Deserialize;
 
-use crate::data::{Confidence, Place, Platform};
+use super::confidence::Confidence;
+use super::node_keys::Place;
+use super::platform::Platform;
 use crate::k8s::object::Object;
 
 /// The platform's objects that stand in no namespace, and metadata on them that has to be as it is.

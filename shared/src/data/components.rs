@@ -2,7 +2,9 @@
 
 use serde::Deserialize;
 
-use super::{Confidence, Platform, embedded};
+use super::confidence::Confidence;
+use super::namespaces::Namespaces;
+use super::platform::Platform;
 
 /// A managed component.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -78,8 +80,8 @@ fn configured() -> Confidence {
 }
 
 impl Component {
-    /// Whether an object is this component.
-    pub fn is(&self, kind: &str, namespace: &str, name: &str) -> bool {
+    /// Whether an object is this component; `namespaces` are the system's.
+    pub fn is(&self, kind: &str, namespace: &str, name: &str, namespaces: &Namespaces) -> bool {
         let named = match (&self.name, &self.prefix) {
             (Some(own), _) => own == name,
             (None, Some(prefix)) => name.starts_with(&**prefix),
@@ -87,12 +89,8 @@ impl Component {
         };
         named
             && self.kinds.iter().any(|own| own == kind)
+            // One of unknown namespace is looked for in system namespaces only, never in a user's.
             && (self.namespaces.iter().any(|own| own == namespace)
-                || (self.any_namespace && embedded_namespace(namespace)))
+                || (self.any_namespace && namespaces.protected(namespace).is_some()))
     }
-}
-
-/// A component of unknown namespace is looked for in system namespaces only, never in a user's.
-fn embedded_namespace(name: &str) -> bool {
-    embedded().namespaces.protected(name).is_some()
 }

@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use super::{Confidence, Platform};
+use super::confidence::Confidence;
+use super::platform::Platform;
 
 /// An object that no cluster of its platforms is without, or none that has what it belongs to.
 #[derive(Clone, Debug, Deserialize)]

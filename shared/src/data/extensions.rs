@@ -19,7 +19,7 @@ pub struct Extension {
     #[serde(default)]
     pub everywhere: bool,
     /// How well it is known.
-    pub confidence: super::Confidence,
+    pub confidence: super::confidence::Confidence,
     /// Where it is written.
     pub source: String,
     /// When it was last looked up.

@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use super::Confidence;
-use crate::facts::actor::User;
+use super::confidence::Confidence;
+use crate::k8s::user::User;
 
 /// Who acts for the platform. Exact names only: a prefix would free every service account there is.
 #[derive(Clone, Debug, Deserialize)]
@@ -63,8 +63,9 @@ impl Identity {
 
 #[cfg(test)]
 mod tests {
-    use crate::facts::actor::User;
-    use crate::data::{Confidence, embedded};
+    use crate::data::Confidence;
+    use crate::data::embedded;
+    use crate::k8s::user::User;
 
     #[test]
     fn a_service_account_is_the_platforms_by_group_and_name() {

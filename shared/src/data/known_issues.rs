@@ -3,7 +3,8 @@
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::{Confidence, Platform};
+use super::confidence::Confidence;
+use super::platform::Platform;
 
 /// A known issue.
 #[derive(Clone, Debug, Deserialize)]
@@ -46,8 +47,8 @@ impl KnownIssue {
 
 #[cfg(test)]
 mod tests {
-    use crate::rules::catalogue;
     use crate::data::embedded;
+    use crate::rules::catalogue;
 
     #[test]
     fn every_known_issue_belongs_to_rules_that_there_are() {

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Provenance;
+use super::provenance::Provenance;
 use crate::k8s::kinds::Kind;
 use crate::k8s::object::Object;
 
@@ -30,7 +30,7 @@ pub struct Deed {
     /// Why it is lawful.
     pub why: String,
     /// How well it is known.
-    pub confidence: super::Confidence,
+    pub confidence: super::confidence::Confidence,
     /// Where it is written.
     pub source: String,
     /// When it was last looked up.

@@ -4,8 +4,9 @@ use jiff::civil::Date;
 use jiff::{Span, ToSpan};
 use serde::Deserialize;
 
-use super::{Confidence, Platform};
-use crate::data::versions::Version;
+use super::confidence::Confidence;
+use super::platform::Platform;
+use crate::k8s::version::Version;
 
 /// `data/lifecycle.yaml`.
 #[derive(Clone, Debug, Deserialize)]

@@ -3,7 +3,8 @@
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::{Confidence, Platform};
+use super::confidence::Confidence;
+use super::platform::Platform;
 
 /// The limits of one platform; what is left out is not limited by any text we know.
 #[derive(Clone, Debug, Deserialize)]

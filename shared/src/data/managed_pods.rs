@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::Confidence;
+use super::confidence::Confidence;
 
 /// Pods of the platform's that bear the same labels.
 #[derive(Clone, Debug, Deserialize)]

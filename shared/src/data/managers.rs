@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use super::{Confidence, Pattern};
+use super::confidence::Confidence;
+use super::pattern::Pattern;
 
 /// What fieldManagers tell.
 #[derive(Clone, Debug, Deserialize)]

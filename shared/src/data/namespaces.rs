@@ -2,7 +2,10 @@
 
 use serde::Deserialize;
 
-use super::{Confidence, Pattern, Place, Platform};
+use super::confidence::Confidence;
+use super::node_keys::Place;
+use super::pattern::Pattern;
+use super::platform::Platform;
 use crate::k8s::kinds::Kind;
 
 /// The system namespaces.

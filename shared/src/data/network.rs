@@ -3,7 +3,8 @@
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::{Confidence, Platform};
+use super::confidence::Confidence;
+use super::platform::Platform;
 
 /// Network software.
 #[derive(Clone, Debug, Deserialize)]

@@ -2,8 +2,9 @@
 
 use serde::Deserialize;
 
-use super::{Confidence, Pattern};
-use crate::data::versions::Version;
+use super::confidence::Confidence;
+use super::pattern::Pattern;
+use crate::k8s::version::Version;
 
 /// What the system writes on nodes, and which keys are reserved to it.
 #[derive(Clone, Debug, Deserialize)]

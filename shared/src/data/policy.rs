@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::Platform;
+use super::platform::Platform;
 
 /// A policy text, or another page that findings rest on.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]

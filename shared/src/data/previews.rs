@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::Platform;
+use super::platform::Platform;
 
 /// A preview.
 #[derive(Clone, Debug, Deserialize)]

@@ -3,8 +3,7 @@
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::Confidence;
-use crate::finding::Finding;
+use super::confidence::Confidence;
 
 /// A remediation.
 #[derive(Clone, Debug, Deserialize)]
@@ -50,11 +49,6 @@ pub struct Touched {
 }
 
 impl Remediation {
-    /// Whether a finding is of something that it changes.
-    pub fn touches(&self, finding: &Finding) -> bool {
-        self.objects.iter().any(|touched| touched.is(finding))
-    }
-
     /// What is said of a finding that it touches.
     pub fn likeness(&self) -> String {
         format!(
@@ -65,24 +59,12 @@ impl Remediation {
     }
 }
 
-impl Touched {
-    fn is(&self, finding: &Finding) -> bool {
-        let object = &finding.object;
-        self.rules.iter().any(|code| code == finding.code)
-            && self.kind == object.kind
-            && self.namespace == object.namespace
-            && self.name.as_ref().is_none_or(|name| *name == object.name)
-            && self.path.as_ref().is_none_or(|path| *path == finding.path)
-            && !(self.removed && finding.after.is_some())
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use crate::rules::catalogue;
     use crate::data::{Platform, embedded};
     use crate::finding::{Draft, ObjectRef};
     use crate::k8s::kinds;
+    use crate::rules::catalogue;
     use crate::verdict::weigh::finalize;
 
     #[test]

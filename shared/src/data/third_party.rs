@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::Confidence;
+use super::confidence::Confidence;
 use crate::k8s::image;
 
 /// Whether a product's source is open.

@@ -1,53 +1,16 @@
 //! Kubernetes versions, and whether a minor is in support on a day.
 
+use crate::k8s::version::Version;
 use std::ops::RangeInclusive;
 
 use jiff::Span;
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use crate::data::{Confidence, Platform};
+use super::confidence::Confidence;
+use super::platform::Platform;
 use crate::k8s::read::json::ReadError;
 use crate::k8s::read::yaml;
-
-/// A Kubernetes version; `1.33.5`, `v1.33.5+build`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Version {
-    /// `1`.
-    pub major: u32,
-    /// `33`.
-    pub minor: u32,
-    /// `5`; 0 where only a minor was given.
-    pub patch: u32,
-}
-
-impl Version {
-    /// Reads what `/version` and kubelets print. Pre-release and build parts are ignored.
-    pub fn parse(text: &str) -> Option<Self> {
-        let text = text.trim().trim_start_matches('v');
-        let end = text.find(['-', '+', ' ']).unwrap_or(text.len());
-        let mut parts = text.get(..end)?.split('.');
-        let mut number = || parts.next().map(str::parse::<u32>);
-        let (major, minor, patch) = (number()?.ok()?, number()?.ok()?, number().transpose().ok()?.unwrap_or(0));
-        Some(Version { major, minor, patch })
-    }
-
-    /// Whether both are of one minor.
-    pub fn same_minor(self, other: Version) -> bool {
-        (self.major, self.minor) == (other.major, other.minor)
-    }
-
-    /// `1.33`.
-    pub fn minor_text(self) -> String {
-        format!("{}.{}", self.major, self.minor)
-    }
-}
-
-impl std::fmt::Display for Version {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}.{}.{}", self.major, self.minor, self.patch)
-    }
-}
 
 /// The versions of one platform, as published on a day.
 #[derive(Clone, Debug, Deserialize)]

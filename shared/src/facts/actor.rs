@@ -1,19 +1,7 @@
 //! Who acts: the platform, a person or their automation, or an identity that could be either.
 
 use crate::data::{Identities, Managers};
-
-/// The identity behind a request, as the API server tells it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct User {
-    /// `alice@contoso.example`, `system:serviceaccount:argocd:argocd-server`; empty when the review has none.
-    pub name: String,
-    /// Groups.
-    pub groups: Vec<String>,
-    /// `X509SHA256=…` of a client certificate, `JTI=…` of a token (Kubernetes 1.32 on).
-    pub credential_ids: Vec<String>,
-    /// How the client called itself. Chosen freely by the client, and absent from deletes.
-    pub field_manager: String,
-}
+use crate::k8s::user::User;
 
 /// Who acts, for what the guard may do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

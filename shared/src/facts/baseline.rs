@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_baseline_of_0_1_0_covers_what_that_version_read() {
-        let old = parse(include_str!("../../tests/from-0.1.0/baseline.json")).unwrap();
+        let old = parse(include_str!("../../../tests/from-0.1.0/baseline.json")).unwrap();
         assert_eq!(old.lists, None);
         for (kind, namespace, read) in [
             (&kinds::SERVICE_ACCOUNT, "kube-system", true),

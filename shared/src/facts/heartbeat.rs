@@ -26,7 +26,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, error::Category};
 
-pub use crate::verdict::guard::NAMESPACE;
+pub use crate::data::own::NAMESPACE;
 
 pub mod life;
 

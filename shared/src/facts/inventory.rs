@@ -3,17 +3,20 @@
 
 mod life;
 
+use crate::k8s::node::NodeInfo;
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::data::own;
 use crate::data::{Data, Place};
-use crate::verdict::guard;
-use crate::k8s::kinds::{self, Kind};
-use crate::k8s::object::{MAX_NAME, Object, Text};
 use crate::facts::origin;
 use crate::facts::probe::{Probe, ProbeState};
-use crate::rules::rule::{Code, Suspect};
+use crate::finding::Code;
+use crate::finding::Suspect;
+use crate::k8s::kinds::{self, Kind};
+use crate::k8s::object::{MAX_NAME, Object};
+use crate::k8s::text::Text;
+use crate::k8s::version::Version;
 use crate::text;
-use crate::data::versions::Version;
 
 pub use life::{Life, Started};
 
@@ -357,105 +360,11 @@ pub(crate) fn is_untold(pool: &str) -> bool {
     pool.starts_with('(')
 }
 
-/// `spec` of a node, as far as rules use it.
-#[derive(Clone, Debug, Default, serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct NodeSpec<'a> {
-    /// `moc://…`.
-    #[serde(borrow, default, rename = "providerID")]
-    pub provider_id: Option<Text<'a>>,
-    /// The first of `podCIDRs`.
-    #[serde(borrow, default, rename = "podCIDR")]
-    pub pod_cidr: Option<Text<'a>>,
-    /// `10.244.3.0/24`, one of each family.
-    #[serde(borrow, default, rename = "podCIDRs")]
-    pub pod_cidrs: Option<Vec<Text<'a>>>,
-    /// See [`taints`].
-    #[serde(borrow, default)]
-    pub taints: Option<Vec<Taint<'a>>>,
-    /// Whether it is cordoned.
-    #[serde(default)]
-    pub unschedulable: Option<bool>,
-}
-
-/// `status` of a node, as far as rules use it.
-#[derive(Clone, Debug, Default, serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct NodeStatus<'a> {
-    #[serde(borrow, default)]
-    node_info: Option<NodeInfo<'a>>,
-    #[serde(borrow, default)]
-    capacity: Option<Capacity<'a>>,
-    #[serde(borrow, default)]
-    conditions: Option<Vec<Condition<'a>>>,
-}
-
-#[derive(Clone, Debug, Default, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct Capacity<'a> {
-    #[serde(borrow, default)]
-    cpu: Text<'a>,
-    #[serde(borrow, default)]
-    memory: Text<'a>,
-    #[serde(borrow, default)]
-    ephemeral_storage: Text<'a>,
-}
-
-#[derive(Clone, Debug, serde::Deserialize)]
-struct Condition<'a> {
-    #[serde(borrow, default, rename = "type")]
-    name: Text<'a>,
-    #[serde(borrow, default)]
-    status: Text<'a>,
-    #[serde(borrow, default, rename = "lastTransitionTime")]
-    last_transition_time: Option<Text<'a>>,
-}
-
-/// `status.nodeInfo`, as far as rules use it.
-#[derive(Clone, Debug, Default, serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct NodeInfo<'a> {
-    /// `v1.33.5`.
-    #[serde(borrow, default)]
-    pub kubelet_version: Text<'a>,
-    /// `Azure Linux 3.0`.
-    #[serde(borrow, default)]
-    pub os_image: Text<'a>,
-    /// `amd64`.
-    #[serde(borrow, default)]
-    pub architecture: Text<'a>,
-    /// `linux`.
-    #[serde(borrow, default)]
-    pub operating_system: Text<'a>,
-    /// `6.6.96.1-1.azl3`.
-    #[serde(borrow, default)]
-    pub kernel_version: Text<'a>,
-    /// `containerd://2.0.0`.
-    #[serde(borrow, default)]
-    pub container_runtime_version: Text<'a>,
-    /// As the kubelet's, where reported.
-    #[serde(borrow, default)]
-    pub kube_proxy_version: Text<'a>,
-    /// The machine's.
-    #[serde(borrow, default, rename = "systemUUID")]
-    pub system_uuid: Text<'a>,
-}
-
-/// `spec.providerID` of a node.
-pub fn provider_id<'o>(node: &'o Object<'_>) -> Option<&'o str> {
-    node.node_spec().provider_id.as_deref().filter(|id| !id.is_empty())
-}
-
-/// `status.nodeInfo` of a node; `None` where it has none yet.
-pub fn node_info<'o, 'a>(node: &'o Object<'a>) -> Option<&'o NodeInfo<'a>> {
-    node.node_status().node_info.as_ref()
-}
-
 /// The pool of a node object; where nothing tells it, what stands for it, see [`is_untold`].
 pub fn pool_of_node(node: &Object<'_>, data: &Data) -> String {
     let (labels, annotations) = (&node.meta.labels, &node.meta.annotations);
     let signs = PoolSigns {
-        provider_id: provider_id(node),
+        provider_id: node.provider_id(),
         owner_kind: annotations.get("cluster.x-k8s.io/owner-kind"),
         owner_name: annotations.get("cluster.x-k8s.io/owner-name"),
         machine: annotations.get("cluster.x-k8s.io/machine"),
@@ -471,13 +380,13 @@ impl NodeFact {
     /// Reduces a node.
     pub fn of(node: &Object<'_>, data: &Data) -> Self {
         let (labels, annotations) = (&node.meta.labels, &node.meta.annotations);
-        let provider = provider_id(node);
+        let provider = node.provider_id();
         let status = node.node_status();
         let info = status.node_info.as_ref();
         let info = |pick: for<'i> fn(&'i NodeInfo<'_>) -> &'i str| info.map(pick).unwrap_or_default().to_owned();
         let capacity = status.capacity.clone().unwrap_or_default();
         let ready = status.conditions.iter().flatten().find(|condition| &*condition.name == "Ready");
-        let taints = taints(node);
+        let taints = node.taints();
         let product = data.products.products.iter().find(|product| {
             product.annotation.as_deref().is_some_and(|key| annotations.get(key).is_some())
                 || product.label.as_deref().is_some_and(|key| labels.get(key).is_some())
@@ -546,7 +455,7 @@ fn machine_pool(machine: &Object<'_>, data: &Data) -> Option<String> {
     }
     let by_name = format!("{}{}", data.products.provider_id_prefix, machine.meta.name);
     let of_deployment = labels.get("cluster.x-k8s.io/deployment-name").and_then(|name| name.strip_suffix("-md"));
-    let by_vm = provider_id(machine).and_then(|id| provider_pool(id, data).map(str::to_owned));
+    let by_vm = machine.provider_id().and_then(|id| provider_pool(id, data).map(str::to_owned));
     by_vm.or_else(|| provider_pool(&by_name, data).or(of_deployment).map(str::to_owned))
 }
 
@@ -593,10 +502,10 @@ impl Facts {
         } else if *kind == kinds::MACHINE {
             self.machines.push(MachineFact::of(object, data));
         } else if *kind == kinds::NAMESPACE
-            && (data.namespaces.protected(&object.meta.name).is_some() || object.meta.name.as_str() == guard::NAMESPACE)
+            && (data.namespaces.protected(&object.meta.name).is_some() || object.meta.name.as_str() == own::NAMESPACE)
         {
             // The guard's is no system namespace: its age says nothing of the cluster's.
-            let own = object.meta.name.as_str() == guard::NAMESPACE;
+            let own = object.meta.name.as_str() == own::NAMESPACE;
             let created = object.meta.creation_timestamp.as_ref().filter(|_| !own).map(ToString::to_string);
             self.namespaces.push((object.meta.name.to_string(), created));
         }
@@ -654,25 +563,6 @@ const MAX_REASON: usize = 200;
 
 /// Two values already mean that the pool does not agree; a few more help the reader.
 const MAX_VALUES: usize = 4;
-
-/// One taint of a node.
-#[derive(Clone, Debug, serde::Deserialize)]
-pub struct Taint<'a> {
-    /// Key.
-    #[serde(borrow)]
-    pub key: Text<'a>,
-    /// Value; often empty.
-    #[serde(borrow, default)]
-    pub value: Text<'a>,
-    /// `NoSchedule`, `PreferNoSchedule` or `NoExecute`.
-    #[serde(borrow, default)]
-    pub effect: Text<'a>,
-}
-
-/// `spec.taints` of a node.
-pub fn taints<'o, 'a>(node: &'o Object<'a>) -> &'o [Taint<'a>] {
-    node.node_spec().taints.as_deref().unwrap_or_default()
-}
 
 #[cfg(test)]
 mod tests {

@@ -3,6 +3,7 @@
 //! The API server decodes objects before it asks anybody, so this holds for all that comes from one. What does not fit is not
 //! judged: a rule that meets a list where it expects a map would take what it looks for as missing.
 
+mod shape;
 mod shapes;
 
 use std::fmt;
@@ -13,34 +14,8 @@ use crate::k8s::kinds::Kind;
 use crate::k8s::object::{MAX_ENTRIES, Object};
 use crate::k8s::read::scan;
 
+use shape::Shape;
 use shapes::{ENTRY, OWNERS, SCALE, TYPES};
-
-/// What a value can be. `null` stands for an absent field everywhere, as for the API server.
-#[derive(Debug)]
-enum Shape {
-    /// Anything.
-    Any,
-    /// `true` or `false`.
-    Flag,
-    /// A number.
-    Number,
-    /// A number or a string, such as a port or a share.
-    Amount,
-    /// A string.
-    Text,
-    /// A string of bytes in base64.
-    Bytes,
-    /// A moment, RFC 3339.
-    Time,
-    /// A list of such.
-    List(&'static Shape),
-    /// A map of such by any key.
-    Map(&'static Shape),
-    /// A map in which these fields are such; others are not looked at.
-    Fields(&'static [(&'static str, Shape)]),
-    /// Maps in maps, and nothing else.
-    Nested,
-}
 
 /// Why an object is none of its kind.
 #[derive(Clone, Debug, PartialEq, Eq)]

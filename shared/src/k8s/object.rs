@@ -4,97 +4,23 @@
 mod managed;
 mod pairs;
 
-use std::borrow::Cow;
+use crate::k8s::text::{Text, null_is_empty};
 use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::marker::PhantomData;
-use std::ops::Deref;
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::facts::inventory::{NodeSpec, NodeStatus};
 use crate::k8s::kinds::Kind;
-use crate::k8s::pod::Pod;
+use crate::k8s::node::{NodeInfo, NodeSpec, NodeStatus, Taint};
+use crate::k8s::pod::{self, Pod};
 use crate::k8s::read::scan;
 
 use managed::Managed;
 pub use managed::{MAX_ENTRIES, ManagedEntry};
 use pairs::Index;
 pub use pairs::Pairs;
-
-/// A string that borrows from the input unless it holds escapes. `null` is not a `Text`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Text<'a>(pub Cow<'a, str>);
-
-impl Text<'_> {
-    /// The text itself.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The text behind a prefix; `None` where it does not begin with it.
-    pub(crate) fn without(self, prefix: &str) -> Option<Self> {
-        match self.0 {
-            Cow::Borrowed(text) => text.strip_prefix(prefix).map(Text::from),
-            Cow::Owned(text) => text.strip_prefix(prefix).map(|text| Text(Cow::Owned(text.to_owned()))),
-        }
-    }
-
-    /// The text, or as much of its beginning as fits into `max` bytes.
-    #[must_use]
-    pub fn cut(self, max: usize) -> Self {
-        if self.len() <= max {
-            return self;
-        }
-        let end = self.floor_char_boundary(max);
-        Text(match self.0 {
-            Cow::Borrowed(text) => Cow::Borrowed(text.split_at(end).0),
-            Cow::Owned(mut text) => {
-                text.truncate(end);
-                Cow::Owned(text)
-            }
-        })
-    }
-}
-
-impl Deref for Text<'_> {
-    type Target = str;
-    fn deref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for Text<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl<'a> From<&'a str> for Text<'a> {
-    fn from(text: &'a str) -> Self {
-        Text(Cow::Borrowed(text))
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
-        impl<'de> Visitor<'de> for TextVisitor {
-            type Value = Text<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(TextVisitor)
-    }
-}
 
 /// The parts of `metadata` that rules use. Names are cut to [`MAX_NAME`] bytes.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
@@ -281,9 +207,31 @@ impl<'a> Object<'a> {
         self.kept.node_status.get_or_init(|| self.field("status").unwrap_or_default())
     }
 
+    /// `spec.providerID` of a node, or of a machine; `None` where it is empty.
+    pub fn provider_id(&self) -> Option<&str> {
+        self.node_spec().provider_id.as_deref().filter(|id| !id.is_empty())
+    }
+
+    /// `status.nodeInfo` of a node; `None` where it has none yet.
+    pub fn node_info(&self) -> Option<&NodeInfo<'a>> {
+        self.node_status().node_info.as_ref()
+    }
+
+    /// `spec.taints` of a node.
+    pub fn taints(&self) -> &[Taint<'a>] {
+        self.node_spec().taints.as_deref().unwrap_or_default()
+    }
+
     /// The pod of an object of this kind: its own, or the one its template describes. `None` where it has none.
     pub fn pod(&self, kind: &Kind) -> Option<&Pod<'a>> {
-        self.kept.pod.get_or_init(|| Pod::of(self, kind).map(Box::new)).as_deref()
+        let read = || match pod::spec(kind, self.raw("spec")?) {
+            Ok(spec) => self.part("the pod of its template", spec?),
+            Err(error) => {
+                self.set_fault(|| format!("spec: {error}"));
+                None
+            }
+        };
+        self.kept.pod.get_or_init(|| read().map(Box::new)).as_deref()
     }
 
     /// What of this object could not be read so far, although it is there: what was asked about it was answered as if it were
@@ -395,10 +343,6 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
 /// The text of a value; `null` is none.
 fn slice<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'a str>, D::Error> {
     Ok(Option::<&'de RawValue>::deserialize(deserializer)?.map(RawValue::get))
-}
-
-fn null_is_empty<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Text<'a>, D::Error> {
-    Ok(Option::<Text<'a>>::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// What stands in every finding on an object must not grow with it.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::k8s::kinds::Kind;
-use crate::k8s::object::{Object, Text};
+use crate::k8s::text::Text;
 
 /// A pod's specification, as far as rules use it.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -134,42 +134,45 @@ pub struct HostMount<'p> {
     pub writable: bool,
 }
 
-impl<'a> Pod<'a> {
-    /// The pod of an object: its own, or the one its template describes. `None` where its kind has none, and where what stands
-    /// there is no pod, which is a [fault](Object::fault).
-    pub(crate) fn of(object: &Object<'a>, kind: &Kind) -> Option<Self> {
-        #[derive(Deserialize)]
-        struct Template<'a> {
-            #[serde(borrow)]
-            spec: Option<&'a RawValue>,
-        }
-        #[derive(Deserialize)]
-        struct Templated<'a> {
-            #[serde(borrow)]
-            template: Option<Template<'a>>,
-        }
-        #[derive(Deserialize)]
-        struct Scheduled<'a> {
-            #[serde(borrow)]
-            spec: Option<Templated<'a>>,
-        }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Cron<'a> {
-            #[serde(borrow)]
-            job_template: Option<Scheduled<'a>>,
-        }
-        let template = match kind.kind {
-            "Pod" => return object.field("spec"),
-            "DaemonSet" | "Deployment" | "Job" | "ReplicaSet" | "ReplicationController" | "StatefulSet" => {
-                object.field::<Templated<'a>>("spec")?.template
-            }
-            "CronJob" => object.field::<Cron<'a>>("spec")?.job_template?.spec?.template,
-            _ => return None,
-        };
-        object.part("the pod of its template", template?.spec?.get())
+/// The JSON of the pod's specification in the `spec` of an object of a kind: its own, or that of its template. `None` where
+/// the kind, or the object, has none.
+///
+/// # Errors
+/// The `spec` is of another shape.
+pub(crate) fn spec<'a>(kind: &Kind, spec: &'a str) -> serde_json::Result<Option<&'a str>> {
+    #[derive(Deserialize)]
+    struct Template<'a> {
+        #[serde(borrow)]
+        spec: Option<&'a RawValue>,
     }
+    #[derive(Deserialize)]
+    struct Templated<'a> {
+        #[serde(borrow)]
+        template: Option<Template<'a>>,
+    }
+    #[derive(Deserialize)]
+    struct Scheduled<'a> {
+        #[serde(borrow)]
+        spec: Option<Templated<'a>>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Cron<'a> {
+        #[serde(borrow)]
+        job_template: Option<Scheduled<'a>>,
+    }
+    let template = match kind.kind {
+        "Pod" => return Ok(Some(spec)),
+        "DaemonSet" | "Deployment" | "Job" | "ReplicaSet" | "ReplicationController" | "StatefulSet" => {
+            serde_json::from_str::<Option<Templated<'a>>>(spec)?.and_then(|spec| spec.template)
+        }
+        "CronJob" => serde_json::from_str::<Option<Cron<'a>>>(spec)?.and_then(|cron| cron.job_template?.spec?.template),
+        _ => None,
+    };
+    Ok(template.and_then(|template| template.spec).map(RawValue::get))
+}
 
+impl<'a> Pod<'a> {
     /// Every container: of initialisation, the ordinary ones, and ephemeral ones.
     pub fn all_containers(&self) -> impl Iterator<Item = &Container<'a>> {
         [&self.init_containers, &self.containers, &self.ephemeral_containers].into_iter().flatten().flatten()

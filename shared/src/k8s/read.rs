@@ -2,6 +2,5 @@
 
 pub mod json;
 pub mod metrics;
-pub mod review;
 pub(crate) mod scan;
 pub mod yaml;

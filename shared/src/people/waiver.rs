@@ -13,20 +13,18 @@
 //! - Texts are printed to terminals and put into audit records, so control characters and overlong texts are refused;
 //!   line breaks are fine in `reason`, which is shown on one line.
 
-mod audit;
-mod coverage;
+pub(crate) mod coverage;
 mod likely;
 mod moved;
 mod read;
 #[cfg(test)]
-mod samples;
-mod set;
+pub(crate) mod samples;
+pub(crate) mod set;
 mod terms;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use audit::{Audit, Trouble, Use, audit};
 pub use coverage::{Lapsed, apply};
 pub use moved::Moved;
 pub use read::{Entry, Objects, Place, SUPPORT_WAIVER, Unreadable, entries, parse};

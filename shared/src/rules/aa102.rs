@@ -1,12 +1,13 @@
 //! AA102: the Kubernetes version leaves the supported list soon.
 
 use crate::data::Platform;
-use crate::finding::{Basis, Consequence, Draft, ObjectRef};
-use crate::facts::inventory::Inventory;
-use crate::rules::rule::{Code, Context, Due, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
-use crate::rules::aa101;
-use crate::rules::parts::ways;
 use crate::data::versions::{Support, Window};
+use crate::facts::inventory::Inventory;
+use crate::finding::Code;
+use crate::finding::{Basis, Consequence, Draft, ObjectRef};
+use crate::rules::parts::version_table;
+use crate::rules::parts::ways;
+use crate::rules::rule::{Context, Due, Grounds, Manifests, Mode, Reach, Rule, StateCheck, Verdict, Voiding, Weight};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA102"),
@@ -25,6 +26,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa102.md"),
     state: StateCheck { each: None, whole: Some(whole), clocks: Some(clocks) },
     change: None,
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 /// What is out already is AA101's.
@@ -36,7 +39,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         return Verdict::Unknown(format!("there is no version table for {}", context.platform.as_str()));
     };
     let Support::Supported { until, projected } = table.support(version, context.as_of) else {
-        return match aa101::judge(table, version, context.as_of) {
+        return match version_table::judge(table, version, context.as_of) {
             Err(why) => Verdict::Unknown(why),
             Ok(_) => Verdict::Found(Vec::new()),
         };
@@ -55,7 +58,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let mut draft = Draft::at(ObjectRef::cluster(), "serverVersion")
         .values(Some(&until.to_string()), Some(&version.to_string()))
         .says(format!("Kubernetes {minor} leaves the supported list after {until}, in {days}, {how}"))
-        .with(aa101::evidence(table));
+        .with(version_table::evidence(table));
     draft = draft.fixes(ways::upgrade());
     Verdict::Found(vec![if left > SOON { draft.lighter(Consequence::Info) } else { draft }])
 }

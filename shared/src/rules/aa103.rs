@@ -2,12 +2,15 @@
 
 use crate::data::lifecycle::Skew;
 use crate::data::{Data, Platform, Versioned};
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::facts::inventory::Inventory;
+use crate::finding::Code;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
-use crate::rules::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::k8s::version::Version;
 use crate::rules::parts::ways;
-use crate::data::versions::Version;
+use crate::rules::rule::{
+    Context, Grounds, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA103"),
@@ -30,6 +33,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa103.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
     change: None,
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 /// Notes the image tag of each mirror pod and `DaemonSet` that is released with Kubernetes.

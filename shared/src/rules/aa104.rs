@@ -1,13 +1,16 @@
 //! AA104: nodes run a kubelet whose minor is out of support.
 
 use crate::data::Platform;
-use crate::finding::{Basis, Consequence, Draft, ObjectRef};
 use crate::facts::inventory::Inventory;
+use crate::finding::Code;
+use crate::finding::{Basis, Consequence, Draft, ObjectRef};
 use crate::k8s::kinds;
-use crate::rules::rule::{Code, Context, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
-use crate::rules::aa101;
+use crate::k8s::version::Version;
+use crate::rules::parts::version_table;
 use crate::rules::parts::ways;
-use crate::data::versions::Version;
+use crate::rules::rule::{
+    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Voiding, Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA104"),
@@ -26,6 +29,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa104.md"),
     state: StateCheck { each: None, whole: Some(whole), clocks: None },
     change: None,
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
@@ -40,16 +45,16 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
             open.push(format!("node {} reports {:?}, which is no version", node.name, node.kubelet));
             continue;
         };
-        match aa101::judge(table, version, context.as_of) {
+        match version_table::judge(table, version, context.as_of) {
             Ok(None) => {}
             Err(why) => open.push(why),
             Ok(Some(retired)) => {
                 let path = format!("status.nodeInfo.kubeletVersion[{version}]");
                 let mut draft = Draft::at(ObjectRef::pool(&node.pool), path)
-                    .values(Some(&aa101::supported(table, context.as_of)), Some(&version.to_string()))
+                    .values(Some(&version_table::supported(table, context.as_of)), Some(&version.to_string()))
                     .says(format!("nodes of pool {} run Kubernetes {version}, out of support{retired}", node.pool))
                     .member(&node.name)
-                    .with(aa101::evidence(table));
+                    .with(version_table::evidence(table));
                 draft = draft.fixes(ways::upgrade());
                 drafts.push(draft);
             }

@@ -1,12 +1,13 @@
 //! AA105: the Kubernetes patch is behind the newest two of its minor.
 
 use crate::data::Platform;
-use crate::finding::{Basis, Consequence, Draft, ObjectRef};
 use crate::facts::inventory::Inventory;
-use crate::rules::rule::{Code, Context, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
-use crate::rules::aa101;
+use crate::finding::Code;
+use crate::finding::{Basis, Consequence, Draft, ObjectRef};
+use crate::k8s::version::Version;
+use crate::rules::parts::version_table;
 use crate::rules::parts::ways;
-use crate::data::versions::Version;
+use crate::rules::rule::{Context, Grounds, Manifests, Mode, Reach, Rule, StateCheck, Verdict, Voiding, Weight};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA105"),
@@ -29,6 +30,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa105.md"),
     state: StateCheck { each: None, whole: Some(whole), clocks: None },
     change: None,
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 /// A minor that is out altogether is AA101's.
@@ -39,7 +42,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let Some(table) = context.version_table() else {
         return Verdict::Unknown(format!("there is no version table for {}", context.platform.as_str()));
     };
-    match aa101::judge(table, version, context.as_of) {
+    match version_table::judge(table, version, context.as_of) {
         Err(why) => return Verdict::Unknown(why),
         Ok(Some(_)) => return Verdict::Found(Vec::new()),
         Ok(None) => {}
@@ -64,7 +67,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let names: Vec<String> = current.iter().rev().map(ToString::to_string).collect();
     let draft = Draft::at(ObjectRef::cluster(), "serverVersion")
         .values(Some(&names.join(", ")), Some(&version.to_string()))
-        .with(aa101::evidence(table));
+        .with(version_table::evidence(table));
     let mut draft = if unlisted {
         draft.says(format!(
             "no release of the platform lists Kubernetes {version}, and support is for the versions listed"

@@ -2,9 +2,10 @@
 
 use crate::data::Platform;
 use crate::data::lifecycle::Host;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::facts::inventory::Inventory;
-use crate::rules::rule::{Code, Context, Due, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
+use crate::finding::Code;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::rules::rule::{Context, Due, Grounds, Manifests, Mode, Reach, Rule, StateCheck, Verdict, Voiding, Weight};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA106"),
@@ -26,6 +27,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa106.md"),
     state: StateCheck { each: None, whole: Some(whole), clocks: Some(clocks) },
     change: None,
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 /// Nothing in a cluster tells its host's release: it is given, or every release of the platform is retired.

@@ -1,12 +1,14 @@
 //! AA107: the Kubernetes version is so old that no upgrade leads out in one step.
 
 use crate::data::Platform;
-use crate::finding::{Basis, Consequence, Draft, ObjectRef};
+use crate::data::versions::Support;
 use crate::facts::inventory::Inventory;
-use crate::rules::rule::{Code, Context, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
-use crate::rules::aa101;
+use crate::finding::Code;
+use crate::finding::{Basis, Consequence, Draft, ObjectRef};
+use crate::k8s::version::Version;
+use crate::rules::parts::version_table;
 use crate::rules::parts::ways;
-use crate::data::versions::{Support, Version};
+use crate::rules::rule::{Context, Grounds, Manifests, Mode, Reach, Rule, StateCheck, Verdict, Voiding, Weight};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA107"),
@@ -25,6 +27,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa107.md"),
     state: StateCheck { each: None, whole: Some(whole), clocks: None },
     change: None,
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
@@ -34,7 +38,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let Some(table) = context.version_table() else {
         return Verdict::Unknown(format!("there is no version table for {}", context.platform.as_str()));
     };
-    match aa101::judge(table, version, context.as_of) {
+    match version_table::judge(table, version, context.as_of) {
         Err(why) => return Verdict::Unknown(why),
         Ok(None) => return Verdict::Found(Vec::new()),
         Ok(Some(_)) => {}
@@ -68,7 +72,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
             "{to}, the oldest minor in support, is {steps} steps from {from}, over {}: {advice}",
             skipped.join(", ")
         ))
-        .with(aa101::evidence(table));
+        .with(version_table::evidence(table));
     draft = draft.fixes(ways::upgrade());
     Verdict::Found(vec![draft])
 }

@@ -1,17 +1,19 @@
 //! AA201: a label that the system put on a node was changed or removed.
 
-use crate::facts::change::{Change, Operation};
 use crate::data::{Data, Place, Platform};
+use crate::facts::change::{Change, Operation};
+use crate::facts::inventory::{Inventory, NodeFact, POOL_LABEL, provider_pool};
+use crate::facts::origin::{self, Keys};
+use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::facts::inventory::{Inventory, NodeFact, POOL_LABEL, provider_id, provider_pool};
 use crate::k8s::kinds;
 use crate::k8s::object::Object;
-use crate::facts::origin::{self, Keys};
-use crate::rules::rule::{
-    Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
-};
 use crate::rules::parts::node_metadata::{
     TWINS, against_baseline, against_peers, hinge, path, required, restore, system_keys, twin, written_by_people,
+};
+use crate::rules::rule::{
+    Context, Grounds, Guard, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding,
+    Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -34,6 +36,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa201.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
     change: Some(change),
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 /// Labels that contradict the node itself are findings at once; a system label that a person wrote is one if the system had
@@ -42,7 +46,7 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (node, data) = (seen.object, seen.data);
     let target = || ObjectRef::of(node, seen.kind);
     // Before the cloud provider has claimed the node, the kubelet may still correct its labels.
-    let claimed = provider_id(node).is_some_and(|id| id.starts_with(&*data.products.provider_id_prefix));
+    let claimed = node.provider_id().is_some_and(|id| id.starts_with(&*data.products.provider_id_prefix));
     let keys = Keys::of(node, Place::Label, data);
     for (key, always) in INVARIANTS {
         let Some(must) = required(node, Place::Label, key, data).filter(|_| claimed) else { continue };

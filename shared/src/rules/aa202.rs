@@ -1,15 +1,19 @@
 //! AA202: an annotation that the system put on a node was changed or removed.
 
-use crate::facts::change::{Change, Operation};
 use crate::data::{Data, Place, Platform};
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::{Inventory, pool_of_node};
-use crate::k8s::kinds;
 use crate::facts::origin::Keys;
-use crate::rules::rule::{
-    Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
+use crate::finding::Code;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::k8s::kinds;
+use crate::rules::parts::node_metadata::{
+    against_baseline, against_peers, hinge, path, system_keys, written_by_people,
 };
-use crate::rules::parts::node_metadata::{against_baseline, against_peers, hinge, path, system_keys, written_by_people};
+use crate::rules::rule::{
+    Context, Grounds, Guard, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding,
+    Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA202"),
@@ -31,6 +35,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa202.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
     change: Some(change),
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 /// A system annotation that a person wrote is a finding if the system had put it there, unless it has the value that its

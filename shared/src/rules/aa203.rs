@@ -1,17 +1,19 @@
 //! AA203: a taint that the system keeps on a node was changed by hand.
 
-use crate::facts::change::{Change, Operation};
 use crate::command::Command;
 use crate::data::{Data, Place, Platform, Ruling};
+use crate::facts::change::{Change, Operation};
+use crate::facts::inventory::{CONTROL_PLANE_LABEL, Inventory, NodeFact};
+use crate::facts::origin::Keys;
+use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::facts::inventory::{CONTROL_PLANE_LABEL, Inventory, NodeFact, provider_id};
 use crate::k8s::kinds;
 use crate::k8s::object::Object;
-use crate::facts::origin::Keys;
-use crate::rules::rule::{
-    Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
-};
 use crate::rules::parts::node_metadata::{KeyChange, changes, entries, path, update};
+use crate::rules::rule::{
+    Context, Grounds, Guard, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding,
+    Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA203"),
@@ -30,6 +32,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa203.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
     change: Some(change),
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 /// What a control-plane node says of its taint: it has it, it says itself that it should, or it lacks it.
@@ -119,7 +123,7 @@ fn is_control_plane(node: &Object<'_>, data: &Data) -> bool {
         return false;
     }
     let keys = Keys::of(node, Place::Label, data);
-    let by_name = || provider_id(node).is_some_and(|id| id.contains("-control-plane-"));
+    let by_name = || node.provider_id().is_some_and(|id| id.contains("-control-plane-"));
     keys.system(CONTROL_PLANE_LABEL).is_some() || node.managed().is_empty() || by_name()
 }
 

@@ -1,20 +1,22 @@
 //! AA204: a key of one's own under a prefix reserved to the system.
 
+use crate::rules::parts::platform_signs::platform_signs;
 use std::cell::OnceCell;
 
-use crate::facts::change::{Change, Operation};
 use crate::command::Command;
 use crate::data::{Data, Place, Platform};
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::{Inventory, NodeFact, is_untold};
-use crate::k8s::kinds;
 use crate::facts::origin::{Keys, Origin};
-use crate::rules::rule::{
-    Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
-};
-use crate::rules::aa401::platform_signs;
+use crate::finding::Code;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::k8s::kinds;
 use crate::rules::parts::node_metadata::{
     Act, Hinge, MAX_KEYS, act, by_people, changes, hinge, path, update, verb_of, word, written_by_people,
+};
+use crate::rules::rule::{
+    Context, Grounds, Guard, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding,
+    Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -37,6 +39,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa204.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
     change: Some(change),
+    manifests: Manifests::AsNodeUpdate,
+    voiding: Voiding::AnyList,
 };
 
 /// Keys under a reserved prefix that a person's tool wrote, and known keys of the system's that one wrote, which are additions

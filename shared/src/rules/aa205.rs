@@ -2,18 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::facts::change::{Change, Operation};
 use crate::command::Command;
 use crate::data::{Data, Place, Platform, Ruling};
-use crate::finding::{Basis, Consequence, Draft, ObjectRef};
+use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::{Inventory, is_untold, pool_of_node};
-use crate::k8s::kinds;
 use crate::facts::origin::{Keys, Origin};
-use crate::rules::rule::{
-    Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
-};
+use crate::finding::Code;
+use crate::finding::{Basis, Consequence, Draft, ObjectRef};
+use crate::k8s::kinds;
 use crate::rules::parts::node_metadata::{MAX_KEYS, by_people, changes, entries, path, pool_name, update, word};
 use crate::rules::parts::ways;
+use crate::rules::rule::{
+    Context, Grounds, Guard, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding,
+    Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA205"),
@@ -43,6 +45,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa205.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
     change: Some(change),
+    manifests: Manifests::AsNodeUpdate,
+    voiding: Voiding::AnyList,
 };
 
 /// Keys that a person's tool owns: a device plugin's label is nobody's to repair. What the pool has of its own, and so has to

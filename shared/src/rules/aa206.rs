@@ -1,20 +1,23 @@
 //! AA206: the identity of a node was set by hand, or is another's.
 
+use crate::rules::parts::platform_signs::platform_signs;
 use std::collections::BTreeMap;
 
-use crate::facts::change::{Change, Operation};
 use crate::command::Command;
 use crate::data::{Data, Platform};
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::facts::inventory::{Inventory, NodeFact, taints};
-use crate::k8s::kinds;
-use crate::k8s::object::{ManagedEntry, Object, Text};
+use crate::facts::change::{Change, Operation};
+use crate::facts::inventory::{Inventory, NodeFact};
 use crate::facts::origin;
-use crate::rules::rule::{
-    Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
-};
-use crate::rules::aa401::platform_signs;
+use crate::finding::Code;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::k8s::kinds;
+use crate::k8s::object::{ManagedEntry, Object};
+use crate::k8s::text::Text;
 use crate::rules::parts::node_metadata::{target, update};
+use crate::rules::rule::{
+    Context, Grounds, Guard, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding,
+    Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA206"),
@@ -33,13 +36,15 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa206.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
     change: Some(change),
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 /// What a person's tool wrote, and what the cloud provider is still to claim.
 fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (node, data) = (seen.object, seen.data);
     let name = &node.meta.name;
-    if taints(node).iter().any(|taint| &*taint.key == UNINITIALIZED) {
+    if node.taints().iter().any(|taint| &*taint.key == UNINITIALIZED) {
         notes.note(WAITING, &**name);
     }
     // A node without any sign of the platform is AA401's as a whole.

@@ -2,16 +2,22 @@
 
 use std::collections::HashSet;
 
-use crate::facts::change::{Change, Operation};
 use crate::command::Command;
 use crate::data::{Data, Place, Platform, SystemNamespace};
+use crate::facts::change::{Change, Operation};
+use crate::facts::origin::{self, Keys};
+use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
-use crate::k8s::object::{Object, Text};
-use crate::facts::origin::{self, Keys};
-use crate::rules::rule::{Code, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
-use crate::rules::parts::node_metadata::{KeyChange, changes, finalizers_of_people, new_finalizers, path, target, word};
+use crate::k8s::object::Object;
+use crate::k8s::text::Text;
+use crate::rules::parts::node_metadata::{
+    KeyChange, changes, finalizers_of_people, new_finalizers, path, target, word,
+};
 use crate::rules::parts::system_namespace::{Whose, is_made_by_release};
+use crate::rules::rule::{
+    Grounds, Guard, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Voiding, Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA207"),
@@ -34,6 +40,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa207.md"),
     state: StateCheck { each: Some(each), whole: None, clocks: None },
     change: Some(change),
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {

@@ -1,17 +1,19 @@
 //! AA208: a node was deleted by hand, which leaves its virtual machine behind.
 
-use crate::facts::change::{Change, Operation};
 use crate::command::Command;
 use crate::data::{Data, Platform};
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::{Inventory, NodeFact};
+use crate::finding::Code;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
-use crate::rules::rule::{
-    Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
-};
-use crate::rules::aa401;
 use crate::rules::parts::node_metadata::{finalizers_of_people, new_finalizers, owned, target};
+use crate::rules::parts::platform_signs;
 use crate::rules::parts::ways;
+use crate::rules::rule::{
+    Context, Grounds, Guard, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding,
+    Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA208"),
@@ -33,6 +35,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa208.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
     change: Some(change),
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 /// Finalizers that a person put on a node.
@@ -41,7 +45,7 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     if *seen.kind != kinds::NODE || node.meta.finalizers.as_ref().is_none_or(Vec::is_empty) {
         return;
     }
-    if !aa401::platform_signs(&NodeFact::of(node, data), data).is_empty() {
+    if !platform_signs::platform_signs(&NodeFact::of(node, data), data).is_empty() {
         notes.drafts.extend(finalizers_of_people(node, seen.kind, &format!("node {}", node.meta.name), data));
     }
 }
@@ -90,7 +94,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let Some(node) = &change.before else { return Vec::new() };
     // Taking a foreign node away again is the cure for AA401.
     let fact = NodeFact::of(node, data);
-    if aa401::platform_signs(&fact, data).is_empty() {
+    if platform_signs::platform_signs(&fact, data).is_empty() {
         return Vec::new();
     }
     let gone = match owner {

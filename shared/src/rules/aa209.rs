@@ -1,17 +1,22 @@
 //! AA209: what Cluster API keeps on its objects was changed, on a management cluster.
 
+use crate::rules::parts::cluster_api::is_aks_arc;
 use std::collections::HashSet;
 
-use crate::facts::change::{Change, Operation};
 use crate::command::Command;
 use crate::data::capi::CapiKeys;
 use crate::data::{Data, Place, Platform};
+use crate::facts::change::{Change, Operation};
+use crate::facts::origin::{self, Hands, Keys, Paths, Step};
+use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
-use crate::k8s::object::{ManagedEntry, Object, Text};
-use crate::facts::origin::{self, Hands, Keys, Paths, Step};
-use crate::rules::rule::{Code, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
+use crate::k8s::object::{ManagedEntry, Object};
+use crate::k8s::text::Text;
 use crate::rules::parts::node_metadata::{KeyChange, changes, disowned, owned, path, target, word};
+use crate::rules::rule::{
+    Grounds, Guard, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Voiding, Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA209"),
@@ -53,6 +58,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa209.md"),
     state: StateCheck { each: Some(each), whole: None, clocks: None },
     change: Some(change),
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 const fn everywhere(kind: &'static Kind) -> Read {
@@ -191,12 +198,6 @@ fn judge(key: &KeyChange<'_>, keys: &Keys<'_, '_>, change: &Change<'_>, data: &D
 
 fn is_judged(kind: &Kind) -> bool {
     RULE.guards.iter().any(|guard| *guard.kind == *kind)
-}
-
-/// Whether an object is AKS Arc's: of a kind of its provider, or naming one. Users run Cluster API for other clusters too.
-pub(super) fn is_aks_arc(object: &Object<'_>, kind: &Kind, data: &Data) -> bool {
-    let prefix = &*data.capi_keys.provider_kind_prefix;
-    kind.kind.starts_with(prefix) || object.raw("spec").is_some_and(|spec| spec.contains(&format!("\"{prefix}")))
 }
 
 fn behaviour<'d>(keys: &'d CapiKeys, place: Place, key: &str) -> Option<&'d str> {

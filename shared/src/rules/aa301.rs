@@ -1,27 +1,37 @@
 //! AA301: a managed component was changed.
 
-use std::collections::{HashMap, HashSet};
-
+use crate::rules::parts::changed::changed_fields;
+use crate::rules::parts::components::by_owner;
+use crate::rules::parts::components::component;
+use crate::rules::parts::components::is_theirs;
+use crate::rules::parts::components::of_pods;
+use crate::rules::parts::rest::Rest;
+use crate::rules::parts::rest::idle;
+use crate::rules::parts::written::MAX_PATHS;
+use crate::rules::parts::written::each_hand;
+use crate::rules::parts::written::each_second;
+use crate::rules::parts::written::hands;
+use crate::rules::parts::written::root;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use crate::facts::change::{Change, Operation};
 use crate::command::Command;
 use crate::data::{Component, Confidence, Data, Platform};
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::Inventory;
+use crate::facts::origin::{self, Step};
+use crate::finding::Code;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
-use crate::k8s::object::{ManagedEntry, Object};
-use crate::facts::origin::{self, Hands, Paths, Step};
-use crate::rules::rule::{
-    Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
-};
-use crate::rules::parts::across::Across;
-use crate::rules::parts::differences::{Difference, Differing, is_private, scalar};
+use crate::k8s::object::Object;
+use crate::rules::parts::differences::Difference;
 use crate::rules::parts::effect::{Effect, is_restart};
-use crate::rules::parts::node_metadata::{added_finalizers, disowned, target};
+use crate::rules::parts::node_metadata::{added_finalizers, target};
 use crate::rules::parts::put_back::{self, Past, Present};
-use crate::rules::{foreign, names};
+use crate::rules::parts::{foreign, names};
+use crate::rules::rule::{
+    Across, Context, Grounds, Guard, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict,
+    Voiding, Weight,
+};
 
 pub(crate) static RULE: Rule = Rule {
     code: Code::new("AA301"),
@@ -75,6 +85,8 @@ pub(crate) static RULE: Rule = Rule {
     page: include_str!("aa301.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
     change: Some(change),
+    manifests: Manifests::Together(&ACROSS),
+    voiding: Voiding::AnyList,
 };
 
 const fn on(kind: &'static Kind) -> Guard {
@@ -83,39 +95,6 @@ const fn on(kind: &'static Kind) -> Guard {
 
 const fn scale(kind: &'static Kind) -> Guard {
     Guard { kind, subresource: "scale", operations: &[Operation::Update] }
-}
-
-/// The catalogued component an object is, where this rule speaks for it: the Arc agents have a rule of their own.
-pub(super) fn component<'d>(data: &'d Data, kind: &str, namespace: &str, name: &str) -> Option<&'d Component> {
-    let arc = data.namespaces.protected(namespace).is_some_and(|row| row.owner == "arc");
-    data.component(kind, namespace, name).filter(|_| !arc)
-}
-
-/// Whether an object that bears a component's name is somebody's own: no document gives the name to AKS Arc, upstream's chart uses
-/// it too, and the object bears the mark of a person's release and runs no image of Microsoft's.
-pub(super) fn is_theirs(object: &Object<'_>, component: &Component, data: &Data) -> bool {
-    if component.confidence == Confidence::Doc || origin::is_platform_release(object, data) {
-        return false;
-    }
-    let (meta, marks) = (&object.meta, &data.provenance.person_marks);
-    let marked = marks.labels.iter().any(|mark| meta.labels.get(&mark.key).is_some())
-        || marks.annotations.iter().any(|mark| meta.annotations.get(&mark.key).is_some());
-    marked && !origin::images(object).iter().any(|image| data.provenance.is_microsofts(image))
-}
-
-/// The component a pod or ReplicaSet belongs to, by its owner.
-pub(super) fn owning_component<'d>(kind: &kinds::Kind, object: &Object<'_>, data: &'d Data) -> Option<&'d Component> {
-    let own = matches!(kind.kind, "Pod" | "ReplicaSet");
-    by_owner(object, |kind, name| component(data, kind, &object.meta.namespace, name)).filter(|_| own)
-}
-
-/// What `find` says of the workload that a pod or ReplicaSet belongs to.
-pub(super) fn by_owner<T>(object: &Object<'_>, find: impl Fn(&str, &str) -> Option<T>) -> Option<T> {
-    object.owners().iter().find_map(|owner| match &*owner.kind {
-        // A Deployment's ReplicaSet is named after it and a hash.
-        "ReplicaSet" => find("Deployment", owner.name.rsplit_once('-')?.0),
-        kind => find(kind, &owner.name),
-    })
 }
 
 /// What a suspect hinges on.
@@ -229,7 +208,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
 }
 
 /// What manifests tell of one another: which of their Services would answer on the address of a managed one among them.
-pub(super) static ACROSS: Across = Across { code: RULE.code, note: note_manifest, settle: settle_manifests };
+pub(super) static ACROSS: Across = Across { note: note_manifest, settle: settle_manifests };
 
 fn note_manifest(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, kind) = (seen.object, seen.kind);
@@ -386,153 +365,6 @@ fn finalizers(object: &Object<'_>, kind: &'static Kind, component: &Component, d
     drafts
 }
 
-/// The fields of a platform's object that a person's tool took from whoever had them first.
-pub(super) fn hands(object: &Object<'_>, kind: &'static Kind, product: &str, data: &Data) -> Vec<Draft> {
-    let mut drafts = Vec::new();
-    let mut values: HashMap<String, Option<Value>> = HashMap::new();
-    let what = format!("{} {}", kind.kind, object.meta.name);
-    each_hand(object, data, |entry, kept| {
-        origin::each_taken(entry, kept, MAX_PATHS, |path| {
-            let Some(root) = root(path) else { return };
-            let leaf = origin::spell(path);
-            let value = values.entry(root.to_owned()).or_insert_with(|| object.field(root));
-            let now = value.as_ref().and_then(|value| value_at(value, &leaf));
-            let draft = Draft::at(ObjectRef::of(object, kind), &*leaf)
-                .values(None, now.as_deref())
-                .says(format!("{what} of {product} was changed by {}", &*entry.manager))
-                .with(Evidence::managed(entry));
-            let restart = is_restart(&leaf, [None, value.as_ref().and_then(|value| annotation(value, path))]);
-            drafts.push(if restart {
-                let says = format!("the pods of {what} of {product} were started again by {}", &*entry.manager);
-                draft.says(says).lighter(Consequence::Info)
-            } else {
-                draft
-            });
-        });
-    });
-    drafts
-}
-
-/// The annotation of the pods' template that a path leads to.
-fn annotation<'v>(spec: &'v Value, path: &[Step<'_>]) -> Option<&'v str> {
-    let [Step::Field(_), Step::Field(template), Step::Field(meta), Step::Field(annotations), Step::Field(key)] = path
-    else {
-        return None;
-    };
-    spec.get(&**template)?.get(&**meta)?.get(&**annotations)?.get(&**key)?.as_str()
-}
-
-/// The same fields, as a set.
-fn taken<'a>(object: &Object<'a>, data: &Data) -> Paths<'a> {
-    let mut taken = Paths::default();
-    each_hand(object, data, |entry, kept| {
-        taken.insert_taken(entry, kept, |step| root(std::slice::from_ref(step)).is_some());
-    });
-    taken
-}
-
-/// Hands each second hand of a person's on a platform's object to `each`, with all that is the platform's still.
-fn each_hand<'a>(object: &Object<'a>, data: &Data, each: impl FnMut(&ManagedEntry<'a>, &Paths<'a>)) {
-    each_second(object, data, |entry| origin::is_hand(entry, object, data), each);
-}
-
-/// Hands each second hand of those that are asked for to `each`, with all that others have still.
-fn each_second<'a>(
-    object: &Object<'a>,
-    data: &Data,
-    is_asked_for: impl Fn(&ManagedEntry<'a>) -> bool,
-    mut each: impl FnMut(&ManagedEntry<'a>, &Paths<'a>),
-) {
-    // The platform is the first hand whenever it wrote last, and so is Helm on an object of a release of the platform's.
-    let installer = |other: &ManagedEntry<'_>| {
-        let release = data.managers.person(&other.manager).is_some() && !origin::is_hand(other, object, data);
-        release || data.managers.platform(&other.manager).is_some()
-    };
-    let hands = Hands::of(object, &object.managed().iter(), installer);
-    let own = || object.managed().iter().filter(|entry| &*entry.subresource != "status");
-    let mut kept = Paths::default();
-    let mut gathered = false;
-    for entry in own().filter(|entry| is_asked_for(entry) && hands.is_second(entry, object)) {
-        if !gathered {
-            own().filter(|other| !is_asked_for(other)).for_each(|other| kept.insert_owned(other));
-            gathered = true;
-        }
-        each(entry, &kept);
-    }
-}
-
-/// The top-level field that a path leads into, where users decide on it.
-fn root<'p>(path: &'p [Step<'_>]) -> Option<&'p str> {
-    match path.first() {
-        Some(Step::Field(name)) if !matches!(&**name, "metadata" | "status") => Some(name),
-        _ => None,
-    }
-}
-
-/// A component that was put to rest: scaled to nothing, or a DaemonSet that selects no node by a label of nobody's.
-pub(super) fn idle(object: &Object<'_>, kind: &'static kinds::Kind, component: &Component) -> Option<Draft> {
-    let name = &object.meta.name;
-    let at = |path: &str| Draft::at(ObjectRef::of(object, kind), path);
-    Some(match Rest::of(object, kind, component)? {
-        Rest::Scaled => {
-            let word = kind.kind.to_lowercase();
-            at("spec.replicas")
-                .values(None, Some("0"))
-                .says(format!("{} {name} of {} is scaled to 0", kind.kind, component.product))
-                .with(Evidence::seen("spec", "spec.replicas is 0"))
-                .fix(
-                    Command::kubectl_in(&object.meta.namespace, ["scale", &word])
-                        .name(name)
-                        .word("--replicas=2")
-                        .caution("how many there were before is not known here")
-                        .only("lets it run again; a number of one's own stays, at risk"),
-                )
-        }
-        Rest::Nowhere(key, value) => at(&format!("spec.template.spec.nodeSelector[{key}]"))
-            .values(None, value.as_deref())
-            .says(format!("DaemonSet {name} of {} runs nowhere: its nodeSelector matches no node", component.product))
-            .with(Evidence::seen("status", "desiredNumberScheduled is 0")),
-    })
-}
-
-/// How a component was put to rest.
-enum Rest {
-    /// Scaled to nothing.
-    Scaled,
-    /// By this key of its nodeSelector, and its value.
-    Nowhere(String, Option<String>),
-}
-
-impl Rest {
-    fn of(object: &Object<'_>, kind: &kinds::Kind, component: &Component) -> Option<Self> {
-        if component.extension || component.confidence != Confidence::Doc {
-            return None;
-        }
-        let spec: Value = object.field("spec")?;
-        if matches!(kind.kind, "Deployment" | "StatefulSet") && spec.get("replicas").and_then(Value::as_u64) == Some(0)
-        {
-            return Some(Rest::Scaled);
-        }
-        let selector = spec.pointer("/template/spec/nodeSelector").and_then(Value::as_object)?;
-        let (key, value) = selector.iter().find(|(key, _)| !key.contains("kubernetes.io/"))?;
-        let scheduled = object.field::<Value>("status")?.get("desiredNumberScheduled").and_then(Value::as_u64)?;
-        let nowhere = kind.kind == "DaemonSet" && scheduled == 0;
-        nowhere.then(|| Rest::Nowhere(key.clone(), value.as_str().map(str::to_owned)))
-    }
-
-    fn path(self) -> Vec<Step<'static>> {
-        let fields = |names: &[&'static str]| names.iter().map(|name| Step::Field((*name).into())).collect();
-        match self {
-            Rest::Scaled => fields(&["spec", "replicas"]),
-            Rest::Nowhere(key, _) => {
-                let mut path: Vec<_> = fields(&["spec", "template", "spec", "nodeSelector"]);
-                path.push(Step::Field(key.into()));
-                path
-            }
-        }
-    }
-}
-
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     if change.operation == Operation::Delete || !change.kind.namespaced {
         return Vec::new();
@@ -580,15 +412,6 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     drafts
 }
 
-/// The component whose pods or replicas a pod or ReplicaSet is: by its owner, or, of what is scaled, by its name.
-fn of_pods<'d>(change: &Change<'_>, data: &'d Data) -> Option<&'d Component> {
-    if *change.kind == kinds::REPLICA_SET && change.subresource == "scale" {
-        // A Scale has no owner; a ReplicaSet is named after its Deployment and a hash.
-        return component(data, "Deployment", &change.namespace, change.name.rsplit_once('-')?.0);
-    }
-    owning_component(change.kind, change.object()?, data)
-}
-
 /// A component that somebody would make by hand. What was deleted may be made again as it was: nothing in it is another's then.
 fn created(change: &Change<'_>, object: &Object<'_>, component: &Component, data: &Data) -> Draft {
     let draft = Draft::at(ObjectRef::of(object, change.kind), "metadata.name")
@@ -615,38 +438,6 @@ fn may_be_the_platforms(difference: &Difference, data: &Data) -> bool {
     }
 }
 
-/// That an update writes somebody else into a component's managedFields than whoever asks for it, as `own` says: a state would
-/// show that hand and not theirs. The API server's own names for what it merges are nobody's.
-pub(crate) fn forged(change: &Change<'_>, own: &str, data: &Data) -> Option<Draft> {
-    let (Some(before), Some(after)) = (&change.before, &change.after) else { return None };
-    if before.raw_managed() == after.raw_managed() || !change.kind.namespaced {
-        return None;
-    }
-    let named = component(data, change.kind.kind, &change.namespace, &change.name);
-    let component = named.or_else(|| of_pods(change, data))?;
-    let had: HashSet<&str> = before.managed().iter().map(|entry| &*entry.manager).collect();
-    let added = after.managed().iter().map(|entry| &*entry.manager);
-    let mut added: Vec<&str> = added.filter(|name| !had.contains(name) && !data.managers.is_api_server(name)).collect();
-    added.sort_unstable();
-    added.dedup();
-    if own.is_empty() {
-        // Whoever gives no name of their own is called after their program: that is one, and none of the platform's.
-        let is_platforms = |name: &&str| data.managers.platform(name).is_some();
-        if added.len() == 1 && !added.iter().any(is_platforms) {
-            return None;
-        }
-    } else {
-        added.retain(|name| *name != own);
-    }
-    let first = added.first()?;
-    let what = format!("{} {} of {}", change.kind.kind, change.name, component.product);
-    let draft = Draft::at(target(change), "metadata.managedFields")
-        .values(None, Some(first))
-        .says(format!("managedFields of {what} would say that {first} wrote it, which is not who asks"))
-        .lighter(Consequence::AtRisk);
-    Some(draft)
-}
-
 /// The finalizers that an update adds to a component, or to a pod of it.
 fn new_finalizers(change: &Change<'_>, component: &Component) -> Vec<Draft> {
     let Some((before, after)) = change.update(&["status"]) else { return Vec::new() };
@@ -659,94 +450,9 @@ fn new_finalizers(change: &Change<'_>, component: &Component) -> Vec<Draft> {
     drafts.take(MAX_PATHS).collect()
 }
 
-/// What an update would change of a platform's object. `rest` tells where it shows that it was put to rest.
-pub(super) fn changed(
-    change: &Change<'_>,
-    product: &str,
-    data: &Data,
-    rest: impl FnOnce(&Object<'_>) -> Option<Vec<Step<'static>>>,
-) -> Vec<Draft> {
-    changed_fields(change, product, data, rest).into_iter().map(|(draft, _)| draft).collect()
-}
-
-/// As [`changed`], with the field that a finding is about; one on the object as a whole has none.
-fn changed_fields(
-    change: &Change<'_>,
-    product: &str,
-    data: &Data,
-    rest: impl FnOnce(&Object<'_>) -> Option<Vec<Step<'static>>>,
-) -> Vec<(Draft, Option<Difference>)> {
-    let Some((before, after)) = change.update(&["scale", "ephemeralcontainers", "resize"]) else { return Vec::new() };
-    let lost = lost_owner(change, before, after, product).map(|draft| (draft, None));
-    let differing = Differing::of(before, after);
-    if !differing.any() {
-        return lost.into_iter().collect();
-    }
-    // Where a person's hand already shows, this may be the way back. What weighs more is never cut off behind it.
-    let mut shown = taken(before, data);
-    if let Some(path) = rest(before) {
-        shown.insert(&path);
-    }
-    differing
-        .heaviest(&shown, is_template_annotation)
-        .into_iter()
-        .map(|difference| {
-            let draft = Draft::at(target(change), &*difference.path)
-                .values(difference.before.as_deref(), difference.after.as_deref())
-                .says(format!("{} {} of {product} would be changed", change.kind.kind, change.name));
-            let restart = is_restart(&difference.path, [difference.before.as_deref(), difference.after.as_deref()]);
-            let draft = if restart || wakes(&difference, change) { draft.lighter(Consequence::Info) } else { draft };
-            let draft = if difference.shows { draft.warn_at_most() } else { draft };
-            (draft, Some(difference))
-        })
-        .chain(lost)
-        .collect()
-}
-
-/// That a pod or ReplicaSet would no longer be its workload's. Its controller takes back what still bears its labels, and the
-/// claim may have been somebody's own: so it is warned of, not denied.
-fn lost_owner(change: &Change<'_>, before: &Object<'_>, after: &Object<'_>, product: &str) -> Option<Draft> {
-    let makes =
-        matches!(change.kind.kind, "Pod" | "ReplicaSet") && !before.owners().is_empty() && after.owners().is_empty();
-    let owner = change.lost_owner().filter(|_| makes)?;
-    let what = format!("{} {} of {product}", change.kind.kind, change.name);
-    Some(disowned(change, owner, &what).warn_at_most())
-}
-
-/// Whether what was scaled to nothing would run again, which is the cure.
-fn wakes(difference: &Difference, change: &Change<'_>) -> bool {
-    // Behind the back of its Deployment a ReplicaSet of the past would run again.
-    if change.kind.kind == "ReplicaSet" {
-        return false;
-    }
-    // A Scale of nothing has no such field.
-    let rests = difference.before.as_deref().map_or(change.subresource == "scale", |before| before == "0");
-    difference.path == "spec.replicas" && rests && difference.after.as_deref().is_some_and(|after| after != "0")
-}
-
-/// Annotations of the pods' template weigh least of all in it: a restart changes nothing else.
-fn is_template_annotation(path: &[Step<'_>]) -> bool {
-    let is = |step: &Step<'_>, name: &str| matches!(step, Step::Field(field) if &**field == name);
-    matches!(path, [_, template, meta, annotations, _]
-        if is(template, "template") && is(meta, "metadata") && is(annotations, "annotations"))
-}
-
-/// The value at a plain path below a top-level field, for evidence; lists and private data are not followed.
-fn value_at(root: &Value, path: &str) -> Option<String> {
-    if is_private(path) || path.contains('[') {
-        return None;
-    }
-    let (_, rest) = path.split_once('.')?;
-    let found = rest.split('.').try_fold(root, |value, step| value.get(step))?;
-    (!found.is_object() && !found.is_array()).then(|| scalar(found))
-}
-
-/// Of what somebody wrote below one field the first say enough.
-const MAX_PATHS: usize = 8;
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::data::embedded;

@@ -1,13 +1,14 @@
 //! AA302: a managed component was deleted.
 
-use crate::facts::change::{Change, Operation};
 use crate::data::{Component, Confidence, Data, Platform};
+use crate::facts::change::{Change, Operation};
+use crate::facts::origin::{self, Provenance};
+use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft};
 use crate::k8s::kinds::{self, Kind};
-use crate::facts::origin::{self, Provenance};
-use crate::rules::rule::{Code, Grounds, Guard, Mode, Reach, Rule, StateCheck, Weight};
-use crate::rules::aa301;
+use crate::rules::parts::components;
 use crate::rules::parts::node_metadata::{owned, target};
+use crate::rules::rule::{Grounds, Guard, Manifests, Mode, Reach, Rule, StateCheck, Voiding, Weight};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA302"),
@@ -45,6 +46,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa302.md"),
     state: StateCheck { each: None, whole: None, clocks: None },
     change: Some(change),
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 const fn on(kind: &'static Kind) -> Guard {
@@ -62,10 +65,10 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     if !(change.is_delete() || owner.is_some()) || *change.kind == kinds::POD {
         return Vec::new();
     }
-    let Some(component) = aa301::component(data, change.kind.kind, &change.namespace, &change.name) else {
+    let Some(component) = components::component(data, change.kind.kind, &change.namespace, &change.name) else {
         return Vec::new();
     };
-    if change.before.as_ref().is_some_and(|before| aa301::is_theirs(before, component, data)) {
+    if change.before.as_ref().is_some_and(|before| components::is_theirs(before, component, data)) {
         return Vec::new();
     }
     if let Some(owner) = owner {

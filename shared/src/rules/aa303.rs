@@ -1,27 +1,29 @@
 //! AA303: an add-on of the user's stands where only managed ones belong.
 
+use crate::rules::parts::components;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::facts::baseline::Baseline;
-use crate::facts::change::{Change, Operation};
 use crate::command::Command;
 use crate::data::{AddOns, Data, Platform};
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::facts::baseline::Baseline;
+use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::Inventory;
+use crate::facts::origin::{self, Provenance};
+use crate::finding::Code;
+use crate::finding::Suspect;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::{ManagedEntry, Object};
-use crate::facts::origin::{self, Provenance};
-use crate::rules::rule::{
-    Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Suspect, Verdict, Weight,
-};
-use crate::rules::aa301;
-use crate::rules::parts::across::Across;
 use crate::rules::parts::add_ons::{self, Standing};
 use crate::rules::parts::differences::Differing;
 use crate::rules::parts::installed::{self, EXTENSIONS, Installed};
 use crate::rules::parts::names;
 use crate::rules::parts::node_metadata::{disowned, target};
 use crate::rules::parts::ways;
+use crate::rules::rule::{
+    Across, Context, Grounds, Guard, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict,
+    Voiding, Weight,
+};
 
 pub(crate) static RULE: Rule = Rule {
     code: Code::new("AA303"),
@@ -96,6 +98,8 @@ pub(crate) static RULE: Rule = Rule {
     page: include_str!("aa303.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
     change: Some(change),
+    manifests: Manifests::Together(&ACROSS),
+    voiding: Voiding::InNamed(voids_by),
 };
 
 /// In kube-system, and in no other namespace.
@@ -285,7 +289,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
 }
 
 /// What manifests tell of one another: whether a RoleBinding among them gives rights to write what is managed.
-pub(super) static ACROSS: Across = Across { code: RULE.code, note: note_manifest, settle: settle_manifests };
+pub(super) static ACROSS: Across = Across { note: note_manifest, settle: settle_manifests };
 
 fn note_manifest(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, kind, data) = (seen.object, seen.kind, seen.data);
@@ -474,7 +478,7 @@ fn disowns(change: &Change<'_>, before: &Object<'_>, after: &Object<'_>, data: &
     match origin::of_object(after, data) {
         Provenance::Person(evidence) => Some(draft.with(evidence).lighter(standing.weight)),
         // What a managed component makes is judged with the component.
-        _ if aa301::owning_component(change.kind, before, data).is_some() => None,
+        _ if components::owning_component(change.kind, before, data).is_some() => None,
         // A claim that a person made is theirs to take back.
         _ if before.managed().iter().any(|entry| is_claimant(entry, before, data)) => None,
         _ => Some(draft.lighter(standing.weight.max(Consequence::AtRisk))),

@@ -1,12 +1,15 @@
 //! AA304: a managed component is missing, not ready, or started over and over.
 
 use crate::data::{Component, Confidence, Data, Platform};
-use crate::finding::{Basis, Consequence};
 use crate::facts::inventory::Inventory;
+use crate::finding::Code;
+use crate::finding::{Basis, Consequence};
 use crate::k8s::kinds;
-use crate::rules::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
-use crate::rules::aa301::component;
+use crate::rules::parts::components::component;
 use crate::rules::parts::health;
+use crate::rules::rule::{
+    Context, Grounds, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA304"),
@@ -33,6 +36,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa304.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
     change: None,
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 /// A component that this rule speaks for: that one which is there does not work is an observation, however little is known of

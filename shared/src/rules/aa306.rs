@@ -1,18 +1,23 @@
 //! AA306: an Azure Arc agent, or what belongs to it, was changed or deleted.
 
-use crate::facts::change::{Change, Operation};
 use crate::data::{Data, Platform};
-use crate::finding::{Basis, Consequence, Draft};
+use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::Inventory;
+use crate::facts::origin;
+use crate::finding::Code;
+use crate::finding::{Basis, Consequence, Draft};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
-use crate::facts::origin;
-use crate::rules::rule::{
-    Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
-};
-use crate::rules::aa301::{by_owner, changed, hands, idle};
+use crate::rules::parts::changed::changed;
+use crate::rules::parts::components::by_owner;
 use crate::rules::parts::installed::{self, Installed};
 use crate::rules::parts::node_metadata::{disowned, owned, target};
+use crate::rules::parts::rest::idle;
+use crate::rules::parts::written::hands;
+use crate::rules::rule::{
+    Context, Grounds, Guard, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding,
+    Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA306"),
@@ -69,6 +74,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa306.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
     change: Some(change),
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 const fn here(kind: &'static Kind) -> Read {

@@ -1,12 +1,13 @@
 //! AA307: a system namespace was deleted.
 
-use crate::facts::change::{Change, Operation};
 use crate::data::{Data, Platform};
+use crate::facts::change::{Change, Operation};
+use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence};
 use crate::k8s::kinds;
-use crate::rules::rule::{Code, Grounds, Guard, Mode, Reach, Rule, StateCheck, Weight};
 use crate::rules::parts::node_metadata::{owned, target};
 use crate::rules::parts::system_namespace::Whose;
+use crate::rules::rule::{Grounds, Guard, Manifests, Mode, Reach, Rule, StateCheck, Voiding, Weight};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA307"),
@@ -29,6 +30,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa307.md"),
     state: StateCheck { each: None, whole: None, clocks: None },
     change: Some(change),
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {

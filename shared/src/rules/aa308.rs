@@ -1,19 +1,22 @@
 //! AA308: an object of the system's that stands in no namespace was changed or deleted.
 
-use crate::facts::change::{Change, Operation};
 use crate::command::Command;
 use crate::data::cluster_objects::{ClusterKey, ClusterObject};
 use crate::data::{Confidence, Data, Place, Platform};
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::Inventory;
+use crate::facts::origin::Keys;
+use crate::finding::Code;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
-use crate::facts::origin::Keys;
-use crate::rules::rule::{
-    Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
-};
-use crate::rules::aa301::{changed, hands};
+use crate::rules::parts::changed::changed;
 use crate::rules::parts::node_metadata::{owned, path, target, word};
+use crate::rules::parts::written::hands;
+use crate::rules::rule::{
+    Context, Grounds, Guard, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding,
+    Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA308"),
@@ -52,6 +55,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa308.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
     change: Some(change),
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 const fn everywhere(kind: &'static Kind) -> Read {

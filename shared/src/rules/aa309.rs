@@ -1,13 +1,16 @@
 //! AA309: a webhook configuration of the platform's is missing or was edited.
 
-use crate::facts::baseline::{Comparison, Step, object_key};
 use crate::data::cluster_objects::PlatformWebhooks;
 use crate::data::{Data, Platform};
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::facts::baseline::{Comparison, Step, object_key};
 use crate::facts::inventory::Inventory;
+use crate::finding::Code;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
-use crate::rules::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
-use crate::rules::aa301::hands;
+use crate::rules::parts::written::hands;
+use crate::rules::rule::{
+    Context, Grounds, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA309"),
@@ -30,6 +33,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa309.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
     change: None,
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 /// Which proofs and which configurations are there, and who wrote in the latter.

@@ -1,14 +1,18 @@
 //! AA401: a node that AKS Arc did not create.
 
-use crate::facts::change::{Change, Operation};
 use crate::command::Command;
 use crate::data::{Data, Platform};
+use crate::facts::change::{Change, Operation};
+use crate::facts::inventory::Inventory;
+use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::facts::inventory::{Inventory, NodeFact};
 use crate::k8s::kinds;
-use crate::rules::rule::{Code, Context, Grounds, Guard, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
 use crate::rules::parts::node_metadata::target;
+use crate::rules::parts::platform_signs::platform_signs;
 use crate::rules::parts::ways;
+use crate::rules::rule::{
+    Context, Grounds, Guard, Manifests, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Voiding, Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA401"),
@@ -27,6 +31,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa401.md"),
     state: StateCheck { each: None, whole: Some(whole), clocks: None },
     change: Some(change),
+    manifests: Manifests::AsNodeCreation,
+    voiding: Voiding::AnyList,
 };
 
 /// A node without any sign of the platform is foreign where other nodes show what the platform's look like.
@@ -66,24 +72,6 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
             ])
     });
     Verdict::Found(drafts.collect())
-}
-
-/// Every sign that a node is the platform's; one is enough not to accuse.
-pub(super) fn platform_signs(node: &NodeFact, data: &Data) -> Vec<&'static str> {
-    let mut signs = Vec::new();
-    if node.is_moc(data) {
-        signs.push("providerID");
-    }
-    if node.pool_label.is_some() {
-        signs.push("pool label");
-    }
-    if node.machine {
-        signs.push("Cluster API machine");
-    }
-    if node.name.starts_with(&*data.products.node_name_prefix) {
-        signs.push("name");
-    }
-    signs
 }
 
 /// Nodes register themselves, as members of the nodes' group; anybody else's is made by hand.

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use crate::data::Platform;
-use crate::finding::{Basis, Consequence, Draft, Evidence};
 use crate::facts::inventory::{Inventory, NodeFact};
+use crate::finding::Code;
+use crate::finding::{Basis, Consequence, Draft, Evidence};
 use crate::k8s::kinds;
-use crate::rules::rule::{Code, Context, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
 use crate::rules::parts::pools::{self, Difference};
 use crate::rules::parts::ways;
+use crate::rules::rule::{
+    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Voiding, Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA402"),
@@ -27,6 +30,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa402.md"),
     state: StateCheck { each: None, whole: Some(whole), clocks: None },
     change: None,
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {

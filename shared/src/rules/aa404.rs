@@ -4,12 +4,15 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 
 use crate::data::Platform;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::facts::inventory::{Inventory, NodeFact};
+use crate::finding::Code;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
-use crate::rules::rule::{Code, Context, Due, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
 use crate::rules::parts::pools;
 use crate::rules::parts::ways;
+use crate::rules::rule::{
+    Context, Due, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Voiding, Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA404"),
@@ -37,6 +40,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa404.md"),
     state: StateCheck { each: None, whole: Some(whole), clocks: Some(clocks) },
     change: None,
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 /// Upgrades replace nodes, so the age of the Node object is the age of its image.

@@ -1,13 +1,16 @@
 //! AA407: power over nodes in anything but a DaemonSet.
 
-use crate::facts::change::Change;
 use crate::data::{Data, Platform};
-use crate::finding::{Basis, Consequence, Draft};
+use crate::facts::change::Change;
 use crate::facts::inventory::Inventory;
+use crate::finding::Code;
+use crate::finding::{Basis, Consequence, Draft};
 use crate::k8s::kinds;
-use crate::rules::rule::{Code, Context, Grounds, Mode, Notes, Reach, Rule, Seen, StateCheck, Verdict, Weight};
 use crate::rules::parts::installed::EXTENSIONS;
 use crate::rules::parts::node_power::{self, PODS, Speaker, everywhere, written};
+use crate::rules::rule::{
+    Context, Grounds, Manifests, Mode, Notes, Reach, Rule, Seen, StateCheck, Verdict, Voiding, Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA407"),
@@ -42,6 +45,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa407.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
     change: Some(change),
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {

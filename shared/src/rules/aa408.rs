@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use crate::facts::baseline::Comparison;
 use crate::data::Platform;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::facts::baseline::Comparison;
 use crate::facts::inventory::{Inventory, MachineFact, NodeFact, is_untold};
+use crate::finding::Code;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
-use crate::rules::rule::{Code, Context, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
 use crate::rules::parts::node_metadata::pool_name;
 use crate::rules::parts::pools;
 use crate::rules::parts::ways;
+use crate::rules::rule::{
+    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Voiding, Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA408"),
@@ -29,6 +32,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa408.md"),
     state: StateCheck { each: None, whole: Some(whole), clocks: None },
     change: None,
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {

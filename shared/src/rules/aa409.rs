@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::data::Platform;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::facts::inventory::{Inventory, NodeFact};
+use crate::finding::Code;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
-use crate::rules::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::rules::rule::{
+    Context, Grounds, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA409"),
@@ -25,13 +28,19 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa409.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
     change: None,
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 /// Only a kubelet makes a mirror pod that the node itself owns; anybody can set an annotation.
 fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, meta) = (seen.object, &seen.object.meta);
     if meta.annotations.get(MIRROR).is_none()
-        || seen.data.components.iter().any(|row| row.static_pod && row.is("Pod", &meta.namespace, &meta.name))
+        || seen
+            .data
+            .components
+            .iter()
+            .any(|row| row.static_pod && row.is("Pod", &meta.namespace, &meta.name, &seen.data.namespaces))
     {
         return;
     }

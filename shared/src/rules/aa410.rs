@@ -1,12 +1,15 @@
 //! AA410: nodes run a container runtime that the platform's policy does not name.
 
 use crate::data::Platform;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::facts::inventory::Inventory;
+use crate::finding::Code;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
-use crate::rules::rule::{Code, Context, Grounds, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Weight};
 use crate::rules::parts::pools;
 use crate::rules::parts::ways;
+use crate::rules::rule::{
+    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Voiding, Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA410"),
@@ -25,6 +28,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa410.md"),
     state: StateCheck { each: None, whole: Some(whole), clocks: None },
     change: None,
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {

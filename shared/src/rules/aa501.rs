@@ -1,17 +1,18 @@
 //! AA501: a network plug-in runs that support for this platform does not cover.
 
 use crate::data::Platform;
-use crate::data::network::NetworkSoftware;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::k8s::image;
 use crate::facts::inventory::Inventory;
+use crate::finding::Code;
+use crate::finding::Suspect;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
-use crate::k8s::object::{Object, Text};
-use crate::k8s::pod::Pod;
-use crate::rules::rule::{
-    Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Suspect, Verdict, Weight,
-};
+use crate::k8s::object::Object;
+use crate::k8s::text::Text;
 use crate::rules::parts::installed::{self, EXTENSIONS, Installed};
+use crate::rules::parts::network_software::running;
+use crate::rules::rule::{
+    Context, Grounds, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA501"),
@@ -34,6 +35,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa501.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
     change: None,
+    manifests: Manifests::AsState,
+    voiding: Voiding::AnyList,
 };
 
 /// A plug-in is told by the image that works on the nodes, or else by what an earlier one left behind.
@@ -55,25 +58,13 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
             .with(Evidence::seen("group", group.to_string()))
             .lighter(Consequence::Info);
         notes.suspect(draft, format!("{release}\t{LEFT_BEHIND}{}", plugin.name));
-    } else if let Some((plugin, image)) = running(seen, plugins) {
+    } else if let Some((plugin, image)) = running(seen.object, seen.kind, plugins) {
         let draft = Draft::at(target(), "spec.template.spec.containers")
             .values(None, Some(image))
             .says(format!("{} is a network plug-in that support for this platform does not cover", plugin.name))
             .with(Evidence::seen("image", format!("{image} is {}: {}", plugin.name, plugin.source)));
         notes.suspect(draft, format!("{release}\t{}", plugin.name));
     }
-}
-
-/// The network software whose image a DaemonSet runs.
-pub(super) fn running<'d, 's>(
-    seen: &'s Seen<'_, '_>,
-    software: &'d [NetworkSoftware],
-) -> Option<(&'d NetworkSoftware, &'s str)> {
-    if *seen.kind != kinds::DAEMON_SET {
-        return None;
-    }
-    let images = || seen.pod().into_iter().flat_map(Pod::images);
-    software.iter().find_map(|row| Some((row, images().find(|image| image::is_of_any(image, &row.images))?)))
 }
 
 /// The API group a CustomResourceDefinition defines.

@@ -1,18 +1,22 @@
 //! AA502: something sets up or changes the network cards of nodes.
 
+use crate::rules::parts::network_software;
 use serde_json::Value;
 
-use crate::facts::change::{Change, Operation};
 use crate::data::{Data, Platform};
+use crate::facts::change::{Change, Operation};
+use crate::facts::origin::{self, Provenance};
+use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
-use crate::facts::origin::{self, Provenance};
-use crate::rules::rule::{Code, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
 use crate::rules::parts::differences::Differing;
 use crate::rules::parts::node_metadata::target;
+use crate::rules::parts::node_power;
 use crate::rules::parts::ways;
-use crate::rules::{aa501, node_power};
+use crate::rules::rule::{
+    Grounds, Guard, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Voiding, Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA502"),
@@ -41,6 +45,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa502.md"),
     state: StateCheck { each: Some(each), whole: None, clocks: None },
     change: Some(change),
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 const fn all(kind: &'static Kind) -> Read {
@@ -52,7 +58,7 @@ const fn on(kind: &'static Kind) -> Guard {
 }
 
 fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
-    let draft = find(seen, ObjectRef::of(seen.object, seen.kind));
+    let draft = find(seen.object, seen.kind, seen.data, ObjectRef::of(seen.object, seen.kind));
     let Some(draft) = draft else { return };
     let draft = draft.fix(ways::delete(seen.object, seen.kind));
     notes.drafts.extend(match whose(seen.object, seen.data) {
@@ -71,12 +77,12 @@ fn whose(object: &Object<'_>, data: &Data) -> Provenance {
 }
 
 /// What an object does to network cards, whoever made it.
-fn find(seen: &Seen<'_, '_>, target: ObjectRef) -> Option<Draft> {
+fn find(object: &Object<'_>, kind: &'static Kind, data: &Data, target: ObjectRef) -> Option<Draft> {
     let name = target.name.clone();
-    if *seen.kind == kinds::DAEMON_SET {
-        let (software, image) = aa501::running(seen, &seen.data.network.nic_software)?;
+    if *kind == kinds::DAEMON_SET {
+        let (software, image) = network_software::running(object, kind, &data.network.nic_software)?;
         // Without power over its node it cannot touch a card, and in users' namespaces the guard is not asked about it.
-        if !seen.pod().is_some_and(|pod| node_power::has_power(pod, seen.data)) {
+        if !object.pod(kind).is_some_and(|pod| node_power::has_power(pod, data)) {
             return None;
         }
         let does =
@@ -87,19 +93,19 @@ fn find(seen: &Seen<'_, '_>, target: ObjectRef) -> Option<Draft> {
             .with(Evidence::seen("image", format!("{image} is {}: {}", software.name, software.source)));
         return Some(if software.for_pods { draft.basis(Basis::Derived) } else { draft });
     }
-    if *seen.kind == kinds::NETWORK_ATTACHMENT {
-        let plugin = card_taken(seen.object, seen.data)?;
+    if *kind == kinds::NETWORK_ATTACHMENT {
+        let plugin = card_taken(object, data)?;
         let draft = Draft::at(target, "spec.config")
             .values(None, Some(&plugin))
             .says(format!("NetworkAttachmentDefinition {name} takes network cards of nodes for pods"))
             .with(Evidence::seen("configuration", format!("the network is made by {plugin}")));
         return Some(draft.basis(Basis::Derived));
     }
-    let what = seen.kind.kind;
-    RULE.reads.iter().any(|read| read.kind == seen.kind).then(|| {
+    let what = kind.kind;
+    RULE.reads.iter().any(|read| *read.kind == *kind).then(|| {
         Draft::at(target, "spec")
             .says(format!("{what} {name} reaches for the network cards of nodes"))
-            .with(Evidence::seen("kind", format!("{what} of {}", seen.kind.group)))
+            .with(Evidence::seen("kind", format!("{what} of {}", kind.group)))
     })
 }
 
@@ -122,7 +128,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         (None, Some((before, after))) if Differing::of(before, after).any() => after,
         _ => return Vec::new(),
     };
-    let draft = find(&Seen::new(after, change.kind, data), target(change));
+    let draft = find(after, change.kind, data, target(change));
     let is_platforms = |object: &Object<'_>| matches!(whose(object, data), Provenance::Platform(_));
     // What it was does not cover what it becomes, nor does a claim that somebody makes along with the change.
     let platform = change.before.as_ref().is_some_and(is_platforms) && is_platforms(after);

@@ -1,12 +1,15 @@
 //! AA503: network policies on a platform that does not have them as a feature.
 
 use crate::data::Platform;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::verdict::guard::{NAMESPACE, SERVICE};
+use crate::data::own::{NAMESPACE, SERVICE};
 use crate::facts::inventory::Inventory;
-use crate::k8s::kinds;
 use crate::facts::origin::{self, Provenance};
-use crate::rules::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::finding::Code;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::k8s::kinds;
+use crate::rules::rule::{
+    Context, Grounds, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA503"),
@@ -25,6 +28,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa503.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
     change: None,
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {

@@ -1,16 +1,18 @@
 //! AA504: a load balancer of the user's own.
 
 use crate::data::Platform;
+use crate::facts::inventory::Inventory;
+use crate::facts::origin::{self, Provenance};
+use crate::finding::Code;
+use crate::finding::Suspect;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::image;
-use crate::facts::inventory::Inventory;
 use crate::k8s::kinds::{self, Kind};
-use crate::facts::origin::{self, Provenance};
 use crate::k8s::pod::Pod;
-use crate::rules::rule::{
-    Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Suspect, Verdict, Weight,
-};
 use crate::rules::parts::installed::{self, EXTENSIONS, Installed};
+use crate::rules::rule::{
+    Context, Grounds, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA504"),
@@ -33,6 +35,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa504.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
     change: None,
+    manifests: Manifests::AsState,
+    voiding: Voiding::AnyList,
 };
 
 const fn all(kind: &'static Kind) -> Read {

@@ -1,15 +1,18 @@
 //! AA506: the configuration of the platform's network plug-in was changed by hand.
 
-use crate::facts::change::{Change, Operation};
 use crate::data::{Data, Platform};
+use crate::facts::change::{Change, Operation};
+use crate::facts::origin::{self, Hands, Paths, Provenance, Step};
+use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::{ManagedEntry, Object};
-use crate::facts::origin::{self, Hands, Paths, Provenance, Step};
-use crate::rules::rule::{Code, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
 use crate::rules::parts::differences::Differing;
 use crate::rules::parts::node_metadata::target;
 use crate::rules::parts::ways;
+use crate::rules::rule::{
+    Grounds, Guard, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Voiding, Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA506"),
@@ -52,6 +55,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa506.md"),
     state: StateCheck { each: Some(each), whole: None, clocks: None },
     change: Some(change),
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 const fn all(kind: &'static Kind) -> Read {

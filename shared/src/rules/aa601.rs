@@ -3,15 +3,16 @@
 use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
 
-use crate::people::answers::day;
 use crate::data::Platform;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::facts::answers::day;
 use crate::facts::inventory::Inventory;
+use crate::finding::Code;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
-use crate::rules::rule::{
-    Code, Context, Due, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
-};
 use crate::rules::parts::ways;
+use crate::rules::rule::{
+    Context, Due, Grounds, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA601"),
@@ -41,6 +42,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa601.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: Some(clocks) },
     change: None,
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 /// Every trace of contact, as a moment: what was reached then, or until when an identity from Azure is good.

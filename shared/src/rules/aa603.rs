@@ -4,15 +4,18 @@ use jiff::SignedDuration;
 use jiff::civil::Date;
 use serde_json::Value;
 
-use crate::people::answers::day;
 use crate::data::Platform;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::verdict::guard;
+use crate::data::own;
+use crate::facts::answers::day;
 use crate::facts::heartbeat::{self, Gap, Record};
 use crate::facts::inventory::Inventory;
+use crate::finding::Code;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
-use crate::rules::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
-use crate::data::versions::Version;
+use crate::k8s::version::Version;
+use crate::rules::rule::{
+    Context, Grounds, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA603"),
@@ -40,6 +43,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa603.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
     change: None,
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 /// A list whose objects show by their creation that the cluster ran: those which other rules read as well, so that a check of
@@ -51,7 +56,7 @@ const fn life(kind: &'static Kind) -> Read {
 /// Keeps the record of the guards, which is small and there once.
 fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let meta = &seen.object.meta;
-    if meta.namespace.as_str() != guard::NAMESPACE || meta.name.as_str() != heartbeat::NAME {
+    if meta.namespace.as_str() != own::NAMESPACE || meta.name.as_str() != heartbeat::NAME {
         return;
     }
     let data: Value = seen.object.field("data").unwrap_or_default();

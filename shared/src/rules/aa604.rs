@@ -1,9 +1,10 @@
 //! AA604: the Azure subscription was suspended or deleted.
 
-use crate::finding::Consequence;
 use crate::facts::inventory::Inventory;
-use crate::rules::rule::{Code, Context, Rule, Verdict};
+use crate::finding::Code;
+use crate::finding::Consequence;
 use crate::rules::parts::attested::{self, Asked, Fault};
+use crate::rules::rule::{Context, Rule, Verdict};
 
 pub(super) static RULE: Rule = attested::rule(Asked {
     code: Code::new("AA604"),

@@ -1,14 +1,16 @@
 //! AA605: an agent of Azure Arc is missing, not ready, started over and over, or cut off from Azure; or all of them are gone.
 
-use crate::facts::change::Operation;
 use crate::data::{Component, Confidence, Data, Platform};
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::facts::change::Operation;
 use crate::facts::inventory::{Inventory, ReadKey, ReadState};
+use crate::finding::Code;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
+use crate::rules::parts::{egress, health};
 use crate::rules::rule::{
-    Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
+    Context, Grounds, Guard, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding,
+    Weight,
 };
-use crate::rules::{egress, health};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA605"),
@@ -35,6 +37,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa605.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
     change: Some(egress::change),
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 /// A component that this rule speaks for. What is only guessed to be one is left alone, and so are Arc extensions, which come

@@ -1,20 +1,22 @@
 //! AA606: a certificate that the cluster stands on is about to end.
 
+use crate::rules::parts::cluster_api;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-use crate::k8s::certificate::{self, Life, Published};
 use crate::data::Platform;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::facts::inventory::Inventory;
-use crate::k8s::kinds;
-use crate::k8s::object::{Object, Pairs, Text};
 use crate::facts::probe::Probe;
+use crate::finding::Code;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::k8s::certificate::{self, Life, Published};
+use crate::k8s::kinds;
+use crate::k8s::object::{Object, Pairs};
+use crate::k8s::text::Text;
 use crate::rules::rule::{
-    Code, Context, Due, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
+    Context, Due, Grounds, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
 };
-use crate::rules::aa209;
 use crate::text;
 
 pub(super) static RULE: Rule = Rule {
@@ -37,6 +39,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa606.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: Some(clocks) },
     change: None,
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 /// What is published and recorded is put aside with what it is as its message: only the whole knows the time.
@@ -86,7 +90,7 @@ fn published(seen: &Seen<'_, '_>, notes: &mut Notes) {
 fn recorded(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (machine, meta) = (seen.object, &seen.object.meta);
     let counts = meta.labels.get(CONTROL_PLANE).is_some() && meta.deletion_timestamp.is_none();
-    if !counts || !aa209::is_aks_arc(machine, seen.kind, seen.data) {
+    if !counts || !cluster_api::is_aks_arc(machine, seen.kind, seen.data) {
         return;
     }
     let Some((path, end)) = expiry(machine) else { return };
@@ -214,10 +218,10 @@ const MAX_REASON: usize = 120;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::people::answers::Answers;
     use crate::data::embedded;
+    use crate::facts::answers::Answers;
     use crate::facts::probe::ProbeState;
-    use crate::rules::rule::Suspect;
+    use crate::finding::Suspect;
 
     /// The server's certificate of a year, and an authority that ends at a time.
     fn inventory(authority: &str) -> Inventory {

@@ -2,10 +2,11 @@
 
 use crate::command::Command;
 use crate::data::Platform;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::facts::inventory::Inventory;
 use crate::facts::probe::Probe;
-use crate::rules::rule::{Code, Context, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
+use crate::finding::Code;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::rules::rule::{Context, Grounds, Manifests, Mode, Reach, Rule, StateCheck, Verdict, Voiding, Weight};
 use crate::text;
 
 pub(super) static RULE: Rule = Rule {
@@ -25,6 +26,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa607.md"),
     state: StateCheck { each: None, whole: Some(whole), clocks: None },
     change: None,
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 /// Without encryption by a provider there is no line of one, and nothing to judge.

@@ -1,11 +1,12 @@
 //! AA609: nodes were stopped by hand, by somebody's word.
 
-use crate::people::answers::{Attestation, Purpose};
 use crate::data::Platform;
-use crate::finding::Consequence;
+use crate::facts::answers::{Attestation, Purpose};
 use crate::facts::inventory::Inventory;
-use crate::rules::rule::{Code, Context, Rule, Verdict};
+use crate::finding::Code;
+use crate::finding::Consequence;
 use crate::rules::parts::attested::{self, Asked, Fault};
+use crate::rules::rule::{Context, Rule, Verdict};
 
 pub(super) static RULE: Rule = attested::rule(Asked {
     code: Code::new("AA609"),

@@ -1,17 +1,19 @@
 //! AA702: an alpha API of Kubernetes is in use.
 
-use crate::facts::change::{Change, Operation};
 use crate::command::Command;
 use crate::data::{Data, Platform};
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::Inventory;
+use crate::facts::probe::{Probe, api_groups};
+use crate::finding::Code;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::{ManagedEntry, Object};
-use crate::facts::probe::{Probe, api_groups};
-use crate::rules::rule::{
-    Code, Context, Grounds, Guard, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight,
-};
 use crate::rules::parts::node_metadata::target;
+use crate::rules::rule::{
+    Context, Grounds, Guard, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding,
+    Weight,
+};
 use crate::text;
 
 pub(super) static RULE: Rule = Rule {
@@ -47,6 +49,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa702.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
     change: Some(change),
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 const fn all(kind: &'static Kind) -> Read {

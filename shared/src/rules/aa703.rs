@@ -4,10 +4,13 @@ use serde_json::Value;
 
 use crate::data::Platform;
 use crate::data::previews::{Preview, Trace};
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::facts::inventory::Inventory;
+use crate::finding::Code;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
-use crate::rules::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::rules::rule::{
+    Context, Grounds, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA703"),
@@ -30,6 +33,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa703.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
     change: None,
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 /// Keeps which Arc extensions are installed, and which Deployments the Arc agents have.

@@ -2,10 +2,13 @@
 
 use crate::data::Platform;
 use crate::data::third_party::Licence;
-use crate::finding::{Basis, Consequence};
 use crate::facts::inventory::Inventory;
-use crate::rules::rule::{Code, Context, Grounds, Mode, Notes, Reach, Rule, Seen, StateCheck, Verdict, Weight};
+use crate::finding::Code;
+use crate::finding::{Basis, Consequence};
 use crate::rules::parts::third_party::{self, READS};
+use crate::rules::rule::{
+    Context, Grounds, Manifests, Mode, Notes, Reach, Rule, Seen, StateCheck, Verdict, Voiding, Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA801"),
@@ -24,6 +27,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa801.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
     change: None,
+    manifests: Manifests::AsState,
+    voiding: Voiding::AnyList,
 };
 
 fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {

@@ -5,15 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::data::Platform;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::verdict::guard;
+use crate::data::own;
 use crate::facts::inventory::Inventory;
+use crate::facts::origin::{self, Provenance};
+use crate::finding::Code;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
-use crate::facts::origin::{self, Provenance};
-use crate::rules::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
-use crate::rules::parts::installed::{self, EXTENSIONS, Installed};
 use crate::k8s::selector::Selector;
+use crate::rules::parts::installed::{self, EXTENSIONS, Installed};
+use crate::rules::rule::{
+    Context, Grounds, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA901"),
@@ -39,6 +42,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa901.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
     change: None,
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 const fn all(kind: &'static Kind) -> Read {
@@ -227,7 +232,7 @@ fn judge(
         .collect();
     let dead = webhook.client_config.service.as_ref().is_some_and(|backend| {
         let name = format!("{}/{}", backend.namespace, backend.name);
-        backend.namespace != guard::NAMESPACE && backed.is_some_and(|backed| !backed.contains(&*name))
+        backend.namespace != own::NAMESPACE && backed.is_some_and(|backed| !backed.contains(&*name))
     });
     let starts_pods = rules().any(|rule| rule.covers(&target("", "pods", true, true)));
     let wild = rules().any(Rules::is_wild);

@@ -4,9 +4,12 @@ use serde::Deserialize;
 
 use crate::command::Command;
 use crate::data::Platform;
+use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
-use crate::rules::rule::{Code, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Weight};
+use crate::rules::rule::{
+    Grounds, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Voiding, Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA902"),
@@ -25,6 +28,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa902.md"),
     state: StateCheck { each: Some(each), whole: None, clocks: None },
     change: None,
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 #[derive(Default, Deserialize)]

@@ -4,14 +4,17 @@ use serde::Deserialize;
 
 use crate::command::Command;
 use crate::data::Platform;
-use crate::rules::derive;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::verdict::guard::{self, CONFIGURATION, GENERATED, NAMESPACE, OPEN, SERVICE};
+use crate::data::own::{CONFIGURATION, GENERATED, NAMESPACE, OPEN, SERVICE};
+use crate::facts::digest;
 use crate::facts::inventory::Inventory;
+use crate::facts::probe::Probe;
+use crate::finding::Code;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
-use crate::facts::probe::Probe;
-use crate::rules::rule::{Code, Context, Grounds, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Weight};
+use crate::rules::rule::{
+    Context, Grounds, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA903"),
@@ -34,6 +37,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa903.md"),
     state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
     change: None,
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
@@ -41,7 +46,7 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     notes.drafts.extend(open(object, seen.kind));
     if *seen.kind == kinds::VALIDATING_WEBHOOKS && &*meta.name == CONFIGURATION {
         notes.note(FOUND, CONFIGURATION);
-        notes.drafts.extend(alterations(object));
+        notes.drafts.extend(alterations(seen));
         match meta.annotations.get(GENERATED) {
             Some(generated) => notes.drafts.extend(edited(object, generated)),
             None => notes.note(FOUND, UNTOLD),
@@ -81,7 +86,8 @@ struct Asked {
 }
 
 /// What the configuration lacks of what the rules need. More than they need is the business of AA901.
-fn alterations(configuration: &Object<'_>) -> Vec<Draft> {
+fn alterations(seen: &Seen<'_, '_>) -> Vec<Draft> {
+    let configuration = seen.object;
     let webhooks: Vec<Webhook> = configuration.field("webhooks").unwrap_or_default();
     let at = |path: String| Draft::at(this(configuration), path);
     let mut drafts = Vec::new();
@@ -94,7 +100,7 @@ fn alterations(configuration: &Object<'_>) -> Vec<Draft> {
     }
     // `*` stands for resources and for subresources alike here: what is asked too often is no gap.
     let is_in = |words: &[String], word: &str| words.iter().any(|own| own == word || own == "*" || own == "*/*");
-    for watched in derive::watched(&std::collections::BTreeMap::new()) {
+    for watched in (seen.watched)() {
         let (group, resource) = (watched.kind.group, watched.resource());
         let missing: Vec<&str> = watched
             .operations
@@ -127,7 +133,7 @@ fn alterations(configuration: &Object<'_>) -> Vec<Draft> {
 
 /// Selectors, conditions and rules that are not those of the manifest: the guard may be there, and never asked.
 fn edited(configuration: &Object<'_>, generated: &str) -> Option<Draft> {
-    let digest = guard::digest(&configuration.field("webhooks").unwrap_or_default());
+    let digest = digest::digest(&configuration.field("webhooks").unwrap_or_default());
     (digest != generated).then(|| {
         Draft::at(this(configuration), "webhooks")
             .values(Some(generated), Some(&digest))

@@ -1,9 +1,9 @@
 //! AA904: a waiver does not do what it was written for.
 
 use crate::data::Platform;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::rules::rule::{Code, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
-use crate::people::waiver::{Audit, Trouble};
+use crate::finding::Code;
+use crate::finding::{Basis, Consequence};
+use crate::rules::rule::{Grounds, Manifests, Mode, Reach, Rule, StateCheck, Verdict, Voiding, Weight};
 
 pub(crate) static RULE: Rule = Rule {
     code: Code::new("AA904"),
@@ -23,24 +23,6 @@ pub(crate) static RULE: Rule = Rule {
     // What waivers are good for is known once all other rules have spoken: the check adds it then.
     state: StateCheck { each: None, whole: Some(|_, _| Verdict::Found(Vec::new())), clocks: None },
     change: None,
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
-
-/// What is to be said of waivers, once they were held against what was found.
-pub(crate) fn troubles(audits: &[Audit<'_>]) -> Vec<Draft> {
-    let mut drafts = Vec::new();
-    for audit in audits {
-        let name = &audit.waiver.name;
-        for trouble in audit.troubles() {
-            let path = match &trouble {
-                Trouble::Invalid(problem) => problem.field(),
-                Trouble::Expired(_) => "expires",
-                Trouble::Lapsed { .. } => "lapsesUnless",
-                Trouble::Moved(_) | Trouble::Renamed(_) | Trouble::Unused => "match",
-            };
-            drafts.push(Draft::at(ObjectRef::waiver(name), path).says(format!("waiver {name}: {trouble}")).with(
-                Evidence::seen("waiver", format!("{} {}", audit.waiver.rules.join(" "), audit.waiver.matches.short())),
-            ));
-        }
-    }
-    drafts
-}

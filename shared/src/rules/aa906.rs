@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use crate::command::Command;
 use crate::data::Platform;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::facts::inventory::Inventory;
 use crate::facts::probe::Probe;
+use crate::finding::Code;
+use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::read::metrics;
-use crate::rules::rule::{Code, Context, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
+use crate::k8s::version::Version;
+use crate::rules::rule::{Context, Grounds, Manifests, Mode, Reach, Rule, StateCheck, Verdict, Voiding, Weight};
 use crate::text;
-use crate::data::versions::Version;
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA906"),
@@ -29,6 +30,8 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa906.md"),
     state: StateCheck { each: None, whole: Some(whole), clocks: None },
     change: None,
+    manifests: Manifests::AsCreation,
+    voiding: Voiding::AnyList,
 };
 
 fn whole(inventory: &Inventory, _: &Context<'_>) -> Verdict {

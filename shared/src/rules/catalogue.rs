@@ -1,7 +1,8 @@
 //! The one sorted list of all rules.
 
 use crate::data::ClauseText;
-use crate::rules::rule::Rule;
+use crate::finding::Code;
+use crate::rules::rule::{Grounds, Rule};
 use crate::text;
 
 pub use crate::rules::ALL;
@@ -11,6 +12,12 @@ pub fn find(word: &str) -> Option<&'static Rule> {
     ALL.iter()
         .copied()
         .find(|rule| rule.code.as_str().eq_ignore_ascii_case(word) || rule.slug.eq_ignore_ascii_case(word))
+}
+
+/// The rule that an answer to a clause belongs to, where answers alone decide it.
+pub(crate) fn attested(clause: &str) -> Option<Code> {
+    let by_answers = |rule: &&Rule| matches!(rule.basis, Grounds::Answers) && rule.clauses.contains(&clause);
+    ALL.iter().copied().find(by_answers).map(|rule| rule.code)
 }
 
 /// The rules a selector names: a code, a slug, or a category such as `2xx`.
@@ -23,8 +30,11 @@ pub fn select(selector: &str) -> Result<Vec<&'static Rule>, UnknownRule> {
     }
     let category = selector.to_lowercase();
     let category = category.strip_prefix("aa").unwrap_or(&category).strip_suffix("xx");
-    let rules: Vec<_> =
-        ALL.iter().copied().filter(|rule| category.is_some_and(|digit| digit.chars().eq([rule.category()]))).collect();
+    let rules: Vec<_> = ALL
+        .iter()
+        .copied()
+        .filter(|rule| category.is_some_and(|digit| digit.chars().eq([rule.code.category()])))
+        .collect();
     if rules.is_empty() {
         let known = ALL.iter().flat_map(|rule| [rule.code.as_str(), rule.slug]);
         let nearest = text::nearest(selector, known).map(str::to_owned);

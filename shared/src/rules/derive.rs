@@ -2,40 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::rules::catalogue;
-use crate::facts::change::Operation;
 use crate::data::{ClauseText, Data};
-use crate::k8s::kinds::{self, Kind};
 use crate::facts::probe::Probe;
-use crate::rules::rule::{Guard, Mode, Reach, Rule};
-
-/// One kind the guard must be asked about.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Watched {
-    /// The kind.
-    pub kind: &'static Kind,
-    /// The subresource; empty for the object itself.
-    pub subresource: &'static str,
-    /// The operations.
-    pub operations: Vec<Operation>,
-    /// Codes of the rules that ask.
-    pub codes: Vec<&'static str>,
-}
-
-impl Watched {
-    /// `deployments/scale`, as webhook rules spell it.
-    pub fn resource(&self) -> String {
-        if self.subresource.is_empty() {
-            self.kind.resource.to_owned()
-        } else {
-            format!("{}/{}", self.kind.resource, self.subresource)
-        }
-    }
-}
+use crate::k8s::kinds::{self, Kind};
+use crate::k8s::object::Object;
+use crate::rules::catalogue;
+use crate::rules::rule::{Guard, Mode, Reach, Rule, Seen, Watched};
 
 /// Kinds that rules judge the change of and no webhook is asked about, since a cluster lives by them: a dry run judges them, and
 /// on their way in a ValidatingAdmissionPolicy does.
 pub const UNASKED: [&Kind; 2] = [&kinds::ENDPOINTS, &kinds::ENDPOINT_SLICE];
+
+/// An object of a kind, as rules are shown it.
+pub(crate) fn seen<'o, 'a>(object: &'o Object<'a>, kind: &'static Kind, data: &'o Data) -> Seen<'o, 'a> {
+    Seen { object, kind, data, watched: || watched(&BTreeMap::new()) }
+}
 
 /// Every kind and subresource that a rule which is not off guards, sorted; codes in catalogue order. `modes` are those that
 /// a configuration gives instead of the rules' own.

@@ -1,21 +1,22 @@
 //! What a rule declares. Lists, RBAC, webhook rules, `explain` and coverage derive from it.
 
+use crate::finding::Code;
+use crate::finding::Suspect;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use crate::people::answers::Answers;
+use crate::data::{Data, Platform};
+use crate::facts::answers::Answers;
 use crate::facts::baseline::Comparison;
 use crate::facts::change::{Change, Operation};
-use crate::data::{Data, Platform};
-use crate::finding::{Basis, Consequence, Draft};
 use crate::facts::inventory::Inventory;
+use crate::facts::probe::Probe;
+use crate::finding::{Basis, Consequence, Draft};
 use crate::k8s::kinds::Kind;
 use crate::k8s::object::Object;
 use crate::k8s::pod::Pod;
-use crate::facts::probe::Probe;
-use crate::rules::aa303;
 
 /// One rule: one code, one slug, one file, one page. Every field is mandatory, so that a new one makes each rule decide.
 #[derive(Debug)]
@@ -52,6 +53,10 @@ pub struct Rule {
     pub state: StateCheck,
     /// Judges a change. `None` when there is nothing to guard.
     pub change: Option<ChangeCheck>,
+    /// Judges manifests, which nobody has applied yet.
+    pub manifests: Manifests,
+    /// The lists whose objects may void support by this rule, for the verdict where one was not read.
+    pub voiding: Voiding,
 }
 
 impl Rule {
@@ -74,6 +79,7 @@ impl Rule {
     /// The basis on one platform. Where no policy text is known, nothing is explicit.
     pub fn basis_on(&self, platform: Platform) -> Basis {
         let declared = match self.basis {
+            Grounds::Answers => Basis::Explicit,
             Grounds::Always(basis) => basis,
             Grounds::By(of) => of(platform),
         };
@@ -83,50 +89,6 @@ impl Rule {
     /// The heaviest consequence on any of `platforms`.
     pub fn heaviest(&self, platforms: &[Platform]) -> Consequence {
         platforms.iter().map(|platform| self.consequence_on(*platform)).min().unwrap_or(Consequence::Info)
-    }
-
-    /// Whether it says something of manifests, although it judges no change: images, definitions and marks of charts stand there
-    /// too.
-    pub fn judges_manifests(&self) -> bool {
-        ["AA501", "AA504", "AA801", "AA802"].contains(&self.code.as_str())
-    }
-
-    /// Whether what a list of a kind holds could be what voids support by this rule. `named` tells whether it is of the whole
-    /// cluster or of a namespace that the policy text names.
-    pub(crate) fn voids_by(&self, kind: &Kind, named: bool) -> bool {
-        self.code != aa303::RULE.code || (named && aa303::voids_by(kind))
-    }
-
-    /// `2` for the 2xx family.
-    pub fn category(&self) -> char {
-        self.code.as_str().chars().nth(2).unwrap_or('0')
-    }
-}
-
-/// A rule's code, `AA201`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Code(&'static str);
-
-impl Code {
-    /// Takes `AA` and three digits.
-    ///
-    /// # Panics
-    /// At compile time, when used in a constant and given anything else.
-    pub const fn new(code: &'static str) -> Self {
-        let [b'A', b'A', a, b, c] = code.as_bytes() else { panic!("a rule code is AA and three digits") };
-        assert!(a.is_ascii_digit() && b.is_ascii_digit() && c.is_ascii_digit(), "a rule code is AA and three digits");
-        Code(code)
-    }
-
-    /// The code.
-    pub const fn as_str(self) -> &'static str {
-        self.0
-    }
-}
-
-impl std::fmt::Display for Code {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(self.0)
     }
 }
 
@@ -151,6 +113,8 @@ pub enum Weight {
 /// A basis that may differ by platform.
 #[derive(Clone, Copy, Debug)]
 pub enum Grounds {
+    /// What somebody answers to a clause, which is as explicit as the clause.
+    Answers,
     /// The same everywhere.
     Always(Basis),
     /// Each platform's own.
@@ -208,6 +172,30 @@ pub struct Guard {
     pub subresource: &'static str,
     /// Doing what.
     pub operations: &'static [Operation],
+}
+
+/// One kind the guard must be asked about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Watched {
+    /// The kind.
+    pub kind: &'static Kind,
+    /// The subresource; empty for the object itself.
+    pub subresource: &'static str,
+    /// The operations.
+    pub operations: Vec<Operation>,
+    /// Codes of the rules that ask.
+    pub codes: Vec<&'static str>,
+}
+
+impl Watched {
+    /// `deployments/scale`, as webhook rules spell it.
+    pub fn resource(&self) -> String {
+        if self.subresource.is_empty() {
+            self.kind.resource.to_owned()
+        } else {
+            format!("{}/{}", self.kind.resource, self.subresource)
+        }
+    }
 }
 
 /// What the guard does about a finding at most; the finding's weight decides whether it does that much, see
@@ -275,6 +263,65 @@ impl std::fmt::Debug for StateCheck {
     }
 }
 
+/// How a rule judges manifests, which nobody has applied yet.
+#[derive(Clone, Copy, Debug)]
+pub enum Manifests {
+    /// As the creation of the object.
+    AsCreation,
+    /// As the creation of the object; and what several manifests tell together.
+    Together(&'static Across),
+    /// As an object of a state: images, definitions and marks of charts stand in manifests too.
+    AsState,
+    /// As an update of the node of that name, which is there: nobody makes a node of AKS Arc by a manifest.
+    AsNodeUpdate,
+    /// As the creation of a node, which only informs: no manifest tells whether there is a node of that name.
+    AsNodeCreation,
+}
+
+impl Manifests {
+    /// Whether manifests are judged as objects of a state.
+    pub fn as_state(self) -> bool {
+        matches!(self, Manifests::AsState)
+    }
+
+    /// How the rule looks across manifests, if it does.
+    pub(crate) fn across(self) -> Option<&'static Across> {
+        match self {
+            Manifests::Together(across) => Some(across),
+            _ => None,
+        }
+    }
+}
+
+/// How a rule that judges changes looks across a set of manifests.
+#[derive(Debug)]
+pub struct Across {
+    /// Notes what one of them tells.
+    pub(crate) note: fn(&Seen<'_, '_>, &mut Notes),
+    /// Adds to what was found of each alone. What stays undecided is returned, for people.
+    pub(crate) settle: fn(&Inventory, &Context<'_>, &mut Vec<Draft>) -> Option<String>,
+}
+
+/// Which lists hold objects that may void support by a rule.
+#[derive(Clone, Copy, Debug)]
+pub enum Voiding {
+    /// Any that the rule reads.
+    AnyList,
+    /// Those of these kinds, of the whole cluster or of a namespace that the policy text names.
+    InNamed(fn(&Kind) -> bool),
+}
+
+impl Voiding {
+    /// Whether a list of a kind may hold what voids support. `is_named` tells of the list's namespace whether the policy text
+    /// names it; a list of the whole cluster holds those too.
+    pub(crate) fn may_be_in(self, kind: &Kind, is_named: impl FnOnce() -> bool) -> bool {
+        match self {
+            Voiding::AnyList => true,
+            Voiding::InNamed(is_one) => is_one(kind) && is_named(),
+        }
+    }
+}
+
 /// Judges a change.
 pub type ChangeCheck = fn(&Change<'_>, &Data) -> Vec<Draft>;
 
@@ -287,14 +334,11 @@ pub struct Seen<'o, 'a> {
     pub kind: &'static Kind,
     /// The tables.
     pub data: &'o Data,
+    /// What the guard of this release is asked about, for the rule on the guard's own configuration: no rule knows all others.
+    pub watched: fn() -> Vec<Watched>,
 }
 
 impl<'o, 'a> Seen<'o, 'a> {
-    /// An object of a kind.
-    pub fn new(object: &'o Object<'a>, kind: &'static Kind, data: &'o Data) -> Self {
-        Seen { object, kind, data }
-    }
-
     /// The pod that the object is, or describes; read once for all rules that ask.
     pub fn pod(&self) -> Option<&Pod<'a>> {
         self.object.pod(self.kind)
@@ -330,15 +374,6 @@ impl Notes {
     pub fn suspect(&mut self, draft: Draft, hinge: impl Into<String>) {
         self.suspects.push(Suspect { draft, hinge: hinge.into() });
     }
-}
-
-/// Something that is a finding only if the rest of the cluster says so.
-#[derive(Clone, Debug)]
-pub struct Suspect {
-    /// The finding it would be.
-    pub draft: Draft,
-    /// What it hinges on: a pool, a time; the rule knows.
-    pub hinge: String,
 }
 
 /// What the whole needs besides the inventory.

@@ -1,86 +1,25 @@
 //! Judging a change: who acts, what the rules find, and what the guard does about it. The dry run asks the same.
 
+use crate::rules::parts::forged;
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
+use sha2::Digest;
 
-use crate::facts::actor::{self, Actor, Actors, Ambiguous, User};
-use crate::rules::catalogue;
-use crate::facts::change::Change;
 use crate::data::{Component, Data, LawfulObject, Platform};
+use crate::facts::actor::{self, Actor, Actors, Ambiguous};
+use crate::facts::change::Change;
 use crate::finding::{Consequence, Finding};
-use crate::verdict::review::NotEvaluated;
-use crate::rules::rule::{Mode, Rule};
-use crate::rules::aa301;
-use crate::text;
+use crate::k8s::user::User;
 use crate::people::waiver::{self, Waiver};
+use crate::rules::aa301;
+use crate::rules::catalogue;
+use crate::rules::rule::{Mode, Rule};
+use crate::text;
+use crate::verdict::review::NotEvaluated;
 use crate::verdict::weigh::{finalize, lightest};
-
-/// Where the guard lives. Nothing in it is ever reviewed, or the guard could stand in its own way.
-pub const NAMESPACE: &str = "aksarc-system";
-
-/// Its Service, its Deployment, and the first part of its certificate's name: `guard.aksarc-system.svc`.
-pub const SERVICE: &str = "guard";
-
-/// Its ValidatingWebhookConfiguration.
-pub const CONFIGURATION: &str = "guard.aksarc.dev";
-
-/// The annotation with which its manifest says what [`digest`] it was generated with.
-pub const GENERATED: &str = "aksarc.dev/generated";
-
-/// The annotation that opens an object which guard-protection.yaml protects: its value is the reason.
-pub const OPEN: &str = "aksarc.dev/open";
-
-/// A digest of what webhooks ask of whom, the same for what was applied and for what the API server made of it: without the
-/// defaults that it fills in, and without what is an installer's to choose, such as certificate, port and timeout.
-pub fn digest(webhooks: &Value) -> String {
-    let asked = webhooks.as_array().into_iter().flatten().map(|webhook| {
-        let kept = ASKED.iter().filter_map(|path| Some(((*path).to_owned(), webhook.pointer(path)?.clone())));
-        full(&Value::Object(kept.collect()))
-    });
-    let asked: Vec<Value> = asked.flatten().collect();
-    text::short_hex(&Sha256::digest(Value::Array(asked).to_string()))
-}
-
-/// A value without what is empty in it or a default; `None` where nothing is left.
-fn full(value: &Value) -> Option<Value> {
-    match value {
-        Value::Null => None,
-        Value::Array(items) => {
-            let items: Vec<Value> = items.iter().filter_map(full).collect();
-            (!items.is_empty()).then_some(Value::Array(items))
-        }
-        Value::Object(fields) => {
-            let own = fields
-                .iter()
-                .filter(|(name, value)| !DEFAULTS.iter().any(|(field, own)| field == name && *value == own));
-            let fields: Map<String, Value> =
-                own.filter_map(|(name, value)| Some((name.clone(), full(value)?))).collect();
-            (!fields.is_empty()).then_some(Value::Object(fields))
-        }
-        other => Some(other.clone()),
-    }
-}
-
-/// The fields of a webhook on which it depends what the guard is asked.
-const ASKED: [&str; 9] = [
-    "/name",
-    "/clientConfig/service/namespace",
-    "/clientConfig/service/name",
-    "/clientConfig/service/path",
-    "/matchPolicy",
-    "/namespaceSelector",
-    "/objectSelector",
-    "/rules",
-    "/matchConditions",
-];
-
-/// What the API server fills in beside empty selectors (kubernetes.io, `admissionregistration.k8s.io/v1`).
-const DEFAULTS: [(&str, &str); 2] = [("/matchPolicy", "Equivalent"), ("scope", "*")];
 
 /// How the guard decides. Read from its configuration file; the dry run uses the same.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -442,7 +381,7 @@ impl Guard {
         // What is in the rest of them may be what makes the change lawful.
         let (mut drafts, partly) = change.watched(|| judge(change, &self.data));
         if rule.code == aa301::RULE.code {
-            drafts.extend(aa301::forged(change, &user.field_manager, &self.data));
+            drafts.extend(forged::forged(change, &user.field_manager, &self.data));
         }
         if actor::is_agent(user, &self.data.managers) {
             drafts.retain(|draft| !draft.agents_may);
@@ -494,54 +433,3 @@ impl Guard {
 
 /// Of a waiver's name in a note.
 const MAX_NAME: usize = 80;
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_digest_changes_with_what_is_asked_and_not_with_what_the_api_server_fills_in() {
-        let made = json!([{
-            "name": "system.guard.aksarc.dev",
-            "clientConfig": {"service": {"namespace": NAMESPACE, "name": SERVICE}, "caBundle": "${CA_BUNDLE}"},
-            "namespaceSelector": {"matchLabels": {"a": "b"}},
-            "matchConditions": [{"name": "some", "expression": "true"}],
-            "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE"]}],
-        }]);
-        let with = |path: &str, field: &str, value: Value| {
-            let mut other = made.clone();
-            let place = other.pointer_mut(path).and_then(Value::as_object_mut).unwrap();
-            place.insert(field.to_owned(), value);
-            digest(&other) == digest(&made)
-        };
-        for (path, field, value) in [
-            ("/0", "objectSelector", json!({})),
-            ("/0", "matchPolicy", json!("Equivalent")),
-            ("/0", "failurePolicy", json!("Fail")),
-            ("/0", "timeoutSeconds", json!(10)),
-            ("/0/rules/0", "scope", json!("*")),
-            ("/0/clientConfig", "caBundle", json!("Zm9v")),
-            ("/0/clientConfig/service", "port", json!(443)),
-        ] {
-            assert!(with(path, field, value), "{path}/{field}");
-        }
-        for (path, field, value) in [
-            ("/0", "name", json!("user.guard.aksarc.dev")),
-            ("/0", "matchPolicy", json!("Exact")),
-            ("/0", "objectSelector", json!({"matchLabels": {"nothing": "here"}})),
-            ("/0", "namespaceSelector", json!({})),
-            ("/0", "matchConditions", json!([{"name": "some", "expression": "false"}])),
-            ("/0", "matchConditions", json!([])),
-            ("/0/rules/0", "scope", json!("Cluster")),
-            ("/0/rules/0", "operations", json!(["DELETE"])),
-            ("/0/clientConfig/service", "name", json!("other")),
-            ("/0/clientConfig/service", "path", json!("/")),
-        ] {
-            assert!(!with(path, field, value), "{path}/{field}");
-        }
-        assert_ne!(digest(&json!([])), digest(&made));
-        assert_eq!(digest(&Value::Null), digest(&json!([])));
-    }
-}

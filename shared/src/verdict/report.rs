@@ -1,6 +1,7 @@
 //! The result of a check: versioned, and the same for every format. Field names and order are the JSON contract,
 //! `aksarc.dev/v1alpha1`.
 
+use crate::people::questions::Question;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -173,42 +174,6 @@ pub struct Clock {
     /// Where the platform is not known, those on which this holds; empty when it holds on all that it may be.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub platforms: Vec<Platform>,
-}
-
-/// A question that only people can answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Question {
-    /// The clauses it is about; the first is the one to answer.
-    pub clauses: Vec<String>,
-    /// The rules that cannot see all of it.
-    pub rules: Vec<&'static str>,
-    /// What it is about, in a few words.
-    pub topic: String,
-    /// The clause, in our words, as on this platform.
-    pub says: String,
-    /// Who can answer, and how they find out.
-    pub ask: String,
-    /// The answer that counts.
-    pub answer: Option<AnswerNote>,
-    /// Why an answer that was given does not count.
-    pub refused: Option<String>,
-}
-
-/// Somebody's answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AnswerNote {
-    /// `fulfilled` or `not-fulfilled`.
-    pub answer: &'static str,
-    /// Who answered.
-    pub by: String,
-    /// When it was so, RFC 3339.
-    pub on: String,
-    /// RFC 3339: the question is open again then.
-    pub expires: String,
-    /// What they looked at.
-    pub note: String,
 }
 
 /// What was and was not looked at, and at what cost.

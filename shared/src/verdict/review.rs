@@ -1,12 +1,13 @@
 //! An AdmissionReview, read in one borrowed pass (admission.k8s.io/v1, Kubernetes API reference).
 
-use crate::facts::actor::User;
 use crate::facts::change::{Change, Operation};
-use crate::rules::derive;
 use crate::k8s::fit::Misfit;
 use crate::k8s::kinds::{self, Kind};
-use crate::k8s::object::{MAX_ENTRIES, MAX_NAME, Object, Text};
+use crate::k8s::object::{MAX_ENTRIES, MAX_NAME, Object};
 use crate::k8s::read::scan;
+use crate::k8s::text::Text;
+use crate::k8s::user::User;
+use crate::rules::derive;
 
 /// Why there is nothing to answer to: the caller gets a 400.
 #[derive(Debug, thiserror::Error)]

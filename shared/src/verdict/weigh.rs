@@ -61,7 +61,7 @@ pub fn finalize(rule: &'static Rule, platform: Platform, drafts: Vec<Draft>) -> 
     for finding in &mut findings {
         finding.members.sort();
         finding.members.dedup();
-        let alike = embedded().remediations.iter().filter(|remediation| remediation.touches(finding));
+        let alike = embedded().remediations.iter().filter(|remediation| finding.is_like(remediation));
         let alike: Vec<Evidence> =
             alike.map(|remediation| Evidence::seen("remediation", remediation.likeness())).collect();
         finding.evidence.extend(alike);

@@ -6,10 +6,10 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use aksarc_shared::rules::catalogue;
 use aksarc_shared::facts::change::Operation;
-use aksarc_shared::rules::derive::UNASKED;
 use aksarc_shared::k8s::kinds::{self, Kind};
+use aksarc_shared::rules::catalogue;
+use aksarc_shared::rules::derive::UNASKED;
 use aksarc_shared::rules::rule::{Mode, Rule};
 use anyhow::{Context, ensure};
 use serde::Deserialize;

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use super::recorder::{CERTIFICATE, KeyNow, NodeNow, PlacesNow};
 use super::{Baseline, KeyRecord, NamespaceRecord, NodeRecord, Recorder, Step, object_key};
 use crate::data::Place;
-use crate::finding::{Draft, Evidence, ObjectRef};
 use crate::facts::inventory::is_untold;
+use crate::finding::Code;
+use crate::finding::{Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
-use crate::rules::rule::Rule;
 
 /// A baseline, and what is there now.
 #[derive(Clone, Copy, Debug)]
@@ -48,9 +48,9 @@ impl<'b> Comparison<'b> {
     }
 
     /// Whether what a draft complains of is as it was recorded: who put it there, or put it back, has left it right.
-    pub fn settles(&self, rule: &Rule, draft: &Draft) -> bool {
+    pub fn settles(&self, code: Code, draft: &Draft) -> bool {
         // Only rules about what the system created rest on who wrote something.
-        if !matches!(rule.category(), '2' | '3') {
+        if !matches!(code.category(), '2' | '3') {
             return false;
         }
         let object = &draft.object;

@@ -7,11 +7,11 @@ use sha2::{Digest, Sha256};
 
 use super::{API_VERSION, Baseline, KIND, KeyRecord, NamespaceRecord, NodeRecord, ObjectRecord, Step, object_key};
 use crate::data::{Data, Place};
-use crate::finding::{Evidence, ObjectRef};
 use crate::facts::inventory::{NodeFact, ReadKey};
+use crate::facts::origin::{self, Keys, Origin, Provenance};
+use crate::finding::{Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::{Object, Pairs};
-use crate::facts::origin::{self, Keys, Origin, Provenance};
 use crate::text;
 
 /// What is there now of what a baseline records. Grows with the nodes and with the system's objects, not with pods.

@@ -1,10 +1,10 @@
 //! A node and checks of it for the tests.
 
 use super::Baseline;
-use crate::verdict::check::{Check, Params};
 use crate::data::{Platform, embedded};
 use crate::k8s::kinds;
 use crate::k8s::read::json;
+use crate::verdict::check::{Check, Params};
 
 const NODE: &str = r#"{"apiVersion":"v1","kind":"Node","metadata":{"name":"moc-l1","uid":"n1","creationTimestamp":"2026-03-02T08:00:00Z",
     "labels":{"kubernetes.io/hostname":"moc-l1","kubernetes.io/os":"linux","node.kubernetes.io/instance-type":"TYPE"OWN},

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use crate::k8s::object::{Object, Text};
+use crate::k8s::object::Object;
+use crate::k8s::text::Text;
 
 /// What objects tell of when the cluster ran, by days in UTC: its size does not grow with the number of objects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::is_later;
+use super::writers::is_later;
 use crate::k8s::object::{ManagedEntry, Object};
 
 /// What an object's managedFields tell of who was there first, gathered once for all that ask whether an entry is of a second

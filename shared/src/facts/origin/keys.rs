@@ -4,12 +4,11 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
-use super::is_later;
+use super::writers::is_later;
 use crate::data::{Data, Place, Ruling};
 use crate::finding::Evidence;
-use crate::facts::inventory::{node_info, taints};
 use crate::k8s::object::{ManagedEntry, Object};
-use crate::data::versions::Version;
+use crate::k8s::version::Version;
 
 /// Whose a key on a node is, decided in this order: the table of known keys and reserved prefixes with their
 /// exceptions, the node's own list of what Cluster API sets, managedFields. Otherwise it is the user's.
@@ -152,7 +151,7 @@ impl<'o, 'a> Keys<'o, 'a> {
 
     /// What the tables say of `key`, at the node's version.
     fn ruling(&self, key: &str) -> Ruling<'o> {
-        let kubelet = || Version::parse(&node_info(self.object)?.kubelet_version);
+        let kubelet = || Version::parse(&self.object.node_info()?.kubelet_version);
         self.data.node_keys.ruling_at(self.place, key, kubelet)
     }
 
@@ -228,7 +227,7 @@ fn owners<'o, 'a>(object: &'o Object<'a>, place: Place, data: &Data) -> HashMap<
     }
     // `spec.taints` is one atomic list: its last writer owns all that is in it, and nothing that is not.
     if let Some(owners) = of_taints {
-        of_key.extend(taints(object).iter().map(|taint| (taint.key.0.clone(), owners)));
+        of_key.extend(object.taints().iter().map(|taint| (taint.key.0.clone(), owners)));
     }
     of_key
 }

@@ -1,7 +1,7 @@
 //! The shapes of kinds: of Kubernetes' own the fields that objects usually have (Kubernetes API reference, v1.33), and of
 //! custom resources no more than rules look at.
 
-use super::Shape::{self, Amount, Any, Bytes, Fields, Flag, List, Map, Nested, Number, Text, Time};
+use super::shape::Shape::{self, Amount, Any, Bytes, Fields, Flag, List, Map, Nested, Number, Text, Time};
 
 /// Kinds of one shape, by their names.
 type Kinds = &'static [&'static str];

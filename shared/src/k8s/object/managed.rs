@@ -5,8 +5,8 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{Text, null_is_empty};
 use crate::k8s::read::scan;
+use crate::k8s::text::{Text, null_is_empty};
 
 /// The entries of one object, read once.
 #[derive(Clone, Debug, Default)]

@@ -4,8 +4,8 @@ use std::cell::OnceCell;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
-use super::Text;
 use crate::k8s::read::scan;
+use crate::k8s::text::Text;
 
 /// Labels or annotations, in the order of the document.
 #[derive(Clone, Debug, Default)]

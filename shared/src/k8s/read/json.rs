@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use crate::k8s::object::{EachItem, Object, Text};
+use crate::k8s::object::{EachItem, Object};
+use crate::k8s::text::Text;
 
 /// Why bytes could not be read as what they should be.
 #[derive(Debug, thiserror::Error)]

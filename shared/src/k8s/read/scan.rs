@@ -6,7 +6,7 @@
 //! Whatever is not plainly well formed is left to `serde_json`: every function answers `None` then, and the caller takes
 //! the slow way, whose errors are the ones to show.
 
-use crate::k8s::object::Text;
+use crate::k8s::text::Text;
 
 /// Hands each member of the object that `rest` begins with to `each`: the key, and the text from the value on. It answers
 /// the value's length. The result is the object's.

@@ -85,7 +85,7 @@ impl Waiver {
 
 impl Match {
     /// Whether it names an object.
-    pub(super) fn names(&self, object: &ObjectRef) -> bool {
+    pub(crate) fn names(&self, object: &ObjectRef) -> bool {
         self.name == object.name && self.kind == object.kind && self.namespace == object.namespace
     }
 
@@ -116,7 +116,7 @@ pub fn apply(findings: &mut [Finding], waivers: &[Waiver], now: Timestamp) {
 
 /// The waivers of a set that may cover some of many findings now, by what they are for.
 #[derive(Debug)]
-pub(super) struct Current<'w> {
+pub(crate) struct Current<'w> {
     now: Timestamp,
     all: &'w [Waiver],
     candidates: Vec<Candidate<'w>>,
@@ -133,7 +133,7 @@ struct Candidate<'w> {
 
 impl<'w> Current<'w> {
     /// Those of `all` that may cover some of `findings`.
-    pub(super) fn of(findings: &[Finding], all: &'w [Waiver], now: Timestamp) -> Self {
+    pub(crate) fn of(findings: &[Finding], all: &'w [Waiver], now: Timestamp) -> Self {
         let codes: HashSet<&str> = findings.iter().map(|finding| finding.code).collect();
         let is_asked = |waiver: &&Waiver| waiver.rules.iter().any(|code| codes.contains(&**code));
         let asked = all.iter().filter(|waiver| waiver.is_current(now)).filter(is_asked);
@@ -150,7 +150,7 @@ impl<'w> Current<'w> {
     }
 
     /// The waiver shown on a finding: of those that cover it the one that ends last, then the first by name.
-    pub(super) fn chosen(&self, finding: &Finding) -> Option<&'w Waiver> {
+    pub(crate) fn chosen(&self, finding: &Finding) -> Option<&'w Waiver> {
         let named = self.by_name.get(&*finding.object.name);
         let printed = self.by_fingerprint.get(&*finding.fingerprint);
         let places = named.into_iter().chain(printed).flatten();

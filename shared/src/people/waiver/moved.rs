@@ -103,7 +103,7 @@ impl Waiver {
     }
 
     /// Whether it would match a finding, did the finding's rule not have another code than its own.
-    pub(super) fn matches_but_for_the_code(&self, finding: &Finding) -> bool {
+    pub(crate) fn matches_but_for_the_code(&self, finding: &Finding) -> bool {
         if self.rules.iter().any(|code| code == finding.code) {
             return false;
         }
@@ -119,7 +119,7 @@ impl Waiver {
     }
 
     /// Whether it would match a finding, were the finding's field called as it was up to 0.1.0.
-    pub(super) fn matches_by_its_old_path(&self, finding: &Finding) -> bool {
+    pub(crate) fn matches_by_its_old_path(&self, finding: &Finding) -> bool {
         let Some(row) = MERGED.iter().find(|row| row.code == finding.code) else { return false };
         let (code, matches) = (finding.code, &self.matches);
         let names = matches.name.is_empty() || matches.names(&finding.object);

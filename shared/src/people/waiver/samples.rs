@@ -7,7 +7,7 @@ use crate::data::Platform;
 use crate::finding::{Draft, Finding, ObjectRef};
 use crate::verdict::weigh::finalize;
 
-pub(super) const WAIVER: &str = "
+pub(crate) const WAIVER: &str = "
 apiVersion: aksarc.dev/v1alpha1
 kind: SupportWaiverList
 items:
@@ -22,15 +22,15 @@ items:
   expires: 2026-11-29T00:00:00Z
 ";
 
-pub(super) fn waiver() -> Waiver {
+pub(crate) fn waiver() -> Waiver {
     parse(WAIVER).unwrap().remove(0)
 }
 
-pub(super) fn time(text: &str) -> Timestamp {
+pub(crate) fn time(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-pub(super) fn finding(name: &str, uid: &str, after: Option<&str>) -> Finding {
+pub(crate) fn finding(name: &str, uid: &str, after: Option<&str>) -> Finding {
     let rule = crate::rules::catalogue::find("AA303").unwrap();
     let object = ObjectRef {
         api_version: "apps/v1".to_owned(),
@@ -43,10 +43,10 @@ pub(super) fn finding(name: &str, uid: &str, after: Option<&str>) -> Finding {
     finalize(rule, Platform::AzureLocal, vec![draft]).remove(0)
 }
 
-pub(super) const NOVEMBER: &str = "2026-11-10T00:00:00Z";
+pub(crate) const NOVEMBER: &str = "2026-11-10T00:00:00Z";
 
 /// The name of the waiver on a finding, as of a moment.
-pub(super) fn shown_on(finding: &Finding, waivers: &[Waiver], now: &str) -> Option<String> {
+pub(crate) fn shown_on(finding: &Finding, waivers: &[Waiver], now: &str) -> Option<String> {
     let mut findings = [finding.clone()];
     apply(&mut findings, waivers, time(now));
     findings[0].waiver.take().map(|note| note.name)

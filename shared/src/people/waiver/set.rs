@@ -64,7 +64,7 @@ fn counts(waiver: &Waiver, among: &[Waiver], now: Timestamp) -> bool {
     waiver.is_current(now) && problems_among(waiver, among).is_empty()
 }
 
-pub(super) fn problems_among(waiver: &Waiver, among: &[Waiver]) -> Vec<Invalid> {
+pub(crate) fn problems_among(waiver: &Waiver, among: &[Waiver]) -> Vec<Invalid> {
     let mut problems = waiver.problems();
     if among.iter().filter(|other| other.name == waiver.name).nth(1).is_some() {
         problems.push(Invalid::SameName);
@@ -72,7 +72,7 @@ pub(super) fn problems_among(waiver: &Waiver, among: &[Waiver]) -> Vec<Invalid> 
     problems
 }
 
-pub(super) fn status_with(problems: Vec<Invalid>, waiver: &Waiver, now: Timestamp) -> Status {
+pub(crate) fn status_with(problems: Vec<Invalid>, waiver: &Waiver, now: Timestamp) -> Status {
     if !problems.is_empty() {
         Status::Invalid(problems)
     } else if waiver.is_over(now) {

@@ -307,7 +307,8 @@ mod tests {
         assert_eq!(until("2027-01-29T19:00:01-05:00"), [Invalid::TooLong("AA303".to_owned(), MAX_DAYS)]);
         // What does not void support may run as long as somebody likes; what does may not, up to the calendar's end.
         let far = time("9999-12-30T00:00:00Z");
-        let at_risk = crate::rules::catalogue::ALL.iter().find(|r| r.heaviest(&Platform::ALL) != Consequence::Voids).unwrap();
+        let at_risk =
+            crate::rules::catalogue::ALL.iter().find(|r| r.heaviest(&Platform::ALL) != Consequence::Voids).unwrap();
         let code = at_risk.code.as_str().to_owned();
         assert_eq!(broken(|w| (w.rules, w.expires, w.not_before, w.ticket) = (vec![code], far, None, None)), []);
         assert_eq!(broken(|w| w.expires = far), [Invalid::TooLong("AA303".to_owned(), MAX_DAYS)]);

@@ -1,30 +1,31 @@
 //! What an add-on of somebody's does where it stands among the platform's own, and so how much follows from it.
 
+use crate::rules::parts::components;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::data::{AddOns, Component, Confidence, Data};
+use crate::facts::origin;
 use crate::finding::Consequence;
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
-use crate::facts::origin;
-use crate::rules::parts::network_policy::Policy;
-use crate::rules::{aa301, installed};
 use crate::k8s::selector::Selector;
+use crate::rules::parts::installed;
+use crate::rules::parts::network_policy::Policy;
 
 /// What follows from an add-on, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Standing {
-    pub(super) weight: Consequence,
+pub(crate) struct Standing {
+    pub(crate) weight: Consequence,
     /// What it does to the platform's parts, as what is said of its name: `can cut off pods of CoreDNS`.
-    pub(super) does: Option<String>,
+    pub(crate) does: Option<String>,
 }
 
 impl Standing {
     /// That of an object in its namespace; `None` where nothing follows from it at all.
-    pub(super) fn of(object: &Object<'_>, kind: &Kind, namespace: &str, data: &Data) -> Option<Self> {
+    pub(crate) fn of(object: &Object<'_>, kind: &Kind, namespace: &str, data: &Data) -> Option<Self> {
         let place = data.namespaces.add_ons(namespace);
         if place == AddOns::Free {
             return None;
@@ -48,7 +49,7 @@ impl Standing {
     }
 
     /// What is said of it, behind its kind, name and place.
-    pub(super) fn says(&self, what: &str, namespace: &str) -> String {
+    pub(crate) fn says(&self, what: &str, namespace: &str) -> String {
         match (&self.does, self.weight) {
             (Some(does), _) => format!("{what} in {namespace} {does}"),
             (None, Consequence::Info) => {
@@ -74,7 +75,7 @@ fn reach(object: &Object<'_>, kind: &Kind, namespace: &str, data: &Data) -> Opti
 }
 
 /// The products whose pods a selector selects, for people.
-pub(super) fn selected(selector: &Selector, namespace: &str, data: &Data) -> Option<String> {
+pub(crate) fn selected(selector: &Selector, namespace: &str, data: &Data) -> Option<String> {
     let rows = data.managed_pods.iter().filter(|row| row.namespace == namespace);
     let own = rows.filter(|row| selector.matches(|key| row.labels.get(key).map(String::as_str)));
     let products: BTreeSet<&str> = own.map(|row| &*row.product).collect();
@@ -141,7 +142,7 @@ fn holds_back(object: &Object<'_>, namespace: &str, data: &Data) -> Option<Strin
 }
 
 /// What a RoleBinding gives to users' accounts. `writes` says what its Role may write, where that is known.
-pub(super) fn empowers(object: &Object<'_>, namespace: &str, data: &Data, writes: Option<&str>) -> Option<String> {
+pub(crate) fn empowers(object: &Object<'_>, namespace: &str, data: &Data, writes: Option<&str>) -> Option<String> {
     let role: RoleRef = object.field("roleRef")?;
     let subjects: Vec<Subject> = object.field("subjects").unwrap_or_default();
     let strangers = || subjects.iter().filter(|subject| !subject.is_platforms(namespace, data));
@@ -160,7 +161,7 @@ pub(super) fn empowers(object: &Object<'_>, namespace: &str, data: &Data, writes
 }
 
 /// The Role or ClusterRole that a RoleBinding refers to, where what it may do is not known by its name: see [`role`].
-pub(super) fn bound_role(object: &Object<'_>, namespace: &str) -> Option<String> {
+pub(crate) fn bound_role(object: &Object<'_>, namespace: &str) -> Option<String> {
     let bound: RoleRef = object.field("roleRef")?;
     let built_in = WRITING_ROLES.iter().chain(&READING_ROLES).any(|own| *own == bound.name);
     match &*bound.kind {
@@ -171,12 +172,12 @@ pub(super) fn bound_role(object: &Object<'_>, namespace: &str) -> Option<String>
 }
 
 /// What a Role is called here, and a ClusterRole, which has no namespace.
-pub(super) fn role(namespace: &str, name: &str) -> String {
+pub(crate) fn role(namespace: &str, name: &str) -> String {
     format!("{namespace}/{name}")
 }
 
 /// What of the platform's parts in a namespace a Role or ClusterRole may write, for people.
-pub(super) fn writes(role: &Object<'_>, namespace: &str, data: &Data) -> Option<String> {
+pub(crate) fn writes(role: &Object<'_>, namespace: &str, data: &Data) -> Option<String> {
     let rules: Vec<PolicyRule> = role.field("rules").unwrap_or_default();
     rules.iter().find_map(|rule| {
         let verb = rule.verbs.iter().flatten().find(|verb| WRITING_VERBS.contains(&&***verb))?;
@@ -238,17 +239,17 @@ struct PolicyRule {
 }
 
 /// The level of Pod Security that a namespace enforces, where pods of the platform may not start under it.
-pub(super) fn enforced(namespace: &Object<'_>) -> Option<String> {
+pub(crate) fn enforced(namespace: &Object<'_>) -> Option<String> {
     let level = namespace.meta.labels.get(ENFORCE)?;
     matches!(level, "baseline" | "restricted").then(|| level.to_owned())
 }
 
 /// Whether an object is managed, or lawful by Microsoft's own documents.
-pub(super) fn is_expected(object: &Object<'_>, kind: &Kind, namespace: &str, name: &str, data: &Data) -> bool {
+pub(crate) fn is_expected(object: &Object<'_>, kind: &Kind, namespace: &str, name: &str, data: &Data) -> bool {
     let component = data.component(kind.kind, namespace, name);
     let released = || is_foreign(object, data) && !installed::release(object).is_empty();
     // What AA301 leaves to this rule is not expected here, or neither would speak.
-    let theirs = |row: &Component| released() || aa301::is_theirs(object, row, data);
+    let theirs = |row: &Component| released() || components::is_theirs(object, row, data);
     component.is_some_and(|row| row.confidence == Confidence::Doc && !row.extension || !theirs(row))
         || data.allows(kind, namespace, name, object)
 }
@@ -261,7 +262,7 @@ fn is_foreign(object: &Object<'_>, data: &Data) -> bool {
 }
 
 /// The label by which a namespace enforces a level of Pod Security (Pod Security Admission, kubernetes.io).
-pub(super) const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
+pub(crate) const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
 
 /// The ClusterRoles of Kubernetes' own that may write workloads (Using RBAC Authorization, kubernetes.io).
 const WRITING_ROLES: [&str; 3] = ["admin", "cluster-admin", "edit"];

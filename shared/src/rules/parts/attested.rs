@@ -1,44 +1,37 @@
 //! Clauses that people alone can answer, each on a rule of its own: the finding is what somebody said, in the words of the
 //! question, and never those of a rule that looks at something else.
 
-use crate::people::answers::{Answer, Attestation, day};
 use crate::data::Platform;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::facts::answers::{Answer, Attestation, day};
 use crate::facts::inventory::Inventory;
-use crate::rules::rule::{Code, Context, Grounds, Mode, Reach, Rule, StateCheck, Verdict, Weight};
-
-use super::{aa413, aa414, aa415, aa416, aa604, aa609, aa610};
-
-/// The rule that an answer to a clause belongs to, where that is not whichever rule looks at the clause.
-pub(crate) fn rule_of(clause: &str) -> Option<Code> {
-    let rules = [&aa413::RULE, &aa414::RULE, &aa415::RULE, &aa416::RULE, &aa604::RULE, &aa609::RULE, &aa610::RULE];
-    rules.into_iter().find(|rule| rule.clauses.contains(&clause)).map(|rule| rule.code)
-}
+use crate::finding::Code;
+use crate::finding::{Consequence, Draft, Evidence, ObjectRef};
+use crate::rules::rule::{Context, Grounds, Manifests, Mode, Reach, Rule, StateCheck, Verdict, Voiding, Weight};
 
 /// What tells one rule on answers from another.
 #[derive(Clone, Copy)]
-pub(super) struct Asked {
-    pub(super) code: Code,
-    pub(super) slug: &'static str,
-    pub(super) summary: &'static str,
+pub(crate) struct Asked {
+    pub(crate) code: Code,
+    pub(crate) slug: &'static str,
+    pub(crate) summary: &'static str,
     /// What follows, wherever there is a policy text.
-    pub(super) consequence: Consequence,
-    pub(super) clauses: &'static [&'static str],
-    pub(super) instead: &'static str,
-    pub(super) page: &'static str,
+    pub(crate) consequence: Consequence,
+    pub(crate) clauses: &'static [&'static str],
+    pub(crate) instead: &'static str,
+    pub(crate) page: &'static str,
     /// By [`judge`].
-    pub(super) judge: fn(&Inventory, &Context<'_>) -> Verdict,
+    pub(crate) judge: fn(&Inventory, &Context<'_>) -> Verdict,
 }
 
 /// A rule that an answer alone decides: nothing in a cluster tells, so it reads nothing and guards nothing, and what somebody
 /// answers to a clause of the policy text is as explicit as the clause.
-pub(super) const fn rule(own: Asked) -> Rule {
+pub(crate) const fn rule(own: Asked) -> Rule {
     Rule {
         code: own.code,
         slug: own.slug,
         summary: own.summary,
         consequence: Weight::Always(own.consequence),
-        basis: Grounds::Always(Basis::Explicit),
+        basis: Grounds::Answers,
         clauses: own.clauses,
         platforms: &Platform::WITH_POLICY_TEXT,
         reads: &[],
@@ -50,26 +43,28 @@ pub(super) const fn rule(own: Asked) -> Rule {
         page: own.page,
         state: StateCheck { each: None, whole: Some(own.judge), clocks: None },
         change: None,
+        manifests: Manifests::AsCreation,
+        voiding: Voiding::AnyList,
     }
 }
 
 /// What an answer that a clause is not kept comes to.
-pub(super) struct Fault {
+pub(crate) struct Fault {
     /// What was said, in words that follow a colon.
-    pub(super) says: String,
+    pub(crate) says: String,
     /// A lighter weight than the rule's.
-    pub(super) lighter: Option<Consequence>,
+    pub(crate) lighter: Option<Consequence>,
 }
 
 impl Fault {
     /// A fault that weighs what its rule does.
-    pub(super) fn of(says: &str) -> Self {
+    pub(crate) fn of(says: &str) -> Self {
         Fault { says: says.to_owned(), lighter: None }
     }
 }
 
 /// Judges a rule by the answers to its clauses alone; `fault` puts one that a clause is not kept into words.
-pub(super) fn judge(
+pub(crate) fn judge(
     clauses: &[&'static str],
     context: &Context<'_>,
     fault: impl Fn(&Attestation, &Context<'_>) -> Fault,

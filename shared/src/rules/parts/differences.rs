@@ -5,27 +5,27 @@ use std::ops::ControlFlow;
 
 use serde_json::{Map, Value};
 
-use crate::k8s::object::Object;
 use crate::facts::origin::{Paths, Step, spell};
+use crate::k8s::object::Object;
 
 /// One field that differs.
 #[derive(Debug)]
-pub(super) struct Difference {
-    pub(super) path: String,
-    pub(super) before: Option<String>,
-    pub(super) after: Option<String>,
+pub(crate) struct Difference {
+    pub(crate) path: String,
+    pub(crate) before: Option<String>,
+    pub(crate) after: Option<String>,
     /// Whether its path, or one that leads to it, is among those that were given.
-    pub(super) shows: bool,
+    pub(crate) shows: bool,
 }
 
 /// The top-level fields that users decide on and that are not the same word for word; metadata and status never count.
-pub(super) struct Differing<'o> {
+pub(crate) struct Differing<'o> {
     fields: Vec<(&'o str, Value, Value)>,
 }
 
 impl<'o> Differing<'o> {
     /// Those of two sides of an object.
-    pub(super) fn of(before: &'o Object<'_>, after: &'o Object<'_>) -> Self {
+    pub(crate) fn of(before: &'o Object<'_>, after: &'o Object<'_>) -> Self {
         let mut names: Vec<&str> = before.content().map(|(name, _)| name).collect();
         names.extend(after.content().map(|(name, _)| name));
         names.sort_unstable();
@@ -39,13 +39,13 @@ impl<'o> Differing<'o> {
     }
 
     /// Whether anything differs: the order of keys, and of items that keys tell apart, does not count.
-    pub(super) fn any(&self) -> bool {
+    pub(crate) fn any(&self) -> bool {
         !self.heaviest(&Paths::default(), |_| false).is_empty()
     }
 
     /// The first differences in the order of their paths: before those that are among `shown` or light the others, because a
     /// wholesale replacement differs everywhere, and the first fields say enough.
-    pub(super) fn heaviest(&self, shown: &Paths<'_>, is_light: fn(&[Step<'_>]) -> bool) -> Vec<Difference> {
+    pub(crate) fn heaviest(&self, shown: &Paths<'_>, is_light: fn(&[Step<'_>]) -> bool) -> Vec<Difference> {
         let mut walk = Walk { path: Vec::new(), shown, is_light, heavy: Vec::new(), light: Vec::new() };
         let start = At { place: Some(Paths::START), shows: false };
         // It breaks off when it has found enough.
@@ -174,7 +174,7 @@ fn lists<'v>(old: &'v Value, new: &'v Value) -> Option<(Items<'v>, Items<'v>)> {
 }
 
 /// Whether what stands at a path is nobody's business in a report.
-pub(super) fn is_private(path: &str) -> bool {
+pub(crate) fn is_private(path: &str) -> bool {
     path.starts_with("data")
         || path.starts_with("binaryData")
         || path.starts_with("stringData")
@@ -182,7 +182,7 @@ pub(super) fn is_private(path: &str) -> bool {
 }
 
 /// A value as it is shown.
-pub(super) fn scalar(value: &Value) -> String {
+pub(crate) fn scalar(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),

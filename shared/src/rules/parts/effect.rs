@@ -6,7 +6,7 @@ use crate::finding::{Consequence, Draft};
 
 /// What a changed field does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Effect {
+pub(crate) enum Effect {
     /// Something else runs, answers or may act in the component's place, or nothing does.
     Replaces,
     /// The component is the same, and is run or set up otherwise.
@@ -17,7 +17,7 @@ pub(super) enum Effect {
 
 impl Effect {
     /// What a field of a component's object does, by its path and the values that are known of it.
-    pub(super) fn of(kind: &str, component: &Component, path: &str, values: [Option<&str>; 2]) -> Self {
+    pub(crate) fn of(kind: &str, component: &Component, path: &str, values: [Option<&str>; 2]) -> Self {
         if is_restart(path, values) {
             return Effect::Restarts;
         }
@@ -36,7 +36,7 @@ impl Effect {
     }
 
     /// Gives a finding about a component the weight of what was done to it, and says what the texts have to do with that.
-    pub(super) fn weigh(self, draft: Draft, component: &Component) -> Draft {
+    pub(crate) fn weigh(self, draft: Draft, component: &Component) -> Draft {
         match self {
             // What an extension brings is no managed feature of AKS Arc's: whoever changes it is told by AA306, at risk.
             Effect::Replaces if component.extension => draft.lighter(Consequence::AtRisk),
@@ -59,7 +59,7 @@ impl Effect {
 /// Whether a field of the pods' template says no more than when they were started again: kubectl, Headlamp, k9s and Lens write
 /// `kubectl.kubernetes.io/restartedAt`, Rancher `cattle.io/timestamp` (rancher/dashboard), and others keys of their own. All of
 /// them are a time stamp, or named after what they do.
-pub(super) fn is_restart(path: &str, values: [Option<&str>; 2]) -> bool {
+pub(crate) fn is_restart(path: &str, values: [Option<&str>; 2]) -> bool {
     let Some(key) = path.strip_prefix(TEMPLATE_ANNOTATION).and_then(|rest| rest.strip_suffix(']')) else {
         return false;
     };

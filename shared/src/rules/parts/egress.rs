@@ -6,18 +6,19 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::facts::change::Change;
 use crate::command::Command;
 use crate::data::Data;
-use crate::finding::{Basis, Draft, Evidence, ObjectRef};
+use crate::facts::change::Change;
 use crate::facts::inventory::Inventory;
+use crate::finding::Code;
+use crate::finding::{Basis, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
 use crate::k8s::object::Object;
-use crate::rules::rule::{Code, Notes};
+use crate::k8s::selector::Selector;
 use crate::rules::parts::add_ons;
 use crate::rules::parts::network_policy::Policy;
 use crate::rules::parts::node_metadata::target;
-use crate::k8s::selector::Selector;
+use crate::rules::rule::Notes;
 
 /// A policy that says where its pods may send to.
 #[derive(Debug, Deserialize, Serialize)]
@@ -30,7 +31,7 @@ struct Kept {
 }
 
 /// Keeps the labels of a pod of the agents.
-pub(super) fn note_pod(pod: &Object<'_>, data: &Data, notes: &mut Notes) {
+pub(crate) fn note_pod(pod: &Object<'_>, data: &Data, notes: &mut Notes) {
     let namespace = &pod.meta.namespace;
     if !data.namespaces.is_arc(namespace) {
         return;
@@ -42,7 +43,7 @@ pub(super) fn note_pod(pod: &Object<'_>, data: &Data, notes: &mut Notes) {
 }
 
 /// Keeps a policy that says where pods of the agents may send to.
-pub(super) fn note_policy(policy: &Object<'_>, data: &Data, notes: &mut Notes) {
+pub(crate) fn note_policy(policy: &Object<'_>, data: &Data, notes: &mut Notes) {
     let namespace = &policy.meta.namespace;
     let Some(spec) = policy.field::<Policy>("spec").filter(|_| data.namespaces.is_arc(namespace)) else { return };
     if !spec.is_about_egress() {
@@ -67,7 +68,7 @@ pub(super) fn note_policy(policy: &Object<'_>, data: &Data, notes: &mut Notes) {
 }
 
 /// That a policy would let nothing of the agents' out, by itself: what other policies allow is not seen.
-pub(super) fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
+pub(crate) fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let namespace = &*change.namespace;
     let cut = |policy: &Object<'_>| {
         let spec: Policy = policy.field("spec").filter(|_| data.namespaces.is_arc(namespace))?;
@@ -90,7 +91,7 @@ pub(super) fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
 }
 
 /// The policies that cut off an agent.
-pub(super) fn cut_off(inventory: &Inventory, code: Code) -> Vec<Draft> {
+pub(crate) fn cut_off(inventory: &Inventory, code: Code) -> Vec<Draft> {
     let suspects = inventory.suspects(code).iter();
     let policies: Vec<(&Draft, Kept)> =
         suspects.filter_map(|one| Some((&one.draft, serde_json::from_str(&one.hinge).ok()?))).collect();

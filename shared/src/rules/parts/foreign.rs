@@ -8,19 +8,19 @@ use crate::k8s::pod::Container;
 use crate::rules::rule::Seen;
 
 /// A container of a component's that runs an image from elsewhere.
-pub(super) struct Foreign {
+pub(crate) struct Foreign {
     /// The container.
-    pub(super) container: String,
+    pub(crate) container: String,
     /// The image.
-    pub(super) image: String,
+    pub(crate) image: String,
     /// The finding.
-    pub(super) draft: Draft,
+    pub(crate) draft: Draft,
 }
 
 /// What a component's workload, or a pod of it, runs from registries that are not Microsoft's: a mirror is possible, so that it
 /// is a risk and no more. What is only guessed to be a component is left alone, and so are extensions, which have settings of
 /// their own for it.
-pub(super) fn images(seen: &Seen<'_, '_>, component: &Component) -> Vec<Foreign> {
+pub(crate) fn images(seen: &Seen<'_, '_>, component: &Component) -> Vec<Foreign> {
     // What is on its way out was replaced already.
     if !is_told(component) || component.extension || seen.object.meta.deletion_timestamp.is_some() {
         return Vec::new();
@@ -42,7 +42,7 @@ pub(super) fn images(seen: &Seen<'_, '_>, component: &Component) -> Vec<Foreign>
 }
 
 /// That an API server of the control plane lets everybody do everything.
-pub(super) fn authorization(seen: &Seen<'_, '_>, component: &Component) -> Option<Draft> {
+pub(crate) fn authorization(seen: &Seen<'_, '_>, component: &Component) -> Option<Draft> {
     let pod = seen.pod().filter(|_| component.static_pod && is_told(component))?;
     let open = pod.containers().find_map(|container| {
         let mode = container.flag(AUTHORIZATION_MODE)?;

@@ -1,19 +1,19 @@
 //! Whether a workload of the platform does its work, for the rules on components and on Arc agents.
 
+use crate::rules::parts::components::by_owner;
 use serde_json::Value;
 
 use crate::command::Command;
 use crate::data::essentials::{Companion, Essential};
 use crate::data::{Data, Platform};
-use crate::finding::{Draft, Evidence, ObjectRef};
 use crate::facts::inventory::{Inventory, ReadKey, ReadState};
+use crate::finding::{Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
-use crate::rules::aa301::by_owner;
 
 /// What a workload says of itself when it does no work. Only the controllers' own word counts, so an upgrade under way, or
 /// a workload that somebody scaled to nothing, is no finding here.
-pub(super) fn ailing(object: &Object<'_>, kind: &'static Kind) -> Option<Draft> {
+pub(crate) fn ailing(object: &Object<'_>, kind: &'static Kind) -> Option<Draft> {
     if object.meta.deletion_timestamp.is_some() {
         return None;
     }
@@ -65,7 +65,7 @@ pub(super) fn ailing(object: &Object<'_>, kind: &'static Kind) -> Option<Draft> 
 
 /// A pod that is started over and over, as a finding of the workload it belongs to. `is_known` says whether a workload is
 /// one of those the rule speaks for.
-pub(super) fn crash_loop(pod: &Object<'_>, is_known: impl Fn(&str, &str) -> bool) -> Option<Draft> {
+pub(crate) fn crash_loop(pod: &Object<'_>, is_known: impl Fn(&str, &str) -> bool) -> Option<Draft> {
     // There are thousands of pods, and this is read before any of them is parsed.
     if !pod.raw("status").is_some_and(|status| status.contains(CRASH_LOOP)) {
         return None;
@@ -109,7 +109,7 @@ pub(super) fn crash_loop(pod: &Object<'_>, is_known: impl Fn(&str, &str) -> bool
 const SHOWS: &str = "shows what is wrong";
 
 /// What belongs to every cluster of a platform and is missing, where its list was read to the end.
-pub(super) fn missing(
+pub(crate) fn missing(
     inventory: &Inventory,
     data: &Data,
     platform: Platform,
@@ -137,7 +137,7 @@ pub(super) fn missing(
 }
 
 /// What a product lacks of which other parts are there. `is_there` says so of an object by kind, namespace and name.
-pub(super) fn missing_beside(
+pub(crate) fn missing_beside(
     inventory: &Inventory,
     data: &Data,
     platform: Platform,

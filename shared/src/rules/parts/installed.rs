@@ -4,19 +4,21 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use crate::facts::change::{Change, Operation};
 use crate::data::Data;
+use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::Inventory;
+pub(crate) use crate::facts::origin::helm_release as release;
+use crate::finding::Code;
 use crate::k8s::kinds;
-use crate::k8s::object::{Object, Text};
-pub(super) use crate::facts::origin::helm_release as release;
-use crate::rules::rule::{Code, Notes, Read, Scope, Seen};
+use crate::k8s::object::Object;
+use crate::k8s::text::Text;
+use crate::rules::rule::{Notes, Read, Scope, Seen};
 
 /// The list that tells which extensions there are.
-pub(super) const EXTENSIONS: Read = Read { kind: &kinds::ARC_EXTENSION_CONFIG, scope: Scope::ArcNamespaces };
+pub(crate) const EXTENSIONS: Read = Read { kind: &kinds::ARC_EXTENSION_CONFIG, scope: Scope::ArcNamespaces };
 
 /// Notes an extension; `false` for any other object.
-pub(super) fn note(seen: &Seen<'_, '_>, notes: &mut Notes) -> bool {
+pub(crate) fn note(seen: &Seen<'_, '_>, notes: &mut Notes) -> bool {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Spec<'a> {
@@ -34,20 +36,20 @@ pub(super) fn note(seen: &Seen<'_, '_>, notes: &mut Notes) -> bool {
 }
 
 /// The release of the installed extension that a change is about. Whatever else it would be, it is the platform's.
-pub(super) fn of_change<'c>(change: &'c Change<'_>) -> Option<&'c str> {
+pub(crate) fn of_change<'c>(change: &'c Change<'_>) -> Option<&'c str> {
     let by_name = || change.beside.extension.as_deref();
     // What somebody makes anew is not the extension's yet.
     by_name().filter(|_| change.operation != Operation::Create)
 }
 
 /// What an object hinges on: the Helm release it belongs to, and its namespace.
-pub(super) fn hinge(object: &Object<'_>) -> String {
+pub(crate) fn hinge(object: &Object<'_>) -> String {
     format!("{}/{}", release(object), object.meta.namespace)
 }
 
 /// The extensions that a rule noted.
 #[derive(Debug)]
-pub(super) struct Installed<'i> {
+pub(crate) struct Installed<'i> {
     types: BTreeSet<&'i str>,
     releases: BTreeSet<&'i str>,
     data: &'i Data,
@@ -56,7 +58,7 @@ pub(super) struct Installed<'i> {
 
 impl<'i> Installed<'i> {
     /// Those of one rule's notes.
-    pub(super) fn of(inventory: &'i Inventory, code: Code, data: &'i Data) -> Self {
+    pub(crate) fn of(inventory: &'i Inventory, code: Code, data: &'i Data) -> Self {
         let of =
             |what: &'static str| inventory.remarks(code).filter(move |(about, _)| *about == what).map(|(_, says)| says);
         let known = !inventory
@@ -67,7 +69,7 @@ impl<'i> Installed<'i> {
     }
 
     /// Whether an extension brought what hinges on this: its release, or all of its namespace.
-    pub(super) fn brought(&self, hinge: &str) -> bool {
+    pub(crate) fn brought(&self, hinge: &str) -> bool {
         let (release, namespace) = hinge.split_once('/').unwrap_or((hinge, ""));
         if !self.known {
             let usual = self.data.extensions.iter().any(|row| row.namespaces.iter().any(|own| own == namespace));
@@ -77,23 +79,23 @@ impl<'i> Installed<'i> {
     }
 
     /// Whether a Helm release is an installed extension's, whatever its name and namespace; `false` where nobody could say.
-    pub(super) fn has_release(&self, release: &str) -> bool {
+    pub(crate) fn has_release(&self, release: &str) -> bool {
         self.releases.contains(release)
     }
 
     /// Whether an extension of a type is installed; where nobody could say which are, each may be.
-    pub(super) fn has_type(&self, name: &str) -> bool {
+    pub(crate) fn has_type(&self, name: &str) -> bool {
         !self.known || self.types.contains(name)
     }
 
     /// Whether an installed extension has this namespace to itself.
-    pub(super) fn owns_namespace(&self, namespace: &str) -> bool {
+    pub(crate) fn owns_namespace(&self, namespace: &str) -> bool {
         self.data.namespaces.protected(namespace).is_none()
             && self.rows().any(|row| row.namespaces.iter().any(|own| own == namespace))
     }
 
     /// Whether an installed extension ships a product there: in its usual namespaces, or in those of its release.
-    pub(super) fn ships(&self, product: &str, namespace: &str, release: &str) -> bool {
+    pub(crate) fn ships(&self, product: &str, namespace: &str, release: &str) -> bool {
         let usual = |row: &crate::data::extensions::Extension| {
             row.everywhere || row.namespaces.iter().any(|own| own == namespace)
         };
@@ -103,7 +105,7 @@ impl<'i> Installed<'i> {
     }
 
     /// Whether an installed extension ships a product at all, so that what the cluster knows of it says nothing of its users.
-    pub(super) fn has(&self, product: &str) -> bool {
+    pub(crate) fn has(&self, product: &str) -> bool {
         self.shipping(product).next().is_some()
     }
 

@@ -1,18 +1,18 @@
 //! Who answers in a managed component's name: endpoints that somebody gives a managed Service, Services that take its address,
 //! and autoscalers that decide how much of it there is.
 
+use crate::rules::parts::components::component;
 use serde_json::Value;
 
-use crate::facts::change::{Change, Operation};
 use crate::command::Command;
 use crate::data::{Component, Data};
+use crate::facts::change::{Change, Operation};
+use crate::facts::origin::{self, Provenance};
 use crate::finding::{Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
-use crate::facts::origin::{self, Provenance};
-use crate::rules::rule::Seen;
-use crate::rules::aa301::component;
 use crate::rules::parts::node_metadata::target;
+use crate::rules::rule::Seen;
 
 /// The managed Service whose endpoints an object says to be, by its label or, of Endpoints, by its name.
 fn service_of<'d>(kind: &Kind, object: &Object<'_>, data: &'d Data) -> Option<(&'d Component, String)> {
@@ -25,7 +25,7 @@ fn service_of<'d>(kind: &Kind, object: &Object<'_>, data: &'d Data) -> Option<(&
 }
 
 /// That endpoints of a managed Service are not those that Kubernetes found: a person made them, or nobody tells who did.
-pub(super) fn endpoints(seen: &Seen<'_, '_>) -> Option<Draft> {
+pub(crate) fn endpoints(seen: &Seen<'_, '_>) -> Option<Draft> {
     let (component, service) = service_of(seen.kind, seen.object, seen.data)?;
     let what = format!("{} {}", seen.kind.kind, seen.object.meta.name);
     let draft = Draft::at(ObjectRef::of(seen.object, seen.kind), ANSWERS).values(None, Some(&service));
@@ -53,7 +53,7 @@ pub(super) fn endpoints(seen: &Seen<'_, '_>) -> Option<Draft> {
 }
 
 /// That somebody would give a managed Service endpoints of their own.
-pub(super) fn endpoints_change(change: &Change<'_>, data: &Data) -> Option<Draft> {
+pub(crate) fn endpoints_change(change: &Change<'_>, data: &Data) -> Option<Draft> {
     let object = change.after.as_ref().filter(|_| change.operation != Operation::Delete)?;
     let (component, service) = service_of(change.kind, object, data)?;
     let same = |before: &Object<'_>| {
@@ -85,12 +85,12 @@ fn scaled<'d>(object: &Object<'_>, kind: &Kind, data: &'d Data) -> Option<(&'d C
 }
 
 /// Whether an object is an autoscaler that decides how many replicas of a component there are.
-pub(super) fn is_autoscaler_of_component(object: &Object<'_>, kind: &Kind, data: &Data) -> bool {
+pub(crate) fn is_autoscaler_of_component(object: &Object<'_>, kind: &Kind, data: &Data) -> bool {
     scaled(object, kind, data).is_some()
 }
 
 /// That an autoscaler of a person's decides how many replicas of a component there are.
-pub(super) fn autoscaler(object: &Object<'_>, kind: &'static Kind, data: &Data) -> Option<Draft> {
+pub(crate) fn autoscaler(object: &Object<'_>, kind: &'static Kind, data: &Data) -> Option<Draft> {
     let (component, target) = scaled(object, kind, data)?;
     let Provenance::Person(evidence) = origin::of_object(object, data) else { return None };
     let draft = Draft::at(ObjectRef::of(object, kind), SCALES)
@@ -101,7 +101,7 @@ pub(super) fn autoscaler(object: &Object<'_>, kind: &'static Kind, data: &Data) 
 }
 
 /// That somebody would let an autoscaler decide it.
-pub(super) fn autoscaler_change(change: &Change<'_>, data: &Data) -> Option<Draft> {
+pub(crate) fn autoscaler_change(change: &Change<'_>, data: &Data) -> Option<Draft> {
     let object = change.after.as_ref()?;
     let (component, scales) = scaled(object, change.kind, data)?;
     if change.before.as_ref().is_some_and(|before| before.raw("spec") == object.raw("spec")) {
@@ -121,7 +121,7 @@ fn customises(draft: Draft) -> Draft {
 }
 
 /// The cluster's addresses of a managed Service.
-pub(super) fn addresses(object: &Object<'_>) -> Vec<String> {
+pub(crate) fn addresses(object: &Object<'_>) -> Vec<String> {
     let spec: Value = object.field("spec").unwrap_or_default();
     let listed = spec.get("clusterIPs").and_then(Value::as_array).into_iter().flatten();
     let all = listed.chain(spec.get("clusterIP")).filter_map(Value::as_str);
@@ -132,7 +132,7 @@ pub(super) fn addresses(object: &Object<'_>) -> Vec<String> {
 }
 
 /// The addresses from elsewhere that a Service answers on: whoever names another's there gets what is sent to it.
-pub(super) fn claims(object: &Object<'_>, kind: &'static Kind) -> Vec<(String, Draft)> {
+pub(crate) fn claims(object: &Object<'_>, kind: &'static Kind) -> Vec<(String, Draft)> {
     // There are many Services, and few have any.
     if !object.raw("spec").is_some_and(|spec| spec.contains("\"externalIPs\"")) {
         return Vec::new();
@@ -149,7 +149,7 @@ pub(super) fn claims(object: &Object<'_>, kind: &'static Kind) -> Vec<(String, D
 }
 
 /// The cluster address that a manifest of a Service asks for. In a cluster no two Services have the same.
-pub(super) fn asked_for(object: &Object<'_>, kind: &'static Kind) -> Vec<(String, Draft)> {
+pub(crate) fn asked_for(object: &Object<'_>, kind: &'static Kind) -> Vec<(String, Draft)> {
     let draft = |address: &str| {
         Draft::at(ObjectRef::of(object, kind), "spec.clusterIP")
             .values(None, Some(address))
@@ -159,7 +159,7 @@ pub(super) fn asked_for(object: &Object<'_>, kind: &'static Kind) -> Vec<(String
 }
 
 /// That a Service would answer on the address of a managed one, as far as somebody looked up these.
-pub(super) fn claims_change(change: &Change<'_>) -> Vec<Draft> {
+pub(crate) fn claims_change(change: &Change<'_>) -> Vec<Draft> {
     let Some(after) = change.after.as_ref().filter(|_| *change.kind == kinds::SERVICE) else { return Vec::new() };
     if change.beside.addresses.is_empty() {
         return Vec::new();

@@ -8,9 +8,9 @@ use crate::k8s::selector::Selector;
 /// The specification of a NetworkPolicy, as far as rules look at it.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(super) struct Policy {
+pub(crate) struct Policy {
     /// The pods that it is on; all of its namespace without one.
-    pub(super) pod_selector: Option<Selector>,
+    pub(crate) pod_selector: Option<Selector>,
     #[serde(rename = "policyTypes")]
     types: Option<Vec<String>>,
     ingress: Option<Vec<Value>>,
@@ -19,7 +19,7 @@ pub(super) struct Policy {
 
 impl Policy {
     /// Whether it closes a direction: one is open all the same where one of its rules is empty.
-    pub(super) fn closes_something(&self) -> bool {
+    pub(crate) fn closes_something(&self) -> bool {
         let open = |rules: &Option<Vec<Value>>| {
             rules.iter().flatten().any(|rule| rule.as_object().is_some_and(serde_json::Map::is_empty))
         };
@@ -27,12 +27,12 @@ impl Policy {
     }
 
     /// Whether it says where its pods may send to.
-    pub(super) fn is_about_egress(&self) -> bool {
+    pub(crate) fn is_about_egress(&self) -> bool {
         self.is_about("Egress", self.egress.is_some())
     }
 
     /// Whether a rule of it leads out of the cluster: one does that names no peers, or addresses.
-    pub(super) fn leads_out(&self) -> bool {
+    pub(crate) fn leads_out(&self) -> bool {
         self.egress.iter().flatten().any(|rule| {
             let peers = rule.get("to").and_then(Value::as_array).filter(|peers| !peers.is_empty());
             peers.is_none_or(|peers| peers.iter().any(|peer| peer.get("ipBlock").is_some()))

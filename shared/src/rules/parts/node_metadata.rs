@@ -3,43 +3,43 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use crate::facts::baseline::Step;
-use crate::facts::change::{Change, Operation};
 use crate::command::Command;
 use crate::data::{Data, Place, Ruling};
-use crate::finding::{Draft, Evidence, ObjectRef};
-use crate::facts::inventory::{
-    self, CONTROL_PLANE_LABEL, Inventory, NodeInfo, POOL_LABEL, node_info, pool_of_node, provider_id, provider_pool,
-};
-use crate::k8s::kinds::{self, Kind};
-use crate::k8s::object::{ManagedEntry, Object, Owner};
+use crate::facts::baseline::Step;
+use crate::facts::change::{Change, Operation};
+use crate::facts::inventory::{self, CONTROL_PLANE_LABEL, Inventory, POOL_LABEL, pool_of_node, provider_pool};
 use crate::facts::origin::{self, Keys, Origin};
-use crate::rules::rule::{Code, Context};
+use crate::finding::Code;
+use crate::finding::{Draft, Evidence, ObjectRef};
+use crate::k8s::kinds::{self, Kind};
+use crate::k8s::node::NodeInfo;
+use crate::k8s::object::{ManagedEntry, Object, Owner};
+use crate::k8s::version::Version;
+use crate::rules::rule::Context;
 use crate::text;
-use crate::data::versions::Version;
 
 /// One key that differs between two sides of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct KeyChange<'o> {
-    pub(super) place: Place,
-    pub(super) key: Cow<'o, str>,
-    pub(super) before: Option<Cow<'o, str>>,
-    pub(super) after: Option<Cow<'o, str>>,
+pub(crate) struct KeyChange<'o> {
+    pub(crate) place: Place,
+    pub(crate) key: Cow<'o, str>,
+    pub(crate) before: Option<Cow<'o, str>>,
+    pub(crate) after: Option<Cow<'o, str>>,
 }
 
 impl KeyChange<'_> {
     /// `metadata.labels[kubernetes.io/hostname]`.
-    pub(super) fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         path(self.place, &self.key)
     }
 
-    pub(super) fn draft(&self, change: &Change<'_>) -> Draft {
+    pub(crate) fn draft(&self, change: &Change<'_>) -> Draft {
         Draft::at(target(change), self.path()).values(self.before.as_deref(), self.after.as_deref())
     }
 }
 
 /// The field a key stands in.
-pub(super) fn path(place: Place, key: &str) -> String {
+pub(crate) fn path(place: Place, key: &str) -> String {
     match place {
         Place::Annotation => format!("metadata.annotations[{key}]"),
         Place::Label => format!("metadata.labels[{key}]"),
@@ -48,7 +48,7 @@ pub(super) fn path(place: Place, key: &str) -> String {
 }
 
 /// `label`, `annotation`, `taint`.
-pub(super) fn word(place: Place) -> &'static str {
+pub(crate) fn word(place: Place) -> &'static str {
     match place {
         Place::Annotation => "annotation",
         Place::Label => "label",
@@ -57,7 +57,7 @@ pub(super) fn word(place: Place) -> &'static str {
 }
 
 /// The object of a change, by its request's name.
-pub(super) fn target(change: &Change<'_>) -> ObjectRef {
+pub(crate) fn target(change: &Change<'_>) -> ObjectRef {
     let mut target = change.object().map(|object| ObjectRef::of(object, change.kind)).unwrap_or_default();
     if !change.name.is_empty() {
         target.name.clone_from(&change.name);
@@ -69,7 +69,7 @@ pub(super) fn target(change: &Change<'_>) -> ObjectRef {
 }
 
 /// That an object would be deleted together with an owner it is given.
-pub(super) fn owned(change: &Change<'_>, owner: &Owner<'_>) -> Draft {
+pub(crate) fn owned(change: &Change<'_>, owner: &Owner<'_>) -> Draft {
     let (kind, owner) = (change.kind.kind, format!("{} {}", &*owner.kind, &*owner.name));
     Draft::at(target(change), "metadata.ownerReferences")
         .values(None, Some(&owner))
@@ -77,7 +77,7 @@ pub(super) fn owned(change: &Change<'_>, owner: &Owner<'_>) -> Draft {
 }
 
 /// The finalizers that one side of an update has and the other had not, in their order.
-pub(super) fn added_finalizers<'o>(before: &Object<'_>, after: &'o Object<'_>) -> Vec<&'o str> {
+pub(crate) fn added_finalizers<'o>(before: &Object<'_>, after: &'o Object<'_>) -> Vec<&'o str> {
     if before.meta.finalizers == after.meta.finalizers {
         return Vec::new();
     }
@@ -86,7 +86,7 @@ pub(super) fn added_finalizers<'o>(before: &Object<'_>, after: &'o Object<'_>) -
 }
 
 /// The finalizers that an update adds to an object, through whatever subresource, each as a finding on what it keeps from going.
-pub(super) fn new_finalizers(change: &Change<'_>, what: &str) -> Vec<Draft> {
+pub(crate) fn new_finalizers(change: &Change<'_>, what: &str) -> Vec<Draft> {
     let (Operation::Update, Some(before), Some(after)) = (change.operation, &change.before, &change.after) else {
         return Vec::new();
     };
@@ -100,7 +100,7 @@ pub(super) fn new_finalizers(change: &Change<'_>, what: &str) -> Vec<Draft> {
 }
 
 /// The finalizers that a person's tool put on an object after it was made, each as a finding with the way back.
-pub(super) fn finalizers_of_people(object: &Object<'_>, kind: &Kind, what: &str, data: &Data) -> Vec<Draft> {
+pub(crate) fn finalizers_of_people(object: &Object<'_>, kind: &Kind, what: &str, data: &Data) -> Vec<Draft> {
     let names: Vec<&str> = object.meta.finalizers.iter().flatten().map(|name| &**name).collect();
     let mut drafts = Vec::new();
     for name in names.iter().take(MAX_KEYS) {
@@ -129,7 +129,7 @@ pub(super) fn finalizers_of_people(object: &Object<'_>, kind: &Kind, what: &str,
 }
 
 /// That an object would lose an owner, with what it is as people know it.
-pub(super) fn disowned(change: &Change<'_>, owner: &Owner<'_>, what: &str) -> Draft {
+pub(crate) fn disowned(change: &Change<'_>, owner: &Owner<'_>, what: &str) -> Draft {
     let owner = format!("{} {}", &*owner.kind, &*owner.name);
     Draft::at(target(change), "metadata.ownerReferences")
         .values(Some(&owner), None)
@@ -137,12 +137,12 @@ pub(super) fn disowned(change: &Change<'_>, owner: &Owner<'_>, what: &str) -> Dr
 }
 
 /// Both sides of an update of a node or its status, which can change metadata too.
-pub(super) fn update<'c, 'a>(change: &'c Change<'a>) -> Option<(&'c Object<'a>, &'c Object<'a>)> {
+pub(crate) fn update<'c, 'a>(change: &'c Change<'a>) -> Option<(&'c Object<'a>, &'c Object<'a>)> {
     if *change.kind == kinds::NODE { change.update(&["status"]) } else { None }
 }
 
 /// Every label, annotation or taint key that differs, in the order of the documents.
-pub(super) fn changes<'o>(before: &'o Object<'_>, after: &'o Object<'_>, places: &[Place]) -> Vec<KeyChange<'o>> {
+pub(crate) fn changes<'o>(before: &'o Object<'_>, after: &'o Object<'_>, places: &[Place]) -> Vec<KeyChange<'o>> {
     let mut changes = Vec::new();
     for place in places {
         // Most updates of a node touch none of it: that is seen without building anything.
@@ -160,7 +160,7 @@ pub(super) fn changes<'o>(before: &'o Object<'_>, after: &'o Object<'_>, places:
 
 /// What a change of one key of a node is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Act {
+pub(crate) enum Act {
     /// A key of the system's is added by hand where the system had none, or one under its prefixes: AA204.
     Adds,
     /// What the system made is changed or removed: AA201, AA202.
@@ -178,7 +178,7 @@ pub(super) enum Act {
 ///
 /// Adding is not changing: a known key is the system's on this node only where the node shows that the system had put it
 /// there, by the value before or by its own list. And a key under a reserved prefix that nobody knows is its writer's.
-pub(super) fn act(key: &KeyChange<'_>, keys: &Keys<'_, '_>, before: &Object<'_>, data: &Data) -> Act {
+pub(crate) fn act(key: &KeyChange<'_>, keys: &Keys<'_, '_>, before: &Object<'_>, data: &Data) -> Act {
     let must = required(before, key.place, &key.key, data);
     // Putting the right value back is the cure, and a node that has yet to learn its name is no change. The system may
     // spell it in capitals; what is right already is not for others to spell anew.
@@ -210,7 +210,7 @@ pub(super) fn act(key: &KeyChange<'_>, keys: &Keys<'_, '_>, before: &Object<'_>,
 }
 
 /// What an update of a node would change or remove of the system's keys at one place.
-pub(super) fn system_keys(change: &Change<'_>, place: Place, data: &Data) -> Vec<Draft> {
+pub(crate) fn system_keys(change: &Change<'_>, place: Place, data: &Data) -> Vec<Draft> {
     let Some((before, after)) = update(change) else { return Vec::new() };
     let keys = Keys::of(before, place, data);
     let mut drafts = Vec::new();
@@ -244,7 +244,7 @@ pub(super) fn system_keys(change: &Change<'_>, place: Place, data: &Data) -> Vec
 
 /// The system's keys at one place that a person's tool wrote after the node was created, with their values and who it was;
 /// not where the value is the one that the node itself calls for.
-pub(super) fn written_by_people(
+pub(crate) fn written_by_people(
     node: &Object<'_>,
     place: Place,
     data: &Data,
@@ -273,17 +273,17 @@ pub(super) fn written_by_people(
 /// What a system key that a person wrote hinges on: whether the node itself shows that the system had put it there, or else
 /// what the untouched nodes of its pool have.
 #[derive(Clone, Debug)]
-pub(super) struct Hinge<'h> {
-    pub(super) pool: &'h str,
-    pub(super) place: Place,
-    pub(super) key: &'h str,
+pub(crate) struct Hinge<'h> {
+    pub(crate) pool: &'h str,
+    pub(crate) place: Place,
+    pub(crate) key: &'h str,
     /// How the node itself shows it; empty where it does not.
-    pub(super) told: &'h str,
+    pub(crate) told: &'h str,
 }
 
 impl<'h> Hinge<'h> {
     /// As [`Hinge::text`] writes it.
-    pub(super) fn parse(text: &'h str) -> Option<Self> {
+    pub(crate) fn parse(text: &'h str) -> Option<Self> {
         let mut parts = text.splitn(4, '\n');
         let (pool, place, key) = (parts.next()?, parts.next()?, parts.next()?);
         let place = [Place::Annotation, Place::Label, Place::Taint].into_iter().find(|own| word(*own) == place)?;
@@ -291,20 +291,20 @@ impl<'h> Hinge<'h> {
     }
 
     /// For [`Notes::suspect`](crate::rules::rule::Notes::suspect).
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         [self.pool, word(self.place), self.key, self.told].join("\n")
     }
 
     /// Whether the system had put the key there: nothing else makes a person's writing a change of the system's.
-    pub(super) fn is_systems(&self, inventory: &Inventory) -> bool {
+    pub(crate) fn is_systems(&self, inventory: &Inventory) -> bool {
         !self.told.is_empty() || inventory.has_system_key(self.pool, self.place, self.key)
     }
 }
 
 /// What a key of a node that a person wrote hinges on, as text.
-pub(super) fn hinge(node: &Object<'_>, keys: &Keys<'_, '_>, key: &str, data: &Data) -> String {
+pub(crate) fn hinge(node: &Object<'_>, keys: &Keys<'_, '_>, key: &str, data: &Data) -> String {
     // A label that makes a node a member of a pool cannot be vouched for by the nodes that it joins by it.
-    let joins = matches!(key, CONTROL_PLANE_LABEL | POOL_LABEL) && provider_id(node).is_none();
+    let joins = matches!(key, CONTROL_PLANE_LABEL | POOL_LABEL) && node.provider_id().is_none();
     let pool = if joins { JOINED.to_owned() } else { pool_of_node(node, data) };
     let place = keys.place();
     let twin = || place == Place::Label && twin(node, keys, key).is_some();
@@ -324,14 +324,14 @@ pub(super) fn hinge(node: &Object<'_>, keys: &Keys<'_, '_>, key: &str, data: &Da
 const JOINED: &str = "(joined by hand)";
 
 /// The value of the other name that the system writes together with a label, where no person wrote that one.
-pub(super) fn twin<'o>(node: &'o Object<'_>, keys: &Keys<'_, '_>, key: &str) -> Option<&'o str> {
+pub(crate) fn twin<'o>(node: &'o Object<'_>, keys: &Keys<'_, '_>, key: &str) -> Option<&'o str> {
     let pair = TWINS.iter().find(|pair| pair.contains(&key))?;
     let other = pair.iter().find(|other| **other != key)?;
     node.meta.labels.get(other).filter(|_| keys.is_put_by_system(other))
 }
 
 /// Labels that the system writes under two names, the newer first (kubernetes.io, well-known labels).
-pub(super) const TWINS: [[&str; 2]; 3] = [
+pub(crate) const TWINS: [[&str; 2]; 3] = [
     ["node.kubernetes.io/instance-type", "beta.kubernetes.io/instance-type"],
     ["topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone"],
     ["topology.kubernetes.io/region", "failure-domain.beta.kubernetes.io/region"],
@@ -339,7 +339,7 @@ pub(super) const TWINS: [[&str; 2]; 3] = [
 
 /// The suspects of a rule that the system had put there and whose value is not the one that their pool's untouched nodes
 /// agree on, with the way back to that value. `peers` is asked for a pool and a key.
-pub(super) fn against_peers<'i>(
+pub(crate) fn against_peers<'i>(
     inventory: &'i Inventory,
     context: &Context<'_>,
     code: Code,
@@ -380,7 +380,7 @@ pub(super) fn against_peers<'i>(
 }
 
 /// System keys of nodes that are not as a baseline recorded them, where there is one.
-pub(super) fn against_baseline(inventory: &Inventory, context: &Context<'_>, place: Place) -> Vec<Draft> {
+pub(crate) fn against_baseline(inventory: &Inventory, context: &Context<'_>, place: Place) -> Vec<Draft> {
     let changed = context.baseline.iter().flat_map(|baseline| baseline.changed_keys(place));
     // What the system no longer sets at a node's version may go.
     let lapsed = |node: &str, key: &str| {
@@ -407,12 +407,12 @@ pub(super) fn against_baseline(inventory: &Inventory, context: &Context<'_>, pla
 }
 
 /// The command that puts a value back.
-pub(super) fn restore(place: Place, node: &str, key: &str, value: &str) -> Command {
+pub(crate) fn restore(place: Place, node: &str, key: &str, value: &str) -> Command {
     Command::kubectl([verb_of(place), "node"]).name(node).name(&format!("{key}={value}")).word("--overwrite")
 }
 
 /// The kubectl command that changes keys at a place.
-pub(super) fn verb_of(place: Place) -> &'static str {
+pub(crate) fn verb_of(place: Place) -> &'static str {
     match place {
         Place::Annotation => "annotate",
         Place::Label => "label",
@@ -445,8 +445,8 @@ fn differing<'o>(place: Place, old: &[Entry<'o>], new: &[Entry<'o>], changes: &m
 /// What people's tools wrote on a node after it was created: for each place and writer, the keys and their values.
 ///
 /// Nothing of a node without a providerID: a foreign node is AA401's, and what its creator wrote on it is not the point.
-pub(super) fn by_people(node: &Object<'_>, data: &Data, mut each: impl FnMut(&Keys<'_, '_>, &Entries<'_>, &Evidence)) {
-    if provider_id(node).is_none() {
+pub(crate) fn by_people(node: &Object<'_>, data: &Data, mut each: impl FnMut(&Keys<'_, '_>, &Entries<'_>, &Evidence)) {
+    if node.provider_id().is_none() {
         return;
     }
     for (place, field, pairs) in
@@ -479,7 +479,7 @@ fn later_hands<'o, 'a>(object: &'o Object<'a>, data: &Data) -> impl Iterator<Ite
 }
 
 /// Keys and values at a place. A taint's value is `value:effect`, all effects of a key together.
-pub(super) fn entries<'o>(node: &'o Object<'_>, place: Place) -> Entries<'o> {
+pub(crate) fn entries<'o>(node: &'o Object<'_>, place: Place) -> Entries<'o> {
     let pairs = |pairs: &'o crate::k8s::object::Pairs<'_>| pairs.iter().map(|(k, v)| (k.into(), v.into())).collect();
     match place {
         Place::Annotation => pairs(&node.meta.annotations),
@@ -487,7 +487,7 @@ pub(super) fn entries<'o>(node: &'o Object<'_>, place: Place) -> Entries<'o> {
         Place::Taint => {
             let mut entries: Entries<'o> = Vec::new();
             let mut places: HashMap<&str, usize> = HashMap::new();
-            for taint in inventory::taints(node) {
+            for taint in node.taints() {
                 let next = entries.len();
                 let place = *places.entry(&taint.key).or_insert(next);
                 match entries.get_mut(place) {
@@ -503,26 +503,26 @@ pub(super) fn entries<'o>(node: &'o Object<'_>, place: Place) -> Entries<'o> {
 }
 
 /// A pool's own name: its label is `<cluster>-<random>-<pool>`, and a pool's name holds no dash. `None` for nodes of no pool.
-pub(super) fn pool_name(pool: &str) -> Option<&str> {
+pub(crate) fn pool_name(pool: &str) -> Option<&str> {
     pool.rsplit('-').next().filter(|name| !name.is_empty() && !inventory::is_untold(pool) && pool != "control-plane")
 }
 
 /// One request can add a hundred thousand keys; nobody reads more findings of one kind than this, and each takes memory.
-pub(super) const MAX_KEYS: usize = 256;
+pub(crate) const MAX_KEYS: usize = 256;
 
 /// Nobody needs more witnesses for one thing.
 const MAX_WRITERS: usize = 8;
 
 /// The value a label must have by the node's own name, status and virtual machine; no earlier record is needed.
-pub(super) fn required(node: &Object<'_>, place: Place, key: &str, data: &Data) -> Option<String> {
+pub(crate) fn required(node: &Object<'_>, place: Place, key: &str, data: &Data) -> Option<String> {
     let known = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     match key {
         _ if place != Place::Label => None,
         "kubernetes.io/hostname" => known(&node.meta.name),
-        "kubernetes.io/arch" | "beta.kubernetes.io/arch" => known(&node_info(node)?.architecture),
-        "kubernetes.io/os" | "beta.kubernetes.io/os" => known(&node_info(node)?.operating_system),
-        WINDOWS_BUILD => windows_build(node_info(node)?),
-        POOL_LABEL => provider_pool(provider_id(node)?, data).and_then(known),
+        "kubernetes.io/arch" | "beta.kubernetes.io/arch" => known(&node.node_info()?.architecture),
+        "kubernetes.io/os" | "beta.kubernetes.io/os" => known(&node.node_info()?.operating_system),
+        WINDOWS_BUILD => windows_build(node.node_info()?),
+        POOL_LABEL => provider_pool(node.provider_id()?, data).and_then(known),
         _ => None,
     }
 }
@@ -546,9 +546,9 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
-    use crate::rules::catalogue;
-    use crate::facts::change::Operation;
     use crate::data::embedded;
+    use crate::facts::change::Operation;
+    use crate::rules::catalogue;
 
     /// A node with many labels of a person's, and a system label.
     fn node(own: &str, instance_type: &str) -> String {

@@ -1,23 +1,24 @@
 //! What the rules about power over nodes share: how much of its node a pod is given, and which rule speaks of it.
 
-use crate::facts::change::{Change, Operation};
 use crate::command::Command;
 use crate::data::Data;
 use crate::data::node_power::HostNamespace;
-use crate::finding::{Consequence, Draft, Evidence, ObjectRef};
-use crate::verdict::guard;
+use crate::data::own;
+use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::Inventory;
+use crate::facts::origin::{self, Provenance};
+use crate::finding::Code;
+use crate::finding::{Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
-use crate::facts::origin::{self, Provenance};
 use crate::k8s::pod::{Container, Pod};
-use crate::rules::rule::{Code, Context, Guard, Notes, Read, Scope, Seen, Verdict};
 use crate::rules::parts::installed::{self, Installed};
 use crate::rules::parts::node_metadata::target;
+use crate::rules::rule::{Context, Guard, Notes, Read, Scope, Seen, Verdict};
 
 /// Which rule speaks of a pod with power over its node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Speaker {
+pub(crate) enum Speaker {
     /// AA406: a `DaemonSet`, or containers of initialisation: the allowed way.
     Allowed,
     /// AA407: anything else.
@@ -54,23 +55,23 @@ struct Power<'p> {
 }
 
 /// The lists that tell.
-pub(super) const fn everywhere(kind: &'static Kind) -> Read {
+pub(crate) const fn everywhere(kind: &'static Kind) -> Read {
     Read { kind, scope: Scope::Cluster }
 }
 
 /// The changes that can give power.
-pub(super) const fn written(kind: &'static Kind) -> Guard {
+pub(crate) const fn written(kind: &'static Kind) -> Guard {
     Guard { kind, subresource: "", operations: &[Operation::Create, Operation::Update] }
 }
 
 /// Of pods: the specification of one that runs does not change, but ephemeral containers join it.
-pub(super) const PODS: [Guard; 2] = [
+pub(crate) const PODS: [Guard; 2] = [
     Guard { kind: &kinds::POD, subresource: "", operations: &[Operation::Create] },
     Guard { kind: &kinds::POD, subresource: "ephemeralcontainers", operations: &[Operation::Update] },
 ];
 
 /// Judges one object of a state for one rule; what may be an extension's waits for [`whole`].
-pub(super) fn each(seen: &Seen<'_, '_>, notes: &mut Notes, speaker: Speaker) {
+pub(crate) fn each(seen: &Seen<'_, '_>, notes: &mut Notes, speaker: Speaker) {
     if installed::note(seen, notes) {
         return;
     }
@@ -81,14 +82,14 @@ pub(super) fn each(seen: &Seen<'_, '_>, notes: &mut Notes, speaker: Speaker) {
 }
 
 /// Leaves out what Arc extensions brought.
-pub(super) fn whole(inventory: &Inventory, context: &Context<'_>, code: Code) -> Verdict {
+pub(crate) fn whole(inventory: &Inventory, context: &Context<'_>, code: Code) -> Verdict {
     let extensions = Installed::of(inventory, code, context.data);
     let own = inventory.suspects(code).iter().filter(|suspect| !extensions.brought(&suspect.hinge));
     Verdict::Found(own.map(|suspect| suspect.draft.clone()).collect())
 }
 
 /// A change that gives a pod more power than it had.
-pub(super) fn change(change: &Change<'_>, data: &Data, speaker: Speaker) -> Vec<Draft> {
+pub(crate) fn change(change: &Change<'_>, data: &Data, speaker: Speaker) -> Vec<Draft> {
     if installed::of_change(change).is_some() {
         return Vec::new();
     }
@@ -195,7 +196,7 @@ fn judge(object: &Object<'_>, kind: &'static Kind, pod: &Pod<'_>, data: &Data, s
 }
 
 /// Part of what Microsoft maintains, by its own name or its maker's: other rules speak of these.
-pub(super) fn is_component(object: &Object<'_>, kind: &str, name: &str, data: &Data) -> bool {
+pub(crate) fn is_component(object: &Object<'_>, kind: &str, name: &str, data: &Data) -> bool {
     let namespace = &object.meta.namespace;
     let is = |kind: &str, name: &str| data.component(kind, namespace, name).is_some();
     is(kind, name)
@@ -247,7 +248,7 @@ impl<'o> Place<'o> {
         };
         if *kind != kinds::POD {
             let made = owners.iter().any(|owner| matches!(&*owner.kind, "CronJob" | "Deployment"));
-            return (!made && &*object.meta.namespace != guard::NAMESPACE).then_some(place);
+            return (!made && &*object.meta.namespace != own::NAMESPACE).then_some(place);
         }
         if object.meta.annotations.get("kubernetes.io/config.mirror").is_some() {
             return None;
@@ -295,7 +296,7 @@ fn base(kind: &Kind) -> &'static str {
 }
 
 /// Whether a pod reaches for its node at all: by what its containers may do, or by paths of the host.
-pub(super) fn has_power(pod: &Pod<'_>, data: &Data) -> bool {
+pub(crate) fn has_power(pod: &Pod<'_>, data: &Data) -> bool {
     may_have_power(pod) && !powers(pod, data, false).is_empty()
 }
 

@@ -1,26 +1,26 @@
 //! What the rules about node pools share: which nodes are compared with which, and whether an upgrade explains what differs.
 
+use crate::rules::parts::platform_signs;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::finding::{Draft, ObjectRef};
 use crate::facts::inventory::{Inventory, NodeFact, is_untold};
+use crate::finding::{Draft, ObjectRef};
 use crate::k8s::kinds;
 use crate::rules::rule::Context;
-use crate::rules::aa401;
 
 /// Nodes by their pool.
-pub(super) type Pools<'i> = BTreeMap<&'i str, Vec<&'i NodeFact>>;
+pub(crate) type Pools<'i> = BTreeMap<&'i str, Vec<&'i NodeFact>>;
 
 /// The platform's nodes by pool, the control plane's as one; foreign nodes (AA401) and virtual kubelets are left out.
 ///
 /// # Errors
 /// Why no node can be judged, although there are some.
-pub(super) fn nodes<'i>(inventory: &'i Inventory, context: &Context<'_>) -> Result<Pools<'i>, String> {
+pub(crate) fn nodes<'i>(inventory: &'i Inventory, context: &Context<'_>) -> Result<Pools<'i>, String> {
     let mut pools = Pools::new();
     let machines = || inventory.nodes.iter().filter(|node| !node.virtual_kubelet);
-    for node in machines().filter(|node| !aa401::platform_signs(node, context.data).is_empty()) {
+    for node in machines().filter(|node| !platform_signs::platform_signs(node, context.data).is_empty()) {
         pools.entry(&node.pool).or_default().push(node);
     }
     if pools.is_empty() && machines().next().is_some() {
@@ -31,7 +31,7 @@ pub(super) fn nodes<'i>(inventory: &'i Inventory, context: &Context<'_>) -> Resu
 
 /// As [`nodes`], the pools with several members alone, and why nothing is known of the nodes that name no pool, where there
 /// are some: they may be peers of any.
-pub(super) fn peers<'i>(
+pub(crate) fn peers<'i>(
     inventory: &'i Inventory,
     context: &Context<'_>,
 ) -> Result<(Pools<'i>, Option<String>), String> {
@@ -45,7 +45,7 @@ pub(super) fn peers<'i>(
 
 /// Whether an upgrade of these nodes is under way: Cluster API marks the old ones, each is cordoned before it goes, and the
 /// new ones are young. Where not all nodes were read, one that was not may show it.
-pub(super) fn is_upgrading(members: &[&NodeFact], context: &Context<'_>) -> bool {
+pub(crate) fn is_upgrading(members: &[&NodeFact], context: &Context<'_>) -> bool {
     let now = context.now;
     context.unread(&[&kinds::NODE]).is_some()
         || members.iter().any(|node| {
@@ -57,7 +57,7 @@ pub(super) fn is_upgrading(members: &[&NodeFact], context: &Context<'_>) -> bool
 
 /// One thing that members of a pool differ in.
 #[derive(Clone, Debug)]
-pub(super) struct Difference<'i> {
+pub(crate) struct Difference<'i> {
     what: &'static str,
     /// What most of them have, where that prevails.
     usual: Option<String>,
@@ -67,7 +67,7 @@ pub(super) struct Difference<'i> {
 
 impl<'i> Difference<'i> {
     /// What members have in `what`, and who; `None` where all agree.
-    pub(super) fn of(what: &'static str, values: BTreeMap<String, Vec<&'i str>>) -> Option<Self> {
+    pub(crate) fn of(what: &'static str, values: BTreeMap<String, Vec<&'i str>>) -> Option<Self> {
         if values.len() < 2 {
             return None;
         }
@@ -85,7 +85,7 @@ impl<'i> Difference<'i> {
 }
 
 /// One finding on a pool, with all that its members differ in; `None` where they agree in everything. `path` is of all of it.
-pub(super) fn differing(pool: &str, path: &str, differences: &[Difference<'_>]) -> Option<Draft> {
+pub(crate) fn differing(pool: &str, path: &str, differences: &[Difference<'_>]) -> Option<Draft> {
     // One thing needs no name beside its values, the message has it.
     let said = |each: &dyn Fn(&Difference<'_>) -> Option<String>| match differences {
         [one] => each(one),
@@ -113,7 +113,7 @@ pub(super) fn differing(pool: &str, path: &str, differences: &[Difference<'_>]) 
 }
 
 /// `moc-l1, moc-l2 and 3 more`.
-pub(super) fn few(names: &[&str]) -> String {
+pub(crate) fn few(names: &[&str]) -> String {
     match names {
         [] => String::new(),
         [one] => (*one).to_owned(),

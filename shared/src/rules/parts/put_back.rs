@@ -8,16 +8,17 @@ use sha2::{Digest, Sha256};
 
 use crate::data::Data;
 use crate::facts::inventory::Inventory;
+use crate::facts::origin;
+use crate::finding::Code;
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::{ManagedEntry, Object};
-use crate::facts::origin;
-use crate::rules::rule::{Code, Notes};
 use crate::rules::parts::effect::is_restart;
+use crate::rules::rule::Notes;
 use crate::text;
 
 /// A workload as it is now, as far as its past is compared with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Present {
+pub(crate) struct Present {
     uid: String,
     born: Option<Timestamp>,
     /// The number of the revision that it says it is at; a DaemonSet does not say.
@@ -38,7 +39,7 @@ struct Revision {
 
 /// What became of a template that a person's hand is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Past {
+pub(crate) enum Past {
     /// It is the one of this revision again, which the platform made.
     PutBack(i64),
     /// It is not; this revision is the platform's last, where one is kept.
@@ -46,7 +47,7 @@ pub(super) enum Past {
 }
 
 /// The kind whose objects keep the earlier shapes of a workload.
-pub(super) fn keeper(workload: &str) -> Option<&'static Kind> {
+pub(crate) fn keeper(workload: &str) -> Option<&'static Kind> {
     match workload {
         "Deployment" => Some(&kinds::REPLICA_SET),
         "DaemonSet" | "StatefulSet" => Some(&kinds::CONTROLLER_REVISION),
@@ -55,7 +56,7 @@ pub(super) fn keeper(workload: &str) -> Option<&'static Kind> {
 }
 
 /// Keeps what a ReplicaSet or ControllerRevision tells of a workload's past, by the workload's uid.
-pub(super) fn note(object: &Object<'_>, kind: &Kind, notes: &mut Notes) {
+pub(crate) fn note(object: &Object<'_>, kind: &Kind, notes: &mut Notes) {
     let Some(owner) = object.owners().first() else { return };
     let (number, template) = if *kind == kinds::REPLICA_SET {
         let number = object.meta.annotations.get(REVISION).and_then(|number| number.parse().ok());
@@ -73,7 +74,7 @@ pub(super) fn note(object: &Object<'_>, kind: &Kind, notes: &mut Notes) {
 
 impl Present {
     /// A workload that a person's hand is on.
-    pub(super) fn of(object: &Object<'_>, data: &Data) -> Self {
+    pub(crate) fn of(object: &Object<'_>, data: &Data) -> Self {
         let is_platform = |entry: &&ManagedEntry<'_>| {
             &*entry.subresource != "status" && data.managers.platform(&entry.manager).is_some()
         };
@@ -88,7 +89,7 @@ impl Present {
     }
 
     /// What became of its template, by what `rule` has noted of its revisions.
-    pub(super) fn past(&self, inventory: &Inventory, rule: Code) -> Past {
+    pub(crate) fn past(&self, inventory: &Inventory, rule: Code) -> Past {
         let own = about(&self.uid);
         let remarks = inventory.remarks(rule).filter(|(about, _)| *about == own);
         let revisions: Vec<Revision> = remarks.filter_map(|(_, says)| serde_json::from_str(says).ok()).collect();

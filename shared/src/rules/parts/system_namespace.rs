@@ -1,13 +1,13 @@
 //! Whether a namespace of a system's name is the system's, or was made by somebody under that name.
 
 use crate::data::{Confidence, Data, SystemNamespace};
+use crate::facts::origin::{self, Provenance};
 use crate::finding::Evidence;
 use crate::k8s::object::{ManagedEntry, Object};
-use crate::facts::origin::{self, Provenance};
 
 /// Whose a namespace of a system's name is.
 #[derive(Debug)]
-pub(super) enum Whose {
+pub(crate) enum Whose {
     /// Somebody's, as the evidence shows, under a name that no document gives to the platform.
     Somebodys,
     /// The platform's by its name, although somebody made it.
@@ -20,7 +20,7 @@ pub(super) enum Whose {
 
 impl Whose {
     /// Tells it from what the namespace bears; `row` is what is known of its name.
-    pub(super) fn of(namespace: &Object<'_>, row: &SystemNamespace, data: &Data) -> Self {
+    pub(crate) fn of(namespace: &Object<'_>, row: &SystemNamespace, data: &Data) -> Self {
         // Nobody else can have made these, whatever stands in their managedFields.
         if row.is_kubernetes() {
             return Whose::Systems;
@@ -54,7 +54,7 @@ fn maker(namespace: &Object<'_>, row: &SystemNamespace, data: &Data) -> Provenan
 
 /// Whether Helm made a namespace for the release of the platform's that is kept there, or as a part of one: Microsoft's command
 /// line runs Helm as whoever is signed in.
-pub(super) fn is_made_by_release(namespace: &Object<'_>, row: &SystemNamespace, data: &Data) -> bool {
+pub(crate) fn is_made_by_release(namespace: &Object<'_>, row: &SystemNamespace, data: &Data) -> bool {
     let by_helm = || namespace.managed().iter().any(|entry| data.provenance.is_helm(&entry.manager));
     origin::is_release_write(namespace, data) || row.keeps_release && by_helm()
 }

@@ -6,18 +6,20 @@ use serde::Deserialize;
 
 use crate::data::third_party::{Licence, Product};
 use crate::data::{Confidence, Data, Platform};
-use crate::finding::{Consequence, Draft, Evidence, ObjectRef};
 use crate::facts::inventory::Inventory;
+use crate::finding::Code;
+use crate::finding::{Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
-use crate::k8s::object::{Object, Text};
+use crate::k8s::object::Object;
 use crate::k8s::pod::Pod;
-use crate::rules::rule::{Code, Context, Notes, Read, Scope, Seen, Verdict};
+use crate::k8s::text::Text;
 use crate::rules::parts::installed::{self, EXTENSIONS, Installed};
 use crate::rules::parts::node_power;
+use crate::rules::rule::{Context, Notes, Read, Scope, Seen, Verdict};
 use crate::text::line;
 
 /// The lists that tell.
-pub(super) const READS: &[Read] = &[
+pub(crate) const READS: &[Read] = &[
     Read { kind: &kinds::POD, scope: Scope::Cluster },
     Read { kind: &kinds::CUSTOM_RESOURCE_DEFINITION, scope: Scope::Cluster },
     Read { kind: &kinds::INGRESS_CLASS, scope: Scope::Cluster },
@@ -54,7 +56,7 @@ struct Trace<'t> {
 }
 
 /// Keeps the signs of products of one licence that an object shows.
-pub(super) fn each(seen: &Seen<'_, '_>, notes: &mut Notes, licence: Licence) {
+pub(crate) fn each(seen: &Seen<'_, '_>, notes: &mut Notes, licence: Licence) {
     let (object, data) = (seen.object, seen.data);
     if seen.pod().is_some() {
         pod(seen, notes, licence);
@@ -76,7 +78,7 @@ pub(super) fn each(seen: &Seen<'_, '_>, notes: &mut Notes, licence: Licence) {
 }
 
 /// One finding for each product that is not the platform's.
-pub(super) fn whole(inventory: &Inventory, context: &Context<'_>, code: Code) -> Verdict {
+pub(crate) fn whole(inventory: &Inventory, context: &Context<'_>, code: Code) -> Verdict {
     let data = context.data;
     let extensions = Installed::of(inventory, code, data);
     let served: BTreeSet<&str> =
@@ -295,7 +297,7 @@ mod tests {
     fn noted(json: &str) -> Notes {
         let object: Object<'_> = serde_json::from_str(json).unwrap();
         let mut notes = Notes::default();
-        each(&Seen::new(&object, &kinds::POD, embedded()), &mut notes, Licence::Open);
+        each(&derive::seen(&object, &kinds::POD, embedded()), &mut notes, Licence::Open);
         notes
     }
 

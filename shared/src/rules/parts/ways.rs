@@ -6,13 +6,13 @@ use crate::k8s::kinds::Kind;
 use crate::k8s::object::Object;
 
 /// The platforms that AKS hybrid's PowerShell module manages.
-pub(super) const MODULE: &[Platform] = &[Platform::WindowsServer, Platform::Hci22h2];
+pub(crate) const MODULE: &[Platform] = &[Platform::WindowsServer, Platform::Hci22h2];
 
 /// How a cluster is upgraded, in the tool of each platform; none for bare metal, which has no documented way yet.
 ///
 /// Azure Local: "Upgrade an AKS cluster", learn.microsoft.com/azure/aks/aksarc/cluster-upgrade; the module: "Upgrade the
 /// Kubernetes version of AKS clusters", learn.microsoft.com/azure/aks/hybrid/upgrade.
-pub(super) fn upgrade() -> Vec<Command> {
+pub(crate) fn upgrade() -> Vec<Command> {
     let shows = "shows which versions there are";
     vec![
         Command::az(["aksarc", "get-upgrades", "--resource-group"])
@@ -40,7 +40,7 @@ pub(super) fn upgrade() -> Vec<Command> {
 }
 
 /// How nodes get newer images: the module has an update of images alone, Azure Local renews them with an upgrade.
-pub(super) fn renewal() -> Vec<Command> {
+pub(crate) fn renewal() -> Vec<Command> {
     let images = Command::cmdlet("Update-AksHciCluster", ["-name"])
         .blank("CLUSTER")
         .word("-operatingSystem")
@@ -50,12 +50,12 @@ pub(super) fn renewal() -> Vec<Command> {
 }
 
 /// A command about the cluster's connection to Azure Arc.
-pub(super) fn arc(verb: &str) -> Command {
+pub(crate) fn arc(verb: &str) -> Command {
     Command::az(["connectedk8s", verb, "--resource-group"]).blank("GROUP").word("--name").blank("CLUSTER")
 }
 
 /// Moves the workloads off a node.
-pub(super) fn drain(node: &str) -> Command {
+pub(crate) fn drain(node: &str) -> Command {
     Command::kubectl(["drain"])
         .name(node)
         .word("--ignore-daemonsets")
@@ -65,14 +65,14 @@ pub(super) fn drain(node: &str) -> Command {
 }
 
 /// Deletes an object of the user's.
-pub(super) fn delete(object: &Object<'_>, kind: &Kind) -> Command {
+pub(crate) fn delete(object: &Object<'_>, kind: &Kind) -> Command {
     Command::kubectl_in(&object.meta.namespace, ["delete", &kind.qualified()])
         .name(&object.meta.name)
         .caution("destroys it")
 }
 
 /// A command about a node pool of Azure Local.
-pub(super) fn pool(verb: &str, name: &str) -> Command {
+pub(crate) fn pool(verb: &str, name: &str) -> Command {
     Command::az(["aksarc", "nodepool", verb, "--resource-group"])
         .blank("GROUP")
         .word("--cluster-name")

@@ -1,17 +1,18 @@
 //! What one object shows without the rest of its cluster: for the dry run, which asks before and after a change.
 
+use crate::rules::derive;
 use jiff::Timestamp;
 
 use super::plan::covers;
-use crate::rules::catalogue;
 use crate::data::embedded;
 use crate::finding::Finding;
 use crate::k8s::fit;
-use crate::verdict::guard::Settings;
 use crate::k8s::kinds::Kind;
 use crate::k8s::object::Object;
-use crate::rules::rule::{Notes, Rule, Seen};
 use crate::people::waiver;
+use crate::rules::catalogue;
+use crate::rules::rule::{Notes, Rule};
+use crate::verdict::guard::Settings;
 use crate::verdict::weigh::{finalize, lightest};
 
 /// The findings that an object shows alone, with the waivers of the settings applied. `None` where it cannot be judged.
@@ -26,7 +27,7 @@ pub fn alone(
     fit::check(object, kind, "", None).ok()?;
     let data = embedded();
     let looks = |rule: &Rule| rule.reads.iter().any(|read| read.kind == kind && covers(read, namespace, data));
-    let (platforms, seen) = (settings.platforms(), Seen::new(object, kind, data));
+    let (platforms, seen) = (settings.platforms(), derive::seen(object, kind, data));
     let mut findings = Vec::new();
     for rule in catalogue::ALL.iter().filter(|rule| looks(rule)) {
         let Some(each) = rule.state.each else { continue };

@@ -1,16 +1,15 @@
 //! What a rule comes to on what was read.
 
-use super::Check;
-use crate::people::answers::{self, Answer as Attested};
-use crate::facts::change::Operation;
+use super::state::Check;
 use crate::command::Command;
 use crate::data::Platform;
+use crate::facts::answers::{self, Answer as Attested};
+use crate::facts::change::Operation;
 use crate::finding::{Basis, Consequence, Draft, Evidence, Finding, ObjectRef};
 use crate::k8s::kinds::Kind;
-use crate::verdict::report::{NEEDS_CLUSTER, Outcome, RuleOutcome};
+use crate::rules::catalogue;
 use crate::rules::rule::{Rule, Verdict};
-use crate::rules::parts::across::Across;
-use crate::rules::parts::attested;
+use crate::verdict::report::{NEEDS_CLUSTER, Outcome, RuleOutcome};
 use crate::verdict::weigh::{finalize, lightest};
 
 /// What a rule comes to on one platform.
@@ -57,7 +56,7 @@ impl Check<'_> {
         let done = |outcome, reason: String, findings| {
             (RuleOutcome { code: rule.code.as_str(), slug: rule.slug, outcome, reason, could_void: false }, findings)
         };
-        if self.manifests && !rule.judges_manifests() {
+        if self.manifests && !rule.manifests.as_state() {
             let mut drafts = self.drafts.get(rule.code.as_str()).cloned().unwrap_or_default();
             if rule.change.is_none() {
                 return done(Outcome::NotApplicable, NEEDS_CLUSTER.to_owned(), Vec::new());
@@ -65,7 +64,7 @@ impl Check<'_> {
             let platform = lightest(rule, candidates);
             let asks = |kind: &Kind| rule.guards.iter().any(|guard| guard.kind == kind);
             let mut open = self.unjudged(asks);
-            if let Some(across) = Across::of(rule.code) {
+            if let Some(across) = rule.manifests.across() {
                 open.extend((across.settle)(&self.inventory, &self.context(rule, platform), &mut drafts));
             }
             let findings = finalize(rule, platform, drafts);
@@ -130,7 +129,8 @@ impl Check<'_> {
         self.inventory.unjudged.iter().filter(|(key, _)| created(key.kind)).any(|(key, unjudged)| {
             !key.kind.namespaced
                 || unjudged.namespaces().any(|name| {
-                    namespaces.protected(name).is_some() && rule.voids_by(key.kind, namespaces.is_add_on(name))
+                    namespaces.protected(name).is_some()
+                        && rule.voiding.may_be_in(key.kind, || namespaces.is_add_on(name))
                 })
         })
     }
@@ -182,7 +182,7 @@ impl Check<'_> {
             return answer(Outcome::NotObservable, why.to_owned(), Vec::new(), false);
         }
         if let Some(baseline) = self.comparison() {
-            drafts.retain(|draft| !baseline.settles(rule, draft));
+            drafts.retain(|draft| !baseline.settles(rule.code, draft));
         }
         let findings = finalize(rule, platform, drafts);
         // A probe that says nothing is a gap, and the rule may say so too.
@@ -217,7 +217,7 @@ impl Check<'_> {
         let settled = self.answers().of_rule(rule.clauses, platform);
         let mut drafts = Vec::new();
         let bad = settled.answered.into_iter().filter(|answer| answer.answer == Attested::NotFulfilled);
-        for answer in bad.filter(|answer| attested::rule_of(&answer.clause).is_none()) {
+        for answer in bad.filter(|answer| catalogue::attested(&answer.clause).is_none()) {
             let on_it = self.params.rules.iter().filter(|other| {
                 let applies = other.platforms.contains(&platform);
                 applies && self.answers().of_rule(other.clauses, platform).answered.contains(&answer)

@@ -1,13 +1,13 @@
 //! Manifests of nodes. Nobody makes a node of AKS Arc by one: what is kept in a repository are labels and taints of a node that
 //! is there, so applying it is judged as an update of that node.
 
-use crate::facts::change::{Change, Operation};
 use crate::data::{Data, Place, Ruling};
+use crate::facts::change::{Change, Operation};
+use crate::facts::origin::Keys;
 use crate::finding::{Consequence, Draft, Evidence};
 use crate::k8s::kinds;
 use crate::k8s::object::Object;
-use crate::facts::origin::Keys;
-use crate::rules::rule::Rule;
+use crate::rules::rule::{Manifests, Rule};
 
 /// What the rules say of a manifest of a node, by code, and why that counts for nothing, if so. `creation` is the change that it
 /// would be if there were no such node.
@@ -21,10 +21,12 @@ pub(super) fn judge(
     let note = || Evidence::seen("manifest", format!("judged as an update of node {}", creation.name));
     let judged = rules.iter().filter_map(|rule| {
         let judge = rule.change?;
-        let drafts = match rule.code.as_str() {
+        let drafts = match rule.manifests {
             // What else it says of the node, its hostname for one, is the node's own to say.
-            "AA204" | "AA205" => judge(&update, data).into_iter().map(|draft| draft.with(note())).collect(),
-            "AA401" => judge(creation, data).into_iter().map(|draft| as_note(draft, &creation.name)).collect(),
+            Manifests::AsNodeUpdate => judge(&update, data).into_iter().map(|draft| draft.with(note())).collect(),
+            Manifests::AsNodeCreation => {
+                judge(creation, data).into_iter().map(|draft| as_note(draft, &creation.name)).collect()
+            }
             _ => return None,
         };
         Some((rule.code.as_str(), drafts))

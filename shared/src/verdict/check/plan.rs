@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::Check;
-use crate::k8s::certificate;
+use super::state::Check;
 use crate::data::Data;
-use crate::verdict::guard;
+use crate::data::own;
 use crate::facts::inventory::{ReadKey, ReadState};
+use crate::k8s::certificate;
 use crate::k8s::kinds::{self, Kind};
 use crate::rules::rule::{Read, Rule, Scope};
 
@@ -54,7 +54,7 @@ impl Check<'_> {
     pub(super) fn lacks_what_voids(&self, rule: &Rule) -> bool {
         let heavy = |key: &ReadKey| {
             let place = key.namespace.as_deref();
-            rule.voids_by(key.kind, place.is_none_or(|name| self.data.namespaces.is_add_on(name)))
+            rule.voiding.may_be_in(key.kind, || place.is_none_or(|name| self.data.namespaces.is_add_on(name)))
         };
         self.unread_lists(rule).iter().any(|(key, _)| heavy(key))
             || rule.probes.iter().any(|probe| self.inventory.probe(*probe).is_err())
@@ -92,7 +92,7 @@ impl Check<'_> {
         let listed = matches!(self.inventory.read(&kinds::NAMESPACE), Some(ReadState::Complete { .. }));
         let exists = |name: &str| !listed || self.inventory.namespaces.iter().any(|own| own == name);
         let rows = || self.data.namespaces.namespaces.iter().filter(|row| row.condition.is_none());
-        let system = || rows().map(|row| &*row.name).chain([guard::NAMESPACE]).filter(|name| exists(name));
+        let system = || rows().map(|row| &*row.name).chain([own::NAMESPACE]).filter(|name| exists(name));
         let mut keys = Vec::new();
         for read in rule.reads {
             if matches!(read.scope, Scope::Cluster | Scope::IfRead) {
@@ -120,7 +120,7 @@ pub(super) fn covers(read: &Read, namespace: &str, data: &Data) -> bool {
         Scope::ComponentRecords => kinds::ROLLED_OUT.iter().any(|kind| holds_components(data, kind, namespace)),
         Scope::KubeSystem => namespace == certificate::NAMESPACE,
         Scope::ManagedNamespaces => data.namespaces.judges(namespace, read.kind),
-        Scope::Own => namespace == guard::NAMESPACE,
+        Scope::Own => namespace == own::NAMESPACE,
     }
 }
 

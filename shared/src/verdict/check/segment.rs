@@ -1,15 +1,16 @@
 //! One list of a check, read page by page.
 
-use super::Check;
+use super::state::Check;
 use super::written::Written;
-use crate::facts::baseline::Recorder;
 use crate::data::Data;
-use crate::k8s::fit;
+use crate::facts::baseline::Recorder;
 use crate::facts::inventory::{Facts, ReadKey, ReadState, Unjudged};
+use crate::k8s::fit;
 use crate::k8s::kinds::Kind;
 use crate::k8s::object::Object;
 use crate::k8s::read::json::{self, Page, ReadError};
-use crate::rules::rule::{Notes, Rule, Seen};
+use crate::rules::derive;
+use crate::rules::rule::{Notes, Rule};
 
 /// One list under way. Pages of several lists can be read at the same time; a list that has to start over is dropped.
 #[derive(Debug)]
@@ -105,7 +106,7 @@ impl Segment<'_> {
         if let Err(misfit) = fit::check(object, kind, "", None) {
             return self.leave(object, &misfit.to_string());
         }
-        let seen = Seen::new(object, kind, self.data);
+        let seen = derive::seen(object, kind, self.data);
         let mut found: Vec<Notes> = self.rules.iter().map(|_| Notes::default()).collect();
         let mut asked: Vec<&'static Rule> = Vec::new();
         for (rule, notes) in self.rules.iter().zip(&mut found) {

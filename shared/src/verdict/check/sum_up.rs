@@ -1,18 +1,20 @@
 //! What all rules together come to: the verdict, the deadlines, the questions.
 
+use crate::people::questions;
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::Check;
-use crate::people::answers;
+use super::state::Check;
 use crate::data::Platform;
+use crate::facts::answers;
 use crate::finding::{Basis, Consequence, Finding};
-use crate::verdict::report::{Clock, Outcome, Question, RuleOutcome, VerdictWord, exit};
-use crate::rules::rule::{Due, Rule};
-use crate::rules::parts::attested;
+use crate::people::questions::Question;
 use crate::people::waiver;
+use crate::rules::catalogue;
+use crate::rules::rule::{Due, Rule};
+use crate::verdict::report::{Clock, Outcome, RuleOutcome, VerdictWord, exit};
 
 impl Check<'_> {
     pub(super) fn exit_code(&self, verdict: VerdictWord, findings: &[Finding]) -> u8 {
@@ -57,7 +59,7 @@ impl Check<'_> {
             ));
         }
         for (answer, ends) in self.answers().ends() {
-            let on_clause = |rule: &&&Rule| match attested::rule_of(&answer.clause) {
+            let on_clause = |rule: &&&Rule| match catalogue::attested(&answer.clause) {
                 Some(own) => rule.code == own,
                 None => rule.clauses.contains(&&*answer.clause),
             };
@@ -73,7 +75,7 @@ impl Check<'_> {
         if self.manifests {
             return Vec::new();
         }
-        answers::questions(&answers::Asked {
+        questions::questions(&questions::Asked {
             data: self.data,
             candidates,
             rules: &self.params.rules,

@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 
-use super::Check;
 use crate::data::Platform;
 use crate::finding::{Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::Kind;
@@ -73,28 +72,8 @@ impl Written {
 /// A list that was recorded without managedFields.
 #[derive(Debug)]
 pub(crate) struct Unwritten {
-    objects: usize,
-    missed: BTreeMap<&'static str, usize>,
-}
-
-impl Check<'_> {
-    /// Why a rule that rests on managedFields is not decided, if so.
-    pub(super) fn unwritten(&self, rule: &Rule) -> Option<String> {
-        let missed: usize = self.unwritten.iter().filter_map(|list| list.missed.get(rule.code.as_str())).sum();
-        if missed == 0 {
-            return None;
-        }
-        let (objects, come) = if missed == 1 { ("object", "comes") } else { ("objects", "come") };
-        Some(format!(
-            "{missed} {objects} that it looks at {come} without managedFields, where it would stand who wrote what: record \
-             them with `kubectl get --show-managed-fields`"
-        ))
-    }
-
-    /// How many objects came without managedFields that some rule asked for.
-    pub(super) fn without_managed_fields(&self) -> usize {
-        self.unwritten.iter().map(|list| list.objects).sum()
-    }
+    pub(super) objects: usize,
+    pub(super) missed: BTreeMap<&'static str, usize>,
 }
 
 /// Whether nothing of an object can be anybody's: such a one never had managedFields. Most service accounts are like that.

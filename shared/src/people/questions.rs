@@ -3,12 +3,48 @@
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
+use serde::Serialize;
 
-use super::{Answers, Attestation, OF_STOPS, asked, day, lead, lead_of, problems};
-use crate::rules::catalogue;
 use crate::data::{ClauseText, Data, Platform, Sees};
-use crate::verdict::report::{AnswerNote, Question};
+use crate::facts::answers::{Answers, Attestation, OF_STOPS, asked, day, lead, lead_of, problems};
+use crate::rules::catalogue;
 use crate::rules::rule::Rule;
+
+/// A question that only people can answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Question {
+    /// The clauses it is about; the first is the one to answer.
+    pub clauses: Vec<String>,
+    /// The rules that cannot see all of it.
+    pub rules: Vec<&'static str>,
+    /// What it is about, in a few words.
+    pub topic: String,
+    /// The clause, in our words, as on this platform.
+    pub says: String,
+    /// Who can answer, and how they find out.
+    pub ask: String,
+    /// The answer that counts.
+    pub answer: Option<AnswerNote>,
+    /// Why an answer that was given does not count.
+    pub refused: Option<String>,
+}
+
+/// Somebody's answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AnswerNote {
+    /// `fulfilled` or `not-fulfilled`.
+    pub answer: &'static str,
+    /// Who answered.
+    pub by: String,
+    /// When it was so, RFC 3339.
+    pub on: String,
+    /// RFC 3339: the question is open again then.
+    pub expires: String,
+    /// What they looked at.
+    pub note: String,
+}
 
 /// What decides which questions there are, and which are answered.
 pub(crate) struct Asked<'a> {
@@ -135,8 +171,8 @@ fn wrap(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::people::answers::parse;
     use crate::data::embedded;
+    use crate::facts::answers::parse;
 
     fn ask<'a>(candidates: &'a [Platform], attestations: &'a [Attestation], rules: &'a [&'static Rule]) -> Asked<'a> {
         let now = "2026-06-01T00:00:00Z".parse().unwrap();

@@ -4,8 +4,6 @@
 //! that a clause is not kept gets a finding for it. Answers end: a subscription that was paid for in spring says nothing
 //! about autumn.
 
-mod questions;
-
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
@@ -14,13 +12,10 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde::Deserialize;
 
 use crate::data::{ClauseText, Data, Platform, Sees};
-use crate::moment::Moment;
 use crate::k8s::read::json::ReadError;
 use crate::k8s::read::yaml;
-use crate::{text, people::waiver};
-
-pub use questions::template;
-pub(crate) use questions::{Asked, questions};
+use crate::moment::Moment;
+use crate::{people::waiver, text};
 
 /// One answer, from a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -252,7 +247,7 @@ pub fn problems<'a>(answers: &'a [Attestation], data: &Data, now: Timestamp) -> 
 
 impl Attestation {
     /// The moment from which on it says nothing any more. `holds` is how many days an answer to its clause holds.
-    fn until(&self, holds: i64) -> Timestamp {
+    pub(crate) fn until(&self, holds: i64) -> Timestamp {
         match self.expires {
             Some(Moment(end)) => end,
             None => self.on.0.checked_add((holds * 24).hours()).unwrap_or(Timestamp::MAX),
@@ -360,18 +355,18 @@ impl Settled<'_> {
 }
 
 /// The clause, where it is a question to people on a platform.
-fn asked<'d>(data: &'d Data, id: &str, platform: Platform) -> Option<&'d ClauseText> {
+pub(crate) fn asked<'d>(data: &'d Data, id: &str, platform: Platform) -> Option<&'d ClauseText> {
     let clause = data.clauses.iter().find(|clause| clause.id == id)?;
     (clause.sees.contains(&Sees::Attest) && !clause.no_text_on.contains(&platform)).then_some(clause)
 }
 
 /// The clause that asks the question this one belongs to.
-fn lead<'d>(data: &'d Data, clause: &'d ClauseText) -> &'d ClauseText {
+pub(crate) fn lead<'d>(data: &'d Data, clause: &'d ClauseText) -> &'d ClauseText {
     let named = clause.asked_with.as_deref();
     named.and_then(|id| data.clauses.iter().find(|other| other.id == id)).unwrap_or(clause)
 }
 
-fn lead_of<'d>(data: &'d Data, id: &'d str) -> &'d str {
+pub(crate) fn lead_of<'d>(data: &'d Data, id: &'d str) -> &'d str {
     data.clauses.iter().find(|clause| clause.id == id).map_or(id, |clause| &lead(data, clause).id)
 }
 

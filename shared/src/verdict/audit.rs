@@ -1,13 +1,16 @@
 //! Which waivers do something, and what is wrong with the others.
 
+use crate::finding::Draft;
+use crate::finding::Evidence;
+use crate::finding::ObjectRef;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::coverage::Current;
-use super::set::{problems_among, status_with};
-use super::{Invalid, Lapsed, Status, Waiver};
 use crate::finding::Finding;
+use crate::people::waiver::coverage::Current;
+use crate::people::waiver::set::{problems_among, status_with};
+use crate::people::waiver::{Invalid, Lapsed, Status, Waiver};
 use crate::verdict::report::{Outcome, RuleOutcome};
 
 /// What became of one waiver in a check.
@@ -195,6 +198,26 @@ fn unseen(code: &str, rules: &[RuleOutcome]) -> Option<String> {
     }
 }
 
+/// What is to be said of waivers, once they were held against what was found.
+pub(crate) fn drafts(audits: &[Audit<'_>]) -> Vec<Draft> {
+    let mut drafts = Vec::new();
+    for audit in audits {
+        let name = &audit.waiver.name;
+        for trouble in audit.troubles() {
+            let path = match &trouble {
+                Trouble::Invalid(problem) => problem.field(),
+                Trouble::Expired(_) => "expires",
+                Trouble::Lapsed { .. } => "lapsesUnless",
+                Trouble::Moved(_) | Trouble::Renamed(_) | Trouble::Unused => "match",
+            };
+            drafts.push(Draft::at(ObjectRef::waiver(name), path).says(format!("waiver {name}: {trouble}")).with(
+                Evidence::seen("waiver", format!("{} {}", audit.waiver.rules.join(" "), audit.waiver.matches.short())),
+            ));
+        }
+    }
+    drafts
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -269,7 +292,8 @@ mod tests {
         other.matches.path = Some("spec.other".to_owned());
         assert_eq!(troubles(other.clone()), [Trouble::Unused]);
         let print = crate::finding::fingerprint("AA304", &found[0].object, &found[0].path);
-        other.matches = crate::people::waiver::Match { fingerprint: Some(print), ..crate::people::waiver::Match::default() };
+        other.matches =
+            crate::people::waiver::Match { fingerprint: Some(print), ..crate::people::waiver::Match::default() };
         assert_eq!(troubles(other), [Trouble::Moved(vec!["AA303"])]);
     }
 
@@ -295,7 +319,8 @@ mod tests {
             ..crate::people::waiver::Match::default()
         };
         let print = crate::finding::fingerprint("AA412", &pool, old);
-        let printed = crate::people::waiver::Match { fingerprint: Some(print), ..crate::people::waiver::Match::default() };
+        let printed =
+            crate::people::waiver::Match { fingerprint: Some(print), ..crate::people::waiver::Match::default() };
         for matches in [named.clone(), printed] {
             assert_eq!(troubles(matches), [Trouble::Renamed(vec![found[0].path.clone()])]);
         }

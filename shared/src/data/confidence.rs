@@ -1,0 +1,16 @@
+//! How well a fact is known.
+
+use serde::Deserialize;
+
+/// How well a fact is known. `Seen` facts never void support on their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum Confidence {
+    /// Documentation or code of Microsoft or the upstream project.
+    Doc,
+    /// Once, in a sample, an issue or a public copy of code.
+    Seen,
+    /// Our conclusion.
+    Inferred,
+}

@@ -1,0 +1,101 @@
+//! The parts of a node's `spec` and `status` that rules use.
+
+use crate::k8s::text::Text;
+
+/// `spec` of a node, as far as rules use it.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeSpec<'a> {
+    /// `moc://…`.
+    #[serde(borrow, default, rename = "providerID")]
+    pub provider_id: Option<Text<'a>>,
+    /// The first of `podCIDRs`.
+    #[serde(borrow, default, rename = "podCIDR")]
+    pub pod_cidr: Option<Text<'a>>,
+    /// `10.244.3.0/24`, one of each family.
+    #[serde(borrow, default, rename = "podCIDRs")]
+    pub pod_cidrs: Option<Vec<Text<'a>>>,
+    /// The taints, in the order in which they were written.
+    #[serde(borrow, default)]
+    pub taints: Option<Vec<Taint<'a>>>,
+    /// Whether it is cordoned.
+    #[serde(default)]
+    pub unschedulable: Option<bool>,
+}
+
+/// `status` of a node, as far as rules use it.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeStatus<'a> {
+    #[serde(borrow, default)]
+    pub(crate) node_info: Option<NodeInfo<'a>>,
+    #[serde(borrow, default)]
+    pub(crate) capacity: Option<Capacity<'a>>,
+    #[serde(borrow, default)]
+    pub(crate) conditions: Option<Vec<Condition<'a>>>,
+}
+
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Capacity<'a> {
+    #[serde(borrow, default)]
+    pub(crate) cpu: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) memory: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) ephemeral_storage: Text<'a>,
+}
+
+#[derive(Clone, Debug, serde::Deserialize)]
+pub(crate) struct Condition<'a> {
+    #[serde(borrow, default, rename = "type")]
+    pub(crate) name: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) status: Text<'a>,
+    #[serde(borrow, default, rename = "lastTransitionTime")]
+    pub(crate) last_transition_time: Option<Text<'a>>,
+}
+
+/// `status.nodeInfo`, as far as rules use it.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeInfo<'a> {
+    /// `v1.33.5`.
+    #[serde(borrow, default)]
+    pub kubelet_version: Text<'a>,
+    /// `Azure Linux 3.0`.
+    #[serde(borrow, default)]
+    pub os_image: Text<'a>,
+    /// `amd64`.
+    #[serde(borrow, default)]
+    pub architecture: Text<'a>,
+    /// `linux`.
+    #[serde(borrow, default)]
+    pub operating_system: Text<'a>,
+    /// `6.6.96.1-1.azl3`.
+    #[serde(borrow, default)]
+    pub kernel_version: Text<'a>,
+    /// `containerd://2.0.0`.
+    #[serde(borrow, default)]
+    pub container_runtime_version: Text<'a>,
+    /// As the kubelet's, where reported.
+    #[serde(borrow, default)]
+    pub kube_proxy_version: Text<'a>,
+    /// The machine's.
+    #[serde(borrow, default, rename = "systemUUID")]
+    pub system_uuid: Text<'a>,
+}
+
+/// One taint of a node.
+#[derive(Clone, Debug, serde::Deserialize)]
+pub struct Taint<'a> {
+    /// Key.
+    #[serde(borrow)]
+    pub key: Text<'a>,
+    /// Value; often empty.
+    #[serde(borrow, default)]
+    pub value: Text<'a>,
+    /// `NoSchedule`, `PreferNoSchedule` or `NoExecute`.
+    #[serde(borrow, default)]
+    pub effect: Text<'a>,
+}

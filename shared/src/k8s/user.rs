@@ -1,0 +1,14 @@
+//! Who sends a request.
+
+/// The identity behind a request, as the API server tells it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct User {
+    /// `alice@contoso.example`, `system:serviceaccount:argocd:argocd-server`; empty when the review has none.
+    pub name: String,
+    /// Groups.
+    pub groups: Vec<String>,
+    /// `X509SHA256=…` of a client certificate, `JTI=…` of a token (Kubernetes 1.32 on).
+    pub credential_ids: Vec<String>,
+    /// How the client called itself. Chosen freely by the client, and absent from deletes.
+    pub field_manager: String,
+}

@@ -1,0 +1,83 @@
+//! What an update would change of a platform's object.
+
+use crate::data::Data;
+use crate::facts::change::Change;
+use crate::facts::origin::Step;
+use crate::finding::{Consequence, Draft};
+use crate::k8s::object::Object;
+use crate::rules::parts::differences::{Difference, Differing};
+use crate::rules::parts::effect::is_restart;
+use crate::rules::parts::node_metadata::{disowned, target};
+use crate::rules::parts::written::taken;
+
+/// What an update would change of a platform's object. `rest` tells where it shows that it was put to rest.
+pub(crate) fn changed(
+    change: &Change<'_>,
+    product: &str,
+    data: &Data,
+    rest: impl FnOnce(&Object<'_>) -> Option<Vec<Step<'static>>>,
+) -> Vec<Draft> {
+    changed_fields(change, product, data, rest).into_iter().map(|(draft, _)| draft).collect()
+}
+
+/// As [`changed`], with the field that a finding is about; one on the object as a whole has none.
+pub(crate) fn changed_fields(
+    change: &Change<'_>,
+    product: &str,
+    data: &Data,
+    rest: impl FnOnce(&Object<'_>) -> Option<Vec<Step<'static>>>,
+) -> Vec<(Draft, Option<Difference>)> {
+    let Some((before, after)) = change.update(&["scale", "ephemeralcontainers", "resize"]) else { return Vec::new() };
+    let lost = lost_owner(change, before, after, product).map(|draft| (draft, None));
+    let differing = Differing::of(before, after);
+    if !differing.any() {
+        return lost.into_iter().collect();
+    }
+    // Where a person's hand already shows, this may be the way back. What weighs more is never cut off behind it.
+    let mut shown = taken(before, data);
+    if let Some(path) = rest(before) {
+        shown.insert(&path);
+    }
+    differing
+        .heaviest(&shown, is_template_annotation)
+        .into_iter()
+        .map(|difference| {
+            let draft = Draft::at(target(change), &*difference.path)
+                .values(difference.before.as_deref(), difference.after.as_deref())
+                .says(format!("{} {} of {product} would be changed", change.kind.kind, change.name));
+            let restart = is_restart(&difference.path, [difference.before.as_deref(), difference.after.as_deref()]);
+            let draft = if restart || wakes(&difference, change) { draft.lighter(Consequence::Info) } else { draft };
+            let draft = if difference.shows { draft.warn_at_most() } else { draft };
+            (draft, Some(difference))
+        })
+        .chain(lost)
+        .collect()
+}
+
+/// That a pod or ReplicaSet would no longer be its workload's. Its controller takes back what still bears its labels, and the
+/// claim may have been somebody's own: so it is warned of, not denied.
+pub(crate) fn lost_owner(change: &Change<'_>, before: &Object<'_>, after: &Object<'_>, product: &str) -> Option<Draft> {
+    let makes =
+        matches!(change.kind.kind, "Pod" | "ReplicaSet") && !before.owners().is_empty() && after.owners().is_empty();
+    let owner = change.lost_owner().filter(|_| makes)?;
+    let what = format!("{} {} of {product}", change.kind.kind, change.name);
+    Some(disowned(change, owner, &what).warn_at_most())
+}
+
+/// Whether what was scaled to nothing would run again, which is the cure.
+pub(crate) fn wakes(difference: &Difference, change: &Change<'_>) -> bool {
+    // Behind the back of its Deployment a ReplicaSet of the past would run again.
+    if change.kind.kind == "ReplicaSet" {
+        return false;
+    }
+    // A Scale of nothing has no such field.
+    let rests = difference.before.as_deref().map_or(change.subresource == "scale", |before| before == "0");
+    difference.path == "spec.replicas" && rests && difference.after.as_deref().is_some_and(|after| after != "0")
+}
+
+/// Annotations of the pods' template weigh least of all in it: a restart changes nothing else.
+pub(crate) fn is_template_annotation(path: &[Step<'_>]) -> bool {
+    let is = |step: &Step<'_>, name: &str| matches!(step, Step::Field(field) if &**field == name);
+    matches!(path, [_, template, meta, annotations, _]
+        if is(template, "template") && is(meta, "metadata") && is(annotations, "annotations"))
+}

@@ -1,0 +1,41 @@
+//! Whether an update writes somebody else into managedFields than whoever asks for it.
+
+use crate::data::Data;
+use crate::facts::change::Change;
+use crate::finding::{Consequence, Draft};
+use crate::rules::parts::components::component;
+use crate::rules::parts::components::of_pods;
+use crate::rules::parts::node_metadata::target;
+use std::collections::HashSet;
+
+/// That an update writes somebody else into a component's managedFields than whoever asks for it, as `own` says: a state would
+/// show that hand and not theirs. The API server's own names for what it merges are nobody's.
+pub(crate) fn forged(change: &Change<'_>, own: &str, data: &Data) -> Option<Draft> {
+    let (Some(before), Some(after)) = (&change.before, &change.after) else { return None };
+    if before.raw_managed() == after.raw_managed() || !change.kind.namespaced {
+        return None;
+    }
+    let named = component(data, change.kind.kind, &change.namespace, &change.name);
+    let component = named.or_else(|| of_pods(change, data))?;
+    let had: HashSet<&str> = before.managed().iter().map(|entry| &*entry.manager).collect();
+    let added = after.managed().iter().map(|entry| &*entry.manager);
+    let mut added: Vec<&str> = added.filter(|name| !had.contains(name) && !data.managers.is_api_server(name)).collect();
+    added.sort_unstable();
+    added.dedup();
+    if own.is_empty() {
+        // Whoever gives no name of their own is called after their program: that is one, and none of the platform's.
+        let is_platforms = |name: &&str| data.managers.platform(name).is_some();
+        if added.len() == 1 && !added.iter().any(is_platforms) {
+            return None;
+        }
+    } else {
+        added.retain(|name| *name != own);
+    }
+    let first = added.first()?;
+    let what = format!("{} {} of {}", change.kind.kind, change.name, component.product);
+    let draft = Draft::at(target(change), "metadata.managedFields")
+        .values(None, Some(first))
+        .says(format!("managedFields of {what} would say that {first} wrote it, which is not who asks"))
+        .lighter(Consequence::AtRisk);
+    Some(draft)
+}

@@ -1,0 +1,101 @@
+//! The end of a check: from what was read to a report.
+
+use crate::verdict::audit;
+use std::collections::BTreeSet;
+
+use crate::data::Platform;
+use crate::finding::Finding;
+use crate::people::waiver::{self};
+use crate::rules::aa904;
+use crate::verdict::report::{Cluster, Coverage, Outcome, Policy, Report, Tool};
+use crate::verdict::weigh::finalize;
+
+use super::state::{Check, NotJudged};
+use super::sum_up::{settle, summary, verdict};
+
+impl Check<'_> {
+    /// Ends the check.
+    ///
+    /// # Errors
+    /// [`NotJudged`] when this is no AKS Arc cluster.
+    pub fn finish(self, tool: Tool, context: &str, server: &str) -> Result<Report, NotJudged> {
+        if let Some((node, product)) =
+            self.inventory.nodes.iter().find_map(|node| Some((&node.name, node.other_product.as_ref()?)))
+            && !self.inventory.nodes.iter().any(|node| node.is_moc(self.data))
+        {
+            return Err(NotJudged::OtherProduct { product: product.clone(), node: node.clone() });
+        }
+        if let Some(baseline) = &self.params.baseline {
+            let (then, now) = (&*baseline.cluster, self.recorder.cluster());
+            if !then.is_empty() && !now.is_empty() && then != now {
+                let (captured_at, context) = (baseline.captured_at, baseline.context.clone());
+                return Err(NotJudged::OtherCluster { captured_at, context });
+            }
+        }
+        let (candidates, evidence) = self.candidates();
+        let mut rules = Vec::new();
+        let mut findings = Vec::new();
+        for rule in &self.params.rules {
+            let (outcome, found) = self.judge(rule, &candidates);
+            rules.push(outcome);
+            findings.extend(found);
+        }
+        waiver::apply(&mut findings, &self.params.waivers, self.params.now);
+        settle(&mut rules, &findings);
+        if self.params.rules.iter().any(|rule| rule.code == aa904::RULE.code) {
+            let audits = audit::audit(&self.params.waivers, &findings, &rules, self.params.now);
+            let platform = candidates.first().copied().unwrap_or(Platform::AzureLocal);
+            let found = finalize(&aa904::RULE, platform, audit::drafts(&audits));
+            findings.extend(found);
+        }
+        findings.sort_by(|a, b| {
+            let key = |f: &Finding| (f.waiver.is_some(), f.consequence, f.code);
+            key(a).cmp(&key(b)).then_with(|| a.object.cmp(&b.object)).then_with(|| a.path.cmp(&b.path))
+        });
+        let (verdict, verdict_basis) = verdict(&rules, &findings);
+        let day = self.day();
+        let documents = candidates.iter().filter_map(|platform| self.data.document(*platform)).cloned().collect();
+        let tables: BTreeSet<String> =
+            self.tables.iter().filter(|t| candidates.contains(&t.platform)).map(|t| t.as_of.to_string()).collect();
+        let reasons = |outcome: Outcome| {
+            let of_outcome = rules.iter().filter(|rule| rule.outcome == outcome);
+            of_outcome.map(|rule| format!("{} {}", rule.code, rule.reason)).collect::<Vec<_>>()
+        };
+        let coverage = Coverage {
+            evaluated: rules.iter().filter(|rule| rule.outcome != Outcome::Unknown).count(),
+            objects: self.objects,
+            without_managed_fields: self.without_managed_fields(),
+            requests: self.requests,
+            unknown: reasons(Outcome::Unknown),
+            not_observable: reasons(Outcome::NotObservable),
+            ..Coverage::default()
+        };
+        Ok(Report {
+            api_version: "aksarc.dev/v1alpha1",
+            kind: "SupportReport",
+            tool,
+            policy: Policy {
+                platform: candidates.iter().map(|platform| platform.as_str()).collect::<Vec<_>>().join("|"),
+                platform_evidence: evidence,
+                documents,
+                as_of: day.to_string(),
+                version_table_as_of: tables.into_iter().collect::<Vec<_>>().join("|"),
+            },
+            cluster: Cluster {
+                context: context.to_owned(),
+                server: server.to_owned(),
+                kubernetes_version: self.inventory.server_version.clone().unwrap_or_default(),
+                nodes: self.inventory.nodes.len(),
+            },
+            verdict,
+            verdict_basis,
+            exit_code: self.exit_code(verdict, &findings),
+            summary: summary(&rules, &findings),
+            clocks: self.clocks(day, &candidates),
+            rules,
+            findings,
+            questions: self.questions(&candidates),
+            coverage,
+        })
+    }
+}
