@@ -9,10 +9,10 @@ mod waivers;
 
 use std::sync::Arc;
 
-use aksarc_shared::verdict::check::{Check, Segment};
 use aksarc_shared::facts::inventory::{ReadKey, ReadState};
 use aksarc_shared::facts::probe::{Probe, ProbeState};
 use aksarc_shared::k8s::read::json::Page;
+use aksarc_shared::verdict::check::{Check, Segment};
 use tokio::task::JoinSet;
 
 use crate::api::RequestError;

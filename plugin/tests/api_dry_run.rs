@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use aksarc_shared::facts::actor::User;
 use aksarc_shared::data::Platform;
 use aksarc_shared::finding::Consequence;
+use aksarc_shared::k8s::user::User;
 use aksarc_shared::verdict::guard::{Preset, Settings};
 use kubectl_aksarc::api::{Connection, Limits, Sender};
 use kubectl_aksarc::cli::exit::Failure;

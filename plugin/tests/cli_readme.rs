@@ -6,9 +6,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use aksarc_shared::rules::catalogue;
 use aksarc_shared::data::Platform;
 use aksarc_shared::finding::Consequence;
+use aksarc_shared::rules::catalogue;
 use aksarc_shared::rules::rule::{Mode, Rule};
 
 #[test]

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use aksarc_shared::data::Platform;
 use aksarc_shared::finding::Consequence;
 use aksarc_shared::rules::rule::Rule;
-use aksarc_shared::{rules::catalogue, k8s::kinds};
+use aksarc_shared::{k8s::kinds, rules::catalogue};
 use fake::{Cluster, Program, Server};
 
 fn at(cluster: Cluster) -> (Server, Program) {

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aksarc_shared::k8s::certificate::Life;
 use aksarc_shared::chain::Chain;
+use aksarc_shared::k8s::certificate::Life;
 use kube::Config;
 use kube::client::ConfigExt as _;
 use tokio::net::TcpStream;

@@ -1,8 +1,8 @@
 //! At which versions the server serves a group. Kinds that are no part of every Kubernetes come and go in versions of their
 //! own, and one that is served at another version than ours must not look like one that is not there.
 
-use aksarc_shared::k8s::kinds::Kind;
 use aksarc_shared::facts::probe::{Probe, api_groups};
+use aksarc_shared::k8s::kinds::Kind;
 use aksarc_shared::text;
 use http::StatusCode;
 use serde::Deserialize;

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use aksarc_shared::facts::baseline::{self, Baseline, Difference};
-use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::data::embedded;
+use aksarc_shared::facts::baseline::{self, Baseline, Difference};
 use aksarc_shared::facts::inventory::ReadKey;
+use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::verdict::report::exit;
 use anyhow::Context as _;
 use jiff::Timestamp;

@@ -4,8 +4,8 @@ mod flags;
 mod resolve;
 mod verbs;
 
-use aksarc_shared::facts::actor::User;
 use aksarc_shared::data::embedded;
+use aksarc_shared::k8s::user::User;
 use aksarc_shared::verdict::guard::Guard;
 use anyhow::Context as _;
 

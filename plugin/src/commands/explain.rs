@@ -1,7 +1,7 @@
 //! `explain`: a rule's page, offline.
 
-use aksarc_shared::rules::catalogue;
 use aksarc_shared::data::embedded;
+use aksarc_shared::rules::catalogue;
 use aksarc_shared::rules::rule::Rule;
 
 use crate::cli::exit::{ExitResult, Failure};

@@ -1,9 +1,9 @@
 //! `rules`: the catalogue, and what decides each clause.
 
-use aksarc_shared::people::answers;
-use aksarc_shared::rules::catalogue::{self, Deciders};
 use aksarc_shared::data::{ClauseText, Data, Document, Platform, Sees, embedded};
 use aksarc_shared::finding::Basis;
+use aksarc_shared::people::questions;
+use aksarc_shared::rules::catalogue::{self, Deciders};
 use aksarc_shared::rules::rule::{Mode, Rule};
 use serde::Serialize;
 
@@ -71,7 +71,7 @@ pub fn run(args: &Args, ui: &Ui) -> ExitResult {
             ListFormat::Json => json("RuleList", &rows())?,
         },
         Command::Coverage(coverage) if coverage.attest_template => {
-            answers::template(embedded(), Platform::parse(&coverage.platform))
+            questions::template(embedded(), Platform::parse(&coverage.platform))
         }
         Command::Coverage(Coverage { listing, .. }) => match listing.output {
             ListFormat::Table => coverage(embedded(), ui),

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::data::embedded;
+use aksarc_shared::verdict::check::{Check, Params};
 use jiff::Timestamp;
 use tokio::time::timeout_at;
 

@@ -6,13 +6,13 @@ pub(crate) mod options;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use aksarc_shared::facts::baseline::Baseline;
-use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::data::{Data, Platform, embedded};
+use aksarc_shared::facts::baseline::Baseline;
 use aksarc_shared::facts::inventory::ReadState;
 use aksarc_shared::k8s::kinds;
-use aksarc_shared::verdict::report::Report;
 use aksarc_shared::text;
+use aksarc_shared::verdict::check::{Check, Params};
+use aksarc_shared::verdict::report::Report;
 use clap::builder::FalseyValueParser;
 
 use super::cluster::{self, CheckSource, ClusterFlags};

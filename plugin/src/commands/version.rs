@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use aksarc_shared::rules::catalogue;
 use aksarc_shared::data::{Data, embedded};
+use aksarc_shared::rules::catalogue;
 
 use crate::cli::exit::{ExitResult, Failure};
 use crate::cli::tool::{self, API_VERSION};

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use aksarc_shared::rules::catalogue;
-use aksarc_shared::verdict::check::{Check, Params};
+use aksarc_shared::data::versions::{Support, Table};
 use aksarc_shared::data::{Platform, VERSIONS, embedded};
 use aksarc_shared::facts::inventory::{Inventory, ReadState};
 use aksarc_shared::k8s::kinds;
+use aksarc_shared::k8s::version::Version;
+use aksarc_shared::rules::catalogue;
 use aksarc_shared::text;
-use aksarc_shared::data::versions::{Support, Table, Version};
+use aksarc_shared::verdict::check::{Check, Params};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;

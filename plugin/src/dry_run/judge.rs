@@ -1,17 +1,17 @@
 //! What the policy says of a change: the engine of the guard and of the check, asked in this process.
 
-use aksarc_shared::facts::actor::User;
-use aksarc_shared::rules::catalogue;
 use aksarc_shared::facts::change::{Beside, Change, Operation};
-use aksarc_shared::verdict::check::alone;
 use aksarc_shared::finding::{Consequence, Draft, Evidence, Finding, ObjectRef};
-use aksarc_shared::verdict::guard::{Decision, Guard, Judged, Judgement, Settings};
 use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::k8s::kinds::{self, Kind};
 use aksarc_shared::k8s::object::Object;
 use aksarc_shared::k8s::read::json;
-use aksarc_shared::verdict::review::NotEvaluated;
+use aksarc_shared::k8s::user::User;
 use aksarc_shared::people::waiver;
+use aksarc_shared::rules::catalogue;
+use aksarc_shared::verdict::check::alone;
+use aksarc_shared::verdict::guard::{Decision, Guard, Judged, Judgement, Settings};
+use aksarc_shared::verdict::review::NotEvaluated;
 use aksarc_shared::verdict::weigh::{finalize, lightest};
 use serde::Serialize;
 use serde_json::Value;

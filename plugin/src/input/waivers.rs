@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use aksarc_shared::facts::inventory::ReadKey;
-use aksarc_shared::text;
 use aksarc_shared::people::waiver::{self, Entry, SUPPORT_WAIVER, Unreadable, Waiver};
+use aksarc_shared::text;
 use anyhow::{Context as _, anyhow};
 use tokio::time::timeout_at;
 

@@ -1,8 +1,8 @@
 //! A rule's page, with what the rule declares on top.
 
-use aksarc_shared::k8s::certificate;
 use aksarc_shared::data::known_issues::KnownIssue;
 use aksarc_shared::data::{Data, Document, Platform};
+use aksarc_shared::k8s::certificate;
 use aksarc_shared::rules::derive;
 use aksarc_shared::rules::rule::{Mode, Rule, Scope};
 
@@ -62,7 +62,7 @@ fn facts(page: &mut Page, rule: &Rule, data: &Data) {
             }
             Scope::ArcNamespaces => format!("{} in the namespaces of the Arc agents", read.kind.qualified()),
             Scope::KubeSystem => format!("{} in {}", read.kind.qualified(), certificate::NAMESPACE),
-            Scope::Own => format!("{} in {}", read.kind.qualified(), aksarc_shared::verdict::guard::NAMESPACE),
+            Scope::Own => format!("{} in {}", read.kind.qualified(), aksarc_shared::data::own::NAMESPACE),
         })
         .chain(rule.probes.iter().map(|probe| probe.path().unwrap_or("the server's certificate").to_owned()))
         .collect();

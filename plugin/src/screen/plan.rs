@@ -216,8 +216,8 @@ mod tests {
     use super::*;
     use crate::dry_run::plan::{self, ClusterNote, GuardNote, Instead, SupportChange, UserNote};
     use crate::dry_run::refusal::{Refusal, Refuser};
-    use aksarc_shared::rules::catalogue;
     use aksarc_shared::finding::{Basis, ObjectRef};
+    use aksarc_shared::rules::catalogue;
     use aksarc_shared::verdict::report::Tool;
 
     fn finding(path: &str) -> Finding {

@@ -1,8 +1,9 @@
 //! Messages about waivers: which of them do nothing, and why.
 
-use aksarc_shared::verdict::report::Report;
+use aksarc_shared::people::waiver::{self, Unreadable, Waiver};
 use aksarc_shared::text;
-use aksarc_shared::people::waiver::{self, Trouble, Unreadable, Use, Waiver};
+use aksarc_shared::verdict::audit::{self, Trouble, Use};
+use aksarc_shared::verdict::report::Report;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -10,7 +11,7 @@ use super::ui::Ui;
 
 /// Says on stderr which waivers do nothing, and why: one nobody hears of rots.
 pub(crate) fn warn(waivers: &[Waiver], report: &Report, now: Timestamp, ui: &Ui) {
-    for audit in waiver::audit(waivers, &report.findings, &report.rules, now) {
+    for audit in audit::audit(waivers, &report.findings, &report.rules, now) {
         let name = shown(&audit.waiver.name);
         match (&audit.status, audit.usage()) {
             (waiver::Status::Valid, Use::Unused) => {

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use aksarc_shared::verdict::check::{Check, Segment};
 use aksarc_shared::facts::inventory::{ReadKey, ReadState};
+use aksarc_shared::facts::probe::{Probe, ProbeState, api_groups};
 use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::k8s::kinds::{self, Kind};
 use aksarc_shared::k8s::object::Object;
-use aksarc_shared::facts::probe::{Probe, ProbeState, api_groups};
 use aksarc_shared::k8s::read::json;
 use aksarc_shared::text;
+use aksarc_shared::verdict::check::{Check, Segment};
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
 

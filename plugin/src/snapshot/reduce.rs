@@ -9,9 +9,9 @@
 
 use std::io::{self, Write};
 
-use aksarc_shared::k8s::certificate::Published;
 use aksarc_shared::data::embedded;
-use aksarc_shared::verdict::guard;
+use aksarc_shared::data::own;
+use aksarc_shared::k8s::certificate::Published;
 use aksarc_shared::k8s::pod::READ_FLAGS;
 use aksarc_shared::k8s::read::json::ReadError;
 use serde::Deserialize;
@@ -75,7 +75,7 @@ fn object(value: &mut Value, kind: &str) {
 fn data(fields: &Map<String, Value>) -> Option<Value> {
     let at = |field: &str| fields.get("metadata")?.get(field)?.as_str();
     let (namespace, name, data) = (at("namespace")?, at("name")?, fields.get("data")?);
-    if namespace == guard::NAMESPACE && name == HEARTBEAT {
+    if namespace == own::NAMESPACE && name == HEARTBEAT {
         return Some(data.clone());
     }
     let mut published = Published::in_map(namespace, name).peekable();
@@ -191,9 +191,9 @@ mod tests {
             page(serde_json::json!({"items": [item]}).to_string().as_bytes(), "ConfigMap", "v1", &mut out).unwrap();
             String::from_utf8(out).unwrap()
         };
-        let text = map(guard::NAMESPACE, HEARTBEAT);
+        let text = map(own::NAMESPACE, HEARTBEAT);
         assert!(text.contains("kept") && !text.contains("c2VjcmV0"), "{text}");
-        assert!(!map("default", HEARTBEAT).contains("kept") && !map(guard::NAMESPACE, "other").contains("kept"));
+        assert!(!map("default", HEARTBEAT).contains("kept") && !map(own::NAMESPACE, "other").contains("kept"));
     }
 
     #[test]

@@ -6,12 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::command::Shell;
 use aksarc_shared::data::embedded;
 use aksarc_shared::facts::inventory::ReadKey;
 use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::k8s::kinds::Kind;
+use aksarc_shared::verdict::check::{Check, Params};
 
 use super::index::{TAKEN, file_of};
 use aksarc_shared::facts::probe::Probe;

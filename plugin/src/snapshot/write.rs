@@ -5,11 +5,11 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use aksarc_shared::verdict::check::Check;
 use aksarc_shared::facts::inventory::ReadKey;
-use aksarc_shared::k8s::kinds::{self, Kind};
 use aksarc_shared::facts::probe::{Probe, ProbeState};
+use aksarc_shared::k8s::kinds::{self, Kind};
 use aksarc_shared::k8s::read::json::Page;
+use aksarc_shared::verdict::check::Check;
 use anyhow::{Context as _, bail};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -332,9 +332,9 @@ impl RecordedList {
 mod tests {
     use std::sync::mpsc;
 
-    use aksarc_shared::verdict::check::Params;
     use aksarc_shared::data::embedded;
     use aksarc_shared::k8s::kinds;
+    use aksarc_shared::verdict::check::Params;
     use jiff::Timestamp;
 
     use super::*;

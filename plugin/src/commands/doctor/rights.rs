@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use aksarc_shared::verdict::check::{Check as Engine, Params};
 use aksarc_shared::data::embedded;
-use aksarc_shared::rules::derive::DRY_RUN_LISTS;
 use aksarc_shared::facts::inventory::ReadKey;
-use aksarc_shared::k8s::kinds::Kind;
 use aksarc_shared::facts::probe::Probe;
+use aksarc_shared::k8s::kinds::Kind;
+use aksarc_shared::rules::derive::DRY_RUN_LISTS;
 use aksarc_shared::rules::rule::{Rule, Scope};
 use aksarc_shared::text;
+use aksarc_shared::verdict::check::{Check as Engine, Params};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;

@@ -1,6 +1,6 @@
 //! Admission webhooks that would break a server's dry run or are not there, and the guard as far as it shows.
 
-use aksarc_shared::verdict::guard;
+use aksarc_shared::data::own;
 use aksarc_shared::text;
 use http::StatusCode;
 use serde_json::Value;
@@ -20,7 +20,7 @@ pub(super) async fn examine(asker: &Asker) -> Vec<Check> {
         }
     }
     let mut foreign = Check::new("webhooks", State::Fine, String::new());
-    let own = |hook: &&Hook| hook.configuration == guard::CONFIGURATION;
+    let own = |hook: &&Hook| hook.configuration == own::CONFIGURATION;
     for hook in hooks.iter().filter(|hook| !own(hook)) {
         let shown = format!("{} of {} {}", hook.name, hook.resource.trim_end_matches('s'), hook.configuration);
         if !matches!(&*hook.side_effects, "None" | "NoneOnDryRun") {
@@ -59,13 +59,13 @@ async fn installed(asker: &Asker, hooks: &[&Hook], listed: bool) -> Check {
             Check::new("guard", State::Unknown, "whether it is installed cannot be seen")
         };
     }
-    let namespace = guard::NAMESPACE;
+    let namespace = own::NAMESPACE;
     let word = |value: Option<&Value>| value.and_then(Value::as_str).map(|word| text::line(word, 120));
-    let deployment = asker.get(&format!("/apis/apps/v1/namespaces/{namespace}/deployments/{}", guard::SERVICE)).await;
+    let deployment = asker.get(&format!("/apis/apps/v1/namespaces/{namespace}/deployments/{}", own::SERVICE)).await;
     let deployment = deployment.ok().filter(|reply| reply.status == StatusCode::OK);
     let image = word(deployment.as_ref().and_then(|own| own.body.pointer("/spec/template/spec/containers/0/image")));
     let ready = deployment.as_ref().and_then(|own| own.body.pointer("/status/readyReplicas")).and_then(Value::as_u64);
-    let config = asker.get(&format!("/api/v1/namespaces/{namespace}/configmaps/{}", guard::SERVICE)).await;
+    let config = asker.get(&format!("/api/v1/namespaces/{namespace}/configmaps/{}", own::SERVICE)).await;
     let config = config.ok().filter(|reply| reply.status == StatusCode::OK);
     let mode = config.as_ref().and_then(|own| {
         let files = own.body.get("data")?.as_object()?.values().filter_map(Value::as_str);

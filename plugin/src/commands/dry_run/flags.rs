@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use aksarc_shared::data::Platform;
-use aksarc_shared::verdict::guard::{Preset, Settings};
 use aksarc_shared::k8s::read::yaml;
+use aksarc_shared::verdict::guard::{Preset, Settings};
 use anyhow::{Context as _, bail};
 use jiff::Timestamp;
 use serde_json::Value;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use aksarc_shared::verdict::check::Check;
 use aksarc_shared::k8s::kinds;
 use aksarc_shared::k8s::read::json;
+use aksarc_shared::verdict::check::Check;
 use anyhow::Context as _;
 use serde_json::Value;
 

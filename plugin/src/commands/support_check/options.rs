@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
-use aksarc_shared::people::answers::{self, Attestation};
-use aksarc_shared::rules::catalogue;
-use aksarc_shared::verdict::check::Params;
+use aksarc_shared::data::versions::{self, Table};
 use aksarc_shared::data::{Platform, embedded};
+use aksarc_shared::facts::answers::{self, Attestation};
 use aksarc_shared::finding::Consequence;
+use aksarc_shared::people::waiver::Waiver;
+use aksarc_shared::rules::catalogue;
 use aksarc_shared::rules::rule::Rule;
 use aksarc_shared::text;
-use aksarc_shared::data::versions::{self, Table};
-use aksarc_shared::people::waiver::Waiver;
+use aksarc_shared::verdict::check::Params;
 use anyhow::{Context as _, anyhow, bail};
 use clap::builder::FalseyValueParser;
 use jiff::Timestamp;

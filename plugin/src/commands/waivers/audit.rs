@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::data::{Platform, embedded};
 use aksarc_shared::finding::Finding;
+use aksarc_shared::people::waiver::Status;
+use aksarc_shared::verdict::audit::{self, Audit, Use};
+use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::verdict::report::{Report, exit};
-use aksarc_shared::people::waiver::{self, Audit, Status, Use};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -51,7 +52,7 @@ pub struct Args {
 pub(super) async fn run(args: &Args, ui: &Ui) -> ExitResult {
     let loaded = args.from.load(&args.flags, ui).await?;
     let (report, now) = judged(args, &loaded, ui).await?;
-    let audits = waiver::audit(&loaded.waivers, &report.findings, &report.rules, now);
+    let audits = audit::audit(&loaded.waivers, &report.findings, &report.rules, now);
     let text = match args.output {
         WaiverFormat::Table => table(&audits, &loaded, &report, now, ui),
         WaiverFormat::Json => format::json(&document(&audits, &loaded, &report, now))?,

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use aksarc_shared::verdict::report::exit;
 use aksarc_shared::people::waiver::{self, Entry, Place, Waiver, WaiverKind};
+use aksarc_shared::verdict::report::exit;
 use anyhow::anyhow;
 use jiff::{Timestamp, ToSpan};
 use serde::Serialize;

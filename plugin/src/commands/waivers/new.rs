@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use aksarc_shared::rules::catalogue;
 use aksarc_shared::data::embedded;
 use aksarc_shared::people::waiver::{Match, Pin, Waiver, WaiverKind};
+use aksarc_shared::rules::catalogue;
 use anyhow::{Context as _, anyhow, bail};
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};

@@ -1,10 +1,10 @@
 //! What is looked up beside the object of a change, since a guard could not know it: which Arc extensions are installed, and the
 //! addresses of managed Services. Each only where it can matter.
 
-use aksarc_shared::facts::change::{Beside, Operation};
 use aksarc_shared::data;
-use aksarc_shared::k8s::kinds;
+use aksarc_shared::facts::change::{Beside, Operation};
 use aksarc_shared::facts::origin;
+use aksarc_shared::k8s::kinds;
 use aksarc_shared::k8s::read::json;
 use serde_json::Value;
 

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use aksarc_shared::facts::change::Operation;
 use aksarc_shared::command::Command;
+use aksarc_shared::facts::change::Operation;
 use aksarc_shared::finding::{Consequence, ObjectRef};
-use aksarc_shared::verdict::guard::{Decision, Judged};
 use aksarc_shared::text;
+use aksarc_shared::verdict::guard::{Decision, Judged};
 use serde_json::{Value, json};
 
 use super::items::{Item, State, read_state, what};

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use aksarc_shared::facts::actor::User;
 use aksarc_shared::finding::Consequence;
-use aksarc_shared::verdict::guard::Settings;
 use aksarc_shared::jiff::Timestamp;
+use aksarc_shared::k8s::user::User;
+use aksarc_shared::verdict::guard::Settings;
 
 use crate::dry_run::plan::{ClusterNote, GuardSource};
 use crate::dry_run::request::Verb;

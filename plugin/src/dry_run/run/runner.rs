@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use aksarc_shared::facts::actor::User;
+use aksarc_shared::k8s::user::User;
 use aksarc_shared::verdict::guard::Guard;
 
 use super::rehearsal::Rehearsal;

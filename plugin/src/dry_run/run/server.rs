@@ -1,7 +1,7 @@
 //! What the server is asked first: what it serves, and who we are.
 
-use aksarc_shared::facts::actor::User;
 use aksarc_shared::k8s::kinds::escaped;
+use aksarc_shared::k8s::user::User;
 use anyhow::anyhow;
 use http::StatusCode;
 use serde_json::{Value, json};

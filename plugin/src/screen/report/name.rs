@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 
-use aksarc_shared::verdict::report::Report;
 use aksarc_shared::text;
+use aksarc_shared::verdict::report::Report;
 
 use super::summary::shown;
 use super::view::View;

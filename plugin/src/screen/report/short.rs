@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use aksarc_shared::verdict::report::Report;
 use aksarc_shared::text;
+use aksarc_shared::verdict::report::Report;
 
 use super::summary::{counted, headline, left_out};
 use crate::screen::style::{Paint, sign};

@@ -1,7 +1,7 @@
 //! Parts of a report that several formats show.
 
-use aksarc_shared::rules::catalogue;
 use aksarc_shared::finding::{Basis, Consequence, Finding};
+use aksarc_shared::rules::catalogue;
 use aksarc_shared::verdict::report::{Report, VerdictWord};
 
 use super::view::Show;

@@ -2,8 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
-use aksarc_shared::verdict::report::Report;
 use aksarc_shared::text;
+use aksarc_shared::verdict::report::Report;
 
 use super::summary::{counted, headline, left_out, shown};
 use super::view::View;

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
-use aksarc_shared::rules::catalogue;
 use aksarc_shared::command::Command;
 use aksarc_shared::data::embedded;
 use aksarc_shared::finding::{Evidence, Finding};
-use aksarc_shared::verdict::report::{Outcome, VerdictWord};
+use aksarc_shared::rules::catalogue;
 use aksarc_shared::text;
+use aksarc_shared::verdict::report::{Outcome, VerdictWord};
 
 use super::layout::Screen;
 use crate::screen::report::summary::shown;

@@ -3,8 +3,9 @@
 use std::fmt::{self, Write as _};
 
 use aksarc_shared::finding::Consequence;
-use aksarc_shared::verdict::report::{Clock, NEEDS_CLUSTER, Outcome, Question, RuleOutcome, VerdictWord};
+use aksarc_shared::people::questions::Question;
 use aksarc_shared::text;
+use aksarc_shared::verdict::report::{Clock, NEEDS_CLUSTER, Outcome, RuleOutcome, VerdictWord};
 
 use super::layout::Screen;
 use crate::screen::grid::Grid;

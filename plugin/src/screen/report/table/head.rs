@@ -2,11 +2,11 @@
 
 use std::fmt::{self, Write as _};
 
-use aksarc_shared::rules::catalogue;
 use aksarc_shared::data::Platform;
 use aksarc_shared::finding::{Basis, Consequence, Finding};
-use aksarc_shared::verdict::report::{Outcome, Report, VerdictWord};
+use aksarc_shared::rules::catalogue;
 use aksarc_shared::text;
+use aksarc_shared::verdict::report::{Outcome, Report, VerdictWord};
 use jiff::Timestamp;
 
 use super::layout::Screen;
