@@ -130,8 +130,8 @@ mod tests {
 
     fn objects(text: &str) -> anyhow::Result<Vec<Value>> {
         let mut objects = Vec::new();
-        each_in("f", text.as_bytes(), &mut |manifest| {
-            assert_eq!(manifest.source, "f");
+        each_in("some.yaml", text.as_bytes(), &mut |manifest| {
+            assert_eq!(manifest.source, "some.yaml");
             objects.push(manifest.object);
             Ok(())
         })?;
@@ -145,7 +145,7 @@ mod tests {
     #[track_caller]
     fn assert_refused(text: &str, words: &str) {
         let error = format!("{:#}", objects(text).unwrap_err());
-        assert!(error.contains("f") && error.contains(words), "{error}");
+        assert!(error.contains("some.yaml") && error.contains(words), "{error}");
     }
 
     #[test]
@@ -184,7 +184,7 @@ mod tests {
         assert_refused("a: 1", "no `kind`");
         assert_refused("kind: Node", "no `apiVersion`");
         assert_refused("[1]", "no `kind`");
-        assert_refused("a: [", "cannot read f");
+        assert_refused("a: [", "cannot read some.yaml");
     }
 
     #[test]
