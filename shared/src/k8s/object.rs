@@ -383,6 +383,8 @@ impl<'de, F: FnMut(Object<'de>)> Visitor<'de> for EachItem<F> {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use super::*;
 
     const NODE: &str = r#"{"kind":"Node","metadata":{"name":"moc-l1","labels":{"a":"b","c":"d\n"},"managedFields":[

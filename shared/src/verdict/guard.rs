@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use sha2::Digest;
 
 use crate::data::{Component, Data, LawfulObject, Platform};
 use crate::facts::actor::{self, Actor, Actors, Ambiguous};

@@ -297,7 +297,7 @@ mod tests {
     fn noted(json: &str) -> Notes {
         let object: Object<'_> = serde_json::from_str(json).unwrap();
         let mut notes = Notes::default();
-        each(&derive::seen(&object, &kinds::POD, embedded()), &mut notes, Licence::Open);
+        each(&crate::rules::derive::seen(&object, &kinds::POD, embedded()), &mut notes, Licence::Open);
         notes
     }
 
