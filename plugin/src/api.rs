@@ -18,9 +18,9 @@ mod request;
 mod sender;
 
 pub use connect::{Connection, connect};
-pub use error::{Fault, RequestError};
+pub use error::{RequestError, RequestFault};
 pub use reply::{Reply, StatusObject};
 pub use request::{ApiRequest, JSON};
-pub use sender::{Limits, Sender};
+pub use sender::{SendLimits, Sender};
 
 pub(crate) use reply::excerpt;

@@ -11,7 +11,7 @@ use aksarc_shared::data::Platform;
 use aksarc_shared::finding::Consequence;
 use aksarc_shared::k8s::user::User;
 use aksarc_shared::verdict::guard::{Preset, Settings};
-use kubectl_aksarc::api::{Connection, Limits, Sender};
+use kubectl_aksarc::api::{Connection, SendLimits, Sender};
 use kubectl_aksarc::cli::exit::Failure;
 use kubectl_aksarc::dry_run::edit::{self, Place};
 use kubectl_aksarc::dry_run::gate;
@@ -98,7 +98,7 @@ impl Server {
         config.default_retry = false;
         config.disable_compression = true;
         let connection = Connection::open(config, "test".to_owned(), "from-kubeconfig".to_owned()).unwrap();
-        let limits = Limits::per_request(Duration::from_millis(1500));
+        let limits = SendLimits::per_request(Duration::from_millis(1500));
         let session = Session::new(Sender::new(connection, limits, Progress::silent()));
         let user = User { name: "from-kubeconfig".to_owned(), ..User::default() };
         let context = KubeContext { user, ..KubeContext::default() };
@@ -545,7 +545,7 @@ async fn a_slow_server_ends_in_time_with_exit_1() {
     let dead = Server { url: "http://127.0.0.1:1".to_owned(), seen: Arc::default() };
     let failure = dead.run(&own_label()).await.unwrap_err();
     assert_eq!(failure.code, 1);
-    assert!(failure.to_string().contains("nothing was rehearsed"), "{failure}");
+    assert!(failure.to_string().contains("Nothing was rehearsed"), "{failure}");
 }
 
 #[tokio::test]
@@ -617,4 +617,24 @@ async fn who_serves_a_group_is_asked_right_before_the_first_write_and_anew_when_
     let lists: Vec<_> = requests.iter().enumerate().filter(|(_, request)| request.is("GET", API_SERVICES)).collect();
     let [(at, _)] = lists[..] else { panic!("{requests:?}") };
     assert!(requests[at - 1].is("GET", COREDNS) && requests[at + 1].path().ends_with("/selfsubjectreviews"));
+}
+
+#[tokio::test]
+async fn a_write_that_is_put_off_goes_through_the_gate_again() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    // Asked before the review, before the write, and once more after the wait: by then somebody has the group.
+    let server = Server::start(move |request| {
+        if request.is("PATCH", COREDNS) {
+            let headers = "Retry-After: 0\r\n".to_owned();
+            return Some(Reply { headers, ..fails(429, "TooManyRequests", "later") });
+        }
+        let times = if request.is("GET", API_SERVICES) { count.fetch_add(1, Ordering::Relaxed) } else { return None };
+        Some(ok(&api_services((times >= 2).then_some("apps"))))
+    });
+    let label = rehearsal(label("contoso.com/size=edge", false), &["deploy/coredns"]);
+    let report = server.run(&Rehearsal { fresh: Duration::ZERO, ..label }).await.unwrap();
+    let barred = "cannot be rehearsed on this server: apps is served by shop/api";
+    assert_eq!((report.exit_code, &*report.changes[0].not_rehearsed), (5, barred));
+    assert_eq!(server.writes().iter().filter(|request| request.is("PATCH", COREDNS)).count(), 1);
 }

@@ -57,7 +57,7 @@ fn a_server_that_is_not_there_is_exit_1_also_in_the_status_file() {
     let file = directory.path().join("status.json");
     let mut arguments = vec!["label", "node", "a", "b=c", "--status-file", file.to_str().unwrap()];
     arguments.extend(NOBODY);
-    says(&arguments, 1, "nothing was rehearsed");
+    says(&arguments, 1, "Nothing was rehearsed");
     let status: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     assert_eq!((status["kind"].as_str(), status["exitCode"].as_u64()), (Some("DryRunStatus"), Some(1)));
 }

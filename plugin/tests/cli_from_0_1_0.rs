@@ -206,5 +206,5 @@ fn a_guards_configuration_that_it_took_is_refused_by_its_name_and_by_each_rule_t
     let refused = dry_run(&path, 2);
     assert!(refused.contains(&format!("cannot use {path}: rules: AA206, AA208, AA306 cannot deny")), "{refused}");
     // One that can be used gets as far as the server.
-    assert!(dry_run(&file("guard.yaml"), 1).contains("nothing was rehearsed"));
+    assert!(dry_run(&file("guard.yaml"), 1).contains("Nothing was rehearsed"));
 }

@@ -14,14 +14,14 @@ use crate::cli::exit::Failure;
 pub struct RequestError {
     what: String,
     server: String,
-    fault: Fault,
+    fault: RequestFault,
     hint: Option<&'static str>,
 }
 
 /// What came instead of a usable reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Fault {
+pub enum RequestFault {
     /// No connection; the text says why.
     Connect(String),
     /// The answer broke off.
@@ -48,13 +48,13 @@ pub enum Fault {
 
 impl RequestError {
     /// An error of a request. `what` is a verb and its object, such as `list nodes`.
-    pub fn new(what: impl Into<String>, server: &str, fault: Fault) -> Self {
+    pub fn new(what: impl Into<String>, server: &str, fault: RequestFault) -> Self {
         RequestError { what: what.into(), server: server.to_owned(), fault, hint: None }
     }
 
     /// An error of our own.
     pub fn ours(error: &(dyn Error + 'static)) -> Self {
-        RequestError::new("finish the check", "", Fault::Ours(Chain(error).to_string()))
+        RequestError::new("finish the check", "", RequestFault::Ours(Chain(error).to_string()))
     }
 
     /// The same error with other advice than that for its fault.
@@ -65,7 +65,7 @@ impl RequestError {
     }
 
     /// What came instead.
-    pub fn fault(&self) -> &Fault {
+    pub fn fault(&self) -> &RequestFault {
         &self.fault
     }
 
@@ -108,7 +108,7 @@ impl fmt::Display for RequestError {
     }
 }
 
-impl Fault {
+impl RequestFault {
     /// Why, without what to do about it.
     pub(crate) fn reason(&self) -> String {
         self.words().0
@@ -117,49 +117,49 @@ impl Fault {
     /// Why, and what to do about it.
     fn words(&self) -> (String, &'static str) {
         match self {
-            Fault::Connect(why) => (why.clone(), connect_hint(why)),
-            Fault::Cut(why) => (format!("the answer broke off ({why})"), "try again"),
-            Fault::Deadline(limit) => (format!("not done within {limit:?}"), "give it more with --timeout"),
-            Fault::Expired => {
+            RequestFault::Connect(why) => (why.clone(), connect_hint(why)),
+            RequestFault::Cut(why) => (format!("the answer broke off ({why})"), "try again"),
+            RequestFault::Deadline(limit) => (format!("not done within {limit:?}"), "give it more with --timeout"),
+            RequestFault::Expired => {
                 ("the list expired on the server each time before it was read".to_owned(), "try a larger --chunk-size")
             }
-            Fault::Garbage(what) => (
+            RequestFault::Garbage(what) => (
                 format!("this is no answer of a Kubernetes API server: {what}"),
                 "check the server address and any proxy on the way",
             ),
-            Fault::Ours(why) => (why.clone(), "this is a fault of kubectl-aksarc"),
-            Fault::Redirect(to) => (
+            RequestFault::Ours(why) => (why.clone(), "this is a fault of kubectl-aksarc"),
+            RequestFault::Redirect(to) => (
                 format!("the server redirects to {to}"),
                 "redirects are not followed: give the API server's own address",
             ),
-            Fault::Status(status, message) => {
+            RequestFault::Status(status, message) => {
                 (format!("the server answered {status} {}", message.trim_end_matches('.')), "")
             }
-            Fault::Timeout(limit) => {
+            RequestFault::Timeout(limit) => {
                 (format!("no complete answer within {limit:?}"), "give it more with --request-timeout")
             }
-            Fault::Unauthorized(message) => (
+            RequestFault::Unauthorized(message) => (
                 format!("the server does not accept the credentials (401 {message})"),
                 "log in again, or choose others with --context, --user or --token",
             ),
-            Fault::Write(why) => (format!("cannot keep what was read: {why}"), "is the disk full?"),
+            RequestFault::Write(why) => (format!("cannot keep what was read: {why}"), "is the disk full?"),
         }
     }
 }
 
 /// Tells a connection that never was from one that broke.
-pub(super) fn no_reply(error: &kube::Error) -> Fault {
+pub(super) fn no_reply(error: &kube::Error) -> RequestFault {
     let text = Chain(error).to_string();
     let text =
         text.strip_prefix("ServiceError: ").unwrap_or(&text).trim_start_matches("client error (Connect): ").to_owned();
     let lower = text.to_lowercase();
     if lower.contains("connection closed") || lower.contains("connection reset") || lower.contains("sendrequest") {
-        return Fault::Cut(innermost(error));
+        return RequestFault::Cut(innermost(error));
     }
     if lower == "deadline has elapsed" {
-        return Fault::Connect("the connection timed out".to_owned());
+        return RequestFault::Connect("the connection timed out".to_owned());
     }
-    Fault::Connect(text)
+    RequestFault::Connect(text)
 }
 
 /// The last of an error's sources, which says most about a connection that broke.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::error::Fault;
+use super::error::RequestFault;
 
 /// A reply whose status the caller judges. The body is bytes, JSON, or nothing where it was taken as it came.
 #[derive(Clone, Debug)]
@@ -105,12 +105,12 @@ impl Reply {
     /// The reply with its body as JSON. An error's body may be anything, such as a proxy's page, and is then null.
     ///
     /// # Errors
-    /// [`Fault::Garbage`] for a success that is no JSON.
-    pub fn json(self) -> Result<Reply<Value>, Fault> {
+    /// [`RequestFault::Garbage`] for a success that is no JSON.
+    pub fn json(self) -> Result<Reply<Value>, RequestFault> {
         let value = serde_json::from_slice(&self.body);
         match value {
             Err(error) if self.status.is_success() => {
-                Err(Fault::Garbage(format!("{error}; it begins with {}", excerpt(&self.body))))
+                Err(RequestFault::Garbage(format!("{error}; it begins with {}", excerpt(&self.body))))
             }
             value => Ok(self.with(value.unwrap_or_default())),
         }
@@ -196,7 +196,7 @@ mod tests {
         let reply = |status: StatusCode, body: &[u8]| Reply::of(status, body.to_vec()).json();
         assert_eq!(reply(StatusCode::OK, b"{}").unwrap().body, serde_json::json!({}));
         assert_eq!(reply(StatusCode::BAD_GATEWAY, b"<html>").unwrap().body, Value::Null);
-        let Err(Fault::Garbage(why)) = reply(StatusCode::OK, b"<html>") else { panic!("a page is no object") };
+        let Err(RequestFault::Garbage(why)) = reply(StatusCode::OK, b"<html>") else { panic!("a page is no object") };
         assert!(why.contains("\"<html>\""), "{why}");
     }
 }

@@ -41,7 +41,7 @@ impl ApiRequest {
     /// A GET of a path that is escaped already, with query parameters that are not. Empty ones are left out.
     pub fn get_where(path: impl Into<String>, query: &[(&str, &str)]) -> Self {
         let path = path.into();
-        let what = format!("GET {}", path.split('?').next().unwrap_or_default());
+        let what = format!("read {}", path.split('?').next().unwrap_or_default());
         let target = target(path, query.iter().copied().filter(|(_, value)| !value.is_empty()));
         ApiRequest { what, method: Method::GET, target, accept: JSON, content: None, repeats: Repeats::BySender }
     }
@@ -65,7 +65,7 @@ impl ApiRequest {
     ///
     /// Only [`crate::dry_run::call::rehearse`] calls this, with what the gate has let through: some servers behind the API
     /// server store what they are asked to rehearse.
-    pub fn rehearsal(
+    pub(crate) fn rehearsal(
         method: Method,
         path: &str,
         query: &[(String, String)],
@@ -84,7 +84,7 @@ impl ApiRequest {
         }
         let own = query.iter().filter(|(key, _)| key != DRY_RUN).map(|(key, value)| (&**key, &**value));
         ApiRequest {
-            what: format!("{method} {path}"),
+            what: format!("rehearse {method} {path}"),
             target: target(path.to_owned(), own.chain([(DRY_RUN, "All")])),
             method,
             accept: JSON,
@@ -107,7 +107,7 @@ impl ApiRequest {
         self
     }
 
-    /// The name for messages, such as `list nodes` or `GET /version`.
+    /// The name for messages, such as `list nodes` or `read /version`.
     pub fn what(&self) -> &str {
         &self.what
     }
@@ -156,6 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "nothing is sent")]
     fn every_write_is_a_rehearsal_whatever_its_query_and_its_body_say() {
         let query = [("fieldManager".to_owned(), "a&dryRun=None".to_owned()), ("dryRun".to_owned(), "None".to_owned())];
         for method in [Method::PATCH, Method::POST, Method::PUT, Method::DELETE] {
@@ -172,6 +173,6 @@ mod tests {
     fn queries_cannot_be_steered_by_values_and_empty_ones_are_left_out() {
         let request = ApiRequest::get_where("/api/v1/nodes", &[("labelSelector", "a=b,c!=d&x"), ("continue", "")]);
         assert_eq!(request.target(), "/api/v1/nodes?labelSelector=a%3Db%2Cc%21%3Dd%26x");
-        assert_eq!(ApiRequest::get("/version?timeout=1s").what(), "GET /version");
+        assert_eq!(ApiRequest::get("/version?timeout=1s").what(), "read /version");
     }
 }

@@ -9,10 +9,10 @@ use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
 use jiff::Timestamp;
 use kube::client::Body;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::connect::Connection;
-use super::error::{Fault, RequestError, innermost, no_reply};
+use super::error::{RequestError, RequestFault, innermost, no_reply};
 use super::reply::Reply;
 use super::request::{ApiRequest, Repeats};
 use crate::screen::progress::Progress;
@@ -20,7 +20,7 @@ use crate::screen::progress::Progress;
 /// Sends requests to one cluster and counts them.
 pub struct Sender {
     connection: Connection,
-    limits: Limits,
+    limits: SendLimits,
     deadline: Instant,
     requests: AtomicUsize,
     progress: Progress,
@@ -28,7 +28,7 @@ pub struct Sender {
 
 /// What a sender allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct SendLimits {
     /// The time for one exchange, `--request-timeout`.
     pub request: Duration,
     /// The time within which one request may be sent again, waits included.
@@ -39,21 +39,21 @@ pub struct Limits {
     pub reply: usize,
 }
 
-impl Limits {
-    /// Limits of a command with an overall deadline: it may wait for a busy server until then.
+impl SendLimits {
+    /// SendLimits of a command with an overall deadline: it may wait for a busy server until then.
     pub fn new(request: Duration, overall: Duration) -> Self {
-        Limits { request, repeats: overall, overall, reply: MAX_REPLY }
+        SendLimits { request, repeats: overall, overall, reply: MAX_REPLY }
     }
 
-    /// Limits of a command without an overall deadline: it waits for a busy server no longer than for a slow one.
+    /// SendLimits of a command without an overall deadline: it waits for a busy server no longer than for a slow one.
     pub fn per_request(request: Duration) -> Self {
-        Limits { repeats: request, ..Limits::new(request, A_YEAR) }
+        SendLimits { repeats: request, ..SendLimits::new(request, A_YEAR) }
     }
 }
 
 impl Sender {
     /// A sender on a connection. The clock of the overall limit starts now.
-    pub fn new(connection: Connection, limits: Limits, progress: Progress) -> Self {
+    pub fn new(connection: Connection, limits: SendLimits, progress: Progress) -> Self {
         let deadline = later(Instant::now(), limits.overall);
         Sender { connection, limits, deadline, requests: AtomicUsize::new(0), progress }
     }
@@ -74,7 +74,7 @@ impl Sender {
     }
 
     /// What is allowed.
-    pub fn limits(&self) -> Limits {
+    pub fn limits(&self) -> SendLimits {
         self.limits
     }
 
@@ -83,20 +83,37 @@ impl Sender {
         self.deadline
     }
 
+    /// The result of some work that sends requests, within the overall deadline. `what` names the work for messages.
+    ///
+    /// # Errors
+    /// [`RequestError`] of the work, or when it is not done in time.
+    pub async fn in_time<T>(
+        &self,
+        what: &str,
+        work: impl Future<Output = Result<T, RequestError>>,
+    ) -> Result<T, RequestError> {
+        let done = timeout_at(self.deadline, work).await;
+        self.progress.clear();
+        let late = RequestFault::Deadline(self.limits.overall);
+        done.unwrap_or_else(|_| Err(RequestError::new(what, &self.connection.server, late)))
+    }
+
     /// An error of a request to this server.
-    pub fn error(&self, request: &ApiRequest, fault: Fault) -> RequestError {
+    pub fn error(&self, request: &ApiRequest, fault: RequestFault) -> RequestError {
         RequestError::new(request.what(), &self.connection.server, fault)
     }
 
     /// The error of a request whose reply is of no use to the caller.
     pub fn refused(&self, request: &ApiRequest, reply: &Reply) -> RequestError {
         let fault = match reply.status {
-            StatusCode::UNAUTHORIZED => Fault::Unauthorized(reply.status_object().message),
+            StatusCode::UNAUTHORIZED => RequestFault::Unauthorized(reply.status_object().message),
             status if status.is_redirection() => {
                 let to = reply.headers.get(LOCATION);
-                Fault::Redirect(to.map(|to| String::from_utf8_lossy(to.as_bytes()).into_owned()).unwrap_or_default())
+                RequestFault::Redirect(
+                    to.map(|to| String::from_utf8_lossy(to.as_bytes()).into_owned()).unwrap_or_default(),
+                )
             }
-            status => Fault::Status(status.as_u16(), reply.message()),
+            status => RequestFault::Status(status.as_u16(), reply.message()),
         };
         self.error(request, fault)
     }
@@ -146,7 +163,7 @@ impl Sender {
                 (Repeats::BySender, Ok(reply)) => wait(reply, attempt),
                 // A server that restarts cuts what it was sending.
                 (Repeats::BySender, Err(fault)) => {
-                    (matches!(fault, Fault::Cut(_)) && attempt == 1).then_some(FIRST_WAIT)
+                    (matches!(fault, RequestFault::Cut(_)) && attempt == 1).then_some(FIRST_WAIT)
                 }
             };
             let again = match wait {
@@ -172,7 +189,7 @@ impl Sender {
     }
 
     /// Sends a request once and receives the whole reply.
-    async fn once(&self, request: &ApiRequest) -> Result<Reply, Fault> {
+    async fn once(&self, request: &ApiRequest) -> Result<Reply, RequestFault> {
         let mut bytes = Vec::new();
         let most = self.limits.reply;
         let reply = self
@@ -185,7 +202,7 @@ impl Sender {
                     bytes.reserve(size.min(MAX_PREPARED));
                 }
                 if size > most {
-                    return Err(Fault::Garbage(format!("an answer of more than {} MiB", most >> 20)));
+                    return Err(RequestFault::Garbage(format!("an answer of more than {} MiB", most >> 20)));
                 }
                 bytes.extend_from_slice(data);
                 Ok(())
@@ -197,12 +214,12 @@ impl Sender {
     /// Sends a request once and hands on the body of the reply as it comes, for those who need not have all of it at once.
     ///
     /// # Errors
-    /// [`Fault`] when there is no whole reply, or that of `take`.
+    /// [`RequestFault`] when there is no whole reply, or that of `take`.
     pub async fn stream(
         &self,
         request: &ApiRequest,
-        mut take: impl FnMut(&Parts, &[u8]) -> Result<(), Fault>,
-    ) -> Result<Reply<()>, Fault> {
+        mut take: impl FnMut(&Parts, &[u8]) -> Result<(), RequestFault>,
+    ) -> Result<Reply<()>, RequestFault> {
         let mut builder = Request::builder()
             .method(request.method())
             .uri(request.target())
@@ -212,7 +229,7 @@ impl Sender {
             builder = builder.header(CONTENT_TYPE, content_type);
         }
         let message =
-            builder.body(Body::from(request.body().to_vec())).map_err(|error| Fault::Ours(error.to_string()))?;
+            builder.body(Body::from(request.body().to_vec())).map_err(|error| RequestFault::Ours(error.to_string()))?;
         self.requests.fetch_add(1, Ordering::Relaxed);
         let (sent, begun) = (Timestamp::now(), Instant::now());
         let exchange = async {
@@ -220,14 +237,14 @@ impl Sender {
             let took = begun.elapsed();
             let (parts, mut body) = response.into_parts();
             while let Some(frame) = body.frame().await {
-                let frame = frame.map_err(|error| Fault::Cut(innermost(&error)))?;
+                let frame = frame.map_err(|error| RequestFault::Cut(innermost(&error)))?;
                 if let Some(data) = frame.data_ref() {
                     take(&parts, data)?;
                 }
             }
             Ok(Reply::new(parts, sent, took))
         };
-        timeout(self.limits.request, exchange).await.unwrap_or(Err(Fault::Timeout(self.limits.request)))
+        timeout(self.limits.request, exchange).await.unwrap_or(Err(RequestFault::Timeout(self.limits.request)))
     }
 }
 

@@ -8,7 +8,7 @@ use http::StatusCode;
 use super::listed::Listed;
 use super::reader::Reader;
 use super::served;
-use crate::api::{ApiRequest, Fault, RequestError, excerpt};
+use crate::api::{ApiRequest, RequestError, RequestFault, excerpt};
 
 /// Takes the pages of one list, in order.
 pub trait Pages {
@@ -46,7 +46,7 @@ pub(super) async fn read(reader: &Reader, key: &ReadKey, sink: &mut impl Pages) 
     for version in key.kind.versions().filter(is_served) {
         match read_at(reader, key, version, sink).await {
             Ok(Listed::NotServed) => {}
-            Err(error) if matches!(error.fault(), Fault::Status(500.., _) | Fault::Timeout(_)) => {
+            Err(error) if matches!(error.fault(), RequestFault::Status(500.., _) | RequestFault::Timeout(_)) => {
                 trouble.get_or_insert(error.reason());
                 sink.restart();
             }
@@ -72,7 +72,7 @@ pub(super) async fn read_at(
     loop {
         let path = key.kind.page_path_at(version, key.namespace.as_deref(), reader.chunk_size(), token.as_deref());
         let request = ApiRequest::get(path).named(&*what);
-        let failed = |fault: Fault| advising(sender.error(&request, fault));
+        let failed = |fault: RequestFault| advising(sender.error(&request, fault));
         let reply = sender.ask(&request).await.map_err(advising)?;
         match reply.status {
             StatusCode::OK => {}
@@ -92,7 +92,7 @@ pub(super) async fn read_at(
                 }
                 restarts += 1;
                 if restarts > MAX_RESTARTS || token.is_none() {
-                    return Err(failed(Fault::Expired));
+                    return Err(failed(RequestFault::Expired));
                 }
                 sink.restart();
                 token = None;
@@ -102,13 +102,13 @@ pub(super) async fn read_at(
         }
         let page = sink.page(&reply.body).map_err(|error| failed(unreadable(&error, &reply.body)))?;
         if !page.kind.is_empty() && page.kind.strip_suffix("List") != Some(key.kind.kind) {
-            return Err(failed(Fault::Garbage(format!("a {} instead of a {}List", page.kind, key.kind.kind))));
+            return Err(failed(RequestFault::Garbage(format!("a {} instead of a {}List", page.kind, key.kind.kind))));
         }
         sender.progress().page(key, page.items, sender.requests());
         match page.continue_token {
             None => return Ok(Listed::Complete),
             Some(next) if token.as_ref() == Some(&next) => {
-                return Err(failed(Fault::Garbage("the same continue token twice".to_owned())));
+                return Err(failed(RequestFault::Garbage("the same continue token twice".to_owned())));
             }
             Some(next) => token = Some(next),
         }
@@ -118,18 +118,18 @@ pub(super) async fn read_at(
 /// A smaller page is likelier to arrive whole.
 fn advising(error: RequestError) -> RequestError {
     match error.fault() {
-        Fault::Cut(_) => error.advising("try again, or with a smaller --chunk-size"),
+        RequestFault::Cut(_) => error.advising("try again, or with a smaller --chunk-size"),
         _ => error,
     }
 }
 
-fn unreadable(error: &PageError, body: &[u8]) -> Fault {
+fn unreadable(error: &PageError, body: &[u8]) -> RequestFault {
     match error {
         PageError::Read(ReadError::Json(error)) if error.is_eof() && !body.is_empty() => {
-            Fault::Cut("the JSON ends early".to_owned())
+            RequestFault::Cut("the JSON ends early".to_owned())
         }
-        PageError::Write(error) => Fault::Write(error.to_string()),
-        PageError::Read(error) => Fault::Garbage(format!("{error}; it begins with {}", excerpt(body))),
+        PageError::Write(error) => RequestFault::Write(error.to_string()),
+        PageError::Read(error) => RequestFault::Garbage(format!("{error}; it begins with {}", excerpt(body))),
     }
 }
 

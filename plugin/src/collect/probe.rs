@@ -6,7 +6,7 @@ use aksarc_shared::text;
 use http::StatusCode;
 use http::response::Parts;
 
-use crate::api::{ApiRequest, Fault, Sender, StatusObject};
+use crate::api::{ApiRequest, RequestFault, Sender, StatusObject};
 
 /// The answer to a probe, from a path that is asked once.
 pub(super) async fn get(sender: &Sender, probe: Probe, path: &str) -> ProbeState {
@@ -58,7 +58,7 @@ impl LineFilter {
         LineFilter { probe, text: String::new(), line: Vec::new(), skipping: false, bytes: 0 }
     }
 
-    fn take(&mut self, chunk: &[u8]) -> Result<(), Fault> {
+    fn take(&mut self, chunk: &[u8]) -> Result<(), RequestFault> {
         self.bytes += chunk.len();
         let Some(end) = chunk.iter().rposition(|byte| *byte == b'\n') else {
             self.begin(chunk);
@@ -75,7 +75,7 @@ impl LineFilter {
         self.line.clear();
         self.begin(rest);
         if self.text.len() > MAX_KEPT {
-            return Err(Fault::Garbage(format!("more than {} MiB to keep", MAX_KEPT >> 20)));
+            return Err(RequestFault::Garbage(format!("more than {} MiB to keep", MAX_KEPT >> 20)));
         }
         Ok(())
     }

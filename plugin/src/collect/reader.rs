@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use super::probe::{self, MAX_REASON};
-use crate::api::{ApiRequest, Connection, Fault, RequestError, Sender, excerpt};
+use crate::api::{ApiRequest, Connection, RequestError, RequestFault, Sender, excerpt};
 use crate::screen::progress::Progress;
 
 /// Reads one cluster.
@@ -86,11 +86,11 @@ impl Reader {
         match reply.status {
             StatusCode::OK => match serde_json::from_slice::<ServerVersion>(&reply.body) {
                 Ok(version) => Ok(Some(version.git_version)),
-                Err(_) => Err(self.sender.error(&request, Fault::Garbage(excerpt(&reply.body)))),
+                Err(_) => Err(self.sender.error(&request, RequestFault::Garbage(excerpt(&reply.body)))),
             },
             StatusCode::FORBIDDEN => Ok(None),
             StatusCode::NOT_FOUND => {
-                Err(self.sender.error(&request, Fault::Garbage("it does not know /version".to_owned())))
+                Err(self.sender.error(&request, RequestFault::Garbage("it does not know /version".to_owned())))
             }
             _ => Err(self.sender.refused(&request, &reply)),
         }

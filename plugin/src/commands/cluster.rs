@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use aksarc_shared::verdict::check::Check;
-use tokio::time::timeout_at;
 
-use crate::api::{self, Fault, Limits, RequestError, Sender};
+use crate::api::{self, SendLimits, Sender};
 use crate::cli::duration::{self, Limit};
 use crate::cli::exit::Failure;
 use crate::cli::flags::KubeFlags;
@@ -62,7 +61,7 @@ pub(crate) async fn reader(flags: &ClusterFlags, ui: &Ui) -> Result<Arc<Reader>,
         Err(Failure::run(anyhow::anyhow!("no connection within {limit:?} (--timeout); nothing was checked")))
     })?;
     let chunk_size = usize::try_from(reading.chunk_size).unwrap_or(500);
-    let limits = Limits::new(kube.request_timeout.duration(), limit);
+    let limits = SendLimits::new(kube.request_timeout.duration(), limit);
     Ok(Arc::new(Reader::new(Sender::new(connection, limits, Progress::new(ui)), chunk_size)))
 }
 
@@ -72,12 +71,9 @@ pub(crate) async fn live(
     reading: &Reading,
     check: &mut Check<'static>,
 ) -> Result<CheckSource, Failure> {
-    let (deadline, limit) = reader.deadline();
     let mut judge = Judge(check);
     let all = collect::everything(reader, reading.parallel.into(), &mut judge);
-    let done = timeout_at(deadline, all).await;
-    reader.progress().clear();
-    let server = reader.connection().server.clone();
-    done.unwrap_or_else(|_| Err(RequestError::new("read the cluster", &server, Fault::Deadline(limit))))?;
-    Ok(CheckSource { context: reader.connection().context.clone(), server, taken: None })
+    reader.sender().in_time("read the cluster", all).await?;
+    let (context, server) = (reader.connection().context.clone(), reader.connection().server.clone());
+    Ok(CheckSource { context, server, taken: None })
 }

@@ -15,11 +15,11 @@ pub struct Args {
     pub shell: String,
 }
 
-/// Runs `completion`: prints a script for the whole command line, which is `cli`.
+/// Prints the script for `command`, the whole command line of the program.
 ///
 /// # Errors
 /// [`Failure`].
-pub fn run(args: &Args, mut cli: clap::Command, ui: &Ui) -> ExitResult {
+pub fn run(args: &Args, mut command: clap::Command, ui: &Ui) -> ExitResult {
     let shell = match &*args.shell {
         "zsh" => Shell::Zsh,
         "fish" => Shell::Fish,
@@ -27,7 +27,7 @@ pub fn run(args: &Args, mut cli: clap::Command, ui: &Ui) -> ExitResult {
         _ => Shell::Bash,
     };
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut cli, invocation::ALONE, &mut script);
+    clap_complete::generate(shell, &mut command, invocation::ALONE, &mut script);
     ui.print(&String::from_utf8(script).map_err(Failure::run)?)?;
     Ok(0)
 }

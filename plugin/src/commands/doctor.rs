@@ -17,7 +17,7 @@ use crate::cli::exit::{ExitResult, Failure};
 use crate::screen::format::ListFormat;
 use crate::screen::ui::Ui;
 use ask::Asker;
-use report::{Check, Diagnosis, State};
+use report::{Diagnosis, State, Symptom};
 
 /// Arguments of `doctor`.
 #[derive(Clone, Debug, clap::Args)]
@@ -50,7 +50,7 @@ pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
     reader.progress().clear();
     if examined.is_err() {
         let why = format!("not done within {limit:?}");
-        diagnosis.checks.push(Check::new("time", State::Failed, why).next("give it more with --timeout"));
+        diagnosis.checks.push(Symptom::new("time", State::Failed, why).next("give it more with --timeout"));
     }
     diagnosis.checks.extend(own(Timestamp::now()));
     let text = match args.output {
@@ -72,16 +72,16 @@ async fn examine(asker: &Asker, parallel: usize, diagnosis: &mut Diagnosis) {
 }
 
 /// This program, and the age of what it knows.
-fn own(now: Timestamp) -> Vec<Check> {
+fn own(now: Timestamp) -> Vec<Symptom> {
     let data = aksarc_shared::data::embedded();
     let rules = aksarc_shared::rules::catalogue::ALL.len();
-    let mut checks = vec![Check::new(
+    let mut checks = vec![Symptom::new(
         "program",
         State::Fine,
         format!("kubectl-aksarc {}, {rules} rules", crate::cli::tool::VERSION),
     )];
     let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
-    let mut tables = Check::new("data", State::Fine, String::new());
+    let mut tables = Symptom::new("data", State::Fine, String::new());
     for table in &data.versions {
         let days = (today - table.as_of).get_days();
         let platform = table.platform.as_str();
@@ -107,7 +107,7 @@ impl Diagnosis {
         let is = |state: State| self.checks.iter().any(|check| check.state == state);
         if is(State::Failed) {
             exit::FAILED
-        } else if is(State::Incomplete) || self.checks.iter().any(Check::leaves_rights_unknown) {
+        } else if is(State::Incomplete) || self.checks.iter().any(Symptom::leaves_rights_unknown) {
             exit::INCONCLUSIVE
         } else {
             0

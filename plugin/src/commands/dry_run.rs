@@ -9,7 +9,7 @@ use aksarc_shared::k8s::user::User;
 use aksarc_shared::verdict::guard::Guard;
 use anyhow::Context as _;
 
-use crate::api::{self, Limits, Sender};
+use crate::api::{self, SendLimits, Sender};
 use crate::cli::exit::{ExitResult, Failure};
 use crate::collect::Reader;
 use crate::dry_run::plan::{ClusterNote, Plan};
@@ -63,7 +63,7 @@ async fn rehearse(args: &Args, common: &CommonFlags, ui: &Ui) -> Result<Plan, Fa
     let connection = api::connect(&common.kube).await?;
     if WaiverSource::of(common.judging.waivers.as_deref()) == WaiverSource::Cluster {
         let limit = common.kube.request_timeout.duration();
-        let sender = Sender::new(connection.clone(), Limits::new(limit, limit), Progress::new(ui));
+        let sender = Sender::new(connection.clone(), SendLimits::new(limit, limit), Progress::new(ui));
         let reader = Reader::new(sender, WAIVERS_PER_PAGE);
         let (found, unreadable) = waivers::from_cluster(&reader, ui).await?;
         warn_of_unreadable(&unreadable, ui);
@@ -75,7 +75,7 @@ async fn rehearse(args: &Args, common: &CommonFlags, ui: &Ui) -> Result<Plan, Fa
         namespace: connection.namespace.clone(),
         user: User { name: connection.user.clone(), groups: common.kube.as_group.clone(), ..User::default() },
     };
-    let limits = Limits::per_request(common.kube.request_timeout.duration());
+    let limits = SendLimits::per_request(common.kube.request_timeout.duration());
     let session = Session::new(Sender::new(connection, limits, Progress::new(ui)));
     let plan = run::run(&session, &rehearsal, &context).await;
     session.sender().progress().clear();

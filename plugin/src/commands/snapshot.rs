@@ -5,10 +5,8 @@ use std::path::PathBuf;
 use aksarc_shared::data::embedded;
 use aksarc_shared::verdict::check::{Check, Params};
 use jiff::Timestamp;
-use tokio::time::timeout_at;
 
 use super::cluster::{self, ClusterFlags};
-use crate::api::{Fault, RequestError};
 use crate::cli::exit::{ExitResult, Failure};
 use crate::collect;
 use crate::screen::fixes::ShellFlag;
@@ -54,12 +52,8 @@ pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
     let cannot =
         |error: anyhow::Error| Failure::run(error.context(format!("cannot write snapshot {}", output.display())));
     let mut recorder = Recorder::new(&mut check, &form).map_err(|error| cannot(error.into()))?;
-    let (deadline, limit) = reader.deadline();
-    let done =
-        timeout_at(deadline, collect::everything(&reader, args.flags.reading.parallel.into(), &mut recorder)).await;
-    reader.progress().clear();
-    let server = &reader.connection().server;
-    done.unwrap_or_else(|_| Err(RequestError::new("read the cluster", server, Fault::Deadline(limit))))?;
+    let all = collect::everything(&reader, args.flags.reading.parallel.into(), &mut recorder);
+    reader.sender().in_time("read the cluster", all).await?;
     let index = recorder.finish(&form, &reader.connection().context, &taken).map_err(cannot)?;
     ui.print(&summary(&index, &output.display().to_string(), reader.requests()))?;
     for list in index.lists.iter().filter(|list| list.state == ListState::Forbidden) {

@@ -5,6 +5,7 @@ use crate::api::ApiRequest;
 
 /// The request of a write that the gate has let through. This is the only way a write gets onto the wire, and it always asks
 /// for `dryRun=All`: [`ApiRequest::rehearsal`] knows nothing else.
+#[expect(clippy::disallowed_methods, reason = "this is the door")]
 pub fn rehearse(cleared: &Cleared) -> ApiRequest {
     let write = cleared.write();
     let method = write.method;

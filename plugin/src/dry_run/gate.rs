@@ -82,8 +82,7 @@ impl<'s> Gate<'s> {
         }
         let known = match self.known.take().filter(|known| known.since.elapsed() < self.fresh) {
             Some(known) => known,
-            // The time from before the question: the answer is no newer than that.
-            None => Known { since: Instant::now(), registry: Registry::read(self.session).await },
+            None => self.read().await,
         };
         let registry = &mut self.known.insert(known).registry;
         match registry {
@@ -98,6 +97,15 @@ impl<'s> Gate<'s> {
             }
         }?;
         Ok(Cleared::new(write))
+    }
+
+    async fn read(&self) -> Known {
+        let before = Instant::now();
+        let registry = Registry::read(self.session).await;
+        // An answer is no newer than its question. Where there is none, a server that fails took its time to say so, and is
+        // not asked again at once.
+        let since = if matches!(registry, Registry::Unlisted { .. }) { Instant::now() } else { before };
+        Known { since, registry }
     }
 }
 

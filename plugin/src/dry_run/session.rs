@@ -31,6 +31,18 @@ impl Session {
         reply.json().map_err(|fault| self.sender.error(request, fault))
     }
 
+    /// The body of the reply to a read that has to succeed.
+    ///
+    /// # Errors
+    /// [`RequestError`], also for an HTTP error.
+    pub async fn ask(&self, request: &ApiRequest) -> Result<Value, RequestError> {
+        let reply = self.sender.ask(request).await?;
+        if !reply.status.is_success() {
+            return Err(self.sender.refused(request, &reply));
+        }
+        reply.json().map(|reply| reply.body).map_err(|fault| self.sender.error(request, fault))
+    }
+
     /// The reply to a write that the gate has let through; it is sent as a rehearsal, and nothing is stored.
     ///
     /// # Errors

@@ -6,9 +6,7 @@ use aksarc_shared::facts::inventory::ReadKey;
 use aksarc_shared::people::waiver::{self, Entry, SUPPORT_WAIVER, Unreadable, Waiver};
 use aksarc_shared::text;
 use anyhow::{Context as _, anyhow};
-use tokio::time::timeout_at;
 
-use crate::api::{Fault, RequestError};
 use crate::cli::exit::Failure;
 use crate::collect::{self, Listed, Reader};
 use crate::input::documents;
@@ -63,24 +61,21 @@ pub(crate) fn from_file(path: &str) -> anyhow::Result<Vec<Entry>> {
 /// [`Failure`] when the list cannot be read or is forbidden: what it would have accepted must not look unaccepted without
 /// a word.
 pub(crate) async fn from_cluster(reader: &Reader, ui: &Ui) -> Result<(Vec<Waiver>, Vec<Unreadable>), Failure> {
-    let (deadline, limit) = reader.deadline();
     let what = format!("list {}", ReadKey { kind: &SUPPORT_WAIVER, namespace: None });
-    let server = reader.connection().server.clone();
-    let read = timeout_at(deadline, collect::waivers(reader)).await;
-    reader.progress().clear();
-    let (listed, found) = read.unwrap_or_else(|_| Err(RequestError::new(what, &server, Fault::Deadline(limit))))?;
+    let server = &reader.connection().server;
+    let (listed, found) = reader.sender().in_time(&what, collect::waivers(reader)).await?;
     match listed {
         Listed::Complete => Ok((found.waivers, found.unreadable)),
         Listed::Forbidden => Err(Failure::run(anyhow!(
             "you may not list {} at {}, and a waiver that is not read does not count. Nothing was checked: have the \
              cluster role aksarc-waiver-reader of deploy/supportwaiver.yaml bound to you, or leave out --waivers cluster",
             SUPPORT_WAIVER.qualified(),
-            text::clean(&server),
+            text::clean(server),
         ))),
         Listed::Unknown(why) => Err(Failure::run(anyhow!(
             "cannot list {} at {}: {}; a waiver that is not read does not count. Nothing was checked",
             SUPPORT_WAIVER.qualified(),
-            text::clean(&server),
+            text::clean(server),
             why,
         ))),
         Listed::NotServed => {

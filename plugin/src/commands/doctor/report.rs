@@ -12,17 +12,27 @@ pub(super) struct Diagnosis {
     pub(super) context: String,
     pub(super) server: String,
     pub(super) user: String,
-    pub(super) checks: Vec<Check>,
+    pub(super) checks: Vec<Symptom>,
 }
 
-/// One thing that was examined.
+/// One thing that was examined, and how it is.
 #[derive(Clone, Debug)]
-pub(super) struct Check {
+pub(super) struct Symptom {
     pub(super) name: &'static str,
     pub(super) state: State,
     pub(super) summary: String,
     pub(super) details: Vec<String>,
     pub(super) next: Vec<String>,
+    bearing: Bearing,
+}
+
+/// What follows where the state of a symptom is unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bearing {
+    /// Nobody knows whether a check would be complete.
+    OnCompleteness,
+    /// Nothing.
+    None,
 }
 
 /// How it is.
@@ -61,14 +71,20 @@ impl State {
     }
 }
 
-impl Check {
+impl Symptom {
     pub(super) fn new(name: &'static str, state: State, summary: impl Into<String>) -> Self {
-        Check { name, state, summary: summary.into(), details: Vec::new(), next: Vec::new() }
+        Symptom { name, state, summary: summary.into(), details: Vec::new(), next: Vec::new(), bearing: Bearing::None }
     }
 
     /// Whether nobody knows if a check would be complete: that is no yes.
     pub(super) fn leaves_rights_unknown(&self) -> bool {
-        self.name == super::rights::NAME && self.state == State::Unknown
+        self.bearing == Bearing::OnCompleteness && self.state == State::Unknown
+    }
+
+    /// The same symptom, of which it has to be known whether a check would be complete.
+    pub(super) fn on_completeness(mut self) -> Self {
+        self.bearing = Bearing::OnCompleteness;
+        self
     }
 
     /// Adds what to do.

@@ -10,21 +10,21 @@ use aksarc_shared::k8s::kinds::Kind;
 use aksarc_shared::rules::derive::DRY_RUN_LISTS;
 use aksarc_shared::rules::rule::{Rule, Scope};
 use aksarc_shared::text;
-use aksarc_shared::verdict::check::{Check as Engine, Params};
+use aksarc_shared::verdict::check::{Check, Params};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::ask::Asker;
-use super::report::{Check, State};
+use super::report::{State, Symptom};
 
 /// Asks for every list and address that a check would read. Who may list a kind in the whole cluster may do so in each
 /// namespace, so namespaces are asked about only where that is refused.
-pub(super) async fn examine(asker: &Asker, parallel: usize) -> Vec<Check> {
-    let engine = Engine::new(embedded(), Params::at(Timestamp::now()));
-    let first = engine.plan_first();
-    let then = engine.plan_then();
+pub(super) async fn examine(asker: &Asker, parallel: usize) -> Vec<Symptom> {
+    let check = Check::new(embedded(), Params::at(Timestamp::now()));
+    let first = check.plan_first();
+    let then = check.plan_then();
     let kinds: BTreeSet<_> = then.iter().map(|key| ReadKey { kind: key.kind, namespace: None }).collect();
     let dry_run = DRY_RUN_LISTS.iter().map(|kind| ReadKey { kind, namespace: None });
     let wide: BTreeSet<ReadKey> = first.iter().cloned().chain(kinds).chain(dry_run).collect();
@@ -35,7 +35,7 @@ pub(super) async fn examine(asker: &Asker, parallel: usize) -> Vec<Check> {
     };
     let narrow = then.iter().filter(|key| !covered(&answers, key)).map(|key| (key.to_string(), attributes(key)));
     let narrow: Vec<_> = narrow.collect();
-    let probes = engine.probes().into_iter().filter_map(Probe::path);
+    let probes = check.probes().into_iter().filter_map(Probe::path);
     let probes = probes.map(|path| {
         let path = path.split('?').next().unwrap_or(path);
         (format!("get {path}"), json!({"nonResourceAttributes": {"verb": "get", "path": path}}))
@@ -46,7 +46,7 @@ pub(super) async fn examine(asker: &Asker, parallel: usize) -> Vec<Check> {
     let mut untold: BTreeMap<String, String> = BTreeMap::new();
     let mut open = BTreeSet::new();
     for rule in aksarc_shared::rules::catalogue::ALL {
-        for need in needs(&engine, rule, &first, &then, &|key| covered(&answers, key)) {
+        for need in needs(&check, rule, &first, &then, &|key| covered(&answers, key)) {
             match answers.get(&need) {
                 Some(Ok(true)) => {}
                 Some(Err(why)) => _ = untold.insert(need, why.clone()),
@@ -57,11 +57,11 @@ pub(super) async fn examine(asker: &Asker, parallel: usize) -> Vec<Check> {
             }
         }
     }
-    vec![check(missing, &untold, open.len()), rehearsals(&answers)]
+    vec![symptom(missing, &untold, open.len()), rehearsals(&answers)]
 }
 
 /// Whether a dry run can tell who serves an API group. Where it cannot, it sends less, and a check needs none of it.
-fn rehearsals(answers: &Answers) -> Check {
+fn rehearsals(answers: &Answers) -> Symptom {
     let name = "dry-run";
     let answer = |kind: &'static Kind| answers.get(&ReadKey { kind, namespace: None }.to_string());
     let [services, definitions] = DRY_RUN_LISTS.map(answer);
@@ -71,45 +71,46 @@ fn rehearsals(answers: &Answers) -> Check {
         Some(Err(_)) | None => Some(format!("list {}: not known", kind.qualified())),
     });
     let less = match (services, definitions) {
-        (Some(Ok(true)), _) => return Check::new(name, State::Fine, "can tell who serves each API group"),
+        (Some(Ok(true)), _) => return Symptom::new(name, State::Fine, "can tell who serves each API group"),
         (Some(Err(why)), _) => {
             let why =
                 format!("whether it can tell who serves an API group could not be asked: {}", text::line(why, 200));
-            return Check::new(name, State::Unknown, why);
+            return Symptom::new(name, State::Unknown, why);
         }
         (_, Some(Ok(true))) => "Kubernetes' own API groups and those of CustomResourceDefinitions",
         _ => "Kubernetes' own API groups",
     };
-    let mut check = Check::new(name, State::Warned, format!("rehearses {less} alone: who serves others is not known"));
-    check.details = lacks.collect();
-    check
+    let mut symptom =
+        Symptom::new(name, State::Warned, format!("rehearses {less} alone: who serves others is not known"));
+    symptom.details = lacks.collect();
+    symptom
 }
 
-fn check(missing: BTreeMap<String, Vec<&str>>, untold: &BTreeMap<String, String>, open: usize) -> Check {
+fn symptom(missing: BTreeMap<String, Vec<&str>>, untold: &BTreeMap<String, String>, open: usize) -> Symptom {
     let rules = aksarc_shared::rules::catalogue::ALL.len();
     if let Some(why) = untold.values().next()
         && missing.is_empty()
     {
         let why = format!("what you may read could not be asked: {}", text::line(why, 200));
-        return Check::new(NAME, State::Unknown, why).next("kubectl auth can-i --list");
+        return Symptom::new(NAME, State::Unknown, why).on_completeness().next("kubectl auth can-i --list");
     }
     if missing.is_empty() {
-        return Check::new(NAME, State::Fine, format!("enough for all {rules} rules"));
+        return Symptom::new(NAME, State::Fine, format!("enough for all {rules} rules"));
     }
     let summary = format!("enough for {} of {rules} rules; the others would be unknown", rules - open);
-    let mut check = Check::new(NAME, State::Incomplete, summary);
+    let mut symptom = Symptom::new(NAME, State::Incomplete, summary);
     for (need, codes) in missing {
         let need = if need.starts_with("get ") { need } else { format!("list {need}") };
-        check.details.push(format!("{need}: no   {}", codes.join(" ")));
+        symptom.details.push(format!("{need}: no   {}", codes.join(" ")));
     }
-    check
+    symptom
         .next("kubectl apply -f deploy/reader.yaml   (somebody who may grant rights)")
         .next("kubectl create clusterrolebinding aksarc-reader --clusterrole=aksarc-reader --user=NAME")
 }
 
 /// What a rule reads, in the words that the answers are kept under.
 fn needs(
-    engine: &Engine<'_>,
+    check: &Check<'_>,
     rule: &Rule,
     first: &[ReadKey],
     then: &[ReadKey],
@@ -117,7 +118,7 @@ fn needs(
 ) -> BTreeSet<String> {
     let wants = |key: &ReadKey| match key.namespace {
         None => rule.reads.iter().any(|read| read.kind == key.kind && read.scope == Scope::Cluster),
-        Some(_) => engine.wants(rule, key),
+        Some(_) => check.wants(rule, key),
     };
     let lists = first.iter().chain(then.iter().filter(|key| !covered(key))).filter(|key| wants(key));
     let probes = rule.probes.iter().filter_map(|probe| probe.path());
@@ -147,5 +148,5 @@ fn attributes(key: &ReadKey) -> Value {
     json!({"resourceAttributes": {"verb": "list", "group": group, "resource": resource, "namespace": namespace}})
 }
 
-/// The name of this check.
-pub(super) const NAME: &str = "rights";
+/// The name of this symptom.
+const NAME: &str = "rights";

@@ -6,9 +6,9 @@ use http::StatusCode;
 use serde_json::Value;
 
 use super::ask::{Asker, items};
-use super::report::{Check, State};
+use super::report::{State, Symptom};
 
-pub(super) async fn examine(asker: &Asker) -> Vec<Check> {
+pub(super) async fn examine(asker: &Asker) -> Vec<Symptom> {
     let mut hooks = Vec::new();
     let mut refused = Vec::new();
     for resource in ["validatingwebhookconfigurations", "mutatingwebhookconfigurations"] {
@@ -19,7 +19,7 @@ pub(super) async fn examine(asker: &Asker) -> Vec<Check> {
             Err(error) => refused.push(format!("could not list {resource}: {}", text::line(&error.reason(), 200))),
         }
     }
-    let mut foreign = Check::new("webhooks", State::Fine, String::new());
+    let mut foreign = Symptom::new("webhooks", State::Fine, String::new());
     let own = |hook: &&Hook| hook.configuration == own::CONFIGURATION;
     for hook in hooks.iter().filter(|hook| !own(hook)) {
         let shown = format!("{} of {} {}", hook.name, hook.resource.trim_end_matches('s'), hook.configuration);
@@ -51,12 +51,12 @@ pub(super) async fn examine(asker: &Asker) -> Vec<Check> {
 }
 
 /// The guard: its webhooks, its image, its mode.
-async fn installed(asker: &Asker, hooks: &[&Hook], listed: bool) -> Check {
+async fn installed(asker: &Asker, hooks: &[&Hook], listed: bool) -> Symptom {
     if hooks.is_empty() {
         return if listed {
-            Check::new("guard", State::Fine, "not installed; checks and dry runs need none")
+            Symptom::new("guard", State::Fine, "not installed; checks and dry runs need none")
         } else {
-            Check::new("guard", State::Unknown, "whether it is installed cannot be seen")
+            Symptom::new("guard", State::Unknown, "whether it is installed cannot be seen")
         };
     }
     let namespace = own::NAMESPACE;
@@ -80,10 +80,10 @@ async fn installed(asker: &Asker, hooks: &[&Hook], listed: bool) -> Check {
         if deployment.is_some() { ready.unwrap_or(0).to_string() } else { unseen() },
     );
     if deployment.is_some() && ready.unwrap_or(0) == 0 {
-        return Check::new("guard", State::Warned, format!("{summary}: nothing is guarded"))
+        return Symptom::new("guard", State::Warned, format!("{summary}: nothing is guarded"))
             .next(format!("kubectl -n {namespace} get pods"));
     }
-    Check::new("guard", State::Fine, summary)
+    Symptom::new("guard", State::Fine, summary)
 }
 
 /// One webhook.

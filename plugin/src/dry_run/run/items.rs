@@ -163,7 +163,8 @@ async fn listed(
             ("limit", PAGE),
             ("continue", &*next),
         ];
-        let request = ApiRequest::get_where(resource.list_path(namespace), &query);
+        let request = ApiRequest::get_where(resource.list_path(namespace), &query)
+            .named(format!("list {}", resource.qualified()));
         let mut page = ask(session, &request).await?;
         let rows = page.get_mut("items").map(Value::take).and_then(|items| match items {
             Value::Array(rows) => Some(rows),

@@ -10,7 +10,6 @@ use crate::api::ApiRequest;
 use crate::cli::exit::Failure;
 use crate::dry_run::discover::{self, Discovery, Resource};
 use crate::dry_run::gate::Gate;
-use crate::dry_run::refusal::Refusal;
 use crate::dry_run::rehearsal;
 use crate::dry_run::session::Session;
 use crate::dry_run::write::{Method, Write};
@@ -19,7 +18,7 @@ use crate::dry_run::write::{Method, Write};
 pub(super) async fn discover(session: &Session) -> Result<Discovery, Failure> {
     let mut discovery = Discovery::default();
     for root in ["/api", "/apis"] {
-        let answer = ask(session, &ApiRequest::get(root).accepting(discover::ACCEPT)).await?;
+        let answer = ask(session, &discovery_of(root)).await?;
         if discovery.add_aggregated(&answer) {
             continue;
         }
@@ -31,9 +30,13 @@ pub(super) async fn discover(session: &Session) -> Result<Discovery, Failure> {
         }
     }
     if discovery.is_empty() {
-        return Err(Failure::run(anyhow!("the server serves no resources; nothing was rehearsed")));
+        return Err(Failure::run(anyhow!("the server serves no resources. Nothing was rehearsed")));
     }
     Ok(discovery)
+}
+
+fn discovery_of(root: &str) -> ApiRequest {
+    ApiRequest::get(root).accepting(discover::ACCEPT).named("read which kinds the server serves")
 }
 
 fn older_paths(root: &str, answer: &Value) -> Vec<String> {
@@ -58,12 +61,8 @@ fn older_paths(root: &str, answer: &Value) -> Vec<String> {
 
 /// A read without which nothing can go on.
 pub(super) async fn ask(session: &Session, request: &ApiRequest) -> Result<Value, Failure> {
-    let reply = session.read(request).await.map_err(|error| Failure::run(anyhow!("{error}; nothing was rehearsed")))?;
-    if reply.status.is_success() {
-        return Ok(reply.body);
-    }
-    let (refusal, status) = (Refusal::of(&reply), reply.status.as_u16());
-    Err(Failure::run(anyhow!("{}: {} ({status}); nothing was rehearsed", request.what(), refusal.message)))
+    let body = session.ask(request).await;
+    body.map_err(|error| Failure::run(anyhow!(error.concluding("Nothing was rehearsed"))))
 }
 
 /// Asks the server who we are; `false` when it does not say, or may not be asked, and the kubeconfig's word has to do.
