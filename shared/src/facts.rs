@@ -7,5 +7,6 @@ pub mod change;
 pub mod digest;
 pub mod heartbeat;
 pub mod inventory;
+pub mod notes;
 pub mod origin;
 pub mod probe;

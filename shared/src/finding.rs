@@ -447,14 +447,6 @@ const PSEUDO: &str = "aksarc.dev/v1alpha1";
 
 /// Values are shown, not stored: a label is at most 63 bytes, an annotation can hold 256 KiB.
 const MAX_VALUE: usize = 256;
-/// Something that is a finding only if the rest of the cluster says so.
-#[derive(Clone, Debug)]
-pub struct Suspect {
-    /// The finding it would be.
-    pub draft: Draft,
-    /// What it hinges on: a pool, a time; the rule knows.
-    pub hinge: String,
-}
 
 impl Finding {
     /// Whether the finding is of something that a remediation of Microsoft's support module changes.

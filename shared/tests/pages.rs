@@ -114,7 +114,7 @@ fn every_rule_shows_a_violation_a_pass_and_a_lawful_look_alike() {
                 rule.code
             );
         }
-        if rule.state.each.is_some() || rule.state.whole.is_some() {
+        if rule.state.per_object.is_some() || rule.state.per_cluster.is_some() {
             let state = |e: &&Example| e.question == Question::State;
             assert!(
                 examples.iter().any(|e| state(&e) && !e.expected.is_empty()),

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::data::own;
 use crate::data::{Data, Place};
+use crate::facts::notes::{Dependence, Kept, Remark, Undecided};
 use crate::facts::origin;
 use crate::facts::probe::{Probe, ProbeState};
 use crate::finding::Code;
-use crate::finding::Suspect;
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::{MAX_NAME, Object};
 use crate::k8s::text::Text;
@@ -146,8 +146,8 @@ pub struct Inventory {
     pub probes: BTreeMap<Probe, ProbeState>,
     /// Signs of when the cluster ran.
     pub life: Life,
-    pub(crate) suspects: BTreeMap<&'static str, Vec<Suspect>>,
-    pub(crate) remarks: BTreeMap<&'static str, BTreeSet<(String, String)>>,
+    /// What the rules keep of the objects, by the rules' codes.
+    pub(crate) kept: BTreeMap<Code, Kept>,
 }
 
 impl Inventory {
@@ -165,14 +165,14 @@ impl Inventory {
         Version::parse(self.server_version.as_deref()?)
     }
 
-    /// What a rule's `each` could not decide alone.
-    pub fn suspects(&self, code: Code) -> &[Suspect] {
-        self.suspects.get(code.as_str()).map_or(&[], Vec::as_slice)
+    /// The drafts of a rule that depend on values of type `D`.
+    pub(crate) fn undecided<D: Dependence>(&self, code: Code) -> &[Undecided<D>] {
+        self.kept.get(&code).map_or(&[], Kept::undecided)
     }
 
-    /// What a rule's `each` noted, sorted: about what, and what it says.
-    pub fn remarks(&self, code: Code) -> impl Iterator<Item = (&str, &str)> {
-        self.remarks.get(code.as_str()).into_iter().flatten().map(|(about, says)| (&**about, &**says))
+    /// The remarks of type `R` that a rule left, sorted.
+    pub(crate) fn remarks<R: Remark>(&self, code: Code) -> impl Iterator<Item = &R> {
+        self.kept.get(&code).into_iter().flat_map(Kept::remarks)
     }
 
     /// What the API server answered to a probe.

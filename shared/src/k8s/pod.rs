@@ -314,8 +314,8 @@ fn flag<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Er
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::k8s::object::Object;
     use crate::k8s::kinds;
+    use crate::k8s::object::Object;
 
     const SPEC: &str = r#"{"hostPID":true,"hostIPC":null,"volumes":[{"name":"root","hostPath":{"path":"/"}},{"name":"tmp","emptyDir":{}}],
         "initContainers":[{"name":"i","image":"a:1","securityContext":{"privileged":true}}],

@@ -24,14 +24,14 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Off,
     instead: "plan the upgrade of the cluster",
     page: include_str!("aa102.md"),
-    state: StateCheck { each: None, whole: Some(whole), clocks: Some(clocks) },
+    state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: Some(deadlines) },
     change: None,
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
 };
 
 /// What is out already is AA101's.
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let Some(version) = inventory.server() else {
         return Verdict::Unknown("the API server's version is not known".to_owned());
     };
@@ -63,7 +63,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     Verdict::Found(vec![if left > SOON { draft.lighter(Consequence::Info) } else { draft }])
 }
 
-fn clocks(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
+fn deadlines(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
     let (Some(version), Some(table)) = (inventory.server(), context.version_table()) else { return Vec::new() };
     let Support::Supported { until, projected } = table.support(version, context.as_of) else { return Vec::new() };
     let how = if projected { " (projected from the table)" } else { "" };

@@ -3,13 +3,14 @@
 use crate::data::lifecycle::Skew;
 use crate::data::{Data, Platform, Versioned};
 use crate::facts::inventory::Inventory;
+use crate::facts::notes::Notes;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::version::Version;
 use crate::rules::parts::ways;
 use crate::rules::rule::{
-    Context, Grounds, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
+    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -31,14 +32,14 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Off,
     instead: "finish the upgrade: no part more than three minors behind",
     page: include_str!("aa103.md"),
-    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
 };
 
 /// Notes the image tag of each mirror pod and `DaemonSet` that is released with Kubernetes.
-fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let meta = &seen.object.meta;
     let mirror = || *seen.kind == kinds::POD && meta.annotations.get(MIRROR).is_some();
     if !mirror() && *seen.kind != kinds::DAEMON_SET {
@@ -49,10 +50,22 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     // The container bears the component's name; what was injected beside it has a version of its own.
     let own = pod.all_containers().find(|container| *container.name == *component.product);
     let image = own.and_then(|container| container.image.as_deref()).or_else(|| pod.images().next());
-    notes.note(&*component.product, format!("{} {}", image.map_or("", tag), shown(seen.kind, &meta.name)));
+    notes.remark(Running {
+        product: component.product.clone(),
+        tag: image.map_or("", tag).to_owned(),
+        object: shown(seen.kind, &meta.name).to_string(),
+    });
 }
 
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+/// A component whose image tells its version, and the object that runs it.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Running {
+    product: String,
+    tag: String,
+    object: String,
+}
+
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let (parts, mut open) = parts(inventory, context.data);
     let servers = parts.iter().filter(|part| part.role == Role::ApiServer);
     let mut versions: Vec<Version> = servers.map(|part| part.version).chain(inventory.server()).collect();
@@ -135,9 +148,8 @@ fn parts<'i>(inventory: &'i Inventory, data: &'i Data) -> (Vec<Part<'i>>, Vec<St
             None => open.push(format!("node {} reports {:?}, which is no version", node.name, node.kubelet)),
         }
     }
-    for (name, says) in inventory.remarks(RULE.code) {
-        let (tag, object) = says.split_once(' ').unwrap_or_default();
-        let role = match data.components.iter().filter(|row| row.product == name).find_map(|row| row.versioned) {
+    for Running { product: name, tag, object } in inventory.remarks(RULE.code) {
+        let role = match data.components.iter().filter(|row| row.product == *name).find_map(|row| row.versioned) {
             Some(Versioned::ApiServer) => Role::ApiServer,
             Some(Versioned::Controller) => Role::Controller,
             Some(Versioned::Proxy) => Role::OnNodes,

@@ -25,14 +25,14 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Off,
     instead: "move to a host release that is in support",
     page: include_str!("aa106.md"),
-    state: StateCheck { each: None, whole: Some(whole), clocks: Some(clocks) },
+    state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: Some(deadlines) },
     change: None,
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
 };
 
 /// Nothing in a cluster tells its host's release: it is given, or every release of the platform is retired.
-fn whole(_: &Inventory, context: &Context<'_>) -> Verdict {
+fn per_cluster(_: &Inventory, context: &Context<'_>) -> Verdict {
     let hosts = match possible(context) {
         Ok(hosts) => hosts,
         Err(why) => return Verdict::Unknown(why),
@@ -66,7 +66,7 @@ fn whole(_: &Inventory, context: &Context<'_>) -> Verdict {
 }
 
 /// Every release that the host may be: which of them it is, is not to be seen.
-fn clocks(_: &Inventory, context: &Context<'_>) -> Vec<Due> {
+fn deadlines(_: &Inventory, context: &Context<'_>) -> Vec<Due> {
     let hosts = possible(context).unwrap_or_default();
     let sure = hosts.len() == 1;
     let dues = hosts.into_iter().filter_map(|host| {

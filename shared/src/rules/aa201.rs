@@ -3,17 +3,17 @@
 use crate::data::{Data, Place, Platform};
 use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::{Inventory, NodeFact, POOL_LABEL, provider_pool};
+use crate::facts::notes::Notes;
 use crate::facts::origin::{self, Keys};
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
 use crate::k8s::object::Object;
 use crate::rules::parts::node_metadata::{
-    TWINS, against_baseline, against_peers, hinge, path, required, restore, system_keys, twin, written_by_people,
+    TWINS, Written, against_baseline, against_peers, path, required, restore, system_keys, twin, written_by_people,
 };
 use crate::rules::rule::{
-    Context, Grounds, Guard, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding,
-    Weight,
+    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -27,14 +27,14 @@ pub(super) static RULE: Rule = Rule {
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
     probes: &[],
     guards: &[
-        Guard { kind: &kinds::NODE, subresource: "", operations: &[Operation::Update] },
-        Guard { kind: &kinds::NODE, subresource: "status", operations: &[Operation::Update] },
+        Watch { kind: &kinds::NODE, subresource: "", operations: &[Operation::Update] },
+        Watch { kind: &kinds::NODE, subresource: "status", operations: &[Operation::Update] },
     ],
     reach: Reach::System,
     mode: Mode::Deny,
     instead: "add a label of your own instead",
     page: include_str!("aa201.md"),
-    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
@@ -42,7 +42,7 @@ pub(super) static RULE: Rule = Rule {
 
 /// Labels that contradict the node itself are findings at once; a system label that a person wrote is one if the system had
 /// put it there and it has not the value of its pool's untouched members, which only the whole can tell.
-fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (node, data) = (seen.object, seen.data);
     let target = || ObjectRef::of(node, seen.kind);
     // Before the cloud provider has claimed the node, the kubelet may still correct its labels.
@@ -70,7 +70,7 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
                 .values(twin(node, keys, key), Some(value))
                 .says(format!("system label {key} of node {} was written by {}", node.meta.name, &*entry.manager))
                 .with(Evidence::managed(entry));
-            notes.suspect(draft, hinge(node, keys, key, data));
+            notes.undecided(draft, Written::of(node, keys, key, data));
         }
     });
     strangers(node, &keys, notes, &target);
@@ -97,7 +97,7 @@ fn strangers(node: &Object<'_>, keys: &Keys<'_, '_>, notes: &mut Notes, target: 
             .with(Evidence::managed(entry))
             .lighter(Consequence::Info)
             .basis(Basis::Derived);
-        notes.suspect(draft, format!("{STRANGER}{key}"));
+        notes.undecided(draft, ByStranger { key: (*key).to_owned() });
     }
 }
 
@@ -119,11 +119,17 @@ fn contradictions<'o>(node: &'o Object<'_>, keys: &'o Keys<'_, '_>) -> impl Iter
     })
 }
 
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+/// A system label that an unrecognised client wrote.
+#[derive(Debug)]
+struct ByStranger {
+    key: String,
+}
+
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let peers = |pool: &str, key: &str| inventory.pool_value(pool, key);
     let mut drafts = against_peers(inventory, context, RULE.code, peers);
-    drafts.extend(inventory.suspects(RULE.code).iter().filter_map(|suspect| {
-        let key = suspect.hinge.strip_prefix(STRANGER)?;
+    drafts.extend(inventory.undecided::<ByStranger>(RULE.code).iter().filter_map(|suspect| {
+        let key = &*suspect.depends_on.key;
         let node = inventory.nodes.iter().find(|node| node.name == suspect.draft.object.name)?;
         let value = inventory.firm_value(&node.pool, key)?;
         let draft = suspect.draft.clone().values(Some(value), suspect.draft.after.as_deref());
@@ -178,6 +184,3 @@ const INVARIANTS: [(&str, bool); 5] = [
     ("beta.kubernetes.io/arch", false),
     ("beta.kubernetes.io/os", false),
 ];
-
-/// What a suspect begins with whose writer nothing is known of.
-const STRANGER: &str = "unrecognised\n";

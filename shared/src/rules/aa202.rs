@@ -3,16 +3,16 @@
 use crate::data::{Data, Place, Platform};
 use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::{Inventory, pool_of_node};
+use crate::facts::notes::Notes;
 use crate::facts::origin::Keys;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
 use crate::rules::parts::node_metadata::{
-    against_baseline, against_peers, hinge, path, system_keys, written_by_people,
+    Written, against_baseline, against_peers, path, system_keys, written_by_people,
 };
 use crate::rules::rule::{
-    Context, Grounds, Guard, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding,
-    Weight,
+    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -26,14 +26,14 @@ pub(super) static RULE: Rule = Rule {
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
     probes: &[],
     guards: &[
-        Guard { kind: &kinds::NODE, subresource: "", operations: &[Operation::Update] },
-        Guard { kind: &kinds::NODE, subresource: "status", operations: &[Operation::Update] },
+        Watch { kind: &kinds::NODE, subresource: "", operations: &[Operation::Update] },
+        Watch { kind: &kinds::NODE, subresource: "status", operations: &[Operation::Update] },
     ],
     reach: Reach::System,
     mode: Mode::Deny,
     instead: "add an annotation of your own instead",
     page: include_str!("aa202.md"),
-    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
@@ -41,29 +41,37 @@ pub(super) static RULE: Rule = Rule {
 
 /// A system annotation that a person wrote is a finding if the system had put it there, unless it has the value that its
 /// pool's untouched members agree on.
-fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (node, data) = (seen.object, seen.data);
     written_by_people(node, Place::Annotation, data, |keys, key, value, entry| {
         let draft = Draft::at(ObjectRef::of(node, seen.kind), path(Place::Annotation, key))
             .values(None, Some(value))
             .says(format!("system annotation {key} of node {} was written by {}", node.meta.name, &*entry.manager))
             .with(Evidence::managed(entry));
-        notes.suspect(draft, hinge(node, keys, key, data));
+        notes.undecided(draft, Written::of(node, keys, key, data));
     });
     let keys = Keys::of(node, Place::Annotation, data);
     let shared = node.meta.annotations.iter().filter(|(key, _)| data.node_keys.is_pool_wide(key));
     let mut shared = shared.filter(|(key, _)| keys.person(key).is_none()).peekable();
     let pool = shared.peek().map(|_| pool_of_node(node, data)).unwrap_or_default();
     for (key, value) in shared {
-        notes.note(format!("{pool}\n{key}"), value);
+        notes.remark(Shared { pool: pool.clone(), key: key.to_owned(), value: value.to_owned() });
     }
 }
 
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+/// The value of an annotation that all nodes of a pool have alike, on a node where no person wrote it.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Shared {
+    pool: String,
+    key: String,
+    value: String,
+}
+
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     // Where the untouched members differ, they say nothing.
     let peers = |pool: &str, key: &str| {
-        let about = format!("{pool}\n{key}");
-        let mut values = inventory.remarks(RULE.code).filter(|(what, _)| *what == about).map(|(_, value)| value);
+        let shared = inventory.remarks::<Shared>(RULE.code).filter(|own| own.pool == pool && own.key == key);
+        let mut values = shared.map(|own| &*own.value);
         values.next().filter(|_| values.next().is_none())
     };
     let mut drafts = against_peers(inventory, context, RULE.code, peers);

@@ -4,6 +4,7 @@ use crate::command::Command;
 use crate::data::{Data, Place, Platform, Ruling};
 use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::{CONTROL_PLANE_LABEL, Inventory, NodeFact};
+use crate::facts::notes::Notes;
 use crate::facts::origin::Keys;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
@@ -11,8 +12,7 @@ use crate::k8s::kinds;
 use crate::k8s::object::Object;
 use crate::rules::parts::node_metadata::{KeyChange, changes, entries, path, update};
 use crate::rules::rule::{
-    Context, Grounds, Guard, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding,
-    Weight,
+    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -25,25 +25,25 @@ pub(super) static RULE: Rule = Rule {
     platforms: &Platform::ALL,
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
     probes: &[],
-    guards: &[Guard { kind: &kinds::NODE, subresource: "", operations: &[Operation::Update] }],
+    guards: &[Watch { kind: &kinds::NODE, subresource: "", operations: &[Operation::Update] }],
     reach: Reach::System,
     mode: Mode::Warn,
     instead: "cordon the node, or taint its pool",
     page: include_str!("aa203.md"),
-    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
 };
 
 /// What a control-plane node says of its taint: it has it, it says itself that it should, or it lacks it.
-fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (node, data) = (seen.object, seen.data);
     if !is_control_plane(node, data) {
         return;
     }
     if has_taint(node) {
-        notes.note(TAINTED, "");
+        notes.remark(Tainted);
         return;
     }
     let name = &node.meta.name;
@@ -56,21 +56,29 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
         let detail = "the node's own annotations list the taint as one of its machine's";
         notes.drafts.push(draft.with(Evidence::seen("machine", detail)));
     } else {
-        notes.suspect(draft, "");
+        notes.undecided(draft, OtherNodes);
     }
 }
 
+/// A control-plane node has its taint.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Tainted;
+
+/// Whether other control-plane nodes have the taint.
+#[derive(Debug)]
+struct OtherNodes;
+
 /// A control-plane node without its taint is a finding where another one has it. Where none has, nobody knows whether it
 /// was taken away or never given; where there are no other nodes, workloads have to run on it.
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
-    let suspects = inventory.suspects(RULE.code);
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    let suspects = inventory.undecided::<OtherNodes>(RULE.code);
     let is_foreign = |name: &str| {
         let is_moc = |node: &NodeFact| node.is_moc(context.data);
         inventory.nodes.iter().any(is_moc) && !inventory.nodes.iter().any(|node| node.name == name && is_moc(node))
     };
     let suspects: Vec<&Draft> =
         suspects.iter().map(|suspect| &suspect.draft).filter(|draft| !is_foreign(&draft.object.name)).collect();
-    if inventory.remarks(RULE.code).any(|(about, _)| about == TAINTED) {
+    if inventory.remarks::<Tainted>(RULE.code).next().is_some() {
         let peers = || Evidence::seen("peers", "another control-plane node has the taint");
         return Verdict::Found(suspects.into_iter().map(|draft| draft.clone().with(peers())).collect());
     }
@@ -130,6 +138,3 @@ fn is_control_plane(node: &Object<'_>, data: &Data) -> bool {
 fn has_taint(node: &Object<'_>) -> bool {
     entries(node, Place::Taint).iter().any(|(key, _)| key == CONTROL_PLANE_LABEL)
 }
-
-/// The remark that some control-plane node has its taint.
-const TAINTED: &str = "tainted";

@@ -7,16 +7,16 @@ use crate::command::Command;
 use crate::data::{Data, Place, Platform};
 use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::{Inventory, NodeFact, is_untold};
+use crate::facts::notes::Notes;
 use crate::facts::origin::{Keys, Origin};
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
 use crate::rules::parts::node_metadata::{
-    Act, Hinge, MAX_KEYS, act, by_people, changes, hinge, path, update, verb_of, word, written_by_people,
+    Act, MAX_KEYS, Written, act, by_people, changes, path, update, verb_of, word, written_by_people,
 };
 use crate::rules::rule::{
-    Context, Grounds, Guard, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding,
-    Weight,
+    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -30,14 +30,14 @@ pub(super) static RULE: Rule = Rule {
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
     probes: &[],
     guards: &[
-        Guard { kind: &kinds::NODE, subresource: "", operations: &[Operation::Update] },
-        Guard { kind: &kinds::NODE, subresource: "status", operations: &[Operation::Update] },
+        Watch { kind: &kinds::NODE, subresource: "", operations: &[Operation::Update] },
+        Watch { kind: &kinds::NODE, subresource: "status", operations: &[Operation::Update] },
     ],
     reach: Reach::System,
     mode: Mode::Warn,
     instead: "use a prefix of your own",
     page: include_str!("aa204.md"),
-    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
     manifests: Manifests::AsNodeUpdate,
     voiding: Voiding::AnyList,
@@ -45,7 +45,7 @@ pub(super) static RULE: Rule = Rule {
 
 /// Keys under a reserved prefix that a person's tool wrote, and known keys of the system's that one wrote, which are additions
 /// only if the system had not put them there: what of that its pool tells comes with the whole.
-fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (node, data) = (seen.object, seen.data);
     let name = &node.meta.name;
     by_people(node, data, |keys, written, evidence| {
@@ -79,29 +79,29 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
                 ))
                 .with(Evidence::managed(entry))
                 .fix(removal(place, name, key));
-            notes.suspect(draft, hinge(node, keys, key, data));
+            notes.undecided(draft, Written::of(node, keys, key, data));
         });
     }
 }
 
 /// What the system had put there is changed, and AA201's or AA202's.
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     // A peer that was not seen may show that the system puts it there.
     if context.unread(&[&kinds::NODE]).is_some() {
         return Verdict::Found(Vec::new());
     }
-    let is_recorded = |node: &str, hinge: &Hinge<'_>| {
-        context.baseline.as_ref().is_some_and(|baseline| baseline.has_key(node, hinge.place, hinge.key))
+    let is_recorded = |node: &str, written: &Written| {
+        context.baseline.as_ref().is_some_and(|baseline| baseline.has_key(node, written.place, &written.key))
     };
-    let suspects = inventory.suspects(RULE.code).iter();
+    let suspects = inventory.undecided::<Written>(RULE.code).iter();
     let added = suspects.filter_map(|suspect| {
-        let (draft, hinge) = (&suspect.draft, Hinge::parse(&suspect.hinge)?);
-        let added = !hinge.is_systems(inventory) && !is_recorded(&draft.object.name, &hinge);
+        let (draft, written) = (&suspect.draft, &suspect.depends_on);
+        let added = !written.is_systems(inventory) && !is_recorded(&draft.object.name, written);
         added.then(|| {
-            let peers = if is_untold(hinge.pool) {
+            let peers = if is_untold(&written.pool) {
                 "nothing tells the pool of the node".to_owned()
             } else {
-                format!("no other node of pool {} has it from the system", hinge.pool)
+                format!("no other node of pool {} has it from the system", written.pool)
             };
             let detail = format!("{peers}, and nothing on this one shows that the system had put it there");
             draft.clone().with(Evidence::seen("peers", detail))

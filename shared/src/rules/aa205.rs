@@ -6,6 +6,7 @@ use crate::command::Command;
 use crate::data::{Data, Place, Platform, Ruling};
 use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::{Inventory, is_untold, pool_of_node};
+use crate::facts::notes::Notes;
 use crate::facts::origin::{Keys, Origin};
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, ObjectRef};
@@ -13,8 +14,7 @@ use crate::k8s::kinds;
 use crate::rules::parts::node_metadata::{MAX_KEYS, by_people, changes, entries, path, pool_name, update, word};
 use crate::rules::parts::ways;
 use crate::rules::rule::{
-    Context, Grounds, Guard, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding,
-    Weight,
+    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -36,14 +36,14 @@ pub(super) static RULE: Rule = Rule {
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
     probes: &[],
     guards: &[
-        Guard { kind: &kinds::NODE, subresource: "", operations: &[Operation::Update] },
-        Guard { kind: &kinds::NODE, subresource: "status", operations: &[Operation::Update] },
+        Watch { kind: &kinds::NODE, subresource: "", operations: &[Operation::Update] },
+        Watch { kind: &kinds::NODE, subresource: "status", operations: &[Operation::Update] },
     ],
     reach: Reach::System,
     mode: Mode::Warn,
     instead: "set it on the node pool",
     page: include_str!("aa205.md"),
-    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
     manifests: Manifests::AsNodeUpdate,
     voiding: Voiding::AnyList,
@@ -51,21 +51,21 @@ pub(super) static RULE: Rule = Rule {
 
 /// Keys that a person's tool owns: a device plugin's label is nobody's to repair. What the pool has of its own, and so has to
 /// keep, comes with the whole.
-fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (node, data) = (seen.object, seen.data);
     let pool = pool_of_node(node, data);
     by_people(node, data, |keys, written, evidence| {
         let own = Own { node: &node.meta.name, keys, data, pool: &pool };
         let drafted = written.iter().filter_map(|(key, value)| own.draft(key, Some(value)));
         for draft in drafted {
-            notes.suspect(draft.with(evidence.clone()), &*pool);
+            notes.undecided(draft.with(evidence.clone()), OfPool(pool.clone()));
         }
     });
     // The kubelet gives a new node what its pool was given.
     for place in [Place::Label, Place::Taint] {
         let keys = Keys::of(node, place, data);
         for (key, value) in entries(node, place).iter().filter(|(key, _)| is_of_pool(&keys, key, data)) {
-            notes.note(format!("{pool}\n{}\n{key}", word(place)), &**value);
+            notes.remark(PoolKey { pool: pool.clone(), place, key: key.to_string(), value: value.to_string() });
         }
     }
 }
@@ -78,20 +78,30 @@ fn is_of_pool(keys: &Keys<'_, '_>, key: &str, data: &Data) -> bool {
     free && !key.starts_with("topology.") && keys.system(key).is_some()
 }
 
+/// A key that a node has because its pool has it.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct PoolKey {
+    pool: String,
+    place: Place,
+    key: String,
+    value: String,
+}
+
+/// What else the node's pool was given.
+#[derive(Debug)]
+struct OfPool(String);
+
 /// One command for each pool and place, with all that the pool has to carry then: it replaces what is there.
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let mut sets: BTreeMap<(&str, Place), BTreeMap<&str, BTreeSet<&str>>> = BTreeMap::new();
-    for (about, value) in inventory.remarks(RULE.code) {
-        let mut parts = about.splitn(3, '\n');
-        let (Some(pool), Some(place), Some(key)) = (parts.next(), parts.next(), parts.next()) else { continue };
-        let Some(place) = [Place::Label, Place::Taint].into_iter().find(|own| word(*own) == place) else { continue };
-        sets.entry((pool, place)).or_default().entry(key).or_default().insert(value);
+    for PoolKey { pool, place, key, value } in inventory.remarks(RULE.code) {
+        sets.entry((pool, *place)).or_default().entry(key).or_default().insert(value);
     }
-    let suspects = inventory.suspects(RULE.code);
+    let suspects = inventory.undecided::<OfPool>(RULE.code);
     for suspect in suspects {
         let Some((place, key)) = place_of(&suspect.draft.path) else { continue };
         let value = suspect.draft.after.as_deref().unwrap_or_default();
-        sets.entry((&suspect.hinge, place)).or_default().entry(key).or_default().insert(value);
+        sets.entry((&suspect.depends_on.0, place)).or_default().entry(key).or_default().insert(value);
     }
     let commands: BTreeMap<(&str, Place), Command> = sets
         .iter()
@@ -99,7 +109,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         .collect();
     let drafts = suspects.iter().map(|suspect| {
         let place = place_of(&suspect.draft.path).map(|(place, _)| place);
-        let command = place.and_then(|place| commands.get(&(&*suspect.hinge, place)));
+        let command = place.and_then(|place| commands.get(&(&*suspect.depends_on.0, place)));
         let Some(command) = command.filter(|_| context.platform == Platform::AzureLocal) else {
             return suspect.draft.clone();
         };

@@ -7,6 +7,7 @@ use crate::command::Command;
 use crate::data::{Data, Platform};
 use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::{Inventory, NodeFact};
+use crate::facts::notes::Notes;
 use crate::facts::origin;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
@@ -15,8 +16,7 @@ use crate::k8s::object::{ManagedEntry, Object};
 use crate::k8s::text::Text;
 use crate::rules::parts::node_metadata::{target, update};
 use crate::rules::rule::{
-    Context, Grounds, Guard, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding,
-    Weight,
+    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -29,23 +29,23 @@ pub(super) static RULE: Rule = Rule {
     platforms: &Platform::ALL,
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
     probes: &[],
-    guards: &[Guard { kind: &kinds::NODE, subresource: "", operations: &[Operation::Update] }],
+    guards: &[Watch { kind: &kinds::NODE, subresource: "", operations: &[Operation::Update] }],
     reach: Reach::System,
     mode: Mode::Warn,
     instead: "let the cloud provider claim the node",
     page: include_str!("aa206.md"),
-    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
 };
 
 /// What a person's tool wrote, and what the cloud provider is still to claim.
-fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (node, data) = (seen.object, seen.data);
     let name = &node.meta.name;
     if node.taints().iter().any(|taint| &*taint.key == UNINITIALIZED) {
-        notes.note(WAITING, &**name);
+        notes.remark(Waiting(name.to_string()));
     }
     // A node without any sign of the platform is AA401's as a whole.
     if platform_signs(&NodeFact::of(node, data), data).is_empty() {
@@ -64,12 +64,23 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
                     .says(format!("spec.{field} of node {name} was set by {}", &*entry.manager))
                     .with(Evidence::managed(entry)),
             );
-            notes.note(BY_HAND, format!("{name}\n{field}"));
+            notes.remark(ByHand { node: name.to_string(), field });
         }
     }
 }
 
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+/// A node that waits for its cloud provider to say which machine it is.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Waiting(String);
+
+/// A field of a node's `spec` that a person set.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct ByHand {
+    node: String,
+    field: &'static str,
+}
+
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let mut drafts = providers(inventory, context.data);
     drafts.extend(twins(inventory));
     Verdict::Found(drafts)
@@ -79,12 +90,14 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
 /// told, so this alone weighs less than what a person was seen doing.
 fn providers(inventory: &Inventory, data: &Data) -> Vec<Draft> {
     let prefix = &data.products.provider_id_prefix;
-    let remarked = |about: &str, says: &str| inventory.remarks(RULE.code).any(|remark| remark == (about, says));
+    let by_hand =
+        |name: &str| inventory.remarks::<ByHand>(RULE.code).any(|own| own.node == name && own.field == "providerID");
     let Some(witness) = inventory.nodes.iter().find(|node| node.is_moc(data)) else { return Vec::new() };
     let others = inventory.nodes.iter().filter(|node| {
-        let claimed = node.provider_id.is_some() || !remarked(WAITING, &node.name);
+        let claimed =
+            node.provider_id.is_some() || !inventory.remarks::<Waiting>(RULE.code).any(|own| own.0 == node.name);
         let ours = !node.virtual_kubelet && !platform_signs(node, data).is_empty();
-        ours && claimed && !node.is_moc(data) && !remarked(BY_HAND, &format!("{}\nproviderID", node.name))
+        ours && claimed && !node.is_moc(data) && !by_hand(&node.name)
     });
     others
         .map(|node| {
@@ -182,9 +195,3 @@ const UNINITIALIZED: &str = "node.cloudprovider.kubernetes.io/uninitialized";
 
 /// The identity that firmware vendors leave in place of one.
 const NOBODYS: [&str; 1] = ["03000200-0400-0500-0006-000700080009"];
-
-/// The remark that a node waits for the cloud provider.
-const WAITING: &str = "waiting";
-
-/// The remark that a field was set by hand, which needs no second finding.
-const BY_HAND: &str = "by hand";

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use crate::command::Command;
 use crate::data::{Data, Place, Platform, SystemNamespace};
 use crate::facts::change::{Change, Operation};
+use crate::facts::notes::Notes;
 use crate::facts::origin::{self, Keys};
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
@@ -16,7 +17,7 @@ use crate::rules::parts::node_metadata::{
 };
 use crate::rules::parts::system_namespace::{Whose, is_made_by_release};
 use crate::rules::rule::{
-    Grounds, Guard, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Voiding, Weight,
+    Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Voiding, Watch, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -30,21 +31,21 @@ pub(super) static RULE: Rule = Rule {
     reads: &[Read { kind: &kinds::NAMESPACE, scope: Scope::Cluster }],
     probes: &[],
     guards: &[
-        Guard { kind: &kinds::NAMESPACE, subresource: "", operations: &[Operation::Create, Operation::Update] },
-        Guard { kind: &kinds::NAMESPACE, subresource: "status", operations: &[Operation::Update] },
-        Guard { kind: &kinds::NAMESPACE, subresource: "finalize", operations: &[Operation::Update] },
+        Watch { kind: &kinds::NAMESPACE, subresource: "", operations: &[Operation::Create, Operation::Update] },
+        Watch { kind: &kinds::NAMESPACE, subresource: "status", operations: &[Operation::Update] },
+        Watch { kind: &kinds::NAMESPACE, subresource: "finalize", operations: &[Operation::Update] },
     ],
     reach: Reach::System,
     mode: Mode::Deny,
     instead: "leave it; add a key of your own",
     page: include_str!("aa207.md"),
-    state: StateCheck { each: Some(each), whole: None, clocks: None },
+    state: StateCheck { per_object: Some(per_object), per_cluster: None, deadlines: None },
     change: Some(change),
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
 };
 
-fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (namespace, data) = (seen.object, seen.data);
     let name = &namespace.meta.name;
     let Some(row) = data.namespaces.protected(name) else { return };

@@ -4,6 +4,7 @@ use crate::command::Command;
 use crate::data::{Data, Platform};
 use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::{Inventory, NodeFact};
+use crate::facts::notes::Notes;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
@@ -11,8 +12,7 @@ use crate::rules::parts::node_metadata::{finalizers_of_people, new_finalizers, o
 use crate::rules::parts::platform_signs;
 use crate::rules::parts::ways;
 use crate::rules::rule::{
-    Context, Grounds, Guard, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding,
-    Weight,
+    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -26,21 +26,21 @@ pub(super) static RULE: Rule = Rule {
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }, Read { kind: &kinds::MACHINE, scope: Scope::Cluster }],
     probes: &[],
     guards: &[
-        Guard { kind: &kinds::NODE, subresource: "", operations: &[Operation::Delete, Operation::Update] },
-        Guard { kind: &kinds::NODE, subresource: "status", operations: &[Operation::Update] },
+        Watch { kind: &kinds::NODE, subresource: "", operations: &[Operation::Delete, Operation::Update] },
+        Watch { kind: &kinds::NODE, subresource: "status", operations: &[Operation::Update] },
     ],
     reach: Reach::System,
     mode: Mode::Warn,
     instead: "scale the node pool instead",
     page: include_str!("aa208.md"),
-    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
 };
 
 /// Finalizers that a person put on a node.
-fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (node, data) = (seen.object, seen.data);
     if *seen.kind != kinds::NODE || node.meta.finalizers.as_ref().is_none_or(Vec::is_empty) {
         return;
@@ -51,7 +51,7 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
 }
 
 /// Machines without their node, where machines and nodes are of one cluster: on a management cluster they are not.
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     if let Some(why) = context.unread(&[&kinds::NODE]) {
         return Verdict::Unknown(why.to_owned());
     }

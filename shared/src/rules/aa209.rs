@@ -7,6 +7,7 @@ use crate::command::Command;
 use crate::data::capi::CapiKeys;
 use crate::data::{Data, Place, Platform};
 use crate::facts::change::{Change, Operation};
+use crate::facts::notes::Notes;
 use crate::facts::origin::{self, Hands, Keys, Paths, Step};
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
@@ -15,7 +16,7 @@ use crate::k8s::object::{ManagedEntry, Object};
 use crate::k8s::text::Text;
 use crate::rules::parts::node_metadata::{KeyChange, changes, disowned, owned, path, target, word};
 use crate::rules::rule::{
-    Grounds, Guard, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Voiding, Weight,
+    Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Voiding, Watch, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -56,7 +57,7 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Warn,
     instead: "change the cluster by AKS Arc's own commands",
     page: include_str!("aa209.md"),
-    state: StateCheck { each: Some(each), whole: None, clocks: None },
+    state: StateCheck { per_object: Some(per_object), per_cluster: None, deadlines: None },
     change: Some(change),
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
@@ -66,12 +67,12 @@ const fn everywhere(kind: &'static Kind) -> Read {
     Read { kind, scope: Scope::Cluster }
 }
 
-const fn on(kind: &'static Kind) -> Guard {
-    Guard { kind, subresource: "", operations: &[Operation::Update] }
+const fn on(kind: &'static Kind) -> Watch {
+    Watch { kind, subresource: "", operations: &[Operation::Update] }
 }
 
 /// What a person's tool wrote of an object that somebody else had made.
-fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, kind, data) = (seen.object, seen.kind, seen.data);
     if !is_judged(kind) || !is_aks_arc(object, kind, data) {
         return;

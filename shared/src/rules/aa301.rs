@@ -12,12 +12,12 @@ use crate::rules::parts::written::each_hand;
 use crate::rules::parts::written::each_second;
 use crate::rules::parts::written::hands;
 use crate::rules::parts::written::root;
-use serde::{Deserialize, Serialize};
 
 use crate::command::Command;
 use crate::data::{Component, Confidence, Data, Platform};
 use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::Inventory;
+use crate::facts::notes::Notes;
 use crate::facts::origin::{self, Step};
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
@@ -29,8 +29,8 @@ use crate::rules::parts::node_metadata::{added_finalizers, target};
 use crate::rules::parts::put_back::{self, Past, Present};
 use crate::rules::parts::{foreign, names};
 use crate::rules::rule::{
-    Across, Context, Grounds, Guard, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict,
-    Voiding, Weight,
+    Across, Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch,
+    Weight,
 };
 
 pub(crate) static RULE: Rule = Rule {
@@ -68,8 +68,8 @@ pub(crate) static RULE: Rule = Rule {
         on(&kinds::HORIZONTAL_POD_AUTOSCALER),
         on(&kinds::JOB),
         on(&kinds::POD),
-        Guard { kind: &kinds::POD, subresource: "ephemeralcontainers", operations: &[Operation::Update] },
-        Guard { kind: &kinds::POD, subresource: "resize", operations: &[Operation::Update] },
+        Watch { kind: &kinds::POD, subresource: "ephemeralcontainers", operations: &[Operation::Update] },
+        Watch { kind: &kinds::POD, subresource: "resize", operations: &[Operation::Update] },
         on(&kinds::REPLICA_SET),
         scale(&kinds::REPLICA_SET),
         on(&kinds::ROLE),
@@ -83,38 +83,32 @@ pub(crate) static RULE: Rule = Rule {
     mode: Mode::Deny,
     instead: "leave it to the platform",
     page: include_str!("aa301.md"),
-    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
     manifests: Manifests::Together(&ACROSS),
     voiding: Voiding::AnyList,
 };
 
-const fn on(kind: &'static Kind) -> Guard {
-    Guard { kind, subresource: "", operations: &[Operation::Create, Operation::Update] }
+const fn on(kind: &'static Kind) -> Watch {
+    Watch { kind, subresource: "", operations: &[Operation::Create, Operation::Update] }
 }
 
-const fn scale(kind: &'static Kind) -> Guard {
-    Guard { kind, subresource: "scale", operations: &[Operation::Update] }
+const fn scale(kind: &'static Kind) -> Watch {
+    Watch { kind, subresource: "scale", operations: &[Operation::Update] }
 }
 
-/// What a suspect hinges on.
-#[derive(Debug, Serialize, Deserialize)]
-enum Hinge {
+/// What decides a draft on a component.
+#[derive(Debug)]
+enum Decides {
     /// Whether the template is one again that the platform had made.
     Template(Present),
-    /// Whether the workload, as `Kind namespace/name`, describes the same image for the same container.
-    Image(String),
+    /// Whether the workload describes the same image for the same container.
+    Image(Runs),
     /// Whether this is the address of a managed Service.
-    Address(String),
+    Address(Address),
 }
 
-impl Hinge {
-    fn word(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
-    }
-}
-
-fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, kind, data) = (seen.object, seen.kind, seen.data);
     let meta = &object.meta;
     if *kind == kinds::REPLICA_SET || *kind == kinds::CONTROLLER_REVISION {
@@ -133,11 +127,12 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
         });
         for found in workload.iter().flat_map(|(component, _)| foreign::images(seen, component)) {
             let workload = workload.as_ref().map(|(_, name)| &**name).unwrap_or_default();
-            notes.suspect(found.draft, Hinge::Image(format!("{workload} {} {}", found.container, found.image)).word());
+            let runs = Runs(format!("{workload} {} {}", found.container, found.image));
+            notes.undecided(found.draft, Decides::Image(runs));
         }
     } else if *kind == kinds::SERVICE {
         for (address, draft) in names::claims(object, kind) {
-            notes.suspect(draft, Hinge::Address(address).word());
+            notes.undecided(draft, Decides::Address(Address(address)));
         }
     }
     notes.drafts.extend(names::endpoints(seen));
@@ -165,14 +160,13 @@ const COREDNS_CUSTOM: &str = "coredns-custom";
 
 /// What the rest of the cluster decides, and what is not as a baseline recorded it. Where no person's hand shows, the platform
 /// may have replaced it by a client that nobody knows: that informs, and accuses nobody.
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let mut open: Option<String> = None;
     let mut drafts = Vec::new();
-    let remarked = |about: &str, says: &str| inventory.remarks(RULE.code).any(|remark| remark == (about, says));
-    for suspect in inventory.suspects(RULE.code) {
+    for suspect in inventory.undecided(RULE.code) {
         let draft = suspect.draft.clone();
-        match serde_json::from_str(&suspect.hinge) {
-            Ok(Hinge::Template(present)) => {
+        match &suspect.depends_on {
+            Decides::Template(present) => {
                 let keeper = put_back::keeper(&draft.object.kind);
                 if let Some(why) = keeper.and_then(|keeper| context.unread(&[keeper])) {
                     open.get_or_insert_with(|| {
@@ -182,11 +176,17 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
                 }
                 drafts.push(with_past(draft, present.past(inventory, RULE.code)));
             }
-            Ok(Hinge::Image(image)) if !remarked(RUNS, &image) && context.unread(&kinds::ROLLED_OUT).is_none() => {
-                drafts.push(draft);
+            Decides::Image(image) => {
+                let is_described = || inventory.remarks::<Runs>(RULE.code).any(|runs| runs == image);
+                if !is_described() && context.unread(&kinds::ROLLED_OUT).is_none() {
+                    drafts.push(draft);
+                }
             }
-            Ok(Hinge::Address(address)) if remarked(ADDRESS, &address) => drafts.push(draft),
-            _ => {}
+            Decides::Address(address) => {
+                if inventory.remarks(RULE.code).any(|managed: &Address| managed == address) {
+                    drafts.push(draft);
+                }
+            }
         }
     }
     let changed = context.baseline.iter().flat_map(|baseline| {
@@ -217,18 +217,18 @@ fn note_manifest(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
     if component(seen.data, kind.kind, &object.meta.namespace, &object.meta.name).is_some() {
         for address in names::addresses(object) {
-            notes.note(ADDRESS, address);
+            notes.remark(Address(address));
         }
         return;
     }
     for (address, draft) in names::claims(object, kind).into_iter().chain(names::asked_for(object, kind)) {
-        notes.suspect(draft, address);
+        notes.undecided(draft, Address(address));
     }
 }
 
 fn settle_manifests(inventory: &Inventory, _: &Context<'_>, drafts: &mut Vec<Draft>) -> Option<String> {
-    let taken = |address: &str| inventory.remarks(RULE.code).any(|remark| remark == (ADDRESS, address));
-    let own = inventory.suspects(RULE.code).iter().filter(|suspect| taken(&suspect.hinge));
+    let taken = |address: &Address| inventory.remarks::<Address>(RULE.code).any(|managed| managed == address);
+    let own = inventory.undecided::<Address>(RULE.code).iter().filter(|own| taken(&own.depends_on));
     drafts.extend(own.map(|suspect| suspect.draft.clone()));
     None
 }
@@ -263,11 +263,13 @@ fn with_past(mut draft: Draft, past: Past) -> Draft {
     }
 }
 
-/// The remark of what a container of a workload runs from elsewhere.
-const RUNS: &str = "runs";
+/// What a container of a workload runs from elsewhere: `Kind namespace/name container image`.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Runs(String);
 
-/// The remark of an address of a managed Service.
-const ADDRESS: &str = "address";
+/// An address of a managed Service.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Address(String);
 
 /// What an object shows of having been changed: fields that a second hand owns, that it was put to rest, and what in it cannot
 /// be the platform's.
@@ -282,8 +284,8 @@ fn traces(seen: &Seen<'_, '_>, component: &Component, notes: &mut Notes) {
         let draft = if draft.lighter.is_some() { draft } else { effect.weigh(draft, component) };
         let told = draft.path.starts_with("spec.template") && effect != Effect::Restarts;
         if told && put_back::keeper(kind.kind).is_some() {
-            let present = present.get_or_insert_with(|| Hinge::Template(Present::of(object, data)).word());
-            notes.suspect(draft, present.clone());
+            let present = present.get_or_insert_with(|| Present::of(object, data));
+            notes.undecided(draft, Decides::Template(present.clone()));
         } else {
             notes.drafts.push(draft);
         }
@@ -294,7 +296,7 @@ fn traces(seen: &Seen<'_, '_>, component: &Component, notes: &mut Notes) {
             "{} {}/{} {} {}",
             kind.kind, &*object.meta.namespace, &*object.meta.name, found.container, found.image
         );
-        notes.note(RUNS, name);
+        notes.remark(Runs(name));
         // Where a person's hand shows, or a container that somebody added, that says more.
         if !by_hand.iter().any(|path| format!("{}.", found.draft.path).starts_with(path)) {
             notes.drafts.push(found.draft);
@@ -305,7 +307,7 @@ fn traces(seen: &Seen<'_, '_>, component: &Component, notes: &mut Notes) {
     notes.drafts.extend(finalizers(object, kind, component, data));
     if *kind == kinds::SERVICE {
         for address in names::addresses(object) {
-            notes.note(ADDRESS, address);
+            notes.remark(Address(address));
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::finding::{Basis, Consequence, Draft};
 use crate::k8s::kinds::{self, Kind};
 use crate::rules::parts::components;
 use crate::rules::parts::node_metadata::{owned, target};
-use crate::rules::rule::{Grounds, Guard, Manifests, Mode, Reach, Rule, StateCheck, Voiding, Weight};
+use crate::rules::rule::{Grounds, Manifests, Mode, Reach, Rule, StateCheck, Voiding, Watch, Weight};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA302"),
@@ -44,19 +44,19 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Deny,
     instead: "leave it to the platform",
     page: include_str!("aa302.md"),
-    state: StateCheck { each: None, whole: None, clocks: None },
+    state: StateCheck { per_object: None, per_cluster: None, deadlines: None },
     change: Some(change),
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
 };
 
-const fn on(kind: &'static Kind) -> Guard {
-    Guard { kind, subresource: "", operations: &[Operation::Delete, Operation::Update] }
+const fn on(kind: &'static Kind) -> Watch {
+    Watch { kind, subresource: "", operations: &[Operation::Delete, Operation::Update] }
 }
 
 /// An update of the status can change the owners along with it.
-const fn status(kind: &'static Kind) -> Guard {
-    Guard { kind, subresource: "status", operations: &[Operation::Update] }
+const fn status(kind: &'static Kind) -> Watch {
+    Watch { kind, subresource: "status", operations: &[Operation::Update] }
 }
 
 /// Deleting a pod of a managed workload is routine: its controller makes a new one.

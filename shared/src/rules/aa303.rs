@@ -8,21 +8,22 @@ use crate::data::{AddOns, Data, Platform};
 use crate::facts::baseline::Baseline;
 use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::Inventory;
+use crate::facts::notes::Notes;
+use crate::facts::notes::Undecided;
 use crate::facts::origin::{self, Provenance};
 use crate::finding::Code;
-use crate::finding::Suspect;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::{ManagedEntry, Object};
 use crate::rules::parts::add_ons::{self, Standing};
 use crate::rules::parts::differences::Differing;
-use crate::rules::parts::installed::{self, EXTENSIONS, Installed};
+use crate::rules::parts::installed::{self, EXTENSIONS, FromRelease, Installed};
 use crate::rules::parts::names;
 use crate::rules::parts::node_metadata::{disowned, target};
 use crate::rules::parts::ways;
 use crate::rules::rule::{
-    Across, Context, Grounds, Guard, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict,
-    Voiding, Weight,
+    Across, Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch,
+    Weight,
 };
 
 pub(crate) static RULE: Rule = Rule {
@@ -75,8 +76,8 @@ pub(crate) static RULE: Rule = Rule {
         on(&kinds::JOB),
         status(&kinds::JOB),
         on(&kinds::LIMIT_RANGE),
-        Guard { kind: &kinds::NAMESPACE, subresource: "", operations: &[Operation::Update] },
-        Guard { kind: &kinds::NAMESPACE, subresource: "status", operations: &[Operation::Update] },
+        Watch { kind: &kinds::NAMESPACE, subresource: "", operations: &[Operation::Update] },
+        Watch { kind: &kinds::NAMESPACE, subresource: "status", operations: &[Operation::Update] },
         on(&kinds::NETWORK_POLICY),
         on(&kinds::POD),
         on(&kinds::POD_DISRUPTION_BUDGET),
@@ -96,7 +97,7 @@ pub(crate) static RULE: Rule = Rule {
     mode: Mode::Deny,
     instead: "use a namespace of your own",
     page: include_str!("aa303.md"),
-    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
     manifests: Manifests::Together(&ACROSS),
     voiding: Voiding::InNamed(voids_by),
@@ -116,16 +117,16 @@ const fn aside(kind: &'static Kind) -> Read {
     Read { kind, scope: Scope::IfRead }
 }
 
-const fn on(kind: &'static Kind) -> Guard {
-    Guard { kind, subresource: "", operations: &[Operation::Create, Operation::Update] }
+const fn on(kind: &'static Kind) -> Watch {
+    Watch { kind, subresource: "", operations: &[Operation::Create, Operation::Update] }
 }
 
 /// An update of the status can change owners and marks along with it.
-const fn status(kind: &'static Kind) -> Guard {
-    Guard { kind, subresource: "status", operations: &[Operation::Update] }
+const fn status(kind: &'static Kind) -> Watch {
+    Watch { kind, subresource: "status", operations: &[Operation::Update] }
 }
 
-fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, kind, data) = (seen.object, seen.kind, seen.data);
     if installed::note(seen, notes) {
         return;
@@ -138,7 +139,7 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
         && data.namespaces.add_ons(namespace) != AddOns::Free
         && let Some(writes) = add_ons::writes(object, namespace, data)
     {
-        notes.note(format!("{WRITES}{}", add_ons::role(namespace, name)), writes);
+        notes.remark(RoleWrites { role: add_ons::role(namespace, name), writes: Some(writes) });
     }
     let Some(standing) = Standing::of(object, kind, namespace, data) else { return };
     if add_ons::is_expected(object, kind, namespace, name, data) {
@@ -157,27 +158,27 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
         Provenance::Person(evidence) => {
             let gitops = evidence.what == "mark" && !evidence.detail.starts_with("Helm ");
             let draft = draft.says(standing.says(&what, namespace)).with(evidence).lighter(standing.weight);
-            let release = Release::of(object);
+            let release = release_of(object);
             let role = add_ons::bound_role(object, namespace).filter(|_| *kind == kinds::ROLE_BINDING);
             if let Some(role) = role
                 && let Some(says) = add_ons::empowers(object, namespace, data, Some(WRITES))
             {
                 // Whether it gives anything hangs on its Role, which may come later.
-                let hinge = [ROLE, &release.hinge(), &role, &format!("{what} in {namespace} {says}")];
-                notes.suspect(draft, hinge.join("\t"));
-            } else if release.name.is_empty() {
+                let says = format!("{what} in {namespace} {says}");
+                notes.undecided(draft, Open { release, decides: Decides::Role { role, says } });
+            } else if release.release.is_empty() {
                 let own = standing.weight != Consequence::Info && !gitops;
                 notes.drafts.push(if own { draft.fix(ways::delete(object, kind)) } else { draft });
             } else {
-                notes.suspect(draft, [RELEASED, &release.hinge()].join("\t"));
+                notes.undecided(draft, Open { release, decides: Decides::Release });
             }
         }
         // Nobody is told to delete what may be the platform's.
         Provenance::Unrecognised => {
             let evidence = Evidence::seen("provenance", "no catalogue entry, owner, tool or mark tells whose it is");
             let draft = draft.with(evidence).lighter(Consequence::Info);
-            let release = installed::hinge(object);
-            notes.suspect(draft, [UNRECOGNISED, &release, &format!("{what} in {namespace}")].join("\t"));
+            let (release, what) = (FromRelease::of(object), format!("{what} in {namespace}"));
+            notes.undecided(draft, Open { release, decides: Decides::Baseline { what } });
         }
     }
 }
@@ -201,12 +202,12 @@ fn each_of_cluster(object: &Object<'_>, kind: &'static Kind, data: &Data, notes:
         }
     } else if *kind == kinds::CLUSTER_ROLE {
         if let Some(writes) = add_ons::writes(object, NAMED, data) {
-            notes.note(format!("{WRITES}{}", add_ons::role("", &object.meta.name)), writes);
+            notes.remark(RoleWrites { role: add_ons::role("", &object.meta.name), writes: Some(writes) });
         }
     } else {
-        let release = Release::of(object);
-        if !release.name.is_empty() {
-            notes.note(format!("{OWNS}{}", release.hinge()), format!("{} {}", kind.kind, object.meta.name));
+        let release = release_of(object);
+        if !release.release.is_empty() {
+            notes.remark(Owned { release, object: format!("{} {}", kind.kind, object.meta.name) });
         }
     }
 }
@@ -219,47 +220,65 @@ fn enforcing(draft: Draft, namespace: &str, level: &str) -> Draft {
 }
 
 /// The Helm release that an object bears the marks of.
-#[derive(Clone, Copy, Debug)]
-struct Release<'o> {
-    name: &'o str,
-    namespace: &'o str,
+fn release_of(object: &Object<'_>) -> FromRelease {
+    let mark = |key: &str| object.meta.annotations.get(key).unwrap_or_default();
+    let (release, namespace) = (mark("meta.helm.sh/release-name"), mark("meta.helm.sh/release-namespace"));
+    let namespace = if namespace.is_empty() { &*object.meta.namespace } else { namespace };
+    FromRelease { release: release.to_owned(), namespace: namespace.to_owned() }
 }
 
-impl<'o> Release<'o> {
-    fn of(object: &'o Object<'_>) -> Self {
-        let mark = |key: &str| object.meta.annotations.get(key).unwrap_or_default();
-        let (name, namespace) = (mark("meta.helm.sh/release-name"), mark("meta.helm.sh/release-namespace"));
-        Release { name, namespace: if namespace.is_empty() { &object.meta.namespace } else { namespace } }
-    }
+/// What a Role or ClusterRole lets its bearers write of what is managed; `None` for nothing.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct RoleWrites {
+    /// As [`add_ons::role`] names it.
+    role: String,
+    writes: Option<String>,
+}
 
-    fn hinge(self) -> String {
-        format!("{}/{}", self.name, self.namespace)
-    }
+/// An object without a namespace that a Helm release owns.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Owned {
+    release: FromRelease,
+    object: String,
+}
+
+/// An object that somebody put there, and what decides about it.
+#[derive(Debug)]
+struct Open {
+    release: FromRelease,
+    decides: Decides,
+}
+
+/// What decides about an object that no Arc extension brought.
+#[derive(Debug)]
+enum Decides {
+    /// What else its release owns.
+    Release,
+    /// What its Role may write. `says` has [`WRITES`] where that is told.
+    Role { role: String, says: String },
+    /// Whether a baseline holds it; `what` names it, since nobody recognises it.
+    Baseline { what: String },
 }
 
 /// What only the whole tells of what somebody put there: whether an Arc extension brought it, what its release owns, what its
 /// Role may do; and what nobody recognises, of which a baseline tells what came later.
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let extensions = Installed::of(inventory, RULE.code, context.data);
-    let (mut owned, mut written) = (BTreeMap::<&str, BTreeSet<&str>>::new(), BTreeMap::new());
-    for (about, says) in inventory.remarks(RULE.code) {
-        if let Some(release) = about.strip_prefix(OWNS) {
-            owned.entry(release).or_default().insert(says);
-        } else if let Some(role) = about.strip_prefix(WRITES) {
-            written.insert(role, says);
-        }
+    let mut owned = BTreeMap::<&FromRelease, BTreeSet<&str>>::new();
+    for Owned { release, object } in inventory.remarks(RULE.code) {
+        owned.entry(release).or_default().insert(object);
     }
-    let settle = |suspect: &Suspect| -> Option<Draft> {
-        let mut parts = suspect.hinge.splitn(4, '\t');
-        let (sort, release) = (parts.next()?, parts.next()?);
+    let written: BTreeMap<&str, Option<&str>> =
+        inventory.remarks::<RoleWrites>(RULE.code).map(|own| (&*own.role, own.writes.as_deref())).collect();
+    let settle = |suspect: &Undecided<Open>| -> Option<Draft> {
+        let Open { release, decides } = &suspect.depends_on;
         if extensions.brought(release) {
             return None;
         }
         let draft = suspect.draft.clone();
-        match sort {
-            ROLE => {
-                let (role, says) = (parts.next()?, parts.next()?);
-                let Some(writes) = written.get(role) else {
+        match decides {
+            Decides::Role { role, says } => {
+                let Some(Some(writes)) = written.get(&**role) else {
                     // Nothing is said of it where nobody could read what it may do.
                     let kind = if role.starts_with('/') { &kinds::CLUSTER_ROLE } else { &kinds::ROLE };
                     return context.unread(&[kind]).is_none().then_some(draft);
@@ -268,9 +287,8 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
                 draft.lighter = Some(Consequence::AtRisk);
                 Some(ending(draft, release, &owned))
             }
-            RELEASED => Some(ending(draft, release, &owned)),
-            _ => {
-                let what = parts.next()?;
+            Decides::Release => Some(ending(draft, release, &owned)),
+            Decides::Baseline { what } => {
                 Some(match &context.baseline {
                     None => draft
                         .says(format!("{what} is unrecognised: nothing tells whose it is, a baseline would settle it")),
@@ -285,7 +303,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
             }
         }
     };
-    Verdict::Found(inventory.suspects(RULE.code).iter().filter_map(settle).collect())
+    Verdict::Found(inventory.undecided(RULE.code).iter().filter_map(settle).collect())
 }
 
 /// What manifests tell of one another: whether a RoleBinding among them gives rights to write what is managed.
@@ -298,10 +316,10 @@ fn note_manifest(seen: &Seen<'_, '_>, notes: &mut Notes) {
         let place = if kind.namespaced { namespace } else { NAMED };
         let role = add_ons::role(namespace, name);
         match add_ons::writes(object, place, data) {
-            Some(writes) => notes.note(format!("{WRITES}{role}"), writes),
+            Some(writes) => notes.remark(RoleWrites { role, writes: Some(writes) }),
             // What such a one may do is gathered from others in the cluster.
             None if object.raw("aggregationRule").is_some() => {}
-            None => notes.note(format!("{WRITES}{role}"), NOTHING),
+            None => notes.remark(RoleWrites { role, writes: None }),
         }
     } else if *kind == kinds::ROLE_BINDING
         && data.namespaces.judges(namespace, kind)
@@ -313,24 +331,25 @@ fn note_manifest(seen: &Seen<'_, '_>, notes: &mut Notes) {
             .values(None, Some(namespace))
             .says(format!("{} {name} in {namespace} {says}", kind.kind))
             .lighter(Consequence::AtRisk);
-        notes.suspect(draft, role);
+        notes.undecided(draft, OfRole(role));
     }
 }
 
+/// The Role that a RoleBinding among manifests gives.
+#[derive(Debug)]
+struct OfRole(String);
+
 fn settle_manifests(inventory: &Inventory, context: &Context<'_>, drafts: &mut Vec<Draft>) -> Option<String> {
-    let written = |role: &str| {
-        let mut all = inventory.remarks(RULE.code);
-        all.find(|(about, _)| about.strip_prefix(WRITES) == Some(role)).map(|(_, says)| says)
-    };
+    let written = |role: &str| inventory.remarks::<RoleWrites>(RULE.code).find(|own| own.role == role);
     let known = |role: &str| {
         let (namespace, name) = role.split_once('/')?;
         context.data.component(kinds::ROLE.kind, namespace, name)
     };
     let mut open = None;
-    for Suspect { draft, hinge: role } in inventory.suspects(RULE.code) {
-        match written(role) {
-            Some(NOTHING) => {}
-            Some(writes) => {
+    for Undecided { draft, depends_on: OfRole(role) } in inventory.undecided(RULE.code) {
+        match written(role).map(|own| own.writes.as_deref()) {
+            Some(None) => {}
+            Some(Some(writes)) => {
                 // That it stands there was said of it alone.
                 drafts.retain(|other| other.path != draft.path || other.object.short() != draft.object.short());
                 drafts.push(draft.clone().says(draft.message.replace(WRITES, writes)));
@@ -367,16 +386,17 @@ fn helm(release: &str, namespace: &str, verb: &str) -> Command {
 
 /// How somebody's object goes: with its release, unless that takes away what others rest on; and never alone, since the next
 /// upgrade of the release brings it back.
-fn ending(mut draft: Draft, release: &str, owned: &BTreeMap<&str, BTreeSet<&str>>) -> Draft {
+fn ending(mut draft: Draft, release: &FromRelease, owned: &BTreeMap<&FromRelease, BTreeSet<&str>>) -> Draft {
     if draft.lighter == Some(Consequence::Info) {
         return draft;
     }
-    let Some((name, namespace)) = release.split_once('/').filter(|(name, _)| !name.is_empty()) else {
+    let FromRelease { release: name, namespace } = release;
+    if name.is_empty() {
         let (place, name) = (&draft.object.namespace, &draft.object.name);
         let kind = draft.object.kind.to_lowercase();
         let command = Command::kubectl_in(place, ["delete", &kind]).name(name).caution("destroys it");
         return draft.fix(command);
-    };
+    }
     if draft.lighter == Some(Consequence::AtRisk) {
         draft.message = format!("{}; a value of Helm release {name} may leave it out", draft.message);
         let shows = helm(name, namespace, "get values").only("shows the release's values");
@@ -496,19 +516,8 @@ pub(crate) fn voids_by(kind: &Kind) -> bool {
     kind.runs() || *kind == kinds::ARC_EXTENSION_CONFIG
 }
 
-/// The sorts of what only the whole tells.
-const RELEASED: &str = "released";
-const ROLE: &str = "role";
-const UNRECOGNISED: &str = "unrecognised";
-
-/// Before a release, what a remark says that it owns.
-const OWNS: &str = "owned by ";
-
-/// Before a Role, what a remark says that it may write.
-const WRITES: &str = "written by ";
-
-/// What is noted of a Role that may write nothing of the platform's.
-const NOTHING: &str = "";
+/// Where a sentence on a RoleBinding names what its Role may write.
+const WRITES: &str = "{writes}";
 
 /// The namespace that the policy text names: what a ClusterRole may write is asked of it.
 const NAMED: &str = "kube-system";

@@ -2,13 +2,14 @@
 
 use crate::data::{Component, Confidence, Data, Platform};
 use crate::facts::inventory::Inventory;
+use crate::facts::notes::Notes;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence};
 use crate::k8s::kinds;
 use crate::rules::parts::components::component;
 use crate::rules::parts::health;
 use crate::rules::rule::{
-    Context, Grounds, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
+    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -34,7 +35,7 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Off,
     instead: "repair by upgrade, or ask Microsoft Support",
     page: include_str!("aa304.md"),
-    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
@@ -47,7 +48,7 @@ fn spoken_for<'d>(data: &'d Data, kind: &str, namespace: &str, name: &str) -> Op
     known.filter(|row| row.confidence != Confidence::Inferred && !row.extension)
 }
 
-fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, kind, data) = (seen.object, seen.kind, seen.data);
     let (namespace, name) = (&object.meta.namespace, &object.meta.name);
     if *kind == kinds::POD {
@@ -63,17 +64,17 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     // The names of what stands in no namespace are everybody's: what is no object of the platform's is another's.
     let own = kind.namespaced || data.cluster_objects.find(kind.kind, object).is_some();
     if told && own {
-        notes.note(remark(kind.kind, namespace, name), "");
+        notes.remark(Named::of(kind.kind, namespace, name));
     }
     if spoken_for(data, kind.kind, namespace, name).is_some() {
         notes.drafts.extend(health::ailing(object, kind));
     }
 }
 
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let is_there = |kind: &str, namespace: &str, name: &str| {
-        let own = remark(kind, namespace, name);
-        inventory.remarks(RULE.code).any(|(about, _)| about == own)
+        let own = Named::of(kind, namespace, name);
+        inventory.remarks::<Named>(RULE.code).any(|other| *other == own)
     };
     let (data, platform) = (context.data, context.platform);
     let mut drafts =
@@ -82,6 +83,16 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     Verdict::Found(drafts)
 }
 
-fn remark(kind: &str, namespace: &str, name: &str) -> String {
-    format!("{kind} {namespace}/{name}")
+/// An object that is there.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Named {
+    kind: String,
+    namespace: String,
+    name: String,
+}
+
+impl Named {
+    fn of(kind: &str, namespace: &str, name: &str) -> Self {
+        Named { kind: kind.to_owned(), namespace: namespace.to_owned(), name: name.to_owned() }
+    }
 }

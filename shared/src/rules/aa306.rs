@@ -3,6 +3,7 @@
 use crate::data::{Data, Platform};
 use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::Inventory;
+use crate::facts::notes::Notes;
 use crate::facts::origin;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft};
@@ -15,8 +16,7 @@ use crate::rules::parts::node_metadata::{disowned, owned, target};
 use crate::rules::parts::rest::idle;
 use crate::rules::parts::written::hands;
 use crate::rules::rule::{
-    Context, Grounds, Guard, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding,
-    Weight,
+    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -72,7 +72,7 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Warn,
     instead: "use az connectedk8s or az k8s-extension",
     page: include_str!("aa306.md"),
-    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
@@ -92,15 +92,15 @@ const fn all(kind: &'static Kind) -> Read {
     Read { kind, scope: Scope::Cluster }
 }
 
-const fn on(kind: &'static Kind) -> Guard {
-    Guard { kind, subresource: "", operations: &[Operation::Delete, Operation::Update] }
+const fn on(kind: &'static Kind) -> Watch {
+    Watch { kind, subresource: "", operations: &[Operation::Delete, Operation::Update] }
 }
 
-const fn sub(kind: &'static Kind, subresource: &'static str) -> Guard {
-    Guard { kind, subresource, operations: &[Operation::Update] }
+const fn sub(kind: &'static Kind, subresource: &'static str) -> Watch {
+    Watch { kind, subresource, operations: &[Operation::Update] }
 }
 
-fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, kind, data) = (seen.object, seen.kind, seen.data);
     installed::note(seen, notes);
     let Some(product) = product(object, kind, data) else {
@@ -124,14 +124,19 @@ fn of_extension(object: &Object<'_>, kind: &'static Kind, data: &Data, notes: &m
     for draft in hands(object, kind, &format!("Arc extension {release}"), data) {
         // Extensions keep themselves up to date, with Helm.
         if !draft.evidence.iter().any(|evidence| data.provenance.is_helm(&evidence.manager)) {
-            notes.suspect(draft, release);
+            notes.undecided(draft, ReleaseName(release.to_string()));
         }
     }
 }
 
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+/// The Helm release that an object belongs to.
+#[derive(Debug)]
+struct ReleaseName(String);
+
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let extensions = Installed::of(inventory, RULE.code, context.data);
-    let own = inventory.suspects(RULE.code).iter().filter(|suspect| extensions.has_release(&suspect.hinge));
+    let own =
+        inventory.undecided::<ReleaseName>(RULE.code).iter().filter(|own| extensions.has_release(&own.depends_on.0));
     Verdict::Found(own.map(|suspect| suspect.draft.clone()).collect())
 }
 

@@ -7,7 +7,7 @@ use crate::finding::{Basis, Consequence, Draft, Evidence};
 use crate::k8s::kinds;
 use crate::rules::parts::node_metadata::{owned, target};
 use crate::rules::parts::system_namespace::Whose;
-use crate::rules::rule::{Grounds, Guard, Manifests, Mode, Reach, Rule, StateCheck, Voiding, Weight};
+use crate::rules::rule::{Grounds, Manifests, Mode, Reach, Rule, StateCheck, Voiding, Watch, Weight};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA307"),
@@ -20,15 +20,15 @@ pub(super) static RULE: Rule = Rule {
     reads: &[],
     probes: &[],
     guards: &[
-        Guard { kind: &kinds::NAMESPACE, subresource: "", operations: &[Operation::Delete, Operation::Update] },
-        Guard { kind: &kinds::NAMESPACE, subresource: "status", operations: &[Operation::Update] },
-        Guard { kind: &kinds::NAMESPACE, subresource: "finalize", operations: &[Operation::Update] },
+        Watch { kind: &kinds::NAMESPACE, subresource: "", operations: &[Operation::Delete, Operation::Update] },
+        Watch { kind: &kinds::NAMESPACE, subresource: "status", operations: &[Operation::Update] },
+        Watch { kind: &kinds::NAMESPACE, subresource: "finalize", operations: &[Operation::Update] },
     ],
     reach: Reach::System,
     mode: Mode::Deny,
     instead: "remove extensions with az k8s-extension",
     page: include_str!("aa307.md"),
-    state: StateCheck { each: None, whole: None, clocks: None },
+    state: StateCheck { per_object: None, per_cluster: None, deadlines: None },
     change: Some(change),
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,

@@ -5,6 +5,7 @@ use crate::data::cluster_objects::{ClusterKey, ClusterObject};
 use crate::data::{Confidence, Data, Place, Platform};
 use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::Inventory;
+use crate::facts::notes::Notes;
 use crate::facts::origin::Keys;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
@@ -14,8 +15,7 @@ use crate::rules::parts::changed::changed;
 use crate::rules::parts::node_metadata::{owned, path, target, word};
 use crate::rules::parts::written::hands;
 use crate::rules::rule::{
-    Context, Grounds, Guard, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding,
-    Weight,
+    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -53,7 +53,7 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Deny,
     instead: "make an object of your own beside it",
     page: include_str!("aa308.md"),
-    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
@@ -63,12 +63,12 @@ const fn everywhere(kind: &'static Kind) -> Read {
     Read { kind, scope: Scope::Cluster }
 }
 
-const fn on(kind: &'static Kind) -> Guard {
-    Guard { kind, subresource: "", operations: &[Operation::Delete, Operation::Update] }
+const fn on(kind: &'static Kind) -> Watch {
+    Watch { kind, subresource: "", operations: &[Operation::Delete, Operation::Update] }
 }
 
 /// What is the platform's on some platforms only is put aside until the platform is known.
-fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, kind, data) = (seen.object, seen.kind, seen.data);
     let Some(row) = row(object, kind, data) else { return };
     let mut drafts = hands(object, kind, &row.product, data);
@@ -90,13 +90,17 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
         drafts.push(light(draft, key));
     }
     for draft in drafts {
-        notes.suspect(weigh(draft, row), platforms(row));
+        notes.undecided(weigh(draft, row), OnPlatforms(row.platforms.clone()));
     }
 }
 
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
-    let here = |platforms: &str| platforms.is_empty() || platforms.split(',').any(|p| p == context.platform.as_str());
-    let suspects = inventory.suspects(RULE.code).iter().filter(|suspect| here(&suspect.hinge));
+/// The platforms whose object it is; empty for all.
+#[derive(Debug)]
+struct OnPlatforms(Vec<Platform>);
+
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    let here = |platforms: &[Platform]| platforms.is_empty() || platforms.contains(&context.platform);
+    let suspects = inventory.undecided::<OnPlatforms>(RULE.code).iter().filter(|own| here(&own.depends_on.0));
     Verdict::Found(suspects.map(|suspect| suspect.draft.clone()).collect())
 }
 
@@ -178,10 +182,6 @@ fn weigh(draft: Draft, row: &ClusterObject) -> Draft {
 
 fn light(draft: Draft, key: &ClusterKey) -> Draft {
     if key.light { draft.lighter(Consequence::AtRisk).warn_at_most() } else { draft }
-}
-
-fn platforms(row: &ClusterObject) -> String {
-    row.platforms.iter().map(|platform| platform.as_str()).collect::<Vec<_>>().join(",")
 }
 
 fn name(object: &Object<'_>, kind: &Kind) -> String {

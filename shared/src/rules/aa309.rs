@@ -4,12 +4,14 @@ use crate::data::cluster_objects::PlatformWebhooks;
 use crate::data::{Data, Platform};
 use crate::facts::baseline::{Comparison, Step, object_key};
 use crate::facts::inventory::Inventory;
+use crate::facts::notes::Notes;
+use crate::facts::notes::Undecided;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::rules::parts::written::hands;
 use crate::rules::rule::{
-    Context, Grounds, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
+    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -31,44 +33,46 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Warn,
     instead: "change the extension that brought it",
     page: include_str!("aa309.md"),
-    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
 };
 
 /// Which proofs and which configurations are there, and who wrote in the latter.
-fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, kind, data) = (seen.object, seen.kind, seen.data);
     let meta = &object.meta;
     if *kind == kinds::DEPLOYMENT {
         let rows = &data.cluster_objects.webhooks;
         if rows.iter().any(|row| *row.proof.namespace == *meta.namespace && *row.proof.name == *meta.name) {
-            notes.note(PROOF, format!("{}/{}", &*meta.namespace, &*meta.name));
+            notes.remark(Proof(format!("{}/{}", &*meta.namespace, &*meta.name)));
         }
         return;
     }
     if let Some(row) = find(kind, &meta.name, data) {
-        notes.note(PRESENT, hinge(row));
+        notes.remark(Configuration::of(row));
         for draft in hands(object, kind, &row.product, data) {
-            notes.suspect(draft, hinge(row));
+            notes.undecided(draft, Configuration::of(row));
         }
     }
 }
 
 /// Users install the same products by themselves: a configuration is the platform's only where its Deployment is.
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
-    let remarked = |about: &str, says: &str| inventory.remarks(RULE.code).any(|remark| remark == (about, says));
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let rows = context.data.cluster_objects.webhooks.iter();
-    let proven: Vec<&PlatformWebhooks> = rows.filter(|row| remarked(PROOF, &proof(row))).collect();
+    let proven: Vec<&PlatformWebhooks> =
+        rows.filter(|row| inventory.remarks::<Proof>(RULE.code).any(|own| own.0 == proof(row))).collect();
     let mut drafts = Vec::new();
     for row in &proven {
         let evidence =
             || Evidence::seen("deployment", format!("{} shows that {} is the platform's", proof(row), row.product));
-        let suspects = inventory.suspects(RULE.code).iter().filter(|suspect| suspect.hinge == hinge(row));
+        let is_of_row = |own: &&Undecided<Configuration>| own.depends_on == Configuration::of(row);
+        let suspects = inventory.undecided(RULE.code).iter().filter(is_of_row);
         drafts.extend(suspects.map(|suspect| suspect.draft.clone().with(evidence())));
+        let is_present = || inventory.remarks(RULE.code).any(|own: &Configuration| *own == Configuration::of(row));
         let unread = || context.unread.iter().any(|(kind, _)| kind.kind == row.kind);
-        if !row.optional && !remarked(PRESENT, &hinge(row)) && !unread() {
+        if !row.optional && !is_present() && !unread() {
             drafts.push(
                 Draft::at(reference(&row.kind, &row.name), MISSING)
                     .values(Some(&row.name), None)
@@ -125,8 +129,21 @@ fn find<'d>(kind: &Kind, name: &str, data: &'d Data) -> Option<&'d PlatformWebho
     data.cluster_objects.webhooks.iter().find(|row| row.kind == kind.kind && row.name == name)
 }
 
-fn hinge(row: &PlatformWebhooks) -> String {
-    format!("{}/{}", row.kind, row.name)
+/// The Deployment, as `namespace/name`, that proves whose a webhook configuration is.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Proof(String);
+
+/// A webhook configuration that may be the platform's.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Configuration {
+    kind: String,
+    name: String,
+}
+
+impl Configuration {
+    fn of(row: &PlatformWebhooks) -> Self {
+        Configuration { kind: row.kind.clone(), name: row.name.clone() }
+    }
 }
 
 /// Namespace and name of the Deployment that proves whose a configuration is.
@@ -145,9 +162,3 @@ fn reference(kind: &str, name: &str) -> ObjectRef {
 
 /// The path at which a configuration is missing.
 const MISSING: &str = "metadata.name";
-
-/// The remark that a Deployment is there which proves whose a configuration is.
-const PROOF: &str = "proof";
-
-/// The remark that a configuration is there.
-const PRESENT: &str = "present";

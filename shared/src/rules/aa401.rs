@@ -11,7 +11,7 @@ use crate::rules::parts::node_metadata::target;
 use crate::rules::parts::platform_signs::platform_signs;
 use crate::rules::parts::ways;
 use crate::rules::rule::{
-    Context, Grounds, Guard, Manifests, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Voiding, Weight,
+    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Voiding, Watch, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -24,19 +24,19 @@ pub(super) static RULE: Rule = Rule {
     platforms: &Platform::ALL,
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
     probes: &[],
-    guards: &[Guard { kind: &kinds::NODE, subresource: "", operations: &[Operation::Create] }],
+    guards: &[Watch { kind: &kinds::NODE, subresource: "", operations: &[Operation::Create] }],
     reach: Reach::System,
     mode: Mode::Deny,
     instead: "scale or add a node pool instead",
     page: include_str!("aa401.md"),
-    state: StateCheck { each: None, whole: Some(whole), clocks: None },
+    state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
     manifests: Manifests::AsNodeCreation,
     voiding: Voiding::AnyList,
 };
 
 /// A node without any sign of the platform is foreign where other nodes show what the platform's look like.
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let data = context.data;
     let nodes = || inventory.nodes.iter().filter(|node| !node.virtual_kubelet);
     if !nodes().any(|node| node.is_moc(data)) {

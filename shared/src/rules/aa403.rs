@@ -28,13 +28,13 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Off,
     instead: "upgrade the cluster: nodes come back with a newer system",
     page: include_str!("aa403.md"),
-    state: StateCheck { each: None, whole: Some(whole), clocks: Some(clocks) },
+    state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: Some(deadlines) },
     change: None,
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
 };
 
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let pools = match pools::nodes(inventory, context) {
         Ok(pools) => pools,
         Err(why) => return Verdict::Unknown(why),
@@ -82,7 +82,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
 }
 
 /// One clock per system that ends.
-fn clocks(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
+fn deadlines(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
     let Ok(pools) = pools::nodes(inventory, context) else { return Vec::new() };
     let mut ending: BTreeMap<_, BTreeSet<&str>> = BTreeMap::new();
     for (pool, node) in pools.iter().flat_map(|(pool, members)| members.iter().map(move |node| (*pool, *node))) {

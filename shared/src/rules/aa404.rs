@@ -38,14 +38,14 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Off,
     instead: "upgrade the cluster: it replaces the nodes",
     page: include_str!("aa404.md"),
-    state: StateCheck { each: None, whole: Some(whole), clocks: Some(clocks) },
+    state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: Some(deadlines) },
     change: None,
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
 };
 
 /// Upgrades replace nodes, so the age of the Node object is the age of its image.
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let Some(allowed) = context.data.lifecycle.image_age(context.platform) else {
         return Verdict::NotObservable(format!(
             "no text says how old node images may be on {}",
@@ -85,7 +85,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
 }
 
 /// A clock per pool, by its oldest node.
-fn clocks(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
+fn deadlines(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
     let Some(allowed) = context.data.lifecycle.image_age(context.platform) else { return Vec::new() };
     let pools = pools::nodes(inventory, context).unwrap_or_default();
     let due = pools.into_iter().filter_map(|(pool, members)| {

@@ -3,14 +3,13 @@
 use crate::data::{Data, Platform};
 use crate::facts::change::Change;
 use crate::facts::inventory::Inventory;
+use crate::facts::notes::Notes;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft};
 use crate::k8s::kinds;
 use crate::rules::parts::installed::EXTENSIONS;
 use crate::rules::parts::node_power::{self, PODS, Speaker, everywhere, written};
-use crate::rules::rule::{
-    Context, Grounds, Manifests, Mode, Notes, Reach, Rule, Seen, StateCheck, Verdict, Voiding, Weight,
-};
+use crate::rules::rule::{Context, Grounds, Manifests, Mode, Reach, Rule, Seen, StateCheck, Verdict, Voiding, Weight};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA406"),
@@ -45,17 +44,17 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Off,
     instead: "allowed; what it breaks on nodes is yours to find",
     page: include_str!("aa406.md"),
-    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
 };
 
-fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     node_power::each(seen, notes, Speaker::Allowed);
 }
 
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     node_power::whole(inventory, context, RULE.code)
 }
 

@@ -30,13 +30,13 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Off,
     instead: "add and remove nodes by scaling their pool",
     page: include_str!("aa408.md"),
-    state: StateCheck { each: None, whole: Some(whole), clocks: None },
+    state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: None,
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
 };
 
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     // Nodes that were not seen are not gone.
     if let Some(why) = context.unread(&[&kinds::NODE, &kinds::MACHINE]) {
         return Verdict::Unknown(why.to_owned());

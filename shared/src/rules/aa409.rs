@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use crate::data::Platform;
 use crate::facts::inventory::{Inventory, NodeFact};
+use crate::facts::notes::Notes;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
 use crate::rules::rule::{
-    Context, Grounds, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
+    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -26,14 +27,14 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Off,
     instead: "run it as a DaemonSet",
     page: include_str!("aa409.md"),
-    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
 };
 
 /// Only a kubelet makes a mirror pod that the node itself owns; anybody can set an annotation.
-fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, meta) = (seen.object, &seen.object.meta);
     if meta.annotations.get(MIRROR).is_none()
         || seen
@@ -54,10 +55,14 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
         .with(Evidence::seen(MIRROR, format!("the kubelet of {} runs it from a {source}", node.name)))
         .with(Evidence::seen("images", images.join(", ")));
     // What only Microsoft's images are in may be the platform's: the catalogue does not claim to be complete.
-    notes.suspect(if microsoft { draft.lighter(Consequence::Info) } else { draft }, &*node.name);
+    notes.undecided(if microsoft { draft.lighter(Consequence::Info) } else { draft }, OnNode(node.name.to_string()));
 }
 
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+/// The node that runs a static pod.
+#[derive(Debug)]
+struct OnNode(String);
+
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     // What was not read may show that it stands on every node of its pool, or that it does not.
     if context.unread(&[&kinds::NODE, &kinds::POD]).is_some() {
         return Verdict::Found(Vec::new());
@@ -66,13 +71,13 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         inventory.nodes.iter().filter(|node| !node.virtual_kubelet).map(|node| (&*node.name, pool(node))).collect();
     // A kubelet names its static pods after their file and its node.
     let base = |name: &str, node: &str| name.strip_suffix(node).map(str::to_owned);
-    let suspects = inventory.suspects(RULE.code);
-    let found = suspects.iter().filter_map(|suspect| Some((suspect, *pools.get(&*suspect.hinge)?)));
+    let suspects = inventory.undecided::<OnNode>(RULE.code);
+    let found = suspects.iter().filter_map(|suspect| Some((suspect, *pools.get(&*suspect.depends_on.0)?)));
     let drafts = found.map(|(suspect, pool)| {
-        let own = base(&suspect.draft.object.name, &suspect.hinge);
+        let own = base(&suspect.draft.object.name, &suspect.depends_on.0);
         let twins = suspects.iter().filter(|other| {
-            let same = base(&other.draft.object.name, &other.hinge);
-            pools.get(&*other.hinge) == Some(&pool) && own.is_some() && same == own
+            let same = base(&other.draft.object.name, &other.depends_on.0);
+            pools.get(&*other.depends_on.0) == Some(&pool) && own.is_some() && same == own
         });
         let members = pools.values().filter(|other| **other == pool).count();
         let draft = suspect.draft.clone();

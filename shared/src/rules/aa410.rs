@@ -26,13 +26,13 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Off,
     instead: "upgrade the cluster: nodes come back with its runtime",
     page: include_str!("aa410.md"),
-    state: StateCheck { each: None, whole: Some(whole), clocks: None },
+    state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: None,
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
 };
 
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let pools = match pools::nodes(inventory, context) {
         Ok(pools) => pools,
         Err(why) => return Verdict::Unknown(why),

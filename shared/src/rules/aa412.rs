@@ -30,13 +30,13 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Off,
     instead: "add a node pool of the size that is needed",
     page: include_str!("aa412.md"),
-    state: StateCheck { each: None, whole: Some(whole), clocks: None },
+    state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: None,
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
 };
 
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let (pools, open) = match pools::peers(inventory, context) {
         Ok(pools) => pools,
         Err(why) => return Verdict::Unknown(why),

@@ -14,10 +14,10 @@ pub(super) static RULE: Rule = attested::rule(Asked {
     clauses: &["C10"],
     instead: "change nodes through node pools and the Kubernetes API",
     page: include_str!("aa413.md"),
-    judge: whole,
+    judge: per_cluster,
 });
 
-fn whole(_: &Inventory, context: &Context<'_>) -> Verdict {
+fn per_cluster(_: &Inventory, context: &Context<'_>) -> Verdict {
     attested::judge(RULE.clauses, context, |_, _| Fault::of(SAID))
 }
 

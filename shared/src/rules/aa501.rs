@@ -2,16 +2,17 @@
 
 use crate::data::Platform;
 use crate::facts::inventory::Inventory;
+use crate::facts::notes::Notes;
+use crate::facts::notes::Undecided;
 use crate::finding::Code;
-use crate::finding::Suspect;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
 use crate::k8s::object::Object;
 use crate::k8s::text::Text;
-use crate::rules::parts::installed::{self, EXTENSIONS, Installed};
+use crate::rules::parts::installed::{self, EXTENSIONS, FromRelease, Installed};
 use crate::rules::parts::network_software::running;
 use crate::rules::rule::{
-    Context, Grounds, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
+    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -33,19 +34,19 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Off,
     instead: "use the platform's own network plug-in",
     page: include_str!("aa501.md"),
-    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
     manifests: Manifests::AsState,
     voiding: Voiding::AnyList,
 };
 
 /// A plug-in is told by the image that works on the nodes, or else by what an earlier one left behind.
-fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     if installed::note(seen, notes) {
         return;
     }
     let plugins = &seen.data.network.plugins;
-    let release = installed::hinge(seen.object);
+    let release = FromRelease::of(seen.object);
     let target = || ObjectRef::of(seen.object, seen.kind);
     if *seen.kind == kinds::CUSTOM_RESOURCE_DEFINITION {
         let Some(group) = group(seen.object) else { return };
@@ -57,13 +58,13 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
             .says(format!("a custom resource of {} is defined, and none of its workloads was found", plugin.name))
             .with(Evidence::seen("group", group.to_string()))
             .lighter(Consequence::Info);
-        notes.suspect(draft, format!("{release}\t{LEFT_BEHIND}{}", plugin.name));
+        notes.undecided(draft, PlugIn { release, name: plugin.name.clone(), seen: PlugInSign::Definition });
     } else if let Some((plugin, image)) = running(seen.object, seen.kind, plugins) {
         let draft = Draft::at(target(), "spec.template.spec.containers")
             .values(None, Some(image))
             .says(format!("{} is a network plug-in that support for this platform does not cover", plugin.name))
             .with(Evidence::seen("image", format!("{image} is {}: {}", plugin.name, plugin.source)));
-        notes.suspect(draft, format!("{release}\t{}", plugin.name));
+        notes.undecided(draft, PlugIn { release, name: plugin.name.clone(), seen: PlugInSign::Workload });
     }
 }
 
@@ -77,27 +78,37 @@ pub(super) fn group<'a>(definition: &Object<'a>) -> Option<Text<'a>> {
     definition.field::<Spec<'a>>("spec").map(|spec| spec.group)
 }
 
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
-    let suspects = inventory.suspects(RULE.code);
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    let suspects = inventory.undecided::<PlugIn>(RULE.code);
     let extensions = Installed::of(inventory, RULE.code, context.data);
-    let runs = |name: &str| suspects.iter().any(|suspect| parts(suspect).1 == name);
-    let uncovered = |suspect: &&Suspect| {
-        let (release, what) = parts(suspect);
+    let runs = |name: &str| {
+        suspects.iter().any(|own| own.depends_on.seen == PlugInSign::Workload && own.depends_on.name == name)
+    };
+    let uncovered = |suspect: &&Undecided<PlugIn>| {
+        let PlugIn { release, name, seen } = &suspect.depends_on;
         if extensions.brought(release) {
             return false;
         }
-        let name = what.strip_prefix(LEFT_BEHIND).unwrap_or(what);
-        let left_behind = name.len() != what.len();
-        let plugin = context.data.network.plugins.iter().find(|plugin| plugin.name == name);
+        let left_behind = *seen == PlugInSign::Definition;
+        let plugin = context.data.network.plugins.iter().find(|plugin| plugin.name == *name);
         plugin.is_some_and(|plugin| !plugin.covered_on.contains(&context.platform)) && !(left_behind && runs(name))
     };
     Verdict::Found(suspects.iter().filter(uncovered).map(|suspect| suspect.draft.clone()).collect())
 }
 
-/// The release that a suspect hinges on, and what was seen of which plug-in.
-fn parts(suspect: &Suspect) -> (&str, &str) {
-    suspect.hinge.split_once('\t').unwrap_or_default()
+/// A network plug-in that was seen, and the Helm release that an Arc extension may have brought it with.
+#[derive(Debug)]
+struct PlugIn {
+    release: FromRelease,
+    name: String,
+    seen: PlugInSign,
 }
 
-/// Before the name of a plug-in of which only definitions were seen.
-const LEFT_BEHIND: &str = "left behind: ";
+/// What shows a network plug-in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PlugInSign {
+    /// A workload runs its image.
+    Workload,
+    /// Its custom resources are defined, which an earlier installation may have left behind.
+    Definition,
+}

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::data::{Data, Platform};
 use crate::facts::change::{Change, Operation};
+use crate::facts::notes::Notes;
 use crate::facts::origin::{self, Provenance};
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
@@ -15,7 +16,7 @@ use crate::rules::parts::node_metadata::target;
 use crate::rules::parts::node_power;
 use crate::rules::parts::ways;
 use crate::rules::rule::{
-    Grounds, Guard, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Voiding, Weight,
+    Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Voiding, Watch, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -43,7 +44,7 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Warn,
     instead: "customise through AKS Arc's own networks",
     page: include_str!("aa502.md"),
-    state: StateCheck { each: Some(each), whole: None, clocks: None },
+    state: StateCheck { per_object: Some(per_object), per_cluster: None, deadlines: None },
     change: Some(change),
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
@@ -53,11 +54,11 @@ const fn all(kind: &'static Kind) -> Read {
     Read { kind, scope: Scope::Cluster }
 }
 
-const fn on(kind: &'static Kind) -> Guard {
-    Guard { kind, subresource: "", operations: &[Operation::Create, Operation::Update] }
+const fn on(kind: &'static Kind) -> Watch {
+    Watch { kind, subresource: "", operations: &[Operation::Create, Operation::Update] }
 }
 
-fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let draft = find(seen.object, seen.kind, seen.data, ObjectRef::of(seen.object, seen.kind));
     let Some(draft) = draft else { return };
     let draft = draft.fix(ways::delete(seen.object, seen.kind));

@@ -3,12 +3,13 @@
 use crate::data::Platform;
 use crate::data::own::{NAMESPACE, SERVICE};
 use crate::facts::inventory::Inventory;
+use crate::facts::notes::Notes;
 use crate::facts::origin::{self, Provenance};
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
 use crate::rules::rule::{
-    Context, Grounds, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
+    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -26,13 +27,13 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Off,
     instead: "keep them, and know that support does not cover them",
     page: include_str!("aa503.md"),
-    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
 };
 
-fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (policy, data) = (seen.object, seen.data);
     let platform = || matches!(origin::of_object(policy, data), Provenance::Platform(_));
     let is_own = (&*policy.meta.namespace, &*policy.meta.name) == (NAMESPACE, SERVICE);
@@ -46,12 +47,18 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
             meta.name, meta.namespace
         ))
         .with(Evidence::seen("document", &*data.network.network_policy.source));
-    notes.suspect(draft, "");
+    notes.undecided(draft, UnavailableHere);
 }
 
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+/// Whether the platform lacks the feature.
+#[derive(Debug)]
+struct UnavailableHere;
+
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     if !context.data.network.network_policy.unavailable_on.contains(&context.platform) {
         return Verdict::Found(Vec::new());
     }
-    Verdict::Found(inventory.suspects(RULE.code).iter().map(|suspect| suspect.draft.clone()).collect())
+    Verdict::Found(
+        inventory.undecided::<UnavailableHere>(RULE.code).iter().map(|suspect| suspect.draft.clone()).collect(),
+    )
 }

@@ -2,16 +2,17 @@
 
 use crate::data::Platform;
 use crate::facts::inventory::Inventory;
+use crate::facts::notes::Notes;
+use crate::facts::notes::Undecided;
 use crate::facts::origin::{self, Provenance};
 use crate::finding::Code;
-use crate::finding::Suspect;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::image;
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::pod::Pod;
-use crate::rules::parts::installed::{self, EXTENSIONS, Installed};
+use crate::rules::parts::installed::{self, EXTENSIONS, FromRelease, Installed};
 use crate::rules::rule::{
-    Context, Grounds, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
+    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -33,7 +34,7 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Off,
     instead: "install MetalLB as the Arc extension",
     page: include_str!("aa504.md"),
-    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
     manifests: Manifests::AsState,
     voiding: Voiding::AnyList,
@@ -43,7 +44,7 @@ const fn all(kind: &'static Kind) -> Read {
     Read { kind, scope: Scope::Cluster }
 }
 
-fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, data) = (seen.object, seen.data);
     if installed::note(seen, notes) {
         return;
@@ -70,23 +71,31 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     } else {
         draft.says(format!("{what}, a load balancer of your own: allowed, and not covered"))
     };
-    let release = installed::hinge(object);
+    let release = FromRelease::of(object);
     match origin::of_object(object, data) {
-        Provenance::Person(evidence) => notes.suspect(draft.with(evidence), format!("{release}\t")),
+        Provenance::Person(evidence) => notes.undecided(draft.with(evidence), BroughtBy { release, extension: None }),
         Provenance::Platform(_) | Provenance::Unrecognised => {
-            notes.suspect(draft, format!("{release}\t{}", row.extension.as_deref().unwrap_or_default()));
+            notes.undecided(draft, BroughtBy { release, extension: row.extension.clone() });
         }
     }
 }
 
+/// What may have brought a load balancer.
+#[derive(Debug)]
+struct BroughtBy {
+    release: FromRelease,
+    /// The extension whose kind of load balancer it is, where no person's hand shows.
+    extension: Option<String>,
+}
+
 /// What an installed extension brings is Azure's: by the marks of its release, or by its kind where no person's hand shows.
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let extensions = Installed::of(inventory, RULE.code, context.data);
-    let installed = |suspect: &&Suspect| {
-        let (release, extension) = suspect.hinge.split_once('\t').unwrap_or_default();
-        extensions.brought(release) || !extension.is_empty() && extensions.has_type(extension)
+    let installed = |suspect: &&Undecided<BroughtBy>| {
+        let BroughtBy { release, extension } = &suspect.depends_on;
+        extensions.brought(release) || extension.as_ref().is_some_and(|extension| extensions.has_type(extension))
     };
-    let own = inventory.suspects(RULE.code).iter().filter(|suspect| !installed(suspect));
+    let own = inventory.undecided(RULE.code).iter().filter(|suspect| !installed(suspect));
     // The texts of these two platforms count load balancers among what is supported, too.
     let listed = matches!(context.platform, Platform::WindowsServer | Platform::Hci22h2);
     let drafts = own.map(|suspect| {

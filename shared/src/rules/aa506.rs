@@ -2,6 +2,7 @@
 
 use crate::data::{Data, Platform};
 use crate::facts::change::{Change, Operation};
+use crate::facts::notes::Notes;
 use crate::facts::origin::{self, Hands, Paths, Provenance, Step};
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
@@ -11,7 +12,7 @@ use crate::rules::parts::differences::Differing;
 use crate::rules::parts::node_metadata::target;
 use crate::rules::parts::ways;
 use crate::rules::rule::{
-    Grounds, Guard, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Voiding, Weight,
+    Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Voiding, Watch, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -53,7 +54,7 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Warn,
     instead: "leave the plug-in's configuration to the platform",
     page: include_str!("aa506.md"),
-    state: StateCheck { each: Some(each), whole: None, clocks: None },
+    state: StateCheck { per_object: Some(per_object), per_cluster: None, deadlines: None },
     change: Some(change),
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
@@ -63,12 +64,12 @@ const fn all(kind: &'static Kind) -> Read {
     Read { kind, scope: Scope::Cluster }
 }
 
-const fn on(kind: &'static Kind) -> Guard {
-    Guard { kind, subresource: "", operations: &[Operation::Create, Operation::Delete, Operation::Update] }
+const fn on(kind: &'static Kind) -> Watch {
+    Watch { kind, subresource: "", operations: &[Operation::Create, Operation::Delete, Operation::Update] }
 }
 
 /// What a person's tool has made is an addition of theirs; of what somebody else has made, the fields that a person owns.
-fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, data) = (seen.object, seen.data);
     let what = format!("{} {}", seen.kind.kind, object.meta.name);
     let target = || ObjectRef::of(object, seen.kind);

@@ -6,12 +6,13 @@ use serde_json::Value;
 use crate::data::Platform;
 use crate::facts::answers::day;
 use crate::facts::inventory::Inventory;
+use crate::facts::notes::Notes;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::rules::parts::ways;
 use crate::rules::rule::{
-    Context, Due, Grounds, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
+    Context, Due, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -40,23 +41,23 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Off,
     instead: "open the way out to Azure",
     page: include_str!("aa601.md"),
-    state: StateCheck { each: Some(each), whole: Some(whole), clocks: Some(clocks) },
+    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: Some(deadlines) },
     change: None,
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
 };
 
 /// Every trace of contact, as a moment: what was reached then, or until when an identity from Azure is good.
-fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let object = seen.object;
     if !seen.data.namespaces.is_arc(&object.meta.namespace) || object.raw("status").is_none() {
         return;
     }
     let status: Value = object.field("status").unwrap_or_default();
-    let (about, path) = match seen.kind.kind {
-        "ConnectedCluster" => (CONTACT, "/lastConnectivityTime"),
-        "ExtensionConfig" => (CONTACT, "/syncStatus/lastSyncTime"),
-        "AzureClusterIdentityRequest" => (IDENTITY, "/expirationTime"),
+    let (of, path) = match seen.kind.kind {
+        "ConnectedCluster" => (TraceOf::Contact, "/lastConnectivityTime"),
+        "ExtensionConfig" => (TraceOf::Contact, "/syncStatus/lastSyncTime"),
+        "AzureClusterIdentityRequest" => (TraceOf::Identity, "/expirationTime"),
         _ => return,
     };
     let place = format!("{} {} status{}", seen.kind.kind, object.meta.name, path.replace('/', "."));
@@ -64,26 +65,46 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
         None | Some(Value::Null) => {}
         Some(Value::String(text)) if text.is_empty() => {}
         Some(value) => match value.as_str().and_then(|text| text.parse::<Timestamp>().ok()) {
-            Some(moment) => notes.note(about, format!("{moment} {place}")),
-            None => notes.note(UNTOLD, place),
+            Some(moment) => notes.remark(Trace { of, moment, place }),
+            None => notes.remark(Untold(place)),
         },
     }
 }
 
-/// The latest moment of one sort, and where it stands.
-fn latest<'i>(inventory: &'i Inventory, sort: &str) -> Option<(Timestamp, &'i str)> {
-    let own = inventory.remarks(RULE.code).filter(|(about, _)| *about == sort);
-    own.filter_map(|(_, says)| says.split_once(' ').and_then(|(time, source)| Some((time.parse().ok()?, source)))).max()
+/// A moment that tells of contact with Azure, and the field that it stands in.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Trace {
+    of: TraceOf,
+    moment: Timestamp,
+    place: String,
 }
 
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+/// What a moment tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum TraceOf {
+    /// Azure was reached then.
+    Contact,
+    /// An identity from Azure is good until then.
+    Identity,
+}
+
+/// A field that should hold a moment and does not.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Untold(String);
+
+/// The latest moment of one sort, and where it stands.
+fn latest(inventory: &Inventory, sort: TraceOf) -> Option<(Timestamp, &str)> {
+    let own = inventory.remarks::<Trace>(RULE.code).filter(|trace| trace.of == sort);
+    own.map(|trace| (trace.moment, &*trace.place)).max()
+}
+
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let limit = (MAX_DAYS * 24).hours();
     let over = |moment: Timestamp| moment.checked_add(limit).is_ok_and(|end| end < context.now);
-    let contact = latest(inventory, CONTACT);
-    let identity = latest(inventory, IDENTITY);
+    let contact = latest(inventory, TraceOf::Contact);
+    let identity = latest(inventory, TraceOf::Identity);
     let lists: Vec<&Kind> = RULE.reads.iter().map(|read| read.kind).collect();
-    let untold = inventory.remarks(RULE.code).find(|(about, _)| *about == UNTOLD);
-    let untold = untold.map(|(_, place)| format!("{place} is no time"));
+    let untold = inventory.remarks(RULE.code).next().map(|Untold(place)| format!("{place} is no time"));
     // What was not read may tell of a later contact.
     let unread = untold.or_else(|| context.unread(&lists).map(str::to_owned));
     if let Some(why) = unread.filter(|_| contact.or(identity).is_some_and(|(at, _)| over(at))) {
@@ -150,20 +171,13 @@ fn found(context: &Context<'_>, at: Timestamp, detail: String) -> Verdict {
     Verdict::Found(vec![draft])
 }
 
-fn clocks(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
+fn deadlines(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
     let lists: Vec<&Kind> = RULE.reads.iter().map(|read| read.kind).collect();
-    let known = latest(inventory, CONTACT).filter(|_| context.unread(&lists).is_none());
+    let known = latest(inventory, TraceOf::Contact).filter(|_| context.unread(&lists).is_none());
     let due = known.and_then(|(at, _)| day(at).checked_add(MAX_DAYS.days()).ok());
     let what = "30 days without contact with Azure, counted from the latest one".to_owned();
     due.filter(|on| *on >= context.as_of).map(|on| Due { on, what }).into_iter().collect()
 }
-
-const CONTACT: &str = "contact";
-
-const IDENTITY: &str = "identity";
-
-/// What is there and does not tell a moment.
-const UNTOLD: &str = "untold";
 
 /// The policy texts of all three platforms, clause C32.
 const MAX_DAYS: i64 = 30;

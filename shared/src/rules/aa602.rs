@@ -6,12 +6,13 @@ use serde_json::Value;
 use crate::data::Platform;
 use crate::facts::answers::day;
 use crate::facts::inventory::Inventory;
+use crate::facts::notes::Notes;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
 use crate::rules::parts::ways;
 use crate::rules::rule::{
-    Context, Due, Grounds, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
+    Context, Due, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -39,13 +40,13 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Off,
     instead: "renew it: connect the cluster to Azure",
     page: include_str!("aa602.md"),
-    state: StateCheck { each: Some(each), whole: Some(whole), clocks: Some(clocks) },
+    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: Some(deadlines) },
     change: None,
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
 };
 
-fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let object = seen.object;
     if !seen.data.namespaces.is_arc(&object.meta.namespace) {
         return;
@@ -61,26 +62,33 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
         None | Some(Value::Null) => {}
         Some(Value::String(text)) if text.is_empty() => {}
         Some(value) => match value.as_str().and_then(|text| text.parse::<Timestamp>().ok()) {
-            Some(until) => notes.note(field, format!("{until} {of}")),
-            None => notes.note(UNTOLD, format!("status.{field} of {of}")),
+            Some(until) => notes.remark(End { field, until, of }),
+            None => notes.remark(Untold(format!("status.{field} of {of}"))),
         },
     }
 }
 
 fn untold(inventory: &Inventory) -> Option<String> {
-    let (_, place) = inventory.remarks(RULE.code).find(|(about, _)| *about == UNTOLD)?;
-    Some(format!("{place} is no time"))
+    inventory.remarks(RULE.code).next().map(|Untold(place)| format!("{place} is no time"))
 }
 
-fn ends<'i>(inventory: &'i Inventory) -> impl Iterator<Item = (&'i str, Timestamp, &'i str)> {
-    let read = |(field, says): (&'i str, &'i str)| {
-        let (until, of) = says.split_once(' ')?;
-        Some((field, until.parse().ok()?, of))
-    };
-    inventory.remarks(RULE.code).filter_map(read)
+/// When an identity from Azure ends, as a field of an object says.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct End {
+    field: &'static str,
+    until: Timestamp,
+    of: String,
 }
 
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+/// A field that should hold a moment and does not.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Untold(String);
+
+fn ends(inventory: &Inventory) -> impl Iterator<Item = (&'static str, Timestamp, &str)> {
+    inventory.remarks::<End>(RULE.code).map(|end| (end.field, end.until, &*end.of))
+}
+
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let untold = untold(inventory);
     if ends(inventory).next().is_none() && untold.is_none() {
         return Verdict::NotObservable("no object of the Arc agents says when its identity expires".to_owned());
@@ -110,7 +118,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
 }
 
 /// Only the certificate is a clock: tokens are renewed all the time.
-fn clocks(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
+fn deadlines(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
     let due = ends(inventory).filter(|(field, until, _)| *field == CERTIFICATE && *until > context.now);
     due.map(|(_, until, _)| Due { on: day(until), what: "the certificate of the Azure Arc agents expires".to_owned() })
         .collect()
@@ -119,6 +127,3 @@ fn clocks(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
 const CERTIFICATE: &str = "managedIdentityCertificateExpirationTime";
 
 const TOKEN: &str = "expirationTime";
-
-/// What is there and does not tell a moment.
-const UNTOLD: &str = "untold";

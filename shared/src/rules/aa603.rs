@@ -9,12 +9,13 @@ use crate::data::own;
 use crate::facts::answers::day;
 use crate::facts::heartbeat::{self, Gap, Record};
 use crate::facts::inventory::Inventory;
+use crate::facts::notes::Notes;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::version::Version;
 use crate::rules::rule::{
-    Context, Grounds, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
+    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -41,7 +42,7 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Off,
     instead: "stop clusters for less than 30 days",
     page: include_str!("aa603.md"),
-    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
@@ -54,7 +55,7 @@ const fn life(kind: &'static Kind) -> Read {
 }
 
 /// Keeps the record of the guards, which is small and there once.
-fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let meta = &seen.object.meta;
     if meta.namespace.as_str() != own::NAMESPACE || meta.name.as_str() != heartbeat::NAME {
         return;
@@ -63,13 +64,17 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     if let Some(text) =
         data.get(heartbeat::KEY).and_then(Value::as_str).filter(|text| text.len() <= heartbeat::MAX_BYTES)
     {
-        notes.note("record", text);
+        notes.remark(RecordText(text.to_owned()));
     }
 }
 
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+/// The record that guards keep of when they saw the cluster, as JSON.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct RecordText(String);
+
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let unseen = |why: String| Verdict::NotObservable(format!("{why}: --attest answers C30, C31 and C34"));
-    let Some((_, text)) = inventory.remarks(RULE.code).next() else {
+    let Some(RecordText(text)) = inventory.remarks(RULE.code).next() else {
         return unseen("no guard has kept a record of when this cluster ran".to_owned());
     };
     let record = match Record::parse(text) {

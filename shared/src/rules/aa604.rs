@@ -14,10 +14,10 @@ pub(super) static RULE: Rule = attested::rule(Asked {
     clauses: &["C35", "C36"],
     instead: "have the subscription reinstated",
     page: include_str!("aa604.md"),
-    judge: whole,
+    judge: per_cluster,
 });
 
-fn whole(_: &Inventory, context: &Context<'_>) -> Verdict {
+fn per_cluster(_: &Inventory, context: &Context<'_>) -> Verdict {
     // C36 is asked with C35, and an answer to either is one to both.
     attested::judge(&["C35"], context, |_, _| Fault::of(SAID))
 }

@@ -3,13 +3,13 @@
 use crate::data::{Component, Confidence, Data, Platform};
 use crate::facts::change::Operation;
 use crate::facts::inventory::{Inventory, ReadKey, ReadState};
+use crate::facts::notes::Notes;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::rules::parts::{egress, health};
 use crate::rules::rule::{
-    Context, Grounds, Guard, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding,
-    Weight,
+    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -26,7 +26,7 @@ pub(super) static RULE: Rule = Rule {
         Read { kind: &kinds::POD, scope: Scope::ArcNamespaces },
     ],
     probes: &[],
-    guards: &[Guard {
+    guards: &[Watch {
         kind: &kinds::NETWORK_POLICY,
         subresource: "",
         operations: &[Operation::Create, Operation::Update],
@@ -35,7 +35,7 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Warn,
     instead: "az connectedk8s troubleshoot",
     page: include_str!("aa605.md"),
-    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(egress::change),
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
@@ -48,7 +48,7 @@ fn spoken_for<'d>(data: &'d Data, kind: &str, namespace: &str, name: &str) -> Op
     known.filter(|row| row.confidence == Confidence::Doc && !row.extension)
 }
 
-fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, kind, data) = (seen.object, seen.kind, seen.data);
     let (namespace, name) = (&object.meta.namespace, &object.meta.name);
     if *kind == kinds::POD {
@@ -58,15 +58,23 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     } else if *kind == kinds::NETWORK_POLICY {
         egress::note_policy(object, data, notes);
     } else if spoken_for(data, kind.kind, namespace, name).is_some() {
-        notes.note(format!("{} {namespace}/{name}", kind.kind), "");
+        notes.remark(Agent { kind: kind.kind, name: format!("{namespace}/{name}") });
         notes.drafts.extend(health::ailing(object, kind));
     }
 }
 
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+/// An object of the Arc agents that is there.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Agent {
+    kind: &'static str,
+    /// `azure-arc/clusterconnect-agent`.
+    name: String,
+}
+
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let is_there = |row: &crate::data::essentials::Essential| {
-        let name = format!("{} {}/{}", row.kind, row.namespace, row.name);
-        inventory.remarks(RULE.code).any(|(about, _)| about == name)
+        let name = format!("{}/{}", row.namespace, row.name);
+        inventory.remarks::<Agent>(RULE.code).any(|agent| agent.kind == row.kind && agent.name == name)
     };
     let mut drafts = health::missing(inventory, context.data, context.platform, true, is_there);
     drafts.extend(all_gone(inventory, context));
@@ -89,7 +97,7 @@ fn all_gone(inventory: &Inventory, context: &Context<'_>) -> Option<Draft> {
     };
     let exists = inventory.namespaces.iter().any(|own| own == NAMESPACE);
     let listed = read(&kinds::DEPLOYMENT, None) || read(&kinds::DEPLOYMENT, Some(NAMESPACE));
-    let has_agents = || inventory.remarks(RULE.code).any(|(about, _)| about.starts_with("Deployment "));
+    let has_agents = || inventory.remarks::<Agent>(RULE.code).any(|agent| agent.kind == kinds::DEPLOYMENT.kind);
     if !read(&kinds::NAMESPACE, None) || (exists && (!listed || has_agents())) {
         return None;
     }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::data::Platform;
 use crate::facts::inventory::Inventory;
+use crate::facts::notes::Notes;
 use crate::facts::probe::Probe;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
@@ -15,7 +16,7 @@ use crate::k8s::kinds;
 use crate::k8s::object::{Object, Pairs};
 use crate::k8s::text::Text;
 use crate::rules::rule::{
-    Context, Due, Grounds, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
+    Context, Due, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
 };
 use crate::text;
 
@@ -37,14 +38,14 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Off,
     instead: "let the platform renew the certificate",
     page: include_str!("aa606.md"),
-    state: StateCheck { each: Some(each), whole: Some(whole), clocks: Some(clocks) },
+    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: Some(deadlines) },
     change: None,
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
 };
 
 /// What is published and recorded is put aside with what it is as its message: only the whole knows the time.
-fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     if *seen.kind == kinds::CONFIG_MAP {
         published(seen, notes);
     } else if *seen.kind == kinds::MACHINE {
@@ -59,13 +60,13 @@ fn published(seen: &Seen<'_, '_>, notes: &mut Notes) {
         let place = format!("ConfigMap {}/{}", &*map.meta.namespace, &*map.meta.name);
         let data = match map.raw("data") {
             None | Some("null") => {
-                notes.note(place, "its certificates are not recorded");
+                notes.remark(Unreadable { what: place, why: "its certificates are not recorded".to_owned() });
                 return;
             }
             Some(_) => map.field::<Pairs<'_>>("data"),
         };
         let Some(data) = data else {
-            notes.note(place, "its data cannot be read");
+            notes.remark(Unreadable { what: place, why: "its data cannot be read".to_owned() });
             return;
         };
         // An API server without a front proxy publishes no authority for one.
@@ -74,14 +75,14 @@ fn published(seen: &Seen<'_, '_>, notes: &mut Notes) {
         let unread = lives.iter().find_map(|life| life.as_ref().err().cloned());
         let unread = if lives.is_empty() { Some("it holds no certificate".to_owned()) } else { unread };
         if let Some(why) = unread {
-            notes.note(format!("{} of {place}", own.key), text::line(&why, MAX_REASON));
+            notes.remark(Unreadable { what: format!("{} of {place}", own.key), why: text::line(&why, MAX_REASON) });
         }
         let Some(last) = lives.iter().flatten().max_by_key(|life| life.end) else { continue };
         let mut draft = Draft::at(ObjectRef::of(map, seen.kind), own.path()).says(own.what);
         if lives.len() > 1 {
             draft = draft.with(Evidence::seen("bundle", format!("the last to end of {} certificates", lives.len())));
         }
-        notes.suspect(draft, last.to_string());
+        notes.undecided(draft, *last);
     }
 }
 
@@ -96,7 +97,7 @@ fn recorded(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let Some((path, end)) = expiry(machine) else { return };
     let what = format!("Machine {}/{}", &*meta.namespace, &*meta.name);
     let Ok(end) = end.parse::<Timestamp>() else {
-        notes.note(what, format!("{path} is no date"));
+        notes.remark(Unreadable { what, why: format!("{path} is no date") });
         return;
     };
     let life = Life { begin: meta.creation_timestamp.as_ref().and_then(|time| time.parse().ok()), end };
@@ -106,7 +107,7 @@ fn recorded(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let draft = Draft::at(ObjectRef::of(machine, seen.kind), path)
         .says(format!("the API server's certificate on {what}"))
         .with(Evidence::seen("record", "written by Cluster API, once for each machine"));
-    notes.suspect(draft, life.to_string());
+    notes.undecided(draft, life);
 }
 
 /// Where a machine says when its certificate ends, and when: the annotation goes before the status, as for Cluster API.
@@ -124,8 +125,16 @@ fn expiry(machine: &Object<'_>) -> Option<(String, String)> {
     Some(("status.certificatesExpiryDate".to_owned(), end.to_string()))
 }
 
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
-    let mut open: Vec<String> = inventory.remarks(RULE.code).map(|(what, why)| format!("{what}: {why}")).collect();
+/// A certificate of which nothing can be read.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Unreadable {
+    what: String,
+    why: String,
+}
+
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    let mut open: Vec<String> =
+        inventory.remarks(RULE.code).map(|Unreadable { what, why }| format!("{what}: {why}")).collect();
     // What could not be asked is a gap that the engine tells of.
     if let Ok(text) = inventory.probe(Probe::Certificate)
         && Life::parse(text).is_none()
@@ -146,8 +155,8 @@ fn certificates(inventory: &Inventory) -> impl Iterator<Item = (Draft, Life)> {
         let what = "the certificate that the API server presents";
         (Draft::at(ObjectRef::cluster(), "certificate.notAfter").says(what), life)
     });
-    let kept = inventory.suspects(RULE.code).iter();
-    presented.into_iter().chain(kept.filter_map(|own| Some((own.draft.clone(), Life::parse(&own.hinge)?))))
+    let kept = inventory.undecided::<Life>(RULE.code).iter();
+    presented.into_iter().chain(kept.map(|own| (own.draft.clone(), own.depends_on)))
 }
 
 fn judge(draft: Draft, life: Life, now: Timestamp) -> Option<Draft> {
@@ -170,7 +179,7 @@ fn judge(draft: Draft, life: Life, now: Timestamp) -> Option<Draft> {
 }
 
 /// A certificate that lives for days is renewed by machine, and its end is nobody's date to keep.
-fn clocks(inventory: &Inventory, _: &Context<'_>) -> Vec<Due> {
+fn deadlines(inventory: &Inventory, _: &Context<'_>) -> Vec<Due> {
     let long = certificates(inventory).filter(|(_, life)| life.length().is_some_and(|length| length > SHORT_LIVED));
     long.map(|(draft, life)| Due {
         on: life.end.to_zoned(TimeZone::UTC).date(),
@@ -221,7 +230,6 @@ mod tests {
     use crate::data::embedded;
     use crate::facts::answers::Answers;
     use crate::facts::probe::ProbeState;
-    use crate::finding::Suspect;
 
     /// The server's certificate of a year, and an authority that ends at a time.
     fn inventory(authority: &str) -> Inventory {
@@ -230,7 +238,9 @@ mod tests {
         inventory.probes.insert(Probe::Certificate, ProbeState::Read(presented));
         let map = ObjectRef { kind: "ConfigMap".to_owned(), ..ObjectRef::default() };
         let draft = Draft::at(map, "data.client-ca-file").says("the authority of client certificates");
-        inventory.suspects.insert(RULE.code.as_str(), vec![Suspect { draft, hinge: authority.to_owned() }]);
+        let mut notes = Notes::default();
+        notes.undecided(draft, Life::parse(authority).unwrap());
+        inventory.kept.insert(RULE.code, notes.kept);
         inventory
     }
 
@@ -251,7 +261,7 @@ mod tests {
 
     #[test]
     fn a_finding_says_which_certificate_ends_when_and_what_was_seen() {
-        let says = |authority: &str| match whole(&inventory(authority), &context()) {
+        let says = |authority: &str| match per_cluster(&inventory(authority), &context()) {
             Verdict::Found(drafts) => drafts.into_iter().map(|draft| draft.message).collect::<Vec<_>>().join("\n"),
             other => format!("{other:?}"),
         };
@@ -265,7 +275,7 @@ mod tests {
     #[test]
     fn what_lives_for_days_is_no_clock() {
         let dues = |authority: &str| -> Vec<String> {
-            let dues = clocks(&inventory(authority), &context());
+            let dues = deadlines(&inventory(authority), &context());
             dues.into_iter().map(|due| format!("{} {}", due.on, due.what)).collect()
         };
         let presented = "2026-12-13 the certificate that the API server presents ends";

@@ -24,14 +24,14 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Off,
     instead: "get the provider going before the control plane restarts",
     page: include_str!("aa607.md"),
-    state: StateCheck { each: None, whole: Some(whole), clocks: None },
+    state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: None,
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
 };
 
 /// Without encryption by a provider there is no line of one, and nothing to judge.
-fn whole(inventory: &Inventory, _: &Context<'_>) -> Verdict {
+fn per_cluster(inventory: &Inventory, _: &Context<'_>) -> Verdict {
     let answer = match inventory.probe(Probe::Readyz) {
         Ok(answer) => answer,
         Err(why) => return Verdict::Unknown(why),

@@ -25,13 +25,13 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Off,
     instead: "start the nodes with the platform's own commands",
     page: include_str!("aa608.md"),
-    state: StateCheck { each: None, whole: Some(whole), clocks: None },
+    state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: None,
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
 };
 
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     // One that was not seen may be ready.
     if let Some(why) = context.unread(&[&kinds::NODE]) {
         return Verdict::Unknown(why.to_owned());

@@ -16,10 +16,10 @@ pub(super) static RULE: Rule = attested::rule(Asked {
     clauses: &["C30", "C34"],
     instead: "stop clusters with AKS Arc's own commands",
     page: include_str!("aa609.md"),
-    judge: whole,
+    judge: per_cluster,
 });
 
-fn whole(_: &Inventory, context: &Context<'_>) -> Verdict {
+fn per_cluster(_: &Inventory, context: &Context<'_>) -> Verdict {
     attested::judge(RULE.clauses, context, fault)
 }
 

@@ -14,10 +14,10 @@ pub(super) static RULE: Rule = attested::rule(Asked {
     clauses: &["C31"],
     instead: "stop clusters for less than 30 days",
     page: include_str!("aa610.md"),
-    judge: whole,
+    judge: per_cluster,
 });
 
-fn whole(_: &Inventory, context: &Context<'_>) -> Verdict {
+fn per_cluster(_: &Inventory, context: &Context<'_>) -> Verdict {
     attested::judge(RULE.clauses, context, |_, _| Fault::of(SAID))
 }
 

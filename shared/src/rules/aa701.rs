@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::data::Platform;
 use crate::facts::inventory::Inventory;
+use crate::facts::notes::Notes;
 use crate::facts::probe::Probe;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
 use crate::k8s::read::metrics;
 use crate::rules::rule::{
-    Context, Grounds, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
+    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
 };
 use crate::text;
 
@@ -29,14 +30,14 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Off,
     instead: "turn the gate off where it was turned on",
     page: include_str!("aa701.md"),
-    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
 };
 
 /// Components of the control plane are static pods: their flags show in the kubelet's copies.
-fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let object = seen.object;
     if *seen.kind != kinds::POD
         || !seen.data.namespaces.is_add_on(&object.meta.namespace)
@@ -46,11 +47,21 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
     let Some(pod) = seen.pod() else { return };
     for flags in pod.all_containers().filter_map(|container| container.flag("--feature-gates")) {
-        notes.note(format!("{}/{}", &*object.meta.namespace, &*object.meta.name), flags);
+        notes.remark(Gated {
+            pod: format!("{}/{}", &*object.meta.namespace, &*object.meta.name),
+            flags: flags.to_string(),
+        });
     }
 }
 
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+/// A pod of the control plane, and the value of its `--feature-gates`.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Gated {
+    pod: String,
+    flags: String,
+}
+
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let text = inventory.probe(Probe::Metrics);
     let gates = text.as_deref().map(Gates::of).unwrap_or_default();
     let mut found: BTreeMap<&str, Vec<Evidence>> = BTreeMap::new();
@@ -59,7 +70,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         found.entry(gate).or_default().push(Evidence::seen("metrics", line));
     }
     let mut open = BTreeSet::new();
-    for (pod, flags) in inventory.remarks(RULE.code) {
+    for Gated { pod, flags } in inventory.remarks(RULE.code) {
         for gate in turned_on(flags) {
             if gate == ALL_ALPHA || gates.alpha.contains(gate) {
                 let flag = format!("pod {pod} runs with --feature-gates={gate}=true");

@@ -4,6 +4,7 @@ use crate::command::Command;
 use crate::data::{Data, Platform};
 use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::Inventory;
+use crate::facts::notes::Notes;
 use crate::facts::probe::{Probe, api_groups};
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
@@ -11,8 +12,7 @@ use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::{ManagedEntry, Object};
 use crate::rules::parts::node_metadata::target;
 use crate::rules::rule::{
-    Context, Grounds, Guard, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding,
-    Weight,
+    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch, Weight,
 };
 use crate::text;
 
@@ -47,7 +47,7 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Record,
     instead: "use a stable or beta API",
     page: include_str!("aa702.md"),
-    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
@@ -57,23 +57,23 @@ const fn all(kind: &'static Kind) -> Read {
     Read { kind, scope: Scope::Cluster }
 }
 
-const fn on(kind: &'static Kind) -> Guard {
-    Guard { kind, subresource: "", operations: &[Operation::Create, Operation::Update] }
+const fn on(kind: &'static Kind) -> Watch {
+    Watch { kind, subresource: "", operations: &[Operation::Create, Operation::Update] }
 }
 
 /// An object can be read at an alpha version and have been written at a later one: only who wrote it tells.
-fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, kind) = (seen.object, seen.kind);
     if !kind.is_alpha() {
         return;
     }
     let managed = object.managed();
     if managed.is_empty() {
-        notes.note(kind.qualified(), UNTOLD);
+        notes.remark(Untold(kind.qualified()));
         return;
     }
     let Some(entry) = alpha_writer(managed, seen.data) else { return };
-    notes.note(kind.api_version(), USED);
+    notes.remark(Used(kind.api_version()));
     let draft = Draft::at(ObjectRef::of(object, kind), "apiVersion")
         .values(None, Some(&entry.api_version))
         .with(Evidence::managed(entry));
@@ -124,7 +124,15 @@ fn alpha_writer<'m, 'a>(managed: &'m [ManagedEntry<'a>], data: &Data) -> Option<
     writers().find(|entry| data.managers.person(&entry.manager).is_some()).or_else(|| writers().next())
 }
 
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+/// A kind whose objects do not tell the version that they were written at.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Untold(String);
+
+/// An alpha API that an object was written at.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Used(String);
+
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let alpha = &context.data.alpha;
     let served = match inventory.probe(Probe::ApiGroups).map(api_groups) {
         Ok(Some(served)) => served,
@@ -144,7 +152,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         if kinds.is_empty() {
             open.push(format!("the server serves {shown}, whose kinds this version does not know"));
         }
-        let used = inventory.remarks(RULE.code).any(|remark| remark == (&*api, USED));
+        let used = inventory.remarks::<Used>(RULE.code).any(|used| used.0 == api);
         if used || context.unread(&kinds).is_some() {
             continue;
         }
@@ -156,7 +164,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
                 .lighter(Consequence::Info),
         );
     }
-    for (kind, _) in inventory.remarks(RULE.code).filter(|(_, says)| *says == UNTOLD) {
+    for Untold(kind) in inventory.remarks(RULE.code) {
         open.push(format!("{kind} are recorded without managedFields, which would tell the version they were made at"));
     }
     match open.into_iter().next() {
@@ -169,9 +177,3 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
 fn served_name(kind: &Kind) -> String {
     format!("{}.{}.{}", kind.resource, kind.version, kind.group)
 }
-
-/// Of an alpha version: it has objects that are reported.
-const USED: &str = "used";
-
-/// Of a kind: objects of it do not tell at which version they were made.
-const UNTOLD: &str = "untold";

@@ -5,11 +5,12 @@ use serde_json::Value;
 use crate::data::Platform;
 use crate::data::previews::{Preview, Trace};
 use crate::facts::inventory::Inventory;
+use crate::facts::notes::Notes;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
 use crate::rules::rule::{
-    Context, Grounds, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
+    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -31,14 +32,14 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Off,
     instead: "keep previews out of production",
     page: include_str!("aa703.md"),
-    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
 };
 
 /// Keeps which Arc extensions are installed, and which Deployments the Arc agents have.
-fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let object = seen.object;
     if !seen.data.namespaces.is_arc(&object.meta.namespace) {
         return;
@@ -46,17 +47,28 @@ fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
     if *seen.kind == kinds::DEPLOYMENT {
         let own = |row: &Preview| matches!(&row.trace, Trace::Deployment(name) if **name == *object.meta.name);
         if seen.data.previews.iter().any(own) {
-            notes.note(DEPLOYMENT, &*object.meta.name);
+            notes.remark(AgentDeployment(object.meta.name.to_string()));
         }
         return;
     }
     let spec: Value = object.field("spec").unwrap_or_default();
     if let Some(kind) = spec.get("extensionType").and_then(Value::as_str) {
-        notes.note(kind.to_lowercase(), &*object.meta.name);
+        notes.remark(Extension { kind: kind.to_lowercase(), name: object.meta.name.to_string() });
     }
 }
 
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+/// A Deployment of the Arc agents that only a preview brings.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct AgentDeployment(String);
+
+/// An installed Arc extension, its type in lower case.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Extension {
+    kind: String,
+    name: String,
+}
+
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let rows = context
         .data
         .previews
@@ -69,12 +81,12 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
 fn trace(row: &Preview, inventory: &Inventory, platform: Platform) -> Option<String> {
     match &row.trace {
         Trace::Deployment(name) => {
-            let there = inventory.remarks(RULE.code).any(|(about, own)| about == DEPLOYMENT && own == name);
+            let there = inventory.remarks::<AgentDeployment>(RULE.code).any(|own| own.0 == *name);
             there.then(|| format!("there is a Deployment {name} of the Arc agents"))
         }
         Trace::Extension(kind) => {
-            let mut installed = inventory.remarks(RULE.code).filter(|(about, _)| *about == kind.to_lowercase());
-            installed.next().map(|(_, name)| format!("ExtensionConfig {name} is of type {kind}"))
+            let mut installed = inventory.remarks::<Extension>(RULE.code).filter(|own| own.kind == kind.to_lowercase());
+            installed.next().map(|own| format!("ExtensionConfig {} is of type {kind}", own.name))
         }
         Trace::Namespace(name) => {
             inventory.namespaces.iter().any(|own| own == name).then(|| format!("there is a namespace {name}"))
@@ -91,6 +103,3 @@ fn draft(row: &Preview, trace: &str) -> Draft {
     // Where Microsoft's own pages disagree, it is only worth knowing.
     if row.disputed { draft.lighter(Consequence::Info) } else { draft }
 }
-
-/// What a remark about a Deployment is about; no extension's type.
-const DEPLOYMENT: &str = "deployment:";

@@ -3,12 +3,11 @@
 use crate::data::Platform;
 use crate::data::third_party::Licence;
 use crate::facts::inventory::Inventory;
+use crate::facts::notes::Notes;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence};
 use crate::rules::parts::third_party::{self, READS};
-use crate::rules::rule::{
-    Context, Grounds, Manifests, Mode, Notes, Reach, Rule, Seen, StateCheck, Verdict, Voiding, Weight,
-};
+use crate::rules::rule::{Context, Grounds, Manifests, Mode, Reach, Rule, Seen, StateCheck, Verdict, Voiding, Weight};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA802"),
@@ -25,16 +24,16 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Off,
     instead: "allowed; ask who supports it",
     page: include_str!("aa802.md"),
-    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
     manifests: Manifests::AsState,
     voiding: Voiding::AnyList,
 };
 
-fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     third_party::each(seen, notes, Licence::Closed);
 }
 
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     third_party::whole(inventory, context, RULE.code)
 }

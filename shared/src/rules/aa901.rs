@@ -7,15 +7,16 @@ use serde::{Deserialize, Serialize};
 use crate::data::Platform;
 use crate::data::own;
 use crate::facts::inventory::Inventory;
+use crate::facts::notes::Notes;
 use crate::facts::origin::{self, Provenance};
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
 use crate::k8s::selector::Selector;
-use crate::rules::parts::installed::{self, EXTENSIONS, Installed};
+use crate::rules::parts::installed::{self, EXTENSIONS, FromRelease, Installed};
 use crate::rules::rule::{
-    Context, Grounds, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
+    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -40,7 +41,7 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Off,
     instead: "leave system namespaces and nodes out",
     page: include_str!("aa901.md"),
-    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
@@ -50,7 +51,28 @@ const fn all(kind: &'static Kind) -> Read {
     Read { kind, scope: Scope::Cluster }
 }
 
-/// A webhook, as far as it decides what it is asked about. Kept as JSON until namespaces and backends are known.
+/// Labels of a namespace.
+type Labels = BTreeMap<String, String>;
+
+/// A system namespace that is there.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct System {
+    namespace: String,
+    labels: Labels,
+}
+
+/// A Service, as `namespace/name`, that something answers for.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Backed(String);
+
+/// A webhook, and the Helm release that an Arc extension may have brought it with.
+#[derive(Debug)]
+struct OfRelease {
+    release: FromRelease,
+    webhook: Webhook,
+}
+
+/// A webhook, as far as it decides what it is asked about.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Webhook {
@@ -127,34 +149,32 @@ const fn target(group: &'static str, resource: &'static str, namespaced: bool, a
     Target { group, resource, namespaced, anywhere }
 }
 
-fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, meta) = (seen.object, &seen.object.meta);
     if installed::note(seen, notes) {
         return;
     }
     if *seen.kind == kinds::NAMESPACE {
         if seen.data.namespaces.protected(&meta.name).is_some() {
-            notes.note(format!("{LABELS}{}", meta.name), "");
-            for (key, value) in meta.labels.iter() {
-                notes.note(format!("{LABELS}{}", meta.name), format!("{key}={value}"));
-            }
+            let labels = meta.labels.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+            notes.remark(System { namespace: meta.name.to_string(), labels });
         }
     } else if *seen.kind == kinds::SERVICE {
         if object.raw("spec").is_some_and(|spec| spec.contains("ExternalName")) {
-            notes.note(BACKED, format!("{}/{}", meta.namespace, meta.name));
+            notes.remark(Backed(format!("{}/{}", meta.namespace, meta.name)));
         }
     } else if *seen.kind == kinds::ENDPOINT_SLICE {
         if let Some(service) = meta.labels.get("kubernetes.io/service-name")
             && is_ready(object)
         {
-            notes.note(BACKED, format!("{}/{service}", meta.namespace));
+            notes.remark(Backed(format!("{}/{service}", meta.namespace)));
         }
     } else if !matches!(origin::of_object(object, seen.data), Provenance::Platform(_)) {
         let webhooks: Vec<Webhook> = object.field("webhooks").unwrap_or_default();
-        let release = installed::hinge(object);
+        let release = FromRelease::of(object);
         for webhook in webhooks {
             let draft = Draft::at(ObjectRef::of(object, seen.kind), format!("webhooks[{}]", webhook.name));
-            notes.suspect(draft, serde_json::to_string(&(&*release, webhook)).unwrap_or_default());
+            notes.undecided(draft, OfRelease { release: release.clone(), webhook });
         }
     }
 }
@@ -176,28 +196,22 @@ fn is_ready(slice: &Object<'_>) -> bool {
     endpoints.iter().any(ready)
 }
 
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let extensions = Installed::of(inventory, RULE.code, context.data);
-    let mut system: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
-    let mut answered = BTreeSet::new();
     let counted = context.unread(&[&kinds::ENDPOINT_SLICE, &kinds::SERVICE]).is_none();
-    for (about, says) in inventory.remarks(RULE.code) {
-        if let Some(namespace) = about.strip_prefix(LABELS) {
-            system.entry(namespace).or_default().extend(says.split_once('='));
-        } else if about == BACKED {
-            answered.insert(says);
-        }
-    }
+    let system: BTreeMap<&str, &Labels> =
+        inventory.remarks::<System>(RULE.code).map(|own| (&*own.namespace, &own.labels)).collect();
+    let answered: BTreeSet<&str> = inventory.remarks::<Backed>(RULE.code).map(|own| &*own.0).collect();
     let mut drafts = Vec::new();
-    for suspect in inventory.suspects(RULE.code) {
-        let Ok((release, webhook)) = serde_json::from_str::<(String, Webhook)>(&suspect.hinge) else { continue };
+    for suspect in inventory.undecided(RULE.code) {
+        let OfRelease { release, webhook } = &suspect.depends_on;
         let backend = webhook.client_config.service.as_ref();
         let platforms = backend.is_some_and(|backend| {
             context.data.namespaces.protected(&backend.namespace).is_some()
-                || extensions.brought(&format!("/{}", backend.namespace))
-        }) || extensions.brought(&release);
+                || extensions.brought(&FromRelease::in_namespace(&backend.namespace))
+        }) || extensions.brought(release);
         if !platforms {
-            drafts.extend(judge(suspect.draft.clone(), &webhook, &system, counted.then_some(&answered)));
+            drafts.extend(judge(suspect.draft.clone(), webhook, &system, counted.then_some(&answered)));
         }
     }
     Verdict::Found(drafts)
@@ -207,14 +221,14 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
 fn judge(
     draft: Draft,
     webhook: &Webhook,
-    system: &BTreeMap<&str, BTreeMap<&str, &str>>,
+    system: &BTreeMap<&str, &Labels>,
     backed: Option<&BTreeSet<&str>>,
 ) -> Option<Draft> {
     let name = &webhook.name;
     let closed = webhook.failure_policy.as_deref() != Some("Ignore");
-    let nothing = BTreeMap::new();
-    let opted = |selector: &Option<Selector>, labels: &BTreeMap<&str, &str>| {
-        selector.as_ref().is_none_or(|own| own.matches(|key| labels.get(key).copied()))
+    let nothing = Labels::new();
+    let opted = |selector: &Option<Selector>, labels: &Labels| {
+        selector.as_ref().is_none_or(|own| own.matches(|key| labels.get(key).map(String::as_str)))
     };
     // Objects of the system bear no label that anybody chose, so who asks for one does not ask about them.
     let objects = opted(&webhook.object_selector, &nothing);
@@ -293,6 +307,4 @@ static TARGETS: [Target; 17] = [
     target("", "configmaps", true, false),
 ];
 
-const LABELS: &str = "labels of ";
-const BACKED: &str = "backed";
 const MAX_TARGETS: usize = 6;

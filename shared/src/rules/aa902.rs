@@ -4,12 +4,11 @@ use serde::Deserialize;
 
 use crate::command::Command;
 use crate::data::Platform;
+use crate::facts::notes::Notes;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
-use crate::rules::rule::{
-    Grounds, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Voiding, Weight,
-};
+use crate::rules::rule::{Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Voiding, Weight};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA902"),
@@ -26,7 +25,7 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Off,
     instead: "leave room for one disruption",
     page: include_str!("aa902.md"),
-    state: StateCheck { each: Some(each), whole: None, clocks: None },
+    state: StateCheck { per_object: Some(per_object), per_cluster: None, deadlines: None },
     change: None,
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
@@ -41,7 +40,7 @@ struct Status {
     expected_pods: i64,
 }
 
-fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, meta) = (seen.object, &seen.object.meta);
     // Until the controller has counted, and where it counts no pods, nothing is blocked.
     let Some(status) = object.field::<Status>("status") else { return };

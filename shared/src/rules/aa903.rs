@@ -7,13 +7,14 @@ use crate::data::Platform;
 use crate::data::own::{CONFIGURATION, GENERATED, NAMESPACE, OPEN, SERVICE};
 use crate::facts::digest;
 use crate::facts::inventory::Inventory;
+use crate::facts::notes::Notes;
 use crate::facts::probe::Probe;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
 use crate::rules::rule::{
-    Context, Grounds, Manifests, Mode, Notes, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
+    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -35,24 +36,24 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Off,
     instead: "install the guard's manifest again",
     page: include_str!("aa903.md"),
-    state: StateCheck { each: Some(each), whole: Some(whole), clocks: None },
+    state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
 };
 
-fn each(seen: &Seen<'_, '_>, notes: &mut Notes) {
+fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, meta) = (seen.object, &seen.object.meta);
     notes.drafts.extend(open(object, seen.kind));
     if *seen.kind == kinds::VALIDATING_WEBHOOKS && &*meta.name == CONFIGURATION {
-        notes.note(FOUND, CONFIGURATION);
+        notes.remark(Part::Configuration);
         notes.drafts.extend(alterations(seen));
         match meta.annotations.get(GENERATED) {
             Some(generated) => notes.drafts.extend(edited(object, generated)),
-            None => notes.note(FOUND, UNTOLD),
+            None => notes.remark(Part::OfUnknownOrigin),
         }
     } else if *seen.kind == kinds::DEPLOYMENT && (&*meta.namespace, &*meta.name) == (NAMESPACE, SERVICE) {
-        notes.note(FOUND, SERVICE);
+        notes.remark(Part::Deployment);
         notes.drafts.extend(idle(object));
     }
 }
@@ -185,9 +186,20 @@ fn idle(deployment: &Object<'_>) -> Option<Draft> {
     })
 }
 
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
-    let found = |what: &str| inventory.remarks(RULE.code).any(|(about, says)| about == FOUND && says == what);
-    let (configured, deployed) = (found(CONFIGURATION), found(SERVICE));
+/// A part of the guard that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    /// Its webhook configuration.
+    Configuration,
+    /// A webhook configuration that does not say which manifest it is from.
+    OfUnknownOrigin,
+    /// Its Deployment.
+    Deployment,
+}
+
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+    let found = |part: Part| inventory.remarks(RULE.code).any(|own: &Part| *own == part);
+    let (configured, deployed) = (found(Part::Configuration), found(Part::Deployment));
     let mut drafts = Vec::new();
     let unread = |kind| context.unread(&[kind]).is_some();
     if deployed && !configured && !unread(&kinds::VALIDATING_WEBHOOKS) {
@@ -209,7 +221,7 @@ fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     if configured && let Ok(metrics) = inventory.probe(Probe::Metrics) {
         drafts.extend(metrics.lines().filter_map(failed_open));
     }
-    if found(UNTOLD) {
+    if found(Part::OfUnknownOrigin) {
         let why = format!("{CONFIGURATION} has no annotation {GENERATED}, which tells how it was generated");
         return Verdict::FoundPartly(drafts, why);
     }
@@ -245,12 +257,6 @@ fn registration() -> ObjectRef {
         ..ObjectRef::default()
     }
 }
-
-/// The remark that the configuration does not say how it was generated.
-const UNTOLD: &str = "untold";
-
-/// What remarks are about.
-const FOUND: &str = "found";
 
 /// A configuration of something else would lack everything; the first says enough.
 const MAX_DRAFTS: usize = 8;

@@ -21,7 +21,7 @@ pub(crate) static RULE: Rule = Rule {
     instead: "renew the waiver, or take it out",
     page: include_str!("aa904.md"),
     // What waivers are good for is known once all other rules have spoken: the check adds it then.
-    state: StateCheck { each: None, whole: Some(|_, _| Verdict::Found(Vec::new())), clocks: None },
+    state: StateCheck { per_object: None, per_cluster: Some(|_, _| Verdict::Found(Vec::new())), deadlines: None },
     change: None,
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,

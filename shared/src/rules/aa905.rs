@@ -33,13 +33,13 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Off,
     instead: "spread the work over several clusters",
     page: include_str!("aa905.md"),
-    state: StateCheck { each: None, whole: Some(whole), clocks: None },
+    state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: None,
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
 };
 
-fn whole(inventory: &Inventory, context: &Context<'_>) -> Verdict {
+fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let Some(limits) = context.data.limits.iter().find(|limits| limits.platform == context.platform) else {
         return Verdict::Found(Vec::new());
     };

@@ -28,13 +28,13 @@ pub(super) static RULE: Rule = Rule {
     mode: Mode::Off,
     instead: "move the client to the version that stays before the upgrade",
     page: include_str!("aa906.md"),
-    state: StateCheck { each: None, whole: Some(whole), clocks: None },
+    state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: None,
     manifests: Manifests::AsCreation,
     voiding: Voiding::AnyList,
 };
 
-fn whole(inventory: &Inventory, _: &Context<'_>) -> Verdict {
+fn per_cluster(inventory: &Inventory, _: &Context<'_>) -> Verdict {
     let text = match inventory.probe(Probe::Metrics) {
         Ok(text) => text,
         Err(why) => return Verdict::Unknown(why),

@@ -115,7 +115,8 @@ mod tests {
         assert!(open.is_empty(), "nothing decides {open:?}");
         for clause in data.clauses.iter() {
             let Deciders { rules, asked_as, settled_by } = Deciders::of(clause);
-            let of_states = rules.iter().any(|rule| rule.state.each.is_some() || rule.state.whole.is_some());
+            let of_states =
+                rules.iter().any(|rule| rule.state.per_object.is_some() || rule.state.per_cluster.is_some());
             for sees in &clause.sees {
                 let kept = match sees {
                     Sees::Attest => asked_as.is_some_and(|lead| {

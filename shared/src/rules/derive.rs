@@ -7,7 +7,7 @@ use crate::facts::probe::Probe;
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
 use crate::rules::catalogue;
-use crate::rules::rule::{Guard, Mode, Reach, Rule, Seen, Watched};
+use crate::rules::rule::{Mode, Reach, Rule, Seen, Watch, Watched};
 
 /// Kinds that rules judge the change of and no webhook is asked about, since a cluster lives by them: a dry run judges them, and
 /// on their way in a ValidatingAdmissionPolicy does.
@@ -52,7 +52,7 @@ fn watched_by(modes: &BTreeMap<String, Mode>, wanted: impl Fn(&Rule) -> bool) ->
 }
 
 /// What rules are asked about of a kind, those that are off unless asked for included.
-pub fn guards(kind: &'static Kind) -> impl Iterator<Item = &'static Guard> {
+pub fn guards(kind: &'static Kind) -> impl Iterator<Item = &'static Watch> {
     // There is one of each kind.
     catalogue::ALL.iter().flat_map(|rule| rule.guards).filter(move |guard| std::ptr::eq(guard.kind, kind))
 }

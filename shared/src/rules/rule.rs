@@ -1,8 +1,7 @@
 //! What a rule declares. Lists, RBAC, webhook rules, `explain` and coverage derive from it.
 
+use crate::facts::notes::Notes;
 use crate::finding::Code;
-use crate::finding::Suspect;
-use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -40,7 +39,7 @@ pub struct Rule {
     /// What it asks of the API server besides lists.
     pub probes: &'static [Probe],
     /// What the guard is asked about.
-    pub guards: &'static [Guard],
+    pub guards: &'static [Watch],
     /// In which namespaces the guard is asked about them.
     pub reach: Reach,
     /// What the guard does in the `enforce` preset.
@@ -165,7 +164,7 @@ pub enum Reach {
 
 /// Requests the guard is asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Guard {
+pub struct Watch {
     /// On what.
     pub kind: &'static Kind,
     /// The object itself (empty) or a subresource.
@@ -240,11 +239,11 @@ impl Mode {
 #[derive(Clone, Copy)]
 pub struct StateCheck {
     /// Called for every object of the kinds in `reads`, on no platform in particular.
-    pub each: Option<fn(&Seen<'_, '_>, &mut Notes)>,
+    pub per_object: Option<fn(&Seen<'_, '_>, &mut Notes)>,
     /// Called once all is read, for each platform the cluster may be on.
-    pub whole: Option<fn(&Inventory, &Context<'_>) -> Verdict>,
+    pub per_cluster: Option<fn(&Inventory, &Context<'_>) -> Verdict>,
     /// What becomes due by this rule, whether or not it is violated; for each platform the cluster may be on.
-    pub clocks: Option<fn(&Inventory, &Context<'_>) -> Vec<Due>>,
+    pub deadlines: Option<fn(&Inventory, &Context<'_>) -> Vec<Due>>,
 }
 
 /// Something that becomes due on a day.
@@ -258,8 +257,11 @@ pub struct Due {
 
 impl std::fmt::Debug for StateCheck {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (each, whole, clocks) = (self.each.is_some(), self.whole.is_some(), self.clocks.is_some());
-        f.debug_struct("StateCheck").field("each", &each).field("whole", &whole).field("clocks", &clocks).finish()
+        f.debug_struct("StateCheck")
+            .field("per_object", &self.per_object.is_some())
+            .field("per_cluster", &self.per_cluster.is_some())
+            .field("deadlines", &self.deadlines.is_some())
+            .finish()
     }
 }
 
@@ -338,41 +340,10 @@ pub struct Seen<'o, 'a> {
     pub watched: fn() -> Vec<Watched>,
 }
 
-impl<'o, 'a> Seen<'o, 'a> {
+impl<'a> Seen<'_, 'a> {
     /// The pod that the object is, or describes; read once for all rules that ask.
     pub fn pod(&self) -> Option<&Pod<'a>> {
         self.object.pod(self.kind)
-    }
-}
-
-/// Where a rule puts what it found in one object.
-#[derive(Debug, Default)]
-pub struct Notes {
-    /// Findings.
-    pub drafts: Vec<Draft>,
-    /// What only the whole can decide.
-    pub suspects: Vec<Suspect>,
-    /// What the whole must know of the objects: see [`Notes::note`].
-    pub remarks: BTreeSet<(String, String)>,
-}
-
-impl Notes {
-    /// Keeps a remark for the rule's `whole`: about what, and what it says, in words of the rule's own. The same remark is
-    /// kept once, so what is said of many objects in the same words takes no memory.
-    pub fn note(&mut self, about: impl Into<String>, says: impl Into<String>) {
-        self.remarks.insert((about.into(), says.into()));
-    }
-
-    /// Takes in what was found in another object.
-    pub(crate) fn merge(&mut self, other: Notes) {
-        self.drafts.extend(other.drafts);
-        self.suspects.extend(other.suspects);
-        self.remarks.extend(other.remarks);
-    }
-
-    /// Puts aside what is a finding only if the whole says so. `hinge` is what it hinges on, in words of the rule's own.
-    pub fn suspect(&mut self, draft: Draft, hinge: impl Into<String>) {
-        self.suspects.push(Suspect { draft, hinge: hinge.into() });
     }
 }
 

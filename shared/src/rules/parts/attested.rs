@@ -41,7 +41,7 @@ pub(crate) const fn rule(own: Asked) -> Rule {
         mode: Mode::Off,
         instead: own.instead,
         page: own.page,
-        state: StateCheck { each: None, whole: Some(own.judge), clocks: None },
+        state: StateCheck { per_object: None, per_cluster: Some(own.judge), deadlines: None },
         change: None,
         manifests: Manifests::AsCreation,
         voiding: Voiding::AnyList,

@@ -4,12 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use crate::command::Command;
 use crate::data::Data;
 use crate::facts::change::Change;
 use crate::facts::inventory::Inventory;
+use crate::facts::notes::Notes;
 use crate::finding::Code;
 use crate::finding::{Basis, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
@@ -18,16 +17,21 @@ use crate::k8s::selector::Selector;
 use crate::rules::parts::add_ons;
 use crate::rules::parts::network_policy::Policy;
 use crate::rules::parts::node_metadata::target;
-use crate::rules::rule::Notes;
 
 /// A policy that says where its pods may send to.
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Kept {
+#[derive(Debug)]
+struct EgressPolicy {
     namespace: String,
     selector: Selector,
     /// Whether something outside of the cluster is among it.
     leads_out: bool,
+}
+
+/// The labels of a pod of the agents.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct AgentPod {
+    namespace: String,
+    labels: BTreeMap<String, String>,
 }
 
 /// Keeps the labels of a pod of the agents.
@@ -36,10 +40,8 @@ pub(crate) fn note_pod(pod: &Object<'_>, data: &Data, notes: &mut Notes) {
     if !data.namespaces.is_arc(namespace) {
         return;
     }
-    let labels: BTreeMap<&str, &str> = pod.meta.labels.iter().collect();
-    if let Ok(text) = serde_json::to_string(&labels) {
-        notes.note(format!("pod {namespace}"), text);
-    }
+    let labels = pod.meta.labels.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    notes.remark(AgentPod { namespace: namespace.to_string(), labels });
 }
 
 /// Keeps a policy that says where pods of the agents may send to.
@@ -50,7 +52,8 @@ pub(crate) fn note_policy(policy: &Object<'_>, data: &Data, notes: &mut Notes) {
         return;
     }
     let leads_out = spec.leads_out();
-    let kept = Kept { namespace: namespace.to_string(), selector: spec.pod_selector.unwrap_or_default(), leads_out };
+    let kept =
+        EgressPolicy { namespace: namespace.to_string(), selector: spec.pod_selector.unwrap_or_default(), leads_out };
     let name = &policy.meta.name;
     let draft = Draft::at(ObjectRef::of(policy, &kinds::NETWORK_POLICY), "spec.egress")
         .says(format!("network policy {name} lets agents of Azure Arc send nothing out of the cluster, and they have to reach Azure"))
@@ -62,9 +65,7 @@ pub(crate) fn note_policy(policy: &Object<'_>, data: &Data, notes: &mut Notes) {
                 .name(name)
                 .only("shows what it lets out"),
         );
-    if let Ok(hinge) = serde_json::to_string(&kept) {
-        notes.suspect(draft, hinge);
-    }
+    notes.undecided(draft, kept);
 }
 
 /// That a policy would let nothing of the agents' out, by itself: what other policies allow is not seen.
@@ -92,21 +93,16 @@ pub(crate) fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
 
 /// The policies that cut off an agent.
 pub(crate) fn cut_off(inventory: &Inventory, code: Code) -> Vec<Draft> {
-    let suspects = inventory.suspects(code).iter();
-    let policies: Vec<(&Draft, Kept)> =
-        suspects.filter_map(|one| Some((&one.draft, serde_json::from_str(&one.hinge).ok()?))).collect();
-    let pods: Vec<(&str, BTreeMap<String, String>)> = inventory
-        .remarks(code)
-        .filter_map(|(about, says)| Some((about.strip_prefix("pod ")?, serde_json::from_str(says).ok()?)))
-        .collect();
-    let cuts = |policy: &Kept| {
-        let takes = |own: &Kept, (namespace, labels): &(&str, BTreeMap<String, String>)| {
-            own.namespace == *namespace && own.selector.matches(|key| labels.get(key).map(String::as_str))
+    let policies = inventory.undecided::<EgressPolicy>(code);
+    let cuts = |policy: &EgressPolicy| {
+        let takes = |own: &EgressPolicy, pod: &AgentPod| {
+            own.namespace == pod.namespace && own.selector.matches(|key| pod.labels.get(key).map(String::as_str))
         };
-        let lost = |pod: &&(&str, BTreeMap<String, String>)| {
-            takes(policy, pod) && !policies.iter().any(|(_, other)| other.leads_out && takes(other, pod))
+        let lost = |pod: &AgentPod| {
+            let others = || policies.iter().map(|other| &other.depends_on);
+            takes(policy, pod) && !others().any(|other| other.leads_out && takes(other, pod))
         };
-        !policy.leads_out && pods.iter().any(|pod| lost(&pod))
+        !policy.leads_out && inventory.remarks(code).any(lost)
     };
-    policies.iter().filter(|(_, policy)| cuts(policy)).map(|(draft, _)| (*draft).clone()).collect()
+    policies.iter().filter(|policy| cuts(&policy.depends_on)).map(|policy| policy.draft.clone()).collect()
 }

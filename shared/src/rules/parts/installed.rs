@@ -7,12 +7,13 @@ use serde::Deserialize;
 use crate::data::Data;
 use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::Inventory;
+use crate::facts::notes::Notes;
 pub(crate) use crate::facts::origin::helm_release as release;
 use crate::finding::Code;
 use crate::k8s::kinds;
 use crate::k8s::object::Object;
 use crate::k8s::text::Text;
-use crate::rules::rule::{Notes, Read, Scope, Seen};
+use crate::rules::rule::{Read, Scope, Seen};
 
 /// The list that tells which extensions there are.
 pub(crate) const EXTENSIONS: Read = Read { kind: &kinds::ARC_EXTENSION_CONFIG, scope: Scope::ArcNamespaces };
@@ -29,9 +30,9 @@ pub(crate) fn note(seen: &Seen<'_, '_>, notes: &mut Notes) -> bool {
         return false;
     }
     if let Some(name) = seen.object.field::<Spec<'_>>("spec").and_then(|spec| spec.extension_type) {
-        notes.note(TYPE, name.to_lowercase());
+        notes.remark(Installation::Type(name.to_lowercase()));
     }
-    notes.note(RELEASE, seen.object.meta.name.as_str());
+    notes.remark(Installation::Release(seen.object.meta.name.to_string()));
     true
 }
 
@@ -42,9 +43,32 @@ pub(crate) fn of_change<'c>(change: &'c Change<'_>) -> Option<&'c str> {
     by_name().filter(|_| change.operation != Operation::Create)
 }
 
-/// What an object hinges on: the Helm release it belongs to, and its namespace.
-pub(crate) fn hinge(object: &Object<'_>) -> String {
-    format!("{}/{}", release(object), object.meta.namespace)
+/// The Helm release that an object belongs to, empty for none, and its namespace: an Arc extension may have brought it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct FromRelease {
+    pub(crate) release: String,
+    pub(crate) namespace: String,
+}
+
+impl FromRelease {
+    /// Those of an object.
+    pub(crate) fn of(object: &Object<'_>) -> Self {
+        FromRelease { release: release(object).to_owned(), namespace: object.meta.namespace.to_string() }
+    }
+
+    /// An object of no release.
+    pub(crate) fn in_namespace(namespace: &str) -> Self {
+        FromRelease { release: String::new(), namespace: namespace.to_owned() }
+    }
+}
+
+/// A word of an installed Arc extension.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Installation {
+    /// Its type, in lower case.
+    Type(String),
+    /// Its Helm release.
+    Release(String),
 }
 
 /// The extensions that a rule noted.
@@ -59,18 +83,23 @@ pub(crate) struct Installed<'i> {
 impl<'i> Installed<'i> {
     /// Those of one rule's notes.
     pub(crate) fn of(inventory: &'i Inventory, code: Code, data: &'i Data) -> Self {
-        let of =
-            |what: &'static str| inventory.remarks(code).filter(move |(about, _)| *about == what).map(|(_, says)| says);
+        let (mut types, mut releases) = (BTreeSet::new(), BTreeSet::new());
+        for installation in inventory.remarks(code) {
+            match installation {
+                Installation::Type(name) => types.insert(&**name),
+                Installation::Release(name) => releases.insert(&**name),
+            };
+        }
         let known = !inventory
             .reads
             .iter()
             .any(|(key, state)| *key.kind == kinds::ARC_EXTENSION_CONFIG && state.gap(key).is_some());
-        Installed { types: of(TYPE).collect(), releases: of(RELEASE).collect(), data, known }
+        Installed { types, releases, data, known }
     }
 
-    /// Whether an extension brought what hinges on this: its release, or all of its namespace.
-    pub(crate) fn brought(&self, hinge: &str) -> bool {
-        let (release, namespace) = hinge.split_once('/').unwrap_or((hinge, ""));
+    /// Whether an extension brought an object: its release, or all of its namespace.
+    pub(crate) fn brought(&self, object: &FromRelease) -> bool {
+        let FromRelease { release, namespace } = object;
         if !self.known {
             let usual = self.data.extensions.iter().any(|row| row.namespaces.iter().any(|own| own == namespace));
             return !release.is_empty() || usual;
@@ -119,6 +148,3 @@ impl<'i> Installed<'i> {
         self.data.extensions.iter().filter(|row| self.types.contains(&*row.name))
     }
 }
-
-const TYPE: &str = "extension";
-const RELEASE: &str = "release";

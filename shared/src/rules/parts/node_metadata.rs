@@ -270,54 +270,41 @@ pub(crate) fn written_by_people(
     }
 }
 
-/// What a system key that a person wrote hinges on: whether the node itself shows that the system had put it there, or else
-/// what the untouched nodes of its pool have.
+/// A key of a node that a person wrote, and what shows whether the system had put it there: the node itself, or else the
+/// untouched nodes of its pool.
 #[derive(Clone, Debug)]
-pub(crate) struct Hinge<'h> {
-    pub(crate) pool: &'h str,
+pub(crate) struct Written {
+    pub(crate) pool: String,
     pub(crate) place: Place,
-    pub(crate) key: &'h str,
-    /// How the node itself shows it; empty where it does not.
-    pub(crate) told: &'h str,
+    pub(crate) key: String,
+    /// How the node itself shows it, if it does.
+    pub(crate) told: Option<&'static str>,
 }
 
-impl<'h> Hinge<'h> {
-    /// As [`Hinge::text`] writes it.
-    pub(crate) fn parse(text: &'h str) -> Option<Self> {
-        let mut parts = text.splitn(4, '\n');
-        let (pool, place, key) = (parts.next()?, parts.next()?, parts.next()?);
-        let place = [Place::Annotation, Place::Label, Place::Taint].into_iter().find(|own| word(*own) == place)?;
-        Some(Hinge { pool, place, key, told: parts.next().unwrap_or_default() })
-    }
-
-    /// For [`Notes::suspect`](crate::rules::rule::Notes::suspect).
-    pub(crate) fn text(&self) -> String {
-        [self.pool, word(self.place), self.key, self.told].join("\n")
+impl Written {
+    /// That of a key of `node`.
+    pub(crate) fn of(node: &Object<'_>, keys: &Keys<'_, '_>, key: &str, data: &Data) -> Self {
+        // A label that makes a node a member of a pool cannot be vouched for by the nodes that it joins by it.
+        let joins = matches!(key, CONTROL_PLANE_LABEL | POOL_LABEL) && node.provider_id().is_none();
+        let pool = if joins { JOINED.to_owned() } else { pool_of_node(node, data) };
+        let place = keys.place();
+        let twin = || place == Place::Label && twin(node, keys, key).is_some();
+        let told = if keys.is_of_machine(key) {
+            Some("listed by Cluster API in the node's own annotations")
+        } else if required(node, place, key, data).is_some() {
+            Some("the node itself says what it must be")
+        } else if twin() {
+            Some("the system wrote the older name of the same label")
+        } else {
+            None
+        };
+        Written { pool, place, key: key.to_owned(), told }
     }
 
     /// Whether the system had put the key there: nothing else makes a person's writing a change of the system's.
     pub(crate) fn is_systems(&self, inventory: &Inventory) -> bool {
-        !self.told.is_empty() || inventory.has_system_key(self.pool, self.place, self.key)
+        self.told.is_some() || inventory.has_system_key(&self.pool, self.place, &self.key)
     }
-}
-
-/// What a key of a node that a person wrote hinges on, as text.
-pub(crate) fn hinge(node: &Object<'_>, keys: &Keys<'_, '_>, key: &str, data: &Data) -> String {
-    // A label that makes a node a member of a pool cannot be vouched for by the nodes that it joins by it.
-    let joins = matches!(key, CONTROL_PLANE_LABEL | POOL_LABEL) && node.provider_id().is_none();
-    let pool = if joins { JOINED.to_owned() } else { pool_of_node(node, data) };
-    let place = keys.place();
-    let twin = || place == Place::Label && twin(node, keys, key).is_some();
-    let told = if keys.is_of_machine(key) {
-        "listed by Cluster API in the node's own annotations"
-    } else if required(node, place, key, data).is_some() {
-        "the node itself says what it must be"
-    } else if twin() {
-        "the system wrote the older name of the same label"
-    } else {
-        ""
-    };
-    Hinge { pool: &pool, place, key, told }.text()
 }
 
 /// Where nobody vouches for a key; no pool can be called so.
@@ -346,9 +333,11 @@ pub(crate) fn against_peers<'i>(
     peers: impl Fn(&str, &str) -> Option<&'i str>,
 ) -> Vec<Draft> {
     let mut drafts = Vec::new();
-    for suspect in inventory.suspects(code) {
-        let Some(hinge) = Hinge::parse(&suspect.hinge).filter(|hinge| hinge.is_systems(inventory)) else { continue };
-        let Hinge { pool, place, key, told } = hinge;
+    for suspect in inventory.undecided::<Written>(code) {
+        let Written { pool, place, key, told } = &suspect.depends_on;
+        if !suspect.depends_on.is_systems(inventory) {
+            continue;
+        }
         let value = peers(pool, key);
         // A peer that was not seen may say that the value is right.
         if value.is_none() && context.unread(&[&kinds::NODE]).is_some() {
@@ -360,19 +349,19 @@ pub(crate) fn against_peers<'i>(
         if draft.before.is_some() && draft.before == draft.after {
             continue;
         }
-        if !told.is_empty() {
-            draft = draft.with(Evidence::seen("origin", told));
+        if let Some(told) = told {
+            draft = draft.with(Evidence::seen("origin", *told));
         }
         let by_peers = |value: &str| format!("the other nodes of pool {pool} say {}", text::line(value, 80));
         draft = match value {
             Some(value) => draft.with(Evidence::seen("peers", by_peers(value))),
-            None if told.is_empty() => {
+            None if told.is_none() => {
                 draft.with(Evidence::seen("peers", format!("the system put it on other nodes of pool {pool}")))
             }
             None => draft,
         };
         if let Some(back) = value.or(own) {
-            draft = draft.fix(restore(place, &suspect.draft.object.name, key, back));
+            draft = draft.fix(restore(*place, &suspect.draft.object.name, key, back));
         }
         drafts.push(draft);
     }

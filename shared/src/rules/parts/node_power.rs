@@ -6,15 +6,16 @@ use crate::data::node_power::HostNamespace;
 use crate::data::own;
 use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::Inventory;
+use crate::facts::notes::Notes;
 use crate::facts::origin::{self, Provenance};
 use crate::finding::Code;
 use crate::finding::{Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
 use crate::k8s::pod::{Container, Pod};
-use crate::rules::parts::installed::{self, Installed};
+use crate::rules::parts::installed::{self, FromRelease, Installed};
 use crate::rules::parts::node_metadata::target;
-use crate::rules::rule::{Context, Guard, Notes, Read, Scope, Seen, Verdict};
+use crate::rules::rule::{Context, Read, Scope, Seen, Verdict, Watch};
 
 /// Which rule speaks of a pod with power over its node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,14 +61,14 @@ pub(crate) const fn everywhere(kind: &'static Kind) -> Read {
 }
 
 /// The changes that can give power.
-pub(crate) const fn written(kind: &'static Kind) -> Guard {
-    Guard { kind, subresource: "", operations: &[Operation::Create, Operation::Update] }
+pub(crate) const fn written(kind: &'static Kind) -> Watch {
+    Watch { kind, subresource: "", operations: &[Operation::Create, Operation::Update] }
 }
 
 /// Of pods: the specification of one that runs does not change, but ephemeral containers join it.
-pub(crate) const PODS: [Guard; 2] = [
-    Guard { kind: &kinds::POD, subresource: "", operations: &[Operation::Create] },
-    Guard { kind: &kinds::POD, subresource: "ephemeralcontainers", operations: &[Operation::Update] },
+pub(crate) const PODS: [Watch; 2] = [
+    Watch { kind: &kinds::POD, subresource: "", operations: &[Operation::Create] },
+    Watch { kind: &kinds::POD, subresource: "ephemeralcontainers", operations: &[Operation::Update] },
 ];
 
 /// Judges one object of a state for one rule; what may be an extension's waits for [`whole`].
@@ -77,14 +78,14 @@ pub(crate) fn each(seen: &Seen<'_, '_>, notes: &mut Notes, speaker: Speaker) {
     }
     let Some(pod) = seen.pod() else { return };
     if let Some(draft) = judge(seen.object, seen.kind, pod, seen.data, speaker) {
-        notes.suspect(draft, installed::hinge(seen.object));
+        notes.undecided(draft, FromRelease::of(seen.object));
     }
 }
 
 /// Leaves out what Arc extensions brought.
 pub(crate) fn whole(inventory: &Inventory, context: &Context<'_>, code: Code) -> Verdict {
     let extensions = Installed::of(inventory, code, context.data);
-    let own = inventory.suspects(code).iter().filter(|suspect| !extensions.brought(&suspect.hinge));
+    let own = inventory.undecided::<FromRelease>(code).iter().filter(|own| !extensions.brought(&own.depends_on));
     Verdict::Found(own.map(|suspect| suspect.draft.clone()).collect())
 }
 

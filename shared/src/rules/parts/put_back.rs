@@ -2,22 +2,21 @@
 //! the ReplicaSets of a Deployment, the ControllerRevisions of a DaemonSet or StatefulSet.
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::data::Data;
 use crate::facts::inventory::Inventory;
+use crate::facts::notes::Notes;
 use crate::facts::origin;
 use crate::finding::Code;
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::{ManagedEntry, Object};
 use crate::rules::parts::effect::is_restart;
-use crate::rules::rule::Notes;
 use crate::text;
 
 /// A workload as it is now, as far as its past is compared with it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Present {
     uid: String,
     born: Option<Timestamp>,
@@ -29,12 +28,19 @@ pub(crate) struct Present {
 }
 
 /// An earlier shape, or the present one.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Revision {
     number: i64,
     born: Timestamp,
     /// Of its template; snapshots leave it out of ControllerRevisions.
     template: Option<String>,
+}
+
+/// A revision of the workload with this uid.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct RevisionOf {
+    uid: String,
+    revision: Revision,
 }
 
 /// What became of a template that a person's hand is on.
@@ -68,7 +74,7 @@ pub(crate) fn note(object: &Object<'_>, kind: &Kind, notes: &mut Notes) {
     };
     if let (Some(number), Some(born)) = (number, born(object)) {
         let revision = Revision { number, born, template };
-        notes.note(about(&owner.uid), serde_json::to_string(&revision).unwrap_or_default());
+        notes.remark(RevisionOf { uid: owner.uid.to_string(), revision });
     }
 }
 
@@ -90,9 +96,8 @@ impl Present {
 
     /// What became of its template, by what `rule` has noted of its revisions.
     pub(crate) fn past(&self, inventory: &Inventory, rule: Code) -> Past {
-        let own = about(&self.uid);
-        let remarks = inventory.remarks(rule).filter(|(about, _)| *about == own);
-        let revisions: Vec<Revision> = remarks.filter_map(|(_, says)| serde_json::from_str(says).ok()).collect();
+        let own = inventory.remarks::<RevisionOf>(rule).filter(|own| own.uid == self.uid);
+        let revisions: Vec<&Revision> = own.map(|own| &own.revision).collect();
         let current = match self.revision {
             Some(number) => revisions.iter().find(|revision| revision.number == number),
             // What is gone back to is numbered anew, as the last.
@@ -102,7 +107,7 @@ impl Present {
         let is_now = |revision: &Revision| {
             revisions.len() > 1 && (revision.template.is_none() || revision.template == self.template)
         };
-        let platforms = |revision: &&Revision| self.is_platforms(revision, &revisions);
+        let platforms = |revision: &&&Revision| self.is_platforms(revision, &revisions);
         match current.filter(platforms) {
             Some(revision) if is_now(revision) => Past::PutBack(revision.number),
             _ => {
@@ -114,7 +119,7 @@ impl Present {
 
     /// Whether the platform made a revision: it is the workload's first, which came with the workload itself, or came when a
     /// manager of the platform wrote the workload. Whatever else came later may be a person's.
-    fn is_platforms(&self, revision: &Revision, all: &[Revision]) -> bool {
+    fn is_platforms(&self, revision: &Revision, all: &[&Revision]) -> bool {
         let follows = |moment: Timestamp, within: SignedDuration| {
             let after = revision.born.duration_since(moment);
             !after.is_negative() && after <= within
@@ -123,10 +128,6 @@ impl Present {
         (first && self.born.is_some_and(|born| follows(born, FIRST)))
             || self.written.iter().any(|written| follows(*written, ANSWER))
     }
-}
-
-fn about(uid: &str) -> String {
-    format!("revision of {uid}")
 }
 
 fn born(object: &Object<'_>) -> Option<Timestamp> {
@@ -195,11 +196,12 @@ mod tests {
     fn past(revision: Option<i64>, now: &str, revisions: &[(i64, &str, Option<&str>)]) -> Past {
         let code = Code::new("AA301");
         let mut inventory = Inventory::default();
-        let remarks = revisions.iter().map(|(number, born, template)| {
+        let mut notes = Notes::default();
+        for (number, born, template) in revisions {
             let revision = Revision { number: *number, born: at(born), template: template.map(str::to_owned) };
-            (about("u1"), serde_json::to_string(&revision).unwrap())
-        });
-        inventory.remarks.insert(code.as_str(), remarks.collect());
+            notes.remark(RevisionOf { uid: "u1".to_owned(), revision });
+        }
+        inventory.kept.insert(code, notes.kept);
         let present = Present {
             uid: "u1".to_owned(),
             born: Some(at("01T08:00:00")),

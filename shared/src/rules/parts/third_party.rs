@@ -7,6 +7,7 @@ use serde::Deserialize;
 use crate::data::third_party::{Licence, Product};
 use crate::data::{Confidence, Data, Platform};
 use crate::facts::inventory::Inventory;
+use crate::facts::notes::Notes;
 use crate::finding::Code;
 use crate::finding::{Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
@@ -15,7 +16,7 @@ use crate::k8s::pod::Pod;
 use crate::k8s::text::Text;
 use crate::rules::parts::installed::{self, EXTENSIONS, Installed};
 use crate::rules::parts::node_power;
-use crate::rules::rule::{Context, Notes, Read, Scope, Seen, Verdict};
+use crate::rules::rule::{Context, Read, Scope, Seen, Verdict};
 use crate::text::line;
 
 /// The lists that tell.
@@ -42,18 +43,24 @@ enum Sign {
 }
 
 /// A sign of a product, as remembered: the same words for all pods that say the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Trace<'t> {
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Trace {
+    /// The product's id.
+    product: String,
     sign: Sign,
     /// Where; empty for what stands in no namespace.
-    namespace: &'t str,
+    namespace: String,
     /// As the image's tag or the chart's label has it; may be empty.
-    version: &'t str,
+    version: String,
     /// The repository, chart, group or controller.
-    mark: &'t str,
+    mark: String,
     /// The Helm release, where an Arc extension could be the reason.
-    release: &'t str,
+    release: String,
 }
+
+/// An API group that is served, by which the platform may have installed a product.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct ServedGroup(String);
 
 /// Keeps the signs of products of one licence that an object shows.
 pub(crate) fn each(seen: &Seen<'_, '_>, notes: &mut Notes, licence: Licence) {
@@ -64,7 +71,7 @@ pub(crate) fn each(seen: &Seen<'_, '_>, notes: &mut Notes, licence: Licence) {
         let Some(Definition { group }) = object.field("spec") else { return };
         let products = data.third_party.products();
         if products.iter().any(|product| product.perhaps_platform_with.as_deref() == Some(&*group)) {
-            notes.note(SERVED, &*group);
+            notes.remark(ServedGroup(group.to_string()));
         }
         let product = data.third_party.of_definition(&group, &object.meta.name);
         note(notes, product.filter(|product| product.licence == licence), Sign::Definition, &group);
@@ -81,15 +88,15 @@ pub(crate) fn each(seen: &Seen<'_, '_>, notes: &mut Notes, licence: Licence) {
 pub(crate) fn whole(inventory: &Inventory, context: &Context<'_>, code: Code) -> Verdict {
     let data = context.data;
     let extensions = Installed::of(inventory, code, data);
-    let served: BTreeSet<&str> =
-        inventory.remarks(code).filter(|(about, _)| *about == SERVED).map(|(_, group)| group).collect();
+    let served: BTreeSet<&str> = inventory.remarks::<ServedGroup>(code).map(|group| &*group.0).collect();
     // Where nobody could say which groups are served, each may be.
     let unknown = context.unread(&[&kinds::CUSTOM_RESOURCE_DEFINITION]).is_some();
-    let mut products: BTreeMap<&str, Vec<Trace<'_>>> = BTreeMap::new();
-    for (id, trace) in inventory.remarks(code).filter_map(|(about, says)| Some((about, Trace::read(says)?))) {
+    let mut products: BTreeMap<&str, Vec<&Trace>> = BTreeMap::new();
+    for trace in inventory.remarks::<Trace>(code) {
+        let id = &*trace.product;
         let shipped = match trace.sign {
             Sign::Definition | Sign::Class => extensions.has(id),
-            Sign::Image | Sign::Microsofts | Sign::Chart => extensions.ships(id, trace.namespace, trace.release),
+            Sign::Image | Sign::Microsofts | Sign::Chart => extensions.ships(id, &trace.namespace, &trace.release),
         };
         if !shipped {
             products.entry(id).or_default().push(trace);
@@ -118,14 +125,14 @@ fn supported_too(mut draft: Draft) -> Draft {
 }
 
 /// The finding on a product: of its signs, only the surest speak.
-fn draft<'t>(product: &Product, traces: &[Trace<'t>], platform: Option<String>, runs: &str) -> Option<Draft> {
+fn draft<'t>(product: &Product, traces: &[&'t Trace], platform: Option<String>, runs: &str) -> Option<Draft> {
     let surest = traces.iter().map(|trace| trace.sign).min()?;
     let traces = || traces.iter().filter(|trace| trace.sign == surest);
-    let set = |of: fn(&Trace<'t>) -> &'t str| -> BTreeSet<&'t str> {
-        traces().map(of).filter(|text| !text.is_empty()).collect()
+    let set = |of: fn(&'t Trace) -> &'t str| -> BTreeSet<&'t str> {
+        traces().copied().map(of).filter(|text| !text.is_empty()).collect()
     };
-    let (namespaces, versions) = (set(|trace| trace.namespace), set(|trace| trace.version));
-    let marks = set(|trace| trace.mark);
+    let (namespaces, versions) = (set(|trace| &trace.namespace), set(|trace| &trace.version));
+    let marks = set(|trace| &trace.mark);
     let place = match namespaces.len() {
         1 => format!("namespace {}", namespaces.iter().next()?),
         count => format!("{count} namespaces"),
@@ -189,26 +196,26 @@ fn pod(seen: &Seen<'_, '_>, notes: &mut Notes, licence: Licence) {
         }
         let microsoft = data.provenance.is_microsofts(image);
         let version = line(crate::k8s::image::tag(image).unwrap_or_default(), MAX_TEXT);
-        Trace {
+        notes.remark(Trace {
+            product: product.id.clone(),
             sign: if microsoft { Sign::Microsofts } else { Sign::Image },
-            namespace: &object.meta.namespace,
-            version: &version,
-            mark: path,
-            release: release(product, object, data),
-        }
-        .note(product, notes);
+            namespace: object.meta.namespace.to_string(),
+            version,
+            mark: path.to_owned(),
+            release: release(product, object, data).to_owned(),
+        });
     }
     if let Some((product, version)) = of_chart
         && !platforms()
     {
-        Trace {
+        notes.remark(Trace {
+            product: product.id.clone(),
             sign: Sign::Chart,
-            namespace: &object.meta.namespace,
-            version: &line(version, MAX_TEXT),
-            mark: "helm.sh/chart",
-            release: release(product, object, data),
-        }
-        .note(product, notes);
+            namespace: object.meta.namespace.to_string(),
+            version: line(version, MAX_TEXT),
+            mark: "helm.sh/chart".to_owned(),
+            release: release(product, object, data).to_owned(),
+        });
     }
 }
 
@@ -233,24 +240,15 @@ fn release<'o>(product: &Product, object: &'o Object<'_>, data: &Data) -> &'o st
 
 fn note(notes: &mut Notes, product: Option<&Product>, sign: Sign, mark: &str) {
     if let Some(product) = product {
-        Trace { sign, namespace: "", version: "", mark: &line(mark, MAX_TEXT), release: "" }.note(product, notes);
-    }
-}
-
-impl<'t> Trace<'t> {
-    fn note(&self, product: &Product, notes: &mut Notes) {
-        let sign = SIGNS.iter().find(|(_, sign)| *sign == self.sign).map_or("", |(word, _)| word);
-        let Trace { namespace, version, mark, release, .. } = self;
-        notes.note(&*product.id, format!("{sign}\t{namespace}\t{version}\t{mark}\t{release}"));
-    }
-
-    /// No part has a tab: names and labels cannot have one, and the rest is cleaned.
-    fn read(text: &'t str) -> Option<Self> {
-        let mut parts = text.splitn(5, '\t');
-        let word = parts.next()?;
-        let sign = SIGNS.iter().find(|(own, _)| *own == word)?.1;
-        let mut next = || parts.next();
-        Some(Trace { sign, namespace: next()?, version: next()?, mark: next()?, release: next()? })
+        let (namespace, version, release) = (String::new(), String::new(), String::new());
+        notes.remark(Trace {
+            product: product.id.clone(),
+            sign,
+            namespace,
+            version,
+            mark: line(mark, MAX_TEXT),
+            release,
+        });
     }
 }
 
@@ -265,17 +263,6 @@ struct Class<'a> {
     #[serde(borrow, default)]
     controller: Text<'a>,
 }
-
-const SIGNS: [(&str, Sign); 5] = [
-    ("image", Sign::Image),
-    ("microsoft", Sign::Microsofts),
-    ("chart", Sign::Chart),
-    ("definition", Sign::Definition),
-    ("class", Sign::Class),
-];
-
-/// What a remark about a served API group is about; no product's id.
-const SERVED: &str = "served:";
 
 /// Namespaces shown of one product: a mesh is in all of them.
 const MAX_MEMBERS: usize = 50;
@@ -308,22 +295,32 @@ mod tests {
         )
     }
 
-    #[test]
-    fn a_thousand_pods_with_the_same_sidecar_are_one_remark() {
-        let mut all = BTreeSet::new();
-        for pod in 0..1000 {
-            all.extend(noted(&pod_json(&format!("web-{pod}"), "docker.io/istio/proxyv2:1.24.2")).remarks);
+    /// The sign of istio's sidecar in a namespace.
+    fn trace(namespace: &str, version: &str) -> Trace {
+        Trace {
+            product: "istio".to_owned(),
+            sign: Sign::Image,
+            namespace: namespace.to_owned(),
+            version: version.to_owned(),
+            mark: "istio/proxyv2".to_owned(),
+            release: String::new(),
         }
-        let expected = ("istio".to_owned(), "image\tshop\t1.24.2\tistio/proxyv2\t".to_owned());
-        assert_eq!(all.into_iter().collect::<Vec<_>>(), [expected]);
     }
 
     #[test]
-    fn a_tag_cannot_forge_another_field() {
+    fn a_thousand_pods_with_the_same_sidecar_are_one_remark() {
+        let mut all = Notes::default();
+        for pod in 0..1000 {
+            all.merge(noted(&pod_json(&format!("web-{pod}"), "docker.io/istio/proxyv2:1.24.2")));
+        }
+        let expected = trace("shop", "1.24.2");
+        assert_eq!(all.kept.remarks::<Trace>().collect::<Vec<_>>(), [&expected]);
+    }
+
+    #[test]
+    fn a_tag_is_kept_as_one_line() {
         let notes = noted(&pod_json("web", r"istio/proxyv2:1\tquay"));
-        let (_, says) = notes.remarks.first().unwrap();
-        let trace = Trace::read(says).unwrap();
-        assert_eq!((trace.namespace, trace.mark, trace.version), ("shop", "istio/proxyv2", r"1\u{9}quay"));
+        assert_eq!(notes.kept.remarks::<Trace>().next(), Some(&trace("shop", r"1\u{9}quay")));
     }
 
     #[test]
@@ -334,17 +331,17 @@ mod tests {
             r#"{"spec":{"containers":[{"name":"a"}]}}"#,
             r#"{"spec":{"containers":[{"image":""}]}}"#,
         ] {
-            assert!(noted(json).remarks.is_empty(), "{json}");
+            assert_eq!(noted(json).kept.remarks::<Trace>().next(), None, "{json}");
         }
-        assert!(noted(&pod_json("web", "registry.example/web:istio-proxyv2")).remarks.is_empty());
+        let notes = noted(&pod_json("web", "registry.example/web:istio-proxyv2"));
+        assert_eq!(notes.kept.remarks::<Trace>().next(), None);
     }
 
     #[test]
     fn only_so_many_namespaces_are_listed_and_all_are_counted() {
         let names: Vec<String> = (0..70).map(|n| format!("team-{n:02}")).collect();
-        let trace =
-            |namespace| Trace { sign: Sign::Image, namespace, version: "1", mark: "istio/proxyv2", release: "" };
-        let traces: Vec<Trace<'_>> = names.iter().map(|name| trace(name)).collect();
+        let traces: Vec<Trace> = names.iter().map(|name| trace(name, "1")).collect();
+        let traces: Vec<&Trace> = traces.iter().collect();
         let draft = draft(embedded().third_party.product("istio").unwrap(), &traces, None, "runs").unwrap();
         assert_eq!(draft.members.len(), MAX_MEMBERS);
         assert!(draft.message.contains("70 namespaces"), "{}", draft.message);

@@ -5,13 +5,14 @@ use jiff::Timestamp;
 
 use super::plan::covers;
 use crate::data::embedded;
+use crate::facts::notes::Notes;
 use crate::finding::Finding;
 use crate::k8s::fit;
 use crate::k8s::kinds::Kind;
 use crate::k8s::object::Object;
 use crate::people::waiver;
 use crate::rules::catalogue;
-use crate::rules::rule::{Notes, Rule};
+use crate::rules::rule::Rule;
 use crate::verdict::guard::Settings;
 use crate::verdict::weigh::{finalize, lightest};
 
@@ -30,7 +31,7 @@ pub fn alone(
     let (platforms, seen) = (settings.platforms(), derive::seen(object, kind, data));
     let mut findings = Vec::new();
     for rule in catalogue::ALL.iter().filter(|rule| looks(rule)) {
-        let Some(each) = rule.state.each else { continue };
+        let Some(each) = rule.state.per_object else { continue };
         let mut notes = Notes::default();
         each(&seen, &mut notes);
         findings.extend(finalize(rule, lightest(rule, &platforms), notes.drafts));

@@ -57,7 +57,7 @@ impl Check<'_> {
             (RuleOutcome { code: rule.code.as_str(), slug: rule.slug, outcome, reason, could_void: false }, findings)
         };
         if self.manifests && !rule.manifests.as_state() {
-            let mut drafts = self.drafts.get(rule.code.as_str()).cloned().unwrap_or_default();
+            let mut drafts = self.drafts.get(&rule.code).cloned().unwrap_or_default();
             if rule.change.is_none() {
                 return done(Outcome::NotApplicable, NEEDS_CLUSTER.to_owned(), Vec::new());
             }
@@ -152,14 +152,14 @@ impl Check<'_> {
                 false,
             );
         }
-        let mut drafts = self.drafts.get(rule.code.as_str()).cloned().unwrap_or_default();
+        let mut drafts = self.drafts.get(&rule.code).cloned().unwrap_or_default();
         drafts.extend(self.admitted(rule, platform));
         let mut open = self.gaps(rule);
         open.extend(self.unjudged(|kind| rule.reads.iter().any(|read| read.kind == kind)));
         let unwritten = self.unwritten(rule);
         may_void |= unwritten.is_some();
         open.extend(unwritten);
-        if let Some(whole) = rule.state.whole {
+        if let Some(whole) = rule.state.per_cluster {
             match whole(&self.inventory, &self.context(rule, platform)) {
                 Verdict::Found(found) => drafts.extend(found),
                 Verdict::FoundPartly(found, why) => {
@@ -177,7 +177,7 @@ impl Check<'_> {
                 }
                 Verdict::NotObservable(_) => {}
             }
-        } else if rule.state.each.is_none() {
+        } else if rule.state.per_object.is_none() {
             let why = "leaves no trace in a state; the guard and the dry run judge the change";
             return answer(Outcome::NotObservable, why.to_owned(), Vec::new(), false);
         }

@@ -4,7 +4,7 @@
 use crate::data::{Data, Place, Ruling};
 use crate::facts::change::{Change, Operation};
 use crate::facts::origin::Keys;
-use crate::finding::{Consequence, Draft, Evidence};
+use crate::finding::{Code, Consequence, Draft, Evidence};
 use crate::k8s::kinds;
 use crate::k8s::object::Object;
 use crate::rules::rule::{Manifests, Rule};
@@ -15,7 +15,7 @@ pub(super) fn judge(
     creation: &Change<'_>,
     rules: &[&'static Rule],
     data: &Data,
-) -> (Vec<(&'static str, Vec<Draft>)>, Option<String>) {
+) -> (Vec<(Code, Vec<Draft>)>, Option<String>) {
     let Some(after) = &creation.after else { return (Vec::new(), None) };
     let update = Change::new(Operation::Update, &kinds::NODE, "", Some(taken(after, data)), Some(after.clone()));
     let note = || Evidence::seen("manifest", format!("judged as an update of node {}", creation.name));
@@ -29,7 +29,7 @@ pub(super) fn judge(
             }
             _ => return None,
         };
-        Some((rule.code.as_str(), drafts))
+        Some((rule.code, drafts))
     });
     let judged = judged.collect();
     (judged, update.unread())

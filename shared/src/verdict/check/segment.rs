@@ -5,12 +5,13 @@ use super::written::Written;
 use crate::data::Data;
 use crate::facts::baseline::Recorder;
 use crate::facts::inventory::{Facts, ReadKey, ReadState, Unjudged};
+use crate::facts::notes::Notes;
 use crate::k8s::fit;
 use crate::k8s::kinds::Kind;
 use crate::k8s::object::Object;
 use crate::k8s::read::json::{self, Page, ReadError};
 use crate::rules::derive;
-use crate::rules::rule::{Notes, Rule};
+use crate::rules::rule::Rule;
 
 /// One list under way. Pages of several lists can be read at the same time; a list that has to start over is dropped.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ impl<'d> Check<'d> {
             .rules
             .iter()
             .copied()
-            .filter(|rule| rule.state.each.is_some() && self.wants(rule, key))
+            .filter(|rule| rule.state.per_object.is_some() && self.wants(rule, key))
             .collect();
         let notes = rules.iter().map(|_| Notes::default()).collect();
         let recorder = (self.params.record || self.params.baseline.is_some()).then(Recorder::default);
@@ -62,9 +63,8 @@ impl<'d> Check<'d> {
             self.recorder.merge(recorder);
         }
         for (rule, notes) in segment.rules.iter().zip(segment.notes) {
-            self.drafts.entry(rule.code.as_str()).or_default().extend(notes.drafts);
-            self.inventory.remarks.entry(rule.code.as_str()).or_default().extend(notes.remarks);
-            self.inventory.suspects.entry(rule.code.as_str()).or_default().extend(notes.suspects);
+            self.drafts.entry(rule.code).or_default().extend(notes.drafts);
+            self.inventory.kept.entry(rule.code).or_default().merge(notes.kept);
         }
         if let Some(written) = segment.written {
             let (cleared, unwritten) = written.end();
@@ -110,7 +110,7 @@ impl Segment<'_> {
         let mut found: Vec<Notes> = self.rules.iter().map(|_| Notes::default()).collect();
         let mut asked: Vec<&'static Rule> = Vec::new();
         for (rule, notes) in self.rules.iter().zip(&mut found) {
-            if let Some(each) = rule.state.each {
+            if let Some(each) = rule.state.per_object {
                 object.forget_asking();
                 each(&seen, notes);
                 asked.extend(object.was_asked_for_managed().then_some(*rule));

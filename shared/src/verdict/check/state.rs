@@ -13,13 +13,14 @@ use crate::facts::answers::{Answers, Attestation};
 use crate::facts::baseline::{Baseline, Comparison, Recorder};
 use crate::facts::change::Change;
 use crate::facts::inventory::{Inventory, ReadKey, ReadState, Unjudged};
+use crate::facts::notes::Notes;
 use crate::facts::probe::{Probe, ProbeState};
-use crate::finding::{Consequence, Draft};
+use crate::finding::{Code, Consequence, Draft};
 use crate::k8s::kinds;
 use crate::k8s::object::Object;
 use crate::people::waiver::Waiver;
 use crate::rules::catalogue;
-use crate::rules::rule::{Context, Notes, Rule};
+use crate::rules::rule::{Context, Rule};
 
 use super::written::Unwritten;
 use super::{namespace_manifest, node_manifest};
@@ -106,7 +107,7 @@ pub struct Check<'d> {
     pub(super) params: Params,
     pub(super) tables: Vec<Table>,
     pub(super) inventory: Inventory,
-    pub(super) drafts: BTreeMap<&'static str, Vec<Draft>>,
+    pub(super) drafts: BTreeMap<Code, Vec<Draft>>,
     pub(super) recorder: Recorder,
     pub(super) unwritten: Vec<Unwritten>,
     pub(super) objects: usize,
@@ -175,7 +176,7 @@ impl<'d> Check<'d> {
         self.manifests = true;
         self.objects += 1;
         let Some(change) = Change::create_of(object) else { return };
-        let judging = self.params.rules.iter().filter_map(|rule| Some((rule.code.as_str(), rule.change?)));
+        let judging = self.params.rules.iter().filter_map(|rule| Some((rule.code, rule.change?)));
         let judged = || judging.map(|(code, judge)| (code, judge(&change, self.data))).collect::<Vec<_>>();
         let mut noted = Vec::new();
         let (found, unread) = if let Some(misfit) = change.misfit() {
@@ -198,8 +199,7 @@ impl<'d> Check<'d> {
         };
         for (code, notes) in noted {
             self.drafts.entry(code).or_default().extend(notes.drafts);
-            self.inventory.remarks.entry(code).or_default().extend(notes.remarks);
-            self.inventory.suspects.entry(code).or_default().extend(notes.suspects);
+            self.inventory.kept.entry(code).or_default().merge(notes.kept);
         }
         for (code, drafts) in found {
             let drafts = namespace_manifest::weigh(drafts, &change);
@@ -212,15 +212,15 @@ impl<'d> Check<'d> {
     }
 
     /// What the rules note of a manifest that judge no change, and yet manifests, or that look across them.
-    fn looked_at(&self, change: &Change<'_>) -> Vec<(&'static str, Notes)> {
+    fn looked_at(&self, change: &Change<'_>) -> Vec<(Code, Notes)> {
         let Some(object) = change.after.as_ref() else { return Vec::new() };
         let seen = derive::seen(object, change.kind, self.data);
         let noted = self.params.rules.iter().filter_map(|rule| {
             let across = || rule.manifests.across().map(|across| across.note);
-            let note = if rule.manifests.as_state() { rule.state.each } else { across() };
+            let note = if rule.manifests.as_state() { rule.state.per_object } else { across() };
             let mut notes = Notes::default();
             note?(&seen, &mut notes);
-            Some((rule.code.as_str(), notes))
+            Some((rule.code, notes))
         });
         noted.collect()
     }
@@ -309,7 +309,7 @@ impl<'d> Check<'d> {
 impl Check<'_> {
     /// Why a rule that rests on managedFields is not decided, if so.
     pub(super) fn unwritten(&self, rule: &Rule) -> Option<String> {
-        let missed: usize = self.unwritten.iter().filter_map(|list| list.missed.get(rule.code.as_str())).sum();
+        let missed: usize = self.unwritten.iter().filter_map(|list| list.missed.get(&rule.code)).sum();
         if missed == 0 {
             return None;
         }

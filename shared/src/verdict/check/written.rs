@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::data::Platform;
-use crate::finding::{Consequence, Draft, Evidence, ObjectRef};
+use crate::finding::{Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::Kind;
 use crate::k8s::object::Object;
 use crate::rules::rule::Rule;
@@ -20,9 +20,9 @@ pub(super) struct Written {
     /// How many objects lack them that some rule asked for.
     objects: usize,
     /// Of how many each rule asked, by its code.
-    missed: BTreeMap<&'static str, usize>,
+    missed: BTreeMap<Code, usize>,
     /// What is to be said of such objects if others of the list have them.
-    cleared: Vec<(&'static str, Draft)>,
+    cleared: Vec<(Code, Draft)>,
 }
 
 impl Written {
@@ -42,25 +42,24 @@ impl Written {
         if is_bare(object) {
             return;
         }
-        let silent =
-            |rule: &&&Rule| RESTING.contains(&rule.code.as_str()) && !asked.iter().any(|own| own.code == rule.code);
+        let silent = |rule: &&&Rule| RESTING.contains(&rule.code) && !asked.iter().any(|own| own.code == rule.code);
         let resting: Vec<_> = shown.iter().filter(silent).collect();
         if asked.is_empty() && resting.is_empty() {
             return;
         }
         self.objects += 1;
         for rule in asked.iter().chain(resting) {
-            *self.missed.entry(rule.code.as_str()).or_default() += 1;
+            *self.missed.entry(rule.code).or_default() += 1;
         }
         // One object is spoken of once, by the first rule for which it matters most.
         let voids = |rule: &&&Rule| rule.heaviest(&Platform::ALL) == Consequence::Voids;
         if let Some(rule) = asked.iter().find(voids).filter(|_| self.cleared.len() < MAX_CLEARED) {
-            self.cleared.push((rule.code.as_str(), cleared(object, kind)));
+            self.cleared.push((rule.code, cleared(object, kind)));
         }
     }
 
     /// What is to be said of this list: of single objects, or of all of them.
-    pub(super) fn end(self) -> (Vec<(&'static str, Draft)>, Option<Unwritten>) {
+    pub(super) fn end(self) -> (Vec<(Code, Draft)>, Option<Unwritten>) {
         if self.recorded {
             return (self.cleared, None);
         }
@@ -73,7 +72,7 @@ impl Written {
 #[derive(Debug)]
 pub(crate) struct Unwritten {
     pub(super) objects: usize,
-    pub(super) missed: BTreeMap<&'static str, usize>,
+    pub(super) missed: BTreeMap<Code, usize>,
 }
 
 /// Whether nothing of an object can be anybody's: such a one never had managedFields. Most service accounts are like that.
@@ -98,7 +97,7 @@ fn cleared(object: &Object<'_>, kind: &'static Kind) -> Draft {
 
 /// Rules that go by a name before they ask whose an object is: of an add-on that has the name of a component of the platform's
 /// only the hand that made it tells that it is somebody's own.
-const RESTING: [&str; 1] = ["AA303"];
+const RESTING: [Code; 1] = [Code::new("AA303")];
 
 /// Objects that are named: in a list of thousands the first few tell.
 const MAX_CLEARED: usize = 20;
