@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use aksarc_shared::verdict::report::exit;
-use kubectl_aksarc::cli::args::{Cli, Command, status_file_of_refused};
+use kubectl_aksarc::cli::args::{Cli, TopCommand, status_file_of_refused};
 use kubectl_aksarc::cli::exit::{ExitResult, Failure};
 use kubectl_aksarc::cli::invocation;
 use kubectl_aksarc::commands::{
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
     }))
 }
 
-fn run(command: Command, ui: &mut Ui) -> ExitResult {
+fn run(command: TopCommand, ui: &mut Ui) -> ExitResult {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
     let runtime = runtime.map_err(Failure::run)?;
     // A command reads files where it stands, and one that is a pipe may never end: so it runs on a thread of its own, which
@@ -93,19 +93,19 @@ fn run(command: Command, ui: &mut Ui) -> ExitResult {
     outcome
 }
 
-async fn dispatch(command: Command, ui: &mut Ui) -> ExitResult {
+async fn dispatch(command: TopCommand, ui: &mut Ui) -> ExitResult {
     match command {
-        Command::SupportCheck(args) => support_check::run(*args, ui).await,
-        Command::DryRun(args) => dry_run::run(args, ui).await,
-        Command::Baseline(args) => baseline::run(args, ui).await,
-        Command::Doctor(args) => doctor::run(*args, ui).await,
-        Command::Explain(args) => explain::run(&args, ui),
-        Command::Rules(args) => rules::run(&args, ui),
-        Command::Snapshot(args) => snapshot::run(*args, ui).await,
-        Command::Completion(args) => completion::run(&args, Cli::named(invocation::ALONE), ui),
-        Command::Version(args) => version::run(&args, ui),
-        Command::Versions(args) => versions::run(*args, ui).await,
-        Command::Waivers(args) => waivers::run(&args, ui).await,
+        TopCommand::SupportCheck(args) => support_check::run(*args, ui).await,
+        TopCommand::DryRun(args) => dry_run::run(args, ui).await,
+        TopCommand::Baseline(args) => baseline::run(args, ui).await,
+        TopCommand::Doctor(args) => doctor::run(*args, ui).await,
+        TopCommand::Explain(args) => explain::run(&args, ui),
+        TopCommand::Rules(args) => rules::run(&args, ui),
+        TopCommand::Snapshot(args) => snapshot::run(*args, ui).await,
+        TopCommand::Completion(args) => completion::run(&args, Cli::named(invocation::ALONE), ui),
+        TopCommand::Version(args) => version::run(&args, ui),
+        TopCommand::Versions(args) => versions::run(*args, ui).await,
+        TopCommand::Waivers(args) => waivers::run(&args, ui).await,
     }
 }
 

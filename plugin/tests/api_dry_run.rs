@@ -13,7 +13,7 @@ use aksarc_shared::k8s::user::User;
 use aksarc_shared::verdict::guard::{Preset, Settings};
 use kubectl_aksarc::api::{Connection, SendLimits, Sender};
 use kubectl_aksarc::cli::exit::Failure;
-use kubectl_aksarc::dry_run::edit::{self, Place};
+use kubectl_aksarc::dry_run::edit::{self, MetadataPlace};
 use kubectl_aksarc::dry_run::gate;
 use kubectl_aksarc::dry_run::judge::Support;
 use kubectl_aksarc::dry_run::plan::{GuardAnswer, GuardSource, Plan, PlannedEffect};
@@ -270,8 +270,8 @@ fn rehearsal(verb: Verb, words: &[&str]) -> Rehearsal {
 
 fn label(edit: &str, overwrite: bool) -> Verb {
     Verb::Metadata {
-        place: Place::Labels,
-        pairs: edit::pairs(Place::Labels, &[edit.to_owned()]).unwrap(),
+        place: MetadataPlace::Labels,
+        pairs: edit::pairs(MetadataPlace::Labels, &[edit.to_owned()]).unwrap(),
         overwrite,
         resource_version: String::new(),
         manager: "kubectl-label".to_owned(),

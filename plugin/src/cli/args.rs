@@ -24,12 +24,12 @@ use crate::screen::ui::UiFlags;
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: TopCommand,
 }
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub enum TopCommand {
     // What stands here is the help: clap does not look at the comments of the arguments' own types.
     /// Judge a cluster, a snapshot of one, or manifests
     ///
@@ -156,38 +156,38 @@ pub fn status_file_of_refused(argv: &[OsString]) -> Option<StatusFile> {
     }
 }
 
-impl Command {
+impl TopCommand {
     /// Where the exit code is to be written as well.
     pub fn status_file(&self) -> Option<StatusFile> {
         match self {
-            Command::DryRun(args) => args.verb.common().status_file.clone().map(StatusFile::DryRun),
-            Command::SupportCheck(args) => args.printing.status_file.clone().map(StatusFile::SupportCheck),
-            Command::Baseline(_)
-            | Command::Completion(_)
-            | Command::Doctor(_)
-            | Command::Explain(_)
-            | Command::Rules(_)
-            | Command::Snapshot(_)
-            | Command::Version(_)
-            | Command::Versions(_)
-            | Command::Waivers(_) => None,
+            TopCommand::DryRun(args) => args.verb.common().status_file.clone().map(StatusFile::DryRun),
+            TopCommand::SupportCheck(args) => args.printing.status_file.clone().map(StatusFile::SupportCheck),
+            TopCommand::Baseline(_)
+            | TopCommand::Completion(_)
+            | TopCommand::Doctor(_)
+            | TopCommand::Explain(_)
+            | TopCommand::Rules(_)
+            | TopCommand::Snapshot(_)
+            | TopCommand::Version(_)
+            | TopCommand::Versions(_)
+            | TopCommand::Waivers(_) => None,
         }
     }
 
     /// The flags that shape what is printed, where the command has them.
     pub fn ui_flags(&self) -> Option<&UiFlags> {
         match self {
-            Command::SupportCheck(args) => Some(&args.flags.ui),
-            Command::Doctor(args) => Some(&args.flags.ui),
-            Command::Snapshot(args) => Some(&args.flags.ui),
-            Command::Baseline(args) => Some(args.ui()),
-            Command::Waivers(args) => Some(args.ui()),
-            Command::Versions(args) => Some(&args.flags.ui),
-            Command::Rules(_)
-            | Command::DryRun(_)
-            | Command::Explain(_)
-            | Command::Completion(_)
-            | Command::Version(_) => None,
+            TopCommand::SupportCheck(args) => Some(&args.flags.ui),
+            TopCommand::Doctor(args) => Some(&args.flags.ui),
+            TopCommand::Snapshot(args) => Some(&args.flags.ui),
+            TopCommand::Baseline(args) => Some(args.ui()),
+            TopCommand::Waivers(args) => Some(args.ui()),
+            TopCommand::Versions(args) => Some(&args.flags.ui),
+            TopCommand::Rules(_)
+            | TopCommand::DryRun(_)
+            | TopCommand::Explain(_)
+            | TopCommand::Completion(_)
+            | TopCommand::Version(_) => None,
         }
     }
 }

@@ -10,7 +10,7 @@ pub fn answer(root: &Command, words: &[String]) -> String {
         Some((last, done)) => (done, last.as_str()),
         None => (words, ""),
     };
-    let mut place = Place { command: root, pending: None };
+    let mut place = Cursor { command: root, pending: None };
     for word in done {
         place.take(word);
     }
@@ -27,13 +27,13 @@ pub fn answer(root: &Command, words: &[String]) -> String {
     out + directive + "\n"
 }
 
-struct Place<'c> {
+struct Cursor<'c> {
     command: &'c Command,
     /// A flag that waits for its value.
     pending: Option<&'c Arg>,
 }
 
-impl<'c> Place<'c> {
+impl<'c> Cursor<'c> {
     fn take(&mut self, word: &str) {
         if self.pending.take().is_some() {
             return;

@@ -36,5 +36,5 @@ impl fmt::Display for Failure {
     }
 }
 
-/// What a command returns: the exit code of its result, or why there is none.
+/// The result of a command: its exit code, or why it came to none.
 pub type ExitResult = Result<u8, Failure>;

@@ -1,4 +1,4 @@
-//! Who we are, and what we cost.
+//! Version and commit of this program, and the memory that it took.
 
 use aksarc_shared::verdict::report::Tool;
 
@@ -24,7 +24,7 @@ pub const COMMIT: &str = match option_env!("AKSARC_COMMIT") {
     None => "",
 };
 
-/// How every request names itself, so that an audit log tells ours from others'.
+/// The name of this program in every request, so that an audit log tells ours from others'.
 pub const USER_AGENT: &str = concat!("kubectl-aksarc/", env!("CARGO_PKG_VERSION"));
 
 /// The `apiVersion` of the documents that are printed for programs, and of those that are read.

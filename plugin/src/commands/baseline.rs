@@ -29,12 +29,12 @@ use crate::snapshot;
 pub struct Args {
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: BaselineCommand,
 }
 
 /// What to do with a baseline.
 #[derive(Clone, Debug, clap::Subcommand)]
-pub enum Command {
+pub enum BaselineCommand {
     /// Record what the system created, as it is now
     ///
     /// Labels and annotations of nodes and system namespaces, how we know that they are the system's, sizes of nodes, and
@@ -87,8 +87,8 @@ impl Args {
     /// The flags that shape what is printed.
     pub fn ui(&self) -> &UiFlags {
         match &self.command {
-            Command::Capture(args) => &args.source.flags.ui,
-            Command::Diff(args) => &args.source.flags.ui,
+            BaselineCommand::Capture(args) => &args.source.flags.ui,
+            BaselineCommand::Diff(args) => &args.source.flags.ui,
         }
     }
 }
@@ -99,8 +99,8 @@ impl Args {
 /// [`Failure`] when there is nothing to record or to compare.
 pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
     match args.command {
-        Command::Capture(args) => capture(&args, ui).await,
-        Command::Diff(args) => diff(&args, ui).await,
+        BaselineCommand::Capture(args) => capture(&args, ui).await,
+        BaselineCommand::Diff(args) => diff(&args, ui).await,
     }
 }
 

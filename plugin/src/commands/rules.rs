@@ -23,12 +23,12 @@ use crate::screen::wording::dated;
 pub struct Args {
     /// What to show.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: RulesCommand,
 }
 
 /// What to show of the rules.
 #[derive(Clone, Debug, clap::Subcommand)]
-pub enum Command {
+pub enum RulesCommand {
     /// Every rule on one line
     List(Listing),
     /// A rule's page, as `explain` shows it
@@ -65,15 +65,15 @@ pub struct Listing {
 /// [`Failure`].
 pub fn run(args: &Args, ui: &Ui) -> ExitResult {
     let text = match &args.command {
-        Command::Show(args) => return explain::run(args, ui),
-        Command::List(listing) => match listing.output {
+        RulesCommand::Show(args) => return explain::run(args, ui),
+        RulesCommand::List(listing) => match listing.output {
             ListFormat::Table => list(ui),
             ListFormat::Json => json("RuleList", &rows())?,
         },
-        Command::Coverage(coverage) if coverage.attest_template => {
+        RulesCommand::Coverage(coverage) if coverage.attest_template => {
             questions::template(embedded(), Platform::parse(&coverage.platform))
         }
-        Command::Coverage(Coverage { listing, .. }) => match listing.output {
+        RulesCommand::Coverage(Coverage { listing, .. }) => match listing.output {
             ListFormat::Table => coverage(embedded(), ui),
             ListFormat::Json => json("ClauseCoverage", &clauses(embedded()))?,
         },

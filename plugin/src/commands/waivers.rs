@@ -16,12 +16,12 @@ use crate::screen::ui::{Ui, UiFlags};
 pub struct Args {
     /// What to do.
     #[command(subcommand)]
-    pub command: Box<Command>,
+    pub command: Box<WaiversCommand>,
 }
 
 /// What to do with waivers.
 #[derive(Clone, Debug, clap::Subcommand)]
-pub enum Command {
+pub enum WaiversCommand {
     /// Show waivers with their state, the days left, and what they are for
     ///
     /// Exit code 0 whatever their state; `lint` is the one that fails.
@@ -53,10 +53,10 @@ impl Args {
     /// The flags that shape what is printed.
     pub fn ui(&self) -> &UiFlags {
         match &*self.command {
-            Command::Audit(args) => &args.flags.ui,
-            Command::Lint(args) => &args.ui,
-            Command::List(args) => &args.flags.ui,
-            Command::New(args) => &args.ui,
+            WaiversCommand::Audit(args) => &args.flags.ui,
+            WaiversCommand::Lint(args) => &args.ui,
+            WaiversCommand::List(args) => &args.flags.ui,
+            WaiversCommand::New(args) => &args.ui,
         }
     }
 }
@@ -67,10 +67,10 @@ impl Args {
 /// [`Failure`].
 pub async fn run(args: &Args, ui: &Ui) -> ExitResult {
     match &*args.command {
-        Command::Audit(args) => audit::run(args, ui).await,
-        Command::Lint(args) => lint::run(args, ui),
-        Command::List(args) => list::run(args, ui).await,
-        Command::New(args) => new::run(args, ui),
+        WaiversCommand::Audit(args) => audit::run(args, ui).await,
+        WaiversCommand::Lint(args) => lint::run(args, ui),
+        WaiversCommand::List(args) => list::run(args, ui).await,
+        WaiversCommand::New(args) => new::run(args, ui),
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::api_path::ApiPath;
 use super::discover::Resource;
-use super::edit::{self, Pairs, Place, Taints};
+use super::edit::{self, MetadataPlace, Pairs, Taints};
 use super::patch;
 use super::strategic::{self, Document};
 use super::write::{Method, Write};
@@ -15,7 +15,7 @@ pub enum Verb {
     /// `annotate` and `label`.
     Metadata {
         /// Which map.
-        place: Place,
+        place: MetadataPlace,
         /// The changes.
         pairs: Pairs,
         /// `--overwrite`.
@@ -76,8 +76,8 @@ impl Verb {
     /// kubectl's word.
     pub fn word(&self) -> &'static str {
         match self {
-            Verb::Metadata { place: Place::Annotations, .. } => "annotate",
-            Verb::Metadata { place: Place::Labels, .. } => "label",
+            Verb::Metadata { place: MetadataPlace::Annotations, .. } => "annotate",
+            Verb::Metadata { place: MetadataPlace::Labels, .. } => "label",
             Verb::Apply { .. } => "apply",
             Verb::Delete { .. } => "delete",
             Verb::Patch { .. } => "patch",
@@ -377,9 +377,9 @@ mod tests {
     #[test]
     fn label_taint_and_delete_are_sent_as_kubectl_sends_them() {
         let node = json!({"metadata": {"name": "a", "labels": {"x": "1"}}});
-        let pairs = edit::pairs(Place::Labels, &["x=2".to_owned()]).unwrap();
+        let pairs = edit::pairs(MetadataPlace::Labels, &["x=2".to_owned()]).unwrap();
         let label = Verb::Metadata {
-            place: Place::Labels,
+            place: MetadataPlace::Labels,
             pairs,
             overwrite: true,
             resource_version: String::new(),

@@ -9,7 +9,7 @@ use anyhow::{Context as _, anyhow, bail};
 use flate2::bufread::MultiGzDecoder;
 use serde_json::value::RawValue;
 
-/// How deep a directory is searched.
+/// The depth to which a directory is searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Depth {
     /// Its own files.

@@ -1,4 +1,4 @@
-//! What several commands are told in the same words: platforms, days, files written by hand.
+//! Values that several commands take: platforms, days, releases, files written by hand.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -7,7 +7,7 @@ use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::moment::Moment;
 use anyhow::{Context, anyhow};
 
-/// What `--platform` takes.
+/// The values of `--platform`.
 pub(crate) const PLATFORMS: [&str; 5] = ["auto", "windows-server", "hci-22h2", "azure-local", "bare-metal"];
 
 /// A file of waivers, versions or configuration.

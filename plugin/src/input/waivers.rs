@@ -14,14 +14,14 @@ use crate::input::settings::read;
 use crate::screen::ui::Ui;
 use crate::screen::waivers::shown;
 
-/// What `--waivers` says.
+/// The source of waivers that `--waivers` names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WaiverSource<'a> {
     /// The `SupportWaiver` objects of the cluster; a file of that name is `./cluster`.
     Cluster,
     /// A file, or standard input for `-`.
     File(&'a str),
-    /// None.
+    /// No waivers.
     None,
 }
 

@@ -12,7 +12,7 @@ use super::wording::dated;
 
 /// The page as text, folded to `width` where one is given.
 pub fn page(rule: &Rule, data: &Data, width: Option<usize>) -> String {
-    let mut page = Page { out: Sheet::new(width.map(|width| width.min(WIDE))) };
+    let mut page = RulePage { out: Sheet::new(width.map(|width| width.min(WIDE))) };
     page.line(&Paint::bold(format_args!("{} {}", rule.code, rule.slug)));
     page.text("  ", rule.summary);
     page.line("");
@@ -34,7 +34,7 @@ pub fn page(rule: &Rule, data: &Data, width: Option<usize>) -> String {
     format!("{}\n", page.out.into_text().trim_end())
 }
 
-fn facts(page: &mut Page, rule: &Rule, data: &Data) {
+fn facts(page: &mut RulePage, rule: &Rule, data: &Data) {
     let platforms: Vec<&str> = rule.platforms.iter().map(|platform| platform.as_str()).collect();
     let consequences = by_platform(rule, |platform| rule.consequence_on(platform).as_str().to_owned());
     page.fact("consequence", &consequences);
@@ -142,7 +142,7 @@ pub fn documents(rule: &Rule) -> Vec<&'static Document> {
 }
 
 /// What is known to go wrong without anybody having changed anything: a finding can come from that.
-fn known_issues(page: &mut Page, rule: &Rule, data: &Data) {
+fn known_issues(page: &mut RulePage, rule: &Rule, data: &Data) {
     let own = |issue: &&KnownIssue| issue.rules.iter().any(|code| code == rule.code.as_str());
     let issues: Vec<&KnownIssue> = data.known_issues.iter().filter(own).collect();
     if issues.is_empty() {
@@ -154,11 +154,11 @@ fn known_issues(page: &mut Page, rule: &Rule, data: &Data) {
     }
 }
 
-struct Page {
+struct RulePage {
     out: Sheet,
 }
 
-impl Page {
+impl RulePage {
     fn line(&mut self, line: &str) {
         self.out.line(line);
     }
@@ -222,7 +222,7 @@ mod tests {
     fn prose_is_folded_and_code_is_not() {
         let text = "One sentence that is\nlonger than the width of this terminal is.\n\n- A list, and here too\n  it goes on for a while.\n- End.\n\n```yaml\nkind: Node\n```";
         let page = |width| {
-            let mut page = Page { out: Sheet::new(width) };
+            let mut page = RulePage { out: Sheet::new(width) };
             page.markdown(text);
             page.out.into_text()
         };

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::cli::exit::Failure;
 
-/// How `support-check` prints a report.
+/// The formats of `support-check`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum ReportFormat {
     /// For people: the verdict, then every finding with evidence and fix
@@ -22,7 +22,7 @@ pub enum ReportFormat {
     Yaml,
 }
 
-/// How commands print that list something.
+/// The formats of commands that list something.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum ListFormat {
     /// For people
@@ -32,7 +32,7 @@ pub enum ListFormat {
     Json,
 }
 
-/// How the commands of `waivers` print theirs.
+/// The formats of the commands of `waivers`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum WaiverFormat {
     /// For people
@@ -44,7 +44,7 @@ pub enum WaiverFormat {
     Yaml,
 }
 
-/// How `dry-run` prints a plan.
+/// The formats of `dry-run`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum PlanFormat {
     /// For people

@@ -81,7 +81,7 @@ fn last(line: &mut String, cell: &str, indent: usize, width: Option<usize>) {
     }
 }
 
-/// How many columns text takes on a terminal, colours not counted. Wide characters are rare in names and count as one.
+/// The columns that a text takes on a terminal, colours not counted. Wide characters are rare in names and count as one.
 pub(super) fn columns(text: &str) -> usize {
     anstream::adapter::strip_str(text).to_string().chars().count()
 }

@@ -16,7 +16,7 @@ use crate::dry_run::plan::{GuardAnswer, GuardSource, Plan, PlannedChange, Planne
 
 /// The whole screen.
 pub fn table(plan: &Plan, look: Look) -> String {
-    let mut screen = Screen { out: Sheet::new(look.width), good: if look.ascii { "ok" } else { "✓" } };
+    let mut screen = PlanScreen { out: Sheet::new(look.width), good: if look.ascii { "ok" } else { "✓" } };
     screen.header(plan);
     for change in &plan.changes {
         screen.change(change);
@@ -37,13 +37,13 @@ pub fn names(plan: &Plan) -> String {
     out.into_text()
 }
 
-struct Screen {
+struct PlanScreen {
     out: Sheet,
     /// The sign of what is as it should be: "+" would look like an object to be made.
     good: &'static str,
 }
 
-impl Screen {
+impl PlanScreen {
     fn header(&mut self, plan: &Plan) {
         let user = match text::clean(&plan.user.name) {
             name if name.is_empty() => "an unnamed user".to_owned(),

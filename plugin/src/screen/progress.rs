@@ -13,11 +13,11 @@ use crate::screen::ui::Ui;
 pub struct Progress {
     line: bool,
     detail: bool,
-    state: Mutex<State>,
+    state: Mutex<ProgressState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct ProgressState {
     objects: usize,
     drawn: Option<Instant>,
 }

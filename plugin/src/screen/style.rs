@@ -6,7 +6,7 @@ use aksarc_shared::finding::Consequence;
 use aksarc_shared::verdict::report::VerdictWord;
 use anstyle::{AnsiColor, Style};
 
-/// What the terminal can show.
+/// The abilities of the terminal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Look {
     /// Only ASCII is printed.
@@ -26,27 +26,27 @@ impl Look {
 pub struct Paint;
 
 impl Paint {
-    /// What stands out.
+    /// A text that stands out.
     pub fn bold(text: impl Display) -> String {
         paint(Style::new().bold(), text)
     }
 
-    /// What steps back.
+    /// A text that steps back.
     pub fn dim(text: impl Display) -> String {
         paint(Style::new().dimmed(), text)
     }
 
-    /// In the colour of what is as it should be.
+    /// A text that says that all is well.
     pub fn good(text: impl Display) -> String {
         paint(AnsiColor::Green.on_default(), text)
     }
 
-    /// In the colour of what deserves a look.
+    /// A text that deserves a look.
     pub fn warn(text: impl Display) -> String {
         paint(AnsiColor::Yellow.on_default(), text)
     }
 
-    /// In the colour of what is refused, lost or outside.
+    /// A text that says that something is refused, lost or outside.
     pub fn bad(text: impl Display) -> String {
         paint(AnsiColor::Red.on_default().bold(), text)
     }

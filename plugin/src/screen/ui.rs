@@ -11,7 +11,7 @@ use crate::cli::exit::Failure;
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each stands for a flag of its own")]
 pub struct Ui {
-    /// What to call ourselves: `kubectl aksarc` or `kubectl-aksarc`.
+    /// The name of this program, as it was called: `kubectl aksarc` or `kubectl-aksarc`.
     pub name: &'static str,
     /// Whether only ASCII is printed.
     pub ascii: bool,
@@ -88,7 +88,7 @@ impl Ui {
         };
     }
 
-    /// What stdout can show.
+    /// The abilities of stdout.
     pub fn look(&self) -> Look {
         Look { ascii: self.ascii, width: self.width }
     }

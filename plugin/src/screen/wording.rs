@@ -49,7 +49,7 @@ pub(crate) fn dated(document: &Document) -> String {
     }
 }
 
-/// What a basis is, for people; a documented one names its pages with their dates.
+/// A basis, for people; a documented one names its pages with their dates.
 pub(crate) fn rests_on(basis: Basis) -> String {
     let pages: Vec<String> = basis.documents().into_iter().map(dated).collect();
     if pages.is_empty() { basis.phrase().to_owned() } else { format!("{}: {}", basis.phrase(), pages.join("; ")) }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::flags::FileFlags;
 use super::verbs::{DeleteArgs, MetadataArgs, PatchArgs, PatchType, ScaleArgs, TaintArgs, VerbArgs};
-use crate::dry_run::edit::{self, Place};
+use crate::dry_run::edit::{self, MetadataPlace};
 use crate::dry_run::gate;
 use crate::dry_run::request::Verb;
 use crate::dry_run::run::{NamespaceChoice, Rehearsal, Targets};
@@ -50,8 +50,8 @@ impl VerbArgs {
 
     fn resolve(&self) -> anyhow::Result<(Verb, Targets)> {
         match self {
-            VerbArgs::Annotate(args) => metadata(args, Place::Annotations),
-            VerbArgs::Label(args) => metadata(args, Place::Labels),
+            VerbArgs::Annotate(args) => metadata(args, MetadataPlace::Annotations),
+            VerbArgs::Label(args) => metadata(args, MetadataPlace::Labels),
             VerbArgs::Taint(args) => taint(args),
             VerbArgs::Patch(args) => patch(args),
             VerbArgs::Scale(args) => scale(args),
@@ -82,10 +82,10 @@ fn targets(words: &[String], choice: Choice, files: &FileFlags) -> anyhow::Resul
     Ok(Targets::Manifests(manifests))
 }
 
-fn metadata(args: &MetadataArgs, place: Place) -> anyhow::Result<(Verb, Targets)> {
+fn metadata(args: &MetadataArgs, place: MetadataPlace) -> anyhow::Result<(Verb, Targets)> {
     let (what, own) = match place {
-        Place::Annotations => ("annotation", "kubectl-annotate"),
-        Place::Labels => ("label", "kubectl-label"),
+        MetadataPlace::Annotations => ("annotation", "kubectl-annotate"),
+        MetadataPlace::Labels => ("label", "kubectl-label"),
     };
     let (words, edits) = edit::split_arguments(&args.arguments, what, edit::is_pair).map_err(Error::msg)?;
     let verb = Verb::Metadata {

@@ -23,7 +23,7 @@ pub(super) fn texts(report: &Report) -> Vec<String> {
     each.collect()
 }
 
-/// How many rules `--only` and `--skip` left out: a verdict of a few is not one of all.
+/// The number of rules that `--only` and `--skip` left out: a verdict of a few is not one of all.
 pub(super) fn left_out(report: &Report) -> usize {
     catalogue::ALL.len().saturating_sub(report.rules.len())
 }
@@ -40,7 +40,7 @@ pub(super) fn headline(report: &Report) -> String {
     format!("{word}{asked}")
 }
 
-/// How many of something the report's summary counts.
+/// A count of the report's summary.
 pub(super) fn counted(report: &Report, key: &str) -> usize {
     report.summary.get(key).copied().unwrap_or(0)
 }

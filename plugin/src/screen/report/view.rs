@@ -1,4 +1,4 @@
-//! What of a report is shown, and how.
+//! The choice of what a report shows.
 
 use aksarc_shared::jiff::Timestamp;
 
@@ -14,7 +14,7 @@ pub enum Show {
     All,
 }
 
-/// What findings are grouped by in the table.
+/// The groups of findings in the table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum GroupBy {
     /// The rule
@@ -26,12 +26,12 @@ pub enum GroupBy {
     Namespace,
 }
 
-/// What of a report is shown, and what is known besides of what was judged.
+/// The part of a report that is shown, and facts about its subject that are not in it.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
-    /// What the terminal can show.
+    /// The abilities of the terminal.
     pub look: Look,
-    /// What to call ourselves.
+    /// The name of this program, as it was called.
     pub name: &'static str,
     /// Which findings.
     pub show: Show,
@@ -39,7 +39,7 @@ pub struct View<'a> {
     pub group_by: GroupBy,
     /// When the snapshot was taken.
     pub taken: Option<&'a str>,
-    /// How old that makes it.
+    /// Its age.
     pub age: Option<Age>,
     /// Manifests were judged, not a state.
     pub manifests: bool,
@@ -51,7 +51,7 @@ pub struct View<'a> {
     pub recorded: usize,
 }
 
-/// How old a snapshot is.
+/// The age of a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Age {
     /// Whole days; negative where it was taken later.
