@@ -55,6 +55,14 @@ pub(crate) fn from_file(path: &str) -> anyhow::Result<Vec<Entry>> {
     waiver::entries(&file_text(path)?).with_context(|| format!("cannot read waivers from {}", shown(path)))
 }
 
+/// The waivers of a file, without their places.
+///
+/// # Errors
+/// As of [`from_file`].
+pub(crate) fn of_file(path: &str) -> anyhow::Result<Vec<Waiver>> {
+    Ok(from_file(path)?.into_iter().map(|entry| entry.waiver).collect())
+}
+
 /// The waivers of the cluster, within the reader's deadline. A kind that is not served holds none, which is said.
 ///
 /// # Errors

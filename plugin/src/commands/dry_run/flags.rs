@@ -170,7 +170,7 @@ impl JudgingFlags {
             None => (Settings { mode: Preset::Enforce, ..Settings::default() }, GuardSource::Assumed),
         };
         if let WaiverSource::File(path) = WaiverSource::of(self.waivers.as_deref()) {
-            let found = waivers::from_file(path)?.into_iter().map(|entry| entry.waiver).collect();
+            let found = waivers::of_file(path)?;
             let found = valid_beside(&settings.waivers, found, ui);
             settings.waivers.extend(found);
         }

@@ -128,7 +128,7 @@ impl Judging {
 
     fn waivers(&self) -> anyhow::Result<Vec<Waiver>> {
         match WaiverSource::of(self.waivers.as_deref()) {
-            WaiverSource::File(path) => Ok(waivers::from_file(path)?.into_iter().map(|entry| entry.waiver).collect()),
+            WaiverSource::File(path) => waivers::of_file(path),
             WaiverSource::Cluster | WaiverSource::None => Ok(Vec::new()),
         }
     }

@@ -44,8 +44,7 @@ impl WaiverFrom {
                 Ok(Loaded { waivers, unreadable, reader: Some(reader) })
             }
             WaiverSource::File(path) => {
-                let entries = waivers::from_file(path).map_err(Failure::input)?;
-                let waivers = entries.into_iter().map(|entry| entry.waiver).collect();
+                let waivers = waivers::of_file(path).map_err(Failure::input)?;
                 Ok(Loaded { waivers, unreadable: Vec::new(), reader: None })
             }
             WaiverSource::None => Err(Failure::input(anyhow!(
