@@ -8,7 +8,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aksarc_shared::facts::heartbeat::life::{Beat, Life, Sight};
+use aksarc_shared::facts::heartbeat::life::{Beat, Sight, SteadyClock};
 use aksarc_shared::facts::heartbeat::{KEY, NAME, NAMESPACE, Record};
 use aksarc_shared::jiff::{SignedDuration, Timestamp};
 use http::StatusCode;
@@ -76,7 +76,7 @@ pub(crate) async fn run(options: Options, metrics: Arc<Metrics>) {
         connection: Connection::new(options.access),
         every: SignedDuration::try_from(every).unwrap_or(SignedDuration::MAX),
         started: Instant::now(),
-        life: Life::default(),
+        life: SteadyClock::default(),
     };
     let mut trouble = None;
     // Replicas that start together don't all ask at once.
@@ -183,7 +183,7 @@ struct Keeper {
     connection: Connection,
     every: SignedDuration,
     started: Instant,
-    life: Life,
+    life: SteadyClock,
 }
 
 impl Keeper {

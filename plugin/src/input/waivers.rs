@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use aksarc_shared::facts::inventory::ReadKey;
-use aksarc_shared::people::waiver::{self, Entry, SUPPORT_WAIVER, Unreadable, Waiver};
+use aksarc_shared::people::waiver::{self, SUPPORT_WAIVER, Unreadable, Waiver, WaiverEntry};
 use aksarc_shared::text;
 use anyhow::{Context as _, anyhow};
 
@@ -51,7 +51,7 @@ pub(crate) fn file_text(path: &str) -> anyhow::Result<String> {
 ///
 /// # Errors
 /// As [`file_text`], or it is no file of waivers.
-pub(crate) fn from_file(path: &str) -> anyhow::Result<Vec<Entry>> {
+pub(crate) fn from_file(path: &str) -> anyhow::Result<Vec<WaiverEntry>> {
     waiver::entries(&file_text(path)?).with_context(|| format!("cannot read waivers from {}", shown(path)))
 }
 
