@@ -99,7 +99,8 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
     Exception {
         reason: "what claims a release of the platform's counts as the platform's in a state",
         holds: |finding, edit| {
-            matches!(finding.code.as_str(), "AA207" | "AA303" | "AA502") && is_platform_release(edit.stored.after.as_ref())
+            matches!(finding.code.as_str(), "AA207" | "AA303" | "AA502")
+                && is_platform_release(edit.stored.after.as_ref())
         },
     },
     Exception {
@@ -162,13 +163,15 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
     Exception {
         reason: "a node without a providerID is spoken of as a whole, not for what people wrote on it",
         holds: |finding, edit| {
-            matches!(finding.code.as_str(), "AA204" | "AA205") && of(edit.stored.after.as_ref(), "/spec/providerID").is_none()
+            matches!(finding.code.as_str(), "AA204" | "AA205")
+                && of(edit.stored.after.as_ref(), "/spec/providerID").is_none()
         },
     },
     Exception {
         reason: "of an object recorded without managedFields the API server keeps none",
         holds: |finding, edit| {
-            let by_writers = ["AA209", "AA301", "AA303", "AA306", "AA308", "AA506", "AA702"].contains(&finding.code.as_str());
+            let by_writers =
+                ["AA209", "AA301", "AA303", "AA306", "AA308", "AA506", "AA702"].contains(&finding.code.as_str());
             by_writers
                 && edit.asked.2 == Operation::Update
                 && of(edit.stored.after.as_ref(), "/metadata/managedFields").is_none_or(is_empty)

@@ -267,7 +267,11 @@ fn cause(judged: &Judged) -> DenialCause {
     let basis = finding.basis.phrase();
     let tail = format!(" ({basis}) - {}; see: kubectl aksarc explain {}", judged.instead, finding.code);
     let head = text::line(&finding.message, MAX_CAUSE.saturating_sub(tail.len()));
-    DenialCause { reason: finding.code.as_str(), message: format!("{head}{tail}"), field: text::line(&finding.path, MAX_NAME) }
+    DenialCause {
+        reason: finding.code.as_str(),
+        message: format!("{head}{tail}"),
+        field: text::line(&finding.path, MAX_NAME),
+    }
 }
 
 /// The warnings of a judgement, each once, and in total below what the API server passes on. Control characters are
