@@ -299,7 +299,11 @@ fn cause(judged: &Judged) -> Cause {
     let basis = finding.basis.phrase();
     let tail = format!(" ({basis}) - {}; see: kubectl aksarc explain {}", judged.instead, finding.code);
     let head = text::line(&finding.message, MAX_CAUSE.saturating_sub(tail.len()));
-    Cause { reason: finding.code, message: format!("{head}{tail}"), field: text::line(&finding.path, MAX_NAME) }
+    Cause {
+        reason: finding.code.as_str(),
+        message: format!("{head}{tail}"),
+        field: text::line(&finding.path, MAX_NAME),
+    }
 }
 
 /// Each once, and below what the API server passes on in total; it drops a warning with a control character silently.
@@ -343,10 +347,10 @@ fn findings(judged: &[Judged]) -> String {
     let mut counted: Vec<(&str, &str, usize)> = Vec::new();
     for judged in judged {
         let word = if judged.finding.waiver.is_some() { "waived" } else { judged.decision.as_str() };
-        let known = counted.iter_mut().find(|(code, known, _)| (*code, *known) == (judged.finding.code, word));
+        let known = counted.iter_mut().find(|(code, known, _)| (*code, *known) == (judged.finding.code.as_str(), word));
         match known {
             Some((_, _, times)) => *times += 1,
-            None => counted.push((judged.finding.code, word, 1)),
+            None => counted.push((judged.finding.code.as_str(), word, 1)),
         }
     }
     let words: Vec<String> = counted

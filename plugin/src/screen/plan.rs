@@ -101,7 +101,7 @@ impl PlanScreen {
         self.out.line(&format!("\n  {sign} {short}{unchanged}"));
         self.fields(change);
         let beside_a_field =
-            |finding: &Finding| change.fields.iter().take(MAX_FIELDS).any(|field| field.path == finding.path);
+            |finding: &Finding| change.fields.iter().take(MAX_FIELDS).any(|field| finding.path == field.path);
         for finding in change.findings.iter().filter(|finding| !beside_a_field(finding)) {
             let message = text::line(&finding.message, MAX_MESSAGE);
             self.out.fold("      ", "        ", &format!("{}   {message}", mark(finding)));
@@ -223,7 +223,7 @@ mod tests {
     fn finding(path: &str) -> Finding {
         let rule = catalogue::find("AA201").unwrap();
         Finding {
-            code: "AA201",
+            code: rule.code,
             slug: rule.slug,
             consequence: Consequence::Voids,
             basis: Basis::Explicit,
@@ -231,7 +231,7 @@ mod tests {
             clauses: rule.clauses,
             object: ObjectRef::default(),
             members: Vec::new(),
-            path: path.to_owned(),
+            path: path.into(),
             before: None,
             after: None,
             message: "system label would be changed".to_owned(),
@@ -258,7 +258,7 @@ mod tests {
             ],
             findings: vec![finding(path), finding("spec")],
             instead: vec![Instead {
-                code: "AA201",
+                code: catalogue::find("AA201").unwrap().code,
                 text: "add a label of your own instead",
                 commands: vec![Command::kubectl(["label", "node", "moc-l7x2", "contoso.com/size=edge"])],
             }],

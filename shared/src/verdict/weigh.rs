@@ -38,7 +38,7 @@ pub fn finalize(rule: &'static Rule, platform: Platform, drafts: Vec<Draft>) -> 
             continue;
         }
         let finding = Finding {
-            code: rule.code.as_str(),
+            code: rule.code,
             slug: rule.slug,
             consequence,
             basis,
