@@ -316,7 +316,7 @@ async fn a_label_is_rehearsed_judged_and_shown() {
     assert_eq!((report.support.before, report.support.after), (Support::Within, Support::Outside));
     let [change] = &report.changes[..] else { panic!("{report:?}") };
     assert_eq!(change.fields[0].path, "metadata.labels[node.kubernetes.io/instance-type]");
-    assert_eq!((change.findings[0].code, &*change.findings[0].path), ("AA201", &*change.fields[0].path));
+    assert_eq!((change.findings[0].code.as_str(), &*change.findings[0].path), ("AA201", &*change.fields[0].path));
     let own = server.run(&own_label()).await.unwrap();
     assert_eq!((own.exit_code, own.counts.change), (0, 1));
 }
@@ -343,7 +343,7 @@ async fn a_denied_strategic_patch_is_reckoned_with_the_servers_schema() {
     });
     let report = server.run(&patch_coredns()).await.unwrap();
     let [finding] = &report.changes[0].findings[..] else { panic!("{report:?}") };
-    assert_eq!((finding.code, &*finding.path), ("AA301", "spec.template.spec.containers[name=coredns].image"));
+    assert_eq!((finding.code.as_str(), &*finding.path), ("AA301", "spec.template.spec.containers[name=coredns].image"));
     assert!(server.requests().iter().any(|request| request.target == "/openapi/v3/apis/apps/v1?hash=1"));
     // Without a schema the denial's own causes fill in what was not reckoned.
     let blind = Server::start(|request| match (request.method.as_str(), request.path()) {
@@ -441,7 +441,7 @@ async fn a_delete_without_the_right_to_read_is_sent_and_called_inconclusive() {
 async fn deletes_are_judged_by_what_is_there() {
     let server = Server::start(|_| None);
     let report = server.run(&delete(&["deploy", "coredns"])).await.unwrap();
-    assert_eq!((report.exit_code, report.changes[0].findings[0].code), (3, "AA302"));
+    assert_eq!((report.exit_code, report.changes[0].findings[0].code.as_str()), (3, "AA302"));
     assert_eq!((report.counts.delete, report.changes[0].operation), (1, PlannedEffect::Delete));
     let write = server.writes().pop().unwrap();
     assert_eq!(
@@ -480,7 +480,7 @@ async fn scaling_goes_through_the_subresource_and_judges_its_object() {
     let report = server.run(&rehearsal(verb, &["deploy/coredns"])).await.unwrap();
     let write = server.writes().pop().unwrap();
     assert_eq!(write.target, format!("{COREDNS}/scale?dryRun=All"));
-    assert_eq!((report.exit_code, report.changes[0].findings[0].code), (3, "AA301"));
+    assert_eq!((report.exit_code, report.changes[0].findings[0].code.as_str()), (3, "AA301"));
     assert_eq!((report.support.before, report.support.after), (Support::Within, Support::Outside));
 }
 

@@ -16,7 +16,8 @@ use aksarc_shared::rules::catalogue;
 use aksarc_shared::rules::rule::Mode;
 use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::verdict::guard::Settings;
-use aksarc_webhook::{config, manifest};
+use aksarc_webhook::config;
+use aksarc_webhook::manifest::{self, ManifestConfig, ManifestOptions};
 use serde_json::{Value, json};
 
 fn deploy(name: &str) -> String {
@@ -119,7 +120,7 @@ fn blocking_webhooks(manifest: &str) -> Vec<Finding> {
             check.complete(segment);
         }
     }
-    check.finish(Tool::default(), "guard", "").unwrap().findings
+    check.finish(ToolVersion::default(), "guard", "").unwrap().findings
 }
 
 #[test]
