@@ -34,7 +34,7 @@ use aksarc_shared::rules::catalogue;
 use aksarc_shared::rules::rule::{Mode, Rule};
 use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::verdict::guard::{Decision, Guard, Judgement, Preset, Settings};
-use aksarc_shared::verdict::report::Tool;
+use aksarc_shared::verdict::report::ToolVersion;
 use aksarc_webhook::metrics::Metrics;
 use aksarc_webhook::review::{ReviewCounters, Reviewer};
 use arc_swap::ArcSwap;
@@ -256,7 +256,7 @@ impl<'w> Law<'w> {
         let mut check = Check::new(self.data, Params { platform: Some(self.platform), ..Params::at(self.now) });
         let text = manifest.to_string();
         check.manifest(json::object(text.as_bytes()).unwrap());
-        let findings = check.finish(Tool::default(), "law", "").unwrap().findings;
+        let findings = check.finish(ToolVersion::default(), "law", "").unwrap().findings;
         let (by_manifest, by_request) = (said(&mut findings.iter()), said(&mut judgement.findings()));
         if by_manifest != by_request {
             tally.broken(format!("CREATE {}: a manifest is judged otherwise", kind.kind), edit, &|| {
@@ -397,7 +397,7 @@ impl<'w> Law<'w> {
                 check.complete(segment);
             }
         }
-        check.finish(Tool::default(), "law", "").unwrap().findings
+        check.finish(ToolVersion::default(), "law", "").unwrap().findings
     }
 }
 

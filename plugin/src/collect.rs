@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use aksarc_shared::facts::inventory::{ReadKey, ReadState};
 use aksarc_shared::facts::probe::{Probe, ProbeState};
-use aksarc_shared::k8s::read::json::Page;
+use aksarc_shared::k8s::read::json::ListPage;
 use aksarc_shared::verdict::check::{Check, Segment};
 use tokio::task::JoinSet;
 
@@ -125,7 +125,7 @@ impl JudgedList {
 }
 
 impl Pages for JudgedList {
-    fn page(&mut self, bytes: &[u8]) -> Result<Page, PageError> {
+    fn page(&mut self, bytes: &[u8]) -> Result<ListPage, PageError> {
         Ok(self.segment.page(bytes)?)
     }
 

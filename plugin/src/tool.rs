@@ -1,10 +1,10 @@
 //! Who we are, and what we cost.
 
-use aksarc_shared::verdict::report::Tool;
+use aksarc_shared::verdict::report::ToolVersion;
 
 /// Version and commit, as reports carry them.
-pub fn identity() -> Tool {
-    Tool { version: VERSION.to_owned(), commit: COMMIT.to_owned() }
+pub fn identity() -> ToolVersion {
+    ToolVersion { version: VERSION.to_owned(), commit: COMMIT.to_owned() }
 }
 
 /// The peak of resident memory in bytes, from `VmHWM`; 0 where there is no /proc.

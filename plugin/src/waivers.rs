@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use aksarc_shared::facts::inventory::ReadKey;
-use aksarc_shared::people::waiver::{self, Entry, SUPPORT_WAIVER, Unreadable, Waiver};
+use aksarc_shared::people::waiver::{self, SUPPORT_WAIVER, Unreadable, Waiver, WaiverEntry};
 use aksarc_shared::text;
 use aksarc_shared::verdict::audit::{self, Trouble, Use};
 use aksarc_shared::verdict::report::Report;
@@ -54,7 +54,7 @@ pub(crate) fn file_text(path: &str) -> anyhow::Result<String> {
 ///
 /// # Errors
 /// As [`file_text`], or it is no file of waivers.
-pub(crate) fn from_file(path: &str) -> anyhow::Result<Vec<Entry>> {
+pub(crate) fn from_file(path: &str) -> anyhow::Result<Vec<WaiverEntry>> {
     waiver::entries(&file_text(path)?).with_context(|| format!("cannot read waivers from {}", shown(path)))
 }
 
@@ -96,22 +96,22 @@ pub(crate) fn warn(waivers: &[Waiver], report: &Report, now: Timestamp, ui: &Ui)
     for audit in audit::audit(waivers, &report.findings, &report.rules, now) {
         let name = shown(&audit.waiver.name);
         match (&audit.status, audit.usage()) {
-            (waiver::Status::Valid, Use::Unused) => {
+            (waiver::WaiverStatus::Valid, Use::Unused) => {
                 ui.note(&format!("warning: waiver {name} covers nothing that was found"));
             }
-            (waiver::Status::Valid, Use::Unknown(why)) => {
+            (waiver::WaiverStatus::Valid, Use::Unknown(why)) => {
                 ui.detail(&format!("waiver {name}: whether it covers anything cannot be told: {}", shown(&why)));
             }
-            (waiver::Status::NotYet, _) => {
+            (waiver::WaiverStatus::NotYet, _) => {
                 ui.note(&format!("warning: waiver {name} does not count: it has not begun"));
             }
-            (waiver::Status::Expired, _) => {
+            (waiver::WaiverStatus::Expired, _) => {
                 ui.note(&format!("warning: waiver {name} does not count: it has expired"));
             }
-            (waiver::Status::Invalid(problems), _) => {
+            (waiver::WaiverStatus::Invalid(problems), _) => {
                 ui.note(&format!("warning: waiver {name} does not count: {}", joined(problems)));
             }
-            (waiver::Status::Valid, _) => {
+            (waiver::WaiverStatus::Valid, _) => {
                 for trouble in audit.troubles().iter().filter(|trouble| matches!(trouble, Trouble::Lapsed { .. })) {
                     ui.note(&format!("warning: waiver {name}: {trouble}"));
                 }

@@ -11,7 +11,7 @@ use aksarc_shared::data::Platform;
 use aksarc_shared::finding::Consequence;
 use aksarc_shared::k8s::user::User;
 use aksarc_shared::verdict::guard::{Preset, Settings};
-use aksarc_shared::verdict::report::Tool;
+use aksarc_shared::verdict::report::ToolVersion;
 use kubectl_aksarc::api::{Connection, SendLimits, Sender};
 use kubectl_aksarc::dry_run::edit::{self, Place};
 use kubectl_aksarc::dry_run::gate;
@@ -267,7 +267,7 @@ fn task(verb: Verb, words: &[&str]) -> Task {
         fail_on: Consequence::Voids,
         fallback: User { name: "from-kubeconfig".to_owned(), ..User::default() },
         cluster: ClusterNote::default(),
-        tool: Tool::default(),
+        tool: ToolVersion::default(),
         fresh: gate::FRESH,
     }
 }

@@ -48,7 +48,7 @@ pub use pattern::Pattern;
 pub use platform::{Platform, PlatformText};
 pub use policy::{ClauseText, Document, Sees};
 pub use products::{Product, Products};
-pub use provenance::{Mark, PersonMarks, Provenance};
+pub use provenance::{Mark, PersonMarks, ProvenanceMarks};
 
 /// The tables built into this release.
 pub fn embedded() -> &'static Data {
@@ -90,7 +90,7 @@ pub struct Data {
     /// What users may create where they otherwise may not.
     pub lawful: Lawful,
     /// Marks that tell whose an object is.
-    pub provenance: Provenance,
+    pub provenance: ProvenanceMarks,
     /// Marks of the platform, and of products that are not AKS Arc.
     pub products: Products,
     /// What Cluster API writes on its objects.
@@ -102,7 +102,7 @@ pub struct Data {
     /// Alpha APIs and feature gates of Kubernetes.
     pub alpha: alpha::Alpha,
     /// How large a cluster may be.
-    pub limits: Vec<limits::Limits>,
+    pub limits: Vec<limits::PlatformLimits>,
     /// What belongs to every cluster.
     pub essentials: Vec<essentials::Essential>,
     /// Microsoft's previews.

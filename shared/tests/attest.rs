@@ -8,7 +8,7 @@ use aksarc_shared::finding::Consequence;
 use aksarc_shared::k8s::read::json;
 use aksarc_shared::rules::catalogue;
 use aksarc_shared::verdict::check::{Check, Params};
-use aksarc_shared::verdict::report::{Outcome, Report, RuleOutcome, Tool, VerdictWord};
+use aksarc_shared::verdict::report::{Report, RuleOutcome, RuleResult, ToolVersion, VerdictWord};
 
 const MOC: &str =
     r#"{"apiVersion":"v1","kind":"Node","metadata":{"name":"moc-l7x2"},"spec":{"providerID":"moc://edge-1-p-md-a-b"}}"#;
@@ -30,7 +30,7 @@ fn check(codes: &[&str], answers: &str, nodes: &[&str]) -> Report {
         }
         check.complete(segment);
     }
-    check.finish(Tool::default(), "", "").unwrap()
+    check.finish(ToolVersion::default(), "", "").unwrap()
 }
 
 fn outcome<'r>(report: &'r Report, code: &str) -> &'r RuleOutcome {
@@ -41,7 +41,7 @@ fn outcome<'r>(report: &'r Report, code: &str) -> &'r RuleOutcome {
 fn a_good_answer_passes_a_rule_that_sees_nothing_and_says_on_whose_word() {
     let report = check(&["AA604"], "- {clause: C35, answer: fulfilled, by: alice, on: 2026-05-20}", &[]);
     let rule = outcome(&report, "AA604");
-    assert_eq!((rule.outcome, &*rule.reason), (Outcome::Pass, "attested by alice on 2026-05-20 (C35)"));
+    assert_eq!((rule.outcome, &*rule.reason), (RuleResult::Pass, "attested by alice on 2026-05-20 (C35)"));
     assert_eq!(report.summary["not-observable"], 0);
     let clock = &report.clocks[0];
     assert_eq!((&*clock.due, clock.days_left, &*clock.code), ("2026-07-19", 48, "AA604"));
@@ -60,7 +60,7 @@ fn without_an_answer_that_counts_the_question_stays_open_and_says_why() {
         ("- {clause: C35, answer: not-fulfilled, by: alice, on: 2026-06-02}", Some("still to come")),
     ] {
         let report = check(&["AA604"], answers, &[]);
-        assert_eq!(outcome(&report, "AA604").outcome, Outcome::NotObservable, "{answers}");
+        assert_eq!(outcome(&report, "AA604").outcome, RuleResult::NotObservable, "{answers}");
         assert_eq!((report.findings.len(), report.clocks.len()), (0, 0), "{answers}");
         let question = report.questions.iter().find(|question| question.clauses[0] == "C35").unwrap();
         assert_eq!(question.answer, None, "{answers}");
@@ -87,9 +87,9 @@ fn a_bad_answer_is_one_finding_of_the_rule_that_is_there_for_it() {
 #[test]
 fn what_was_found_stays_found_whatever_people_answer() {
     let report = check(&["AA401"], "- {clause: C10, answer: fulfilled, by: bob, on: 2026-05-20}", &[MOC, FOREIGN]);
-    assert_eq!(outcome(&report, "AA401").outcome, Outcome::Violated);
+    assert_eq!(outcome(&report, "AA401").outcome, RuleResult::Violated);
     assert_eq!(report.findings[0].object.name, "spare-pc");
     // What could not be decided for want of data is not decided by people either.
     let report = check(&["AA401"], "- {clause: C10, answer: fulfilled, by: bob, on: 2026-05-20}", &[]);
-    assert_eq!(outcome(&report, "AA401").outcome, Outcome::Unknown);
+    assert_eq!(outcome(&report, "AA401").outcome, RuleResult::Unknown);
 }

@@ -34,7 +34,7 @@ use aksarc_shared::k8s::read::{json, yaml};
 use aksarc_shared::rules::catalogue;
 use aksarc_shared::rules::rule::{Rule, Scope};
 use aksarc_shared::verdict::check::{Check, Params};
-use aksarc_shared::verdict::report::{Outcome, Report, Tool};
+use aksarc_shared::verdict::report::{Report, RuleResult, ToolVersion};
 use aksarc_shared::verdict::weigh::finalize;
 
 #[test]
@@ -212,7 +212,7 @@ impl Answer {
         let outcome = report.rules.first().expect("one rule");
         let mut words = words(&report.findings);
         match outcome.outcome {
-            Outcome::Unknown | Outcome::NotObservable => words.push(outcome.outcome.as_str().to_owned()),
+            RuleResult::Unknown | RuleResult::NotObservable => words.push(outcome.outcome.as_str().to_owned()),
             _ => {}
         }
         Answer { words, standings: standings(&report.findings), is_missed: false }
@@ -383,7 +383,7 @@ impl Example {
                 check.complete(segment);
             }
         }
-        let report = check.finish(Tool::default(), "example", "").expect("an AKS Arc cluster");
+        let report = check.finish(ToolVersion::default(), "example", "").expect("an AKS Arc cluster");
         Answer { is_missed, ..Answer::of(&report) }
     }
 
@@ -394,7 +394,8 @@ impl Example {
         for document in documents {
             check.manifest(json::object(document.as_bytes()).expect("an object"));
         }
-        let report = check.finish(Tool::default(), "example", "").expect("manifests are no other product's cluster");
+        let report =
+            check.finish(ToolVersion::default(), "example", "").expect("manifests are no other product's cluster");
         Answer::of(&report)
     }
 

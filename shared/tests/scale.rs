@@ -5,7 +5,7 @@ use aksarc_shared::facts::inventory::ReadState;
 use aksarc_shared::k8s::kinds;
 use aksarc_shared::k8s::read::json;
 use aksarc_shared::verdict::check::{Check, Params};
-use aksarc_shared::verdict::report::Tool;
+use aksarc_shared::verdict::report::ToolVersion;
 
 enum Until {
     TheEnd,
@@ -42,7 +42,7 @@ fn found(pools: &[usize], masters: usize, until: &Until) -> Vec<String> {
             Until::HereOnly => check.cut_short(segment, "the connection ended".to_owned()),
         }
     }
-    let report = check.finish(Tool::default(), "", "").expect("an AKS Arc cluster");
+    let report = check.finish(ToolVersion::default(), "", "").expect("an AKS Arc cluster");
     let own = report.findings.into_iter().filter(|finding| finding.code == "AA905");
     own.map(|finding| finding.path).collect()
 }

@@ -6,7 +6,7 @@ use aksarc_shared::facts::inventory::ReadState;
 use aksarc_shared::k8s::kinds::{self, Kind};
 use aksarc_shared::k8s::read::json;
 use aksarc_shared::verdict::check::{Check, Params};
-use aksarc_shared::verdict::report::Tool;
+use aksarc_shared::verdict::report::ToolVersion;
 
 const OBJECTS: [&str; 4] = [
     r#"{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"kube-system","uid":"k1"}}"#,
@@ -53,7 +53,7 @@ fn check(baseline: Option<Baseline>, lost: Lost<'_>) -> Check<'static> {
 /// What a rule finds against a baseline of all objects, and its outcome.
 fn since(code: &str, lost: Lost<'_>) -> (Vec<String>, &'static str) {
     let baseline = check(None, Lost::Nothing).recorded().baseline();
-    let report = check(Some(baseline), lost).finish(Tool::default(), "", "").expect("an AKS Arc cluster");
+    let report = check(Some(baseline), lost).finish(ToolVersion::default(), "", "").expect("an AKS Arc cluster");
     let outcome = report.rules.iter().find(|rule| rule.code == code).expect("the rule").outcome.as_str();
     let own = report.findings.into_iter().filter(|finding| finding.code == code);
     (own.map(|finding| format!("{} {}", finding.object.name, finding.path)).collect(), outcome)

@@ -7,7 +7,7 @@ use aksarc_shared::finding::Consequence;
 use aksarc_shared::k8s::kinds;
 use aksarc_shared::k8s::read::json;
 use aksarc_shared::verdict::check::{Check, Params};
-use aksarc_shared::verdict::report::{Outcome, Report, Tool, VerdictWord};
+use aksarc_shared::verdict::report::{Report, RuleResult, ToolVersion, VerdictWord};
 use serde_json::{Value, json};
 
 const NOW: &str = "2026-06-01T00:00:00Z";
@@ -29,10 +29,10 @@ fn check(objects: &[Value], as_written: bool) -> Report {
             check.complete(segment);
         }
     }
-    check.finish(Tool::default(), "", "").unwrap()
+    check.finish(ToolVersion::default(), "", "").unwrap()
 }
 
-fn outcome(report: &Report, code: &str) -> (Outcome, String) {
+fn outcome(report: &Report, code: &str) -> (RuleResult, String) {
     let rule = report.rules.iter().find(|rule| rule.code == code).unwrap();
     (rule.outcome, rule.reason.clone())
 }
@@ -53,16 +53,16 @@ fn a_list_without_them_leaves_open_what_rests_on_them_and_says_how_to_record_the
     let bare = check(&[node("a", false), node("b", false)], false);
     for code in ["AA201", "AA202"] {
         let (outcome, reason) = outcome(&bare, code);
-        assert_eq!(outcome, Outcome::Unknown, "{code}");
+        assert_eq!(outcome, RuleResult::Unknown, "{code}");
         assert!(reason.starts_with("2 objects") && reason.contains("--show-managed-fields"), "{reason}");
     }
     assert_eq!((bare.verdict, bare.coverage.without_managed_fields), (VerdictWord::Inconclusive, 2));
     // What needs none of them is decided all the same.
-    assert_eq!(outcome(&bare, "AA401").0, Outcome::Pass);
+    assert_eq!(outcome(&bare, "AA401").0, RuleResult::Pass);
     let whole = check(&[node("a", true), node("b", true)], false);
-    assert_eq!(outcome(&whole, "AA201"), (Outcome::Pass, String::new()));
+    assert_eq!(outcome(&whole, "AA201"), (RuleResult::Pass, String::new()));
     assert_eq!(whole.coverage.without_managed_fields, 0);
-    assert_eq!(outcome(&check(&[node("a", false)], true), "AA201").0, Outcome::Pass, "an example is all there is");
+    assert_eq!(outcome(&check(&[node("a", false)], true), "AA201").0, RuleResult::Pass, "an example is all there is");
 }
 
 #[test]
@@ -72,13 +72,13 @@ fn a_finding_stands_without_them() {
     let report = check(&[odd, node("b", false)], false);
     assert_eq!(report.verdict, VerdictWord::Outside);
     let (outcome, reason) = outcome(&report, "AA201");
-    assert!(outcome == Outcome::Violated && reason.contains("managedFields"), "{reason}");
+    assert!(outcome == RuleResult::Violated && reason.contains("managedFields"), "{reason}");
 }
 
 #[test]
 fn one_object_without_them_among_others_was_cleared_of_them() {
     let report = check(&[node("a", true), node("b", false)], false);
-    assert_eq!(outcome(&report, "AA201"), (Outcome::Pass, String::new()));
+    assert_eq!(outcome(&report, "AA201"), (RuleResult::Pass, String::new()));
     let cleared: Vec<_> = report.findings.iter().filter(|found| found.path == "metadata.managedFields").collect();
     let [cleared] = &*cleared else { panic!("{cleared:?}") };
     assert_eq!((cleared.consequence, &*cleared.object.name), (Consequence::Info, "b"));
@@ -92,6 +92,6 @@ fn what_nobody_can_own_never_had_them() {
         "labels": {"kubernetes.io/metadata.name": "kube-system"},
         "managedFields": [{"manager": "kube-apiserver", "operation": "Update", "fieldsV1": {"f:metadata": {}}}]}});
     let report = check(&[space, account], false);
-    assert_eq!(outcome(&report, "AA303").0, Outcome::Pass);
+    assert_eq!(outcome(&report, "AA303").0, RuleResult::Pass);
     assert_eq!(report.coverage.without_managed_fields, 0);
 }

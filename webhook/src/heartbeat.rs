@@ -8,7 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use aksarc_shared::facts::heartbeat::life::{Beat, Life, Sight};
+use aksarc_shared::facts::heartbeat::life::{Beat, Sight, SteadyClock};
 use aksarc_shared::facts::heartbeat::{KEY, NAME, NAMESPACE, Record};
 use aksarc_shared::jiff::{SignedDuration, Timestamp};
 use http::StatusCode;
@@ -79,7 +79,7 @@ pub(crate) async fn run(options: HeartbeatOptions, counters: HeartbeatCounters) 
         connection: ApiConnection::new(options.access),
         every: SignedDuration::try_from(every).unwrap_or(SignedDuration::MAX),
         started: Instant::now(),
-        life: Life::default(),
+        life: SteadyClock::default(),
     };
     let mut trouble = None;
     // Spreads the requests of replicas that start together.
@@ -220,7 +220,7 @@ struct HeartbeatKeeper {
     connection: ApiConnection,
     every: SignedDuration,
     started: Instant,
-    life: Life,
+    life: SteadyClock,
 }
 
 impl HeartbeatKeeper {

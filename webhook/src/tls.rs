@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use aksarc_shared::jiff::Timestamp;
-use aksarc_shared::k8s::certificate::Life;
+use aksarc_shared::k8s::certificate::Validity;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -56,7 +56,7 @@ impl CertificatePair {
             CertificateDer::pem_slice_iter(&self.chain).collect::<Result<_, _>>().map_err(CertificateError::Chain)?;
         let mut not_after: Option<Timestamp> = None;
         for certificate in &chain {
-            let end = Life::of(certificate).map_err(CertificateError::NotX509)?.end;
+            let end = Validity::of(certificate).map_err(CertificateError::NotX509)?.end;
             not_after = Some(not_after.map_or(end, |earliest| earliest.min(end)));
         }
         let not_after = not_after.ok_or(CertificateError::Empty)?;

@@ -16,7 +16,7 @@ use aksarc_shared::rules::catalogue;
 use aksarc_shared::rules::rule::Mode;
 use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::verdict::guard::Settings;
-use aksarc_shared::verdict::report::Tool;
+use aksarc_shared::verdict::report::ToolVersion;
 use aksarc_webhook::manifest::{ManifestConfig, ManifestOptions, protection};
 use aksarc_webhook::{config, manifest};
 use serde_json::{Value, json};
@@ -139,7 +139,7 @@ fn blocking_webhooks(manifest: &str) -> Vec<Finding> {
             check.complete(segment);
         }
     }
-    check.finish(Tool::default(), "guard", "").unwrap().findings
+    check.finish(ToolVersion::default(), "guard", "").unwrap().findings
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aksarc_shared::chain::Chain;
-use aksarc_shared::k8s::certificate::Life;
+use aksarc_shared::k8s::certificate::Validity;
 use kube::Config;
 use kube::client::ConfigExt as _;
 use tokio::net::TcpStream;
@@ -26,7 +26,7 @@ impl Presented {
     ///
     /// # Errors
     /// Why it cannot be seen, for people: no TLS, a proxy in between, no connection.
-    pub async fn life(&self, limit: Duration) -> Result<Life, String> {
+    pub async fn life(&self, limit: Duration) -> Result<Validity, String> {
         let url = &self.0.cluster_url;
         if url.scheme_str() != Some("https") {
             return Err("the address is not https, so the server presents none".to_owned());
@@ -38,7 +38,7 @@ impl Presented {
         handshake.await.unwrap_or_else(|_| Err(format!("no handshake within {limit:?}")))
     }
 
-    async fn handshake(&self) -> Result<Life, String> {
+    async fn handshake(&self) -> Result<Validity, String> {
         let url = &self.0.cluster_url;
         let host = url.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
         let config = Arc::clone(&self.0);
@@ -52,6 +52,6 @@ impl Presented {
         let stream = TlsConnector::from(Arc::new(tls)).connect(name, tcp).await.map_err(|error| error.to_string())?;
         let (_, session) = stream.get_ref();
         let leaf = session.peer_certificates().and_then(<[_]>::first).ok_or("the server presents none")?;
-        Life::of(leaf)
+        Validity::of(leaf)
     }
 }

@@ -1,7 +1,7 @@
 //! One list, page by page, through expired continue tokens and new beginnings.
 
 use aksarc_shared::facts::inventory::ReadKey;
-use aksarc_shared::k8s::read::json::{Page, ReadError};
+use aksarc_shared::k8s::read::json::{ListPage, ReadError};
 use aksarc_shared::text;
 use http::StatusCode;
 
@@ -16,7 +16,7 @@ pub trait Pages {
     ///
     /// # Errors
     /// [`PageError`] when it is no page of a list, or cannot be kept.
-    fn page(&mut self, bytes: &[u8]) -> Result<Page, PageError>;
+    fn page(&mut self, bytes: &[u8]) -> Result<ListPage, PageError>;
 
     /// The list starts over: forget what came.
     fn restart(&mut self);

@@ -1,7 +1,7 @@
 //! The waivers that the cluster itself keeps.
 
 use aksarc_shared::facts::inventory::ReadKey;
-use aksarc_shared::k8s::read::json::Page;
+use aksarc_shared::k8s::read::json::ListPage;
 use aksarc_shared::people::waiver::{Objects, SUPPORT_WAIVER};
 
 use super::list::{self, PageError, Pages};
@@ -21,7 +21,7 @@ pub async fn waivers(reader: &Reader) -> Result<(Listed, Objects), RequestError>
 }
 
 impl Pages for Objects {
-    fn page(&mut self, bytes: &[u8]) -> Result<Page, PageError> {
+    fn page(&mut self, bytes: &[u8]) -> Result<ListPage, PageError> {
         Ok(Objects::page(self, bytes)?)
     }
 

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use aksarc_shared::data::embedded;
-use aksarc_shared::facts::baseline::{self, Baseline, Difference};
+use aksarc_shared::facts::baseline::{self, Baseline, BaselineDifference};
 use aksarc_shared::facts::inventory::ReadKey;
 use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::verdict::report::exit;
@@ -163,9 +163,9 @@ async fn diff(args: &DiffArgs, ui: &Ui) -> Outcome {
     }
     let mut differences = baseline::diff(&then, &now);
     // What was not read is not gone.
-    let is_unknown = |difference: &Difference| gaps.iter().any(|(list, _)| difference.is_absence_from(list));
+    let is_unknown = |difference: &BaselineDifference| gaps.iter().any(|(list, _)| difference.is_absence_from(list));
     // Who may not list a kind in the whole cluster may still list it in a namespace.
-    let is_known = |difference: &Difference| read.iter().any(|list| difference.is_absence_from(list));
+    let is_known = |difference: &BaselineDifference| read.iter().any(|list| difference.is_absence_from(list));
     differences.retain(|difference| !is_unknown(difference) || is_known(difference));
     let mut not_read: Vec<String> = gaps.into_iter().map(|(_, gap)| gap).collect();
     // What was not looked at then has not come since.
@@ -205,7 +205,7 @@ struct List {
     captured_at: Timestamp,
     /// Lists of which it is not known what differs, and why: not read now, or not when the baseline was recorded.
     not_read: Vec<String>,
-    items: Vec<Difference>,
+    items: Vec<BaselineDifference>,
 }
 
 struct Recorded {
@@ -270,7 +270,7 @@ fn summary(baseline: &Baseline, path: &str) -> String {
     )
 }
 
-fn table(then: &Baseline, differences: &[Difference], not_read: &[String], ui: &Ui) -> String {
+fn table(then: &Baseline, differences: &[BaselineDifference], not_read: &[String], ui: &Ui) -> String {
     let mut gaps = String::new();
     gaps.extend(not_read.iter().map(|gap| format!("not compared: {gap}\n")));
     if differences.is_empty() {

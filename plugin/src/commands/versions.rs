@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use aksarc_shared::data::versions::{Support, Table};
+use aksarc_shared::data::versions::{MinorSupport, Table};
 use aksarc_shared::data::{Platform, VERSIONS, embedded};
 use aksarc_shared::facts::inventory::{Inventory, ReadState};
 use aksarc_shared::k8s::kinds;
@@ -241,19 +241,19 @@ impl On {
             ..unknown(String::new())
         };
         let on = match table.support(parsed, day) {
-            Support::Supported { until, projected } => ended("supported", Some(until), projected),
-            Support::Retired { since } => ended("retired", since, false),
-            Support::Unstated { out_on } => {
+            MinorSupport::Supported { until, projected } => ended("supported", Some(until), projected),
+            MinorSupport::Retired { since } => ended("retired", since, false),
+            MinorSupport::Unstated { out_on } => {
                 unknown(format!("out of support on {out_on} at the latest, no text says since when"))
             }
-            Support::Open { until, .. } => {
+            MinorSupport::Open { until, .. } => {
                 unknown(format!("its first release is not known: out of support after {until} at the latest"))
             }
-            Support::TooOld { held_until } => {
+            MinorSupport::TooOld { held_until } => {
                 unknown(format!("the table is too old: it held until {held_until} at least"))
             }
-            Support::NewerThanTable => unknown("newer than the table".to_owned()),
-            Support::NoRow => unknown("the table has no row for it".to_owned()),
+            MinorSupport::NewerThanTable => unknown("newer than the table".to_owned()),
+            MinorSupport::NoRow => unknown("the table has no row for it".to_owned()),
         };
         On { latest_patch, ..on }
     }

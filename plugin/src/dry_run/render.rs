@@ -238,7 +238,7 @@ mod tests {
     use super::*;
     use aksarc_shared::finding::{Basis, ObjectRef};
     use aksarc_shared::rules::catalogue;
-    use aksarc_shared::verdict::report::Tool;
+    use aksarc_shared::verdict::report::ToolVersion;
 
     fn finding(path: &str) -> Finding {
         let rule = catalogue::find("AA201").unwrap();
@@ -296,7 +296,7 @@ mod tests {
         Report {
             api_version: "aksarc.dev/v1alpha1",
             kind: "DryRunReport",
-            tool: Tool::default(),
+            tool: ToolVersion::default(),
             verb: "label",
             mode: "server",
             user: UserNote {

@@ -3,7 +3,7 @@
 
 use aksarc_shared::command::Command;
 use aksarc_shared::finding::{Consequence, Finding, ObjectRef};
-use aksarc_shared::verdict::report::{Tool, exit};
+use aksarc_shared::verdict::report::{ToolVersion, exit};
 use serde::Serialize;
 
 use super::diff::Field;
@@ -19,7 +19,7 @@ pub struct Report {
     /// `DryRunReport`.
     pub kind: &'static str,
     /// What made it.
-    pub tool: Tool,
+    pub tool: ToolVersion,
     /// kubectl's word for what was rehearsed.
     pub verb: &'static str,
     /// Who was asked: `server` with `dryRun=All`.

@@ -69,7 +69,7 @@ fn facts(page: &mut Page, rule: &Rule, data: &Data) {
         })
         .chain(rule.probes.iter().map(|probe| probe.path().unwrap_or("the server's certificate").to_owned()))
         .collect();
-    let judges_states = rule.state.each.is_some() || rule.state.whole.is_some();
+    let judges_states = rule.state.per_object.is_some() || rule.state.per_cluster.is_some();
     let reads = match (reads.is_empty(), judges_states) {
         (false, _) => reads.join(", "),
         (true, true) => "the server's version".to_owned(),

@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use aksarc_shared::facts::inventory::ReadKey;
 use aksarc_shared::facts::probe::{Probe, ProbeState};
 use aksarc_shared::k8s::kinds::{self, Kind};
-use aksarc_shared::k8s::read::json::Page;
+use aksarc_shared::k8s::read::json::ListPage;
 use aksarc_shared::verdict::check::Check;
 use anyhow::{Context as _, bail};
 use flate2::Compression;
@@ -293,7 +293,7 @@ pub struct RecordedList {
 }
 
 impl Pages for RecordedList {
-    fn page(&mut self, bytes: &[u8]) -> Result<Page, PageError> {
+    fn page(&mut self, bytes: &[u8]) -> Result<ListPage, PageError> {
         let page = self.judged.page(bytes)?;
         let number = self.files.len() + 1;
         let name = if number == 1 { format!("{}.json", self.stem) } else { format!("{}-{number}.json", self.stem) };

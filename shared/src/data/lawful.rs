@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::provenance::Provenance;
+use super::provenance::ProvenanceMarks;
 use crate::k8s::kinds::Kind;
 use crate::k8s::object::Object;
 
@@ -81,7 +81,7 @@ impl Lawful {
         kind: &Kind,
         (namespace, name): (&str, &str),
         object: &Object<'_>,
-        provenance: &Provenance,
+        provenance: &ProvenanceMarks,
     ) -> bool {
         self.always.iter().any(|own| own == kind.kind)
             || self.objects.iter().any(|row| {
@@ -119,7 +119,7 @@ impl LawfulObject {
 }
 
 impl Purpose {
-    fn is_of(self, object: &Object<'_>, kind: &Kind, provenance: &Provenance) -> bool {
+    fn is_of(self, object: &Object<'_>, kind: &Kind, provenance: &ProvenanceMarks) -> bool {
         if self == Purpose::MicrosoftsImages {
             let Some(pod) = object.pod(kind) else { return true };
             return pod.images().all(|image| provenance.is_microsofts(image));

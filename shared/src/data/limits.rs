@@ -9,7 +9,7 @@ use super::platform::Platform;
 /// The limits of one platform; what is left out is not limited by any text we know.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Limits {
+pub struct PlatformLimits {
     /// The platform.
     pub platform: Platform,
     /// How many control-plane nodes there may be; empty where no text says.

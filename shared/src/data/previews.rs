@@ -16,7 +16,7 @@ pub struct Preview {
     #[serde(default)]
     pub platforms: Vec<Platform>,
     /// By what it is told.
-    pub trace: Trace,
+    pub trace: PreviewTrace,
     /// Microsoft's pages disagree on whether it is one.
     #[serde(default)]
     pub disputed: bool,
@@ -29,7 +29,7 @@ pub struct Preview {
 /// By what a preview is told.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Trace {
+pub enum PreviewTrace {
     /// A Deployment of this name in a namespace of the Arc agents.
     Deployment(String),
     /// An Arc extension of this type.

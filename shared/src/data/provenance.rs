@@ -7,7 +7,7 @@ use super::managers::is_same_program;
 /// Marks that tell whose an object is.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Provenance {
+pub struct ProvenanceMarks {
     /// Helm releases of the platform's own.
     pub helm_releases: Vec<String>,
     /// FieldManagers that Helm writes as.
@@ -18,7 +18,7 @@ pub struct Provenance {
     pub person_marks: PersonMarks,
 }
 
-impl Provenance {
+impl ProvenanceMarks {
     /// Whether a fieldManager is Helm.
     pub fn is_helm(&self, manager: &str) -> bool {
         self.helm_managers.iter().any(|own| is_same_program(own, manager))

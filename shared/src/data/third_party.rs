@@ -21,7 +21,7 @@ pub enum Licence {
 /// A product of somebody else's.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Product {
+pub struct ThirdPartyProduct {
     /// Our id for it, stable: findings and waivers name it.
     pub id: String,
     /// Its name.
@@ -65,9 +65,9 @@ pub struct Product {
 
 /// The products, found by their marks. An image of no product costs one look-up of the last component of its repository.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(from = "Vec<Product>")]
+#[serde(from = "Vec<ThirdPartyProduct>")]
 pub struct ThirdParty {
-    products: Vec<Product>,
+    products: Vec<ThirdPartyProduct>,
     images: HashMap<String, Vec<Repository>>,
     marks: [HashMap<String, usize>; 3],
 }
@@ -79,8 +79,8 @@ struct Repository {
     library: bool,
 }
 
-impl From<Vec<Product>> for ThirdParty {
-    fn from(products: Vec<Product>) -> Self {
+impl From<Vec<ThirdPartyProduct>> for ThirdParty {
+    fn from(products: Vec<ThirdPartyProduct>) -> Self {
         let mut images: HashMap<String, Vec<Repository>> = HashMap::new();
         let [mut definitions, mut charts, mut controllers] = <[HashMap<String, usize>; 3]>::default();
         for (at, product) in products.iter().enumerate() {
@@ -107,17 +107,17 @@ impl From<Vec<Product>> for ThirdParty {
 
 impl ThirdParty {
     /// Every product.
-    pub fn products(&self) -> &[Product] {
+    pub fn products(&self) -> &[ThirdPartyProduct] {
         &self.products
     }
 
     /// The product of this id.
-    pub fn product(&self, id: &str) -> Option<&Product> {
+    pub fn product(&self, id: &str) -> Option<&ThirdPartyProduct> {
         self.products.iter().find(|product| product.id == id)
     }
 
     /// The product an image is of, and the repository that tells.
-    pub fn of_image(&self, image: &str) -> Option<(&Product, &str)> {
+    pub fn of_image(&self, image: &str) -> Option<(&ThirdPartyProduct, &str)> {
         let repository = image::repository(image);
         let rows = self.images.get(last(repository))?;
         let is = |row: &&Repository| {
@@ -128,20 +128,20 @@ impl ThirdParty {
     }
 
     /// The product a custom resource definition is of, by its group or its own name.
-    pub fn of_definition(&self, group: &str, name: &str) -> Option<&Product> {
+    pub fn of_definition(&self, group: &str, name: &str) -> Option<&ThirdPartyProduct> {
         let [definitions, _, _] = &self.marks;
         self.products.get(*definitions.get(name).or_else(|| definitions.get(group))?)
     }
 
     /// The product of a Helm chart, as the label `helm.sh/chart` names it with its version: `cert-manager-v1.16.1`.
-    pub fn of_chart<'c>(&self, chart: &'c str) -> Option<(&Product, &'c str)> {
+    pub fn of_chart<'c>(&self, chart: &'c str) -> Option<(&ThirdPartyProduct, &'c str)> {
         let [_, charts, _] = &self.marks;
         let (name, version) = split_chart(chart)?;
         Some((self.products.get(*charts.get(name)?)?, version))
     }
 
     /// The product of an ingress class, by its controller.
-    pub fn of_controller(&self, controller: &str) -> Option<&Product> {
+    pub fn of_controller(&self, controller: &str) -> Option<&ThirdPartyProduct> {
         let [_, _, controllers] = &self.marks;
         let mut name = controller;
         loop {

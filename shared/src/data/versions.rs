@@ -62,7 +62,7 @@ pub struct Minor {
     /// `1.33`.
     pub minor: String,
     /// Whether it was supported on the table's day.
-    pub state: State,
+    pub state: MinorState,
     /// The first release known to list it.
     #[serde(default)]
     pub first_release: Option<Date>,
@@ -135,7 +135,7 @@ pub fn parse(text: &str) -> Result<Vec<Table>, TableError> {
 /// Whether a minor was supported on the table's day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub enum MinorState {
     /// It was out.
     Retired,
     /// It was in.
@@ -144,7 +144,7 @@ pub enum State {
 
 /// What the table says of a minor on a day.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Support {
+pub enum MinorSupport {
     /// In support, until the day given.
     Supported {
         /// The last day, projected or published.
@@ -188,46 +188,46 @@ impl Table {
     /// A retired minor stays retired however old the table; without an end it was out on the table's day at the latest. A published end decides before and after it alike. On a
     /// platform that supports the newest minors, the k-th newest leaves when enough newer ones have come, one per
     /// cadence counted from the table's day, plus the grace; where a minor has a year, that year.
-    pub fn support(&self, version: Version, day: Date) -> Support {
+    pub fn support(&self, version: Version, day: Date) -> MinorSupport {
         let Some(row) = self.row(version) else {
             return match (self.newest(), self.oldest()) {
-                (Some(newest), _) if version > newest && !version.same_minor(newest) => Support::NewerThanTable,
+                (Some(newest), _) if version > newest && !version.same_minor(newest) => MinorSupport::NewerThanTable,
                 (_, Some(oldest)) if version < oldest => self.out(version, day),
-                _ => Support::NoRow,
+                _ => MinorSupport::NoRow,
             };
         };
         if let Some(end) = row.end {
             return if day <= end {
-                Support::Supported { until: end, projected: false }
+                MinorSupport::Supported { until: end, projected: false }
             } else {
-                Support::Retired { since: Some(end) }
+                MinorSupport::Retired { since: Some(end) }
             };
         }
-        if row.state == State::Retired && !matches!(self.window, Window::MonthsFromFirstRelease { .. }) {
+        if row.state == MinorState::Retired && !matches!(self.window, Window::MonthsFromFirstRelease { .. }) {
             return self.out(version, day);
         }
         match self.projected_end(row) {
             // A year from a known first release is the policy's own arithmetic, so its end is final.
-            Some((end, true)) if day > end => Support::Retired { since: Some(end) },
-            Some((end, _)) if day > end => Support::TooOld { held_until: end },
+            Some((end, true)) if day > end => MinorSupport::Retired { since: Some(end) },
+            Some((end, _)) if day > end => MinorSupport::TooOld { held_until: end },
             Some((until, exact)) => match self.gap(row, day) {
-                Some((absent_on, first_release)) => Support::Open { absent_on, first_release, until },
-                None => Support::Supported { until, projected: !exact || row.absent_on.is_some() },
+                Some((absent_on, first_release)) => MinorSupport::Open { absent_on, first_release, until },
+                None => MinorSupport::Supported { until, projected: !exact || row.absent_on.is_some() },
             },
-            None if row.state == State::Retired => self.out(version, day),
-            None => Support::NoRow,
+            None if row.state == MinorState::Retired => self.out(version, day),
+            None => MinorSupport::NoRow,
         }
     }
 
     /// What is known on `day` of a minor that was out on the table's day and has no end of its own: minors leave in their
     /// order, so the end of a newer one is at the latest its own.
-    fn out(&self, version: Version, day: Date) -> Support {
+    fn out(&self, version: Version, day: Date) -> MinorSupport {
         let newer = self.minors.iter().filter(|row| row.version().is_some_and(|own| own > version));
         let ended = newer.filter_map(|row| self.stated_end(row)).any(|end| end < day);
         if ended || day >= self.as_of {
-            Support::Retired { since: None }
+            MinorSupport::Retired { since: None }
         } else {
-            Support::Unstated { out_on: self.as_of }
+            MinorSupport::Unstated { out_on: self.as_of }
         }
     }
 
@@ -254,7 +254,7 @@ impl Table {
     /// Minors the table calls supported, oldest first.
     pub fn supported(&self) -> Vec<Version> {
         let mut minors: Vec<Version> =
-            self.minors.iter().filter(|row| row.state == State::Supported).filter_map(Minor::version).collect();
+            self.minors.iter().filter(|row| row.state == MinorState::Supported).filter_map(Minor::version).collect();
         minors.sort_unstable();
         minors
     }
@@ -405,7 +405,7 @@ mod tests {
     use crate::data::embedded;
     use jiff::civil::date;
 
-    fn azure_local(minor: &str, day: Date) -> Support {
+    fn azure_local(minor: &str, day: Date) -> MinorSupport {
         embedded().version_table(Platform::AzureLocal).unwrap().support(Version::parse(minor).unwrap(), day)
     }
 
@@ -489,10 +489,10 @@ mod tests {
                 .replace("state: supported", "state: supported, first_release: 2199-12-31");
             let table = parse(&own).unwrap().remove(0);
             for day in [date(-9999, 1, 1), date(2199, 12, 31)] {
-                assert!(matches!(table.support(version, day), Support::Supported { .. }), "{window} {day}");
+                assert!(matches!(table.support(version, day), MinorSupport::Supported { .. }), "{window} {day}");
             }
             assert!(
-                !matches!(table.support(version, Date::MAX), Support::NoRow | Support::Supported { .. }),
+                !matches!(table.support(version, Date::MAX), MinorSupport::NoRow | MinorSupport::Supported { .. }),
                 "{window}"
             );
         }
@@ -517,9 +517,12 @@ mod tests {
     fn newest_minors_leave_one_cadence_after_another_with_grace() {
         // Table of 2026-05-18 with 1.31, 1.32 and 1.33: three months, then thirty days.
         let until = |minor, y, m, d| {
-            assert_eq!(azure_local(minor, date(y, m, d)), Support::Supported { until: date(y, m, d), projected: true });
+            assert_eq!(
+                azure_local(minor, date(y, m, d)),
+                MinorSupport::Supported { until: date(y, m, d), projected: true }
+            );
             let next = date(y, m, d).tomorrow().unwrap();
-            assert_eq!(azure_local(minor, next), Support::TooOld { held_until: date(y, m, d) });
+            assert_eq!(azure_local(minor, next), MinorSupport::TooOld { held_until: date(y, m, d) });
         };
         until("1.31", 2026, 9, 17);
         until("1.32", 2026, 12, 18);
@@ -528,44 +531,44 @@ mod tests {
 
     #[test]
     fn retired_stays_retired_and_a_published_end_decides_both_ways() {
-        assert_eq!(azure_local("1.26.10", date(2040, 1, 1)), Support::Retired { since: None });
+        assert_eq!(azure_local("1.26.10", date(2040, 1, 1)), MinorSupport::Retired { since: None });
         assert_eq!(
             azure_local("1.28.5", date(2025, 8, 31)),
-            Support::Supported { until: date(2025, 8, 31), projected: false }
+            MinorSupport::Supported { until: date(2025, 8, 31), projected: false }
         );
-        assert_eq!(azure_local("1.28.5", date(2025, 9, 1)), Support::Retired { since: Some(date(2025, 8, 31)) });
+        assert_eq!(azure_local("1.28.5", date(2025, 9, 1)), MinorSupport::Retired { since: Some(date(2025, 8, 31)) });
     }
 
     #[test]
     fn a_retired_minor_without_an_end_is_open_before_the_tables_day() {
         let (table, day) = (embedded().version_table(Platform::AzureLocal).unwrap(), date(2025, 12, 15));
-        assert_eq!(azure_local("1.30.14", day), Support::Unstated { out_on: table.as_of });
-        assert_eq!(azure_local("1.30.14", table.as_of), Support::Retired { since: None });
+        assert_eq!(azure_local("1.30.14", day), MinorSupport::Unstated { out_on: table.as_of });
+        assert_eq!(azure_local("1.30.14", table.as_of), MinorSupport::Retired { since: None });
         let table = embedded().version_table(Platform::WindowsServer).unwrap();
         let unrecorded = Version::parse("1.24.6").unwrap();
-        assert_eq!(table.support(unrecorded, date(2024, 3, 1)), Support::Unstated { out_on: table.as_of });
+        assert_eq!(table.support(unrecorded, date(2024, 3, 1)), MinorSupport::Unstated { out_on: table.as_of });
     }
 
     #[test]
     fn beyond_the_table_older_is_retired_and_newer_is_unknown() {
-        assert_eq!(azure_local("1.20.1", date(2026, 6, 1)), Support::Retired { since: None });
+        assert_eq!(azure_local("1.20.1", date(2026, 6, 1)), MinorSupport::Retired { since: None });
         // A newer minor had ended before that day; on the earlier one none had.
-        assert_eq!(azure_local("1.20.1", date(2025, 9, 1)), Support::Retired { since: None });
-        assert_eq!(azure_local("1.20.1", date(2025, 8, 31)), Support::Unstated { out_on: date(2026, 5, 18) });
-        assert_eq!(azure_local("1.34.0", date(2026, 6, 1)), Support::NewerThanTable);
+        assert_eq!(azure_local("1.20.1", date(2025, 9, 1)), MinorSupport::Retired { since: None });
+        assert_eq!(azure_local("1.20.1", date(2025, 8, 31)), MinorSupport::Unstated { out_on: date(2026, 5, 18) });
+        assert_eq!(azure_local("1.34.0", date(2026, 6, 1)), MinorSupport::NewerThanTable);
     }
 
     #[test]
     fn a_first_release_that_is_not_known_leaves_the_year_open() {
         let table = embedded().version_table(Platform::WindowsServer).unwrap();
         let on = |minor, day| table.support(Version::parse(minor).unwrap(), day);
-        let is_open = |minor, day| matches!(on(minor, day), Support::Open { .. });
+        let is_open = |minor, day| matches!(on(minor, day), MinorSupport::Open { .. });
         // 1.25 came between August 2022 and 2024-02-08, and no later release lists it.
-        assert!(matches!(on("1.25.6", date(2024, 2, 8)), Support::Supported { .. }));
+        assert!(matches!(on("1.25.6", date(2024, 2, 8)), MinorSupport::Supported { .. }));
         assert!(is_open("1.25.6", date(2024, 2, 9)) && is_open("1.25.6", date(2025, 2, 8)));
-        assert_eq!(on("1.25.6", date(2025, 2, 9)), Support::Retired { since: Some(date(2025, 2, 8)) });
+        assert_eq!(on("1.25.6", date(2025, 2, 9)), MinorSupport::Retired { since: Some(date(2025, 2, 8)) });
         // 1.26 is listed on 2024-06-11 still.
-        assert!(matches!(on("1.26.3", date(2024, 6, 11)), Support::Supported { .. }));
+        assert!(matches!(on("1.26.3", date(2024, 6, 11)), MinorSupport::Supported { .. }));
         assert!(is_open("1.26.3", date(2024, 6, 12)));
     }
 
@@ -575,19 +578,22 @@ mod tests {
         let version = Version::parse("1.28.5").unwrap();
         assert_eq!(
             table.support(version, date(2024, 6, 11)),
-            Support::Supported { until: date(2025, 6, 11), projected: true }
+            MinorSupport::Supported { until: date(2025, 6, 11), projected: true }
         );
         // First seen on 2024-06-11, and not on 2024-02-08: a year from then is certain, the rest of the other year is not.
         assert_eq!(
             table.support(version, date(2025, 2, 8)),
-            Support::Supported { until: date(2025, 6, 11), projected: true }
+            MinorSupport::Supported { until: date(2025, 6, 11), projected: true }
         );
-        let open =
-            Support::Open { absent_on: date(2024, 2, 8), first_release: date(2024, 6, 11), until: date(2025, 6, 11) };
+        let open = MinorSupport::Open {
+            absent_on: date(2024, 2, 8),
+            first_release: date(2024, 6, 11),
+            until: date(2025, 6, 11),
+        };
         assert_eq!(table.support(version, date(2025, 2, 9)), open);
         // A retired minor whose first release nobody recorded is retired all the same.
         let unrecorded = Version::parse("1.24.6").unwrap();
-        assert_eq!(table.support(unrecorded, date(2026, 6, 1)), Support::Retired { since: None });
-        assert_eq!(table.support(version, date(2025, 6, 12)), Support::Retired { since: Some(date(2025, 6, 11)) });
+        assert_eq!(table.support(unrecorded, date(2026, 6, 1)), MinorSupport::Retired { since: None });
+        assert_eq!(table.support(version, date(2025, 6, 12)), MinorSupport::Retired { since: Some(date(2025, 6, 11)) });
     }
 }

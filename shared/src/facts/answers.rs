@@ -23,7 +23,7 @@ pub struct Attestation {
     /// The clause it answers, `C35`.
     pub clause: String,
     /// The answer.
-    pub answer: Answer,
+    pub answer: Attested,
     /// Who answers, by name: an answer that nobody signs is none.
     pub by: String,
     /// When it was true.
@@ -44,7 +44,7 @@ pub struct Stop {
     /// Until when.
     pub to: Moment,
     /// What for, where told.
-    pub purpose: Option<Purpose>,
+    pub purpose: Option<StopPurpose>,
 }
 
 impl Stop {
@@ -58,8 +58,8 @@ impl std::fmt::Display for Stop {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let days = self.to.0.duration_since(self.from.0).as_hours() / 24;
         let purpose = match self.purpose {
-            Some(Purpose::Maintenance) => ", for maintenance",
-            Some(Purpose::Other) => ", not for maintenance",
+            Some(StopPurpose::Maintenance) => ", for maintenance",
+            Some(StopPurpose::Other) => ", not for maintenance",
             None => "",
         };
         write!(f, "{} to {}, {days} days{purpose}", day(self.from.0), day(self.to.0))
@@ -69,7 +69,7 @@ impl std::fmt::Display for Stop {
 /// What nodes were stopped for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Purpose {
+pub enum StopPurpose {
     /// Regular maintenance.
     Maintenance,
     /// Anything else.
@@ -78,19 +78,19 @@ pub enum Purpose {
 
 /// What somebody answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum Attested {
     /// What the clause asks for is so.
     Fulfilled,
     /// It is not.
     NotFulfilled,
 }
 
-impl Answer {
+impl Attested {
     /// The word in files and JSON.
     pub fn as_str(self) -> &'static str {
         match self {
-            Answer::Fulfilled => "fulfilled",
-            Answer::NotFulfilled => "not-fulfilled",
+            Attested::Fulfilled => "fulfilled",
+            Attested::NotFulfilled => "not-fulfilled",
         }
     }
 }
@@ -125,13 +125,13 @@ struct File {
     api_version: String,
     kind: String,
     #[serde(default)]
-    items: Option<Vec<Item>>,
+    items: Option<Vec<AttestationItem>>,
 }
 
 /// An answer as it is written; what is left empty is left out.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Item {
+struct AttestationItem {
     clause: String,
     answer: Word,
     #[serde(default)]
@@ -147,7 +147,7 @@ struct Item {
     #[serde(default)]
     to: Option<Moment>,
     #[serde(default)]
-    purpose: Option<Purpose>,
+    purpose: Option<StopPurpose>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -158,11 +158,11 @@ enum Word {
     Open,
 }
 
-impl Item {
+impl AttestationItem {
     fn into_answer(self) -> Result<Option<Attestation>, ReadError> {
         let answer = match self.answer {
-            Word::Fulfilled => Answer::Fulfilled,
-            Word::NotFulfilled => Answer::NotFulfilled,
+            Word::Fulfilled => Attested::Fulfilled,
+            Word::NotFulfilled => Attested::NotFulfilled,
             Word::Open => return Ok(None),
         };
         let clause = text::line(&self.clause, 40);
@@ -341,7 +341,7 @@ pub(crate) struct Settled<'a> {
 impl Settled<'_> {
     /// Whether people answered all there is to answer, and all is as it is to be.
     pub(crate) fn is_fulfilled(&self) -> bool {
-        let good = self.answered.iter().all(|answer| answer.answer == Answer::Fulfilled);
+        let good = self.answered.iter().all(|answer| answer.answer == Attested::Fulfilled);
         good && self.open.is_empty() && !self.answered.is_empty()
     }
 
@@ -458,7 +458,7 @@ items:
 
     #[test]
     fn of_two_answers_to_one_question_none_counts() {
-        let both = [answer(|_| {}), answer(|a| a.answer = Answer::NotFulfilled)];
+        let both = [answer(|_| {}), answer(|a| a.answer = Attested::NotFulfilled)];
         for (_, problems) in problems(&both, embedded(), at("2026-05-02T00:00:00Z")) {
             assert_eq!(problems, [Problem::Duplicate("C35".to_owned())]);
         }

@@ -22,7 +22,7 @@ use crate::k8s::read::yaml;
 use crate::text;
 
 pub use comparison::{ChangedKey, Comparison};
-pub use difference::{Difference, diff};
+pub use difference::{BaselineDifference, diff};
 pub use recorder::{Recorder, records};
 
 /// What the system created, as recorded on a day. The file's shape, JSON or YAML, `aksarc.dev/v1alpha1`.
@@ -127,13 +127,13 @@ pub struct KeyRecord {
     /// Its value.
     pub value: String,
     /// How we knew that the system created it.
-    pub step: Step,
+    pub step: RecordedStep,
 }
 
 /// The step that told that something is the system's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Step {
+pub enum RecordedStep {
     /// The tables of known keys, components and reserved prefixes.
     Table,
     /// The node's own lists, written by Cluster API.
@@ -152,7 +152,7 @@ pub struct ObjectRecord {
     /// Its uid.
     pub uid: String,
     /// How we knew that it is the system's.
-    pub step: Step,
+    pub step: RecordedStep,
     /// A hash of each field that matters (`spec`, `data`, `rules`, …), by name. Metadata and status never count.
     pub content: BTreeMap<String, String>,
 }

@@ -297,18 +297,18 @@ impl Record {
     }
 
     /// Where a beat at `at` belongs.
-    fn place(&self, at: Timestamp) -> Place {
+    fn place(&self, at: Timestamp) -> BeatPlace {
         for (index, interval) in self.intervals.iter().enumerate() {
             if later(interval.from, at) > SLACK {
-                return Place::Outside(index);
+                return BeatPlace::Outside(index);
             }
             // The end's slack first: a beat a little before the end goes on there.
             if later(at, interval.to) <= SLACK {
                 let deep = later(interval.to, at) > SLACK;
-                return if deep { Place::Inside } else { Place::Continues(index) };
+                return if deep { BeatPlace::Inside } else { BeatPlace::Continues(index) };
             }
         }
-        if self.intervals.is_empty() { Place::Empty } else { Place::Outside(self.intervals.len()) }
+        if self.intervals.is_empty() { BeatPlace::Empty } else { BeatPlace::Outside(self.intervals.len()) }
     }
 
     /// Joins what touches, and keeps the size.
@@ -353,7 +353,7 @@ impl Record {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum BeatPlace {
     /// There is no sight yet.
     Empty,
     /// At the end of this interval.

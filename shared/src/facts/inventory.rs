@@ -18,7 +18,7 @@ use crate::k8s::text::Text;
 use crate::k8s::version::Version;
 use crate::text;
 
-pub use life::{Life, Started};
+pub use life::{SignsOfLife, Started};
 
 /// One list: a kind, in a namespace or the whole cluster.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -145,7 +145,7 @@ pub struct Inventory {
     /// What became of each probe.
     pub probes: BTreeMap<Probe, ProbeState>,
     /// Signs of when the cluster ran.
-    pub life: Life,
+    pub life: SignsOfLife,
     /// What the rules keep of the objects, by the rules' codes.
     pub(crate) kept: BTreeMap<Code, Kept>,
 }
@@ -467,7 +467,7 @@ pub(crate) struct Facts {
     namespaces: Vec<(String, Option<String>)>,
     pool_labels: Vec<(String, String, String, bool)>,
     system_keys: BTreeMap<String, BTreeSet<(Place, String)>>,
-    life: Life,
+    life: SignsOfLife,
 }
 
 impl Facts {

@@ -78,10 +78,10 @@ pub fn api_groups(text: &str) -> Option<BTreeSet<(String, String)>> {
     struct Group {
         name: String,
         #[serde(default)]
-        versions: Vec<Version>,
+        versions: Vec<GroupVersion>,
     }
     #[derive(Deserialize)]
-    struct Version {
+    struct GroupVersion {
         version: String,
     }
     let list: Groups = serde_json::from_str(text).ok()?;

@@ -12,20 +12,22 @@ use crate::k8s::object::Object;
 
 /// From when to when a certificate holds. As text: `BEGIN/END`, both RFC 3339, or the end alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Life {
+pub struct Validity {
     /// The first moment, where it is known.
     pub begin: Option<Timestamp>,
     /// The last.
     pub end: Timestamp,
 }
 
-impl Life {
+impl Validity {
     /// From its text.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         match text.split_once('/') {
-            Some((begin, end)) => Some(Life { begin: Some(begin.trim().parse().ok()?), end: end.trim().parse().ok()? }),
-            None => Some(Life { begin: None, end: text.parse().ok()? }),
+            Some((begin, end)) => {
+                Some(Validity { begin: Some(begin.trim().parse().ok()?), end: end.trim().parse().ok()? })
+            }
+            None => Some(Validity { begin: None, end: text.parse().ok()? }),
         }
     }
 
@@ -52,7 +54,7 @@ impl Life {
             }
         };
         let end = at(u64::MAX)?;
-        Ok(Life { begin: Some(at(0)?), end })
+        Ok(Validity { begin: Some(at(0)?), end })
     }
 
     /// How long it lasts, where that is known.
@@ -61,7 +63,7 @@ impl Life {
     }
 }
 
-impl fmt::Display for Life {
+impl fmt::Display for Validity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.begin {
             Some(begin) => write!(f, "{begin}/{}", self.end),
@@ -72,9 +74,9 @@ impl fmt::Display for Life {
 
 /// The certificates of a PEM bundle, in its order: from when to when each holds, or why it cannot be read. What stands around
 /// them is no part of it.
-pub fn bundle(pem: &str) -> Vec<Result<Life, String>> {
+pub fn bundle(pem: &str) -> Vec<Result<Validity, String>> {
     let certificates = CertificateDer::pem_slice_iter(pem.as_bytes());
-    certificates.map(|der| Life::of(&der.map_err(|error| format!("no certificate in PEM: {error}"))?)).collect()
+    certificates.map(|der| Validity::of(&der.map_err(|error| format!("no certificate in PEM: {error}"))?)).collect()
 }
 
 /// A bundle of authorities that Kubernetes publishes in a ConfigMap of kube-system, for everybody who has to trust them.
@@ -142,10 +144,10 @@ mod tests {
         for is_ca in [IsCa::NoCa, IsCa::Ca(BasicConstraints::Unconstrained), IsCa::Ca(BasicConstraints::Constrained(0))]
         {
             for year in [1999, 2027, 2049, 2051, 9999] {
-                let life = Life::of(certificate(year, is_ca).der()).unwrap();
+                let life = Validity::of(certificate(year, is_ca).der()).unwrap();
                 let text = format!("1990-01-01T00:00:00Z/{year}-03-04T00:00:00Z");
                 assert_eq!(life.to_string(), text);
-                assert_eq!(Life::parse(&text), Some(life));
+                assert_eq!(Validity::parse(&text), Some(life));
             }
         }
     }
@@ -153,10 +155,10 @@ mod tests {
     #[test]
     fn what_is_no_certificate_has_no_end() {
         for bytes in [&b""[..], b"x", b"\x30\x03\x02\x01\x00"] {
-            assert!(Life::of(bytes).is_err());
+            assert!(Validity::of(bytes).is_err());
         }
         for text in ["", "soon", "/", "2026-06-01T00:00:00Z/", "2026-06-01"] {
-            assert_eq!(Life::parse(text), None, "{text}");
+            assert_eq!(Validity::parse(text), None, "{text}");
         }
     }
 

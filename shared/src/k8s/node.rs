@@ -32,7 +32,7 @@ pub struct NodeStatus<'a> {
     #[serde(borrow, default)]
     pub(crate) capacity: Option<Capacity<'a>>,
     #[serde(borrow, default)]
-    pub(crate) conditions: Option<Vec<Condition<'a>>>,
+    pub(crate) conditions: Option<Vec<NodeCondition<'a>>>,
 }
 
 #[derive(Clone, Debug, Default, serde::Deserialize)]
@@ -47,7 +47,7 @@ pub(crate) struct Capacity<'a> {
 }
 
 #[derive(Clone, Debug, serde::Deserialize)]
-pub(crate) struct Condition<'a> {
+pub(crate) struct NodeCondition<'a> {
     #[serde(borrow, default, rename = "type")]
     pub(crate) name: Text<'a>,
     #[serde(borrow, default)]

@@ -19,7 +19,7 @@ use crate::k8s::read::scan;
 
 use managed::Managed;
 pub use managed::{MAX_ENTRIES, ManagedEntry};
-use pairs::Index;
+use pairs::PairIndex;
 pub use pairs::Pairs;
 
 /// The parts of `metadata` that rules use. Names are cut to [`MAX_NAME`] bytes.
@@ -93,14 +93,14 @@ pub struct Object<'a> {
     /// `metadata`.
     pub meta: Meta<'a>,
     fields: Vec<(Text<'a>, &'a str)>,
-    index: Index,
-    kept: Kept<'a>,
+    index: PairIndex,
+    kept: Parsed<'a>,
     fault: OnceCell<String>,
     asked_for_managed: Cell<bool>,
 }
 
 #[derive(Clone, Debug, Default)]
-struct Kept<'a> {
+struct Parsed<'a> {
     managed: OnceCell<Vec<ManagedEntry<'a>>>,
     managed_count: OnceCell<usize>,
     owners: OnceCell<Vec<Owner<'a>>>,

@@ -47,7 +47,7 @@ pub struct AnswerNote {
 }
 
 /// What decides which questions there are, and which are answered.
-pub(crate) struct Asked<'a> {
+pub(crate) struct AskedFor<'a> {
     pub(crate) data: &'a Data,
     pub(crate) candidates: &'a [Platform],
     pub(crate) rules: &'a [&'static Rule],
@@ -58,8 +58,8 @@ pub(crate) struct Asked<'a> {
 
 /// Every question of the platforms the cluster may be on, in the order of the clauses, answered or not. A run of some rules
 /// only has their questions, and those that no rule can ask.
-pub(crate) fn questions(asked_for: &Asked<'_>) -> Vec<Question> {
-    let Asked { data, candidates, rules, release, attestations, now } = *asked_for;
+pub(crate) fn questions(asked_for: &AskedFor<'_>) -> Vec<Question> {
+    let AskedFor { data, candidates, rules, release, attestations, now } = *asked_for;
     let answers = Answers::new(attestations, data, now);
     let judged = problems(attestations, data, now);
     let mut questions = Vec::new();
@@ -174,9 +174,13 @@ mod tests {
     use crate::data::embedded;
     use crate::facts::answers::parse;
 
-    fn ask<'a>(candidates: &'a [Platform], attestations: &'a [Attestation], rules: &'a [&'static Rule]) -> Asked<'a> {
+    fn ask<'a>(
+        candidates: &'a [Platform],
+        attestations: &'a [Attestation],
+        rules: &'a [&'static Rule],
+    ) -> AskedFor<'a> {
         let now = "2026-06-01T00:00:00Z".parse().unwrap();
-        Asked { data: embedded(), candidates, rules, release: None, attestations, now }
+        AskedFor { data: embedded(), candidates, rules, release: None, attestations, now }
     }
 
     #[test]

@@ -27,8 +27,8 @@ use serde::{Deserialize, Serialize};
 
 pub use coverage::{Lapsed, apply};
 pub use moved::Moved;
-pub use read::{Entry, Objects, Place, SUPPORT_WAIVER, Unreadable, entries, parse};
-pub use set::{Status, all_problems, beside, in_force, status};
+pub use read::{Objects, SUPPORT_WAIVER, Unreadable, WaiverEntry, WaiverPlace, entries, parse};
+pub use set::{WaiverStatus, all_problems, beside, in_force, status};
 pub use terms::{Invalid, MAX_DAYS};
 pub(crate) use terms::{MAX_NAME, problems_of_text};
 

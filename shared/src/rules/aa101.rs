@@ -8,7 +8,7 @@ use crate::rules::parts::version_table::evidence;
 use crate::rules::parts::version_table::judge;
 use crate::rules::parts::version_table::supported;
 use crate::rules::parts::ways;
-use crate::rules::rule::{Context, Grounds, Manifests, Mode, Reach, Rule, StateCheck, Verdict, Voiding, Weight};
+use crate::rules::rule::{Context, Grounds, ManifestUse, Mode, Reach, Rule, StateCheck, Verdict, Voiding, Weight};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA101"),
@@ -27,7 +27,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa101.md"),
     state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: None,
-    manifests: Manifests::AsCreation,
+    manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 

@@ -1,13 +1,13 @@
 //! AA102: the Kubernetes version leaves the supported list soon.
 
 use crate::data::Platform;
-use crate::data::versions::{Support, Window};
+use crate::data::versions::{MinorSupport, Window};
 use crate::facts::inventory::Inventory;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, ObjectRef};
 use crate::rules::parts::version_table;
 use crate::rules::parts::ways;
-use crate::rules::rule::{Context, Due, Grounds, Manifests, Mode, Reach, Rule, StateCheck, Verdict, Voiding, Weight};
+use crate::rules::rule::{Context, Due, Grounds, ManifestUse, Mode, Reach, Rule, StateCheck, Verdict, Voiding, Weight};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA102"),
@@ -26,7 +26,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa102.md"),
     state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: Some(deadlines) },
     change: None,
-    manifests: Manifests::AsCreation,
+    manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
@@ -38,7 +38,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let Some(table) = context.version_table() else {
         return Verdict::Unknown(format!("there is no version table for {}", context.platform.as_str()));
     };
-    let Support::Supported { until, projected } = table.support(version, context.as_of) else {
+    let MinorSupport::Supported { until, projected } = table.support(version, context.as_of) else {
         return match version_table::judge(table, version, context.as_of) {
             Err(why) => Verdict::Unknown(why),
             Ok(_) => Verdict::Found(Vec::new()),
@@ -65,7 +65,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
 
 fn deadlines(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
     let (Some(version), Some(table)) = (inventory.server(), context.version_table()) else { return Vec::new() };
-    let Support::Supported { until, projected } = table.support(version, context.as_of) else { return Vec::new() };
+    let MinorSupport::Supported { until, projected } = table.support(version, context.as_of) else { return Vec::new() };
     let how = if projected { " (projected from the table)" } else { "" };
     vec![Due { on: until, what: format!("Kubernetes {} leaves the supported list{how}", version.minor_text()) }]
 }

@@ -10,7 +10,7 @@ use crate::k8s::kinds::{self, Kind};
 use crate::k8s::version::Version;
 use crate::rules::parts::ways;
 use crate::rules::rule::{
-    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
+    Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -34,7 +34,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa103.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
-    manifests: Manifests::AsCreation,
+    manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
@@ -111,7 +111,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
 }
 
 /// A running part of Kubernetes.
-struct Part<'i> {
+struct RunningPart<'i> {
     role: Role,
     name: &'i str,
     version: Version,
@@ -138,12 +138,12 @@ impl Role {
 
 /// All parts seen, and what could not be read. A node that has not reported yet has no version, and a virtual kubelet's is
 /// not that of a machine.
-fn parts<'i>(inventory: &'i Inventory, data: &'i Data) -> (Vec<Part<'i>>, Vec<String>) {
+fn parts<'i>(inventory: &'i Inventory, data: &'i Data) -> (Vec<RunningPart<'i>>, Vec<String>) {
     let (mut parts, mut open) = (Vec::new(), Vec::new());
     for node in inventory.nodes.iter().filter(|node| !node.kubelet.is_empty() && !node.virtual_kubelet) {
         match Version::parse(&node.kubelet) {
             Some(version) => {
-                parts.push(Part { role: Role::OnNodes, name: "kubelet", version, object: node.name.clone() });
+                parts.push(RunningPart { role: Role::OnNodes, name: "kubelet", version, object: node.name.clone() });
             }
             None => open.push(format!("node {} reports {:?}, which is no version", node.name, node.kubelet)),
         }
@@ -156,7 +156,7 @@ fn parts<'i>(inventory: &'i Inventory, data: &'i Data) -> (Vec<Part<'i>>, Vec<St
             None => continue,
         };
         match Version::parse(tag) {
-            Some(version) => parts.push(Part { role, name, version, object: object.to_owned() }),
+            Some(version) => parts.push(RunningPart { role, name, version, object: object.to_owned() }),
             None => open.push(format!("the image of {object} has no version for a tag")),
         }
     }

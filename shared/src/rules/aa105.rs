@@ -7,7 +7,7 @@ use crate::finding::{Basis, Consequence, Draft, ObjectRef};
 use crate::k8s::version::Version;
 use crate::rules::parts::version_table;
 use crate::rules::parts::ways;
-use crate::rules::rule::{Context, Grounds, Manifests, Mode, Reach, Rule, StateCheck, Verdict, Voiding, Weight};
+use crate::rules::rule::{Context, Grounds, ManifestUse, Mode, Reach, Rule, StateCheck, Verdict, Voiding, Weight};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA105"),
@@ -30,7 +30,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa105.md"),
     state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: None,
-    manifests: Manifests::AsCreation,
+    manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 

@@ -5,7 +5,7 @@ use crate::data::lifecycle::Host;
 use crate::facts::inventory::Inventory;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::rules::rule::{Context, Due, Grounds, Manifests, Mode, Reach, Rule, StateCheck, Verdict, Voiding, Weight};
+use crate::rules::rule::{Context, Due, Grounds, ManifestUse, Mode, Reach, Rule, StateCheck, Verdict, Voiding, Weight};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA106"),
@@ -27,7 +27,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa106.md"),
     state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: Some(deadlines) },
     change: None,
-    manifests: Manifests::AsCreation,
+    manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 

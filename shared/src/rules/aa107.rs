@@ -1,14 +1,14 @@
 //! AA107: the Kubernetes version is so old that no upgrade leads out in one step.
 
 use crate::data::Platform;
-use crate::data::versions::Support;
+use crate::data::versions::MinorSupport;
 use crate::facts::inventory::Inventory;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, ObjectRef};
 use crate::k8s::version::Version;
 use crate::rules::parts::version_table;
 use crate::rules::parts::ways;
-use crate::rules::rule::{Context, Grounds, Manifests, Mode, Reach, Rule, StateCheck, Verdict, Voiding, Weight};
+use crate::rules::rule::{Context, Grounds, ManifestUse, Mode, Reach, Rule, StateCheck, Verdict, Voiding, Weight};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA107"),
@@ -27,7 +27,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa107.md"),
     state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: None,
-    manifests: Manifests::AsCreation,
+    manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
@@ -43,10 +43,9 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         Ok(None) => return Verdict::Found(Vec::new()),
         Ok(Some(_)) => {}
     }
-    let mut supported = table
-        .known()
-        .into_iter()
-        .filter(|minor| *minor > version && matches!(table.support(*minor, context.as_of), Support::Supported { .. }));
+    let mut supported = table.known().into_iter().filter(|minor| {
+        *minor > version && matches!(table.support(*minor, context.as_of), MinorSupport::Supported { .. })
+    });
     let Some(oldest) = supported.next() else {
         let as_of = table.as_of;
         return Verdict::Unknown(format!(

@@ -10,10 +10,10 @@ use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
 use crate::k8s::object::Object;
 use crate::rules::parts::node_metadata::{
-    TWINS, Written, against_baseline, against_peers, path, required, restore, system_keys, twin, written_by_people,
+    TWINS, WrittenKey, against_baseline, against_peers, path, required, restore, system_keys, twin, written_by_people,
 };
 use crate::rules::rule::{
-    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch, Weight,
+    Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -36,7 +36,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa201.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
-    manifests: Manifests::AsCreation,
+    manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
@@ -70,7 +70,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
                 .values(twin(node, keys, key), Some(value))
                 .says(format!("system label {key} of node {} was written by {}", node.meta.name, &*entry.manager))
                 .with(Evidence::managed(entry));
-            notes.undecided(draft, Written::of(node, keys, key, data));
+            notes.undecided(draft, WrittenKey::of(node, keys, key, data));
         }
     });
     strangers(node, &keys, notes, &target);

@@ -9,10 +9,10 @@ use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
 use crate::rules::parts::node_metadata::{
-    Written, against_baseline, against_peers, path, system_keys, written_by_people,
+    WrittenKey, against_baseline, against_peers, path, system_keys, written_by_people,
 };
 use crate::rules::rule::{
-    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch, Weight,
+    Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -35,7 +35,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa202.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
-    manifests: Manifests::AsCreation,
+    manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
@@ -48,20 +48,20 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
             .values(None, Some(value))
             .says(format!("system annotation {key} of node {} was written by {}", node.meta.name, &*entry.manager))
             .with(Evidence::managed(entry));
-        notes.undecided(draft, Written::of(node, keys, key, data));
+        notes.undecided(draft, WrittenKey::of(node, keys, key, data));
     });
     let keys = Keys::of(node, Place::Annotation, data);
     let shared = node.meta.annotations.iter().filter(|(key, _)| data.node_keys.is_pool_wide(key));
     let mut shared = shared.filter(|(key, _)| keys.person(key).is_none()).peekable();
     let pool = shared.peek().map(|_| pool_of_node(node, data)).unwrap_or_default();
     for (key, value) in shared {
-        notes.remark(Shared { pool: pool.clone(), key: key.to_owned(), value: value.to_owned() });
+        notes.remark(PoolAnnotation { pool: pool.clone(), key: key.to_owned(), value: value.to_owned() });
     }
 }
 
 /// The value of an annotation that all nodes of a pool have alike, on a node where no person wrote it.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Shared {
+struct PoolAnnotation {
     pool: String,
     key: String,
     value: String,
@@ -70,7 +70,7 @@ struct Shared {
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     // Where the untouched members differ, they say nothing.
     let peers = |pool: &str, key: &str| {
-        let shared = inventory.remarks::<Shared>(RULE.code).filter(|own| own.pool == pool && own.key == key);
+        let shared = inventory.remarks::<PoolAnnotation>(RULE.code).filter(|own| own.pool == pool && own.key == key);
         let mut values = shared.map(|own| &*own.value);
         values.next().filter(|_| values.next().is_none())
     };

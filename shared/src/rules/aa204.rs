@@ -13,10 +13,10 @@ use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
 use crate::rules::parts::node_metadata::{
-    Act, MAX_KEYS, Written, act, by_people, changes, path, update, verb_of, word, written_by_people,
+    Act, MAX_KEYS, WrittenKey, act, by_people, changes, path, update, verb_of, word, written_by_people,
 };
 use crate::rules::rule::{
-    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch, Weight,
+    Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -39,7 +39,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa204.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
-    manifests: Manifests::AsNodeUpdate,
+    manifests: ManifestUse::AsNodeUpdate,
     voiding: Voiding::AnyList,
 };
 
@@ -79,7 +79,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
                 ))
                 .with(Evidence::managed(entry))
                 .fix(removal(place, name, key));
-            notes.undecided(draft, Written::of(node, keys, key, data));
+            notes.undecided(draft, WrittenKey::of(node, keys, key, data));
         });
     }
 }
@@ -90,10 +90,10 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     if context.unread(&[&kinds::NODE]).is_some() {
         return Verdict::Found(Vec::new());
     }
-    let is_recorded = |node: &str, written: &Written| {
+    let is_recorded = |node: &str, written: &WrittenKey| {
         context.baseline.as_ref().is_some_and(|baseline| baseline.has_key(node, written.place, &written.key))
     };
-    let suspects = inventory.undecided::<Written>(RULE.code).iter();
+    let suspects = inventory.undecided::<WrittenKey>(RULE.code).iter();
     let added = suspects.filter_map(|suspect| {
         let (draft, written) = (&suspect.draft, &suspect.depends_on);
         let added = !written.is_systems(inventory) && !is_recorded(&draft.object.name, written);

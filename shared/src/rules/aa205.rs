@@ -14,7 +14,7 @@ use crate::k8s::kinds;
 use crate::rules::parts::node_metadata::{MAX_KEYS, by_people, changes, entries, path, pool_name, update, word};
 use crate::rules::parts::ways;
 use crate::rules::rule::{
-    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch, Weight,
+    Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -45,7 +45,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa205.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
-    manifests: Manifests::AsNodeUpdate,
+    manifests: ManifestUse::AsNodeUpdate,
     voiding: Voiding::AnyList,
 };
 

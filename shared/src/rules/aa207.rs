@@ -17,7 +17,7 @@ use crate::rules::parts::node_metadata::{
 };
 use crate::rules::parts::system_namespace::{Whose, is_made_by_release};
 use crate::rules::rule::{
-    Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Voiding, Watch, Weight,
+    Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Voiding, Watch, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -41,7 +41,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa207.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: None, deadlines: None },
     change: Some(change),
-    manifests: Manifests::AsCreation,
+    manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
@@ -235,11 +235,11 @@ fn meta_finalizers<'a>(namespace: &Object<'a>) -> Vec<Text<'a>> {
 
 fn finalizers<'a>(namespace: &Object<'a>) -> Vec<Text<'a>> {
     #[derive(serde::Deserialize)]
-    struct Spec<'a> {
+    struct NamespaceSpec<'a> {
         #[serde(borrow, default)]
         finalizers: Option<Vec<Text<'a>>>,
     }
-    namespace.field::<Spec<'a>>("spec").and_then(|spec| spec.finalizers).unwrap_or_default()
+    namespace.field::<NamespaceSpec<'a>>("spec").and_then(|spec| spec.finalizers).unwrap_or_default()
 }
 
 /// The path of what is said of a namespace that somebody made.

@@ -12,7 +12,7 @@ use crate::rules::parts::node_metadata::{finalizers_of_people, new_finalizers, o
 use crate::rules::parts::platform_signs;
 use crate::rules::parts::ways;
 use crate::rules::rule::{
-    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch, Weight,
+    Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -35,7 +35,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa208.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
-    manifests: Manifests::AsCreation,
+    manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 

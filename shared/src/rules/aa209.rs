@@ -16,7 +16,7 @@ use crate::k8s::object::{ManagedEntry, Object};
 use crate::k8s::text::Text;
 use crate::rules::parts::node_metadata::{KeyChange, changes, disowned, owned, path, target, word};
 use crate::rules::rule::{
-    Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Voiding, Watch, Weight,
+    Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Voiding, Watch, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -59,7 +59,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa209.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: None, deadlines: None },
     change: Some(change),
-    manifests: Manifests::AsCreation,
+    manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
@@ -211,12 +211,12 @@ fn get<'o>(object: &'o Object<'_>, place: Place, key: &str) -> Option<&'o str> {
 
 fn is_paused(object: &Object<'_>) -> bool {
     #[derive(serde::Deserialize)]
-    struct Spec {
+    struct PausableSpec {
         #[serde(default)]
         paused: Option<bool>,
     }
     object.raw("spec").is_some_and(|spec| spec.contains("\"paused\""))
-        && object.field::<Spec>("spec").is_some_and(|spec| spec.paused.unwrap_or_default())
+        && object.field::<PausableSpec>("spec").is_some_and(|spec| spec.paused.unwrap_or_default())
 }
 
 fn removal(object: &Object<'_>, kind: &Kind, key: &str) -> Command {

@@ -23,13 +23,13 @@ use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
-use crate::rules::parts::differences::Difference;
+use crate::rules::parts::differences::FieldDifference;
 use crate::rules::parts::effect::{Effect, is_restart};
 use crate::rules::parts::node_metadata::{added_finalizers, target};
 use crate::rules::parts::put_back::{self, Past, Present};
 use crate::rules::parts::{foreign, names};
 use crate::rules::rule::{
-    Across, Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch,
+    Across, Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch,
     Weight,
 };
 
@@ -85,7 +85,7 @@ pub(crate) static RULE: Rule = Rule {
     page: include_str!("aa301.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
-    manifests: Manifests::Together(&ACROSS),
+    manifests: ManifestUse::Together(&ACROSS),
     voiding: Voiding::AnyList,
 };
 
@@ -99,13 +99,13 @@ const fn scale(kind: &'static Kind) -> Watch {
 
 /// What decides a draft on a component.
 #[derive(Debug)]
-enum Decides {
+enum ComponentDecision {
     /// Whether the template is one again that the platform had made.
     Template(Present),
     /// Whether the workload describes the same image for the same container.
     Image(Runs),
     /// Whether this is the address of a managed Service.
-    Address(Address),
+    Address(ServiceAddress),
 }
 
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
@@ -128,11 +128,11 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
         for found in workload.iter().flat_map(|(component, _)| foreign::images(seen, component)) {
             let workload = workload.as_ref().map(|(_, name)| &**name).unwrap_or_default();
             let runs = Runs(format!("{workload} {} {}", found.container, found.image));
-            notes.undecided(found.draft, Decides::Image(runs));
+            notes.undecided(found.draft, ComponentDecision::Image(runs));
         }
     } else if *kind == kinds::SERVICE {
         for (address, draft) in names::claims(object, kind) {
-            notes.undecided(draft, Decides::Address(Address(address)));
+            notes.undecided(draft, ComponentDecision::Address(ServiceAddress(address)));
         }
     }
     notes.drafts.extend(names::endpoints(seen));
@@ -166,7 +166,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     for suspect in inventory.undecided(RULE.code) {
         let draft = suspect.draft.clone();
         match &suspect.depends_on {
-            Decides::Template(present) => {
+            ComponentDecision::Template(present) => {
                 let keeper = put_back::keeper(&draft.object.kind);
                 if let Some(why) = keeper.and_then(|keeper| context.unread(&[keeper])) {
                     open.get_or_insert_with(|| {
@@ -176,14 +176,14 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
                 }
                 drafts.push(with_past(draft, present.past(inventory, RULE.code)));
             }
-            Decides::Image(image) => {
+            ComponentDecision::Image(image) => {
                 let is_described = || inventory.remarks::<Runs>(RULE.code).any(|runs| runs == image);
                 if !is_described() && context.unread(&kinds::ROLLED_OUT).is_none() {
                     drafts.push(draft);
                 }
             }
-            Decides::Address(address) => {
-                if inventory.remarks(RULE.code).any(|managed: &Address| managed == address) {
+            ComponentDecision::Address(address) => {
+                if inventory.remarks(RULE.code).any(|managed: &ServiceAddress| managed == address) {
                     drafts.push(draft);
                 }
             }
@@ -217,18 +217,19 @@ fn note_manifest(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
     if component(seen.data, kind.kind, &object.meta.namespace, &object.meta.name).is_some() {
         for address in names::addresses(object) {
-            notes.remark(Address(address));
+            notes.remark(ServiceAddress(address));
         }
         return;
     }
     for (address, draft) in names::claims(object, kind).into_iter().chain(names::asked_for(object, kind)) {
-        notes.undecided(draft, Address(address));
+        notes.undecided(draft, ServiceAddress(address));
     }
 }
 
 fn settle_manifests(inventory: &Inventory, _: &Context<'_>, drafts: &mut Vec<Draft>) -> Option<String> {
-    let taken = |address: &Address| inventory.remarks::<Address>(RULE.code).any(|managed| managed == address);
-    let own = inventory.undecided::<Address>(RULE.code).iter().filter(|own| taken(&own.depends_on));
+    let taken =
+        |address: &ServiceAddress| inventory.remarks::<ServiceAddress>(RULE.code).any(|managed| managed == address);
+    let own = inventory.undecided::<ServiceAddress>(RULE.code).iter().filter(|own| taken(&own.depends_on));
     drafts.extend(own.map(|suspect| suspect.draft.clone()));
     None
 }
@@ -269,7 +270,7 @@ struct Runs(String);
 
 /// An address of a managed Service.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Address(String);
+struct ServiceAddress(String);
 
 /// What an object shows of having been changed: fields that a second hand owns, that it was put to rest, and what in it cannot
 /// be the platform's.
@@ -285,7 +286,7 @@ fn traces(seen: &Seen<'_, '_>, component: &Component, notes: &mut Notes) {
         let told = draft.path.starts_with("spec.template") && effect != Effect::Restarts;
         if told && put_back::keeper(kind.kind).is_some() {
             let present = present.get_or_insert_with(|| Present::of(object, data));
-            notes.undecided(draft, Decides::Template(present.clone()));
+            notes.undecided(draft, ComponentDecision::Template(present.clone()));
         } else {
             notes.drafts.push(draft);
         }
@@ -307,7 +308,7 @@ fn traces(seen: &Seen<'_, '_>, component: &Component, notes: &mut Notes) {
     notes.drafts.extend(finalizers(object, kind, component, data));
     if *kind == kinds::SERVICE {
         for address in names::addresses(object) {
-            notes.remark(Address(address));
+            notes.remark(ServiceAddress(address));
         }
     }
 }
@@ -433,7 +434,7 @@ fn created(change: &Change<'_>, object: &Object<'_>, component: &Component, data
 }
 
 /// Whether a new value is one that the platform is known to set: what somebody added is gone again, an image is Microsoft's.
-fn may_be_the_platforms(difference: &Difference, data: &Data) -> bool {
+fn may_be_the_platforms(difference: &FieldDifference, data: &Data) -> bool {
     match &difference.after {
         None => difference.path != "spec.replicas",
         Some(image) => difference.path.rsplit('.').next() == Some("image") && data.provenance.is_microsofts(image),

@@ -8,7 +8,7 @@ use crate::finding::{Basis, Consequence, Draft};
 use crate::k8s::kinds::{self, Kind};
 use crate::rules::parts::components;
 use crate::rules::parts::node_metadata::{owned, target};
-use crate::rules::rule::{Grounds, Manifests, Mode, Reach, Rule, StateCheck, Voiding, Watch, Weight};
+use crate::rules::rule::{Grounds, ManifestUse, Mode, Reach, Rule, StateCheck, Voiding, Watch, Weight};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA302"),
@@ -46,7 +46,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa302.md"),
     state: StateCheck { per_object: None, per_cluster: None, deadlines: None },
     change: Some(change),
-    manifests: Manifests::AsCreation,
+    manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 

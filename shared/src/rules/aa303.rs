@@ -22,7 +22,7 @@ use crate::rules::parts::names;
 use crate::rules::parts::node_metadata::{disowned, target};
 use crate::rules::parts::ways;
 use crate::rules::rule::{
-    Across, Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch,
+    Across, Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch,
     Weight,
 };
 
@@ -99,7 +99,7 @@ pub(crate) static RULE: Rule = Rule {
     page: include_str!("aa303.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
-    manifests: Manifests::Together(&ACROSS),
+    manifests: ManifestUse::Together(&ACROSS),
     voiding: Voiding::InNamed(voids_by),
 };
 
@@ -165,12 +165,12 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
             {
                 // Whether it gives anything hangs on its Role, which may come later.
                 let says = format!("{what} in {namespace} {says}");
-                notes.undecided(draft, Open { release, decides: Decides::Role { role, says } });
+                notes.undecided(draft, Open { release, decides: AddOnDecision::Role { role, says } });
             } else if release.release.is_empty() {
                 let own = standing.weight != Consequence::Info && !gitops;
                 notes.drafts.push(if own { draft.fix(ways::delete(object, kind)) } else { draft });
             } else {
-                notes.undecided(draft, Open { release, decides: Decides::Release });
+                notes.undecided(draft, Open { release, decides: AddOnDecision::Release });
             }
         }
         // Nobody is told to delete what may be the platform's.
@@ -178,7 +178,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
             let evidence = Evidence::seen("provenance", "no catalogue entry, owner, tool or mark tells whose it is");
             let draft = draft.with(evidence).lighter(Consequence::Info);
             let (release, what) = (FromRelease::of(object), format!("{what} in {namespace}"));
-            notes.undecided(draft, Open { release, decides: Decides::Baseline { what } });
+            notes.undecided(draft, Open { release, decides: AddOnDecision::Baseline { what } });
         }
     }
 }
@@ -207,7 +207,7 @@ fn each_of_cluster(object: &Object<'_>, kind: &'static Kind, data: &Data, notes:
     } else {
         let release = release_of(object);
         if !release.release.is_empty() {
-            notes.remark(Owned { release, object: format!("{} {}", kind.kind, object.meta.name) });
+            notes.remark(OwnedByRelease { release, object: format!("{} {}", kind.kind, object.meta.name) });
         }
     }
 }
@@ -237,7 +237,7 @@ struct RoleWrites {
 
 /// An object without a namespace that a Helm release owns.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Owned {
+struct OwnedByRelease {
     release: FromRelease,
     object: String,
 }
@@ -246,12 +246,12 @@ struct Owned {
 #[derive(Debug)]
 struct Open {
     release: FromRelease,
-    decides: Decides,
+    decides: AddOnDecision,
 }
 
 /// What decides about an object that no Arc extension brought.
 #[derive(Debug)]
-enum Decides {
+enum AddOnDecision {
     /// What else its release owns.
     Release,
     /// What its Role may write. `says` has [`WRITES`] where that is told.
@@ -265,7 +265,7 @@ enum Decides {
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let extensions = Installed::of(inventory, RULE.code, context.data);
     let mut owned = BTreeMap::<&FromRelease, BTreeSet<&str>>::new();
-    for Owned { release, object } in inventory.remarks(RULE.code) {
+    for OwnedByRelease { release, object } in inventory.remarks(RULE.code) {
         owned.entry(release).or_default().insert(object);
     }
     let written: BTreeMap<&str, Option<&str>> =
@@ -277,7 +277,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         }
         let draft = suspect.draft.clone();
         match decides {
-            Decides::Role { role, says } => {
+            AddOnDecision::Role { role, says } => {
                 let Some(Some(writes)) = written.get(&**role) else {
                     // Nothing is said of it where nobody could read what it may do.
                     let kind = if role.starts_with('/') { &kinds::CLUSTER_ROLE } else { &kinds::ROLE };
@@ -287,8 +287,8 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
                 draft.lighter = Some(Consequence::AtRisk);
                 Some(ending(draft, release, &owned))
             }
-            Decides::Release => Some(ending(draft, release, &owned)),
-            Decides::Baseline { what } => {
+            AddOnDecision::Release => Some(ending(draft, release, &owned)),
+            AddOnDecision::Baseline { what } => {
                 Some(match &context.baseline {
                     None => draft
                         .says(format!("{what} is unrecognised: nothing tells whose it is, a baseline would settle it")),

@@ -9,7 +9,7 @@ use crate::k8s::kinds;
 use crate::rules::parts::components::component;
 use crate::rules::parts::health;
 use crate::rules::rule::{
-    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
+    Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -37,7 +37,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa304.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
-    manifests: Manifests::AsCreation,
+    manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
@@ -64,7 +64,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     // The names of what stands in no namespace are everybody's: what is no object of the platform's is another's.
     let own = kind.namespaced || data.cluster_objects.find(kind.kind, object).is_some();
     if told && own {
-        notes.remark(Named::of(kind.kind, namespace, name));
+        notes.remark(ThereAlready::of(kind.kind, namespace, name));
     }
     if spoken_for(data, kind.kind, namespace, name).is_some() {
         notes.drafts.extend(health::ailing(object, kind));
@@ -73,8 +73,8 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
 
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let is_there = |kind: &str, namespace: &str, name: &str| {
-        let own = Named::of(kind, namespace, name);
-        inventory.remarks::<Named>(RULE.code).any(|other| *other == own)
+        let own = ThereAlready::of(kind, namespace, name);
+        inventory.remarks::<ThereAlready>(RULE.code).any(|other| *other == own)
     };
     let (data, platform) = (context.data, context.platform);
     let mut drafts =
@@ -85,14 +85,14 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
 
 /// An object that is there.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Named {
+struct ThereAlready {
     kind: String,
     namespace: String,
     name: String,
 }
 
-impl Named {
+impl ThereAlready {
     fn of(kind: &str, namespace: &str, name: &str) -> Self {
-        Named { kind: kind.to_owned(), namespace: namespace.to_owned(), name: name.to_owned() }
+        ThereAlready { kind: kind.to_owned(), namespace: namespace.to_owned(), name: name.to_owned() }
     }
 }

@@ -16,7 +16,7 @@ use crate::rules::parts::node_metadata::{disowned, owned, target};
 use crate::rules::parts::rest::idle;
 use crate::rules::parts::written::hands;
 use crate::rules::rule::{
-    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch, Weight,
+    Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -74,7 +74,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa306.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
-    manifests: Manifests::AsCreation,
+    manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 

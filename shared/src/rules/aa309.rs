@@ -2,7 +2,7 @@
 
 use crate::data::cluster_objects::PlatformWebhooks;
 use crate::data::{Data, Platform};
-use crate::facts::baseline::{Comparison, Step, object_key};
+use crate::facts::baseline::{Comparison, RecordedStep, object_key};
 use crate::facts::inventory::Inventory;
 use crate::facts::notes::Notes;
 use crate::facts::notes::Undecided;
@@ -11,7 +11,7 @@ use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::rules::parts::written::hands;
 use crate::rules::rule::{
-    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
+    Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -35,7 +35,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa309.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
-    manifests: Manifests::AsCreation,
+    manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
@@ -94,7 +94,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
 /// does not show, and an extension takes its own away and renews it: that informs, and accuses nobody.
 fn since(baseline: &Comparison<'_>, proven: &[&PlatformWebhooks], context: &Context<'_>) -> Vec<Draft> {
     let is_own = |kind: &Kind, name: &str| {
-        let by_platform = |step| step == Step::Table || step == Step::ManagedFields;
+        let by_platform = |step| step == RecordedStep::Table || step == RecordedStep::ManagedFields;
         baseline.then.objects.get(&object_key(kind, "", name)).is_some_and(|record| by_platform(record.step))
             || proven.iter().any(|row| row.kind == kind.kind && row.name == name)
     };

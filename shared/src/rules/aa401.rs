@@ -11,7 +11,7 @@ use crate::rules::parts::node_metadata::target;
 use crate::rules::parts::platform_signs::platform_signs;
 use crate::rules::parts::ways;
 use crate::rules::rule::{
-    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Voiding, Watch, Weight,
+    Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Voiding, Watch, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -31,7 +31,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa401.md"),
     state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
-    manifests: Manifests::AsNodeCreation,
+    manifests: ManifestUse::AsNodeCreation,
     voiding: Voiding::AnyList,
 };
 

@@ -7,10 +7,10 @@ use crate::facts::inventory::{Inventory, NodeFact};
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence};
 use crate::k8s::kinds;
-use crate::rules::parts::pools::{self, Difference};
+use crate::rules::parts::pools::{self, PoolDifference};
 use crate::rules::parts::ways;
 use crate::rules::rule::{
-    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Voiding, Weight,
+    Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Voiding, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -30,7 +30,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa402.md"),
     state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: None,
-    manifests: Manifests::AsCreation,
+    manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
@@ -45,7 +45,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         let differences = FIELDS.into_iter().filter_map(|(what, value)| {
             let values = values(&members, value);
             // An upgrade leads from one version to another; a third is something else.
-            if upgrading && values.len() <= 2 { None } else { Difference::of(what, values) }
+            if upgrading && values.len() <= 2 { None } else { PoolDifference::of(what, values) }
         });
         let differences: Vec<_> = differences.collect();
         let draft = pools::differing(pool, "status.nodeInfo", &differences);
@@ -81,10 +81,10 @@ fn complete(draft: Draft, members: &[&NodeFact]) -> Draft {
     draft.fixes(ways::upgrade())
 }
 
-type Field = (&'static str, fn(&NodeFact) -> &str);
+type PoolField = (&'static str, fn(&NodeFact) -> &str);
 
 /// What all members of a pool have in common, as they are made from one image.
-const FIELDS: [Field; 3] = [
+const FIELDS: [PoolField; 3] = [
     ("Kubernetes version", |node| &node.kubelet),
     ("operating system", |node| &node.os_image),
     ("container runtime", |node| &node.runtime),

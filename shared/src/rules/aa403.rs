@@ -10,7 +10,7 @@ use crate::k8s::kinds;
 use crate::rules::parts::pools;
 use crate::rules::parts::ways;
 use crate::rules::rule::{
-    Context, Due, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Voiding, Weight,
+    Context, Due, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Voiding, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -30,7 +30,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa403.md"),
     state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: Some(deadlines) },
     change: None,
-    manifests: Manifests::AsCreation,
+    manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 

@@ -9,7 +9,9 @@ use crate::finding::{Basis, Consequence, Draft};
 use crate::k8s::kinds;
 use crate::rules::parts::installed::EXTENSIONS;
 use crate::rules::parts::node_power::{self, PODS, Speaker, everywhere, written};
-use crate::rules::rule::{Context, Grounds, Manifests, Mode, Reach, Rule, Seen, StateCheck, Verdict, Voiding, Weight};
+use crate::rules::rule::{
+    Context, Grounds, ManifestUse, Mode, Reach, Rule, Seen, StateCheck, Verdict, Voiding, Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA406"),
@@ -46,7 +48,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa406.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
-    manifests: Manifests::AsCreation,
+    manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 

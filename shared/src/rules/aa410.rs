@@ -8,7 +8,7 @@ use crate::k8s::kinds;
 use crate::rules::parts::pools;
 use crate::rules::parts::ways;
 use crate::rules::rule::{
-    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Voiding, Weight,
+    Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Voiding, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -28,7 +28,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa410.md"),
     state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: None,
-    manifests: Manifests::AsCreation,
+    manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 

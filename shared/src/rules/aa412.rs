@@ -9,10 +9,10 @@ use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
 use crate::k8s::quantity;
-use crate::rules::parts::pools::{self, Difference};
+use crate::rules::parts::pools::{self, PoolDifference};
 use crate::rules::parts::ways;
 use crate::rules::rule::{
-    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Voiding, Weight,
+    Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Voiding, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -32,7 +32,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa412.md"),
     state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: None,
-    manifests: Manifests::AsCreation,
+    manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
@@ -52,7 +52,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         for (size, members) in sizes {
             let differences = MEASURES.iter().enumerate().filter_map(|(index, measure)| {
                 let values = measure.values(index, &members);
-                if upgrading && values.len() <= 2 { None } else { Difference::of(measure.what, values) }
+                if upgrading && values.len() <= 2 { None } else { PoolDifference::of(measure.what, values) }
             });
             let differences: Vec<_> = differences.collect();
             let path = size.map_or("status.capacity".to_owned(), |size| format!("status.capacity[{size}]"));

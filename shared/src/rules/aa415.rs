@@ -3,10 +3,10 @@
 use crate::facts::inventory::Inventory;
 use crate::finding::Code;
 use crate::finding::Consequence;
-use crate::rules::parts::attested::{self, Asked, Fault};
+use crate::rules::parts::attested::{self, AnswerRule, Fault};
 use crate::rules::rule::{Context, Rule, Verdict};
 
-pub(super) static RULE: Rule = attested::rule(Asked {
+pub(super) static RULE: Rule = attested::rule(AnswerRule {
     code: Code::new("AA415"),
     slug: "vm-resources-changed",
     summary: "the network or the disks of a node's virtual machine were changed outside AKS Arc",

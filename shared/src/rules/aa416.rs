@@ -3,10 +3,10 @@
 use crate::facts::inventory::Inventory;
 use crate::finding::Code;
 use crate::finding::Consequence;
-use crate::rules::parts::attested::{self, Asked, Fault};
+use crate::rules::parts::attested::{self, AnswerRule, Fault};
 use crate::rules::rule::{Context, Rule, Verdict};
 
-pub(super) static RULE: Rule = attested::rule(Asked {
+pub(super) static RULE: Rule = attested::rule(AnswerRule {
     code: Code::new("AA416"),
     slug: "node-changed-signed-in",
     summary: "somebody signed in to a node and changed it",

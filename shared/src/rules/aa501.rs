@@ -12,7 +12,7 @@ use crate::k8s::text::Text;
 use crate::rules::parts::installed::{self, EXTENSIONS, FromRelease, Installed};
 use crate::rules::parts::network_software::running;
 use crate::rules::rule::{
-    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
+    Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -36,7 +36,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa501.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
-    manifests: Manifests::AsState,
+    manifests: ManifestUse::AsState,
     voiding: Voiding::AnyList,
 };
 
@@ -71,11 +71,11 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
 /// The API group a CustomResourceDefinition defines.
 pub(super) fn group<'a>(definition: &Object<'a>) -> Option<Text<'a>> {
     #[derive(serde::Deserialize)]
-    struct Spec<'a> {
+    struct DefinitionSpec<'a> {
         #[serde(borrow, default)]
         group: Text<'a>,
     }
-    definition.field::<Spec<'a>>("spec").map(|spec| spec.group)
+    definition.field::<DefinitionSpec<'a>>("spec").map(|spec| spec.group)
 }
 
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {

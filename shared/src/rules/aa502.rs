@@ -16,7 +16,7 @@ use crate::rules::parts::node_metadata::target;
 use crate::rules::parts::node_power;
 use crate::rules::parts::ways;
 use crate::rules::rule::{
-    Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Voiding, Watch, Weight,
+    Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Voiding, Watch, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -46,7 +46,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa502.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: None, deadlines: None },
     change: Some(change),
-    manifests: Manifests::AsCreation,
+    manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 

@@ -12,7 +12,7 @@ use crate::k8s::kinds::{self, Kind};
 use crate::k8s::pod::Pod;
 use crate::rules::parts::installed::{self, EXTENSIONS, FromRelease, Installed};
 use crate::rules::rule::{
-    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
+    Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -36,7 +36,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa504.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
-    manifests: Manifests::AsState,
+    manifests: ManifestUse::AsState,
     voiding: Voiding::AnyList,
 };
 

@@ -12,7 +12,7 @@ use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::rules::parts::ways;
 use crate::rules::rule::{
-    Context, Due, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
+    Context, Due, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -43,7 +43,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa601.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: Some(deadlines) },
     change: None,
-    manifests: Manifests::AsCreation,
+    manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
@@ -55,9 +55,9 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
     let status: Value = object.field("status").unwrap_or_default();
     let (of, path) = match seen.kind.kind {
-        "ConnectedCluster" => (TraceOf::Contact, "/lastConnectivityTime"),
-        "ExtensionConfig" => (TraceOf::Contact, "/syncStatus/lastSyncTime"),
-        "AzureClusterIdentityRequest" => (TraceOf::Identity, "/expirationTime"),
+        "ConnectedCluster" => (TraceKind::Contact, "/lastConnectivityTime"),
+        "ExtensionConfig" => (TraceKind::Contact, "/syncStatus/lastSyncTime"),
+        "AzureClusterIdentityRequest" => (TraceKind::Identity, "/expirationTime"),
         _ => return,
     };
     let place = format!("{} {} status{}", seen.kind.kind, object.meta.name, path.replace('/', "."));
@@ -65,23 +65,23 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
         None | Some(Value::Null) => {}
         Some(Value::String(text)) if text.is_empty() => {}
         Some(value) => match value.as_str().and_then(|text| text.parse::<Timestamp>().ok()) {
-            Some(moment) => notes.remark(Trace { of, moment, place }),
-            None => notes.remark(Untold(place)),
+            Some(moment) => notes.remark(ContactTrace { of, moment, place }),
+            None => notes.remark(NotAMoment(place)),
         },
     }
 }
 
 /// A moment that tells of contact with Azure, and the field that it stands in.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Trace {
-    of: TraceOf,
+struct ContactTrace {
+    of: TraceKind,
     moment: Timestamp,
     place: String,
 }
 
 /// What a moment tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum TraceOf {
+enum TraceKind {
     /// Azure was reached then.
     Contact,
     /// An identity from Azure is good until then.
@@ -90,21 +90,21 @@ enum TraceOf {
 
 /// A field that should hold a moment and does not.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Untold(String);
+struct NotAMoment(String);
 
 /// The latest moment of one sort, and where it stands.
-fn latest(inventory: &Inventory, sort: TraceOf) -> Option<(Timestamp, &str)> {
-    let own = inventory.remarks::<Trace>(RULE.code).filter(|trace| trace.of == sort);
+fn latest(inventory: &Inventory, sort: TraceKind) -> Option<(Timestamp, &str)> {
+    let own = inventory.remarks::<ContactTrace>(RULE.code).filter(|trace| trace.of == sort);
     own.map(|trace| (trace.moment, &*trace.place)).max()
 }
 
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let limit = (MAX_DAYS * 24).hours();
     let over = |moment: Timestamp| moment.checked_add(limit).is_ok_and(|end| end < context.now);
-    let contact = latest(inventory, TraceOf::Contact);
-    let identity = latest(inventory, TraceOf::Identity);
+    let contact = latest(inventory, TraceKind::Contact);
+    let identity = latest(inventory, TraceKind::Identity);
     let lists: Vec<&Kind> = RULE.reads.iter().map(|read| read.kind).collect();
-    let untold = inventory.remarks(RULE.code).next().map(|Untold(place)| format!("{place} is no time"));
+    let untold = inventory.remarks(RULE.code).next().map(|NotAMoment(place)| format!("{place} is no time"));
     // What was not read may tell of a later contact.
     let unread = untold.or_else(|| context.unread(&lists).map(str::to_owned));
     if let Some(why) = unread.filter(|_| contact.or(identity).is_some_and(|(at, _)| over(at))) {
@@ -173,7 +173,7 @@ fn found(context: &Context<'_>, at: Timestamp, detail: String) -> Verdict {
 
 fn deadlines(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
     let lists: Vec<&Kind> = RULE.reads.iter().map(|read| read.kind).collect();
-    let known = latest(inventory, TraceOf::Contact).filter(|_| context.unread(&lists).is_none());
+    let known = latest(inventory, TraceKind::Contact).filter(|_| context.unread(&lists).is_none());
     let due = known.and_then(|(at, _)| day(at).checked_add(MAX_DAYS.days()).ok());
     let what = "30 days without contact with Azure, counted from the latest one".to_owned();
     due.filter(|on| *on >= context.as_of).map(|on| Due { on, what }).into_iter().collect()

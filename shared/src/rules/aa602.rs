@@ -12,7 +12,7 @@ use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
 use crate::rules::parts::ways;
 use crate::rules::rule::{
-    Context, Due, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
+    Context, Due, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -42,7 +42,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa602.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: Some(deadlines) },
     change: None,
-    manifests: Manifests::AsCreation,
+    manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
@@ -63,13 +63,13 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
         Some(Value::String(text)) if text.is_empty() => {}
         Some(value) => match value.as_str().and_then(|text| text.parse::<Timestamp>().ok()) {
             Some(until) => notes.remark(End { field, until, of }),
-            None => notes.remark(Untold(format!("status.{field} of {of}"))),
+            None => notes.remark(NoEnd(format!("status.{field} of {of}"))),
         },
     }
 }
 
 fn untold(inventory: &Inventory) -> Option<String> {
-    inventory.remarks(RULE.code).next().map(|Untold(place)| format!("{place} is no time"))
+    inventory.remarks(RULE.code).next().map(|NoEnd(place)| format!("{place} is no time"))
 }
 
 /// When an identity from Azure ends, as a field of an object says.
@@ -82,7 +82,7 @@ struct End {
 
 /// A field that should hold a moment and does not.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Untold(String);
+struct NoEnd(String);
 
 fn ends(inventory: &Inventory) -> impl Iterator<Item = (&'static str, Timestamp, &str)> {
     inventory.remarks::<End>(RULE.code).map(|end| (end.field, end.until, &*end.of))

@@ -11,12 +11,12 @@ use crate::facts::notes::Notes;
 use crate::facts::probe::Probe;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::k8s::certificate::{self, Life, Published};
+use crate::k8s::certificate::{self, Published, Validity};
 use crate::k8s::kinds;
 use crate::k8s::object::{Object, Pairs};
 use crate::k8s::text::Text;
 use crate::rules::rule::{
-    Context, Due, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
+    Context, Due, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
 };
 use crate::text;
 
@@ -40,7 +40,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa606.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: Some(deadlines) },
     change: None,
-    manifests: Manifests::AsCreation,
+    manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
@@ -60,13 +60,13 @@ fn published(seen: &Seen<'_, '_>, notes: &mut Notes) {
         let place = format!("ConfigMap {}/{}", &*map.meta.namespace, &*map.meta.name);
         let data = match map.raw("data") {
             None | Some("null") => {
-                notes.remark(Unreadable { what: place, why: "its certificates are not recorded".to_owned() });
+                notes.remark(UnreadCertificate { what: place, why: "its certificates are not recorded".to_owned() });
                 return;
             }
             Some(_) => map.field::<Pairs<'_>>("data"),
         };
         let Some(data) = data else {
-            notes.remark(Unreadable { what: place, why: "its data cannot be read".to_owned() });
+            notes.remark(UnreadCertificate { what: place, why: "its data cannot be read".to_owned() });
             return;
         };
         // An API server without a front proxy publishes no authority for one.
@@ -75,7 +75,10 @@ fn published(seen: &Seen<'_, '_>, notes: &mut Notes) {
         let unread = lives.iter().find_map(|life| life.as_ref().err().cloned());
         let unread = if lives.is_empty() { Some("it holds no certificate".to_owned()) } else { unread };
         if let Some(why) = unread {
-            notes.remark(Unreadable { what: format!("{} of {place}", own.key), why: text::line(&why, MAX_REASON) });
+            notes.remark(UnreadCertificate {
+                what: format!("{} of {place}", own.key),
+                why: text::line(&why, MAX_REASON),
+            });
         }
         let Some(last) = lives.iter().flatten().max_by_key(|life| life.end) else { continue };
         let mut draft = Draft::at(ObjectRef::of(map, seen.kind), own.path()).says(own.what);
@@ -97,10 +100,10 @@ fn recorded(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let Some((path, end)) = expiry(machine) else { return };
     let what = format!("Machine {}/{}", &*meta.namespace, &*meta.name);
     let Ok(end) = end.parse::<Timestamp>() else {
-        notes.remark(Unreadable { what, why: format!("{path} is no date") });
+        notes.remark(UnreadCertificate { what, why: format!("{path} is no date") });
         return;
     };
-    let life = Life { begin: meta.creation_timestamp.as_ref().and_then(|time| time.parse().ok()), end };
+    let life = Validity { begin: meta.creation_timestamp.as_ref().and_then(|time| time.parse().ok()), end };
     if life.length().is_some_and(|length| length <= SHORT_LIVED) {
         return;
     }
@@ -114,30 +117,30 @@ fn recorded(seen: &Seen<'_, '_>, notes: &mut Notes) {
 fn expiry(machine: &Object<'_>) -> Option<(String, String)> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Status<'a> {
+    struct MachineStatus<'a> {
         #[serde(borrow, default)]
         certificates_expiry_date: Option<Text<'a>>,
     }
     if let Some(end) = machine.meta.annotations.get(EXPIRY) {
         return Some((format!("metadata.annotations[{EXPIRY}]"), end.to_owned()));
     }
-    let end = machine.field::<Status<'_>>("status")?.certificates_expiry_date?;
+    let end = machine.field::<MachineStatus<'_>>("status")?.certificates_expiry_date?;
     Some(("status.certificatesExpiryDate".to_owned(), end.to_string()))
 }
 
 /// A certificate of which nothing can be read.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Unreadable {
+struct UnreadCertificate {
     what: String,
     why: String,
 }
 
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let mut open: Vec<String> =
-        inventory.remarks(RULE.code).map(|Unreadable { what, why }| format!("{what}: {why}")).collect();
+        inventory.remarks(RULE.code).map(|UnreadCertificate { what, why }| format!("{what}: {why}")).collect();
     // What could not be asked is a gap that the engine tells of.
     if let Ok(text) = inventory.probe(Probe::Certificate)
-        && Life::parse(text).is_none()
+        && Validity::parse(text).is_none()
     {
         open.insert(0, "what was recorded of the server's certificate is no date".to_owned());
     }
@@ -150,16 +153,16 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
 }
 
 /// Every certificate that was seen, as the finding it would be, with what it is as its message.
-fn certificates(inventory: &Inventory) -> impl Iterator<Item = (Draft, Life)> {
-    let presented = inventory.probe(Probe::Certificate).ok().and_then(Life::parse).map(|life| {
+fn certificates(inventory: &Inventory) -> impl Iterator<Item = (Draft, Validity)> {
+    let presented = inventory.probe(Probe::Certificate).ok().and_then(Validity::parse).map(|life| {
         let what = "the certificate that the API server presents";
         (Draft::at(ObjectRef::cluster(), "certificate.notAfter").says(what), life)
     });
-    let kept = inventory.undecided::<Life>(RULE.code).iter();
+    let kept = inventory.undecided::<Validity>(RULE.code).iter();
     presented.into_iter().chain(kept.map(|own| (own.draft.clone(), own.depends_on)))
 }
 
-fn judge(draft: Draft, life: Life, now: Timestamp) -> Option<Draft> {
+fn judge(draft: Draft, life: Validity, now: Timestamp) -> Option<Draft> {
     let left = life.end.duration_since(now);
     if left > warn_before(life) {
         return None;
@@ -189,7 +192,7 @@ fn deadlines(inventory: &Inventory, _: &Context<'_>) -> Vec<Due> {
 }
 
 /// A share of its life, so that a certificate of four days that is renewed in time is never a finding.
-fn warn_before(life: Life) -> SignedDuration {
+fn warn_before(life: Validity) -> SignedDuration {
     match life.length() {
         Some(length) => (length / SHARE).clamp(SignedDuration::ZERO, AT_MOST),
         None => UNKNOWN_LIFE,
@@ -239,7 +242,7 @@ mod tests {
         let map = ObjectRef { kind: "ConfigMap".to_owned(), ..ObjectRef::default() };
         let draft = Draft::at(map, "data.client-ca-file").says("the authority of client certificates");
         let mut notes = Notes::default();
-        notes.undecided(draft, Life::parse(authority).unwrap());
+        notes.undecided(draft, Validity::parse(authority).unwrap());
         inventory.kept.insert(RULE.code, notes.kept);
         inventory
     }

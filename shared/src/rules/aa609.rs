@@ -1,14 +1,14 @@
 //! AA609: nodes were stopped by hand, by somebody's word.
 
 use crate::data::Platform;
-use crate::facts::answers::{Attestation, Purpose};
+use crate::facts::answers::{Attestation, StopPurpose};
 use crate::facts::inventory::Inventory;
 use crate::finding::Code;
 use crate::finding::Consequence;
-use crate::rules::parts::attested::{self, Asked, Fault};
+use crate::rules::parts::attested::{self, AnswerRule, Fault};
 use crate::rules::rule::{Context, Rule, Verdict};
 
-pub(super) static RULE: Rule = attested::rule(Asked {
+pub(super) static RULE: Rule = attested::rule(AnswerRule {
     code: Code::new("AA609"),
     slug: "nodes-stopped-by-hand",
     summary: "nodes were stopped or de-allocated by hand",
@@ -38,8 +38,8 @@ fn fault(answer: &Attestation, context: &Context<'_>) -> Fault {
     let long = answer.stop.as_ref().map(|stop| stop.is_longer_than(MAX_DAYS));
     let purpose = answer.stop.as_ref().and_then(|stop| stop.purpose);
     let (told, lighter) = match (long, purpose) {
-        (Some(true), Some(Purpose::Other)) => ("it was longer than that, and no maintenance", None),
-        (Some(_), Some(Purpose::Maintenance)) => ("it was for maintenance", Some(Consequence::AtRisk)),
+        (Some(true), Some(StopPurpose::Other)) => ("it was longer than that, and no maintenance", None),
+        (Some(_), Some(StopPurpose::Maintenance)) => ("it was for maintenance", Some(Consequence::AtRisk)),
         (Some(false), _) => ("it was no longer than that", Some(Consequence::AtRisk)),
         (Some(true), None) => {
             ("it was longer than that, and `purpose` does not say what for", Some(Consequence::AtRisk))

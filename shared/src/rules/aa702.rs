@@ -12,7 +12,7 @@ use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::{ManagedEntry, Object};
 use crate::rules::parts::node_metadata::target;
 use crate::rules::rule::{
-    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch, Weight,
+    Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch, Weight,
 };
 use crate::text;
 
@@ -49,7 +49,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa702.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
-    manifests: Manifests::AsCreation,
+    manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
@@ -69,7 +69,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
     let managed = object.managed();
     if managed.is_empty() {
-        notes.remark(Untold(kind.qualified()));
+        notes.remark(NoWriter(kind.qualified()));
         return;
     }
     let Some(entry) = alpha_writer(managed, seen.data) else { return };
@@ -126,7 +126,7 @@ fn alpha_writer<'m, 'a>(managed: &'m [ManagedEntry<'a>], data: &Data) -> Option<
 
 /// A kind whose objects do not tell the version that they were written at.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Untold(String);
+struct NoWriter(String);
 
 /// An alpha API that an object was written at.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -164,7 +164,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
                 .lighter(Consequence::Info),
         );
     }
-    for Untold(kind) in inventory.remarks(RULE.code) {
+    for NoWriter(kind) in inventory.remarks(RULE.code) {
         open.push(format!("{kind} are recorded without managedFields, which would tell the version they were made at"));
     }
     match open.into_iter().next() {

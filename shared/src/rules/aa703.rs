@@ -3,14 +3,14 @@
 use serde_json::Value;
 
 use crate::data::Platform;
-use crate::data::previews::{Preview, Trace};
+use crate::data::previews::{Preview, PreviewTrace};
 use crate::facts::inventory::Inventory;
 use crate::facts::notes::Notes;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
 use crate::rules::rule::{
-    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
+    Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -34,7 +34,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa703.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
-    manifests: Manifests::AsCreation,
+    manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
@@ -45,7 +45,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
         return;
     }
     if *seen.kind == kinds::DEPLOYMENT {
-        let own = |row: &Preview| matches!(&row.trace, Trace::Deployment(name) if **name == *object.meta.name);
+        let own = |row: &Preview| matches!(&row.trace, PreviewTrace::Deployment(name) if **name == *object.meta.name);
         if seen.data.previews.iter().any(own) {
             notes.remark(AgentDeployment(object.meta.name.to_string()));
         }
@@ -53,7 +53,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
     let spec: Value = object.field("spec").unwrap_or_default();
     if let Some(kind) = spec.get("extensionType").and_then(Value::as_str) {
-        notes.remark(Extension { kind: kind.to_lowercase(), name: object.meta.name.to_string() });
+        notes.remark(InstalledExtension { kind: kind.to_lowercase(), name: object.meta.name.to_string() });
     }
 }
 
@@ -63,7 +63,7 @@ struct AgentDeployment(String);
 
 /// An installed Arc extension, its type in lower case.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Extension {
+struct InstalledExtension {
     kind: String,
     name: String,
 }
@@ -80,18 +80,19 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
 /// What shows that a preview is used.
 fn trace(row: &Preview, inventory: &Inventory, platform: Platform) -> Option<String> {
     match &row.trace {
-        Trace::Deployment(name) => {
+        PreviewTrace::Deployment(name) => {
             let there = inventory.remarks::<AgentDeployment>(RULE.code).any(|own| own.0 == *name);
             there.then(|| format!("there is a Deployment {name} of the Arc agents"))
         }
-        Trace::Extension(kind) => {
-            let mut installed = inventory.remarks::<Extension>(RULE.code).filter(|own| own.kind == kind.to_lowercase());
+        PreviewTrace::Extension(kind) => {
+            let mut installed =
+                inventory.remarks::<InstalledExtension>(RULE.code).filter(|own| own.kind == kind.to_lowercase());
             installed.next().map(|own| format!("ExtensionConfig {} is of type {kind}", own.name))
         }
-        Trace::Namespace(name) => {
+        PreviewTrace::Namespace(name) => {
             inventory.namespaces.iter().any(|own| own == name).then(|| format!("there is a namespace {name}"))
         }
-        Trace::Platform(own) => (*own == platform).then(|| format!("the platform is {}", platform.as_str())),
+        PreviewTrace::Platform(own) => (*own == platform).then(|| format!("the platform is {}", platform.as_str())),
     }
 }
 

@@ -7,7 +7,9 @@ use crate::facts::notes::Notes;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence};
 use crate::rules::parts::third_party::{self, READS};
-use crate::rules::rule::{Context, Grounds, Manifests, Mode, Reach, Rule, Seen, StateCheck, Verdict, Voiding, Weight};
+use crate::rules::rule::{
+    Context, Grounds, ManifestUse, Mode, Reach, Rule, Seen, StateCheck, Verdict, Voiding, Weight,
+};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA802"),
@@ -26,7 +28,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa802.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
-    manifests: Manifests::AsState,
+    manifests: ManifestUse::AsState,
     voiding: Voiding::AnyList,
 };
 

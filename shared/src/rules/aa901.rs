@@ -16,7 +16,7 @@ use crate::k8s::object::Object;
 use crate::k8s::selector::Selector;
 use crate::rules::parts::installed::{self, EXTENSIONS, FromRelease, Installed};
 use crate::rules::rule::{
-    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
+    Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -43,7 +43,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa901.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
-    manifests: Manifests::AsCreation,
+    manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
@@ -51,14 +51,14 @@ const fn all(kind: &'static Kind) -> Read {
     Read { kind, scope: Scope::Cluster }
 }
 
-/// Labels of a namespace.
-type Labels = BTreeMap<String, String>;
+/// NamespaceLabels of a namespace.
+type NamespaceLabels = BTreeMap<String, String>;
 
 /// A system namespace that is there.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct System {
     namespace: String,
-    labels: Labels,
+    labels: NamespaceLabels,
 }
 
 /// A Service, as `namespace/name`, that something answers for.
@@ -69,17 +69,17 @@ struct Backed(String);
 #[derive(Debug)]
 struct OfRelease {
     release: FromRelease,
-    webhook: Webhook,
+    webhook: ForeignWebhook,
 }
 
 /// A webhook, as far as it decides what it is asked about.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Webhook {
+struct ForeignWebhook {
     name: String,
     failure_policy: Option<String>,
     side_effects: Option<String>,
-    client_config: ClientConfig,
+    client_config: ForeignClient,
     rules: Option<Vec<Rules>>,
     namespace_selector: Option<Selector>,
     object_selector: Option<Selector>,
@@ -88,7 +88,7 @@ struct Webhook {
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default)]
-struct ClientConfig {
+struct ForeignClient {
     service: Option<Backend>,
 }
 
@@ -109,7 +109,7 @@ struct Rules {
 }
 
 impl Rules {
-    fn covers(&self, target: &Target) -> bool {
+    fn covers(&self, target: &WebhookTarget) -> bool {
         let group = self.api_groups.iter().flatten().any(|group| group == "*" || group == target.group);
         let scope = match self.scope.as_deref() {
             Some("Cluster") => !target.namespaced,
@@ -137,7 +137,7 @@ impl Rules {
 }
 
 /// What a cluster must be able to write.
-struct Target {
+struct WebhookTarget {
     group: &'static str,
     resource: &'static str,
     namespaced: bool,
@@ -145,8 +145,8 @@ struct Target {
     anywhere: bool,
 }
 
-const fn target(group: &'static str, resource: &'static str, namespaced: bool, anywhere: bool) -> Target {
-    Target { group, resource, namespaced, anywhere }
+const fn target(group: &'static str, resource: &'static str, namespaced: bool, anywhere: bool) -> WebhookTarget {
+    WebhookTarget { group, resource, namespaced, anywhere }
 }
 
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
@@ -170,7 +170,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
             notes.remark(Backed(format!("{}/{service}", meta.namespace)));
         }
     } else if !matches!(origin::of_object(object, seen.data), Provenance::Platform(_)) {
-        let webhooks: Vec<Webhook> = object.field("webhooks").unwrap_or_default();
+        let webhooks: Vec<ForeignWebhook> = object.field("webhooks").unwrap_or_default();
         let release = FromRelease::of(object);
         for webhook in webhooks {
             let draft = Draft::at(ObjectRef::of(object, seen.kind), format!("webhooks[{}]", webhook.name));
@@ -199,7 +199,7 @@ fn is_ready(slice: &Object<'_>) -> bool {
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let extensions = Installed::of(inventory, RULE.code, context.data);
     let counted = context.unread(&[&kinds::ENDPOINT_SLICE, &kinds::SERVICE]).is_none();
-    let system: BTreeMap<&str, &Labels> =
+    let system: BTreeMap<&str, &NamespaceLabels> =
         inventory.remarks::<System>(RULE.code).map(|own| (&*own.namespace, &own.labels)).collect();
     let answered: BTreeSet<&str> = inventory.remarks::<Backed>(RULE.code).map(|own| &*own.0).collect();
     let mut drafts = Vec::new();
@@ -220,14 +220,14 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
 /// `backed`: the Services with an endpoint, where that could be read.
 fn judge(
     draft: Draft,
-    webhook: &Webhook,
-    system: &BTreeMap<&str, &Labels>,
+    webhook: &ForeignWebhook,
+    system: &BTreeMap<&str, &NamespaceLabels>,
     backed: Option<&BTreeSet<&str>>,
 ) -> Option<Draft> {
     let name = &webhook.name;
     let closed = webhook.failure_policy.as_deref() != Some("Ignore");
-    let nothing = Labels::new();
-    let opted = |selector: &Option<Selector>, labels: &Labels| {
+    let nothing = NamespaceLabels::new();
+    let opted = |selector: &Option<Selector>, labels: &NamespaceLabels| {
         selector.as_ref().is_none_or(|own| own.matches(|key| labels.get(key).map(String::as_str)))
     };
     // Objects of the system bear no label that anybody chose, so who asks for one does not ask about them.
@@ -286,7 +286,7 @@ fn judge(
 }
 
 /// What the control plane, kubelets and upgrades write (kubernetes.io, admission webhook good practices).
-static TARGETS: [Target; 17] = [
+static TARGETS: [WebhookTarget; 17] = [
     target("", "nodes", false, true),
     target("", "nodes/status", false, true),
     target("certificates.k8s.io", "certificatesigningrequests", false, true),

@@ -8,7 +8,7 @@ use crate::facts::notes::Notes;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
-use crate::rules::rule::{Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Voiding, Weight};
+use crate::rules::rule::{Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Voiding, Weight};
 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA902"),
@@ -27,13 +27,13 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa902.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: None, deadlines: None },
     change: None,
-    manifests: Manifests::AsCreation,
+    manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Status {
+struct BudgetStatus {
     current_healthy: i64,
     desired_healthy: i64,
     disruptions_allowed: i64,
@@ -43,7 +43,7 @@ struct Status {
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, meta) = (seen.object, &seen.object.meta);
     // Until the controller has counted, and where it counts no pods, nothing is blocked.
-    let Some(status) = object.field::<Status>("status") else { return };
+    let Some(status) = object.field::<BudgetStatus>("status") else { return };
     if status.disruptions_allowed > 0 || status.expected_pods <= 0 || status.current_healthy < status.desired_healthy {
         return;
     }

@@ -14,7 +14,7 @@ use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
 use crate::rules::rule::{
-    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
+    Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -38,7 +38,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa903.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
-    manifests: Manifests::AsCreation,
+    manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
@@ -46,38 +46,38 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, meta) = (seen.object, &seen.object.meta);
     notes.drafts.extend(open(object, seen.kind));
     if *seen.kind == kinds::VALIDATING_WEBHOOKS && &*meta.name == CONFIGURATION {
-        notes.remark(Part::Configuration);
+        notes.remark(GuardPart::Configuration);
         notes.drafts.extend(alterations(seen));
         match meta.annotations.get(GENERATED) {
             Some(generated) => notes.drafts.extend(edited(object, generated)),
-            None => notes.remark(Part::OfUnknownOrigin),
+            None => notes.remark(GuardPart::OfUnknownOrigin),
         }
     } else if *seen.kind == kinds::DEPLOYMENT && (&*meta.namespace, &*meta.name) == (NAMESPACE, SERVICE) {
-        notes.remark(Part::Deployment);
+        notes.remark(GuardPart::Deployment);
         notes.drafts.extend(idle(object));
     }
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Webhook {
+struct GuardWebhook {
     name: String,
     #[serde(default)]
-    client_config: ClientConfig,
+    client_config: GuardClient,
     #[serde(default)]
-    rules: Vec<Asked>,
+    rules: Vec<WebhookRule>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ClientConfig {
+struct GuardClient {
     #[serde(default)]
     ca_bundle: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Asked {
+struct WebhookRule {
     #[serde(default)]
     api_groups: Vec<String>,
     #[serde(default)]
@@ -89,7 +89,7 @@ struct Asked {
 /// What the configuration lacks of what the rules need. More than they need is the business of AA901.
 fn alterations(seen: &Seen<'_, '_>) -> Vec<Draft> {
     let configuration = seen.object;
-    let webhooks: Vec<Webhook> = configuration.field("webhooks").unwrap_or_default();
+    let webhooks: Vec<GuardWebhook> = configuration.field("webhooks").unwrap_or_default();
     let at = |path: String| Draft::at(this(configuration), path);
     let mut drafts = Vec::new();
     for webhook in webhooks.iter().filter(|webhook| webhook.client_config.ca_bundle.is_empty()) {
@@ -162,12 +162,12 @@ fn open(object: &Object<'_>, kind: &'static Kind) -> Option<Draft> {
 fn idle(deployment: &Object<'_>) -> Option<Draft> {
     #[derive(Default, Deserialize)]
     #[serde(rename_all = "camelCase", default)]
-    struct Counts {
+    struct Replicas {
         replicas: Option<u64>,
         ready_replicas: Option<u64>,
     }
-    let wanted = deployment.field::<Counts>("spec").unwrap_or_default().replicas.unwrap_or(1);
-    let ready = deployment.field::<Counts>("status").unwrap_or_default().ready_replicas.unwrap_or(0);
+    let wanted = deployment.field::<Replicas>("spec").unwrap_or_default().replicas.unwrap_or(1);
+    let ready = deployment.field::<Replicas>("status").unwrap_or_default().ready_replicas.unwrap_or(0);
     let target = ObjectRef::of(deployment, &kinds::DEPLOYMENT);
     if wanted == 0 {
         let draft = Draft::at(target, "spec.replicas").values(None, Some("0"));
@@ -188,7 +188,7 @@ fn idle(deployment: &Object<'_>) -> Option<Draft> {
 
 /// A part of the guard that is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Part {
+enum GuardPart {
     /// Its webhook configuration.
     Configuration,
     /// A webhook configuration that does not say which manifest it is from.
@@ -198,8 +198,8 @@ enum Part {
 }
 
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
-    let found = |part: Part| inventory.remarks(RULE.code).any(|own: &Part| *own == part);
-    let (configured, deployed) = (found(Part::Configuration), found(Part::Deployment));
+    let found = |part: GuardPart| inventory.remarks(RULE.code).any(|own: &GuardPart| *own == part);
+    let (configured, deployed) = (found(GuardPart::Configuration), found(GuardPart::Deployment));
     let mut drafts = Vec::new();
     let unread = |kind| context.unread(&[kind]).is_some();
     if deployed && !configured && !unread(&kinds::VALIDATING_WEBHOOKS) {
@@ -221,7 +221,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     if configured && let Ok(metrics) = inventory.probe(Probe::Metrics) {
         drafts.extend(metrics.lines().filter_map(failed_open));
     }
-    if found(Part::OfUnknownOrigin) {
+    if found(GuardPart::OfUnknownOrigin) {
         let why = format!("{CONFIGURATION} has no annotation {GENERATED}, which tells how it was generated");
         return Verdict::FoundPartly(drafts, why);
     }

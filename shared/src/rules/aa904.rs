@@ -3,7 +3,7 @@
 use crate::data::Platform;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence};
-use crate::rules::rule::{Grounds, Manifests, Mode, Reach, Rule, StateCheck, Verdict, Voiding, Weight};
+use crate::rules::rule::{Grounds, ManifestUse, Mode, Reach, Rule, StateCheck, Verdict, Voiding, Weight};
 
 pub(crate) static RULE: Rule = Rule {
     code: Code::new("AA904"),
@@ -23,6 +23,6 @@ pub(crate) static RULE: Rule = Rule {
     // What waivers are good for is known once all other rules have spoken: the check adds it then.
     state: StateCheck { per_object: None, per_cluster: Some(|_, _| Verdict::Found(Vec::new())), deadlines: None },
     change: None,
-    manifests: Manifests::AsCreation,
+    manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::data::Platform;
-use crate::data::limits::Limits;
+use crate::data::limits::PlatformLimits;
 use crate::facts::inventory::{Inventory, NodeFact};
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
 use crate::rules::rule::{
-    Context, Grounds, Manifests, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Voiding, Weight,
+    Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Voiding, Weight,
 };
 
 pub(super) static RULE: Rule = Rule {
@@ -35,7 +35,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa905.md"),
     state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: None,
-    manifests: Manifests::AsCreation,
+    manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
@@ -90,7 +90,7 @@ fn is_moving(node: &NodeFact, context: &Context<'_>) -> bool {
     young || node.unschedulable || node.taints.iter().any(|taint| taint.starts_with("node.cluster.x-k8s.io/"))
 }
 
-fn draft(path: &str, message: &str, count: usize, limits: &Limits, limit: usize) -> Draft {
+fn draft(path: &str, message: &str, count: usize, limits: &PlatformLimits, limit: usize) -> Draft {
     Draft::at(ObjectRef::cluster(), path)
         .values(Some(&limit.to_string()), Some(&count.to_string()))
         .says(message)

@@ -53,7 +53,7 @@ pub struct Rule {
     /// Judges a change. `None` when there is nothing to guard.
     pub change: Option<ChangeCheck>,
     /// Judges manifests, which nobody has applied yet.
-    pub manifests: Manifests,
+    pub manifests: ManifestUse,
     /// The lists whose objects may void support by this rule, for the verdict where one was not read.
     pub voiding: Voiding,
 }
@@ -267,7 +267,7 @@ impl std::fmt::Debug for StateCheck {
 
 /// How a rule judges manifests, which nobody has applied yet.
 #[derive(Clone, Copy, Debug)]
-pub enum Manifests {
+pub enum ManifestUse {
     /// As the creation of the object.
     AsCreation,
     /// As the creation of the object; and what several manifests tell together.
@@ -280,16 +280,16 @@ pub enum Manifests {
     AsNodeCreation,
 }
 
-impl Manifests {
+impl ManifestUse {
     /// Whether manifests are judged as objects of a state.
     pub fn as_state(self) -> bool {
-        matches!(self, Manifests::AsState)
+        matches!(self, ManifestUse::AsState)
     }
 
     /// How the rule looks across manifests, if it does.
     pub(crate) fn across(self) -> Option<&'static Across> {
         match self {
-            Manifests::Together(across) => Some(across),
+            ManifestUse::Together(across) => Some(across),
             _ => None,
         }
     }

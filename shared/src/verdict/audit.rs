@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use crate::finding::Finding;
 use crate::people::waiver::coverage::Current;
 use crate::people::waiver::set::{problems_among, status_with};
-use crate::people::waiver::{Invalid, Lapsed, Status, Waiver};
-use crate::verdict::report::{Outcome, RuleOutcome};
+use crate::people::waiver::{Invalid, Lapsed, Waiver, WaiverStatus};
+use crate::verdict::report::{RuleOutcome, RuleResult};
 
 /// What became of one waiver in a check.
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ pub struct Audit<'a> {
     /// The waiver.
     pub waiver: &'a Waiver,
     /// Whether it counts.
-    pub status: Status,
+    pub status: WaiverStatus,
     /// Findings it is shown on.
     pub covers: Vec<&'a Finding>,
     /// Findings it covers as well, with the name of the waiver shown instead.
@@ -99,7 +99,7 @@ pub enum Trouble {
 impl Audit<'_> {
     /// What it is good for.
     pub fn usage(&self) -> Use {
-        if self.status != Status::Valid {
+        if self.status != WaiverStatus::Valid {
             Use::NotInForce
         } else if !self.covers.is_empty() {
             Use::Covers
@@ -117,9 +117,9 @@ impl Audit<'_> {
     /// What somebody should do something about. A waiver that has not begun, or whose use can't be told, is no trouble.
     pub fn troubles(&self) -> Vec<Trouble> {
         match &self.status {
-            Status::Invalid(problems) => return problems.iter().cloned().map(Trouble::Invalid).collect(),
-            Status::Expired => return vec![Trouble::Expired(self.waiver.expires)],
-            Status::NotYet | Status::Valid => {}
+            WaiverStatus::Invalid(problems) => return problems.iter().cloned().map(Trouble::Invalid).collect(),
+            WaiverStatus::Expired => return vec![Trouble::Expired(self.waiver.expires)],
+            WaiverStatus::NotYet | WaiverStatus::Valid => {}
         }
         let lapsed = self.lapsed.iter();
         let mut troubles: Vec<Trouble> =
@@ -163,7 +163,7 @@ pub fn audit<'a>(
         // Most findings match no waiver.
         let mut shown = None;
         for audit in audits.iter_mut().filter(|audit| audit.waiver.matches(finding)) {
-            if audit.status != Status::Valid {
+            if audit.status != WaiverStatus::Valid {
                 audit.would_cover.push(finding);
             } else if let Some(why) = audit.waiver.lapsed(finding, now) {
                 audit.lapsed.push((finding, why));
@@ -191,9 +191,9 @@ fn unseen(code: &str, rules: &[RuleOutcome]) -> Option<String> {
         return Some(format!("{code} was not run"));
     };
     match rule.outcome {
-        Outcome::Pass => None,
+        RuleResult::Pass => None,
         // A rule with findings can be open as well: its reason says what it did not see.
-        Outcome::Violated | Outcome::Waived if rule.reason.is_empty() => None,
+        RuleResult::Violated | RuleResult::Waived if rule.reason.is_empty() => None,
         outcome => Some(format!("{code} {}: {}", outcome.as_str(), rule.reason)),
     }
 }
@@ -224,7 +224,7 @@ mod tests {
     use crate::people::waiver::samples::{NOVEMBER, finding, time, waiver};
     use crate::people::waiver::{Pin, apply};
 
-    fn outcome(code: &'static str, outcome: Outcome, reason: &str) -> RuleOutcome {
+    fn outcome(code: &'static str, outcome: RuleResult, reason: &str) -> RuleOutcome {
         RuleOutcome { code, slug: "", outcome, reason: reason.to_owned(), could_void: false }
     }
 
@@ -246,7 +246,8 @@ mod tests {
             named("later", |w| w.not_before = Some(time("2026-11-11T00:00:00Z"))),
             named("invalid", |w| w.approved_by = "alice".to_owned()),
         ];
-        let rules = [outcome("AA303", Outcome::Violated, ""), outcome("AA307", Outcome::NotObservable, "no trace")];
+        let rules =
+            [outcome("AA303", RuleResult::Violated, ""), outcome("AA307", RuleResult::NotObservable, "no trace")];
         let audits = audit(&waivers, &findings, &rules, time(NOVEMBER));
         let words: Vec<(&str, &str)> = audits.iter().map(|one| (&*one.waiver.name, one.usage().as_str())).collect();
         let own = words.iter().filter(|(name, word)| name == word).count();
@@ -267,14 +268,14 @@ mod tests {
 
     #[test]
     fn nothing_is_called_unused_that_was_not_looked_for() {
-        let rules = |outcome_of: Outcome, reason: &str| [outcome("AA303", outcome_of, reason)];
+        let rules = |outcome_of: RuleResult, reason: &str| [outcome("AA303", outcome_of, reason)];
         let usage = |rules: &[RuleOutcome]| audit(&[waiver()], &[], rules, time(NOVEMBER))[0].usage();
-        assert_eq!(usage(&rules(Outcome::Pass, "")), Use::Unused);
-        assert_eq!(usage(&rules(Outcome::Violated, "")), Use::Unused);
+        assert_eq!(usage(&rules(RuleResult::Pass, "")), Use::Unused);
+        assert_eq!(usage(&rules(RuleResult::Violated, "")), Use::Unused);
         for (outcome, reason) in [
-            (Outcome::Unknown, "list pods: forbidden"),
-            (Outcome::Violated, "list pods: forbidden"),
-            (Outcome::NotApplicable, "x"),
+            (RuleResult::Unknown, "list pods: forbidden"),
+            (RuleResult::Violated, "list pods: forbidden"),
+            (RuleResult::NotApplicable, "x"),
         ] {
             assert!(matches!(usage(&rules(outcome, reason)), Use::Unknown(why) if why.contains(reason)));
         }
@@ -284,7 +285,7 @@ mod tests {
     #[test]
     fn an_unused_waiver_is_told_which_rule_finds_the_same() {
         let found = [finding("log-agent", "u1", Some("x"))];
-        let rules = [outcome("AA303", Outcome::Violated, ""), outcome("AA304", Outcome::Pass, "")];
+        let rules = [outcome("AA303", RuleResult::Violated, ""), outcome("AA304", RuleResult::Pass, "")];
         let mut other = Waiver { rules: vec!["AA304".to_owned()], ..waiver() };
         other.matches.path = Some(found[0].path.clone());
         let troubles = |waiver: Waiver| audit(&[waiver], &found, &rules, time(NOVEMBER))[0].troubles();
@@ -306,7 +307,7 @@ mod tests {
             path: "status.capacity[Standard_A4_v2]".to_owned(),
             ..finding("pool1", "", None)
         }];
-        let rules = [outcome("AA412", Outcome::Violated, "")];
+        let rules = [outcome("AA412", RuleResult::Violated, "")];
         let troubles = |matches: crate::people::waiver::Match| {
             let own = Waiver { rules: vec!["AA412".to_owned()], matches, ..waiver() };
             audit(&[own], &found, &rules, time(NOVEMBER))[0].troubles()

@@ -18,7 +18,7 @@ pub struct Report {
     /// `SupportReport`.
     pub kind: &'static str,
     /// What made it.
-    pub tool: Tool,
+    pub tool: ToolVersion,
     /// What was judged against.
     pub policy: Policy,
     /// What was judged.
@@ -46,7 +46,7 @@ pub struct Report {
 /// What made a report.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Tool {
+pub struct ToolVersion {
     /// Version.
     pub version: String,
     /// Commit, where known.
@@ -118,7 +118,7 @@ pub struct RuleOutcome {
     /// `system-label-changed`.
     pub slug: &'static str,
     /// The outcome.
-    pub outcome: Outcome,
+    pub outcome: RuleResult,
     /// Why, for anything but a plain pass or violation.
     pub reason: String,
     /// What is not decided here could void support, so the verdict hangs on it.
@@ -130,7 +130,7 @@ pub struct RuleOutcome {
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Outcome {
+pub enum RuleResult {
     /// It does not apply on this platform, or to this input.
     NotApplicable,
     /// Kubernetes cannot show it.
@@ -145,16 +145,16 @@ pub enum Outcome {
     Waived,
 }
 
-impl Outcome {
+impl RuleResult {
     /// The word JSON carries.
     pub fn as_str(self) -> &'static str {
         match self {
-            Outcome::NotApplicable => "not-applicable",
-            Outcome::NotObservable => "not-observable",
-            Outcome::Pass => "pass",
-            Outcome::Unknown => "unknown",
-            Outcome::Violated => "violated",
-            Outcome::Waived => "waived",
+            RuleResult::NotApplicable => "not-applicable",
+            RuleResult::NotObservable => "not-observable",
+            RuleResult::Pass => "pass",
+            RuleResult::Unknown => "unknown",
+            RuleResult::Violated => "violated",
+            RuleResult::Waived => "waived",
         }
     }
 }

@@ -118,7 +118,7 @@ fn unreadable<'a>(bytes: &[u8], error: &serde_json::Error) -> Result<Review<'a>,
     }
     #[derive(serde::Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Bare<'a> {
+    struct BareMeta<'a> {
         #[serde(borrow, default)]
         api_version: Text<'a>,
         #[serde(borrow, default)]
@@ -126,7 +126,7 @@ fn unreadable<'a>(bytes: &[u8], error: &serde_json::Error) -> Result<Review<'a>,
         #[serde(borrow, default)]
         request: Option<UidOnly<'a>>,
     }
-    let bare: Bare<'_> = serde_json::from_slice(bytes)?;
+    let bare: BareMeta<'_> = serde_json::from_slice(bytes)?;
     check_type(&bare.api_version, &bare.kind)?;
     let uid = bare.request.and_then(|request| request.uid).filter(|uid| !uid.is_empty()).ok_or(ReviewError::NoUid)?;
     let change = Err(NotEvaluated::Unreadable(error.to_string()));
@@ -148,7 +148,7 @@ struct Envelope<'a> {
     #[serde(borrow, default)]
     kind: Text<'a>,
     #[serde(borrow, default)]
-    request: Option<Request<'a>>,
+    request: Option<ReviewRequest<'a>>,
 }
 
 impl<'a> Envelope<'a> {
@@ -156,7 +156,7 @@ impl<'a> Envelope<'a> {
         let mut envelope = Envelope::default();
         let end = scan::members(json, |key, rest| {
             if key == "request" && rest.starts_with('{') {
-                let (request, length) = Request::scan(rest)?;
+                let (request, length) = ReviewRequest::scan(rest)?;
                 envelope.request = Some(request);
                 return Some(length);
             }
@@ -178,13 +178,13 @@ impl<'a> Envelope<'a> {
 
 #[derive(Default, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Request<'a> {
+struct ReviewRequest<'a> {
     #[serde(borrow, default)]
     uid: Option<Text<'a>>,
     #[serde(borrow, default)]
     kind: Option<Type<'a>>,
     #[serde(borrow, default)]
-    resource: Option<Resource<'a>>,
+    resource: Option<ReviewResource<'a>>,
     #[serde(borrow, default)]
     sub_resource: Option<Text<'a>>,
     #[serde(borrow, default)]
@@ -202,7 +202,7 @@ struct Request<'a> {
     #[serde(default)]
     dry_run: Option<bool>,
     #[serde(borrow, default)]
-    options: Option<Options<'a>>,
+    options: Option<ReviewOptions<'a>>,
 }
 
 /// What the object is, after the API server has converted it to a version that it asks about.
@@ -213,7 +213,7 @@ struct Type<'a> {
 }
 
 #[derive(serde::Deserialize)]
-struct Resource<'a> {
+struct ReviewResource<'a> {
     #[serde(borrow, default)]
     group: Text<'a>,
     #[serde(borrow, default)]
@@ -240,14 +240,14 @@ struct Extra<'a> {
 
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Options<'a> {
+struct ReviewOptions<'a> {
     #[serde(borrow, default)]
     field_manager: Option<Text<'a>>,
 }
 
-impl<'a> Request<'a> {
+impl<'a> ReviewRequest<'a> {
     fn scan(rest: &'a str) -> Option<(Self, usize)> {
-        let mut request = Request::default();
+        let mut request = ReviewRequest::default();
         let length = scan::members(rest, |key, rest| {
             if matches!(key, "object" | "oldObject") && rest.starts_with('{') {
                 // Of an update both sides come, mostly the same word for word.
@@ -340,7 +340,7 @@ impl<'a> Request<'a> {
     }
 }
 
-impl Resource<'_> {
+impl ReviewResource<'_> {
     /// The kind, where a rule judges changes of it or of this subresource.
     fn kind(&self, subresource: &str) -> Result<&'static Kind, NotEvaluated> {
         let named = |text: &str| text.chars().take(MAX_SHOWN).collect::<String>();

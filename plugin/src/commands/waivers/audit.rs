@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use aksarc_shared::data::{Platform, embedded};
 use aksarc_shared::finding::Finding;
-use aksarc_shared::people::waiver::Status;
+use aksarc_shared::people::waiver::WaiverStatus;
 use aksarc_shared::verdict::audit::{self, Audit, Use};
 use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::verdict::report::{Report, exit};
@@ -90,7 +90,7 @@ async fn judged(args: &Args, loaded: &Loaded, ui: &Ui) -> Result<(Report, Timest
 /// As of a check: what is wrong with the input goes before what is not known, and that before what is light.
 fn exit_code(audits: &[Audit<'_>], loaded: &Loaded, strict: bool) -> u8 {
     let any = |holds: &dyn Fn(&Audit<'_>) -> bool| audits.iter().any(holds);
-    if !loaded.unreadable.is_empty() || any(&|audit| matches!(audit.status, Status::Invalid(_))) {
+    if !loaded.unreadable.is_empty() || any(&|audit| matches!(audit.status, WaiverStatus::Invalid(_))) {
         exit::USAGE
     } else if strict && any(&|audit| matches!(audit.usage(), Use::Unknown(_))) {
         exit::INCONCLUSIVE

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aksarc_shared::people::waiver::{self, Entry, Place, Waiver, WaiverKind};
+use aksarc_shared::people::waiver::{self, Waiver, WaiverEntry, WaiverKind, WaiverPlace};
 use aksarc_shared::verdict::report::exit;
 use anyhow::anyhow;
 use jiff::{Timestamp, ToSpan};
@@ -98,13 +98,13 @@ impl Note {
     }
 }
 
-fn notes(text: &str, entries: &[Entry], now: Timestamp, soon: u16) -> Vec<Note> {
+fn notes(text: &str, entries: &[WaiverEntry], now: Timestamp, soon: u16) -> Vec<Note> {
     let waivers: Vec<Waiver> = entries.iter().map(|entry| entry.waiver.clone()).collect();
     let mut notes = Vec::new();
     for (index, (entry, (waiver, problems))) in entries.iter().zip(waiver::all_problems(&waivers)).enumerate() {
         let next = entries.get(index + 1).map(|next| next.place);
         let mut add = |level: Level, field: &str, message: String| {
-            let Place { line, column } = place::of_field(text, entry.place, next, field);
+            let WaiverPlace { line, column } = place::of_field(text, entry.place, next, field);
             notes.push(Note { line, column, level, waiver: waiver.name.clone(), message });
         };
         for problem in &problems {
@@ -153,8 +153,8 @@ fn notes(text: &str, entries: &[Entry], now: Timestamp, soon: u16) -> Vec<Note> 
 }
 
 /// Valid waivers that are for the same at the same time: only the one that ends last is ever shown.
-fn overlaps<'e>(entries: impl Iterator<Item = &'e Entry>) -> Vec<Note> {
-    let mut same: BTreeMap<(String, &str), Vec<&Entry>> = BTreeMap::new();
+fn overlaps<'e>(entries: impl Iterator<Item = &'e WaiverEntry>) -> Vec<Note> {
+    let mut same: BTreeMap<(String, &str), Vec<&WaiverEntry>> = BTreeMap::new();
     for entry in entries {
         for code in &entry.waiver.rules {
             same.entry((entry.waiver.matches.short(), code)).or_default().push(entry);

@@ -1,12 +1,12 @@
 //! Where in a file a field of a waiver is.
 
-use aksarc_shared::people::waiver::Place;
+use aksarc_shared::people::waiver::WaiverPlace;
 
 /// The place of `field` between `from` and the beginning of the next waiver; `from` itself where it is not found.
 ///
 /// The reader gives the place of each waiver as a whole. Its terms are checked later, on values without places, so the
 /// field is looked for in the text; a wrong guess within the right waiver still leads to the right waiver.
-pub(super) fn of_field(text: &str, from: Place, next: Option<Place>, field: &str) -> Place {
+pub(super) fn of_field(text: &str, from: WaiverPlace, next: Option<WaiverPlace>, field: &str) -> WaiverPlace {
     if field.is_empty() {
         return from;
     }
@@ -19,7 +19,7 @@ pub(super) fn of_field(text: &str, from: Place, next: Option<Place>, field: &str
             continue;
         }
         if let Some(column) = key_in(line, field) {
-            let place = Place {
+            let place = WaiverPlace {
                 line: u64::try_from(own).unwrap_or(from.line),
                 column: u64::try_from(column).unwrap_or(from.column),
             };
@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn fields_are_found_in_block_and_flow_and_not_in_neighbours() {
         let text = "items:\n- name: a # ticket: none\n  reason: no ticket: here\n  ticket: x\n- {name: b, ticket: y}\n- name: c\n";
-        let at = |line, column| Place { line, column };
+        let at = |line, column| WaiverPlace { line, column };
         assert_eq!(of_field(text, at(2, 3), Some(at(5, 3)), "ticket"), at(3, 14), "a guess within the waiver");
         assert_eq!(of_field(text, at(2, 3), Some(at(5, 3)), "name"), at(2, 3));
         assert_eq!(of_field(text, at(5, 3), Some(at(6, 3)), "ticket"), at(5, 13));

@@ -6,7 +6,7 @@ use aksarc_shared::finding::Consequence;
 use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::k8s::user::User;
 use aksarc_shared::verdict::guard::Settings;
-use aksarc_shared::verdict::report::Tool;
+use aksarc_shared::verdict::report::ToolVersion;
 
 use crate::dry_run::manifest::Manifest;
 use crate::dry_run::report::ClusterNote;
@@ -43,7 +43,7 @@ pub struct Task {
     /// Which cluster is asked.
     pub cluster: ClusterNote,
     /// What makes the report.
-    pub tool: Tool,
+    pub tool: ToolVersion,
     /// For how long what was read of APIServices is believed: [`crate::dry_run::gate::FRESH`].
     pub fresh: Duration,
 }

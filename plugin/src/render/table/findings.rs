@@ -8,7 +8,7 @@ use aksarc_shared::data::embedded;
 use aksarc_shared::finding::{Evidence, Finding};
 use aksarc_shared::rules::catalogue;
 use aksarc_shared::text;
-use aksarc_shared::verdict::report::{Outcome, VerdictWord};
+use aksarc_shared::verdict::report::{RuleResult, VerdictWord};
 
 use super::Screen;
 use super::wording::counting;
@@ -52,7 +52,7 @@ impl Screen<'_> {
             let right = Paint::verdict(undecided, "COULD VOID SUPPORT · not decided").clone();
             writeln!(self.out)?;
             self.spread(&left, &right)?;
-            let beyond = if rule.outcome == Outcome::Unknown { "" } else { "beyond what was found: " };
+            let beyond = if rule.outcome == RuleResult::Unknown { "" } else { "beyond what was found: " };
             for line in wrap(&format!("{beyond}{}", text::line(&rule.reason, 300)), self.room(4)) {
                 writeln!(self.out, "    {line}")?;
             }

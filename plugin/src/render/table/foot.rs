@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use aksarc_shared::finding::Consequence;
 use aksarc_shared::people::questions::Question;
 use aksarc_shared::text;
-use aksarc_shared::verdict::report::{Clock, NEEDS_CLUSTER, Outcome, RuleOutcome, VerdictWord};
+use aksarc_shared::verdict::report::{Clock, NEEDS_CLUSTER, RuleOutcome, RuleResult, VerdictWord};
 
 use super::Screen;
 use super::wording::{candidates, counting, either};
@@ -49,9 +49,9 @@ impl Screen<'_> {
         }
         // What could void support stands with the findings.
         let open: Vec<_> =
-            report.rules.iter().filter(|rule| rule.outcome == Outcome::Unknown && !rule.could_void).collect();
+            report.rules.iter().filter(|rule| rule.outcome == RuleResult::Unknown && !rule.could_void).collect();
         let partly = |rule: &&RuleOutcome| {
-            let found = matches!(rule.outcome, Outcome::Violated | Outcome::Waived);
+            let found = matches!(rule.outcome, RuleResult::Violated | RuleResult::Waived);
             found && !rule.reason.is_empty() && !rule.could_void
         };
         let partly: Vec<_> = report.rules.iter().filter(partly).collect();
@@ -79,7 +79,7 @@ impl Screen<'_> {
 
     /// What manifests cannot show: the rules that judge a state.
     fn not_run(&mut self) -> fmt::Result {
-        let needs = |rule: &&RuleOutcome| rule.outcome == Outcome::NotApplicable && rule.reason == NEEDS_CLUSTER;
+        let needs = |rule: &&RuleOutcome| rule.outcome == RuleResult::NotApplicable && rule.reason == NEEDS_CLUSTER;
         let count = self.report.rules.iter().filter(needs).count();
         if !self.look.manifests || count == 0 {
             return Ok(());
@@ -102,7 +102,9 @@ impl Screen<'_> {
         let report = self.report;
         let of_people = |code: &str| report.questions.iter().any(|question| question.rules.contains(&code));
         let mut hidden: Vec<(&str, Vec<&str>)> = Vec::new();
-        for rule in report.rules.iter().filter(|rule| rule.outcome == Outcome::NotObservable && !of_people(rule.code)) {
+        for rule in
+            report.rules.iter().filter(|rule| rule.outcome == RuleResult::NotObservable && !of_people(rule.code))
+        {
             match hidden.iter_mut().find(|(reason, _)| *reason == rule.reason) {
                 Some((_, codes)) => codes.push(rule.code),
                 None => hidden.push((&rule.reason, vec![rule.code])),
@@ -195,7 +197,7 @@ impl Screen<'_> {
             VerdictWord::Inconclusive => {
                 let candidates = candidates(report);
                 let platform = |rule: &&RuleOutcome| candidates.len() > 1 && rule.reason.contains("--platform");
-                let unknown: Vec<_> = report.rules.iter().filter(|rule| rule.outcome == Outcome::Unknown).collect();
+                let unknown: Vec<_> = report.rules.iter().filter(|rule| rule.outcome == RuleResult::Unknown).collect();
                 let mut ways = Vec::new();
                 if unknown.iter().any(|rule| !platform(rule) && rule.reason.contains("forbidden")) {
                     ways.push("run with rights to list what is named above".to_owned());

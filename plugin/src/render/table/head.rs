@@ -6,7 +6,7 @@ use aksarc_shared::data::Platform;
 use aksarc_shared::finding::{Basis, Consequence, Finding};
 use aksarc_shared::rules::catalogue;
 use aksarc_shared::text;
-use aksarc_shared::verdict::report::{Outcome, Report, VerdictWord};
+use aksarc_shared::verdict::report::{Report, RuleResult, VerdictWord};
 use jiff::Timestamp;
 
 use super::Screen;
@@ -106,7 +106,7 @@ impl Screen<'_> {
                 writeln!(self.out, "     {line}")?;
             }
         }
-        let passed = report.rules.iter().filter(|rule| rule.outcome == Outcome::Pass).count();
+        let passed = report.rules.iter().filter(|rule| rule.outcome == RuleResult::Pass).count();
         let mut counts = Vec::new();
         for (key, words) in [
             ("voids", "void support"),

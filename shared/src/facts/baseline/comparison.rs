@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::recorder::{CERTIFICATE, KeyNow, NodeNow, PlacesNow};
-use super::{Baseline, KeyRecord, NamespaceRecord, NodeRecord, Recorder, Step, object_key};
+use super::{Baseline, KeyRecord, NamespaceRecord, NodeRecord, RecordedStep, Recorder, object_key};
 use crate::data::Place;
 use crate::facts::inventory::is_untold;
 use crate::finding::Code;
@@ -27,7 +27,7 @@ pub struct ChangedKey<'b> {
     /// The key.
     pub key: &'b str,
     /// How it was known then that the system created it.
-    pub step: Step,
+    pub step: RecordedStep,
     /// The value recorded.
     pub before: &'b str,
     /// The value now; `None` when the key is gone.
@@ -119,7 +119,7 @@ impl<'b> Comparison<'b> {
                     continue;
                 }
                 let person = current.and_then(|now| now.person.clone());
-                if then.step == Step::Recorded && person.is_none() {
+                if then.step == RecordedStep::Recorded && person.is_none() {
                     continue;
                 }
                 let mut evidence = vec![self.evidence(&then.value)];
@@ -196,16 +196,16 @@ impl<'b> Comparison<'b> {
 #[cfg(test)]
 mod tests {
     use crate::facts::baseline::samples::{KUBELET, SPACE, check, clean, recorded, touched};
-    use crate::facts::baseline::{Baseline, KeyRecord, Step, object_key};
+    use crate::facts::baseline::{Baseline, KeyRecord, RecordedStep, object_key};
     use crate::finding::Consequence;
     use crate::k8s::kinds;
-    use crate::verdict::report::{Report, Tool};
+    use crate::verdict::report::{Report, ToolVersion};
 
     const WEBHOOKS: &str = r#"{"apiVersion":"admissionregistration.k8s.io/v1","kind":"MutatingWebhookConfiguration",
         "metadata":{"name":"gatekeeper-mutating-webhook-configuration","uid":"w2"},"webhooks":[WEBHOOKS]}"#;
 
     fn report(node: String, baseline: Option<Baseline>) -> Report {
-        check(&[node, SPACE.replace("UID", "k1")], baseline).finish(Tool::default(), "", "").unwrap()
+        check(&[node, SPACE.replace("UID", "k1")], baseline).finish(ToolVersion::default(), "", "").unwrap()
     }
 
     fn of<'r>(report: &'r Report, code: &str) -> Vec<&'r str> {
@@ -236,13 +236,13 @@ mod tests {
     #[test]
     fn what_the_tables_give_to_users_now_accuses_nobody_of_an_older_baseline() {
         const KEY: &str = "cluster-autoscaler.kubernetes.io/scale-down-disabled";
-        let found = |step: Step| {
+        let found = |step: RecordedStep| {
             let mut then = recorded();
             let record = KeyRecord { value: "true".to_owned(), step };
             then.nodes.get_mut("moc-l1").unwrap().annotations.insert(KEY.to_owned(), record);
             of(&report(clean("A4"), Some(then)), "AA202").len()
         };
-        assert_eq!([Step::Table, Step::Recorded, Step::ManagedFields].map(found), [0, 0, 1]);
+        assert_eq!([RecordedStep::Table, RecordedStep::Recorded, RecordedStep::ManagedFields].map(found), [0, 0, 1]);
     }
 
     #[test]
@@ -291,7 +291,7 @@ mod tests {
     #[test]
     fn a_baseline_of_another_cluster_is_refused() {
         let other = check(&[clean("A4"), SPACE.replace("UID", "k2")], Some(recorded()));
-        assert!(other.finish(Tool::default(), "", "").is_err());
+        assert!(other.finish(ToolVersion::default(), "", "").is_err());
     }
 
     /// A cluster with Azure Policy, and a webhook configuration of its.
@@ -306,7 +306,7 @@ mod tests {
 
     fn of_policy(then: Option<&str>, now: Option<&str>) -> Vec<(String, Consequence)> {
         let baseline = then.map(|then| check(&policy(Some(then)), None).recorded().baseline());
-        let report = check(&policy(now), baseline).finish(Tool::default(), "", "").unwrap();
+        let report = check(&policy(now), baseline).finish(ToolVersion::default(), "", "").unwrap();
         let own = report.findings.into_iter().filter(|finding| finding.code == "AA309");
         own.map(|finding| (finding.path, finding.consequence)).collect()
     }
@@ -331,8 +331,8 @@ mod tests {
         };
         let baseline = check(&own(policy(Some(""))), None).recorded().baseline();
         let key = object_key(&kinds::MUTATING_WEBHOOKS, "", "press-line-mutating-webhook-configuration");
-        assert_eq!(baseline.objects[&key].step, Step::Recorded);
-        let report = check(&policy(None), Some(baseline)).finish(Tool::default(), "", "").unwrap();
+        assert_eq!(baseline.objects[&key].step, RecordedStep::Recorded);
+        let report = check(&policy(None), Some(baseline)).finish(ToolVersion::default(), "", "").unwrap();
         assert!(of(&report, "AA309").is_empty());
     }
 

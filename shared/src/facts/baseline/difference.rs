@@ -11,7 +11,7 @@ use crate::k8s::kinds;
 /// One line of a difference between two baselines.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Difference {
+pub struct BaselineDifference {
     /// `node/moc-l1`, `namespace/kube-system`, `kube-system/deployments.apps/coredns`.
     pub object: String,
     /// `labels[kubernetes.io/os]`, `spec`, `capacity`; empty for the object itself.
@@ -22,7 +22,7 @@ pub struct Difference {
     pub after: Option<String>,
 }
 
-impl Difference {
+impl BaselineDifference {
     /// Whether it says that something is gone which `list` would hold. Where that list was not read, nobody knows.
     pub fn is_absence_from(&self, list: &ReadKey) -> bool {
         if self.after.is_some() {
@@ -71,20 +71,20 @@ impl Difference {
 }
 
 /// What differs between two baselines, sorted.
-pub fn diff(before: &Baseline, after: &Baseline) -> Vec<Difference> {
+pub fn diff(before: &Baseline, after: &Baseline) -> Vec<BaselineDifference> {
     let (old, new) = (lines(before), lines(after));
     let mut keys: Vec<&(String, String)> = old.keys().chain(new.keys()).collect();
     keys.sort();
     keys.dedup();
     let differing = keys.into_iter().filter(|key| old.get(*key) != new.get(*key));
-    let differing = differing.map(|key| Difference {
+    let differing = differing.map(|key| BaselineDifference {
         object: key.0.clone(),
         path: key.1.clone(),
         before: old.get(key).cloned(),
         after: new.get(key).cloned(),
     });
     // Of what came or went as a whole, its parts say nothing more.
-    let differing: Vec<Difference> = differing.filter(|difference| !difference.is_of_untold_pool()).collect();
+    let differing: Vec<BaselineDifference> = differing.filter(|difference| !difference.is_of_untold_pool()).collect();
     let whole: Vec<String> = differing.iter().filter(|d| d.path.is_empty()).map(|d| d.object.clone()).collect();
     differing.into_iter().filter(|d| d.path.is_empty() || !whole.contains(&d.object)).collect()
 }
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn an_absence_belongs_to_the_lists_that_would_hold_it() {
-        let gone = |object: &str, path: &str| Difference {
+        let gone = |object: &str, path: &str| BaselineDifference {
             object: object.to_owned(),
             path: path.to_owned(),
             before: Some("x".to_owned()),
@@ -149,7 +149,8 @@ mod tests {
         assert!(!deployment.is_absence_from(&list(&kinds::NODE, "")));
         assert!(!gone("kube-system/deployments.apps/coredns", "spec").is_absence_from(&list(&kinds::DEPLOYMENT, "")));
         assert!(
-            !Difference { after: Some("y".to_owned()), ..deployment }.is_absence_from(&list(&kinds::DEPLOYMENT, ""))
+            !BaselineDifference { after: Some("y".to_owned()), ..deployment }
+                .is_absence_from(&list(&kinds::DEPLOYMENT, ""))
         );
         assert!(gone("storageclasses.storage.k8s.io/default", "").is_absence_from(&list(&kinds::STORAGE_CLASS, "")));
         assert!(gone("node/a", "").is_absence_from(&list(&kinds::NODE, "")));
@@ -161,7 +162,7 @@ mod tests {
     #[test]
     fn what_is_new_belongs_to_one_list() {
         let new = |object: &str| {
-            let difference = Difference {
+            let difference = BaselineDifference {
                 object: object.to_owned(),
                 path: String::new(),
                 before: None,
@@ -177,8 +178,12 @@ mod tests {
         ] {
             assert_eq!(new(object).as_deref(), Some(list));
         }
-        let gone =
-            Difference { object: "node/a".to_owned(), path: String::new(), before: Some("u".to_owned()), after: None };
+        let gone = BaselineDifference {
+            object: "node/a".to_owned(),
+            path: String::new(),
+            before: Some("u".to_owned()),
+            after: None,
+        };
         assert_eq!(gone.newly_in(), None);
     }
 

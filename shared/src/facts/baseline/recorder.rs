@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{API_VERSION, Baseline, KIND, KeyRecord, NamespaceRecord, NodeRecord, ObjectRecord, Step, object_key};
+use super::{
+    API_VERSION, Baseline, KIND, KeyRecord, NamespaceRecord, NodeRecord, ObjectRecord, RecordedStep, object_key,
+};
 use crate::data::{Data, Place};
 use crate::facts::inventory::{NodeFact, ReadKey};
 use crate::facts::origin::{self, Keys, Origin, Provenance};
@@ -41,7 +43,7 @@ pub(super) struct PlacesNow {
 pub(super) struct KeyNow {
     pub(super) value: String,
     /// How we know that the system created it, if it did.
-    step: Option<Step>,
+    step: Option<RecordedStep>,
     /// Whether a system manager owns it.
     pub(super) system: bool,
     /// The person who wrote it since the object was created.
@@ -51,7 +53,7 @@ pub(super) struct KeyNow {
 #[derive(Clone, Debug)]
 pub(super) struct ObjectNow {
     pub(super) target: ObjectRef,
-    step: Option<Step>,
+    step: Option<RecordedStep>,
     pub(super) content: BTreeMap<String, String>,
     /// The person's entry in managedFields that is later than the object.
     pub(super) person: Option<Evidence>,
@@ -91,9 +93,9 @@ impl Recorder {
                 let name = meta.name.to_string();
                 let step = |place, keys: &Keys<'_, '_>, key: &str| {
                     if data.namespaces.is_system_key(&name, place, key) {
-                        Some(Step::Table)
+                        Some(RecordedStep::Table)
                     } else {
-                        keys.system(key).map(|_| Step::ManagedFields)
+                        keys.system(key).map(|_| RecordedStep::ManagedFields)
                     }
                 };
                 self.namespaces.insert(name.clone(), places(object, step, data));
@@ -123,8 +125,9 @@ impl Recorder {
         let keys = |object: String, places: &PlacesNow| -> Vec<String> {
             let both = [("labels", &places.labels), ("annotations", &places.annotations)];
             let of = both.into_iter().flat_map(|(word, keys)| keys.iter().map(move |(key, now)| (word, key, now)));
-            let touched =
-                of.filter(|(_, _, now)| now.person.is_some() && now.step.is_some_and(|step| step != Step::Recorded));
+            let touched = of.filter(|(_, _, now)| {
+                now.person.is_some() && now.step.is_some_and(|step| step != RecordedStep::Recorded)
+            });
             touched.map(|(word, key, _)| format!("{object} {word}[{key}]")).collect()
         };
         let nodes = self.nodes.iter().flat_map(|(name, node)| keys(format!("node/{name}"), &node.keys));
@@ -171,17 +174,21 @@ impl Recorder {
     }
 }
 
-fn step_of(origin: &Origin) -> Option<Step> {
+fn step_of(origin: &Origin) -> Option<RecordedStep> {
     match origin {
-        Origin::Known => Some(Step::Table),
-        Origin::FromMachine => Some(Step::Machine),
-        Origin::SystemManager(_) => Some(Step::ManagedFields),
-        Origin::Reserved | Origin::Unclear | Origin::User => Some(Step::Recorded),
+        Origin::Known => Some(RecordedStep::Table),
+        Origin::FromMachine => Some(RecordedStep::Machine),
+        Origin::SystemManager(_) => Some(RecordedStep::ManagedFields),
+        Origin::Reserved | Origin::Unclear | Origin::User => Some(RecordedStep::Recorded),
         Origin::Excepted => None,
     }
 }
 
-fn places(object: &Object<'_>, step: impl Fn(Place, &Keys<'_, '_>, &str) -> Option<Step>, data: &Data) -> PlacesNow {
+fn places(
+    object: &Object<'_>,
+    step: impl Fn(Place, &Keys<'_, '_>, &str) -> Option<RecordedStep>,
+    data: &Data,
+) -> PlacesNow {
     let of = |place: Place, pairs: &Pairs<'_>| -> BTreeMap<String, KeyNow> {
         let keys = Keys::of(object, place, data);
         let now = |key: &str, value: &str| KeyNow {
@@ -208,12 +215,12 @@ impl ObjectNow {
             .find(|entry| data.managers.person(&entry.manager).is_some() && origin::is_later(entry, object))
             .map(Evidence::managed);
         let step = if data.component(kind.kind, namespace, name).is_some() {
-            Some(Step::Table)
+            Some(RecordedStep::Table)
         } else {
             match origin::of_object(object, data) {
                 Provenance::Person(_) => None,
-                Provenance::Platform(_) => Some(Step::ManagedFields),
-                Provenance::Unrecognised => Some(Step::Recorded),
+                Provenance::Platform(_) => Some(RecordedStep::ManagedFields),
+                Provenance::Unrecognised => Some(RecordedStep::Recorded),
             }
         };
         let content = object.content().filter_map(|(field, raw)| {
@@ -289,7 +296,7 @@ const MAX_VALUE: usize = 256;
 
 #[cfg(test)]
 mod tests {
-    use crate::facts::baseline::Step;
+    use crate::facts::baseline::RecordedStep;
     use crate::facts::baseline::samples::{SPACE, check, touched};
 
     #[test]
@@ -298,6 +305,6 @@ mod tests {
         let (baseline, left_out) = (check.recorded().baseline(), check.recorded().left_out());
         assert!(!baseline.nodes["moc-l1"].labels.contains_key("node.kubernetes.io/instance-type"));
         assert_eq!(left_out, ["node/moc-l1 labels[node.kubernetes.io/instance-type]"]);
-        assert_eq!(baseline.nodes["moc-l1"].labels["kubernetes.io/os"].step, Step::Table);
+        assert_eq!(baseline.nodes["moc-l1"].labels["kubernetes.io/os"].step, RecordedStep::Table);
     }
 }

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Began, Behind, Interval, Place, Record, SLACK, later, whole};
+use super::{BeatPlace, Began, Behind, Interval, Record, SLACK, later, whole};
 
 /// One sight of the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub enum Beat {
 
 /// The memory of one process. A caller that fails to write the record puts an earlier copy back.
 #[derive(Clone, Debug, Default)]
-pub struct Life {
+pub struct SteadyClock {
     /// The sight before this one.
     last: Option<Sight>,
     /// Since when the clock is steady, while something waits for that.
@@ -38,7 +38,7 @@ pub struct Life {
     claimed: Option<SignedDuration>,
 }
 
-impl Life {
+impl SteadyClock {
     /// Puts a sight into `record`, unless somebody wrote less than `every` ago.
     pub fn beat(&mut self, record: &mut Record, sight: Sight, every: SignedDuration) -> Beat {
         let now = Sight { at: whole(sight.at), ..sight };
@@ -48,9 +48,9 @@ impl Life {
         let place = record.place(now.at);
         let moved = self.placed.is_some_and(|placed| !placed.agrees(now));
         let goes_on = match place {
-            Place::Empty => true,
-            Place::Continues(index) => index + 1 == record.intervals.len(),
-            Place::Inside | Place::Outside(_) => false,
+            BeatPlace::Empty => true,
+            BeatPlace::Continues(index) => index + 1 == record.intervals.len(),
+            BeatPlace::Inside | BeatPlace::Outside(_) => false,
         };
         let mut since = now;
         if moved || !goes_on {
@@ -61,26 +61,26 @@ impl Life {
         }
         if let Some(due) = due(record, place, now.at, every) {
             // What we know of a gap waits for our turn to write: `placed` stays where it is until then.
-            if !matches!(place, Place::Inside) && !self.witness(&mut record.clone(), now) {
+            if !matches!(place, BeatPlace::Inside) && !self.witness(&mut record.clone(), now) {
                 (self.placed, self.waiting, self.claimed) = (Some(now), None, None);
             }
             return Beat::Recent(due);
         }
         self.witness(record, now);
         match place {
-            Place::Inside => {
+            BeatPlace::Inside => {
                 let before = record.behind.map_or(0, |behind| behind.ran);
                 let ran = before.saturating_add(self.unclaimed(now.alive).as_secs());
                 record.behind = Some(Behind { ran, at: now.at });
                 self.claimed = Some(now.alive);
                 return Beat::Write;
             }
-            Place::Continues(index) => go_on(record, index, now.at),
-            Place::Empty => {
+            BeatPlace::Continues(index) => go_on(record, index, now.at),
+            BeatPlace::Empty => {
                 let (from, to) = (now.at, now.at);
                 record.intervals.push(Interval { from, to, began: Began::First, ran: 0, moved: false });
             }
-            Place::Outside(index) => self.open(record, index, since, now, moved),
+            BeatPlace::Outside(index) => self.open(record, index, since, now, moved),
         }
         (self.placed, self.waiting, self.claimed) = (Some(now), None, None);
         record.tidy();
@@ -159,14 +159,14 @@ fn go_on(record: &mut Record, index: usize, at: Timestamp) {
 }
 
 /// When the next write is due, if not now.
-fn due(record: &Record, place: Place, now: Timestamp, every: SignedDuration) -> Option<SignedDuration> {
+fn due(record: &Record, place: BeatPlace, now: Timestamp, every: SignedDuration) -> Option<SignedDuration> {
     let written = match place {
-        Place::Continues(index) => record.intervals.get(index)?.to,
-        Place::Inside => record.behind?.at,
-        Place::Empty | Place::Outside(_) => return None,
+        BeatPlace::Continues(index) => record.intervals.get(index)?.to,
+        BeatPlace::Inside => record.behind?.at,
+        BeatPlace::Empty | BeatPlace::Outside(_) => return None,
     };
     let passed = later(now, written);
-    let recent = if matches!(place, Place::Inside) { passed.abs() < every } else { passed < every };
+    let recent = if matches!(place, BeatPlace::Inside) { passed.abs() < every } else { passed < every };
     recent.then(|| every.saturating_sub(passed.max(SignedDuration::ZERO)))
 }
 

@@ -1,4 +1,4 @@
-use super::life::{Beat, HOLD, Life, Sight};
+use super::life::{Beat, HOLD, Sight, SteadyClock};
 use super::*;
 
 const EVERY: SignedDuration = SignedDuration::from_mins(10);
@@ -12,13 +12,13 @@ fn minute(minutes: i64) -> Timestamp {
 
 /// A guard process in a world whose clock may be wrong.
 struct Guard {
-    life: Life,
+    life: SteadyClock,
     started: i64,
 }
 
 impl Guard {
     fn started(at: i64) -> Self {
-        Guard { life: Life::default(), started: at }
+        Guard { life: SteadyClock::default(), started: at }
     }
 
     /// A beat at the true minute `now`, while the API server's clock is wrong by `wrong` minutes.
@@ -320,7 +320,7 @@ fn extreme_times_never_panic() {
     for at in [Timestamp::MIN, Timestamp::UNIX_EPOCH, minute(0), Timestamp::MAX] {
         let mut record = Record::parse(&text).unwrap();
         let _ = (record.gaps(at), record.covers(at), record.stops_longer_than(THRESHOLD, at));
-        let mut life = Life::default();
+        let mut life = SteadyClock::default();
         for alive in [SignedDuration::ZERO, HOLD, SignedDuration::MAX] {
             let _ = life.beat(&mut record, Sight { at, alive }, EVERY);
         }

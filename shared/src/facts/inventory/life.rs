@@ -10,7 +10,7 @@ use crate::k8s::text::Text;
 
 /// What objects tell of when the cluster ran, by days in UTC: its size does not grow with the number of objects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Life {
+pub struct SignsOfLife {
     /// Days on which an object that is still there was created, a container was started, or a node became ready.
     pub days: BTreeSet<Date>,
     /// Containers that run, by the day their pod was created.
@@ -28,7 +28,7 @@ pub struct Started {
     pub restarted: bool,
 }
 
-impl Life {
+impl SignsOfLife {
     /// Takes in an object of any kind.
     pub(super) fn add(&mut self, object: &Object<'_>) -> Option<Date> {
         let born = object.meta.creation_timestamp.as_ref().and_then(day);
@@ -64,7 +64,7 @@ impl Life {
         }
     }
 
-    pub(super) fn merge(&mut self, other: Life) {
+    pub(super) fn merge(&mut self, other: SignsOfLife) {
         self.days.extend(other.days);
         for (born, started) in other.containers {
             self.keep_container(born, started);
@@ -168,14 +168,14 @@ mod tests {
     #[test]
     fn containers_tell_since_when_they_run_and_whether_they_were_restarted() {
         let date = |text: &str| text.parse::<Date>().unwrap();
-        let mut life = Life::default();
+        let mut life = SignsOfLife::default();
         for text in [pod("2026-01-01", "2026-04-01", 2), pod("2026-01-01", "2026-04-02", 0)] {
             life.add_pod(&json::object(text.as_bytes()).unwrap());
         }
         assert_eq!(life.container_since(), Some(date("2026-04-01")));
         assert!(life.was_restarted_since(date("2026-02-01")) && !life.was_restarted_since(date("2026-04-01")));
         assert!(life.has_pods_of(date("2026-01-01")) && !life.has_pods_of(date("2025-12-31")));
-        let mut other = Life::default();
+        let mut other = SignsOfLife::default();
         other.add_pod(&json::object(pod("2026-01-01", "2026-01-02", 0).as_bytes()).unwrap());
         life.merge(other);
         assert_eq!(life.container_since(), Some(date("2026-01-02")));

@@ -74,15 +74,15 @@ impl<'p> Paths<'p> {
     pub(crate) fn insert_owned(&mut self, entry: &ManagedEntry<'p>) {
         let mut places = vec![Self::START];
         walk(entry, |at| match at {
-            At::Enter(step, owned) => {
+            PathEvent::Enter(step, owned) => {
                 let place = self.add(places.last().copied().unwrap_or_default(), step.clone());
-                if owned != Owned::Inside {
+                if owned != OwnedPath::Inside {
                     self.mark(place);
                 }
                 places.push(place);
                 true
             }
-            At::Leave => {
+            PathEvent::Leave => {
                 places.pop();
                 true
             }
@@ -99,19 +99,19 @@ impl<'p> Paths<'p> {
     ) {
         let mut places = vec![(Self::START, Some(Self::START))];
         walk(entry, |at| match at {
-            At::Enter(step, owned) => {
+            PathEvent::Enter(step, owned) => {
                 let (own, other) = places.last().copied().unwrap_or_default();
                 let meant = places.len() > 1 || leads(&step);
                 let other = kept.step(other, &step);
                 let own = if meant { self.add(own, step) } else { Self::START };
                 places.push((own, other));
-                let taken = meant && owned != Owned::Inside && !kept.has(other);
+                let taken = meant && owned != OwnedPath::Inside && !kept.has(other);
                 if taken {
                     self.mark(own);
                 }
                 meant && !taken
             }
-            At::Leave => {
+            PathEvent::Leave => {
                 places.pop();
                 true
             }
@@ -136,21 +136,21 @@ pub(crate) fn each_taken<'a>(
     let mut places = vec![Some(Paths::START)];
     let mut count = 0;
     walk(entry, |at| match at {
-        At::Enter(step, owned) => {
+        PathEvent::Enter(step, owned) => {
             if path.is_empty() {
                 count = 0;
             }
             let place = kept.step(places.last().copied().flatten(), &step);
             path.push(step);
             places.push(place);
-            let taken = owned != Owned::Inside && !kept.has(place);
+            let taken = owned != OwnedPath::Inside && !kept.has(place);
             if taken && count < most {
                 count += 1;
                 each(&path);
             }
             !taken && count < most
         }
-        At::Leave => {
+        PathEvent::Leave => {
             path.pop();
             places.pop();
             true
@@ -159,9 +159,9 @@ pub(crate) fn each_taken<'a>(
 }
 
 /// Where a walk through an entry's fields is.
-enum At<'a> {
+enum PathEvent<'a> {
     /// Before a field or item; the answer is whether to look into it.
-    Enter(Step<'a>, Owned),
+    Enter(Step<'a>, OwnedPath),
     /// Behind one; the answer counts for nothing.
     Leave,
 }
@@ -173,7 +173,7 @@ const MAX_DEPTH: usize = 64;
 
 /// What an entry owns of a place.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Owned {
+enum OwnedPath {
     /// Something below it.
     Inside,
     /// The item as such, and something below it.
@@ -184,7 +184,7 @@ enum Owned {
 
 /// Walks through the fields of an entry in the order of their keys. What lies deeper than [`MAX_DEPTH`] is one with the field
 /// that it lies in.
-fn walk<'a>(entry: &ManagedEntry<'a>, mut visit: impl FnMut(At<'a>) -> bool) {
+fn walk<'a>(entry: &ManagedEntry<'a>, mut visit: impl FnMut(PathEvent<'a>) -> bool) {
     let Some(fields) = entry.fields().and_then(Fields::read) else { return };
     let Some(root) = fields.0.first() else { return };
     let mut ahead: Vec<Option<usize>> = root.below.iter().rev().copied().map(Some).collect();
@@ -192,32 +192,32 @@ fn walk<'a>(entry: &ManagedEntry<'a>, mut visit: impl FnMut(At<'a>) -> bool) {
     while let Some(next) = ahead.pop() {
         let Some(field) = next.and_then(|at| fields.0.get(at)) else {
             depth -= 1;
-            visit(At::Leave);
+            visit(PathEvent::Leave);
             continue;
         };
         let Some((step, owned)) = fields.step(field) else { continue };
         depth += 1;
-        let owned = if depth < MAX_DEPTH { owned } else { Owned::Leaf };
-        let looks = visit(At::Enter(step, owned));
+        let owned = if depth < MAX_DEPTH { owned } else { OwnedPath::Leaf };
+        let looks = visit(PathEvent::Enter(step, owned));
         ahead.push(None);
-        if looks && owned != Owned::Leaf {
+        if looks && owned != OwnedPath::Leaf {
             ahead.extend(field.below.iter().rev().copied().map(Some));
         }
     }
 }
 
 /// The fields of an entry as a tree: each with the places of those below it, by their keys. The first is the entry itself.
-struct Fields<'a>(Vec<Field<'a>>);
+struct Fields<'a>(Vec<FieldStep<'a>>);
 
 #[derive(Default)]
-struct Field<'a> {
+struct FieldStep<'a> {
     key: Cow<'a, str>,
     below: Vec<usize>,
 }
 
 impl<'a> Fields<'a> {
     fn read(json: &'a str) -> Option<Self> {
-        let mut fields = vec![Field::default()];
+        let mut fields = vec![FieldStep::default()];
         let mut open = vec![0];
         let mut readable = true;
         scan::nested(json, |step| match step {
@@ -228,7 +228,7 @@ impl<'a> Fields<'a> {
                 if let Some(parent) = open.last().and_then(|at| fields.get_mut(*at)) {
                     parent.below.push(next);
                 }
-                fields.push(Field { key: key.unwrap_or_default().0, below: Vec::new() });
+                fields.push(FieldStep { key: key.unwrap_or_default().0, below: Vec::new() });
                 open.push(next);
             }
             Nested::OutOf => {
@@ -243,23 +243,23 @@ impl<'a> Fields<'a> {
     }
 
     /// The step that a field is, and what of it is owned. `{}` is a leaf, `.` stands for the item itself.
-    fn step(&self, field: &Field<'a>) -> Option<(Step<'a>, Owned)> {
+    fn step(&self, field: &FieldStep<'a>) -> Option<(Step<'a>, OwnedPath)> {
         let is_itself = |at: &usize| self.0.get(*at).is_some_and(|below| below.key == ".");
         let itself = field.below.iter().any(is_itself);
         let leaf = field.below.is_empty() || (itself && field.below.len() == 1);
         let of = |prefix| strip(&field.key, prefix);
         if let Some(name) = of("f:") {
-            return Some((Step::Field(name), if leaf { Owned::Leaf } else { Owned::Inside }));
+            return Some((Step::Field(name), if leaf { OwnedPath::Leaf } else { OwnedPath::Inside }));
         }
         if let Some(key) = of("k:") {
             let owned = match (leaf, itself) {
-                (true, _) => Owned::Leaf,
-                (false, true) => Owned::Item,
-                (false, false) => Owned::Inside,
+                (true, _) => OwnedPath::Leaf,
+                (false, true) => OwnedPath::Item,
+                (false, false) => OwnedPath::Inside,
             };
             return Some((Step::Item(item_key(&key).into()), owned));
         }
-        of("v:").map(|value| (Step::Item(value.trim_matches('"').to_owned().into()), Owned::Leaf))
+        of("v:").map(|value| (Step::Item(value.trim_matches('"').to_owned().into()), OwnedPath::Leaf))
     }
 }
 

@@ -11,12 +11,12 @@ use crate::k8s::text::Text;
 #[derive(Clone, Debug, Default)]
 pub struct Pairs<'a> {
     pairs: Vec<(Text<'a>, Text<'a>)>,
-    index: Index,
+    index: PairIndex,
 }
 
 impl<'a> Pairs<'a> {
     fn new(pairs: Vec<(Text<'a>, Text<'a>)>) -> Self {
-        Pairs { pairs, index: Index::default() }
+        Pairs { pairs, index: PairIndex::default() }
     }
 
     /// The value of `key`, exactly as spelled.
@@ -95,9 +95,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
 /// The places of many names, sorted by name, so that looking up one of them does not pass all the others. Made when it is first
 /// needed: few lists are long, and of most nothing is looked up.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Index(OnceCell<Vec<usize>>);
+pub(super) struct PairIndex(OnceCell<Vec<usize>>);
 
-impl Index {
+impl PairIndex {
     /// The first of `rows` with this name.
     pub(super) fn find<'r, 'a, T>(&self, rows: &'r [(Text<'a>, T)], name: &str) -> Option<&'r (Text<'a>, T)> {
         if rows.len() <= FEW {

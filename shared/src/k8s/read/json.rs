@@ -29,7 +29,7 @@ pub enum ReadError {
 
 /// What a page says about the list it belongs to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Page {
+pub struct ListPage {
     /// Objects on this page.
     pub items: usize,
     /// Where the next page starts; `None` on the last.
@@ -52,15 +52,15 @@ pub fn object(bytes: &[u8]) -> Result<Object<'_>, ReadError> {
 ///
 /// # Errors
 /// [`ReadError`] when the bytes are not JSON, are cut short, or are no list. Items before the fault were handed out.
-pub fn page<'a>(bytes: &'a [u8], mut each: impl FnMut(Object<'a>)) -> Result<Page, ReadError> {
+pub fn page<'a>(bytes: &'a [u8], mut each: impl FnMut(Object<'a>)) -> Result<ListPage, ReadError> {
     struct PageVisitor<F>(F);
     impl<'de, F: FnMut(Object<'de>)> Visitor<'de> for PageVisitor<F> {
-        type Value = (Page, bool);
+        type Value = (ListPage, bool);
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("a Kubernetes list")
         }
         fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self::Value, A::Error> {
-            let (mut page, mut is_list) = (Page::default(), false);
+            let (mut page, mut is_list) = (ListPage::default(), false);
             while let Some(key) = map.next_key::<Text<'de>>()? {
                 match &*key {
                     "items" => {

@@ -51,7 +51,7 @@ impl Moved {
 }
 
 /// What one rule found and another one finds now.
-struct Row {
+struct MovedRow {
     /// The rule that found it, up to version 0.1.0.
     from: &'static str,
     /// The rule that finds it.
@@ -62,12 +62,12 @@ struct Row {
     alone: bool,
 }
 
-const fn moved(from: &'static str, to: &'static str, path: &'static str, alone: bool) -> Row {
-    Row { from, to, path, alone }
+const fn moved(from: &'static str, to: &'static str, path: &'static str, alone: bool) -> MovedRow {
+    MovedRow { from, to, path, alone }
 }
 
 /// Answers of people got rules of their own.
-const MOVED: [Row; 7] = [
+const MOVED: [MovedRow; 7] = [
     moved("AA401", "AA413", "attestation[C10]", true),
     moved("AA409", "AA414", "attestation[C22]", true),
     moved("AA412", "AA415", "attestation[C24]", true),
@@ -88,7 +88,7 @@ impl Waiver {
         rules.chain(paths).chain(object.then_some(Moved::Object)).collect()
     }
 
-    fn names_old(&self, row: &Row) -> bool {
+    fn names_old(&self, row: &MovedRow) -> bool {
         let names = |code: &str| self.rules.iter().any(|own| own == code);
         let matches = &self.matches;
         let by_print = || {

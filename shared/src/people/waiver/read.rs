@@ -6,31 +6,31 @@ use serde_saphyr::Spanned;
 use super::{Match, Pin, Waiver, WaiverKind};
 use crate::k8s::kinds::Kind;
 use crate::k8s::object::Object;
-use crate::k8s::read::json::{self, Page, ReadError};
+use crate::k8s::read::json::{self, ListPage, ReadError};
 use crate::k8s::read::yaml;
 use crate::text;
 
 /// A waiver of a file, and where it begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct WaiverEntry {
     /// Where.
-    pub place: Place,
+    pub place: WaiverPlace,
     /// The waiver.
     pub waiver: Waiver,
 }
 
 /// A place in a file, from 1 on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct WaiverPlace {
     /// The line.
     pub line: u64,
     /// The column, in characters.
     pub column: u64,
 }
 
-impl Place {
+impl WaiverPlace {
     fn of(location: serde_saphyr::Location) -> Self {
-        Place { line: location.line(), column: location.column() }
+        WaiverPlace { line: location.line(), column: location.column() }
     }
 }
 
@@ -58,7 +58,7 @@ impl Objects {
     ///
     /// # Errors
     /// [`ReadError`] when it is no page of a list; objects before the fault were taken.
-    pub fn page(&mut self, bytes: &[u8]) -> Result<Page, ReadError> {
+    pub fn page(&mut self, bytes: &[u8]) -> Result<ListPage, ReadError> {
         json::page(bytes, |object| match of_object(&object) {
             Ok(waiver) => self.waivers.push(waiver),
             Err(unreadable) => self.unreadable.push(unreadable),
@@ -85,24 +85,24 @@ pub fn parse(text: &str) -> Result<Vec<Waiver>, ReadError> {
 /// # Errors
 /// [`ReadError`] with line and column when the file is no such file: unknown or missing fields, a time without an offset. A
 /// waiver that breaks a term is among the entries and does not count.
-pub fn entries(text: &str) -> Result<Vec<Entry>, ReadError> {
+pub fn entries(text: &str) -> Result<Vec<WaiverEntry>, ReadError> {
     let mut entries = Vec::new();
-    for file in yaml::parse_all::<Spanned<Document>>(text.trim_start_matches('\u{feff}'))? {
-        let own = Place::of(file.referenced);
+    for file in yaml::parse_all::<Spanned<WaiverDocument>>(text.trim_start_matches('\u{feff}'))? {
+        let own = WaiverPlace::of(file.referenced);
         let document = file.value;
         match (&*document.api_version, &*document.kind) {
             (API_VERSION, "SupportWaiverList") | ("v1", "List") if document.spec.is_none() => {
                 for item in document.items {
-                    let place = Place::of(item.referenced);
+                    let place = WaiverPlace::of(item.referenced);
                     let waiver = item.value.into_waiver().map_err(|why| wrong(place, &why))?;
-                    entries.push(Entry { place, waiver });
+                    entries.push(WaiverEntry { place, waiver });
                 }
             }
             (API_VERSION, "SupportWaiver") if document.items.is_empty() => {
                 let name = document.metadata.map(|meta| meta.name).unwrap_or_default();
                 let spec = document.spec.ok_or_else(|| wrong(own, "missing field `spec`"))?;
                 let waiver = named(spec, name).map_err(|why| wrong(own, &why))?;
-                entries.push(Entry { place: own, waiver });
+                entries.push(WaiverEntry { place: own, waiver });
             }
             (version, kind) => {
                 let found = text::line(&format!("{version} {kind}"), 200);
@@ -140,33 +140,33 @@ pub static SUPPORT_WAIVER: Kind = Kind {
 
 /// Of the objects' metadata only the name matters; whatever else the API server puts there is passed over.
 #[derive(Deserialize)]
-struct Metadata {
+struct WaiverMetadata {
     #[serde(default)]
     name: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Document {
+struct WaiverDocument {
     api_version: String,
     kind: String,
     #[serde(default)]
-    metadata: Option<Metadata>,
+    metadata: Option<WaiverMetadata>,
     #[serde(default)]
     spec: Option<Waiver>,
     #[serde(default)]
-    items: Vec<Spanned<Item>>,
+    items: Vec<Spanned<WaiverItem>>,
 }
 
 /// A waiver, or an object with one in its `spec`. Read straight into strings, since a detour over values would take the
 /// ticket `0123` for a number.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Item {
+struct WaiverItem {
     #[serde(default)]
     api_version: Option<String>,
     #[serde(default)]
-    metadata: Option<Metadata>,
+    metadata: Option<WaiverMetadata>,
     #[serde(default)]
     spec: Option<Waiver>,
     #[serde(default)]
@@ -195,7 +195,7 @@ struct Item {
     lapses_unless: Option<Pin>,
 }
 
-impl Item {
+impl WaiverItem {
     fn into_waiver(self) -> Result<Waiver, String> {
         if let Some(spec) = self.spec {
             let (version, kind) = (self.api_version.unwrap_or_default(), self.kind.unwrap_or_default());
@@ -246,7 +246,7 @@ fn named(mut spec: Waiver, name: String) -> Result<Waiver, String> {
 }
 
 /// In the form of the YAML reader's own errors.
-fn wrong(place: Place, why: &str) -> ReadError {
+fn wrong(place: WaiverPlace, why: &str) -> ReadError {
     ReadError::Yaml(format!("{why} at line {}, column {}", place.line, place.column))
 }
 

@@ -6,7 +6,7 @@ use super::{Invalid, Waiver};
 
 /// Whether a waiver counts at a moment, as far as it alone tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Status {
+pub enum WaiverStatus {
     /// It counts.
     Valid,
     /// It has not begun.
@@ -17,20 +17,20 @@ pub enum Status {
     Invalid(Vec<Invalid>),
 }
 
-impl Status {
+impl WaiverStatus {
     /// The word JSON carries.
     pub fn as_str(&self) -> &'static str {
         match self {
-            Status::Valid => "valid",
-            Status::NotYet => "not-yet",
-            Status::Expired => "expired",
-            Status::Invalid(_) => "invalid",
+            WaiverStatus::Valid => "valid",
+            WaiverStatus::NotYet => "not-yet",
+            WaiverStatus::Expired => "expired",
+            WaiverStatus::Invalid(_) => "invalid",
         }
     }
 }
 
 /// Whether a waiver counts at `now`. Terms come before time: one that breaks a term never counted.
-pub fn status(waiver: &Waiver, now: Timestamp) -> Status {
+pub fn status(waiver: &Waiver, now: Timestamp) -> WaiverStatus {
     status_with(waiver.problems(), waiver, now)
 }
 
@@ -72,15 +72,15 @@ pub(crate) fn problems_among(waiver: &Waiver, among: &[Waiver]) -> Vec<Invalid> 
     problems
 }
 
-pub(crate) fn status_with(problems: Vec<Invalid>, waiver: &Waiver, now: Timestamp) -> Status {
+pub(crate) fn status_with(problems: Vec<Invalid>, waiver: &Waiver, now: Timestamp) -> WaiverStatus {
     if !problems.is_empty() {
-        Status::Invalid(problems)
+        WaiverStatus::Invalid(problems)
     } else if waiver.is_over(now) {
-        Status::Expired
+        WaiverStatus::Expired
     } else if waiver.is_current(now) {
-        Status::Valid
+        WaiverStatus::Valid
     } else {
-        Status::NotYet
+        WaiverStatus::NotYet
     }
 }
 
@@ -92,14 +92,14 @@ mod tests {
     #[test]
     fn terms_come_before_time() {
         let mut own = waiver();
-        assert_eq!(status(&own, time("2026-10-31T23:59:59Z")), Status::NotYet);
-        assert_eq!(status(&own, time("2026-11-01T00:00:00Z")), Status::Valid);
-        assert_eq!(status(&own, time("2026-11-28T23:59:59Z")), Status::Valid);
-        assert_eq!(status(&own, time("2026-11-29T00:00:00Z")), Status::Expired);
+        assert_eq!(status(&own, time("2026-10-31T23:59:59Z")), WaiverStatus::NotYet);
+        assert_eq!(status(&own, time("2026-11-01T00:00:00Z")), WaiverStatus::Valid);
+        assert_eq!(status(&own, time("2026-11-28T23:59:59Z")), WaiverStatus::Valid);
+        assert_eq!(status(&own, time("2026-11-29T00:00:00Z")), WaiverStatus::Expired);
         own.ticket = None;
         assert_eq!(
             status(&own, time("2027-11-29T00:00:00Z")),
-            Status::Invalid(vec![Invalid::NoTicket("AA303".to_owned())])
+            WaiverStatus::Invalid(vec![Invalid::NoTicket("AA303".to_owned())])
         );
     }
 

@@ -13,7 +13,7 @@ use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
 use crate::k8s::selector::Selector;
 use crate::rules::parts::installed;
-use crate::rules::parts::network_policy::Policy;
+use crate::rules::parts::network_policy::NetworkPolicySpec;
 
 /// What follows from an add-on, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +99,7 @@ fn counts(object: &Object<'_>) -> Option<String> {
 }
 
 fn cuts_off(object: &Object<'_>, namespace: &str, data: &Data) -> Option<String> {
-    let policy: Policy = object.field("spec").unwrap_or_default();
+    let policy: NetworkPolicySpec = object.field("spec").unwrap_or_default();
     let products = selected(&policy.pod_selector.clone().unwrap_or_default(), namespace, data)?;
     policy.closes_something().then(|| format!("can cut off pods of {products}"))
 }
@@ -107,14 +107,14 @@ fn cuts_off(object: &Object<'_>, namespace: &str, data: &Data) -> Option<String>
 fn reroutes(object: &Object<'_>, namespace: &str, data: &Data) -> Option<String> {
     #[derive(Default, Deserialize)]
     #[serde(rename_all = "camelCase", default)]
-    struct Spec {
+    struct ServiceSpec {
         #[serde(rename = "clusterIP")]
         cluster_ip: Option<String>,
         #[serde(rename = "type")]
         service_type: Option<String>,
         selector: Option<BTreeMap<String, String>>,
     }
-    let spec: Spec = object.field("spec")?;
+    let spec: ServiceSpec = object.field("spec")?;
     // Without an address of its own it only lists the pods, as scraping wants it.
     let listed = spec.cluster_ip.as_deref() == Some("None") || spec.service_type.as_deref() == Some("ExternalName");
     let selector = spec.selector.filter(|selector| !listed && !selector.is_empty())?;
@@ -125,12 +125,12 @@ fn reroutes(object: &Object<'_>, namespace: &str, data: &Data) -> Option<String>
 fn holds_back(object: &Object<'_>, namespace: &str, data: &Data) -> Option<String> {
     #[derive(Default, Deserialize)]
     #[serde(rename_all = "camelCase", default)]
-    struct Spec {
+    struct DisruptionSpec {
         min_available: Option<Value>,
         max_unavailable: Option<Value>,
         selector: Option<Selector>,
     }
-    let spec: Spec = object.field("spec")?;
+    let spec: DisruptionSpec = object.field("spec")?;
     let products = selected(spec.selector.as_ref()?, namespace, data)?;
     let status: Value = object.field("status").unwrap_or_default();
     let expected = status.get("expectedPods").and_then(Value::as_u64).filter(|pods| *pods > 0);

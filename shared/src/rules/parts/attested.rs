@@ -2,15 +2,15 @@
 //! question, and never those of a rule that looks at something else.
 
 use crate::data::Platform;
-use crate::facts::answers::{Answer, Attestation, day};
+use crate::facts::answers::{Attestation, Attested, day};
 use crate::facts::inventory::Inventory;
 use crate::finding::Code;
 use crate::finding::{Consequence, Draft, Evidence, ObjectRef};
-use crate::rules::rule::{Context, Grounds, Manifests, Mode, Reach, Rule, StateCheck, Verdict, Voiding, Weight};
+use crate::rules::rule::{Context, Grounds, ManifestUse, Mode, Reach, Rule, StateCheck, Verdict, Voiding, Weight};
 
 /// What tells one rule on answers from another.
 #[derive(Clone, Copy)]
-pub(crate) struct Asked {
+pub(crate) struct AnswerRule {
     pub(crate) code: Code,
     pub(crate) slug: &'static str,
     pub(crate) summary: &'static str,
@@ -25,7 +25,7 @@ pub(crate) struct Asked {
 
 /// A rule that an answer alone decides: nothing in a cluster tells, so it reads nothing and guards nothing, and what somebody
 /// answers to a clause of the policy text is as explicit as the clause.
-pub(crate) const fn rule(own: Asked) -> Rule {
+pub(crate) const fn rule(own: AnswerRule) -> Rule {
     Rule {
         code: own.code,
         slug: own.slug,
@@ -43,7 +43,7 @@ pub(crate) const fn rule(own: Asked) -> Rule {
         page: own.page,
         state: StateCheck { per_object: None, per_cluster: Some(own.judge), deadlines: None },
         change: None,
-        manifests: Manifests::AsCreation,
+        manifests: ManifestUse::AsCreation,
         voiding: Voiding::AnyList,
     }
 }
@@ -70,7 +70,7 @@ pub(crate) fn judge(
     fault: impl Fn(&Attestation, &Context<'_>) -> Fault,
 ) -> Verdict {
     let settled = context.answers.of_rule(clauses, context.platform);
-    let bad = settled.answered.into_iter().filter(|answer| answer.answer == Answer::NotFulfilled);
+    let bad = settled.answered.into_iter().filter(|answer| answer.answer == Attested::NotFulfilled);
     let drafts: Vec<Draft> = bad.map(|answer| draft(answer, context, &fault(answer, context))).collect();
     if !drafts.is_empty() {
         return Verdict::Found(drafts);

@@ -5,7 +5,7 @@ use crate::facts::change::Change;
 use crate::facts::origin::Step;
 use crate::finding::{Consequence, Draft};
 use crate::k8s::object::Object;
-use crate::rules::parts::differences::{Difference, Differing};
+use crate::rules::parts::differences::{Differing, FieldDifference};
 use crate::rules::parts::effect::is_restart;
 use crate::rules::parts::node_metadata::{disowned, target};
 use crate::rules::parts::written::taken;
@@ -26,7 +26,7 @@ pub(crate) fn changed_fields(
     product: &str,
     data: &Data,
     rest: impl FnOnce(&Object<'_>) -> Option<Vec<Step<'static>>>,
-) -> Vec<(Draft, Option<Difference>)> {
+) -> Vec<(Draft, Option<FieldDifference>)> {
     let Some((before, after)) = change.update(&["scale", "ephemeralcontainers", "resize"]) else { return Vec::new() };
     let lost = lost_owner(change, before, after, product).map(|draft| (draft, None));
     let differing = Differing::of(before, after);
@@ -65,7 +65,7 @@ pub(crate) fn lost_owner(change: &Change<'_>, before: &Object<'_>, after: &Objec
 }
 
 /// Whether what was scaled to nothing would run again, which is the cure.
-pub(crate) fn wakes(difference: &Difference, change: &Change<'_>) -> bool {
+pub(crate) fn wakes(difference: &FieldDifference, change: &Change<'_>) -> bool {
     // Behind the back of its Deployment a ReplicaSet of the past would run again.
     if change.kind.kind == "ReplicaSet" {
         return false;

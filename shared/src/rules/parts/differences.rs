@@ -10,7 +10,7 @@ use crate::k8s::object::Object;
 
 /// One field that differs.
 #[derive(Debug)]
-pub(crate) struct Difference {
+pub(crate) struct FieldDifference {
     pub(crate) path: String,
     pub(crate) before: Option<String>,
     pub(crate) after: Option<String>,
@@ -45,48 +45,48 @@ impl<'o> Differing<'o> {
 
     /// The first differences in the order of their paths: before those that are among `shown` or light the others, because a
     /// wholesale replacement differs everywhere, and the first fields say enough.
-    pub(crate) fn heaviest(&self, shown: &Paths<'_>, is_light: fn(&[Step<'_>]) -> bool) -> Vec<Difference> {
-        let mut walk = Walk { path: Vec::new(), shown, is_light, heavy: Vec::new(), light: Vec::new() };
-        let start = At { place: Some(Paths::START), shows: false };
+    pub(crate) fn heaviest(&self, shown: &Paths<'_>, is_light: fn(&[Step<'_>]) -> bool) -> Vec<FieldDifference> {
+        let mut walk = DifferenceWalk { path: Vec::new(), shown, is_light, heavy: Vec::new(), light: Vec::new() };
+        let start = WalkPlace { place: Some(Paths::START), shows: false };
         // It breaks off when it has found enough.
         let _ = self.fields.iter().try_for_each(|(name, old, new)| walk.look(start, field(name), old, new));
-        let Walk { heavy, light, .. } = walk;
+        let DifferenceWalk { heavy, light, .. } = walk;
         heavy.into_iter().chain(light).take(MAX_PATHS).collect()
     }
 }
 
 /// A walk through two values at the same time.
-struct Walk<'w, 'v> {
+struct DifferenceWalk<'w, 'v> {
     path: Vec<Step<'v>>,
     shown: &'w Paths<'w>,
     is_light: fn(&[Step<'_>]) -> bool,
-    heavy: Vec<Difference>,
-    light: Vec<Difference>,
+    heavy: Vec<FieldDifference>,
+    light: Vec<FieldDifference>,
 }
 
 /// Where a walk is among the paths that were given.
 #[derive(Clone, Copy)]
-struct At {
+struct WalkPlace {
     place: Option<usize>,
     shows: bool,
 }
 
-impl<'v> Walk<'_, 'v> {
-    fn look(&mut self, at: At, step: Step<'v>, old: &'v Value, new: &'v Value) -> ControlFlow<()> {
+impl<'v> DifferenceWalk<'_, 'v> {
+    fn look(&mut self, at: WalkPlace, step: Step<'v>, old: &'v Value, new: &'v Value) -> ControlFlow<()> {
         let at = self.enter(at, step);
         let flow = self.diff(at, old, new);
         self.path.pop();
         flow
     }
 
-    fn enter(&mut self, at: At, step: Step<'v>) -> At {
+    fn enter(&mut self, at: WalkPlace, step: Step<'v>) -> WalkPlace {
         let place = self.shown.step(at.place, &step);
         self.path.push(step);
-        At { place, shows: at.shows || self.shown.has(place) }
+        WalkPlace { place, shows: at.shows || self.shown.has(place) }
     }
 
     /// Every value is looked at once: a map is not compared as a whole before its fields are.
-    fn diff(&mut self, at: At, old: &'v Value, new: &'v Value) -> ControlFlow<()> {
+    fn diff(&mut self, at: WalkPlace, old: &'v Value, new: &'v Value) -> ControlFlow<()> {
         if let Some((old, new)) = maps(old, new) {
             let keys: BTreeSet<&String> = old.iter().chain(&new).flat_map(|map| map.keys()).collect();
             let value = |side: Option<&'v Map<String, Value>>, key: &str| side.and_then(|map| map.get(key));
@@ -119,12 +119,16 @@ impl<'v> Walk<'_, 'v> {
         self.found(at, |path| (show(path, old), show(path, new)))
     }
 
-    fn found(&mut self, at: At, values: impl FnOnce(&str) -> (Option<String>, Option<String>)) -> ControlFlow<()> {
+    fn found(
+        &mut self,
+        at: WalkPlace,
+        values: impl FnOnce(&str) -> (Option<String>, Option<String>),
+    ) -> ControlFlow<()> {
         let list = if at.shows || (self.is_light)(&self.path) { &mut self.light } else { &mut self.heavy };
         if list.len() < MAX_PATHS {
             let path = spell(&self.path);
             let (before, after) = values(&path);
-            list.push(Difference { path, before, after, shows: at.shows });
+            list.push(FieldDifference { path, before, after, shows: at.shows });
         }
         if self.heavy.len() < MAX_PATHS { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
@@ -134,10 +138,10 @@ fn field(name: &str) -> Step<'_> {
     Step::Field(name.into())
 }
 
-type Side<'v> = Option<&'v Map<String, Value>>;
+type FieldSide<'v> = Option<&'v Map<String, Value>>;
 
 /// Both sides as maps. What appears or vanishes as a whole is named field by field too, where there are any.
-fn maps<'v>(old: &'v Value, new: &'v Value) -> Option<(Side<'v>, Side<'v>)> {
+fn maps<'v>(old: &'v Value, new: &'v Value) -> Option<(FieldSide<'v>, FieldSide<'v>)> {
     match (old, new) {
         (Value::Object(old), Value::Object(new)) => Some((Some(old), Some(new))),
         (Value::Null, Value::Object(new)) if !new.is_empty() => Some((None, Some(new))),
@@ -147,19 +151,19 @@ fn maps<'v>(old: &'v Value, new: &'v Value) -> Option<(Side<'v>, Side<'v>)> {
 }
 
 /// The items of a list by what tells them apart, spelled as managedFields are here.
-type Items<'v> = BTreeMap<String, &'v Value>;
+type ListItems<'v> = BTreeMap<String, &'v Value>;
 
 /// Both sides of a list by the first key that tells the items apart on both. Environment variables and subjects may share a
 /// name, and a second one of a name must not hide behind the first.
-fn lists<'v>(old: &'v Value, new: &'v Value) -> Option<(Items<'v>, Items<'v>)> {
+fn lists<'v>(old: &'v Value, new: &'v Value) -> Option<(ListItems<'v>, ListItems<'v>)> {
     let (old, new): (&[Value], &[Value]) = match (old, new) {
         (Value::Array(old), Value::Array(new)) => (old, new),
         (Value::Null, Value::Array(new)) if !new.is_empty() => (&[], new),
         (Value::Array(old), Value::Null) if !old.is_empty() => (old, &[]),
         _ => return None,
     };
-    let side = |items: &'v [Value], keys: &[&str]| -> Option<Items<'v>> {
-        let mut found = Items::new();
+    let side = |items: &'v [Value], keys: &[&str]| -> Option<ListItems<'v>> {
+        let mut found = ListItems::new();
         for item in items {
             let values = keys.iter().map(|key| item.get(key).filter(|value| value.is_string() || value.is_number()));
             let values = values.collect::<Option<Vec<_>>>()?;

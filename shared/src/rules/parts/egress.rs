@@ -15,7 +15,7 @@ use crate::k8s::kinds;
 use crate::k8s::object::Object;
 use crate::k8s::selector::Selector;
 use crate::rules::parts::add_ons;
-use crate::rules::parts::network_policy::Policy;
+use crate::rules::parts::network_policy::NetworkPolicySpec;
 use crate::rules::parts::node_metadata::target;
 
 /// A policy that says where its pods may send to.
@@ -47,7 +47,9 @@ pub(crate) fn note_pod(pod: &Object<'_>, data: &Data, notes: &mut Notes) {
 /// Keeps a policy that says where pods of the agents may send to.
 pub(crate) fn note_policy(policy: &Object<'_>, data: &Data, notes: &mut Notes) {
     let namespace = &policy.meta.namespace;
-    let Some(spec) = policy.field::<Policy>("spec").filter(|_| data.namespaces.is_arc(namespace)) else { return };
+    let Some(spec) = policy.field::<NetworkPolicySpec>("spec").filter(|_| data.namespaces.is_arc(namespace)) else {
+        return;
+    };
     if !spec.is_about_egress() {
         return;
     }
@@ -72,7 +74,7 @@ pub(crate) fn note_policy(policy: &Object<'_>, data: &Data, notes: &mut Notes) {
 pub(crate) fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let namespace = &*change.namespace;
     let cut = |policy: &Object<'_>| {
-        let spec: Policy = policy.field("spec").filter(|_| data.namespaces.is_arc(namespace))?;
+        let spec: NetworkPolicySpec = policy.field("spec").filter(|_| data.namespaces.is_arc(namespace))?;
         let closed = spec.is_about_egress() && !spec.leads_out();
         add_ons::selected(&spec.pod_selector.unwrap_or_default(), namespace, data).filter(|_| closed)
     };

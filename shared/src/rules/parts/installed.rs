@@ -22,14 +22,14 @@ pub(crate) const EXTENSIONS: Read = Read { kind: &kinds::ARC_EXTENSION_CONFIG, s
 pub(crate) fn note(seen: &Seen<'_, '_>, notes: &mut Notes) -> bool {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Spec<'a> {
+    struct ExtensionSpec<'a> {
         #[serde(borrow, default)]
         extension_type: Option<Text<'a>>,
     }
     if *seen.kind != kinds::ARC_EXTENSION_CONFIG {
         return false;
     }
-    if let Some(name) = seen.object.field::<Spec<'_>>("spec").and_then(|spec| spec.extension_type) {
+    if let Some(name) = seen.object.field::<ExtensionSpec<'_>>("spec").and_then(|spec| spec.extension_type) {
         notes.remark(Installation::Type(name.to_lowercase()));
     }
     notes.remark(Installation::Release(seen.object.meta.name.to_string()));

@@ -8,7 +8,7 @@ use crate::k8s::selector::Selector;
 /// The specification of a NetworkPolicy, as far as rules look at it.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(crate) struct Policy {
+pub(crate) struct NetworkPolicySpec {
     /// The pods that it is on; all of its namespace without one.
     pub(crate) pod_selector: Option<Selector>,
     #[serde(rename = "policyTypes")]
@@ -17,7 +17,7 @@ pub(crate) struct Policy {
     egress: Option<Vec<Value>>,
 }
 
-impl Policy {
+impl NetworkPolicySpec {
     /// Whether it closes a direction: one is open all the same where one of its rules is empty.
     pub(crate) fn closes_something(&self) -> bool {
         let open = |rules: &Option<Vec<Value>>| {

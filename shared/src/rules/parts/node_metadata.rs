@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::command::Command;
 use crate::data::{Data, Place, Ruling};
-use crate::facts::baseline::Step;
+use crate::facts::baseline::RecordedStep;
 use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::{self, CONTROL_PLANE_LABEL, Inventory, POOL_LABEL, pool_of_node, provider_pool};
 use crate::facts::origin::{self, Keys, Origin};
@@ -273,7 +273,7 @@ pub(crate) fn written_by_people(
 /// A key of a node that a person wrote, and what shows whether the system had put it there: the node itself, or else the
 /// untouched nodes of its pool.
 #[derive(Clone, Debug)]
-pub(crate) struct Written {
+pub(crate) struct WrittenKey {
     pub(crate) pool: String,
     pub(crate) place: Place,
     pub(crate) key: String,
@@ -281,7 +281,7 @@ pub(crate) struct Written {
     pub(crate) told: Option<&'static str>,
 }
 
-impl Written {
+impl WrittenKey {
     /// That of a key of `node`.
     pub(crate) fn of(node: &Object<'_>, keys: &Keys<'_, '_>, key: &str, data: &Data) -> Self {
         // A label that makes a node a member of a pool cannot be vouched for by the nodes that it joins by it.
@@ -298,7 +298,7 @@ impl Written {
         } else {
             None
         };
-        Written { pool, place, key: key.to_owned(), told }
+        WrittenKey { pool, place, key: key.to_owned(), told }
     }
 
     /// Whether the system had put the key there: nothing else makes a person's writing a change of the system's.
@@ -333,8 +333,8 @@ pub(crate) fn against_peers<'i>(
     peers: impl Fn(&str, &str) -> Option<&'i str>,
 ) -> Vec<Draft> {
     let mut drafts = Vec::new();
-    for suspect in inventory.undecided::<Written>(code) {
-        let Written { pool, place, key, told } = &suspect.depends_on;
+    for suspect in inventory.undecided::<WrittenKey>(code) {
+        let WrittenKey { pool, place, key, told } = &suspect.depends_on;
         if !suspect.depends_on.is_systems(inventory) {
             continue;
         }
@@ -380,8 +380,9 @@ pub(crate) fn against_baseline(inventory: &Inventory, context: &Context<'_>, pla
     let changed = changed.filter(|changed| changed.after.is_some() || !lapsed(&changed.target.name, changed.key));
     // A baseline may be older than the tables: what they have learnt to be the users' is not the system's for having stood in it.
     let is_free = |key: &str| matches!(context.data.node_keys.ruling(place, key), Ruling::Exception(_));
-    let changed =
-        changed.filter(|changed| matches!(changed.step, Step::Machine | Step::ManagedFields) || !is_free(changed.key));
+    let changed = changed.filter(|changed| {
+        matches!(changed.step, RecordedStep::Machine | RecordedStep::ManagedFields) || !is_free(changed.key)
+    });
     let drafts = changed.map(|changed| {
         let (node, key) = (&changed.target.name, changed.key);
         let verb = if changed.after.is_some() { "changed" } else { "removed" };
@@ -409,11 +410,11 @@ pub(crate) fn verb_of(place: Place) -> &'static str {
     }
 }
 
-type Entry<'o> = (Cow<'o, str>, Cow<'o, str>);
+type KeyEntry<'o> = (Cow<'o, str>, Cow<'o, str>);
 
-type Entries<'o> = Vec<Entry<'o>>;
+type Entries<'o> = Vec<KeyEntry<'o>>;
 
-fn differing<'o>(place: Place, old: &[Entry<'o>], new: &[Entry<'o>], changes: &mut Vec<KeyChange<'o>>) {
+fn differing<'o>(place: Place, old: &[KeyEntry<'o>], new: &[KeyEntry<'o>], changes: &mut Vec<KeyChange<'o>>) {
     // The API server sorts them: mostly all but a few stand alike before and behind what differs.
     let before = old.iter().zip(new).take_while(|(old, new)| old == new).count();
     let (old, new) = (old.get(before..).unwrap_or_default(), new.get(before..).unwrap_or_default());

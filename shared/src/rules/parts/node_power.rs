@@ -117,7 +117,7 @@ fn judge(object: &Object<'_>, kind: &'static Kind, pod: &Pod<'_>, data: &Data, s
     if !may_have_power(pod) {
         return None;
     }
-    let place = Place::of(object, kind)?;
+    let place = PodPlace::of(object, kind)?;
     let powers = powers(pod, data, place.ephemeral_only);
     let debug = *kind == kinds::POD && place.name.starts_with(&*data.node_power.debug_pods.prefix) && place.bare;
     let host = [("hostPID", pod.host_pid), ("hostNetwork", pod.host_network), ("hostIPC", pod.host_ipc)];
@@ -221,7 +221,7 @@ fn is_microsofts(pod: &Pod<'_>, data: &Data) -> bool {
 }
 
 /// Where a pod stands, and whose it is.
-struct Place<'o> {
+struct PodPlace<'o> {
     kind: &'o str,
     name: String,
     /// The path of the pod's specification.
@@ -234,12 +234,12 @@ struct Place<'o> {
     owner: Option<ObjectRef>,
 }
 
-impl<'o> Place<'o> {
+impl<'o> PodPlace<'o> {
     /// `None` for what is judged elsewhere: static pods, and what a `DaemonSet` or another workload makes.
-    fn of(object: &Object<'_>, kind: &'static Kind) -> Option<Place<'o>> {
+    fn of(object: &Object<'_>, kind: &'static Kind) -> Option<PodPlace<'o>> {
         let name = ObjectRef::of(object, kind).name;
         let owners = object.owners();
-        let mut place = Place {
+        let mut place = PodPlace {
             kind: kind.kind,
             name,
             base: base(kind),
@@ -406,7 +406,7 @@ fn is_root(path: &str) -> bool {
 }
 
 /// The command that takes the power away: what cannot be changed is deleted.
-fn fix(place: &Place<'_>, object: &Object<'_>, powers: &[Power<'_>], speaks: Speaker) -> Option<Command> {
+fn fix(place: &PodPlace<'_>, object: &Object<'_>, powers: &[Power<'_>], speaks: Speaker) -> Option<Command> {
     let (namespace, name) = (&object.meta.namespace, &place.name);
     let kind = place.kind.to_lowercase();
     if speaks == Speaker::Allowed || object.meta.name.is_empty() {

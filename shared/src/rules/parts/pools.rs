@@ -57,7 +57,7 @@ pub(crate) fn is_upgrading(members: &[&NodeFact], context: &Context<'_>) -> bool
 
 /// One thing that members of a pool differ in.
 #[derive(Clone, Debug)]
-pub(crate) struct Difference<'i> {
+pub(crate) struct PoolDifference<'i> {
     what: &'static str,
     /// What most of them have, where that prevails.
     usual: Option<String>,
@@ -65,7 +65,7 @@ pub(crate) struct Difference<'i> {
     odd: Vec<(String, Vec<&'i str>)>,
 }
 
-impl<'i> Difference<'i> {
+impl<'i> PoolDifference<'i> {
     /// What members have in `what`, and who; `None` where all agree.
     pub(crate) fn of(what: &'static str, values: BTreeMap<String, Vec<&'i str>>) -> Option<Self> {
         if values.len() < 2 {
@@ -75,7 +75,7 @@ impl<'i> Difference<'i> {
         by_count.sort_by_key(|(_, names)| std::cmp::Reverse(names.len()));
         let prevails = matches!(by_count.as_slice(), [first, next, ..] if next.1.len() < first.1.len());
         let usual = prevails.then(|| by_count.remove(0).0);
-        Some(Difference { what, usual, odd: by_count })
+        Some(PoolDifference { what, usual, odd: by_count })
     }
 
     fn told(&self) -> String {
@@ -85,9 +85,9 @@ impl<'i> Difference<'i> {
 }
 
 /// One finding on a pool, with all that its members differ in; `None` where they agree in everything. `path` is of all of it.
-pub(crate) fn differing(pool: &str, path: &str, differences: &[Difference<'_>]) -> Option<Draft> {
+pub(crate) fn differing(pool: &str, path: &str, differences: &[PoolDifference<'_>]) -> Option<Draft> {
     // One thing needs no name beside its values, the message has it.
-    let said = |each: &dyn Fn(&Difference<'_>) -> Option<String>| match differences {
+    let said = |each: &dyn Fn(&PoolDifference<'_>) -> Option<String>| match differences {
         [one] => each(one),
         all => {
             let parts: Vec<String> =

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use crate::data::third_party::{Licence, Product};
+use crate::data::third_party::{Licence, ThirdPartyProduct};
 use crate::data::{Confidence, Data, Platform};
 use crate::facts::inventory::Inventory;
 use crate::facts::notes::Notes;
@@ -44,7 +44,7 @@ enum Sign {
 
 /// A sign of a product, as remembered: the same words for all pods that say the same.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Trace {
+struct ProductTrace {
     /// The product's id.
     product: String,
     sign: Sign,
@@ -91,8 +91,8 @@ pub(crate) fn whole(inventory: &Inventory, context: &Context<'_>, code: Code) ->
     let served: BTreeSet<&str> = inventory.remarks::<ServedGroup>(code).map(|group| &*group.0).collect();
     // Where nobody could say which groups are served, each may be.
     let unknown = context.unread(&[&kinds::CUSTOM_RESOURCE_DEFINITION]).is_some();
-    let mut products: BTreeMap<&str, Vec<&Trace>> = BTreeMap::new();
-    for trace in inventory.remarks::<Trace>(code) {
+    let mut products: BTreeMap<&str, Vec<&ProductTrace>> = BTreeMap::new();
+    for trace in inventory.remarks::<ProductTrace>(code) {
         let id = &*trace.product;
         let shipped = match trace.sign {
             Sign::Definition | Sign::Class => extensions.has(id),
@@ -125,10 +125,15 @@ fn supported_too(mut draft: Draft) -> Draft {
 }
 
 /// The finding on a product: of its signs, only the surest speak.
-fn draft<'t>(product: &Product, traces: &[&'t Trace], platform: Option<String>, runs: &str) -> Option<Draft> {
+fn draft<'t>(
+    product: &ThirdPartyProduct,
+    traces: &[&'t ProductTrace],
+    platform: Option<String>,
+    runs: &str,
+) -> Option<Draft> {
     let surest = traces.iter().map(|trace| trace.sign).min()?;
     let traces = || traces.iter().filter(|trace| trace.sign == surest);
-    let set = |of: fn(&'t Trace) -> &'t str| -> BTreeSet<&'t str> {
+    let set = |of: fn(&'t ProductTrace) -> &'t str| -> BTreeSet<&'t str> {
         traces().copied().map(of).filter(|text| !text.is_empty()).collect()
     };
     let (namespaces, versions) = (set(|trace| &trace.namespace), set(|trace| &trace.version));
@@ -137,7 +142,7 @@ fn draft<'t>(product: &Product, traces: &[&'t Trace], platform: Option<String>, 
         1 => format!("namespace {}", namespaces.iter().next()?),
         count => format!("{count} namespaces"),
     };
-    let Product { name, supported_by, .. } = product;
+    let ThirdPartyProduct { name, supported_by, .. } = product;
     let guessed = product.confidence == Confidence::Inferred;
     let message = match surest {
         Sign::Image if guessed => format!("{name} seems to run in {place}: its images are known to us by hearsay only"),
@@ -179,7 +184,7 @@ fn draft<'t>(product: &Product, traces: &[&'t Trace], platform: Option<String>, 
 
 fn pod(seen: &Seen<'_, '_>, notes: &mut Notes, licence: Licence) {
     let (object, data) = (seen.object, seen.data);
-    let own = |product: &&Product| product.licence == licence;
+    let own = |product: &&ThirdPartyProduct| product.licence == licence;
     let images = seen.pod().into_iter().flat_map(Pod::images);
     let of_image = images.filter_map(|image| {
         let (product, path) = data.third_party.of_image(image)?;
@@ -196,7 +201,7 @@ fn pod(seen: &Seen<'_, '_>, notes: &mut Notes, licence: Licence) {
         }
         let microsoft = data.provenance.is_microsofts(image);
         let version = line(crate::k8s::image::tag(image).unwrap_or_default(), MAX_TEXT);
-        notes.remark(Trace {
+        notes.remark(ProductTrace {
             product: product.id.clone(),
             sign: if microsoft { Sign::Microsofts } else { Sign::Image },
             namespace: object.meta.namespace.to_string(),
@@ -208,7 +213,7 @@ fn pod(seen: &Seen<'_, '_>, notes: &mut Notes, licence: Licence) {
     if let Some((product, version)) = of_chart
         && !platforms()
     {
-        notes.remark(Trace {
+        notes.remark(ProductTrace {
             product: product.id.clone(),
             sign: Sign::Chart,
             namespace: object.meta.namespace.to_string(),
@@ -229,7 +234,7 @@ fn is_platforms(seen: &Seen<'_, '_>) -> bool {
 
 /// The Helm release a pod bears, as far as its chart tells, or of a product that an Arc extension can bring. Of others a label
 /// may be any pod's own, and would only make many remarks of one.
-fn release<'o>(product: &Product, object: &'o Object<'_>, data: &Data) -> &'o str {
+fn release<'o>(product: &ThirdPartyProduct, object: &'o Object<'_>, data: &Data) -> &'o str {
     let shipped = data.extensions.iter().any(|row| row.products.contains(&product.id));
     let label = || object.meta.labels.get("app.kubernetes.io/instance").or_else(|| object.meta.labels.get("release"));
     match installed::release(object) {
@@ -238,10 +243,10 @@ fn release<'o>(product: &Product, object: &'o Object<'_>, data: &Data) -> &'o st
     }
 }
 
-fn note(notes: &mut Notes, product: Option<&Product>, sign: Sign, mark: &str) {
+fn note(notes: &mut Notes, product: Option<&ThirdPartyProduct>, sign: Sign, mark: &str) {
     if let Some(product) = product {
         let (namespace, version, release) = (String::new(), String::new(), String::new());
-        notes.remark(Trace {
+        notes.remark(ProductTrace {
             product: product.id.clone(),
             sign,
             namespace,
@@ -296,8 +301,8 @@ mod tests {
     }
 
     /// The sign of istio's sidecar in a namespace.
-    fn trace(namespace: &str, version: &str) -> Trace {
-        Trace {
+    fn trace(namespace: &str, version: &str) -> ProductTrace {
+        ProductTrace {
             product: "istio".to_owned(),
             sign: Sign::Image,
             namespace: namespace.to_owned(),
@@ -314,13 +319,13 @@ mod tests {
             all.merge(noted(&pod_json(&format!("web-{pod}"), "docker.io/istio/proxyv2:1.24.2")));
         }
         let expected = trace("shop", "1.24.2");
-        assert_eq!(all.kept.remarks::<Trace>().collect::<Vec<_>>(), [&expected]);
+        assert_eq!(all.kept.remarks::<ProductTrace>().collect::<Vec<_>>(), [&expected]);
     }
 
     #[test]
     fn a_tag_is_kept_as_one_line() {
         let notes = noted(&pod_json("web", r"istio/proxyv2:1\tquay"));
-        assert_eq!(notes.kept.remarks::<Trace>().next(), Some(&trace("shop", r"1\u{9}quay")));
+        assert_eq!(notes.kept.remarks::<ProductTrace>().next(), Some(&trace("shop", r"1\u{9}quay")));
     }
 
     #[test]
@@ -331,17 +336,17 @@ mod tests {
             r#"{"spec":{"containers":[{"name":"a"}]}}"#,
             r#"{"spec":{"containers":[{"image":""}]}}"#,
         ] {
-            assert_eq!(noted(json).kept.remarks::<Trace>().next(), None, "{json}");
+            assert_eq!(noted(json).kept.remarks::<ProductTrace>().next(), None, "{json}");
         }
         let notes = noted(&pod_json("web", "registry.example/web:istio-proxyv2"));
-        assert_eq!(notes.kept.remarks::<Trace>().next(), None);
+        assert_eq!(notes.kept.remarks::<ProductTrace>().next(), None);
     }
 
     #[test]
     fn only_so_many_namespaces_are_listed_and_all_are_counted() {
         let names: Vec<String> = (0..70).map(|n| format!("team-{n:02}")).collect();
-        let traces: Vec<Trace> = names.iter().map(|name| trace(name, "1")).collect();
-        let traces: Vec<&Trace> = traces.iter().collect();
+        let traces: Vec<ProductTrace> = names.iter().map(|name| trace(name, "1")).collect();
+        let traces: Vec<&ProductTrace> = traces.iter().collect();
         let draft = draft(embedded().third_party.product("istio").unwrap(), &traces, None, "runs").unwrap();
         assert_eq!(draft.members.len(), MAX_MEMBERS);
         assert!(draft.message.contains("70 namespaces"), "{}", draft.message);

@@ -7,7 +7,7 @@ use crate::data::Platform;
 use crate::finding::Finding;
 use crate::people::waiver::{self};
 use crate::rules::aa904;
-use crate::verdict::report::{Cluster, Coverage, Outcome, Policy, Report, Tool};
+use crate::verdict::report::{Cluster, Coverage, Policy, Report, RuleResult, ToolVersion};
 use crate::verdict::weigh::finalize;
 
 use super::state::{Check, NotJudged};
@@ -18,7 +18,7 @@ impl Check<'_> {
     ///
     /// # Errors
     /// [`NotJudged`] when this is no AKS Arc cluster.
-    pub fn finish(self, tool: Tool, context: &str, server: &str) -> Result<Report, NotJudged> {
+    pub fn finish(self, tool: ToolVersion, context: &str, server: &str) -> Result<Report, NotJudged> {
         if let Some((node, product)) =
             self.inventory.nodes.iter().find_map(|node| Some((&node.name, node.other_product.as_ref()?)))
             && !self.inventory.nodes.iter().any(|node| node.is_moc(self.data))
@@ -57,17 +57,17 @@ impl Check<'_> {
         let documents = candidates.iter().filter_map(|platform| self.data.document(*platform)).cloned().collect();
         let tables: BTreeSet<String> =
             self.tables.iter().filter(|t| candidates.contains(&t.platform)).map(|t| t.as_of.to_string()).collect();
-        let reasons = |outcome: Outcome| {
+        let reasons = |outcome: RuleResult| {
             let of_outcome = rules.iter().filter(|rule| rule.outcome == outcome);
             of_outcome.map(|rule| format!("{} {}", rule.code, rule.reason)).collect::<Vec<_>>()
         };
         let coverage = Coverage {
-            evaluated: rules.iter().filter(|rule| rule.outcome != Outcome::Unknown).count(),
+            evaluated: rules.iter().filter(|rule| rule.outcome != RuleResult::Unknown).count(),
             objects: self.objects,
             without_managed_fields: self.without_managed_fields(),
             requests: self.requests,
-            unknown: reasons(Outcome::Unknown),
-            not_observable: reasons(Outcome::NotObservable),
+            unknown: reasons(RuleResult::Unknown),
+            not_observable: reasons(RuleResult::NotObservable),
             ..Coverage::default()
         };
         Ok(Report {

@@ -3,29 +3,29 @@
 use super::state::Check;
 use crate::command::Command;
 use crate::data::Platform;
-use crate::facts::answers::{self, Answer as Attested};
+use crate::facts::answers::{self, Attested};
 use crate::facts::change::Operation;
 use crate::finding::{Basis, Consequence, Draft, Evidence, Finding, ObjectRef};
 use crate::k8s::kinds::Kind;
 use crate::rules::catalogue;
 use crate::rules::rule::{Rule, Verdict};
-use crate::verdict::report::{NEEDS_CLUSTER, Outcome, RuleOutcome};
+use crate::verdict::report::{NEEDS_CLUSTER, RuleOutcome, RuleResult};
 use crate::verdict::weigh::{finalize, lightest};
 
 /// What a rule comes to on one platform.
 #[derive(Clone, Debug)]
-struct Answer {
+struct PlatformAnswer {
     platform: Platform,
-    outcome: Outcome,
+    outcome: RuleResult,
     reason: String,
     findings: Vec<Finding>,
     could_void: bool,
 }
 
-impl Answer {
+impl PlatformAnswer {
     /// Texts and commands differ by platform; what is found, and how heavy it is, decides whether two agree.
-    fn agrees(&self, other: &Answer) -> bool {
-        let weighs = |answer: &Answer| -> Vec<(String, Consequence)> {
+    fn agrees(&self, other: &PlatformAnswer) -> bool {
+        let weighs = |answer: &PlatformAnswer| -> Vec<(String, Consequence)> {
             answer.findings.iter().map(|finding| (finding.fingerprint.clone(), finding.consequence)).collect()
         };
         self.outcome == other.outcome && weighs(self) == weighs(other)
@@ -44,7 +44,7 @@ impl Answer {
     fn word(&self) -> String {
         let heaviest = self.findings.iter().map(|finding| finding.consequence).min();
         let word = match (self.outcome, heaviest) {
-            (Outcome::Violated, Some(consequence)) => consequence.as_str(),
+            (RuleResult::Violated, Some(consequence)) => consequence.as_str(),
             (outcome, _) => outcome.as_str(),
         };
         format!("{} {word}", self.platform.as_str())
@@ -59,7 +59,7 @@ impl Check<'_> {
         if self.manifests && !rule.manifests.as_state() {
             let mut drafts = self.drafts.get(&rule.code).cloned().unwrap_or_default();
             if rule.change.is_none() {
-                return done(Outcome::NotApplicable, NEEDS_CLUSTER.to_owned(), Vec::new());
+                return done(RuleResult::NotApplicable, NEEDS_CLUSTER.to_owned(), Vec::new());
             }
             let platform = lightest(rule, candidates);
             let asks = |kind: &Kind| rule.guards.iter().any(|guard| guard.kind == kind);
@@ -69,19 +69,19 @@ impl Check<'_> {
             }
             let findings = finalize(rule, platform, drafts);
             let outcome = if findings.iter().any(|f| f.consequence != Consequence::Info) {
-                Outcome::Violated
+                RuleResult::Violated
             } else if open.is_empty() {
-                Outcome::Pass
+                RuleResult::Pass
             } else {
-                Outcome::Unknown
+                RuleResult::Unknown
             };
             let could_void = rule.heaviest(candidates) == Consequence::Voids && self.lacks_what_would_void(rule);
             let (outcome, findings) = done(outcome, shorten(&open), findings);
             return (RuleOutcome { could_void, ..outcome }, findings);
         }
-        let answers: Vec<Answer> = candidates.iter().map(|platform| self.judge_on(rule, *platform)).collect();
+        let answers: Vec<PlatformAnswer> = candidates.iter().map(|platform| self.judge_on(rule, *platform)).collect();
         let Some(first) = answers.first().cloned() else {
-            return done(Outcome::Unknown, "no platform is possible".to_owned(), Vec::new());
+            return done(RuleResult::Unknown, "no platform is possible".to_owned(), Vec::new());
         };
         // What all of them find is a finding all the same, as the platform has it that takes it lightest.
         let lightest = |finding: &Finding| -> Option<Finding> {
@@ -107,10 +107,10 @@ impl Check<'_> {
             let (outcome, findings) = done(first.outcome, first.reason, shared);
             return (RuleOutcome { could_void, ..outcome }, findings);
         }
-        let says: Vec<String> = answers.iter().map(Answer::word).collect();
+        let says: Vec<String> = answers.iter().map(PlatformAnswer::word).collect();
         let reason = format!("depends on the platform ({}): give --platform", says.join(", "));
-        let (outcome, findings) = done(Outcome::Unknown, reason, shared);
-        (RuleOutcome { could_void: answers.iter().any(Answer::may_void), ..outcome }, findings)
+        let (outcome, findings) = done(RuleResult::Unknown, reason, shared);
+        (RuleOutcome { could_void: answers.iter().any(PlatformAnswer::may_void), ..outcome }, findings)
     }
 
     /// The manifests of some kinds that could not be judged.
@@ -135,18 +135,18 @@ impl Check<'_> {
         })
     }
 
-    fn judge_on(&self, rule: &'static Rule, platform: Platform) -> Answer {
+    fn judge_on(&self, rule: &'static Rule, platform: Platform) -> PlatformAnswer {
         let can_void = rule.consequence_on(platform) == Consequence::Voids;
         // What the rule itself leaves open may void; of a list that lacks it depends on what stands in such lists.
         let mut may_void = self.lacks_what_voids(rule);
         // A rule with findings can be open as well: its reason says what it did not see.
         let answer = |outcome, reason: String, findings, may_void: bool| {
-            let open = matches!(outcome, Outcome::Unknown | Outcome::Violated) && !reason.is_empty();
-            Answer { platform, outcome, reason, findings, could_void: open && can_void && may_void }
+            let open = matches!(outcome, RuleResult::Unknown | RuleResult::Violated) && !reason.is_empty();
+            PlatformAnswer { platform, outcome, reason, findings, could_void: open && can_void && may_void }
         };
         if !rule.platforms.contains(&platform) {
             return answer(
-                Outcome::NotApplicable,
+                RuleResult::NotApplicable,
                 format!("does not apply on {}", platform.as_str()),
                 Vec::new(),
                 false,
@@ -179,7 +179,7 @@ impl Check<'_> {
             }
         } else if rule.state.per_object.is_none() {
             let why = "leaves no trace in a state; the guard and the dry run judge the change";
-            return answer(Outcome::NotObservable, why.to_owned(), Vec::new(), false);
+            return answer(RuleResult::NotObservable, why.to_owned(), Vec::new(), false);
         }
         if let Some(baseline) = self.comparison() {
             drafts.retain(|draft| !baseline.settles(rule.code, draft));
@@ -190,25 +190,25 @@ impl Check<'_> {
         let reason = shorten(&open);
         // Settled later, when waivers are known: here a finding is a violation.
         let outcome = if findings.iter().any(|finding| finding.consequence != Consequence::Info) {
-            Outcome::Violated
+            RuleResult::Violated
         } else if open.is_empty() {
-            Outcome::Pass
+            RuleResult::Pass
         } else {
-            Outcome::Unknown
+            RuleResult::Unknown
         };
         answer(outcome, reason, findings, may_void)
     }
 
     /// What becomes of a rule that Kubernetes shows nothing of: people's word, where it is complete.
-    fn unseen(&self, rule: &Rule, platform: Platform, why: String) -> (Outcome, String) {
+    fn unseen(&self, rule: &Rule, platform: Platform, why: String) -> (RuleResult, String) {
         let settled = self.answers().of_rule(rule.clauses, platform);
         if settled.is_fulfilled() {
-            return (Outcome::Pass, settled.says());
+            return (RuleResult::Pass, settled.says());
         }
         if settled.answered.is_empty() {
-            return (Outcome::NotObservable, why);
+            return (RuleResult::NotObservable, why);
         }
-        (Outcome::NotObservable, format!("{why}; {}, not {}", settled.says(), settled.open.join(", ")))
+        (RuleResult::NotObservable, format!("{why}; {}, not {}", settled.says(), settled.open.join(", ")))
     }
 
     /// What people answered to be otherwise than a clause asks, where no rule is there for that answer alone. Of the rules on

@@ -1,4 +1,4 @@
-//! Manifests of nodes. Nobody makes a node of AKS Arc by one: what is kept in a repository are labels and taints of a node that
+//! ManifestUse of nodes. Nobody makes a node of AKS Arc by one: what is kept in a repository are labels and taints of a node that
 //! is there, so applying it is judged as an update of that node.
 
 use crate::data::{Data, Place, Ruling};
@@ -7,7 +7,7 @@ use crate::facts::origin::Keys;
 use crate::finding::{Code, Consequence, Draft, Evidence};
 use crate::k8s::kinds;
 use crate::k8s::object::Object;
-use crate::rules::rule::{Manifests, Rule};
+use crate::rules::rule::{ManifestUse, Rule};
 
 /// What the rules say of a manifest of a node, by code, and why that counts for nothing, if so. `creation` is the change that it
 /// would be if there were no such node.
@@ -23,8 +23,8 @@ pub(super) fn judge(
         let judge = rule.change?;
         let drafts = match rule.manifests {
             // What else it says of the node, its hostname for one, is the node's own to say.
-            Manifests::AsNodeUpdate => judge(&update, data).into_iter().map(|draft| draft.with(note())).collect(),
-            Manifests::AsNodeCreation => {
+            ManifestUse::AsNodeUpdate => judge(&update, data).into_iter().map(|draft| draft.with(note())).collect(),
+            ManifestUse::AsNodeCreation => {
                 judge(creation, data).into_iter().map(|draft| as_note(draft, &creation.name)).collect()
             }
             _ => return None,

@@ -9,7 +9,7 @@ use crate::facts::notes::Notes;
 use crate::k8s::fit;
 use crate::k8s::kinds::Kind;
 use crate::k8s::object::Object;
-use crate::k8s::read::json::{self, Page, ReadError};
+use crate::k8s::read::json::{self, ListPage, ReadError};
 use crate::rules::derive;
 use crate::rules::rule::Rule;
 
@@ -86,7 +86,7 @@ impl Segment<'_> {
     ///
     /// # Errors
     /// [`ReadError`] when the bytes are no list. Drop the segment then, or hand it to [`Check::cut_short`].
-    pub fn page(&mut self, bytes: &[u8]) -> Result<Page, ReadError> {
+    pub fn page(&mut self, bytes: &[u8]) -> Result<ListPage, ReadError> {
         let kind = self.key.kind;
         json::page(bytes, |object| self.see(&object, kind))
     }

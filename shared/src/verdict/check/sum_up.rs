@@ -14,7 +14,7 @@ use crate::people::questions::Question;
 use crate::people::waiver;
 use crate::rules::catalogue;
 use crate::rules::rule::{Due, Rule};
-use crate::verdict::report::{Clock, Outcome, RuleOutcome, VerdictWord, exit};
+use crate::verdict::report::{Clock, RuleOutcome, RuleResult, VerdictWord, exit};
 
 impl Check<'_> {
     pub(super) fn exit_code(&self, verdict: VerdictWord, findings: &[Finding]) -> u8 {
@@ -75,7 +75,7 @@ impl Check<'_> {
         if self.manifests {
             return Vec::new();
         }
-        questions::questions(&questions::Asked {
+        questions::questions(&questions::AskedFor {
             data: self.data,
             candidates,
             rules: &self.params.rules,
@@ -98,10 +98,10 @@ pub(super) fn verdict(rules: &[RuleOutcome], findings: &[Finding]) -> (VerdictWo
 
 /// A rule whose every finding is waived is waived.
 pub(super) fn settle(rules: &mut [RuleOutcome], findings: &[Finding]) {
-    for rule in rules.iter_mut().filter(|rule| rule.outcome == Outcome::Violated) {
+    for rule in rules.iter_mut().filter(|rule| rule.outcome == RuleResult::Violated) {
         let mut heavy = findings.iter().filter(|f| f.code == rule.code && f.consequence != Consequence::Info);
         if heavy.all(|finding| finding.waiver.is_some()) {
-            rule.outcome = Outcome::Waived;
+            rule.outcome = RuleResult::Waived;
         }
     }
 }
@@ -113,7 +113,7 @@ pub(super) fn summary(rules: &[RuleOutcome], findings: &[Finding]) -> BTreeMap<&
         summary.insert(consequence.as_str(), own.count());
     }
     summary.insert("waived", findings.iter().filter(|f| f.waiver.is_some()).count());
-    for outcome in [Outcome::Unknown, Outcome::NotObservable] {
+    for outcome in [RuleResult::Unknown, RuleResult::NotObservable] {
         summary.insert(outcome.as_str(), rules.iter().filter(|rule| rule.outcome == outcome).count());
     }
     summary
