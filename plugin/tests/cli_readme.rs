@@ -145,7 +145,7 @@ fn facts(rule: &Rule) -> String {
         &*format!("[{}]({})", rule.code, page(rule)),
         &told,
         &basis,
-        tick(rule.state.each.is_some() || rule.state.whole.is_some()),
+        tick(rule.state.per_object.is_some() || rule.state.per_cluster.is_some()),
         tick(rule.change.is_some()),
         guard,
     ];

@@ -267,7 +267,11 @@ fn cause(judged: &Judged) -> DenialCause {
     let basis = finding.basis.phrase();
     let tail = format!(" ({basis}) - {}; see: kubectl aksarc explain {}", judged.instead, finding.code);
     let head = text::line(&finding.message, MAX_CAUSE.saturating_sub(tail.len()));
-    DenialCause { reason: finding.code, message: format!("{head}{tail}"), field: text::line(&finding.path, MAX_NAME) }
+    DenialCause {
+        reason: finding.code.as_str(),
+        message: format!("{head}{tail}"),
+        field: text::line(&finding.path, MAX_NAME),
+    }
 }
 
 /// The warnings of a judgement, each once, and in total below what the API server passes on. Control characters are
@@ -312,10 +316,10 @@ fn findings(judged: &[Judged]) -> String {
     let mut counted: Vec<(&str, &str, usize)> = Vec::new();
     for judged in judged {
         let word = if judged.finding.waiver.is_some() { "waived" } else { judged.decision.as_str() };
-        let known = counted.iter_mut().find(|(code, known, _)| (*code, *known) == (judged.finding.code, word));
+        let known = counted.iter_mut().find(|(code, known, _)| (*code, *known) == (judged.finding.code.as_str(), word));
         match known {
             Some((_, _, times)) => *times += 1,
-            None => counted.push((judged.finding.code, word, 1)),
+            None => counted.push((judged.finding.code.as_str(), word, 1)),
         }
     }
     let words: Vec<String> = counted
@@ -360,12 +364,12 @@ const MAX_ANNOTATION: usize = 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aksarc_shared::finding::{Basis, Consequence, Finding, ObjectRef};
+    use aksarc_shared::finding::{Basis, Code, Consequence, Finding, ObjectRef};
     use aksarc_shared::rules::catalogue;
 
     fn judged(decision: Decision, message: &str) -> Judged {
         let finding = Finding {
-            code: "AA299",
+            code: Code::new("AA299"),
             slug: "invented",
             consequence: Consequence::Voids,
             basis: Basis::Explicit,
@@ -373,7 +377,7 @@ mod tests {
             clauses: &[],
             object: ObjectRef::cluster(),
             members: Vec::new(),
-            path: "metadata.labels[a\nb]".to_owned(),
+            path: "metadata.labels[a\nb]".into(),
             before: None,
             after: None,
             message: message.to_owned(),

@@ -1,7 +1,7 @@
 //! `rules`: the catalogue, and what decides each clause.
 
 use aksarc_shared::data::{ClauseText, Data, Document, Platform, Sees, embedded};
-use aksarc_shared::finding::Basis;
+use aksarc_shared::finding::{Basis, Clause};
 use aksarc_shared::people::questions;
 use aksarc_shared::rules::catalogue::{self, Deciders};
 use aksarc_shared::rules::rule::{Mode, Rule};
@@ -91,7 +91,7 @@ struct RuleRow {
     basis: std::collections::BTreeMap<&'static str, Basis>,
     /// The pages that it rests on where its basis is `documented`.
     documents: Vec<&'static Document>,
-    clauses: &'static [&'static str],
+    clauses: &'static [Clause],
     platforms: Vec<&'static str>,
     reads: Vec<String>,
     guards: Vec<String>,
@@ -133,7 +133,7 @@ fn list(ui: &Ui) -> String {
             rule.slug.to_owned(),
             weights.join("/"),
             bases.join("/"),
-            rule.clauses.join(","),
+            Clause::join(rule.clauses, ","),
             mode.to_owned(),
             rule.summary.to_owned(),
         ]);

@@ -2,7 +2,7 @@
 //! `aksarc.dev/v1alpha1`.
 
 use aksarc_shared::command::Command;
-use aksarc_shared::finding::{Consequence, Finding, ObjectRef};
+use aksarc_shared::finding::{Code, Consequence, Finding, ObjectRef};
 use aksarc_shared::verdict::report::{ToolVersion, exit};
 use serde::Serialize;
 
@@ -176,7 +176,7 @@ pub struct Change {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Instead {
     /// The rule.
-    pub code: &'static str,
+    pub code: Code,
     /// In a few words.
     pub text: &'static str,
     /// Commands, ready to run.

@@ -107,7 +107,7 @@ fn facts(page: &mut Page, rule: &Rule, data: &Data) {
         page.fact("clauses", "in our words");
     }
     for clause in rule.clauses {
-        if let Some(row) = data.clauses.iter().find(|row| row.id == *clause) {
+        if let Some(row) = data.clauses.iter().find(|row| row.id == clause.as_str()) {
             page.text(&format!("    {}  ", row.id), &format!("{}: {}", row.section, row.says));
         }
     }

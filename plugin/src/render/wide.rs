@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
+use aksarc_shared::finding::{Clause, Code};
 use aksarc_shared::text;
 use aksarc_shared::verdict::report::Report;
 
@@ -21,7 +22,7 @@ pub(super) fn render(report: &Report, look: &Look<'_>) -> Result<String, fmt::Er
             count => format!(" ({count})"),
         };
         grid.row([
-            finding.code.to_owned(),
+            finding.code.to_string(),
             finding.consequence.as_str().to_owned(),
             match finding.documents.as_slice() {
                 [] => finding.basis.as_str().to_owned(),
@@ -30,7 +31,7 @@ pub(super) fn render(report: &Report, look: &Look<'_>) -> Result<String, fmt::Er
                     format!("{}: {}", finding.basis.as_str(), pages.join("; "))
                 }
             },
-            or_dash(finding.clauses.join(",")),
+            or_dash(Clause::join(finding.clauses, ",")),
             format!("{}{members}", text::line(&finding.object.short(), 120)),
             or_dash(text::line(&finding.path, 120)),
             value(&finding.before),
@@ -48,7 +49,7 @@ pub(super) fn render(report: &Report, look: &Look<'_>) -> Result<String, fmt::Er
             let answer = question.answer.as_ref();
             questions.row([
                 question.clauses.join(","),
-                or_dash(question.rules.join(",")),
+                or_dash(Code::join(&question.rules, ",")),
                 text::line(&question.topic, 60),
                 answer.map_or("–", |answer| answer.answer).to_owned(),
                 or_dash(answer.map(|answer| text::line(&answer.by, 60)).unwrap_or_default()),

@@ -54,7 +54,7 @@ pub fn weigh(rule: &'static Rule, platform: Platform, drafts: Vec<Draft>) -> Vec
             continue;
         }
         let finding = Finding {
-            code: rule.code.as_str(),
+            code: rule.code,
             slug: rule.slug,
             consequence,
             basis,

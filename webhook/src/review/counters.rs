@@ -51,7 +51,7 @@ impl ReviewCounters {
             counter.inc();
         }
         for judged in &judgement.judged {
-            let own = self.findings.iter().find(|(code, _)| *code == judged.finding.code);
+            let own = self.findings.iter().find(|(code, _)| judged.finding.code == *code);
             let place = judged.decision as usize * JUDGED_ACTORS.len() + usize::from(judgement.actor == Actor::Person);
             if let Some(counter) = own.and_then(|(_, counters)| counters.get(place)) {
                 counter.inc();

@@ -157,13 +157,13 @@ impl Screen<'_> {
     }
 
     fn why(&mut self, finding: &Finding) -> fmt::Result {
-        let summary = catalogue::find(finding.code).map(|rule| rule.summary).unwrap_or_default();
+        let summary = catalogue::find(finding.code.as_str()).map(|rule| rule.summary).unwrap_or_default();
         let mut sections: Vec<(&str, Vec<&str>)> = Vec::new();
         for id in finding.clauses {
-            let section = embedded().clauses.iter().find(|row| row.id == *id).map_or("", |row| &*row.section);
+            let section = embedded().clauses.iter().find(|row| row.id == id.as_str()).map_or("", |row| &*row.section);
             match sections.iter_mut().find(|(known, _)| *known == section) {
-                Some((_, ids)) => ids.push(id),
-                None => sections.push((section, vec![id])),
+                Some((_, ids)) => ids.push(id.as_str()),
+                None => sections.push((section, vec![id.as_str()])),
             }
         }
         let sections: Vec<String> = sections

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use aksarc_shared::finding::Consequence;
+use aksarc_shared::finding::{Code, Consequence};
 use aksarc_shared::people::questions::Question;
 use aksarc_shared::text;
 use aksarc_shared::verdict::report::{Clock, NEEDS_CLUSTER, RuleOutcome, RuleResult, VerdictWord};
@@ -17,7 +17,7 @@ impl Screen<'_> {
         let mut grid = Grid::plain();
         for rule in &self.report.rules {
             grid.row([
-                rule.code.to_owned(),
+                rule.code.to_string(),
                 rule.slug.to_owned(),
                 rule.outcome.as_str().to_owned(),
                 text::line(&rule.reason, 200),
@@ -100,14 +100,14 @@ impl Screen<'_> {
     /// What Kubernetes cannot show: what is asked of people, and what leaves no trace.
     fn unseen(&mut self) -> fmt::Result {
         let report = self.report;
-        let of_people = |code: &str| report.questions.iter().any(|question| question.rules.contains(&code));
+        let of_people = |code: Code| report.questions.iter().any(|question| question.rules.contains(&code));
         let mut hidden: Vec<(&str, Vec<&str>)> = Vec::new();
         for rule in
             report.rules.iter().filter(|rule| rule.outcome == RuleResult::NotObservable && !of_people(rule.code))
         {
             match hidden.iter_mut().find(|(reason, _)| *reason == rule.reason) {
-                Some((_, codes)) => codes.push(rule.code),
-                None => hidden.push((&rule.reason, vec![rule.code])),
+                Some((_, codes)) => codes.push(rule.code.as_str()),
+                None => hidden.push((&rule.reason, vec![rule.code.as_str()])),
             }
         }
         let (answered, open): (Vec<_>, Vec<_>) =
@@ -153,7 +153,8 @@ impl Screen<'_> {
     }
 
     fn question(&mut self, question: &Question) -> fmt::Result {
-        let rules = if question.rules.is_empty() { String::new() } else { format!(" ({})", question.rules.join(" ")) };
+        let rules =
+            if question.rules.is_empty() { String::new() } else { format!(" ({})", Code::join(&question.rules, " ")) };
         writeln!(self.out, "   {}{rules} {}", Paint::bold(question.clauses.join(" ")), text::clean(&question.topic))?;
         let mut lines = vec![question.says.clone(), format!("ask: {}", question.ask)];
         if let Some(answer) = &question.answer {
@@ -176,7 +177,7 @@ impl Screen<'_> {
             .findings
             .iter()
             .filter(|f| f.waiver.is_none() && f.consequence == Consequence::Voids)
-            .map(|f| f.code)
+            .map(|f| f.code.as_str())
             .collect();
         codes.dedup();
         // What was judged is judged again as it was given: only a cluster is asked anew by the bare command.
