@@ -364,15 +364,15 @@ const MAX_ANNOTATION: usize = 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aksarc_shared::finding::{Basis, Finding, ObjectRef};
+    use aksarc_shared::finding::{Basis, Code, Finding, ObjectRef};
     use aksarc_shared::rules::catalogue;
 
     fn judged(decision: Decision, message: &str) -> Judged {
         let finding = Finding {
-            code: "AA299",
+            code: Code::new("AA299"),
             slug: "invented",
             object: ObjectRef::cluster(),
-            path: "metadata.labels[a\nb]".to_owned(),
+            path: "metadata.labels[a\nb]".into(),
             message: message.to_owned(),
             ..Finding::example()
         };
