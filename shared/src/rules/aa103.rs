@@ -53,7 +53,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     notes.remark(Running {
         product: component.product.clone(),
         tag: image.map_or("", tag).to_owned(),
-        object: shown(seen.kind, &meta.name).to_string(),
+        object: shown(seen.kind, &meta.name).clone(),
     });
 }
 

@@ -47,10 +47,8 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
     let Some(pod) = seen.pod() else { return };
     for flags in pod.all_containers().filter_map(|container| container.flag("--feature-gates")) {
-        notes.remark(Gated {
-            pod: format!("{}/{}", &*object.meta.namespace, &*object.meta.name),
-            flags: flags.to_string(),
-        });
+        notes
+            .remark(Gated { pod: format!("{}/{}", &*object.meta.namespace, &*object.meta.name), flags: flags.clone() });
     }
 }
 
