@@ -10,8 +10,8 @@ use aksarc_shared::jiff::{SignedDuration, Timestamp};
 use aksarc_tests::guard::{self, Guard};
 use aksarc_tests::{AuditEvent, ControlPlane, Finished, Identity, Kubernetes, PatchKind, product, wait};
 use aksarc_webhook::api::Access;
-use aksarc_webhook::heartbeat::{Every, Options as Heartbeat};
-use aksarc_webhook::server::{Options, Server};
+use aksarc_webhook::heartbeat::{HeartbeatInterval, HeartbeatOptions};
+use aksarc_webhook::server::{GuardServer, ServerOptions};
 use serde_json::{Value, json};
 
 #[test]
@@ -70,10 +70,10 @@ fn replicas_take_turns_and_neither_a_restart_nor_another_writer_leaves_a_gap() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let tls = guard::certificates(&cluster, "guards").unwrap();
     let start = || {
-        let mut options = Options::loopback(&tls);
-        let every = Every::for_tests(Duration::try_from(EVERY).unwrap());
-        options.heartbeat = Some(Heartbeat { access: Access::Given(cluster.client(&account).unwrap()), every });
-        runtime.block_on(Server::start(options)).unwrap()
+        let mut options = ServerOptions::loopback(&tls);
+        let every = HeartbeatInterval::for_tests(Duration::try_from(EVERY).unwrap());
+        options.heartbeat = Some(HeartbeatOptions { access: Access::Given(cluster.client(&account).unwrap()), every });
+        runtime.block_on(GuardServer::start(options)).unwrap()
     };
     let lasts = |seconds: i64| {
         wait::until("the record to grow", LIMIT, || {
@@ -130,9 +130,9 @@ fn a_guard_without_rights_answers_reviews_and_says_once_what_it_lacks() {
     person.post("/api/v1/namespaces/kube-system/configmaps?dryRun=All", &change).unwrap().object().unwrap();
     assert!(reviews() > before);
     let log = guard.log();
-    assert_eq!(log.matches("no heartbeat is noted").count(), 1, "{log}");
+    assert_eq!(log.matches("the heartbeat cannot be written").count(), 1, "{log}");
     assert!(log.contains("guard-heartbeat: 403") && log.contains("manifest, applied anew"), "{log}");
-    assert_eq!(log.matches("the cluster's waivers are not read").count(), 1, "{log}");
+    assert_eq!(log.matches("the cluster's waivers cannot be read").count(), 1, "{log}");
     assert!(log.contains("listing SupportWaivers: 403"), "{log}");
     assert_eq!(log.matches("ERROR").count(), 0, "{log}");
 

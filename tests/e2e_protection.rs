@@ -8,7 +8,8 @@ use std::time::Duration;
 use aksarc_tests::protection::{await_in_force, refused};
 use aksarc_tests::readme::{self, Desk};
 use aksarc_tests::{Answer, AuditEvent, ControlPlane, Finished, Http, Identity, Kubernetes, PatchKind, wait};
-use aksarc_webhook::{config, manifest, protection};
+use aksarc_webhook::manifest::protection;
+use aksarc_webhook::{config, manifest};
 use serde_json::{Value, json};
 
 #[test]
@@ -185,7 +186,7 @@ fn the_platform_and_whom_the_configuration_names_pass(cluster: &ControlPlane) {
 /// The guard's webhook configuration as the product makes it.
 fn shipped(cluster: &ControlPlane) -> String {
     let authority = Some(fs::read(cluster.authority()).unwrap());
-    manifest::webhooks(&manifest::Options { authority, ..manifest::Options::default() })
+    manifest::webhooks(&manifest::ManifestOptions { authority, ..manifest::ManifestOptions::default() })
 }
 
 fn empty((kind, name): (&str, &str)) -> String {

@@ -36,7 +36,7 @@ use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::verdict::guard::{Decision, Guard, Judgement, Preset, Settings};
 use aksarc_shared::verdict::report::ToolVersion;
 use aksarc_webhook::metrics::Metrics;
-use aksarc_webhook::respond::Reviewer;
+use aksarc_webhook::review::{ReviewCounters, Reviewer};
 use arc_swap::ArcSwap;
 use kubectl_aksarc::dry_run::judge::Sides;
 use law::edits::{Asked, Edit, all_asked, edits};
@@ -206,7 +206,10 @@ impl<'w> Law<'w> {
         let rules = off.map(|rule| (rule.code.as_str().to_owned(), Mode::Warn)).collect();
         let settings = Settings { mode: Preset::Enforce, platform: Some(platform), rules, ..Settings::default() };
         let guard = Guard::new(embedded(), settings).unwrap();
-        let reviewer = Reviewer::new(Arc::new(ArcSwap::from_pointee(guard.clone())), Arc::new(Metrics::new()));
+        let reviewer = Reviewer::new(
+            Arc::new(ArcSwap::from_pointee(guard.clone())),
+            ReviewCounters::register(&mut Metrics::new()),
+        );
         let now = "2026-06-02T09:15:00Z".parse().unwrap();
         let data = Box::leak(Box::new(embedded().on(&[platform])));
         let mut law = Law { data, platform, guard, reviewer, now, world, healthy: Vec::new() };
@@ -223,7 +226,7 @@ impl<'w> Law<'w> {
         tally.denied += usize::from(judgement.decision() == Decision::Deny);
         tally.asked.insert(edit.asked);
         for finding in judgement.findings() {
-            *tally.findings.entry(finding.code).or_default() += 1;
+            *tally.findings.entry(finding.code.as_str()).or_default() += 1;
         }
         if let Err(how) = agree(&judgement, &answer) {
             tally.broken(how, edit, &|| format!("{judgement:?} {answer}"));
@@ -248,7 +251,7 @@ impl<'w> Law<'w> {
         };
         let said = |findings: &mut dyn Iterator<Item = &Finding>| -> BTreeSet<(&'static str, String, Consequence)> {
             let judging = findings.filter(|finding| is_judged(finding));
-            judging.map(|finding| (finding.code, finding.path.clone(), finding.consequence)).collect()
+            judging.map(|finding| (finding.code.as_str(), finding.path.to_string(), finding.consequence)).collect()
         };
         let mut check = Check::new(self.data, Params { platform: Some(self.platform), ..Params::at(self.now) });
         let text = manifest.to_string();
@@ -270,7 +273,7 @@ impl<'w> Law<'w> {
         let Some(release) = release else { return };
         let known = self.judge(edit, Beside { extension: Some(release.to_owned()), ..Beside::default() });
         let said = |judgement: &Judgement| -> BTreeSet<(&'static str, String, Consequence)> {
-            let told = |finding: &Finding| (finding.code, finding.path.clone(), finding.consequence);
+            let told = |finding: &Finding| (finding.code.as_str(), finding.path.to_string(), finding.consequence);
             judgement.findings().map(told).collect()
         };
         let (known, unknown) = (said(&known), said(judgement));
@@ -291,7 +294,7 @@ impl<'w> Law<'w> {
         let key = edit.stored.before.as_ref().or(edit.stored.after.as_ref()).map(key_of).unwrap();
         let was_healthy = self.world.values.get(&key) == edit.stored.before.as_ref();
         let earlier = if was_healthy {
-            self.healthy.iter().filter(|own| rules.iter().any(|rule| rule.code.as_str() == own.code)).cloned().collect()
+            self.healthy.iter().filter(|own| rules.iter().any(|rule| rule.code == own.code)).cloned().collect()
         } else {
             self.state(rules.clone(), Some((&key, edit.stored.before.as_ref())))
         };
@@ -407,7 +410,7 @@ fn agree(judgement: &Judgement, answer: &Value) -> Result<(), String> {
     if denied {
         let causes = answer["status"]["details"]["causes"].as_array().cloned().unwrap_or_default();
         let refused = judgement.judged.iter().filter(|judged| judged.decision == Decision::Deny);
-        let expected: BTreeSet<(&str, &str)> = refused.map(|j| (j.finding.code, &*j.finding.path)).collect();
+        let expected: BTreeSet<(&str, &str)> = refused.map(|j| (j.finding.code.as_str(), &*j.finding.path)).collect();
         let text = |cause: &Value, field: &str| cause[field].as_str().unwrap_or_default().to_owned();
         let found: Vec<(String, String)> = causes.iter().map(|c| (text(c, "reason"), text(c, "field"))).collect();
         let found: BTreeSet<(&str, &str)> = found.iter().map(|(code, path)| (&**code, &**path)).collect();
@@ -418,7 +421,7 @@ fn agree(judgement: &Judgement, answer: &Value) -> Result<(), String> {
     }
     let warnings = answer["warnings"].as_array().cloned().unwrap_or_default();
     for judged in judgement.judged.iter().filter(|judged| judged.decision == Decision::Warn) {
-        if !warnings.iter().any(|line| line.as_str().is_some_and(|line| line.contains(judged.finding.code))) {
+        if !warnings.iter().any(|line| line.as_str().is_some_and(|line| line.contains(judged.finding.code.as_str()))) {
             return Err(format!("the guard does not warn of {}", judged.finding.code));
         }
     }
@@ -438,7 +441,7 @@ fn is_trace(trace: &Finding, finding: &Finding, edit: &Edit) -> bool {
 
 /// Whether a finding is of a rule that judges changes, and no mere note.
 fn is_judged(finding: &Finding) -> bool {
-    let judges = catalogue::find(finding.code).is_some_and(|rule| rule.change.is_some());
+    let judges = catalogue::find(finding.code.as_str()).is_some_and(|rule| rule.change.is_some());
     judges && finding.consequence != Consequence::Info
 }
 

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 
 use aksarc_shared::k8s::kinds;
 use aksarc_tests::reviews;
-use aksarc_webhook::respond::Refusal;
+use aksarc_webhook::refusal::HttpRefusal;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde::de::IgnoredAny;
@@ -64,7 +64,7 @@ fn for_the_parser(body: &[u8]) -> Option<Vec<u8>> {
     Some([head, member, rest].concat())
 }
 
-fn text(answer: Result<Vec<u8>, Refusal>) -> Result<String, u16> {
+fn text(answer: Result<Vec<u8>, HttpRefusal>) -> Result<String, u16> {
     // What was wrong stands at another column.
     answer.map(|bytes| String::from_utf8(bytes).unwrap()).map_err(|refusal| refusal.status.as_u16())
 }

@@ -7,13 +7,12 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests: a panic is a failure")]
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use aksarc_shared::k8s::kinds::{self, Kind};
 use aksarc_shared::rules::derive;
 use aksarc_tests::reviews::{self, review};
 use aksarc_webhook::metrics::Metrics;
-use aksarc_webhook::respond::Reviewer;
+use aksarc_webhook::review::Reviewer;
 use k8s_openapi::api::{
     apps::v1 as apps, autoscaling::v2 as autoscaling, batch::v1 as batch, core::v1 as core,
     flowcontrol::v1 as fairness, networking::v1 as networking, policy::v1 as policy, rbac::v1 as rbac,
@@ -127,7 +126,7 @@ fn no_mutation_of_a_review_is_denied_and_unread_at_once_and_every_count_agrees()
 /// A guard that denies, and what it answered.
 struct Asked {
     reviewer: Reviewer,
-    metrics: Arc<Metrics>,
+    metrics: Metrics,
     answered: BTreeMap<String, i64>,
 }
 

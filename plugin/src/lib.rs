@@ -1,27 +1,23 @@
 //! kubectl-aksarc: collects what the rules read, hands it to the engine, and shows what came of it.
 //!
-//! `main.rs` holds arguments, runtime and exit code; every command is a module in [`commands`].
+//! `main.rs` holds runtime and exit code; every command is a module in [`commands`]. The other rooms:
+//!
+//! ```text
+//! cli        arguments, flags that several commands share, completion, exit codes, names
+//! input      files, directories, archives and standard input: manifests, settings, waivers
+//! api        the way to the API server: kubeconfig, connection, the one sender
+//! collect    the lists and answers that rules read, from a cluster
+//! snapshot   the same lists in files, written and read
+//! dry_run    a change as kubectl would send it, rehearsed and judged
+//! screen     streams, colours, tables, files: everything that is printed or written
+//! ```
 #![warn(missing_docs)]
 
 pub mod api;
-pub mod args;
+pub mod cli;
 pub mod collect;
 pub mod commands;
-pub mod complete;
-mod documents;
 pub mod dry_run;
-pub mod duration;
-pub mod exit;
-pub mod fixes;
-mod flags;
-pub mod format;
-pub mod invocation;
-pub mod manifests;
-pub mod output;
-pub mod progress;
-pub mod render;
-mod settings;
+pub mod input;
+pub mod screen;
 pub mod snapshot;
-pub mod tool;
-pub mod ui;
-mod waivers;

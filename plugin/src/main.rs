@@ -4,13 +4,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use aksarc_shared::verdict::report::exit;
-use kubectl_aksarc::args::{Cli, Command, StatusFile};
+use kubectl_aksarc::cli::args::{Cli, TopCommand, status_file_of_refused};
+use kubectl_aksarc::cli::exit::{ExitResult, Failure};
+use kubectl_aksarc::cli::invocation;
 use kubectl_aksarc::commands::{
     baseline, completion, doctor, dry_run, explain, rules, snapshot, support_check, version, versions, waivers,
 };
-use kubectl_aksarc::exit::{Failure, Outcome};
-use kubectl_aksarc::invocation;
-use kubectl_aksarc::ui::Ui;
+use kubectl_aksarc::screen::ui::Ui;
 
 fn main() -> ExitCode {
     let argv: Vec<_> = std::env::args_os().collect();
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
             // Help for somebody who has hung up is no failure.
             let _gone = error.print();
             if error.use_stderr()
-                && let Some(file) = StatusFile::of_refused(&argv)
+                && let Some(file) = status_file_of_refused(&argv)
                 && let Err(also) = file.failed(&Failure::input(anyhow::anyhow!("the command line is wrong")))
             {
                 Ui::new(name, locale().as_deref()).error(&format!("error: {also}"));
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
     }))
 }
 
-fn run(command: Command, ui: &mut Ui) -> Outcome {
+fn run(command: TopCommand, ui: &mut Ui) -> ExitResult {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
     let runtime = runtime.map_err(Failure::run)?;
     // A command reads files where it stands, and one that is a pipe may never end: so it runs on a thread of its own, which
@@ -93,19 +93,19 @@ fn run(command: Command, ui: &mut Ui) -> Outcome {
     outcome
 }
 
-async fn dispatch(command: Command, ui: &mut Ui) -> Outcome {
+async fn dispatch(command: TopCommand, ui: &mut Ui) -> ExitResult {
     match command {
-        Command::SupportCheck(args) => support_check::run(*args, ui).await,
-        Command::DryRun(args) => dry_run::run(args, ui).await,
-        Command::Baseline(args) => baseline::run(args, ui).await,
-        Command::Doctor(args) => doctor::run(*args, ui).await,
-        Command::Explain(args) => explain::run(&args, ui),
-        Command::Rules(args) => rules::run(&args, ui),
-        Command::Snapshot(args) => snapshot::run(*args, ui).await,
-        Command::Completion(args) => completion::run(&args, Cli::named(invocation::ALONE), ui),
-        Command::Version(args) => version::run(&args, ui),
-        Command::Versions(args) => versions::run(*args, ui).await,
-        Command::Waivers(args) => waivers::run(&args, ui).await,
+        TopCommand::SupportCheck(args) => support_check::run(*args, ui).await,
+        TopCommand::DryRun(args) => dry_run::run(args, ui).await,
+        TopCommand::Baseline(args) => baseline::run(args, ui).await,
+        TopCommand::Doctor(args) => doctor::run(*args, ui).await,
+        TopCommand::Explain(args) => explain::run(&args, ui),
+        TopCommand::Rules(args) => rules::run(&args, ui),
+        TopCommand::Snapshot(args) => snapshot::run(*args, ui).await,
+        TopCommand::Completion(args) => completion::run(&args, Cli::named(invocation::ALONE), ui),
+        TopCommand::Version(args) => version::run(&args, ui),
+        TopCommand::Versions(args) => versions::run(*args, ui).await,
+        TopCommand::Waivers(args) => waivers::run(&args, ui).await,
     }
 }
 

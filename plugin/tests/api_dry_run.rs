@@ -11,21 +11,20 @@ use aksarc_shared::data::Platform;
 use aksarc_shared::finding::Consequence;
 use aksarc_shared::k8s::user::User;
 use aksarc_shared::verdict::guard::{Preset, Settings};
-use aksarc_shared::verdict::report::ToolVersion;
 use kubectl_aksarc::api::{Connection, SendLimits, Sender};
-use kubectl_aksarc::dry_run::edit::{self, Place};
+use kubectl_aksarc::cli::exit::Failure;
+use kubectl_aksarc::dry_run::edit::{self, MetadataPlace};
 use kubectl_aksarc::dry_run::gate;
 use kubectl_aksarc::dry_run::judge::Support;
-use kubectl_aksarc::dry_run::manifest::Manifest;
+use kubectl_aksarc::dry_run::plan::{GuardAnswer, GuardSource, Plan, PlannedEffect};
 use kubectl_aksarc::dry_run::refusal::Refuser;
-use kubectl_aksarc::dry_run::report::{Answer, ClusterNote, Operation, Report, Source};
 use kubectl_aksarc::dry_run::request::Verb;
-use kubectl_aksarc::dry_run::run::{self, Scope, Task};
+use kubectl_aksarc::dry_run::run::{self, KubeContext, NamespaceChoice, Rehearsal, Targets};
 use kubectl_aksarc::dry_run::session::Session;
 use kubectl_aksarc::dry_run::target::Choice;
 use kubectl_aksarc::dry_run::write::Method;
-use kubectl_aksarc::exit::Failure;
-use kubectl_aksarc::progress::Progress;
+use kubectl_aksarc::input::manifests::Manifest;
+use kubectl_aksarc::screen::progress::Progress;
 use serde_json::{Value, json};
 
 #[derive(Clone, Debug)]
@@ -94,14 +93,16 @@ impl Server {
         self.requests().into_iter().filter(|request| request.method != "GET").collect()
     }
 
-    async fn run(&self, task: &Task) -> Result<Report, Failure> {
+    async fn run(&self, rehearsal: &Rehearsal) -> Result<Plan, Failure> {
         let mut config = kube::Config::new(self.url.parse().unwrap());
         config.default_retry = false;
         config.disable_compression = true;
         let connection = Connection::open(config, "test".to_owned(), "from-kubeconfig".to_owned()).unwrap();
         let limits = SendLimits::per_request(Duration::from_millis(1500));
         let session = Session::new(Sender::new(connection, limits, Progress::silent()));
-        let result = run::run(&session, task).await;
+        let user = User { name: "from-kubeconfig".to_owned(), ..User::default() };
+        let context = KubeContext { user, ..KubeContext::default() };
+        let result = run::run(&session, rehearsal, &context).await;
         for request in self.writes() {
             assert!(request.target.contains("dryRun=All"), "a write without dry run: {request:?}");
             assert!(request.method != "DELETE" || request.body["dryRun"] == json!(["All"]), "{request:?}");
@@ -252,49 +253,44 @@ fn openapi() -> Value {
     })
 }
 
-fn task(verb: Verb, words: &[&str]) -> Task {
-    Task {
+fn rehearsal(verb: Verb, words: &[&str]) -> Rehearsal {
+    let words = words.iter().map(|word| (*word).to_owned()).collect();
+    Rehearsal {
         verb,
-        words: words.iter().map(|word| (*word).to_owned()).collect(),
-        choice: Choice::default(),
-        manifests: Vec::new(),
-        namespace: "kube-system".to_owned(),
-        scope: Scope::Given,
+        targets: Targets::Arguments { words, choice: Choice::default() },
+        namespace: NamespaceChoice::Given("kube-system".to_owned()),
         ignore_not_found: false,
         settings: Settings { mode: Preset::Enforce, platform: Some(Platform::AzureLocal), ..Settings::default() },
-        guard_config: false,
+        source: GuardSource::Assumed,
         now: "2026-11-20T00:00:00Z".parse().unwrap(),
         fail_on: Consequence::Voids,
-        fallback: User { name: "from-kubeconfig".to_owned(), ..User::default() },
-        cluster: ClusterNote::default(),
-        tool: ToolVersion::default(),
         fresh: gate::FRESH,
     }
 }
 
 fn label(edit: &str, overwrite: bool) -> Verb {
     Verb::Metadata {
-        place: Place::Labels,
-        pairs: edit::pairs(Place::Labels, &[edit.to_owned()]).unwrap(),
+        place: MetadataPlace::Labels,
+        pairs: edit::pairs(MetadataPlace::Labels, &[edit.to_owned()]).unwrap(),
         overwrite,
         resource_version: String::new(),
         manager: "kubectl-label".to_owned(),
     }
 }
 
-fn system_label() -> Task {
-    task(label("node.kubernetes.io/instance-type=edge-big", true), &["node", "moc-l1"])
+fn system_label() -> Rehearsal {
+    rehearsal(label("node.kubernetes.io/instance-type=edge-big", true), &["node", "moc-l1"])
 }
 
-fn own_label() -> Task {
-    task(label("contoso.com/size=edge", false), &["node/moc-l1"])
+fn own_label() -> Rehearsal {
+    rehearsal(label("contoso.com/size=edge", false), &["node/moc-l1"])
 }
 
-fn delete(words: &[&str]) -> Task {
-    task(Verb::Delete { propagation: "Background".to_owned(), grace_period: None }, words)
+fn delete(words: &[&str]) -> Rehearsal {
+    rehearsal(Verb::Delete { propagation: "Background".to_owned(), grace_period: None }, words)
 }
 
-fn patch_coredns() -> Task {
+fn patch_coredns() -> Rehearsal {
     let patch = json!({"spec": {"template": {"spec": {"containers": [{"name": "coredns", "image": "2"}]}}}});
     let verb = Verb::Patch {
         method: Method::PatchStrategic,
@@ -302,7 +298,7 @@ fn patch_coredns() -> Task {
         subresource: String::new(),
         manager: "kubectl-patch".to_owned(),
     };
-    task(verb, &["deploy/coredns"])
+    rehearsal(verb, &["deploy/coredns"])
 }
 
 #[tokio::test]
@@ -316,13 +312,13 @@ async fn a_label_is_rehearsed_judged_and_shown() {
     assert_eq!(write.body, json!({"metadata": {"labels": {"node.kubernetes.io/instance-type": "edge-big"}}}));
     assert_eq!((report.exit_code, report.requests), (3, 1));
     assert_eq!((report.user.name.as_str(), report.user.confirmed), ("alice", true));
-    assert_eq!((report.guard.decision, report.guard.source), (Answer::Deny, Source::Assumed));
+    assert_eq!((report.guard.decision, report.guard.source), (GuardAnswer::Deny, GuardSource::Assumed));
     assert_eq!((report.support.before, report.support.after), (Support::Within, Support::Outside));
     let [change] = &report.changes[..] else { panic!("{report:?}") };
     assert_eq!(change.fields[0].path, "metadata.labels[node.kubernetes.io/instance-type]");
     assert_eq!((change.findings[0].code, &*change.findings[0].path), ("AA201", &*change.fields[0].path));
     let own = server.run(&own_label()).await.unwrap();
-    assert_eq!((own.exit_code, own.plan.change), (0, 1));
+    assert_eq!((own.exit_code, own.counts.change), (0, 1));
 }
 
 #[tokio::test]
@@ -336,7 +332,7 @@ async fn our_guards_denial_is_told_with_the_same_findings() {
     let accepted = Server::start(|_| None).run(&system_label()).await.unwrap();
     assert_eq!(report.changes[0].findings, accepted.changes[0].findings);
     assert_eq!(report.changes[0].refusal.as_ref().unwrap().who, Refuser::Guard("nodes.guard.aksarc.dev".to_owned()));
-    assert_eq!((report.exit_code, report.guard.source), (3, Source::Observed));
+    assert_eq!((report.exit_code, report.guard.source), (3, GuardSource::Observed));
 }
 
 #[tokio::test]
@@ -435,7 +431,7 @@ async fn a_delete_without_the_right_to_read_is_sent_and_called_inconclusive() {
     let report = server.run(&delete(&["node", "moc-l1"])).await.unwrap();
     assert_eq!(report.exit_code, 5);
     assert_eq!(report.changes[0].not_judged, "needs get nodes, which is forbidden");
-    assert_eq!(report.guard.decision, Answer::Unknown);
+    assert_eq!(report.guard.decision, GuardAnswer::Unknown);
     // A label cannot even be tried.
     let report = server.run(&own_label()).await.unwrap();
     assert_eq!((report.exit_code, report.requests), (6, 0));
@@ -446,7 +442,7 @@ async fn deletes_are_judged_by_what_is_there() {
     let server = Server::start(|_| None);
     let report = server.run(&delete(&["deploy", "coredns"])).await.unwrap();
     assert_eq!((report.exit_code, report.changes[0].findings[0].code), (3, "AA302"));
-    assert_eq!((report.plan.delete, report.changes[0].operation), (1, Operation::Delete));
+    assert_eq!((report.counts.delete, report.changes[0].operation), (1, PlannedEffect::Delete));
     let write = server.writes().pop().unwrap();
     assert_eq!(
         write.body,
@@ -460,7 +456,7 @@ async fn what_is_not_there_is_exit_6_unless_it_may_be_missing() {
     let report = server.run(&delete(&["node", "gone"])).await.unwrap();
     assert_eq!((report.exit_code, report.requests), (6, 0));
     assert_eq!(report.changes[0].refusal.as_ref().unwrap().who, Refuser::NotFound);
-    let lenient = Task { ignore_not_found: true, ..delete(&["node", "gone"]) };
+    let lenient = Rehearsal { ignore_not_found: true, ..delete(&["node", "gone"]) };
     let report = server.run(&lenient).await.unwrap();
     assert_eq!((report.exit_code, report.changes.len()), (0, 0));
 }
@@ -469,10 +465,10 @@ async fn what_is_not_there_is_exit_6_unless_it_may_be_missing() {
 async fn what_kubectl_refuses_itself_is_never_sent() {
     let server = Server::start(|_| None);
     let report =
-        server.run(&task(label("node.kubernetes.io/instance-type=x", false), &["node", "moc-l1"])).await.unwrap();
+        server.run(&rehearsal(label("node.kubernetes.io/instance-type=x", false), &["node", "moc-l1"])).await.unwrap();
     assert_eq!((report.exit_code, report.requests), (2, 0));
     assert_eq!(report.changes[0].refusal.as_ref().unwrap().who, Refuser::Kubectl);
-    let unknown = server.run(&task(label("a=b", false), &["nodez", "moc-l1"])).await.unwrap_err();
+    let unknown = server.run(&rehearsal(label("a=b", false), &["nodez", "moc-l1"])).await.unwrap_err();
     assert_eq!(unknown.code, 2);
     assert!(unknown.to_string().contains("did you mean \"nodes\"?"), "{unknown}");
 }
@@ -481,7 +477,7 @@ async fn what_kubectl_refuses_itself_is_never_sent() {
 async fn scaling_goes_through_the_subresource_and_judges_its_object() {
     let server = Server::start(|_| None);
     let verb = Verb::Scale { replicas: 0, current: None, resource_version: String::new() };
-    let report = server.run(&task(verb, &["deploy/coredns"])).await.unwrap();
+    let report = server.run(&rehearsal(verb, &["deploy/coredns"])).await.unwrap();
     let write = server.writes().pop().unwrap();
     assert_eq!(write.target, format!("{COREDNS}/scale?dryRun=All"));
     assert_eq!((report.exit_code, report.changes[0].findings[0].code), (3, "AA301"));
@@ -495,11 +491,11 @@ async fn apply_creates_and_patches_and_leaves_alone() {
         let verb =
             Verb::Apply { server_side: false, force_conflicts: false, manager: "kubectl-client-side-apply".to_owned() };
         let manifests = vec![Manifest { source: "f".to_owned(), object }];
-        Task { manifests, ..task(verb, &[]) }
+        Rehearsal { targets: Targets::Manifests(manifests), ..rehearsal(verb, &[]) }
     };
     let widget = json!({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w"}});
     let report = server.run(&apply(widget)).await.unwrap();
-    assert_eq!((report.exit_code, report.plan.add), (0, 1));
+    assert_eq!((report.exit_code, report.counts.add), (0, 1));
     let write = server.writes().pop().unwrap();
     assert_eq!((write.method.as_str(), write.path()), ("POST", "/apis/example.com/v1/namespaces/kube-system/widgets"));
     let mut manifest = coredns();
@@ -516,12 +512,13 @@ async fn apply_creates_and_patches_and_leaves_alone() {
 #[tokio::test]
 async fn lists_are_followed_and_each_object_rehearsed() {
     let server = Server::start(|_| None);
-    let selected = Task {
-        choice: Choice { selector: "a=b".to_owned(), ..Choice::default() },
-        ..task(label("x=y", false), &["nodes"])
+    let choice = Choice { selector: "a=b".to_owned(), ..Choice::default() };
+    let selected = Rehearsal {
+        targets: Targets::Arguments { words: vec!["nodes".to_owned()], choice },
+        ..rehearsal(label("x=y", false), &[])
     };
     let report = server.run(&selected).await.unwrap();
-    assert_eq!((report.exit_code, report.requests, report.plan.change), (0, 1, 1));
+    assert_eq!((report.exit_code, report.requests, report.counts.change), (0, 1, 1));
     assert!(server.requests().iter().any(|request| request.target == "/api/v1/nodes?labelSelector=a%3Db&limit=500"));
 }
 
@@ -591,7 +588,7 @@ async fn a_subresource_that_another_program_may_answer_is_not_rehearsed() {
         subresource: "proxy".to_owned(),
         manager: String::new(),
     };
-    let report = server.run(&task(verb, &["deploy/coredns"])).await.unwrap();
+    let report = server.run(&rehearsal(verb, &["deploy/coredns"])).await.unwrap();
     let barred = "cannot be rehearsed on this server: deployments/proxy may be answered by another program";
     assert_eq!((report.exit_code, &*report.changes[0].not_rehearsed), (5, barred));
     assert!(server.writes().iter().all(|request| request.path().ends_with("/selfsubjectreviews")));
@@ -606,8 +603,8 @@ async fn who_serves_a_group_is_asked_right_before_the_first_write_and_anew_when_
         let times = if request.is("GET", API_SERVICES) { count.fetch_add(1, Ordering::Relaxed) } else { return None };
         Some(ok(&api_services((times >= 2).then_some("apps"))))
     });
-    let twice = task(label("contoso.com/size=edge", false), &["deploy/coredns", "deploy/coredns"]);
-    let report = server.run(&Task { fresh: Duration::ZERO, ..twice.clone() }).await.unwrap();
+    let twice = rehearsal(label("contoso.com/size=edge", false), &["deploy/coredns", "deploy/coredns"]);
+    let report = server.run(&Rehearsal { fresh: Duration::ZERO, ..twice.clone() }).await.unwrap();
     assert_eq!((report.requests, asked.load(Ordering::Relaxed)), (1, 3));
     let barred = "cannot be rehearsed on this server: apps is served by shop/api";
     assert_eq!(report.changes.iter().map(|change| &*change.not_rehearsed).collect::<Vec<_>>(), ["", barred]);
@@ -635,8 +632,8 @@ async fn a_write_that_is_put_off_goes_through_the_gate_again() {
         let times = if request.is("GET", API_SERVICES) { count.fetch_add(1, Ordering::Relaxed) } else { return None };
         Some(ok(&api_services((times >= 2).then_some("apps"))))
     });
-    let label = task(label("contoso.com/size=edge", false), &["deploy/coredns"]);
-    let report = server.run(&Task { fresh: Duration::ZERO, ..label }).await.unwrap();
+    let label = rehearsal(label("contoso.com/size=edge", false), &["deploy/coredns"]);
+    let report = server.run(&Rehearsal { fresh: Duration::ZERO, ..label }).await.unwrap();
     let barred = "cannot be rehearsed on this server: apps is served by shop/api";
     assert_eq!((report.exit_code, &*report.changes[0].not_rehearsed), (5, barred));
     assert_eq!(server.writes().iter().filter(|request| request.is("PATCH", COREDNS)).count(), 1);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use fake::{Cluster, Program, Ran, Reply, Request, SOON, Server, plain, status};
 use kubectl_aksarc::api::{ApiRequest, Connection, RequestFault, SendLimits, Sender};
-use kubectl_aksarc::progress::Progress;
+use kubectl_aksarc::screen::progress::Progress;
 use serde_json::json;
 
 /// A command, and a request without which it comes to nothing.

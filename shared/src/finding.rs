@@ -1,6 +1,6 @@
 //! What a rule found: weight, basis, object, field, evidence, and how to get back.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 use crate::command::Command;
@@ -25,6 +25,11 @@ impl Code {
         Code(code)
     }
 
+    /// Codes with something between them, for people.
+    pub fn join(codes: &[Code], separator: &str) -> String {
+        codes.iter().map(|code| code.0).collect::<Vec<_>>().join(separator)
+    }
+
     /// The digit of its family: `2` of AA201.
     pub fn category(self) -> char {
         self.0.chars().nth(2).unwrap_or('0')
@@ -39,6 +44,130 @@ impl Code {
 impl std::fmt::Display for Code {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(self.0)
+    }
+}
+
+impl PartialEq<str> for Code {
+    fn eq(&self, other: &str) -> bool {
+        self.0 == other
+    }
+}
+
+impl PartialEq<&str> for Code {
+    fn eq(&self, other: &&str) -> bool {
+        self.0 == *other
+    }
+}
+
+impl PartialEq<String> for Code {
+    fn eq(&self, other: &String) -> bool {
+        self.0 == other
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0)
+    }
+}
+
+/// A clause of the policy, `C13`, as `data/clauses.yaml` numbers them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Clause(&'static str);
+
+impl Clause {
+    /// Takes `C` and two digits.
+    ///
+    /// # Panics
+    /// At compile time, when used in a constant and given anything else.
+    pub const fn new(id: &'static str) -> Self {
+        let [b'C', a, b] = id.as_bytes() else { panic!("a clause is C and two digits") };
+        assert!(a.is_ascii_digit() && b.is_ascii_digit(), "a clause is C and two digits");
+        Clause(id)
+    }
+
+    /// Clauses with something between them, for people.
+    pub fn join(clauses: &[Clause], separator: &str) -> String {
+        clauses.iter().map(|clause| clause.0).collect::<Vec<_>>().join(separator)
+    }
+
+    /// The clause, as the policy data has it.
+    pub const fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+impl std::fmt::Debug for Clause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::fmt::Display for Clause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.0)
+    }
+}
+
+impl PartialEq<str> for Clause {
+    fn eq(&self, other: &str) -> bool {
+        self.0 == other
+    }
+}
+
+impl Serialize for Clause {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0)
+    }
+}
+
+/// The field of an object that a finding is about: `metadata.labels[kubernetes.io/hostname]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct FieldPath(String);
+
+impl FieldPath {
+    /// The path as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<T: Into<String>> From<T> for FieldPath {
+    fn from(path: T) -> Self {
+        FieldPath(path.into())
+    }
+}
+
+impl std::ops::Deref for FieldPath {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for FieldPath {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl PartialEq<str> for FieldPath {
+    fn eq(&self, other: &str) -> bool {
+        self.0 == other
+    }
+}
+
+impl PartialEq<&str> for FieldPath {
+    fn eq(&self, other: &&str) -> bool {
+        self.0 == *other
+    }
+}
+
+impl PartialEq<String> for FieldPath {
+    fn eq(&self, other: &String) -> bool {
+        self.0 == *other
     }
 }
 
@@ -256,7 +385,7 @@ pub struct Draft {
     /// Members, for findings on pools and products.
     pub members: Vec<String>,
     /// The field, `metadata.labels[kubernetes.io/hostname]`.
-    pub path: String,
+    pub path: FieldPath,
     /// The value before, or the value expected.
     pub before: Option<String>,
     /// The value found.
@@ -272,7 +401,7 @@ pub struct Draft {
     /// Another basis than the rule's, when this finding rests on something else.
     pub basis: Option<Basis>,
     /// Other clauses than the rule's, when this finding is about those alone.
-    pub clauses: Option<&'static [&'static str]>,
+    pub clauses: Option<&'static [Clause]>,
     /// The guard warns at most: the change may be the cure, or something is already so.
     pub warn_at_most: bool,
     /// No finding where an agent does it: software that keeps metadata of its own.
@@ -281,7 +410,7 @@ pub struct Draft {
 
 impl Draft {
     /// A finding at a field of an object.
-    pub fn at(object: ObjectRef, path: impl Into<String>) -> Self {
+    pub fn at(object: ObjectRef, path: impl Into<FieldPath>) -> Self {
         Draft {
             object,
             members: Vec::new(),
@@ -363,7 +492,7 @@ impl Draft {
 
     /// Gives this finding other clauses than its rule's.
     #[must_use]
-    pub fn clauses(mut self, clauses: &'static [&'static str]) -> Self {
+    pub fn clauses(mut self, clauses: &'static [Clause]) -> Self {
         self.clauses = Some(clauses);
         self
     }
@@ -388,7 +517,7 @@ impl Draft {
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
     /// `AA201`.
-    pub code: &'static str,
+    pub code: Code,
     /// `system-label-changed`.
     pub slug: &'static str,
     /// What follows.
@@ -398,13 +527,13 @@ pub struct Finding {
     /// The pages that a documented finding rests on.
     pub documents: Vec<&'static Document>,
     /// Clauses of the policy, `C13`.
-    pub clauses: &'static [&'static str],
+    pub clauses: &'static [Clause],
     /// What it is about.
     pub object: ObjectRef,
     /// Members of the pool or product; empty for single objects.
     pub members: Vec<String>,
     /// The field.
-    pub path: String,
+    pub path: FieldPath,
     /// The value before or expected.
     pub before: Option<String>,
     /// The value found.
@@ -427,15 +556,15 @@ impl Finding {
     pub fn example() -> Self {
         let object = ObjectRef { api_version: "v1".to_owned(), kind: "Node".to_owned(), ..ObjectRef::default() };
         Finding {
-            code: "AA201",
+            code: Code::new("AA201"),
             slug: "system-label-changed",
             consequence: Consequence::Voids,
             basis: Basis::Explicit,
             documents: Vec::new(),
-            clauses: &["C13"],
+            clauses: const { &[Clause::new("C13")] },
             object: ObjectRef { name: "moc-l1".to_owned(), ..object },
             members: Vec::new(),
-            path: "metadata.labels[kubernetes.io/hostname]".to_owned(),
+            path: "metadata.labels[kubernetes.io/hostname]".into(),
             before: None,
             after: None,
             message: "the system label kubernetes.io/hostname was changed".to_owned(),
@@ -479,11 +608,11 @@ impl Finding {
     pub fn is_like(&self, remediation: &Remediation) -> bool {
         let object = &self.object;
         remediation.objects.iter().any(|touched| {
-            touched.rules.iter().any(|code| code == self.code)
+            touched.rules.iter().any(|code| self.code == *code)
                 && touched.kind == object.kind
                 && touched.namespace == object.namespace
                 && touched.name.as_ref().is_none_or(|name| *name == object.name)
-                && touched.path.as_ref().is_none_or(|path| *path == self.path)
+                && touched.path.as_ref().is_none_or(|path| self.path == *path)
                 && !(touched.removed && self.after.is_some())
         })
     }

@@ -79,7 +79,10 @@ fn a_bad_answer_is_one_finding_of_the_rule_that_is_there_for_it() {
     );
     assert_eq!(report.verdict, VerdictWord::Outside);
     let [finding] = &*report.findings else { panic!("{:?}", report.findings) };
-    assert_eq!((finding.code, finding.consequence, &*finding.path), ("AA413", Consequence::Voids, "attestation[C10]"));
+    assert_eq!(
+        (finding.code.as_str(), finding.consequence, &*finding.path),
+        ("AA413", Consequence::Voids, "attestation[C10]")
+    );
     assert_eq!((&*finding.object.kind, &*finding.evidence[0].manager), ("Cluster", "bob"));
     assert_eq!(finding.evidence[0].detail, "memory raised in Hyper-V");
 }

@@ -45,7 +45,7 @@ fn every_page_has_its_headings_in_order() {
         let found: Vec<&str> = rule.page.lines().filter_map(|line| line.strip_prefix("## ")).collect();
         assert_eq!(found, HEADINGS, "{}", rule.code);
         for clause in rule.clauses {
-            assert!(rule.page.contains(clause), "{} does not mention {clause}", rule.code);
+            assert!(rule.page.contains(clause.as_str()), "{} does not mention {clause}", rule.code);
         }
     }
 }
@@ -418,7 +418,8 @@ impl Example {
 }
 
 fn words(findings: &[Finding]) -> Vec<String> {
-    let word = |finding: &Finding| if finding.consequence == Consequence::Info { "info" } else { finding.code };
+    let word =
+        |finding: &Finding| if finding.consequence == Consequence::Info { "info" } else { finding.code.as_str() };
     let mut words: Vec<String> = findings.iter().map(|finding| format!("{} {}", word(finding), finding.path)).collect();
     words.sort();
     words.dedup();

@@ -44,7 +44,7 @@ fn found(pools: &[usize], masters: usize, until: &Until) -> Vec<String> {
     }
     let report = check.finish(ToolVersion::default(), "", "").expect("an AKS Arc cluster");
     let own = report.findings.into_iter().filter(|finding| finding.code == "AA905");
-    own.map(|finding| finding.path).collect()
+    own.map(|finding| finding.path.to_string()).collect()
 }
 
 #[test]

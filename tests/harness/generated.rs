@@ -10,7 +10,8 @@ use std::path::Path;
 
 use aksarc_shared::rules::derive;
 use aksarc_shared::verdict::guard::Settings;
-use aksarc_webhook::{config, manifest, protection};
+use aksarc_webhook::config;
+use aksarc_webhook::manifest::{self, ManifestOptions, protection};
 use anyhow::Context;
 
 /// The generated files and how each is made: from the text it has now to the text it should have.
@@ -18,7 +19,7 @@ pub const FILES: [(&str, Make); 6] = [
     ("README.md", readme::renewed),
     ("deploy/guard-config.schema.json", |_| Ok(config::schema())),
     ("deploy/guard-protection.yaml", |_| Ok(protection::render(&Settings::default()))),
-    ("deploy/guard.yaml", |_| Ok(manifest::render(&manifest::Options::default()))),
+    ("deploy/guard.yaml", |_| Ok(manifest::render(&ManifestOptions::default()))),
     ("deploy/reader.yaml", |_| Ok(derive::reader_role())),
     ("tests/proofs/aa903.yaml", proof::renewed),
 ];

@@ -7,7 +7,7 @@ use aksarc_shared::k8s::kinds::Kind;
 use aksarc_shared::k8s::read::yaml;
 use aksarc_shared::verdict::guard::{Guard, Preset, Settings};
 use aksarc_webhook::metrics::Metrics;
-use aksarc_webhook::respond::Reviewer;
+use aksarc_webhook::review::{ReviewCounters, Reviewer};
 use anyhow::Context;
 use arc_swap::ArcSwap;
 use serde_json::{Value, json};
@@ -16,11 +16,12 @@ use serde_json::{Value, json};
 ///
 /// # Errors
 /// Never: the settings are valid.
-pub fn enforcing() -> anyhow::Result<(Reviewer, Arc<Metrics>)> {
+pub fn enforcing() -> anyhow::Result<(Reviewer, Metrics)> {
     let settings = Settings { mode: Preset::Enforce, platform: Some(Platform::AzureLocal), ..Settings::default() };
     let guard = Guard::new(embedded(), settings)?;
-    let metrics = Arc::new(Metrics::new());
-    Ok((Reviewer::new(Arc::new(ArcSwap::from_pointee(guard)), Arc::clone(&metrics)), metrics))
+    let mut metrics = Metrics::new();
+    let counters = ReviewCounters::register(&mut metrics);
+    Ok((Reviewer::new(Arc::new(ArcSwap::from_pointee(guard)), counters), metrics))
 }
 
 /// The objects of `tests/unread/objects.yaml`: one at least of each kind that rules judge, each read in full.

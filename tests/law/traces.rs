@@ -66,7 +66,7 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         holds: |finding, _| {
             finding.path == "metadata.ownerReferences"
                 && finding.after.is_some()
-                && matches!(finding.code, "AA208" | "AA306" | "AA308")
+                && matches!(finding.code.as_str(), "AA208" | "AA306" | "AA308")
         },
     },
     Exception {
@@ -99,7 +99,8 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
     Exception {
         reason: "what claims a release of the platform's counts as the platform's in a state",
         holds: |finding, edit| {
-            matches!(finding.code, "AA207" | "AA303" | "AA502") && is_platform_release(edit.stored.after.as_ref())
+            matches!(finding.code.as_str(), "AA207" | "AA303" | "AA502")
+                && is_platform_release(edit.stored.after.as_ref())
         },
     },
     Exception {
@@ -127,7 +128,7 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
             let told = finding.evidence.iter().any(|evidence| evidence.what == "origin" && by_owner(&evidence.detail));
             // Of namespaces the owner is named for the keys of the table too.
             let unlisted = finding.code != "AA207" || finding.path.contains("[vendor.example/");
-            matches!(finding.code, "AA201" | "AA202" | "AA207") && told && unlisted
+            matches!(finding.code.as_str(), "AA201" | "AA202" | "AA207") && told && unlisted
         },
     },
     Exception {
@@ -139,7 +140,7 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         holds: |finding, edit| {
             let machine = of(edit.stored.after.as_ref(), "/spec/providerID").and_then(Value::as_str);
             let told = machine.is_some_and(|machine| machine.starts_with("moc://"));
-            matches!(finding.code, "AA201" | "AA202") && !told && finding.after.is_some()
+            matches!(finding.code.as_str(), "AA201" | "AA202") && !told && finding.after.is_some()
         },
     },
     Exception {
@@ -147,14 +148,14 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         holds: |finding, edit| {
             let entries = of(edit.stored.after.as_ref(), "/metadata/managedFields").and_then(Value::as_array);
             let wrote = entries.is_some_and(|entries| entries.iter().any(|entry| entry["time"] == CHANGED));
-            let by_hand = matches!(finding.code, "AA303" | "AA702");
+            let by_hand = matches!(finding.code.as_str(), "AA303" | "AA702");
             by_hand && edit.asked.2 == Operation::Update && entries.is_some() && !wrote
         },
     },
     Exception {
         reason: "who made an object and writes it again is no second hand, and where its maker cannot be told, nobody is",
         holds: |finding, edit| {
-            matches!(finding.code, "AA209" | "AA301" | "AA306" | "AA308")
+            matches!(finding.code.as_str(), "AA209" | "AA301" | "AA306" | "AA308")
                 && edit.asked.2 == Operation::Update
                 && !is_second_hand(edit)
         },
@@ -162,13 +163,15 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
     Exception {
         reason: "a node without a providerID is spoken of as a whole, not for what people wrote on it",
         holds: |finding, edit| {
-            matches!(finding.code, "AA204" | "AA205") && of(edit.stored.after.as_ref(), "/spec/providerID").is_none()
+            matches!(finding.code.as_str(), "AA204" | "AA205")
+                && of(edit.stored.after.as_ref(), "/spec/providerID").is_none()
         },
     },
     Exception {
         reason: "of an object recorded without managedFields the API server keeps none",
         holds: |finding, edit| {
-            let by_writers = ["AA209", "AA301", "AA303", "AA306", "AA308", "AA506", "AA702"].contains(&finding.code);
+            let by_writers =
+                ["AA209", "AA301", "AA303", "AA306", "AA308", "AA506", "AA702"].contains(&finding.code.as_str());
             by_writers
                 && edit.asked.2 == Operation::Update
                 && of(edit.stored.after.as_ref(), "/metadata/managedFields").is_none_or(is_empty)
@@ -184,7 +187,7 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
     },
     Exception {
         reason: "what the untouched peers say is right, whoever wrote it back",
-        holds: |finding, edit| matches!(finding.code, "AA201" | "AA202") && edit.undoes,
+        holds: |finding, edit| matches!(finding.code.as_str(), "AA201" | "AA202") && edit.undoes,
     },
 ];
 
@@ -198,7 +201,7 @@ pub(crate) const UNASKED: &[Exception] = &[
         reason: "a node made by hand is spoken of as a whole, as a foreign one",
         holds: |finding, edit| {
             let made = *edit.asked.0 == kinds::NODE && edit.asked.2 == Operation::Create;
-            made && matches!(finding.code, "AA201" | "AA206")
+            made && matches!(finding.code.as_str(), "AA201" | "AA206")
         },
     },
     Exception {
@@ -211,7 +214,7 @@ pub(crate) const UNASKED: &[Exception] = &[
             };
             let (before, after) = (says(&edit.stored.before), says(&edit.stored.after));
             *edit.asked.0 == kinds::NODE
-                && match finding.code {
+                && match finding.code.as_str() {
                     "AA201" | "AA205" => before != after,
                     // Nothing is said of what stands on a node that nobody has claimed.
                     "AA204" => before.first() != after.first(),
@@ -223,12 +226,12 @@ pub(crate) const UNASKED: &[Exception] = &[
         reason: "a key that no table knows is a person's own once they have written it; the guard spoke of it as the system's",
         holds: |finding, edit| {
             let (before, after) = (key(finding, edit.stored.before.as_ref()), key(finding, edit.stored.after.as_ref()));
-            matches!(finding.code, "AA204" | "AA205") && before.is_some() && before != after
+            matches!(finding.code.as_str(), "AA204" | "AA205") && before.is_some() && before != after
         },
     },
     Exception {
         reason: "that the system had put a key of its own on a node, the rest of the pool tells; the guard spoke of an addition",
-        holds: |finding, edit| matches!(finding.code, "AA201" | "AA202") && is_systems_name(finding, edit),
+        holds: |finding, edit| matches!(finding.code.as_str(), "AA201" | "AA202") && is_systems_name(finding, edit),
     },
     Exception {
         reason: "an image that was from elsewhere before is told of once an owner or a missing mark makes the pod the platform's",
@@ -252,7 +255,7 @@ pub(crate) const UNASKED: &[Exception] = &[
                 all.into_iter().filter(|taint| taint["key"].as_str() == key).collect::<Vec<_>>()
             };
             let same = taints(&edit.stored.before) == taints(&edit.stored.after);
-            matches!(finding.code, "AA204" | "AA205") && finding.path.starts_with("spec.taints[") && same
+            matches!(finding.code.as_str(), "AA204" | "AA205") && finding.path.starts_with("spec.taints[") && same
         },
     },
 ];
@@ -261,7 +264,7 @@ pub(crate) const UNASKED: &[Exception] = &[
 pub(crate) const CURES: &[Exception] = &[];
 
 fn rule(finding: &Finding) -> &'static Rule {
-    catalogue::find(finding.code).expect("a rule of the catalogue")
+    catalogue::find(finding.code.as_str()).expect("a rule of the catalogue")
 }
 
 /// Whether a state tells that something is missing.
@@ -270,7 +273,7 @@ fn must_be_there(finding: &Finding, edit: &Edit) -> bool {
     // Until the cloud provider has claimed a node, its kubelet may still correct its labels.
     let machine = of(edit.stored.after.as_ref(), "/spec/providerID").and_then(Value::as_str);
     let claimed = machine.is_some_and(|machine| machine.starts_with("moc://"));
-    match finding.code {
+    match finding.code.as_str() {
         "AA201" => {
             let keys =
                 ["kubernetes.io/hostname", "kubernetes.io/arch", "kubernetes.io/os", "msft.microsoft/nodepool-name"];

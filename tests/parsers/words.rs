@@ -11,7 +11,7 @@ use aksarc_shared::moment::Moment;
 use http::StatusCode;
 use http::header::{HeaderMap, HeaderValue, RETRY_AFTER, WARNING};
 use kubectl_aksarc::api::Reply;
-use kubectl_aksarc::duration;
+use kubectl_aksarc::cli::duration;
 use proptest::prelude::*;
 
 use super::draw::{each, texts};

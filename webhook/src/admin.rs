@@ -1,4 +1,4 @@
-//! What probes and scrapers are answered, and how much they may ask for.
+//! Answers to probes and scrapers, and limits on what they may ask for.
 
 use std::time::Duration;
 
@@ -7,8 +7,10 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Bytes;
 
+use crate::health::Health;
 use crate::metrics::Metrics;
-use crate::server::{Health, PlainLimits, SlotLimits};
+use crate::plain::PlainLimits;
+use crate::slots::SlotLimits;
 
 /// The answer of the port for probes: `/livez` and `/readyz`.
 pub(crate) fn probe<B>(request: &Request<B>, health: &Health) -> Response<Full<Bytes>> {
@@ -22,7 +24,7 @@ pub(crate) fn probe<B>(request: &Request<B>, health: &Health) -> Response<Full<B
     }
 }
 
-/// The answer of the port for scrapers: `/metrics`, and what probes ask, for manifests that send them here.
+/// The answer of the port for scrapers: `/metrics`, and the paths of probes, for manifests that send probes here.
 pub(crate) fn admin<B>(request: &Request<B>, health: &Health, metrics: &Metrics) -> Response<Full<Bytes>> {
     if request.uri().path() != "/metrics" {
         return probe(request, health);
@@ -35,7 +37,7 @@ pub(crate) fn admin<B>(request: &Request<B>, health: &Health, metrics: &Metrics)
     response
 }
 
-/// The refusal of what is no reading request.
+/// The refusal of a request that does not read, or `None` for one that does.
 fn not_read<B>(request: &Request<B>) -> Option<Response<Full<Bytes>>> {
     if request.method() == Method::GET || request.method() == Method::HEAD {
         return None;

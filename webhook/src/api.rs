@@ -1,7 +1,7 @@
-//! The guard's own requests to the API server, for work in the background. Never for answering a review: a guard whose
-//! API server is slow, gone or refuses it judges all the same.
+//! Requests of the guard to the API server, for tasks in the background. Answering a review never needs one: a guard
+//! whose API server is slow, gone or refuses it judges all the same.
 //!
-//! Requests are plain, one at a time, each with a time and size limit, and nothing is retried here: whoever asks knows
+//! Requests are plain, one at a time, each with a time and size limit. Nothing is retried here: the caller knows
 //! whether and when to ask again.
 
 use std::hash::{BuildHasher, RandomState};
@@ -22,14 +22,14 @@ use serde_json::Value;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-/// How to reach the API server.
+/// A way to reach the API server.
 #[derive(Clone)]
 pub enum Access {
-    /// As the pod's service account.
+    /// The pod's service account.
     InCluster,
-    /// By a kubeconfig, for a guard outside the cluster.
+    /// A kubeconfig, for a guard outside the cluster.
     Kubeconfig(PathBuf),
-    /// By a client that is there already.
+    /// A client that exists already.
     Given(Client),
 }
 
@@ -74,19 +74,19 @@ impl std::fmt::Debug for Access {
     }
 }
 
-/// A way to an API server, opened when it is first needed.
+/// A client of the API server that is made when it is first needed.
 #[derive(Debug)]
-pub(crate) struct Connection {
+pub(crate) struct ApiConnection {
     access: Access,
     api: Option<Api>,
 }
 
-impl Connection {
+impl ApiConnection {
     pub(crate) fn new(access: Access) -> Self {
-        Connection { access, api: None }
+        ApiConnection { access, api: None }
     }
 
-    /// The API server; one that could not be got ready is tried anew.
+    /// The API server. A client that could not be made is tried again at the next call.
     pub(crate) async fn api(&mut self) -> Result<Api, ApiError> {
         match &self.api {
             Some(api) => Ok(api.clone()),
@@ -95,15 +95,15 @@ impl Connection {
     }
 }
 
-/// An API server to ask.
+/// The API server, as a client reaches it.
 #[derive(Clone)]
 pub struct Api {
     client: Client,
 }
 
-/// What it said, whether or not it liked the request.
+/// An answer of the API server, whether or not it granted the request.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct ApiAnswer {
     /// The HTTP status.
     pub status: StatusCode,
     /// The server's time, by its `Date` header; whole seconds.
@@ -112,8 +112,8 @@ pub struct Answer {
     pub body: Bytes,
 }
 
-impl Answer {
-    /// Its status, and the message of one that refuses.
+impl ApiAnswer {
+    /// The status and the message of a refusal, for people.
     pub(crate) fn refusal(&self) -> String {
         let status: Value = serde_json::from_slice(&self.body).unwrap_or_default();
         let message = status.get("message").and_then(Value::as_str).unwrap_or_default();
@@ -121,20 +121,20 @@ impl Answer {
     }
 }
 
-/// Why there is no answer.
+/// Why a request has no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ApiError {
-    /// There is no way to reach one.
+    /// No client could be made.
     #[error("no access to the API server: {0}")]
     NoAccess(String),
-    /// It could not be reached, or hung up.
+    /// The API server could not be reached, or hung up.
     #[error("the API server cannot be reached: {0}")]
     Unreachable(String),
-    /// It took too long.
+    /// The API server took too long.
     #[error("the API server did not answer within {REQUEST_TIMEOUT:?}")]
     TimedOut,
-    /// It said more than anybody wants to keep.
+    /// The answer is larger than any that is expected.
     #[error("the API server's answer has more than {MAX_ANSWER} bytes")]
     TooLarge,
 }
@@ -144,7 +144,7 @@ impl Api {
     ///
     /// # Errors
     /// [`ApiError`] when no whole answer comes; a refusal is an answer.
-    pub async fn get(&self, path: &str) -> Result<Answer, ApiError> {
+    pub async fn get(&self, path: &str) -> Result<ApiAnswer, ApiError> {
         self.send(Request::builder().method(Method::GET).uri(path), Body::empty()).await
     }
 
@@ -152,12 +152,12 @@ impl Api {
     ///
     /// # Errors
     /// As [`Api::get`].
-    pub async fn put(&self, path: &str, object: &Value) -> Result<Answer, ApiError> {
+    pub async fn put(&self, path: &str, object: &Value) -> Result<ApiAnswer, ApiError> {
         let request = Request::builder().method(Method::PUT).uri(path).header(CONTENT_TYPE, "application/json");
         self.send(request, Body::from(object.to_string().into_bytes())).await
     }
 
-    async fn send(&self, request: http::request::Builder, body: Body) -> Result<Answer, ApiError> {
+    async fn send(&self, request: http::request::Builder, body: Body) -> Result<ApiAnswer, ApiError> {
         let request = request.body(body).map_err(|error| ApiError::Unreachable(Chain(&error).to_string()))?;
         let answer = async {
             let response =
@@ -169,7 +169,7 @@ impl Api {
                 Err(error) => ApiError::Unreachable(error.to_string()),
             })?;
             let body = body.to_bytes();
-            Ok(Answer { status: head.status, date: date(&head.headers), body })
+            Ok(ApiAnswer { status: head.status, date: date(&head.headers), body })
         };
         timeout(REQUEST_TIMEOUT, answer).await.unwrap_or(Err(ApiError::TimedOut))
     }
@@ -188,7 +188,8 @@ async fn blocking<T: Send + 'static>(read: impl FnOnce() -> Result<T, String> + 
     }
 }
 
-/// Evenly below `most`. Each hasher of the standard library has keys of its own, which is random enough for this.
+/// A random duration up to `most`, evenly distributed. Each hasher of the standard library has keys of its own, which
+/// is random enough for this.
 pub(crate) fn jitter(most: Duration) -> Duration {
     let dice = u32::try_from(RandomState::new().hash_one(0) >> 32).unwrap_or_default();
     most.mul_f64(f64::from(dice) / f64::from(u32::MAX))
@@ -206,7 +207,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// An object has at most 1.5 MiB, in etcd's own limit.
 const MAX_ANSWER: usize = 2 << 20;
 
-/// The start of a status message says it.
+/// Characters of a status message; its start says what is wrong.
 const MAX_MESSAGE: usize = 300;
 
 #[cfg(test)]
@@ -232,7 +233,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_be_reached_by_is_said() {
+    async fn a_kubeconfig_that_cannot_be_read_is_named() {
         let error = Access::Kubeconfig("/nonexistent/kubeconfig".into()).connect().await.unwrap_err();
         assert!(matches!(&error, ApiError::NoAccess(why) if why.contains("kubeconfig")), "{error}");
     }

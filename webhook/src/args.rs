@@ -18,12 +18,11 @@ use tracing::Level;
 
 use crate::api::Access;
 use crate::config;
-use crate::heartbeat::{self, Every};
-use crate::log::{self, print_within};
-use crate::manifest;
-use crate::protection;
-use crate::server::{Limits, Options, Server, StartError};
-use crate::waivers;
+use crate::heartbeat::{HeartbeatInterval, HeartbeatOptions};
+use crate::log::{self, LogFormat, print_within};
+use crate::manifest::{self, ManifestConfig, ManifestOptions};
+use crate::server::{GuardServer, ServerLimits, ServerOptions, StartError};
+use crate::waivers::WaiverReadOptions;
 
 /// Runs the binary: parses its arguments, does what they say, and turns errors into exit codes.
 pub fn run() -> ExitCode {
@@ -33,9 +32,9 @@ pub fn run() -> ExitCode {
     };
     let result = match arguments.command {
         None => return serve(arguments.serve),
-        Some(Command::CheckConfig { file }) => check_config(&file),
-        Some(Command::ConfigSchema) => print(&config::schema()),
-        Some(Command::Manifest(manifest)) => print_manifest(manifest),
+        Some(GuardCommand::CheckConfig { file }) => check_config(&file),
+        Some(GuardCommand::ConfigSchema) => print(&config::schema()),
+        Some(GuardCommand::Manifest(manifest)) => print_manifest(manifest),
     };
     result.unwrap_or_else(|error| {
         report(&format!("{error:#}"));
@@ -49,13 +48,13 @@ pub fn run() -> ExitCode {
 #[command(version, args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
 struct Arguments {
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<GuardCommand>,
     #[command(flatten)]
-    serve: Serve,
+    serve: ServeArgs,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum GuardCommand {
     /// Checks a configuration file and says what is wrong with it.
     CheckConfig {
         /// The file, or the manifest of a ConfigMap that holds it as guard.yaml; - reads standard input.
@@ -64,11 +63,11 @@ enum Command {
     /// Prints the JSON schema of the configuration file.
     ConfigSchema,
     /// Prints the manifest that installs the guard, generated from the rules.
-    Manifest(Manifest),
+    Manifest(ManifestArgs),
 }
 
 #[derive(Debug, Args)]
-struct Manifest {
+struct ManifestArgs {
     /// Compares with a file instead of printing; exits with 1 when they differ.
     #[arg(long, value_name = "FILE")]
     check: Option<PathBuf>,
@@ -81,8 +80,8 @@ struct Manifest {
     /// The image to run.
     #[arg(long, default_value = manifest::IMAGE)]
     image: String,
-    /// A range of pods' addresses, from which no review is taken; only for networks where API servers come from addresses
-    /// of nodes, see the NetworkPolicy in the manifest. Repeat it for further ranges.
+    /// A range of pods' addresses, from which no review is taken; only for networks where API servers come from
+    /// addresses of nodes, see the NetworkPolicy in the manifest. Repeat it for further ranges.
     #[arg(long, value_name = "CIDR")]
     pod_cidr: Vec<manifest::Cidr>,
     /// The policy that protects webhook configurations instead, which no webhook can; for Kubernetes 1.30 or newer.
@@ -91,7 +90,7 @@ struct Manifest {
 }
 
 #[derive(Debug, Args)]
-struct Serve {
+struct ServeArgs {
     /// Where reviews come in, over TLS.
     #[arg(long, env = "AKSARC_LISTEN", value_name = "ADDRESS", default_value = "0.0.0.0:8443")]
     listen: SocketAddr,
@@ -118,7 +117,7 @@ struct Serve {
     heartbeat: Switch,
     /// The least time between two notes of all replicas together, from 10m to 1h.
     #[arg(long, env = "AKSARC_HEARTBEAT_INTERVAL", value_name = "DURATION", default_value_t)]
-    heartbeat_interval: Every,
+    heartbeat_interval: HeartbeatInterval,
     /// Whether the cluster's SupportWaiver objects count as waivers of the configuration do.
     #[arg(long, env = "AKSARC_CLUSTER_WAIVERS", value_name = "SWITCH", default_value = "on")]
     cluster_waivers: Switch,
@@ -130,7 +129,7 @@ struct Serve {
     kubeconfig: Option<PathBuf>,
     /// The form of the log, which goes to standard error; lines that cannot be written are dropped and counted.
     #[arg(long, env = "AKSARC_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
-    log_format: log::Format,
+    log_format: LogFormat,
     /// The least weight that is logged.
     #[arg(long, env = "AKSARC_LOG_LEVEL", value_name = "LEVEL", default_value = "info")]
     log_level: Level,
@@ -142,7 +141,7 @@ enum Switch {
     On,
 }
 
-fn serve(arguments: Serve) -> ExitCode {
+fn serve(arguments: ServeArgs) -> ExitCode {
     let lines = match log::start(arguments.log_format, arguments.log_level) {
         Ok(lines) => lines,
         Err(error) => {
@@ -155,19 +154,19 @@ fn serve(arguments: Serve) -> ExitCode {
     code
 }
 
-fn serve_and_log(arguments: Serve, log_lines_dropped: Counter) -> ExitCode {
+fn serve_and_log(arguments: ServeArgs, log_lines_dropped: Counter) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            tracing::error!(%error, "cannot start");
+            tracing::error!(%error, "cannot start the runtime; no change is being judged");
             return ExitCode::from(ENVIRONMENT);
         }
     };
     let access = arguments.kubeconfig.map_or(Access::InCluster, Access::Kubeconfig);
     let waivers =
-        waivers::Options { every: arguments.cluster_waivers_interval, ..waivers::Options::new(access.clone()) };
-    let heartbeat = heartbeat::Options { access, every: arguments.heartbeat_interval };
-    let options = Options {
+        WaiverReadOptions { every: arguments.cluster_waivers_interval, ..WaiverReadOptions::new(access.clone()) };
+    let heartbeat = HeartbeatOptions { access, every: arguments.heartbeat_interval };
+    let options = ServerOptions {
         listen: arguments.listen,
         admin_listen: arguments.admin_listen,
         probe_listen: arguments.probe_listen,
@@ -176,12 +175,12 @@ fn serve_and_log(arguments: Serve, log_lines_dropped: Counter) -> ExitCode {
         poll: Some(arguments.poll),
         heartbeat: (arguments.heartbeat == Switch::On).then_some(heartbeat),
         waivers: (arguments.cluster_waivers == Switch::On).then_some(waivers),
-        limits: Limits { linger: arguments.linger, ..Limits::default() },
+        limits: ServerLimits { linger: arguments.linger, ..ServerLimits::default() },
         judge: None,
         log_lines_dropped,
     };
     let served = runtime.block_on(serve_until_told(options));
-    // Reading a kubeconfig from a volume that hangs must not hold up the end.
+    // A read of a kubeconfig from a volume that hangs must not delay the end.
     runtime.shutdown_background();
     match served {
         Ok(()) => ExitCode::SUCCESS,
@@ -192,21 +191,21 @@ fn serve_and_log(arguments: Serve, log_lines_dropped: Counter) -> ExitCode {
     }
 }
 
-async fn serve_until_told(options: Options) -> Result<(), StartError> {
-    // Before the server starts: a signal between both would end us without a drain.
+async fn serve_until_told(options: ServerOptions) -> Result<(), StartError> {
+    // Before the server starts: a signal in between would end the process without a drain.
     let (mut terminate, mut interrupt) = match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
         (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
         (Err(error), _) | (_, Err(error)) => return Err(StartError::Signals(error)),
     };
-    let server = Server::start(options).await?;
+    let server = GuardServer::start(options).await?;
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
     tokio::select! {
         _ = server.stop() => {}
-        _ = terminate.recv() => tracing::warn!("told twice to stop; not waiting for requests in flight"),
-        _ = interrupt.recv() => tracing::warn!("told twice to stop; not waiting for requests in flight"),
+        _ = terminate.recv() => tracing::warn!("told to stop a second time; requests in flight are not waited for"),
+        _ = interrupt.recv() => tracing::warn!("told to stop a second time; requests in flight are not waited for"),
     }
     Ok(())
 }
@@ -225,7 +224,7 @@ fn check_config(file: &Path) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn print_manifest(arguments: Manifest) -> anyhow::Result<ExitCode> {
+fn print_manifest(arguments: ManifestArgs) -> anyhow::Result<ExitCode> {
     let authority = arguments.ca_file.as_deref().map(authority).transpose()?;
     anyhow::ensure!(!arguments.image.trim().is_empty(), "--image is empty: name the image to run");
     let config = match &arguments.config {
@@ -236,14 +235,14 @@ fn print_manifest(arguments: Manifest) -> anyhow::Result<ExitCode> {
                 Err(error) => return Ok(refused(file, &error)),
             };
             let text = String::from_utf8_lossy(&bytes).into_owned();
-            Some(manifest::Config { text, settings: guard.settings().clone() })
+            Some(ManifestConfig { text, settings: guard.settings().clone() })
         }
         None => None,
     };
     let (expected, notes) = if arguments.protection {
-        (protection::render(&config.map(|config| config.settings).unwrap_or_default()), Vec::new())
+        (manifest::protection::render(&config.map(|config| config.settings).unwrap_or_default()), Vec::new())
     } else {
-        let options = manifest::Options { authority, config, image: arguments.image, pods: arguments.pod_cidr };
+        let options = ManifestOptions { authority, config, image: arguments.image, pods: arguments.pod_cidr };
         (manifest::render(&options), manifest::notes(&options))
     };
     let Some(file) = arguments.check else {
@@ -255,7 +254,7 @@ fn print_manifest(arguments: Manifest) -> anyhow::Result<ExitCode> {
     if read(&file)? == expected.into_bytes() {
         return Ok(ExitCode::SUCCESS);
     }
-    report(&format!("{} is not what the rules say; write it anew with: aksarc-webhook manifest", file.display()));
+    report(&format!("{} is not as the rules generate it; write it anew with: aksarc-webhook manifest", file.display()));
     Ok(ExitCode::from(ENVIRONMENT))
 }
 
@@ -264,7 +263,7 @@ fn refused(file: &Path, error: &config::ConfigError) -> ExitCode {
     ExitCode::from(USAGE)
 }
 
-/// The certificates of a file, which go into a manifest that many read: nothing else may be in it.
+/// The certificates of a file, in PEM. A manifest with them is read by many, so the file must hold nothing else.
 fn authority(file: &Path) -> anyhow::Result<Vec<u8>> {
     let pem = read(file)?;
     let text = String::from_utf8_lossy(&pem);
@@ -293,7 +292,7 @@ fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
 
 fn print(text: &str) -> anyhow::Result<ExitCode> {
     match io::stdout().write_all(text.as_bytes()) {
-        // Whoever reads through `head` has what they want.
+        // A reader such as `head` that closes the pipe has what it wants.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("writing to standard output"),
         _ => Ok(ExitCode::SUCCESS),
     }
@@ -305,17 +304,17 @@ fn report(text: &str) {
 
 fn say(what: &str, text: &str) {
     let line = format!("{what}: {text}\n");
-    // Without a standard error there is nobody to tell.
+    // Without standard error there is nobody to tell.
     print_within(LAST_WORDS, move || drop(io::stderr().write_all(line.as_bytes())));
 }
 
-/// Says what is wrong with the arguments, or what was asked for instead: the help or the version.
+/// Prints what is wrong with the arguments, or the help or version that was asked for, and returns the exit code.
 fn explain(error: clap::Error) -> ExitCode {
     let code = if error.use_stderr() { USAGE } else { 0 };
     if error.use_stderr() {
         print_within(LAST_WORDS, move || drop(error.print()));
     } else {
-        // Whoever reads through `head` has what they want.
+        // A reader such as `head` that closes the pipe has what it wants.
         drop(error.print());
     }
     ExitCode::from(code)
@@ -347,21 +346,22 @@ Examples:
 
 Exit codes: 0 stopped as told, 1 certificate, address or another part of the environment, 2 arguments or configuration.";
 
-/// How long the end waits for the last lines: ample for a pipe that is read, and nothing beside a pod's grace.
+/// How long the end waits until the last lines are written: ample for a pipe that is read, and short against a pod's
+/// grace.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 const ENVIRONMENT: u8 = 1;
 const USAGE: u8 = 2;
 
-/// A configuration is written by hand, and a ConfigMap holds 1 MiB at most.
+/// Bytes of standard input. A configuration is written by hand, and a ConfigMap holds 1 MiB at most.
 const MAX_CONFIG: u64 = 4 << 20;
 
-/// More would be a unit mistaken: a pod has 30 seconds to stop, and a certificate is renewed days ahead.
+/// A longer duration is a wrong unit: a pod has 30 seconds to stop, and a certificate is renewed days ahead.
 const MAX_DURATION: Duration = Duration::from_mins(10);
 
-/// A list a second of each replica is no burden yet to an API server.
+/// One list a second of each replica is no burden to an API server yet.
 const INTERVAL_LEAST: Duration = Duration::from_secs(1);
-/// Half of how long the last list counts when none can be read.
+/// Half of the time that the last list counts when none can be read.
 const INTERVAL_MOST: Duration = Duration::from_mins(5);
 
 #[cfg(test)]
@@ -389,8 +389,8 @@ mod tests {
     #[test]
     fn waivers_are_read_at_least_twice_before_the_last_list_counts_no_more() {
         assert_eq!(interval("1s").unwrap(), Duration::from_secs(1));
-        assert_eq!(interval("30s").unwrap(), waivers::Options::new(Access::InCluster).every);
-        assert_eq!(interval("5m").unwrap() * 2, waivers::Options::new(Access::InCluster).keep);
+        assert_eq!(interval("30s").unwrap(), WaiverReadOptions::new(Access::InCluster).every);
+        assert_eq!(interval("5m").unwrap() * 2, WaiverReadOptions::new(Access::InCluster).keep);
         for bad in ["0s", "999ms", "301s", "30", "often", ""] {
             assert_eq!(interval(bad), Err("expected 1s to 5m".to_owned()), "{bad}");
         }

@@ -1,81 +1,18 @@
-//! The guard's configuration file.
+//! The guard's configuration file: the guard that it makes, the ConfigMap that may hold it, and its schema.
 
-use std::collections::BTreeMap;
-
-use aksarc_shared::data::{self, Component, LawfulObject, Platform};
-use aksarc_shared::facts::actor::Actors;
-use aksarc_shared::k8s::read::json::ReadError;
+use aksarc_shared::data;
 use aksarc_shared::k8s::read::yaml;
-use aksarc_shared::people::waiver::Waiver;
-use aksarc_shared::rules::rule::Mode;
-use aksarc_shared::verdict::guard::{Guard, Preset, Settings, SettingsError};
-use schemars::JsonSchema;
-use serde::Deserialize;
+use aksarc_shared::verdict::guard::{Guard, GuardConfig, GuardConfigError, SettingsError};
 use serde_json::Value;
-
-/// How the guard decides: one YAML document, of which everything but the first two fields may be left out.
-///
-/// The fields are those of the engine's settings, listed again because serde cannot both flatten a struct and refuse
-/// unknown fields; `settings` does not compile when they differ.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct GuardConfig {
-    /// The version of this format.
-    pub api_version: ApiVersion,
-    /// What the file is.
-    pub kind: Kind,
-    /// The preset: `observe` allows and records everything; `enforce` denies what voids support, warns of what puts it at
-    /// risk and records the rest, as far as each rule's mode allows; `warn` warns of what `enforce` would deny or warn of.
-    #[serde(default)]
-    pub mode: Preset,
-    /// The platform. Without it a finding counts as the lightest that any platform makes of it; bare metal, a preview
-    /// without a policy text, counts only where it is named.
-    #[serde(default)]
-    pub platform: Option<Platform>,
-    /// By rule code or slug: what the rule does in `enforce` at most; `off` leaves it out in every preset. `deny` is refused
-    /// for a rule whose findings never void support on the platform.
-    #[serde(default)]
-    pub rules: BTreeMap<String, Mode>,
-    /// Who is the platform and who is not, beyond what is built in.
-    #[serde(default)]
-    pub actors: Actors,
-    /// Managed components beyond the built-in catalogue.
-    #[serde(default)]
-    pub components: Vec<Component>,
-    /// Objects that users may create and change beyond the built-in list.
-    #[serde(default)]
-    pub lawful: Vec<LawfulObject>,
-    /// Findings accepted for a time.
-    #[serde(default)]
-    pub waivers: Vec<Waiver>,
-}
-
-/// The version of the format.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-pub enum ApiVersion {
-    /// The only one so far.
-    #[serde(rename = "aksarc.dev/v1alpha1")]
-    V1Alpha1,
-}
-
-/// What the file is.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-pub enum Kind {
-    /// A configuration of the guard.
-    GuardConfig,
-}
 
 /// Why a configuration is not used. The old one, if there is one, stays.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// Not UTF-8.
-    #[error("it is not UTF-8 text")]
-    Text(#[from] std::str::Utf8Error),
-    /// Not YAML, or not of this shape, with line and column.
-    #[error("{0}")]
-    Shape(String),
-    /// A ConfigMap without the configuration.
+    /// No configuration of a guard.
+    #[error(transparent)]
+    Read(#[from] GuardConfigError),
+    /// A ConfigMap that does not hold the configuration.
     #[error("the ConfigMap has no key {FILE}, which is the file that the guard reads")]
     Key,
     /// A setting that cannot work.
@@ -83,44 +20,15 @@ pub enum ConfigError {
     Settings(#[from] SettingsError),
 }
 
-impl From<ReadError> for ConfigError {
-    fn from(error: ReadError) -> Self {
-        ConfigError::Shape(match error {
-            // What is wrong may be a word, in YAML that is fine.
-            ReadError::Yaml(text) => text,
-            other => other.to_string(),
-        })
-    }
-}
-
-impl GuardConfig {
-    /// The engine's settings.
-    pub fn settings(self) -> Settings {
-        let GuardConfig {
-            api_version: ApiVersion::V1Alpha1,
-            kind: Kind::GuardConfig,
-            mode,
-            platform,
-            rules,
-            actors,
-            components,
-            lawful,
-            waivers,
-        } = self;
-        Settings { mode, platform, rules, actors, components, lawful, waivers }
-    }
-}
-
 /// Builds a guard from the bytes of a configuration file.
 ///
 /// # Errors
 /// [`ConfigError`], with line and column where the shape is wrong.
 pub fn guard(bytes: &[u8]) -> Result<Guard, ConfigError> {
-    let config: GuardConfig = yaml::parse(std::str::from_utf8(bytes)?)?;
-    Ok(Guard::new(data::embedded(), config.settings())?)
+    Ok(Guard::new(data::embedded(), GuardConfig::read(bytes)?.settings())?)
 }
 
-/// The configuration in the manifest of a ConfigMap, as it is kept in git; `None` for anything else than such a manifest.
+/// The configuration in the manifest of a ConfigMap, as people keep it in git; `None` where `bytes` are anything else.
 ///
 /// # Errors
 /// [`ConfigError::Key`] where the ConfigMap does not hold the file that the guard reads.
@@ -148,8 +56,12 @@ pub fn schema() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use aksarc_shared::data::Platform;
     use aksarc_shared::facts::actor::Ambiguous;
+    use aksarc_shared::rules::rule::Mode;
+    use aksarc_shared::verdict::guard::{Preset, Settings};
+
+    use super::*;
 
     const HEAD: &str = "apiVersion: aksarc.dev/v1alpha1\nkind: GuardConfig\n";
 
@@ -179,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_less_than_it_says_is_noted() {
+    fn a_setting_that_does_less_than_it_says_is_noted() {
         let notes = |rest: &str| guard(format!("{HEAD}{rest}\n").as_bytes()).unwrap().notes();
         for silent in ["", "platform: azure-local\nrules: {AA201: deny, AA206: warn, AA205: record, AA406: \"off\"}"] {
             assert!(notes(silent).is_empty(), "{:?}", notes(silent));
@@ -220,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_with_its_place() {
+    fn a_mistake_is_reported_with_its_place() {
         assert!(refusal(&format!("{HEAD}mood: warn\n")).contains("mood"));
         assert!(refusal(&format!("{HEAD}mode: warm\n")).contains("line 3"));
         assert!(refusal(&format!("{HEAD}rules: {{AA20l: warn}}\n")).contains("AA201"));

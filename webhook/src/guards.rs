@@ -1,88 +1,91 @@
-//! The guard in use: made of the configuration and of the waivers that the cluster keeps, and swapped as a whole.
+//! The guard in use. It is made of the configuration and of the cluster's waivers, and is swapped as a whole.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aksarc_shared::people::waiver::Objects;
 use aksarc_shared::text;
-use aksarc_shared::verdict::guard::Guard;
+use aksarc_shared::verdict::guard::{Guard, Preset};
 use arc_swap::ArcSwap;
+use prometheus_client::metrics::gauge::Gauge;
 
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, by};
 
-/// Puts the guard together anew whenever a part of it changes. Never on the request path, which only loads the result.
+/// The guard in use and the parts that it is made of. It is made anew whenever a part changes, and never on the request
+/// path, which only loads the result.
 #[derive(Debug)]
 pub(crate) struct Guards {
     in_use: Arc<ArcSwap<Guard>>,
-    parts: Mutex<Parts>,
-    metrics: Arc<Metrics>,
+    parts: Mutex<GuardParts>,
+    gauges: GuardGauges,
 }
 
 #[derive(Debug)]
-struct Parts {
+struct GuardParts {
     configured: Arc<Guard>,
     cluster: ClusterWaivers,
-    /// Objects that count for nothing, with the reason; what was said of them is not said again.
+    /// Objects that do not count, each with the reason. They have been reported, and are not reported again.
     ignored: BTreeSet<(String, String)>,
 }
 
-/// What the `SupportWaiver` objects of a cluster are at one reading.
+/// The `SupportWaiver` objects of a cluster, as one reading found them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct ClusterWaivers {
-    /// Those that are not over.
+    /// Objects whose time is not over.
     pub(crate) objects: Objects,
-    /// How many are.
+    /// How many objects there are whose time is over.
     pub(crate) expired: usize,
 }
 
-/// What became of the objects.
+/// How many of the cluster's waivers count, and how many do not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
-    /// In use, from their time on.
+pub(crate) struct ClusterWaiverCounts {
+    /// Waivers in use; each counts from its own time on.
     pub(crate) taken: usize,
-    /// No waivers, or ones that break a term.
+    /// Objects that are no waivers, or that break a term.
     pub(crate) ignored: usize,
-    /// Over.
+    /// Objects whose time is over.
     pub(crate) expired: usize,
 }
 
 impl Guards {
-    pub(crate) fn new(configured: Guard, metrics: Arc<Metrics>) -> Self {
-        metrics.mode(configured.settings().mode);
+    pub(crate) fn new(configured: Guard, gauges: GuardGauges) -> Self {
+        gauges.mode(configured.settings().mode);
         let configured = Arc::new(configured);
         let in_use = Arc::new(ArcSwap::new(Arc::clone(&configured)));
-        let parts = Parts { configured, cluster: ClusterWaivers::default(), ignored: BTreeSet::new() };
-        Guards { in_use, parts: Mutex::new(parts), metrics }
+        let parts = GuardParts { configured, cluster: ClusterWaivers::default(), ignored: BTreeSet::new() };
+        Guards { in_use, parts: Mutex::new(parts), gauges }
     }
 
-    /// For the request path.
+    /// The guard in use, for the request path to load.
     pub(crate) fn in_use(&self) -> Arc<ArcSwap<Guard>> {
         Arc::clone(&self.in_use)
     }
 
-    /// Takes another configuration.
+    /// Takes another configured guard into use.
     pub(crate) fn configure(&self, guard: Guard) {
         let mut parts = self.lock();
-        self.metrics.mode(guard.settings().mode);
+        self.gauges.mode(guard.settings().mode);
         parts.configured = Arc::new(guard);
         let cluster = parts.cluster.clone();
-        self.put_together(&mut parts, &cluster);
+        self.rebuild(&mut parts, &cluster);
     }
 
-    /// Takes what the cluster keeps now; `None` when that is what it kept before.
-    pub(crate) fn keep(&self, cluster: ClusterWaivers) -> Option<Counts> {
+    /// Takes the cluster's waivers into use, and returns how many count; `None` when they are the same as before.
+    pub(crate) fn take(&self, cluster: ClusterWaivers) -> Option<ClusterWaiverCounts> {
         let mut parts = self.lock();
         if parts.cluster == cluster {
             return None;
         }
-        let counts = self.put_together(&mut parts, &cluster);
-        // Only what is in use counts as known: should putting together panic, the next equal reading tries again.
+        let counts = self.rebuild(&mut parts, &cluster);
+        // Kept only now: should the rebuild panic, the next equal reading tries again.
         parts.cluster = cluster;
         Some(counts)
     }
 
-    fn put_together(&self, parts: &mut Parts, cluster: &ClusterWaivers) -> Counts {
-        let Parts { configured, ignored, .. } = parts;
+    /// Makes the guard anew from its parts and takes it into use. Each object that does not count is logged once.
+    fn rebuild(&self, parts: &mut GuardParts, cluster: &ClusterWaivers) -> ClusterWaiverCounts {
+        let GuardParts { configured, ignored, .. } = parts;
         let Objects { waivers, unreadable } = &cluster.objects;
         // Without waivers from the cluster the guard is the configured one itself, not a copy of it.
         let (guard, invalid) = match waivers.as_slice() {
@@ -93,12 +96,12 @@ impl Guards {
             }
         };
         self.in_use.store(guard);
-        let counts = Counts {
+        let counts = ClusterWaiverCounts {
             taken: waivers.len() - invalid.len(),
             ignored: invalid.len() + unreadable.len(),
             expired: cluster.expired,
         };
-        self.metrics.cluster_waivers(counts);
+        self.gauges.cluster_waivers(counts);
         let of_terms = invalid.iter().map(|(waiver, problems)| {
             let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
             (text::line(&waiver.name, MAX_NAME), text::line(&problems.join(", "), MAX_WHY))
@@ -116,17 +119,55 @@ impl Guards {
         counts
     }
 
-    /// A poisoned lock means that putting together panicked; each part is whole, so the next change can go on.
-    fn lock(&self) -> MutexGuard<'_, Parts> {
+    /// A poisoned lock means that a rebuild panicked. Each part is whole, so the next change can go on.
+    fn lock(&self) -> MutexGuard<'_, GuardParts> {
         self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// As long as a Kubernetes name may be.
+/// Gauges of the guard in use.
+#[derive(Debug)]
+pub(crate) struct GuardGauges {
+    /// One for each preset.
+    modes: Vec<Gauge>,
+    /// Waivers of the cluster: taken, ignored, expired.
+    cluster_waivers: Vec<Gauge>,
+}
+
+impl GuardGauges {
+    pub(crate) fn register(metrics: &mut Metrics) -> Self {
+        GuardGauges {
+            modes: metrics.gauges(
+                "mode_info",
+                "The mode in force has 1, the others have 0",
+                &by("mode", &Preset::ALL.map(Preset::as_str)),
+            ),
+            cluster_waivers: metrics.gauges(
+                "cluster_waivers",
+                "Waivers that the cluster keeps, by state",
+                &by("state", &["taken", "ignored", "expired"]),
+            ),
+        }
+    }
+
+    fn mode(&self, mode: Preset) {
+        for (preset, gauge) in Preset::ALL.iter().zip(&self.modes) {
+            gauge.set(i64::from(*preset == mode));
+        }
+    }
+
+    fn cluster_waivers(&self, counts: ClusterWaiverCounts) {
+        for (gauge, count) in self.cluster_waivers.iter().zip([counts.taken, counts.ignored, counts.expired]) {
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+    }
+}
+
+/// The longest name that Kubernetes takes.
 const MAX_NAME: usize = 253;
-/// A waiver can break every term; the first few say enough.
+/// Bytes of the terms that a waiver breaks: it can break every term, and the first few say enough.
 const MAX_WHY: usize = 300;
-/// Of one change. Whoever may write one object may write a thousand.
+/// Objects that are logged after one change. A user who may write one object may write a thousand.
 const MAX_LINES: usize = 20;
 
 #[cfg(test)]
@@ -138,7 +179,7 @@ mod tests {
 
     use super::*;
 
-    /// Panics at the first word, which is in the midst of putting together.
+    /// A subscriber that panics at the first event, which is logged in the middle of a rebuild.
     struct Broken;
 
     impl tracing::Subscriber for Broken {
@@ -158,16 +199,16 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_put_together_is_taken_at_the_next_equal_reading() {
+    fn a_reading_whose_rebuild_panicked_is_taken_the_next_time() {
         let configured = Guard::new(data::embedded(), Settings::default()).unwrap();
-        let guards = Guards::new(configured, Arc::new(Metrics::new()));
+        let guards = Guards::new(configured, GuardGauges::register(&mut Metrics::new()));
         let mut objects = Objects::default();
         objects.page(br#"{"items": [{"metadata": {"name": "no-waiver"}, "spec": {}}]}"#).unwrap();
         let read = ClusterWaivers { objects, expired: 0 };
-        let keep = || guards.keep(read.clone());
-        let panicked = tracing::subscriber::with_default(Broken, || catch_unwind(AssertUnwindSafe(keep)));
+        let take = || guards.take(read.clone());
+        let panicked = tracing::subscriber::with_default(Broken, || catch_unwind(AssertUnwindSafe(take)));
         assert_eq!(panicked.unwrap_err().downcast_ref::<&str>(), Some(&"the subscriber is broken"));
-        assert_eq!(keep().unwrap().ignored, 1);
-        assert_eq!(keep(), None);
+        assert_eq!(take().unwrap().ignored, 1);
+        assert_eq!(take(), None);
     }
 }

@@ -1,115 +1,118 @@
-//! Keeps the heartbeat record: a task in the background that notes in one ConfigMap that the cluster runs.
+//! The heartbeat: a task in the background that notes in one ConfigMap that the cluster runs.
 //!
-//! Whatever happens to it, reviews are answered: without access, rights, object or a sensible answer it says so once,
-//! counts it, and tries again later. What is noted, and why it can be believed, stands in [`aksarc_shared::facts::heartbeat`].
+//! Reviews are answered whatever happens to this task. Without access, rights, the object or a sensible answer it logs
+//! that once, counts it, and tries again later. The record, and why it can be believed, is described in
+//! [`aksarc_shared::facts::heartbeat`].
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aksarc_shared::facts::heartbeat::life::{Beat, Sight, SteadyClock};
 use aksarc_shared::facts::heartbeat::{KEY, NAME, NAMESPACE, Record};
 use aksarc_shared::jiff::{SignedDuration, Timestamp};
 use http::StatusCode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
 use serde_json::{Map, Value};
 use tokio::time::sleep;
 
-use crate::api::{Access, Answer, ApiError, Connection, jitter};
-use crate::metrics::Metrics;
+use crate::api::{Access, ApiAnswer, ApiConnection, ApiError, jitter};
+use crate::metrics::{Metrics, by};
 
-/// How the record is kept.
+/// How the heartbeat is kept.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct HeartbeatOptions {
     /// How to reach the API server.
     pub access: Access,
-    /// How often.
-    pub every: Every,
+    /// How often a beat is written.
+    pub every: HeartbeatInterval,
 }
 
 /// The least time between two writes, of all replicas together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Every(Duration);
+pub struct HeartbeatInterval(Duration);
 
-impl Every {
-    /// Ten minutes to an hour: more often is a burden on etcd for nothing, less often comes near to what counts as a gap.
+impl HeartbeatInterval {
+    /// An interval of ten minutes to an hour. A shorter one is a burden on etcd for nothing, a longer one comes near to
+    /// what counts as a gap.
     ///
     /// # Errors
     /// A line for people.
     pub fn new(every: Duration) -> Result<Self, String> {
         let refused = || format!("expected {} to {} minutes", LEAST.as_secs() / 60, MOST.as_secs() / 60);
-        (LEAST..=MOST).contains(&every).then_some(Every(every)).ok_or_else(refused)
+        (LEAST..=MOST).contains(&every).then_some(HeartbeatInterval(every)).ok_or_else(refused)
     }
 
-    /// Of any length, for tests that cannot wait for ten minutes.
+    /// An interval of any length, for tests that cannot wait for ten minutes.
     #[doc(hidden)]
     pub fn for_tests(every: Duration) -> Self {
-        Every(every)
+        HeartbeatInterval(every)
     }
 }
 
-impl Default for Every {
+impl Default for HeartbeatInterval {
     fn default() -> Self {
-        Every(LEAST)
+        HeartbeatInterval(LEAST)
     }
 }
 
-impl FromStr for Every {
+impl FromStr for HeartbeatInterval {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         let duration: SignedDuration = text.parse().map_err(|_| "expected 10m or 1h".to_owned())?;
-        Every::new(Duration::try_from(duration).unwrap_or_default())
+        HeartbeatInterval::new(Duration::try_from(duration).unwrap_or_default())
     }
 }
 
-impl fmt::Display for Every {
+impl fmt::Display for HeartbeatInterval {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}m", self.0.as_secs() / 60)
     }
 }
 
-/// Keeps the record until it is dropped.
-pub(crate) async fn run(options: Options, metrics: Arc<Metrics>) {
+/// Writes a beat again and again, until the future is dropped.
+pub(crate) async fn run(options: HeartbeatOptions, counters: HeartbeatCounters) {
     let every = options.every.0;
-    let mut keeper = Keeper {
-        connection: Connection::new(options.access),
+    let mut keeper = HeartbeatKeeper {
+        connection: ApiConnection::new(options.access),
         every: SignedDuration::try_from(every).unwrap_or(SignedDuration::MAX),
         started: Instant::now(),
         life: SteadyClock::default(),
     };
     let mut trouble = None;
-    // Replicas that start together don't all ask at once.
+    // Spreads the requests of replicas that start together.
     sleep(jitter(START_SPREAD.min(every / 10))).await;
     loop {
         let outcome = keeper.beat().await;
-        metrics.heartbeat(&outcome);
-        tell(&mut trouble, &outcome);
+        counters.count(&outcome);
+        log_change(&mut trouble, &outcome);
         let pause = match outcome {
-            Outcome::Written(_) | Outcome::Held => every,
-            Outcome::Recent(_, due) => due,
-            Outcome::Failed(..) => every.min(RETRY),
+            BeatOutcome::Written(_) | BeatOutcome::Held => every,
+            BeatOutcome::Recent(_, due) => due,
+            BeatOutcome::Failed(..) => every.min(RETRY),
         };
         sleep(pause + jitter(every / 10)).await;
     }
 }
 
-/// What became of one beat.
+/// The outcome of one beat.
 #[derive(Debug)]
-pub(crate) enum Outcome {
-    /// It is in the record, at this time.
+pub(crate) enum BeatOutcome {
+    /// The beat is in the record, at this time.
     Written(Timestamp),
-    /// Somebody else's is; the next is due in this time.
+    /// Another replica wrote one at this time, and the next is due after this duration.
     Recent(Timestamp, Duration),
-    /// The clock must be steady first.
+    /// Nothing was written yet: the API server's clock has to be steady first.
     Held,
-    /// Nothing was noted.
-    Failed(Trouble, String),
+    /// Nothing was written, for this reason.
+    Failed(BeatTrouble, String),
 }
 
-/// Why nothing was noted.
+/// Why a beat was not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Trouble {
+pub(crate) enum BeatTrouble {
     Conflict,
     Forbidden,
     Missing,
@@ -120,25 +123,25 @@ pub(crate) enum Trouble {
     Unreadable,
 }
 
-impl Outcome {
-    /// The word in metrics.
+impl BeatOutcome {
+    /// The word for the outcome in metrics.
     pub(crate) fn word(&self) -> &'static str {
         match self {
-            Outcome::Written(_) => "written",
-            Outcome::Recent(..) => "recent",
-            Outcome::Held => "held",
-            Outcome::Failed(Trouble::Conflict, _) => "conflict",
-            Outcome::Failed(Trouble::Forbidden, _) => "forbidden",
-            Outcome::Failed(Trouble::Missing, _) => "missing",
-            Outcome::Failed(Trouble::NoAccess, _) => "no_access",
-            Outcome::Failed(Trouble::NoTime, _) => "no_time",
-            Outcome::Failed(Trouble::Refused, _) => "refused",
-            Outcome::Failed(Trouble::Unreachable, _) => "unreachable",
-            Outcome::Failed(Trouble::Unreadable, _) => "unreadable",
+            BeatOutcome::Written(_) => "written",
+            BeatOutcome::Recent(..) => "recent",
+            BeatOutcome::Held => "held",
+            BeatOutcome::Failed(BeatTrouble::Conflict, _) => "conflict",
+            BeatOutcome::Failed(BeatTrouble::Forbidden, _) => "forbidden",
+            BeatOutcome::Failed(BeatTrouble::Missing, _) => "missing",
+            BeatOutcome::Failed(BeatTrouble::NoAccess, _) => "no_access",
+            BeatOutcome::Failed(BeatTrouble::NoTime, _) => "no_time",
+            BeatOutcome::Failed(BeatTrouble::Refused, _) => "refused",
+            BeatOutcome::Failed(BeatTrouble::Unreachable, _) => "unreachable",
+            BeatOutcome::Failed(BeatTrouble::Unreadable, _) => "unreadable",
         }
     }
 
-    /// All words.
+    /// Every word that an outcome can have.
     pub(crate) const WORDS: [&'static str; 11] = [
         "conflict",
         "forbidden",
@@ -153,52 +156,86 @@ impl Outcome {
         "written",
     ];
 
-    /// Up to when the cluster is noted as seen.
+    /// The time up to which the record says that the cluster ran.
     pub(crate) fn seen(&self) -> Option<Timestamp> {
         match self {
-            Outcome::Written(at) | Outcome::Recent(at, _) => Some(*at),
-            Outcome::Held | Outcome::Failed(..) => None,
+            BeatOutcome::Written(at) | BeatOutcome::Recent(at, _) => Some(*at),
+            BeatOutcome::Held | BeatOutcome::Failed(..) => None,
         }
     }
 }
 
-/// Each trouble once, until it ends.
-fn tell(trouble: &mut Option<Trouble>, outcome: &Outcome) {
+/// Counters of beats.
+#[derive(Debug)]
+pub(crate) struct HeartbeatCounters {
+    /// One for each word of an outcome.
+    attempts: Vec<Counter>,
+    last_seen: Gauge,
+}
+
+impl HeartbeatCounters {
+    pub(crate) fn register(metrics: &mut Metrics) -> Self {
+        HeartbeatCounters {
+            attempts: metrics.counters(
+                "heartbeat_attempts",
+                "Attempts to note that the cluster runs, by outcome",
+                &by("outcome", &BeatOutcome::WORDS),
+            ),
+            last_seen: metrics.gauge(
+                "heartbeat_last_seen_timestamp_seconds",
+                "Up to when this guard knows the cluster to be noted as running, by the API server's clock",
+            ),
+        }
+    }
+
+    fn count(&self, outcome: &BeatOutcome) {
+        let place = BeatOutcome::WORDS.iter().position(|word| *word == outcome.word());
+        if let Some(counter) = place.and_then(|place| self.attempts.get(place)) {
+            counter.inc();
+        }
+        if let Some(seen) = outcome.seen() {
+            self.last_seen.set(seen.as_second());
+        }
+    }
+}
+
+/// Logs a failure once, and the first success after it.
+fn log_change(trouble: &mut Option<BeatTrouble>, outcome: &BeatOutcome) {
     match outcome {
-        Outcome::Failed(what, why) if *trouble != Some(*what) => {
-            tracing::warn!(error = why, "no heartbeat is noted; reviews are answered all the same");
+        BeatOutcome::Failed(what, why) if *trouble != Some(*what) => {
+            tracing::warn!(error = why, "the heartbeat cannot be written; reviews are answered all the same");
             *trouble = Some(*what);
         }
-        Outcome::Failed(..) => {}
-        Outcome::Held => tracing::debug!("heartbeat held back until the API server's clock was steady for a while"),
-        Outcome::Written(_) | Outcome::Recent(..) => {
+        BeatOutcome::Failed(..) => {}
+        BeatOutcome::Held => tracing::debug!("the heartbeat waits until the API server's clock was steady for a while"),
+        BeatOutcome::Written(_) | BeatOutcome::Recent(..) => {
             if trouble.take().is_some() {
-                tracing::info!("heartbeat noted again");
+                tracing::info!("the heartbeat is written again");
             }
         }
     }
 }
 
-struct Keeper {
-    connection: Connection,
+struct HeartbeatKeeper {
+    connection: ApiConnection,
     every: SignedDuration,
     started: Instant,
     life: SteadyClock,
 }
 
-impl Keeper {
-    async fn beat(&mut self) -> Outcome {
-        // Another replica's write in between is read, and beaten into.
+impl HeartbeatKeeper {
+    async fn beat(&mut self) -> BeatOutcome {
+        // A conflict means that another replica wrote in between: its record is read, and the beat goes into that.
         for _ in 0..ATTEMPTS {
             match self.attempt().await {
-                Outcome::Failed(Trouble::Conflict, _) => {}
+                BeatOutcome::Failed(BeatTrouble::Conflict, _) => {}
                 outcome => return outcome,
             }
         }
-        Outcome::Failed(Trouble::Conflict, format!("{NAME} was changed by others {ATTEMPTS} times in a row"))
+        BeatOutcome::Failed(BeatTrouble::Conflict, format!("{NAME} was changed by others {ATTEMPTS} times in a row"))
     }
 
-    async fn attempt(&mut self) -> Outcome {
+    async fn attempt(&mut self) -> BeatOutcome {
         let api = match self.connection.api().await {
             Ok(api) => api,
             Err(error) => return unanswered(&error),
@@ -210,37 +247,40 @@ impl Keeper {
         };
         let alive = SignedDuration::try_from(self.started.elapsed()).unwrap_or(SignedDuration::MAX);
         let Some(at) = read.date else {
-            return Outcome::Failed(Trouble::NoTime, "the API server's answer bears no date".to_owned());
+            return BeatOutcome::Failed(BeatTrouble::NoTime, "the API server's answer bears no date".to_owned());
         };
         let Ok(Value::Object(mut object)) = serde_json::from_slice::<Value>(&read.body) else {
-            return Outcome::Failed(Trouble::Unreadable, format!("the ConfigMap {NAME} came as something else"));
+            return BeatOutcome::Failed(
+                BeatTrouble::Unreadable,
+                format!("the API server's answer to a read of the ConfigMap {NAME} is no JSON object"),
+            );
         };
         let mut record = match Record::parse(text(&object)) {
             Ok(record) => record,
             Err(error) if error.may_be_replaced() => {
-                tracing::warn!(%error, "a new heartbeat record takes its place");
+                tracing::warn!(%error, "the heartbeat record cannot be read; a new one replaces it");
                 Record::in_place_of(&error, at)
             }
-            Err(error) => return Outcome::Failed(Trouble::Unreadable, error.to_string()),
+            Err(error) => return BeatOutcome::Failed(BeatTrouble::Unreadable, error.to_string()),
         };
         let mut life = self.life.clone();
         match life.beat(&mut record, Sight { at, alive }, self.every) {
             Beat::Held => {
                 self.life = life;
-                return Outcome::Held;
+                return BeatOutcome::Held;
             }
             Beat::Recent(due) => {
                 self.life = life;
-                return Outcome::Recent(at, Duration::try_from(due).unwrap_or_default());
+                return BeatOutcome::Recent(at, Duration::try_from(due).unwrap_or_default());
             }
             Beat::Write => {}
         }
         put(&mut object, record.text());
-        // The object bears the version it was read with, so that nothing in between is overwritten.
+        // The object carries the resourceVersion it was read with, so that no write in between is lost.
         match api.put(&format!("{}?fieldManager={MANAGER}", path()), &Value::Object(object)).await {
             Ok(answer) if answer.status.is_success() => {
                 self.life = life;
-                Outcome::Written(at)
+                BeatOutcome::Written(at)
             }
             Ok(answer) => refused("writing", &answer),
             Err(error) => unanswered(&error),
@@ -262,40 +302,42 @@ fn put(object: &mut Map<String, Value>, text: String) {
     }
 }
 
-fn refused(what: &str, answer: &Answer) -> Outcome {
+fn refused(what: &str, answer: &ApiAnswer) -> BeatOutcome {
     let trouble = match answer.status {
-        StatusCode::CONFLICT => Trouble::Conflict,
-        StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED => Trouble::Forbidden,
-        StatusCode::NOT_FOUND => Trouble::Missing,
-        _ => Trouble::Refused,
+        StatusCode::CONFLICT => BeatTrouble::Conflict,
+        StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED => BeatTrouble::Forbidden,
+        StatusCode::NOT_FOUND => BeatTrouble::Missing,
+        _ => BeatTrouble::Refused,
     };
     let hint = match trouble {
-        Trouble::Forbidden | Trouble::Missing => "; the guard's manifest, applied anew, provides object and rights",
+        BeatTrouble::Forbidden | BeatTrouble::Missing => {
+            "; the guard's manifest, applied anew, provides object and rights"
+        }
         _ => "",
     };
-    Outcome::Failed(trouble, format!("{what} the ConfigMap {NAMESPACE}/{NAME}: {}{hint}", answer.refusal()))
+    BeatOutcome::Failed(trouble, format!("{what} the ConfigMap {NAMESPACE}/{NAME}: {}{hint}", answer.refusal()))
 }
 
-fn unanswered(error: &ApiError) -> Outcome {
-    let trouble = if matches!(error, ApiError::NoAccess(_)) { Trouble::NoAccess } else { Trouble::Unreachable };
-    Outcome::Failed(trouble, error.to_string())
+fn unanswered(error: &ApiError) -> BeatOutcome {
+    let trouble = if matches!(error, ApiError::NoAccess(_)) { BeatTrouble::NoAccess } else { BeatTrouble::Unreachable };
+    BeatOutcome::Failed(trouble, error.to_string())
 }
 
 fn path() -> String {
     format!("/api/v1/namespaces/{NAMESPACE}/configmaps/{NAME}")
 }
 
-/// In managedFields.
+/// The field manager of our writes.
 const MANAGER: &str = "aksarc-guard";
 
 const LEAST: Duration = Duration::from_mins(10);
-/// A third of what counts as a gap.
+/// A third of the time that counts as a gap.
 const MOST: Duration = Duration::from_hours(1);
-/// Long against one request, short against a rollout.
+/// The longest wait before the first beat: long against one request, short against a rollout.
 const START_SPREAD: Duration = Duration::from_secs(5);
-/// Only reads: what fails before a write may come back soon after a start.
+/// The pause after a failure. Failed beats only read, so trying soon is no burden.
 const RETRY: Duration = Duration::from_mins(1);
-/// There are two replicas, and a third while they roll.
+/// Attempts for one beat: there are two replicas, and a third while they roll.
 const ATTEMPTS: usize = 3;
 
 #[cfg(test)]
@@ -305,10 +347,10 @@ mod tests {
 
     #[test]
     fn the_interval_is_at_least_ten_minutes_and_well_below_a_gap() {
-        assert_eq!("10m".parse(), Ok(Every::default()));
-        assert_eq!("1h".parse::<Every>().unwrap().to_string(), "60m");
+        assert_eq!("10m".parse(), Ok(HeartbeatInterval::default()));
+        assert_eq!("1h".parse::<HeartbeatInterval>().unwrap().to_string(), "60m");
         for bad in ["9m59s", "61m", "-10m", "0s", "600", "often", ""] {
-            assert!(bad.parse::<Every>().unwrap_err().starts_with("expected 10"), "{bad}");
+            assert!(bad.parse::<HeartbeatInterval>().unwrap_err().starts_with("expected 10"), "{bad}");
         }
         assert!(SignedDuration::try_from(MOST).unwrap() * 3 <= aksarc_shared::facts::heartbeat::SLACK);
     }
@@ -331,20 +373,24 @@ mod tests {
     #[test]
     fn every_outcome_has_a_word_of_its_own() {
         let troubles = [
-            Trouble::Conflict,
-            Trouble::Forbidden,
-            Trouble::Missing,
-            Trouble::NoAccess,
-            Trouble::NoTime,
-            Trouble::Refused,
-            Trouble::Unreachable,
-            Trouble::Unreadable,
+            BeatTrouble::Conflict,
+            BeatTrouble::Forbidden,
+            BeatTrouble::Missing,
+            BeatTrouble::NoAccess,
+            BeatTrouble::NoTime,
+            BeatTrouble::Refused,
+            BeatTrouble::Unreachable,
+            BeatTrouble::Unreadable,
         ];
         let now = Timestamp::UNIX_EPOCH;
         let mut words: Vec<_> =
-            troubles.map(|trouble| Outcome::Failed(trouble, String::new())).iter().map(Outcome::word).collect();
-        words.extend([Outcome::Written(now), Outcome::Recent(now, LEAST), Outcome::Held].iter().map(Outcome::word));
+            troubles.map(|trouble| BeatOutcome::Failed(trouble, String::new())).iter().map(BeatOutcome::word).collect();
+        words.extend(
+            [BeatOutcome::Written(now), BeatOutcome::Recent(now, LEAST), BeatOutcome::Held]
+                .iter()
+                .map(BeatOutcome::word),
+        );
         words.sort_unstable();
-        assert_eq!(words, Outcome::WORDS);
+        assert_eq!(words, BeatOutcome::WORDS);
     }
 }

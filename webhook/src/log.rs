@@ -1,7 +1,7 @@
-//! The log: lines for standard error that wait for nobody.
+//! The log on standard error, which never delays a review.
 //!
-//! A disk that is full, a pipe whose reader left or one whose reader is stopped must cost lines of the log, never a review.
-//! So whoever logs only puts a line into a bounded queue, and one thread writes. A line that finds the queue full, or
+//! A full disk, or a pipe whose reader left or stopped reading, must cost lines of the log and never a review. Logging
+//! therefore only puts a line into a bounded queue, from which one thread writes. A line that finds the queue full, or
 //! cannot be written, is dropped and counted.
 
 use std::collections::VecDeque;
@@ -22,18 +22,25 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::metrics::Metrics;
+
 /// The form of a line.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum Format {
+pub(crate) enum LogFormat {
     Json,
     Text,
 }
 
-/// Sends what is logged from now on, panics included, to standard error.
+/// Registers the count of dropped lines, which began before there was a server.
+pub(crate) fn register(metrics: &mut Metrics, dropped: Counter) {
+    metrics.add("log_lines_dropped", "Lines of the log that could not be written, or not soon enough", dropped);
+}
+
+/// Starts the log: events and panics go to standard error from now on.
 ///
 /// # Errors
 /// No thread can be started for it.
-pub(crate) fn start(format: Format, level: Level) -> io::Result<Lines> {
+pub(crate) fn start(format: LogFormat, level: Level) -> io::Result<Lines> {
     let lines = Lines::to(standard_error())?;
     let log = tracing_subscriber::fmt()
         .with_writer(lines.clone())
@@ -41,18 +48,18 @@ pub(crate) fn start(format: Format, level: Level) -> io::Result<Lines> {
         .with_target(false)
         // The library would tell of its own errors on standard error, and panic when it cannot.
         .log_internal_errors(false);
-    // The client calls every failure an error, each time; what it means for us is said once, by us.
+    // The client logs every failure as an error each time. The guard logs once what a failure means for it.
     let client = if level > Level::INFO { LevelFilter::from_level(level) } else { LevelFilter::OFF };
     let targets = Targets::new().with_default(level).with_target("kube_client", client);
     match format {
-        Format::Json => {
+        LogFormat::Json => {
             let log = log.json().flatten_event(true).with_current_span(false).with_span_list(false);
             log.finish().with(targets).init();
         }
-        Format::Text => log.with_ansi(io::stderr().is_terminal()).finish().with(targets).init(),
+        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).finish().with(targets).init(),
     }
-    // A panic while judging is caught and answered; it must be one line of the log, not a trace on several. The hook only
-    // puts a line into the queue: a panic in it would end the process.
+    // A panic while judging is caught and answered, and has to be one line of the log, not a trace of several. The hook
+    // only puts a line into the queue: a panic inside it would end the process.
     panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, "panic");
@@ -60,8 +67,8 @@ pub(crate) fn start(format: Format, level: Level) -> io::Result<Lines> {
     Ok(lines)
 }
 
-/// Standard error as a file of its own: a write that hangs must not keep the lock of the standard library's handle, which
-/// anybody who prints an error takes.
+/// Standard error as a separate file. A write that hangs must not hold the lock of the standard library's handle, which
+/// every printed error takes.
 fn standard_error() -> Box<dyn Write + Send> {
     match io::stderr().as_fd().try_clone_to_owned() {
         Ok(own) => Box::new(File::from(own)),
@@ -69,29 +76,30 @@ fn standard_error() -> Box<dyn Write + Send> {
     }
 }
 
-/// Lines on their way to a writer.
+/// The queue of lines that wait for the writing thread.
 #[derive(Clone, Debug)]
-pub(crate) struct Lines(Arc<Shared>);
+pub(crate) struct Lines(Arc<LineQueue>);
 
 #[derive(Debug, Default)]
-struct Shared {
-    queue: Mutex<Queue>,
+struct LineQueue {
+    queue: Mutex<WaitingLines>,
     changed: Condvar,
     dropped: Counter,
 }
 
 #[derive(Debug, Default)]
-struct Queue {
+struct WaitingLines {
     lines: VecDeque<Vec<u8>>,
     bytes: usize,
-    /// The thread is writing a line that it took out.
+    /// The thread has taken a line out and is writing it.
     writing: bool,
 }
 
 impl Lines {
-    /// Starts a thread that writes to `writer`. It lives as long as the process: it may hang in a write for good.
+    /// Starts a thread that writes to `writer`. The thread lives as long as the process, since it may hang in a write
+    /// for good.
     fn to(writer: impl Write + Send + 'static) -> io::Result<Self> {
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(LineQueue::default());
         let of_thread = Arc::clone(&shared);
         thread::Builder::new().name("log".to_owned()).spawn(move || of_thread.write(writer))?;
         Ok(Lines(shared))
@@ -102,7 +110,7 @@ impl Lines {
         self.0.dropped.clone()
     }
 
-    /// Waits until everything is written or dropped, but no longer than `limit`. Returns whether it is.
+    /// Waits until every line is written or dropped, or until `limit` is over. Returns whether every line is.
     pub(crate) fn flush(&self, limit: Duration) -> bool {
         let deadline = Instant::now() + limit;
         let mut queue = self.0.lock();
@@ -127,9 +135,9 @@ impl Lines {
     }
 }
 
-impl Shared {
+impl LineQueue {
     fn write(&self, mut writer: impl Write) {
-        // After half a line the next one begins on a line of its own.
+        // Set after a line that was written in part, so that the next one begins on a new line.
         let mut torn = false;
         loop {
             let line = self.next();
@@ -144,7 +152,7 @@ impl Shared {
         }
     }
 
-    /// The next line, waited for.
+    /// Waits for the next line and takes it out.
     fn next(&self) -> Vec<u8> {
         let mut queue = self.lock();
         queue.writing = false;
@@ -160,12 +168,12 @@ impl Shared {
     }
 
     /// A poisoned lock means that a thread panicked beside the queue, which is whole after every statement.
-    fn lock(&self) -> MutexGuard<'_, Queue> {
+    fn lock(&self) -> MutexGuard<'_, WaitingLines> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Writes all, or returns how many bytes it could.
+/// Writes all bytes, or returns how many were written before the failure.
 fn write_all(writer: &mut impl Write, bytes: &[u8]) -> Result<(), usize> {
     let mut rest = bytes;
     while !rest.is_empty() {
@@ -187,7 +195,7 @@ impl<'a> MakeWriter<'a> for Lines {
     }
 }
 
-/// Each call is one whole line, as the subscriber writes them.
+/// Each call carries one whole line: that is how the subscriber writes.
 impl Write for &Lines {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.push(line);
@@ -199,22 +207,23 @@ impl Write for &Lines {
     }
 }
 
-/// Prints to standard error by `print`, but waits no longer than `limit` for it: for a program that is about to end, and
-/// must end even where nobody reads what it says.
+/// Calls `print`, which prints to standard error, and waits for it no longer than `limit`. A program that is about to
+/// end has to end even where nobody reads its output.
 pub(crate) fn print_within(limit: Duration, print: impl FnOnce() + Send + 'static) {
     let (done, ended) = std::sync::mpsc::channel::<()>();
     let run = move || {
         print();
         drop(done);
     };
-    // Without a thread nothing is said, which is better than to hang.
+    // Without a thread nothing is printed, which is better than to hang.
     if thread::Builder::new().name("print".to_owned()).spawn(run).is_ok() {
         // An error means that the thread has ended, as it should, or that the time is up.
         let _ = ended.recv_timeout(limit);
     }
 }
 
-/// Some thousand lines: minutes of findings, and little beside the memory of one large review.
+/// Bytes that wait: some thousand lines, which are minutes of findings and little beside the memory of one large
+/// review.
 const MOST_WAITING: usize = 1 << 20;
 
 #[cfg(test)]
@@ -222,13 +231,13 @@ mod tests {
     use super::*;
     use std::sync::mpsc::{Receiver, Sender, channel};
 
-    /// Asks for leave to write each time: to take some bytes, or to fail.
-    struct Asked {
+    /// A writer that waits for leave before each write: to take some bytes, or to fail.
+    struct GatedWriter {
         leave: Receiver<Result<usize, io::ErrorKind>>,
         written: Sender<Vec<u8>>,
     }
 
-    impl Write for Asked {
+    impl Write for GatedWriter {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             let most = self.leave.recv().unwrap_or(Err(io::ErrorKind::BrokenPipe))?;
             let taken = bytes.len().min(most);
@@ -241,16 +250,16 @@ mod tests {
         }
     }
 
-    fn asked() -> (Lines, Sender<Result<usize, io::ErrorKind>>, Receiver<Vec<u8>>) {
+    fn gated() -> (Lines, Sender<Result<usize, io::ErrorKind>>, Receiver<Vec<u8>>) {
         let ((leave, asks), (written, out)) = (channel(), channel());
-        (Lines::to(Asked { leave: asks, written }).unwrap(), leave, out)
+        (Lines::to(GatedWriter { leave: asks, written }).unwrap(), leave, out)
     }
 
     const LONG: Duration = Duration::from_secs(20);
 
     #[test]
     fn a_writer_that_hangs_costs_lines_and_holds_up_nobody() {
-        let (lines, leave, out) = asked();
+        let (lines, leave, out) = gated();
         let line = vec![b'x'; 1 << 10];
         let (fit, many) = (MOST_WAITING / line.len(), 2 * MOST_WAITING / line.len());
         for _ in 0..many {
@@ -269,8 +278,8 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_written_is_counted_and_the_next_line_begins_anew() {
-        let (lines, leave, out) = asked();
+    fn a_line_that_cannot_be_written_is_counted_and_the_next_begins_on_a_line_of_its_own() {
+        let (lines, leave, out) = gated();
         for answer in [Err(io::ErrorKind::StorageFull), Ok(3), Err(io::ErrorKind::StorageFull)] {
             leave.send(answer).unwrap();
         }
@@ -286,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn printing_takes_its_time_at_most() {
+    fn printing_waits_no_longer_than_its_limit() {
         let (go_on, told) = channel::<()>();
         print_within(Duration::ZERO, move || {
             let _ = told.recv();

@@ -1,11 +1,17 @@
-//! The manifest that installs the guard, generated from what the rules guard and from who the platform is.
+//! The manifest that installs the guard, generated from the changes that rules judge and from the platform's
+//! identities.
 //!
-//! What the API server sends us must be at least what a rule would judge: a kind that is missing here is a rule that
-//! never speaks. It must not be much more either, since every review costs the request that waits for it.
+//! The API server has to ask the guard about every change that a rule judges: a kind that is missing here is a rule
+//! that never speaks. It should not ask about many others, since every review delays the request that waits for it.
 
+mod base64;
 mod conditions;
+mod namespaces;
 mod network;
 mod notes;
+mod options;
+pub mod protection;
+mod template;
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -17,55 +23,30 @@ use aksarc_shared::rules::derive;
 use aksarc_shared::rules::rule::Watched;
 use aksarc_shared::verdict::guard::Settings;
 
-use conditions::{Condition, node_status_with_a_change, not_the_platform, power_over_nodes, protected_namespace};
+use base64::base64;
+use conditions::{MatchCondition, node_status_with_a_change, not_the_platform, power_over_nodes, protected_namespace};
+use namespaces::protected;
+use template::{fill, indent, name, quoted};
 
-/// The image of this release; where it is pulled from is the installer's business.
-pub const IMAGE: &str = concat!("aksarc-webhook:", env!("CARGO_PKG_VERSION"));
 pub use aksarc_shared::data::own::{CONFIGURATION, NAMESPACE, SERVICE};
 pub use network::{Cidr, CidrError};
 pub use notes::notes;
+pub use options::{IMAGE, ManifestConfig, ManifestOptions};
 
 /// The webhook for nodes and namespaces.
 pub const CLUSTER_WEBHOOK: &str = "cluster.guard.aksarc.dev";
-/// The webhook for what is in system namespaces.
+/// The webhook for objects in system namespaces.
 pub const SYSTEM_WEBHOOK: &str = "system.guard.aksarc.dev";
-/// The webhook for what is in all other namespaces but its own.
+/// The webhook for objects in all other namespaces but the guard's own.
 pub const USER_WEBHOOK: &str = "user.guard.aksarc.dev";
-/// The webhook for objects of alpha versions: it must not be asked about their stable ones.
+/// The webhook for objects of alpha versions. The API server must not convert objects of stable versions for it.
 pub const ALPHA_WEBHOOK: &str = "alpha.guard.aksarc.dev";
-/// Stands where the certificate authority belongs; no base64, so that it cannot be applied by mistake.
+/// The placeholder of the certificate authority. It is no base64, so that a manifest with it cannot be applied by
+/// mistake.
 pub const CA_PLACEHOLDER: &str = "${CA_BUNDLE}";
 
-/// What a manifest is made of besides the rules.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The certificate authority in PEM; a placeholder stands there without it.
-    pub authority: Option<Vec<u8>>,
-    /// The guard's configuration. Without it the manifest has no ConfigMap, so that the one in the cluster stays.
-    pub config: Option<Config>,
-    /// The image to run.
-    pub image: String,
-    /// Ranges of pods' addresses, from which no review is taken; from everywhere without them.
-    pub pods: Vec<Cidr>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Options { authority: None, config: None, image: IMAGE.to_owned(), pods: Vec::new() }
-    }
-}
-
-/// A configuration, as text and as read.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// As it goes into the ConfigMap.
-    pub text: String,
-    /// What of it the API server must know: identities that are people's, namespaces of further components.
-    pub settings: Settings,
-}
-
 /// The whole manifest as YAML.
-pub fn render(options: &Options) -> String {
+pub fn render(options: &ManifestOptions) -> String {
     let mut out = fill(
         include_str!("../manifest/install.yaml"),
         &[
@@ -84,13 +65,13 @@ pub fn render(options: &Options) -> String {
     out
 }
 
-fn configmap(config: &Config) -> String {
+fn configmap(config: &ManifestConfig) -> String {
     let values = [("namespace", NAMESPACE), ("config", &indent(&config.text, 4))];
     fill(include_str!("../manifest/configmap.yaml"), &values)
 }
 
 /// The ValidatingWebhookConfiguration alone.
-pub fn webhooks(options: &Options) -> String {
+pub fn webhooks(options: &ManifestOptions) -> String {
     let data = data::embedded();
     let settings = options.config.as_ref().map(|config| config.settings.clone()).unwrap_or_default();
     let watched = derive::watched(&settings.rules);
@@ -98,15 +79,15 @@ pub fn webhooks(options: &Options) -> String {
     let (namespaced, cluster): (Vec<_>, Vec<_>) = watched.into_iter().partition(|watched| watched.kind.namespaced);
     let mut of_users = derive::watched_everywhere(&settings.rules);
     of_users.retain(|watched| watched.kind.namespaced && !watched.kind.is_alpha());
-    let authority = options.authority.as_deref().map_or_else(|| format!("{CA_PLACEHOLDER:?}"), base64);
+    let authority = options.authority.as_deref().map_or_else(|| quoted(CA_PLACEHOLDER), base64);
     let identity = not_the_platform(data, &settings);
     let head = include_str!("../manifest/webhook.yaml");
-    let webhook = |name: &str, policy: &str, selector: &str, rules: &[Watched], conditions: &[Condition]| {
+    let webhook = |name: &str, policy: &str, selector: &str, rules: &[Watched], conditions: &[MatchCondition]| {
         if rules.is_empty() {
             return String::new();
         }
         let rules = rules.iter().map(rule).collect::<String>();
-        let conditions = conditions.iter().map(Condition::render).collect::<String>();
+        let conditions = conditions.iter().map(MatchCondition::render).collect::<String>();
         fill(
             head,
             &[
@@ -127,7 +108,7 @@ pub fn webhooks(options: &Options) -> String {
     let judged = judged_namespaces(data, &settings, &namespaced);
     let own = [identity.clone()];
     out.push_str(&webhook(SYSTEM_WEBHOOK, "Equivalent", &selector("In", &judged), &namespaced, &own));
-    // What system namespaces are asked about is asked once; nothing in the guard's own is asked about.
+    // The webhook above asks about these namespaces already, and no webhook asks about the guard's own.
     let mut elsewhere = judged;
     elsewhere.insert(NAMESPACE.to_owned());
     let of_user = [identity.clone(), power_over_nodes(data)];
@@ -137,14 +118,14 @@ pub fn webhooks(options: &Options) -> String {
     fill(&out, &[("generated", &digest(&out))])
 }
 
-/// What the check compares with, of a configuration as generated.
+/// The digest of a generated configuration, with which a check compares the one in the cluster.
 fn digest(configuration: &str) -> String {
     let documents = yaml::documents(configuration).unwrap_or_default();
     let webhooks = documents.first().and_then(|document| document.get("webhooks"));
     webhooks.map(digest::digest).unwrap_or_default()
 }
 
-/// Where the rules judge objects of the watched kinds: in protected namespaces, and where the catalogue has components.
+/// The namespaces in which rules judge objects of the watched kinds: the protected ones, and those of components.
 fn judged_namespaces(data: &Data, settings: &Settings, watched: &[Watched]) -> BTreeSet<String> {
     let is_watched = |kind: &String| watched.iter().any(|watched| watched.kind.kind == kind);
     let components = data.components.iter().chain(&settings.components);
@@ -157,19 +138,14 @@ fn judged_namespaces(data: &Data, settings: &Settings, watched: &[Watched]) -> B
     names
 }
 
-fn protected(data: &Data) -> BTreeSet<&str> {
-    let names = data.namespaces.namespaces.iter().map(|row| &*row.name);
-    names.filter(|name| data.namespaces.protected(name).is_some()).collect()
-}
-
 fn selector(operator: &str, namespaces: &BTreeSet<String>) -> String {
     let mut out = format!(
         "  namespaceSelector:\n    matchExpressions:\n    - key: kubernetes.io/metadata.name\n      \
          operator: {operator}\n      values:\n"
     );
-    for name in namespaces {
+    for namespace in namespaces {
         // Writing to a string does not fail.
-        let _ = writeln!(out, "      - {name}");
+        let _ = writeln!(out, "      - {}", name(namespace));
     }
     out
 }
@@ -178,47 +154,15 @@ fn rule(watched: &Watched) -> String {
     let scope = if watched.kind.namespaced { "Namespaced" } else { "Cluster" };
     let operations: Vec<String> = watched.operations.iter().map(|operation| operation.as_str().to_owned()).collect();
     let text = format!(
-        "# {}\n- apiGroups: [{:?}]\n  apiVersions: [{}]\n  resources: [{}]\n  operations: [{}]\n  scope: {scope}\n",
+        "# {}\n- apiGroups: [{}]\n  apiVersions: [{}]\n  resources: [{}]\n  operations: [{}]\n  scope: {scope}\n",
         watched.codes.join(", "),
-        watched.kind.group,
+        quoted(watched.kind.group),
         watched.kind.versions().collect::<Vec<_>>().join(", "),
         watched.resource(),
         operations.join(", "),
     );
     indent(&text, 2)
 }
-
-fn indent(text: &str, by: usize) -> String {
-    let mut out = String::with_capacity(text.len() * 2);
-    for line in text.lines() {
-        if !line.trim().is_empty() {
-            out.extend(std::iter::repeat_n(' ', by));
-        }
-        out.push_str(line);
-        out.push('\n');
-    }
-    out
-}
-
-/// Puts values where `{{name}}` stands.
-pub(crate) fn fill(template: &str, values: &[(&str, &str)]) -> String {
-    values.iter().fold(template.to_owned(), |text, (name, value)| text.replace(&format!("{{{{{name}}}}}"), value))
-}
-
-fn base64(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for three in bytes.chunks(3) {
-        let bits = three.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
-        for place in 0..4 {
-            let sextet = (bits >> (18 - 6 * place)) & 63;
-            let letter = ALPHABET.get(sextet as usize).copied().unwrap_or(b'=');
-            out.push(char::from(if place <= three.len() { letter } else { b'=' }));
-        }
-    }
-    out
-}
-
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 #[cfg(test)]
 mod tests {
@@ -227,7 +171,7 @@ mod tests {
     use super::*;
     use serde_json::Value;
 
-    fn webhooks_of(options: &Options) -> Vec<Value> {
+    fn webhooks_of(options: &ManifestOptions) -> Vec<Value> {
         let documents = yaml::documents(&render(options)).unwrap();
         documents.last().unwrap()["webhooks"].as_array().unwrap().clone()
     }
@@ -238,7 +182,7 @@ mod tests {
 
     #[test]
     fn every_watched_kind_is_in_the_webhooks_of_its_reach_with_its_operations() {
-        let webhooks = webhooks_of(&Options::default());
+        let webhooks = webhooks_of(&ManifestOptions::default());
         let everywhere = derive::watched_everywhere(&BTreeMap::new());
         for watched in derive::watched(&BTreeMap::new()) {
             let rules = webhooks.iter().flat_map(|webhook| webhook["rules"].as_array().unwrap());
@@ -268,7 +212,7 @@ mod tests {
 
     #[test]
     fn webhooks_fail_open_quickly_and_never_match_what_a_cluster_needs_to_live() {
-        for webhook in webhooks_of(&Options::default()) {
+        for webhook in webhooks_of(&ManifestOptions::default()) {
             assert_eq!(webhook["failurePolicy"], "Ignore");
             assert_eq!(webhook["timeoutSeconds"], 3);
             assert_eq!(webhook["sideEffects"], "None");
@@ -287,7 +231,7 @@ mod tests {
 
     #[test]
     fn the_system_webhook_reaches_every_judged_namespace_but_never_its_own() {
-        let webhooks = webhooks_of(&Options::default());
+        let webhooks = webhooks_of(&ManifestOptions::default());
         let values = strings(&webhooks[1]["namespaceSelector"]["matchExpressions"][0]["values"]);
         for row in &data::embedded().namespaces.namespaces {
             if data::embedded().namespaces.protected(&row.name).is_some() {
@@ -298,18 +242,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_off_is_asked_about_once_a_configuration_asks_for_it() {
-        let asked = |options: &Options, name: &str| -> Vec<String> {
+    fn a_kind_whose_rule_is_off_is_asked_about_once_a_configuration_asks_for_it() {
+        let asked = |options: &ManifestOptions, name: &str| -> Vec<String> {
             let webhooks = webhooks_of(options);
             let webhook = webhooks.iter().find(|webhook| webhook["name"] == name).unwrap();
             let rules = webhook["rules"].as_array().unwrap();
             rules.iter().flat_map(|rule| strings(&rule["resources"])).map(str::to_owned).collect()
         };
-        let quiet = asked(&Options::default(), USER_WEBHOOK);
+        let quiet = asked(&ManifestOptions::default(), USER_WEBHOOK);
         assert!(quiet.contains(&"pods/ephemeralcontainers".to_owned()) && quiet.contains(&"deployments".to_owned()));
         let text = "apiVersion: aksarc.dev/v1alpha1\nkind: GuardConfig\nrules: {AA406: warn}\n";
         let settings = crate::config::guard(text.as_bytes()).unwrap().settings().clone();
-        let options = Options { config: Some(Config { text: text.to_owned(), settings }), ..Options::default() };
+        let options = ManifestOptions {
+            config: Some(ManifestConfig { text: text.to_owned(), settings }),
+            ..ManifestOptions::default()
+        };
         assert!(asked(&options, USER_WEBHOOK).contains(&"daemonsets".to_owned()));
         let codes = |modes: &BTreeMap<String, aksarc_shared::rules::rule::Mode>| {
             derive::watched(modes).into_iter().flat_map(|watched| watched.codes).filter(|code| *code == "AA406").count()
@@ -320,7 +267,7 @@ mod tests {
 
     #[test]
     fn conditions_name_every_built_in_identity_exactly() {
-        let webhooks = webhooks_of(&Options::default());
+        let webhooks = webhooks_of(&ManifestOptions::default());
         for webhook in &webhooks {
             let condition = webhook["matchConditions"][0]["expression"].as_str().unwrap();
             let identities = &data::embedded().identities;
@@ -337,14 +284,14 @@ mod tests {
     fn there_is_a_configuration_only_where_one_is_given() {
         let text = "apiVersion: aksarc.dev/v1alpha1\nkind: GuardConfig\nmode: enforce\n";
         let settings = crate::config::guard(text.as_bytes()).unwrap().settings().clone();
-        let config = Some(Config { text: text.to_owned(), settings });
-        let maps = |options: &Options| -> Vec<Value> {
+        let config = Some(ManifestConfig { text: text.to_owned(), settings });
+        let maps = |options: &ManifestOptions| -> Vec<Value> {
             let mut documents = yaml::documents(&render(options)).unwrap();
             documents.retain(|document| document["kind"] == "ConfigMap" && document["metadata"]["name"] == SERVICE);
             documents
         };
-        assert_eq!(maps(&Options::default()), Vec::<Value>::new());
-        let given = maps(&Options { config, ..Options::default() });
+        assert_eq!(maps(&ManifestOptions::default()), Vec::<Value>::new());
+        let given = maps(&ManifestOptions { config, ..ManifestOptions::default() });
         assert_eq!((given.len(), &given[0]["data"]["guard.yaml"]), (1, &Value::from(text)));
     }
 
@@ -352,7 +299,10 @@ mod tests {
     fn a_configuration_without_a_last_newline_ends_before_the_next_document() {
         let text = r#"{"apiVersion": "aksarc.dev/v1alpha1", "kind": "GuardConfig", "mode": "warn"}"#;
         let settings = crate::config::guard(text.as_bytes()).unwrap().settings().clone();
-        let options = Options { config: Some(Config { text: text.to_owned(), settings }), ..Options::default() };
+        let options = ManifestOptions {
+            config: Some(ManifestConfig { text: text.to_owned(), settings }),
+            ..ManifestOptions::default()
+        };
         let documents = yaml::documents(&render(&options)).unwrap();
         let held = documents.iter().find_map(|document| document["data"]["guard.yaml"].as_str()).unwrap();
         assert_eq!(held.trim(), text);
@@ -364,7 +314,10 @@ mod tests {
             users: ['system:serviceaccount:kube-system:ours']\n    credentialIds: [X509SHA256=00]\n\
             components: [{name: a, kinds: [Deployment], namespaces: [further], product: A}]\n";
         let settings = crate::config::guard(text.as_bytes()).unwrap().settings().clone();
-        let options = Options { config: Some(Config { text: text.to_owned(), settings }), ..Options::default() };
+        let options = ManifestOptions {
+            config: Some(ManifestConfig { text: text.to_owned(), settings }),
+            ..ManifestOptions::default()
+        };
         let webhooks = webhooks_of(&options);
         let condition = webhooks[0]["matchConditions"][0]["expression"].as_str().unwrap();
         let (people, platform) = condition.split_once("!(").unwrap();
@@ -375,19 +328,12 @@ mod tests {
     }
 
     #[test]
-    fn base64_is_the_standard_one() {
-        for (plain, coded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")] {
-            assert_eq!(base64(plain.as_bytes()), coded);
-        }
-    }
-
-    #[test]
     fn the_authority_stands_in_both_webhooks() {
-        let options = Options { authority: Some(b"foob".to_vec()), ..Options::default() };
+        let options = ManifestOptions { authority: Some(b"foob".to_vec()), ..ManifestOptions::default() };
         for webhook in webhooks_of(&options) {
             assert_eq!(webhook["clientConfig"]["caBundle"], "Zm9vYg==");
         }
-        for webhook in webhooks_of(&Options::default()) {
+        for webhook in webhooks_of(&ManifestOptions::default()) {
             assert_eq!(webhook["clientConfig"]["caBundle"], CA_PLACEHOLDER);
         }
     }

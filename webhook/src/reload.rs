@@ -1,7 +1,7 @@
-//! Configuration and certificates, read again when they change.
+//! Configuration and certificates on disk, which are read again when they change.
 //!
-//! By polling: a ConfigMap or Secret volume is renewed by swapping a symlink, and a file watch goes blind with the first
-//! swap. Nothing here is on the request path; it runs on a thread of its own.
+//! The files are polled: the kubelet renews a ConfigMap or Secret volume by swapping a symlink, and a file watch goes
+//! blind with the first swap. Polls run on a thread of their own, never on the request path.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -13,42 +13,45 @@ use aksarc_shared::data;
 use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::verdict::guard::{Guard, Settings};
 use arc_swap::ArcSwap;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
 use sha2::{Digest, Sha256};
 use tokio_rustls::rustls::ServerConfig;
 
 use crate::config;
-use crate::guards::Guards;
-use crate::metrics::{Metrics, Reloads};
-use crate::tls::{Loaded, Pair};
+use crate::guards::{GuardGauges, Guards};
+use crate::metrics::Metrics;
+use crate::tls::{CertificatePair, LoadedCertificate};
 
-/// What a poll of one file found.
+/// The result of one poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Poll {
-    /// A new content is in use.
+    /// New content is in use.
     Loaded,
-    /// A content that cannot be used; the old one stays.
+    /// New content cannot be used; the old one stays in use.
     Refused,
-    /// The same as last time.
+    /// The content is the same as at the last poll.
     Unchanged,
 }
 
 /// The configuration file and the guard built from it.
 #[derive(Debug)]
-pub struct Config {
+pub struct ConfigFile {
     path: Option<PathBuf>,
-    /// What it is taken into.
+    /// The guard in use, which takes each configuration.
     pub(crate) guards: Arc<Guards>,
-    seen: Seen,
-    metrics: Arc<Metrics>,
+    seen: SeenContents,
+    reloads: ReloadCounters,
+    hash: Gauge,
 }
 
-impl Config {
-    /// Reads the file. Without one the guard observes, and takes the file into use once it is there: the ConfigMap that
-    /// brings it may be made after the guard.
+impl ConfigFile {
+    /// Reads the file. While there is none the guard observes: the ConfigMap that brings the file may be made after the
+    /// guard, and a later poll takes it into use.
     ///
     /// # Errors
-    /// A line for people: at the start there is no old content to go on with.
-    pub fn start(path: Option<PathBuf>, metrics: Arc<Metrics>) -> Result<Self, String> {
+    /// A line for people. At the start there is no old content to go on with.
+    pub fn start(path: Option<PathBuf>, metrics: &mut Metrics) -> Result<Self, String> {
         let content = path.as_deref().map(read_if_there).transpose()?.flatten();
         let guard = match &content {
             Some(bytes) => config::guard(bytes).map_err(|error| Chain(&error).to_string())?,
@@ -58,11 +61,13 @@ impl Config {
         if let (Some(path), None) = (&path, &content) {
             tracing::warn!(path = %path.display(), "no configuration: the guard observes until this file is there");
         }
-        let seen = Seen::used(content.as_deref().map_or(Hash::NONE, Hash::of));
-        metrics.config_hash.set(seen.in_use.short());
-        metrics.config.succeeded(Timestamp::now());
-        let guards = Arc::new(Guards::new(guard, Arc::clone(&metrics)));
-        Ok(Config { path, guards, seen, metrics })
+        let seen = SeenContents::used(content.as_deref().map_or(ContentHash::NONE, ContentHash::of));
+        let reloads = ReloadCounters::register(metrics, "config");
+        reloads.succeeded(Timestamp::now());
+        let hash = metrics.gauge("config_hash", "Of the configuration in use, to compare replicas; 0 without one");
+        hash.set(seen.in_use.short());
+        let guards = Arc::new(Guards::new(guard, GuardGauges::register(metrics)));
+        Ok(ConfigFile { path, guards, seen, reloads, hash })
     }
 
     /// Reads the file again.
@@ -70,86 +75,92 @@ impl Config {
         let Some(path) = self.path.as_deref() else { return Poll::Unchanged };
         let found = read_if_there(path);
         let hash = match &found {
-            Ok(Some(bytes)) => Hash::of(bytes),
-            Ok(None) => Hash::NONE,
-            Err(error) => Hash::of(error.as_bytes()),
+            Ok(Some(bytes)) => ContentHash::of(bytes),
+            Ok(None) => ContentHash::NONE,
+            Err(error) => ContentHash::of(error.as_bytes()),
         };
         let load = || match found? {
             Some(bytes) => config::guard(&bytes).map_err(|error| Chain(&error).to_string()),
             None => Err(format!("{} is gone; a guard that starts without it observes", path.display())),
         };
-        self.seen.poll(hash, &self.metrics.config, "configuration", load, |guard| {
+        self.seen.poll(hash, &self.reloads, "configuration", load, |guard| {
             tracing::info!(mode = guard.settings().mode.as_str(), hash = hash.short(), "configuration taken into use");
             warn_of(&guard);
-            self.metrics.config_hash.set(hash.short());
+            self.hash.set(hash.short());
             self.guards.configure(guard);
         })
     }
 }
 
-/// Says what of a configuration does less than it says.
+/// Logs the settings of a configuration that do less than they say.
 fn warn_of(guard: &Guard) {
     for note in guard.notes() {
-        tracing::warn!(note, "configuration");
+        tracing::warn!(note, "a setting of the configuration does less than it says");
     }
 }
 
 /// The certificate directory and the TLS configuration made from it.
 #[derive(Debug)]
-pub struct Certificates {
+pub struct CertificateFiles {
     directory: PathBuf,
-    /// For the next handshake.
+    /// The TLS configuration for the next handshake.
     pub(crate) tls: Arc<ArcSwap<ServerConfig>>,
-    seen: Seen,
-    metrics: Arc<Metrics>,
+    seen: SeenContents,
+    reloads: ReloadCounters,
+    expiry: Gauge,
 }
 
-impl Certificates {
+impl CertificateFiles {
     /// Reads the directory.
     ///
     /// # Errors
     /// A line for people.
-    pub fn start(directory: PathBuf, metrics: Arc<Metrics>) -> Result<Self, String> {
-        let pair = Pair::read(&directory).map_err(|error| Chain(&error).to_string())?;
-        let Loaded { config, not_after } = pair.load().map_err(|error| Chain(&error).to_string())?;
-        metrics.certificate_expiry.set(not_after.as_second());
-        metrics.certificate.succeeded(Timestamp::now());
-        let seen = Seen::used(pair_hash(&pair));
-        Ok(Certificates { directory, tls: Arc::new(ArcSwap::new(config)), seen, metrics })
+    pub fn start(directory: PathBuf, metrics: &mut Metrics) -> Result<Self, String> {
+        let pair = CertificatePair::read(&directory).map_err(|error| Chain(&error).to_string())?;
+        let LoadedCertificate { config, not_after } = pair.load().map_err(|error| Chain(&error).to_string())?;
+        let reloads = ReloadCounters::register(metrics, "certificate");
+        reloads.succeeded(Timestamp::now());
+        let expiry = metrics.gauge(
+            "certificate_expiry_timestamp_seconds",
+            "When the first certificate of the chain in use to expire does",
+        );
+        expiry.set(not_after.as_second());
+        let seen = SeenContents::used(pair_hash(&pair));
+        Ok(CertificateFiles { directory, tls: Arc::new(ArcSwap::new(config)), seen, reloads, expiry })
     }
 
     /// Reads the directory again.
     pub fn poll(&mut self) -> Poll {
-        let pair = Pair::read(&self.directory).map_err(|error| Chain(&error).to_string());
+        let pair = CertificatePair::read(&self.directory).map_err(|error| Chain(&error).to_string());
         let hash = match &pair {
             Ok(pair) => pair_hash(pair),
-            Err(error) => Hash::of(error.as_bytes()),
+            Err(error) => ContentHash::of(error.as_bytes()),
         };
         let load = || pair.and_then(|pair| pair.load().map_err(|error| Chain(&error).to_string()));
-        self.seen.poll(hash, &self.metrics.certificate, "certificate", load, |loaded| {
+        self.seen.poll(hash, &self.reloads, "certificate", load, |loaded| {
             tracing::info!(not_after = %loaded.not_after, "certificate taken into use");
-            self.metrics.certificate_expiry.set(loaded.not_after.as_second());
+            self.expiry.set(loaded.not_after.as_second());
             self.tls.store(loaded.config);
         })
     }
 }
 
-/// Which contents were seen, so that each is judged and spoken of once.
+/// The contents seen so far, so that each is tried and logged once.
 #[derive(Debug)]
-struct Seen {
-    in_use: Hash,
-    last: Hash,
+struct SeenContents {
+    in_use: ContentHash,
+    last: ContentHash,
 }
 
-impl Seen {
-    fn used(hash: Hash) -> Self {
-        Seen { in_use: hash, last: hash }
+impl SeenContents {
+    fn used(hash: ContentHash) -> Self {
+        SeenContents { in_use: hash, last: hash }
     }
 
     fn poll<T>(
         &mut self,
-        hash: Hash,
-        reloads: &Reloads,
+        hash: ContentHash,
+        reloads: &ReloadCounters,
         what: &str,
         load: impl FnOnce() -> Result<T, String>,
         take: impl FnOnce(T),
@@ -178,15 +189,57 @@ impl Seen {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Hash([u8; 32]);
+/// Counters of how reading a watched file again ended.
+#[derive(Debug)]
+struct ReloadCounters {
+    failures: Counter,
+    last_successful: Gauge,
+    last_success: Gauge,
+}
 
-impl Hash {
-    /// Of no content at all, which is another thing than an empty one.
-    const NONE: Hash = Hash([0; 32]);
+impl ReloadCounters {
+    fn register(metrics: &mut Metrics, what: &str) -> Self {
+        ReloadCounters {
+            failures: metrics.counter(
+                &format!("{what}_reload_failures"),
+                &format!("Contents of the {what} that were refused; the old one stayed in use"),
+            ),
+            last_successful: metrics.gauge(
+                &format!("{what}_last_reload_successful"),
+                &format!("Whether the {what} in use is the one on disk"),
+            ),
+            last_success: metrics.gauge(
+                &format!("{what}_last_reload_success_timestamp_seconds"),
+                &format!("When the {what} in use was taken into use"),
+            ),
+        }
+    }
+
+    fn succeeded(&self, now: Timestamp) {
+        self.last_successful.set(1);
+        self.last_success.set(now.as_second());
+    }
+
+    fn failed(&self) {
+        self.failures.inc();
+        self.last_successful.set(0);
+    }
+
+    /// Notes that the content on disk is again the one in use.
+    fn recovered(&self) {
+        self.last_successful.set(1);
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct ContentHash([u8; 32]);
+
+impl ContentHash {
+    /// The hash of a missing file, which differs from that of an empty one.
+    const NONE: ContentHash = ContentHash([0; 32]);
 
     fn of(content: &[u8]) -> Self {
-        Hash(Sha256::digest(content).into())
+        ContentHash(Sha256::digest(content).into())
     }
 
     /// The first 48 bits, which a metric can hold exactly.
@@ -195,12 +248,12 @@ impl Hash {
     }
 }
 
-fn pair_hash(pair: &Pair) -> Hash {
-    Hash::of(&[&*pair.chain, b"\0", &*pair.key].concat())
+fn pair_hash(pair: &CertificatePair) -> ContentHash {
+    ContentHash::of(&[&*pair.chain, b"\0", &*pair.key].concat())
 }
 
-/// The content of a file, or `None` where its directory is there and the file is not: the kubelet makes the directory
-/// for an optional ConfigMap in any case, so a missing directory is a path mistaken.
+/// The content of a file, or `None` where its directory exists and the file does not. The kubelet makes the directory
+/// for an optional ConfigMap in any case, so a missing directory means that the path is wrong.
 fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, String> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     match fs::read(path) {

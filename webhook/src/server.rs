@@ -1,13 +1,13 @@
-//! The server: HTTP/1.1 over TLS, with a limit for everything a client can do slowly, often or at length.
+//! The server: HTTP/1.1 over TLS, with a limit on everything that a client can do slowly, often or at length.
 
-mod accept;
 mod connection;
-mod health;
+mod counters;
 mod judging;
 mod limits;
-mod plain;
-mod review;
-mod slots;
+mod phase;
+mod request;
+mod serve;
+mod service;
 
 use std::convert::Infallible;
 use std::io;
@@ -26,52 +26,55 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::admin;
-use crate::heartbeat;
-use crate::metrics::{Metrics, Port};
-use crate::reload::{Certificates, Config, Poll};
-use crate::respond::{Judge, Reviewer};
-use crate::waivers;
+use crate::health::Health;
+use crate::heartbeat::{self, HeartbeatCounters, HeartbeatOptions};
+use crate::log;
+use crate::metrics::Metrics;
+use crate::plain::{PlainLimits, PlainPort, ServedPort};
+use crate::reload::{CertificateFiles, ConfigFile, Poll};
+use crate::review::{JudgeFn, ReviewCounters, Reviewer};
+use crate::slots::{PortCounters, Ports};
+use crate::waivers::{self, WaiverReadCounters, WaiverReadOptions};
 
-pub(crate) use health::Health;
-pub use limits::Limits;
-pub(crate) use plain::PlainLimits;
-pub(crate) use slots::{SlotLimits, State};
+pub use limits::ServerLimits;
 
-use accept::serve;
-use plain::{Plain, Served};
-use review::KIB;
+use counters::ServerCounters;
+use phase::Phase;
+use request::KIB;
+use serve::serve;
+use service::ReviewService;
 
-/// What a server is started with.
+/// The options of a server.
 #[derive(Clone, Debug)]
-pub struct Options {
-    /// Where reviews come in; port 0 takes any.
+pub struct ServerOptions {
+    /// The address for reviews; port 0 takes any.
     pub listen: SocketAddr,
-    /// Where scrapers come in; port 0 takes any.
+    /// The address for scrapers; port 0 takes any.
     pub admin_listen: SocketAddr,
-    /// Where probes come in; port 0 takes any.
+    /// The address for probes; port 0 takes any.
     pub probe_listen: SocketAddr,
-    /// Holds `tls.crt` and `tls.key`.
+    /// The directory of `tls.crt` and `tls.key`.
     pub tls_dir: PathBuf,
-    /// The configuration; observe without one.
+    /// The configuration file; the guard observes without one.
     pub config: Option<PathBuf>,
-    /// How often both are looked at; `None` leaves it to [`Server::reload`].
+    /// How often certificate and configuration are polled; `None` leaves that to [`GuardServer::reload`].
     pub poll: Option<Duration>,
-    /// Keeps the heartbeat record; nobody does without it.
-    pub heartbeat: Option<heartbeat::Options>,
-    /// Reads the waivers that the cluster keeps; only those of the configuration count without it.
-    pub waivers: Option<waivers::Options>,
-    /// The limits.
-    pub limits: Limits,
-    /// Judges changes by something else than the engine.
-    pub judge: Option<Judge>,
-    /// How many lines of the log were dropped, for the metrics.
+    /// How the heartbeat is kept; `None` keeps none.
+    pub heartbeat: Option<HeartbeatOptions>,
+    /// How the cluster's waivers are read; with `None` only those of the configuration count.
+    pub waivers: Option<WaiverReadOptions>,
+    /// Limits on clients.
+    pub limits: ServerLimits,
+    /// A function that judges changes in place of the engine, for tests.
+    pub judge: Option<JudgeFn>,
+    /// The log's count of dropped lines, for the metrics.
     pub log_lines_dropped: Counter,
 }
 
-impl Options {
-    /// On free ports of the loopback interface, with certificates from `tls_dir`, reloading by hand: for tests.
+impl ServerOptions {
+    /// Options for tests: free ports of the loopback interface, certificates from `tls_dir`, and no polling.
     pub fn loopback(tls_dir: impl Into<PathBuf>) -> Self {
-        Options {
+        ServerOptions {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             admin_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             probe_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -80,7 +83,7 @@ impl Options {
             poll: None,
             heartbeat: None,
             waivers: None,
-            limits: Limits { linger: Duration::ZERO, ..Limits::default() },
+            limits: ServerLimits { linger: Duration::ZERO, ..ServerLimits::default() },
             judge: None,
             log_lines_dropped: Counter::default(),
         }
@@ -105,7 +108,7 @@ pub enum StartError {
     /// A configuration that cannot be used.
     #[error("the configuration cannot be used: {0}")]
     Config(String),
-    /// No way to be told to stop.
+    /// Signals to stop cannot be received.
     #[error("cannot listen for signals")]
     Signals(#[source] io::Error),
     /// No thread for polling, or for a port.
@@ -113,89 +116,95 @@ pub enum StartError {
     Thread(#[source] io::Error),
 }
 
-/// A running server. Dropping it without [`Server::stop`] ends it abruptly.
+/// A running server. Dropping it without [`GuardServer::stop`] ends it abruptly.
 #[derive(Debug)]
-pub struct Server {
+pub struct GuardServer {
     address: SocketAddr,
     admin_address: SocketAddr,
     probe_address: SocketAddr,
-    shared: Arc<Shared>,
+    service: Arc<ReviewService>,
+    metrics: Arc<Metrics>,
     health: Arc<Health>,
-    files: Arc<Mutex<Files>>,
+    files: Arc<Mutex<WatchedFiles>>,
     phase: watch::Sender<Phase>,
     serving: JoinHandle<()>,
-    _admin: Served,
-    _probe: Served,
+    _admin: ServedPort,
+    _probe: ServedPort,
     _beat: AbortOnDrop,
     _heartbeat: Option<AbortOnDrop>,
     _waivers: Option<AbortOnDrop>,
     _poller: Option<mpsc::Sender<Infallible>>,
 }
 
-impl Server {
-    /// Reads configuration and certificates, binds the ports and serves: reviews on the current runtime, the others on their own.
+impl GuardServer {
+    /// Reads configuration and certificates, binds the ports and serves: reviews on the current runtime, the others on
+    /// their own.
     ///
     /// # Errors
     /// [`StartError`]; nothing is left running then.
-    pub async fn start(options: Options) -> Result<Self, StartError> {
-        let metrics = Arc::new(Metrics::with_log(options.log_lines_dropped));
-        let config = Config::start(options.config, Arc::clone(&metrics)).map_err(StartError::Config)?;
-        let certificates =
-            Certificates::start(options.tls_dir, Arc::clone(&metrics)).map_err(StartError::Certificate)?;
+    pub async fn start(options: ServerOptions) -> Result<Self, StartError> {
+        let mut metrics = Metrics::new();
+        let config = ConfigFile::start(options.config, &mut metrics).map_err(StartError::Config)?;
+        let certificates = CertificateFiles::start(options.tls_dir, &mut metrics).map_err(StartError::Certificate)?;
         let (listener, address) = bind(options.listen).await?;
         let (admin_listener, admin_address) = bind(options.admin_listen).await?;
         let (probe_listener, probe_address) = bind(options.probe_listen).await?;
 
-        let reviewer = Reviewer::new(config.guards.in_use(), Arc::clone(&metrics));
+        let reviewer = Reviewer::new(config.guards.in_use(), ReviewCounters::register(&mut metrics));
         let reviewer = match options.judge {
             Some(judge) => reviewer.with_judge(judge),
             None => reviewer,
         };
         let limits = options.limits;
-        let health = Arc::new(Health::new(&limits));
-        let shared = Arc::new(Shared {
+        let health = Arc::new(Health::new(limits.stalled, limits.dead));
+        let service = Arc::new(ReviewService {
             reviewer: Arc::new(reviewer),
-            metrics: Arc::clone(&metrics),
+            counters: ServerCounters::register(&mut metrics),
             limits,
             closing: AtomicBool::new(false),
             large_bodies: Arc::new(Semaphore::new(limits.body_budget >> KIB)),
             workers: Arc::new(Semaphore::new(limits.workers)),
         });
+        let ports = Ports::register(&mut metrics);
+        log::register(&mut metrics, options.log_lines_dropped);
+        // Registered even where the task does not run: every series exists from the start.
+        let heartbeat_counters = HeartbeatCounters::register(&mut metrics);
+        let waiver_counters = WaiverReadCounters::register(&mut metrics);
+        let metrics = Arc::new(metrics);
         let guards = Arc::clone(&config.guards);
         let tls = Arc::clone(&certificates.tls);
-        let files = Arc::new(Mutex::new(Files { config, certificates }));
+        let files = Arc::new(Mutex::new(WatchedFiles { config, certificates }));
         let poller = options.poll.map(|interval| poll(Arc::clone(&files), interval)).transpose()?;
 
-        let plain = |listener: TcpListener, limits: PlainLimits, port: &Arc<Port>| {
-            let (metrics, accept_errors) = (Arc::clone(port), metrics.accept_errors.clone());
-            Ok(Plain { listener: listener.into_std()?, limits, metrics, accept_errors })
+        let plain = |listener: TcpListener, limits: PlainLimits, port: &Arc<PortCounters>| {
+            Ok(PlainPort { listener: listener.into_std()?, limits, port: Arc::clone(port) })
         };
         let probe = {
             let health = Arc::clone(&health);
-            plain(probe_listener, admin::PROBE, &metrics.ports.probe)
+            plain(probe_listener, admin::PROBE, &ports.probe)
                 .and_then(|plain| plain.serve(move |request| admin::probe(request, &health)))
                 .map_err(StartError::Thread)?
         };
         let admin = {
             let (health, scraped) = (Arc::clone(&health), Arc::clone(&metrics));
-            plain(admin_listener, admin::METRICS, &metrics.ports.metrics)
+            plain(admin_listener, admin::METRICS, &ports.metrics)
                 .and_then(|plain| plain.serve(move |request| admin::admin(request, &health, &scraped)))
                 .map_err(StartError::Thread)?
         };
         let beat = AbortOnDrop(tokio::spawn(Arc::clone(&health).keep_beating()));
         let (phase, _) = watch::channel(Phase::Serve);
-        let serving = tokio::spawn(serve(listener, tls, Arc::clone(&shared), phase.subscribe()));
+        let serving = tokio::spawn(serve(listener, tls, ports.review, Arc::clone(&service), phase.subscribe()));
         let heartbeat =
-            options.heartbeat.map(|options| AbortOnDrop(tokio::spawn(heartbeat::run(options, Arc::clone(&metrics)))));
-        let waivers = options
-            .waivers
-            .map(|options| AbortOnDrop(tokio::spawn(waivers::run(options, guards, Arc::clone(&metrics)))));
+            options.heartbeat.map(|options| AbortOnDrop(tokio::spawn(heartbeat::run(options, heartbeat_counters))));
+        let waivers =
+            options.waivers.map(|options| AbortOnDrop(tokio::spawn(waivers::run(options, guards, waiver_counters))));
         tracing::info!(%address, %admin_address, %probe_address, "serving");
-        Ok(Server {
+        Ok(GuardServer {
             address,
             admin_address,
             probe_address,
-            shared,
+            service,
+            metrics,
             health,
             files,
             phase,
@@ -209,43 +218,44 @@ impl Server {
         })
     }
 
-    /// Where reviews come in.
+    /// The address for reviews.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where scrapers come in.
+    /// The address for scrapers.
     pub fn admin_address(&self) -> SocketAddr {
         self.admin_address
     }
 
-    /// Where probes come in.
+    /// The address for probes.
     pub fn probe_address(&self) -> SocketAddr {
         self.probe_address
     }
 
-    /// What was counted so far, in the OpenMetrics text format.
+    /// The metrics in the OpenMetrics text format.
     pub fn metrics(&self) -> String {
-        self.shared.metrics.text()
+        self.metrics.text()
     }
 
-    /// Looks at the configuration and at the certificate now.
+    /// Polls the configuration and the certificate now.
     pub fn reload(&self) -> (Poll, Poll) {
         lock(&self.files).poll()
     }
 
     /// Stops without losing a request: no longer ready, then no longer accepting, then done with what is in flight.
     ///
-    /// Returns whether all ended before the deadline.
+    /// Returns whether all requests ended before the deadline.
     pub async fn stop(self) -> bool {
-        // Endpoints follow readiness with a delay, so we go on serving, and send connections elsewhere as they are used.
+        // Endpoints follow readiness with a delay, so the guard goes on serving, and closes each connection after its
+        // next answer.
         self.health.stop();
-        self.shared.closing.store(true, Ordering::Relaxed);
+        self.service.closing.store(true, Ordering::Relaxed);
         tracing::info!("stopping");
-        sleep(self.shared.limits.linger).await;
+        sleep(self.service.limits.linger).await;
         self.phase.send_replace(Phase::Drain);
         let mut serving = self.serving;
-        let drained = timeout(self.shared.limits.drain, &mut serving).await.is_ok();
+        let drained = timeout(self.service.limits.drain, &mut serving).await.is_ok();
         if drained {
             tracing::info!("stopped");
         } else {
@@ -256,7 +266,7 @@ impl Server {
     }
 }
 
-/// A heartbeat that was missed is made up for by the next.
+/// A task that is aborted when this value is dropped. No task of the guard has to end in order.
 #[derive(Debug)]
 struct AbortOnDrop(JoinHandle<()>);
 
@@ -266,37 +276,26 @@ impl Drop for AbortOnDrop {
     }
 }
 
-/// What all connections share.
 #[derive(Debug)]
-struct Shared {
-    reviewer: Arc<Reviewer>,
-    metrics: Arc<Metrics>,
-    limits: Limits,
-    closing: AtomicBool,
-    /// In KiB, for bodies that are not small.
-    large_bodies: Arc<Semaphore>,
-    workers: Arc<Semaphore>,
+struct WatchedFiles {
+    config: ConfigFile,
+    certificates: CertificateFiles,
 }
 
-#[derive(Debug)]
-struct Files {
-    config: Config,
-    certificates: Certificates,
-}
-
-impl Files {
+impl WatchedFiles {
     fn poll(&mut self) -> (Poll, Poll) {
         (self.config.poll(), self.certificates.poll())
     }
 }
 
-/// A poisoned lock means a poll panicked; what is in use was swapped as a whole, so the next poll can go on.
-fn lock(files: &Mutex<Files>) -> std::sync::MutexGuard<'_, Files> {
+/// A poisoned lock means that a poll panicked. Everything in use was swapped as a whole, so the next poll can go on.
+fn lock(files: &Mutex<WatchedFiles>) -> std::sync::MutexGuard<'_, WatchedFiles> {
     files.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Polls on a thread of its own, so that a volume that hangs holds up no review. Ends when the sender is dropped.
-fn poll(files: Arc<Mutex<Files>>, interval: Duration) -> Result<mpsc::Sender<Infallible>, StartError> {
+/// Polls the files on a thread of its own, so that a volume that hangs delays no review. The thread ends when the
+/// returned sender is dropped.
+fn poll(files: Arc<Mutex<WatchedFiles>>, interval: Duration) -> Result<mpsc::Sender<Infallible>, StartError> {
     let (sender, receiver) = mpsc::channel::<Infallible>();
     let run = move || {
         while let Err(RecvTimeoutError::Timeout) = receiver.recv_timeout(interval) {
@@ -305,13 +304,6 @@ fn poll(files: Arc<Mutex<Files>>, interval: Duration) -> Result<mpsc::Sender<Inf
     };
     thread::Builder::new().name("reload".to_owned()).spawn(run).map_err(StartError::Thread)?;
     Ok(sender)
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Phase {
-    Serve,
-    Drain,
-    Abort,
 }
 
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

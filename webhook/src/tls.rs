@@ -1,4 +1,4 @@
-//! Certificates: a chain and its key, read from a directory and turned into a TLS configuration.
+//! The guard's certificate: a chain and its key, read from a directory and turned into a TLS configuration.
 
 use std::fs;
 use std::io;
@@ -13,16 +13,16 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::NoServerSessionStorage;
 use tokio_rustls::rustls::{self, ServerConfig, version};
 
-/// A chain and a key, as they stand on disk.
+/// A certificate chain and its key, as the files hold them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pair {
-    /// `tls.crt`: the certificate, and behind it those that lead to the authority.
+pub struct CertificatePair {
+    /// `tls.crt`: the certificate, followed by the ones that lead to the authority.
     pub chain: Vec<u8>,
     /// `tls.key`.
     pub key: Vec<u8>,
 }
 
-impl Pair {
+impl CertificatePair {
     /// Reads `tls.crt` and `tls.key` of one generation.
     ///
     /// A volume is renewed by swapping a symlink, possibly between our two reads, so the chain is read again after the
@@ -40,7 +40,7 @@ impl Pair {
             let key = file("tls.key")?;
             let again = file("tls.crt")?;
             if again == chain {
-                return Ok(Pair { chain, key });
+                return Ok(CertificatePair { chain, key });
             }
             chain = again;
         }
@@ -50,8 +50,8 @@ impl Pair {
     /// Turns the pair into a TLS configuration.
     ///
     /// # Errors
-    /// [`CertificateError`] for what does not parse or does not belong together.
-    pub fn load(&self) -> Result<Loaded, CertificateError> {
+    /// [`CertificateError`] where a part does not parse, or the two do not belong together.
+    pub fn load(&self) -> Result<LoadedCertificate, CertificateError> {
         let chain: Vec<CertificateDer<'static>> =
             CertificateDer::pem_slice_iter(&self.chain).collect::<Result<_, _>>().map_err(CertificateError::Chain)?;
         let mut not_after: Option<Timestamp> = None;
@@ -67,23 +67,23 @@ impl Pair {
             .with_single_cert(chain, key)?;
         // API servers speak HTTP/1.1 to webhooks behind a Service; offering more is attack surface without a caller.
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        // They also keep connections for minutes, so resumption would be memory without a use.
+        // They keep connections for minutes, so session resumption would take memory and save nothing.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
-        Ok(Loaded { config: Arc::new(config), not_after })
+        Ok(LoadedCertificate { config: Arc::new(config), not_after })
     }
 }
 
 /// A certificate ready for use.
 #[derive(Debug)]
-pub struct Loaded {
-    /// For the next handshakes.
+pub struct LoadedCertificate {
+    /// The TLS configuration for the next handshakes.
     pub config: Arc<ServerConfig>,
-    /// When the first certificate of the chain to expire does, by wall clock.
+    /// When the first certificate of the chain expires, by wall clock.
     pub not_after: Timestamp,
 }
 
-/// Why a certificate is not used. The old one, if there is one, stays.
+/// Why a certificate is not taken into use. The old one, if there is one, stays in use.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CertificateError {
@@ -95,7 +95,7 @@ pub enum CertificateError {
         /// Why.
         source: io::Error,
     },
-    /// The directory changed each time it was looked at.
+    /// The files changed at every attempt to read them together.
     #[error("tls.crt changed while it was read with tls.key; the next poll tries again")]
     Unsettled,
     /// No PEM in `tls.crt`.
@@ -115,7 +115,7 @@ pub enum CertificateError {
     Unusable(#[from] rustls::Error),
 }
 
-/// The one place that chooses the cryptography.
+/// The cryptography for all TLS of the guard.
 pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
@@ -128,12 +128,12 @@ mod tests {
     use super::*;
     use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 
-    fn pair(end: (i32, u8, u8)) -> Pair {
+    fn pair(end: (i32, u8, u8)) -> CertificatePair {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec!["guard".to_owned()]).unwrap();
         params.not_after = date_time_ymd(end.0, end.1, end.2);
         let certificate = params.self_signed(&key).unwrap();
-        Pair { chain: certificate.pem().into_bytes(), key: key.serialize_pem().into_bytes() }
+        CertificatePair { chain: certificate.pem().into_bytes(), key: key.serialize_pem().into_bytes() }
     }
 
     #[test]
@@ -151,9 +151,10 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_used_is_refused_with_its_reason() {
+    fn a_pair_that_cannot_be_used_is_refused_with_its_reason() {
         let good = pair((2040, 1, 1));
-        let refusal = |chain: &[u8], key: &[u8]| Pair { chain: chain.to_vec(), key: key.to_vec() }.load().unwrap_err();
+        let refusal =
+            |chain: &[u8], key: &[u8]| CertificatePair { chain: chain.to_vec(), key: key.to_vec() }.load().unwrap_err();
         assert!(matches!(refusal(b"", &good.key), CertificateError::Empty));
         assert!(matches!(refusal(&good.chain, b"nothing"), CertificateError::Key(_)));
         assert!(matches!(refusal(&good.chain, &pair((2040, 1, 1)).key), CertificateError::Unusable(_)));

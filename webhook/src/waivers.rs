@@ -1,13 +1,14 @@
-//! Reads the waivers that the cluster keeps, `SupportWaiver` objects: a task in the background that lists them again and
-//! again and has the guard put together anew when they changed.
+//! The cluster's waivers, `SupportWaiver` objects: a task in the background lists them at intervals and takes them into
+//! use when they changed.
 //!
-//! A waiver only ever loosens, so when in doubt it doesn't count. What that means here:
+//! A waiver only ever allows more, so in doubt it does not count:
 //!
-//! - An object that is gone from the list, or with the whole resource, counts no more.
-//! - An object that is no waiver, or breaks a term, is left out, said once and counted; the others count.
-//! - A list that can't be read, for whatever reason, changes nothing for a while ([`Options::keep`]): an API server that is
-//!   renewed must not bring every waived denial back. After that no waiver of the cluster counts until a list is read again.
-//! - When the task ends, what it brought ends with it.
+//! - An object that is gone from the list, or together with the resource, counts no more.
+//! - An object that is no waiver, or breaks a term, is left out, logged once and counted; the others count.
+//! - A list that can't be read, for whatever reason, changes nothing for a while ([`WaiverReadOptions::keep`]): an API
+//!   server that is renewed must not bring every waived denial back. After that no waiver of the cluster counts until a
+//!   list is read again.
+//! - When the task ends, none of its waivers counts any more.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,78 +16,82 @@ use std::time::Duration;
 use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::people::waiver::{Objects, SUPPORT_WAIVER};
 use http::StatusCode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::api::{Access, Answer, ApiError, Connection, jitter};
-use crate::guards::{ClusterWaivers, Counts, Guards};
-use crate::metrics::Metrics;
+use crate::api::{Access, ApiAnswer, ApiConnection, ApiError, jitter};
+use crate::guards::{ClusterWaiverCounts, ClusterWaivers, Guards};
+use crate::metrics::{Metrics, by};
 
-/// How they are read.
+/// How the cluster's waivers are read.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct WaiverReadOptions {
     /// How to reach the API server.
     pub access: Access,
-    /// How often.
+    /// How often they are read.
     pub every: Duration,
     /// How long the last list counts when none can be read.
     pub keep: Duration,
 }
 
-impl Options {
-    /// As often and as long as is usual.
+impl WaiverReadOptions {
+    /// The usual interval and the usual time to keep the last list.
     pub fn new(access: Access) -> Self {
-        Options { access, every: EVERY, keep: KEEP }
+        WaiverReadOptions { access, every: EVERY, keep: KEEP }
     }
 }
 
-/// Reads them until it is dropped.
-pub(crate) async fn run(options: Options, guards: Arc<Guards>, metrics: Arc<Metrics>) {
-    let Options { access, every, keep } = options;
-    let kept = Kept(guards);
-    let mut connection = Connection::new(access);
+/// Reads the waivers again and again, until the future is dropped.
+pub(crate) async fn run(options: WaiverReadOptions, guards: Arc<Guards>, counters: WaiverReadCounters) {
+    let WaiverReadOptions { access, every, keep } = options;
+    let kept = WaiverFeed(guards);
+    let mut connection = ApiConnection::new(access);
     let (mut trouble, mut last) = (None, Instant::now());
     loop {
-        // At once at the start: until then a change that is waived is refused.
+        // The first list is read at once: until then a change is refused although it is waived.
         let outcome = match timeout(LIST_TIMEOUT, list(&mut connection)).await {
             Ok(Ok(found)) => kept.take(found).await,
-            Ok(Err(failure)) => Outcome::Failed(failure),
-            Err(_) => Outcome::Failed(Failure::new(
-                Trouble::Unreachable,
+            Ok(Err(failure)) => WaiverReadOutcome::Failed(failure),
+            Err(_) => WaiverReadOutcome::Failed(WaiverReadError::new(
+                WaiverReadTrouble::Unreachable,
                 format!("the list of SupportWaivers did not end within {LIST_TIMEOUT:?}"),
             )),
         };
-        metrics.waivers_read(&outcome);
-        tell(&mut trouble, &outcome);
-        if !matches!(outcome, Outcome::Failed(_)) {
+        counters.count(&outcome);
+        log_change(&mut trouble, &outcome);
+        if !matches!(outcome, WaiverReadOutcome::Failed(_)) {
             last = Instant::now();
         } else if last.elapsed() >= keep && kept.forget() {
-            tracing::warn!("the cluster's waivers were not read for {keep:?}; none of them counts until they are");
+            tracing::warn!(
+                "the cluster's waivers could not be read for {keep:?}; none of them counts until a list is read again"
+            );
         }
         sleep(every + jitter(every / 10)).await;
     }
 }
 
-/// What became of one list.
+/// The outcome of one reading.
 #[derive(Debug)]
-pub(crate) enum Outcome {
-    /// There is no such resource, so there are no such waivers.
+pub(crate) enum WaiverReadOutcome {
+    /// The cluster has no such resource, and so no such waivers.
     Absent,
-    /// Nothing was read.
-    Failed(Failure),
-    /// It was read to its end.
+    /// The list was not read, for this reason.
+    Failed(WaiverReadError),
+    /// The list was read to its end.
     Read,
 }
 
-/// Why nothing was read, as a word and for people.
+/// Why a list was not read, as a word and for people.
 #[derive(Debug)]
-pub(crate) struct Failure {
-    trouble: Trouble,
+pub(crate) struct WaiverReadError {
+    trouble: WaiverReadTrouble,
     why: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Trouble {
+enum WaiverReadTrouble {
     Forbidden,
     NoAccess,
     Refused,
@@ -95,73 +100,115 @@ enum Trouble {
     Unreadable,
 }
 
-impl Outcome {
-    /// The word in metrics.
+impl WaiverReadOutcome {
+    /// The word for the outcome in metrics.
     pub(crate) fn word(&self) -> &'static str {
         match self {
-            Outcome::Absent => "absent",
-            Outcome::Read => "read",
-            Outcome::Failed(failure) => match failure.trouble {
-                Trouble::Forbidden => "forbidden",
-                Trouble::NoAccess => "no_access",
-                Trouble::Refused => "refused",
-                Trouble::TooLarge => "too_large",
-                Trouble::Unreachable => "unreachable",
-                Trouble::Unreadable => "unreadable",
+            WaiverReadOutcome::Absent => "absent",
+            WaiverReadOutcome::Read => "read",
+            WaiverReadOutcome::Failed(failure) => match failure.trouble {
+                WaiverReadTrouble::Forbidden => "forbidden",
+                WaiverReadTrouble::NoAccess => "no_access",
+                WaiverReadTrouble::Refused => "refused",
+                WaiverReadTrouble::TooLarge => "too_large",
+                WaiverReadTrouble::Unreachable => "unreachable",
+                WaiverReadTrouble::Unreadable => "unreadable",
             },
         }
     }
 
-    /// All words.
+    /// Every word that an outcome can have.
     pub(crate) const WORDS: [&'static str; 8] =
         ["absent", "forbidden", "no_access", "read", "refused", "too_large", "unreachable", "unreadable"];
 }
 
-impl Failure {
-    fn new(trouble: Trouble, why: impl Into<String>) -> Self {
-        Failure { trouble, why: why.into() }
+impl WaiverReadError {
+    fn new(trouble: WaiverReadTrouble, why: impl Into<String>) -> Self {
+        WaiverReadError { trouble, why: why.into() }
     }
 
     fn unreadable(why: impl std::fmt::Display) -> Self {
-        Failure::new(Trouble::Unreadable, format!("the list of SupportWaivers: {why}"))
+        WaiverReadError::new(WaiverReadTrouble::Unreadable, format!("the list of SupportWaivers: {why}"))
     }
 
     fn too_large(why: impl std::fmt::Display) -> Self {
-        Failure::new(Trouble::TooLarge, format!("{why}; delete those that are over or not needed any more"))
+        WaiverReadError::new(
+            WaiverReadTrouble::TooLarge,
+            format!("{why}; delete those that are over or not needed any more"),
+        )
     }
 
-    fn refused(answer: &Answer) -> Self {
+    fn refused(answer: &ApiAnswer) -> Self {
         let (trouble, hint) = match answer.status {
             StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED => (
-                Trouble::Forbidden,
+                WaiverReadTrouble::Forbidden,
                 "; the guard's manifest, applied anew, provides the right, and --cluster-waivers=off does without",
             ),
-            _ => (Trouble::Refused, ""),
+            _ => (WaiverReadTrouble::Refused, ""),
         };
-        Failure::new(trouble, format!("listing SupportWaivers: {}{hint}", answer.refusal()))
+        WaiverReadError::new(trouble, format!("listing SupportWaivers: {}{hint}", answer.refusal()))
     }
 }
 
-impl From<ApiError> for Failure {
+impl From<ApiError> for WaiverReadError {
     fn from(error: ApiError) -> Self {
         match error {
-            ApiError::NoAccess(_) => Failure::new(Trouble::NoAccess, error.to_string()),
-            ApiError::TimedOut | ApiError::Unreachable(_) => Failure::new(Trouble::Unreachable, error.to_string()),
-            ApiError::TooLarge => Failure::too_large(format_args!("listing SupportWaivers: {error}")),
+            ApiError::NoAccess(_) => WaiverReadError::new(WaiverReadTrouble::NoAccess, error.to_string()),
+            ApiError::TimedOut | ApiError::Unreachable(_) => {
+                WaiverReadError::new(WaiverReadTrouble::Unreachable, error.to_string())
+            }
+            ApiError::TooLarge => WaiverReadError::too_large(format_args!("listing SupportWaivers: {error}")),
         }
     }
 }
 
-/// Each trouble once, until it ends. That there is no such resource is nothing to speak of.
-fn tell(trouble: &mut Option<Trouble>, outcome: &Outcome) {
+/// Counters of readings.
+#[derive(Debug)]
+pub(crate) struct WaiverReadCounters {
+    /// One for each word of an outcome.
+    reads: Vec<Counter>,
+    last_read: Gauge,
+}
+
+impl WaiverReadCounters {
+    pub(crate) fn register(metrics: &mut Metrics) -> Self {
+        WaiverReadCounters {
+            reads: metrics.counters(
+                "cluster_waiver_reads",
+                "Attempts to read the waivers that the cluster keeps, by outcome",
+                &by("outcome", &WaiverReadOutcome::WORDS),
+            ),
+            last_read: metrics.gauge(
+                "cluster_waivers_last_read_timestamp_seconds",
+                "When the waivers that the cluster keeps were last read, or it was seen to have none",
+            ),
+        }
+    }
+
+    fn count(&self, outcome: &WaiverReadOutcome) {
+        let place = WaiverReadOutcome::WORDS.iter().position(|word| *word == outcome.word());
+        if let Some(counter) = place.and_then(|place| self.reads.get(place)) {
+            counter.inc();
+        }
+        if !matches!(outcome, WaiverReadOutcome::Failed(_)) {
+            self.last_read.set(Timestamp::now().as_second());
+        }
+    }
+}
+
+/// Logs a failure once, and the first success after it. A missing resource is no failure.
+fn log_change(trouble: &mut Option<WaiverReadTrouble>, outcome: &WaiverReadOutcome) {
     match outcome {
-        Outcome::Failed(failure) if *trouble != Some(failure.trouble) => {
+        WaiverReadOutcome::Failed(failure) if *trouble != Some(failure.trouble) => {
             let error = &*failure.why;
-            tracing::warn!(error, "the cluster's waivers are not read; those of the configuration count all the same");
+            tracing::warn!(
+                error,
+                "the cluster's waivers cannot be read; those of the configuration count all the same"
+            );
             *trouble = Some(failure.trouble);
         }
-        Outcome::Failed(_) => {}
-        Outcome::Absent | Outcome::Read => {
+        WaiverReadOutcome::Failed(_) => {}
+        WaiverReadOutcome::Absent | WaiverReadOutcome::Read => {
             if trouble.take().is_some() {
                 tracing::info!("the cluster's waivers are read again");
             }
@@ -169,38 +216,38 @@ fn tell(trouble: &mut Option<Trouble>, outcome: &Outcome) {
     }
 }
 
-/// What was read, for as long as somebody reads.
-struct Kept(Arc<Guards>);
+/// The guards, as this task feeds them. Dropping it takes the cluster's waivers out of use.
+struct WaiverFeed(Arc<Guards>);
 
-impl Kept {
-    /// Puts the guard together from what was found; `None` is a cluster without the resource.
-    async fn take(&self, found: Option<ClusterWaivers>) -> Outcome {
-        let outcome = if found.is_some() { Outcome::Read } else { Outcome::Absent };
+impl WaiverFeed {
+    /// Takes a reading into use; `None` is a cluster without the resource.
+    async fn take(&self, found: Option<ClusterWaivers>) -> WaiverReadOutcome {
+        let outcome = if found.is_some() { WaiverReadOutcome::Read } else { WaiverReadOutcome::Absent };
         let guards = Arc::clone(&self.0);
         // Up to a thousand waivers are compared with each other, which must not hold up the reviews.
-        match spawn_blocking(move || guards.keep(found.unwrap_or_default())).await {
-            Ok(Some(Counts { taken, ignored, expired })) => {
+        match spawn_blocking(move || guards.take(found.unwrap_or_default())).await {
+            Ok(Some(ClusterWaiverCounts { taken, ignored, expired })) => {
                 tracing::info!(taken, ignored, expired, "the cluster's waivers changed");
                 outcome
             }
             Ok(None) => outcome,
-            Err(error) => Outcome::Failed(Failure::unreadable(error)),
+            Err(error) => WaiverReadOutcome::Failed(WaiverReadError::unreadable(error)),
         }
     }
 
-    /// Tells whether there was something to forget.
+    /// Takes the cluster's waivers out of use. Returns whether there were any.
     fn forget(&self) -> bool {
-        self.0.keep(ClusterWaivers::default()).is_some()
+        self.0.take(ClusterWaivers::default()).is_some()
     }
 }
 
-impl Drop for Kept {
+impl Drop for WaiverFeed {
     fn drop(&mut self) {
         self.forget();
     }
 }
 
-async fn list(connection: &mut Connection) -> Result<Option<ClusterWaivers>, Failure> {
+async fn list(connection: &mut ApiConnection) -> Result<Option<ClusterWaivers>, WaiverReadError> {
     let api = connection.api().await?;
     let (mut objects, mut size, mut token) = (Objects::default(), 0, None);
     loop {
@@ -208,72 +255,79 @@ async fn list(connection: &mut Connection) -> Result<Option<ClusterWaivers>, Fai
         match answer.status {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND if token.is_none() => return Ok(None),
-            _ => return Err(Failure::refused(&answer)),
+            _ => return Err(WaiverReadError::refused(&answer)),
         }
         size += answer.body.len();
         if size > MAX_SIZE {
-            return Err(Failure::too_large(format_args!("the list of SupportWaivers has more than {MAX_SIZE} bytes")));
+            return Err(WaiverReadError::too_large(format_args!(
+                "the list of SupportWaivers has more than {MAX_SIZE} bytes"
+            )));
         }
-        // A large page takes milliseconds, and a parser meets what others wrote: the reviews are to feel neither.
+        // On another thread: parsing a large page takes milliseconds, and may panic over what users wrote.
         let parsed = spawn_blocking(move || objects.page(&answer.body).map(|page| (objects, page)));
         let page;
-        (objects, page) = parsed.await.map_err(Failure::unreadable)?.map_err(Failure::unreadable)?;
+        (objects, page) = parsed.await.map_err(WaiverReadError::unreadable)?.map_err(WaiverReadError::unreadable)?;
         if page.kind != LIST {
-            return Err(Failure::unreadable(format_args!("it came as something else than a {LIST}")));
+            return Err(WaiverReadError::unreadable(format_args!("the answer is no {LIST}")));
         }
         match page.continue_token {
             None => return current(objects).map(Some),
             Some(next) if token.as_ref() == Some(&next) => {
-                return Err(Failure::unreadable("the same continue token twice"));
+                return Err(WaiverReadError::unreadable("two pages have the same continue token"));
             }
             next => token = next,
         }
     }
 }
 
-/// What is over never counts again, and would only take up room. All other times are looked at by each review.
-fn current(mut objects: Objects) -> Result<ClusterWaivers, Failure> {
+/// The waivers of a reading whose time is not over. The others never count again and would only take room. When a
+/// waiver begins and ends to count, each review looks at itself.
+fn current(mut objects: Objects) -> Result<ClusterWaivers, WaiverReadError> {
     let (all, now) = (objects.waivers.len(), Timestamp::now());
     objects.waivers.retain(|waiver| !waiver.is_over(now));
     let left = objects.waivers.len();
     if left > MAX_WAIVERS {
-        return Err(Failure::too_large(format_args!("{left} SupportWaivers are not over, more than {MAX_WAIVERS}")));
+        return Err(WaiverReadError::too_large(format_args!(
+            "{left} SupportWaivers are not over, more than {MAX_WAIVERS}"
+        )));
     }
     Ok(ClusterWaivers { objects, expired: all - left })
 }
 
 const LIST: &str = "SupportWaiverList";
 
-/// Soon enough for somebody who waits for a waiver, seldom enough that two replicas are nothing to an API server.
+/// Between two readings: soon enough for a user who waits for a waiver, seldom enough that two replicas are no burden.
 const EVERY: Duration = Duration::from_secs(30);
-/// Longer than an API server is away when it is renewed. Nobody can take a waiver back for as long.
+/// How long the last list counts when none can be read: longer than an API server is away when it is renewed. For as
+/// long, nobody can take a waiver back.
 const KEEP: Duration = Duration::from_mins(10);
-/// For all pages.
+/// For reading all pages.
 const LIST_TIMEOUT: Duration = Duration::from_secs(30);
-/// Objects of one page: an ordinary one has two KiB, and an answer at most two MiB.
+/// Objects of one page: an ordinary object has two KiB, and an answer at most two MiB.
 const PAGE: usize = 100;
 /// Bytes of all pages, of which only the waivers are kept.
 const MAX_SIZE: usize = 8 << 20;
-/// Far more than anybody looks after, and still nothing to go through for a finding.
+/// Waivers in use: far more than people look after, and still few to search for one finding.
 const MAX_WAIVERS: usize = 1000;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::guards::GuardGauges;
     use aksarc_shared::data;
     use aksarc_shared::verdict::guard::{Guard, Settings};
 
     #[test]
-    fn when_the_task_ends_what_it_brought_ends_with_it() {
+    fn when_the_task_ends_none_of_its_waivers_counts() {
         let configured = Guard::new(data::embedded(), Settings::default()).unwrap();
-        let guards = Arc::new(Guards::new(configured, Arc::new(Metrics::new())));
+        let guards = Arc::new(Guards::new(configured, GuardGauges::register(&mut Metrics::new())));
         let in_use = || guards.in_use().load().settings().waivers.len();
-        let kept = Kept(Arc::clone(&guards));
+        let kept = WaiverFeed(Arc::clone(&guards));
         let item = r#"{"metadata": {"name": "w"}, "spec": {"rules": ["AA205"], "match": {"kind": "Node", "name": "a"},
             "reason": "r", "requestedBy": "a", "approvedBy": "b", "expires": "9999-01-01T00:00:00Z"}}"#;
         let mut objects = Objects::default();
         objects.page(format!("{{\"items\": [{item}]}}").as_bytes()).unwrap();
-        guards.keep(current(objects).unwrap()).unwrap();
+        guards.take(current(objects).unwrap()).unwrap();
         assert_eq!(in_use(), 1);
         drop(kept);
         assert_eq!(in_use(), 0);
@@ -282,16 +336,20 @@ mod tests {
     #[test]
     fn every_outcome_has_a_word_of_its_own() {
         let troubles = [
-            Trouble::Forbidden,
-            Trouble::NoAccess,
-            Trouble::Refused,
-            Trouble::TooLarge,
-            Trouble::Unreachable,
-            Trouble::Unreadable,
+            WaiverReadTrouble::Forbidden,
+            WaiverReadTrouble::NoAccess,
+            WaiverReadTrouble::Refused,
+            WaiverReadTrouble::TooLarge,
+            WaiverReadTrouble::Unreachable,
+            WaiverReadTrouble::Unreadable,
         ];
-        let failed = troubles.map(|trouble| Outcome::Failed(Failure::new(trouble, "")));
-        let mut words: Vec<_> = failed.iter().chain(&[Outcome::Absent, Outcome::Read]).map(Outcome::word).collect();
+        let failed = troubles.map(|trouble| WaiverReadOutcome::Failed(WaiverReadError::new(trouble, "")));
+        let mut words: Vec<_> = failed
+            .iter()
+            .chain(&[WaiverReadOutcome::Absent, WaiverReadOutcome::Read])
+            .map(WaiverReadOutcome::word)
+            .collect();
         words.sort_unstable();
-        assert_eq!(words, Outcome::WORDS);
+        assert_eq!(words, WaiverReadOutcome::WORDS);
     }
 }

@@ -16,7 +16,6 @@ use aksarc_shared::rules::catalogue;
 use aksarc_shared::rules::rule::Mode;
 use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::verdict::guard::Settings;
-use aksarc_shared::verdict::report::ToolVersion;
 use aksarc_webhook::{config, manifest};
 use serde_json::{Value, json};
 
@@ -28,12 +27,12 @@ fn deploy(name: &str) -> String {
 #[test]
 fn the_manifest_says_what_it_generated_whatever_authority_it_is_given() {
     let configuration =
-        |options: &manifest::Options| -> Value { yaml::documents(&manifest::webhooks(options)).unwrap().remove(0) };
+        |options: &ManifestOptions| -> Value { yaml::documents(&manifest::webhooks(options)).unwrap().remove(0) };
     let generated = |configuration: &Value| configuration["metadata"]["annotations"][own::GENERATED].clone();
-    let plain = configuration(&manifest::Options::default());
+    let plain = configuration(&ManifestOptions::default());
     assert_eq!(generated(&plain), digest::digest(&plain["webhooks"]));
     let authority = Some(b"authority".to_vec());
-    let trusted = configuration(&manifest::Options { authority, ..manifest::Options::default() });
+    let trusted = configuration(&ManifestOptions { authority, ..ManifestOptions::default() });
     assert_eq!(generated(&trusted), generated(&plain));
     let mut edited = plain["webhooks"].clone();
     edited[0]["matchConditions"][0]["expression"] = json!("false");
@@ -79,7 +78,7 @@ fn the_guards_only_rights_are_its_heartbeat_and_the_list_of_waivers() {
     );
     let kinds = objects.iter().map(|object| object["kind"].as_str().unwrap());
     assert_eq!(kinds.filter(|kind| kind.contains("Role")).count(), 4);
-    // The pod has the token for that.
+    // The pod has the token that these rights need.
     assert_eq!(one("Deployment")["spec"]["template"]["spec"]["automountServiceAccountToken"], true);
 }
 
@@ -87,17 +86,17 @@ fn the_guards_only_rights_are_its_heartbeat_and_the_list_of_waivers() {
 fn the_guards_own_webhooks_do_not_stand_in_the_clusters_way() {
     let all = catalogue::ALL.iter().map(|rule| (rule.code.as_str().to_owned(), Mode::Warn)).collect();
     let settings = Settings { rules: all, ..Settings::default() };
-    let config = manifest::Config { text: String::new(), settings };
+    let config = ManifestConfig { text: String::new(), settings };
     for config in [None, Some(config)] {
-        let manifest = manifest::render(&manifest::Options { config, ..manifest::Options::default() });
+        let manifest = manifest::render(&ManifestOptions { config, ..ManifestOptions::default() });
         assert_eq!(blocking_webhooks(&manifest), Vec::new());
-        // Had it failed closed, the rule would say so.
+        // The rule speaks once a webhook fails closed.
         let closed = manifest.replace("failurePolicy: Ignore", "failurePolicy: Fail");
         assert!(!blocking_webhooks(&closed).is_empty());
     }
 }
 
-/// What AA901 finds on a cluster of the system's namespaces and the manifest, information included.
+/// The findings of AA901, information included, on a cluster of the system's namespaces and the manifest.
 fn blocking_webhooks(manifest: &str) -> Vec<Finding> {
     let now: Timestamp = "2026-06-01T00:00:00Z".parse().unwrap();
     let rules = vec![catalogue::find("AA901").unwrap()];
@@ -120,7 +119,7 @@ fn blocking_webhooks(manifest: &str) -> Vec<Finding> {
             check.complete(segment);
         }
     }
-    check.finish(ToolVersion::default(), "guard", "").unwrap().findings
+    check.finish(Tool::default(), "guard", "").unwrap().findings
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! The guard over loopback sockets, with certificates of its own: one binary, since linking takes longer than running.
+//! Tests of the guard over loopback sockets, with certificates made on the spot. They are one program, since linking
+//! takes longer than running.
 
 #[cfg(test)]
 mod generated_files;

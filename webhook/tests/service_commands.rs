@@ -1,4 +1,4 @@
-//! The commands beside serving: what they print, and how they end.
+//! The subcommands: their output and their exit codes.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use serde_json::json;
 
 const HEAD: &str = "apiVersion: aksarc.dev/v1alpha1\nkind: GuardConfig\n";
 
-/// How a command ended: exit code, standard output, standard error.
+/// The end of a command: exit code, standard output, standard error.
 fn run(args: &[&str], input: &str) -> (i32, String, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_aksarc-webhook"))
         .args(args)
@@ -31,7 +31,7 @@ fn written(directory: &Path, name: &str, content: &str) -> PathBuf {
 }
 
 #[test]
-fn a_configuration_is_told_in_words_before_it_is_used() {
+fn check_config_tells_in_words_what_a_configuration_does() {
     let config = format!(
         "{HEAD}mode: enforce\nplatform: azure-local\nrules: {{AA208: record, AA702: warn}}\nactors:\n  people:\n    users: [argocd]\n"
     );
@@ -49,7 +49,7 @@ fn a_configuration_is_told_in_words_before_it_is_used() {
     ] {
         assert!(out.contains(line), "{line:?} is not in\n{out}");
     }
-    // As it is kept in git.
+    // The manifest of a ConfigMap, as people keep it in git.
     let map = |key: &str| {
         json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "guard"}, "data": {key: config}})
             .to_string()
@@ -63,7 +63,7 @@ fn a_configuration_is_told_in_words_before_it_is_used() {
 }
 
 #[test]
-fn what_cannot_be_meant_is_refused_by_name() {
+fn a_setting_that_cannot_be_meant_is_refused_by_name() {
     for (rest, says) in [
         ("mode: enforced\n", "unknown variant `enforced`, expected one of enforce, observe, warn at line 3"),
         ("rules: {AA999: warn}\n", "rules: no rule is called \"AA999\""),
@@ -84,7 +84,7 @@ fn what_cannot_be_meant_is_refused_by_name() {
 }
 
 #[test]
-fn a_manifest_holds_certificates_and_an_image_or_is_not_made() {
+fn a_manifest_is_made_only_with_an_image_and_with_nothing_but_certificates() {
     let directory = tempfile::tempdir().unwrap();
     let key = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new(vec!["a".to_owned()]).unwrap().self_signed(&key).unwrap().pem();

@@ -1,4 +1,4 @@
-//! Stopping: no request that was sent is left without an answer.
+//! Stopping: every request that was sent gets its answer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -15,7 +15,7 @@ fn raw_review() -> (String, String) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_in_flight_is_lost_under_load() {
+async fn no_request_in_flight_is_lost_under_load() {
     let guard = Guard::start("enforce", |options| options.limits.linger = Duration::from_millis(300)).await;
     let (address, connector) = (guard.server.address(), guard.authority.connector());
     let body = denied_review().to_string();
@@ -27,7 +27,7 @@ async fn nothing_in_flight_is_lost_under_load() {
             let (answered, gone) = (Arc::clone(&answered), Arc::clone(&gone));
             tokio::spawn(async move {
                 let mut lost = 0;
-                // Until nobody accepts any more: then there is nothing that could be lost.
+                // Until connections are refused: from then on no request can get lost.
                 while let Ok(mut client) = Client::connect(address, &connector).await {
                     loop {
                         let Ok(answer) = client.try_post(body.clone()).await else {
@@ -81,7 +81,7 @@ async fn a_request_that_is_half_sent_is_answered() {
     let (first, second) = raw_review();
     let mut tls = guard.tls().await;
     tls.write_all(first.as_bytes()).await.unwrap();
-    // Another answer shows that the server has seen what came before it.
+    // An answer on another connection shows that the server has seen the half request.
     guard.client().await.review(&denied_review()).await;
     let address = guard.server.address();
     let stopping = tokio::spawn(guard.server.stop());

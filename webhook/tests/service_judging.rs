@@ -1,4 +1,4 @@
-//! Reviews that take long: they are allowed in time, marked and counted, and hold up nobody else.
+//! Reviews that take long: they are allowed in time, marked and counted, and delay no others.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use aksarc_shared::facts::change::Change;
 use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::k8s::user::User;
 use aksarc_shared::verdict::guard::{Guard as Engine, Judgement};
-use aksarc_webhook::server::Limits;
+use aksarc_webhook::server::ServerLimits;
 use serde_json::{Value, json};
 
 use crate::support::gate::Gate;
@@ -16,7 +16,7 @@ const SHORT: Duration = Duration::from_millis(200);
 
 async fn guard(
     judge: fn(&Engine, &Change<'_>, &User, Timestamp) -> Judgement,
-    change: impl FnOnce(&mut Limits),
+    change: impl FnOnce(&mut ServerLimits),
 ) -> Guard {
     Guard::start("enforce", |options| {
         options.judge = Some(judge);
@@ -25,7 +25,7 @@ async fn guard(
     .await
 }
 
-/// Judges as the engine does, but what is called `slow` only once `gate` is open.
+/// Judges as the engine does, but a change of an object called `slow` only once `gate` is open.
 fn judge(gate: &Gate, engine: &Engine, change: &Change<'_>, user: &User, now: Timestamp) -> Judgement {
     if change.name == "slow" {
         gate.pass();
@@ -33,7 +33,7 @@ fn judge(gate: &Gate, engine: &Engine, change: &Change<'_>, user: &User, now: Ti
     engine.judge(change, user, now)
 }
 
-/// A review that is denied, too large to be judged where it arrives.
+/// A review that is denied, and too large to be judged at once.
 fn large(name: &str) -> Value {
     let mut review = denied_review();
     review["request"]["name"] = json!(name);
@@ -50,14 +50,15 @@ async fn a_review_that_takes_too_long_is_allowed_marked_and_counted_once() {
     assert_eq!(response["allowed"], true);
     assert_eq!(response["auditAnnotations"], json!({"not-evaluated": "time"}));
     assert_eq!(guard.metric("aksarc_reviews_not_evaluated_total", &["time"]), 1);
-    // The worker ends later, and what it found is not counted beside. It is free then.
+    // The worker ends later. It is free then, and its findings are not counted.
     GATE.open();
     let late = late_before_one_is_judged(&guard, &large("slow")).await;
     assert_eq!(guard.metric("aksarc_reviews_total", &["deny"]), 1);
     assert_eq!(guard.metric("aksarc_reviews_not_evaluated_total", &["time"]), 1 + late);
 }
 
-/// Sends a review until it is judged, and denied. A busy machine may be late before, which is counted.
+/// Sends a review again and again until it is judged, and denied. On a busy machine it may be late at first, which is
+/// counted.
 async fn late_before_one_is_judged(guard: &Guard, review: &Value) -> i64 {
     for late in 0..100 {
         let response = guard.client().await.review(review).await;
@@ -70,10 +71,10 @@ async fn late_before_one_is_judged(guard: &Guard, review: &Value) -> i64 {
 }
 
 #[tokio::test]
-async fn small_reviews_and_probes_wait_for_no_large_one() {
+async fn small_reviews_and_probes_do_not_wait_for_large_reviews() {
     static GATE: Gate = Gate::new();
     let guard = guard(|e, c, u, t| judge(&GATE, e, c, u, t), |_| ()).await;
-    let workers = Limits::default().workers;
+    let workers = ServerLimits::default().workers;
     let mut clients = Vec::new();
     for _ in 0..workers {
         let mut client = guard.client().await;
@@ -82,7 +83,7 @@ async fn small_reviews_and_probes_wait_for_no_large_one() {
     until(|| GATE.came(), |came| *came == workers).await;
     assert_eq!(guard.client().await.review(&denied_review()).await["allowed"], false);
     assert_eq!(admin(guard.server.probe_address(), "/readyz").await.unwrap().0, 200);
-    // Another large one waits for a worker, and is judged when there is one.
+    // Another large review waits for a worker, and is judged once one is free.
     let mut client = guard.client().await;
     let waiting = tokio::spawn(async move { client.review(&large("quick")).await });
     let answering = i64::try_from(workers).unwrap() + 1;
@@ -118,7 +119,7 @@ async fn a_review_that_finds_no_worker_in_time_is_allowed_marked_and_counted() {
 }
 
 #[tokio::test]
-async fn nobody_judges_for_a_client_that_has_left() {
+async fn a_review_whose_client_has_left_is_not_judged() {
     static GATE: Gate = Gate::new();
     let guard = guard(|e, c, u, t| judge(&GATE, e, c, u, t), |limits| limits.workers = 1).await;
     let mut first = guard.client().await;
@@ -137,7 +138,7 @@ async fn nobody_judges_for_a_client_that_has_left() {
 }
 
 #[tokio::test]
-async fn a_panic_of_a_worker_is_allowed_and_the_next_large_review_is_judged() {
+async fn a_review_whose_worker_panics_is_allowed_and_the_next_large_one_is_judged() {
     fn panics(engine: &Engine, change: &Change<'_>, user: &User, now: Timestamp) -> Judgement {
         assert!(change.name != "bad", "a rule met it");
         engine.judge(change, user, now)
@@ -148,7 +149,7 @@ async fn a_panic_of_a_worker_is_allowed_and_the_next_large_review_is_judged() {
     assert_eq!(guard.client().await.review(&large("good")).await["allowed"], false);
 }
 
-/// What no limit catches: the reviews' own thread hangs. The probes, on theirs, tell.
+/// No limit catches a hang of the reviews' own thread. The probes, on another thread, tell of it.
 #[test]
 fn a_guard_whose_reviews_hang_is_not_ready_then_not_alive_and_recovers() {
     static GATE: Gate = Gate::new();

@@ -1,16 +1,16 @@
-//! Every limit on what a client can do slowly, often or at length.
+//! The limits on what a client can do slowly, often or at length.
 
 use std::time::Duration;
 
 use crate::support::{Guard, denied_review, post, read_to_close, until};
-use aksarc_webhook::server::Limits;
+use aksarc_webhook::server::ServerLimits;
 use http::StatusCode;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 const SHORT: Duration = Duration::from_millis(50);
 
-async fn guard(change: impl FnOnce(&mut Limits)) -> Guard {
+async fn guard(change: impl FnOnce(&mut ServerLimits)) -> Guard {
     Guard::start("enforce", |options| change(&mut options.limits)).await
 }
 
@@ -135,36 +135,36 @@ async fn a_chunked_review_is_judged() {
 }
 
 #[tokio::test]
-async fn large_bodies_wait_for_memory_and_are_told_when_there_is_none() {
+async fn large_bodies_wait_for_memory_and_are_refused_when_none_becomes_free() {
     let guard = guard(|limits| {
         limits.body_bytes = 200_000;
         limits.body_budget = 200_000;
-        // The holder keeps its memory for this long, and the next waits for half of it.
+        // The holder keeps its memory for this long, and the next request waits for half of that time.
         limits.body = Duration::from_secs(5);
     })
     .await;
     let head = "POST /validate HTTP/1.1\r\nhost: g\r\ncontent-type: application/json\r\ncontent-length: 190000\r\n\r\n";
-    // To announce much takes nothing from others.
+    // A client that only announces much takes no memory from others.
     let mut silent = guard.tls().await;
     silent.write_all(head.as_bytes()).await.unwrap();
-    // This one sends it, and holds the whole budget while its body does not end.
+    // This client sends it, and holds the whole budget while its body does not end.
     let mut holder = guard.tls().await;
     holder.write_all(head.as_bytes()).await.unwrap();
     holder.write_all(&vec![b' '; 189_999]).await.unwrap();
-    // Small ones are not affected, and show that the holder has been read.
+    // Small reviews are not affected, and show that the holder's bytes have been read.
     let mut client = guard.client().await;
     assert_eq!(client.review(&denied_review()).await["allowed"], false);
     let answer = guard.client().await.post(vec![b' '; 190_000]).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(guard.metric("aksarc_requests_refused_total", &["overload"]), 1);
     read_to_close(&mut holder).await;
-    // The budget is whole again.
+    // The whole budget is free again.
     let answer = guard.client().await.post(vec![b' '; 190_000]).await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]
-async fn a_newcomer_takes_the_slot_of_the_longest_idle_connection_and_of_none_in_a_request() {
+async fn a_new_connection_takes_the_slot_of_the_longest_idle_one_and_of_none_in_a_request() {
     let guard = guard(|limits| limits.connections = 3).await;
     let body = denied_review().to_string();
     let (start, end) = body.split_at(body.len() / 2);
@@ -197,7 +197,7 @@ async fn a_newcomer_takes_the_slot_of_the_longest_idle_connection_and_of_none_in
 }
 
 #[tokio::test]
-async fn when_nobody_is_idle_the_slowest_sender_gives_way() {
+async fn the_slowest_sender_is_evicted_when_no_connection_is_idle() {
     let guard = guard(|limits| {
         limits.connections = 2;
         limits.body = Duration::from_mins(1);
@@ -226,7 +226,7 @@ async fn a_client_that_leaves_in_the_middle_of_a_body_is_counted() {
     until(|| guard.metric("aksarc_connections", &[]), |open| *open == 0).await;
 }
 
-/// Each of these is answered at once, and frees its slot.
+/// Each of these requests is answered at once, and frees its slot.
 #[tokio::test]
 async fn refused_requests_close_their_connection() {
     let guard = guard(|_| ()).await;

@@ -1,4 +1,4 @@
-//! A standard error that cannot be written: it costs lines of the log, and nothing else.
+//! A standard error that cannot be written to costs lines of the log, and nothing else.
 
 use std::fs::File;
 use std::io::{Read, Write, pipe};
@@ -15,7 +15,7 @@ use crate::support::{denied_review, read_to_close, until};
 
 const FORMATS: [&str; 2] = ["json", "text"];
 
-/// More findings than lines are written in a second, so that some are logged whatever the clock says.
+/// More findings than lines are allowed in a second, so that some are logged whatever the clock says.
 async fn is_judging(program: &Program) {
     let mut client = program.client().await.unwrap();
     for _ in 0..30 {
@@ -49,7 +49,8 @@ async fn a_reader_that_leaves_costs_lines_and_nothing_else() {
 #[tokio::test]
 async fn a_reader_that_stopped_reading_costs_lines_and_nothing_else() {
     let mut program = Program::start(Stdio::piped, &["--log-level", "debug", "--log-format", "json"]).await;
-    // Each of these is a line of the log. The pipe takes 64 KiB of them, our queue some more, and then they are dropped.
+    // Each of these is a line of the log. The pipe takes 64 KiB of them, our queue some more, and then they are
+    // dropped.
     let mut sent = 0;
     while program.metric("aksarc_log_lines_dropped_total").await == 0 {
         for _ in 0..200 {
@@ -65,7 +66,7 @@ async fn a_reader_that_stopped_reading_costs_lines_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn whoever_reads_gets_the_last_lines_too() {
+async fn a_reader_gets_the_last_lines_too() {
     let mut program = Program::start(Stdio::piped, &[]).await;
     let mut stderr = program.child.stderr.take().unwrap();
     assert_eq!(program.terminate().await.code(), Some(0));
@@ -80,9 +81,9 @@ async fn whoever_reads_gets_the_last_lines_too() {
     assert!(log.contains("cannot start; no change is being judged") && log.contains("/nonexistent"), "{log}");
 }
 
-/// Not by a signal, and not never.
+/// The process ends by itself, and not by a signal.
 #[tokio::test]
-async fn a_start_that_fails_ends_with_its_code_where_nobody_reads_why() {
+async fn a_failed_start_ends_with_its_exit_code_even_where_nobody_reads_the_error() {
     let wrong =
         [(["--tls-dir", "/nonexistent"], 1), (["--no-such", "argument"], 2), (["check-config", "/nonexistent"], 1)];
     for (arguments, code) in wrong {
@@ -90,7 +91,7 @@ async fn a_start_that_fails_ends_with_its_code_where_nobody_reads_why() {
         let mut child = command().args(arguments).stderr(full).spawn().unwrap();
         assert_eq!(ended(&mut child).await.code(), Some(code), "{arguments:?}");
 
-        // A pipe that holds as much as it can, and is not read.
+        // A full pipe that nobody reads.
         let (_reader, mut writer) = pipe().unwrap();
         let stderr = writer.try_clone().unwrap();
         let written = Arc::new(AtomicUsize::new(0));

@@ -1,4 +1,4 @@
-//! The ports in the clear: what they answer, and that nobody can fill them.
+//! The plain ports: their answers, and that no client can fill them.
 
 use crate::support::{Guard, admin, read_to_close, until};
 use tokio::io::AsyncWriteExt;
@@ -10,7 +10,7 @@ async fn probes_have_a_port_of_their_own_and_scrapers_another() {
     let (probe, metrics) = (guard.server.probe_address(), guard.server.admin_address());
     for path in ["/livez", "/readyz"] {
         assert_eq!(admin(probe, path).await.unwrap(), (200, "ok\n".to_owned()), "{path}");
-        // Where manifests of before send their probes.
+        // Older manifests send their probes here.
         assert_eq!(admin(metrics, path).await.unwrap().0, 200, "{path}");
     }
     for (address, path) in [(probe, "/metrics"), (probe, "/validate"), (metrics, "/validate")] {
@@ -28,10 +28,10 @@ async fn probes_have_a_port_of_their_own_and_scrapers_another() {
 }
 
 #[tokio::test]
-async fn silent_connections_give_way_on_the_ports_in_the_clear() {
+async fn silent_connections_are_evicted_on_the_plain_ports() {
     let guard = Guard::start("observe", |_| ()).await;
     for (address, port) in [(guard.server.probe_address(), "probe"), (guard.server.admin_address(), "metrics")] {
-        // The ports in the clear are opened by a thread of their own.
+        // Each plain port is served by a thread of its own.
         let limit = until(|| guard.metric("aksarc_connections_limit", &[port]), |limit| *limit > 0).await;
         let mut silent = Vec::new();
         while guard.metric("aksarc_connections_saturated_total", &[port]) == 0 {
@@ -47,7 +47,7 @@ async fn silent_connections_give_way_on_the_ports_in_the_clear() {
 }
 
 #[tokio::test]
-async fn a_connection_in_the_clear_carries_one_request() {
+async fn a_plain_connection_carries_one_request() {
     let guard = Guard::start("observe", |_| ()).await;
     let mut tcp = TcpStream::connect(guard.server.probe_address()).await.unwrap();
     let request = b"GET /livez HTTP/1.1\r\nhost: g\r\n\r\nGET /livez HTTP/1.1\r\nhost: g\r\n\r\n";

@@ -1,11 +1,11 @@
-//! Configuration and certificates that change while the guard runs, the way the kubelet changes them.
+//! Configuration and certificates that change while the guard runs, in the way in which the kubelet changes them.
 
 use std::fs;
 use std::time::Duration;
 
 use crate::support::{Authority, Client, Guard, Volume, config, denied_review, metric, restarted, tls_connect, until};
 use aksarc_webhook::reload::Poll;
-use aksarc_webhook::server::{Options, Server, StartError};
+use aksarc_webhook::server::{GuardServer, ServerOptions, StartError};
 
 async fn allows(guard: &Guard) -> bool {
     guard.client().await.review(&denied_review()).await["allowed"] == true
@@ -15,7 +15,7 @@ async fn allows(guard: &Guard) -> bool {
 async fn a_configuration_is_swapped_twice_in_a_row() {
     let guard = Guard::start("observe", |_| ()).await;
     assert!(allows(&guard).await);
-    // A connection that is open already sees it too.
+    // A review on a connection that is open already is judged by it too.
     let mut open = guard.client().await;
     for (mode, allowed) in [("enforce", false), ("warn", true), ("enforce", false)] {
         guard.config.swap(&[("guard.yaml", config(mode).as_bytes())]);
@@ -54,7 +54,7 @@ async fn a_broken_configuration_is_refused_once_and_the_old_one_stays() {
 }
 
 #[tokio::test]
-async fn a_configuration_that_returns_to_what_is_in_use_is_well_again() {
+async fn a_file_that_returns_to_the_configuration_in_use_counts_as_reloaded() {
     let guard = Guard::start("enforce", |_| ()).await;
     fs::remove_file(guard.config.path("guard.yaml")).unwrap();
     assert_eq!(guard.server.reload().0, Poll::Refused);
@@ -66,14 +66,14 @@ async fn a_configuration_that_returns_to_what_is_in_use_is_well_again() {
 }
 
 #[tokio::test]
-async fn without_a_configuration_it_observes_until_there_is_one() {
+async fn a_guard_without_a_configuration_observes_until_there_is_one() {
     let guard = Guard::unconfigured().await;
     let in_force = |mode: &str| guard.metric("aksarc_mode_info", &[&format!("mode=\"{mode}\"")]);
     let modes = || ["enforce", "observe", "warn"].map(in_force);
     assert!(allows(&guard).await);
     assert_eq!((modes(), guard.metric("aksarc_config_hash", &[])), ([0, 1, 0], 0));
     assert_eq!(guard.server.reload().0, Poll::Unchanged);
-    // A first one that cannot be used changes nothing.
+    // A first configuration that cannot be used changes nothing.
     guard.config.hold(&[("guard.yaml", b"mode: [")]);
     assert_eq!(guard.server.reload().0, Poll::Refused);
     assert!(allows(&guard).await);
@@ -87,7 +87,7 @@ async fn without_a_configuration_it_observes_until_there_is_one() {
 }
 
 #[tokio::test]
-async fn a_configuration_that_is_deleted_stays_in_use_and_shows() {
+async fn a_deleted_configuration_stays_in_use_and_shows_in_the_metrics() {
     let guard = Guard::start("enforce", |_| ()).await;
     let hash = guard.metric("aksarc_config_hash", &[]);
     // As the kubelet empties the volume of an optional ConfigMap.
@@ -99,10 +99,10 @@ async fn a_configuration_that_is_deleted_stays_in_use_and_shows() {
     assert_eq!(guard.metric("aksarc_config_hash", &[]), hash);
     assert_eq!(guard.metric("aksarc_config_last_reload_successful", &[]), 0);
     assert_eq!(guard.metric("aksarc_config_reload_failures_total", &[]), 1);
-    // What starts now observes.
+    // A guard that starts now observes.
     let restarted = restarted(&guard.config).await.metrics();
     assert_eq!(metric(&restarted, "aksarc_mode_info", &["mode=\"observe\""]), 1);
-    // The same again is well again, another is taken.
+    // The same file counts as reloaded, and another one is taken into use.
     guard.config.hold(&[("guard.yaml", config("enforce").as_bytes())]);
     assert_eq!(guard.server.reload().0, Poll::Loaded);
     assert_eq!(guard.metric("aksarc_config_last_reload_successful", &[]), 1);
@@ -128,7 +128,7 @@ async fn a_certificate_is_swapped_twice_in_a_row_without_hurting_open_connection
     let mut open = guard.client().await;
     for _ in 0..2 {
         let next = Authority::new();
-        // Nobody trusts the old one who trusts only the next.
+        // A client that trusts only the next authority does not trust the old certificate.
         let refused = tls_connect(guard.server.address(), &next.connector()).await.unwrap_err();
         assert!(refused.to_string().contains("certificate"), "{refused}");
         guard.certificates.swap_pair(&next.issue());
@@ -150,7 +150,7 @@ async fn a_chain_of_two_is_served_whole() {
     assert_eq!(guard.server.reload().1, Poll::Loaded);
     let mut client = Client::connect(guard.server.address(), &root.connector()).await.unwrap();
     assert_eq!(client.review(&denied_review()).await["allowed"], false);
-    // The proof that it was the chain: without the intermediate nobody finds the way to the root.
+    // The proof that it was the chain: without the intermediate no client finds the way to the root.
     guard.certificates.swap_pair(&(leaf, key));
     assert_eq!(guard.server.reload().1, Poll::Loaded);
     let refused = tls_connect(guard.server.address(), &root.connector()).await.unwrap_err();
@@ -188,16 +188,16 @@ async fn nothing_is_served_from_a_broken_start() {
     let authority = Authority::new();
     let certificates = Volume::of_pair(&authority.issue());
     let broken = Volume::new(&[("guard.yaml", b"mode: ["), ("tls.crt", b"")]);
-    let options = Options::loopback(certificates.directory());
-    let missing = Options { tls_dir: broken.directory().to_owned(), ..options.clone() };
-    let error = Server::start(missing).await.unwrap_err();
+    let options = ServerOptions::loopback(certificates.directory());
+    let missing = ServerOptions { tls_dir: broken.directory().to_owned(), ..options.clone() };
+    let error = GuardServer::start(missing).await.unwrap_err();
     assert!(matches!(&error, StartError::Certificate(text) if text.contains("tls.key")), "{error}");
-    // A missing directory is a path mistaken; a missing file may come later.
+    // A missing directory means a wrong path; a missing file may come later.
     for file in ["guard.yaml", "nowhere/guard.yaml", ""] {
-        let wrong = Options { config: Some(broken.path(file)), ..options.clone() };
-        assert!(matches!(Server::start(wrong).await.unwrap_err(), StartError::Config(_)), "{file}");
+        let wrong = ServerOptions { config: Some(broken.path(file)), ..options.clone() };
+        assert!(matches!(GuardServer::start(wrong).await.unwrap_err(), StartError::Config(_)), "{file}");
     }
-    let first = Server::start(options.clone()).await.unwrap();
-    let taken = Options { listen: first.address(), ..options };
-    assert!(matches!(Server::start(taken).await.unwrap_err(), StartError::Listen { .. }));
+    let first = GuardServer::start(options.clone()).await.unwrap();
+    let taken = ServerOptions { listen: first.address(), ..options };
+    assert!(matches!(GuardServer::start(taken).await.unwrap_err(), StartError::Listen { .. }));
 }

@@ -1,4 +1,4 @@
-//! What is answered to good, bad and hostile reviews.
+//! Answers to good, bad and hostile reviews.
 
 use crate::support::{Guard, denied_review, node_update, review};
 use aksarc_shared::facts::change::Change;
@@ -54,7 +54,7 @@ async fn warn_allows_with_a_warning_and_observe_only_records() {
 }
 
 #[tokio::test]
-async fn without_findings_there_is_nothing_but_the_answer() {
+async fn a_review_without_findings_gets_a_bare_answer() {
     let guard = Guard::start("enforce", |_| ()).await;
     let mut review = denied_review();
     let allowed = json!({"uid": review["request"]["uid"], "allowed": true});
@@ -67,7 +67,7 @@ async fn without_findings_there_is_nothing_but_the_answer() {
 }
 
 #[tokio::test]
-async fn what_has_no_answer_gets_a_400() {
+async fn a_body_without_anything_to_answer_to_gets_a_400() {
     let guard = Guard::start("enforce", |_| ()).await;
     let whole = denied_review().to_string();
     let mut no_uid = denied_review();
@@ -102,7 +102,7 @@ async fn what_has_no_answer_gets_a_400() {
 }
 
 #[tokio::test]
-async fn another_version_is_named() {
+async fn a_review_of_another_version_is_refused_by_name() {
     let guard = Guard::start("enforce", |_| ()).await;
     let mut review = denied_review();
     review["apiVersion"] = json!("admission.k8s.io/v1beta1");
@@ -113,7 +113,7 @@ async fn another_version_is_named() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_judged_is_allowed_and_counted() {
+async fn a_review_that_cannot_be_judged_is_allowed_and_counted() {
     let guard = Guard::start("enforce", |_| ()).await;
     let change = |pointer: &str, value: Value| {
         let mut review = denied_review();
@@ -133,7 +133,7 @@ async fn what_cannot_be_judged_is_allowed_and_counted() {
         ("version", change("/request/kind/version", json!("v9"))),
         ("version", change("/request/resource/version", json!("v1beta1"))),
         ("resource", change("/request/resource", json!({"group": "", "version": "v1", "resource": "gadgets"}))),
-        // Known to the state check, and no rule judges changes of it.
+        // The state check knows this kind, and no rule judges changes of it.
         (
             "resource",
             change(
@@ -172,7 +172,7 @@ async fn an_unknown_subresource_is_allowed_and_counted() {
 }
 
 #[tokio::test]
-async fn a_pod_that_is_none_is_not_denied() {
+async fn an_object_that_is_no_proper_pod_is_not_denied() {
     let guard = Guard::start("enforce", |_| ()).await;
     let pod = |spec: Value| {
         let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "kube-system"}, "spec": spec});
@@ -207,7 +207,7 @@ async fn a_pod_that_is_none_is_not_denied() {
 }
 
 #[tokio::test]
-async fn of_too_many_managed_fields_a_part_is_judged_and_nothing_is_denied_by_it() {
+async fn a_part_of_too_many_managed_fields_is_judged_and_denies_nothing() {
     let guard = Guard::start("enforce", |_| ()).await;
     let entries = |count: usize| -> Value {
         let entry = |n| json!({"manager": format!("m{n}"), "operation": "Apply", "fieldsV1": {"f:metadata": {}}});
@@ -228,7 +228,7 @@ async fn of_too_many_managed_fields_a_part_is_judged_and_nothing_is_denied_by_it
     assert_eq!(guard.metric("aksarc_reviews_not_evaluated_total", &["managed-fields"]), 1);
     assert_eq!(guard.metric("aksarc_findings_total", &["AA201", "warn", "person"]), 1);
 
-    // To write so many is said of whoever does it, although no rule minds.
+    // Writing so many is marked in the audit log, although no rule minds.
     let same = json!({"kubernetes.io/hostname": "moc-l1"});
     let mut flood = node_update(PERSON, &same, &same);
     flood["request"]["object"]["metadata"]["managedFields"] = entries(800);
@@ -237,7 +237,7 @@ async fn of_too_many_managed_fields_a_part_is_judged_and_nothing_is_denied_by_it
     assert_eq!(response["auditAnnotations"], json!({"not-evaluated": "managed-fields"}));
     assert_eq!(guard.metric("aksarc_reviews_not_evaluated_total", &["managed-fields"]), 2);
 
-    // What needs no look at them is denied all the same.
+    // A finding that does not depend on them is denied all the same.
     let system = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system", "managedFields": entries(800)}});
     let delete = review(PERSON, "DELETE", ("", "v1", "Namespace", "namespaces"), "", &system, &Value::Null);
     let response = guard.client().await.review(&delete).await;
@@ -297,7 +297,7 @@ async fn deletions_and_creations_are_judged() {
     let kind = ("storage.k8s.io", "v1", "CSIDriver", "csidrivers");
     let mut delete = review(PERSON, "DELETE", kind, "", &driver, &Value::Null);
     assert_eq!(guard.client().await.review(&delete).await["status"]["details"]["causes"][0]["reason"], "AA308");
-    // A deletecollection has the name in the old object only.
+    // A deletecollection carries the name only in the old object.
     delete["request"]["name"] = json!("");
     assert_eq!(guard.client().await.review(&delete).await["allowed"], false);
     let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment",

@@ -1,4 +1,4 @@
-//! Waivers that the cluster keeps: what counts of them, and what becomes of them when they can't be read.
+//! The cluster's waivers: which of them count, and for how long when they cannot be read.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use crate::support::api_server::{ApiServer, not_served, page, status};
 use crate::support::{Client, DEADLINE, Guard, config, denied_review, until};
 use aksarc_shared::jiff::{SignedDuration, Timestamp};
 use aksarc_webhook::reload::Poll;
-use aksarc_webhook::waivers::Options;
+use aksarc_webhook::waivers::WaiverReadOptions;
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ async fn a_waiver_admits_what_it_is_for_until_it_is_deleted() {
     assert!(waived["status"].is_null() && waived["warnings"].is_null());
     let annotations = json!({"actor": "person", "findings": "AA201=waived", "mode": "enforce", "waivers": "w-1"});
     assert_eq!(waived["auditAnnotations"], annotations);
-    // It is for one node, and no other.
+    // The waiver is for one node, and no other.
     let mut other = denied_review();
     for object in ["object", "oldObject"] {
         other["request"][object]["metadata"]["name"] = json!("moc-l2");
@@ -40,7 +40,7 @@ async fn a_waiver_admits_what_it_is_for_until_it_is_deleted() {
     counted(&guard, "taken", 0).await;
     assert_eq!(client.review(&denied_review()).await, denied);
 
-    // When the resource goes, what it held goes with it.
+    // When the resource goes, its waivers go with it.
     api.answer(|_| page(&[waiver("w-1")], ""));
     counted(&guard, "taken", 1).await;
     api.answer(|_| not_served());
@@ -52,7 +52,7 @@ async fn a_waiver_admits_what_it_is_for_until_it_is_deleted() {
 }
 
 #[tokio::test]
-async fn its_time_is_looked_at_by_each_review_and_not_when_it_is_read() {
+async fn each_review_looks_at_the_time_of_a_waiver() {
     let ends = Arc::new(OnceLock::new());
     let set = Arc::clone(&ends);
     let api = ApiServer::start(move |_| {
@@ -69,12 +69,12 @@ async fn its_time_is_looked_at_by_each_review_and_not_when_it_is_read() {
     let admitted = async { while admits(&mut client).await {} };
     tokio::time::timeout(DEADLINE, admitted).await.unwrap();
     assert!(Timestamp::now() >= *ends.get().unwrap());
-    // Nothing was read in between.
+    // The list was not read in between.
     assert_eq!(api.requests().len(), 1);
 }
 
 #[tokio::test]
-async fn one_that_is_over_is_counted_and_takes_up_no_room() {
+async fn a_waiver_that_is_over_is_counted_and_takes_no_room() {
     let api = ApiServer::start(|_| {
         let items: Vec<Value> = (0..50)
             .map(|n| with(&format!("w-{n}"), |spec| spec["expires"] = json!(in_days(if n == 7 { 1 } else { -1 }))))
@@ -89,7 +89,7 @@ async fn one_that_is_over_is_counted_and_takes_up_no_room() {
 }
 
 #[tokio::test]
-async fn one_that_is_none_or_breaks_a_term_is_left_out_and_the_others_count() {
+async fn an_object_that_is_no_waiver_or_breaks_a_term_is_left_out_and_the_others_count() {
     let bad = [
         with("self-approved", |spec| spec["approvedBy"] = json!(" Alice")),
         with("no-ticket", |spec| {
@@ -123,7 +123,7 @@ async fn a_waiver_of_the_configuration_counts_whatever_the_cluster_keeps() {
     counted(&guard, "taken", 2).await;
     let mut client = guard.client().await;
 
-    // The configuration brings one of a name that is taken in the cluster: its own counts.
+    // The configuration brings a waiver with the name of one in the cluster: the configuration's counts.
     let with_own = format!("{}waivers: [{}]\n", config("enforce"), own_waiver("W-7"));
     guard.config.swap(&[("guard.yaml", with_own.as_bytes())]);
     assert_eq!(guard.server.reload().0, Poll::Loaded);
@@ -132,7 +132,7 @@ async fn a_waiver_of_the_configuration_counts_whatever_the_cluster_keeps() {
     counted(&guard, "taken", 0).await;
     assert_eq!(client.review(&denied_review()).await["auditAnnotations"]["waivers"], "W-7");
 
-    // Another configuration keeps what the cluster has.
+    // Another configuration leaves the cluster's waivers in use.
     api.answer(|_| page(&[waiver("w-1")], ""));
     counted(&guard, "taken", 1).await;
     guard.config.swap(&[("guard.yaml", config("enforce").as_bytes())]);
@@ -141,7 +141,7 @@ async fn a_waiver_of_the_configuration_counts_whatever_the_cluster_keeps() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_waives_nothing_and_is_counted_by_its_reason() {
+async fn a_list_that_cannot_be_read_waives_nothing_and_is_counted_by_its_reason() {
     let page_of = |kind: &str| {
         let list = json!({"apiVersion": "v1", "kind": kind, "metadata": {}, "items": [waiver("w-1")]});
         Some((StatusCode::OK, list.to_string()))
@@ -183,7 +183,7 @@ async fn what_cannot_be_read_waives_nothing_and_is_counted_by_its_reason() {
 }
 
 #[tokio::test]
-async fn where_nothing_answers_reviews_are_answered_all_the_same() {
+async fn reviews_are_answered_even_where_the_api_server_does_not_answer() {
     let gone = ApiServer::start(|_| None).await;
     let hanging = start(&gone, OFTEN, HOURS).await;
     until(|| gone.requests().len(), |asked| *asked == 1).await;
@@ -196,7 +196,7 @@ async fn where_nothing_answers_reviews_are_answered_all_the_same() {
         ("unreachable", aksarc_webhook::api::Access::Given(client)),
         ("no_access", aksarc_webhook::api::Access::Kubeconfig("/nonexistent/kubeconfig".into())),
     ] {
-        let options = Options { every: OFTEN, ..Options::new(access) };
+        let options = WaiverReadOptions { every: OFTEN, ..WaiverReadOptions::new(access) };
         let guard = Guard::start("enforce", |all| all.waivers = Some(options)).await;
         reads(&guard, word, 2).await;
         assert!(!admits(&mut guard.client().await).await, "{word}");
@@ -220,7 +220,7 @@ async fn the_last_list_counts_for_a_while_when_none_can_be_read_and_then_no_more
     assert_eq!(patient.metric(WAIVERS, &["taken"]), 1);
     assert!(!admits(&mut strict.client().await).await);
     assert_eq!(strict.metric(WAIVERS, &["taken"]), 0);
-    // And counts again as soon as it can be read, although nothing in it has changed.
+    // The waivers count again as soon as the list can be read, although nothing in it has changed.
     api.answer(|_| page(&[waiver("w-1")], ""));
     counted(&strict, "taken", 1).await;
     assert!(admits(&mut strict.client().await).await);
@@ -243,14 +243,14 @@ async fn a_list_of_many_pages_counts_as_a_whole_or_not_at_all() {
     let guard = start(&api, OFTEN, HOURS).await;
     counted(&guard, "taken", 300).await;
 
-    // A server that forgets the list half-way, and the next attempt begins anew.
+    // The server forgets the list half-way, and the next attempt begins anew.
     api.answer(move |asked| {
         if asked.ends_with("continue=d") { status(StatusCode::GONE, "the token is too old") } else { pages(asked) }
     });
     reads(&guard, "refused", 2).await;
     assert_eq!(guard.metric(WAIVERS, &["taken"]), 300);
 
-    // One without an end is given up by its size.
+    // A list without an end is given up by its size.
     api.answer(|asked| {
         let token = asked.rsplit_once('=').map_or("", |(_, token)| token);
         page(&[with(&format!("w{token}"), |spec| spec["reason"] = json!("x".repeat(1 << 20)))], &format!("{token}1"))
@@ -262,7 +262,7 @@ async fn a_list_of_many_pages_counts_as_a_whole_or_not_at_all() {
 }
 
 async fn start(api: &ApiServer, every: Duration, keep: Duration) -> Guard {
-    let options = Options { every, keep, ..Options::new(api.access()) };
+    let options = WaiverReadOptions { every, keep, ..WaiverReadOptions::new(api.access()) };
     Guard::start("enforce", |all| all.waivers = Some(options)).await
 }
 
@@ -270,17 +270,17 @@ async fn admits(client: &mut Client) -> bool {
     client.review(&denied_review()).await["allowed"] == true
 }
 
-/// Waits until so many objects are in this state.
+/// Waits until `count` objects are in this state.
 async fn counted(guard: &Guard, state: &str, count: i64) {
     until(|| guard.metric(WAIVERS, &[state]), |found| *found == count).await;
 }
 
-/// Waits until at least so many attempts had this outcome.
+/// Waits until at least `least` attempts had this outcome.
 async fn reads(guard: &Guard, word: &str, least: i64) {
     until(|| guard.metric(READS, &[&format!("\"{word}\"")]), |found| *found >= least).await;
 }
 
-/// For the change of `denied_review`.
+/// A waiver for the change of `denied_review`.
 fn waiver(name: &str) -> Value {
     with(name, |_| ())
 }
@@ -296,7 +296,7 @@ fn with(name: &str, change: impl FnOnce(&mut Value)) -> Value {
     json!({"apiVersion": "aksarc.dev/v1alpha1", "kind": "SupportWaiver", "metadata": metadata, "spec": spec})
 }
 
-/// The same as it stands in a configuration.
+/// The same waiver, in the form of a configuration.
 fn own_waiver(name: &str) -> Value {
     let mut own = waiver(name)["spec"].take();
     own["name"] = json!(name);

@@ -9,8 +9,8 @@ use kube::{Client, Config};
 use super::certificate::Presented;
 use super::kubeconfig::{self, Selected};
 use super::{exec, proxy};
-use crate::exit::Failure;
-use crate::flags::KubeFlags;
+use crate::cli::exit::Failure;
+use crate::cli::flags::KubeFlags;
 
 /// A cluster to talk to. Nothing was sent yet.
 #[derive(Clone)]

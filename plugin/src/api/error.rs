@@ -7,7 +7,7 @@ use std::time::Duration;
 use aksarc_shared::chain::Chain;
 use aksarc_shared::text;
 
-use crate::exit::Failure;
+use crate::cli::exit::Failure;
 
 /// A request that came to nothing.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::exit::Failure;
+use crate::cli::exit::Failure;
 
 /// Runs the plugin, if there is one, and puts what it answers in its place.
 pub(super) async fn resolve(user: &mut AuthInfo, limit: Duration) -> Result<(), Failure> {

@@ -9,7 +9,7 @@ use kube::config::{
 };
 
 use super::proxy;
-use crate::flags::KubeFlags;
+use crate::cli::flags::KubeFlags;
 
 /// What flags and files come to.
 pub(super) struct Selected {

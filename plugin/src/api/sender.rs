@@ -15,7 +15,7 @@ use super::connect::Connection;
 use super::error::{RequestError, RequestFault, innermost, no_reply};
 use super::reply::Reply;
 use super::request::{ApiRequest, Repeats};
-use crate::progress::Progress;
+use crate::screen::progress::Progress;
 
 /// Sends requests to one cluster and counts them.
 pub struct Sender {
@@ -224,7 +224,7 @@ impl Sender {
             .method(request.method())
             .uri(request.target())
             .header(ACCEPT, request.accept())
-            .header(USER_AGENT, crate::tool::USER_AGENT);
+            .header(USER_AGENT, crate::cli::tool::USER_AGENT);
         if let Some(content_type) = request.content_type() {
             builder = builder.header(CONTENT_TYPE, content_type);
         }

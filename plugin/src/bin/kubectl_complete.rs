@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use kubectl_aksarc::args::Cli;
-use kubectl_aksarc::complete;
-use kubectl_aksarc::invocation::PLUGIN;
-use kubectl_aksarc::ui::Ui;
+use kubectl_aksarc::cli::args::Cli;
+use kubectl_aksarc::cli::complete;
+use kubectl_aksarc::cli::invocation::PLUGIN;
+use kubectl_aksarc::screen::ui::Ui;
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::probe::{self, MAX_REASON};
 use crate::api::{ApiRequest, Connection, RequestError, RequestFault, Sender, excerpt};
-use crate::progress::Progress;
+use crate::screen::progress::Progress;
 
 /// Reads one cluster.
 pub struct Reader {

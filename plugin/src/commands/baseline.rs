@@ -14,14 +14,14 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::cluster::{self, ClusterFlags};
-use crate::exit::{Failure, Outcome};
-use crate::format::ListFormat;
-use crate::output;
-use crate::render::{Grid, to_ascii};
+use crate::cli::exit::{ExitResult, Failure};
+use crate::cli::tool;
+use crate::screen::format::ListFormat;
+use crate::screen::grid::Grid;
+use crate::screen::output;
+use crate::screen::ui::{Ui, UiFlags};
+use crate::screen::waivers::shown;
 use crate::snapshot;
-use crate::tool;
-use crate::ui::{Ui, UiFlags};
-use crate::waivers::shown;
 
 /// What the system created here, recorded at a known-good time.
 #[derive(Clone, Debug, clap::Args)]
@@ -29,12 +29,12 @@ use crate::waivers::shown;
 pub struct Args {
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: BaselineCommand,
 }
 
 /// What to do with a baseline.
 #[derive(Clone, Debug, clap::Subcommand)]
-pub enum Command {
+pub enum BaselineCommand {
     /// Record what the system created, as it is now
     ///
     /// Labels and annotations of nodes and system namespaces, how we know that they are the system's, sizes of nodes, and
@@ -87,8 +87,8 @@ impl Args {
     /// The flags that shape what is printed.
     pub fn ui(&self) -> &UiFlags {
         match &self.command {
-            Command::Capture(args) => &args.source.flags.ui,
-            Command::Diff(args) => &args.source.flags.ui,
+            BaselineCommand::Capture(args) => &args.source.flags.ui,
+            BaselineCommand::Diff(args) => &args.source.flags.ui,
         }
     }
 }
@@ -97,10 +97,10 @@ impl Args {
 ///
 /// # Errors
 /// [`Failure`] when there is nothing to record or to compare.
-pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
+pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
     match args.command {
-        Command::Capture(args) => capture(&args, ui).await,
-        Command::Diff(args) => diff(&args, ui).await,
+        BaselineCommand::Capture(args) => capture(&args, ui).await,
+        BaselineCommand::Diff(args) => diff(&args, ui).await,
     }
 }
 
@@ -124,7 +124,7 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Baseline> {
     baseline::parse(&text).with_context(|| format!("{shown} is no baseline of `kubectl aksarc baseline capture`"))
 }
 
-async fn capture(args: &CaptureArgs, ui: &Ui) -> Outcome {
+async fn capture(args: &CaptureArgs, ui: &Ui) -> ExitResult {
     let now = record(&args.source, ui).await?;
     for (_, gap) in &now.gaps {
         ui.note(&format!("warning: not recorded: {gap}"));
@@ -146,7 +146,7 @@ async fn capture(args: &CaptureArgs, ui: &Ui) -> Outcome {
     Ok(0)
 }
 
-async fn diff(args: &DiffArgs, ui: &Ui) -> Outcome {
+async fn diff(args: &DiffArgs, ui: &Ui) -> ExitResult {
     let mut then = self::read(&args.file).map_err(Failure::input)?;
     let Recorded { baseline: mut now, gaps, read, .. } = record(&args.source, ui).await?;
     if !then.cluster.is_empty() && !now.cluster.is_empty() && then.cluster != now.cluster {
@@ -288,7 +288,7 @@ fn table(then: &Baseline, differences: &[BaselineDifference], not_read: &[String
         grid.row([difference.object.clone(), difference.path.clone(), before, after]);
     }
     let text = gaps + &grid.lines("", ui.width);
-    if ui.ascii { to_ascii(&text) } else { text }
+    ui.look().fit(text)
 }
 
 const EXAMPLES: &str = "\

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use aksarc_shared::verdict::check::Check;
 
 use crate::api::{self, SendLimits, Sender};
+use crate::cli::duration::{self, Limit};
+use crate::cli::exit::Failure;
+use crate::cli::flags::KubeFlags;
 use crate::collect::{self, Judge, Reader};
-use crate::duration::{self, Limit};
-use crate::exit::Failure;
-use crate::flags::KubeFlags;
-use crate::progress::Progress;
-use crate::render;
-use crate::ui::{Ui, UiFlags};
+use crate::screen::progress::Progress;
+use crate::screen::ui::{Ui, UiFlags};
 
 /// The flags of every command that reads a cluster.
 #[derive(Clone, Debug, clap::Args)]
@@ -42,6 +41,17 @@ pub struct Reading {
     pub parallel: u8,
 }
 
+/// What was judged, as reports name it.
+#[derive(Clone, Debug)]
+pub(crate) struct CheckSource {
+    /// The kubeconfig context; the snapshot's path, or the number of manifests.
+    pub(crate) context: String,
+    /// The server; empty for files.
+    pub(crate) server: String,
+    /// When the snapshot was taken.
+    pub(crate) taken: Option<String>,
+}
+
 /// Connects, within the overall deadline.
 pub(crate) async fn reader(flags: &ClusterFlags, ui: &Ui) -> Result<Arc<Reader>, Failure> {
     let ClusterFlags { reading, kube, .. } = flags;
@@ -60,10 +70,10 @@ pub(crate) async fn live(
     reader: &Arc<Reader>,
     reading: &Reading,
     check: &mut Check<'static>,
-) -> Result<render::Source, Failure> {
+) -> Result<CheckSource, Failure> {
     let mut judge = Judge(check);
     let all = collect::everything(reader, reading.parallel.into(), &mut judge);
     reader.sender().in_time("read the cluster", all).await?;
     let (context, server) = (reader.connection().context.clone(), reader.connection().server.clone());
-    Ok(render::Source { context, server, taken: None })
+    Ok(CheckSource { context, server, taken: None })
 }

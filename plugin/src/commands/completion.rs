@@ -2,9 +2,9 @@
 
 use clap_complete::Shell;
 
-use crate::exit::{Failure, Outcome};
-use crate::invocation;
-use crate::ui::Ui;
+use crate::cli::exit::{ExitResult, Failure};
+use crate::cli::invocation;
+use crate::screen::ui::Ui;
 
 /// Arguments of `completion`.
 #[derive(Clone, Debug, clap::Args)]
@@ -19,7 +19,7 @@ pub struct Args {
 ///
 /// # Errors
 /// [`Failure`].
-pub fn run(args: &Args, mut command: clap::Command, ui: &Ui) -> Outcome {
+pub fn run(args: &Args, mut command: clap::Command, ui: &Ui) -> ExitResult {
     let shell = match &*args.shell {
         "zsh" => Shell::Zsh,
         "fish" => Shell::Fish,

@@ -13,10 +13,9 @@ use jiff::Timestamp;
 use tokio::time::timeout_at;
 
 use super::cluster::{self, ClusterFlags};
-use crate::exit::{Failure, Outcome};
-use crate::format::ListFormat;
-use crate::render::to_ascii;
-use crate::ui::Ui;
+use crate::cli::exit::{ExitResult, Failure};
+use crate::screen::format::ListFormat;
+use crate::screen::ui::Ui;
 use ask::Asker;
 use report::{Diagnosis, State, Symptom};
 
@@ -37,7 +36,7 @@ pub struct Args {
 ///
 /// # Errors
 /// [`Failure`] when flags or kubeconfig are wrong.
-pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
+pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
     let reader = cluster::reader(&args.flags, ui).await?;
     let (deadline, limit) = reader.deadline();
     let asker = Asker::new(Arc::clone(&reader));
@@ -58,7 +57,7 @@ pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
         ListFormat::Table => diagnosis.table(ui.width, ui.name),
         ListFormat::Json => serde_json::to_string_pretty(&diagnosis.json()).map_err(Failure::run)? + "\n",
     };
-    ui.print(&if ui.ascii { to_ascii(&text) } else { text })?;
+    ui.print(&ui.look().fit(text))?;
     Ok(diagnosis.exit_code())
 }
 
@@ -76,8 +75,11 @@ async fn examine(asker: &Asker, parallel: usize, diagnosis: &mut Diagnosis) {
 fn own(now: Timestamp) -> Vec<Symptom> {
     let data = aksarc_shared::data::embedded();
     let rules = aksarc_shared::rules::catalogue::ALL.len();
-    let mut checks =
-        vec![Symptom::new("program", State::Fine, format!("kubectl-aksarc {}, {rules} rules", crate::tool::VERSION))];
+    let mut checks = vec![Symptom::new(
+        "program",
+        State::Fine,
+        format!("kubectl-aksarc {}, {rules} rules", crate::cli::tool::VERSION),
+    )];
     let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
     let mut tables = Symptom::new("data", State::Fine, String::new());
     for table in &data.versions {
@@ -88,7 +90,7 @@ fn own(now: Timestamp) -> Vec<Symptom> {
     }
     tables
         .details
-        .extend(data.policy_texts().map(|document| format!("policy text {}", crate::render::dated(document))));
+        .extend(data.policy_texts().map(|document| format!("policy text {}", crate::screen::wording::dated(document))));
     let old = data.versions.iter().filter(|table| table.is_old(today)).count();
     tables.summary = format!("{} version tables, {old} of them old", data.versions.len());
     if old > 0 {

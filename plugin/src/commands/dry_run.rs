@@ -1,36 +1,32 @@
 //! `dry-run`: what a change would do, and what the policy says of it, without doing it.
 
 mod flags;
-mod given;
+mod resolve;
 mod verbs;
 
-use std::path::Path;
-
-use aksarc_shared::data::{Platform, embedded};
-use aksarc_shared::finding::Consequence;
+use aksarc_shared::data::embedded;
 use aksarc_shared::k8s::user::User;
 use aksarc_shared::verdict::guard::Guard;
 use anyhow::Context as _;
-use jiff::Timestamp;
-use serde_json::json;
 
 use crate::api::{self, SendLimits, Sender};
+use crate::cli::exit::{ExitResult, Failure};
 use crate::collect::Reader;
-use crate::dry_run::gate;
-use crate::dry_run::render::{self, Look};
-use crate::dry_run::report::{ClusterNote, Report};
-use crate::dry_run::run::{self, Scope, Task};
+use crate::dry_run::plan::{ClusterNote, Plan};
+use crate::dry_run::run::{self, KubeContext};
 use crate::dry_run::session::Session;
-use crate::exit::{Failure, Outcome};
-use crate::fixes::Pasting;
-use crate::output;
-use crate::progress::Progress;
-use crate::tool;
-use crate::ui::Ui;
-use crate::waivers::{self, Source};
+use crate::input::waivers::{self, WaiverSource};
+use crate::screen;
+use crate::screen::fixes::Pasting;
+use crate::screen::format::{self, PlanFormat};
+use crate::screen::output;
+use crate::screen::progress::Progress;
+use crate::screen::status;
+use crate::screen::ui::Ui;
+use crate::screen::waivers::{valid_beside, warn_of_unreadable};
 
-pub use flags::{Common, Format, Judging};
-pub use verbs::{Apply, Choose, Command, Delete, Files, Metadata, Patch, PatchType, Scale, Taint};
+pub use flags::{ChoiceFlags, CommonFlags, FileFlags, JudgingFlags, ManagerFlag, SelectionFlags, VersionFlag};
+pub use verbs::{ApplyArgs, DeleteArgs, MetadataArgs, PatchArgs, PatchType, ScaleArgs, TaintArgs, VerbArgs};
 
 /// Arguments of `dry-run`.
 #[derive(Clone, Debug, clap::Args)]
@@ -38,107 +34,72 @@ pub use verbs::{Apply, Choose, Command, Delete, Files, Metadata, Patch, PatchTyp
 pub struct Args {
     /// The kubectl command to rehearse.
     #[command(subcommand)]
-    pub verb: Box<Command>,
+    pub verb: Box<VerbArgs>,
 }
 
 /// Runs `dry-run`.
 ///
 /// # Errors
 /// [`Failure`] when there is no result.
-pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
+pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
     let common = args.verb.common().clone();
     ui.apply(&common.ui);
     let result = rehearse(&args, &common, ui).await;
     if let Some(path) = &common.status_file {
-        status(path, result.as_ref())?;
+        status::plan(path, result.as_ref())?;
     }
     Ok(result?.exit_code)
 }
 
-/// Writes what `--status-file` holds.
-///
-/// # Errors
-/// [`Failure`] when the file cannot be written.
-pub fn status(path: &Path, result: Result<&Report, &Failure>) -> Result<(), Failure> {
-    let (code, support, error) = match result {
-        Ok(report) => (report.exit_code, Some(report.support), String::new()),
-        Err(failure) => (failure.code, None, failure.to_string()),
-    };
-    let status = json!({
-        "apiVersion": "aksarc.dev/v1alpha1", "kind": "DryRunStatus", "exitCode": code, "support": support, "error": error,
-    });
-    output::write(path, format!("{status}\n").as_bytes())
-}
-
-async fn rehearse(args: &Args, common: &Common, ui: &Ui) -> Result<Report, Failure> {
-    // What is wrong with the arguments is said before anything is sent.
-    let given = args.verb.given().map_err(Failure::input)?;
-    let (mut settings, guard_config) = common.judging.settings(ui).map_err(Failure::input)?;
-    if let Some(platform) = Platform::parse(&common.judging.platform) {
-        settings.platform = Some(platform);
-    }
+async fn rehearse(args: &Args, common: &CommonFlags, ui: &Ui) -> Result<Plan, Failure> {
+    let mut rehearsal = args.verb.rehearsal(ui).map_err(Failure::input)?;
     if let Some(path) = common.judging.guard_config.as_deref() {
-        let guard = Guard::new(embedded(), settings.clone()).with_context(|| format!("cannot use {}", path.display()));
-        for note in guard.map_err(Failure::input)?.notes() {
+        let guard = Guard::new(embedded(), rehearsal.settings.clone());
+        let guard = guard.with_context(|| format!("cannot use {}", path.display())).map_err(Failure::input)?;
+        for note in guard.notes() {
             ui.note(&format!("note: {}: {note}", path.display()));
         }
     }
     let connection = api::connect(&common.kube).await?;
-    if Source::of(common.judging.waivers.as_deref()) == Source::Cluster {
+    if WaiverSource::of(common.judging.waivers.as_deref()) == WaiverSource::Cluster {
         let limit = common.kube.request_timeout.duration();
         let sender = Sender::new(connection.clone(), SendLimits::new(limit, limit), Progress::new(ui));
         let reader = Reader::new(sender, WAIVERS_PER_PAGE);
         let (found, unreadable) = waivers::from_cluster(&reader, ui).await?;
-        waivers::warn_of_unreadable(&unreadable, ui);
-        let found = waivers::valid_beside(&settings.waivers, found, ui);
-        settings.waivers.extend(found);
+        warn_of_unreadable(&unreadable, ui);
+        let found = valid_beside(&rehearsal.settings.waivers, found, ui);
+        rehearsal.settings.waivers.extend(found);
     }
-    let task = Task {
-        verb: given.verb,
-        words: given.words,
-        choice: given.choice,
-        manifests: given.manifests,
-        scope: match (given.all_namespaces, &common.namespace) {
-            (true, _) => Scope::All,
-            (false, Some(_)) => Scope::Given,
-            (false, None) => Scope::Context,
-        },
-        namespace: common.namespace.clone().unwrap_or_else(|| connection.namespace.clone()),
-        ignore_not_found: given.ignore_not_found,
-        settings,
-        guard_config,
-        now: common.judging.as_of.unwrap_or_else(Timestamp::now),
-        fail_on: Consequence::parse(&common.judging.fail_on).unwrap_or(Consequence::Voids),
-        fallback: User { name: connection.user.clone(), groups: common.kube.as_group.clone(), ..User::default() },
+    let context = KubeContext {
         cluster: ClusterNote { context: connection.context.clone(), server: connection.server.clone() },
-        tool: tool::identity(),
-        fresh: gate::FRESH,
+        namespace: connection.namespace.clone(),
+        user: User { name: connection.user.clone(), groups: common.kube.as_group.clone(), ..User::default() },
     };
     let limits = SendLimits::per_request(common.kube.request_timeout.duration());
     let session = Session::new(Sender::new(connection, limits, Progress::new(ui)));
-    let report = run::run(&session, &task).await;
+    let plan = run::run(&session, &rehearsal, &context).await;
     session.sender().progress().clear();
-    let mut report = report?;
+    let mut plan = plan?;
     let pasting = Pasting::new(common.shell).of_cluster(&common.kube);
-    for change in &mut report.changes {
+    for change in &mut plan.changes {
         pasting.make_ready(&mut change.findings);
         change.instead.iter_mut().flat_map(|way| &mut way.commands).for_each(|command| pasting.command(command));
     }
-    let text = printed(&report, common.output, ui)?;
+    let text = printed(&plan, common.output, ui)?;
     match &common.output_file {
         Some(path) => output::write(path, anstream::adapter::strip_str(&text).to_string().as_bytes())?,
         None => ui.print(&text)?,
     }
-    Ok(report)
+    Ok(plan)
 }
 
-fn printed(report: &Report, format: Format, ui: &Ui) -> Result<String, Failure> {
-    Ok(match format {
-        Format::Table => render::table(report, Look { ascii: ui.ascii }),
-        Format::Json => format!("{}\n", serde_json::to_string_pretty(report).map_err(Failure::run)?),
-        Format::Yaml => serde_saphyr::to_string(report).map_err(Failure::run)?,
-        Format::Name => render::names(report),
-    })
+fn printed(plan: &Plan, format: PlanFormat, ui: &Ui) -> Result<String, Failure> {
+    match format {
+        PlanFormat::Table => Ok(screen::plan::table(plan, ui.look())),
+        PlanFormat::Json => format::json(plan),
+        PlanFormat::Yaml => format::yaml(plan),
+        PlanFormat::Name => Ok(screen::plan::names(plan)),
+    }
 }
 
 /// As many as a check reads at once.

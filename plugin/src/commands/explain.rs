@@ -4,9 +4,9 @@ use aksarc_shared::data::embedded;
 use aksarc_shared::rules::catalogue;
 use aksarc_shared::rules::rule::Rule;
 
-use crate::exit::{Failure, Outcome};
-use crate::render;
-use crate::ui::Ui;
+use crate::cli::exit::{ExitResult, Failure};
+use crate::screen::explain;
+use crate::screen::ui::Ui;
 
 /// Arguments of `explain` and `rules show`.
 #[derive(Clone, Debug, clap::Args)]
@@ -21,15 +21,15 @@ pub struct Args {
 ///
 /// # Errors
 /// [`Failure`] when there is no such rule.
-pub fn run(args: &Args, ui: &Ui) -> Outcome {
+pub fn run(args: &Args, ui: &Ui) -> ExitResult {
     let mut pages = Vec::new();
     for word in &args.rules {
         for rule in select(word, ui.name).map_err(Failure::input)? {
-            pages.push(render::page(rule, embedded(), ui.width));
+            pages.push(explain::page(rule, embedded(), ui.width));
         }
     }
     let text = pages.join("\n");
-    ui.print(&if ui.ascii { render::to_ascii(&text) } else { text })?;
+    ui.print(&ui.look().fit(text))?;
     Ok(0)
 }
 

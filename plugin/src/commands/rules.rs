@@ -1,18 +1,21 @@
 //! `rules`: the catalogue, and what decides each clause.
 
 use aksarc_shared::data::{ClauseText, Data, Document, Platform, Sees, embedded};
-use aksarc_shared::finding::Basis;
+use aksarc_shared::finding::{Basis, Clause};
 use aksarc_shared::people::questions;
 use aksarc_shared::rules::catalogue::{self, Deciders};
 use aksarc_shared::rules::rule::{Mode, Rule};
 use serde::Serialize;
 
 use super::explain;
-use crate::exit::{Failure, Outcome};
-use crate::format::ListFormat;
-use crate::render::{Grid, dated, documents, to_ascii};
-use crate::settings::PLATFORMS;
-use crate::ui::Ui;
+use crate::cli::exit::{ExitResult, Failure};
+use crate::cli::tool::API_VERSION;
+use crate::input::settings::PLATFORMS;
+use crate::screen::explain::documents;
+use crate::screen::format::ListFormat;
+use crate::screen::grid::Grid;
+use crate::screen::ui::Ui;
+use crate::screen::wording::dated;
 
 /// The rules, and what decides each clause of the policy.
 #[derive(Clone, Debug, clap::Args)]
@@ -20,12 +23,12 @@ use crate::ui::Ui;
 pub struct Args {
     /// What to show.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: RulesCommand,
 }
 
 /// What to show of the rules.
 #[derive(Clone, Debug, clap::Subcommand)]
-pub enum Command {
+pub enum RulesCommand {
     /// Every rule on one line
     List(Listing),
     /// A rule's page, as `explain` shows it
@@ -60,17 +63,17 @@ pub struct Listing {
 ///
 /// # Errors
 /// [`Failure`].
-pub fn run(args: &Args, ui: &Ui) -> Outcome {
+pub fn run(args: &Args, ui: &Ui) -> ExitResult {
     let text = match &args.command {
-        Command::Show(args) => return explain::run(args, ui),
-        Command::List(listing) => match listing.output {
+        RulesCommand::Show(args) => return explain::run(args, ui),
+        RulesCommand::List(listing) => match listing.output {
             ListFormat::Table => list(ui),
             ListFormat::Json => json("RuleList", &rows())?,
         },
-        Command::Coverage(coverage) if coverage.attest_template => {
+        RulesCommand::Coverage(coverage) if coverage.attest_template => {
             questions::template(embedded(), Platform::parse(&coverage.platform))
         }
-        Command::Coverage(Coverage { listing, .. }) => match listing.output {
+        RulesCommand::Coverage(Coverage { listing, .. }) => match listing.output {
             ListFormat::Table => coverage(embedded(), ui),
             ListFormat::Json => json("ClauseCoverage", &clauses(embedded()))?,
         },
@@ -91,7 +94,7 @@ struct RuleRow {
     basis: std::collections::BTreeMap<&'static str, Basis>,
     /// The pages that it rests on where its basis is `documented`.
     documents: Vec<&'static Document>,
-    clauses: &'static [&'static str],
+    clauses: &'static [Clause],
     platforms: Vec<&'static str>,
     reads: Vec<String>,
     guards: Vec<String>,
@@ -133,7 +136,7 @@ fn list(ui: &Ui) -> String {
             rule.slug.to_owned(),
             weights.join("/"),
             bases.join("/"),
-            rule.clauses.join(","),
+            Clause::join(rule.clauses, ","),
             mode.to_owned(),
             rule.summary.to_owned(),
         ]);
@@ -237,16 +240,16 @@ fn coverage(data: &Data, ui: &Ui) -> String {
         titles.concat()
     );
     let text = shown(&grid, ui) + &sum;
-    if ui.ascii { to_ascii(&text) } else { text }
+    ui.look().fit(text)
 }
 
 fn shown(grid: &Grid, ui: &Ui) -> String {
     let text = grid.lines("", ui.width);
-    if ui.ascii { to_ascii(&text) } else { text }
+    ui.look().fit(text)
 }
 
 fn json(kind: &str, items: &impl Serialize) -> Result<String, Failure> {
-    let value = serde_json::json!({ "apiVersion": "aksarc.dev/v1alpha1", "kind": kind, "items": items });
+    let value = serde_json::json!({ "apiVersion": API_VERSION, "kind": kind, "items": items });
     Ok(serde_json::to_string_pretty(&value).map_err(Failure::run)? + "\n")
 }
 

@@ -7,13 +7,13 @@ use aksarc_shared::verdict::check::{Check, Params};
 use jiff::Timestamp;
 
 use super::cluster::{self, ClusterFlags};
+use crate::cli::exit::{ExitResult, Failure};
 use crate::collect;
-use crate::exit::{Failure, Outcome};
-use crate::fixes::ShellFlag;
+use crate::screen::fixes::ShellFlag;
+use crate::screen::ui::Ui;
 use crate::snapshot::index::{Index, ListState};
 use crate::snapshot::script::script;
 use crate::snapshot::write::{Form, Recorder};
-use crate::ui::Ui;
 
 /// Arguments of `snapshot`.
 #[derive(Clone, Debug, clap::Args)]
@@ -34,7 +34,7 @@ pub struct Args {
 ///
 /// # Errors
 /// [`Failure`] when there is no snapshot; nothing is left behind then.
-pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
+pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
     let output = match (args.output, args.script) {
         (Some(output), _) => output,
         (None, Some(ShellFlag(shell))) => {

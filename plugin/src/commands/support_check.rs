@@ -1,5 +1,6 @@
 //! `support-check`: judges a cluster, a snapshot of one, or manifests.
 
+mod manifests;
 pub(crate) mod options;
 
 use std::path::PathBuf;
@@ -14,17 +15,19 @@ use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::verdict::report::Report;
 use clap::builder::FalseyValueParser;
 
-use super::cluster::{self, ClusterFlags};
-use crate::exit::{Failure, Outcome};
-use crate::fixes::{self, Pasting, ShellFlag};
-use crate::format::Format;
-use crate::manifests;
-use crate::output;
-use crate::render::{self, Age, Look};
+use super::cluster::{self, CheckSource, ClusterFlags};
+use crate::cli::exit::{ExitResult, Failure};
+use crate::cli::tool;
+use crate::input::documents::Depth;
+use crate::input::waivers::{self, WaiverSource};
+use crate::screen::fixes::{self, Pasting, ShellFlag};
+use crate::screen::format::{self, ReportFormat};
+use crate::screen::output;
+use crate::screen::report::{self, Age, View};
+use crate::screen::status;
+use crate::screen::ui::Ui;
+use crate::screen::waivers::{warn, warn_of_unreadable};
 use crate::snapshot;
-use crate::tool;
-use crate::ui::Ui;
-use crate::waivers::{self, Source};
 
 pub use options::Judging;
 
@@ -64,7 +67,7 @@ pub struct Args {
 pub struct Printing {
     /// Format
     #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "KUBECTL_AKSARC_OUTPUT")]
-    pub output: Format,
+    pub output: ReportFormat,
     /// Write the report to a file instead of stdout
     #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_OUTPUT_FILE", value_hint = clap::ValueHint::FilePath)]
     pub output_file: Option<PathBuf>,
@@ -76,10 +79,10 @@ pub struct Printing {
     pub save: Option<PathBuf>,
     /// Which findings to print: problems leaves out waived ones and those that are information only
     #[arg(long, value_name = "WHICH", default_value = "problems", env = "KUBECTL_AKSARC_SHOW")]
-    pub show: render::Show,
+    pub show: report::Show,
     /// How to order findings in the table
     #[arg(long, value_name = "BY", default_value = "rule", env = "KUBECTL_AKSARC_GROUP_BY")]
-    pub group_by: render::GroupBy,
+    pub group_by: report::GroupBy,
     /// Shell that fixes are printed for; by default the one that the system suggests
     #[arg(long, value_name = "SHELL", env = "KUBECTL_AKSARC_SHELL")]
     pub shell: Option<ShellFlag>,
@@ -92,15 +95,11 @@ pub struct Printing {
 ///
 /// # Errors
 /// [`Failure`] when there is no verdict.
-pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
+pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
     let status_file = args.printing.status_file.clone();
     let outcome = judge(&args, ui).await;
     if let Some(path) = status_file {
-        let status = match &outcome {
-            Ok(report) => output::Status::of(report),
-            Err(failure) => output::Status::failed(failure),
-        };
-        status.write(&path)?;
+        status::check(&path, outcome.as_ref())?;
     }
     let report = outcome?;
     Ok(if args.printing.exit_zero { 0 } else { report.exit_code })
@@ -118,7 +117,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
     let mut now = params.now;
     let is_live = args.snapshot.is_none() && args.filename.is_empty();
     let mut cluster = None;
-    if Source::of(args.judging.waivers.as_deref()) == Source::Cluster {
+    if WaiverSource::of(args.judging.waivers.as_deref()) == WaiverSource::Cluster {
         if !is_live {
             return Err(Failure::input(anyhow::anyhow!(
                 "--waivers cluster is for a check of a cluster: snapshots and manifests hold no waivers. Give them as a file: \
@@ -127,7 +126,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
         }
         let reader = cluster::reader(&args.flags, ui).await?;
         let (found, unreadable) = waivers::from_cluster(&reader, ui).await?;
-        waivers::warn_of_unreadable(&unreadable, ui);
+        warn_of_unreadable(&unreadable, ui);
         params.waivers = found;
         cluster = Some(reader);
     }
@@ -151,7 +150,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
             now = taken;
             check.judge_at(taken);
         }
-        render::Source { context: format!("snapshot {}", path.display()), server: String::new(), taken: about.taken }
+        CheckSource { context: format!("snapshot {}", path.display()), server: String::new(), taken: about.taken }
     } else if is_live {
         let reader = match cluster {
             Some(reader) => reader,
@@ -182,10 +181,9 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
     }
     report.coverage.seconds = rounded(begun.elapsed());
     report.coverage.peak_memory_bytes = tool::peak_memory();
-    waivers::warn(&given, &report, now, ui);
-    let look = Look {
-        ascii: ui.ascii,
-        width: ui.width,
+    warn(&given, &report, now, ui);
+    let view = View {
+        look: ui.look(),
         name: ui.name,
         show: args.printing.show,
         group_by: args.printing.group_by,
@@ -196,9 +194,9 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
         unjudged,
         recorded,
     };
-    let text = render::report(&report, args.printing.output, &look)?;
+    let text = report::report(&report, args.printing.output, &view)?;
     if let Some(path) = &args.printing.save {
-        output::write(path, render::json(&report)?.as_bytes())?;
+        output::write(path, format::json(&report)?.as_bytes())?;
     }
     match &args.printing.output_file {
         Some(path) => output::write(path, anstream::adapter::strip_str(&text).to_string().as_bytes())?,
@@ -224,9 +222,10 @@ fn manifests(
     args: &Args,
     check: &mut Check<'static>,
     ui: &Ui,
-) -> Result<(render::Source, manifests::Manifests), Failure> {
+) -> Result<(CheckSource, manifests::ManifestCounts), Failure> {
     let namespace = args.namespace.as_deref().unwrap_or("default");
-    let read = manifests::judge(&args.filename, args.recursive, namespace, check).map_err(Failure::input)?;
+    let depth = if args.recursive { Depth::Recursive } else { Depth::Flat };
+    let read = manifests::judge(&args.filename, depth, namespace, check).map_err(Failure::input)?;
     let count = read.objects;
     if read.unjudged.values().any(|count| *count > 0) {
         let kinds: Vec<&str> = read.unjudged.keys().map(String::as_str).collect();
@@ -236,7 +235,7 @@ fn manifests(
         ui.note("warning: a kustomization is not built; use `kubectl kustomize DIR` and pipe its output into -f -");
     }
     let context = if count == 1 { "1 manifest".to_owned() } else { format!("{count} manifests") };
-    Ok((render::Source { context, server: String::new(), taken: None }, read))
+    Ok((CheckSource { context, server: String::new(), taken: None }, read))
 }
 
 /// Milliseconds are precise enough.

@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 use aksarc_shared::data::{Data, embedded};
 use aksarc_shared::rules::catalogue;
 
-use crate::exit::{Failure, Outcome};
-use crate::format::ListFormat;
-use crate::render::{Grid, dated, to_ascii};
-use crate::tool;
-use crate::ui::Ui;
+use crate::cli::exit::{ExitResult, Failure};
+use crate::cli::tool::{self, API_VERSION};
+use crate::screen::format::ListFormat;
+use crate::screen::grid::Grid;
+use crate::screen::ui::Ui;
+use crate::screen::wording::dated;
 
 /// Arguments of `version`.
 #[derive(Clone, Debug, clap::Args)]
@@ -23,12 +24,12 @@ pub struct Args {
 ///
 /// # Errors
 /// [`Failure`].
-pub fn run(args: &Args, ui: &Ui) -> Outcome {
+pub fn run(args: &Args, ui: &Ui) -> ExitResult {
     let text = match args.output {
         ListFormat::Table => table(embedded()),
         ListFormat::Json => json(embedded())?,
     };
-    ui.print(&if ui.ascii { to_ascii(&text) } else { text })?;
+    ui.print(&ui.look().fit(text))?;
     Ok(0)
 }
 
@@ -59,7 +60,7 @@ fn json(data: &Data) -> Result<String, Failure> {
         .map(|table| serde_json::json!({ "platform": table.platform.as_str(), "asOf": table.as_of.to_string() }))
         .collect();
     let value = serde_json::json!({
-        "apiVersion": "aksarc.dev/v1alpha1",
+        "apiVersion": API_VERSION,
         "kind": "Version",
         "tool": tool::identity(),
         "rules": catalogue::ALL.len(),

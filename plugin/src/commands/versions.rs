@@ -18,13 +18,13 @@ use serde::Serialize;
 
 use super::cluster::{self, ClusterFlags};
 use super::support_check::options;
-use crate::exit::{Failure, Outcome};
-use crate::format::ListFormat;
-use crate::render::{Grid, to_ascii};
-use crate::settings::{PLATFORMS, moment_or_now};
+use crate::cli::exit::{ExitResult, Failure};
+use crate::cli::tool::{self, API_VERSION};
+use crate::input::settings::{PLATFORMS, moment_or_now};
+use crate::screen::format::ListFormat;
+use crate::screen::grid::Grid;
+use crate::screen::ui::Ui;
 use crate::snapshot;
-use crate::tool;
-use crate::ui::Ui;
 
 /// Arguments of `versions`.
 #[derive(Clone, Debug, clap::Args)]
@@ -58,7 +58,7 @@ pub struct Args {
 ///
 /// # Errors
 /// [`Failure`] when nothing could be read.
-pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
+pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
     if args.table {
         ui.print(VERSIONS)?;
         return Ok(0);
@@ -98,8 +98,7 @@ pub async fn run(args: Args, ui: &mut Ui) -> Outcome {
         ListFormat::Table => table(&shown, ui.width),
         ListFormat::Json => serde_json::to_string_pretty(&shown).map_err(Failure::run)? + "\n",
     };
-    let plain = ui.ascii && args.output == ListFormat::Table;
-    ui.print(&if plain { to_ascii(&text) } else { text })?;
+    ui.print(&if args.output == ListFormat::Table { ui.look().fit(text) } else { text })?;
     Ok(0)
 }
 
@@ -182,7 +181,7 @@ impl Shown {
             items.push(Item { what: "pool", pool, on: on(&version), version, nodes });
         }
         Shown {
-            api_version: "aksarc.dev/v1alpha1",
+            api_version: API_VERSION,
             kind: "VersionReport",
             as_of: day.to_string(),
             context,

@@ -3,20 +3,12 @@
 mod audit;
 mod lint;
 mod list;
+mod loaded;
 mod new;
 mod place;
 
-use aksarc_shared::people::waiver::{Unreadable, Waiver};
-use anyhow::anyhow;
-use serde::Serialize;
-
-use crate::collect::Reader;
-use crate::exit::{Failure, Outcome};
-use crate::render::{Grid, to_ascii};
-use crate::ui::{Ui, UiFlags};
-use crate::waivers::{self, Source};
-
-use super::cluster::{self, ClusterFlags};
+use crate::cli::exit::ExitResult;
+use crate::screen::ui::{Ui, UiFlags};
 
 /// Arguments of `waivers`.
 #[derive(Clone, Debug, clap::Args)]
@@ -24,12 +16,12 @@ use super::cluster::{self, ClusterFlags};
 pub struct Args {
     /// What to do.
     #[command(subcommand)]
-    pub command: Box<Command>,
+    pub command: Box<WaiversCommand>,
 }
 
 /// What to do with waivers.
 #[derive(Clone, Debug, clap::Subcommand)]
-pub enum Command {
+pub enum WaiversCommand {
     /// Show waivers with their state, the days left, and what they are for
     ///
     /// Exit code 0 whatever their state; `lint` is the one that fails.
@@ -57,37 +49,14 @@ pub enum Command {
     New(new::Args),
 }
 
-/// How waivers are printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    /// For people
-    #[default]
-    Table,
-    /// For programs
-    Json,
-    /// The same as YAML
-    Yaml,
-}
-
-/// Where the waivers are.
-#[derive(Clone, Debug, clap::Args)]
-pub struct From {
-    /// File of waivers; - for standard input
-    #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
-    pub file: Option<String>,
-    /// Instead of FILE: cluster for the SupportWaivers of the cluster, or a file
-    #[arg(long, value_name = "cluster|FILE", env = "KUBECTL_AKSARC_WAIVERS", value_hint = clap::ValueHint::FilePath)]
-    pub waivers: Option<String>,
-}
-
 impl Args {
     /// The flags that shape what is printed.
     pub fn ui(&self) -> &UiFlags {
         match &*self.command {
-            Command::Audit(args) => &args.flags.ui,
-            Command::Lint(args) => &args.ui,
-            Command::List(args) => &args.flags.ui,
-            Command::New(args) => &args.ui,
+            WaiversCommand::Audit(args) => &args.flags.ui,
+            WaiversCommand::Lint(args) => &args.ui,
+            WaiversCommand::List(args) => &args.flags.ui,
+            WaiversCommand::New(args) => &args.ui,
         }
     }
 }
@@ -96,68 +65,14 @@ impl Args {
 ///
 /// # Errors
 /// [`Failure`].
-pub async fn run(args: &Args, ui: &Ui) -> Outcome {
+pub async fn run(args: &Args, ui: &Ui) -> ExitResult {
     match &*args.command {
-        Command::Audit(args) => audit::run(args, ui).await,
-        Command::Lint(args) => lint::run(args, ui),
-        Command::List(args) => list::run(args, ui).await,
-        Command::New(args) => new::run(args, ui),
+        WaiversCommand::Audit(args) => audit::run(args, ui).await,
+        WaiversCommand::Lint(args) => lint::run(args, ui),
+        WaiversCommand::List(args) => list::run(args, ui).await,
+        WaiversCommand::New(args) => new::run(args, ui),
     }
 }
-
-/// Waivers, and the objects that should have been some.
-struct Loaded {
-    waivers: Vec<Waiver>,
-    unreadable: Vec<Unreadable>,
-    /// Of the cluster, if it was asked.
-    reader: Option<std::sync::Arc<Reader>>,
-}
-
-impl From {
-    /// A file given by name goes before the flag, and the flag before its variable.
-    async fn load(&self, flags: &ClusterFlags, ui: &Ui) -> Result<Loaded, Failure> {
-        let source = match &self.file {
-            Some(path) => Source::File(path),
-            None => Source::of(self.waivers.as_deref()),
-        };
-        match source {
-            Source::Cluster => {
-                let reader = cluster::reader(flags, ui).await?;
-                let (waivers, unreadable) = waivers::from_cluster(&reader, ui).await?;
-                Ok(Loaded { waivers, unreadable, reader: Some(reader) })
-            }
-            Source::File(path) => {
-                let entries = waivers::from_file(path).map_err(Failure::input)?;
-                let waivers = entries.into_iter().map(|entry| entry.waiver).collect();
-                Ok(Loaded { waivers, unreadable: Vec::new(), reader: None })
-            }
-            Source::None => Err(Failure::input(anyhow!(
-                "which waivers? Give a FILE, or --waivers cluster for those of the cluster"
-            ))),
-        }
-    }
-}
-
-fn encoded(value: &impl Serialize, format: Format) -> Result<String, Failure> {
-    Ok(match format {
-        Format::Yaml => serde_saphyr::to_string(value).map_err(Failure::run)?,
-        Format::Json | Format::Table => serde_json::to_string_pretty(value).map_err(Failure::run)? + "\n",
-    })
-}
-
-fn fit(text: String, ui: &Ui) -> String {
-    if ui.ascii { to_ascii(&text) } else { text }
-}
-
-fn lines(grid: &Grid, ui: &Ui) -> String {
-    grid.lines("", ui.width)
-}
-
-fn counted(count: usize, one: &str) -> String {
-    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
-}
-
-const API_VERSION: &str = "aksarc.dev/v1alpha1";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -6,26 +6,26 @@ use serde_json::{Map, Value, json};
 
 /// Which map of the metadata is edited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum MetadataPlace {
     /// `metadata.annotations`.
     Annotations,
     /// `metadata.labels`.
     Labels,
 }
 
-impl Place {
+impl MetadataPlace {
     /// The field's name.
     pub fn field(self) -> &'static str {
         match self {
-            Place::Annotations => "annotations",
-            Place::Labels => "labels",
+            MetadataPlace::Annotations => "annotations",
+            MetadataPlace::Labels => "labels",
         }
     }
 
     fn word(self) -> &'static str {
         match self {
-            Place::Annotations => "annotation",
-            Place::Labels => "label",
+            MetadataPlace::Annotations => "annotation",
+            MetadataPlace::Labels => "label",
         }
     }
 }
@@ -73,12 +73,12 @@ pub fn is_taint(argument: &str) -> bool {
 ///
 /// # Errors
 /// A sentence for each argument that kubectl would not take.
-pub fn pairs(place: Place, edits: &[String]) -> Result<Pairs, String> {
+pub fn pairs(place: MetadataPlace, edits: &[String]) -> Result<Pairs, String> {
     let mut pairs = Pairs::default();
     for edit in edits {
         match edit.split_once('=') {
             Some(("", _)) => return Err(format!("invalid {} format: {edit}", place.word())),
-            Some((key, value)) if place == Place::Labels => {
+            Some((key, value)) if place == MetadataPlace::Labels => {
                 if value.contains('=') {
                     return Err(format!("invalid label spec: {edit}"));
                 }
@@ -117,7 +117,7 @@ pub struct Edit {
 /// What kubectl would refuse without asking the server.
 pub fn metadata(
     object: &Value,
-    place: Place,
+    place: MetadataPlace,
     pairs: &Pairs,
     overwrite: bool,
     resource_version: &str,
@@ -132,7 +132,7 @@ pub fn metadata(
     if !overwrite {
         for (key, value) in &pairs.set {
             // `kubectl rollout history` is fed by this annotation, and kubectl always lets it be replaced.
-            let free = place == Place::Annotations && key == CHANGE_CAUSE;
+            let free = place == MetadataPlace::Annotations && key == CHANGE_CAUSE;
             match current(key) {
                 Some(own) if !free && own != value => {
                     return Err(format!(
@@ -153,7 +153,7 @@ pub fn metadata(
     for key in &pairs.remove {
         if old.contains_key(key) {
             changes.insert(key.clone(), Value::Null);
-        } else if place == Place::Labels {
+        } else if place == MetadataPlace::Labels {
             notes.push(format!("label {key:?} not found"));
         }
     }
@@ -343,7 +343,7 @@ mod tests {
 
     #[test]
     fn pairs_are_read_as_kubectl_reads_them() {
-        let read = pairs(Place::Labels, &strings(&["a=1", "b=", "example.com/c-"])).unwrap();
+        let read = pairs(MetadataPlace::Labels, &strings(&["a=1", "b=", "example.com/c-"])).unwrap();
         assert_eq!(read.set, BTreeMap::from([("a".to_owned(), "1".to_owned()), ("b".to_owned(), String::new())]));
         assert_eq!(read.remove, ["example.com/c"]);
         for (bad, words) in [
@@ -353,17 +353,17 @@ mod tests {
             (&["="], "invalid label format: ="),
             (&["a=ä"], "invalid label value: \"a=ä\""),
         ] {
-            let said = pairs(Place::Labels, &strings(bad)).unwrap_err();
+            let said = pairs(MetadataPlace::Labels, &strings(bad)).unwrap_err();
             assert!(said.starts_with(words), "{bad:?}: {said}");
         }
-        assert_eq!(pairs(Place::Annotations, &strings(&["a=b=c d"])).unwrap().set.get("a").unwrap(), "b=c d");
+        assert_eq!(pairs(MetadataPlace::Annotations, &strings(&["a=b=c d"])).unwrap().set.get("a").unwrap(), "b=c d");
     }
 
     #[test]
     fn label_patches_hold_only_what_differs() {
         let set = |edits: &[&str], overwrite| {
-            let pairs = pairs(Place::Labels, &strings(edits)).unwrap();
-            metadata(&node(), Place::Labels, &pairs, overwrite, "")
+            let pairs = pairs(MetadataPlace::Labels, &strings(edits)).unwrap();
+            metadata(&node(), MetadataPlace::Labels, &pairs, overwrite, "")
         };
         assert_eq!(
             set(&["size=m", "site-"], true).unwrap().patch,
@@ -382,8 +382,8 @@ mod tests {
 
     #[test]
     fn a_given_resource_version_is_part_of_the_patch() {
-        let pairs = pairs(Place::Annotations, &strings(&["a=1"])).unwrap();
-        let edit = metadata(&json!({}), Place::Annotations, &pairs, false, "7").unwrap();
+        let pairs = pairs(MetadataPlace::Annotations, &strings(&["a=1"])).unwrap();
+        let edit = metadata(&json!({}), MetadataPlace::Annotations, &pairs, false, "7").unwrap();
         assert_eq!(edit.patch, json!({"metadata": {"annotations": {"a": "1"}, "resourceVersion": "7"}}));
     }
 
@@ -391,8 +391,8 @@ mod tests {
     fn annotations_are_refused_but_for_the_change_cause() {
         let object = json!({"metadata": {"annotations": {"a": "1", "kubernetes.io/change-cause": "x"}}});
         let edit = |edits: &[&str]| {
-            let pairs = pairs(Place::Annotations, &strings(edits)).unwrap();
-            metadata(&object, Place::Annotations, &pairs, false, "")
+            let pairs = pairs(MetadataPlace::Annotations, &strings(edits)).unwrap();
+            metadata(&object, MetadataPlace::Annotations, &pairs, false, "")
         };
         let refused = "annotation a already has a value (1), and --overwrite is not given";
         assert_eq!(edit(&["a=2"]).unwrap_err(), refused);

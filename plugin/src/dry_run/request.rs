@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::api_path::ApiPath;
 use super::discover::Resource;
-use super::edit::{self, Pairs, Place, Taints};
+use super::edit::{self, MetadataPlace, Pairs, Taints};
 use super::patch;
 use super::strategic::{self, Document};
 use super::write::{Method, Write};
@@ -15,7 +15,7 @@ pub enum Verb {
     /// `annotate` and `label`.
     Metadata {
         /// Which map.
-        place: Place,
+        place: MetadataPlace,
         /// The changes.
         pairs: Pairs,
         /// `--overwrite`.
@@ -76,8 +76,8 @@ impl Verb {
     /// kubectl's word.
     pub fn word(&self) -> &'static str {
         match self {
-            Verb::Metadata { place: Place::Annotations, .. } => "annotate",
-            Verb::Metadata { place: Place::Labels, .. } => "label",
+            Verb::Metadata { place: MetadataPlace::Annotations, .. } => "annotate",
+            Verb::Metadata { place: MetadataPlace::Labels, .. } => "label",
             Verb::Apply { .. } => "apply",
             Verb::Delete { .. } => "delete",
             Verb::Patch { .. } => "patch",
@@ -103,6 +103,19 @@ impl Verb {
             | Verb::Patch { manager, .. }
             | Verb::Taint { manager, .. } => manager,
             Verb::Delete { .. } | Verb::Scale { .. } => "",
+        }
+    }
+
+    /// Whether the verb can act on a resource at all.
+    ///
+    /// # Errors
+    /// A sentence that says on what it can.
+    pub fn accepts(&self, resource: &Resource) -> Result<(), String> {
+        match self {
+            Verb::Taint { .. } if (&*resource.group, &*resource.kind) != ("", "Node") => {
+                Err(format!("only nodes can be tainted, not {}", resource.qualified()))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -164,9 +177,6 @@ pub fn request(
             Ok(Request { write: Some(write), after: Some(after), notes: edit.notes })
         }
         Verb::Taint { taints, overwrite, manager } => {
-            if (resource.group.as_str(), resource.kind.as_str()) != ("", "Node") {
-                return Err(format!("only nodes can be tainted, not {}", resource.qualified()));
-            }
             let body = edit::taint_patch(object, taints, *overwrite)?;
             let after = patch::merged(object, &body);
             let write = Write::new(Method::PatchStrategic, path, body)
@@ -367,9 +377,9 @@ mod tests {
     #[test]
     fn label_taint_and_delete_are_sent_as_kubectl_sends_them() {
         let node = json!({"metadata": {"name": "a", "labels": {"x": "1"}}});
-        let pairs = edit::pairs(Place::Labels, &["x=2".to_owned()]).unwrap();
+        let pairs = edit::pairs(MetadataPlace::Labels, &["x=2".to_owned()]).unwrap();
         let label = Verb::Metadata {
-            place: Place::Labels,
+            place: MetadataPlace::Labels,
             pairs,
             overwrite: true,
             resource_version: String::new(),
@@ -390,7 +400,9 @@ mod tests {
             "PATCH /api/v1/nodes/a?fieldManager=kubectl-taint&fieldValidation=Strict&dryRun=All application/strategic-merge-patch+json"
         );
         assert_eq!(body, json!({"spec": {"taints": [{"effect": "NoSchedule", "key": "k", "value": "v"}]}}));
-        assert_eq!(sent(&taint, "pod", Some(&node), None).unwrap_err(), "only nodes can be tainted, not pods");
+        assert!(taint.accepts(served().resolve("node").unwrap()).is_ok());
+        let refused = taint.accepts(served().resolve("pod").unwrap()).unwrap_err();
+        assert_eq!(refused, "only nodes can be tainted, not pods");
 
         let delete = Verb::Delete { propagation: "Background".to_owned(), grace_period: Some(1) };
         let (line, body) = sent(&delete, "deploy", None, None).unwrap();

@@ -3,10 +3,10 @@
 mod beside;
 mod change;
 mod items;
+mod rehearsal;
 mod rehearse;
 mod runner;
 mod server;
-mod task;
 
 use std::collections::HashMap;
 
@@ -14,46 +14,47 @@ use aksarc_shared::data::Platform;
 use aksarc_shared::verdict::guard::Guard;
 
 use super::gate::Gate;
+use super::plan::{self, GuardAnswer, GuardNote, GuardSource, Plan, PlannedChange, UserNote};
 use super::refusal::Refusal;
-use super::report::{self, Answer, Change, GuardNote, Report, Source, UserNote};
 use super::session::Session;
-use crate::exit::Failure;
+use crate::cli::exit::Failure;
+use crate::cli::tool::{self, API_VERSION};
 
 use items::{State, items};
 use runner::Runner;
 use server::{discover, identify};
 
-pub use task::{Scope, Task};
+pub use rehearsal::{KubeContext, NamespaceChoice, Rehearsal, Targets};
 
-/// Runs a task. What becomes of single objects is in the report; what keeps all from being looked at is a failure.
+/// Rehearses: discovers, reads, identifies, sends and judges. What becomes of single objects is in the report; what keeps all from being looked at is a failure.
 ///
 /// # Errors
 /// [`Failure`] when arguments mean nothing here, or the server cannot be asked at all.
-pub async fn run(session: &Session, task: &Task) -> Result<Report, Failure> {
+pub async fn run(session: &Session, rehearsal: &Rehearsal, context: &KubeContext) -> Result<Plan, Failure> {
     let discovery = discover(session).await?;
-    let guard = Guard::new(aksarc_shared::data::embedded(), task.settings.clone()).map_err(Failure::input)?;
-    let mut items = items(session, task, &discovery).await?;
-    if task.ignore_not_found {
+    let guard = Guard::new(aksarc_shared::data::embedded(), rehearsal.settings.clone()).map_err(Failure::input)?;
+    let mut items = items(session, rehearsal, rehearsal.namespace.or(&context.namespace), &discovery).await?;
+    if rehearsal.ignore_not_found {
         items.retain(|item| !matches!(item.state, State::Absent(_)));
     }
     // After all that is only read: who serves what is asked right before the first write.
-    let mut gate = Gate::new(session, task.fresh);
-    let (mut user, confirmed) = identify(session, &mut gate, &task.fallback).await;
-    task.verb.manager().clone_into(&mut user.field_manager);
+    let mut gate = Gate::new(session, rehearsal.fresh);
+    let (mut user, confirmed) = identify(session, &mut gate, &context.user).await;
+    rehearsal.verb.manager().clone_into(&mut user.field_manager);
     let single = items.len() == 1;
     let (documents, discovery, extensions) = (HashMap::new(), &discovery, None);
     let (guard, user) = (&guard, &user);
     let mut runner =
-        Runner { session, gate, task, guard, user, documents, discovery, extensions, single, rehearsed: 0 };
+        Runner { session, gate, rehearsal, guard, user, documents, discovery, extensions, single, rehearsed: 0 };
     let mut changes = Vec::with_capacity(items.len());
     for item in items {
         changes.push(runner.rehearse(item).await?);
     }
-    Ok(Report {
-        api_version: "aksarc.dev/v1alpha1",
+    Ok(Plan {
+        api_version: API_VERSION,
         kind: "DryRunReport",
-        tool: task.tool.clone(),
-        verb: task.verb.word(),
+        tool: tool::identity(),
+        verb: rehearsal.verb.word(),
         mode: "server",
         user: UserNote {
             name: user.name.clone(),
@@ -61,25 +62,21 @@ pub async fn run(session: &Session, task: &Task) -> Result<Report, Failure> {
             actor: guard.actor(user).as_str(),
             confirmed,
         },
-        cluster: task.cluster.clone(),
-        platform: task.settings.platform.map(Platform::as_str).unwrap_or_default().to_owned(),
-        as_of: task.now.to_zoned(aksarc_shared::jiff::tz::TimeZone::UTC).date().to_string(),
+        cluster: context.cluster.clone(),
+        platform: rehearsal.settings.platform.map(Platform::as_str).unwrap_or_default().to_owned(),
+        as_of: rehearsal.now.to_zoned(aksarc_shared::jiff::tz::TimeZone::UTC).date().to_string(),
         requests: runner.rehearsed,
-        guard: guard_note(task, &changes),
-        plan: report::plan(&changes),
-        support: report::support(&changes),
-        exit_code: report::exit_code(&changes, task.fail_on),
+        guard: guard_note(rehearsal, &changes),
+        counts: plan::counts(&changes),
+        support: plan::support(&changes),
+        exit_code: plan::exit_code(&changes, rehearsal.fail_on),
         changes,
     })
 }
 
-fn guard_note(task: &Task, changes: &[Change]) -> GuardNote {
+fn guard_note(rehearsal: &Rehearsal, changes: &[PlannedChange]) -> GuardNote {
     let observed = changes.iter().filter_map(|change| change.refusal.as_ref()).any(Refusal::is_guard);
-    let source = match (observed, task.guard_config) {
-        (true, _) => Source::Observed,
-        (false, true) => Source::GuardConfig,
-        (false, false) => Source::Assumed,
-    };
-    let decision = changes.iter().map(|change| change.guard).max().unwrap_or(Answer::Allow);
-    GuardNote { decision, source, preset: task.settings.mode.as_str() }
+    let source = if observed { GuardSource::Observed } else { rehearsal.source };
+    let decision = changes.iter().map(|change| change.guard).max().unwrap_or(GuardAnswer::Allow);
+    GuardNote { decision, source, preset: rehearsal.settings.mode.as_str() }
 }

@@ -15,7 +15,7 @@ use anyhow::{Context as _, bail};
 use serde::Deserialize;
 
 use super::index::{self, Index, ListEntry, ListState, ProbeDocument, RecordedProbe};
-use crate::documents::{self, Depth};
+use crate::input::documents::{self, Depth};
 
 /// What a snapshot says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -21,7 +21,7 @@ use super::index::{
 use super::reduce;
 use crate::api::RequestError;
 use crate::collect::{JudgedList, Listed, PageError, Pages, Target};
-use crate::output;
+use crate::screen::output;
 
 /// Where a snapshot goes, by its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +99,7 @@ impl<'c> Recorder<'c> {
         let index = Index {
             api_version: API_VERSION.to_owned(),
             kind: KIND.to_owned(),
-            tool_version: crate::tool::VERSION.to_owned(),
+            tool_version: crate::cli::tool::VERSION.to_owned(),
             taken_at: taken_at.to_owned(),
             context: context.to_owned(),
             server_version: self.check.inventory().server_version.clone().unwrap_or_default(),

@@ -4,6 +4,7 @@
 //! that a clause is not kept gets a finding for it. Answers end: a subscription that was paid for in spring says nothing
 //! about autumn.
 
+use crate::finding::Clause;
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
@@ -315,9 +316,9 @@ impl<'a> Answers<'a> {
     }
 
     /// What became of a rule's questions on a platform.
-    pub(crate) fn of_rule(&self, clauses: &[&str], platform: Platform) -> Settled<'a> {
+    pub(crate) fn of_rule(&self, clauses: &[Clause], platform: Platform) -> Settled<'a> {
         let mut settled = Settled { answered: Vec::new(), open: Vec::new() };
-        for clause in clauses.iter().filter_map(|id| asked(self.data, id, platform)) {
+        for clause in clauses.iter().filter_map(|clause| asked(self.data, clause.as_str(), platform)) {
             let lead = lead(self.data, clause);
             match self.by_lead.get(&*lead.id) {
                 Some(answer) if !settled.answered.contains(answer) => settled.answered.push(answer),

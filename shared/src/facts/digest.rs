@@ -1,12 +1,13 @@
-//! A hash of a webhook configuration's match rules.
+//! The digest of a webhook configuration, which tells whether it asks what it was generated to ask.
 
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::text;
 
-/// A digest of what webhooks ask of whom, the same for what was applied and for what the API server made of it: without the
-/// defaults that it fills in, and without what is an installer's to choose, such as certificate, port and timeout.
+/// The hash of the match rules of webhooks and of the Services that they call. It leaves out defaults that the API
+/// server fills in, so that a manifest and the stored object have the same digest, and the choices of an installer, such
+/// as certificate, port and timeout.
 pub fn digest(webhooks: &Value) -> String {
     let asked = webhooks.as_array().into_iter().flatten().map(|webhook| {
         let kept = ASKED.iter().filter_map(|path| Some(((*path).to_owned(), webhook.pointer(path)?.clone())));
@@ -16,7 +17,7 @@ pub fn digest(webhooks: &Value) -> String {
     text::short_hex(&Sha256::digest(Value::Array(asked).to_string()))
 }
 
-/// A value without what is empty in it or a default; `None` where nothing is left.
+/// The value without empty fields and defaults; `None` where nothing is left.
 fn full(value: &Value) -> Option<Value> {
     match value {
         Value::Null => None,
@@ -36,7 +37,7 @@ fn full(value: &Value) -> Option<Value> {
     }
 }
 
-/// The fields of a webhook on which it depends what the guard is asked.
+/// The fields of a webhook that decide which requests go to it.
 const ASKED: [&str; 9] = [
     "/name",
     "/clientConfig/service/namespace",
@@ -49,7 +50,7 @@ const ASKED: [&str; 9] = [
     "/matchConditions",
 ];
 
-/// What the API server fills in beside empty selectors (kubernetes.io, `admissionregistration.k8s.io/v1`).
+/// Defaults that the API server fills in, besides empty selectors (kubernetes.io, `admissionregistration.k8s.io/v1`).
 const DEFAULTS: [(&str, &str); 2] = [("/matchPolicy", "Equivalent"), ("scope", "*")];
 
 #[cfg(test)]

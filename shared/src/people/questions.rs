@@ -1,5 +1,6 @@
 //! The questions that only people can answer, for reports and to begin a file with.
 
+use crate::finding::Code;
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
@@ -17,7 +18,7 @@ pub struct Question {
     /// The clauses it is about; the first is the one to answer.
     pub clauses: Vec<String>,
     /// The rules that cannot see all of it.
-    pub rules: Vec<&'static str>,
+    pub rules: Vec<Code>,
     /// What it is about, in a few words.
     pub topic: String,
     /// The clause, in our words, as on this platform.
@@ -67,8 +68,8 @@ pub(crate) fn questions(asked_for: &AskedFor<'_>) -> Vec<Question> {
         let together = together(data, leading);
         let here = |clause: &&ClauseText| candidates.iter().any(|p| asked(data, &clause.id, *p).is_some());
         let clauses: Vec<&ClauseText> = together.into_iter().filter(here).collect();
-        let named = |rule: &&&Rule| clauses.iter().any(|clause| rule.clauses.contains(&&*clause.id));
-        let codes: Vec<&str> = rules.iter().filter(named).map(|rule| rule.code.as_str()).collect();
+        let named = |rule: &&&Rule| clauses.iter().any(|clause| rule.names(&clause.id));
+        let codes: Vec<Code> = rules.iter().filter(named).map(|rule| rule.code).collect();
         let of_others = codes.is_empty() && catalogue::ALL.iter().any(|rule| named(&rule));
         if clauses.is_empty() || of_others {
             continue;

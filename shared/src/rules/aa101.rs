@@ -2,6 +2,7 @@
 
 use crate::data::Platform;
 use crate::facts::inventory::Inventory;
+use crate::finding::Clause;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, ObjectRef};
 use crate::rules::parts::version_table::evidence;
@@ -16,7 +17,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "the API server runs a Kubernetes minor that is out of support",
     consequence: Weight::Always(Consequence::Voids),
     basis: Grounds::Always(Basis::Explicit),
-    clauses: &["C01", "C02", "C03", "C08", "C21"],
+    clauses: &[Clause::new("C01"), Clause::new("C02"), Clause::new("C03"), Clause::new("C08"), Clause::new("C21")],
     platforms: &Platform::ALL,
     reads: &[],
     probes: &[],

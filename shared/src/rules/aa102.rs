@@ -3,6 +3,7 @@
 use crate::data::Platform;
 use crate::data::versions::{MinorSupport, Window};
 use crate::facts::inventory::Inventory;
+use crate::finding::Clause;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, ObjectRef};
 use crate::rules::parts::version_table;
@@ -15,7 +16,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "the API server's Kubernetes minor leaves the supported list soon",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Explicit),
-    clauses: &["C01", "C21"],
+    clauses: &[Clause::new("C01"), Clause::new("C21")],
     platforms: &Platform::ALL,
     reads: &[],
     probes: &[],

@@ -4,6 +4,7 @@ use crate::data::lifecycle::Skew;
 use crate::data::{Data, Platform, Versioned};
 use crate::facts::inventory::Inventory;
 use crate::facts::notes::Notes;
+use crate::finding::Clause;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
@@ -19,7 +20,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "parts of Kubernetes are further apart in version than Kubernetes supports",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Derived),
-    clauses: &["C07"],
+    clauses: &[Clause::new("C07")],
     platforms: &Platform::ALL,
     reads: &[
         Read { kind: &kinds::NODE, scope: Scope::Cluster },

@@ -2,6 +2,7 @@
 
 use crate::data::Platform;
 use crate::facts::inventory::Inventory;
+use crate::finding::Clause;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, ObjectRef};
 use crate::k8s::kinds;
@@ -18,7 +19,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "nodes of a pool run a Kubernetes minor that is out of support",
     consequence: Weight::Always(Consequence::Voids),
     basis: Grounds::Always(Basis::Explicit),
-    clauses: &["C01", "C02"],
+    clauses: &[Clause::new("C01"), Clause::new("C02")],
     platforms: &Platform::ALL,
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
     probes: &[],

@@ -2,6 +2,7 @@
 
 use crate::data::Platform;
 use crate::facts::inventory::Inventory;
+use crate::finding::Clause;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, ObjectRef};
 use crate::k8s::version::Version;
@@ -19,7 +20,7 @@ pub(super) static RULE: Rule = Rule {
         elsewhere: Consequence::Info,
     },
     basis: Grounds::Always(Basis::Documented(&["supported-kubernetes-versions"])),
-    clauses: &["C06", "C20", "C21", "C26"],
+    clauses: &[Clause::new("C06"), Clause::new("C20"), Clause::new("C21"), Clause::new("C26")],
     platforms: &Platform::ALL,
     reads: &[],
     probes: &[],

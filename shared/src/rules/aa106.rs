@@ -3,6 +3,7 @@
 use crate::data::Platform;
 use crate::data::lifecycle::Host;
 use crate::facts::inventory::Inventory;
+use crate::finding::Clause;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::rules::rule::{Context, Due, Grounds, ManifestUse, Mode, Reach, Rule, StateCheck, Verdict, Voiding, Weight};
@@ -16,7 +17,7 @@ pub(super) static RULE: Rule = Rule {
         Platform::WindowsServer => Basis::Documented(&["windows-server-retirement"]),
         Platform::Hci22h2 | Platform::AzureLocal | Platform::BareMetal => Basis::Explicit,
     }),
-    clauses: &["C09"],
+    clauses: &[Clause::new("C09")],
     platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
     reads: &[],
     probes: &[],

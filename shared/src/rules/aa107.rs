@@ -3,6 +3,7 @@
 use crate::data::Platform;
 use crate::data::versions::MinorSupport;
 use crate::facts::inventory::Inventory;
+use crate::finding::Clause;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, ObjectRef};
 use crate::k8s::version::Version;
@@ -16,7 +17,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "the oldest supported Kubernetes minor is more than one step away",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Explicit),
-    clauses: &["C04"],
+    clauses: &[Clause::new("C04")],
     platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
     reads: &[],
     probes: &[],

@@ -5,6 +5,7 @@ use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::{Inventory, pool_of_node};
 use crate::facts::notes::Notes;
 use crate::facts::origin::Keys;
+use crate::finding::Clause;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
@@ -21,7 +22,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "an annotation that the system created on a node was changed or removed",
     consequence: Weight::Always(Consequence::Voids),
     basis: Grounds::Always(Basis::Explicit),
-    clauses: &["C13"],
+    clauses: &[Clause::new("C13")],
     platforms: &Platform::ALL,
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
     probes: &[],

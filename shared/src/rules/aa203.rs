@@ -6,6 +6,7 @@ use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::{CONTROL_PLANE_LABEL, Inventory, NodeFact};
 use crate::facts::notes::Notes;
 use crate::facts::origin::Keys;
+use crate::finding::Clause;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
@@ -21,7 +22,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "a taint that the system keeps on a node was changed by hand",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Derived),
-    clauses: &["C13"],
+    clauses: &[Clause::new("C13")],
     platforms: &Platform::ALL,
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
     probes: &[],

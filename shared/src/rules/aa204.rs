@@ -1,5 +1,6 @@
 //! AA204: a key of one's own under a prefix reserved to the system.
 
+use crate::finding::Clause;
 use crate::rules::parts::platform_signs::platform_signs;
 use std::cell::OnceCell;
 
@@ -25,7 +26,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "a key of one's own stands under a prefix of the system's, or bears a name that the system had not put there",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(LABELS),
-    clauses: &["C13"],
+    clauses: &[Clause::new("C13")],
     platforms: &Platform::ALL,
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
     probes: &[],

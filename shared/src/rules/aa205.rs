@@ -1,5 +1,6 @@
 //! AA205: the user's own metadata on nodes rather than on their pool, where it is lost at the next upgrade.
 
+use crate::finding::Clause;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::command::Command;
@@ -31,7 +32,7 @@ pub(super) static RULE: Rule = Rule {
         Platform::AzureLocal => Basis::Documented(&["node-taints"]),
         Platform::BareMetal => Basis::Derived,
     }),
-    clauses: &["C12"],
+    clauses: &[Clause::new("C12")],
     platforms: &Platform::ALL,
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
     probes: &[],

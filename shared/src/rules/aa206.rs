@@ -1,5 +1,6 @@
 //! AA206: the identity of a node was set by hand, or is another's.
 
+use crate::finding::Clause;
 use crate::rules::parts::platform_signs::platform_signs;
 use std::collections::BTreeMap;
 
@@ -25,7 +26,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "the identity that ties a node to its virtual machine was set by hand, or two nodes share one",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Derived),
-    clauses: &["C13"],
+    clauses: &[Clause::new("C13")],
     platforms: &Platform::ALL,
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
     probes: &[],

@@ -1,5 +1,6 @@
 //! AA207: metadata that the system put on one of its namespaces was changed, or somebody made a namespace that counts as its own.
 
+use crate::finding::Clause;
 use std::collections::HashSet;
 
 use crate::command::Command;
@@ -26,7 +27,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "metadata that the system created on one of its namespaces was changed or removed",
     consequence: Weight::Always(Consequence::Voids),
     basis: Grounds::Always(Basis::Derived),
-    clauses: &["C13"],
+    clauses: &[Clause::new("C13")],
     platforms: &Platform::ALL,
     reads: &[Read { kind: &kinds::NAMESPACE, scope: Scope::Cluster }],
     probes: &[],
@@ -168,7 +169,7 @@ fn made(change: &Change<'_>, namespace: &Object<'_>, row: &SystemNamespace, data
 
 /// Who acts in such a namespace is no metadata of it: what is put there is an add-on among managed ones.
 fn trusting(draft: Draft) -> Draft {
-    draft.lighter(Consequence::AtRisk).clauses(&["C05"])
+    draft.lighter(Consequence::AtRisk).clauses(const { &[Clause::new("C05")] })
 }
 
 fn judge(

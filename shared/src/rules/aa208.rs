@@ -5,6 +5,7 @@ use crate::data::{Data, Platform};
 use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::{Inventory, NodeFact};
 use crate::facts::notes::Notes;
+use crate::finding::Clause;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
@@ -21,7 +22,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "a node was deleted with kubectl, and its machine is still there, or is kept from going by hand",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Derived),
-    clauses: &["C13"],
+    clauses: &[Clause::new("C13")],
     platforms: &Platform::ALL,
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }, Read { kind: &kinds::MACHINE, scope: Scope::Cluster }],
     probes: &[],

@@ -1,5 +1,6 @@
 //! AA209: what Cluster API keeps on its objects was changed, on a management cluster.
 
+use crate::finding::Clause;
 use crate::rules::parts::cluster_api::is_aks_arc;
 use std::collections::HashSet;
 
@@ -25,7 +26,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "what Cluster API keeps on the objects of a management cluster was changed",
     consequence: Weight::Always(Consequence::Voids),
     basis: Grounds::Always(Basis::Derived),
-    clauses: &["C13"],
+    clauses: &[Clause::new("C13")],
     platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
     reads: &[
         everywhere(&kinds::CAPI_CLUSTER),

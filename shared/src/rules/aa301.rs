@@ -1,5 +1,6 @@
 //! AA301: a managed component was changed.
 
+use crate::finding::Clause;
 use crate::rules::parts::changed::changed_fields;
 use crate::rules::parts::components::by_owner;
 use crate::rules::parts::components::component;
@@ -39,7 +40,7 @@ pub(crate) static RULE: Rule = Rule {
     summary: "a component that Microsoft manages was changed",
     consequence: Weight::Always(Consequence::Voids),
     basis: Grounds::Always(Basis::Derived),
-    clauses: &["C05"],
+    clauses: &[Clause::new("C05")],
     platforms: &Platform::ALL,
     reads: &[
         Read { kind: &kinds::CONFIG_MAP, scope: Scope::ComponentNamespaces },
@@ -480,7 +481,7 @@ mod tests {
         let (before, after) = (whole(before), whole(after));
         let (before, after) = (json::object(before.as_bytes()).unwrap(), json::object(after.as_bytes()).unwrap());
         let update = Change::new(Operation::Update, &kinds::DEPLOYMENT, "", Some(before), Some(after));
-        change(&update, embedded()).into_iter().map(|draft| (draft.path, !draft.warn_at_most)).collect()
+        change(&update, embedded()).into_iter().map(|draft| (draft.path.to_string(), !draft.warn_at_most)).collect()
     }
 
     #[test]

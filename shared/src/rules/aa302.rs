@@ -3,6 +3,7 @@
 use crate::data::{Component, Confidence, Data, Platform};
 use crate::facts::change::{Change, Operation};
 use crate::facts::origin::{self, Provenance};
+use crate::finding::Clause;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft};
 use crate::k8s::kinds::{self, Kind};
@@ -16,7 +17,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "a component that Microsoft manages was deleted",
     consequence: Weight::Always(Consequence::Voids),
     basis: Grounds::Always(Basis::Derived),
-    clauses: &["C05"],
+    clauses: &[Clause::new("C05")],
     platforms: &Platform::ALL,
     reads: &[],
     probes: &[],

@@ -1,5 +1,6 @@
 //! AA303: an add-on of the user's stands where only managed ones belong.
 
+use crate::finding::Clause;
 use crate::rules::parts::components;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,7 +33,7 @@ pub(crate) static RULE: Rule = Rule {
     summary: "an add-on of the user's stands in a namespace whose add-ons are managed",
     consequence: Weight::EvenWithoutText(Consequence::Voids),
     basis: Grounds::Always(Basis::Derived),
-    clauses: &["C05"],
+    clauses: &[Clause::new("C05")],
     platforms: &Platform::ALL,
     reads: &[
         aside(&kinds::API_SERVICE),

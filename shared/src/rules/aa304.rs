@@ -3,6 +3,7 @@
 use crate::data::{Component, Confidence, Data, Platform};
 use crate::facts::inventory::Inventory;
 use crate::facts::notes::Notes;
+use crate::finding::Clause;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence};
 use crate::k8s::kinds;
@@ -18,7 +19,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "a component that Microsoft manages is missing or does not work",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Operational),
-    clauses: &["C05", "C19"],
+    clauses: &[Clause::new("C05"), Clause::new("C19")],
     platforms: &Platform::ALL,
     reads: &[
         Read { kind: &kinds::CSI_DRIVER, scope: Scope::Cluster },

@@ -5,6 +5,7 @@ use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::Inventory;
 use crate::facts::notes::Notes;
 use crate::facts::origin;
+use crate::finding::Clause;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft};
 use crate::k8s::kinds::{self, Kind};
@@ -25,7 +26,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "an Azure Arc agent, or what belongs to it, was changed or deleted",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Derived),
-    clauses: &["C14"],
+    clauses: &[Clause::new("C14")],
     platforms: &Platform::ALL,
     reads: &[
         here(&kinds::ARC_EXTENSION_CONFIG),

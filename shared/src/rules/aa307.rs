@@ -2,6 +2,7 @@
 
 use crate::data::{Data, Platform};
 use crate::facts::change::{Change, Operation};
+use crate::finding::Clause;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence};
 use crate::k8s::kinds;
@@ -15,7 +16,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "a system namespace was deleted",
     consequence: Weight::Always(Consequence::Voids),
     basis: Grounds::Always(Basis::Derived),
-    clauses: &["C05"],
+    clauses: &[Clause::new("C05")],
     platforms: &Platform::ALL,
     reads: &[],
     probes: &[],

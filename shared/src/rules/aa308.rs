@@ -7,6 +7,7 @@ use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::Inventory;
 use crate::facts::notes::Notes;
 use crate::facts::origin::Keys;
+use crate::finding::Clause;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
@@ -24,7 +25,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "an object of the system's that stands in no namespace was changed or deleted",
     consequence: Weight::Always(Consequence::Voids),
     basis: Grounds::Always(Basis::Derived),
-    clauses: &["C05"],
+    clauses: &[Clause::new("C05")],
     platforms: &Platform::ALL,
     reads: &[
         everywhere(&kinds::API_SERVICE),

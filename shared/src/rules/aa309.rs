@@ -6,6 +6,7 @@ use crate::facts::baseline::{Comparison, RecordedStep, object_key};
 use crate::facts::inventory::Inventory;
 use crate::facts::notes::Notes;
 use crate::facts::notes::Undecided;
+use crate::finding::Clause;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
@@ -20,7 +21,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "a webhook configuration that the platform brought is missing or was edited",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Derived),
-    clauses: &["C05"],
+    clauses: &[Clause::new("C05")],
     platforms: &Platform::ALL,
     reads: &[
         Read { kind: &kinds::DEPLOYMENT, scope: Scope::ComponentNamespaces },

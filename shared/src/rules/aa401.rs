@@ -4,6 +4,7 @@ use crate::command::Command;
 use crate::data::{Data, Platform};
 use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::Inventory;
+use crate::finding::Clause;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
@@ -20,7 +21,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "a node was not created by AKS Arc",
     consequence: Weight::EvenWithoutText(Consequence::Voids),
     basis: Grounds::Always(Basis::Derived),
-    clauses: &["C10"],
+    clauses: &[Clause::new("C10")],
     platforms: &Platform::ALL,
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
     probes: &[],

@@ -1,5 +1,6 @@
 //! AA402: members of one pool differ in version, operating system or runtime, although no upgrade explains it.
 
+use crate::finding::Clause;
 use std::collections::BTreeMap;
 
 use crate::data::Platform;
@@ -19,7 +20,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "nodes of one pool differ in version, operating system or runtime outside an upgrade",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Operational),
-    clauses: &["C22"],
+    clauses: &[Clause::new("C22")],
     platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
     probes: &[],

@@ -1,5 +1,6 @@
 //! AA403: nodes run an operating system that is out of support.
 
+use crate::finding::Clause;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::data::Platform;
@@ -19,7 +20,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "nodes run an operating system that is out of support",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Documented(&["whats-new-azure-local"])),
-    clauses: &["C20", "C22"],
+    clauses: &[Clause::new("C20"), Clause::new("C22")],
     platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
     probes: &[],

@@ -1,5 +1,6 @@
 //! AA404: node images are older than the platform's documents allow.
 
+use crate::finding::Clause;
 use jiff::ToSpan;
 use jiff::civil::Date;
 
@@ -29,7 +30,7 @@ pub(super) static RULE: Rule = Rule {
         }
         Platform::AzureLocal | Platform::BareMetal => Basis::Derived,
     }),
-    clauses: &["C06", "C20", "C26"],
+    clauses: &[Clause::new("C06"), Clause::new("C20"), Clause::new("C26")],
     platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
     probes: &[],

@@ -4,6 +4,7 @@ use crate::data::{Data, Platform};
 use crate::facts::change::Change;
 use crate::facts::inventory::Inventory;
 use crate::facts::notes::Notes;
+use crate::finding::Clause;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft};
 use crate::k8s::kinds;
@@ -19,7 +20,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "somebody opened a shell on a node",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Explicit),
-    clauses: &["C11", "C27"],
+    clauses: &[Clause::new("C11"), Clause::new("C27")],
     platforms: &Platform::ALL,
     reads: &[everywhere(&kinds::POD), EXTENSIONS],
     probes: &[],

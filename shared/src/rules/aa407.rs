@@ -4,6 +4,7 @@ use crate::data::{Data, Platform};
 use crate::facts::change::Change;
 use crate::facts::inventory::Inventory;
 use crate::facts::notes::Notes;
+use crate::finding::Clause;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft};
 use crate::k8s::kinds;
@@ -19,7 +20,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "a workload other than a DaemonSet can change its node",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Derived),
-    clauses: &["C11"],
+    clauses: &[Clause::new("C11")],
     platforms: &Platform::ALL,
     reads: &[
         everywhere(&kinds::CRON_JOB),

@@ -1,5 +1,6 @@
 //! AA408: a pool has another number of nodes than its record says.
 
+use crate::finding::Clause;
 use std::collections::BTreeMap;
 
 use crate::data::Platform;
@@ -21,7 +22,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "a pool has another number of nodes than machines are recorded for it",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Derived),
-    clauses: &["C10"],
+    clauses: &[Clause::new("C10")],
     platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }, Read { kind: &kinds::MACHINE, scope: Scope::Cluster }],
     probes: &[],

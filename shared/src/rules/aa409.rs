@@ -1,5 +1,6 @@
 //! AA409: a static pod that the platform did not put on an agent node.
 
+use crate::finding::Clause;
 use std::collections::BTreeMap;
 
 use crate::data::Platform;
@@ -18,7 +19,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "a node runs a static pod that the platform does not know: somebody wrote on its disk",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Derived),
-    clauses: &["C10", "C22", "C27"],
+    clauses: &[Clause::new("C10"), Clause::new("C22"), Clause::new("C27")],
     platforms: &Platform::ALL,
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }, Read { kind: &kinds::POD, scope: Scope::Cluster }],
     probes: &[],

@@ -2,6 +2,7 @@
 
 use crate::data::Platform;
 use crate::facts::inventory::Inventory;
+use crate::finding::Clause;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
@@ -17,7 +18,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "nodes run a container runtime that the policy does not name",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Documented(&["platforms-compared"])),
-    clauses: &["C19"],
+    clauses: &[Clause::new("C19")],
     platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
     probes: &[],

@@ -1,5 +1,6 @@
 //! AA412: members of one pool differ in size, as when a virtual machine was resized outside AKS Arc.
 
+use crate::finding::Clause;
 use std::collections::BTreeMap;
 
 use crate::data::Platform;
@@ -21,7 +22,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "nodes of one pool and size differ in CPU, memory or disk",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Derived),
-    clauses: &["C10", "C22", "C24"],
+    clauses: &[Clause::new("C10"), Clause::new("C22"), Clause::new("C24")],
     platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
     probes: &[],

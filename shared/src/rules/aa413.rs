@@ -1,6 +1,7 @@
 //! AA413: virtual machines of nodes were edited outside AKS Arc, by somebody's word.
 
 use crate::facts::inventory::Inventory;
+use crate::finding::Clause;
 use crate::finding::Code;
 use crate::finding::Consequence;
 use crate::rules::parts::attested::{self, AnswerRule, Fault};
@@ -11,7 +12,7 @@ pub(super) static RULE: Rule = attested::rule(AnswerRule {
     slug: "vm-edited-outside",
     summary: "virtual machines of nodes were edited through the infrastructure's own interfaces",
     consequence: Consequence::Voids,
-    clauses: &["C10"],
+    clauses: &[Clause::new("C10")],
     instead: "change nodes through node pools and the Kubernetes API",
     page: include_str!("aa413.md"),
     judge: per_cluster,

@@ -1,6 +1,7 @@
 //! AA414: the base image or the inside of nodes was changed, by somebody's word.
 
 use crate::facts::inventory::Inventory;
+use crate::finding::Clause;
 use crate::finding::Code;
 use crate::finding::Consequence;
 use crate::rules::parts::attested::{self, AnswerRule, Fault};
@@ -11,7 +12,7 @@ pub(super) static RULE: Rule = attested::rule(AnswerRule {
     slug: "node-changed-inside",
     summary: "the base image or the inside of nodes was changed by other means than AKS Arc's",
     consequence: Consequence::AtRisk,
-    clauses: &["C22"],
+    clauses: &[Clause::new("C22")],
     instead: "use a DaemonSet, and replace the nodes that were changed",
     page: include_str!("aa414.md"),
     judge: per_cluster,

@@ -1,6 +1,7 @@
 //! AA415: a node's network or disks were changed outside AKS Arc, by somebody's word.
 
 use crate::facts::inventory::Inventory;
+use crate::finding::Clause;
 use crate::finding::Code;
 use crate::finding::Consequence;
 use crate::rules::parts::attested::{self, AnswerRule, Fault};
@@ -11,7 +12,7 @@ pub(super) static RULE: Rule = attested::rule(AnswerRule {
     slug: "vm-resources-changed",
     summary: "the network or the disks of a node's virtual machine were changed outside AKS Arc",
     consequence: Consequence::Voids,
-    clauses: &["C24"],
+    clauses: &[Clause::new("C24")],
     instead: "change pools and their networks through AKS Arc",
     page: include_str!("aa415.md"),
     judge: per_cluster,

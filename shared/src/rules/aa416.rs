@@ -1,6 +1,7 @@
 //! AA416: somebody signed in to a node and changed it, by somebody's word.
 
 use crate::facts::inventory::Inventory;
+use crate::finding::Clause;
 use crate::finding::Code;
 use crate::finding::Consequence;
 use crate::rules::parts::attested::{self, AnswerRule, Fault};
@@ -11,7 +12,7 @@ pub(super) static RULE: Rule = attested::rule(AnswerRule {
     slug: "node-changed-signed-in",
     summary: "somebody signed in to a node and changed it",
     consequence: Consequence::AtRisk,
-    clauses: &["C27"],
+    clauses: &[Clause::new("C27")],
     instead: "use a DaemonSet, and replace the nodes that were changed",
     page: include_str!("aa416.md"),
     judge: per_cluster,

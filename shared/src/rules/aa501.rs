@@ -4,6 +4,7 @@ use crate::data::Platform;
 use crate::facts::inventory::Inventory;
 use crate::facts::notes::Notes;
 use crate::facts::notes::Undecided;
+use crate::finding::Clause;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
@@ -21,7 +22,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "a network plug-in runs that support for this platform does not cover",
     consequence: Weight::Always(Consequence::NotCovered),
     basis: Grounds::Always(Basis::Explicit),
-    clauses: &["C14", "C18"],
+    clauses: &[Clause::new("C14"), Clause::new("C18")],
     platforms: &Platform::ALL,
     reads: &[
         Read { kind: &kinds::DAEMON_SET, scope: Scope::Cluster },

@@ -1,5 +1,6 @@
 //! AA502: something sets up or changes the network cards of nodes.
 
+use crate::finding::Clause;
 use crate::rules::parts::network_software;
 use serde_json::Value;
 
@@ -25,7 +26,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "something sets up or changes the network cards of nodes",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Explicit),
-    clauses: &["C24", "C28"],
+    clauses: &[Clause::new("C24"), Clause::new("C28")],
     platforms: &Platform::ALL,
     reads: &[
         all(&kinds::DAEMON_SET),

@@ -5,6 +5,7 @@ use crate::data::own::{NAMESPACE, SERVICE};
 use crate::facts::inventory::Inventory;
 use crate::facts::notes::Notes;
 use crate::facts::origin::{self, Provenance};
+use crate::finding::Clause;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
@@ -18,7 +19,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "network policies are used on a platform that does not have them as a feature",
     consequence: Weight::Always(Consequence::NotCovered),
     basis: Grounds::Always(Basis::Documented(&["platforms-compared"])),
-    clauses: &["C18"],
+    clauses: &[Clause::new("C18")],
     platforms: &Platform::ALL,
     reads: &[Read { kind: &kinds::NETWORK_POLICY, scope: Scope::Cluster }],
     probes: &[],

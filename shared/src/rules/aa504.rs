@@ -5,6 +5,7 @@ use crate::facts::inventory::Inventory;
 use crate::facts::notes::Notes;
 use crate::facts::notes::Undecided;
 use crate::facts::origin::{self, Provenance};
+use crate::finding::Clause;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::image;
@@ -25,7 +26,7 @@ pub(super) static RULE: Rule = Rule {
         elsewhere: Consequence::NotCovered,
     },
     basis: Grounds::Always(Basis::Derived),
-    clauses: &["C18"],
+    clauses: &[Clause::new("C18")],
     platforms: &Platform::ALL,
     reads: &[all(&kinds::DAEMON_SET), all(&kinds::DEPLOYMENT), all(&kinds::STATEFUL_SET), EXTENSIONS],
     probes: &[],
@@ -102,7 +103,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         let mut draft = suspect.draft.clone();
         if listed {
             draft.message.push_str("; setting up load balancers is among what is supported (C14)");
-            draft = draft.clauses(&["C14", "C18"]);
+            draft = draft.clauses(const { &[Clause::new("C14"), Clause::new("C18")] });
         }
         draft
     });

@@ -4,6 +4,7 @@ use crate::data::{Data, Platform};
 use crate::facts::change::{Change, Operation};
 use crate::facts::notes::Notes;
 use crate::facts::origin::{self, Hands, Paths, Provenance, Step};
+use crate::finding::Clause;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
@@ -21,7 +22,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "the configuration of the platform's network plug-in was changed by hand",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Derived),
-    clauses: &["C18"],
+    clauses: &[Clause::new("C18")],
     platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
     reads: &[
         all(&kinds::CALICO_BGP_CONFIGURATION),

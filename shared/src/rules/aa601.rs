@@ -1,5 +1,6 @@
 //! AA601: the cluster was not in contact with Azure for too long.
 
+use crate::finding::Clause;
 use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
 
@@ -28,7 +29,7 @@ pub(super) static RULE: Rule = Rule {
         Platform::AzureLocal => Basis::Documented(&["connectivity-modes"]),
         Platform::WindowsServer | Platform::Hci22h2 | Platform::BareMetal => Basis::Derived,
     }),
-    clauses: &["C29", "C32", "C33"],
+    clauses: &[Clause::new("C29"), Clause::new("C32"), Clause::new("C33")],
     platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
     reads: &[
         Read { kind: &kinds::ARC_EXTENSION_CONFIG, scope: Scope::ArcNamespaces },

@@ -1,5 +1,6 @@
 //! AA602: the identity of the Arc agents has expired.
 
+use crate::finding::Clause;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -28,7 +29,7 @@ pub(super) static RULE: Rule = Rule {
         Platform::AzureLocal => Basis::Documented(&["arc-connectivity-modes"]),
         Platform::WindowsServer | Platform::Hci22h2 | Platform::BareMetal => Basis::Derived,
     }),
-    clauses: &["C32"],
+    clauses: &[Clause::new("C32")],
     platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
     reads: &[
         Read { kind: &kinds::ARC_IDENTITY_REQUEST, scope: Scope::ArcNamespaces },

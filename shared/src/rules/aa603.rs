@@ -1,5 +1,6 @@
 //! AA603: the cluster was stopped for too long.
 
+use crate::finding::Clause;
 use jiff::SignedDuration;
 use jiff::civil::Date;
 use serde_json::Value;
@@ -24,7 +25,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "the cluster was stopped for more than 30 days",
     consequence: Weight::Always(Consequence::Voids),
     basis: Grounds::Always(Basis::Derived),
-    clauses: &["C30", "C31", "C34"],
+    clauses: &[Clause::new("C30"), Clause::new("C31"), Clause::new("C34")],
     platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
     reads: &[
         Read { kind: &kinds::CONFIG_MAP, scope: Scope::Own },

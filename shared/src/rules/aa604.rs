@@ -1,6 +1,7 @@
 //! AA604: the Azure subscription was suspended or deleted.
 
 use crate::facts::inventory::Inventory;
+use crate::finding::Clause;
 use crate::finding::Code;
 use crate::finding::Consequence;
 use crate::rules::parts::attested::{self, AnswerRule, Fault};
@@ -11,7 +12,7 @@ pub(super) static RULE: Rule = attested::rule(AnswerRule {
     slug: "subscription",
     summary: "the Azure subscription was suspended or deleted 60 days ago or earlier",
     consequence: Consequence::Voids,
-    clauses: &["C35", "C36"],
+    clauses: &[Clause::new("C35"), Clause::new("C36")],
     instead: "have the subscription reinstated",
     page: include_str!("aa604.md"),
     judge: per_cluster,
@@ -19,7 +20,7 @@ pub(super) static RULE: Rule = attested::rule(AnswerRule {
 
 fn per_cluster(_: &Inventory, context: &Context<'_>) -> Verdict {
     // C36 is asked with C35, and an answer to either is one to both.
-    attested::judge(&["C35"], context, |_, _| Fault::of(SAID))
+    attested::judge(&[Clause::new("C35")], context, |_, _| Fault::of(SAID))
 }
 
 const SAID: &str = "the subscription was suspended or deleted, and 60 days have passed";

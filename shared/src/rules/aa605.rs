@@ -4,6 +4,7 @@ use crate::data::{Component, Confidence, Data, Platform};
 use crate::facts::change::Operation;
 use crate::facts::inventory::{Inventory, ReadKey, ReadState};
 use crate::facts::notes::Notes;
+use crate::finding::Clause;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
@@ -18,7 +19,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "an agent of Azure Arc is missing, does not work or is cut off",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Operational),
-    clauses: &["C14", "C29"],
+    clauses: &[Clause::new("C14"), Clause::new("C29")],
     platforms: &Platform::ALL,
     reads: &[
         Read { kind: &kinds::DEPLOYMENT, scope: Scope::ArcNamespaces },
@@ -119,7 +120,7 @@ fn all_gone(inventory: &Inventory, context: &Context<'_>) -> Option<Draft> {
                 "{what}, and every cluster of Azure Local comes connected: updates, billing and repair go that way"
             ))
             .basis(Basis::Derived)
-            .clauses(&["C14", "C32"])
+            .clauses(const { &[Clause::new("C14"), Clause::new("C32")] })
             .with(Evidence::seen("signs", "the nodes are virtual machines of AKS Arc")),
     )
 }

@@ -1,5 +1,6 @@
 //! AA606: a certificate that the cluster stands on is about to end.
 
+use crate::finding::Clause;
 use crate::rules::parts::cluster_api;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -26,7 +27,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "a certificate that the cluster stands on has ended or is about to",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Operational),
-    clauses: &["C32"],
+    clauses: &[Clause::new("C32")],
     platforms: &Platform::ALL,
     reads: &[
         Read { kind: &kinds::CONFIG_MAP, scope: Scope::KubeSystem },

@@ -4,6 +4,7 @@ use crate::command::Command;
 use crate::data::Platform;
 use crate::facts::inventory::Inventory;
 use crate::facts::probe::Probe;
+use crate::finding::Clause;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::rules::rule::{Context, Grounds, ManifestUse, Mode, Reach, Rule, StateCheck, Verdict, Voiding, Weight};
@@ -15,7 +16,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "the API server reports that a key management provider fails",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Operational),
-    clauses: &["C14"],
+    clauses: &[Clause::new("C14")],
     platforms: &Platform::ALL,
     reads: &[],
     probes: &[Probe::Readyz],

@@ -3,6 +3,7 @@
 use crate::command::Command;
 use crate::data::Platform;
 use crate::facts::inventory::{Inventory, NodeFact};
+use crate::finding::Clause;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
@@ -16,7 +17,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "no agent node of the cluster runs",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Derived),
-    clauses: &["C30"],
+    clauses: &[Clause::new("C30")],
     platforms: &[Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal],
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
     probes: &[],

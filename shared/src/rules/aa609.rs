@@ -3,6 +3,7 @@
 use crate::data::Platform;
 use crate::facts::answers::{Attestation, StopPurpose};
 use crate::facts::inventory::Inventory;
+use crate::finding::Clause;
 use crate::finding::Code;
 use crate::finding::Consequence;
 use crate::rules::parts::attested::{self, AnswerRule, Fault};
@@ -13,7 +14,7 @@ pub(super) static RULE: Rule = attested::rule(AnswerRule {
     slug: "nodes-stopped-by-hand",
     summary: "nodes were stopped or de-allocated by hand",
     consequence: Consequence::Voids,
-    clauses: &["C30", "C34"],
+    clauses: &[Clause::new("C30"), Clause::new("C34")],
     instead: "stop clusters with AKS Arc's own commands",
     page: include_str!("aa609.md"),
     judge: per_cluster,

@@ -1,6 +1,7 @@
 //! AA610: the cluster stood still beyond the limit, by somebody's word.
 
 use crate::facts::inventory::Inventory;
+use crate::finding::Clause;
 use crate::finding::Code;
 use crate::finding::Consequence;
 use crate::rules::parts::attested::{self, AnswerRule, Fault};
@@ -11,7 +12,7 @@ pub(super) static RULE: Rule = attested::rule(AnswerRule {
     slug: "standstill-told",
     summary: "the cluster stood still for longer than the policy allows",
     consequence: Consequence::Voids,
-    clauses: &["C31"],
+    clauses: &[Clause::new("C31")],
     instead: "stop clusters for less than 30 days",
     page: include_str!("aa610.md"),
     judge: per_cluster,

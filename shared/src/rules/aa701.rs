@@ -1,5 +1,6 @@
 //! AA701: an alpha feature of Kubernetes is turned on.
 
+use crate::finding::Clause;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::data::Platform;
@@ -21,7 +22,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "an alpha feature gate of Kubernetes is turned on",
     consequence: Weight::Always(Consequence::NotCovered),
     basis: Grounds::Always(Basis::Derived),
-    clauses: &["C37"],
+    clauses: &[Clause::new("C37")],
     platforms: &Platform::ALL,
     reads: &[Read { kind: &kinds::POD, scope: Scope::AddOnNamespaces }],
     probes: &[Probe::Metrics],

@@ -6,6 +6,7 @@ use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::Inventory;
 use crate::facts::notes::Notes;
 use crate::facts::probe::{Probe, api_groups};
+use crate::finding::Clause;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
@@ -22,7 +23,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "objects of an alpha API of Kubernetes itself are in use",
     consequence: Weight::Always(Consequence::NotCovered),
     basis: Grounds::Always(Basis::Derived),
-    clauses: &["C37"],
+    clauses: &[Clause::new("C37")],
     platforms: &Platform::ALL,
     reads: &[
         all(&kinds::CLUSTER_CIDR),

@@ -1,5 +1,6 @@
 //! AA703: a feature that Microsoft calls a preview is used.
 
+use crate::finding::Clause;
 use serde_json::Value;
 
 use crate::data::Platform;
@@ -19,7 +20,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "a feature that Microsoft calls a preview is used",
     consequence: Weight::Always(Consequence::Info),
     basis: Grounds::Always(Basis::Explicit),
-    clauses: &["C38"],
+    clauses: &[Clause::new("C38")],
     platforms: &Platform::ALL,
     reads: &[
         Read { kind: &kinds::ARC_EXTENSION_CONFIG, scope: Scope::ArcNamespaces },

@@ -4,6 +4,7 @@ use crate::data::Platform;
 use crate::data::third_party::Licence;
 use crate::facts::inventory::Inventory;
 use crate::facts::notes::Notes;
+use crate::finding::Clause;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence};
 use crate::rules::parts::third_party::{self, READS};
@@ -17,7 +18,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "closed-source software of others runs: a scanner, an agent, an appliance's software",
     consequence: Weight::Always(Consequence::NotCovered),
     basis: Grounds::Always(Basis::Explicit),
-    clauses: &["C17"],
+    clauses: &[Clause::new("C17")],
     platforms: &Platform::ALL,
     reads: READS,
     probes: &[],

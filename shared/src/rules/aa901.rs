@@ -1,5 +1,6 @@
 //! AA901: a webhook of the user's stands in the way of what a cluster needs to live and to be upgraded.
 
+use crate::finding::Clause;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
@@ -25,7 +26,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "an admission webhook stands in the way of what a cluster needs to live and to be upgraded",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Operational),
-    clauses: &["C04"],
+    clauses: &[Clause::new("C04")],
     platforms: &Platform::ALL,
     reads: &[
         all(&kinds::ENDPOINT_SLICE),

@@ -1,5 +1,6 @@
 //! AA902: a disruption budget leaves no disruption, so nodes cannot be drained.
 
+use crate::finding::Clause;
 use serde::Deserialize;
 
 use crate::command::Command;
@@ -16,7 +17,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "a disruption budget leaves no disruption, so nodes with its pods cannot be drained",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Operational),
-    clauses: &["C06"],
+    clauses: &[Clause::new("C06")],
     platforms: &Platform::ALL,
     reads: &[Read { kind: &kinds::POD_DISRUPTION_BUDGET, scope: Scope::Cluster }],
     probes: &[],

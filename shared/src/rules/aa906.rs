@@ -1,5 +1,6 @@
 //! AA906: requests use an API that the next Kubernetes minor no longer serves.
 
+use crate::finding::Clause;
 use std::collections::BTreeSet;
 
 use crate::command::Command;
@@ -19,7 +20,7 @@ pub(super) static RULE: Rule = Rule {
     summary: "requests use an API that the next Kubernetes minor no longer serves",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Operational),
-    clauses: &["C04"],
+    clauses: &[Clause::new("C04")],
     platforms: &Platform::ALL,
     reads: &[],
     probes: &[Probe::Metrics],

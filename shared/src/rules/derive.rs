@@ -93,7 +93,7 @@ pub struct Covered<'d> {
 
 /// Every clause with the rules that name it.
 pub fn coverage(data: &Data) -> Vec<Covered<'_>> {
-    let rules = |id: &str| catalogue::ALL.iter().copied().filter(|rule| rule.clauses.contains(&id)).collect();
+    let rules = |id: &str| catalogue::ALL.iter().copied().filter(|rule| rule.names(id)).collect();
     data.clauses.iter().map(|clause| Covered { clause, rules: rules(&clause.id) }).collect()
 }
 

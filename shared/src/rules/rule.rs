@@ -1,6 +1,7 @@
 //! What a rule declares. Lists, RBAC, webhook rules, `explain` and coverage derive from it.
 
 use crate::facts::notes::Notes;
+use crate::finding::Clause;
 use crate::finding::Code;
 
 use jiff::Timestamp;
@@ -31,7 +32,7 @@ pub struct Rule {
     /// Whose word that is, by platform.
     pub basis: Grounds,
     /// Clauses; empty for operational rules.
-    pub clauses: &'static [&'static str],
+    pub clauses: &'static [Clause],
     /// Where it applies.
     pub platforms: &'static [Platform],
     /// What the state check reads.
@@ -83,6 +84,11 @@ impl Rule {
             Grounds::By(of) => of(platform),
         };
         declared.on(platform)
+    }
+
+    /// Whether a clause is among those that it is about.
+    pub fn names(&self, clause: &str) -> bool {
+        self.clauses.iter().any(|own| own.as_str() == clause)
     }
 
     /// The heaviest consequence on any of `platforms`.

@@ -1,7 +1,9 @@
 //! Which waivers do something, and what is wrong with the others.
 
+use crate::finding::Code;
 use crate::finding::Draft;
 use crate::finding::Evidence;
+use crate::finding::FieldPath;
 use crate::finding::ObjectRef;
 use std::collections::BTreeSet;
 
@@ -29,9 +31,9 @@ pub struct Audit<'a> {
     /// Findings it would cover if it counted.
     pub would_cover: Vec<&'a Finding>,
     /// The rules that find now what it is for, and that it does not name.
-    pub moved: BTreeSet<&'static str>,
+    pub moved: BTreeSet<Code>,
     /// What the fields are called now that it is for.
-    pub renamed: BTreeSet<String>,
+    pub renamed: BTreeSet<FieldPath>,
     /// Rules of it of which the check does not know all, and why: nobody can say then that it is unused.
     pub unseen: Vec<String>,
 }
@@ -125,8 +127,8 @@ impl Audit<'_> {
         let mut troubles: Vec<Trouble> =
             lapsed.map(|(finding, why)| Trouble::Lapsed { object: finding.object.short(), why: why.clone() }).collect();
         if self.usage() == Use::Unused {
-            let moved: Vec<&str> = self.moved.iter().copied().collect();
-            let renamed: Vec<String> = self.renamed.iter().cloned().collect();
+            let moved: Vec<&str> = self.moved.iter().map(|code| code.as_str()).collect();
+            let renamed: Vec<String> = self.renamed.iter().map(ToString::to_string).collect();
             troubles.push(match (&*moved, &*renamed) {
                 ([], []) => Trouble::Unused,
                 ([], _) => Trouble::Renamed(renamed),
@@ -225,7 +227,7 @@ mod tests {
     use crate::people::waiver::{Pin, apply};
 
     fn outcome(code: &'static str, outcome: RuleResult, reason: &str) -> RuleOutcome {
-        RuleOutcome { code, slug: "", outcome, reason: reason.to_owned(), could_void: false }
+        RuleOutcome { code: Code::new(code), slug: "", outcome, reason: reason.to_owned(), could_void: false }
     }
 
     #[test]
@@ -287,7 +289,7 @@ mod tests {
         let found = [finding("log-agent", "u1", Some("x"))];
         let rules = [outcome("AA303", RuleResult::Violated, ""), outcome("AA304", RuleResult::Pass, "")];
         let mut other = Waiver { rules: vec!["AA304".to_owned()], ..waiver() };
-        other.matches.path = Some(found[0].path.clone());
+        other.matches.path = Some(found[0].path.to_string());
         let troubles = |waiver: Waiver| audit(&[waiver], &found, &rules, time(NOVEMBER))[0].troubles();
         assert_eq!(troubles(other.clone()), [Trouble::Moved(vec!["AA303"])]);
         other.matches.path = Some("spec.other".to_owned());
@@ -302,9 +304,9 @@ mod tests {
     fn an_unused_waiver_is_told_what_its_field_is_called_now() {
         let pool = crate::finding::ObjectRef::pool("pool1");
         let found = [Finding {
-            code: "AA412",
+            code: Code::new("AA412"),
             object: pool.clone(),
-            path: "status.capacity[Standard_A4_v2]".to_owned(),
+            path: "status.capacity[Standard_A4_v2]".into(),
             ..finding("pool1", "", None)
         }];
         let rules = [outcome("AA412", RuleResult::Violated, "")];
@@ -323,7 +325,7 @@ mod tests {
         let printed =
             crate::people::waiver::Match { fingerprint: Some(print), ..crate::people::waiver::Match::default() };
         for matches in [named.clone(), printed] {
-            assert_eq!(troubles(matches), [Trouble::Renamed(vec![found[0].path.clone()])]);
+            assert_eq!(troubles(matches), [Trouble::Renamed(vec![found[0].path.to_string()])]);
         }
         assert_eq!(troubles(crate::people::waiver::Match { name: "pool2".to_owned(), ..named }), [Trouble::Unused]);
     }

@@ -1,123 +1,31 @@
-//! Judging a change: who acts, what the rules find, and what the guard does about it. The dry run asks the same.
+//! Judging a change: who acts, what the rules find, and what the guard does about it. A dry run asks the same engine.
 
-use crate::rules::parts::forged;
-use std::collections::HashSet;
+mod config;
+mod judgement;
+mod settings;
+
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Deserialize;
 
-use crate::data::{Component, Data, LawfulObject, Platform};
-use crate::facts::actor::{self, Actor, Actors, Ambiguous};
+use crate::data::{Data, Platform};
+use crate::facts::actor::{self, Actor, Ambiguous};
 use crate::facts::change::Change;
-use crate::finding::{Consequence, Finding};
+use crate::finding::{Consequence, Evidence, Finding};
 use crate::k8s::user::User;
 use crate::people::waiver::{self, Waiver};
 use crate::rules::aa301;
 use crate::rules::catalogue;
+use crate::rules::parts::forged;
 use crate::rules::rule::{Mode, Rule};
 use crate::text;
 use crate::verdict::review::NotEvaluated;
-use crate::verdict::weigh::{finalize, lightest};
+use crate::verdict::weigh::{Weighed, lightest, weigh};
 
-/// How the guard decides. Read from its configuration file; the dry run uses the same.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Settings {
-    /// The preset.
-    pub mode: Preset,
-    /// The platform; told by nobody else on the request path.
-    pub platform: Option<Platform>,
-    /// Per rule, by code: what to do in `enforce` at most, and what to leave out in every preset.
-    #[cfg_attr(feature = "schema", schemars(with = "std::collections::BTreeMap<String, Mode>"))]
-    pub rules: std::collections::BTreeMap<String, Mode>,
-    /// Who is the platform and who is not, beyond what is built in.
-    pub actors: Actors,
-    /// Managed components beyond the built-in catalogue.
-    pub components: Vec<Component>,
-    /// Objects that users may create and change beyond the built-in list.
-    pub lawful: Vec<LawfulObject>,
-    /// Waivers.
-    pub waivers: Vec<Waiver>,
-}
-
-impl Settings {
-    /// The platforms that a change may be judged for: the configured one, or every one with a policy text.
-    pub fn platforms(&self) -> Vec<Platform> {
-        self.platform.map_or(Platform::WITH_POLICY_TEXT.to_vec(), |platform| vec![platform])
-    }
-
-    /// ` on` and the configured platform; empty where none is configured.
-    fn place(&self) -> String {
-        self.platform.map(|platform| format!(" on {}", platform.as_str())).unwrap_or_default()
-    }
-}
-
-/// What the guard does on the whole.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub enum Preset {
-    /// Each finding has the effect that its weight asks for and its rule's mode allows.
-    Enforce,
-    /// Everything is allowed and recorded.
-    #[default]
-    Observe,
-    /// What would be denied or warned of is warned of.
-    Warn,
-}
-
-impl Preset {
-    /// The word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Preset::Enforce => "enforce",
-            Preset::Observe => "observe",
-            Preset::Warn => "warn",
-        }
-    }
-}
-
-/// Settings that cannot work.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SettingsError {
-    /// An override for a rule there is none of.
-    #[error("rules: {0}")]
-    UnknownRule(#[from] catalogue::UnknownRule),
-    /// A rule that judges no change.
-    #[error("rules: {0} judges no change, so it has no mode")]
-    NoChange(String),
-    /// Denials by rules whose findings never void support there: the guard denies nothing else.
-    #[error(
-        "rules: {} cannot deny, because what {} never voids support{place}: give {} warn, or leave {} out",
-        codes.join(", "),
-        if codes.len() == 1 { "it finds" } else { "they find" },
-        if codes.len() == 1 { "it" } else { "them" },
-        if codes.len() == 1 { "it" } else { "them" }
-    )]
-    NeverVoids {
-        /// The rules, by code.
-        codes: Vec<&'static str>,
-        /// ` on` and the configured platform; empty where none is configured.
-        place: String,
-    },
-    /// A component or lawful object with neither or both of `name` and `prefix`, or with an empty one.
-    #[error("{0}: exactly one of name and prefix is needed, and it must not be empty")]
-    Pattern(String),
-    /// An identity that cannot be the platform's alone, or that no request comes from.
-    #[error(transparent)]
-    Matcher(#[from] actor::NoMatcher),
-    /// A waiver that breaks a term.
-    #[error("waiver {name}: {problem}")]
-    Waiver {
-        /// Its name.
-        name: String,
-        /// The first term it breaks.
-        problem: waiver::Invalid,
-    },
-}
+pub use config::{GuardConfig, GuardConfigError, GuardConfigKind, GuardConfigVersion};
+pub use judgement::{Decision, Judged, Judgement};
+pub use settings::{Preset, Settings, SettingsError};
 
 /// Decides about changes. Built once per configuration; judging takes no lock, reads nothing, waits for nothing.
 #[derive(Clone, Debug)]
@@ -125,76 +33,6 @@ pub struct Guard {
     data: Arc<Data>,
     settings: Settings,
     rules: Vec<(&'static Rule, Mode)>,
-}
-
-/// What is done about a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Decision {
-    /// Allowed.
-    Allow,
-    /// Allowed, with a warning.
-    Warn,
-    /// Refused.
-    Deny,
-}
-
-impl Decision {
-    /// The word for metrics and audit annotations.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Decision::Allow => "allow",
-            Decision::Warn => "warn",
-            Decision::Deny => "deny",
-        }
-    }
-}
-
-/// A finding, and what is done about it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Judged {
-    /// The finding.
-    pub finding: Finding,
-    /// What the guard does about it.
-    pub decision: Decision,
-    /// The supported way, from the rule.
-    pub instead: &'static str,
-}
-
-impl Judged {
-    /// One line for a denial or a warning: code, whose word it is, what, and the supported way; at most `max` bytes, no control
-    /// characters. What is said of the object is cut first, code and basis never.
-    pub fn line(&self, max: usize) -> String {
-        let finding = &self.finding;
-        let head = format!("{} ({}): ", finding.code, finding.basis.word());
-        let tail = format!(" - {}", self.instead);
-        let room = max.saturating_sub(head.len() + tail.len());
-        format!("{head}{}{tail}", text::line(&finding.message, room))
-    }
-}
-
-/// What the guard says about a change.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Judgement {
-    /// Who acts.
-    pub actor: Actor,
-    /// The preset in force.
-    pub preset: Preset,
-    /// What was found, heaviest decision first.
-    pub judged: Vec<Judged>,
-    /// Why not all could be judged. Nothing is found then, unless it is managedFields alone that were not looked at as a whole.
-    pub not_evaluated: Option<NotEvaluated>,
-}
-
-impl Judgement {
-    /// The heaviest decision.
-    pub fn decision(&self) -> Decision {
-        self.judged.iter().map(|judged| judged.decision).max().unwrap_or(Decision::Allow)
-    }
-
-    /// The findings.
-    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
-        self.judged.iter().map(|judged| &judged.finding)
-    }
 }
 
 impl Guard {
@@ -254,7 +92,7 @@ impl Guard {
         Ok(Guard { data: Arc::new(data), settings, rules })
     }
 
-    /// The same guard with waivers from elsewhere, and those of them that break a term. Its own all go on counting.
+    /// The guard with further waivers, and those of them that break a term. Its own waivers all go on counting.
     pub fn beside(&self, more: Vec<Waiver>) -> (Guard, Vec<(Waiver, Vec<waiver::Invalid>)>) {
         let mut guard = self.clone();
         let (valid, invalid) = waiver::beside(&self.settings.waivers, more);
@@ -262,8 +100,8 @@ impl Guard {
         (guard, invalid)
     }
 
-    /// What of the settings does less than it says, for whoever wrote them: modes that no finding of their rule reaches, and
-    /// waivers for what is found otherwise now.
+    /// Notes about settings that do less than they say: modes that no finding of their rule reaches, and waivers for findings
+    /// that are made otherwise now.
     pub fn notes(&self) -> Vec<String> {
         let settings = &self.settings;
         let platforms = settings.platforms();
@@ -292,7 +130,8 @@ impl Guard {
         modes.chain(waivers).collect()
     }
 
-    /// What the guard does with these settings, line by line: for whoever is about to use them. `now` tells which waivers are over.
+    /// Lines that tell what the guard does with its settings, for people who are about to use them. `now` decides which waivers
+    /// are over.
     pub fn summary(&self, now: Timestamp) -> Vec<String> {
         let settings = &self.settings;
         let actors = &settings.actors;
@@ -333,51 +172,46 @@ impl Guard {
         &self.settings
     }
 
-    /// Who a user is, for this guard.
+    /// The actor that a user is for this guard.
     pub fn actor(&self, user: &User) -> Actor {
         actor::classify(user, &self.settings.actors, &self.data.identities, &self.data.managers)
     }
 
     /// Judges a change.
     pub fn judge(&self, change: &Change<'_>, user: &User, now: Timestamp) -> Judgement {
-        let actor = self.actor(user);
+        let submission = Submission { change, user, actor: self.actor(user), now };
+        let actor = submission.actor;
         let mut not_evaluated = change.misfit().map(NotEvaluated::from);
         let mut judged = Vec::new();
         if actor != Actor::Platform && not_evaluated.is_none() {
             for (rule, mode) in &self.rules {
-                self.judge_rule(rule, *mode, change, (actor, user), now, &mut judged);
+                judged.extend(self.judge_rule(rule, *mode, &submission));
             }
             not_evaluated = change.too_many_managed().map(NotEvaluated::ManagedFields);
             if let Some(fault) = change.fault() {
-                // Some rule took what it could not read as missing.
+                // A rule may have taken an unreadable part as missing.
                 judged.clear();
                 not_evaluated = Some(NotEvaluated::Unreadable(fault.to_owned()));
             }
             judged.sort_by(|a, b| {
-                let key = |j: &Judged| (std::cmp::Reverse(j.decision), j.finding.consequence, j.finding.code);
+                let key = |j: &Judged| (Reverse(j.decision), j.finding.consequence, j.finding.code);
                 key(a).cmp(&key(b))
             });
         }
         Judgement { actor, preset: self.settings.mode, judged, not_evaluated }
     }
 
-    fn judge_rule(
-        &self,
-        rule: &'static Rule,
-        mode: Mode,
-        change: &Change<'_>,
-        (actor, user): (Actor, &User),
-        now: Timestamp,
-        judged: &mut Vec<Judged>,
-    ) {
-        let asked = rule.guards.iter().any(|guard| {
-            // There is one of each kind; comparing their names would be done a hundred times for each request.
+    /// The findings of one rule in a change, with the decision about each. Nothing is allocated where there is none.
+    fn judge_rule(&self, rule: &'static Rule, mode: Mode, submission: &Submission<'_, '_>) -> Vec<Judged> {
+        let Submission { change, user, actor, now } = *submission;
+        let is_watched = rule.guards.iter().any(|guard| {
+            // Kinds are compared by address: comparing names would be done a hundred times for each request.
             std::ptr::eq(guard.kind, change.kind)
                 && guard.subresource == change.subresource
                 && guard.operations.contains(&change.operation)
         });
-        let Some(judge) = rule.change.filter(|_| asked) else { return };
-        // What is in the rest of them may be what makes the change lawful.
+        let Some(judge) = rule.change.filter(|_| is_watched) else { return Vec::new() };
+        // `partly`: the rule looked at managedFields, of which only a part is known. The rest may make the change lawful.
         let (mut drafts, partly) = change.watched(|| judge(change, &self.data));
         if rule.code == aa301::RULE.code {
             drafts.extend(forged::forged(change, &user.field_manager, &self.data));
@@ -386,33 +220,33 @@ impl Guard {
             drafts.retain(|draft| !draft.agents_may);
         }
         if drafts.is_empty() {
-            return;
+            return Vec::new();
         }
-        let capped: HashSet<_> =
-            drafts.iter().filter(|d| d.warn_at_most).map(|d| (d.object.clone(), d.path.clone())).collect();
         for draft in &mut drafts {
-            draft.evidence.push(crate::finding::Evidence {
+            draft.evidence.push(Evidence {
                 what: "request".to_owned(),
                 manager: user.field_manager.clone(),
                 operation: change.operation.as_str().to_owned(),
                 ..Default::default()
             });
         }
-        let mut findings = finalize(rule, lightest(rule, &self.settings.platforms()), drafts);
+        let weighed = weigh(rule, lightest(rule, &self.settings.platforms()), drafts);
+        let (mut findings, warn_at_most): (Vec<_>, Vec<_>) =
+            weighed.into_iter().map(|Weighed { finding, warn_at_most }| (finding, warn_at_most)).unzip();
         waiver::apply(&mut findings, &self.settings.waivers, now);
-        for finding in findings {
-            let cap = partly || !capped.is_empty() && capped.contains(&(finding.object.clone(), finding.path.clone()));
-            let decision = self.decide(mode, actor, &finding, cap);
-            judged.push(Judged { finding, decision, instead: rule.instead });
-        }
+        let decided = findings.into_iter().zip(warn_at_most).map(|(finding, warn_at_most)| {
+            let decision = self.decide(mode, actor, &finding, partly || warn_at_most);
+            Judged { finding, decision, instead: rule.instead }
+        });
+        decided.collect()
     }
 
-    /// Whether what this actor does may be denied at all.
+    /// Whether changes of this actor may be denied at all.
     fn denies(&self, actor: Actor) -> bool {
         actor != Actor::Ambiguous || self.settings.actors.ambiguous == Ambiguous::Deny
     }
 
-    /// What the preset and the rule's mode allow, and no more than the finding's own weight asks for.
+    /// The decision about a finding: what preset and mode allow, and no more than the weight of the finding asks for.
     fn decide(&self, mode: Mode, actor: Actor, finding: &Finding, capped: bool) -> Decision {
         let wanted = match self.settings.mode {
             Preset::Observe => Mode::Record,
@@ -430,5 +264,13 @@ impl Guard {
     }
 }
 
-/// Of a waiver's name in a note.
+/// A change, with the user who submits it and the time.
+struct Submission<'s, 'c> {
+    change: &'s Change<'c>,
+    user: &'s User,
+    actor: Actor,
+    now: Timestamp,
+}
+
+/// Bytes of a waiver's name in a note.
 const MAX_NAME: usize = 80;

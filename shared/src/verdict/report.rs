@@ -1,6 +1,7 @@
 //! The result of a check: versioned, and the same for every format. Field names and order are the JSON contract,
 //! `aksarc.dev/v1alpha1`.
 
+use crate::finding::Code;
 use crate::people::questions::Question;
 use std::collections::BTreeMap;
 
@@ -114,7 +115,7 @@ impl VerdictWord {
 #[serde(rename_all = "camelCase")]
 pub struct RuleOutcome {
     /// `AA201`.
-    pub code: &'static str,
+    pub code: Code,
     /// `system-label-changed`.
     pub slug: &'static str,
     /// The outcome.

@@ -6,9 +6,24 @@ use crate::data::{Platform, embedded};
 use crate::finding::{Draft, Evidence, Finding, WaiverNote, fingerprint};
 use crate::rules::rule::Rule;
 
-/// Completes drafts with what the rule declares, and makes one finding of all drafts at the same object and path.
+/// A finding, and what its drafts say to the guard alone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Weighed {
+    /// The finding.
+    pub finding: Finding,
+    /// The guard warns at most: one of the drafts says so.
+    pub warn_at_most: bool,
+}
+
+/// Turns the drafts of a rule into findings, as [`weigh`] does, for a check of a state.
 pub fn finalize(rule: &'static Rule, platform: Platform, drafts: Vec<Draft>) -> Vec<Finding> {
-    let mut by_print: BTreeMap<String, Finding> = BTreeMap::new();
+    weigh(rule, platform, drafts).into_iter().map(|weighed| weighed.finding).collect()
+}
+
+/// Turns the drafts of a rule into findings, sorted by object and path: adds what the rule declares, and joins drafts
+/// at the same object and path.
+pub fn weigh(rule: &'static Rule, platform: Platform, drafts: Vec<Draft>) -> Vec<Weighed> {
+    let mut by_print: BTreeMap<String, Weighed> = BTreeMap::new();
     for mut draft in drafts {
         draft.fix.retain(|command| command.is_for(platform));
         let print = fingerprint(rule.code.as_str(), &draft.object, &draft.path);
@@ -16,7 +31,8 @@ pub fn finalize(rule: &'static Rule, platform: Platform, drafts: Vec<Draft>) -> 
         let consequence = draft.lighter.map_or(weight, |lighter| lighter.max(weight));
         let basis = draft.basis.map_or_else(|| rule.basis_on(platform), |basis| basis.on(platform));
         let clauses = draft.clauses.unwrap_or(rule.clauses);
-        if let Some(finding) = by_print.get_mut(&print) {
+        if let Some(Weighed { finding, warn_at_most }) = by_print.get_mut(&print) {
+            *warn_at_most |= draft.warn_at_most;
             // The heaviest weight speaks, by the best that it rests on.
             if (consequence, basis) < (finding.consequence, finding.basis) {
                 (finding.consequence, finding.basis, finding.clauses) = (consequence, basis, clauses);
@@ -38,7 +54,7 @@ pub fn finalize(rule: &'static Rule, platform: Platform, drafts: Vec<Draft>) -> 
             continue;
         }
         let finding = Finding {
-            code: rule.code.as_str(),
+            code: rule.code,
             slug: rule.slug,
             consequence,
             basis,
@@ -55,10 +71,10 @@ pub fn finalize(rule: &'static Rule, platform: Platform, drafts: Vec<Draft>) -> 
             fingerprint: print.clone(),
             waiver: None::<WaiverNote>,
         };
-        by_print.insert(print, finding);
+        by_print.insert(print, Weighed { finding, warn_at_most: draft.warn_at_most });
     }
-    let mut findings: Vec<Finding> = by_print.into_values().collect();
-    for finding in &mut findings {
+    let mut all: Vec<Weighed> = by_print.into_values().collect();
+    for Weighed { finding, .. } in &mut all {
         finding.members.sort();
         finding.members.dedup();
         let alike = embedded().remediations.iter().filter(|remediation| finding.is_like(remediation));
@@ -66,12 +82,14 @@ pub fn finalize(rule: &'static Rule, platform: Platform, drafts: Vec<Draft>) -> 
             alike.map(|remediation| Evidence::seen("remediation", remediation.likeness())).collect();
         finding.evidence.extend(alike);
     }
-    findings.sort_by(|a, b| a.object.cmp(&b.object).then_with(|| a.path.cmp(&b.path)));
-    findings
+    all.sort_by(|Weighed { finding: a, .. }, Weighed { finding: b, .. }| {
+        a.object.cmp(&b.object).then_with(|| a.path.cmp(&b.path))
+    });
+    all
 }
 
-/// Among several possible platforms, the one on which a rule weighs least, by the weakest basis: nobody is accused of more
-/// than is certain.
+/// Among several possible platforms, the one on which a rule weighs least, by the weakest basis: nobody is accused of
+/// more than is certain.
 pub fn lightest(rule: &Rule, candidates: &[Platform]) -> Platform {
     let weight = |platform: &&Platform| (rule.consequence_on(**platform), rule.basis_on(**platform));
     candidates.iter().max_by_key(weight).copied().unwrap_or(Platform::AzureLocal)

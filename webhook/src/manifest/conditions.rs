@@ -1,14 +1,16 @@
-//! The match conditions of the guard's webhooks: what the API server decides by itself before it asks the guard.
+//! The match conditions of the guard's webhooks, by which the API server decides whether to ask the guard.
 
 use std::fmt::Write;
 
 use aksarc_shared::data::{Data, Identity};
 use aksarc_shared::verdict::guard::Settings;
 
-use super::{indent, protected};
+use super::namespaces::protected;
+use super::template::{indent, quoted};
 
-/// Pods are made all the time; only those that reach for the node are looked at: what gives power is the engine's own table.
-pub(super) fn power_over_nodes(data: &Data) -> Condition {
+/// The condition for workloads that gain power over nodes. Pods are made all the time, so only these are asked about;
+/// the table of what gives such power is the engine's own.
+pub(super) fn power_over_nodes(data: &Data) -> MatchCondition {
     let kinds: [(&str, &[&str]); 3] = [
         ("object.spec", &["pods"]),
         (
@@ -42,26 +44,26 @@ pub(super) fn power_over_nodes(data: &Data) -> Condition {
             terms.join(" ||\n  ")
         );
     }
-    Condition {
+    MatchCondition {
         name: "power-over-nodes",
-        why: "Of workloads, those that mount the host's paths, are privileged, or are given what reaches beyond a pod.",
+        why: "Of workloads, only those that mount the host's paths, are privileged, or are given what reaches beyond a pod.",
         expression,
     }
 }
 
-/// The pods of `kubectl debug node/...`, which reach for the node by the host's namespaces alone.
+/// The term for the pods of `kubectl debug node/...`, which reach for the node by the host's namespaces alone.
 fn debug_pod(data: &Data) -> String {
     let shares: Vec<String> = ["hostNetwork", "hostPID", "hostIPC"]
         .iter()
         .map(|field| format!("(has(object.spec.{field}) && object.spec.{field})"))
         .collect();
-    let prefix = &data.node_power.debug_pods.prefix;
-    let named =
-        |field: &str| format!("(has(object.metadata.{field}) && object.metadata.{field}.startsWith({prefix:?}))");
+    let prefix = quoted(&data.node_power.debug_pods.prefix);
+    let named = |field: &str| format!("(has(object.metadata.{field}) && object.metadata.{field}.startsWith({prefix}))");
     format!("(({} || {}) &&\n   ({}))", named("name"), named("generateName"), shares.join(" || "))
 }
 
-/// Whether one of a list of containers is privileged, or given a capability that reaches beyond the pod.
+/// The term that is true when one of a list of containers is privileged, or has a capability that reaches beyond the
+/// pod.
 fn strong_container(containers: &str, pod: &str, data: &Data) -> String {
     let rows = &data.node_power.capabilities;
     let mut needs: Vec<_> = rows.iter().map(|row| row.needs).collect();
@@ -93,32 +95,33 @@ fn host_process(context: &str, of: &str) -> String {
     )
 }
 
-/// A match condition: true when the guard must be asked. An error skips the guard under `failurePolicy: Ignore`, so each
-/// looks before it reads. Only the language of Kubernetes 1.28 is used.
+/// A match condition: true when the guard must be asked. An error skips the guard under `failurePolicy: Ignore`, so
+/// each looks before it reads. Only the language of Kubernetes 1.28 is used.
 #[derive(Clone, Debug)]
-pub(super) struct Condition {
+pub(super) struct MatchCondition {
     name: &'static str,
     why: &'static str,
     expression: String,
 }
 
-impl Condition {
+impl MatchCondition {
     pub(super) fn render(&self) -> String {
         let expression = indent(&self.expression, 4);
         indent(&format!("# {}\n- name: {}\n  expression: |-\n{expression}", self.why, self.name), 2)
     }
 }
 
-/// The engine's own order: configured people are judged whatever they are otherwise, then the platform is let through.
-pub(super) fn not_the_platform(data: &Data, settings: &Settings) -> Condition {
+/// The condition that leaves the platform's requests out. It has the engine's order: configured people are judged
+/// whatever else they are, then the platform is let through.
+pub(super) fn not_the_platform(data: &Data, settings: &Settings) -> MatchCondition {
     let people = &settings.actors.people;
     let mut terms = Vec::new();
     if !people.credential_ids.is_empty() {
         terms.push(format!(
-            "(has(request.userInfo.extra) && {key:?} in request.userInfo.extra &&\n \
-             request.userInfo.extra[{key:?}].exists(id, id in {}))",
+            "(has(request.userInfo.extra) && {key} in request.userInfo.extra &&\n \
+             request.userInfo.extra[{key}].exists(id, id in {}))",
             list(&people.credential_ids),
-            key = "authentication.kubernetes.io/credential-id",
+            key = quoted("authentication.kubernetes.io/credential-id"),
         ));
     }
     if !people.users.is_empty() {
@@ -134,19 +137,19 @@ pub(super) fn not_the_platform(data: &Data, settings: &Settings) -> Condition {
     let mut platform = vec![user_in(&users), group_in(&groups)];
     platform.extend(accounts.into_iter().filter_map(account));
     terms.push(format!("!({})", platform.join(" ||\n  ")));
-    Condition {
+    MatchCondition {
         name: "not-the-platform",
         why: "Kubelets and the platform's own controllers, by exact name, are not asked about.",
         expression: terms.join(" ||\n"),
     }
 }
 
-/// A service account of a namespace, by its group and its name.
+/// The term for the service accounts of a namespace, by group and by name.
 fn account(row: &Identity) -> Option<String> {
-    let (group, prefix) = (&row.name, row.account_prefix()?);
+    let (group, prefix) = (quoted(&row.name), quoted(&row.account_prefix()?));
     Some(format!(
-        "(has(request.userInfo.groups) && {group:?} in request.userInfo.groups &&\n   \
-         has(request.userInfo.username) && request.userInfo.username.startsWith({prefix:?}))"
+        "(has(request.userInfo.groups) && {group} in request.userInfo.groups &&\n   \
+         has(request.userInfo.username) && request.userInfo.username.startsWith({prefix}))"
     ))
 }
 
@@ -158,8 +161,9 @@ fn group_in(groups: &[String]) -> String {
     format!("(has(request.userInfo.groups) && request.userInfo.groups.exists(group, group in {}))", list(groups))
 }
 
-/// Node status is written every few seconds, and metadata can be changed along with it.
-pub(super) fn node_status_with_a_change() -> Condition {
+/// The condition for writes of a node's status: only those that change metadata or spec along with it are asked about,
+/// since kubelets write status every few seconds.
+pub(super) fn node_status_with_a_change() -> MatchCondition {
     let mut expression = "request.resource.resource != \"nodes\" || request.operation != \"UPDATE\" ||\n\
          !has(request.subResource) || request.subResource != \"status\" ||\nobject == null || oldObject == null"
         .to_owned();
@@ -168,18 +172,18 @@ pub(super) fn node_status_with_a_change() -> Condition {
         // Writing to a string does not fail.
         let _ = write!(expression, " ||\nhas({new}) != has({old}) ||\n(has({new}) && {new} != {old})");
     }
-    Condition {
+    MatchCondition {
         name: "node-status-with-a-change",
         why: "Status of nodes is written all the time; only labels, annotations, owners and spec are looked at.",
         expression,
     }
 }
 
-pub(super) fn protected_namespace(data: &Data) -> Condition {
+pub(super) fn protected_namespace(data: &Data) -> MatchCondition {
     let names: Vec<String> = protected(data).into_iter().map(str::to_owned).collect();
-    Condition {
+    MatchCondition {
         name: "protected-namespace",
-        why: "Of namespaces, the system's.",
+        why: "Of namespaces, only the system's are asked about.",
         expression: format!(
             "request.resource.resource != \"namespaces\" || !has(request.name) ||\nrequest.name in {}",
             list(&names)
@@ -187,8 +191,8 @@ pub(super) fn protected_namespace(data: &Data) -> Condition {
     }
 }
 
-/// A list in CEL; strings of both languages escape alike here.
+/// A list of string literals in CEL, one on each line.
 fn list(names: &[String]) -> String {
-    let names: Vec<String> = names.iter().map(|name| format!("  {name:?}")).collect();
+    let names: Vec<String> = names.iter().map(|name| format!("  {}", quoted(name))).collect();
     format!("[\n{}\n  ]", names.join(",\n"))
 }

@@ -1,14 +1,16 @@
 //! The NetworkPolicy of the guard's pods.
 //!
-//! It must never come between an API server or a kubelet and the guard, which would fail open without a word. Kubelets are
-//! safe by the definition of NetworkPolicy: traffic from a pod's own node always passes. API servers are not: no selector
-//! names them, and on overlay networks their packets bear an address out of the range of the pods.
+//! It must never come between an API server or a kubelet and the guard, which would fail open without a word. Kubelets
+//! are safe by the definition of NetworkPolicy: traffic from a pod's own node always passes. API servers are not: no
+//! selector names them, and on overlay networks their packets bear an address out of the range of the pods.
 
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-use super::{NAMESPACE, fill};
+use aksarc_shared::data::own::NAMESPACE;
+
+use super::template::{fill, quoted};
 
 /// A range of addresses in the notation of CIDR, such as `10.244.0.0/16`; never all addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,14 +19,14 @@ pub struct Cidr {
     prefix: u32,
 }
 
-/// Why a text is not taken as a range.
+/// Why a text is no range.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CidrError {
-    /// No address with a prefix length.
+    /// The text is no address with a prefix length.
     #[error("expected an address and the length of its prefix, such as 10.244.0.0/16")]
     Form,
-    /// Every address, the API server's among them.
+    /// The range is every address, the API server's among them.
     #[error("a prefix of 0 is every address, the API server's too")]
     Everything,
     /// The address has bits set beyond its prefix, which the API server refuses or warns of.
@@ -43,7 +45,7 @@ impl FromStr for Cidr {
         if prefix == 0 {
             return Err(CidrError::Everything);
         }
-        // Shifting by the whole width is what the check for 0 has excluded.
+        // The check for 0 has excluded a shift by the whole width.
         let first = match address {
             IpAddr::V4(address) if prefix <= 32 => {
                 IpAddr::V4(Ipv4Addr::from_bits(address.to_bits() & (u32::MAX << (32 - prefix))))
@@ -60,7 +62,7 @@ impl FromStr for Cidr {
     }
 }
 
-/// The NetworkPolicy as YAML. The port of reviews is open to everybody but `pods`, and to everybody where that is empty.
+/// The NetworkPolicy as YAML. The port for reviews is open to every address but those of `pods`.
 pub(super) fn render(pods: &[Cidr]) -> String {
     let review = if pods.is_empty() {
         include_str!("../../manifest/review-open.yaml").to_owned()
@@ -71,7 +73,8 @@ pub(super) fn render(pods: &[Cidr]) -> String {
     fill(include_str!("../../manifest/network-policy.yaml"), &values)
 }
 
-/// All addresses of both families without the pods': an exception has to be of its block's family.
+/// The blocks of all addresses but those of `pods`: one for each family, since an exception has to be of its block's
+/// family.
 fn blocks(pods: &[Cidr]) -> String {
     let mut out = String::new();
     for (all, is_ipv6) in [("0.0.0.0/0", false), ("::/0", true)] {
@@ -81,7 +84,7 @@ fn blocks(pods: &[Cidr]) -> String {
             .map(|pods| format!("\"{}/{}\"", pods.first, pods.prefix))
             .collect();
         // Writing to a string does not fail.
-        let _ = writeln!(out, "    - ipBlock:\n        cidr: {all:?}");
+        let _ = writeln!(out, "    - ipBlock:\n        cidr: {}", quoted(all));
         if !except.is_empty() {
             let _ = writeln!(out, "        except: [{}]", except.join(", "));
         }
@@ -89,7 +92,7 @@ fn blocks(pods: &[Cidr]) -> String {
     out
 }
 
-/// On a namespace, with the value `true`: its pods may read the guard's metrics.
+/// The label of a namespace whose pods may read the guard's metrics; its value is `true`.
 const METRICS_LABEL: &str = "aksarc.dev/metrics";
 
 #[cfg(test)]

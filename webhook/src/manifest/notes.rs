@@ -1,12 +1,13 @@
-//! What applying a manifest changes beyond the guard's own objects, for whoever applies it.
+//! Notes for an installer: what applying a manifest changes beyond the guard's own objects.
 
+use aksarc_shared::data::own::{NAMESPACE, SERVICE};
 use aksarc_shared::facts::actor::{Ambiguous, Matchers};
 use aksarc_shared::verdict::guard::Settings;
 
-use super::{NAMESPACE, Options, SERVICE};
+use super::options::ManifestOptions;
 
-/// What a manifest sets and what it leaves alone: sentences for people, one a line.
-pub fn notes(options: &Options) -> Vec<String> {
+/// Sentences about what a manifest sets and what it leaves alone, one for each line.
+pub fn notes(options: &ManifestOptions) -> Vec<String> {
     let mut notes = match &options.config {
         Some(config) => vec![format!(
             "the manifest sets the configuration: {}; it replaces what the ConfigMap {SERVICE} in {NAMESPACE} holds",
@@ -32,7 +33,7 @@ pub fn notes(options: &Options) -> Vec<String> {
     notes
 }
 
-/// What a configuration holds, in one line: mode, platform, and how many there are of everything else.
+/// A configuration in one line: its mode, its platform, and how many of everything else it has.
 fn summary(settings: &Settings) -> String {
     let Settings { mode, platform, rules, actors, components, lawful, waivers } = settings;
     let identities = |who: &Matchers| who.users.len() + who.groups.len() + who.credential_ids.len();
@@ -45,7 +46,7 @@ fn summary(settings: &Settings) -> String {
         (components.len(), "component", "components"),
         (lawful.len(), "lawful object", "lawful objects"),
     ];
-    // How many waivers there are is said in any case: that there are none any more is news as well.
+    // The number of waivers is always told: that there are none any more is news as well.
     let counts = counts.iter().enumerate().filter(|(place, (count, ..))| *place == 0 || *count > 0);
     let counts = counts.map(|(_, (count, one, many))| format!("{count} {}", if *count == 1 { one } else { many }));
     let ambiguous = match actors.ambiguous {
@@ -58,16 +59,16 @@ fn summary(settings: &Settings) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::Config;
+    use crate::manifest::options::ManifestConfig;
 
-    fn with(fields: &str) -> Options {
+    fn with(fields: &str) -> ManifestOptions {
         let text = format!("apiVersion: aksarc.dev/v1alpha1\nkind: GuardConfig\n{fields}");
         let settings = crate::config::guard(text.as_bytes()).unwrap().settings().clone();
-        Options { config: Some(Config { text, settings }), ..Options::default() }
+        ManifestOptions { config: Some(ManifestConfig { text, settings }), ..ManifestOptions::default() }
     }
 
     #[test]
-    fn a_configuration_is_told_with_its_mode_and_its_waivers() {
+    fn the_notes_tell_mode_and_waivers_of_a_configuration() {
         let told = |fields: &str| notes(&with(fields)).join("\n");
         assert!(told("").contains("mode observe, no platform, 0 waivers;"), "{}", told(""));
         let text = include_str!("../../../deploy/guard-config.example.yaml");
@@ -78,11 +79,11 @@ mod tests {
     }
 
     #[test]
-    fn without_one_it_is_told_that_the_one_there_stays() {
-        let told = notes(&Options::default()).join("\n");
+    fn without_a_configuration_the_notes_say_that_the_one_in_the_cluster_stays() {
+        let told = notes(&ManifestOptions::default()).join("\n");
         assert!(told.contains("an existing ConfigMap guard in aksarc-system stays as it is"), "{told}");
         assert!(told.contains("--config") && !told.contains("NetworkPolicy"), "{told}");
-        let closed = Options { pods: vec!["10.244.0.0/16".parse().unwrap()], ..Options::default() };
+        let closed = ManifestOptions { pods: vec!["10.244.0.0/16".parse().unwrap()], ..ManifestOptions::default() };
         assert!(notes(&closed).last().unwrap().contains("NetworkPolicy"));
     }
 }

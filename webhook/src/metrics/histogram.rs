@@ -9,7 +9,7 @@ use prometheus_client::metrics::MetricType;
 
 /// A histogram of durations made of atomics; the library's takes a lock for every observation.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Histogram(Arc<Buckets>);
+pub(crate) struct Histogram(Arc<Buckets>);
 
 #[derive(Debug, Default)]
 struct Buckets {
@@ -18,7 +18,7 @@ struct Buckets {
 }
 
 impl Histogram {
-    pub(super) fn observe(&self, time: Duration) {
+    pub(crate) fn observe(&self, time: Duration) {
         let seconds = time.as_secs_f64();
         let place = BOUNDS.iter().position(|bound| seconds <= *bound).unwrap_or(BOUNDS.len());
         if let Some(count) = self.0.counts.get(place) {
@@ -43,7 +43,8 @@ impl EncodeMetric for Histogram {
     }
 }
 
-/// A review takes some 20 µs; a 3 MB object some milliseconds; the API server gives up after three seconds.
+/// The upper bounds of the buckets. A review takes some 20 µs, one of a 3 MB object some milliseconds, and the API
+/// server gives up after three seconds.
 const BOUNDS: [f64; 9] = [0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.001, 0.005, 0.025, 0.25, 2.5];
 
 #[cfg(test)]
@@ -53,9 +54,10 @@ mod tests {
 
     #[test]
     fn durations_fall_into_the_bucket_that_bounds_them() {
-        let metrics = Metrics::new();
+        let mut metrics = Metrics::new();
+        let seconds = metrics.histogram("review_duration", "From the whole body to the answer");
         for time in [Duration::from_micros(25), Duration::from_micros(26), Duration::from_secs(9)] {
-            metrics.took(time);
+            seconds.observe(time);
         }
         let text = metrics.text();
         for line in [

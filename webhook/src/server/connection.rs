@@ -14,33 +14,35 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::slots::{Slot, State};
-use super::{Phase, Shared};
+use super::phase::Phase;
+use super::service::ReviewService;
+use crate::slots::{ConnectionState, Slot};
 
-/// Serves one connection until it ends, or has to give way to another.
+/// Serves one connection until it ends or is evicted.
 pub(super) async fn connection(
     slot: Slot,
     tcp: TcpStream,
     acceptor: TlsAcceptor,
     http: http1::Builder,
-    shared: Arc<Shared>,
+    service: Arc<ReviewService>,
     mut phase: watch::Receiver<Phase>,
 ) {
-    let Some(stream) = handshake(&slot, tcp, acceptor, &shared).await else { return };
+    let Some(stream) = handshake(&slot, tcp, acceptor, &service).await else { return };
     let seen = AtomicBool::new(false);
-    let (seen, of_service, slot) = (&seen, &*shared, &slot);
-    let service = service_fn(move |request| {
+    let (seen, reviews, slot) = (&seen, &*service, &slot);
+    let handler = service_fn(move |request| {
         seen.store(true, Ordering::Relaxed);
-        async move { Ok::<_, Infallible>(of_service.respond(request, slot).await) }
+        async move { Ok::<_, Infallible>(reviews.respond(request, slot).await) }
     });
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
-    // hyper's one timer cannot tell a slow first header from an idle wait, so new connections get a deadline of ours.
-    let mut first_header = pin!(sleep(shared.limits.first_header));
+    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), handler));
+    // hyper's one timer cannot tell a slow first header from an idle wait, so a new connection has a deadline of its
+    // own.
+    let mut first_header = pin!(sleep(service.limits.first_header));
     let (mut waiting, mut draining) = (true, false);
     loop {
         let next = if draining { Phase::Abort } else { Phase::Drain };
         tokio::select! {
-            // The connection first: what has arrived already is served before anything is shut.
+            // The connection first, so that a request that has arrived is served before the connection is closed.
             biased;
             result = &mut connection => {
                 if let Err(error) = result {
@@ -52,7 +54,7 @@ pub(super) async fn connection(
             () = &mut first_header, if waiting => {
                 waiting = false;
                 if !seen.load(Ordering::Relaxed) {
-                    shared.metrics.headers_slow.inc();
+                    service.counters.headers_slow.inc();
                     return;
                 }
             }
@@ -62,7 +64,7 @@ pub(super) async fn connection(
                     return;
                 }
                 draining = true;
-                // A new connection stays until its first request, whose answer closes it.
+                // A connection without a request yet stays until its first one, whose answer closes it.
                 if seen.load(Ordering::Relaxed) {
                     connection.as_mut().graceful_shutdown();
                 }
@@ -71,35 +73,34 @@ pub(super) async fn connection(
     }
 }
 
-/// The stream of a client that finishes its handshake in time.
+/// The TLS stream of a client that finishes its handshake in time; `None` for any other.
 async fn handshake(
     slot: &Slot,
     tcp: TcpStream,
     acceptor: TlsAcceptor,
-    shared: &Shared,
+    service: &ReviewService,
 ) -> Option<TlsStream<TcpStream>> {
     // An answer is one small write; waiting to fill a packet would only delay it.
     if let Err(error) = tcp.set_nodelay(true) {
         tracing::debug!(%error, "no TCP_NODELAY");
     }
-    let metrics = &shared.metrics;
     let accepted = tokio::select! {
         biased;
-        accepted = timeout(shared.limits.handshake, acceptor.accept(tcp)) => accepted,
+        accepted = timeout(service.limits.handshake, acceptor.accept(tcp)) => accepted,
         () = slot.evicted() => return None,
     };
     match accepted {
         Ok(Ok(stream)) => {
-            slot.enter(State::Idle);
+            slot.enter(ConnectionState::Idle);
             Some(stream)
         }
         Ok(Err(error)) => {
-            metrics.handshakes_failed.inc();
+            service.counters.handshakes_failed.inc();
             tracing::debug!(%error, "TLS handshake failed");
             None
         }
         Err(_) => {
-            metrics.handshakes_slow.inc();
+            service.counters.handshakes_slow.inc();
             None
         }
     }

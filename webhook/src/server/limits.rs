@@ -1,15 +1,15 @@
-//! How much a client may ask for, and why that much.
+//! Limits on what a client may ask for, each with its reason.
 
 use std::time::Duration;
 
-use super::slots::SlotLimits;
+use crate::slots::SlotLimits;
 
-/// How much a client may ask for. The values have their reasons at the constants.
+/// Limits on what a client may ask for. Each value has its reason at its constant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct ServerLimits {
     /// The pause after a failure to accept.
     pub accept_backoff: Duration,
-    /// For a body to arrive.
+    /// The time for a body to arrive.
     pub body: Duration,
     /// Bytes of one body.
     pub body_bytes: usize,
@@ -19,23 +19,23 @@ pub struct Limits {
     pub connections: usize,
     /// How long no review may be served before the guard counts as dead.
     pub dead: Duration,
-    /// For requests in flight to end, once no more are accepted.
+    /// The time for requests in flight to end, once no more connections are accepted.
     pub drain: Duration,
-    /// For the first request of a connection to begin.
+    /// The time for the first request of a connection to begin.
     pub first_header: Duration,
-    /// How long a new connection is the last to give way when all slots are taken.
+    /// How long a connection is new, and evicted last when all slots are taken.
     pub grace: Duration,
-    /// For a TLS handshake.
+    /// The time for a TLS handshake.
     pub handshake: Duration,
     /// Bytes of a request's header.
     pub header_bytes: usize,
-    /// For the next request of a connection.
+    /// The time for the next request of a connection to begin.
     pub idle: Duration,
     /// How long a stopping server goes on accepting.
     pub linger: Duration,
-    /// From a review's header to its answer.
+    /// The time from a review's header to its answer.
     pub review: Duration,
-    /// Connections of one address that have not carried a valid review yet, before they give way first.
+    /// Connections of one address that have not carried a valid review yet; beyond these they are evicted first.
     pub share: usize,
     /// How long no review may be served before the guard counts as not ready.
     pub stalled: Duration,
@@ -43,16 +43,16 @@ pub struct Limits {
     pub workers: usize,
 }
 
-impl Limits {
-    /// Connections for reviews.
+impl ServerLimits {
+    /// The limits on connections for reviews.
     pub(super) fn slots(&self) -> SlotLimits {
         SlotLimits { connections: self.connections, share: self.share, grace: self.grace }
     }
 }
 
-impl Default for Limits {
+impl Default for ServerLimits {
     fn default() -> Self {
-        Limits {
+        ServerLimits {
             accept_backoff: ACCEPT_BACKOFF,
             body: BODY_TIMEOUT,
             body_bytes: MAX_BODY,
@@ -83,8 +83,9 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(2);
 /// A second below the API server's three, for connecting, for the way back, and for a machine that is busy.
 const REVIEW_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// etcd takes objects of 1.5 MiB, an update carries the old and the new one, and the API server writes `<`, `>`, `&` and
-/// control characters as six bytes each. Refusing a review that the API server can send would be a way past the guard.
+/// etcd takes objects of 1.5 MiB, an update carries the old and the new one, and the API server writes `<`, `>`, `&`
+/// and control characters as six bytes each. Refusing a review that the API server can send would be a way past the
+/// guard.
 const MAX_BODY: usize = 20 << 20;
 
 /// Large bodies are rare; two of the largest at once fit into the container's memory limit.
@@ -93,15 +94,16 @@ const BODY_BUDGET: usize = 2 * MAX_BODY + (1 << 20);
 /// As many as can be in memory at their largest. More would take time from the small ones, which need no worker.
 const WORKERS: usize = 2;
 
-/// An API server has at most 200 writes in flight unless told otherwise, and few of them are asked about. Each connection can
-/// take 64 KiB, a buffer of what is read and a small body, so that all of them and the large bodies fit into the container's
-/// memory limit. With the other ports they stay below 1,024 descriptors, which a process can have nearly everywhere.
+/// An API server has at most 200 writes in flight unless told otherwise, and few of them are asked about. Each
+/// connection can take 64 KiB, a buffer of what is read and a small body, so that all of them and the large bodies fit
+/// into the container's memory limit. With the other ports they stay below 1,024 descriptors, which a process can have
+/// nearly everywhere.
 const MAX_CONNECTIONS: usize = 512;
 
 /// More than an API server opens at once in a burst, and an eighth of all.
 const SHARE: usize = 64;
 
-/// An API server connects and sends its review within milliseconds; this is for one that is out of breath.
+/// An API server connects and sends its review within milliseconds; this leaves room for one that is overloaded.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// As long as an API server waits for an answer.
@@ -119,13 +121,13 @@ const FIRST_HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// A handshake takes milliseconds, and the API server waits three seconds for all of it.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The API server's headers are some hundred bytes. It also bounds what is buffered of a body at a time.
+/// The API server's headers have some hundred bytes. The limit also bounds how much of a body is buffered at a time.
 const MAX_HEADER: usize = 32 << 10;
 
 /// Go's clients keep idle connections for 90 s. Were ours shorter, we could close one just as a review is sent on it.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(2);
 
-/// What it takes until no API server sends us new connections any more.
+/// The time after which no API server opens new connections to a pod that is not ready any more.
 const LINGER: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
@@ -135,13 +137,13 @@ mod tests {
     #[test]
     fn the_largest_review_an_api_server_sends_fits_and_two_of_them_at_once() {
         let (etcd, escaped, sides) = (3 << 19, r"\u003c".len(), 2);
-        let limits = Limits::default();
+        let limits = ServerLimits::default();
         assert!(limits.body_bytes > etcd * escaped * sides && limits.body_budget > 2 * limits.body_bytes);
     }
 
     #[test]
     fn every_answer_is_due_before_the_api_server_goes_on_without_it() {
-        let Limits { body, review, .. } = Limits::default();
+        let ServerLimits { body, review, .. } = ServerLimits::default();
         let webhook = include_str!("../../manifest/webhook.yaml");
         let seconds = webhook.lines().find_map(|line| line.trim().strip_prefix("timeoutSeconds: ")).unwrap();
         let timeout = Duration::from_secs(seconds.parse().unwrap());

@@ -1,4 +1,4 @@
-//! An API server of a few lines, on loopback, that says what it is told to.
+//! A made-up API server on loopback, whose answers a test chooses.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 
 type Handler = dyn Fn(&str) -> Option<(StatusCode, String)> + Send;
 
-/// Ends with the runtime of its test.
+/// A made-up API server. It ends with the runtime of its test.
 pub(crate) struct ApiServer {
     url: String,
     handler: Arc<Mutex<Box<Handler>>>,
@@ -23,7 +23,8 @@ pub(crate) struct ApiServer {
 }
 
 impl ApiServer {
-    /// Answers what `handler` makes of method, path and query; without an answer the request is left hanging.
+    /// Starts a server that answers with what `handler` makes of method, path and query. With `None` the request is
+    /// left hanging.
     pub(crate) async fn start(handler: impl Fn(&str) -> Option<(StatusCode, String)> + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -49,12 +50,12 @@ impl ApiServer {
         server
     }
 
-    /// Answers otherwise from now on.
+    /// Answers with another handler from now on.
     pub(crate) fn answer(&self, handler: impl Fn(&str) -> Option<(StatusCode, String)> + Send + 'static) {
         *self.handler.lock().unwrap() = Box::new(handler);
     }
 
-    /// Methods, paths and queries so far.
+    /// The methods, paths and queries of the requests so far.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
@@ -66,19 +67,19 @@ impl ApiServer {
     }
 }
 
-/// What a server says that refuses.
+/// The answer of a server that refuses.
 pub(crate) fn status(code: StatusCode, message: &str) -> Option<(StatusCode, String)> {
     let status =
         json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "code": code.as_u16()});
     Some((code, status.to_string()))
 }
 
-/// What it says to a list of a kind that it does not serve.
+/// The answer to a list of a kind that is not served.
 pub(crate) fn not_served() -> Option<(StatusCode, String)> {
     Some((StatusCode::NOT_FOUND, "404 page not found\n".to_owned()))
 }
 
-/// One page of `SupportWaiver` objects, and where the next begins.
+/// One page of `SupportWaiver` objects, with the token of the next one.
 pub(crate) fn page(items: &[Value], next: &str) -> Option<(StatusCode, String)> {
     let list = json!({"apiVersion": "aksarc.dev/v1alpha1", "kind": "SupportWaiverList",
         "metadata": {"resourceVersion": "1", "continue": next}, "items": items});

@@ -1,4 +1,4 @@
-//! Something that stops judges until a test lets them go on.
+//! A gate that holds judging back until a test opens it.
 
 use std::sync::{Condvar, Mutex};
 
@@ -20,7 +20,7 @@ impl Gate {
         Gate { state: Mutex::new(State { open: false, came: 0 }), changed: Condvar::new() }
     }
 
-    /// Waits until it is open. A gate that a test cannot open, since it holds up the test itself, ends in a panic.
+    /// Waits until the gate is open. It panics after a while, for a gate that holds back the test that should open it.
     pub(crate) fn pass(&self) {
         let mut state = self.state.lock().unwrap();
         state.came += 1;
@@ -34,7 +34,7 @@ impl Gate {
         self.changed.notify_all();
     }
 
-    /// How many came to it so far.
+    /// How many calls have come to the gate so far.
     pub(crate) fn came(&self) -> usize {
         self.state.lock().unwrap().came
     }

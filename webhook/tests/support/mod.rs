@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use aksarc_webhook::server::{Options, Server};
+use aksarc_webhook::server::{GuardServer, ServerOptions};
 use aksarc_webhook::tls;
 use http::header::{CONNECTION, CONTENT_TYPE};
 use http::{Request, Response, StatusCode};
@@ -33,7 +33,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-/// As the API server calls it.
+/// The name by which an API server calls the guard.
 pub(crate) const NAME: &str = "guard.aksarc-system.svc";
 
 /// A certificate authority.
@@ -80,8 +80,8 @@ impl Authority {
     }
 }
 
-/// A directory as the kubelet makes it for a ConfigMap or a Secret: each file is a link through `..data`, and `..data` is
-/// swapped to a new directory with one rename.
+/// A volume as the kubelet makes it for a ConfigMap or a Secret: each file is a link through `..data`, and `..data`
+/// is swapped to a new directory with one rename.
 pub(crate) struct Volume(TempDir, AtomicU32);
 
 impl Volume {
@@ -91,7 +91,7 @@ impl Volume {
         volume
     }
 
-    /// Swaps, and has links to these files and no others, as the kubelet does when keys come and go.
+    /// Swaps the content, and keeps links to these files and no others, as the kubelet does when keys come and go.
     pub(crate) fn hold(&self, files: &[(&str, &[u8])]) {
         self.swap(files);
         for entry in fs::read_dir(self.directory()).unwrap() {
@@ -127,7 +127,7 @@ impl Volume {
         let old = fs::read_link(self.path("..data")).ok();
         symlink(next.file_name().unwrap(), &link).unwrap();
         fs::rename(&link, self.path("..data")).unwrap();
-        // The kubelet removes the old generation, so that whoever holds on to it reads nothing.
+        // The kubelet removes the old generation, so a reader that holds on to it reads nothing.
         if let Some(old) = old {
             fs::remove_dir_all(self.path(old.to_str().unwrap())).unwrap();
         }
@@ -138,30 +138,30 @@ impl Volume {
     }
 }
 
-/// A server and what is needed to talk to it.
+/// A running server, with the certificates that a client needs to talk to it.
 pub(crate) struct Guard {
-    pub(crate) server: Server,
+    pub(crate) server: GuardServer,
     pub(crate) authority: Authority,
     pub(crate) certificates: Volume,
     pub(crate) config: Volume,
 }
 
 impl Guard {
-    /// Starts with a mode and what `change` makes of the options.
-    pub(crate) async fn start(mode: &str, change: impl FnOnce(&mut Options)) -> Self {
+    /// Starts a server with a mode, and with the options that `change` sets.
+    pub(crate) async fn start(mode: &str, change: impl FnOnce(&mut ServerOptions)) -> Self {
         let authority = Authority::new();
         let certificates = Volume::of_pair(&authority.issue());
         let config = Volume::new(&[("guard.yaml", config(mode).as_bytes())]);
-        let mut options = Options::loopback(certificates.directory());
+        let mut options = ServerOptions::loopback(certificates.directory());
         options.config = Some(config.path("guard.yaml"));
-        // On a busy machine reviews take their time; whoever tests the limit sets it.
+        // On a busy machine reviews take long. A test of the limit sets its own.
         options.limits.review = DEADLINE;
         change(&mut options);
-        let server = Server::start(options).await.unwrap();
+        let server = GuardServer::start(options).await.unwrap();
         Guard { server, authority, certificates, config }
     }
 
-    /// Starts with a volume that is still empty.
+    /// Starts a server whose configuration volume is still empty.
     pub(crate) async fn unconfigured() -> Self {
         Self::start("observe", |options| {
             let config = options.config.as_deref().unwrap();
@@ -184,11 +184,11 @@ impl Guard {
     }
 }
 
-/// A server that starts with a configuration volume of somebody else's, as a restarted pod does.
-pub(crate) async fn restarted(config: &Volume) -> Server {
+/// A second server that starts with a given configuration volume, as a restarted pod does.
+pub(crate) async fn restarted(config: &Volume) -> GuardServer {
     let certificates = Volume::of_pair(&Authority::new().issue());
-    let options = Options::loopback(certificates.directory());
-    Server::start(Options { config: Some(config.path("guard.yaml")), ..options }).await.unwrap()
+    let options = ServerOptions::loopback(certificates.directory());
+    GuardServer::start(ServerOptions { config: Some(config.path("guard.yaml")), ..options }).await.unwrap()
 }
 
 pub(crate) fn metric(text: &str, name: &str, labels: &[&str]) -> i64 {
@@ -213,7 +213,7 @@ pub(crate) async fn tls_connect(address: SocketAddr, connector: &TlsConnector) -
     connector.connect(ServerName::try_from(NAME).unwrap(), tcp).await
 }
 
-/// One kept connection.
+/// A client with one connection that it keeps.
 pub(crate) struct Client(SendRequest<Full<Bytes>>);
 
 impl Client {
@@ -232,7 +232,7 @@ impl Client {
         Answer::read(response).await
     }
 
-    /// Sends a body to where reviews go.
+    /// Sends a body to the path of reviews.
     pub(crate) async fn post(&mut self, body: impl Into<Bytes>) -> Answer {
         self.try_post(body).await.unwrap()
     }
@@ -241,7 +241,7 @@ impl Client {
         self.send(post(body)).await
     }
 
-    /// Sends a review and reads the response in it.
+    /// Sends a review and returns the response in the answer.
     pub(crate) async fn review(&mut self, review: &Value) -> Value {
         let answer = self.post(review.to_string()).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
@@ -257,7 +257,7 @@ pub(crate) fn post(body: impl Into<Bytes>) -> Request<Full<Bytes>> {
         .unwrap()
 }
 
-/// An HTTP response, whole.
+/// A whole HTTP response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -276,7 +276,7 @@ impl Answer {
         String::from_utf8(self.body.to_vec()).unwrap()
     }
 
-    /// The response in the review, whose envelope must be right.
+    /// The response in the review. The test fails where the envelope is wrong.
     pub(crate) fn response(&self) -> Value {
         let review: Value = serde_json::from_slice(&self.body).unwrap();
         assert_eq!(review["apiVersion"], "admission.k8s.io/v1");
@@ -285,7 +285,7 @@ impl Answer {
     }
 }
 
-/// An answer of a port in the clear.
+/// The answer of a plain port.
 pub(crate) async fn admin(address: SocketAddr, path: &str) -> io::Result<(u16, String)> {
     let mut tcp = TcpStream::connect(address).await?;
     tcp.write_all(format!("GET {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n").as_bytes()).await?;
@@ -296,7 +296,7 @@ pub(crate) async fn admin(address: SocketAddr, path: &str) -> io::Result<(u16, S
     Ok((status, body))
 }
 
-/// Reads until the other side closes, however it does.
+/// Reads until the other side closes, with or without an error.
 pub(crate) async fn read_to_close(stream: &mut (impl AsyncRead + Unpin)) -> String {
     let mut bytes = Vec::new();
     let read = timeout(DEADLINE, stream.read_to_end(&mut bytes)).await.expect("the server must close in time");
@@ -320,7 +320,7 @@ pub(crate) async fn until<T: Debug>(mut value: impl FnMut() -> T, wanted: impl F
     last
 }
 
-/// Far more than anything here takes; only a failure waits for it.
+/// The deadline of every wait: far more than anything here takes, so that only a failure reaches it.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
 /// An update of a node's labels, by a person.

@@ -1,4 +1,4 @@
-//! The guard as a process, for what concerns processes: standard error, signals, exit codes.
+//! The guard as a process, for tests of standard error, signals and exit codes.
 
 use std::fs;
 use std::io;
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::{Authority, Client, admin, config, metric, until};
 
-/// A guard that enforces. It ends with the value.
+/// A running guard that enforces. Dropping it ends the process.
 pub(crate) struct Program {
     pub(crate) child: Child,
     pub(crate) review: SocketAddr,
@@ -20,7 +20,7 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Starts it with `stderr` and further arguments, and waits until it is ready.
+    /// Starts the guard with `stderr` and further arguments, and waits until it is ready.
     pub(crate) async fn start(stderr: impl FnOnce() -> Stdio, further: &[&str]) -> Self {
         let directory = TempDir::new().unwrap();
         let authority = Authority::new();
@@ -69,7 +69,7 @@ impl Program {
         metric(&admin(self.admin, "/metrics").await.unwrap().1, name, &[])
     }
 
-    /// Tells it to stop, and waits for its end.
+    /// Tells the guard to stop, and waits for its end.
     pub(crate) async fn terminate(&mut self) -> ExitStatus {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
@@ -79,20 +79,20 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // It may have ended already.
+        // The process may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The program, with nothing of this test's environment that could tell it something.
+/// The program, without the variables of this test's environment that configure it.
 pub(crate) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_aksarc-webhook"));
     command.env_clear().stdin(Stdio::null()).stdout(Stdio::null());
     command
 }
 
-/// How a process ended, waited for.
+/// Waits for a process, and returns how it ended.
 pub(crate) async fn ended(child: &mut Child) -> ExitStatus {
     until(|| child.try_wait().unwrap(), Option::is_some).await.unwrap()
 }

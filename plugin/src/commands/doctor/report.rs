@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::render::Grid;
+use crate::screen::grid::Grid;
 
 /// All that was examined.
 #[derive(Debug)]

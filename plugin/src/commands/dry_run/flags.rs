@@ -1,23 +1,27 @@
-//! The flags that every command has, and the settings that they come to.
+//! The flags that several verbs have, and the settings that they come to.
 
 use std::path::PathBuf;
 
-use aksarc_shared::k8s::read::yaml;
-use aksarc_shared::verdict::guard::{Preset, Settings};
-use anyhow::{Context as _, bail};
-use clap::ValueEnum;
+use aksarc_shared::data::Platform;
+use aksarc_shared::verdict::guard::{GuardConfig, GuardConfigError, Preset, Settings};
+use anyhow::Context as _;
 use jiff::Timestamp;
-use serde_json::Value;
 
-use crate::fixes::ShellFlag;
-use crate::flags::KubeFlags;
-use crate::settings::{PLATFORMS, moment, read};
-use crate::ui::{Ui, UiFlags};
-use crate::waivers::{self, Source};
+use crate::cli::flags::KubeFlags;
+use crate::dry_run::plan::GuardSource;
+use crate::dry_run::target::Choice;
+use crate::input::documents::Depth;
+use crate::input::manifests::{self, Manifest};
+use crate::input::settings::{PLATFORMS, moment, read};
+use crate::input::waivers::{self, WaiverSource};
+use crate::screen::fixes::ShellFlag;
+use crate::screen::format::PlanFormat;
+use crate::screen::ui::{Ui, UiFlags};
+use crate::screen::waivers::valid_beside;
 
-/// Flags of every command.
+/// The flags of every verb.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Common {
+pub struct CommonFlags {
     /// Namespace
     #[arg(
         short,
@@ -29,7 +33,7 @@ pub struct Common {
     pub namespace: Option<String>,
     /// Format of the result
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-    pub output: Format,
+    pub output: PlanFormat,
     /// Write the result to a file instead of stdout
     #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_OUTPUT_FILE", value_hint = clap::ValueHint::FilePath)]
     pub output_file: Option<PathBuf>,
@@ -44,7 +48,7 @@ pub struct Common {
     pub dry_run: Option<String>,
     /// Judging.
     #[command(flatten)]
-    pub judging: Judging,
+    pub judging: JudgingFlags,
     /// Display.
     #[command(flatten)]
     pub ui: UiFlags,
@@ -53,10 +57,62 @@ pub struct Common {
     pub kube: KubeFlags,
 }
 
+/// A selection of all objects of a type, or of those with some labels.
+#[derive(Clone, Debug, clap::Args)]
+pub struct SelectionFlags {
+    /// All of the type in the namespace
+    #[arg(long)]
+    pub all: bool,
+    /// Objects with these labels
+    #[arg(short = 'l', long, value_name = "SELECTOR", default_value = "", hide_default_value = true)]
+    pub selector: String,
+}
+
+/// A choice of objects by other means than a name.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ChoiceFlags {
+    /// Selection.
+    #[command(flatten)]
+    pub selection: SelectionFlags,
+    /// Objects with these fields
+    #[arg(long, value_name = "SELECTOR", default_value = "", hide_default_value = true)]
+    pub field_selector: String,
+    /// In all namespaces
+    #[arg(short = 'A', long)]
+    pub all_namespaces: bool,
+}
+
+/// Objects by manifest.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct FileFlags {
+    /// Objects by manifest: a file, a directory, or - for stdin; repeat for several
+    #[arg(short, long, value_name = "FILE|DIR|-", value_hint = clap::ValueHint::AnyPath)]
+    pub filename: Vec<PathBuf>,
+    /// Read directories all the way down
+    #[arg(short = 'R', long)]
+    pub recursive: bool,
+}
+
+/// The name that the server records for a change.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ManagerFlag {
+    /// Name under which the server records who changed what; kubectl's own by default
+    #[arg(long, value_name = "NAME")]
+    pub field_manager: Option<String>,
+}
+
+/// The version that an object has to be at.
+#[derive(Clone, Debug, clap::Args)]
+pub struct VersionFlag {
+    /// Only if the object is at this version
+    #[arg(long, value_name = "VERSION", default_value = "", hide_default_value = true)]
+    pub resource_version: String,
+}
+
 /// What is judged by.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Judging")]
-pub struct Judging {
+pub struct JudgingFlags {
     /// Configuration of the real guard (kind GuardConfig); otherwise the enforce preset is assumed
     #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_GUARD_CONFIG", value_hint = clap::ValueHint::FilePath)]
     pub guard_config: Option<PathBuf>,
@@ -74,52 +130,62 @@ pub struct Judging {
     pub waivers: Option<String>,
 }
 
-/// How the result is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people
-    Table,
-    /// DryRunReport, versioned
-    Json,
-    /// As json
-    Yaml,
-    /// The objects, one per line
-    Name,
+impl SelectionFlags {
+    pub(super) fn choice(&self) -> Choice {
+        Choice { all: self.all, selector: self.selector.clone(), field_selector: String::new() }
+    }
 }
 
-impl Judging {
-    /// The guard's settings, and whether they are a real guard's.
-    pub(super) fn settings(&self, ui: &Ui) -> anyhow::Result<(Settings, bool)> {
-        let mut settings = match &self.guard_config {
-            Some(path) => guard_config(&read(path)?).with_context(|| format!("cannot use {}", path.display()))?,
-            None => Settings { mode: Preset::Enforce, ..Settings::default() },
+impl ChoiceFlags {
+    pub(super) fn choice(&self) -> Choice {
+        Choice { field_selector: self.field_selector.clone(), ..self.selection.choice() }
+    }
+}
+
+impl FileFlags {
+    /// The manifests of the files; none where no file is given.
+    pub(super) fn read(&self) -> anyhow::Result<Vec<Manifest>> {
+        manifests::read(&self.filename, if self.recursive { Depth::Recursive } else { Depth::Flat })
+    }
+}
+
+impl ManagerFlag {
+    /// The name given, or else kubectl's own for the verb.
+    pub(super) fn or(&self, own: &str) -> String {
+        self.field_manager.clone().unwrap_or_else(|| own.to_owned())
+    }
+}
+
+impl JudgingFlags {
+    /// The guard's settings, and where they are from.
+    pub(super) fn settings(&self, ui: &Ui) -> anyhow::Result<(Settings, GuardSource)> {
+        let (mut settings, source) = match &self.guard_config {
+            Some(path) => {
+                let settings = guard_config(&read(path)?).with_context(|| format!("cannot use {}", path.display()))?;
+                (settings, GuardSource::GuardConfig)
+            }
+            None => (Settings { mode: Preset::Enforce, ..Settings::default() }, GuardSource::Assumed),
         };
-        if let Source::File(path) = Source::of(self.waivers.as_deref()) {
-            let found = waivers::from_file(path)?.into_iter().map(|entry| entry.waiver).collect();
-            let found = waivers::valid_beside(&settings.waivers, found, ui);
+        if let WaiverSource::File(path) = WaiverSource::of(self.waivers.as_deref()) {
+            let found = waivers::of_file(path)?;
+            let found = valid_beside(&settings.waivers, found, ui);
             settings.waivers.extend(found);
         }
-        Ok((settings, self.guard_config.is_some()))
+        if let Some(platform) = Platform::parse(&self.platform) {
+            settings.platform = Some(platform);
+        }
+        Ok((settings, source))
     }
 }
 
 /// The settings of a guard's configuration file.
-fn guard_config(text: &str) -> anyhow::Result<Settings> {
-    let mut document: Value = yaml::parse(text)?;
-    let Some(fields) = document.as_object_mut() else { bail!("it is no GuardConfig") };
-    for (key, expected) in [("apiVersion", "aksarc.dev/v1alpha1"), ("kind", "GuardConfig")] {
-        let found = fields.remove(key);
-        if found.as_ref().and_then(Value::as_str) != Some(expected) {
-            bail!("{key} has to be {expected}");
-        }
-    }
-    Ok(serde_json::from_value(document)?)
+fn guard_config(text: &str) -> Result<Settings, GuardConfigError> {
+    Ok(GuardConfig::read(text.as_bytes())?.settings())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aksarc_shared::data::Platform;
 
     #[test]
     fn a_guards_configuration_is_read_as_the_guard_reads_it() {
@@ -127,8 +193,12 @@ mod tests {
         let settings = guard_config(&format!("{head}mode: warn\nplatform: azure-local\n")).unwrap();
         assert_eq!((settings.mode, settings.platform), (Preset::Warn, Some(Platform::AzureLocal)));
         assert_eq!(guard_config(head).unwrap().mode, Preset::Observe);
-        assert!(guard_config(&format!("{head}mood: warn\n")).is_err());
-        assert!(guard_config("kind: GuardConfig\n").is_err() && guard_config("[]").is_err());
+        let refusal = |text: &str| guard_config(text).unwrap_err().to_string();
+        let unknown = refusal(&format!("{head}mood: warn\n"));
+        assert!(unknown.contains("mood") && unknown.contains("line 3"), "{unknown}");
+        assert!(refusal("kind: GuardConfig\n").contains("apiVersion"));
+        assert!(refusal("apiVersion: aksarc.dev/v1alpha1\nkind: SupportWaiver\n").contains("GuardConfig"));
+        assert!(guard_config("[]").is_err());
     }
 
     #[test]

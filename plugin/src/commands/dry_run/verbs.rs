@@ -1,90 +1,93 @@
-//! The commands that can be rehearsed, with kubectl's arguments and flags.
+//! The verbs that can be rehearsed, with kubectl's arguments and flags.
 
 use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
 
-use super::flags::Common;
+use super::flags::{ChoiceFlags, CommonFlags, FileFlags, ManagerFlag, SelectionFlags, VersionFlag};
 use crate::dry_run::gate::SUBRESOURCES;
 
-/// The commands that can be rehearsed, with kubectl's arguments and flags.
+/// The verbs that can be rehearsed, with kubectl's arguments and flags.
 #[derive(Clone, Debug, Subcommand)]
-pub enum Command {
+pub enum VerbArgs {
     /// Rehearse `kubectl annotate`
     #[command(after_help = ANNOTATE)]
-    Annotate(Metadata),
+    Annotate(MetadataArgs),
     /// Rehearse `kubectl apply`
     #[command(after_help = APPLY)]
-    Apply(Apply),
+    Apply(ApplyArgs),
     /// Rehearse `kubectl delete`
     #[command(after_help = DELETE)]
-    Delete(Delete),
+    Delete(DeleteArgs),
     /// Rehearse `kubectl label`
     #[command(after_help = LABEL)]
-    Label(Metadata),
+    Label(MetadataArgs),
     /// Rehearse `kubectl patch`
     #[command(after_help = PATCH)]
-    Patch(Patch),
+    Patch(PatchArgs),
     /// Rehearse `kubectl scale`
     #[command(after_help = SCALE)]
-    Scale(Scale),
+    Scale(ScaleArgs),
     /// Rehearse `kubectl taint`
     #[command(after_help = TAINT)]
-    Taint(Taint),
+    Taint(TaintArgs),
 }
 
 /// Arguments of `label` and `annotate`.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Metadata {
+pub struct MetadataArgs {
     /// TYPE NAME... or TYPE/NAME..., then KEY=VALUE to set and KEY- to remove
     #[arg(required = true, value_name = "ARGUMENT")]
     pub arguments: Vec<String>,
     /// Replace values that are there already
     #[arg(long)]
     pub overwrite: bool,
-    /// Only if the object is at this version
-    #[arg(long, value_name = "VERSION", default_value = "", hide_default_value = true)]
-    pub resource_version: String,
-    /// Name under which the server records who changed what; kubectl's own by default
-    #[arg(long, value_name = "NAME")]
-    pub field_manager: Option<String>,
+    /// Version.
+    #[command(flatten)]
+    pub version: VersionFlag,
+    /// Field manager.
+    #[command(flatten)]
+    pub manager: ManagerFlag,
     /// Choice.
     #[command(flatten)]
-    pub choose: Choose,
+    pub choice: ChoiceFlags,
     /// Files.
     #[command(flatten)]
-    pub files: Files,
+    pub files: FileFlags,
     /// All else.
     #[command(flatten)]
-    pub common: Common,
+    pub common: CommonFlags,
 }
 
 /// Arguments of `taint`.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Taint {
+#[command(
+    mut_arg("all", |arg| arg.help("All nodes")),
+    mut_arg("selector", |arg| arg.help("Nodes with these labels")),
+    mut_arg("field_manager", |arg| arg.help(MANAGER).default_value("kubectl-taint"))
+)]
+pub struct TaintArgs {
     /// node NAME..., then KEY=VALUE:EFFECT to set and KEY:EFFECT- or KEY- to remove
     #[arg(required = true, value_name = "ARGUMENT")]
     pub arguments: Vec<String>,
     /// Replace taints that are there already
     #[arg(long)]
     pub overwrite: bool,
-    /// All nodes
-    #[arg(long)]
-    pub all: bool,
-    /// Nodes with these labels
-    #[arg(short = 'l', long, value_name = "SELECTOR", default_value = "", hide_default_value = true)]
-    pub selector: String,
-    /// Name under which the server records who changed what
-    #[arg(long, value_name = "NAME", default_value = "kubectl-taint")]
-    pub field_manager: String,
+    /// Selection.
+    #[command(flatten)]
+    pub selection: SelectionFlags,
+    /// Field manager.
+    #[command(flatten)]
+    pub manager: ManagerFlag,
     /// All else.
     #[command(flatten)]
-    pub common: Common,
+    pub common: CommonFlags,
 }
 
 /// Arguments of `patch`.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Patch {
+#[command(mut_arg("field_manager", |arg| arg.help(MANAGER).default_value("kubectl-patch")))]
+pub struct PatchArgs {
     /// TYPE NAME or TYPE/NAME
     #[arg(value_name = "ARGUMENT")]
     pub arguments: Vec<String>,
@@ -100,15 +103,15 @@ pub struct Patch {
     /// Patch a subresource
     #[arg(long, value_name = "NAME", value_parser = SUBRESOURCES)]
     pub subresource: Option<String>,
-    /// Name under which the server records who changed what
-    #[arg(long, value_name = "NAME", default_value = "kubectl-patch")]
-    pub field_manager: String,
+    /// Field manager.
+    #[command(flatten)]
+    pub manager: ManagerFlag,
     /// Files.
     #[command(flatten)]
-    pub files: Files,
+    pub files: FileFlags,
     /// All else.
     #[command(flatten)]
-    pub common: Common,
+    pub common: CommonFlags,
 }
 
 /// How to read a patch.
@@ -124,7 +127,7 @@ pub enum PatchType {
 
 /// Arguments of `scale`.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Scale {
+pub struct ScaleArgs {
     /// TYPE NAME or TYPE/NAME
     #[arg(value_name = "ARGUMENT")]
     pub arguments: Vec<String>,
@@ -134,26 +137,23 @@ pub struct Scale {
     /// Only if there are this many now; -1 for no condition
     #[arg(long, value_name = "COUNT", default_value_t = -1, allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1..=2_147_483_647))]
     pub current_replicas: i64,
-    /// Only if the object is at this version
-    #[arg(long, value_name = "VERSION", default_value = "", hide_default_value = true)]
-    pub resource_version: String,
-    /// All of the type in the namespace
-    #[arg(long)]
-    pub all: bool,
-    /// Objects with these labels
-    #[arg(short = 'l', long, value_name = "SELECTOR", default_value = "", hide_default_value = true)]
-    pub selector: String,
+    /// Version.
+    #[command(flatten)]
+    pub version: VersionFlag,
+    /// Selection.
+    #[command(flatten)]
+    pub selection: SelectionFlags,
     /// Files.
     #[command(flatten)]
-    pub files: Files,
+    pub files: FileFlags,
     /// All else.
     #[command(flatten)]
-    pub common: Common,
+    pub common: CommonFlags,
 }
 
 /// Arguments of `delete`.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Delete {
+pub struct DeleteArgs {
     /// TYPE NAME... or TYPE/NAME...
     #[arg(value_name = "ARGUMENT")]
     pub arguments: Vec<String>,
@@ -177,79 +177,64 @@ pub struct Delete {
     pub wait: Option<bool>,
     /// Choice.
     #[command(flatten)]
-    pub choose: Choose,
+    pub choice: ChoiceFlags,
     /// Files.
     #[command(flatten)]
-    pub files: Files,
+    pub files: FileFlags,
     /// All else.
     #[command(flatten)]
-    pub common: Common,
+    pub common: CommonFlags,
 }
 
 /// Arguments of `apply`.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Apply {
+#[command(mut_arg("filename", |arg| arg.help(MANIFESTS).required(true)))]
+pub struct ApplyArgs {
     /// Let the server merge
     #[arg(long)]
     pub server_side: bool,
     /// Take over fields of other managers
     #[arg(long, requires = "server_side")]
     pub force_conflicts: bool,
-    /// Name under which the server records who changed what; kubectl's own by default
-    #[arg(long, value_name = "NAME")]
-    pub field_manager: Option<String>,
-    /// Manifests: a file, a directory, or - for stdin; repeat for several
-    #[arg(short, long, value_name = "FILE|DIR|-", required = true, value_hint = clap::ValueHint::AnyPath)]
-    pub filename: Vec<String>,
-    /// Read directories all the way down
-    #[arg(short = 'R', long)]
-    pub recursive: bool,
+    /// Field manager.
+    #[command(flatten)]
+    pub manager: ManagerFlag,
+    /// Files.
+    #[command(flatten)]
+    pub files: FileFlags,
     /// All else.
     #[command(flatten)]
-    pub common: Common,
+    pub common: CommonFlags,
 }
 
-/// Choosing objects by other means than a name.
-#[derive(Clone, Debug, clap::Args)]
-pub struct Choose {
-    /// All of the type in the namespace
-    #[arg(long)]
-    pub all: bool,
-    /// Objects with these labels
-    #[arg(short = 'l', long, value_name = "SELECTOR", default_value = "", hide_default_value = true)]
-    pub selector: String,
-    /// Objects with these fields
-    #[arg(long, value_name = "SELECTOR", default_value = "", hide_default_value = true)]
-    pub field_selector: String,
-    /// In all namespaces
-    #[arg(short = 'A', long)]
-    pub all_namespaces: bool,
-}
-
-/// Choosing objects by manifests.
-#[derive(Clone, Debug, clap::Args)]
-pub struct Files {
-    /// Objects by manifest: a file, a directory, or - for stdin; repeat for several
-    #[arg(short, long, value_name = "FILE|DIR|-", value_hint = clap::ValueHint::AnyPath)]
-    pub filename: Vec<String>,
-    /// Read directories all the way down
-    #[arg(short = 'R', long)]
-    pub recursive: bool,
-}
-
-impl Command {
-    /// The flags that every command has.
-    pub fn common(&self) -> &Common {
+impl VerbArgs {
+    /// The flags that every verb has.
+    pub fn common(&self) -> &CommonFlags {
         match self {
-            Command::Annotate(args) | Command::Label(args) => &args.common,
-            Command::Apply(args) => &args.common,
-            Command::Delete(args) => &args.common,
-            Command::Patch(args) => &args.common,
-            Command::Scale(args) => &args.common,
-            Command::Taint(args) => &args.common,
+            VerbArgs::Annotate(args) | VerbArgs::Label(args) => &args.common,
+            VerbArgs::Apply(args) => &args.common,
+            VerbArgs::Delete(args) => &args.common,
+            VerbArgs::Patch(args) => &args.common,
+            VerbArgs::Scale(args) => &args.common,
+            VerbArgs::Taint(args) => &args.common,
+        }
+    }
+
+    /// The flags that choose objects otherwise than by name, where the verb has all of them.
+    pub(super) fn choice(&self) -> Option<&ChoiceFlags> {
+        match self {
+            VerbArgs::Annotate(args) | VerbArgs::Label(args) => Some(&args.choice),
+            VerbArgs::Delete(args) => Some(&args.choice),
+            VerbArgs::Apply(_) | VerbArgs::Patch(_) | VerbArgs::Scale(_) | VerbArgs::Taint(_) => None,
         }
     }
 }
+
+/// Help of `--field-manager` where the default stands beside it.
+const MANAGER: &str = "Name under which the server records who changed what";
+
+/// Help of `-f` where it is the only way to give objects.
+const MANIFESTS: &str = "Manifests: a file, a directory, or - for stdin; repeat for several";
 
 const ANNOTATE: &str = "\
 Examples:

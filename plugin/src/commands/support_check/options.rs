@@ -16,11 +16,11 @@ use clap::builder::FalseyValueParser;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::cli::exit::Failure;
 use crate::commands::{baseline, explain};
-use crate::exit::Failure;
-use crate::settings::{PLATFORMS, moment_or_now, read, release};
-use crate::ui::Ui;
-use crate::waivers::{self, Source};
+use crate::input::settings::{PLATFORMS, moment_or_now, read, release};
+use crate::input::waivers::{self, WaiverSource};
+use crate::screen::ui::Ui;
 
 /// Flags that decide the verdict.
 #[derive(Clone, Debug, clap::Args)]
@@ -127,9 +127,9 @@ impl Judging {
     }
 
     fn waivers(&self) -> anyhow::Result<Vec<Waiver>> {
-        match Source::of(self.waivers.as_deref()) {
-            Source::File(path) => Ok(waivers::from_file(path)?.into_iter().map(|entry| entry.waiver).collect()),
-            Source::Cluster | Source::None => Ok(Vec::new()),
+        match WaiverSource::of(self.waivers.as_deref()) {
+            WaiverSource::File(path) => waivers::of_file(path),
+            WaiverSource::Cluster | WaiverSource::None => Ok(Vec::new()),
         }
     }
 
@@ -184,7 +184,7 @@ pub(crate) fn tables(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::moment;
+    use crate::input::settings::moment;
 
     #[test]
     fn platforms_are_the_engines() {

@@ -11,22 +11,23 @@ use aksarc_shared::verdict::report::{Report, exit};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{API_VERSION, Format, From, Loaded, counted, encoded, fit, lines};
+use super::loaded::{Loaded, WaiverFrom, counted};
+use crate::cli::exit::{ExitResult, Failure};
+use crate::cli::tool::{self, API_VERSION};
 use crate::commands::cluster::{self, ClusterFlags};
-use crate::exit::{Failure, Outcome};
-use crate::render::Grid;
-use crate::settings::{PLATFORMS, moment_or_now};
+use crate::input::settings::{PLATFORMS, moment_or_now};
+use crate::screen::format::{self, WaiverFormat};
+use crate::screen::grid::Grid;
+use crate::screen::ui::Ui;
+use crate::screen::waivers::{days_left, shown};
 use crate::snapshot;
-use crate::tool;
-use crate::ui::Ui;
-use crate::waivers::{days_left, shown};
 
 /// Arguments of `waivers audit`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     /// Where from.
     #[command(flatten)]
-    pub from: From,
+    pub from: WaiverFrom,
     /// Hold them against a snapshot instead of the cluster
     #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
     pub snapshot: Option<PathBuf>,
@@ -41,20 +42,21 @@ pub struct Args {
     pub strict: bool,
     /// Format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-    pub output: Format,
+    pub output: WaiverFormat,
     /// Reading, display and cluster.
     #[command(flatten)]
     pub flags: ClusterFlags,
 }
 
 /// Runs `waivers audit`.
-pub(super) async fn run(args: &Args, ui: &Ui) -> Outcome {
+pub(super) async fn run(args: &Args, ui: &Ui) -> ExitResult {
     let loaded = args.from.load(&args.flags, ui).await?;
     let (report, now) = judged(args, &loaded, ui).await?;
     let audits = audit::audit(&loaded.waivers, &report.findings, &report.rules, now);
     let text = match args.output {
-        Format::Table => table(&audits, &loaded, &report, now, ui),
-        format => encoded(&document(&audits, &loaded, &report, now), format)?,
+        WaiverFormat::Table => table(&audits, &loaded, &report, now, ui),
+        WaiverFormat::Json => format::json(&document(&audits, &loaded, &report, now))?,
+        WaiverFormat::Yaml => format::yaml(&document(&audits, &loaded, &report, now))?,
     };
     ui.print(&text)?;
     Ok(exit_code(&audits, &loaded, args.strict))
@@ -156,7 +158,7 @@ fn table(audits: &[Audit<'_>], loaded: &Loaded, report: &Report, now: Timestamp,
             shown(&audit.waiver.matches.short()),
         ]);
     }
-    let mut text = vec![if audits.is_empty() { "no waivers\n".to_owned() } else { lines(&grid, ui) }];
+    let mut text = vec![if audits.is_empty() { "no waivers\n".to_owned() } else { grid.lines("", ui.width) }];
     text.extend(audits.iter().map(details));
     text.extend(loaded.unreadable.iter().map(|one| format!("\n{one}\n")));
     let troubled = audits.iter().filter(|audit| !audit.troubles().is_empty()).count();
@@ -168,7 +170,7 @@ fn table(audits: &[Audit<'_>], loaded: &Loaded, report: &Report, now: Timestamp,
         counted(report.findings.len(), "finding"),
         counted(troubled + loaded.unreadable.len(), "waiver"),
     ));
-    fit(text.concat(), ui)
+    ui.look().fit(text.concat())
 }
 
 /// What a waiver covers, and what is the matter with it.

@@ -8,11 +8,15 @@ use anyhow::anyhow;
 use jiff::{Timestamp, ToSpan};
 use serde::Serialize;
 
-use super::{API_VERSION, Format, counted, encoded, fit, place};
-use crate::exit::{Failure, Outcome};
-use crate::settings::moment;
-use crate::ui::{Ui, UiFlags};
-use crate::waivers::{days_left, file_text, shown};
+use super::loaded::counted;
+use super::place;
+use crate::cli::exit::{ExitResult, Failure};
+use crate::cli::tool::API_VERSION;
+use crate::input::settings::moment;
+use crate::input::waivers::file_text;
+use crate::screen::format::{self, WaiverFormat};
+use crate::screen::ui::{Ui, UiFlags};
+use crate::screen::waivers::{days_left, shown};
 
 /// Arguments of `waivers lint`.
 #[derive(Clone, Debug, clap::Args)]
@@ -22,7 +26,7 @@ pub struct Args {
     pub file: String,
     /// Format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-    pub output: Format,
+    pub output: WaiverFormat,
     /// Warn of what ends within so many days
     #[arg(long, value_name = "DAYS", default_value_t = 14)]
     pub soon: u16,
@@ -35,7 +39,7 @@ pub struct Args {
 }
 
 /// Runs `waivers lint`.
-pub(super) fn run(args: &Args, ui: &Ui) -> Outcome {
+pub(super) fn run(args: &Args, ui: &Ui) -> ExitResult {
     let now = args.as_of.unwrap_or_else(Timestamp::now);
     let text = file_text(&args.file).map_err(Failure::input)?;
     let entries = waiver::entries(&text).map_err(|error| {
@@ -50,18 +54,18 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Outcome {
     let warnings = notes.len() - errors;
     let name = if args.file == "-" { "standard input".to_owned() } else { shown(&args.file) };
     let text = match args.output {
-        Format::Table => {
+        WaiverFormat::Table => {
             let mut text: Vec<String> = notes.iter().map(|note| note.line(&name) + "\n").collect();
             let sum = format!("{}, {}", counted(errors, "error"), counted(warnings, "warning"));
             text.push(format!("{name}: {}, {sum}\n", counted(entries.len(), "waiver")));
-            fit(text.concat(), ui)
+            ui.look().fit(text.concat())
         }
-        format => {
+        WaiverFormat::Json | WaiverFormat::Yaml => {
             let document = serde_json::json!({
                 "apiVersion": API_VERSION, "kind": "WaiverLint", "file": args.file, "asOf": now.to_string(),
                 "waivers": entries.len(), "errors": errors, "warnings": warnings, "items": notes,
             });
-            encoded(&document, format)?
+            if args.output == WaiverFormat::Json { format::json(&document)? } else { format::yaml(&document)? }
         }
     };
     ui.print(&text)?;

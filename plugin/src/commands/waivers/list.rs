@@ -6,23 +6,25 @@ use aksarc_shared::people::waiver::{self, Waiver};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{API_VERSION, Format, From, counted, encoded, fit, lines};
+use super::loaded::{WaiverFrom, counted};
+use crate::cli::exit::ExitResult;
+use crate::cli::tool::API_VERSION;
 use crate::commands::cluster::ClusterFlags;
-use crate::exit::{Failure, Outcome};
-use crate::render::Grid;
-use crate::settings::moment;
-use crate::ui::Ui;
-use crate::waivers::{days_left, joined, shown};
+use crate::input::settings::moment;
+use crate::screen::format::{self, WaiverFormat};
+use crate::screen::grid::Grid;
+use crate::screen::ui::Ui;
+use crate::screen::waivers::{days_left, joined, shown, warn_of_unreadable};
 
 /// Arguments of `waivers list`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     /// Where from.
     #[command(flatten)]
-    pub from: From,
+    pub from: WaiverFrom,
     /// Format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-    pub output: Format,
+    pub output: WaiverFormat,
     /// State as of this day (2026-12-31, at midnight UTC) or moment (RFC 3339) instead of now
     #[arg(long, value_name = "DATE", value_parser = moment, env = "KUBECTL_AKSARC_AS_OF")]
     pub as_of: Option<Timestamp>,
@@ -32,14 +34,15 @@ pub struct Args {
 }
 
 /// Runs `waivers list`.
-pub(super) async fn run(args: &Args, ui: &Ui) -> Outcome {
+pub(super) async fn run(args: &Args, ui: &Ui) -> ExitResult {
     let now = args.as_of.unwrap_or_else(Timestamp::now);
     let loaded = args.from.load(&args.flags, ui).await?;
-    crate::waivers::warn_of_unreadable(&loaded.unreadable, ui);
+    warn_of_unreadable(&loaded.unreadable, ui);
     let rows = rows(&loaded.waivers, now);
     let text = match args.output {
-        Format::Table => table(&rows, now, ui),
-        format => document(&rows, now, format)?,
+        WaiverFormat::Table => table(&rows, now, ui),
+        WaiverFormat::Json => format::json(&document(&rows, now))?,
+        WaiverFormat::Yaml => format::yaml(&document(&rows, now))?,
     };
     ui.print(&text)?;
     Ok(0)
@@ -71,11 +74,10 @@ fn rows(waivers: &[Waiver], now: Timestamp) -> Vec<Row<'_>> {
     rows
 }
 
-fn document(rows: &[Row<'_>], now: Timestamp, format: Format) -> Result<String, Failure> {
-    let document = serde_json::json!({
+fn document(rows: &[Row<'_>], now: Timestamp) -> serde_json::Value {
+    serde_json::json!({
         "apiVersion": API_VERSION, "kind": "WaiverStatusList", "asOf": now.to_string(), "items": rows,
-    });
-    encoded(&document, format)
+    })
 }
 
 fn table(rows: &[Row<'_>], now: Timestamp, ui: &Ui) -> String {
@@ -99,10 +101,10 @@ fn table(rows: &[Row<'_>], now: Timestamp, ui: &Ui) -> String {
     }
     let counts: Vec<String> = counts.iter().map(|(status, count)| format!("{count} {status}")).collect();
     let sum = format!("\n{}: {} · as of {now}\n", counted(rows.len(), "waiver"), counts.join(", "));
-    let mut text = vec![lines(&grid, ui), sum];
+    let mut text = vec![grid.lines("", ui.width), sum];
     let invalid = rows.iter().filter(|row| !row.problems.is_empty());
     text.extend(invalid.map(|row| format!("  {} does not count: {}\n", shown(row.name), joined(&row.problems))));
-    fit(text.concat(), ui)
+    ui.look().fit(text.concat())
 }
 
 pub(super) const EXAMPLES: &str = "\

@@ -9,14 +9,15 @@ use anyhow::{Context as _, anyhow, bail};
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
-use super::API_VERSION;
+use crate::cli::exit::{ExitResult, Failure};
+use crate::cli::tool::API_VERSION;
 use crate::commands::explain;
-use crate::documents::{self, Depth};
-use crate::exit::{Failure, Outcome};
-use crate::output;
-use crate::settings::moment;
-use crate::ui::{Ui, UiFlags};
-use crate::waivers::{from_file, joined, shown};
+use crate::input::documents::{self, Depth};
+use crate::input::settings::moment;
+use crate::input::waivers::from_file;
+use crate::screen::output;
+use crate::screen::ui::{Ui, UiFlags};
+use crate::screen::waivers::{joined, shown};
 
 /// Arguments of `waivers new`.
 #[derive(Clone, Debug, clap::Args)]
@@ -94,7 +95,7 @@ pub struct Args {
 }
 
 /// Runs `waivers new`.
-pub(super) fn run(args: &Args, ui: &Ui) -> Outcome {
+pub(super) fn run(args: &Args, ui: &Ui) -> ExitResult {
     let waivers = match &args.remediation {
         Some(name) => ready_made(name, args).map_err(Failure::input)?,
         None => vec![made(args, ui.name).map_err(Failure::input)?],
@@ -435,7 +436,7 @@ fn already_there(path: &Path, waivers: &[Waiver]) -> anyhow::Result<String> {
     if !std::fs::metadata(path).is_ok_and(|meta| meta.is_file()) {
         return Ok(String::new());
     }
-    let text = crate::settings::read(path)?;
+    let text = crate::input::settings::read(path)?;
     if text.trim().is_empty() {
         return Ok(String::new());
     }

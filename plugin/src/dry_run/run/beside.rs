@@ -2,7 +2,7 @@
 //! addresses of managed Services. Each only where it can matter.
 
 use aksarc_shared::data;
-use aksarc_shared::facts::change::{Beside, Operation as Op};
+use aksarc_shared::facts::change::{Beside, Operation};
 use aksarc_shared::facts::origin;
 use aksarc_shared::k8s::kinds;
 use aksarc_shared::k8s::read::json;
@@ -29,7 +29,7 @@ impl Runner<'_> {
         if sides.kind().is_none() {
             return beside;
         }
-        if let Some(release) = whole.and_then(release).filter(|_| sides.operation != Op::Create) {
+        if let Some(release) = whole.and_then(release).filter(|_| sides.operation != Operation::Create) {
             match self.extensions().await {
                 Ok(own) if own.contains(&release) => beside.extension = Some(release),
                 Ok(_) => {}

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use aksarc_shared::command::Command;
-use aksarc_shared::facts::change::Operation as Op;
+use aksarc_shared::facts::change::Operation;
 use aksarc_shared::finding::{Consequence, ObjectRef};
 use aksarc_shared::text;
 use aksarc_shared::verdict::guard::{Decision, Judged};
@@ -11,22 +11,22 @@ use serde_json::{Value, json};
 
 use super::items::{Item, State, read_state, what};
 use super::runner::{Aftermath, Runner};
+use crate::cli::exit::Failure;
 use crate::dry_run::diff;
 use crate::dry_run::judge::{self, Sides, Support, is_void};
 use crate::dry_run::patch;
+use crate::dry_run::plan::{GuardAnswer, Instead, PlannedChange, PlannedEffect, SupportChange};
 use crate::dry_run::refusal::{Refusal, Refuser};
-use crate::dry_run::report::{Answer, Change, Instead, Operation, SupportChange};
-use crate::exit::Failure;
 
 impl Runner<'_> {
-    pub(super) async fn change(&mut self, item: &Item, aftermath: Aftermath) -> Result<Change, Failure> {
+    pub(super) async fn change(&mut self, item: &Item, aftermath: Aftermath) -> Result<PlannedChange, Failure> {
         let Aftermath { mut sides, refusal, warnings, mut notes, unsent, not_rehearsed } = aftermath;
         let rehearsed = not_rehearsed.is_empty();
-        let task = self.task;
+        let rehearsal = self.rehearsal;
         let complete = match sides.operation {
-            Op::Create => sides.after.is_some(),
-            Op::Delete => sides.before.is_some(),
-            Op::Update => sides.before.is_some() && sides.after.is_some(),
+            Operation::Create => sides.after.is_some(),
+            Operation::Delete => sides.before.is_some(),
+            Operation::Update => sides.before.is_some() && sides.after.is_some(),
         };
         // A scale says nothing about its object, so that is looked at instead.
         let scaled = if sides.subresource == "scale" {
@@ -41,7 +41,7 @@ impl Runner<'_> {
             let whole = scaled.as_ref().or(sides.before.as_ref());
             sides.beside = self.beside(item, &sides, whole, &mut notes).await;
         }
-        let judgement = if complete && !unsent { sides.judge(self.guard, self.user, task.now) } else { None };
+        let judgement = if complete && !unsent { sides.judge(self.guard, self.user, rehearsal.now) } else { None };
         let (mut judged, open) = match judgement {
             Some(judgement) => {
                 (judgement.judged, judgement.not_evaluated.map(|why| text::line(&why.to_string(), MAX_WHY)))
@@ -50,20 +50,20 @@ impl Runner<'_> {
         };
         let denied = refusal.as_ref().filter(|refusal| refusal.is_guard());
         if let Some(refusal) = denied {
-            let more = judge::from_causes(&refusal.causes, &sides, &judged, &task.settings, task.now);
+            let more = judge::from_causes(&refusal.causes, &sides, &judged, &rehearsal.settings, rehearsal.now);
             judged.extend(more);
         }
         let guard = match (denied, judged.iter().map(|own| own.decision).max()) {
-            (Some(_), _) | (None, Some(Decision::Deny)) => Answer::Deny,
-            (None, Some(Decision::Warn)) => Answer::Warn,
-            (None, None) if (!complete && sides.kind().is_some()) || open.is_some() => Answer::Unknown,
+            (Some(_), _) | (None, Some(Decision::Deny)) => GuardAnswer::Deny,
+            (None, Some(Decision::Warn)) => GuardAnswer::Warn,
+            (None, None) if (!complete && sides.kind().is_some()) || open.is_some() => GuardAnswer::Unknown,
             // Defaults and webhooks of the server may add to the change as given what a rule finds.
-            (None, Some(Decision::Allow) | None) if !rehearsed && sides.kind().is_some() => Answer::Unknown,
-            (None, Some(Decision::Allow) | None) => Answer::Allow,
+            (None, Some(Decision::Allow) | None) if !rehearsed && sides.kind().is_some() => GuardAnswer::Unknown,
+            (None, Some(Decision::Allow) | None) => GuardAnswer::Allow,
         };
         if !rehearsed {
             notes.push(as_given(&sides, complete).to_owned());
-        } else if guard == Answer::Deny && refusal.is_none() {
+        } else if guard == GuardAnswer::Deny && refusal.is_none() {
             notes.push(
                 "the server accepted it: the guard is not installed there, set otherwise, or could not be reached"
                     .to_owned(),
@@ -77,27 +77,29 @@ impl Runner<'_> {
         let none = Value::Null;
         let status = sides.subresource == "status";
         let fields = match (&sides.before, &sides.after, sides.operation) {
-            (Some(before), after, Op::Update) => {
+            (Some(before), after, Operation::Update) => {
                 diff::fields(&spelled_out(before), &spelled_out(after.as_ref().unwrap_or(&none)), status)
             }
             _ => Vec::new(),
         };
         let fields = if sides.after.is_none() { Vec::new() } else { fields };
         let operation = match sides.operation {
-            _ if unsent => Operation::None,
-            Op::Update if sides.before.is_none() || sides.after.is_none() || fields.is_empty() && refusal.is_none() => {
+            _ if unsent => PlannedEffect::None,
+            Operation::Update
+                if sides.before.is_none() || sides.after.is_none() || fields.is_empty() && refusal.is_none() =>
+            {
                 if complete || refusal.is_some() {
-                    Operation::None
+                    PlannedEffect::None
                 } else {
-                    Operation::Update
+                    PlannedEffect::Update
                 }
             }
-            Op::Create => Operation::Create,
-            Op::Delete if sides.before.is_none() && refusal.is_some() => Operation::None,
-            Op::Delete => Operation::Delete,
-            Op::Update => Operation::Update,
+            Operation::Create => PlannedEffect::Create,
+            Operation::Delete if sides.before.is_none() && refusal.is_some() => PlannedEffect::None,
+            Operation::Delete => PlannedEffect::Delete,
+            Operation::Update => PlannedEffect::Update,
         };
-        Ok(Change {
+        Ok(PlannedChange {
             object: reference(item, &sides),
             operation,
             subresource: sides.subresource.clone(),
@@ -116,7 +118,7 @@ impl Runner<'_> {
 
     /// `parent` is the object that a Scale is of.
     fn support(&self, sides: &Sides, parent: Option<Value>, judged: &[Judged]) -> SupportChange {
-        let task = self.task;
+        let rehearsal = self.rehearsal;
         let voids = judged.iter().any(|own| is_void(&own.finding));
         let whole = Sides { subresource: String::new(), ..sides.clone() };
         let (before, after) = if sides.subresource == "scale" {
@@ -129,16 +131,17 @@ impl Runner<'_> {
         } else {
             (sides.before.clone(), sides.after.clone())
         };
-        let of = |side: Option<&Value>| side.map(|side| judge::support_of(side, &whole, &task.settings, task.now));
+        let of =
+            |side: Option<&Value>| side.map(|side| judge::support_of(side, &whole, &rehearsal.settings, rehearsal.now));
         let nothing = if sides.kind().is_some() { Support::Within } else { Support::NotJudged };
         SupportChange {
             before: match sides.operation {
-                Op::Create => nothing,
+                Operation::Create => nothing,
                 _ => of(before.as_ref()).unwrap_or(Support::NotJudged),
             },
             after: match sides.operation {
                 _ if voids => Support::Outside,
-                Op::Delete if before.is_some() => nothing,
+                Operation::Delete if before.is_some() => nothing,
                 _ => of(after.as_ref()).unwrap_or(Support::NotJudged),
             },
         }
@@ -189,7 +192,7 @@ fn reference(item: &Item, sides: &Sides) -> ObjectRef {
     let uid =
         [&sides.before, &sides.after].into_iter().flatten().find_map(|side| side.pointer("/metadata/uid")?.as_str());
     // What a rehearsed creation says as uid belongs to nothing.
-    let uid = if sides.operation == Op::Create { None } else { uid };
+    let uid = if sides.operation == Operation::Create { None } else { uid };
     ObjectRef {
         api_version: item.resource.api_version(),
         kind: item.resource.kind.clone(),

@@ -1,19 +1,20 @@
-//! The objects of a task, as they are.
+//! The objects of a rehearsal, as they are.
 
 use anyhow::anyhow;
 use http::StatusCode;
 use serde_json::{Value, json};
 
+use super::rehearsal::{NamespaceChoice, Rehearsal, Targets};
 use super::server::ask;
-use super::task::{Scope, Task};
 use crate::api::ApiRequest;
+use crate::cli::exit::Failure;
 use crate::dry_run::api_path::ApiPath;
 use crate::dry_run::discover::{Discovery, Resource};
 use crate::dry_run::refusal::Refusal;
 use crate::dry_run::request::{Address, Verb};
 use crate::dry_run::session::Session;
-use crate::dry_run::target::{self, Target};
-use crate::exit::Failure;
+use crate::dry_run::target::{self, Choice, Target};
+use crate::input::manifests::Manifest;
 
 /// One object to rehearse a write on.
 pub(super) struct Item {
@@ -37,40 +38,57 @@ impl Item {
     }
 }
 
-pub(super) async fn items(session: &Session, task: &Task, discovery: &Discovery) -> Result<Vec<Item>, Failure> {
-    let input = |error: anyhow::Error| Failure::input(error);
-    task.choice.check().map_err(|message| input(anyhow!(message)))?;
-    if !task.manifests.is_empty() {
-        if !task.words.is_empty() {
-            return Err(input(anyhow!("objects are given by name or with -f, not both")));
+/// Reads the objects that a rehearsal is about. `namespace` is that of objects that name none.
+///
+/// # Errors
+/// [`Failure`] when the arguments mean nothing here, or a list cannot be read.
+pub(super) async fn items(
+    session: &Session,
+    rehearsal: &Rehearsal,
+    namespace: &str,
+    discovery: &Discovery,
+) -> Result<Vec<Item>, Failure> {
+    let (words, choice) = match &rehearsal.targets {
+        Targets::Manifests(manifests) => {
+            return from_manifests(session, rehearsal, manifests, namespace, discovery).await;
         }
-        return from_manifests(session, task, discovery).await;
-    }
+        Targets::Arguments { words, choice } => (words, choice),
+    };
+    let all = matches!(rehearsal.namespace, NamespaceChoice::All { .. });
     let mut items = Vec::new();
-    for target in target::targets(&task.words, &task.choice, discovery).map_err(Failure::input)? {
+    for target in target::targets(words, choice, discovery).map_err(Failure::input)? {
         let (Target::Named { resource, .. } | Target::List { resource }) = &target;
-        if matches!(task.verb, Verb::Taint { .. }) && resource.qualified() != "nodes" {
-            return Err(input(anyhow!("only nodes can be tainted, not {}", resource.qualified())));
-        }
+        rehearsal.verb.accepts(resource).map_err(|message| Failure::input(anyhow!(message)))?;
         match target {
             Target::Named { resource, name } => {
-                if task.scope == Scope::All && resource.namespaced {
-                    return Err(input(anyhow!("a resource cannot be retrieved by name across all namespaces")));
+                if all && resource.namespaced {
+                    let message = "a resource cannot be retrieved by name across all namespaces";
+                    return Err(Failure::input(anyhow!(message)));
                 }
-                let namespace = if resource.namespaced { task.namespace.clone() } else { String::new() };
-                items.push(one(session, task, resource, namespace, name, None).await);
+                let namespace = if resource.namespaced { namespace } else { "" };
+                items.push(one(session, &rehearsal.verb, resource, namespace.to_owned(), name, None).await);
             }
-            Target::List { resource } => items.extend(listed(session, task, &resource).await?),
+            Target::List { resource } => {
+                let namespace = if all { "" } else { namespace };
+                items.extend(listed(session, &rehearsal.verb, &resource, namespace, choice).await?);
+            }
         }
     }
     Ok(items)
 }
 
-async fn from_manifests(session: &Session, task: &Task, discovery: &Discovery) -> Result<Vec<Item>, Failure> {
+async fn from_manifests(
+    session: &Session,
+    rehearsal: &Rehearsal,
+    manifests: &[Manifest],
+    default: &str,
+    discovery: &Discovery,
+) -> Result<Vec<Item>, Failure> {
     let mut items = Vec::new();
-    for manifest in &task.manifests {
+    for manifest in manifests {
         let fail = |message: String| Failure::input(anyhow!("{}: {message}", manifest.source));
         let resource = discovery.of_manifest(&manifest.object).map_err(|error| fail(error.to_string()))?;
+        rehearsal.verb.accepts(resource).map_err(fail)?;
         let meta = |key: &str| {
             let value = manifest.object.get("metadata").and_then(|meta| meta.get(key));
             value.and_then(Value::as_str).unwrap_or_default().to_owned()
@@ -86,12 +104,16 @@ async fn from_manifests(session: &Session, task: &Task, discovery: &Discovery) -
             return Err(fail(what));
         }
         let own = meta("namespace");
-        if resource.namespaced && task.scope == Scope::Given && !own.is_empty() && own != task.namespace {
-            return Err(fail(format!("the object's namespace {own} is not the given one, {}", task.namespace)));
+        if let NamespaceChoice::Given(given) = &rehearsal.namespace
+            && resource.namespaced
+            && !own.is_empty()
+            && own != *given
+        {
+            return Err(fail(format!("the object's namespace {own} is not the given one, {given}")));
         }
         let namespace = match (resource.namespaced, own.is_empty()) {
             (false, _) => String::new(),
-            (true, true) => task.namespace.clone(),
+            (true, true) => default.to_owned(),
             (true, false) => own,
         };
         let mut object = manifest.object.clone();
@@ -100,20 +122,20 @@ async fn from_manifests(session: &Session, task: &Task, discovery: &Discovery) -
         {
             meta.insert("namespace".to_owned(), json!(namespace));
         }
-        items.push(one(session, task, resource.clone(), namespace, name, Some(object)).await);
+        items.push(one(session, &rehearsal.verb, resource.clone(), namespace, name, Some(object)).await);
     }
     Ok(items)
 }
 
 async fn one(
     session: &Session,
-    task: &Task,
+    verb: &Verb,
     resource: Resource,
     namespace: String,
     name: String,
     manifest: Option<Value>,
 ) -> Item {
-    let state = read_state(session, resource.path(&namespace, &name, task.verb.subresource())).await;
+    let state = read_state(session, resource.path(&namespace, &name, verb.subresource())).await;
     Item { resource, namespace, name, state, manifest }
 }
 
@@ -126,13 +148,18 @@ pub(super) async fn read_state(session: &Session, path: ApiPath) -> State {
     }
 }
 
-async fn listed(session: &Session, task: &Task, resource: &Resource) -> Result<Vec<Item>, Failure> {
-    let namespace = if task.scope == Scope::All { "" } else { &task.namespace };
+async fn listed(
+    session: &Session,
+    verb: &Verb,
+    resource: &Resource,
+    namespace: &str,
+    choice: &Choice,
+) -> Result<Vec<Item>, Failure> {
     let (mut items, mut next) = (Vec::new(), String::new());
     loop {
         let query = [
-            ("labelSelector", &*task.choice.selector),
-            ("fieldSelector", &*task.choice.field_selector),
+            ("labelSelector", &*choice.selector),
+            ("fieldSelector", &*choice.field_selector),
             ("limit", PAGE),
             ("continue", &*next),
         ];
@@ -154,7 +181,7 @@ async fn listed(session: &Session, task: &Task, resource: &Resource) -> Result<V
                 map.entry("apiVersion").or_insert_with(|| json!(resource.api_version()));
                 map.entry("kind").or_insert_with(|| json!(resource.kind));
             }
-            let state = match task.verb.subresource() {
+            let state = match verb.subresource() {
                 "" => State::Present(object),
                 subresource => read_state(session, resource.path(&namespace, &name, subresource)).await,
             };

@@ -1,6 +1,6 @@
 //! The write of one object, sent to be rehearsed.
 
-use aksarc_shared::facts::change::{Beside, Operation as Op};
+use aksarc_shared::facts::change::{Beside, Operation};
 use aksarc_shared::text;
 use serde_json::Value;
 
@@ -8,21 +8,21 @@ use super::items::{Item, State, what};
 use super::runner::{Aftermath, Runner};
 use super::server::ask;
 use crate::api::ApiRequest;
+use crate::cli::exit::Failure;
 use crate::dry_run::discover::Resource;
 use crate::dry_run::judge::Sides;
+use crate::dry_run::plan::PlannedChange;
 use crate::dry_run::refusal::{Refusal, Refuser};
 use crate::dry_run::rehearsal;
-use crate::dry_run::report::Change;
 use crate::dry_run::request::{Request, Verb, request};
 use crate::dry_run::strategic::Document;
 use crate::dry_run::write::Method;
-use crate::exit::Failure;
 
 impl Runner<'_> {
-    pub(super) async fn rehearse(&mut self, item: Item) -> Result<Change, Failure> {
-        let verb = &self.task.verb;
+    pub(super) async fn rehearse(&mut self, item: Item) -> Result<PlannedChange, Failure> {
+        let verb = &self.rehearsal.verb;
         let mut sides = Sides {
-            operation: if matches!(verb, Verb::Delete { .. }) { Op::Delete } else { Op::Update },
+            operation: if matches!(verb, Verb::Delete { .. }) { Operation::Delete } else { Operation::Update },
             group: item.resource.group.clone(),
             plural: item.resource.plural.clone(),
             subresource: verb.subresource().to_owned(),
@@ -36,7 +36,7 @@ impl Runner<'_> {
         let refused = |sides, refusal| Aftermath { refusal: Some(refusal), ..Aftermath::of(sides) };
         match &item.state {
             State::Present(object) => sides.before = Some(object.clone()),
-            State::Absent(_) if is_apply => sides.operation = Op::Create,
+            State::Absent(_) if is_apply => sides.operation = Operation::Create,
             State::Unreadable(refusal) if verb.is_blind() && refusal.who == Refuser::Rbac => {}
             State::Absent(refusal) | State::Unreadable(refusal) => {
                 let mut outcome = refused(sides, refusal.clone());
@@ -73,13 +73,13 @@ impl Runner<'_> {
     }
 
     async fn send(&mut self, item: &Item, mut sides: Sides, planned: Request) -> Aftermath {
-        let verb = &self.task.verb;
+        let verb = &self.rehearsal.verb;
         let Request { write, after, mut notes } = planned;
         let Some(write) = write else {
             sides.after.clone_from(&sides.before);
             return Aftermath { notes, unsent: true, ..Aftermath::of(sides) };
         };
-        let deletes = sides.operation == Op::Delete;
+        let deletes = sides.operation == Operation::Delete;
         let right = write.method.rbac_verb();
         let result = match rehearsal::rehearse(&mut self.gate, self.session, &write).await {
             Ok(result) => result,
@@ -105,7 +105,7 @@ impl Runner<'_> {
                 // A delete may answer with the object it would delete.
                 let whole = deletes && reply.body.pointer("/metadata/uid").is_some();
                 if created {
-                    sides.operation = Op::Create;
+                    sides.operation = Operation::Create;
                 } else if whole {
                     sides.before = Some(reply.body.clone());
                 }
@@ -142,7 +142,7 @@ impl Runner<'_> {
         after: Option<Value>,
         notes: Vec<String>,
     ) -> (Option<Value>, Vec<String>) {
-        let verb = &self.task.verb;
+        let verb = &self.rehearsal.verb;
         if matches!(verb, Verb::Patch { method: Method::PatchStrategic, .. }) {
             let document = self.document(&item.resource).await;
             if let Ok(again) = request(verb, item.address(), sides.before.as_ref(), None, document.as_ref()) {

@@ -1,11 +1,11 @@
-//! What the rehearsals of one task share, and what each of them comes to.
+//! What the writes of one rehearsal share, and what each of them comes to.
 
 use std::collections::HashMap;
 
 use aksarc_shared::k8s::user::User;
 use aksarc_shared::verdict::guard::Guard;
 
-use super::task::Task;
+use super::rehearsal::Rehearsal;
 use crate::dry_run::discover::Discovery;
 use crate::dry_run::gate::Gate;
 use crate::dry_run::judge::Sides;
@@ -16,12 +16,12 @@ use crate::dry_run::strategic::Document;
 /// The installed Arc extensions: the names of their releases, or why they are not known.
 pub(super) type Extensions = Result<Vec<String>, String>;
 
-/// What all rehearsals of a task share.
+/// What all writes of a rehearsal share.
 pub(super) struct Runner<'r> {
     pub(super) session: &'r Session,
     pub(super) gate: Gate<'r>,
-    pub(super) task: &'r Task,
-    /// What would be asked, with the settings of the task.
+    pub(super) rehearsal: &'r Rehearsal,
+    /// What would be asked, with the settings of the rehearsal.
     pub(super) guard: &'r Guard,
     pub(super) user: &'r User,
     pub(super) documents: HashMap<String, Option<Document>>,

@@ -7,12 +7,12 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::api::ApiRequest;
+use crate::cli::exit::Failure;
 use crate::dry_run::discover::{self, Discovery, Resource};
 use crate::dry_run::gate::Gate;
 use crate::dry_run::rehearsal;
 use crate::dry_run::session::Session;
 use crate::dry_run::write::{Method, Write};
-use crate::exit::Failure;
 
 /// Asks what the server serves: in two requests from Kubernetes 1.26 on, group by group before.
 pub(super) async fn discover(session: &Session) -> Result<Discovery, Failure> {

@@ -309,7 +309,7 @@ mod tests {
         let baseline = then.map(|then| check(&policy(Some(then)), None).recorded().baseline());
         let report = check(&policy(now), baseline).finish(ToolVersion::default(), "", "").unwrap();
         let own = report.findings.into_iter().filter(|finding| finding.code == "AA309");
-        own.map(|finding| (finding.path, finding.consequence)).collect()
+        own.map(|finding| (finding.path.to_string(), finding.consequence)).collect()
     }
 
     #[test]

@@ -79,7 +79,7 @@ impl Waiver {
 
     /// Whether rule and object are those it is for, whatever its time and terms.
     pub fn matches(&self, finding: &Finding) -> bool {
-        self.matches.is(finding) && self.rules.iter().any(|code| code == finding.code)
+        self.matches.is(finding) && self.rules.iter().any(|code| finding.code == *code)
     }
 }
 
@@ -95,7 +95,7 @@ impl Match {
             None => named(),
             Some(print) => *print == finding.fingerprint && (self.name.is_empty() || named()),
         };
-        here && self.path.as_ref().is_none_or(|path| *path == finding.path)
+        here && self.path.as_ref().is_none_or(|path| finding.path == *path)
     }
 }
 
@@ -134,7 +134,7 @@ struct Candidate<'w> {
 impl<'w> Current<'w> {
     /// Those of `all` that may cover some of `findings`.
     pub(crate) fn of(findings: &[Finding], all: &'w [Waiver], now: Timestamp) -> Self {
-        let codes: HashSet<&str> = findings.iter().map(|finding| finding.code).collect();
+        let codes: HashSet<&str> = findings.iter().map(|finding| finding.code.as_str()).collect();
         let is_asked = |waiver: &&Waiver| waiver.rules.iter().any(|code| codes.contains(&**code));
         let asked = all.iter().filter(|waiver| waiver.is_current(now)).filter(is_asked);
         let candidates: Vec<_> = asked.map(|waiver| Candidate { waiver, valid: OnceCell::new() }).collect();

@@ -104,7 +104,7 @@ impl Waiver {
 
     /// Whether it would match a finding, did the finding's rule not have another code than its own.
     pub(crate) fn matches_but_for_the_code(&self, finding: &Finding) -> bool {
-        if self.rules.iter().any(|code| code == finding.code) {
+        if self.rules.iter().any(|code| finding.code == *code) {
             return false;
         }
         let matches = &self.matches;
@@ -120,13 +120,13 @@ impl Waiver {
 
     /// Whether it would match a finding, were the finding's field called as it was up to 0.1.0.
     pub(crate) fn matches_by_its_old_path(&self, finding: &Finding) -> bool {
-        let Some(row) = MERGED.iter().find(|row| row.code == finding.code) else { return false };
+        let Some(row) = MERGED.iter().find(|row| finding.code == row.code) else { return false };
         let (code, matches) = (finding.code, &self.matches);
         let names = matches.name.is_empty() || matches.names(&finding.object);
         names
-            && self.rules.iter().any(|own| own == code)
+            && self.rules.iter().any(|own| code == *own)
             && row.old_paths(&finding.path).into_iter().any(|old| match &matches.fingerprint {
-                Some(print) => *print == fingerprint(code, &finding.object, &old),
+                Some(print) => *print == fingerprint(code.as_str(), &finding.object, &old),
                 None => matches.path.as_ref() == Some(&old),
             })
     }

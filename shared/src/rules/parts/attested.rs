@@ -4,6 +4,7 @@
 use crate::data::Platform;
 use crate::facts::answers::{Attestation, Attested, day};
 use crate::facts::inventory::Inventory;
+use crate::finding::Clause;
 use crate::finding::Code;
 use crate::finding::{Consequence, Draft, Evidence, ObjectRef};
 use crate::rules::rule::{Context, Grounds, ManifestUse, Mode, Reach, Rule, StateCheck, Verdict, Voiding, Weight};
@@ -16,7 +17,7 @@ pub(crate) struct AnswerRule {
     pub(crate) summary: &'static str,
     /// What follows, wherever there is a policy text.
     pub(crate) consequence: Consequence,
-    pub(crate) clauses: &'static [&'static str],
+    pub(crate) clauses: &'static [Clause],
     pub(crate) instead: &'static str,
     pub(crate) page: &'static str,
     /// By [`judge`].
@@ -65,7 +66,7 @@ impl Fault {
 
 /// Judges a rule by the answers to its clauses alone; `fault` puts one that a clause is not kept into words.
 pub(crate) fn judge(
-    clauses: &[&'static str],
+    clauses: &[Clause],
     context: &Context<'_>,
     fault: impl Fn(&Attestation, &Context<'_>) -> Fault,
 ) -> Verdict {
@@ -75,11 +76,11 @@ pub(crate) fn judge(
     if !drafts.is_empty() {
         return Verdict::Found(drafts);
     }
-    let topics: Vec<&str> = clauses.iter().filter_map(|id| topic(context, id)).collect();
+    let topics: Vec<&str> = clauses.iter().filter_map(|clause| topic(context, clause.as_str())).collect();
     Verdict::NotObservable(format!(
         "Kubernetes does not show this ({}): --attest answers {}",
         topics.join("; "),
-        clauses.join(" and ")
+        Clause::join(clauses, " and ")
     ))
 }
 

@@ -2,6 +2,7 @@
 //! than started again.
 
 use crate::data::Component;
+use crate::finding::Clause;
 use crate::finding::{Consequence, Draft};
 
 /// What a changed field does.
@@ -46,7 +47,7 @@ impl Effect {
                 let mut draft = draft.lighter(Consequence::AtRisk);
                 if component.part.is_some() {
                     draft.message.push_str(BOTH_SENTENCES);
-                    draft = draft.clauses(&["C05", "C14"]);
+                    draft = draft.clauses(const { &[Clause::new("C05"), Clause::new("C14")] });
                 } else {
                     draft.message.push_str("; it is customised, not replaced");
                 }

@@ -2,6 +2,7 @@
 //!
 //! Policies add up: a pod may send where any policy that selects it allows. So each pod is held against all of them.
 
+use crate::finding::Clause;
 use std::collections::BTreeMap;
 
 use crate::command::Command;
@@ -60,7 +61,7 @@ pub(crate) fn note_policy(policy: &Object<'_>, data: &Data, notes: &mut Notes) {
     let draft = Draft::at(ObjectRef::of(policy, &kinds::NETWORK_POLICY), "spec.egress")
         .says(format!("network policy {name} lets agents of Azure Arc send nothing out of the cluster, and they have to reach Azure"))
         .basis(Basis::Derived)
-        .clauses(&["C29"])
+        .clauses(const { &[Clause::new("C29")] })
         .with(Evidence::seen("signs", "no rule of it, and of no other policy on the same pods, leads out of the cluster"))
         .fix(
             Command::kubectl_in(namespace, ["describe", "networkpolicies.networking.k8s.io"])
@@ -88,7 +89,7 @@ pub(crate) fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
             change.name
         ))
         .basis(Basis::Derived)
-        .clauses(&["C29"])
+        .clauses(const { &[Clause::new("C29")] })
         .with(Evidence::seen("signs", "no rule of it leads out of the cluster; other policies are not seen here"));
     vec![draft]
 }

@@ -1,6 +1,7 @@
 //! Who answers in a managed component's name: endpoints that somebody gives a managed Service, Services that take its address,
 //! and autoscalers that decide how much of it there is.
 
+use crate::finding::Clause;
 use crate::rules::parts::components::component;
 use serde_json::Value;
 
@@ -117,7 +118,7 @@ pub(crate) fn autoscaler_change(change: &Change<'_>, data: &Data) -> Option<Draf
 }
 
 fn customises(draft: Draft) -> Draft {
-    draft.lighter(Consequence::AtRisk).clauses(&["C05", "C14"])
+    draft.lighter(Consequence::AtRisk).clauses(const { &[Clause::new("C05"), Clause::new("C14")] })
 }
 
 /// The cluster's addresses of a managed Service.

@@ -1,5 +1,6 @@
 //! What the rules on software of others share: which products run, where, and whose word tells.
 
+use crate::finding::Clause;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
@@ -121,7 +122,7 @@ pub(crate) fn whole(inventory: &Inventory, context: &Context<'_>, code: Code) ->
 /// Tells the sentence that stands against the one on software of others.
 fn supported_too(mut draft: Draft) -> Draft {
     draft.message.push_str("; setting up ingress controllers is among what is supported (C14)");
-    draft.lighter(Consequence::Info).clauses(&["C14", "C16"])
+    draft.lighter(Consequence::Info).clauses(const { &[Clause::new("C14"), Clause::new("C16")] })
 }
 
 /// The finding on a product: of its signs, only the surest speak.

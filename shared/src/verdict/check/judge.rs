@@ -54,7 +54,7 @@ impl PlatformAnswer {
 impl Check<'_> {
     pub(super) fn judge(&self, rule: &'static Rule, candidates: &[Platform]) -> (RuleOutcome, Vec<Finding>) {
         let done = |outcome, reason: String, findings| {
-            (RuleOutcome { code: rule.code.as_str(), slug: rule.slug, outcome, reason, could_void: false }, findings)
+            (RuleOutcome { code: rule.code, slug: rule.slug, outcome, reason, could_void: false }, findings)
         };
         if self.manifests && !rule.manifests.as_state() {
             let mut drafts = self.drafts.get(&rule.code).cloned().unwrap_or_default();

@@ -61,7 +61,7 @@ impl Check<'_> {
         for (answer, ends) in self.answers().ends() {
             let on_clause = |rule: &&&Rule| match catalogue::attested(&answer.clause) {
                 Some(own) => rule.code == own,
-                None => rule.clauses.contains(&&*answer.clause),
+                None => rule.names(&answer.clause),
             };
             let on_it = self.params.rules.iter().find(on_clause);
             let what = format!("answer of {} to {} ends", answer.by.trim(), answer.clause);

@@ -1,0 +1,9 @@
+//! The command line: arguments, shared flags, completion, exit codes, and what this program is called.
+
+pub mod args;
+pub mod complete;
+pub mod duration;
+pub mod exit;
+pub(crate) mod flags;
+pub mod invocation;
+pub mod tool;

@@ -1,0 +1,226 @@
+//! The command line, as clap reads it.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::builder::Resettable;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Id, Parser, Subcommand};
+
+use crate::commands::{
+    baseline, completion, doctor, dry_run, explain, rules, snapshot, support_check, version, versions, waivers,
+};
+use crate::screen::status::StatusFile;
+use crate::screen::ui::UiFlags;
+
+/// Is this cluster, or this change, inside Microsoft's published support policy for AKS enabled by Azure Arc?
+///
+/// Nothing in a cluster is ever changed, and the API server is the only peer. Checks and snapshots send get and list
+/// requests only; a dry run also sends the write it rehearses, marked dryRun=All, to servers that judge it and are known
+/// not to store it; doctor asks what you may do. Not affiliated with Microsoft: verdicts are a reading of published texts,
+/// not a promise of support.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 110, arg_required_else_help = true, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: TopCommand,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum TopCommand {
+    // What stands here is the help: clap does not look at the comments of the arguments' own types.
+    /// Judge a cluster, a snapshot of one, or manifests
+    ///
+    /// Without --snapshot or -f the cluster of the current context is read: whole lists of what the rules need, with get
+    /// and list requests only. A rule that could not read what it needs is unknown, never a pass.
+    SupportCheck(Box<support_check::Args>),
+    /// Show what a change would do, and what the policy says of it, without doing it
+    ///
+    /// The request goes to the API server as kubectl would send it, but with dryRun=All: everything there sees it,
+    /// admission webhooks too, and nothing is stored. That needs the right to make the change. What would come of it is
+    /// judged by the same engine as the guard, so it says the same whether or not a guard is installed.
+    ///
+    /// A group that an APIService hands to a Service is answered by another server, which may ignore dryRun and store the
+    /// object. Nothing is sent to it, unless it is known to keep to dry runs, as Calico's is: the answer is "cannot be
+    /// rehearsed on this server" and exit code 5, and the rules judge the change as given. Who serves a group is told by
+    /// listing apiservices.apiregistration.k8s.io. Without that right Kubernetes' own groups are rehearsed alone, or with
+    /// those of CustomResourceDefinitions, where customresourcedefinitions.apiextensions.k8s.io may be listed.
+    DryRun(dry_run::Args),
+    /// Whether a check would be complete here, and what stands in its way
+    ///
+    /// Looks at the way to the API server and its clock, at your rights for each rule and for dry runs, at other admission
+    /// webhooks, at the guard, and at the age of this program's data. Your rights are asked for as `kubectl auth can-i` does it, with POST
+    /// requests that create nothing.
+    Doctor(Box<doctor::Args>),
+    /// Show a rule's page: what it checks, why, what to do instead
+    Explain(explain::Args),
+    /// The rules, and what decides each clause of the policy
+    Rules(rules::Args),
+    /// Record what the rules read, for a check elsewhere or a support ticket
+    ///
+    /// Holds metadata, specs and status of the objects that rules read. Secrets are never asked for; the data of
+    /// ConfigMaps, the last-applied annotation, and environment, commands and probes of containers are left out.
+    Snapshot(Box<snapshot::Args>),
+    /// Record what the system created here at a known-good time, and see what became of it
+    Baseline(baseline::Args),
+    /// Print a script that completes commands and flags
+    ///
+    /// For `kubectl aksarc` kubectl's own completion does it, when kubectl_complete-aksarc is on the PATH.
+    Completion(completion::Args),
+    /// Versions of this program and of its data; the cluster is not asked
+    Version(version::Args),
+    /// Versions of the cluster and its node pools against the tables of what is supported
+    ///
+    /// For each platform the cluster may be on: whether the server and each pool are in support, until when, which patch is
+    /// the newest, and how old the table is that says so. Nothing is judged; support-check does that.
+    Versions(Box<versions::Args>),
+    /// Findings accepted for a time: list, check and make waivers
+    Waivers(waivers::Args),
+}
+
+impl Cli {
+    /// clap's command under the name users reach us by.
+    pub fn named(name: &'static str) -> clap::Command {
+        // One sentence says what a line per flag would.
+        fn quiet(command: clap::Command) -> clap::Command {
+            command.mut_args(|arg| arg.hide_env(true)).mut_subcommands(quiet)
+        }
+        fn with_codes(command: clap::Command) -> clap::Command {
+            let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            command.after_long_help(format!("{examples}\n\n{EXIT_CODES}"))
+        }
+        quiet(Cli::command().name(name).bin_name(name))
+            .mut_subcommand("support-check", with_codes)
+            .mut_subcommand("dry-run", with_codes)
+    }
+
+    /// Reads a command line.
+    ///
+    /// # Errors
+    /// clap's, which is also how help is asked for.
+    pub fn read(name: &'static str, argv: &[OsString]) -> Result<Self, clap::Error> {
+        let mut command = Cli::named(name);
+        // To clap a variable of the environment is as good as a flag, and two that exclude each other are an error. What
+        // was typed goes first, so a variable at odds with it is as if it were not set.
+        command.build();
+        if let Ok(typed) = forget(command.clone(), &|_, _| true).try_get_matches_from(argv) {
+            let typed = words(&typed);
+            command = forget(command, &|command, arg| at_odds(command, arg, &typed));
+        }
+        Cli::from_arg_matches(&command.try_get_matches_from(argv)?)
+    }
+}
+
+/// The command without the variables of some flags, all the way down.
+fn forget(command: clap::Command, which: &dyn Fn(&clap::Command, &Arg) -> bool) -> clap::Command {
+    let gone: Vec<_> =
+        command.get_arguments().filter(|arg| which(&command, arg)).map(|arg| arg.get_id().clone()).collect();
+    let command = command.mut_args(|arg| if gone.contains(arg.get_id()) { arg.env(Resettable::Reset) } else { arg });
+    command.mut_subcommands(|sub| forget(sub, which))
+}
+
+/// Whether a flag excludes one that was typed, by its own word or the other's.
+fn at_odds(command: &clap::Command, arg: &Arg, typed: &[Id]) -> bool {
+    let excludes = |one: &Arg, id: &Id| command.get_arg_conflicts_with(one).iter().any(|other| other.get_id() == id);
+    let others = command.get_arguments().filter(|other| typed.contains(other.get_id()));
+    !typed.contains(arg.get_id())
+        && others.into_iter().any(|other| excludes(arg, other.get_id()) || excludes(other, arg.get_id()))
+}
+
+/// The flags that were typed, of all commands on the line.
+fn words(matches: &ArgMatches) -> Vec<Id> {
+    let typed = |id: &&Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
+    let mut ids: Vec<Id> = matches.ids().filter(typed).cloned().collect();
+    if let Some((_, sub)) = matches.subcommand() {
+        ids.extend(words(sub));
+    }
+    ids
+}
+
+/// The file that a line which clap refuses asks for: an old one must not go on telling of success.
+pub fn status_file_of_refused(argv: &[OsString]) -> Option<StatusFile> {
+    let words: Vec<&str> = argv.iter().filter_map(|word| word.to_str()).collect();
+    let value = |(number, word): (usize, &&str)| match word.strip_prefix("--status-file")? {
+        "" => words.get(number + 1).map(PathBuf::from),
+        rest => rest.strip_prefix('=').map(PathBuf::from),
+    };
+    let typed = words.iter().enumerate().find_map(value);
+    let path = typed.or_else(|| std::env::var_os("KUBECTL_AKSARC_STATUS_FILE").map(PathBuf::from));
+    let path = path.filter(|path| !path.as_os_str().is_empty())?;
+    match *words.get(1)? {
+        "dry-run" => Some(StatusFile::DryRun(path)),
+        "support-check" => Some(StatusFile::SupportCheck(path)),
+        _ => None,
+    }
+}
+
+impl TopCommand {
+    /// Where the exit code is to be written as well.
+    pub fn status_file(&self) -> Option<StatusFile> {
+        match self {
+            TopCommand::DryRun(args) => args.verb.common().status_file.clone().map(StatusFile::DryRun),
+            TopCommand::SupportCheck(args) => args.printing.status_file.clone().map(StatusFile::SupportCheck),
+            TopCommand::Baseline(_)
+            | TopCommand::Completion(_)
+            | TopCommand::Doctor(_)
+            | TopCommand::Explain(_)
+            | TopCommand::Rules(_)
+            | TopCommand::Snapshot(_)
+            | TopCommand::Version(_)
+            | TopCommand::Versions(_)
+            | TopCommand::Waivers(_) => None,
+        }
+    }
+
+    /// The flags that shape what is printed, where the command has them.
+    pub fn ui_flags(&self) -> Option<&UiFlags> {
+        match self {
+            TopCommand::SupportCheck(args) => Some(&args.flags.ui),
+            TopCommand::Doctor(args) => Some(&args.flags.ui),
+            TopCommand::Snapshot(args) => Some(&args.flags.ui),
+            TopCommand::Baseline(args) => Some(args.ui()),
+            TopCommand::Waivers(args) => Some(args.ui()),
+            TopCommand::Versions(args) => Some(&args.flags.ui),
+            TopCommand::Rules(_)
+            | TopCommand::DryRun(_)
+            | TopCommand::Explain(_)
+            | TopCommand::Completion(_)
+            | TopCommand::Version(_) => None,
+        }
+    }
+}
+
+const EXIT_CODES: &str = "\
+Exit codes, the same for every output format:
+  0    within the published policy, as far as Kubernetes shows (or nothing to judge)
+  1    could not run: cluster, network, or ourselves
+  2    wrong flags, or input that cannot be read
+  3    outside: something voids support
+  4    something lighter that --fail-on includes
+  5    inconclusive: something that could void support is unknown, or a change cannot be rehearsed
+  6    dry run: something else refuses it: missing rights, no such object, another webhook
+  130  interrupted
+
+Flags on judging, output, reading, display and cluster can be set in the environment as well:
+--fail-on as KUBECTL_AKSARC_FAIL_ON. A flag goes before its variable.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_are_named_for_their_flags() {
+        fn look(command: &clap::Command) {
+            for arg in command.get_arguments() {
+                let Some(long) = arg.get_long().filter(|_| arg.get_help_heading().is_some()) else { continue };
+                let name = format!("KUBECTL_AKSARC_{}", long.to_uppercase().replace('-', "_"));
+                let env = arg.get_env().and_then(|env| env.to_str());
+                assert_eq!(env, Some(&*name), "{} --{long}", command.get_name());
+            }
+            command.get_subcommands().for_each(look);
+        }
+        look(&Cli::named("test"));
+    }
+}

@@ -1,0 +1,40 @@
+//! How a command ends when it does not end with a verdict.
+
+use std::fmt;
+
+use aksarc_shared::chain::Chain;
+use aksarc_shared::verdict::report::exit;
+
+/// Why a command came to no result, and the exit code that says whose matter it is.
+#[derive(Debug)]
+pub struct Failure {
+    /// The exit code.
+    pub code: u8,
+    error: anyhow::Error,
+}
+
+impl Failure {
+    /// Wrong flags or bad input: exit 2.
+    pub fn input(error: impl Into<anyhow::Error>) -> Self {
+        Failure { code: exit::USAGE, error: error.into() }
+    }
+
+    /// The cluster, the network, the disk or ourselves: exit 1.
+    pub fn run(error: impl Into<anyhow::Error>) -> Self {
+        Failure { code: exit::FAILED, error: error.into() }
+    }
+
+    /// Ctrl-C or a request to end: exit 130.
+    pub fn interrupted() -> Self {
+        Failure { code: exit::INTERRUPTED, error: anyhow::anyhow!("interrupted: nothing was written") }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Chain(self.error.as_ref()).fmt(f)
+    }
+}
+
+/// The result of a command: its exit code, or why it came to none.
+pub type ExitResult = Result<u8, Failure>;

@@ -1,0 +1,31 @@
+//! Version and commit of this program, and the memory that it took.
+
+use aksarc_shared::verdict::report::ToolVersion;
+
+/// Version and commit, as reports carry them.
+pub fn identity() -> ToolVersion {
+    ToolVersion { version: VERSION.to_owned(), commit: COMMIT.to_owned() }
+}
+
+/// The peak of resident memory in bytes, from `VmHWM`; 0 where there is no /proc.
+pub fn peak_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kilobytes.unwrap_or(0) * 1024
+}
+
+/// The version of this program.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The commit it was built from; releases set `AKSARC_COMMIT`.
+pub const COMMIT: &str = match option_env!("AKSARC_COMMIT") {
+    Some(commit) => commit,
+    None => "",
+};
+
+/// The name of this program in every request, so that an audit log tells ours from others'.
+pub const USER_AGENT: &str = concat!("kubectl-aksarc/", env!("CARGO_PKG_VERSION"));
+
+/// The `apiVersion` of the documents that are printed for programs, and of those that are read.
+pub const API_VERSION: &str = "aksarc.dev/v1alpha1";

@@ -1,0 +1,60 @@
+//! Where the commands of `waivers` take waivers from.
+
+use std::sync::Arc;
+
+use aksarc_shared::people::waiver::{Unreadable, Waiver};
+use anyhow::anyhow;
+
+use crate::cli::exit::Failure;
+use crate::collect::Reader;
+use crate::commands::cluster::{self, ClusterFlags};
+use crate::input::waivers::{self, WaiverSource};
+use crate::screen::ui::Ui;
+
+/// Where the waivers are.
+#[derive(Clone, Debug, clap::Args)]
+pub struct WaiverFrom {
+    /// File of waivers; - for standard input
+    #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub file: Option<String>,
+    /// Instead of FILE: cluster for the SupportWaivers of the cluster, or a file
+    #[arg(long, value_name = "cluster|FILE", env = "KUBECTL_AKSARC_WAIVERS", value_hint = clap::ValueHint::FilePath)]
+    pub waivers: Option<String>,
+}
+
+/// Waivers, and the objects that should have been some.
+pub(super) struct Loaded {
+    pub(super) waivers: Vec<Waiver>,
+    pub(super) unreadable: Vec<Unreadable>,
+    /// Of the cluster, if it was asked.
+    pub(super) reader: Option<Arc<Reader>>,
+}
+
+impl WaiverFrom {
+    /// A file given by name goes before the flag, and the flag before its variable.
+    pub(super) async fn load(&self, flags: &ClusterFlags, ui: &Ui) -> Result<Loaded, Failure> {
+        let source = match &self.file {
+            Some(path) => WaiverSource::File(path),
+            None => WaiverSource::of(self.waivers.as_deref()),
+        };
+        match source {
+            WaiverSource::Cluster => {
+                let reader = cluster::reader(flags, ui).await?;
+                let (waivers, unreadable) = waivers::from_cluster(&reader, ui).await?;
+                Ok(Loaded { waivers, unreadable, reader: Some(reader) })
+            }
+            WaiverSource::File(path) => {
+                let waivers = waivers::of_file(path).map_err(Failure::input)?;
+                Ok(Loaded { waivers, unreadable: Vec::new(), reader: None })
+            }
+            WaiverSource::None => Err(Failure::input(anyhow!(
+                "which waivers? Give a FILE, or --waivers cluster for those of the cluster"
+            ))),
+        }
+    }
+}
+
+/// `1 waiver`, `2 waivers`.
+pub(super) fn counted(count: usize, one: &str) -> String {
+    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
+}

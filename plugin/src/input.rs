@@ -1,0 +1,6 @@
+//! What a command is given besides a cluster: files, directories, archives and standard input.
+
+pub(crate) mod documents;
+pub mod manifests;
+pub(crate) mod settings;
+pub(crate) mod waivers;

@@ -1,0 +1,236 @@
+//! Manifests, as `-f` takes them: files, directories, archives and standard input.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use serde_json::Value;
+
+use super::documents::{self, Depth};
+
+/// An object of a manifest, and the file it is from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Manifest {
+    /// The file, or `standard input`.
+    pub source: String,
+    /// The object.
+    pub object: Value,
+}
+
+/// Hands every object of the files at `paths` to `take`, one at a time and in the order of the files. `-` is standard input.
+/// Lists are taken apart.
+///
+/// # Errors
+/// A file cannot be read, a document is no Kubernetes object, a path holds no objects, or `take` fails.
+pub(crate) fn each(
+    paths: &[PathBuf],
+    depth: Depth,
+    take: &mut dyn FnMut(Manifest) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    for path in paths {
+        let mut count = 0;
+        let mut counted = |manifest| {
+            count += 1;
+            take(manifest)
+        };
+        if path == Path::new(STANDARD_INPUT) {
+            each_in(INPUT_NAME, &documents::standard_input()?, &mut counted)?;
+        } else if path.to_str().is_some_and(|text| text.contains("://")) {
+            bail!("{} is an address: fetch it first, nothing but the API server is contacted", path.display());
+        } else {
+            let source = |name: &str| match path.to_string_lossy() {
+                whole if whole == name => name.to_owned(),
+                _ => path.join(name).display().to_string(),
+            };
+            documents::files(path, depth, &[], &mut |name, bytes| each_in(&source(name), &bytes, &mut counted))?;
+        }
+        if count == 0 {
+            let name = if path == Path::new(STANDARD_INPUT) { INPUT_NAME.into() } else { path.to_string_lossy() };
+            bail!("{name} holds no objects");
+        }
+    }
+    Ok(())
+}
+
+/// All objects of the files at `paths`, as [`each`] reads them.
+///
+/// # Errors
+/// As of [`each`].
+pub(crate) fn read(paths: &[PathBuf], depth: Depth) -> anyhow::Result<Vec<Manifest>> {
+    let mut manifests = Vec::new();
+    each(paths, depth, &mut |manifest| {
+        manifests.push(manifest);
+        Ok(())
+    })?;
+    Ok(manifests)
+}
+
+/// Hands every object of one file to `take`.
+fn each_in(source: &str, bytes: &[u8], take: &mut dyn FnMut(Manifest) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    documents::each_document(source, bytes, &mut |_, document| {
+        let object: Value = serde_json::from_slice(document).context("it is no object")?;
+        if text(&object, "kind").is_empty() {
+            bail!("it has no `kind`, so it is no Kubernetes object");
+        }
+        if text(&object, "apiVersion").is_empty() {
+            bail!("it has no `apiVersion`");
+        }
+        flatten(source, object, take)
+    })
+}
+
+/// Hands an object to `take`, or each item of a list.
+fn flatten(
+    source: &str,
+    mut object: Value,
+    take: &mut dyn FnMut(Manifest) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    if !is_list(&object) {
+        return take(Manifest { source: source.to_owned(), object });
+    }
+    let items = object.get_mut("items").map(Value::take);
+    let (api_version, kind) = (text(&object, "apiVersion"), text(&object, "kind"));
+    let single = kind.strip_suffix("List").unwrap_or_default();
+    for mut item in items.as_ref().and_then(Value::as_array).cloned().unwrap_or_default() {
+        // A typed list, such as NodeList, leaves the type out of its items.
+        if let Some(fields) = item.as_object_mut()
+            && !single.is_empty()
+        {
+            fields.entry("apiVersion").or_insert_with(|| Value::from(api_version));
+            fields.entry("kind").or_insert_with(|| Value::from(single));
+        }
+        if text(&item, "kind").is_empty() {
+            bail!("an item of its list has no `kind`");
+        }
+        flatten(source, item, take)?;
+    }
+    Ok(())
+}
+
+/// Whether an object is a list of objects. A custom resource may be called `…List` too, and may have a field `items`; but it
+/// has a name, which a list has not.
+fn is_list(object: &Value) -> bool {
+    let items = object.get("items").and_then(Value::as_array);
+    let named = ["/metadata/name", "/metadata/generateName"].iter().any(|field| object.pointer(field).is_some());
+    text(object, "kind").ends_with("List") && !named && items.is_some_and(|items| items.iter().all(Value::is_object))
+}
+
+fn text<'v>(object: &'v Value, field: &str) -> &'v str {
+    object.get(field).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The path that stands for standard input.
+const STANDARD_INPUT: &str = "-";
+
+/// Its name in messages.
+const INPUT_NAME: &str = "standard input";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn objects(text: &str) -> anyhow::Result<Vec<Value>> {
+        let mut objects = Vec::new();
+        each_in("some.yaml", text.as_bytes(), &mut |manifest| {
+            assert_eq!(manifest.source, "some.yaml");
+            objects.push(manifest.object);
+            Ok(())
+        })?;
+        Ok(objects)
+    }
+
+    fn kinds(text: &str) -> Vec<String> {
+        objects(text).unwrap().iter().map(|object| super::text(object, "kind").to_owned()).collect()
+    }
+
+    #[track_caller]
+    fn assert_refused(text: &str, words: &str) {
+        let error = format!("{:#}", objects(text).unwrap_err());
+        assert!(error.contains("some.yaml") && error.contains(words), "{error}");
+    }
+
+    #[test]
+    fn lists_are_taken_apart_also_within_lists() {
+        let lists = "apiVersion: v1\nkind: List\nitems:\n- kind: A\n- kind: BList\n  items: [{kind: B}, {}]\n---\napiVersion: v1\nkind: C\n";
+        assert_eq!(kinds(lists), ["A", "B", "B", "C"]);
+        assert_eq!(
+            kinds(r#"{"apiVersion": "v1", "kind": "List", "items": [{"kind": "A"}]}{"apiVersion":"v1","kind":"B"}"#),
+            ["A", "B"]
+        );
+        assert_refused("apiVersion: v1\nkind: List\nitems: [{a: 1}]\n", "an item of its list has no `kind`");
+    }
+
+    #[test]
+    fn items_of_a_typed_list_are_of_its_type() {
+        let nodes = objects(
+            "apiVersion: v1\nkind: NodeList\nmetadata: {resourceVersion: '1'}\nitems: [{metadata: {name: a}}]\n",
+        );
+        assert_eq!(
+            nodes.unwrap(),
+            [serde_json::json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "a"}})]
+        );
+    }
+
+    #[test]
+    fn a_custom_resource_named_list_is_an_object() {
+        let head = "apiVersion: example.com/v1\nkind: AllowList\n";
+        for rest in ["items: [a, b]", "items: {a: 1}", "spec: {}", "metadata: {name: a}\nitems: [{host: b}]"] {
+            assert_eq!(kinds(&format!("{head}{rest}\n")), ["AllowList"], "{rest}");
+        }
+        assert_eq!(kinds(&format!("{head}items: [{{host: b}}]\n")), ["Allow"]);
+    }
+
+    #[test]
+    fn other_documents_are_refused() {
+        assert_refused("a: 1", "no `kind`");
+        assert_refused("kind: Node", "no `apiVersion`");
+        assert_refused("[1]", "no `kind`");
+        assert_refused("a: [", "cannot read some.yaml");
+    }
+
+    #[test]
+    fn addresses_are_not_fetched() {
+        let error = read(&["https://example.com/a.yaml".into()], Depth::Flat).unwrap_err();
+        assert!(error.to_string().contains("nothing but the API server is contacted"));
+    }
+
+    #[test]
+    fn directories_are_read_in_order_and_down_into_when_asked() {
+        let directory = tempfile::tempdir().unwrap();
+        let write = |name: &str, kind: &str| {
+            let path = directory.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, format!("apiVersion: v1\nkind: {kind}\n")).unwrap();
+        };
+        write("b.yaml", "B");
+        write("a.json.yml", "A");
+        write("c/d.yaml", "D");
+        write("notes.txt", "Note");
+        let read = |depth| {
+            let manifests = read(&[directory.path().to_owned()], depth).unwrap();
+            let names = manifests.iter().map(|manifest| {
+                let below = Path::new(&manifest.source).strip_prefix(directory.path()).unwrap();
+                format!("{} {}", below.display(), text(&manifest.object, "kind"))
+            });
+            names.collect::<Vec<_>>()
+        };
+        assert_eq!(read(Depth::Flat), ["a.json.yml A", "b.yaml B"]);
+        assert_eq!(read(Depth::Recursive), ["a.json.yml A", "b.yaml B", "c/d.yaml D"]);
+        let named = super::read(&[directory.path().join("notes.txt"), directory.path().join("c")], Depth::Flat);
+        assert_eq!(named.unwrap().len(), 2, "a file given by name is read whatever its name");
+    }
+
+    #[test]
+    fn archives_are_read_and_their_files_named() {
+        let mut archive = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
+        let bytes = b"apiVersion: v1\nkind: NodeList\nitems: [{}]\n";
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        archive.append_data(&mut header, "deep/nodes.yaml", &bytes[..]).unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), archive.into_inner().unwrap().finish().unwrap()).unwrap();
+        let manifests = read(&[file.path().to_owned()], Depth::Flat).unwrap();
+        assert_eq!(manifests.len(), 1);
+        assert_eq!(manifests[0].source, file.path().join("deep/nodes.yaml").display().to_string());
+        assert_eq!(text(&manifests[0].object, "kind"), "Node");
+    }
+}

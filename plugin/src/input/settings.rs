@@ -1,0 +1,68 @@
+//! Values that several commands take: platforms, days, releases, files written by hand.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use aksarc_shared::jiff::Timestamp;
+use aksarc_shared::moment::Moment;
+use anyhow::{Context, anyhow};
+
+/// The values of `--platform`.
+pub(crate) const PLATFORMS: [&str; 5] = ["auto", "windows-server", "hci-22h2", "azure-local", "bare-metal"];
+
+/// A file of waivers, versions or configuration.
+///
+/// # Errors
+/// It cannot be read, or is far too large to have been written by hand.
+pub(crate) fn read(path: &Path) -> anyhow::Result<String> {
+    let size = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?.len();
+    if size > MAX_SETTINGS {
+        return Err(anyhow!("{} has {size} bytes, and this kind of file at most {MAX_SETTINGS}", path.display()));
+    }
+    // What is no regular file, such as a pipe, has no size.
+    let mut text = String::new();
+    let file = std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    file.take(MAX_SETTINGS + 1).read_to_string(&mut text).with_context(|| format!("cannot read {}", path.display()))?;
+    if u64::try_from(text.len()).unwrap_or(u64::MAX) > MAX_SETTINGS {
+        return Err(anyhow!(
+            "{} has more than {MAX_SETTINGS} bytes, the most this kind of file may have",
+            path.display()
+        ));
+    }
+    Ok(text)
+}
+
+/// A day, a moment in RFC 3339, or `now`.
+///
+/// # Errors
+/// What was expected, for whoever typed something else.
+pub(crate) fn moment_or_now(text: &str) -> Result<Timestamp, String> {
+    if text == "now" {
+        return Ok(Timestamp::now());
+    }
+    moment(text).map_err(|why| why.replace("expected a day", "expected now, a day"))
+}
+
+/// A day, or a moment in RFC 3339.
+///
+/// # Errors
+/// What was expected, for whoever typed something else.
+pub(crate) fn moment(text: &str) -> Result<Timestamp, String> {
+    text.parse::<Moment>().map(|moment| moment.0).map_err(|why| why.to_string())
+}
+
+/// A release of the host: digits and letters, such as `2022`, `22H2` or `2602`.
+///
+/// # Errors
+/// What was expected.
+pub(crate) fn release(text: &str) -> Result<String, String> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
+    if text.starts_with(|first: char| first.is_ascii_digit()) && plain && text.len() <= 20 {
+        Ok(text.to_uppercase())
+    } else {
+        Err("expected a release such as 2022, 22H2 or 2602".to_owned())
+    }
+}
+
+/// Waivers and tables are written by hand.
+const MAX_SETTINGS: u64 = 16 << 20;

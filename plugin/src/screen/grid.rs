@@ -1,0 +1,140 @@
+//! Columns in kubectl's manner: as wide as their widest cell, three spaces apart, the last one free.
+
+use std::fmt::Write as _;
+
+/// Rows of cells.
+#[derive(Debug)]
+pub struct Grid {
+    rows: Vec<Vec<String>>,
+    /// A longer cell pushes the rest of its row aside, and that of no other.
+    widest: usize,
+}
+
+impl Grid {
+    /// With a first row of headings.
+    pub fn new(headings: &[&str]) -> Self {
+        Grid { rows: vec![headings.iter().map(|cell| (*cell).to_owned()).collect()], ..Grid::plain() }
+    }
+
+    /// Without headings.
+    pub fn plain() -> Self {
+        Grid { rows: Vec::new(), widest: usize::MAX }
+    }
+
+    /// Without headings, and with no column wider than `widest`.
+    pub(super) fn capped(widest: usize) -> Self {
+        Grid { widest, ..Grid::plain() }
+    }
+
+    /// Adds a row.
+    pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.rows.push(cells.into_iter().collect());
+    }
+
+    /// The rows as lines, each behind `indent`, the last cell broken to fit `width` where one is given.
+    pub fn lines(&self, indent: &str, width: Option<usize>) -> String {
+        let mut widths: Vec<usize> = Vec::new();
+        for row in &self.rows {
+            for (column, cell) in row.iter().enumerate() {
+                let own = columns(cell).min(self.widest);
+                match widths.get_mut(column) {
+                    Some(width) => *width = own.max(*width),
+                    None => widths.push(own),
+                }
+            }
+        }
+        let mut out = String::new();
+        for row in &self.rows {
+            let mut line = indent.to_owned();
+            for (column, cell) in row.iter().enumerate() {
+                if column + 1 == row.len() {
+                    last(&mut line, cell, columns(indent), width);
+                } else {
+                    line.push_str(cell);
+                    let missing = widths.get(column).copied().unwrap_or(0).saturating_sub(columns(cell));
+                    line.extend(std::iter::repeat_n(' ', missing + GAP));
+                }
+            }
+            // Writing to a String cannot fail.
+            let _infallible = writeln!(out, "{}", line.trim_end());
+        }
+        out
+    }
+}
+
+/// The last cell is the one with the text: where it does not fit it goes on below itself, or below the whole row.
+fn last(line: &mut String, cell: &str, indent: usize, width: Option<usize>) {
+    let before = columns(line);
+    let Some(width) = width.filter(|width| before + columns(cell) > *width) else {
+        line.push_str(cell);
+        return;
+    };
+    let beside = width.saturating_sub(before);
+    let (indent, below) = if beside >= NARROW.min(columns(cell)) { (before, false) } else { (indent + 4, true) };
+    for (number, part) in wrap(cell, Some(width.saturating_sub(indent).max(NARROW))).iter().enumerate() {
+        if number > 0 || below {
+            line.truncate(line.trim_end().len());
+            line.push('\n');
+            line.extend(std::iter::repeat_n(' ', indent));
+        }
+        line.push_str(part);
+    }
+}
+
+/// The columns that a text takes on a terminal, colours not counted. Wide characters are rare in names and count as one.
+pub(super) fn columns(text: &str) -> usize {
+    anstream::adapter::strip_str(text).to_string().chars().count()
+}
+
+/// Breaks text at spaces. Words longer than the room stay whole: they are names to copy.
+pub(super) fn wrap(text: &str, room: Option<usize>) -> Vec<String> {
+    let Some(room) = room else { return vec![text.to_owned()] };
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split(' ') {
+        if !line.is_empty() && columns(&line) + 1 + columns(word) > room {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    lines.push(line);
+    lines
+}
+
+const GAP: usize = 3;
+
+/// Text in fewer columns than this is hard to read.
+const NARROW: usize = 24;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up() {
+        let mut grid = Grid::new(&["A", "LONG"]);
+        grid.row(["one".to_owned(), "x".to_owned()]);
+        insta::assert_snapshot!(grid.lines("", None), @r"
+        A     LONG
+        one   x
+        ");
+    }
+
+    #[test]
+    fn nothing_is_lost_where_it_is_narrow() {
+        let mut grid = Grid::plain();
+        grid.row(["one".to_owned(), "some words that take more than a line".to_owned()]);
+        assert_eq!(grid.lines(" ", Some(34)), " one   some words that take more\n       than a line\n");
+        assert_eq!(grid.lines(" ", Some(29)), " one\n     some words that take\n     more than a line\n");
+    }
+
+    #[test]
+    fn text_breaks_at_spaces_and_long_names_stay_whole() {
+        assert_eq!(wrap("one two three", Some(7)), ["one two", "three"]);
+        assert_eq!(wrap("a-very-long-name b", Some(5)), ["a-very-long-name", "b"]);
+        assert_eq!(wrap("one two", None), ["one two"]);
+    }
+}

@@ -1,0 +1,83 @@
+//! One line on a terminal's stderr that says what is being read, and the requests when asked for detail.
+
+use std::io::{self, Write};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use aksarc_shared::facts::inventory::ReadKey;
+
+use crate::screen::ui::Ui;
+
+/// Follows a collection. Silent unless stderr is a terminal.
+#[derive(Debug)]
+pub struct Progress {
+    line: bool,
+    detail: bool,
+    state: Mutex<ProgressState>,
+}
+
+#[derive(Debug, Default)]
+struct ProgressState {
+    objects: usize,
+    drawn: Option<Instant>,
+}
+
+impl Progress {
+    /// As the user wants it.
+    pub fn new(ui: &Ui) -> Self {
+        Progress { line: ui.progress, detail: ui.verbose, state: Mutex::default() }
+    }
+
+    /// Never shown.
+    pub fn silent() -> Self {
+        Progress { line: false, detail: false, state: Mutex::default() }
+    }
+
+    /// A page was read.
+    pub fn page(&self, key: &ReadKey, items: usize, requests: usize) {
+        let Ok(mut state) = self.state.lock() else { return };
+        state.objects += items;
+        let due = state.drawn.is_none_or(|drawn| drawn.elapsed() > INTERVAL);
+        if self.line && due {
+            state.drawn = Some(Instant::now());
+            draw(&format!("reading {key}: {} objects, {requests} requests", state.objects));
+        }
+    }
+
+    /// The server asked to wait.
+    pub fn waiting(&self, wait: Duration) {
+        if self.line {
+            draw(&format!("the server asks to wait {wait:?}"));
+        } else if self.detail {
+            self.detail(|| format!("waiting {wait:?} as the server asks"));
+        }
+    }
+
+    /// Something for those who want detail.
+    pub fn detail(&self, text: impl FnOnce() -> String) {
+        if self.detail {
+            let _gone = writeln!(io::stderr().lock(), "{}", aksarc_shared::text::clean(&text()));
+        }
+    }
+
+    /// Takes the line away.
+    pub fn clear(&self) {
+        if self.line {
+            let _gone = write!(io::stderr().lock(), "\r\x1b[K");
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+fn draw(text: &str) {
+    let mut stderr = io::stderr().lock();
+    let _gone = write!(stderr, "\r\x1b[K{text}").and_then(|()| stderr.flush());
+}
+
+/// Often enough to look alive, rarely enough to cost nothing.
+const INTERVAL: Duration = Duration::from_millis(100);

@@ -1,0 +1,34 @@
+//! `-o short`: one line.
+
+use std::fmt;
+
+use aksarc_shared::text;
+use aksarc_shared::verdict::report::Report;
+
+use super::summary::{counted, headline, left_out};
+use crate::screen::style::{Paint, sign};
+use crate::screen::wording::days;
+
+pub(super) fn render(report: &Report) -> Result<String, fmt::Error> {
+    let verdict = report.verdict;
+    let next = report.clocks.iter().find(|clock| clock.days_left >= 0 && clock.platforms.is_empty());
+    let next = next.map(|clock| {
+        let when = if clock.days_left == 0 { "" } else { "in " };
+        format!(" · next {} {when}{}", text::line(&clock.code, 40), days(clock.days_left))
+    });
+    let mut counts: Vec<String> = ["voids", "at-risk", "not-covered", "info", "waived", "unknown"]
+        .iter()
+        .map(|key| format!("{} {key}", counted(report, key)))
+        .collect();
+    if left_out(report) > 0 {
+        counts.push(format!("{} not run", left_out(report)));
+    }
+    Ok(format!(
+        "{} · {} · {} · exit {}{}\n",
+        text::line(&report.cluster.context, 120),
+        Paint::verdict(verdict, format_args!("{} {}", sign(verdict), headline(report))),
+        counts.join(", "),
+        report.exit_code,
+        next.unwrap_or_default(),
+    ))
+}

@@ -1,0 +1,81 @@
+//! `-o wide`: one line per finding.
+
+use std::fmt::{self, Write as _};
+
+use aksarc_shared::finding::{Clause, Code};
+use aksarc_shared::text;
+use aksarc_shared::verdict::report::Report;
+
+use super::summary::{counted, headline, left_out, shown};
+use super::view::View;
+use crate::screen::grid::Grid;
+use crate::screen::style::{Paint, sign};
+use crate::screen::wording::dated;
+
+pub(super) fn render(report: &Report, view: &View<'_>) -> Result<String, fmt::Error> {
+    let (before, after) = if view.manifests { ("BEFORE", "AFTER") } else { ("MUST BE", "IS") };
+    let mut grid =
+        Grid::new(&["CODE", "CONSEQUENCE", "BASIS", "CLAUSES", "OBJECT", "PATH", before, after, "BY", "AT", "WAIVER"]);
+    let or_dash = |text: String| if text.is_empty() { "–".to_owned() } else { text };
+    let value = |value: &Option<String>| value.as_deref().map_or_else(|| "–".to_owned(), |value| text::line(value, 60));
+    for finding in shown(report, view.show) {
+        let author = finding.evidence.iter().find(|evidence| !evidence.manager.is_empty());
+        let members = match finding.members.len() {
+            0 => String::new(),
+            count => format!(" ({count})"),
+        };
+        grid.row([
+            finding.code.to_string(),
+            finding.consequence.as_str().to_owned(),
+            match finding.documents.as_slice() {
+                [] => finding.basis.as_str().to_owned(),
+                pages => {
+                    let pages: Vec<String> = pages.iter().map(|page| dated(page)).collect();
+                    format!("{}: {}", finding.basis.as_str(), pages.join("; "))
+                }
+            },
+            or_dash(Clause::join(finding.clauses, ",")),
+            format!("{}{members}", text::line(&finding.object.short(), 120)),
+            or_dash(text::line(&finding.path, 120)),
+            value(&finding.before),
+            value(&finding.after),
+            or_dash(author.map(|evidence| text::line(&evidence.manager, 60)).unwrap_or_default()),
+            or_dash(author.map(|evidence| text::line(&evidence.time, 40)).unwrap_or_default()),
+            or_dash(finding.waiver.as_ref().map(|waiver| text::line(&waiver.name, 60)).unwrap_or_default()),
+        ]);
+    }
+    // Lines are not cut: who asks for wide wants all of it.
+    let mut out = grid.lines("", None);
+    if !report.questions.is_empty() {
+        let mut questions = Grid::new(&["QUESTION", "RULES", "ABOUT", "ANSWER", "BY", "UNTIL", "ASK"]);
+        for question in &report.questions {
+            let answer = question.answer.as_ref();
+            questions.row([
+                question.clauses.join(","),
+                or_dash(Code::join(&question.rules, ",")),
+                text::line(&question.topic, 60),
+                answer.map_or("–", |answer| answer.answer).to_owned(),
+                or_dash(answer.map(|answer| text::line(&answer.by, 60)).unwrap_or_default()),
+                or_dash(answer.map(|answer| text::line(&answer.expires, 40)).unwrap_or_default()),
+                text::line(question.refused.as_ref().unwrap_or(&question.ask), 200),
+            ]);
+        }
+        out.push('\n');
+        out.push_str(&questions.lines("", None));
+    }
+    let verdict = report.verdict;
+    writeln!(
+        out,
+        "\n{} · findings {}, unknown {}, waived {}{} · exit {}",
+        Paint::verdict(verdict, format_args!("{} {}", sign(verdict), headline(report))),
+        report.findings.len(),
+        counted(report, "unknown"),
+        counted(report, "waived"),
+        match left_out(report) {
+            0 => String::new(),
+            count => format!(", rules not run {count}"),
+        },
+        report.exit_code
+    )?;
+    Ok(out)
+}

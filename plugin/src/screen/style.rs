@@ -1,0 +1,132 @@
+//! Colours and symbols.
+
+use std::fmt::Display;
+
+use aksarc_shared::finding::Consequence;
+use aksarc_shared::verdict::report::VerdictWord;
+use anstyle::{AnsiColor, Style};
+
+/// The abilities of the terminal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// Only ASCII is printed.
+    pub ascii: bool,
+    /// Columns of the terminal; `None` where there is none, and lines are as long as they are.
+    pub width: Option<usize>,
+}
+
+impl Look {
+    /// A text with what the terminal cannot show replaced.
+    pub fn fit(self, text: String) -> String {
+        if self.ascii { to_ascii(&text) } else { text }
+    }
+}
+
+/// Paints text; the writer takes the colours away where they are not wanted.
+pub struct Paint;
+
+impl Paint {
+    /// A text that stands out.
+    pub fn bold(text: impl Display) -> String {
+        paint(Style::new().bold(), text)
+    }
+
+    /// A text that steps back.
+    pub fn dim(text: impl Display) -> String {
+        paint(Style::new().dimmed(), text)
+    }
+
+    /// A text that says that all is well.
+    pub fn good(text: impl Display) -> String {
+        paint(AnsiColor::Green.on_default(), text)
+    }
+
+    /// A text that deserves a look.
+    pub fn warn(text: impl Display) -> String {
+        paint(AnsiColor::Yellow.on_default(), text)
+    }
+
+    /// A text that says that something is refused, lost or outside.
+    pub fn bad(text: impl Display) -> String {
+        paint(AnsiColor::Red.on_default().bold(), text)
+    }
+
+    /// In the colour of a consequence.
+    pub fn consequence(consequence: Consequence, text: impl Display) -> String {
+        let color = match consequence {
+            Consequence::Voids => AnsiColor::Red,
+            Consequence::AtRisk => AnsiColor::Yellow,
+            Consequence::NotCovered => AnsiColor::Magenta,
+            Consequence::Info => AnsiColor::Cyan,
+        };
+        paint(color.on_default().bold(), text)
+    }
+
+    /// In the colour of a verdict.
+    pub fn verdict(verdict: VerdictWord, text: impl Display) -> String {
+        paint(verdict_color(verdict).on_default().bold(), text)
+    }
+}
+
+/// The sign of a verdict.
+pub(super) fn sign(verdict: VerdictWord) -> &'static str {
+    match verdict {
+        VerdictWord::Inconclusive => "?",
+        VerdictWord::Outside => "✗",
+        VerdictWord::Within => "✓",
+    }
+}
+
+/// The sign of a finding.
+pub(super) fn mark(consequence: Consequence) -> &'static str {
+    match consequence {
+        Consequence::Voids => "✗",
+        Consequence::AtRisk => "!",
+        Consequence::NotCovered => "~",
+        Consequence::Info => "i",
+    }
+}
+
+/// A consequence as a heading.
+pub(super) fn heading(consequence: Consequence) -> &'static str {
+    match consequence {
+        Consequence::Voids => "VOIDS SUPPORT",
+        Consequence::AtRisk => "AT RISK",
+        Consequence::NotCovered => "NOT COVERED",
+        Consequence::Info => "INFO",
+    }
+}
+
+/// Text in ASCII: what has a counterpart becomes that, the rest is escaped.
+fn to_ascii(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '✗' => out.push('x'),
+            '✓' => out.push('+'),
+            '→' => out.push_str("->"),
+            '·' | '–' | '—' | '─' => out.push('-'),
+            '…' => out.push_str("..."),
+            '“' | '”' => out.push('"'),
+            '‘' | '’' => out.push('\''),
+            '≤' => out.push_str("<="),
+            '≥' => out.push_str(">="),
+            '\u{a0}' => out.push(' '),
+            c if c.is_ascii() => out.push(c),
+            c => out.extend(c.escape_unicode()),
+        }
+    }
+    out
+}
+
+fn paint(style: Style, text: impl Display) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+fn verdict_color(verdict: VerdictWord) -> AnsiColor {
+    match verdict {
+        VerdictWord::Inconclusive => AnsiColor::Yellow,
+        VerdictWord::Outside => AnsiColor::Red,
+        VerdictWord::Within => AnsiColor::Green,
+    }
+}

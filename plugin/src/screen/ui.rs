@@ -1,0 +1,159 @@
+//! Where output goes: the report to stdout, everything else to stderr, each through one writer.
+
+use std::io::{self, IsTerminal, Write};
+
+use anstream::{AutoStream, ColorChoice};
+
+use super::style::Look;
+use crate::cli::exit::Failure;
+
+/// The two streams, and what they can show.
+#[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each stands for a flag of its own")]
+pub struct Ui {
+    /// The name of this program, as it was called: `kubectl aksarc` or `kubectl-aksarc`.
+    pub name: &'static str,
+    /// Whether only ASCII is printed.
+    pub ascii: bool,
+    /// Columns of the terminal stdout is; `None` when it is none.
+    pub width: Option<usize>,
+    /// Nothing on stderr but errors.
+    pub quiet: bool,
+    /// Requests and decisions on stderr.
+    pub verbose: bool,
+    /// Whether stderr may show a line that is rewritten.
+    pub progress: bool,
+    color: ColorChoice,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR or the terminal says otherwise
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// Flags that shape what is printed.
+#[derive(Clone, Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+#[command(next_help_heading = "Display")]
+pub struct UiFlags {
+    /// Colours
+    #[arg(long, value_name = "WHEN", default_value = "auto", env = "KUBECTL_AKSARC_COLOR")]
+    pub color: Color,
+    /// Print ASCII only; the default where the locale is not UTF-8
+    #[arg(long, env = "KUBECTL_AKSARC_ASCII", value_parser = clap::builder::FalseyValueParser::new())]
+    pub ascii: bool,
+    /// Only errors on stderr
+    #[arg(short, long, env = "KUBECTL_AKSARC_QUIET", value_parser = clap::builder::FalseyValueParser::new())]
+    pub quiet: bool,
+    /// Every request on stderr
+    #[arg(short, long, conflicts_with = "quiet", env = "KUBECTL_AKSARC_VERBOSE", value_parser = clap::builder::FalseyValueParser::new())]
+    pub verbose: bool,
+    /// No progress line on a terminal
+    #[arg(long, env = "KUBECTL_AKSARC_NO_PROGRESS", value_parser = clap::builder::FalseyValueParser::new())]
+    pub no_progress: bool,
+}
+
+impl Ui {
+    /// Looks at the streams and at the locale.
+    pub fn new(name: &'static str, locale: Option<&str>) -> Self {
+        let width = terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
+        Ui {
+            name,
+            ascii: !is_utf8(locale),
+            width,
+            quiet: false,
+            verbose: false,
+            progress: false,
+            color: ColorChoice::Auto,
+        }
+    }
+
+    /// Takes in what the user wants.
+    pub fn apply(&mut self, flags: &UiFlags) {
+        self.ascii |= flags.ascii;
+        self.quiet = flags.quiet;
+        self.verbose = flags.verbose;
+        self.progress = !flags.quiet && !flags.no_progress && !flags.verbose && io::stderr().is_terminal();
+        self.color = match flags.color {
+            Color::Auto => ColorChoice::Auto,
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+        };
+    }
+
+    /// The abilities of stdout.
+    pub fn look(&self) -> Look {
+        Look { ascii: self.ascii, width: self.width }
+    }
+
+    /// Prints to stdout. A reader that has gone away is no failure.
+    ///
+    /// # Errors
+    /// [`Failure`] when stdout cannot be written, such as to a full disk.
+    pub fn print(&self, text: &str) -> Result<(), Failure> {
+        let mut stdout = AutoStream::new(io::stdout().lock(), self.stdout_color());
+        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(Failure::run(anyhow::Error::from(error).context("cannot write to stdout")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Says something on stderr, unless told to be quiet.
+    pub fn note(&self, text: &str) {
+        if !self.quiet {
+            self.error(text);
+        }
+    }
+
+    /// Says something on stderr only when asked for detail.
+    pub fn detail(&self, text: &str) {
+        if self.verbose {
+            self.error(text);
+        }
+    }
+
+    /// Says something on stderr in any case.
+    pub fn error(&self, text: &str) {
+        let mut stderr = AutoStream::new(io::stderr().lock(), self.color);
+        // There is nobody left to tell when stderr is gone.
+        let _gone = writeln!(stderr, "{text}");
+    }
+
+    fn stdout_color(&self) -> ColorChoice {
+        match self.color {
+            ColorChoice::Auto => AutoStream::choice(&io::stdout()),
+            chosen => chosen,
+        }
+    }
+}
+
+/// Whether a locale such as `en_US.UTF-8` is UTF-8. Windows consoles have no locale variable and show Unicode.
+fn is_utf8(locale: Option<&str>) -> bool {
+    match locale {
+        None => cfg!(windows),
+        Some(locale) => {
+            let locale = locale.to_ascii_lowercase();
+            locale.contains("utf-8") || locale.contains("utf8")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locales_other_than_utf8_get_ascii() {
+        assert!(is_utf8(Some("de_DE.UTF-8")) && is_utf8(Some("C.utf8")));
+        assert!(!is_utf8(Some("C")) && !is_utf8(Some("POSIX")) && !is_utf8(Some("en_US.ISO-8859-1")));
+    }
+}

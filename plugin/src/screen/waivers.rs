@@ -1,0 +1,71 @@
+//! Messages about waivers: which of them do nothing, and why.
+
+use aksarc_shared::people::waiver::{self, Unreadable, Waiver};
+use aksarc_shared::text;
+use aksarc_shared::verdict::audit::{self, Trouble, Use};
+use aksarc_shared::verdict::report::Report;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::ui::Ui;
+
+/// Says on stderr which waivers do nothing, and why: one nobody hears of rots.
+pub(crate) fn warn(waivers: &[Waiver], report: &Report, now: Timestamp, ui: &Ui) {
+    for audit in audit::audit(waivers, &report.findings, &report.rules, now) {
+        let name = shown(&audit.waiver.name);
+        match (&audit.status, audit.usage()) {
+            (waiver::WaiverStatus::Valid, Use::Unused) => {
+                ui.note(&format!("warning: waiver {name} covers nothing that was found"));
+            }
+            (waiver::WaiverStatus::Valid, Use::Unknown(why)) => {
+                ui.detail(&format!("waiver {name}: whether it covers anything cannot be told: {}", shown(&why)));
+            }
+            (waiver::WaiverStatus::NotYet, _) => {
+                ui.note(&format!("warning: waiver {name} does not count: it has not begun"));
+            }
+            (waiver::WaiverStatus::Expired, _) => {
+                ui.note(&format!("warning: waiver {name} does not count: it has expired"));
+            }
+            (waiver::WaiverStatus::Invalid(problems), _) => {
+                ui.note(&format!("warning: waiver {name} does not count: {}", joined(problems)));
+            }
+            (waiver::WaiverStatus::Valid, _) => {
+                for trouble in audit.troubles().iter().filter(|trouble| matches!(trouble, Trouble::Lapsed { .. })) {
+                    ui.note(&format!("warning: waiver {name}: {trouble}"));
+                }
+            }
+        }
+    }
+}
+
+/// Says on stderr which objects of the cluster are no waivers.
+pub(crate) fn warn_of_unreadable(unreadable: &[Unreadable], ui: &Ui) {
+    for one in unreadable {
+        ui.note(&format!("warning: {one}"));
+    }
+}
+
+/// Of `more`, those that break no term beside `known`; what is wrong with the others is said on stderr.
+pub(crate) fn valid_beside(known: &[Waiver], more: Vec<Waiver>, ui: &Ui) -> Vec<Waiver> {
+    let (valid, invalid) = waiver::beside(known, more);
+    for (waiver, problems) in invalid {
+        ui.note(&format!("warning: waiver {} does not count: {}", shown(&waiver.name), joined(&problems)));
+    }
+    valid
+}
+
+/// Problems in one line.
+pub(crate) fn joined<T: ToString>(problems: &[T]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// A name or path, safe to print.
+pub(crate) fn shown(name: &str) -> String {
+    text::line(name, 160)
+}
+
+/// Days of UTC from `now` to the day something ends, as deadlines in reports count them; negative when past.
+pub(crate) fn days_left(expires: Timestamp, now: Timestamp) -> i64 {
+    let day = |moment: Timestamp| moment.to_zoned(TimeZone::UTC).date();
+    (day(expires) - day(now)).get_days().into()
+}

@@ -1,0 +1,69 @@
+//! Numbers, days, choices and sources in words.
+
+use aksarc_shared::data::Document;
+use aksarc_shared::finding::Basis;
+
+/// `1 node`, `412 nodes`, `14,212 objects`.
+pub(super) fn counting(count: usize, noun: &str) -> String {
+    let plural = match noun {
+        _ if count == 1 => noun.to_owned(),
+        _ if noun.ends_with('s') => format!("{noun}es"),
+        _ if noun.ends_with('y') => format!("{}ies", noun.trim_end_matches('y')),
+        _ => format!("{noun}s"),
+    };
+    let digits = count.to_string();
+    let mut grouped = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    format!("{grouped} {plural}")
+}
+
+/// `a`, `a or b`, `a, b or c`.
+pub(super) fn either(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [head @ .., last] => format!("{} or {last}", head.join(", ")),
+    }
+}
+
+/// `23 days`, `1 day ago`, `today`.
+pub(super) fn days(left: i64) -> String {
+    let unit = if left.unsigned_abs() == 1 { "day" } else { "days" };
+    match left {
+        0 => "today".to_owned(),
+        1.. => format!("{left} {unit}"),
+        _ => format!("{} {unit} ago", left.unsigned_abs()),
+    }
+}
+
+/// A policy text as `Title (2025-04-03)`.
+pub(crate) fn dated(document: &Document) -> String {
+    match document.date {
+        Some(date) => format!("{} ({date})", document.title),
+        None => format!("{} (undated)", document.title),
+    }
+}
+
+/// A basis, for people; a documented one names its pages with their dates.
+pub(crate) fn rests_on(basis: Basis) -> String {
+    let pages: Vec<String> = basis.documents().into_iter().map(dated).collect();
+    if pages.is_empty() { basis.phrase().to_owned() } else { format!("{}: {}", basis.phrase(), pages.join("; ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_and_nouns_agree() {
+        assert_eq!(counting(1, "node"), "1 node");
+        assert_eq!(counting(14212, "object"), "14,212 objects");
+        assert_eq!(counting(0, "ingress"), "0 ingresses");
+        assert_eq!(counting(2, "networkpolicy"), "2 networkpolicies");
+    }
+}

@@ -1,0 +1,79 @@
+//! The judgement of a change, which the guard answers and a dry run shows.
+
+use crate::facts::actor::Actor;
+use crate::finding::Finding;
+use crate::text;
+use crate::verdict::review::NotEvaluated;
+
+use super::settings::Preset;
+
+/// The decision about a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Decision {
+    /// Allowed.
+    Allow,
+    /// Allowed, with a warning.
+    Warn,
+    /// Refused.
+    Deny,
+}
+
+impl Decision {
+    /// The word for metrics and audit annotations.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Decision::Allow => "allow",
+            Decision::Warn => "warn",
+            Decision::Deny => "deny",
+        }
+    }
+}
+
+/// A finding, and the decision about it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judged {
+    /// The finding.
+    pub finding: Finding,
+    /// The decision about it.
+    pub decision: Decision,
+    /// The supported way, from the rule.
+    pub instead: &'static str,
+}
+
+impl Judged {
+    /// One line for a denial or a warning: code, basis, message and the supported way, in at most `max` bytes without
+    /// control characters. The message is cut first, code and basis never.
+    pub fn line(&self, max: usize) -> String {
+        let finding = &self.finding;
+        let head = format!("{} ({}): ", finding.code, finding.basis.word());
+        let tail = format!(" - {}", self.instead);
+        let room = max.saturating_sub(head.len() + tail.len());
+        format!("{head}{}{tail}", text::line(&finding.message, room))
+    }
+}
+
+/// The judgement of a change.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judgement {
+    /// Who acts.
+    pub actor: Actor,
+    /// The preset in force.
+    pub preset: Preset,
+    /// The findings, heaviest decision first.
+    pub judged: Vec<Judged>,
+    /// Why the change was not judged, or not as a whole. There are no findings then, unless only a part of managedFields
+    /// was not looked at.
+    pub not_evaluated: Option<NotEvaluated>,
+}
+
+impl Judgement {
+    /// The heaviest decision.
+    pub fn decision(&self) -> Decision {
+        self.judged.iter().map(|judged| judged.decision).max().unwrap_or(Decision::Allow)
+    }
+
+    /// The findings.
+    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
+        self.judged.iter().map(|judged| &judged.finding)
+    }
+}

@@ -1,0 +1,90 @@
+//! Policies for objects that no webhook is asked about, as ValidatingAdmissionPolicies (Kubernetes 1.30 or newer):
+//! webhook configurations, the guard's own and the platform's, and the endpoints of managed Services.
+//!
+//! The policy for webhook configurations fails closed, so it matches two kinds, by name, and nothing else. Its way out
+//! is an annotation on the object itself, and not a group to impersonate: a user who impersonates loses the rights of
+//! their own groups, and an administrator's rights usually come from groups.
+
+use std::collections::BTreeSet;
+
+use aksarc_shared::data::own::{CONFIGURATION, OPEN};
+use aksarc_shared::data::{self, Component, Data};
+use aksarc_shared::k8s::kinds;
+use aksarc_shared::verdict::guard::Settings;
+
+use super::template::{fill, list};
+
+/// The policy for webhook configurations, and its binding.
+pub const POLICY: &str = "protection.guard.aksarc.dev";
+
+/// The policy for the endpoints of managed Services, and its binding.
+pub const ENDPOINTS_POLICY: &str = "endpoints.guard.aksarc.dev";
+
+/// The manifest as YAML. `settings` may name further identities of the platform.
+pub fn render(settings: &Settings) -> String {
+    let data = data::embedded();
+    let platform = &settings.actors.platform;
+    let users = data.identities.users.iter().map(|row| &*row.name).chain(platform.users.iter().map(String::as_str));
+    let groups = data.identities.groups.iter().map(|row| &*row.name).chain(platform.groups.iter().map(String::as_str));
+    let names = data.cluster_objects.webhooks.iter().filter(|row| row.always).map(|row| &*row.name);
+    let values = [
+        ("policy", POLICY),
+        ("configuration", CONFIGURATION),
+        ("open", OPEN),
+        ("names", &list([CONFIGURATION].into_iter().chain(names))),
+        ("users", &list(users)),
+        ("groups", &list(groups)),
+        ("credentials", &list(platform.credential_ids.iter().map(String::as_str))),
+    ];
+    fill(include_str!("../../manifest/protection.yaml"), &values) + &endpoints(&values)
+}
+
+/// The manifest of the policy that keeps people from answering for managed Services. It lets the identities of the
+/// other policy pass.
+fn endpoints(values: &[(&str, &str)]) -> String {
+    let services = managed_services(data::embedded());
+    let namespaces: BTreeSet<&str> = services.iter().map(|(namespace, _)| *namespace).collect();
+    let names: Vec<String> = services.iter().map(|(namespace, name)| format!("{namespace}/{name}")).collect();
+    let own = [
+        ("policy", ENDPOINTS_POLICY),
+        ("namespaces", &list(namespaces)),
+        ("services", &list(names.iter().map(String::as_str))),
+    ];
+    let inherited = values.iter().filter(|(name, _)| *name != "policy").copied();
+    let values: Vec<(&str, &str)> = own.into_iter().chain(inherited).collect();
+    fill(include_str!("../../manifest/endpoints.yaml"), &values)
+}
+
+/// The managed Services whose names the catalogue knows, as namespace and name.
+fn managed_services(data: &Data) -> BTreeSet<(&str, &str)> {
+    let is_service = |row: &&Component| row.kinds.iter().any(|kind| kind == kinds::SERVICE.kind);
+    let rows = data.components.iter().filter(is_service).filter_map(|row| Some((row, row.name.as_deref()?)));
+    let protected = || data.namespaces.namespaces.iter().map(|row| &*row.name);
+    let mut services = BTreeSet::new();
+    for (row, name) in rows {
+        services.extend(row.namespaces.iter().map(|namespace| (&**namespace, name)));
+        let any = protected().filter(|namespace| row.is(kinds::SERVICE.kind, namespace, name, &data.namespaces));
+        services.extend(any.map(|namespace| (namespace, name)));
+    }
+    services
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_policy_names_what_it_protects_and_who_may_pass() {
+        let mut settings = Settings::default();
+        settings.actors.platform.users.push("system:serviceaccount:cert-manager:cainjector".to_owned());
+        let text = render(&settings);
+        for name in [CONFIGURATION, "azure-wi-webhook-mutating-webhook-configuration", OPEN, "system:apiserver"] {
+            assert!(text.contains(&format!("{name:?}")), "{name}");
+        }
+        assert!(text.contains("\"system:serviceaccount:cert-manager:cainjector\""));
+        assert!(!text.contains("system:masters") && !text.contains("{{"));
+        // A user may run a Gatekeeper of their own under this name.
+        assert!(!text.contains("gatekeeper-"));
+        assert!(text.contains("\"kube-system/kube-dns\"") && !text.contains("\"default/"));
+    }
+}

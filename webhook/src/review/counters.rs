@@ -1,0 +1,150 @@
+//! Counters of reviews and of their findings.
+
+use aksarc_shared::facts::actor::Actor;
+use aksarc_shared::rules::catalogue;
+use aksarc_shared::verdict::guard::{Decision, Judgement, Preset};
+use prometheus_client::metrics::counter::Counter;
+
+use crate::metrics::{Metrics, SeriesLabels, by};
+
+/// Counters of reviews. Each is found by position, so that counting looks nothing up.
+#[derive(Debug)]
+pub struct ReviewCounters {
+    /// By decision, actor and mode.
+    reviews: Vec<Counter>,
+    /// By rule, and for each rule by decision and actor.
+    findings: Vec<(&'static str, Vec<Counter>)>,
+    /// By the position of the reason in `REASONS`.
+    not_evaluated: Vec<Counter>,
+    log_lines_suppressed: Counter,
+}
+
+impl ReviewCounters {
+    /// Registers the series.
+    pub fn register(metrics: &mut Metrics) -> Self {
+        let series: Vec<SeriesLabels> = DECISIONS
+            .iter()
+            .flat_map(|decision| ACTORS.iter().map(move |actor| (decision, actor)))
+            .flat_map(|(decision, actor)| Preset::ALL.iter().map(move |preset| (decision, actor, preset)))
+            .map(|(decision, actor, preset)| {
+                vec![("decision", decision.as_str()), ("actor", actor.as_str()), ("mode", preset.as_str())]
+            })
+            .collect();
+        ReviewCounters {
+            reviews: metrics.counters("reviews", "Judged reviews by decision, actor and mode", &series),
+            findings: finding_counters(metrics),
+            not_evaluated: metrics.counters(
+                "reviews_not_evaluated",
+                "Reviews that were not judged, or not as a whole, by reason",
+                &by("reason", &REASONS),
+            ),
+            log_lines_suppressed: metrics.counter(
+                "log_lines_suppressed",
+                "Lines on findings that were left out of the log, because a user had caused too many in a second",
+            ),
+        }
+    }
+
+    pub(super) fn judged(&self, judgement: &Judgement) {
+        let place = (judgement.decision() as usize * ACTORS.len() + judgement.actor as usize) * Preset::ALL.len();
+        if let Some(counter) = self.reviews.get(place + judgement.preset as usize) {
+            counter.inc();
+        }
+        for judged in &judgement.judged {
+            let own = self.findings.iter().find(|(code, _)| judged.finding.code == *code);
+            let place = judged.decision as usize * JUDGED_ACTORS.len() + usize::from(judgement.actor == Actor::Person);
+            if let Some(counter) = own.and_then(|(_, counters)| counters.get(place)) {
+                counter.inc();
+            }
+        }
+    }
+
+    pub(super) fn not_evaluated(&self, reason: &str) {
+        let place = REASONS.iter().position(|known| *known == reason).unwrap_or(REASONS.len() - 1);
+        if let Some(counter) = self.not_evaluated.get(place) {
+            counter.inc();
+        }
+    }
+
+    pub(super) fn log_line_suppressed(&self) {
+        self.log_lines_suppressed.inc();
+    }
+}
+
+/// One family for all rules that can be found in a change, and the handles of each rule.
+fn finding_counters(metrics: &mut Metrics) -> Vec<(&'static str, Vec<Counter>)> {
+    let rules = catalogue::ALL.iter().filter(|rule| rule.change.is_some());
+    let codes: Vec<&'static str> = rules.map(|rule| rule.code.as_str()).collect();
+    let labels = |code: &'static str| {
+        DECISIONS.iter().flat_map(move |decision| {
+            JUDGED_ACTORS
+                .iter()
+                .map(move |actor| vec![("rule", code), ("decision", decision.as_str()), ("actor", actor.as_str())])
+        })
+    };
+    let series: Vec<SeriesLabels> = codes.iter().flat_map(|code| labels(code)).collect();
+    let counters = metrics.counters("findings", "Findings in judged reviews by rule, decision and actor", &series);
+    let of_rule = counters.chunks(DECISIONS.len() * JUDGED_ACTORS.len()).map(<[Counter]>::to_vec);
+    codes.into_iter().zip(of_rule).collect()
+}
+
+/// In the order of their discriminants, by which `judged` finds a counter; a test holds both together.
+const DECISIONS: [Decision; 3] = [Decision::Allow, Decision::Warn, Decision::Deny];
+const ACTORS: [Actor; 3] = [Actor::Ambiguous, Actor::Person, Actor::Platform];
+/// The platform is never judged.
+const JUDGED_ACTORS: [Actor; 2] = [Actor::Ambiguous, Actor::Person];
+
+/// The reasons for which a review can go unjudged. All but the last three are words of the engine.
+const REASONS: [&str; 10] = [
+    "unreadable",
+    "operation",
+    "resource",
+    "subresource",
+    "version",
+    "missing-object",
+    "managed-fields",
+    PANIC,
+    TIME,
+    "other",
+];
+pub(super) const PANIC: &str = "panic";
+pub(super) const TIME: &str = "time";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_judgement_counts_in_its_own_series() {
+        for decision in DECISIONS {
+            assert_eq!(DECISIONS[decision as usize], decision);
+        }
+        for actor in ACTORS {
+            for preset in Preset::ALL {
+                let mut metrics = Metrics::new();
+                let counters = ReviewCounters::register(&mut metrics);
+                counters.judged(&Judgement { actor, preset, judged: Vec::new(), not_evaluated: None });
+                let line = format!(
+                    "aksarc_reviews_total{{decision=\"allow\",actor=\"{}\",mode=\"{}\"}} 1",
+                    actor.as_str(),
+                    preset.as_str()
+                );
+                let text = metrics.text();
+                assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_reason_counts_in_its_own_series() {
+        let mut metrics = Metrics::new();
+        let counters = ReviewCounters::register(&mut metrics);
+        for reason in REASONS {
+            counters.not_evaluated(reason);
+        }
+        for reason in REASONS {
+            let line = format!("aksarc_reviews_not_evaluated_total{{reason=\"{reason}\"}} 1");
+            assert!(metrics.text().lines().any(|found| found == line), "{line}");
+        }
+    }
+}
