@@ -16,6 +16,7 @@ use aksarc_shared::rules::catalogue;
 use aksarc_shared::rules::rule::Mode;
 use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::verdict::guard::Settings;
+use aksarc_webhook::manifest::{ManifestConfig, ManifestOptions};
 use aksarc_webhook::{config, manifest};
 use serde_json::{Value, json};
 
