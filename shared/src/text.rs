@@ -85,6 +85,36 @@ pub fn short_hex(digest: &[u8]) -> String {
     })
 }
 
+/// Why a text cannot be shown as it is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TextProblem {
+    /// It has more bytes than anybody reads.
+    #[error("{0} has more than {1} bytes")]
+    TooLarge(&'static str, usize),
+    /// It holds characters that steer terminals or forge lines.
+    #[error("{0} holds control or invisible characters")]
+    Unprintable(&'static str),
+}
+
+impl TextProblem {
+    /// The name of the field that holds the text.
+    pub fn field(&self) -> &'static str {
+        match self {
+            TextProblem::TooLarge(field, _) | TextProblem::Unprintable(field) => field,
+        }
+    }
+}
+
+/// The problems of a text in a field that has `max` bytes at most.
+pub(crate) fn problems(field: &'static str, text: &str, max: usize) -> impl Iterator<Item = TextProblem> {
+    let long = (text.len() > max).then_some(TextProblem::TooLarge(field, max));
+    let unseen = (clean(text) != text).then_some(TextProblem::Unprintable(field));
+    long.into_iter().chain(unseen)
+}
+
+/// The length of a Kubernetes name, in bytes, at most. A longer one is a mistake in a file.
+pub(crate) const MAX_NAME: usize = 253;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -22,14 +22,15 @@ pub const CRATES: [(&str, &str); 3] =
     [("shared", "aksarc_shared"), ("plugin", "kubectl_aksarc"), ("webhook", "aksarc_webhook")];
 
 /// The rooms of `shared/src`, from the ground up. A room uses its own floor and those below it.
-pub const FLOORS: [&[&str]; 8] = [
-    &["chain", "command", "moment", "text"],
+pub const FLOORS: [&[&str]; 9] = [
+    &["chain", "moment", "text"],
     &["k8s"],
     &["data"],
+    &["command"],
     &["finding"],
     &["facts"],
-    &["people"],
     &["rules"],
+    &["people"],
     &["verdict"],
 ];
 

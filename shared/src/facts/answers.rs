@@ -16,7 +16,7 @@ use crate::data::{ClauseText, Data, Platform, Sees};
 use crate::k8s::read::json::ReadError;
 use crate::k8s::read::yaml;
 use crate::moment::Moment;
-use crate::{people::waiver, text};
+use crate::text::{self, TextProblem};
 
 /// One answer, from a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -227,7 +227,7 @@ pub enum Problem {
     Unsigned,
     /// By no name that can be read.
     #[error("{0}")]
-    Signature(waiver::Invalid),
+    Signature(TextProblem),
 }
 
 /// Every answer with what keeps it from counting; with nothing, it counts.
@@ -260,7 +260,7 @@ impl Attestation {
         if self.by.trim().is_empty() {
             problems.push(Problem::Unsigned);
         }
-        problems.extend(waiver::problems_of_text("by", &self.by, waiver::MAX_NAME).map(Problem::Signature));
+        problems.extend(text::problems("by", &self.by, text::MAX_NAME).map(Problem::Signature));
         if self.on.0 > now {
             problems.push(Problem::Future(self.on.0));
         }
@@ -443,11 +443,11 @@ items:
         assert_eq!(faults(answer(|a| a.by = " ".to_owned()), now), [Problem::Unsigned]);
         for invisible in ["\u{200b}", "\u{ad}", "\u{3164}", "\u{2800}", "\u{e0061}", "alice\n", "al\u{202e}ice"] {
             let unseen = faults(answer(|a| a.by = invisible.to_owned()), now);
-            assert_eq!(unseen, [Problem::Signature(waiver::Invalid::Unprintable("by"))], "{invisible:?}");
+            assert_eq!(unseen, [Problem::Signature(TextProblem::Unprintable("by"))], "{invisible:?}");
         }
         assert_eq!(faults(answer(|a| a.by = "a".repeat(253)), now), []);
         let long = faults(answer(|a| a.by = "a".repeat(254)), now);
-        assert_eq!(long, [Problem::Signature(waiver::Invalid::TooLarge("by", 253))]);
+        assert_eq!(long, [Problem::Signature(TextProblem::TooLarge("by", 253))]);
         let twisted = faults(answer(|a| a.expires = Some(a.on)), now);
         assert_eq!(twisted, [Problem::Backwards, Problem::Expired(at("2026-05-01T00:00:00Z"))]);
         assert_eq!(faults(answer(|a| a.clause = "C13".to_owned()), now), [Problem::Unasked("C13".to_owned())]);

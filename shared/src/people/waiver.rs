@@ -30,7 +30,6 @@ pub use moved::Moved;
 pub use read::{Objects, SUPPORT_WAIVER, Unreadable, WaiverEntry, WaiverPlace, entries, parse};
 pub use set::{WaiverStatus, all_problems, beside, in_force, status};
 pub use terms::{Invalid, MAX_DAYS};
-pub(crate) use terms::{MAX_NAME, problems_of_text};
 
 /// A waiver, from a file, the guard's configuration or a `SupportWaiver` object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use jiff::ToSpan;
 
 use super::{Match, Waiver, WaiverKind};
 use crate::finding::Consequence;
-use crate::text;
+use crate::text::{self, TextProblem};
 
 /// Why a waiver does not count.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,12 +46,9 @@ pub enum Invalid {
     /// A directed change without a case.
     #[error("kind microsoft-directed needs supportCase")]
     NoSupportCase,
-    /// More text than anybody reads.
-    #[error("{0} has more than {1} bytes")]
-    TooLarge(&'static str, usize),
-    /// Characters that steer terminals or forge lines.
-    #[error("{0} holds control or invisible characters")]
-    Unprintable(&'static str),
+    /// A text that cannot be shown as it is.
+    #[error(transparent)]
+    Text(#[from] TextProblem),
     /// Reports could not say which is meant.
     #[error("another waiver has the same name, so neither counts")]
     SameName,
@@ -66,7 +63,8 @@ impl Invalid {
         match self {
             Invalid::SelfApproved => "approvedBy",
             Invalid::UnknownRule(_) | Invalid::NoRules => "rules",
-            Invalid::Empty(field) | Invalid::TooLarge(field, _) | Invalid::Unprintable(field) => field,
+            Invalid::Empty(field) => field,
+            Invalid::Text(problem) => problem.field(),
             Invalid::NoObject => "match",
             Invalid::NoFingerprint => "fingerprint",
             Invalid::NoUid(_) => "uid",
@@ -110,7 +108,7 @@ impl Waiver {
         }
         for code in &self.rules {
             let Some(rule) = crate::rules::catalogue::find(code).filter(|rule| rule.code.as_str() == code) else {
-                problems.push(Invalid::UnknownRule(text::line(code, MAX_NAME)));
+                problems.push(Invalid::UnknownRule(text::line(code, text::MAX_NAME)));
                 continue;
             };
             if rule.heaviest(&crate::data::Platform::ALL) != Consequence::Voids {
@@ -146,10 +144,10 @@ impl Waiver {
     fn problems_of_texts(&self) -> Vec<Invalid> {
         let mut problems = Vec::new();
         let required = [
-            ("name", &self.name, MAX_NAME),
+            ("name", &self.name, text::MAX_NAME),
             ("reason", &self.reason, MAX_REASON),
-            ("requestedBy", &self.requested_by, MAX_NAME),
-            ("approvedBy", &self.approved_by, MAX_NAME),
+            ("requestedBy", &self.requested_by, text::MAX_NAME),
+            ("approvedBy", &self.approved_by, text::MAX_NAME),
         ];
         for (field, given, _) in required {
             let stands_in = field == "approvedBy" && given.is_empty() && self.is_directed();
@@ -158,10 +156,10 @@ impl Waiver {
             }
         }
         let optional = [("ticket", self.ticket.as_ref()), ("supportCase", self.support_case.as_ref())];
-        let optional = optional.into_iter().filter_map(|(field, given)| Some((field, given?, MAX_NAME)));
+        let optional = optional.into_iter().filter_map(|(field, given)| Some((field, given?, text::MAX_NAME)));
         for (field, given, max) in required.into_iter().chain(optional) {
             let breaks = |c: char| field == "reason" && matches!(c, '\n' | '\r' | '\t');
-            problems.extend(problems_of_text(field, &given.replace(breaks, " "), max));
+            problems.extend(text::problems(field, &given.replace(breaks, " "), max).map(Invalid::Text));
         }
         problems
     }
@@ -183,7 +181,7 @@ impl Match {
         let texts = [&self.kind, &self.namespace, &self.name].into_iter().chain(&self.path);
         for given in texts {
             if text::clean(given) != **given {
-                problems.push(Invalid::Unprintable("match"));
+                problems.push(TextProblem::Unprintable("match").into());
                 break;
             }
         }
@@ -195,13 +193,6 @@ impl Match {
 fn same_person(one: &str, other: &str) -> bool {
     let plain = |name: &str| name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
     plain(one) == plain(other)
-}
-
-/// What keeps a text from being shown as it is.
-pub(crate) fn problems_of_text(field: &'static str, given: &str, max: usize) -> impl Iterator<Item = Invalid> {
-    let long = (given.len() > max).then_some(Invalid::TooLarge(field, max));
-    let unseen = (text::clean(given) != given).then_some(Invalid::Unprintable(field));
-    long.into_iter().chain(unseen)
 }
 
 fn blank(text: Option<&str>) -> bool {
@@ -222,9 +213,6 @@ pub const MAX_DAYS: i64 = 90;
 
 /// For so many where Microsoft directed the change: a year, with a leap day.
 const MAX_DAYS_DIRECTED: i64 = 366;
-
-/// As long as a Kubernetes name may be. A longer one is a mistake in a file.
-pub(crate) const MAX_NAME: usize = 253;
 
 /// A page of text. What needs more belongs into the ticket.
 const MAX_REASON: usize = 4096;
@@ -330,7 +318,7 @@ mod tests {
             (format!("{{fingerprint: {PRINT}, kind: Pod}}"), vec![Invalid::NoObject]),
             (format!("{{fingerprint: {PRINT}, namespace: b}}"), vec![Invalid::NoObject]),
             ("{kind: Pod, name: a, fingerprint: 01AB}".to_owned(), vec![Invalid::NoFingerprint]),
-            ("{kind: Pod, name: \"a\\u202e\"}".to_owned(), vec![Invalid::Unprintable("match")]),
+            ("{kind: Pod, name: \"a\\u202e\"}".to_owned(), vec![TextProblem::Unprintable("match").into()]),
         ] {
             assert_eq!(matching(&good), problems, "{good}");
         }
@@ -359,12 +347,12 @@ mod tests {
 
     #[test]
     fn texts_that_steer_terminals_are_refused_and_line_breaks_are_folded() {
-        assert_eq!(broken(|w| w.reason = "a\u{1b}[31mb".to_owned()), [Invalid::Unprintable("reason")]);
-        assert_eq!(broken(|w| w.name = "W\n7".to_owned()), [Invalid::Unprintable("name")]);
-        assert_eq!(broken(|w| w.ticket = Some("OPS\u{202e}1".to_owned())), [Invalid::Unprintable("ticket")]);
-        assert_eq!(broken(|w| w.reason = "x".repeat(4097)), [Invalid::TooLarge("reason", 4096)]);
+        assert_eq!(broken(|w| w.reason = "a\u{1b}[31mb".to_owned()), [Invalid::Text(TextProblem::Unprintable("reason"))]);
+        assert_eq!(broken(|w| w.name = "W\n7".to_owned()), [Invalid::Text(TextProblem::Unprintable("name"))]);
+        assert_eq!(broken(|w| w.ticket = Some("OPS\u{202e}1".to_owned())), [Invalid::Text(TextProblem::Unprintable("ticket"))]);
+        assert_eq!(broken(|w| w.reason = "x".repeat(4097)), [Invalid::Text(TextProblem::TooLarge("reason", 4096))]);
         assert_eq!(broken(|w| w.reason = "x".repeat(4096)), []);
-        assert_eq!(broken(|w| w.requested_by = "x".repeat(254)), [Invalid::TooLarge("requestedBy", 253)]);
+        assert_eq!(broken(|w| w.requested_by = "x".repeat(254)), [Invalid::Text(TextProblem::TooLarge("requestedBy", 253))]);
         let long = Waiver { reason: "first line\n\tsecond\r\n".to_owned(), ..waiver() };
         assert_eq!(long.problems(), []);
         let mut findings = [finding("log-agent", "u1", None)];
