@@ -87,14 +87,14 @@ impl fmt::Display for Shell {
 /// One command that leads back, or helps to find the way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Command {
-    argv: Vec<String>,
-    blanks: Vec<&'static str>,
-    platforms: Vec<Platform>,
+    pub(crate) argv: Vec<String>,
+    pub(crate) blanks: Vec<&'static str>,
+    pub(crate) platforms: Vec<Platform>,
     says_platforms: bool,
-    caution: Option<String>,
+    pub(crate) caution: Option<String>,
     /// What the command does where it does not make the finding go away.
-    only: Option<String>,
-    shell: Shell,
+    pub(crate) only: Option<String>,
+    pub(crate) shell: Shell,
     fits: bool,
 }
 

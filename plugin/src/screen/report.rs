@@ -1,4 +1,4 @@
-//! A report in each format. All derive from [`Report`], and none decides anything.
+//! A report in each format. Each prints a [`ReportV1`], looks nothing up and decides nothing.
 
 mod name;
 mod short;
@@ -9,7 +9,7 @@ mod wide;
 
 use std::fmt;
 
-use aksarc_shared::verdict::report::Report;
+use aksarc_shared::verdict::report::v1::ReportV1;
 
 pub use view::{Age, GroupBy, Show, View};
 
@@ -20,7 +20,7 @@ use crate::cli::exit::Failure;
 ///
 /// # Errors
 /// [`Failure`] when it cannot be serialized.
-pub fn report(report: &Report, format: ReportFormat, view: &View<'_>) -> Result<String, Failure> {
+pub fn report(report: &ReportV1, format: ReportFormat, view: &View) -> Result<String, Failure> {
     let text = match format {
         ReportFormat::Json => return format::json(report),
         // By way of JSON, so that both always hold the same.

@@ -1,5 +1,7 @@
-//! The result of a check: versioned, and the same for every format. Field names and order are the JSON contract,
-//! `aksarc.dev/v1alpha1`.
+//! The engine's result of a check. Programs and renderers get it as [`v1::ReportV1`], which is the contract.
+
+mod to_v1;
+pub mod v1;
 
 use crate::finding::Code;
 use crate::people::questions::Question;
@@ -8,16 +10,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::data::{Document, Platform};
-use crate::finding::{Basis, Consequence, Finding};
+use crate::finding::{Basis, Finding};
 
 /// What a check found.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug)]
 pub struct Report {
-    /// `aksarc.dev/v1alpha1`.
-    pub api_version: &'static str,
-    /// `SupportReport`.
-    pub kind: &'static str,
     /// What made it.
     pub tool: ToolVersion,
     /// What was judged against.
@@ -55,11 +52,10 @@ pub struct ToolVersion {
 }
 
 /// What was judged against.
-#[derive(Clone, Debug, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default)]
 pub struct Policy {
-    /// The platform, or the candidates joined by `|`.
-    pub platform: String,
+    /// The platform, or the candidates.
+    pub platforms: Vec<Platform>,
     /// How we know.
     pub platform_evidence: Vec<String>,
     /// The policy texts of those platforms.
@@ -71,8 +67,7 @@ pub struct Policy {
 }
 
 /// What was judged.
-#[derive(Clone, Debug, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default)]
 pub struct Cluster {
     /// The kubeconfig context, or the snapshot.
     pub context: String,
@@ -88,8 +83,7 @@ pub struct Cluster {
 pub const NEEDS_CLUSTER: &str = "needs a cluster; these are manifests";
 
 /// The verdict, in the policy's terms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VerdictWord {
     /// Nothing voids support, but something that could is unknown.
     Inconclusive,
@@ -111,8 +105,7 @@ impl VerdictWord {
 }
 
 /// What became of a rule.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleOutcome {
     /// `AA201`.
     pub code: Code,
@@ -123,14 +116,12 @@ pub struct RuleOutcome {
     /// Why, for anything but a plain pass or violation.
     pub reason: String,
     /// What is not decided here could void support, so the verdict hangs on it.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub could_void: bool,
 }
 
 /// The outcome of a rule. Unknown is never a pass.
 #[must_use]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RuleResult {
     /// It does not apply on this platform, or to this input.
     NotApplicable,
@@ -161,8 +152,7 @@ impl RuleResult {
 }
 
 /// Something that becomes due.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Clock {
     /// The day it is due.
     pub due: String,
@@ -173,13 +163,11 @@ pub struct Clock {
     /// What becomes due.
     pub what: String,
     /// Where the platform is not known, those on which this holds; empty when it holds on all that it may be.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub platforms: Vec<Platform>,
 }
 
 /// What was and was not looked at, and at what cost.
-#[derive(Clone, Debug, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default)]
 pub struct Coverage {
     /// Rules that came to an outcome other than unknown.
     pub evaluated: usize,
@@ -217,11 +205,4 @@ pub mod exit {
     pub const REFUSED: u8 = 6;
     /// Interrupted.
     pub const INTERRUPTED: u8 = 130;
-}
-
-impl Report {
-    /// How many unwaived findings weigh this much.
-    pub fn count(&self, consequence: Consequence) -> usize {
-        self.findings.iter().filter(|f| f.consequence == consequence && f.waiver.is_none()).count()
-    }
 }

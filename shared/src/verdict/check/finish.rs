@@ -71,11 +71,9 @@ impl Check<'_> {
             ..Coverage::default()
         };
         Ok(Report {
-            api_version: "aksarc.dev/v1alpha1",
-            kind: "SupportReport",
             tool,
             policy: Policy {
-                platform: candidates.iter().map(|platform| platform.as_str()).collect::<Vec<_>>().join("|"),
+                platforms: candidates.clone(),
                 platform_evidence: evidence,
                 documents,
                 as_of: day.to_string(),
