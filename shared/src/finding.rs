@@ -340,22 +340,17 @@ impl ObjectRef {
 }
 
 /// Why we say so: what was looked at, and who wrote it when.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Evidence {
     /// `managedFields`, `request`, `invariant`, `versionTable`, `signs` …
     pub what: String,
     /// The fieldManager, where there is one.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub manager: String,
     /// `Apply`, `Update`, `CREATE` …
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub operation: String,
     /// RFC 3339, or empty.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub time: String,
     /// What it shows, in a sentence.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub detail: String,
 }
 
@@ -512,9 +507,8 @@ impl Draft {
     }
 }
 
-/// A finding, complete. Field order is the JSON contract's.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
+/// A finding, complete.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
     /// `AA201`.
     pub code: Code,
@@ -577,8 +571,7 @@ impl Finding {
 }
 
 /// The waiver on a finding.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WaiverNote {
     /// The waiver's name.
     pub name: String,

@@ -70,7 +70,7 @@ pub struct SectionV1 {
     pub section: String,
     /// The clauses.
     pub clauses: Vec<String>,
-    /// The policy texts that have one of them, by the ids of the report's `policy.documents`.
+    /// The policy texts of the platform that have one of them, by the ids of the report's `policy.documents`.
     pub documents: Vec<String>,
 }
 
