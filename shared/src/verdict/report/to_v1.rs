@@ -1,11 +1,13 @@
 //! The way from the engine's result to the contract: the one place where names, sections and summaries are looked up.
 
 use super::v1::{
-    AnswerV1, BasisV1, CatalogueV1, ClockV1, ClusterV1, CommandV1, ConsequenceV1, CoverageV1, DocumentV1,
-    EvidenceV1, FindingV1, InputV1, ObjectV1, OutcomeV1, PolicyV1, QuestionV1, ReportKindV1, ReportV1, ReportVersionV1,
-    RuleV1, SectionV1, ToolV1, VerdictV1, WaiverV1,
+    AnswerV1, BasisV1, CatalogueV1, ClockV1, ClusterV1, CommandV1, ConsequenceV1, CoverageV1, DocumentV1, EvidenceV1,
+    FindingV1, InputV1, ObjectV1, OutcomeV1, PolicyV1, QuestionV1, ReportKindV1, ReportV1, ReportVersionV1, RuleV1,
+    SectionV1, ToolV1, VerdictV1, WaiverV1,
 };
-use super::{Clock, Cluster, Coverage, NEEDS_CLUSTER, Policy, Report, RuleOutcome, RuleResult, ToolVersion, VerdictWord};
+use super::{
+    Clock, Cluster, Coverage, NEEDS_CLUSTER, Policy, Report, RuleOutcome, RuleResult, ToolVersion, VerdictWord,
+};
 use crate::command::Command;
 use crate::data::{Document, Platform, embedded};
 use crate::finding::{Basis, Clause, Consequence, Evidence, Finding, ObjectRef, WaiverNote};
@@ -116,7 +118,8 @@ impl From<Policy> for PolicyV1 {
         PolicyV1 {
             platform: platforms.join("|"),
             platforms,
-            preview: !policy.platforms.is_empty() && policy.platforms.iter().all(|platform| !platform.has_policy_text()),
+            preview: !policy.platforms.is_empty()
+                && policy.platforms.iter().all(|platform| !platform.has_policy_text()),
             platform_evidence: policy.platform_evidence,
             documents: policy.documents.iter().map(Into::into).collect(),
             as_of: policy.as_of,
@@ -322,15 +325,17 @@ mod tests {
     fn a_section_names_its_clauses_and_the_texts_that_have_one_of_them() {
         let of = |platforms: &[Platform]| sections(Finding::example().clauses, platforms);
         let [one] = &*of(&[Platform::AzureLocal]) else { panic!("C13 stands in one section") };
-        assert_eq!((&*one.section, &*one.clauses, &*one.documents), ("Shared responsibility", &["C13".to_owned()][..], &["P-AL".to_owned()][..]));
+        assert_eq!(
+            (&*one.section, &*one.clauses, &*one.documents),
+            ("Shared responsibility", &["C13".to_owned()][..], &["P-AL".to_owned()][..])
+        );
         assert_eq!(of(&Platform::WITH_POLICY_TEXT).first().map(|one| one.documents.len()), Some(3));
         assert_eq!(of(&[Platform::BareMetal]).first().map(|one| one.documents.len()), Some(0));
     }
 
     #[test]
     fn a_command_carries_its_words_beside_its_line() {
-        let command =
-            Command::kubectl(["get", "nodes"]).only("shows them").on(&[Platform::AzureLocal]).caution("slow");
+        let command = Command::kubectl(["get", "nodes"]).only("shows them").on(&[Platform::AzureLocal]).caution("slow");
         let json = serde_json::to_string(&CommandV1::from(command)).ok();
         let expected = concat!(
             r#"{"argv":["kubectl","get","nodes"],"line":"kubectl get nodes","printed":"kubectl get nodes  # slow; shows them","#,

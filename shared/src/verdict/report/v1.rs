@@ -280,3 +280,26 @@ const KIND: &str = "SupportReport";
 
 /// A word that stands in an error: anybody may have written it.
 const MAX_WORD: usize = 80;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(json: &str) -> String {
+        ReportV1::parse(json).map_or_else(|error| error.to_string(), |_| "it was read".to_owned())
+    }
+
+    #[test]
+    fn another_version_or_kind_is_told_apart_from_damage() {
+        let later = r#"{"apiVersion": "aksarc.dev/v2", "kind": "SupportReport", "verdict": 7}"#;
+        let expected = "a report of apiVersion aksarc.dev/v2 cannot be read: this version reads aksarc.dev/v1alpha1";
+        assert_eq!(refusal(later), expected);
+        let plan = r#"{"apiVersion": "aksarc.dev/v1alpha1", "kind": "DryRunReport"}"#;
+        assert_eq!(refusal(plan), "the document is a DryRunReport and no SupportReport");
+        let damaged = r#"{"apiVersion": "aksarc.dev/v1alpha1", "kind": "SupportReport"}"#;
+        assert!(refusal(damaged).starts_with("the document is no SupportReport of aksarc.dev/v1alpha1: missing field"));
+        assert!(refusal("verdict: within").starts_with("the document is no SupportReport of aksarc.dev/v1alpha1: "));
+        let steering = r#"{"apiVersion": "\u001b[2J", "kind": "SupportReport"}"#;
+        assert!(!refusal(steering).contains('\u{1b}'));
+    }
+}

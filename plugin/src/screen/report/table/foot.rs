@@ -103,9 +103,7 @@ impl Screen<'_> {
         let report = self.report;
         let of_people = |rule: &RuleV1| report.questions.iter().any(|question| question.rules.contains(&rule.code));
         let mut hidden: Vec<(&str, Vec<&str>)> = Vec::new();
-        for rule in
-            report.rules.iter().filter(|rule| rule.outcome == OutcomeV1::NotObservable && !of_people(rule))
-        {
+        for rule in report.rules.iter().filter(|rule| rule.outcome == OutcomeV1::NotObservable && !of_people(rule)) {
             match hidden.iter_mut().find(|(reason, _)| *reason == rule.reason) {
                 Some((_, codes)) => codes.push(&rule.code),
                 None => hidden.push((&rule.reason, vec![&rule.code])),
@@ -154,8 +152,7 @@ impl Screen<'_> {
     }
 
     fn question(&mut self, question: &QuestionV1) -> fmt::Result {
-        let rules =
-            if question.rules.is_empty() { String::new() } else { format!(" ({})", question.rules.join(" ")) };
+        let rules = if question.rules.is_empty() { String::new() } else { format!(" ({})", question.rules.join(" ")) };
         writeln!(self.out, "   {}{rules} {}", Paint::bold(question.clauses.join(" ")), text::clean(&question.topic))?;
         let mut lines = vec![question.says.clone(), format!("ask: {}", question.ask)];
         if let Some(answer) = &question.answer {
