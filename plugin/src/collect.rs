@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 
 use crate::api::RequestError;
 
-pub use list::{MAX_RESTARTS, PageError, Pages};
+pub use list::{PageError, Pages};
 pub use listed::Listed;
 pub use reader::Reader;
 pub use waivers::waivers;
@@ -99,40 +99,33 @@ async fn lists<T: Target>(
 /// Judges pages as they come, and keeps none.
 pub struct Judge<'c>(pub &'c mut Check<'static>);
 
-/// A list under way, with spare beginnings for a list that has to start over.
-pub struct JudgedList {
-    segment: Segment<'static>,
-    spares: Vec<Segment<'static>>,
-}
+/// A list under way.
+pub struct JudgedList(Segment<'static>);
 
 impl JudgedList {
     /// Begins a list of a check.
     pub fn start(check: &Check<'static>, key: &ReadKey) -> Self {
-        // Each version that is tried may start over, and so does the next version.
-        let spares = (MAX_RESTARTS + 1) * key.kind.versions().count();
-        JudgedList { segment: check.segment(key), spares: (0..spares).map(|_| check.segment(key)).collect() }
+        JudgedList(check.segment(key))
     }
 
     /// Hands what became of the list to the check.
     pub fn end(self, check: &mut Check<'static>, key: ReadKey, listed: Listed) {
         match listed {
-            Listed::Complete => check.complete(self.segment),
+            Listed::Complete => check.complete(self.0),
             Listed::Forbidden => check.not_read(key, ReadState::Forbidden),
             Listed::NotServed => check.not_read(key, ReadState::NotServed),
-            Listed::Unknown(why) => check.cut_short(self.segment, why),
+            Listed::Unknown(why) => check.cut_short(self.0, why),
         }
     }
 }
 
 impl Pages for JudgedList {
     fn page(&mut self, bytes: &[u8]) -> Result<ListPage, PageError> {
-        Ok(self.segment.page(bytes)?)
+        Ok(self.0.page(bytes)?)
     }
 
     fn restart(&mut self) {
-        if let Some(fresh) = self.spares.pop() {
-            self.segment = fresh;
-        }
+        self.0.restart();
     }
 }
 

@@ -134,7 +134,7 @@ fn unreadable(error: &PageError, body: &[u8]) -> RequestFault {
 }
 
 /// How often a list may start over. One that takes longer than the server remembers will not get quicker.
-pub const MAX_RESTARTS: usize = 2;
+const MAX_RESTARTS: usize = 2;
 
 /// Servers and proxies write whole pages.
 const MAX_REASON: usize = 200;

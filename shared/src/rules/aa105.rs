@@ -31,6 +31,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa105.md"),
     state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };

@@ -42,6 +42,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa207.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: None, deadlines: None },
     change: Some(change),
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };

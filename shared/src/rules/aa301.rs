@@ -28,7 +28,7 @@ use crate::rules::parts::differences::FieldDifference;
 use crate::rules::parts::effect::{Effect, is_restart};
 use crate::rules::parts::node_metadata::{added_finalizers, target};
 use crate::rules::parts::put_back::{self, Past, Present};
-use crate::rules::parts::{foreign, names};
+use crate::rules::parts::{foreign, forged, names};
 use crate::rules::rule::{
     Across, Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch,
     Weight,
@@ -86,6 +86,7 @@ pub(crate) static RULE: Rule = Rule {
     page: include_str!("aa301.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
+    claim: Some(forged::forged),
     manifests: ManifestUse::Together(&ACROSS),
     voiding: Voiding::AnyList,
 };

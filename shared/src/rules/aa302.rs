@@ -47,6 +47,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa302.md"),
     state: StateCheck { per_object: None, per_cluster: None, deadlines: None },
     change: Some(change),
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };

@@ -100,6 +100,7 @@ pub(crate) static RULE: Rule = Rule {
     page: include_str!("aa303.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
+    claim: None,
     manifests: ManifestUse::Together(&ACROSS),
     voiding: Voiding::InNamed(voids_by),
 };

@@ -32,6 +32,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa401.md"),
     state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
+    claim: None,
     manifests: ManifestUse::AsNodeCreation,
     voiding: Voiding::AnyList,
 };

@@ -38,6 +38,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa605.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(egress::change),
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };

@@ -41,6 +41,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa606.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: Some(deadlines) },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };

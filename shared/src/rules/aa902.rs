@@ -28,6 +28,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa902.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: None, deadlines: None },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };

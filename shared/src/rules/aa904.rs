@@ -23,6 +23,7 @@ pub(crate) static RULE: Rule = Rule {
     // What waivers are good for is known once all other rules have spoken: the check adds it then.
     state: StateCheck { per_object: None, per_cluster: Some(|_, _| Verdict::Found(Vec::new())), deadlines: None },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };

@@ -53,6 +53,8 @@ pub struct Rule {
     pub state: StateCheck,
     /// Judges a change. `None` when there is nothing to guard.
     pub change: Option<ChangeCheck>,
+    /// Judges whose hand a change claims to be, by the field manager that asks for it.
+    pub claim: Option<ClaimCheck>,
     /// Judges manifests, which nobody has applied yet.
     pub manifests: ManifestUse,
     /// The lists whose objects may void support by this rule, for the verdict where one was not read.
@@ -329,6 +331,9 @@ impl Voiding {
         }
     }
 }
+
+/// Judges whose hand a change claims to be. The text is the field manager that asks for it, empty where it gives none.
+pub type ClaimCheck = fn(&Change<'_>, &str, &Data) -> Option<Draft>;
 
 /// Judges a change.
 pub type ChangeCheck = fn(&Change<'_>, &Data) -> Vec<Draft>;

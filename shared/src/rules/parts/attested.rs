@@ -44,6 +44,7 @@ pub(crate) const fn rule(own: AnswerRule) -> Rule {
         page: own.page,
         state: StateCheck { per_object: None, per_cluster: Some(own.judge), deadlines: None },
         change: None,
+        claim: None,
         manifests: ManifestUse::AsCreation,
         voiding: Voiding::AnyList,
     }
