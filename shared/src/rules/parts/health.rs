@@ -1,4 +1,4 @@
-//! Whether a workload of the platform does its work, for the rules on components and on Arc agents.
+//! Findings on workloads of the platform that do not work, for the rules on components and on Arc agents.
 
 use crate::rules::parts::components::by_owner;
 use serde_json::Value;
@@ -11,8 +11,8 @@ use crate::finding::{Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
 
-/// What a workload says of itself when it does no work. Only the controllers' own word counts, so an upgrade under way, or
-/// a workload that somebody scaled to nothing, is no finding here.
+/// A draft on a workload whose status says that it does not work. Only the controllers' own status counts, so an
+/// upgrade under way, or a workload that somebody scaled to nothing, is no finding here.
 pub(crate) fn ailing(object: &Object<'_>, kind: &'static Kind) -> Option<Draft> {
     if object.meta.deletion_timestamp.is_some() {
         return None;
@@ -63,10 +63,10 @@ pub(crate) fn ailing(object: &Object<'_>, kind: &'static Kind) -> Option<Draft> 
     }
 }
 
-/// A pod that is started over and over, as a finding of the workload it belongs to. `is_known` says whether a workload is
-/// one of those the rule speaks for.
+/// A draft on the workload of a pod in CrashLoopBackOff. `is_known` says whether the rule covers a workload, by kind
+/// and name.
 pub(crate) fn crash_loop(pod: &Object<'_>, is_known: impl Fn(&str, &str) -> bool) -> Option<Draft> {
-    // There are thousands of pods, and this is read before any of them is parsed.
+    // There are thousands of pods, and this test runs before any of them is parsed.
     if !pod.raw("status").is_some_and(|status| status.contains(CRASH_LOOP)) {
         return None;
     }
@@ -105,10 +105,10 @@ pub(crate) fn crash_loop(pod: &Object<'_>, is_known: impl Fn(&str, &str) -> bool
     Some(draft)
 }
 
-/// What a command does that only reads.
+/// The note on a command that only reads.
 const SHOWS: &str = "shows what is wrong";
 
-/// What belongs to every cluster of a platform and is missing, where its list was read to the end.
+/// Drafts on objects that every cluster of a platform has and this one lacks, where their list was read to the end.
 pub(crate) fn missing(
     inventory: &Inventory,
     data: &Data,
@@ -123,7 +123,7 @@ pub(crate) fn missing(
             && is_complete(inventory, &row.kind, &row.namespace)
     };
     let rows: Vec<&Essential> = data.essentials.iter().filter(here).collect();
-    // Something of the platform has to be there: an empty list says that this is another sort of cluster, or a rehearsal.
+    // Some object of the platform has to exist: with none, this is another sort of cluster, or a rehearsal.
     if !rows.iter().any(|row| is_there(row)) {
         return Vec::new();
     }
@@ -136,7 +136,7 @@ pub(crate) fn missing(
         .collect()
 }
 
-/// What a product lacks of which other parts are there. `is_there` says so of an object by kind, namespace and name.
+/// Drafts on missing objects of a product whose other parts exist. `is_there` tells by kind, namespace and name.
 pub(crate) fn missing_beside(
     inventory: &Inventory,
     data: &Data,

@@ -1,4 +1,4 @@
-//! Whether a component was put to rest: scaled to nothing, or sent to no node.
+//! Components that were put to rest: scaled to nothing, or bound to no node.
 
 use crate::command::Command;
 use crate::data::{Component, Confidence};
@@ -8,7 +8,7 @@ use crate::k8s::kinds::{self};
 use crate::k8s::object::Object;
 use serde_json::Value;
 
-/// A component that was put to rest: scaled to nothing, or a DaemonSet that selects no node by a label of nobody's.
+/// A draft: a component is scaled to nothing, or a DaemonSet selects no node, by a label that is not Kubernetes' own.
 pub(crate) fn idle(object: &Object<'_>, kind: &'static kinds::Kind, component: &Component) -> Option<Draft> {
     let name = &object.meta.name;
     let at = |path: &str| Draft::at(ObjectRef::of(object, kind), path);
@@ -34,7 +34,7 @@ pub(crate) fn idle(object: &Object<'_>, kind: &'static kinds::Kind, component: &
     })
 }
 
-/// How a component was put to rest.
+/// The way a component was put to rest.
 pub(crate) enum Rest {
     /// Scaled to nothing.
     Scaled,
