@@ -35,7 +35,7 @@ pub(super) static RULE: Rule = Rule {
     voiding: Voiding::AnyList,
 };
 
-/// A minor that is out altogether is AA101's.
+/// The verdict on patches of supported minors; AA101 judges minors that are out of support.
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let Some(version) = inventory.server() else {
         return Verdict::Unknown("the API server's version is not known".to_owned());
@@ -60,7 +60,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         ));
     }
     let current: Vec<Version> = patches.iter().rev().take(CURRENT).copied().collect();
-    // Where support hangs on the list of versions, a patch that no release lists is more than an old one.
+    // Where the list of versions decides about support, a patch that no release lists is more than an old one.
     let unlisted = context.platform == Platform::AzureLocal && !patches.contains(&version);
     if !unlisted && current.iter().any(|patch| version >= *patch) {
         return Verdict::Found(Vec::new());
@@ -82,5 +82,5 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     Verdict::Found(vec![draft])
 }
 
-/// A release of AKS Arc offers at most two patches of a minor.
+/// The current patches of a minor: a release of AKS Arc offers at most two.
 const CURRENT: usize = 2;

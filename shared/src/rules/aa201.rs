@@ -41,8 +41,9 @@ pub(super) static RULE: Rule = Rule {
     voiding: Voiding::AnyList,
 };
 
-/// Labels that contradict the node itself are findings at once; a system label that a person wrote is one if the system had
-/// put it there and it has not the value of its pool's untouched members, which only the whole can tell.
+/// Reports labels that contradict the node itself. A system label that a person wrote stays undecided: it is a finding
+/// if the system had put it there and its value is not that of the pool's untouched members, which only `per_cluster`
+/// can tell.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (node, data) = (seen.object, seen.data);
     let target = || ObjectRef::of(node, seen.kind);
@@ -65,7 +66,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
         notes.drafts.push(draft);
     }
     written_by_people(node, Place::Label, data, |keys, key, value, entry| {
-        // Those have been judged above, by what the node itself says.
+        // The loop above has judged these by the node's own evidence.
         if !(claimed && INVARIANTS.iter().any(|(own, _)| *own == key)) {
             let draft = Draft::at(target(), path(Place::Label, key))
                 .values(twin(node, keys, key), Some(value))
@@ -80,8 +81,8 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
 }
 
-/// Labels of the system's that a client wrote of which nothing tells whose it is: the platform's own may be among them, so only a
-/// value that the system itself gave the rest of the pool makes it worth a word.
+/// Notes system labels that an unrecognised client wrote. That client may be the platform's own, so only a different
+/// value, given by the system to the rest of the pool, makes a finding of it.
 fn strangers(node: &Object<'_>, keys: &Keys<'_, '_>, notes: &mut Notes, target: &dyn Fn() -> ObjectRef) {
     let name = &node.meta.name;
     let invariant = |key: &str| INVARIANTS.iter().any(|(own, _)| *own == key);
@@ -102,8 +103,8 @@ fn strangers(node: &Object<'_>, keys: &Keys<'_, '_>, notes: &mut Notes, target: 
     }
 }
 
-/// Labels that the system writes under two names, where the two say different things although no person's hand shows on
-/// either: one was changed, and nothing tells which, by whom, or whether it was not the system.
+/// Drafts on labels that the system writes under two names and whose values differ, although no person wrote either.
+/// One was changed, but nothing tells which one or by whom; it may have been the system itself.
 fn contradictions<'o>(node: &'o Object<'_>, keys: &'o Keys<'_, '_>) -> impl Iterator<Item = Draft> + 'o {
     let differing = TWINS.into_iter().filter_map(move |[newer, older]| {
         let said = |key| node.meta.labels.get(key).filter(|_| keys.by_person(key).is_none());
@@ -142,8 +143,8 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     Verdict::Found(drafts)
 }
 
-/// The pool label against the virtual machine's name. The shape of both was seen once, so it counts only where other
-/// nodes of this cluster prove it.
+/// Drafts on pool labels that do not match the virtual machine's name. The shape of both was seen once, so it counts
+/// only where other nodes of this cluster prove it.
 fn pool_labels(inventory: &Inventory, data: &Data) -> Vec<Draft> {
     let expected = |node: &NodeFact| provider_pool(node.provider_id.as_deref()?, data).map(str::to_owned);
     let agrees = |node: &NodeFact| node.pool_label.is_some() && expected(node) == node.pool_label;

@@ -37,7 +37,8 @@ pub(super) static RULE: Rule = Rule {
     voiding: Voiding::AnyList,
 };
 
-/// What a control-plane node says of its taint: it has it, it says itself that it should, or it lacks it.
+/// Judges the taint of a control-plane node: it is there, it is missing although the node's annotations list it, or it
+/// is missing and other nodes decide.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (node, data) = (seen.object, seen.data);
     if !is_control_plane(node, data) {
@@ -69,8 +70,9 @@ struct Tainted;
 #[derive(Debug)]
 struct OtherNodes;
 
-/// A control-plane node without its taint is a finding where another one has it. Where none has, nobody knows whether it
-/// was taken away or never given; where there are no other nodes, workloads have to run on it.
+/// The verdict on control-plane nodes without their taint. One is a finding if another control-plane node has the
+/// taint. If none has it, nobody knows whether it was taken away or never given; without other nodes, workloads have to
+/// run on the control plane.
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let suspects = inventory.undecided::<OtherNodes>(RULE.code);
     let is_foreign = |name: &str| {
@@ -114,19 +116,20 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         .collect()
 }
 
-/// Also the taints that only our conclusion makes the system's: nothing here weighs more than a risk.
+/// Whether the system sets the taint. Taints that are only inferred count too: nothing here weighs more than a risk.
 fn is_system(taint: &KeyChange<'_>, data: &Data) -> bool {
     matches!(data.node_keys.ruling(Place::Taint, &taint.key), Ruling::Known(_) | Ruling::Guess(_))
 }
 
-/// A control-plane node gets its taint back.
+/// Whether the change gives a control-plane node its taint back.
 fn is_cure(taint: &KeyChange<'_>, before: &Object<'_>) -> bool {
     let label = before.meta.labels.get(CONTROL_PLANE_LABEL).is_some();
     taint.key == CONTROL_PLANE_LABEL && taint.before.is_none() && label && taint.after.as_deref() == Some(":NoSchedule")
 }
 
-/// By its label, where that is not a person's own doing: a system's hand on it, or the name of its virtual machine
-/// (microsoft/cluster-api-provider-azurestackhci, templates/flavors/mgmt, 2026-08).
+/// Whether a node is of the control plane: by its label, unless a person set it. The system's managedFields or the name
+/// of the virtual machine vouch for the label (microsoft/cluster-api-provider-azurestackhci, templates/flavors/mgmt,
+/// 2026-08).
 fn is_control_plane(node: &Object<'_>, data: &Data) -> bool {
     if node.meta.labels.get(CONTROL_PLANE_LABEL).is_none() {
         return false;

@@ -44,8 +44,8 @@ pub(super) static RULE: Rule = Rule {
     voiding: Voiding::AnyList,
 };
 
-/// Keys under a reserved prefix that a person's tool wrote, and known keys of the system's that one wrote, which are additions
-/// only if the system had not put them there: what of that its pool tells comes with the whole.
+/// Reports keys under a reserved prefix that a person's tool wrote. Known system keys that a person wrote stay
+/// undecided: they are additions only if the system had not put them there, which the pool tells.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (node, data) = (seen.object, seen.data);
     let name = &node.meta.name;
@@ -65,7 +65,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let ours = OnceCell::new();
     for place in [Place::Label, Place::Annotation] {
         written_by_people(node, place, data, |keys, key, value, entry| {
-            // A foreign node is AA401's, and what its creator wrote on it is not the point.
+            // A foreign node is AA401's, and its creator's keys do not matter.
             let ours = ours.get_or_init(|| !platform_signs(&NodeFact::of(node, data), data).is_empty());
             if !ours || data.managers.is_agent(&entry.manager) {
                 return;
@@ -85,9 +85,9 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
 }
 
-/// What the system had put there is changed, and AA201's or AA202's.
+/// The verdict on added keys. A key that the system had put there was changed, not added, and is AA201's or AA202's.
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
-    // A peer that was not seen may show that the system puts it there.
+    // An unread peer may show that the system puts the key there.
     if context.unread(&[&kinds::NODE]).is_some() {
         return Verdict::Found(Vec::new());
     }
@@ -111,14 +111,14 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     Verdict::Found(added.collect())
 }
 
-/// Adding such a key, or giving one that a person or an agent had put there another value; taking it off is the cure.
+/// Drafts on reserved keys that a change adds or sets to another value. Removing one is the cure.
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let Some((before, after)) = update(change) else { return Vec::new() };
     let mut drafts = Vec::new();
     for place in [Place::Label, Place::Annotation, Place::Taint] {
         let keys = Keys::of(before, place, data);
         let added = changes(before, after, &[place]).into_iter().filter(|key| match place {
-            // The system's known taints are AA203's.
+            // AA203 judges the system's known taints.
             Place::Taint => key.after.is_some() && keys.origin(&key.key) == Origin::Reserved,
             Place::Annotation | Place::Label => act(key, &keys, before, data) == Act::Adds,
         });
@@ -137,7 +137,8 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     drafts
 }
 
-/// Microsoft's page speaks of labels; that annotations and taints follow the same rules is our reading.
+/// The basis for a place. Microsoft's page is about labels; that annotations and taints follow the same rules is our
+/// reading.
 fn grounds(place: Place) -> Basis {
     match place {
         Place::Label => LABELS,
@@ -149,11 +150,11 @@ fn removal(place: Place, node: &str, key: &str) -> Command {
     let removal = Command::kubectl([verb_of(place), "node"]).name(node).name(&format!("{key}-"));
     match place {
         Place::Annotation => removal,
-        // Volumes are bound to nodes by topology.kubernetes.io/zone, for one.
+        // Volumes, for one, are bound to nodes by topology.kubernetes.io/zone.
         Place::Label => removal.caution("first move what selects nodes by it, volumes too"),
         Place::Taint => removal.caution("pods that it kept away may come then"),
     }
 }
 
-/// The page on what labels nodes may have.
+/// The page on the labels that nodes may have.
 const LABELS: Basis = Basis::Documented(&["cluster-labels"]);

@@ -41,7 +41,7 @@ pub(super) static RULE: Rule = Rule {
     voiding: Voiding::AnyList,
 };
 
-/// What a person's tool wrote, and what the cloud provider is still to claim.
+/// Reports identity fields that a person's tool wrote, and notes nodes that their cloud provider has yet to claim.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (node, data) = (seen.object, seen.data);
     let name = &node.meta.name;
@@ -70,7 +70,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
 }
 
-/// A node that waits for its cloud provider to say which machine it is.
+/// A node whose cloud provider has yet to say which machine it is.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Waiting(String);
 
@@ -87,8 +87,8 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     Verdict::Found(drafts)
 }
 
-/// Nodes that show signs of the platform, but not its providerID, where others have it. Who took it or never gave it is not
-/// told, so this alone weighs less than what a person was seen doing.
+/// Drafts on nodes that show signs of the platform but lack its providerID, which other nodes have. Nobody knows
+/// whether it was removed or never given, so these weigh less than a person's observed write.
 fn providers(inventory: &Inventory, data: &Data) -> Vec<Draft> {
     let prefix = &data.products.provider_id_prefix;
     let by_hand =
@@ -116,7 +116,7 @@ fn providers(inventory: &Inventory, data: &Data) -> Vec<Draft> {
         .collect()
 }
 
-/// Running nodes that report the same machine. The younger one is named: it came second.
+/// Drafts on Ready nodes that report the same machine. Each names the younger node, which came second.
 fn twins(inventory: &Inventory) -> Vec<Draft> {
     let mut by_uuid: BTreeMap<String, Vec<&NodeFact>> = BTreeMap::new();
     for node in inventory.nodes.iter().filter(|node| node.ready == Some(true) && !node.virtual_kubelet) {
@@ -147,14 +147,16 @@ fn twins(inventory: &Inventory) -> Vec<Draft> {
     drafts
 }
 
-/// Firmware without an identity of its own reports one of these.
+/// Whether a UUID identifies a machine. Firmware without an identity of its own reports a repeated digit or a vendor's
+/// default.
 fn is_unique(uuid: &str) -> bool {
     let digits: Vec<char> = uuid.chars().filter(|c| *c != '-').collect();
     let varied = digits.iter().any(|c| Some(c) != digits.first());
     varied && !NOBODYS.contains(&uuid)
 }
 
-/// The API server refuses to change what is set already, so there is no way back to let through.
+/// Drafts on identity fields that a change sets. The API server refuses to change a field that is set already, so there
+/// is no way back to allow.
 fn change(change: &Change<'_>, _: &Data) -> Vec<Draft> {
     let Some((before, after)) = update(change) else { return Vec::new() };
     if before.raw("spec") == after.raw("spec") {
@@ -172,7 +174,8 @@ fn change(change: &Change<'_>, _: &Data) -> Vec<Draft> {
         .collect()
 }
 
-/// The fields that tie a node to its network and its machine. `podCIDR` is the first of `podCIDRs`: one field, spelled twice.
+/// The fields that tie a node to its network and its machine. `podCIDR` is the first of `podCIDRs`: one field with two
+/// spellings.
 fn identity(node: &Object<'_>) -> [(&'static str, Option<String>); 2] {
     let spec = node.node_spec();
     let text = |text: &Option<Text<'_>>| text.as_ref().filter(|text| !text.is_empty()).map(ToString::to_string);
@@ -194,5 +197,5 @@ fn reference(node: &NodeFact) -> ObjectRef {
 /// The taint that stays until the cloud provider has claimed the node (kubernetes.io, well-known taints).
 const UNINITIALIZED: &str = "node.cloudprovider.kubernetes.io/uninitialized";
 
-/// The identity that firmware vendors leave in place of one.
+/// The identities that firmware vendors leave as a default.
 const NOBODYS: [&str; 1] = ["03000200-0400-0500-0006-000700080009"];

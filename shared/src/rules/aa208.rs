@@ -40,7 +40,7 @@ pub(super) static RULE: Rule = Rule {
     voiding: Voiding::AnyList,
 };
 
-/// Finalizers that a person put on a node.
+/// Reports finalizers that a person put on a node.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (node, data) = (seen.object, seen.data);
     if *seen.kind != kinds::NODE || node.meta.finalizers.as_ref().is_none_or(Vec::is_empty) {
@@ -51,7 +51,8 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
 }
 
-/// Machines without their node, where machines and nodes are of one cluster: on a management cluster they are not.
+/// The verdict on running machines whose node is gone, on clusters that hold the machines of their own nodes. On a
+/// management cluster the machines are other clusters'.
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     if let Some(why) = context.unread(&[&kinds::NODE]) {
         return Verdict::Unknown(why.to_owned());
@@ -93,7 +94,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         return Vec::new();
     }
     let Some(node) = &change.before else { return Vec::new() };
-    // Taking a foreign node away again is the cure for AA401.
+    // Deleting a foreign node is the cure for AA401.
     let fact = NodeFact::of(node, data);
     if platform_signs::platform_signs(&fact, data).is_empty() {
         return Vec::new();

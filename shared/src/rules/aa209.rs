@@ -1,4 +1,4 @@
-//! AA209: what Cluster API keeps on its objects was changed, on a management cluster.
+//! AA209: Cluster API metadata of AKS Arc's objects was changed, on a management cluster.
 
 use crate::finding::Clause;
 use crate::rules::parts::cluster_api::is_aks_arc;
@@ -72,7 +72,7 @@ const fn on(kind: &'static Kind) -> Watch {
     Watch { kind, subresource: "", operations: &[Operation::Update] }
 }
 
-/// What a person's tool wrote of an object that somebody else had made.
+/// Reports fields of an AKS Arc object that a person's tool wrote and somebody else had made.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, kind, data) = (seen.object, seen.kind, seen.data);
     if !is_judged(kind) || !is_aks_arc(object, kind, data) {
@@ -82,7 +82,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let at = |path: String| Draft::at(ObjectRef::of(object, kind), path);
     let is_person = |entry: &ManagedEntry<'_>| data.managers.person(&entry.manager).is_some();
     let hands = Hands::of(object, &object.managed().iter(), |_| false);
-    // What was made by server-side apply tells nothing of its maker, and controllers write it within its first second.
+    // An object made by server-side apply does not tell its maker, since controllers write it within its first second.
     let told = origin::maker(object.managed().iter()).is_some();
     let may_be_maker = |entry: &ManagedEntry<'_>| &*entry.operation == "Apply" && !told;
     let hand = |entry: &&ManagedEntry<'_>| is_person(entry) && !may_be_maker(entry) && hands.is_second(entry, object);
@@ -183,7 +183,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
 fn judge(key: &KeyChange<'_>, keys: &Keys<'_, '_>, change: &Change<'_>, data: &Data) -> Option<Draft> {
     let name = &*key.key;
     if let Some(does) = behaviour(&data.capi_keys, key.place, name) {
-        // Taking one away lets the controllers work again.
+        // Removing such a key lets the controllers work again.
         key.after.as_ref()?;
         return Some(
             key.draft(change).says(format!("{name} would be set on {} {}: it {does}", change.kind.kind, change.name)),

@@ -1,4 +1,4 @@
-//! AA303: an add-on of the user's stands where only managed ones belong.
+//! AA303: a user's add-on stands where only managed add-ons belong.
 
 use crate::finding::Clause;
 use crate::rules::parts::components;
@@ -104,7 +104,7 @@ pub(crate) static RULE: Rule = Rule {
     voiding: Voiding::InNamed(voids_by),
 };
 
-/// In kube-system, and in no other namespace.
+/// The list of a kind in kube-system, and in no other namespace.
 const fn here(kind: &'static Kind) -> Read {
     Read { kind, scope: Scope::AddOnNamespaces }
 }
@@ -113,7 +113,7 @@ const fn managed(kind: &'static Kind) -> Read {
     Read { kind, scope: Scope::ManagedNamespaces }
 }
 
-/// What a Helm release can own besides, so that it is not taken away lightly.
+/// The list of a cluster-scoped kind that a Helm release may own, so that the release is not uninstalled lightly.
 const fn aside(kind: &'static Kind) -> Read {
     Read { kind, scope: Scope::IfRead }
 }
@@ -122,7 +122,7 @@ const fn on(kind: &'static Kind) -> Watch {
     Watch { kind, subresource: "", operations: &[Operation::Create, Operation::Update] }
 }
 
-/// An update of the status can change owners and marks along with it.
+/// The update of a kind's status, which can change owners and marks along with it.
 const fn status(kind: &'static Kind) -> Watch {
     Watch { kind, subresource: "status", operations: &[Operation::Update] }
 }
@@ -146,7 +146,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     if add_ons::is_expected(object, kind, namespace, name, data) {
         return;
     }
-    // What a workload makes is judged with the workload, and a mirror pod comes from the node's disk.
+    // The workload is judged instead of its pods, and a mirror pod comes from the node's disk.
     if !object.owners().is_empty() || object.meta.annotations.get("kubernetes.io/config.mirror").is_some() {
         return;
     }
@@ -154,7 +154,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let draft = Draft::at(ObjectRef::of(object, kind), "metadata.namespace").values(None, Some(namespace));
     match origin::of_object(object, data) {
         Provenance::Platform(_) => {}
-        // It does change what is the platform's: AA301 says so.
+        // An autoscaler of a component changes the platform's part, and AA301 reports it.
         Provenance::Person(_) if names::is_autoscaler_of_component(object, kind, data) => {}
         Provenance::Person(evidence) => {
             let gitops = evidence.what == "mark" && !evidence.detail.starts_with("Helm ");
@@ -164,7 +164,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
             if let Some(role) = role
                 && let Some(says) = add_ons::empowers(object, namespace, data, Some(WRITES))
             {
-                // Whether it gives anything hangs on its Role, which may come later.
+                // The binding's effect depends on its Role, which may be listed later.
                 let says = format!("{what} in {namespace} {says}");
                 notes.undecided(draft, Open { release, decides: AddOnDecision::Role { role, says } });
             } else if release.release.is_empty() {
@@ -174,7 +174,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
                 notes.undecided(draft, Open { release, decides: AddOnDecision::Release });
             }
         }
-        // Nobody is told to delete what may be the platform's.
+        // An object that may be the platform's gets no command to delete it.
         Provenance::Unrecognised => {
             let evidence = Evidence::seen("provenance", "no catalogue entry, owner, tool or mark tells whose it is");
             let draft = draft.with(evidence).lighter(Consequence::Info);
@@ -184,7 +184,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
 }
 
-/// What stands in no namespace: kube-system itself, and what a Helm release brought besides.
+/// Judges cluster-scoped objects: kube-system itself, and objects that a Helm release brought besides.
 fn each_of_cluster(object: &Object<'_>, kind: &'static Kind, data: &Data, notes: &mut Notes) {
     if *kind == kinds::NAMESPACE {
         let level = add_ons::enforced(object).filter(|_| data.namespaces.is_add_on(&object.meta.name));
@@ -220,7 +220,7 @@ fn enforcing(draft: Draft, namespace: &str, level: &str) -> Draft {
     draft.says(says).lighter(Consequence::AtRisk)
 }
 
-/// The Helm release that an object bears the marks of.
+/// The Helm release in an object's annotations, and its namespace.
 fn release_of(object: &Object<'_>) -> FromRelease {
     let mark = |key: &str| object.meta.annotations.get(key).unwrap_or_default();
     let (release, namespace) = (mark("meta.helm.sh/release-name"), mark("meta.helm.sh/release-namespace"));
@@ -228,41 +228,41 @@ fn release_of(object: &Object<'_>) -> FromRelease {
     FromRelease { release: release.to_owned(), namespace: namespace.to_owned() }
 }
 
-/// What a Role or ClusterRole lets its bearers write of what is managed; `None` for nothing.
+/// The managed parts that a Role or ClusterRole may write; `None` for none.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct RoleWrites {
-    /// As [`add_ons::role`] names it.
+    /// The key of the role, by [`add_ons::role`].
     role: String,
     writes: Option<String>,
 }
 
-/// An object without a namespace that a Helm release owns.
+/// A cluster-scoped object that a Helm release owns.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct OwnedByRelease {
     release: FromRelease,
     object: String,
 }
 
-/// An object that somebody put there, and what decides about it.
+/// The open questions about an object that a person or an unrecognised client made.
 #[derive(Debug)]
 struct Open {
     release: FromRelease,
     decides: AddOnDecision,
 }
 
-/// What decides about an object that no Arc extension brought.
+/// The fact that decides about an object that no Arc extension brought.
 #[derive(Debug)]
 enum AddOnDecision {
-    /// What else its release owns.
+    /// The other objects of its release.
     Release,
-    /// What its Role may write. `says` has [`WRITES`] where that is told.
+    /// The rights of its Role. `says` has [`WRITES`] in their place.
     Role { role: String, says: String },
-    /// Whether a baseline holds it; `what` names it, since nobody recognises it.
+    /// Whether a baseline holds it; `what` names the object, since nobody recognises it.
     Baseline { what: String },
 }
 
-/// What only the whole tells of what somebody put there: whether an Arc extension brought it, what its release owns, what its
-/// Role may do; and what nobody recognises, of which a baseline tells what came later.
+/// The verdict on objects that only the whole cluster decides: whether an Arc extension brought them, what their
+/// release owns, what their Role may do, and whether an unrecognised object is younger than the baseline.
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let extensions = Installed::of(inventory, RULE.code, context.data);
     let mut owned = BTreeMap::<&FromRelease, BTreeSet<&str>>::new();
@@ -280,7 +280,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         match decides {
             AddOnDecision::Role { role, says } => {
                 let Some(Some(writes)) = written.get(&**role) else {
-                    // Nothing is said of it where nobody could read what it may do.
+                    // An unread Role leaves the binding out of the findings.
                     let kind = if role.starts_with('/') { &kinds::CLUSTER_ROLE } else { &kinds::ROLE };
                     return context.unread(&[kind]).is_none().then_some(draft);
                 };
@@ -307,7 +307,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     Verdict::Found(inventory.undecided(RULE.code).iter().filter_map(settle).collect())
 }
 
-/// What manifests tell of one another: whether a RoleBinding among them gives rights to write what is managed.
+/// The judgement across manifests: RoleBindings whose Role among them may write managed parts.
 pub(super) static ACROSS: Across = Across { note: note_manifest, settle: settle_manifests };
 
 fn note_manifest(seen: &Seen<'_, '_>, notes: &mut Notes) {
@@ -318,7 +318,7 @@ fn note_manifest(seen: &Seen<'_, '_>, notes: &mut Notes) {
         let role = add_ons::role(namespace, name);
         match add_ons::writes(object, place, data) {
             Some(writes) => notes.remark(RoleWrites { role, writes: Some(writes) }),
-            // What such a one may do is gathered from others in the cluster.
+            // The rights of an aggregated ClusterRole come from others in the cluster.
             None if object.raw("aggregationRule").is_some() => {}
             None => notes.remark(RoleWrites { role, writes: None }),
         }
@@ -336,7 +336,7 @@ fn note_manifest(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
 }
 
-/// The Role that a RoleBinding among manifests gives.
+/// The Role that a RoleBinding among manifests refers to.
 #[derive(Debug)]
 struct OfRole(String);
 
@@ -351,7 +351,7 @@ fn settle_manifests(inventory: &Inventory, context: &Context<'_>, drafts: &mut V
         match written(role).map(|own| own.writes.as_deref()) {
             Some(None) => {}
             Some(Some(writes)) => {
-                // That it stands there was said of it alone.
+                // This draft replaces the one on the binding alone.
                 drafts.retain(|other| other.path != draft.path || other.object.short() != draft.object.short());
                 drafts.push(draft.clone().says(draft.message.replace(WRITES, writes)));
             }
@@ -375,18 +375,18 @@ fn settle_manifests(inventory: &Inventory, context: &Context<'_>, drafts: &mut V
     open
 }
 
-/// Whether a baseline would hold an object, had it been there.
+/// Whether a baseline would hold an object, had it existed then.
 fn is_covered(baseline: &Baseline, object: &ObjectRef) -> bool {
     kinds::of(&object.api_version, &object.kind).is_some_and(|kind| baseline.covers(kind, &object.namespace))
 }
 
-/// What Helm does with a release.
+/// A Helm command on a release.
 fn helm(release: &str, namespace: &str, verb: &str) -> Command {
     Command::helm(verb.split(' ')).name(release).word("--namespace").name(namespace)
 }
 
-/// How somebody's object goes: with its release, unless that takes away what others rest on; and never alone, since the next
-/// upgrade of the release brings it back.
+/// The draft with the way to remove the object: with its release, unless other objects rest on that. Never alone, since
+/// the next upgrade of the release would bring it back.
 fn ending(mut draft: Draft, release: &FromRelease, owned: &BTreeMap<&FromRelease, BTreeSet<&str>>) -> Draft {
     if draft.lighter == Some(Consequence::Info) {
         return draft;
@@ -438,7 +438,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let what = format!("{} {shown}", kind.kind);
     let draft = Draft::at(target(change), "metadata.namespace").values(None, Some(namespace)).lighter(standing.weight);
     if change.create().is_some() {
-        // Microsoft's command line installs the agents by Helm, as whoever is signed in.
+        // Microsoft's command line installs the agents by Helm, as the user who is signed in.
         if data.namespaces.is_arc(namespace) && origin::is_release_write(after, data) {
             return Vec::new();
         }
@@ -449,21 +449,21 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         return vec![draft.says(says)];
     }
     let Some((before, after)) = change.update(&["status"]) else { return Vec::new() };
-    // What workloads make is theirs to change, as long as it is theirs.
+    // Objects of a workload may change as long as the workload owns them.
     if !before.owners().is_empty() {
         return disowns(change, before, after, data).into_iter().collect();
     }
     let (was, is) = (origin::of_object(before, data), origin::of_object(after, data));
     let draft = draft.warn_at_most();
     vec![match (was, is) {
-        // A mark of people's tools makes it theirs: they prune and overwrite what bears it.
+        // A mark of people's tools makes the object theirs: they prune and overwrite objects with their mark.
         (Provenance::Platform(_) | Provenance::Unrecognised, Provenance::Person(evidence)) => {
             draft.says(format!("{what} in {namespace} would count as a person's")).with(evidence)
         }
-        // The platform's own objects that no table knows are not add-ons.
+        // Objects of the platform that no table knows are not add-ons.
         (Provenance::Platform(_), _) => return Vec::new(),
         _ if !Differing::of(before, after).any() => return Vec::new(),
-        // Of Arc extensions a change tells nothing but the marks of their release, which are a chart's of anybody's too.
+        // A change shows nothing of an Arc extension but its release's marks, which any chart can have too.
         _ if standing.weight == Consequence::Voids && !installed::release(before).is_empty() => {
             let release = installed::release(before);
             let says = format!(
@@ -477,7 +477,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     }]
 }
 
-/// That a namespace of the platform's would enforce what its pods cannot meet.
+/// A draft: the update makes a namespace of the platform enforce a level of Pod Security that its pods cannot meet.
 fn secured(change: &Change<'_>, data: &Data) -> Option<Draft> {
     let (before, after) = change.update(&["status"])?;
     let level = add_ons::enforced(after).filter(|_| data.namespaces.is_add_on(&change.name))?;
@@ -489,8 +489,8 @@ fn secured(change: &Change<'_>, data: &Data) -> Option<Draft> {
     Some(enforcing(draft.values(was, Some(&level)), &change.name, &level))
 }
 
-/// That an object would outlive the last of its owners, and stand in the namespace for itself. What somebody made and let
-/// another claim is theirs again.
+/// A draft: the update removes the object's last owner, so that it stands in the namespace by itself. A person who let
+/// another object own theirs may take that back.
 fn disowns(change: &Change<'_>, before: &Object<'_>, after: &Object<'_>, data: &Data) -> Option<Draft> {
     let owner = change.lost_owner().filter(|_| after.owners().is_empty())?;
     let standing = Standing::of(after, change.kind, &change.namespace, data)?;
@@ -498,9 +498,9 @@ fn disowns(change: &Change<'_>, before: &Object<'_>, after: &Object<'_>, data: &
     let draft = disowned(change, owner, &what).warn_at_most();
     match origin::of_object(after, data) {
         Provenance::Person(evidence) => Some(draft.with(evidence).lighter(standing.weight)),
-        // What a managed component makes is judged with the component.
+        // Objects of a managed component are judged with the component.
         _ if components::owning_component(change.kind, before, data).is_some() => None,
-        // A claim that a person made is theirs to take back.
+        // An owner that a person set is theirs to remove.
         _ if before.managed().iter().any(|entry| is_claimant(entry, before, data)) => None,
         _ => Some(draft.lighter(standing.weight.max(Consequence::AtRisk))),
     }
@@ -512,16 +512,16 @@ fn is_claimant(entry: &ManagedEntry<'_>, object: &Object<'_>, data: &Data) -> bo
         && entry.owns(&["f:metadata", "f:ownerReferences"])
 }
 
-/// Whether what a list of this kind holds could void support by this rule.
+/// Whether an object of this kind could void support by this rule.
 pub(crate) fn voids_by(kind: &Kind) -> bool {
     kind.runs() || *kind == kinds::ARC_EXTENSION_CONFIG
 }
 
-/// Where a sentence on a RoleBinding names what its Role may write.
+/// The place in a message on a RoleBinding for the rights of its Role.
 const WRITES: &str = "{writes}";
 
-/// The namespace that the policy text names: what a ClusterRole may write is asked of it.
+/// The namespace that the policy text names; the rights of a ClusterRole are tested against it.
 const NAMED: &str = "kube-system";
 
-/// Objects named that go with a release.
+/// The most objects named that would go with a release.
 const MAX_OWNED: usize = 3;

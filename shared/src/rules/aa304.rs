@@ -42,8 +42,9 @@ pub(super) static RULE: Rule = Rule {
     voiding: Voiding::AnyList,
 };
 
-/// A component that this rule speaks for: that one which is there does not work is an observation, however little is known of
-/// it. What is only guessed to be one is left alone, and so are Arc extensions, which come and go as users wish.
+/// The component with a kind, namespace and name, if this rule covers it. A failing component is an observation,
+/// however little is known of it; but inferred components are left out, and so are Arc extensions, which come and go as
+/// users wish.
 fn spoken_for<'d>(data: &'d Data, kind: &str, namespace: &str, name: &str) -> Option<&'d Component> {
     let known = component(data, kind, namespace, name);
     known.filter(|row| row.confidence != Confidence::Inferred && !row.extension)
@@ -62,7 +63,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
         .essentials
         .iter()
         .any(|row| is_one(&row.kind, &row.name) || row.beside.iter().any(|beside| is_one(&beside.kind, &beside.name)));
-    // The names of what stands in no namespace are everybody's: what is no object of the platform's is another's.
+    // Cluster-scoped names are shared by all: an object that no table gives to the platform is another's.
     let own = kind.namespaced || data.cluster_objects.find(kind.kind, object).is_some();
     if told && own {
         notes.remark(ThereAlready::of(kind.kind, namespace, name));
@@ -84,7 +85,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     Verdict::Found(drafts)
 }
 
-/// An object that is there.
+/// An object that exists.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct ThereAlready {
     kind: String,

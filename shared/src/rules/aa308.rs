@@ -1,4 +1,4 @@
-//! AA308: an object of the system's that stands in no namespace was changed or deleted.
+//! AA308: a cluster-scoped object of the system was changed or deleted.
 
 use crate::command::Command;
 use crate::data::cluster_objects::{ClusterKey, ClusterObject};
@@ -68,7 +68,8 @@ const fn on(kind: &'static Kind) -> Watch {
     Watch { kind, subresource: "", operations: &[Operation::Delete, Operation::Update] }
 }
 
-/// What is the platform's on some platforms only is put aside until the platform is known.
+/// Notes changes of system objects. Some objects are the platform's on some platforms only, so the drafts wait for the
+/// platform.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, kind, data) = (seen.object, seen.kind, seen.data);
     let Some(row) = row(object, kind, data) else { return };
@@ -95,7 +96,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
 }
 
-/// The platforms whose object it is; empty for all.
+/// The platforms to which the object belongs; empty for all.
 #[derive(Debug)]
 struct OnPlatforms(Vec<Platform>);
 
@@ -134,15 +135,15 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
                     key.note
                 ))
                 .with(Evidence::seen("origin", "a mark by which the system treats the object"));
-            // What is not as it has to be already is not broken by this.
+            // A value that was wrong before is not broken by this update.
             drafts.push(light(if old == Some(&key.value) { draft } else { draft.warn_at_most() }, key));
         }
     }
     drafts.into_iter().map(|draft| weigh(draft, row)).collect()
 }
 
-/// The row an object is of, where this rule speaks for it. What only our conclusion makes the platform's, or a label that
-/// anybody can add, is a user's own where people's tools alone have written it.
+/// The table's row for an object, if the object is the platform's. Where the row is only inferred, or goes by a label
+/// that anybody can add, an object that only people's tools wrote is a user's own.
 fn row<'d>(object: &Object<'_>, kind: &Kind, data: &'d Data) -> Option<&'d ClusterObject> {
     let row = data.cluster_objects.find(kind.kind, object).filter(|row| row.owner != "arc")?;
     let peoples = || {
@@ -150,7 +151,7 @@ fn row<'d>(object: &Object<'_>, kind: &Kind, data: &'d Data) -> Option<&'d Clust
         let mut writers = managed.iter().filter(|entry| &*entry.subresource != "status").peekable();
         writers.peek().is_some() && writers.all(|entry| crate::facts::origin::is_hand(entry, object, data))
     };
-    // A hand that is only later may have taken it from whoever made the object.
+    // A person who wrote only later may have taken the object over from its maker.
     let made = || object.managed().iter().any(|entry| !crate::facts::origin::is_later(entry, object));
     let own = match (row.confidence, &row.label) {
         (Confidence::Doc, None) => false,
@@ -169,8 +170,8 @@ fn value<'o>(object: &'o Object<'_>, key: &ClusterKey) -> Option<&'o str> {
     pairs.get(&key.key)
 }
 
-/// Support is voided only by what touches a documented driver, a documented definition or a `system:` role. Anything else,
-/// such as the default StorageClass, which people change as a matter of routine, endangers it.
+/// The draft with its weight. Support is voided only by a change of a documented driver, a documented definition or a
+/// `system:` role. Any other change, such as of the default StorageClass, which people change routinely, endangers it.
 fn weigh(draft: Draft, row: &ClusterObject) -> Draft {
     let documented = row.confidence == Confidence::Doc;
     let voids = match &*row.kind {

@@ -40,7 +40,7 @@ pub(super) static RULE: Rule = Rule {
     voiding: Voiding::AnyList,
 };
 
-/// Which proofs and which configurations are there, and who wrote in the latter.
+/// Notes the proving Deployments, the webhook configurations, and the writes of people on the latter.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, kind, data) = (seen.object, seen.kind, seen.data);
     let meta = &object.meta;
@@ -59,7 +59,8 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
 }
 
-/// Users install the same products by themselves: a configuration is the platform's only where its Deployment is.
+/// The verdict on the platform's webhook configurations. Users install the same products by themselves, so a
+/// configuration is the platform's only where its Deployment is.
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let rows = context.data.cluster_objects.webhooks.iter();
     let proven: Vec<&PlatformWebhooks> =
@@ -83,7 +84,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         }
     }
     let since = context.baseline.iter().flat_map(|baseline| since(baseline, &proven, context));
-    // Where a person's hand shows, the field that it holds says more than that something differs.
+    // A field that a person wrote says more than the baseline's difference.
     let told =
         |draft: &Draft| drafts.iter().any(|other| other.path != MISSING && is_same(&other.object, &draft.object));
     let since: Vec<Draft> = since.filter(|draft| !told(draft)).collect();
@@ -91,8 +92,8 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     Verdict::Found(drafts)
 }
 
-/// What is not as a baseline recorded it, of these configurations and of others that the platform had written. Who did it
-/// does not show, and an extension takes its own away and renews it: that informs, and accuses nobody.
+/// Drafts on webhook configurations of the platform that differ from the baseline. The writer does not show, and an
+/// extension removes and renews its own: so they inform, and accuse nobody.
 fn since(baseline: &Comparison<'_>, proven: &[&PlatformWebhooks], context: &Context<'_>) -> Vec<Draft> {
     let is_own = |kind: &Kind, name: &str| {
         let by_platform = |step| step == RecordedStep::Table || step == RecordedStep::ManagedFields;
@@ -130,7 +131,7 @@ fn find<'d>(kind: &Kind, name: &str, data: &'d Data) -> Option<&'d PlatformWebho
     data.cluster_objects.webhooks.iter().find(|row| row.kind == kind.kind && row.name == name)
 }
 
-/// The Deployment, as `namespace/name`, that proves whose a webhook configuration is.
+/// The Deployment, as `namespace/name`, that proves who owns a webhook configuration.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Proof(String);
 
@@ -147,7 +148,7 @@ impl Configuration {
     }
 }
 
-/// Namespace and name of the Deployment that proves whose a configuration is.
+/// The namespace and name of the Deployment that proves who owns a configuration.
 fn proof(row: &PlatformWebhooks) -> String {
     format!("{}/{}", row.proof.namespace, row.proof.name)
 }
@@ -161,5 +162,5 @@ fn reference(kind: &str, name: &str) -> ObjectRef {
     }
 }
 
-/// The path at which a configuration is missing.
+/// The path of a finding on a missing configuration.
 const MISSING: &str = "metadata.name";

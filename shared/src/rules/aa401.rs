@@ -36,7 +36,7 @@ pub(super) static RULE: Rule = Rule {
     voiding: Voiding::AnyList,
 };
 
-/// A node without any sign of the platform is foreign where other nodes show what the platform's look like.
+/// The verdict on nodes without any sign of the platform. They are foreign where other nodes show the platform's signs.
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let data = context.data;
     let nodes = || inventory.nodes.iter().filter(|node| !node.virtual_kubelet);
@@ -75,7 +75,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     Verdict::Found(drafts.collect())
 }
 
-/// Nodes register themselves, as members of the nodes' group; anybody else's is made by hand.
+/// A draft on a node created by anybody but a node. Nodes register themselves, as members of the nodes' group.
 fn change(change: &Change<'_>, _: &Data) -> Vec<Draft> {
     if *change.kind != kinds::NODE || change.create().is_none() {
         return Vec::new();

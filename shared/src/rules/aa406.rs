@@ -1,4 +1,4 @@
-//! AA406: the allowed way to change nodes, whose breakage is not covered.
+//! AA406: nodes are changed in the allowed way, whose breakage is not covered.
 
 use crate::data::{Data, Platform};
 use crate::facts::change::Change;

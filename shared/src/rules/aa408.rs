@@ -1,4 +1,4 @@
-//! AA408: a pool has another number of nodes than its record says.
+//! AA408: a pool's number of nodes differs from its record.
 
 use crate::finding::Clause;
 use std::collections::BTreeMap;
@@ -38,7 +38,7 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
-    // Nodes that were not seen are not gone.
+    // Nodes that were not read may still exist.
     if let Some(why) = context.unread(&[&kinds::NODE, &kinds::MACHINE]) {
         return Verdict::Unknown(why.to_owned());
     }
@@ -69,8 +69,8 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     Verdict::Found(drafts.collect())
 }
 
-/// Pools of another number of nodes than recorded. To scale a pool is lawful, so it informs: whoever runs the cluster knows
-/// whether anybody did.
+/// Drafts on pools whose number of nodes differs from the baseline. Scaling a pool is lawful, so they inform: the
+/// operators know whether anybody scaled it.
 fn since_baseline(baseline: &Comparison<'_>) -> Vec<Draft> {
     let differing = baseline.pools().into_iter().filter(|(pool, (then, now))| then != now && !is_untold(pool));
     let drafts = differing.map(|(pool, (then, now))| {
@@ -83,7 +83,7 @@ fn since_baseline(baseline: &Comparison<'_>) -> Vec<Draft> {
     drafts.collect()
 }
 
-/// The machines of this cluster, where it holds those of its own nodes.
+/// The Machines of this cluster, if the cluster holds those of its own nodes.
 fn own_machines(inventory: &Inventory) -> Option<Vec<&MachineFact>> {
     let is_here = |machine: &MachineFact| {
         machine.node.as_deref().is_some_and(|name| inventory.nodes.iter().any(|node| node.name == name))
@@ -92,7 +92,7 @@ fn own_machines(inventory: &Inventory) -> Option<Vec<&MachineFact>> {
     Some(inventory.machines.iter().filter(|machine| machine.cluster == *cluster).collect())
 }
 
-/// One without a pool could be of any, and no pool can be counted.
+/// The Machines by pool; an error if one names no pool: it could be of any, and no pool could be counted.
 fn by_pool<'i>(machines: &[&'i MachineFact]) -> Result<BTreeMap<&'i str, Vec<&'i MachineFact>>, String> {
     let mut pools: BTreeMap<&str, Vec<&MachineFact>> = BTreeMap::new();
     for &machine in machines {
@@ -103,7 +103,8 @@ fn by_pool<'i>(machines: &[&'i MachineFact]) -> Result<BTreeMap<&'i str, Vec<&'i
     Ok(pools)
 }
 
-/// Machines whose node was deleted are AA208's, and while machines come and go no number is right.
+/// A draft on a pool with more or fewer nodes than Machines. A Machine whose node was deleted is AA208's, and while
+/// Machines come and go no number is right.
 fn differs(pool: &str, nodes: &[&NodeFact], machines: &[&MachineFact]) -> Option<Draft> {
     if machines.iter().any(|machine| machine.deleting || machine.phase != "Running") {
         return None;

@@ -34,7 +34,7 @@ pub(super) static RULE: Rule = Rule {
     voiding: Voiding::AnyList,
 };
 
-/// Only a kubelet makes a mirror pod that the node itself owns; anybody can set an annotation.
+/// Notes mirror pods that their node owns. Only a kubelet makes such a pod, while anybody can set an annotation.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, meta) = (seen.object, &seen.object.meta);
     if meta.annotations.get(MIRROR).is_none()
@@ -55,7 +55,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
         .says(format!("{} is a static pod of node {}, and no part of the platform that is known", meta.name, node.name))
         .with(Evidence::seen(MIRROR, format!("the kubelet of {} runs it from a {source}", node.name)))
         .with(Evidence::seen("images", images.join(", ")));
-    // What only Microsoft's images are in may be the platform's: the catalogue does not claim to be complete.
+    // A pod with images of Microsoft's alone may be the platform's: the catalogue does not claim to be complete.
     notes.undecided(if microsoft { draft.lighter(Consequence::Info) } else { draft }, OnNode(node.name.to_string()));
 }
 
@@ -64,7 +64,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
 struct OnNode(String);
 
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
-    // What was not read may show that it stands on every node of its pool, or that it does not.
+    // An unread object may show that the pod stands on every node of its pool, or that it does not.
     if context.unread(&[&kinds::NODE, &kinds::POD]).is_some() {
         return Verdict::Found(Vec::new());
     }
@@ -82,16 +82,16 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         });
         let members = pools.values().filter(|other| **other == pool).count();
         let draft = suspect.draft.clone();
-        // Whatever stands on every node of a pool probably came with their image; a node alone tells nothing.
+        // A pod on every node of a pool probably came with their image; a single node proves nothing.
         if members > 1 && twins.count() == members { draft.lighter(Consequence::Info) } else { draft }
     });
     Verdict::Found(drafts.collect())
 }
 
-/// The pool of a node, that of the control plane being one too.
+/// The pool of a node; the control plane counts as one.
 fn pool(node: &NodeFact) -> &str {
     if node.control_plane { "" } else { &node.pool }
 }
 
-/// What a kubelet marks the mirror of a static pod with (Kubernetes, well-known annotations).
+/// The annotation by which a kubelet marks the mirror of a static pod (Kubernetes, well-known annotations).
 const MIRROR: &str = "kubernetes.io/config.mirror";

@@ -1,4 +1,4 @@
-//! AA413: virtual machines of nodes were edited outside AKS Arc, by somebody's word.
+//! AA413: an attestation says that virtual machines of nodes were edited outside AKS Arc.
 
 use crate::facts::inventory::Inventory;
 use crate::finding::Clause;

@@ -1,4 +1,4 @@
-//! AA414: the base image or the inside of nodes was changed, by somebody's word.
+//! AA414: an attestation says that the base image or the inside of nodes was changed.
 
 use crate::facts::inventory::Inventory;
 use crate::finding::Clause;

@@ -1,4 +1,4 @@
-//! AA501: a network plug-in runs that support for this platform does not cover.
+//! AA501: a network plug-in runs that is not covered by support for this platform.
 
 use crate::data::Platform;
 use crate::facts::inventory::Inventory;
@@ -41,7 +41,7 @@ pub(super) static RULE: Rule = Rule {
     voiding: Voiding::AnyList,
 };
 
-/// A plug-in is told by the image that works on the nodes, or else by what an earlier one left behind.
+/// Notes network plug-ins: by the image that works on the nodes, or by definitions that an earlier one left behind.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     if installed::note(seen, notes) {
         return;
@@ -97,7 +97,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     Verdict::Found(suspects.iter().filter(uncovered).map(|suspect| suspect.draft.clone()).collect())
 }
 
-/// A network plug-in that was seen, and the Helm release that an Arc extension may have brought it with.
+/// A network plug-in, and the Helm release with which an Arc extension may have brought it.
 #[derive(Debug)]
 struct PlugIn {
     release: FromRelease,
@@ -105,11 +105,11 @@ struct PlugIn {
     seen: PlugInSign,
 }
 
-/// What shows a network plug-in.
+/// The sign of a network plug-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PlugInSign {
     /// A workload runs its image.
     Workload,
-    /// Its custom resources are defined, which an earlier installation may have left behind.
+    /// Its custom resources are defined, perhaps by an earlier installation.
     Definition,
 }

@@ -81,15 +81,16 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
 }
 
-/// What may have brought a load balancer.
+/// The possible origin of a load balancer.
 #[derive(Debug)]
 struct BroughtBy {
     release: FromRelease,
-    /// The extension whose kind of load balancer it is, where no person's hand shows.
+    /// The extension with this kind of load balancer, if no person's write shows.
     extension: Option<String>,
 }
 
-/// What an installed extension brings is Azure's: by the marks of its release, or by its kind where no person's hand shows.
+/// The verdict on load balancers. One of an installed extension is Azure's: by the marks of its release, or by its kind
+/// if no person's write shows.
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let extensions = Installed::of(inventory, RULE.code, context.data);
     let installed = |suspect: &&Undecided<BroughtBy>| {

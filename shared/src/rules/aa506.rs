@@ -69,7 +69,8 @@ const fn on(kind: &'static Kind) -> Watch {
     Watch { kind, subresource: "", operations: &[Operation::Create, Operation::Delete, Operation::Update] }
 }
 
-/// What a person's tool has made is an addition of theirs; of what somebody else has made, the fields that a person owns.
+/// Reports objects that a person's tool made, as additions; and, on objects of other makers, the fields that a person
+/// owns.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, data) = (seen.object, seen.data);
     let what = format!("{} {}", seen.kind.kind, object.meta.name);
@@ -103,16 +104,17 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
 }
 
-/// Calico's own API server shows an object that it stores as another one, and may show who wrote that: they are found there.
+/// The managedFields of an object in its own API group. Calico's API server shows an object that it stores as another
+/// one, and may show that one's writers; they are found there.
 fn managed<'o, 'a>(object: &'o Object<'a>, kind: &Kind) -> Vec<&'o ManagedEntry<'a>> {
     let of_group =
         |entry: &&ManagedEntry<'_>| entry.api_version.split_once('/').is_none_or(|(group, _)| group == kind.group);
     object.managed().iter().filter(of_group).collect()
 }
 
-/// The entry of the person whose tool made an object, when nobody else wrote it in its first second.
+/// The entry of the person whose tool made an object, if nobody else wrote it in its first second.
 fn maker<'o, 'a>(managed: &[&'o ManagedEntry<'a>], object: &Object<'_>, data: &Data) -> Option<&'o ManagedEntry<'a>> {
-    // Who writes again what they alone have made has a later time, and is its maker still.
+    // A maker who writes their own object again has a later time, and is its maker still.
     let own = || managed.iter().copied().filter(|entry| is_own(entry));
     let by_person = |entry: &&ManagedEntry<'_>| data.managers.person(&entry.manager).is_some();
     let mut sole = own();
@@ -122,7 +124,7 @@ fn maker<'o, 'a>(managed: &[&'o ManagedEntry<'a>], object: &Object<'_>, data: &D
     if let Some(entry) = origin::maker(managed.iter().copied()) {
         return Some(entry).filter(by_person);
     }
-    // The API server dates no apply that changes nothing: it tells of nobody's making.
+    // The API server gives no date to an apply that changes nothing, so such an entry shows no maker.
     let mut first = own().filter(|entry| entry.time.is_some() && !origin::is_later(entry, object));
     first.next().filter(by_person).filter(|_| first.next().is_none())
 }
@@ -142,7 +144,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         return vec![draft];
     }
     if change.is_delete() {
-        // What a person has added is theirs to take away again: that is the cure.
+        // Removing their own addition is the cure.
         let own = change.before.as_ref().is_some_and(|before| {
             maker(&managed(before, change.kind), before, data).is_some()
                 || matches!(origin::of_object(before, data), Provenance::Person(_))
@@ -164,5 +166,5 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         .collect()
 }
 
-/// Of what somebody wrote the first fields say enough.
+/// The most fields reported of one writer.
 const MAX_PATHS: usize = 8;

@@ -48,7 +48,7 @@ pub(super) static RULE: Rule = Rule {
     voiding: Voiding::AnyList,
 };
 
-/// Every trace of contact, as a moment: what was reached then, or until when an identity from Azure is good.
+/// Notes every trace of contact as a moment: of the contact itself, or of the end of an identity from Azure.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let object = seen.object;
     if !seen.data.namespaces.is_arc(&object.meta.namespace) || object.raw("status").is_none() {
@@ -72,7 +72,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
 }
 
-/// A moment that tells of contact with Azure, and the field that it stands in.
+/// A moment that shows contact with Azure, and its field.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct ContactTrace {
     of: TraceKind,
@@ -80,12 +80,12 @@ struct ContactTrace {
     place: String,
 }
 
-/// What a moment tells.
+/// The meaning of a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum TraceKind {
-    /// Azure was reached then.
+    /// Contact with Azure at that moment.
     Contact,
-    /// An identity from Azure is good until then.
+    /// An identity from Azure that is valid until then.
     Identity,
 }
 
@@ -93,7 +93,7 @@ enum TraceKind {
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct NotAMoment(String);
 
-/// The latest moment of one sort, and where it stands.
+/// The latest moment of one sort, and its field.
 fn latest(inventory: &Inventory, sort: TraceKind) -> Option<(Timestamp, &str)> {
     let own = inventory.remarks::<ContactTrace>(RULE.code).filter(|trace| trace.of == sort);
     own.map(|trace| (trace.moment, &*trace.place)).max()
@@ -106,13 +106,13 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let identity = latest(inventory, TraceKind::Identity);
     let lists: Vec<&Kind> = RULE.reads.iter().map(|read| read.kind).collect();
     let untold = inventory.remarks(RULE.code).next().map(|NotAMoment(place)| format!("{place} is no time"));
-    // What was not read may tell of a later contact.
+    // An unread object may show a later contact.
     let unread = untold.or_else(|| context.unread(&lists).map(str::to_owned));
     if let Some(why) = unread.filter(|_| contact.or(identity).is_some_and(|(at, _)| over(at))) {
         return Verdict::Unknown(why);
     }
     if let Some((at, source)) = contact {
-        // An identity that Azure gave out later says more than an object that nobody wrote to.
+        // An identity that Azure issued later says more than an object that nobody wrote to.
         if over(at) && identity.is_none_or(|(until, _)| until < context.now) {
             return found(
                 context,
@@ -180,5 +180,5 @@ fn deadlines(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
     due.filter(|on| *on >= context.as_of).map(|on| Due { on, what }).into_iter().collect()
 }
 
-/// The policy texts of all three platforms, clause C32.
+/// The limit in the policy texts of all three platforms, clause C32.
 const MAX_DAYS: i64 = 30;

@@ -73,7 +73,7 @@ fn untold(inventory: &Inventory) -> Option<String> {
     inventory.remarks(RULE.code).next().map(|NoEnd(place)| format!("{place} is no time"))
 }
 
-/// When an identity from Azure ends, as a field of an object says.
+/// The end of an identity from Azure, in a field of an object.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct End {
     field: &'static str,
@@ -118,7 +118,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     }
 }
 
-/// Only the certificate is a clock: tokens are renewed all the time.
+/// The end of the certificate. Tokens are renewed all the time and have no deadline.
 fn deadlines(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
     let due = ends(inventory).filter(|(field, until, _)| *field == CERTIFICATE && *until > context.now);
     due.map(|(_, until, _)| Due { on: day(until), what: "the certificate of the Azure Arc agents expires".to_owned() })

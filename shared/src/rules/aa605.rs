@@ -42,8 +42,8 @@ pub(super) static RULE: Rule = Rule {
     voiding: Voiding::AnyList,
 };
 
-/// A component that this rule speaks for. What is only guessed to be one is left alone, and so are Arc extensions, which come
-/// and go as users wish.
+/// The component with a kind, namespace and name, if this rule covers it. Inferred components are left out, and so are
+/// Arc extensions, which come and go as users wish.
 fn spoken_for<'d>(data: &'d Data, kind: &str, namespace: &str, name: &str) -> Option<&'d Component> {
     let known = data.component(kind, namespace, name).filter(|_| data.namespaces.is_arc(namespace));
     known.filter(|row| row.confidence == Confidence::Doc && !row.extension)
@@ -64,11 +64,11 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
 }
 
-/// An object of the Arc agents that is there.
+/// An object of the Arc agents that exists.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Agent {
     kind: &'static str,
-    /// `azure-arc/clusterconnect-agent`.
+    /// The name with its namespace: `azure-arc/clusterconnect-agent`.
     name: String,
 }
 
@@ -79,15 +79,16 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     };
     let mut drafts = health::missing(inventory, context.data, context.platform, true, is_there);
     drafts.extend(all_gone(inventory, context));
-    // What was not read may hold the policy that leads out.
+    // An unread policy may be the one that leads out.
     if context.unread(&[&kinds::NETWORK_POLICY]).is_none() {
         drafts.extend(egress::cut_off(inventory, RULE.code));
     }
     Verdict::Found(drafts)
 }
 
-/// On Azure Local every cluster comes connected, so that nothing of Azure Arc in one of its virtual machines says that somebody
-/// took it away. Elsewhere connecting a cluster is the user's choice.
+/// A draft on a cluster without any agent. On Azure Local every cluster comes connected, so that the absence of Azure
+/// Arc in one of its virtual machines shows that somebody removed it. Elsewhere connecting a cluster is the user's
+/// choice.
 fn all_gone(inventory: &Inventory, context: &Context<'_>) -> Option<Draft> {
     if context.platform != Platform::AzureLocal || !inventory.nodes.iter().any(|node| node.is_moc(context.data)) {
         return None;

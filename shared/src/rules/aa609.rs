@@ -1,4 +1,4 @@
-//! AA609: nodes were stopped by hand, by somebody's word.
+//! AA609: an attestation says that nodes were stopped by hand.
 
 use crate::data::Platform;
 use crate::facts::answers::{Attestation, StopPurpose};
@@ -24,8 +24,9 @@ fn per_cluster(_: &Inventory, context: &Context<'_>) -> Verdict {
     attested::judge(RULE.clauses, context, fault)
 }
 
-/// Azure Local's text has one sentence and no number. Those of Windows Server and 22H2 have a second one, which lets stops of
-/// up to 30 days and regular maintenance pass; where it is not told whether that applies, nobody can say more than at risk.
+/// The fault of an attestation on stopped nodes. Azure Local's text has one sentence and no number. Those of Windows
+/// Server and 22H2 have a second one, which allows stops of up to 30 days and regular maintenance; unless the answer
+/// says whether it applies, the fault is at risk at most.
 fn fault(answer: &Attestation, context: &Context<'_>) -> Fault {
     let said = match &*answer.clause {
         "C30" => "all nodes were shut down by hand",
@@ -50,5 +51,5 @@ fn fault(answer: &Attestation, context: &Context<'_>) -> Fault {
     Fault { says: format!("{said}; {both}; {told}"), lighter }
 }
 
-/// The days of the second sentence.
+/// The limit of the second sentence, in days.
 const MAX_DAYS: i64 = 30;

@@ -1,4 +1,4 @@
-//! AA703: a feature that Microsoft calls a preview is used.
+//! AA703: a feature that Microsoft calls a preview is in use.
 
 use crate::finding::Clause;
 use serde_json::Value;
@@ -39,7 +39,7 @@ pub(super) static RULE: Rule = Rule {
     voiding: Voiding::AnyList,
 };
 
-/// Keeps which Arc extensions are installed, and which Deployments the Arc agents have.
+/// Notes the installed Arc extensions, and the Deployments of the Arc agents.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let object = seen.object;
     if !seen.data.namespaces.is_arc(&object.meta.namespace) {
@@ -78,7 +78,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     Verdict::Found(rows.filter_map(|row| Some(draft(row, &trace(row, inventory, context.platform)?))).collect())
 }
 
-/// What shows that a preview is used.
+/// The sign that a preview is in use, if there is one.
 fn trace(row: &Preview, inventory: &Inventory, platform: Platform) -> Option<String> {
     match &row.trace {
         PreviewTrace::Deployment(name) => {
@@ -102,6 +102,6 @@ fn draft(row: &Preview, trace: &str) -> Draft {
         .values(None, Some(&row.name))
         .says(format!("{} is a preview of Microsoft's, as of {}", row.name, row.checked))
         .with(Evidence::seen("previews", format!("{trace}; {}", row.source)));
-    // Where Microsoft's own pages disagree, it is only worth knowing.
+    // Where Microsoft's own pages disagree, the finding only informs.
     if row.disputed { draft.lighter(Consequence::Info) } else { draft }
 }

@@ -1,4 +1,4 @@
-//! AA901: a webhook of the user's stands in the way of what a cluster needs to live and to be upgraded.
+//! AA901: a user's webhook blocks requests that a cluster needs to live and to be upgraded.
 
 use crate::finding::Clause;
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,28 +52,28 @@ const fn all(kind: &'static Kind) -> Read {
     Read { kind, scope: Scope::Cluster }
 }
 
-/// NamespaceLabels of a namespace.
+/// The labels of a namespace.
 type NamespaceLabels = BTreeMap<String, String>;
 
-/// A system namespace that is there.
+/// A system namespace that exists.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct System {
     namespace: String,
     labels: NamespaceLabels,
 }
 
-/// A Service, as `namespace/name`, that something answers for.
+/// A Service, as `namespace/name`, with an endpoint.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Backed(String);
 
-/// A webhook, and the Helm release that an Arc extension may have brought it with.
+/// A webhook, and the Helm release with which an Arc extension may have brought it.
 #[derive(Debug)]
 struct OfRelease {
     release: FromRelease,
     webhook: ForeignWebhook,
 }
 
-/// A webhook, as far as it decides what it is asked about.
+/// The fields of a webhook that decide about which requests it is called.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 struct ForeignWebhook {
@@ -125,24 +125,24 @@ impl Rules {
         group && scope && resource && self.is_of_writes()
     }
 
-    /// Whether everything of everybody is asked about.
+    /// Whether its rules match every resource of every group.
     fn is_wild(&self) -> bool {
         let any = |list: &Option<Vec<String>>| list.iter().flatten().any(|own| own == "*" || own == "*/*");
         any(&self.api_groups) && any(&self.resources) && self.is_of_writes()
     }
 
-    /// Nothing is written by connecting to it.
+    /// Whether it is called for writes; CONNECT writes nothing.
     fn is_of_writes(&self) -> bool {
         self.operations.as_ref().is_none_or(|own| own.iter().any(|operation| operation != "CONNECT"))
     }
 }
 
-/// What a cluster must be able to write.
+/// An object that a cluster must be able to write.
 struct WebhookTarget {
     group: &'static str,
     resource: &'static str,
     namespaced: bool,
-    /// In whatever namespace.
+    /// Whether its namespace does not matter.
     anywhere: bool,
 }
 
@@ -180,7 +180,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
 }
 
-/// An endpoint that says nothing of its readiness is ready.
+/// Whether a slice has a ready endpoint; an endpoint that does not tell counts as ready.
 fn is_ready(slice: &Object<'_>) -> bool {
     #[derive(Deserialize)]
     struct Endpoint {
@@ -218,7 +218,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     Verdict::Found(drafts)
 }
 
-/// `backed`: the Services with an endpoint, where that could be read.
+/// A draft on a webhook that matches a target. `backed` holds the Services with an endpoint, if they could be read.
 fn judge(
     draft: Draft,
     webhook: &ForeignWebhook,
@@ -231,7 +231,7 @@ fn judge(
     let opted = |selector: &Option<Selector>, labels: &NamespaceLabels| {
         selector.as_ref().is_none_or(|own| own.matches(|key| labels.get(key).map(String::as_str)))
     };
-    // Objects of the system bear no label that anybody chose, so who asks for one does not ask about them.
+    // Objects of the system have no labels that anybody chose, so a webhook that selects by one is not called for them.
     let objects = opted(&webhook.object_selector, &nothing);
     let within: Vec<&str> = system
         .iter()
@@ -286,7 +286,7 @@ fn judge(
     })
 }
 
-/// What the control plane, kubelets and upgrades write (kubernetes.io, admission webhook good practices).
+/// The objects that the control plane, kubelets and upgrades write (kubernetes.io, admission webhook good practices).
 static TARGETS: [WebhookTarget; 17] = [
     target("", "nodes", false, true),
     target("", "nodes/status", false, true),

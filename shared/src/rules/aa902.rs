@@ -43,7 +43,7 @@ struct BudgetStatus {
 
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, meta) = (seen.object, &seen.object.meta);
-    // Until the controller has counted, and where it counts no pods, nothing is blocked.
+    // A budget blocks nothing until the controller has counted, nor where it counts no pods.
     let Some(status) = object.field::<BudgetStatus>("status") else { return };
     if status.disruptions_allowed > 0 || status.expected_pods <= 0 || status.current_healthy < status.desired_healthy {
         return;
@@ -56,7 +56,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let draft = Draft::at(ObjectRef::of(object, seen.kind), "status.disruptionsAllowed")
         .values(None, Some("0"))
         .with(Evidence::seen("status", counted.clone()));
-    // The platform's own is nobody's to change.
+    // A budget of the platform's is nobody's to change.
     let component = seen.data.component(seen.kind.kind, namespace, name);
     if component.is_some() || seen.data.namespaces.protected(namespace).is_some() {
         let whose = component.map_or("the platform", |component| &*component.product);
@@ -69,7 +69,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
     let what = format!("the disruption budget {name} in {namespace}");
     notes.drafts.push(if status.desired_healthy < status.expected_pods {
-        // With all its pods healthy it would give way.
+        // With all its pods healthy the budget would give way.
         draft.says(format!("{what} allows no disruption for the moment: {counted}")).lighter(Consequence::Info)
     } else {
         let one = if status.expected_pods == 1 { ", and there is only one" } else { "" };

@@ -1,4 +1,4 @@
-//! AA903: the guard was installed, and does not guard as it should.
+//! AA903: the guard is installed, but does not guard as it should.
 
 use serde::Deserialize;
 
@@ -86,7 +86,8 @@ struct WebhookRule {
     operations: Vec<String>,
 }
 
-/// What the configuration lacks of what the rules need. More than they need is the business of AA901.
+/// Drafts on parts of the guard's configuration that the rules need and that are missing. AA901 judges a configuration
+/// with more than they need.
 fn alterations(seen: &Seen<'_, '_>) -> Vec<Draft> {
     let configuration = seen.object;
     let webhooks: Vec<GuardWebhook> = configuration.field("webhooks").unwrap_or_default();
@@ -99,7 +100,7 @@ fn alterations(seen: &Seen<'_, '_>) -> Vec<Draft> {
                 .with(Evidence::seen("configuration", "caBundle is empty")),
         );
     }
-    // `*` stands for resources and for subresources alike here: what is asked too often is no gap.
+    // `*` stands for resources and subresources alike here: extra requests are no gap.
     let is_in = |words: &[String], word: &str| words.iter().any(|own| own == word || own == "*" || own == "*/*");
     for watched in (seen.watched)() {
         let (group, resource) = (watched.kind.group, watched.resource());
@@ -132,7 +133,7 @@ fn alterations(seen: &Seen<'_, '_>) -> Vec<Draft> {
     drafts
 }
 
-/// Selectors, conditions and rules that are not those of the manifest: the guard may be there, and never asked.
+/// A draft on selectors, conditions or rules that differ from the manifest: the guard may run and never be asked.
 fn edited(configuration: &Object<'_>, generated: &str) -> Option<Draft> {
     let digest = digest::digest(&configuration.field("webhooks").unwrap_or_default());
     (digest != generated).then(|| {
@@ -145,7 +146,7 @@ fn edited(configuration: &Object<'_>, generated: &str) -> Option<Draft> {
     })
 }
 
-/// A webhook configuration that somebody opened for a change and did not close again.
+/// A draft on a webhook configuration that somebody opened for a change and did not close again.
 fn open(object: &Object<'_>, kind: &'static Kind) -> Option<Draft> {
     let reason = object.meta.annotations.get(OPEN).map(str::trim).filter(|reason| !reason.is_empty())?;
     let name = &object.meta.name;
@@ -158,7 +159,7 @@ fn open(object: &Object<'_>, kind: &'static Kind) -> Option<Draft> {
     })
 }
 
-/// A guard that is scaled to nothing, or of which nothing is ready.
+/// A draft on a guard that is scaled to 0, or has no ready replica.
 fn idle(deployment: &Object<'_>) -> Option<Draft> {
     #[derive(Default, Deserialize)]
     #[serde(rename_all = "camelCase", default)]
@@ -186,12 +187,12 @@ fn idle(deployment: &Object<'_>) -> Option<Draft> {
     })
 }
 
-/// A part of the guard that is there.
+/// A part of the guard that exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum GuardPart {
     /// Its webhook configuration.
     Configuration,
-    /// A webhook configuration that does not say which manifest it is from.
+    /// A webhook configuration that does not name its manifest.
     OfUnknownOrigin,
     /// Its Deployment.
     Deployment,
@@ -228,7 +229,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     Verdict::Found(drafts)
 }
 
-/// A line of metrics that counts requests which passed because one of our webhooks did not answer.
+/// A draft from a metrics line that counts requests admitted because one of our webhooks did not answer.
 fn failed_open(line: &str) -> Option<Draft> {
     let rest = line.strip_prefix(Probe::FAIL_OPEN)?;
     let (labels, count) = rest.split_once("} ")?;
@@ -258,5 +259,5 @@ fn registration() -> ObjectRef {
     }
 }
 
-/// A configuration of something else would lack everything; the first says enough.
+/// The most drafts. A configuration of something else would lack everything, and the first few say enough.
 const MAX_DRAFTS: usize = 8;

@@ -20,7 +20,7 @@ pub(crate) static RULE: Rule = Rule {
     mode: Mode::Off,
     instead: "renew the waiver, or take it out",
     page: include_str!("aa904.md"),
-    // What waivers are good for is known once all other rules have spoken: the check adds it then.
+    // The check adds the findings: it knows the use of waivers once all other rules have been judged.
     state: StateCheck { per_object: None, per_cluster: Some(|_, _| Verdict::Found(Vec::new())), deadlines: None },
     change: None,
     manifests: ManifestUse::AsCreation,

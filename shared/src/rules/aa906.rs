@@ -43,7 +43,8 @@ fn per_cluster(inventory: &Inventory, _: &Context<'_>) -> Verdict {
     let Some(version) = inventory.server() else {
         return Verdict::Unknown("the API server's version is not known".to_owned());
     };
-    // The metric is there only once somebody used such an API; another one that always is proves whose metrics these are.
+    // The metric exists only once somebody used such an API; another one that always exists proves whose metrics these
+    // are.
     if metrics::samples(text, "kubernetes_feature_enabled").next().is_none() {
         return Verdict::Unknown(
             "what was read as /metrics is not of an API server of Kubernetes 1.26 or newer".to_owned(),
