@@ -17,7 +17,7 @@ use crate::rules::rule::{
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA103"),
     slug: "version-skew",
-    summary: "parts of Kubernetes are further apart in version than Kubernetes supports",
+    summary: "parts of Kubernetes differ in version by more than Kubernetes supports",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Derived),
     clauses: &[Clause::new("C07")],
@@ -146,7 +146,7 @@ fn parts<'i>(inventory: &'i Inventory, data: &'i Data) -> (Vec<RunningPart<'i>>,
             Some(version) => {
                 parts.push(RunningPart { role: Role::OnNodes, name: "kubelet", version, object: node.name.clone() });
             }
-            None => open.push(format!("node {} reports {:?}, which is no version", node.name, node.kubelet)),
+            None => open.push(format!("node {} reports {:?}, which is not a version", node.name, node.kubelet)),
         }
     }
     for Running { product: name, tag, object } in inventory.remarks(RULE.code) {
@@ -158,7 +158,7 @@ fn parts<'i>(inventory: &'i Inventory, data: &'i Data) -> (Vec<RunningPart<'i>>,
         };
         match Version::parse(tag) {
             Some(version) => parts.push(RunningPart { role, name, version, object: object.to_owned() }),
-            None => open.push(format!("the image of {object} has no version for a tag")),
+            None => open.push(format!("the image tag of {object} is not a version")),
         }
     }
     (parts, open)

@@ -13,7 +13,7 @@ use crate::rules::rule::{Context, Grounds, ManifestUse, Mode, Reach, Rule, State
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA105"),
     slug: "patch-behind",
-    summary: "newer patches of the API server's Kubernetes minor are out",
+    summary: "newer patches of the API server's Kubernetes minor are available",
     consequence: Weight::On {
         platforms: &[Platform::AzureLocal],
         consequence: Consequence::AtRisk,
@@ -71,7 +71,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         .with(version_table::evidence(table));
     let mut draft = if unlisted {
         draft.says(format!(
-            "no release of the platform lists Kubernetes {version}, and support is for the versions listed"
+            "Kubernetes {version} is in no release of the platform, and support covers listed versions only"
         ))
     } else {
         draft

@@ -11,7 +11,7 @@ use crate::rules::rule::{Context, Due, Grounds, ManifestUse, Mode, Reach, Rule, 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA106"),
     slug: "platform-retired",
-    summary: "AKS Arc is no longer supported on the host that the cluster runs on",
+    summary: "AKS Arc is no longer supported on the release of the cluster's host",
     consequence: Weight::Always(Consequence::Voids),
     basis: Grounds::By(|platform| match platform {
         Platform::WindowsServer => Basis::Documented(&["windows-server-retirement"]),
@@ -24,7 +24,7 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    instead: "move to a host release that is in support",
+    instead: "move to a supported host release",
     page: include_str!("aa106.md"),
     state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: Some(deadlines) },
     change: None,

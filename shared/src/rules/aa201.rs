@@ -11,7 +11,8 @@ use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
 use crate::k8s::object::Object;
 use crate::rules::parts::node_metadata::{
-    TWINS, WrittenKey, against_baseline, against_peers, path, required, restore, system_keys, twin, written_by_people,
+    TWINS, WrittenKey, against_baseline, against_peers, path, required, restore, should_be, system_keys, twin,
+    written_by_people,
 };
 use crate::rules::rule::{
     Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch, Weight,
@@ -57,9 +58,10 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
         if found.is_some_and(|found| found.eq_ignore_ascii_case(&must)) || (found.is_none() && !always) {
             continue;
         }
+        let message = format!("node {}: label {key} {}", node.meta.name, should_be(found, &must));
         let mut draft = Draft::at(target(), path(Place::Label, key))
             .values(Some(&must), found)
-            .says(format!("system label {key} of node {} does not say {must}", node.meta.name))
+            .says(message)
             .with(Evidence::seen("invariant", format!("the node itself says {must}")))
             .fix(restore(Place::Label, &node.meta.name, key, &must));
         draft.evidence.extend(keys.person(key));
@@ -70,7 +72,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
         if !(claimed && INVARIANTS.iter().any(|(own, _)| *own == key)) {
             let draft = Draft::at(target(), path(Place::Label, key))
                 .values(twin(node, keys, key), Some(value))
-                .says(format!("system label {key} of node {} was written by {}", node.meta.name, &*entry.manager))
+                .says(format!("node {}: system label {key} was written by {}", node.meta.name, &*entry.manager))
                 .with(Evidence::managed(entry));
             notes.undecided(draft, WrittenKey::of(node, keys, key, data));
         }
@@ -93,7 +95,7 @@ fn strangers(node: &Object<'_>, keys: &Keys<'_, '_>, notes: &mut Notes, target: 
         let draft = Draft::at(target(), path(Place::Label, key))
             .values(None, Some(value))
             .says(format!(
-                "system label {key} of node {name} was last written by the unrecognised client {}; a baseline settles it",
+                "node {name}: system label {key} was last written by the unrecognised client {}; a baseline settles it",
                 &*entry.manager
             ))
             .with(Evidence::managed(entry))
@@ -114,7 +116,7 @@ fn contradictions<'o>(node: &'o Object<'_>, keys: &'o Keys<'_, '_>) -> impl Iter
         let (name, path) = (&node.meta.name, path(Place::Label, newer));
         Draft::at(ObjectRef::default(), path)
             .values(Some(other), Some(one))
-            .says(format!("node {name} contradicts itself: {newer} is {one}, and {older} is {other}"))
+            .says(format!("node {name}: label {newer} is {one:?}, but {older} is {other:?}"))
             .with(Evidence::seen("invariant", "the system writes both labels with one value"))
             .lighter(Consequence::AtRisk)
             .basis(Basis::Derived)
@@ -159,10 +161,16 @@ fn pool_labels(inventory: &Inventory, data: &Data) -> Vec<Draft> {
         }
         let target = ObjectRef { uid: node.uid.clone(), ..node_ref(&node.name) };
         let witness = peer.or(proof.first()).map(|peer| peer.name.clone()).unwrap_or_default();
+        let found = node.pool_label.as_deref();
+        let message = format!(
+            "node {}: label {POOL_LABEL} {}, the pool of its virtual machine",
+            node.name,
+            should_be(found, &must)
+        );
         drafts.push(
             Draft::at(target, path(Place::Label, POOL_LABEL))
-                .values(Some(&must), node.pool_label.as_deref())
-                .says(format!("the pool label of node {} does not name the pool of its virtual machine", node.name))
+                .values(Some(&must), found)
+                .says(message)
                 .with(Evidence::seen("invariant", format!("providerID names {must}, and on node {witness} both agree")))
                 .fix(restore(Place::Label, &node.name, POOL_LABEL, &must)),
         );

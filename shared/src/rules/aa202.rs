@@ -47,7 +47,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     written_by_people(node, Place::Annotation, data, |keys, key, value, entry| {
         let draft = Draft::at(ObjectRef::of(node, seen.kind), path(Place::Annotation, key))
             .values(None, Some(value))
-            .says(format!("system annotation {key} of node {} was written by {}", node.meta.name, &*entry.manager))
+            .says(format!("node {}: system annotation {key} was written by {}", node.meta.name, &*entry.manager))
             .with(Evidence::managed(entry));
         notes.undecided(draft, WrittenKey::of(node, keys, key, data));
     });

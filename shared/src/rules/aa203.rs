@@ -51,7 +51,9 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let name = &node.meta.name;
     let draft = Draft::at(ObjectRef::of(node, seen.kind), path(Place::Taint, CONTROL_PLANE_LABEL))
         .values(Some(":NoSchedule"), None)
-        .says(format!("control-plane node {name} has lost the taint that keeps workloads off it"))
+        .says(format!(
+            "control-plane node {name}: taint {CONTROL_PLANE_LABEL}, which keeps workloads off it, is missing"
+        ))
         .fix(Command::kubectl(["taint", "node"]).name(name).word(&format!("{CONTROL_PLANE_LABEL}=:NoSchedule")));
     let listed = node.meta.annotations.get("cluster.x-k8s.io/taints-from-machine").unwrap_or_default();
     if listed.split(',').any(|taint| taint.trim().split(':').next() == Some(CONTROL_PLANE_LABEL)) {
@@ -88,7 +90,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let workers = inventory.nodes.iter().any(|node| !node.control_plane && !node.virtual_kubelet);
     match suspects.first() {
         Some(draft) if workers => Verdict::Unknown(format!(
-            "control-plane node {} has no control-plane taint, and nothing tells whether it was taken away or never given",
+            "control-plane node {} has no control-plane taint; whether it was removed or never set is unknown",
             draft.object.name
         )),
         _ => Verdict::Found(Vec::new()),
@@ -101,14 +103,9 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let judged = taints.iter().filter(|taint| is_system(taint, data) && !is_cure(taint, before));
     judged
         .map(|taint| {
-            let verb = match (&taint.before, &taint.after) {
-                (None, _) => "set",
-                (_, None) => "removed",
-                _ => "changed",
-            };
             let draft = taint
                 .draft(change)
-                .says(format!("system taint {} would be {verb}", taint.key))
+                .says(format!("node {}: system taint {} {}", change.name, taint.key, taint.would_be()))
                 .with(Evidence::seen("origin", "a known system taint"));
             let taken = taint.key == CONTROL_PLANE_LABEL && taint.after.is_none();
             if taken { draft } else { draft.fix(Command::kubectl(["cordon"]).name(&change.name)) }

@@ -23,7 +23,7 @@ use crate::rules::rule::{
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA204"),
     slug: "reserved-prefix-used",
-    summary: "a key of one's own stands under a prefix of the system's, or bears a name that the system had not put there",
+    summary: "a user's key on a node has a reserved prefix, or the name of a system key that the system had not set",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(LABELS),
     clauses: &[Clause::new("C13")],
@@ -56,7 +56,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
                 Draft::at(ObjectRef::of(node, seen.kind), path(place, key))
                     .basis(grounds(place))
                     .values(None, Some(value))
-                    .says(format!("{} {key} of node {name} stands under a reserved prefix", word(place)))
+                    .says(format!("node {name}: {} {key} has a reserved prefix", word(place)))
                     .with(evidence.clone())
                     .fix(removal(place, name, key)),
             );
@@ -74,7 +74,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
                 .basis(grounds(place))
                 .values(None, Some(value))
                 .says(format!(
-                    "{} {key}, a name of the system's, was put on node {name} by {}",
+                    "node {name}: {} {key}, the name of a system key, was added by {}",
                     word(place),
                     &*entry.manager
                 ))
@@ -100,11 +100,11 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         let added = !written.is_systems(inventory) && !is_recorded(&draft.object.name, written);
         added.then(|| {
             let peers = if is_untold(&written.pool) {
-                "nothing tells the pool of the node".to_owned()
+                "the node's pool is unknown".to_owned()
             } else {
                 format!("no other node of pool {} has it from the system", written.pool)
             };
-            let detail = format!("{peers}, and nothing on this one shows that the system had put it there");
+            let detail = format!("{peers}, and nothing on this one shows that the system had set it");
             draft.clone().with(Evidence::seen("peers", detail))
         })
     });
@@ -124,12 +124,12 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         });
         drafts.extend(added.take(MAX_KEYS).map(|key| {
             let what = match keys.origin(&key.key) {
-                Origin::Known => "is a name of the system's, and would be set by hand",
-                _ => "stands under a reserved prefix",
+                Origin::Known => "is the name of a system key, and would be set by hand",
+                _ => "has a reserved prefix",
             };
             key.draft(change)
                 .basis(grounds(place))
-                .says(format!("{} {} {what}", word(place), key.key))
+                .says(format!("node {}: {} {} {what}", change.name, word(place), key.key))
                 .fix(removal(place, &change.name, &key.key))
                 .agents_may()
         }));
@@ -151,8 +151,8 @@ fn removal(place: Place, node: &str, key: &str) -> Command {
     match place {
         Place::Annotation => removal,
         // Volumes, for one, are bound to nodes by topology.kubernetes.io/zone.
-        Place::Label => removal.caution("first move what selects nodes by it, volumes too"),
-        Place::Taint => removal.caution("pods that it kept away may come then"),
+        Place::Label => removal.caution("first move everything that selects nodes by it, volumes too"),
+        Place::Taint => removal.caution("pods that it kept away may then be scheduled here"),
     }
 }
 

@@ -21,7 +21,7 @@ use crate::rules::rule::{
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA205"),
     slug: "node-metadata-not-durable",
-    summary: "own labels, annotations or taints are set on nodes and not on their pool, and are lost at the next upgrade",
+    summary: "a user's labels, annotations or taints are set on nodes, not on their pool, and are lost at the next upgrade",
     consequence: Weight::On {
         platforms: &[Platform::WindowsServer, Platform::Hci22h2],
         consequence: Consequence::AtRisk,
@@ -159,12 +159,13 @@ impl Own<'_, '_, '_> {
         }
         let (place, pool) = (self.keys.place(), self.pool);
         // A node without a known pool is the object of its own finding.
-        let (object, what) = if is_untold(pool) {
-            (node_ref(self.node), format!("node {}, not on its pool", self.node))
+        let own = format!("own {} {key} is set on", word(place));
+        let (object, mut message) = if is_untold(pool) {
+            let node = self.node;
+            (node_ref(node), format!("node {node}: {own} the node, not on its pool: an upgrade drops it"))
         } else {
-            (ObjectRef::pool(pool), format!("nodes of pool {pool}, not on the pool"))
+            (ObjectRef::pool(pool), format!("pool {pool}: {own} nodes, not on the pool: an upgrade drops it"))
         };
-        let mut message = format!("own {} {key} is on {what}: an upgrade drops it", word(place));
         if let Ruling::Exception(exception) = self.data.node_keys.ruling(place, key) {
             message = format!("{message}; {}", exception.note);
         }
@@ -220,7 +221,7 @@ fn pool_command(place: Place, pool: &str, set: &BTreeMap<&str, BTreeSet<&str>>) 
 }
 
 /// The caution on the command.
-const REPLACES: &str = "replaces the pool's whole set: add what az aksarc nodepool show prints besides";
+const REPLACES: &str = "replaces the pool's whole set: add the others that az aksarc nodepool show prints";
 
 /// The most keys in one command. Nobody would paste a longer one, and it stands in the finding on each of its keys.
 const MAX_SET: usize = 64;

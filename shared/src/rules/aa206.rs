@@ -62,7 +62,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
             notes.drafts.push(
                 Draft::at(ObjectRef::of(node, seen.kind), format!("spec.{field}"))
                     .values(None, Some(value))
-                    .says(format!("spec.{field} of node {name} was set by {}", &*entry.manager))
+                    .says(format!("node {name}: spec.{field} was set by {}", &*entry.manager))
                     .with(Evidence::managed(entry)),
             );
             notes.remark(ByHand { node: name.to_string(), field });
@@ -106,7 +106,7 @@ fn providers(inventory: &Inventory, data: &Data) -> Vec<Draft> {
             let signs = platform_signs(node, data).join(", ");
             Draft::at(reference(node), "spec.providerID")
                 .values(Some(&format!("{prefix}…")), node.provider_id.as_deref())
-                .says(format!("the providerID of node {} {what}, so no virtual machine answers to it", node.name))
+                .says(format!("node {}: providerID {what}, so no virtual machine belongs to the node", node.name))
                 .with(Evidence::seen(
                     "signs",
                     format!("the platform made it ({signs}), and node {} has one", witness.name),
@@ -169,7 +169,7 @@ fn change(change: &Change<'_>, _: &Data) -> Vec<Draft> {
         .map(|((field, old), (_, new))| {
             Draft::at(target(change), format!("spec.{field}"))
                 .values(old.as_deref(), new.as_deref())
-                .says(format!("spec.{field} of node {} would be set by hand", change.name))
+                .says(format!("node {}: spec.{field} would be set by hand", change.name))
         })
         .collect()
 }

@@ -56,10 +56,10 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
         Whose::Somebodys => return,
         Whose::Taken(evidence) if data.identities.trusts(name) => {
             let shows = Command::kubectl_in(name, ["get", "serviceaccounts,pods"])
-                .only("shows who acts there; where nobody does, it can be deleted");
-            let draft = Draft::at(ObjectRef::of(namespace, seen.kind), MADE)
-                .values(None, Some(name))
-                .says(format!("namespace {name} was made by hand, and its service accounts count as the platform's"));
+                .only("shows who uses it; unused, it can be deleted");
+            let draft = Draft::at(ObjectRef::of(namespace, seen.kind), MADE).values(None, Some(name)).says(format!(
+                "namespace {name} was created by hand, and its service accounts count as the platform's"
+            ));
             notes.drafts.push(trusting(draft).with(evidence).fix(shows));
         }
         Whose::Taken(_) | Whose::Unknown | Whose::Systems => {}
@@ -80,7 +80,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
                     && keys.by_person(&key).is_some()
                 {
                     let message = format!(
-                        "system {} {} of namespace {name} was written by {}",
+                        "namespace {name}: system {} {} was written by {}",
                         word(place),
                         &*key,
                         &*entry.manager
@@ -110,7 +110,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
         notes.drafts.push(
             Draft::at(ObjectRef::of(namespace, seen.kind), "spec.finalizers")
                 .values(Some(SPEC_FINALIZER), None)
-                .says(format!("namespace {name} has lost the finalizer that the system gave it"))
+                .says(format!("namespace {name}: finalizer {SPEC_FINALIZER} of the system is missing"))
                 .with(Evidence::seen("invariant", "a living namespace has the finalizer kubernetes")),
         );
     }
@@ -140,7 +140,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         drafts.push(
             Draft::at(target(change), format!("{path}[{name}]"))
                 .values(Some(name), None)
-                .says(format!("finalizer {name} of namespace {} would be removed", change.name)),
+                .says(format!("namespace {}: finalizer {name} would be removed", change.name)),
         );
     };
     for (path, old, new) in [
@@ -164,7 +164,7 @@ fn made(change: &Change<'_>, namespace: &Object<'_>, row: &SystemNamespace, data
     }
     let draft = Draft::at(target(change), MADE)
         .values(None, Some(name))
-        .says(format!("namespace {name} would be made by hand; its accounts count as the platform's"));
+        .says(format!("namespace {name} would be created by hand; its service accounts count as the platform's"));
     Some(trusting(draft))
 }
 
@@ -192,7 +192,7 @@ fn judge(
     let because = by_system.map_or("a known system key".to_owned(), |entry| format!("written by {}", &*entry.manager));
     let draft = key
         .draft(change)
-        .says(format!("system {} {} of namespace {} would be changed", word(key.place), key.key, change.name))
+        .says(format!("namespace {}: system {} {} {}", change.name, word(key.place), key.key, key.would_be()))
         .with(Evidence::seen("origin", because));
     // The key was absent, or a person wrote it before: this may be the way back.
     let theirs = key.before.is_none() || keys.by_person(&key.key).is_some();
@@ -221,7 +221,7 @@ const MARKS: [&str; 3] =
     ["app.kubernetes.io/managed-by", "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"];
 
 /// The reason why an addition is no change.
-const ADDED: &str = "a name of the system's, which nothing shows the system to have put here";
+const ADDED: &str = "the name of a system key, but nothing shows that the system had set it here";
 
 fn verb(place: Place) -> &'static str {
     if place == Place::Annotation { "annotate" } else { "label" }

@@ -19,7 +19,7 @@ use crate::rules::rule::{
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA208"),
     slug: "node-deleted",
-    summary: "a node was deleted with kubectl, and its machine is still there, or is kept from going by hand",
+    summary: "a node was deleted with kubectl while its machine is still there, or a finalizer added by hand blocks its deletion",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Derived),
     clauses: &[Clause::new("C13")],
@@ -104,7 +104,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         None if !change.is_delete() => return held,
         None => Draft::at(target(change), "metadata")
             .values(Some(&change.name), None)
-            .says(format!("deleting node {} leaves its virtual machine behind", change.name)),
+            .says(format!("node {} would be deleted, and its virtual machine stays behind", change.name)),
     };
     let scale = Command::az(["aksarc", "nodepool", "scale", "--resource-group"])
         .blank("GROUP")
@@ -115,7 +115,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         .word("--node-count")
         .blank("COUNT")
         .on(&[Platform::AzureLocal])
-        .caution("which node it takes away is AKS Arc's choice");
+        .caution("AKS Arc chooses the node to remove");
     let gone = gone.fixes([ways::drain(&change.name), scale]);
     [vec![gone], held].concat()
 }

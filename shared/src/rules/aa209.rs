@@ -23,7 +23,7 @@ use crate::rules::rule::{
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA209"),
     slug: "cluster-api-metadata-changed",
-    summary: "what Cluster API keeps on the objects of a management cluster was changed",
+    summary: "Cluster API metadata on objects of a management cluster was changed",
     consequence: Weight::Always(Consequence::Voids),
     basis: Grounds::Always(Basis::Derived),
     clauses: &[Clause::new("C13")],
@@ -56,7 +56,7 @@ pub(super) static RULE: Rule = Rule {
     // Clusters live in namespaces that users choose.
     reach: Reach::Everywhere,
     mode: Mode::Warn,
-    instead: "change the cluster by AKS Arc's own commands",
+    instead: "change the cluster with AKS Arc's own commands",
     page: include_str!("aa209.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: None, deadlines: None },
     change: Some(change),
@@ -103,9 +103,9 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
                 let draft = at(path(place, &key)).values(None, Some(value)).with(evidence.clone());
                 notes.drafts.push(match behaviour {
                     Some(does) => draft
-                        .says(format!("{tool} set {} on {what}, which {does}", &*key))
+                        .says(format!("{what}: annotation {} was set by {tool}; it {does}", &*key))
                         .fix(removal(object, kind, &key)),
-                    None => draft.says(format!("system {} {} of {what} was written by {tool}", word(place), &*key)),
+                    None => draft.says(format!("{what}: system {} {} was written by {tool}", word(place), &*key)),
                 });
             }
         }
@@ -128,7 +128,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
             notes.drafts.push(
                 draft
                     .values(None, Some(&owners))
-                    .says(format!("an owner of {what} was written by {tool}"))
+                    .says(format!("{what}: an owner was written by {tool}"))
                     .with(evidence.clone()),
             );
         }
@@ -136,7 +136,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
             notes.drafts.push(
                 at("spec.paused".to_owned())
                     .values(None, Some("true"))
-                    .says(format!("{tool} paused {what}: no controller looks at it"))
+                    .says(format!("{what} was paused by {tool}: no controller reconciles it"))
                     .with(evidence)
                     .fix(unpause(object, kind)),
             );
@@ -164,16 +164,16 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let old = before.meta.finalizers.iter().flatten();
     for name in old.filter(|name| data.capi_keys.is_finalizer(name) && !new.contains(name)) {
         drafts.push(
-            Draft::at(target(change), format!("metadata.finalizers[{}]", &**name))
-                .values(Some(name), None)
-                .says(format!("finalizer {} of {what} would be removed: its virtual machine may stay behind", &**name)),
+            Draft::at(target(change), format!("metadata.finalizers[{}]", &**name)).values(Some(name), None).says(
+                format!("{what}: finalizer {} would be removed, and its virtual machine may stay behind", &**name),
+            ),
         );
     }
     if is_paused(after) && !is_paused(before) {
         drafts.push(
             Draft::at(target(change), "spec.paused")
                 .values(None, Some("true"))
-                .says(format!("{what} would be paused: no controller would look at it"))
+                .says(format!("{what} would be paused: no controller would reconcile it"))
                 .fix(unpause(before, change.kind)),
         );
     }
@@ -182,19 +182,18 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
 
 fn judge(key: &KeyChange<'_>, keys: &Keys<'_, '_>, change: &Change<'_>, data: &Data) -> Option<Draft> {
     let name = &*key.key;
+    let what = format!("{} {}", change.kind.kind, change.name);
     if let Some(does) = behaviour(&data.capi_keys, key.place, name) {
         // Removing such a key lets the controllers work again.
         key.after.as_ref()?;
-        return Some(
-            key.draft(change).says(format!("{name} would be set on {} {}: it {does}", change.kind.kind, change.name)),
-        );
+        return Some(key.draft(change).says(format!("{what}: annotation {name} would be set; it {does}")));
     }
     let by_system = keys.system(name).filter(|_| key.before.is_some());
     if !data.capi_keys.is_system(key.place, name) && by_system.is_none() {
         return None;
     }
     let because = by_system.map_or("a known system key".to_owned(), |entry| format!("written by {}", &*entry.manager));
-    let message = format!("system {} {name} of {} {} would be changed", word(key.place), change.kind.kind, change.name);
+    let message = format!("{what}: system {} {name} {}", word(key.place), key.would_be());
     Some(key.draft(change).says(message).with(Evidence::seen("origin", because)))
 }
 

@@ -200,7 +200,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     // A person's fields have been reported one by one already.
     drafts.extend(own.filter(|(.., person)| person.is_none()).map(|(baseline, target, field, _)| {
         Draft::at(target.clone(), field)
-            .says(format!("{field} of {} {} is not as the baseline recorded it", target.kind, target.name))
+            .says(format!("{} {}: {field} differs from the baseline", target.kind, target.name))
             .with(baseline.evidence(&format!("another {field}")))
             .lighter(Consequence::Info)
     }));
@@ -243,7 +243,7 @@ fn with_past(mut draft: Draft, past: Past) -> Draft {
     match past {
         Past::PutBack(number) => {
             draft.message = format!(
-                "{} {} was touched and put back: its pods are described again as in revision {number}, which the platform \
+                "{} {} was changed and put back: its pod template is again that of revision {number}, which the platform \
                  made; no text says that this restores support, so tell Microsoft Support",
                 draft.object.kind, draft.object.name
             );
@@ -255,14 +255,12 @@ fn with_past(mut draft: Draft, past: Past) -> Draft {
             let undo = Command::kubectl_in(&object.namespace, ["rollout", "undo", &object.kind.to_lowercase()])
                 .name(&object.name)
                 .word(&format!("--to-revision={number}"))
-                .only("puts it back as the platform made it last; that it was touched stays, as information");
-            draft
-                .with(Evidence::seen("revision", format!("revision {number} is the last that the platform made")))
-                .fix(undo)
+                .only("restores the platform's last revision; the change stays as information");
+            draft.with(Evidence::seen("revision", format!("revision {number} is the platform's last"))).fix(undo)
         }
         Past::Changed(None) => draft.with(Evidence::seen(
             "revision",
-            "no revision that the platform made is kept: an upgrade or Microsoft Support puts it right",
+            "no revision of the platform is kept: an upgrade or Microsoft Support repairs it",
         )),
     }
 }
@@ -333,8 +331,8 @@ fn strangers(object: &Object<'_>, kind: &'static Kind, component: &Component, da
                 drafts.push(
                 Draft::at(ObjectRef::of(object, kind), &*leaf)
                     .says(format!(
-                        "{what} of {} was written by unrecognised client {}: neither the platform's nor a tool that people \
-                         are known to use; a baseline settles it",
+                        "{what} of {} was written by unrecognised client {}: neither the platform's nor a known tool of \
+                         people; a baseline settles it",
                         component.product, &*entry.manager
                     ))
                     .with(Evidence::managed(entry))
@@ -359,7 +357,7 @@ fn finalizers(object: &Object<'_>, kind: &'static Kind, component: &Component, d
                 let draft = Draft::at(ObjectRef::of(object, kind), origin::spell(path))
                     .values(None, Some(finalizer))
                     .says(format!(
-                        "{} {} of {} has a finalizer that {} put there",
+                        "{} {} of {} has a finalizer that {} added",
                         kind.kind, object.meta.name, component.product, &*entry.manager
                     ))
                     .with(Evidence::managed(entry))
@@ -451,7 +449,10 @@ fn new_finalizers(change: &Change<'_>, component: &Component) -> Vec<Draft> {
     let drafts = added_finalizers(before, after).into_iter().map(|finalizer| {
         Draft::at(target(change), format!("metadata.finalizers[{finalizer}]"))
             .values(None, Some(finalizer))
-            .says(format!("{} {} of {} would get a finalizer", change.kind.kind, change.name, component.product))
+            .says(format!(
+                "{} {} of {} would get finalizer {finalizer}",
+                change.kind.kind, change.name, component.product
+            ))
             .lighter(Consequence::AtRisk)
     });
     drafts.take(MAX_PATHS).collect()

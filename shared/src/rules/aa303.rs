@@ -30,7 +30,7 @@ use crate::rules::rule::{
 pub(crate) static RULE: Rule = Rule {
     code: Code::new("AA303"),
     slug: "unmanaged-add-on",
-    summary: "an add-on of the user's stands in a namespace whose add-ons are managed",
+    summary: "a user's add-on is in a namespace whose add-ons are managed",
     consequence: Weight::EvenWithoutText(Consequence::Voids),
     basis: Grounds::Always(Basis::Derived),
     clauses: &[Clause::new("C05")],
@@ -176,7 +176,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
         }
         // An object that may be the platform's gets no command to delete it.
         Provenance::Unrecognised => {
-            let evidence = Evidence::seen("provenance", "no catalogue entry, owner, tool or mark tells whose it is");
+            let evidence = Evidence::seen("provenance", "no catalogue entry, owner, tool or mark shows who made it");
             let draft = draft.with(evidence).lighter(Consequence::Info);
             let (release, what) = (FromRelease::of(object), format!("{what} in {namespace}"));
             notes.undecided(draft, Open { release, decides: AddOnDecision::Baseline { what } });
@@ -289,19 +289,16 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
                 Some(ending(draft, release, &owned))
             }
             AddOnDecision::Release => Some(ending(draft, release, &owned)),
-            AddOnDecision::Baseline { what } => {
-                Some(match &context.baseline {
-                    None => draft
-                        .says(format!("{what} is unrecognised: nothing tells whose it is, a baseline would settle it")),
-                    Some(baseline) if is_covered(baseline.then, &draft.object) => draft
-                        .says(format!("{what} is unrecognised, and came after the baseline"))
-                        .with(baseline.evidence("nothing of this name")),
-                    Some(_) => draft.says(format!(
-                        "{what} is unrecognised: nothing tells whose it is, and the baseline was recorded without a look at \
-                         such objects: a new one would settle it"
-                    )),
-                })
-            }
+            AddOnDecision::Baseline { what } => Some(match &context.baseline {
+                None => draft.says(format!("{what} is unrecognised: its maker is unknown; a baseline settles it")),
+                Some(baseline) if is_covered(baseline.then, &draft.object) => draft
+                    .says(format!("{what} is unrecognised, and newer than the baseline"))
+                    .with(baseline.evidence("nothing of this name")),
+                Some(_) => draft.says(format!(
+                    "{what} is unrecognised: its maker is unknown, and the baseline did not record such objects; a new \
+                         one settles it"
+                )),
+            }),
         }
     };
     Verdict::Found(inventory.undecided(RULE.code).iter().filter_map(settle).collect())
@@ -365,8 +362,8 @@ fn settle_manifests(inventory: &Inventory, context: &Context<'_>, drafts: &mut V
                 let binding = draft.object.short();
                 open.get_or_insert_with(|| {
                     format!(
-                        "what {binding} gives rights to is told by {kind} {name}, which is not among the manifests: at risk \
-                         if that may write managed parts"
+                        "the rights of {binding} depend on {kind} {name}, which is not among the manifests: at risk if it \
+                         may write managed parts"
                     )
                 });
             }
@@ -399,7 +396,7 @@ fn ending(mut draft: Draft, release: &FromRelease, owned: &BTreeMap<&FromRelease
         return draft.fix(command);
     }
     if draft.lighter == Some(Consequence::AtRisk) {
-        draft.message = format!("{}; a value of Helm release {name} may leave it out", draft.message);
+        draft.message = format!("{}; a value of Helm release {name} may turn it off", draft.message);
         let shows = helm(name, namespace, "get values").only("shows the release's values");
         return draft.fix(shows);
     }
@@ -408,17 +405,17 @@ fn ending(mut draft: Draft, release: &FromRelease, owned: &BTreeMap<&FromRelease
         let more = owned.len().saturating_sub(MAX_OWNED);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         draft.message = format!(
-            "{}; first move what release {name} brings into a namespace of its own, since {}{more} would go with it",
+            "{}; first move release {name} into a namespace of its own, since its uninstallation removes {}{more}",
             draft.message,
             shown.join(", ")
         );
         return draft;
     }
     draft.message = format!(
-        "{}; it goes with all of Helm release {name}, which can be installed in a namespace of its own",
+        "{}; remove it with Helm release {name}, which can be installed in a namespace of its own",
         draft.message
     );
-    draft.fix(helm(name, namespace, "uninstall").caution("destroys all that the release made"))
+    draft.fix(helm(name, namespace, "uninstall").caution("destroys all objects of the release"))
 }
 
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
@@ -458,7 +455,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     vec![match (was, is) {
         // A mark of people's tools makes the object theirs: they prune and overwrite objects with their mark.
         (Provenance::Platform(_) | Provenance::Unrecognised, Provenance::Person(evidence)) => {
-            draft.says(format!("{what} in {namespace} would count as a person's")).with(evidence)
+            draft.says(format!("{what} in {namespace} would count as a user's")).with(evidence)
         }
         // Objects of the platform that no table knows are not add-ons.
         (Provenance::Platform(_), _) => return Vec::new(),

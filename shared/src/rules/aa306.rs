@@ -23,7 +23,7 @@ use crate::rules::rule::{
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA306"),
     slug: "arc-agent-changed",
-    summary: "an Azure Arc agent, or what belongs to it, was changed or deleted",
+    summary: "an Azure Arc agent, or an object that belongs to it, was changed or deleted",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Derived),
     clauses: &[Clause::new("C14")],

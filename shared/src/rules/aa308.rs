@@ -13,7 +13,7 @@ use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
 use crate::rules::parts::changed::changed;
-use crate::rules::parts::node_metadata::{owned, path, target, word};
+use crate::rules::parts::node_metadata::{owned, path, should_be, target, word};
 use crate::rules::parts::written::hands;
 use crate::rules::rule::{
     Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch, Weight,
@@ -22,7 +22,7 @@ use crate::rules::rule::{
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA308"),
     slug: "system-cluster-resource-changed",
-    summary: "an object of the system's that stands in no namespace was changed or deleted",
+    summary: "a cluster-scoped object of the system was changed or deleted",
     consequence: Weight::Always(Consequence::Voids),
     basis: Grounds::Always(Basis::Derived),
     clauses: &[Clause::new("C05")],
@@ -52,7 +52,7 @@ pub(super) static RULE: Rule = Rule {
     ],
     reach: Reach::System,
     mode: Mode::Deny,
-    instead: "make an object of your own beside it",
+    instead: "create an object of your own instead",
     page: include_str!("aa308.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
@@ -80,11 +80,11 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
         let draft = Draft::at(ObjectRef::of(object, kind), path(key.on, &key.key))
             .values(Some(&key.value), Some(found))
             .says(format!(
-                "{} {} of {} is no longer {}: {}",
+                "{}: {} {} {}: {}",
+                name(object, kind),
                 word(key.on),
                 key.key,
-                name(object, kind),
-                key.value,
+                should_be(Some(found), &key.value),
                 key.note
             ))
             .with(evidence)
@@ -128,13 +128,13 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
             let draft = Draft::at(target(change), path(key.on, &key.key))
                 .values(old, new)
                 .says(format!(
-                    "{} {} of {} would be changed: {}",
+                    "{}: {} {} would be changed: {}",
+                    name(before, change.kind),
                     word(key.on),
                     key.key,
-                    name(before, change.kind),
                     key.note
                 ))
-                .with(Evidence::seen("origin", "a mark by which the system treats the object"));
+                .with(Evidence::seen("origin", "a key that decides how the system treats the object"));
             // A value that was wrong before is not broken by this update.
             drafts.push(light(if old == Some(&key.value) { draft } else { draft.warn_at_most() }, key));
         }

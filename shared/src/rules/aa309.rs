@@ -18,7 +18,7 @@ use crate::rules::rule::{
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA309"),
     slug: "platform-admission-changed",
-    summary: "a webhook configuration that the platform brought is missing or was edited",
+    summary: "a webhook configuration of the platform is missing or was edited",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Derived),
     clauses: &[Clause::new("C05")],
@@ -32,7 +32,7 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Warn,
-    instead: "change the extension that brought it",
+    instead: "change the extension that installed it",
     page: include_str!("aa309.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
@@ -107,7 +107,7 @@ fn since(baseline: &Comparison<'_>, proven: &[&PlatformWebhooks], context: &Cont
         drafts.extend(gone.map(|(_, name)| {
             Draft::at(reference(kind.kind, name), MISSING)
                 .values(Some(name), None)
-                .says(format!("{} {name} is gone since the baseline was recorded", kind.kind))
+                .says(format!("{} {name} is missing since the baseline", kind.kind))
                 .with(baseline.evidence(name))
                 .lighter(Consequence::Info)
         }));
@@ -115,7 +115,7 @@ fn since(baseline: &Comparison<'_>, proven: &[&PlatformWebhooks], context: &Cont
         let changed = changed.filter(|(target, ..)| target.kind == kind.kind && is_own(kind, &target.name));
         drafts.extend(changed.map(|(target, field, _)| {
             Draft::at(target.clone(), field)
-                .says(format!("{field} of {} {} is not as the baseline recorded it", target.kind, target.name))
+                .says(format!("{} {}: {field} differs from the baseline", target.kind, target.name))
                 .with(baseline.evidence(&format!("another {field}")))
                 .lighter(Consequence::Info)
         }));

@@ -46,7 +46,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         } else if inventory.nodes.is_empty() {
             Verdict::Unknown("there are no nodes to compare".to_owned())
         } else {
-            Verdict::Unknown("no node looks like one of AKS Arc, so none can be told from the others".to_owned())
+            Verdict::Unknown("no node looks like one of AKS Arc, so foreign nodes cannot be told apart".to_owned())
         };
     }
     let foreign = nodes().filter(|node| platform_signs(node, data).is_empty());
@@ -63,7 +63,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
             format!("providerID {provider}, no pool label, no Cluster API machine, another name, {}", node.os_image);
         Draft::at(target, "spec.providerID")
             .values(Some(&format!("{}…", data.products.provider_id_prefix)), node.provider_id.as_deref())
-            .says(format!("node {} bears no sign of AKS Arc", node.name))
+            .says(format!("node {} shows no sign of AKS Arc", node.name))
             .with(Evidence::seen("signs", signs))
             .fixes([
                 ways::drain(&node.name),

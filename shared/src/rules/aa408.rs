@@ -19,7 +19,7 @@ use crate::rules::rule::{
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA408"),
     slug: "node-count-differs",
-    summary: "a pool has another number of nodes than machines are recorded for it",
+    summary: "a pool's number of nodes differs from its recorded machines",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Derived),
     clauses: &[Clause::new("C10")],
@@ -76,7 +76,7 @@ fn since_baseline(baseline: &Comparison<'_>) -> Vec<Draft> {
     let drafts = differing.map(|(pool, (then, now))| {
         Draft::at(ObjectRef::pool(pool), "nodeCount")
             .values(Some(&then.to_string()), Some(&now.to_string()))
-            .says(format!("pool {pool} had {then} nodes when the baseline was recorded, and has {now}"))
+            .says(format!("pool {pool} has {now} nodes, and had {then} in the baseline"))
             .with(baseline.evidence(&format!("{then} nodes")))
             .lighter(Consequence::Info)
     });
@@ -97,7 +97,7 @@ fn by_pool<'i>(machines: &[&'i MachineFact]) -> Result<BTreeMap<&'i str, Vec<&'i
     let mut pools: BTreeMap<&str, Vec<&MachineFact>> = BTreeMap::new();
     for &machine in machines {
         let pool = machine.pool.as_deref();
-        let pool = pool.ok_or_else(|| format!("machine {} tells of no pool, so none can be counted", machine.name))?;
+        let pool = pool.ok_or_else(|| format!("machine {} names no pool, so pools cannot be counted", machine.name))?;
         pools.entry(pool).or_default().push(machine);
     }
     Ok(pools)

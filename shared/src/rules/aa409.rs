@@ -16,7 +16,7 @@ use crate::rules::rule::{
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA409"),
     slug: "unknown-static-pod",
-    summary: "a node runs a static pod that the platform does not know: somebody wrote on its disk",
+    summary: "a node runs a static pod that is not the platform's: somebody wrote to its disk",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Derived),
     clauses: &[Clause::new("C10"), Clause::new("C22"), Clause::new("C27")],
@@ -52,7 +52,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let images: Vec<&str> = pod.images().collect();
     let microsoft = !images.is_empty() && images.iter().all(|image| seen.data.provenance.is_microsofts(image));
     let draft = Draft::at(ObjectRef::of(object, seen.kind), format!("metadata.annotations[{MIRROR}]"))
-        .says(format!("{} is a static pod of node {}, and no part of the platform that is known", meta.name, node.name))
+        .says(format!("static pod {} of node {} is not a known part of the platform", meta.name, node.name))
         .with(Evidence::seen(MIRROR, format!("the kubelet of {} runs it from a {source}", node.name)))
         .with(Evidence::seen("images", images.join(", ")));
     // A pod with images of Microsoft's alone may be the platform's: the catalogue does not claim to be complete.

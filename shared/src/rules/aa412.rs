@@ -29,7 +29,7 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    instead: "add a node pool of the size that is needed",
+    instead: "add a node pool of the size you need",
     page: include_str!("aa412.md"),
     state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: None,
@@ -79,10 +79,7 @@ fn resized(baseline: &Comparison<'_>) -> Vec<Draft> {
             }
             let draft = Draft::at(ObjectRef::pool(pool), format!("status.capacity[{}][{}]", measure.key, node.name))
                 .values(Some(then), Some(now))
-                .says(format!(
-                    "node {} of pool {pool} has other {} than when the baseline was recorded",
-                    node.name, measure.what
-                ))
+                .says(format!("node {} of pool {pool}: {} differs from the baseline", node.name, measure.what))
                 .member(&node.name)
                 .with(baseline.evidence(then));
             drafts.push(draft.fixes(ways::upgrade()));

@@ -22,4 +22,5 @@ fn per_cluster(_: &Inventory, context: &Context<'_>) -> Verdict {
     attested::judge(RULE.clauses, context, |_, _| Fault::of(SAID))
 }
 
-const SAID: &str = "virtual machines of nodes were edited through Hyper-V or another interface of the infrastructure, and not by AKS Arc";
+const SAID: &str =
+    "virtual machines of nodes were edited through Hyper-V or another interface of the infrastructure, not by AKS Arc";

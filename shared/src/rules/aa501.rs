@@ -19,7 +19,7 @@ use crate::rules::rule::{
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA501"),
     slug: "unsupported-cni",
-    summary: "a network plug-in runs that support for this platform does not cover",
+    summary: "a network plug-in runs that is not covered by support for this platform",
     consequence: Weight::Always(Consequence::NotCovered),
     basis: Grounds::Always(Basis::Explicit),
     clauses: &[Clause::new("C14"), Clause::new("C18")],
@@ -63,7 +63,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     } else if let Some((plugin, image)) = running(seen.object, seen.kind, plugins) {
         let draft = Draft::at(target(), "spec.template.spec.containers")
             .values(None, Some(image))
-            .says(format!("{} is a network plug-in that support for this platform does not cover", plugin.name))
+            .says(format!("network plug-in {} is not covered by support for this platform", plugin.name))
             .with(Evidence::seen("image", format!("{image} is {}: {}", plugin.name, plugin.source)));
         notes.undecided(draft, PlugIn { release, name: plugin.name.clone(), seen: PlugInSign::Workload });
     }

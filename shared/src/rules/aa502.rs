@@ -23,7 +23,7 @@ use crate::rules::rule::{
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA502"),
     slug: "nic-level-customization",
-    summary: "something sets up or changes the network cards of nodes",
+    summary: "a user's object sets up or changes the network cards of nodes",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Explicit),
     clauses: &[Clause::new("C24"), Clause::new("C28")],
@@ -107,7 +107,7 @@ fn find(object: &Object<'_>, kind: &'static Kind, data: &Data, target: ObjectRef
     let what = kind.kind;
     RULE.reads.iter().any(|read| *read.kind == *kind).then(|| {
         Draft::at(target, "spec")
-            .says(format!("{what} {name} reaches for the network cards of nodes"))
+            .says(format!("{what} {name} sets up the network cards of nodes"))
             .with(Evidence::seen("kind", format!("{what} of {}", kind.group)))
     })
 }

@@ -97,7 +97,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
             }
             notes.drafts.push(
                 Draft::at(target(), origin::spell(path))
-                    .says(format!("{what}, configuration of the network plug-in, was changed by {}", entry.manager))
+                    .says(format!("network plug-in configuration {what} was changed by {}", entry.manager))
                     .with(Evidence::managed(entry)),
             );
         });
@@ -151,7 +151,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         });
         let draft = Draft::at(target(change), "metadata")
             .values(Some(&change.name), None)
-            .says(format!("{what}, configuration of the network plug-in, would be deleted"));
+            .says(format!("network plug-in configuration {what} would be deleted"));
         return if own { Vec::new() } else { vec![draft] };
     }
     let Some((before, after)) = change.update(&[]) else { return Vec::new() };
@@ -161,7 +161,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         .map(|difference| {
             Draft::at(target(change), &*difference.path)
                 .values(difference.before.as_deref(), difference.after.as_deref())
-                .says(format!("{what}, configuration of the network plug-in, would be changed"))
+                .says(format!("network plug-in configuration {what} would be changed"))
         })
         .collect()
 }

@@ -40,7 +40,7 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    instead: "open the way out to Azure",
+    instead: "restore the connection to Azure",
     page: include_str!("aa601.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: Some(deadlines) },
     change: None,
@@ -117,12 +117,12 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
             return found(
                 context,
                 at,
-                format!("{source} is the latest trace of contact; the field was seen once, it is not documented"),
+                format!("{source} is the latest trace of contact; the field was seen once and is not documented"),
             );
         }
         if over(at) {
             return unseen(&format!(
-                "the latest dated contact is of {}, but Azure gave out an identity that is still good",
+                "the latest dated contact is of {}, but Azure issued an identity that is still valid",
                 day(at)
             ));
         }
@@ -130,7 +130,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
             return Verdict::Found(Vec::new());
         }
         return unseen(&format!(
-            "this cluster was in contact with Azure on {}; the management cluster, whose contact counts, is not to be seen from here",
+            "this cluster was in contact with Azure on {}; the management cluster, whose contact counts, is not visible from here",
             day(at)
         ));
     }
@@ -139,7 +139,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
             found(context, until, format!("{source}: Azure has renewed no identity since it expired"))
         }
         Some((until, _)) => unseen(&format!(
-            "no object of the Arc agents dates the last contact; their identity is good until {}",
+            "no object of the Arc agents dates the last contact; their identity is valid until {}",
             day(until)
         )),
         None => unseen("no object of the Arc agents says when it was last in contact with Azure"),
@@ -154,21 +154,19 @@ fn found(context: &Context<'_>, at: Timestamp, detail: String) -> Verdict {
     let days = (context.as_of - day(at)).get_days();
     let whose = match context.platform {
         Platform::AzureLocal | Platform::BareMetal => "the cluster",
-        Platform::WindowsServer | Platform::Hci22h2 => {
-            "this cluster (its management cluster is not to be seen from here)"
-        }
+        Platform::WindowsServer | Platform::Hci22h2 => "this cluster (its management cluster is not visible from here)",
     };
     let draft = Draft::at(ObjectRef::cluster(), "status.lastConnectivityTime")
         .values(Some(&format!("at most {MAX_DAYS} days ago")), Some(&format!("{at}, {days} days ago")))
-        .says(format!("nothing shows that {whose} was in contact with Azure since {}", day(at)))
+        .says(format!("{whose} shows no contact with Azure since {}", day(at)))
         .with(Evidence { time: at.to_string(), ..Evidence::seen("lastContact", detail) })
         .fix(
             ways::arc("show")
                 .word("--query")
                 .word("{state:connectivityStatus,last:lastConnectivityTime}")
-                .only("shows what Azure knows"),
+                .only("shows the connection as Azure sees it"),
         )
-        .fix(ways::arc("troubleshoot").only("collects what Arc's agents say, on this machine"));
+        .fix(ways::arc("troubleshoot").only("collects logs of Arc's agents on this machine"));
     Verdict::Found(vec![draft])
 }
 
@@ -176,7 +174,7 @@ fn deadlines(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
     let lists: Vec<&Kind> = RULE.reads.iter().map(|read| read.kind).collect();
     let known = latest(inventory, TraceKind::Contact).filter(|_| context.unread(&lists).is_none());
     let due = known.and_then(|(at, _)| day(at).checked_add(MAX_DAYS.days()).ok());
-    let what = "30 days without contact with Azure, counted from the latest one".to_owned();
+    let what = "30 days without contact with Azure, counted from the last contact".to_owned();
     due.filter(|on| *on >= context.as_of).map(|on| Due { on, what }).into_iter().collect()
 }
 

@@ -97,7 +97,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let over = ends(inventory).filter(|(_, until, _)| *until <= context.now);
     let drafts = over.map(|(field, until, of)| {
         let known =
-            if field == CERTIFICATE { "the field was seen once, it is not documented" } else { "a documented field" };
+            if field == CERTIFICATE { "the field was seen once and is not documented" } else { "a documented field" };
         Draft::at(ObjectRef::cluster(), format!("{}.status.{field}", of.replace(' ', "/")))
             .values(Some("a time to come"), Some(&until.to_string()))
             .says(format!("the identity in {of} expired on {}", day(until)))
@@ -109,7 +109,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
                 ways::arc("show")
                     .word("--query")
                     .word("{state:connectivityStatus,expires:managedIdentityCertificateExpirationTime}")
-                    .only("shows what Azure knows"),
+                    .only("shows the connection as Azure sees it"),
             )
     });
     match untold {

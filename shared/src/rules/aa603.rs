@@ -76,7 +76,7 @@ struct RecordText(String);
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let unseen = |why: String| Verdict::NotObservable(format!("{why}: --attest answers C30, C31 and C34"));
     let Some(RecordText(text)) = inventory.remarks(RULE.code).next() else {
-        return unseen("no guard has kept a record of when this cluster ran".to_owned());
+        return unseen("no guard has recorded when this cluster ran".to_owned());
     };
     let record = match Record::parse(text) {
         Ok(record) => record,
@@ -142,15 +142,15 @@ fn judge(gap: &Gap, inventory: &Inventory, context: &Context<'_>) -> Stretch {
     };
     // An unread object may show the opposite.
     if let Some(why) = context.unread(&lists) {
-        return open(&format!("what else would show that it ran is open ({why})"));
+        return open(&format!("other signs that it ran are open ({why})"));
     }
     let nodes = life.nodes_of(begin);
     let came_back = nodes.is_some_and(|ready| ready >= end) && life.was_restarted_since(begin);
     if came_back {
         let draft = accuse(gap, begin, end);
         return Stretch::Silent(Box::new(draft.says(format!(
-            "nothing shows that the cluster ran from {begin} to {end}, and all nodes and containers that were there before came \
-             back after it{}",
+            "the cluster shows no sign of running from {begin} to {end}, and all earlier nodes and containers came back after \
+             it{}",
             no_update(span(begin, end), context.platform)
         ))));
     }
@@ -158,13 +158,13 @@ fn judge(gap: &Gap, inventory: &Inventory, context: &Context<'_>) -> Stretch {
         if upgraded_since(end, inventory) {
             let draft = accuse(gap, begin, end).lighter(Consequence::Info);
             return Stretch::Silent(Box::new(draft.says(format!(
-                "nothing shows whether the cluster ran from {begin} to {end}; all nodes were replaced since, so an upgrade \
-                 has succeeded after it"
+                "the cluster shows no sign of running or stopping from {begin} to {end}; all nodes were replaced since, so an \
+                 upgrade has succeeded after it"
             ))));
         }
         return open("everything that could show whether it ran has been replaced since");
     }
-    open("what was there before does not agree on whether it ran")
+    open("the nodes and containers of before do not agree on whether it ran")
 }
 
 /// Whether every node was made after a day in an older cluster and runs the API server's minor, which is the trace of
@@ -205,7 +205,7 @@ fn no_update(days: i64, platform: Platform) -> &'static str {
 
 fn accuse(gap: &Gap, from: Date, to: Date) -> Draft {
     let days = span(from, to);
-    let seen = format!("nothing that was read was created or started between {from} and {to}");
+    let seen = format!("no object read was created or started between {from} and {to}");
     Draft::at(ObjectRef::cluster(), format!("heartbeat[{from}]"))
         .values(Some(&format!("at most {MAX_DAYS} days")), Some(&format!("{days} days, until {to}")))
         .with(Evidence::seen("heartbeat", gap.evidence()))

@@ -104,9 +104,9 @@ fn all_gone(inventory: &Inventory, context: &Context<'_>) -> Option<Draft> {
         return None;
     }
     let (path, after, what) = if exists {
-        ("metadata.name", Some("empty"), "none of the agents of Azure Arc is there")
+        ("metadata.name", Some("empty"), "all agents of Azure Arc are missing")
     } else {
-        ("metadata.name", None, "the namespace of the agents of Azure Arc is not there")
+        ("metadata.name", None, "the namespace of the Azure Arc agents is missing")
     };
     let object = ObjectRef {
         api_version: "v1".to_owned(),
@@ -118,7 +118,7 @@ fn all_gone(inventory: &Inventory, context: &Context<'_>) -> Option<Draft> {
         Draft::at(object, path)
             .values(Some(NAMESPACE), after)
             .says(format!(
-                "{what}, and every cluster of Azure Local comes connected: updates, billing and repair go that way"
+                "{what}, and every cluster of Azure Local comes connected: updates, billing and repair depend on it"
             ))
             .basis(Basis::Derived)
             .clauses(const { &[Clause::new("C14"), Clause::new("C32")] })

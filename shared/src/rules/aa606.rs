@@ -24,7 +24,7 @@ use crate::text;
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA606"),
     slug: "certificate-expiry",
-    summary: "a certificate that the cluster stands on has ended or is about to",
+    summary: "a certificate that the cluster depends on has ended or is about to end",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Operational),
     clauses: &[Clause::new("C32")],
@@ -104,7 +104,7 @@ fn recorded(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let Some((path, end)) = expiry(machine) else { return };
     let what = format!("Machine {}/{}", &*meta.namespace, &*meta.name);
     let Ok(end) = end.parse::<Timestamp>() else {
-        notes.remark(UnreadCertificate { what, why: format!("{path} is no date") });
+        notes.remark(UnreadCertificate { what, why: format!("{path} is not a date") });
         return;
     };
     let life = Validity { begin: meta.creation_timestamp.as_ref().and_then(|time| time.parse().ok()), end };
@@ -147,7 +147,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     if let Ok(text) = inventory.probe(Probe::Certificate)
         && Validity::parse(text).is_none()
     {
-        open.insert(0, "what was recorded of the server's certificate is no date".to_owned());
+        open.insert(0, "the recorded end of the server's certificate is not a date".to_owned());
     }
     let drafts = certificates(inventory).filter_map(|(draft, life)| judge(draft, life, context.now)).collect();
     match &*open {

@@ -23,7 +23,7 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    instead: "get the provider going before the control plane restarts",
+    instead: "repair the provider before the control plane restarts",
     page: include_str!("aa607.md"),
     state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: None,

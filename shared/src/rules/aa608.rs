@@ -14,7 +14,7 @@ use crate::rules::rule::{
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA608"),
     slug: "all-nodes-down",
-    summary: "no agent node of the cluster runs",
+    summary: "no agent node of the cluster is running",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Derived),
     clauses: &[Clause::new("C30")],

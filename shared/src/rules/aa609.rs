@@ -46,7 +46,7 @@ fn fault(answer: &Attestation, context: &Context<'_>) -> Fault {
         (Some(true), None) => {
             ("it was longer than that, and `purpose` does not say what for", Some(Consequence::AtRisk))
         }
-        (None, _) => ("from when to when, and what for, was not told", Some(Consequence::AtRisk)),
+        (None, _) => ("its dates and purpose were not told", Some(Consequence::AtRisk)),
     };
     Fault { says: format!("{said}; {both}; {told}"), lighter }
 }

@@ -110,7 +110,7 @@ fn draft(gate: &str, evidence: Vec<Evidence>) -> Draft {
     };
     let draft = Draft::at(ObjectRef::cluster(), format!("featureGates[{shown}]"))
         .values(Some("false"), Some("true"))
-        .says(format!("{what}; nothing tells by whom"));
+        .says(format!("{what}; who turned it on is unknown"));
     evidence.into_iter().fold(draft, Draft::with)
 }
 

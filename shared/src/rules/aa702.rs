@@ -79,14 +79,14 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let draft = Draft::at(ObjectRef::of(object, kind), "apiVersion")
         .values(None, Some(&entry.api_version))
         .with(Evidence::managed(entry));
-    let what = format!("{} {} is of the alpha API {}", kind.kind, &*object.meta.name, &*entry.api_version);
+    let what = format!("{} {} uses the alpha API {}", kind.kind, &*object.meta.name, &*entry.api_version);
     if seen.data.managers.person(&entry.manager).is_some() {
         let delete =
             Command::kubectl_in(&object.meta.namespace, ["delete", &served_name(kind)]).name(&object.meta.name);
         notes.drafts.push(draft.says(what).fix(delete.caution("destroys it")));
     } else {
         let writer = text::line(&entry.manager, 80);
-        let draft = draft.says(format!("{what}; nothing tells whether {writer} is a person's or the platform's"));
+        let draft = draft.says(format!("{what}; whether {writer} is a person's or the platform's is unknown"));
         notes.drafts.push(draft.lighter(Consequence::Info));
     }
 }
@@ -107,7 +107,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         return Vec::new();
     }
     let target = target(change);
-    let message = format!("{} {} would be of the alpha API {}", change.kind.kind, target.name, &*after.api_version);
+    let message = format!("{} {} would use the alpha API {}", change.kind.kind, target.name, &*after.api_version);
     let draft = Draft::at(target, "apiVersion").values(None, Some(&after.api_version)).says(message);
     vec![draft]
 }

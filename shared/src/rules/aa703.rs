@@ -17,7 +17,7 @@ use crate::rules::rule::{
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA703"),
     slug: "preview-feature-used",
-    summary: "a feature that Microsoft calls a preview is used",
+    summary: "a feature that Microsoft calls a preview is in use",
     consequence: Weight::Always(Consequence::Info),
     basis: Grounds::Always(Basis::Explicit),
     clauses: &[Clause::new("C38")],
@@ -83,7 +83,7 @@ fn trace(row: &Preview, inventory: &Inventory, platform: Platform) -> Option<Str
     match &row.trace {
         PreviewTrace::Deployment(name) => {
             let there = inventory.remarks::<AgentDeployment>(RULE.code).any(|own| own.0 == *name);
-            there.then(|| format!("there is a Deployment {name} of the Arc agents"))
+            there.then(|| format!("Deployment {name} of the Arc agents exists"))
         }
         PreviewTrace::Extension(kind) => {
             let mut installed =
@@ -91,7 +91,7 @@ fn trace(row: &Preview, inventory: &Inventory, platform: Platform) -> Option<Str
             installed.next().map(|own| format!("ExtensionConfig {} is of type {kind}", own.name))
         }
         PreviewTrace::Namespace(name) => {
-            inventory.namespaces.iter().any(|own| own == name).then(|| format!("there is a namespace {name}"))
+            inventory.namespaces.iter().any(|own| own == name).then(|| format!("namespace {name} exists"))
         }
         PreviewTrace::Platform(own) => (*own == platform).then(|| format!("the platform is {}", platform.as_str())),
     }
@@ -100,7 +100,7 @@ fn trace(row: &Preview, inventory: &Inventory, platform: Platform) -> Option<Str
 fn draft(row: &Preview, trace: &str) -> Draft {
     let draft = Draft::at(ObjectRef::cluster(), format!("preview[{}]", row.id))
         .values(None, Some(&row.name))
-        .says(format!("{} is a preview of Microsoft's, as of {}", row.name, row.checked))
+        .says(format!("{} is a preview of Microsoft's as of {}", row.name, row.checked))
         .with(Evidence::seen("previews", format!("{trace}; {}", row.source)));
     // Where Microsoft's own pages disagree, the finding only informs.
     if row.disputed { draft.lighter(Consequence::Info) } else { draft }

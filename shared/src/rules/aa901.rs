@@ -23,7 +23,7 @@ use crate::rules::rule::{
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA901"),
     slug: "blocking-webhook",
-    summary: "an admission webhook stands in the way of what a cluster needs to live and to be upgraded",
+    summary: "an admission webhook can block requests that the cluster needs to run and to be upgraded",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Operational),
     clauses: &[Clause::new("C04")],
@@ -40,7 +40,7 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    instead: "leave system namespaces and nodes out",
+    instead: "exclude system namespaces and nodes",
     page: include_str!("aa901.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
@@ -254,34 +254,33 @@ fn judge(
     let undecided = webhook.match_conditions.as_ref().is_some_and(|own| !own.is_empty());
     let shown = hit.iter().take(MAX_TARGETS).copied().collect::<Vec<_>>().join(", ");
     let evidence = format!(
-        "failurePolicy {}; asked about {shown}; system namespaces that it does not leave out: {}",
+        "failurePolicy {}; covers {shown}; system namespaces not excluded: {}",
         if closed { "Fail" } else { "Ignore" },
         if within.is_empty() { "none".to_owned() } else { within.join(", ") }
     );
     let draft = draft.with(Evidence::seen("rules", evidence));
     if closed && dead {
         let draft =
-            draft.says(format!("webhook {name} refuses what it is asked about: no endpoint of its Service is ready"));
+            draft.says(format!("webhook {name} blocks every request it covers: no endpoint of its Service is ready"));
         return Some(if hit.is_empty() && !starts_pods { draft.lighter(Consequence::Info) } else { draft });
     }
     if closed && !hit.is_empty() {
-        let draft = draft.says(format!("webhook {name} can stop the cluster's own work when it fails: {shown}"));
+        let draft = draft.says(format!("webhook {name} can block the cluster's own requests when it fails: {shown}"));
         return Some(if undecided {
-            let says = "whether its match conditions leave these out cannot be told here";
+            let says = "whether its match conditions exclude these is unknown";
             draft.with(Evidence::seen("matchConditions", says)).lighter(Consequence::Info)
         } else {
             draft
         });
     }
     if wild && !hit.is_empty() {
-        let draft =
-            draft.says(format!("webhook {name} is asked about everything, the cluster's own work included: {shown}"));
+        let draft = draft.says(format!("webhook {name} covers every request, the cluster's own included: {shown}"));
         return Some(draft.lighter(if undecided { Consequence::Info } else { Consequence::NotCovered }));
     }
     let blind = !matches!(webhook.side_effects.as_deref(), None | Some("None" | "NoneOnDryRun"));
     blind.then(|| {
         draft
-            .says(format!("webhook {name} knows no dry run: what is tried out and reaches it is refused"))
+            .says(format!("webhook {name} does not support dry run: dry-run requests that reach it are refused"))
             .lighter(Consequence::Info)
     })
 }

@@ -20,7 +20,7 @@ use crate::rules::rule::{
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA903"),
     slug: "guard-disarmed",
-    summary: "the guard was installed, and does not guard as it should",
+    summary: "the guard is installed but does not guard as it should",
     consequence: Weight::Always(Consequence::Info),
     basis: Grounds::Always(Basis::Operational),
     clauses: &[],
@@ -96,7 +96,7 @@ fn alterations(seen: &Seen<'_, '_>) -> Vec<Draft> {
     for webhook in webhooks.iter().filter(|webhook| webhook.client_config.ca_bundle.is_empty()) {
         drafts.push(
             at(format!("webhooks[name={}].clientConfig.caBundle", webhook.name))
-                .says(format!("the API server cannot trust the guard: webhook {} has no caBundle", webhook.name))
+                .says(format!("webhook {} has no caBundle, so the API server cannot trust the guard", webhook.name))
                 .with(Evidence::seen("configuration", "caBundle is empty")),
         );
     }
@@ -123,7 +123,7 @@ fn alterations(seen: &Seen<'_, '_>) -> Vec<Draft> {
         drafts.push(
             at(format!("webhooks.rules[{resource}]"))
                 .says(format!(
-                    "the guard is not asked about {} of {resource}, which {codes} would judge",
+                    "the guard does not cover {} of {resource}, which {codes} would judge",
                     missing.join(", ")
                 ))
                 .with(Evidence::seen("configuration", "compared with the one this release generates")),
@@ -140,7 +140,7 @@ fn edited(configuration: &Object<'_>, generated: &str) -> Option<Draft> {
         Draft::at(this(configuration), "webhooks")
             .values(Some(generated), Some(&digest))
             .says(
-                "the guard is not asked as its manifest says: rules, selectors, conditions or the Service were changed",
+                "the guard's configuration differs from its manifest: rules, selectors, conditions or the Service were changed",
             )
             .with(Evidence::seen("configuration", format!("its annotation {GENERATED} has another digest")))
     })
@@ -207,7 +207,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         drafts.push(
             Draft::at(registration(), "metadata")
                 .values(Some(CONFIGURATION), None)
-                .says("the guard runs, and the API server does not ask it: its webhook configuration is missing")
+                .says("the guard runs, but the API server does not call it: its webhook configuration is missing")
                 .with(Evidence::seen("deployment", format!("{NAMESPACE}/{SERVICE} is there"))),
         );
     }
@@ -215,7 +215,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         drafts.push(
             Draft::at(registration(), "webhooks.clientConfig.service")
                 .values(Some(&format!("{NAMESPACE}/{SERVICE}")), None)
-                .says("the API server asks a guard that is not there: every request passes unjudged")
+                .says("the API server calls a guard that is missing: every request passes unjudged")
                 .with(Evidence::seen("deployment", format!("{NAMESPACE}/{SERVICE} is missing"))),
         );
     }

@@ -15,7 +15,7 @@ use crate::rules::rule::{
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA905"),
     slug: "scale-limit-exceeded",
-    summary: "the cluster's size is not one that the platform's documents support",
+    summary: "the cluster's size is not supported by the platform's documents",
     consequence: Weight::Always(Consequence::NotCovered),
     basis: Grounds::By(|platform| match platform {
         Platform::BareMetal => Basis::Documented(&["P-BM"]),

@@ -54,7 +54,7 @@ impl Standing {
         match (&self.does, self.weight) {
             (Some(does), _) => format!("{what} in {namespace} {does}"),
             (None, Consequence::Info) => {
-                format!("{what} in {namespace} is somebody's own, and runs and changes nothing there")
+                format!("{what} in {namespace} is a user's own, and runs and changes nothing there")
             }
             (None, _) => format!("{what} in {namespace} is not the platform's"),
         }
@@ -91,13 +91,13 @@ pub(crate) fn selected(selector: &Selector, namespace: &str, data: &Data) -> Opt
 fn limits(object: &Object<'_>) -> Option<String> {
     let spec: Value = object.field("spec")?;
     let any = spec.get("limits").and_then(Value::as_array).is_some_and(|limits| !limits.is_empty());
-    any.then(|| "can starve pods of the platform, or keep them from starting".to_owned())
+    any.then(|| "can starve pods of the platform, or block their start".to_owned())
 }
 
 fn counts(object: &Object<'_>) -> Option<String> {
     let spec: Value = object.field("spec")?;
     let any = spec.get("hard").and_then(Value::as_object).is_some_and(|hard| !hard.is_empty());
-    any.then(|| "can keep pods and other objects of the platform from being made".to_owned())
+    any.then(|| "can block pods and other objects of the platform".to_owned())
 }
 
 fn cuts_off(object: &Object<'_>, namespace: &str, data: &Data) -> Option<String> {
@@ -140,7 +140,7 @@ fn holds_back(object: &Object<'_>, namespace: &str, data: &Data) -> Option<Strin
     let all = spec.min_available.as_ref().is_some_and(|least| {
         least.as_str() == Some("100%") || least.as_u64().zip(expected).is_some_and(|(least, pods)| least >= pods)
     });
-    (none || all).then(|| format!("lets no pod of {products} be moved, and so no node be drained"))
+    (none || all).then(|| format!("allows no pod of {products} to be moved, so no node can be drained"))
 }
 
 /// The rights a RoleBinding gives to accounts that are not the platform's. `writes` is the right of its Role to write,

@@ -60,14 +60,14 @@ pub(crate) fn note_policy(policy: &Object<'_>, data: &Data, notes: &mut Notes) {
         EgressPolicy { namespace: namespace.to_string(), selector: spec.pod_selector.unwrap_or_default(), leads_out };
     let name = &policy.meta.name;
     let draft = Draft::at(ObjectRef::of(policy, &kinds::NETWORK_POLICY), "spec.egress")
-        .says(format!("network policy {name} lets agents of Azure Arc send nothing out of the cluster, and they have to reach Azure"))
+        .says(format!("network policy {name} blocks the agents of Azure Arc from leaving the cluster, and they have to reach Azure"))
         .basis(Basis::Derived)
         .clauses(const { &[Clause::new("C29")] })
         .with(Evidence::seen("signs", "no rule of it, and of no other policy on the same pods, leads out of the cluster"))
         .fix(
             Command::kubectl_in(namespace, ["describe", "networkpolicies.networking.k8s.io"])
                 .name(name)
-                .only("shows what it lets out"),
+                .only("shows its rules"),
         );
     notes.undecided(draft, kept);
 }
@@ -86,7 +86,7 @@ pub(crate) fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let Some(products) = change.after.as_ref().and_then(cut) else { return Vec::new() };
     let draft = Draft::at(target(change), "spec.egress")
         .says(format!(
-            "network policy {} lets nothing of {products} out of the cluster, and they have to reach Azure",
+            "network policy {} blocks {products} from leaving the cluster, and they have to reach Azure",
             change.name
         ))
         .basis(Basis::Derived)

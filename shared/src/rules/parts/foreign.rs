@@ -33,7 +33,10 @@ pub(crate) fn images(seen: &Seen<'_, '_>, component: &Component) -> Vec<Foreign>
         let (name, what) = (&*container.name, word(seen));
         let draft = Draft::at(ObjectRef::of(seen.object, seen.kind), path(seen, list, container, "image"))
             .values(None, Some(image))
-            .says(format!("container {name} of {what} of {} runs an image from elsewhere: {image}", component.product))
+            .says(format!(
+                "container {name} of {what} of {} runs an image that is not from Microsoft's registries: {image}",
+                component.product
+            ))
             .with(Evidence::seen("image", "its registry is not one of Microsoft's; it may be a mirror of one"))
             .lighter(Consequence::AtRisk);
         Some(Foreign { container: name.to_owned(), image: image.to_owned(), draft })
@@ -51,7 +54,7 @@ pub(crate) fn authorization(seen: &Seen<'_, '_>, component: &Component) -> Optio
     let (container, mode) = open?;
     let draft = Draft::at(ObjectRef::of(seen.object, seen.kind), path(seen, "containers", container, "command"))
         .values(None, Some(&format!("{AUTHORIZATION_MODE}={mode}")))
-        .says(format!("{} asks nobody for permission: its authorization mode is {mode}", word(seen)))
+        .says(format!("{} authorizes every request: its authorization mode is {mode}", word(seen)))
         .with(Evidence::seen("flag", format!("{AUTHORIZATION_MODE}={mode}")))
         .lighter(Consequence::AtRisk);
     Some(draft)

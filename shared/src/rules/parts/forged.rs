@@ -36,7 +36,7 @@ pub(crate) fn forged(change: &Change<'_>, own: &str, data: &Data) -> Option<Draf
     let what = format!("{} {} of {}", change.kind.kind, change.name, component.product);
     let draft = Draft::at(target(change), "metadata.managedFields")
         .values(None, Some(first))
-        .says(format!("managedFields of {what} would say that {first} wrote it, which is not who asks"))
+        .says(format!("{what}: managedFields would name {first} as a writer, who is not the requester"))
         .lighter(Consequence::AtRisk);
     Some(draft)
 }

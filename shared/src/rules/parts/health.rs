@@ -92,7 +92,7 @@ pub(crate) fn crash_loop(pod: &Object<'_>, is_known: impl Fn(&str, &str) -> bool
     };
     let draft = Draft::at(object, format!("spec.template.spec.containers[name={container}]"))
         .values(Some("running"), Some(CRASH_LOOP))
-        .says(format!("container {container} of {kind} {name} does not stay up"))
+        .says(format!("container {container} of {kind} {name} keeps restarting"))
         .with(Evidence::seen("pods", format!("pod {}: {restarts} restarts", pod.meta.name)))
         .fix(
             Command::kubectl_in(&namespace, ["logs"])
@@ -131,7 +131,7 @@ pub(crate) fn missing(
     absent
         .map(|row| {
             absence(row, &row.namespace)
-                .says(format!("{} {} is missing, while others of the platform are there", row.kind, row.name))
+                .says(format!("{} {} is missing, while other parts of the platform exist", row.kind, row.name))
         })
         .collect()
 }
@@ -160,10 +160,8 @@ pub(crate) fn missing_beside(
                 continue;
             }
             drafts.push(
-                absence(row, namespace).says(format!(
-                    "{} {} is missing, while {} {} is there",
-                    row.kind, row.name, proof.kind, proof.name
-                )),
+                absence(row, namespace)
+                    .says(format!("{} {} is missing, while {} {} exists", row.kind, row.name, proof.kind, proof.name)),
             );
         }
     }

@@ -46,7 +46,7 @@ pub(crate) fn endpoints(seen: &Seen<'_, '_>) -> Option<Draft> {
                     "{what} answers for Service {service} of {}, and is unrecognised: no controller of Kubernetes made it",
                     component.product
                 ))
-                .with(Evidence::seen("provenance", "no system manager wrote it, and no tool of people's is known to have"))
+                .with(Evidence::seen("provenance", "no system manager and no known tool of people's wrote it"))
                 .lighter(Consequence::Info),
         ),
         _ => None,

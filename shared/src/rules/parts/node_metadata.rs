@@ -36,7 +36,32 @@ impl KeyChange<'_> {
     pub(crate) fn draft(&self, change: &Change<'_>) -> Draft {
         Draft::at(target(change), self.path()).values(self.before.as_deref(), self.after.as_deref())
     }
+
+    /// The change of the value as a predicate of the key: `would change from "a" to "b"`.
+    pub(crate) fn would_be(&self) -> String {
+        let value = |side: &Option<Cow<'_, str>>| side.as_deref().map(quoted);
+        match (value(&self.before), value(&self.after)) {
+            (Some(before), Some(after)) => format!("would change from {before} to {after}"),
+            (Some(before), None) => format!("would be removed, was {before}"),
+            (None, Some(after)) => format!("would be set to {after}"),
+            (None, None) => "would be removed".to_owned(),
+        }
+    }
 }
+
+/// A present value against the required one, as a predicate of its key: `is "a", should be "b"`.
+pub(crate) fn should_be(found: Option<&str>, required: &str) -> String {
+    let found = found.map_or("is missing".to_owned(), |found| format!("is {}", quoted(found)));
+    format!("{found}, should be {}", quoted(required))
+}
+
+/// A value in quotes, cut to the length of a label's.
+fn quoted(value: &str) -> String {
+    format!("\"{}\"", text::line(value, MAX_QUOTED))
+}
+
+/// The longest value that a message quotes: a label's value has 63 characters at most. The finding holds the whole.
+const MAX_QUOTED: usize = 63;
 
 /// The field path of a key.
 pub(crate) fn path(place: Place, key: &str) -> String {
@@ -73,7 +98,7 @@ pub(crate) fn owned(change: &Change<'_>, owner: &Owner<'_>) -> Draft {
     let (kind, owner) = (change.kind.kind, format!("{} {}", &*owner.kind, &*owner.name));
     Draft::at(target(change), "metadata.ownerReferences")
         .values(None, Some(&owner))
-        .says(format!("{kind} {} would be given the owner {owner}, and be deleted with it", change.name))
+        .says(format!("{kind} {} would get the owner {owner}, and be deleted with it", change.name))
 }
 
 /// The finalizers on `after` that `before` lacks, in their order.
@@ -94,7 +119,7 @@ pub(crate) fn new_finalizers(change: &Change<'_>, what: &str) -> Vec<Draft> {
     let drafts = added_finalizers(before, after).into_iter().take(MAX_KEYS).map(|name| {
         Draft::at(target(change), format!("metadata.finalizers[{name}]"))
             .values(None, Some(name))
-            .says(format!("finalizer {name} would keep {what} from going when it is deleted"))
+            .says(format!("{what}: finalizer {name} would block its deletion"))
             .agents_may()
     });
     drafts.collect()
@@ -114,9 +139,7 @@ pub(crate) fn finalizers_of_people(object: &Object<'_>, kind: &Kind, what: &str,
         drafts.push(
             Draft::at(ObjectRef::of(object, kind), format!("metadata.finalizers[{name}]"))
                 .values(None, Some(name))
-                .says(format!(
-                    "finalizer {name}, which keeps {what} from going when it is deleted, was put there by hand"
-                ))
+                .says(format!("{what}: finalizer {name} was added by hand, and blocks its deletion"))
                 .with(Evidence::managed(entry))
                 .fix(
                     Command::kubectl(["patch", &kind.kind.to_lowercase()])
@@ -219,14 +242,9 @@ pub(crate) fn system_keys(change: &Change<'_>, place: Place, data: &Data) -> Vec
     let mut drafts = Vec::new();
     for key in changes(before, after, &[place]) {
         let Act::Changes { because, may_be_way_back } = act(&key, &keys, before, data) else { continue };
-        let verb = match (&key.before, &key.after) {
-            (None, _) => "set",
-            (_, None) => "removed",
-            _ => "changed",
-        };
         let mut draft = key
             .draft(change)
-            .says(format!("system {} {} would be {verb}", word(place), key.key))
+            .says(format!("node {}: system {} {} {}", change.name, word(place), key.key, key.would_be()))
             .with(Evidence::seen("origin", because))
             .fix(
                 Command::kubectl([verb_of(place), "node"])
@@ -295,7 +313,7 @@ impl WrittenKey {
         let told = if keys.is_of_machine(key) {
             Some("listed by Cluster API in the node's own annotations")
         } else if required(node, place, key, data).is_some() {
-            Some("the node itself says what it must be")
+            Some("the node itself tells the required value")
         } else if twin() {
             Some("the system wrote the older name of the same label")
         } else {
@@ -360,7 +378,7 @@ pub(crate) fn against_peers<'i>(
         draft = match value {
             Some(value) => draft.with(Evidence::seen("peers", by_peers(value))),
             None if told.is_none() => {
-                draft.with(Evidence::seen("peers", format!("the system put it on other nodes of pool {pool}")))
+                draft.with(Evidence::seen("peers", format!("the system set it on other nodes of pool {pool}")))
             }
             None => draft,
         };
@@ -393,7 +411,7 @@ pub(crate) fn against_baseline(inventory: &Inventory, context: &Context<'_>, pla
         let verb = if changed.after.is_some() { "changed" } else { "removed" };
         let mut draft = Draft::at(changed.target.clone(), path(place, key))
             .values(Some(changed.before), changed.after)
-            .says(format!("system {} {key} of node {node} was {verb} since the baseline", word(place)))
+            .says(format!("node {node}: system {} {key} was {verb} since the baseline", word(place)))
             .fix(restore(place, node, key, changed.before));
         draft.evidence = changed.evidence;
         draft

@@ -39,7 +39,7 @@ pub(crate) fn peers<'i>(
     let mut pools = nodes(inventory, context)?;
     let untold = pools.iter().filter(|(pool, _)| is_untold(pool)).flat_map(|(_, members)| members);
     let names: Vec<&str> = untold.map(|node| &*node.name).collect();
-    let open = (!names.is_empty()).then(|| format!("nothing tells the node pool of {}", few(&names)));
+    let open = (!names.is_empty()).then(|| format!("the node pool of {} is unknown", few(&names)));
     pools.retain(|pool, members| !is_untold(pool) && members.len() > 1);
     Ok((pools, open))
 }

@@ -23,13 +23,13 @@ pub(crate) fn idle(object: &Object<'_>, kind: &'static kinds::Kind, component: &
                     Command::kubectl_in(&object.meta.namespace, ["scale", &word])
                         .name(name)
                         .word("--replicas=2")
-                        .caution("how many there were before is not known here")
-                        .only("lets it run again; a number of one's own stays, at risk"),
+                        .caution("the number before is unknown")
+                        .only("starts it again; a replica count of your own stays at risk"),
                 )
         }
         Rest::Nowhere(key, value) => at(&format!("spec.template.spec.nodeSelector[{key}]"))
             .values(None, value.as_deref())
-            .says(format!("DaemonSet {name} of {} runs nowhere: its nodeSelector matches no node", component.product))
+            .says(format!("DaemonSet {name} of {} runs on no node: its nodeSelector matches none", component.product))
             .with(Evidence::seen("status", "desiredNumberScheduled is 0")),
     })
 }

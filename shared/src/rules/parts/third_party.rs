@@ -146,7 +146,7 @@ fn draft<'t>(
     let ThirdPartyProduct { name, supported_by, .. } = product;
     let guessed = product.confidence == Confidence::Inferred;
     let message = match surest {
-        Sign::Image if guessed => format!("{name} seems to run in {place}: its images are known to us by hearsay only"),
+        Sign::Image if guessed => format!("{name} seems to run in {place}: its images are known by hearsay only"),
         Sign::Image if platform.is_some() => {
             format!("{name} {runs} in {place}; the platform may have installed it together with Cluster API")
         }
@@ -156,11 +156,11 @@ fn draft<'t>(
             )
         }
         Sign::Microsofts => {
-            format!("{name} {runs} in {place}, from Microsoft's registry: what installed it is not recognised")
+            format!("{name} {runs} in {place}, from Microsoft's registry: its installer is not recognised")
         }
-        Sign::Chart => format!("pods in {place} bear the chart name of {name}, and none of its images was seen"),
-        Sign::Definition => format!("custom resources of {name} are defined, and none of its pods was seen"),
-        Sign::Class => format!("an ingress class names {name}, and none of its pods was seen"),
+        Sign::Chart => format!("pods in {place} have the chart name of {name}, but none of its images was seen"),
+        Sign::Definition => format!("custom resources of {name} are defined, but none of its pods was seen"),
+        Sign::Class => format!("an ingress class names {name}, but none of its pods was seen"),
     };
     let what = match surest {
         Sign::Image | Sign::Microsofts => "image",

@@ -13,7 +13,7 @@ pub(crate) const MODULE: &[Platform] = &[Platform::WindowsServer, Platform::Hci2
 /// Azure Local: "Upgrade an AKS cluster", learn.microsoft.com/azure/aks/aksarc/cluster-upgrade; the module: "Upgrade
 /// the Kubernetes version of AKS clusters", learn.microsoft.com/azure/aks/hybrid/upgrade.
 pub(crate) fn upgrade() -> Vec<Command> {
-    let shows = "shows which versions there are";
+    let shows = "shows the available versions";
     vec![
         Command::az(["aksarc", "get-upgrades", "--resource-group"])
             .blank("GROUP")

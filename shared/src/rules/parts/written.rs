@@ -27,7 +27,7 @@ pub(crate) fn hands(object: &Object<'_>, kind: &'static Kind, product: &str, dat
                 .with(Evidence::managed(entry));
             let restart = is_restart(&leaf, [None, value.as_ref().and_then(|value| annotation(value, path))]);
             drafts.push(if restart {
-                let says = format!("the pods of {what} of {product} were started again by {}", &*entry.manager);
+                let says = format!("{what} of {product}: pods were restarted by {}", &*entry.manager);
                 draft.says(says).lighter(Consequence::Info)
             } else {
                 draft
