@@ -49,8 +49,8 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let Some(component) = seen.data.component(seen.kind.kind, &meta.namespace, &meta.name) else { return };
     let (Some(_), Some(pod)) = (component.versioned, seen.pod()) else { return };
     // The component's container has the component's name; an injected container has a version of its own.
-    let own = pod.all_containers().find(|container| *container.name == *component.product);
-    let image = own.and_then(|container| container.image.as_deref()).or_else(|| pod.images().next());
+    let container = pod.all_containers().find(|container| *container.name == *component.product);
+    let image = container.and_then(|container| container.image.as_deref()).or_else(|| pod.images().next());
     notes.remark(Running {
         product: component.product.clone(),
         tag: image.map_or("", tag).to_owned(),

@@ -69,7 +69,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
     written_by_people(node, Place::Label, data, |keys, key, value, entry| {
         // The loop above has judged these by the node's own evidence.
-        if !(claimed && INVARIANTS.iter().any(|(own, _)| *own == key)) {
+        if !(claimed && INVARIANTS.iter().any(|(label, _)| *label == key)) {
             let draft = Draft::at(target(), path(Place::Label, key))
                 .values(twin(node, keys, key), Some(value))
                 .says(format!("node {}: system label {key} was written by {}", node.meta.name, &*entry.manager))
@@ -87,7 +87,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
 /// value, given by the system to the rest of the pool, makes a finding of it.
 fn strangers(node: &Object<'_>, keys: &Keys<'_, '_>, notes: &mut Notes, target: &dyn Fn() -> ObjectRef) {
     let name = &node.meta.name;
-    let invariant = |key: &str| INVARIANTS.iter().any(|(own, _)| *own == key);
+    let invariant = |key: &str| INVARIANTS.iter().any(|(label, _)| *label == key);
     let listed =
         node.meta.labels.iter().filter(|(key, _)| !invariant(key) && *key != POOL_LABEL && keys.is_listed(key));
     for (key, value) in listed {
@@ -109,8 +109,8 @@ fn strangers(node: &Object<'_>, keys: &Keys<'_, '_>, notes: &mut Notes, target: 
 /// One was changed, but nothing tells which one or by whom; it may have been the system itself.
 fn contradictions<'o>(node: &'o Object<'_>, keys: &'o Keys<'_, '_>) -> impl Iterator<Item = Draft> + 'o {
     let differing = TWINS.into_iter().filter_map(move |[newer, older]| {
-        let said = |key| node.meta.labels.get(key).filter(|_| keys.by_person(key).is_none());
-        Some((newer, said(newer)?, older, said(older)?)).filter(|(_, one, _, other)| one != other)
+        let value = |key| node.meta.labels.get(key).filter(|_| keys.by_person(key).is_none());
+        Some((newer, value(newer)?, older, value(older)?)).filter(|(_, one, _, other)| one != other)
     });
     differing.map(|(newer, one, older, other)| {
         let (name, path) = (&node.meta.name, path(Place::Label, newer));

@@ -71,8 +71,10 @@ struct PoolAnnotation {
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     // Untouched members with different values prove nothing.
     let peers = |pool: &str, key: &str| {
-        let shared = inventory.remarks::<PoolAnnotation>(RULE.code).filter(|own| own.pool == pool && own.key == key);
-        let mut values = shared.map(|own| &*own.value);
+        let shared = inventory
+            .remarks::<PoolAnnotation>(RULE.code)
+            .filter(|annotation| annotation.pool == pool && annotation.key == key);
+        let mut values = shared.map(|annotation| &*annotation.value);
         values.next().filter(|_| values.next().is_none())
     };
     let mut drafts = against_peers(inventory, context, RULE.code, peers);

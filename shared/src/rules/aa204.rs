@@ -123,13 +123,13 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
             Place::Annotation | Place::Label => act(key, &keys, before, data) == Act::Adds,
         });
         drafts.extend(added.take(MAX_KEYS).map(|key| {
-            let what = match keys.origin(&key.key) {
+            let problem = match keys.origin(&key.key) {
                 Origin::Known => "is the name of a system key, and would be set by hand",
                 _ => "has a reserved prefix",
             };
             key.draft(change)
                 .basis(grounds(place))
-                .says(format!("node {}: {} {} {what}", change.name, word(place), key.key))
+                .says(format!("node {}: {} {} {problem}", change.name, word(place), key.key))
                 .fix(removal(place, &change.name, &key.key))
                 .agents_may()
         }));

@@ -159,12 +159,12 @@ impl Own<'_, '_, '_> {
         }
         let (place, pool) = (self.keys.place(), self.pool);
         // A node without a known pool is the object of its own finding.
-        let own = format!("own {} {key} is set on", word(place));
+        let setting = format!("own {} {key} is set on", word(place));
         let (object, mut message) = if is_untold(pool) {
             let node = self.node;
-            (node_ref(node), format!("node {node}: {own} the node, not on its pool: an upgrade drops it"))
+            (node_ref(node), format!("node {node}: {setting} the node, not on its pool: an upgrade drops it"))
         } else {
-            (ObjectRef::pool(pool), format!("pool {pool}: {own} nodes, not on the pool: an upgrade drops it"))
+            (ObjectRef::pool(pool), format!("pool {pool}: {setting} nodes, not on the pool: an upgrade drops it"))
         };
         if let Ruling::Exception(exception) = self.data.node_keys.ruling(place, key) {
             message = format!("{message}; {}", exception.note);

@@ -91,22 +91,23 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
 /// whether it was removed or never given, so these weigh less than a person's observed write.
 fn providers(inventory: &Inventory, data: &Data) -> Vec<Draft> {
     let prefix = &data.products.provider_id_prefix;
-    let by_hand =
-        |name: &str| inventory.remarks::<ByHand>(RULE.code).any(|own| own.node == name && own.field == "providerID");
+    let by_hand = |name: &str| {
+        inventory.remarks::<ByHand>(RULE.code).any(|remark| remark.node == name && remark.field == "providerID")
+    };
     let Some(witness) = inventory.nodes.iter().find(|node| node.is_moc(data)) else { return Vec::new() };
     let others = inventory.nodes.iter().filter(|node| {
         let claimed =
-            node.provider_id.is_some() || !inventory.remarks::<Waiting>(RULE.code).any(|own| own.0 == node.name);
+            node.provider_id.is_some() || !inventory.remarks::<Waiting>(RULE.code).any(|remark| remark.0 == node.name);
         let ours = !node.virtual_kubelet && !platform_signs(node, data).is_empty();
         ours && claimed && !node.is_moc(data) && !by_hand(&node.name)
     });
     others
         .map(|node| {
-            let what = if node.provider_id.is_some() { "is not one of AKS Arc" } else { "is missing" };
+            let problem = if node.provider_id.is_some() { "is not one of AKS Arc" } else { "is missing" };
             let signs = platform_signs(node, data).join(", ");
             Draft::at(reference(node), "spec.providerID")
                 .values(Some(&format!("{prefix}…")), node.provider_id.as_deref())
-                .says(format!("node {}: providerID {what}, so no virtual machine belongs to the node", node.name))
+                .says(format!("node {}: providerID {problem}, so no virtual machine belongs to the node", node.name))
                 .with(Evidence::seen(
                     "signs",
                     format!("the platform made it ({signs}), and node {} has one", witness.name),

@@ -59,15 +59,15 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     }
     let is_here = |name: &str| inventory.nodes.iter().any(|node| node.name == name);
     let named = inventory.machines.iter().filter_map(|machine| Some((machine, machine.node.as_deref()?)));
-    let own: Vec<&str> =
+    let clusters: Vec<&str> =
         named.clone().filter(|(_, node)| is_here(node)).map(|(machine, _)| &*machine.cluster).collect();
-    if own.is_empty() {
+    if clusters.is_empty() {
         return Verdict::NotObservable(
             "this cluster does not hold the Cluster API machines of its own nodes".to_owned(),
         );
     }
     let lost = named.filter(|(machine, node)| {
-        own.contains(&&*machine.cluster) && !is_here(node) && !machine.deleting && machine.phase == "Running"
+        clusters.contains(&&*machine.cluster) && !is_here(node) && !machine.deleting && machine.phase == "Running"
     });
     let drafts = lost.map(|(machine, node)| {
         let target = ObjectRef {

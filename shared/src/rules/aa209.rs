@@ -78,13 +78,13 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     if !is_judged(kind) || !is_aks_arc(object, kind, data) {
         return;
     }
-    let what = format!("{} {}", kind.kind, object.meta.name);
+    let subject = format!("{} {}", kind.kind, object.meta.name);
     let at = |path: String| Draft::at(ObjectRef::of(object, kind), path);
     let is_person = |entry: &ManagedEntry<'_>| data.managers.person(&entry.manager).is_some();
     let hands = Hands::of(object, &object.managed().iter(), |_| false);
     // An object made by server-side apply does not tell its maker, since controllers write it within its first second.
-    let told = origin::maker(object.managed().iter()).is_some();
-    let may_be_maker = |entry: &ManagedEntry<'_>| &*entry.operation == "Apply" && !told;
+    let has_maker = origin::maker(object.managed().iter()).is_some();
+    let may_be_maker = |entry: &ManagedEntry<'_>| &*entry.operation == "Apply" && !has_maker;
     let hand = |entry: &&ManagedEntry<'_>| is_person(entry) && !may_be_maker(entry) && hands.is_second(entry, object);
     let people: Vec<&ManagedEntry<'_>> = object.managed().iter().filter(hand).collect();
     if people.is_empty() {
@@ -103,9 +103,9 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
                 let draft = at(path(place, &key)).values(None, Some(value)).with(evidence.clone());
                 notes.drafts.push(match behaviour {
                     Some(does) => draft
-                        .says(format!("{what}: annotation {} was set by {tool}; it {does}", &*key))
+                        .says(format!("{subject}: annotation {} was set by {tool}; it {does}", &*key))
                         .fix(removal(object, kind, &key)),
-                    None => draft.says(format!("{what}: system {} {} was written by {tool}", word(place), &*key)),
+                    None => draft.says(format!("{subject}: system {} {} was written by {tool}", word(place), &*key)),
                 });
             }
         }
@@ -128,7 +128,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
             notes.drafts.push(
                 draft
                     .values(None, Some(&owners))
-                    .says(format!("{what}: an owner was written by {tool}"))
+                    .says(format!("{subject}: an owner was written by {tool}"))
                     .with(evidence.clone()),
             );
         }
@@ -136,7 +136,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
             notes.drafts.push(
                 at("spec.paused".to_owned())
                     .values(None, Some("true"))
-                    .says(format!("{what} was paused by {tool}: no controller reconciles it"))
+                    .says(format!("{subject} was paused by {tool}: no controller reconciles it"))
                     .with(evidence)
                     .fix(unpause(object, kind)),
             );
@@ -149,7 +149,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     if !is_aks_arc(before, change.kind, data) {
         return Vec::new();
     }
-    let what = format!("{} {}", change.kind.kind, change.name);
+    let subject = format!("{} {}", change.kind.kind, change.name);
     let mut drafts = Vec::new();
     for (place, _) in PLACES {
         let keys = Keys::of(before, place, data);
@@ -158,14 +158,14 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     if let Some(owner) = change.new_owner() {
         drafts.push(owned(change, owner));
     } else {
-        drafts.extend(change.lost_owner().map(|owner| disowned(change, owner, &what)));
+        drafts.extend(change.lost_owner().map(|owner| disowned(change, owner, &subject)));
     }
     let new: HashSet<&Text<'_>> = after.meta.finalizers.iter().flatten().collect();
     let old = before.meta.finalizers.iter().flatten();
     for name in old.filter(|name| data.capi_keys.is_finalizer(name) && !new.contains(name)) {
         drafts.push(
             Draft::at(target(change), format!("metadata.finalizers[{}]", &**name)).values(Some(name), None).says(
-                format!("{what}: finalizer {} would be removed, and its virtual machine may stay behind", &**name),
+                format!("{subject}: finalizer {} would be removed, and its virtual machine may stay behind", &**name),
             ),
         );
     }
@@ -173,7 +173,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         drafts.push(
             Draft::at(target(change), "spec.paused")
                 .values(None, Some("true"))
-                .says(format!("{what} would be paused: no controller would reconcile it"))
+                .says(format!("{subject} would be paused: no controller would reconcile it"))
                 .fix(unpause(before, change.kind)),
         );
     }
@@ -182,18 +182,18 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
 
 fn judge(key: &KeyChange<'_>, keys: &Keys<'_, '_>, change: &Change<'_>, data: &Data) -> Option<Draft> {
     let name = &*key.key;
-    let what = format!("{} {}", change.kind.kind, change.name);
+    let subject = format!("{} {}", change.kind.kind, change.name);
     if let Some(does) = behaviour(&data.capi_keys, key.place, name) {
         // Removing such a key lets the controllers work again.
         key.after.as_ref()?;
-        return Some(key.draft(change).says(format!("{what}: annotation {name} would be set; it {does}")));
+        return Some(key.draft(change).says(format!("{subject}: annotation {name} would be set; it {does}")));
     }
     let by_system = keys.system(name).filter(|_| key.before.is_some());
     if !data.capi_keys.is_system(key.place, name) && by_system.is_none() {
         return None;
     }
     let because = by_system.map_or("a known system key".to_owned(), |entry| format!("written by {}", &*entry.manager));
-    let message = format!("{what}: system {} {name} {}", word(key.place), key.would_be());
+    let message = format!("{subject}: system {} {name} {}", word(key.place), key.would_be());
     Some(key.draft(change).says(message).with(Evidence::seen("origin", because)))
 }
 

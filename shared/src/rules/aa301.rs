@@ -195,10 +195,10 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let changed = context.baseline.iter().flat_map(|baseline| {
         baseline.changed_objects().into_iter().map(move |(target, field, person)| (baseline, target, field, person))
     });
-    let own = changed
+    let components = changed
         .filter(|(_, target, ..)| component(context.data, &target.kind, &target.namespace, &target.name).is_some());
     // A person's fields have been reported one by one already.
-    drafts.extend(own.filter(|(.., person)| person.is_none()).map(|(baseline, target, field, _)| {
+    drafts.extend(components.filter(|(.., person)| person.is_none()).map(|(baseline, target, field, _)| {
         Draft::at(target.clone(), field)
             .says(format!("{} {}: {field} differs from the baseline", target.kind, target.name))
             .with(baseline.evidence(&format!("another {field}")))
@@ -232,8 +232,8 @@ fn note_manifest(seen: &Seen<'_, '_>, notes: &mut Notes) {
 fn settle_manifests(inventory: &Inventory, _: &Context<'_>, drafts: &mut Vec<Draft>) -> Option<String> {
     let taken =
         |address: &ServiceAddress| inventory.remarks::<ServiceAddress>(RULE.code).any(|managed| managed == address);
-    let own = inventory.undecided::<ServiceAddress>(RULE.code).iter().filter(|own| taken(&own.depends_on));
-    drafts.extend(own.map(|suspect| suspect.draft.clone()));
+    let claims = inventory.undecided::<ServiceAddress>(RULE.code).iter().filter(|claim| taken(&claim.depends_on));
+    drafts.extend(claims.map(|claim| claim.draft.clone()));
     None
 }
 
@@ -284,8 +284,8 @@ fn traces(seen: &Seen<'_, '_>, component: &Component, notes: &mut Notes) {
         let values = [draft.before.clone(), draft.after.clone()];
         let effect = Effect::of(kind.kind, component, &draft.path, values.each_ref().map(Option::as_deref));
         let draft = if draft.lighter.is_some() { draft } else { effect.weigh(draft, component) };
-        let told = draft.path.starts_with("spec.template") && effect != Effect::Restarts;
-        if told && put_back::keeper(kind.kind).is_some() {
+        let in_template = draft.path.starts_with("spec.template") && effect != Effect::Restarts;
+        if in_template && put_back::keeper(kind.kind).is_some() {
             let present = present.get_or_insert_with(|| Present::of(object, data));
             notes.undecided(draft, ComponentDecision::Template(present.clone()));
         } else {
@@ -317,7 +317,7 @@ fn traces(seen: &Seen<'_, '_>, component: &Component, notes: &mut Notes) {
 /// Drafts on fields that an unrecognised client took over. They inform: neither a pass nor an accusation.
 fn strangers(object: &Object<'_>, kind: &'static Kind, component: &Component, data: &Data) -> Vec<Draft> {
     let mut drafts = Vec::new();
-    let what = format!("{} {}", kind.kind, object.meta.name);
+    let subject = format!("{} {}", kind.kind, object.meta.name);
     each_second(
         object,
         data,
@@ -331,7 +331,7 @@ fn strangers(object: &Object<'_>, kind: &'static Kind, component: &Component, da
                 drafts.push(
                 Draft::at(ObjectRef::of(object, kind), &*leaf)
                     .says(format!(
-                        "{what} of {} was written by unrecognised client {}: neither the platform's nor a known tool of \
+                        "{subject} of {} was written by unrecognised client {}: neither the platform's nor a known tool of \
                          people; a baseline settles it",
                         component.product, &*entry.manager
                     ))
@@ -373,14 +373,14 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     if change.operation == Operation::Delete || !change.kind.namespaced {
         return Vec::new();
     }
-    let beside = names::endpoints_change(change, data).or_else(|| names::autoscaler_change(change, data));
-    let beside = beside.into_iter().chain(names::claims_change(change));
+    let of_names = names::endpoints_change(change, data).or_else(|| names::autoscaler_change(change, data));
+    let of_names = of_names.into_iter().chain(names::claims_change(change));
     let named = component(data, change.kind.kind, &change.namespace, &change.name);
     let named = named.filter(|row| !change.object().is_some_and(|object| is_theirs(object, row, data)));
     let Some(component) = named.or_else(|| of_pods(change, data)) else {
         let other = change.create().and_then(|object| of_another_product(object, change.kind));
         let says = format!("ConfigMap {COREDNS_CUSTOM} is read by AKS in Azure; nothing shows that AKS Arc reads it");
-        return beside.chain(other.map(|draft| draft.says(says))).collect();
+        return of_names.chain(other.map(|draft| draft.says(says))).collect();
     };
     if let Some(object) = change.create() {
         // A pod made by hand for a managed workload is an add-on, unless it claims the component's name.
@@ -491,10 +491,10 @@ mod tests {
     #[test]
     fn removing_list_items_that_a_person_added_is_not_denied() {
         let port = json!({"containerPort": 53, "protocol": "UDP", "name": "dns"});
-        let own = json!({"containerPort": 9153, "protocol": "TCP", "name": "metrics"});
+        let metrics = json!({"containerPort": 9153, "protocol": "TCP", "name": "metrics"});
         let dns = json!({"name": "coredns", "image": "a", "ports": [port]});
         let mounts = json!([{"name": "own", "mountPath": "/own"}]);
-        let more = json!({"name": "coredns", "image": "a", "ports": [port, own], "volumeMounts": mounts});
+        let more = json!({"name": "coredns", "image": "a", "ports": [port, metrics], "volumeMounts": mounts});
         let sidecar = json!({"name": "sidecar", "image": "b"});
         let all = json!({"containers": [more, sidecar]});
         let path = |rest: &str| format!("spec.template.spec.containers{rest}");
@@ -507,8 +507,7 @@ mod tests {
             ]
         );
         assert_eq!(said(&all, &json!({"containers": [sidecar]})), [(path("[name=coredns]"), true)]);
-        let without =
-            json!({"containers": [{"name": "coredns", "image": "a", "ports": [own], "volumeMounts": mounts}, sidecar]});
+        let without = json!({"containers": [{"name": "coredns", "image": "a", "ports": [metrics], "volumeMounts": mounts}, sidecar]});
         assert_eq!(said(&all, &without), [(path("[name=coredns].ports[containerPort=53,protocol=UDP]"), true)]);
     }
 }

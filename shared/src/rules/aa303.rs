@@ -150,7 +150,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     if !object.owners().is_empty() || object.meta.annotations.get("kubernetes.io/config.mirror").is_some() {
         return;
     }
-    let what = format!("{} {name}", kind.kind);
+    let subject = format!("{} {name}", kind.kind);
     let draft = Draft::at(ObjectRef::of(object, kind), "metadata.namespace").values(None, Some(namespace));
     match origin::of_object(object, data) {
         Provenance::Platform(_) => {}
@@ -158,18 +158,18 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
         Provenance::Person(_) if names::is_autoscaler_of_component(object, kind, data) => {}
         Provenance::Person(evidence) => {
             let gitops = evidence.what == "mark" && !evidence.detail.starts_with("Helm ");
-            let draft = draft.says(standing.says(&what, namespace)).with(evidence).lighter(standing.weight);
+            let draft = draft.says(standing.says(&subject, namespace)).with(evidence).lighter(standing.weight);
             let release = release_of(object);
             let role = add_ons::bound_role(object, namespace).filter(|_| *kind == kinds::ROLE_BINDING);
             if let Some(role) = role
                 && let Some(says) = add_ons::empowers(object, namespace, data, Some(WRITES))
             {
                 // The binding's effect depends on its Role, which may be listed later.
-                let says = format!("{what} in {namespace} {says}");
+                let says = format!("{subject} in {namespace} {says}");
                 notes.undecided(draft, Open { release, decides: AddOnDecision::Role { role, says } });
             } else if release.release.is_empty() {
-                let own = standing.weight != Consequence::Info && !gitops;
-                notes.drafts.push(if own { draft.fix(ways::delete(object, kind)) } else { draft });
+                let removable = standing.weight != Consequence::Info && !gitops;
+                notes.drafts.push(if removable { draft.fix(ways::delete(object, kind)) } else { draft });
             } else {
                 notes.undecided(draft, Open { release, decides: AddOnDecision::Release });
             }
@@ -178,8 +178,8 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
         Provenance::Unrecognised => {
             let evidence = Evidence::seen("provenance", "no catalogue entry, owner, tool or mark shows who made it");
             let draft = draft.with(evidence).lighter(Consequence::Info);
-            let (release, what) = (FromRelease::of(object), format!("{what} in {namespace}"));
-            notes.undecided(draft, Open { release, decides: AddOnDecision::Baseline { what } });
+            let (release, subject) = (FromRelease::of(object), format!("{subject} in {namespace}"));
+            notes.undecided(draft, Open { release, decides: AddOnDecision::Baseline { subject } });
         }
     }
 }
@@ -257,8 +257,8 @@ enum AddOnDecision {
     Release,
     /// The rights of its Role. `says` has [`WRITES`] in their place.
     Role { role: String, says: String },
-    /// Whether a baseline holds it; `what` names the object, since nobody recognises it.
-    Baseline { what: String },
+    /// Whether a baseline holds it; `subject` names the object, since nobody recognises it.
+    Baseline { subject: String },
 }
 
 /// The verdict on objects that only the whole cluster decides: whether an Arc extension brought them, what their
@@ -270,7 +270,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         owned.entry(release).or_default().insert(object);
     }
     let written: BTreeMap<&str, Option<&str>> =
-        inventory.remarks::<RoleWrites>(RULE.code).map(|own| (&*own.role, own.writes.as_deref())).collect();
+        inventory.remarks::<RoleWrites>(RULE.code).map(|remark| (&*remark.role, remark.writes.as_deref())).collect();
     let settle = |suspect: &Undecided<Open>| -> Option<Draft> {
         let Open { release, decides } = &suspect.depends_on;
         if extensions.brought(release) {
@@ -289,13 +289,13 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
                 Some(ending(draft, release, &owned))
             }
             AddOnDecision::Release => Some(ending(draft, release, &owned)),
-            AddOnDecision::Baseline { what } => Some(match &context.baseline {
-                None => draft.says(format!("{what} is unrecognised: its maker is unknown; a baseline settles it")),
+            AddOnDecision::Baseline { subject } => Some(match &context.baseline {
+                None => draft.says(format!("{subject} is unrecognised: its maker is unknown; a baseline settles it")),
                 Some(baseline) if is_covered(baseline.then, &draft.object) => draft
-                    .says(format!("{what} is unrecognised, and newer than the baseline"))
+                    .says(format!("{subject} is unrecognised, and newer than the baseline"))
                     .with(baseline.evidence("nothing of this name")),
                 Some(_) => draft.says(format!(
-                    "{what} is unrecognised: its maker is unknown, and the baseline did not record such objects; a new \
+                    "{subject} is unrecognised: its maker is unknown, and the baseline did not record such objects; a new \
                          one settles it"
                 )),
             }),
@@ -338,14 +338,14 @@ fn note_manifest(seen: &Seen<'_, '_>, notes: &mut Notes) {
 struct OfRole(String);
 
 fn settle_manifests(inventory: &Inventory, context: &Context<'_>, drafts: &mut Vec<Draft>) -> Option<String> {
-    let written = |role: &str| inventory.remarks::<RoleWrites>(RULE.code).find(|own| own.role == role);
+    let written = |role: &str| inventory.remarks::<RoleWrites>(RULE.code).find(|remark| remark.role == role);
     let known = |role: &str| {
         let (namespace, name) = role.split_once('/')?;
         context.data.component(kinds::ROLE.kind, namespace, name)
     };
     let mut open = None;
     for Undecided { draft, depends_on: OfRole(role) } in inventory.undecided(RULE.code) {
-        match written(role).map(|own| own.writes.as_deref()) {
+        match written(role).map(|remark| remark.writes.as_deref()) {
             Some(None) => {}
             Some(Some(writes)) => {
                 // This draft replaces the one on the binding alone.
@@ -431,8 +431,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     {
         return Vec::new();
     }
-    let shown = target(change).name;
-    let what = format!("{} {shown}", kind.kind);
+    let subject = format!("{} {}", kind.kind, target(change).name);
     let draft = Draft::at(target(change), "metadata.namespace").values(None, Some(namespace)).lighter(standing.weight);
     if change.create().is_some() {
         // Microsoft's command line installs the agents by Helm, as the user who is signed in.
@@ -440,8 +439,8 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
             return Vec::new();
         }
         let says = match (&standing.does, standing.weight) {
-            (None, Consequence::Voids | Consequence::AtRisk) => format!("{what} does not belong in {namespace}"),
-            _ => standing.says(&what, namespace),
+            (None, Consequence::Voids | Consequence::AtRisk) => format!("{subject} does not belong in {namespace}"),
+            _ => standing.says(&subject, namespace),
         };
         return vec![draft.says(says)];
     }
@@ -455,7 +454,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     vec![match (was, is) {
         // A mark of people's tools makes the object theirs: they prune and overwrite objects with their mark.
         (Provenance::Platform(_) | Provenance::Unrecognised, Provenance::Person(evidence)) => {
-            draft.says(format!("{what} in {namespace} would count as a user's")).with(evidence)
+            draft.says(format!("{subject} in {namespace} would count as a user's")).with(evidence)
         }
         // Objects of the platform that no table knows are not add-ons.
         (Provenance::Platform(_), _) => return Vec::new(),
@@ -464,13 +463,13 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         _ if standing.weight == Consequence::Voids && !installed::release(before).is_empty() => {
             let release = installed::release(before);
             let says = format!(
-                "{what} in {namespace} would be changed; it is an add-on unless release {release} is an Arc extension's"
+                "{subject} in {namespace} would be changed; it is an add-on unless release {release} is an Arc extension's"
             );
             draft.says(says).lighter(Consequence::AtRisk)
         }
-        _ if standing.does.is_some() => draft.says(standing.says(&what, namespace)),
-        _ if standing.weight == Consequence::Info => draft.says(standing.says(&what, namespace)),
-        _ => draft.says(format!("{what} does not belong in {namespace}, and would be changed there")),
+        _ if standing.does.is_some() => draft.says(standing.says(&subject, namespace)),
+        _ if standing.weight == Consequence::Info => draft.says(standing.says(&subject, namespace)),
+        _ => draft.says(format!("{subject} does not belong in {namespace}, and would be changed there")),
     }]
 }
 
@@ -491,8 +490,8 @@ fn secured(change: &Change<'_>, data: &Data) -> Option<Draft> {
 fn disowns(change: &Change<'_>, before: &Object<'_>, after: &Object<'_>, data: &Data) -> Option<Draft> {
     let owner = change.lost_owner().filter(|_| after.owners().is_empty())?;
     let standing = Standing::of(after, change.kind, &change.namespace, data)?;
-    let what = format!("{} {} in {}", change.kind.kind, target(change).name, change.namespace);
-    let draft = disowned(change, owner, &what).warn_at_most();
+    let subject = format!("{} {} in {}", change.kind.kind, target(change).name, change.namespace);
+    let draft = disowned(change, owner, &subject).warn_at_most();
     match origin::of_object(after, data) {
         Provenance::Person(evidence) => Some(draft.with(evidence).lighter(standing.weight)),
         // Objects of a managed component are judged with the component.

@@ -58,14 +58,14 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
         notes.drafts.extend(health::crash_loop(object, known));
         return;
     }
-    let is_one = |own: &str, called: &str| own == kind.kind && *called == **name;
-    let told = data
+    let is_one = |other: &str, called: &str| other == kind.kind && *called == **name;
+    let is_essential = data
         .essentials
         .iter()
         .any(|row| is_one(&row.kind, &row.name) || row.beside.iter().any(|beside| is_one(&beside.kind, &beside.name)));
     // Cluster-scoped names are shared by all: an object that no table gives to the platform is another's.
-    let own = kind.namespaced || data.cluster_objects.find(kind.kind, object).is_some();
-    if told && own {
+    let is_platforms = kind.namespaced || data.cluster_objects.find(kind.kind, object).is_some();
+    if is_essential && is_platforms {
         notes.remark(ThereAlready::of(kind.kind, namespace, name));
     }
     if spoken_for(data, kind.kind, namespace, name).is_some() {
@@ -75,8 +75,8 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
 
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let is_there = |kind: &str, namespace: &str, name: &str| {
-        let own = ThereAlready::of(kind, namespace, name);
-        inventory.remarks::<ThereAlready>(RULE.code).any(|other| *other == own)
+        let object = ThereAlready::of(kind, namespace, name);
+        inventory.remarks::<ThereAlready>(RULE.code).any(|other| *other == object)
     };
     let (data, platform) = (context.data, context.platform);
     let mut drafts =

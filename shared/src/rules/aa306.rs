@@ -136,9 +136,11 @@ struct ReleaseName(String);
 
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let extensions = Installed::of(inventory, RULE.code, context.data);
-    let own =
-        inventory.undecided::<ReleaseName>(RULE.code).iter().filter(|own| extensions.has_release(&own.depends_on.0));
-    Verdict::Found(own.map(|suspect| suspect.draft.clone()).collect())
+    let suspects = inventory
+        .undecided::<ReleaseName>(RULE.code)
+        .iter()
+        .filter(|suspect| extensions.has_release(&suspect.depends_on.0));
+    Verdict::Found(suspects.map(|suspect| suspect.draft.clone()).collect())
 }
 
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
@@ -192,8 +194,8 @@ const CHART_MARKS: [&str; 2] = ["helm.sh/chart", "app.kubernetes.io/version"];
 fn disowns(change: &Change<'_>, data: &Data) -> Option<Draft> {
     let owner = change.lost_owner()?;
     let product = product(change.after.as_ref()?, change.kind, data)?;
-    let what = format!("{} {} of {product}", change.kind.kind, change.name);
-    Some(disowned(change, owner, &what).warn_at_most())
+    let subject = format!("{} {} of {product}", change.kind.kind, change.name);
+    Some(disowned(change, owner, &subject).warn_at_most())
 }
 
 /// The Arc product an object belongs to, if any: catalogued or marked as the platform's in a namespace of the agents,

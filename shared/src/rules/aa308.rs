@@ -102,7 +102,7 @@ struct OnPlatforms(Vec<Platform>);
 
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let here = |platforms: &[Platform]| platforms.is_empty() || platforms.contains(&context.platform);
-    let suspects = inventory.undecided::<OnPlatforms>(RULE.code).iter().filter(|own| here(&own.depends_on.0));
+    let suspects = inventory.undecided::<OnPlatforms>(RULE.code).iter().filter(|suspect| here(&suspect.depends_on.0));
     Verdict::Found(suspects.map(|suspect| suspect.draft.clone()).collect())
 }
 
@@ -153,12 +153,12 @@ fn row<'d>(object: &Object<'_>, kind: &Kind, data: &'d Data) -> Option<&'d Clust
     };
     // A person who wrote only later may have taken the object over from its maker.
     let made = || object.managed().iter().any(|entry| !crate::facts::origin::is_later(entry, object));
-    let own = match (row.confidence, &row.label) {
+    let theirs = match (row.confidence, &row.label) {
         (Confidence::Doc, None) => false,
         (Confidence::Doc, Some(_)) => made() && peoples(),
         _ => peoples(),
     };
-    (!own).then_some(row)
+    (!theirs).then_some(row)
 }
 
 fn keys<'d>(row: &ClusterObject, data: &'d Data) -> impl Iterator<Item = &'d ClusterKey> {

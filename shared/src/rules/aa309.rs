@@ -64,7 +64,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let rows = context.data.cluster_objects.webhooks.iter();
     let proven: Vec<&PlatformWebhooks> =
-        rows.filter(|row| inventory.remarks::<Proof>(RULE.code).any(|own| own.0 == proof(row))).collect();
+        rows.filter(|row| inventory.remarks::<Proof>(RULE.code).any(|remark| remark.0 == proof(row))).collect();
     let mut drafts = Vec::new();
     for row in &proven {
         let evidence =
@@ -85,9 +85,9 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     }
     let since = context.baseline.iter().flat_map(|baseline| since(baseline, &proven, context));
     // A field that a person wrote says more than the baseline's difference.
-    let told =
+    let reported =
         |draft: &Draft| drafts.iter().any(|other| other.path != MISSING && is_same(&other.object, &draft.object));
-    let since: Vec<Draft> = since.filter(|draft| !told(draft)).collect();
+    let since: Vec<Draft> = since.filter(|draft| !reported(draft)).collect();
     drafts.extend(since);
     Verdict::Found(drafts)
 }

@@ -116,10 +116,10 @@ fn differs(pool: &str, nodes: &[&NodeFact], machines: &[&MachineFact]) -> Option
     if lone.len() == silent.len() {
         return None;
     }
-    let told = |what: &str, names: &[&str]| {
+    let named = |what: &str, names: &[&str]| {
         if names.is_empty() { String::new() } else { format!("; {what}: {}", pools::few(names)) }
     };
-    let detail = format!("{}{}", told("nodes without a machine", &lone), told("machines without a node", &silent));
+    let detail = format!("{}{}", named("nodes without a machine", &lone), named("machines without a node", &silent));
     let mut draft = Draft::at(ObjectRef::pool(pool), "nodeCount")
         .values(Some(&machines.len().to_string()), Some(&nodes.len().to_string()))
         .says(format!("pool {pool} has {} nodes and {} machines", nodes.len(), machines.len()))

@@ -75,10 +75,10 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let suspects = inventory.undecided::<OnNode>(RULE.code);
     let found = suspects.iter().filter_map(|suspect| Some((suspect, *pools.get(&*suspect.depends_on.0)?)));
     let drafts = found.map(|(suspect, pool)| {
-        let own = base(&suspect.draft.object.name, &suspect.depends_on.0);
+        let file = base(&suspect.draft.object.name, &suspect.depends_on.0);
         let twins = suspects.iter().filter(|other| {
             let same = base(&other.draft.object.name, &other.depends_on.0);
-            pools.get(&*other.depends_on.0) == Some(&pool) && own.is_some() && same == own
+            pools.get(&*other.depends_on.0) == Some(&pool) && file.is_some() && same == file
         });
         let members = pools.values().filter(|other| **other == pool).count();
         let draft = suspect.draft.clone();

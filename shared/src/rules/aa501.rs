@@ -51,7 +51,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let target = || ObjectRef::of(seen.object, seen.kind);
     if *seen.kind == kinds::CUSTOM_RESOURCE_DEFINITION {
         let Some(group) = group(seen.object) else { return };
-        let Some(plugin) = plugins.iter().find(|plugin| plugin.groups.iter().any(|own| **own == *group)) else {
+        let Some(plugin) = plugins.iter().find(|plugin| plugin.groups.iter().any(|served| **served == *group)) else {
             return;
         };
         let draft = Draft::at(target(), "spec.group")

@@ -104,11 +104,11 @@ fn find(object: &Object<'_>, kind: &'static Kind, data: &Data, target: ObjectRef
             .with(Evidence::seen("configuration", format!("the network is made by {plugin}")));
         return Some(draft.basis(Basis::Derived));
     }
-    let what = kind.kind;
+    let kind_name = kind.kind;
     RULE.reads.iter().any(|read| *read.kind == *kind).then(|| {
         Draft::at(target, "spec")
-            .says(format!("{what} {name} sets up the network cards of nodes"))
-            .with(Evidence::seen("kind", format!("{what} of {}", kind.group)))
+            .says(format!("{kind_name} {name} sets up the network cards of nodes"))
+            .with(Evidence::seen("kind", format!("{kind_name} of {}", kind.group)))
     })
 }
 

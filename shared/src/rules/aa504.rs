@@ -97,10 +97,10 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         let BroughtBy { release, extension } = &suspect.depends_on;
         extensions.brought(release) || extension.as_ref().is_some_and(|extension| extensions.has_type(extension))
     };
-    let own = inventory.undecided(RULE.code).iter().filter(|suspect| !installed(suspect));
+    let foreign = inventory.undecided(RULE.code).iter().filter(|suspect| !installed(suspect));
     // The texts of these two platforms count load balancers among what is supported, too.
     let listed = matches!(context.platform, Platform::WindowsServer | Platform::Hci22h2);
-    let drafts = own.map(|suspect| {
+    let drafts = foreign.map(|suspect| {
         let mut draft = suspect.draft.clone();
         if listed {
             draft.message.push_str("; setting up load balancers is among what is supported (C14)");

@@ -73,13 +73,13 @@ const fn on(kind: &'static Kind) -> Watch {
 /// owns.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, data) = (seen.object, seen.data);
-    let what = format!("{} {}", seen.kind.kind, object.meta.name);
+    let subject = format!("{} {}", seen.kind.kind, object.meta.name);
     let target = || ObjectRef::of(object, seen.kind);
     let managed = managed(object, seen.kind);
     if let Some(entry) = maker(&managed, object, data) {
         notes.drafts.push(
             Draft::at(target(), "spec")
-                .says(format!("{what} was added to the network plug-in's configuration by {}", entry.manager))
+                .says(format!("{subject} was added to the network plug-in's configuration by {}", entry.manager))
                 .with(Evidence::managed(entry))
                 .fix(ways::delete(object, seen.kind)),
         );
@@ -97,7 +97,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
             }
             notes.drafts.push(
                 Draft::at(target(), origin::spell(path))
-                    .says(format!("network plug-in configuration {what} was changed by {}", entry.manager))
+                    .says(format!("network plug-in configuration {subject} was changed by {}", entry.manager))
                     .with(Evidence::managed(entry)),
             );
         });
@@ -115,9 +115,9 @@ fn managed<'o, 'a>(object: &'o Object<'a>, kind: &Kind) -> Vec<&'o ManagedEntry<
 /// The entry of the person whose tool made an object, if nobody else wrote it in its first second.
 fn maker<'o, 'a>(managed: &[&'o ManagedEntry<'a>], object: &Object<'_>, data: &Data) -> Option<&'o ManagedEntry<'a>> {
     // A maker who writes their own object again has a later time, and is its maker still.
-    let own = || managed.iter().copied().filter(|entry| is_own(entry));
+    let entries = || managed.iter().copied().filter(|entry| is_own(entry));
     let by_person = |entry: &&ManagedEntry<'_>| data.managers.person(&entry.manager).is_some();
-    let mut sole = own();
+    let mut sole = entries();
     if let (Some(entry), None) = (sole.next(), sole.next()) {
         return Some(entry).filter(by_person);
     }
@@ -125,7 +125,7 @@ fn maker<'o, 'a>(managed: &[&'o ManagedEntry<'a>], object: &Object<'_>, data: &D
         return Some(entry).filter(by_person);
     }
     // The API server gives no date to an apply that changes nothing, so such an entry shows no maker.
-    let mut first = own().filter(|entry| entry.time.is_some() && !origin::is_later(entry, object));
+    let mut first = entries().filter(|entry| entry.time.is_some() && !origin::is_later(entry, object));
     first.next().filter(by_person).filter(|_| first.next().is_none())
 }
 
@@ -137,22 +137,22 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     if !RULE.guards.iter().any(|guard| guard.kind == change.kind) {
         return Vec::new();
     }
-    let what = format!("{} {}", change.kind.kind, change.name);
+    let subject = format!("{} {}", change.kind.kind, change.name);
     if change.create().is_some() {
         let draft = Draft::at(target(change), "spec")
-            .says(format!("{what} would be added to the network plug-in's configuration"));
+            .says(format!("{subject} would be added to the network plug-in's configuration"));
         return vec![draft];
     }
     if change.is_delete() {
         // Removing their own addition is the cure.
-        let own = change.before.as_ref().is_some_and(|before| {
+        let theirs = change.before.as_ref().is_some_and(|before| {
             maker(&managed(before, change.kind), before, data).is_some()
                 || matches!(origin::of_object(before, data), Provenance::Person(_))
         });
         let draft = Draft::at(target(change), "metadata")
             .values(Some(&change.name), None)
-            .says(format!("network plug-in configuration {what} would be deleted"));
-        return if own { Vec::new() } else { vec![draft] };
+            .says(format!("network plug-in configuration {subject} would be deleted"));
+        return if theirs { Vec::new() } else { vec![draft] };
     }
     let Some((before, after)) = change.update(&[]) else { return Vec::new() };
     let differences = Differing::of(before, after).heaviest(&Paths::default(), |_| false);
@@ -161,7 +161,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         .map(|difference| {
             Draft::at(target(change), &*difference.path)
                 .values(difference.before.as_deref(), difference.after.as_deref())
-                .says(format!("network plug-in configuration {what} would be changed"))
+                .says(format!("network plug-in configuration {subject} would be changed"))
         })
         .collect()
 }

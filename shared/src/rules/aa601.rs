@@ -95,8 +95,8 @@ struct NotAMoment(String);
 
 /// The latest moment of one sort, and its field.
 fn latest(inventory: &Inventory, sort: TraceKind) -> Option<(Timestamp, &str)> {
-    let own = inventory.remarks::<ContactTrace>(RULE.code).filter(|trace| trace.of == sort);
-    own.map(|trace| (trace.moment, &*trace.place)).max()
+    let traces = inventory.remarks::<ContactTrace>(RULE.code).filter(|trace| trace.of == sort);
+    traces.map(|trace| (trace.moment, &*trace.place)).max()
 }
 
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {

@@ -160,11 +160,11 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
 /// Every certificate with its validity, as a draft whose message names the certificate.
 fn certificates(inventory: &Inventory) -> impl Iterator<Item = (Draft, Validity)> {
     let presented = inventory.probe(Probe::Certificate).ok().and_then(Validity::parse).map(|life| {
-        let what = "the certificate that the API server presents";
-        (Draft::at(ObjectRef::cluster(), "certificate.notAfter").says(what), life)
+        let name = "the certificate that the API server presents";
+        (Draft::at(ObjectRef::cluster(), "certificate.notAfter").says(name), life)
     });
-    let kept = inventory.undecided::<Validity>(RULE.code).iter();
-    presented.into_iter().chain(kept.map(|own| (own.draft.clone(), own.depends_on)))
+    let noted = inventory.undecided::<Validity>(RULE.code).iter();
+    presented.into_iter().chain(noted.map(|suspect| (suspect.draft.clone(), suspect.depends_on)))
 }
 
 fn judge(draft: Draft, life: Validity, now: Timestamp) -> Option<Draft> {

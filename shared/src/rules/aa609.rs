@@ -28,12 +28,12 @@ fn per_cluster(_: &Inventory, context: &Context<'_>) -> Verdict {
 /// Server and 22H2 have a second one, which allows stops of up to 30 days and regular maintenance; unless the answer
 /// says whether it applies, the fault is at risk at most.
 fn fault(answer: &Attestation, context: &Context<'_>) -> Fault {
-    let said = match &*answer.clause {
+    let fault = match &*answer.clause {
         "C30" => "all nodes were shut down by hand",
         _ => "nodes were stopped or de-allocated by hand for long",
     };
     if context.platform == Platform::AzureLocal {
-        return Fault::of(said);
+        return Fault::of(fault);
     }
     let both = "the text says that de-allocating all nodes by hand ends support (C30), and that stops by hand of more than \
                 30 days do unless they are regular maintenance (C34)";
@@ -48,7 +48,7 @@ fn fault(answer: &Attestation, context: &Context<'_>) -> Fault {
         }
         (None, _) => ("its dates and purpose were not told", Some(Consequence::AtRisk)),
     };
-    Fault { says: format!("{said}; {both}; {told}"), lighter }
+    Fault { says: format!("{fault}; {both}; {told}"), lighter }
 }
 
 /// The limit of the second sentence, in days.

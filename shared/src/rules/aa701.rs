@@ -103,14 +103,14 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
 
 fn draft(gate: &str, evidence: Vec<Evidence>) -> Draft {
     let shown = text::line(gate, 80);
-    let what = if gate == ALL_ALPHA {
+    let state = if gate == ALL_ALPHA {
         "every alpha feature of Kubernetes is turned on".to_owned()
     } else {
         format!("the alpha feature {shown} of Kubernetes is turned on")
     };
     let draft = Draft::at(ObjectRef::cluster(), format!("featureGates[{shown}]"))
         .values(Some("false"), Some("true"))
-        .says(format!("{what}; who turned it on is unknown"));
+        .says(format!("{state}; who turned it on is unknown"));
     evidence.into_iter().fold(draft, Draft::with)
 }
 

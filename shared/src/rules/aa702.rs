@@ -79,14 +79,14 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let draft = Draft::at(ObjectRef::of(object, kind), "apiVersion")
         .values(None, Some(&entry.api_version))
         .with(Evidence::managed(entry));
-    let what = format!("{} {} uses the alpha API {}", kind.kind, &*object.meta.name, &*entry.api_version);
+    let message = format!("{} {} uses the alpha API {}", kind.kind, &*object.meta.name, &*entry.api_version);
     if seen.data.managers.person(&entry.manager).is_some() {
         let delete =
             Command::kubectl_in(&object.meta.namespace, ["delete", &served_name(kind)]).name(&object.meta.name);
-        notes.drafts.push(draft.says(what).fix(delete.caution("destroys it")));
+        notes.drafts.push(draft.says(message).fix(delete.caution("destroys it")));
     } else {
         let writer = text::line(&entry.manager, 80);
-        let draft = draft.says(format!("{what}; whether {writer} is a person's or the platform's is unknown"));
+        let draft = draft.says(format!("{message}; whether {writer} is a person's or the platform's is unknown"));
         notes.drafts.push(draft.lighter(Consequence::Info));
     }
 }

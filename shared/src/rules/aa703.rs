@@ -46,8 +46,9 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
         return;
     }
     if *seen.kind == kinds::DEPLOYMENT {
-        let own = |row: &Preview| matches!(&row.trace, PreviewTrace::Deployment(name) if **name == *object.meta.name);
-        if seen.data.previews.iter().any(own) {
+        let is_agents =
+            |row: &Preview| matches!(&row.trace, PreviewTrace::Deployment(name) if **name == *object.meta.name);
+        if seen.data.previews.iter().any(is_agents) {
             notes.remark(AgentDeployment(object.meta.name.to_string()));
         }
         return;

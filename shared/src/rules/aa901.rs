@@ -193,7 +193,8 @@ fn is_ready(slice: &Object<'_>) -> bool {
         ready: Option<bool>,
     }
     let endpoints: Vec<Endpoint> = slice.field("endpoints").unwrap_or_default();
-    let ready = |endpoint: &Endpoint| endpoint.conditions.as_ref().and_then(|own| own.ready).unwrap_or(true);
+    let ready =
+        |endpoint: &Endpoint| endpoint.conditions.as_ref().and_then(|conditions| conditions.ready).unwrap_or(true);
     endpoints.iter().any(ready)
 }
 
@@ -201,8 +202,8 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let extensions = Installed::of(inventory, RULE.code, context.data);
     let counted = context.unread(&[&kinds::ENDPOINT_SLICE, &kinds::SERVICE]).is_none();
     let system: BTreeMap<&str, &NamespaceLabels> =
-        inventory.remarks::<System>(RULE.code).map(|own| (&*own.namespace, &own.labels)).collect();
-    let answered: BTreeSet<&str> = inventory.remarks::<Backed>(RULE.code).map(|own| &*own.0).collect();
+        inventory.remarks::<System>(RULE.code).map(|remark| (&*remark.namespace, &remark.labels)).collect();
+    let answered: BTreeSet<&str> = inventory.remarks::<Backed>(RULE.code).map(|remark| &*remark.0).collect();
     let mut drafts = Vec::new();
     for suspect in inventory.undecided(RULE.code) {
         let OfRelease { release, webhook } = &suspect.depends_on;

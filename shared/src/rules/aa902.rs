@@ -67,13 +67,13 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
         );
         return;
     }
-    let what = format!("disruption budget {name} in {namespace}");
+    let budget = format!("disruption budget {name} in {namespace}");
     notes.drafts.push(if status.desired_healthy < status.expected_pods {
         // With all its pods healthy the budget would give way.
-        draft.says(format!("{what} allows no disruption at the moment: {counted}")).lighter(Consequence::Info)
+        draft.says(format!("{budget} allows no disruption at the moment: {counted}")).lighter(Consequence::Info)
     } else {
         let one = if status.expected_pods == 1 { ", and there is only one" } else { "" };
-        draft.says(format!("{what} never allows a disruption: {counted}{one}")).fix(
+        draft.says(format!("{budget} never allows a disruption: {counted}{one}")).fix(
             Command::kubectl_in(namespace, ["patch", "poddisruptionbudget"])
                 .name(name)
                 .word("--type=merge")

@@ -76,8 +76,8 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         // More nodes than allowed can be told from a part of the nodes; nothing else can.
         && context.unread(&[&kinds::NODE]).is_none()
     {
-        let words: Vec<String> = allowed.iter().map(ToString::to_string).collect();
-        let message = format!("{} control-plane nodes, and {} are supported", masters.len(), words.join(", "));
+        let numbers: Vec<String> = allowed.iter().map(ToString::to_string).collect();
+        let message = format!("{} control-plane nodes, and {} are supported", masters.len(), numbers.join(", "));
         drafts.push(draft("controlPlane.nodes", &message, masters.len(), limits, *most));
     }
     Verdict::Found(drafts)

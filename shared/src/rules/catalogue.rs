@@ -58,8 +58,8 @@ impl<'d> Deciders<'d> {
     /// The deciders of `clause`.
     pub fn of(clause: &'d ClauseText) -> Self {
         let rules = ALL.iter().copied().filter(|rule| rule.names(&clause.id)).collect();
-        let own = clause.ask.as_ref().map(|_| &*clause.id);
-        Deciders { rules, asked_as: clause.asked_with.as_deref().or(own), settled_by: clause.settled_by.as_deref() }
+        let asked = clause.ask.as_ref().map(|_| &*clause.id);
+        Deciders { rules, asked_as: clause.asked_with.as_deref().or(asked), settled_by: clause.settled_by.as_deref() }
     }
 
     /// Whether the clause has any decider.

@@ -78,12 +78,12 @@ fn reach(object: &Object<'_>, kind: &Kind, namespace: &str, data: &Data) -> Opti
 /// The products whose pods a selector selects, for people.
 pub(crate) fn selected(selector: &Selector, namespace: &str, data: &Data) -> Option<String> {
     let rows = data.managed_pods.iter().filter(|row| row.namespace == namespace);
-    let own = rows.filter(|row| selector.matches(|key| row.labels.get(key).map(String::as_str)));
-    let products: BTreeSet<&str> = own.map(|row| &*row.product).collect();
-    let shown: Vec<&str> = products.iter().take(MAX_PRODUCTS).copied().collect();
+    let pods = rows.filter(|row| selector.matches(|key| row.labels.get(key).map(String::as_str)));
+    let products: BTreeSet<&str> = pods.map(|row| &*row.product).collect();
+    let named: Vec<&str> = products.iter().take(MAX_PRODUCTS).copied().collect();
     let more = products.len().saturating_sub(MAX_PRODUCTS);
-    (!shown.is_empty())
-        .then(|| format!("{}{}", shown.join(", "), if more > 0 { format!(" and {more} more") } else { String::new() }))
+    (!named.is_empty())
+        .then(|| format!("{}{}", named.join(", "), if more > 0 { format!(" and {more} more") } else { String::new() }))
 }
 
 /// The effect of a LimitRange. Small defaults stop pods as surely as a limit does; a LimitRange that sets nothing has
@@ -154,13 +154,13 @@ pub(crate) fn empowers(object: &Object<'_>, namespace: &str, data: &Data, writes
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    let what = match &*role.kind {
+    let role_name = match &*role.kind {
         "ClusterRole" if WRITING_ROLES.contains(&&*role.name) => format!("ClusterRole {}", role.name),
         "ClusterRole" if READING_ROLES.contains(&&*role.name) => return None,
         "ClusterRole" | "Role" => format!("{} {}: {}", role.kind, role.name, writes?),
         _ => return None,
     };
-    Some(format!("lets {} {}{more} change the platform's parts there ({what})", who.kind, who.name))
+    Some(format!("lets {} {}{more} change the platform's parts there ({role_name})", who.kind, who.name))
 }
 
 /// The Role or ClusterRole of a RoleBinding, as [`role`] spells it, unless its rights are known by its name.

@@ -26,23 +26,23 @@ pub(crate) struct AnswerRule {
 
 /// A rule that only attestations decide. Nothing in a cluster shows the matter, so the rule reads nothing and guards
 /// nothing; an answer to a clause of the policy text is as explicit as the clause.
-pub(crate) const fn rule(own: AnswerRule) -> Rule {
+pub(crate) const fn rule(rule: AnswerRule) -> Rule {
     Rule {
-        code: own.code,
-        slug: own.slug,
-        summary: own.summary,
-        consequence: Weight::Always(own.consequence),
+        code: rule.code,
+        slug: rule.slug,
+        summary: rule.summary,
+        consequence: Weight::Always(rule.consequence),
         basis: Grounds::Answers,
-        clauses: own.clauses,
+        clauses: rule.clauses,
         platforms: &Platform::WITH_POLICY_TEXT,
         reads: &[],
         probes: &[],
         guards: &[],
         reach: Reach::System,
         mode: Mode::Off,
-        instead: own.instead,
-        page: own.page,
-        state: StateCheck { per_object: None, per_cluster: Some(own.judge), deadlines: None },
+        instead: rule.instead,
+        page: rule.page,
+        state: StateCheck { per_object: None, per_cluster: Some(rule.judge), deadlines: None },
         change: None,
         manifests: ManifestUse::AsCreation,
         voiding: Voiding::AnyList,
@@ -90,14 +90,14 @@ fn draft(answer: &Attestation, context: &Context<'_>, fault: &Fault) -> Draft {
     let row = context.data.clauses.iter().find(|row| row.id == clause);
     let question = row.and_then(|row| row.ask.clone()).unwrap_or_default();
     let topic = topic(context, clause).unwrap_or("the clause");
-    let told = Evidence {
+    let evidence = Evidence {
         manager: by.to_owned(),
         time: answer.on.0.to_string(),
         ..Evidence::seen("attestation", &*answer.note)
     };
     let mut draft = Draft::at(ObjectRef::cluster(), format!("attestation[{clause}]"))
         .says(format!("{by} answered {clause} ({topic}) on {}: {}", day(answer.on.0), fault.says))
-        .with(told)
+        .with(evidence)
         .with(Evidence::seen("question", question));
     if let Some(stop) = &answer.stop {
         draft = draft.values(None, Some(&stop.to_string()));

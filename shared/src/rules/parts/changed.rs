@@ -61,8 +61,8 @@ pub(crate) fn lost_owner(change: &Change<'_>, before: &Object<'_>, after: &Objec
     let makes =
         matches!(change.kind.kind, "Pod" | "ReplicaSet") && !before.owners().is_empty() && after.owners().is_empty();
     let owner = change.lost_owner().filter(|_| makes)?;
-    let what = format!("{} {} of {product}", change.kind.kind, change.name);
-    Some(disowned(change, owner, &what).warn_at_most())
+    let subject = format!("{} {} of {product}", change.kind.kind, change.name);
+    Some(disowned(change, owner, &subject).warn_at_most())
 }
 
 /// Whether the update starts a workload again that was scaled to nothing, which is the cure.

@@ -26,8 +26,8 @@ pub(crate) fn is_theirs(object: &Object<'_>, component: &Component, data: &Data)
 
 /// The component a pod or ReplicaSet belongs to, by its owner.
 pub(crate) fn owning_component<'d>(kind: &kinds::Kind, object: &Object<'_>, data: &'d Data) -> Option<&'d Component> {
-    let own = matches!(kind.kind, "Pod" | "ReplicaSet");
-    by_owner(object, |kind, name| component(data, kind, &object.meta.namespace, name)).filter(|_| own)
+    let is_owned = matches!(kind.kind, "Pod" | "ReplicaSet");
+    by_owner(object, |kind, name| component(data, kind, &object.meta.namespace, name)).filter(|_| is_owned)
 }
 
 /// The first result of `find` for the kind and name of the workload that owns a pod or ReplicaSet.

@@ -104,8 +104,8 @@ impl<'v> DifferenceWalk<'_, 'v> {
                     // report.
                     (old, _) => {
                         let at = self.enter(at, step);
-                        let word = |there: bool| there.then(|| "(present)".to_owned());
-                        let flow = self.found(at, |_| (word(old.is_some()), word(old.is_none())));
+                        let present = |there: bool| there.then(|| "(present)".to_owned());
+                        let flow = self.found(at, |_| (present(old.is_some()), present(old.is_none())));
                         self.path.pop();
                         flow
                     }

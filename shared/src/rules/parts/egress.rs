@@ -56,7 +56,7 @@ pub(crate) fn note_policy(policy: &Object<'_>, data: &Data, notes: &mut Notes) {
         return;
     }
     let leads_out = spec.leads_out();
-    let kept =
+    let egress =
         EgressPolicy { namespace: namespace.to_string(), selector: spec.pod_selector.unwrap_or_default(), leads_out };
     let name = &policy.meta.name;
     let draft = Draft::at(ObjectRef::of(policy, &kinds::NETWORK_POLICY), "spec.egress")
@@ -69,7 +69,7 @@ pub(crate) fn note_policy(policy: &Object<'_>, data: &Data, notes: &mut Notes) {
                 .name(name)
                 .only("shows its rules"),
         );
-    notes.undecided(draft, kept);
+    notes.undecided(draft, egress);
 }
 
 /// A draft: the new policy allows agents nothing outside of the cluster. Other policies are not seen.

@@ -33,10 +33,10 @@ pub(crate) fn forged(change: &Change<'_>, own: &str, data: &Data) -> Option<Draf
         added.retain(|name| *name != own);
     }
     let first = added.first()?;
-    let what = format!("{} {} of {}", change.kind.kind, change.name, component.product);
+    let subject = format!("{} {} of {}", change.kind.kind, change.name, component.product);
     let draft = Draft::at(target(change), "metadata.managedFields")
         .values(None, Some(first))
-        .says(format!("{what}: managedFields would name {first} as a writer, who is not the requester"))
+        .says(format!("{subject}: managedFields would name {first} as a writer, who is not the requester"))
         .lighter(Consequence::AtRisk);
     Some(draft)
 }

@@ -20,7 +20,7 @@ pub(crate) fn ailing(object: &Object<'_>, kind: &'static Kind) -> Option<Draft> 
     let status: Value = object.field("status")?;
     let number = |field: &str| status.get(field).and_then(Value::as_u64).unwrap_or_default();
     let at = |path: &str| Draft::at(ObjectRef::of(object, kind), path);
-    let what = format!("{} {}", kind.kind, object.meta.name);
+    let subject = format!("{} {}", kind.kind, object.meta.name);
     let describe = Command::kubectl_in(&object.meta.namespace, ["describe", &kind.kind.to_lowercase()])
         .name(&object.meta.name)
         .only(SHOWS);
@@ -40,7 +40,7 @@ pub(crate) fn ailing(object: &Object<'_>, kind: &'static Kind) -> Option<Draft> 
             Some(
                 at("status.conditions[Available]")
                     .values(Some("True"), Some(&format!("False, {ready} ready")))
-                    .says(format!("{what} is not available"))
+                    .says(format!("{subject} is not available"))
                     .with(evidence)
                     .fix(describe),
             )
@@ -54,7 +54,7 @@ pub(crate) fn ailing(object: &Object<'_>, kind: &'static Kind) -> Option<Draft> 
             Some(
                 at("status.numberReady")
                     .values(Some(&wanted.to_string()), Some("0"))
-                    .says(format!("{what} runs on no node"))
+                    .says(format!("{subject} runs on no node"))
                     .with(evidence)
                     .fix(describe),
             )

@@ -28,12 +28,12 @@ fn service_of<'d>(kind: &Kind, object: &Object<'_>, data: &'d Data) -> Option<(&
 /// A draft: endpoints of a managed Service were made by a person or by an unrecognised client, not by Kubernetes.
 pub(crate) fn endpoints(seen: &Seen<'_, '_>) -> Option<Draft> {
     let (component, service) = service_of(seen.kind, seen.object, seen.data)?;
-    let what = format!("{} {}", seen.kind.kind, seen.object.meta.name);
+    let subject = format!("{} {}", seen.kind.kind, seen.object.meta.name);
     let draft = Draft::at(ObjectRef::of(seen.object, seen.kind), ANSWERS).values(None, Some(&service));
     match origin::of_object(seen.object, seen.data) {
         Provenance::Person(evidence) => Some(
             draft
-                .says(format!("{what} answers for Service {service} of {}, and a person made it", component.product))
+                .says(format!("{subject} answers for Service {service} of {}, and a person made it", component.product))
                 .with(evidence)
                 .fix(
                     Command::kubectl_in(&seen.object.meta.namespace, ["delete", &seen.kind.qualified()])
@@ -43,7 +43,7 @@ pub(crate) fn endpoints(seen: &Seen<'_, '_>) -> Option<Draft> {
         Provenance::Unrecognised if seen.object.owners().is_empty() && !seen.object.managed().is_empty() => Some(
             draft
                 .says(format!(
-                    "{what} answers for Service {service} of {}, and is unrecognised: no controller of Kubernetes made it",
+                    "{subject} answers for Service {service} of {}, and is unrecognised: no controller of Kubernetes made it",
                     component.product
                 ))
                 .with(Evidence::seen("provenance", "no system manager and no known tool of people's wrote it"))

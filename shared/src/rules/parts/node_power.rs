@@ -85,8 +85,9 @@ pub(crate) fn each(seen: &Seen<'_, '_>, notes: &mut Notes, speaker: Speaker) {
 /// The verdict on all noted pods, without those that Arc extensions brought.
 pub(crate) fn whole(inventory: &Inventory, context: &Context<'_>, code: Code) -> Verdict {
     let extensions = Installed::of(inventory, code, context.data);
-    let own = inventory.undecided::<FromRelease>(code).iter().filter(|own| !extensions.brought(&own.depends_on));
-    Verdict::Found(own.map(|suspect| suspect.draft.clone()).collect())
+    let foreign =
+        inventory.undecided::<FromRelease>(code).iter().filter(|suspect| !extensions.brought(&suspect.depends_on));
+    Verdict::Found(foreign.map(|suspect| suspect.draft.clone()).collect())
 }
 
 /// Drafts: the change gives a pod more power than it had.

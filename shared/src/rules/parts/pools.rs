@@ -88,7 +88,7 @@ impl<'i> PoolDifference<'i> {
 /// One draft on a pool with all its differences, at `path`; `None` where its members agree.
 pub(crate) fn differing(pool: &str, path: &str, differences: &[PoolDifference<'_>]) -> Option<Draft> {
     // A single property is named by the message, so its values need no prefix.
-    let said = |each: &dyn Fn(&PoolDifference<'_>) -> Option<String>| match differences {
+    let joined = |each: &dyn Fn(&PoolDifference<'_>) -> Option<String>| match differences {
         [one] => each(one),
         all => {
             let parts: Vec<String> =
@@ -103,7 +103,7 @@ pub(crate) fn differing(pool: &str, path: &str, differences: &[PoolDifference<'_
         [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
     };
     let mut draft = Draft::at(ObjectRef::pool(pool), path)
-        .values(said(&|one| one.usual.clone()).as_deref(), said(&|one| Some(one.told())).as_deref())
+        .values(joined(&|one| one.usual.clone()).as_deref(), joined(&|one| Some(one.told())).as_deref())
         .says(format!("nodes of pool {pool} differ in {whats}, and no upgrade is under way"));
     for name in differences.iter().flat_map(|one| &one.odd).flat_map(|(_, names)| names) {
         draft = draft.member(name);

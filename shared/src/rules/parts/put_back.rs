@@ -84,20 +84,20 @@ impl Present {
         let is_platform = |entry: &&ManagedEntry<'_>| {
             &*entry.subresource != "status" && data.managers.platform(&entry.manager).is_some()
         };
-        let own = object.managed().iter().filter(is_platform).filter(|entry| origin::is_later(entry, object));
+        let entries = object.managed().iter().filter(is_platform).filter(|entry| origin::is_later(entry, object));
         Present {
             uid: object.meta.uid.to_string(),
             born: born(object),
             revision: object.meta.annotations.get(REVISION).and_then(|number| number.parse().ok()),
             template: object.field::<Value>("spec").and_then(|spec| spec.get("template").map(digest)),
-            written: own.filter_map(|entry| entry.time.as_ref()?.parse().ok()).collect(),
+            written: entries.filter_map(|entry| entry.time.as_ref()?.parse().ok()).collect(),
         }
     }
 
     /// The state of the template, judged by the revisions that `rule` noted.
     pub(crate) fn past(&self, inventory: &Inventory, rule: Code) -> Past {
-        let own = inventory.remarks::<RevisionOf>(rule).filter(|own| own.uid == self.uid);
-        let revisions: Vec<&Revision> = own.map(|own| &own.revision).collect();
+        let noted = inventory.remarks::<RevisionOf>(rule).filter(|remark| remark.uid == self.uid);
+        let revisions: Vec<&Revision> = noted.map(|remark| &remark.revision).collect();
         let current = match self.revision {
             Some(number) => revisions.iter().find(|revision| revision.number == number),
             // A rollback gets a new number, so it is the last revision.
@@ -111,8 +111,8 @@ impl Present {
         match current.filter(platforms) {
             Some(revision) if is_now(revision) => Past::PutBack(revision.number),
             _ => {
-                let kept = revisions.iter().filter(platforms).max_by_key(|revision| revision.born);
-                Past::Changed(kept.map(|revision| revision.number))
+                let last = revisions.iter().filter(platforms).max_by_key(|revision| revision.born);
+                Past::Changed(last.map(|revision| revision.number))
             }
         }
     }
@@ -146,9 +146,9 @@ fn digest(template: &Value) -> String {
             let path = format!("spec.template.metadata.annotations[{key}]");
             !is_restart(&path, [None, value.as_str()])
         };
-        let kept: Map<String, Value> =
+        let rest: Map<String, Value> =
             std::mem::take(annotations).into_iter().filter(|(key, value)| is_own(key, value)).collect();
-        *annotations = kept;
+        *annotations = rest;
     }
     if let Some(fields) = template.as_object_mut() {
         fields.remove("$patch");

@@ -14,13 +14,13 @@ pub(crate) fn idle(object: &Object<'_>, kind: &'static kinds::Kind, component: &
     let at = |path: &str| Draft::at(ObjectRef::of(object, kind), path);
     Some(match Rest::of(object, kind, component)? {
         Rest::Scaled => {
-            let word = kind.kind.to_lowercase();
+            let kind_name = kind.kind.to_lowercase();
             at("spec.replicas")
                 .values(None, Some("0"))
                 .says(format!("{} {name} of {} is scaled to 0", kind.kind, component.product))
                 .with(Evidence::seen("spec", "spec.replicas is 0"))
                 .fix(
-                    Command::kubectl_in(&object.meta.namespace, ["scale", &word])
+                    Command::kubectl_in(&object.meta.namespace, ["scale", &kind_name])
                         .name(name)
                         .word("--replicas=2")
                         .caution("the number before is unknown")

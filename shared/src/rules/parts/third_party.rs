@@ -162,18 +162,18 @@ fn draft<'t>(
         Sign::Definition => format!("custom resources of {name} are defined, but none of its pods was seen"),
         Sign::Class => format!("an ingress class names {name}, but none of its pods was seen"),
     };
-    let what = match surest {
+    let sign_name = match surest {
         Sign::Image | Sign::Microsofts => "image",
         Sign::Chart => "chart",
         Sign::Definition => "customResourceDefinition",
         Sign::Class => "ingressClass",
     };
-    let shown: Vec<&str> = versions.iter().take(MAX_VERSIONS).copied().collect();
+    let named: Vec<&str> = versions.iter().take(MAX_VERSIONS).copied().collect();
     let mut draft = Draft::at(ObjectRef::product(&product.id), "version")
-        .values(None, (!shown.is_empty()).then(|| shown.join(", ")).as_deref())
+        .values(None, (!named.is_empty()).then(|| named.join(", ")).as_deref())
         .says(message);
     for mark in marks.iter().take(MAX_MARKS) {
-        draft = draft.with(Evidence::seen(what, format!("{mark} is {name}: {}", product.source)));
+        draft = draft.with(Evidence::seen(sign_name, format!("{mark} is {name}: {}", product.source)));
     }
     let certain = surest == Sign::Image && platform.is_none() && !guessed;
     if let Some(says) = platform {
@@ -185,14 +185,14 @@ fn draft<'t>(
 
 fn pod(seen: &Seen<'_, '_>, notes: &mut Notes, licence: Licence) {
     let (object, data) = (seen.object, seen.data);
-    let own = |product: &&ThirdPartyProduct| product.licence == licence;
+    let of_licence = |product: &&ThirdPartyProduct| product.licence == licence;
     let images = seen.pod().into_iter().flat_map(Pod::images);
     let of_image = images.filter_map(|image| {
         let (product, path) = data.third_party.of_image(image)?;
-        own(&product).then_some((product, image, path))
+        of_licence(&product).then_some((product, image, path))
     });
     let of_chart = object.meta.labels.get("helm.sh/chart").and_then(|chart| data.third_party.of_chart(chart));
-    let of_chart = of_chart.filter(|(product, _)| own(product));
+    let of_chart = of_chart.filter(|(product, _)| of_licence(product));
     // The ownership test is costly, so it runs only for the few pods that show a sign.
     let mut asked = None;
     let mut platforms = || *asked.get_or_insert_with(|| is_platforms(seen));

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 pub(crate) fn hands(object: &Object<'_>, kind: &'static Kind, product: &str, data: &Data) -> Vec<Draft> {
     let mut drafts = Vec::new();
     let mut values: HashMap<String, Option<Value>> = HashMap::new();
-    let what = format!("{} {}", kind.kind, object.meta.name);
+    let subject = format!("{} {}", kind.kind, object.meta.name);
     each_hand(object, data, |entry, kept| {
         origin::each_taken(entry, kept, MAX_PATHS, |path| {
             let Some(root) = root(path) else { return };
@@ -23,11 +23,11 @@ pub(crate) fn hands(object: &Object<'_>, kind: &'static Kind, product: &str, dat
             let now = value.as_ref().and_then(|value| value_at(value, &leaf));
             let draft = Draft::at(ObjectRef::of(object, kind), &*leaf)
                 .values(None, now.as_deref())
-                .says(format!("{what} of {product} was changed by {}", &*entry.manager))
+                .says(format!("{subject} of {product} was changed by {}", &*entry.manager))
                 .with(Evidence::managed(entry));
             let restart = is_restart(&leaf, [None, value.as_ref().and_then(|value| annotation(value, path))]);
             drafts.push(if restart {
-                let says = format!("{what} of {product}: pods were restarted by {}", &*entry.manager);
+                let says = format!("{subject} of {product}: pods were restarted by {}", &*entry.manager);
                 draft.says(says).lighter(Consequence::Info)
             } else {
                 draft
@@ -76,12 +76,12 @@ pub(crate) fn each_second<'a>(
         release || data.managers.platform(&other.manager).is_some()
     };
     let hands = Hands::of(object, &object.managed().iter(), installer);
-    let own = || object.managed().iter().filter(|entry| &*entry.subresource != "status");
+    let entries = || object.managed().iter().filter(|entry| &*entry.subresource != "status");
     let mut kept = Paths::default();
     let mut gathered = false;
-    for entry in own().filter(|entry| is_asked_for(entry) && hands.is_second(entry, object)) {
+    for entry in entries().filter(|entry| is_asked_for(entry) && hands.is_second(entry, object)) {
         if !gathered {
-            own().filter(|other| !is_asked_for(other)).for_each(|other| kept.insert_owned(other));
+            entries().filter(|other| !is_asked_for(other)).for_each(|other| kept.insert_owned(other));
             gathered = true;
         }
         each(entry, &kept);
