@@ -1,4 +1,4 @@
-//! AA605: an agent of Azure Arc is missing, not ready, started over and over, or cut off from Azure; or all of them are gone.
+//! AA605: an agent of Azure Arc is missing, not ready, restarting or cut off from Azure; or all agents are missing.
 
 use crate::data::{Component, Confidence, Data, Platform};
 use crate::facts::change::Operation;

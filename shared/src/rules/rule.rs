@@ -18,7 +18,8 @@ use crate::k8s::kinds::Kind;
 use crate::k8s::object::Object;
 use crate::k8s::pod::Pod;
 
-/// One rule: one code, one slug, one file, one page. Every field is mandatory, so that a new one makes each rule decide.
+/// One rule: one code, one slug, one file, one page. Every field is mandatory, so that a new field makes each rule
+/// decide.
 #[derive(Debug)]
 pub struct Rule {
     /// The code; never reused.

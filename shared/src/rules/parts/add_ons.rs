@@ -257,8 +257,8 @@ pub(crate) fn is_expected(object: &Object<'_>, kind: &Kind, namespace: &str, nam
         || data.allows(kind, namespace, name, object)
 }
 
-/// Whether an object runs nothing but images that are not Microsoft's. A name that no document gives to a component of AKS Arc
-/// can be that of the upstream chart as well, as with the drivers for SMB and NFS: the mark of a release tells.
+/// Whether an object runs no image of Microsoft's. A name that no document gives to a component of AKS Arc can be that
+/// of the upstream chart as well, as with the drivers for SMB and NFS: the mark of a release tells them apart.
 fn is_foreign(object: &Object<'_>, data: &Data) -> bool {
     let images = origin::images(object);
     !images.is_empty() && !images.iter().any(|image| data.provenance.is_microsofts(image))
