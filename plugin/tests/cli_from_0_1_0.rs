@@ -112,7 +112,7 @@ fn a_baseline_settles_what_it_settled_and_accuses_nobody_of_what_it_did_not_look
     assert!(!later.contains("there"), "{later}");
     let (report, _) = check(&snapshot, &["--baseline", &baseline]);
     let came = report["findings"].as_array().unwrap().iter().find(|own| own["object"]["name"] == "bounds").unwrap();
-    assert!(came["message"].as_str().unwrap().contains("recorded without a look at such objects"), "{came}");
+    assert!(came["message"].as_str().unwrap().contains("the baseline did not record such objects"), "{came}");
     // What it did look at is settled, and what came is told from that.
     let (without, _) = check(&snapshot, &[]);
     let settled: Vec<_> = found(&without).difference(&found(&report)).map(|own| own.1.clone()).collect();
