@@ -45,7 +45,7 @@ pub(crate) fn finding(name: &str, uid: &str, after: Option<&str>) -> Finding {
 
 pub(crate) const NOVEMBER: &str = "2026-11-10T00:00:00Z";
 
-/// The name of the waiver on a finding, as of a moment.
+/// The name of the waiver shown on a finding, as of a moment.
 pub(crate) fn shown_on(finding: &Finding, waivers: &[Waiver], now: &str) -> Option<String> {
     let mut findings = [finding.clone()];
     apply(&mut findings, waivers, time(now));

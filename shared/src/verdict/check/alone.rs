@@ -1,4 +1,4 @@
-//! What one object shows without the rest of its cluster: for the dry run, which asks before and after a change.
+//! The findings of a single object without its cluster, for a dry run, which compares them before and after a change.
 
 use crate::rules::derive;
 use jiff::Timestamp;
@@ -16,8 +16,8 @@ use crate::rules::rule::Rule;
 use crate::verdict::guard::Settings;
 use crate::verdict::weigh::{finalize, lightest};
 
-/// The findings that an object shows alone, with the waivers of the settings applied. `None` where it cannot be judged.
-/// What only the rest of the cluster can settle is no finding here.
+/// The findings that an object shows on its own, with the waivers of the settings applied. `None` where it cannot be
+/// judged. Drafts that depend on the rest of the cluster are left out.
 pub fn alone(
     object: &Object<'_>,
     kind: &'static Kind,
@@ -36,7 +36,7 @@ pub fn alone(
         each(&seen, &mut notes);
         findings.extend(finalize(rule, lightest(rule, &platforms), notes.drafts));
     }
-    // Some rule took what it was not shown as missing.
+    // A rule may have taken parts that it was not shown as missing.
     if object.unread().is_some() {
         return None;
     }

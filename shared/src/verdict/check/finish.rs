@@ -1,4 +1,4 @@
-//! The end of a check: from what was read to a report.
+//! The end of a check, which makes a report of all that was read.
 
 use crate::verdict::audit;
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ use super::state::{Check, NotJudged};
 use super::sum_up::{settle, summary, verdict};
 
 impl Check<'_> {
-    /// Ends the check.
+    /// Ends the check and returns its report.
     ///
     /// # Errors
     /// [`NotJudged`] when this is no AKS Arc cluster.
