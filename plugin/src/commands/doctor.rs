@@ -1,4 +1,4 @@
-//! `doctor`: whether a check would be complete here, and what stands in its way.
+//! `doctor`: examines whether a check of this cluster would be complete, and what prevents it.
 
 mod ask;
 mod report;
@@ -31,8 +31,8 @@ pub struct Args {
     pub flags: ClusterFlags,
 }
 
-/// Runs `doctor`: exit 0 when a check would be complete, 5 when rights are missing for one or could not be asked about, 1 when the cluster cannot be
-/// asked at all.
+/// Runs `doctor`: exit 0 when a check would be complete, 5 when rights for one are missing or unknown, 1 when the
+/// cluster cannot be reached at all.
 ///
 /// # Errors
 /// [`Failure`] when flags or kubeconfig are wrong.
@@ -64,14 +64,14 @@ pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
 async fn examine(asker: &Asker, parallel: usize, diagnosis: &mut Diagnosis) {
     let (reachable, mut checks) = server::examine(asker).await;
     diagnosis.checks.append(&mut checks);
-    // What cannot be reached cannot be asked anything else.
+    // A server that cannot be reached cannot be examined further.
     if reachable {
         diagnosis.checks.extend(rights::examine(asker, parallel).await);
         diagnosis.checks.extend(webhooks::examine(asker).await);
     }
 }
 
-/// This program, and the age of what it knows.
+/// The symptoms of this program: its version, and the age of its data.
 fn own(now: Timestamp) -> Vec<Symptom> {
     let data = aksarc_shared::data::embedded();
     let rules = aksarc_shared::rules::catalogue::ALL.len();
@@ -102,7 +102,7 @@ fn own(now: Timestamp) -> Vec<Symptom> {
 }
 
 impl Diagnosis {
-    /// The exit code: independent of the format.
+    /// The exit code, independent of the format.
     fn exit_code(&self) -> u8 {
         let is = |state: State| self.checks.iter().any(|check| check.state == state);
         if is(State::Failed) {

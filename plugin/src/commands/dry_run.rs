@@ -1,4 +1,4 @@
-//! `dry-run`: what a change would do, and what the policy says of it, without doing it.
+//! `dry-run`: shows what a change would do and what the policy says about it, without making it.
 
 mod flags;
 mod resolve;
@@ -102,7 +102,7 @@ fn printed(plan: &Plan, format: PlanFormat, ui: &Ui) -> Result<String, Failure> 
     }
 }
 
-/// As many as a check reads at once.
+/// The page size, as large as that of a check.
 const WAIVERS_PER_PAGE: usize = 500;
 
 const EXAMPLES: &str = "\

@@ -1,4 +1,4 @@
-//! `snapshot`: records what the rules read.
+//! `snapshot`: records the objects that rules read.
 
 use std::path::PathBuf;
 
@@ -45,7 +45,7 @@ pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
     };
     let form = Form::of(&output).map_err(Failure::input)?;
     let now = Timestamp::now();
-    // Nobody compares snapshots by fractions of seconds.
+    // Fractions of seconds do not matter in a snapshot.
     let taken = Timestamp::from_second(now.as_second()).unwrap_or(now).to_string();
     let reader = cluster::reader(&args.flags, ui).await?;
     let mut check = Check::new(embedded(), Params::at(now));

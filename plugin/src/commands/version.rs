@@ -1,4 +1,4 @@
-//! `version`: this program and its data.
+//! `version`: shows the versions of this program and its data.
 
 use std::fmt::Write as _;
 

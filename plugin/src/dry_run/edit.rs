@@ -1,10 +1,11 @@
-//! `label`, `annotate` and `taint`: what the arguments mean, what kubectl itself would refuse, and the patch it would send.
+//! `label`, `annotate` and `taint`: the changes in their arguments, the arguments that kubectl refuses, and the patches
+//! that it sends.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-/// Which map of the metadata is edited.
+/// A map of the metadata to edit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetadataPlace {
     /// `metadata.annotations`.
@@ -39,10 +40,10 @@ pub struct Pairs {
     pub remove: Vec<String>,
 }
 
-/// Splits `TYPE NAME … KEY=VALUE … KEY-` into what stands before the first change, and the changes.
+/// Splits `TYPE NAME … KEY=VALUE … KEY-` into the words before the first change, and the changes.
 ///
 /// # Errors
-/// A sentence, when a resource stands behind a change.
+/// A sentence, when a resource follows a change.
 pub fn split_arguments<'a>(
     arguments: &'a [String],
     what: &str,
@@ -72,7 +73,7 @@ pub fn is_taint(argument: &str) -> bool {
 /// Reads the changes of `label` and `annotate`.
 ///
 /// # Errors
-/// A sentence for each argument that kubectl would not take.
+/// A sentence for each argument that kubectl refuses.
 pub fn pairs(place: MetadataPlace, edits: &[String]) -> Result<Pairs, String> {
     let mut pairs = Pairs::default();
     for edit in edits {
@@ -102,7 +103,7 @@ pub fn pairs(place: MetadataPlace, edits: &[String]) -> Result<Pairs, String> {
     Ok(pairs)
 }
 
-/// What kubectl would send for an object, and what it would say besides.
+/// The patch that kubectl would send for an object, and its remarks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Edit {
     /// The patch.
@@ -114,7 +115,7 @@ pub struct Edit {
 /// The JSON merge patch of `label` or `annotate` for one object.
 ///
 /// # Errors
-/// What kubectl would refuse without asking the server.
+/// The message with which kubectl refuses without asking the server.
 pub fn metadata(
     object: &Value,
     place: MetadataPlace,
@@ -131,7 +132,7 @@ pub fn metadata(
     let current = |key: &str| old.get(key).and_then(Value::as_str);
     if !overwrite {
         for (key, value) in &pairs.set {
-            // `kubectl rollout history` is fed by this annotation, and kubectl always lets it be replaced.
+            // `kubectl rollout history` reads this annotation, and kubectl always lets it be replaced.
             let free = place == MetadataPlace::Annotations && key == CHANGE_CAUSE;
             match current(key) {
                 Some(own) if !free && own != value => {
@@ -175,23 +176,23 @@ pub struct Taint {
     pub key: String,
     /// Value; empty for none.
     pub value: String,
-    /// Effect; empty for all of the key, when removing.
+    /// Effect; empty for all effects of the key, when removing.
     pub effect: String,
 }
 
 /// Taints to set and to remove.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Taints {
-    /// To add or to replace.
+    /// Taints to add or replace.
     pub set: Vec<Taint>,
-    /// To remove.
+    /// Taints to remove.
     pub remove: Vec<Taint>,
 }
 
 /// Reads the changes of `taint`: `key=value:Effect`, `key:Effect`, `key:Effect-`, `key-`.
 ///
 /// # Errors
-/// A sentence for the first that kubectl would not take.
+/// A sentence for the first argument that kubectl refuses.
 pub fn taints(edits: &[String]) -> Result<Taints, String> {
     let mut taints = Taints::default();
     for edit in edits {
@@ -238,7 +239,7 @@ fn same(one: &Taint, other: &Taint) -> bool {
 /// The strategic merge patch of `taint` for one node. Taints are a list that is replaced as a whole.
 ///
 /// # Errors
-/// What kubectl would refuse without asking the server.
+/// The message with which kubectl refuses without asking the server.
 pub fn taint_patch(node: &Value, taints: &Taints, overwrite: bool) -> Result<Value, String> {
     let own = node.pointer("/spec/taints").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let is = |entry: &Value, key: &str, effect: &str| {
@@ -307,7 +308,7 @@ const EFFECTS: [&str; 3] = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
 const CHANGE_CAUSE: &str = "kubernetes.io/change-cause";
 const LABEL_VALUE: &str = "at most 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit";
 
-/// Kubernetes' limits for names of labels and for their prefixes.
+/// The longest name of a label, a limit of Kubernetes. Prefixes have their own.
 const MAX_NAME: usize = 63;
 const MAX_DOMAIN: usize = 253;
 

@@ -1,4 +1,4 @@
-//! The command's course: discover, read, identify, rehearse, judge.
+//! The run of the command: discover, read, identify, rehearse, judge.
 
 mod beside;
 mod change;
@@ -26,10 +26,11 @@ use server::{discover, identify};
 
 pub use rehearsal::{KubeContext, NamespaceChoice, Rehearsal, Targets};
 
-/// Rehearses: discovers, reads, identifies, sends and judges. What becomes of single objects is in the report; what keeps all from being looked at is a failure.
+/// Runs a rehearsal: discovers, reads, identifies, sends and judges. Results of single objects are in the plan; errors
+/// that concern all objects are failures.
 ///
 /// # Errors
-/// [`Failure`] when arguments mean nothing here, or the server cannot be asked at all.
+/// [`Failure`] when arguments make no sense here, or the server cannot be reached.
 pub async fn run(session: &Session, rehearsal: &Rehearsal, context: &KubeContext) -> Result<Plan, Failure> {
     let discovery = discover(session).await?;
     let guard = Guard::new(aksarc_shared::data::embedded(), rehearsal.settings.clone()).map_err(Failure::input)?;
@@ -37,7 +38,7 @@ pub async fn run(session: &Session, rehearsal: &Rehearsal, context: &KubeContext
     if rehearsal.ignore_not_found {
         items.retain(|item| !matches!(item.state, State::Absent(_)));
     }
-    // After all that is only read: who serves what is asked right before the first write.
+    // The gate comes after all reads, so that APIServices are read right before the first write.
     let mut gate = Gate::new(session, rehearsal.fresh);
     let (mut user, confirmed) = identify(session, &mut gate, &context.user).await;
     rehearsal.verb.manager().clone_into(&mut user.field_manager);

@@ -1,8 +1,7 @@
-//! Strategic merge patches: building them as `kubectl apply` does, and applying them as the API server does.
+//! Strategic merge patches, made as by `kubectl apply` and applied as by the API server.
 //!
-//! Which lists merge, and by which key, comes from the server's own OpenAPI v3 documents
-//! (`x-kubernetes-patch-strategy`, `x-kubernetes-patch-merge-key`). Documented at
-//! kubernetes.io, "Update API Objects in Place Using kubectl patch".
+//! The server's own OpenAPI v3 documents say which lists merge, and by which key (`x-kubernetes-patch-strategy`,
+//! `x-kubernetes-patch-merge-key`). Documented at kubernetes.io, "Update API Objects in Place Using kubectl patch".
 
 use serde_json::{Map, Value, json};
 
@@ -16,7 +15,7 @@ impl Document {
         Document(document)
     }
 
-    /// Whether the server takes strategic merge patches of a kind: built-in kinds yes, custom resources no.
+    /// Whether the server accepts strategic merge patches of a kind: built-in kinds yes, custom resources no.
     pub fn takes_strategic(&self, group: &str, version: &str, kind: &str) -> bool {
         let paths = self.0.get("paths").and_then(Value::as_object);
         paths.into_iter().flat_map(Map::values).filter_map(|path| path.get("patch")).any(|patch| {
@@ -25,7 +24,7 @@ impl Document {
         })
     }
 
-    /// The schema of a kind; one that knows nothing where the document has none.
+    /// The schema of a kind, or an empty one where the document has none.
     pub fn schema(&self, group: &str, version: &str, kind: &str) -> Schema<'_> {
         let schemas = self.0.pointer("/components/schemas").and_then(Value::as_object);
         let own = schemas.into_iter().flat_map(Map::values).find(|schema| {
@@ -48,16 +47,16 @@ pub struct Schema<'d> {
     node: Option<&'d Value>,
 }
 
-/// How a field is patched.
+/// The patch behaviour of a field.
 #[derive(Clone, Copy, Debug)]
 struct Field<'d> {
-    /// The schema of its value; of one element, for lists.
+    /// The schema of its value; for lists, that of an element.
     value: Schema<'d>,
-    /// Whether a list merges, instead of being replaced.
+    /// Whether a list merges instead of being replaced.
     merges: bool,
-    /// Whether an object is replaced, instead of being merged.
+    /// Whether an object is replaced instead of being merged.
     replaces: bool,
-    /// Whether keys the patch does not name are cleared.
+    /// Whether keys that the patch does not name are cleared.
     retains: bool,
     /// The key by which a list of objects merges; empty for lists of plain values.
     key: &'d str,
@@ -68,7 +67,7 @@ impl<'d> Schema<'d> {
         Schema { document: self.document, node: node.map(|node| self.resolve(node)) }
     }
 
-    /// Follows references: `$ref` itself, or the only member of `allOf`, which is how defaults are put beside one.
+    /// Follows references: `$ref` itself, or the only member of `allOf`, the form in which defaults stand beside one.
     fn resolve(self, node: &'d Value) -> &'d Value {
         let mut node = node;
         for _ in 0..MAX_REFERENCES {
@@ -103,10 +102,11 @@ impl<'d> Schema<'d> {
     }
 }
 
-/// The patch that brings `current` to what the manifest says: `original` is what was applied last, `modified` the manifest.
+/// The patch that brings `current` to the state in the manifest. `original` is the last applied manifest, `modified`
+/// the new one.
 ///
-/// What the manifest has and `current` has otherwise is set; what was applied last and the manifest no longer has is
-/// deleted; everything else in `current` is somebody else's and left alone.
+/// Fields of the manifest that differ in `current` are set. Fields that were applied last and are no longer in the
+/// manifest are deleted. All other fields of `current` belong to others and stay.
 pub fn three_way(original: &Value, modified: &Value, current: &Value, schema: Schema<'_>) -> Value {
     let (original, modified, current) = (object(original), object(modified), object(current));
     let changes = diff_maps(current, modified, schema, Keep::Changes, false);
@@ -137,7 +137,7 @@ fn object(value: &Value) -> &Map<String, Value> {
     value.as_object().unwrap_or_else(|| &EMPTY)
 }
 
-/// Which half of a difference is wanted.
+/// The part of a difference that a patch contains.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Keep {
     Changes,
@@ -257,7 +257,7 @@ fn diff_lists(key: &str, old: &[Value], new: &[Value], field: Field<'_>, keep: K
     }
 }
 
-/// Puts two halves of one patch together.
+/// Joins two parts of one patch.
 fn combine(deletions: Map<String, Value>, mut changes: Map<String, Value>, schema: Schema<'_>) -> Map<String, Value> {
     for (key, deletion) in deletions {
         let field = schema.field(&key);
@@ -364,7 +364,7 @@ fn apply_list(old: &[Value], new: &[Value], order: Option<&Vec<Value>>, field: F
     sorted(out, |value| order.iter().position(|own| own.get(field.key) == value.get(field.key)))
 }
 
-/// Sorts what has a place by it; what has none keeps its place behind its neighbour.
+/// The list sorted by place. An element without a place stays behind its neighbour.
 fn sorted(list: Vec<Value>, place: impl Fn(&Value) -> Option<usize>) -> Vec<Value> {
     let mut previous = None;
     let mut keyed: Vec<(Option<usize>, Value)> = Vec::with_capacity(list.len());
@@ -396,7 +396,7 @@ const RETAIN: &str = "$retainKeys";
 const DELETE_FROM: &str = "$deleteFromPrimitiveList/";
 const ORDER: &str = "$setElementOrder/";
 
-/// The deepest chain of references followed: a document that refers to itself must not hang us.
+/// The longest chain of references that is followed: a document that refers to itself must not hang this program.
 const MAX_REFERENCES: usize = 16;
 
 #[cfg(test)]

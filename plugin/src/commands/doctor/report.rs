@@ -1,4 +1,4 @@
-//! What was examined and found, for people and for programs.
+//! The diagnosis, for people and for programs.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::screen::grid::Grid;
 
-/// All that was examined.
+/// The symptoms of a cluster.
 #[derive(Debug)]
 pub(super) struct Diagnosis {
     pub(super) context: String,
@@ -15,7 +15,7 @@ pub(super) struct Diagnosis {
     pub(super) checks: Vec<Symptom>,
 }
 
-/// One thing that was examined, and how it is.
+/// One examined subject, with its state.
 #[derive(Clone, Debug)]
 pub(super) struct Symptom {
     pub(super) name: &'static str,
@@ -26,27 +26,27 @@ pub(super) struct Symptom {
     bearing: Bearing,
 }
 
-/// What follows where the state of a symptom is unknown.
+/// The consequence of a symptom whose state is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Bearing {
-    /// Nobody knows whether a check would be complete.
+    /// It is unknown whether a check would be complete.
     OnCompleteness,
-    /// Nothing.
+    /// There is none.
     None,
 }
 
-/// How it is.
+/// The state of a symptom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
-    /// The cluster cannot be asked.
+    /// The cluster cannot be reached.
     Failed,
-    /// As it should be.
+    /// It is as it should be.
     Fine,
-    /// A check would leave something open.
+    /// A check would be incomplete.
     Incomplete,
-    /// It could not be found out.
+    /// It could not be determined.
     Unknown,
-    /// Something to know about that does not stand in the way of a check.
+    /// It is worth knowing, and does not affect a check.
     Warned,
 }
 
@@ -76,18 +76,18 @@ impl Symptom {
         Symptom { name, state, summary: summary.into(), details: Vec::new(), next: Vec::new(), bearing: Bearing::None }
     }
 
-    /// Whether nobody knows if a check would be complete: that is no yes.
+    /// Whether the symptom leaves it unknown whether a check would be complete, which is no yes.
     pub(super) fn leaves_rights_unknown(&self) -> bool {
         self.bearing == Bearing::OnCompleteness && self.state == State::Unknown
     }
 
-    /// The same symptom, of which it has to be known whether a check would be complete.
+    /// Marks the symptom as one that a complete check depends on.
     pub(super) fn on_completeness(mut self) -> Self {
         self.bearing = Bearing::OnCompleteness;
         self
     }
 
-    /// Adds what to do.
+    /// Adds the next step for the user.
     pub(super) fn next(mut self, step: impl Into<String>) -> Self {
         self.next.push(step.into());
         self
@@ -118,7 +118,7 @@ impl Diagnosis {
             let _infallible = writeln!(text, "\nnext: {check}");
         } else {
             let _infallible = writeln!(text, "\nnext:");
-            // What is only to be known does not stand in the way.
+            // A symptom that is only worth knowing does not affect the check.
             let last = (self.exit_code() == 0).then_some(&check);
             text.extend(steps.into_iter().chain(last).map(|step| format!("  {step}\n")));
         }

@@ -1,4 +1,4 @@
-//! Which rules the caller's rights are enough for, and how much of a dry run.
+//! The rights of the caller: the rules they are sufficient for, and the parts of a dry run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,8 +19,8 @@ use tokio::task::JoinSet;
 use super::ask::Asker;
 use super::report::{State, Symptom};
 
-/// Asks for every list and address that a check would read. Who may list a kind in the whole cluster may do so in each
-/// namespace, so namespaces are asked about only where that is refused.
+/// Asks about every list and path that a check would read. The right to list a kind in the whole cluster includes each
+/// namespace, so namespaces are asked about only where it is missing.
 pub(super) async fn examine(asker: &Asker, parallel: usize) -> Vec<Symptom> {
     let check = Check::new(embedded(), Params::at(Timestamp::now()));
     let first = check.plan_first();
@@ -60,7 +60,8 @@ pub(super) async fn examine(asker: &Asker, parallel: usize) -> Vec<Symptom> {
     vec![symptom(missing, &untold, open.len()), rehearsals(&answers)]
 }
 
-/// Whether a dry run can tell who serves an API group. Where it cannot, it sends less, and a check needs none of it.
+/// Whether a dry run can tell which server serves an API group. If not, it sends less; a check does not need this
+/// right.
 fn rehearsals(answers: &Answers) -> Symptom {
     let name = "dry-run";
     let answer = |kind: &'static Kind| answers.get(&ReadKey { kind, namespace: None }.to_string());
@@ -108,7 +109,7 @@ fn symptom(missing: BTreeMap<String, Vec<&str>>, untold: &BTreeMap<String, Strin
         .next("kubectl create clusterrolebinding aksarc-reader --clusterrole=aksarc-reader --user=NAME")
 }
 
-/// What a rule reads, in the words that the answers are kept under.
+/// The lists and paths that a rule reads, as keys of the answers.
 fn needs(
     check: &Check<'_>,
     rule: &Rule,

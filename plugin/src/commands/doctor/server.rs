@@ -1,4 +1,4 @@
-//! Whether the API server can be reached, how quickly, and whether its clock agrees with ours.
+//! The connection to the API server: whether it works, how quick it is, and whether the clocks agree.
 
 use http::StatusCode;
 use http::header::DATE;
@@ -10,7 +10,7 @@ use super::ask::{Asker, message};
 use super::report::{State, Symptom};
 use crate::api::Reply;
 
-/// Asks for the version a few times: the quickest answer says most about the clock.
+/// Requests the version a few times. The quickest reply gives the best estimate of the clock.
 pub(super) async fn examine(asker: &Asker) -> (bool, Vec<Symptom>) {
     let mut quickest: Option<Reply<Value>> = None;
     for _ in 0..SAMPLES {
@@ -48,7 +48,7 @@ pub(super) async fn examine(asker: &Asker) -> (bool, Vec<Symptom>) {
     (true, vec![server, clock(&reply)])
 }
 
-/// The Date header counts whole seconds, and the server wrote it at some moment of the round trip.
+/// Compares the clocks. The Date header counts whole seconds, and the server wrote it at some moment of the round trip.
 fn clock(reply: &Reply<Value>) -> Symptom {
     let date = reply.headers.get(DATE).and_then(|date| date.to_str().ok());
     let Some(there) = date.and_then(|date| DateTimeParser::new().parse_timestamp(date).ok()) else {
@@ -74,7 +74,7 @@ fn clock(reply: &Reply<Value>) -> Symptom {
         .next("set this machine's clock, or the server's: days left and certificates are judged by this machine's")
 }
 
-/// By how much our clock is ahead of the server's: at least and at most.
+/// The least and the most by which our clock is ahead of the server's.
 fn ahead(sent: Timestamp, took: SignedDuration, there: Timestamp) -> (SignedDuration, SignedDuration) {
     let early = sent.duration_since(there) - SignedDuration::from_secs(1);
     (early, sent.duration_since(there).saturating_add(took))
@@ -82,7 +82,7 @@ fn ahead(sent: Timestamp, took: SignedDuration, there: Timestamp) -> (SignedDura
 
 const SAMPLES: usize = 3;
 
-/// Less than this matters to nothing that a check says.
+/// The largest difference that does not affect a check.
 const TOLERATED: SignedDuration = SignedDuration::from_secs(30);
 
 #[cfg(test)]

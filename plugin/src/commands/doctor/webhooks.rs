@@ -1,4 +1,4 @@
-//! Admission webhooks that would break a server's dry run or are not there, and the guard as far as it shows.
+//! Admission webhooks that break dry runs or have no endpoints, and the guard if it is installed.
 
 use aksarc_shared::data::own;
 use aksarc_shared::text;
@@ -50,7 +50,7 @@ pub(super) async fn examine(asker: &Asker) -> Vec<Symptom> {
     vec![foreign, installed(asker, &ours, refused.is_empty()).await]
 }
 
-/// The guard: its webhooks, its image, its mode.
+/// The state of the guard: its webhooks, its image, its mode.
 async fn installed(asker: &Asker, hooks: &[&Hook], listed: bool) -> Symptom {
     if hooks.is_empty() {
         return if listed {
@@ -97,14 +97,15 @@ struct Hook {
 }
 
 impl Hook {
-    /// Why nobody answers; `None` where somebody may. An address outside of the cluster cannot be tried from here.
+    /// The reason why the webhook has no server; `None` where it may have one. An address outside the cluster cannot be
+    /// tried from here.
     async fn absent(&self, asker: &Asker) -> Option<String> {
         let (namespace, name) = self.service.as_ref()?;
         let service = asker.get(&format!("/api/v1/namespaces/{namespace}/services/{name}")).await.ok()?;
         if service.status == StatusCode::NOT_FOUND {
             return Some(format!("its service {namespace}/{name} does not exist"));
         }
-        // A service that leads elsewhere by name, or without a selector, has no endpoints that tell.
+        // A Service that leads elsewhere by name, or without a selector, has no endpoints to look at.
         let spec = service.body.get("spec").filter(|_| service.status == StatusCode::OK)?;
         if spec.get("selector").and_then(Value::as_object).is_none_or(serde_json::Map::is_empty) {
             return None;
@@ -123,7 +124,7 @@ impl Hook {
 fn hooks_of(item: &Value, resource: &'static str) -> Vec<Hook> {
     let word =
         |value: &Value, path: &str| text::line(value.pointer(path).and_then(Value::as_str).unwrap_or_default(), 253);
-    // A name goes into a path: only what a name can be.
+    // The name becomes part of a path, so only valid names are used.
     let is_name =
         |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte));
     let configuration = word(item, "/metadata/name");

@@ -1,4 +1,4 @@
-//! `waivers list`.
+//! `waivers list`: shows waivers and their state.
 
 use std::collections::BTreeMap;
 
@@ -55,7 +55,7 @@ struct Row<'a> {
     name: &'a str,
     status: &'static str,
     days_left: i64,
-    /// Terms it breaks.
+    /// The terms that it breaks.
     problems: Vec<String>,
     waiver: &'a Waiver,
 }

@@ -1,4 +1,4 @@
-//! The objects of a rehearsal, as they are.
+//! The objects of a rehearsal, before the change.
 
 use anyhow::anyhow;
 use http::StatusCode;
@@ -25,7 +25,7 @@ pub(super) struct Item {
     pub(super) manifest: Option<Value>,
 }
 
-/// The object, or its subresource, as it is.
+/// The object or its subresource before the change.
 pub(super) enum State {
     Absent(Refusal),
     Present(Value),
@@ -38,10 +38,10 @@ impl Item {
     }
 }
 
-/// Reads the objects that a rehearsal is about. `namespace` is that of objects that name none.
+/// Reads the objects of a rehearsal. `namespace` is that of objects that name none.
 ///
 /// # Errors
-/// [`Failure`] when the arguments mean nothing here, or a list cannot be read.
+/// [`Failure`] when the arguments make no sense here, or a list cannot be read.
 pub(super) async fn items(
     session: &Session,
     rehearsal: &Rehearsal,
@@ -176,7 +176,7 @@ async fn listed(
                 value.and_then(Value::as_str).unwrap_or_default().to_owned()
             };
             let (name, namespace) = (meta("name"), meta("namespace"));
-            // Lists leave these out of their items.
+            // Items of lists lack these fields.
             if let Some(map) = object.as_object_mut() {
                 map.entry("apiVersion").or_insert_with(|| json!(resource.api_version()));
                 map.entry("kind").or_insert_with(|| json!(resource.kind));
@@ -200,5 +200,5 @@ pub(super) fn what(item: &Item, subresource: &str) -> String {
     format!("{}{slash}{place}", item.resource.qualified())
 }
 
-/// As many as kubectl lists at a time.
+/// The page size of kubectl.
 const PAGE: &str = "500";
