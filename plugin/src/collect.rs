@@ -23,7 +23,7 @@ pub use reader::Reader;
 pub use waivers::waivers;
 
 /// A receiver of lists and probes.
-pub trait Target {
+pub trait ListReceiver {
     /// A receiver of the pages of one list.
     type Sink: Pages + Send + 'static;
     /// Begins a list.
@@ -46,7 +46,11 @@ pub trait Target {
 ///
 /// # Errors
 /// [`RequestError`] when the cluster cannot be read. A list that it forbids is not an error.
-pub async fn everything(reader: &Arc<Reader>, parallel: usize, target: &mut impl Target) -> Result<(), RequestError> {
+pub async fn everything(
+    reader: &Arc<Reader>,
+    parallel: usize,
+    target: &mut impl ListReceiver,
+) -> Result<(), RequestError> {
     // The probes run beside the lists, since some answers take the server a while.
     let mut probes = JoinSet::new();
     for wanted in target.check().probes() {
@@ -69,7 +73,7 @@ pub async fn everything(reader: &Arc<Reader>, parallel: usize, target: &mut impl
 }
 
 /// Reads lists, at most `parallel` at a time, so that at most as many pages are in memory.
-async fn lists<T: Target>(
+async fn lists<T: ListReceiver>(
     reader: &Arc<Reader>,
     parallel: usize,
     keys: Vec<ReadKey>,
@@ -136,7 +140,7 @@ impl Pages for JudgedList {
     }
 }
 
-impl Target for Judge<'_> {
+impl ListReceiver for Judge<'_> {
     type Sink = JudgedList;
 
     fn start(&mut self, key: &ReadKey) -> JudgedList {

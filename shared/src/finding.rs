@@ -1,5 +1,6 @@
 //! Findings of rules: consequence, basis, object, field, evidence, and the commands that undo them.
 
+use crate::data::own::API_VERSION;
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
@@ -322,7 +323,7 @@ impl ObjectRef {
 
     fn pseudo(kind: &str, name: &str) -> Self {
         ObjectRef {
-            api_version: PSEUDO.to_owned(),
+            api_version: API_VERSION.to_owned(),
             kind: kind.to_owned(),
             name: name.to_owned(),
             ..ObjectRef::default()
@@ -598,8 +599,6 @@ pub fn fingerprint(code: &str, object: &ObjectRef, path: &str) -> String {
     }
     text::short_hex(&hash.finalize())
 }
-
-const PSEUDO: &str = "aksarc.dev/v1alpha1";
 
 /// The longest value that is kept. Values are only shown: a label has 63 bytes at most, but an annotation can have 256
 /// KiB.

@@ -26,6 +26,3 @@ pub const COMMIT: &str = match option_env!("AKSARC_COMMIT") {
 
 /// The name of this program in every request, so that an audit log tells ours from others'.
 pub const USER_AGENT: &str = concat!("kubectl-aksarc/", env!("CARGO_PKG_VERSION"));
-
-/// The `apiVersion` of the documents that are printed for programs, and of those that are read.
-pub const API_VERSION: &str = "aksarc.dev/v1alpha1";

@@ -55,10 +55,10 @@ pub(super) async fn elsewhere(reader: &Reader, kind: &'static Kind, served: Opti
 async fn has(reader: &Reader, api: &str, resource: &str) -> Option<bool> {
     #[derive(Deserialize)]
     struct Resources {
-        resources: Vec<Resource>,
+        resources: Vec<NamedResource>,
     }
     #[derive(Deserialize)]
-    struct Resource {
+    struct NamedResource {
         name: String,
     }
     let request = ApiRequest::get(format!("/apis/{api}")).named("read which kinds the server serves");

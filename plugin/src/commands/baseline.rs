@@ -1,5 +1,6 @@
 //! `baseline`: records what the system created at a known-good time, and compares it with the present state.
 
+use aksarc_shared::data::own::API_VERSION;
 use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -183,8 +184,8 @@ async fn diff(args: &DiffArgs, ui: &Ui) -> ExitResult {
     let text = match args.output {
         ListFormat::Table => table(&then, &differences, &not_read, ui),
         ListFormat::Json => {
-            let list = List {
-                api_version: baseline::API_VERSION,
+            let list = DifferenceList {
+                api_version: API_VERSION,
                 kind: "BaselineDiff",
                 captured_at: then.captured_at,
                 not_read,
@@ -199,7 +200,7 @@ async fn diff(args: &DiffArgs, ui: &Ui) -> ExitResult {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct List {
+struct DifferenceList {
     api_version: &'static str,
     kind: &'static str,
     captured_at: Timestamp,

@@ -17,7 +17,7 @@ use crate::cli::exit::{ExitResult, Failure};
 use crate::screen::format::ListFormat;
 use crate::screen::ui::Ui;
 use ask::Asker;
-use report::{Diagnosis, State, Symptom};
+use report::{Diagnosis, Symptom, SymptomState};
 
 /// Arguments of `doctor`.
 #[derive(Clone, Debug, clap::Args)]
@@ -50,7 +50,7 @@ pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
     reader.progress().clear();
     if examined.is_err() {
         let why = format!("not done within {limit:?}");
-        diagnosis.checks.push(Symptom::new("time", State::Failed, why).next("give it more with --timeout"));
+        diagnosis.checks.push(Symptom::new("time", SymptomState::Failed, why).next("give it more with --timeout"));
     }
     diagnosis.checks.extend(own(Timestamp::now()));
     let text = match args.output {
@@ -77,11 +77,11 @@ fn own(now: Timestamp) -> Vec<Symptom> {
     let rules = aksarc_shared::rules::catalogue::ALL.len();
     let mut checks = vec![Symptom::new(
         "program",
-        State::Fine,
+        SymptomState::Fine,
         format!("kubectl-aksarc {}, {rules} rules", crate::cli::tool::VERSION),
     )];
     let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
-    let mut tables = Symptom::new("data", State::Fine, String::new());
+    let mut tables = Symptom::new("data", SymptomState::Fine, String::new());
     for table in &data.versions {
         let days = (today - table.as_of).get_days();
         let platform = table.platform.as_str();
@@ -94,7 +94,7 @@ fn own(now: Timestamp) -> Vec<Symptom> {
     let old = data.versions.iter().filter(|table| table.is_old(today)).count();
     tables.summary = format!("{} version tables, {old} of them old", data.versions.len());
     if old > 0 {
-        tables.state = State::Warned;
+        tables.state = SymptomState::Warned;
         tables = tables.next("look for a newer release, or give newer version tables with --versions");
     }
     checks.push(tables);
@@ -104,10 +104,10 @@ fn own(now: Timestamp) -> Vec<Symptom> {
 impl Diagnosis {
     /// The exit code, independent of the format.
     fn exit_code(&self) -> u8 {
-        let is = |state: State| self.checks.iter().any(|check| check.state == state);
-        if is(State::Failed) {
+        let is = |state: SymptomState| self.checks.iter().any(|check| check.state == state);
+        if is(SymptomState::Failed) {
             exit::FAILED
-        } else if is(State::Incomplete) || self.checks.iter().any(Symptom::leaves_rights_unknown) {
+        } else if is(SymptomState::Incomplete) || self.checks.iter().any(Symptom::leaves_rights_unknown) {
             exit::INCONCLUSIVE
         } else {
             0

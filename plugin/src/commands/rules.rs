@@ -1,5 +1,6 @@
 //! `rules`: shows the catalogue, and the means that decide each clause.
 
+use aksarc_shared::data::own::API_VERSION;
 use aksarc_shared::data::{ClauseText, Data, Document, Platform, Sees, embedded};
 use aksarc_shared::finding::{Basis, Clause};
 use aksarc_shared::people::questions;
@@ -9,7 +10,6 @@ use serde::Serialize;
 
 use super::explain;
 use crate::cli::exit::{ExitResult, Failure};
-use crate::cli::tool::API_VERSION;
 use crate::input::settings::PLATFORMS;
 use crate::screen::explain::documents;
 use crate::screen::format::ListFormat;
@@ -34,12 +34,12 @@ pub enum RulesCommand {
     /// A rule's page, as `explain` shows it
     Show(explain::Args),
     /// Every clause of the policy, and what decides it
-    Coverage(Coverage),
+    Coverage(CoverageArgs),
 }
 
 /// How to show what decides the clauses.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Coverage {
+pub struct CoverageArgs {
     /// How to show it.
     #[command(flatten)]
     pub listing: Listing,
@@ -73,7 +73,7 @@ pub fn run(args: &Args, ui: &Ui) -> ExitResult {
         RulesCommand::Coverage(coverage) if coverage.attest_template => {
             questions::template(embedded(), Platform::parse(&coverage.platform))
         }
-        RulesCommand::Coverage(Coverage { listing, .. }) => match listing.output {
+        RulesCommand::Coverage(CoverageArgs { listing, .. }) => match listing.output {
             ListFormat::Table => coverage(embedded(), ui),
             ListFormat::Json => json("ClauseCoverage", &clauses(embedded()))?,
         },

@@ -13,7 +13,7 @@ use crate::screen::fixes::ShellFlag;
 use crate::screen::ui::Ui;
 use crate::snapshot::index::{Index, ListState};
 use crate::snapshot::script::script;
-use crate::snapshot::write::{Form, Recorder};
+use crate::snapshot::write::{Form, SnapshotRecorder};
 
 /// Arguments of `snapshot`.
 #[derive(Clone, Debug, clap::Args)]
@@ -51,7 +51,7 @@ pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
     let mut check = Check::new(embedded(), Params::at(now));
     let cannot =
         |error: anyhow::Error| Failure::run(error.context(format!("cannot write snapshot {}", output.display())));
-    let mut recorder = Recorder::new(&mut check, &form).map_err(|error| cannot(error.into()))?;
+    let mut recorder = SnapshotRecorder::new(&mut check, &form).map_err(|error| cannot(error.into()))?;
     let all = collect::everything(&reader, args.flags.reading.parallel.into(), &mut recorder);
     reader.sender().in_time("read the cluster", all).await?;
     let index = recorder.finish(&form, &reader.connection().context, &taken).map_err(cannot)?;

@@ -1,5 +1,6 @@
 //! `versions`: compares the cluster's versions with the tables, or prints the tables.
 
+use aksarc_shared::data::own::API_VERSION;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -19,7 +20,7 @@ use serde::Serialize;
 use super::cluster::{self, ClusterFlags};
 use super::support_check::options;
 use crate::cli::exit::{ExitResult, Failure};
-use crate::cli::tool::{self, API_VERSION};
+use crate::cli::tool;
 use crate::input::settings::{PLATFORMS, moment_or_now};
 use crate::screen::format::ListFormat;
 use crate::screen::grid::Grid;
@@ -115,7 +116,7 @@ struct Shown {
     platform_evidence: Vec<String>,
     nodes_read: bool,
     tables: Vec<ShownTable>,
-    items: Vec<Item>,
+    items: Vec<VersionRow>,
 }
 
 #[derive(Serialize)]
@@ -132,7 +133,7 @@ struct ShownTable {
 /// The server, or the nodes of a pool that have one version.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Item {
+struct VersionRow {
     /// `server` or `pool`.
     what: &'static str,
     /// The pool; empty for the server.
@@ -168,7 +169,7 @@ impl Shown {
         let on = |version: &str| tables.iter().map(|table| On::of(table, version, day)).collect();
         let mut items = Vec::new();
         if let Some(version) = &inventory.server_version {
-            items.push(Item {
+            items.push(VersionRow {
                 what: "server",
                 pool: String::new(),
                 version: version.clone(),
@@ -178,7 +179,7 @@ impl Shown {
         }
         for ((pool, version), nodes) in pools(inventory) {
             let (pool, version) = (pool.to_owned(), version.to_owned());
-            items.push(Item { what: "pool", pool, on: on(&version), version, nodes });
+            items.push(VersionRow { what: "pool", pool, on: on(&version), version, nodes });
         }
         Shown {
             api_version: API_VERSION,

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 /// A field that differs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Field {
+pub struct FieldDifference {
     /// `metadata.labels[example.com/site]`, `spec.template.spec.containers[name=coredns].image`: spelled as in findings.
     pub path: String,
     /// The value before; `null` where there was none.
@@ -17,7 +17,7 @@ pub struct Field {
 /// Every field that differs, in the order of paths. Fields that the server writes itself are left out: managedFields,
 /// resourceVersion, generation, uid and timestamps, the annotation with the last applied manifest, and, unless
 /// `with_status` asks for it, status.
-pub fn fields(before: &Value, after: &Value, with_status: bool) -> Vec<Field> {
+pub fn fields(before: &Value, after: &Value, with_status: bool) -> Vec<FieldDifference> {
     let mut found = Vec::new();
     let none = Map::new();
     let (old, new) = (before.as_object().unwrap_or(&none), after.as_object().unwrap_or(&none));
@@ -34,7 +34,7 @@ pub fn fields(before: &Value, after: &Value, with_status: bool) -> Vec<Field> {
 
 struct Walk<'f> {
     private: bool,
-    found: &'f mut Vec<Field>,
+    found: &'f mut Vec<FieldDifference>,
 }
 
 impl Walk<'_> {
@@ -94,7 +94,7 @@ impl Walk<'_> {
         for key in old.keys().chain(new.keys().filter(|key| !old.contains_key(*key))) {
             if old.get(key) != new.get(key) {
                 let path = format!("spec.taints[{key}]");
-                self.found.push(Field { path, before: old.get(key).cloned(), after: new.get(key).cloned() });
+                self.found.push(FieldDifference { path, before: old.get(key).cloned(), after: new.get(key).cloned() });
             }
         }
     }
@@ -107,7 +107,7 @@ impl Walk<'_> {
             Value::String(text) => Some(text.clone()),
             other => Some(other.to_string()),
         };
-        self.found.push(Field { path: path.to_owned(), before: show(old), after: show(new) });
+        self.found.push(FieldDifference { path: path.to_owned(), before: show(old), after: show(new) });
     }
 }
 

@@ -33,7 +33,7 @@ impl MetadataPlace {
 
 /// Keys to set and keys to remove.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Pairs {
+pub struct KeyEdits {
     /// Keys and their new values.
     pub set: BTreeMap<String, String>,
     /// Keys to remove.
@@ -74,8 +74,8 @@ pub fn is_taint(argument: &str) -> bool {
 ///
 /// # Errors
 /// A sentence for each argument that kubectl refuses.
-pub fn pairs(place: MetadataPlace, edits: &[String]) -> Result<Pairs, String> {
-    let mut pairs = Pairs::default();
+pub fn pairs(place: MetadataPlace, edits: &[String]) -> Result<KeyEdits, String> {
+    let mut pairs = KeyEdits::default();
     for edit in edits {
         match edit.split_once('=') {
             Some(("", _)) => return Err(format!("invalid {} format: {edit}", place.word())),
@@ -119,7 +119,7 @@ pub struct Edit {
 pub fn metadata(
     object: &Value,
     place: MetadataPlace,
-    pairs: &Pairs,
+    pairs: &KeyEdits,
     overwrite: bool,
     resource_version: &str,
 ) -> Result<Edit, String> {
@@ -171,7 +171,7 @@ pub fn metadata(
 
 /// A taint as `kubectl taint` spells it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Taint {
+pub struct TaintEdit {
     /// Key.
     pub key: String,
     /// Value; empty for none.
@@ -184,9 +184,9 @@ pub struct Taint {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Taints {
     /// Taints to add or replace.
-    pub set: Vec<Taint>,
+    pub set: Vec<TaintEdit>,
     /// Taints to remove.
-    pub remove: Vec<Taint>,
+    pub remove: Vec<TaintEdit>,
 }
 
 /// Reads the changes of `taint`: `key=value:Effect`, `key:Effect`, `key:Effect-`, `key-`.
@@ -198,7 +198,7 @@ pub fn taints(edits: &[String]) -> Result<Taints, String> {
     for edit in edits {
         if let Some(spec) = edit.strip_suffix('-') {
             let taint = taint(spec)?;
-            taints.remove.push(Taint { value: String::new(), ..taint });
+            taints.remove.push(TaintEdit { value: String::new(), ..taint });
             continue;
         }
         let taint = taint(edit)?;
@@ -210,7 +210,7 @@ pub fn taints(edits: &[String]) -> Result<Taints, String> {
         }
         taints.set.push(taint);
     }
-    let clash = |gone: &&Taint| {
+    let clash = |gone: &&TaintEdit| {
         taints.set.iter().any(|own| own.key == gone.key && (gone.effect.is_empty() || own.effect == gone.effect))
     };
     match taints.remove.iter().find(clash) {
@@ -219,7 +219,7 @@ pub fn taints(edits: &[String]) -> Result<Taints, String> {
     }
 }
 
-fn taint(spec: &str) -> Result<Taint, String> {
+fn taint(spec: &str) -> Result<TaintEdit, String> {
     let (pair, effect) = spec.split_once(':').unwrap_or((spec, ""));
     if !effect.is_empty() && !EFFECTS.contains(&effect) {
         return Err(format!("invalid taint effect: {effect}, it is one of {}", EFFECTS.join(", ")));
@@ -229,10 +229,10 @@ fn taint(spec: &str) -> Result<Taint, String> {
     if !is_qualified(key) || !is_label_value(value) {
         return Err(format!("invalid taint spec: {spec}"));
     }
-    Ok(Taint { key: key.to_owned(), value: value.to_owned(), effect: effect.to_owned() })
+    Ok(TaintEdit { key: key.to_owned(), value: value.to_owned(), effect: effect.to_owned() })
 }
 
-fn same(one: &Taint, other: &Taint) -> bool {
+fn same(one: &TaintEdit, other: &TaintEdit) -> bool {
     one.key == other.key && one.effect == other.effect
 }
 
@@ -276,7 +276,7 @@ pub fn taint_patch(node: &Value, taints: &Taints, overwrite: bool) -> Result<Val
     })
 }
 
-fn entry(taint: &Taint) -> Value {
+fn entry(taint: &TaintEdit) -> Value {
     let mut entry = json!({"effect": taint.effect, "key": taint.key});
     if let Some(map) = entry.as_object_mut().filter(|_| !taint.value.is_empty()) {
         map.insert("value".to_owned(), json!(taint.value));

@@ -12,7 +12,7 @@ use aksarc_shared::rules::catalogue;
 use aksarc_shared::verdict::check::alone;
 use aksarc_shared::verdict::guard::{Decision, Guard, Judged, Judgement, Settings};
 use aksarc_shared::verdict::review::NotEvaluated;
-use aksarc_shared::verdict::weigh::{finalize, lightest};
+use aksarc_shared::verdict::weigh::{lightest, merge};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -112,7 +112,7 @@ pub fn from_causes(
             .says(cause.message.clone())
             .with(Evidence::seen("denial", "named by the guard in its denial"));
         let platform = lightest(rule, &settings.platforms());
-        for finding in finalize(rule, platform, vec![draft]) {
+        for finding in merge(rule, platform, vec![draft]) {
             judged.push(Judged { finding, decision: Decision::Deny, instead: rule.instead });
         }
     }

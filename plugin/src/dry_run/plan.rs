@@ -6,7 +6,7 @@ use aksarc_shared::finding::{Code, Consequence, Finding, ObjectRef};
 use aksarc_shared::verdict::report::{ToolVersion, exit};
 use serde::Serialize;
 
-use super::diff::Field;
+use super::diff::FieldDifference;
 use super::judge::{Support, is_void};
 use super::refusal::{Refusal, Refuser};
 
@@ -152,7 +152,7 @@ pub struct PlannedChange {
     /// `scale`, `status` …; empty for the object itself.
     pub subresource: String,
     /// The fields that differ.
-    pub fields: Vec<Field>,
+    pub fields: Vec<FieldDifference>,
     /// The findings, heaviest first.
     pub findings: Vec<Finding>,
     /// The supported way, for each rule with a finding.

@@ -4,9 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::api_path::ApiPath;
 use super::discover::Resource;
-use super::edit::{self, MetadataPlace, Pairs, Taints};
+use super::edit::{self, KeyEdits, MetadataPlace, Taints};
 use super::patch;
-use super::strategic::{self, Document};
+use super::strategic::{self, OpenApiDocument};
 use super::write::{Method, Write};
 
 /// A verb with all its arguments except the objects.
@@ -17,7 +17,7 @@ pub enum Verb {
         /// The map to edit.
         place: MetadataPlace,
         /// The changes.
-        pairs: Pairs,
+        pairs: KeyEdits,
         /// `--overwrite`.
         overwrite: bool,
         /// `--resource-version`.
@@ -164,7 +164,7 @@ pub fn request(
     place: Address<'_>,
     before: Option<&Value>,
     manifest: Option<&Value>,
-    document: Option<&Document>,
+    document: Option<&OpenApiDocument>,
 ) -> Result<Request, String> {
     let Address { resource, namespace, name } = place;
     let object = before.unwrap_or(&Value::Null);
@@ -211,7 +211,7 @@ pub fn request(
     }
 }
 
-fn schema<'d>(document: &'d Document, resource: &Resource) -> strategic::Schema<'d> {
+fn schema<'d>(document: &'d OpenApiDocument, resource: &Resource) -> strategic::Schema<'d> {
     document.schema(&resource.group, &resource.version, &resource.kind)
 }
 
@@ -246,7 +246,7 @@ fn apply(
     place: Address<'_>,
     before: Option<&Value>,
     manifest: &Value,
-    document: Option<&Document>,
+    document: Option<&OpenApiDocument>,
 ) -> Result<Request, String> {
     let Address { resource, namespace, name } = place;
     let Verb::Apply { server_side, force_conflicts, manager } = verb else { return Err("not an apply".to_owned()) };

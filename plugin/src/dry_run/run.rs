@@ -8,6 +8,7 @@ mod rehearse;
 mod runner;
 mod server;
 
+use aksarc_shared::data::own::API_VERSION;
 use std::collections::HashMap;
 
 use aksarc_shared::data::Platform;
@@ -18,9 +19,9 @@ use super::plan::{self, GuardAnswer, GuardNote, GuardSource, Plan, PlannedChange
 use super::refusal::Refusal;
 use super::session::Session;
 use crate::cli::exit::Failure;
-use crate::cli::tool::{self, API_VERSION};
+use crate::cli::tool;
 
-use items::{State, items};
+use items::{ItemState, items};
 use runner::Runner;
 use server::{discover, identify};
 
@@ -36,7 +37,7 @@ pub async fn run(session: &Session, rehearsal: &Rehearsal, context: &KubeContext
     let guard = Guard::new(aksarc_shared::data::embedded(), rehearsal.settings.clone()).map_err(Failure::input)?;
     let mut items = items(session, rehearsal, rehearsal.namespace.or(&context.namespace), &discovery).await?;
     if rehearsal.ignore_not_found {
-        items.retain(|item| !matches!(item.state, State::Absent(_)));
+        items.retain(|item| !matches!(item.state, ItemState::Absent(_)));
     }
     // The gate comes after all reads, so that APIServices are read right before the first write.
     let mut gate = Gate::new(session, rehearsal.fresh);

@@ -7,12 +7,12 @@ use serde_json::{Map, Value, json};
 
 /// The OpenAPI v3 document of one group and version.
 #[derive(Clone, Debug, Default)]
-pub struct Document(Value);
+pub struct OpenApiDocument(Value);
 
-impl Document {
+impl OpenApiDocument {
     /// A document as the server sent it.
     pub fn new(document: Value) -> Self {
-        Document(document)
+        OpenApiDocument(document)
     }
 
     /// Whether the server accepts strategic merge patches of a kind: built-in kinds yes, custom resources no.
@@ -43,13 +43,13 @@ fn is_gvk(gvk: &Value, group: &str, version: &str, kind: &str) -> bool {
 /// A place in a schema.
 #[derive(Clone, Copy, Debug)]
 pub struct Schema<'d> {
-    document: &'d Document,
+    document: &'d OpenApiDocument,
     node: Option<&'d Value>,
 }
 
 /// The patch behaviour of a field.
 #[derive(Clone, Copy, Debug)]
-struct Field<'d> {
+struct FieldPatch<'d> {
     /// The schema of its value; for lists, that of an element.
     value: Schema<'d>,
     /// Whether a list merges instead of being replaced.
@@ -81,7 +81,7 @@ impl<'d> Schema<'d> {
         node
     }
 
-    fn field(self, key: &str) -> Field<'d> {
+    fn field(self, key: &str) -> FieldPatch<'d> {
         let own =
             self.node.and_then(|node| node.get("properties")?.get(key).or_else(|| node.get("additionalProperties")));
         let text = |name: &str| own.and_then(|own| own.get(name)).and_then(Value::as_str).unwrap_or_default();
@@ -92,7 +92,7 @@ impl<'d> Schema<'d> {
             Some(items) => self.at(Some(items)),
             None => self.at(own),
         };
-        Field {
+        FieldPatch {
             value,
             merges: has("merge"),
             replaces: has("replace"),
@@ -192,7 +192,14 @@ fn diff_maps(
     patch
 }
 
-fn diff_lists(key: &str, old: &[Value], new: &[Value], field: Field<'_>, keep: Keep, patch: &mut Map<String, Value>) {
+fn diff_lists(
+    key: &str,
+    old: &[Value],
+    new: &[Value],
+    field: FieldPatch<'_>,
+    keep: Keep,
+    patch: &mut Map<String, Value>,
+) {
     if old.is_empty() {
         if keep == Keep::Changes && !new.is_empty() {
             patch.insert(key.to_owned(), Value::Array(new.to_vec()));
@@ -335,7 +342,7 @@ fn apply_map(original: &Map<String, Value>, patch: &Map<String, Value>, schema: 
     out
 }
 
-fn apply_list(old: &[Value], new: &[Value], order: Option<&Vec<Value>>, field: Field<'_>) -> Vec<Value> {
+fn apply_list(old: &[Value], new: &[Value], order: Option<&Vec<Value>>, field: FieldPatch<'_>) -> Vec<Value> {
     if field.key.is_empty() {
         let mut out = old.to_vec();
         out.extend(new.iter().filter(|value| !old.contains(value)).cloned());
@@ -404,7 +411,7 @@ pub(crate) mod tests {
     use super::*;
 
     /// Deployments with containers that merge by name and ports by number, volumes with retained keys, finalizers as a set.
-    pub(crate) fn document() -> Document {
+    pub(crate) fn document() -> OpenApiDocument {
         let reference =
             |name: &str| json!({"default": {}, "allOf": [{"$ref": format!("#/components/schemas/{name}")}]});
         let gvk = json!({"group": "apps", "version": "v1", "kind": "Deployment"});
@@ -413,7 +420,7 @@ pub(crate) mod tests {
             let content: Map<String, Value> = kinds.iter().map(|kind| ((*kind).to_owned(), json!({}))).collect();
             json!({"patch": {GVK: gvk, "requestBody": {"content": content}}})
         };
-        Document::new(json!({
+        OpenApiDocument::new(json!({
             "paths": {
                 "/apis/apps/v1/namespaces/{namespace}/deployments/{name}": takes(&gvk, &["application/merge-patch+json", STRATEGIC]),
                 "/apis/example.com/v1/widgets/{name}": takes(&crd, &["application/merge-patch+json"]),
@@ -546,7 +553,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_schema_that_refers_to_itself_ends() {
-        let document = Document::new(
+        let document = OpenApiDocument::new(
             json!({"components": {"schemas": {"A": {GVK: [{"group": "", "version": "v1", "kind": "A"}], "properties": {"a": {"$ref": "#/components/schemas/B"}}}, "B": {"$ref": "#/components/schemas/B"}}}}),
         );
         let after = apply(&json!({"a": {"b": 1}}), &json!({"a": {"c": 2}}), document.schema("", "v1", "A"));

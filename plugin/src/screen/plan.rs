@@ -10,7 +10,7 @@ use super::grid::Grid;
 use super::sheet::Sheet;
 use super::style::{Look, Paint};
 use super::wording::rests_on;
-use crate::dry_run::diff::Field;
+use crate::dry_run::diff::FieldDifference;
 use crate::dry_run::judge::Support;
 use crate::dry_run::plan::{GuardAnswer, GuardSource, Plan, PlannedChange, PlannedEffect};
 
@@ -134,7 +134,7 @@ impl PlanScreen {
         };
         let mut grid = Grid::capped(MAX_PATH);
         for field in change.fields.iter().take(MAX_FIELDS) {
-            let Field { path, before, after } = field;
+            let FieldDifference { path, before, after } = field;
             let mut cell = format!("{} → {}", value(before), value(after));
             for finding in change.findings.iter().filter(|finding| finding.path == *path) {
                 // Writing to a String cannot fail.
@@ -216,6 +216,7 @@ mod tests {
     use super::*;
     use crate::dry_run::plan::{self, ClusterNote, GuardNote, Instead, SupportChange, UserNote};
     use crate::dry_run::refusal::{Refusal, Refuser};
+    use aksarc_shared::data::own;
     use aksarc_shared::finding::{Code, ObjectRef};
     use aksarc_shared::verdict::report::ToolVersion;
 
@@ -231,8 +232,8 @@ mod tests {
             operation: PlannedEffect::Update,
             subresource: String::new(),
             fields: vec![
-                Field { path: "metadata.labels[a]".to_owned(), before: None, after: Some(String::new()) },
-                Field {
+                FieldDifference { path: "metadata.labels[a]".to_owned(), before: None, after: Some(String::new()) },
+                FieldDifference {
                     path: path.to_owned(),
                     before: Some("Standard_A4_v2".to_owned()),
                     after: Some("edge\u{1b}[31m".to_owned()),
@@ -256,7 +257,7 @@ mod tests {
 
     fn report(changes: Vec<PlannedChange>, source: GuardSource) -> Plan {
         Plan {
-            api_version: "aksarc.dev/v1alpha1",
+            api_version: own::API_VERSION,
             kind: "DryRunReport",
             tool: ToolVersion::default(),
             verb: "label",

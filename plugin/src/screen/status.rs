@@ -1,5 +1,6 @@
 //! The file of `--status-file`: exit code and outcome, for pipelines that do not see a plugin's own exit code.
 
+use aksarc_shared::data::own::API_VERSION;
 use std::path::{Path, PathBuf};
 
 use aksarc_shared::verdict::report::Report;
@@ -8,7 +9,6 @@ use serde_json::json;
 
 use super::output;
 use crate::cli::exit::Failure;
-use crate::cli::tool::API_VERSION;
 use crate::dry_run::plan::Plan;
 
 /// A status file, by the command that writes it.

@@ -46,8 +46,8 @@ pub(crate) fn warn_of_unreadable(unreadable: &[Unreadable], ui: &Ui) {
 }
 
 /// The waivers of `more` that break no term beside `known`. The problems of the others go to stderr.
-pub(crate) fn valid_beside(known: &[Waiver], more: Vec<Waiver>, ui: &Ui) -> Vec<Waiver> {
-    let (valid, invalid) = waiver::beside(known, more);
+pub(crate) fn keep_valid(known: &[Waiver], more: Vec<Waiver>, ui: &Ui) -> Vec<Waiver> {
+    let (valid, invalid) = waiver::split_valid(known, more);
     for (waiver, problems) in invalid {
         ui.note(&format!("warning: waiver {} does not count: {}", shown(&waiver.name), joined(&problems)));
     }

@@ -131,6 +131,3 @@ pub const PROBE_KIND: &str = "SnapshotProbe";
 
 /// `kind` of an index.
 pub const KIND: &str = "SnapshotIndex";
-
-/// `apiVersion` of an index.
-pub const API_VERSION: &str = "aksarc.dev/v1alpha1";

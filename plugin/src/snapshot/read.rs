@@ -1,5 +1,6 @@
 //! The judgement of a snapshot: the same lists in the same order as from a cluster, read from files.
 
+use aksarc_shared::data::own;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -80,14 +81,14 @@ fn end(check: &mut Check<'static>, segments: Segments, contents: &Contents) {
     }
 }
 
-fn pass(path: &Path, each: &mut dyn FnMut(&Document<'_>) -> anyhow::Result<()>) -> anyhow::Result<()> {
+fn pass(path: &Path, each: &mut dyn FnMut(&SnapshotDocument<'_>) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let texts: Vec<&str> = index::TEXTS.map(index::file_of).into_iter().chain([index::TAKEN]).collect();
     documents::files(path, Depth::Recursive, &texts, &mut |name, bytes| {
         if let Some(text) = text_file(name) {
-            return each(&Document { bytes: &bytes, text: Some(text), list_of: None });
+            return each(&SnapshotDocument { bytes: &bytes, text: Some(text), list_of: None });
         }
         let list_of = resource_of(name);
-        documents::each_document(name, &bytes, &mut |_, bytes| each(&Document { bytes, text: None, list_of }))
+        documents::each_document(name, &bytes, &mut |_, bytes| each(&SnapshotDocument { bytes, text: None, list_of }))
     })
     .with_context(|| format!("cannot use snapshot {}", path.display()))
 }
@@ -120,7 +121,7 @@ fn resource_of(name: &str) -> Option<&'static Kind> {
     named.next().filter(|_| named.next().is_none())
 }
 
-struct Document<'a> {
+struct SnapshotDocument<'a> {
     bytes: &'a [u8],
     /// The meaning, for plain text.
     text: Option<PlainText>,
@@ -154,7 +155,7 @@ struct Contents {
 }
 
 impl Contents {
-    fn take(&mut self, document: &Document<'_>, segments: &mut Segments) -> anyhow::Result<()> {
+    fn take(&mut self, document: &SnapshotDocument<'_>, segments: &mut Segments) -> anyhow::Result<()> {
         self.documents += 1;
         let text = || String::from_utf8_lossy(document.bytes).trim_start_matches('\u{feff}').to_owned();
         match document.text {
@@ -169,8 +170,8 @@ impl Contents {
         if kind == index::KIND {
             let index: Index =
                 serde_json::from_slice(document.bytes).context("this index is not one that this version reads")?;
-            if index.api_version != index::API_VERSION {
-                bail!("an index of {}, and this version reads {}", index.api_version, index::API_VERSION);
+            if index.api_version != own::API_VERSION {
+                bail!("an index of {}, and this version reads {}", index.api_version, own::API_VERSION);
             }
             if !index.server_version.is_empty() {
                 self.server_version.get_or_insert_with(|| index.server_version.clone());

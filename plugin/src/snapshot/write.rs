@@ -1,5 +1,6 @@
 //! The recorder of snapshots: pages go to a staging directory as they arrive, which gets its final name at the end.
 
+use aksarc_shared::data::own::API_VERSION;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -15,12 +16,11 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::index::{
-    API_VERSION, Index, KIND, ListEntry, ListState, PROBE_KIND, ProbeDocument, ProbeEntry, RecordedProbe, TEXTS,
-    file_of,
+    Index, KIND, ListEntry, ListState, PROBE_KIND, ProbeDocument, ProbeEntry, RecordedProbe, TEXTS, file_of,
 };
 use super::reduce;
 use crate::api::RequestError;
-use crate::collect::{JudgedList, Listed, PageError, Pages, Target};
+use crate::collect::{JudgedList, ListReceiver, Listed, PageError, Pages};
 use crate::screen::output;
 
 /// The form of a snapshot, by its file name.
@@ -71,14 +71,14 @@ impl Form {
 }
 
 /// A snapshot in progress.
-pub struct Recorder<'c> {
+pub struct SnapshotRecorder<'c> {
     check: &'c mut Check<'static>,
     staging: Staging,
     lists: Vec<ListEntry>,
     probes: Vec<ProbeEntry>,
 }
 
-impl<'c> Recorder<'c> {
+impl<'c> SnapshotRecorder<'c> {
     /// Begins a snapshot, beside its final path.
     ///
     /// # Errors
@@ -86,7 +86,7 @@ impl<'c> Recorder<'c> {
     pub fn new(check: &'c mut Check<'static>, form: &Form) -> io::Result<Self> {
         let staging = tempfile::Builder::new().prefix(".kubectl-aksarc-").tempdir_in(output::directory(form.path()))?;
         let staging = Staging(Writable(Arc::new(RwLock::new(Some(staging)))));
-        Ok(Recorder { check, staging, lists: Vec::new(), probes: Vec::new() })
+        Ok(SnapshotRecorder { check, staging, lists: Vec::new(), probes: Vec::new() })
     }
 
     /// Completes the index and gives the snapshot its name.
@@ -151,7 +151,7 @@ impl<'c> Recorder<'c> {
     }
 }
 
-impl Target for Recorder<'_> {
+impl ListReceiver for SnapshotRecorder<'_> {
     type Sink = RecordedList;
 
     fn start(&mut self, key: &ReadKey) -> RecordedList {
@@ -342,9 +342,9 @@ mod tests {
     const PAGE: &[u8] = br#"{"kind":"ServiceList","apiVersion":"v1","metadata":{},"items":[]}"#;
 
     /// A list in a namespace, whose pages need a directory of their own, and its recorder.
-    fn recording(within: &Path, act: impl FnOnce(Recorder<'_>, RecordedList)) {
+    fn recording(within: &Path, act: impl FnOnce(SnapshotRecorder<'_>, RecordedList)) {
         let mut check = Check::new(embedded(), Params::at(Timestamp::UNIX_EPOCH));
-        let mut recorder = Recorder::new(&mut check, &Form::Directory(within.join("s"))).unwrap();
+        let mut recorder = SnapshotRecorder::new(&mut check, &Form::Directory(within.join("s"))).unwrap();
         let key = ReadKey { kind: &kinds::SERVICE, namespace: Some("kube-system".to_owned()) };
         let list = recorder.start(&key);
         act(recorder, list);

@@ -65,7 +65,7 @@ mod tests {
     use crate::finding::{Draft, ObjectRef};
     use crate::k8s::kinds;
     use crate::rules::catalogue;
-    use crate::verdict::weigh::finalize;
+    use crate::verdict::weigh::merge;
 
     #[test]
     fn every_remediation_names_rules_and_kinds_that_there_are() {
@@ -86,7 +86,7 @@ mod tests {
             let node = ObjectRef { kind: "Node".to_owned(), name: "moc-l1".to_owned(), ..ObjectRef::default() };
             let draft = Draft::at(node, path).values(Some("unix:///run/containerd.sock"), after);
             let rule = catalogue::find("AA202").unwrap();
-            let evidence = finalize(rule, Platform::AzureLocal, vec![draft]).remove(0).evidence;
+            let evidence = merge(rule, Platform::AzureLocal, vec![draft]).remove(0).evidence;
             evidence.into_iter().filter(|own| own.detail.contains("EnableNodeLocalCRISocket")).count()
         };
         let socket = "metadata.annotations[kubeadm.alpha.kubernetes.io/cri-socket]";

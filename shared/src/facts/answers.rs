@@ -4,6 +4,7 @@
 //! clause is not met is a finding. Answers expire: a subscription that was paid for in spring says nothing about
 //! autumn.
 
+use crate::data::own::API_VERSION;
 use crate::finding::Clause;
 use std::collections::BTreeMap;
 
@@ -375,8 +376,6 @@ pub(crate) fn lead_of<'d>(data: &'d Data, id: &'d str) -> &'d str {
 pub(crate) fn day(moment: Timestamp) -> Date {
     moment.to_zoned(TimeZone::UTC).date()
 }
-
-const API_VERSION: &str = "aksarc.dev/v1alpha1";
 
 const KIND: &str = "AttestationList";
 

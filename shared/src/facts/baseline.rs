@@ -10,6 +10,7 @@ mod recorder;
 #[cfg(test)]
 mod samples;
 
+use crate::data::own::API_VERSION;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -193,9 +194,6 @@ pub fn list_keys<'k>(read: impl IntoIterator<Item = &'k ReadKey>) -> BTreeSet<St
 
 /// The prefix of the context of a baseline that was recorded from a snapshot. The snapshot's path follows.
 pub const OF_SNAPSHOT: &str = "snapshot ";
-
-/// `apiVersion` of a baseline.
-pub const API_VERSION: &str = "aksarc.dev/v1alpha1";
 
 /// `kind` of a baseline.
 pub const KIND: &str = "Baseline";

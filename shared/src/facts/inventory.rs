@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::data::own;
 use crate::data::{Data, Place};
-use crate::facts::notes::{Dependence, Kept, Remark, Undecided};
+use crate::facts::notes::{Dependence, NotesByType, Remark, Undecided};
 use crate::facts::origin;
 use crate::facts::probe::{Probe, ProbeState};
 use crate::finding::Code;
@@ -147,7 +147,7 @@ pub struct Inventory {
     /// Signs of life, which show when the cluster ran.
     pub life: SignsOfLife,
     /// Remarks and undecided drafts of the rules, by the rules' codes.
-    pub(crate) kept: BTreeMap<Code, Kept>,
+    pub(crate) kept: BTreeMap<Code, NotesByType>,
 }
 
 impl Inventory {
@@ -167,12 +167,12 @@ impl Inventory {
 
     /// The drafts of a rule that depend on values of type `D`.
     pub(crate) fn undecided<D: Dependence>(&self, code: Code) -> &[Undecided<D>] {
-        self.kept.get(&code).map_or(&[], Kept::undecided)
+        self.kept.get(&code).map_or(&[], NotesByType::undecided)
     }
 
     /// The remarks of type `R` that a rule left, sorted.
     pub(crate) fn remarks<R: Remark>(&self, code: Code) -> impl Iterator<Item = &R> {
-        self.kept.get(&code).into_iter().flat_map(Kept::remarks)
+        self.kept.get(&code).into_iter().flat_map(NotesByType::remarks)
     }
 
     /// The API server's answer to a probe.

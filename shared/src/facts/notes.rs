@@ -12,7 +12,7 @@ pub struct Notes {
     /// Findings that a single object proves.
     pub drafts: Vec<Draft>,
     /// Remarks, and drafts that only the whole cluster can confirm.
-    pub(crate) kept: Kept,
+    pub(crate) kept: NotesByType,
 }
 
 impl Notes {
@@ -55,9 +55,9 @@ impl<D: Any + Debug + Send + Sync> Dependence for D {}
 
 /// All notes of one rule, by type.
 #[derive(Debug, Default)]
-pub(crate) struct Kept(HashMap<TypeId, Box<dyn Bag>>);
+pub(crate) struct NotesByType(HashMap<TypeId, Box<dyn Bag>>);
 
-impl Kept {
+impl NotesByType {
     /// The remarks of a type, sorted.
     pub(crate) fn remarks<R: Remark>(&self) -> impl Iterator<Item = &R> {
         self.find::<BTreeSet<R>>().into_iter().flatten()
@@ -69,7 +69,7 @@ impl Kept {
     }
 
     /// Adds the notes on other objects.
-    pub(crate) fn merge(&mut self, other: Kept) {
+    pub(crate) fn merge(&mut self, other: NotesByType) {
         for (kind, bag) in other.0 {
             match self.0.get_mut(&kind) {
                 Some(own) => own.merge(bag),

@@ -11,7 +11,7 @@ use crate::data::Data;
 use crate::finding::Evidence;
 use crate::k8s::object::{ManagedEntry, Object};
 
-pub(crate) use hands::{Hands, maker};
+pub(crate) use hands::{FirstWriters, maker};
 pub use keys::{Keys, Origin};
 pub(crate) use paths::{Paths, Step, each_taken, spell};
 pub use writers::is_later;

@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 pub use coverage::{Lapsed, apply};
 pub use moved::Moved;
 pub use read::{Objects, SUPPORT_WAIVER, Unreadable, WaiverEntry, WaiverPlace, entries, parse};
-pub use set::{WaiverStatus, all_problems, beside, in_force, status};
+pub use set::{WaiverStatus, all_problems, in_force, split_valid, status};
 pub use terms::{Invalid, MAX_DAYS};
 
 /// A waiver, from a file, the guard's configuration or a `SupportWaiver` object.

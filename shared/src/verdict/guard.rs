@@ -96,9 +96,9 @@ impl Guard {
 
     /// The guard with the valid waivers of `more`, and those of them that break a term. Its own waivers all go on
     /// counting.
-    pub fn beside(&self, more: Vec<Waiver>) -> (Guard, Vec<(Waiver, Vec<waiver::Invalid>)>) {
+    pub fn with_cluster_waivers(&self, more: Vec<Waiver>) -> (Guard, Vec<(Waiver, Vec<waiver::Invalid>)>) {
         let mut guard = self.clone();
-        let (valid, invalid) = waiver::beside(&self.settings.waivers, more);
+        let (valid, invalid) = waiver::split_valid(&self.settings.waivers, more);
         guard.settings.waivers.extend(valid);
         (guard, invalid)
     }

@@ -16,7 +16,7 @@ pub struct Weighed {
 }
 
 /// The findings of a rule for a check of a state, made from its drafts as [`weigh`] does.
-pub fn finalize(rule: &'static Rule, platform: Platform, drafts: Vec<Draft>) -> Vec<Finding> {
+pub fn merge(rule: &'static Rule, platform: Platform, drafts: Vec<Draft>) -> Vec<Finding> {
     weigh(rule, platform, drafts).into_iter().map(|weighed| weighed.finding).collect()
 }
 

@@ -1,5 +1,6 @@
 //! The diagnosis, for people and for programs.
 
+use aksarc_shared::data::own::API_VERSION;
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
@@ -19,7 +20,7 @@ pub(super) struct Diagnosis {
 #[derive(Clone, Debug)]
 pub(super) struct Symptom {
     pub(super) name: &'static str,
-    pub(super) state: State,
+    pub(super) state: SymptomState,
     pub(super) summary: String,
     pub(super) details: Vec<String>,
     pub(super) next: Vec<String>,
@@ -37,7 +38,7 @@ enum Bearing {
 
 /// The state of a symptom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum SymptomState {
     /// The cluster cannot be reached.
     Failed,
     /// It is as it should be.
@@ -50,35 +51,35 @@ pub(super) enum State {
     Warned,
 }
 
-impl State {
+impl SymptomState {
     fn as_str(self) -> &'static str {
         match self {
-            State::Failed => "failed",
-            State::Fine => "ok",
-            State::Incomplete => "incomplete",
-            State::Unknown => "unknown",
-            State::Warned => "warning",
+            SymptomState::Failed => "failed",
+            SymptomState::Fine => "ok",
+            SymptomState::Incomplete => "incomplete",
+            SymptomState::Unknown => "unknown",
+            SymptomState::Warned => "warning",
         }
     }
 
     fn mark(self) -> &'static str {
         match self {
-            State::Failed | State::Incomplete => "✗",
-            State::Fine => "✓",
-            State::Unknown => "?",
-            State::Warned => "!",
+            SymptomState::Failed | SymptomState::Incomplete => "✗",
+            SymptomState::Fine => "✓",
+            SymptomState::Unknown => "?",
+            SymptomState::Warned => "!",
         }
     }
 }
 
 impl Symptom {
-    pub(super) fn new(name: &'static str, state: State, summary: impl Into<String>) -> Self {
+    pub(super) fn new(name: &'static str, state: SymptomState, summary: impl Into<String>) -> Self {
         Symptom { name, state, summary: summary.into(), details: Vec::new(), next: Vec::new(), bearing: Bearing::None }
     }
 
     /// Whether the symptom leaves it unknown whether a check would be complete, which is no yes.
     pub(super) fn leaves_rights_unknown(&self) -> bool {
-        self.bearing == Bearing::OnCompleteness && self.state == State::Unknown
+        self.bearing == Bearing::OnCompleteness && self.state == SymptomState::Unknown
     }
 
     /// Marks the symptom as one that a complete check depends on.
@@ -134,7 +135,7 @@ impl Diagnosis {
                        "details": check.details, "next": check.next})
             })
             .collect();
-        json!({"apiVersion": "aksarc.dev/v1alpha1", "kind": "Diagnosis", "context": self.context, "server": self.server,
+        json!({"apiVersion": API_VERSION, "kind": "Diagnosis", "context": self.context, "server": self.server,
                "user": self.user, "exitCode": self.exit_code(), "checks": checks})
     }
 }

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::ask::{Asker, message};
-use super::report::{State, Symptom};
+use super::report::{Symptom, SymptomState};
 use crate::api::Reply;
 
 /// Requests the version a few times. The quickest reply gives the best estimate of the clock.
@@ -18,13 +18,13 @@ pub(super) async fn examine(asker: &Asker) -> (bool, Vec<Symptom>) {
             Ok(reply) if reply.status == StatusCode::UNAUTHORIZED => {
                 let why = format!("the server does not accept the credentials (401 {})", message(&reply));
                 let step = "log in again, or choose others with --context, --user or --token";
-                return (false, vec![Symptom::new("server", State::Failed, why).next(step)]);
+                return (false, vec![Symptom::new("server", SymptomState::Failed, why).next(step)]);
             }
             Ok(reply) if quickest.as_ref().is_none_or(|other| reply.took < other.took) => quickest = Some(reply),
             Ok(_) => {}
             Err(error) => {
                 let why = format!("cannot be reached: {}", aksarc_shared::text::line(&error.reason(), 300));
-                return (false, vec![Symptom::new("server", State::Failed, why).next(error.hint())]);
+                return (false, vec![Symptom::new("server", SymptomState::Failed, why).next(error.hint())]);
             }
         }
     }
@@ -34,14 +34,14 @@ pub(super) async fn examine(asker: &Asker) -> (bool, Vec<Symptom>) {
     let server = match (reply.status.as_u16(), version) {
         (200, Some(version)) => {
             let version = aksarc_shared::text::line(version, 60);
-            Symptom::new("server", State::Fine, format!("Kubernetes {version} answers in {milliseconds:.0} ms"))
+            Symptom::new("server", SymptomState::Fine, format!("Kubernetes {version} answers in {milliseconds:.0} ms"))
         }
-        (403, _) => Symptom::new("server", State::Incomplete, "answers, and you may not read its version")
+        (403, _) => Symptom::new("server", SymptomState::Incomplete, "answers, and you may not read its version")
             .next("kubectl auth can-i get /version"),
         (status, _) => {
             let why = format!("what answers is no Kubernetes API server ({status} to /version)");
-            let check =
-                Symptom::new("server", State::Failed, why).next("check the server address and any proxy on the way");
+            let check = Symptom::new("server", SymptomState::Failed, why)
+                .next("check the server address and any proxy on the way");
             return (false, vec![check]);
         }
     };
@@ -52,13 +52,13 @@ pub(super) async fn examine(asker: &Asker) -> (bool, Vec<Symptom>) {
 fn clock(reply: &Reply<Value>) -> Symptom {
     let date = reply.headers.get(DATE).and_then(|date| date.to_str().ok());
     let Some(there) = date.and_then(|date| DateTimeParser::new().parse_timestamp(date).ok()) else {
-        return Symptom::new("clock", State::Unknown, "the server tells no time");
+        return Symptom::new("clock", SymptomState::Unknown, "the server tells no time");
     };
     let took = SignedDuration::try_from(reply.took).unwrap_or(SignedDuration::MAX);
     let (least, most) = ahead(reply.sent, took, there);
     if least <= SignedDuration::ZERO && most >= SignedDuration::ZERO {
         let within = least.abs().max(most.abs()).as_secs_f64();
-        return Symptom::new("clock", State::Fine, format!("agrees with the server's within {within:.1} s"));
+        return Symptom::new("clock", SymptomState::Fine, format!("agrees with the server's within {within:.1} s"));
     }
     let surely = least.abs().min(most.abs());
     let word = if least > SignedDuration::ZERO { "ahead of" } else { "behind" };
@@ -68,9 +68,9 @@ fn clock(reply: &Reply<Value>) -> Symptom {
         surely.as_secs_f64()
     );
     if surely < TOLERATED {
-        return Symptom::new("clock", State::Fine, summary);
+        return Symptom::new("clock", SymptomState::Fine, summary);
     }
-    Symptom::new("clock", State::Warned, summary)
+    Symptom::new("clock", SymptomState::Warned, summary)
         .next("set this machine's clock, or the server's: days left and certificates are judged by this machine's")
 }
 

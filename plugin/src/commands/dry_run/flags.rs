@@ -17,7 +17,7 @@ use crate::input::waivers::{self, WaiverSource};
 use crate::screen::fixes::ShellFlag;
 use crate::screen::format::PlanFormat;
 use crate::screen::ui::{Ui, UiFlags};
-use crate::screen::waivers::valid_beside;
+use crate::screen::waivers::keep_valid;
 
 /// The flags of every verb.
 #[derive(Clone, Debug, clap::Args)]
@@ -168,7 +168,7 @@ impl JudgingFlags {
         };
         if let WaiverSource::File(path) = WaiverSource::of(self.waivers.as_deref()) {
             let found = waivers::of_file(path)?;
-            let found = valid_beside(&settings.waivers, found, ui);
+            let found = keep_valid(&settings.waivers, found, ui);
             settings.waivers.extend(found);
         }
         if let Some(platform) = Platform::parse(&self.platform) {

@@ -1,5 +1,6 @@
 //! `waivers audit`: compares waivers with the findings of a cluster or snapshot.
 
+use aksarc_shared::data::own::API_VERSION;
 use std::path::PathBuf;
 
 use aksarc_shared::data::{Platform, embedded};
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::loaded::{Loaded, WaiverFrom, counted};
 use crate::cli::exit::{ExitResult, Failure};
-use crate::cli::tool::{self, API_VERSION};
+use crate::cli::tool;
 use crate::commands::cluster::{self, ClusterFlags};
 use crate::input::settings::{PLATFORMS, moment_or_now};
 use crate::screen::format::{self, WaiverFormat};

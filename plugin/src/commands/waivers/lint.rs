@@ -1,5 +1,6 @@
 //! `waivers lint`: checks a file of waivers.
 
+use aksarc_shared::data::own::API_VERSION;
 use std::collections::BTreeMap;
 
 use aksarc_shared::people::waiver::{self, Waiver, WaiverEntry, WaiverKind, WaiverPlace};
@@ -11,7 +12,6 @@ use serde::Serialize;
 use super::loaded::counted;
 use super::place;
 use crate::cli::exit::{ExitResult, Failure};
-use crate::cli::tool::API_VERSION;
 use crate::input::settings::moment;
 use crate::input::waivers::file_text;
 use crate::screen::format::{self, WaiverFormat};

@@ -1,5 +1,6 @@
 //! `waivers new`: prints a complete waiver.
 
+use aksarc_shared::data::own::API_VERSION;
 use std::path::{Path, PathBuf};
 
 use aksarc_shared::data::embedded;
@@ -10,7 +11,6 @@ use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::exit::{ExitResult, Failure};
-use crate::cli::tool::API_VERSION;
 use crate::commands::explain;
 use crate::input::documents::{self, Depth};
 use crate::input::settings::moment;
@@ -376,7 +376,7 @@ fn plain(text: &str) -> String {
 
 fn printed(waivers: &[Waiver], resource: bool) -> Result<String, Failure> {
     if !resource {
-        let list = List { api_version: API_VERSION, kind: "SupportWaiverList", items: waivers };
+        let list = WaiverListDocument { api_version: API_VERSION, kind: "SupportWaiverList", items: waivers };
         return serde_saphyr::to_string(&list).map_err(Failure::run);
     }
     let mut documents = Vec::new();
@@ -388,8 +388,8 @@ fn printed(waivers: &[Waiver], resource: bool) -> Result<String, Failure> {
             )));
         }
         let spec = Waiver { name: String::new(), ..waiver.clone() };
-        let metadata = Metadata { name: &waiver.name };
-        let object = Resource { api_version: API_VERSION, kind: "SupportWaiver", metadata, spec };
+        let metadata = SupportWaiverMetadata { name: &waiver.name };
+        let object = SupportWaiverObject { api_version: API_VERSION, kind: "SupportWaiver", metadata, spec };
         documents.push(serde_saphyr::to_string(&object).map_err(Failure::run)?);
     }
     Ok(documents.join("---\n"))
@@ -398,7 +398,7 @@ fn printed(waivers: &[Waiver], resource: bool) -> Result<String, Failure> {
 /// A file of waivers, in the order people write it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct List<'a> {
+struct WaiverListDocument<'a> {
     api_version: &'static str,
     kind: &'static str,
     items: &'a [Waiver],
@@ -407,15 +407,15 @@ struct List<'a> {
 /// An object of the cluster.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Resource<'a> {
+struct SupportWaiverObject<'a> {
     api_version: &'static str,
     kind: &'static str,
-    metadata: Metadata<'a>,
+    metadata: SupportWaiverMetadata<'a>,
     spec: Waiver,
 }
 
 #[derive(Serialize)]
-struct Metadata<'a> {
+struct SupportWaiverMetadata<'a> {
     name: &'a str,
 }
 

@@ -8,7 +8,7 @@ use aksarc_shared::k8s::kinds;
 use aksarc_shared::k8s::read::json;
 use serde_json::Value;
 
-use super::items::{Item, State, read_state};
+use super::items::{Item, ItemState, read_state};
 use super::runner::{Extensions, Runner};
 use crate::dry_run::discover::Discovery;
 use crate::dry_run::judge::Sides;
@@ -58,9 +58,9 @@ impl Runner<'_> {
         let named = managed.flat_map(|row| row.namespaces.iter().filter_map(|space| Some((space, row.name.as_ref()?))));
         for (namespace, name) in named {
             match read_state(self.session, item.resource.path(namespace, name, "")).await {
-                State::Present(service) => beside.addresses.extend(addresses(&service)),
-                State::Absent(_) => {}
-                State::Unreadable(refusal) => notes.push(format!(
+                ItemState::Present(service) => beside.addresses.extend(addresses(&service)),
+                ItemState::Absent(_) => {}
+                ItemState::Unreadable(refusal) => notes.push(format!(
                     "whether it would answer on the address of Service {namespace}/{name} could not be seen ({}); that is AA301",
                     refusal.message
                 )),

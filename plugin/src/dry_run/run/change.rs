@@ -9,7 +9,7 @@ use aksarc_shared::text;
 use aksarc_shared::verdict::guard::{Decision, Judged};
 use serde_json::{Value, json};
 
-use super::items::{Item, State, read_state, what};
+use super::items::{Item, ItemState, read_state, what};
 use super::runner::{Aftermath, Runner};
 use crate::cli::exit::Failure;
 use crate::dry_run::diff;
@@ -31,7 +31,7 @@ impl Runner<'_> {
         // A Scale shows nothing of its object, so the object is judged instead.
         let scaled = if sides.subresource == "scale" {
             match read_state(self.session, item.resource.path(&item.namespace, &item.name, "")).await {
-                State::Present(parent) => Some(parent),
+                ItemState::Present(parent) => Some(parent),
                 _ => None,
             }
         } else {
@@ -179,9 +179,9 @@ fn not_judged(item: &Item, sides: &Sides, complete: bool, refusal: Option<&Refus
     }
     match (&item.state, refusal) {
         // A missing object, or a change that kubectl does not send, changes nothing.
-        (State::Absent(_), _) => String::new(),
+        (ItemState::Absent(_), _) => String::new(),
         (_, Some(refusal)) if refusal.who == Refuser::Kubectl => String::new(),
-        (State::Unreadable(refusal), _) if refusal.who == Refuser::Rbac => {
+        (ItemState::Unreadable(refusal), _) if refusal.who == Refuser::Rbac => {
             format!("needs get {}, which is forbidden", what(item, &sides.subresource))
         }
         _ => "the object as it would be is not known".to_owned(),

@@ -21,12 +21,12 @@ pub(super) struct Item {
     pub(super) resource: Resource,
     pub(super) namespace: String,
     pub(super) name: String,
-    pub(super) state: State,
+    pub(super) state: ItemState,
     pub(super) manifest: Option<Value>,
 }
 
 /// The object or its subresource before the change.
-pub(super) enum State {
+pub(super) enum ItemState {
     Absent(Refusal),
     Present(Value),
     Unreadable(Refusal),
@@ -139,12 +139,12 @@ async fn one(
     Item { resource, namespace, name, state, manifest }
 }
 
-pub(super) async fn read_state(session: &Session, path: ApiPath) -> State {
+pub(super) async fn read_state(session: &Session, path: ApiPath) -> ItemState {
     match session.read(&ApiRequest::get(path)).await {
-        Ok(reply) if reply.status.is_success() => State::Present(reply.body),
-        Ok(reply) if reply.status == StatusCode::NOT_FOUND => State::Absent(Refusal::of(&reply)),
-        Ok(reply) => State::Unreadable(Refusal::of(&reply)),
-        Err(error) => State::Unreadable(Refusal::no_answer(error.to_string())),
+        Ok(reply) if reply.status.is_success() => ItemState::Present(reply.body),
+        Ok(reply) if reply.status == StatusCode::NOT_FOUND => ItemState::Absent(Refusal::of(&reply)),
+        Ok(reply) => ItemState::Unreadable(Refusal::of(&reply)),
+        Err(error) => ItemState::Unreadable(Refusal::no_answer(error.to_string())),
     }
 }
 
@@ -182,7 +182,7 @@ async fn listed(
                 map.entry("kind").or_insert_with(|| json!(resource.kind));
             }
             let state = match verb.subresource() {
-                "" => State::Present(object),
+                "" => ItemState::Present(object),
                 subresource => read_state(session, resource.path(&namespace, &name, subresource)).await,
             };
             items.push(Item { resource: resource.clone(), namespace, name, state, manifest: None });

@@ -4,7 +4,7 @@ use aksarc_shared::facts::change::{Beside, Operation};
 use aksarc_shared::text;
 use serde_json::Value;
 
-use super::items::{Item, State, what};
+use super::items::{Item, ItemState, what};
 use super::runner::{Aftermath, Runner};
 use super::server::ask;
 use crate::api::ApiRequest;
@@ -15,7 +15,7 @@ use crate::dry_run::plan::PlannedChange;
 use crate::dry_run::refusal::{Refusal, Refuser};
 use crate::dry_run::rehearsal;
 use crate::dry_run::request::{Request, Verb, request};
-use crate::dry_run::strategic::Document;
+use crate::dry_run::strategic::OpenApiDocument;
 use crate::dry_run::write::Method;
 
 impl Runner<'_> {
@@ -35,10 +35,10 @@ impl Runner<'_> {
         let is_apply = matches!(verb, Verb::Apply { .. });
         let refused = |sides, refusal| Aftermath { refusal: Some(refusal), ..Aftermath::of(sides) };
         match &item.state {
-            State::Present(object) => sides.before = Some(object.clone()),
-            State::Absent(_) if is_apply => sides.operation = Operation::Create,
-            State::Unreadable(refusal) if verb.is_blind() && refusal.who == Refuser::Rbac => {}
-            State::Absent(refusal) | State::Unreadable(refusal) => {
+            ItemState::Present(object) => sides.before = Some(object.clone()),
+            ItemState::Absent(_) if is_apply => sides.operation = Operation::Create,
+            ItemState::Unreadable(refusal) if verb.is_blind() && refusal.who == Refuser::Rbac => {}
+            ItemState::Absent(refusal) | ItemState::Unreadable(refusal) => {
                 let mut outcome = refused(sides, refusal.clone());
                 if refusal.who == Refuser::Rbac {
                     outcome.notes.push(format!(
@@ -153,7 +153,7 @@ impl Runner<'_> {
     }
 
     /// The OpenAPI document of a group and version, requested once.
-    async fn document(&mut self, resource: &Resource) -> Option<Document> {
+    async fn document(&mut self, resource: &Resource) -> Option<OpenApiDocument> {
         let key = if resource.group.is_empty() {
             format!("api/{}", resource.version)
         } else {
@@ -167,14 +167,14 @@ impl Runner<'_> {
         document
     }
 
-    async fn fetch(&self, key: &str) -> Option<Document> {
+    async fn fetch(&self, key: &str) -> Option<OpenApiDocument> {
         let index = ask(self.session, &ApiRequest::get(OPENAPI)).await.ok()?;
         let url = index.get("paths")?.get(key)?.get("serverRelativeURL")?.as_str()?.to_owned();
         // The path comes from the server, but is only used for a read.
         if !url.starts_with(OPENAPI) {
             return None;
         }
-        ask(self.session, &ApiRequest::get(url)).await.ok().map(Document::new)
+        ask(self.session, &ApiRequest::get(url)).await.ok().map(OpenApiDocument::new)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::dry_run::gate::Gate;
 use crate::dry_run::judge::Sides;
 use crate::dry_run::refusal::Refusal;
 use crate::dry_run::session::Session;
-use crate::dry_run::strategic::Document;
+use crate::dry_run::strategic::OpenApiDocument;
 
 /// The Helm releases of the installed Arc extensions, or the reason why they are not known.
 pub(super) type Extensions = Result<Vec<String>, String>;
@@ -24,7 +24,7 @@ pub(super) struct Runner<'r> {
     /// The engine of a guard with the settings of the rehearsal.
     pub(super) guard: &'r Guard,
     pub(super) user: &'r User,
-    pub(super) documents: HashMap<String, Option<Document>>,
+    pub(super) documents: HashMap<String, Option<OpenApiDocument>>,
     pub(super) discovery: &'r Discovery,
     /// Requested once, where they matter.
     pub(super) extensions: Option<Extensions>,

@@ -16,7 +16,7 @@ use crate::k8s::object::{ManagedEntry, Object};
 /// - a writer of the object's first second,
 /// - or a manager that is otherwise known to have written first.
 #[derive(Debug)]
-pub(crate) struct Hands<'m> {
+pub(crate) struct FirstWriters<'m> {
     maker: Option<&'m str>,
     /// Managers that wrote in the object's first second.
     born: HashSet<&'m str>,
@@ -24,7 +24,7 @@ pub(crate) struct Hands<'m> {
     first: HashSet<&'m str>,
 }
 
-impl<'m> Hands<'m> {
+impl<'m> FirstWriters<'m> {
     /// The first writers among `entries` of `object`. `first` marks further entries whose managers are known to have
     /// written first.
     pub(crate) fn of<'a: 'm>(
@@ -37,11 +37,15 @@ impl<'m> Hands<'m> {
         let there = |entry: &&ManagedEntry<'a>| !is_later(entry, object);
         let born: HashSet<&str> = writers().filter(there).map(manager).collect();
         let known = writers().filter(|entry| first(entry)).map(manager);
-        Hands { maker: maker(entries.clone()).map(manager), first: born.iter().copied().chain(known).collect(), born }
+        FirstWriters {
+            maker: maker(entries.clone()).map(manager),
+            first: born.iter().copied().chain(known).collect(),
+            born,
+        }
     }
 
     /// Whether the manager of an entry of this object changed fields that another manager had written before it.
-    pub(crate) fn is_second(&self, entry: &ManagedEntry<'_>, object: &Object<'_>) -> bool {
+    pub(crate) fn overwrote_another_writer(&self, entry: &ManagedEntry<'_>, object: &Object<'_>) -> bool {
         let own = &*entry.manager;
         if !is_later(entry, object) {
             return false;
@@ -67,7 +71,7 @@ mod tests {
     use super::*;
 
     /// The writers, as `manager operation time fields`, whose entries are overwrites.
-    fn second_hands(writers: &[(&str, &str, &str, &str)], first: &str) -> Vec<String> {
+    fn overwrites(writers: &[(&str, &str, &str, &str)], first: &str) -> Vec<String> {
         let entries: Vec<String> = writers
             .iter()
             .map(|(manager, operation, time, fields)| {
@@ -81,16 +85,16 @@ mod tests {
             entries.join(",")
         );
         let object: Object<'_> = serde_json::from_str(&json).unwrap();
-        let hands = Hands::of(&object, &object.managed().iter(), |other| &*other.manager == first);
-        let second = object.managed().iter().filter(|entry| hands.is_second(entry, &object));
+        let first_writers = FirstWriters::of(&object, &object.managed().iter(), |other| &*other.manager == first);
+        let second = object.managed().iter().filter(|entry| first_writers.overwrote_another_writer(entry, &object));
         second.map(|entry| entry.manager.to_string()).collect()
     }
 
     #[test]
-    fn a_second_hand_needs_somebody_who_was_there_before() {
+    fn an_overwrite_needs_an_earlier_writer() {
         let (born, later, last) = ("08:00:00", "09:00:00", "10:00:00");
         let (made, wrote) = (r#"{".":{},"f:a":{}}"#, r#"{"f:b":{}}"#);
-        let of = |writers: &[(&str, &str, &str, &str)]| second_hands(writers, "platform");
+        let of = |writers: &[(&str, &str, &str, &str)]| overwrites(writers, "platform");
         // The creator of a custom resource is known whatever the time of its last write, however early the others
         // wrote.
         assert_eq!(of(&[("maker", "Update", last, made), ("kubectl", "Update", later, wrote)]), ["kubectl"]);
@@ -115,8 +119,8 @@ mod tests {
             r#"{"manager":"kubectl","operation":"Update","subresource":"scale","fieldsV1":{"f:spec":{"f:replicas":{}}}}"#
         );
         let object: Object<'_> = serde_json::from_str(&scaled).unwrap();
-        let hands = Hands::of(&object, &object.managed().iter(), |_| false);
-        assert!(object.managed().iter().any(|entry| hands.is_second(entry, &object)));
+        let first_writers = FirstWriters::of(&object, &object.managed().iter(), |_| false);
+        assert!(object.managed().iter().any(|entry| first_writers.overwrote_another_writer(entry, &object)));
         // Unless another manager is known to have written first.
         assert_eq!(of(&[("platform", "Update", last, wrote), ("kubectl", "Update", later, wrote)]), ["kubectl"]);
     }

@@ -1,5 +1,6 @@
 //! Readers for files and `SupportWaiver` objects that contain waivers.
 
+use crate::data::own::{self, API_VERSION};
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
@@ -129,7 +130,7 @@ fn of_object(object: &Object<'_>) -> Result<Waiver, Unreadable> {
 
 /// The kind `SupportWaiver`, for callers that list it.
 pub static SUPPORT_WAIVER: Kind = Kind {
-    group: "aksarc.dev",
+    group: own::GROUP,
     version: "v1alpha1",
     kind: "SupportWaiver",
     resource: "supportwaivers",
@@ -249,8 +250,6 @@ fn named(mut spec: Waiver, name: String) -> Result<Waiver, String> {
 fn wrong(place: WaiverPlace, why: &str) -> ReadError {
     ReadError::Yaml(format!("{why} at line {}, column {}", place.line, place.column))
 }
-
-const API_VERSION: &str = "aksarc.dev/v1alpha1";
 
 #[cfg(test)]
 mod tests {

@@ -41,7 +41,7 @@ pub fn all_problems(waivers: &[Waiver]) -> impl Iterator<Item = (&Waiver, Vec<In
 
 /// Splits `more` into the waivers that break no term beside `known`, and the others with the terms that they break. The
 /// waivers in `known` count whatever `more` contains.
-pub fn beside(known: &[Waiver], more: Vec<Waiver>) -> (Vec<Waiver>, Vec<(Waiver, Vec<Invalid>)>) {
+pub fn split_valid(known: &[Waiver], more: Vec<Waiver>) -> (Vec<Waiver>, Vec<(Waiver, Vec<Invalid>)>) {
     let of = |waiver: &Waiver| {
         let mut problems = problems_among(waiver, &more);
         if known.iter().any(|own| own.name == waiver.name) {
@@ -119,7 +119,7 @@ mod tests {
         let named = |name: &str| Waiver { name: name.to_owned(), ..waiver() };
         let known = [named("a"), named("b")];
         let more = vec![named("c"), named("b"), named("d"), named("d"), Waiver { ticket: None, ..named("a") }];
-        let (valid, invalid) = beside(&known, more);
+        let (valid, invalid) = split_valid(&known, more);
         assert_eq!(valid, [named("c")]);
         let said: Vec<(&str, &[Invalid])> =
             invalid.iter().map(|(waiver, problems)| (&*waiver.name, &**problems)).collect();

@@ -14,7 +14,7 @@ use crate::people::waiver;
 use crate::rules::catalogue;
 use crate::rules::rule::Rule;
 use crate::verdict::guard::Settings;
-use crate::verdict::weigh::{finalize, lightest};
+use crate::verdict::weigh::{lightest, merge};
 
 /// The findings that an object shows on its own, with the waivers of the settings applied. `None` where it cannot be
 /// judged. Drafts that depend on the rest of the cluster are left out.
@@ -34,7 +34,7 @@ pub fn alone(
         let Some(each) = rule.state.per_object else { continue };
         let mut notes = Notes::default();
         each(&seen, &mut notes);
-        findings.extend(finalize(rule, lightest(rule, &platforms), notes.drafts));
+        findings.extend(merge(rule, lightest(rule, &platforms), notes.drafts));
     }
     // A rule may have taken parts that it was not shown as missing.
     if object.unread().is_some() {

@@ -10,7 +10,7 @@ use crate::k8s::kinds::Kind;
 use crate::rules::catalogue;
 use crate::rules::rule::{Rule, Verdict};
 use crate::verdict::report::{NEEDS_CLUSTER, RuleOutcome, RuleResult};
-use crate::verdict::weigh::{finalize, lightest};
+use crate::verdict::weigh::{lightest, merge};
 
 /// The outcome of a rule on one platform.
 #[derive(Clone, Debug)]
@@ -68,7 +68,7 @@ impl Check<'_> {
             if let Some(across) = rule.manifests.across() {
                 open.extend((across.settle)(&self.inventory, &self.context(rule, platform), &mut drafts));
             }
-            let findings = finalize(rule, platform, drafts);
+            let findings = merge(rule, platform, drafts);
             let outcome = if findings.iter().any(|f| f.consequence != Consequence::Info) {
                 RuleResult::Violated
             } else if open.is_empty() {
@@ -185,7 +185,7 @@ impl Check<'_> {
         if let Some(baseline) = self.comparison() {
             drafts.retain(|draft| !baseline.settles(rule.code, draft));
         }
-        let findings = finalize(rule, platform, drafts);
+        let findings = merge(rule, platform, drafts);
         // A probe without an answer is a gap, and the rule may report the same gap.
         open.dedup();
         let reason = shorten(&open);
