@@ -9,7 +9,7 @@ use crate::data::capi::CapiKeys;
 use crate::data::{Data, Place, Platform};
 use crate::facts::change::{Change, Operation};
 use crate::facts::notes::Notes;
-use crate::facts::origin::{self, Hands, Keys, Paths, Step};
+use crate::facts::origin::{self, FirstWriters, Keys, Paths, Step};
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
@@ -82,11 +82,13 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let subject = format!("{} {}", kind.kind, object.meta.name);
     let at = |path: String| Draft::at(ObjectRef::of(object, kind), path);
     let is_person = |entry: &ManagedEntry<'_>| data.managers.person(&entry.manager).is_some();
-    let hands = Hands::of(object, &object.managed().iter(), |_| false);
+    let first_writers = FirstWriters::of(object, &object.managed().iter(), |_| false);
     // An object made by server-side apply does not tell its maker, since controllers write it within its first second.
     let has_maker = origin::maker(object.managed().iter()).is_some();
     let may_be_maker = |entry: &ManagedEntry<'_>| &*entry.operation == "Apply" && !has_maker;
-    let hand = |entry: &&ManagedEntry<'_>| is_person(entry) && !may_be_maker(entry) && hands.is_second(entry, object);
+    let hand = |entry: &&ManagedEntry<'_>| {
+        is_person(entry) && !may_be_maker(entry) && first_writers.overwrote_another_writer(entry, object)
+    };
     let people: Vec<&ManagedEntry<'_>> = object.managed().iter().filter(hand).collect();
     if people.is_empty() {
         return;

@@ -3,7 +3,7 @@
 use crate::data::{Data, Platform};
 use crate::facts::change::{Change, Operation};
 use crate::facts::notes::Notes;
-use crate::facts::origin::{self, Hands, Paths, Provenance, Step};
+use crate::facts::origin::{self, FirstWriters, Paths, Provenance, Step};
 use crate::finding::Clause;
 use crate::finding::Code;
 use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
@@ -88,10 +88,13 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
     let is_person = |entry: &ManagedEntry<'_>| data.managers.person(&entry.manager).is_some();
     let is_platform = |other: &ManagedEntry<'_>| data.managers.platform(&other.manager).is_some();
-    let hands = Hands::of(object, &managed.iter().copied(), is_platform);
+    let first_writers = FirstWriters::of(object, &managed.iter().copied(), is_platform);
     let mut kept = Paths::default();
     managed.iter().filter(|other| !is_person(other)).for_each(|other| kept.insert_owned(other));
-    for entry in managed.iter().filter(|entry| is_own(entry) && is_person(entry) && hands.is_second(entry, object)) {
+    for entry in managed
+        .iter()
+        .filter(|entry| is_own(entry) && is_person(entry) && first_writers.overwrote_another_writer(entry, object))
+    {
         origin::each_taken(entry, &kept, MAX_PATHS, |path| {
             if path.first() != Some(&Step::Field("spec".into())) {
                 return;

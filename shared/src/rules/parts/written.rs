@@ -1,7 +1,7 @@
 //! Fields of a platform's object that somebody else wrote, by its managedFields.
 
 use crate::data::Data;
-use crate::facts::origin::{self, Hands, Paths, Step};
+use crate::facts::origin::{self, FirstWriters, Paths, Step};
 use crate::finding::{Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::Kind;
 use crate::k8s::object::{ManagedEntry, Object};
@@ -75,11 +75,12 @@ pub(crate) fn each_second<'a>(
         let release = data.managers.person(&other.manager).is_some() && !origin::is_hand(other, object, data);
         release || data.managers.platform(&other.manager).is_some()
     };
-    let hands = Hands::of(object, &object.managed().iter(), installer);
+    let first_writers = FirstWriters::of(object, &object.managed().iter(), installer);
     let entries = || object.managed().iter().filter(|entry| &*entry.subresource != "status");
     let mut kept = Paths::default();
     let mut gathered = false;
-    for entry in entries().filter(|entry| is_asked_for(entry) && hands.is_second(entry, object)) {
+    for entry in entries().filter(|entry| is_asked_for(entry) && first_writers.overwrote_another_writer(entry, object))
+    {
         if !gathered {
             entries().filter(|other| !is_asked_for(other)).for_each(|other| kept.insert_owned(other));
             gathered = true;
