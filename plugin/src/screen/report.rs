@@ -1,4 +1,4 @@
-//! A report in each format. Each prints a [`ReportV1`], looks nothing up and decides nothing.
+//! The formats of a report. Each prints a [`ReportV1`] and nothing else: none looks anything up or decides anything.
 
 mod name;
 mod short;

@@ -43,7 +43,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         Some(owner) => owned(change, owner),
         None if change.is_delete() => Draft::at(target(change), "metadata")
             .values(Some(&change.name), None)
-            .says(format!("system namespace {} would be deleted with all in it", change.name)),
+            .says(format!("system namespace {} would be deleted with everything in it", change.name)),
         None => return Vec::new(),
     };
     match Whose::of(namespace, row, data) {

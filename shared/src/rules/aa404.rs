@@ -46,7 +46,8 @@ pub(super) static RULE: Rule = Rule {
     voiding: Voiding::AnyList,
 };
 
-/// Upgrades replace nodes, so the age of the Node object is the age of its image.
+/// The verdict on the age of node images. Upgrades replace nodes, so the age of the Node object is the age of its
+/// image.
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let Some(allowed) = context.data.lifecycle.image_age(context.platform) else {
         return Verdict::NotObservable(format!(
@@ -77,7 +78,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         draft = draft.fixes(ways::renewal());
         drafts.push((age, draft));
     }
-    // What is said of a pool is said of its oldest node.
+    // The finding on a pool is about its oldest node.
     drafts.sort_by_key(|(age, _)| std::cmp::Reverse(*age));
     let drafts = drafts.into_iter().map(|(_, draft)| draft).collect();
     match open {
@@ -86,7 +87,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     }
 }
 
-/// A clock per pool, by its oldest node.
+/// One deadline for each pool, by its oldest node.
 fn deadlines(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
     let Some(allowed) = context.data.lifecycle.image_age(context.platform) else { return Vec::new() };
     let pools = pools::nodes(inventory, context).unwrap_or_default();

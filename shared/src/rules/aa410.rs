@@ -1,4 +1,4 @@
-//! AA410: nodes run a container runtime that the platform's policy does not name.
+//! AA410: the container runtime of nodes is not one the platform's policy names.
 
 use crate::data::Platform;
 use crate::facts::inventory::Inventory;

@@ -287,8 +287,8 @@ fn words(platforms: &[Platform]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::v1::API_VERSION;
     use super::*;
+    use crate::data::own::API_VERSION;
 
     /// A word on the wire is the engine's own, and so are the words for people.
     #[test]

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::own::API_VERSION;
 use crate::text;
 
 pub use finding::{CommandV1, DocumentV1, EvidenceV1, FindingV1, ObjectV1, SectionV1, WaiverV1};
@@ -272,9 +273,6 @@ impl ReportV1 {
         self.rules.iter().find(|rule| rule.code == code)
     }
 }
-
-/// The version of the contract.
-pub const API_VERSION: &str = "aksarc.dev/v1alpha1";
 
 const KIND: &str = "SupportReport";
 
