@@ -39,16 +39,16 @@ pub struct Args {
     /// Judge a snapshot instead of a cluster: a file, a directory or a .tar.gz
     #[arg(long, value_name = "PATH", conflicts_with_all = ["filename", "context", "server"], value_hint = clap::ValueHint::AnyPath)]
     pub snapshot: Option<PathBuf>,
-    /// Judge manifests as if somebody were about to create them; - reads standard input
+    /// Judge manifests as if a person were about to create them; - reads standard input
     #[arg(short, long, value_name = "FILE|DIR|-", conflicts_with_all = ["context", "server"], value_hint = clap::ValueHint::AnyPath)]
     pub filename: Vec<PathBuf>,
-    /// Look into subdirectories of -f too
+    /// Read subdirectories of -f too
     #[arg(short = 'R', long, requires = "filename")]
     pub recursive: bool,
-    /// Namespace of manifests that name none
+    /// Namespace for manifests without one
     #[arg(short, long, value_name = "NAME")]
     pub namespace: Option<String>,
-    /// Accepted for habit's sake: a check is always of all namespaces
+    /// Accepted for compatibility; a check always covers all namespaces
     #[arg(short = 'A', long, conflicts_with = "namespace")]
     pub all_namespaces: bool,
     /// Rules, waivers and platform.
@@ -88,16 +88,16 @@ pub struct Printing {
     /// Also save the report as JSON
     #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_SAVE", value_hint = clap::ValueHint::FilePath)]
     pub save: Option<PathBuf>,
-    /// Which findings to print: problems leaves out waived ones and those that are information only
+    /// Findings to print; problems leaves out waived ones and those that are only information
     #[arg(long, value_name = "WHICH", default_value = "problems", env = "KUBECTL_AKSARC_SHOW")]
     pub show: report::Show,
-    /// How to order findings in the table
+    /// Order of the findings in the table
     #[arg(long, value_name = "BY", default_value = "rule", env = "KUBECTL_AKSARC_GROUP_BY")]
     pub group_by: report::GroupBy,
     /// Shell that fixes are printed for; by default the one that the system suggests
     #[arg(long, value_name = "SHELL", env = "KUBECTL_AKSARC_SHELL")]
     pub shell: Option<ShellFlag>,
-    /// Exit 0 whatever the verdict; the report still carries the true code
+    /// Exit with 0 whatever the verdict; the report still contains the true code
     #[arg(long, env = "KUBECTL_AKSARC_EXIT_ZERO", value_parser = FalseyValueParser::new())]
     pub exit_zero: bool,
 }
@@ -131,7 +131,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<ReportV1, Failure> {
     if WaiverSource::of(args.judging.waivers.as_deref()) == WaiverSource::Cluster {
         if !is_live {
             return Err(Failure::input(anyhow::anyhow!(
-                "--waivers cluster is for a check of a cluster: snapshots and manifests hold no waivers. Give them as a file: \
+                "--waivers cluster is for a check of a cluster: snapshots and manifests contain no waivers. Give them as a file: \
                  kubectl get supportwaivers -o yaml > waivers.yaml"
             )));
         }
@@ -150,7 +150,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<ReportV1, Failure> {
     }
     let given = params.waivers.clone();
     let answers = params.attestations.clone();
-    let data = tables(&params, is_live || args.snapshot.is_some());
+    let data = tables(&params, if is_live || args.snapshot.is_some() { Subject::Cluster } else { Subject::Manifests });
     let mut check = Check::new(data, params);
     let (mut unjudged, mut recorded) = (0, 0);
     let source = if let Some(path) = &args.snapshot {
@@ -221,14 +221,25 @@ async fn judge(args: &Args, ui: &Ui) -> Result<ReportV1, Failure> {
 
 /// The data tables for the platforms that a check may be of. Without `--platform` a cluster decides; for manifests bare
 /// metal has to be named.
-fn tables(params: &Params, cluster: bool) -> &'static Data {
+fn tables(params: &Params, subject: Subject) -> &'static Data {
     let platforms = match params.platform {
         Some(platform) => vec![platform],
-        None if cluster => Platform::ALL.to_vec(),
-        None => Platform::WITH_POLICY_TEXT.to_vec(),
+        None => match subject {
+            Subject::Cluster => Platform::ALL.to_vec(),
+            Subject::Manifests => Platform::WITH_POLICY_TEXT.to_vec(),
+        },
     };
     // Lists are read in tasks of their own, and a run judges once, so the tables may live forever.
     Box::leak(Box::new(embedded().on(&platforms)))
+}
+
+/// The subject of a check.
+#[derive(Clone, Copy)]
+enum Subject {
+    /// A cluster, or a snapshot of one.
+    Cluster,
+    /// Manifests.
+    Manifests,
 }
 
 /// Judges the given manifests, and returns the counts of their objects.

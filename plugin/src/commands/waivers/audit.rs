@@ -30,7 +30,7 @@ pub struct Args {
     /// Where from.
     #[command(flatten)]
     pub from: WaiverFrom,
-    /// Hold them against a snapshot instead of the cluster
+    /// Compare with a snapshot instead of the cluster
     #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
     pub snapshot: Option<PathBuf>,
     /// Platform of the cluster; each has its own policy text
@@ -185,7 +185,7 @@ fn details(audit: &Audit<'_>) -> String {
     );
     rows.extend(audit.troubles().iter().map(|trouble| format!("! {trouble}")));
     if let Use::Unknown(why) = audit.usage() {
-        rows.push(format!("? whether it covers anything cannot be told: {}", shown(&why)));
+        rows.push(format!("? its use is unknown: {}", shown(&why)));
     }
     if rows.is_empty() {
         return String::new();
