@@ -16,6 +16,7 @@ use serde::Serialize;
 use super::cluster::{self, ClusterFlags};
 use crate::cli::exit::{ExitResult, Failure};
 use crate::cli::tool;
+use crate::input::settings;
 use crate::screen::format::ListFormat;
 use crate::screen::grid::Grid;
 use crate::screen::output;
@@ -51,7 +52,7 @@ pub enum BaselineCommand {
 #[derive(Clone, Debug, clap::Args)]
 pub struct CaptureArgs {
     /// Where to; standard output, if left out
-    #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    #[arg(short, long, value_name = "FILE", value_parser = settings::file_or_nothing, value_hint = clap::ValueHint::FilePath)]
     pub output: Option<PathBuf>,
     /// Where from.
     #[command(flatten)]
@@ -133,7 +134,7 @@ async fn capture(args: &CaptureArgs, ui: &Ui) -> ExitResult {
     match &args.output {
         Some(path) => {
             output::write(path, text.as_bytes())?;
-            ui.print(&summary(&now.baseline, &path.display().to_string()))?;
+            output::told(path, &summary(&now.baseline, &path.display().to_string()), ui)?;
         }
         None => ui.print(&text)?,
     }

@@ -9,7 +9,9 @@ use jiff::Timestamp;
 use super::cluster::{self, ClusterFlags};
 use crate::cli::exit::{ExitResult, Failure};
 use crate::collect;
+use crate::input::settings;
 use crate::screen::fixes::ShellFlag;
+use crate::screen::output;
 use crate::screen::ui::Ui;
 use crate::snapshot::index::{Index, ListState};
 use crate::snapshot::script::script;
@@ -20,7 +22,7 @@ use crate::snapshot::write::{Form, Recorder};
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Where to: NAME.tar.gz, NAME.json, or a directory that is new or empty
-    #[arg(short, long, value_name = "PATH", required_unless_present = "script", value_hint = clap::ValueHint::AnyPath)]
+    #[arg(short, long, value_name = "PATH", required_unless_present = "script", value_parser = settings::file_not_stdout, value_hint = clap::ValueHint::AnyPath)]
     pub output: Option<PathBuf>,
     /// Print a script instead that records the same with nothing but kubectl, for somebody who may not install anything
     #[arg(long, value_name = "SHELL", conflicts_with = "output")]
@@ -35,27 +37,27 @@ pub struct Args {
 /// # Errors
 /// [`Failure`] when there is no snapshot; nothing is left behind then.
 pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
-    let output = match (args.output, args.script) {
-        (Some(output), _) => output,
+    let path = match (args.output, args.script) {
+        (Some(path), _) => path,
         (None, Some(ShellFlag(shell))) => {
             ui.print(&script(shell))?;
             return Ok(0);
         }
         (None, None) => return Err(Failure::input(anyhow::anyhow!("--output says where the snapshot goes"))),
     };
-    let form = Form::of(&output).map_err(Failure::input)?;
+    let form = Form::of(&path).map_err(Failure::input)?;
     let now = Timestamp::now();
     // Nobody compares snapshots by fractions of seconds.
     let taken = Timestamp::from_second(now.as_second()).unwrap_or(now).to_string();
     let reader = cluster::reader(&args.flags, ui).await?;
     let mut check = Check::new(embedded(), Params::at(now));
     let cannot =
-        |error: anyhow::Error| Failure::run(error.context(format!("cannot write snapshot {}", output.display())));
+        |error: anyhow::Error| Failure::run(error.context(format!("cannot write snapshot {}", path.display())));
     let mut recorder = Recorder::new(&mut check, &form).map_err(|error| cannot(error.into()))?;
     let all = collect::everything(&reader, args.flags.reading.parallel.into(), &mut recorder);
     reader.sender().in_time("read the cluster", all).await?;
     let index = recorder.finish(&form, &reader.connection().context, &taken).map_err(cannot)?;
-    ui.print(&summary(&index, &output.display().to_string(), reader.requests()))?;
+    output::told(&path, &summary(&index, &path.display().to_string(), reader.requests()), ui)?;
     for list in index.lists.iter().filter(|list| list.state == ListState::Forbidden) {
         let place = if list.namespace.is_empty() { String::new() } else { format!(" in {}", list.namespace) };
         ui.note(&format!("warning: you may not list {}{place}: what rests on it will be unknown", list.kind));

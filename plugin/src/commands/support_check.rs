@@ -19,6 +19,7 @@ use super::cluster::{self, CheckSource, ClusterFlags};
 use crate::cli::exit::{ExitResult, Failure};
 use crate::cli::tool;
 use crate::input::documents::Depth;
+use crate::input::settings;
 use crate::input::waivers::{self, WaiverSource};
 use crate::screen::fixes::{self, Pasting, ShellFlag};
 use crate::screen::format::{self, ReportFormat};
@@ -69,13 +70,13 @@ pub struct Printing {
     #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "KUBECTL_AKSARC_OUTPUT")]
     pub output: ReportFormat,
     /// Write the report to a file instead of stdout
-    #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_OUTPUT_FILE", value_hint = clap::ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", value_parser = settings::file_or_nothing, env = "KUBECTL_AKSARC_OUTPUT_FILE", value_hint = clap::ValueHint::FilePath)]
     pub output_file: Option<PathBuf>,
     /// Write exit code and verdict to a file as JSON: kubectl on Windows turns every plugin's exit code into 1
-    #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_STATUS_FILE", value_hint = clap::ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", value_parser = settings::file_not_stdout, env = "KUBECTL_AKSARC_STATUS_FILE", value_hint = clap::ValueHint::FilePath)]
     pub status_file: Option<PathBuf>,
     /// Also save the report as JSON
-    #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_SAVE", value_hint = clap::ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", value_parser = settings::file_not_stdout, env = "KUBECTL_AKSARC_SAVE", value_hint = clap::ValueHint::FilePath)]
     pub save: Option<PathBuf>,
     /// Which findings to print: problems leaves out waived ones and those that are information only
     #[arg(long, value_name = "WHICH", default_value = "problems", env = "KUBECTL_AKSARC_SHOW")]
@@ -108,6 +109,12 @@ pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
 /// Judges, prints and saves.
 async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
     let begun = Instant::now();
+    let files = &args.printing;
+    output::apart(&[
+        ("--output-file", files.output_file.as_deref()),
+        ("--status-file", files.status_file.as_deref()),
+        ("--save", files.save.as_deref()),
+    ])?;
     if args.namespace.is_some() && args.filename.is_empty() {
         return Err(Failure::input(anyhow::anyhow!(
             "--namespace is for manifests (--filename): a cluster or a snapshot is always judged as a whole"

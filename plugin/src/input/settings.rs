@@ -1,7 +1,7 @@
 //! Values that several commands take: platforms, days, releases, files written by hand.
 
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::moment::Moment;
@@ -61,6 +61,30 @@ pub(crate) fn release(text: &str) -> Result<String, String> {
         Ok(text.to_uppercase())
     } else {
         Err("expected a release such as 2022, 22H2 or 2602".to_owned())
+    }
+}
+
+/// A file to write instead of stdout; `-` would be a file of that name.
+///
+/// # Errors
+/// How stdout is written.
+pub(crate) fn file_or_nothing(text: &str) -> Result<PathBuf, String> {
+    output(text, "write to stdout by leaving the flag out")
+}
+
+/// A file to write beside what stdout gets; `-` would be a file of that name.
+///
+/// # Errors
+/// How stdout is written.
+pub(crate) fn file_not_stdout(text: &str) -> Result<PathBuf, String> {
+    output(text, "this goes to a file; /dev/stdout is standard output where the system has it")
+}
+
+fn output(text: &str, instead: &str) -> Result<PathBuf, String> {
+    match text {
+        "-" => Err(instead.to_owned()),
+        "" => Err("a file is needed".to_owned()),
+        _ => Ok(PathBuf::from(text)),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::dry_run::plan::GuardSource;
 use crate::dry_run::target::Choice;
 use crate::input::documents::Depth;
 use crate::input::manifests::{self, Manifest};
-use crate::input::settings::{PLATFORMS, moment, read};
+use crate::input::settings::{self, PLATFORMS, moment, read};
 use crate::input::waivers::{self, WaiverSource};
 use crate::screen::fixes::ShellFlag;
 use crate::screen::format::PlanFormat;
@@ -35,13 +35,13 @@ pub struct CommonFlags {
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: PlanFormat,
     /// Write the result to a file instead of stdout
-    #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_OUTPUT_FILE", value_hint = clap::ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", value_parser = settings::file_or_nothing, env = "KUBECTL_AKSARC_OUTPUT_FILE", value_hint = clap::ValueHint::FilePath)]
     pub output_file: Option<PathBuf>,
     /// Shell that commands are printed for; by default the one that the system suggests
     #[arg(long, value_name = "SHELL", env = "KUBECTL_AKSARC_SHELL")]
     pub shell: Option<ShellFlag>,
     /// Write exit code and outcome to a file as JSON: kubectl on Windows turns every plugin's exit code into 1
-    #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_STATUS_FILE", value_hint = clap::ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", value_parser = settings::file_not_stdout, env = "KUBECTL_AKSARC_STATUS_FILE", value_hint = clap::ValueHint::FilePath)]
     pub status_file: Option<PathBuf>,
     /// Accepted for habit's sake: it is always server
     #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "server", value_parser = ["server"])]

@@ -13,7 +13,7 @@ use crate::cli::exit::{ExitResult, Failure};
 use crate::cli::tool::API_VERSION;
 use crate::commands::explain;
 use crate::input::documents::{self, Depth};
-use crate::input::settings::moment;
+use crate::input::settings::{self, moment};
 use crate::input::waivers::from_file;
 use crate::screen::output;
 use crate::screen::ui::{Ui, UiFlags};
@@ -87,7 +87,7 @@ pub struct Args {
     #[arg(long)]
     pub resource: bool,
     /// Write it to this file; a file of waivers that is there already gets it as one more
-    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", value_parser = settings::file_or_nothing, value_hint = clap::ValueHint::FilePath)]
     pub output_file: Option<PathBuf>,
     /// Display.
     #[command(flatten)]
