@@ -3,6 +3,7 @@
 pub mod args;
 pub mod complete;
 pub mod duration;
+pub mod environment;
 pub mod exit;
 pub(crate) mod flags;
 pub mod invocation;

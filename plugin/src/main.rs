@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aksarc_shared::verdict::report::exit;
 use kubectl_aksarc::cli::args::{Cli, TopCommand, status_file_of_refused};
+use kubectl_aksarc::cli::environment;
 use kubectl_aksarc::cli::exit::{ExitResult, Failure};
 use kubectl_aksarc::cli::invocation;
 use kubectl_aksarc::commands::{
@@ -32,6 +33,9 @@ fn main() -> ExitCode {
     let mut ui = Ui::new(name, locale().as_deref());
     if let Some(flags) = cli.command.ui_flags() {
         ui.apply(flags);
+    }
+    for warning in environment::unknown(&Cli::named(name)) {
+        ui.note(&warning);
     }
     let status_file = cli.command.status_file();
     let outcome = run(cli.command, &mut ui);

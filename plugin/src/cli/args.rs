@@ -7,6 +7,7 @@ use clap::builder::Resettable;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Id, Parser, Subcommand};
 
+use super::environment;
 use crate::commands::{
     baseline, completion, doctor, dry_run, explain, rules, snapshot, support_check, version, versions, waivers,
 };
@@ -105,11 +106,14 @@ impl Cli {
         // To clap a variable of the environment is as good as a flag, and two that exclude each other are an error. What
         // was typed goes first, so a variable at odds with it is as if it were not set.
         command.build();
-        if let Ok(typed) = forget(command.clone(), &|_, _| true).try_get_matches_from(argv) {
-            let typed = words(&typed);
-            command = forget(command, &|command, arg| at_odds(command, arg, &typed));
-        }
-        Cli::from_arg_matches(&command.try_get_matches_from(argv)?)
+        command = forget(command, &|_, arg| arg.get_env().is_some_and(|name| !environment::is_set(name)));
+        let Ok(typed) = forget(command.clone(), &|_, _| true).try_get_matches_from(argv) else {
+            return Cli::from_arg_matches(&command.try_get_matches_from(argv)?);
+        };
+        let typed = words(&typed);
+        command = forget(command, &|command, arg| at_odds(command, arg, &typed));
+        let matches = command.clone().try_get_matches_from(argv);
+        Cli::from_arg_matches(&matches.map_err(|error| environment::named(error, &command, &typed))?)
     }
 }
 
@@ -148,7 +152,7 @@ pub fn status_file_of_refused(argv: &[OsString]) -> Option<StatusFile> {
     };
     let typed = words.iter().enumerate().find_map(value);
     let path = typed.or_else(|| std::env::var_os("KUBECTL_AKSARC_STATUS_FILE").map(PathBuf::from));
-    let path = path.filter(|path| !path.as_os_str().is_empty())?;
+    let path = path.filter(|path| !path.as_os_str().is_empty() && path.as_os_str() != "-")?;
     match *words.get(1)? {
         "dry-run" => Some(StatusFile::DryRun(path)),
         "support-check" => Some(StatusFile::SupportCheck(path)),
@@ -183,8 +187,8 @@ impl TopCommand {
             TopCommand::Baseline(args) => Some(args.ui()),
             TopCommand::Waivers(args) => Some(args.ui()),
             TopCommand::Versions(args) => Some(&args.flags.ui),
+            TopCommand::DryRun(args) => Some(&args.verb.common().ui),
             TopCommand::Rules(_)
-            | TopCommand::DryRun(_)
             | TopCommand::Explain(_)
             | TopCommand::Completion(_)
             | TopCommand::Version(_) => None,

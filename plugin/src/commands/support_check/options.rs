@@ -107,14 +107,17 @@ impl Judging {
     }
 
     fn rules(&self, own_name: &str) -> anyhow::Result<Vec<&'static Rule>> {
-        let named = |words: &[String]| -> anyhow::Result<Vec<&'static str>> {
+        let named = |flag: &str, words: &[String]| -> anyhow::Result<Vec<&'static str>> {
             let mut codes = Vec::new();
+            if !words.is_empty() && words.iter().all(|word| word.trim().is_empty()) {
+                bail!("{flag} is empty: name a rule, or leave the flag out");
+            }
             for word in words.iter().map(|word| word.trim()).filter(|word| !word.is_empty()) {
                 codes.extend(explain::select(word, own_name)?.iter().map(|rule| rule.code.as_str()));
             }
             Ok(codes)
         };
-        let (only, skip) = (named(&self.only)?, named(&self.skip)?);
+        let (only, skip) = (named("--only", &self.only)?, named("--skip", &self.skip)?);
         let wanted = |rule: &&&Rule| {
             let code = rule.code.as_str();
             (only.is_empty() || only.contains(&code)) && !skip.contains(&code)
