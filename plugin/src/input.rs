@@ -1,6 +1,7 @@
 //! What a command is given besides a cluster: files, directories, archives and standard input.
 
 pub(crate) mod documents;
+mod kustomize;
 pub mod manifests;
 pub(crate) mod settings;
 pub(crate) mod waivers;

@@ -16,7 +16,7 @@ use serde::Serialize;
 use super::cluster::{self, ClusterFlags};
 use crate::cli::exit::{ExitResult, Failure};
 use crate::cli::tool;
-use crate::input::settings;
+use crate::input::{documents, settings};
 use crate::screen::format::ListFormat;
 use crate::screen::grid::Grid;
 use crate::screen::output;
@@ -116,13 +116,13 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Baseline> {
         anyhow::bail!("{shown} has {size} bytes, and a baseline at most {MAX_FILE}");
     }
     // What is no regular file has no size.
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     let file = std::fs::File::open(path).with_context(|| format!("cannot read baseline {shown}"))?;
-    file.take(MAX_FILE + 1).read_to_string(&mut text).with_context(|| format!("cannot read baseline {shown}"))?;
-    if u64::try_from(text.len()).unwrap_or(u64::MAX) > MAX_FILE {
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes).with_context(|| format!("cannot read baseline {shown}"))?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_FILE {
         anyhow::bail!("{shown} has more than {MAX_FILE} bytes, the most a baseline may have");
     }
-    baseline::parse(&text).with_context(|| format!("{shown} is no baseline of `kubectl aksarc baseline capture`"))
+    baseline::parse(documents::text(&shown.to_string(), &bytes)?).with_context(|| format!("{shown} is no baseline of `kubectl aksarc baseline capture`"))
 }
 
 async fn capture(args: &CaptureArgs, ui: &Ui) -> ExitResult {

@@ -19,6 +19,7 @@ use super::cluster::{self, CheckSource, ClusterFlags};
 use crate::cli::exit::{ExitResult, Failure};
 use crate::cli::tool;
 use crate::input::documents::Depth;
+use crate::input::manifests::Given;
 use crate::input::settings;
 use crate::input::waivers::{self, WaiverSource};
 use crate::screen::fixes::{self, Pasting, ShellFlag};
@@ -37,11 +38,14 @@ pub use options::Judging;
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Judge a snapshot instead of a cluster: a file, a directory or a .tar.gz
-    #[arg(long, value_name = "PATH", conflicts_with_all = ["filename", "context", "server"], value_hint = clap::ValueHint::AnyPath)]
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["filename", "kustomize", "context", "server"], value_hint = clap::ValueHint::AnyPath)]
     pub snapshot: Option<PathBuf>,
     /// Judge manifests as if somebody were about to create them; - reads standard input
-    #[arg(short, long, value_name = "FILE|DIR|-", conflicts_with_all = ["context", "server"], value_hint = clap::ValueHint::AnyPath)]
+    #[arg(short, long, value_name = "FILE|DIR|-", value_delimiter = ',', conflicts_with_all = ["context", "server"], value_hint = clap::ValueHint::AnyPath)]
     pub filename: Vec<PathBuf>,
+    /// Judge the manifests that kubectl builds of a directory with a kustomization
+    #[arg(short, long, value_name = "DIR", conflicts_with_all = ["filename", "context", "server"], value_hint = clap::ValueHint::DirPath)]
+    pub kustomize: Option<PathBuf>,
     /// Look into subdirectories of -f too
     #[arg(short = 'R', long, requires = "filename")]
     pub recursive: bool,
@@ -60,6 +64,13 @@ pub struct Args {
     /// Reading, display and cluster.
     #[command(flatten)]
     pub flags: ClusterFlags,
+}
+
+impl Args {
+    /// Whether manifests are judged, and no cluster.
+    fn of_manifests(&self) -> bool {
+        !self.filename.is_empty() || self.kustomize.is_some()
+    }
 }
 
 /// What is printed, and where to.
@@ -115,14 +126,14 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
         ("--status-file", files.status_file.as_deref()),
         ("--save", files.save.as_deref()),
     ])?;
-    if args.namespace.is_some() && args.filename.is_empty() {
+    if args.namespace.is_some() && !args.of_manifests() {
         return Err(Failure::input(anyhow::anyhow!(
-            "--namespace is for manifests (--filename): a cluster or a snapshot is always judged as a whole"
+            "--namespace is for manifests (--filename, --kustomize): a cluster or a snapshot is always judged as a whole"
         )));
     }
     let mut params = args.judging.params(ui)?;
     let mut now = params.now;
-    let is_live = args.snapshot.is_none() && args.filename.is_empty();
+    let is_live = args.snapshot.is_none() && !args.of_manifests();
     let mut cluster = None;
     if WaiverSource::of(args.judging.waivers.as_deref()) == WaiverSource::Cluster {
         if !is_live {
@@ -138,7 +149,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
         cluster = Some(reader);
     }
     let differs_in_kind = |own: &&mut Baseline| own.is_of_snapshot() != args.snapshot.is_some();
-    if args.filename.is_empty()
+    if !args.of_manifests()
         && let Some(baseline) = params.baseline.as_mut().filter(differs_in_kind)
     {
         baseline.forget_what_snapshots_leave_out();
@@ -183,7 +194,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
     let pasting = Pasting::new(args.printing.shell);
     let pasting = if is_live { pasting.of_cluster(&args.flags.kube) } else { pasting };
     pasting.make_ready(&mut report.findings);
-    if !args.filename.is_empty() {
+    if args.of_manifests() {
         fixes::of_manifests(&mut report.findings);
     }
     report.coverage.seconds = rounded(begun.elapsed());
@@ -196,7 +207,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
         group_by: args.printing.group_by,
         taken: source.taken.as_deref(),
         age,
-        manifests: !args.filename.is_empty(),
+        manifests: args.of_manifests(),
         nodes_read,
         unjudged,
         recorded,
@@ -232,14 +243,12 @@ fn manifests(
 ) -> Result<(CheckSource, manifests::ManifestCounts), Failure> {
     let namespace = args.namespace.as_deref().unwrap_or("default");
     let depth = if args.recursive { Depth::Recursive } else { Depth::Flat };
-    let read = manifests::judge(&args.filename, depth, namespace, check).map_err(Failure::input)?;
+    let given = Given::of(&args.filename, depth, args.kustomize.as_deref());
+    let read = manifests::judge(given, namespace, check).map_err(Failure::input)?;
     let count = read.objects;
     if read.unjudged.values().any(|count| *count > 0) {
         let kinds: Vec<&str> = read.unjudged.keys().map(String::as_str).collect();
         ui.note(&text::line(&format!("note: no rule looks at the kinds {}", kinds.join(", ")), 400));
-    }
-    if read.kustomization {
-        ui.note("warning: a kustomization is not built; use `kubectl kustomize DIR` and pipe its output into -f -");
     }
     let context = if count == 1 { "1 manifest".to_owned() } else { format!("{count} manifests") };
     Ok((CheckSource { context, server: String::new(), taken: None }, read))
@@ -266,6 +275,9 @@ Examples:
 
   # Judge manifests before they are applied
   kubectl aksarc support-check -f deploy/ -R
+
+  # Judge what a kustomization makes
+  kubectl aksarc support-check -k overlays/edge
 
   # With the findings that somebody has accepted for a time, from a file or from the cluster itself
   kubectl aksarc support-check --waivers waivers.yaml

@@ -7,6 +7,8 @@ use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::moment::Moment;
 use anyhow::{Context, anyhow};
 
+use super::documents;
+
 /// The values of `--platform`.
 pub(crate) const PLATFORMS: [&str; 5] = ["auto", "windows-server", "hci-22h2", "azure-local", "bare-metal"];
 
@@ -20,16 +22,16 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<String> {
         return Err(anyhow!("{} has {size} bytes, and this kind of file at most {MAX_SETTINGS}", path.display()));
     }
     // What is no regular file, such as a pipe, has no size.
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     let file = std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    file.take(MAX_SETTINGS + 1).read_to_string(&mut text).with_context(|| format!("cannot read {}", path.display()))?;
-    if u64::try_from(text.len()).unwrap_or(u64::MAX) > MAX_SETTINGS {
+    file.take(MAX_SETTINGS + 1).read_to_end(&mut bytes).with_context(|| format!("cannot read {}", path.display()))?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_SETTINGS {
         return Err(anyhow!(
             "{} has more than {MAX_SETTINGS} bytes, the most this kind of file may have",
             path.display()
         ));
     }
-    Ok(text)
+    Ok(documents::text(&path.display().to_string(), &bytes)?.to_owned())
 }
 
 /// A day, a moment in RFC 3339, or `now`.

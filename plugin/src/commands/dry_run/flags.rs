@@ -11,7 +11,7 @@ use crate::cli::flags::KubeFlags;
 use crate::dry_run::plan::GuardSource;
 use crate::dry_run::target::Choice;
 use crate::input::documents::Depth;
-use crate::input::manifests::{self, Manifest};
+use crate::input::manifests::{self, Given, Manifest};
 use crate::input::settings::{self, PLATFORMS, moment, read};
 use crate::input::waivers::{self, WaiverSource};
 use crate::screen::fixes::ShellFlag;
@@ -86,8 +86,11 @@ pub struct ChoiceFlags {
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct FileFlags {
     /// Objects by manifest: a file, a directory, or - for stdin; repeat for several
-    #[arg(short, long, value_name = "FILE|DIR|-", value_hint = clap::ValueHint::AnyPath)]
+    #[arg(short, long, value_name = "FILE|DIR|-", value_delimiter = ',', value_hint = clap::ValueHint::AnyPath)]
     pub filename: Vec<PathBuf>,
+    /// Objects by the manifests that kubectl builds of a directory with a kustomization
+    #[arg(short, long, value_name = "DIR", conflicts_with_all = ["filename", "recursive"], value_hint = clap::ValueHint::DirPath)]
+    pub kustomize: Option<PathBuf>,
     /// Read directories all the way down
     #[arg(short = 'R', long)]
     pub recursive: bool,
@@ -145,7 +148,8 @@ impl ChoiceFlags {
 impl FileFlags {
     /// The manifests of the files; none where no file is given.
     pub(super) fn read(&self) -> anyhow::Result<Vec<Manifest>> {
-        manifests::read(&self.filename, if self.recursive { Depth::Recursive } else { Depth::Flat })
+        let depth = if self.recursive { Depth::Recursive } else { Depth::Flat };
+        manifests::read(Given::of(&self.filename, depth, self.kustomize.as_deref()))
     }
 }
 

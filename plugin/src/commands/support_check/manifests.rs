@@ -1,7 +1,6 @@
 //! Manifests, judged as if a person were about to create them.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use aksarc_shared::k8s::kinds;
 use aksarc_shared::k8s::read::json;
@@ -9,8 +8,7 @@ use aksarc_shared::verdict::check::Check;
 use anyhow::Context as _;
 use serde_json::Value;
 
-use crate::input::documents::Depth;
-use crate::input::manifests;
+use crate::input::manifests::{self, Given};
 
 /// Counts of the objects in manifests.
 #[derive(Clone, Debug, Default)]
@@ -21,22 +19,19 @@ pub(super) struct ManifestCounts {
     pub(super) unjudged: BTreeMap<String, usize>,
     /// Objects with fields that only a cluster sets: they were recorded from one.
     pub(super) recorded: usize,
-    /// A kustomization was among them: what it would make of the others was not judged.
-    pub(super) kustomization: bool,
 }
 
-/// Gives every object of the files at `paths` to the check, with `namespace` where an object names none.
+/// Gives every object of the manifests to the check, with `namespace` where an object names none.
 ///
 /// # Errors
 /// A file cannot be read, or a document is no object.
 pub(super) fn judge(
-    paths: &[PathBuf],
-    depth: Depth,
+    given: Given<'_>,
     namespace: &str,
     check: &mut Check<'_>,
 ) -> anyhow::Result<ManifestCounts> {
     let mut all = ManifestCounts::default();
-    manifests::each(paths, depth, &mut |manifest| one(manifest.object, namespace, check, &mut all))?;
+    manifests::each(given, &mut |manifest| one(manifest.object, namespace, check, &mut all))?;
     Ok(all)
 }
 
@@ -44,7 +39,6 @@ fn one(mut value: Value, namespace: &str, check: &mut Check<'_>, all: &mut Manif
     let text = |field: &str| value.get(field).and_then(Value::as_str).unwrap_or_default();
     let known = kinds::of(text("apiVersion"), text("kind"));
     all.objects += 1;
-    all.kustomization |= text("apiVersion").starts_with("kustomize.config.k8s.io/");
     all.recorded += usize::from(is_recorded(&value));
     if known.is_none() {
         *all.unjudged.entry(text("kind").to_owned()).or_default() += 1;

@@ -25,6 +25,9 @@ pub enum ReadError {
     /// YAML that kubectl would refuse too.
     #[error("not YAML that kubectl reads: {0}")]
     Yaml(String),
+    /// YAML that kubectl may read: of another shape, with a key twice, or of more than is read here.
+    #[error("{0}")]
+    Content(String),
 }
 
 /// What a page says about the list it belongs to.

@@ -247,7 +247,7 @@ fn named(mut spec: Waiver, name: String) -> Result<Waiver, String> {
 
 /// In the form of the YAML reader's own errors.
 fn wrong(place: WaiverPlace, why: &str) -> ReadError {
-    ReadError::Yaml(format!("{why} at line {}, column {}", place.line, place.column))
+    ReadError::Content(format!("{why} at line {}, column {}", place.line, place.column))
 }
 
 const API_VERSION: &str = "aksarc.dev/v1alpha1";

@@ -84,7 +84,7 @@ impl From<ReadError> for GuardConfigError {
     fn from(error: ReadError) -> Self {
         GuardConfigError::Shape(match error {
             // What is wrong may be a word, in YAML that is fine.
-            ReadError::Yaml(text) => text,
+            ReadError::Yaml(text) | ReadError::Content(text) => text,
             other => other.to_string(),
         })
     }
