@@ -8,3 +8,4 @@ pub mod exit;
 pub(crate) mod flags;
 pub mod invocation;
 pub mod tool;
+pub mod words;

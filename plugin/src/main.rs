@@ -7,7 +7,7 @@ use aksarc_shared::verdict::report::exit;
 use kubectl_aksarc::cli::args::{Cli, TopCommand, status_file_of_refused};
 use kubectl_aksarc::cli::environment;
 use kubectl_aksarc::cli::exit::{ExitResult, Failure};
-use kubectl_aksarc::cli::invocation;
+use kubectl_aksarc::cli::{invocation, words};
 use kubectl_aksarc::commands::{
     baseline, completion, doctor, dry_run, explain, rules, snapshot, support_check, version, versions, waivers,
 };
@@ -16,6 +16,7 @@ use kubectl_aksarc::screen::ui::Ui;
 fn main() -> ExitCode {
     let argv: Vec<_> = std::env::args_os().collect();
     let name = invocation::name(argv.first().and_then(|first| first.to_str()));
+    let argv = words::ordered(&Cli::named(name), argv);
     let cli = match Cli::read(name, &argv) {
         Ok(cli) => cli,
         Err(error) => {

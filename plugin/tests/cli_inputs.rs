@@ -568,3 +568,57 @@ fn completion_scripts_and_kubectls_protocol() {
         .unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "windows-server\n:4\n");
 }
+
+#[test]
+fn levels_are_kubectls_and_requests_are_told_from_6_on() {
+    let server = Server::of(Cluster::healthy());
+    let program = Program::at(&server.url());
+    for level in [&["-v"][..], &["-v=6"], &["-v", "6"], &["-v9"], &["--v=8"], &["--v", "7"], &["--verbose=6"]] {
+        let told = program.check(level).exits(0).stderr;
+        let line = told.lines().find(|line| line.starts_with("GET /api/v1/nodes?")).unwrap_or_default();
+        let words: Vec<&str> = line.split(' ').skip(2).collect();
+        assert!(matches!(words[..], ["200", "in", _, "milliseconds"]), "{level:?}: {told}");
+        assert!(!told.contains("secret"), "{told}");
+    }
+    for level in [&["-v=0"][..], &["-v", "5"], &["--v=1"]] {
+        assert!(!program.check(level).exits(0).stderr.contains("GET "), "{level:?}");
+    }
+    let ran = program.check(&["-v=x"]).exits(2);
+    assert!(ran.stderr.contains("expected a level"), "{}", ran.stderr);
+}
+
+#[test]
+fn flags_of_the_cluster_may_stand_before_the_command() {
+    let server = Server::of(Cluster::healthy());
+    let program = Program::at(&server.url());
+    program.run(&["--context", "test", "-q", "support-check", "--platform", "azure-local"]).exits(0);
+    let ran = program.run(&["--context", "other", "support-check", "--status-file", "status"]);
+    assert!(ran.stderr.contains("no context \"other\""), "{}", ran.stderr);
+    program.write("status", "old");
+    program.run(&["--context", "test", "support-check", "--status-file", "status", "--elephant"]).exits(2);
+    assert!(program.read("status").contains("\"exitCode\":2"));
+    program.run(&["--context", "test", "version"]).exits(2);
+}
+
+#[test]
+fn files_are_told_with_their_flag() {
+    let program = Program::new();
+    program.write("m.yaml", ADD_ON);
+    for flag in ["--waivers", "--attest", "--versions", "--baseline"] {
+        assert_bad(program.check(&[flag, "nofile", "-f", "m.yaml"]), &format!("error: {flag}: cannot read"));
+    }
+    for flag in ["--snapshot", "-f"] {
+        assert_bad(program.check(&[flag, "nofile"]), &format!("error: {flag}: cannot read nofile"));
+    }
+    let dry_run = |flag: &str| program.run(&["dry-run", "patch", "node", "a", flag, "nofile"]);
+    assert_bad(dry_run("--patch-file"), "--patch-file: cannot read nofile");
+    program.write("d/bad.yaml", "a: [\n");
+    assert_bad(program.check(&["-f", "d"]), "cannot read d/bad.yaml");
+    program.write("s/bad.yaml", "a: [\n");
+    assert_bad(program.check(&["--snapshot", "s"]), "--snapshot: cannot use snapshot s: cannot read bad.yaml");
+    program.write("all/one/index.json", "{}");
+    program.write("all/two/index.json", "{}");
+    assert_bad(program.check(&["--snapshot", "all"]), "holds snapshots of its own, such as all/one: give one of them");
+    let ran = program.check(&["s"]).exits(2);
+    assert!(ran.stderr.contains("'s' is a path: a snapshot is given by --snapshot, manifests by --filename"), "{}", ran.stderr);
+}

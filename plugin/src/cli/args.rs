@@ -1,9 +1,10 @@
 //! The command line, as clap reads it.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::Resettable;
+use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Id, Parser, Subcommand};
 
@@ -108,13 +109,26 @@ impl Cli {
         command.build();
         command = forget(command, &|_, arg| arg.get_env().is_some_and(|name| !environment::is_set(name)));
         let Ok(typed) = forget(command.clone(), &|_, _| true).try_get_matches_from(argv) else {
-            return Cli::from_arg_matches(&command.try_get_matches_from(argv)?);
+            return Cli::from_arg_matches(&command.try_get_matches_from(argv).map_err(with_hint)?);
         };
         let typed = words(&typed);
         command = forget(command, &|command, arg| at_odds(command, arg, &typed));
         let matches = command.clone().try_get_matches_from(argv);
         Cli::from_arg_matches(&matches.map_err(|error| environment::named(error, &command, &typed))?)
     }
+}
+
+/// The error of a line with a word that no command takes. A path among them was to be judged.
+fn with_hint(mut error: clap::Error) -> clap::Error {
+    if let (clap::error::ErrorKind::UnknownArgument, Some(ContextValue::String(word))) =
+        (error.kind(), error.get(ContextKind::InvalidArg))
+        && !word.starts_with('-')
+        && Path::new(word).exists()
+    {
+        let tip = format!("'{word}' is a path: a snapshot is given by --snapshot, manifests by --filename");
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
+    error
 }
 
 /// The command without the variables of some flags, all the way down.

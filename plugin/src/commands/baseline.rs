@@ -223,7 +223,7 @@ async fn record(source: &Source, ui: &Ui) -> Result<Recorded, Failure> {
     let now = Timestamp::now();
     let mut check = Check::new(embedded(), Params { record: true, ..Params::at(now) });
     let (context, taken) = if let Some(path) = &source.snapshot {
-        let about = snapshot::read::judge(path, &mut check).map_err(Failure::input)?;
+        let about = snapshot::read::judge(path, &mut check).context("--snapshot").map_err(Failure::input)?;
         (format!("{}{}", baseline::OF_SNAPSHOT, path.display()), about.taken.and_then(|taken| taken.parse().ok()))
     } else {
         let reader = cluster::reader(&source.flags, ui).await?;
@@ -278,7 +278,7 @@ fn table(then: &Baseline, differences: &[BaselineDifference], not_read: &[String
         let rest = if not_read.is_empty() { "" } else { "what was read is " };
         return format!("{gaps}{rest}as recorded on {}\n", then.captured_at);
     }
-    let mut grid = Grid::new(&["OBJECT", "FIELD", "RECORDED", "NOW"]);
+    let mut grid = Grid::under(ui.headings, &["OBJECT", "FIELD", "RECORDED", "NOW"]);
     for difference in differences {
         let cell = |value: &Option<String>| match (value, difference.path.is_empty()) {
             (None, _) => "–".to_owned(),

@@ -13,6 +13,7 @@ use aksarc_shared::k8s::kinds;
 use aksarc_shared::text;
 use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::verdict::report::Report;
+use anyhow::Context as _;
 use clap::builder::FalseyValueParser;
 
 use super::cluster::{self, CheckSource, ClusterFlags};
@@ -161,7 +162,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
     let mut check = Check::new(data, params);
     let (mut unjudged, mut recorded, mut age) = (0, 0, None);
     let source = if let Some(path) = &args.snapshot {
-        let about = snapshot::read::judge(path, &mut check).map_err(Failure::input)?;
+        let about = snapshot::read::judge(path, &mut check).context("--snapshot").map_err(Failure::input)?;
         let moment = about.moment();
         age = moment.map(|taken| Age::of(taken, args.judging.as_of));
         if let (None, Some(taken)) = (args.judging.as_of, moment) {
@@ -213,6 +214,9 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
         recorded,
     };
     let text = report::report(&report, args.printing.output, &view)?;
+    if let Some(note) = report::left_out(&report, args.printing.output, &view) {
+        ui.note(&note);
+    }
     if let Some(path) = &args.printing.save {
         output::write(path, format::json(&report)?.as_bytes())?;
     }
@@ -244,7 +248,7 @@ fn manifests(
     let namespace = args.namespace.as_deref().unwrap_or("default");
     let depth = if args.recursive { Depth::Recursive } else { Depth::Flat };
     let given = Given::of(&args.filename, depth, args.kustomize.as_deref());
-    let read = manifests::judge(given, namespace, check).map_err(Failure::input)?;
+    let read = manifests::judge(given, namespace, check).context(if args.kustomize.is_some() { "-k" } else { "-f" }).map_err(Failure::input)?;
     let count = read.objects;
     if read.unjudged.values().any(|count| *count > 0) {
         let kinds: Vec<&str> = read.unjudged.keys().map(String::as_str).collect();

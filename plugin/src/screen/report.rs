@@ -16,6 +16,13 @@ pub use view::{Age, GroupBy, Show, View};
 use super::format::{self, ReportFormat};
 use crate::cli::exit::Failure;
 
+/// What a format leaves out of a report without a trace in it, for stderr.
+pub fn left_out(report: &Report, format: ReportFormat, view: &View<'_>) -> Option<String> {
+    let count = if format == ReportFormat::Name { name::nameless(report, view.show) } else { 0 };
+    let findings = if count == 1 { "1 finding is".to_owned() } else { format!("{count} findings are") };
+    (count > 0).then(|| format!("note: {findings} on node pools or the cluster as a whole, which have no name to print"))
+}
+
 /// A report as text, with colours as ANSI codes in the formats for people.
 ///
 /// # Errors

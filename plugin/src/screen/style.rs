@@ -6,6 +6,8 @@ use aksarc_shared::finding::Consequence;
 use aksarc_shared::verdict::report::VerdictWord;
 use anstyle::{AnsiColor, Style};
 
+use super::grid::Headings;
+
 /// The abilities of the terminal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Look {
@@ -13,6 +15,8 @@ pub struct Look {
     pub ascii: bool,
     /// Columns of the terminal; `None` where there is none, and lines are as long as they are.
     pub width: Option<usize>,
+    /// Whether lists have headings.
+    pub headings: Headings,
 }
 
 impl Look {

@@ -165,13 +165,13 @@ impl JudgingFlags {
     pub(super) fn settings(&self, ui: &Ui) -> anyhow::Result<(Settings, GuardSource)> {
         let (mut settings, source) = match &self.guard_config {
             Some(path) => {
-                let settings = guard_config(&read(path)?).with_context(|| format!("cannot use {}", path.display()))?;
+                let settings = guard_config(&read(path).context("--guard-config")?).with_context(|| format!("cannot use {}", path.display()))?;
                 (settings, GuardSource::GuardConfig)
             }
             None => (Settings { mode: Preset::Enforce, ..Settings::default() }, GuardSource::Assumed),
         };
         if let WaiverSource::File(path) = WaiverSource::of(self.waivers.as_deref()) {
-            let found = waivers::of_file(path)?;
+            let found = waivers::of_file(path).context("--waivers")?;
             let found = valid_beside(&settings.waivers, found, ui);
             settings.waivers.extend(found);
         }

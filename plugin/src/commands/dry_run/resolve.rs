@@ -111,7 +111,7 @@ fn taint(args: &TaintArgs) -> anyhow::Result<(Verb, Targets)> {
 fn patch(args: &PatchArgs) -> anyhow::Result<(Verb, Targets)> {
     let text = match (&args.patch, &args.patch_file) {
         (Some(text), _) => text.clone(),
-        (None, Some(path)) => read(path)?,
+        (None, Some(path)) => read(path).context("--patch-file")?,
         (None, None) => bail!("--patch or --patch-file is needed"),
     };
     let body = match text.trim_start() {
