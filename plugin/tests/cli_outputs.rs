@@ -179,3 +179,21 @@ fn an_empty_variable_is_none_and_an_invalid_one_is_named() {
         assert!(ran.stderr.contains(&format!("{flag} is empty: name a rule")), "{}", ran.stderr);
     }
 }
+
+#[test]
+fn the_same_input_gives_the_same_bytes_and_stats_go_elsewhere() {
+    let server = Server::of(Cluster::outside());
+    let program = Program::at(&server.url());
+    program.run(&["snapshot", "-o", "s.json"]).exits(0);
+    for source in [&[][..], &["--snapshot", "s.json"]] {
+        let check = |more: &[&str]| program.check(&[source, &["-o", "json"], more].concat()).exits(3);
+        let (plain, told, filed) = (check(&[]), check(&["--stats"]), check(&["--stats=stats.json"]));
+        assert!(plain.stdout == told.stdout && plain.stdout == filed.stdout, "{source:?}");
+        assert!(told.stderr.contains("stats: ") && told.stderr.contains(" seconds, "), "{}", told.stderr);
+        assert!(!filed.stderr.contains("stats"), "{}", filed.stderr);
+        let stats: serde_json::Value = serde_json::from_str(&program.read("stats.json")).unwrap();
+        assert_eq!(stats["kind"], "SupportCheckStats");
+        assert_eq!(stats["objects"], plain.json()["coverage"]["objects"]);
+        assert!(stats["seconds"].as_f64().unwrap() > 0.0);
+    }
+}

@@ -3,7 +3,7 @@
 mod manifests;
 pub(crate) mod options;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use aksarc_shared::data::{Data, Platform, embedded};
@@ -12,7 +12,7 @@ use aksarc_shared::facts::inventory::ReadState;
 use aksarc_shared::k8s::kinds;
 use aksarc_shared::text;
 use aksarc_shared::verdict::check::{Check, Params};
-use aksarc_shared::verdict::report::Report;
+use aksarc_shared::verdict::report::{Coverage, Report};
 use anyhow::Context as _;
 use clap::builder::FalseyValueParser;
 
@@ -90,6 +90,9 @@ pub struct Printing {
     /// Also save the report as JSON
     #[arg(long, value_name = "FILE", value_parser = settings::file_not_stdout, env = "KUBECTL_AKSARC_SAVE", value_hint = clap::ValueHint::FilePath)]
     pub save: Option<PathBuf>,
+    /// Also tell what the check took, in time, memory, objects and requests: a line on stderr, or with a FILE as JSON in it
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = STDERR, env = "KUBECTL_AKSARC_STATS", value_hint = clap::ValueHint::FilePath)]
+    pub stats: Option<PathBuf>,
     /// Which findings to print: problems leaves out waived ones and those that are information only
     #[arg(long, value_name = "WHICH", default_value = "problems", env = "KUBECTL_AKSARC_SHOW")]
     pub show: report::Show,
@@ -126,6 +129,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
         ("--output-file", files.output_file.as_deref()),
         ("--status-file", files.status_file.as_deref()),
         ("--save", files.save.as_deref()),
+        ("--stats", files.stats.as_deref().filter(|path| *path != Path::new(STDERR))),
     ])?;
     if args.namespace.is_some() && !args.of_manifests() {
         return Err(Failure::input(anyhow::anyhow!(
@@ -220,6 +224,9 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
     if let Some(path) = &args.printing.save {
         output::write(path, format::json(&report)?.as_bytes())?;
     }
+    if let Some(path) = &args.printing.stats {
+        stats(path, &report, ui)?;
+    }
     match &args.printing.output_file {
         Some(path) => output::write(path, anstream::adapter::strip_str(&text).to_string().as_bytes())?,
         None => ui.print(&text)?,
@@ -258,10 +265,30 @@ fn manifests(
     Ok((CheckSource { context, server: String::new(), taken: None }, read))
 }
 
+/// Tells what a check took.
+fn stats(path: &Path, report: &Report, ui: &Ui) -> Result<(), Failure> {
+    let Coverage { seconds, peak_memory_bytes, objects, requests, .. } = &report.coverage;
+    if path == Path::new(STDERR) {
+        ui.error(&format!(
+            "stats: {seconds:.3} seconds, {} MiB of memory at most, {objects} objects, {requests} requests",
+            peak_memory_bytes >> 20
+        ));
+        return Ok(());
+    }
+    let stats = serde_json::json!({
+        "apiVersion": tool::API_VERSION, "kind": "SupportCheckStats", "seconds": seconds,
+        "peakMemoryBytes": peak_memory_bytes, "objects": objects, "requests": requests,
+    });
+    output::write(path, format::json(&stats)?.as_bytes())
+}
+
 /// Milliseconds are precise enough.
 fn rounded(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1000.0).round() / 1000.0
 }
+
+/// What `--stats` without a file stands for.
+const STDERR: &str = "-";
 
 /// Days from which on a snapshot is called old.
 const OLD_DAYS: i64 = 7;

@@ -189,9 +189,11 @@ pub struct Coverage {
     pub without_managed_fields: usize,
     /// Requests made.
     pub requests: usize,
-    /// Wall-clock time.
+    /// Wall-clock time. It is no part of the JSON, so that the same input gives the same bytes.
+    #[serde(skip)]
     pub seconds: f64,
-    /// Peak resident memory; 0 where the system does not tell.
+    /// Peak resident memory; 0 where the system does not tell. No part of the JSON either.
+    #[serde(skip)]
     pub peak_memory_bytes: u64,
     /// What is unknown, and why.
     pub unknown: Vec<String>,
