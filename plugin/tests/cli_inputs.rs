@@ -257,7 +257,8 @@ fn manifests_that_no_rule_looks_at_are_no_pass_in_disguise() {
         "m/kustomization.yaml",
         "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [own.yaml]\n",
     );
-    let said = "m/kustomization.yaml, document 1: it is a Kustomization, which -f does not build: give its directory by -k";
+    let said =
+        "m/kustomization.yaml, document 1: it is a Kustomization, which -f does not build: give its directory by -k";
     assert_bad(program.check(&["-f", "m"]), said);
     program.write("m/kustomization.yaml", "resources: [own.yaml]\n");
     assert_bad(program.check(&["-f", "m/kustomization.yaml"]), said);
@@ -620,5 +621,9 @@ fn files_are_told_with_their_flag() {
     program.write("all/two/index.json", "{}");
     assert_bad(program.check(&["--snapshot", "all"]), "holds snapshots of its own, such as all/one: give one of them");
     let ran = program.check(&["s"]).exits(2);
-    assert!(ran.stderr.contains("'s' is a path: a snapshot is given by --snapshot, manifests by --filename"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("'s' is a path: a snapshot is given by --snapshot, manifests by --filename"),
+        "{}",
+        ran.stderr
+    );
 }

@@ -53,7 +53,8 @@ fn what_is_open_elsewhere_is_written_where_it_stands() {
     let program = with_manifest();
     symlink("/proc/self/fd/1", program.path("so")).unwrap();
     for path in ["so", "/dev/stdout", "/proc/self/fd/1", "/dev/fd/1"] {
-        let line = format!("{{ echo before; $P {CHECK} --output-file {path} --status-file /dev/fd/1; echo after; }} > out");
+        let line =
+            format!("{{ echo before; $P {CHECK} --output-file {path} --status-file /dev/fd/1; echo after; }} > out");
         shell(&program, &line).exits(0);
         let text = program.read("out");
         assert!(text.starts_with("before\n{") && text.ends_with("}\nafter\n"), "{path}: {text}");
@@ -159,7 +160,9 @@ fn a_dash_is_no_file_and_one_file_is_not_for_two() {
 fn an_empty_variable_is_none_and_an_invalid_one_is_named() {
     let program = with_manifest();
     let with = |variables: &str, arguments: &str| shell(&program, &format!("{variables} $P {CHECK} {arguments}"));
-    for name in ["PLATFORM", "ONLY", "SKIP", "AS_OF", "OUTPUT", "STATUS_FILE", "TIMEOUT", "CHUNK_SIZE", "WAIVERS", "VERBOSE"] {
+    for name in
+        ["PLATFORM", "ONLY", "SKIP", "AS_OF", "OUTPUT", "STATUS_FILE", "TIMEOUT", "CHUNK_SIZE", "WAIVERS", "VERBOSE"]
+    {
         let ran = with(&format!("KUBECTL_AKSARC_{name}="), "").exits(0);
         assert_eq!(ran.stderr, "", "{name}");
     }

@@ -1,10 +1,11 @@
-//! kubectl's protocol for completing plugins: called with the words typed after the plugin's name, the last of them
-//! unfinished, a program prints one candidate per line, a tab and what it means, and a directive as the last line.
+//! kubectl's protocol for completing plugins. The program is called with the words typed after the plugin's name, the
+//! last of them unfinished. It prints one candidate per line, each with a tab and its meaning, and a directive as the
+//! last line.
 
 use aksarc_shared::rules::catalogue;
 use clap::{Arg, Command, ValueHint};
 
-/// The answer to the words typed so far.
+/// The answer for the words typed so far.
 pub fn answer(root: &Command, words: &[String]) -> String {
     let (done, unfinished) = match words.split_last() {
         Some((last, done)) => (done, last.as_str()),
@@ -29,7 +30,7 @@ pub fn answer(root: &Command, words: &[String]) -> String {
 
 struct Cursor<'c> {
     command: &'c Command,
-    /// A flag that waits for its value.
+    /// The flag that waits for its value, if any.
     pending: Option<&'c Arg>,
 }
 
@@ -105,10 +106,10 @@ fn help(text: Option<&clap::builder::StyledStr>) -> String {
     text.map(ToString::to_string).unwrap_or_default().lines().next().unwrap_or_default().to_owned()
 }
 
-/// The shell may complete file names.
+/// The directive that lets the shell complete file names.
 const FILES: &str = ":0";
 
-/// There are no files to offer here.
+/// The directive that keeps the shell from completing file names.
 const NO_FILES: &str = ":4";
 
 #[cfg(test)]

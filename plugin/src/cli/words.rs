@@ -41,7 +41,8 @@ fn flag(command: &Command, word: &str) -> Option<usize> {
         arg.get_long() == Some(long) || arg.get_all_aliases().is_some_and(|aliases| aliases.contains(&long))
     };
     let is_named = |arg: &Arg| name.strip_prefix("--").map_or_else(|| short(arg), |name| long(arg, name));
-    let found = find(command, &|arg| is_named(arg) && arg.get_help_heading().is_some_and(|own| HEADINGS.contains(&own)))?;
+    let found =
+        find(command, &|arg| is_named(arg) && arg.get_help_heading().is_some_and(|own| HEADINGS.contains(&own)))?;
     let takes_next = value.is_none() && found.get_action().takes_values();
     // A level is a number.
     Some(if takes_next && !found.is_require_equals_set() { 2 } else { 1 })
@@ -106,7 +107,9 @@ mod tests {
         ] {
             assert_eq!(ordered(typed), meant);
         }
-        for same in ["a", "a --help", "a --elephant c doctor", "a --context", "a nonsense", "a support-check --context c"] {
+        for same in
+            ["a", "a --help", "a --elephant c doctor", "a --context", "a nonsense", "a support-check --context c"]
+        {
             assert_eq!(ordered(same), same);
         }
     }

@@ -1,4 +1,4 @@
-//! `explain`: a rule's page, offline.
+//! `explain`: shows a rule's page, without a cluster.
 
 use aksarc_shared::data::embedded;
 use aksarc_shared::rules::catalogue;
@@ -33,7 +33,7 @@ pub fn run(args: &Args, ui: &Ui) -> ExitResult {
     Ok(0)
 }
 
-/// The rules that a word names; where it names none, where to find them.
+/// The rules that a word names. An unknown word is an error that says where to find them.
 pub(crate) fn select(word: &str, own_name: &str) -> anyhow::Result<Vec<&'static Rule>> {
     catalogue::select(word).map_err(|unknown| match unknown.nearest {
         Some(_) => unknown.into(),

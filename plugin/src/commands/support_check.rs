@@ -6,6 +6,7 @@ pub(crate) mod options;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use aksarc_shared::data::own::API_VERSION;
 use aksarc_shared::data::{Data, Platform, embedded};
 use aksarc_shared::facts::baseline::Baseline;
 use aksarc_shared::facts::inventory::ReadState;
@@ -107,6 +108,18 @@ pub struct Printing {
     pub exit_zero: bool,
 }
 
+impl Printing {
+    /// Refuses one file for two outputs.
+    fn apart(&self) -> Result<(), Failure> {
+        output::apart(&[
+            ("--output-file", self.output_file.as_deref()),
+            ("--status-file", self.status_file.as_deref()),
+            ("--save", self.save.as_deref()),
+            ("--stats", self.stats.as_deref().filter(|path| *path != Path::new(STDERR))),
+        ])
+    }
+}
+
 /// Runs `support-check`.
 ///
 /// # Errors
@@ -124,13 +137,7 @@ pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
 /// Judges, prints and saves.
 async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
     let begun = Instant::now();
-    let files = &args.printing;
-    output::apart(&[
-        ("--output-file", files.output_file.as_deref()),
-        ("--status-file", files.status_file.as_deref()),
-        ("--save", files.save.as_deref()),
-        ("--stats", files.stats.as_deref().filter(|path| *path != Path::new(STDERR))),
-    ])?;
+    args.printing.apart()?;
     if args.namespace.is_some() && !args.of_manifests() {
         return Err(Failure::input(anyhow::anyhow!(
             "--namespace is for manifests (--filename, --kustomize): a cluster or a snapshot is always judged as a whole"
@@ -194,7 +201,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
     }
     let nodes_read =
         matches!(check.inventory().read(&kinds::NODE), Some(ReadState::Complete { .. } | ReadState::Partly(_)));
-    // Another product, or what else cannot be judged, is a matter of what we were pointed at.
+    // A cluster that cannot be judged, such as one of another product, is wrong input.
     let mut report = check.finish(tool::identity(), &source.context, &source.server).map_err(Failure::input)?;
     let pasting = Pasting::new(args.printing.shell);
     let pasting = if is_live { pasting.of_cluster(&args.flags.kube) } else { pasting };
@@ -217,36 +224,42 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
         unjudged,
         recorded,
     };
-    let text = report::report(&report, args.printing.output, &view)?;
-    if let Some(note) = report::left_out(&report, args.printing.output, &view) {
-        ui.note(&note);
-    }
-    if let Some(path) = &args.printing.save {
-        output::write(path, format::json(&report)?.as_bytes())?;
-    }
-    if let Some(path) = &args.printing.stats {
-        stats(path, &report, ui)?;
-    }
-    match &args.printing.output_file {
-        Some(path) => output::write(path, anstream::adapter::strip_str(&text).to_string().as_bytes())?,
-        None => ui.print(&text)?,
-    }
+    print(&report, &args.printing, &view, ui)?;
     Ok(report)
 }
 
-/// The tables for the platforms that a check may be of. Where none is given only a cluster tells, and for manifests bare metal
-/// has to be named.
+/// Prints a report, and writes the files that were asked for.
+fn print(report: &Report, printing: &Printing, view: &View<'_>, ui: &Ui) -> Result<(), Failure> {
+    let text = report::report(report, printing.output, view)?;
+    if let Some(note) = report::left_out(report, printing.output, view) {
+        ui.note(&note);
+    }
+    if let Some(path) = &printing.save {
+        output::write(path, format::json(report)?.as_bytes())?;
+    }
+    if let Some(path) = &printing.stats {
+        stats(path, report, ui)?;
+    }
+    match &printing.output_file {
+        Some(path) => output::write(path, anstream::adapter::strip_str(&text).to_string().as_bytes())?,
+        None => ui.print(&text)?,
+    }
+    Ok(())
+}
+
+/// The data tables for the platforms that a check may be of. Without `--platform` a cluster decides; for manifests bare
+/// metal has to be named.
 fn tables(params: &Params, cluster: bool) -> &'static Data {
     let platforms = match params.platform {
         Some(platform) => vec![platform],
         None if cluster => Platform::ALL.to_vec(),
         None => Platform::WITH_POLICY_TEXT.to_vec(),
     };
-    // Lists are read in tasks of their own, and one run judges once.
+    // Lists are read in tasks of their own, and a run judges once, so the tables may live forever.
     Box::leak(Box::new(embedded().on(&platforms)))
 }
 
-/// Judges the manifests that are given; with what was read of them.
+/// Judges the given manifests, and returns the counts of their objects.
 fn manifests(
     args: &Args,
     check: &mut Check<'static>,
@@ -255,7 +268,9 @@ fn manifests(
     let namespace = args.namespace.as_deref().unwrap_or("default");
     let depth = if args.recursive { Depth::Recursive } else { Depth::Flat };
     let given = Given::of(&args.filename, depth, args.kustomize.as_deref());
-    let read = manifests::judge(given, namespace, check).context(if args.kustomize.is_some() { "-k" } else { "-f" }).map_err(Failure::input)?;
+    let read = manifests::judge(given, namespace, check)
+        .context(if args.kustomize.is_some() { "-k" } else { "-f" })
+        .map_err(Failure::input)?;
     let count = read.objects;
     if read.unjudged.values().any(|count| *count > 0) {
         let kinds: Vec<&str> = read.unjudged.keys().map(String::as_str).collect();
@@ -276,13 +291,13 @@ fn stats(path: &Path, report: &Report, ui: &Ui) -> Result<(), Failure> {
         return Ok(());
     }
     let stats = serde_json::json!({
-        "apiVersion": tool::API_VERSION, "kind": "SupportCheckStats", "seconds": seconds,
+        "apiVersion": API_VERSION, "kind": "SupportCheckStats", "seconds": seconds,
         "peakMemoryBytes": peak_memory_bytes, "objects": objects, "requests": requests,
     });
     output::write(path, format::json(&stats)?.as_bytes())
 }
 
-/// Milliseconds are precise enough.
+/// The seconds, rounded to milliseconds.
 fn rounded(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1000.0).round() / 1000.0
 }
@@ -290,7 +305,7 @@ fn rounded(duration: Duration) -> f64 {
 /// What `--stats` without a file stands for.
 const STDERR: &str = "-";
 
-/// Days from which on a snapshot is called old.
+/// The age in days from which on a snapshot is called old.
 const OLD_DAYS: i64 = 7;
 
 const EXAMPLES: &str = "\

@@ -22,7 +22,9 @@ pub(super) fn build(directory: &Path) -> anyhow::Result<Vec<u8>> {
     command.arg("kustomize").arg("--").arg(directory);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().with_context(|| {
-        format!("cannot build {shown}: -k needs kubectl on the PATH, which builds kustomizations, and it cannot be started")
+        format!(
+            "cannot build {shown}: -k needs kubectl on the PATH, which builds kustomizations, and it cannot be started"
+        )
     })?;
     let end = Instant::now() + LIMIT;
     let (output, errors) = (reader(child.stdout.take()), reader(child.stderr.take()));
@@ -56,7 +58,7 @@ fn reader(pipe: Option<impl Read + Send + 'static>) -> mpsc::Receiver<anyhow::Re
 }
 
 /// Bases may have to be fetched.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// Characters shown of what kubectl said.
 const MAX_SAID: usize = 400;

@@ -1,4 +1,4 @@
-//! Manifests, as `-f` takes them: files, directories, archives and standard input.
+//! Manifests, as `-f` accepts them: files, directories, archives and standard input.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::documents::{self, Depth};
 use super::kustomize;
 
-/// An object of a manifest, and the file it is from.
+/// An object of a manifest, and its file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Manifest {
     /// The file, or `standard input`.
@@ -34,15 +34,12 @@ impl<'a> Given<'a> {
     }
 }
 
-/// Hands every object of what is given to `take`, one at a time and in the order of the files. `-` is standard input.
-/// Lists are taken apart.
+/// Passes every object of the given manifests to `take`, one at a time and in the order of the files. `-` is standard input.
+/// Lists are split into their items.
 ///
 /// # Errors
-/// A file cannot be read, a document is no Kubernetes object, a path holds no objects, or `take` fails.
-pub(crate) fn each(
-    given: Given<'_>,
-    take: &mut dyn FnMut(Manifest) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
+/// A file cannot be read, a document is not a Kubernetes object, a path contains no objects, or `take` fails.
+pub(crate) fn each(given: Given<'_>, take: &mut dyn FnMut(Manifest) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let (paths, depth) = match given {
         Given::Files(paths, depth) => (paths, depth),
         Given::Kustomization(path) if is_address(path) => bail!(
@@ -99,7 +96,7 @@ fn is_address(path: &Path) -> bool {
 /// All objects of what is given, as [`each`] reads them.
 ///
 /// # Errors
-/// As of [`each`].
+/// As for [`each`].
 pub(crate) fn read(given: Given<'_>) -> anyhow::Result<Vec<Manifest>> {
     let mut manifests = Vec::new();
     each(given, &mut |manifest| {
@@ -109,7 +106,7 @@ pub(crate) fn read(given: Given<'_>) -> anyhow::Result<Vec<Manifest>> {
     Ok(manifests)
 }
 
-/// Hands every object of one file to `take`.
+/// Passes every object of one file to `take`.
 fn each_in(source: &str, bytes: &[u8], take: &mut dyn FnMut(Manifest) -> anyhow::Result<()>) -> anyhow::Result<()> {
     documents::each_document(source, bytes, &mut |_, document| {
         let object: Value = serde_json::from_slice(document).context("it is no object")?;
@@ -130,7 +127,7 @@ fn each_in(source: &str, bytes: &[u8], take: &mut dyn FnMut(Manifest) -> anyhow:
     })
 }
 
-/// Hands an object to `take`, or each item of a list.
+/// Passes an object to `take`, or each item of a list.
 fn flatten(
     source: &str,
     mut object: Value,
@@ -158,8 +155,8 @@ fn flatten(
     Ok(())
 }
 
-/// Whether an object is a list of objects. A custom resource may be called `…List` too, and may have a field `items`; but it
-/// has a name, which a list has not.
+/// Whether an object is a list of objects. A custom resource may have a kind `…List` and a field `items` too, but it
+/// has a name, which a list lacks.
 fn is_list(object: &Value) -> bool {
     let items = object.get("items").and_then(Value::as_array);
     let named = ["/metadata/name", "/metadata/generateName"].iter().any(|field| object.pointer(field).is_some());
@@ -273,7 +270,8 @@ mod tests {
         };
         assert_eq!(read(Depth::Flat), ["a.json.yml A", "b.yaml B"]);
         assert_eq!(read(Depth::Recursive), ["a.json.yml A", "b.yaml B", "c/d.yaml D"]);
-        let named = super::read(Given::Files(&[directory.path().join("notes.txt"), directory.path().join("c")], Depth::Flat));
+        let named =
+            super::read(Given::Files(&[directory.path().join("notes.txt"), directory.path().join("c")], Depth::Flat));
         assert_eq!(named.unwrap().len(), 2, "a file given by name is read whatever its name");
     }
 

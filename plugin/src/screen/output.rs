@@ -46,7 +46,8 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
             place => place.copy(&mut &*bytes),
         }
     };
-    whole().map_err(|error| Failure::run(anyhow::Error::from(error).context(format!("cannot write {}", path.display()))))
+    whole()
+        .map_err(|error| Failure::run(anyhow::Error::from(error).context(format!("cannot write {}", path.display()))))
 }
 
 /// Refuses one file for two outputs, of which the later would replace the earlier. Each comes with its flag.

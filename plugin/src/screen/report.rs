@@ -1,4 +1,4 @@
-//! A report in each format. All derive from [`Report`], and none decides anything.
+//! The formats of a report. All are derived from [`Report`], and none decides anything.
 
 mod name;
 mod short;
@@ -20,7 +20,8 @@ use crate::cli::exit::Failure;
 pub fn left_out(report: &Report, format: ReportFormat, view: &View<'_>) -> Option<String> {
     let count = if format == ReportFormat::Name { name::nameless(report, view.show) } else { 0 };
     let findings = if count == 1 { "1 finding is".to_owned() } else { format!("{count} findings are") };
-    (count > 0).then(|| format!("note: {findings} on node pools or the cluster as a whole, which have no name to print"))
+    (count > 0)
+        .then(|| format!("note: {findings} on node pools or the cluster as a whole, which have no name to print"))
 }
 
 /// A report as text, with colours as ANSI codes in the formats for people.

@@ -32,7 +32,8 @@ pub(super) fn render(report: &Report, view: &View<'_>) -> Result<String, fmt::Er
 
 /// The number of findings that no line stands for: node pools and the cluster as a whole are no objects of any server.
 pub(super) fn nameless(report: &Report, show: Show) -> usize {
-    let is_nameless = |finding: &&&Finding| finding.object.api_version.split_once('/').is_some_and(|(group, _)| group == OWN);
+    let is_nameless =
+        |finding: &&&Finding| finding.object.api_version.split_once('/').is_some_and(|(group, _)| group == OWN);
     shown(report, show).iter().filter(is_nameless).count()
 }
 

@@ -14,8 +14,10 @@ use crate::screen::wording::dated;
 
 pub(super) fn render(report: &Report, view: &View<'_>) -> Result<String, fmt::Error> {
     let (before, after) = if view.manifests { ("BEFORE", "AFTER") } else { ("MUST BE", "IS") };
-    let mut grid =
-        Grid::under(view.look.headings, &["CODE", "CONSEQUENCE", "BASIS", "CLAUSES", "OBJECT", "PATH", before, after, "BY", "AT", "WAIVER"]);
+    let mut grid = Grid::under(
+        view.look.headings,
+        &["CODE", "CONSEQUENCE", "BASIS", "CLAUSES", "OBJECT", "PATH", before, after, "BY", "AT", "WAIVER"],
+    );
     let or_dash = |text: String| if text.is_empty() { "–".to_owned() } else { text };
     let value = |value: &Option<String>| value.as_deref().map_or_else(|| "–".to_owned(), |value| text::line(value, 60));
     for finding in shown(report, view.show) {
@@ -47,7 +49,8 @@ pub(super) fn render(report: &Report, view: &View<'_>) -> Result<String, fmt::Er
     // Lines are not cut: who asks for wide wants all of it.
     let mut out = grid.lines("", None);
     if !report.questions.is_empty() {
-        let mut questions = Grid::under(view.look.headings, &["QUESTION", "RULES", "ABOUT", "ANSWER", "BY", "UNTIL", "ASK"]);
+        let mut questions =
+            Grid::under(view.look.headings, &["QUESTION", "RULES", "ABOUT", "ANSWER", "BY", "UNTIL", "ASK"]);
         for question in &report.questions {
             let answer = question.answer.as_ref();
             questions.row([

@@ -2,8 +2,8 @@
 //! last; here it is an error, since nobody can tell which was meant.
 
 use serde::de::DeserializeOwned;
-use serde_saphyr::{Budget, Error, Options};
 use serde_json::Value;
+use serde_saphyr::{Budget, Error, Options};
 
 use super::json::ReadError;
 
@@ -13,7 +13,8 @@ use super::json::ReadError;
 /// [`ReadError::Yaml`] with line and column; [`ReadError::Content`] for a key that is there twice, and for more than is read.
 pub fn documents(text: &str) -> Result<Vec<Value>, ReadError> {
     let text = text.trim_start_matches('\u{feff}');
-    // JSON first: it is a hundred times faster, and its errors are the ones to show for what begins like JSON.
+    // JSON comes first: its parser is a hundred times faster, and its errors are the ones to show for text that begins
+    // like JSON.
     if text.trim_start().starts_with('{') {
         let stream = serde_json::Deserializer::from_str(text).into_iter::<Value>();
         return Ok(stream.collect::<Result<_, _>>()?);
@@ -23,7 +24,7 @@ pub fn documents(text: &str) -> Result<Vec<Value>, ReadError> {
     Ok(documents.into_iter().filter(|document| !document.is_null()).collect())
 }
 
-/// One document of a known shape: configuration, waivers, data tables.
+/// Reads one document of a known type: configuration, waivers, data tables.
 ///
 /// # Errors
 /// As of [`documents`], and [`ReadError::Content`] with line and column for another shape, such as unknown keys.
@@ -31,7 +32,7 @@ pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, ReadError> {
     serde_saphyr::from_str_with_options(text, options(text)).map_err(|error| of_shape(text, &error))
 }
 
-/// Several documents of one known shape.
+/// Reads several documents of one known type.
 ///
 /// # Errors
 /// As [`parse`].
@@ -86,6 +87,8 @@ const EVENTS_PER_BYTE: usize = 4;
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
 
     #[test]
@@ -122,16 +125,19 @@ mod tests {
         let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
         for level in 1..9 {
             let last = format!("*a{}", level - 1);
-            bomb += &format!("a{level}: &a{level} [{}]\n", [&*last; 10].join(", "));
+            writeln!(bomb, "a{level}: &a{level} [{}]", [&*last; 10].join(", ")).unwrap();
         }
-        bomb += &format!("# {}\n", "x".repeat(4 << 20));
+        writeln!(bomb, "# {}", "x".repeat(4 << 20)).unwrap();
         documents(&bomb).unwrap_err();
     }
 
     #[test]
     fn only_text_that_kubectl_refuses_is_said_to_be_refused_by_it() {
         let said = documents("a: {b: 1, b: 2}\n").unwrap_err().to_string();
-        assert!(said.contains("duplicate mapping key \"b\" at line 1, column 11: kubectl would take the last"), "{said}");
+        assert!(
+            said.contains("duplicate mapping key \"b\" at line 1, column 11: kubectl would take the last"),
+            "{said}"
+        );
         let shape = |text: &str| parse::<std::collections::BTreeMap<String, u8>>(text).unwrap_err();
         assert!(matches!(shape("a: x\n"), ReadError::Content(_)));
         assert!(matches!(shape("a: [\n"), ReadError::Yaml(_)));
