@@ -12,7 +12,7 @@ use crate::screen::ui::Ui;
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Code, slug, or category such as 2xx; several are shown one after the other
+    /// Codes, slugs, or categories such as 2xx
     #[arg(value_name = "CODE|SLUG", required = true)]
     pub rules: Vec<String>,
 }

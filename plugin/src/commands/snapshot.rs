@@ -21,10 +21,10 @@ use crate::snapshot::write::{Form, SnapshotRecorder};
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Where to: NAME.tar.gz, NAME.json, or a directory that is new or empty
+    /// Destination: NAME.tar.gz, NAME.json, or a directory that is new or empty
     #[arg(short, long, value_name = "PATH", required_unless_present = "script", value_parser = settings::file_not_stdout, value_hint = clap::ValueHint::AnyPath)]
     pub output: Option<PathBuf>,
-    /// Print a script instead that records the same with nothing but kubectl, for somebody who may not install anything
+    /// Print a script that records the same with kubectl alone, for users who may not install anything
     #[arg(long, value_name = "SHELL", conflicts_with = "output")]
     pub script: Option<ShellFlag>,
     /// Reading, display and cluster.
@@ -43,7 +43,11 @@ pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
             ui.print(&script(shell))?;
             return Ok(0);
         }
-        (None, None) => return Err(Failure::input(anyhow::anyhow!("--output says where the snapshot goes"))),
+        (None, None) => {
+            return Err(Failure::input(anyhow::anyhow!(
+                "--output is missing: it names the file or directory of the snapshot"
+            )));
+        }
     };
     let form = Form::of(&path).map_err(Failure::input)?;
     let now = Timestamp::now();
@@ -60,7 +64,7 @@ pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
     output::told(&path, &summary(&index, &path.display().to_string(), reader.requests()), ui)?;
     for list in index.lists.iter().filter(|list| list.state == ListState::Forbidden) {
         let place = if list.namespace.is_empty() { String::new() } else { format!(" in {}", list.namespace) };
-        ui.note(&format!("warning: you may not list {}{place}: what rests on it will be unknown", list.kind));
+        ui.note(&format!("warning: you may not list {}{place}: rules that need it will be unknown", list.kind));
     }
     Ok(0)
 }

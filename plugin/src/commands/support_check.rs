@@ -13,9 +13,10 @@ use aksarc_shared::facts::inventory::ReadState;
 use aksarc_shared::k8s::kinds;
 use aksarc_shared::text;
 use aksarc_shared::verdict::check::{Check, Params};
-use aksarc_shared::verdict::report::{Coverage, Report};
+use aksarc_shared::verdict::report::v1::{CoverageV1, InputKindV1, InputV1, ReportV1};
 use anyhow::Context as _;
 use clap::builder::FalseyValueParser;
+use jiff::Timestamp;
 
 use super::cluster::{self, CheckSource, ClusterFlags};
 use crate::cli::exit::{ExitResult, Failure};
@@ -42,19 +43,19 @@ pub struct Args {
     /// Judge a snapshot instead of a cluster: a file, a directory or a .tar.gz
     #[arg(long, value_name = "PATH", conflicts_with_all = ["filename", "kustomize", "context", "server"], value_hint = clap::ValueHint::AnyPath)]
     pub snapshot: Option<PathBuf>,
-    /// Judge manifests as if somebody were about to create them; - reads standard input
+    /// Judge manifests as if a person were about to create them; - reads standard input
     #[arg(short, long, value_name = "FILE|DIR|-", value_delimiter = ',', conflicts_with_all = ["context", "server"], value_hint = clap::ValueHint::AnyPath)]
     pub filename: Vec<PathBuf>,
     /// Judge the manifests that kubectl builds of a directory with a kustomization
     #[arg(short, long, value_name = "DIR", conflicts_with_all = ["filename", "context", "server"], value_hint = clap::ValueHint::DirPath)]
     pub kustomize: Option<PathBuf>,
-    /// Look into subdirectories of -f too
+    /// Read subdirectories of -f too
     #[arg(short = 'R', long, requires = "filename")]
     pub recursive: bool,
-    /// Namespace of manifests that name none
+    /// Namespace for manifests without one
     #[arg(short, long, value_name = "NAME")]
     pub namespace: Option<String>,
-    /// Accepted for habit's sake: a check is always of all namespaces
+    /// Accepted for compatibility; a check always covers all namespaces
     #[arg(short = 'A', long, conflicts_with = "namespace")]
     pub all_namespaces: bool,
     /// Rules, waivers and platform.
@@ -72,6 +73,15 @@ impl Args {
     /// Whether manifests are judged, and no cluster.
     fn of_manifests(&self) -> bool {
         !self.filename.is_empty() || self.kustomize.is_some()
+    }
+
+    /// The kind of what is judged.
+    fn kind(&self) -> InputKindV1 {
+        match &self.snapshot {
+            Some(_) => InputKindV1::Snapshot,
+            None if self.of_manifests() => InputKindV1::Manifests,
+            None => InputKindV1::Cluster,
+        }
     }
 }
 
@@ -94,16 +104,16 @@ pub struct Printing {
     /// Also tell what the check took, in time, memory, objects and requests: a line on stderr, or with a FILE as JSON in it
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = STDERR, env = "KUBECTL_AKSARC_STATS", value_hint = clap::ValueHint::FilePath)]
     pub stats: Option<PathBuf>,
-    /// Which findings to print: problems leaves out waived ones and those that are information only
+    /// Findings to print; problems leaves out waived ones and those that are only information
     #[arg(long, value_name = "WHICH", default_value = "problems", env = "KUBECTL_AKSARC_SHOW")]
     pub show: report::Show,
-    /// How to order findings in the table
+    /// Order of the findings in the table
     #[arg(long, value_name = "BY", default_value = "rule", env = "KUBECTL_AKSARC_GROUP_BY")]
     pub group_by: report::GroupBy,
     /// Shell that fixes are printed for; by default the one that the system suggests
     #[arg(long, value_name = "SHELL", env = "KUBECTL_AKSARC_SHELL")]
     pub shell: Option<ShellFlag>,
-    /// Exit 0 whatever the verdict; the report still carries the true code
+    /// Exit with 0 whatever the verdict; the report still contains the true code
     #[arg(long, env = "KUBECTL_AKSARC_EXIT_ZERO", value_parser = FalseyValueParser::new())]
     pub exit_zero: bool,
 }
@@ -135,7 +145,7 @@ pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
 }
 
 /// Judges, prints and saves.
-async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
+async fn judge(args: &Args, ui: &Ui) -> Result<ReportV1, Failure> {
     let begun = Instant::now();
     args.printing.apart()?;
     if args.namespace.is_some() && !args.of_manifests() {
@@ -150,7 +160,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
     if WaiverSource::of(args.judging.waivers.as_deref()) == WaiverSource::Cluster {
         if !is_live {
             return Err(Failure::input(anyhow::anyhow!(
-                "--waivers cluster is for a check of a cluster: snapshots and manifests hold no waivers. Give them as a file: \
+                "--waivers cluster is for a check of a cluster: snapshots and manifests contain no waivers. Give them as a file: \
                  kubectl get supportwaivers -o yaml > waivers.yaml"
             )));
         }
@@ -169,14 +179,12 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
     }
     let given = params.waivers.clone();
     let answers = params.attestations.clone();
-    let data = tables(&params, is_live || args.snapshot.is_some());
+    let data = tables(&params, if is_live || args.snapshot.is_some() { Subject::Cluster } else { Subject::Manifests });
     let mut check = Check::new(data, params);
-    let (mut unjudged, mut recorded, mut age) = (0, 0, None);
+    let (mut unjudged, mut recorded) = (0, 0);
     let source = if let Some(path) = &args.snapshot {
         let about = snapshot::read::judge(path, &mut check).context("--snapshot").map_err(Failure::input)?;
-        let moment = about.moment();
-        age = moment.map(|taken| Age::of(taken, args.judging.as_of));
-        if let (None, Some(taken)) = (args.judging.as_of, moment) {
+        if let (None, Some(taken)) = (args.judging.as_of, about.moment()) {
             now = taken;
             check.judge_at(taken);
         }
@@ -194,13 +202,22 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
     };
     ui.detail(&format!("as of {now}"));
     Judging::warn_of_answers(&answers, now, ui);
-    if let Some(Age { days, .. }) = age.filter(|age| age.days >= OLD_DAYS) {
+    let nodes_read =
+        matches!(check.inventory().read(&kinds::NODE), Some(ReadState::Complete { .. } | ReadState::Partly(_)));
+    let input = InputV1 {
+        kind: args.kind(),
+        taken: source.taken,
+        as_of: args.judging.as_of.map(|moment| moment.to_string()),
+        nodes_read,
+        unjudged,
+        recorded,
+    };
+    let shown_at = Timestamp::now();
+    if let Some(Age { days, .. }) = Age::of(&input, shown_at).filter(|age| age.days >= OLD_DAYS) {
         ui.note(&format!(
             "warning: the snapshot is {days} days old, and the cluster may be another one by now: take a new one"
         ));
     }
-    let nodes_read =
-        matches!(check.inventory().read(&kinds::NODE), Some(ReadState::Complete { .. } | ReadState::Partly(_)));
     // A cluster that cannot be judged, such as one of another product, is wrong input.
     let mut report = check.finish(tool::identity(), &source.context, &source.server).map_err(Failure::input)?;
     let pasting = Pasting::new(args.printing.shell);
@@ -212,24 +229,20 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
     report.coverage.seconds = rounded(begun.elapsed());
     report.coverage.peak_memory_bytes = tool::peak_memory();
     warn(&given, &report, now, ui);
+    let report = ReportV1::new(report, input);
     let view = View {
         look: ui.look(),
         name: ui.name,
         show: args.printing.show,
         group_by: args.printing.group_by,
-        taken: source.taken.as_deref(),
-        age,
-        manifests: args.of_manifests(),
-        nodes_read,
-        unjudged,
-        recorded,
+        now: shown_at,
     };
     print(&report, &args.printing, &view, ui)?;
     Ok(report)
 }
 
 /// Prints a report, and writes the files that were asked for.
-fn print(report: &Report, printing: &Printing, view: &View<'_>, ui: &Ui) -> Result<(), Failure> {
+fn print(report: &ReportV1, printing: &Printing, view: &View, ui: &Ui) -> Result<(), Failure> {
     let text = report::report(report, printing.output, view)?;
     if let Some(note) = report::left_out(report, printing.output, view) {
         ui.note(&note);
@@ -249,14 +262,25 @@ fn print(report: &Report, printing: &Printing, view: &View<'_>, ui: &Ui) -> Resu
 
 /// The data tables for the platforms that a check may be of. Without `--platform` a cluster decides; for manifests bare
 /// metal has to be named.
-fn tables(params: &Params, cluster: bool) -> &'static Data {
+fn tables(params: &Params, subject: Subject) -> &'static Data {
     let platforms = match params.platform {
         Some(platform) => vec![platform],
-        None if cluster => Platform::ALL.to_vec(),
-        None => Platform::WITH_POLICY_TEXT.to_vec(),
+        None => match subject {
+            Subject::Cluster => Platform::ALL.to_vec(),
+            Subject::Manifests => Platform::WITH_POLICY_TEXT.to_vec(),
+        },
     };
     // Lists are read in tasks of their own, and a run judges once, so the tables may live forever.
     Box::leak(Box::new(embedded().on(&platforms)))
+}
+
+/// The subject of a check.
+#[derive(Clone, Copy)]
+enum Subject {
+    /// A cluster, or a snapshot of one.
+    Cluster,
+    /// Manifests.
+    Manifests,
 }
 
 /// Judges the given manifests, and returns the counts of their objects.
@@ -281,8 +305,8 @@ fn manifests(
 }
 
 /// Tells what a check took.
-fn stats(path: &Path, report: &Report, ui: &Ui) -> Result<(), Failure> {
-    let Coverage { seconds, peak_memory_bytes, objects, requests, .. } = &report.coverage;
+fn stats(path: &Path, report: &ReportV1, ui: &Ui) -> Result<(), Failure> {
+    let CoverageV1 { seconds, peak_memory_bytes, objects, requests, .. } = &report.coverage;
     if path == Path::new(STDERR) {
         ui.error(&format!(
             "stats: {seconds:.3} seconds, {} MiB of memory at most, {objects} objects, {requests} requests",

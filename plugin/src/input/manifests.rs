@@ -70,8 +70,8 @@ pub(crate) fn each(given: Given<'_>, take: &mut dyn FnMut(Manifest) -> anyhow::R
             each_in(INPUT_NAME, &documents::standard_input()?, &mut counted)?;
         } else if is_address(path) {
             bail!(
-                "{0} is an address, and nothing but the API server is contacted: fetch it first, as with `curl -fsSL {0}`, and \
-                 give the output by -f -",
+                "{0} is a URL: download it first, since only the API server is contacted, as with `curl -fsSL {0}`, and give the \
+                 output by -f -",
                 path.display()
             );
         } else {
@@ -118,7 +118,7 @@ fn each_in(source: &str, bytes: &[u8], take: &mut dyn FnMut(Manifest) -> anyhow:
             bail!("it is a Kustomization, which -f does not build: give its directory by -k");
         }
         if text(&object, "kind").is_empty() {
-            bail!("it has no `kind`, so it is no Kubernetes object");
+            bail!("it has no `kind`, so it is not a Kubernetes object");
         }
         if text(&object, "apiVersion").is_empty() {
             bail!("it has no `apiVersion`");

@@ -3,14 +3,13 @@
 use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 
-use aksarc_shared::finding::Finding;
 use aksarc_shared::text;
-use aksarc_shared::verdict::report::Report;
+use aksarc_shared::verdict::report::v1::{FindingV1, ReportV1};
 
 use super::summary::shown;
 use super::view::{Show, View};
 
-pub(super) fn render(report: &Report, view: &View<'_>) -> Result<String, fmt::Error> {
+pub(super) fn render(report: &ReportV1, view: &View) -> Result<String, fmt::Error> {
     let mut seen = BTreeSet::new();
     let mut out = String::new();
     for finding in shown(report, view.show) {
@@ -31,9 +30,9 @@ pub(super) fn render(report: &Report, view: &View<'_>) -> Result<String, fmt::Er
 }
 
 /// The number of findings that no line stands for: node pools and the cluster as a whole are no objects of any server.
-pub(super) fn nameless(report: &Report, show: Show) -> usize {
+pub(super) fn nameless(report: &ReportV1, show: Show) -> usize {
     let is_nameless =
-        |finding: &&&Finding| finding.object.api_version.split_once('/').is_some_and(|(group, _)| group == OWN);
+        |finding: &&&FindingV1| finding.object.api_version.split_once('/').is_some_and(|(group, _)| group == OWN);
     shown(report, show).iter().filter(is_nameless).count()
 }
 
