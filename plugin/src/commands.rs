@@ -6,6 +6,7 @@ pub mod completion;
 pub mod doctor;
 pub mod dry_run;
 pub mod explain;
+mod missing;
 pub mod rules;
 pub mod snapshot;
 pub mod support_check;

@@ -281,7 +281,8 @@ fn an_api_server_of_somebodys_that_is_down_ends_no_check() {
     let program = Program::at(&down.url());
     let flags = ["-o", "json", "--only", "AA201,AA506"];
     let live = soon(|| program.check(&flags)).exits(3);
-    program.run(&["snapshot", "-o", "dir"]).exits(0);
+    let ran = program.run(&["snapshot", "-o", "dir"]).exits(5);
+    assert!(ran.stderr.contains("1 list not recorded: the server answered 503 no endpoints: IPPool"), "{}", ran.stderr);
     let recorded = program.check(&[&flags[..], &["--snapshot", "dir"]].concat()).exits(3);
     for ran in [live, recorded] {
         let (outcome, reason, _) = of_rule(&ran, "AA506");

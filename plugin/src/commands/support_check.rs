@@ -10,6 +10,7 @@ use aksarc_shared::data::{Data, Platform, embedded};
 use aksarc_shared::facts::baseline::Baseline;
 use aksarc_shared::facts::inventory::ReadState;
 use aksarc_shared::k8s::kinds;
+use aksarc_shared::rules::catalogue;
 use aksarc_shared::text;
 use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::verdict::report::Report;
@@ -163,6 +164,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
         source
     };
     ui.detail(&format!("as of {now}"));
+    args.judging.warn_of_early_day(source.taken.as_deref(), ui);
     Judging::warn_of_answers(&answers, now, ui);
     if let Some(Age { days, .. }) = age.filter(|age| age.days >= OLD_DAYS) {
         ui.note(&format!(
@@ -194,6 +196,18 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
         unjudged,
         recorded,
     };
+    // These formats have no place for it.
+    if report.partial && args.printing.output == ReportFormat::Name {
+        let (run, all) = (report.rules.len(), catalogue::ALL.len());
+        ui.note(&format!("note: by {run} of {all} rules alone (--only, --skip)"));
+    }
+    if recorded > 0 && !matches!(args.printing.output, ReportFormat::Table | ReportFormat::Wide) {
+        ui.note(&format!(
+            "warning: {} of {} were recorded from a cluster (uid, resourceVersion or status), and -f judges their creation: \
+             keep them in a file and judge the state with --snapshot FILE",
+            recorded, source.context
+        ));
+    }
     let text = report::report(&report, args.printing.output, &view)?;
     if let Some(path) = &args.printing.save {
         output::write(path, format::json(&report)?.as_bytes())?;

@@ -28,6 +28,8 @@ pub struct Report {
     pub verdict: VerdictWord,
     /// The strongest basis of what voids support; nothing unless the verdict is `outside`.
     pub verdict_basis: Option<Basis>,
+    /// Whether the verdict is by some of the rules alone; [`Report::rules`] has which.
+    pub partial: bool,
     /// The exit code, whatever the format.
     pub exit_code: u8,
     /// How many of what. `waived`, `unknown` and `not-observable` beside the consequences.

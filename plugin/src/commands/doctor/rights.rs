@@ -21,7 +21,7 @@ use super::report::{State, Symptom};
 
 /// Asks for every list and address that a check would read. Who may list a kind in the whole cluster may do so in each
 /// namespace, so namespaces are asked about only where that is refused.
-pub(super) async fn examine(asker: &Asker, parallel: usize) -> Vec<Symptom> {
+pub(super) async fn examine(asker: &Asker, parallel: usize, own_name: &str) -> Vec<Symptom> {
     let check = Check::new(embedded(), Params::at(Timestamp::now()));
     let first = check.plan_first();
     let then = check.plan_then();
@@ -57,7 +57,7 @@ pub(super) async fn examine(asker: &Asker, parallel: usize) -> Vec<Symptom> {
             }
         }
     }
-    vec![symptom(missing, &untold, open.len()), rehearsals(&answers)]
+    vec![symptom(missing, &untold, open.len(), own_name), rehearsals(&answers)]
 }
 
 /// Whether a dry run can tell who serves an API group. Where it cannot, it sends less, and a check needs none of it.
@@ -86,7 +86,12 @@ fn rehearsals(answers: &Answers) -> Symptom {
     symptom
 }
 
-fn symptom(missing: BTreeMap<String, Vec<&str>>, untold: &BTreeMap<String, String>, open: usize) -> Symptom {
+fn symptom(
+    missing: BTreeMap<String, Vec<&str>>,
+    untold: &BTreeMap<String, String>,
+    open: usize,
+    own_name: &str,
+) -> Symptom {
     let rules = aksarc_shared::rules::catalogue::ALL.len();
     if let Some(why) = untold.values().next()
         && missing.is_empty()
@@ -104,7 +109,7 @@ fn symptom(missing: BTreeMap<String, Vec<&str>>, untold: &BTreeMap<String, Strin
         symptom.details.push(format!("{need}: no   {}", codes.join(" ")));
     }
     symptom
-        .next("kubectl apply -f deploy/reader.yaml   (somebody who may grant rights)")
+        .next(format!("{own_name} doctor --print-role | kubectl apply -f -   (somebody who may grant rights)"))
         .next("kubectl create clusterrolebinding aksarc-reader --clusterrole=aksarc-reader --user=NAME")
 }
 

@@ -347,12 +347,21 @@ mod tests {
 
     #[test]
     fn texts_that_steer_terminals_are_refused_and_line_breaks_are_folded() {
-        assert_eq!(broken(|w| w.reason = "a\u{1b}[31mb".to_owned()), [Invalid::Text(TextProblem::Unprintable("reason"))]);
+        assert_eq!(
+            broken(|w| w.reason = "a\u{1b}[31mb".to_owned()),
+            [Invalid::Text(TextProblem::Unprintable("reason"))]
+        );
         assert_eq!(broken(|w| w.name = "W\n7".to_owned()), [Invalid::Text(TextProblem::Unprintable("name"))]);
-        assert_eq!(broken(|w| w.ticket = Some("OPS\u{202e}1".to_owned())), [Invalid::Text(TextProblem::Unprintable("ticket"))]);
+        assert_eq!(
+            broken(|w| w.ticket = Some("OPS\u{202e}1".to_owned())),
+            [Invalid::Text(TextProblem::Unprintable("ticket"))]
+        );
         assert_eq!(broken(|w| w.reason = "x".repeat(4097)), [Invalid::Text(TextProblem::TooLarge("reason", 4096))]);
         assert_eq!(broken(|w| w.reason = "x".repeat(4096)), []);
-        assert_eq!(broken(|w| w.requested_by = "x".repeat(254)), [Invalid::Text(TextProblem::TooLarge("requestedBy", 253))]);
+        assert_eq!(
+            broken(|w| w.requested_by = "x".repeat(254)),
+            [Invalid::Text(TextProblem::TooLarge("requestedBy", 253))]
+        );
         let long = Waiver { reason: "first line\n\tsecond\r\n".to_owned(), ..waiver() };
         assert_eq!(long.problems(), []);
         let mut findings = [finding("log-agent", "u1", None)];

@@ -4,14 +4,13 @@ use std::fmt::{self, Write as _};
 
 use aksarc_shared::data::Platform;
 use aksarc_shared::finding::{Basis, Consequence, Finding};
-use aksarc_shared::rules::catalogue;
 use aksarc_shared::text;
 use aksarc_shared::verdict::report::{Report, RuleResult, VerdictWord};
 use jiff::Timestamp;
 
 use super::layout::Screen;
 use crate::screen::grid::wrap;
-use crate::screen::report::summary::{candidates, counted, left_out, texts};
+use crate::screen::report::summary::{by_some, candidates, counted, left_out, texts};
 use crate::screen::report::view::Age;
 use crate::screen::style::{Paint, sign};
 use crate::screen::wording::{counting, dated, either};
@@ -75,13 +74,12 @@ impl Screen<'_> {
         };
         let words = match report.verdict {
             VerdictWord::Outside => outside(report, &published),
-            _ if left_out(report) > 0 => {
-                let (run, all) = (report.rules.len(), catalogue::ALL.len());
-                let found = match report.verdict {
+            verdict if let Some(some) = by_some(report) => {
+                let found = match verdict {
                     VerdictWord::Inconclusive => "INCONCLUSIVE",
-                    _ => "NOTHING VOIDS SUPPORT",
+                    VerdictWord::Outside | VerdictWord::Within => "NOTHING VOIDS SUPPORT",
                 };
-                format!("{found} of the rules asked, {run} of {all}, by {published}: the others were not run")
+                format!("{found} {some}, against {published}: the others were not run")
             }
             VerdictWord::Within if self.view.unjudged > 0 && self.view.unjudged == report.coverage.objects => {
                 format!("WITHIN {published}: there is nothing here that a rule looks at")
@@ -140,7 +138,7 @@ impl Screen<'_> {
 
 /// The headline of a cluster outside, by the strongest basis of what voids support there.
 fn outside(report: &Report, published: &str) -> String {
-    let asked = if left_out(report) > 0 { ", of the rules asked" } else { "" };
+    let asked = by_some(report).map(|some| format!(", {some}")).unwrap_or_default();
     match report.verdict_basis {
         Some(Basis::Documented(_)) => {
             let voids = report.findings.iter().filter(|f| f.waiver.is_none() && f.consequence == Consequence::Voids);
