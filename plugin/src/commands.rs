@@ -2,6 +2,7 @@
 
 pub mod baseline;
 mod cluster;
+pub mod complete;
 pub mod completion;
 pub mod doctor;
 pub mod dry_run;

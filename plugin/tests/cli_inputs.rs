@@ -81,7 +81,7 @@ fn a_day_before_the_snapshot_or_before_every_text_is_warned_of_and_no_day_of_oth
 fn what_was_recorded_from_a_cluster_is_no_manifest_in_any_format() {
     let program = Program::new();
     let nodes = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/clusters/drifted/nodes.json");
-    for format in ["short", "json", "name"] {
+    for format in ["short", "wide", "json", "name"] {
         let ran = program.check(&["-f", nodes, "-o", format]);
         assert!(ran.stderr.contains("7 of 7 manifests were recorded from a cluster"), "{format}: {}", ran.stderr);
         assert!(ran.stderr.contains("--snapshot FILE"), "{format}: {}", ran.stderr);
@@ -552,4 +552,28 @@ fn completion_scripts_and_kubectls_protocol() {
         .output()
         .unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "windows-server\n:4\n");
+}
+
+#[test]
+fn names_of_contexts_and_objects_are_completed_and_a_server_that_hangs_is_not_waited_for() {
+    let server = Server::of(Cluster::healthy());
+    let program = Program::at(&server.url());
+    let complete = |words: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_kubectl_complete-aksarc"));
+        command.args(words).env_clear().env("HOME", program.dir.path()).env("KUBECONFIG", program.path("kubeconfig"));
+        let output = command.output().unwrap();
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let contexts = complete(&["support-check", "--context", ""]);
+    assert!(contexts.lines().count() > 1 && contexts.ends_with(":4\n"), "{contexts}");
+    let nodes = complete(&["dry-run", "label", "no", ""]);
+    assert!(nodes.lines().count() > 1 && nodes.ends_with(":4\n"), "{nodes}");
+    assert!(server.requests().iter().all(|request| request.method == "GET" && request.path == "/api/v1/nodes"));
+    assert!(complete(&["dry-run", "delete", "--namespace", "kube"]).contains("kube-system\n"));
+    assert_eq!(complete(&["dry-run", "label", "no", "--server", "http://127.0.0.1:1", ""]), ":4\n");
+    let hangs = Server::start(|_, _| Reply::Hang(Vec::new()));
+    let begun = std::time::Instant::now();
+    assert_eq!(complete(&["dry-run", "label", "no", "--server", &hangs.url(), ""]), ":4\n");
+    assert!(begun.elapsed() < std::time::Duration::from_secs(20), "{:?}", begun.elapsed());
 }

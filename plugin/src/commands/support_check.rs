@@ -166,11 +166,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
     ui.detail(&format!("as of {now}"));
     args.judging.warn_of_early_day(source.taken.as_deref(), ui);
     Judging::warn_of_answers(&answers, now, ui);
-    if let Some(Age { days, .. }) = age.filter(|age| age.days >= OLD_DAYS) {
-        ui.note(&format!(
-            "warning: the snapshot is {days} days old, and the cluster may be another one by now: take a new one"
-        ));
-    }
+    warn_of_age(age, ui);
     let nodes_read =
         matches!(check.inventory().read(&kinds::NODE), Some(ReadState::Complete { .. } | ReadState::Partly(_)));
     // Another product, or what else cannot be judged, is a matter of what we were pointed at.
@@ -196,18 +192,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
         unjudged,
         recorded,
     };
-    // These formats have no place for it.
-    if report.partial && args.printing.output == ReportFormat::Name {
-        let (run, all) = (report.rules.len(), catalogue::ALL.len());
-        ui.note(&format!("note: by {run} of {all} rules alone (--only, --skip)"));
-    }
-    if recorded > 0 && !matches!(args.printing.output, ReportFormat::Table | ReportFormat::Wide) {
-        ui.note(&format!(
-            "warning: {} of {} were recorded from a cluster (uid, resourceVersion or status), and -f judges their creation: \
-             keep them in a file and judge the state with --snapshot FILE",
-            recorded, source.context
-        ));
-    }
+    note_what_has_no_place(&report, args.printing.output, recorded, ui);
     let text = report::report(&report, args.printing.output, &view)?;
     if let Some(path) = &args.printing.save {
         output::write(path, format::json(&report)?.as_bytes())?;
@@ -217,6 +202,30 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
         None => ui.print(&text)?,
     }
     Ok(report)
+}
+
+/// Says on stderr that a snapshot is old.
+fn warn_of_age(age: Option<Age>, ui: &Ui) {
+    if let Some(Age { days, .. }) = age.filter(|age| age.days >= OLD_DAYS) {
+        ui.note(&format!(
+            "warning: the snapshot is {days} days old, and the cluster may be another one by now: take a new one"
+        ));
+    }
+}
+
+/// Says on stderr what the screen says and some formats have no place for. `recorded` manifests came from a cluster.
+fn note_what_has_no_place(report: &Report, format: ReportFormat, recorded: usize, ui: &Ui) {
+    if report.partial && format == ReportFormat::Name {
+        let (run, all) = (report.rules.len(), catalogue::ALL.len());
+        ui.note(&format!("note: by {run} of {all} rules alone (--only, --skip)"));
+    }
+    if recorded > 0 && format != ReportFormat::Table {
+        ui.note(&format!(
+            "warning: {recorded} of {} were recorded from a cluster (uid, resourceVersion or status), and -f judges their \
+             creation: keep them in a file and judge the state with --snapshot FILE",
+            report.cluster.context
+        ));
+    }
 }
 
 /// The tables for the platforms that a check may be of. Where none is given only a cluster tells, and for manifests bare metal

@@ -36,9 +36,9 @@ pub fn clause(clause: &ClauseText, data: &Data, width: Option<usize>) -> String 
         page.fact("rule", &format!("{} {}: {}", rule.code, rule.slug, rule.summary));
     }
     if let Some(asked) = deciders.asked_as {
-        let with = if asked == clause.id { String::new() } else { format!(", with {asked}") };
+        let together = if asked == clause.id { String::new() } else { format!(", with {asked}") };
         let whom = clause.ask.as_ref().map(|ask| format!(" {ask}")).unwrap_or_default();
-        page.fact("asked", &format!("of people, who answer with --attest{with}.{whom}"));
+        page.fact("asked", &format!("of people, who answer with --attest{together}.{whom}"));
     }
     if let Some(settled) = deciders.settled_by {
         page.fact("settled by", settled);

@@ -190,19 +190,14 @@ fn stops(hook: &Value) -> String {
         format!("{} {}", words(rule, "operations").join("|"), resources.join(", "))
     };
     let rules: Vec<String> = rules.map(rule).collect();
-    let selects = |field: &&str| {
-        hook.get(*field).is_some_and(|own| match own {
-            Value::Object(fields) => !fields.is_empty(),
-            Value::Array(conditions) => !conditions.is_empty(),
-            _ => false,
-        })
+    let is_set = |field: &str| match hook.get(field) {
+        Some(Value::Object(fields)) => !fields.is_empty(),
+        Some(Value::Array(conditions)) => !conditions.is_empty(),
+        _ => false,
     };
-    let selected = ["namespaceSelector", "objectSelector", "matchConditions"].iter().any(|field| selects(&field));
+    let selected = ["namespaceSelector", "objectSelector", "matchConditions"].into_iter().any(is_set);
     let part = if selected { " (those that its selectors or conditions match)" } else { "" };
-    match rules.is_empty() {
-        true => "nothing".to_owned(),
-        false => text::line(&rules.join("; "), MAX_STOPS) + part,
-    }
+    if rules.is_empty() { "nothing".to_owned() } else { text::line(&rules.join("; "), MAX_STOPS) + part }
 }
 
 fn hooks_of(item: &Value, resource: &'static str) -> Vec<Hook> {
