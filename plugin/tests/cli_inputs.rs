@@ -65,8 +65,9 @@ fn a_snapshot_with_too_few_rights_says_so_once_for_each_reason_and_is_no_success
 fn a_day_before_the_snapshot_or_before_every_text_is_warned_of_and_no_day_of_other_centuries_is_judged() {
     let program = Program::new();
     let drifted = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/clusters/drifted");
-    let stderr =
-        |day: &str, code| program.check(&["--snapshot", drifted, "-o", "short", "--as-of", day]).exits(code).stderr;
+    let stderr = |day: &str, code| {
+        program.run(&["support-check", "--snapshot", drifted, "-o", "short", "--as-of", day]).exits(code).stderr
+    };
     let early = stderr("2020-01-01", 3);
     assert!(early.contains("warning: the snapshot was taken on 2026-11-27, after the day of --as-of"), "{early}");
     assert!(early.contains("before the first of the dated policy texts, 2025-04-03"), "{early}");

@@ -109,7 +109,7 @@ impl<'c> Cursor<'c> {
             commands.map(|command| (command.get_name().to_owned(), help(command.get_about()))).collect();
         let mut directive = NO_FILES;
         if let Some(arg) = self.command.get_positionals().next() {
-            if takes_objects(arg) {
+            if arg.get_id() == OBJECTS {
                 return (self.objects(unfinished), NO_FILES);
             }
             let (more, own) = self.values(arg, "");
@@ -149,11 +149,6 @@ fn bare(names: impl IntoIterator<Item = String>) -> Vec<(String, String)> {
     names.into_iter().map(|name| (name, String::new())).collect()
 }
 
-/// Whether a positional begins with a kind, as kubectl's `TYPE NAME` and `TYPE/NAME` do.
-fn takes_objects(arg: &Arg) -> bool {
-    arg.get_value_names().is_some_and(|names| names.iter().any(|name| name.starts_with("TYPE")))
-}
-
 fn values(arg: &Arg, prefix: &str) -> (Vec<(String, String)>, &'static str) {
     let id = arg.get_id().as_str();
     if matches!(id, "only" | "skip" | "rules") {
@@ -179,6 +174,9 @@ fn takes_value(arg: &Arg) -> bool {
 fn help(text: Option<&clap::builder::StyledStr>) -> String {
     text.map(ToString::to_string).unwrap_or_default().lines().next().unwrap_or_default().to_owned()
 }
+
+/// The positional of the rehearsed verbs, which begins as kubectl's `TYPE NAME` and `TYPE/NAME` do.
+const OBJECTS: &str = "arguments";
 
 /// The shell may complete file names.
 const FILES: &str = ":0";
