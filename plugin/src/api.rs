@@ -1,11 +1,12 @@
-//! The way to the API server, the only peer of this program.
+//! The client for the API server, the only peer of this program.
 //!
 //! ```text
 //! flags -> kubeconfig -> Connection -> Sender: ApiRequest -> Reply, or RequestError
 //! ```
 //!
-//! [`connect`] makes a [`Connection`] from kubectl's flags. A [`Sender`] is all that sends on it: every command has the same
-//! limits in time and size, waits alike for a server that is busy, and says in the same words why there is no reply.
+//! [`connect`] makes a [`Connection`] from kubectl's flags. A [`Sender`] sends all requests on it, so that every
+//! command has the same limits in time and size, waits for a busy server in the same way, and explains a missing reply
+//! in the same words.
 
 mod certificate;
 mod connect;

@@ -1,4 +1,4 @@
-//! The command line: arguments, shared flags, completion, exit codes, and what this program is called.
+//! The command line: arguments, shared flags, completion, exit codes, and the names of this program.
 
 pub mod args;
 pub mod complete;

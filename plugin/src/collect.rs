@@ -1,4 +1,4 @@
-//! Asks the API server for what the rules read: whole lists, page by page, several at a time. Only ever GET.
+//! The reader of lists and probes for the rules: whole lists, page by page, several at a time, with GET requests only.
 
 mod list;
 mod listed;
@@ -17,37 +17,41 @@ use tokio::task::JoinSet;
 
 use crate::api::RequestError;
 
-pub use list::{MAX_RESTARTS, PageError, Pages};
+pub use list::{PageError, Pages};
 pub use listed::Listed;
 pub use reader::Reader;
 pub use waivers::waivers;
 
-/// Where lists go.
-pub trait Target {
-    /// Takes the pages of one list.
+/// A receiver of lists and probes.
+pub trait ListReceiver {
+    /// A receiver of the pages of one list.
     type Sink: Pages + Send + 'static;
-    /// A list begins.
+    /// Begins a list.
     fn start(&mut self, key: &ReadKey) -> Self::Sink;
-    /// A list has ended. `sink` holds its pages where it is complete.
+    /// Ends a list. `sink` holds its pages if it is complete.
     ///
     /// # Errors
-    /// [`RequestError`] when what came cannot be kept.
+    /// [`RequestError`] when the result cannot be kept.
     fn end(&mut self, key: ReadKey, listed: Listed, sink: Self::Sink) -> Result<(), RequestError>;
-    /// A probe has been asked.
+    /// Receives the result of a probe.
     ///
     /// # Errors
-    /// [`RequestError`] when what came cannot be kept.
+    /// [`RequestError`] when the result cannot be kept.
     fn probe(&mut self, probe: Probe, state: ProbeState) -> Result<(), RequestError>;
     /// The check that plans the lists.
     fn check(&mut self) -> &mut Check<'static>;
 }
 
-/// Reads everything the rules of the check need.
+/// Reads everything that the rules of the check need.
 ///
 /// # Errors
-/// [`RequestError`] when the cluster cannot be read; what it merely forbids is no error.
-pub async fn everything(reader: &Arc<Reader>, parallel: usize, target: &mut impl Target) -> Result<(), RequestError> {
-    // Beside the lists: some answers take the server a while.
+/// [`RequestError`] when the cluster cannot be read. A list that it forbids is not an error.
+pub async fn everything(
+    reader: &Arc<Reader>,
+    parallel: usize,
+    target: &mut impl ListReceiver,
+) -> Result<(), RequestError> {
+    // The probes run beside the lists, since some answers take the server a while.
     let mut probes = JoinSet::new();
     for wanted in target.check().probes() {
         let reader = Arc::clone(reader);
@@ -69,14 +73,14 @@ pub async fn everything(reader: &Arc<Reader>, parallel: usize, target: &mut impl
 }
 
 /// Reads lists, at most `parallel` at a time, so that at most as many pages are in memory.
-async fn lists<T: Target>(
+async fn lists<T: ListReceiver>(
     reader: &Arc<Reader>,
     parallel: usize,
     keys: Vec<ReadKey>,
     target: &mut T,
 ) -> Result<(), RequestError> {
     let mut waiting = keys.into_iter();
-    // Dropped with what is under way when one list fails: without it there is no result to wait for.
+    // When one list fails, the tasks of the others are dropped: without it there is no result to wait for.
     let mut running = JoinSet::new();
     loop {
         while running.len() < parallel
@@ -96,47 +100,40 @@ async fn lists<T: Target>(
     }
 }
 
-/// Judges pages as they come, and keeps none.
+/// A target that judges pages as they arrive and keeps none.
 pub struct Judge<'c>(pub &'c mut Check<'static>);
 
-/// A list under way, with spare beginnings for a list that has to start over.
-pub struct JudgedList {
-    segment: Segment<'static>,
-    spares: Vec<Segment<'static>>,
-}
+/// A list in progress.
+pub struct JudgedList(Segment<'static>);
 
 impl JudgedList {
     /// Begins a list of a check.
     pub fn start(check: &Check<'static>, key: &ReadKey) -> Self {
-        // Each version that is tried may start over, and so does the next version.
-        let spares = (MAX_RESTARTS + 1) * key.kind.versions().count();
-        JudgedList { segment: check.segment(key), spares: (0..spares).map(|_| check.segment(key)).collect() }
+        JudgedList(check.segment(key))
     }
 
-    /// Hands what became of the list to the check.
+    /// Passes the result of the list to the check.
     pub fn end(self, check: &mut Check<'static>, key: ReadKey, listed: Listed) {
         match listed {
-            Listed::Complete => check.complete(self.segment),
+            Listed::Complete => check.complete(self.0),
             Listed::Forbidden => check.not_read(key, ReadState::Forbidden),
             Listed::NotServed => check.not_read(key, ReadState::NotServed),
-            Listed::Unknown(why) => check.cut_short(self.segment, why),
+            Listed::Unknown(why) => check.cut_short(self.0, why),
         }
     }
 }
 
 impl Pages for JudgedList {
     fn page(&mut self, bytes: &[u8]) -> Result<ListPage, PageError> {
-        Ok(self.segment.page(bytes)?)
+        Ok(self.0.page(bytes)?)
     }
 
     fn restart(&mut self) {
-        if let Some(fresh) = self.spares.pop() {
-            self.segment = fresh;
-        }
+        self.0.restart();
     }
 }
 
-impl Target for Judge<'_> {
+impl ListReceiver for Judge<'_> {
     type Sink = JudgedList;
 
     fn start(&mut self, key: &ReadKey) -> JudgedList {

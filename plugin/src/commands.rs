@@ -1,4 +1,4 @@
-//! One module per command, and one for what all of them share that read a cluster.
+//! The commands, one module each, and a module shared by those that read a cluster.
 
 pub mod baseline;
 mod cluster;

@@ -1,4 +1,4 @@
-//! What a command is given besides a cluster: files, directories, archives and standard input.
+//! Input besides clusters: files, directories, archives and standard input.
 
 pub(crate) mod documents;
 pub mod manifests;

@@ -1,4 +1,4 @@
-//! Arguments, runtime, exit code.
+//! The entry point: arguments, runtime, exit code.
 
 use std::io::ErrorKind;
 use std::process::ExitCode;
@@ -20,7 +20,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             let printed = error.print();
-            // Help for somebody who has hung up is no failure.
+            // A closed pipe while printing help is not a failure.
             if let Err(full) = printed
                 && !error.use_stderr()
                 && full.kind() != ErrorKind::BrokenPipe
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     }
     let status_file = cli.command.status_file();
     let outcome = run(cli.command, &mut ui);
-    // All other ends are written by the command itself; this one cut it off.
+    // All other results are written by the command itself, which this one interrupted.
     if let (Some(file), Err(failure)) = (status_file, &outcome)
         && failure.code == exit::INTERRUPTED
         && let Err(also) = file.failed(failure)
@@ -59,10 +59,10 @@ fn main() -> ExitCode {
 fn run(command: TopCommand, ui: &mut Ui) -> ExitResult {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
     let runtime = runtime.map_err(Failure::run)?;
-    // A command reads files where it stands, and one that is a pipe may never end: so it runs on a thread of its own, which
-    // is left behind when it does not end by itself soon after a signal.
+    // Files are read in place, and reading a pipe may never end. So the command runs on a thread of its own, which is
+    // left behind when it does not end soon after a signal.
     let (done, outcome) = tokio::sync::oneshot::channel();
-    // Before the thread begins: whoever sees it wait for a file may ask it to end at once.
+    // The listener starts before the thread, so that a signal is not missed while it waits for a file.
     let (mut interrupts, of_stuck) = {
         let _context = runtime.enter();
         (Interrupts::listen(), Interrupts::listen())
@@ -75,7 +75,7 @@ fn run(command: TopCommand, ui: &mut Ui) -> ExitResult {
                 () = interrupts.next() => Err(Failure::interrupted()),
             }
         });
-        // Nobody waits any more after a signal.
+        // After a signal nobody waits any more.
         let _gone = done.send((outcome, own));
     });
     let thread = thread.map_err(Failure::run)?;
@@ -90,13 +90,13 @@ fn run(command: TopCommand, ui: &mut Ui) -> ExitResult {
             *ui = used;
             outcome
         }
-        // It sent nothing, so it panicked.
+        // The thread panicked, since it sent nothing.
         None => match thread.join() {
             Err(panic) => std::panic::resume_unwind(panic),
             Ok(()) => Err(Failure::run(anyhow::anyhow!("the command ended without a result"))),
         },
     };
-    // A credential plugin or a file read that hangs must not hold up the exit.
+    // A hanging credential plugin or file read must not delay the exit.
     runtime.shutdown_background();
     outcome
 }
@@ -117,13 +117,14 @@ async fn dispatch(command: TopCommand, ui: &mut Ui) -> ExitResult {
     }
 }
 
-/// Resolves when a command goes on although somebody asked us to end: it waits for a file.
+/// Resolves when a command continues after a signal because it waits for a file.
 async fn stuck(mut interrupts: Interrupts) {
     interrupts.next().await;
     tokio::time::sleep(GRACE).await;
 }
 
-/// What asks us to end: an interrupt from the keyboard, and on Unix SIGTERM. None is missed from [`Interrupts::listen`] on.
+/// The signals that end the program: an interrupt from the keyboard, and SIGTERM on Unix. None is missed after
+/// [`Interrupts::listen`].
 struct Interrupts(Vec<Stream>);
 
 #[cfg(unix)]
@@ -132,7 +133,8 @@ type Stream = tokio::signal::unix::Signal;
 type Stream = tokio::signal::windows::CtrlC;
 
 impl Interrupts {
-    /// Needs a runtime around it. What cannot be listened for ends the process as it would have done anyway.
+    /// Starts to listen, within a runtime. A signal that cannot be listened for ends the process as it would have done
+    /// anyway.
     fn listen() -> Self {
         #[cfg(unix)]
         let streams = {
@@ -144,7 +146,7 @@ impl Interrupts {
         Interrupts(streams.into_iter().flatten().collect())
     }
 
-    /// Resolves at the next of them.
+    /// Resolves at the next signal.
     async fn next(&mut self) {
         std::future::poll_fn(|context| {
             let asked = self.0.iter_mut().any(|stream| stream.poll_recv(context).is_ready());
@@ -158,11 +160,11 @@ fn locale() -> Option<String> {
     ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
 }
 
-/// Time for a command to take away what it had begun to write.
+/// The time that a command gets to remove unfinished files.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// What the first thread of a program usually has.
+/// The usual stack size of a main thread.
 const STACK: usize = 8 << 20;
 
-/// One to read the network, one to judge what came.
+/// One thread reads the network, one judges.
 const WORKERS: usize = 2;

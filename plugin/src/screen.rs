@@ -1,4 +1,4 @@
-//! Everything that is printed or written: streams, colours, tables, files, and the screens of the commands.
+//! Output: streams, colours, tables, files, and the screens of the commands.
 
 pub mod explain;
 pub mod fixes;

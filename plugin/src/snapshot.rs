@@ -1,8 +1,8 @@
-//! Snapshots: what the rules read, recorded, to be judged elsewhere.
+//! Snapshots: records of the objects that rules read, to be judged elsewhere.
 //!
-//! A snapshot of ours is lists as the API prints them plus an index that tells what was read, what was refused and what
-//! is not served. One made with kubectl has no index: there a kind is recorded when an object or a typed list of it is
-//! in it.
+//! A snapshot of this program consists of lists as the API prints them, and an index that says which were read,
+//! refused, or not served. A snapshot made with kubectl has no index: a kind counts as recorded when the snapshot
+//! contains an object of it or a typed list.
 
 pub mod index;
 pub mod read;

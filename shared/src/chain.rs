@@ -1,9 +1,9 @@
-//! What went wrong, and why, in one line.
+//! An error and its causes, printed in one line.
 
 use std::error::Error;
 use std::fmt;
 
-/// An error with its causes, joined by `: `. A cause whose text its parent already holds is left out.
+/// An error with its causes, joined by `: `. A cause is left out where its parent's text already contains it.
 pub struct Chain<'a>(pub &'a (dyn Error + 'static));
 
 impl fmt::Display for Chain<'_> {

@@ -1,7 +1,8 @@
-//! Commands that people are told to run: their words, what to know before running them, and how a shell has to read them.
+//! Commands that findings suggest: their words, the remarks that a reader needs before running them, and their quoting
+//! for a shell.
 //!
-//! A rule says which words a program is to be handed. How they are quoted, which cluster they are for and in which shell they
-//! are pasted is decided here and by the plugin, in one place for all rules.
+//! A rule only names the words of a command. Quoting, the flags that select the cluster, and the choice of the shell
+//! are decided here and by the plugin, in one place for all rules.
 
 use std::fmt;
 
@@ -22,7 +23,7 @@ pub enum Shell {
 }
 
 impl Shell {
-    /// The word users type and JSON carries.
+    /// The name of the shell, as users type it and as JSON carries it.
     pub fn as_str(self) -> &'static str {
         match self {
             Shell::Bash => "bash",
@@ -30,13 +31,13 @@ impl Shell {
         }
     }
 
-    /// From the word users type.
+    /// The shell with this name.
     pub fn parse(word: &str) -> Option<Self> {
         [Shell::Bash, Shell::PowerShell].into_iter().find(|shell| shell.as_str() == word)
     }
 
-    /// A word as the shell has to be given it, so that the program gets it unchanged: the value alone is quoted of a flag
-    /// with a value.
+    /// Quotes a word so that the shell passes it to the program unchanged. Of a `--flag=value` only the value is
+    /// quoted.
     pub fn quote(self, word: &str) -> String {
         match word.split_once('=') {
             Some((flag, value)) if flag.starts_with("--") && self.is_plain(flag) && !self.is_plain(word) => {
@@ -47,14 +48,14 @@ impl Shell {
         }
     }
 
-    /// Whether the shell makes nothing of a word but the word.
+    /// Whether the shell passes the word on unchanged without quotes.
     fn is_plain(self, word: &str) -> bool {
         let harmless = match self {
             Shell::Bash => "-_./:=,+@%",
-            // A comma makes a list, @ a splat; --% ends all reading.
+            // In PowerShell a comma makes a list, `@` splats, and `--%` ends all parsing.
             Shell::PowerShell => "-_./:=+",
         };
-        // PowerShell takes -a.b and -a:b apart.
+        // PowerShell splits `-a.b` and `-a:b`.
         let parameter =
             self == Shell::PowerShell && word.starts_with('-') && !word.starts_with("--") && word.contains(['.', ':']);
         word.chars().all(|c| c.is_ascii_alphanumeric() || harmless.contains(c)) && !parameter
@@ -63,7 +64,7 @@ impl Shell {
     fn quoted(self, word: &str) -> String {
         match self {
             Shell::Bash => format!("'{}'", word.replace('\'', r"'\''")),
-            // PowerShell takes typographic single quotes for the plain one; two of a kind stand for one.
+            // PowerShell takes typographic single quotes for the plain one; two of them in a row stand for one.
             Shell::PowerShell => {
                 let mut out = String::from("'");
                 for c in word.chars() {
@@ -84,7 +85,7 @@ impl fmt::Display for Shell {
     }
 }
 
-/// One command that leads back, or helps to find the way.
+/// A command that undoes a finding, or helps to find the way there.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Command {
     argv: Vec<String>,
@@ -92,34 +93,34 @@ pub struct Command {
     platforms: Vec<Platform>,
     says_platforms: bool,
     caution: Option<String>,
-    /// What the command does where it does not make the finding go away.
+    /// For a command that does not clear the finding: what it does instead.
     only: Option<String>,
     shell: Shell,
     fits: bool,
 }
 
 impl Command {
-    /// kubectl with these words, on what is in no namespace.
+    /// A kubectl command with these words, for objects outside namespaces.
     pub fn kubectl<'w>(words: impl IntoIterator<Item = &'w str>) -> Self {
         Command::program("kubectl").words(words)
     }
 
-    /// kubectl with these words in a namespace; an empty one is left out.
+    /// A kubectl command with these words, in a namespace. An empty namespace is left out.
     pub fn kubectl_in<'w>(namespace: &str, words: impl IntoIterator<Item = &'w str>) -> Self {
         Command::program("kubectl").namespace(namespace).words(words)
     }
 
-    /// Helm with these words.
+    /// A Helm command with these words.
     pub fn helm<'w>(words: impl IntoIterator<Item = &'w str>) -> Self {
         Command::program("helm").words(words)
     }
 
-    /// The Azure command line with these words, for a platform that it manages.
+    /// A command of the Azure CLI with these words, for a platform that it manages.
     pub fn az<'w>(words: impl IntoIterator<Item = &'w str>) -> Self {
         Command::program("az").words(words)
     }
 
-    /// A cmdlet of AKS hybrid's PowerShell module with these words.
+    /// A cmdlet of AKS hybrid's PowerShell module, with these words.
     pub fn cmdlet<'w>(name: &str, words: impl IntoIterator<Item = &'w str>) -> Self {
         Command { shell: Shell::PowerShell, ..Command::program(name) }.words(words)
     }
@@ -145,7 +146,7 @@ impl Command {
         words.into_iter().fold(self, Command::word)
     }
 
-    /// Adds a word of the rule's own.
+    /// Adds a word that the rule itself chose.
     #[must_use]
     pub fn word(mut self, word: &str) -> Self {
         self.fits &= text::clean(word) == word;
@@ -153,7 +154,7 @@ impl Command {
         self
     }
 
-    /// Adds a word that comes from the cluster: whoever can write an object chooses it.
+    /// Adds a word that comes from the cluster and is therefore chosen by anybody who can write an object.
     #[must_use]
     pub fn name(mut self, word: &str) -> Self {
         self.fits &= !word.starts_with('-') && !word.is_empty();
@@ -167,7 +168,7 @@ impl Command {
         self.word(word)
     }
 
-    /// Says that the command is for these platforms alone.
+    /// Limits the command to these platforms.
     #[must_use]
     pub fn on(mut self, platforms: &[Platform]) -> Self {
         self.platforms = platforms.to_vec();
@@ -179,38 +180,38 @@ impl Command {
         self.platforms.is_empty() || self.platforms.contains(&platform)
     }
 
-    /// Names the platforms in the printed line: somebody whose platform is not known reads it.
+    /// Adds the platforms to the printed line, for a reader whose platform is not known.
     pub fn name_platforms(&mut self) {
         self.says_platforms = true;
     }
 
-    /// Says what to know or do before running it: what it destroys or replaces.
+    /// Adds a caution: what to know before running the command, such as what it destroys or replaces.
     #[must_use]
     pub fn caution(mut self, caution: impl Into<String>) -> Self {
         self.caution = Some(caution.into());
         self
     }
 
-    /// Says that the command does not make the finding go away, and what it does.
+    /// Marks the command as one that does not clear the finding, and says what it does instead.
     #[must_use]
     pub fn only(mut self, does: impl Into<String>) -> Self {
         self.only = Some(does.into());
         self
     }
 
-    /// Adds flags that say which cluster is meant, behind the program's name.
+    /// Adds flags that select the cluster, right after the program's name.
     pub fn flags(&mut self, flags: &[String]) {
         self.argv.splice(1..1, flags.iter().cloned());
     }
 
-    /// Says which shell the line is for. Cmdlets are PowerShell's alone.
+    /// Sets the shell that the line is for. Cmdlets stay PowerShell's.
     pub fn shell(&mut self, shell: Shell) {
         if !self.is_cmdlet() {
             self.shell = shell;
         }
     }
 
-    /// The program: `kubectl`, `helm`, `az`, or a cmdlet.
+    /// The words of the command, from the program's name on: `kubectl`, `helm`, `az`, or a cmdlet.
     pub fn argv(&self) -> &[String] {
         &self.argv
     }
@@ -220,35 +221,35 @@ impl Command {
         self.argv.first().map_or("", String::as_str)
     }
 
-    /// Whether the command is known to one shell only.
+    /// Whether the command is a cmdlet, which only PowerShell knows.
     pub fn is_cmdlet(&self) -> bool {
         !matches!(self.program_name(), "kubectl" | "helm" | "az")
     }
 
-    /// Whether the finding is gone once the command has run.
+    /// Whether the command clears the finding.
     pub fn clears(&self) -> bool {
         self.only.is_none()
     }
 
-    /// Whether every word can be printed and handed over: no control characters, and nothing from the cluster that a program
-    /// would take for a flag. Others are better not at hand.
+    /// Whether every word can be printed and passed on safely: no control characters, and no word from the cluster that
+    /// a program would take for a flag. Commands that fail this are left out.
     pub fn fits(&self) -> bool {
         self.fits
     }
 
-    /// The line to paste.
+    /// The command as a line to paste.
     pub fn line(&self) -> String {
         self.argv.iter().map(|word| self.shell.quote(word)).collect::<Vec<_>>().join(" ")
     }
 
-    /// What to know before running it, in one line: words to fill in, what is destroyed, what it does not do.
+    /// The remark on the command, in one line: words to fill in, what it destroys, and what it does not do.
     pub fn remark(&self) -> Option<String> {
         let fill_in = (!self.blanks.is_empty()).then(|| format!("fill in {}", listed(&self.blanks)));
         let parts: Vec<String> = [fill_in, self.caution.clone(), self.only.clone()].into_iter().flatten().collect();
         (!parts.is_empty()).then(|| parts.join("; "))
     }
 
-    /// The line with its remark behind it, as a comment of either shell.
+    /// The line to paste, followed by its remark as a comment that both shells understand.
     pub fn printed(&self) -> String {
         let shell = self.is_cmdlet().then_some("PowerShell");
         let platforms = self.platforms.iter().filter(|_| self.says_platforms).map(|platform| platform.as_str());
@@ -261,7 +262,7 @@ impl Command {
     }
 }
 
-/// `GROUP, CLUSTER and POOL`.
+/// Words joined as a list: `GROUP, CLUSTER and POOL`.
 fn listed(words: &[&str]) -> String {
     match words {
         [] => String::new(),
@@ -309,9 +310,10 @@ mod tests {
         assert_eq!(quote("a/b=x --all"), "'a/b=x --all'");
     }
 
-    /// What reaches a program of quotes, spaces and backslashes inside single quotes is taken from PowerShell's own tests
-    /// (PowerShell/PowerShell, `NativeCommandArguments.Tests.ps1`, read on 2026-11-29); that a typographic single quote ends a
-    /// string, and two of a kind stand for one, from `CodeGeneration.EscapeSingleQuotedStringContent`, its own escaper.
+    /// The expected words come from PowerShell's own tests for quotes, spaces and backslashes inside single quotes
+    /// (PowerShell/PowerShell, `NativeCommandArguments.Tests.ps1`, read on 2026-11-29), and from its own escaper,
+    /// `CodeGeneration.EscapeSingleQuotedStringContent`: a typographic single quote ends a string, and two in a row
+    /// stand for one.
     #[test]
     fn powershell_gets_every_word_as_it_is() {
         let quote = |word: &str| Shell::PowerShell.quote(word);

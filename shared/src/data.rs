@@ -1,4 +1,5 @@
-//! The policy as data: what ages, or differs between clusters, stands in `data/*.yaml` with source, date and confidence.
+//! The policy as data. Facts that age or differ between clusters are rows in `data/*.yaml`, each with source, date and
+//! confidence.
 
 pub mod alpha;
 pub mod api_groups;
@@ -59,27 +60,27 @@ pub fn embedded() -> &'static Data {
     &DATA
 }
 
-/// The version tables as they stand in the file, to begin one of one's own with.
+/// The built-in version tables as the file has them, as a template for tables of one's own.
 pub const VERSIONS: &str = include_str!("../data/versions.yaml");
 
-/// Every table. The large ones are shared by all copies: each guard has a copy, of which it narrows and extends a few.
+/// All data tables. Copies share the large ones, since each guard has a copy of which it narrows and extends a few.
 #[derive(Clone, Debug)]
 pub struct Data {
-    /// The policy texts, and the other pages that findings rest on.
+    /// The policy texts, and other pages that findings cite.
     pub documents: Arc<Vec<Document>>,
     /// The policy, clause by clause, in our words.
     pub clauses: Arc<Vec<ClauseText>>,
     /// The platforms.
     pub platforms: Vec<PlatformText>,
-    /// Ends of hosts and node systems, runtimes, ages, skew.
+    /// Ends of support of hosts and node systems, container runtimes, image ages and version skew.
     pub lifecycle: Arc<lifecycle::Lifecycle>,
     /// Kubernetes versions per platform.
     pub versions: Vec<crate::data::versions::Table>,
     /// Node metadata.
     pub node_keys: Arc<NodeKeys>,
-    /// FieldManagers.
+    /// The field managers of known tools and components.
     pub managers: Managers,
-    /// Who acts for the platform.
+    /// The users and groups that act for the platform.
     pub identities: Identities,
     /// System namespaces.
     pub namespaces: Namespaces,
@@ -87,41 +88,41 @@ pub struct Data {
     pub components: Vec<Component>,
     /// The labels of managed pods.
     pub managed_pods: Vec<managed_pods::ManagedPods>,
-    /// What users may create where they otherwise may not.
+    /// Objects that users may create or change among managed ones.
     pub lawful: Lawful,
-    /// Marks that tell whose an object is.
+    /// Marks that show whose an object is: releases, registries, labels of tools.
     pub provenance: ProvenanceMarks,
     /// Marks of the platform, and of products that are not AKS Arc.
     pub products: Products,
-    /// What Cluster API writes on its objects.
+    /// Metadata that Cluster API writes on its objects.
     pub capi_keys: CapiKeys,
-    /// The platform's objects that stand in no namespace.
+    /// The platform's cluster-scoped objects.
     pub cluster_objects: ClusterObjects,
-    /// Whose API groups are.
+    /// API groups by owner.
     pub api_groups: api_groups::ApiGroups,
     /// Alpha APIs and feature gates of Kubernetes.
     pub alpha: alpha::Alpha,
-    /// How large a cluster may be.
+    /// Size limits of clusters.
     pub limits: Vec<limits::PlatformLimits>,
-    /// What belongs to every cluster.
+    /// Objects that every cluster has.
     pub essentials: Vec<essentials::Essential>,
     /// Microsoft's previews.
     pub previews: Vec<previews::Preview>,
     /// Network software.
     pub network: network::Network,
-    /// What gives a pod power over its node.
+    /// Capabilities and sockets that give a pod power over its node.
     pub node_power: node_power::NodePower,
-    /// What Arc extensions bring.
+    /// The contents of Arc extensions.
     pub extensions: Arc<Vec<extensions::Extension>>,
-    /// Software of others.
+    /// Third-party software.
     pub third_party: Arc<third_party::ThirdParty>,
-    /// Known issues, by the rules that find their traces.
+    /// Known issues, by the rules that find traces of them.
     pub known_issues: Arc<Vec<known_issues::KnownIssue>>,
-    /// Remediations of Microsoft's support module.
+    /// The remediations of Microsoft's support module.
     pub remediations: Arc<Vec<remediations::Remediation>>,
 }
 
-/// One table as the build script left it: JSON is read in a fraction of the time that YAML takes, and by less code.
+/// One table, as JSON that the build script made from the YAML: it parses in a fraction of the time, with less code.
 macro_rules! table {
     ($name:literal) => {
         serde_json::from_str(include_str!(concat!(env!("OUT_DIR"), "/", $name, ".json")))?
@@ -161,8 +162,8 @@ impl Data {
         })
     }
 
-    /// The tables without the components and cluster-scoped objects of platforms that a cluster is not on: what Microsoft manages
-    /// elsewhere is anybody's here.
+    /// The tables for a cluster on these platforms: without the components and cluster-scoped objects of other
+    /// platforms, which are ordinary objects here.
     #[must_use]
     pub fn on(&self, platforms: &[Platform]) -> Data {
         let here = |own: &[Platform]| own.is_empty() || own.iter().any(|own| platforms.contains(own));
@@ -172,12 +173,12 @@ impl Data {
         data
     }
 
-    /// Whether Microsoft's documents have users create or change an object, by what it does and by its name.
+    /// Whether Microsoft's documents tell users to create or change this object, judged by its purpose and its name.
     pub fn allows(&self, kind: &Kind, namespace: &str, name: &str, object: &Object<'_>) -> bool {
         self.lawful.allows(kind, (namespace, name), object, &self.provenance)
     }
 
-    /// The policy texts, without the other pages that findings rest on.
+    /// The policy texts, without the other pages that findings cite.
     pub fn policy_texts(&self) -> impl Iterator<Item = &Document> {
         self.documents.iter().filter(|document| !document.platforms.is_empty())
     }
@@ -193,7 +194,7 @@ impl Data {
         self.versions.iter().find(|table| table.platform == platform)
     }
 
-    /// The catalogued component an object is, if it is one.
+    /// The catalogued component that this object is, if it is one.
     pub fn component(&self, kind: &str, namespace: &str, name: &str) -> Option<&Component> {
         self.components.iter().find(|component| component.is(kind, namespace, name, &self.namespaces))
     }

@@ -1,4 +1,4 @@
-//! What is known of a cluster or of a change before any rule looks at it.
+//! Facts about a cluster or a change, gathered before any rule looks at them.
 
 pub mod actor;
 pub mod answers;

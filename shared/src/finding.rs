@@ -1,5 +1,6 @@
-//! What a rule found: weight, basis, object, field, evidence, and how to get back.
+//! Findings of rules: consequence, basis, object, field, evidence, and the commands that undo them.
 
+use crate::data::own::API_VERSION;
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
@@ -15,22 +16,22 @@ use crate::text;
 pub struct Code(&'static str);
 
 impl Code {
-    /// Takes `AA` and three digits.
+    /// A code made of `AA` and three digits.
     ///
     /// # Panics
-    /// At compile time, when used in a constant and given anything else.
+    /// If the text has another form; at compile time, when used in a constant.
     pub const fn new(code: &'static str) -> Self {
         let [b'A', b'A', a, b, c] = code.as_bytes() else { panic!("a rule code is AA and three digits") };
         assert!(a.is_ascii_digit() && b.is_ascii_digit() && c.is_ascii_digit(), "a rule code is AA and three digits");
         Code(code)
     }
 
-    /// Codes with something between them, for people.
+    /// The codes joined by a separator, for people.
     pub fn join(codes: &[Code], separator: &str) -> String {
         codes.iter().map(|code| code.0).collect::<Vec<_>>().join(separator)
     }
 
-    /// The digit of its family: `2` of AA201.
+    /// The digit of the code's family: `2` for AA201.
     pub fn category(self) -> char {
         self.0.chars().nth(2).unwrap_or('0')
     }
@@ -76,22 +77,22 @@ impl Serialize for Code {
 pub struct Clause(&'static str);
 
 impl Clause {
-    /// Takes `C` and two digits.
+    /// A clause id made of `C` and two digits.
     ///
     /// # Panics
-    /// At compile time, when used in a constant and given anything else.
+    /// If the text has another form; at compile time, when used in a constant.
     pub const fn new(id: &'static str) -> Self {
         let [b'C', a, b] = id.as_bytes() else { panic!("a clause is C and two digits") };
         assert!(a.is_ascii_digit() && b.is_ascii_digit(), "a clause is C and two digits");
         Clause(id)
     }
 
-    /// Clauses with something between them, for people.
+    /// The clauses joined by a separator, for people.
     pub fn join(clauses: &[Clause], separator: &str) -> String {
         clauses.iter().map(|clause| clause.0).collect::<Vec<_>>().join(separator)
     }
 
-    /// The clause, as the policy data has it.
+    /// The id of the clause, as in the policy data.
     pub const fn as_str(self) -> &'static str {
         self.0
     }
@@ -171,7 +172,7 @@ impl PartialEq<String> for FieldPath {
     }
 }
 
-/// What follows, heaviest first. There is no score.
+/// The consequence of a finding, heaviest first. There is no score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Consequence {
@@ -181,16 +182,16 @@ pub enum Consequence {
     AtRisk,
     /// Microsoft does not cover this part.
     NotCovered,
-    /// Good to know; neither warned about nor denied.
+    /// Good to know; it causes neither a warning nor a denial.
     Info,
 }
 
 impl Consequence {
-    /// All, heaviest first.
+    /// All consequences, heaviest first.
     pub const ALL: [Consequence; 4] =
         [Consequence::Voids, Consequence::AtRisk, Consequence::NotCovered, Consequence::Info];
 
-    /// The word users type and JSON carries.
+    /// The name that users type and JSON carries.
     pub fn as_str(self) -> &'static str {
         match self {
             Consequence::Voids => "voids",
@@ -200,27 +201,28 @@ impl Consequence {
         }
     }
 
-    /// From the word users type.
+    /// The consequence with this name.
     pub fn parse(word: &str) -> Option<Self> {
         Consequence::ALL.into_iter().find(|c| c.as_str() == word)
     }
 }
 
-/// Whose word a finding rests on, strongest first. Always shown: nobody may mistake our reading for Microsoft's.
+/// The source that a finding rests on, strongest first. It is always shown, so that nobody takes our reading for
+/// Microsoft's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Basis {
-    /// The support policy text of the platform says so.
+    /// The support policy text of the platform.
     Explicit,
-    /// Other pages of Microsoft's or the Kubernetes project's say so: their ids in `documents.yaml`, at least one.
+    /// Other pages of Microsoft's or the Kubernetes project's, by their ids in `documents.yaml`, at least one.
     Documented(&'static [&'static str]),
     /// Our reading.
     Derived,
-    /// Not policy: experience says it blocks support or upgrades.
+    /// No policy: experience shows that it blocks support or upgrades.
     Operational,
 }
 
 impl Basis {
-    /// The word JSON carries.
+    /// The name that JSON carries.
     pub fn as_str(self) -> &'static str {
         match self {
             Basis::Explicit => "explicit",
@@ -230,7 +232,7 @@ impl Basis {
         }
     }
 
-    /// For people.
+    /// The basis as a phrase for people.
     pub fn phrase(self) -> &'static str {
         match self {
             Basis::Explicit => "policy says so",
@@ -240,7 +242,7 @@ impl Basis {
         }
     }
 
-    /// For one line that has little room.
+    /// The basis in a word or two, for lines with little room.
     pub fn word(self) -> &'static str {
         match self {
             Basis::Explicit => "policy",
@@ -250,13 +252,13 @@ impl Basis {
         }
     }
 
-    /// The same basis on a platform: nothing is explicit where no policy text is known.
+    /// The basis on a platform. Where no policy text is known, nothing is explicit.
     #[must_use]
     pub fn on(self, platform: Platform) -> Self {
         if self == Basis::Explicit && !platform.has_policy_text() { Basis::Derived } else { self }
     }
 
-    /// The pages of a documented basis, in the order in which they are named; empty for every other basis.
+    /// The pages of a documented basis, in the order given; empty for every other basis.
     pub fn documents(self) -> Vec<&'static Document> {
         let Basis::Documented(ids) = self else { return Vec::new() };
         ids.iter().filter_map(|id| embedded().documents.iter().find(|document| document.id == *id)).collect()
@@ -269,7 +271,7 @@ impl Serialize for Basis {
     }
 }
 
-/// Identifies what a finding is about.
+/// The identity of the object that a finding is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ObjectRef {
@@ -279,14 +281,14 @@ pub struct ObjectRef {
     pub kind: String,
     /// Empty for cluster-scoped objects.
     pub namespace: String,
-    /// Name; a `generateName` with `*` behind it where the name is yet to be made.
+    /// The name. For a name that has yet to be generated, `generateName` followed by `*`.
     pub name: String,
-    /// Empty where unknown and for pseudo-kinds.
+    /// The uid; empty where unknown and for pseudo-kinds.
     pub uid: String,
 }
 
 impl ObjectRef {
-    /// Refers to an object that was read.
+    /// A reference to an object that was read.
     pub fn of(object: &Object<'_>, kind: &Kind) -> Self {
         let meta = &object.meta;
         let name = if meta.name.is_empty() { format!("{}*", meta.generate_name) } else { meta.name.to_string() };
@@ -299,29 +301,29 @@ impl ObjectRef {
         }
     }
 
-    /// The whole cluster.
+    /// A reference to the whole cluster.
     pub fn cluster() -> Self {
         ObjectRef::pseudo("Cluster", "cluster")
     }
 
-    /// A node pool, named as on its nodes.
+    /// A reference to a node pool, by its name on the nodes.
     pub fn pool(name: &str) -> Self {
         ObjectRef::pseudo("NodePool", name)
     }
 
-    /// A product, by its id in the table of third-party software.
+    /// A reference to a product, by its id in the table of third-party software.
     pub fn product(id: &str) -> Self {
         ObjectRef::pseudo("Product", id)
     }
 
-    /// A waiver, by its name.
+    /// A reference to a waiver, by its name.
     pub fn waiver(name: &str) -> Self {
         ObjectRef::pseudo("SupportWaiver", name)
     }
 
     fn pseudo(kind: &str, name: &str) -> Self {
         ObjectRef {
-            api_version: PSEUDO.to_owned(),
+            api_version: API_VERSION.to_owned(),
             kind: kind.to_owned(),
             name: name.to_owned(),
             ..ObjectRef::default()
@@ -339,7 +341,7 @@ impl ObjectRef {
     }
 }
 
-/// Why we say so: what was looked at, and who wrote it when.
+/// A piece of evidence: its kind, and the writer and time where there are any.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Evidence {
@@ -354,13 +356,13 @@ pub struct Evidence {
     /// RFC 3339, or empty.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub time: String,
-    /// What it shows, in a sentence.
+    /// The fact that it shows, in a sentence.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub detail: String,
 }
 
 impl Evidence {
-    /// From an entry of managedFields.
+    /// Evidence from an entry of managedFields.
     pub fn managed(entry: &ManagedEntry<'_>) -> Self {
         Evidence {
             what: "managedFields".to_owned(),
@@ -371,16 +373,16 @@ impl Evidence {
         }
     }
 
-    /// Something seen that needs no author.
+    /// Evidence of a fact without an author.
     pub fn seen(what: &str, detail: impl Into<String>) -> Self {
         Evidence { what: what.to_owned(), detail: detail.into(), ..Evidence::default() }
     }
 }
 
-/// What a rule returns; code, weight, basis and clauses are the rule's own and are added by the engine.
+/// A finding as a rule returns it. The engine adds code, weight, basis and clauses from the rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {
-    /// What it is about.
+    /// The object.
     pub object: ObjectRef,
     /// Members, for findings on pools and products.
     pub members: Vec<String>,
@@ -392,9 +394,9 @@ pub struct Draft {
     pub after: Option<String>,
     /// One sentence for people.
     pub message: String,
-    /// What it rests on.
+    /// The evidence.
     pub evidence: Vec<Evidence>,
-    /// Commands that lead back; none that cannot be printed as it is.
+    /// Commands that undo the finding. Those that cannot be printed safely are left out.
     pub fix: Vec<Command>,
     /// A lighter weight than the rule's, when only this finding is lighter.
     pub lighter: Option<Consequence>,
@@ -402,14 +404,14 @@ pub struct Draft {
     pub basis: Option<Basis>,
     /// Other clauses than the rule's, when this finding is about those alone.
     pub clauses: Option<&'static [Clause]>,
-    /// The guard warns at most: the change may be the cure, or something is already so.
+    /// Whether the guard warns at most, because the change may be the cure or the problem exists already.
     pub warn_at_most: bool,
-    /// No finding where an agent does it: software that keeps metadata of its own.
+    /// Whether the draft is dropped for an agent, software that keeps metadata of its own.
     pub agents_may: bool,
 }
 
 impl Draft {
-    /// A finding at a field of an object.
+    /// A draft for a field of an object.
     pub fn at(object: ObjectRef, path: impl Into<FieldPath>) -> Self {
         Draft {
             object,
@@ -450,7 +452,7 @@ impl Draft {
         self
     }
 
-    /// Adds a command that leads back, unless what stands in it could steer a program or a terminal.
+    /// Adds a command that undoes the finding, unless its words could steer a program or a terminal.
     #[must_use]
     pub fn fix(mut self, command: Command) -> Self {
         if command.fits() {
@@ -459,7 +461,7 @@ impl Draft {
         self
     }
 
-    /// Adds commands that lead back together, or none of them where one cannot be printed.
+    /// Adds commands that only work together, or none of them if one cannot be printed safely.
     #[must_use]
     pub fn fixes(mut self, commands: impl IntoIterator<Item = Command>) -> Self {
         let commands: Vec<Command> = commands.into_iter().collect();
@@ -469,7 +471,7 @@ impl Draft {
         self
     }
 
-    /// Names a member of the pool or product the finding is about.
+    /// Adds a member of the pool or product that the finding is about.
     #[must_use]
     pub fn member(mut self, name: &str) -> Self {
         self.members.push(name.to_owned());
@@ -497,7 +499,7 @@ impl Draft {
         self
     }
 
-    /// Makes this no finding where an agent does it.
+    /// Drops this finding where an agent makes the change.
     #[must_use]
     pub fn agents_may(mut self) -> Self {
         self.agents_may = true;
@@ -512,7 +514,7 @@ impl Draft {
     }
 }
 
-/// A finding, complete. Field order is the JSON contract's.
+/// A complete finding. The order of the fields is that of the JSON contract.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
@@ -520,15 +522,15 @@ pub struct Finding {
     pub code: Code,
     /// `system-label-changed`.
     pub slug: &'static str,
-    /// What follows.
+    /// The consequence.
     pub consequence: Consequence,
-    /// Whose word that is.
+    /// The source of the consequence.
     pub basis: Basis,
     /// The pages that a documented finding rests on.
     pub documents: Vec<&'static Document>,
     /// Clauses of the policy, `C13`.
     pub clauses: &'static [Clause],
-    /// What it is about.
+    /// The object.
     pub object: ObjectRef,
     /// Members of the pool or product; empty for single objects.
     pub members: Vec<String>,
@@ -540,13 +542,13 @@ pub struct Finding {
     pub after: Option<String>,
     /// One sentence for people.
     pub message: String,
-    /// What it rests on.
+    /// The evidence.
     pub evidence: Vec<Evidence>,
-    /// Commands that lead back.
+    /// Commands that undo it.
     pub fix: Vec<Command>,
-    /// Stable over runs: of code, object identity (without uid) and path.
+    /// An id that is stable over runs, from code, object identity (without uid) and path.
     pub fingerprint: String,
-    /// The waiver that accepts it for a time.
+    /// The waiver that covers it.
     pub waiver: Option<WaiverNote>,
 }
 
@@ -582,13 +584,13 @@ impl Finding {
 pub struct WaiverNote {
     /// The waiver's name.
     pub name: String,
-    /// Why it was accepted.
+    /// The reason for the waiver.
     pub reason: String,
-    /// RFC 3339: the finding returns then.
+    /// The end of the waiver, RFC 3339. The finding returns then.
     pub expires: String,
 }
 
-/// Stable over runs and versions: SHA-256 of code, object identity and path, first 16 bytes in hex.
+/// The first 16 bytes of the SHA-256 of code, object identity and path, in hex. Stable over runs and versions.
 pub fn fingerprint(code: &str, object: &ObjectRef, path: &str) -> String {
     let mut hash = Sha256::new();
     for part in [code, &object.api_version, &object.kind, &object.namespace, &object.name, path] {
@@ -598,13 +600,12 @@ pub fn fingerprint(code: &str, object: &ObjectRef, path: &str) -> String {
     text::short_hex(&hash.finalize())
 }
 
-const PSEUDO: &str = "aksarc.dev/v1alpha1";
-
-/// Values are shown, not stored: a label is at most 63 bytes, an annotation can hold 256 KiB.
+/// The longest value that is kept. Values are only shown: a label has 63 bytes at most, but an annotation can have 256
+/// KiB.
 const MAX_VALUE: usize = 256;
 
 impl Finding {
-    /// Whether the finding is of something that a remediation of Microsoft's support module changes.
+    /// Whether a remediation of Microsoft's support module changes the object and field of the finding.
     pub fn is_like(&self, remediation: &Remediation) -> bool {
         let object = &self.object;
         remediation.objects.iter().any(|touched| {

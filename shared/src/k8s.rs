@@ -1,4 +1,4 @@
-//! What Kubernetes says: objects and their kinds, and how bytes are read into them.
+//! Kubernetes objects and their kinds, and the parsers that read them.
 
 pub mod certificate;
 pub mod fit;

@@ -1,7 +1,8 @@
-//! The engine of kubectl-aksarc: it decides, from facts alone, whether a cluster or a change is inside Microsoft's
+//! The engine of kubectl-aksarc. It decides from facts alone whether a cluster or a change is inside Microsoft's
 //! published support policy for AKS enabled by Azure Arc.
 //!
-//! No I/O, no async, no clock, no environment: the time, the platform and the data tables are arguments.
+//! The crate has no I/O, no async, no clock and no environment: the time, the platform and the data tables are
+//! arguments.
 //!
 //! ```text
 //! bytes -> read -> Object / Review -> check (a state) or guard (a change) -> rules -> findings -> Report / Judgement

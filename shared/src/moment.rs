@@ -1,4 +1,4 @@
-//! Moments as people write them.
+//! Moments in files and flags.
 
 use std::str::FromStr;
 
@@ -9,17 +9,17 @@ use serde::{Deserialize, Deserializer};
 
 use crate::text;
 
-/// A moment, written in RFC 3339 or as a day, which stands for its first second in UTC.
+/// A moment, written in RFC 3339 or as a day, which means its first second in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(pub Timestamp);
 
-/// Why a text is no moment.
+/// The reason why a text is not a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoMoment {
-    /// Neither a day nor a moment.
+    /// The text is neither a day nor a moment.
     #[error("expected a day such as 2026-12-31, or a moment in RFC 3339")]
     Form,
-    /// A day that ends after the last moment there is.
+    /// The day ends after the last representable moment.
     #[error("out of range: the last day there is is 9999-12-30")]
     Range,
 }
@@ -45,7 +45,7 @@ impl<'de> Deserialize<'de> for Moment {
     }
 }
 
-/// Of a text that is no moment, so much is repeated.
+/// The longest part of a wrong text that an error repeats.
 const MAX_SHOWN: usize = 60;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What people say about findings and are asked: waivers, and the questions that Kubernetes cannot answer.
+//! Input from people on findings: waivers, and answers to questions that Kubernetes cannot answer.
 
 pub mod questions;
 pub mod waiver;

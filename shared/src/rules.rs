@@ -1,4 +1,4 @@
-//! One file per rule, its page beside it.
+//! The rules: one file for each, with its page beside it.
 
 use crate::rules::rule::Rule;
 

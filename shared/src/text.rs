@@ -1,4 +1,5 @@
-//! Text that is safe to print: names and values come from the cluster, so whoever can write an object can choose them.
+//! Text that is safe to print. Names and values come from the cluster, where anybody who can write an object chooses
+//! them.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -70,7 +71,7 @@ fn distance(a: &str, b: &str) -> usize {
 fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
-        // A soft hyphen, fillers, an empty Braille cell, tags: nothing is seen of them either.
+        // A soft hyphen, fillers, an empty Braille cell, tags: these are invisible too.
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}' | '\u{e0000}'..='\u{e007f}')
 }
 
@@ -85,13 +86,13 @@ pub fn short_hex(digest: &[u8]) -> String {
     })
 }
 
-/// Why a text cannot be shown as it is.
+/// The reason why a text cannot be printed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TextProblem {
-    /// It has more bytes than anybody reads.
+    /// The text is too long.
     #[error("{0} has more than {1} bytes")]
     TooLarge(&'static str, usize),
-    /// It holds characters that steer terminals or forge lines.
+    /// The text contains characters that steer terminals or forge lines.
     #[error("{0} holds control or invisible characters")]
     Unprintable(&'static str),
 }
@@ -105,14 +106,14 @@ impl TextProblem {
     }
 }
 
-/// The problems of a text in a field that has `max` bytes at most.
+/// The problems of a text in a field of at most `max` bytes.
 pub(crate) fn problems(field: &'static str, text: &str, max: usize) -> impl Iterator<Item = TextProblem> {
     let long = (text.len() > max).then_some(TextProblem::TooLarge(field, max));
     let unseen = (clean(text) != text).then_some(TextProblem::Unprintable(field));
     long.into_iter().chain(unseen)
 }
 
-/// The length of a Kubernetes name, in bytes, at most. A longer one is a mistake in a file.
+/// The longest Kubernetes name, in bytes. A longer one is a mistake in a file.
 pub(crate) const MAX_NAME: usize = 253;
 
 #[cfg(test)]

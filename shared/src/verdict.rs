@@ -1,4 +1,4 @@
-//! What comes of the rules: the check of a state, the guard's answer to a change, and the report.
+//! The results of the rules: the check of a state, the guard's answer to a change, and the report.
 
 pub mod audit;
 pub mod check;

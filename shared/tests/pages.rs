@@ -35,7 +35,7 @@ use aksarc_shared::rules::catalogue;
 use aksarc_shared::rules::rule::{Rule, Scope};
 use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::verdict::report::{Report, RuleResult, ToolVersion};
-use aksarc_shared::verdict::weigh::finalize;
+use aksarc_shared::verdict::weigh::merge;
 
 #[test]
 fn every_page_has_its_headings_in_order() {
@@ -412,7 +412,7 @@ impl Example {
             .unwrap_or_else(|| panic!("{}: unknown kind {}", rule.code, object.kind));
         let change = Change::new(operation, kind, &self.subresource, before, after);
         let judge = rule.change.unwrap_or_else(|| panic!("{} judges no change", rule.code));
-        let findings = finalize(rule, self.platform, judge(&change, embedded()));
+        let findings = merge(rule, self.platform, judge(&change, embedded()));
         Answer { words: words(&findings), standings: standings(&findings), is_missed: false }
     }
 }

@@ -91,7 +91,7 @@ impl Guards {
         let (guard, invalid) = match waivers.as_slice() {
             [] => (Arc::clone(configured), Vec::new()),
             waivers => {
-                let (guard, invalid) = configured.beside(waivers.to_vec());
+                let (guard, invalid) = configured.with_cluster_waivers(waivers.to_vec());
                 (Arc::new(guard), invalid)
             }
         };

@@ -1,5 +1,5 @@
-//! From when to when the certificate holds that the API server presents. It is seen in a handshake of its own, with the same trust as every
-//! other connection; no request is sent on it.
+//! The validity of the certificate that the API server presents. It is read in a separate handshake, with the same
+//! trust as every other connection and without a request.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,20 +12,20 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-/// The address of a server, and what a handshake with it takes.
+/// The address of a server, and the configuration for a handshake with it.
 #[derive(Clone)]
 pub struct Presented(Arc<Config>);
 
 impl Presented {
-    /// Of the server that a configuration leads to.
+    /// The server of a configuration.
     pub(super) fn new(config: &Config) -> Self {
         Presented(Arc::new(config.clone()))
     }
 
-    /// From when to when the server's own certificate holds, the first one of its chain.
+    /// The validity of the server's own certificate, the first one of its chain.
     ///
     /// # Errors
-    /// Why it cannot be seen, for people: no TLS, a proxy in between, no connection.
+    /// The reason why it cannot be read, for people: no TLS, a proxy in between, no connection.
     pub async fn life(&self, limit: Duration) -> Result<Validity, String> {
         let url = &self.0.cluster_url;
         if url.scheme_str() != Some("https") {
@@ -42,7 +42,7 @@ impl Presented {
         let url = &self.0.cluster_url;
         let host = url.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
         let config = Arc::clone(&self.0);
-        // Reads the authorities that are trusted: not on the thread that drives the network.
+        // This reads the trusted authorities from files, so it stays off the thread that drives the network.
         let tls = tokio::task::spawn_blocking(move || config.rustls_client_config()).await;
         let tls = tls.map_err(|error| Chain(&error).to_string())?.map_err(|error| Chain(&error).to_string())?;
         let name = self.0.tls_server_name.clone().unwrap_or_else(|| host.clone());

@@ -12,10 +12,10 @@ use super::{exec, proxy};
 use crate::cli::exit::Failure;
 use crate::cli::flags::KubeFlags;
 
-/// A cluster to talk to. Nothing was sent yet.
+/// A connection to a cluster. Nothing has been sent yet.
 #[derive(Clone)]
 pub struct Connection {
-    /// It does not retry on its own: the sender does, and knows the deadline.
+    /// The client does not retry: the sender does, since it knows the deadline.
     client: Client,
     /// The context's name; empty without a kubeconfig.
     pub context: String,
@@ -23,7 +23,7 @@ pub struct Connection {
     pub server: String,
     /// The namespace of the context, or `default`.
     pub namespace: String,
-    /// The user to impersonate or of the kubeconfig, for messages.
+    /// The impersonated user, or that of the kubeconfig, for messages.
     pub user: String,
     /// The certificate of the API server.
     pub presented: Presented,
@@ -43,7 +43,7 @@ async fn connect_to(mut selected: Selected, flags: &KubeFlags) -> Result<Connect
     let config = tuned(selected.config, flags);
     let server = shown(&config.cluster_url);
     let (context, user) = (selected.context, selected.user);
-    // Reads certificates and keys: not on the thread that drives the network.
+    // This reads certificates and keys, so it stays off the thread that drives the network.
     let connection = tokio::task::spawn_blocking(move || Connection::open(config, context, user)).await;
     connection.map_err(Failure::run)?.map_err(|error| {
         Failure::input(anyhow::anyhow!(
@@ -54,7 +54,7 @@ async fn connect_to(mut selected: Selected, flags: &KubeFlags) -> Result<Connect
 }
 
 impl Connection {
-    /// A connection by a configuration, under the names of its context and user. Reads certificates and keys.
+    /// A connection from a configuration, with the names of its context and user. Reads certificates and keys.
     ///
     /// # Errors
     /// [`kube::Error`] when the configuration cannot be used.
@@ -64,7 +64,7 @@ impl Connection {
         Ok(Connection { client: Client::try_from(config)?, context, server, namespace, user, presented })
     }
 
-    /// What sends. Only the sender gets hold of it, with its limits, and sends requests that change nothing.
+    /// The client. Only the sender uses it, with its limits, and only for requests that change nothing.
     pub(super) fn client(&self) -> &Client {
         &self.client
     }
@@ -74,14 +74,14 @@ fn shown(server: &Uri) -> String {
     server.to_string().trim_end_matches('/').to_owned()
 }
 
-/// What kube leaves open, or decides otherwise than a command with a deadline needs it.
+/// The configuration with the settings that a command with a deadline needs, where kube has none or others.
 fn tuned(mut config: Config, flags: &KubeFlags) -> Config {
-    // Fifteen retries without a deadline would hang: the sender retries, and knows how long it may.
+    // Fifteen retries without a deadline would hang. The sender retries, and knows how long it may.
     config.default_retry = false;
     config.connect_timeout = Some(CONNECT_TIMEOUT.min(flags.request_timeout.duration()));
-    // The net below those who forget a limit of their own; theirs comes first and has the better words.
+    // A safety net for callers without a limit of their own. Their limits are shorter and have the better messages.
     config.read_timeout = Some(flags.request_timeout.duration() + Duration::from_secs(5));
-    // On loopback there is no bandwidth to save, and compressing costs the server more than all else.
+    // On loopback there is no bandwidth to save, and compression costs the server more than all else.
     config.disable_compression |= flags.disable_compression || proxy::is_loopback(&config.cluster_url);
     config
 }

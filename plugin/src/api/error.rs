@@ -1,4 +1,4 @@
-//! Why a request came to nothing: what was asked, where, what came instead of a reply, what to do.
+//! Errors of requests: the request, the server, the fault, and the advice.
 
 use std::error::Error;
 use std::fmt;
@@ -9,7 +9,7 @@ use aksarc_shared::text;
 
 use crate::cli::exit::Failure;
 
-/// A request that came to nothing.
+/// A request without a usable reply.
 #[derive(Debug)]
 pub struct RequestError {
     what: String,
@@ -18,31 +18,31 @@ pub struct RequestError {
     hint: Option<&'static str>,
 }
 
-/// What came instead of a usable reply.
+/// The fault that took the place of a usable reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RequestFault {
-    /// No connection; the text says why.
+    /// No connection, with the reason.
     Connect(String),
-    /// The answer broke off.
+    /// The reply broke off.
     Cut(String),
-    /// The overall deadline, `--timeout`.
+    /// The overall deadline passed, `--timeout`.
     Deadline(Duration),
-    /// Expired again and again.
+    /// The continue token of a list expired again and again.
     Expired,
-    /// Something that is no answer of an API server.
+    /// The reply is not that of an API server.
     Garbage(String),
-    /// An error of our own.
+    /// An internal error.
     Ours(String),
-    /// A redirect, which is never followed: it could lead credentials astray.
+    /// A redirect. It is never followed, since it could lead credentials astray.
     Redirect(String),
     /// An error status.
     Status(u16, String),
     /// One request took too long, `--request-timeout`.
     Timeout(Duration),
-    /// The credentials are not accepted.
+    /// The server does not accept the credentials.
     Unauthorized(String),
-    /// Nothing could be written.
+    /// A file could not be written.
     Write(String),
 }
 
@@ -52,34 +52,34 @@ impl RequestError {
         RequestError { what: what.into(), server: server.to_owned(), fault, hint: None }
     }
 
-    /// An error of our own.
+    /// An internal error.
     pub fn ours(error: &(dyn Error + 'static)) -> Self {
         RequestError::new("finish the check", "", RequestFault::Ours(Chain(error).to_string()))
     }
 
-    /// The same error with other advice than that for its fault.
+    /// The error with other advice than that for its fault.
     #[must_use]
     pub fn advising(mut self, hint: &'static str) -> Self {
         self.hint = Some(hint);
         self
     }
 
-    /// What came instead.
+    /// The fault.
     pub fn fault(&self) -> &RequestFault {
         &self.fault
     }
 
-    /// Why, without where it was and what to do about it.
+    /// The reason, without the server and the advice.
     pub fn reason(&self) -> String {
         self.fault.reason()
     }
 
-    /// What to do about it; empty where nobody knows.
+    /// The advice; empty where there is none.
     pub fn hint(&self) -> &'static str {
         self.hint.unwrap_or_else(|| self.fault.words().1)
     }
 
-    /// The whole message, with what follows from it, such as `Nothing was checked`.
+    /// The whole message, with its consequence for the run, such as `Nothing was checked`.
     pub fn concluding(&self, consequence: &str) -> String {
         let end = if self.hint().ends_with('?') { "" } else { "." };
         format!("{self}{end} {consequence}")
@@ -109,12 +109,12 @@ impl fmt::Display for RequestError {
 }
 
 impl RequestFault {
-    /// Why, without what to do about it.
+    /// The reason, without the advice.
     pub(crate) fn reason(&self) -> String {
         self.words().0
     }
 
-    /// Why, and what to do about it.
+    /// The reason and the advice.
     fn words(&self) -> (String, &'static str) {
         match self {
             RequestFault::Connect(why) => (why.clone(), connect_hint(why)),
@@ -147,7 +147,7 @@ impl RequestFault {
     }
 }
 
-/// Tells a connection that never was from one that broke.
+/// The fault of a request without a reply: a connection that failed, or one that broke.
 pub(super) fn no_reply(error: &kube::Error) -> RequestFault {
     let text = Chain(error).to_string();
     let text =
@@ -162,7 +162,7 @@ pub(super) fn no_reply(error: &kube::Error) -> RequestFault {
     RequestFault::Connect(text)
 }
 
-/// The last of an error's sources, which says most about a connection that broke.
+/// The innermost source of an error, which is the most specific one for a broken connection.
 pub(super) fn innermost(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
@@ -173,7 +173,7 @@ pub(super) fn innermost(error: &dyn Error) -> String {
     text
 }
 
-/// What to do, by what is known of the words the system and the TLS library use.
+/// The advice for a failed connection, by the phrases that the system and the TLS library are known to use.
 fn connect_hint(why: &str) -> &'static str {
     let has = |word: &str| why.to_lowercase().contains(word);
     if has("proxy") || has("tunnel") || has("socks") {
@@ -192,5 +192,5 @@ fn connect_hint(why: &str) -> &'static str {
     }
 }
 
-/// Messages of servers and proxies can be whole pages.
+/// The longest text that is shown. Messages of servers and proxies can be whole pages.
 const MAX_TEXT: usize = 400;

@@ -1,7 +1,7 @@
-//! Credential plugins (`users[].user.exec`): run once, with a limit in time.
+//! Credential plugins (`users[].user.exec`), run once and with a time limit.
 //!
-//! kube would run the plugin three times per client, which for one that opens a browser is two too many, and wait for it
-//! without end.
+//! kube would run the plugin three times per client, which for one that opens a browser is two too many, and would wait
+//! for it without end.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use crate::cli::exit::Failure;
 
-/// Runs the plugin, if there is one, and puts what it answers in its place.
+/// Runs the plugin, if there is one, and replaces it with the credentials that it returns.
 pub(super) async fn resolve(user: &mut AuthInfo, limit: Duration) -> Result<(), Failure> {
     let Some(exec) = user.exec.take() else { return Ok(()) };
     let command = exec.command.clone().unwrap_or_default();
@@ -30,7 +30,7 @@ pub(super) async fn resolve(user: &mut AuthInfo, limit: Duration) -> Result<(), 
         serde_json::from_value(serde_json::json!({ "token": status.token })).map_err(Failure::run)?;
     user.token = parsed.token;
     if let (Some(certificate), Some(key)) = (status.client_certificate_data, status.client_key_data) {
-        // The plugin answers in PEM; a kubeconfig holds PEM in base64, as which a ByteString is written.
+        // The plugin answers in PEM; a kubeconfig holds PEM in base64, which is how a ByteString is written.
         let encoded = serde_json::json!({
             "client-certificate-data": ByteString(certificate.into_bytes()),
             "client-key-data": ByteString(key.into_bytes()),
@@ -89,7 +89,7 @@ impl Status {
     /// The status in the output of a credential plugin.
     ///
     /// # Errors
-    /// It is no `ExecCredential`, or one without credentials.
+    /// The output is not an `ExecCredential`, or has no credentials.
     fn read(output: Vec<u8>) -> anyhow::Result<Self> {
         let text = String::from_utf8(output).context("its answer is not text")?;
         let credential: Credential =
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        // The same in every run.
+        // The same for every run.
         #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(7), failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]

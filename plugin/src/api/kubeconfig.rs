@@ -1,4 +1,4 @@
-//! Which cluster, which user: the kubeconfig files merged as kubectl merges them, then the flags on top.
+//! The cluster and user to use: kubeconfig files merged as kubectl merges them, overridden by flags.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use kube::config::{
 use super::proxy;
 use crate::cli::flags::KubeFlags;
 
-/// What flags and files come to.
+/// The cluster and user that flags and files select.
 pub(super) struct Selected {
     pub(super) context: String,
     pub(super) user: String,
@@ -78,8 +78,8 @@ fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> 
     format!("the kubeconfig has no {what} {name:?}{}", near.unwrap_or_default())
 }
 
-/// The files, first one first. As in kubectl, a file of $KUBECONFIG that does not exist is passed over, one given by flag
-/// must exist.
+/// The kubeconfig files, first one first. As in kubectl, a missing file of $KUBECONFIG is skipped, and one given by
+/// flag must exist.
 fn read(flag: Option<&Path>) -> anyhow::Result<Kubeconfig> {
     if let Some(path) = flag {
         return one(path);
@@ -98,7 +98,7 @@ fn read(flag: Option<&Path>) -> anyhow::Result<Kubeconfig> {
 }
 
 fn one(path: &Path) -> anyhow::Result<Kubeconfig> {
-    // Opened here for the plain reason, which comes without a path from there.
+    // The file is opened here, since the reader's own error lacks the path.
     std::fs::File::open(path).with_context(|| format!("cannot read kubeconfig {}", path.display()))?;
     Kubeconfig::read_from(path).with_context(|| format!("cannot use kubeconfig {}", path.display()))
 }
@@ -142,8 +142,8 @@ fn with_user_flags(mut user: AuthInfo, flags: &KubeFlags) -> anyhow::Result<Auth
         user.password = None;
     }
     if let Some(path) = user.token_file.take() {
-        // As in kubectl the file goes before a token beside it, and the line's end is no part of it. A check is over
-        // before a token that is good now runs out, so it is read once.
+        // As in kubectl the file takes precedence over a token beside it, and its final line break is dropped. It is
+        // read once: a check is over before a valid token expires.
         let token = std::fs::read_to_string(&path).with_context(|| format!("cannot read token file {path}"))?;
         user = with_token(user, token.trim())?;
     }
@@ -156,7 +156,7 @@ fn with_user_flags(mut user: AuthInfo, flags: &KubeFlags) -> anyhow::Result<Auth
     Ok(user)
 }
 
-/// Secrets have a type of their own that only the parser makes.
+/// The user with a token. Only the parser can make the type of secrets.
 fn with_token(mut user: AuthInfo, token: &str) -> anyhow::Result<AuthInfo> {
     let parsed: AuthInfo = serde_json::from_value(serde_json::json!({ "token": token }))?;
     user.token = parsed.token;
@@ -189,7 +189,7 @@ async fn build(cluster: Cluster, user: AuthInfo, namespace: Option<String>) -> a
     Ok(config)
 }
 
-/// Inside a pod without a kubeconfig, its service account is who we are.
+/// The service account of the pod, for a process inside a pod without a kubeconfig.
 fn in_cluster(flags: &KubeFlags) -> Option<anyhow::Result<Selected>> {
     std::env::var_os("KUBERNETES_SERVICE_HOST")?;
     let select = || {

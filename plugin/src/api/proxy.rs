@@ -1,6 +1,6 @@
-//! Which proxy leads to the API server: the kubeconfig's `proxy-url` whatever the environment says, else HTTPS_PROXY or
-//! HTTP_PROXY by the server's scheme, unless NO_PROXY names the server. Loopback is never proxied by the environment.
-//! These are the rules of kubectl; kube's own matching of NO_PROXY looks at the proxy's address instead.
+//! The proxy for the API server: the kubeconfig's `proxy-url`, whatever the environment says, else HTTPS_PROXY or
+//! HTTP_PROXY by the server's scheme, unless NO_PROXY names the server. The environment never proxies loopback. These
+//! are kubectl's rules; kube's own matching of NO_PROXY compares the proxy's address instead.
 
 use std::net::IpAddr;
 
@@ -48,7 +48,8 @@ fn is_exempt(server: &Uri, list: &str) -> bool {
         .any(|entry| covers(&entry.to_lowercase(), &host, port))
 }
 
-/// One entry: `*`, an address, a CIDR, `host` (with its subdomains), `.host` (its subdomains), any with `:port`.
+/// Whether a NO_PROXY entry covers a host: `*`, an address, a CIDR, `host` (with its subdomains), `.host` (its
+/// subdomains), any with `:port`.
 fn covers(entry: &str, host: &str, port: u16) -> bool {
     if entry == "*" {
         return true;

@@ -1,4 +1,4 @@
-//! What the API server replied.
+//! Replies of the API server.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::error::RequestFault;
 
-/// A reply whose status the caller judges. The body is bytes, JSON, or nothing where it was taken as it came.
+/// A reply with any status, which the caller judges. The body is bytes, JSON, or nothing where it was streamed.
 #[derive(Clone, Debug)]
 pub struct Reply<B = Vec<u8>> {
     /// HTTP status.
@@ -19,13 +19,13 @@ pub struct Reply<B = Vec<u8>> {
     pub headers: HeaderMap,
     /// The body.
     pub body: B,
-    /// This machine's clock when the request went out.
+    /// This machine's clock when the request was sent.
     pub sent: Timestamp,
     /// The time from the request to the headers of the reply.
     pub took: Duration,
 }
 
-/// The API server's `Status`, as far as it matters here.
+/// The fields of the API server's `Status` that are used here.
 #[derive(Debug, Default, Deserialize)]
 pub struct StatusObject {
     /// A sentence; empty where there is none.
@@ -47,7 +47,7 @@ impl StatusObject {
         serde_json::from_slice(body).unwrap_or_default()
     }
 
-    /// The token with which an expired list may go on; empty where it may not.
+    /// The token with which an expired list can continue; empty where it cannot.
     pub fn into_token(self) -> String {
         self.metadata.next
     }
@@ -60,7 +60,7 @@ impl Reply<()> {
 }
 
 impl<B> Reply<B> {
-    /// A reply of a status and a body, received just now and without headers.
+    /// A reply made of a status and a body, received just now and without headers.
     pub fn of(status: StatusCode, body: B) -> Self {
         Reply { status, headers: HeaderMap::new(), body, sent: Timestamp::now(), took: Duration::ZERO }
     }
@@ -78,14 +78,14 @@ impl<B> Reply<B> {
         headers.filter_map(|value| std::str::from_utf8(value.as_bytes()).ok()).flat_map(warnings).collect()
     }
 
-    /// How long a server that is busy (429) or cannot answer now (503) asks to be left alone; `None` where it does not ask.
+    /// The wait that a server asks for when it is busy (429) or unavailable (503); `None` where it asks for none.
     pub fn retry_after(&self) -> Option<Duration> {
         if !matches!(self.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
             return None;
         }
         // Seconds only: API servers send no dates.
         let seconds = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-        // Later than any deadline is late enough; the clock ends before the largest number does.
+        // The clock ends before the largest number of seconds does, and a day is beyond any deadline.
         Some(Duration::from_secs(seconds).clamp(SHORTEST_WAIT, A_YEAR))
     }
 }
@@ -96,16 +96,16 @@ impl Reply {
         StatusObject::of(&self.body)
     }
 
-    /// What the server says: the message of its `Status`, else the beginning of the body.
+    /// The server's message: that of its `Status`, else the beginning of the body.
     pub fn message(&self) -> String {
         let message = self.status_object().message;
         if message.is_empty() { excerpt(&self.body) } else { message }
     }
 
-    /// The reply with its body as JSON. An error's body may be anything, such as a proxy's page, and is then null.
+    /// The reply with its body as JSON. The body of an error may be anything, such as a proxy's page, and is then null.
     ///
     /// # Errors
-    /// [`RequestFault::Garbage`] for a success that is no JSON.
+    /// [`RequestFault::Garbage`] for a success that is not JSON.
     pub fn json(self) -> Result<Reply<Value>, RequestFault> {
         let value = serde_json::from_slice(&self.body);
         match value {
@@ -116,7 +116,7 @@ impl Reply {
         }
     }
 
-    /// The reply with its body as JSON, null where it is none.
+    /// The reply with its body as JSON, or null where it is not JSON.
     #[must_use]
     pub fn json_or_null(self) -> Reply<Value> {
         let value = serde_json::from_slice(&self.body).unwrap_or_default();
@@ -157,12 +157,12 @@ fn warnings(header: &str) -> Vec<String> {
     texts
 }
 
-/// A server that asks for no wait at all is asked again after this one.
+/// The shortest wait before a request is sent again, whatever the server asks for.
 const SHORTEST_WAIT: Duration = Duration::from_millis(250);
 
 const A_YEAR: Duration = Duration::from_hours(24 * 365);
 
-/// Enough to tell a login page from JSON.
+/// The longest excerpt, enough to tell a login page from JSON.
 const EXCERPT: usize = 120;
 
 #[cfg(test)]

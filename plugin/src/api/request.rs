@@ -1,5 +1,5 @@
-//! Requests to the API server. A request is a read, a question what the caller may do, or a rehearsal: one that changes
-//! something cannot be made.
+//! Requests to the API server: reads, access reviews, and rehearsals of writes. A request that changes something cannot
+//! be made.
 
 use aksarc_shared::k8s::kinds::escaped;
 use http::Method;
@@ -23,22 +23,22 @@ struct Content {
     bytes: Vec<u8>,
 }
 
-/// Who may send a request once more.
+/// The party that may repeat a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Repeats {
-    /// Whoever made it, after a look at who would receive it now.
+    /// The caller, after checking again which server would receive it.
     ByCaller,
     /// The sender.
     BySender,
 }
 
 impl ApiRequest {
-    /// A GET of a path that is escaped already. A query may be part of it.
+    /// A GET of an escaped path, which may include a query.
     pub fn get(path: impl Into<String>) -> Self {
         Self::get_where(path, &[])
     }
 
-    /// A GET of a path that is escaped already, with query parameters that are not. Empty ones are left out.
+    /// A GET of an escaped path, with query parameters that are escaped here. Empty ones are left out.
     pub fn get_where(path: impl Into<String>, query: &[(&str, &str)]) -> Self {
         let path = path.into();
         let what = format!("read {}", path.split('?').next().unwrap_or_default());
@@ -46,7 +46,8 @@ impl ApiRequest {
         ApiRequest { what, method: Method::GET, target, accept: JSON, content: None, repeats: Repeats::BySender }
     }
 
-    /// A SelfSubjectAccessReview: whether the caller may do what the attributes say. The server answers, and stores nothing.
+    /// A SelfSubjectAccessReview: the question whether the caller may do what the attributes describe. The server
+    /// stores nothing.
     pub fn access_review(attributes: &Value) -> Self {
         let body =
             json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": attributes});
@@ -60,11 +61,11 @@ impl ApiRequest {
         }
     }
 
-    /// A write that the server is asked to rehearse. `dryRun=All` stands in the query whatever `query` says, and for deletes
-    /// in the `DeleteOptions` too, because the API server ignores the query when a body is there.
+    /// A write that the server is asked to rehearse. `dryRun=All` is in the query whatever `query` says, and for
+    /// deletes in the `DeleteOptions` too, because the API server ignores the query when there is a body.
     ///
-    /// Only [`crate::dry_run::call::rehearse`] calls this, with what the gate has let through: some servers behind the API
-    /// server store what they are asked to rehearse.
+    /// Only [`crate::dry_run::call::rehearse`] calls this, with writes that the gate has cleared: some servers behind
+    /// the API server store requests that they are asked to rehearse.
     pub(crate) fn rehearsal(
         method: Method,
         path: &str,
@@ -93,14 +94,14 @@ impl ApiRequest {
         }
     }
 
-    /// The same request with a name for messages: a verb and its object, such as `list nodes`.
+    /// The request with a name for messages: a verb and its object, such as `list nodes`.
     #[must_use]
     pub fn named(mut self, what: impl Into<String>) -> Self {
         self.what = what.into();
         self
     }
 
-    /// The same request with another `Accept` header than that of JSON.
+    /// The request with another `Accept` header than that of JSON.
     #[must_use]
     pub fn accepting(mut self, accept: &'static str) -> Self {
         self.accept = accept;
@@ -146,7 +147,7 @@ fn target<'q>(path: String, query: impl Iterator<Item = (&'q str, &'q str)>) -> 
     if pairs.is_empty() { path } else { format!("{path}?{}", pairs.join("&")) }
 }
 
-/// What kubectl asks for.
+/// The media type that kubectl asks for.
 pub const JSON: &str = "application/json";
 
 const DRY_RUN: &str = "dryRun";

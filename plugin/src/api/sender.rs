@@ -1,4 +1,4 @@
-//! The one sender: limits in time and size, and waiting for a server that asks for it.
+//! The sender of all requests, with limits in time and size and with waits for a busy server.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use super::reply::Reply;
 use super::request::{ApiRequest, Repeats};
 use crate::screen::progress::Progress;
 
-/// Sends requests to one cluster and counts them.
+/// A sender of requests to one cluster. It counts them.
 pub struct Sender {
     connection: Connection,
     limits: SendLimits,
@@ -26,12 +26,12 @@ pub struct Sender {
     progress: Progress,
 }
 
-/// What a sender allows.
+/// The limits of a sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SendLimits {
     /// The time for one exchange, `--request-timeout`.
     pub request: Duration,
-    /// The time within which one request may be sent again, waits included.
+    /// The time in which one request may be repeated, waits included.
     pub repeats: Duration,
     /// The time for all requests together, `--timeout`.
     pub overall: Duration,
@@ -40,12 +40,12 @@ pub struct SendLimits {
 }
 
 impl SendLimits {
-    /// SendLimits of a command with an overall deadline: it may wait for a busy server until then.
+    /// The limits of a command with an overall deadline: it may wait for a busy server until then.
     pub fn new(request: Duration, overall: Duration) -> Self {
         SendLimits { request, repeats: overall, overall, reply: MAX_REPLY }
     }
 
-    /// SendLimits of a command without an overall deadline: it waits for a busy server no longer than for a slow one.
+    /// The limits of a command without an overall deadline: it waits for a busy server as long as for a slow one.
     pub fn per_request(request: Duration) -> Self {
         SendLimits { repeats: request, ..SendLimits::new(request, A_YEAR) }
     }
@@ -58,22 +58,22 @@ impl Sender {
         Sender { connection, limits, deadline, requests: AtomicUsize::new(0), progress }
     }
 
-    /// Requests sent so far.
+    /// The number of requests sent so far.
     pub fn requests(&self) -> usize {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// The cluster asked.
+    /// The connection to the cluster.
     pub fn connection(&self) -> &Connection {
         &self.connection
     }
 
-    /// Where progress is shown.
+    /// The display of progress.
     pub fn progress(&self) -> &Progress {
         &self.progress
     }
 
-    /// What is allowed.
+    /// The limits.
     pub fn limits(&self) -> SendLimits {
         self.limits
     }
@@ -83,7 +83,7 @@ impl Sender {
         self.deadline
     }
 
-    /// The result of some work that sends requests, within the overall deadline. `what` names the work for messages.
+    /// The result of work that sends requests, within the overall deadline. `what` names the work for messages.
     ///
     /// # Errors
     /// [`RequestError`] of the work, or when it is not done in time.
@@ -103,7 +103,7 @@ impl Sender {
         RequestError::new(request.what(), &self.connection.server, fault)
     }
 
-    /// The error of a request whose reply is of no use to the caller.
+    /// The error of a request whose reply the caller cannot use.
     pub fn refused(&self, request: &ApiRequest, reply: &Reply) -> RequestError {
         let fault = match reply.status {
             StatusCode::UNAUTHORIZED => RequestFault::Unauthorized(reply.status_object().message),
@@ -118,11 +118,11 @@ impl Sender {
         self.error(request, fault)
     }
 
-    /// Sends a request as [`Sender::send`] does, and passes on only replies that say something about what was asked.
+    /// Sends a request as [`Sender::send`] does, and returns only replies that answer it.
     ///
     /// # Errors
-    /// [`RequestError`] when there is no reply, when it refuses the credentials or redirects, and when the server cannot
-    /// answer now.
+    /// [`RequestError`] when there is no reply, when it refuses the credentials or redirects, and when the server
+    /// cannot answer now.
     pub async fn ask(&self, request: &ApiRequest) -> Result<Reply, RequestError> {
         let reply = self.send(request).await?;
         match reply.status {
@@ -137,8 +137,8 @@ impl Sender {
         }
     }
 
-    /// Sends a request and receives the whole reply, whatever its status. A read is sent again where that may help: after
-    /// the wait that a busy server asks for, after some waits of our own where the server failed, and once when the reply
+    /// Sends a request and receives the whole reply, whatever its status. A read is repeated where that may help: after
+    /// the wait that a busy server asks for, after a few growing waits where the server failed, and once when the reply
     /// broke off. A rehearsal is sent once; see [`Sender::pause`].
     ///
     /// # Errors
@@ -161,7 +161,7 @@ impl Sender {
             let wait = match (request.repeats(), &result) {
                 (Repeats::ByCaller, _) => None,
                 (Repeats::BySender, Ok(reply)) => wait(reply, attempt),
-                // A server that restarts cuts what it was sending.
+                // A restarting server cuts off its replies.
                 (Repeats::BySender, Err(fault)) => {
                     (matches!(fault, RequestFault::Cut(_)) && attempt == 1).then_some(FIRST_WAIT)
                 }
@@ -176,7 +176,7 @@ impl Sender {
         }
     }
 
-    /// Waits before a request that was first sent at `begun` is sent again. Returns `false` at once where that would take
+    /// Waits before a request that was first sent at `begun` is repeated. Returns `false` at once if that would take
     /// longer than allowed.
     pub async fn pause(&self, wait: Duration, begun: Instant) -> bool {
         let end = later(begun, self.limits.repeats).min(self.deadline);
@@ -211,7 +211,8 @@ impl Sender {
         Ok(reply.with(bytes))
     }
 
-    /// Sends a request once and hands on the body of the reply as it comes, for those who need not have all of it at once.
+    /// Sends a request once and passes the body of the reply to `take` as it arrives, for callers that do not need all
+    /// of it at once.
     ///
     /// # Errors
     /// [`RequestFault`] when there is no whole reply, or that of `take`.
@@ -248,10 +249,10 @@ impl Sender {
     }
 }
 
-/// How long to wait before a read is sent again; `None` where its reply is the last word.
+/// The wait before a read is repeated; `None` where its reply is final.
 fn wait(reply: &Reply, attempt: u32) -> Option<Duration> {
     match reply.status {
-        // The server says when to come back, as often as it likes within the deadline.
+        // The server may ask for a wait as often as it likes within the deadline.
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
             reply.retry_after().or_else(|| backoff(attempt))
         }
@@ -260,12 +261,12 @@ fn wait(reply: &Reply, attempt: u32) -> Option<Duration> {
     }
 }
 
-/// Half a second, one, two, four; then no more.
+/// Half a second, then one, two and four; then `None`.
 fn backoff(attempt: u32) -> Option<Duration> {
     (attempt <= 4).then(|| FIRST_WAIT * 2_u32.pow(attempt))
 }
 
-/// A moment after another. Instants end somewhere; a limit beyond that is none.
+/// The moment `by` after another. Instants have an end; a limit beyond it is none.
 fn later(moment: Instant, by: Duration) -> Instant {
     moment.checked_add(by).unwrap_or_else(|| moment + A_YEAR)
 }
@@ -274,8 +275,9 @@ const FIRST_WAIT: Duration = Duration::from_millis(250);
 
 const A_YEAR: Duration = Duration::from_hours(24 * 365);
 
-/// A page of 500 nodes has about 4 MiB, and OpenAPI schemas are not larger; a reply that never ends must not fill the memory.
+/// The largest reply, so that an endless one does not fill the memory. A page of 500 nodes has about 4 MiB, and OpenAPI
+/// schemas are not larger.
 const MAX_REPLY: usize = 256 << 20;
 
-/// Believed of a Content-Length before the bytes are there.
+/// The most memory that is reserved on the word of a Content-Length header.
 const MAX_PREPARED: usize = 16 << 20;

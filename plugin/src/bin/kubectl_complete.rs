@@ -1,4 +1,4 @@
-//! Completions for `kubectl aksarc`: kubectl looks for a program of this name.
+//! The program that kubectl runs for completions of `kubectl aksarc`.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! The command line, as clap reads it.
+//! The command line, as a clap parser.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -81,9 +81,9 @@ pub enum TopCommand {
 }
 
 impl Cli {
-    /// clap's command under the name users reach us by.
+    /// clap's command under the name with which users call this program.
     pub fn named(name: &'static str) -> clap::Command {
-        // One sentence says what a line per flag would.
+        // One sentence replaces a line per flag.
         fn quiet(command: clap::Command) -> clap::Command {
             command.mut_args(|arg| arg.hide_env(true)).mut_subcommands(quiet)
         }
@@ -102,8 +102,8 @@ impl Cli {
     /// clap's, which is also how help is asked for.
     pub fn read(name: &'static str, argv: &[OsString]) -> Result<Self, clap::Error> {
         let mut command = Cli::named(name);
-        // To clap a variable of the environment is as good as a flag, and two that exclude each other are an error. What
-        // was typed goes first, so a variable at odds with it is as if it were not set.
+        // To clap a variable of the environment is as good as a flag, and two that exclude each other are an error.
+        // Typed flags take precedence here: a variable that conflicts with one counts as not set.
         command.build();
         if let Ok(typed) = forget(command.clone(), &|_, _| true).try_get_matches_from(argv) {
             let typed = words(&typed);
@@ -113,7 +113,7 @@ impl Cli {
     }
 }
 
-/// The command without the variables of some flags, all the way down.
+/// The command and its subcommands without the environment variables of the flags that `which` selects.
 fn forget(command: clap::Command, which: &dyn Fn(&clap::Command, &Arg) -> bool) -> clap::Command {
     let gone: Vec<_> =
         command.get_arguments().filter(|arg| which(&command, arg)).map(|arg| arg.get_id().clone()).collect();
@@ -121,7 +121,7 @@ fn forget(command: clap::Command, which: &dyn Fn(&clap::Command, &Arg) -> bool) 
     command.mut_subcommands(|sub| forget(sub, which))
 }
 
-/// Whether a flag excludes one that was typed, by its own word or the other's.
+/// Whether a flag conflicts with a typed one, declared on either of them.
 fn at_odds(command: &clap::Command, arg: &Arg, typed: &[Id]) -> bool {
     let excludes = |one: &Arg, id: &Id| command.get_arg_conflicts_with(one).iter().any(|other| other.get_id() == id);
     let others = command.get_arguments().filter(|other| typed.contains(other.get_id()));
@@ -139,7 +139,7 @@ fn words(matches: &ArgMatches) -> Vec<Id> {
     ids
 }
 
-/// The file that a line which clap refuses asks for: an old one must not go on telling of success.
+/// The status file that a command line asks for although clap refuses it: an old file must not go on reporting success.
 pub fn status_file_of_refused(argv: &[OsString]) -> Option<StatusFile> {
     let words: Vec<&str> = argv.iter().filter_map(|word| word.to_str()).collect();
     let value = |(number, word): (usize, &&str)| match word.strip_prefix("--status-file")? {
@@ -157,7 +157,7 @@ pub fn status_file_of_refused(argv: &[OsString]) -> Option<StatusFile> {
 }
 
 impl TopCommand {
-    /// Where the exit code is to be written as well.
+    /// The status file to write the exit code to, if one is given.
     pub fn status_file(&self) -> Option<StatusFile> {
         match self {
             TopCommand::DryRun(args) => args.verb.common().status_file.clone().map(StatusFile::DryRun),
@@ -174,7 +174,7 @@ impl TopCommand {
         }
     }
 
-    /// The flags that shape what is printed, where the command has them.
+    /// The display flags of the command, if it has any.
     pub fn ui_flags(&self) -> Option<&UiFlags> {
         match self {
             TopCommand::SupportCheck(args) => Some(&args.flags.ui),

@@ -1,5 +1,6 @@
-//! kubectl's protocol for completing plugins: called with the words typed after the plugin's name, the last of them
-//! unfinished, a program prints one candidate per line, a tab and what it means, and a directive as the last line.
+//! kubectl's protocol for completing plugins. The program is called with the words typed after the plugin's name, the
+//! last of them unfinished. It prints one candidate per line, each with a tab and its meaning, and a directive as the
+//! last line.
 
 use aksarc_shared::k8s::kinds;
 use aksarc_shared::rules::catalogue;
@@ -26,7 +27,7 @@ pub trait NameSource {
     fn names(&self, wanted: Names<'_>, flags: &[String]) -> Vec<String>;
 }
 
-/// The answer to the words typed so far.
+/// The answer for the words typed so far.
 pub fn answer(root: &Command, words: &[String], source: &dyn NameSource) -> String {
     let (done, unfinished) = match words.split_last() {
         Some((last, done)) => (done, last.as_str()),
@@ -51,7 +52,7 @@ pub fn answer(root: &Command, words: &[String], source: &dyn NameSource) -> Stri
 
 struct Cursor<'c> {
     command: &'c Command,
-    /// A flag that waits for its value.
+    /// The flag that waits for its value, if any.
     pending: Option<&'c Arg>,
     /// Flags with their values, as they were typed.
     flags: Vec<String>,
@@ -178,10 +179,10 @@ fn help(text: Option<&clap::builder::StyledStr>) -> String {
 /// The positional of the rehearsed verbs, which begins as kubectl's `TYPE NAME` and `TYPE/NAME` do.
 const OBJECTS: &str = "arguments";
 
-/// The shell may complete file names.
+/// The directive that lets the shell complete file names.
 const FILES: &str = ":0";
 
-/// There are no files to offer here.
+/// The directive that keeps the shell from completing file names.
 const NO_FILES: &str = ":4";
 
 #[cfg(test)]

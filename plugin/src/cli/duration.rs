@@ -1,10 +1,10 @@
-//! Durations as kubectl spells them: `30s`, `1m30s`, `500ms`; a bare number is seconds; 0 is no limit.
+//! Durations as kubectl spells them: `30s`, `1m30s`, `500ms`. A bare number means seconds, and 0 means no limit.
 
 use std::time::Duration;
 
 use aksarc_shared::jiff::SignedDuration;
 
-/// Reads a duration; `None` for one of zero, which means no limit.
+/// Reads a duration. Zero means no limit.
 ///
 /// # Errors
 /// A sentence for clap to show.
@@ -15,7 +15,7 @@ pub fn parse(text: &str) -> Result<Limit, String> {
     seconds.or_else(spelled).map(Limit::of).ok_or_else(wrong)
 }
 
-/// A limit in time.
+/// A limit in time, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit(Option<Duration>);
 
@@ -24,7 +24,7 @@ impl Limit {
         Limit(Some(duration).filter(|duration| !duration.is_zero()))
     }
 
-    /// The limit; a century where there is none, so that callers need no second path.
+    /// The limit as a duration. No limit is a century, so that callers need no second path.
     pub fn duration(self) -> Duration {
         self.0.unwrap_or(CENTURY)
     }

@@ -1,11 +1,11 @@
-//! How a command ends when it does not end with a verdict.
+//! The results of commands: an exit code, or a failure.
 
 use std::fmt;
 
 use aksarc_shared::chain::Chain;
 use aksarc_shared::verdict::report::exit;
 
-/// Why a command came to no result, and the exit code that says whose matter it is.
+/// A command without a result: the error, and the exit code that tells who has to act.
 #[derive(Debug)]
 pub struct Failure {
     /// The exit code.
@@ -19,7 +19,7 @@ impl Failure {
         Failure { code: exit::USAGE, error: error.into() }
     }
 
-    /// The cluster, the network, the disk or ourselves: exit 1.
+    /// The cluster, the network, the disk or this program: exit 1.
     pub fn run(error: impl Into<anyhow::Error>) -> Self {
         Failure { code: exit::FAILED, error: error.into() }
     }
@@ -42,5 +42,5 @@ impl fmt::Display for Failure {
     }
 }
 
-/// The result of a command: its exit code, or why it came to none.
+/// The result of a command: its exit code, or a failure.
 pub type ExitResult = Result<u8, Failure>;

@@ -1,4 +1,4 @@
-//! kubectl's own flags, spelled alike.
+//! kubectl's own flags, with the same names.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use clap::builder::FalseyValueParser;
 
 use crate::cli::duration::{self, Limit};
 
-/// Which cluster to ask, and as whom. Flatten this into every command that asks one.
+/// The flags that select the cluster and the user. Every command that reads a cluster flattens this struct.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Cluster (as in kubectl)")]
 pub struct KubeFlags {

@@ -1,11 +1,11 @@
-//! What to call ourselves in help texts and commands we suggest.
+//! The name of this program in help texts and suggested commands.
 
 use std::path::Path;
 
-/// The words users type to reach us.
+/// The words with which users call this program.
 ///
-/// kubectl starts a plugin with the full path of its file as the first argument, a shell passes on what was typed. So a
-/// path that ends in `kubectl-aksarc` is shown as `kubectl aksarc`, and a bare name as itself.
+/// kubectl starts a plugin with the full path of its file as the first argument, and a shell passes on what was typed.
+/// So a path that ends in `kubectl-aksarc` becomes `kubectl aksarc`, and a bare name stays as it is.
 pub fn name(argv0: Option<&str>) -> &'static str {
     let path = Path::new(argv0.unwrap_or_default());
     let by_path = path.parent().is_some_and(|parent| !parent.as_os_str().is_empty());
@@ -13,10 +13,10 @@ pub fn name(argv0: Option<&str>) -> &'static str {
     if by_path && ours { PLUGIN } else { ALONE }
 }
 
-/// As a plugin of kubectl.
+/// The name as a kubectl plugin.
 pub const PLUGIN: &str = "kubectl aksarc";
 
-/// By its own name.
+/// The name as a program of its own.
 pub const ALONE: &str = "kubectl-aksarc";
 
 #[cfg(test)]

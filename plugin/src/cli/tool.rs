@@ -1,4 +1,4 @@
-//! Version and commit of this program, and the memory that it took.
+//! Version and commit of this program, and its peak memory.
 
 use aksarc_shared::verdict::report::ToolVersion;
 
@@ -18,7 +18,7 @@ pub fn peak_memory() -> u64 {
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The commit it was built from; releases set `AKSARC_COMMIT`.
+/// The commit of the build; releases set `AKSARC_COMMIT`.
 pub const COMMIT: &str = match option_env!("AKSARC_COMMIT") {
     Some(commit) => commit,
     None => "",
@@ -26,6 +26,3 @@ pub const COMMIT: &str = match option_env!("AKSARC_COMMIT") {
 
 /// The name of this program in every request, so that an audit log tells ours from others'.
 pub const USER_AGENT: &str = concat!("kubectl-aksarc/", env!("CARGO_PKG_VERSION"));
-
-/// The `apiVersion` of the documents that are printed for programs, and of those that are read.
-pub const API_VERSION: &str = "aksarc.dev/v1alpha1";

@@ -1,4 +1,4 @@
-//! One list, page by page, through expired continue tokens and new beginnings.
+//! The reader of one list, page by page, which handles expired continue tokens and restarts.
 
 use aksarc_shared::facts::inventory::ReadKey;
 use aksarc_shared::k8s::read::json::{ListPage, ReadError};
@@ -10,32 +10,33 @@ use super::reader::Reader;
 use super::served;
 use crate::api::{ApiRequest, RequestError, RequestFault, excerpt};
 
-/// Takes the pages of one list, in order.
+/// A receiver of the pages of one list, in order.
 pub trait Pages {
-    /// One page; its bytes are gone afterwards.
+    /// Receives one page. Its bytes are not kept.
     ///
     /// # Errors
-    /// [`PageError`] when it is no page of a list, or cannot be kept.
+    /// [`PageError`] when the bytes are not a page of a list, or cannot be written.
     fn page(&mut self, bytes: &[u8]) -> Result<ListPage, PageError>;
 
-    /// The list starts over: forget what came.
+    /// Drops all pages, because the list starts over.
     fn restart(&mut self);
 }
 
-/// Why a page was not taken.
+/// The reason why a page was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum PageError {
-    /// It is no page.
+    /// The bytes are not a page of a list.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// It could not be written.
+    /// The page could not be written.
     #[error(transparent)]
     Write(#[from] std::io::Error),
 }
 
-/// Reads one list to its end, at the first version that we know and the server serves.
+/// Reads one list to its end, at the first known version that the server serves.
 ///
-/// What is no part of every Kubernetes may be served by somebody who is down: then it is unknown, and the other lists count.
+/// A kind that not every Kubernetes has may be served by a server that is down. Then the list is unknown, and the other
+/// lists count.
 pub(super) async fn read(reader: &Reader, key: &ReadKey, sink: &mut impl Pages) -> Result<Listed, RequestError> {
     if key.kind.builtin {
         return read_at(reader, key, key.kind.version, sink).await;
@@ -82,8 +83,8 @@ pub(super) async fn read_at(
             }
             StatusCode::NOT_FOUND => return Ok(Listed::NotServed),
             StatusCode::GONE => {
-                // The server has forgotten the moment this list is of. It may offer to go on from the same place with
-                // newer objects, which is fine for a check; otherwise the list starts over.
+                // The server no longer has the version that this list began with. It may offer to continue at the same
+                // place with newer objects, which is fine for a check; otherwise the list starts over.
                 expired += 1;
                 let next = reply.status_object().into_token();
                 if !next.is_empty() && expired <= MAX_EXPIRED {
@@ -115,7 +116,7 @@ pub(super) async fn read_at(
     }
 }
 
-/// A smaller page is likelier to arrive whole.
+/// The error with the advice to use smaller pages, which are likelier to arrive whole.
 fn advising(error: RequestError) -> RequestError {
     match error.fault() {
         RequestFault::Cut(_) => error.advising("try again, or with a smaller --chunk-size"),
@@ -133,11 +134,11 @@ fn unreadable(error: &PageError, body: &[u8]) -> RequestFault {
     }
 }
 
-/// How often a list may start over. One that takes longer than the server remembers will not get quicker.
-pub const MAX_RESTARTS: usize = 2;
+/// The most restarts of a list. One that takes longer than the server keeps its version will not get quicker.
+const MAX_RESTARTS: usize = 2;
 
-/// Servers and proxies write whole pages.
+/// The longest reason that is kept. Servers and proxies send whole pages.
 const MAX_REASON: usize = 200;
 
-/// How often one list may go on after its token expired.
+/// The most times that one list may continue after its token expired.
 const MAX_EXPIRED: usize = 50;

@@ -1,14 +1,14 @@
-//! What became of a list.
+//! The result of a list.
 
-/// What became of a list.
+/// The result of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Listed {
     /// Read to its end.
     Complete,
-    /// We may not list this.
+    /// The caller lacks the right to list it.
     Forbidden,
     /// The server has no such kind, at any version.
     NotServed,
-    /// What there is could not be read, and why.
+    /// The list could not be read, with the reason.
     Unknown(String),
 }

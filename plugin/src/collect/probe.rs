@@ -1,5 +1,5 @@
-//! What is asked besides lists: fixed paths, and the certificate that the server presents. None of it fails a check: what
-//! could not be asked makes the rules that need it unknown, and says why.
+//! Probes: requests to fixed paths, and the certificate that the server presents. A probe that fails does not fail the
+//! check; it makes the rules that need it unknown, with the reason.
 
 use aksarc_shared::facts::probe::{Probe, ProbeState};
 use aksarc_shared::text;
@@ -8,7 +8,7 @@ use http::response::Parts;
 
 use crate::api::{ApiRequest, RequestFault, Sender, StatusObject};
 
-/// The answer to a probe, from a path that is asked once.
+/// The answer to a probe at a path, requested once.
 pub(super) async fn get(sender: &Sender, probe: Probe, path: &str) -> ProbeState {
     let mut kept = LineFilter::new(probe);
     let mut refusal = Vec::new();
@@ -16,7 +16,7 @@ pub(super) async fn get(sender: &Sender, probe: Probe, path: &str) -> ProbeState
         if counts(probe, parts.status) {
             return kept.take(chunk);
         }
-        // Enough for a Status of the API server.
+        // Enough for a `Status` of the API server.
         let room = MAX_REFUSAL.saturating_sub(refusal.len());
         refusal.extend(chunk.iter().take(room));
         Ok(())
@@ -39,12 +39,14 @@ pub(super) async fn get(sender: &Sender, probe: Probe, path: &str) -> ProbeState
     }
 }
 
-/// A server that is not ready says so with 500 and tells which part of it is not: that is what was asked for.
+/// Whether a status counts as an answer. A server that is not ready replies with 500 and names the failing part, which
+/// is the wanted answer.
 fn counts(probe: Probe, status: StatusCode) -> bool {
     status == StatusCode::OK || (probe == Probe::Readyz && status == StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// Keeps only the lines that rules read while an answer streams in, and at most one line and one chunk besides.
+/// A filter for an answer that streams in: it keeps only the lines that rules read, and buffers at most one line and
+/// one chunk.
 struct LineFilter {
     probe: Probe,
     text: String,
@@ -67,7 +69,7 @@ impl LineFilter {
         let (whole, rest) = chunk.split_at(end + 1);
         self.line.extend_from_slice(whole);
         if std::mem::take(&mut self.skipping) {
-            // The end of a line that was too long goes the way of its beginning.
+            // The rest of an overlong line is dropped like its beginning.
             let first = self.line.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1);
             self.line.drain(..first);
         }
@@ -80,7 +82,7 @@ impl LineFilter {
         Ok(())
     }
 
-    /// Puts aside what is no whole line yet. No answer that counts has lines so long.
+    /// Buffers the beginning of a line. Lines longer than the limit are dropped; no line that counts is so long.
     fn begin(&mut self, bytes: &[u8]) {
         if self.skipping {
             return;
@@ -98,15 +100,15 @@ impl LineFilter {
     }
 }
 
-/// The list of served groups is one line: a thousand groups have half a megabyte.
+/// The longest line. The list of served groups is one line: a thousand groups have half a megabyte.
 const MAX_LINE: usize = 8 << 20;
 
-/// A real API server's kept metrics have a few dozen kilobytes.
+/// The most text that is kept. The kept metrics of a real API server have a few dozen kilobytes.
 const MAX_KEPT: usize = 16 << 20;
 
 const MAX_REFUSAL: usize = 16 << 10;
 
-/// Servers and proxies write whole pages.
+/// The longest reason that is kept. Servers and proxies send whole pages.
 pub(super) const MAX_REASON: usize = 200;
 
 #[cfg(test)]

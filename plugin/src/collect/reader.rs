@@ -1,4 +1,4 @@
-//! What is read of one cluster, beside the lists themselves: its version, its groups, the probes.
+//! The reader of one cluster: its version, its groups, its probes, and the settings for lists.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::probe::{self, MAX_REASON};
 use crate::api::{ApiRequest, Connection, RequestError, RequestFault, Sender, excerpt};
 use crate::screen::progress::Progress;
 
-/// Reads one cluster.
+/// A reader of one cluster.
 pub struct Reader {
     sender: Sender,
     chunk_size: usize,
@@ -32,37 +32,37 @@ impl Reader {
         Reader { sender, chunk_size, groups: OnceCell::new() }
     }
 
-    /// What sends the requests.
+    /// The sender of the requests.
     pub fn sender(&self) -> &Sender {
         &self.sender
     }
 
-    /// Requests sent so far.
+    /// The number of requests sent so far.
     pub fn requests(&self) -> usize {
         self.sender.requests()
     }
 
-    /// The cluster asked.
+    /// The connection to the cluster.
     pub fn connection(&self) -> &Connection {
         self.sender.connection()
     }
 
-    /// Where progress is shown.
+    /// The display of progress.
     pub fn progress(&self) -> &Progress {
         self.sender.progress()
     }
 
-    /// The deadline, and the time it gave.
+    /// The overall deadline, and the duration from which it was computed.
     pub fn deadline(&self) -> (Instant, Duration) {
         (self.sender.deadline(), self.sender.limits().overall)
     }
 
-    /// Objects per page.
+    /// The number of objects per page.
     pub(super) fn chunk_size(&self) -> usize {
         self.chunk_size
     }
 
-    /// The groups that the server serves, by its own word: asked once.
+    /// The groups that the server says it serves. They are requested once.
     pub(super) async fn groups(&self) -> &ProbeState {
         self.groups.get_or_init(|| probe::get(&self.sender, Probe::ApiGroups, "/apis")).await
     }
@@ -79,7 +79,7 @@ impl Reader {
         }
     }
 
-    /// The version that `/version` tells; `None` when we may not ask.
+    /// The version from `/version`; `None` without the right to read it.
     pub(super) async fn version(&self) -> Result<Option<String>, RequestError> {
         let request = ApiRequest::get("/version").named("read the version of the server");
         let reply = self.sender.ask(&request).await?;

@@ -1,5 +1,5 @@
-//! At which versions the server serves a group. Kinds that are no part of every Kubernetes come and go in versions of their
-//! own, and one that is served at another version than ours must not look like one that is not there.
+//! The versions at which the server serves a group. Kinds that not every Kubernetes has come in several versions, and
+//! one served at an unknown version must not look as if it were missing.
 
 use aksarc_shared::facts::probe::{Probe, api_groups};
 use aksarc_shared::k8s::kinds::Kind;
@@ -11,15 +11,15 @@ use super::listed::Listed;
 use super::reader::Reader;
 use crate::api::ApiRequest;
 
-/// The versions of a group, none where the group is not served; `None` where the server does not tell.
+/// The versions of a group, empty where the group is not served; `None` where the server does not say.
 pub(super) async fn versions(reader: &Reader, group: &str) -> Option<Vec<String>> {
     let pairs = api_groups(reader.groups().await.text(Probe::ApiGroups).ok()?)?;
     Some(pairs.into_iter().filter(|(own, _)| own == group).map(|(_, version)| version).collect())
 }
 
-/// What is to be said of a kind that is served at none of the versions we know: nothing, where no other version has it.
+/// The remark for a kind that is served at none of the known versions; nothing, where no other version has it.
 pub(super) async fn elsewhere(reader: &Reader, kind: &'static Kind, served: Option<&[String]>) -> Listed {
-    // Its objects are those of this one version.
+    // The objects of this kind exist at this one version only.
     if kind.is_alpha() {
         return Listed::NotServed;
     }
@@ -51,14 +51,14 @@ pub(super) async fn elsewhere(reader: &Reader, kind: &'static Kind, served: Opti
     }
 }
 
-/// Whether a version of a group has a resource; `None` where the server does not tell.
+/// Whether a version of a group has a resource; `None` where the server does not say.
 async fn has(reader: &Reader, api: &str, resource: &str) -> Option<bool> {
     #[derive(Deserialize)]
     struct Resources {
-        resources: Vec<Resource>,
+        resources: Vec<NamedResource>,
     }
     #[derive(Deserialize)]
-    struct Resource {
+    struct NamedResource {
         name: String,
     }
     let request = ApiRequest::get(format!("/apis/{api}")).named("read which kinds the server serves");
@@ -73,5 +73,5 @@ async fn has(reader: &Reader, api: &str, resource: &str) -> Option<bool> {
     }
 }
 
-/// A group and a version that Kubernetes allows are shorter.
+/// The longest group and version. Kubernetes allows no longer ones.
 const MAX_API: usize = 80;

@@ -1,4 +1,4 @@
-//! The waivers that the cluster itself keeps.
+//! The waivers that the cluster holds as objects.
 
 use aksarc_shared::facts::inventory::ReadKey;
 use aksarc_shared::k8s::read::json::ListPage;
@@ -12,7 +12,8 @@ use crate::api::RequestError;
 /// Lists the `SupportWaiver` objects of the cluster.
 ///
 /// # Errors
-/// [`RequestError`] when the cluster cannot be read; what it forbids or does not serve is for the caller to judge.
+/// [`RequestError`] when the cluster cannot be read. A list that it forbids or does not serve is returned for the
+/// caller to judge.
 pub async fn waivers(reader: &Reader) -> Result<(Listed, Objects), RequestError> {
     let mut found = Objects::default();
     let key = ReadKey { kind: &SUPPORT_WAIVER, namespace: None };

@@ -1,5 +1,6 @@
-//! `baseline`: what the system created here, recorded at a known-good time, and what became of it.
+//! `baseline`: records what the system created at a known-good time, and compares it with the present state.
 
+use aksarc_shared::data::own::API_VERSION;
 use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -34,7 +35,7 @@ pub struct Args {
     pub command: BaselineCommand,
 }
 
-/// What to do with a baseline.
+/// The subcommands of `baseline`.
 #[derive(Clone, Debug, clap::Subcommand)]
 pub enum BaselineCommand {
     /// Record what the system created, as it is now
@@ -77,7 +78,7 @@ pub struct DiffArgs {
     pub source: Source,
 }
 
-/// A cluster, or a snapshot of one.
+/// The source of a record: a cluster, or a snapshot of one.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Source {
     /// Read a snapshot instead of a cluster: a file, a directory or a .tar.gz
@@ -109,17 +110,17 @@ pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
     }
 }
 
-/// A file with a baseline.
+/// The baseline in a file.
 ///
 /// # Errors
-/// It cannot be read, or is none.
+/// The file cannot be read, or is not a baseline.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Baseline> {
     let shown = path.display();
     let size = std::fs::metadata(path).with_context(|| format!("cannot read baseline {shown}"))?.len();
     if size > MAX_FILE {
         anyhow::bail!("{shown} has {size} bytes, and a baseline at most {MAX_FILE}");
     }
-    // What is no regular file has no size.
+    // Only a regular file has a size.
     let mut text = String::new();
     let file = std::fs::File::open(path).with_context(|| format!("cannot read baseline {shown}"))?;
     file.take(MAX_FILE + 1).read_to_string(&mut text).with_context(|| format!("cannot read baseline {shown}"))?;
@@ -166,14 +167,14 @@ async fn diff(args: &DiffArgs, ui: &Ui) -> ExitResult {
         now.forget_what_snapshots_leave_out();
     }
     let mut differences = baseline::diff(&then, &now);
-    // What was not read is not gone.
+    // An object of an unread list counts as unknown, not as gone.
     let is_unknown = |difference: &BaselineDifference| gaps.iter().any(|(list, _)| difference.is_absence_from(list));
-    // Who may not list a kind in the whole cluster may still list it in a namespace.
+    // A caller who may not list a kind in the whole cluster may still list it in a namespace.
     let is_known = |difference: &BaselineDifference| read.iter().any(|list| difference.is_absence_from(list));
     differences.retain(|difference| !is_unknown(difference) || is_known(difference));
     let mut not_read: Vec<String> =
         gaps.iter().filter_map(|(key, state)| state.gap(key)).map(|gap| shown(&gap)).collect();
-    // What was not looked at then has not come since.
+    // An object of a list that the baseline lacks may have been there before.
     let mut unrecorded = BTreeSet::new();
     differences.retain(|difference| match difference.newly_in() {
         Some(list) if !then.covers(list.kind, list.namespace.as_deref().unwrap_or_default()) => {
@@ -192,8 +193,8 @@ async fn diff(args: &DiffArgs, ui: &Ui) -> ExitResult {
     let text = match args.output {
         ListFormat::Table => table(&then, &differences, &not_read, ui),
         ListFormat::Json => {
-            let list = List {
-                api_version: baseline::API_VERSION,
+            let list = DifferenceList {
+                api_version: API_VERSION,
                 kind: "BaselineDiff",
                 captured_at: then.captured_at,
                 not_read,
@@ -208,11 +209,11 @@ async fn diff(args: &DiffArgs, ui: &Ui) -> ExitResult {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct List {
+struct DifferenceList {
     api_version: &'static str,
     kind: &'static str,
     captured_at: Timestamp,
-    /// Lists of which it is not known what differs, and why: not read now, or not when the baseline was recorded.
+    /// The lists whose differences are unknown, with the reason: not read now, or not when the baseline was recorded.
     not_read: Vec<String>,
     items: Vec<BaselineDifference>,
 }
@@ -220,13 +221,13 @@ struct List {
 struct Recorded {
     baseline: Baseline,
     left_out: Vec<String>,
-    /// Lists that could not be read, of those a baseline is made from, and why.
+    /// The lists that a baseline needs and that could not be read, with what became of each.
     gaps: Vec<(ReadKey, ReadState)>,
-    /// Those that were read.
+    /// The lists that were read.
     read: Vec<ReadKey>,
 }
 
-/// Reads a cluster or a snapshot, and keeps what the system created.
+/// Reads a cluster or a snapshot, and records what the system created.
 async fn record(source: &Source, ui: &Ui) -> Result<Recorded, Failure> {
     let now = Timestamp::now();
     let mut check = Check::new(embedded(), Params { record: true, ..Params::at(now) });
@@ -245,14 +246,14 @@ async fn record(source: &Source, ui: &Ui) -> Result<Recorded, Failure> {
             None => read.push(key.clone()),
         }
     }
-    // Where the list of the whole cluster is missing, those of namespaces say nothing more.
+    // Where the list of the whole cluster is missing, lists of namespaces add nothing.
     let wide: Vec<_> = gaps.iter().filter(|(key, _)| key.namespace.is_none()).map(|(key, _)| key.kind).collect();
     let gaps = gaps.into_iter().filter(|(key, _)| key.namespace.is_none() || !wide.contains(&key.kind)).collect();
     let recorder = check.recorded();
     let taken: Timestamp = taken.unwrap_or(now);
     let baseline = Baseline {
         tool_version: tool::VERSION.to_owned(),
-        // Nobody compares baselines by fractions of seconds.
+        // Fractions of seconds do not matter in a baseline.
         captured_at: Timestamp::from_second(taken.as_second()).unwrap_or(taken),
         context,
         kubernetes_version: check.inventory().server_version.clone().unwrap_or_default(),
@@ -330,14 +331,14 @@ Examples:
 /// Something differs: the code of diff and `kubectl diff`. Failures of a command that compares have others.
 const DIFFERENT: u8 = 1;
 
-/// 5,000 nodes with thirty keys each make about 30 MiB.
+/// The largest file: 5,000 nodes with thirty keys each make about 30 MiB.
 const MAX_FILE: u64 = 256 << 20;
 
-/// What cannot be compared between a cluster and a snapshot.
+/// The parts that cannot be compared between a cluster and a snapshot.
 pub(crate) const PARTLY: &str = "what is in ConfigMaps and workloads, which a snapshot holds in part: one side is a snapshot, and the other a cluster";
 
-/// Names shown of what was left out.
+/// The most names of left-out objects that are shown.
 const SHOWN: usize = 6;
 
-/// Characters of a value in the table.
+/// The most characters of a value in the table.
 const MAX_SHOWN: usize = 60;

@@ -1,4 +1,4 @@
-//! Reading a cluster: the flags of the commands that do, and how it is done.
+//! The flags and functions of commands that read a cluster.
 
 use std::sync::Arc;
 
@@ -41,18 +41,18 @@ pub struct Reading {
     pub parallel: u8,
 }
 
-/// What was judged, as reports name it.
+/// The source of a check, as reports name it.
 #[derive(Clone, Debug)]
 pub(crate) struct CheckSource {
     /// The kubeconfig context; the snapshot's path, or the number of manifests.
     pub(crate) context: String,
     /// The server; empty for files.
     pub(crate) server: String,
-    /// When the snapshot was taken.
+    /// The time at which the snapshot was taken.
     pub(crate) taken: Option<String>,
 }
 
-/// Connects, within the overall deadline.
+/// Connects to the cluster, within the overall deadline.
 pub(crate) async fn reader(flags: &ClusterFlags, ui: &Ui) -> Result<Arc<Reader>, Failure> {
     let ClusterFlags { reading, kube, .. } = flags;
     let limit = reading.timeout.duration();

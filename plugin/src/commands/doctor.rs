@@ -1,4 +1,4 @@
-//! `doctor`: whether a check would be complete here, and what stands in its way.
+//! `doctor`: examines whether a check of this cluster would be complete, and what prevents it.
 
 mod ask;
 mod report;
@@ -18,7 +18,7 @@ use crate::cli::exit::{ExitResult, Failure};
 use crate::screen::format::ListFormat;
 use crate::screen::ui::Ui;
 use ask::Asker;
-use report::{Diagnosis, State, Symptom};
+use report::{Diagnosis, Symptom, SymptomState};
 
 /// Arguments of `doctor`.
 #[derive(Clone, Debug, clap::Args)]
@@ -35,8 +35,8 @@ pub struct Args {
     pub flags: ClusterFlags,
 }
 
-/// Runs `doctor`: exit 0 when a check would be complete, 5 when rights are missing for one or could not be asked about, 1 when the cluster cannot be
-/// asked at all.
+/// Runs `doctor`: exit 0 when a check would be complete, 5 when rights for one are missing or unknown, 1 when the
+/// cluster cannot be reached at all.
 ///
 /// # Errors
 /// [`Failure`] when flags or kubeconfig are wrong.
@@ -59,7 +59,7 @@ pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
     reader.progress().clear();
     if examined.is_err() {
         let why = format!("not done within {limit:?}");
-        diagnosis.checks.push(Symptom::new("time", State::Failed, why).next("give it more with --timeout"));
+        diagnosis.checks.push(Symptom::new("time", SymptomState::Failed, why).next("give it more with --timeout"));
     }
     diagnosis.checks.extend(own(Timestamp::now()));
     let text = match args.output {
@@ -73,24 +73,24 @@ pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
 async fn examine(asker: &Asker, parallel: usize, own_name: &str, diagnosis: &mut Diagnosis) {
     let (reachable, mut checks) = server::examine(asker).await;
     diagnosis.checks.append(&mut checks);
-    // What cannot be reached cannot be asked anything else.
+    // A server that cannot be reached cannot be examined further.
     if reachable {
         diagnosis.checks.extend(rights::examine(asker, parallel, own_name).await);
         diagnosis.checks.extend(webhooks::examine(asker).await);
     }
 }
 
-/// This program, and the age of what it knows.
+/// The symptoms of this program: its version, and the age of its data.
 fn own(now: Timestamp) -> Vec<Symptom> {
     let data = aksarc_shared::data::embedded();
     let rules = aksarc_shared::rules::catalogue::ALL.len();
     let mut checks = vec![Symptom::new(
         "program",
-        State::Fine,
+        SymptomState::Fine,
         format!("kubectl-aksarc {}, {rules} rules", crate::cli::tool::VERSION),
     )];
     let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
-    let mut tables = Symptom::new("data", State::Fine, String::new());
+    let mut tables = Symptom::new("data", SymptomState::Fine, String::new());
     for table in &data.versions {
         let days = (today - table.as_of).get_days();
         let platform = table.platform.as_str();
@@ -103,7 +103,7 @@ fn own(now: Timestamp) -> Vec<Symptom> {
     let old = data.versions.iter().filter(|table| table.is_old(today)).count();
     tables.summary = format!("{} version tables, {old} of them old", data.versions.len());
     if old > 0 {
-        tables.state = State::Warned;
+        tables.state = SymptomState::Warned;
         tables = tables.next("look for a newer release, or give newer version tables with --versions");
     }
     checks.push(tables);
@@ -111,12 +111,12 @@ fn own(now: Timestamp) -> Vec<Symptom> {
 }
 
 impl Diagnosis {
-    /// The exit code: independent of the format.
+    /// The exit code, independent of the format.
     fn exit_code(&self) -> u8 {
-        let is = |state: State| self.checks.iter().any(|check| check.state == state);
-        if is(State::Failed) {
+        let is = |state: SymptomState| self.checks.iter().any(|check| check.state == state);
+        if is(SymptomState::Failed) {
             exit::FAILED
-        } else if is(State::Incomplete) || self.checks.iter().any(Symptom::leaves_rights_unknown) {
+        } else if is(SymptomState::Incomplete) || self.checks.iter().any(Symptom::leaves_rights_unknown) {
             exit::INCONCLUSIVE
         } else {
             0

@@ -1,4 +1,4 @@
-//! `dry-run`: what a change would do, and what the policy says of it, without doing it.
+//! `dry-run`: shows what a change would do and what the policy says about it, without making it.
 
 mod flags;
 mod resolve;
@@ -23,7 +23,7 @@ use crate::screen::output;
 use crate::screen::progress::Progress;
 use crate::screen::status;
 use crate::screen::ui::Ui;
-use crate::screen::waivers::{valid_beside, warn_of_unreadable};
+use crate::screen::waivers::{keep_valid, warn_of_unreadable};
 
 pub use flags::{ChoiceFlags, CommonFlags, FileFlags, JudgingFlags, ManagerFlag, SelectionFlags, VersionFlag};
 pub use verbs::{ApplyArgs, DeleteArgs, MetadataArgs, PatchArgs, PatchType, ScaleArgs, TaintArgs, VerbArgs};
@@ -67,7 +67,7 @@ async fn rehearse(args: &Args, common: &CommonFlags, ui: &Ui) -> Result<Plan, Fa
         let reader = Reader::new(sender, WAIVERS_PER_PAGE);
         let (found, unreadable) = waivers::from_cluster(&reader, ui).await?;
         warn_of_unreadable(&unreadable, ui);
-        let found = valid_beside(&rehearsal.settings.waivers, found, ui);
+        let found = keep_valid(&rehearsal.settings.waivers, found, ui);
         rehearsal.settings.waivers.extend(found);
     }
     let context = KubeContext {
@@ -102,7 +102,7 @@ fn printed(plan: &Plan, format: PlanFormat, ui: &Ui) -> Result<String, Failure> 
     }
 }
 
-/// As many as a check reads at once.
+/// The page size, as large as that of a check.
 const WAIVERS_PER_PAGE: usize = 500;
 
 const EXAMPLES: &str = "\

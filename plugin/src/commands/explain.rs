@@ -1,4 +1,4 @@
-//! `explain`: the page of a rule or of a clause, offline.
+//! `explain`: shows the page of a rule or of a clause, without a cluster.
 
 use aksarc_shared::data::embedded;
 use aksarc_shared::rules::catalogue::{self, UnknownRule};
@@ -47,7 +47,7 @@ pub fn run(args: &Args, ui: &Ui) -> ExitResult {
     Ok(0)
 }
 
-/// The rules that a word names; where it names none, where to find them.
+/// The rules that a word names. An unknown word is an error that says where to find them.
 pub(crate) fn select(word: &str, own_name: &str) -> anyhow::Result<Vec<&'static Rule>> {
     catalogue::select(word).map_err(|unknown| match unknown {
         UnknownRule::Slip { .. } => unknown.into(),

@@ -1,5 +1,6 @@
-//! `rules`: the catalogue, and what decides each clause.
+//! `rules`: shows the catalogue, and the means that decide each clause.
 
+use aksarc_shared::data::own::API_VERSION;
 use aksarc_shared::data::{ClauseText, Data, Document, Platform, Sees, embedded};
 use aksarc_shared::finding::{Basis, Clause};
 use aksarc_shared::people::questions;
@@ -9,7 +10,6 @@ use serde::Serialize;
 
 use super::explain;
 use crate::cli::exit::{ExitResult, Failure};
-use crate::cli::tool::API_VERSION;
 use crate::input::settings::PLATFORMS;
 use crate::screen::explain::documents;
 use crate::screen::format::ListFormat;
@@ -34,12 +34,12 @@ pub enum RulesCommand {
     /// A rule's page, as `explain` shows it
     Show(explain::Args),
     /// Every clause of the policy, and what decides it
-    Coverage(Coverage),
+    Coverage(CoverageArgs),
 }
 
 /// How to show what decides the clauses.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Coverage {
+pub struct CoverageArgs {
     /// How to show it.
     #[command(flatten)]
     pub listing: Listing,
@@ -73,7 +73,7 @@ pub fn run(args: &Args, ui: &Ui) -> ExitResult {
         RulesCommand::Coverage(coverage) if coverage.attest_template => {
             questions::template(embedded(), Platform::parse(&coverage.platform))
         }
-        RulesCommand::Coverage(Coverage { listing, .. }) => match listing.output {
+        RulesCommand::Coverage(CoverageArgs { listing, .. }) => match listing.output {
             ListFormat::Table => coverage(embedded(), ui),
             ListFormat::Json => json("ClauseCoverage", &clauses(embedded()))?,
         },
@@ -88,11 +88,11 @@ struct RuleRow {
     code: &'static str,
     slug: &'static str,
     summary: &'static str,
-    /// By platform, where the rule applies.
+    /// The consequence by platform, where the rule applies.
     consequence: std::collections::BTreeMap<&'static str, &'static str>,
-    /// By platform, where the rule applies.
+    /// The basis by platform, where the rule applies.
     basis: std::collections::BTreeMap<&'static str, Basis>,
-    /// The pages that it rests on where its basis is `documented`.
+    /// The pages of a `documented` basis.
     documents: Vec<&'static Document>,
     clauses: &'static [Clause],
     platforms: Vec<&'static str>,
@@ -152,15 +152,15 @@ struct ClauseRow<'d> {
     says: &'d str,
     consequence: &'d str,
     rules: Vec<&'static str>,
-    /// What can show it at all.
+    /// The means that can decide the clause at all.
     decided_by: Vec<&'static str>,
-    /// The clause whose question asks people for it.
+    /// The clause whose question covers this clause.
     #[serde(skip_serializing_if = "Option::is_none")]
     asked_as: Option<&'d str>,
-    /// What else settles it, or why nothing in a cluster does.
+    /// The means that settle it besides rules and questions, or the reason why nothing in a cluster does.
     #[serde(skip_serializing_if = "Option::is_none")]
     settled_by: Option<&'d str>,
-    /// Whether rules, a question or what else settles it decide it.
+    /// Whether rules, a question or other means decide it.
     decided: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     ask: Option<&'d str>,
@@ -217,7 +217,7 @@ fn coverage(data: &Data, ui: &Ui) -> String {
         );
         by.extend(deciders.settled_by.map(str::to_owned));
         match &deciders {
-            // A rule that nothing but answers decides passes on what people say.
+            // A rule that only answers can decide repeats people's answers.
             Deciders { asked_as: Some(_), .. } if clause.sees == [Sees::Attest] => by_people += 1,
             Deciders { rules, .. } if !rules.is_empty() => by_rules += 1,
             Deciders { asked_as: Some(_), .. } => by_people += 1,

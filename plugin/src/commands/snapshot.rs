@@ -1,4 +1,4 @@
-//! `snapshot`: records what the rules read.
+//! `snapshot`: records the objects that rules read.
 
 use std::path::PathBuf;
 
@@ -16,7 +16,7 @@ use crate::screen::fixes::ShellFlag;
 use crate::screen::ui::Ui;
 use crate::snapshot::index::{Index, ListState};
 use crate::snapshot::script::script;
-use crate::snapshot::write::{Form, Recorder};
+use crate::snapshot::write::{Form, SnapshotRecorder};
 
 /// Arguments of `snapshot`.
 #[derive(Clone, Debug, clap::Args)]
@@ -51,13 +51,13 @@ pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
     };
     let form = Form::of(&output).map_err(Failure::input)?;
     let now = Timestamp::now();
-    // Nobody compares snapshots by fractions of seconds.
+    // Fractions of seconds do not matter in a snapshot.
     let taken = Timestamp::from_second(now.as_second()).unwrap_or(now).to_string();
     let reader = cluster::reader(&args.flags, ui).await?;
     let mut check = Check::new(embedded(), Params::at(now));
     let cannot =
         |error: anyhow::Error| Failure::run(error.context(format!("cannot write snapshot {}", output.display())));
-    let mut recorder = Recorder::new(&mut check, &form).map_err(|error| cannot(error.into()))?;
+    let mut recorder = SnapshotRecorder::new(&mut check, &form).map_err(|error| cannot(error.into()))?;
     let all = collect::everything(&reader, args.flags.reading.parallel.into(), &mut recorder);
     reader.sender().in_time("read the cluster", all).await?;
     let index = recorder.finish(&form, &reader.connection().context, &taken).map_err(cannot)?;

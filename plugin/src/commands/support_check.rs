@@ -169,7 +169,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
     warn_of_age(age, ui);
     let nodes_read =
         matches!(check.inventory().read(&kinds::NODE), Some(ReadState::Complete { .. } | ReadState::Partly(_)));
-    // Another product, or what else cannot be judged, is a matter of what we were pointed at.
+    // A cluster that cannot be judged, such as one of another product, is wrong input.
     let mut report = check.finish(tool::identity(), &source.context, &source.server).map_err(Failure::input)?;
     let pasting = Pasting::new(args.printing.shell);
     let pasting = if is_live { pasting.of_cluster(&args.flags.kube) } else { pasting };
@@ -228,19 +228,19 @@ fn note_what_has_no_place(report: &Report, format: ReportFormat, recorded: usize
     }
 }
 
-/// The tables for the platforms that a check may be of. Where none is given only a cluster tells, and for manifests bare metal
-/// has to be named.
+/// The data tables for the platforms that a check may be of. Without `--platform` a cluster decides; for manifests bare
+/// metal has to be named.
 fn tables(params: &Params, cluster: bool) -> &'static Data {
     let platforms = match params.platform {
         Some(platform) => vec![platform],
         None if cluster => Platform::ALL.to_vec(),
         None => Platform::WITH_POLICY_TEXT.to_vec(),
     };
-    // Lists are read in tasks of their own, and one run judges once.
+    // Lists are read in tasks of their own, and a run judges once, so the tables may live forever.
     Box::leak(Box::new(embedded().on(&platforms)))
 }
 
-/// Judges the manifests that are given; with what was read of them.
+/// Judges the given manifests, and returns the counts of their objects.
 fn manifests(
     args: &Args,
     check: &mut Check<'static>,
@@ -261,12 +261,12 @@ fn manifests(
     Ok((CheckSource { context, server: String::new(), taken: None }, read))
 }
 
-/// Milliseconds are precise enough.
+/// The seconds, rounded to milliseconds.
 fn rounded(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1000.0).round() / 1000.0
 }
 
-/// Days from which on a snapshot is called old.
+/// The age in days from which on a snapshot is called old.
 const OLD_DAYS: i64 = 7;
 
 const EXAMPLES: &str = "\

@@ -1,12 +1,13 @@
-//! `version`: this program and its data.
+//! `version`: shows the versions of this program and its data.
 
+use aksarc_shared::data::own::API_VERSION;
 use std::fmt::Write as _;
 
 use aksarc_shared::data::{Data, embedded};
 use aksarc_shared::rules::catalogue;
 
 use crate::cli::exit::{ExitResult, Failure};
-use crate::cli::tool::{self, API_VERSION};
+use crate::cli::tool;
 use crate::screen::format::ListFormat;
 use crate::screen::grid::Grid;
 use crate::screen::ui::Ui;

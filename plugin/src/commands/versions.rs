@@ -1,5 +1,6 @@
-//! `versions`: the cluster's versions against the tables, and the tables themselves.
+//! `versions`: compares the cluster's versions with the tables, or prints the tables.
 
+use aksarc_shared::data::own::API_VERSION;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -19,7 +20,7 @@ use serde::Serialize;
 use super::cluster::{self, ClusterFlags};
 use super::support_check::options;
 use crate::cli::exit::{ExitResult, Failure};
-use crate::cli::tool::{self, API_VERSION};
+use crate::cli::tool;
 use crate::input::settings::{PLATFORMS, moment_or_now};
 use crate::screen::format::ListFormat;
 use crate::screen::grid::Grid;
@@ -84,7 +85,7 @@ pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
     if !shown.nodes_read {
         ui.note("warning: the nodes could not be read: only the server's version is shown");
     }
-    // Another product has other tables.
+    // Other products have other tables.
     check.finish(tool::identity(), "", "").map_err(Failure::input)?;
     for table in shown.tables.iter().filter(|table| table.old) {
         let whose = if table.given { "given" } else { "built-in" };
@@ -102,7 +103,7 @@ pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
     Ok(0)
 }
 
-/// What is shown. Field order is the JSON's.
+/// The printed document. The order of the fields is that of the JSON.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Shown {
@@ -115,7 +116,7 @@ struct Shown {
     platform_evidence: Vec<String>,
     nodes_read: bool,
     tables: Vec<ShownTable>,
-    items: Vec<Item>,
+    items: Vec<VersionRow>,
 }
 
 #[derive(Serialize)]
@@ -132,7 +133,7 @@ struct ShownTable {
 /// The server, or the nodes of a pool that have one version.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Item {
+struct VersionRow {
     /// `server` or `pool`.
     what: &'static str,
     /// The pool; empty for the server.
@@ -142,19 +143,19 @@ struct Item {
     on: Vec<On>,
 }
 
-/// What the table of one platform says.
+/// The support of a version on one platform.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct On {
     platform: &'static str,
     /// `supported`, `retired` or `unknown`.
     state: &'static str,
-    /// The last day; past for what is retired, absent where no text tells it.
+    /// The last day; in the past for retired versions, absent where no text gives it.
     until: Option<String>,
     days_left: Option<i32>,
     projected: bool,
     latest_patch: Option<String>,
-    /// Why it is unknown.
+    /// The reason why it is unknown.
     #[serde(skip_serializing_if = "String::is_empty")]
     reason: String,
 }
@@ -168,7 +169,7 @@ impl Shown {
         let on = |version: &str| tables.iter().map(|table| On::of(table, version, day)).collect();
         let mut items = Vec::new();
         if let Some(version) = &inventory.server_version {
-            items.push(Item {
+            items.push(VersionRow {
                 what: "server",
                 pool: String::new(),
                 version: version.clone(),
@@ -178,7 +179,7 @@ impl Shown {
         }
         for ((pool, version), nodes) in pools(inventory) {
             let (pool, version) = (pool.to_owned(), version.to_owned());
-            items.push(Item { what: "pool", pool, on: on(&version), version, nodes });
+            items.push(VersionRow { what: "pool", pool, on: on(&version), version, nodes });
         }
         Shown {
             api_version: API_VERSION,
@@ -195,7 +196,7 @@ impl Shown {
     }
 }
 
-/// How many nodes of each pool have each version. A virtual kubelet's is not that of a machine.
+/// The number of nodes by pool and version. The version of a virtual kubelet is not that of a machine.
 fn pools(inventory: &Inventory) -> BTreeMap<(&str, &str), usize> {
     let mut pools = BTreeMap::new();
     for node in inventory.nodes.iter().filter(|node| !node.kubelet.is_empty() && !node.virtual_kubelet) {
@@ -305,7 +306,7 @@ fn table(shown: &Shown, width: Option<usize>) -> String {
     out
 }
 
-/// Names from the cluster can be of any length.
+/// The widest cell. Names from the cluster can have any length.
 const MAX_CELL: usize = 120;
 
 const EXAMPLES: &str = "\

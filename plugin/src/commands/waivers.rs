@@ -1,4 +1,4 @@
-//! `waivers`: findings accepted for a time. What there is, what is wrong with it, what it does, and a new one.
+//! `waivers`: lists, checks, audits and creates waivers.
 
 mod audit;
 mod lint;
@@ -19,7 +19,7 @@ pub struct Args {
     pub command: Box<WaiversCommand>,
 }
 
-/// What to do with waivers.
+/// The subcommands of `waivers`.
 #[derive(Clone, Debug, clap::Subcommand)]
 pub enum WaiversCommand {
     /// Show waivers with their state, the days left, and what they are for

@@ -1,11 +1,11 @@
-//! Paths of API requests, with what they lead to.
+//! Paths of API requests, with the resource that they lead to.
 
 use aksarc_shared::k8s::kinds::escaped;
 
 use super::discover::Resource;
 
-/// The path of a request for a resource, with the parts that say what answers it. It is made from a [`Resource`] alone: who
-/// decides by the group decides about the path that is sent.
+/// The path of a request for a resource, with the parts that decide which server answers it. It is made from a
+/// [`Resource`] alone, so that a decision about the group is one about the path that is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiPath {
     group: String,

@@ -1,10 +1,10 @@
-//! The door for writes: what the gate has let through becomes a request, and only ever a rehearsal.
+//! The step from a cleared write to a request, which is always a rehearsal.
 
 use super::gate::Cleared;
 use crate::api::ApiRequest;
 
-/// The request of a write that the gate has let through. This is the only way a write gets onto the wire, and it always asks
-/// for `dryRun=All`: [`ApiRequest::rehearsal`] knows nothing else.
+/// The request for a write that the gate has cleared. No write is sent in any other way, and each asks for
+/// `dryRun=All`: [`ApiRequest::rehearsal`] has no other form.
 #[expect(clippy::disallowed_methods, reason = "this is the door")]
 pub fn rehearse(cleared: &Cleared) -> ApiRequest {
     let write = cleared.write();

@@ -1,11 +1,11 @@
-//! What differs between an object before and after, field by field, as people read it.
+//! The differences between an object before and after a change, field by field, for people.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// One field that differs.
+/// A field that differs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Field {
+pub struct FieldDifference {
     /// `metadata.labels[example.com/site]`, `spec.template.spec.containers[name=coredns].image`: spelled as in findings.
     pub path: String,
     /// The value before; `null` where there was none.
@@ -14,10 +14,10 @@ pub struct Field {
     pub after: Option<String>,
 }
 
-/// Every field that differs, in the order of their paths. What the server writes by itself is left out: managedFields,
+/// Every field that differs, in the order of paths. Fields that the server writes itself are left out: managedFields,
 /// resourceVersion, generation, uid and timestamps, the annotation with the last applied manifest, and, unless
 /// `with_status` asks for it, status.
-pub fn fields(before: &Value, after: &Value, with_status: bool) -> Vec<Field> {
+pub fn fields(before: &Value, after: &Value, with_status: bool) -> Vec<FieldDifference> {
     let mut found = Vec::new();
     let none = Map::new();
     let (old, new) = (before.as_object().unwrap_or(&none), after.as_object().unwrap_or(&none));
@@ -34,7 +34,7 @@ pub fn fields(before: &Value, after: &Value, with_status: bool) -> Vec<Field> {
 
 struct Walk<'f> {
     private: bool,
-    found: &'f mut Vec<Field>,
+    found: &'f mut Vec<FieldDifference>,
 }
 
 impl Walk<'_> {
@@ -73,12 +73,12 @@ impl Walk<'_> {
             self.compare(&format!("{path}[name={wanted}]"), &find(a, &wanted), &find(b, &wanted));
         }
         if self.found.len() == before {
-            // Only the order differs, or a name stands there twice.
+            // Only the order differs, or a name occurs twice.
             self.leaf(path, &Value::Array(a.to_vec()), &Value::Array(b.to_vec()));
         }
     }
 
-    /// Taints by key, all effects of a key together, as the rules see them.
+    /// Compares taints by key, all effects of a key together, as the rules do.
     fn taints(&mut self, old: &Value, new: &Value) {
         let entries = |side: &Value| -> std::collections::BTreeMap<String, String> {
             let mut entries = std::collections::BTreeMap::new();
@@ -94,7 +94,7 @@ impl Walk<'_> {
         for key in old.keys().chain(new.keys().filter(|key| !old.contains_key(*key))) {
             if old.get(key) != new.get(key) {
                 let path = format!("spec.taints[{key}]");
-                self.found.push(Field { path, before: old.get(key).cloned(), after: new.get(key).cloned() });
+                self.found.push(FieldDifference { path, before: old.get(key).cloned(), after: new.get(key).cloned() });
             }
         }
     }
@@ -107,7 +107,7 @@ impl Walk<'_> {
             Value::String(text) => Some(text.clone()),
             other => Some(other.to_string()),
         };
-        self.found.push(Field { path: path.to_owned(), before: show(old), after: show(new) });
+        self.found.push(FieldDifference { path: path.to_owned(), before: show(old), after: show(new) });
     }
 }
 
@@ -122,13 +122,13 @@ fn named(items: &[Value]) -> bool {
     items.iter().all(|item| item.get("name").is_some_and(Value::is_string))
 }
 
-/// Fields whose keys are the user's own words.
+/// Whether the keys of a field are chosen by users.
 fn is_map(path: &str) -> bool {
     let last = path.rsplit('.').next().unwrap_or(path);
     matches!(last, "labels" | "annotations" | "matchLabels" | "nodeSelector" | "data" | "binaryData" | "stringData")
 }
 
-/// What stands there can be anything, also what nobody should see in a report.
+/// Whether the value at a path may be secret and must not be shown.
 fn is_private(path: &str, secret: bool) -> bool {
     let data = ["data", "binaryData", "stringData"]
         .iter()
@@ -138,7 +138,7 @@ fn is_private(path: &str, secret: bool) -> bool {
         || (secret && !path.starts_with("metadata"))
 }
 
-/// What the server or a tool's bookkeeping writes.
+/// Fields that the server or a tool writes for its own bookkeeping.
 const IGNORED: [&str; 9] = [
     "metadata.annotations[kubectl.kubernetes.io/last-applied-configuration]",
     "metadata.creationTimestamp",
@@ -151,7 +151,7 @@ const IGNORED: [&str; 9] = [
     "metadata.uid",
 ];
 
-/// Stands for a value that is not shown.
+/// The placeholder for a value that is not shown.
 const HIDDEN: &str = "(not shown)";
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Which resources the server serves, and which of them a user's word means.
+//! The resources that the server serves, and the resolution of a user's word to one of them.
 
 use serde_json::Value;
 
@@ -39,25 +39,25 @@ impl Resource {
     }
 }
 
-/// Everything the server serves, in its order of preference.
+/// The resources that the server serves, in its order of preference.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Discovery {
     resources: Vec<Resource>,
 }
 
-/// A word that means no resource of this server.
+/// The reason why a word or manifest names no resource of this server.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResolveError {
     /// No resource has this name.
     #[error("the server doesn't have a resource type \"{given}\"{}", nearest.as_ref().map(|word| format!(", did you mean \"{word}\"?")).unwrap_or_default())]
     Unknown {
-        /// What was asked for.
+        /// The word given.
         given: String,
         /// The nearest name the server has.
         nearest: Option<String>,
     },
-    /// No such kind at this version.
+    /// No such kind exists at this version.
     #[error(
         "no matches for kind \"{kind}\" in version \"{api_version}\": install its CustomResourceDefinition first, or correct apiVersion and kind"
     )]
@@ -67,23 +67,23 @@ pub enum ResolveError {
         /// The apiVersion.
         api_version: String,
     },
-    /// The object says nothing about what it is.
+    /// The object has no type.
     #[error("{0} is not set in the manifest")]
     NoType(&'static str),
 }
 
 impl Discovery {
-    /// A fixed set, in order of preference.
+    /// A fixed set of resources, in order of preference.
     pub fn new(resources: Vec<Resource>) -> Self {
         Discovery { resources }
     }
 
-    /// Whether nothing is served.
+    /// Whether there are no resources.
     pub fn is_empty(&self) -> bool {
         self.resources.is_empty()
     }
 
-    /// Takes in an `APIGroupDiscoveryList` (Kubernetes 1.26 on). Returns whether it was one.
+    /// Adds an `APIGroupDiscoveryList` (Kubernetes 1.26 on). Returns whether the document was one.
     pub fn add_aggregated(&mut self, list: &Value) -> bool {
         if list.get("kind").and_then(Value::as_str) != Some("APIGroupDiscoveryList") {
             return false;
@@ -114,7 +114,7 @@ impl Discovery {
         true
     }
 
-    /// Takes in an `APIResourceList` of one group and version, as older servers give it.
+    /// Adds an `APIResourceList` of one group and version, as older servers send it.
     pub fn add_list(&mut self, list: &Value) {
         let group_version = text(list, "groupVersion");
         let (group, version) = split_api_version(&group_version);
@@ -143,7 +143,8 @@ impl Discovery {
         }
     }
 
-    /// The resource a word means: plural, singular, kind or short name, alone or with `.group` or `.version.group`.
+    /// The resource that a word names: by plural, singular, kind or short name, alone or with `.group` or
+    /// `.version.group`.
     ///
     /// # Errors
     /// [`ResolveError::Unknown`] with the nearest name.
@@ -171,7 +172,7 @@ impl Discovery {
         })
     }
 
-    /// The resources a word means: those of a category, such as `all`, or else the one of [`Discovery::resolve`].
+    /// The resources that a word names: those of a category, such as `all`, or else the one of [`Discovery::resolve`].
     ///
     /// # Errors
     /// As [`Discovery::resolve`].
@@ -186,7 +187,7 @@ impl Discovery {
         if members.is_empty() { Ok(vec![self.resolve(word)?]) } else { Ok(members) }
     }
 
-    /// The resource of a kind, at whatever version the server prefers.
+    /// The resource of a kind, at the version that the server prefers.
     pub fn of_kind(&self, group: &str, kind: &str) -> Option<&Resource> {
         self.resources.iter().find(|resource| resource.group == group && resource.kind == kind)
     }
@@ -209,7 +210,7 @@ impl Discovery {
     }
 }
 
-/// `("apps", "v1")` of `apps/v1`, `("", "v1")` of `v1`.
+/// Group and version of an `apiVersion`: `("apps", "v1")` for `apps/v1`, `("", "v1")` for `v1`.
 pub fn split_api_version(api_version: &str) -> (&str, &str) {
     api_version.split_once('/').unwrap_or(("", api_version))
 }
@@ -226,7 +227,7 @@ fn texts(value: &Value, key: &str) -> Vec<String> {
     array(value, key).iter().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-/// Both versions of aggregated discovery, and what older servers speak.
+/// Both versions of aggregated discovery, and the format of older servers.
 pub const ACCEPT: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,\
 application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json";
 

@@ -1,10 +1,11 @@
-//! `label`, `annotate` and `taint`: what the arguments mean, what kubectl itself would refuse, and the patch it would send.
+//! `label`, `annotate` and `taint`: the changes in their arguments, the arguments that kubectl refuses, and the patches
+//! that it sends.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-/// Which map of the metadata is edited.
+/// A map of the metadata to edit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetadataPlace {
     /// `metadata.annotations`.
@@ -32,17 +33,17 @@ impl MetadataPlace {
 
 /// Keys to set and keys to remove.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Pairs {
+pub struct KeyEdits {
     /// Keys and their new values.
     pub set: BTreeMap<String, String>,
     /// Keys to remove.
     pub remove: Vec<String>,
 }
 
-/// Splits `TYPE NAME … KEY=VALUE … KEY-` into what stands before the first change, and the changes.
+/// Splits `TYPE NAME … KEY=VALUE … KEY-` into the words before the first change, and the changes.
 ///
 /// # Errors
-/// A sentence, when a resource stands behind a change.
+/// A sentence, when a resource follows a change.
 pub fn split_arguments<'a>(
     arguments: &'a [String],
     what: &str,
@@ -72,9 +73,9 @@ pub fn is_taint(argument: &str) -> bool {
 /// Reads the changes of `label` and `annotate`.
 ///
 /// # Errors
-/// A sentence for each argument that kubectl would not take.
-pub fn pairs(place: MetadataPlace, edits: &[String]) -> Result<Pairs, String> {
-    let mut pairs = Pairs::default();
+/// A sentence for each argument that kubectl refuses.
+pub fn pairs(place: MetadataPlace, edits: &[String]) -> Result<KeyEdits, String> {
+    let mut pairs = KeyEdits::default();
     for edit in edits {
         match edit.split_once('=') {
             Some(("", _)) => return Err(format!("invalid {} format: {edit}", place.word())),
@@ -102,7 +103,7 @@ pub fn pairs(place: MetadataPlace, edits: &[String]) -> Result<Pairs, String> {
     Ok(pairs)
 }
 
-/// What kubectl would send for an object, and what it would say besides.
+/// The patch that kubectl would send for an object, and its remarks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Edit {
     /// The patch.
@@ -114,11 +115,11 @@ pub struct Edit {
 /// The JSON merge patch of `label` or `annotate` for one object.
 ///
 /// # Errors
-/// What kubectl would refuse without asking the server.
+/// The message with which kubectl refuses without asking the server.
 pub fn metadata(
     object: &Value,
     place: MetadataPlace,
-    pairs: &Pairs,
+    pairs: &KeyEdits,
     overwrite: bool,
     resource_version: &str,
 ) -> Result<Edit, String> {
@@ -131,7 +132,7 @@ pub fn metadata(
     let current = |key: &str| old.get(key).and_then(Value::as_str);
     if !overwrite {
         for (key, value) in &pairs.set {
-            // `kubectl rollout history` is fed by this annotation, and kubectl always lets it be replaced.
+            // `kubectl rollout history` reads this annotation, and kubectl always lets it be replaced.
             let free = place == MetadataPlace::Annotations && key == CHANGE_CAUSE;
             match current(key) {
                 Some(own) if !free && own != value => {
@@ -170,34 +171,34 @@ pub fn metadata(
 
 /// A taint as `kubectl taint` spells it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Taint {
+pub struct TaintEdit {
     /// Key.
     pub key: String,
     /// Value; empty for none.
     pub value: String,
-    /// Effect; empty for all of the key, when removing.
+    /// Effect; empty for all effects of the key, when removing.
     pub effect: String,
 }
 
 /// Taints to set and to remove.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Taints {
-    /// To add or to replace.
-    pub set: Vec<Taint>,
-    /// To remove.
-    pub remove: Vec<Taint>,
+    /// Taints to add or replace.
+    pub set: Vec<TaintEdit>,
+    /// Taints to remove.
+    pub remove: Vec<TaintEdit>,
 }
 
 /// Reads the changes of `taint`: `key=value:Effect`, `key:Effect`, `key:Effect-`, `key-`.
 ///
 /// # Errors
-/// A sentence for the first that kubectl would not take.
+/// A sentence for the first argument that kubectl refuses.
 pub fn taints(edits: &[String]) -> Result<Taints, String> {
     let mut taints = Taints::default();
     for edit in edits {
         if let Some(spec) = edit.strip_suffix('-') {
             let taint = taint(spec)?;
-            taints.remove.push(Taint { value: String::new(), ..taint });
+            taints.remove.push(TaintEdit { value: String::new(), ..taint });
             continue;
         }
         let taint = taint(edit)?;
@@ -209,7 +210,7 @@ pub fn taints(edits: &[String]) -> Result<Taints, String> {
         }
         taints.set.push(taint);
     }
-    let clash = |gone: &&Taint| {
+    let clash = |gone: &&TaintEdit| {
         taints.set.iter().any(|own| own.key == gone.key && (gone.effect.is_empty() || own.effect == gone.effect))
     };
     match taints.remove.iter().find(clash) {
@@ -218,7 +219,7 @@ pub fn taints(edits: &[String]) -> Result<Taints, String> {
     }
 }
 
-fn taint(spec: &str) -> Result<Taint, String> {
+fn taint(spec: &str) -> Result<TaintEdit, String> {
     let (pair, effect) = spec.split_once(':').unwrap_or((spec, ""));
     if !effect.is_empty() && !EFFECTS.contains(&effect) {
         return Err(format!("invalid taint effect: {effect}, it is one of {}", EFFECTS.join(", ")));
@@ -228,17 +229,17 @@ fn taint(spec: &str) -> Result<Taint, String> {
     if !is_qualified(key) || !is_label_value(value) {
         return Err(format!("invalid taint spec: {spec}"));
     }
-    Ok(Taint { key: key.to_owned(), value: value.to_owned(), effect: effect.to_owned() })
+    Ok(TaintEdit { key: key.to_owned(), value: value.to_owned(), effect: effect.to_owned() })
 }
 
-fn same(one: &Taint, other: &Taint) -> bool {
+fn same(one: &TaintEdit, other: &TaintEdit) -> bool {
     one.key == other.key && one.effect == other.effect
 }
 
 /// The strategic merge patch of `taint` for one node. Taints are a list that is replaced as a whole.
 ///
 /// # Errors
-/// What kubectl would refuse without asking the server.
+/// The message with which kubectl refuses without asking the server.
 pub fn taint_patch(node: &Value, taints: &Taints, overwrite: bool) -> Result<Value, String> {
     let own = node.pointer("/spec/taints").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let is = |entry: &Value, key: &str, effect: &str| {
@@ -275,7 +276,7 @@ pub fn taint_patch(node: &Value, taints: &Taints, overwrite: bool) -> Result<Val
     })
 }
 
-fn entry(taint: &Taint) -> Value {
+fn entry(taint: &TaintEdit) -> Value {
     let mut entry = json!({"effect": taint.effect, "key": taint.key});
     if let Some(map) = entry.as_object_mut().filter(|_| !taint.value.is_empty()) {
         map.insert("value".to_owned(), json!(taint.value));
@@ -307,7 +308,7 @@ const EFFECTS: [&str; 3] = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
 const CHANGE_CAUSE: &str = "kubernetes.io/change-cause";
 const LABEL_VALUE: &str = "at most 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit";
 
-/// Kubernetes' limits for names of labels and for their prefixes.
+/// The longest name of a label, a limit of Kubernetes. Prefixes have their own.
 const MAX_NAME: usize = 63;
 const MAX_DOMAIN: usize = 253;
 

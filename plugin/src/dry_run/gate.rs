@@ -1,5 +1,5 @@
-//! Which writes may be sent. The API server hands requests of some groups to servers of others, and those may store what
-//! they are asked to rehearse.
+//! The gate, which decides whether a write may be sent. The API server passes requests of some groups to other servers,
+//! and those may store requests that they are asked to rehearse.
 
 mod cleared;
 mod registry;
@@ -17,11 +17,11 @@ use registry::{Registry, Server};
 
 pub use cleared::Cleared;
 
-/// Why a write is not sent.
+/// The reason why a write is not sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Barred {
-    /// An APIService hands the group and version to a server that may store it.
+    /// An APIService passes the group and version to a server that may store the request.
     #[error("cannot be rehearsed on this server: {} is served by {service}", shown(group))]
     Aggregated {
         /// The group.
@@ -29,7 +29,7 @@ pub enum Barred {
         /// Namespace and name of the Service.
         service: String,
     },
-    /// A subresource of which it is not known that a dry run stores nothing: `proxy` leads to somebody's program.
+    /// A subresource for which a dry run may store something: `proxy` leads to any program.
     #[error("cannot be rehearsed on this server: {plural}/{subresource} may be answered by another program")]
     Subresource {
         /// The resource.
@@ -37,21 +37,22 @@ pub enum Barred {
         /// Its subresource.
         subresource: String,
     },
-    /// Neither APIServices nor CustomResourceDefinitions tell who serves the group and version.
+    /// Neither APIServices nor CustomResourceDefinitions show which server serves the group and version.
     #[error("cannot be rehearsed on this server: who serves {}/{version} is not known: {why}", shown(group))]
     Unknown {
         /// The group.
         group: String,
         /// The version.
         version: String,
-        /// What could not be read, and by which missing right.
+        /// The list that could not be read, and the missing right.
         why: String,
     },
 }
 
-/// Lets writes through to those who store nothing of a dry run: to Kubernetes itself, for its own groups and those of
-/// CustomResourceDefinitions, and to the servers that the data names. APIServices decide who serves a group. Whoever may not
-/// list them gets what Kubernetes is known to serve by itself, and what a CustomResourceDefinition serves.
+/// A gate for writes. It clears those for servers that store nothing of a dry run: Kubernetes itself, for its own
+/// groups and those of CustomResourceDefinitions, and the servers that the data names. APIServices show which server
+/// serves a group. Without the right to list them, the gate clears only groups that Kubernetes is known to serve
+/// itself, and those that a CustomResourceDefinition serves.
 pub struct Gate<'s> {
     session: &'s Session,
     fresh: Duration,
@@ -64,15 +65,16 @@ struct Known {
 }
 
 impl<'s> Gate<'s> {
-    /// A gate that reads before the first write, and again before a write when what it has read is older than `fresh`.
+    /// A gate that reads APIServices before the first write, and again before a write when they were read longer than
+    /// `fresh` ago.
     pub fn new(session: &'s Session, fresh: Duration) -> Self {
         Gate { session, fresh, known: None }
     }
 
-    /// Lets a write through, or says why not.
+    /// Clears a write, or says why not.
     ///
     /// # Errors
-    /// [`Barred`], and the write is gone.
+    /// [`Barred`]; the write is consumed.
     pub async fn clear(&mut self, write: Write) -> Result<Cleared, Barred> {
         let groups = &embedded().api_groups;
         let path = &write.path;
@@ -102,14 +104,13 @@ impl<'s> Gate<'s> {
     async fn read(&self) -> Known {
         let before = Instant::now();
         let registry = Registry::read(self.session).await;
-        // An answer is no newer than its question. Where there is none, a server that fails took its time to say so, and is
-        // not asked again at once.
+        // The answer is as old as the question. A server that fails takes its time, and is not asked again at once.
         let since = if matches!(registry, Registry::Unlisted { .. }) { Instant::now() } else { before };
         Known { since, registry }
     }
 }
 
-/// What the APIService of a group and version comes to.
+/// The decision that the APIService of a group and version leads to.
 fn by_api_services(server: Option<&Server>, path: &ApiPath, groups: &ApiGroups) -> Result<(), Barred> {
     match server {
         Some(Server::Kubernetes) => Ok(()),
@@ -117,7 +118,7 @@ fn by_api_services(server: Option<&Server>, path: &ApiPath, groups: &ApiGroups) 
         Some(Server::Service(service)) => {
             Err(Barred::Aggregated { group: path.group().to_owned(), service: service.clone() })
         }
-        // The part of the API server that hands requests on serves this group, and registers everything but itself.
+        // The aggregator of the API server serves this group itself, and registers everything but itself.
         None if path.group() == kinds::API_SERVICE.group => Ok(()),
         None => Err(unknown(path, "no APIService names it".to_owned())),
     }
@@ -131,11 +132,11 @@ fn shown(group: &str) -> &str {
     if group.is_empty() { "the core group" } else { group }
 }
 
-/// The subresources that Kubernetes stores as it stores objects, so that a dry run of them stores nothing.
+/// The subresources that Kubernetes stores like objects, so that a dry run stores nothing.
 pub const SUBRESOURCES: [&str; 4] = ["ephemeralcontainers", "resize", "scale", "status"];
 
-/// For so long what was read of APIServices is believed. A run over hundreds of objects takes longer than one wants to
-/// rely on that nobody registers a server meanwhile.
+/// The time for which the list of APIServices is trusted. A run over hundreds of objects takes longer than one can rely
+/// on no server being registered meanwhile.
 pub const FRESH: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
@@ -143,7 +144,7 @@ pub(crate) mod tests {
     use super::super::discover::Resource;
     use super::*;
 
-    /// As if a gate had let it through.
+    /// A write that counts as cleared, for tests.
     pub(crate) fn cleared(write: Write) -> Cleared {
         Cleared::new(write)
     }

@@ -1,4 +1,4 @@
-//! What the policy says of a change: the engine of the guard and of the check, asked in this process.
+//! The judgement of a change by the engine that guard and check use, in this process.
 
 use aksarc_shared::facts::change::{Beside, Change, Operation};
 use aksarc_shared::finding::{Consequence, Draft, Evidence, Finding, ObjectRef};
@@ -12,16 +12,16 @@ use aksarc_shared::rules::catalogue;
 use aksarc_shared::verdict::check::alone;
 use aksarc_shared::verdict::guard::{Decision, Guard, Judged, Judgement, Settings};
 use aksarc_shared::verdict::review::NotEvaluated;
-use aksarc_shared::verdict::weigh::{finalize, lightest};
+use aksarc_shared::verdict::weigh::{lightest, merge};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::refusal::Cause;
 
-/// Both sides of a change, as documents.
+/// An object before and after a change, as documents.
 #[derive(Clone, Debug)]
 pub struct Sides {
-    /// What the request does.
+    /// The operation of the request.
     pub operation: Operation,
     /// API group of the resource.
     pub group: String,
@@ -31,23 +31,23 @@ pub struct Sides {
     pub subresource: String,
     /// Empty for cluster-scoped objects.
     pub namespace: String,
-    /// Its name.
+    /// The name of the object.
     pub name: String,
-    /// The object as it is.
+    /// The object before the change.
     pub before: Option<Value>,
-    /// The object as it would be.
+    /// The object after the change.
     pub after: Option<Value>,
-    /// What is known beside it.
+    /// Facts that were looked up beside it.
     pub beside: Beside,
 }
 
 impl Sides {
-    /// The kind, if rules know it.
+    /// The kind, if any rule knows it.
     pub fn kind(&self) -> Option<&'static Kind> {
         kinds::by_resource(&self.group, &self.plural)
     }
 
-    /// What the guard says of the change by a user. `None` for kinds no rule is about.
+    /// The guard's judgement of the change by a user. `None` for kinds without rules.
     pub fn judge(&self, guard: &Guard, user: &User, now: Timestamp) -> Option<Judgement> {
         let kind = self.kind()?;
         let (before, after) = (bytes(self.before.as_ref()), bytes(self.after.as_ref()));
@@ -69,7 +69,7 @@ impl Sides {
         Some(guard.judge(&change, user, now))
     }
 
-    /// What the finding of a denial's cause is about.
+    /// The object of a finding made from a cause of a denial.
     fn target(&self) -> ObjectRef {
         ObjectRef {
             api_version: self.kind().map(Kind::api_version).unwrap_or_default(),
@@ -89,8 +89,8 @@ fn object(bytes: Option<&[u8]>) -> Result<Option<Object<'_>>, json::ReadError> {
     bytes.map(json::object).transpose()
 }
 
-/// Findings that our guard named in its denial and that judging here did not come to: the object after a patch that the
-/// server did not show can only be reckoned.
+/// Findings that our guard named in its denial and that the judgement in this process lacks: after a patch that the
+/// server did not show, the object can only be computed.
 pub fn from_causes(
     causes: &[Cause],
     sides: &Sides,
@@ -112,7 +112,7 @@ pub fn from_causes(
             .says(cause.message.clone())
             .with(Evidence::seen("denial", "named by the guard in its denial"));
         let platform = lightest(rule, &settings.platforms());
-        for finding in finalize(rule, platform, vec![draft]) {
+        for finding in merge(rule, platform, vec![draft]) {
             judged.push(Judged { finding, decision: Decision::Deny, instead: rule.instead });
         }
     }
@@ -124,20 +124,20 @@ pub fn from_causes(
     judged
 }
 
-/// Whether something is inside the published policy, as far as one object shows.
+/// Whether an object is inside the published policy, as far as it shows on its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Support {
-    /// Nothing of it can be told from the object alone.
+    /// The object alone does not show it.
     NotJudged,
-    /// Nothing in it voids support.
+    /// No finding voids support.
     Within,
-    /// Something in it voids support and is not waived.
+    /// A finding voids support and is not waived.
     Outside,
 }
 
 impl Support {
-    /// Words for people.
+    /// The answer as a phrase for people.
     pub fn phrase(self) -> &'static str {
         match self {
             Support::NotJudged => "not judged",
@@ -147,8 +147,8 @@ impl Support {
     }
 }
 
-/// Whether an object, looked at alone, already holds something that voids support. Findings that only the rest of the
-/// cluster can settle do not count, and kinds that no rule reads are not judged.
+/// Whether an object on its own has a finding that voids support. Drafts that depend on the rest of the cluster do not
+/// count, and kinds that no rule reads are not judged.
 pub fn support_of(value: &Value, sides: &Sides, settings: &Settings, now: Timestamp) -> Support {
     let (Some(kind), true) = (sides.kind(), sides.subresource.is_empty() || sides.subresource == "status") else {
         return Support::NotJudged;
@@ -162,7 +162,7 @@ pub fn support_of(value: &Value, sides: &Sides, settings: &Settings, now: Timest
     }
 }
 
-/// Whether a finding voids support and nobody has waived it.
+/// Whether a finding voids support and is not waived.
 pub fn is_void(finding: &Finding) -> bool {
     finding.consequence == Consequence::Voids && finding.waiver.is_none()
 }

@@ -37,5 +37,5 @@ pub(super) async fn all(
     }
 }
 
-/// As many as kubectl lists at a time.
+/// The page size of kubectl.
 const PAGE: &str = "500";

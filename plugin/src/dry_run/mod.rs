@@ -1,11 +1,11 @@
-//! What a change would do, asked of the server with `dryRun=All`, and what the policy says of it.
+//! The dry run: a change is sent to the server with `dryRun=All`, and judged by the rules.
 //!
 //! ```text
 //! verb, object -> request -> gate -> rehearse -> answer -> change -> judge -> report -> screen or JSON
 //! ```
 //!
-//! Each arrow is a function of its own. [`call::rehearse`] is the only way a write reaches the wire, [`gate::Gate`] the only
-//! one that lets a write through to it, and [`judge::Sides::judge`] asks the same engine as the guard.
+//! Each arrow is a function of its own. Writes are sent by [`call::rehearse`] only, after [`gate::Gate`] has cleared
+//! them, and [`judge::Sides::judge`] uses the same engine as the guard.
 
 pub mod api_path;
 pub mod call;

@@ -1,15 +1,16 @@
-//! JSON merge patches and JSON Patches: building the small ones kubectl builds, and applying both where the server did not.
+//! JSON merge patches and JSON Patches: making the small ones that kubectl sends, and applying both where the server
+//! does not show the result.
 
 use serde_json::{Map, Value};
 
-/// Which half of a difference is wanted.
+/// The part of a difference that a patch contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
     /// Both.
     All,
-    /// What is new or other.
+    /// New and changed values.
     Changes,
-    /// What is gone.
+    /// Removed values.
     Deletions,
 }
 

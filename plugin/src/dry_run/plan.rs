@@ -1,16 +1,16 @@
-//! The plan, which is the result of a dry run: versioned, and the same for every format. Field names and order are the JSON contract,
-//! `aksarc.dev/v1alpha1`.
+//! The plan, which is the result of a dry run, versioned and the same for every format. Names and order of the fields
+//! are the JSON contract, `aksarc.dev/v1alpha1`.
 
 use aksarc_shared::command::Command;
 use aksarc_shared::finding::{Code, Consequence, Finding, ObjectRef};
 use aksarc_shared::verdict::report::{ToolVersion, exit};
 use serde::Serialize;
 
-use super::diff::Field;
+use super::diff::FieldDifference;
 use super::judge::{Support, is_void};
 use super::refusal::{Refusal, Refuser};
 
-/// What a dry run came to.
+/// The result of a dry run.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Plan {
@@ -18,36 +18,36 @@ pub struct Plan {
     pub api_version: &'static str,
     /// `DryRunReport`.
     pub kind: &'static str,
-    /// What made it.
+    /// The tool that made it.
     pub tool: ToolVersion,
-    /// kubectl's word for what was rehearsed.
+    /// kubectl's name of the verb.
     pub verb: &'static str,
-    /// Who was asked: `server` with `dryRun=All`.
+    /// The judge: `server` with `dryRun=All`.
     pub mode: &'static str,
-    /// As whom.
+    /// The user.
     pub user: UserNote,
-    /// Where.
+    /// The cluster.
     pub cluster: ClusterNote,
     /// The platform judged for; empty when it was not given.
     pub platform: String,
-    /// The day judged.
+    /// The day as of which the change was judged.
     pub as_of: String,
-    /// How many writes were rehearsed.
+    /// The number of rehearsed writes.
     pub requests: usize,
-    /// What the guard says on the whole.
+    /// The guard's answer to all changes together.
     pub guard: GuardNote,
-    /// What would be added, changed and deleted.
+    /// The numbers of objects added, changed and deleted.
     #[serde(rename = "plan")]
     pub counts: PlanCounts,
-    /// Inside the policy before and after, as far as these objects show.
+    /// Whether the objects are inside the policy before and after, as far as they show.
     pub support: SupportChange,
-    /// Every object.
+    /// The objects.
     pub changes: Vec<PlannedChange>,
     /// The exit code, whatever the format.
     pub exit_code: u8,
 }
 
-/// As whom the server was asked.
+/// The user as whom the server was asked.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UserNote {
@@ -61,7 +61,7 @@ pub struct UserNote {
     pub confirmed: bool,
 }
 
-/// Which cluster was asked.
+/// The cluster that was asked.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ClusterNote {
     /// The kubeconfig context.
@@ -70,13 +70,13 @@ pub struct ClusterNote {
     pub server: String,
 }
 
-/// What the guard says.
+/// The guard's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum GuardAnswer {
     /// Allowed.
     Allow,
-    /// Not known: the rules had nothing to judge.
+    /// Unknown, because the rules had nothing to judge.
     Unknown,
     /// Allowed, with a warning.
     Warn,
@@ -84,7 +84,7 @@ pub enum GuardAnswer {
     Deny,
 }
 
-/// How it is known what the guard says.
+/// The source of the guard's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum GuardSource {
@@ -92,22 +92,22 @@ pub enum GuardSource {
     Assumed,
     /// A configuration given with `--guard-config`.
     GuardConfig,
-    /// It answered.
+    /// The guard itself, which answered.
     Observed,
 }
 
-/// What the guard says on the whole.
+/// The guard's answer to all changes together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct GuardNote {
     /// The heaviest answer.
     pub decision: GuardAnswer,
-    /// How it is known.
+    /// The source of the answer.
     pub source: GuardSource,
-    /// The preset that was asked: `enforce`, `warn`, `observe`.
+    /// The preset used: `enforce`, `warn`, `observe`.
     pub preset: &'static str,
 }
 
-/// How many objects would be added, changed and deleted.
+/// The numbers of objects that would be added, changed and deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PlanCounts {
     /// Added.
@@ -118,74 +118,75 @@ pub struct PlanCounts {
     pub delete: usize,
 }
 
-/// Inside the policy before and after.
+/// Whether objects are inside the policy before and after a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct SupportChange {
-    /// As it is.
+    /// Before the change.
     pub before: Support,
-    /// As it would be.
+    /// After the change.
     pub after: Support,
 }
 
-/// What a request would do to an object.
+/// The effect of a request on an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PlannedEffect {
-    /// Make it.
+    /// The object is created.
     Create,
-    /// Remove it.
+    /// The object is removed.
     Delete,
-    /// Nothing.
+    /// The object stays as it is.
     None,
-    /// Change it.
+    /// The object is changed.
     Update,
 }
 
-/// One object, and what would become of it.
+/// An object, and the effect of the change on it.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlannedChange {
     /// The object.
     pub object: ObjectRef,
-    /// What the request would do.
+    /// The effect.
     pub operation: PlannedEffect,
     /// `scale`, `status` …; empty for the object itself.
     pub subresource: String,
-    /// Field by field.
-    pub fields: Vec<Field>,
-    /// What the policy says, heaviest first.
+    /// The fields that differ.
+    pub fields: Vec<FieldDifference>,
+    /// The findings, heaviest first.
     pub findings: Vec<Finding>,
-    /// The supported way, per rule found.
+    /// The supported way, for each rule with a finding.
     pub instead: Vec<Instead>,
-    /// What the guard says.
+    /// The guard's answer.
     pub guard: GuardAnswer,
-    /// Why the rules could not judge; empty when they could, or when none is about this kind.
+    /// The reason why the rules could not judge; empty when they could, or when no rule is about this kind.
     pub not_judged: String,
-    /// Why the write was not sent, though kubectl would send it; empty when it was. Then all else is about the change as given.
+    /// The reason why the write was not sent, though kubectl would send it; empty when it was. All other fields are
+    /// then about the change as given.
     pub not_rehearsed: String,
-    /// Who refused, if somebody did.
+    /// The refusal, if there is one.
     pub refusal: Option<Refusal>,
-    /// What the server warned of.
+    /// The warnings of the server.
     pub warnings: Vec<String>,
     /// Remarks.
     pub notes: Vec<String>,
-    /// Inside the policy before and after.
+    /// Whether the object is inside the policy before and after.
     pub support: SupportChange,
 }
 
-/// The supported way around a finding.
+/// The supported way to the goal of a change with a finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Instead {
     /// The rule.
     pub code: Code,
-    /// In a few words.
+    /// A description in a few words.
     pub text: &'static str,
     /// Commands, ready to run.
     pub commands: Vec<Command>,
 }
 
 impl PlannedChange {
-    /// Whether it counts in the plan: what is refused does not happen, unless our guard only would refuse it.
+    /// The counts of this object in the plan. A refused change does not happen, unless only our guard would refuse it.
     fn counts(&self) -> PlanCounts {
         let own = |wanted| usize::from(self.operation == wanted);
         PlanCounts {
@@ -200,7 +201,7 @@ impl PlannedChange {
     }
 }
 
-/// What would be added, changed and deleted on the whole.
+/// The numbers of objects that would be added, changed and deleted by all changes.
 pub fn counts(changes: &[PlannedChange]) -> PlanCounts {
     changes.iter().map(PlannedChange::counts).fold(PlanCounts::default(), |sum, own| PlanCounts {
         add: sum.add + own.add,
@@ -209,7 +210,7 @@ pub fn counts(changes: &[PlannedChange]) -> PlanCounts {
     })
 }
 
-/// Inside the policy before and after on the whole: one object outside is enough.
+/// Whether all objects are inside the policy before and after. One object outside is enough for a no.
 pub fn support(changes: &[PlannedChange]) -> SupportChange {
     let heaviest = |pick: fn(&SupportChange) -> Support| {
         changes.iter().map(|change| pick(&change.support())).max().unwrap_or(Support::NotJudged)
@@ -217,9 +218,9 @@ pub fn support(changes: &[PlannedChange]) -> SupportChange {
     SupportChange { before: heaviest(|own| own.before), after: heaviest(|own| own.after) }
 }
 
-/// The exit code. Something that voids support outweighs a refusal by something else (6), that a server without an
-/// answer (1), that a refusal by kubectl itself (2), that a change which could not be rehearsed or judged (5), that what
-/// `--fail-on` includes (4).
+/// The exit code. A finding that voids support outweighs a refusal by something else (6), which outweighs a server
+/// without an answer (1), a refusal by kubectl itself (2), a change that could not be rehearsed or judged (5), and
+/// findings that `--fail-on` includes (4), in this order.
 pub fn exit_code(changes: &[PlannedChange], fail_on: Consequence) -> u8 {
     let refused =
         |is: fn(&Refuser) -> bool| changes.iter().filter_map(|change| change.refusal.as_ref()).any(|r| is(&r.who));
@@ -237,7 +238,7 @@ pub fn exit_code(changes: &[PlannedChange], fail_on: Consequence) -> u8 {
     } else if findings().any(|finding| finding.waiver.is_none() && finding.consequence <= fail_on) {
         exit::FAIL_ON
     } else if refused(|who| matches!(who, Refuser::Guard(_))) {
-        // Our guard refuses, and for nothing that voids support: the request does not pass all the same.
+        // Our guard refuses for a finding that does not void support: the request fails all the same.
         exit::REFUSED
     } else {
         exit::WITHIN

@@ -1,4 +1,4 @@
-//! Who refused a request, from what the API server answered.
+//! The party that refused a request, derived from the API server's answer.
 
 use aksarc_shared::text;
 use serde::Serialize;
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::api::Reply;
 
-/// Who refused.
+/// The party that refused a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "by", content = "name")]
 pub enum Refuser {
@@ -14,7 +14,7 @@ pub enum Refuser {
     Admission,
     /// Kubectl itself, before asking the server.
     Kubectl,
-    /// Nobody: the server did not answer, or could not.
+    /// None: the server did not answer, or could not.
     NoAnswer,
     /// A conflict: another version, another field manager, or a name that is taken.
     Conflict,
@@ -22,7 +22,7 @@ pub enum Refuser {
     Guard(String),
     /// A webhook that cannot tell a rehearsal from a write, by its name.
     NoDryRun(String),
-    /// The object, or its namespace, is not there.
+    /// The object or its namespace does not exist.
     NotFound,
     /// Pod security admission.
     PodSecurity,
@@ -30,7 +30,7 @@ pub enum Refuser {
     Policy(String),
     /// A quota or a limit.
     Quota,
-    /// Authorization: the caller may not.
+    /// Authorization: the caller lacks the right.
     Rbac,
     /// Validation: not an object the server takes, an immutable field, or a malformed patch.
     Validation,
@@ -44,14 +44,14 @@ pub enum Refuser {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Refusal {
-    /// Who refused.
+    /// The party that refused.
     #[serde(flatten)]
     pub who: Refuser,
     /// HTTP status; 0 when the server was not asked or did not answer.
     pub code: u16,
-    /// The server's word for it, `Forbidden`.
+    /// The server's reason, `Forbidden`.
     pub reason: String,
-    /// What was said, cleaned for printing.
+    /// The message, cleaned for printing.
     pub message: String,
     /// Details, cleaned for printing.
     pub causes: Vec<Cause>,
@@ -69,7 +69,7 @@ pub struct Cause {
 }
 
 impl Refusal {
-    /// What kubectl would refuse without asking the server.
+    /// A refusal by kubectl, without a request to the server.
     pub fn by_kubectl(message: impl Into<String>) -> Self {
         Refusal {
             who: Refuser::Kubectl,
@@ -80,12 +80,12 @@ impl Refusal {
         }
     }
 
-    /// The server did not answer.
+    /// The lack of an answer from the server.
     pub fn no_answer(message: impl Into<String>) -> Self {
         Refusal { who: Refuser::NoAnswer, ..Refusal::by_kubectl(message) }
     }
 
-    /// The refusal in a reply that is no success.
+    /// The refusal in a reply that reports an error.
     pub fn of(reply: &Reply<Value>) -> Self {
         let status = reply.status.as_u16();
         let word = |key: &str| reply.body.get(key).and_then(Value::as_str).unwrap_or_default();
@@ -112,7 +112,7 @@ impl Refusal {
         matches!(self.who, Refuser::Guard(_))
     }
 
-    /// Who refused, for people.
+    /// The party that refused, for people.
     pub fn headline(&self) -> String {
         match &self.who {
             Refuser::Admission => "REFUSED by an admission plugin of the API server".to_owned(),
@@ -139,7 +139,7 @@ fn who(status: u16, reason: &str, message: &str) -> Refuser {
         let (name, _) = rest.strip_prefix(open)?.split_once(open)?;
         Some(name.to_owned())
     };
-    // The server puts this first; an object cannot, since its name is no prefix of a message that begins so.
+    // The server puts this first. An object cannot imitate it, since its name is not the prefix of such a message.
     if let Some(name) = quoted("admission webhook ", '"').filter(|_| message.starts_with("admission webhook \"")) {
         return match name.as_str() {
             _ if message.ends_with("does not support dry run") => Refuser::NoDryRun(name),
@@ -183,13 +183,13 @@ fn clean(message: &str) -> String {
     text::line(message, MAX_MESSAGE)
 }
 
-/// The name of every webhook of our guard ends so.
+/// The suffix of the names of our guard's webhooks.
 const GUARD: &str = ".guard.aksarc.dev";
 
-/// Messages are shown, not stored; a validation error can list a whole object.
+/// The longest message. Messages are only shown, and a validation error can list a whole object.
 const MAX_MESSAGE: usize = 2048;
 
-/// More causes than a person reads.
+/// The most causes, more than a person reads.
 const MAX_CAUSES: usize = 64;
 
 #[cfg(test)]

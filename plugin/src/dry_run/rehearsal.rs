@@ -1,4 +1,4 @@
-//! A write through the gate and to the server, and again where the server is too busy to look at it.
+//! The rehearsal of a write, through the gate, and repeated where the server is too busy.
 
 use serde_json::Value;
 use tokio::time::Instant;
@@ -8,14 +8,14 @@ use super::session::Session;
 use super::write::Write;
 use crate::api::{Reply, RequestError};
 
-/// Rehearses a write: the reply to it, or why there is none.
+/// Rehearses a write, and returns the reply or the reason why there is none.
 ///
-/// A server that replies with 429 or 503 and says when to come back has done nothing yet, so the write is sent again then.
-/// It goes through the gate each time: meanwhile the group may have been handed to another server. Without such a word
-/// nobody knows how far the request got, and it is not sent again.
+/// A server that replies with 429 or 503 and asks for a wait has not processed the write, so it is sent again. It
+/// passes the gate each time, since the group may have been given to another server meanwhile. Without such a reply it
+/// is unknown how far the request got, and it is not sent again.
 ///
 /// # Errors
-/// [`Barred`] when the gate does not let the write through.
+/// [`Barred`] when the gate does not clear the write.
 pub async fn rehearse(
     gate: &mut Gate<'_>,
     session: &Session,

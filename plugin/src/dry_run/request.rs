@@ -1,23 +1,23 @@
-//! From a verb and an object as it is, to the request kubectl would send, and the object as it would then be.
+//! The step from a verb and an object to the request that kubectl would send, and to the object after it.
 
 use serde_json::{Map, Value, json};
 
 use super::api_path::ApiPath;
 use super::discover::Resource;
-use super::edit::{self, MetadataPlace, Pairs, Taints};
+use super::edit::{self, KeyEdits, MetadataPlace, Taints};
 use super::patch;
-use super::strategic::{self, Document};
+use super::strategic::{self, OpenApiDocument};
 use super::write::{Method, Write};
 
-/// A verb with all its arguments but the objects.
+/// A verb with all its arguments except the objects.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verb {
     /// `annotate` and `label`.
     Metadata {
-        /// Which map.
+        /// The map to edit.
         place: MetadataPlace,
         /// The changes.
-        pairs: Pairs,
+        pairs: KeyEdits,
         /// `--overwrite`.
         overwrite: bool,
         /// `--resource-version`.
@@ -43,7 +43,7 @@ pub enum Verb {
     },
     /// `patch`.
     Patch {
-        /// How.
+        /// The method.
         method: Method,
         /// The patch.
         patch: Value,
@@ -73,7 +73,7 @@ pub enum Verb {
 }
 
 impl Verb {
-    /// kubectl's word.
+    /// kubectl's name of the verb.
     pub fn word(&self) -> &'static str {
         match self {
             Verb::Metadata { place: MetadataPlace::Annotations, .. } => "annotate",
@@ -95,7 +95,7 @@ impl Verb {
         }
     }
 
-    /// The fieldManager the request says: a delete has none, and `kubectl scale` sends none.
+    /// The fieldManager in the request. A delete has none, and `kubectl scale` sends none.
     pub fn manager(&self) -> &str {
         match self {
             Verb::Metadata { manager, .. }
@@ -106,10 +106,10 @@ impl Verb {
         }
     }
 
-    /// Whether the verb can act on a resource at all.
+    /// Checks that the verb can act on a resource.
     ///
     /// # Errors
-    /// A sentence that says on what it can.
+    /// A sentence that names the resources on which it can.
     pub fn accepts(&self, resource: &Resource) -> Result<(), String> {
         match self {
             Verb::Taint { .. } if (&*resource.group, &*resource.kind) != ("", "Node") => {
@@ -124,47 +124,47 @@ impl Verb {
         matches!(self, Verb::Delete { .. } | Verb::Apply { server_side: true, .. })
     }
 
-    /// Whether the request is a strategic merge patch that needs the server's schema to be built or understood.
+    /// Whether the request is a strategic merge patch that requires the server's schema.
     pub fn needs_schema(&self) -> bool {
         matches!(self, Verb::Apply { .. } | Verb::Patch { method: Method::PatchStrategic, .. })
     }
 }
 
-/// What the object is and where.
+/// The identity of an object.
 #[derive(Clone, Copy, Debug)]
 pub struct Address<'a> {
-    /// Of what.
+    /// The resource.
     pub resource: &'a Resource,
-    /// In which namespace; empty for cluster-scoped objects.
+    /// The namespace; empty for cluster-scoped objects.
     pub namespace: &'a str,
     /// Its name.
     pub name: &'a str,
 }
 
-/// What kubectl would do about one object.
+/// The action of kubectl on one object.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
-    /// The request; `None` when kubectl would see that nothing is to be done.
+    /// The request; `None` when kubectl would find nothing to do.
     pub write: Option<Write>,
-    /// The object as it would be by our own reckoning; `None` for deletes, and where it cannot be told.
+    /// The object after the request, as computed here; `None` for deletes, and where it cannot be computed.
     pub after: Option<Value>,
     /// Remarks for the user.
     pub notes: Vec<String>,
 }
 
-/// The request of a verb for an object that is there, or for a manifest.
+/// The request of a verb for an existing object, or for a manifest.
 ///
-/// `before` is the object as it is, where it was read. `manifest` is what `apply` was given. `document` is the OpenAPI
-/// document of the object's group and version, where the server has one.
+/// `before` is the object, where it was read. `manifest` is the input of `apply`. `document` is the OpenAPI document of
+/// the object's group and version, where the server has one.
 ///
 /// # Errors
-/// What kubectl would refuse without asking the server.
+/// The message with which kubectl refuses without asking the server.
 pub fn request(
     verb: &Verb,
     place: Address<'_>,
     before: Option<&Value>,
     manifest: Option<&Value>,
-    document: Option<&Document>,
+    document: Option<&OpenApiDocument>,
 ) -> Result<Request, String> {
     let Address { resource, namespace, name } = place;
     let object = before.unwrap_or(&Value::Null);
@@ -211,7 +211,7 @@ pub fn request(
     }
 }
 
-fn schema<'d>(document: &'d Document, resource: &Resource) -> strategic::Schema<'d> {
+fn schema<'d>(document: &'d OpenApiDocument, resource: &Resource) -> strategic::Schema<'d> {
     document.schema(&resource.group, &resource.version, &resource.kind)
 }
 
@@ -224,7 +224,7 @@ fn scale(
 ) -> Result<Request, String> {
     let wish = json!({"spec": {"replicas": replicas}});
     let after = patch::merged(object, &wish);
-    // Without a condition kubectl patches, with one it replaces what it has read.
+    // Without a condition kubectl patches; with one it replaces the object that it has read.
     let write = if current.is_none() && resource_version.is_empty() {
         Write::new(Method::PatchMerge, path, wish)
     } else {
@@ -246,7 +246,7 @@ fn apply(
     place: Address<'_>,
     before: Option<&Value>,
     manifest: &Value,
-    document: Option<&Document>,
+    document: Option<&OpenApiDocument>,
 ) -> Result<Request, String> {
     let Address { resource, namespace, name } = place;
     let Verb::Apply { server_side, force_conflicts, manager } = verb else { return Err("not an apply".to_owned()) };
@@ -259,7 +259,7 @@ fn apply(
             .with("fieldManager", manager)
             .with("fieldValidation", "Strict")
             .with("force", force);
-        // Near enough where the server does not tell: an apply sets what it names.
+        // An estimate for servers that do not show the result: an apply sets the fields that it names.
         let after = match (before, strategic) {
             (Some(before), Some(document)) => strategic::apply(before, manifest, schema(document, resource)),
             (Some(before), None) => patch::merged(before, manifest),
@@ -310,7 +310,7 @@ fn last_applied(object: &Value) -> Option<&str> {
     object.get("metadata")?.get("annotations")?.get(LAST_APPLIED)?.as_str()
 }
 
-/// The manifest with itself in the annotation from which the next `apply` knows what this one set.
+/// The manifest with itself in the annotation that tells the next `apply` which fields this one set.
 fn with_last_applied(manifest: &Value) -> Value {
     let mut plain = manifest.clone();
     if let Some(annotations) = annotations(&mut plain) {

@@ -1,4 +1,4 @@
-//! The command's course: discover, read, identify, rehearse, judge.
+//! The run of the command: discover, read, identify, rehearse, judge.
 
 mod beside;
 mod change;
@@ -8,6 +8,7 @@ mod rehearse;
 mod runner;
 mod server;
 
+use aksarc_shared::data::own::API_VERSION;
 use std::collections::HashMap;
 
 use aksarc_shared::data::Platform;
@@ -18,26 +19,27 @@ use super::plan::{self, GuardAnswer, GuardNote, GuardSource, Plan, PlannedChange
 use super::refusal::Refusal;
 use super::session::Session;
 use crate::cli::exit::Failure;
-use crate::cli::tool::{self, API_VERSION};
+use crate::cli::tool;
 
-use items::{State, items};
+use items::{ItemState, items};
 use runner::Runner;
 use server::{discover, identify};
 
 pub use rehearsal::{KubeContext, NamespaceChoice, Rehearsal, Targets};
 
-/// Rehearses: discovers, reads, identifies, sends and judges. What becomes of single objects is in the report; what keeps all from being looked at is a failure.
+/// Runs a rehearsal: discovers, reads, identifies, sends and judges. Results of single objects are in the plan; errors
+/// that concern all objects are failures.
 ///
 /// # Errors
-/// [`Failure`] when arguments mean nothing here, or the server cannot be asked at all.
+/// [`Failure`] when arguments make no sense here, or the server cannot be reached.
 pub async fn run(session: &Session, rehearsal: &Rehearsal, context: &KubeContext) -> Result<Plan, Failure> {
     let discovery = discover(session).await?;
     let guard = Guard::new(aksarc_shared::data::embedded(), rehearsal.settings.clone()).map_err(Failure::input)?;
     let mut items = items(session, rehearsal, rehearsal.namespace.or(&context.namespace), &discovery).await?;
     if rehearsal.ignore_not_found {
-        items.retain(|item| !matches!(item.state, State::Absent(_)));
+        items.retain(|item| !matches!(item.state, ItemState::Absent(_)));
     }
-    // After all that is only read: who serves what is asked right before the first write.
+    // The gate comes after all reads, so that APIServices are read right before the first write.
     let mut gate = Gate::new(session, rehearsal.fresh);
     let (mut user, confirmed) = identify(session, &mut gate, &context.user).await;
     rehearsal.verb.manager().clone_into(&mut user.field_manager);

@@ -1,4 +1,4 @@
-//! Talking to the API server: reads as they are, writes only as rehearsals that the gate has let through.
+//! The session of a dry run: plain reads, and writes only as rehearsals that the gate has cleared.
 
 use serde_json::Value;
 
@@ -6,18 +6,18 @@ use super::call;
 use super::gate::Cleared;
 use crate::api::{ApiRequest, Reply, RequestError, Sender};
 
-/// A server to ask, with what a dry run sends to it.
+/// A session with one server.
 pub struct Session {
     sender: Sender,
 }
 
 impl Session {
-    /// A session that sends by `sender`.
+    /// A session on a sender.
     pub fn new(sender: Sender) -> Self {
         Session { sender }
     }
 
-    /// What sends the requests.
+    /// The sender of the requests.
     pub fn sender(&self) -> &Sender {
         &self.sender
     }
@@ -43,7 +43,7 @@ impl Session {
         reply.json().map(|reply| reply.body).map_err(|fault| self.sender.error(request, fault))
     }
 
-    /// The reply to a write that the gate has let through; it is sent as a rehearsal, and nothing is stored.
+    /// The reply to a write that the gate has cleared. It is sent as a rehearsal, and nothing is stored.
     ///
     /// # Errors
     /// [`RequestError`]; an HTTP error is a reply.

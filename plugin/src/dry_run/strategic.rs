@@ -1,22 +1,21 @@
-//! Strategic merge patches: building them as `kubectl apply` does, and applying them as the API server does.
+//! Strategic merge patches, made as by `kubectl apply` and applied as by the API server.
 //!
-//! Which lists merge, and by which key, comes from the server's own OpenAPI v3 documents
-//! (`x-kubernetes-patch-strategy`, `x-kubernetes-patch-merge-key`). Documented at
-//! kubernetes.io, "Update API Objects in Place Using kubectl patch".
+//! The server's own OpenAPI v3 documents say which lists merge, and by which key (`x-kubernetes-patch-strategy`,
+//! `x-kubernetes-patch-merge-key`). Documented at kubernetes.io, "Update API Objects in Place Using kubectl patch".
 
 use serde_json::{Map, Value, json};
 
 /// The OpenAPI v3 document of one group and version.
 #[derive(Clone, Debug, Default)]
-pub struct Document(Value);
+pub struct OpenApiDocument(Value);
 
-impl Document {
+impl OpenApiDocument {
     /// A document as the server sent it.
     pub fn new(document: Value) -> Self {
-        Document(document)
+        OpenApiDocument(document)
     }
 
-    /// Whether the server takes strategic merge patches of a kind: built-in kinds yes, custom resources no.
+    /// Whether the server accepts strategic merge patches of a kind: built-in kinds yes, custom resources no.
     pub fn takes_strategic(&self, group: &str, version: &str, kind: &str) -> bool {
         let paths = self.0.get("paths").and_then(Value::as_object);
         paths.into_iter().flat_map(Map::values).filter_map(|path| path.get("patch")).any(|patch| {
@@ -25,7 +24,7 @@ impl Document {
         })
     }
 
-    /// The schema of a kind; one that knows nothing where the document has none.
+    /// The schema of a kind, or an empty one where the document has none.
     pub fn schema(&self, group: &str, version: &str, kind: &str) -> Schema<'_> {
         let schemas = self.0.pointer("/components/schemas").and_then(Value::as_object);
         let own = schemas.into_iter().flat_map(Map::values).find(|schema| {
@@ -44,20 +43,20 @@ fn is_gvk(gvk: &Value, group: &str, version: &str, kind: &str) -> bool {
 /// A place in a schema.
 #[derive(Clone, Copy, Debug)]
 pub struct Schema<'d> {
-    document: &'d Document,
+    document: &'d OpenApiDocument,
     node: Option<&'d Value>,
 }
 
-/// How a field is patched.
+/// The patch behaviour of a field.
 #[derive(Clone, Copy, Debug)]
-struct Field<'d> {
-    /// The schema of its value; of one element, for lists.
+struct FieldPatch<'d> {
+    /// The schema of its value; for lists, that of an element.
     value: Schema<'d>,
-    /// Whether a list merges, instead of being replaced.
+    /// Whether a list merges instead of being replaced.
     merges: bool,
-    /// Whether an object is replaced, instead of being merged.
+    /// Whether an object is replaced instead of being merged.
     replaces: bool,
-    /// Whether keys the patch does not name are cleared.
+    /// Whether keys that the patch does not name are cleared.
     retains: bool,
     /// The key by which a list of objects merges; empty for lists of plain values.
     key: &'d str,
@@ -68,7 +67,7 @@ impl<'d> Schema<'d> {
         Schema { document: self.document, node: node.map(|node| self.resolve(node)) }
     }
 
-    /// Follows references: `$ref` itself, or the only member of `allOf`, which is how defaults are put beside one.
+    /// Follows references: `$ref` itself, or the only member of `allOf`, the form in which defaults stand beside one.
     fn resolve(self, node: &'d Value) -> &'d Value {
         let mut node = node;
         for _ in 0..MAX_REFERENCES {
@@ -82,7 +81,7 @@ impl<'d> Schema<'d> {
         node
     }
 
-    fn field(self, key: &str) -> Field<'d> {
+    fn field(self, key: &str) -> FieldPatch<'d> {
         let own =
             self.node.and_then(|node| node.get("properties")?.get(key).or_else(|| node.get("additionalProperties")));
         let text = |name: &str| own.and_then(|own| own.get(name)).and_then(Value::as_str).unwrap_or_default();
@@ -93,7 +92,7 @@ impl<'d> Schema<'d> {
             Some(items) => self.at(Some(items)),
             None => self.at(own),
         };
-        Field {
+        FieldPatch {
             value,
             merges: has("merge"),
             replaces: has("replace"),
@@ -103,10 +102,11 @@ impl<'d> Schema<'d> {
     }
 }
 
-/// The patch that brings `current` to what the manifest says: `original` is what was applied last, `modified` the manifest.
+/// The patch that brings `current` to the state in the manifest. `original` is the last applied manifest, `modified`
+/// the new one.
 ///
-/// What the manifest has and `current` has otherwise is set; what was applied last and the manifest no longer has is
-/// deleted; everything else in `current` is somebody else's and left alone.
+/// Fields of the manifest that differ in `current` are set. Fields that were applied last and are no longer in the
+/// manifest are deleted. All other fields of `current` belong to others and stay.
 pub fn three_way(original: &Value, modified: &Value, current: &Value, schema: Schema<'_>) -> Value {
     let (original, modified, current) = (object(original), object(modified), object(current));
     let changes = diff_maps(current, modified, schema, Keep::Changes, false);
@@ -137,7 +137,7 @@ fn object(value: &Value) -> &Map<String, Value> {
     value.as_object().unwrap_or_else(|| &EMPTY)
 }
 
-/// Which half of a difference is wanted.
+/// The part of a difference that a patch contains.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Keep {
     Changes,
@@ -192,7 +192,14 @@ fn diff_maps(
     patch
 }
 
-fn diff_lists(key: &str, old: &[Value], new: &[Value], field: Field<'_>, keep: Keep, patch: &mut Map<String, Value>) {
+fn diff_lists(
+    key: &str,
+    old: &[Value],
+    new: &[Value],
+    field: FieldPatch<'_>,
+    keep: Keep,
+    patch: &mut Map<String, Value>,
+) {
     if old.is_empty() {
         if keep == Keep::Changes && !new.is_empty() {
             patch.insert(key.to_owned(), Value::Array(new.to_vec()));
@@ -257,7 +264,7 @@ fn diff_lists(key: &str, old: &[Value], new: &[Value], field: Field<'_>, keep: K
     }
 }
 
-/// Puts two halves of one patch together.
+/// Joins two parts of one patch.
 fn combine(deletions: Map<String, Value>, mut changes: Map<String, Value>, schema: Schema<'_>) -> Map<String, Value> {
     for (key, deletion) in deletions {
         let field = schema.field(&key);
@@ -335,7 +342,7 @@ fn apply_map(original: &Map<String, Value>, patch: &Map<String, Value>, schema: 
     out
 }
 
-fn apply_list(old: &[Value], new: &[Value], order: Option<&Vec<Value>>, field: Field<'_>) -> Vec<Value> {
+fn apply_list(old: &[Value], new: &[Value], order: Option<&Vec<Value>>, field: FieldPatch<'_>) -> Vec<Value> {
     if field.key.is_empty() {
         let mut out = old.to_vec();
         out.extend(new.iter().filter(|value| !old.contains(value)).cloned());
@@ -364,7 +371,7 @@ fn apply_list(old: &[Value], new: &[Value], order: Option<&Vec<Value>>, field: F
     sorted(out, |value| order.iter().position(|own| own.get(field.key) == value.get(field.key)))
 }
 
-/// Sorts what has a place by it; what has none keeps its place behind its neighbour.
+/// The list sorted by place. An element without a place stays behind its neighbour.
 fn sorted(list: Vec<Value>, place: impl Fn(&Value) -> Option<usize>) -> Vec<Value> {
     let mut previous = None;
     let mut keyed: Vec<(Option<usize>, Value)> = Vec::with_capacity(list.len());
@@ -396,7 +403,7 @@ const RETAIN: &str = "$retainKeys";
 const DELETE_FROM: &str = "$deleteFromPrimitiveList/";
 const ORDER: &str = "$setElementOrder/";
 
-/// The deepest chain of references followed: a document that refers to itself must not hang us.
+/// The longest chain of references that is followed: a document that refers to itself must not hang this program.
 const MAX_REFERENCES: usize = 16;
 
 #[cfg(test)]
@@ -404,7 +411,7 @@ pub(crate) mod tests {
     use super::*;
 
     /// Deployments with containers that merge by name and ports by number, volumes with retained keys, finalizers as a set.
-    pub(crate) fn document() -> Document {
+    pub(crate) fn document() -> OpenApiDocument {
         let reference =
             |name: &str| json!({"default": {}, "allOf": [{"$ref": format!("#/components/schemas/{name}")}]});
         let gvk = json!({"group": "apps", "version": "v1", "kind": "Deployment"});
@@ -413,7 +420,7 @@ pub(crate) mod tests {
             let content: Map<String, Value> = kinds.iter().map(|kind| ((*kind).to_owned(), json!({}))).collect();
             json!({"patch": {GVK: gvk, "requestBody": {"content": content}}})
         };
-        Document::new(json!({
+        OpenApiDocument::new(json!({
             "paths": {
                 "/apis/apps/v1/namespaces/{namespace}/deployments/{name}": takes(&gvk, &["application/merge-patch+json", STRATEGIC]),
                 "/apis/example.com/v1/widgets/{name}": takes(&crd, &["application/merge-patch+json"]),
@@ -546,7 +553,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_schema_that_refers_to_itself_ends() {
-        let document = Document::new(
+        let document = OpenApiDocument::new(
             json!({"components": {"schemas": {"A": {GVK: [{"group": "", "version": "v1", "kind": "A"}], "properties": {"a": {"$ref": "#/components/schemas/B"}}}, "B": {"$ref": "#/components/schemas/B"}}}}),
         );
         let after = apply(&json!({"a": {"b": 1}}), &json!({"a": {"c": 2}}), document.schema("", "v1", "A"));

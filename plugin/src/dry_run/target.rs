@@ -1,25 +1,25 @@
-//! Which objects a command line means: `TYPE NAME …`, `TYPE/NAME …`, `TYPE -l SELECTOR`, `TYPE --all`.
+//! The objects that a command line names: `TYPE NAME …`, `TYPE/NAME …`, `TYPE -l SELECTOR`, `TYPE --all`.
 
 use super::discover::{Discovery, ResolveError, Resource};
 
-/// Objects to act on, before anything was read.
+/// Objects to act on, before any was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// All of a kind, or those a selector selects.
+    /// All objects of a kind, or those that a selector selects.
     List {
-        /// Of what.
+        /// The resource.
         resource: Resource,
     },
-    /// One, by name.
+    /// One object, by name.
     Named {
-        /// Of what.
+        /// The resource.
         resource: Resource,
         /// Its name.
         name: String,
     },
 }
 
-/// How objects are chosen besides by name.
+/// A choice of objects by other means than a name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Choice {
     /// `--selector`.
@@ -31,12 +31,12 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// Whether a list is asked for, rather than names.
+    /// Whether the choice asks for a list rather than names.
     pub fn is_list(&self) -> bool {
         self.all || !self.selector.is_empty() || !self.field_selector.is_empty()
     }
 
-    /// What contradicts itself.
+    /// Checks that the choice does not contradict itself.
     ///
     /// # Errors
     /// A sentence.
@@ -49,17 +49,17 @@ impl Choice {
     }
 }
 
-/// What is wrong with the arguments.
+/// The mistake in the arguments.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TargetError {
-    /// A type the server does not have.
+    /// The server does not have the type.
     #[error(transparent)]
     Resolve(#[from] ResolveError),
-    /// Neither a name nor a way to choose.
+    /// There is neither a name nor a choice.
     #[error("{0}: give a name, --selector or --all")]
     NoName(String),
-    /// Nothing given.
+    /// There are no arguments.
     #[error("one or more resources must be given as TYPE NAME or TYPE/NAME")]
     Nothing,
     /// Names and a selector together.

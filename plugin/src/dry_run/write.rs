@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::api_path::ApiPath;
 use crate::api::JSON;
 
-/// What a write does, and with what kind of body.
+/// The method of a write, with the type of its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Method {
@@ -47,7 +47,7 @@ impl Method {
         }
     }
 
-    /// The verb that RBAC asks for.
+    /// The verb in RBAC.
     pub fn rbac_verb(self) -> &'static str {
         match self {
             Method::Delete => "delete",
@@ -58,11 +58,10 @@ impl Method {
     }
 }
 
-/// A write as kubectl would send it. It says nothing about dry run:
-/// [`super::call::rehearse`] does, for every write there is.
+/// A write as kubectl would send it. It does not contain `dryRun`: [`super::call::rehearse`] adds it to every write.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Write {
-    /// What it does.
+    /// The method.
     pub method: Method,
     /// The path.
     pub path: ApiPath,

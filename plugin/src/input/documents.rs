@@ -9,17 +9,17 @@ use anyhow::{Context as _, anyhow, bail};
 use flate2::bufread::MultiGzDecoder;
 use serde_json::value::RawValue;
 
-/// The depth to which a directory is searched.
+/// The depth of the search in a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Depth {
-    /// Its own files.
+    /// Only its own files.
     Flat,
-    /// Those of its subdirectories too.
+    /// Files of subdirectories too.
     Recursive,
 }
 
-/// Hands every file of JSON or YAML below `path` to `each`, with its name; one at a time. So are files of other names that
-/// are `wanted`.
+/// Calls `each` with every JSON or YAML file below `path`, one at a time, and its name. Files of other names are passed
+/// too if they are `wanted`.
 pub(crate) fn files(
     path: &Path,
     depth: Depth,
@@ -43,7 +43,7 @@ pub(crate) fn files(
     each(&path.to_string_lossy(), whole(path)?)
 }
 
-/// Hands every document of a file to `each`, as JSON, with its number from 1 on.
+/// Calls `each` with every document of a file, as JSON, and its number from 1 on.
 pub(crate) fn each_document(
     name: &str,
     bytes: &[u8],
@@ -72,7 +72,7 @@ pub(crate) fn each_document(
     Ok(())
 }
 
-/// Standard input, as a file.
+/// The content of standard input.
 pub(crate) fn standard_input() -> anyhow::Result<Vec<u8>> {
     limited(std::io::stdin().lock(), "standard input")
 }
@@ -97,7 +97,7 @@ fn walk(directory: &Path, depth: Depth, wanted: &[&str], level: usize, found: &m
                 walk(&path, depth, wanted, level + 1, found)?;
             }
         } else if is_document(&path) || is_wanted(&path, wanted) {
-            // Somebody gives a pipe by its own name; among files it is one that nobody may ever write to.
+            // A pipe may be given by its own name. Among files it is skipped, since nobody may ever write to it.
             if fs::metadata(&path).is_ok_and(|meta| !meta.is_file()) {
                 bail!("{} is no regular file", path.display());
             }
@@ -117,7 +117,7 @@ fn is_wanted(path: &Path, wanted: &[&str]) -> bool {
 }
 
 fn is_gzip(path: &Path) -> anyhow::Result<bool> {
-    // Whoever writes into a pipe that is closed again is told that nobody reads it.
+    // A program that writes to a pipe that is closed again learns that nobody reads it.
     if !fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?.is_file() {
         return Ok(false);
     }
@@ -149,7 +149,8 @@ fn limited(reader: impl Read, name: &str) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Nothing of an archive ever reaches the disk. Names that point elsewhere are refused all the same: somebody meant harm.
+/// Reads an archive. Nothing of it is written to disk; names that point elsewhere are refused nevertheless, since they
+/// are an attack.
 fn archive(
     path: &Path,
     wanted: &[&str],
@@ -195,13 +196,13 @@ fn archive(
     Ok(())
 }
 
-/// One page of 500 nodes has 4 MiB; a whole list of 30,000 pods in one file has 80.
+/// The largest file. One page of 500 nodes has 4 MiB; a whole list of 30,000 pods in one file has 80.
 const MAX_FILE: u64 = 256 << 20;
 
-/// A gzip file can claim a thousand times its size.
+/// The most bytes of an archive. A gzip file can expand to a thousand times its size.
 const MAX_TOTAL: u64 = 1 << 30;
 
-/// YAML is a hundred times slower to read than JSON.
+/// The largest YAML text, which is a hundred times slower to read than JSON.
 const MAX_YAML: usize = 64 << 20;
 
 const MAX_LEVELS: usize = 16;

@@ -1,4 +1,4 @@
-//! Manifests, as `-f` takes them: files, directories, archives and standard input.
+//! Manifests, as `-f` accepts them: files, directories, archives and standard input.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::documents::{self, Depth};
 
-/// An object of a manifest, and the file it is from.
+/// An object of a manifest, and its file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Manifest {
     /// The file, or `standard input`.
@@ -16,11 +16,11 @@ pub struct Manifest {
     pub object: Value,
 }
 
-/// Hands every object of the files at `paths` to `take`, one at a time and in the order of the files. `-` is standard input.
-/// Lists are taken apart.
+/// Passes every object of the files at `paths` to `take`, one at a time and in the order of the files. `-` is standard
+/// input. Lists are split into their items.
 ///
 /// # Errors
-/// A file cannot be read, a document is no Kubernetes object, a path holds no objects, or `take` fails.
+/// A file cannot be read, a document is not a Kubernetes object, a path contains no objects, or `take` fails.
 pub(crate) fn each(
     paths: &[PathBuf],
     depth: Depth,
@@ -54,7 +54,7 @@ pub(crate) fn each(
 /// All objects of the files at `paths`, as [`each`] reads them.
 ///
 /// # Errors
-/// As of [`each`].
+/// As for [`each`].
 pub(crate) fn read(paths: &[PathBuf], depth: Depth) -> anyhow::Result<Vec<Manifest>> {
     let mut manifests = Vec::new();
     each(paths, depth, &mut |manifest| {
@@ -64,7 +64,7 @@ pub(crate) fn read(paths: &[PathBuf], depth: Depth) -> anyhow::Result<Vec<Manife
     Ok(manifests)
 }
 
-/// Hands every object of one file to `take`.
+/// Passes every object of one file to `take`.
 fn each_in(source: &str, bytes: &[u8], take: &mut dyn FnMut(Manifest) -> anyhow::Result<()>) -> anyhow::Result<()> {
     documents::each_document(source, bytes, &mut |_, document| {
         let object: Value = serde_json::from_slice(document).context("it is no object")?;
@@ -78,7 +78,7 @@ fn each_in(source: &str, bytes: &[u8], take: &mut dyn FnMut(Manifest) -> anyhow:
     })
 }
 
-/// Hands an object to `take`, or each item of a list.
+/// Passes an object to `take`, or each item of a list.
 fn flatten(
     source: &str,
     mut object: Value,
@@ -106,8 +106,8 @@ fn flatten(
     Ok(())
 }
 
-/// Whether an object is a list of objects. A custom resource may be called `…List` too, and may have a field `items`; but it
-/// has a name, which a list has not.
+/// Whether an object is a list of objects. A custom resource may have a kind `…List` and a field `items` too, but it
+/// has a name, which a list lacks.
 fn is_list(object: &Value) -> bool {
     let items = object.get("items").and_then(Value::as_array);
     let named = ["/metadata/name", "/metadata/generateName"].iter().any(|field| object.pointer(field).is_some());

@@ -1,4 +1,4 @@
-//! Values that several commands take: platforms, days, releases, files written by hand.
+//! Parsers for values that several commands accept: platforms, days, releases, and small files.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -11,16 +11,16 @@ use anyhow::{Context, anyhow};
 /// The values of `--platform`.
 pub(crate) const PLATFORMS: [&str; 5] = ["auto", "windows-server", "hci-22h2", "azure-local", "bare-metal"];
 
-/// A file of waivers, versions or configuration.
+/// The text of a small file: waivers, versions or a configuration.
 ///
 /// # Errors
-/// It cannot be read, or is far too large to have been written by hand.
+/// It cannot be read, or is too large to have been written by hand.
 pub(crate) fn read(path: &Path) -> anyhow::Result<String> {
     let size = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?.len();
     if size > MAX_SETTINGS {
         return Err(anyhow!("{} has {size} bytes, and this kind of file at most {MAX_SETTINGS}", path.display()));
     }
-    // What is no regular file, such as a pipe, has no size.
+    // Only a regular file has a size.
     let mut text = String::new();
     let file = std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     file.take(MAX_SETTINGS + 1).read_to_string(&mut text).with_context(|| format!("cannot read {}", path.display()))?;
@@ -36,7 +36,7 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<String> {
 /// A day, a moment in RFC 3339, or `now`.
 ///
 /// # Errors
-/// What was expected, for whoever typed something else.
+/// A sentence that names the accepted forms.
 pub(crate) fn moment_or_now(text: &str) -> Result<Timestamp, String> {
     if text == "now" {
         return Ok(Timestamp::now());
@@ -51,7 +51,7 @@ pub(crate) fn moment_or_now(text: &str) -> Result<Timestamp, String> {
 /// A day, or a moment in RFC 3339.
 ///
 /// # Errors
-/// What was expected, for whoever typed something else.
+/// A sentence that names the accepted forms.
 pub(crate) fn moment(text: &str) -> Result<Timestamp, String> {
     text.parse::<Moment>().map(|moment| moment.0).map_err(|why| why.to_string())
 }
@@ -59,7 +59,7 @@ pub(crate) fn moment(text: &str) -> Result<Timestamp, String> {
 /// A release of the host: digits and letters, such as `2022`, `22H2` or `2602`.
 ///
 /// # Errors
-/// What was expected.
+/// A sentence that names the accepted form.
 pub(crate) fn release(text: &str) -> Result<String, String> {
     let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
     if text.starts_with(|first: char| first.is_ascii_digit()) && plain && text.len() <= 20 {
@@ -72,5 +72,5 @@ pub(crate) fn release(text: &str) -> Result<String, String> {
 /// The year before the first preview of AKS on Azure Stack HCI: an earlier day is a slip.
 const FIRST_YEAR: i16 = 2019;
 
-/// Waivers and tables are written by hand.
+/// The largest file. Waivers and tables are written by hand.
 const MAX_SETTINGS: u64 = 16 << 20;

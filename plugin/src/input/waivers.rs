@@ -26,7 +26,7 @@ pub(crate) enum WaiverSource<'a> {
 }
 
 impl<'a> WaiverSource<'a> {
-    /// Of a flag, its variable or neither.
+    /// The source that the flag or its variable names, if any.
     pub(crate) fn of(given: Option<&'a str>) -> Self {
         match given {
             None | Some("none" | "") => WaiverSource::None,
@@ -39,7 +39,7 @@ impl<'a> WaiverSource<'a> {
 /// The text of a file of waivers.
 ///
 /// # Errors
-/// It cannot be read, is no text, or far too large to have been written by hand.
+/// It cannot be read, is not text, or is too large to have been written by hand.
 pub(crate) fn file_text(path: &str) -> anyhow::Result<String> {
     if path == "-" {
         return String::from_utf8(documents::standard_input()?).map_err(|_| anyhow!("standard input is not text"));
@@ -50,7 +50,7 @@ pub(crate) fn file_text(path: &str) -> anyhow::Result<String> {
 /// The waivers of a file, with their places.
 ///
 /// # Errors
-/// As [`file_text`], or it is no file of waivers.
+/// As [`file_text`], or it is not a file of waivers.
 pub(crate) fn from_file(path: &str) -> anyhow::Result<Vec<WaiverEntry>> {
     waiver::entries(&file_text(path)?).with_context(|| format!("cannot read waivers from {}", shown(path)))
 }
@@ -58,16 +58,17 @@ pub(crate) fn from_file(path: &str) -> anyhow::Result<Vec<WaiverEntry>> {
 /// The waivers of a file, without their places.
 ///
 /// # Errors
-/// As of [`from_file`].
+/// As [`from_file`].
 pub(crate) fn of_file(path: &str) -> anyhow::Result<Vec<Waiver>> {
     Ok(from_file(path)?.into_iter().map(|entry| entry.waiver).collect())
 }
 
-/// The waivers of the cluster, within the reader's deadline. A kind that is not served holds none, which is said.
+/// The waivers of the cluster, within the reader's deadline. A cluster that does not serve the kind has none, which is
+/// noted on stderr.
 ///
 /// # Errors
-/// [`Failure`] when the list cannot be read or is forbidden: what it would have accepted must not look unaccepted without
-/// a word.
+/// [`Failure`] when the list cannot be read or is forbidden: findings that it accepts must not silently look
+/// unaccepted.
 pub(crate) async fn from_cluster(reader: &Reader, ui: &Ui) -> Result<(Vec<Waiver>, Vec<Unreadable>), Failure> {
     let what = format!("list {}", ReadKey { kind: &SUPPORT_WAIVER, namespace: None });
     let server = &reader.connection().server;

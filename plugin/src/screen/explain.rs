@@ -1,4 +1,4 @@
-//! A rule's page, with what the rule declares on top.
+//! A rule's page, below a summary of the rule's declaration.
 
 use aksarc_shared::data::known_issues::KnownIssue;
 use aksarc_shared::data::{ClauseText, Data, Document, Platform};
@@ -51,7 +51,7 @@ pub fn clause(clause: &ClauseText, data: &Data, width: Option<usize>) -> String 
     page.out.into_text()
 }
 
-/// The page as text, folded to `width` where one is given.
+/// The page as text, folded to `width` columns where one is given.
 pub fn page(rule: &Rule, data: &Data, width: Option<usize>, shown: Examples) -> String {
     let mut page = RulePage { out: Sheet::new(width.map(|width| width.min(WIDE))) };
     page.line(&Paint::bold(format_args!("{} {}", rule.code, rule.slug)));
@@ -63,7 +63,7 @@ pub fn page(rule: &Rule, data: &Data, width: Option<usize>, shown: Examples) -> 
     let body = rule.page.strip_prefix("# ").and_then(|page| page.split_once('\n')).map_or(rule.page, |(_, body)| body);
     let (examples, sections): (Vec<&str>, Vec<&str>) =
         body.trim().split("\n## ").partition(|section| section.starts_with("Examples"));
-    // Examples are long, and what to do instead is what somebody came for.
+    // Examples are long, and most readers look for the supported way.
     let count: usize = examples.iter().map(|section| section.matches("\n```yaml").count()).sum();
     let examples = if shown == Examples::Shown { examples } else { Vec::new() };
     let are_left_out = examples.is_empty() && count > 0;
@@ -158,7 +158,7 @@ fn facts(page: &mut RulePage, rule: &Rule, data: &Data) {
     }
 }
 
-/// What holds on every platform of a rule, or what holds on which.
+/// A property of a rule: one text if it is the same on all of its platforms, or one for each.
 fn by_platform(rule: &Rule, of: impl Fn(Platform) -> String) -> String {
     let mut told: Vec<(String, Vec<&str>)> = Vec::new();
     for platform in rule.platforms {
@@ -178,7 +178,7 @@ fn by_platform(rule: &Rule, of: impl Fn(Platform) -> String) -> String {
     }
 }
 
-/// The pages that a rule rests on, on whatever platform.
+/// The pages that a rule cites on any platform.
 pub fn documents(rule: &Rule) -> Vec<&'static Document> {
     let mut documents = Vec::new();
     for document in rule.platforms.iter().flat_map(|platform| rule.basis_on(*platform).documents()) {
@@ -189,7 +189,7 @@ pub fn documents(rule: &Rule) -> Vec<&'static Document> {
     documents
 }
 
-/// What is known to go wrong without anybody having changed anything: a finding can come from that.
+/// Known issues that can cause a finding without anybody having changed anything.
 fn known_issues(page: &mut RulePage, rule: &Rule, data: &Data) {
     let own = |issue: &&KnownIssue| issue.rules.iter().any(|code| code == rule.code.as_str());
     let issues: Vec<&KnownIssue> = data.known_issues.iter().filter(own).collect();
@@ -220,7 +220,7 @@ impl RulePage {
         self.out.fold_below(lead, text);
     }
 
-    /// Paragraphs, lists, tables and code of a page; that is all they have.
+    /// Writes the paragraphs, lists, tables and code of a page, which contains nothing else.
     fn markdown(&mut self, text: &str) {
         let mut paragraph: Option<(&str, String)> = None;
         let mut code = false;
@@ -319,7 +319,7 @@ fn shares(rows: &[Vec<String>], count: usize, width: usize) -> Vec<usize> {
 /// Spaces between the columns of a table.
 const GAP: usize = 2;
 
-/// Text in more columns than this is hard to read.
+/// The widest text that is easy to read, in columns.
 const WIDE: usize = 110;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The commands of findings, made ready to paste: for the cluster that was checked, and for the shell of whoever reads them.
+//! Commands of findings, made ready to paste: for the checked cluster, and for the reader's shell.
 
 use std::env;
 use std::path::Path;
@@ -24,7 +24,7 @@ impl ValueEnum for ShellFlag {
     }
 }
 
-/// For which shell and which cluster commands are printed.
+/// The shell and the cluster for which commands are printed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pasting {
     shell: Shell,
@@ -33,13 +33,13 @@ pub(crate) struct Pasting {
 }
 
 impl Pasting {
-    /// For a shell, by default the one that the system suggests; for no particular cluster.
+    /// For a shell, by default the one that the system suggests, and for no particular cluster.
     pub(crate) fn new(shell: Option<ShellFlag>) -> Self {
         Pasting { shell: shell.map_or_else(suggested, |ShellFlag(shell)| shell), ..Pasting::default() }
     }
 
-    /// For the cluster that these flags say. The impersonated user is left out, who may not be allowed to write, and so is
-    /// the token, which is a secret.
+    /// Adds the cluster that these flags select. The impersonated user is left out, since it may lack the right to
+    /// write, and so is the token, which is a secret.
     pub(crate) fn of_cluster(mut self, flags: &KubeFlags) -> Self {
         let path = |path: &Option<std::path::PathBuf>| path.as_deref().map(absolute);
         let pairs = [
@@ -65,12 +65,12 @@ impl Pasting {
         self
     }
 
-    /// Makes the commands of findings ready.
+    /// Makes the commands of findings ready to paste.
     pub(crate) fn make_ready(&self, findings: &mut [Finding]) {
         findings.iter_mut().flat_map(|finding| &mut finding.fix).for_each(|command| self.command(command));
     }
 
-    /// Makes one command ready.
+    /// Makes one command ready to paste.
     pub(crate) fn command(&self, command: &mut Command) {
         command.shell(self.shell);
         match command.program_name() {
@@ -81,23 +81,24 @@ impl Pasting {
     }
 }
 
-/// Takes the commands away that change a cluster: what is judged is in no cluster yet, and is changed where it is written.
+/// Removes the commands that change a cluster, for findings in manifests: those are changed in their files.
 pub(crate) fn of_manifests(findings: &mut [Finding]) {
     for finding in findings {
         finding.fix.retain(|command| !matches!(command.program_name(), "kubectl" | "helm"));
     }
 }
 
-/// PowerShell on Windows, unless a POSIX shell says that it is the one, and wherever PowerShell says so.
+/// The suggested shell: PowerShell on Windows, unless a POSIX shell is in use, and wherever PowerShell started this
+/// program.
 fn suggested() -> Shell {
     let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
     let posix = is_set("SHELL") || is_set("MSYSTEM");
-    // PowerShell sets it for what it starts, on every system.
+    // PowerShell sets this for the programs it starts, on every system.
     let power_shell = if cfg!(windows) { !posix } else { is_set("PSModulePath") };
     if power_shell { Shell::PowerShell } else { Shell::Bash }
 }
 
-/// Commands are pasted in any folder.
+/// The absolute path, since commands may be pasted in any folder.
 fn absolute(path: &Path) -> String {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
 }

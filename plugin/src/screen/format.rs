@@ -1,4 +1,5 @@
-//! Formats of results: what each command can print, and how JSON and YAML are written. The exit code depends on none.
+//! Formats of results: the formats of each command, and the writers of JSON and YAML. The exit code does not depend on
+//! the format.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! Columns in kubectl's manner: as wide as their widest cell, three spaces apart, the last one free.
+//! Columns in the style of kubectl: as wide as the widest cell, three spaces apart, the last one unlimited.
 
 use std::fmt::Write as _;
 
@@ -6,22 +6,22 @@ use std::fmt::Write as _;
 #[derive(Debug)]
 pub struct Grid {
     rows: Vec<Vec<String>>,
-    /// A longer cell pushes the rest of its row aside, and that of no other.
+    /// The widest column. A longer cell shifts the rest of its own row only.
     widest: usize,
 }
 
 impl Grid {
-    /// With a first row of headings.
+    /// A grid with a first row of headings.
     pub fn new(headings: &[&str]) -> Self {
         Grid { rows: vec![headings.iter().map(|cell| (*cell).to_owned()).collect()], ..Grid::plain() }
     }
 
-    /// Without headings.
+    /// A grid without headings.
     pub fn plain() -> Self {
         Grid { rows: Vec::new(), widest: usize::MAX }
     }
 
-    /// Without headings, and with no column wider than `widest`.
+    /// A grid without headings, and without columns wider than `widest`.
     pub(super) fn capped(widest: usize) -> Self {
         Grid { widest, ..Grid::plain() }
     }
@@ -31,7 +31,7 @@ impl Grid {
         self.rows.push(cells.into_iter().collect());
     }
 
-    /// The rows as lines, each behind `indent`, the last cell broken to fit `width` where one is given.
+    /// The rows as lines, each behind `indent`. The last cell is broken to fit `width`, where one is given.
     pub fn lines(&self, indent: &str, width: Option<usize>) -> String {
         let mut widths: Vec<usize> = Vec::new();
         for row in &self.rows {
@@ -62,7 +62,7 @@ impl Grid {
     }
 }
 
-/// The last cell is the one with the text: where it does not fit it goes on below itself, or below the whole row.
+/// Writes the last cell, which has the text. If it does not fit, it continues below itself, or below the whole row.
 fn last(line: &mut String, cell: &str, indent: usize, width: Option<usize>) {
     let before = columns(line);
     let Some(width) = width.filter(|width| before + columns(cell) > *width) else {
@@ -86,7 +86,7 @@ pub(super) fn columns(text: &str) -> usize {
     anstream::adapter::strip_str(text).to_string().chars().count()
 }
 
-/// Breaks text at spaces. Words longer than the room stay whole: they are names to copy.
+/// Breaks text at spaces. Longer words stay whole: they are names to copy.
 pub(super) fn wrap(text: &str, room: Option<usize>) -> Vec<String> {
     let Some(room) = room else { return vec![text.to_owned()] };
     let mut lines = Vec::new();
@@ -106,7 +106,7 @@ pub(super) fn wrap(text: &str, room: Option<usize>) -> Vec<String> {
 
 const GAP: usize = 3;
 
-/// Text in fewer columns than this is hard to read.
+/// The narrowest column in which text is easy to read.
 const NARROW: usize = 24;
 
 #[cfg(test)]

@@ -1,16 +1,16 @@
-//! Files: whole or not at all.
+//! Files that are written completely or not at all.
 
 use std::io::{self, Write};
 use std::path::Path;
 
 use crate::cli::exit::Failure;
 
-/// Writes a file under another name first, so that nobody ever finds half of it.
+/// Writes a file under another name first, so that nobody sees half of it.
 ///
-/// Devices and pipes, such as /dev/stdout, are written straight.
+/// Devices and pipes, such as /dev/stdout, are written directly.
 ///
 /// # Errors
-/// [`Failure`] with exit 1, and the old file is as it was.
+/// [`Failure`] with exit 1; the old file is unchanged.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let whole = || -> io::Result<()> {
         if std::fs::metadata(path).is_ok_and(|meta| !meta.is_file() && !meta.is_dir()) {
@@ -24,7 +24,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         .map_err(|error| Failure::run(anyhow::Error::from(error).context(format!("cannot write {}", path.display()))))
 }
 
-/// A file beside `path`, which goes away unless kept.
+/// A temporary file beside `path`, which is removed unless kept.
 pub(crate) fn staged(path: &Path) -> io::Result<tempfile::NamedTempFile> {
     let directory = directory(path);
     if !directory.is_dir() {
@@ -33,9 +33,9 @@ pub(crate) fn staged(path: &Path) -> io::Result<tempfile::NamedTempFile> {
     tempfile::Builder::new().prefix(".kubectl-aksarc-").tempfile_in(directory)
 }
 
-/// Gives a staged file its name.
+/// Renames a staged file to its final name.
 pub(crate) fn keep(file: tempfile::NamedTempFile, path: &Path) -> io::Result<()> {
-    // Disks report that they are full as late as here.
+    // Only now does a full disk report an error.
     file.as_file().sync_all()?;
     readable(file.as_file())?;
     file.persist(path).map_err(|error| error.error)?;
@@ -47,7 +47,7 @@ pub(crate) fn directory(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
 }
 
-/// Temporary files are made for their owner only; a report is as readable as any new file would commonly be.
+/// Makes a temporary file as readable as a new file would commonly be; it is created for its owner only.
 fn readable(file: &std::fs::File) -> io::Result<()> {
     #[cfg(unix)]
     {

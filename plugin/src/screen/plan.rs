@@ -1,4 +1,4 @@
-//! A plan for people: what a dry run came to.
+//! The plan of a dry run as a screen for people.
 
 use std::fmt::Write as _;
 
@@ -14,7 +14,7 @@ use super::grid::Grid;
 use super::sheet::Sheet;
 use super::style::{Look, Paint};
 use super::wording::rests_on;
-use crate::dry_run::diff::Field;
+use crate::dry_run::diff::FieldDifference;
 use crate::dry_run::judge::Support;
 use crate::dry_run::plan::{GuardAnswer, GuardSource, Plan, PlannedChange, PlannedEffect};
 
@@ -32,7 +32,7 @@ pub fn table(plan: &Plan, look: Look) -> String {
     look.fit(screen.out.into_text())
 }
 
-/// The objects, one per line.
+/// The names of the objects, one per line.
 pub fn names(plan: &Plan) -> String {
     let mut out = Sheet::new(None);
     for change in &plan.changes {
@@ -43,7 +43,7 @@ pub fn names(plan: &Plan) -> String {
 
 struct PlanScreen {
     out: Sheet,
-    /// The sign of what is as it should be: "+" would look like an object to be made.
+    /// The sign for "good". A "+" would look like an object to be created.
     good: &'static str,
 }
 
@@ -145,7 +145,7 @@ impl PlanScreen {
         }
     }
 
-    /// The fields that differ, each with the findings that are about it.
+    /// Writes the fields that differ, each with its findings.
     fn fields(&mut self, change: &PlannedChange) {
         let value = |value: &Option<String>| match value {
             Some(value) if value.is_empty() => "\"\"".to_owned(),
@@ -154,7 +154,7 @@ impl PlanScreen {
         };
         let mut grid = Grid::capped(MAX_PATH);
         for field in change.fields.iter().take(MAX_FIELDS) {
-            let Field { path, before, after } = field;
+            let FieldDifference { path, before, after } = field;
             let mut cell = format!("{} → {}", value(before), value(after));
             for finding in change.findings.iter().filter(|finding| finding.path == *path) {
                 // Writing to a String cannot fail.
@@ -168,7 +168,7 @@ impl PlanScreen {
         }
     }
 
-    /// The supported ways. Commands are to be copied, so they are not broken.
+    /// Writes the supported ways. Commands are meant to be copied, so they are not broken.
     fn instead(&mut self, change: &PlannedChange) {
         for way in &change.instead {
             let mut commands = way.commands.iter().map(Command::printed);
@@ -202,7 +202,7 @@ impl PlanScreen {
     }
 }
 
-/// People know that labels stand in the metadata.
+/// The path as shown: labels without `metadata`.
 fn shown_path(path: &str) -> &str {
     path.strip_prefix("metadata.").unwrap_or(path)
 }
@@ -222,13 +222,13 @@ fn mark(finding: &Finding) -> String {
     format!("{word} · {basis}")
 }
 
-/// What a line holds of each part; `-o json` holds all of it.
+/// The longest part of a line; `-o json` has all of it.
 const MAX_VALUE: usize = 120;
 const MAX_MESSAGE: usize = 1024;
 const MAX_NAME: usize = 300;
 const MAX_PATH: usize = 72;
 
-/// A wholesale replacement differs everywhere.
+/// The most fields. A replaced object differs everywhere.
 const MAX_FIELDS: usize = 60;
 
 #[cfg(test)]
@@ -236,6 +236,7 @@ mod tests {
     use super::*;
     use crate::dry_run::plan::{self, ClusterNote, GuardNote, Instead, SupportChange, UserNote};
     use crate::dry_run::refusal::{Refusal, Refuser};
+    use aksarc_shared::data::own;
     use aksarc_shared::finding::{Code, ObjectRef};
     use aksarc_shared::verdict::report::ToolVersion;
 
@@ -251,8 +252,8 @@ mod tests {
             operation: PlannedEffect::Update,
             subresource: String::new(),
             fields: vec![
-                Field { path: "metadata.labels[a]".to_owned(), before: None, after: Some(String::new()) },
-                Field {
+                FieldDifference { path: "metadata.labels[a]".to_owned(), before: None, after: Some(String::new()) },
+                FieldDifference {
                     path: path.to_owned(),
                     before: Some("Standard_A4_v2".to_owned()),
                     after: Some("edge\u{1b}[31m".to_owned()),
@@ -276,7 +277,7 @@ mod tests {
 
     fn report(changes: Vec<PlannedChange>, source: GuardSource) -> Plan {
         Plan {
-            api_version: "aksarc.dev/v1alpha1",
+            api_version: own::API_VERSION,
             kind: "DryRunReport",
             tool: ToolVersion::default(),
             verb: "label",

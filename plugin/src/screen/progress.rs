@@ -1,4 +1,4 @@
-//! One line on a terminal's stderr that says what is being read, and the requests when asked for detail.
+//! The progress line on a terminal's stderr, and the list of requests in verbose mode.
 
 use std::io::{self, Write};
 use std::sync::Mutex;
@@ -8,7 +8,7 @@ use aksarc_shared::facts::inventory::ReadKey;
 
 use crate::screen::ui::Ui;
 
-/// Follows a collection. Silent unless stderr is a terminal.
+/// The progress of a collection. It is silent unless stderr is a terminal.
 #[derive(Debug)]
 pub struct Progress {
     line: bool,
@@ -23,17 +23,17 @@ struct ProgressState {
 }
 
 impl Progress {
-    /// As the user wants it.
+    /// The display that the user chose.
     pub fn new(ui: &Ui) -> Self {
         Progress { line: ui.progress, detail: ui.verbose, state: Mutex::default() }
     }
 
-    /// Never shown.
+    /// A display that is never shown.
     pub fn silent() -> Self {
         Progress { line: false, detail: false, state: Mutex::default() }
     }
 
-    /// A page was read.
+    /// Shows that a page was read.
     pub fn page(&self, key: &ReadKey, items: usize, requests: usize) {
         let Ok(mut state) = self.state.lock() else { return };
         state.objects += items;
@@ -44,7 +44,7 @@ impl Progress {
         }
     }
 
-    /// The server asked to wait.
+    /// Shows that the server asked to wait.
     pub fn waiting(&self, wait: Duration) {
         if self.line {
             draw(&format!("the server asks to wait {wait:?}"));
@@ -53,14 +53,14 @@ impl Progress {
         }
     }
 
-    /// Something for those who want detail.
+    /// Shows a detail, in verbose mode.
     pub fn detail(&self, text: impl FnOnce() -> String) {
         if self.detail {
             let _gone = writeln!(io::stderr().lock(), "{}", aksarc_shared::text::clean(&text()));
         }
     }
 
-    /// Takes the line away.
+    /// Removes the line.
     pub fn clear(&self) {
         if self.line {
             let _gone = write!(io::stderr().lock(), "\r\x1b[K");
@@ -79,5 +79,5 @@ fn draw(text: &str) {
     let _gone = write!(stderr, "\r\x1b[K{text}").and_then(|()| stderr.flush());
 }
 
-/// Often enough to look alive, rarely enough to cost nothing.
+/// The time between updates: often enough to look alive, rarely enough to cost nothing.
 const INTERVAL: Duration = Duration::from_millis(100);

@@ -1,4 +1,4 @@
-//! A report in each format. All derive from [`Report`], and none decides anything.
+//! The formats of a report. All are derived from [`Report`], and none decides anything.
 
 mod name;
 mod short;

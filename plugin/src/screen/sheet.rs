@@ -1,4 +1,4 @@
-//! A text for people, written line by line and folded where the terminal ends.
+//! A text for people, written line by line and folded at the terminal's width.
 
 use std::fmt;
 
@@ -12,18 +12,19 @@ pub(super) struct Sheet {
 }
 
 impl Sheet {
-    /// An empty text for a terminal of `width` columns. Without one nothing is folded: piped text ends at no edge.
+    /// An empty text for a terminal of `width` columns. Without a width nothing is folded, since piped text has no
+    /// edge.
     pub(super) fn new(width: Option<usize>) -> Self {
         Sheet { text: String::new(), width }
     }
 
-    /// Writes one line, however long it is.
+    /// Writes one line, of any length.
     pub(super) fn line(&mut self, line: &str) {
         self.text.push_str(line);
         self.text.push('\n');
     }
 
-    /// Writes a text behind `first`; where it does not fit it goes on behind `rest`.
+    /// Writes a text behind `first`. If it does not fit, it continues behind `rest`.
     pub(super) fn fold(&mut self, first: &str, rest: &str, text: &str) {
         for (number, line) in wrap(text, self.room(columns(rest))).iter().enumerate() {
             let lead = if number == 0 { first } else { rest };
@@ -31,7 +32,7 @@ impl Sheet {
         }
     }
 
-    /// Writes a text behind `lead`; where it does not fit it goes on below its own beginning.
+    /// Writes a text behind `lead`. If it does not fit, it continues below its own beginning.
     pub(super) fn fold_below(&mut self, lead: &str, text: &str) {
         self.fold(lead, &" ".repeat(columns(lead)), text);
     }
@@ -41,12 +42,12 @@ impl Sheet {
         self.text.push_str(&grid.lines(indent, self.width));
     }
 
-    /// Columns left behind an indent; `None` where nothing is folded.
+    /// The columns left behind an indent; `None` where nothing is folded.
     pub(super) fn room(&self, indent: usize) -> Option<usize> {
         self.width.map(|width| width.saturating_sub(indent).max(NARROW))
     }
 
-    /// Columns of the terminal.
+    /// The columns of the terminal.
     pub(super) fn width(&self) -> Option<usize> {
         self.width
     }
@@ -64,7 +65,7 @@ impl fmt::Write for Sheet {
     }
 }
 
-/// Text in fewer columns than this is hard to read.
+/// The narrowest column in which text is easy to read.
 const NARROW: usize = 40;
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
-//! The file of `--status-file`: exit code and outcome, for pipelines that cannot see a plugin's own exit code.
+//! The file of `--status-file`: exit code and outcome, for pipelines that do not see a plugin's own exit code.
 
+use aksarc_shared::data::own::API_VERSION;
 use std::path::{Path, PathBuf};
 
 use aksarc_shared::verdict::report::Report;
@@ -8,20 +9,19 @@ use serde_json::json;
 
 use super::output;
 use crate::cli::exit::Failure;
-use crate::cli::tool::API_VERSION;
 use crate::dry_run::plan::Plan;
 
-/// A file for the exit code, by the command that writes it.
+/// A status file, by the command that writes it.
 #[derive(Clone, Debug)]
 pub enum StatusFile {
-    /// Of `dry-run`.
+    /// Written by `dry-run`.
     DryRun(PathBuf),
-    /// Of `support-check`.
+    /// Written by `support-check`.
     SupportCheck(PathBuf),
 }
 
 impl StatusFile {
-    /// Writes that a command came to no result, and why.
+    /// Writes that a command failed, with the reason.
     ///
     /// # Errors
     /// [`Failure`] when the file cannot be written.
@@ -33,7 +33,7 @@ impl StatusFile {
     }
 }
 
-/// Writes how a check ended.
+/// Writes the result of a check.
 ///
 /// # Errors
 /// [`Failure`] when the file cannot be written.
@@ -56,7 +56,7 @@ pub(crate) fn check(path: &Path, result: Result<&Report, &Failure>) -> Result<()
     write(path, &CheckStatus { api_version: API_VERSION, kind: "SupportCheckStatus", exit_code, verdict, error })
 }
 
-/// Writes how a rehearsal ended.
+/// Writes the result of a rehearsal.
 ///
 /// # Errors
 /// [`Failure`] when the file cannot be written.

@@ -11,47 +11,47 @@ use anstyle::{AnsiColor, Style};
 pub struct Look {
     /// Only ASCII is printed.
     pub ascii: bool,
-    /// Columns of the terminal; `None` where there is none, and lines are as long as they are.
+    /// The columns of the terminal; `None` without one, so that lines are not folded.
     pub width: Option<usize>,
 }
 
 impl Look {
-    /// A text with what the terminal cannot show replaced.
+    /// The text with characters replaced that the terminal cannot show.
     pub fn fit(self, text: String) -> String {
         if self.ascii { to_ascii(&text) } else { text }
     }
 }
 
-/// Paints text; the writer takes the colours away where they are not wanted.
+/// Styles for text. The writer removes colours where they are not wanted.
 pub struct Paint;
 
 impl Paint {
-    /// A text that stands out.
+    /// Emphasised text.
     pub fn bold(text: impl Display) -> String {
         paint(Style::new().bold(), text)
     }
 
-    /// A text that steps back.
+    /// Text of less importance.
     pub fn dim(text: impl Display) -> String {
         paint(Style::new().dimmed(), text)
     }
 
-    /// A text that says that all is well.
+    /// Text about something good.
     pub fn good(text: impl Display) -> String {
         paint(AnsiColor::Green.on_default(), text)
     }
 
-    /// A text that deserves a look.
+    /// Text that deserves a look.
     pub fn warn(text: impl Display) -> String {
         paint(AnsiColor::Yellow.on_default(), text)
     }
 
-    /// A text that says that something is refused, lost or outside.
+    /// Text about something refused, lost or outside the policy.
     pub fn bad(text: impl Display) -> String {
         paint(AnsiColor::Red.on_default().bold(), text)
     }
 
-    /// In the colour of a consequence.
+    /// Text in the colour of a consequence.
     pub fn consequence(consequence: Consequence, text: impl Display) -> String {
         let color = match consequence {
             Consequence::Voids => AnsiColor::Red,
@@ -62,7 +62,7 @@ impl Paint {
         paint(color.on_default().bold(), text)
     }
 
-    /// In the colour of a verdict.
+    /// Text in the colour of a verdict.
     pub fn verdict(verdict: VerdictWord, text: impl Display) -> String {
         paint(verdict_color(verdict).on_default().bold(), text)
     }
@@ -97,7 +97,7 @@ pub(super) fn heading(consequence: Consequence) -> &'static str {
     }
 }
 
-/// Text in ASCII: what has a counterpart becomes that, the rest is escaped.
+/// The text in ASCII: characters with a counterpart are replaced by it, all others are escaped.
 fn to_ascii(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

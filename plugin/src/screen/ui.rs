@@ -1,4 +1,4 @@
-//! Where output goes: the report to stdout, everything else to stderr, each through one writer.
+//! The output streams: results go to stdout, everything else to stderr, each through one writer.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -7,21 +7,21 @@ use anstream::{AutoStream, ColorChoice};
 use super::style::Look;
 use crate::cli::exit::Failure;
 
-/// The two streams, and what they can show.
+/// The two streams, and the abilities of their terminals.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each stands for a flag of its own")]
 pub struct Ui {
-    /// The name of this program, as it was called: `kubectl aksarc` or `kubectl-aksarc`.
+    /// The name with which this program was called: `kubectl aksarc` or `kubectl-aksarc`.
     pub name: &'static str,
     /// Whether only ASCII is printed.
     pub ascii: bool,
-    /// Columns of the terminal stdout is; `None` when it is none.
+    /// The columns of the terminal on stdout; `None` when it is not a terminal.
     pub width: Option<usize>,
-    /// Nothing on stderr but errors.
+    /// Whether only errors go to stderr.
     pub quiet: bool,
-    /// Requests and decisions on stderr.
+    /// Whether requests and decisions go to stderr.
     pub verbose: bool,
-    /// Whether stderr may show a line that is rewritten.
+    /// Whether a line on stderr may be rewritten.
     pub progress: bool,
     color: ColorChoice,
 }
@@ -61,7 +61,7 @@ pub struct UiFlags {
 }
 
 impl Ui {
-    /// Looks at the streams and at the locale.
+    /// The settings for the present streams and locale.
     pub fn new(name: &'static str, locale: Option<&str>) -> Self {
         let width = terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
         Ui {
@@ -75,7 +75,7 @@ impl Ui {
         }
     }
 
-    /// Takes in what the user wants.
+    /// Applies the user's flags.
     pub fn apply(&mut self, flags: &UiFlags) {
         self.ascii |= flags.ascii;
         self.quiet = flags.quiet;
@@ -93,7 +93,7 @@ impl Ui {
         Look { ascii: self.ascii, width: self.width }
     }
 
-    /// Prints to stdout. A reader that has gone away is no failure.
+    /// Prints to stdout. A closed pipe is not a failure.
     ///
     /// # Errors
     /// [`Failure`] when stdout cannot be written, such as to a full disk.
@@ -107,24 +107,24 @@ impl Ui {
         }
     }
 
-    /// Says something on stderr, unless told to be quiet.
+    /// Prints a note to stderr, unless quiet.
     pub fn note(&self, text: &str) {
         if !self.quiet {
             self.error(text);
         }
     }
 
-    /// Says something on stderr only when asked for detail.
+    /// Prints a detail to stderr, if verbose.
     pub fn detail(&self, text: &str) {
         if self.verbose {
             self.error(text);
         }
     }
 
-    /// Says something on stderr in any case.
+    /// Prints an error to stderr, in any case.
     pub fn error(&self, text: &str) {
         let mut stderr = AutoStream::new(io::stderr().lock(), self.color);
-        // There is nobody left to tell when stderr is gone.
+        // When stderr is gone there is nobody to tell.
         let _gone = writeln!(stderr, "{text}");
     }
 

@@ -1,4 +1,4 @@
-//! Messages about waivers: which of them do nothing, and why.
+//! Messages about waivers that have no effect, with the reason.
 
 use aksarc_shared::people::waiver::{self, Unreadable, Waiver};
 use aksarc_shared::text;
@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 
 use super::ui::Ui;
 
-/// Says on stderr which waivers do nothing, and why: one nobody hears of rots.
+/// Warns on stderr about waivers without effect. A waiver that nobody hears of rots.
 pub(crate) fn warn(waivers: &[Waiver], report: &Report, now: Timestamp, ui: &Ui) {
     for audit in audit::audit(waivers, &report.findings, &report.rules, now) {
         let name = shown(&audit.waiver.name);
@@ -38,16 +38,16 @@ pub(crate) fn warn(waivers: &[Waiver], report: &Report, now: Timestamp, ui: &Ui)
     }
 }
 
-/// Says on stderr which objects of the cluster are no waivers.
+/// Warns on stderr about objects of the cluster that are not valid waivers.
 pub(crate) fn warn_of_unreadable(unreadable: &[Unreadable], ui: &Ui) {
     for one in unreadable {
         ui.note(&format!("warning: {one}"));
     }
 }
 
-/// Of `more`, those that break no term beside `known`; what is wrong with the others is said on stderr.
-pub(crate) fn valid_beside(known: &[Waiver], more: Vec<Waiver>, ui: &Ui) -> Vec<Waiver> {
-    let (valid, invalid) = waiver::beside(known, more);
+/// The waivers of `more` that break no term beside `known`. The problems of the others go to stderr.
+pub(crate) fn keep_valid(known: &[Waiver], more: Vec<Waiver>, ui: &Ui) -> Vec<Waiver> {
+    let (valid, invalid) = waiver::split_valid(known, more);
     for (waiver, problems) in invalid {
         ui.note(&format!("warning: waiver {} does not count: {}", shown(&waiver.name), joined(&problems)));
     }
@@ -64,7 +64,8 @@ pub(crate) fn shown(name: &str) -> String {
     text::line(name, 160)
 }
 
-/// Days of UTC from `now` to the day something ends, as deadlines in reports count them; negative when past.
+/// The days of UTC from `now` to the day on which something ends, counted as in the deadlines of reports; negative when
+/// past.
 pub(crate) fn days_left(expires: Timestamp, now: Timestamp) -> i64 {
     let day = |moment: Timestamp| moment.to_zoned(TimeZone::UTC).date();
     (day(expires) - day(now)).get_days().into()

@@ -1,9 +1,9 @@
-//! Numbers, days, choices and sources in words.
+//! Words for numbers, days, choices and sources.
 
 use aksarc_shared::data::Document;
 use aksarc_shared::finding::Basis;
 
-/// `1 node`, `412 nodes`, `14,212 objects`.
+/// A count with its noun: `1 node`, `412 nodes`, `14,212 objects`.
 pub(crate) fn counting(count: usize, noun: &str) -> String {
     let plural = match noun {
         _ if count == 1 => noun.to_owned(),
@@ -22,7 +22,7 @@ pub(crate) fn counting(count: usize, noun: &str) -> String {
     format!("{grouped} {plural}")
 }
 
-/// `a`, `a or b`, `a, b or c`.
+/// Alternatives: `a`, `a or b`, `a, b or c`.
 pub(super) fn either(words: &[&str]) -> String {
     match words {
         [] => String::new(),
@@ -31,7 +31,7 @@ pub(super) fn either(words: &[&str]) -> String {
     }
 }
 
-/// `23 days`, `1 day ago`, `today`.
+/// A distance in days: `23 days`, `1 day ago`, `today`.
 pub(super) fn days(left: i64) -> String {
     let unit = if left.unsigned_abs() == 1 { "day" } else { "days" };
     match left {
@@ -49,7 +49,7 @@ pub(crate) fn dated(document: &Document) -> String {
     }
 }
 
-/// A basis, for people; a documented one names its pages with their dates.
+/// A basis as text for people. A documented one names its pages with their dates.
 pub(crate) fn rests_on(basis: Basis) -> String {
     let pages: Vec<String> = basis.documents().into_iter().map(dated).collect();
     if pages.is_empty() { basis.phrase().to_owned() } else { format!("{}: {}", basis.phrase(), pages.join("; ")) }

@@ -1,9 +1,9 @@
-//! The index of a snapshot of ours.
+//! The index of a snapshot made by this program.
 
 use aksarc_shared::facts::probe::Probe;
 use serde::{Deserialize, Serialize};
 
-/// What was read, when, and with what result.
+/// The contents of a snapshot, with the time and the result of each list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Index {
@@ -11,13 +11,13 @@ pub struct Index {
     pub api_version: String,
     /// `SnapshotIndex`.
     pub kind: String,
-    /// The version that took it.
+    /// The version of the tool that took it.
     pub tool_version: String,
-    /// When, RFC 3339.
+    /// The time, RFC 3339.
     pub taken_at: String,
     /// The kubeconfig context it was taken from.
     pub context: String,
-    /// `v1.33.5`; empty if the server did not tell.
+    /// `v1.33.5`; empty if unknown.
     #[serde(default)]
     pub server_version: String,
     /// Every list that was planned.
@@ -38,26 +38,26 @@ pub struct ListEntry {
     /// Empty for the whole cluster.
     #[serde(default)]
     pub namespace: String,
-    /// What became of it.
+    /// The result.
     pub state: ListState,
-    /// Why it could not be read.
+    /// The reason why it could not be read.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
-    /// Objects in it.
+    /// The number of its objects.
     #[serde(default)]
     pub objects: usize,
-    /// The files that hold it.
+    /// The files that contain it.
     #[serde(default)]
     pub files: Vec<String>,
 }
 
-/// What became of a list.
+/// The result of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ListState {
     /// All of it is there.
     Complete,
-    /// Whoever took the snapshot may not list it.
+    /// The caller lacks the right to list it.
     Forbidden,
     /// It could not be read.
     Failed,
@@ -69,31 +69,31 @@ pub enum ListState {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProbeEntry {
-    /// Its word, such as `metrics`. A newer version may know more of them.
+    /// Its name, such as `metrics`. A newer version may have further ones.
     pub probe: String,
-    /// What became of it.
+    /// The result.
     pub state: RecordedProbe,
-    /// Why it could not be asked.
+    /// The reason why it failed.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
-    /// The file that holds the answer.
+    /// The file with the answer.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub file: String,
 }
 
-/// What became of a probe.
+/// The result of a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RecordedProbe {
     /// The answer is there.
     Complete,
-    /// It could not be asked.
+    /// The probe failed.
     Failed,
-    /// Whoever took the snapshot may not ask it.
+    /// The caller lacks the right to send it.
     Forbidden,
 }
 
-/// The answer to a probe as a document: where a snapshot is one file, answers that are plain text have this form.
+/// The answer to a probe as a document. In a snapshot of one file, plain-text answers have this form.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProbeDocument {
@@ -101,13 +101,13 @@ pub struct ProbeDocument {
     pub api_version: String,
     /// `SnapshotProbe`.
     pub kind: String,
-    /// Its word.
+    /// Its name.
     pub probe: String,
     /// The answer.
     pub text: String,
 }
 
-/// The file of a directory or an archive that holds the answer to a probe.
+/// The file of a directory or an archive with the answer to a probe.
 pub fn file_of(probe: Probe) -> &'static str {
     match probe {
         Probe::ApiGroups => "apis.json",
@@ -117,13 +117,13 @@ pub fn file_of(probe: Probe) -> &'static str {
     }
 }
 
-/// The probes whose answers are plain text, and not a document of its own.
+/// The probes whose answers are plain text instead of a document.
 pub const TEXTS: [Probe; 3] = [Probe::Certificate, Probe::Metrics, Probe::Readyz];
 
-/// The file of plain text that says when a snapshot was taken with kubectl alone, RFC 3339.
+/// The text file with the time of a snapshot made with kubectl alone, RFC 3339.
 pub const TAKEN: &str = "taken-at.txt";
 
-/// `kind` of what `GET /apis` answers.
+/// `kind` of the answer to `GET /apis`.
 pub const API_GROUPS: &str = "APIGroupList";
 
 /// `kind` of an answer to a probe.
@@ -131,6 +131,3 @@ pub const PROBE_KIND: &str = "SnapshotProbe";
 
 /// `kind` of an index.
 pub const KIND: &str = "SnapshotIndex";
-
-/// `apiVersion` of an index.
-pub const API_VERSION: &str = "aksarc.dev/v1alpha1";

@@ -1,5 +1,6 @@
-//! Judging a snapshot: the same lists in the same order as from a cluster, from files.
+//! The judgement of a snapshot: the same lists in the same order as from a cluster, read from files.
 
+use aksarc_shared::data::own;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -17,24 +18,24 @@ use serde::Deserialize;
 use super::index::{self, Index, ListEntry, ListState, ProbeDocument, RecordedProbe};
 use crate::input::documents::{self, Depth};
 
-/// What a snapshot says of itself.
+/// The metadata of a snapshot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct About {
-    /// When it was taken, where it says so.
+    /// The time at which it was taken, where it says so.
     pub taken: Option<String>,
 }
 
 impl About {
-    /// When it was taken, where it says so in words that can be read.
+    /// The time at which it was taken, if it can be parsed.
     pub fn moment(&self) -> Option<Timestamp> {
         self.taken.as_deref()?.parse().ok()
     }
 }
 
-/// Feeds a snapshot to a check. Files are read once per phase, so that memory holds one of them at a time.
+/// Passes a snapshot to a check. Files are read once per phase, so that memory holds one of them at a time.
 ///
 /// # Errors
-/// When it is missing, empty, damaged or of another make.
+/// The snapshot is missing, empty, damaged or of another kind.
 pub fn judge(path: &Path, check: &mut Check<'static>) -> anyhow::Result<About> {
     let meta = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
     if !meta.is_file() && !meta.is_dir() {
@@ -80,19 +81,19 @@ fn end(check: &mut Check<'static>, segments: Segments, contents: &Contents) {
     }
 }
 
-fn pass(path: &Path, each: &mut dyn FnMut(&Document<'_>) -> anyhow::Result<()>) -> anyhow::Result<()> {
+fn pass(path: &Path, each: &mut dyn FnMut(&SnapshotDocument<'_>) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let texts: Vec<&str> = index::TEXTS.map(index::file_of).into_iter().chain([index::TAKEN]).collect();
     documents::files(path, Depth::Recursive, &texts, &mut |name, bytes| {
         if let Some(text) = text_file(name) {
-            return each(&Document { bytes: &bytes, text: Some(text), list_of: None });
+            return each(&SnapshotDocument { bytes: &bytes, text: Some(text), list_of: None });
         }
         let list_of = resource_of(name);
-        documents::each_document(name, &bytes, &mut |_, bytes| each(&Document { bytes, text: None, list_of }))
+        documents::each_document(name, &bytes, &mut |_, bytes| each(&SnapshotDocument { bytes, text: None, list_of }))
     })
     .with_context(|| format!("cannot use snapshot {}", path.display()))
 }
 
-/// What a file of plain text holds, by its name.
+/// The meaning of a text file, by its name.
 fn text_file(name: &str) -> Option<PlainText> {
     let name = Path::new(name).file_name()?;
     if name == index::TAKEN {
@@ -101,9 +102,8 @@ fn text_file(name: &str) -> Option<PlainText> {
     index::TEXTS.into_iter().find(|probe| name == index::file_of(*probe)).map(PlainText::Answer)
 }
 
-/// The kind whose list a file holds that is named after a resource as kubectl is asked for it: `nodes.json`,
-/// `deployments.apps.json`, `ipaddresses.v1alpha1.networking.k8s.io.json`. The group may be left out where one kind alone has
-/// the name.
+/// The kind of a file that is named after a resource as kubectl is asked for it: `nodes.json`, `deployments.apps.json`,
+/// `ipaddresses.v1alpha1.networking.k8s.io.json`. The group may be left out where only one kind has the name.
 fn resource_of(name: &str) -> Option<&'static Kind> {
     let stem = Path::new(name).file_stem()?.to_str()?.to_lowercase();
     let (resource, rest) = stem.split_once('.').unwrap_or((&stem, ""));
@@ -121,23 +121,23 @@ fn resource_of(name: &str) -> Option<&'static Kind> {
     named.next().filter(|_| named.next().is_none())
 }
 
-struct Document<'a> {
+struct SnapshotDocument<'a> {
     bytes: &'a [u8],
-    /// What it is, where it is plain text.
+    /// The meaning, for plain text.
     text: Option<PlainText>,
-    /// The kind that its file is named after.
+    /// The kind in the name of the file.
     list_of: Option<&'static Kind>,
 }
 
 #[derive(Clone, Copy)]
 enum PlainText {
-    /// The answer to a probe.
+    /// An answer to a probe.
     Answer(Probe),
-    /// When the snapshot was taken.
+    /// The time of the snapshot.
     Taken,
 }
 
-/// What is in a snapshot.
+/// The contents of a snapshot.
 #[derive(Debug, Default)]
 struct Contents {
     index: Option<Index>,
@@ -146,7 +146,7 @@ struct Contents {
     counts: BTreeMap<&'static Kind, usize>,
     documents: usize,
     probes: BTreeMap<Probe, String>,
-    /// When it was taken, from a file of its own.
+    /// The time of the snapshot, from a file of its own.
     taken: Option<String>,
     /// The names of the CustomResourceDefinitions in it.
     definitions: BTreeSet<String>,
@@ -155,7 +155,7 @@ struct Contents {
 }
 
 impl Contents {
-    fn take(&mut self, document: &Document<'_>, segments: &mut Segments) -> anyhow::Result<()> {
+    fn take(&mut self, document: &SnapshotDocument<'_>, segments: &mut Segments) -> anyhow::Result<()> {
         self.documents += 1;
         let text = || String::from_utf8_lossy(document.bytes).trim_start_matches('\u{feff}').to_owned();
         match document.text {
@@ -170,8 +170,8 @@ impl Contents {
         if kind == index::KIND {
             let index: Index =
                 serde_json::from_slice(document.bytes).context("this index is not one that this version reads")?;
-            if index.api_version != index::API_VERSION {
-                bail!("an index of {}, and this version reads {}", index.api_version, index::API_VERSION);
+            if index.api_version != own::API_VERSION {
+                bail!("an index of {}, and this version reads {}", index.api_version, own::API_VERSION);
             }
             if !index.server_version.is_empty() {
                 self.server_version.get_or_insert_with(|| index.server_version.clone());
@@ -185,7 +185,7 @@ impl Contents {
         if kind == index::PROBE_KIND {
             let recorded: ProbeDocument =
                 serde_json::from_slice(document.bytes).context("this answer is not one that this version reads")?;
-            // One of a newer version: no rule here asks for it.
+            // A probe of a newer version; no rule here uses it.
             return match Probe::parse(&recorded.probe) {
                 Some(probe) => self.answer(probe, &recorded.text),
                 None => Ok(()),
@@ -201,8 +201,8 @@ impl Contents {
             self.object(&object, kinds::of(&api_version, &kind), segments);
             return Ok(());
         };
-        // A typed list records its kind even when it is empty; an anonymous empty one where its file is named after what was
-        // asked for, and else it says nothing.
+        // A typed list records its kind even when it is empty. An anonymous empty list does so where its file is named
+        // after a resource; otherwise it says nothing.
         let of_list = kinds::of(&api_version, single);
         self.recorded.extend(of_list);
         self.recorded.extend(document.list_of.filter(|_| single.is_empty()));
@@ -242,7 +242,7 @@ impl Contents {
         }
     }
 
-    /// Whether all is there that should be.
+    /// Checks that the files in the index exist.
     fn verify(&self, path: &Path) -> anyhow::Result<()> {
         let shown = path.display();
         if self.documents == 0 {
@@ -275,7 +275,7 @@ impl Contents {
         Ok(())
     }
 
-    /// What became of a probe. An answer that somebody added to a snapshot counts.
+    /// The result of a probe. An answer that was added to a snapshot later counts.
     fn probe(&self, probe: Probe) -> ProbeState {
         if let Some(text) = self.probes.get(&probe) {
             return ProbeState::Read(text.trim_end_matches('\n').to_owned());
@@ -290,7 +290,7 @@ impl Contents {
         }
     }
 
-    /// Why a list is not there; `None` when it is.
+    /// The reason why a list is missing; `None` when it is there.
     fn state(&self, key: &ReadKey) -> Option<ReadState> {
         let Some(index) = &self.index else {
             return (!self.recorded.contains(key.kind)).then(|| self.untold(key.kind));
@@ -314,8 +314,8 @@ impl Contents {
         }
     }
 
-    /// Whether a kind is none of those that the cluster defines, where all its definitions are there. One of Kubernetes itself
-    /// needs none; one of an API server behind an APIService is told by the list of those.
+    /// Whether the cluster does not define a kind, for snapshots with all definitions. Kubernetes' own kinds need no
+    /// definition; kinds of an aggregated API server are known from the list of APIServices.
     fn is_undefined(&self, kind: &'static Kind) -> bool {
         let has_all = |kind: &'static Kind| {
             let all = ReadKey { kind, namespace: None };
@@ -326,15 +326,16 @@ impl Contents {
         }
         if kind.group == AGGREGATED {
             let own = |name: &String| name.ends_with(&format!(".{AGGREGATED}"));
-            // The list of groups knows better, where it is there.
+            // The list of groups is more reliable, where there is one.
             let told = self.probes.contains_key(&Probe::ApiGroups);
             return !told && has_all(&kinds::API_SERVICE) && !self.services.iter().any(own);
         }
         has_all(&kinds::CUSTOM_RESOURCE_DEFINITION)
     }
 
-    /// Of a list that nobody recorded. One of an older version did not ask for what it did not know; where the server told which
-    /// groups it serves, a kind of no such group had no objects, and one of an alpha version none without that version.
+    /// The state of a list that nobody recorded. An older version did not ask for kinds that it did not know. Where the
+    /// served groups are recorded, a kind of no served group had no objects, and neither had one of an alpha version
+    /// that is not served.
     fn untold(&self, kind: &'static Kind) -> ReadState {
         let groups = self.probes.get(&Probe::ApiGroups).and_then(|text| api_groups(text));
         let is_own = |group: &str, version: &str| group == kind.group && (!kind.is_alpha() || version == kind.version);
@@ -343,7 +344,7 @@ impl Contents {
     }
 }
 
-/// The server's version, from what `kubectl version -o json` or `/version` prints.
+/// The server's version, from the output of `kubectl version -o json` or `/version`.
 fn version_of(bytes: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -359,8 +360,8 @@ fn version_of(bytes: &[u8]) -> Option<String> {
     both.or_else(|_| serde_json::from_slice::<Info>(bytes)).ok().map(|info| info.git_version)
 }
 
-/// The group that Calico's own API server serves, from what the definitions of another group hold.
+/// The group of Calico's own API server, whose objects definitions of another group contain.
 const AGGREGATED: &str = "projectcalico.org";
 
-/// Reasons are short; a snapshot may hold anything.
+/// The longest reason. Reasons are short, but a snapshot may contain anything.
 const MAX_REASON: usize = 200;

@@ -1,11 +1,12 @@
-//! What a snapshot leaves out: what no rule reads and what may be secret.
+//! The reduction of objects for a snapshot: fields that no rule reads, and fields that may be secret, are left out.
 //!
-//! - `data` and `binaryData` of `ConfigMaps`, but not the guard's own record of when it ran, nor the certificates of the authorities
-//!   that Kubernetes publishes; Secrets are never asked for;
-//! - the annotation `kubectl.kubernetes.io/last-applied-configuration`, a copy of a whole manifest;
-//! - of containers: `env`, `envFrom`, `command`, `args`, `lifecycle` and probes, which hold passwords now and then; of a static
-//!   pod's command line the flags stay that rules read, and of others the words that tell a mitigation of Microsoft's;
-//! - of nodes: `status.images`, which is large.
+//! - `data` and `binaryData` of ConfigMaps, except the guard's own heartbeat record and the certificate authorities
+//!   that Kubernetes publishes. Secrets are never requested.
+//! - The annotation `kubectl.kubernetes.io/last-applied-configuration`, a copy of a whole manifest.
+//! - Of containers: `env`, `envFrom`, `command`, `args`, `lifecycle` and probes, which sometimes hold passwords. Of a
+//!   static pod's command line the flags stay that rules read, and of other command lines the words that reveal a
+//!   mitigation of Microsoft's.
+//! - Of nodes: `status.images`, which is large.
 
 use std::io::{self, Write};
 
@@ -21,7 +22,7 @@ use serde_json::{Map, Value};
 /// Writes a page of a list in reduced form, one object at a time.
 ///
 /// # Errors
-/// [`crate::collect::PageError`] when the bytes are no list, or `out` cannot be written.
+/// [`crate::collect::PageError`] when the bytes are not a list, or `out` cannot be written.
 pub fn page(
     bytes: &[u8],
     kind: &str,
@@ -71,7 +72,7 @@ fn object(value: &mut Value, kind: &str) {
     }
 }
 
-/// What rules read of a ConfigMap's `data`.
+/// The part of a ConfigMap's `data` that rules read.
 fn data(fields: &Map<String, Value>) -> Option<Value> {
     let at = |field: &str| fields.get("metadata")?.get(field)?.as_str();
     let (namespace, name, data) = (at("namespace")?, at("name")?, fields.get("data")?);
@@ -86,7 +87,7 @@ fn data(fields: &Map<String, Value>) -> Option<Value> {
     Some(Value::Object(published.filter_map(certificates).collect()))
 }
 
-/// The certificates in a text, and nothing that stands around them.
+/// The certificates in a text, without the text around them.
 fn certificates(text: &str) -> String {
     let mut inside = false;
     let kept = text.lines().filter(|line| {
@@ -110,14 +111,14 @@ fn container(fields: &mut Map<String, Value>, is_static: bool) {
     }
 }
 
-/// The words by which rules tell what Microsoft has users do to their nodes, in place of the command that has them.
+/// The words that reveal a deed that Microsoft tells users to do, in place of the command that contains them.
 fn signs(fields: &Map<String, Value>) -> Vec<String> {
     let lists = ["command", "args"].into_iter().filter_map(|field| fields.get(field)?.as_array());
     let words: Vec<&str> = lists.flatten().filter_map(Value::as_str).collect();
     embedded().lawful.signs(&words.join(" ")).into_iter().map(str::to_owned).collect()
 }
 
-/// The flags that rules read, with their values, from wherever they stand; as `--flag=value`, so that none follows another.
+/// The flags that rules read, each with its value as `--flag=value`, so that none continues another.
 fn flags(fields: &Map<String, Value>) -> Vec<String> {
     let lists = ["command", "args"].into_iter().filter_map(|field| fields.get(field)?.as_array());
     let mut words = lists.flatten().filter_map(Value::as_str).peekable();
@@ -137,10 +138,10 @@ fn flags(fields: &Map<String, Value>) -> Vec<String> {
     kept
 }
 
-/// Where the guard keeps when it ran.
+/// The ConfigMap of the guard's heartbeat record.
 const HEARTBEAT: &str = "guard-heartbeat";
 
-/// What the kubelet marks pods with that it runs from its own disk.
+/// The annotation of static pods, which the kubelet runs from its own disk.
 const MIRROR: &str = "kubernetes.io/config.mirror";
 
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
@@ -213,7 +214,7 @@ mod tests {
         assert_eq!(map("kube-system", "extension-apiserver-authentication"), kept("client-ca-file"));
         assert_eq!(map("kube-system", "kube-root-ca.crt"), kept("ca.crt"));
         assert_eq!((map("default", "kube-root-ca.crt"), map("kube-system", "coredns")), (None, None));
-        // What is no certificate is as unreadable to a rule as nothing at all.
+        // To a rule, text that is not a certificate is as unreadable as no text.
         let mut odd = serde_json::json!({"metadata": {"name": "kube-root-ca.crt", "namespace": "kube-system"}, "data": {"ca.crt": "soon"}});
         object(&mut odd, "ConfigMap");
         assert_eq!(odd["data"]["ca.crt"], "");

@@ -1,7 +1,7 @@
-//! A script that records what the rules read with nothing but kubectl, for somebody who may not install anything.
+//! A script that records the objects that rules read with kubectl alone, for users who may not install anything.
 //!
-//! A file is named after what kubectl was asked for, so that an empty list says of what it is. Secrets are never asked for,
-//! and ConfigMaps only where a rule reads them.
+//! Each file is named after the resource that kubectl is asked for, so that an empty list names its kind. Secrets are
+//! never requested, and ConfigMaps only where a rule reads them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -25,7 +25,7 @@ pub fn script(shell: Shell) -> String {
         narrow.entry(namespace.unwrap_or_default()).or_default().insert(kind);
     }
     let wide: Vec<String> = wide.into_iter().map(asked_for).collect();
-    // Namespaces in which the same is asked for share a line.
+    // Namespaces with the same resources share a line.
     let mut lines: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();
     for (namespace, kinds) in narrow {
         lines.entry(kinds.into_iter().map(asked_for).collect()).or_default().push(namespace);
@@ -36,7 +36,7 @@ pub fn script(shell: Shell) -> String {
     }
 }
 
-/// A kind as kubectl is asked for it; of one in alpha the version counts, of others the server's own choice will do.
+/// A kind as kubectl is asked for it. For alpha kinds the version matters; for others the server's own choice is fine.
 fn asked_for(kind: &Kind) -> String {
     if kind.is_alpha() { format!("{}.{}.{}", kind.resource, kind.version, kind.group) } else { kind.qualified() }
 }
@@ -146,7 +146,7 @@ mod tests {
                 assert!(text.contains(word), "{word}: {text}");
             }
             assert!(!text.contains("secrets") && text.contains("--show-managed-fields"), "{text}");
-            // ConfigMaps may hold what is nobody's business; they are asked for where a rule reads them.
+            // ConfigMaps may hold private data, so they are requested only where a rule reads them.
             assert!(text.lines().filter(|line| line.contains("configmaps")).all(|line| !line.contains("-A")), "{text}");
             assert!(text.lines().all(|line| line.len() < 6_000) && !text.contains("\"\""), "{text}");
         }

@@ -1,5 +1,6 @@
-//! Taking a snapshot: pages go to a staging directory as they come, and get their name once all are there.
+//! The recorder of snapshots: pages go to a staging directory as they arrive, which gets its final name at the end.
 
+use aksarc_shared::data::own::API_VERSION;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -15,15 +16,14 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::index::{
-    API_VERSION, Index, KIND, ListEntry, ListState, PROBE_KIND, ProbeDocument, ProbeEntry, RecordedProbe, TEXTS,
-    file_of,
+    Index, KIND, ListEntry, ListState, PROBE_KIND, ProbeDocument, ProbeEntry, RecordedProbe, TEXTS, file_of,
 };
 use super::reduce;
 use crate::api::RequestError;
-use crate::collect::{JudgedList, Listed, PageError, Pages, Target};
+use crate::collect::{JudgedList, ListReceiver, Listed, PageError, Pages};
 use crate::screen::output;
 
-/// Where a snapshot goes, by its name.
+/// The form of a snapshot, by its file name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Form {
     /// `NAME.tar.gz` or `NAME.tgz`.
@@ -35,10 +35,10 @@ pub enum Form {
 }
 
 impl Form {
-    /// Tells the form from the name, and whether it can be written there.
+    /// The form for a path, if a snapshot can be written there.
     ///
     /// # Errors
-    /// When a directory is there already and holds something, or the parent is missing.
+    /// A directory exists and is not empty, or the parent is missing.
     pub fn of(path: &Path) -> anyhow::Result<Self> {
         let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
         let parent = output::directory(path);
@@ -62,7 +62,7 @@ impl Form {
         Ok(Form::Directory(path.to_owned()))
     }
 
-    /// Where it goes.
+    /// The path.
     pub fn path(&self) -> &Path {
         match self {
             Form::Archive(path) | Form::Directory(path) | Form::File(path) => path,
@@ -70,29 +70,29 @@ impl Form {
     }
 }
 
-/// A snapshot being taken.
-pub struct Recorder<'c> {
+/// A snapshot in progress.
+pub struct SnapshotRecorder<'c> {
     check: &'c mut Check<'static>,
     staging: Staging,
     lists: Vec<ListEntry>,
     probes: Vec<ProbeEntry>,
 }
 
-impl<'c> Recorder<'c> {
-    /// Begins, beside where the snapshot will be.
+impl<'c> SnapshotRecorder<'c> {
+    /// Begins a snapshot, beside its final path.
     ///
     /// # Errors
-    /// When nothing can be written there.
+    /// Nothing can be written there.
     pub fn new(check: &'c mut Check<'static>, form: &Form) -> io::Result<Self> {
         let staging = tempfile::Builder::new().prefix(".kubectl-aksarc-").tempdir_in(output::directory(form.path()))?;
         let staging = Staging(Writable(Arc::new(RwLock::new(Some(staging)))));
-        Ok(Recorder { check, staging, lists: Vec::new(), probes: Vec::new() })
+        Ok(SnapshotRecorder { check, staging, lists: Vec::new(), probes: Vec::new() })
     }
 
     /// Completes the index and gives the snapshot its name.
     ///
     /// # Errors
-    /// When it cannot be written; nothing is left then.
+    /// It cannot be written; nothing is left then.
     pub fn finish(mut self, form: &Form, context: &str, taken_at: &str) -> anyhow::Result<Index> {
         self.lists.sort_by(|a, b| (&a.namespace, &a.kind).cmp(&(&b.namespace, &b.kind)));
         self.probes.sort_by(|a, b| a.probe.cmp(&b.probe));
@@ -106,7 +106,7 @@ impl<'c> Recorder<'c> {
             lists: self.lists,
             probes: self.probes,
         };
-        // All lists have ended, so nobody else writes any more.
+        // All lists have ended, so no other task writes.
         let staging = self.staging.0.close()?;
         let root = staging.path();
         fs::write(root.join("index.json"), format!("{}\n", serde_json::to_string_pretty(&index)?))?;
@@ -151,7 +151,7 @@ impl<'c> Recorder<'c> {
     }
 }
 
-impl Target for Recorder<'_> {
+impl ListReceiver for SnapshotRecorder<'_> {
     type Sink = RecordedList;
 
     fn start(&mut self, key: &ReadKey) -> RecordedList {
@@ -210,7 +210,7 @@ impl Target for Recorder<'_> {
                 entry.state = RecordedProbe::Failed;
                 entry.reason.clone_from(why);
             }
-            // Nothing that is asked of a server comes to this.
+            // Requests to a server never lead here.
             ProbeState::NotRecorded => return Ok(()),
         }
         self.probes.push(entry);
@@ -232,7 +232,7 @@ fn document(probe: Probe, text: String) -> ProbeDocument {
     }
 }
 
-/// The name of a kind's files: its resource, with the group where kinds of other groups have the same.
+/// The name of a kind's files: its resource, with the group where several kinds share the resource's name.
 fn name_of(kind: &'static Kind) -> String {
     let is_shared = kinds::ALL.iter().any(|other| other.resource == kind.resource && other.group != kind.group);
     if is_shared { kind.qualified() } else { kind.resource.to_owned() }
@@ -245,11 +245,11 @@ fn with_end(mut text: String) -> String {
     text
 }
 
-/// The staging directory, which goes away with it.
+/// The staging directory, which is removed together with this value.
 ///
-/// Lists are read by tasks of their own, and whoever gives up a snapshot (an interrupt, a deadline, a list that fails) does not
-/// wait for them: one of them may be writing a page on another thread. What it makes while the directory is being removed, or
-/// after that, would be left behind. So removal waits for the page that is being written, and lets no other begin.
+/// Lists are read by tasks of their own, and a snapshot that is given up (an interrupt, a deadline, a list that fails)
+/// does not wait for them: one may be writing a page on another thread. Files that it creates during or after the
+/// removal would be left behind. So the removal waits for the page in progress, and lets no other begin.
 struct Staging(Writable);
 
 impl Drop for Staging {
@@ -258,12 +258,12 @@ impl Drop for Staging {
     }
 }
 
-/// The staging directory, for those who write into it.
+/// The staging directory, shared by the tasks that write into it.
 #[derive(Clone)]
 struct Writable(Arc<RwLock<Option<tempfile::TempDir>>>);
 
 impl Writable {
-    /// Hands the directory to `write`, which it outlives.
+    /// Passes the directory to `write`, which it outlives.
     fn write<T, E: From<io::Error>>(&self, write: impl FnOnce(&Path) -> Result<T, E>) -> Result<T, E> {
         match &*self.0.read().unwrap_or_else(PoisonError::into_inner) {
             Some(directory) => write(directory.path()),
@@ -271,7 +271,7 @@ impl Writable {
         }
     }
 
-    /// Takes the directory from all who write into it, once they are done with what they are at.
+    /// Takes the directory from all writers, once they have finished their current page.
     fn close(&self) -> io::Result<tempfile::TempDir> {
         self.0.write().unwrap_or_else(PoisonError::into_inner).take().ok_or_else(given_up)
     }
@@ -281,7 +281,7 @@ fn given_up() -> io::Error {
     io::Error::other("the snapshot was given up")
 }
 
-/// One list being recorded. It is judged too: what to read next depends on it.
+/// A list being recorded. It is judged too, since the next lists depend on it.
 pub struct RecordedList {
     judged: JudgedList,
     root: Writable,
@@ -321,7 +321,7 @@ impl Pages for RecordedList {
 impl RecordedList {
     fn forget(&mut self) {
         for name in self.files.drain(..) {
-            // What cannot be removed is written over, or found by the index to be too much.
+            // A file that cannot be removed is overwritten, or reported by the index as surplus.
             let _left = self.root.write(|root| fs::remove_file(root.join(name)));
         }
         self.objects = 0;
@@ -342,9 +342,9 @@ mod tests {
     const PAGE: &[u8] = br#"{"kind":"ServiceList","apiVersion":"v1","metadata":{},"items":[]}"#;
 
     /// A list in a namespace, whose pages need a directory of their own, and its recorder.
-    fn recording(within: &Path, act: impl FnOnce(Recorder<'_>, RecordedList)) {
+    fn recording(within: &Path, act: impl FnOnce(SnapshotRecorder<'_>, RecordedList)) {
         let mut check = Check::new(embedded(), Params::at(Timestamp::UNIX_EPOCH));
-        let mut recorder = Recorder::new(&mut check, &Form::Directory(within.join("s"))).unwrap();
+        let mut recorder = SnapshotRecorder::new(&mut check, &Form::Directory(within.join("s"))).unwrap();
         let key = ReadKey { kind: &kinds::SERVICE, namespace: Some("kube-system".to_owned()) };
         let list = recorder.start(&key);
         act(recorder, list);
@@ -378,6 +378,6 @@ mod tests {
         assert_eq!(fs::read_dir(within.path()).unwrap().count(), 0);
     }
 
-    /// More pages than are written before the recorder goes away.
+    /// More pages than are written before the recorder is dropped.
     const MANY: usize = 10_000;
 }

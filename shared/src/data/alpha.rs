@@ -5,17 +5,17 @@ use serde::Deserialize;
 
 use super::confidence::Confidence;
 
-/// What of Kubernetes is alpha, and whose.
+/// The alpha APIs and feature gates of Kubernetes, and who turns them on.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Alpha {
     /// When the lists were last compared with their source.
     pub checked: Date,
-    /// How well they are known.
+    /// How well the lists are known.
     pub confidence: Confidence,
-    /// Where they are from.
+    /// Their source.
     pub source: String,
-    /// Alpha versions, `group/version`, that hold no objects of people's.
+    /// Alpha versions, `group/version`, that hold no objects made by people.
     pub no_objects_of_people: Vec<String>,
     /// Alpha feature gates that the platform turns on.
     pub platform_gates: Vec<PlatformGate>,
@@ -27,14 +27,14 @@ pub struct Alpha {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlatformGate {
-    /// The gate.
+    /// The name of the gate.
     pub gate: String,
-    /// Where that is documented.
+    /// The page that documents it.
     pub source: String,
 }
 
 impl Alpha {
-    /// Whether the platform, or Kubernetes itself, turns a gate on.
+    /// Whether the platform, or Kubernetes itself, turns the gate on.
     pub fn is_platform_gate(&self, gate: &str) -> bool {
         self.platform_gates.iter().chain(&self.default_gates).any(|own| own.gate == gate)
     }

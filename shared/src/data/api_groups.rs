@@ -1,31 +1,31 @@
-//! Whose API groups are, and which servers of others keep to a dry run.
+//! API groups by owner, and the aggregated servers known to honour `dryRun=All`.
 
 use jiff::civil::Date;
 use serde::Deserialize;
 
 use super::confidence::Confidence;
 
-/// Whose API groups are, and which servers of others keep to a dry run.
+/// API groups by owner, and the aggregated servers known to honour `dryRun=All`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApiGroups {
     /// The groups of Kubernetes itself, by source.
     pub builtin: Vec<BuiltinGroups>,
-    /// Groups whose servers, behind an APIService, store nothing of a dry run.
+    /// Groups served through an APIService whose servers store nothing of a dry run.
     pub keep_to_dry_run: Vec<DryRunGroup>,
 }
 
-/// Groups of Kubernetes itself that one source lists; the core group has an empty name.
+/// Kubernetes' own groups, as listed by one source. The core group has an empty name.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BuiltinGroups {
     /// The groups.
     pub groups: Vec<String>,
-    /// Where they are from.
+    /// The source of the list.
     pub source: String,
-    /// How well that is known.
+    /// How well it is known.
     pub confidence: Confidence,
-    /// When they were last compared with the source.
+    /// The day on which the list was last compared with the source.
     pub checked: Date,
 }
 
@@ -35,16 +35,16 @@ pub struct BuiltinGroups {
 pub struct DryRunGroup {
     /// The group.
     pub group: String,
-    /// The code that was read.
+    /// The source code that was read.
     pub source: String,
-    /// How well that is known.
+    /// How well it is known.
     pub confidence: Confidence,
-    /// When it was read.
+    /// The day on which it was read.
     pub checked: Date,
 }
 
 impl ApiGroups {
-    /// Whether a group is one of Kubernetes itself; the core group has an empty name.
+    /// Whether the group is Kubernetes' own. The core group has an empty name.
     pub fn is_builtin(&self, group: &str) -> bool {
         self.builtin.iter().flat_map(|row| &row.groups).any(|own| own == group)
     }
@@ -54,7 +54,7 @@ impl ApiGroups {
         version.contains("alpha") && self.is_builtin(group)
     }
 
-    /// Whether the server of a group that is not Kubernetes' own is known to store nothing of a dry run.
+    /// Whether the server of a group, not one of Kubernetes' own, is known to store nothing of a dry run.
     pub fn keeps_to_dry_run(&self, group: &str) -> bool {
         self.keep_to_dry_run.iter().any(|row| row.group == group)
     }

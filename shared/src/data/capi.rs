@@ -1,19 +1,19 @@
-//! What Cluster API and the Azure Stack HCI provider write on their objects: `data/capi-keys.yaml`.
+//! Metadata that Cluster API and the Azure Stack HCI provider write on their objects: `data/capi-keys.yaml`.
 
 use serde::Deserialize;
 
 use super::node_keys::Place;
 use super::pattern::Pattern;
 
-/// What Cluster API and its provider write on their objects.
+/// Metadata that Cluster API and its provider write on their objects.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CapiKeys {
-    /// How the kinds of the Azure Stack HCI provider begin: an object that names one is AKS Arc's.
+    /// The prefix of the kinds of the Azure Stack HCI provider. An object that refers to one belongs to AKS Arc.
     pub provider_kind_prefix: String,
     /// Keys that controllers write.
     pub system: Vec<CapiKey>,
-    /// Annotations by which a person changes what controllers do.
+    /// Annotations with which people change the behaviour of controllers.
     pub behaviour: Vec<Behaviour>,
     /// Finalizers.
     pub finalizers: Vec<CapiKey>,
@@ -22,29 +22,29 @@ pub struct CapiKeys {
 /// A key, or a finalizer.
 #[derive(Clone, Debug, Deserialize)]
 pub struct CapiKey {
-    /// Which.
+    /// The key.
     #[serde(flatten)]
     pub key: Pattern,
     /// Labels or annotations; empty for finalizers.
     #[serde(default)]
     pub on: Vec<Place>,
-    /// Where it is written.
+    /// The source.
     pub source: String,
-    /// When it was looked at.
+    /// The day on which the source was read.
     pub checked: String,
 }
 
-/// An annotation by which a person changes what controllers do.
+/// An annotation with which people change the behaviour of controllers.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Behaviour {
     /// Exact key.
     pub key: String,
-    /// What it does, for people.
+    /// The effect, for people.
     pub does: String,
-    /// Where it is written.
+    /// The source.
     pub source: String,
-    /// When it was looked at.
+    /// The day on which the source was read.
     pub checked: String,
 }
 
@@ -54,12 +54,12 @@ impl CapiKeys {
         self.system.iter().any(|row| row.on.contains(&place) && row.key.is(key))
     }
 
-    /// The annotation that changes what controllers do.
+    /// The row of an annotation that changes the behaviour of controllers.
     pub fn behaviour(&self, annotation: &str) -> Option<&Behaviour> {
         self.behaviour.iter().find(|row| row.key == annotation)
     }
 
-    /// Whether a finalizer is a controller's.
+    /// Whether a finalizer belongs to a controller.
     pub fn is_finalizer(&self, name: &str) -> bool {
         self.finalizers.iter().any(|row| row.key.is(name))
     }

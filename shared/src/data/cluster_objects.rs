@@ -1,4 +1,4 @@
-//! The platform's objects that stand in no namespace: `data/cluster-objects.yaml`.
+//! The platform's cluster-scoped objects: `data/cluster-objects.yaml`.
 
 use serde::Deserialize;
 
@@ -7,13 +7,13 @@ use super::node_keys::Place;
 use super::platform::Platform;
 use crate::k8s::object::Object;
 
-/// The platform's objects that stand in no namespace, and metadata on them that has to be as it is.
+/// The platform's cluster-scoped objects, and metadata on them that must not change.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClusterObjects {
     /// The objects.
     pub objects: Vec<ClusterObject>,
-    /// Metadata by which the system treats them.
+    /// Metadata that decides how the system treats the objects.
     pub keys: Vec<ClusterKey>,
     /// Webhook configurations.
     pub webhooks: Vec<PlatformWebhooks>,
@@ -25,71 +25,71 @@ pub struct ClusterObjects {
 pub struct ClusterObject {
     /// Kind.
     pub kind: String,
-    /// Exact names; empty where marks alone tell.
+    /// Exact names. Empty for objects known by their marks alone.
     #[serde(default)]
     pub names: Vec<String>,
-    /// How its name begins.
+    /// The prefix of its name.
     #[serde(default)]
     pub prefix: Option<String>,
-    /// How its name ends: a custom resource definition's is its group.
+    /// The suffix of its name; for a CustomResourceDefinition that is the group.
     #[serde(default)]
     pub suffix: Option<String>,
-    /// A label that it has, by key, and the value where that counts.
+    /// A label of the object: its key, and its value where that matters.
     #[serde(default)]
     pub label: Option<KeyValue>,
     /// The value of a top-level field.
     #[serde(default)]
     pub field: Option<KeyValue>,
-    /// Whose it is: `arc` for the Arc agents, who have a rule of their own.
+    /// The owner; `arc` for the Arc agents, which have a rule of their own.
     pub owner: String,
-    /// What it belongs to, for people.
+    /// The product it belongs to, for people.
     pub product: String,
     /// Platforms it exists on; empty for all.
     #[serde(default)]
     pub platforms: Vec<Platform>,
     /// How well it is known.
     pub confidence: Confidence,
-    /// Where it is written.
+    /// The source.
     pub source: String,
-    /// When it was looked at.
+    /// The day on which the source was read.
     pub checked: String,
 }
 
-/// A key, and the value where that counts.
+/// A key, and its value where that matters.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyValue {
     /// Exact key.
     pub key: String,
-    /// Exact value; any without one.
+    /// The exact value. Without one, any value matches.
     #[serde(default)]
     pub value: Option<String>,
 }
 
-/// A key on the platform's objects that has to be as it is.
+/// A label or annotation on the platform's objects that must keep its value.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClusterKey {
-    /// On objects of these kinds.
+    /// The kinds of object it stands on.
     pub kinds: Vec<String>,
     /// Label or annotation.
     pub on: Place,
     /// Exact key.
     pub key: String,
-    /// The value it has to have.
+    /// The required value.
     pub value: String,
-    /// What changing it does, for people.
+    /// The effect of a change, for people.
     pub note: String,
-    /// Whether that is a risk and no more, whatever the object's weight.
+    /// Whether a change is only a risk, whatever the weight of the object.
     #[serde(default)]
     pub light: bool,
-    /// Where it is written.
+    /// The source.
     pub source: String,
-    /// When it was looked at.
+    /// The day on which the source was read.
     pub checked: String,
 }
 
-/// A webhook configuration of the platform's. What is in the cluster tells whether it is: users install the same products.
+/// A webhook configuration of the platform. Users install the same products, so `proof` tells whose it is in a cluster.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlatformWebhooks {
@@ -97,25 +97,25 @@ pub struct PlatformWebhooks {
     pub kind: String,
     /// Exact name.
     pub name: String,
-    /// The Deployment whose presence proves that the platform brought it.
+    /// The Deployment whose presence proves that the platform installed it.
     pub proof: Named,
-    /// Whether it may be missing although the proof is there.
+    /// Whether it may be missing although the proof is present.
     #[serde(default)]
     pub optional: bool,
-    /// Whether it is the platform's wherever it is, so that a policy may protect it by name.
+    /// Whether it belongs to the platform in every cluster, so that a policy may protect it by name.
     #[serde(default)]
     pub always: bool,
-    /// What it belongs to, for people.
+    /// The product it belongs to, for people.
     pub product: String,
     /// How well it is known.
     pub confidence: Confidence,
-    /// Where it is written.
+    /// The source.
     pub source: String,
-    /// When it was looked at.
+    /// The day on which the source was read.
     pub checked: String,
 }
 
-/// An object of a namespace, by name.
+/// A namespaced object, by name.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Named {
@@ -126,7 +126,7 @@ pub struct Named {
 }
 
 impl ClusterObjects {
-    /// The row that an object is of.
+    /// The row that an object matches.
     pub fn find(&self, kind: &str, object: &Object<'_>) -> Option<&ClusterObject> {
         self.objects.iter().find(|row| row.is(kind, object))
     }

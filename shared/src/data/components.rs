@@ -13,7 +13,7 @@ pub struct Component {
     /// Exact name; or `prefix`.
     #[serde(default)]
     pub name: Option<String>,
-    /// How its name begins, where the rest varies.
+    /// The prefix of its name, where the rest varies.
     #[serde(default)]
     pub prefix: Option<String>,
     /// Kinds.
@@ -21,7 +21,7 @@ pub struct Component {
     /// Namespaces.
     #[serde(default)]
     pub namespaces: Vec<String>,
-    /// Its namespace is not known: any system namespace.
+    /// Whether its namespace is not known, so that any system namespace matches.
     #[serde(default)]
     pub any_namespace: bool,
     /// Platforms it exists on; empty for all.
@@ -30,29 +30,30 @@ pub struct Component {
     /// How well it is known.
     #[serde(default = "configured")]
     pub confidence: Confidence,
-    /// Where it is written.
+    /// The source.
     #[serde(default)]
     pub source: String,
-    /// What it belongs to.
+    /// The product it belongs to.
     #[serde(default)]
     pub product: String,
     /// A static pod, written by the kubelet from a file on the node.
     #[serde(default)]
     pub static_pod: bool,
-    /// It is released with Kubernetes, so that its image's tag is its version; and what it may be behind. Ours to know.
+    /// For a component that is released with Kubernetes, so that its image tag is its version: how far it may lag
+    /// behind. Not configurable.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(skip))]
     pub versioned: Option<Versioned>,
-    /// Part of an Arc extension that users install on purpose.
+    /// Whether it is part of an Arc extension, which users install on purpose.
     #[serde(default)]
     pub extension: bool,
-    /// What of the cluster it is, where its settings are the users' to ask about. Ours to know.
+    /// The part of a cluster that it is, where users may ask about its settings. Not configurable.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(skip))]
     pub part: Option<Part>,
 }
 
-/// A part of a cluster that people customise, and whose settings are not the component itself.
+/// A part of a cluster that people customise, and whose settings are judged apart from the component itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Part {
@@ -62,7 +63,7 @@ pub enum Part {
     Network,
 }
 
-/// A part of Kubernetes whose version is held against the API server's.
+/// A part of Kubernetes whose version is compared with the API server's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Versioned {
@@ -74,7 +75,7 @@ pub enum Versioned {
     Proxy,
 }
 
-/// What a user lists in the configuration is theirs to know.
+/// The confidence of rows in a configuration: users know their own components.
 fn configured() -> Confidence {
     Confidence::Doc
 }
@@ -89,7 +90,7 @@ impl Component {
         };
         named
             && self.kinds.iter().any(|own| own == kind)
-            // One of unknown namespace is looked for in system namespaces only, never in a user's.
+            // A component of unknown namespace is only looked for in system namespaces, never in a user's.
             && (self.namespaces.iter().any(|own| own == namespace)
                 || (self.any_namespace && namespaces.protected(namespace).is_some()))
     }

@@ -1,41 +1,42 @@
-//! What belongs to every cluster of a platform, so that its absence says something.
+//! Objects that every cluster of a platform has, so that their absence means something.
 
 use serde::Deserialize;
 
 use super::confidence::Confidence;
 use super::platform::Platform;
 
-/// An object that no cluster of its platforms is without, or none that has what it belongs to.
+/// An object that every cluster of its platforms has, or every one that has the object it belongs to.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Essential {
     /// `Deployment`, `CSIDriver` …
     pub kind: String,
-    /// Its namespace; empty for the cluster, and where it is that of what it belongs to.
+    /// Its namespace. Empty for cluster-scoped objects, and where it is the namespace of the companion.
     #[serde(default)]
     pub namespace: String,
     /// Its exact name.
     pub name: String,
     /// Platforms it belongs to.
     pub platforms: Vec<Platform>,
-    /// What proves that it has to be there, any of these; without one that is any other row's presence.
+    /// The companions, any of which proves that the object has to be there. Without any, the presence of another row's
+    /// object is the proof.
     #[serde(default)]
     pub beside: Vec<Companion>,
     /// How well it is known.
     pub confidence: Confidence,
-    /// Where it is written.
+    /// The source.
     pub source: String,
-    /// When it was looked at.
+    /// The day on which the source was read.
     pub checked: String,
 }
 
-/// An object whose presence proves that another has to be there too.
+/// An object whose presence proves that another object has to be there.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Companion {
     /// Kind.
     pub kind: String,
-    /// Its namespace; empty where any system namespace will do.
+    /// Its namespace. Empty where any system namespace matches.
     #[serde(default)]
     pub namespace: String,
     /// Exact name.

@@ -1,28 +1,28 @@
-//! What Arc extensions bring: `data/extensions.yaml`.
+//! The contents of Arc extensions: `data/extensions.yaml`.
 
 use jiff::civil::Date;
 use serde::Deserialize;
 
-/// What Arc extensions of one type bring.
+/// The contents of Arc extensions of one type.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Extension {
     /// `spec.extensionType`, in lower case.
     #[serde(rename = "type")]
     pub name: String,
-    /// The namespaces their release lives in, unless the installer chose another.
+    /// The namespaces of its Helm release, unless the installer chose another one.
     pub namespaces: Vec<String>,
-    /// Ids of products among third-party software that they ship.
+    /// Ids of the third-party products that it ships.
     #[serde(default)]
     pub products: Vec<String>,
-    /// Whether they put parts of themselves into pods of all namespaces.
+    /// Whether it injects parts of itself into pods of all namespaces.
     #[serde(default)]
     pub everywhere: bool,
     /// How well it is known.
     pub confidence: super::confidence::Confidence,
-    /// Where it is written.
+    /// The source.
     pub source: String,
-    /// When it was last looked up.
+    /// The day on which the source was last read.
     pub checked: Date,
 }
 

@@ -1,11 +1,11 @@
-//! Who acts for the platform, by user and groups.
+//! The users and groups that act for the platform.
 
 use serde::Deserialize;
 
 use super::confidence::Confidence;
 use crate::k8s::user::User;
 
-/// Who acts for the platform. Exact names only: a prefix would free every service account there is.
+/// The users and groups that act for the platform. Names are exact: a prefix would exempt every service account.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Identities {
@@ -13,7 +13,7 @@ pub struct Identities {
     pub users: Vec<Identity>,
     /// Groups.
     pub groups: Vec<Identity>,
-    /// Groups that the platform and people share.
+    /// Groups that both the platform and people use.
     pub ambiguous_groups: Vec<String>,
 }
 
@@ -22,18 +22,18 @@ pub struct Identities {
 pub struct Identity {
     /// Exact name.
     pub name: String,
-    /// What it is.
+    /// A description for people.
     pub what: String,
     /// How well it is known.
     pub confidence: Confidence,
-    /// Where it is written.
+    /// The source.
     #[serde(default)]
     pub source: String,
 }
 
 impl Identities {
-    /// Whether a user is the platform, by exact name or group; a service account by its name as well, since groups can be
-    /// impersonated apart from it.
+    /// Whether a user is the platform, by exact name or group. A service account needs its name to match as well, since
+    /// groups can be impersonated without it.
     pub fn is_platform(&self, user: &User) -> bool {
         self.users.iter().any(|row| row.name == user.name)
             || self.groups.iter().any(|row| {
@@ -42,19 +42,19 @@ impl Identities {
             })
     }
 
-    /// Whether the service accounts of a namespace count as the platform's.
+    /// Whether the service accounts of a namespace count as the platform.
     pub fn trusts(&self, namespace: &str) -> bool {
         self.groups.iter().any(|row| row.namespace() == Some(namespace))
     }
 }
 
 impl Identity {
-    /// The namespace whose service accounts it is the group of.
+    /// The namespace, for the group of all service accounts of one namespace.
     fn namespace(&self) -> Option<&str> {
         self.name.strip_prefix("system:serviceaccounts:")
     }
 
-    /// How the names of its members begin, where it is the group of a namespace's service accounts.
+    /// The prefix of the members' names, for the group of all service accounts of one namespace.
     pub fn account_prefix(&self) -> Option<String> {
         let namespace = self.namespace()?;
         Some(format!("system:serviceaccount:{namespace}:"))

@@ -1,4 +1,4 @@
-//! Known issues of AKS Arc and of what it is made of, by the rules that find their traces.
+//! Known issues of AKS Arc and its parts, by the rules that find traces of them.
 
 use jiff::civil::Date;
 use serde::Deserialize;
@@ -10,28 +10,28 @@ use super::platform::Platform;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KnownIssue {
-    /// A word for it.
+    /// A short id.
     pub id: String,
-    /// What happens, in our words.
+    /// The problem, in our words.
     pub title: String,
-    /// Where it is known from; empty for all.
+    /// The platforms it is known on; empty for all.
     #[serde(default)]
     pub platforms: Vec<Platform>,
-    /// The versions it is known of, where they are told.
+    /// The affected versions, where the source names them.
     #[serde(default)]
     pub versions: Option<String>,
-    /// Codes of the rules whose findings it can explain.
+    /// The codes of the rules whose findings it can explain.
     pub rules: Vec<String>,
     /// How well it is known.
     pub confidence: Confidence,
-    /// Where it is written.
+    /// The source.
     pub source: String,
-    /// When somebody last looked.
+    /// The day on which the source was last read.
     pub checked: Date,
 }
 
 impl KnownIssue {
-    /// One line for people: what happens, where and since when, and who says so.
+    /// A line for people: the problem, where and since when it occurs, and the source.
     pub fn line(&self) -> String {
         let platforms: Vec<&str> = self.platforms.iter().map(|platform| platform.as_str()).collect();
         let mut line = self.title.clone();

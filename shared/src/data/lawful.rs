@@ -1,4 +1,4 @@
-//! What users may create or touch among managed objects.
+//! Objects that users may create or change among managed ones.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use super::provenance::ProvenanceMarks;
 use crate::k8s::kinds::Kind;
 use crate::k8s::object::Object;
 
-/// Objects users may create or touch among managed ones.
+/// Objects that users may create or change among managed ones.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lawful {
@@ -15,15 +15,15 @@ pub struct Lawful {
     pub always: Vec<String>,
     /// Objects.
     pub objects: Vec<LawfulObject>,
-    /// What objects may do, whatever their name and place.
+    /// Deeds that make an object lawful, whatever its name and namespace.
     pub deeds: Vec<Deed>,
 }
 
-/// Something that Microsoft's documents have users do to their nodes.
+/// A change to nodes that Microsoft's documents tell users to make.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Deed {
-    /// Kind of the object that does it.
+    /// The kind of the object that makes it.
     pub kind: String,
     /// The kernel module that it forbids.
     pub forbids_module: String,
@@ -31,23 +31,23 @@ pub struct Deed {
     pub why: String,
     /// How well it is known.
     pub confidence: super::confidence::Confidence,
-    /// Where it is written.
+    /// The source.
     pub source: String,
-    /// When it was last looked up.
+    /// The day on which the source was last read.
     pub checked: jiff::civil::Date,
 }
 
-/// What an object has to do to be the one that a document means.
+/// The purpose by which an object is recognised as the one that a document describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Purpose {
-    /// It gives containers defaults, and sets no bounds.
+    /// The object gives containers defaults and sets no bounds.
     ContainerDefaults,
-    /// All that it runs is Microsoft's, by its registries.
+    /// All images of the object come from Microsoft's registries.
     MicrosoftsImages,
 }
 
-/// An object users may create or touch.
+/// An object that users may create or change.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LawfulObject {
@@ -58,24 +58,24 @@ pub struct LawfulObject {
     /// Exact name; or `prefix`.
     #[serde(default)]
     pub name: Option<String>,
-    /// How its name begins.
+    /// The prefix of its name.
     #[serde(default)]
     pub prefix: Option<String>,
-    /// What it must do besides; its name alone tells where there is none. Ours to know.
+    /// The purpose that the object must have besides its name. Without one the name is enough. Not configurable.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(skip))]
     pub purpose: Option<Purpose>,
     /// Why it is lawful.
     #[serde(default)]
     pub why: String,
-    /// Where it is written.
+    /// The source.
     #[serde(default)]
     pub source: String,
 }
 
 impl Lawful {
-    /// Whether an object is lawful by what it does, and where a document names it, by its name.
-    /// `provenance` tells whose its images are.
+    /// Whether an object is lawful by its purpose and, where the document gives one, by its name. `provenance` tells
+    /// which images are Microsoft's.
     pub fn allows(
         &self,
         kind: &Kind,
@@ -91,7 +91,7 @@ impl Lawful {
             || self.deeds.iter().any(|deed| deed.kind == kind.kind && deed.is_done_by(object, kind))
     }
 
-    /// The words of a command by which a deed is told, and no more of it: for recordings, which keep no commands.
+    /// The words of a command that reveal a deed, and no others: for recordings, which do not keep commands.
     pub fn signs<'w>(&'w self, words: &str) -> Vec<&'w str> {
         let done = self.deeds.iter().filter(|deed| deed.is_said_by(words));
         done.flat_map(|deed| {
@@ -100,7 +100,7 @@ impl Lawful {
         .collect()
     }
 
-    /// Whether an object is lawful by its name.
+    /// Whether an object is lawful by its name alone.
     pub fn covers(&self, kind: &str, namespace: &str, name: &str) -> bool {
         self.always.iter().any(|own| own == kind) || self.objects.iter().any(|row| row.is(kind, namespace, name))
     }
@@ -136,8 +136,8 @@ impl Purpose {
 }
 
 impl Deed {
-    /// Whether the commands of the object's pod write the module into the lists of what is not to be loaded, or unload it; and
-    /// whether nothing else in it has power.
+    /// Whether the pod of the object does the deed: its commands put the module on a deny list or unload it, and
+    /// nothing else in the pod has power over the node.
     fn is_done_by(&self, object: &Object<'_>, kind: &Kind) -> bool {
         let Some(pod) = object.pod(kind) else { return false };
         let told = pod.all_containers().map(|own| (own.is_privileged(), self.is_said_by(&own.words())));
@@ -150,5 +150,5 @@ impl Deed {
     }
 }
 
-/// How a command keeps a kernel module from being loaded, or unloads it (modprobe.d(5), rmmod(8)).
+/// The words with which a command keeps a kernel module from loading, or unloads it (modprobe.d(5), rmmod(8)).
 const FORBIDDING: [&str; 4] = ["modprobe.d", "rmmod", "modprobe -r", "blacklist"];

@@ -1,4 +1,4 @@
-//! What ends on a day besides Kubernetes minors, how old things may get, and how far apart versions may be.
+//! Ends of support besides those of Kubernetes minors, the greatest age of node images, and version skew.
 
 use jiff::civil::Date;
 use jiff::{Span, ToSpan};
@@ -12,17 +12,17 @@ use crate::k8s::version::Version;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lifecycle {
-    /// Releases of what clusters run on.
+    /// Releases of the hosts that clusters run on.
     pub hosts: Vec<Host>,
-    /// For how many days a text that names a system as current is believed.
+    /// For how many days a text that lists a system as current counts.
     pub listed_holds_days: i64,
     /// Operating systems of nodes.
     pub node_os: Vec<NodeOs>,
     /// Container runtimes that a platform's policy text names.
     pub runtimes: Vec<Runtime>,
-    /// How old a node's image may be.
+    /// The greatest age of node images.
     pub image_ages: Vec<ImageAge>,
-    /// How far apart versions may be.
+    /// The allowed distance between versions.
     pub skew: Skew,
 }
 
@@ -30,22 +30,22 @@ pub struct Lifecycle {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Host {
-    /// The platform it is the host of.
+    /// The platform whose host it is.
     pub platform: Platform,
-    /// The word users give, `2019`, `22H2`, `2602`.
+    /// The release as users write it: `2019`, `22H2`, `2602`.
     pub release: String,
-    /// Its name.
+    /// The full name.
     pub title: String,
     /// The last day of its support, where a text states it.
     #[serde(default)]
     pub end: Option<Date>,
     /// How well it is known.
     pub confidence: Confidence,
-    /// When the source was read.
+    /// The day on which the source was read.
     pub checked: Date,
-    /// Where it is written.
+    /// The source.
     pub source: String,
-    /// Anything to know.
+    /// A remark on the row.
     #[serde(default)]
     pub note: Option<String>,
 }
@@ -58,24 +58,24 @@ pub struct NodeOs {
     pub title: String,
     /// `linux` or `windows`.
     pub os: String,
-    /// How `osImage` begins.
+    /// The prefixes of `osImage`.
     pub images: Vec<String>,
-    /// How `kernelVersion` ends.
+    /// The suffixes of `kernelVersion`.
     pub kernels: Vec<String>,
-    /// The platforms that the row is about; all of them where none is named.
+    /// The platforms of the row; empty for all.
     #[serde(default)]
     pub platforms: Vec<Platform>,
     /// The last day of its support, where a text states it.
     #[serde(default)]
     pub end: Option<Date>,
-    /// The day of the newest text that names it as current.
+    /// The day of the newest text that lists it as current.
     #[serde(default)]
     pub listed: Option<Date>,
     /// How well the texts on a node are known.
     pub confidence: Confidence,
-    /// When the sources were read.
+    /// The day on which the sources were read.
     pub checked: Date,
-    /// Where it is written.
+    /// The source.
     pub source: String,
 }
 
@@ -85,65 +85,65 @@ pub struct NodeOs {
 pub struct Runtime {
     /// The platform.
     pub platform: Platform,
-    /// What nodes report before `://`.
+    /// The name of the runtime that nodes report before `://`.
     pub runtime: String,
-    /// On which operating system only.
+    /// The operating system that the row is limited to.
     #[serde(default)]
     pub os: Option<String>,
-    /// The last day.
+    /// The last day of its support.
     #[serde(default)]
     pub end: Option<Date>,
     /// How well it is known.
     pub confidence: Confidence,
-    /// When the source was read.
+    /// The day on which the source was read.
     pub checked: Date,
-    /// Where it is written.
+    /// The source.
     pub source: String,
 }
 
-/// How old a node's image may be on a platform.
+/// The greatest age of a node's image on a platform.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImageAge {
     /// The platform.
     pub platform: Platform,
-    /// Days.
+    /// The age in days.
     pub days: i64,
     /// How well it is known.
     pub confidence: Confidence,
-    /// When the source was read.
+    /// The day on which the source was read.
     pub checked: Date,
-    /// Where it is written.
+    /// The source.
     pub source: String,
 }
 
-/// How many minors a part may be behind the API server.
+/// The number of minors that each part may lag behind the API server.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Skew {
-    /// The kubelet, and the proxy.
+    /// Kubelet and kube-proxy.
     pub kubelet: u32,
-    /// What older kubelets and proxies were allowed.
+    /// The limit for older kubelets and proxies.
     pub older_kubelet: OlderKubelet,
-    /// API servers among themselves.
+    /// The distance between API servers.
     pub api_servers: u32,
     /// Controller manager and scheduler.
     pub controllers: u32,
     /// How well it is known.
     pub confidence: Confidence,
-    /// When the source was read.
+    /// The day on which the source was read.
     pub checked: Date,
-    /// Where it is written.
+    /// The source.
     pub source: String,
 }
 
-/// What kubelets before a minor were allowed.
+/// The limit for kubelets before a minor.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OlderKubelet {
-    /// The first minor that may be further behind, `1.25`.
+    /// The first minor with the wider limit, `1.25`.
     pub before: String,
-    /// Minors.
+    /// The number of minors.
     pub minors: u32,
 }
 
@@ -153,7 +153,7 @@ impl Lifecycle {
         self.hosts.iter().filter(move |host| host.platform == platform)
     }
 
-    /// The row of a host's release, as users write it: `2019`, `22h2`, `Windows Server 2019`.
+    /// The row of a host release, given as users write it: `2019`, `22h2`, `Windows Server 2019`.
     pub fn host(&self, release: &str) -> Option<&Host> {
         let given = release.trim();
         self.hosts
@@ -161,7 +161,7 @@ impl Lifecycle {
             .find(|host| host.release.eq_ignore_ascii_case(given) || host.title.eq_ignore_ascii_case(given))
     }
 
-    /// The operating system of a node on a platform, by what the node says of itself.
+    /// The operating system of a node on a platform, found by the image and kernel that the node reports.
     pub fn node_os(&self, platform: Platform, image: &str, kernel: &str) -> Option<&NodeOs> {
         let here = |row: &&NodeOs| row.platforms.is_empty() || row.platforms.contains(&platform);
         self.node_os.iter().filter(here).find(|row| {
@@ -177,12 +177,12 @@ impl Lifecycle {
         })
     }
 
-    /// How old a node's image may be.
+    /// The greatest age of a node's image on a platform.
     pub fn image_age(&self, platform: Platform) -> Option<&ImageAge> {
         self.image_ages.iter().find(|row| row.platform == platform)
     }
 
-    /// The last day on which a text that names a system as current is believed.
+    /// The last day on which the text that lists a system as current counts.
     pub fn holds_until(&self, os: &NodeOs) -> Option<Date> {
         let span: Span = self.listed_holds_days.days();
         os.listed?.checked_add(span).ok()
@@ -190,7 +190,7 @@ impl Lifecycle {
 }
 
 impl Skew {
-    /// How many minors a kubelet or proxy of this version may be behind.
+    /// The number of minors that a kubelet or proxy of this version may lag behind.
     pub fn kubelet_behind(&self, version: Version) -> u32 {
         match Version::parse(&self.older_kubelet.before) {
             Some(before) if version < before => self.older_kubelet.minors,

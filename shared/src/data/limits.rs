@@ -1,4 +1,4 @@
-//! How large a cluster may be, by platform.
+//! Size limits of clusters, by platform.
 
 use jiff::civil::Date;
 use serde::Deserialize;
@@ -6,28 +6,28 @@ use serde::Deserialize;
 use super::confidence::Confidence;
 use super::platform::Platform;
 
-/// The limits of one platform; what is left out is not limited by any text we know.
+/// The limits of one platform. A field that is left out has no limit in any text that we know.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlatformLimits {
     /// The platform.
     pub platform: Platform,
-    /// How many control-plane nodes there may be; empty where no text says.
+    /// The allowed numbers of control-plane nodes; empty where no text gives them.
     #[serde(default)]
     pub control_plane_nodes: Vec<usize>,
-    /// Nodes of a cluster, control plane included.
+    /// The most nodes of a cluster, control plane included.
     #[serde(default)]
     pub nodes: Option<usize>,
-    /// Nodes of a pool.
+    /// The most nodes of a pool.
     #[serde(default)]
     pub nodes_per_pool: Option<usize>,
-    /// Pools.
+    /// The most pools.
     #[serde(default)]
     pub pools: Option<usize>,
     /// The day of the source.
     pub date: Date,
     /// How well it is known.
     pub confidence: Confidence,
-    /// Where it is written.
+    /// The source.
     pub source: String,
 }

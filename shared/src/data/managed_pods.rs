@@ -7,20 +7,20 @@ use serde::Deserialize;
 
 use super::confidence::Confidence;
 
-/// Pods of the platform's that bear the same labels.
+/// Pods of the platform that bear the same labels.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ManagedPods {
-    /// What they belong to.
+    /// The product they belong to.
     pub product: String,
-    /// Where they run.
+    /// Their namespace.
     pub namespace: String,
-    /// Labels that tell them; a pod can bear more.
+    /// The labels that identify them; a pod can bear more.
     pub labels: BTreeMap<String, String>,
     /// How well it is known.
     pub confidence: Confidence,
-    /// Where it is written.
+    /// The source.
     pub source: String,
-    /// When it was last looked up.
+    /// The day on which the source was last read.
     pub checked: Date,
 }

@@ -1,11 +1,11 @@
-//! Who wrote a field, by its manager.
+//! Known field managers, by tool and component.
 
 use serde::Deserialize;
 
 use super::confidence::Confidence;
 use super::pattern::Pattern;
 
-/// What fieldManagers tell.
+/// The field managers of known tools and components.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Managers {
@@ -15,10 +15,10 @@ pub struct Managers {
     pub platform: Vec<PlatformManager>,
 }
 
-/// A tool of people's.
+/// A tool that people use.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Tool {
-    /// FieldManagers it uses.
+    /// The field managers it writes as.
     #[serde(flatten)]
     pub manager: Pattern,
     /// Its name.
@@ -26,62 +26,62 @@ pub struct Tool {
     /// Whether it acts on its own, like a GitOps controller.
     #[serde(default)]
     pub automation: bool,
-    /// Whether it keeps metadata of its own on nodes, and writes it again on every new one.
+    /// Whether it keeps metadata of its own on nodes and restores it on every new node.
     #[serde(default)]
     pub keeps_own_keys: bool,
 }
 
-/// A component of the platform's.
+/// A component of the platform.
 #[derive(Clone, Debug, Deserialize)]
 pub struct PlatformManager {
-    /// FieldManagers it uses.
+    /// The field managers it writes as.
     #[serde(flatten)]
     pub manager: Pattern,
     /// Its name.
     pub component: String,
     /// How well it is known.
     pub confidence: Confidence,
-    /// Where it is written.
+    /// The source.
     #[serde(default)]
     pub source: String,
 }
 
 impl Managers {
-    /// The person's tool behind a fieldManager.
+    /// The people's tool that writes as a field manager.
     pub fn person(&self, manager: &str) -> Option<&Tool> {
         let program = program(manager);
         self.people.iter().find(|tool| tool.manager.is_but_for_case(program))
     }
 
-    /// Whether a fieldManager is none of people's tools, or one that keeps metadata of its own on nodes.
+    /// Whether a field manager is not a people's tool, or is one that keeps metadata of its own on nodes.
     pub fn is_agent(&self, manager: &str) -> bool {
         self.person(manager).is_none_or(|tool| tool.keeps_own_keys)
     }
 
-    /// The platform's component behind a fieldManager.
+    /// The platform component that writes as a field manager.
     pub fn platform(&self, manager: &str) -> Option<&PlatformManager> {
         let program = program(manager);
         self.platform.iter().find(|row| row.manager.is_but_for_case(program))
     }
 
-    /// Whether a fieldManager is a client's that no table knows: neither the platform's nor a tool that people are known to
-    /// use.
+    /// Whether a field manager belongs to an unknown client: neither to the platform nor to a known people's tool.
     pub fn is_stranger(&self, manager: &str) -> bool {
         !self.is_api_server(manager) && self.person(manager).is_none() && self.platform(manager).is_none()
     }
 
-    /// Whether a fieldManager is nobody's client, but the API server's own name for writers that it does not tell apart.
+    /// Whether a field manager is a name that the API server itself uses for writers that it does not distinguish.
     pub fn is_api_server(&self, manager: &str) -> bool {
         NAMELESS.contains(&manager)
     }
 }
 
-/// Whether two fieldManagers are the same program: on Windows its file ends in `.exe`, and file names there have no case.
+/// Whether two field managers are the same program. On Windows the file of a program ends in `.exe`, and case is
+/// ignored.
 pub(super) fn is_same_program(one: &str, other: &str) -> bool {
     program(one).eq_ignore_ascii_case(program(other))
 }
 
-/// A fieldManager without the ending of a program's file on Windows.
+/// A field manager without the suffix of a Windows program.
 fn program(manager: &str) -> &str {
     match manager.len().checked_sub(EXE.len()).and_then(|at| manager.split_at_checked(at)) {
         Some((stem, end)) if end.eq_ignore_ascii_case(EXE) => stem,
@@ -91,7 +91,7 @@ fn program(manager: &str) -> &str {
 
 const EXE: &str = ".exe";
 
-/// What the API server calls the writer of fields that were there before the first server-side apply, and those whose entries it
+/// The API server's names for the writer of fields from before the first server-side apply, and for entries that it
 /// merges when there are many (kubernetes/apimachinery, `managedfields`).
 const NAMELESS: [&str; 2] = ["ancient-changes", "before-first-apply"];
 

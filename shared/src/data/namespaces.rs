@@ -14,7 +14,7 @@ use crate::k8s::kinds::Kind;
 pub struct Namespaces {
     /// The namespaces.
     pub namespaces: Vec<SystemNamespace>,
-    /// Metadata the system writes on them.
+    /// Metadata that the system writes on them.
     pub system_keys: Vec<NamespaceKey>,
 }
 
@@ -23,55 +23,55 @@ pub struct Namespaces {
 pub struct SystemNamespace {
     /// Exact name.
     pub name: String,
-    /// Whose it is.
+    /// Its owner.
     pub owner: String,
     /// Platforms it exists on; empty for all.
     #[serde(default)]
     pub platforms: Vec<Platform>,
     /// How well it is known.
     pub confidence: Confidence,
-    /// Where it is written.
+    /// The source.
     pub source: String,
-    /// Whether it and its metadata are protected.
+    /// Whether the namespace and its metadata are protected.
     pub protected: bool,
-    /// What follows from a user's own add-on in it.
+    /// The consequence of a user's own add-on in it.
     pub add_ons: AddOns,
-    /// Whether a Helm release of the platform's is kept in it, so that Helm makes it.
+    /// Whether it holds a Helm release of the platform, so that Helm creates it.
     #[serde(default)]
     pub keeps_release: bool,
-    /// It is the system's only under this condition; otherwise the user's.
+    /// The condition under which it is the system's; otherwise it is the user's.
     #[serde(default)]
     pub condition: Option<String>,
 }
 
-/// What follows from an add-on that a user puts into a system namespace.
+/// The consequence of an add-on that a user puts into a system namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AddOns {
-    /// Support is at risk: its accounts count as the platform's.
+    /// Support is at risk, because the accounts of the namespace count as the platform's.
     AtRisk,
-    /// Nothing.
+    /// There is no consequence.
     Free,
-    /// Support is void for what runs: the policy text names the namespace.
+    /// Support is void for workloads, because the policy text names the namespace.
     Voids,
-    /// Support is at risk for what runs, and nothing follows from the rest.
+    /// Support is at risk for workloads; other objects have no consequence.
     WorkloadsAtRisk,
 }
 
 impl SystemNamespace {
-    /// Whether the API server itself makes it, in every cluster.
+    /// Whether the API server itself creates it, in every cluster.
     pub fn is_kubernetes(&self) -> bool {
         self.owner == "kubernetes"
     }
 }
 
-/// A key the system writes on its namespaces.
+/// A key that the system writes on its namespaces.
 #[derive(Clone, Debug, Deserialize)]
 pub struct NamespaceKey {
-    /// Which keys.
+    /// The keys.
     #[serde(flatten)]
     pub key: Pattern,
-    /// On which namespaces; empty for all.
+    /// The namespaces; empty for all.
     #[serde(default)]
     pub namespaces: Vec<String>,
     /// Labels or annotations.
@@ -84,12 +84,12 @@ impl Namespaces {
         self.namespaces.iter().find(|row| row.name == name && row.protected && row.condition.is_none())
     }
 
-    /// What follows from a user's add-on in this namespace.
+    /// The consequence of a user's add-on in this namespace.
     pub fn add_ons(&self, name: &str) -> AddOns {
         self.protected(name).map_or(AddOns::Free, |row| row.add_ons)
     }
 
-    /// Whether something follows from a user's own object of this kind in this namespace.
+    /// Whether a user's own object of this kind in this namespace has a consequence.
     pub fn judges(&self, name: &str, kind: &Kind) -> bool {
         match self.add_ons(name) {
             AddOns::Free => false,

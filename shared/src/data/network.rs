@@ -1,4 +1,5 @@
-//! Network software: plug-ins, what reaches for the network cards of nodes, load balancers, and where policies count.
+//! Network software: CNI plug-ins, software that configures the network cards of nodes, load balancers, and support for
+//! NetworkPolicy.
 
 use jiff::civil::Date;
 use serde::Deserialize;
@@ -10,40 +11,41 @@ use super::platform::Platform;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Network {
-    /// Network plug-ins, the platform's own among them.
+    /// CNI plug-ins, the platform's own among them.
     pub plugins: Vec<NetworkSoftware>,
-    /// Software that changes the network cards of nodes.
+    /// Software that configures the network cards of nodes.
     pub nic_software: Vec<NetworkSoftware>,
-    /// Types of CNI plug-ins that take a card of the node for a pod.
+    /// Types of CNI plug-ins that move a network card of the node into a pod.
     pub nic_plugins: Vec<NicPlugin>,
     /// Load balancers.
     pub load_balancers: Vec<LoadBalancer>,
-    /// Where `NetworkPolicy` is no feature of the product.
+    /// The platforms on which `NetworkPolicy` is not a feature of the product.
     pub network_policy: Feature,
 }
 
-/// Software that workloads tell by their images.
+/// Software that is recognised by the images of its workloads.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NetworkSoftware {
     /// Its name.
     pub name: String,
-    /// Platforms whose support covers it; empty for none.
+    /// The platforms whose support covers it; empty for none.
     #[serde(default)]
     pub covered_on: Vec<Platform>,
-    /// Repositories of the images that do the work, as [`crate::k8s::image::is_of`] reads them.
+    /// The image repositories of its working parts, as [`crate::k8s::image::is_of`] reads them.
     pub images: Vec<String>,
     /// API groups of its custom resources.
     #[serde(default)]
     pub groups: Vec<String>,
-    /// Whether it gives pods further networks, and sets up no card of a node by itself: that it belongs here is our reading.
+    /// Whether it attaches pods to further networks and does not itself configure cards of nodes; that such software
+    /// belongs here is our reading.
     #[serde(default)]
     pub for_pods: bool,
     /// How well it is known.
     pub confidence: Confidence,
-    /// Where it is written.
+    /// The source.
     pub source: String,
-    /// When it was last looked up.
+    /// The day on which the source was last read.
     pub checked: Date,
 }
 
@@ -51,14 +53,14 @@ pub struct NetworkSoftware {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NicPlugin {
-    /// Its name, as a network's configuration has it.
+    /// Its name, as in a network configuration.
     #[serde(rename = "type")]
     pub name: String,
     /// How well it is known.
     pub confidence: Confidence,
-    /// Where it is written.
+    /// The source.
     pub source: String,
-    /// When it was last looked up.
+    /// The day on which the source was last read.
     pub checked: Date,
 }
 
@@ -68,9 +70,9 @@ pub struct NicPlugin {
 pub struct LoadBalancer {
     /// Its name.
     pub name: String,
-    /// Repositories of its images.
+    /// Its image repositories.
     pub images: Vec<String>,
-    /// The type of the Arc extension that brings it, where there is one.
+    /// The type of the Arc extension that installs it, where there is one.
     #[serde(default)]
     pub extension: Option<String>,
     /// Whether it only drives an appliance outside the cluster.
@@ -78,19 +80,19 @@ pub struct LoadBalancer {
     pub appliance: bool,
     /// How well it is known.
     pub confidence: Confidence,
-    /// Where it is written.
+    /// The source.
     pub source: String,
-    /// When it was last looked up.
+    /// The day on which the source was last read.
     pub checked: Date,
 }
 
-/// A feature that some platforms do not have.
+/// A feature that some platforms lack.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Feature {
-    /// Where it is not there.
+    /// The platforms without it.
     pub unavailable_on: Vec<Platform>,
-    /// Where it is written.
+    /// The source.
     pub source: String,
 }
 

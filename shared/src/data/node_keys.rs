@@ -1,4 +1,4 @@
-//! What the system writes on nodes.
+//! Metadata that the system writes on nodes.
 
 use serde::Deserialize;
 
@@ -6,11 +6,11 @@ use super::confidence::Confidence;
 use super::pattern::Pattern;
 use crate::k8s::version::Version;
 
-/// What the system writes on nodes, and which keys are reserved to it.
+/// Metadata that the system writes on nodes, and the keys that are reserved for it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NodeKeys {
-    /// Prefixes reserved to the system.
+    /// The prefixes that are reserved for the system.
     pub reserved_prefixes: Vec<ReservedPrefix>,
     /// Known system labels.
     pub labels: Vec<SystemKey>,
@@ -18,55 +18,55 @@ pub struct NodeKeys {
     pub annotations: Vec<SystemKey>,
     /// Known system taints, by key.
     pub taints: Vec<SystemKey>,
-    /// Keys that are the user's although they look otherwise.
+    /// Keys that belong to the user although they look like the system's.
     pub exceptions: Vec<Exception>,
 }
 
 /// A reserved prefix.
 #[derive(Clone, Debug, Deserialize)]
 pub struct ReservedPrefix {
-    /// `kubernetes.io/`.
+    /// The prefix, `kubernetes.io/`.
     pub prefix: String,
-    /// Whether `node.kubernetes.io/` falls under it too.
+    /// Whether the prefix covers subdomains such as `node.kubernetes.io/`.
     pub subdomains: bool,
-    /// Whether only the platform's own programs write under it.
+    /// Whether only the platform's own programs write keys with it.
     #[serde(default)]
     pub vendor: bool,
     /// How well it is known.
     pub confidence: Confidence,
-    /// Where it is written.
+    /// The source.
     pub source: String,
 }
 
 /// A known system key.
 #[derive(Clone, Debug, Deserialize)]
 pub struct SystemKey {
-    /// Which keys.
+    /// The keys.
     #[serde(flatten)]
     pub key: Pattern,
-    /// Who writes it.
+    /// The writer.
     #[serde(default)]
     pub writer: String,
-    /// Whether it says the same on every node of a pool.
+    /// Whether all nodes of a pool have the same value.
     #[serde(default)]
     pub pool_wide: bool,
-    /// Whether it is documented for Kubernetes or AKS at large and was never shown on a node of AKS Arc.
+    /// Whether it is documented for Kubernetes or AKS in general and has never been seen on a node of AKS Arc.
     #[serde(default)]
     pub elsewhere: bool,
-    /// The first minor of a node's kubelet at which the system sets it.
+    /// The first minor of the kubelet at which the system sets it.
     #[serde(default)]
     pub since: Option<KubeletMinor>,
-    /// The last one.
+    /// The last such minor.
     #[serde(default)]
     pub until: Option<KubeletMinor>,
     /// How well it is known.
     pub confidence: Confidence,
-    /// Where it is written.
+    /// The source.
     pub source: String,
 }
 
 impl SystemKey {
-    /// Whether the system sets it on a node with this kubelet; a node that names none counts.
+    /// Whether the system sets it on a node with this kubelet. A node that reports no version counts.
     fn is_of(&self, kubelet: Option<Version>) -> bool {
         let Some(kubelet) = kubelet.map(KubeletMinor::of) else { return true };
         self.since.is_none_or(|since| since <= kubelet) && self.until.is_none_or(|until| kubelet <= until)
@@ -95,7 +95,7 @@ impl TryFrom<String> for KubeletMinor {
     }
 }
 
-/// What metadata a key stands in.
+/// The place of a key in an object's metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Place {
@@ -107,50 +107,51 @@ pub enum Place {
     Taint,
 }
 
-/// A key that is the user's although it looks otherwise.
+/// A key that belongs to the user although it looks like the system's.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Exception {
-    /// Which keys.
+    /// The keys.
     #[serde(flatten)]
     pub key: Pattern,
-    /// Where.
+    /// The places.
     pub on: Vec<Place>,
-    /// Why.
+    /// The reason.
     pub note: String,
-    /// Whether nothing at all is said about it.
+    /// Whether rules never mention it.
     pub silent: bool,
 }
 
-/// What the tables say of a key.
+/// The verdict of the tables on a key.
 #[derive(Clone, Copy, Debug)]
 pub enum Ruling<'d> {
-    /// It is the user's although it looks otherwise.
+    /// The user's, although it looks like the system's.
     Exception(&'d Exception),
-    /// The system seems to write it, but nothing we hold documents that: too little to accuse anybody by.
+    /// Probably the system's, but without documentation: not enough to accuse anybody.
     Guess(&'d SystemKey),
-    /// The system writes it.
+    /// The system's.
     Known(&'d SystemKey),
-    /// The system writes it at other minors of Kubernetes than the node's.
+    /// The system's, but at other minors of Kubernetes than the node's.
     Lapsed(&'d SystemKey),
-    /// Nothing.
+    /// Not in the tables.
     Silent,
 }
 
 impl NodeKeys {
-    /// What the tables say of `key` at `place`, whatever the node's version. An exact key wins over a prefix, a longer prefix
-    /// over a shorter one, and between equals an exception over a system key.
+    /// The verdict of the tables on `key` at `place`, for any version of the node. An exact key wins over a prefix, a
+    /// longer prefix over a shorter one, and between equals an exception over a system key.
     pub fn ruling(&self, place: Place, key: &str) -> Ruling<'_> {
         self.ruling_at(place, key, || None)
     }
 
-    /// What the tables say of `key` at `place` of a node with this kubelet, which is asked for only where it counts.
+    /// The verdict of the tables on `key` at `place` of a node with this kubelet. `kubelet` is only called where the
+    /// version matters.
     pub fn ruling_at(&self, place: Place, key: &str, kubelet: impl Fn() -> Option<Version>) -> Ruling<'_> {
         let table = match place {
             Place::Annotation => &self.annotations,
             Place::Label => &self.labels,
             Place::Taint => &self.taints,
         };
-        // Most keys that are asked about stand in the tables word for word, and are found so without a look at the patterns.
+        // Most keys stand in the tables verbatim, and are found without trying the patterns.
         let covers = |row: &&SystemKey| row.key.is(key);
         let exact = table.iter().rfind(|row| row.key.is_exactly(key));
         let known = exact.or_else(|| table.iter().filter(covers).max_by_key(|row| row.key.rank()));
@@ -177,12 +178,13 @@ impl NodeKeys {
         matches!(self.ruling(place, key), Ruling::Known(_))
     }
 
-    /// Whether a system annotation says the same on every node of a pool, so that the others tell what it was.
+    /// Whether a system annotation has the same value on every node of a pool, so that the other nodes show what it
+    /// was.
     pub fn is_pool_wide(&self, annotation: &str) -> bool {
         self.annotations.iter().any(|row| row.pool_wide && row.key.is(annotation))
     }
 
-    /// The reserved prefix `key` falls under.
+    /// The reserved prefix that covers `key`.
     pub fn reserved(&self, key: &str) -> Option<&ReservedPrefix> {
         let (domain, _) = key.split_once('/')?;
         self.reserved_prefixes.iter().find(|row| {

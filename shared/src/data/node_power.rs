@@ -1,16 +1,16 @@
-//! What gives a pod power over its node: `data/node-power.yaml`.
+//! Capabilities and sockets that give a pod power over its node: `data/node-power.yaml`.
 
 use serde::Deserialize;
 
-/// What gives a pod power over its node, besides privilege and writable host paths.
+/// Capabilities and sockets that give a pod power over its node, besides privilege and writable host paths.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NodePower {
     /// Capabilities that reach beyond the pod.
     pub capabilities: Vec<Capability>,
-    /// Sockets whose reader is the node's master.
+    /// Sockets that give their reader control of the node.
     pub sockets: Vec<Socket>,
-    /// How kubectl names the pods of `kubectl debug node/…`.
+    /// The pods of `kubectl debug node/…`.
     pub debug_pods: DebugPods,
 }
 
@@ -19,7 +19,7 @@ pub struct NodePower {
 pub struct Capability {
     /// Its name, without `CAP_`.
     pub name: String,
-    /// The namespace of the host it needs for that; none where it needs none.
+    /// The host namespace that it needs for that, if any.
     #[serde(default, rename = "with")]
     pub needs: Option<HostNamespace>,
 }
@@ -45,7 +45,7 @@ impl HostNamespace {
     }
 }
 
-/// A socket, or the directory it stands in.
+/// A socket, or its directory.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Socket {
     /// Its path on the node.
@@ -55,12 +55,12 @@ pub struct Socket {
 /// The pods of `kubectl debug node/…`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct DebugPods {
-    /// How their names begin.
+    /// The prefix of their names.
     pub prefix: String,
 }
 
 impl NodePower {
-    /// Whether a path is a socket that grants everything, or a directory of one.
+    /// Whether a path is a socket that grants everything, or the directory of one.
     pub fn is_socket(&self, path: &str) -> bool {
         let path = path.trim_end_matches('/');
         self.sockets

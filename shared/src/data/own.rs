@@ -1,4 +1,10 @@
-//! The names of the guard's own objects in a cluster.
+//! The names of our own API and of the guard's objects in a cluster.
+
+/// The API group of our documents and objects.
+pub const GROUP: &str = "aksarc.dev";
+
+/// The `apiVersion` of all documents that are read and written.
+pub const API_VERSION: &str = "aksarc.dev/v1alpha1";
 
 /// The namespace of the guard. No webhook asks about objects in it, or the guard could stand in its own way.
 pub const NAMESPACE: &str = "aksarc-system";

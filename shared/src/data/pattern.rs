@@ -1,4 +1,4 @@
-//! How tables name what they speak of.
+//! Patterns by which tables name keys, managers and the like.
 
 use serde::Deserialize;
 
@@ -9,19 +9,19 @@ pub struct Pattern {
     pub(super) name: Option<String>,
     #[serde(default)]
     pub(super) prefix: Option<String>,
-    /// Of keys: what stands before the `/`, or the end of it.
+    /// For keys: a domain that the part before the `/` equals or ends in.
     #[serde(default)]
     pub(super) domain: Option<String>,
 }
 
 impl Pattern {
-    /// Whether it covers `text`.
+    /// Whether the pattern matches `text`.
     pub fn is(&self, text: &str) -> bool {
         match (&self.name, &self.prefix, &self.domain) {
             (Some(name), _, _) => name == text,
             (None, Some(prefix), _) => text.starts_with(&**prefix),
             (None, None, Some(domain)) => {
-                // Asked of every key of every node, and faster so than by `split_once`.
+                // This is asked for every key of every node; `split_once` is slower.
                 let slash = text.bytes().position(|byte| byte == b'/');
                 let before = slash.and_then(|slash| text.get(..slash)?.strip_suffix(&**domain));
                 before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
@@ -30,12 +30,12 @@ impl Pattern {
         }
     }
 
-    /// Whether it is the exact name `text`.
+    /// Whether the pattern is the exact name `text`.
     pub(super) fn is_exactly(&self, text: &str) -> bool {
         self.name.as_deref() == Some(text)
     }
 
-    /// Whether it covers `text`, upper and lower case being the same.
+    /// Whether the pattern matches `text`, ignoring case.
     pub(super) fn is_but_for_case(&self, text: &str) -> bool {
         match (&self.name, &self.prefix) {
             (Some(name), _) => name.eq_ignore_ascii_case(text),
@@ -44,7 +44,7 @@ impl Pattern {
         }
     }
 
-    /// Exact before prefix and domain, longer before shorter.
+    /// A sort key for precedence: exact names before prefixes and domains, longer before shorter.
     pub(super) fn rank(&self) -> (bool, usize) {
         let text = self.name.as_ref().or(self.prefix.as_ref()).or(self.domain.as_ref());
         (self.name.is_some(), text.map_or(0, String::len))

@@ -1,8 +1,8 @@
-//! Where AKS Arc runs.
+//! The platforms that AKS Arc runs on.
 
 use serde::{Deserialize, Serialize};
 
-/// Where AKS Arc runs: each has its own policy text.
+/// A platform that AKS Arc runs on. Each has its own policy text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -23,8 +23,8 @@ impl Platform {
     pub const ALL: [Platform; 4] =
         [Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal, Platform::BareMetal];
 
-    /// The platforms with a support policy text of their own. A change whose platform nobody names is judged by these:
-    /// bare metal, a preview without one, has to be named.
+    /// The platforms with a support policy text of their own. A change without a configured platform is judged by
+    /// these; bare metal, a preview without a text, has to be named.
     pub const WITH_POLICY_TEXT: [Platform; 3] = [Platform::WindowsServer, Platform::Hci22h2, Platform::AzureLocal];
 
     /// Whether a support policy text of the platform is known.
@@ -32,7 +32,7 @@ impl Platform {
         self != Platform::BareMetal
     }
 
-    /// The word users type.
+    /// The name of the platform, as users type it.
     pub fn as_str(self) -> &'static str {
         match self {
             Platform::WindowsServer => "windows-server",
@@ -42,13 +42,13 @@ impl Platform {
         }
     }
 
-    /// From the word users type.
+    /// The platform with this name.
     pub fn parse(word: &str) -> Option<Self> {
         Platform::ALL.into_iter().find(|platform| platform.as_str() == word)
     }
 }
 
-/// A platform.
+/// A platform and its descriptions.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlatformText {
@@ -58,6 +58,6 @@ pub struct PlatformText {
     pub title: String,
     /// One letter, for tables.
     pub short: String,
-    /// Id of its policy text.
+    /// The id of its policy text.
     pub document: String,
 }

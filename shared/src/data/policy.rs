@@ -1,4 +1,4 @@
-//! The policy texts, and what they say clause by clause.
+//! The policy texts, and their clauses in our words.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::platform::Platform;
 
-/// A policy text, or another page that findings rest on.
+/// A policy text, or another page that findings cite.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Document {
@@ -15,15 +15,15 @@ pub struct Document {
     pub id: String,
     /// Its title.
     pub title: String,
-    /// Its date; some are undated.
+    /// Its date; some pages are undated.
     pub date: Option<Date>,
-    /// Platforms whose policy text it is; none for any other page.
+    /// The platforms whose policy text it is; empty for any other page.
     #[serde(default, skip_serializing)]
     pub platforms: Vec<Platform>,
-    /// Where the edition that was read is published.
+    /// The address of the edition that was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// Anything to know about its editions.
+    /// A remark on its editions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
@@ -34,53 +34,53 @@ pub struct Document {
 pub struct ClauseText {
     /// `C13`.
     pub id: String,
-    /// The section of the policy text it stands in.
+    /// The section of the policy text that it comes from.
     pub section: String,
-    /// What it says.
+    /// The clause, in our words.
     pub says: String,
-    /// What follows.
+    /// The consequence.
     pub consequence: String,
-    /// What can decide it.
+    /// The means that can decide it.
     pub sees: Vec<Sees>,
-    /// How the text of a platform differs.
+    /// Differences of a platform's text, by platform.
     #[serde(default)]
     pub differs: BTreeMap<String, String>,
-    /// What settles it besides rules and questions, or why nothing in a cluster does.
+    /// The means that settle it besides rules and questions, or the reason why nothing in a cluster does.
     #[serde(default)]
     pub settled_by: Option<String>,
-    /// Who can answer what Kubernetes cannot show, and how.
+    /// For a clause that Kubernetes cannot show: the person to ask, and how they find out.
     #[serde(default)]
     pub ask: Option<String>,
-    /// What the question is about, in a few words.
+    /// The subject of the question, in a few words.
     #[serde(default)]
     pub topic: Option<String>,
-    /// How many days somebody's answer holds.
+    /// For how many days an answer holds.
     #[serde(default, skip_serializing)]
     pub holds_days: Option<i64>,
-    /// The clause whose question is asked instead of one of its own.
+    /// The clause whose question stands for this clause too.
     #[serde(default, skip_serializing)]
     pub asked_with: Option<String>,
-    /// Platforms whose text has no such clause, so that nobody is asked there.
+    /// The platforms whose text lacks the clause, so that nobody is asked there.
     #[serde(default, skip_serializing)]
     pub no_text_on: Vec<Platform>,
-    /// The release of the host answers it.
+    /// Whether the release of the host answers it.
     #[serde(default, skip_serializing)]
     pub settled_by_release: bool,
 }
 
-/// What can decide a clause.
+/// A means of deciding a clause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Sees {
-    /// Somebody's dated answer; not observable from Kubernetes.
+    /// Somebody's dated answer; Kubernetes does not show it.
     Attest,
-    /// The guard and the dry run, when it is attempted.
+    /// The guard and the dry run, at the time of the change.
     Change,
     /// The Kubernetes API.
     Cluster,
-    /// Traces, not the fact.
+    /// The Kubernetes API, but by traces only.
     Evidence,
-    /// Nothing to decide.
+    /// Nothing: the clause only informs.
     Information,
     /// The platform alone.
     Profile,

@@ -1,4 +1,4 @@
-//! Microsoft's previews, and by what traces they are told.
+//! Microsoft's previews, and the traces that reveal them.
 
 use jiff::civil::Date;
 use serde::Deserialize;
@@ -8,25 +8,25 @@ use super::platform::Platform;
 /// A preview.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Preview {
-    /// A word for paths.
+    /// An id, used in paths.
     pub id: String,
-    /// What Microsoft calls it.
+    /// Microsoft's name for it.
     pub name: String,
-    /// Where it is one; empty for all.
+    /// The platforms on which it is a preview; empty for all.
     #[serde(default)]
     pub platforms: Vec<Platform>,
-    /// By what it is told.
+    /// The trace that reveals it.
     pub trace: PreviewTrace,
-    /// Microsoft's pages disagree on whether it is one.
+    /// Whether Microsoft's pages disagree on its being a preview.
     #[serde(default)]
     pub disputed: bool,
-    /// Where it is written.
+    /// The source.
     pub source: String,
-    /// When somebody last looked: previews end.
+    /// The day on which the source was last read: previews end.
     pub checked: Date,
 }
 
-/// By what a preview is told.
+/// A trace that reveals a preview.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PreviewTrace {

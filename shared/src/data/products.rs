@@ -1,16 +1,16 @@
-//! How the platform and other products are told.
+//! Marks that distinguish the platform from other products.
 
 use serde::Deserialize;
 
-/// How the platform and other products are told.
+/// Marks that distinguish the platform from other products.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Products {
     /// Products that are not AKS Arc.
     pub products: Vec<Product>,
-    /// How `spec.providerID` of a VM-based AKS Arc node begins.
+    /// The prefix of `spec.providerID` of a VM-based AKS Arc node.
     pub provider_id_prefix: String,
-    /// How the name of an AKS Arc node begins.
+    /// The prefix of the names of AKS Arc nodes.
     pub node_name_prefix: String,
 }
 
@@ -25,7 +25,7 @@ pub struct Product {
     /// A node label of its own.
     #[serde(default)]
     pub label: Option<String>,
-    /// How its providerIDs begin.
+    /// The prefix of its providerIDs.
     #[serde(default)]
     pub provider_id_prefix: Option<String>,
 }

@@ -1,16 +1,16 @@
-//! Marks that tell whose an object is.
+//! Marks that show whose an object is.
 
 use serde::Deserialize;
 
 use super::managers::is_same_program;
 
-/// Marks that tell whose an object is.
+/// Marks that show whose an object is.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProvenanceMarks {
     /// Helm releases of the platform's own.
     pub helm_releases: Vec<String>,
-    /// FieldManagers that Helm writes as.
+    /// The field managers that Helm writes as.
     pub helm_managers: Vec<String>,
     /// Registries only Microsoft publishes to.
     pub image_registries: Vec<String>,
@@ -19,7 +19,7 @@ pub struct ProvenanceMarks {
 }
 
 impl ProvenanceMarks {
-    /// Whether a fieldManager is Helm.
+    /// Whether a field manager is Helm.
     pub fn is_helm(&self, manager: &str) -> bool {
         self.helm_managers.iter().any(|own| is_same_program(own, manager))
     }

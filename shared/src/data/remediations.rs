@@ -1,4 +1,4 @@
-//! Remediations of Microsoft's support module, by the objects that they must change.
+//! The remediations of Microsoft's support module, by the objects that they change.
 
 use jiff::civil::Date;
 use serde::Deserialize;
@@ -11,18 +11,18 @@ use super::confidence::Confidence;
 pub struct Remediation {
     /// The module's name for it.
     pub name: String,
-    /// What it does, in our words.
+    /// Its effect, in our words.
     pub does: String,
-    /// Versions of the module that have it.
+    /// The versions of the module that contain it.
     pub versions: String,
-    /// What it changes in a cluster; empty where nothing is known to be.
+    /// The objects that it changes; empty where none is known.
     #[serde(default)]
     pub objects: Vec<Touched>,
     /// How well that is known.
     pub confidence: Confidence,
-    /// Where it is written.
+    /// The source.
     pub source: String,
-    /// When somebody last looked.
+    /// The day on which the source was last read.
     pub checked: Date,
 }
 
@@ -30,26 +30,26 @@ pub struct Remediation {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Touched {
-    /// Codes of the rules that find the change.
+    /// The codes of the rules that find the change.
     pub rules: Vec<String>,
     /// Its kind.
     pub kind: String,
-    /// Its namespace; none for nodes.
+    /// Its namespace; empty for nodes.
     #[serde(default)]
     pub namespace: String,
-    /// Its name; none for every object of the kind.
+    /// Its name; `None` for every object of the kind.
     #[serde(default)]
     pub name: Option<String>,
-    /// The field; any, if left out.
+    /// The field; `None` for any.
     #[serde(default)]
     pub path: Option<String>,
-    /// Whether it takes the field away: then no other change of it looks like this.
+    /// Whether it removes the field, so that no other change of the field resembles it.
     #[serde(default)]
     pub removed: bool,
 }
 
 impl Remediation {
-    /// What is said of a finding that it touches.
+    /// The sentence that a finding resembling this remediation gets.
     pub fn likeness(&self) -> String {
         format!(
             "looks like {} of Microsoft's support module Support.AksArc (looked up {}): if Microsoft Support had it run, \
@@ -65,7 +65,7 @@ mod tests {
     use crate::finding::{Draft, ObjectRef};
     use crate::k8s::kinds;
     use crate::rules::catalogue;
-    use crate::verdict::weigh::finalize;
+    use crate::verdict::weigh::merge;
 
     #[test]
     fn every_remediation_names_rules_and_kinds_that_there_are() {
@@ -86,7 +86,7 @@ mod tests {
             let node = ObjectRef { kind: "Node".to_owned(), name: "moc-l1".to_owned(), ..ObjectRef::default() };
             let draft = Draft::at(node, path).values(Some("unix:///run/containerd.sock"), after);
             let rule = catalogue::find("AA202").unwrap();
-            let evidence = finalize(rule, Platform::AzureLocal, vec![draft]).remove(0).evidence;
+            let evidence = merge(rule, Platform::AzureLocal, vec![draft]).remove(0).evidence;
             evidence.into_iter().filter(|own| own.detail.contains("EnableNodeLocalCRISocket")).count()
         };
         let socket = "metadata.annotations[kubeadm.alpha.kubernetes.io/cri-socket]";

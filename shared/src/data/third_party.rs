@@ -1,4 +1,4 @@
-//! Software of others that is often met on clusters: `data/third-party.yaml`.
+//! Third-party software that is common on clusters: `data/third-party.yaml`.
 
 use std::collections::HashMap;
 
@@ -12,17 +12,17 @@ use crate::k8s::image;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Licence {
-    /// Only its maker has it.
+    /// Only the maker has the source.
     Closed,
-    /// Everybody has it.
+    /// The source is public.
     Open,
 }
 
-/// A product of somebody else's.
+/// A third-party product.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ThirdPartyProduct {
-    /// Our id for it, stable: findings and waivers name it.
+    /// Our id for it. It is stable, since findings and waivers contain it.
     pub id: String,
     /// Its name.
     pub name: String,
@@ -31,15 +31,15 @@ pub struct ThirdPartyProduct {
     /// Whether it is an ingress controller.
     #[serde(default)]
     pub ingress: bool,
-    /// Who supports it, as a phrase: `the Istio project`.
+    /// The party that supports it, as a phrase: `the Istio project`.
     pub supported_by: String,
-    /// Repositories of its images, of two components or more, as [`crate::k8s::image::is_of`] reads them.
+    /// Its image repositories, of two components or more, as [`crate::k8s::image::is_of`] reads them.
     #[serde(default)]
     pub images: Vec<String>,
-    /// Images whose path alone could be anybody's, with the registry that is the product's own.
+    /// Images whose path alone is ambiguous, with the product's own registry.
     #[serde(default)]
     pub hosted: Vec<String>,
-    /// Names of its images in Docker's official library, which have one component.
+    /// The names of its images in Docker's official library, which have one component.
     #[serde(default)]
     pub library: Vec<String>,
     /// API groups of its custom resources, or full names of definitions where a group is shared.
@@ -48,22 +48,23 @@ pub struct ThirdPartyProduct {
     /// Names of its Helm charts.
     #[serde(default)]
     pub charts: Vec<String>,
-    /// What its ingress classes name as their controller; what follows behind a slash is its users' own.
+    /// The controllers that its ingress classes name. A suffix behind a slash is the users' own.
     #[serde(default)]
     pub controllers: Vec<String>,
-    /// An API group that shows Cluster API at work, whose parts Microsoft installs together with this product: where it is
-    /// served, the product may be the platform's.
+    /// An API group that shows Cluster API in use. Microsoft installs this product together with Cluster API, so where
+    /// the group is served the product may be the platform's.
     #[serde(default)]
     pub perhaps_platform_with: Option<String>,
     /// How well it is known.
     pub confidence: Confidence,
-    /// Where it is written.
+    /// The source.
     pub source: String,
-    /// When its names were last looked up.
+    /// The day on which its names were last looked up.
     pub checked: Date,
 }
 
-/// The products, found by their marks. An image of no product costs one look-up of the last component of its repository.
+/// The products, indexed by their marks. For an image of no product the cost is one look-up, of the last component of
+/// its repository.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(from = "Vec<ThirdPartyProduct>")]
 pub struct ThirdParty {
@@ -97,7 +98,7 @@ impl From<Vec<ThirdPartyProduct>> for ThirdParty {
                 table.extend(names.iter().map(|name| (name.clone(), at)));
             }
         }
-        // The longest path says most.
+        // The longest path is the most specific one.
         for rows in images.values_mut() {
             rows.sort_by_key(|row| std::cmp::Reverse(row.path.len()));
         }
@@ -116,7 +117,7 @@ impl ThirdParty {
         self.products.iter().find(|product| product.id == id)
     }
 
-    /// The product an image is of, and the repository that tells.
+    /// The product of an image, with the repository that identifies it.
     pub fn of_image(&self, image: &str) -> Option<(&ThirdPartyProduct, &str)> {
         let repository = image::repository(image);
         let rows = self.images.get(last(repository))?;
@@ -127,7 +128,7 @@ impl ThirdParty {
         Some((self.products.get(row.product)?, &row.path))
     }
 
-    /// The product a custom resource definition is of, by its group or its own name.
+    /// The product of a custom resource definition, found by its group or its own name.
     pub fn of_definition(&self, group: &str, name: &str) -> Option<&ThirdPartyProduct> {
         let [definitions, _, _] = &self.marks;
         self.products.get(*definitions.get(name).or_else(|| definitions.get(group))?)
@@ -140,7 +141,7 @@ impl ThirdParty {
         Some((self.products.get(*charts.get(name)?)?, version))
     }
 
-    /// The product of an ingress class, by its controller.
+    /// The product of an ingress class, found by its controller.
     pub fn of_controller(&self, controller: &str) -> Option<&ThirdPartyProduct> {
         let [_, _, controllers] = &self.marks;
         let mut name = controller;
@@ -153,8 +154,8 @@ impl ThirdParty {
     }
 }
 
-/// Whether a repository is one of Docker's official library: an image without a path comes from Docker Hub, and mirrors keep
-/// `library/`. One of the same name elsewhere is somebody's own.
+/// Whether a repository belongs to Docker's official library: an image without a path comes from Docker Hub, and
+/// mirrors keep `library/`. A repository of the same name elsewhere does not belong to it.
 fn is_library(repository: &str, name: &str) -> bool {
     repository.strip_suffix(name).is_some_and(|before| {
         matches!(before, "" | "docker.io/" | "index.docker.io/" | "library/") || before.ends_with("/library/")
@@ -210,7 +211,7 @@ mod tests {
             }
             let told = [&product.images, &product.hosted, &product.library].iter().any(|names| !names.is_empty());
             assert!(told, "{} has no image, and would never be more than information", product.id);
-            // A registry in a path would hide the mirrors.
+            // A registry in a path would keep the images of mirrors from matching.
             for path in &product.images {
                 let host = path.split('/').next().unwrap();
                 assert!(!host.contains('.'), "{path} begins with a registry");

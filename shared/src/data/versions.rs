@@ -1,4 +1,4 @@
-//! Kubernetes versions, and whether a minor is in support on a day.
+//! Kubernetes versions per platform, and the support of a minor on a day.
 
 use crate::k8s::version::Version;
 use std::ops::RangeInclusive;
@@ -20,7 +20,7 @@ pub struct Table {
     pub platform: Platform,
     /// The day of the source.
     pub as_of: Date,
-    /// Where it is written.
+    /// The source.
     pub source: String,
     /// How well it is known.
     pub confidence: Confidence,
@@ -34,23 +34,23 @@ pub struct Table {
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Window {
-    /// A list without a rule for what comes: it holds for some days.
+    /// A list without a rule for later minors. It holds for some days.
     Listed {
-        /// Days.
+        /// The number of days.
         holds_days: i64,
     },
-    /// A time from a minor's first release.
+    /// A number of months from a minor's first release.
     MonthsFromFirstRelease {
-        /// Months.
+        /// The number of months.
         months: i64,
     },
-    /// The newest few.
+    /// The newest minors.
     NewestMinors {
-        /// How many.
+        /// The number of minors.
         count: u32,
-        /// A new one comes about every so many months.
+        /// The number of months between two new minors.
         cadence_months: i64,
-        /// Days of grace once a minor has been pushed out.
+        /// The days of grace for a minor that a newer one has displaced.
         grace_days: i64,
     },
 }
@@ -66,7 +66,7 @@ pub struct Minor {
     /// The first release known to list it.
     #[serde(default)]
     pub first_release: Option<Date>,
-    /// The last release before it that is known not to list the minor: what came first in between is not known.
+    /// The last earlier release that is known not to list the minor. Releases in between are not known.
     #[serde(default)]
     pub absent_on: Option<Date>,
     /// The last release known to list it.
@@ -77,46 +77,46 @@ pub struct Minor {
     pub end: Option<Date>,
     /// Every patch published, oldest first.
     pub patches: Vec<String>,
-    /// Where it differs from the table's.
+    /// The confidence of this row, where it differs from the table's.
     #[serde(default)]
     pub confidence: Option<Confidence>,
-    /// Anything to know.
+    /// A remark on the row.
     #[serde(default)]
     pub note: Option<String>,
 }
 
-/// Why version tables are not used.
+/// The reason why version tables are refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TableError {
-    /// There is none in the text.
+    /// The text contains no table.
     #[error("it holds no table")]
     Empty,
-    /// A platform has two.
+    /// A platform has two tables.
     #[error("it holds two tables of {}", .platform.as_str())]
     Twice {
         /// The platform.
         platform: Platform,
     },
-    /// A row cannot be meant.
+    /// A row makes no sense.
     #[error("the table of {} has {what}", .platform.as_str())]
     Row {
         /// The platform of its table.
         platform: Platform,
-        /// What is wrong.
+        /// The problem of the row.
         what: String,
     },
-    /// It is no list of tables.
+    /// The text is not a list of tables.
     #[error(transparent)]
     Shape(#[from] ReadError),
 }
 
-/// Reads tables that somebody wrote, as strictly as what is built in: a row that nothing matches would be no row at all.
+/// Reads version tables from a user's file, as strictly as the built-in ones: a row that matches nothing is an error.
 ///
 /// # Errors
 /// [`TableError`].
 pub fn parse(text: &str) -> Result<Vec<Table>, TableError> {
-    // Of an empty text the parser makes an error of types that helps nobody.
+    // For an empty text the parser's own error, about types, would help nobody.
     if yaml::documents(text)?.is_empty() {
         return Err(TableError::Empty);
     }
@@ -136,13 +136,13 @@ pub fn parse(text: &str) -> Result<Vec<Table>, TableError> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MinorState {
-    /// It was out.
+    /// It was out of support.
     Retired,
-    /// It was in.
+    /// It was in support.
     Supported,
 }
 
-/// What the table says of a minor on a day.
+/// The support of a minor on a day, according to a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MinorSupport {
     /// In support, until the day given.
@@ -157,37 +157,38 @@ pub enum MinorSupport {
         /// Since when, if known.
         since: Option<Date>,
     },
-    /// Out on the table's day, and nobody says since when: nothing tells whether it was out before.
+    /// Out of support on the table's day, without a known end: it may already have been out before.
     Unstated {
         /// The table's day.
         out_on: Date,
     },
-    /// Its time runs from a first release that is not known, and may be over.
+    /// The first release is not known exactly, so that the support may have ended.
     Open {
-        /// A release that does not list it yet.
+        /// A release that does not list the minor yet.
         absent_on: Date,
         /// The first release known to list it.
         first_release: Date,
-        /// The last day that it can have.
+        /// The latest possible last day.
         until: Date,
     },
-    /// The table is too old to tell: the minor held until this day at least.
+    /// The table is too old to tell. The minor was supported until this day at least.
     TooOld {
         /// The projected end.
         held_until: Date,
     },
     /// Newer than the table's newest row.
     NewerThanTable,
-    /// Not in the table, though not beyond it either.
+    /// Neither in the table nor beyond it.
     NoRow,
 }
 
 impl Table {
-    /// What the table says of `version` on `day`, a UTC calendar date. Clauses C01, C08.
+    /// The support of `version` on `day`, a UTC calendar date, according to the table. Clauses C01 and C08.
     ///
-    /// A retired minor stays retired however old the table; without an end it was out on the table's day at the latest. A published end decides before and after it alike. On a
-    /// platform that supports the newest minors, the k-th newest leaves when enough newer ones have come, one per
-    /// cadence counted from the table's day, plus the grace; where a minor has a year, that year.
+    /// A retired minor stays retired, however old the table is; without an end it was out on the table's day at the
+    /// latest. A published end decides before and after that day alike. On a platform that supports the newest minors,
+    /// the k-th newest leaves when enough newer ones have come, one per cadence counted from the table's day, plus the
+    /// grace. Where a minor is supported for a year, that year decides.
     pub fn support(&self, version: Version, day: Date) -> MinorSupport {
         let Some(row) = self.row(version) else {
             return match (self.newest(), self.oldest()) {
@@ -219,8 +220,8 @@ impl Table {
         }
     }
 
-    /// What is known on `day` of a minor that was out on the table's day and has no end of its own: minors leave in their
-    /// order, so the end of a newer one is at the latest its own.
+    /// The support on `day` of a minor that was out on the table's day and has no end of its own. Minors leave in
+    /// order, so the end of a newer minor bounds its own.
     fn out(&self, version: Version, day: Date) -> MinorSupport {
         let newer = self.minors.iter().filter(|row| row.version().is_some_and(|own| own > version));
         let ended = newer.filter_map(|row| self.stated_end(row)).any(|end| end < day);
@@ -231,8 +232,8 @@ impl Table {
         }
     }
 
-    /// Between which releases a minor first came, where its time may be over on `day` for all that is known: counted from the
-    /// earlier of them it is, and no release lists it that late.
+    /// The releases between which a minor first came, where its support may have ended on `day`: it has ended if
+    /// counted from the earlier release, and no release lists the minor that late.
     fn gap(&self, row: &Minor, day: Date) -> Option<(Date, Date)> {
         let Window::MonthsFromFirstRelease { months } = self.window else { return None };
         let (absent_on, first_release) = (row.absent_on?, row.first_release?);
@@ -241,7 +242,7 @@ impl Table {
         (day > earliest && !listed).then_some((absent_on, first_release))
     }
 
-    /// The end of a row that a text gives, or the policy's arithmetic.
+    /// The end of a row, as a text gives it or as the policy's arithmetic yields it.
     fn stated_end(&self, row: &Minor) -> Option<Date> {
         row.end.or_else(|| self.projected_end(row).filter(|(_, exact)| *exact).map(|(end, _)| end))
     }
@@ -274,7 +275,7 @@ impl Table {
         patches
     }
 
-    /// What is wrong with a table of the right shape.
+    /// The problem of a table that has the right shape, if any.
     fn problem(&self) -> Option<String> {
         let days = self.minors.iter().flat_map(|row| {
             let days =
@@ -307,7 +308,7 @@ impl Table {
         None
     }
 
-    /// Whether it says less on `day` than it did when it was written: minors may have come and gone since.
+    /// Whether the table is too old on `day` to be complete: minors may have come and gone since.
     pub fn is_old(&self, day: Date) -> bool {
         let span = match self.window {
             Window::Listed { holds_days } => span().try_days(holds_days),
@@ -327,9 +328,9 @@ impl Table {
         self.minors.iter().filter_map(Minor::version).min()
     }
 
-    /// The last day of a row, and whether it follows from the policy rather than from our projection.
+    /// The last day of a row, and whether the policy's own arithmetic yields it rather than our projection.
     fn projected_end(&self, row: &Minor) -> Option<(Date, bool)> {
-        // Spans of jiff panic beyond their range, unless they are tried.
+        // jiff's spans panic beyond their range unless the `try_` constructors are used.
         let days = |from: Date, days: i64| from.checked_add(span().try_days(days).ok()?).ok();
         let months = |from: Date, months: i64| from.checked_add(span().try_months(months).ok()?).ok();
         match self.window {
@@ -347,7 +348,8 @@ impl Table {
 }
 
 impl Window {
-    /// Numbers that nobody means: a window without an end would call everything supported.
+    /// The problem of a window whose numbers make no sense, if any. A window without an end would call everything
+    /// supported.
     fn problem(&self) -> Option<String> {
         let fields: &[(&str, i64, RangeInclusive<i64>)] = &match *self {
             Window::Listed { holds_days } => vec![("holds_days", holds_days, 1..=MAX_DAYS)],
@@ -378,23 +380,23 @@ fn is_likely(day: Date) -> bool {
     (FIRST_DAY..=LAST_DAY).contains(&day)
 }
 
-/// Days after which a table with no window of its own is called old: a new minor comes about every three months, and the
-/// oldest leaves thirty days later.
+/// The number of days after which a table without a window of its own is called old: a new minor comes about every
+/// three months, and the oldest leaves thirty days later.
 const OLD_DAYS: i64 = 120;
 
-/// A list without a rule for what comes is not believed for longer, nor does grace last longer.
+/// The longest that a list without a rule for later minors holds, and the longest grace.
 const MAX_DAYS: i64 = 366;
 
-/// Ten years; the longest support that Kubernetes gets anywhere is about two.
+/// Ten years. The longest support that Kubernetes gets anywhere is about two.
 const MAX_MONTHS: i64 = 120;
 
-/// Kubernetes has fewer minors at once.
+/// Kubernetes never has this many minors in support.
 const MAX_MINORS: i64 = 20;
 
-/// In months; Kubernetes has never gone a year without a minor.
+/// In months. Kubernetes has never gone a year without a minor.
 const MAX_CADENCE: i64 = 12;
 
-/// Kubernetes is younger, and all days that follow from these stay inside the calendar.
+/// A day before Kubernetes existed. All days computed from later ones stay inside the calendar.
 const FIRST_DAY: Date = jiff::civil::date(2014, 1, 1);
 
 const LAST_DAY: Date = jiff::civil::date(2199, 12, 31);

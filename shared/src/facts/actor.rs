@@ -1,21 +1,21 @@
-//! Who acts: the platform, a person or their automation, or an identity that could be either.
+//! The actor behind a request: the platform, a person or their automation, or an identity that could be either.
 
 use crate::data::{Identities, Managers};
 use crate::k8s::user::User;
 
-/// Who acts, for what the guard may do about it.
+/// The actor behind a request, as the guard distinguishes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Actor {
-    /// Could be the platform or a person: warned, and denied only where the configuration says so.
+    /// The platform or a person: warned, and denied only where the configuration says so.
     Ambiguous,
-    /// A named user, a service account of theirs, or a human tool.
+    /// A person, their service account, or a tool of people.
     Person,
-    /// The platform itself: never judged.
+    /// The platform itself; its requests are never judged.
     Platform,
 }
 
 impl Actor {
-    /// A word for metrics and audit annotations.
+    /// The name for metrics and audit annotations.
     pub fn as_str(self) -> &'static str {
         match self {
             Actor::Ambiguous => "ambiguous",
@@ -25,33 +25,34 @@ impl Actor {
     }
 }
 
-/// Extra identities from the configuration; they decide before the built-in ones.
+/// Identities from the configuration. They take precedence over the built-in ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Actors {
-    /// Identities that are the platform's here.
+    /// Identities that are the platform in this cluster.
     pub platform: Matchers,
-    /// Identities that are people's or their automation's here, also against the built-in list.
+    /// Identities that are people or their automation in this cluster, even if the built-in list says otherwise.
     pub people: Matchers,
-    /// What is done about a request that could be the platform's or a person's, where a person's would be denied.
+    /// The answer to a request that could be the platform's or a person's, where a person's would be denied.
     pub ambiguous: Ambiguous,
 }
 
-/// What is done about what an identity does that could be the platform or a person.
+/// The answer to a request that could be the platform's or a person's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Ambiguous {
-    /// It is denied: for clusters where everybody who acts for the platform is configured.
+    /// The request is denied: for clusters in which every identity that acts for the platform is configured.
     Deny,
-    /// It is allowed with a warning. Deletes, and `kubectl scale`, tell of no tool: an administrator's are among these.
+    /// The request is allowed with a warning. Deletes and `kubectl scale` do not name a tool, so an administrator's
+    /// requests can be among these.
     #[default]
     Warn,
 }
 
 impl Ambiguous {
-    /// The word of the configuration.
+    /// The word used in the configuration.
     pub fn as_str(self) -> &'static str {
         match self {
             Ambiguous::Deny => "deny",
@@ -60,7 +61,7 @@ impl Ambiguous {
     }
 }
 
-/// Exact identities; there are no wildcards on purpose.
+/// Exact identities. Wildcards are left out on purpose.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -73,16 +74,16 @@ pub struct Matchers {
     pub credential_ids: Vec<String>,
 }
 
-/// Why an entry of the configuration names nobody, or everybody.
+/// The reason why an entry of the configuration matches nobody, or everybody.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoMatcher {
-    /// A pattern, of which there are none.
+    /// A pattern; wildcards are not supported.
     #[error("actors: {0:?} is compared as it stands, and no name has a star in it: write each name out")]
     Star(String),
-    /// Nothing.
+    /// An empty entry.
     #[error("actors: a name is empty, and nobody has none")]
     Empty,
-    /// A group that is not the platform's alone.
+    /// A group that others than the platform belong to.
     #[error(
         "actors.platform.groups: everybody, or every service account, is in {0}, so the guard would judge nobody: name those who act for the platform"
     )]
@@ -90,10 +91,10 @@ pub enum NoMatcher {
 }
 
 impl Actors {
-    /// Whether each entry can name somebody, and none the platform together with everybody.
+    /// Checks that each entry can match somebody, and that no entry makes everybody the platform.
     ///
     /// # Errors
-    /// [`NoMatcher`] for the first entry that cannot.
+    /// [`NoMatcher`] for the first entry that fails.
     pub fn check(&self) -> Result<(), NoMatcher> {
         for matchers in [&self.platform, &self.people] {
             for name in matchers.users.iter().chain(&matchers.groups).chain(&matchers.credential_ids) {
@@ -109,7 +110,7 @@ impl Actors {
     }
 }
 
-/// Groups that the API server puts everybody in, or every service account (kubernetes.io, Authenticating and Service accounts).
+/// Groups that contain everybody, or every service account (kubernetes.io, Authenticating and Service accounts).
 const EVERYBODY: [&str; 3] = ["system:authenticated", "system:serviceaccounts", "system:unauthenticated"];
 
 impl Matchers {
@@ -124,18 +125,19 @@ impl Matchers {
     }
 }
 
-/// Whether a request is an agent's: software that runs with a service account and calls itself by no tool of people's. It may
-/// keep metadata of its own where a person may not. A name alone makes nobody an agent: everybody can choose a fieldManager.
+/// Whether a request comes from an agent: software that runs with a service account and does not call itself a people's
+/// tool. An agent may keep metadata of its own where a person may not. A field manager alone makes nobody an agent,
+/// since clients choose it freely.
 pub fn is_agent(user: &User, managers: &Managers) -> bool {
     user.name.starts_with("system:serviceaccount:") && managers.is_agent(&user.field_manager)
 }
 
-/// Classifies a user.
+/// The actor that a user is.
 ///
-/// The order: configured credential ids (they tell apart what names cannot), configured people, configured platform,
-/// built-in platform, ambiguous groups, and everyone else is a person. Cluster API's kubeconfig and an administrator's
-/// look the same, so a human tool's fieldManager turns an ambiguous identity into a person and nothing turns it into
-/// the platform but configuration.
+/// The order of precedence: configured credential ids (they distinguish users of the same name), configured people, the
+/// configured platform, the built-in platform, ambiguous groups; everybody else is a person. Cluster API's kubeconfig
+/// and an administrator's look the same, so a people's tool as field manager turns an ambiguous identity into a person.
+/// Only configuration turns one into the platform.
 pub fn classify(user: &User, extra: &Actors, identities: &Identities, managers: &Managers) -> Actor {
     if extra.people.matches_credential(user) {
         return Actor::Person;

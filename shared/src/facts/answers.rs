@@ -1,9 +1,10 @@
-//! Attestations: dated, signed answers to what Kubernetes cannot show, from a file.
+//! Attestations: dated, signed answers to questions that Kubernetes cannot answer, read from a file.
 //!
-//! An answer settles a rule that nothing in the cluster can decide; it never outweighs what was found there. Who answers
-//! that a clause is not kept gets a finding for it. Answers end: a subscription that was paid for in spring says nothing
-//! about autumn.
+//! An answer settles a rule that nothing in the cluster can decide. It never outweighs a finding. An answer that a
+//! clause is not met is a finding. Answers expire: a subscription that was paid for in spring says nothing about
+//! autumn.
 
+use crate::data::own::API_VERSION;
 use crate::finding::Clause;
 use std::collections::BTreeMap;
 
@@ -23,33 +24,33 @@ use crate::text::{self, TextProblem};
 pub struct Attestation {
     /// The clause it answers, `C35`.
     pub clause: String,
-    /// The answer.
+    /// The answer given.
     pub answer: Attested,
-    /// Who answers, by name: an answer that nobody signs is none.
+    /// The name of the person who answers. An unsigned answer does not count.
     pub by: String,
-    /// When it was true.
+    /// The moment for which the answer is true.
     pub on: Moment,
-    /// Until when it is taken for true; where left out, as long as the clause's row says.
+    /// The end of the answer. If left out, the clause's row says for how long it holds.
     pub expires: Option<Moment>,
-    /// What was looked at, and what it showed.
+    /// A note on what was looked at, and what it showed.
     pub note: String,
-    /// From when to when something stood still, and what for; of answers to C30, C31 and C34, where told.
+    /// For clauses C30, C31 and C34: the standstill that the answer reports, if it gives dates.
     pub stop: Option<Stop>,
 }
 
-/// A time in which nodes or the cluster stood still, as somebody tells it.
+/// A period in which nodes or the cluster were stopped, as reported by a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stop {
-    /// From when on.
+    /// The beginning.
     pub from: Moment,
-    /// Until when.
+    /// The end.
     pub to: Moment,
-    /// What for, where told.
+    /// The purpose, if given.
     pub purpose: Option<StopPurpose>,
 }
 
 impl Stop {
-    /// Whether it took more than so many days.
+    /// Whether the standstill was longer than `days`.
     pub(crate) fn is_longer_than(&self, days: i64) -> bool {
         self.to.0.duration_since(self.from.0) > SignedDuration::from_hours(days * 24)
     }
@@ -67,7 +68,7 @@ impl std::fmt::Display for Stop {
     }
 }
 
-/// What nodes were stopped for.
+/// The purpose of a standstill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StopPurpose {
@@ -77,17 +78,17 @@ pub enum StopPurpose {
     Other,
 }
 
-/// What somebody answers.
+/// The content of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attested {
-    /// What the clause asks for is so.
+    /// The clause is met.
     Fulfilled,
-    /// It is not.
+    /// The clause is not met.
     NotFulfilled,
 }
 
 impl Attested {
-    /// The word in files and JSON.
+    /// The word used in files and JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Attested::Fulfilled => "fulfilled",
@@ -96,12 +97,12 @@ impl Attested {
     }
 }
 
-/// The answers of a file: YAML documents of kind `AttestationList`, each with `items`. Items whose answer is `open` are
-/// questions that nobody has answered yet, and left out.
+/// The answers of a file that consists of YAML documents of kind `AttestationList`, each with `items`. Items whose
+/// answer is `open` are questions without an answer yet, and left out.
 ///
 /// # Errors
-/// [`ReadError`] with line and column when the file is no such file: another kind, unknown or missing fields, a word that
-/// is no answer, a time that is none. An answer that breaks a term is in the list and does not count: see [`problems`].
+/// [`ReadError`] with line and column for another kind, unknown or missing fields, an invalid word or an invalid time.
+/// An answer that breaks a term is returned and does not count: see [`problems`].
 pub fn parse(text: &str) -> Result<Vec<Attestation>, ReadError> {
     let files = yaml::parse_all::<File>(text.trim_start_matches('\u{feff}'))?;
     if files.is_empty() {
@@ -129,7 +130,7 @@ struct File {
     items: Option<Vec<AttestationItem>>,
 }
 
-/// An answer as it is written; what is left empty is left out.
+/// An answer as written in the file. Empty fields are left out.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AttestationItem {
@@ -174,7 +175,7 @@ impl AttestationItem {
         Ok(Some(Attestation { clause: self.clause, answer, by, on, expires: self.expires, note, stop }))
     }
 
-    /// What it tells of a standstill. One that has not ended goes on until the day of the answer.
+    /// The standstill that the answer reports. One without an end lasts until the day of the answer.
     fn stop(&self, clause: &str, on: Moment) -> Result<Option<Stop>, ReadError> {
         let told = [("from", self.from.is_some()), ("to", self.to.is_some()), ("purpose", self.purpose.is_some())];
         let Some((field, _)) = told.into_iter().find(|(_, is_told)| *is_told) else { return Ok(None) };
@@ -193,47 +194,47 @@ impl AttestationItem {
     }
 }
 
-/// Why an answer does not count.
+/// The reason why an answer does not count.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
-    /// Ends before it begins.
+    /// It ends before it begins.
     #[error("expires is not after on")]
     Backwards,
-    /// Two answers to one question: nobody can say which holds.
+    /// There are two answers to the same question, and no way to tell which holds.
     #[error("{0} is answered more than once")]
     Duplicate(String),
-    /// Over.
+    /// It has expired.
     #[error("it ended at {0}")]
     Expired(Timestamp),
-    /// Nobody knows what will be so.
+    /// It is dated in the future.
     #[error("it is of {0}, which is still to come")]
     Future(Timestamp),
-    /// Longer than any answer may hold.
+    /// It runs longer than any answer may.
     #[error("it may hold {MAX_DAYS} days at most")]
     TooLong,
-    /// No clause is called so.
+    /// It names an unknown clause.
     #[error("no clause is called {given}{}", .nearest.as_ref().map(|near| format!("; did you mean {near}?")).unwrap_or_default())]
     UnknownClause {
-        /// What was given.
+        /// The name given.
         given: String,
-        /// What may have been meant.
+        /// The known name that is nearest.
         nearest: Option<String>,
     },
-    /// A clause that is not answered by people.
+    /// Its clause is not a question to people.
     #[error("{0} is no question to people: rules decide it, or there is nothing to decide")]
     Unasked(String),
-    /// By nobody.
+    /// It is not signed.
     #[error("nobody signed it: by is empty")]
     Unsigned,
-    /// By no name that can be read.
+    /// Its signature cannot be printed.
     #[error("{0}")]
     Signature(TextProblem),
 }
 
-/// Every answer with what keeps it from counting; with nothing, it counts.
+/// Every answer with the problems that keep it from counting. An answer without problems counts.
 pub fn problems<'a>(answers: &'a [Attestation], data: &Data, now: Timestamp) -> Vec<(&'a Attestation, Vec<Problem>)> {
     let mut judged: Vec<_> = answers.iter().map(|answer| (answer, answer.problems(data, now))).collect();
-    // A file may keep what was answered before: what is over or was never signed takes nothing from what counts.
+    // A file may keep earlier answers: one that has expired or was never signed does not affect those that count.
     let mut times: BTreeMap<&str, usize> = BTreeMap::new();
     for (answer, _) in judged.iter().filter(|(_, problems)| problems.is_empty()) {
         *times.entry(lead_of(data, &answer.clause)).or_default() += 1;
@@ -247,7 +248,7 @@ pub fn problems<'a>(answers: &'a [Attestation], data: &Data, now: Timestamp) -> 
 }
 
 impl Attestation {
-    /// The moment from which on it says nothing any more. `holds` is how many days an answer to its clause holds.
+    /// The moment at which the answer ends. `holds` is the number of days for which answers to its clause hold.
     pub(crate) fn until(&self, holds: i64) -> Timestamp {
         match self.expires {
             Some(Moment(end)) => end,
@@ -289,7 +290,7 @@ impl Attestation {
     }
 }
 
-/// The answers that count, by the clause that leads each question.
+/// The answers that count, by the leading clause of each question.
 #[derive(Debug)]
 pub(crate) struct Answers<'a> {
     data: &'a Data,
@@ -302,12 +303,12 @@ impl<'a> Answers<'a> {
         Answers { data, by_lead: counting.map(|(answer, _)| (lead_of(data, &answer.clause), answer)).collect() }
     }
 
-    /// The answer to the question that a clause belongs to.
+    /// The answer to the question of a clause.
     pub(crate) fn get(&self, clause: &str) -> Option<&'a Attestation> {
         self.by_lead.get(lead_of(self.data, clause)).copied()
     }
 
-    /// Every answer that counts, with the moment it ends at.
+    /// Every answer that counts, with the moment at which it ends.
     pub(crate) fn ends(&self) -> impl Iterator<Item = (&'a Attestation, Timestamp)> + '_ {
         self.by_lead.iter().filter_map(|(lead, answer)| {
             let holds = self.data.clauses.iter().find(|clause| clause.id == **lead)?.holds_days?;
@@ -315,7 +316,7 @@ impl<'a> Answers<'a> {
         })
     }
 
-    /// What became of a rule's questions on a platform.
+    /// The answered and open questions of a rule on a platform.
     pub(crate) fn of_rule(&self, clauses: &[Clause], platform: Platform) -> Settled<'a> {
         let mut settled = Settled { answered: Vec::new(), open: Vec::new() };
         for clause in clauses.iter().filter_map(|clause| asked(self.data, clause.as_str(), platform)) {
@@ -330,23 +331,23 @@ impl<'a> Answers<'a> {
     }
 }
 
-/// What became of a rule's questions.
+/// The answered and open questions of a rule.
 #[derive(Debug)]
 pub(crate) struct Settled<'a> {
-    /// Answers that count.
+    /// The answers that count.
     pub(crate) answered: Vec<&'a Attestation>,
-    /// Clauses without one.
+    /// The clauses without an answer.
     pub(crate) open: Vec<&'a str>,
 }
 
 impl Settled<'_> {
-    /// Whether people answered all there is to answer, and all is as it is to be.
+    /// Whether every question is answered, and every answer says that its clause is met.
     pub(crate) fn is_fulfilled(&self) -> bool {
         let good = self.answered.iter().all(|answer| answer.answer == Attested::Fulfilled);
         good && self.open.is_empty() && !self.answered.is_empty()
     }
 
-    /// `attested by alice on 2026-05-20 (C35)`.
+    /// The answers as a phrase: `attested by alice on 2026-05-20 (C35)`.
     pub(crate) fn says(&self) -> String {
         let each = self.answered.iter().map(|answer| {
             format!("attested by {} on {} ({})", text::line(answer.by.trim(), 80), day(answer.on.0), answer.clause)
@@ -355,13 +356,13 @@ impl Settled<'_> {
     }
 }
 
-/// The clause, where it is a question to people on a platform.
+/// The clause with this id, if it is a question to people on the platform.
 pub(crate) fn asked<'d>(data: &'d Data, id: &str, platform: Platform) -> Option<&'d ClauseText> {
     let clause = data.clauses.iter().find(|clause| clause.id == id)?;
     (clause.sees.contains(&Sees::Attest) && !clause.no_text_on.contains(&platform)).then_some(clause)
 }
 
-/// The clause that asks the question this one belongs to.
+/// The clause whose question covers this clause.
 pub(crate) fn lead<'d>(data: &'d Data, clause: &'d ClauseText) -> &'d ClauseText {
     let named = clause.asked_with.as_deref();
     named.and_then(|id| data.clauses.iter().find(|other| other.id == id)).unwrap_or(clause)
@@ -371,19 +372,17 @@ pub(crate) fn lead_of<'d>(data: &'d Data, id: &'d str) -> &'d str {
     data.clauses.iter().find(|clause| clause.id == id).map_or(id, |clause| &lead(data, clause).id)
 }
 
-/// The day of a moment, UTC.
+/// The day of a moment, in UTC.
 pub(crate) fn day(moment: Timestamp) -> Date {
     moment.to_zoned(TimeZone::UTC).date()
 }
 
-const API_VERSION: &str = "aksarc.dev/v1alpha1";
-
 const KIND: &str = "AttestationList";
 
-/// The clauses on standstills, whose answers say from when to when, and what for.
+/// The clauses on standstills. Their answers give beginning, end and purpose.
 pub(crate) const OF_STOPS: [&str; 3] = ["C30", "C31", "C34"];
 
-/// However sure somebody is, after a year somebody looks again.
+/// The longest that an answer holds: after a year somebody has to look again.
 const MAX_DAYS: i64 = 365;
 
 #[cfg(test)]
@@ -463,7 +462,7 @@ items:
         for (_, problems) in problems(&both, embedded(), at("2026-05-02T00:00:00Z")) {
             assert_eq!(problems, [Problem::Duplicate("C35".to_owned())]);
         }
-        // What does not count by itself takes nothing from what does.
+        // An answer that does not count by itself does not affect those that do.
         let day: fn(&mut Attestation) = |_| {};
         let over: fn(&mut Attestation) = |a| a.on = Moment(at("2025-05-01T00:00:00Z"));
         let unsigned: fn(&mut Attestation) = |a| a.by.clear();

@@ -1,8 +1,8 @@
-//! What the system created here, recorded at a known-good time, and what became of it since.
+//! Baselines: records of what the system created in a cluster at a known-good time, and the changes since.
 //!
-//! The last of the four steps that tell the system's from the user's: the tables, the node's own lists, managedFields, and
-//! what was there when the cluster was known to be good. A baseline settles what nothing else can: that a value has been put
-//! back, that a key is gone, that an object which nobody knows was there from the start.
+//! The system's metadata is told from the user's in four steps: by the tables, by the node's own lists, by
+//! managedFields, and by a baseline. Only a baseline shows that a value has been put back, that a key is gone, or that
+//! an object unknown to the tables has been there from the start.
 
 mod comparison;
 mod difference;
@@ -10,6 +10,7 @@ mod recorder;
 #[cfg(test)]
 mod samples;
 
+use crate::data::own::API_VERSION;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -25,7 +26,8 @@ pub use comparison::{ChangedKey, Comparison};
 pub use difference::{BaselineDifference, diff};
 pub use recorder::{Recorder, records};
 
-/// What the system created, as recorded on a day. The file's shape, JSON or YAML, `aksarc.dev/v1alpha1`.
+/// A record of what the system created, taken on a day. The fields are those of the file, which is JSON or YAML of
+/// version `aksarc.dev/v1alpha1`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Baseline {
@@ -33,13 +35,13 @@ pub struct Baseline {
     pub api_version: String,
     /// `Baseline`.
     pub kind: String,
-    /// The version that recorded it.
+    /// The version of the tool that recorded it.
     pub tool_version: String,
-    /// When.
+    /// The moment of the record.
     pub captured_at: Timestamp,
-    /// The kubeconfig context, or the snapshot, it was recorded from.
+    /// The kubeconfig context, or the snapshot, that was recorded.
     pub context: String,
-    /// The uid of the namespace kube-system, which tells clusters apart; empty where it could not be read.
+    /// The uid of the namespace kube-system, which identifies the cluster; empty where it could not be read.
     pub cluster: String,
     /// `v1.33.5`; empty where unknown.
     pub kubernetes_version: String,
@@ -49,14 +51,14 @@ pub struct Baseline {
     pub namespaces: BTreeMap<String, NamespaceRecord>,
     /// The system's other objects, by [`object_key`].
     pub objects: BTreeMap<String, ObjectRecord>,
-    /// The lists that it was made from, by [`list_key`]; files of 0.1.0 do not say.
+    /// The lists that it was made from, by [`list_key`]. Files of version 0.1.0 lack this field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lists: Option<BTreeSet<String>>,
 }
 
 impl Baseline {
-    /// Whether it would hold an object of this kind in `namespace`, empty for the whole cluster, had there been one. Where it
-    /// would not, that it holds none says nothing.
+    /// Whether the baseline would contain an object of this kind in `namespace` (empty for the whole cluster), had
+    /// there been one. If not, its absence from the baseline means nothing.
     pub fn covers(&self, kind: &Kind, namespace: &str) -> bool {
         match &self.lists {
             Some(lists) => ["", namespace].iter().any(|place| lists.contains(&list_key(kind, place))),
@@ -69,7 +71,8 @@ impl Baseline {
         self.context.starts_with(OF_SNAPSHOT)
     }
 
-    /// Drops the hashes of what a snapshot holds in part, for a comparison of one with a cluster: they differ without a change.
+    /// Drops the hashes of fields that a snapshot holds only in part, so that a comparison with a cluster does not show
+    /// differences that are none.
     pub fn forget_what_snapshots_leave_out(&mut self) {
         let reduced = [
             &kinds::CONFIG_MAP,
@@ -88,81 +91,81 @@ impl Baseline {
     }
 }
 
-/// Of the lists that go into a baseline, those that version 0.1.0 read.
+/// Whether version 0.1.0 read a list, among those that go into a baseline.
 fn was_read_by_0_1_0(kind: &Kind, namespace: &str) -> bool {
     let elsewhere = [&kinds::LIMIT_RANGE, &kinds::SERVICE_ACCOUNT].contains(&kind) && namespace != "kube-system";
     *kind != kinds::RESOURCE_QUOTA && !elsewhere
 }
 
-/// A node at that time.
+/// A recorded node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NodeRecord {
-    /// Its uid: a node of the same name made anew is another.
+    /// Its uid. A recreated node of the same name has another one.
     pub uid: String,
     /// The pool it was a member of.
     pub pool: String,
     /// CPU, memory and ephemeral storage, as the node reported them.
     pub capacity: [String; 3],
-    /// Labels the system created.
+    /// Labels that the system created.
     pub labels: BTreeMap<String, KeyRecord>,
-    /// Annotations the system created.
+    /// Annotations that the system created.
     pub annotations: BTreeMap<String, KeyRecord>,
 }
 
-/// A namespace of the system's at that time.
+/// A recorded namespace of the system.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NamespaceRecord {
-    /// Labels the system created.
+    /// Labels that the system created.
     pub labels: BTreeMap<String, KeyRecord>,
-    /// Annotations the system created.
+    /// Annotations that the system created.
     pub annotations: BTreeMap<String, KeyRecord>,
 }
 
-/// A label or annotation at that time.
+/// A recorded label or annotation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct KeyRecord {
     /// Its value.
     pub value: String,
-    /// How we knew that the system created it.
+    /// The step that showed that the system created it.
     pub step: RecordedStep,
 }
 
-/// The step that told that something is the system's.
+/// A step by which the system's metadata is told from the user's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum RecordedStep {
-    /// The tables of known keys, components and reserved prefixes.
+    /// The tables list the key, component or reserved prefix.
     Table,
-    /// The node's own lists, written by Cluster API.
+    /// The node's own lists name it, as written by Cluster API.
     Machine,
-    /// managedFields: a system manager owned it.
+    /// A system manager owned it in managedFields.
     ManagedFields,
-    /// It was there, and no person's hand showed on it.
+    /// It was there, and no person had written it.
     #[default]
     Recorded,
 }
 
-/// An object at that time.
+/// A recorded object.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ObjectRecord {
     /// Its uid.
     pub uid: String,
-    /// How we knew that it is the system's.
+    /// The step that showed that it belongs to the system.
     pub step: RecordedStep,
-    /// A hash of each field that matters (`spec`, `data`, `rules`, …), by name. Metadata and status never count.
+    /// A hash of each relevant field (`spec`, `data`, `rules`, …), by name. Metadata and status are left out.
     pub content: BTreeMap<String, String>,
 }
 
-/// A file with a baseline.
+/// The baseline in a file.
 ///
 /// # Errors
-/// [`ReadError`] when it is none, or one of another version.
+/// [`ReadError`] if the text is not a baseline, or one of another version.
 pub fn parse(text: &str) -> Result<Baseline, ReadError> {
-    // JSON is YAML too, but large files are read much faster as what they are.
+    // JSON is YAML too, but the JSON parser reads large files much faster.
     let is_json = text.trim_start().starts_with('{');
     let baseline: Baseline = if is_json { serde_json::from_str(text)? } else { yaml::parse(text)? };
     if (&*baseline.api_version, &*baseline.kind) != (API_VERSION, KIND) {
@@ -174,26 +177,23 @@ pub fn parse(text: &str) -> Result<Baseline, ReadError> {
     Ok(baseline)
 }
 
-/// `kube-system/deployments.apps/coredns`; the namespace is empty for cluster-scoped objects.
+/// The key of an object, `kube-system/deployments.apps/coredns`. The namespace is empty for cluster-scoped objects.
 pub fn object_key(kind: &Kind, namespace: &str, name: &str) -> String {
     format!("{namespace}/{}/{name}", kind.qualified())
 }
 
-/// `kube-system/deployments.apps`; the namespace is empty for a list of the whole cluster.
+/// The key of a list, `kube-system/deployments.apps`. The namespace is empty for a list over the whole cluster.
 fn list_key(kind: &Kind, namespace: &str) -> String {
     format!("{namespace}/{}", kind.qualified())
 }
 
-/// The words for lists that were read, as a baseline holds them.
+/// The keys of the lists that were read, as a baseline records them.
 pub fn list_keys<'k>(read: impl IntoIterator<Item = &'k ReadKey>) -> BTreeSet<String> {
     read.into_iter().map(|list| list_key(list.kind, list.namespace.as_deref().unwrap_or_default())).collect()
 }
 
-/// How the context of a baseline begins that was recorded from a snapshot; its path follows.
+/// The prefix of the context of a baseline that was recorded from a snapshot. The snapshot's path follows.
 pub const OF_SNAPSHOT: &str = "snapshot ";
-
-/// `apiVersion` of a baseline.
-pub const API_VERSION: &str = "aksarc.dev/v1alpha1";
 
 /// `kind` of a baseline.
 pub const KIND: &str = "Baseline";

@@ -1,4 +1,4 @@
-//! One attempted write, as rules see it: what it is on, before and after. Who attempts it is the engine's business.
+//! One attempted write, as rules see it: the object before and after. The engine, not the rule, looks at the user.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,7 @@ use crate::k8s::fit::{self, Misfit};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::{Object, Owner};
 
-/// What a request does. `CONNECT` is never judged.
+/// The operation of a request. `CONNECT` is never judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Operation {
     /// `CREATE`: there is no object before.
@@ -18,7 +18,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// As the admission API spells it.
+    /// The operation as the admission API spells it.
     pub fn as_str(self) -> &'static str {
         match self {
             Operation::Create => "CREATE",
@@ -27,7 +27,7 @@ impl Operation {
         }
     }
 
-    /// From the admission API's spelling.
+    /// The operation with this spelling in the admission API.
     pub fn parse(text: &str) -> Option<Self> {
         match text {
             "CREATE" => Some(Operation::Create),
@@ -38,38 +38,38 @@ impl Operation {
     }
 }
 
-/// What somebody looked up beside the object of a change. The guard asks nobody, and knows none of it.
+/// Facts that a dry run looked up beside the object of a change. The guard sends no requests, and has none of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Beside {
-    /// The Helm release that the object bears the marks of, where that is an installed Arc extension's.
+    /// The Helm release that the object's marks name, if that is the release of an installed Arc extension.
     pub extension: Option<String>,
     /// The addresses of managed Services.
     pub addresses: Vec<String>,
 }
 
-/// One attempted write.
+/// An attempted write.
 #[derive(Clone, Debug)]
 pub struct Change<'a> {
-    /// What the request does.
+    /// The operation of the request.
     pub operation: Operation,
-    /// The kind the request is on: `Deployment` also for its `scale` subresource.
+    /// The kind of the object; `Deployment` for its `scale` subresource too.
     pub kind: &'static Kind,
     /// `status`, `scale`, `ephemeralcontainers` …; empty for the object itself.
     pub subresource: String,
     /// Namespace; empty for cluster-scoped objects.
     pub namespace: String,
-    /// Name; from the object where the request has none. Empty while the server has yet to make one.
+    /// Name; from the object where the request has none. Empty for a name that the server has yet to generate.
     pub name: String,
-    /// The object as it is; `None` when creating.
+    /// The object before the change; `None` for a creation.
     pub before: Option<Object<'a>>,
-    /// The object as it would be; `None` when deleting.
+    /// The object after the change; `None` for a deletion.
     pub after: Option<Object<'a>>,
-    /// What is known beside it.
+    /// Facts that were looked up.
     pub beside: Beside,
 }
 
 impl<'a> Change<'a> {
-    /// A change of a known kind, with names taken from the objects.
+    /// A change of a known kind. Names are taken from the objects.
     pub fn new(
         operation: Operation,
         kind: &'static Kind,
@@ -85,7 +85,7 @@ impl<'a> Change<'a> {
         Change { operation, kind, subresource, namespace, name, before, after, beside }
     }
 
-    /// Both sides of an update of the object itself or of one of `subresources`.
+    /// Both sides of an update, if it is one of the object itself or of one of `subresources`.
     pub fn update(&self, subresources: &[&str]) -> Option<(&Object<'a>, &Object<'a>)> {
         let here = self.subresource.is_empty() || subresources.contains(&&*self.subresource);
         match (self.operation, &self.before, &self.after) {
@@ -94,19 +94,19 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// The object to be made, when the object itself is created.
+    /// The new object, if the change creates the object itself.
     pub fn create(&self) -> Option<&Object<'a>> {
         let own = self.operation == Operation::Create && self.subresource.is_empty();
         self.after.as_ref().filter(|_| own)
     }
 
-    /// Whether the object itself is deleted.
+    /// Whether the change deletes the object itself.
     pub fn is_delete(&self) -> bool {
         self.operation == Operation::Delete && self.subresource.is_empty()
     }
 
-    /// An owner that an update adds, through whatever subresource. When an owner is gone, or never was, the garbage
-    /// collector deletes what it owns, and is asked about by nobody: to add one is to delete with a delay.
+    /// An owner that an update adds, through any subresource. When an owner is gone or never existed, the garbage
+    /// collector deletes the object without another review: adding such an owner is a delayed deletion.
     pub fn new_owner(&self) -> Option<&Owner<'a>> {
         let (Operation::Update, Some(before), Some(after)) = (self.operation, &self.before, &self.after) else {
             return None;
@@ -118,7 +118,7 @@ impl<'a> Change<'a> {
         after.owners().iter().find(|owner| !old.contains(owner))
     }
 
-    /// An owner that an update takes away.
+    /// An owner that an update removes.
     pub fn lost_owner(&self) -> Option<&Owner<'a>> {
         let (Operation::Update, Some(before), Some(after)) = (self.operation, &self.before, &self.after) else {
             return None;
@@ -127,29 +127,29 @@ impl<'a> Change<'a> {
         before.owners().iter().find(|owner| !left.contains(&*owner.uid))
     }
 
-    /// Why one of its sides is none of the change's kind, if so.
+    /// The reason why one of its sides does not fit the change's kind, if so.
     pub fn misfit(&self) -> Option<Misfit> {
         let check = |side: &Object<'a>, twin| fit::check(side, self.kind, &self.subresource, twin).err();
         let before = self.before.as_ref();
         before.and_then(|before| check(before, None)).or_else(|| check(self.after.as_ref()?, before))
     }
 
-    /// What of its sides could not be read so far: see [`Object::fault`].
+    /// The first part of its sides that could not be read: see [`Object::fault`].
     pub fn fault(&self) -> Option<&str> {
         self.sides().find_map(Object::fault)
     }
 
-    /// How many entries `metadata.managedFields` has on a side with more than are looked at.
+    /// The number of `metadata.managedFields` entries on a side with more entries than are looked at.
     pub fn too_many_managed(&self) -> Option<usize> {
         self.sides().filter_map(Object::too_many_managed).max()
     }
 
-    /// Why what was judged of it counts for nothing, if so: see [`Object::unread`].
+    /// The reason why the judgement of the change does not count, if so: see [`Object::unread`].
     pub fn unread(&self) -> Option<String> {
         self.sides().find_map(Object::unread)
     }
 
-    /// Runs something, and says whether it has asked for managedFields that it was shown a part of.
+    /// Calls `judge`, and returns whether it used managedFields of which it saw only a part.
     pub(crate) fn watched<T>(&self, judge: impl FnOnce() -> T) -> (T, bool) {
         self.sides().for_each(Object::forget_asking);
         let judged = judge();
@@ -160,12 +160,12 @@ impl<'a> Change<'a> {
         [&self.before, &self.after].into_iter().flatten()
     }
 
-    /// The object as it is, or else as it would be.
+    /// The object before the change, else the object after it.
     pub fn object(&self) -> Option<&Object<'a>> {
         self.before.as_ref().or(self.after.as_ref())
     }
 
-    /// The change that an object's creation is, read from a manifest. `None` for kinds no rule knows.
+    /// The creation of an object from a manifest. `None` for kinds that no rule knows.
     pub fn create_of(object: Object<'a>) -> Option<Self> {
         let kind = kinds::of(&object.api_version, &object.kind)?;
         Some(Change::new(Operation::Create, kind, "", None, Some(object)))

@@ -1,4 +1,4 @@
-//! The digest of a webhook configuration, which tells whether it asks what it was generated to ask.
+//! The digest of a webhook configuration, which shows whether its match rules are those that were generated.
 
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};

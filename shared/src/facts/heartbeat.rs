@@ -1,24 +1,25 @@
-//! The heartbeat record: when a guard saw the cluster running, kept by the guard, read by the check for long stops
-//! (clauses C30, C31, C34).
+//! The heartbeat record: the times at which a guard saw the cluster running. The guard writes it, and the check reads
+//! it to find long stops (clauses C30, C31, C34).
 //!
-//! The record is a list of intervals of sight, in one ConfigMap. A gap in it says one thing only: no guard wrote. That
-//! is also what an uninstalled guard, a crash loop or a lost right looks like, and what a wrong clock can make up. So
-//! the record keeps what is known about each gap, and [`Gap::meaning`] says which are worth a question; whoever accuses
-//! looks for other signs of life in the gap first. How it is kept from inventing gaps:
+//! The record is a list of intervals of sight, in one ConfigMap. A gap between two intervals shows only that no guard
+//! wrote. An uninstalled guard, a crash loop or a missing right leave the same gap, and a wrong clock can invent one.
+//! So the record keeps what is known about each gap, and [`Gap::meaning`] says which gaps are worth a question. A check
+//! looks for other signs of life in a gap before it reports anything. These decisions keep the record from inventing
+//! gaps:
 //!
-//! - **Whose time.** Beats carry the API server's time, which all replicas share, never the pod's.
-//! - **What a process knows.** Each guard compares that time with a steady clock ([`life::Life`]). A clock that moved
-//!   while the guard ran marks its gap as moved; a guard that ran through a gap, unable to write, says for how long.
-//!   Either kind never counts. A suspended machine looks like a moved clock, and is given the benefit of the doubt.
-//! - **One wrong clock harms nothing.** Beats only add sight, in their place in time: a beat from the future leaves
-//!   later, true beats free to go on where the record ended, and its own gap is marked. Whatever does more than go on
-//!   at the end of the record waits until its clock was steady for [`life::HOLD`], so that a clock which is set right
-//!   minutes after a boot leaves no trace.
-//! - **Short gaps are no gaps.** Up to [`SLACK`] is taken as seen: restarts, upgrades, clocks of several API servers.
-//! - **Two replicas** write to the same record under optimistic concurrency; on a conflict the loser reads again and
-//!   beats into what the other wrote. Beats commute, so that is all the merging there is.
-//! - **Bounded.** Past [`MAX_INTERVALS`] the shortest gap of at most a day is closed; when there is none, the oldest
-//!   interval goes. Both are counted in the record.
+//! - **Time.** Beats carry the API server's time, which all replicas share, never the pod's.
+//! - **Clocks.** Each guard compares that time with a steady clock ([`life::SteadyClock`]). A clock that moved while
+//!   the guard ran marks its gap as moved; a guard that ran through a gap, unable to write, records for how long.
+//!   Neither kind of gap counts. A suspended machine looks like a moved clock, and is given the benefit of the doubt.
+//! - **Wrong clocks.** Beats only add sight, in their place in time: a beat from the future lets later, true beats
+//!   continue where the record ended, and its own gap is marked. A beat that does more than continue the end of the
+//!   record waits until its clock was steady for [`life::HOLD`], so that a clock which is corrected minutes after a
+//!   boot leaves no trace.
+//! - **Short gaps.** Up to [`SLACK`] a gap counts as seen: restarts, upgrades, clocks of several API servers.
+//! - **Replicas.** Two replicas write the same record under optimistic concurrency; on a conflict the loser reads again
+//!   and adds its beat to the new record. Beats commute, so no other merging is needed.
+//! - **Size.** Past [`MAX_INTERVALS`] the shortest gap of at most a day is closed; if there is none, the oldest
+//!   interval is dropped. Both are counted in the record.
 
 use std::cmp::Ordering;
 
@@ -32,10 +33,10 @@ pub mod life;
 
 /// The ConfigMap that holds the record, in the guard's own [`NAMESPACE`].
 pub const NAME: &str = "guard-heartbeat";
-/// The key of its `data` under which the record stands.
+/// The key of its `data` that holds the record.
 pub const KEY: &str = "record";
 
-/// When guards saw the cluster. Intervals are sorted and more than [`SLACK`] apart.
+/// The times at which guards saw the cluster. Intervals are sorted and more than [`SLACK`] apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
     intervals: Vec<Interval>,
@@ -45,25 +46,25 @@ pub struct Record {
     lost: Option<Lost>,
 }
 
-/// Continuous sight, and what is known of the gap before it.
+/// A period of continuous sight, and the facts about the gap before it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Interval {
     /// The first sight.
     pub from: Timestamp,
-    /// The last.
+    /// The last sight.
     pub to: Timestamp,
-    /// How it began.
+    /// The reason why it began.
     pub began: Began,
-    /// Seconds of the gap before it in which a guard is known to have run.
+    /// The seconds of the gap before it in which a guard is known to have run.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub ran: i64,
-    /// The clock is known to have moved between the interval before and this one.
+    /// Whether the clock is known to have moved in the gap before it.
     #[serde(default, skip_serializing_if = "is_false")]
     pub moved: bool,
 }
 
-/// How an interval began.
+/// The reason why an interval began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Began {
@@ -75,104 +76,105 @@ pub enum Began {
     Resumed,
 }
 
-/// What was given up to keep the record small.
+/// The intervals that were dropped to keep the record small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dropped {
-    /// Intervals that are no longer in the record.
+    /// Their number.
     pub count: u64,
-    /// Where the last of them ended.
+    /// The end of the last of them.
     pub until: Timestamp,
 }
 
-/// Guards ran while the API server's clock was behind the record's end, so that their beats have no place in it.
+/// The time that guards ran while the API server's clock was behind the record's end, so that their beats had no place
+/// in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Behind {
-    /// For so many seconds, by steady clocks.
+    /// Seconds, by steady clocks.
     ran: i64,
-    /// What the clock said last.
+    /// The last time that the API server's clock showed.
     at: Timestamp,
 }
 
-/// An earlier record that could not be read and was given up.
+/// An earlier record that could not be read and was replaced.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lost {
-    /// When the present record took its place.
+    /// The time of the replacement.
     pub at: Timestamp,
-    /// What was wrong with it.
+    /// The fault of the earlier record.
     pub why: String,
 }
 
-/// Why a text is not taken as a record.
+/// The reason why a text is not accepted as a record.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordError {
-    /// More than any guard writes.
+    /// The text is larger than any record that a guard writes.
     #[error("the heartbeat record has {0} bytes, more than any guard writes ({MAX_BYTES})")]
     TooLarge(usize),
     /// The text ends early.
     #[error("the heartbeat record ends in the middle: {0}")]
     Truncated(String),
-    /// Not JSON, or not of this shape.
+    /// The text is not JSON, or not of this shape.
     #[error("the heartbeat record cannot be read: {0}")]
     Malformed(String),
-    /// JSON without a version: written by something else.
+    /// The text is JSON without a version, written by another program.
     #[error("what stands in place of the heartbeat record was not written by a guard: it has no version")]
     Foreign,
-    /// A version of the format that this program doesn't know.
+    /// The text has a version of the format that this program does not know.
     #[error("the heartbeat record has format version {0}, and this program knows {VERSION}: use a newer one")]
     Version(u64),
 }
 
 impl RecordError {
-    /// Whether a guard may begin anew in its place. What a newer guard or another program wrote is left alone.
+    /// Whether a guard may replace the record. A record of a newer guard or of another program is left alone.
     pub fn may_be_replaced(&self) -> bool {
         matches!(self, RecordError::TooLarge(_) | RecordError::Truncated(_) | RecordError::Malformed(_))
     }
 }
 
-/// A time in which no guard wrote.
+/// A period in which no guard wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gap {
     /// The last sight before it.
     pub from: Timestamp,
     /// The first sight after it, or the time of asking when there is none yet.
     pub to: Timestamp,
-    /// For how long of it a guard is known to have run.
+    /// The part of it in which a guard is known to have run.
     pub ran: SignedDuration,
-    /// What it may say about the cluster.
+    /// The interpretation of the gap.
     pub meaning: Meaning,
 }
 
-/// What a gap may say about the cluster.
+/// The interpretation of a gap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Meaning {
-    /// Nothing explains it: the cluster was stopped, or no guard ran. Other signs of life decide.
+    /// Unexplained: the cluster was stopped, or no guard ran. Other signs of life decide.
     Unseen(Began),
-    /// A guard ran through it and could not write, so nodes were running.
+    /// A guard ran through it without being able to write, so nodes were running.
     GuardRan,
-    /// The clock moved: nobody knows how long it was.
+    /// The clock moved, so the length of the gap is unknown.
     ClockMoved,
-    /// It ends after the time of asking, so one of the clocks is wrong.
+    /// The gap ends after the time of asking, so one of the clocks is wrong.
     EndsInTheFuture,
-    /// No guard has come back since, while the cluster answers: the guard is what is missing.
+    /// No guard has written since, while the cluster answers: the guard is missing, not the cluster.
     StillOpen,
 }
 
 impl Gap {
-    /// Whether it may stand for a stopped cluster.
+    /// Whether the gap may stand for a stopped cluster.
     pub fn counts(&self) -> bool {
         matches!(self.meaning, Meaning::Unseen(_))
     }
 
-    /// Its length without what a guard is known to have run: the longest stop it can hold.
+    /// The length of the gap without the time in which a guard is known to have run: the longest stop it can contain.
     pub fn unseen(&self) -> SignedDuration {
         self.to.duration_since(self.from).saturating_sub(self.ran).max(SignedDuration::ZERO)
     }
 
-    /// What is known of it, for people.
+    /// The facts about the gap, for people.
     pub fn evidence(&self) -> String {
         let Gap { from, to, .. } = self;
         let days = |time: SignedDuration| time.as_hours() / 24;
@@ -194,10 +196,10 @@ impl Gap {
 }
 
 impl Record {
-    /// Reads what stands under [`KEY`]; an empty text is an empty record.
+    /// Reads the text under [`KEY`]. An empty text is an empty record.
     ///
     /// # Errors
-    /// [`RecordError`]: nothing of such a text is used.
+    /// [`RecordError`]; nothing of such a text is used.
     pub fn parse(text: &str) -> Result<Self, RecordError> {
         if text.len() > MAX_BYTES {
             return Err(RecordError::TooLarge(text.len()));
@@ -218,41 +220,41 @@ impl Record {
         wire.record()
     }
 
-    /// As it goes under [`KEY`].
+    /// The record as the text that goes under [`KEY`].
     pub fn text(&self) -> String {
         let Record { intervals, joined, dropped, behind, lost } = self.clone();
         let wire = Wire { version: VERSION, intervals, joined, dropped, behind, lost };
-        // Times, numbers and strings: there is nothing that JSON could not hold.
+        // Times, numbers and strings always serialize.
         serde_json::to_string(&wire).unwrap_or_default()
     }
 
-    /// An empty record in place of one that cannot be read.
+    /// An empty record that replaces one that cannot be read.
     pub fn in_place_of(error: &RecordError, at: Timestamp) -> Self {
         let why = error.to_string().chars().take(MAX_REASON).collect();
         Record { lost: Some(Lost { at: whole(at), why }), ..Record::default() }
     }
 
-    /// All sight, oldest first.
+    /// All intervals, oldest first.
     pub fn intervals(&self) -> &[Interval] {
         &self.intervals
     }
 
-    /// How many short gaps, of at most [`JOINED_AT_MOST`] each, were closed to keep the record small.
+    /// The number of short gaps, each of at most [`JOINED_AT_MOST`], that were closed to keep the record small.
     pub fn joined(&self) -> u64 {
         self.joined
     }
 
-    /// What was given up at the old end to keep the record small.
+    /// The intervals that were dropped at the old end to keep the record small.
     pub fn dropped(&self) -> Option<Dropped> {
         self.dropped
     }
 
-    /// The unreadable record before this one.
+    /// The unreadable record that this one replaced.
     pub fn lost(&self) -> Option<&Lost> {
         self.lost.as_ref()
     }
 
-    /// The time this record can speak of, as of `now`: from the first sight after the clock last moved to the last one.
+    /// The period that the record covers, as of `now`: from the first sight after the clock last moved to the last one.
     /// `None` when there is no sight, or only in the future.
     pub fn covers(&self, now: Timestamp) -> Option<(Timestamp, Timestamp)> {
         let past: Vec<&Interval> = self.past(now).collect();
@@ -267,7 +269,7 @@ impl Record {
             let ran = SignedDuration::from_secs(after.ran);
             let mut gap = Gap { from: before.to, to: after.from, ran, meaning: Meaning::Unseen(after.began) };
             if later(after.from, now) > SLACK {
-                // What follows is in the future, too.
+                // The following intervals lie in the future, too.
                 gap.meaning = Meaning::EndsInTheFuture;
                 gaps.push(gap);
                 return gaps;
@@ -296,13 +298,13 @@ impl Record {
         self.intervals.iter().take_while(move |interval| later(interval.from, now) <= SLACK)
     }
 
-    /// Where a beat at `at` belongs.
+    /// The place of a beat at `at` in the record.
     fn place(&self, at: Timestamp) -> BeatPlace {
         for (index, interval) in self.intervals.iter().enumerate() {
             if later(interval.from, at) > SLACK {
                 return BeatPlace::Outside(index);
             }
-            // The end's slack first: a beat a little before the end goes on there.
+            // The end's slack comes first: a beat a little before the end continues the last interval.
             if later(at, interval.to) <= SLACK {
                 let deep = later(interval.to, at) > SLACK;
                 return if deep { BeatPlace::Inside } else { BeatPlace::Continues(index) };
@@ -311,7 +313,7 @@ impl Record {
         if self.intervals.is_empty() { BeatPlace::Empty } else { BeatPlace::Outside(self.intervals.len()) }
     }
 
-    /// Joins what touches, and keeps the size.
+    /// Joins intervals that touch, and keeps the size.
     fn tidy(&mut self) {
         self.intervals.sort_by_key(|interval| interval.from);
         let mut tidy: Vec<Interval> = Vec::with_capacity(self.intervals.len());
@@ -332,7 +334,7 @@ impl Record {
 
     fn shrink(&mut self) {
         let lengths = self.intervals.iter().zip(self.intervals.iter().skip(1)).enumerate();
-        // A gap of unknown length stays: closed, it could stretch the record into the future.
+        // A gap of unknown length stays: closing it could stretch the record into the future.
         let shortest = lengths
             .filter(|(_, (_, after))| !after.moved)
             .map(|(index, (before, after))| (later(after.from, before.to), index))
@@ -354,13 +356,13 @@ impl Record {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum BeatPlace {
-    /// There is no sight yet.
+    /// The record is empty.
     Empty,
-    /// At the end of this interval.
+    /// At the end of the interval with this index.
     Continues(usize),
-    /// Well before the end of an interval.
+    /// Inside an interval, well before its end.
     Inside,
-    /// In no interval; one for it would stand here.
+    /// Outside all intervals; a new one would get this index.
     Outside(usize),
 }
 
@@ -409,12 +411,12 @@ impl Wire {
     }
 }
 
-/// By how much `a` is later than `b`; negative when it is earlier.
+/// The time from `b` to `a`; negative when `a` is earlier.
 fn later(a: Timestamp, b: Timestamp) -> SignedDuration {
     a.duration_since(b)
 }
 
-/// The record counts in seconds.
+/// The moment cut to whole seconds, as the record counts them.
 fn whole(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
@@ -437,20 +439,21 @@ fn is_false(flag: &bool) -> bool {
 /// The format's version.
 const VERSION: u64 = 1;
 
-/// Two replicas that write every hour at most, a node that is drained, API servers an hour apart: all of that is less;
-/// the shortest stop that a clause speaks of is two hundred times as long.
+/// The longest gap that counts as seen. Two replicas that write at least every hour, a node that is drained, and API
+/// servers an hour apart stay below it; the shortest stop in a clause is two hundred times as long.
 pub const SLACK: SignedDuration = SignedDuration::from_hours(3);
 
-/// One gap of more than three hours every other day for a year. At some hundred bytes each that is 20 KB.
+/// The most intervals: one gap of more than three hours every other day for a year. At some hundred bytes each that is
+/// 20 KB.
 pub const MAX_INTERVALS: usize = 200;
 
-/// Far from the thirty days of the shortest limit.
+/// The longest gap that may be closed to save space, far below the thirty days of the shortest limit.
 pub const JOINED_AT_MOST: SignedDuration = SignedDuration::from_hours(24);
 
-/// Three times what the fullest record takes.
+/// The largest record that is read: three times the size of the fullest one.
 pub const MAX_BYTES: usize = 64 << 10;
 
-/// Enough for any of our own messages.
+/// The longest reason that is kept, enough for any of our own messages.
 const MAX_REASON: usize = 200;
 
 #[cfg(test)]

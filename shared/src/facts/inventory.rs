@@ -1,5 +1,5 @@
-//! A cluster at one moment, reduced to what rules compare across objects. Objects themselves are not kept, so memory
-//! does not grow with pods.
+//! A cluster at one moment, reduced to the facts that rules compare across objects. Objects themselves are not kept, so
+//! memory does not grow with pods.
 
 mod life;
 
@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::data::own;
 use crate::data::{Data, Place};
-use crate::facts::notes::{Dependence, Kept, Remark, Undecided};
+use crate::facts::notes::{Dependence, NotesByType, Remark, Undecided};
 use crate::facts::origin;
 use crate::facts::probe::{Probe, ProbeState};
 use crate::finding::Code;
@@ -23,9 +23,9 @@ pub use life::{SignsOfLife, Started};
 /// One list: a kind, in a namespace or the whole cluster.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReadKey {
-    /// Of what.
+    /// The kind.
     pub kind: &'static Kind,
-    /// Where; `None` for the whole cluster.
+    /// The namespace; `None` for the whole cluster.
     pub namespace: Option<String>,
 }
 
@@ -38,19 +38,19 @@ impl std::fmt::Display for ReadKey {
     }
 }
 
-/// What became of a list.
+/// The result of reading a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReadState {
     /// Read to its end.
     Complete {
-        /// Objects in it.
+        /// The number of its objects.
         objects: usize,
     },
-    /// Read to its end, but some objects in it could not be judged; findings from the others count, their absence does not.
+    /// Read to its end, but some of its objects could not be judged. Findings from the others count; absences do not.
     Partly(Unjudged),
-    /// Not read, or not to its end; findings from it count, their absence does not.
+    /// Not read to its end. Findings from it count; absences do not.
     Failed(String),
-    /// The caller may not.
+    /// The caller lacks the right to read it.
     Forbidden,
     /// The snapshot does not hold it.
     NotRecorded,
@@ -59,12 +59,12 @@ pub enum ReadState {
 }
 
 impl ReadState {
-    /// Why nothing can be concluded from this list, if so.
+    /// The reason why nothing can be concluded from this list, if so.
     pub fn gap(&self, key: &ReadKey) -> Option<String> {
         match self {
             ReadState::Complete { .. } => None,
             ReadState::Partly(unjudged) => Some(unjudged.gap(key)),
-            // A kind that is not part of Kubernetes and not served has no objects.
+            // A kind that is not part of Kubernetes and is not served has no objects.
             ReadState::NotServed if !key.kind.builtin => None,
             ReadState::NotServed => Some(format!("the server does not serve {key}")),
             ReadState::Failed(why) => Some(format!("could not read {key}: {why}")),
@@ -76,17 +76,17 @@ impl ReadState {
     }
 }
 
-/// Objects of one list that could not be judged: nothing follows from what seems to be missing in them.
+/// The objects of a list that could not be judged. Nothing follows from parts that seem to be missing in them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unjudged {
     count: usize,
     first: String,
-    /// Where they stand; of what stands in no namespace the empty name.
+    /// Their namespaces; empty for cluster-scoped objects.
     namespaces: BTreeSet<String>,
 }
 
 impl Unjudged {
-    /// One of them, and why.
+    /// One such object, with the reason.
     pub(crate) fn one(object: &Object<'_>, why: &str) -> Self {
         let meta = &object.meta;
         let name =
@@ -104,12 +104,12 @@ impl Unjudged {
         self
     }
 
-    /// Where they stand; of what stands in no namespace the empty name.
+    /// Their namespaces; empty for cluster-scoped objects.
     pub(crate) fn namespaces(&self) -> impl Iterator<Item = &str> {
         self.namespaces.iter().map(String::as_str)
     }
 
-    /// Why nothing can be concluded from the list, for people.
+    /// The reason why nothing can be concluded from the list, for people.
     pub fn gap(&self, key: &ReadKey) -> String {
         let more = match self.count - 1 {
             0 => String::new(),
@@ -122,7 +122,7 @@ impl Unjudged {
 /// A cluster at one moment.
 #[derive(Debug, Default)]
 pub struct Inventory {
-    /// What `/version` says, as printed.
+    /// The version from `/version`, as printed.
     pub server_version: Option<String>,
     /// The nodes.
     pub nodes: Vec<NodeFact>,
@@ -130,28 +130,28 @@ pub struct Inventory {
     pub machines: Vec<MachineFact>,
     /// The creation of the oldest system namespace, RFC 3339: the cluster's birth.
     pub birth: Option<String>,
-    /// Names of the namespaces that exist, of those the data knows, and the guard's.
+    /// The names of the existing namespaces, among those that the data knows and the guard's.
     pub namespaces: Vec<String>,
     /// Values of system labels that no person owns, by pool and key.
     pub pool_labels: BTreeMap<String, BTreeMap<String, BTreeMap<String, usize>>>,
-    /// Those of them that a system manager owns.
+    /// Those of [`Inventory::pool_labels`] that a system manager owns.
     pub firm_labels: BTreeMap<String, BTreeMap<String, BTreeMap<String, usize>>>,
     /// The labels and annotations that the system put on some node of a pool, by pool.
     pub system_keys: BTreeMap<String, BTreeSet<(Place, String)>>,
-    /// What became of each list.
+    /// The result of each list.
     pub reads: BTreeMap<ReadKey, ReadState>,
-    /// Of each kind the manifests that could not be judged; those of a list are in its [`ReadState`].
+    /// The manifests that could not be judged, by kind. Those of a list are in its [`ReadState`].
     pub unjudged: BTreeMap<ReadKey, Unjudged>,
-    /// What became of each probe.
+    /// The result of each probe.
     pub probes: BTreeMap<Probe, ProbeState>,
-    /// Signs of when the cluster ran.
+    /// Signs of life, which show when the cluster ran.
     pub life: SignsOfLife,
-    /// What the rules keep of the objects, by the rules' codes.
-    pub(crate) kept: BTreeMap<Code, Kept>,
+    /// Remarks and undecided drafts of the rules, by the rules' codes.
+    pub(crate) kept: BTreeMap<Code, NotesByType>,
 }
 
 impl Inventory {
-    /// Takes in that a manifest is not judged.
+    /// Records that a manifest is not judged.
     pub(crate) fn leave(&mut self, key: ReadKey, unjudged: Unjudged) {
         let all = match self.unjudged.remove(&key) {
             Some(others) => others.and(unjudged),
@@ -167,24 +167,24 @@ impl Inventory {
 
     /// The drafts of a rule that depend on values of type `D`.
     pub(crate) fn undecided<D: Dependence>(&self, code: Code) -> &[Undecided<D>] {
-        self.kept.get(&code).map_or(&[], Kept::undecided)
+        self.kept.get(&code).map_or(&[], NotesByType::undecided)
     }
 
     /// The remarks of type `R` that a rule left, sorted.
     pub(crate) fn remarks<R: Remark>(&self, code: Code) -> impl Iterator<Item = &R> {
-        self.kept.get(&code).into_iter().flat_map(Kept::remarks)
+        self.kept.get(&code).into_iter().flat_map(NotesByType::remarks)
     }
 
-    /// What the API server answered to a probe.
+    /// The API server's answer to a probe.
     ///
     /// # Errors
-    /// Why there is no answer, for people.
+    /// The reason why there is no answer, for people.
     pub fn probe(&self, probe: Probe) -> Result<&str, String> {
         self.probes.get(&probe).unwrap_or(&ProbeState::NotRecorded).text(probe)
     }
 
-    /// The one value all clean members of a pool carry for a system label; `None` when they differ or there is none. Where a
-    /// system manager owns it on some of them, only those count.
+    /// The value of a system label that all clean members of a pool share; `None` when they differ or there is none. If
+    /// a system manager owns the label on some of them, only those count.
     pub fn pool_value(&self, pool: &str, key: &str) -> Option<&str> {
         let values = self.firm_labels.get(pool).and_then(|keys| keys.get(key));
         let values = values.or_else(|| self.pool_labels.get(pool)?.get(key))?;
@@ -192,18 +192,20 @@ impl Inventory {
         values.next().filter(|_| values.next().is_none()).map(String::as_str)
     }
 
-    /// The one value that a system manager wrote for a label on the members of a pool; `None` when they differ or there is none.
+    /// The value of a label that a system manager wrote on the members of a pool; `None` when they differ or there is
+    /// none.
     pub fn firm_value(&self, pool: &str, key: &str) -> Option<&str> {
         self.firm_labels.get(pool)?.get(key)?;
         self.pool_value(pool, key)
     }
 
-    /// Whether the system put `key` at `place` of some node of a pool. A person's own hand on another node shows nothing.
+    /// Whether the system put `key` at `place` of some node of a pool. A key that a person wrote on another node does
+    /// not count.
     pub fn has_system_key(&self, pool: &str, place: Place, key: &str) -> bool {
         self.system_keys.get(pool).is_some_and(|keys| keys.contains(&(place, key.to_owned())))
     }
 
-    /// What became of the list of `kind` over the whole cluster.
+    /// The result of the list of `kind` over the whole cluster.
     pub fn read(&self, kind: &'static Kind) -> Option<&ReadState> {
         self.reads.get(&ReadKey { kind, namespace: None })
     }
@@ -286,18 +288,18 @@ pub const POOL_LABEL: &str = "msft.microsoft/nodepool-name";
 /// The label that kubeadm puts on control-plane nodes.
 pub const CONTROL_PLANE_LABEL: &str = "node-role.kubernetes.io/control-plane";
 
-/// The pool part of a providerID, `moc://<pool>-md-<hash>-<hash>`; the shape was seen once, so it never accuses alone.
+/// The pool in a providerID, `moc://<pool>-md-<hash>-<hash>`. The shape was seen once, so it never accuses alone.
 pub fn provider_pool<'p>(provider_id: &'p str, data: &Data) -> Option<&'p str> {
     let vm = provider_id.strip_prefix(&*data.products.provider_id_prefix)?;
     vm.rfind("-md-").map(|end| vm.split_at(end).0)
 }
 
-/// What tells the pool of a node.
+/// The signs by which the pool of a node is known.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct PoolSigns<'n> {
     /// `spec.providerID`.
     pub(crate) provider_id: Option<&'n str>,
-    /// The annotation `cluster.x-k8s.io/owner-kind`: what made the machine.
+    /// The annotation `cluster.x-k8s.io/owner-kind`: the kind of object that made the machine.
     pub(crate) owner_kind: Option<&'n str>,
     /// The annotation `cluster.x-k8s.io/owner-name`.
     pub(crate) owner_name: Option<&'n str>,
@@ -309,10 +311,11 @@ pub(crate) struct PoolSigns<'n> {
     pub(crate) label: Option<&'n str>,
 }
 
-/// The pool of a node: by its VM's name, which nobody edits, by what Cluster API notes of its machine, else by its label; or
-/// `control-plane`. `None` where nothing tells.
+/// The pool of a node, or `control-plane`. It comes from the VM's name, which nobody edits, else from Cluster API's
+/// notes on the machine, else from the label. `None` where there is none of these.
 pub(crate) fn pool_of<'n>(signs: PoolSigns<'n>, data: &Data) -> Option<&'n str> {
-    // Labels can be edited, so the machine is asked first: one of a pool is no control plane, whatever it is called.
+    // Labels can be edited, so the machine comes first: a machine of a pool is no control plane, whatever the label
+    // says.
     let vm = || signs.provider_id.and_then(|id| id.strip_prefix(&*data.products.provider_id_prefix));
     let of_control_plane = || {
         let by_vm = vm().is_some_and(|vm| vm.contains("-control-plane-"));
@@ -327,8 +330,8 @@ pub(crate) fn pool_of<'n>(signs: PoolSigns<'n>, data: &Data) -> Option<&'n str> 
         .or(signs.label)
 }
 
-/// The pool in the name of what Cluster API makes for it, `<pool>-md`, `<pool>-md-<hash>` or `<pool>-md-<hash>-<5>`
-/// (AKS-Arc/deploy-gpu-node-pool-22h2.md, MicrosoftDocs/azure-stack-docs, 2025-04-02).
+/// The pool in the name of an object that Cluster API makes for it, `<pool>-md`, `<pool>-md-<hash>` or
+/// `<pool>-md-<hash>-<5>` (AKS-Arc/deploy-gpu-node-pool-22h2.md, MicrosoftDocs/azure-stack-docs, 2025-04-02).
 fn deployment_pool(name: &str) -> Option<&str> {
     let pool = name.strip_suffix("-md").or_else(|| name.rfind("-md-").map(|end| name.split_at(end).0));
     pool.filter(|pool| !pool.is_empty())
@@ -336,8 +339,8 @@ fn deployment_pool(name: &str) -> Option<&str> {
 
 /// The pool in the name of a virtual machine of Windows Server and 22H2, `<pool>-<hash>-<5>` (the same page).
 ///
-/// Another name could end alike, and two pools must not be taken for one: both ends have to be written as Kubernetes makes
-/// them, which has no vowels, and the hash has to hold a digit.
+/// Other names can end alike, and two pools must not be taken for one. So both suffixes have to look as Kubernetes
+/// generates them, without vowels, and the hash has to contain a digit.
 fn short_pool(vm: &str) -> Option<&str> {
     let (rest, last) = vm.rsplit_once('-')?;
     let (pool, hash) = rest.rsplit_once('-')?;
@@ -346,21 +349,21 @@ fn short_pool(vm: &str) -> Option<&str> {
     (last.len() == 5 && random(last) && random(hash) && hashed && !pool.is_empty()).then_some(pool)
 }
 
-/// The letters and digits of names that Kubernetes makes (apimachinery, `util/rand`).
+/// The letters and digits in names that Kubernetes generates (apimachinery, `util/rand`).
 const MADE: &[u8] = b"bcdfghjklmnpqrstvwxz0123456789";
 
-/// What stands for the pool of a node where nothing tells it. Two such nodes may be of two pools, so each has its own; no pool
-/// can be called so.
+/// The placeholder for the pool of a node without any sign of it. Two such nodes may belong to two pools, so each has
+/// its own; no pool can have such a name.
 fn untold_pool(node: &str) -> String {
     format!("(that of {node})")
 }
 
-/// Whether a pool is one that nothing tells the name of.
+/// Whether a pool is the placeholder of a node without any sign of its pool.
 pub(crate) fn is_untold(pool: &str) -> bool {
     pool.starts_with('(')
 }
 
-/// The pool of a node object; where nothing tells it, what stands for it, see [`is_untold`].
+/// The pool of a node object, or its placeholder, see [`is_untold`].
 pub fn pool_of_node(node: &Object<'_>, data: &Data) -> String {
     let (labels, annotations) = (&node.meta.labels, &node.meta.annotations);
     let signs = PoolSigns {
@@ -371,13 +374,13 @@ pub fn pool_of_node(node: &Object<'_>, data: &Data) -> String {
         control_plane: labels.get(CONTROL_PLANE_LABEL).is_some(),
         label: labels.get(POOL_LABEL),
     };
-    // It stands in every finding on the pool.
+    // The name stands in every finding on the pool.
     let cut = |pool: &str| Text::from(pool).cut(MAX_NAME).to_string();
     pool_of(signs, data).map_or_else(|| untold_pool(&node.meta.name), cut)
 }
 
 impl NodeFact {
-    /// Reduces a node.
+    /// Reduces a node to its facts.
     pub fn of(node: &Object<'_>, data: &Data) -> Self {
         let (labels, annotations) = (&node.meta.labels, &node.meta.annotations);
         let provider = node.provider_id();
@@ -430,7 +433,7 @@ impl NodeFact {
 }
 
 impl MachineFact {
-    /// Reduces a machine.
+    /// Reduces a machine to its facts.
     pub fn of(machine: &Object<'_>, data: &Data) -> Self {
         let status: serde_json::Value = machine.field("status").unwrap_or_default();
         let text = |path: &str| status.pointer(path).and_then(|value| value.as_str()).map(str::to_owned);
@@ -459,7 +462,7 @@ fn machine_pool(machine: &Object<'_>, data: &Data) -> Option<String> {
     by_vm.or_else(|| provider_pool(&by_name, data).or(of_deployment).map(str::to_owned))
 }
 
-/// What one list adds to the inventory.
+/// The facts that one list adds to the inventory.
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
     nodes: Vec<NodeFact>,
@@ -504,7 +507,7 @@ impl Facts {
         } else if *kind == kinds::NAMESPACE
             && (data.namespaces.protected(&object.meta.name).is_some() || object.meta.name.as_str() == own::NAMESPACE)
         {
-            // The guard's is no system namespace: its age says nothing of the cluster's.
+            // The guard's own namespace is not the system's: its age says nothing about the cluster's.
             let own = object.meta.name.as_str() == own::NAMESPACE;
             let created = object.meta.creation_timestamp.as_ref().filter(|_| !own).map(ToString::to_string);
             self.namespaces.push((object.meta.name.to_string(), created));
@@ -531,7 +534,7 @@ impl Facts {
         inventory.life.merge(self.life);
         for (name, created) in self.namespaces {
             inventory.namespaces.push(name);
-            // RFC 3339 in UTC sorts as text.
+            // RFC 3339 times in UTC sort as text.
             if let Some(created) = created
                 && inventory.birth.as_ref().is_none_or(|birth| created < *birth)
             {
@@ -550,18 +553,18 @@ impl Facts {
     }
 }
 
-/// A label whose value differs from node to node says nothing about a peer.
+/// Whether a label is compared between nodes. Labels whose value differs on every node are left out.
 fn is_compared(key: &str) -> bool {
     key != "kubernetes.io/hostname"
 }
 
-/// A node of AKS Arc has some thirty of them.
+/// The most system keys that are kept per pool. A node of AKS Arc has some thirty.
 const MAX_SYSTEM_KEYS: usize = 256;
 
-/// A line of a report.
+/// The longest reason that is kept, a line of a report.
 const MAX_REASON: usize = 200;
 
-/// Two values already mean that the pool does not agree; a few more help the reader.
+/// The most values that are kept per label. Two already show that the pool disagrees; a few more help the reader.
 const MAX_VALUES: usize = 4;
 
 #[cfg(test)]

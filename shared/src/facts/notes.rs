@@ -1,4 +1,4 @@
-//! What rules keep of single objects until the whole cluster is read, each in types of its own.
+//! Notes that rules take on single objects and use once the whole cluster is read, each in types of the rule's own.
 
 use std::any::{Any, TypeId};
 use std::collections::{BTreeSet, HashMap};
@@ -6,70 +6,70 @@ use std::fmt::Debug;
 
 use crate::finding::Draft;
 
-/// What one rule found in objects, and what it keeps of them to decide by once all objects are read.
+/// The findings of one rule in single objects, and its notes for the time when all objects are read.
 #[derive(Debug, Default)]
 pub struct Notes {
-    /// Findings that one object proves.
+    /// Findings that a single object proves.
     pub drafts: Vec<Draft>,
     /// Remarks, and drafts that only the whole cluster can confirm.
-    pub(crate) kept: Kept,
+    pub(crate) kept: NotesByType,
 }
 
 impl Notes {
-    /// Keeps a remark for `per_cluster`, which asks for it by its type. Equal remarks are kept once, so what many objects say
-    /// alike takes no memory.
+    /// Keeps a remark for `per_cluster`, which asks for it by its type. Equal remarks are kept once, so repetition
+    /// takes no memory.
     pub fn remark<R: Remark>(&mut self, remark: R) {
         self.kept.bag::<BTreeSet<R>>().insert(remark);
     }
 
-    /// Keeps a draft that only `per_cluster` can confirm; `depends_on` is what it decides by.
+    /// Keeps a draft that only `per_cluster` can confirm. `depends_on` is the value that decides it.
     pub fn undecided<D: Dependence>(&mut self, draft: Draft, depends_on: D) {
         self.kept.bag::<Vec<Undecided<D>>>().push(Undecided { draft, depends_on });
     }
 
-    /// Takes in the notes on another object.
+    /// Adds the notes on another object.
     pub(crate) fn merge(&mut self, other: Notes) {
         self.drafts.extend(other.drafts);
         self.kept.merge(other.kept);
     }
 }
 
-/// A draft that is a finding only if the rest of the cluster says so.
+/// A draft that is a finding only if the rest of the cluster confirms it.
 #[derive(Clone, Debug)]
 pub struct Undecided<D> {
     /// The finding it would be.
     pub draft: Draft,
-    /// What decides it: a pool, a release, a time.
+    /// The value that decides it: a pool, a release, a time.
     pub depends_on: D,
 }
 
-/// A remark of a rule's own on what objects say.
+/// A remark of a rule on objects, in a type of the rule's own.
 pub trait Remark: Any + Debug + Ord + Send + Sync {}
 
 impl<R: Any + Debug + Ord + Send + Sync> Remark for R {}
 
-/// What decides a draft, in a rule's own terms.
+/// A value that decides a draft, in a type of the rule's own.
 pub trait Dependence: Any + Debug + Send + Sync {}
 
 impl<D: Any + Debug + Send + Sync> Dependence for D {}
 
-/// All that one rule keeps, by type.
+/// All notes of one rule, by type.
 #[derive(Debug, Default)]
-pub(crate) struct Kept(HashMap<TypeId, Box<dyn Bag>>);
+pub(crate) struct NotesByType(HashMap<TypeId, Box<dyn Bag>>);
 
-impl Kept {
+impl NotesByType {
     /// The remarks of a type, sorted.
     pub(crate) fn remarks<R: Remark>(&self) -> impl Iterator<Item = &R> {
         self.find::<BTreeSet<R>>().into_iter().flatten()
     }
 
-    /// The drafts that depend on values of a type, in the order in which they were kept.
+    /// The drafts that depend on values of a type, in the order in which they were added.
     pub(crate) fn undecided<D: Dependence>(&self) -> &[Undecided<D>] {
         self.find::<Vec<Undecided<D>>>().map_or(&[], Vec::as_slice)
     }
 
-    /// Takes in what was kept of other objects.
-    pub(crate) fn merge(&mut self, other: Kept) {
+    /// Adds the notes on other objects.
+    pub(crate) fn merge(&mut self, other: NotesByType) {
         for (kind, bag) in other.0 {
             match self.0.get_mut(&kind) {
                 Some(own) => own.merge(bag),
@@ -81,60 +81,33 @@ impl Kept {
     }
 
     fn find<B: Bag>(&self) -> Option<&B> {
-        self.0.get(&TypeId::of::<B>()).and_then(|bag| bag.as_any().downcast_ref())
+        self.0.get(&TypeId::of::<B>()).and_then(|bag| (&**bag as &dyn Any).downcast_ref())
     }
 
     fn bag<B: Bag + Default>(&mut self) -> &mut B {
         let bag = self.0.entry(TypeId::of::<B>()).or_insert_with(|| Box::<B>::default());
-        // A bag stands under its own type alone.
-        bag.as_any_mut().downcast_mut().unwrap_or_else(|| unreachable!("a bag under the type of another"))
+        // A bag is stored under its own type only.
+        (&mut **bag as &mut dyn Any).downcast_mut().unwrap_or_else(|| unreachable!("a bag under the type of another"))
     }
 }
 
 /// Values of one type that can be joined with others of that type.
 trait Bag: Any + Debug + Send + Sync {
-    fn as_any(&self) -> &dyn Any;
-    fn as_any_mut(&mut self) -> &mut dyn Any;
-    fn into_any(self: Box<Self>) -> Box<dyn Any>;
-    /// Takes in all of `other`, which is of the same type.
+    /// Adds all values of `other`, which is of the same type.
     fn merge(&mut self, other: Box<dyn Bag>);
 }
 
 impl<R: Remark> Bag for BTreeSet<R> {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn as_any_mut(&mut self) -> &mut dyn Any {
-        self
-    }
-
-    fn into_any(self: Box<Self>) -> Box<dyn Any> {
-        self
-    }
-
     fn merge(&mut self, other: Box<dyn Bag>) {
-        if let Ok(mut other) = other.into_any().downcast::<Self>() {
+        if let Ok(mut other) = (other as Box<dyn Any>).downcast::<Self>() {
             self.append(&mut other);
         }
     }
 }
 
 impl<D: Dependence> Bag for Vec<Undecided<D>> {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn as_any_mut(&mut self) -> &mut dyn Any {
-        self
-    }
-
-    fn into_any(self: Box<Self>) -> Box<dyn Any> {
-        self
-    }
-
     fn merge(&mut self, other: Box<dyn Bag>) {
-        if let Ok(mut other) = other.into_any().downcast::<Self>() {
+        if let Ok(mut other) = (other as Box<dyn Any>).downcast::<Self>() {
             self.append(&mut other);
         }
     }

@@ -1,4 +1,4 @@
-//! Whose a piece of metadata is: the system's or the user's, and how we know.
+//! The origin of metadata and objects: whether the system or the user made them, and the evidence for it.
 
 mod hands;
 mod keys;
@@ -11,34 +11,35 @@ use crate::data::Data;
 use crate::finding::Evidence;
 use crate::k8s::object::{ManagedEntry, Object};
 
-pub(crate) use hands::{Hands, maker};
+pub(crate) use hands::{FirstWriters, maker};
 pub use keys::{Keys, Origin};
 pub(crate) use paths::{Paths, Step, each_taken, spell};
 pub use writers::is_later;
 pub(crate) use writers::is_of_birth;
 
-/// Whether an entry is a person's tool at work. Helm is not, on an object of a release of the platform's: its agents keep
-/// themselves up to date with it.
+/// Whether an entry shows a person's tool at work. Helm does not count on an object of a platform release, since the
+/// platform's agents use Helm to update themselves.
 pub fn is_hand(entry: &ManagedEntry<'_>, object: &Object<'_>, data: &Data) -> bool {
     data.managers.person(&entry.manager).is_some()
         && !(data.provenance.is_helm(&entry.manager) && is_platform_release(object, data))
 }
 
-/// Whether an object belongs to a Helm release of the platform's.
+/// Whether an object belongs to a Helm release of the platform.
 pub fn is_platform_release(object: &Object<'_>, data: &Data) -> bool {
     let release = object.meta.annotations.get("meta.helm.sh/release-name");
     release.is_some_and(|release| data.provenance.helm_releases.iter().any(|own| own == release))
 }
 
-/// Whether an object is the platform's by a mark that a person's later hand leaves where it is: a release of the platform's, or
-/// a system manager that wrote when it was created.
+/// Whether the platform made an object, by a mark that a person's later write leaves in place: a release of the
+/// platform, or a system manager that wrote at the object's creation.
 pub fn is_made_by_platform(object: &Object<'_>, data: &Data) -> bool {
     let first = |entry: &ManagedEntry<'_>| data.managers.platform(&entry.manager).is_some() && !is_later(entry, object);
     is_platform_release(object, data)
         || object.managed().iter().any(|entry| &*entry.subresource != "status" && first(entry))
 }
 
-/// The Helm release that an object bears the marks of. Helm marks what it makes; pods bear what their chart writes.
+/// The Helm release named by the marks of an object. Helm marks the objects that it creates; pods have the labels of
+/// their chart.
 pub fn helm_release<'o>(object: &'o Object<'_>) -> &'o str {
     let (annotations, labels) = (&object.meta.annotations, &object.meta.labels);
     let by_chart = labels.get("app.kubernetes.io/managed-by") == Some("Helm") || labels.get("helm.sh/chart").is_some();
@@ -46,8 +47,8 @@ pub fn helm_release<'o>(object: &'o Object<'_>) -> &'o str {
     annotations.get("meta.helm.sh/release-name").or_else(label).unwrap_or_default()
 }
 
-/// Whether an update of an object of the platform's release is Helm's own, as far as its managedFields tell: Microsoft's
-/// command line runs Helm as whoever is signed in.
+/// Whether an update of an object in a platform release was made by Helm, according to its managedFields. Microsoft's
+/// command line runs Helm as the signed-in user.
 pub fn is_release_update(before: &Object<'_>, after: &Object<'_>, data: &Data) -> bool {
     let helm = |entry: &&ManagedEntry<'_>| data.provenance.is_helm(&entry.manager);
     if !is_platform_release(before, data) || !is_platform_release(after, data) {
@@ -58,27 +59,27 @@ pub fn is_release_update(before: &Object<'_>, after: &Object<'_>, data: &Data) -
     after.managed().iter().filter(helm).any(|entry| !old.contains(&write(entry)))
 }
 
-/// Whether an object of a release of the platform's was written by Helm, as far as its managedFields tell.
+/// Whether an object of a platform release was written by Helm, according to its managedFields.
 pub fn is_release_write(object: &Object<'_>, data: &Data) -> bool {
     is_platform_release(object, data) && object.managed().iter().any(|entry| data.provenance.is_helm(&entry.manager))
 }
 
-/// Whose an object among managed ones is, by positive evidence only.
+/// The owner of an object among managed ones, by positive evidence only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Provenance {
-    /// A person's, and how we know.
+    /// A person, with the evidence.
     Person(Evidence),
-    /// The platform's, and how we know.
+    /// The platform, with the evidence.
     Platform(String),
-    /// Nothing tells.
+    /// Unknown.
     Unrecognised,
 }
 
-/// Whose an object is that is no catalogued component.
+/// The owner of an object that is not a catalogued component.
 ///
-/// The platform's: a platform owner, only system managers, a release of the platform's own, or an image of Microsoft's
-/// registries with no person's manager. A person's: a person's tool in managedFields, unless the platform made the object,
-/// or marks of Helm, Argo CD or Flux of another release.
+/// The platform owns it if it has a platform owner, only system managers, a release of the platform, or an image from
+/// Microsoft's registries without a person's manager. A person owns it if managedFields show a people's tool, unless
+/// the platform made the object, or if it has marks of Helm, Argo CD or Flux of another release.
 pub fn of_object(object: &Object<'_>, data: &Data) -> Provenance {
     let meta = &object.meta;
     let release = meta.annotations.get("meta.helm.sh/release-name").or_else(|| meta.labels.get("release"));
@@ -93,7 +94,8 @@ pub fn of_object(object: &Object<'_>, data: &Data) -> Provenance {
     let is_person = |entry: &&&ManagedEntry<'_>| data.managers.person(&entry.manager).is_some();
     let person = writers.iter().find(is_person);
     if let Some(entry) = person {
-        // What somebody else made and a person touched later is changed, not added. RFC 3339 in UTC sorts as text.
+        // An object that somebody else made and a person changed later is changed, not added. RFC 3339 times in UTC
+        // sort as text.
         let when = |entry: &ManagedEntry<'_>| entry.time.as_ref().map(ToString::to_string).unwrap_or_default();
         let first = writers.iter().filter(is_person).map(|entry| when(entry)).min().unwrap_or_default();
         let others = || writers.iter().filter(|entry| !is_person(entry) && when(entry) < first);
@@ -114,7 +116,7 @@ pub fn of_object(object: &Object<'_>, data: &Data) -> Provenance {
     if !writers.is_empty() && writers.iter().all(is_platform) {
         return Provenance::Platform("written by system managers only".to_owned());
     }
-    // Without managedFields nobody can say "no person's manager", so an image alone tells nothing.
+    // Without managedFields it is unknown whether a person wrote the object, so an image alone proves nothing.
     let images = images(object);
     if !managed.is_empty()
         && person.is_none()
@@ -129,7 +131,7 @@ pub fn of_object(object: &Object<'_>, data: &Data) -> Provenance {
     Provenance::Unrecognised
 }
 
-/// The images of a workload, from wherever its kind keeps the pod template.
+/// The images of a workload, wherever its kind keeps the pod template.
 pub fn images(object: &Object<'_>) -> Vec<String> {
     let Some(spec) = object.field::<serde_json::Value>("spec") else { return Vec::new() };
     let pod = ["/template/spec", "/jobTemplate/spec/template/spec"]

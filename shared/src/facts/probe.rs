@@ -1,15 +1,16 @@
-//! What a check asks of the API server besides lists: a few fixed paths, and the certificate it presents.
+//! Probes: requests of a check to the API server besides lists, at a few fixed paths, and the certificate that it
+//! presents.
 
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-/// One question to the API server that is no list.
+/// A request to the API server that is not a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Probe {
-    /// Which groups and versions are served: `GET /apis`, the JSON of an `APIGroupList`.
+    /// The served groups and versions: `GET /apis`, the JSON of an `APIGroupList`.
     ApiGroups,
-    /// From when to when the certificate holds that the server presents: `BEGIN/END`, both RFC 3339, and nothing else.
+    /// The validity of the certificate that the server presents: `BEGIN/END`, both RFC 3339, and nothing else.
     Certificate,
     /// The API server's own metrics: `GET /metrics`, reduced to the lines that a rule reads.
     Metrics,
@@ -21,10 +22,11 @@ impl Probe {
     /// Every probe.
     pub const ALL: [Probe; 4] = [Probe::ApiGroups, Probe::Certificate, Probe::Metrics, Probe::Readyz];
 
-    /// How the metric of requests begins that passed because a webhook failed (kubernetes/apiserver, admission metrics).
+    /// The prefix of the metric that counts requests allowed because a webhook failed (kubernetes/apiserver, admission
+    /// metrics).
     pub const FAIL_OPEN: &'static str = "apiserver_admission_webhook_fail_open_count{";
 
-    /// The word for messages, snapshots and rule pages.
+    /// The name used in messages, snapshots and rule pages.
     pub fn as_str(self) -> &'static str {
         match self {
             Probe::ApiGroups => "apis",
@@ -34,12 +36,12 @@ impl Probe {
         }
     }
 
-    /// From its word.
+    /// The probe with this name.
     pub fn parse(word: &str) -> Option<Self> {
         Probe::ALL.into_iter().find(|probe| probe.as_str() == word)
     }
 
-    /// The path to get; none for what is seen while connecting.
+    /// The path to request; none for the certificate, which is seen while connecting.
     pub fn path(self) -> Option<&'static str> {
         match self {
             Probe::ApiGroups => Some("/apis"),
@@ -58,7 +60,8 @@ impl Probe {
         }
     }
 
-    /// What of an answer is kept: a busy API server's metrics have many megabytes, and rules read a few lines.
+    /// The part of an answer that is kept. The metrics of a busy API server have many megabytes, and rules read a few
+    /// lines.
     pub fn keep(self, text: &str) -> String {
         if self != Probe::Metrics {
             return text.to_owned();
@@ -68,7 +71,7 @@ impl Probe {
     }
 }
 
-/// The groups and versions that an answer to [`Probe::ApiGroups`] names; `None` where it is no such answer.
+/// The groups and versions in an answer to [`Probe::ApiGroups`]; `None` where it is not such an answer.
 pub fn api_groups(text: &str) -> Option<BTreeSet<(String, String)>> {
     #[derive(Deserialize)]
     struct Groups {
@@ -92,12 +95,12 @@ pub fn api_groups(text: &str) -> Option<BTreeSet<(String, String)>> {
     Some(pairs.collect())
 }
 
-/// What became of a probe.
+/// The result of a probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProbeState {
-    /// It could not be asked, and why.
+    /// The probe failed, with the reason.
     Failed(String),
-    /// The caller may not.
+    /// The caller lacks the right to send it.
     Forbidden,
     /// The snapshot does not hold it.
     NotRecorded,
@@ -106,10 +109,10 @@ pub enum ProbeState {
 }
 
 impl ProbeState {
-    /// The answer, or why there is none.
+    /// The answer.
     ///
     /// # Errors
-    /// The reason, for people.
+    /// The reason why there is none, for people.
     pub fn text(&self, probe: Probe) -> Result<&str, String> {
         let what = probe.path().unwrap_or("the server's certificate");
         match self {
@@ -123,7 +126,7 @@ impl ProbeState {
     }
 }
 
-/// The metrics that rules read, by how their lines begin.
+/// The prefixes of the metrics that rules read.
 const METRICS: [&str; 3] = ["kubernetes_feature_enabled{", "apiserver_requested_deprecated_apis{", Probe::FAIL_OPEN];
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! From when to when certificates hold, and where a cluster publishes those it stands on.
+//! The validity of certificates, and the ConfigMaps in which a cluster publishes its authorities.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,17 +10,17 @@ use webpki::{EndEntityCert, KeyUsage};
 
 use crate::k8s::object::Object;
 
-/// From when to when a certificate holds. As text: `BEGIN/END`, both RFC 3339, or the end alone.
+/// The validity of a certificate. Its text is `BEGIN/END`, both RFC 3339, or the end alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validity {
     /// The first moment, where it is known.
     pub begin: Option<Timestamp>,
-    /// The last.
+    /// The last moment.
     pub end: Timestamp,
 }
 
 impl Validity {
-    /// From its text.
+    /// The validity in a text.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         match text.split_once('/') {
@@ -31,13 +31,13 @@ impl Validity {
         }
     }
 
-    /// Of a certificate in DER.
+    /// The validity of a certificate in DER.
     ///
     /// # Errors
-    /// Why it cannot be read, for people.
+    /// The reason why it cannot be read, for people.
     pub fn of(der: &[u8]) -> Result<Self, String> {
-        // webpki tells when a certificate holds to whoever asks at a time when it does not, and checks that before anything else:
-        // so it is asked at the beginning and at the end of time, and nothing is trusted by the answers.
+        // webpki checks the validity before anything else and reports it in its error. So it is asked about the
+        // beginning and the end of time, and its answers are not used as proof of trust.
         let der = CertificateDer::from(der);
         let certificate = EndEntityCert::try_from(&der).map_err(|error| format!("cannot read it: {error}"))?;
         let at = |seconds| {
@@ -47,7 +47,7 @@ impl Validity {
                     webpki::Error::CertNotValidYet { not_before: time, .. }
                     | webpki::Error::CertExpired { not_after: time, .. },
                 ) => moment(time),
-                // At the beginning of time it holds when it began then.
+                // If the certificate is valid at the beginning of time, it began then.
                 Err(_) | Ok(_) if seconds == 0 => Ok(Timestamp::UNIX_EPOCH),
                 Err(error) => Err(format!("cannot read it: {error}")),
                 Ok(_) => Err("it never ends".to_owned()),
@@ -57,7 +57,7 @@ impl Validity {
         Ok(Validity { begin: Some(at(0)?), end })
     }
 
-    /// How long it lasts, where that is known.
+    /// The length of the validity, where its beginning is known.
     pub fn length(self) -> Option<SignedDuration> {
         self.begin.map(|begin| self.end.duration_since(begin))
     }
@@ -72,31 +72,31 @@ impl fmt::Display for Validity {
     }
 }
 
-/// The certificates of a PEM bundle, in its order: from when to when each holds, or why it cannot be read. What stands around
-/// them is no part of it.
+/// The validity of each certificate of a PEM bundle, in order, or the reason why it cannot be read. Text around the
+/// certificates is ignored.
 pub fn bundle(pem: &str) -> Vec<Result<Validity, String>> {
     let certificates = CertificateDer::pem_slice_iter(pem.as_bytes());
     certificates.map(|der| Validity::of(&der.map_err(|error| format!("no certificate in PEM: {error}"))?)).collect()
 }
 
-/// A bundle of authorities that Kubernetes publishes in a ConfigMap of kube-system, for everybody who has to trust them.
+/// A bundle of authorities that Kubernetes publishes in a ConfigMap of kube-system, for all who have to trust them.
 #[derive(Debug)]
 pub struct Published {
     /// The ConfigMap.
     pub name: &'static str,
     /// The key of its `data`.
     pub key: &'static str,
-    /// What they are, for people.
+    /// A description for people.
     pub what: &'static str,
 }
 
 impl Published {
-    /// Those that an object holds, if it is one of these ConfigMaps.
+    /// The bundles in a ConfigMap, if it is one of those that Kubernetes publishes.
     pub fn in_map(namespace: &str, name: &str) -> impl Iterator<Item = &'static Published> {
         PUBLISHED.iter().filter(move |own| namespace == NAMESPACE && own.name == name)
     }
 
-    /// As [`Published::in_map`], of a ConfigMap that was read.
+    /// The bundles in a ConfigMap that was read, as [`Published::in_map`] finds them.
     pub fn in_object(map: &Object<'_>) -> impl Iterator<Item = &'static Published> {
         Published::in_map(&map.meta.namespace, &map.meta.name)
     }
@@ -112,7 +112,7 @@ fn moment(time: UnixTime) -> Result<Timestamp, String> {
     Timestamp::from_second(seconds).map_err(|error| error.to_string())
 }
 
-/// The namespace of every one of them.
+/// The namespace of all of them.
 pub const NAMESPACE: &str = "kube-system";
 
 /// kubernetes/kubernetes: pkg/controlplane/controller/clusterauthenticationtrust writes the first ConfigMap from the API servers'

@@ -1,7 +1,8 @@
-//! Whether an object is of the shape that its kind has, in the fields that rules read and those that objects usually have.
+//! The check of an object against the shape of its kind, for the fields that rules read and those that objects usually
+//! have.
 //!
-//! The API server decodes objects before it asks anybody, so this holds for all that comes from one. What does not fit is not
-//! judged: a rule that meets a list where it expects a map would take what it looks for as missing.
+//! The API server decodes objects before it calls a webhook, so all objects from an API server pass. An object that
+//! does not fit is not judged: a rule that meets a list where it expects a map would report its contents as missing.
 
 mod shape;
 mod shapes;
@@ -17,16 +18,16 @@ use crate::k8s::read::scan;
 use shape::Shape;
 use shapes::{ENTRY, OWNERS, SCALE, TYPES};
 
-/// Why an object is none of its kind.
+/// The reason why an object does not fit its kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Misfit {
-    /// It says itself that it is something else.
+    /// The object names another type.
     Type(String),
-    /// A field is of another shape.
+    /// A field has another shape.
     Field {
-        /// Which.
+        /// The path of the field.
         path: String,
-        /// What it is not: `a list`.
+        /// The expected shape: `a list`.
         expected: &'static str,
     },
 }
@@ -40,11 +41,11 @@ impl fmt::Display for Misfit {
     }
 }
 
-/// Whether an object is of the shape of its kind, or of what the subresource shows of it. What `twin`, the other side of an
-/// update that fits, has word for word is not looked at again.
+/// Checks an object against the shape of its kind, or of what the subresource shows of it. `twin` is the other side of
+/// an update, which fits: text that both have in common is not checked again.
 ///
 /// # Errors
-/// [`Misfit`] for the first thing that is not.
+/// [`Misfit`] for the first difference.
 pub fn check(object: &Object<'_>, kind: &Kind, subresource: &str, twin: Option<&Object<'_>>) -> Result<(), Misfit> {
     let scale = subresource == "scale";
     is_type(object, kind, scale)?;
@@ -59,7 +60,7 @@ pub fn check(object: &Object<'_>, kind: &Kind, subresource: &str, twin: Option<&
     Ok(())
 }
 
-/// Items of lists do not say what they are.
+/// Checks the type of an object. Items of lists do not name theirs.
 fn is_type(object: &Object<'_>, kind: &Kind, scale: bool) -> Result<(), Misfit> {
     let (own_group, own_kind) = if scale { ("autoscaling", "Scale") } else { (kind.group, kind.kind) };
     let group = object.api_version.split_once('/').map_or("", |(group, _)| group);
@@ -87,7 +88,7 @@ fn metadata(object: &Object<'_>, twin: Option<&Object<'_>>) -> Result<(), Misfit
         let mut wrong = None;
         let read = scan::items(raw, |rest| {
             count += 1;
-            // More are not looked at.
+            // Further entries are not looked at.
             let shape = if count > MAX_ENTRIES { &Shape::Any } else { &ENTRY };
             walk(shape, rest).map_err(|misfit| wrong = Some(misfit.below_item(count - 1))).ok()
         });
@@ -106,12 +107,12 @@ fn shape(kind: &Kind) -> &'static [(&'static str, Shape)] {
     own.map_or(shapes::OTHERS, |(_, fields)| fields)
 }
 
-/// Whether a text is one value of a shape from its first byte to its last.
+/// Checks that a text is one value of a shape, from the first byte to the last.
 fn whole(shape: &Shape, raw: &str) -> Result<(), Misfit> {
     if walk(shape, raw)? == raw.len() { Ok(()) } else { Err(misfit(shape)) }
 }
 
-/// How long the value is that `rest` begins with.
+/// The length of the value of a shape at the beginning of `rest`.
 fn walk(shape: &Shape, rest: &str) -> Result<usize, Misfit> {
     if rest.starts_with(NULL) {
         return Ok(NULL.len());
@@ -141,14 +142,14 @@ fn walk(shape: &Shape, rest: &str) -> Result<usize, Misfit> {
                 keep(own.map_err(|misfit| misfit.below_item(at - 1)))
             })
         }
-        // Only that it is one: most of a node is maps whose content no rule reads.
+        // Only the braces are checked: most of a node is maps whose content no rule reads.
         Shape::Map(Shape::Any) => value().filter(|value| value.starts_with('{')).map(str::len),
         Shape::Map(of) => {
             scan::literals(rest, |key, rest| keep(walk(of, rest).map_err(|misfit| misfit.below(&shown(key)))))
         }
         Shape::Fields(fields) => scan::literals(rest, |key, rest| {
             let find = |name: &str| fields.iter().find(|(own, _)| *own == name);
-            // As it is written first: almost no key has an escape in it.
+            // The literal text is compared first, since almost no key has an escape.
             let written = key.get(1..key.len() - 1)?;
             let field = if written.as_bytes().contains(&b'\\') { find(&scan::text(key)?) } else { find(written) };
             match field {
@@ -164,7 +165,7 @@ fn shown(key: &str) -> String {
     scan::text(key).map_or_else(String::new, |key| key.cut(MAX_SHOWN).to_string())
 }
 
-/// Whether a text is made of base64's own letters, in whole groups.
+/// Whether a text is base64: its alphabet, in whole groups.
 fn is_base64(text: &str) -> bool {
     let body = text.trim_end_matches('=');
     text.len().is_multiple_of(4)
@@ -172,13 +173,12 @@ fn is_base64(text: &str) -> bool {
         && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/')
 }
 
-/// Whether a text is a moment, RFC 3339. What the API server itself writes is seen at a glance; for the rest a calendar is
-/// asked.
+/// Whether a text is a moment in RFC 3339. The API server's own form is recognised at a glance; others are parsed.
 fn is_time(text: &str) -> bool {
     is_plain_time(text.as_bytes()) || text.parse::<Timestamp>().is_ok()
 }
 
-/// Whether a text is a moment as the API server writes it, whole seconds in UTC, on a day that every month has.
+/// Whether a text is a moment in the API server's own form, whole seconds in UTC, on a day that every month has.
 fn is_plain_time(text: &[u8]) -> bool {
     let digits_alike = text.len() == PLAIN_TIME.len()
         && text.iter().zip(PLAIN_TIME).all(|(own, like)| own == like || *like == b'0' && own.is_ascii_digit());
@@ -232,5 +232,5 @@ impl Misfit {
 
 const NULL: &str = "null";
 
-/// Whoever writes an object chooses the keys of its maps.
+/// The longest key that is shown. Writers of objects choose the keys of maps.
 const MAX_SHOWN: usize = 64;

@@ -1,4 +1,4 @@
-//! Image references: which repository an image comes from, wherever it is mirrored.
+//! Image references: the repository of an image, and comparisons that also match its mirrors.
 
 /// The repository of an image, without registry port confusion, tag or digest: `quay.io/calico/node` of
 /// `quay.io/calico/node:v3.30.2@sha256:…`.
@@ -23,7 +23,7 @@ pub fn is_of(image: &str, path: &str) -> bool {
     repository(image).strip_suffix(path).is_some_and(|before| before.is_empty() || before.ends_with('/'))
 }
 
-/// Whether it comes from one of several, as [`is_of`] reads them.
+/// Whether an image comes from one of several repositories, as [`is_of`] compares them.
 pub fn is_of_any(image: &str, paths: &[String]) -> bool {
     paths.iter().any(|path| is_of(image, path))
 }

@@ -1,26 +1,26 @@
-//! The kinds of object the rules read or guard: group, versions, kind, resource and scope.
+//! The kinds of object that rules read or guard: group, versions, kind, resource and scope.
 //!
-//! Kubernetes API facts, kubernetes.io API reference, stable versions (served by every server from 1.25 on). A version that
-//! stands beside another one holds what rules look at in the same fields.
+//! The facts come from the Kubernetes API reference (kubernetes.io), for stable versions, which every server from 1.25
+//! on serves. Where a kind has several versions, the fields that rules read are the same in all of them.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// One kind of object, as the API names it.
+/// A kind of object, as the API names it.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Kind {
     /// API group; empty for the core group.
     pub group: &'static str,
-    /// Version we read it at, where it is served.
+    /// The version that is read where it is served.
     pub version: &'static str,
     /// `Node`.
     pub kind: &'static str,
     /// `nodes`.
     pub resource: &'static str,
-    /// Whether objects of this kind live in namespaces.
+    /// Whether objects of the kind are namespaced.
     pub namespaced: bool,
-    /// Whether every conformant cluster serves it; others are absent without that being a gap.
+    /// Whether every conformant cluster serves it. The absence of other kinds is no gap.
     pub builtin: bool,
-    /// Versions we read it at where [`Kind::version`] is not served: the first that is.
+    /// The versions to read where [`Kind::version`] is not served, in order of preference.
     pub others: &'static [&'static str],
 }
 
@@ -35,7 +35,7 @@ impl Kind {
         self.version.contains("alpha") && self.group.ends_with(".k8s.io")
     }
 
-    /// Whether its objects run, or make what runs.
+    /// Whether its objects run, or create objects that run.
     pub fn runs(&self) -> bool {
         matches!(
             self.kind,
@@ -55,7 +55,7 @@ impl Kind {
         if self.group.is_empty() { self.resource.to_owned() } else { format!("{}.{}", self.resource, self.group) }
     }
 
-    /// Every version we read it at, the preferred one first.
+    /// All versions that can be read, the preferred one first.
     pub fn versions(&self) -> impl Iterator<Item = &'static str> {
         std::iter::once(self.version).chain(self.others.iter().copied())
     }
@@ -65,7 +65,7 @@ impl Kind {
         self.list_path_at(self.version, namespace)
     }
 
-    /// As [`Kind::list_path`], at one of its versions.
+    /// The request path of a list at one of the kind's versions, as [`Kind::list_path`].
     pub fn list_path_at(&self, version: &str, namespace: Option<&str>) -> String {
         let root =
             if self.group.is_empty() { format!("/api/{version}") } else { format!("/apis/{}/{version}", self.group) };
@@ -75,12 +75,12 @@ impl Kind {
         }
     }
 
-    /// Path and query of one page of a list, the one that begins at `token`; of the first without one.
+    /// Path and query of one page of a list: the page that begins at `token`, or the first.
     pub fn page_path(&self, namespace: Option<&str>, limit: usize, token: Option<&str>) -> String {
         self.page_path_at(self.version, namespace, limit, token)
     }
 
-    /// As [`Kind::page_path`], at one of its versions.
+    /// Path and query of one page at one of the kind's versions, as [`Kind::page_path`].
     pub fn page_path_at(&self, version: &str, namespace: Option<&str>, limit: usize, token: Option<&str>) -> String {
         let mut path = format!("{}?limit={limit}", self.list_path_at(version, namespace));
         if let Some(token) = token {
@@ -91,29 +91,29 @@ impl Kind {
     }
 }
 
-/// A segment of a request path, or a part of a query, with everything escaped that could be read as something else.
+/// A text escaped for a segment of a request path, or a part of a query.
 pub fn escaped(text: &str) -> String {
     utf8_percent_encode(text, ESCAPED).to_string()
 }
 
-/// All but what RFC 3986 calls unreserved (section 2.3) and the colon, which names such as `system:node` have and which has no
-/// meaning within a segment.
+/// The characters to escape: all but those that RFC 3986 calls unreserved (section 2.3), and the colon, which stands in
+/// names such as `system:node` and has no meaning within a segment.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':');
 
-/// The known kind of this name, whatever its version.
+/// The known kind with this name, at any version.
 pub fn by_kind(group: &str, kind: &str) -> Option<&'static Kind> {
     ALL.iter().copied().find(|k| k.kind == kind && k.group == group)
 }
 
-/// The workloads whose template says what their pods run, and whose earlier templates Kubernetes keeps.
+/// The workloads with a pod template whose earlier revisions Kubernetes keeps.
 pub(crate) static ROLLED_OUT: [&Kind; 3] = [&DAEMON_SET, &DEPLOYMENT, &STATEFUL_SET];
 
-/// The known kind of this resource, whatever its version.
+/// The known kind with this resource, at any version.
 pub fn by_resource(group: &str, resource: &str) -> Option<&'static Kind> {
     ALL.iter().copied().find(|k| k.resource == resource && k.group == group)
 }
 
-/// The known kind of an object's `apiVersion` and `kind`.
+/// The known kind with this `apiVersion` and `kind`.
 pub fn of(api_version: &str, kind: &str) -> Option<&'static Kind> {
     by_kind(api_version.split_once('/').map_or("", |(group, _)| group), kind)
 }
@@ -136,7 +136,8 @@ const fn custom(group: &'static str, version: &'static str, kind: &'static str, 
     Kind { version, builtin: false, ..grouped(group, kind, resource) }
 }
 
-/// A kind of Cluster API or of a provider of it. v1beta2 came in 2025 beside v1beta1; the fields that rules look at are where they were.
+/// A kind of Cluster API or of one of its providers. v1beta2 came in 2025 beside v1beta1, without moving the fields
+/// that rules read.
 const fn capi(group: &'static str, kind: &'static str, resource: &'static str) -> Kind {
     Kind { others: &["v1beta2"], ..custom(group, "v1beta1", kind, resource) }
 }
@@ -156,7 +157,8 @@ const fn calico(kind: &'static str, resource: &'static str) -> Kind {
     custom_global("crd.projectcalico.org", "v1", kind, resource)
 }
 
-/// The same as Calico shows it to people: by an API server of its own, or stored like this in newer versions.
+/// A kind of Calico's configuration as people see it: served by an API server of Calico's own, or stored in this form
+/// in newer versions.
 const fn calico_v3(kind: &'static str, resource: &'static str) -> Kind {
     custom_global("projectcalico.org", "v3", kind, resource)
 }
@@ -166,7 +168,7 @@ const fn custom_global(group: &'static str, version: &'static str, kind: &'stati
     Kind { namespaced: false, ..custom(group, version, kind, resource) }
 }
 
-/// A cluster-scoped kind of Kubernetes itself that has no stable version on the servers that serve this one.
+/// A cluster-scoped kind of Kubernetes itself without a stable version on the servers that serve this one.
 const fn alpha(group: &'static str, version: &'static str, kind: &'static str, resource: &'static str) -> Kind {
     custom_global(group, version, kind, resource)
 }
@@ -200,7 +202,7 @@ kinds! {
     SERVICE_ACCOUNT = core("ServiceAccount", "serviceaccounts", true);
     /// Services.
     SERVICE = core("Service", "services", true);
-    /// ControllerRevisions: the earlier shapes of DaemonSets and StatefulSets.
+    /// ControllerRevisions: the earlier revisions of DaemonSets and StatefulSets.
     CONTROLLER_REVISION = grouped("apps", "ControllerRevision", "controllerrevisions");
     /// DaemonSets.
     DAEMON_SET = grouped("apps", "DaemonSet", "daemonsets");
@@ -210,7 +212,7 @@ kinds! {
     REPLICA_SET = grouped("apps", "ReplicaSet", "replicasets");
     /// StatefulSets.
     STATEFUL_SET = grouped("apps", "StatefulSet", "statefulsets");
-    /// HorizontalPodAutoscalers; their v1 is not what most clients write any more.
+    /// HorizontalPodAutoscalers. Most clients no longer write v1.
     HORIZONTAL_POD_AUTOSCALER = Kind { version: "v2", ..grouped("autoscaling", "HorizontalPodAutoscaler", "horizontalpodautoscalers") };
     /// CronJobs.
     CRON_JOB = grouped("batch", "CronJob", "cronjobs");
@@ -304,9 +306,9 @@ kinds! {
     SRIOV_NODE_POLICY = custom("sriovnetwork.openshift.io", "v1", "SriovNetworkNodePolicy", "sriovnetworknodepolicies");
     /// Multus' attachments of pods to further networks.
     NETWORK_ATTACHMENT = custom("k8s.cni.cncf.io", "v1", "NetworkAttachmentDefinition", "network-attachment-definitions");
-    /// What the Arc agents tell of their cluster (Azure/azure-cli-extensions, connectedk8s).
+    /// The Arc agents' report on their cluster (Azure/azure-cli-extensions, connectedk8s).
     CONNECTED_CLUSTER = custom("arc.azure.com", "v1beta1", "ConnectedCluster", "connectedclusters");
-    /// Identities the Arc agents ask Azure for.
+    /// Identities that the Arc agents request from Azure.
     ARC_IDENTITY_REQUEST = custom("clusterconfig.azure.com", "v1beta1", "AzureClusterIdentityRequest", "azureclusteridentityrequests");
     /// Identities of Arc extensions.
     ARC_EXTENSION_IDENTITY = custom("clusterconfig.azure.com", "v1beta1", "AzureExtensionIdentity", "azureextensionidentities");
@@ -324,7 +326,7 @@ kinds! {
     RESOURCE_CLASS = alpha("resource.k8s.io", "v1alpha2", "ResourceClass", "resourceclasses");
     /// Requests to store objects at another version (alpha from 1.30 on).
     STORAGE_VERSION_MIGRATION = alpha("storagemigration.k8s.io", "v1alpha1", "StorageVersionMigration", "storageversionmigrations");
-    /// Classes of what can be changed of volumes later (alpha from 1.29 on, beta from 1.31 on).
+    /// Classes of volume attributes that can be changed later (alpha from 1.29 on, beta from 1.31 on).
     VOLUME_ATTRIBUTES_CLASS = alpha("storage.k8s.io", "v1alpha1", "VolumeAttributesClass", "volumeattributesclasses");
 }
 

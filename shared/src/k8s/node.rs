@@ -2,7 +2,7 @@
 
 use crate::k8s::text::Text;
 
-/// `spec` of a node, as far as rules use it.
+/// `spec` of a node, without the fields that no rule uses.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeSpec<'a> {
@@ -23,7 +23,7 @@ pub struct NodeSpec<'a> {
     pub unschedulable: Option<bool>,
 }
 
-/// `status` of a node, as far as rules use it.
+/// `status` of a node, without the fields that no rule uses.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeStatus<'a> {
@@ -56,7 +56,7 @@ pub(crate) struct NodeCondition<'a> {
     pub(crate) last_transition_time: Option<Text<'a>>,
 }
 
-/// `status.nodeInfo`, as far as rules use it.
+/// `status.nodeInfo`, without the fields that no rule uses.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeInfo<'a> {
@@ -78,10 +78,10 @@ pub struct NodeInfo<'a> {
     /// `containerd://2.0.0`.
     #[serde(borrow, default)]
     pub container_runtime_version: Text<'a>,
-    /// As the kubelet's, where reported.
+    /// The version of kube-proxy, where reported.
     #[serde(borrow, default)]
     pub kube_proxy_version: Text<'a>,
-    /// The machine's.
+    /// The UUID of the machine.
     #[serde(borrow, default, rename = "systemUUID")]
     pub system_uuid: Text<'a>,
 }

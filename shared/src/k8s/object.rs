@@ -22,11 +22,11 @@ pub use managed::{MAX_ENTRIES, ManagedEntry};
 use pairs::PairIndex;
 pub use pairs::Pairs;
 
-/// The parts of `metadata` that rules use. Names are cut to [`MAX_NAME`] bytes.
+/// The fields of `metadata` that rules use. Names are cut to [`MAX_NAME`] bytes.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Meta<'a> {
-    /// `metadata.name`; empty where the server has yet to make one from `generateName`.
+    /// `metadata.name`; empty where the server has yet to generate it from `generateName`.
     #[serde(borrow, default, deserialize_with = "name")]
     pub name: Text<'a>,
     /// `metadata.generateName`.
@@ -69,26 +69,26 @@ pub struct Meta<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Owner<'a> {
-    /// Kind of the owner, `DaemonSet` for one.
+    /// Kind of the owner, such as `DaemonSet`.
     #[serde(borrow)]
     pub kind: Text<'a>,
     /// Name of the owner.
     #[serde(borrow)]
     pub name: Text<'a>,
-    /// Uid of the owner: the garbage collector goes by it, whatever kind and name say.
+    /// Uid of the owner. The garbage collector goes by it alone.
     #[serde(borrow, default)]
     pub uid: Text<'a>,
 }
 
 /// A Kubernetes object of any kind.
 ///
-/// What rules ask for again and again is read once and kept. What is there and cannot be read is remembered: see
-/// [`Object::fault`].
+/// Fields that rules use repeatedly are parsed once and kept. A field that is present and cannot be parsed is
+/// remembered: see [`Object::fault`].
 #[derive(Clone, Debug, Default)]
 pub struct Object<'a> {
     /// `apiVersion`; empty for an item of a list, which leaves it out.
     pub api_version: Text<'a>,
-    /// `kind`; as above.
+    /// `kind`; empty for an item of a list.
     pub kind: Text<'a>,
     /// `metadata`.
     pub meta: Meta<'a>,
@@ -115,7 +115,7 @@ impl<'a> Object<'a> {
         self.index.find(&self.fields, field).map(|(_, raw)| *raw)
     }
 
-    /// The top-level fields a user decides on: all but `metadata`, `status` and the type.
+    /// The top-level fields that a user decides on: all but `metadata`, `status` and the type.
     pub fn content(&self) -> impl Iterator<Item = (&str, &'a str)> {
         self.fields.iter().map(|(name, raw)| (&**name, *raw)).filter(|(name, _)| *name != "status")
     }
@@ -126,7 +126,7 @@ impl<'a> Object<'a> {
         self.part(field, self.raw(field)?)
     }
 
-    /// Text of this object, which stands at `path`, as `T`: as [`Object::field`].
+    /// Text of this object, found at `path`, as `T`. Faults are recorded as by [`Object::field`].
     pub fn part<T: Deserialize<'a>>(&self, path: &str, raw: &'a str) -> Option<T> {
         match serde_json::from_str(raw) {
             Ok(value) => value,
@@ -137,8 +137,8 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// The first [`MAX_ENTRIES`] of `metadata.managedFields`. None when the object carries none: kubectl hides them unless
-    /// asked.
+    /// The first [`MAX_ENTRIES`] entries of `metadata.managedFields`. Empty when the object has none: kubectl hides
+    /// them unless asked.
     pub fn managed(&self) -> &[ManagedEntry<'a>] {
         self.asked_for_managed.set(true);
         self.kept.managed.get_or_init(|| {
@@ -148,23 +148,23 @@ impl<'a> Object<'a> {
         })
     }
 
-    /// How many entries `metadata.managedFields` has, where these are more than are looked at.
+    /// The number of entries of `metadata.managedFields`, if there are more than are looked at.
     pub fn too_many_managed(&self) -> Option<usize> {
         let count = self.kept.managed_count.get_or_init(|| self.meta.managed_fields.map_or(0, scan::count));
         Some(*count).filter(|count| *count > MAX_ENTRIES)
     }
 
-    /// Takes in how many entries `metadata.managedFields` has, from who has passed all of them anyway.
+    /// Sets the number of `metadata.managedFields` entries, for a caller that has counted them anyway.
     pub(crate) fn set_managed_count(&self, count: usize) {
         self.kept.managed_count.get_or_init(|| count);
     }
 
-    /// Whether it has managedFields at all.
+    /// Whether the object has managedFields.
     pub fn has_managed(&self) -> bool {
         self.meta.managed_fields.is_some_and(|raw| raw.contains('{'))
     }
 
-    /// Whether somebody has asked for `metadata.managedFields` since [`Object::forget_asking`].
+    /// Whether [`Object::managed`] was called since [`Object::forget_asking`].
     pub(crate) fn was_asked_for_managed(&self) -> bool {
         self.asked_for_managed.get()
     }
@@ -179,12 +179,12 @@ impl<'a> Object<'a> {
         self.meta.owner_references
     }
 
-    /// Forgets that [`Object::managed`] was asked for.
+    /// Forgets that [`Object::managed`] was called.
     pub(crate) fn forget_asking(&self) {
         self.asked_for_managed.set(false);
     }
 
-    /// Whether somebody has asked for `metadata.managedFields` since, and did not see all of it.
+    /// Whether [`Object::managed`] was called since then, and returned only a part of the entries.
     pub(crate) fn showed_part(&self) -> bool {
         self.asked_for_managed.get() && self.too_many_managed().is_some()
     }
@@ -234,13 +234,14 @@ impl<'a> Object<'a> {
         self.kept.pod.get_or_init(|| read().map(Box::new)).as_deref()
     }
 
-    /// What of this object could not be read so far, although it is there: what was asked about it was answered as if it were
-    /// not, so nothing follows from that.
+    /// The part of the object that is present and could not be parsed, if any was met so far. It was treated as absent,
+    /// so nothing follows from its absence.
     pub fn fault(&self) -> Option<&str> {
         self.fault.get().map(String::as_str)
     }
 
-    /// Why nothing follows from what rules did not find in it, if so: it could not be read, or not as a whole.
+    /// The reason why the absence of something in the object proves nothing, if so: it could not be parsed, or not as a
+    /// whole.
     pub fn unread(&self) -> Option<String> {
         let too_many = || {
             let count = self.too_many_managed()?;
@@ -249,17 +250,17 @@ impl<'a> Object<'a> {
         self.fault().map(str::to_owned).or_else(too_many)
     }
 
-    /// Says that something of this object cannot be read. The first word counts.
+    /// Records that a part of the object cannot be parsed. The first record is kept.
     pub(crate) fn set_fault(&self, why: impl FnOnce() -> String) {
         self.fault.get_or_init(why);
     }
 }
 
 impl<'a> Object<'a> {
-    /// Reads the object that `rest` begins with, without looking into what nobody asked for, and says how long it is;
-    /// `None` leaves it to the parser.
+    /// Reads the object at the beginning of `rest` without parsing unused parts, and returns its length. `None` leaves
+    /// it to the parser.
     ///
-    /// `twin` is an object that is probably the same but for a few fields: the other side of an update.
+    /// `twin` is an object that is probably almost equal: the other side of an update.
     pub(crate) fn scan(rest: &'a str, twin: Option<&Object<'a>>) -> Option<(Self, usize)> {
         let mut object = Object { fields: Vec::with_capacity(8), ..Object::default() };
         let length = scan::members(rest, |key, rest| {
@@ -340,17 +341,18 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
     }
 }
 
-/// The text of a value; `null` is none.
+/// The text of a value; `None` for `null`.
 fn slice<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'a str>, D::Error> {
     Ok(Option::<&'de RawValue>::deserialize(deserializer)?.map(RawValue::get))
 }
 
-/// What stands in every finding on an object must not grow with it.
+/// Reads a name, cut to [`MAX_NAME`]. It stands in every finding on the object, so its length must not depend on the
+/// object.
 fn name<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Text<'a>, D::Error> {
     Ok(null_is_empty(deserializer)?.cut(MAX_NAME))
 }
 
-/// Kubernetes allows 253 bytes for most names, and more for a few.
+/// The longest name that is kept. Kubernetes allows 253 bytes for most names, and more for a few.
 pub(crate) const MAX_NAME: usize = 1024;
 
 /// Reads a list element by element, handing each to `each` and keeping none.

@@ -1,4 +1,4 @@
-//! The specification of a pod, wherever a kind keeps it: what gives power over the node, and what runs.
+//! The specification of a pod, wherever a kind keeps it: its power over the node, and its containers.
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use crate::k8s::kinds::Kind;
 use crate::k8s::text::Text;
 
-/// A pod's specification, as far as rules use it.
+/// A pod's specification, without the fields that no rule uses.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Pod<'a> {
@@ -22,7 +22,7 @@ pub struct Pod<'a> {
     /// `hostIPC`.
     #[serde(rename = "hostIPC", deserialize_with = "flag")]
     pub host_ipc: bool,
-    /// `nodeName`: set by the scheduler, or by whoever goes around it.
+    /// `nodeName`: set by the scheduler, or by a writer that bypasses it.
     #[serde(borrow)]
     pub node_name: Option<Text<'a>>,
     /// `serviceAccountName`.
@@ -37,7 +37,7 @@ pub struct Pod<'a> {
     #[serde(borrow)]
     volumes: Option<Vec<Volume<'a>>>,
     security_context: Option<PodSecurityContext>,
-    /// The places of the volumes that are paths of the node, by name: mounts name them.
+    /// The places of the hostPath volumes, by the name that mounts use.
     #[serde(skip)]
     host_paths: OnceCell<HashMap<String, usize>>,
 }
@@ -55,7 +55,7 @@ struct WindowsOptions {
     host_process: bool,
 }
 
-/// A container of whatever sort.
+/// A container of any sort.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Container<'a> {
@@ -119,11 +119,11 @@ struct HostPath<'a> {
     path: Text<'a>,
 }
 
-/// The flags of static pods that rules read. A snapshot keeps these of their command lines and nothing else: a rule that asks
-/// for another one adds it here.
+/// The flags of static pods that rules read. A snapshot keeps these flags of a command line and nothing else, so a rule
+/// that needs another one adds it here.
 pub const READ_FLAGS: [&str; 3] = ["--audit-log-maxbackup", "--authorization-mode", "--feature-gates"];
 
-/// A path of the node that a container sees.
+/// A path of the node that is mounted into a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostMount<'p> {
     /// The container.
@@ -134,11 +134,11 @@ pub struct HostMount<'p> {
     pub writable: bool,
 }
 
-/// The JSON of the pod's specification in the `spec` of an object of a kind: its own, or that of its template. `None` where
-/// the kind, or the object, has none.
+/// The JSON of the pod specification in the `spec` of an object: its own, or that of its template. `None` where the
+/// kind or the object has none.
 ///
 /// # Errors
-/// The `spec` is of another shape.
+/// The `spec` has another shape.
 pub(crate) fn spec<'a>(kind: &Kind, spec: &'a str) -> serde_json::Result<Option<&'a str>> {
     #[derive(Deserialize)]
     struct Template<'a> {
@@ -173,7 +173,7 @@ pub(crate) fn spec<'a>(kind: &Kind, spec: &'a str) -> serde_json::Result<Option<
 }
 
 impl<'a> Pod<'a> {
-    /// Every container: of initialisation, the ordinary ones, and ephemeral ones.
+    /// All containers: init containers, ordinary ones and ephemeral ones.
     pub fn all_containers(&self) -> impl Iterator<Item = &Container<'a>> {
         [&self.init_containers, &self.containers, &self.ephemeral_containers].into_iter().flatten().flatten()
     }
@@ -183,7 +183,7 @@ impl<'a> Pod<'a> {
         self.containers.iter().flatten()
     }
 
-    /// The containers of initialisation.
+    /// The init containers.
     pub fn init_containers(&self) -> impl Iterator<Item = &Container<'a>> {
         self.init_containers.iter().flatten()
     }
@@ -198,18 +198,18 @@ impl<'a> Pod<'a> {
         self.all_containers().filter_map(|container| container.image.as_deref())
     }
 
-    /// Whether a container is privileged, `HostProcess` on Windows included.
+    /// Whether a container is privileged, or `HostProcess` on Windows.
     pub fn is_privileged(&self) -> bool {
         self.all_containers().any(Container::is_privileged) || self.is_host_process()
     }
 
-    /// Whether all of it is `HostProcess` on Windows.
+    /// Whether the whole pod is `HostProcess` on Windows.
     pub fn is_host_process(&self) -> bool {
         let options = self.security_context.as_ref().and_then(|context| context.windows_options.as_ref());
         options.is_some_and(|options| options.host_process)
     }
 
-    /// Whether it has volumes that are paths of the node.
+    /// Whether it has hostPath volumes.
     pub fn has_host_paths(&self) -> bool {
         self.volumes.iter().flatten().any(|volume| volume.host_path.is_some())
     }
@@ -219,7 +219,7 @@ impl<'a> Pod<'a> {
         self.host_network || self.host_pid || self.host_ipc
     }
 
-    /// The node's paths that containers see.
+    /// The node's paths that are mounted into containers.
     pub fn host_mounts(&self) -> Vec<HostMount<'_>> {
         if !self.has_host_paths() {
             return Vec::new();
@@ -227,7 +227,7 @@ impl<'a> Pod<'a> {
         self.all_containers().flat_map(|container| self.host_mounts_of(container).map(|(_, mount)| mount)).collect()
     }
 
-    /// The node's paths that one container sees, each with its place among the container's mounts.
+    /// The node's paths that are mounted into one container, each with its index among the container's mounts.
     pub fn host_mounts_of<'p>(&'p self, container: &'p Container<'a>) -> impl Iterator<Item = (usize, HostMount<'p>)> {
         container.volume_mounts.iter().flatten().enumerate().filter_map(|(at, mount)| {
             let path = self.host_path(&mount.name)?;
@@ -241,7 +241,7 @@ impl Pod<'_> {
         let volumes = self.volumes.as_deref().unwrap_or_default();
         let places = self.host_paths.get_or_init(|| {
             let own = volumes.iter().enumerate().filter(|(_, volume)| volume.host_path.is_some());
-            // Of several of one name the first counts, which is put in last.
+            // Of several volumes of one name the first counts, so it is inserted last.
             own.rev().map(|(at, volume)| (volume.name.to_string(), at)).collect()
         });
         let volume = volumes.get(*places.get(volume)?)?;
@@ -250,30 +250,30 @@ impl Pod<'_> {
 }
 
 impl Container<'_> {
-    /// Whether it is privileged, `HostProcess` on Windows included.
+    /// Whether the container is privileged, or `HostProcess` on Windows.
     pub fn is_privileged(&self) -> bool {
         self.security_context.as_ref().is_some_and(|context| context.privileged) || self.is_host_process()
     }
 
-    /// Whether it is `HostProcess` on Windows.
+    /// Whether the container is `HostProcess` on Windows.
     pub fn is_host_process(&self) -> bool {
         let options = self.security_context.as_ref().and_then(|context| context.windows_options.as_ref());
         options.is_some_and(|options| options.host_process)
     }
 
-    /// Whether it runs as long as the pod: a container of initialisation that does so is a sidecar.
+    /// Whether an init container runs as long as the pod, which makes it a sidecar.
     pub fn is_sidecar(&self) -> bool {
         self.restart_policy.as_deref() == Some("Always")
     }
 
-    /// The capabilities it is given, without `CAP_`.
+    /// The capabilities that the container adds, without `CAP_`.
     pub fn capabilities(&self) -> impl Iterator<Item = &str> {
         let capabilities = self.security_context.as_ref().and_then(|context| context.capabilities.as_ref());
         let added = capabilities.and_then(|capabilities| capabilities.add.as_ref());
         added.into_iter().flatten().map(|own| own.strip_prefix("CAP_").unwrap_or(own))
     }
 
-    /// Whether it is given a capability; `SYS_ADMIN` is found with and without `CAP_`.
+    /// Whether the container adds a capability; `SYS_ADMIN` is found with and without `CAP_`.
     pub fn has_capability(&self, name: &str) -> bool {
         self.capabilities().any(|own| own == name || own == "ALL")
     }
@@ -306,7 +306,7 @@ impl Container<'_> {
     }
 }
 
-/// `null` and absence are `false`, as for the API server.
+/// Reads a flag. `null` and absence are `false`, as for the API server.
 fn flag<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     Ok(Option::<bool>::deserialize(deserializer)?.unwrap_or_default())
 }

@@ -1,6 +1,7 @@
 //! Kubernetes quantities, as capacities are printed: `4`, `3860m`, `8138224Ki`, `16G`, `1e3`.
 
-/// The number a quantity stands for, in units or bytes; `None` where it is none. Precise enough to compare sizes.
+/// The number that a quantity stands for, in units or bytes; `None` for any other text. Precise enough to compare
+/// sizes.
 pub fn parse(text: &str) -> Option<f64> {
     let text = text.trim();
     let digits = text.find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '+' | '-'))).unwrap_or(text.len());

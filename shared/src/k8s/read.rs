@@ -1,4 +1,4 @@
-//! Bytes in, facts out: the only parsers in the workspace.
+//! Parsers that turn bytes into objects and typed documents.
 
 pub mod json;
 pub mod metrics;

@@ -1,4 +1,4 @@
-//! Selectors of labels, as Kubernetes reads them.
+//! Label selectors, evaluated as Kubernetes does.
 
 use std::collections::BTreeMap;
 
@@ -21,12 +21,12 @@ struct Expression {
 }
 
 impl Selector {
-    /// Of plain pairs, as a Service selects.
+    /// A selector of plain pairs, as a Service has it.
     pub(crate) fn of_labels(labels: BTreeMap<String, String>) -> Self {
         Selector { match_labels: Some(labels), match_expressions: None }
     }
 
-    /// Whether it selects what bears the labels that `own` gives by their keys.
+    /// Whether it selects an object whose labels `own` returns by key.
     pub(crate) fn matches<'l>(&self, own: impl Fn(&str) -> Option<&'l str>) -> bool {
         self.match_labels.iter().flatten().all(|(key, value)| own(key) == Some(&**value))
             && self.match_expressions.iter().flatten().all(|expression| {

@@ -16,7 +16,7 @@ impl Text<'_> {
         &self.0
     }
 
-    /// The text behind a prefix; `None` where it does not begin with it.
+    /// The text after a prefix; `None` where it does not begin with it.
     pub(crate) fn without(self, prefix: &str) -> Option<Self> {
         match self.0 {
             Cow::Borrowed(text) => text.strip_prefix(prefix).map(Text::from),

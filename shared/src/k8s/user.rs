@@ -1,4 +1,4 @@
-//! Who sends a request.
+//! The user that sends a request.
 
 /// The identity behind a request, as the API server tells it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -9,6 +9,6 @@ pub struct User {
     pub groups: Vec<String>,
     /// `X509SHA256=…` of a client certificate, `JTI=…` of a token (Kubernetes 1.32 on).
     pub credential_ids: Vec<String>,
-    /// How the client called itself. Chosen freely by the client, and absent from deletes.
+    /// The field manager of the client. The client chooses it freely, and deletes have none.
     pub field_manager: String,
 }

@@ -1,6 +1,6 @@
 //! Kubernetes versions.
 
-/// A Kubernetes version; `1.33.5`, `v1.33.5+build`.
+/// A Kubernetes version, read from `1.33.5` or `v1.33.5+build`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version {
     /// `1`.
@@ -12,7 +12,7 @@ pub struct Version {
 }
 
 impl Version {
-    /// Reads what `/version` and kubelets print. Pre-release and build parts are ignored.
+    /// Reads a version as printed by `/version` and kubelets. Pre-release and build parts are ignored.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim().trim_start_matches('v');
         let end = text.find(['-', '+', ' ']).unwrap_or(text.len());
@@ -22,7 +22,7 @@ impl Version {
         Some(Version { major, minor, patch })
     }
 
-    /// Whether both are of one minor.
+    /// Whether two versions have the same minor.
     pub fn same_minor(self, other: Version) -> bool {
         (self.major, self.minor) == (other.major, other.minor)
     }

@@ -1,4 +1,4 @@
-//! The questions that only people can answer, for reports and to begin a file with.
+//! Questions that only people can answer, for reports and for the template of an answer file.
 
 use crate::finding::Code;
 use std::fmt::Write as _;
@@ -15,39 +15,39 @@ use crate::rules::rule::Rule;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Question {
-    /// The clauses it is about; the first is the one to answer.
+    /// The clauses of the question; the first is the one to answer.
     pub clauses: Vec<String>,
-    /// The rules that cannot see all of it.
+    /// The rules that cannot decide it alone.
     pub rules: Vec<Code>,
-    /// What it is about, in a few words.
+    /// The subject, in a few words.
     pub topic: String,
-    /// The clause, in our words, as on this platform.
+    /// The clause, in our words, as it stands on this platform.
     pub says: String,
-    /// Who can answer, and how they find out.
+    /// The person who can answer, and how they find out.
     pub ask: String,
     /// The answer that counts.
     pub answer: Option<AnswerNote>,
-    /// Why an answer that was given does not count.
+    /// The reason why a given answer does not count.
     pub refused: Option<String>,
 }
 
-/// Somebody's answer.
+/// An answer to a question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AnswerNote {
     /// `fulfilled` or `not-fulfilled`.
     pub answer: &'static str,
-    /// Who answered.
+    /// The person who answered.
     pub by: String,
-    /// When it was so, RFC 3339.
+    /// The moment for which it is true, RFC 3339.
     pub on: String,
-    /// RFC 3339: the question is open again then.
+    /// The end, RFC 3339: the question is open again then.
     pub expires: String,
-    /// What they looked at.
+    /// A note on what was looked at.
     pub note: String,
 }
 
-/// What decides which questions there are, and which are answered.
+/// The input that decides which questions there are, and which are answered.
 pub(crate) struct AskedFor<'a> {
     pub(crate) data: &'a Data,
     pub(crate) candidates: &'a [Platform],
@@ -57,8 +57,8 @@ pub(crate) struct AskedFor<'a> {
     pub(crate) now: Timestamp,
 }
 
-/// Every question of the platforms the cluster may be on, in the order of the clauses, answered or not. A run of some rules
-/// only has their questions, and those that no rule can ask.
+/// All questions of the platforms that the cluster may be on, in the order of the clauses, answered or not. A run of
+/// selected rules only has their questions, and those that no rule can ask.
 pub(crate) fn questions(asked_for: &AskedFor<'_>) -> Vec<Question> {
     let AskedFor { data, candidates, rules, release, attestations, now } = *asked_for;
     let answers = Answers::new(attestations, data, now);
@@ -99,8 +99,8 @@ pub(crate) fn questions(asked_for: &AskedFor<'_>) -> Vec<Question> {
     questions
 }
 
-/// A file to begin with: every question of a platform, with whom to ask, and its answer still to be written. As it stands it
-/// answers nothing.
+/// A template of an answer file: every question of a platform, with the person to ask, and the answers left open.
+/// Unchanged, it answers nothing.
 pub fn template(data: &Data, platform: Option<Platform>) -> String {
     let all = Platform::ALL;
     let candidates = platform.as_ref().map_or(all.as_slice(), std::slice::from_ref);
@@ -131,7 +131,7 @@ pub fn template(data: &Data, platform: Option<Platform>) -> String {
     text
 }
 
-/// The clauses that ask, each for itself and those asked with it.
+/// The clauses with a question of their own, each with the clauses that share it.
 fn leading(data: &Data) -> impl Iterator<Item = &ClauseText> {
     data.clauses.iter().filter(|clause| clause.sees.contains(&Sees::Attest) && clause.asked_with.is_none())
 }
@@ -143,7 +143,7 @@ fn together<'d>(data: &'d Data, leading: &ClauseText) -> Vec<&'d ClauseText> {
         .collect()
 }
 
-/// The clause as the platform's text has it; where candidates differ, as the Windows Server text has it.
+/// The clause as in the platform's text; where candidates differ, as in the Windows Server text.
 fn says(clause: &ClauseText, candidates: &[Platform]) -> String {
     let of = |platform: &Platform| clause.differs.get(platform.as_str()).unwrap_or(&clause.says);
     let mut texts = candidates.iter().filter(|platform| !clause.no_text_on.contains(platform)).map(of);
@@ -151,7 +151,7 @@ fn says(clause: &ClauseText, candidates: &[Platform]) -> String {
     if texts.all(|text| text == first) { first.clone() } else { clause.says.clone() }
 }
 
-/// Lines of at most 100 bytes where words allow it.
+/// The text in lines of at most 100 bytes, where words allow it.
 fn wrap(text: &str) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {

@@ -1,17 +1,19 @@
-//! Waivers: a finding accepted for a time. They never turn a verdict into "supported".
+//! Waivers: findings accepted for a time. A waiver never turns a verdict into "supported".
 //!
-//! What is decided here, once, for check, dry run and guard:
+//! These decisions are made here once, for check, dry run and guard:
 //!
-//! - A waiver counts from the instant `notBefore` on, up to and not at `expires`. Both are instants: RFC 3339 with an
-//!   offset, a fraction of a second where somebody writes one. A day is 86,400 seconds of UTC, so neither daylight saving
-//!   nor a leap second moves an end; `23:59:60` is read as `23:59:59`. A time without an offset is refused, not guessed.
-//! - One that breaks a term, has expired, has not begun or has lapsed does not count at all: the finding is back.
-//! - Names tell waivers apart in every report, so two of one name in the same set are both invalid. Where sets are joined,
-//!   the one that stands in the guard's configuration counts: whoever writes the other must not be able to take it away.
-//! - Where several cover one finding, the one that ends last is shown, then the first by name: what the report says about
-//!   the end is then true, and does not depend on the order of a file.
-//! - Texts are printed to terminals and put into audit records, so control characters and overlong texts are refused;
-//!   line breaks are fine in `reason`, which is shown on one line.
+//! - **Time.** A waiver counts from the instant `notBefore` on, up to and not at `expires`. Both are in RFC 3339 with
+//!   an offset, with a fraction of a second where somebody writes one. A day is 86,400 seconds of UTC, so neither
+//!   daylight saving nor a leap second moves an end; `23:59:60` is read as `23:59:59`. A time without an offset is
+//!   refused, not guessed.
+//! - **Terms.** A waiver that breaks a term, has expired, has not begun or has lapsed does not count at all: the
+//!   finding is back.
+//! - **Names.** Reports tell waivers apart by name, so two of one name in the same set are both invalid. When sets are
+//!   joined, the one in the guard's configuration counts: the writer of another set must not be able to take it away.
+//! - **Order.** Where several waivers cover one finding, the one that ends last is shown, then the first by name. What
+//!   a report says about the end is then true, and does not depend on the order of a file.
+//! - **Texts.** Texts are printed to terminals and written to audit records, so control characters and overlong texts
+//!   are refused. Line breaks are fine in `reason`, which is shown on one line.
 
 pub(crate) mod coverage;
 mod likely;
@@ -28,7 +30,7 @@ use serde::{Deserialize, Serialize};
 pub use coverage::{Lapsed, apply};
 pub use moved::Moved;
 pub use read::{Objects, SUPPORT_WAIVER, Unreadable, WaiverEntry, WaiverPlace, entries, parse};
-pub use set::{WaiverStatus, all_problems, beside, in_force, status};
+pub use set::{WaiverStatus, all_problems, in_force, split_valid, status};
 pub use terms::{Invalid, MAX_DAYS};
 
 /// A waiver, from a file, the guard's configuration or a `SupportWaiver` object.
@@ -126,12 +128,12 @@ pub struct Pin {
 }
 
 impl Match {
-    /// The name alone, as for a line about deadlines; the fingerprint where there is no name.
+    /// The object by its name alone, for a line about deadlines; the fingerprint where there is no name.
     pub fn word(&self) -> &str {
         if self.name.is_empty() { self.fingerprint.as_deref().unwrap_or_default() } else { &self.name }
     }
 
-    /// For people: `kube-system/deployment/log-agent`, with field and fingerprint where they are given.
+    /// The object for people: `kube-system/deployment/log-agent`, with field and fingerprint where they are given.
     pub fn short(&self) -> String {
         let mut words = Vec::new();
         if !self.name.is_empty() {

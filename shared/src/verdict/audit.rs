@@ -1,4 +1,4 @@
-//! Which waivers do something, and what is wrong with the others.
+//! An audit of waivers: the findings each of them covers, and its problems.
 
 use crate::finding::Code;
 use crate::finding::Draft;
@@ -15,43 +15,44 @@ use crate::people::waiver::set::{problems_among, status_with};
 use crate::people::waiver::{Invalid, Lapsed, Waiver, WaiverStatus};
 use crate::verdict::report::{RuleOutcome, RuleResult};
 
-/// What became of one waiver in a check.
+/// The result of one waiver in a check.
 #[derive(Clone, Debug)]
 pub struct Audit<'a> {
     /// The waiver.
     pub waiver: &'a Waiver,
-    /// Whether it counts.
+    /// Its status.
     pub status: WaiverStatus,
-    /// Findings it is shown on.
+    /// The findings that show it.
     pub covers: Vec<&'a Finding>,
-    /// Findings it covers as well, with the name of the waiver shown instead.
+    /// Findings that it covers too, each with the name of the waiver shown instead.
     pub shadowed: Vec<(&'a Finding, &'a str)>,
-    /// Findings it was given for and no longer covers.
+    /// Findings that it was given for and no longer covers.
     pub lapsed: Vec<(&'a Finding, Lapsed)>,
     /// Findings it would cover if it counted.
     pub would_cover: Vec<&'a Finding>,
-    /// The rules that find now what it is for, and that it does not name.
+    /// The rules that now report the findings it was given for, and that it does not name.
     pub moved: BTreeSet<Code>,
-    /// What the fields are called now that it is for.
+    /// The present names of its fields.
     pub renamed: BTreeSet<FieldPath>,
-    /// Rules of it of which the check does not know all, and why: nobody can say then that it is unused.
+    /// Its rules that the check did not evaluate in full, with the reason. Their findings are not all known, so the
+    /// waiver cannot be called unused.
     pub unseen: Vec<String>,
 }
 
-/// What a waiver is good for.
+/// The use of a waiver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Use {
-    /// It covers something found.
+    /// It covers a finding.
     Covers,
-    /// It does not count, so it covers nothing.
+    /// It is not in force, so it covers nothing.
     NotInForce,
-    /// What it was given for has changed.
+    /// The subject it was given for has changed.
     Lapsed,
-    /// All it covers is covered by another that ends later.
+    /// All findings it covers are covered by another waiver that ends later.
     Shadowed,
-    /// Cannot be told; why.
+    /// Unknown, with the reason.
     Unknown(String),
-    /// Its rules were evaluated in full, and it matches nothing.
+    /// Its rules were evaluated in full, and it matches no finding.
     Unused,
 }
 
@@ -69,37 +70,37 @@ impl Use {
     }
 }
 
-/// Something about a waiver that somebody should do something about.
+/// A problem of a waiver that somebody should act on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Trouble {
     /// It breaks a term.
     #[error("{0}")]
     Invalid(Invalid),
-    /// It is over.
+    /// It has expired.
     #[error("it expired at {0}")]
     Expired(Timestamp),
-    /// It is over for one finding.
+    /// It has lapsed for one finding.
     #[error("it has lapsed for {object}: {why}")]
     Lapsed {
         /// The object, short.
         object: String,
-        /// Why.
+        /// The reason.
         why: Lapsed,
     },
-    /// It matches nothing that was found, and another rule finds the same.
+    /// It matches no finding, and other rules report the same.
     #[error("it covers nothing that was found, since {} finds the same: name that rule", .0.join(", "))]
     Moved(Vec<&'static str>),
-    /// It matches nothing that was found, and its rule finds the same at a field of another name.
+    /// It matches no finding, and its rule reports the same at a field of another name.
     #[error("it covers nothing that was found, since it is found at {} now: name that path, with its fingerprint if any", .0.join(", "))]
     Renamed(Vec<String>),
-    /// It matches nothing that was found.
+    /// It matches no finding.
     #[error("it covers nothing that was found")]
     Unused,
 }
 
 impl Audit<'_> {
-    /// What it is good for.
+    /// The use of the waiver.
     pub fn usage(&self) -> Use {
         if self.status != WaiverStatus::Valid {
             Use::NotInForce
@@ -116,7 +117,7 @@ impl Audit<'_> {
         }
     }
 
-    /// What somebody should do something about. A waiver that has not begun, or whose use can't be told, is no trouble.
+    /// The problems of the waiver. One that has not begun, or whose use is unknown, has none.
     pub fn troubles(&self) -> Vec<Trouble> {
         match &self.status {
             WaiverStatus::Invalid(problems) => return problems.iter().cloned().map(Trouble::Invalid).collect(),
@@ -139,7 +140,7 @@ impl Audit<'_> {
     }
 }
 
-/// Holds waivers against what was found and what became of each rule. `findings` may carry notes or not.
+/// Matches waivers with findings and with the outcomes of the rules. `findings` may carry notes or not.
 pub fn audit<'a>(
     waivers: &'a [Waiver],
     findings: &'a [Finding],
@@ -187,20 +188,20 @@ pub fn audit<'a>(
     audits
 }
 
-/// Why a check does not know all that a rule could find; `None` when it does.
+/// The reason why a check does not know all findings of a rule; `None` when it does.
 fn unseen(code: &str, rules: &[RuleOutcome]) -> Option<String> {
     let Some(rule) = rules.iter().find(|rule| rule.code == code) else {
         return Some(format!("{code} was not run"));
     };
     match rule.outcome {
         RuleResult::Pass => None,
-        // A rule with findings can be open as well: its reason says what it did not see.
+        // A rule with findings can be incomplete too: its reason says what it did not see.
         RuleResult::Violated | RuleResult::Waived if rule.reason.is_empty() => None,
         outcome => Some(format!("{code} {}: {}", outcome.as_str(), rule.reason)),
     }
 }
 
-/// What is to be said of waivers, once they were held against what was found.
+/// Drafts on the problems of waivers.
 pub(crate) fn drafts(audits: &[Audit<'_>]) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for audit in audits {
@@ -261,7 +262,7 @@ mod tests {
             audits.iter().filter(|one| !one.troubles().is_empty()).map(|one| &*one.waiver.name).collect();
         assert_eq!(troubled, ["lapsed", "unused", "expired", "invalid"]);
         assert_eq!(audits[7].troubles(), [Trouble::Invalid(Invalid::SelfApproved)]);
-        // What is shown is what the audit says.
+        // The waivers shown are those that the audit names.
         let mut shown = findings.to_vec();
         apply(&mut shown, &waivers, time(NOVEMBER));
         assert_eq!(shown[0].waiver.as_ref().unwrap().name, "covers");

@@ -1,4 +1,4 @@
-//! Judging a state: lists go in page by page, a report comes out.
+//! The check of a state: lists go in page by page, a report comes out.
 //!
 //! ```text
 //! plan_first -> segments -> complete ; plan_then -> segments -> complete ; finish -> Report

@@ -1,4 +1,5 @@
-//! Judging a change: who acts, what the rules find, and what the guard does about it. A dry run asks the same engine.
+//! The judgement of changes: the actor, the findings of the rules, and the decision about each. A dry run uses the same
+//! engine.
 
 mod config;
 mod judgement;
@@ -15,9 +16,7 @@ use crate::facts::change::Change;
 use crate::finding::{Consequence, Evidence, Finding};
 use crate::k8s::user::User;
 use crate::people::waiver::{self, Waiver};
-use crate::rules::aa301;
 use crate::rules::catalogue;
-use crate::rules::parts::forged;
 use crate::rules::rule::{Mode, Rule};
 use crate::text;
 use crate::verdict::review::NotEvaluated;
@@ -27,7 +26,8 @@ pub use config::{GuardConfig, GuardConfigError, GuardConfigKind, GuardConfigVers
 pub use judgement::{Decision, Judged, Judgement};
 pub use settings::{Preset, Settings, SettingsError};
 
-/// Decides about changes. Built once per configuration; judging takes no lock, reads nothing, waits for nothing.
+/// The engine that decides about changes. It is built once per configuration; judging takes no lock, reads nothing and
+/// waits for nothing.
 #[derive(Clone, Debug)]
 pub struct Guard {
     data: Arc<Data>,
@@ -39,7 +39,7 @@ impl Guard {
     /// Builds the guard from its settings.
     ///
     /// # Errors
-    /// [`SettingsError`] for the first setting that cannot work; nothing is applied then.
+    /// [`SettingsError`] for the first setting that cannot work. Nothing is applied then.
     pub fn new(data: &Data, settings: Settings) -> Result<Self, SettingsError> {
         let mut data = data.on(&settings.platforms());
         settings.actors.check()?;
@@ -92,10 +92,11 @@ impl Guard {
         Ok(Guard { data: Arc::new(data), settings, rules })
     }
 
-    /// The guard with further waivers, and those of them that break a term. Its own waivers all go on counting.
-    pub fn beside(&self, more: Vec<Waiver>) -> (Guard, Vec<(Waiver, Vec<waiver::Invalid>)>) {
+    /// The guard with the valid waivers of `more`, and those of them that break a term. Its own waivers all go on
+    /// counting.
+    pub fn with_cluster_waivers(&self, more: Vec<Waiver>) -> (Guard, Vec<(Waiver, Vec<waiver::Invalid>)>) {
         let mut guard = self.clone();
-        let (valid, invalid) = waiver::beside(&self.settings.waivers, more);
+        let (valid, invalid) = waiver::split_valid(&self.settings.waivers, more);
         guard.settings.waivers.extend(valid);
         (guard, invalid)
     }
@@ -213,8 +214,8 @@ impl Guard {
         let Some(judge) = rule.change.filter(|_| is_watched) else { return Vec::new() };
         // `partly`: the rule looked at managedFields, of which only a part is known. The rest may make the change lawful.
         let (mut drafts, partly) = change.watched(|| judge(change, &self.data));
-        if rule.code == aa301::RULE.code {
-            drafts.extend(forged::forged(change, &user.field_manager, &self.data));
+        if let Some(judge) = rule.claim {
+            drafts.extend(judge(change, &user.field_manager, &self.data));
         }
         if actor::is_agent(user, &self.data.managers) {
             drafts.retain(|draft| !draft.agents_may);

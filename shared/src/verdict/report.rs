@@ -1,4 +1,4 @@
-//! The result of a check: versioned, and the same for every format. Field names and order are the JSON contract,
+//! The result of a check, versioned and the same for every format. Names and order of the fields are the JSON contract,
 //! `aksarc.dev/v1alpha1`.
 
 use crate::finding::Code;
@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::data::{Document, Platform};
 use crate::finding::{Basis, Consequence, Finding};
 
-/// What a check found.
+/// The result of a check.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
@@ -18,11 +18,11 @@ pub struct Report {
     pub api_version: &'static str,
     /// `SupportReport`.
     pub kind: &'static str,
-    /// What made it.
+    /// The tool that made the report.
     pub tool: ToolVersion,
-    /// What was judged against.
+    /// The policy that the cluster was compared with.
     pub policy: Policy,
-    /// What was judged.
+    /// The cluster.
     pub cluster: Cluster,
     /// The verdict.
     pub verdict: VerdictWord,
@@ -32,21 +32,21 @@ pub struct Report {
     pub partial: bool,
     /// The exit code, whatever the format.
     pub exit_code: u8,
-    /// How many of what. `waived`, `unknown` and `not-observable` beside the consequences.
+    /// Counts by consequence, and of `waived`, `unknown` and `not-observable`.
     pub summary: BTreeMap<&'static str, usize>,
     /// Every rule that was selected.
     pub rules: Vec<RuleOutcome>,
-    /// Every finding, heaviest first, waived ones too.
+    /// All findings, heaviest first, waived ones included.
     pub findings: Vec<Finding>,
-    /// What becomes due, soonest first.
+    /// Deadlines, soonest first.
     pub clocks: Vec<Clock>,
-    /// What Kubernetes cannot show, whom to ask, and what they answered.
+    /// The questions that Kubernetes cannot answer, with the person to ask and their answer.
     pub questions: Vec<Question>,
-    /// What was and was not looked at.
+    /// The extent of the check.
     pub coverage: Coverage,
 }
 
-/// What made a report.
+/// The tool that made a report.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ToolVersion {
@@ -56,23 +56,23 @@ pub struct ToolVersion {
     pub commit: String,
 }
 
-/// What was judged against.
+/// The policy that a cluster was compared with.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Policy {
     /// The platform, or the candidates joined by `|`.
     pub platform: String,
-    /// How we know.
+    /// The evidence for the platform.
     pub platform_evidence: Vec<String>,
     /// The policy texts of those platforms.
     pub documents: Vec<Document>,
-    /// The day judged.
+    /// The day as of which the cluster was judged.
     pub as_of: String,
     /// The day of the version table.
     pub version_table_as_of: String,
 }
 
-/// What was judged.
+/// The cluster that was judged.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cluster {
@@ -82,22 +82,22 @@ pub struct Cluster {
     pub server: String,
     /// `v1.33.5`; empty if unknown.
     pub kubernetes_version: String,
-    /// How many nodes.
+    /// The number of nodes.
     pub nodes: usize,
 }
 
-/// Why a rule that judges states alone says nothing of manifests.
+/// The reason why a rule that only judges states does not evaluate manifests.
 pub const NEEDS_CLUSTER: &str = "needs a cluster; these are manifests";
 
 /// The verdict, in the policy's terms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum VerdictWord {
-    /// Nothing voids support, but something that could is unknown.
+    /// Nothing voids support, but a rule that could find that is unknown.
     Inconclusive,
     /// Something voids support and is not waived.
     Outside,
-    /// Nothing voids support, and all that could was looked at.
+    /// Nothing voids support, and every rule that could find that was evaluated.
     Within,
 }
 
@@ -112,7 +112,7 @@ impl VerdictWord {
     }
 }
 
-/// What became of a rule.
+/// The outcome of a rule, with its reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RuleOutcome {
@@ -122,9 +122,9 @@ pub struct RuleOutcome {
     pub slug: &'static str,
     /// The outcome.
     pub outcome: RuleResult,
-    /// Why, for anything but a plain pass or violation.
+    /// The reason, unless the outcome is a plain pass or violation.
     pub reason: String,
-    /// What is not decided here could void support, so the verdict hangs on it.
+    /// Whether an undecided part could void support, so that the verdict depends on it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub could_void: bool,
 }
@@ -134,17 +134,17 @@ pub struct RuleOutcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RuleResult {
-    /// It does not apply on this platform, or to this input.
+    /// The rule does not apply on this platform or to this input.
     NotApplicable,
-    /// Kubernetes cannot show it.
+    /// Kubernetes does not show it.
     NotObservable,
-    /// Nothing found, or nothing heavier than `info`, and all it needs was read.
+    /// No finding, or none heavier than `info`, and all that the rule needs was read.
     Pass,
     /// Not decided.
     Unknown,
-    /// Found.
+    /// There are findings.
     Violated,
-    /// All that was found is waived.
+    /// All findings are waived.
     Waived,
 }
 
@@ -162,67 +162,68 @@ impl RuleResult {
     }
 }
 
-/// Something that becomes due.
+/// A deadline.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Clock {
-    /// The day it is due.
+    /// The day.
     pub due: String,
     /// Days from the day judged; negative when past.
     pub days_left: i64,
-    /// The rule, or the rule a waiver is for.
+    /// The rule, or the rule that a waiver is for.
     pub code: String,
-    /// What becomes due.
+    /// A description of the deadline.
     pub what: String,
-    /// Where the platform is not known, those on which this holds; empty when it holds on all that it may be.
+    /// Where the platform is not known: the platforms on which the deadline holds. Empty when it holds on all
+    /// candidates.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub platforms: Vec<Platform>,
 }
 
-/// What was and was not looked at, and at what cost.
+/// The extent and cost of a check.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Coverage {
-    /// Rules that came to an outcome other than unknown.
+    /// The number of rules with an outcome other than unknown.
     pub evaluated: usize,
-    /// Objects read.
+    /// The number of objects read.
     pub objects: usize,
-    /// Objects that came without managedFields, although some rule rests on them.
+    /// The number of objects without managedFields, although a rule rests on them.
     pub without_managed_fields: usize,
-    /// Requests made.
+    /// The number of requests made.
     pub requests: usize,
     /// Wall-clock time.
     pub seconds: f64,
     /// Peak resident memory; 0 where the system does not tell.
     pub peak_memory_bytes: u64,
-    /// What is unknown, and why.
+    /// Unknown outcomes, with their reasons.
     pub unknown: Vec<String>,
-    /// What Kubernetes cannot show, and why.
+    /// Questions that Kubernetes cannot answer, with the reasons.
     pub not_observable: Vec<String>,
 }
 
-/// Exit codes: independent of the output format. Precedence 3 > 6 > 5 > 4 > 0.
+/// Exit codes, independent of the output format. Precedence: 3 > 6 > 5 > 4 > 0.
 pub mod exit {
-    /// Within.
+    /// The verdict is `within`.
     pub const WITHIN: u8 = 0;
-    /// Could not run: cluster, network, or ourselves.
+    /// The run failed: cluster, network, or the tool itself.
     pub const FAILED: u8 = 1;
     /// Wrong flags or bad input.
     pub const USAGE: u8 = 2;
-    /// Something voids support.
+    /// A finding voids support.
     pub const OUTSIDE: u8 = 3;
-    /// Something lighter that `--fail-on` includes.
+    /// A lighter finding that `--fail-on` includes.
     pub const FAIL_ON: u8 = 4;
-    /// Something that could void support is unknown.
+    /// A rule that could find something that voids support is unknown.
     pub const INCONCLUSIVE: u8 = 5;
-    /// Dry run: something else would refuse the request.
+    /// Dry run: the request would be refused by something other than the guard.
     pub const REFUSED: u8 = 6;
     /// Interrupted.
     pub const INTERRUPTED: u8 = 130;
 }
 
 impl Report {
-    /// How many unwaived findings weigh this much.
+    /// The number of unwaived findings with this consequence.
     pub fn count(&self, consequence: Consequence) -> usize {
         self.findings.iter().filter(|f| f.consequence == consequence && f.waiver.is_none()).count()
     }

@@ -1,4 +1,4 @@
-//! An AdmissionReview, read in one borrowed pass (admission.k8s.io/v1, Kubernetes API reference).
+//! The AdmissionReview (admission.k8s.io/v1, Kubernetes API reference), read in one borrowed pass.
 
 use crate::facts::change::{Change, Operation};
 use crate::k8s::fit::Misfit;
@@ -9,55 +9,56 @@ use crate::k8s::text::Text;
 use crate::k8s::user::User;
 use crate::rules::derive;
 
-/// Why there is nothing to answer to: the caller gets a 400.
+/// The reason why a request is not a review that can be answered. The caller gets a 400.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReviewError {
-    /// Not JSON, or cut short.
+    /// The bytes are not JSON, or cut short.
     #[error("the body is not an AdmissionReview: {0}")]
     Json(#[from] serde_json::Error),
-    /// Another version or kind; an answer in v1 would not be understood.
+    /// The review has another version or kind; an answer in v1 would not be understood.
     #[error("this is {api_version:?} {kind:?}; only admission.k8s.io/v1 AdmissionReview is answered")]
     Version {
-        /// The apiVersion that came.
+        /// The apiVersion found.
         api_version: String,
-        /// The kind that came.
+        /// The kind found.
         kind: String,
     },
-    /// No request, or no uid to answer with.
+    /// The review has no request, or no uid to answer with.
     #[error("the review has no request.uid")]
     NoUid,
 }
 
-/// Why a valid review was not judged, or not as a whole: it is counted, and marked in the audit annotations.
+/// The reason why a valid review was not judged, or not as a whole. It is counted, and noted in the audit annotations.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotEvaluated {
     /// The object, or another part of the request, is not of the shape Kubernetes documents.
     #[error("the object cannot be read as what it should be: {0}")]
     Unreadable(String),
-    /// An operation we do not judge: CONNECT, or one that Kubernetes adds later.
+    /// An operation that is not judged: CONNECT, or one that Kubernetes adds later.
     #[error("no rule judges the operation {0}")]
     Operation(String),
-    /// A kind no rule is about.
+    /// A kind without rules.
     #[error("no rule judges changes of {0}")]
     Resource(String),
-    /// A subresource no rule is about.
+    /// A subresource without rules.
     #[error("no rule judges changes of {0}")]
     Subresource(String),
-    /// A version no rule was written for. The API server converts what it asks about to one that it was told to ask for.
+    /// A version for which no rule was written. The API server converts objects to the versions that a webhook
+    /// registered for.
     #[error("no rule was written for the version {0}")]
     Version(String),
     /// An update or create without the object, a delete without the old one.
     #[error("the request has no {0}")]
     MissingObject(&'static str),
-    /// More entries in managedFields than are looked at. Judged all the same, but for what the others may show: so nothing is
-    /// denied for which a rule looked at them.
+    /// More entries in managedFields than are looked at. The change is judged, but rules that looked at managedFields
+    /// cannot deny, since the other entries may make it lawful.
     #[error("metadata.managedFields has {0} entries, and {MAX_ENTRIES} at most are looked at")]
     ManagedFields(usize),
 }
 
 impl NotEvaluated {
-    /// A word for metrics and audit annotations; it holds nothing a user can choose.
+    /// The name for metrics and audit annotations. Users cannot influence it.
     pub fn reason(&self) -> &'static str {
         match self {
             NotEvaluated::Unreadable(_) => "unreadable",
@@ -77,16 +78,16 @@ impl From<Misfit> for NotEvaluated {
     }
 }
 
-/// A review with something to answer to.
+/// A review that can be answered.
 #[derive(Debug)]
 pub struct Review<'a> {
-    /// To be sent back.
+    /// The uid to send back.
     pub uid: String,
-    /// Who asks.
+    /// The user.
     pub user: User,
-    /// What is asked, or why it cannot be judged.
+    /// The change, or the reason why it cannot be judged.
     pub change: Result<Change<'a>, NotEvaluated>,
-    /// Whether nothing would be stored anyway.
+    /// Whether the request is a dry run, so that nothing would be stored.
     pub dry_run: bool,
 }
 
@@ -95,7 +96,7 @@ pub struct Review<'a> {
 /// # Errors
 /// [`ReviewError`] when there is no uid to answer to.
 pub fn review(bytes: &[u8]) -> Result<Review<'_>, ReviewError> {
-    // The API server's own writing takes the shortcut; everything else the parser, for its errors.
+    // Reviews as the API server writes them take the shortcut; all others go to the parser, for its errors.
     let scanned = std::str::from_utf8(bytes).ok().and_then(Envelope::scan);
     let envelope = match scanned.map_or_else(|| serde_json::from_slice::<Envelope<'_>>(bytes), Ok) {
         Ok(envelope) => envelope,
@@ -109,7 +110,7 @@ pub fn review(bytes: &[u8]) -> Result<Review<'_>, ReviewError> {
     Ok(Review { uid, user, dry_run, change: request.change() })
 }
 
-/// The slow path of a request whose object cannot be read: only what an answer needs.
+/// The slow path for a request whose object cannot be read: it reads only the parts that an answer needs.
 fn unreadable<'a>(bytes: &[u8], error: &serde_json::Error) -> Result<Review<'a>, ReviewError> {
     #[derive(serde::Deserialize)]
     struct UidOnly<'a> {
@@ -205,7 +206,7 @@ struct ReviewRequest<'a> {
     options: Option<ReviewOptions<'a>>,
 }
 
-/// What the object is, after the API server has converted it to a version that it asks about.
+/// The type of the object, after the API server has converted it to a version that the webhook registered for.
 #[derive(serde::Deserialize)]
 struct Type<'a> {
     #[serde(borrow, default)]
@@ -250,7 +251,7 @@ impl<'a> ReviewRequest<'a> {
         let mut request = ReviewRequest::default();
         let length = scan::members(rest, |key, rest| {
             if matches!(key, "object" | "oldObject") && rest.starts_with('{') {
-                // Of an update both sides come, mostly the same word for word.
+                // The two sides of an update are mostly the same text.
                 let (object, length) = Object::scan(rest, request.object.as_ref())?;
                 let side = if key == "object" { &mut request.object } else { &mut request.old_object };
                 *side = Some(object);
@@ -283,7 +284,7 @@ impl<'a> ReviewRequest<'a> {
     fn user(&self) -> User {
         let text = |text: &Option<Text<'_>>| text.as_ref().map(ToString::to_string).unwrap_or_default();
         let texts = |texts: &Option<Vec<Text<'_>>>| texts.iter().flatten().map(ToString::to_string).collect();
-        // It stands in every finding; the API server takes no longer one.
+        // The name stands in every finding; the API server allows no longer one.
         let manager = self.options.as_ref().and_then(|options| options.field_manager.clone());
         let field_manager = text(&manager.map(|manager| manager.cut(MAX_MANAGER)));
         let Some(info) = &self.user_info else {
@@ -304,7 +305,7 @@ impl<'a> ReviewRequest<'a> {
         let resource = self.resource.ok_or(NotEvaluated::MissingObject("resource"))?;
         let kind = resource.kind(&subresource)?;
         is_known(kind, &resource.version)?;
-        // Of a scale the object is of a kind of its own.
+        // The object of a `scale` request has a kind of its own.
         if &*subresource != SCALE {
             if let Some(own) = &self.kind {
                 is_known(kind, &own.version)?;
@@ -324,7 +325,7 @@ impl<'a> ReviewRequest<'a> {
             _ => {}
         }
         let mut change = Change::new(operation, kind, &subresource, self.old_object, self.object);
-        // The request's own name and namespace count; the objects' stand in where it has none (deletecollection).
+        // The request's own name and namespace count; the objects' are used where it has none (deletecollection).
         let own = |text: Option<Text<'_>>, slot: &mut String| {
             if let Some(text) = text.filter(|text| !text.is_empty()) {
                 *slot = text.cut(MAX_NAME).to_string();
@@ -332,7 +333,7 @@ impl<'a> ReviewRequest<'a> {
         };
         own(self.name, &mut change.name);
         own(self.namespace, &mut change.namespace);
-        // An object in a namespace's own review carries no namespace; the request repeats its name there.
+        // In a review of a namespace the object has no namespace; the request repeats its name there.
         if !kind.namespaced {
             change.namespace.clear();
         }
@@ -341,7 +342,7 @@ impl<'a> ReviewRequest<'a> {
 }
 
 impl ReviewResource<'_> {
-    /// The kind, where a rule judges changes of it or of this subresource.
+    /// The kind, if a rule judges changes of it or of this subresource.
     fn kind(&self, subresource: &str) -> Result<&'static Kind, NotEvaluated> {
         let named = |text: &str| text.chars().take(MAX_SHOWN).collect::<String>();
         let unknown = || NotEvaluated::Resource(format!("{}.{}", named(&self.plural), named(&self.group)));
@@ -354,7 +355,7 @@ impl ReviewResource<'_> {
     }
 }
 
-/// Rules look at an object as it is at the versions that the guard asks for.
+/// Whether the version of an object is one that the guard registers for: rules know objects only in these versions.
 fn is_known(kind: &Kind, version: &str) -> Result<(), NotEvaluated> {
     if kind.versions().any(|known| known == version) {
         return Ok(());
@@ -366,8 +367,8 @@ fn is_known(kind: &Kind, version: &str) -> Result<(), NotEvaluated> {
 /// The subresource that shows another kind of object.
 const SCALE: &str = "scale";
 
-/// The API server takes no longer fieldManager.
+/// The longest fieldManager that the API server allows.
 const MAX_MANAGER: usize = 128;
 
-/// Enough to tell what was meant.
+/// The longest text that is shown, enough to identify it.
 const MAX_SHOWN: usize = 64;

@@ -1,4 +1,4 @@
-//! From what rules found to findings: how heavy, where, and one for each object and field.
+//! The step from drafts to findings: it adds code and consequence, and joins drafts at the same object and path.
 
 use std::collections::BTreeMap;
 
@@ -6,17 +6,17 @@ use crate::data::{Platform, embedded};
 use crate::finding::{Draft, Evidence, Finding, WaiverNote, fingerprint};
 use crate::rules::rule::Rule;
 
-/// A finding, and what its drafts say to the guard alone.
+/// A finding, with the part of its drafts that only the guard uses.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Weighed {
     /// The finding.
     pub finding: Finding,
-    /// The guard warns at most: one of the drafts says so.
+    /// Whether one of the drafts limits the guard to a warning.
     pub warn_at_most: bool,
 }
 
-/// Turns the drafts of a rule into findings, as [`weigh`] does, for a check of a state.
-pub fn finalize(rule: &'static Rule, platform: Platform, drafts: Vec<Draft>) -> Vec<Finding> {
+/// The findings of a rule for a check of a state, made from its drafts as [`weigh`] does.
+pub fn merge(rule: &'static Rule, platform: Platform, drafts: Vec<Draft>) -> Vec<Finding> {
     weigh(rule, platform, drafts).into_iter().map(|weighed| weighed.finding).collect()
 }
 
@@ -33,12 +33,12 @@ pub fn weigh(rule: &'static Rule, platform: Platform, drafts: Vec<Draft>) -> Vec
         let clauses = draft.clauses.unwrap_or(rule.clauses);
         if let Some(Weighed { finding, warn_at_most }) = by_print.get_mut(&print) {
             *warn_at_most |= draft.warn_at_most;
-            // The heaviest weight speaks, by the best that it rests on.
+            // The heaviest consequence counts, with the best basis it has.
             if (consequence, basis) < (finding.consequence, finding.basis) {
                 (finding.consequence, finding.basis, finding.clauses) = (consequence, basis, clauses);
                 finding.documents = basis.documents();
             }
-            // Who saw less says less: a baseline may know the value that managedFields do not.
+            // The draft with less information has less to say: a baseline may know a value that managedFields do not.
             finding.before = finding.before.take().or(draft.before);
             finding.after = finding.after.take().or(draft.after);
             finding.members.extend(draft.members);
@@ -88,15 +88,15 @@ pub fn weigh(rule: &'static Rule, platform: Platform, drafts: Vec<Draft>) -> Vec
     all
 }
 
-/// Among several possible platforms, the one on which a rule weighs least, by the weakest basis: nobody is accused of
-/// more than is certain.
+/// The platform among several possible ones on which a rule weighs least, with the weakest basis, so that nobody is
+/// accused of more than is certain.
 pub fn lightest(rule: &Rule, candidates: &[Platform]) -> Platform {
     let weight = |platform: &&Platform| (rule.consequence_on(**platform), rule.basis_on(**platform));
     candidates.iter().max_by_key(weight).copied().unwrap_or(Platform::AzureLocal)
 }
 
-/// Evidence shown for one finding: a pool of 200 nodes needs no 200 lines.
+/// The most pieces of evidence on one finding: a pool of 200 nodes needs no 200 lines.
 const MAX_EVIDENCE: usize = 8;
 
-/// Commands shown for one finding.
+/// The most commands on one finding.
 const MAX_FIXES: usize = 16;

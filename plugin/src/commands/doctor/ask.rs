@@ -1,4 +1,4 @@
-//! The requests of the doctor: GETs, and the one POST that asks what the caller may do.
+//! The requests of the doctor: GETs, and the POST of a SelfSubjectAccessReview.
 
 use std::sync::Arc;
 
@@ -7,17 +7,17 @@ use serde_json::Value;
 use crate::api::{ApiRequest, Reply, RequestError};
 use crate::collect::Reader;
 
-/// Asks one cluster.
+/// The sender of the doctor's requests to one cluster.
 #[derive(Clone)]
 pub(super) struct Asker(Arc<Reader>);
 
 impl Asker {
-    /// Asks by the sender of a reader.
+    /// An asker that uses the sender of a reader.
     pub(super) fn new(reader: Arc<Reader>) -> Self {
         Asker(reader)
     }
 
-    /// The reply to a GET, with null for a body that is no JSON.
+    /// The reply to a GET, with null for a body that is not JSON.
     ///
     /// # Errors
     /// [`RequestError`]; an HTTP error is a reply.
@@ -25,10 +25,10 @@ impl Asker {
         self.send(&ApiRequest::get(path)).await
     }
 
-    /// Whether the caller may do something; the server answers, and creates nothing.
+    /// Whether the caller may do something. The server answers, and creates nothing.
     ///
     /// # Errors
-    /// Why that is not known.
+    /// The reason why that is not known.
     pub(super) async fn may(&self, attributes: &Value) -> Result<bool, String> {
         let reply = self.send(&ApiRequest::access_review(attributes)).await.map_err(|error| error.reason())?;
         match reply.body.pointer("/status/allowed").and_then(Value::as_bool) {
@@ -48,7 +48,7 @@ pub(super) fn message(reply: &Reply<Value>) -> String {
     aksarc_shared::text::line(message, 200)
 }
 
-/// The items of a list; `None` when the reply is none.
+/// The items of a list; `None` when the reply is not a list.
 pub(super) fn items(reply: &Reply<Value>) -> Option<&Vec<Value>> {
     reply.body.get("items").filter(|_| reply.status == http::StatusCode::OK)?.as_array()
 }

@@ -1,12 +1,13 @@
-//! What was examined and found, for people and for programs.
+//! The diagnosis, for people and for programs.
 
+use aksarc_shared::data::own::API_VERSION;
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
 use crate::screen::grid::Grid;
 
-/// All that was examined.
+/// The symptoms of a cluster.
 #[derive(Debug)]
 pub(super) struct Diagnosis {
     pub(super) context: String,
@@ -15,79 +16,79 @@ pub(super) struct Diagnosis {
     pub(super) checks: Vec<Symptom>,
 }
 
-/// One thing that was examined, and how it is.
+/// One examined subject, with its state.
 #[derive(Clone, Debug)]
 pub(super) struct Symptom {
     pub(super) name: &'static str,
-    pub(super) state: State,
+    pub(super) state: SymptomState,
     pub(super) summary: String,
     pub(super) details: Vec<String>,
     pub(super) next: Vec<String>,
     bearing: Bearing,
 }
 
-/// What follows where the state of a symptom is unknown.
+/// The consequence of a symptom whose state is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Bearing {
-    /// Nobody knows whether a check would be complete.
+    /// It is unknown whether a check would be complete.
     OnCompleteness,
-    /// Nothing.
+    /// There is none.
     None,
 }
 
-/// How it is.
+/// The state of a symptom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
-    /// The cluster cannot be asked.
+pub(super) enum SymptomState {
+    /// The cluster cannot be reached.
     Failed,
-    /// As it should be.
+    /// It is as it should be.
     Fine,
-    /// A check would leave something open.
+    /// A check would be incomplete.
     Incomplete,
-    /// It could not be found out.
+    /// It could not be determined.
     Unknown,
-    /// Something to know about that does not stand in the way of a check.
+    /// It is worth knowing, and does not affect a check.
     Warned,
 }
 
-impl State {
+impl SymptomState {
     fn as_str(self) -> &'static str {
         match self {
-            State::Failed => "failed",
-            State::Fine => "ok",
-            State::Incomplete => "incomplete",
-            State::Unknown => "unknown",
-            State::Warned => "warning",
+            SymptomState::Failed => "failed",
+            SymptomState::Fine => "ok",
+            SymptomState::Incomplete => "incomplete",
+            SymptomState::Unknown => "unknown",
+            SymptomState::Warned => "warning",
         }
     }
 
     fn mark(self) -> &'static str {
         match self {
-            State::Failed | State::Incomplete => "✗",
-            State::Fine => "✓",
-            State::Unknown => "?",
-            State::Warned => "!",
+            SymptomState::Failed | SymptomState::Incomplete => "✗",
+            SymptomState::Fine => "✓",
+            SymptomState::Unknown => "?",
+            SymptomState::Warned => "!",
         }
     }
 }
 
 impl Symptom {
-    pub(super) fn new(name: &'static str, state: State, summary: impl Into<String>) -> Self {
+    pub(super) fn new(name: &'static str, state: SymptomState, summary: impl Into<String>) -> Self {
         Symptom { name, state, summary: summary.into(), details: Vec::new(), next: Vec::new(), bearing: Bearing::None }
     }
 
-    /// Whether nobody knows if a check would be complete: that is no yes.
+    /// Whether the symptom leaves it unknown whether a check would be complete, which is no yes.
     pub(super) fn leaves_rights_unknown(&self) -> bool {
-        self.bearing == Bearing::OnCompleteness && self.state == State::Unknown
+        self.bearing == Bearing::OnCompleteness && self.state == SymptomState::Unknown
     }
 
-    /// The same symptom, of which it has to be known whether a check would be complete.
+    /// Marks the symptom as one that a complete check depends on.
     pub(super) fn on_completeness(mut self) -> Self {
         self.bearing = Bearing::OnCompleteness;
         self
     }
 
-    /// Adds what to do.
+    /// Adds the next step for the user.
     pub(super) fn next(mut self, step: impl Into<String>) -> Self {
         self.next.push(step.into());
         self
@@ -118,7 +119,7 @@ impl Diagnosis {
             let _infallible = writeln!(text, "\nnext: {check}");
         } else {
             let _infallible = writeln!(text, "\nnext:");
-            // What is only to be known does not stand in the way.
+            // A symptom that is only worth knowing does not affect the check.
             let last = (self.exit_code() == 0).then_some(&check);
             text.extend(steps.into_iter().chain(last).map(|step| format!("  {step}\n")));
         }
@@ -134,7 +135,7 @@ impl Diagnosis {
                        "details": check.details, "next": check.next})
             })
             .collect();
-        json!({"apiVersion": "aksarc.dev/v1alpha1", "kind": "Diagnosis", "context": self.context, "server": self.server,
+        json!({"apiVersion": API_VERSION, "kind": "Diagnosis", "context": self.context, "server": self.server,
                "user": self.user, "exitCode": self.exit_code(), "checks": checks})
     }
 }

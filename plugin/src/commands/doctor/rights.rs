@@ -1,4 +1,4 @@
-//! Which rules the caller's rights are enough for, and how much of a dry run.
+//! The rights of the caller: the rules they are sufficient for, and the parts of a dry run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::ask::Asker;
-use super::report::{State, Symptom};
+use super::report::{Symptom, SymptomState};
 
-/// Asks for every list and address that a check would read. Who may list a kind in the whole cluster may do so in each
-/// namespace, so namespaces are asked about only where that is refused.
+/// Asks about every list and path that a check would read. The right to list a kind in the whole cluster includes each
+/// namespace, so namespaces are asked about only where it is missing.
 pub(super) async fn examine(asker: &Asker, parallel: usize, own_name: &str) -> Vec<Symptom> {
     let check = Check::new(embedded(), Params::at(Timestamp::now()));
     let first = check.plan_first();
@@ -29,7 +29,7 @@ pub(super) async fn examine(asker: &Asker, parallel: usize, own_name: &str) -> V
     let dry_run = DRY_RUN_LISTS.iter().map(|kind| ReadKey { kind, namespace: None });
     let wide: BTreeSet<ReadKey> = first.iter().cloned().chain(kinds).chain(dry_run).collect();
     let mut answers = ask(asker, parallel, wide.into_iter().map(|key| (key.to_string(), attributes(&key)))).await;
-    let covered = |answers: &Answers, key: &ReadKey| {
+    let covered = |answers: &AccessAnswers, key: &ReadKey| {
         let wide = ReadKey { kind: key.kind, namespace: None }.to_string();
         matches!(answers.get(&wide), Some(Ok(true)))
     };
@@ -60,8 +60,9 @@ pub(super) async fn examine(asker: &Asker, parallel: usize, own_name: &str) -> V
     vec![symptom(missing, &untold, open.len(), own_name), rehearsals(&answers)]
 }
 
-/// Whether a dry run can tell who serves an API group. Where it cannot, it sends less, and a check needs none of it.
-fn rehearsals(answers: &Answers) -> Symptom {
+/// Whether a dry run can tell which server serves an API group. If not, it sends less; a check does not need this
+/// right.
+fn rehearsals(answers: &AccessAnswers) -> Symptom {
     let name = "dry-run";
     let answer = |kind: &'static Kind| answers.get(&ReadKey { kind, namespace: None }.to_string());
     let [services, definitions] = DRY_RUN_LISTS.map(answer);
@@ -71,17 +72,17 @@ fn rehearsals(answers: &Answers) -> Symptom {
         Some(Err(_)) | None => Some(format!("list {}: not known", kind.qualified())),
     });
     let less = match (services, definitions) {
-        (Some(Ok(true)), _) => return Symptom::new(name, State::Fine, "can tell who serves each API group"),
+        (Some(Ok(true)), _) => return Symptom::new(name, SymptomState::Fine, "can tell who serves each API group"),
         (Some(Err(why)), _) => {
             let why =
                 format!("whether it can tell who serves an API group could not be asked: {}", text::line(why, 200));
-            return Symptom::new(name, State::Unknown, why);
+            return Symptom::new(name, SymptomState::Unknown, why);
         }
         (_, Some(Ok(true))) => "Kubernetes' own API groups and those of CustomResourceDefinitions",
         _ => "Kubernetes' own API groups",
     };
     let mut symptom =
-        Symptom::new(name, State::Warned, format!("rehearses {less} alone: who serves others is not known"));
+        Symptom::new(name, SymptomState::Warned, format!("rehearses {less} alone: who serves others is not known"));
     symptom.details = lacks.collect();
     symptom
 }
@@ -97,13 +98,13 @@ fn symptom(
         && missing.is_empty()
     {
         let why = format!("what you may read could not be asked: {}", text::line(why, 200));
-        return Symptom::new(NAME, State::Unknown, why).on_completeness().next("kubectl auth can-i --list");
+        return Symptom::new(NAME, SymptomState::Unknown, why).on_completeness().next("kubectl auth can-i --list");
     }
     if missing.is_empty() {
-        return Symptom::new(NAME, State::Fine, format!("enough for all {rules} rules"));
+        return Symptom::new(NAME, SymptomState::Fine, format!("enough for all {rules} rules"));
     }
     let summary = format!("enough for {} of {rules} rules; the others would be unknown", rules - open);
-    let mut symptom = Symptom::new(NAME, State::Incomplete, summary);
+    let mut symptom = Symptom::new(NAME, SymptomState::Incomplete, summary);
     for (need, codes) in missing {
         let need = if need.starts_with("get ") { need } else { format!("list {need}") };
         symptom.details.push(format!("{need}: no   {}", codes.join(" ")));
@@ -113,7 +114,7 @@ fn symptom(
         .next("kubectl create clusterrolebinding aksarc-reader --clusterrole=aksarc-reader --user=NAME")
 }
 
-/// What a rule reads, in the words that the answers are kept under.
+/// The lists and paths that a rule reads, as keys of the answers.
 fn needs(
     check: &Check<'_>,
     rule: &Rule,
@@ -131,9 +132,9 @@ fn needs(
     lists.map(ToString::to_string).chain(probes).collect()
 }
 
-type Answers = BTreeMap<String, Result<bool, String>>;
+type AccessAnswers = BTreeMap<String, Result<bool, String>>;
 
-async fn ask(asker: &Asker, parallel: usize, questions: impl Iterator<Item = (String, Value)>) -> Answers {
+async fn ask(asker: &Asker, parallel: usize, questions: impl Iterator<Item = (String, Value)>) -> AccessAnswers {
     let slots = Arc::new(Semaphore::new(parallel.max(1)));
     let mut running = JoinSet::new();
     for (word, attributes) in questions {

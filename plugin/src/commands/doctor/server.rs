@@ -1,4 +1,4 @@
-//! Whether the API server can be reached, how quickly, and whether its clock agrees with ours.
+//! The connection to the API server: whether it works, how quick it is, and whether the clocks agree.
 
 use http::StatusCode;
 use http::header::DATE;
@@ -7,10 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::ask::{Asker, message};
-use super::report::{State, Symptom};
+use super::report::{Symptom, SymptomState};
 use crate::api::Reply;
 
-/// Asks for the version a few times: the quickest answer says most about the clock.
+/// Requests the version a few times. The quickest reply gives the best estimate of the clock.
 pub(super) async fn examine(asker: &Asker) -> (bool, Vec<Symptom>) {
     let mut quickest: Option<Reply<Value>> = None;
     for _ in 0..SAMPLES {
@@ -18,13 +18,13 @@ pub(super) async fn examine(asker: &Asker) -> (bool, Vec<Symptom>) {
             Ok(reply) if reply.status == StatusCode::UNAUTHORIZED => {
                 let why = format!("the server does not accept the credentials (401 {})", message(&reply));
                 let step = "log in again, or choose others with --context, --user or --token";
-                return (false, vec![Symptom::new("server", State::Failed, why).next(step)]);
+                return (false, vec![Symptom::new("server", SymptomState::Failed, why).next(step)]);
             }
             Ok(reply) if quickest.as_ref().is_none_or(|other| reply.took < other.took) => quickest = Some(reply),
             Ok(_) => {}
             Err(error) => {
                 let why = format!("cannot be reached: {}", aksarc_shared::text::line(&error.reason(), 300));
-                return (false, vec![Symptom::new("server", State::Failed, why).next(error.hint())]);
+                return (false, vec![Symptom::new("server", SymptomState::Failed, why).next(error.hint())]);
             }
         }
     }
@@ -34,31 +34,31 @@ pub(super) async fn examine(asker: &Asker) -> (bool, Vec<Symptom>) {
     let server = match (reply.status.as_u16(), version) {
         (200, Some(version)) => {
             let version = aksarc_shared::text::line(version, 60);
-            Symptom::new("server", State::Fine, format!("Kubernetes {version} answers in {milliseconds:.0} ms"))
+            Symptom::new("server", SymptomState::Fine, format!("Kubernetes {version} answers in {milliseconds:.0} ms"))
         }
-        (403, _) => Symptom::new("server", State::Incomplete, "answers, and you may not read its version")
+        (403, _) => Symptom::new("server", SymptomState::Incomplete, "answers, and you may not read its version")
             .next("kubectl auth can-i get /version"),
         (status, _) => {
             let why = format!("what answers is no Kubernetes API server ({status} to /version)");
-            let check =
-                Symptom::new("server", State::Failed, why).next("check the server address and any proxy on the way");
+            let check = Symptom::new("server", SymptomState::Failed, why)
+                .next("check the server address and any proxy on the way");
             return (false, vec![check]);
         }
     };
     (true, vec![server, clock(&reply)])
 }
 
-/// The Date header counts whole seconds, and the server wrote it at some moment of the round trip.
+/// Compares the clocks. The Date header counts whole seconds, and the server wrote it at some moment of the round trip.
 fn clock(reply: &Reply<Value>) -> Symptom {
     let date = reply.headers.get(DATE).and_then(|date| date.to_str().ok());
     let Some(there) = date.and_then(|date| DateTimeParser::new().parse_timestamp(date).ok()) else {
-        return Symptom::new("clock", State::Unknown, "the server tells no time");
+        return Symptom::new("clock", SymptomState::Unknown, "the server tells no time");
     };
     let took = SignedDuration::try_from(reply.took).unwrap_or(SignedDuration::MAX);
     let (least, most) = ahead(reply.sent, took, there);
     if least <= SignedDuration::ZERO && most >= SignedDuration::ZERO {
         let within = least.abs().max(most.abs()).as_secs_f64();
-        return Symptom::new("clock", State::Fine, format!("agrees with the server's within {within:.1} s"));
+        return Symptom::new("clock", SymptomState::Fine, format!("agrees with the server's within {within:.1} s"));
     }
     let surely = least.abs().min(most.abs());
     let word = if least > SignedDuration::ZERO { "ahead of" } else { "behind" };
@@ -68,13 +68,13 @@ fn clock(reply: &Reply<Value>) -> Symptom {
         surely.as_secs_f64()
     );
     if surely < TOLERATED {
-        return Symptom::new("clock", State::Fine, summary);
+        return Symptom::new("clock", SymptomState::Fine, summary);
     }
-    Symptom::new("clock", State::Warned, summary)
+    Symptom::new("clock", SymptomState::Warned, summary)
         .next("set this machine's clock, or the server's: days left and certificates are judged by this machine's")
 }
 
-/// By how much our clock is ahead of the server's: at least and at most.
+/// The least and the most by which our clock is ahead of the server's.
 fn ahead(sent: Timestamp, took: SignedDuration, there: Timestamp) -> (SignedDuration, SignedDuration) {
     let early = sent.duration_since(there) - SignedDuration::from_secs(1);
     (early, sent.duration_since(there).saturating_add(took))
@@ -82,7 +82,7 @@ fn ahead(sent: Timestamp, took: SignedDuration, there: Timestamp) -> (SignedDura
 
 const SAMPLES: usize = 3;
 
-/// Less than this matters to nothing that a check says.
+/// The largest difference that does not affect a check.
 const TOLERATED: SignedDuration = SignedDuration::from_secs(30);
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Admission webhooks that would break a server's dry run or are not there, and the guard as far as it shows.
+//! Admission webhooks that break dry runs or have no endpoints, and the guard if it is installed.
 
 use aksarc_shared::data::own;
 use aksarc_shared::text;
@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde_json::Value;
 
 use super::ask::{Asker, items};
-use super::report::{State, Symptom};
+use super::report::{Symptom, SymptomState};
 
 pub(super) async fn examine(asker: &Asker) -> Vec<Symptom> {
     let mut hooks = Vec::new();
@@ -19,7 +19,7 @@ pub(super) async fn examine(asker: &Asker) -> Vec<Symptom> {
             Err(error) => refused.push(format!("could not list {resource}: {}", text::line(&error.reason(), 200))),
         }
     }
-    let mut foreign = Symptom::new("webhooks", State::Fine, String::new());
+    let mut foreign = Symptom::new("webhooks", SymptomState::Fine, String::new());
     let mut untried = Vec::new();
     let own = |hook: &&Hook| hook.configuration == own::CONFIGURATION;
     for hook in hooks.iter().filter(|hook| !own(hook)) {
@@ -51,10 +51,10 @@ pub(super) async fn examine(asker: &Asker) -> Vec<Symptom> {
         (count, _) => format!("{count} matters stand in the way of dry runs or of writes"),
     };
     if !foreign.details.is_empty() {
-        foreign.state = State::Warned;
+        foreign.state = SymptomState::Warned;
         foreign = foreign.next("tell the owners of these webhooks; dry-run says by name which one refuses a request");
     } else if !refused.is_empty() {
-        foreign.state = State::Unknown;
+        foreign.state = SymptomState::Unknown;
         foreign = foreign.next("kubectl auth can-i list validatingwebhookconfigurations");
     }
     foreign.details.extend(untried);
@@ -62,13 +62,13 @@ pub(super) async fn examine(asker: &Asker) -> Vec<Symptom> {
     vec![foreign, installed(asker, &ours, refused.is_empty()).await]
 }
 
-/// The guard: its webhooks, its image, its mode.
+/// The state of the guard: its webhooks, its image, its mode.
 async fn installed(asker: &Asker, hooks: &[&Hook], listed: bool) -> Symptom {
     if hooks.is_empty() {
         return if listed {
-            Symptom::new("guard", State::Fine, "not installed; checks and dry runs need none")
+            Symptom::new("guard", SymptomState::Fine, "not installed; checks and dry runs need none")
         } else {
-            Symptom::new("guard", State::Unknown, "whether it is installed cannot be seen")
+            Symptom::new("guard", SymptomState::Unknown, "whether it is installed cannot be seen")
         };
     }
     let namespace = own::NAMESPACE;
@@ -92,10 +92,10 @@ async fn installed(asker: &Asker, hooks: &[&Hook], listed: bool) -> Symptom {
         if deployment.is_some() { ready.unwrap_or(0).to_string() } else { unseen() },
     );
     if deployment.is_some() && ready.unwrap_or(0) == 0 {
-        return Symptom::new("guard", State::Warned, format!("{summary}: nothing is guarded"))
+        return Symptom::new("guard", SymptomState::Warned, format!("{summary}: nothing is guarded"))
             .next(format!("kubectl -n {namespace} get pods"));
     }
-    Symptom::new("guard", State::Fine, summary)
+    Symptom::new("guard", SymptomState::Fine, summary)
 }
 
 /// One webhook.
@@ -203,7 +203,7 @@ fn stops(hook: &Value) -> String {
 fn hooks_of(item: &Value, resource: &'static str) -> Vec<Hook> {
     let word =
         |value: &Value, path: &str| text::line(value.pointer(path).and_then(Value::as_str).unwrap_or_default(), 253);
-    // A name goes into a path: only what a name can be.
+    // The name becomes part of a path, so only valid names are used.
     let is_name =
         |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte));
     let configuration = word(item, "/metadata/name");

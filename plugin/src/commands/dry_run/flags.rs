@@ -1,4 +1,4 @@
-//! The flags that several verbs have, and the settings that they come to.
+//! The flags that several verbs share, and the settings made from them.
 
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ use crate::input::waivers::{self, WaiverSource};
 use crate::screen::fixes::ShellFlag;
 use crate::screen::format::PlanFormat;
 use crate::screen::ui::{Ui, UiFlags};
-use crate::screen::waivers::valid_beside;
+use crate::screen::waivers::keep_valid;
 
 /// The flags of every verb.
 #[derive(Clone, Debug, clap::Args)]
@@ -68,7 +68,7 @@ pub struct SelectionFlags {
     pub selector: String,
 }
 
-/// A choice of objects by other means than a name.
+/// The flags that choose objects by other means than a name.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ChoiceFlags {
     /// Selection.
@@ -109,7 +109,7 @@ pub struct VersionFlag {
     pub resource_version: String,
 }
 
-/// What is judged by.
+/// The flags that influence the judgement.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Judging")]
 pub struct JudgingFlags {
@@ -150,14 +150,14 @@ impl FileFlags {
 }
 
 impl ManagerFlag {
-    /// The name given, or else kubectl's own for the verb.
+    /// The given name, or else kubectl's own for the verb.
     pub(super) fn or(&self, own: &str) -> String {
         self.field_manager.clone().unwrap_or_else(|| own.to_owned())
     }
 }
 
 impl JudgingFlags {
-    /// The guard's settings, and where they are from.
+    /// The guard's settings, and their source.
     pub(super) fn settings(&self, ui: &Ui) -> anyhow::Result<(Settings, GuardSource)> {
         let (mut settings, source) = match &self.guard_config {
             Some(path) => {
@@ -168,7 +168,7 @@ impl JudgingFlags {
         };
         if let WaiverSource::File(path) = WaiverSource::of(self.waivers.as_deref()) {
             let found = waivers::of_file(path)?;
-            let found = valid_beside(&settings.waivers, found, ui);
+            let found = keep_valid(&settings.waivers, found, ui);
             settings.waivers.extend(found);
         }
         if let Some(platform) = Platform::parse(&self.platform) {

@@ -1,4 +1,4 @@
-//! From clap's arguments to a rehearsal. Every error of the arguments is found here, before the first request.
+//! The step from clap's arguments to a rehearsal. Every argument error is found here, before the first request.
 
 use aksarc_shared::finding::Consequence;
 use aksarc_shared::k8s::read::yaml;
@@ -18,10 +18,10 @@ use crate::input::settings::read;
 use crate::screen::ui::Ui;
 
 impl VerbArgs {
-    /// The rehearsal that the arguments ask for. Waivers of the cluster are still to be added to its settings.
+    /// The rehearsal for these arguments. Waivers of the cluster are added to its settings later.
     ///
     /// # Errors
-    /// An argument means nothing, or a file cannot be read.
+    /// An argument makes no sense, or a file cannot be read.
     pub(super) fn rehearsal(&self, ui: &Ui) -> anyhow::Result<Rehearsal> {
         let (verb, targets) = self.resolve()?;
         let common = self.common();
@@ -69,7 +69,7 @@ impl VerbArgs {
     }
 }
 
-/// The objects that arguments or files name; both together mean nothing.
+/// The objects that arguments or files name. Both together are an error.
 fn targets(words: &[String], choice: Choice, files: &FileFlags) -> anyhow::Result<Targets> {
     choice.check().map_err(Error::msg)?;
     let manifests = files.read()?;
@@ -115,7 +115,7 @@ fn patch(args: &PatchArgs) -> anyhow::Result<(Verb, Targets)> {
         (None, None) => bail!("--patch or --patch-file is needed"),
     };
     let body = match text.trim_start() {
-        // A JSON Patch is a list, which is no document of a manifest.
+        // A JSON Patch is a list, so it is not a document of a manifest.
         list if list.starts_with('[') => serde_json::from_str(list).context("the patch is no JSON")?,
         _ => yaml::parse::<Value>(&text).context("the patch is neither JSON nor YAML")?,
     };
@@ -152,7 +152,7 @@ fn delete(args: &DeleteArgs) -> anyhow::Result<(Verb, Targets)> {
     if args.force && args.grace_period > 0 {
         bail!("--force and --grace-period greater than 0 cannot be specified together");
     }
-    // As kubectl: a grace period of 0 is 1 unless forced, and forced is 0 unless told otherwise.
+    // As in kubectl, a grace period of 0 becomes 1 unless forced, and `--force` implies 0 unless another one is given.
     let grace_period = match (args.grace_period, args.now, args.force) {
         (_, true, _) | (0, _, false) => Some(1),
         (given, _, true) if given <= 0 => Some(0),

@@ -220,7 +220,7 @@ impl VerbArgs {
         }
     }
 
-    /// The flags that choose objects otherwise than by name, where the verb has all of them.
+    /// The flags that choose objects by other means than a name, for verbs that have all of them.
     pub(super) fn choice(&self) -> Option<&ChoiceFlags> {
         match self {
             VerbArgs::Annotate(args) | VerbArgs::Label(args) => Some(&args.choice),
@@ -233,7 +233,7 @@ impl VerbArgs {
 /// Help of `--field-manager` where the default stands beside it.
 const MANAGER: &str = "Name under which the server records who changed what";
 
-/// Help of `-f` where it is the only way to give objects.
+/// The help of `-f` where it is the only way to name objects.
 const MANIFESTS: &str = "Manifests: a file, a directory, or - for stdin; repeat for several";
 
 const ANNOTATE: &str = "\

@@ -1,4 +1,4 @@
-//! Manifests, judged as if a person were about to create them.
+//! The judgement of manifests, as if a person were about to create their objects.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,18 +17,18 @@ use crate::input::manifests;
 pub(super) struct ManifestCounts {
     /// All objects.
     pub(super) objects: usize,
-    /// Objects that no rule looks at, by kind: nothing is known of them, and that is no praise.
+    /// Objects that no rule looks at, by kind. Nothing is known about them, which is no praise.
     pub(super) unjudged: BTreeMap<String, usize>,
-    /// Objects with fields that only a cluster sets: they were recorded from one.
+    /// Objects with fields that only an API server sets, so that they come from a cluster.
     pub(super) recorded: usize,
-    /// A kustomization was among them: what it would make of the others was not judged.
+    /// Whether a kustomization was among them: its result was not judged.
     pub(super) kustomization: bool,
 }
 
-/// Gives every object of the files at `paths` to the check, with `namespace` where an object names none.
+/// Passes every object of the files at `paths` to the check, with `namespace` where an object names none.
 ///
 /// # Errors
-/// A file cannot be read, or a document is no object.
+/// A file cannot be read, or a document is not an object.
 pub(super) fn judge(
     paths: &[PathBuf],
     depth: Depth,
@@ -62,7 +62,8 @@ fn one(mut value: Value, namespace: &str, check: &mut Check<'_>, all: &mut Manif
     Ok(())
 }
 
-/// Whether an object bears what only an API server gives. A definition's empty status is in many manifests.
+/// Whether an object has fields that only an API server sets. An empty status of a definition does not count, since
+/// many manifests have one.
 fn is_recorded(value: &Value) -> bool {
     let given = |field: &str| value.pointer(field).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
     let status = value.get("status").and_then(Value::as_object).is_some_and(|status| !status.is_empty());

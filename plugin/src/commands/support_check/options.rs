@@ -1,4 +1,4 @@
-//! What decides the verdict: platform, moment, rules, waivers, version tables.
+//! The options that decide the verdict: platform, moment, rules, waivers, version tables.
 
 use std::path::Path;
 
@@ -108,7 +108,7 @@ impl Judging {
         }
     }
 
-    /// Says on stderr which answers do not count: a question that somebody believes answered is open.
+    /// Warns on stderr about answers that do not count, whose questions stay open.
     pub(super) fn warn_of_answers(answers: &[Attestation], now: Timestamp, ui: &Ui) {
         for (answer, problems) in answers::problems(answers, embedded(), now).iter().filter(|(_, p)| !p.is_empty()) {
             let why: Vec<String> = problems.iter().map(ToString::to_string).collect();
@@ -117,7 +117,7 @@ impl Judging {
         }
     }
 
-    /// The host's release; one that is known to be another platform's is a slip.
+    /// The host's release. A release of another platform is an error.
     fn host_release(&self, platform: Option<Platform>) -> anyhow::Result<Option<String>> {
         let Some(release) = &self.platform_release else { return Ok(None) };
         match (embedded().lifecycle.host(release), platform) {

@@ -1,5 +1,6 @@
-//! `waivers audit`.
+//! `waivers audit`: compares waivers with the findings of a cluster or snapshot.
 
+use aksarc_shared::data::own::API_VERSION;
 use std::path::PathBuf;
 
 use aksarc_shared::data::{Platform, embedded};
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::loaded::{Loaded, WaiverFrom, counted};
 use crate::cli::exit::{ExitResult, Failure};
-use crate::cli::tool::{self, API_VERSION};
+use crate::cli::tool;
 use crate::commands::cluster::{self, ClusterFlags};
 use crate::input::settings::{PLATFORMS, moment_or_now};
 use crate::screen::format::{self, WaiverFormat};
@@ -62,8 +63,8 @@ pub(super) async fn run(args: &Args, ui: &Ui) -> ExitResult {
     Ok(exit_code(&audits, &loaded, args.strict))
 }
 
-/// Judges the cluster or snapshot, with the waivers, by every rule; and the moment judged, which is a snapshot's own unless
-/// another is given.
+/// Judges the cluster or snapshot with the waivers and every rule. Returns the report and the moment judged, which is a
+/// snapshot's own unless another one is given.
 async fn judged(args: &Args, loaded: &Loaded, ui: &Ui) -> Result<(Report, Timestamp), Failure> {
     let mut now = args.as_of.unwrap_or_else(Timestamp::now);
     let mut params = Params::at(now);
@@ -89,7 +90,7 @@ async fn judged(args: &Args, loaded: &Loaded, ui: &Ui) -> Result<(Report, Timest
     Ok((report, now))
 }
 
-/// As of a check: what is wrong with the input goes before what is not known, and that before what is light.
+/// The exit code, in the order of a check: wrong input first, then unknown results, then lighter problems.
 fn exit_code(audits: &[Audit<'_>], loaded: &Loaded, strict: bool) -> u8 {
     let any = |holds: &dyn Fn(&Audit<'_>) -> bool| audits.iter().any(holds);
     if !loaded.unreadable.is_empty() || any(&|audit| matches!(audit.status, WaiverStatus::Invalid(_))) {
@@ -173,7 +174,7 @@ fn table(audits: &[Audit<'_>], loaded: &Loaded, report: &Report, now: Timestamp,
     ui.look().fit(text.concat())
 }
 
-/// What a waiver covers, and what is the matter with it.
+/// The findings that a waiver covers, and its problems.
 fn details(audit: &Audit<'_>) -> String {
     let mut rows = Vec::new();
     rows.extend(audit.covers.iter().map(|finding| format!("covers {}", words(finding))));
@@ -191,7 +192,7 @@ fn details(audit: &Audit<'_>) -> String {
     format!("\n{}\n  {}\n", shown(&audit.waiver.name), rows.join("\n  "))
 }
 
-/// `AA201 voids  node/moc-l2  metadata.labels[…]: a → b`.
+/// A finding on one line: `AA201 voids  node/moc-l2  metadata.labels[…]: a → b`.
 fn words(finding: &Finding) -> String {
     let value = |value: &Option<String>| value.as_deref().map_or("–".to_owned(), shown);
     let path = if finding.path.is_empty() { String::new() } else { format!(" {}", shown(&finding.path)) };

@@ -1,5 +1,6 @@
-//! `waivers lint`.
+//! `waivers lint`: checks a file of waivers.
 
+use aksarc_shared::data::own::API_VERSION;
 use std::collections::BTreeMap;
 
 use aksarc_shared::people::waiver::{self, Waiver, WaiverEntry, WaiverKind, WaiverPlace};
@@ -11,7 +12,6 @@ use serde::Serialize;
 use super::loaded::counted;
 use super::place;
 use crate::cli::exit::{ExitResult, Failure};
-use crate::cli::tool::API_VERSION;
 use crate::input::settings::moment;
 use crate::input::waivers::file_text;
 use crate::screen::format::{self, WaiverFormat};
@@ -43,7 +43,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> ExitResult {
     let now = args.as_of.unwrap_or_else(Timestamp::now);
     let text = file_text(&args.file).map_err(Failure::input)?;
     let entries = waiver::entries(&text).map_err(|error| {
-        // The reader stops at the first fault: what it says is all that is known.
+        // The reader stops at the first fault, so only that one is known.
         let file = shown(&args.file);
         Failure::input(anyhow!(
             "cannot read waivers from {file}: {error}; mend it and lint again: nothing behind it was looked at"
@@ -77,11 +77,11 @@ pub(super) fn run(args: &Args, ui: &Ui) -> ExitResult {
 enum Level {
     /// The waiver does not count.
     Error,
-    /// Somebody should look.
+    /// Somebody should look at the waiver.
     Warning,
 }
 
-/// Something to say about a waiver.
+/// A problem of a waiver, with its place.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Note {
@@ -156,7 +156,7 @@ fn notes(text: &str, entries: &[WaiverEntry], now: Timestamp, soon: u16) -> Vec<
     notes
 }
 
-/// Valid waivers that are for the same at the same time: only the one that ends last is ever shown.
+/// Notes on valid waivers for the same subject at the same time: only the one that ends last is ever shown.
 fn overlaps<'e>(entries: impl Iterator<Item = &'e WaiverEntry>) -> Vec<Note> {
     let mut same: BTreeMap<(String, &str), Vec<&WaiverEntry>> = BTreeMap::new();
     for entry in entries {

@@ -1,5 +1,6 @@
-//! `waivers list`.
+//! `waivers list`: shows waivers and their state.
 
+use aksarc_shared::data::own::API_VERSION;
 use std::collections::BTreeMap;
 
 use aksarc_shared::people::waiver::{self, Waiver};
@@ -8,7 +9,6 @@ use serde::Serialize;
 
 use super::loaded::{WaiverFrom, counted};
 use crate::cli::exit::ExitResult;
-use crate::cli::tool::API_VERSION;
 use crate::commands::cluster::ClusterFlags;
 use crate::input::settings::moment;
 use crate::screen::format::{self, WaiverFormat};
@@ -55,7 +55,7 @@ struct Row<'a> {
     name: &'a str,
     status: &'static str,
     days_left: i64,
-    /// Terms it breaks.
+    /// The terms that it breaks.
     problems: Vec<String>,
     waiver: &'a Waiver,
 }

@@ -1,4 +1,4 @@
-//! Where the commands of `waivers` take waivers from.
+//! The sources from which the commands of `waivers` read waivers.
 
 use std::sync::Arc;
 
@@ -22,16 +22,16 @@ pub struct WaiverFrom {
     pub waivers: Option<String>,
 }
 
-/// Waivers, and the objects that should have been some.
+/// Waivers, and the objects that could not be read as waivers.
 pub(super) struct Loaded {
     pub(super) waivers: Vec<Waiver>,
     pub(super) unreadable: Vec<Unreadable>,
-    /// Of the cluster, if it was asked.
+    /// The reader of the cluster, if waivers come from one.
     pub(super) reader: Option<Arc<Reader>>,
 }
 
 impl WaiverFrom {
-    /// A file given by name goes before the flag, and the flag before its variable.
+    /// Reads the waivers. A file given by name takes precedence over the flag, and the flag over its variable.
     pub(super) async fn load(&self, flags: &ClusterFlags, ui: &Ui) -> Result<Loaded, Failure> {
         let source = match &self.file {
             Some(path) => WaiverSource::File(path),
@@ -54,7 +54,7 @@ impl WaiverFrom {
     }
 }
 
-/// `1 waiver`, `2 waivers`.
+/// A count with its noun: `1 waiver`, `2 waivers`.
 pub(super) fn counted(count: usize, one: &str) -> String {
     format!("{count} {one}{}", if count == 1 { "" } else { "s" })
 }

@@ -1,5 +1,6 @@
-//! `waivers new`.
+//! `waivers new`: prints a complete waiver.
 
+use aksarc_shared::data::own::API_VERSION;
 use std::path::{Path, PathBuf};
 
 use aksarc_shared::data::embedded;
@@ -10,7 +11,6 @@ use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::exit::{ExitResult, Failure};
-use crate::cli::tool::API_VERSION;
 use crate::commands::explain;
 use crate::input::documents::{self, Depth};
 use crate::input::settings::moment;
@@ -143,7 +143,7 @@ fn made(args: &Args, own_name: &str) -> anyhow::Result<Waiver> {
     Ok(Waiver { name, lapses_unless: pin, ..filled(args, rules, matches, reason)? })
 }
 
-/// A waiver for each object that a remediation of Microsoft's must change.
+/// A waiver for each object that a remediation of Microsoft's has to change.
 fn ready_made(name: &str, args: &Args) -> anyhow::Result<Vec<Waiver>> {
     let table = &embedded().remediations;
     let Some(remediation) = table.iter().find(|own| own.name.eq_ignore_ascii_case(name)) else {
@@ -186,9 +186,9 @@ fn ready_made(name: &str, args: &Args) -> anyhow::Result<Vec<Waiver>> {
     Ok(waivers)
 }
 
-/// A waiver with what the arguments say of every one; its name is yet to be given.
+/// A waiver with the values of the arguments. Its name is set later.
 fn filled(args: &Args, rules: Vec<String>, matches: Match, reason: String) -> anyhow::Result<Waiver> {
-    // Nobody compares waivers by fractions of seconds.
+    // Fractions of seconds do not matter in a waiver.
     let now = Timestamp::now();
     let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
     let start = args.not_before.unwrap_or(now);
@@ -219,7 +219,7 @@ fn codes(words: &[String], own_name: &str) -> anyhow::Result<Vec<String>> {
     if words.is_empty() {
         bail!("what is it for? Give --rule, --kind and --name, or --from RESULT.json and a finding of it");
     }
-    // A waiver is for single rules: a slug is one, a category such as 2xx is not.
+    // A waiver names single rules: a slug is one, a category such as 2xx is not.
     let code = |word: &String| match catalogue::find(word) {
         Some(rule) => Ok(rule.code.as_str().to_owned()),
         None => match explain::select(word, own_name) {
@@ -246,7 +246,7 @@ fn typed(args: &Args) -> anyhow::Result<Match> {
     })
 }
 
-/// A result of a check, as far as it matters here.
+/// The part of a check's result that a waiver needs.
 #[derive(Deserialize)]
 struct SavedResult {
     kind: String,
@@ -254,7 +254,7 @@ struct SavedResult {
     findings: Vec<Found>,
 }
 
-/// A finding of a saved result, as far as a waiver needs it.
+/// The part of a saved finding that a waiver needs.
 #[derive(Clone, Debug, Deserialize)]
 struct Found {
     code: String,
@@ -361,13 +361,13 @@ fn listed(findings: &[&Found]) -> String {
     lines.join("\n")
 }
 
-/// `aa303-log-agent`: a name that the API server takes as well.
+/// A name for a waiver that the API server accepts: `aa303-log-agent`.
 fn name_for(rules: &[String], matches: &Match) -> String {
     let code = rules.first().map_or("waiver", String::as_str);
     plain(&format!("{code}-{}", matches.name))
 }
 
-/// A text as letters, digits and dashes.
+/// A text reduced to letters, digits and dashes.
 fn plain(text: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
     let name: String = text.to_lowercase().chars().map(plain).take(200).collect();
@@ -376,7 +376,7 @@ fn plain(text: &str) -> String {
 
 fn printed(waivers: &[Waiver], resource: bool) -> Result<String, Failure> {
     if !resource {
-        let list = List { api_version: API_VERSION, kind: "SupportWaiverList", items: waivers };
+        let list = WaiverListDocument { api_version: API_VERSION, kind: "SupportWaiverList", items: waivers };
         return serde_saphyr::to_string(&list).map_err(Failure::run);
     }
     let mut documents = Vec::new();
@@ -388,8 +388,8 @@ fn printed(waivers: &[Waiver], resource: bool) -> Result<String, Failure> {
             )));
         }
         let spec = Waiver { name: String::new(), ..waiver.clone() };
-        let metadata = Metadata { name: &waiver.name };
-        let object = Resource { api_version: API_VERSION, kind: "SupportWaiver", metadata, spec };
+        let metadata = SupportWaiverMetadata { name: &waiver.name };
+        let object = SupportWaiverObject { api_version: API_VERSION, kind: "SupportWaiver", metadata, spec };
         documents.push(serde_saphyr::to_string(&object).map_err(Failure::run)?);
     }
     Ok(documents.join("---\n"))
@@ -398,7 +398,7 @@ fn printed(waivers: &[Waiver], resource: bool) -> Result<String, Failure> {
 /// A file of waivers, in the order people write it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct List<'a> {
+struct WaiverListDocument<'a> {
     api_version: &'static str,
     kind: &'static str,
     items: &'a [Waiver],
@@ -407,19 +407,19 @@ struct List<'a> {
 /// An object of the cluster.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Resource<'a> {
+struct SupportWaiverObject<'a> {
     api_version: &'static str,
     kind: &'static str,
-    metadata: Metadata<'a>,
+    metadata: SupportWaiverMetadata<'a>,
     spec: Waiver,
 }
 
 #[derive(Serialize)]
-struct Metadata<'a> {
+struct SupportWaiverMetadata<'a> {
     name: &'a str,
 }
 
-/// A DNS subdomain, as Kubernetes asks of names.
+/// Whether a text is a DNS subdomain, which Kubernetes requires of names.
 fn is_object_name(name: &str) -> bool {
     let part = |part: &str| {
         !part.is_empty()
@@ -430,9 +430,9 @@ fn is_object_name(name: &str) -> bool {
     name.len() <= 253 && name.split('.').all(part)
 }
 
-/// What the file holds so far, ready for one more document.
+/// The present content of the file, ready for another document.
 fn already_there(path: &Path, waivers: &[Waiver]) -> anyhow::Result<String> {
-    // Devices and pipes hold nothing.
+    // Devices and pipes have no content.
     if !std::fs::metadata(path).is_ok_and(|meta| meta.is_file()) {
         return Ok(String::new());
     }
@@ -456,7 +456,7 @@ fn already_there(path: &Path, waivers: &[Waiver]) -> anyhow::Result<String> {
     Ok(format!("{text}{end}---\n"))
 }
 
-/// Enough to choose from, on one screen.
+/// The most findings that are listed, one screen full.
 const MAX_LISTED: usize = 20;
 
 pub(super) const EXAMPLES: &str = "\

@@ -1,4 +1,4 @@
-//! Where in a file a field of a waiver is.
+//! The place of a waiver's field in a file.
 
 use aksarc_shared::people::waiver::WaiverPlace;
 
@@ -14,7 +14,7 @@ pub(super) fn of_field(text: &str, from: WaiverPlace, next: Option<WaiverPlace>,
     let end = next.map_or(usize::MAX, |next| number(next.line));
     for (index, line) in text.lines().enumerate() {
         let own = index + 1;
-        // Two waivers on one line: the line is all there is to say.
+        // For two waivers on one line only the line is known.
         if own < number(from.line) || own > end || (own == end && end != number(from.line)) {
             continue;
         }

@@ -1,4 +1,4 @@
-//! Who serves which group and version, by what the API server lists of it.
+//! The servers of groups and versions, as listed by the API server.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -11,29 +11,29 @@ use crate::dry_run::api_path::ApiPath;
 use crate::dry_run::listing;
 use crate::dry_run::session::Session;
 
-/// What is known of who serves what.
+/// The known servers of groups and versions.
 pub(super) enum Registry {
     /// All APIServices, by group and version.
     ApiServices(BTreeMap<(String, String), Server>),
-    /// They could not be listed.
+    /// APIServices could not be listed.
     Unlisted {
-        /// Why.
+        /// The reason.
         why: String,
-        /// What CustomResourceDefinitions say, as far as they were asked.
+        /// The CustomResourceDefinitions that were read instead.
         definitions: Definitions,
     },
 }
 
-/// Who answers requests of a group and version.
+/// The server of a group and version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Server {
     /// The API server itself.
     Kubernetes,
-    /// What stands behind a Service, by its namespace and name.
+    /// The server behind a Service, by its namespace and name.
     Service(String),
 }
 
-/// The definitions asked for, by name: the versions that each serves, or why that is not known.
+/// The definitions that were read, by name: the versions that each serves, or the reason why they are not known.
 #[derive(Default)]
 pub(super) struct Definitions(BTreeMap<String, Result<Vec<String>, String>>);
 
@@ -47,13 +47,14 @@ impl Registry {
     }
 }
 
-/// Under which key the APIService of a path stands.
+/// The key of the APIService of a path.
 pub(super) fn key(path: &ApiPath) -> (String, String) {
     (path.group().to_owned(), path.version().to_owned())
 }
 
 impl Definitions {
-    /// Whether a CustomResourceDefinition serves a resource at the path's version; `Err` says why not.
+    /// Checks that a CustomResourceDefinition serves a resource at the path's version; `Err` says why that is not
+    /// known.
     pub(super) async fn ask(&mut self, session: &Session, path: &ApiPath) -> Result<(), String> {
         let name = format!("{}.{}", path.plural(), path.group());
         let versions = match self.0.entry(name.clone()) {
@@ -74,7 +75,7 @@ impl Definitions {
     }
 }
 
-/// Who serves each group and version. One APIService that cannot be understood leaves all of them unknown.
+/// The server of each group and version. One APIService that cannot be parsed leaves all of them unknown.
 fn api_services(items: &[Value]) -> Result<BTreeMap<(String, String), Server>, String> {
     let mut services = BTreeMap::new();
     for item in items {
@@ -108,7 +109,7 @@ fn served_versions(items: &[Value], path: &ApiPath) -> Vec<String> {
     served.filter_map(|version| version.get("name")?.as_str()).map(str::to_owned).collect()
 }
 
-/// Names of namespaces and Services are shorter.
+/// The longest name that is shown. Names of namespaces and Services are shorter.
 const MAX_NAME: usize = 256;
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! What is looked up beside the object of a change, since a guard could not know it: which Arc extensions are installed, and the
-//! addresses of managed Services. Each only where it can matter.
+//! Facts that are looked up beside the object of a change, because a guard cannot know them: the installed Arc
+//! extensions, and the addresses of managed Services. Each is looked up only where it can matter.
 
 use aksarc_shared::data;
 use aksarc_shared::facts::change::{Beside, Operation};
@@ -8,7 +8,7 @@ use aksarc_shared::k8s::kinds;
 use aksarc_shared::k8s::read::json;
 use serde_json::Value;
 
-use super::items::{Item, State, read_state};
+use super::items::{Item, ItemState, read_state};
 use super::runner::{Extensions, Runner};
 use crate::dry_run::discover::Discovery;
 use crate::dry_run::judge::Sides;
@@ -16,8 +16,8 @@ use crate::dry_run::listing;
 use crate::dry_run::session::Session;
 
 impl Runner<'_> {
-    /// What is known beside a change; what could not be seen becomes a note. `whole` is the object itself, where the change is
-    /// of a subresource that does not show it.
+    /// The facts beside a change. Facts that could not be read become a note. `whole` is the object itself, for a
+    /// change of a subresource that does not show it.
     pub(super) async fn beside(
         &mut self,
         item: &Item,
@@ -44,7 +44,7 @@ impl Runner<'_> {
         beside
     }
 
-    /// The releases of the installed extensions, asked for once.
+    /// The Helm releases of the installed extensions, requested once.
     async fn extensions(&mut self) -> Extensions {
         if let Some(known) = &self.extensions {
             return known.clone();
@@ -58,9 +58,9 @@ impl Runner<'_> {
         let named = managed.flat_map(|row| row.namespaces.iter().filter_map(|space| Some((space, row.name.as_ref()?))));
         for (namespace, name) in named {
             match read_state(self.session, item.resource.path(namespace, name, "")).await {
-                State::Present(service) => beside.addresses.extend(addresses(&service)),
-                State::Absent(_) => {}
-                State::Unreadable(refusal) => notes.push(format!(
+                ItemState::Present(service) => beside.addresses.extend(addresses(&service)),
+                ItemState::Absent(_) => {}
+                ItemState::Unreadable(refusal) => notes.push(format!(
                     "whether it would answer on the address of Service {namespace}/{name} could not be seen ({}); that is AA301",
                     refusal.message
                 )),
@@ -69,7 +69,7 @@ impl Runner<'_> {
     }
 }
 
-/// The Helm release that an object bears the marks of, where only the list of extensions tells whose it is.
+/// The Helm release that the object's marks name, if only the list of extensions shows whose it is.
 fn release(object: &Value) -> Option<String> {
     let bytes = object.to_string().into_bytes();
     let object = json::object(&bytes).ok()?;
@@ -80,7 +80,7 @@ fn release(object: &Value) -> Option<String> {
 
 async fn installed(session: &Session, discovery: &Discovery) -> Extensions {
     let kind = &kinds::ARC_EXTENSION_CONFIG;
-    // Where the kind is not served, there are none.
+    // A kind that is not served has no objects.
     let Some(resource) = discovery.of_kind(kind.group, kind.kind) else { return Ok(Vec::new()) };
     let items = listing::all(session, kind, &String::from(resource.list_path("")), "").await?;
     let word = |item: &Value, key: &str| item.pointer(key).and_then(Value::as_str).unwrap_or_default().to_owned();

@@ -1,4 +1,4 @@
-//! What a rehearsed write comes to: what changes, what the rules say of it, and where it leads.
+//! The result of a rehearsed write: the change, the findings, and the effect on support.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use aksarc_shared::text;
 use aksarc_shared::verdict::guard::{Decision, Judged};
 use serde_json::{Value, json};
 
-use super::items::{Item, State, read_state, what};
+use super::items::{Item, ItemState, read_state, what};
 use super::runner::{Aftermath, Runner};
 use crate::cli::exit::Failure;
 use crate::dry_run::diff;
@@ -28,10 +28,10 @@ impl Runner<'_> {
             Operation::Delete => sides.before.is_some(),
             Operation::Update => sides.before.is_some() && sides.after.is_some(),
         };
-        // A scale says nothing about its object, so that is looked at instead.
+        // A Scale shows nothing of its object, so the object is judged instead.
         let scaled = if sides.subresource == "scale" {
             match read_state(self.session, item.resource.path(&item.namespace, &item.name, "")).await {
-                State::Present(parent) => Some(parent),
+                ItemState::Present(parent) => Some(parent),
                 _ => None,
             }
         } else {
@@ -57,7 +57,7 @@ impl Runner<'_> {
             (Some(_), _) | (None, Some(Decision::Deny)) => GuardAnswer::Deny,
             (None, Some(Decision::Warn)) => GuardAnswer::Warn,
             (None, None) if (!complete && sides.kind().is_some()) || open.is_some() => GuardAnswer::Unknown,
-            // Defaults and webhooks of the server may add to the change as given what a rule finds.
+            // Defaults and webhooks of the server may add parts that a rule would find.
             (None, Some(Decision::Allow) | None) if !rehearsed && sides.kind().is_some() => GuardAnswer::Unknown,
             (None, Some(Decision::Allow) | None) => GuardAnswer::Allow,
         };
@@ -116,7 +116,7 @@ impl Runner<'_> {
         })
     }
 
-    /// `parent` is the object that a Scale is of.
+    /// The support before and after. `parent` is the object that a Scale belongs to.
     fn support(&self, sides: &Sides, parent: Option<Value>, judged: &[Judged]) -> SupportChange {
         let rehearsal = self.rehearsal;
         let voids = judged.iter().any(|own| is_void(&own.finding));
@@ -148,7 +148,7 @@ impl Runner<'_> {
     }
 }
 
-/// What was and was not done with a change that was not sent.
+/// The note for a change that was judged as given, without being sent.
 fn as_given(sides: &Sides, complete: bool) -> &'static str {
     match (sides.kind(), complete) {
         (Some(_), true) => {
@@ -163,7 +163,7 @@ fn as_given(sides: &Sides, complete: bool) -> &'static str {
     }
 }
 
-/// A Scale of nothing leaves its number out; people want to read the 0.
+/// The object with the number of replicas spelled out: a Scale of 0 leaves it out, and people expect the number.
 fn spelled_out(object: &Value) -> Cow<'_, Value> {
     let scale = object.get("kind").and_then(Value::as_str) == Some("Scale");
     if !scale || object.pointer("/spec/replicas").is_some() {
@@ -172,16 +172,16 @@ fn spelled_out(object: &Value) -> Cow<'_, Value> {
     Cow::Owned(patch::merged(object, &json!({"spec": {"replicas": 0}})))
 }
 
-/// Why the rules could not look, where one of them may have had something to say.
+/// The reason why the rules could not judge, if one of them might have had a finding.
 fn not_judged(item: &Item, sides: &Sides, complete: bool, refusal: Option<&Refusal>) -> String {
     if complete || sides.kind().is_none() {
         return String::new();
     }
     match (&item.state, refusal) {
-        // What is not there, and what kubectl does not send, changes nothing.
-        (State::Absent(_), _) => String::new(),
+        // A missing object, or a change that kubectl does not send, changes nothing.
+        (ItemState::Absent(_), _) => String::new(),
         (_, Some(refusal)) if refusal.who == Refuser::Kubectl => String::new(),
-        (State::Unreadable(refusal), _) if refusal.who == Refuser::Rbac => {
+        (ItemState::Unreadable(refusal), _) if refusal.who == Refuser::Rbac => {
             format!("needs get {}, which is forbidden", what(item, &sides.subresource))
         }
         _ => "the object as it would be is not known".to_owned(),
@@ -191,7 +191,7 @@ fn not_judged(item: &Item, sides: &Sides, complete: bool, refusal: Option<&Refus
 fn reference(item: &Item, sides: &Sides) -> ObjectRef {
     let uid =
         [&sides.before, &sides.after].into_iter().flatten().find_map(|side| side.pointer("/metadata/uid")?.as_str());
-    // What a rehearsed creation says as uid belongs to nothing.
+    // The uid that a rehearsed creation returns belongs to no object.
     let uid = if sides.operation == Operation::Create { None } else { uid };
     ObjectRef {
         api_version: item.resource.api_version(),
@@ -218,7 +218,7 @@ fn instead(judged: &[Judged]) -> Vec<Instead> {
     ways
 }
 
-/// A line of the report; what stands in it may come from the object.
+/// The longest reason, a line of the report. Parts of it may come from the object.
 const MAX_WHY: usize = 200;
 
 #[cfg(test)]

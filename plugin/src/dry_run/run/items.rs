@@ -1,4 +1,4 @@
-//! The objects of a rehearsal, as they are.
+//! The objects of a rehearsal, before the change.
 
 use anyhow::anyhow;
 use http::StatusCode;
@@ -21,12 +21,12 @@ pub(super) struct Item {
     pub(super) resource: Resource,
     pub(super) namespace: String,
     pub(super) name: String,
-    pub(super) state: State,
+    pub(super) state: ItemState,
     pub(super) manifest: Option<Value>,
 }
 
-/// The object, or its subresource, as it is.
-pub(super) enum State {
+/// The object or its subresource before the change.
+pub(super) enum ItemState {
     Absent(Refusal),
     Present(Value),
     Unreadable(Refusal),
@@ -38,10 +38,10 @@ impl Item {
     }
 }
 
-/// Reads the objects that a rehearsal is about. `namespace` is that of objects that name none.
+/// Reads the objects of a rehearsal. `namespace` is that of objects that name none.
 ///
 /// # Errors
-/// [`Failure`] when the arguments mean nothing here, or a list cannot be read.
+/// [`Failure`] when the arguments make no sense here, or a list cannot be read.
 pub(super) async fn items(
     session: &Session,
     rehearsal: &Rehearsal,
@@ -139,12 +139,12 @@ async fn one(
     Item { resource, namespace, name, state, manifest }
 }
 
-pub(super) async fn read_state(session: &Session, path: ApiPath) -> State {
+pub(super) async fn read_state(session: &Session, path: ApiPath) -> ItemState {
     match session.read(&ApiRequest::get(path)).await {
-        Ok(reply) if reply.status.is_success() => State::Present(reply.body),
-        Ok(reply) if reply.status == StatusCode::NOT_FOUND => State::Absent(Refusal::of(&reply)),
-        Ok(reply) => State::Unreadable(Refusal::of(&reply)),
-        Err(error) => State::Unreadable(Refusal::no_answer(error.to_string())),
+        Ok(reply) if reply.status.is_success() => ItemState::Present(reply.body),
+        Ok(reply) if reply.status == StatusCode::NOT_FOUND => ItemState::Absent(Refusal::of(&reply)),
+        Ok(reply) => ItemState::Unreadable(Refusal::of(&reply)),
+        Err(error) => ItemState::Unreadable(Refusal::no_answer(error.to_string())),
     }
 }
 
@@ -176,13 +176,13 @@ async fn listed(
                 value.and_then(Value::as_str).unwrap_or_default().to_owned()
             };
             let (name, namespace) = (meta("name"), meta("namespace"));
-            // Lists leave these out of their items.
+            // Items of lists lack these fields.
             if let Some(map) = object.as_object_mut() {
                 map.entry("apiVersion").or_insert_with(|| json!(resource.api_version()));
                 map.entry("kind").or_insert_with(|| json!(resource.kind));
             }
             let state = match verb.subresource() {
-                "" => State::Present(object),
+                "" => ItemState::Present(object),
                 subresource => read_state(session, resource.path(&namespace, &name, subresource)).await,
             };
             items.push(Item { resource: resource.clone(), namespace, name, state, manifest: None });
@@ -200,5 +200,5 @@ pub(super) fn what(item: &Item, subresource: &str) -> String {
     format!("{}{slash}{place}", item.resource.qualified())
 }
 
-/// As many as kubectl lists at a time.
+/// The page size of kubectl.
 const PAGE: &str = "500";

@@ -1,4 +1,4 @@
-//! The rehearsal that a command line asks for, and what the kubeconfig adds to it.
+//! A rehearsal as a command line describes it, and the values that the kubeconfig adds.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::dry_run::request::Verb;
 use crate::dry_run::target::Choice;
 use crate::input::manifests::Manifest;
 
-/// A rehearsal, as a command line asks for it.
+/// A rehearsal, as a command line describes it.
 #[derive(Clone, Debug)]
 pub struct Rehearsal {
     /// The verb with its arguments.
@@ -21,24 +21,24 @@ pub struct Rehearsal {
     pub targets: Targets,
     /// Their namespace.
     pub namespace: NamespaceChoice,
-    /// Whether objects that are not there are passed over.
+    /// Whether missing objects are skipped.
     pub ignore_not_found: bool,
     /// The guard's settings, waivers and platform included.
     pub settings: Settings,
-    /// Where the settings are from.
+    /// The source of the settings.
     pub source: GuardSource,
-    /// The moment judged.
+    /// The moment as of which the change is judged.
     pub now: Timestamp,
-    /// Findings this heavy, or heavier, fail with exit code 4 when nothing fails heavier.
+    /// The lightest findings that lead to exit code 4 when nothing leads to another code.
     pub fail_on: Consequence,
-    /// For how long what was read of APIServices is believed: [`crate::dry_run::gate::FRESH`].
+    /// The time for which the list of APIServices is trusted: [`crate::dry_run::gate::FRESH`].
     pub fresh: Duration,
 }
 
-/// The objects to act on, as they are given.
+/// The objects to act on, as given.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Targets {
-    /// By type and name, or by type and what is chosen of it.
+    /// By type and names, or by type and a choice.
     Arguments {
         /// `TYPE NAME…` or `TYPE/NAME…`.
         words: Vec<String>,
@@ -54,12 +54,12 @@ pub enum Targets {
 pub enum NamespaceChoice {
     /// All namespaces, for lists; manifests without a namespace are in the given one, or else in the context's.
     All {
-        /// The one given nevertheless.
+        /// The given namespace.
         given: Option<String>,
     },
-    /// The context's.
+    /// The namespace of the context.
     Context,
-    /// The given one.
+    /// The given namespace.
     Given(String),
 }
 
@@ -73,13 +73,13 @@ impl NamespaceChoice {
     }
 }
 
-/// What the kubeconfig says: which cluster is asked, in which namespace, and as whom.
+/// The values of the kubeconfig: cluster, namespace and user.
 #[derive(Clone, Debug, Default)]
 pub struct KubeContext {
     /// The cluster.
     pub cluster: ClusterNote,
     /// The context's namespace.
     pub namespace: String,
-    /// The user, where the server does not tell.
+    /// The user, for servers that do not name it.
     pub user: User,
 }

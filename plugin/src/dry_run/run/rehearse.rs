@@ -1,10 +1,10 @@
-//! The write of one object, sent to be rehearsed.
+//! The rehearsal of the write of one object.
 
 use aksarc_shared::facts::change::{Beside, Operation};
 use aksarc_shared::text;
 use serde_json::Value;
 
-use super::items::{Item, State, what};
+use super::items::{Item, ItemState, what};
 use super::runner::{Aftermath, Runner};
 use super::server::ask;
 use crate::api::ApiRequest;
@@ -15,7 +15,7 @@ use crate::dry_run::plan::PlannedChange;
 use crate::dry_run::refusal::{Refusal, Refuser};
 use crate::dry_run::rehearsal;
 use crate::dry_run::request::{Request, Verb, request};
-use crate::dry_run::strategic::Document;
+use crate::dry_run::strategic::OpenApiDocument;
 use crate::dry_run::write::Method;
 
 impl Runner<'_> {
@@ -35,10 +35,10 @@ impl Runner<'_> {
         let is_apply = matches!(verb, Verb::Apply { .. });
         let refused = |sides, refusal| Aftermath { refusal: Some(refusal), ..Aftermath::of(sides) };
         match &item.state {
-            State::Present(object) => sides.before = Some(object.clone()),
-            State::Absent(_) if is_apply => sides.operation = Operation::Create,
-            State::Unreadable(refusal) if verb.is_blind() && refusal.who == Refuser::Rbac => {}
-            State::Absent(refusal) | State::Unreadable(refusal) => {
+            ItemState::Present(object) => sides.before = Some(object.clone()),
+            ItemState::Absent(_) if is_apply => sides.operation = Operation::Create,
+            ItemState::Unreadable(refusal) if verb.is_blind() && refusal.who == Refuser::Rbac => {}
+            ItemState::Absent(refusal) | ItemState::Unreadable(refusal) => {
                 let mut outcome = refused(sides, refusal.clone());
                 if refusal.who == Refuser::Rbac {
                     outcome.notes.push(format!(
@@ -102,7 +102,7 @@ impl Runner<'_> {
         if reply.status.is_success() {
             if verb.is_blind() && sides.before.is_none() {
                 let created = !deletes && reply.status == 201;
-                // A delete may answer with the object it would delete.
+                // A delete may return the deleted object.
                 let whole = deletes && reply.body.pointer("/metadata/uid").is_some();
                 if created {
                     sides.operation = Operation::Create;
@@ -111,7 +111,7 @@ impl Runner<'_> {
                 }
             }
             sides.after = (!deletes).then_some(reply.body);
-            // What was reckoned here does not matter once the server has told.
+            // The server's result takes precedence over our own computation.
             notes.retain(|note| !note.contains("taken as replaced"));
             return Aftermath { warnings, notes, ..Aftermath::of(sides) };
         }
@@ -133,8 +133,8 @@ impl Runner<'_> {
         Aftermath { refusal: Some(refusal), warnings, notes, ..Aftermath::of(sides) }
     }
 
-    /// The object after a write that the server has not shown, with remarks. A strategic merge patch is worth the schema only
-    /// now; of all others the request's own reckoning stays.
+    /// The object after a write whose result the server has not shown, with remarks. For a strategic merge patch the
+    /// schema is fetched now; for all others the request's own computation stays.
     async fn reckon(
         &mut self,
         item: &Item,
@@ -152,8 +152,8 @@ impl Runner<'_> {
         (after, notes)
     }
 
-    /// The OpenAPI document of a group and version, asked for once.
-    async fn document(&mut self, resource: &Resource) -> Option<Document> {
+    /// The OpenAPI document of a group and version, requested once.
+    async fn document(&mut self, resource: &Resource) -> Option<OpenApiDocument> {
         let key = if resource.group.is_empty() {
             format!("api/{}", resource.version)
         } else {
@@ -167,21 +167,21 @@ impl Runner<'_> {
         document
     }
 
-    async fn fetch(&self, key: &str) -> Option<Document> {
+    async fn fetch(&self, key: &str) -> Option<OpenApiDocument> {
         let index = ask(self.session, &ApiRequest::get(OPENAPI)).await.ok()?;
         let url = index.get("paths")?.get(key)?.get("serverRelativeURL")?.as_str()?.to_owned();
-        // It is the server's own word, but it is a path to read and nothing else.
+        // The path comes from the server, but is only used for a read.
         if !url.starts_with(OPENAPI) {
             return None;
         }
-        ask(self.session, &ApiRequest::get(url)).await.ok().map(Document::new)
+        ask(self.session, &ApiRequest::get(url)).await.ok().map(OpenApiDocument::new)
     }
 }
 
 const OPENAPI: &str = "/openapi/v3";
 
-/// The API server cuts warnings to 256 bytes when there are many, and shows longer ones otherwise.
+/// The longest warning. The API server cuts warnings to 256 bytes when there are many, and sends longer ones otherwise.
 const MAX_WARNING: usize = 1024;
 
-/// A reason names a group, a Service and perhaps what a server said to a list.
+/// The longest reason. It contains a group, a Service and perhaps a server's message.
 const MAX_REASON: usize = 2048;

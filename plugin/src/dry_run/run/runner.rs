@@ -1,4 +1,4 @@
-//! What the writes of one rehearsal share, and what each of them comes to.
+//! The state that all writes of a rehearsal share, and the results of single writes.
 
 use std::collections::HashMap;
 
@@ -11,29 +11,29 @@ use crate::dry_run::gate::Gate;
 use crate::dry_run::judge::Sides;
 use crate::dry_run::refusal::Refusal;
 use crate::dry_run::session::Session;
-use crate::dry_run::strategic::Document;
+use crate::dry_run::strategic::OpenApiDocument;
 
-/// The installed Arc extensions: the names of their releases, or why they are not known.
+/// The Helm releases of the installed Arc extensions, or the reason why they are not known.
 pub(super) type Extensions = Result<Vec<String>, String>;
 
-/// What all writes of a rehearsal share.
+/// The state that all writes of a rehearsal share.
 pub(super) struct Runner<'r> {
     pub(super) session: &'r Session,
     pub(super) gate: Gate<'r>,
     pub(super) rehearsal: &'r Rehearsal,
-    /// What would be asked, with the settings of the rehearsal.
+    /// The engine of a guard with the settings of the rehearsal.
     pub(super) guard: &'r Guard,
     pub(super) user: &'r User,
-    pub(super) documents: HashMap<String, Option<Document>>,
+    pub(super) documents: HashMap<String, Option<OpenApiDocument>>,
     pub(super) discovery: &'r Discovery,
-    /// Asked for once, where they matter.
+    /// Requested once, where they matter.
     pub(super) extensions: Option<Extensions>,
     pub(super) single: bool,
-    /// Writes that the gate has let through.
+    /// The number of writes that the gate has cleared.
     pub(super) rehearsed: usize,
 }
 
-/// The result of one rehearsal, known once the server has replied or was not asked.
+/// The result of one write, known once the server has replied, or when it was not sent.
 pub(super) struct Aftermath {
     pub(super) sides: Sides,
     pub(super) refusal: Option<Refusal>,
@@ -41,12 +41,12 @@ pub(super) struct Aftermath {
     pub(super) notes: Vec<String>,
     /// Whether kubectl would send nothing.
     pub(super) unsent: bool,
-    /// Why the gate did not let the write through; empty when it did, or was not asked to.
+    /// The reason why the gate did not clear the write; empty when it did, or when it was not asked.
     pub(super) not_rehearsed: String,
 }
 
 impl Aftermath {
-    /// Nothing but the sides.
+    /// A result with nothing but the sides.
     pub(super) fn of(sides: Sides) -> Self {
         let (warnings, notes) = (Vec::new(), Vec::new());
         Aftermath { sides, refusal: None, warnings, notes, unsent: false, not_rehearsed: String::new() }

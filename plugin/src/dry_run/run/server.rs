@@ -1,4 +1,4 @@
-//! What the server is asked first: what it serves, and who we are.
+//! The first requests to a server: its resources, and the identity of the caller.
 
 use aksarc_shared::k8s::kinds::escaped;
 use aksarc_shared::k8s::user::User;
@@ -14,7 +14,7 @@ use crate::dry_run::rehearsal;
 use crate::dry_run::session::Session;
 use crate::dry_run::write::{Method, Write};
 
-/// Asks what the server serves: in two requests from Kubernetes 1.26 on, group by group before.
+/// Reads the resources that the server serves: in two requests from Kubernetes 1.26 on, group by group before.
 pub(super) async fn discover(session: &Session) -> Result<Discovery, Failure> {
     let mut discovery = Discovery::default();
     for root in ["/api", "/apis"] {
@@ -59,13 +59,14 @@ fn older_paths(root: &str, answer: &Value) -> Vec<String> {
     paths
 }
 
-/// A read without which nothing can go on.
+/// The body of a reply that the run cannot do without.
 pub(super) async fn ask(session: &Session, request: &ApiRequest) -> Result<Value, Failure> {
     let body = session.ask(request).await;
     body.map_err(|error| Failure::run(anyhow!(error.concluding("Nothing was rehearsed"))))
 }
 
-/// Asks the server who we are; `false` when it does not say, or may not be asked, and the kubeconfig's word has to do.
+/// The user as the server knows it, and whether it does: `false` where the server does not say or must not be asked, so
+/// that the kubeconfig's user is taken.
 pub(super) async fn identify(session: &Session, gate: &mut Gate<'_>, fallback: &User) -> (User, bool) {
     for version in ["v1", "v1beta1"] {
         let reviews = Resource {

@@ -1,4 +1,4 @@
-//! What became of what a baseline records.
+//! The comparison of a baseline with the cluster as it is now.
 
 use std::collections::BTreeMap;
 
@@ -10,29 +10,29 @@ use crate::finding::Code;
 use crate::finding::{Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 
-/// A baseline, and what is there now.
+/// A baseline and the present state of its cluster.
 #[derive(Clone, Copy, Debug)]
 pub struct Comparison<'b> {
-    /// What was recorded.
+    /// The baseline.
     pub then: &'b Baseline,
-    /// What is there.
+    /// The present state.
     pub now: &'b Recorder,
 }
 
-/// A system key of a node that is not as recorded.
+/// A system key of a node whose value differs from the baseline.
 #[derive(Clone, Debug)]
 pub struct ChangedKey<'b> {
     /// The node.
     pub target: ObjectRef,
     /// The key.
     pub key: &'b str,
-    /// How it was known then that the system created it.
+    /// The step by which the baseline knew that the system created it.
     pub step: RecordedStep,
-    /// The value recorded.
+    /// The recorded value.
     pub before: &'b str,
-    /// The value now; `None` when the key is gone.
+    /// The present value; `None` when the key is gone.
     pub after: Option<&'b str>,
-    /// What it rests on.
+    /// The evidence.
     pub evidence: Vec<Evidence>,
 }
 
@@ -47,9 +47,10 @@ impl<'b> Comparison<'b> {
         }
     }
 
-    /// Whether what a draft complains of is as it was recorded: who put it there, or put it back, has left it right.
+    /// Whether the baseline clears a draft: the field is as recorded, so that the person who wrote it has left or put
+    /// it back as it was.
     pub fn settles(&self, code: Code, draft: &Draft) -> bool {
-        // Only rules about what the system created rest on who wrote something.
+        // Only rules about the system's metadata rest on the writer of a field.
         if !matches!(code.category(), '2' | '3') {
             return false;
         }
@@ -78,19 +79,19 @@ impl<'b> Comparison<'b> {
                 let (Some(then), Some(now)) = (self.then.objects.get(&key), self.now.objects.get(&key)) else {
                     return false;
                 };
-                // Not recorded, see `forget_certificates`.
+                // Certificates are not recorded, see `forget_certificates`.
                 if draft.path.ends_with(CERTIFICATE) {
                     return false;
                 }
                 let root = draft.path.split(['.', '[']).next().unwrap_or_default();
-                // That it is there at all was known, unless somebody made it anew.
+                // The presence of the object was recorded, unless the object was recreated.
                 let is_there = draft.path == "metadata.namespace" && then.uid == now.target.uid;
                 is_there || then.content.get(root).is_some_and(|hash| now.content.get(root) == Some(hash))
             }
         }
     }
 
-    /// Whether a key of a node was recorded, on the node as it still is.
+    /// Whether the baseline contains a key of a node, and the node has not been recreated since.
     pub fn has_key(&self, node: &str, place: Place, key: &str) -> bool {
         self.node(node).is_some_and(|(then, _)| match place {
             Place::Annotation => then.annotations.contains_key(key),
@@ -99,11 +100,11 @@ impl<'b> Comparison<'b> {
         })
     }
 
-    /// The keys of nodes at `place` that the system created and that are not as recorded, without what the system itself
-    /// has written since.
+    /// The system's keys at `place` whose value on a node differs from the baseline, without values that the system
+    /// itself has written since.
     ///
-    /// A key that only the record knows is found changed where a person's hand shows on it; that it is gone says nothing,
-    /// because whoever added it may have taken it away.
+    /// A key that only the baseline knows is reported as changed if a person wrote it. Its absence is not reported,
+    /// since whoever added it may have removed it.
     pub fn changed_keys(&self, place: Place) -> Vec<ChangedKey<'b>> {
         let mut changed = Vec::new();
         for (name, then) in &self.then.nodes {
@@ -132,7 +133,8 @@ impl<'b> Comparison<'b> {
         changed
     }
 
-    /// The objects whose content is not as recorded although no system manager has written it since: object, field, and who.
+    /// The recorded objects whose content differs although no system manager has written it since: object, field and
+    /// the evidence of the writer.
     pub fn changed_objects(&self) -> Vec<(&'b ObjectRef, &'b str, Option<&'b Evidence>)> {
         let mut changed = Vec::new();
         for (key, then) in &self.then.objects {
@@ -143,7 +145,8 @@ impl<'b> Comparison<'b> {
         changed
     }
 
-    /// The objects of a kind that were recorded and are gone, by name; empty namespaces are the cluster's.
+    /// The recorded objects of a kind that are gone, as namespace and name. The namespace is empty for cluster-scoped
+    /// objects.
     pub fn missing(&self, kind: &Kind) -> Vec<(&'b str, &'b str)> {
         let gone = self.then.objects.keys().filter(|key| !self.now.objects.contains_key(*key));
         let parts = gone.filter_map(|key| {
@@ -154,7 +157,7 @@ impl<'b> Comparison<'b> {
         parts.collect()
     }
 
-    /// The nodes that are still the same, with their pool and their capacity then and now.
+    /// The nodes that are still the same, each with its pool and its capacity then and now.
     pub fn same_nodes(&self) -> impl Iterator<Item = (&'b ObjectRef, &'b str, &'b [String; 3], &'b [String; 3])> {
         let (then, now) = (&self.then.nodes, &self.now.nodes);
         then.iter().filter_map(|(name, then)| {
@@ -163,8 +166,8 @@ impl<'b> Comparison<'b> {
         })
     }
 
-    /// Nodes per pool, then and now. A node whose pool was not told then counts for the one it is in; where such a node is
-    /// gone, a pool that has more nodes now may have had as many, and is left out.
+    /// The number of nodes per pool, then and now. A node whose pool was unknown then counts for its present pool.
+    /// Where such a node is gone, a pool that has more nodes now may have had as many then, and is left out.
     pub fn pools(&self) -> BTreeMap<&'b str, (usize, usize)> {
         let mut pools: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
         let mut lost = false;
@@ -216,7 +219,8 @@ mod tests {
 
     #[test]
     fn a_value_put_back_is_no_finding_once_a_baseline_tells_what_it_was() {
-        // Alone in its pool, the node does not tell that the system had put the label there: it passes for an addition.
+        // A node alone in its pool does not show that the system put the label there, so the label passes for an
+        // addition.
         assert_eq!(of(&report(touched("A4"), None), "AA204"), [TYPE]);
         for code in ["AA201", "AA204"] {
             assert!(of(&report(touched("A4"), Some(recorded())), code).is_empty(), "{code}");
@@ -252,7 +256,7 @@ mod tests {
         assert_eq!(found(&then), 0);
         then.nodes.get_mut("moc-l1").unwrap().pool = "(no pool)".to_owned();
         assert_eq!(found(&then), 0, "it is in the pool that it is in now");
-        // Of another node that is gone nobody knows whether it was of this pool.
+        // The node that is gone may have belonged to this pool.
         let mut node = then.nodes.remove("moc-l1").unwrap();
         assert_eq!(found(&then), 1, "the pool had none");
         node.uid = "another".to_owned();
@@ -295,10 +299,10 @@ mod tests {
         assert!(said.contains("from another cluster") && said.contains("another uid"), "{said}");
     }
 
-    /// A cluster with Azure Policy, and a webhook configuration of its.
+    /// A cluster with Azure Policy, and a webhook configuration that belongs to it.
     fn policy(webhooks: Option<&str>) -> Vec<String> {
         let deployment = r#"{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"azure-policy","namespace":"kube-system","uid":"d1"}}"#;
-        // What is missing without a baseline too is no question here.
+        // Objects that are reported as missing even without a baseline are not the subject here.
         let other = r#"{"apiVersion":"admissionregistration.k8s.io/v1","kind":"ValidatingWebhookConfiguration","metadata":{"name":"gatekeeper-validating-webhook-configuration","uid":"w1"}}"#;
         let mut objects = vec![SPACE.replace("UID", "k1"), deployment.to_owned(), other.to_owned()];
         objects.extend(webhooks.map(|webhooks| WEBHOOKS.replace("WEBHOOKS", webhooks)));

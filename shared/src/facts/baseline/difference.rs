@@ -1,4 +1,4 @@
-//! Two baselines, side by side.
+//! Differences between two baselines.
 
 use std::collections::BTreeMap;
 
@@ -23,12 +23,13 @@ pub struct BaselineDifference {
 }
 
 impl BaselineDifference {
-    /// Whether it says that something is gone which `list` would hold. Where that list was not read, nobody knows.
+    /// Whether the line says that an object which `list` would contain is gone. If that list was not read, this is not
+    /// known.
     pub fn is_absence_from(&self, list: &ReadKey) -> bool {
         if self.after.is_some() {
             return false;
         }
-        // Of namespaces only the keys are recorded, so each of them is gone by itself.
+        // Of namespaces only the keys are recorded, so each key is gone on its own.
         if *list.kind == kinds::NAMESPACE {
             return self.object.starts_with("namespace/");
         }
@@ -49,8 +50,8 @@ impl BaselineDifference {
         kind.is_some_and(|kind| kind == list.kind.qualified())
     }
 
-    /// The list that holds an object which was not recorded and is there. Where the baseline was not made from that list, nobody
-    /// knows since when.
+    /// The list that contains a newly found object. If the baseline was not made from that list, the object may have
+    /// been there before.
     pub fn newly_in(&self) -> Option<ReadKey> {
         if self.before.is_some() || !self.path.is_empty() {
             return None;
@@ -64,13 +65,13 @@ impl BaselineDifference {
         Some(ReadKey { kind: kinds::by_resource(group, resource)?, namespace: namespace.map(str::to_owned) })
     }
 
-    /// Whether it says that a node is in another pool, of which one is not known.
+    /// Whether the line says that a node changed its pool, with one of the two pools unknown.
     fn is_of_untold_pool(&self) -> bool {
         self.path == POOL && [&self.before, &self.after].into_iter().flatten().any(|pool| is_untold(pool))
     }
 }
 
-/// What differs between two baselines, sorted.
+/// The differences between two baselines, sorted.
 pub fn diff(before: &Baseline, after: &Baseline) -> Vec<BaselineDifference> {
     let (old, new) = (lines(before), lines(after));
     let mut keys: Vec<&(String, String)> = old.keys().chain(new.keys()).collect();
@@ -83,7 +84,7 @@ pub fn diff(before: &Baseline, after: &Baseline) -> Vec<BaselineDifference> {
         before: old.get(key).cloned(),
         after: new.get(key).cloned(),
     });
-    // Of what came or went as a whole, its parts say nothing more.
+    // The parts of an object that came or went as a whole are left out.
     let differing: Vec<BaselineDifference> = differing.filter(|difference| !difference.is_of_untold_pool()).collect();
     let whole: Vec<String> = differing.iter().filter(|d| d.path.is_empty()).map(|d| d.object.clone()).collect();
     differing.into_iter().filter(|d| d.path.is_empty() || !whole.contains(&d.object)).collect()

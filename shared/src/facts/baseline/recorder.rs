@@ -1,13 +1,12 @@
-//! What is there now of what a baseline records, gathered object by object.
+//! The recorder, which gathers the present state of everything that a baseline contains, object by object.
 
+use crate::data::own::API_VERSION;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{
-    API_VERSION, Baseline, KIND, KeyRecord, NamespaceRecord, NodeRecord, ObjectRecord, RecordedStep, object_key,
-};
+use super::{Baseline, KIND, KeyRecord, NamespaceRecord, NodeRecord, ObjectRecord, RecordedStep, object_key};
 use crate::data::{Data, Place};
 use crate::facts::inventory::{NodeFact, ReadKey};
 use crate::facts::origin::{self, Keys, Origin, Provenance};
@@ -16,7 +15,8 @@ use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::{Object, Pairs};
 use crate::text;
 
-/// What is there now of what a baseline records. Grows with the nodes and with the system's objects, not with pods.
+/// The present state of everything that a baseline contains. Its size grows with the nodes and the system's objects,
+/// not with pods.
 #[derive(Clone, Debug, Default)]
 pub struct Recorder {
     cluster: String,
@@ -42,11 +42,11 @@ pub(super) struct PlacesNow {
 #[derive(Clone, Debug)]
 pub(super) struct KeyNow {
     pub(super) value: String,
-    /// How we know that the system created it, if it did.
+    /// The step that shows that the system created it, if it did.
     step: Option<RecordedStep>,
     /// Whether a system manager owns it.
     pub(super) system: bool,
-    /// The person who wrote it since the object was created.
+    /// The person who wrote it after the object was created.
     pub(super) person: Option<Evidence>,
 }
 
@@ -55,14 +55,14 @@ pub(super) struct ObjectNow {
     pub(super) target: ObjectRef,
     step: Option<RecordedStep>,
     pub(super) content: BTreeMap<String, String>,
-    /// The person's entry in managedFields that is later than the object.
+    /// A person's entry in managedFields that is later than the object's creation.
     pub(super) person: Option<Evidence>,
     /// Whether only system managers have written it.
     pub(super) system: bool,
 }
 
 impl Recorder {
-    /// Takes in an object.
+    /// Adds an object.
     pub fn add(&mut self, object: &Object<'_>, kind: &'static Kind, data: &Data) {
         let meta = &object.meta;
         if *kind == kinds::NODE {
@@ -105,7 +105,7 @@ impl Recorder {
         }
     }
 
-    /// Takes in what another has recorded.
+    /// Adds the records of another recorder.
     pub fn merge(&mut self, other: Recorder) {
         if !other.cluster.is_empty() {
             self.cluster = other.cluster;
@@ -120,7 +120,8 @@ impl Recorder {
         &self.cluster
     }
 
-    /// What [`Recorder::baseline`] leaves out although the system may have made it: a person's hand shows on it.
+    /// The objects and keys that [`Recorder::baseline`] leaves out because a person has written them, although the
+    /// system may have made them.
     pub fn left_out(&self) -> Vec<String> {
         let keys = |object: String, places: &PlacesNow| -> Vec<String> {
             let both = [("labels", &places.labels), ("annotations", &places.annotations)];
@@ -136,7 +137,8 @@ impl Recorder {
         nodes.chain(namespaces).chain(objects.map(|(key, _)| key.trim_start_matches('/').to_owned())).collect()
     }
 
-    /// What the system created, as it is now. What a person's hand shows on is left out: it is not known to be good.
+    /// A baseline of the present state. Objects and keys that a person has written are left out, since they are not
+    /// known to be good.
     pub fn baseline(&self) -> Baseline {
         let keys = |now: &BTreeMap<String, KeyNow>| -> BTreeMap<String, KeyRecord> {
             let own = now.iter().filter(|(_, key)| key.person.is_none());
@@ -192,7 +194,7 @@ fn places(
     let of = |place: Place, pairs: &Pairs<'_>| -> BTreeMap<String, KeyNow> {
         let keys = Keys::of(object, place, data);
         let now = |key: &str, value: &str| KeyNow {
-            // Hashed where it is long: an annotation can hold 256 KiB.
+            // Long values are hashed: an annotation can hold 256 KiB.
             value: short(value),
             step: step(place, &keys, key),
             system: keys.system(key).is_some(),
@@ -228,7 +230,7 @@ impl ObjectNow {
             if field == "webhooks" {
                 forget_certificates(&mut value);
             }
-            // serde_json keeps the keys of a map sorted, so the order of the document does not count.
+            // serde_json sorts the keys of a map, so the order in the document does not matter.
             Some((field.to_owned(), hash(value.to_string().as_bytes())))
         });
         ObjectNow {
@@ -242,7 +244,8 @@ impl ObjectNow {
     }
 }
 
-/// Controllers renew the certificates of their own webhooks, and whoever renews one has changed nothing.
+/// Removes certificates from a webhook configuration. Controllers renew the certificates of their own webhooks, which
+/// is not a change.
 fn forget_certificates(webhooks: &mut Value) {
     let configs = webhooks.as_array_mut().into_iter().flatten().filter_map(|webhook| webhook.get_mut("clientConfig"));
     for config in configs.filter_map(Value::as_object_mut) {
@@ -250,20 +253,20 @@ fn forget_certificates(webhooks: &mut Value) {
     }
 }
 
-/// Whether what a list holds goes into a baseline.
+/// Whether the objects of a list go into a baseline.
 pub fn records(key: &ReadKey, data: &Data) -> bool {
-    // A list of the whole cluster holds what is in the system's namespaces too.
+    // A list of the whole cluster contains the objects of the system's namespaces too.
     let namespace = key.namespace.as_deref().unwrap_or("kube-system");
     *key.kind == kinds::NODE || *key.kind == kinds::NAMESPACE || is_recorded(key.kind, namespace, data)
 }
 
-/// The objects of which a baseline makes sense: those in the system's namespaces, and what of the cluster is its own.
+/// Whether an object goes into a baseline: objects in the system's namespaces, and the system's cluster-scoped objects.
 fn is_recorded(kind: &Kind, namespace: &str, data: &Data) -> bool {
     if kind.namespaced {
-        // These come and go with what they belong to.
+        // These objects come and go with the object that they belong to.
         let passing =
             [&kinds::CONTROLLER_REVISION, &kinds::ENDPOINT_SLICE, &kinds::ENDPOINTS, &kinds::POD].contains(&kind);
-        // Those of other namespaces are read for the past of their workloads alone.
+        // Those of other namespaces are only read for earlier revisions of their workloads.
         let of_workloads = *kind == kinds::REPLICA_SET && !data.namespaces.is_add_on(namespace);
         return !passing
             && !of_workloads
@@ -288,10 +291,10 @@ fn hash(bytes: &[u8]) -> String {
     text::short_hex(&Sha256::digest(bytes))
 }
 
-/// The field of a webhook's `clientConfig` with the certificate that its server has to show.
+/// The field of a webhook's `clientConfig` that holds the expected certificate authority.
 pub(super) const CERTIFICATE: &str = "caBundle";
 
-/// Longer values are kept as their hash: they are compared, and a label has 63 bytes at most.
+/// Longer values are kept as their hash, which is enough for a comparison. A label has 63 bytes at most.
 const MAX_VALUE: usize = 256;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What one guard process knows, from its start to its end, about the clock it reads.
+//! The knowledge of one guard process about the clock it reads, from its start to its end.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -7,39 +7,39 @@ use super::{BeatPlace, Began, Behind, Interval, Record, SLACK, later, whole};
 /// One sight of the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sight {
-    /// The API server's time.
+    /// The API server's time at that moment.
     pub at: Timestamp,
-    /// How long this process has run, by a steady clock that nobody sets.
+    /// The time that this process has run, by a steady clock that nobody sets.
     pub alive: SignedDuration,
 }
 
-/// What became of a sight.
+/// The effect of a sight on the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Beat {
-    /// The record changed and is to be written.
+    /// The record changed and has to be written.
     Write,
-    /// Somebody wrote less than an interval ago; the next write is due in this time.
+    /// The last write was less than an interval ago; the next one is due in this time.
     Recent(SignedDuration),
-    /// The clock must be steady for a while before this is believed.
+    /// The sight is held back until the clock has been steady for a while.
     Held,
 }
 
-/// The memory of one process. A caller that fails to write the record puts an earlier copy back.
+/// The memory of one process. A caller that fails to write the record restores an earlier copy.
 #[derive(Clone, Debug, Default)]
 pub struct SteadyClock {
-    /// The sight before this one.
+    /// The previous sight.
     last: Option<Sight>,
-    /// Since when the clock is steady, while something waits for that.
+    /// The moment since which the clock is steady, while a sight is held back.
     waiting: Option<Sight>,
-    /// The last sight that is in the record, by us or as good as by us.
+    /// The last sight that is in the record, whether we or another guard wrote it.
     placed: Option<Sight>,
-    /// Up to where our running is in the record as running behind it.
+    /// The part of our running time that the record counts as running behind its end.
     claimed: Option<SignedDuration>,
 }
 
 impl SteadyClock {
-    /// Puts a sight into `record`, unless somebody wrote less than `every` ago.
+    /// Adds a sight to `record`, unless the last write is less than `every` ago.
     pub fn beat(&mut self, record: &mut Record, sight: Sight, every: SignedDuration) -> Beat {
         let now = Sight { at: whole(sight.at), ..sight };
         if self.last.replace(now).is_some_and(|last| !last.agrees(now)) {
@@ -60,7 +60,7 @@ impl SteadyClock {
             }
         }
         if let Some(due) = due(record, place, now.at, every) {
-            // What we know of a gap waits for our turn to write: `placed` stays where it is until then.
+            // Our knowledge about a gap waits until it is our turn to write: `placed` stays unchanged until then.
             if !matches!(place, BeatPlace::Inside) && !self.witness(&mut record.clone(), now) {
                 (self.placed, self.waiting, self.claimed) = (Some(now), None, None);
             }
@@ -87,7 +87,7 @@ impl SteadyClock {
         Beat::Write
     }
 
-    /// A new interval, from where the clock became steady.
+    /// Opens a new interval at the moment since which the clock is steady.
     fn open(&self, record: &mut Record, index: usize, since: Sight, now: Sight, moved: bool) {
         let is_last = index == record.intervals.len();
         let before = index.checked_sub(1).and_then(|index| record.intervals.get(index));
@@ -106,8 +106,8 @@ impl SteadyClock {
         record.intervals.insert(index, Interval { from, to: now.at, began, ran, moved });
     }
 
-    /// Corrects gaps that others wrote while we were running: one longer than the time we counted is a moved clock, and
-    /// through any other we ran. Answers whether there was something to correct.
+    /// Corrects gaps that other guards wrote while we were running: a gap longer than our own running time shows a
+    /// moved clock, and through any other gap we ran. Returns whether anything was corrected.
     fn witness(&self, record: &mut Record, now: Sight) -> bool {
         let Some(placed) = self.placed else { return false };
         let counted = now.alive.saturating_sub(placed.alive);
@@ -128,7 +128,7 @@ impl SteadyClock {
         corrected
     }
 
-    /// For how long, until `alive`, we ran without that being in the record.
+    /// Our running time until `alive` that the record does not count yet.
     fn unclaimed(&self, alive: SignedDuration) -> SignedDuration {
         let placed = self.placed.map_or(SignedDuration::ZERO, |placed| placed.alive);
         alive.saturating_sub(self.claimed.unwrap_or(placed).max(placed)).max(SignedDuration::ZERO)
@@ -136,7 +136,7 @@ impl SteadyClock {
 }
 
 impl Sight {
-    /// Whether as much time passed between both by the API server's clock as by ours.
+    /// Whether the API server's clock and ours show the same time between two sights.
     fn agrees(self, later_one: Sight) -> bool {
         let (theirs, ours) = (later(later_one.at, self.at), later_one.alive.saturating_sub(self.alive));
         theirs.saturating_sub(ours).abs() <= JUMP
@@ -152,13 +152,13 @@ fn go_on(record: &mut Record, index: usize, at: Timestamp) {
     if is_last {
         record.behind = None;
     }
-    // Somebody wrote the next one before this time came: from the future.
+    // Another guard wrote the next interval before this time came, so it was in the future.
     if let Some(next) = record.intervals.get_mut(index + 1) {
         next.moved = true;
     }
 }
 
-/// When the next write is due, if not now.
+/// The time until the next write, unless it is due now.
 fn due(record: &Record, place: BeatPlace, now: Timestamp, every: SignedDuration) -> Option<SignedDuration> {
     let written = match place {
         BeatPlace::Continues(index) => record.intervals.get(index)?.to,
@@ -170,9 +170,9 @@ fn due(record: &Record, place: BeatPlace, now: Timestamp, every: SignedDuration)
     recent.then(|| every.saturating_sub(passed.max(SignedDuration::ZERO)))
 }
 
-/// How long the clock must have been steady before a gap is opened or a moved clock is followed: long enough for time
-/// synchronisation after a boot.
+/// The time for which the clock must have been steady before a gap is opened or a moved clock is followed: long enough
+/// for time synchronisation after a boot.
 pub const HOLD: SignedDuration = SignedDuration::from_hours(1);
 
-/// Several API servers may answer in turn, each with its own clock, and nobody's are further apart than this for long.
+/// The largest lasting difference between clocks. Several API servers may answer in turn, each with its own clock.
 const JUMP: SignedDuration = SignedDuration::from_mins(30);

@@ -5,7 +5,7 @@ const EVERY: SignedDuration = SignedDuration::from_mins(10);
 const DAY: i64 = 24 * 60;
 const THRESHOLD: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// So many minutes after a fixed day.
+/// The moment so many minutes after a fixed day.
 fn minute(minutes: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + minutes * 60).unwrap()
 }
@@ -25,7 +25,8 @@ impl Guard {
     fn beat(&mut self, record: &mut Record, now: i64, wrong: i64) -> Beat {
         let sight = Sight { at: minute(now + wrong), alive: SignedDuration::from_mins(now - self.started) };
         let beat = self.life.beat(record, sight, EVERY);
-        // What is written can always be read, and says the same; reading all of it would take most of the test's time.
+        // A written record can always be read and says the same. Checking that for every beat would take most of the
+        // test's time.
         if beat == Beat::Write && now % 490 == 0 {
             assert_eq!(Record::parse(&record.text()).as_ref(), Ok(&*record));
         }
@@ -147,7 +148,7 @@ fn a_clock_that_jumps_ahead_and_stays_is_followed_and_its_gap_never_counts() {
     guard.run(&mut record, DAY..3 * DAY, 40 * DAY);
     assert_eq!(spans(&record), [(0, DAY - 10), (41 * DAY, 43 * DAY - 10)]);
     assert_eq!(meanings(&record, 43 * DAY), [Meaning::ClockMoved]);
-    // What it can speak of begins anew.
+    // The covered period begins anew.
     assert_eq!(record.covers(minute(43 * DAY)).unwrap().0, minute(41 * DAY));
 }
 
@@ -155,7 +156,7 @@ fn a_clock_that_jumps_ahead_and_stays_is_followed_and_its_gap_never_counts() {
 fn a_clock_that_jumps_back_damages_nothing() {
     for wrong in [-60, -5 * 60, -40 * DAY, -4000 * DAY] {
         for minutes in [30, 5 * 60, 35 * DAY] {
-            // In the same process, and with one that starts with the wrong clock and lives on.
+            // In the same process, and in one that starts with the wrong clock and lives on.
             for restarted in [false, true] {
                 let (mut record, mut guard) = (Record::default(), Guard::started(0));
                 guard.run(&mut record, 0..50 * DAY, 0);
@@ -216,7 +217,7 @@ fn a_replica_that_lived_on_corrects_what_a_restarted_one_believed() {
     // The clock jumps 40 days while the second starts; it can't know.
     two.run(&mut record, DAY..DAY + 70, 40 * DAY);
     assert_eq!(meanings(&record, 41 * DAY + 80), [Meaning::Unseen(Began::Restart)]);
-    // The first does, when it is next to write.
+    // The first replica does, at its next write.
     one.run(&mut record, DAY + 80..DAY + 200, 40 * DAY);
     assert_eq!(meanings(&record, 41 * DAY + 200), [Meaning::ClockMoved]);
 }
@@ -235,7 +236,7 @@ fn the_record_stays_small_and_says_what_it_gave_up() {
     assert_eq!((record.joined(), record.dropped()), (1000 - 200, None));
     assert_eq!(record.stops_longer_than(THRESHOLD, minute(at)).len(), 20);
     assert!(record.text().len() < MAX_BYTES / 2, "{}", record.text().len());
-    // Nothing short is left to join: the oldest goes.
+    // No short gap is left to join, so the oldest interval goes.
     let mut record = Record::default();
     for restart in 0..300 {
         Guard::started(restart * 31 * DAY).run(&mut record, restart * 31 * DAY..restart * 31 * DAY + 120, 0);
@@ -329,7 +330,8 @@ fn extreme_times_never_panic() {
     }
 }
 
-/// A cluster that always runs, with replicas that restart at any time and a clock that is wrong for days, by any amount.
+/// A cluster that never stops, with replicas that restart at any time and a clock that is wrong for days, by any
+/// amount.
 #[test]
 fn no_run_of_a_cluster_that_never_stopped_holds_a_long_gap() {
     for seed in 0..30 {
@@ -363,7 +365,7 @@ fn no_run_of_a_cluster_that_never_stopped_holds_a_long_gap() {
     }
 }
 
-/// Repeatable, and random enough for tests.
+/// A small random number generator with a fixed seed.
 struct Dice(u64);
 
 impl Dice {

@@ -1,4 +1,4 @@
-//! Signs of life: on which days the cluster is known to have run, and since when what runs now has been running.
+//! Signs of life: the days on which the cluster is known to have run, and the start times of its containers and nodes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,14 +8,14 @@ use serde::Deserialize;
 use crate::k8s::object::Object;
 use crate::k8s::text::Text;
 
-/// What objects tell of when the cluster ran, by days in UTC: its size does not grow with the number of objects.
+/// Signs of when the cluster ran, by days in UTC. The size does not grow with the number of objects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SignsOfLife {
-    /// Days on which an object that is still there was created, a container was started, or a node became ready.
+    /// Days on which an object that still exists was created, a container was started, or a node became ready.
     pub days: BTreeSet<Date>,
-    /// Containers that run, by the day their pod was created.
+    /// Running containers, by the day on which their pod was created.
     pub containers: BTreeMap<Date, Started>,
-    /// Of the nodes created on a day that are ready, since when the first of them has been.
+    /// For the ready nodes created on a day: the day since which the first of them has been ready.
     pub nodes: BTreeMap<Date, Date>,
 }
 
@@ -24,19 +24,19 @@ pub struct SignsOfLife {
 pub struct Started {
     /// The earliest.
     pub first: Date,
-    /// Whether one of them had been restarted.
+    /// Whether one of them was a restart.
     pub restarted: bool,
 }
 
 impl SignsOfLife {
-    /// Takes in an object of any kind.
+    /// Adds an object of any kind.
     pub(super) fn add(&mut self, object: &Object<'_>) -> Option<Date> {
         let born = object.meta.creation_timestamp.as_ref().and_then(day);
         self.days.extend(born);
         born
     }
 
-    /// Takes in a pod.
+    /// Adds a pod.
     pub(super) fn add_pod(&mut self, pod: &Object<'_>) {
         let born = self.add(pod);
         let Some(status) = pod.field::<PodStatus<'_>>("status") else { return };
@@ -54,7 +54,7 @@ impl SignsOfLife {
         }
     }
 
-    /// Takes in a node; `ready` is when it last became ready, where it is.
+    /// Adds a node. `ready` is the time at which it last became ready, if it is.
     pub(super) fn add_node(&mut self, node: &Object<'_>, ready: Option<&Text<'_>>) {
         let born = self.add(node);
         let Some(since) = ready.and_then(day) else { return };
@@ -82,27 +82,27 @@ impl SignsOfLife {
         self.nodes.entry(born).and_modify(|first| *first = since.min(*first)).or_insert(since);
     }
 
-    /// Since when the container has been running that has done so for the longest.
+    /// The start of the container that has been running for the longest.
     pub fn container_since(&self) -> Option<Date> {
         self.containers.values().map(|started| started.first).min()
     }
 
-    /// Since when the node has been ready that has been so for the longest.
+    /// The day since which the longest-ready node has been ready.
     pub fn node_since(&self) -> Option<Date> {
         self.nodes.values().copied().min()
     }
 
-    /// Whether a container runs whose pod was there on a day and that has been restarted since.
+    /// Whether a running container has been restarted since `day`, with a pod from before.
     pub fn was_restarted_since(&self, day: Date) -> bool {
         self.containers.range(..=day).any(|(_, started)| started.restarted && started.first > day)
     }
 
-    /// Whether a container runs whose pod was there on a day.
+    /// Whether a running container belongs to a pod that existed on `day`.
     pub fn has_pods_of(&self, day: Date) -> bool {
         self.containers.range(..=day).next().is_some()
     }
 
-    /// Of the nodes that were there on a day, since when the first has been ready.
+    /// For the nodes that existed on `day`: the day since which the first of them has been ready.
     pub fn nodes_of(&self, day: Date) -> Option<Date> {
         self.nodes.range(..=day).map(|(_, since)| *since).min()
     }

@@ -1,27 +1,32 @@
-//! Second hands: who wrote what others had made.
+//! Entries of managedFields that changed what another writer had made.
 
 use std::collections::HashSet;
 
 use super::writers::is_later;
 use crate::k8s::object::{ManagedEntry, Object};
 
-/// What an object's managedFields tell of who was there first, gathered once for all that ask whether an entry is of a second
-/// hand: of somebody who wrote what another had made.
+/// The managers that wrote an object first, collected once from its managedFields. They show whether a later entry
+/// overwrote another writer.
 ///
-/// Whoever makes an object owns its fields without having changed anything, and when they write it again, the API server dates
-/// all that they own anew. So it takes another who was there before: the maker, where the object tells, or somebody of its first
-/// second, or whoever else is known to have been the first.
+/// The creator of an object owns its fields without having changed anything, and when it writes them again, the API
+/// server updates the time of the whole entry. An entry therefore only counts as an overwrite if another writer was
+/// there before:
+///
+/// - the creator, where the object shows it,
+/// - a writer of the object's first second,
+/// - or a manager that is otherwise known to have written first.
 #[derive(Debug)]
-pub(crate) struct Hands<'m> {
+pub(crate) struct FirstWriters<'m> {
     maker: Option<&'m str>,
     /// Managers that wrote in the object's first second.
     born: HashSet<&'m str>,
-    /// These, and those that are known to have been the first whenever they wrote last.
+    /// These, and those that are known to have written first, whatever the time of their last write.
     first: HashSet<&'m str>,
 }
 
-impl<'m> Hands<'m> {
-    /// Those in `entries` of `object`. `first` says who else was there before.
+impl<'m> FirstWriters<'m> {
+    /// The first writers among `entries` of `object`. `first` marks further entries whose managers are known to have
+    /// written first.
     pub(crate) fn of<'a: 'm>(
         object: &Object<'a>,
         entries: &(impl Iterator<Item = &'m ManagedEntry<'a>> + Clone),
@@ -32,11 +37,15 @@ impl<'m> Hands<'m> {
         let there = |entry: &&ManagedEntry<'a>| !is_later(entry, object);
         let born: HashSet<&str> = writers().filter(there).map(manager).collect();
         let known = writers().filter(|entry| first(entry)).map(manager);
-        Hands { maker: maker(entries.clone()).map(manager), first: born.iter().copied().chain(known).collect(), born }
+        FirstWriters {
+            maker: maker(entries.clone()).map(manager),
+            first: born.iter().copied().chain(known).collect(),
+            born,
+        }
     }
 
-    /// Whether an entry of the same object is of a second hand.
-    pub(crate) fn is_second(&self, entry: &ManagedEntry<'_>, object: &Object<'_>) -> bool {
+    /// Whether the manager of an entry of this object changed fields that another manager had written before it.
+    pub(crate) fn overwrote_another_writer(&self, entry: &ManagedEntry<'_>, object: &Object<'_>) -> bool {
         let own = &*entry.manager;
         if !is_later(entry, object) {
             return false;
@@ -49,8 +58,8 @@ impl<'m> Hands<'m> {
     }
 }
 
-/// The entry of whoever made a custom resource: only its creation sets `spec` as such, and nobody takes that over. Objects of
-/// Kubernetes' own kinds do not tell, nor does what was made by server-side apply.
+/// The entry of the creator of a custom resource. Only creation gives a manager `spec` itself, and nobody takes that
+/// over. Objects of Kubernetes' own kinds do not show their creator, nor do those made by server-side apply.
 pub(crate) fn maker<'m, 'a: 'm>(
     mut entries: impl Iterator<Item = &'m ManagedEntry<'a>>,
 ) -> Option<&'m ManagedEntry<'a>> {
@@ -61,8 +70,8 @@ pub(crate) fn maker<'m, 'a: 'm>(
 mod tests {
     use super::*;
 
-    /// Which of the writers, as `manager operation time fields`, are of a second hand.
-    fn second_hands(writers: &[(&str, &str, &str, &str)], first: &str) -> Vec<String> {
+    /// The writers, as `manager operation time fields`, whose entries are overwrites.
+    fn overwrites(writers: &[(&str, &str, &str, &str)], first: &str) -> Vec<String> {
         let entries: Vec<String> = writers
             .iter()
             .map(|(manager, operation, time, fields)| {
@@ -76,20 +85,21 @@ mod tests {
             entries.join(",")
         );
         let object: Object<'_> = serde_json::from_str(&json).unwrap();
-        let hands = Hands::of(&object, &object.managed().iter(), |other| &*other.manager == first);
-        let second = object.managed().iter().filter(|entry| hands.is_second(entry, &object));
+        let first_writers = FirstWriters::of(&object, &object.managed().iter(), |other| &*other.manager == first);
+        let second = object.managed().iter().filter(|entry| first_writers.overwrote_another_writer(entry, &object));
         second.map(|entry| entry.manager.to_string()).collect()
     }
 
     #[test]
-    fn a_second_hand_needs_somebody_who_was_there_before() {
+    fn an_overwrite_needs_an_earlier_writer() {
         let (born, later, last) = ("08:00:00", "09:00:00", "10:00:00");
         let (made, wrote) = (r#"{".":{},"f:a":{}}"#, r#"{"f:b":{}}"#);
-        let of = |writers: &[(&str, &str, &str, &str)]| second_hands(writers, "platform");
-        // The maker of a custom resource shows whenever it wrote last, and whoever was quick to write too.
+        let of = |writers: &[(&str, &str, &str, &str)]| overwrites(writers, "platform");
+        // The creator of a custom resource is known whatever the time of its last write, however early the others
+        // wrote.
         assert_eq!(of(&[("maker", "Update", last, made), ("kubectl", "Update", later, wrote)]), ["kubectl"]);
         assert_eq!(of(&[("kubectl", "Update", later, made), ("manager", "Update", born, wrote)]), Vec::<String>::new());
-        // Of another kind the first second tells.
+        // For other kinds the first second decides.
         assert_eq!(of(&[("kubeadm", "Update", born, wrote), ("kubectl", "Update", later, wrote)]), ["kubectl"]);
         assert_eq!(of(&[("kubectl", "Update", born, wrote)]), Vec::<String>::new());
         assert_eq!(of(&[("kubectl", "Update", later, wrote)]), Vec::<String>::new());
@@ -97,21 +107,21 @@ mod tests {
             of(&[("kubectl", "Update", later, wrote), ("operator", "Update", last, wrote)]),
             Vec::<String>::new()
         );
-        // Who was there from the beginning may be the maker, through whatever subresource they write later.
+        // A writer of the first second may be the creator, whatever subresource it writes later.
         assert_eq!(
             of(&[("helm", "Update", born, wrote), ("helm", "Apply", later, wrote), ("kubelet", "Update", born, wrote)]),
             Vec::<String>::new()
         );
-        // What is written through scale has no time, and made nothing.
+        // Writes through `scale` have no time, and never create an object.
         let scaled = format!(
             r#"{{"metadata":{{"creationTimestamp":"2026-03-02T08:00:00Z","managedFields":[{},{}]}}}}"#,
             r#"{"manager":"kubeadm","operation":"Update","time":"2026-03-02T08:00:00Z","fieldsV1":{"f:spec":{"f:a":{}}}}"#,
             r#"{"manager":"kubectl","operation":"Update","subresource":"scale","fieldsV1":{"f:spec":{"f:replicas":{}}}}"#
         );
         let object: Object<'_> = serde_json::from_str(&scaled).unwrap();
-        let hands = Hands::of(&object, &object.managed().iter(), |_| false);
-        assert!(object.managed().iter().any(|entry| hands.is_second(entry, &object)));
-        // Unless somebody is known to have been the first.
+        let first_writers = FirstWriters::of(&object, &object.managed().iter(), |_| false);
+        assert!(object.managed().iter().any(|entry| first_writers.overwrote_another_writer(entry, &object)));
+        // Unless another manager is known to have written first.
         assert_eq!(of(&[("platform", "Update", last, wrote), ("kubectl", "Update", later, wrote)]), ["kubectl"]);
     }
 }

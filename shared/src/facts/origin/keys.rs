@@ -1,4 +1,4 @@
-//! Whose the keys at one place of an object are.
+//! The origin of the keys at one place of an object.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -10,33 +10,33 @@ use crate::finding::Evidence;
 use crate::k8s::object::{ManagedEntry, Object};
 use crate::k8s::version::Version;
 
-/// Whose a key on a node is, decided in this order: the table of known keys and reserved prefixes with their
-/// exceptions, the node's own list of what Cluster API sets, managedFields. Otherwise it is the user's.
+/// The origin of a key on a node. It is decided in this order: the tables of known keys and reserved prefixes with
+/// their exceptions, the node's own list of keys that Cluster API sets, managedFields. Any other key is the user's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// A known system key.
     Known,
-    /// Under a reserved prefix, known to nobody.
+    /// Under a reserved prefix, but not in the tables.
     Reserved,
     /// Listed on the node by Cluster API.
     FromMachine,
     /// Owned by this system manager.
     SystemManager(String),
-    /// The user's by a silent exception: never spoken of.
+    /// The user's, by a silent exception: rules never mention it.
     Excepted,
-    /// The system's by our conclusion only, or an administrator's: nobody is accused by it.
+    /// The system's by our conclusion only, or an administrator's. It accuses nobody.
     Unclear,
     /// The user's.
     User,
 }
 
 impl Origin {
-    /// Whether the system made it.
+    /// Whether the system made the key.
     pub fn is_system(&self) -> bool {
         matches!(self, Origin::Known | Origin::FromMachine | Origin::SystemManager(_))
     }
 
-    /// How we know, for evidence.
+    /// The reason, as evidence.
     pub fn because(&self) -> String {
         match self {
             Origin::Known => "a known system key".to_owned(),
@@ -49,8 +49,8 @@ impl Origin {
     }
 }
 
-/// Whose the keys at one place of an object are. What the object says of that is read once, and only when it is needed:
-/// a node can be given a hundred thousand labels, and who looks through all of them for each of them answers too late.
+/// The origin of the keys at one place of an object. The object's evidence is read once, and only when needed: a node
+/// can have a hundred thousand labels, and a search through all of them for each of them would take too long.
 #[derive(Debug)]
 pub struct Keys<'o, 'a> {
     object: &'o Object<'a>,
@@ -60,14 +60,14 @@ pub struct Keys<'o, 'a> {
     owners: OnceCell<HashMap<Cow<'a, str>, Ownership<'o, 'a>>>,
 }
 
-/// What counts of all the owners of a key, however many they are.
+/// The owners of a key that matter, however many there are.
 #[derive(Clone, Copy, Debug, Default)]
 struct Ownership<'o, 'a> {
     /// The first system manager.
     system: Option<&'o ManagedEntry<'a>>,
     /// The first person who wrote after the object was created.
     person: Option<&'o ManagedEntry<'a>>,
-    /// The first who is no person.
+    /// The first that is no person.
     other: Option<&'o ManagedEntry<'a>>,
 }
 
@@ -82,23 +82,23 @@ impl<'o, 'a> Keys<'o, 'a> {
         self.place
     }
 
-    /// Whose `key` of a node is.
+    /// The origin of `key` on a node.
     pub fn origin(&self, key: &str) -> Origin {
         let ruling = self.ruling(key);
         let system = || self.system(key).map(|entry| Origin::SystemManager(entry.manager.to_string()));
         match ruling {
             Ruling::Exception(exception) if exception.silent => return Origin::Excepted,
             Ruling::Exception(_) => return system().unwrap_or(Origin::User),
-            // What an agent keeps under a name that is the system's elsewhere is the agent's.
+            // A key that an agent sets under a name that belongs to the system elsewhere is the agent's.
             Ruling::Known(row) if row.elsewhere && self.is_strangers(key) => return Origin::Reserved,
             Ruling::Known(_) => return Origin::Known,
-            // Whoever takes off what the system sets no more, or had left behind, has changed nothing of the system's.
+            // Removing a key that the system no longer sets, or had left behind, changes nothing of the system's.
             Ruling::Lapsed(_) => return Origin::Reserved,
             Ruling::Guess(_) | Ruling::Silent => {}
         }
         let guess = matches!(ruling, Ruling::Guess(_));
         if self.data.node_keys.reserved(key).is_some() && !guess {
-            // Under a reserved prefix an unknown key is the system's, unless a person put it there.
+            // An unknown key under a reserved prefix is the system's, unless a person put it there.
             return system().unwrap_or(Origin::Reserved);
         }
         if self.machine().contains(key) {
@@ -107,7 +107,7 @@ impl<'o, 'a> Keys<'o, 'a> {
         system().unwrap_or(if guess { Origin::Unclear } else { Origin::User })
     }
 
-    /// Whether the system made `key` without anybody's managedFields being asked: the tables or the node's own list say so.
+    /// Whether the tables or the node's own list name `key` as the system's, without a look at managedFields.
     pub fn is_listed(&self, key: &str) -> bool {
         match self.ruling(key) {
             Ruling::Known(_) => true,
@@ -116,8 +116,8 @@ impl<'o, 'a> Keys<'o, 'a> {
         }
     }
 
-    /// Whether the system put `key` on this node, as far as the node tells: the tables or the node's own list name it, and
-    /// no person wrote it. Of a key that the tables know from elsewhere, a system manager has to own it.
+    /// Whether the system put `key` on this node, according to the node: the tables or the node's own list name it, and
+    /// no person wrote it. A key that the tables know from elsewhere also needs a system manager as owner.
     pub fn is_put_by_system(&self, key: &str) -> bool {
         let told = || match self.ruling(key) {
             Ruling::Known(row) => !row.elsewhere || self.system(key).is_some() || self.machine().contains(key),
@@ -126,7 +126,7 @@ impl<'o, 'a> Keys<'o, 'a> {
         self.is_listed(key) && self.by_person(key).is_none() && told()
     }
 
-    /// Whether the system sets `key` at other versions than the node's.
+    /// Whether the system sets `key` only at other versions than the node's.
     pub fn is_lapsed(&self, key: &str) -> bool {
         matches!(self.ruling(key), Ruling::Lapsed(_))
     }
@@ -136,20 +136,20 @@ impl<'o, 'a> Keys<'o, 'a> {
         self.machine().contains(key)
     }
 
-    /// Whether somebody owns `key` who is neither a person nor of the system.
+    /// Whether an owner of `key` is neither a person nor the system.
     pub fn is_strangers(&self, key: &str) -> bool {
         self.stranger(key).is_some()
     }
 
-    /// The entry of whoever owns `key` and is neither a person nor of the system, where the system does not own it too.
+    /// The entry of the owner of `key` that is neither a person nor the system, unless the system owns the key too.
     pub fn stranger(&self, key: &str) -> Option<&'o ManagedEntry<'a>> {
         let ownership = self.ownership(key);
-        // The API server's own name stands for a writer that it does not tell.
+        // The API server's own name stands for a writer that it does not identify.
         let named = |entry: &&ManagedEntry<'_>| !self.data.managers.is_api_server(&entry.manager);
         ownership.other.filter(|_| ownership.system.is_none()).filter(named)
     }
 
-    /// What the tables say of `key`, at the node's version.
+    /// The verdict of the tables on `key`, at the node's version.
     fn ruling(&self, key: &str) -> Ruling<'o> {
         let kubelet = || Version::parse(&self.object.node_info()?.kubelet_version);
         self.data.node_keys.ruling_at(self.place, key, kubelet)
@@ -167,8 +167,8 @@ impl<'o, 'a> Keys<'o, 'a> {
 
     /// The entry of a person who wrote `key` after the object was created.
     ///
-    /// Who changes a value takes it from all its other owners. Where somebody who is no person owns it too, the person has
-    /// applied the value that was there (server-side apply) and changed nothing.
+    /// A change of a value takes the key from all its other owners. If another owner is no person, the person has only
+    /// applied the existing value (server-side apply) and changed nothing.
     pub fn by_person(&self, key: &str) -> Option<&'o ManagedEntry<'a>> {
         let ownership = self.ownership(key);
         ownership.person.filter(|_| ownership.other.is_none())
@@ -204,7 +204,7 @@ impl<'o, 'a> Ownership<'o, 'a> {
     }
 }
 
-/// Who owns the keys at one place, by managedFields.
+/// The owners of the keys at one place, according to managedFields.
 fn owners<'o, 'a>(object: &'o Object<'a>, place: Place, data: &Data) -> HashMap<Cow<'a, str>, Ownership<'o, 'a>> {
     let mut of_key: HashMap<Cow<'a, str>, Ownership<'o, 'a>> = HashMap::new();
     let mut of_taints = None;
@@ -225,15 +225,15 @@ fn owners<'o, 'a>(object: &'o Object<'a>, place: Place, data: &Data) -> HashMap<
             known.and_modify(|others| *others = others.and(owner)).or_insert(owner);
         }
     }
-    // `spec.taints` is one atomic list: its last writer owns all that is in it, and nothing that is not.
+    // `spec.taints` is one atomic list: its last writer owns everything in it.
     if let Some(owners) = of_taints {
         of_key.extend(object.taints().iter().map(|taint| (taint.key.0.clone(), owners)));
     }
     of_key
 }
 
-/// The keys Cluster API sets on this node: `cluster.x-k8s.io/labels-from-machine` and its two siblings, comma-separated
-/// (Cluster API, node annotations).
+/// The keys that Cluster API sets on this node, from `cluster.x-k8s.io/labels-from-machine` and its two siblings,
+/// comma-separated (Cluster API, node annotations).
 fn from_machine<'o>(node: &'o Object<'_>, place: Place) -> impl Iterator<Item = &'o str> {
     let annotation = match place {
         Place::Annotation => "cluster.x-k8s.io/annotations-from-machine",

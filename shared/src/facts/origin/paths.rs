@@ -1,5 +1,5 @@
-//! Fields of an object by their paths, as managedFields name them, in time and memory that grow with what is looked at: whoever
-//! writes an object chooses how long its keys are and how deep they lie, so no path is spelled out before it is shown.
+//! Paths of fields, as managedFields name them. Time and memory grow only with the part that is looked at: anybody who
+//! writes an object chooses the length and depth of its keys, so a path is spelled out only to be shown.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -12,11 +12,11 @@ use crate::k8s::read::scan::{self, Nested};
 pub(crate) enum Step<'p> {
     /// Into a field of a map.
     Field(Cow<'p, str>),
-    /// Into an item of a list, by what tells it apart: `name=coredns`, or its value.
+    /// Into an item of a list, by the key that identifies it: `name=coredns`, or its value.
     Item(Cow<'p, str>),
 }
 
-/// A path as people read it: `spec.template.spec.containers[name=coredns].image`.
+/// A path as text: `spec.template.spec.containers[name=coredns].image`.
 pub(crate) fn spell(path: &[Step<'_>]) -> String {
     let mut text = String::new();
     for step in path {
@@ -29,7 +29,7 @@ pub(crate) fn spell(path: &[Step<'_>]) -> String {
     text
 }
 
-/// A set of paths. A place in it is a number; none is a place outside.
+/// A set of paths, as a tree. A place in it is a number; `None` is a place outside.
 #[derive(Debug, Default)]
 pub(crate) struct Paths<'p> {
     steps: HashMap<(usize, Step<'p>), usize>,
@@ -37,20 +37,20 @@ pub(crate) struct Paths<'p> {
 }
 
 impl<'p> Paths<'p> {
-    /// Where every path begins.
+    /// The place at which every path begins.
     pub(crate) const START: usize = 0;
 
-    /// The place one step further, if any path of the set leads there.
+    /// The place one step further, if a path of the set leads there.
     pub(crate) fn step(&self, from: Option<usize>, step: &Step<'_>) -> Option<usize> {
         find(&self.steps, from?, step)
     }
 
-    /// Whether the path to a place is one of the set.
+    /// Whether the path to a place belongs to the set.
     pub(crate) fn has(&self, place: Option<usize>) -> bool {
         place.is_some_and(|place| self.members.get(place).copied().unwrap_or_default())
     }
 
-    /// Puts a path into the set.
+    /// Adds a path.
     pub(crate) fn insert(&mut self, path: &[Step<'p>]) {
         let place = path.iter().fold(Self::START, |from, step| self.add(from, step.clone()));
         self.mark(place);
@@ -70,7 +70,7 @@ impl<'p> Paths<'p> {
         }
     }
 
-    /// Puts all that an entry owns into the set: its leaves, and the items of lists that it owns as such.
+    /// Adds all paths that an entry owns: its leaves, and the list items that it owns as such.
     pub(crate) fn insert_owned(&mut self, entry: &ManagedEntry<'p>) {
         let mut places = vec![Self::START];
         walk(entry, |at| match at {
@@ -89,8 +89,8 @@ impl<'p> Paths<'p> {
         });
     }
 
-    /// Puts all that [`each_taken`] hands out for an entry and `kept` into the set, below the top-level fields that `leads` says.
-    /// Each key is looked at once, however much lies below it.
+    /// Adds the paths that [`each_taken`] yields for an entry and `kept`, below the top-level fields that `leads`
+    /// selects. Each key is looked at once, whatever lies below it.
     pub(crate) fn insert_taken(
         &mut self,
         entry: &ManagedEntry<'p>,
@@ -119,13 +119,14 @@ impl<'p> Paths<'p> {
     }
 }
 
-/// A tuple is borrowed as a whole only, so the step is given the lifetime of those in the map by shortening theirs.
+/// Looks up a step. A tuple can only be borrowed as a whole, so the lifetime of the map's steps is shortened to that of
+/// the step.
 fn find<'s>(steps: &HashMap<(usize, Step<'s>), usize>, from: usize, step: &Step<'s>) -> Option<usize> {
     steps.get(&(from, step.clone())).copied()
 }
 
-/// Hands each path to `each` that an entry owns and `kept` has not, in the order of the keys: below each top-level field the
-/// first `most` of them. Of an item of a list that the entry added it is the item's alone, whatever is in it.
+/// Calls `each` with each path that an entry owns and `kept` does not, in the order of the keys, for the first `most`
+/// of them below each top-level field. For a list item that the entry added, it yields only the item.
 pub(crate) fn each_taken<'a>(
     entry: &ManagedEntry<'a>,
     kept: &Paths<'_>,
@@ -158,32 +159,32 @@ pub(crate) fn each_taken<'a>(
     });
 }
 
-/// Where a walk through an entry's fields is.
+/// An event in a walk through an entry's fields.
 enum PathEvent<'a> {
-    /// Before a field or item; the answer is whether to look into it.
+    /// Before a field or item; the return value says whether to look into it.
     Enter(Step<'a>, OwnedPath),
-    /// Behind one; the answer counts for nothing.
+    /// Behind a field or item; the return value is ignored.
     Leave,
 }
 
-/// So many steps of a path are told apart. A path is as long as its fields lie deep, and an entry can name as many paths as it
-/// has fields, so without an end what they cost grows with the square of the entry. A pod's specification, the deepest that
-/// Kubernetes defines, has some 15.
+/// The most steps of a path that are distinguished. A path is as long as its field is deep, and an entry can have as
+/// many paths as fields, so without a limit the cost would grow with the square of the entry. A pod's specification,
+/// the deepest in Kubernetes, has some 15.
 const MAX_DEPTH: usize = 64;
 
-/// What an entry owns of a place.
+/// The part of a place that an entry owns.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum OwnedPath {
-    /// Something below it.
+    /// Something below the place.
     Inside,
     /// The item as such, and something below it.
     Item,
-    /// All that there is.
+    /// The whole place.
     Leaf,
 }
 
-/// Walks through the fields of an entry in the order of their keys. What lies deeper than [`MAX_DEPTH`] is one with the field
-/// that it lies in.
+/// Walks through the fields of an entry in the order of their keys. Fields deeper than [`MAX_DEPTH`] count as one with
+/// the field that contains them.
 fn walk<'a>(entry: &ManagedEntry<'a>, mut visit: impl FnMut(PathEvent<'a>) -> bool) {
     let Some(fields) = entry.fields().and_then(Fields::read) else { return };
     let Some(root) = fields.0.first() else { return };
@@ -206,7 +207,8 @@ fn walk<'a>(entry: &ManagedEntry<'a>, mut visit: impl FnMut(PathEvent<'a>) -> bo
     }
 }
 
-/// The fields of an entry as a tree: each with the places of those below it, by their keys. The first is the entry itself.
+/// The fields of an entry as a tree: each field with the places of the fields below it, by key. The first is the entry
+/// itself.
 struct Fields<'a>(Vec<FieldStep<'a>>);
 
 #[derive(Default)]
@@ -242,7 +244,7 @@ impl<'a> Fields<'a> {
         readable.then_some(Fields(fields))
     }
 
-    /// The step that a field is, and what of it is owned. `{}` is a leaf, `.` stands for the item itself.
+    /// The step of a field, and the part that is owned. `{}` is a leaf, `.` stands for the item itself.
     fn step(&self, field: &FieldStep<'a>) -> Option<(Step<'a>, OwnedPath)> {
         let is_itself = |at: &usize| self.0.get(*at).is_some_and(|below| below.key == ".");
         let itself = field.below.iter().any(is_itself);
@@ -270,7 +272,7 @@ fn strip<'a>(key: &Cow<'a, str>, prefix: &str) -> Option<Cow<'a, str>> {
     }
 }
 
-/// `{"name":"coredns"}` as `name=coredns`.
+/// The key of a list item as text: `{"name":"coredns"}` becomes `name=coredns`.
 fn item_key(json: &str) -> String {
     let Ok(serde_json::Value::Object(map)) = serde_json::from_str(json) else {
         return json.to_owned();

@@ -1,6 +1,6 @@
-//! What a value of an object can be.
+//! The shapes that values of objects can have.
 
-/// What a value can be. `null` stands for an absent field everywhere, as for the API server.
+/// A shape of a value. `null` counts as an absent field everywhere, as for the API server.
 #[derive(Debug)]
 pub(super) enum Shape {
     /// Anything.
@@ -17,12 +17,12 @@ pub(super) enum Shape {
     Bytes,
     /// A moment, RFC 3339.
     Time,
-    /// A list of such.
+    /// A list of such values.
     List(&'static Shape),
-    /// A map of such by any key.
+    /// A map of such values, by any key.
     Map(&'static Shape),
-    /// A map in which these fields are such; others are not looked at.
+    /// A map in which these fields have these shapes. Other fields are not checked.
     Fields(&'static [(&'static str, Shape)]),
-    /// Maps in maps, and nothing else.
+    /// Maps in maps, without any other value.
     Nested,
 }

@@ -1,15 +1,15 @@
-//! The shapes of kinds: of Kubernetes' own the fields that objects usually have (Kubernetes API reference, v1.33), and of
-//! custom resources no more than rules look at.
+//! The shapes of kinds. For Kubernetes' own kinds they cover the fields that objects usually have (Kubernetes API
+//! reference, v1.33), for custom resources only those that rules read.
 
 use super::shape::Shape::{self, Amount, Any, Bytes, Fields, Flag, List, Map, Nested, Number, Text, Time};
 
-/// Kinds of one shape, by their names.
+/// The names of kinds of one shape.
 type Kinds = &'static [&'static str];
 
 /// The fields of an object beside its metadata, with the shape of each.
 type Fieldset = &'static [(&'static str, Shape)];
 
-/// The fields of kinds, by their names; for all others [`OTHERS`].
+/// The fields of kinds, by name. All other kinds have [`OTHERS`].
 pub(super) static TYPES: &[(Kinds, Fieldset)] = &[
     (&["Node"], &[("spec", NODE_SPEC), ("status", NODE_STATUS)]),
     (
@@ -242,10 +242,10 @@ pub(super) static TYPES: &[(Kinds, Fieldset)] = &[
     (&["ExtensionConfig"], &[("spec", Fields(&[("extensionType", Text)])), ("status", MAP)]),
 ];
 
-/// What a kind has of which no more is known.
+/// The fields of a kind that is not listed.
 pub(super) static OTHERS: &[(&str, Shape)] = &[("spec", MAP), ("status", MAP)];
 
-/// What the subresource `scale` shows of any kind (`autoscaling/v1`).
+/// The fields of the subresource `scale` of any kind (`autoscaling/v1`).
 pub(super) static SCALE: &[(&str, Shape)] = &[("spec", Fields(&[("replicas", Number)])), ("status", MAP)];
 
 /// `metadata.ownerReferences`.
@@ -287,7 +287,7 @@ const NODE_STATUS: Shape = Fields(&[
     ("allocatable", QUANTITIES),
     ("conditions", List(&CONDITION)),
     ("addresses", List(&Fields(&[("type", Text), ("address", Text)]))),
-    // What is in it is most of what a node is, and no rule reads it.
+    // Its content is most of a node, and no rule reads it.
     ("images", MAPS),
     ("daemonEndpoints", Fields(&[("kubeletEndpoint", Fields(&[("Port", Number)]))])),
     (
@@ -412,8 +412,8 @@ const KEY: Shape = Fields(&[("name", Text), ("key", Text)]);
 
 const NAMED: Shape = Fields(&[("name", Text)]);
 
-/// Of each resource an amount.
-/// Numbers count as well: `cpu: 1` is in many manifests (resource.Quantity, kubernetes/apimachinery).
+/// An amount for each resource. Numbers are accepted as well: `cpu: 1` is in many manifests (resource.Quantity,
+/// kubernetes/apimachinery).
 const QUANTITIES: Shape = Map(&Amount);
 
 const TEMPLATE: Shape =

@@ -1,4 +1,4 @@
-//! `metadata.managedFields`: who wrote which fields, when.
+//! Entries of `metadata.managedFields`: manager, fields and time of each write.
 
 use std::fmt;
 
@@ -12,11 +12,11 @@ use crate::k8s::text::{Text, null_is_empty};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Managed<'a>(pub(super) Vec<ManagedEntry<'a>>);
 
-/// One entry of `metadata.managedFields`: who wrote which fields, when.
+/// One entry of `metadata.managedFields`: a manager, its fields, and the time of its last write.
 #[derive(Clone, Debug, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ManagedEntry<'a> {
-    /// The fieldManager, as the client called itself: a hint, never proof of identity.
+    /// The field manager, as the client called itself: a hint, never proof of identity.
     #[serde(borrow, default, deserialize_with = "short")]
     pub manager: Text<'a>,
     /// `Apply` or `Update`.
@@ -28,7 +28,7 @@ pub struct ManagedEntry<'a> {
     /// `status`, `scale` …; empty for the object itself.
     #[serde(borrow, default, deserialize_with = "short")]
     pub subresource: Text<'a>,
-    /// The version that the manager wrote the object at, which can be another one than it is read at.
+    /// The version at which the manager wrote the object. It can differ from the version at which the object is read.
     #[serde(borrow, default, deserialize_with = "short")]
     pub api_version: Text<'a>,
     #[serde(borrow, default, rename = "fieldsV1")]
@@ -53,7 +53,7 @@ impl<'a> ManagedEntry<'a> {
         read.map(|_| keys).unwrap_or_default()
     }
 
-    /// All that the entry owns, as the API server wrote it.
+    /// The owned fields, as the API server wrote them.
     pub(crate) fn fields(&self) -> Option<&'a str> {
         self.fields.map(RawValue::get)
     }
@@ -73,8 +73,8 @@ impl<'a> ManagedEntry<'a> {
     }
 }
 
-/// As many entries of an object are looked at. The API server keeps ten for updates, and one for each manager that applies;
-/// whoever writes an object can put hundreds of their own making there.
+/// The most entries of an object that are looked at. The API server keeps ten for updates and one for each manager that
+/// applies; a writer of an object can add hundreds.
 pub const MAX_ENTRIES: usize = 256;
 
 impl<'de: 'a, 'a> Deserialize<'de> for Managed<'a> {
@@ -103,10 +103,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Managed<'a> {
     }
 }
 
-/// Cut to the length that the API server allows: it stands in every finding that the entry is evidence of.
+/// Reads a text and cuts it to the API server's limit: it stands in every finding that cites the entry.
 fn short<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Text<'a>, D::Error> {
     Ok(null_is_empty(deserializer)?.cut(MAX_TEXT))
 }
 
-/// The API server takes no longer name of a manager than 128 bytes, nor one of a subresource than 256.
+/// The longest text kept. The API server allows 128 bytes for a manager and 256 for a subresource.
 const MAX_TEXT: usize = 256;

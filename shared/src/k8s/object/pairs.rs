@@ -1,4 +1,4 @@
-//! Labels, annotations, and whatever else is looked up by a name in a document.
+//! Labels, annotations and other pairs that are looked up by name.
 
 use std::cell::OnceCell;
 
@@ -39,7 +39,7 @@ impl<'a> Pairs<'a> {
         self.pairs.is_empty()
     }
 
-    /// Those of them whose key is as `wanted`.
+    /// The pairs whose key satisfies `wanted`.
     #[must_use]
     pub fn only(&self, wanted: impl Fn(&str) -> bool) -> Self {
         Pairs::new(self.pairs.iter().filter(|(key, _)| wanted(key)).cloned().collect())
@@ -81,7 +81,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut pairs = Vec::with_capacity(map.size_hint().unwrap_or(16));
                 while let Some(key) = map.next_key()? {
-                    // kubectl prints `key: null` for an empty value now and then; the API server reads it as "".
+                    // kubectl sometimes prints `key: null` for an empty value; the API server reads it as "".
                     let value: Option<Text<'de>> = map.next_value()?;
                     pairs.push((key, value.unwrap_or_default()));
                 }
@@ -92,13 +92,13 @@ impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
     }
 }
 
-/// The places of many names, sorted by name, so that looking up one of them does not pass all the others. Made when it is first
-/// needed: few lists are long, and of most nothing is looked up.
+/// An index of names, sorted, so that a look-up does not pass all rows. It is made at the first look-up in a long list:
+/// few lists are long, and most are never searched.
 #[derive(Clone, Debug, Default)]
 pub(super) struct PairIndex(OnceCell<Vec<usize>>);
 
 impl PairIndex {
-    /// The first of `rows` with this name.
+    /// The first of `rows` with the given name.
     pub(super) fn find<'r, 'a, T>(&self, rows: &'r [(Text<'a>, T)], name: &str) -> Option<&'r (Text<'a>, T)> {
         if rows.len() <= FEW {
             return rows.iter().find(|(own, _)| &**own == name);
@@ -106,7 +106,7 @@ impl PairIndex {
         let name_at = |at: &usize| rows.get(*at).map(|(own, _)| &**own);
         let sorted = self.0.get_or_init(|| {
             let mut places: Vec<usize> = (0..rows.len()).collect();
-            // Stable: of several rows of one name the first stays first.
+            // The sort is stable, so of several rows of one name the first stays first.
             places.sort_by_key(name_at);
             places
         });
@@ -115,7 +115,7 @@ impl PairIndex {
     }
 }
 
-/// So few are compared one by one sooner than an index is made.
+/// The number of rows up to which a linear search is faster than an index.
 const FEW: usize = 16;
 
 #[cfg(test)]

@@ -7,36 +7,36 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use crate::k8s::object::{EachItem, Object};
 use crate::k8s::text::Text;
 
-/// Why bytes could not be read as what they should be.
+/// The reason why bytes could not be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
-    /// Not JSON, cut short, or of another shape; the cause has line and column.
+    /// The bytes are not JSON, cut short, or of another shape; the cause has line and column.
     #[error("not a Kubernetes object or list: {0}")]
     Json(#[from] serde_json::Error),
-    /// A list without `items`, an object without a kind.
+    /// A list has no `items`, or an object no kind.
     #[error("not a Kubernetes {expected}: it has no `{missing}`")]
     Shape {
-        /// What it should have been.
+        /// The expected document.
         expected: &'static str,
-        /// What it lacks.
+        /// The missing part.
         missing: &'static str,
     },
-    /// YAML that kubectl would refuse too.
+    /// The YAML is invalid for kubectl too.
     #[error("not YAML that kubectl reads: {0}")]
     Yaml(String),
 }
 
-/// What a page says about the list it belongs to.
+/// The metadata of a page of a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListPage {
     /// Objects on this page.
     pub items: usize,
-    /// Where the next page starts; `None` on the last.
+    /// The token of the next page; `None` on the last one.
     pub continue_token: Option<String>,
     /// `NodeList`.
     pub kind: String,
-    /// `v1`, `apps/v1`: at which version its objects were read.
+    /// The version of its objects: `v1`, `apps/v1`.
     pub api_version: String,
 }
 
@@ -48,10 +48,11 @@ pub fn object(bytes: &[u8]) -> Result<Object<'_>, ReadError> {
     Ok(serde_json::from_slice(bytes)?)
 }
 
-/// One page of a list: every item goes to `each` as soon as it is read, and none is kept.
+/// Reads a page of a list. Every item goes to `each` as soon as it is read, and none is kept.
 ///
 /// # Errors
-/// [`ReadError`] when the bytes are not JSON, are cut short, or are no list. Items before the fault were handed out.
+/// [`ReadError`] when the bytes are not JSON, are cut short, or are no list. Items before the fault have been passed
+/// on.
 pub fn page<'a>(bytes: &'a [u8], mut each: impl FnMut(Object<'a>)) -> Result<ListPage, ReadError> {
     struct PageVisitor<F>(F);
     impl<'de, F: FnMut(Object<'de>)> Visitor<'de> for PageVisitor<F> {

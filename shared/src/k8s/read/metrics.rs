@@ -1,8 +1,8 @@
-//! The text format of Prometheus, as far as rules need it: names, labels, values.
+//! A parser for the text format of Prometheus, limited to names, labels and values.
 
 use std::borrow::Cow;
 
-/// One line.
+/// One sample.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample<'a> {
     /// The metric's name.
@@ -13,13 +13,13 @@ pub struct Sample<'a> {
 }
 
 impl Sample<'_> {
-    /// A label's value; empty where it is not set, which means the same.
+    /// The value of a label; empty where it is not set, which means the same.
     pub fn label(&self, name: &str) -> &str {
         self.labels.iter().find(|(own, _)| *own == name).map_or("", |(_, value)| value)
     }
 }
 
-/// The samples of a metric. Lines that cannot be read are passed over: what is asked of the rest stays true.
+/// The samples of a metric. Lines that cannot be parsed are skipped, which does not affect the others.
 pub fn samples<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item = Sample<'a>> {
     text.lines().filter_map(sample).filter(move |sample| sample.name == name)
 }

@@ -1,20 +1,19 @@
-//! A shortcut through JSON that is well formed: members of an object as slices of the text, what nobody asked for skipped
-//! without being looked into.
+//! A scanner for well-formed JSON: it returns members of an object as slices of the text, and skips unused parts.
 //!
-//! Most of a review is a list of images nobody reads, twice. A parser has to look at every byte of it; here a string is
-//! passed over at the speed of memory, and what the object before had word for word is passed over by one comparison.
-//! Whatever is not plainly well formed is left to `serde_json`: every function answers `None` then, and the caller takes
-//! the slow way, whose errors are the ones to show.
+//! Most of a review is a list of images that no rule reads, twice. A parser has to look at every byte of it. Here a
+//! string is skipped at the speed of memory, and text that repeats the object before it by one comparison. Any text
+//! that is not plainly well formed is left to `serde_json`: every function returns `None` then, and the caller takes
+//! the slow path, whose errors are the ones to show.
 
 use crate::k8s::text::Text;
 
-/// Hands each member of the object that `rest` begins with to `each`: the key, and the text from the value on. It answers
-/// the value's length. The result is the object's.
+/// Calls `each` with each member of the object at the beginning of `rest`: its key, and the text from its value on.
+/// `each` returns the length of the value; the function returns that of the object.
 pub(crate) fn members<'a>(rest: &'a str, mut each: impl FnMut(&'a str, &'a str) -> Option<usize>) -> Option<usize> {
     literals(rest, |key, rest| each(plain(key)?, rest))
 }
 
-/// As [`members`], with each key as it is written, quotes and escapes included.
+/// As [`members`], with each key as written, quotes and escapes included.
 pub(crate) fn literals<'a>(rest: &'a str, mut each: impl FnMut(&'a str, &'a str) -> Option<usize>) -> Option<usize> {
     let bytes = rest.as_bytes();
     let mut at = space(bytes, expect(bytes, 0, b'{')?);
@@ -34,7 +33,7 @@ pub(crate) fn literals<'a>(rest: &'a str, mut each: impl FnMut(&'a str, &'a str)
     }
 }
 
-/// Hands each item of the list that `rest` begins with to `each`, as the text from it on, as [`members`] does.
+/// Calls `each` with each item of the list at the beginning of `rest`, as the text from the item on, like [`members`].
 pub(crate) fn items<'a>(rest: &'a str, mut each: impl FnMut(&'a str) -> Option<usize>) -> Option<usize> {
     let bytes = rest.as_bytes();
     let mut at = space(bytes, expect(bytes, 0, b'[')?);
@@ -51,7 +50,7 @@ pub(crate) fn items<'a>(rest: &'a str, mut each: impl FnMut(&'a str) -> Option<u
     }
 }
 
-/// How many items the list `json` has; none when it is no list.
+/// The number of items of the list `json`; 0 when it is not a list.
 pub(crate) fn count(json: &str) -> usize {
     let mut count = 0;
     let counted = items(json, |rest| {
@@ -61,17 +60,17 @@ pub(crate) fn count(json: &str) -> usize {
     counted.map_or(0, |_| count)
 }
 
-/// A step through maps in maps, which hold nothing else.
+/// A step through nested maps that contain nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Nested<'a> {
-    /// Into the map behind this key, as it is written.
+    /// Into the map under this key, as written.
     Into(&'a str),
-    /// Out of it again.
+    /// Out of the map.
     OutOf,
 }
 
-/// Walks through the maps in maps that `rest` begins with, however deep, and says how long they are; `None` when there is
-/// anything else in them.
+/// Walks through the nested maps at the beginning of `rest`, at any depth, and returns their length; `None` when they
+/// contain anything else.
 pub(crate) fn nested<'a>(rest: &'a str, mut each: impl FnMut(Nested<'a>)) -> Option<usize> {
     let bytes = rest.as_bytes();
     let mut at = space(bytes, expect(bytes, 0, b'{')?);
@@ -85,7 +84,7 @@ pub(crate) fn nested<'a>(rest: &'a str, mut each: impl FnMut(Nested<'a>)) -> Opt
             at = space(bytes, expect(bytes, at, b'{')?);
             continue;
         }
-        // A map ends, and with it any number of those around it, until one goes on.
+        // One or more maps end here, until one of them has another member.
         loop {
             at = expect(bytes, at, b'}')?;
             if depth == 0 {
@@ -106,9 +105,9 @@ pub(crate) fn nested<'a>(rest: &'a str, mut each: impl FnMut(Nested<'a>)) -> Opt
     }
 }
 
-/// The value that `rest` begins with. `twin` is text that it may repeat word for word.
+/// The value at the beginning of `rest`. `twin` is text that the value may repeat verbatim.
 pub(crate) fn value<'a>(rest: &'a str, twin: Option<&str>) -> Option<&'a str> {
-    // Only what ends by its own last byte: a number could go on.
+    // Only for values with a closing byte: a number could go on.
     let repeated = twin.filter(|twin| twin.ends_with(['}', ']', '"']) && rest.starts_with(twin));
     let end = match repeated {
         Some(twin) => twin.len(),
@@ -117,7 +116,7 @@ pub(crate) fn value<'a>(rest: &'a str, twin: Option<&str>) -> Option<&'a str> {
     rest.get(..end)
 }
 
-/// Whether nothing but white space is left.
+/// Whether only white space is left.
 pub(crate) fn is_end(text: &str, at: usize) -> bool {
     space(text.as_bytes(), at) == text.len()
 }
@@ -125,7 +124,7 @@ pub(crate) fn is_end(text: &str, at: usize) -> bool {
 /// The content of a string literal without escapes.
 pub(crate) fn plain(literal: &str) -> Option<&str> {
     let inner = literal.strip_prefix('"')?.strip_suffix('"')?;
-    // Control characters must be escaped in JSON; one that is not is a fault for the parser to name.
+    // Control characters must be escaped in JSON; the parser reports one that is not.
     let odd = |byte: &u8| *byte == b'\\' || *byte < 0x20;
     (!inner.as_bytes().iter().any(odd)).then_some(inner)
 }
@@ -137,12 +136,12 @@ pub(crate) fn text(value: &str) -> Option<Text<'_>> {
     }
     match plain(value) {
         Some(text) => Some(Text::from(text)),
-        // Escapes, or no string at all.
+        // The literal has escapes, or is not a string.
         None => serde_json::from_str(value).ok(),
     }
 }
 
-/// Puts a string that may be `null` into `slot`.
+/// Stores a string that may be `null` in `slot`.
 pub(crate) fn nullable<'a>(value: &'a str, slot: &mut Option<Text<'a>>) -> Option<()> {
     *slot = if value == "null" { None } else { Some(text(value)?) };
     Some(())
@@ -156,7 +155,7 @@ fn value_end(bytes: &[u8], start: usize) -> Option<usize> {
             let rest = bytes.get(start..)?;
             let is_end = |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t');
             let length = rest.iter().position(is_end).unwrap_or(rest.len());
-            // Too short to skip unread.
+            // Too short for skipping.
             let scalar = rest.get(..length)?;
             if !is_plain_scalar(scalar) {
                 serde_json::from_slice::<serde::de::IgnoredAny>(scalar).ok()?;
@@ -166,7 +165,7 @@ fn value_end(bytes: &[u8], start: usize) -> Option<usize> {
     }
 }
 
-/// Whether a scalar is one of the few words of JSON or a number of digits alone; all others are for the parser to tell.
+/// Whether a scalar is `true`, `false`, `null` or a number of digits alone. All others are left to the parser.
 fn is_plain_scalar(scalar: &[u8]) -> bool {
     match scalar {
         b"true" | b"false" | b"null" | b"0" => true,
@@ -175,7 +174,7 @@ fn is_plain_scalar(scalar: &[u8]) -> bool {
     }
 }
 
-/// The end of an object or list: braces are counted, strings jumped.
+/// The end of an object or list, found by counting braces and skipping strings.
 fn container_end(bytes: &[u8], start: usize) -> Option<usize> {
     let mut depth = 0_usize;
     let mut at = start;
@@ -198,10 +197,10 @@ fn container_end(bytes: &[u8], start: usize) -> Option<usize> {
     }
 }
 
-/// The byte behind the closing quote of the string whose content begins at `start`.
+/// The index behind the closing quote of the string whose content begins at `start`.
 ///
-/// Eight bytes at a time: most strings are a key or a short value, for which calling a search function costs more than the
-/// search.
+/// It looks at eight bytes at a time: most strings are a key or a short value, for which a call of a search function
+/// costs more than the search.
 fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
     let mut at = start;
     loop {
@@ -221,7 +220,8 @@ fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
     }
 }
 
-/// The high bit of the lowest byte of `word` that equals `byte`; higher bits may be set wrongly, lower ones never.
+/// A mask with the high bit of the lowest byte of `word` that equals `byte`. Higher bits may be set wrongly, lower ones
+/// never.
 fn marks(word: u64, byte: u8) -> u64 {
     let differs = word ^ (ONES * u64::from(byte));
     differs.wrapping_sub(ONES) & !differs & (ONES << 7)
@@ -312,7 +312,7 @@ mod tests {
             for escape in ["", "\\\"", "\\\\", "ä\u{1}"] {
                 let text = format!("\"{}{escape}{}\",x", "a".repeat(length), "b".repeat(length % 5));
                 assert_eq!(value(&text, None).map(str::len), Some(text.len() - 2), "{text}");
-                // Cut short anywhere inside, there is no end.
+                // Cut short anywhere inside, the text has no end.
                 let cut = text.get(..text.len() - 3).unwrap_or_default();
                 assert_eq!(value(cut, None), None, "{cut}");
             }

@@ -11,7 +11,8 @@ use super::json::ReadError;
 /// [`ReadError::Yaml`] with line and column.
 pub fn documents(text: &str) -> Result<Vec<Value>, ReadError> {
     let text = text.trim_start_matches('\u{feff}');
-    // JSON first: it is a hundred times faster, and its errors are the ones to show for what begins like JSON.
+    // JSON comes first: its parser is a hundred times faster, and its errors are the ones to show for text that begins
+    // like JSON.
     if text.trim_start().starts_with('{') {
         let stream = serde_json::Deserializer::from_str(text).into_iter::<Value>();
         return Ok(stream.collect::<Result<_, _>>()?);
@@ -21,7 +22,7 @@ pub fn documents(text: &str) -> Result<Vec<Value>, ReadError> {
     Ok(documents.into_iter().filter(|document| !document.is_null()).collect())
 }
 
-/// One document of a known shape: configuration, waivers, data tables.
+/// Reads one document of a known type: configuration, waivers, data tables.
 ///
 /// # Errors
 /// [`ReadError::Yaml`] with line and column, also for unknown and duplicate keys.
@@ -29,7 +30,7 @@ pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, ReadError> {
     serde_saphyr::from_str_with_options(text, options()).map_err(|error| ReadError::Yaml(error.to_string()))
 }
 
-/// Several documents of one known shape.
+/// Reads several documents of one known type.
 ///
 /// # Errors
 /// As [`parse`].

@@ -1,4 +1,4 @@
-//! Which findings a waiver covers, and since when it no longer does.
+//! The match between waivers and findings, and the reasons why a waiver no longer covers one.
 
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
@@ -10,50 +10,50 @@ use super::{Match, Waiver};
 use crate::finding::{Finding, ObjectRef, WaiverNote};
 use crate::text;
 
-/// Why a waiver that was given for something no longer covers it.
+/// The reason why a waiver no longer covers a finding that it was given for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Lapsed {
-    /// The object was made anew.
+    /// The object was recreated.
     #[error("the object is not the one it was given for: uid {found} instead of {pinned}")]
     Object {
-        /// The uid it was given for.
+        /// The uid for which it was given.
         pinned: String,
         /// The uid now.
         found: String,
     },
-    /// There is nothing to compare with: what can't be shown to be the same does not count as the same.
+    /// The uid is not known. An object that cannot be shown to be the same does not count as the same.
     #[error("whether the object is the one it was given for cannot be told: it has no uid here")]
     NoUid,
-    /// Somebody changed it again.
+    /// The object was changed again.
     #[error("it was changed again at {found}, after {pinned}")]
     Again {
-        /// When the change was over that it was given for.
+        /// The end of the change for which it was given.
         pinned: Timestamp,
-        /// When it was changed again.
+        /// The time of the later change.
         found: Timestamp,
     },
-    /// The value has changed again.
+    /// The value changed again.
     #[error("the value is not the one it was given for: {found} instead of {pinned}")]
     Value {
-        /// The value it was given for.
+        /// The value for which it was given.
         pinned: String,
-        /// The value now.
+        /// The present value.
         found: String,
     },
 }
 
 impl Waiver {
-    /// Whether `now` lies in its time: from `notBefore` on, up to but not at `expires`.
+    /// Whether the waiver is in its time at `now`: from `notBefore` on, up to but not at `expires`.
     pub fn is_current(&self, now: Timestamp) -> bool {
         self.not_before.is_none_or(|start| start <= now) && !self.is_over(now)
     }
 
-    /// Whether its time has ended at `now`.
+    /// Whether the waiver has expired at `now`.
     pub fn is_over(&self, now: Timestamp) -> bool {
         self.expires <= now
     }
 
-    /// Why it has lapsed at a moment for a finding that it matches; `None` when all it was given for is still so.
+    /// The reason why the waiver has lapsed for a finding that it matches; `None` while all its pins hold.
     pub fn lapsed(&self, finding: &Finding, now: Timestamp) -> Option<Lapsed> {
         let pin = self.lapses_unless.as_ref()?;
         if let Some(pinned) = pin.changed_before
@@ -77,14 +77,14 @@ impl Waiver {
         Some(Lapsed::Value { pinned: shown(pinned), found: finding.after.as_deref().map_or("none".to_owned(), shown) })
     }
 
-    /// Whether rule and object are those it is for, whatever its time and terms.
+    /// Whether a finding has the rule and object of the waiver, whatever its time and terms.
     pub fn matches(&self, finding: &Finding) -> bool {
         self.matches.is(finding) && self.rules.iter().any(|code| finding.code == *code)
     }
 }
 
 impl Match {
-    /// Whether it names an object.
+    /// Whether the waiver names an object.
     pub(crate) fn names(&self, object: &ObjectRef) -> bool {
         self.name == object.name && self.kind == object.kind && self.namespace == object.namespace
     }
@@ -99,7 +99,7 @@ impl Match {
     }
 }
 
-/// Puts a note on every finding that a valid, current waiver covers. The same evaluator for check, dry run and guard.
+/// Adds a note to every finding that a valid, current waiver covers. Check, dry run and guard all use this function.
 pub fn apply(findings: &mut [Finding], waivers: &[Waiver], now: Timestamp) {
     if waivers.is_empty() || findings.is_empty() {
         return;
@@ -114,7 +114,7 @@ pub fn apply(findings: &mut [Finding], waivers: &[Waiver], now: Timestamp) {
     }
 }
 
-/// The waivers of a set that may cover some of many findings now, by what they are for.
+/// The waivers of a set that may cover some of many findings now, indexed by object and fingerprint.
 #[derive(Debug)]
 pub(crate) struct Current<'w> {
     now: Timestamp,
@@ -127,12 +127,12 @@ pub(crate) struct Current<'w> {
 #[derive(Debug)]
 struct Candidate<'w> {
     waiver: &'w Waiver,
-    /// To look at the terms takes longest, and is done once, for those that it comes to.
+    /// Whether the terms hold. This takes longest to find out, so it is only done for waivers that match.
     valid: OnceCell<bool>,
 }
 
 impl<'w> Current<'w> {
-    /// Those of `all` that may cover some of `findings`.
+    /// The waivers among `all` that may cover some of `findings`.
     pub(crate) fn of(findings: &[Finding], all: &'w [Waiver], now: Timestamp) -> Self {
         let codes: HashSet<&str> = findings.iter().map(|finding| finding.code.as_str()).collect();
         let is_asked = |waiver: &&Waiver| waiver.rules.iter().any(|code| codes.contains(&**code));
@@ -149,7 +149,7 @@ impl<'w> Current<'w> {
         Current { now, all, candidates, by_name, by_fingerprint }
     }
 
-    /// The waiver shown on a finding: of those that cover it the one that ends last, then the first by name.
+    /// The waiver shown on a finding: among those that cover it the one that ends last, then the first by name.
     pub(crate) fn chosen(&self, finding: &Finding) -> Option<&'w Waiver> {
         let named = self.by_name.get(&*finding.object.name);
         let printed = self.by_fingerprint.get(&*finding.fingerprint);
@@ -166,7 +166,7 @@ impl<'w> Current<'w> {
     }
 }
 
-/// When what a finding is about was last changed, as far as its evidence tells; a request changes it now.
+/// The time of the last change to the subject of a finding, according to its evidence. A request changes it now.
 fn changed(finding: &Finding, now: Timestamp) -> Option<Timestamp> {
     let when = finding.evidence.iter().filter_map(|evidence| match &*evidence.what {
         "request" => Some(now),
@@ -225,7 +225,7 @@ mod tests {
         own.matches = Match { fingerprint: Some(found.fingerprint.clone()), ..Match::default() };
         assert!(shown_on(&found, &[own.clone()], NOVEMBER).is_some());
         assert!(shown_on(&finding("other", "u1", None), &[own.clone()], NOVEMBER).is_none());
-        // A fingerprint beside an object narrows, it does not widen.
+        // A fingerprint beside an object narrows the match.
         own.matches.name = "other".to_owned();
         own.matches.kind = "Deployment".to_owned();
         assert!(shown_on(&found, &[own], NOVEMBER).is_none());
@@ -264,7 +264,7 @@ mod tests {
         for waivers in [[early.clone(), late.clone(), twin.clone()], [twin.clone(), late.clone(), early.clone()]] {
             assert_eq!(shown_on(&found, &waivers, NOVEMBER).as_deref(), Some("y"));
         }
-        // One that does not count hides none that does.
+        // A waiver that does not count hides none that does.
         let broken = Waiver { ticket: None, ..late };
         assert_eq!(shown_on(&found, &[early, broken], NOVEMBER).as_deref(), Some("a"));
     }
@@ -280,7 +280,7 @@ mod tests {
         };
         assert_eq!(by("managedFields", "2026-11-01T23:00:00Z"), None);
         assert!(matches!(by("managedFields", "2026-11-02T00:00:01Z"), Some(Lapsed::Again { .. })));
-        // What tells no time proves no change, and a request is one.
+        // Evidence without a time proves no change; a request does.
         assert_eq!(by("signs", ""), None);
         assert!(matches!(by("request", ""), Some(Lapsed::Again { .. })));
     }

@@ -1,4 +1,4 @@
-//! What is allowed in a waiver and never matches anything.
+//! Waivers that are valid but can never match a finding.
 
 use super::terms::PSEUDO_KINDS;
 use super::{Match, SUPPORT_WAIVER};
@@ -6,10 +6,11 @@ use crate::k8s::kinds::{self, Kind};
 use crate::text;
 
 impl Match {
-    /// Why no finding can be of this object, where that is certain of its kind. Matches are exact, so a slip is silent.
+    /// The reason why no finding can be about this object, if its kind alone decides that. Matches are exact, so a slip
+    /// would go unnoticed.
     pub fn doubt(&self) -> Option<String> {
         let given = &*self.kind;
-        // What is not there at all is a term of its own.
+        // A missing object is a broken term and reported as such.
         if given.is_empty() || PSEUDO_KINDS.contains(&given) || given == SUPPORT_WAIVER.kind {
             return None;
         }

@@ -1,25 +1,24 @@
-//! Findings that are made otherwise than before, by another rule or at another field: a waiver that names the old one matches
-//! nothing any more.
+//! Findings that moved to another rule or field, so that waivers with the old code or path no longer match.
 
 use super::{Match, Waiver};
 use crate::finding::{Finding, ObjectRef, fingerprint};
 use crate::text;
 
-/// What a waiver names and no check finds any more, and what is found instead.
+/// An entry of a waiver that no finding has any more, and its replacement.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Moved {
-    /// Another rule finds it.
+    /// Another rule reports the finding.
     #[error("{from} found {path} up to 0.1.0, and {to} does now: name {to}, with its fingerprint if any")]
     Rule {
-        /// The rule that it names.
+        /// The rule named.
         from: &'static str,
         /// The field.
         path: &'static str,
-        /// The rule that finds it now.
+        /// The rule that reports it now.
         to: &'static str,
     },
-    /// The same rule finds it at another field.
+    /// The same rule reports the finding at another field.
     #[error(
         "{code} found {was} up to 0.1.0, and {now} now, with all that differs: name that path, with its fingerprint if any"
     )]
@@ -31,7 +30,7 @@ pub enum Moved {
         /// The field now.
         now: String,
     },
-    /// The object is called otherwise.
+    /// The object has another name.
     #[error(
         "nodes whose pool nothing tells were one NodePool called {NO_POOL} up to 0.1.0, and each is named by itself now: \
          match what a new check shows"
@@ -40,7 +39,7 @@ pub enum Moved {
 }
 
 impl Moved {
-    /// The field to look at, as it is written in a file.
+    /// The field of the waiver to change, as written in a file.
     pub fn field(&self) -> &'static str {
         match self {
             Moved::Rule { .. } => "rules",
@@ -50,15 +49,15 @@ impl Moved {
     }
 }
 
-/// What one rule found and another one finds now.
+/// A finding that moved from one rule to another.
 struct MovedRow {
-    /// The rule that found it, up to version 0.1.0.
+    /// The rule that reported it up to version 0.1.0.
     from: &'static str,
-    /// The rule that finds it.
+    /// The rule that reports it now.
     to: &'static str,
     /// The field, of the pseudo-kind Cluster.
     path: &'static str,
-    /// Whether the old rule finds nothing else of that kind.
+    /// Whether the old rule reports nothing else for that kind.
     alone: bool,
 }
 
@@ -66,7 +65,7 @@ const fn moved(from: &'static str, to: &'static str, path: &'static str, alone: 
     MovedRow { from, to, path, alone }
 }
 
-/// Answers of people got rules of their own.
+/// Answers of people became rules of their own.
 const MOVED: [MovedRow; 7] = [
     moved("AA401", "AA413", "attestation[C10]", true),
     moved("AA409", "AA414", "attestation[C22]", true),
@@ -78,7 +77,7 @@ const MOVED: [MovedRow; 7] = [
 ];
 
 impl Waiver {
-    /// What it names that no check finds any more.
+    /// The entries of the waiver that no finding has any more.
     pub fn moved(&self) -> Vec<Moved> {
         let rules = MOVED.iter().filter(|row| self.names_old(row));
         let rules = rules.map(|row| Moved::Rule { from: row.from, path: row.path, to: row.to });
@@ -102,7 +101,7 @@ impl Waiver {
         names(row.from) && !names(row.to) && (by_print() || by_name())
     }
 
-    /// Whether it would match a finding, did the finding's rule not have another code than its own.
+    /// Whether the waiver matches a finding in all but the code.
     pub(crate) fn matches_but_for_the_code(&self, finding: &Finding) -> bool {
         if self.rules.iter().any(|code| finding.code == *code) {
             return false;
@@ -113,12 +112,12 @@ impl Waiver {
                 let prints = self.rules.iter().map(|code| fingerprint(code, &finding.object, &finding.path));
                 prints.into_iter().any(|own| own == *print)
             }
-            // Without a field it may be about anything that is wrong with the object.
+            // Without a field the waiver may be about any problem of the object.
             None => matches.path.as_deref() == Some(&*finding.path) && matches.names(&finding.object),
         }
     }
 
-    /// Whether it would match a finding, were the finding's field called as it was up to 0.1.0.
+    /// Whether the waiver matches a finding if the finding's field has the name that it had up to 0.1.0.
     pub(crate) fn matches_by_its_old_path(&self, finding: &Finding) -> bool {
         let Some(row) = MERGED.iter().find(|row| finding.code == row.code) else { return false };
         let (code, matches) = (finding.code, &self.matches);
@@ -132,12 +131,12 @@ impl Waiver {
     }
 }
 
-/// A rule that made a finding of each of some fields of a pool's nodes, and makes one of all that differs.
+/// A rule that used to report each of several fields of a pool's nodes, and now reports all differences at once.
 struct Merged {
     code: &'static str,
-    /// The field now; behind it may stand the size of the nodes, in brackets.
+    /// The field now. The size of the nodes may follow in brackets.
     now: &'static str,
-    /// What stood behind it for each of the fields.
+    /// The suffixes of the field, one for each of the old findings.
     fields: [&'static str; 3],
 }
 
@@ -151,7 +150,7 @@ impl Merged {
                 let size = path.strip_prefix(self.now)?.strip_prefix(field)?;
                 (size.is_empty() || is_size(size)).then(|| (path.clone(), size))
             }),
-            // The object is known, so its fingerprint can be made again.
+            // The object is known, so its old fingerprint can be computed.
             (None, Some(print)) => {
                 let print_of = |path: &str| fingerprint(self.code, &ObjectRef::pool(&matches.name), path);
                 let mut paths = self.old_paths(self.now).into_iter();
@@ -167,14 +166,14 @@ impl Merged {
         })
     }
 
-    /// What a field was called when each had a finding of its own.
+    /// The names of a field from when each difference had a finding of its own.
     fn old_paths(&self, path: &str) -> Vec<String> {
         let Some(size) = path.strip_prefix(self.now) else { return Vec::new() };
         self.fields.iter().map(|field| format!("{}{field}{size}", self.now)).collect()
     }
 }
 
-/// Whether it is the size of a node in brackets, and not the name of one, of which a baseline tells.
+/// Whether a text in brackets is the size of a node, rather than the name of a node compared with a baseline.
 fn is_size(bracketed: &str) -> bool {
     let inner = bracketed.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     let of_names = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
@@ -190,13 +189,13 @@ const MERGED: [Merged; 2] = [
     Merged { code: "AA412", now: "status.capacity", fields: ["[cpu]", "[memory]", "[ephemeral-storage]"] },
 ];
 
-/// A waiver may hold anything.
+/// The longest text that is shown. A waiver may contain anything.
 const MAX_SHOWN: usize = 120;
 
 /// The kind of a pool in a report.
 const POOL: &str = "NodePool";
 
-/// What nodes were named by up to 0.1.0 whose pool nothing tells.
+/// The pool name up to 0.1.0 for nodes without any sign of their pool.
 const NO_POOL: &str = "(no pool)";
 
 #[cfg(test)]
@@ -246,7 +245,7 @@ mod tests {
         ] {
             assert_eq!(of("AA412", pool(Some(was), None)), renamed("AA412", was, now));
         }
-        // A node held against a baseline, the new paths, other rules, and no path at all.
+        // A node compared with a baseline, the new paths, other rules, and no path at all.
         for (code, path) in [
             ("AA412", Some("status.capacity[memory][moc-l1]")),
             ("AA412", Some("status.capacity[Standard_A4_v2]")),

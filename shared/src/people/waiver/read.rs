@@ -1,5 +1,6 @@
-//! Files and objects that hold waivers.
+//! Readers for files and `SupportWaiver` objects that contain waivers.
 
+use crate::data::own::{self, API_VERSION};
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
@@ -10,10 +11,10 @@ use crate::k8s::read::json::{self, ListPage, ReadError};
 use crate::k8s::read::yaml;
 use crate::text;
 
-/// A waiver of a file, and where it begins.
+/// A waiver of a file, with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WaiverEntry {
-    /// Where.
+    /// The place.
     pub place: WaiverPlace,
     /// The waiver.
     pub waiver: Waiver,
@@ -34,30 +35,30 @@ impl WaiverPlace {
     }
 }
 
-/// A `SupportWaiver` object that is none. The API server's schema refuses nearly all of these.
+/// A `SupportWaiver` object that is not a valid waiver. The API server's schema refuses nearly all of these.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("SupportWaiver {name} cannot be read, so it does not count: {why}")]
 pub struct Unreadable {
     /// Its name.
     pub name: String,
-    /// What is wrong.
+    /// The fault.
     pub why: String,
 }
 
-/// `SupportWaiver` objects of a cluster, as far as they are waivers.
+/// The `SupportWaiver` objects of a cluster, split into waivers and unreadable ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Objects {
-    /// Those that can be read.
+    /// The waivers.
     pub waivers: Vec<Waiver>,
-    /// Those that cannot; they do not count.
+    /// The objects that cannot be read; they do not count.
     pub unreadable: Vec<Unreadable>,
 }
 
 impl Objects {
-    /// Takes one page of their list.
+    /// Adds one page of their list.
     ///
     /// # Errors
-    /// [`ReadError`] when it is no page of a list; objects before the fault were taken.
+    /// [`ReadError`] when it is not a page of a list. Objects before the fault have been added.
     pub fn page(&mut self, bytes: &[u8]) -> Result<ListPage, ReadError> {
         json::page(bytes, |object| match of_object(&object) {
             Ok(waiver) => self.waivers.push(waiver),
@@ -74,17 +75,17 @@ pub fn parse(text: &str) -> Result<Vec<Waiver>, ReadError> {
     Ok(entries(text)?.into_iter().map(|entry| entry.waiver).collect())
 }
 
-/// The waivers of a file and where each begins. Documents of YAML or JSON, each one of
+/// The waivers of a file, with the place of each. The file consists of YAML or JSON documents, each of them one of
 ///
 /// - `SupportWaiverList` with `items`, each a waiver;
 /// - `SupportWaiver`, as `kubectl apply` takes it: `metadata.name` and `spec`;
 /// - a list of such objects, as `kubectl get -o yaml` prints it.
 ///
-/// Anchors and aliases are YAML's own and work; ones that multiply beyond reason are refused.
+/// Anchors and aliases work; ones that multiply beyond reason are refused.
 ///
 /// # Errors
-/// [`ReadError`] with line and column when the file is no such file: unknown or missing fields, a time without an offset. A
-/// waiver that breaks a term is among the entries and does not count.
+/// [`ReadError`] with line and column for another kind, unknown or missing fields, or a time without an offset. A
+/// waiver that breaks a term is returned and does not count.
 pub fn entries(text: &str) -> Result<Vec<WaiverEntry>, ReadError> {
     let mut entries = Vec::new();
     for file in yaml::parse_all::<Spanned<WaiverDocument>>(text.trim_start_matches('\u{feff}'))? {
@@ -127,9 +128,9 @@ fn of_object(object: &Object<'_>) -> Result<Waiver, Unreadable> {
     named(spec, name.clone()).map_err(wrong)
 }
 
-/// The resource, for those who list it.
+/// The kind `SupportWaiver`, for callers that list it.
 pub static SUPPORT_WAIVER: Kind = Kind {
-    group: "aksarc.dev",
+    group: own::GROUP,
     version: "v1alpha1",
     kind: "SupportWaiver",
     resource: "supportwaivers",
@@ -138,7 +139,7 @@ pub static SUPPORT_WAIVER: Kind = Kind {
     others: &[],
 };
 
-/// Of the objects' metadata only the name matters; whatever else the API server puts there is passed over.
+/// The metadata of a `SupportWaiver` object. Only the name is used; other fields are ignored.
 #[derive(Deserialize)]
 struct WaiverMetadata {
     #[serde(default)]
@@ -158,8 +159,8 @@ struct WaiverDocument {
     items: Vec<Spanned<WaiverItem>>,
 }
 
-/// A waiver, or an object with one in its `spec`. Read straight into strings, since a detour over values would take the
-/// ticket `0123` for a number.
+/// A waiver, or an object with one in its `spec`. It is read straight into strings, since a detour over values would
+/// take the ticket `0123` for a number.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct WaiverItem {
@@ -245,12 +246,10 @@ fn named(mut spec: Waiver, name: String) -> Result<Waiver, String> {
     Ok(spec)
 }
 
-/// In the form of the YAML reader's own errors.
+/// An error in the form of the YAML reader's own.
 fn wrong(place: WaiverPlace, why: &str) -> ReadError {
     ReadError::Yaml(format!("{why} at line {}, column {}", place.line, place.column))
 }
-
-const API_VERSION: &str = "aksarc.dev/v1alpha1";
 
 #[cfg(test)]
 mod tests {
@@ -357,7 +356,7 @@ mod tests {
         );
         let waivers = parse(&text).unwrap();
         assert_eq!(waivers[0].matches, waivers[1].matches);
-        // Where unknown fields are passed over, so that nothing but its size can be wrong with it.
+        // Unknown fields are ignored here, so that only its size can be wrong.
         let head = format!(
             "apiVersion: {API_VERSION}\nkind: SupportWaiverList\nmetadata:\n  a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
         );

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{Waiver, apply, parse};
 use crate::data::Platform;
 use crate::finding::{Draft, Finding, ObjectRef};
-use crate::verdict::weigh::finalize;
+use crate::verdict::weigh::merge;
 
 pub(crate) const WAIVER: &str = "
 apiVersion: aksarc.dev/v1alpha1
@@ -40,12 +40,12 @@ pub(crate) fn finding(name: &str, uid: &str, after: Option<&str>) -> Finding {
         uid: uid.to_owned(),
     };
     let draft = Draft::at(object, "metadata.namespace").values(None, after);
-    finalize(rule, Platform::AzureLocal, vec![draft]).remove(0)
+    merge(rule, Platform::AzureLocal, vec![draft]).remove(0)
 }
 
 pub(crate) const NOVEMBER: &str = "2026-11-10T00:00:00Z";
 
-/// The name of the waiver on a finding, as of a moment.
+/// The name of the waiver shown on a finding, as of a moment.
 pub(crate) fn shown_on(finding: &Finding, waivers: &[Waiver], now: &str) -> Option<String> {
     let mut findings = [finding.clone()];
     apply(&mut findings, waivers, time(now));

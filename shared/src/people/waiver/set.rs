@@ -1,10 +1,10 @@
-//! Waivers among others: whether each counts at a moment, its name included.
+//! Waivers in a set: the status of each at a moment, with the uniqueness of names.
 
 use jiff::Timestamp;
 
 use super::{Invalid, Waiver};
 
-/// Whether a waiver counts at a moment, as far as it alone tells.
+/// The status of a single waiver at a moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WaiverStatus {
     /// It counts.
@@ -29,19 +29,19 @@ impl WaiverStatus {
     }
 }
 
-/// Whether a waiver counts at `now`. Terms come before time: one that breaks a term never counted.
+/// The status of a waiver at `now`. Terms come before time: a waiver that breaks a term never counted.
 pub fn status(waiver: &Waiver, now: Timestamp) -> WaiverStatus {
     status_with(waiver.problems(), waiver, now)
 }
 
-/// Every waiver of a set with the terms it breaks, names included.
+/// Every waiver of a set, with the terms that it breaks, unique names included.
 pub fn all_problems(waivers: &[Waiver]) -> impl Iterator<Item = (&Waiver, Vec<Invalid>)> {
     waivers.iter().map(|waiver| (waiver, problems_among(waiver, waivers)))
 }
 
-/// Of `more`, those that break no term beside `known`, and the others with the terms they break. What is known counts
-/// whatever `more` holds.
-pub fn beside(known: &[Waiver], more: Vec<Waiver>) -> (Vec<Waiver>, Vec<(Waiver, Vec<Invalid>)>) {
+/// Splits `more` into the waivers that break no term beside `known`, and the others with the terms that they break. The
+/// waivers in `known` count whatever `more` contains.
+pub fn split_valid(known: &[Waiver], more: Vec<Waiver>) -> (Vec<Waiver>, Vec<(Waiver, Vec<Invalid>)>) {
     let of = |waiver: &Waiver| {
         let mut problems = problems_among(waiver, &more);
         if known.iter().any(|own| own.name == waiver.name) {
@@ -119,7 +119,7 @@ mod tests {
         let named = |name: &str| Waiver { name: name.to_owned(), ..waiver() };
         let known = [named("a"), named("b")];
         let more = vec![named("c"), named("b"), named("d"), named("d"), Waiver { ticket: None, ..named("a") }];
-        let (valid, invalid) = beside(&known, more);
+        let (valid, invalid) = split_valid(&known, more);
         assert_eq!(valid, [named("c")]);
         let said: Vec<(&str, &[Invalid])> =
             invalid.iter().map(|(waiver, problems)| (&*waiver.name, &**problems)).collect();

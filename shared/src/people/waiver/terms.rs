@@ -1,4 +1,4 @@
-//! What a waiver has to fulfil by itself.
+//! The terms that a waiver has to meet on its own.
 
 use jiff::ToSpan;
 
@@ -6,59 +6,59 @@ use super::{Match, Waiver, WaiverKind};
 use crate::finding::Consequence;
 use crate::text::{self, TextProblem};
 
-/// Why a waiver does not count.
+/// The reason why a waiver does not count.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Invalid {
-    /// Nobody accepts their own risk.
+    /// The requester approved the waiver.
     #[error("requestedBy and approvedBy are the same")]
     SelfApproved,
-    /// A rule that does not exist.
+    /// It names a rule that does not exist.
     #[error("no rule has the code {0}{hint}", hint = meant(.0))]
     UnknownRule(String),
-    /// No rules.
+    /// It names no rules.
     #[error("it names no rule")]
     NoRules,
-    /// Empty reason, or empty people.
+    /// Its reason is empty, or a person's name is.
     #[error("{0} is empty")]
     Empty(&'static str),
-    /// Half an object, or none and no fingerprint.
+    /// It names half an object, or neither an object nor a fingerprint.
     #[error("match needs kind and name, or a fingerprint")]
     NoObject,
-    /// Not what reports show as a fingerprint.
+    /// Its fingerprint does not look like one.
     #[error("match.fingerprint is not 32 digits of lower-case hexadecimal")]
     NoFingerprint,
-    /// A uid for what has none.
+    /// It pins the uid of an object that has none.
     #[error("lapsesUnless.uid: a {0} of a report has no uid")]
     NoUid(String),
-    /// Ends before it begins.
+    /// It ends before it begins.
     #[error("expires is not after notBefore")]
     Backwards,
-    /// A void finding without a ticket.
+    /// It waives a finding that voids support, without a ticket.
     #[error("{0} voids support, so a ticket is required")]
     NoTicket(String),
-    /// A void finding without a start: how long it runs can't be told.
+    /// It waives a finding that voids support, without a start, so that its length is unknown.
     #[error("{0} voids support, so notBefore is required: such a waiver may run 90 days at most")]
     NoStart(String),
-    /// A void finding for longer than it may be accepted.
+    /// It waives a finding that voids support for too long.
     #[error("{0} voids support, so this waiver may run {1} days at most")]
     TooLong(String, i64),
-    /// A directed change without a case.
+    /// It is directed by Microsoft, without a support case.
     #[error("kind microsoft-directed needs supportCase")]
     NoSupportCase,
-    /// A text that cannot be shown as it is.
+    /// It contains a text that cannot be printed.
     #[error(transparent)]
     Text(#[from] TextProblem),
-    /// Reports could not say which is meant.
+    /// Another waiver of the set has its name.
     #[error("another waiver has the same name, so neither counts")]
     SameName,
-    /// As above, for one from elsewhere.
+    /// A waiver from elsewhere has its name.
     #[error("the guard's configuration has a waiver of the same name, which counts instead")]
     NameTaken,
 }
 
 impl Invalid {
-    /// The field to look at, as it is written in a file; empty for the waiver as a whole.
+    /// The field of the waiver to look at, as written in a file; empty for the waiver as a whole.
     pub fn field(&self) -> &'static str {
         match self {
             Invalid::SelfApproved => "approvedBy",
@@ -78,8 +78,8 @@ impl Invalid {
 }
 
 impl Waiver {
-    /// Every term the waiver breaks by itself; it counts only when there is none. That its name is unique only the whole
-    /// set can tell: [`super::all_problems`].
+    /// Every term that the waiver breaks on its own; it counts only when there is none. The uniqueness of its name
+    /// depends on the set: see [`super::all_problems`].
     pub fn problems(&self) -> Vec<Invalid> {
         let mut problems = self.problems_of_texts();
         let stands_in = self.approved_by.is_empty() && self.is_directed();
@@ -121,7 +121,7 @@ impl Waiver {
                 problems.push(Invalid::NoStart(code.clone()));
                 continue;
             };
-            // Where the calendar ends no waiver can be too long.
+            // If the calendar ends first, the waiver cannot be too long.
             let days = self.longest();
             if start.checked_add((days * 24).hours()).is_ok_and(|longest| self.expires > longest) {
                 problems.push(Invalid::TooLong(code.clone(), days));
@@ -130,13 +130,13 @@ impl Waiver {
         problems
     }
 
-    /// Whether Microsoft directed the change, by the number of their case.
+    /// Whether Microsoft directed the change, shown by a support case number.
     fn is_directed(&self) -> bool {
         self.kind == WaiverKind::MicrosoftDirected && !blank(self.support_case.as_deref())
     }
 
-    /// For how many days it may run where a rule voids support: longer where Microsoft directed the change and a further one
-    /// ends it.
+    /// The longest it may run in days for a rule that voids support: longer where Microsoft directed the change and a
+    /// further change ends it.
     fn longest(&self) -> i64 {
         if self.is_directed() && self.lapses_unless.is_some() { MAX_DAYS_DIRECTED } else { MAX_DAYS }
     }
@@ -189,7 +189,7 @@ impl Match {
     }
 }
 
-/// Capitals and spaces make nobody somebody else.
+/// Whether two names are the same person; case and spaces do not matter.
 fn same_person(one: &str, other: &str) -> bool {
     let plain = |name: &str| name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
     plain(one) == plain(other)
@@ -199,7 +199,7 @@ fn blank(text: Option<&str>) -> bool {
     text.is_none_or(|text| text.trim().is_empty())
 }
 
-/// Slugs and slips of the finger have a code nearby.
+/// A hint at the code that was probably meant, for slugs and typing errors.
 fn meant(given: &str) -> String {
     let near = match crate::rules::catalogue::find(given) {
         Some(rule) => Some(rule.code.as_str()),
@@ -211,13 +211,13 @@ fn meant(given: &str) -> String {
 /// The longest a finding that voids support can be waived, in days.
 pub const MAX_DAYS: i64 = 90;
 
-/// For so many where Microsoft directed the change: a year, with a leap day.
+/// The same where Microsoft directed the change: a year, with a leap day.
 const MAX_DAYS_DIRECTED: i64 = 366;
 
-/// A page of text. What needs more belongs into the ticket.
+/// The longest reason: a page of text. Anything longer belongs into the ticket.
 const MAX_REASON: usize = 4096;
 
-/// What findings are about that is no object.
+/// Kinds of findings that are not about an object of Kubernetes.
 pub(super) const PSEUDO_KINDS: [&str; 3] = ["Cluster", "NodePool", "Product"];
 
 #[cfg(test)]
@@ -259,7 +259,7 @@ mod tests {
             });
             assert_eq!(emptied, [Invalid::Empty(field)]);
         }
-        // Two who are nobody are the same nobody.
+        // Two empty names are the same person.
         let nobody = broken(|w| (w.requested_by, w.approved_by) = (String::new(), String::new()));
         assert_eq!(nobody, [Invalid::Empty("requestedBy"), Invalid::Empty("approvedBy"), Invalid::SelfApproved]);
     }
@@ -293,7 +293,8 @@ mod tests {
         // The clock went back in between in New York, and 90 days are 90 times 24 hours all the same.
         assert_eq!(until("2027-01-29T19:00:00-05:00"), []);
         assert_eq!(until("2027-01-29T19:00:01-05:00"), [Invalid::TooLong("AA303".to_owned(), MAX_DAYS)]);
-        // What does not void support may run as long as somebody likes; what does may not, up to the calendar's end.
+        // A waiver of a finding that does not void support may run for any time; one that does has a limit, up to the
+        // calendar's end.
         let far = time("9999-12-30T00:00:00Z");
         let at_risk =
             crate::rules::catalogue::ALL.iter().find(|r| r.heaviest(&Platform::ALL) != Consequence::Voids).unwrap();

@@ -1,4 +1,4 @@
-//! What one object shows without the rest of its cluster: for the dry run, which asks before and after a change.
+//! The findings of a single object without its cluster, for a dry run, which compares them before and after a change.
 
 use crate::rules::derive;
 use jiff::Timestamp;
@@ -14,10 +14,10 @@ use crate::people::waiver;
 use crate::rules::catalogue;
 use crate::rules::rule::Rule;
 use crate::verdict::guard::Settings;
-use crate::verdict::weigh::{finalize, lightest};
+use crate::verdict::weigh::{lightest, merge};
 
-/// The findings that an object shows alone, with the waivers of the settings applied. `None` where it cannot be judged.
-/// What only the rest of the cluster can settle is no finding here.
+/// The findings that an object shows on its own, with the waivers of the settings applied. `None` where it cannot be
+/// judged. Drafts that depend on the rest of the cluster are left out.
 pub fn alone(
     object: &Object<'_>,
     kind: &'static Kind,
@@ -34,9 +34,9 @@ pub fn alone(
         let Some(each) = rule.state.per_object else { continue };
         let mut notes = Notes::default();
         each(&seen, &mut notes);
-        findings.extend(finalize(rule, lightest(rule, &platforms), notes.drafts));
+        findings.extend(merge(rule, lightest(rule, &platforms), notes.drafts));
     }
-    // Some rule took what it was not shown as missing.
+    // A rule may have taken parts that it was not shown as missing.
     if object.unread().is_some() {
         return None;
     }

@@ -1,5 +1,6 @@
-//! The end of a check: from what was read to a report.
+//! The end of a check, which makes a report of all that was read.
 
+use crate::data::own;
 use crate::verdict::audit;
 use std::collections::BTreeSet;
 
@@ -8,13 +9,13 @@ use crate::finding::Finding;
 use crate::people::waiver::{self};
 use crate::rules::{aa904, catalogue};
 use crate::verdict::report::{Cluster, Coverage, Policy, Report, RuleResult, ToolVersion};
-use crate::verdict::weigh::finalize;
+use crate::verdict::weigh::merge;
 
 use super::state::{Check, NotJudged};
 use super::sum_up::{settle, summary, verdict};
 
 impl Check<'_> {
-    /// Ends the check.
+    /// Ends the check and returns its report.
     ///
     /// # Errors
     /// [`NotJudged`] when this is no AKS Arc cluster.
@@ -45,7 +46,7 @@ impl Check<'_> {
         if self.params.rules.iter().any(|rule| rule.code == aa904::RULE.code) {
             let audits = audit::audit(&self.params.waivers, &findings, &rules, self.params.now);
             let platform = candidates.first().copied().unwrap_or(Platform::AzureLocal);
-            let found = finalize(&aa904::RULE, platform, audit::drafts(&audits));
+            let found = merge(&aa904::RULE, platform, audit::drafts(&audits));
             findings.extend(found);
         }
         findings.sort_by(|a, b| {
@@ -71,7 +72,7 @@ impl Check<'_> {
             ..Coverage::default()
         };
         Ok(Report {
-            api_version: "aksarc.dev/v1alpha1",
+            api_version: own::API_VERSION,
             kind: "SupportReport",
             tool,
             policy: Policy {

@@ -1,4 +1,4 @@
-//! What a rule comes to on what was read.
+//! The outcome of a rule, from the lists that were read.
 
 use super::state::Check;
 use crate::command::Command;
@@ -10,9 +10,9 @@ use crate::k8s::kinds::Kind;
 use crate::rules::catalogue;
 use crate::rules::rule::{Rule, Verdict};
 use crate::verdict::report::{NEEDS_CLUSTER, RuleOutcome, RuleResult};
-use crate::verdict::weigh::{finalize, lightest};
+use crate::verdict::weigh::{lightest, merge};
 
-/// What a rule comes to on one platform.
+/// The outcome of a rule on one platform.
 #[derive(Clone, Debug)]
 struct PlatformAnswer {
     platform: Platform,
@@ -23,7 +23,8 @@ struct PlatformAnswer {
 }
 
 impl PlatformAnswer {
-    /// Texts and commands differ by platform; what is found, and how heavy it is, decides whether two agree.
+    /// Whether two platforms have the same outcome. Texts and commands differ by platform, so only findings and their
+    /// weights are compared.
     fn agrees(&self, other: &PlatformAnswer) -> bool {
         let weighs = |answer: &PlatformAnswer| -> Vec<(String, Consequence)> {
             answer.findings.iter().map(|finding| (finding.fingerprint.clone(), finding.consequence)).collect()
@@ -31,7 +32,7 @@ impl PlatformAnswer {
         self.outcome == other.outcome && weighs(self) == weighs(other)
     }
 
-    /// Whether support is voided on this platform, as far as the rule tells or could tell.
+    /// Whether support is void on this platform according to the rule, or may be where the rule is undecided.
     fn may_void(&self) -> bool {
         self.could_void || self.findings.iter().any(|finding| finding.consequence == Consequence::Voids)
     }
@@ -40,7 +41,7 @@ impl PlatformAnswer {
         self.findings.iter().find(|finding| finding.fingerprint == fingerprint)
     }
 
-    /// `windows-server at-risk`, `azure-local pass`.
+    /// The platform and its outcome: `windows-server at-risk`, `azure-local pass`.
     fn word(&self) -> String {
         let heaviest = self.findings.iter().map(|finding| finding.consequence).min();
         let word = match (self.outcome, heaviest) {
@@ -67,7 +68,7 @@ impl Check<'_> {
             if let Some(across) = rule.manifests.across() {
                 open.extend((across.settle)(&self.inventory, &self.context(rule, platform), &mut drafts));
             }
-            let findings = finalize(rule, platform, drafts);
+            let findings = merge(rule, platform, drafts);
             let outcome = if findings.iter().any(|f| f.consequence != Consequence::Info) {
                 RuleResult::Violated
             } else if open.is_empty() {
@@ -83,12 +84,12 @@ impl Check<'_> {
         let Some(first) = answers.first().cloned() else {
             return done(RuleResult::Unknown, "no platform is possible".to_owned(), Vec::new());
         };
-        // What all of them find is a finding all the same, as the platform has it that takes it lightest.
+        // A finding on every platform is a finding, with the text of the platform on which it weighs least.
         let lightest = |finding: &Finding| -> Option<Finding> {
             let twins = answers.iter().map(|answer| answer.finding(&finding.fingerprint));
             let twins: Vec<&Finding> = twins.collect::<Option<_>>()?;
             let mut own = twins.iter().rev().max_by_key(|twin| (twin.consequence, twin.basis)).copied()?.clone();
-            // Whoever reads it knows which platform theirs is.
+            // The reader knows which platform is theirs.
             own.fix.retain(|command| twins.iter().all(|twin| twin.fix.contains(command)));
             let others = twins.iter().flat_map(|twin| &twin.fix).cloned();
             for command in others {
@@ -113,14 +114,14 @@ impl Check<'_> {
         (RuleOutcome { could_void: answers.iter().any(PlatformAnswer::may_void), ..outcome }, findings)
     }
 
-    /// The manifests of some kinds that could not be judged.
+    /// The reasons why manifests of some kinds could not be judged.
     fn unjudged(&self, asks: impl Fn(&Kind) -> bool) -> Vec<String> {
         let unjudged = self.inventory.unjudged.iter().filter(|(key, _)| asks(key.kind));
         unjudged.map(|(key, unjudged)| unjudged.gap(key)).collect()
     }
 
-    /// Whether a manifest that could not be judged may be what voids support once it is created: of what stands in a namespace,
-    /// only in the platform's own.
+    /// Whether a manifest that could not be judged may void support once it is created. Namespaced objects only do so
+    /// in the platform's own namespaces.
     fn lacks_what_would_void(&self, rule: &Rule) -> bool {
         let created = |kind: &Kind| {
             rule.guards.iter().any(|guard| guard.kind == kind && guard.operations.contains(&Operation::Create))
@@ -137,9 +138,9 @@ impl Check<'_> {
 
     fn judge_on(&self, rule: &'static Rule, platform: Platform) -> PlatformAnswer {
         let can_void = rule.consequence_on(platform) == Consequence::Voids;
-        // What the rule itself leaves open may void; of a list that lacks it depends on what stands in such lists.
+        // Undecided drafts may void support. For a missing list it depends on the objects that such a list contains.
         let mut may_void = self.lacks_what_voids(rule);
-        // A rule with findings can be open as well: its reason says what it did not see.
+        // A rule with findings can be incomplete too: its reason says what it did not see.
         let answer = |outcome, reason: String, findings, may_void: bool| {
             let open = matches!(outcome, RuleResult::Unknown | RuleResult::Violated) && !reason.is_empty();
             PlatformAnswer { platform, outcome, reason, findings, could_void: open && can_void && may_void }
@@ -184,11 +185,11 @@ impl Check<'_> {
         if let Some(baseline) = self.comparison() {
             drafts.retain(|draft| !baseline.settles(rule.code, draft));
         }
-        let findings = finalize(rule, platform, drafts);
-        // A probe that says nothing is a gap, and the rule may say so too.
+        let findings = merge(rule, platform, drafts);
+        // A probe without an answer is a gap, and the rule may report the same gap.
         open.dedup();
         let reason = shorten(&open);
-        // Settled later, when waivers are known: here a finding is a violation.
+        // Waivers are applied later; here every finding is a violation.
         let outcome = if findings.iter().any(|finding| finding.consequence != Consequence::Info) {
             RuleResult::Violated
         } else if open.is_empty() {
@@ -199,7 +200,7 @@ impl Check<'_> {
         answer(outcome, reason, findings, may_void)
     }
 
-    /// What becomes of a rule that Kubernetes shows nothing of: people's word, where it is complete.
+    /// The outcome of a rule for which Kubernetes shows nothing: that of people's answers, where these are complete.
     fn unseen(&self, rule: &Rule, platform: Platform, why: String) -> (RuleResult, String) {
         let settled = self.answers().of_rule(rule.clauses, platform);
         if settled.is_fulfilled() {
@@ -211,8 +212,8 @@ impl Check<'_> {
         (RuleResult::NotObservable, format!("{why}; {}, not {}", settled.says(), settled.open.join(", ")))
     }
 
-    /// What people answered to be otherwise than a clause asks, where no rule is there for that answer alone. Of the rules on
-    /// that clause the heaviest speaks, and of several the first: one answer is one finding.
+    /// Drafts for answers that a clause is not met, unless a rule exists for that answer alone. An answer makes one
+    /// finding: by the heaviest rule on the clause, and the first among equals.
     fn admitted(&self, rule: &Rule, platform: Platform) -> Vec<Draft> {
         let settled = self.answers().of_rule(rule.clauses, platform);
         let mut drafts = Vec::new();
@@ -229,7 +230,7 @@ impl Check<'_> {
                     Evidence { time: answer.on.0.to_string(), ..Evidence::seen("attestation", &*answer.note) };
                 drafts.push(
                     Draft::at(ObjectRef::cluster(), format!("attestation[{}]", answer.clause))
-                        // Somebody's word that a clause is not fulfilled is about what the text itself says.
+                        // The answer is about the clause of the text itself.
                         .basis(Basis::Explicit)
                         .says(format!("{by} answered on {} that this is not fulfilled", answers::day(answer.on.0)))
                         .with(Evidence { manager: by.to_owned(), ..evidence }),

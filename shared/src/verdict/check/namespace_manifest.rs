@@ -1,13 +1,14 @@
-//! Manifests of namespaces whose accounts count as the platform's. What is kept in a repository is mostly metadata for one that
-//! is there.
+//! Manifests of namespaces whose accounts count as the platform's. Most such manifests in repositories are metadata for
+//! an existing namespace.
 
 use crate::facts::change::Change;
 use crate::finding::{Consequence, Draft};
 use crate::k8s::kinds;
 use crate::rules::aa207;
 
-/// What a rule says of a manifest. One of a namespace that brings metadata is an update wherever there is such a namespace, which
-/// no manifest tells; one that brings none makes a namespace and does nothing else.
+/// The drafts for a manifest of a namespace. If it contains metadata, it updates the namespace wherever that exists,
+/// which the manifest does not show, so its creation is only noted. Without metadata it creates a namespace and nothing
+/// else.
 pub(super) fn weigh(drafts: Vec<Draft>, creation: &Change<'_>) -> Vec<Draft> {
     let Some(object) = creation.after.as_ref().filter(|_| *creation.kind == kinds::NAMESPACE) else { return drafts };
     let labels = object.meta.labels.iter().filter(|(key, _)| *key != OWN_NAME).count();

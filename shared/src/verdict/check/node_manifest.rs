@@ -1,5 +1,5 @@
-//! ManifestUse of nodes. Nobody makes a node of AKS Arc by one: what is kept in a repository are labels and taints of a node that
-//! is there, so applying it is judged as an update of that node.
+//! Manifests of nodes. Nobody creates a node of AKS Arc from a manifest: repositories contain labels and taints of
+//! existing nodes, so a manifest is judged as an update of that node.
 
 use crate::data::{Data, Place, Ruling};
 use crate::facts::change::{Change, Operation};
@@ -9,8 +9,8 @@ use crate::k8s::kinds;
 use crate::k8s::object::Object;
 use crate::rules::rule::{ManifestUse, Rule};
 
-/// What the rules say of a manifest of a node, by code, and why that counts for nothing, if so. `creation` is the change that it
-/// would be if there were no such node.
+/// The drafts for a manifest of a node, by code, and the reason why they do not count, if any. `creation` is the
+/// creation of the object in the manifest.
 pub(super) fn judge(
     creation: &Change<'_>,
     rules: &[&'static Rule],
@@ -22,7 +22,7 @@ pub(super) fn judge(
     let judged = rules.iter().filter_map(|rule| {
         let judge = rule.change?;
         let drafts = match rule.manifests {
-            // What else it says of the node, its hostname for one, is the node's own to say.
+            // Other fields of the manifest, such as the hostname, are the node's own.
             ManifestUse::AsNodeUpdate => judge(&update, data).into_iter().map(|draft| draft.with(note())).collect(),
             ManifestUse::AsNodeCreation => {
                 judge(creation, data).into_iter().map(|draft| as_note(draft, &creation.name)).collect()
@@ -35,7 +35,8 @@ pub(super) fn judge(
     (judged, update.unread())
 }
 
-/// The node that the manifest is taken for: it has what the system gives every node, as the manifest says it.
+/// The assumed node before the update: it has the metadata that the system gives every node, with the manifest's
+/// values.
 fn taken<'a>(manifest: &Object<'a>, data: &Data) -> Object<'a> {
     let mut node = Object::default();
     node.api_version = manifest.api_version.clone();
@@ -51,7 +52,8 @@ fn taken<'a>(manifest: &Object<'a>, data: &Data) -> Object<'a> {
     node
 }
 
-/// That a node would be made by hand is said of a manifest only if there is no node of that name, which no manifest tells.
+/// Turns a draft on the creation of a node into a note: the manifest only creates a node if none of that name exists,
+/// which it does not show.
 fn as_note(draft: Draft, name: &str) -> Draft {
     let says = format!("judged as an update of node {name}; if there is no such node, applying this makes one by hand");
     draft.says(says).lighter(Consequence::Info)

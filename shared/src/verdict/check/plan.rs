@@ -1,4 +1,4 @@
-//! Which lists a check needs, and which of them it lacks.
+//! The lists that a check needs, and those that it lacks.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::k8s::kinds::{self, Kind};
 use crate::rules::rule::{Read, Rule, Scope};
 
 impl Check<'_> {
-    /// The lists to begin with: those of the whole cluster.
+    /// The lists to read first: those over the whole cluster.
     pub fn plan_first(&self) -> Vec<ReadKey> {
         let mut keys = BTreeSet::new();
         for rule in &self.params.rules {
@@ -19,15 +19,15 @@ impl Check<'_> {
                 keys.insert(ReadKey { kind: read.kind, namespace: None });
             }
         }
-        // What tells the platform, and which namespaces there are to look into.
+        // Nodes identify the platform, and namespaces determine the later lists.
         for kind in [&kinds::NODE, &kinds::NAMESPACE] {
             keys.insert(ReadKey { kind, namespace: None });
         }
         keys.into_iter().collect()
     }
 
-    /// The lists to go on with, once those of [`Check::plan_first`] are done: one per kind and namespace that exists, where
-    /// the list of the whole cluster is not there already.
+    /// The lists to read after those of [`Check::plan_first`]: one for each kind and existing namespace, unless the
+    /// list over the whole cluster was read.
     pub fn plan_then(&self) -> Vec<ReadKey> {
         let mut keys = BTreeSet::new();
         for rule in &self.params.rules {
@@ -36,8 +36,8 @@ impl Check<'_> {
         keys.into_iter().collect()
     }
 
-    /// Whether a rule looks at what a list holds. One over the whole cluster serves the rules that need some namespaces of it
-    /// too: they look at the namespace.
+    /// Whether a rule looks at the objects of a list. A list over the whole cluster also serves rules that need some
+    /// namespaces: they look at the namespace.
     pub fn wants(&self, rule: &Rule, key: &ReadKey) -> bool {
         match &key.namespace {
             None => rule.reads.iter().any(|read| read.kind == key.kind),
@@ -45,12 +45,12 @@ impl Check<'_> {
         }
     }
 
-    /// The lists a rule rests on that were not read to the end, and why.
+    /// The lists that a rule needs and that were not read to their end, with the reason.
     pub(super) fn unread(&self, rule: &Rule) -> Vec<(&'static Kind, String)> {
         self.unread_lists(rule).into_iter().map(|(key, why)| (key.kind, why)).collect()
     }
 
-    /// Whether what a rule lacks may hold what voids support.
+    /// Whether a list or probe that a rule lacks may show something that voids support.
     pub(super) fn lacks_what_voids(&self, rule: &Rule) -> bool {
         let heavy = |key: &ReadKey| {
             let place = key.namespace.as_deref();
@@ -61,7 +61,7 @@ impl Check<'_> {
     }
 
     fn unread_lists(&self, rule: &Rule) -> Vec<(ReadKey, String)> {
-        // Manifests are no cluster: nothing else is there to be read.
+        // Manifests are judged without a cluster, so nothing else can be read.
         if self.manifests {
             return Vec::new();
         }
@@ -80,7 +80,7 @@ impl Check<'_> {
         gaps
     }
 
-    /// All that a rule rests on and that says nothing.
+    /// The reasons why a rule lacks lists or probes that it needs.
     pub(super) fn gaps(&self, rule: &Rule) -> Vec<String> {
         let mut gaps: Vec<String> = self.unread(rule).into_iter().map(|(_, why)| why).collect();
         gaps.extend(rule.probes.iter().filter_map(|probe| self.inventory.probe(*probe).err()));
@@ -88,7 +88,7 @@ impl Check<'_> {
     }
 
     fn namespaced_keys(&self, rule: &Rule) -> Vec<ReadKey> {
-        // When the namespaces could not be listed, all that the data knows are tried.
+        // If the namespaces could not be listed, all that the data knows are tried.
         let listed = matches!(self.inventory.read(&kinds::NAMESPACE), Some(ReadState::Complete { .. }));
         let exists = |name: &str| !listed || self.inventory.namespaces.iter().any(|own| own == name);
         let rows = || self.data.namespaces.namespaces.iter().filter(|row| row.condition.is_none());
@@ -104,7 +104,7 @@ impl Check<'_> {
         keys
     }
 
-    /// Whether the list of a kind over the whole cluster is there, so that none of a namespace is needed.
+    /// Whether the list of a kind over the whole cluster was read, so that none of a namespace is needed.
     fn has_all(&self, kind: &'static Kind) -> bool {
         matches!(self.inventory.read(kind), Some(ReadState::Complete { .. }))
     }
@@ -124,7 +124,8 @@ pub(super) fn covers(read: &Read, namespace: &str, data: &Data) -> bool {
     }
 }
 
-/// Whether a rule reads a kind only where earlier snapshots do not hold it.
+/// Whether a rule reads a kind only for the records that Kubernetes keeps beside components, which snapshots of 0.1.0
+/// lack.
 fn is_of_records(rule: &Rule, kind: &Kind) -> bool {
     let mut reads = rule.reads.iter().filter(|read| read.kind == kind).peekable();
     reads.peek().is_some() && reads.all(|read| read.scope == Scope::ComponentRecords)

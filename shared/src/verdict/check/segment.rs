@@ -13,7 +13,8 @@ use crate::k8s::read::json::{self, ListPage, ReadError};
 use crate::rules::derive;
 use crate::rules::rule::Rule;
 
-/// One list under way. Pages of several lists can be read at the same time; a list that has to start over is dropped.
+/// A list being read. Pages of several lists can be read at the same time; the segment of a list that starts over is
+/// dropped.
 #[derive(Debug)]
 pub struct Segment<'d> {
     key: ReadKey,
@@ -24,12 +25,12 @@ pub struct Segment<'d> {
     recorder: Option<Recorder>,
     objects: usize,
     unjudged: Option<Unjudged>,
-    /// `None` where nothing follows from what managedFields do not say.
+    /// `None` where the absence of managedFields means nothing.
     written: Option<Written>,
 }
 
 impl<'d> Check<'d> {
-    /// Begins to read one list.
+    /// Begins a list.
     pub fn segment(&self, key: &ReadKey) -> Segment<'d> {
         let rules: Vec<_> = self
             .params
@@ -45,13 +46,13 @@ impl<'d> Check<'d> {
         Segment { key, data: self.data, rules, notes, facts, recorder, objects: 0, unjudged: None, written }
     }
 
-    /// Takes in a list that was read to its end.
+    /// Adds a list that was read to its end.
     pub fn complete(&mut self, segment: Segment<'d>) {
         let state = ReadState::Complete { objects: segment.objects };
         self.merge(segment, state);
     }
 
-    /// Takes in a list that was cut short: what it held counts, what it may have held does not.
+    /// Adds a list that was cut short. Its findings count, absences do not.
     pub fn cut_short(&mut self, segment: Segment<'d>, why: String) {
         self.merge(segment, ReadState::Failed(why));
     }
@@ -82,10 +83,20 @@ impl<'d> Check<'d> {
 }
 
 impl Segment<'_> {
-    /// Reads one page of the list; its objects are judged at once and not kept.
+    /// Forgets all that was read, for a list that starts over.
+    pub fn restart(&mut self) {
+        self.notes.fill_with(Notes::default);
+        self.facts = Facts::default();
+        self.recorder = self.recorder.take().map(|_| Recorder::default());
+        self.objects = 0;
+        self.unjudged = None;
+        self.written = self.written.take().map(|_| Written::default());
+    }
+
+    /// Reads one page of the list. Its objects are judged at once and not kept.
     ///
     /// # Errors
-    /// [`ReadError`] when the bytes are no list. Drop the segment then, or hand it to [`Check::cut_short`].
+    /// [`ReadError`] when the bytes are not a list. Drop the segment then, or pass it to [`Check::cut_short`].
     pub fn page(&mut self, bytes: &[u8]) -> Result<ListPage, ReadError> {
         let kind = self.key.kind;
         json::page(bytes, |object| self.see(&object, kind))
@@ -96,7 +107,7 @@ impl Segment<'_> {
         self.see(object, self.key.kind);
     }
 
-    /// How many objects were read.
+    /// The number of objects read.
     pub fn objects(&self) -> usize {
         self.objects
     }
@@ -119,7 +130,7 @@ impl Segment<'_> {
         let mut facts = Facts::default();
         facts.add(object, kind, self.data);
         if let Some(why) = object.unread() {
-            // Some rule took what it was not shown as missing.
+            // A rule may have taken parts that it was not shown as missing.
             return self.leave(object, &why);
         }
         self.facts.merge(facts);
@@ -137,7 +148,7 @@ impl Segment<'_> {
         }
     }
 
-    /// Says that an object is not judged.
+    /// Records that an object is not judged.
     fn leave(&mut self, object: &Object<'_>, why: &str) {
         let one = Unjudged::one(object, why);
         self.unjudged = Some(match self.unjudged.take() {

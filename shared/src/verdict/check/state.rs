@@ -1,4 +1,4 @@
-//! A check under way: what was asked for, and what was read so far.
+//! A check in progress: its parameters, and the facts read so far.
 
 use crate::rules::derive;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,37 +25,38 @@ use crate::rules::rule::{Context, Rule};
 use super::written::Unwritten;
 use super::{namespace_manifest, node_manifest};
 
-/// What the caller decides about a check.
+/// The parameters of a check.
 #[derive(Clone, Debug)]
 pub struct Params {
-    /// The platform; `None` to tell it from the cluster.
+    /// The platform; `None` to detect it from the cluster.
     pub platform: Option<Platform>,
-    /// The moment judged.
+    /// The moment as of which the check judges.
     pub now: Timestamp,
     /// The rules to run, in catalogue order.
     pub rules: Vec<&'static Rule>,
     /// Waivers.
     pub waivers: Vec<Waiver>,
-    /// Answers of people to what Kubernetes cannot show.
+    /// People's answers to questions that Kubernetes cannot answer.
     pub attestations: Vec<Attestation>,
-    /// The release of the host below the cluster: `2019`, `22H2`, `2602`.
+    /// The release of the host: `2019`, `22H2`, `2602`.
     pub release: Option<String>,
-    /// What the system created at a known-good time.
+    /// A record of what the system created at a known-good time.
     pub baseline: Option<Baseline>,
-    /// Whether to record what the system created, for [`Check::recorded`].
+    /// Whether to record the system's objects, for [`Check::recorded`].
     pub record: bool,
     /// Newer version tables than the built-in ones, by platform.
     pub versions: Vec<Table>,
-    /// Findings this heavy, or heavier, fail with exit code 4 when nothing fails heavier.
+    /// The lightest findings that lead to exit code 4 when nothing leads to another code.
     pub fail_on: Consequence,
-    /// Exit 0 instead of 5; the verdict's word stays.
+    /// Whether to exit with 0 instead of 5. The verdict stays.
     pub allow_incomplete: bool,
-    /// Objects are all that there is of them, as in the examples of the rules' pages: one without managedFields has none.
+    /// Whether objects are complete as written, as in the examples of the rules' pages: one without managedFields has
+    /// none.
     pub as_written: bool,
 }
 
 impl Params {
-    /// All rules at a moment, nothing waived.
+    /// Parameters for all rules at a moment, without waivers.
     pub fn at(now: Timestamp) -> Self {
         Params {
             platform: None,
@@ -74,11 +75,11 @@ impl Params {
     }
 }
 
-/// Why a cluster is not judged at all.
+/// The reason why a cluster is not judged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotJudged {
-    /// Another product, told by a node.
+    /// The cluster is another product, according to a node.
     #[error(
         "this is {product}, not AKS enabled by Azure Arc (node {node} says so): another policy applies, and nothing was checked"
     )]
@@ -88,19 +89,19 @@ pub enum NotJudged {
         /// The node that tells.
         node: String,
     },
-    /// The baseline is of another cluster.
+    /// The baseline belongs to another cluster.
     #[error(
         "the baseline of {captured_at} was recorded from another cluster ({context}): its namespace kube-system has another uid, and nothing was checked"
     )]
     OtherCluster {
-        /// When it was recorded.
+        /// The time of the recording.
         captured_at: Timestamp,
-        /// Where it was recorded from.
+        /// The recorded context.
         context: String,
     },
 }
 
-/// A check under way.
+/// A check in progress.
 #[derive(Debug)]
 pub struct Check<'d> {
     pub(super) data: &'d Data,
@@ -137,12 +138,12 @@ impl<'d> Check<'d> {
         }
     }
 
-    /// What to ask of the API server besides lists.
+    /// The probes that the check needs.
     pub fn probes(&self) -> BTreeSet<Probe> {
         self.params.rules.iter().flat_map(|rule| rule.probes).copied().collect()
     }
 
-    /// Says what became of a probe.
+    /// Adds the result of a probe.
     pub fn probe(&mut self, probe: Probe, state: ProbeState) {
         let kept = match state {
             ProbeState::Read(text) => ProbeState::Read(probe.keep(&text)),
@@ -151,27 +152,27 @@ impl<'d> Check<'d> {
         self.inventory.probes.insert(probe, kept);
     }
 
-    /// Says what became of a list of which nothing was read.
+    /// Adds the state of a list of which nothing was read.
     pub fn not_read(&mut self, key: ReadKey, state: ReadState) {
         self.inventory.reads.insert(key, state);
     }
 
-    /// The API server's version, as `/version` prints it.
+    /// Sets the API server's version, as `/version` prints it.
     pub fn server_version(&mut self, git_version: &str) {
         self.inventory.server_version = Some(git_version.to_owned());
     }
 
-    /// Judges as of another moment than it began with: a snapshot says when it was taken once it has been read.
+    /// Changes the moment as of which the check judges: a snapshot names its own once it has been read.
     pub fn judge_at(&mut self, now: Timestamp) {
         self.params.now = now;
     }
 
-    /// Counts requests made for this check.
+    /// Counts requests that were made for this check.
     pub fn requests(&mut self, count: usize) {
         self.requests += count;
     }
 
-    /// Judges an object that is about to be created, instead of a state: for manifests.
+    /// Judges an object of a manifest, which is about to be created.
     pub fn manifest(&mut self, object: Object<'_>) {
         self.manifests = true;
         self.objects += 1;
@@ -188,7 +189,7 @@ impl<'d> Check<'d> {
                 (judged(), None)
             };
             noted = self.looked_at(&change);
-            // What some rule could not read it took as missing.
+            // A rule may have taken parts that it could not read as missing.
             match change.unread().or(of_node) {
                 Some(why) => {
                     noted.clear();
@@ -211,7 +212,7 @@ impl<'d> Check<'d> {
         }
     }
 
-    /// What the rules note of a manifest that judge no change, and yet manifests, or that look across them.
+    /// The notes that rules take on a manifest if they judge no change but look at manifests, or look across them.
     fn looked_at(&self, change: &Change<'_>) -> Vec<(Code, Notes)> {
         let Some(object) = change.after.as_ref() else { return Vec::new() };
         let seen = derive::seen(object, change.kind, self.data);
@@ -225,27 +226,27 @@ impl<'d> Check<'d> {
         noted.collect()
     }
 
-    /// The version tables in force: built in, or given by the user.
+    /// The version tables in use: built in, or given by the user.
     pub fn version_tables(&self) -> &[Table] {
         &self.tables
     }
 
-    /// The day judged, UTC.
+    /// The day as of which the check judges, in UTC.
     pub fn as_of(&self) -> Date {
         self.day()
     }
 
-    /// What was read, reduced.
+    /// The facts read so far.
     pub fn inventory(&self) -> &Inventory {
         &self.inventory
     }
 
-    /// What the system created, as it is now; of a check that records.
+    /// The record of the system's objects, for a check that records.
     pub fn recorded(&self) -> &Recorder {
         &self.recorder
     }
 
-    /// The platforms the cluster may be on, and how we know.
+    /// The platforms that the cluster may be on, with the evidence.
     pub fn candidates(&self) -> (Vec<Platform>, Vec<String>) {
         if let Some(platform) = self.params.platform {
             return (vec![platform], vec!["given with --platform".to_owned()]);
@@ -307,7 +308,7 @@ impl<'d> Check<'d> {
 }
 
 impl Check<'_> {
-    /// Why a rule that rests on managedFields is not decided, if so.
+    /// The reason why a rule that rests on managedFields is not decided, if so.
     pub(super) fn unwritten(&self, rule: &Rule) -> Option<String> {
         let missed: usize = self.unwritten.iter().filter_map(|list| list.missed.get(&rule.code)).sum();
         if missed == 0 {
@@ -320,7 +321,7 @@ impl Check<'_> {
         ))
     }
 
-    /// How many objects came without managedFields that some rule asked for.
+    /// The number of objects without the managedFields that a rule asked for.
     pub(super) fn without_managed_fields(&self) -> usize {
         self.unwritten.iter().map(|list| list.objects).sum()
     }

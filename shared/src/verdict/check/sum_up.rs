@@ -1,4 +1,4 @@
-//! What all rules together come to: the verdict, the deadlines, the questions.
+//! The summary of all outcomes: verdict, deadlines and questions.
 
 use crate::people::questions;
 use std::collections::BTreeMap;
@@ -86,7 +86,7 @@ impl Check<'_> {
     }
 }
 
-/// The verdict, and the strongest basis of what voids support.
+/// The verdict, and the strongest basis of the findings that void support.
 pub(super) fn verdict(rules: &[RuleOutcome], findings: &[Finding]) -> (VerdictWord, Option<Basis>) {
     let voids = findings.iter().filter(|finding| finding.consequence == Consequence::Voids && finding.waiver.is_none());
     match voids.map(|finding| finding.basis).min() {
@@ -96,7 +96,7 @@ pub(super) fn verdict(rules: &[RuleOutcome], findings: &[Finding]) -> (VerdictWo
     }
 }
 
-/// A rule whose every finding is waived is waived.
+/// Turns the outcome of a rule whose findings are all waived into `waived`.
 pub(super) fn settle(rules: &mut [RuleOutcome], findings: &[Finding]) {
     for rule in rules.iter_mut().filter(|rule| rule.outcome == RuleResult::Violated) {
         let mut heavy = findings.iter().filter(|f| f.code == rule.code && f.consequence != Consequence::Info);

@@ -1,8 +1,9 @@
-//! Objects that come without managedFields, in which who wrote what would stand: kubectl leaves them out unless asked, and
-//! somebody who may write an object can clear them.
+//! Objects without managedFields, which would show their writers: kubectl leaves them out unless asked, and anybody who
+//! may write an object can clear them.
 //!
-//! A rule rests on them where it asks for them, and a few do for every object they are shown. In a list none of whose objects has them they were not recorded, so what
-//! the rule would have seen is not known. One object without them among others was cleared of them.
+//! A rule rests on managedFields where it asks for them, and a few rules do so for every object. If no object of a list
+//! has them, they were not recorded, and the rule's findings in it are unknown. If a single object lacks them, they
+//! were cleared.
 
 use std::collections::BTreeMap;
 
@@ -12,21 +13,21 @@ use crate::k8s::kinds::Kind;
 use crate::k8s::object::Object;
 use crate::rules::rule::Rule;
 
-/// What one list shows of managedFields.
+/// The presence of managedFields in one list.
 #[derive(Debug, Default)]
 pub(super) struct Written {
-    /// Whether some object of it has them.
+    /// Whether any object has them.
     recorded: bool,
-    /// How many objects lack them that some rule asked for.
+    /// The number of objects without the managedFields that a rule asked for.
     objects: usize,
-    /// Of how many each rule asked, by its code.
+    /// The number of such objects for each rule, by its code.
     missed: BTreeMap<Code, usize>,
-    /// What is to be said of such objects if others of the list have them.
+    /// Drafts on such objects, for the case that other objects of the list have managedFields.
     cleared: Vec<(Code, Draft)>,
 }
 
 impl Written {
-    /// Takes in an object, the rules it was shown to, and those of them that asked for its managedFields, in the order of
+    /// Adds an object, the rules it was shown to, and those of them that asked for its managedFields, in the order of
     /// their codes.
     pub(super) fn see(
         &mut self,
@@ -51,14 +52,14 @@ impl Written {
         for rule in asked.iter().chain(resting) {
             *self.missed.entry(rule.code).or_default() += 1;
         }
-        // One object is spoken of once, by the first rule for which it matters most.
+        // An object is mentioned once, by the first rule for which it matters most.
         let voids = |rule: &&&Rule| rule.heaviest(&Platform::ALL) == Consequence::Voids;
         if let Some(rule) = asked.iter().find(voids).filter(|_| self.cleared.len() < MAX_CLEARED) {
             self.cleared.push((rule.code, cleared(object, kind)));
         }
     }
 
-    /// What is to be said of this list: of single objects, or of all of them.
+    /// The drafts on single objects, or the note that the whole list lacks managedFields.
     pub(super) fn end(self) -> (Vec<(Code, Draft)>, Option<Unwritten>) {
         if self.recorded {
             return (self.cleared, None);
@@ -75,7 +76,8 @@ pub(crate) struct Unwritten {
     pub(super) missed: BTreeMap<Code, usize>,
 }
 
-/// Whether nothing of an object can be anybody's: such a one never had managedFields. Most service accounts are like that.
+/// Whether an object has no content that anybody could own, so that it never had managedFields. Most service accounts
+/// are like that.
 fn is_bare(object: &Object<'_>) -> bool {
     let meta = &object.meta;
     let empty = meta.labels.iter().next().is_none() && meta.annotations.iter().next().is_none();
@@ -95,9 +97,9 @@ fn cleared(object: &Object<'_>, kind: &'static Kind) -> Draft {
         ))
 }
 
-/// Rules that go by a name before they ask whose an object is: of an add-on that has the name of a component of the platform's
-/// only the hand that made it tells that it is somebody's own.
+/// Rules that compare names before they ask for the owner of an object. For an add-on with the name of a platform
+/// component only its writer shows that it is somebody's own.
 const RESTING: [Code; 1] = [Code::new("AA303")];
 
-/// Objects that are named: in a list of thousands the first few tell.
+/// The most objects that are named. In a list of thousands the first few suffice.
 const MAX_CLEARED: usize = 20;

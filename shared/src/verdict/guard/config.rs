@@ -68,7 +68,7 @@ pub enum GuardConfigKind {
     GuardConfig,
 }
 
-/// Why bytes are no configuration of the guard.
+/// The reason why bytes are not a configuration of the guard.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GuardConfigError {
@@ -83,7 +83,7 @@ pub enum GuardConfigError {
 impl From<ReadError> for GuardConfigError {
     fn from(error: ReadError) -> Self {
         GuardConfigError::Shape(match error {
-            // What is wrong may be a word, in YAML that is fine.
+            // The YAML may be valid and only a word be wrong.
             ReadError::Yaml(text) => text,
             other => other.to_string(),
         })

@@ -30,7 +30,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The platforms that a change may be judged for: the configured one, or every one with a policy text.
+    /// The platforms for which a change may be judged: the configured one, or every one with a policy text.
     pub fn platforms(&self) -> Vec<Platform> {
         self.platform.map_or(Platform::WITH_POLICY_TEXT.to_vec(), |platform| vec![platform])
     }
@@ -69,7 +69,7 @@ impl Preset {
     }
 }
 
-/// Why settings cannot be used.
+/// The reason why settings cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettingsError {
