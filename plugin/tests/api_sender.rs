@@ -103,7 +103,7 @@ fn no_command_waits_for_the_rest_of_a_reply_beyond_its_limit() {
         let ran = ran.exits(1);
         let said = format!("{}{}", ran.stdout, ran.stderr);
         assert!(said.contains("no complete answer within 1s"), "{arguments:?}: {said}");
-        assert!(said.contains("give it more with --request-timeout"), "{arguments:?}: {said}");
+        assert!(said.contains("allow more time with --request-timeout"), "{arguments:?}: {said}");
     }
 }
 

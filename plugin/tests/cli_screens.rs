@@ -44,7 +44,7 @@ fn a_cluster_outside() {
 
      clocks   Kubernetes 1.33 leaves the supported list (projected from the table)   292 days   2027-03-20   AA102
 
-     unknown  AA606 certificate-expiry: could not read the server's certificate: the address is not https, so the server presents none
+     unknown  AA606 certificate-expiry: could not read the server's certificate: the address is not https, so there is no certificate
 
      cannot be seen from Kubernetes (10), and answered by
        C09       host product                            Get-ComputerInfo -Property OsName, OsVersion
@@ -132,7 +132,7 @@ fn a_cluster_that_could_not_be_read_in_full() {
     assert_eq!(
         others,
         [
-            "AA606 certificate-expiry: could not read the server's certificate: the address is not https, so the server presents none"
+            "AA606 certificate-expiry: could not read the server's certificate: the address is not https, so there is no certificate"
         ]
     );
     assert_eq!(ran.block("exit"), "exit 5 · next: run with rights to list what is named above");

@@ -186,7 +186,7 @@ fn a_table_may_be_of_a_later_day_than_the_one_that_is_judged_but_not_of_one_to_c
                 "json",
             ]);
             assert_eq!(ran.code == 2, code == 2, "{command} {of} {as_of}: {}", ran.stderr);
-            assert_eq!(ran.stderr.contains("is still to come"), code == 2, "{}", ran.stderr);
+            assert_eq!(ran.stderr.contains("is in the future"), code == 2, "{}", ran.stderr);
         }
     }
 }

@@ -35,7 +35,7 @@ pub const FLOORS: [&[&str]; 9] = [
 ];
 
 /// The most names that may stand for several types. The bar only falls.
-pub const NAMES: usize = 19;
+pub const NAMES: usize = 4;
 
 /// The source of the product, read and resolved.
 #[derive(Debug)]

@@ -29,10 +29,10 @@ impl Presented {
     pub async fn life(&self, limit: Duration) -> Result<Validity, String> {
         let url = &self.0.cluster_url;
         if url.scheme_str() != Some("https") {
-            return Err("the address is not https, so the server presents none".to_owned());
+            return Err("the address is not https, so there is no certificate".to_owned());
         }
         if self.0.proxy_url.is_some() {
-            return Err("a proxy is in between, and what it presents may be its own".to_owned());
+            return Err("the connection goes through a proxy, which may present its own certificate".to_owned());
         }
         let handshake = tokio::time::timeout(limit, self.handshake());
         handshake.await.unwrap_or_else(|_| Err(format!("no handshake within {limit:?}")))
@@ -51,7 +51,7 @@ impl Presented {
         let tcp = tcp.map_err(|error| error.to_string())?;
         let stream = TlsConnector::from(Arc::new(tls)).connect(name, tcp).await.map_err(|error| error.to_string())?;
         let (_, session) = stream.get_ref();
-        let leaf = session.peer_certificates().and_then(<[_]>::first).ok_or("the server presents none")?;
+        let leaf = session.peer_certificates().and_then(<[_]>::first).ok_or("the server presents no certificate")?;
         Validity::of(leaf)
     }
 }

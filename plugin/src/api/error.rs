@@ -119,12 +119,12 @@ impl RequestFault {
         match self {
             RequestFault::Connect(why) => (why.clone(), connect_hint(why)),
             RequestFault::Cut(why) => (format!("the answer broke off ({why})"), "try again"),
-            RequestFault::Deadline(limit) => (format!("not done within {limit:?}"), "give it more with --timeout"),
+            RequestFault::Deadline(limit) => (format!("not done within {limit:?}"), "allow more time with --timeout"),
             RequestFault::Expired => {
                 ("the list expired on the server each time before it was read".to_owned(), "try a larger --chunk-size")
             }
             RequestFault::Garbage(what) => (
-                format!("this is no answer of a Kubernetes API server: {what}"),
+                format!("the answer is not from a Kubernetes API server: {what}"),
                 "check the server address and any proxy on the way",
             ),
             RequestFault::Ours(why) => (why.clone(), "this is a fault of kubectl-aksarc"),
@@ -136,13 +136,13 @@ impl RequestFault {
                 (format!("the server answered {status} {}", message.trim_end_matches('.')), "")
             }
             RequestFault::Timeout(limit) => {
-                (format!("no complete answer within {limit:?}"), "give it more with --request-timeout")
+                (format!("no complete answer within {limit:?}"), "allow more time with --request-timeout")
             }
             RequestFault::Unauthorized(message) => (
                 format!("the server does not accept the credentials (401 {message})"),
                 "log in again, or choose others with --context, --user or --token",
             ),
-            RequestFault::Write(why) => (format!("cannot keep what was read: {why}"), "is the disk full?"),
+            RequestFault::Write(why) => (format!("cannot store the data: {why}"), "is the disk full?"),
         }
     }
 }

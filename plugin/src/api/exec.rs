@@ -91,12 +91,12 @@ impl Status {
     /// # Errors
     /// The output is not an `ExecCredential`, or has no credentials.
     fn read(output: Vec<u8>) -> anyhow::Result<Self> {
-        let text = String::from_utf8(output).context("its answer is not text")?;
+        let text = String::from_utf8(output).context("its output is not text")?;
         let credential: Credential =
-            serde_saphyr::from_str(&text).map_err(|_| anyhow!("its answer is no ExecCredential"))?;
-        let status = credential.status.context("its answer has no status")?;
+            serde_saphyr::from_str(&text).map_err(|_| anyhow!("its output is not an ExecCredential"))?;
+        let status = credential.status.context("its output has no status")?;
         if status.token.is_none() && status.client_certificate_data.is_none() {
-            return Err(anyhow!("its answer holds neither a token nor a certificate"));
+            return Err(anyhow!("its output contains neither a token nor a certificate"));
         }
         Ok(status)
     }

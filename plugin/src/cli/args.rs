@@ -15,10 +15,10 @@ use crate::screen::ui::UiFlags;
 
 /// Is this cluster, or this change, inside Microsoft's published support policy for AKS enabled by Azure Arc?
 ///
-/// Nothing in a cluster is ever changed, and the API server is the only peer. Checks and snapshots send get and list
-/// requests only; a dry run also sends the write it rehearses, marked dryRun=All, to servers that judge it and are known
-/// not to store it; doctor asks what you may do. Not affiliated with Microsoft: verdicts are a reading of published texts,
-/// not a promise of support.
+/// The program changes nothing in a cluster, and the API server is its only peer. Checks and snapshots send only get
+/// and list requests. A dry run also sends the write that it rehearses, marked dryRun=All, and only to servers that are
+/// known not to store it. doctor also asks about your rights. Not affiliated with Microsoft: verdicts are a reading of
+/// published texts, not a promise of support.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 110, arg_required_else_help = true, after_help = EXIT_CODES)]
 pub struct Cli {
@@ -33,50 +33,52 @@ pub enum TopCommand {
     // What stands here is the help: clap does not look at the comments of the arguments' own types.
     /// Judge a cluster, a snapshot of one, or manifests
     ///
-    /// Without --snapshot or -f the cluster of the current context is read: whole lists of what the rules need, with get
-    /// and list requests only. A rule that could not read what it needs is unknown, never a pass.
+    /// Without --snapshot or -f the cluster of the current context is read, with get and list requests only. A rule
+    /// whose input could not be read is unknown, never a pass.
     SupportCheck(Box<support_check::Args>),
-    /// Show what a change would do, and what the policy says of it, without doing it
+    /// Show what a change would do and what the policy says about it, without making it
     ///
-    /// The request goes to the API server as kubectl would send it, but with dryRun=All: everything there sees it,
-    /// admission webhooks too, and nothing is stored. That needs the right to make the change. What would come of it is
-    /// judged by the same engine as the guard, so it says the same whether or not a guard is installed.
+    /// The request goes to the API server as kubectl would send it, but with dryRun=All: authorization, validation and
+    /// admission webhooks process it, and nothing is stored. This requires the right to make the change. The result is
+    /// judged by the engine of the guard, so the answer is the same whether or not a guard is installed.
     ///
-    /// A group that an APIService hands to a Service is answered by another server, which may ignore dryRun and store the
-    /// object. Nothing is sent to it, unless it is known to keep to dry runs, as Calico's is: the answer is "cannot be
-    /// rehearsed on this server" and exit code 5, and the rules judge the change as given. Who serves a group is told by
-    /// listing apiservices.apiregistration.k8s.io. Without that right Kubernetes' own groups are rehearsed alone, or with
-    /// those of CustomResourceDefinitions, where customresourcedefinitions.apiextensions.k8s.io may be listed.
+    /// A group that an APIService passes to a Service is served by another server, which may ignore dryRun and store
+    /// the object. Nothing is sent to such a server, unless it is known to honour dry runs, as Calico's is: the answer
+    /// is "cannot be rehearsed on this server" with exit code 5, and the rules judge the change as given. The servers
+    /// of groups are found by listing apiservices.apiregistration.k8s.io. Without the right to list them, only
+    /// Kubernetes' own groups are rehearsed, and those of CustomResourceDefinitions if
+    /// customresourcedefinitions.apiextensions.k8s.io may be listed.
     DryRun(dry_run::Args),
-    /// Whether a check would be complete here, and what stands in its way
+    /// Examine whether a check would be complete here, and what prevents it
     ///
-    /// Looks at the way to the API server and its clock, at your rights for each rule and for dry runs, at other admission
-    /// webhooks, at the guard, and at the age of this program's data. Your rights are asked for as `kubectl auth can-i` does it, with POST
-    /// requests that create nothing.
+    /// Examines the connection to the API server and its clock, your rights for each rule and for dry runs, other
+    /// admission webhooks, the guard, and the age of this program's data. It asks about your rights as `kubectl auth
+    /// can-i` does, with POST requests that create nothing.
     Doctor(Box<doctor::Args>),
-    /// Show a rule's page: what it checks, why, what to do instead
+    /// Show a rule's page: what it checks, why, and what to do instead
     Explain(explain::Args),
-    /// The rules, and what decides each clause of the policy
+    /// List the rules, and what decides each clause of the policy
     Rules(rules::Args),
-    /// Record what the rules read, for a check elsewhere or a support ticket
+    /// Record the objects that rules read, for a check elsewhere or a support ticket
     ///
-    /// Holds metadata, specs and status of the objects that rules read. Secrets are never asked for; the data of
-    /// ConfigMaps, the last-applied annotation, and environment, commands and probes of containers are left out.
+    /// A snapshot contains metadata, specs and status of the objects that rules read. Secrets are never requested. The
+    /// data of ConfigMaps, the last-applied annotation, and environment, commands and probes of containers are left
+    /// out.
     Snapshot(Box<snapshot::Args>),
-    /// Record what the system created here at a known-good time, and see what became of it
+    /// Record what the system created at a known-good time, and compare it with the present state
     Baseline(baseline::Args),
     /// Print a script that completes commands and flags
     ///
-    /// For `kubectl aksarc` kubectl's own completion does it, when kubectl_complete-aksarc is on the PATH.
+    /// For `kubectl aksarc` kubectl's own completion works when kubectl_complete-aksarc is on the PATH.
     Completion(completion::Args),
-    /// Versions of this program and of its data; the cluster is not asked
+    /// Show the versions of this program and of its data, without contacting a cluster
     Version(version::Args),
-    /// Versions of the cluster and its node pools against the tables of what is supported
+    /// Compare the versions of the cluster and its node pools with the tables of supported versions
     ///
-    /// For each platform the cluster may be on: whether the server and each pool are in support, until when, which patch is
-    /// the newest, and how old the table is that says so. Nothing is judged; support-check does that.
+    /// For each platform that the cluster may be on, this shows whether the server and each pool are in support, until
+    /// when, the newest patch, and the age of the table. It gives no verdict; support-check does.
     Versions(Box<versions::Args>),
-    /// Findings accepted for a time: list, check and make waivers
+    /// List, check, audit and create waivers, which accept findings for a time
     Waivers(waivers::Args),
 }
 

@@ -58,10 +58,10 @@ pub struct KubeFlags {
     /// Name to check the server's certificate against, instead of its host name
     #[arg(long, value_name = "NAME", env = "KUBECTL_AKSARC_TLS_SERVER_NAME")]
     pub tls_server_name: Option<String>,
-    /// Do not ask for compressed answers
+    /// Do not request compressed responses
     #[arg(long, env = "KUBECTL_AKSARC_DISABLE_COMPRESSION", value_parser = FalseyValueParser::new())]
     pub disable_compression: bool,
-    /// How long one request may take; 0 for no limit but --timeout
+    /// Time limit for one request; 0 for no limit but --timeout
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration::parse, env = "KUBECTL_AKSARC_REQUEST_TIMEOUT")]
     pub request_timeout: Limit,
 }

@@ -90,7 +90,7 @@ impl Reader {
             },
             StatusCode::FORBIDDEN => Ok(None),
             StatusCode::NOT_FOUND => {
-                Err(self.sender.error(&request, RequestFault::Garbage("it does not know /version".to_owned())))
+                Err(self.sender.error(&request, RequestFault::Garbage("it does not serve /version".to_owned())))
             }
             _ => Err(self.sender.refused(&request, &reply)),
         }

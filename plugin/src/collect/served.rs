@@ -27,7 +27,7 @@ pub(super) async fn elsewhere(reader: &Reader, kind: &'static Kind, served: Opti
         let known: Vec<&str> = kind.versions().collect();
         let known = known.join(" or ");
         return Listed::Unknown(format!(
-            "the server serves no {known} of it, and does not tell which versions it serves"
+            "the server does not serve {known} of it, and does not say which versions it serves"
         ));
     };
     let (mut found, mut untold) = (Vec::new(), Vec::new());
@@ -43,7 +43,7 @@ pub(super) async fn elsewhere(reader: &Reader, kind: &'static Kind, served: Opti
     }
     match (&*found, &*untold) {
         ([], []) => Listed::NotServed,
-        ([], untold) => Listed::Unknown(format!("whether {} has it could not be asked", untold.join(" or "))),
+        ([], untold) => Listed::Unknown(format!("could not find out whether {} has it", untold.join(" or "))),
         (found, _) => Listed::Unknown(format!(
             "the server serves it as {}, which this program does not know",
             found.join(" and ")

@@ -38,14 +38,15 @@ pub struct Args {
 /// The subcommands of `baseline`.
 #[derive(Clone, Debug, clap::Subcommand)]
 pub enum BaselineCommand {
-    /// Record what the system created, as it is now
+    /// Record what the system created, in its present state
     ///
-    /// Labels and annotations of nodes and system namespaces, how we know that they are the system's, sizes of nodes, and
-    /// a hash of what matters in each system object. What a person's tool has written is left out, and said. Do it when the
-    /// cluster is known to be good: after it was made, or after an upgrade.
+    /// The baseline contains labels and annotations of nodes and system namespaces, the evidence that they are the
+    /// system's, sizes of nodes, and a hash of the relevant fields of each system object. Fields that a person's tool
+    /// has written are left out, with a note. Record it when the cluster is known to be good: after its creation, or
+    /// after an upgrade.
     #[command(after_help = CAPTURE)]
     Capture(Box<CaptureArgs>),
-    /// Show what differs between a baseline and now
+    /// Show the differences between a baseline and the present state
     #[command(after_help = DIFF)]
     Diff(Box<DiffArgs>),
 }
@@ -53,7 +54,7 @@ pub enum BaselineCommand {
 /// Arguments of `baseline capture`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct CaptureArgs {
-    /// Where to; standard output, if left out
+    /// File to write; by default standard output
     #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub output: Option<PathBuf>,
     /// Exit 0 instead of 5 when something could not be recorded
@@ -127,7 +128,8 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Baseline> {
     if u64::try_from(text.len()).unwrap_or(u64::MAX) > MAX_FILE {
         anyhow::bail!("{shown} has more than {MAX_FILE} bytes, the most a baseline may have");
     }
-    baseline::parse(&text).with_context(|| format!("{shown} is no baseline of `kubectl aksarc baseline capture`"))
+    baseline::parse(&text)
+        .with_context(|| format!("{shown} is not a baseline made by `kubectl aksarc baseline capture`"))
 }
 
 async fn capture(args: &CaptureArgs, ui: &Ui) -> ExitResult {
@@ -262,7 +264,7 @@ async fn record(source: &Source, ui: &Ui) -> Result<Recorded, Failure> {
     };
     if baseline.nodes.is_empty() && baseline.namespaces.is_empty() && baseline.objects.is_empty() {
         return Err(Failure::run(anyhow::anyhow!(
-            "nothing of the system's could be read, so there is nothing to record; `kubectl aksarc doctor` says which rights are missing"
+            "no object of the system could be read, so there is nothing to record; `kubectl aksarc doctor` lists the missing rights"
         )));
     }
     Ok(Recorded { baseline, left_out: recorder.left_out(), gaps, read })
@@ -335,7 +337,7 @@ const DIFFERENT: u8 = 1;
 const MAX_FILE: u64 = 256 << 20;
 
 /// The parts that cannot be compared between a cluster and a snapshot.
-pub(crate) const PARTLY: &str = "what is in ConfigMaps and workloads, which a snapshot holds in part: one side is a snapshot, and the other a cluster";
+pub(crate) const PARTLY: &str = "the contents of ConfigMaps and workloads, since one side is a snapshot, which holds them in part, and the other a cluster";
 
 /// The most names of left-out objects that are shown.
 const SHOWN: usize = 6;

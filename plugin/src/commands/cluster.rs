@@ -30,7 +30,7 @@ pub struct ClusterFlags {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Reading")]
 pub struct Reading {
-    /// How long all of it may take; 0 for no limit
+    /// Time limit for the whole run; 0 for no limit
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration::parse, env = "KUBECTL_AKSARC_TIMEOUT")]
     pub timeout: Limit,
     /// Objects per page

@@ -59,7 +59,7 @@ pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
     reader.progress().clear();
     if examined.is_err() {
         let why = format!("not done within {limit:?}");
-        diagnosis.checks.push(Symptom::new("time", SymptomState::Failed, why).next("give it more with --timeout"));
+        diagnosis.checks.push(Symptom::new("time", SymptomState::Failed, why).next("allow more time with --timeout"));
     }
     diagnosis.checks.extend(own(Timestamp::now()));
     let text = match args.output {

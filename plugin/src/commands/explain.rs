@@ -13,7 +13,7 @@ use crate::screen::ui::Ui;
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Code, slug, category such as 2xx, or clause such as C13; several are shown one after the other
+    /// Codes, slugs, categories such as 2xx, or clauses such as C13
     #[arg(value_name = "CODE|SLUG|CLAUSE", required = true)]
     pub rules: Vec<String>,
     /// Show the examples too: objects and changes, each with the rule's answer

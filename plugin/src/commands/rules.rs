@@ -29,11 +29,11 @@ pub struct Args {
 /// What to show of the rules.
 #[derive(Clone, Debug, clap::Subcommand)]
 pub enum RulesCommand {
-    /// Every rule on one line
+    /// List every rule on one line
     List(Listing),
-    /// A rule's page, as `explain` shows it
+    /// Show a rule's page, as `explain` does
     Show(explain::Args),
-    /// Every clause of the policy, and what decides it
+    /// List every clause of the policy, and what decides it
     Coverage(CoverageArgs),
 }
 

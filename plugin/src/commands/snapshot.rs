@@ -22,10 +22,10 @@ use crate::snapshot::write::{Form, SnapshotRecorder};
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Where to: NAME.tar.gz, NAME.json, or a directory that is new or empty
+    /// Destination: NAME.tar.gz, NAME.json, or a directory that is new or empty
     #[arg(short, long, value_name = "PATH", required_unless_present = "script", value_hint = clap::ValueHint::AnyPath)]
     pub output: Option<PathBuf>,
-    /// Print a script instead that records the same with nothing but kubectl, for somebody who may not install anything
+    /// Print a script that records the same with kubectl alone, for users who may not install anything
     #[arg(long, value_name = "SHELL", conflicts_with = "output")]
     pub script: Option<ShellFlag>,
     /// Exit 0 instead of 5 when something could not be recorded
@@ -47,7 +47,11 @@ pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
             ui.print(&script(shell))?;
             return Ok(0);
         }
-        (None, None) => return Err(Failure::input(anyhow::anyhow!("--output says where the snapshot goes"))),
+        (None, None) => {
+            return Err(Failure::input(anyhow::anyhow!(
+                "--output is missing: it names the file or directory of the snapshot"
+            )));
+        }
     };
     let form = Form::of(&output).map_err(Failure::input)?;
     let now = Timestamp::now();

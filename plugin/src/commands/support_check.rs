@@ -10,11 +10,11 @@ use aksarc_shared::data::{Data, Platform, embedded};
 use aksarc_shared::facts::baseline::Baseline;
 use aksarc_shared::facts::inventory::ReadState;
 use aksarc_shared::k8s::kinds;
-use aksarc_shared::rules::catalogue;
 use aksarc_shared::text;
 use aksarc_shared::verdict::check::{Check, Params};
-use aksarc_shared::verdict::report::Report;
+use aksarc_shared::verdict::report::v1::{InputKindV1, InputV1, ReportV1};
 use clap::builder::FalseyValueParser;
+use jiff::Timestamp;
 
 use super::cluster::{self, CheckSource, ClusterFlags};
 use crate::cli::exit::{ExitResult, Failure};
@@ -39,16 +39,16 @@ pub struct Args {
     /// Judge a snapshot instead of a cluster: a file, a directory or a .tar.gz
     #[arg(long, value_name = "PATH", conflicts_with_all = ["filename", "context", "server"], value_hint = clap::ValueHint::AnyPath)]
     pub snapshot: Option<PathBuf>,
-    /// Judge manifests as if somebody were about to create them; - reads standard input
+    /// Judge manifests as if a person were about to create them; - reads standard input
     #[arg(short, long, value_name = "FILE|DIR|-", conflicts_with_all = ["context", "server"], value_hint = clap::ValueHint::AnyPath)]
     pub filename: Vec<PathBuf>,
-    /// Look into subdirectories of -f too
+    /// Read subdirectories of -f too
     #[arg(short = 'R', long, requires = "filename")]
     pub recursive: bool,
-    /// Namespace of manifests that name none
+    /// Namespace for manifests without one
     #[arg(short, long, value_name = "NAME")]
     pub namespace: Option<String>,
-    /// Accepted for habit's sake: a check is always of all namespaces
+    /// Accepted for compatibility; a check always covers all namespaces
     #[arg(short = 'A', long, conflicts_with = "namespace")]
     pub all_namespaces: bool,
     /// Rules, waivers and platform.
@@ -60,6 +60,16 @@ pub struct Args {
     /// Reading, display and cluster.
     #[command(flatten)]
     pub flags: ClusterFlags,
+}
+
+impl Args {
+    fn kind(&self) -> InputKindV1 {
+        match (&self.snapshot, &*self.filename) {
+            (Some(_), _) => InputKindV1::Snapshot,
+            (None, []) => InputKindV1::Cluster,
+            (None, _) => InputKindV1::Manifests,
+        }
+    }
 }
 
 /// What is printed, and where to.
@@ -78,16 +88,16 @@ pub struct Printing {
     /// Also save the report as JSON
     #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_SAVE", value_hint = clap::ValueHint::FilePath)]
     pub save: Option<PathBuf>,
-    /// Which findings to print: problems leaves out waived ones and those that are information only
+    /// Findings to print; problems leaves out waived ones and those that are only information
     #[arg(long, value_name = "WHICH", default_value = "problems", env = "KUBECTL_AKSARC_SHOW")]
     pub show: report::Show,
-    /// How to order findings in the table
+    /// Order of the findings in the table
     #[arg(long, value_name = "BY", default_value = "rule", env = "KUBECTL_AKSARC_GROUP_BY")]
     pub group_by: report::GroupBy,
     /// Shell that fixes are printed for; by default the one that the system suggests
     #[arg(long, value_name = "SHELL", env = "KUBECTL_AKSARC_SHELL")]
     pub shell: Option<ShellFlag>,
-    /// Exit 0 whatever the verdict; the report still carries the true code
+    /// Exit with 0 whatever the verdict; the report still contains the true code
     #[arg(long, env = "KUBECTL_AKSARC_EXIT_ZERO", value_parser = FalseyValueParser::new())]
     pub exit_zero: bool,
 }
@@ -107,7 +117,7 @@ pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
 }
 
 /// Judges, prints and saves.
-async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
+async fn judge(args: &Args, ui: &Ui) -> Result<ReportV1, Failure> {
     let begun = Instant::now();
     if args.namespace.is_some() && args.filename.is_empty() {
         return Err(Failure::input(anyhow::anyhow!(
@@ -121,7 +131,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
     if WaiverSource::of(args.judging.waivers.as_deref()) == WaiverSource::Cluster {
         if !is_live {
             return Err(Failure::input(anyhow::anyhow!(
-                "--waivers cluster is for a check of a cluster: snapshots and manifests hold no waivers. Give them as a file: \
+                "--waivers cluster is for a check of a cluster: snapshots and manifests contain no waivers. Give them as a file: \
                  kubectl get supportwaivers -o yaml > waivers.yaml"
             )));
         }
@@ -140,14 +150,12 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
     }
     let given = params.waivers.clone();
     let answers = params.attestations.clone();
-    let data = tables(&params, is_live || args.snapshot.is_some());
+    let data = tables(&params, if is_live || args.snapshot.is_some() { Subject::Cluster } else { Subject::Manifests });
     let mut check = Check::new(data, params);
-    let (mut unjudged, mut recorded, mut age) = (0, 0, None);
+    let (mut unjudged, mut recorded) = (0, 0);
     let source = if let Some(path) = &args.snapshot {
         let about = snapshot::read::judge(path, &mut check).map_err(Failure::input)?;
-        let moment = about.moment();
-        age = moment.map(|taken| Age::of(taken, args.judging.as_of));
-        if let (None, Some(taken)) = (args.judging.as_of, moment) {
+        if let (None, Some(taken)) = (args.judging.as_of, about.moment()) {
             now = taken;
             check.judge_at(taken);
         }
@@ -166,9 +174,18 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
     ui.detail(&format!("as of {now}"));
     args.judging.warn_of_early_day(source.taken.as_deref(), ui);
     Judging::warn_of_answers(&answers, now, ui);
-    warn_of_age(age, ui);
     let nodes_read =
         matches!(check.inventory().read(&kinds::NODE), Some(ReadState::Complete { .. } | ReadState::Partly(_)));
+    let input = InputV1 {
+        kind: args.kind(),
+        taken: source.taken,
+        as_of: args.judging.as_of.map(|moment| moment.to_string()),
+        nodes_read,
+        unjudged,
+        recorded,
+    };
+    let shown_at = Timestamp::now();
+    warn_of_age(Age::of(&input, shown_at), ui);
     // A cluster that cannot be judged, such as one of another product, is wrong input.
     let mut report = check.finish(tool::identity(), &source.context, &source.server).map_err(Failure::input)?;
     let pasting = Pasting::new(args.printing.shell);
@@ -180,17 +197,13 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
     report.coverage.seconds = rounded(begun.elapsed());
     report.coverage.peak_memory_bytes = tool::peak_memory();
     warn(&given, &report, now, ui);
+    let report = ReportV1::new(report, input);
     let view = View {
         look: ui.look(),
         name: ui.name,
         show: args.printing.show,
         group_by: args.printing.group_by,
-        taken: source.taken.as_deref(),
-        age,
-        manifests: !args.filename.is_empty(),
-        nodes_read,
-        unjudged,
-        recorded,
+        now: shown_at,
     };
     note_what_has_no_place(&report, args.printing.output, recorded, ui);
     let text = report::report(&report, args.printing.output, &view)?;
@@ -214,9 +227,9 @@ fn warn_of_age(age: Option<Age>, ui: &Ui) {
 }
 
 /// Says on stderr what the screen says and some formats have no place for. `recorded` manifests came from a cluster.
-fn note_what_has_no_place(report: &Report, format: ReportFormat, recorded: usize, ui: &Ui) {
+fn note_what_has_no_place(report: &ReportV1, format: ReportFormat, recorded: usize, ui: &Ui) {
     if report.partial && format == ReportFormat::Name {
-        let (run, all) = (report.rules.len(), catalogue::ALL.len());
+        let (run, all) = (report.rules.len(), report.catalogue.rules);
         ui.note(&format!("note: by {run} of {all} rules alone (--only, --skip)"));
     }
     if recorded > 0 && format != ReportFormat::Table {
@@ -230,14 +243,25 @@ fn note_what_has_no_place(report: &Report, format: ReportFormat, recorded: usize
 
 /// The data tables for the platforms that a check may be of. Without `--platform` a cluster decides; for manifests bare
 /// metal has to be named.
-fn tables(params: &Params, cluster: bool) -> &'static Data {
+fn tables(params: &Params, subject: Subject) -> &'static Data {
     let platforms = match params.platform {
         Some(platform) => vec![platform],
-        None if cluster => Platform::ALL.to_vec(),
-        None => Platform::WITH_POLICY_TEXT.to_vec(),
+        None => match subject {
+            Subject::Cluster => Platform::ALL.to_vec(),
+            Subject::Manifests => Platform::WITH_POLICY_TEXT.to_vec(),
+        },
     };
     // Lists are read in tasks of their own, and a run judges once, so the tables may live forever.
     Box::leak(Box::new(embedded().on(&platforms)))
+}
+
+/// The subject of a check.
+#[derive(Clone, Copy)]
+enum Subject {
+    /// A cluster, or a snapshot of one.
+    Cluster,
+    /// Manifests.
+    Manifests,
 }
 
 /// Judges the given manifests, and returns the counts of their objects.

@@ -31,10 +31,10 @@ use crate::snapshot;
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Look at a snapshot instead of a cluster: a file, a directory or a .tar.gz
+    /// Read a snapshot instead of a cluster: a file, a directory or a .tar.gz
     #[arg(long, value_name = "PATH", conflicts_with_all = ["context", "server"], value_hint = clap::ValueHint::AnyPath)]
     pub snapshot: Option<PathBuf>,
-    /// Print the built-in tables as YAML, to start a file of one's own for --versions; no cluster is asked
+    /// Print the built-in tables as YAML, as a template for --versions, without contacting a cluster
     #[arg(long, conflicts_with_all = ["snapshot", "output", "versions", "platform", "as_of"])]
     pub table: bool,
     /// Format
@@ -47,7 +47,7 @@ pub struct Args {
     /// when it was taken, for everything else now
     #[arg(long, help_heading = "Judging", value_name = "DATE", value_parser = moment_or_now, env = "KUBECTL_AKSARC_AS_OF")]
     pub as_of: Option<Timestamp>,
-    /// Newer version tables than the built-in ones, in the same form
+    /// Version tables newer than the built-in ones, in the same format
     #[arg(long, help_heading = "Judging", value_name = "FILE", env = "KUBECTL_AKSARC_VERSIONS", value_hint = clap::ValueHint::FilePath)]
     pub versions: Option<String>,
     /// Reading, display and cluster.

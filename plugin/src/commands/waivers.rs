@@ -22,29 +22,29 @@ pub struct Args {
 /// The subcommands of `waivers`.
 #[derive(Clone, Debug, clap::Subcommand)]
 pub enum WaiversCommand {
-    /// Show waivers with their state, the days left, and what they are for
+    /// List waivers with their state, the days left, and their object
     ///
-    /// Exit code 0 whatever their state; `lint` is the one that fails.
+    /// The exit code is 0 whatever their state; `lint` fails on problems.
     #[command(after_help = list::EXAMPLES)]
     List(list::Args),
-    /// Say what is wrong with a file of waivers, line by line, without a cluster
+    /// Check a file of waivers, without a cluster, and list the problems by line
     ///
     /// Exit code 2 when a waiver breaks a term, so that it does not count, or the file cannot be read; 0 otherwise.
     #[command(after_help = lint::EXAMPLES)]
     Lint(lint::Args),
-    /// Hold waivers against what is found: which cover something, and which are unused, lapsed, expired or invalid
+    /// Compare waivers with findings, and list those that are unused, lapsed, expired or invalid
     ///
-    /// Judges the cluster of the current context, or a snapshot of one. A waiver is called unused only when all of its rules
-    /// were evaluated in full; where something was not read, or leaves no trace in a state, its use is unknown.
+    /// Judges the cluster of the current context, or a snapshot. A waiver is called unused only when all of its rules
+    /// were evaluated in full. If something was not read, or leaves no trace in the cluster, its use is unknown.
     ///
-    /// Exit code 2 when a waiver is invalid; with --strict 5 when the use of one is unknown, then 4 when one is unused,
-    /// lapsed or expired; 0 otherwise. What the verdict on the cluster would be is for `support-check`.
+    /// The exit code is 2 when a waiver is invalid; with --strict 5 when the use of one is unknown, then 4 when one is
+    /// unused, lapsed or expired; 0 otherwise. The verdict on the cluster is the task of `support-check`.
     #[command(after_help = audit::EXAMPLES)]
     Audit(audit::Args),
     /// Print a complete waiver for a finding
     ///
-    /// The finding comes from a saved result (--from), by its fingerprint or by code and object, or from flags. What `lint`
-    /// would refuse is refused here. Nothing is written to a file unless --output-file names one.
+    /// The finding comes from a saved result (--from), by its fingerprint or by code and object, or from flags. A
+    /// waiver that `lint` would refuse is refused here. Nothing is written to a file unless --output-file names one.
     #[command(after_help = new::EXAMPLES)]
     New(new::Args),
 }

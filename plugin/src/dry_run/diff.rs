@@ -16,20 +16,29 @@ pub struct FieldDifference {
 
 /// Every field that differs, in the order of paths. Fields that the server writes itself are left out: managedFields,
 /// resourceVersion, generation, uid and timestamps, the annotation with the last applied manifest, and, unless
-/// `with_status` asks for it, status.
-pub fn fields(before: &Value, after: &Value, with_status: bool) -> Vec<FieldDifference> {
+/// it is compared too, status.
+pub fn fields(before: &Value, after: &Value, status: StatusField) -> Vec<FieldDifference> {
     let mut found = Vec::new();
     let none = Map::new();
     let (old, new) = (before.as_object().unwrap_or(&none), after.as_object().unwrap_or(&none));
     let private = old.get("kind").or(new.get("kind")).and_then(Value::as_str) == Some("Secret");
     let mut walk = Walk { private, found: &mut found };
     for key in keys(old, new) {
-        if key == "status" && !with_status {
+        if key == "status" && status == StatusField::LeftOut {
             continue;
         }
         walk.compare(key, old.get(key).unwrap_or(&Value::Null), new.get(key).unwrap_or(&Value::Null));
     }
     found
+}
+
+/// The treatment of `status` in a comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatusField {
+    /// It is compared like any other field.
+    Compared,
+    /// It is left out.
+    LeftOut,
 }
 
 struct Walk<'f> {
@@ -161,7 +170,7 @@ mod tests {
 
     fn lines(before: &Value, after: &Value) -> Vec<String> {
         let show = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
-        fields(before, after, false)
+        fields(before, after, StatusField::LeftOut)
             .into_iter()
             .map(|f| format!("{} {} > {}", f.path, show(f.before), show(f.after)))
             .collect()
@@ -179,7 +188,7 @@ mod tests {
             "status": {"a": 2},
         });
         assert_eq!(lines(&before, &after), Vec::<String>::new());
-        assert_eq!(fields(&before, &after, true).len(), 1);
+        assert_eq!(fields(&before, &after, StatusField::Compared).len(), 1);
     }
 
     #[test]

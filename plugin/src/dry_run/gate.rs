@@ -38,7 +38,7 @@ pub enum Barred {
         subresource: String,
     },
     /// Neither APIServices nor CustomResourceDefinitions show which server serves the group and version.
-    #[error("cannot be rehearsed on this server: who serves {}/{version} is not known: {why}", shown(group))]
+    #[error("cannot be rehearsed on this server: the server of {}/{version} is not known: {why}", shown(group))]
     Unknown {
         /// The group.
         group: String,
@@ -173,7 +173,7 @@ pub(crate) mod tests {
         assert_eq!(decide(service(), "apps"), said("apps is served by shop/api"));
         assert_eq!(decide(service(), ""), said("the core group is served by shop/api"));
         assert_eq!(decide(service(), "apiregistration.k8s.io"), said("apiregistration.k8s.io is served by shop/api"));
-        let unnamed = "who serves projectcalico.org/v1 is not known: no APIService names it";
+        let unnamed = "the server of projectcalico.org/v1 is not known: no APIService names it";
         assert_eq!(decide(None, "projectcalico.org"), said(unnamed));
         assert!(decide(None, "apps").is_err_and(|text| text.contains("no APIService names it")));
     }

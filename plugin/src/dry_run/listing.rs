@@ -26,7 +26,7 @@ pub(super) async fn all(
             status => return Err(format!("cannot list {what}: {} ({status})", Refusal::of(&reply).message)),
         }
         let Some(page) = reply.body.get("items").and_then(Value::as_array) else {
-            return Err(format!("cannot list {what}: the answer is no list"));
+            return Err(format!("cannot list {what}: the answer is not a list"));
         };
         items.extend(page.iter().cloned());
         let more = reply.body.pointer("/metadata/continue").and_then(Value::as_str);

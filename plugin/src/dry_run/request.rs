@@ -278,7 +278,7 @@ fn apply(
     let mut notes = Vec::new();
     let original = if let Some(text) = last_applied(current) {
         serde_json::from_str(text)
-            .map_err(|error| format!("annotation {LAST_APPLIED} of the object is no JSON: {error}"))?
+            .map_err(|error| format!("annotation {LAST_APPLIED} of the object is not JSON: {error}"))?
     } else {
         notes.push("the object was not made by kubectl apply: fields that the manifest leaves out stay".to_owned());
         json!({})

@@ -66,7 +66,7 @@ pub enum TargetError {
     #[error("a name cannot be given together with --selector, --field-selector or --all")]
     NameAndChoice,
     /// `TYPE/NAME` beside `TYPE NAME`.
-    #[error("with TYPE/NAME every argument has to be given so: {0}")]
+    #[error("TYPE/NAME and TYPE NAME cannot be mixed: {0}")]
     Mixed(String),
     /// `TYPE/NAME/…`, `TYPE/`.
     #[error("not TYPE/NAME: {0}")]

@@ -173,7 +173,9 @@ fn archive(
         let name = name.to_string_lossy().into_owned();
         let name = aksarc_shared::text::line(&name, 200);
         if !inside {
-            bail!("{shown} holds {name:?}, which lies outside of it: this is no snapshot of ours or kubectl's");
+            bail!(
+                "{shown} holds {name:?}, which lies outside of it: this is not a snapshot made by this program or with kubectl"
+            );
         }
         match entry.header().entry_type() {
             tar::EntryType::Regular => {}

@@ -35,7 +35,7 @@ pub(crate) fn each(
         if path == Path::new(STANDARD_INPUT) {
             each_in(INPUT_NAME, &documents::standard_input()?, &mut counted)?;
         } else if path.to_str().is_some_and(|text| text.contains("://")) {
-            bail!("{} is an address: fetch it first, nothing but the API server is contacted", path.display());
+            bail!("{} is a URL: download it first, since only the API server is contacted", path.display());
         } else {
             let source = |name: &str| match path.to_string_lossy() {
                 whole if whole == name => name.to_owned(),
@@ -69,7 +69,7 @@ fn each_in(source: &str, bytes: &[u8], take: &mut dyn FnMut(Manifest) -> anyhow:
     documents::each_document(source, bytes, &mut |_, document| {
         let object: Value = serde_json::from_slice(document).context("it is no object")?;
         if text(&object, "kind").is_empty() {
-            bail!("it has no `kind`, so it is no Kubernetes object");
+            bail!("it has no `kind`, so it is not a Kubernetes object");
         }
         if text(&object, "apiVersion").is_empty() {
             bail!("it has no `apiVersion`");

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use unicode_width::UnicodeWidthStr as _;
+
 /// Rows of cells.
 #[derive(Debug)]
 pub struct Grid {
@@ -81,9 +83,9 @@ fn last(line: &mut String, cell: &str, indent: usize, width: Option<usize>) {
     }
 }
 
-/// The columns that a text takes on a terminal, colours not counted. Wide characters are rare in names and count as one.
+/// The columns that a text takes on a terminal, without its colours.
 pub(super) fn columns(text: &str) -> usize {
-    anstream::adapter::strip_str(text).to_string().chars().count()
+    anstream::adapter::strip_str(text).to_string().width()
 }
 
 /// Breaks text at spaces. Longer words stay whole: they are names to copy.
@@ -121,6 +123,15 @@ mod tests {
         A     LONG
         one   x
         ");
+    }
+
+    #[test]
+    fn wide_characters_take_two_columns_and_combining_ones_none() {
+        assert_eq!(["a", "節", "e\u{301}", "\u{1b}[1mb\u{1b}[0m"].map(columns), [1, 2, 1, 1]);
+        let mut grid = Grid::plain();
+        grid.row(["節点".to_owned(), "x".to_owned()]);
+        grid.row(["node".to_owned(), "y".to_owned()]);
+        assert_eq!(grid.lines("", None), "節点   x\nnode   y\n");
     }
 
     #[test]

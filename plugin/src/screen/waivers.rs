@@ -18,7 +18,7 @@ pub(crate) fn warn(waivers: &[Waiver], report: &Report, now: Timestamp, ui: &Ui)
                 ui.note(&format!("warning: waiver {name} covers nothing that was found"));
             }
             (waiver::WaiverStatus::Valid, Use::Unknown(why)) => {
-                ui.detail(&format!("waiver {name}: whether it covers anything cannot be told: {}", shown(&why)));
+                ui.detail(&format!("waiver {name}: its use is unknown: {}", shown(&why)));
             }
             (waiver::WaiverStatus::NotYet, _) => {
                 ui.note(&format!("warning: waiver {name} does not count: it has not begun"));

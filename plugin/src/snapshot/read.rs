@@ -168,8 +168,7 @@ impl Contents {
         }
         let (api_version, kind) = json::type_of(document.bytes)?;
         if kind == index::KIND {
-            let index: Index =
-                serde_json::from_slice(document.bytes).context("this index is not one that this version reads")?;
+            let index: Index = serde_json::from_slice(document.bytes).context("this version cannot read the index")?;
             if index.api_version != own::API_VERSION {
                 bail!("an index of {}, and this version reads {}", index.api_version, own::API_VERSION);
             }
@@ -184,7 +183,7 @@ impl Contents {
         }
         if kind == index::PROBE_KIND {
             let recorded: ProbeDocument =
-                serde_json::from_slice(document.bytes).context("this answer is not one that this version reads")?;
+                serde_json::from_slice(document.bytes).context("this version cannot read the answer")?;
             // A probe of a newer version; no rule here uses it.
             return match Probe::parse(&recorded.probe) {
                 Some(probe) => self.answer(probe, &recorded.text),
@@ -246,17 +245,17 @@ impl Contents {
     fn verify(&self, path: &Path) -> anyhow::Result<()> {
         let shown = path.display();
         if self.documents == 0 {
-            bail!("snapshot {shown} is empty: it holds no JSON or YAML documents");
+            bail!("snapshot {shown} is empty: it contains no JSON or YAML documents");
         }
         let Some(index) = &self.index else {
             if self.recorded.is_empty() && self.server_version.is_none() && self.probes.is_empty() {
-                bail!("snapshot {shown} holds nothing that any rule reads");
+                bail!("snapshot {shown} contains no objects that rules read");
             }
             return Ok(());
         };
         for entry in index.probes.iter().filter(|entry| entry.state == RecordedProbe::Complete) {
             if Probe::parse(&entry.probe).is_some_and(|probe| !self.probes.contains_key(&probe)) {
-                bail!("snapshot {shown} is damaged: by its index it holds {}, and it does not", entry.file);
+                bail!("snapshot {shown} is damaged: its index names {}, which is missing", entry.file);
             }
         }
         for kind in kinds::ALL {

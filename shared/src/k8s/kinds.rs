@@ -118,12 +118,14 @@ pub fn of(api_version: &str, kind: &str) -> Option<&'static Kind> {
     by_kind(api_version.split_once('/').map_or("", |(group, _)| group), kind)
 }
 
-const fn core(kind: &'static str, resource: &'static str, namespaced: bool) -> Kind {
-    Kind { group: "", version: "v1", kind, resource, namespaced, builtin: true, others: &[] }
+/// A namespaced kind of the core group.
+const fn core(kind: &'static str, resource: &'static str) -> Kind {
+    Kind { group: "", version: "v1", kind, resource, namespaced: true, builtin: true, others: &[] }
 }
 
+/// A namespaced kind of Kubernetes itself.
 const fn grouped(group: &'static str, kind: &'static str, resource: &'static str) -> Kind {
-    Kind { group, ..core(kind, resource, true) }
+    Kind { group, ..core(kind, resource) }
 }
 
 /// A cluster-scoped kind of Kubernetes itself.
@@ -183,25 +185,25 @@ macro_rules! kinds {
 
 kinds! {
     /// Namespaces.
-    NAMESPACE = core("Namespace", "namespaces", false);
+    NAMESPACE = global("", "Namespace", "namespaces");
     /// Nodes.
-    NODE = core("Node", "nodes", false);
+    NODE = global("", "Node", "nodes");
     /// ConfigMaps.
-    CONFIG_MAP = core("ConfigMap", "configmaps", true);
+    CONFIG_MAP = core("ConfigMap", "configmaps");
     /// Endpoints, the older form of EndpointSlices.
-    ENDPOINTS = core("Endpoints", "endpoints", true);
+    ENDPOINTS = core("Endpoints", "endpoints");
     /// LimitRanges.
-    LIMIT_RANGE = core("LimitRange", "limitranges", true);
+    LIMIT_RANGE = core("LimitRange", "limitranges");
     /// Pods.
-    POD = core("Pod", "pods", true);
+    POD = core("Pod", "pods");
     /// ResourceQuotas.
-    RESOURCE_QUOTA = core("ResourceQuota", "resourcequotas", true);
+    RESOURCE_QUOTA = core("ResourceQuota", "resourcequotas");
     /// ReplicationControllers.
-    REPLICATION_CONTROLLER = core("ReplicationController", "replicationcontrollers", true);
+    REPLICATION_CONTROLLER = core("ReplicationController", "replicationcontrollers");
     /// ServiceAccounts.
-    SERVICE_ACCOUNT = core("ServiceAccount", "serviceaccounts", true);
+    SERVICE_ACCOUNT = core("ServiceAccount", "serviceaccounts");
     /// Services.
-    SERVICE = core("Service", "services", true);
+    SERVICE = core("Service", "services");
     /// ControllerRevisions: the earlier revisions of DaemonSets and StatefulSets.
     CONTROLLER_REVISION = grouped("apps", "ControllerRevision", "controllerrevisions");
     /// DaemonSets.

@@ -72,17 +72,20 @@ fn rehearsals(answers: &AccessAnswers) -> Symptom {
         Some(Err(_)) | None => Some(format!("list {}: not known", kind.qualified())),
     });
     let less = match (services, definitions) {
-        (Some(Ok(true)), _) => return Symptom::new(name, SymptomState::Fine, "can tell who serves each API group"),
+        (Some(Ok(true)), _) => return Symptom::new(name, SymptomState::Fine, "sees the server of each API group"),
         (Some(Err(why)), _) => {
             let why =
-                format!("whether it can tell who serves an API group could not be asked: {}", text::line(why, 200));
+                format!("could not find out whether it may see the servers of API groups: {}", text::line(why, 200));
             return Symptom::new(name, SymptomState::Unknown, why);
         }
         (_, Some(Ok(true))) => "Kubernetes' own API groups and those of CustomResourceDefinitions",
         _ => "Kubernetes' own API groups",
     };
-    let mut symptom =
-        Symptom::new(name, SymptomState::Warned, format!("rehearses {less} alone: who serves others is not known"));
+    let mut symptom = Symptom::new(
+        name,
+        SymptomState::Warned,
+        format!("rehearses only {less}: the servers of other groups are not known"),
+    );
     symptom.details = lacks.collect();
     symptom
 }
@@ -97,7 +100,7 @@ fn symptom(
     if let Some(why) = untold.values().next()
         && missing.is_empty()
     {
-        let why = format!("what you may read could not be asked: {}", text::line(why, 200));
+        let why = format!("could not find out what you may read: {}", text::line(why, 200));
         return Symptom::new(NAME, SymptomState::Unknown, why).on_completeness().next("kubectl auth can-i --list");
     }
     if missing.is_empty() {

@@ -36,10 +36,10 @@ pub(super) async fn examine(asker: &Asker) -> (bool, Vec<Symptom>) {
             let version = aksarc_shared::text::line(version, 60);
             Symptom::new("server", SymptomState::Fine, format!("Kubernetes {version} answers in {milliseconds:.0} ms"))
         }
-        (403, _) => Symptom::new("server", SymptomState::Incomplete, "answers, and you may not read its version")
+        (403, _) => Symptom::new("server", SymptomState::Incomplete, "answers, but you may not read its version")
             .next("kubectl auth can-i get /version"),
         (status, _) => {
-            let why = format!("what answers is no Kubernetes API server ({status} to /version)");
+            let why = format!("the server is not a Kubernetes API server ({status} to /version)");
             let check = Symptom::new("server", SymptomState::Failed, why)
                 .next("check the server address and any proxy on the way");
             return (false, vec![check]);
@@ -52,7 +52,7 @@ pub(super) async fn examine(asker: &Asker) -> (bool, Vec<Symptom>) {
 fn clock(reply: &Reply<Value>) -> Symptom {
     let date = reply.headers.get(DATE).and_then(|date| date.to_str().ok());
     let Some(there) = date.and_then(|date| DateTimeParser::new().parse_timestamp(date).ok()) else {
-        return Symptom::new("clock", SymptomState::Unknown, "the server tells no time");
+        return Symptom::new("clock", SymptomState::Unknown, "the server sends no Date header");
     };
     let took = SignedDuration::try_from(reply.took).unwrap_or(SignedDuration::MAX);
     let (least, most) = ahead(reply.sent, took, there);

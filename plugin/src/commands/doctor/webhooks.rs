@@ -25,7 +25,8 @@ pub(super) async fn examine(asker: &Asker) -> Vec<Symptom> {
     for hook in hooks.iter().filter(|hook| !own(hook)) {
         let shown = format!("{} of {} {}", hook.name, hook.resource.trim_end_matches('s'), hook.configuration);
         if !matches!(&*hook.side_effects, "None" | "NoneOnDryRun") {
-            let why = format!("{shown} has sideEffects {}: a dry run of what it matches is refused", hook.side_effects);
+            let why =
+                format!("{shown} has sideEffects {}: dry runs of matching requests are refused", hook.side_effects);
             foreign.details.push(why);
         }
         match hook.presence(asker).await {
@@ -33,7 +34,7 @@ pub(super) async fn examine(asker: &Asker) -> Vec<Symptom> {
                 foreign.details.push(format!("{shown}: {why}; it fails closed and stops {}", hook.stops));
             }
             Presence::Absent(why) => {
-                foreign.details.push(format!("{shown}: {why}; what it matches waits for it in vain"));
+                foreign.details.push(format!("{shown}: {why}; matching requests wait for it until they time out"));
             }
             Presence::Untried(why) if hook.fails_closed => {
                 untried.push(format!("{shown}: {why}; while it does not answer, it stops {}", hook.stops));
@@ -43,16 +44,16 @@ pub(super) async fn examine(asker: &Asker) -> Vec<Symptom> {
     }
     foreign.summary = match (foreign.details.len(), refused.is_empty()) {
         (0, true) if !untried.is_empty() => {
-            format!("none is seen to stand in the way of a dry run; of {} it cannot be seen from here", untried.len())
+            format!("none is seen to block a dry run; the state of {} cannot be seen", untried.len())
         }
-        (0, true) => "none stands in the way of a dry run".to_owned(),
+        (0, true) => "none blocks a dry run".to_owned(),
         (0, false) => refused.join("; "),
-        (1, _) => "one stands in the way of dry runs or of writes".to_owned(),
-        (count, _) => format!("{count} matters stand in the way of dry runs or of writes"),
+        (1, _) => "one problem affects dry runs or writes".to_owned(),
+        (count, _) => format!("{count} problems affect dry runs or writes"),
     };
     if !foreign.details.is_empty() {
         foreign.state = SymptomState::Warned;
-        foreign = foreign.next("tell the owners of these webhooks; dry-run says by name which one refuses a request");
+        foreign = foreign.next("tell the owners of these webhooks; dry-run names the one that refuses a request");
     } else if !refused.is_empty() {
         foreign.state = SymptomState::Unknown;
         foreign = foreign.next("kubectl auth can-i list validatingwebhookconfigurations");
@@ -68,7 +69,7 @@ async fn installed(asker: &Asker, hooks: &[&Hook], listed: bool) -> Symptom {
         return if listed {
             Symptom::new("guard", SymptomState::Fine, "not installed; checks and dry runs need none")
         } else {
-            Symptom::new("guard", SymptomState::Unknown, "whether it is installed cannot be seen")
+            Symptom::new("guard", SymptomState::Unknown, "cannot see whether it is installed")
         };
     }
     let namespace = own::NAMESPACE;

@@ -43,7 +43,7 @@ pub struct CommonFlags {
     /// Write exit code and outcome to a file as JSON: kubectl on Windows turns every plugin's exit code into 1
     #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_STATUS_FILE", value_hint = clap::ValueHint::FilePath)]
     pub status_file: Option<PathBuf>,
-    /// Accepted for habit's sake: it is always server
+    /// Accepted for compatibility; the value is always server
     #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "server", value_parser = ["server"])]
     pub dry_run: Option<String>,
     /// Judging.
@@ -60,7 +60,7 @@ pub struct CommonFlags {
 /// A selection of all objects of a type, or of those with some labels.
 #[derive(Clone, Debug, clap::Args)]
 pub struct SelectionFlags {
-    /// All of the type in the namespace
+    /// All objects of the type in the namespace
     #[arg(long)]
     pub all: bool,
     /// Objects with these labels
@@ -77,7 +77,7 @@ pub struct ChoiceFlags {
     /// Objects with these fields
     #[arg(long, value_name = "SELECTOR", default_value = "", hide_default_value = true)]
     pub field_selector: String,
-    /// In all namespaces
+    /// Objects in all namespaces
     #[arg(short = 'A', long)]
     pub all_namespaces: bool,
 }
@@ -88,7 +88,7 @@ pub struct FileFlags {
     /// Objects by manifest: a file, a directory, or - for stdin; repeat for several
     #[arg(short, long, value_name = "FILE|DIR|-", value_hint = clap::ValueHint::AnyPath)]
     pub filename: Vec<PathBuf>,
-    /// Read directories all the way down
+    /// Read subdirectories too
     #[arg(short = 'R', long)]
     pub recursive: bool,
 }
@@ -96,7 +96,7 @@ pub struct FileFlags {
 /// The name that the server records for a change.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ManagerFlag {
-    /// Name under which the server records who changed what; kubectl's own by default
+    /// Field manager that the server records for the change; kubectl's own by default
     #[arg(long, value_name = "NAME")]
     pub field_manager: Option<String>,
 }
@@ -104,7 +104,7 @@ pub struct ManagerFlag {
 /// The version that an object has to be at.
 #[derive(Clone, Debug, clap::Args)]
 pub struct VersionFlag {
-    /// Only if the object is at this version
+    /// Make the change only if the object has this version
     #[arg(long, value_name = "VERSION", default_value = "", hide_default_value = true)]
     pub resource_version: String,
 }
@@ -116,7 +116,8 @@ pub struct JudgingFlags {
     /// Configuration of the real guard (kind GuardConfig); otherwise the enforce preset is assumed
     #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_GUARD_CONFIG", value_hint = clap::ValueHint::FilePath)]
     pub guard_config: Option<PathBuf>,
-    /// Platform of the cluster; without it a finding counts as the lightest that any platform but bare metal makes of it
+    /// Platform of the cluster; without it a finding has the lightest consequence that it has on any platform but bare
+    /// metal
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = PLATFORMS, env = "KUBECTL_AKSARC_PLATFORM")]
     pub platform: String,
     /// Judge as of this day (2026-12-31, at midnight UTC) or moment (RFC 3339) instead of now
@@ -125,7 +126,8 @@ pub struct JudgingFlags {
     /// Fail with exit code 4 on findings of this weight or heavier
     #[arg(long, value_name = "WEIGHT", default_value = "voids", value_parser = ["voids", "at-risk", "not-covered", "info"], env = "KUBECTL_AKSARC_FAIL_ON")]
     pub fail_on: String,
-    /// Waivers: a file, or cluster for the SupportWaivers of the cluster; none for none, also against the environment
+    /// Waivers: a file, or cluster for the SupportWaivers of the cluster; none for none, which overrides the
+    /// environment
     #[arg(long, value_name = "FILE|cluster|none", env = "KUBECTL_AKSARC_WAIVERS", value_hint = clap::ValueHint::FilePath)]
     pub waivers: Option<String>,
 }

@@ -77,7 +77,7 @@ fn targets(words: &[String], choice: Choice, files: &FileFlags) -> anyhow::Resul
         return Ok(Targets::Arguments { words: words.to_vec(), choice });
     }
     if !words.is_empty() {
-        bail!("objects are given by name or with -f, not both");
+        bail!("give objects by name or with -f, not both");
     }
     Ok(Targets::Manifests(manifests))
 }
@@ -116,7 +116,7 @@ fn patch(args: &PatchArgs) -> anyhow::Result<(Verb, Targets)> {
     };
     let body = match text.trim_start() {
         // A JSON Patch is a list, so it is not a document of a manifest.
-        list if list.starts_with('[') => serde_json::from_str(list).context("the patch is no JSON")?,
+        list if list.starts_with('[') => serde_json::from_str(list).context("the patch is not JSON")?,
         _ => yaml::parse::<Value>(&text).context("the patch is neither JSON nor YAML")?,
     };
     let method = match args.patch_type {
@@ -238,7 +238,7 @@ mod tests {
         for (body, kind) in [("[]", "merge"), ("{}", "json")] {
             assert!(refused(body, kind).starts_with("a patch of --type json is a list of operations"), "{body}");
         }
-        assert_eq!(refused("[", "json"), "the patch is no JSON");
+        assert_eq!(refused("[", "json"), "the patch is not JSON");
         let neither = rehearsal(&["patch", "node", "a"]).err().unwrap().to_string();
         assert!(neither.contains("--patch <PATCH>"), "{neither}");
     }
@@ -251,7 +251,7 @@ mod tests {
         let targets = |line: &[&str]| rehearsal(line).map(|rehearsal| rehearsal.targets);
         assert!(matches!(targets(&["delete", "-f", path]).unwrap(), Targets::Manifests(found) if found.len() == 1));
         let refused = targets(&["delete", "pod", "a", "-f", path]).unwrap_err();
-        assert_eq!(refused.to_string(), "objects are given by name or with -f, not both");
+        assert_eq!(refused.to_string(), "give objects by name or with -f, not both");
         let chosen = targets(&["taint", "node", "--all", "a:NoExecute"]).unwrap();
         let choice = Choice { all: true, ..Choice::default() };
         assert_eq!(chosen, Targets::Arguments { words: vec!["node".to_owned()], choice });

@@ -39,7 +39,7 @@ pub struct MetadataArgs {
     /// TYPE NAME... or TYPE/NAME..., then KEY=VALUE to set and KEY- to remove
     #[arg(required = true, value_name = "ARGUMENT")]
     pub arguments: Vec<String>,
-    /// Replace values that are there already
+    /// Replace existing values
     #[arg(long)]
     pub overwrite: bool,
     /// Version.
@@ -70,7 +70,7 @@ pub struct TaintArgs {
     /// node NAME..., then KEY=VALUE:EFFECT to set and KEY:EFFECT- or KEY- to remove
     #[arg(required = true, value_name = "ARGUMENT")]
     pub arguments: Vec<String>,
-    /// Replace taints that are there already
+    /// Replace existing taints
     #[arg(long)]
     pub overwrite: bool,
     /// Selection.
@@ -121,7 +121,7 @@ pub enum PatchType {
     Json,
     /// A JSON merge patch (RFC 7386)
     Merge,
-    /// Kubernetes' strategic merge patch
+    /// A strategic merge patch of Kubernetes
     Strategic,
 }
 
@@ -131,10 +131,10 @@ pub struct ScaleArgs {
     /// TYPE NAME or TYPE/NAME
     #[arg(value_name = "ARGUMENT")]
     pub arguments: Vec<String>,
-    /// How many replicas there shall be
+    /// New number of replicas
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(..=2_147_483_647))]
     pub replicas: u32,
-    /// Only if there are this many now; -1 for no condition
+    /// Scale only if this is the present number; -1 for no condition
     #[arg(long, value_name = "COUNT", default_value_t = -1, allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1..=2_147_483_647))]
     pub current_replicas: i64,
     /// Version.
@@ -157,22 +157,22 @@ pub struct DeleteArgs {
     /// TYPE NAME... or TYPE/NAME...
     #[arg(value_name = "ARGUMENT")]
     pub arguments: Vec<String>,
-    /// What becomes of dependents: background, orphan or foreground
+    /// Deletion of dependents: background, orphan or foreground
     #[arg(long, value_name = "HOW", default_value = "background", num_args = 0..=1, require_equals = true, default_missing_value = "background", value_parser = ["background", "orphan", "foreground", "true", "false"])]
     pub cascade: String,
-    /// Seconds the object has to end; negative for its own
+    /// Seconds that the object gets to terminate; negative for its own setting
     #[arg(long, value_name = "SECONDS", default_value_t = -1, allow_negative_numbers = true)]
     pub grace_period: i64,
-    /// As --grace-period=1
+    /// Same as --grace-period=1
     #[arg(long)]
     pub now: bool,
-    /// Remove without waiting for it to end
+    /// Delete without waiting for the object to terminate
     #[arg(long)]
     pub force: bool,
-    /// Pass over what is not there; the default with --all and selectors
+    /// Skip missing objects; the default with --all and selectors
     #[arg(long)]
     pub ignore_not_found: bool,
-    /// Accepted for habit's sake: a rehearsal never waits
+    /// Accepted for compatibility; a rehearsal never waits
     #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub wait: Option<bool>,
     /// Choice.
@@ -190,7 +190,7 @@ pub struct DeleteArgs {
 #[derive(Clone, Debug, clap::Args)]
 #[command(mut_arg("filename", |arg| arg.help(MANIFESTS).required(true)))]
 pub struct ApplyArgs {
-    /// Let the server merge
+    /// Let the server merge (server-side apply)
     #[arg(long)]
     pub server_side: bool,
     /// Take over fields of other managers
@@ -231,7 +231,7 @@ impl VerbArgs {
 }
 
 /// Help of `--field-manager` where the default stands beside it.
-const MANAGER: &str = "Name under which the server records who changed what";
+const MANAGER: &str = "Field manager that the server records for the change";
 
 /// The help of `-f` where it is the only way to name objects.
 const MANIFESTS: &str = "Manifests: a file, a directory, or - for stdin; repeat for several";

@@ -58,7 +58,7 @@ fn one(mut value: Value, namespace: &str, check: &mut Check<'_>, all: &mut Manif
         }
     }
     let bytes = serde_json::to_vec(&value)?;
-    check.manifest(json::object(&bytes).context("it is no Kubernetes object")?);
+    check.manifest(json::object(&bytes).context("it is not a Kubernetes object")?);
     Ok(())
 }
 

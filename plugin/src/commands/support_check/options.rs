@@ -29,8 +29,8 @@ pub struct Judging {
     /// Platform of the cluster; each has its own policy text
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = PLATFORMS, env = "KUBECTL_AKSARC_PLATFORM")]
     pub platform: String,
-    /// Release of the host below the cluster, as its maker names it: 2019 or 2022 of Windows Server, 22H2 of Azure Stack HCI,
-    /// 2602 of Azure Local; no cluster tells it, and the host's own end of support counts too
+    /// Release of the host, as its maker names it: 2019 or 2022 of Windows Server, 22H2 of Azure Stack HCI, 2602 of
+    /// Azure Local. A cluster does not show it, and the host's own end of support counts too
     #[arg(long, value_name = "RELEASE", value_parser = release, env = "KUBECTL_AKSARC_PLATFORM_RELEASE")]
     pub platform_release: Option<String>,
     /// Judge as of this day (2026-12-31, at midnight UTC), this moment (RFC 3339), or now; for a snapshot the default is the
@@ -40,7 +40,7 @@ pub struct Judging {
     /// Run only these rules: codes, slugs or categories such as 2xx
     #[arg(long, value_name = "RULES", value_delimiter = ',', env = "KUBECTL_AKSARC_ONLY")]
     pub only: Vec<String>,
-    /// Leave these rules out
+    /// Skip these rules: codes, slugs or categories
     #[arg(long, value_name = "RULES", value_delimiter = ',', env = "KUBECTL_AKSARC_SKIP")]
     pub skip: Vec<String>,
     /// Fail with exit code 4 on findings of this weight or heavier
@@ -49,17 +49,18 @@ pub struct Judging {
     /// Exit 0 instead of 5 when something is unknown; the verdict stays inconclusive
     #[arg(long, env = "KUBECTL_AKSARC_ALLOW_INCOMPLETE", value_parser = FalseyValueParser::new())]
     pub allow_incomplete: bool,
-    /// Waivers: a file, - for standard input, or cluster for the SupportWaivers of the cluster; none for none, also against
-    /// the environment. What does not count, and why, is said on stderr
+    /// Waivers: a file, - for standard input, or cluster for the SupportWaivers of the cluster; none for none, which
+    /// overrides the environment. Waivers that do not count are named on stderr, with the reason
     #[arg(long, value_name = "FILE|cluster|none", env = "KUBECTL_AKSARC_WAIVERS", value_hint = clap::ValueHint::FilePath)]
     pub waivers: Option<String>,
-    /// Answers of people to what Kubernetes cannot show; `rules coverage --attest-template` begins a file
+    /// People's answers to questions that Kubernetes cannot answer; `rules coverage --attest-template` prints a
+    /// template
     #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_ATTEST", value_hint = clap::ValueHint::FilePath)]
     pub attest: Option<String>,
-    /// What the system created at a known-good time, recorded by `baseline capture`
+    /// Baseline of a known-good time, recorded by `baseline capture`
     #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_BASELINE", value_hint = clap::ValueHint::FilePath)]
     pub baseline: Option<String>,
-    /// Newer version tables than the built-in ones, in the same form
+    /// Version tables newer than the built-in ones, in the same format
     #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_VERSIONS", value_hint = clap::ValueHint::FilePath)]
     pub versions: Option<String>,
 }
@@ -185,7 +186,7 @@ pub(crate) fn tables(
         if table.as_of > latest {
             let (name, day) = (table.platform.as_str(), table.as_of);
             return Err(Failure::input(anyhow!(
-                "cannot use the version tables from {path}: as_of {day} of the table of {name} is still to come"
+                "cannot use the version tables from {path}: as_of {day} of the table of {name} is in the future"
             )));
         }
         let built_in = embedded().version_table(table.platform).map(|own| own.as_of);

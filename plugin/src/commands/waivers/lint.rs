@@ -27,7 +27,7 @@ pub struct Args {
     /// Format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: WaiverFormat,
-    /// Warn of what ends within so many days
+    /// Warn about waivers that end within this many days
     #[arg(long, value_name = "DAYS", default_value_t = 14)]
     pub soon: u16,
     /// As of this day (2026-12-31, at midnight UTC) or moment (RFC 3339) instead of now
@@ -46,7 +46,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> ExitResult {
         // The reader stops at the first fault, so only that one is known.
         let file = shown(&args.file);
         Failure::input(anyhow!(
-            "cannot read waivers from {file}: {error}; mend it and lint again: nothing behind it was looked at"
+            "cannot read waivers from {file}: {error}; correct it and lint again: the rest of the file was not checked"
         ))
     })?;
     let notes = notes(&text, &entries, now, args.soon);
@@ -131,13 +131,13 @@ fn notes(text: &str, entries: &[WaiverEntry], now: Timestamp, soon: u16) -> Vec<
         }
         let start = waiver.not_before.unwrap_or(now);
         if start.checked_add((A_YEAR * 24).hours()).is_ok_and(|year| waiver.expires > year) {
-            add(Level::Warning, "expires", "it runs for more than a year: who will remember why?".to_owned());
+            add(Level::Warning, "expires", "it runs for more than a year; consider a shorter time".to_owned());
         }
         if waiver.kind == WaiverKind::Accepted && waiver.support_case.is_some() {
             add(
                 Level::Warning,
                 "supportCase",
-                "supportCase says nothing with kind accepted: is it microsoft-directed?".to_owned(),
+                "supportCase has no effect with kind accepted; did you mean microsoft-directed?".to_owned(),
             );
         }
         if waiver.matches.name.contains(['*', '?']) {

@@ -17,7 +17,7 @@ pub struct WaiverFrom {
     /// File of waivers; - for standard input
     #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub file: Option<String>,
-    /// Instead of FILE: cluster for the SupportWaivers of the cluster, or a file
+    /// Waivers, instead of FILE: cluster for the SupportWaivers of the cluster, or a file
     #[arg(long, value_name = "cluster|FILE", env = "KUBECTL_AKSARC_WAIVERS", value_hint = clap::ValueHint::FilePath)]
     pub waivers: Option<String>,
 }

@@ -28,13 +28,13 @@ pub struct Args {
     /// Result of a check to take the finding from: support-check --save FILE, or -o json
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub from: Option<PathBuf>,
-    /// Code it is for; repeat for several
+    /// Code of the rule; repeat for several
     #[arg(long = "rule", value_name = "CODE", conflicts_with = "from")]
     pub rules: Vec<String>,
     /// Kind of the object, such as Deployment
     #[arg(long, value_name = "KIND", conflicts_with = "from")]
     pub kind: Option<String>,
-    /// Namespace of the object; left out for those of the whole cluster
+    /// Namespace of the object; leave out for cluster-scoped objects
     #[arg(short, long, value_name = "NAME", conflicts_with = "from")]
     pub namespace: Option<String>,
     /// Name of the object
@@ -43,10 +43,10 @@ pub struct Args {
     /// Only this field, as reports show it; with --from it is the finding's
     #[arg(long, value_name = "PATH", conflicts_with = "from")]
     pub path: Option<String>,
-    /// With --from: lapse when the object is made anew or the value found changes again
+    /// With --from: let the waiver lapse when the object is recreated or the value changes again
     #[arg(long, requires = "from")]
     pub pin: bool,
-    /// Name of the waiver; otherwise made from code and object
+    /// Name of the waiver; by default made from code and object
     #[arg(long, value_name = "NAME")]
     pub waiver_name: Option<String>,
     /// A remediation of Microsoft's support module Support.AksArc: a waiver for each object that it must change
@@ -55,38 +55,39 @@ pub struct Args {
     /// With --remediation: a node that it changes; repeat for several
     #[arg(long = "node", value_name = "NAME", requires = "remediation")]
     pub nodes: Vec<String>,
-    /// When the change is over: the waiver lapses when somebody changes the object again; with --remediation a day after it begins
+    /// End of the change: the waiver lapses when somebody changes the object after it; with --remediation a day after
+    /// the beginning
     #[arg(long, value_name = "DATE", value_parser = moment)]
     pub changed_before: Option<Timestamp>,
-    /// Why
+    /// Reason
     #[arg(long, value_name = "TEXT", required_unless_present = "remediation")]
     pub reason: Option<String>,
     /// Ticket; required where the rule voids support, unless Microsoft's case stands for it
     #[arg(long, value_name = "ID")]
     pub ticket: Option<String>,
-    /// Who asks
+    /// Person who asks
     #[arg(long, value_name = "WHO")]
     pub requested_by: String,
-    /// Who agrees; somebody else. Microsoft's case takes the place where it is given
+    /// Person who approves, other than the one who asks; not needed with Microsoft's support case
     #[arg(long, value_name = "WHO", required_unless_present = "support_case")]
     pub approved_by: Option<String>,
-    /// For how many days from its beginning; at most 90 where the rule voids support, a year where Microsoft directed it and a
-    /// further change ends it
+    /// Length in days; at most 90 where the rule voids support, a year where Microsoft directed it and a further change
+    /// ends it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), required_unless_present = "expires", conflicts_with = "expires")]
     pub days: Option<u16>,
-    /// When it ends, instead of --days
+    /// End, instead of --days
     #[arg(long, value_name = "DATE", value_parser = moment)]
     pub expires: Option<Timestamp>,
-    /// When it begins, instead of now
+    /// Beginning, instead of now
     #[arg(long, value_name = "DATE", value_parser = moment)]
     pub not_before: Option<Timestamp>,
-    /// Microsoft's support case: makes it microsoft-directed
+    /// Microsoft's support case, which makes the waiver microsoft-directed
     #[arg(long, visible_alias = "case", value_name = "NUMBER")]
     pub support_case: Option<String>,
     /// Print a SupportWaiver for kubectl apply instead of a list for a file
     #[arg(long)]
     pub resource: bool,
-    /// Write it to this file; a file of waivers that is there already gets it as one more
+    /// Write the waiver to this file; it is added to an existing file of waivers
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub output_file: Option<PathBuf>,
     /// Display.
@@ -104,7 +105,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> ExitResult {
         let problems = waiver.problems();
         if !problems.is_empty() {
             return Err(Failure::input(anyhow!(
-                "this would be no valid waiver, so none is made: {}",
+                "the waiver would not be valid, so none is made: {}",
                 joined(&problems)
             )));
         }
@@ -148,11 +149,11 @@ fn ready_made(name: &str, args: &Args) -> anyhow::Result<Vec<Waiver>> {
     let table = &embedded().remediations;
     let Some(remediation) = table.iter().find(|own| own.name.eq_ignore_ascii_case(name)) else {
         let names: Vec<&str> = table.iter().map(|own| &*own.name).collect();
-        bail!("no remediation {} is known. Known are {}", shown(name), names.join(", "));
+        bail!("unknown remediation {}. Known ones are {}", shown(name), names.join(", "));
     };
     if remediation.objects.is_empty() {
         bail!(
-            "{} {}. What it changes is not known, so there is no ready waiver: make one with --from a result",
+            "{} {}. The objects that it changes are not known, so make a waiver from a result with --from",
             remediation.name,
             remediation.does
         );
@@ -217,7 +218,7 @@ fn filled(args: &Args, rules: Vec<String>, matches: Match, reason: String) -> an
 
 fn codes(words: &[String], own_name: &str) -> anyhow::Result<Vec<String>> {
     if words.is_empty() {
-        bail!("what is it for? Give --rule, --kind and --name, or --from RESULT.json and a finding of it");
+        bail!("name the finding: give --rule, --kind and --name, or --from RESULT.json and a finding of it");
     }
     // A waiver names single rules: a slug is one, a category such as 2xx is not.
     let code = |word: &String| match catalogue::find(word) {
@@ -232,7 +233,7 @@ fn codes(words: &[String], own_name: &str) -> anyhow::Result<Vec<String>> {
 
 fn typed(args: &Args) -> anyhow::Result<Match> {
     if let Some(word) = args.finding.first() {
-        bail!("{} is a finding of what? Give the result it is in with --from RESULT.json", shown(word));
+        bail!("{} names a finding without a result: give the result with --from RESULT.json", shown(word));
     }
     let (Some(kind), Some(name)) = (&args.kind, &args.name) else {
         bail!("which object? Give --kind and --name, and --namespace where it has one");
@@ -324,7 +325,7 @@ fn findings(path: &Path) -> anyhow::Result<Vec<Found>> {
         })
     })
     .with_context(|| format!("cannot take a finding from {name}"))?;
-    found.ok_or_else(|| anyhow!("{name} holds no result"))
+    found.ok_or_else(|| anyhow!("{name} contains no result"))
 }
 
 fn chosen(findings: &[Found], words: &[String]) -> anyhow::Result<Found> {
@@ -383,7 +384,7 @@ fn printed(waivers: &[Waiver], resource: bool) -> Result<String, Failure> {
     for waiver in waivers {
         if !is_object_name(&waiver.name) {
             return Err(Failure::input(anyhow!(
-                "{} is no name for an object of Kubernetes: give --waiver-name in lower case letters, digits, - and .",
+                "{} is not a valid name of a Kubernetes object: give --waiver-name in lower case letters, digits, - and .",
                 shown(&waiver.name)
             )));
         }
@@ -450,7 +451,7 @@ fn already_there(path: &Path, waivers: &[Waiver]) -> anyhow::Result<String> {
         );
     }
     if text.trim_start().starts_with('{') {
-        bail!("{} is JSON, to which nothing is added: print the waiver, and add it by hand", path.display());
+        bail!("{} is JSON, which cannot be extended: print the waiver, and add it by hand", path.display());
     }
     let end = if text.ends_with('\n') { "" } else { "\n" };
     Ok(format!("{text}{end}---\n"))

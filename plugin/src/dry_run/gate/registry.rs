@@ -82,7 +82,7 @@ fn api_services(items: &[Value]) -> Result<BTreeMap<(String, String), Server>, S
         let word = |pointer: &str| item.pointer(pointer).and_then(Value::as_str);
         let Some(version) = word("/spec/version") else {
             let name = text::line(word("/metadata/name").unwrap_or_default(), MAX_NAME);
-            return Err(format!("cannot understand the APIService {name}: it has no spec.version"));
+            return Err(format!("cannot parse the APIService {name}: it has no spec.version"));
         };
         let group = word("/spec/group").unwrap_or_default();
         let server = match item.pointer("/spec/service") {
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn one_api_service_that_is_not_understood_leaves_all_unknown() {
         let items = [json!({"spec": {"version": "v1"}}), json!({"metadata": {"name": "odd"}, "spec": {}})];
-        let why = "cannot understand the APIService odd: it has no spec.version";
+        let why = "cannot parse the APIService odd: it has no spec.version";
         assert_eq!(api_services(&items).unwrap_err(), why);
     }
 

@@ -34,7 +34,7 @@ impl Runner<'_> {
                 Ok(own) if own.contains(&release) => beside.extension = Some(release),
                 Ok(_) => {}
                 Err(why) => notes.push(format!(
-                    "whether Helm release {release} is an Arc extension's could not be seen ({why}); changing one is AA306"
+                    "could not determine whether Helm release {release} belongs to an Arc extension ({why}); a change of one is AA306"
                 )),
             }
         }
@@ -61,7 +61,7 @@ impl Runner<'_> {
                 ItemState::Present(service) => beside.addresses.extend(addresses(&service)),
                 ItemState::Absent(_) => {}
                 ItemState::Unreadable(refusal) => notes.push(format!(
-                    "whether it would answer on the address of Service {namespace}/{name} could not be seen ({}); that is AA301",
+                    "could not determine whether it would answer on the address of Service {namespace}/{name} ({}); that would be AA301",
                     refusal.message
                 )),
             }

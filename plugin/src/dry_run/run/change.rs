@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::items::{Item, ItemState, read_state, what};
 use super::runner::{Aftermath, Runner};
 use crate::cli::exit::Failure;
-use crate::dry_run::diff;
+use crate::dry_run::diff::{self, StatusField};
 use crate::dry_run::judge::{self, Sides, Support, is_void};
 use crate::dry_run::patch;
 use crate::dry_run::plan::{GuardAnswer, Instead, PlannedChange, PlannedEffect, SupportChange};
@@ -75,7 +75,8 @@ impl Runner<'_> {
             support.after = Support::NotJudged;
         }
         let none = Value::Null;
-        let status = sides.subresource == "status";
+        let of_status = sides.subresource == "status";
+        let status = if of_status { StatusField::Compared } else { StatusField::LeftOut };
         let fields = match (&sides.before, &sides.after, sides.operation) {
             (Some(before), after, Operation::Update) => {
                 diff::fields(&spelled_out(before), &spelled_out(after.as_ref().unwrap_or(&none)), status)
@@ -155,7 +156,7 @@ fn as_given(sides: &Sides, complete: bool) -> &'static str {
             "nothing was sent: the rules judged the change as given; \
              the server's validation, admission and webhooks have not seen it"
         }
-        (Some(_), false) => "nothing was sent: neither the rules nor the server have seen what the change comes to",
+        (Some(_), false) => "nothing was sent: neither the rules nor the server have judged the change",
         (None, _) => {
             "nothing was sent: no rule is about this kind, \
              and the server's validation, admission and webhooks have not seen the change"
@@ -184,7 +185,7 @@ fn not_judged(item: &Item, sides: &Sides, complete: bool, refusal: Option<&Refus
         (ItemState::Unreadable(refusal), _) if refusal.who == Refuser::Rbac => {
             format!("needs get {}, which is forbidden", what(item, &sides.subresource))
         }
-        _ => "the object as it would be is not known".to_owned(),
+        _ => "the object after the change is not known".to_owned(),
     }
 }
 

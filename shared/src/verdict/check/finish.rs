@@ -1,13 +1,12 @@
 //! The end of a check, which makes a report of all that was read.
 
-use crate::data::own;
 use crate::verdict::audit;
 use std::collections::BTreeSet;
 
 use crate::data::Platform;
 use crate::finding::Finding;
 use crate::people::waiver::{self};
-use crate::rules::{aa904, catalogue};
+use crate::rules::aa904;
 use crate::verdict::report::{Cluster, Coverage, Policy, Report, RuleResult, ToolVersion};
 use crate::verdict::weigh::merge;
 
@@ -72,11 +71,9 @@ impl Check<'_> {
             ..Coverage::default()
         };
         Ok(Report {
-            api_version: own::API_VERSION,
-            kind: "SupportReport",
             tool,
             policy: Policy {
-                platform: candidates.iter().map(|platform| platform.as_str()).collect::<Vec<_>>().join("|"),
+                platforms: candidates.clone(),
                 platform_evidence: evidence,
                 documents,
                 as_of: day.to_string(),
@@ -90,7 +87,6 @@ impl Check<'_> {
             },
             verdict,
             verdict_basis,
-            partial: rules.len() < catalogue::ALL.len(),
             exit_code: self.exit_code(verdict, &findings),
             summary: summary(&rules, &findings),
             clocks: self.clocks(day, &candidates),

@@ -115,3 +115,15 @@ impl GuardConfig {
         Settings { mode, platform, rules, actors, components, lawful, waivers }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::own;
+
+    #[test]
+    fn the_file_has_the_version_of_all_our_documents() {
+        let file = format!("apiVersion: {}\nkind: GuardConfig\n", own::API_VERSION);
+        assert!(GuardConfig::read(file.as_bytes()).is_ok());
+    }
+}
