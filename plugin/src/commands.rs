@@ -2,10 +2,12 @@
 
 pub mod baseline;
 mod cluster;
+pub mod complete;
 pub mod completion;
 pub mod doctor;
 pub mod dry_run;
 pub mod explain;
+mod missing;
 pub mod rules;
 pub mod snapshot;
 pub mod support_check;

@@ -1,5 +1,6 @@
 //! The entry point: arguments, runtime, exit code.
 
+use std::io::ErrorKind;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -20,8 +21,15 @@ fn main() -> ExitCode {
     let cli = match Cli::read(name, &argv) {
         Ok(cli) => cli,
         Err(error) => {
+            let printed = error.print();
             // A closed pipe while printing help is not a failure.
-            let _gone = error.print();
+            if let Err(full) = printed
+                && !error.use_stderr()
+                && full.kind() != ErrorKind::BrokenPipe
+            {
+                Ui::new(name, locale().as_deref()).error(&format!("error: cannot write to stdout: {full}"));
+                return ExitCode::from(exit::FAILED);
+            }
             if error.use_stderr()
                 && let Some(file) = status_file_of_refused(&argv)
                 && let Err(also) = file.failed(&Failure::input(anyhow::anyhow!("the command line is wrong")))

@@ -5,6 +5,7 @@ pub mod fixes;
 pub mod format;
 pub mod grid;
 pub mod output;
+pub(crate) mod pager;
 pub mod plan;
 pub mod progress;
 pub mod report;

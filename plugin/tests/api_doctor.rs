@@ -76,6 +76,20 @@ fn missing_rights_are_named_with_the_rules_that_need_them() {
 }
 
 #[test]
+fn the_rights_are_printed_without_a_cluster_and_named_where_they_are_missing() {
+    let ran = Program::new().run(&["doctor", "--print-role"]).exits(0);
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/reader.yaml");
+    assert_eq!(ran.stdout, std::fs::read_to_string(file).unwrap());
+    let blind = server(Cluster::healthy(), now(), |spec| spec["resourceAttributes"]["resource"] != "nodes");
+    let ran = Program::at(&blind.url()).run(&["doctor"]).exits(5);
+    assert!(ran.stdout.contains("doctor --print-role | kubectl apply -f -"), "{}", ran.stdout);
+    let mut cluster = Cluster::healthy();
+    cluster.forbidden = vec!["/api/v1/nodes".to_owned()];
+    let ran = Program::at(&Server::of(cluster).url()).check(&[]).exits(5);
+    assert_eq!(ran.stdout.matches("doctor --print-role").count(), 1, "{}", ran.stdout);
+}
+
+#[test]
 fn what_a_dry_run_lists_is_named_and_no_check_needs_it() {
     let without = |lacking: &'static [&'static str]| {
         let may = move |spec: &Value| {
@@ -174,13 +188,25 @@ fn a_server_that_cannot_be_asked_fails() {
 #[test]
 fn webhooks_that_break_dry_runs_or_are_not_there_are_named() {
     let mut cluster = Cluster::healthy();
-    let hook = |name: &str, effects: &str, service: Value| json!({"name": name, "sideEffects": effects, "failurePolicy": "Fail", "clientConfig": {"service": service}});
-    let there = json!({"namespace": "shop", "name": "there"});
+    let hook = |name: &str, effects: &str, policy: &str, service: Value| {
+        json!({"name": name, "sideEffects": effects, "failurePolicy": policy, "clientConfig": {"service": service},
+            "namespaceSelector": {"matchLabels": {"shop": "yes"}},
+            "rules": [{"operations": ["CREATE", "UPDATE"], "apiGroups": ["apps"], "resources": ["deployments", "deployments/scale"]}]})
+    };
+    let service = |name: &str| json!({"namespace": "shop", "name": name});
+    let mut outside = hook("far.shop.example", "None", "Fail", json!({}));
+    outside["clientConfig"] = json!({"url": "https://far.example:8443/check"});
+    outside["rules"] = json!([{"operations": ["*"], "apiGroups": [""], "resources": ["nodes"]}]);
+    outside["namespaceSelector"] = json!({});
     let hooks = [
-        hook("good.shop.example", "None", there.clone()),
-        hook("side.shop.example", "Some", there),
-        hook("idle.shop.example", "NoneOnDryRun", json!({"namespace": "shop", "name": "idle"})),
-        hook("gone.shop.example", "None", json!({"namespace": "shop", "name": "gone"})),
+        hook("good.shop.example", "None", "Fail", service("there")),
+        hook("side.shop.example", "Some", "Fail", service("there")),
+        hook("idle.shop.example", "NoneOnDryRun", "Fail", service("idle")),
+        hook("gone.shop.example", "None", "Fail", service("gone")),
+        hook("open.shop.example", "None", "Ignore", service("gone")),
+        hook("port.shop.example", "None", "Fail", json!({"namespace": "shop", "name": "there", "port": 8443})),
+        hook("dark.shop.example", "None", "Fail", json!({"namespace": "dark", "name": "there"})),
+        outside,
     ];
     cluster.add(HOOKS, "ValidatingWebhookConfiguration", json!({"metadata": {"name": "shop"}, "webhooks": hooks}));
     let own = json!([{"name": "cluster.guard.aksarc.dev", "sideEffects": "None", "failurePolicy": "Ignore"}]);
@@ -190,12 +216,22 @@ fn webhooks_that_break_dry_runs_or_are_not_there_are_named() {
         json!({"metadata": {"name": "guard.aksarc.dev"}, "webhooks": own}),
     );
     let server = Server::start(move |request, _| {
-        let service = |name: &str| json!({"metadata": {"name": name}, "spec": {"selector": {"app": name}}});
+        let services = |names: &[&str]| {
+            let items: Vec<Value> = names
+                .iter()
+                .map(|name| json!({"metadata": {"name": name}, "spec": {"selector": {"app": name}, "ports": [{"port": 443}]}}))
+                .collect();
+            json!({"kind": "ServiceList", "items": items})
+        };
         let slices = |ready: bool| json!({"kind": "EndpointSliceList", "items": [{"endpoints": [{"conditions": {"ready": ready}}]}]});
         match &*request.path {
-            "/api/v1/namespaces/shop/services/there" => Reply::Json(200, service("there")),
-            "/api/v1/namespaces/shop/services/idle" => Reply::Json(200, service("idle")),
-            "/api/v1/namespaces/shop/services/gone" => Reply::Json(404, status(404, "NotFound", "no")),
+            // Who may list and not get is a reader.
+            "/api/v1/namespaces/shop/services" => match &*request.query["fieldSelector"] {
+                "metadata.name%3Dthere" => Reply::Json(200, services(&["there"])),
+                "metadata.name%3Didle" => Reply::Json(200, services(&["idle"])),
+                _ => Reply::Json(200, services(&[])),
+            },
+            "/api/v1/namespaces/dark/services" => Reply::Json(403, status(403, "Forbidden", "no")),
             "/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices" => {
                 Reply::Json(200, slices(request.query["labelSelector"].ends_with("there")))
             }
@@ -216,8 +252,16 @@ fn webhooks_that_break_dry_runs_or_are_not_there_are_named() {
     let (state, _, details) = check(&report, "webhooks");
     assert_eq!(state, "warning");
     assert!(details.contains("side.shop.example") && details.contains("sideEffects Some"), "{details}");
-    assert!(details.contains("service shop/gone does not exist"), "{details}");
-    assert!(details.contains("service shop/idle has no endpoint that is ready"), "{details}");
+    for told in [
+        "service shop/gone does not exist; it fails closed and stops CREATE|UPDATE deployments.apps, deployments.apps/scale (those that its selectors or conditions match)",
+        "service shop/idle has no endpoint that is ready; it fails closed",
+        "service shop/gone does not exist; what it matches waits for it in vain",
+        "service shop/there has no port 8443; it fails closed",
+        "service dark/there or its endpoints cannot be read; while it does not answer, it stops CREATE",
+        "it is at https://far.example:8443/check, which cannot be tried from here; while it does not answer, it stops * nodes",
+    ] {
+        assert!(details.contains(told), "{told}: {details}");
+    }
     assert!(!details.contains("good.shop.example") && !details.contains("guard.aksarc.dev"), "{details}");
     let (state, summary, _) = check(&report, "guard");
     assert_eq!(state, "ok", "{summary}");

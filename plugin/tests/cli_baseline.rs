@@ -23,6 +23,7 @@ fn a_snapshot_can_be_recorded_and_compared_with_itself() {
     assert!(String::from_utf8_lossy(&captured.stderr).contains("left out, because a person's hand shows on it"));
     let compared = run(&["baseline", "diff", &file, "--snapshot", &drifted()]);
     assert!(String::from_utf8_lossy(&compared.stdout).starts_with("as recorded on"));
+    assert_eq!(compared.status.code(), Some(0));
     let checked = run(&["support-check", "--snapshot", &drifted(), "--baseline", &file, "--platform", "azure-local"]);
     assert_eq!(checked.status.code(), Some(3), "what was left out is found as before");
 }
@@ -86,6 +87,7 @@ fn what_cannot_be_read_is_neither_gone_nor_as_recorded() {
     }
     std::fs::write(&file, more.to_string()).unwrap();
     let json = run(&["baseline", "diff", &file, "--snapshot", &partial, "-o", "json"]);
+    assert_eq!(json.status.code(), Some(1), "a difference that is known goes before a gap");
     let told: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
     let gone: Vec<_> = told["items"].as_array().unwrap().iter().map(|item| &item["object"]).collect();
     assert_eq!(gone, ["kube-system/daemonsets.apps/gone"]);
@@ -93,7 +95,36 @@ fn what_cannot_be_read_is_neither_gone_nor_as_recorded() {
     let pods = directory.path().join("pods");
     without(&[("Pod", "pods")], &pods);
     let whole = run(&["baseline", "diff", &file, "--snapshot", &pods.display().to_string()]);
-    assert_eq!(whole.status.code(), Some(0), "{}", String::from_utf8_lossy(&whole.stderr));
+    assert_eq!(whole.status.code(), Some(1), "{}", String::from_utf8_lossy(&whole.stderr));
+    assert!(!String::from_utf8_lossy(&whole.stdout).contains("not compared"));
+}
+
+#[test]
+fn a_baseline_that_lacks_a_list_says_which_and_is_no_success() {
+    let directory = tempfile::tempdir().unwrap();
+    let partial = directory.path().join("partial");
+    without(&[("Deployment", "deployments")], &partial);
+    let (partial, file) = (partial.display().to_string(), directory.path().join("b.json").display().to_string());
+    let captured = run(&["baseline", "capture", "--snapshot", &partial, "-o", &file]);
+    let stderr = String::from_utf8_lossy(&captured.stderr).into_owned();
+    assert_eq!(captured.status.code(), Some(5), "{stderr}");
+    let lines: Vec<&str> = stderr.lines().filter(|line| line.contains("not recorded")).collect();
+    assert!(lines.len() == 1 && lines[0].contains("you may not read deployments.apps"), "{stderr}");
+    let allowed = run(&["baseline", "capture", "--snapshot", &partial, "-o", &file, "--allow-incomplete"]);
+    assert_eq!(allowed.status.code(), Some(0));
+}
+
+#[test]
+fn a_comparison_that_fails_is_no_difference() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("b.json").display().to_string();
+    assert!(run(&["baseline", "capture", "--snapshot", &drifted(), "-o", &file]).status.success());
+    // Nobody listens there.
+    let failed = run(&["baseline", "diff", &file, "--server", "http://127.0.0.1:1"]);
+    let stderr = String::from_utf8_lossy(&failed.stderr).into_owned();
+    assert_eq!(failed.status.code(), Some(2), "{stderr}");
+    let help = run(&["baseline", "diff", "--help"]);
+    assert!(String::from_utf8_lossy(&help.stdout).contains("1 something differs"));
 }
 
 #[test]

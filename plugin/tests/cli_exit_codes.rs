@@ -77,3 +77,34 @@ fn yaml_and_json_hold_the_same() {
     let yaml: Value = serde_saphyr::from_str(&yaml).unwrap();
     assert_eq!(yaml, json);
 }
+
+#[test]
+fn a_verdict_by_some_rules_says_so_in_every_format_and_keeps_its_code() {
+    let server = Server::of(Cluster::healthy());
+    let program = Program::at(&server.url());
+    let check = |format: &str, flags: &[&str]| program.check(&[&["-o", format], flags].concat()).exits(0);
+    let some = ["--only", "AA407"];
+    for format in ["table", "short"] {
+        let ran = check(format, &some);
+        assert!(ran.stdout.contains(" by 1 of ") && ran.stdout.contains(" rules"), "{format}: {}", ran.stdout);
+        assert!(!check(format, &[]).stdout.contains(" by 1 of "));
+    }
+    assert!(check("name", &some).stderr.contains("note: by 1 of "));
+    assert_eq!(check("name", &[]).stderr, "");
+    let report = check("json", &some).json();
+    assert_eq!((&report["partial"], &report["verdict"]), (&Value::Bool(true), &Value::from("within")));
+    assert_eq!(check("json", &[]).json()["partial"], false);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn help_that_cannot_be_printed_is_a_failure() {
+    for words in [&["--help"][..], &["--version"], &["support-check", "--help"], &["help"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let ran =
+            std::process::Command::new(env!("CARGO_BIN_EXE_kubectl-aksarc")).args(words).stdout(full).output().unwrap();
+        let stderr = String::from_utf8_lossy(&ran.stderr).into_owned();
+        assert_eq!(ran.status.code(), Some(1), "{words:?}: {stderr}");
+        assert!(stderr.starts_with("error: cannot write to stdout"), "{words:?}: {stderr}");
+    }
+}

@@ -5,7 +5,7 @@ mod fake;
 
 use std::io::Write;
 
-use fake::{Cluster, Program, Ran, Reply, Server, assert_holds};
+use fake::{Cluster, Program, Ran, Reply, Server, assert_holds, status};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
@@ -30,8 +30,9 @@ fn a_snapshot_in_any_form_is_judged_as_the_cluster_is() {
     let program = Program::at(&server.url());
     let live = program.check(&["-o", "json"]).exits(3).json();
     for form in ["snapshot.tar.gz", "snapshot.json", "snapshot"] {
-        let ran = program.run(&["snapshot", "-o", form, "--chunk-size", "1"]).exits(0);
-        assert!(ran.stderr.contains("you may not list DaemonSet in kube-system"), "{}", ran.stderr);
+        let ran = program.run(&["snapshot", "-o", form, "--chunk-size", "1"]).exits(5);
+        let told = ["3 lists not recorded: you may not read ConfigMap in kube-system, DaemonSet;", "doctor"];
+        assert!(told.iter().all(|word| ran.stderr.contains(word)), "{}", ran.stderr);
         let read = program.check(&["-o", "json", "--snapshot", form]).exits(3).json();
         assert_eq!(essence(read.clone()), essence(live.clone()), "{form}");
         assert_eq!(read["coverage"]["objects"], live["coverage"]["objects"], "{form}");
@@ -42,6 +43,50 @@ fn a_snapshot_in_any_form_is_judged_as_the_cluster_is() {
     let ran = program.check(&["--snapshot", "snapshot"]).exits(3);
     assert!(ran.stdout.contains("  taken "), "{}", ran.stdout);
     assert!(!program.read("snapshot/index.json").lines().any(|line| line.contains("takenAt") && line.contains('.')));
+}
+
+#[test]
+fn a_snapshot_with_too_few_rights_says_so_once_for_each_reason_and_is_no_success() {
+    let nobody = Server::start(|request, _| match &*request.path {
+        "/version" => Reply::Json(200, serde_json::json!({"gitVersion": "v1.33.5"})),
+        _ => Reply::Json(403, status(403, "Forbidden", "no")),
+    });
+    let program = Program::at(&nobody.url());
+    let ran = program.run(&["snapshot", "-o", "s"]).exits(5);
+    assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+    for word in ["lists not recorded: you may not read", "in 4 namespaces", "more kinds", "doctor --print-role"] {
+        assert!(ran.stderr.contains(word), "{word}: {}", ran.stderr);
+    }
+    let ran = program.run(&["snapshot", "-o", "s.json", "--allow-incomplete"]).exits(0);
+    assert!(ran.stderr.contains("not recorded"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_day_before_the_snapshot_or_before_every_text_is_warned_of_and_no_day_of_other_centuries_is_judged() {
+    let program = Program::new();
+    let drifted = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/clusters/drifted");
+    let stderr = |day: &str, code| {
+        program.run(&["support-check", "--snapshot", drifted, "-o", "short", "--as-of", day]).exits(code).stderr
+    };
+    let early = stderr("2020-01-01", 3);
+    assert!(early.contains("warning: the snapshot was taken on 2026-11-27, after the day of --as-of"), "{early}");
+    assert!(early.contains("before the first of the dated policy texts, 2025-04-03"), "{early}");
+    assert_eq!(stderr("2026-11-20", 3).lines().count(), 1);
+    assert_eq!(stderr("2026-11-28", 3), "");
+    for day in ["0000-01-01", "2018-12-31"] {
+        assert!(stderr(day, 2).contains("no day before 2019"), "{day}");
+    }
+}
+
+#[test]
+fn what_was_recorded_from_a_cluster_is_no_manifest_in_any_format() {
+    let program = Program::new();
+    let nodes = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/clusters/drifted/nodes.json");
+    for format in ["short", "wide", "json", "name"] {
+        let ran = program.check(&["-f", nodes, "-o", format]);
+        assert!(ran.stderr.contains("7 of 7 manifests were recorded from a cluster"), "{format}: {}", ran.stderr);
+        assert!(ran.stderr.contains("--snapshot FILE"), "{format}: {}", ran.stderr);
+    }
 }
 
 #[test]
@@ -626,4 +671,28 @@ fn files_are_told_with_their_flag() {
         "{}",
         ran.stderr
     );
+}
+
+#[test]
+fn names_of_contexts_and_objects_are_completed_and_a_server_that_hangs_is_not_waited_for() {
+    let server = Server::of(Cluster::healthy());
+    let program = Program::at(&server.url());
+    let complete = |words: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_kubectl_complete-aksarc"));
+        command.args(words).env_clear().env("HOME", program.dir.path()).env("KUBECONFIG", program.path("kubeconfig"));
+        let output = command.output().unwrap();
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let contexts = complete(&["support-check", "--context", ""]);
+    assert!(contexts.lines().count() > 1 && contexts.ends_with(":4\n"), "{contexts}");
+    let nodes = complete(&["dry-run", "label", "no", ""]);
+    assert!(nodes.lines().count() > 1 && nodes.ends_with(":4\n"), "{nodes}");
+    assert!(server.requests().iter().all(|request| request.method == "GET" && request.path == "/api/v1/nodes"));
+    assert!(complete(&["dry-run", "delete", "--namespace", "kube"]).contains("kube-system\n"));
+    assert_eq!(complete(&["dry-run", "label", "no", "--server", "http://127.0.0.1:1", ""]), ":4\n");
+    let hangs = Server::start(|_, _| Reply::Hang(Vec::new()));
+    let begun = std::time::Instant::now();
+    assert_eq!(complete(&["dry-run", "label", "no", "--server", &hangs.url(), ""]), ":4\n");
+    assert!(begun.elapsed() < std::time::Duration::from_secs(20), "{:?}", begun.elapsed());
 }

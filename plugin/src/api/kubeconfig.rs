@@ -58,6 +58,21 @@ pub(super) async fn select(flags: &KubeFlags) -> anyhow::Result<Selected> {
     Ok(Selected { context: context_name, user: shown_user, config })
 }
 
+/// The names of the contexts; none where the kubeconfig cannot be read.
+pub(crate) fn known_contexts(file: Option<&Path>) -> Vec<String> {
+    read(file).map(|files| files.contexts.into_iter().map(|own| own.name).collect()).unwrap_or_default()
+}
+
+/// The names of the clusters; none where the kubeconfig cannot be read.
+pub(crate) fn known_clusters(file: Option<&Path>) -> Vec<String> {
+    read(file).map(|files| files.clusters.into_iter().map(|own| own.name).collect()).unwrap_or_default()
+}
+
+/// The names of the users; none where the kubeconfig cannot be read.
+pub(crate) fn known_users(file: Option<&Path>) -> Vec<String> {
+    read(file).map(|files| files.auth_infos.into_iter().map(|own| own.name).collect()).unwrap_or_default()
+}
+
 fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> String {
     let near = aksarc_shared::text::nearest(name, known).map(|near| format!("; did you mean {near:?}?"));
     format!("the kubeconfig has no {what} {name:?}{}", near.unwrap_or_default())

@@ -212,11 +212,11 @@ impl TopCommand {
 const EXIT_CODES: &str = "\
 Exit codes, the same for every output format:
   0    within the published policy, as far as Kubernetes shows (or nothing to judge)
-  1    could not run: cluster, network, or ourselves
+  1    could not run: cluster, network, or ourselves; baseline diff: something differs
   2    wrong flags, or input that cannot be read
   3    outside: something voids support
   4    something lighter that --fail-on includes
-  5    inconclusive: something that could void support is unknown, or a change cannot be rehearsed
+  5    inconclusive: what could void support is unknown, or a rehearsal or snapshot is incomplete
   6    dry run: something else refuses it: missing rights, no such object, another webhook
   130  interrupted
 

@@ -2,16 +2,38 @@
 //! last of them unfinished. It prints one candidate per line, each with a tab and its meaning, and a directive as the
 //! last line.
 
+use aksarc_shared::k8s::kinds;
 use aksarc_shared::rules::catalogue;
 use clap::{Arg, Command, ValueHint};
 
+/// Names that a kubeconfig or a cluster knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names<'a> {
+    /// Contexts of the kubeconfig.
+    Contexts,
+    /// Clusters of the kubeconfig.
+    Clusters,
+    /// Users of the kubeconfig.
+    Users,
+    /// Namespaces of the cluster.
+    Namespaces,
+    /// Objects of a kind, as it was typed.
+    Objects(&'a str),
+}
+
+/// Where names come from. What cannot be had is no name: nobody waits for a completion, or reads its errors.
+pub trait NameSource {
+    /// The names, by the flags that were typed so far, such as `--kubeconfig`.
+    fn names(&self, wanted: Names<'_>, flags: &[String]) -> Vec<String>;
+}
+
 /// The answer for the words typed so far.
-pub fn answer(root: &Command, words: &[String]) -> String {
+pub fn answer(root: &Command, words: &[String], source: &dyn NameSource) -> String {
     let (done, unfinished) = match words.split_last() {
         Some((last, done)) => (done, last.as_str()),
         None => (words, ""),
     };
-    let mut place = Cursor { command: root, pending: None };
+    let mut place = Cursor { command: root, pending: None, flags: Vec::new(), typed: Vec::new(), source };
     for word in done {
         place.take(word);
     }
@@ -32,22 +54,38 @@ struct Cursor<'c> {
     command: &'c Command,
     /// The flag that waits for its value, if any.
     pending: Option<&'c Arg>,
+    /// Flags with their values, as they were typed.
+    flags: Vec<String>,
+    /// What was typed behind the command and is no flag.
+    typed: Vec<String>,
+    source: &'c dyn NameSource,
 }
 
 impl<'c> Cursor<'c> {
     fn take(&mut self, word: &str) {
-        if self.pending.take().is_some() {
+        if let Some(flag) = self.pending.take() {
+            if let Some(long) = flag.get_long() {
+                self.flags.push(format!("--{long}={word}"));
+            }
             return;
         }
         if let Some(flag) = word.strip_prefix("--") {
-            if !flag.contains('=') {
-                self.pending = self.flags().find(|arg| arg.get_long() == Some(flag)).filter(|arg| takes_value(arg));
+            if flag.contains('=') {
+                self.flags.push(word.to_owned());
+            } else {
+                let known = self.flags().find(|arg| arg.get_long() == Some(flag));
+                self.pending = known.filter(|arg| takes_value(arg));
+                if known.is_some() && self.pending.is_none() {
+                    self.flags.push(word.to_owned());
+                }
             }
         } else if let Some(short) = word.strip_prefix('-').filter(|short| short.chars().count() == 1) {
             let short = short.chars().next();
             self.pending = self.flags().find(|arg| arg.get_short() == short).filter(|arg| takes_value(arg));
         } else if let Some(next) = self.command.find_subcommand(word) {
             self.command = next;
+        } else {
+            self.typed.push(word.to_owned());
         }
     }
 
@@ -57,11 +95,11 @@ impl<'c> Cursor<'c> {
 
     fn candidates(&self, unfinished: &str) -> (Vec<(String, String)>, &'static str) {
         if let Some(arg) = self.pending {
-            return values(arg, "");
+            return self.values(arg, "");
         }
         if let Some((flag, _)) = unfinished.split_once('=').filter(|(flag, _)| flag.starts_with("--")) {
             let arg = self.flags().find(|arg| arg.get_long() == flag.strip_prefix("--"));
-            return arg.map_or_else(|| (Vec::new(), NO_FILES), |arg| values(arg, &format!("{flag}=")));
+            return arg.map_or_else(|| (Vec::new(), NO_FILES), |arg| self.values(arg, &format!("{flag}=")));
         }
         if unfinished.starts_with('-') {
             let flags = self.flags().filter_map(|arg| Some((format!("--{}", arg.get_long()?), help(arg.get_help()))));
@@ -72,12 +110,44 @@ impl<'c> Cursor<'c> {
             commands.map(|command| (command.get_name().to_owned(), help(command.get_about()))).collect();
         let mut directive = NO_FILES;
         if let Some(arg) = self.command.get_positionals().next() {
-            let (more, own) = values(arg, "");
+            if arg.get_id() == OBJECTS {
+                return (self.objects(unfinished), NO_FILES);
+            }
+            let (more, own) = self.values(arg, "");
             candidates.extend(more);
             directive = own;
         }
         (candidates, directive)
     }
+
+    /// Kinds, or names of the kind that was typed, as `TYPE NAME` and `TYPE/NAME`.
+    fn objects(&self, unfinished: &str) -> Vec<(String, String)> {
+        if let Some((kind, _)) = unfinished.split_once('/') {
+            let names = self.source.names(Names::Objects(kind), &self.flags);
+            return names.into_iter().map(|name| (format!("{kind}/{name}"), String::new())).collect();
+        }
+        match self.typed.first() {
+            None => kinds::ALL.iter().map(|kind| (kind.resource.to_owned(), kind.group.to_owned())).collect(),
+            Some(kind) if kind.contains('/') => Vec::new(),
+            Some(kind) => bare(self.source.names(Names::Objects(kind), &self.flags)),
+        }
+    }
+
+    fn values(&self, arg: &Arg, prefix: &str) -> (Vec<(String, String)>, &'static str) {
+        let wanted = match arg.get_id().as_str() {
+            "context" => Names::Contexts,
+            "cluster" => Names::Clusters,
+            "user" => Names::Users,
+            "namespace" => Names::Namespaces,
+            _ => return values(arg, prefix),
+        };
+        let names = self.source.names(wanted, &self.flags).into_iter().map(|name| format!("{prefix}{name}"));
+        (bare(names), NO_FILES)
+    }
+}
+
+fn bare(names: impl IntoIterator<Item = String>) -> Vec<(String, String)> {
+    names.into_iter().map(|name| (name, String::new())).collect()
 }
 
 fn values(arg: &Arg, prefix: &str) -> (Vec<(String, String)>, &'static str) {
@@ -106,6 +176,9 @@ fn help(text: Option<&clap::builder::StyledStr>) -> String {
     text.map(ToString::to_string).unwrap_or_default().lines().next().unwrap_or_default().to_owned()
 }
 
+/// The positional of the rehearsed verbs, which begins as kubectl's `TYPE NAME` and `TYPE/NAME` do.
+const OBJECTS: &str = "arguments";
+
 /// The directive that lets the shell complete file names.
 const FILES: &str = ":0";
 
@@ -114,13 +187,22 @@ const NO_FILES: &str = ":4";
 
 #[cfg(test)]
 mod tests {
-    use super::answer;
+    use super::{NameSource, Names, answer};
     use crate::cli::args::Cli;
     use crate::cli::invocation::PLUGIN;
 
+    /// Says what it was asked, as a name.
+    struct Echo;
+
+    impl NameSource for Echo {
+        fn names(&self, wanted: Names<'_>, flags: &[String]) -> Vec<String> {
+            vec![format!("{wanted:?} {}", flags.join(" ")).trim_end().to_owned()]
+        }
+    }
+
     fn asked(words: &[&str]) -> String {
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-        answer(&Cli::named(PLUGIN), &words)
+        answer(&Cli::named(PLUGIN), &words, &Echo)
     }
 
     #[test]
@@ -131,8 +213,30 @@ mod tests {
         assert_eq!(asked(&["support-check", "--platform=azure"]), "--platform=azure-local\n:4\n");
         assert!(asked(&["explain", "AA201"]).contains("AA201\tsystem-label-changed"));
         assert_eq!(asked(&["support-check", "--snapshot", ""]), ":0\n");
-        assert_eq!(asked(&["support-check", "--context", ""]), ":4\n");
         assert!(asked(&[]).contains("version\t"));
         assert!(asked(&["rules", "c"]).starts_with("coverage\t"));
+    }
+
+    #[test]
+    fn names_are_asked_for_with_the_flags_that_were_typed() {
+        assert_eq!(asked(&["support-check", "--context", ""]), "Contexts\n:4\n");
+        assert_eq!(
+            asked(&["support-check", "--kubeconfig", "k", "--context=Con"]),
+            "--context=Contexts --kubeconfig=k\n:4\n"
+        );
+        assert_eq!(
+            asked(&["doctor", "--insecure-skip-tls-verify", "--user", ""]),
+            "Users --insecure-skip-tls-verify\n:4\n"
+        );
+        assert_eq!(asked(&["dry-run", "delete", "--context=c", "-n", ""]), "Namespaces --context=c\n:4\n");
+    }
+
+    #[test]
+    fn kinds_and_their_objects_are_offered_where_kubectl_takes_them() {
+        assert!(asked(&["dry-run", "label", "node"]).starts_with("nodes\n"));
+        assert!(asked(&["dry-run", "scale", "deploy"]).starts_with("deployments\tapps\n"));
+        assert_eq!(asked(&["dry-run", "label", "node", ""]), "Objects(\"node\")\n:4\n");
+        assert_eq!(asked(&["dry-run", "delete", "no/"]), "no/Objects(\"no\")\n:4\n");
+        assert_eq!(asked(&["dry-run", "delete", "no/a", ""]), ":4\n");
     }
 }

@@ -24,6 +24,12 @@ impl Failure {
         Failure { code: exit::FAILED, error: error.into() }
     }
 
+    /// The same failure with exit 2 instead of 1, for commands that compare: there 1 says that something differs.
+    pub(crate) fn beside_differences(self) -> Self {
+        let code = if self.code == exit::FAILED { exit::USAGE } else { self.code };
+        Failure { code, ..self }
+    }
+
     /// Ctrl-C or a request to end: exit 130.
     pub fn interrupted() -> Self {
         Failure { code: exit::INTERRUPTED, error: anyhow::anyhow!("interrupted: nothing was written") }

@@ -7,14 +7,16 @@ use std::path::{Path, PathBuf};
 
 use aksarc_shared::data::embedded;
 use aksarc_shared::facts::baseline::{self, Baseline, BaselineDifference};
-use aksarc_shared::facts::inventory::ReadKey;
+use aksarc_shared::facts::inventory::{ReadKey, ReadState};
 use aksarc_shared::verdict::check::{Check, Params};
 use aksarc_shared::verdict::report::exit;
 use anyhow::Context as _;
+use clap::builder::FalseyValueParser;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::cluster::{self, ClusterFlags};
+use super::missing::Missing;
 use crate::cli::exit::{ExitResult, Failure};
 use crate::cli::tool;
 use crate::input::{documents, settings};
@@ -56,6 +58,9 @@ pub struct CaptureArgs {
     /// File to write; by default standard output
     #[arg(short, long, value_name = "FILE", value_parser = settings::file_or_nothing, value_hint = clap::ValueHint::FilePath)]
     pub output: Option<PathBuf>,
+    /// Exit 0 instead of 5 when something could not be recorded
+    #[arg(long, env = "KUBECTL_AKSARC_ALLOW_INCOMPLETE", value_parser = FalseyValueParser::new())]
+    pub allow_incomplete: bool,
     /// Where from.
     #[command(flatten)]
     pub source: Source,
@@ -103,7 +108,7 @@ impl Args {
 pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
     match args.command {
         BaselineCommand::Capture(args) => capture(&args, ui).await,
-        BaselineCommand::Diff(args) => diff(&args, ui).await,
+        BaselineCommand::Diff(args) => diff(&args, ui).await.map_err(Failure::beside_differences),
     }
 }
 
@@ -130,9 +135,8 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Baseline> {
 
 async fn capture(args: &CaptureArgs, ui: &Ui) -> ExitResult {
     let now = record(&args.source, ui).await?;
-    for (_, gap) in &now.gaps {
-        ui.note(&format!("warning: not recorded: {gap}"));
-    }
+    let missing = Missing::of_lists(&now.gaps);
+    missing.warn(ui);
     let text = format!("{}\n", serde_json::to_string_pretty(&now.baseline).map_err(Failure::run)?);
     match &args.output {
         Some(path) => {
@@ -147,7 +151,7 @@ async fn capture(args: &CaptureArgs, ui: &Ui) -> ExitResult {
         let more = if more > 0 { format!(", and {more} more") } else { String::new() };
         ui.note(&format!("left out, because a person's hand shows on it: {few}{more}"));
     }
-    Ok(0)
+    Ok(if missing.is_empty() || args.allow_incomplete { 0 } else { exit::INCONCLUSIVE })
 }
 
 async fn diff(args: &DiffArgs, ui: &Ui) -> ExitResult {
@@ -171,7 +175,8 @@ async fn diff(args: &DiffArgs, ui: &Ui) -> ExitResult {
     // A caller who may not list a kind in the whole cluster may still list it in a namespace.
     let is_known = |difference: &BaselineDifference| read.iter().any(|list| difference.is_absence_from(list));
     differences.retain(|difference| !is_unknown(difference) || is_known(difference));
-    let mut not_read: Vec<String> = gaps.into_iter().map(|(_, gap)| gap).collect();
+    let mut not_read: Vec<String> =
+        gaps.iter().filter_map(|(key, state)| state.gap(key)).map(|gap| shown(&gap)).collect();
     // An object of a list that the baseline lacks may have been there before.
     let mut unrecorded = BTreeSet::new();
     differences.retain(|difference| match difference.newly_in() {
@@ -183,7 +188,11 @@ async fn diff(args: &DiffArgs, ui: &Ui) -> ExitResult {
     });
     not_read.extend(unrecorded);
     not_read.extend(is_partly_compared.then(|| PARTLY.to_owned()));
-    let code = if not_read.is_empty() { 0 } else { exit::INCONCLUSIVE };
+    let code = match (differences.is_empty(), not_read.is_empty()) {
+        (false, _) => DIFFERENT,
+        (true, true) => 0,
+        (true, false) => exit::INCONCLUSIVE,
+    };
     let text = match args.output {
         ListFormat::Table => table(&then, &differences, &not_read, ui),
         ListFormat::Json => {
@@ -215,8 +224,8 @@ struct DifferenceList {
 struct Recorded {
     baseline: Baseline,
     left_out: Vec<String>,
-    /// The lists that a baseline needs and that could not be read, with the reason.
-    gaps: Vec<(ReadKey, String)>,
+    /// The lists that a baseline needs and that could not be read, with what became of each.
+    gaps: Vec<(ReadKey, ReadState)>,
     /// The lists that were read.
     read: Vec<ReadKey>,
 }
@@ -236,7 +245,7 @@ async fn record(source: &Source, ui: &Ui) -> Result<Recorded, Failure> {
     let mut gaps = Vec::new();
     for (key, state) in check.inventory().reads.iter().filter(|(key, _)| baseline::records(key, embedded())) {
         match state.gap(key) {
-            Some(gap) => gaps.push((key.clone(), shown(&gap))),
+            Some(_) => gaps.push((key.clone(), state.clone())),
             None => read.push(key.clone()),
         }
     }
@@ -305,6 +314,9 @@ Examples:
   kubectl aksarc support-check --baseline edge-01.baseline.json";
 
 const CAPTURE: &str = "\
+Exit codes: 0 all of it was recorded; 5 the baseline is written and lacks something, named on stderr (--allow-incomplete makes
+it 0); 1 or 2 there is no baseline.
+
 Examples:
   kubectl aksarc baseline capture -o edge-01.baseline.json
   kubectl aksarc baseline capture --snapshot cluster.tar.gz -o edge-01.baseline.json";
@@ -312,12 +324,15 @@ Examples:
 const DIFF: &str = "\
 What could not be read is named and never called gone.
 
-Exit codes: 0 all of it could be compared, whatever differs; 5 something could not be read, or was not when the baseline was
-recorded; 1 or 2 there is no result.
+Exit codes, as kubectl diff has them: 0 nothing differs; 1 something differs; 5 nothing that was compared differs, and something
+could not be read, or was not when the baseline was recorded; 2 there is no result; 130 interrupted.
 
 Examples:
   kubectl aksarc baseline diff edge-01.baseline.json
   kubectl aksarc baseline diff edge-01.baseline.json --snapshot cluster.tar.gz -o json";
+
+/// Something differs: the code of diff and `kubectl diff`. Failures of a command that compares have others.
+const DIFFERENT: u8 = 1;
 
 /// The largest file: 5,000 nodes with thirty keys each make about 30 MiB.
 const MAX_FILE: u64 = 256 << 20;

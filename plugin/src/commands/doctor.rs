@@ -8,6 +8,7 @@ mod webhooks;
 
 use std::sync::Arc;
 
+use aksarc_shared::rules::derive;
 use aksarc_shared::verdict::report::exit;
 use jiff::Timestamp;
 use tokio::time::timeout_at;
@@ -26,6 +27,9 @@ pub struct Args {
     /// Format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: ListFormat,
+    /// Print the ClusterRole that a complete check needs, for `kubectl apply -f -`; no cluster is asked
+    #[arg(long, conflicts_with = "output")]
+    pub print_role: bool,
     /// Reading, display and cluster.
     #[command(flatten)]
     pub flags: ClusterFlags,
@@ -37,6 +41,10 @@ pub struct Args {
 /// # Errors
 /// [`Failure`] when flags or kubeconfig are wrong.
 pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
+    if args.print_role {
+        ui.print(&derive::reader_role())?;
+        return Ok(0);
+    }
     let reader = cluster::reader(&args.flags, ui).await?;
     let (deadline, limit) = reader.deadline();
     let asker = Asker::new(Arc::clone(&reader));
@@ -46,7 +54,8 @@ pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
         user: reader.connection().user.clone(),
         checks: Vec::new(),
     };
-    let examined = timeout_at(deadline, examine(&asker, args.flags.reading.parallel.into(), &mut diagnosis)).await;
+    let examined =
+        timeout_at(deadline, examine(&asker, args.flags.reading.parallel.into(), ui.name, &mut diagnosis)).await;
     reader.progress().clear();
     if examined.is_err() {
         let why = format!("not done within {limit:?}");
@@ -61,12 +70,12 @@ pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
     Ok(diagnosis.exit_code())
 }
 
-async fn examine(asker: &Asker, parallel: usize, diagnosis: &mut Diagnosis) {
+async fn examine(asker: &Asker, parallel: usize, own_name: &str, diagnosis: &mut Diagnosis) {
     let (reachable, mut checks) = server::examine(asker).await;
     diagnosis.checks.append(&mut checks);
     // A server that cannot be reached cannot be examined further.
     if reachable {
-        diagnosis.checks.extend(rights::examine(asker, parallel).await);
+        diagnosis.checks.extend(rights::examine(asker, parallel, own_name).await);
         diagnosis.checks.extend(webhooks::examine(asker).await);
     }
 }
@@ -124,6 +133,9 @@ Exit codes: 0 a check would be complete, 5 rights are missing for some rules or 
 Examples:
   # Can I check the cluster of the current context?
   kubectl aksarc doctor
+
+  # Give an auditor the rights that a check needs, by somebody who may grant them
+  kubectl aksarc doctor --print-role | kubectl apply -f -
 
   # Could somebody else?
   kubectl aksarc doctor --as auditor@contoso.example -o json";

@@ -1,20 +1,27 @@
-//! `explain`: shows a rule's page, without a cluster.
+//! `explain`: shows the page of a rule or of a clause, without a cluster.
 
 use aksarc_shared::data::embedded;
-use aksarc_shared::rules::catalogue;
+use aksarc_shared::rules::catalogue::{self, UnknownRule};
 use aksarc_shared::rules::rule::Rule;
 
 use crate::cli::exit::{ExitResult, Failure};
-use crate::screen::explain;
+use crate::screen::explain::{self, Examples};
+use crate::screen::pager;
 use crate::screen::ui::Ui;
 
 /// Arguments of `explain` and `rules show`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Codes, slugs, or categories such as 2xx
-    #[arg(value_name = "CODE|SLUG", required = true)]
+    /// Codes, slugs, categories such as 2xx, or clauses such as C13
+    #[arg(value_name = "CODE|SLUG|CLAUSE", required = true)]
     pub rules: Vec<String>,
+    /// Show the examples too: objects and changes, each with the rule's answer
+    #[arg(long)]
+    pub examples: bool,
+    /// Print at once, also on a terminal; otherwise $KUBECTL_AKSARC_PAGER, $PAGER or less shows what is longer than the screen
+    #[arg(long)]
+    pub no_pager: bool,
 }
 
 /// Runs `explain`.
@@ -23,21 +30,30 @@ pub struct Args {
 /// [`Failure`] when there is no such rule.
 pub fn run(args: &Args, ui: &Ui) -> ExitResult {
     let mut pages = Vec::new();
+    let examples = if args.examples { Examples::Shown } else { Examples::Counted };
     for word in &args.rules {
+        if let Some(clause) = embedded().clauses.iter().find(|clause| clause.id.eq_ignore_ascii_case(word)) {
+            pages.push(explain::clause(clause, embedded(), ui.width));
+            continue;
+        }
         for rule in select(word, ui.name).map_err(Failure::input)? {
-            pages.push(explain::page(rule, embedded(), ui.width));
+            pages.push(explain::page(rule, embedded(), ui.width, examples));
         }
     }
-    let text = pages.join("\n");
-    ui.print(&ui.look().fit(text))?;
+    let text = ui.look().fit(pages.join("\n"));
+    if args.no_pager || !pager::show(&text, ui) {
+        ui.print(&text)?;
+    }
     Ok(0)
 }
 
 /// The rules that a word names. An unknown word is an error that says where to find them.
 pub(crate) fn select(word: &str, own_name: &str) -> anyhow::Result<Vec<&'static Rule>> {
-    catalogue::select(word).map_err(|unknown| match unknown.nearest {
-        Some(_) => unknown.into(),
-        None => anyhow::anyhow!("{unknown}: `{own_name} rules list` shows all"),
+    catalogue::select(word).map_err(|unknown| match unknown {
+        UnknownRule::Slip { .. } => unknown.into(),
+        UnknownRule::Retired(_) | UnknownRule::Other(_) => {
+            anyhow::anyhow!("{unknown}: `{own_name} rules list` shows all")
+        }
     })
 }
 
@@ -45,4 +61,8 @@ const EXAMPLES: &str = "\
 Examples:
   kubectl aksarc explain AA201
   kubectl aksarc explain system-label-changed
-  kubectl aksarc explain 2xx";
+  kubectl aksarc explain 2xx
+  kubectl aksarc explain C13
+
+  # With objects and changes that the rule finds, and those that it does not
+  kubectl aksarc explain AA201 --examples";

@@ -4,9 +4,12 @@ use std::path::PathBuf;
 
 use aksarc_shared::data::embedded;
 use aksarc_shared::verdict::check::{Check, Params};
+use aksarc_shared::verdict::report::exit;
+use clap::builder::FalseyValueParser;
 use jiff::Timestamp;
 
 use super::cluster::{self, ClusterFlags};
+use super::missing::Missing;
 use crate::cli::exit::{ExitResult, Failure};
 use crate::collect;
 use crate::input::settings;
@@ -27,12 +30,15 @@ pub struct Args {
     /// Print a script that records the same with kubectl alone, for users who may not install anything
     #[arg(long, value_name = "SHELL", conflicts_with = "output")]
     pub script: Option<ShellFlag>,
+    /// Exit 0 instead of 5 when something could not be recorded
+    #[arg(long, env = "KUBECTL_AKSARC_ALLOW_INCOMPLETE", value_parser = FalseyValueParser::new())]
+    pub allow_incomplete: bool,
     /// Reading, display and cluster.
     #[command(flatten)]
     pub flags: ClusterFlags,
 }
 
-/// Runs `snapshot`.
+/// Runs `snapshot`: exit 0 when all was recorded, 5 when something could not be read.
 ///
 /// # Errors
 /// [`Failure`] when there is no snapshot; nothing is left behind then.
@@ -62,11 +68,9 @@ pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
     reader.sender().in_time("read the cluster", all).await?;
     let index = recorder.finish(&form, &reader.connection().context, &taken).map_err(cannot)?;
     output::told(&path, &summary(&index, &path.display().to_string(), reader.requests()), ui)?;
-    for list in index.lists.iter().filter(|list| list.state == ListState::Forbidden) {
-        let place = if list.namespace.is_empty() { String::new() } else { format!(" in {}", list.namespace) };
-        ui.note(&format!("warning: you may not list {}{place}: rules that need it will be unknown", list.kind));
-    }
-    Ok(0)
+    let missing = Missing::of_snapshot(&index);
+    missing.warn(ui);
+    Ok(if missing.is_empty() || args.allow_incomplete { 0 } else { exit::INCONCLUSIVE })
 }
 
 fn summary(index: &Index, path: &str, requests: usize) -> String {
@@ -76,6 +80,9 @@ fn summary(index: &Index, path: &str, requests: usize) -> String {
 }
 
 const EXAMPLES: &str = "\
+Exit codes: 0 all of it was recorded; 5 the snapshot is written and lacks something, named on stderr (--allow-incomplete makes
+it 0); 1 or 2 there is no snapshot.
+
 Examples:
   # Take a snapshot, and judge it elsewhere
   kubectl aksarc snapshot -o cluster.tar.gz

@@ -201,6 +201,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<ReportV1, Failure> {
         source
     };
     ui.detail(&format!("as of {now}"));
+    args.judging.warn_of_early_day(source.taken.as_deref(), ui);
     Judging::warn_of_answers(&answers, now, ui);
     let nodes_read =
         matches!(check.inventory().read(&kinds::NODE), Some(ReadState::Complete { .. } | ReadState::Partly(_)));
@@ -213,11 +214,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<ReportV1, Failure> {
         recorded,
     };
     let shown_at = Timestamp::now();
-    if let Some(Age { days, .. }) = Age::of(&input, shown_at).filter(|age| age.days >= OLD_DAYS) {
-        ui.note(&format!(
-            "warning: the snapshot is {days} days old, and the cluster may be another one by now: take a new one"
-        ));
-    }
+    warn_of_age(Age::of(&input, shown_at), ui);
     // A cluster that cannot be judged, such as one of another product, is wrong input.
     let mut report = check.finish(tool::identity(), &source.context, &source.server).map_err(Failure::input)?;
     let pasting = Pasting::new(args.printing.shell);
@@ -237,6 +234,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<ReportV1, Failure> {
         group_by: args.printing.group_by,
         now: shown_at,
     };
+    note_what_has_no_place(&report, args.printing.output, recorded, ui);
     print(&report, &args.printing, &view, ui)?;
     Ok(report)
 }
@@ -258,6 +256,30 @@ fn print(report: &ReportV1, printing: &Printing, view: &View, ui: &Ui) -> Result
         None => ui.print(&text)?,
     }
     Ok(())
+}
+
+/// Says on stderr that a snapshot is old.
+fn warn_of_age(age: Option<Age>, ui: &Ui) {
+    if let Some(Age { days, .. }) = age.filter(|age| age.days >= OLD_DAYS) {
+        ui.note(&format!(
+            "warning: the snapshot is {days} days old, and the cluster may be another one by now: take a new one"
+        ));
+    }
+}
+
+/// Says on stderr what the screen says and some formats have no place for. `recorded` manifests came from a cluster.
+fn note_what_has_no_place(report: &ReportV1, format: ReportFormat, recorded: usize, ui: &Ui) {
+    if report.partial && format == ReportFormat::Name {
+        let (run, all) = (report.rules.len(), report.catalogue.rules);
+        ui.note(&format!("note: by {run} of {all} rules alone (--only, --skip)"));
+    }
+    if recorded > 0 && format != ReportFormat::Table {
+        ui.note(&format!(
+            "warning: {recorded} of {} were recorded from a cluster (uid, resourceVersion or status), and -f judges their \
+             creation: keep them in a file and judge the state with --snapshot FILE",
+            report.cluster.context
+        ));
+    }
 }
 
 /// The data tables for the platforms that a check may be of. Without `--platform` a cluster decides; for manifests bare

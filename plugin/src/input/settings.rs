@@ -4,6 +4,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use aksarc_shared::jiff::Timestamp;
+use aksarc_shared::jiff::tz::TimeZone;
 use aksarc_shared::moment::Moment;
 use anyhow::{Context, anyhow};
 
@@ -42,7 +43,11 @@ pub(crate) fn moment_or_now(text: &str) -> Result<Timestamp, String> {
     if text == "now" {
         return Ok(Timestamp::now());
     }
-    moment(text).map_err(|why| why.replace("expected a day", "expected now, a day"))
+    let moment = moment(text).map_err(|why| why.replace("expected a day", "expected now, a day"))?;
+    if moment.to_zoned(TimeZone::UTC).year() < FIRST_YEAR {
+        return Err(format!("out of range: no day before {FIRST_YEAR} can be judged, since AKS Arc came later"));
+    }
+    Ok(moment)
 }
 
 /// A day, or a moment in RFC 3339.
@@ -89,6 +94,9 @@ fn output(text: &str, instead: &str) -> Result<PathBuf, String> {
         _ => Ok(PathBuf::from(text)),
     }
 }
+
+/// The year before the first preview of AKS on Azure Stack HCI: an earlier day is a slip.
+const FIRST_YEAR: i16 = 2019;
 
 /// The largest file. Waivers and tables are written by hand.
 const MAX_SETTINGS: u64 = 16 << 20;

@@ -1,17 +1,58 @@
 //! A rule's page, below a summary of the rule's declaration.
 
 use aksarc_shared::data::known_issues::KnownIssue;
-use aksarc_shared::data::{Data, Document, Platform};
+use aksarc_shared::data::{ClauseText, Data, Document, Platform};
 use aksarc_shared::k8s::certificate;
+use aksarc_shared::rules::catalogue::Deciders;
 use aksarc_shared::rules::derive;
 use aksarc_shared::rules::rule::{Mode, Rule, Scope};
 
+use super::grid::{columns, wrap};
 use super::sheet::Sheet;
 use super::style::Paint;
-use super::wording::dated;
+use super::wording::{counting, dated};
+
+/// Whether a page shows its examples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Examples {
+    /// It says how many there are.
+    Counted,
+    /// It shows them.
+    Shown,
+}
+
+/// A clause of the policy as text: our words for it, where the texts differ, and what decides it.
+pub fn clause(clause: &ClauseText, data: &Data, width: Option<usize>) -> String {
+    let mut page = RulePage { out: Sheet::new(width.map(|width| width.min(WIDE))) };
+    page.line(&Paint::bold(format_args!("{} {}", clause.id, clause.section)));
+    page.text("  ", &clause.says);
+    page.line("");
+    page.fact("consequence", &clause.consequence);
+    for (platform, how) in &clause.differs {
+        page.fact("differs", &format!("on {platform}: {how}"));
+    }
+    let deciders = Deciders::of(clause);
+    for rule in &deciders.rules {
+        page.fact("rule", &format!("{} {}: {}", rule.code, rule.slug, rule.summary));
+    }
+    if let Some(asked) = deciders.asked_as {
+        let together = if asked == clause.id { String::new() } else { format!(", with {asked}") };
+        let whom = clause.ask.as_ref().map(|ask| format!(" {ask}")).unwrap_or_default();
+        page.fact("asked", &format!("of people, who answer with --attest{together}.{whom}"));
+    }
+    if let Some(settled) = deciders.settled_by {
+        page.fact("settled by", settled);
+    }
+    let has_it = |document: &&Document| document.platforms.iter().any(|own| !clause.no_text_on.contains(own));
+    for document in data.policy_texts().filter(has_it) {
+        let address = document.url.as_ref().map(|url| format!(", {url}")).unwrap_or_default();
+        page.fact("text", &format!("{}{address}", dated(document)));
+    }
+    page.out.into_text()
+}
 
 /// The page as text, folded to `width` columns where one is given.
-pub fn page(rule: &Rule, data: &Data, width: Option<usize>) -> String {
+pub fn page(rule: &Rule, data: &Data, width: Option<usize>, shown: Examples) -> String {
     let mut page = RulePage { out: Sheet::new(width.map(|width| width.min(WIDE))) };
     page.line(&Paint::bold(format_args!("{} {}", rule.code, rule.slug)));
     page.text("  ", rule.summary);
@@ -23,6 +64,9 @@ pub fn page(rule: &Rule, data: &Data, width: Option<usize>) -> String {
     let (examples, sections): (Vec<&str>, Vec<&str>) =
         body.trim().split("\n## ").partition(|section| section.starts_with("Examples"));
     // Examples are long, and most readers look for the supported way.
+    let count: usize = examples.iter().map(|section| section.matches("\n```yaml").count()).sum();
+    let examples = if shown == Examples::Shown { examples } else { Vec::new() };
+    let are_left_out = examples.is_empty() && count > 0;
     for section in sections.into_iter().chain(examples) {
         let section = section.strip_prefix("## ").unwrap_or(section);
         let (heading, text) = section.split_once('\n').unwrap_or((section, ""));
@@ -31,6 +75,10 @@ pub fn page(rule: &Rule, data: &Data, width: Option<usize>) -> String {
         page.line("");
     }
     known_issues(&mut page, rule, data);
+    if are_left_out {
+        page.line("");
+        page.text("", &format!("{} with the rule's answers: --examples", counting(count, "example")));
+    }
     format!("{}\n", page.out.into_text().trim_end())
 }
 
@@ -172,11 +220,21 @@ impl RulePage {
         self.out.fold_below(lead, text);
     }
 
-    /// Writes the paragraphs, lists and code of a page, which contains nothing else.
+    /// Writes the paragraphs, lists, tables and code of a page, which contains nothing else.
     fn markdown(&mut self, text: &str) {
         let mut paragraph: Option<(&str, String)> = None;
         let mut code = false;
+        let mut rows: Vec<Vec<String>> = Vec::new();
         for line in text.lines() {
+            let cells = line.strip_prefix('|').filter(|_| !code && self.out.width().is_some());
+            if let Some(cells) = cells {
+                self.end(paragraph.take());
+                rows.push(
+                    cells.trim_end().trim_end_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect(),
+                );
+                continue;
+            }
+            self.table(std::mem::take(&mut rows));
             let fence = line.starts_with("```");
             let (lead, words) = line.strip_prefix("- ").map_or(("", line), |words| ("- ", words));
             let goes_on = !fence && !code && lead.is_empty() && !line.is_empty() && self.out.width().is_some();
@@ -202,6 +260,35 @@ impl RulePage {
             }
         }
         self.end(paragraph);
+        self.table(rows);
+    }
+
+    /// A table: each cell folded in its own column, so that it stays a table on a narrow terminal.
+    fn table(&mut self, mut rows: Vec<Vec<String>>) {
+        rows.retain(|cells| !cells.iter().all(|cell| cell.chars().all(|mark| "-: ".contains(mark))));
+        let Some(count) = rows.iter().map(Vec::len).max() else { return };
+        let widths = shares(&rows, count, self.out.width().unwrap_or(WIDE));
+        let folded = |row: &Vec<String>| -> Vec<Vec<String>> {
+            row.iter().zip(&widths).map(|(cell, width)| wrap(cell, Some(*width))).collect()
+        };
+        let rows: Vec<Vec<Vec<String>>> = rows.iter().map(folded).collect();
+        let are_high = rows.iter().flatten().any(|cell| cell.len() > 1);
+        for (number, cells) in rows.iter().enumerate() {
+            for line in 0..cells.iter().map(Vec::len).max().unwrap_or(0) {
+                let mut text = String::from("  ");
+                for (cell, width) in cells.iter().zip(&widths) {
+                    let part = cell.get(line).map_or("", String::as_str);
+                    text.push_str(part);
+                    text.extend(std::iter::repeat_n(' ', width.saturating_sub(columns(part)) + GAP));
+                }
+                let text = text.trim_end();
+                self.line(&if number == 0 { Paint::bold(text) } else { text.to_owned() });
+            }
+            // Rows of several lines would run into each other.
+            if number + 1 < rows.len() && are_high {
+                self.line("");
+            }
+        }
     }
 
     fn end(&mut self, paragraph: Option<(&str, String)>) {
@@ -211,12 +298,52 @@ impl RulePage {
     }
 }
 
+/// The columns that each of `count` cells gets: what its widest needs. Where that is too much, the widest give way, down to their
+/// longest words.
+fn shares(rows: &[Vec<String>], count: usize, width: usize) -> Vec<usize> {
+    let most = |column: usize, of: &dyn Fn(&str) -> usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| of(cell)).max().unwrap_or(0)
+    };
+    let word = |cell: &str| cell.split(' ').map(columns).max().unwrap_or(0);
+    let least: Vec<usize> = (0..count).map(|column| most(column, &word)).collect();
+    let mut widths: Vec<usize> = (0..count).map(|column| most(column, &columns)).collect();
+    let room = width.saturating_sub(2 + GAP * count.saturating_sub(1));
+    while widths.iter().sum::<usize>() > room {
+        let slack = widths.iter_mut().zip(&least).filter(|(own, least)| **own > **least);
+        let Some((widest, _)) = slack.max_by_key(|(own, _)| **own) else { break };
+        *widest -= 1;
+    }
+    widths
+}
+
+/// Spaces between the columns of a table.
+const GAP: usize = 2;
+
 /// The widest text that is easy to read, in columns.
 const WIDE: usize = 110;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tables_stay_tables_on_a_narrow_terminal() {
+        let text = "| Part | Its version is read from | Behind by |\n|---|---|---|\n| kubelet | `status.nodeInfo.kubeletVersion` of each node | 3 minors |\n| proxy | image tag | 2 |\n\nAfter.";
+        let mut page = RulePage { out: Sheet::new(Some(44)) };
+        page.markdown(text);
+        let text = anstream::adapter::strip_str(&page.out.into_text()).to_string();
+        insta::assert_snapshot!(text, @r"
+          Part     Its version is read from          Behind
+                                                     by
+
+          kubelet  `status.nodeInfo.kubeletVersion`  3
+                   of each node                      minors
+
+          proxy    image tag                         2
+
+        After.
+        ");
+    }
 
     #[test]
     fn prose_is_folded_and_code_is_not() {

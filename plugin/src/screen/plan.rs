@@ -3,8 +3,12 @@
 use std::fmt::Write as _;
 
 use aksarc_shared::command::Command;
+use aksarc_shared::facts::actor::Actor;
 use aksarc_shared::finding::{Consequence, Finding};
+use aksarc_shared::rules::catalogue;
+use aksarc_shared::rules::rule::Mode;
 use aksarc_shared::text;
+use aksarc_shared::verdict::guard::Preset;
 
 use super::grid::Grid;
 use super::sheet::Sheet;
@@ -71,6 +75,22 @@ impl PlanScreen {
         self.out.fold("", "  ", &line);
         if plan.user.actor == "platform" {
             self.out.line("  this user is the platform: the guard judges nothing it does");
+        }
+        let is_of_denier =
+            |finding: &Finding| catalogue::find(finding.code.as_str()).is_some_and(|rule| rule.mode == Mode::Deny);
+        let voids = |finding: &Finding| {
+            finding.consequence == Consequence::Voids && finding.waiver.is_none() && is_of_denier(finding)
+        };
+        let is_warned = plan.guard.source != GuardSource::Observed
+            && plan.guard.decision == GuardAnswer::Warn
+            && plan.guard.preset == Preset::Enforce.as_str();
+        if plan.user.actor == Actor::Ambiguous.as_str()
+            && is_warned
+            && plan.changes.iter().flat_map(|own| &own.findings).any(voids)
+        {
+            let why = "warned, not denied: this user could be a person or the platform (actor: ambiguous), and only people \
+                       are denied; `actors.ambiguous: deny` in the guard's configuration denies both";
+            self.out.fold("  ", "  ", why);
         }
     }
 
@@ -347,6 +367,19 @@ mod tests {
               → ✗ outside
         exit 3
         "#);
+    }
+
+    #[test]
+    fn a_warning_instead_of_a_denial_has_its_reason() {
+        let mut warned = report(vec![change()], GuardSource::Assumed);
+        warned.guard.decision = GuardAnswer::Warn;
+        let why = "warned, not denied: this user could be a person or the platform (actor: ambiguous)";
+        assert!(!plain(&warned, false).contains(why));
+        warned.user.actor = "ambiguous";
+        assert!(plain(&warned, false).contains(why), "{}", plain(&warned, false));
+        // Whatever the actor, this preset warns.
+        warned.guard.preset = "warn";
+        assert!(!plain(&warned, false).contains(why));
     }
 
     #[test]

@@ -136,6 +136,11 @@ impl Ui {
         let _gone = writeln!(stderr, "{text}");
     }
 
+    /// Whether stdout gets colours.
+    pub(super) fn is_colored(&self) -> bool {
+        self.stdout_color() != ColorChoice::Never
+    }
+
     fn stdout_color(&self) -> ColorChoice {
         match self.color {
             ColorChoice::Auto => AutoStream::choice(&io::stdout()),

@@ -7,7 +7,7 @@ use aksarc_shared::finding::Basis;
 use aksarc_shared::verdict::report::v1::DocumentV1;
 
 /// A count with its noun: `1 node`, `412 nodes`, `14,212 objects`.
-pub(super) fn counting(count: usize, noun: &str) -> String {
+pub(crate) fn counting(count: usize, noun: &str) -> String {
     let plural = match noun {
         _ if count == 1 => noun.to_owned(),
         _ if noun.ends_with('s') => format!("{noun}es"),

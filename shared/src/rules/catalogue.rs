@@ -36,12 +36,13 @@ pub fn select(selector: &str) -> Result<Vec<&'static Rule>, UnknownRule> {
         .filter(|rule| category.is_some_and(|digit| digit.chars().eq([rule.code.category()])))
         .collect();
     if rules.is_empty() {
-        let known = ALL.iter().flat_map(|rule| [rule.code.as_str(), rule.slug]);
-        let nearest = text::nearest(selector, known).map(str::to_owned);
-        return Err(UnknownRule { given: selector.to_owned(), nearest });
+        return Err(UnknownRule::of(selector));
     }
     Ok(rules)
 }
+
+/// Codes that no rule has any more. They are never given again.
+pub const RETIRED: [&str; 3] = ["AA305", "AA411", "AA505"];
 
 /// Everything that can decide a clause of the policy.
 #[derive(Clone, Debug)]
@@ -70,12 +71,47 @@ impl<'d> Deciders<'d> {
 
 /// A word that names no rule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no rule is called {given:?}{}", .nearest.as_ref().map(|near| format!("; did you mean {near}?")).unwrap_or_default())]
-pub struct UnknownRule {
-    /// The word given.
-    pub given: String,
-    /// The nearest known word.
-    pub nearest: Option<String>,
+pub enum UnknownRule {
+    /// The code of a rule that is no more.
+    #[error("{0} is retired: no rule has this code any more, and none will")]
+    Retired(&'static str),
+    /// A slip of the finger, or a pattern of another tool's.
+    #[error("no rule is called {given:?}; did you mean {nearest}?")]
+    Slip {
+        /// What was given.
+        given: String,
+        /// What may have been meant.
+        nearest: String,
+    },
+    /// Anything else.
+    #[error("no rule is called {0:?}")]
+    Other(String),
+}
+
+impl UnknownRule {
+    /// What is known of a selector that selects nothing.
+    fn of(selector: &str) -> Self {
+        let given = selector.to_uppercase();
+        if let Some(code) = RETIRED.into_iter().find(|code| *code == given || *code == format!("AA{given}")) {
+            return UnknownRule::Retired(code);
+        }
+        let slip = |nearest: String| UnknownRule::Slip { given: selector.to_owned(), nearest };
+        if let Some(rule) = find(&format!("AA{given}")) {
+            return slip(rule.code.to_string());
+        }
+        // AA2*, AA2, 2*, 20x: all of a family.
+        let digits = given.strip_prefix("AA").unwrap_or(&given).trim_end_matches(['*', 'X']);
+        let family =
+            digits.chars().next().filter(|_| digits.len() <= 2 && digits.bytes().all(|own| own.is_ascii_digit()));
+        if let Some(family) = family.filter(|digit| ALL.iter().any(|rule| rule.code.category() == *digit)) {
+            return slip(format!("{family}xx"));
+        }
+        let known = ALL.iter().flat_map(|rule| [rule.code.as_str(), rule.slug]);
+        match text::nearest(selector, known) {
+            Some(nearest) => slip(nearest.to_owned()),
+            None => UnknownRule::Other(selector.to_owned()),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -92,6 +128,11 @@ mod tests {
         slugs.sort_unstable();
         slugs.dedup();
         assert_eq!(slugs.len(), ALL.len());
+    }
+
+    #[test]
+    fn no_rule_has_a_retired_code() {
+        assert!(RETIRED.iter().all(|code| find(code).is_none()));
     }
 
     #[test]
@@ -184,7 +225,18 @@ mod tests {
         assert_eq!(select("aa201").unwrap().len(), 1);
         assert_eq!(select("system-label-changed").unwrap()[0].code.as_str(), "AA201");
         assert!(select("2xx").unwrap().len() > 3 && select("AA2xx").unwrap().len() > 3);
-        assert_eq!(select("AA20l").unwrap_err().nearest.as_deref(), Some("AA201"));
+        let says = |word: &str| select(word).unwrap_err().to_string();
+        for (word, near) in
+            [("AA20l", "AA201"), ("201", "AA201"), ("AA2*", "2xx"), ("2*", "2xx"), ("AA2", "2xx"), ("AA20*", "2xx")]
+        {
+            assert!(says(word).ends_with(&format!("did you mean {near}?")), "{}", says(word));
+        }
+        for word in ["AA305", "aa305", "305"] {
+            assert!(says(word).starts_with("AA305 is retired"), "{}", says(word));
+        }
+        for word in ["**", "AA0*", "0", "AA2011"] {
+            select(word).unwrap_err();
+        }
         assert_eq!(select("").unwrap_err().to_string(), "no rule is called \"\"");
     }
 }

@@ -73,7 +73,7 @@ impl Guard {
             let unknown = || catalogue::select(code).err();
             let rule = catalogue::find(code);
             let Some(rule) = rule else {
-                let given = catalogue::UnknownRule { given: code.clone(), nearest: None };
+                let given = catalogue::UnknownRule::Other(code.clone());
                 return Err(unknown().unwrap_or(given).into());
             };
             let Some(slot) = rules.iter_mut().find(|(own, _)| own.code == rule.code) else {

@@ -21,7 +21,7 @@ use super::report::{Symptom, SymptomState};
 
 /// Asks about every list and path that a check would read. The right to list a kind in the whole cluster includes each
 /// namespace, so namespaces are asked about only where it is missing.
-pub(super) async fn examine(asker: &Asker, parallel: usize) -> Vec<Symptom> {
+pub(super) async fn examine(asker: &Asker, parallel: usize, own_name: &str) -> Vec<Symptom> {
     let check = Check::new(embedded(), Params::at(Timestamp::now()));
     let first = check.plan_first();
     let then = check.plan_then();
@@ -57,7 +57,7 @@ pub(super) async fn examine(asker: &Asker, parallel: usize) -> Vec<Symptom> {
             }
         }
     }
-    vec![symptom(missing, &untold, open.len()), rehearsals(&answers)]
+    vec![symptom(missing, &untold, open.len(), own_name), rehearsals(&answers)]
 }
 
 /// Whether a dry run can tell which server serves an API group. If not, it sends less; a check does not need this
@@ -90,7 +90,12 @@ fn rehearsals(answers: &AccessAnswers) -> Symptom {
     symptom
 }
 
-fn symptom(missing: BTreeMap<String, Vec<&str>>, untold: &BTreeMap<String, String>, open: usize) -> Symptom {
+fn symptom(
+    missing: BTreeMap<String, Vec<&str>>,
+    untold: &BTreeMap<String, String>,
+    open: usize,
+    own_name: &str,
+) -> Symptom {
     let rules = aksarc_shared::rules::catalogue::ALL.len();
     if let Some(why) = untold.values().next()
         && missing.is_empty()
@@ -108,7 +113,7 @@ fn symptom(missing: BTreeMap<String, Vec<&str>>, untold: &BTreeMap<String, Strin
         symptom.details.push(format!("{need}: no   {}", codes.join(" ")));
     }
     symptom
-        .next("kubectl apply -f deploy/reader.yaml   (somebody who may grant rights)")
+        .next(format!("{own_name} doctor --print-role | kubectl apply -f -   (somebody who may grant rights)"))
         .next("kubectl create clusterrolebinding aksarc-reader --clusterrole=aksarc-reader --user=NAME")
 }
 

@@ -20,6 +20,7 @@ pub(super) async fn examine(asker: &Asker) -> Vec<Symptom> {
         }
     }
     let mut foreign = Symptom::new("webhooks", SymptomState::Fine, String::new());
+    let mut untried = Vec::new();
     let own = |hook: &&Hook| hook.configuration == own::CONFIGURATION;
     for hook in hooks.iter().filter(|hook| !own(hook)) {
         let shown = format!("{} of {} {}", hook.name, hook.resource.trim_end_matches('s'), hook.configuration);
@@ -28,16 +29,23 @@ pub(super) async fn examine(asker: &Asker) -> Vec<Symptom> {
                 format!("{shown} has sideEffects {}: dry runs of matching requests are refused", hook.side_effects);
             foreign.details.push(why);
         }
-        if let Some(why) = hook.absent(asker).await {
-            let what = if hook.fails_closed {
-                "matching requests are refused"
-            } else {
-                "matching requests wait for it until they time out"
-            };
-            foreign.details.push(format!("{shown}: {why}; {what}"));
+        match hook.presence(asker).await {
+            Presence::Absent(why) if hook.fails_closed => {
+                foreign.details.push(format!("{shown}: {why}; it fails closed and stops {}", hook.stops));
+            }
+            Presence::Absent(why) => {
+                foreign.details.push(format!("{shown}: {why}; matching requests wait for it until they time out"));
+            }
+            Presence::Untried(why) if hook.fails_closed => {
+                untried.push(format!("{shown}: {why}; while it does not answer, it stops {}", hook.stops));
+            }
+            Presence::Untried(_) | Presence::There => {}
         }
     }
     foreign.summary = match (foreign.details.len(), refused.is_empty()) {
+        (0, true) if !untried.is_empty() => {
+            format!("none is seen to block a dry run; the state of {} cannot be seen", untried.len())
+        }
         (0, true) => "none blocks a dry run".to_owned(),
         (0, false) => refused.join("; "),
         (1, _) => "one problem affects dry runs or writes".to_owned(),
@@ -50,6 +58,7 @@ pub(super) async fn examine(asker: &Asker) -> Vec<Symptom> {
         foreign.state = SymptomState::Unknown;
         foreign = foreign.next("kubectl auth can-i list validatingwebhookconfigurations");
     }
+    foreign.details.extend(untried);
     let ours: Vec<&Hook> = hooks.iter().filter(own).collect();
     vec![foreign, installed(asker, &ours, refused.is_empty()).await]
 }
@@ -98,31 +107,98 @@ struct Hook {
     side_effects: String,
     fails_closed: bool,
     service: Option<(String, String)>,
+    /// The port of the service.
+    port: u64,
+    /// Where it is, if no service leads there.
+    address: Option<String>,
+    /// The requests that it is asked about, for people.
+    stops: String,
+}
+
+/// Whether somebody answers for a webhook.
+enum Presence {
+    /// As far as the cluster shows.
+    There,
+    /// Nobody can, and why.
+    Absent(String),
+    /// It cannot be seen from here, and why.
+    Untried(String),
 }
 
 impl Hook {
-    /// The reason why the webhook has no server; `None` where it may have one. An address outside the cluster cannot be
-    /// tried from here.
-    async fn absent(&self, asker: &Asker) -> Option<String> {
-        let (namespace, name) = self.service.as_ref()?;
-        let service = asker.get(&format!("/api/v1/namespaces/{namespace}/services/{name}")).await.ok()?;
-        if service.status == StatusCode::NOT_FOUND {
-            return Some(format!("its service {namespace}/{name} does not exist"));
+    /// Whether somebody answers, by Services and EndpointSlices alone. Lists are asked for, since that is the right which readers
+    /// have; an address outside of the cluster cannot be tried from here.
+    async fn presence(&self, asker: &Asker) -> Presence {
+        let Some((namespace, name)) = &self.service else {
+            let address = self.address.as_deref().unwrap_or("an address that cannot be read");
+            return Presence::Untried(format!("it is at {address}, which cannot be tried from here"));
+        };
+        let shown = format!("its service {namespace}/{name}");
+        let unread = || Presence::Untried(format!("{shown} or its endpoints cannot be read"));
+        let path = format!("/api/v1/namespaces/{namespace}/services?fieldSelector=metadata.name%3D{name}");
+        let Some(services) = list(asker, &path).await else { return unread() };
+        let is_it = |service: &&Value| service.pointer("/metadata/name").and_then(Value::as_str) == Some(name);
+        let Some(spec) = services.iter().find(is_it).and_then(|service| service.get("spec")) else {
+            return Presence::Absent(format!("{shown} does not exist"));
+        };
+        // Where a name outside of the cluster leads cannot be seen in it.
+        if spec.get("type").and_then(Value::as_str) == Some("ExternalName") {
+            return Presence::Untried(format!("{shown} leads out of the cluster"));
         }
-        // A Service that leads elsewhere by name, or without a selector, has no endpoints to look at.
-        let spec = service.body.get("spec").filter(|_| service.status == StatusCode::OK)?;
-        if spec.get("selector").and_then(Value::as_object).is_none_or(serde_json::Map::is_empty) {
-            return None;
+        let ports = spec.get("ports").and_then(Value::as_array);
+        let is_port = |port: &Value| port.get("port").and_then(Value::as_u64) == Some(self.port);
+        if ports.is_some_and(|ports| !ports.iter().any(is_port)) {
+            return Presence::Absent(format!("{shown} has no port {}", self.port));
         }
         let path = format!(
             "/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices?labelSelector=kubernetes.io%2Fservice-name%3D{name}"
         );
-        let slices = asker.get(&path).await.ok()?;
-        let endpoints = items(&slices)?.iter().filter_map(|slice| slice.get("endpoints")?.as_array()).flatten();
+        let Some(slices) = list(asker, &path).await else { return unread() };
+        let mut endpoints = slices.iter().filter_map(|slice| slice.get("endpoints")?.as_array()).flatten();
         let is_ready = |endpoint: &Value| endpoint.pointer("/conditions/ready").and_then(Value::as_bool) != Some(false);
-        let ready = endpoints.filter(|endpoint| is_ready(endpoint)).count();
-        (ready == 0).then(|| format!("its service {namespace}/{name} has no endpoint that is ready"))
+        if endpoints.any(is_ready) {
+            Presence::There
+        } else {
+            Presence::Absent(format!("{shown} has no endpoint that is ready"))
+        }
     }
+}
+
+/// The items of a list; `None` where it cannot be read.
+async fn list(asker: &Asker, path: &str) -> Option<Vec<Value>> {
+    let reply = asker.get(path).await.ok()?;
+    items(&reply).cloned()
+}
+
+/// The requests that a webhook is asked about, as `CREATE|UPDATE nodes, pods/exec`.
+fn stops(hook: &Value) -> String {
+    let words = |value: &Value, field: &str| -> Vec<String> {
+        let each = value.get(field).and_then(Value::as_array).into_iter().flatten();
+        each.filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let rules = hook.get("rules").and_then(Value::as_array).into_iter().flatten();
+    let rule = |rule: &Value| {
+        let groups = words(rule, "apiGroups");
+        let qualified = |resource: String| match &*groups {
+            [group] if !group.is_empty() && group != "*" => {
+                let (resource, sub) =
+                    resource.split_once('/').map_or((&*resource, None), |(own, sub)| (own, Some(sub)));
+                format!("{resource}.{group}{}", sub.map(|sub| format!("/{sub}")).unwrap_or_default())
+            }
+            _ => resource,
+        };
+        let resources: Vec<String> = words(rule, "resources").into_iter().map(qualified).collect();
+        format!("{} {}", words(rule, "operations").join("|"), resources.join(", "))
+    };
+    let rules: Vec<String> = rules.map(rule).collect();
+    let is_set = |field: &str| match hook.get(field) {
+        Some(Value::Object(fields)) => !fields.is_empty(),
+        Some(Value::Array(conditions)) => !conditions.is_empty(),
+        _ => false,
+    };
+    let selected = ["namespaceSelector", "objectSelector", "matchConditions"].into_iter().any(is_set);
+    let part = if selected { " (those that its selectors or conditions match)" } else { "" };
+    if rules.is_empty() { "nothing".to_owned() } else { text::line(&rules.join("; "), MAX_STOPS) + part }
 }
 
 fn hooks_of(item: &Value, resource: &'static str) -> Vec<Hook> {
@@ -142,7 +218,13 @@ fn hooks_of(item: &Value, resource: &'static str) -> Vec<Hook> {
             side_effects: word(hook, "/sideEffects"),
             fails_closed: word(hook, "/failurePolicy") != "Ignore",
             service: Some(service).filter(|(namespace, name)| is_name(namespace) && is_name(name)),
+            port: hook.pointer("/clientConfig/service/port").and_then(Value::as_u64).unwrap_or(443),
+            address: Some(word(hook, "/clientConfig/url")).filter(|url| !url.is_empty()),
+            stops: stops(hook),
         }
     };
     webhooks.map(hook).collect()
 }
+
+/// Rules of a webhook may name a hundred resources.
+const MAX_STOPS: usize = 160;

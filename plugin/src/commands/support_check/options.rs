@@ -87,6 +87,28 @@ impl Judging {
         Ok(params)
     }
 
+    /// Says on stderr that the day of `--as-of` lies before the snapshot was taken, or before the first dated policy text.
+    pub(super) fn warn_of_early_day(&self, taken: Option<&str>, ui: &Ui) {
+        let Some(as_of) = self.as_of else { return };
+        let day = as_of.to_zoned(TimeZone::UTC).date();
+        if let Some(taken) = taken.and_then(|taken| taken.parse::<Timestamp>().ok()).filter(|taken| as_of < *taken) {
+            let taken = taken.to_zoned(TimeZone::UTC).date();
+            if taken > day {
+                ui.note(&format!(
+                    "warning: the snapshot was taken on {taken}, after the day of --as-of, {day}: what it shows may not have \
+                     been so then"
+                ));
+            }
+        }
+        let first = embedded().policy_texts().filter_map(|document| document.date).min();
+        if let Some(first) = first.filter(|first| day < *first) {
+            ui.note(&format!(
+                "warning: --as-of {day} is before the first of the dated policy texts, {first}: judged is by texts that were \
+                 not there yet"
+            ));
+        }
+    }
+
     /// Warns on stderr about answers that do not count, whose questions stay open.
     pub(super) fn warn_of_answers(answers: &[Attestation], now: Timestamp, ui: &Ui) {
         for (answer, problems) in answers::problems(answers, embedded(), now).iter().filter(|(_, p)| !p.is_empty()) {
@@ -205,6 +227,10 @@ mod tests {
         assert_eq!(moment("2026-12-31T10:00:00Z").unwrap().to_string(), "2026-12-31T10:00:00Z");
         assert_eq!(moment("9999-12-30").unwrap().to_string(), "9999-12-30T00:00:00Z");
         assert!(moment("9999-12-31").unwrap_err().starts_with("out of range"));
+        for early in ["0000-01-01", "2018-12-31", "2018-12-31T23:59:59Z"] {
+            assert!(moment_or_now(early).unwrap_err().contains("no day before 2019"), "{early}");
+        }
+        moment_or_now("2019-01-01").unwrap();
         for bad in ["", "yesterday", "2026-13-01", "2026-12-31T10:00"] {
             assert!(moment(bad).unwrap_err().starts_with("expected a day such as"), "{bad}");
         }

@@ -34,8 +34,15 @@ pub(super) fn headline(report: &ReportV1) -> String {
         (VerdictV1::Within, _) if left_out(report) > 0 => "nothing voids support",
         (verdict, _) => verdict.as_str(),
     };
-    let asked = if left_out(report) > 0 { ", of the rules asked" } else { "" };
-    format!("{word}{asked}")
+    match by_some(report) {
+        Some(some) => format!("{word} {some}"),
+        None => word.to_owned(),
+    }
+}
+
+/// `by 1 of 65 rules`, where `--only` or `--skip` left some out.
+pub(super) fn by_some(report: &ReportV1) -> Option<String> {
+    report.partial.then(|| format!("by {} of {} rules", report.rules.len(), report.catalogue.rules))
 }
 
 /// A count of the report's summary.

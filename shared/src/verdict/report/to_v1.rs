@@ -42,6 +42,7 @@ impl ReportV1 {
             input,
             verdict: verdict.into(),
             verdict_basis: verdict_basis.map(Into::into),
+            partial: rules.len() < all,
             exit_code,
             summary: summary.into_iter().map(|(word, count)| (word.to_owned(), count)).collect(),
             catalogue: CatalogueV1 { rules: all, left_out: all.saturating_sub(rules.len()) },

@@ -38,6 +38,9 @@ pub struct ReportV1 {
     pub verdict: VerdictV1,
     /// The strongest basis of what voids support; nothing unless the verdict is `outside`.
     pub verdict_basis: Option<BasisV1>,
+    /// Whether the verdict rests on some of the rules alone, because `--only` or `--skip` left others out.
+    #[serde(default)]
+    pub partial: bool,
     /// The exit code, whatever the format.
     pub exit_code: u8,
     /// Counts by word: the consequences, `waived`, `unknown` and `not-observable`.

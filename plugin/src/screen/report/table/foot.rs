@@ -72,6 +72,12 @@ impl Screen<'_> {
                 label = "";
             }
         }
+        if report.rules.iter().any(|rule| rule.reason.contains(FORBIDDEN)) {
+            let name = self.view.name;
+            self.flush_left(&format!(
+                "  {name} doctor says which rights are missing, {name} doctor --print-role prints them"
+            ));
+        }
         self.not_run()?;
         self.unseen()?;
         writeln!(self.out)?;
@@ -193,7 +199,7 @@ impl Screen<'_> {
                 let platform = |rule: &&RuleV1| candidates.len() > 1 && rule.reason.contains("--platform");
                 let unknown: Vec<_> = report.rules.iter().filter(|rule| rule.outcome == OutcomeV1::Unknown).collect();
                 let mut ways = Vec::new();
-                if unknown.iter().any(|rule| !platform(rule) && rule.reason.contains("forbidden")) {
+                if unknown.iter().any(|rule| !platform(rule) && rule.reason.contains(FORBIDDEN)) {
                     ways.push("run with rights to list what is named above".to_owned());
                 } else if unknown.iter().any(|rule| !platform(rule)) || unknown.is_empty() {
                     ways.push("supply what is named above".to_owned());
@@ -215,6 +221,9 @@ fn what(clock: &ClockV1) -> String {
         format!("{} ({})", clock.what, clock.platforms.join(", "))
     }
 }
+
+/// The word in the reason of a rule that lacks a right.
+const FORBIDDEN: &str = "forbidden";
 
 /// Five years: who plans that far ahead asks for it with `--show all`.
 const FAR_DAYS: i64 = 5 * 366;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::layout::Screen;
 use crate::screen::grid::wrap;
-use crate::screen::report::summary::{candidates, counted, left_out, of_manifests, texts};
+use crate::screen::report::summary::{by_some, candidates, counted, left_out, of_manifests, texts};
 use crate::screen::report::view::Age;
 use crate::screen::style::{Paint, sign};
 use crate::screen::wording::{counting, dated_page, either};
@@ -72,13 +72,12 @@ impl Screen<'_> {
         };
         let words = match report.verdict {
             VerdictV1::Outside => outside(report, &published),
-            _ if left_out(report) > 0 => {
-                let (run, all) = (report.rules.len(), report.catalogue.rules);
-                let found = match report.verdict {
+            verdict if let Some(some) = by_some(report) => {
+                let found = match verdict {
                     VerdictV1::Inconclusive => "INCONCLUSIVE",
-                    _ => "NOTHING VOIDS SUPPORT",
+                    VerdictV1::Outside | VerdictV1::Within => "NOTHING VOIDS SUPPORT",
                 };
-                format!("{found} of the rules asked, {run} of {all}, by {published}: the others were not run")
+                format!("{found} {some}, against {published}: the others were not run")
             }
             VerdictV1::Within if report.input.unjudged > 0 && report.input.unjudged == report.coverage.objects => {
                 format!("WITHIN {published}: there is nothing here that a rule looks at")
@@ -137,7 +136,7 @@ impl Screen<'_> {
 
 /// The headline of a cluster outside, by the strongest basis of what voids support there.
 fn outside(report: &ReportV1, published: &str) -> String {
-    let asked = if left_out(report) > 0 { ", of the rules asked" } else { "" };
+    let asked = by_some(report).map(|some| format!(", {some}")).unwrap_or_default();
     match report.verdict_basis {
         Some(BasisV1::Documented) => {
             let voids = report.unwaived(ConsequenceV1::Voids);

@@ -1,0 +1,58 @@
+//! `explain`: pages of rules and clauses, and what is said of words that name none.
+#![allow(clippy::unwrap_used, reason = "helpers of tests: a panic is a failure")]
+
+use std::process::{Command, Output};
+
+fn run(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-aksarc"));
+    // A pager that fails whoever starts it: no pipe is paged.
+    command.args(arguments).env("NO_COLOR", "1").env("PAGER", "false").env("LC_ALL", "C.UTF-8").output().unwrap()
+}
+
+fn page(arguments: &[&str]) -> String {
+    let output = run(arguments);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn examples_are_shown_where_they_are_asked_for() {
+    let (short, long) = (page(&["explain", "AA201"]), page(&["explain", "AA201", "--examples"]));
+    assert!(
+        !short.contains("# state:") && short.trim_end().ends_with("with the rule's answers: --examples"),
+        "{short}"
+    );
+    assert!(long.contains("# state: AA201") && !long.contains("--examples"), "{long}");
+    assert!(short.lines().count() * 3 < long.lines().count());
+    assert_eq!(page(&["rules", "show", "AA201"]), short);
+    assert_eq!(page(&["explain", "AA201", "--no-pager"]), short);
+}
+
+#[test]
+fn a_clause_has_a_page_of_its_own() {
+    let text = page(&["explain", "c13"]);
+    for word in [
+        "C13 Shared responsibility",
+        "AA201 system-label-changed",
+        "Support policies for AKS on Azure Local (2025-06-26)",
+    ] {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+    assert!(page(&["explain", "C10"]).contains("asked"));
+}
+
+#[test]
+fn a_word_that_names_no_rule_is_told_what_may_be_meant() {
+    for (words, told) in [
+        (&["explain", "201"][..], "did you mean AA201?"),
+        (&["explain", "C99"], "rules list` shows all"),
+        (&["explain", "AA305"], "AA305 is retired"),
+        (&["support-check", "--snapshot", "x", "--only", "AA2*"], "did you mean 2xx?"),
+        (&["support-check", "--snapshot", "x", "--skip", "AA411"], "AA411 is retired"),
+    ] {
+        let output = run(words);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {stderr}");
+        assert!(stderr.contains(told), "{words:?}: {stderr}");
+    }
+}
