@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 
 use crate::api::RequestError;
 
-pub use list::{MAX_RESTARTS, PageError, Pages};
+pub use list::{PageError, Pages};
 pub use listed::Listed;
 pub use reader::Reader;
 pub use waivers::waivers;
@@ -103,40 +103,33 @@ async fn lists<T: ListReceiver>(
 /// A target that judges pages as they arrive and keeps none.
 pub struct Judge<'c>(pub &'c mut Check<'static>);
 
-/// A list in progress, with spare segments for a list that has to start over.
-pub struct JudgedList {
-    segment: Segment<'static>,
-    spares: Vec<Segment<'static>>,
-}
+/// A list in progress.
+pub struct JudgedList(Segment<'static>);
 
 impl JudgedList {
     /// Begins a list of a check.
     pub fn start(check: &Check<'static>, key: &ReadKey) -> Self {
-        // Each version that is tried may start over, and so may the next version.
-        let spares = (MAX_RESTARTS + 1) * key.kind.versions().count();
-        JudgedList { segment: check.segment(key), spares: (0..spares).map(|_| check.segment(key)).collect() }
+        JudgedList(check.segment(key))
     }
 
     /// Passes the result of the list to the check.
     pub fn end(self, check: &mut Check<'static>, key: ReadKey, listed: Listed) {
         match listed {
-            Listed::Complete => check.complete(self.segment),
+            Listed::Complete => check.complete(self.0),
             Listed::Forbidden => check.not_read(key, ReadState::Forbidden),
             Listed::NotServed => check.not_read(key, ReadState::NotServed),
-            Listed::Unknown(why) => check.cut_short(self.segment, why),
+            Listed::Unknown(why) => check.cut_short(self.0, why),
         }
     }
 }
 
 impl Pages for JudgedList {
     fn page(&mut self, bytes: &[u8]) -> Result<ListPage, PageError> {
-        Ok(self.segment.page(bytes)?)
+        Ok(self.0.page(bytes)?)
     }
 
     fn restart(&mut self) {
-        if let Some(fresh) = self.spares.pop() {
-            self.segment = fresh;
-        }
+        self.0.restart();
     }
 }
 

@@ -33,7 +33,7 @@ fn a_cluster_outside() {
     ✗ AA201 system-label-changed                                           VOIDS SUPPORT · policy says so · 1 node
         node/moc-l2
           metadata.labels[kubernetes.io/hostname]   moc-l2 → edge-7
-          system label kubernetes.io/hostname of node moc-l2 does not say moc-l2
+          node moc-l2: label kubernetes.io/hostname is "edge-7", should be "moc-l2"
           the node itself says moc-l2 (invariant)
           by kubectl-label, 2026-11-18T09:14:00Z (managedFields)
         why   a label that the system created on a node was changed or removed · C13 Shared responsibility

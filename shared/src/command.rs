@@ -6,9 +6,6 @@
 
 use std::fmt;
 
-use serde::Serialize;
-use serde::ser::{SerializeMap, Serializer};
-
 use crate::data::Platform;
 use crate::text;
 
@@ -88,14 +85,14 @@ impl fmt::Display for Shell {
 /// A command that undoes a finding, or helps to find the way there.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Command {
-    argv: Vec<String>,
-    blanks: Vec<&'static str>,
-    platforms: Vec<Platform>,
+    pub(crate) argv: Vec<String>,
+    pub(crate) blanks: Vec<&'static str>,
+    pub(crate) platforms: Vec<Platform>,
     says_platforms: bool,
-    caution: Option<String>,
+    pub(crate) caution: Option<String>,
     /// For a command that does not clear the finding: what it does instead.
-    only: Option<String>,
-    shell: Shell,
+    pub(crate) only: Option<String>,
+    pub(crate) shell: Shell,
     fits: bool,
 }
 
@@ -271,30 +268,6 @@ fn listed(words: &[&str]) -> String {
     }
 }
 
-impl Serialize for Command {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("argv", &self.argv)?;
-        map.serialize_entry("line", &self.line())?;
-        map.serialize_entry("shell", self.shell.as_str())?;
-        map.serialize_entry("clears", &self.clears())?;
-        if !self.platforms.is_empty() {
-            let names: Vec<&str> = self.platforms.iter().map(|platform| platform.as_str()).collect();
-            map.serialize_entry("platforms", &names)?;
-        }
-        if let Some(caution) = &self.caution {
-            map.serialize_entry("caution", caution)?;
-        }
-        if let Some(only) = &self.only {
-            map.serialize_entry("note", only)?;
-        }
-        if !self.blanks.is_empty() {
-            map.serialize_entry("fillIn", &self.blanks)?;
-        }
-        map.end()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -369,16 +342,5 @@ mod tests {
         for name in ["--all", "-A", "", "a\u{1b}[2J", "a\nb", "\u{202e}x"] {
             assert!(!Command::kubectl(["delete", "node"]).name(name).fits(), "{name:?}");
         }
-    }
-
-    #[test]
-    fn json_carries_the_words_beside_the_line() {
-        let json =
-            serde_json::to_value(Command::kubectl(["get", "nodes"]).only("shows them").on(&[Platform::AzureLocal]));
-        let expected = serde_json::json!({
-            "argv": ["kubectl", "get", "nodes"], "line": "kubectl get nodes", "shell": "bash", "clears": false,
-            "platforms": ["azure-local"], "note": "shows them",
-        });
-        assert_eq!(json.ok(), Some(expected));
     }
 }

@@ -266,7 +266,7 @@ impl Basis {
 }
 
 impl Serialize for Basis {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
 }
@@ -342,22 +342,17 @@ impl ObjectRef {
 }
 
 /// A piece of evidence: its kind, and the writer and time where there are any.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Evidence {
     /// `managedFields`, `request`, `invariant`, `versionTable`, `signs` …
     pub what: String,
     /// The fieldManager, where there is one.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub manager: String,
     /// `Apply`, `Update`, `CREATE` …
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub operation: String,
     /// RFC 3339, or empty.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub time: String,
     /// The fact that it shows, in a sentence.
-    #[serde(skip_serializing_if = "String::is_empty")]
     pub detail: String,
 }
 
@@ -514,9 +509,8 @@ impl Draft {
     }
 }
 
-/// A complete finding. The order of the fields is that of the JSON contract.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
+/// A complete finding.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
     /// `AA201`.
     pub code: Code,
@@ -579,8 +573,7 @@ impl Finding {
 }
 
 /// The waiver on a finding.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WaiverNote {
     /// The waiver's name.
     pub name: String,

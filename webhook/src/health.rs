@@ -41,19 +41,28 @@ impl Health {
 
     /// Whether the guard is alive; the error says why a restart would help.
     pub(crate) fn live(&self) -> Result<(), String> {
-        self.served_within(self.dead)
+        self.live_after(self.start.elapsed())
     }
 
     /// Whether reviews should come here; the error says why not.
     pub(crate) fn ready(&self) -> Result<(), String> {
+        self.ready_after(self.start.elapsed())
+    }
+
+    fn live_after(&self, elapsed: Duration) -> Result<(), String> {
+        self.served_within(self.dead, elapsed)
+    }
+
+    fn ready_after(&self, elapsed: Duration) -> Result<(), String> {
         if self.stopping.load(Ordering::Relaxed) {
             return Err("stopping".to_owned());
         }
-        self.served_within(self.stalled)
+        self.served_within(self.stalled, elapsed)
     }
 
-    fn served_within(&self, limit: Duration) -> Result<(), String> {
-        let silent = self.start.elapsed().saturating_sub(Duration::from_millis(self.beat.load(Ordering::Relaxed)));
+    /// Whether the reviews' runtime ran within `limit`, when `elapsed` has passed since the start.
+    fn served_within(&self, limit: Duration, elapsed: Duration) -> Result<(), String> {
+        let silent = elapsed.saturating_sub(Duration::from_millis(self.beat.load(Ordering::Relaxed)));
         if silent <= limit {
             return Ok(());
         }
@@ -70,15 +79,15 @@ mod tests {
 
     #[test]
     fn a_guard_whose_runtime_does_not_run_is_neither_ready_nor_alive() {
-        let start = Instant::now().checked_sub(Duration::from_mins(1)).unwrap();
-        let health = |dead: Duration| Health { start, ..Health::new(Duration::from_secs(3), dead) };
-        let stalled = health(Duration::from_mins(2));
-        assert_eq!(stalled.live(), Ok(()));
-        assert_eq!(stalled.ready(), Err("no review could be served for 60 s".to_owned()));
-        assert_eq!(health(Duration::from_secs(30)).live(), Err("no review could be served for 60 s".to_owned()));
-        stalled.beat.store(60_000, Ordering::Relaxed);
-        assert_eq!(stalled.ready(), Ok(()));
+        let health = |dead: u64| Health::new(Duration::from_secs(3), Duration::from_secs(dead));
+        let (stalled, minute) = (health(120), Duration::from_mins(1));
+        assert_eq!(stalled.live_after(minute), Ok(()));
+        assert_eq!(stalled.ready_after(minute), Err("no review could be served for 60 s".to_owned()));
+        assert_eq!(health(30).live_after(minute), Err("no review could be served for 60 s".to_owned()));
+        stalled.beat.store(58_000, Ordering::Relaxed);
+        assert_eq!(stalled.ready_after(minute), Ok(()));
         stalled.stop();
-        assert_eq!((stalled.ready(), stalled.live()), (Err("stopping".to_owned()), Ok(())));
+        assert_eq!(stalled.ready_after(minute), Err("stopping".to_owned()));
+        assert_eq!(stalled.live_after(minute), Ok(()));
     }
 }

@@ -135,7 +135,7 @@ fn unreadable(error: &PageError, body: &[u8]) -> RequestFault {
 }
 
 /// The most restarts of a list. One that takes longer than the server keeps its version will not get quicker.
-pub const MAX_RESTARTS: usize = 2;
+const MAX_RESTARTS: usize = 2;
 
 /// The longest reason that is kept. Servers and proxies send whole pages.
 const MAX_REASON: usize = 200;

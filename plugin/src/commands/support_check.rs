@@ -12,8 +12,9 @@ use aksarc_shared::facts::inventory::ReadState;
 use aksarc_shared::k8s::kinds;
 use aksarc_shared::text;
 use aksarc_shared::verdict::check::{Check, Params};
-use aksarc_shared::verdict::report::Report;
+use aksarc_shared::verdict::report::v1::{InputKindV1, InputV1, ReportV1};
 use clap::builder::FalseyValueParser;
+use jiff::Timestamp;
 
 use super::cluster::{self, CheckSource, ClusterFlags};
 use crate::cli::exit::{ExitResult, Failure};
@@ -61,6 +62,16 @@ pub struct Args {
     pub flags: ClusterFlags,
 }
 
+impl Args {
+    fn kind(&self) -> InputKindV1 {
+        match (&self.snapshot, &*self.filename) {
+            (Some(_), _) => InputKindV1::Snapshot,
+            (None, []) => InputKindV1::Cluster,
+            (None, _) => InputKindV1::Manifests,
+        }
+    }
+}
+
 /// What is printed, and where to.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Output")]
@@ -106,7 +117,7 @@ pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
 }
 
 /// Judges, prints and saves.
-async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
+async fn judge(args: &Args, ui: &Ui) -> Result<ReportV1, Failure> {
     let begun = Instant::now();
     if args.namespace.is_some() && args.filename.is_empty() {
         return Err(Failure::input(anyhow::anyhow!(
@@ -141,12 +152,10 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
     let answers = params.attestations.clone();
     let data = tables(&params, if is_live || args.snapshot.is_some() { Subject::Cluster } else { Subject::Manifests });
     let mut check = Check::new(data, params);
-    let (mut unjudged, mut recorded, mut age) = (0, 0, None);
+    let (mut unjudged, mut recorded) = (0, 0);
     let source = if let Some(path) = &args.snapshot {
         let about = snapshot::read::judge(path, &mut check).map_err(Failure::input)?;
-        let moment = about.moment();
-        age = moment.map(|taken| Age::of(taken, args.judging.as_of));
-        if let (None, Some(taken)) = (args.judging.as_of, moment) {
+        if let (None, Some(taken)) = (args.judging.as_of, about.moment()) {
             now = taken;
             check.judge_at(taken);
         }
@@ -164,13 +173,22 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
     };
     ui.detail(&format!("as of {now}"));
     Judging::warn_of_answers(&answers, now, ui);
-    if let Some(Age { days, .. }) = age.filter(|age| age.days >= OLD_DAYS) {
+    let nodes_read =
+        matches!(check.inventory().read(&kinds::NODE), Some(ReadState::Complete { .. } | ReadState::Partly(_)));
+    let input = InputV1 {
+        kind: args.kind(),
+        taken: source.taken,
+        as_of: args.judging.as_of.map(|moment| moment.to_string()),
+        nodes_read,
+        unjudged,
+        recorded,
+    };
+    let shown_at = Timestamp::now();
+    if let Some(Age { days, .. }) = Age::of(&input, shown_at).filter(|age| age.days >= OLD_DAYS) {
         ui.note(&format!(
             "warning: the snapshot is {days} days old, and the cluster may be another one by now: take a new one"
         ));
     }
-    let nodes_read =
-        matches!(check.inventory().read(&kinds::NODE), Some(ReadState::Complete { .. } | ReadState::Partly(_)));
     // A cluster that cannot be judged, such as one of another product, is wrong input.
     let mut report = check.finish(tool::identity(), &source.context, &source.server).map_err(Failure::input)?;
     let pasting = Pasting::new(args.printing.shell);
@@ -182,17 +200,13 @@ async fn judge(args: &Args, ui: &Ui) -> Result<Report, Failure> {
     report.coverage.seconds = rounded(begun.elapsed());
     report.coverage.peak_memory_bytes = tool::peak_memory();
     warn(&given, &report, now, ui);
+    let report = ReportV1::new(report, input);
     let view = View {
         look: ui.look(),
         name: ui.name,
         show: args.printing.show,
         group_by: args.printing.group_by,
-        taken: source.taken.as_deref(),
-        age,
-        manifests: !args.filename.is_empty(),
-        nodes_read,
-        unjudged,
-        recorded,
+        now: shown_at,
     };
     let text = report::report(&report, args.printing.output, &view)?;
     if let Some(path) = &args.printing.save {

@@ -3,8 +3,9 @@
 
 use aksarc_shared::command::Command;
 use aksarc_shared::finding::{Code, Consequence, Finding, ObjectRef};
+use aksarc_shared::verdict::report::v1::{CommandV1, FindingV1};
 use aksarc_shared::verdict::report::{ToolVersion, exit};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::diff::FieldDifference;
 use super::judge::{Support, is_void};
@@ -154,6 +155,7 @@ pub struct PlannedChange {
     /// The fields that differ.
     pub fields: Vec<FieldDifference>,
     /// The findings, heaviest first.
+    #[serde(serialize_with = "findings")]
     pub findings: Vec<Finding>,
     /// The supported way, for each rule with a finding.
     pub instead: Vec<Instead>,
@@ -182,7 +184,18 @@ pub struct Instead {
     /// A description in a few words.
     pub text: &'static str,
     /// Commands, ready to run.
+    #[serde(serialize_with = "commands")]
     pub commands: Vec<Command>,
+}
+
+/// Findings as a report's contract has them. A plan names no policy texts, so that the sections are of no platform.
+fn findings<S: Serializer>(findings: &[Finding], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(findings.iter().map(|finding| FindingV1::new(finding.clone(), &[])))
+}
+
+/// Commands as a report's contract has them.
+fn commands<S: Serializer>(commands: &[Command], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(commands.iter().cloned().map(CommandV1::from))
 }
 
 impl PlannedChange {

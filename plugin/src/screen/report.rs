@@ -1,4 +1,4 @@
-//! The formats of a report. All are derived from [`Report`], and none decides anything.
+//! The formats of a report. Each prints a [`ReportV1`] and nothing else: none looks anything up or decides anything.
 
 mod name;
 mod short;
@@ -7,9 +7,12 @@ mod table;
 mod view;
 mod wide;
 
+use std::borrow::Cow;
 use std::fmt;
 
-use aksarc_shared::verdict::report::Report;
+use aksarc_shared::text;
+use aksarc_shared::verdict::report::v1::ReportV1;
+use serde_json::Value;
 
 pub use view::{Age, GroupBy, Show, View};
 
@@ -20,16 +23,37 @@ use crate::cli::exit::Failure;
 ///
 /// # Errors
 /// [`Failure`] when it cannot be serialized.
-pub fn report(report: &Report, format: ReportFormat, view: &View<'_>) -> Result<String, Failure> {
-    let text = match format {
+pub fn report(report: &ReportV1, format: ReportFormat, view: &View) -> Result<String, Failure> {
+    let render = match format {
         ReportFormat::Json => return format::json(report),
         // By way of JSON, so that both always hold the same.
         ReportFormat::Yaml => return format::yaml(&serde_json::to_value(report).map_err(Failure::run)?),
-        ReportFormat::Table => table::render(report, view),
-        ReportFormat::Wide => wide::render(report, view),
-        ReportFormat::Short => short::render(report),
-        ReportFormat::Name => name::render(report, view),
+        ReportFormat::Table => table::render,
+        ReportFormat::Wide => wide::render,
+        ReportFormat::Short => short::render,
+        ReportFormat::Name => name::render,
     };
+    let text = render(&printable(report).map_err(Failure::run)?, view);
     let text = text.map_err(|fmt::Error| Failure::run(anyhow::anyhow!("cannot lay out the report")))?;
     Ok(view.look.fit(text))
+}
+
+/// The report without characters that could steer a terminal: a report that was read may hold any text in any field.
+fn printable(report: &ReportV1) -> serde_json::Result<ReportV1> {
+    let mut value = serde_json::to_value(report)?;
+    clean(&mut value);
+    serde_json::from_value(value)
+}
+
+fn clean(value: &mut Value) {
+    match value {
+        Value::String(word) => {
+            if let Cow::Owned(clean) = text::clean(word) {
+                *word = clean;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(clean),
+        Value::Object(fields) => fields.values_mut().for_each(clean),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }

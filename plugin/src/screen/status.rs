@@ -3,7 +3,7 @@
 use aksarc_shared::data::own::API_VERSION;
 use std::path::{Path, PathBuf};
 
-use aksarc_shared::verdict::report::Report;
+use aksarc_shared::verdict::report::v1::ReportV1;
 use serde::Serialize;
 use serde_json::json;
 
@@ -37,7 +37,7 @@ impl StatusFile {
 ///
 /// # Errors
 /// [`Failure`] when the file cannot be written.
-pub(crate) fn check(path: &Path, result: Result<&Report, &Failure>) -> Result<(), Failure> {
+pub(crate) fn check(path: &Path, result: Result<&ReportV1, &Failure>) -> Result<(), Failure> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct CheckStatus {

@@ -2,8 +2,7 @@
 
 use std::fmt::Display;
 
-use aksarc_shared::finding::Consequence;
-use aksarc_shared::verdict::report::VerdictWord;
+use aksarc_shared::verdict::report::v1::{ConsequenceV1, VerdictV1};
 use anstyle::{AnsiColor, Style};
 
 /// The abilities of the terminal.
@@ -52,48 +51,48 @@ impl Paint {
     }
 
     /// Text in the colour of a consequence.
-    pub fn consequence(consequence: Consequence, text: impl Display) -> String {
+    pub fn consequence(consequence: ConsequenceV1, text: impl Display) -> String {
         let color = match consequence {
-            Consequence::Voids => AnsiColor::Red,
-            Consequence::AtRisk => AnsiColor::Yellow,
-            Consequence::NotCovered => AnsiColor::Magenta,
-            Consequence::Info => AnsiColor::Cyan,
+            ConsequenceV1::Voids => AnsiColor::Red,
+            ConsequenceV1::AtRisk => AnsiColor::Yellow,
+            ConsequenceV1::NotCovered => AnsiColor::Magenta,
+            ConsequenceV1::Info => AnsiColor::Cyan,
         };
         paint(color.on_default().bold(), text)
     }
 
     /// Text in the colour of a verdict.
-    pub fn verdict(verdict: VerdictWord, text: impl Display) -> String {
+    pub fn verdict(verdict: VerdictV1, text: impl Display) -> String {
         paint(verdict_color(verdict).on_default().bold(), text)
     }
 }
 
 /// The sign of a verdict.
-pub(super) fn sign(verdict: VerdictWord) -> &'static str {
+pub(super) fn sign(verdict: VerdictV1) -> &'static str {
     match verdict {
-        VerdictWord::Inconclusive => "?",
-        VerdictWord::Outside => "✗",
-        VerdictWord::Within => "✓",
+        VerdictV1::Inconclusive => "?",
+        VerdictV1::Outside => "✗",
+        VerdictV1::Within => "✓",
     }
 }
 
 /// The sign of a finding.
-pub(super) fn mark(consequence: Consequence) -> &'static str {
+pub(super) fn mark(consequence: ConsequenceV1) -> &'static str {
     match consequence {
-        Consequence::Voids => "✗",
-        Consequence::AtRisk => "!",
-        Consequence::NotCovered => "~",
-        Consequence::Info => "i",
+        ConsequenceV1::Voids => "✗",
+        ConsequenceV1::AtRisk => "!",
+        ConsequenceV1::NotCovered => "~",
+        ConsequenceV1::Info => "i",
     }
 }
 
 /// A consequence as a heading.
-pub(super) fn heading(consequence: Consequence) -> &'static str {
+pub(super) fn heading(consequence: ConsequenceV1) -> &'static str {
     match consequence {
-        Consequence::Voids => "VOIDS SUPPORT",
-        Consequence::AtRisk => "AT RISK",
-        Consequence::NotCovered => "NOT COVERED",
-        Consequence::Info => "INFO",
+        ConsequenceV1::Voids => "VOIDS SUPPORT",
+        ConsequenceV1::AtRisk => "AT RISK",
+        ConsequenceV1::NotCovered => "NOT COVERED",
+        ConsequenceV1::Info => "INFO",
     }
 }
 
@@ -123,10 +122,10 @@ fn paint(style: Style, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
-fn verdict_color(verdict: VerdictWord) -> AnsiColor {
+fn verdict_color(verdict: VerdictV1) -> AnsiColor {
     match verdict {
-        VerdictWord::Inconclusive => AnsiColor::Yellow,
-        VerdictWord::Outside => AnsiColor::Red,
-        VerdictWord::Within => AnsiColor::Green,
+        VerdictV1::Inconclusive => AnsiColor::Yellow,
+        VerdictV1::Outside => AnsiColor::Red,
+        VerdictV1::Within => AnsiColor::Green,
     }
 }

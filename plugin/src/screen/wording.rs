@@ -1,7 +1,10 @@
 //! Words for numbers, days, choices and sources.
 
+use std::fmt::Display;
+
 use aksarc_shared::data::Document;
 use aksarc_shared::finding::Basis;
+use aksarc_shared::verdict::report::v1::DocumentV1;
 
 /// A count with its noun: `1 node`, `412 nodes`, `14,212 objects`.
 pub(super) fn counting(count: usize, noun: &str) -> String {
@@ -43,9 +46,18 @@ pub(super) fn days(left: i64) -> String {
 
 /// A policy text as `Title (2025-04-03)`.
 pub(crate) fn dated(document: &Document) -> String {
-    match document.date {
-        Some(date) => format!("{} ({date})", document.title),
-        None => format!("{} (undated)", document.title),
+    titled(&document.title, document.date)
+}
+
+/// A page of a report as `Title (2025-04-03)`.
+pub(super) fn dated_page(page: &DocumentV1) -> String {
+    titled(&page.title, page.date.as_ref())
+}
+
+fn titled(title: &str, date: Option<impl Display>) -> String {
+    match date {
+        Some(date) => format!("{title} ({date})"),
+        None => format!("{title} (undated)"),
     }
 }
 

@@ -81,60 +81,33 @@ impl NotesByType {
     }
 
     fn find<B: Bag>(&self) -> Option<&B> {
-        self.0.get(&TypeId::of::<B>()).and_then(|bag| bag.as_any().downcast_ref())
+        self.0.get(&TypeId::of::<B>()).and_then(|bag| (&**bag as &dyn Any).downcast_ref())
     }
 
     fn bag<B: Bag + Default>(&mut self) -> &mut B {
         let bag = self.0.entry(TypeId::of::<B>()).or_insert_with(|| Box::<B>::default());
         // A bag is stored under its own type only.
-        bag.as_any_mut().downcast_mut().unwrap_or_else(|| unreachable!("a bag under the type of another"))
+        (&mut **bag as &mut dyn Any).downcast_mut().unwrap_or_else(|| unreachable!("a bag under the type of another"))
     }
 }
 
 /// Values of one type that can be joined with others of that type.
 trait Bag: Any + Debug + Send + Sync {
-    fn as_any(&self) -> &dyn Any;
-    fn as_any_mut(&mut self) -> &mut dyn Any;
-    fn into_any(self: Box<Self>) -> Box<dyn Any>;
     /// Adds all values of `other`, which is of the same type.
     fn merge(&mut self, other: Box<dyn Bag>);
 }
 
 impl<R: Remark> Bag for BTreeSet<R> {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn as_any_mut(&mut self) -> &mut dyn Any {
-        self
-    }
-
-    fn into_any(self: Box<Self>) -> Box<dyn Any> {
-        self
-    }
-
     fn merge(&mut self, other: Box<dyn Bag>) {
-        if let Ok(mut other) = other.into_any().downcast::<Self>() {
+        if let Ok(mut other) = (other as Box<dyn Any>).downcast::<Self>() {
             self.append(&mut other);
         }
     }
 }
 
 impl<D: Dependence> Bag for Vec<Undecided<D>> {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn as_any_mut(&mut self) -> &mut dyn Any {
-        self
-    }
-
-    fn into_any(self: Box<Self>) -> Box<dyn Any> {
-        self
-    }
-
     fn merge(&mut self, other: Box<dyn Bag>) {
-        if let Ok(mut other) = other.into_any().downcast::<Self>() {
+        if let Ok(mut other) = (other as Box<dyn Any>).downcast::<Self>() {
             self.append(&mut other);
         }
     }

@@ -4,7 +4,6 @@ use crate::finding::Code;
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
-use serde::Serialize;
 
 use crate::data::{ClauseText, Data, Platform, Sees};
 use crate::facts::answers::{Answers, Attestation, OF_STOPS, asked, day, lead, lead_of, problems};
@@ -12,8 +11,7 @@ use crate::rules::catalogue;
 use crate::rules::rule::Rule;
 
 /// A question that only people can answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
     /// The clauses of the question; the first is the one to answer.
     pub clauses: Vec<String>,
@@ -32,8 +30,7 @@ pub struct Question {
 }
 
 /// An answer to a question.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnswerNote {
     /// `fulfilled` or `not-fulfilled`.
     pub answer: &'static str,

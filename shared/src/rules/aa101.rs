@@ -28,6 +28,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa101.md"),
     state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
@@ -43,7 +44,8 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         Ok(None) => Verdict::Found(Vec::new()),
         Err(why) => Verdict::Unknown(why),
         Ok(Some(retired)) => {
-            let message = format!("Kubernetes {version} is out of support{retired}; it goes on running and scaling");
+            let message =
+                format!("Kubernetes {version} is out of support{retired}; the cluster keeps running and scaling");
             let mut draft = Draft::at(ObjectRef::cluster(), "serverVersion")
                 .values(Some(&supported(table, context.as_of)), Some(&version.to_string()))
                 .says(message)

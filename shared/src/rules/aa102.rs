@@ -27,11 +27,12 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa102.md"),
     state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: Some(deadlines) },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
-/// What is out already is AA101's.
+/// The verdict on versions still supported; AA101 judges versions that are out of support.
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let Some(version) = inventory.server() else {
         return Verdict::Unknown("the API server's version is not known".to_owned());
@@ -71,8 +72,8 @@ fn deadlines(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
     vec![Due { on: until, what: format!("Kubernetes {} leaves the supported list{how}", version.minor_text()) }]
 }
 
-/// Days before the end from which a finding is made: a quarter, the pace of new minors.
+/// The days before the end from which there is a finding: a quarter, the pace of new minors.
 const HORIZON: i32 = 90;
 
-/// Days before the end from which it is more than information: Azure Local gives thirty days of notice.
+/// The days before the end from which it is more than information: Azure Local gives thirty days of notice.
 const SOON: i32 = 30;

@@ -17,7 +17,7 @@ use crate::rules::rule::{
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA103"),
     slug: "version-skew",
-    summary: "parts of Kubernetes are further apart in version than Kubernetes supports",
+    summary: "parts of Kubernetes differ in version by more than Kubernetes supports",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Derived),
     clauses: &[Clause::new("C07")],
@@ -35,6 +35,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa103.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
@@ -48,9 +49,9 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
     let Some(component) = seen.data.component(seen.kind.kind, &meta.namespace, &meta.name) else { return };
     let (Some(_), Some(pod)) = (component.versioned, seen.pod()) else { return };
-    // The container bears the component's name; what was injected beside it has a version of its own.
-    let own = pod.all_containers().find(|container| *container.name == *component.product);
-    let image = own.and_then(|container| container.image.as_deref()).or_else(|| pod.images().next());
+    // The component's container has the component's name; an injected container has a version of its own.
+    let container = pod.all_containers().find(|container| *container.name == *component.product);
+    let image = container.and_then(|container| container.image.as_deref()).or_else(|| pod.images().next());
     notes.remark(Running {
         product: component.product.clone(),
         tag: image.map_or("", tag).to_owned(),
@@ -80,7 +81,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         let allowed = part.role.behind(part.version, skew);
         let wrong = match behind(newest, part.version) {
             0 => return None,
-            // In an upgrade of the control plane `/version` may be the word of an older API server than the newest.
+            // During an upgrade of the control plane, `/version` may come from an older API server than the newest.
             n if n < 0 && unseen => return None,
             n if n < 0 => "newer than every API server".to_owned(),
             n if n > i64::from(allowed) => {
@@ -91,7 +92,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         let servers = if oldest.same_minor(newest) {
             format!("API server {newest}")
         } else {
-            // One minor apart they are being upgraded, and what follows them may be at the newer one already.
+            // API servers one minor apart are being upgraded, and what follows them may be at the newer minor already.
             format!("API servers {oldest} to {newest}, compared with the newest")
         };
         let minor = part.version.minor_text();
@@ -127,7 +128,7 @@ enum Role {
 }
 
 impl Role {
-    /// How many minors it may be behind the newest API server.
+    /// The number of minors a part may be behind the newest API server.
     fn behind(self, version: Version, skew: &Skew) -> u32 {
         match self {
             Role::ApiServer => skew.api_servers,
@@ -137,8 +138,8 @@ impl Role {
     }
 }
 
-/// All parts seen, and what could not be read. A node that has not reported yet has no version, and a virtual kubelet's is
-/// not that of a machine.
+/// All parts with a version, and the reasons why others have none. A node that has not reported yet has no version, and
+/// the version of a virtual kubelet is not a machine's.
 fn parts<'i>(inventory: &'i Inventory, data: &'i Data) -> (Vec<RunningPart<'i>>, Vec<String>) {
     let (mut parts, mut open) = (Vec::new(), Vec::new());
     for node in inventory.nodes.iter().filter(|node| !node.kubelet.is_empty() && !node.virtual_kubelet) {
@@ -146,7 +147,7 @@ fn parts<'i>(inventory: &'i Inventory, data: &'i Data) -> (Vec<RunningPart<'i>>,
             Some(version) => {
                 parts.push(RunningPart { role: Role::OnNodes, name: "kubelet", version, object: node.name.clone() });
             }
-            None => open.push(format!("node {} reports {:?}, which is no version", node.name, node.kubelet)),
+            None => open.push(format!("node {} reports {:?}, which is not a version", node.name, node.kubelet)),
         }
     }
     for Running { product: name, tag, object } in inventory.remarks(RULE.code) {
@@ -158,40 +159,40 @@ fn parts<'i>(inventory: &'i Inventory, data: &'i Data) -> (Vec<RunningPart<'i>>,
         };
         match Version::parse(tag) {
             Some(version) => parts.push(RunningPart { role, name, version, object: object.to_owned() }),
-            None => open.push(format!("the image of {object} has no version for a tag")),
+            None => open.push(format!("the image tag of {object} is not a version")),
         }
     }
     (parts, open)
 }
 
-/// `1.30 to 1.33`.
+/// The supported minors for people: `1.30 to 1.33`.
 fn range(newest: Version, allowed: u32) -> String {
     let oldest = Version { minor: newest.minor.saturating_sub(allowed), ..newest };
     format!("{} to {}", oldest.minor_text(), newest.minor_text())
 }
 
-/// By how many minors a version is behind another; negative when it is newer.
+/// The number of minors by which a version is behind `newest`; negative when it is newer.
 fn behind(newest: Version, version: Version) -> i64 {
     let count = |version: Version| i64::from(version.major) * MINORS_OF_A_MAJOR + i64::from(version.minor);
     count(newest) - count(version)
 }
 
-/// `v1.33.5` of `registry:5000/kube-apiserver:v1.33.5@sha256:…`.
+/// The tag of an image: `v1.33.5` of `registry:5000/kube-apiserver:v1.33.5@sha256:…`.
 fn tag(image: &str) -> &str {
     let image = image.split('@').next().unwrap_or_default();
     let last = image.rsplit('/').next().unwrap_or_default();
     last.split_once(':').map_or("", |(_, tag)| tag)
 }
 
-/// `pod/kube-apiserver-moc-lc0p1`.
+/// The spelling of an object: `pod/kube-apiserver-moc-lc0p1`.
 fn shown(kind: &Kind, name: &str) -> String {
     format!("{}/{name}", kind.kind.to_lowercase())
 }
 
-/// The kubelet's mark on the pods that it shows of files on its node.
+/// The annotation of mirror pods, by which a kubelet shows the pods in files on its node.
 const MIRROR: &str = "kubernetes.io/config.mirror";
 
-/// More than a major will ever have, so that another major is never near.
+/// More minors than a major will ever have, so that another major is never near.
 const MINORS_OF_A_MAJOR: i64 = 10_000;
 
 #[cfg(test)]
@@ -199,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tags_are_found_behind_ports_and_before_digests() {
+    fn tags_are_found_after_ports_and_before_digests() {
         assert_eq!(tag("registry:5000/a/kube-apiserver:v1.33.5@sha256:ab"), "v1.33.5");
         assert_eq!(tag("registry:5000/kube-apiserver"), "");
         assert_eq!(tag("kube-apiserver@sha256:ab"), "");

@@ -30,6 +30,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa104.md"),
     state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
@@ -40,10 +41,10 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     };
     let mut drafts = Vec::new();
     let mut open = Vec::new();
-    // A node that has not reported yet has no version, and a virtual kubelet's is not that of a machine.
+    // A node that has not reported yet has no version, and the version of a virtual kubelet is not a machine's.
     for node in inventory.nodes.iter().filter(|node| !node.kubelet.is_empty() && !node.virtual_kubelet) {
         let Some(version) = Version::parse(&node.kubelet) else {
-            open.push(format!("node {} reports {:?}, which is no version", node.name, node.kubelet));
+            open.push(format!("node {} reports {:?}, which is not a version", node.name, node.kubelet));
             continue;
         };
         match version_table::judge(table, version, context.as_of) {

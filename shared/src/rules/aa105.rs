@@ -13,7 +13,7 @@ use crate::rules::rule::{Context, Grounds, ManifestUse, Mode, Reach, Rule, State
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA105"),
     slug: "patch-behind",
-    summary: "newer patches of the API server's Kubernetes minor are out",
+    summary: "newer patches of the API server's Kubernetes minor are available",
     consequence: Weight::On {
         platforms: &[Platform::AzureLocal],
         consequence: Consequence::AtRisk,
@@ -31,11 +31,12 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa105.md"),
     state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
-/// A minor that is out altogether is AA101's.
+/// The verdict on patches of supported minors; AA101 judges minors that are out of support.
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let Some(version) = inventory.server() else {
         return Verdict::Unknown("the API server's version is not known".to_owned());
@@ -60,7 +61,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         ));
     }
     let current: Vec<Version> = patches.iter().rev().take(CURRENT).copied().collect();
-    // Where support hangs on the list of versions, a patch that no release lists is more than an old one.
+    // Where the list of versions decides about support, a patch that no release lists is more than an old one.
     let unlisted = context.platform == Platform::AzureLocal && !patches.contains(&version);
     if !unlisted && current.iter().any(|patch| version >= *patch) {
         return Verdict::Found(Vec::new());
@@ -71,7 +72,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         .with(version_table::evidence(table));
     let mut draft = if unlisted {
         draft.says(format!(
-            "no release of the platform lists Kubernetes {version}, and support is for the versions listed"
+            "Kubernetes {version} is in no release of the platform, and support covers listed versions only"
         ))
     } else {
         draft
@@ -82,5 +83,5 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     Verdict::Found(vec![draft])
 }
 
-/// A release of AKS Arc offers at most two patches of a minor.
+/// The current patches of a minor: a release of AKS Arc offers at most two.
 const CURRENT: usize = 2;

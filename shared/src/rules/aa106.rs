@@ -11,7 +11,7 @@ use crate::rules::rule::{Context, Due, Grounds, ManifestUse, Mode, Reach, Rule, 
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA106"),
     slug: "platform-retired",
-    summary: "AKS Arc is no longer supported on the host that the cluster runs on",
+    summary: "AKS Arc is no longer supported on the release of the cluster's host",
     consequence: Weight::Always(Consequence::Voids),
     basis: Grounds::By(|platform| match platform {
         Platform::WindowsServer => Basis::Documented(&["windows-server-retirement"]),
@@ -24,15 +24,17 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    instead: "move to a host release that is in support",
+    instead: "move to a supported host release",
     page: include_str!("aa106.md"),
     state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: Some(deadlines) },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
-/// Nothing in a cluster tells its host's release: it is given, or every release of the platform is retired.
+/// The verdict on the host's release. Nothing in a cluster shows that release, so there is a finding only if it was
+/// given, or if every release of the platform is retired.
 fn per_cluster(_: &Inventory, context: &Context<'_>) -> Verdict {
     let hosts = match possible(context) {
         Ok(hosts) => hosts,
@@ -56,7 +58,7 @@ fn per_cluster(_: &Inventory, context: &Context<'_>) -> Verdict {
         .values(Some(&format!("until {last}")), Some(&titles))
         .says(format!("AKS Arc on {titles} is supported through {last} and no longer"));
     if context.platform == Platform::WindowsServer {
-        // The retirement notice speaks of the product itself; the policy's clause on the host product is not needed.
+        // The retirement notice is about the product itself, so the policy's clause on the host product is not needed.
         draft = draft.clauses(&[]);
     }
     for host in hosts {
@@ -66,7 +68,7 @@ fn per_cluster(_: &Inventory, context: &Context<'_>) -> Verdict {
     Verdict::Found(vec![draft])
 }
 
-/// Every release that the host may be: which of them it is, is not to be seen.
+/// The end of every possible release: which one the host has, the cluster does not show.
 fn deadlines(_: &Inventory, context: &Context<'_>) -> Vec<Due> {
     let hosts = possible(context).unwrap_or_default();
     let sure = hosts.len() == 1;
@@ -93,7 +95,7 @@ fn possible<'d>(context: &Context<'d>) -> Result<Vec<&'d Host>, String> {
         Some(host) => {
             Err(format!("{} is a release of {}, not of {}", host.title, host.platform.as_str(), platform.as_str()))
         }
-        // Without a single end, one more release without an end changes nothing.
+        // If no known release has an end, one more unknown release changes nothing.
         None if lifecycle.hosts_of(platform).all(|host| host.end.is_none()) => {
             Ok(lifecycle.hosts_of(platform).collect())
         }

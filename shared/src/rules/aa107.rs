@@ -14,7 +14,7 @@ use crate::rules::rule::{Context, Grounds, ManifestUse, Mode, Reach, Rule, State
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA107"),
     slug: "upgrade-path-blocked",
-    summary: "the oldest supported Kubernetes minor is more than one step away",
+    summary: "the oldest supported Kubernetes minor is more than one upgrade step away",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Explicit),
     clauses: &[Clause::new("C04")],
@@ -28,6 +28,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa107.md"),
     state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
@@ -61,15 +62,15 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let skipped: Vec<String> =
         (version.minor + 1..oldest.minor).map(|minor| Version { minor, ..oldest }.minor_text()).collect();
     let advice = if skipped.len() > 1 {
-        "with two or more minors skipped a new cluster is advised"
+        "a new cluster is advised when two or more minors are skipped"
     } else {
-        "only a jump over what was withdrawn leads out"
+        "only a jump over withdrawn minors leads out"
     };
     let (from, to) = (version.minor_text(), oldest.minor_text());
     let mut draft = Draft::at(ObjectRef::cluster(), "serverVersion")
         .values(Some(&to), Some(&from))
         .says(format!(
-            "{to}, the oldest minor in support, is {steps} steps from {from}, over {}: {advice}",
+            "Kubernetes {from} is {steps} steps from {to}, the oldest minor in support, over {}: {advice}",
             skipped.join(", ")
         ))
         .with(version_table::evidence(table));

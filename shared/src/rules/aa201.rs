@@ -11,7 +11,8 @@ use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
 use crate::k8s::object::Object;
 use crate::rules::parts::node_metadata::{
-    TWINS, WrittenKey, against_baseline, against_peers, path, required, restore, system_keys, twin, written_by_people,
+    TWINS, WrittenKey, against_baseline, against_peers, path, required, restore, should_be, system_keys, twin,
+    written_by_people,
 };
 use crate::rules::rule::{
     Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch, Weight,
@@ -37,12 +38,14 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa201.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
-/// Labels that contradict the node itself are findings at once; a system label that a person wrote is one if the system had
-/// put it there and it has not the value of its pool's untouched members, which only the whole can tell.
+/// Reports labels that contradict the node itself. A system label that a person wrote stays undecided: it is a finding
+/// if the system had put it there and its value is not that of the pool's untouched members, which only `per_cluster`
+/// can tell.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (node, data) = (seen.object, seen.data);
     let target = || ObjectRef::of(node, seen.kind);
@@ -56,20 +59,21 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
         if found.is_some_and(|found| found.eq_ignore_ascii_case(&must)) || (found.is_none() && !always) {
             continue;
         }
+        let message = format!("node {}: label {key} {}", node.meta.name, should_be(found, &must));
         let mut draft = Draft::at(target(), path(Place::Label, key))
             .values(Some(&must), found)
-            .says(format!("system label {key} of node {} does not say {must}", node.meta.name))
+            .says(message)
             .with(Evidence::seen("invariant", format!("the node itself says {must}")))
             .fix(restore(Place::Label, &node.meta.name, key, &must));
         draft.evidence.extend(keys.person(key));
         notes.drafts.push(draft);
     }
     written_by_people(node, Place::Label, data, |keys, key, value, entry| {
-        // Those have been judged above, by what the node itself says.
-        if !(claimed && INVARIANTS.iter().any(|(own, _)| *own == key)) {
+        // The loop above has judged these by the node's own evidence.
+        if !(claimed && INVARIANTS.iter().any(|(label, _)| *label == key)) {
             let draft = Draft::at(target(), path(Place::Label, key))
                 .values(twin(node, keys, key), Some(value))
-                .says(format!("system label {key} of node {} was written by {}", node.meta.name, &*entry.manager))
+                .says(format!("node {}: system label {key} was written by {}", node.meta.name, &*entry.manager))
                 .with(Evidence::managed(entry));
             notes.undecided(draft, WrittenKey::of(node, keys, key, data));
         }
@@ -80,11 +84,11 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
 }
 
-/// Labels of the system's that a client wrote of which nothing tells whose it is: the platform's own may be among them, so only a
-/// value that the system itself gave the rest of the pool makes it worth a word.
+/// Notes system labels that an unrecognised client wrote. That client may be the platform's own, so only a different
+/// value, given by the system to the rest of the pool, makes a finding of it.
 fn strangers(node: &Object<'_>, keys: &Keys<'_, '_>, notes: &mut Notes, target: &dyn Fn() -> ObjectRef) {
     let name = &node.meta.name;
-    let invariant = |key: &str| INVARIANTS.iter().any(|(own, _)| *own == key);
+    let invariant = |key: &str| INVARIANTS.iter().any(|(label, _)| *label == key);
     let listed =
         node.meta.labels.iter().filter(|(key, _)| !invariant(key) && *key != POOL_LABEL && keys.is_listed(key));
     for (key, value) in listed {
@@ -92,7 +96,7 @@ fn strangers(node: &Object<'_>, keys: &Keys<'_, '_>, notes: &mut Notes, target: 
         let draft = Draft::at(target(), path(Place::Label, key))
             .values(None, Some(value))
             .says(format!(
-                "system label {key} of node {name} was last written by the unrecognised client {}; a baseline settles it",
+                "node {name}: system label {key} was last written by the unrecognised client {}; a baseline settles it",
                 &*entry.manager
             ))
             .with(Evidence::managed(entry))
@@ -102,18 +106,18 @@ fn strangers(node: &Object<'_>, keys: &Keys<'_, '_>, notes: &mut Notes, target: 
     }
 }
 
-/// Labels that the system writes under two names, where the two say different things although no person's hand shows on
-/// either: one was changed, and nothing tells which, by whom, or whether it was not the system.
+/// Drafts on labels that the system writes under two names and whose values differ, although no person wrote either.
+/// One was changed, but nothing tells which one or by whom; it may have been the system itself.
 fn contradictions<'o>(node: &'o Object<'_>, keys: &'o Keys<'_, '_>) -> impl Iterator<Item = Draft> + 'o {
     let differing = TWINS.into_iter().filter_map(move |[newer, older]| {
-        let said = |key| node.meta.labels.get(key).filter(|_| keys.by_person(key).is_none());
-        Some((newer, said(newer)?, older, said(older)?)).filter(|(_, one, _, other)| one != other)
+        let value = |key| node.meta.labels.get(key).filter(|_| keys.by_person(key).is_none());
+        Some((newer, value(newer)?, older, value(older)?)).filter(|(_, one, _, other)| one != other)
     });
     differing.map(|(newer, one, older, other)| {
         let (name, path) = (&node.meta.name, path(Place::Label, newer));
         Draft::at(ObjectRef::default(), path)
             .values(Some(other), Some(one))
-            .says(format!("node {name} contradicts itself: {newer} is {one}, and {older} is {other}"))
+            .says(format!("node {name}: label {newer} is {one:?}, but {older} is {other:?}"))
             .with(Evidence::seen("invariant", "the system writes both labels with one value"))
             .lighter(Consequence::AtRisk)
             .basis(Basis::Derived)
@@ -142,8 +146,8 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     Verdict::Found(drafts)
 }
 
-/// The pool label against the virtual machine's name. The shape of both was seen once, so it counts only where other
-/// nodes of this cluster prove it.
+/// Drafts on pool labels that do not match the virtual machine's name. The shape of both was seen once, so it counts
+/// only where other nodes of this cluster prove it.
 fn pool_labels(inventory: &Inventory, data: &Data) -> Vec<Draft> {
     let expected = |node: &NodeFact| provider_pool(node.provider_id.as_deref()?, data).map(str::to_owned);
     let agrees = |node: &NodeFact| node.pool_label.is_some() && expected(node) == node.pool_label;
@@ -158,10 +162,16 @@ fn pool_labels(inventory: &Inventory, data: &Data) -> Vec<Draft> {
         }
         let target = ObjectRef { uid: node.uid.clone(), ..node_ref(&node.name) };
         let witness = peer.or(proof.first()).map(|peer| peer.name.clone()).unwrap_or_default();
+        let found = node.pool_label.as_deref();
+        let message = format!(
+            "node {}: label {POOL_LABEL} {}, the pool of its virtual machine",
+            node.name,
+            should_be(found, &must)
+        );
         drafts.push(
             Draft::at(target, path(Place::Label, POOL_LABEL))
-                .values(Some(&must), node.pool_label.as_deref())
-                .says(format!("the pool label of node {} does not name the pool of its virtual machine", node.name))
+                .values(Some(&must), found)
+                .says(message)
                 .with(Evidence::seen("invariant", format!("providerID names {must}, and on node {witness} both agree")))
                 .fix(restore(Place::Label, &node.name, POOL_LABEL, &must)),
         );

@@ -36,18 +36,19 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa202.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
-/// A system annotation that a person wrote is a finding if the system had put it there, unless it has the value that its
-/// pool's untouched members agree on.
+/// Notes system annotations that a person wrote. Each is a finding if the system had put it there, unless it has the
+/// value that the pool's untouched members agree on.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (node, data) = (seen.object, seen.data);
     written_by_people(node, Place::Annotation, data, |keys, key, value, entry| {
         let draft = Draft::at(ObjectRef::of(node, seen.kind), path(Place::Annotation, key))
             .values(None, Some(value))
-            .says(format!("system annotation {key} of node {} was written by {}", node.meta.name, &*entry.manager))
+            .says(format!("node {}: system annotation {key} was written by {}", node.meta.name, &*entry.manager))
             .with(Evidence::managed(entry));
         notes.undecided(draft, WrittenKey::of(node, keys, key, data));
     });
@@ -60,7 +61,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
 }
 
-/// The value of an annotation that all nodes of a pool have alike, on a node where no person wrote it.
+/// The value of an annotation that all nodes of a pool share, on a node where no person wrote it.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct PoolAnnotation {
     pool: String,
@@ -69,10 +70,12 @@ struct PoolAnnotation {
 }
 
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
-    // Where the untouched members differ, they say nothing.
+    // Untouched members with different values prove nothing.
     let peers = |pool: &str, key: &str| {
-        let shared = inventory.remarks::<PoolAnnotation>(RULE.code).filter(|own| own.pool == pool && own.key == key);
-        let mut values = shared.map(|own| &*own.value);
+        let shared = inventory
+            .remarks::<PoolAnnotation>(RULE.code)
+            .filter(|annotation| annotation.pool == pool && annotation.key == key);
+        let mut values = shared.map(|annotation| &*annotation.value);
         values.next().filter(|_| values.next().is_none())
     };
     let mut drafts = against_peers(inventory, context, RULE.code, peers);

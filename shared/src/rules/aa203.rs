@@ -33,11 +33,13 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa203.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
-/// What a control-plane node says of its taint: it has it, it says itself that it should, or it lacks it.
+/// Judges the taint of a control-plane node: it is there, it is missing although the node's annotations list it, or it
+/// is missing and other nodes decide.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (node, data) = (seen.object, seen.data);
     if !is_control_plane(node, data) {
@@ -50,7 +52,9 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let name = &node.meta.name;
     let draft = Draft::at(ObjectRef::of(node, seen.kind), path(Place::Taint, CONTROL_PLANE_LABEL))
         .values(Some(":NoSchedule"), None)
-        .says(format!("control-plane node {name} has lost the taint that keeps workloads off it"))
+        .says(format!(
+            "control-plane node {name}: taint {CONTROL_PLANE_LABEL}, which keeps workloads off it, is missing"
+        ))
         .fix(Command::kubectl(["taint", "node"]).name(name).word(&format!("{CONTROL_PLANE_LABEL}=:NoSchedule")));
     let listed = node.meta.annotations.get("cluster.x-k8s.io/taints-from-machine").unwrap_or_default();
     if listed.split(',').any(|taint| taint.trim().split(':').next() == Some(CONTROL_PLANE_LABEL)) {
@@ -69,8 +73,9 @@ struct Tainted;
 #[derive(Debug)]
 struct OtherNodes;
 
-/// A control-plane node without its taint is a finding where another one has it. Where none has, nobody knows whether it
-/// was taken away or never given; where there are no other nodes, workloads have to run on it.
+/// The verdict on control-plane nodes without their taint. One is a finding if another control-plane node has the
+/// taint. If none has it, nobody knows whether it was taken away or never given; without other nodes, workloads have to
+/// run on the control plane.
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let suspects = inventory.undecided::<OtherNodes>(RULE.code);
     let is_foreign = |name: &str| {
@@ -86,7 +91,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let workers = inventory.nodes.iter().any(|node| !node.control_plane && !node.virtual_kubelet);
     match suspects.first() {
         Some(draft) if workers => Verdict::Unknown(format!(
-            "control-plane node {} has no control-plane taint, and nothing tells whether it was taken away or never given",
+            "control-plane node {} has no control-plane taint; whether it was removed or never set is unknown",
             draft.object.name
         )),
         _ => Verdict::Found(Vec::new()),
@@ -99,14 +104,9 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let judged = taints.iter().filter(|taint| is_system(taint, data) && !is_cure(taint, before));
     judged
         .map(|taint| {
-            let verb = match (&taint.before, &taint.after) {
-                (None, _) => "set",
-                (_, None) => "removed",
-                _ => "changed",
-            };
             let draft = taint
                 .draft(change)
-                .says(format!("system taint {} would be {verb}", taint.key))
+                .says(format!("node {}: system taint {} {}", change.name, taint.key, taint.would_be()))
                 .with(Evidence::seen("origin", "a known system taint"));
             let taken = taint.key == CONTROL_PLANE_LABEL && taint.after.is_none();
             if taken { draft } else { draft.fix(Command::kubectl(["cordon"]).name(&change.name)) }
@@ -114,19 +114,20 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         .collect()
 }
 
-/// Also the taints that only our conclusion makes the system's: nothing here weighs more than a risk.
+/// Whether the system sets the taint. Taints that are only inferred count too: nothing here weighs more than a risk.
 fn is_system(taint: &KeyChange<'_>, data: &Data) -> bool {
     matches!(data.node_keys.ruling(Place::Taint, &taint.key), Ruling::Known(_) | Ruling::Guess(_))
 }
 
-/// A control-plane node gets its taint back.
+/// Whether the change gives a control-plane node its taint back.
 fn is_cure(taint: &KeyChange<'_>, before: &Object<'_>) -> bool {
     let label = before.meta.labels.get(CONTROL_PLANE_LABEL).is_some();
     taint.key == CONTROL_PLANE_LABEL && taint.before.is_none() && label && taint.after.as_deref() == Some(":NoSchedule")
 }
 
-/// By its label, where that is not a person's own doing: a system's hand on it, or the name of its virtual machine
-/// (microsoft/cluster-api-provider-azurestackhci, templates/flavors/mgmt, 2026-08).
+/// Whether a node is of the control plane: by its label, unless a person set it. The system's managedFields or the name
+/// of the virtual machine vouch for the label (microsoft/cluster-api-provider-azurestackhci, templates/flavors/mgmt,
+/// 2026-08).
 fn is_control_plane(node: &Object<'_>, data: &Data) -> bool {
     if node.meta.labels.get(CONTROL_PLANE_LABEL).is_none() {
         return false;

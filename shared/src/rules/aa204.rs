@@ -23,7 +23,7 @@ use crate::rules::rule::{
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA204"),
     slug: "reserved-prefix-used",
-    summary: "a key of one's own stands under a prefix of the system's, or bears a name that the system had not put there",
+    summary: "a user's key on a node has a reserved prefix, or the name of a system key that the system had not set",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(LABELS),
     clauses: &[Clause::new("C13")],
@@ -40,12 +40,13 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa204.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
+    claim: None,
     manifests: ManifestUse::AsNodeUpdate,
     voiding: Voiding::AnyList,
 };
 
-/// Keys under a reserved prefix that a person's tool wrote, and known keys of the system's that one wrote, which are additions
-/// only if the system had not put them there: what of that its pool tells comes with the whole.
+/// Reports keys under a reserved prefix that a person's tool wrote. Known system keys that a person wrote stay
+/// undecided: they are additions only if the system had not put them there, which the pool tells.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (node, data) = (seen.object, seen.data);
     let name = &node.meta.name;
@@ -56,7 +57,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
                 Draft::at(ObjectRef::of(node, seen.kind), path(place, key))
                     .basis(grounds(place))
                     .values(None, Some(value))
-                    .says(format!("{} {key} of node {name} stands under a reserved prefix", word(place)))
+                    .says(format!("node {name}: {} {key} has a reserved prefix", word(place)))
                     .with(evidence.clone())
                     .fix(removal(place, name, key)),
             );
@@ -65,7 +66,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let ours = OnceCell::new();
     for place in [Place::Label, Place::Annotation] {
         written_by_people(node, place, data, |keys, key, value, entry| {
-            // A foreign node is AA401's, and what its creator wrote on it is not the point.
+            // A foreign node is AA401's, and its creator's keys do not matter.
             let ours = ours.get_or_init(|| !platform_signs(&NodeFact::of(node, data), data).is_empty());
             if !ours || data.managers.is_agent(&entry.manager) {
                 return;
@@ -74,7 +75,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
                 .basis(grounds(place))
                 .values(None, Some(value))
                 .says(format!(
-                    "{} {key}, a name of the system's, was put on node {name} by {}",
+                    "node {name}: {} {key}, the name of a system key, was added by {}",
                     word(place),
                     &*entry.manager
                 ))
@@ -85,9 +86,9 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
 }
 
-/// What the system had put there is changed, and AA201's or AA202's.
+/// The verdict on added keys. A key that the system had put there was changed, not added, and is AA201's or AA202's.
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
-    // A peer that was not seen may show that the system puts it there.
+    // An unread peer may show that the system puts the key there.
     if context.unread(&[&kinds::NODE]).is_some() {
         return Verdict::Found(Vec::new());
     }
@@ -100,36 +101,36 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         let added = !written.is_systems(inventory) && !is_recorded(&draft.object.name, written);
         added.then(|| {
             let peers = if is_untold(&written.pool) {
-                "nothing tells the pool of the node".to_owned()
+                "the node's pool is unknown".to_owned()
             } else {
                 format!("no other node of pool {} has it from the system", written.pool)
             };
-            let detail = format!("{peers}, and nothing on this one shows that the system had put it there");
+            let detail = format!("{peers}, and nothing on this one shows that the system had set it");
             draft.clone().with(Evidence::seen("peers", detail))
         })
     });
     Verdict::Found(added.collect())
 }
 
-/// Adding such a key, or giving one that a person or an agent had put there another value; taking it off is the cure.
+/// Drafts on reserved keys that a change adds or sets to another value. Removing one is the cure.
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let Some((before, after)) = update(change) else { return Vec::new() };
     let mut drafts = Vec::new();
     for place in [Place::Label, Place::Annotation, Place::Taint] {
         let keys = Keys::of(before, place, data);
         let added = changes(before, after, &[place]).into_iter().filter(|key| match place {
-            // The system's known taints are AA203's.
+            // AA203 judges the system's known taints.
             Place::Taint => key.after.is_some() && keys.origin(&key.key) == Origin::Reserved,
             Place::Annotation | Place::Label => act(key, &keys, before, data) == Act::Adds,
         });
         drafts.extend(added.take(MAX_KEYS).map(|key| {
-            let what = match keys.origin(&key.key) {
-                Origin::Known => "is a name of the system's, and would be set by hand",
-                _ => "stands under a reserved prefix",
+            let problem = match keys.origin(&key.key) {
+                Origin::Known => "is the name of a system key, and would be set by hand",
+                _ => "has a reserved prefix",
             };
             key.draft(change)
                 .basis(grounds(place))
-                .says(format!("{} {} {what}", word(place), key.key))
+                .says(format!("node {}: {} {} {problem}", change.name, word(place), key.key))
                 .fix(removal(place, &change.name, &key.key))
                 .agents_may()
         }));
@@ -137,7 +138,8 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     drafts
 }
 
-/// Microsoft's page speaks of labels; that annotations and taints follow the same rules is our reading.
+/// The basis for a place. Microsoft's page is about labels; that annotations and taints follow the same rules is our
+/// reading.
 fn grounds(place: Place) -> Basis {
     match place {
         Place::Label => LABELS,
@@ -149,11 +151,11 @@ fn removal(place: Place, node: &str, key: &str) -> Command {
     let removal = Command::kubectl([verb_of(place), "node"]).name(node).name(&format!("{key}-"));
     match place {
         Place::Annotation => removal,
-        // Volumes are bound to nodes by topology.kubernetes.io/zone, for one.
-        Place::Label => removal.caution("first move what selects nodes by it, volumes too"),
-        Place::Taint => removal.caution("pods that it kept away may come then"),
+        // Volumes, for one, are bound to nodes by topology.kubernetes.io/zone.
+        Place::Label => removal.caution("first move everything that selects nodes by it, volumes too"),
+        Place::Taint => removal.caution("pods that it kept away may then be scheduled here"),
     }
 }
 
-/// The page on what labels nodes may have.
+/// The page on the labels that nodes may have.
 const LABELS: Basis = Basis::Documented(&["cluster-labels"]);

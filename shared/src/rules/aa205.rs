@@ -21,7 +21,7 @@ use crate::rules::rule::{
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA205"),
     slug: "node-metadata-not-durable",
-    summary: "own labels, annotations or taints are set on nodes and not on their pool, and are lost at the next upgrade",
+    summary: "a user's labels, annotations or taints are set on nodes, not on their pool, and are lost at the next upgrade",
     consequence: Weight::On {
         platforms: &[Platform::WindowsServer, Platform::Hci22h2],
         consequence: Consequence::AtRisk,
@@ -46,12 +46,13 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa205.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
+    claim: None,
     manifests: ManifestUse::AsNodeUpdate,
     voiding: Voiding::AnyList,
 };
 
-/// Keys that a person's tool owns: a device plugin's label is nobody's to repair. What the pool has of its own, and so has to
-/// keep, comes with the whole.
+/// Notes keys that a person's tool owns, and keys the pool has of its own and so has to keep. A device plugin's label
+/// is nobody's to repair.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (node, data) = (seen.object, seen.data);
     let pool = pool_of_node(node, data);
@@ -62,7 +63,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
             notes.undecided(draft.with(evidence.clone()), OfPool(pool.clone()));
         }
     });
-    // The kubelet gives a new node what its pool was given.
+    // The kubelet gives a new node the labels and taints of its pool.
     for place in [Place::Label, Place::Taint] {
         let keys = Keys::of(node, place, data);
         for (key, value) in entries(node, place).iter().filter(|(key, _)| is_of_pool(&keys, key, data)) {
@@ -71,11 +72,11 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
 }
 
-/// Whether a key stands on a node because its pool has it, as far as the node tells.
+/// Whether a node has a key because its pool has it, as far as the node tells.
 fn is_of_pool(keys: &Keys<'_, '_>, key: &str, data: &Data) -> bool {
     let free =
         matches!(data.node_keys.ruling(keys.place(), key), Ruling::Silent) && data.node_keys.reserved(key).is_none();
-    // A storage driver's topology is the node's own, and its kubelet writes it too.
+    // The topology of a storage driver is the node's own, and the kubelet writes it too.
     free && !key.starts_with("topology.") && keys.system(key).is_some()
 }
 
@@ -88,11 +89,12 @@ struct PoolKey {
     value: String,
 }
 
-/// What else the node's pool was given.
+/// The node's pool, whose other keys the command has to repeat.
 #[derive(Debug)]
 struct OfPool(String);
 
-/// One command for each pool and place, with all that the pool has to carry then: it replaces what is there.
+/// The findings, with one command for each pool and place. It replaces the pool's whole set, so it repeats all keys of
+/// the pool.
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let mut sets: BTreeMap<(&str, Place), BTreeMap<&str, BTreeSet<&str>>> = BTreeMap::new();
     for PoolKey { pool, place, key, value } in inventory.remarks(RULE.code) {
@@ -119,7 +121,8 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     Verdict::Found(drafts.collect())
 }
 
-/// Adding or changing an own key; taking one back is silent. What an agent keeps it writes again on every new node.
+/// Drafts on own keys that a change adds or sets. Removing one is silent, and so are agents' keys, which their agents
+/// write again on every new node.
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let Some((before, after)) = update(change) else { return Vec::new() };
     let mut drafts = Vec::new();
@@ -156,13 +159,14 @@ impl Own<'_, '_, '_> {
             return None;
         }
         let (place, pool) = (self.keys.place(), self.pool);
-        // A node whose pool nothing tells speaks for itself.
-        let (object, what) = if is_untold(pool) {
-            (node_ref(self.node), format!("node {}, not on its pool", self.node))
+        // A node without a known pool is the object of its own finding.
+        let setting = format!("own {} {key} is set on", word(place));
+        let (object, mut message) = if is_untold(pool) {
+            let node = self.node;
+            (node_ref(node), format!("node {node}: {setting} the node, not on its pool: an upgrade drops it"))
         } else {
-            (ObjectRef::pool(pool), format!("nodes of pool {pool}, not on the pool"))
+            (ObjectRef::pool(pool), format!("pool {pool}: {setting} nodes, not on the pool: an upgrade drops it"))
         };
-        let mut message = format!("own {} {key} is on {what}: an upgrade drops it", word(place));
         if let Ruling::Exception(exception) = self.data.node_keys.ruling(place, key) {
             message = format!("{message}; {}", exception.note);
         }
@@ -180,15 +184,15 @@ fn node_ref(name: &str) -> ObjectRef {
     }
 }
 
-/// Place and key of a finding on something that a pool can carry: annotations it cannot.
+/// The place and key in the path of a finding; `None` for annotations, which a pool cannot carry.
 fn place_of(path: &str) -> Option<(Place, &str)> {
     let key = |prefix: &str| path.strip_prefix(prefix)?.strip_suffix(']');
     let label = key("metadata.labels[").map(|key| (Place::Label, key));
     label.or_else(|| key("spec.taints[").map(|key| (Place::Taint, key)))
 }
 
-/// The pool command of Azure Local. It replaces the pool's whole set (page on cluster labels of AKS Arc, 2024-08-01), so it
-/// carries all that is known of it. A key that has several values has no place on a pool.
+/// The Azure Local command that sets keys on a pool. It replaces the pool's whole set (page on cluster labels of AKS
+/// Arc, 2024-08-01), so it carries every known key. A key with several values has no place on a pool.
 fn pool_command(place: Place, pool: &str, set: &BTreeMap<&str, BTreeSet<&str>>) -> Option<Command> {
     let name = pool_name(pool)?;
     let one = |values: &BTreeSet<&str>| values.first().filter(|_| values.len() == 1).map(|value| (*value).to_owned());
@@ -200,7 +204,7 @@ fn pool_command(place: Place, pool: &str, set: &BTreeMap<&str, BTreeSet<&str>>) 
         Place::Annotation => return None,
         Place::Label => ("--labels", items.map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>()),
         Place::Taint => {
-            // Several effects of one key come as `value:effect,value:effect`; an empty value has no `=`.
+            // Several effects of one key are joined as `value:effect,value:effect`; an empty value has no `=`.
             let taint = |key: &str, item: &str| {
                 if item.starts_with(':') { format!("{key}{item}") } else { format!("{key}={item}") }
             };
@@ -217,10 +221,10 @@ fn pool_command(place: Place, pool: &str, set: &BTreeMap<&str, BTreeSet<&str>>) 
     Some(words.iter().fold(update, |command, word| command.name(word)).caution(REPLACES))
 }
 
-/// What has to be known beside the command.
-const REPLACES: &str = "replaces the pool's whole set: add what az aksarc nodepool show prints besides";
+/// The caution on the command.
+const REPLACES: &str = "replaces the pool's whole set: add the others that az aksarc nodepool show prints";
 
-/// Nobody would paste a longer command, and it stands in the finding on each of its keys.
+/// The most keys in one command. Nobody would paste a longer one, and it stands in the finding on each of its keys.
 const MAX_SET: usize = 64;
 
 #[cfg(test)]
@@ -244,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_from_node_to_node_has_no_place_on_a_pool() {
+    fn a_value_that_differs_between_nodes_has_no_place_on_a_pool() {
         let labels = command(Place::Label, &[("rack", &["r1", "r2"]), ("site", &["edge-7"])]);
         assert_eq!(labels.unwrap(), format!("{HEAD} --labels site=edge-7"));
         assert_eq!(command(Place::Label, &[("rack", &["r1", "r2"])]), None);
@@ -252,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn only_pools_that_are_told_get_a_command() {
+    fn only_known_pools_get_a_command() {
         let set = BTreeMap::from([("site", BTreeSet::from(["edge-7"]))]);
         for pool in ["control-plane", "(that of moc-l1)"] {
             assert_eq!(pool_command(Place::Label, pool, &set), None, "{pool}");

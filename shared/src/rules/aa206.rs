@@ -37,11 +37,12 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa206.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
-/// What a person's tool wrote, and what the cloud provider is still to claim.
+/// Reports identity fields that a person's tool wrote, and notes nodes that their cloud provider has yet to claim.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (node, data) = (seen.object, seen.data);
     let name = &node.meta.name;
@@ -62,7 +63,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
             notes.drafts.push(
                 Draft::at(ObjectRef::of(node, seen.kind), format!("spec.{field}"))
                     .values(None, Some(value))
-                    .says(format!("spec.{field} of node {name} was set by {}", &*entry.manager))
+                    .says(format!("node {name}: spec.{field} was set by {}", &*entry.manager))
                     .with(Evidence::managed(entry)),
             );
             notes.remark(ByHand { node: name.to_string(), field });
@@ -70,7 +71,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
 }
 
-/// A node that waits for its cloud provider to say which machine it is.
+/// A node whose cloud provider has yet to say which machine it is.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Waiting(String);
 
@@ -87,26 +88,27 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     Verdict::Found(drafts)
 }
 
-/// Nodes that show signs of the platform, but not its providerID, where others have it. Who took it or never gave it is not
-/// told, so this alone weighs less than what a person was seen doing.
+/// Drafts on nodes that show signs of the platform but lack its providerID, which other nodes have. Nobody knows
+/// whether it was removed or never given, so these weigh less than a person's observed write.
 fn providers(inventory: &Inventory, data: &Data) -> Vec<Draft> {
     let prefix = &data.products.provider_id_prefix;
-    let by_hand =
-        |name: &str| inventory.remarks::<ByHand>(RULE.code).any(|own| own.node == name && own.field == "providerID");
+    let by_hand = |name: &str| {
+        inventory.remarks::<ByHand>(RULE.code).any(|remark| remark.node == name && remark.field == "providerID")
+    };
     let Some(witness) = inventory.nodes.iter().find(|node| node.is_moc(data)) else { return Vec::new() };
     let others = inventory.nodes.iter().filter(|node| {
         let claimed =
-            node.provider_id.is_some() || !inventory.remarks::<Waiting>(RULE.code).any(|own| own.0 == node.name);
+            node.provider_id.is_some() || !inventory.remarks::<Waiting>(RULE.code).any(|remark| remark.0 == node.name);
         let ours = !node.virtual_kubelet && !platform_signs(node, data).is_empty();
         ours && claimed && !node.is_moc(data) && !by_hand(&node.name)
     });
     others
         .map(|node| {
-            let what = if node.provider_id.is_some() { "is not one of AKS Arc" } else { "is missing" };
+            let problem = if node.provider_id.is_some() { "is not one of AKS Arc" } else { "is missing" };
             let signs = platform_signs(node, data).join(", ");
             Draft::at(reference(node), "spec.providerID")
                 .values(Some(&format!("{prefix}…")), node.provider_id.as_deref())
-                .says(format!("the providerID of node {} {what}, so no virtual machine answers to it", node.name))
+                .says(format!("node {}: providerID {problem}, so no virtual machine belongs to the node", node.name))
                 .with(Evidence::seen(
                     "signs",
                     format!("the platform made it ({signs}), and node {} has one", witness.name),
@@ -116,7 +118,7 @@ fn providers(inventory: &Inventory, data: &Data) -> Vec<Draft> {
         .collect()
 }
 
-/// Running nodes that report the same machine. The younger one is named: it came second.
+/// Drafts on Ready nodes that report the same machine. Each names the younger node, which came second.
 fn twins(inventory: &Inventory) -> Vec<Draft> {
     let mut by_uuid: BTreeMap<String, Vec<&NodeFact>> = BTreeMap::new();
     for node in inventory.nodes.iter().filter(|node| node.ready == Some(true) && !node.virtual_kubelet) {
@@ -147,14 +149,16 @@ fn twins(inventory: &Inventory) -> Vec<Draft> {
     drafts
 }
 
-/// Firmware without an identity of its own reports one of these.
+/// Whether a UUID identifies a machine. Firmware without an identity of its own reports a repeated digit or a vendor's
+/// default.
 fn is_unique(uuid: &str) -> bool {
     let digits: Vec<char> = uuid.chars().filter(|c| *c != '-').collect();
     let varied = digits.iter().any(|c| Some(c) != digits.first());
     varied && !NOBODYS.contains(&uuid)
 }
 
-/// The API server refuses to change what is set already, so there is no way back to let through.
+/// Drafts on identity fields that a change sets. The API server refuses to change a field that is set already, so there
+/// is no way back to allow.
 fn change(change: &Change<'_>, _: &Data) -> Vec<Draft> {
     let Some((before, after)) = update(change) else { return Vec::new() };
     if before.raw("spec") == after.raw("spec") {
@@ -167,12 +171,13 @@ fn change(change: &Change<'_>, _: &Data) -> Vec<Draft> {
         .map(|((field, old), (_, new))| {
             Draft::at(target(change), format!("spec.{field}"))
                 .values(old.as_deref(), new.as_deref())
-                .says(format!("spec.{field} of node {} would be set by hand", change.name))
+                .says(format!("node {}: spec.{field} would be set by hand", change.name))
         })
         .collect()
 }
 
-/// The fields that tie a node to its network and its machine. `podCIDR` is the first of `podCIDRs`: one field, spelled twice.
+/// The fields that tie a node to its network and its machine. `podCIDR` is the first of `podCIDRs`: one field with two
+/// spellings.
 fn identity(node: &Object<'_>) -> [(&'static str, Option<String>); 2] {
     let spec = node.node_spec();
     let text = |text: &Option<Text<'_>>| text.as_ref().filter(|text| !text.is_empty()).map(ToString::to_string);
@@ -194,5 +199,5 @@ fn reference(node: &NodeFact) -> ObjectRef {
 /// The taint that stays until the cloud provider has claimed the node (kubernetes.io, well-known taints).
 const UNINITIALIZED: &str = "node.cloudprovider.kubernetes.io/uninitialized";
 
-/// The identity that firmware vendors leave in place of one.
+/// The identities that firmware vendors leave as a default.
 const NOBODYS: [&str; 1] = ["03000200-0400-0500-0006-000700080009"];

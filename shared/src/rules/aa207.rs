@@ -1,4 +1,5 @@
-//! AA207: metadata that the system put on one of its namespaces was changed, or somebody made a namespace that counts as its own.
+//! AA207: metadata that the system put on one of its namespaces was changed, or a person made a namespace that counts
+//! as the system's.
 
 use crate::finding::Clause;
 use std::collections::HashSet;
@@ -42,6 +43,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa207.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: None, deadlines: None },
     change: Some(change),
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
@@ -51,14 +53,14 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let name = &namespace.meta.name;
     let Some(row) = data.namespaces.protected(name) else { return };
     match Whose::of(namespace, row, data) {
-        // Its metadata is theirs too.
+        // The metadata of a user's namespace is the user's too.
         Whose::Somebodys => return,
         Whose::Taken(evidence) if data.identities.trusts(name) => {
             let shows = Command::kubectl_in(name, ["get", "serviceaccounts,pods"])
-                .only("shows who acts there; where nobody does, it can be deleted");
-            let draft = Draft::at(ObjectRef::of(namespace, seen.kind), MADE)
-                .values(None, Some(name))
-                .says(format!("namespace {name} was made by hand, and its service accounts count as the platform's"));
+                .only("shows who uses it; unused, it can be deleted");
+            let draft = Draft::at(ObjectRef::of(namespace, seen.kind), MADE).values(None, Some(name)).says(format!(
+                "namespace {name} was created by hand, and its service accounts count as the platform's"
+            ));
             notes.drafts.push(trusting(draft).with(evidence).fix(shows));
         }
         Whose::Taken(_) | Whose::Unknown | Whose::Systems => {}
@@ -79,7 +81,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
                     && keys.by_person(&key).is_some()
                 {
                     let message = format!(
-                        "system {} {} of namespace {name} was written by {}",
+                        "namespace {name}: system {} {} was written by {}",
                         word(place),
                         &*key,
                         &*entry.manager
@@ -101,7 +103,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
     let held = finalizers_of_people(namespace, seen.kind, &format!("namespace {name}"), data);
     notes.drafts.extend(held.into_iter().map(|draft| draft.lighter(Consequence::AtRisk)));
-    // Every living namespace has this finalizer from its creation on; only the namespace controller takes it away.
+    // Every living namespace has this finalizer from its creation on, and only the namespace controller removes it.
     if namespace.meta.deletion_timestamp.is_none()
         && namespace.raw("spec").is_some()
         && !finalizers(namespace).contains(&SPEC_FINALIZER.into())
@@ -109,7 +111,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
         notes.drafts.push(
             Draft::at(ObjectRef::of(namespace, seen.kind), "spec.finalizers")
                 .values(Some(SPEC_FINALIZER), None)
-                .says(format!("namespace {name} has lost the finalizer that the system gave it"))
+                .says(format!("namespace {name}: finalizer {SPEC_FINALIZER} of the system is missing"))
                 .with(Evidence::seen("invariant", "a living namespace has the finalizer kubernetes")),
         );
     }
@@ -132,14 +134,14 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         let changed = changes(before, after, &[place]);
         drafts.extend(changed.iter().filter_map(|key| judge(key, &keys, (change, before), data)));
     }
-    // Adding is not changing, but what keeps a namespace from going is no mere note of somebody's.
+    // Adding is not changing, but a finalizer that blocks a namespace's deletion is more than a note.
     let held = new_finalizers(change, &format!("namespace {}", change.name));
     drafts.extend(held.into_iter().map(|draft| draft.lighter(Consequence::AtRisk)));
     let mut lost = |path: &str, name: &str| {
         drafts.push(
             Draft::at(target(change), format!("{path}[{name}]"))
                 .values(Some(name), None)
-                .says(format!("finalizer {name} of namespace {} would be removed", change.name)),
+                .says(format!("namespace {}: finalizer {name} would be removed", change.name)),
         );
     };
     for (path, old, new) in [
@@ -154,8 +156,8 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     drafts
 }
 
-/// That somebody would make a namespace whose accounts the guard takes for the platform's. Kubernetes makes its own by itself,
-/// so whoever writes one of those updates it.
+/// A draft: the change makes a namespace whose service accounts the guard trusts as the platform's. Kubernetes makes
+/// its own namespaces by itself, so a write to one of those is an update.
 fn made(change: &Change<'_>, namespace: &Object<'_>, row: &SystemNamespace, data: &Data) -> Option<Draft> {
     let name = &*change.name;
     if !data.identities.trusts(name) || row.is_kubernetes() || is_made_by_release(namespace, row, data) {
@@ -163,11 +165,12 @@ fn made(change: &Change<'_>, namespace: &Object<'_>, row: &SystemNamespace, data
     }
     let draft = Draft::at(target(change), MADE)
         .values(None, Some(name))
-        .says(format!("namespace {name} would be made by hand; its accounts count as the platform's"));
+        .says(format!("namespace {name} would be created by hand; its service accounts count as the platform's"));
     Some(trusting(draft))
 }
 
-/// Who acts in such a namespace is no metadata of it: what is put there is an add-on among managed ones.
+/// The draft with the clause on add-ons: accounts in such a namespace are not its metadata, but an add-on among managed
+/// ones.
 fn trusting(draft: Draft) -> Draft {
     draft.lighter(Consequence::AtRisk).clauses(const { &[Clause::new("C05")] })
 }
@@ -180,7 +183,7 @@ fn judge(
 ) -> Option<Draft> {
     let by_system = keys.system(&key.key);
     let listed = data.namespaces.is_system_key(&change.name, key.place, &key.key);
-    // Adding a key is lawful, but the system's own keys are not one's own to add.
+    // Adding a key is lawful, except a key of the system's.
     if !listed && (by_system.is_none() || key.before.is_none()) {
         return None;
     }
@@ -190,20 +193,20 @@ fn judge(
     let because = by_system.map_or("a known system key".to_owned(), |entry| format!("written by {}", &*entry.manager));
     let draft = key
         .draft(change)
-        .says(format!("system {} {} of namespace {} would be changed", word(key.place), key.key, change.name))
+        .says(format!("namespace {}: system {} {} {}", change.name, word(key.place), key.key, key.would_be()))
         .with(Evidence::seen("origin", because));
-    // Already written by a person, or absent: this may be the way back.
+    // The key was absent, or a person wrote it before: this may be the way back.
     let theirs = key.before.is_none() || keys.by_person(&key.key).is_some();
     if theirs && !is_put_by_system(before, &key.key, data) {
-        // Adding is not changing, and what a person had added is theirs to take back.
+        // Adding is not changing, and a key that a person added is theirs to remove.
         let added = || draft.lighter(Consequence::AtRisk).with(Evidence::seen("origin", ADDED)).warn_at_most();
         return key.after.is_some().then(added);
     }
     Some(if theirs { draft.warn_at_most() } else { draft })
 }
 
-/// Whether something beside a key itself shows that the system had put it on this namespace: its value follows from the name,
-/// or it is one of Helm's marks of ownership and another of them is not a person's.
+/// Whether evidence besides the key itself shows that the system had put it on this namespace: the name requires its
+/// value, or it is one of Helm's marks of ownership and another of them is not a person's.
 fn is_put_by_system(namespace: &Object<'_>, key: &str, data: &Data) -> bool {
     let [labels, annotations] = [Place::Label, Place::Annotation].map(|place| Keys::of(namespace, place, data));
     let is_there = |keys: &Keys<'_, '_>, other: &str| {
@@ -214,18 +217,18 @@ fn is_put_by_system(namespace: &Object<'_>, key: &str, data: &Data) -> bool {
     required(&namespace.meta.name, key).is_some() || (MARKS.contains(&key) && marked())
 }
 
-/// What Helm writes together on what it makes (helm.sh, `helm install --take-ownership`).
+/// The marks that Helm writes together on the objects it makes (helm.sh, `helm install --take-ownership`).
 const MARKS: [&str; 3] =
     ["app.kubernetes.io/managed-by", "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"];
 
-/// Why an addition is no change.
-const ADDED: &str = "a name of the system's, which nothing shows the system to have put here";
+/// The reason why an addition is no change.
+const ADDED: &str = "the name of a system key, but nothing shows that the system had set it here";
 
 fn verb(place: Place) -> &'static str {
     if place == Place::Annotation { "annotate" } else { "label" }
 }
 
-/// The one key whose value is known without a record (kubernetes.io, well-known labels).
+/// The required value of the one key that is known without a record (kubernetes.io, well-known labels).
 fn required<'n>(namespace: &'n str, key: &str) -> Option<&'n str> {
     (key == "kubernetes.io/metadata.name").then_some(namespace)
 }
@@ -243,7 +246,7 @@ fn finalizers<'a>(namespace: &Object<'a>) -> Vec<Text<'a>> {
     namespace.field::<NamespaceSpec<'a>>("spec").and_then(|spec| spec.finalizers).unwrap_or_default()
 }
 
-/// The path of what is said of a namespace that somebody made.
+/// The path of a finding on a namespace that a person made.
 pub(crate) const MADE: &str = "metadata.name";
 
 /// The finalizer Kubernetes gives every namespace.

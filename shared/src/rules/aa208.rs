@@ -19,7 +19,7 @@ use crate::rules::rule::{
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA208"),
     slug: "node-deleted",
-    summary: "a node was deleted with kubectl, and its machine is still there, or is kept from going by hand",
+    summary: "a node was deleted with kubectl while its machine is still there, or a finalizer added by hand blocks its deletion",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Derived),
     clauses: &[Clause::new("C13")],
@@ -36,11 +36,12 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa208.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
-/// Finalizers that a person put on a node.
+/// Reports finalizers that a person put on a node.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (node, data) = (seen.object, seen.data);
     if *seen.kind != kinds::NODE || node.meta.finalizers.as_ref().is_none_or(Vec::is_empty) {
@@ -51,22 +52,23 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
 }
 
-/// Machines without their node, where machines and nodes are of one cluster: on a management cluster they are not.
+/// The verdict on running machines whose node is gone, on clusters that hold the machines of their own nodes. On a
+/// management cluster the machines are other clusters'.
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     if let Some(why) = context.unread(&[&kinds::NODE]) {
         return Verdict::Unknown(why.to_owned());
     }
     let is_here = |name: &str| inventory.nodes.iter().any(|node| node.name == name);
     let named = inventory.machines.iter().filter_map(|machine| Some((machine, machine.node.as_deref()?)));
-    let own: Vec<&str> =
+    let clusters: Vec<&str> =
         named.clone().filter(|(_, node)| is_here(node)).map(|(machine, _)| &*machine.cluster).collect();
-    if own.is_empty() {
+    if clusters.is_empty() {
         return Verdict::NotObservable(
             "this cluster does not hold the Cluster API machines of its own nodes".to_owned(),
         );
     }
     let lost = named.filter(|(machine, node)| {
-        own.contains(&&*machine.cluster) && !is_here(node) && !machine.deleting && machine.phase == "Running"
+        clusters.contains(&&*machine.cluster) && !is_here(node) && !machine.deleting && machine.phase == "Running"
     });
     let drafts = lost.map(|(machine, node)| {
         let target = ObjectRef {
@@ -93,7 +95,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         return Vec::new();
     }
     let Some(node) = &change.before else { return Vec::new() };
-    // Taking a foreign node away again is the cure for AA401.
+    // Deleting a foreign node is the cure for AA401.
     let fact = NodeFact::of(node, data);
     if platform_signs::platform_signs(&fact, data).is_empty() {
         return Vec::new();
@@ -103,7 +105,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         None if !change.is_delete() => return held,
         None => Draft::at(target(change), "metadata")
             .values(Some(&change.name), None)
-            .says(format!("deleting node {} leaves its virtual machine behind", change.name)),
+            .says(format!("node {} would be deleted, and its virtual machine stays behind", change.name)),
     };
     let scale = Command::az(["aksarc", "nodepool", "scale", "--resource-group"])
         .blank("GROUP")
@@ -114,7 +116,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         .word("--node-count")
         .blank("COUNT")
         .on(&[Platform::AzureLocal])
-        .caution("which node it takes away is AKS Arc's choice");
+        .caution("AKS Arc chooses the node to remove");
     let gone = gone.fixes([ways::drain(&change.name), scale]);
     [vec![gone], held].concat()
 }

@@ -1,4 +1,4 @@
-//! AA209: what Cluster API keeps on its objects was changed, on a management cluster.
+//! AA209: Cluster API metadata of AKS Arc's objects was changed, on a management cluster.
 
 use crate::finding::Clause;
 use crate::rules::parts::cluster_api::is_aks_arc;
@@ -23,7 +23,7 @@ use crate::rules::rule::{
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA209"),
     slug: "cluster-api-metadata-changed",
-    summary: "what Cluster API keeps on the objects of a management cluster was changed",
+    summary: "Cluster API metadata on objects of a management cluster was changed",
     consequence: Weight::Always(Consequence::Voids),
     basis: Grounds::Always(Basis::Derived),
     clauses: &[Clause::new("C13")],
@@ -56,10 +56,11 @@ pub(super) static RULE: Rule = Rule {
     // Clusters live in namespaces that users choose.
     reach: Reach::Everywhere,
     mode: Mode::Warn,
-    instead: "change the cluster by AKS Arc's own commands",
+    instead: "change the cluster with AKS Arc's own commands",
     page: include_str!("aa209.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: None, deadlines: None },
     change: Some(change),
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
@@ -72,19 +73,19 @@ const fn on(kind: &'static Kind) -> Watch {
     Watch { kind, subresource: "", operations: &[Operation::Update] }
 }
 
-/// What a person's tool wrote of an object that somebody else had made.
+/// Reports fields of an AKS Arc object that a person's tool wrote and somebody else had made.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, kind, data) = (seen.object, seen.kind, seen.data);
     if !is_judged(kind) || !is_aks_arc(object, kind, data) {
         return;
     }
-    let what = format!("{} {}", kind.kind, object.meta.name);
+    let subject = format!("{} {}", kind.kind, object.meta.name);
     let at = |path: String| Draft::at(ObjectRef::of(object, kind), path);
     let is_person = |entry: &ManagedEntry<'_>| data.managers.person(&entry.manager).is_some();
     let first_writers = FirstWriters::of(object, &object.managed().iter(), |_| false);
-    // What was made by server-side apply tells nothing of its maker, and controllers write it within its first second.
-    let told = origin::maker(object.managed().iter()).is_some();
-    let may_be_maker = |entry: &ManagedEntry<'_>| &*entry.operation == "Apply" && !told;
+    // An object made by server-side apply does not tell its maker, since controllers write it within its first second.
+    let has_maker = origin::maker(object.managed().iter()).is_some();
+    let may_be_maker = |entry: &ManagedEntry<'_>| &*entry.operation == "Apply" && !has_maker;
     let hand = |entry: &&ManagedEntry<'_>| {
         is_person(entry) && !may_be_maker(entry) && first_writers.overwrote_another_writer(entry, object)
     };
@@ -105,9 +106,9 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
                 let draft = at(path(place, &key)).values(None, Some(value)).with(evidence.clone());
                 notes.drafts.push(match behaviour {
                     Some(does) => draft
-                        .says(format!("{tool} set {} on {what}, which {does}", &*key))
+                        .says(format!("{subject}: annotation {} was set by {tool}; it {does}", &*key))
                         .fix(removal(object, kind, &key)),
-                    None => draft.says(format!("system {} {} of {what} was written by {tool}", word(place), &*key)),
+                    None => draft.says(format!("{subject}: system {} {} was written by {tool}", word(place), &*key)),
                 });
             }
         }
@@ -130,7 +131,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
             notes.drafts.push(
                 draft
                     .values(None, Some(&owners))
-                    .says(format!("an owner of {what} was written by {tool}"))
+                    .says(format!("{subject}: an owner was written by {tool}"))
                     .with(evidence.clone()),
             );
         }
@@ -138,7 +139,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
             notes.drafts.push(
                 at("spec.paused".to_owned())
                     .values(None, Some("true"))
-                    .says(format!("{tool} paused {what}: no controller looks at it"))
+                    .says(format!("{subject} was paused by {tool}: no controller reconciles it"))
                     .with(evidence)
                     .fix(unpause(object, kind)),
             );
@@ -151,7 +152,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     if !is_aks_arc(before, change.kind, data) {
         return Vec::new();
     }
-    let what = format!("{} {}", change.kind.kind, change.name);
+    let subject = format!("{} {}", change.kind.kind, change.name);
     let mut drafts = Vec::new();
     for (place, _) in PLACES {
         let keys = Keys::of(before, place, data);
@@ -160,22 +161,22 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     if let Some(owner) = change.new_owner() {
         drafts.push(owned(change, owner));
     } else {
-        drafts.extend(change.lost_owner().map(|owner| disowned(change, owner, &what)));
+        drafts.extend(change.lost_owner().map(|owner| disowned(change, owner, &subject)));
     }
     let new: HashSet<&Text<'_>> = after.meta.finalizers.iter().flatten().collect();
     let old = before.meta.finalizers.iter().flatten();
     for name in old.filter(|name| data.capi_keys.is_finalizer(name) && !new.contains(name)) {
         drafts.push(
-            Draft::at(target(change), format!("metadata.finalizers[{}]", &**name))
-                .values(Some(name), None)
-                .says(format!("finalizer {} of {what} would be removed: its virtual machine may stay behind", &**name)),
+            Draft::at(target(change), format!("metadata.finalizers[{}]", &**name)).values(Some(name), None).says(
+                format!("{subject}: finalizer {} would be removed, and its virtual machine may stay behind", &**name),
+            ),
         );
     }
     if is_paused(after) && !is_paused(before) {
         drafts.push(
             Draft::at(target(change), "spec.paused")
                 .values(None, Some("true"))
-                .says(format!("{what} would be paused: no controller would look at it"))
+                .says(format!("{subject} would be paused: no controller would reconcile it"))
                 .fix(unpause(before, change.kind)),
         );
     }
@@ -184,19 +185,18 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
 
 fn judge(key: &KeyChange<'_>, keys: &Keys<'_, '_>, change: &Change<'_>, data: &Data) -> Option<Draft> {
     let name = &*key.key;
+    let subject = format!("{} {}", change.kind.kind, change.name);
     if let Some(does) = behaviour(&data.capi_keys, key.place, name) {
-        // Taking one away lets the controllers work again.
+        // Removing such a key lets the controllers work again.
         key.after.as_ref()?;
-        return Some(
-            key.draft(change).says(format!("{name} would be set on {} {}: it {does}", change.kind.kind, change.name)),
-        );
+        return Some(key.draft(change).says(format!("{subject}: annotation {name} would be set; it {does}")));
     }
     let by_system = keys.system(name).filter(|_| key.before.is_some());
     if !data.capi_keys.is_system(key.place, name) && by_system.is_none() {
         return None;
     }
     let because = by_system.map_or("a known system key".to_owned(), |entry| format!("written by {}", &*entry.manager));
-    let message = format!("system {} {name} of {} {} would be changed", word(key.place), change.kind.kind, change.name);
+    let message = format!("{subject}: system {} {name} {}", word(key.place), key.would_be());
     Some(key.draft(change).says(message).with(Evidence::seen("origin", because)))
 }
 

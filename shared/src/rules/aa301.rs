@@ -28,7 +28,7 @@ use crate::rules::parts::differences::FieldDifference;
 use crate::rules::parts::effect::{Effect, is_restart};
 use crate::rules::parts::node_metadata::{added_finalizers, target};
 use crate::rules::parts::put_back::{self, Past, Present};
-use crate::rules::parts::{foreign, names};
+use crate::rules::parts::{foreign, forged, names};
 use crate::rules::rule::{
     Across, Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch,
     Weight,
@@ -86,6 +86,7 @@ pub(crate) static RULE: Rule = Rule {
     page: include_str!("aa301.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
+    claim: Some(forged::forged),
     manifests: ManifestUse::Together(&ACROSS),
     voiding: Voiding::AnyList,
 };
@@ -98,12 +99,12 @@ const fn scale(kind: &'static Kind) -> Watch {
     Watch { kind, subresource: "scale", operations: &[Operation::Update] }
 }
 
-/// What decides a draft on a component.
+/// The fact that decides an undecided draft on a component.
 #[derive(Debug)]
 enum ComponentDecision {
-    /// Whether the template is one again that the platform had made.
+    /// Whether the pod template is the platform's again.
     Template(Present),
-    /// Whether the workload describes the same image for the same container.
+    /// Whether the workload's own template has the same image in the same container.
     Image(Runs),
     /// Whether this is the address of a managed Service.
     Address(ServiceAddress),
@@ -143,24 +144,26 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }));
 }
 
-/// The workload that a ReplicaSet or ControllerRevision is of, where it is a component's.
+/// The component whose ReplicaSet or ControllerRevision an object is.
 fn of_workload<'d>(object: &Object<'_>, data: &'d Data) -> Option<&'d Component> {
     let owner = object.owners().first()?;
     component(data, &owner.kind, &object.meta.namespace, &owner.name)
 }
 
-/// A ConfigMap by which CoreDNS is customised on AKS in Azure.
+/// A draft on the ConfigMap that customises CoreDNS on AKS in Azure.
 fn of_another_product(object: &Object<'_>, kind: &'static Kind) -> Option<Draft> {
     let is_one =
         *kind == kinds::CONFIG_MAP && &*object.meta.namespace == "kube-system" && &*object.meta.name == COREDNS_CUSTOM;
     is_one.then(|| Draft::at(ObjectRef::of(object, kind), "metadata.name").lighter(Consequence::Info))
 }
 
-/// "Customize CoreDNS with Azure Kubernetes Service", MicrosoftDocs/azure-aks-docs, 2026-08; AKS Arc has no such page.
+/// The ConfigMap's name: "Customize CoreDNS with Azure Kubernetes Service", MicrosoftDocs/azure-aks-docs, 2026-08; AKS
+/// Arc has no such page.
 const COREDNS_CUSTOM: &str = "coredns-custom";
 
-/// What the rest of the cluster decides, and what is not as a baseline recorded it. Where no person's hand shows, the platform
-/// may have replaced it by a client that nobody knows: that informs, and accuses nobody.
+/// The verdict on drafts that the rest of the cluster decides, and on components that differ from the baseline. Where
+/// no person's write shows, the platform may have used a client that no table knows: such a difference informs, and
+/// accuses nobody.
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let mut open: Option<String> = None;
     let mut drafts = Vec::new();
@@ -193,12 +196,12 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let changed = context.baseline.iter().flat_map(|baseline| {
         baseline.changed_objects().into_iter().map(move |(target, field, person)| (baseline, target, field, person))
     });
-    let own = changed
+    let components = changed
         .filter(|(_, target, ..)| component(context.data, &target.kind, &target.namespace, &target.name).is_some());
-    // Where a person's hand shows, the fields it is on have been named already.
-    drafts.extend(own.filter(|(.., person)| person.is_none()).map(|(baseline, target, field, _)| {
+    // A person's fields have been reported one by one already.
+    drafts.extend(components.filter(|(.., person)| person.is_none()).map(|(baseline, target, field, _)| {
         Draft::at(target.clone(), field)
-            .says(format!("{field} of {} {} is not as the baseline recorded it", target.kind, target.name))
+            .says(format!("{} {}: {field} differs from the baseline", target.kind, target.name))
             .with(baseline.evidence(&format!("another {field}")))
             .lighter(Consequence::Info)
     }));
@@ -208,7 +211,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     }
 }
 
-/// What manifests tell of one another: which of their Services would answer on the address of a managed one among them.
+/// The judgement across manifests: Services that would answer on the address of a managed Service among them.
 pub(super) static ACROSS: Across = Across { note: note_manifest, settle: settle_manifests };
 
 fn note_manifest(seen: &Seen<'_, '_>, notes: &mut Notes) {
@@ -230,18 +233,18 @@ fn note_manifest(seen: &Seen<'_, '_>, notes: &mut Notes) {
 fn settle_manifests(inventory: &Inventory, _: &Context<'_>, drafts: &mut Vec<Draft>) -> Option<String> {
     let taken =
         |address: &ServiceAddress| inventory.remarks::<ServiceAddress>(RULE.code).any(|managed| managed == address);
-    let own = inventory.undecided::<ServiceAddress>(RULE.code).iter().filter(|own| taken(&own.depends_on));
-    drafts.extend(own.map(|suspect| suspect.draft.clone()));
+    let claims = inventory.undecided::<ServiceAddress>(RULE.code).iter().filter(|claim| taken(&claim.depends_on));
+    drafts.extend(claims.map(|claim| claim.draft.clone()));
     None
 }
 
-/// A finding on a workload's template, with what became of that: put back, it informs; changed still, the way back is told
-/// where it is known.
+/// A draft on a pod template, with the template's present state: informing if it is the platform's again, otherwise
+/// with the way back, if known.
 fn with_past(mut draft: Draft, past: Past) -> Draft {
     match past {
         Past::PutBack(number) => {
             draft.message = format!(
-                "{} {} was touched and put back: its pods are described again as in revision {number}, which the platform \
+                "{} {} was changed and put back: its pod template is again that of revision {number}, which the platform \
                  made; no text says that this restores support, so tell Microsoft Support",
                 draft.object.kind, draft.object.name
             );
@@ -253,19 +256,17 @@ fn with_past(mut draft: Draft, past: Past) -> Draft {
             let undo = Command::kubectl_in(&object.namespace, ["rollout", "undo", &object.kind.to_lowercase()])
                 .name(&object.name)
                 .word(&format!("--to-revision={number}"))
-                .only("puts it back as the platform made it last; that it was touched stays, as information");
-            draft
-                .with(Evidence::seen("revision", format!("revision {number} is the last that the platform made")))
-                .fix(undo)
+                .only("restores the platform's last revision; the change stays as information");
+            draft.with(Evidence::seen("revision", format!("revision {number} is the platform's last"))).fix(undo)
         }
         Past::Changed(None) => draft.with(Evidence::seen(
             "revision",
-            "no revision that the platform made is kept: an upgrade or Microsoft Support puts it right",
+            "no revision of the platform is kept: an upgrade or Microsoft Support repairs it",
         )),
     }
 }
 
-/// What a container of a workload runs from elsewhere: `Kind namespace/name container image`.
+/// A container of a workload with an image from elsewhere: `Kind namespace/name container image`.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Runs(String);
 
@@ -273,8 +274,8 @@ struct Runs(String);
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct ServiceAddress(String);
 
-/// What an object shows of having been changed: fields that a second hand owns, that it was put to rest, and what in it cannot
-/// be the platform's.
+/// Reports the traces of change on a component: fields that a person took over, a component put to rest, and images or
+/// flags that cannot be the platform's.
 fn traces(seen: &Seen<'_, '_>, component: &Component, notes: &mut Notes) {
     let (object, kind, data) = (seen.object, seen.kind, seen.data);
     let mut present = None;
@@ -284,8 +285,8 @@ fn traces(seen: &Seen<'_, '_>, component: &Component, notes: &mut Notes) {
         let values = [draft.before.clone(), draft.after.clone()];
         let effect = Effect::of(kind.kind, component, &draft.path, values.each_ref().map(Option::as_deref));
         let draft = if draft.lighter.is_some() { draft } else { effect.weigh(draft, component) };
-        let told = draft.path.starts_with("spec.template") && effect != Effect::Restarts;
-        if told && put_back::keeper(kind.kind).is_some() {
+        let in_template = draft.path.starts_with("spec.template") && effect != Effect::Restarts;
+        if in_template && put_back::keeper(kind.kind).is_some() {
             let present = present.get_or_insert_with(|| Present::of(object, data));
             notes.undecided(draft, ComponentDecision::Template(present.clone()));
         } else {
@@ -299,7 +300,7 @@ fn traces(seen: &Seen<'_, '_>, component: &Component, notes: &mut Notes) {
             kind.kind, &*object.meta.namespace, &*object.meta.name, found.container, found.image
         );
         notes.remark(Runs(name));
-        // Where a person's hand shows, or a container that somebody added, that says more.
+        // A field or container that a person wrote has a weightier finding already.
         if !by_hand.iter().any(|path| format!("{}.", found.draft.path).starts_with(path)) {
             notes.drafts.push(found.draft);
         }
@@ -314,10 +315,10 @@ fn traces(seen: &Seen<'_, '_>, component: &Component, notes: &mut Notes) {
     }
 }
 
-/// The fields that a client owns of which nobody knows for whom it writes: neither a pass nor an accusation.
+/// Drafts on fields that an unrecognised client took over. They inform: neither a pass nor an accusation.
 fn strangers(object: &Object<'_>, kind: &'static Kind, component: &Component, data: &Data) -> Vec<Draft> {
     let mut drafts = Vec::new();
-    let what = format!("{} {}", kind.kind, object.meta.name);
+    let subject = format!("{} {}", kind.kind, object.meta.name);
     each_second(
         object,
         data,
@@ -331,8 +332,8 @@ fn strangers(object: &Object<'_>, kind: &'static Kind, component: &Component, da
                 drafts.push(
                 Draft::at(ObjectRef::of(object, kind), &*leaf)
                     .says(format!(
-                        "{what} of {} was written by unrecognised client {}: neither the platform's nor a tool that people \
-                         are known to use; a baseline settles it",
+                        "{subject} of {} was written by unrecognised client {}: neither the platform's nor a known tool of \
+                         people; a baseline settles it",
                         component.product, &*entry.manager
                     ))
                     .with(Evidence::managed(entry))
@@ -344,7 +345,7 @@ fn strangers(object: &Object<'_>, kind: &'static Kind, component: &Component, da
     drafts
 }
 
-/// The finalizers of a component's that a person's tool put there: whoever waits for them decides when it may go.
+/// Drafts on finalizers that a person's tool added to a component. They block the component's deletion.
 fn finalizers(object: &Object<'_>, kind: &'static Kind, component: &Component, data: &Data) -> Vec<Draft> {
     if object.meta.finalizers.as_ref().is_none_or(Vec::is_empty) {
         return Vec::new();
@@ -357,7 +358,7 @@ fn finalizers(object: &Object<'_>, kind: &'static Kind, component: &Component, d
                 let draft = Draft::at(ObjectRef::of(object, kind), origin::spell(path))
                     .values(None, Some(finalizer))
                     .says(format!(
-                        "{} {} of {} has a finalizer that {} put there",
+                        "{} {} of {} has a finalizer that {} added",
                         kind.kind, object.meta.name, component.product, &*entry.manager
                     ))
                     .with(Evidence::managed(entry))
@@ -373,17 +374,17 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     if change.operation == Operation::Delete || !change.kind.namespaced {
         return Vec::new();
     }
-    let beside = names::endpoints_change(change, data).or_else(|| names::autoscaler_change(change, data));
-    let beside = beside.into_iter().chain(names::claims_change(change));
+    let of_names = names::endpoints_change(change, data).or_else(|| names::autoscaler_change(change, data));
+    let of_names = of_names.into_iter().chain(names::claims_change(change));
     let named = component(data, change.kind.kind, &change.namespace, &change.name);
     let named = named.filter(|row| !change.object().is_some_and(|object| is_theirs(object, row, data)));
     let Some(component) = named.or_else(|| of_pods(change, data)) else {
         let other = change.create().and_then(|object| of_another_product(object, change.kind));
         let says = format!("ConfigMap {COREDNS_CUSTOM} is read by AKS in Azure; nothing shows that AKS Arc reads it");
-        return beside.chain(other.map(|draft| draft.says(says))).collect();
+        return of_names.chain(other.map(|draft| draft.says(says))).collect();
     };
     if let Some(object) = change.create() {
-        // A pod of a managed workload that somebody makes by hand is an add-on, unless it claims the component's name.
+        // A pod made by hand for a managed workload is an add-on, unless it claims the component's name.
         if named.is_none() || data.allows(change.kind, &change.namespace, &change.name, object) {
             return Vec::new();
         }
@@ -394,11 +395,11 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         .into_iter()
         .map(|(draft, difference)| {
             let Some(difference) = difference else { return draft };
-            // A Scale leaves out that it is nought.
+            // A Scale leaves out `spec.replicas` when it is 0.
             let none = Some("0").filter(|_| change.subresource == "scale");
             let values = [difference.before.as_deref().or(none), difference.after.as_deref().or(none)];
             let effect = Effect::of(change.kind.kind, component, &difference.path, values);
-            // Where a person's hand already shows, this may be the way back; not where it leads elsewhere.
+            // A field that a person wrote before may be on its way back, unless the new value replaces the component.
             let cap = difference.shows && (effect != Effect::Replaces || may_be_the_platforms(&difference, data));
             let draft = Draft { warn_at_most: cap, ..draft };
             if draft.lighter.is_some() {
@@ -416,12 +417,13 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     drafts
 }
 
-/// A component that somebody would make by hand. What was deleted may be made again as it was: nothing in it is another's then.
+/// A draft: the change creates a component by hand. A deleted component may be made again as it was: nothing in it is
+/// then another's.
 fn created(change: &Change<'_>, object: &Object<'_>, component: &Component, data: &Data) -> Draft {
     let draft = Draft::at(ObjectRef::of(object, change.kind), "metadata.name")
         .values(None, Some(&change.name))
         .says(format!("{} {} of {} would be created by hand", change.kind.kind, change.name, component.product));
-    // A name that no document gives to the platform is also upstream's, and what runs under it is judged by itself.
+    // A name that no document gives to the platform is also upstream's, and other rules judge the pods under it.
     if component.confidence != Confidence::Doc && !change.kind.runs() {
         return draft.lighter(Consequence::Info);
     }
@@ -434,7 +436,7 @@ fn created(change: &Change<'_>, object: &Object<'_>, component: &Component, data
     effect.weigh(draft, component)
 }
 
-/// Whether a new value is one that the platform is known to set: what somebody added is gone again, an image is Microsoft's.
+/// Whether a new value is one the platform is known to set: an added field is gone again, or an image is Microsoft's.
 fn may_be_the_platforms(difference: &FieldDifference, data: &Data) -> bool {
     match &difference.after {
         None => difference.path != "spec.replicas",
@@ -442,13 +444,16 @@ fn may_be_the_platforms(difference: &FieldDifference, data: &Data) -> bool {
     }
 }
 
-/// The finalizers that an update adds to a component, or to a pod of it.
+/// Drafts on finalizers that an update adds to a component, or to a pod of it.
 fn new_finalizers(change: &Change<'_>, component: &Component) -> Vec<Draft> {
     let Some((before, after)) = change.update(&["status"]) else { return Vec::new() };
     let drafts = added_finalizers(before, after).into_iter().map(|finalizer| {
         Draft::at(target(change), format!("metadata.finalizers[{finalizer}]"))
             .values(None, Some(finalizer))
-            .says(format!("{} {} of {} would get a finalizer", change.kind.kind, change.name, component.product))
+            .says(format!(
+                "{} {} of {} would get finalizer {finalizer}",
+                change.kind.kind, change.name, component.product
+            ))
             .lighter(Consequence::AtRisk)
     });
     drafts.take(MAX_PATHS).collect()
@@ -462,7 +467,7 @@ mod tests {
     use crate::data::embedded;
     use crate::k8s::read::json;
 
-    /// What is said of an update of CoreDNS, by path, and whether it may be denied.
+    /// The findings on an update of CoreDNS, as paths, and whether each may be denied.
     fn said(before: &Value, after: &Value) -> Vec<(String, bool)> {
         let whole = |spec: &Value| {
             let fields = json!({"f:spec": {"f:template": {"f:spec": {"f:containers": {
@@ -485,12 +490,12 @@ mod tests {
     }
 
     #[test]
-    fn to_take_back_what_a_person_added_to_a_list_is_not_denied() {
+    fn removing_list_items_that_a_person_added_is_not_denied() {
         let port = json!({"containerPort": 53, "protocol": "UDP", "name": "dns"});
-        let own = json!({"containerPort": 9153, "protocol": "TCP", "name": "metrics"});
+        let metrics = json!({"containerPort": 9153, "protocol": "TCP", "name": "metrics"});
         let dns = json!({"name": "coredns", "image": "a", "ports": [port]});
         let mounts = json!([{"name": "own", "mountPath": "/own"}]);
-        let more = json!({"name": "coredns", "image": "a", "ports": [port, own], "volumeMounts": mounts});
+        let more = json!({"name": "coredns", "image": "a", "ports": [port, metrics], "volumeMounts": mounts});
         let sidecar = json!({"name": "sidecar", "image": "b"});
         let all = json!({"containers": [more, sidecar]});
         let path = |rest: &str| format!("spec.template.spec.containers{rest}");
@@ -503,8 +508,7 @@ mod tests {
             ]
         );
         assert_eq!(said(&all, &json!({"containers": [sidecar]})), [(path("[name=coredns]"), true)]);
-        let without =
-            json!({"containers": [{"name": "coredns", "image": "a", "ports": [own], "volumeMounts": mounts}, sidecar]});
+        let without = json!({"containers": [{"name": "coredns", "image": "a", "ports": [metrics], "volumeMounts": mounts}, sidecar]});
         assert_eq!(said(&all, &without), [(path("[name=coredns].ports[containerPort=53,protocol=UDP]"), true)]);
     }
 }

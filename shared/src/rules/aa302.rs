@@ -47,6 +47,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa302.md"),
     state: StateCheck { per_object: None, per_cluster: None, deadlines: None },
     change: Some(change),
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
@@ -55,12 +56,13 @@ const fn on(kind: &'static Kind) -> Watch {
     Watch { kind, subresource: "", operations: &[Operation::Delete, Operation::Update] }
 }
 
-/// An update of the status can change the owners along with it.
+/// The update of a kind's status, which can change the owners along with it.
 const fn status(kind: &'static Kind) -> Watch {
     Watch { kind, subresource: "status", operations: &[Operation::Update] }
 }
 
-/// Deleting a pod of a managed workload is routine: its controller makes a new one.
+/// Drafts on a deletion of a component, or on an owner that would delete it. Deleting a pod of a managed workload is
+/// routine, since its controller makes a new one.
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let owner = change.new_owner();
     if !(change.is_delete() || owner.is_some()) || *change.kind == kinds::POD {
@@ -84,14 +86,14 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     }]
 }
 
-/// What the deletion weighs where it is not the platform's for certain.
+/// The lighter weight of a deletion whose object is not certainly the platform's.
 fn lighter(change: &Change<'_>, component: &Component, data: &Data) -> Option<Consequence> {
-    // Nothing of an extension's is a managed feature of AKS Arc's: AA306 says the same.
+    // Software of an extension is no managed feature of AKS Arc: AA306 says the same.
     if component.extension {
         return Some(Consequence::AtRisk);
     }
-    // A name that no document gives to the platform is also upstream's. What runs under it is the platform's until a mark says
-    // otherwise; an account is somebody's who is seen to have made it.
+    // A name that no document gives to the platform is also upstream's. A workload counts as the platform's until a
+    // mark says otherwise; an account counts as a person's if that person was seen to make it.
     if component.confidence == Confidence::Doc || change.kind.runs() {
         return None;
     }

@@ -1,4 +1,4 @@
-//! AA303: an add-on of the user's stands where only managed ones belong.
+//! AA303: a user's add-on stands where only managed add-ons belong.
 
 use crate::finding::Clause;
 use crate::rules::parts::components;
@@ -30,7 +30,7 @@ use crate::rules::rule::{
 pub(crate) static RULE: Rule = Rule {
     code: Code::new("AA303"),
     slug: "unmanaged-add-on",
-    summary: "an add-on of the user's stands in a namespace whose add-ons are managed",
+    summary: "a user's add-on is in a namespace whose add-ons are managed",
     consequence: Weight::EvenWithoutText(Consequence::Voids),
     basis: Grounds::Always(Basis::Derived),
     clauses: &[Clause::new("C05")],
@@ -100,11 +100,12 @@ pub(crate) static RULE: Rule = Rule {
     page: include_str!("aa303.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
+    claim: None,
     manifests: ManifestUse::Together(&ACROSS),
     voiding: Voiding::InNamed(voids_by),
 };
 
-/// In kube-system, and in no other namespace.
+/// The list of a kind in kube-system, and in no other namespace.
 const fn here(kind: &'static Kind) -> Read {
     Read { kind, scope: Scope::AddOnNamespaces }
 }
@@ -113,7 +114,7 @@ const fn managed(kind: &'static Kind) -> Read {
     Read { kind, scope: Scope::ManagedNamespaces }
 }
 
-/// What a Helm release can own besides, so that it is not taken away lightly.
+/// The list of a cluster-scoped kind that a Helm release may own, so that the release is not uninstalled lightly.
 const fn aside(kind: &'static Kind) -> Read {
     Read { kind, scope: Scope::IfRead }
 }
@@ -122,7 +123,7 @@ const fn on(kind: &'static Kind) -> Watch {
     Watch { kind, subresource: "", operations: &[Operation::Create, Operation::Update] }
 }
 
-/// An update of the status can change owners and marks along with it.
+/// The update of a kind's status, which can change owners and marks along with it.
 const fn status(kind: &'static Kind) -> Watch {
     Watch { kind, subresource: "status", operations: &[Operation::Update] }
 }
@@ -146,45 +147,45 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     if add_ons::is_expected(object, kind, namespace, name, data) {
         return;
     }
-    // What a workload makes is judged with the workload, and a mirror pod comes from the node's disk.
+    // The workload is judged instead of its pods, and a mirror pod comes from the node's disk.
     if !object.owners().is_empty() || object.meta.annotations.get("kubernetes.io/config.mirror").is_some() {
         return;
     }
-    let what = format!("{} {name}", kind.kind);
+    let subject = format!("{} {name}", kind.kind);
     let draft = Draft::at(ObjectRef::of(object, kind), "metadata.namespace").values(None, Some(namespace));
     match origin::of_object(object, data) {
         Provenance::Platform(_) => {}
-        // It does change what is the platform's: AA301 says so.
+        // An autoscaler of a component changes the platform's part, and AA301 reports it.
         Provenance::Person(_) if names::is_autoscaler_of_component(object, kind, data) => {}
         Provenance::Person(evidence) => {
             let gitops = evidence.what == "mark" && !evidence.detail.starts_with("Helm ");
-            let draft = draft.says(standing.says(&what, namespace)).with(evidence).lighter(standing.weight);
+            let draft = draft.says(standing.says(&subject, namespace)).with(evidence).lighter(standing.weight);
             let release = release_of(object);
             let role = add_ons::bound_role(object, namespace).filter(|_| *kind == kinds::ROLE_BINDING);
             if let Some(role) = role
                 && let Some(says) = add_ons::empowers(object, namespace, data, Some(WRITES))
             {
-                // Whether it gives anything hangs on its Role, which may come later.
-                let says = format!("{what} in {namespace} {says}");
+                // The binding's effect depends on its Role, which may be listed later.
+                let says = format!("{subject} in {namespace} {says}");
                 notes.undecided(draft, Open { release, decides: AddOnDecision::Role { role, says } });
             } else if release.release.is_empty() {
-                let own = standing.weight != Consequence::Info && !gitops;
-                notes.drafts.push(if own { draft.fix(ways::delete(object, kind)) } else { draft });
+                let removable = standing.weight != Consequence::Info && !gitops;
+                notes.drafts.push(if removable { draft.fix(ways::delete(object, kind)) } else { draft });
             } else {
                 notes.undecided(draft, Open { release, decides: AddOnDecision::Release });
             }
         }
-        // Nobody is told to delete what may be the platform's.
+        // An object that may be the platform's gets no command to delete it.
         Provenance::Unrecognised => {
-            let evidence = Evidence::seen("provenance", "no catalogue entry, owner, tool or mark tells whose it is");
+            let evidence = Evidence::seen("provenance", "no catalogue entry, owner, tool or mark shows who made it");
             let draft = draft.with(evidence).lighter(Consequence::Info);
-            let (release, what) = (FromRelease::of(object), format!("{what} in {namespace}"));
-            notes.undecided(draft, Open { release, decides: AddOnDecision::Baseline { what } });
+            let (release, subject) = (FromRelease::of(object), format!("{subject} in {namespace}"));
+            notes.undecided(draft, Open { release, decides: AddOnDecision::Baseline { subject } });
         }
     }
 }
 
-/// What stands in no namespace: kube-system itself, and what a Helm release brought besides.
+/// Judges cluster-scoped objects: kube-system itself, and objects that a Helm release brought besides.
 fn each_of_cluster(object: &Object<'_>, kind: &'static Kind, data: &Data, notes: &mut Notes) {
     if *kind == kinds::NAMESPACE {
         let level = add_ons::enforced(object).filter(|_| data.namespaces.is_add_on(&object.meta.name));
@@ -220,7 +221,7 @@ fn enforcing(draft: Draft, namespace: &str, level: &str) -> Draft {
     draft.says(says).lighter(Consequence::AtRisk)
 }
 
-/// The Helm release that an object bears the marks of.
+/// The Helm release in an object's annotations, and its namespace.
 fn release_of(object: &Object<'_>) -> FromRelease {
     let mark = |key: &str| object.meta.annotations.get(key).unwrap_or_default();
     let (release, namespace) = (mark("meta.helm.sh/release-name"), mark("meta.helm.sh/release-namespace"));
@@ -228,41 +229,41 @@ fn release_of(object: &Object<'_>) -> FromRelease {
     FromRelease { release: release.to_owned(), namespace: namespace.to_owned() }
 }
 
-/// What a Role or ClusterRole lets its bearers write of what is managed; `None` for nothing.
+/// The managed parts that a Role or ClusterRole may write; `None` for none.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct RoleWrites {
-    /// As [`add_ons::role`] names it.
+    /// The key of the role, by [`add_ons::role`].
     role: String,
     writes: Option<String>,
 }
 
-/// An object without a namespace that a Helm release owns.
+/// A cluster-scoped object that a Helm release owns.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct OwnedByRelease {
     release: FromRelease,
     object: String,
 }
 
-/// An object that somebody put there, and what decides about it.
+/// The open questions about an object that a person or an unrecognised client made.
 #[derive(Debug)]
 struct Open {
     release: FromRelease,
     decides: AddOnDecision,
 }
 
-/// What decides about an object that no Arc extension brought.
+/// The fact that decides about an object that no Arc extension brought.
 #[derive(Debug)]
 enum AddOnDecision {
-    /// What else its release owns.
+    /// The other objects of its release.
     Release,
-    /// What its Role may write. `says` has [`WRITES`] where that is told.
+    /// The rights of its Role. `says` has [`WRITES`] in their place.
     Role { role: String, says: String },
-    /// Whether a baseline holds it; `what` names it, since nobody recognises it.
-    Baseline { what: String },
+    /// Whether a baseline holds it; `subject` names the object, since nobody recognises it.
+    Baseline { subject: String },
 }
 
-/// What only the whole tells of what somebody put there: whether an Arc extension brought it, what its release owns, what its
-/// Role may do; and what nobody recognises, of which a baseline tells what came later.
+/// The verdict on objects that only the whole cluster decides: whether an Arc extension brought them, what their
+/// release owns, what their Role may do, and whether an unrecognised object is younger than the baseline.
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let extensions = Installed::of(inventory, RULE.code, context.data);
     let mut owned = BTreeMap::<&FromRelease, BTreeSet<&str>>::new();
@@ -270,7 +271,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         owned.entry(release).or_default().insert(object);
     }
     let written: BTreeMap<&str, Option<&str>> =
-        inventory.remarks::<RoleWrites>(RULE.code).map(|own| (&*own.role, own.writes.as_deref())).collect();
+        inventory.remarks::<RoleWrites>(RULE.code).map(|remark| (&*remark.role, remark.writes.as_deref())).collect();
     let settle = |suspect: &Undecided<Open>| -> Option<Draft> {
         let Open { release, decides } = &suspect.depends_on;
         if extensions.brought(release) {
@@ -280,7 +281,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         match decides {
             AddOnDecision::Role { role, says } => {
                 let Some(Some(writes)) = written.get(&**role) else {
-                    // Nothing is said of it where nobody could read what it may do.
+                    // An unread Role leaves the binding out of the findings.
                     let kind = if role.starts_with('/') { &kinds::CLUSTER_ROLE } else { &kinds::ROLE };
                     return context.unread(&[kind]).is_none().then_some(draft);
                 };
@@ -289,25 +290,22 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
                 Some(ending(draft, release, &owned))
             }
             AddOnDecision::Release => Some(ending(draft, release, &owned)),
-            AddOnDecision::Baseline { what } => {
-                Some(match &context.baseline {
-                    None => draft
-                        .says(format!("{what} is unrecognised: nothing tells whose it is, a baseline would settle it")),
-                    Some(baseline) if is_covered(baseline.then, &draft.object) => draft
-                        .says(format!("{what} is unrecognised, and came after the baseline"))
-                        .with(baseline.evidence("nothing of this name")),
-                    Some(_) => draft.says(format!(
-                        "{what} is unrecognised: nothing tells whose it is, and the baseline was recorded without a look at \
-                         such objects: a new one would settle it"
-                    )),
-                })
-            }
+            AddOnDecision::Baseline { subject } => Some(match &context.baseline {
+                None => draft.says(format!("{subject} is unrecognised: its maker is unknown; a baseline settles it")),
+                Some(baseline) if is_covered(baseline.then, &draft.object) => draft
+                    .says(format!("{subject} is unrecognised, and newer than the baseline"))
+                    .with(baseline.evidence("nothing of this name")),
+                Some(_) => draft.says(format!(
+                    "{subject} is unrecognised: its maker is unknown, and the baseline did not record such objects; a new \
+                         one settles it"
+                )),
+            }),
         }
     };
     Verdict::Found(inventory.undecided(RULE.code).iter().filter_map(settle).collect())
 }
 
-/// What manifests tell of one another: whether a RoleBinding among them gives rights to write what is managed.
+/// The judgement across manifests: RoleBindings whose Role among them may write managed parts.
 pub(super) static ACROSS: Across = Across { note: note_manifest, settle: settle_manifests };
 
 fn note_manifest(seen: &Seen<'_, '_>, notes: &mut Notes) {
@@ -318,7 +316,7 @@ fn note_manifest(seen: &Seen<'_, '_>, notes: &mut Notes) {
         let role = add_ons::role(namespace, name);
         match add_ons::writes(object, place, data) {
             Some(writes) => notes.remark(RoleWrites { role, writes: Some(writes) }),
-            // What such a one may do is gathered from others in the cluster.
+            // The rights of an aggregated ClusterRole come from others in the cluster.
             None if object.raw("aggregationRule").is_some() => {}
             None => notes.remark(RoleWrites { role, writes: None }),
         }
@@ -336,22 +334,22 @@ fn note_manifest(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
 }
 
-/// The Role that a RoleBinding among manifests gives.
+/// The Role that a RoleBinding among manifests refers to.
 #[derive(Debug)]
 struct OfRole(String);
 
 fn settle_manifests(inventory: &Inventory, context: &Context<'_>, drafts: &mut Vec<Draft>) -> Option<String> {
-    let written = |role: &str| inventory.remarks::<RoleWrites>(RULE.code).find(|own| own.role == role);
+    let written = |role: &str| inventory.remarks::<RoleWrites>(RULE.code).find(|remark| remark.role == role);
     let known = |role: &str| {
         let (namespace, name) = role.split_once('/')?;
         context.data.component(kinds::ROLE.kind, namespace, name)
     };
     let mut open = None;
     for Undecided { draft, depends_on: OfRole(role) } in inventory.undecided(RULE.code) {
-        match written(role).map(|own| own.writes.as_deref()) {
+        match written(role).map(|remark| remark.writes.as_deref()) {
             Some(None) => {}
             Some(Some(writes)) => {
-                // That it stands there was said of it alone.
+                // This draft replaces the one on the binding alone.
                 drafts.retain(|other| other.path != draft.path || other.object.short() != draft.object.short());
                 drafts.push(draft.clone().says(draft.message.replace(WRITES, writes)));
             }
@@ -365,8 +363,8 @@ fn settle_manifests(inventory: &Inventory, context: &Context<'_>, drafts: &mut V
                 let binding = draft.object.short();
                 open.get_or_insert_with(|| {
                     format!(
-                        "what {binding} gives rights to is told by {kind} {name}, which is not among the manifests: at risk \
-                         if that may write managed parts"
+                        "the rights of {binding} depend on {kind} {name}, which is not among the manifests: at risk if it \
+                         may write managed parts"
                     )
                 });
             }
@@ -375,18 +373,18 @@ fn settle_manifests(inventory: &Inventory, context: &Context<'_>, drafts: &mut V
     open
 }
 
-/// Whether a baseline would hold an object, had it been there.
+/// Whether a baseline would hold an object, had it existed then.
 fn is_covered(baseline: &Baseline, object: &ObjectRef) -> bool {
     kinds::of(&object.api_version, &object.kind).is_some_and(|kind| baseline.covers(kind, &object.namespace))
 }
 
-/// What Helm does with a release.
+/// A Helm command on a release.
 fn helm(release: &str, namespace: &str, verb: &str) -> Command {
     Command::helm(verb.split(' ')).name(release).word("--namespace").name(namespace)
 }
 
-/// How somebody's object goes: with its release, unless that takes away what others rest on; and never alone, since the next
-/// upgrade of the release brings it back.
+/// The draft with the way to remove the object: with its release, unless other objects rest on that. Never alone, since
+/// the next upgrade of the release would bring it back.
 fn ending(mut draft: Draft, release: &FromRelease, owned: &BTreeMap<&FromRelease, BTreeSet<&str>>) -> Draft {
     if draft.lighter == Some(Consequence::Info) {
         return draft;
@@ -399,7 +397,7 @@ fn ending(mut draft: Draft, release: &FromRelease, owned: &BTreeMap<&FromRelease
         return draft.fix(command);
     }
     if draft.lighter == Some(Consequence::AtRisk) {
-        draft.message = format!("{}; a value of Helm release {name} may leave it out", draft.message);
+        draft.message = format!("{}; a value of Helm release {name} may turn it off", draft.message);
         let shows = helm(name, namespace, "get values").only("shows the release's values");
         return draft.fix(shows);
     }
@@ -408,17 +406,17 @@ fn ending(mut draft: Draft, release: &FromRelease, owned: &BTreeMap<&FromRelease
         let more = owned.len().saturating_sub(MAX_OWNED);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         draft.message = format!(
-            "{}; first move what release {name} brings into a namespace of its own, since {}{more} would go with it",
+            "{}; first move release {name} into a namespace of its own, since its uninstallation removes {}{more}",
             draft.message,
             shown.join(", ")
         );
         return draft;
     }
     draft.message = format!(
-        "{}; it goes with all of Helm release {name}, which can be installed in a namespace of its own",
+        "{}; remove it with Helm release {name}, which can be installed in a namespace of its own",
         draft.message
     );
-    draft.fix(helm(name, namespace, "uninstall").caution("destroys all that the release made"))
+    draft.fix(helm(name, namespace, "uninstall").caution("destroys all objects of the release"))
 }
 
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
@@ -434,50 +432,49 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     {
         return Vec::new();
     }
-    let shown = target(change).name;
-    let what = format!("{} {shown}", kind.kind);
+    let subject = format!("{} {}", kind.kind, target(change).name);
     let draft = Draft::at(target(change), "metadata.namespace").values(None, Some(namespace)).lighter(standing.weight);
     if change.create().is_some() {
-        // Microsoft's command line installs the agents by Helm, as whoever is signed in.
+        // Microsoft's command line installs the agents by Helm, as the user who is signed in.
         if data.namespaces.is_arc(namespace) && origin::is_release_write(after, data) {
             return Vec::new();
         }
         let says = match (&standing.does, standing.weight) {
-            (None, Consequence::Voids | Consequence::AtRisk) => format!("{what} does not belong in {namespace}"),
-            _ => standing.says(&what, namespace),
+            (None, Consequence::Voids | Consequence::AtRisk) => format!("{subject} does not belong in {namespace}"),
+            _ => standing.says(&subject, namespace),
         };
         return vec![draft.says(says)];
     }
     let Some((before, after)) = change.update(&["status"]) else { return Vec::new() };
-    // What workloads make is theirs to change, as long as it is theirs.
+    // Objects of a workload may change as long as the workload owns them.
     if !before.owners().is_empty() {
         return disowns(change, before, after, data).into_iter().collect();
     }
     let (was, is) = (origin::of_object(before, data), origin::of_object(after, data));
     let draft = draft.warn_at_most();
     vec![match (was, is) {
-        // A mark of people's tools makes it theirs: they prune and overwrite what bears it.
+        // A mark of people's tools makes the object theirs: they prune and overwrite objects with their mark.
         (Provenance::Platform(_) | Provenance::Unrecognised, Provenance::Person(evidence)) => {
-            draft.says(format!("{what} in {namespace} would count as a person's")).with(evidence)
+            draft.says(format!("{subject} in {namespace} would count as a user's")).with(evidence)
         }
-        // The platform's own objects that no table knows are not add-ons.
+        // Objects of the platform that no table knows are not add-ons.
         (Provenance::Platform(_), _) => return Vec::new(),
         _ if !Differing::of(before, after).any() => return Vec::new(),
-        // Of Arc extensions a change tells nothing but the marks of their release, which are a chart's of anybody's too.
+        // A change shows nothing of an Arc extension but its release's marks, which any chart can have too.
         _ if standing.weight == Consequence::Voids && !installed::release(before).is_empty() => {
             let release = installed::release(before);
             let says = format!(
-                "{what} in {namespace} would be changed; it is an add-on unless release {release} is an Arc extension's"
+                "{subject} in {namespace} would be changed; it is an add-on unless release {release} is an Arc extension's"
             );
             draft.says(says).lighter(Consequence::AtRisk)
         }
-        _ if standing.does.is_some() => draft.says(standing.says(&what, namespace)),
-        _ if standing.weight == Consequence::Info => draft.says(standing.says(&what, namespace)),
-        _ => draft.says(format!("{what} does not belong in {namespace}, and would be changed there")),
+        _ if standing.does.is_some() => draft.says(standing.says(&subject, namespace)),
+        _ if standing.weight == Consequence::Info => draft.says(standing.says(&subject, namespace)),
+        _ => draft.says(format!("{subject} does not belong in {namespace}, and would be changed there")),
     }]
 }
 
-/// That a namespace of the platform's would enforce what its pods cannot meet.
+/// A draft: the update makes a namespace of the platform enforce a level of Pod Security that its pods cannot meet.
 fn secured(change: &Change<'_>, data: &Data) -> Option<Draft> {
     let (before, after) = change.update(&["status"])?;
     let level = add_ons::enforced(after).filter(|_| data.namespaces.is_add_on(&change.name))?;
@@ -489,18 +486,18 @@ fn secured(change: &Change<'_>, data: &Data) -> Option<Draft> {
     Some(enforcing(draft.values(was, Some(&level)), &change.name, &level))
 }
 
-/// That an object would outlive the last of its owners, and stand in the namespace for itself. What somebody made and let
-/// another claim is theirs again.
+/// A draft: the update removes the object's last owner, so that it stands in the namespace by itself. A person who let
+/// another object own theirs may take that back.
 fn disowns(change: &Change<'_>, before: &Object<'_>, after: &Object<'_>, data: &Data) -> Option<Draft> {
     let owner = change.lost_owner().filter(|_| after.owners().is_empty())?;
     let standing = Standing::of(after, change.kind, &change.namespace, data)?;
-    let what = format!("{} {} in {}", change.kind.kind, target(change).name, change.namespace);
-    let draft = disowned(change, owner, &what).warn_at_most();
+    let subject = format!("{} {} in {}", change.kind.kind, target(change).name, change.namespace);
+    let draft = disowned(change, owner, &subject).warn_at_most();
     match origin::of_object(after, data) {
         Provenance::Person(evidence) => Some(draft.with(evidence).lighter(standing.weight)),
-        // What a managed component makes is judged with the component.
+        // Objects of a managed component are judged with the component.
         _ if components::owning_component(change.kind, before, data).is_some() => None,
-        // A claim that a person made is theirs to take back.
+        // An owner that a person set is theirs to remove.
         _ if before.managed().iter().any(|entry| is_claimant(entry, before, data)) => None,
         _ => Some(draft.lighter(standing.weight.max(Consequence::AtRisk))),
     }
@@ -512,16 +509,16 @@ fn is_claimant(entry: &ManagedEntry<'_>, object: &Object<'_>, data: &Data) -> bo
         && entry.owns(&["f:metadata", "f:ownerReferences"])
 }
 
-/// Whether what a list of this kind holds could void support by this rule.
+/// Whether an object of this kind could void support by this rule.
 pub(crate) fn voids_by(kind: &Kind) -> bool {
     kind.runs() || *kind == kinds::ARC_EXTENSION_CONFIG
 }
 
-/// Where a sentence on a RoleBinding names what its Role may write.
+/// The place in a message on a RoleBinding for the rights of its Role.
 const WRITES: &str = "{writes}";
 
-/// The namespace that the policy text names: what a ClusterRole may write is asked of it.
+/// The namespace that the policy text names; the rights of a ClusterRole are tested against it.
 const NAMED: &str = "kube-system";
 
-/// Objects named that go with a release.
+/// The most objects named that would go with a release.
 const MAX_OWNED: usize = 3;

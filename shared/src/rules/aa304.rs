@@ -38,12 +38,14 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa304.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
-/// A component that this rule speaks for: that one which is there does not work is an observation, however little is known of
-/// it. What is only guessed to be one is left alone, and so are Arc extensions, which come and go as users wish.
+/// The component with a kind, namespace and name, if this rule covers it. A failing component is an observation,
+/// however little is known of it; but inferred components are left out, and so are Arc extensions, which come and go as
+/// users wish.
 fn spoken_for<'d>(data: &'d Data, kind: &str, namespace: &str, name: &str) -> Option<&'d Component> {
     let known = component(data, kind, namespace, name);
     known.filter(|row| row.confidence != Confidence::Inferred && !row.extension)
@@ -57,14 +59,14 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
         notes.drafts.extend(health::crash_loop(object, known));
         return;
     }
-    let is_one = |own: &str, called: &str| own == kind.kind && *called == **name;
-    let told = data
+    let is_one = |other: &str, called: &str| other == kind.kind && *called == **name;
+    let is_essential = data
         .essentials
         .iter()
         .any(|row| is_one(&row.kind, &row.name) || row.beside.iter().any(|beside| is_one(&beside.kind, &beside.name)));
-    // The names of what stands in no namespace are everybody's: what is no object of the platform's is another's.
-    let own = kind.namespaced || data.cluster_objects.find(kind.kind, object).is_some();
-    if told && own {
+    // Cluster-scoped names are shared by all: an object that no table gives to the platform is another's.
+    let is_platforms = kind.namespaced || data.cluster_objects.find(kind.kind, object).is_some();
+    if is_essential && is_platforms {
         notes.remark(ThereAlready::of(kind.kind, namespace, name));
     }
     if spoken_for(data, kind.kind, namespace, name).is_some() {
@@ -74,8 +76,8 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
 
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let is_there = |kind: &str, namespace: &str, name: &str| {
-        let own = ThereAlready::of(kind, namespace, name);
-        inventory.remarks::<ThereAlready>(RULE.code).any(|other| *other == own)
+        let object = ThereAlready::of(kind, namespace, name);
+        inventory.remarks::<ThereAlready>(RULE.code).any(|other| *other == object)
     };
     let (data, platform) = (context.data, context.platform);
     let mut drafts =
@@ -84,7 +86,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     Verdict::Found(drafts)
 }
 
-/// An object that is there.
+/// An object that exists.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct ThereAlready {
     kind: String,

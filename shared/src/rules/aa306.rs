@@ -1,4 +1,4 @@
-//! AA306: an Azure Arc agent, or what belongs to it, was changed or deleted.
+//! AA306: an Azure Arc agent, or an object that belongs to one, was changed or deleted.
 
 use crate::data::{Data, Platform};
 use crate::facts::change::{Change, Operation};
@@ -23,7 +23,7 @@ use crate::rules::rule::{
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA306"),
     slug: "arc-agent-changed",
-    summary: "an Azure Arc agent, or what belongs to it, was changed or deleted",
+    summary: "an Azure Arc agent, or an object that belongs to it, was changed or deleted",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Derived),
     clauses: &[Clause::new("C14")],
@@ -75,6 +75,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa306.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
@@ -83,12 +84,12 @@ const fn here(kind: &'static Kind) -> Read {
     Read { kind, scope: Scope::ArcNamespaces }
 }
 
-/// In kube-system, where extensions put parts of themselves.
+/// The list of a kind in kube-system, where extensions put parts of themselves.
 const fn beside(kind: &'static Kind) -> Read {
     Read { kind, scope: Scope::AddOnNamespaces }
 }
 
-/// Extensions live in namespaces of their own choice.
+/// The list of a kind in the whole cluster: extensions choose their own namespaces.
 const fn all(kind: &'static Kind) -> Read {
     Read { kind, scope: Scope::Cluster }
 }
@@ -112,7 +113,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     notes.drafts.extend(data.component(kind.kind, &meta.namespace, &meta.name).and_then(|row| idle(object, kind, row)));
 }
 
-/// What a person's hand shows on that bears a Helm release: a finding if the release is an installed extension's.
+/// Notes a person's writes on an object of a Helm release: a finding if the release is an installed extension's.
 fn of_extension(object: &Object<'_>, kind: &'static Kind, data: &Data, notes: &mut Notes) {
     let release = installed::release(object);
     let meta = &object.meta;
@@ -136,9 +137,11 @@ struct ReleaseName(String);
 
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let extensions = Installed::of(inventory, RULE.code, context.data);
-    let own =
-        inventory.undecided::<ReleaseName>(RULE.code).iter().filter(|own| extensions.has_release(&own.depends_on.0));
-    Verdict::Found(own.map(|suspect| suspect.draft.clone()).collect())
+    let suspects = inventory
+        .undecided::<ReleaseName>(RULE.code)
+        .iter()
+        .filter(|suspect| extensions.has_release(&suspect.depends_on.0));
+    Verdict::Found(suspects.map(|suspect| suspect.draft.clone()).collect())
 }
 
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
@@ -150,7 +153,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         return vec![owned(change, owner)];
     }
     if change.is_delete() {
-        // Its controller makes it anew.
+        // The controller makes it anew.
         if matches!(change.kind.kind, "Pod" | "ReplicaSet") {
             return Vec::new();
         }
@@ -159,7 +162,8 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
             .says(format!("{} {} of {product} would be deleted", change.kind.kind, change.name));
         return vec![draft];
     }
-    // Microsoft's command line upgrades the agents by Helm, as whoever is signed in: the chart's own version changes then.
+    // Microsoft's command line upgrades the agents by Helm, as the user who is signed in; the chart's own version
+    // changes then.
     let upgraded = |after: &Object<'_>| origin::is_release_update(object, after, data) && is_other_chart(object, after);
     if change.after.as_ref().is_some_and(upgraded) {
         return Vec::new();
@@ -167,14 +171,14 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     changed(change, &product, data, |_| None)
 }
 
-/// The installed extension that an object belongs to, where somebody looked up which there are.
+/// The installed extension that an object belongs to, if the extensions were looked up.
 fn of_installed(change: &Change<'_>, object: &Object<'_>, data: &Data) -> Option<String> {
     let release = installed::of_change(change)?;
     let component = data.component(change.kind.kind, &change.namespace, &change.name);
     (object.owners().is_empty() && component.is_none()).then(|| format!("Arc extension {release}"))
 }
 
-/// Whether two sides bear marks of different versions of a chart.
+/// Whether two sides have labels of different chart versions.
 fn is_other_chart(before: &Object<'_>, after: &Object<'_>) -> bool {
     let mark = |side: &Object<'_>, key: &str| side.meta.labels.get(key).map(str::to_owned);
     CHART_MARKS.iter().any(|key| {
@@ -183,19 +187,20 @@ fn is_other_chart(before: &Object<'_>, after: &Object<'_>) -> bool {
     })
 }
 
-/// Where charts write their version (Labels and Annotations, helm.sh).
+/// The labels in which charts write their version (Labels and Annotations, helm.sh).
 const CHART_MARKS: [&str; 2] = ["helm.sh/chart", "app.kubernetes.io/version"];
 
-/// That an object of the agents', made by one of their workloads, would stand for itself. The claim may have been somebody's.
+/// A draft: the update takes an agents' object away from its workload. A warning, since the owner may have been a
+/// user's own claim.
 fn disowns(change: &Change<'_>, data: &Data) -> Option<Draft> {
     let owner = change.lost_owner()?;
     let product = product(change.after.as_ref()?, change.kind, data)?;
-    let what = format!("{} {} of {product}", change.kind.kind, change.name);
-    Some(disowned(change, owner, &what).warn_at_most())
+    let subject = format!("{} {} of {product}", change.kind.kind, change.name);
+    Some(disowned(change, owner, &subject).warn_at_most())
 }
 
-/// What an object belongs to, where it is the Arc agents': catalogued, or the platform's by its marks, in one of their
-/// namespaces, or known by name where it stands in none.
+/// The Arc product an object belongs to, if any: catalogued or marked as the platform's in a namespace of the agents,
+/// or a known cluster-scoped name.
 fn product(object: &Object<'_>, kind: &Kind, data: &Data) -> Option<String> {
     let meta = &object.meta;
     if !kind.namespaced {
@@ -207,7 +212,7 @@ fn product(object: &Object<'_>, kind: &Kind, data: &Data) -> Option<String> {
         return None;
     }
     if !data.namespaces.is_arc(namespace) {
-        // An extension of a name that is known, or was read from the cluster, wherever it is.
+        // An extension with a known name, or one read from the cluster, in any namespace.
         let read = match kind.kind {
             "DaemonSet" | "Deployment" | "Service" | "StatefulSet" => true,
             "ConfigMap" | "Role" | "RoleBinding" => data.namespaces.is_add_on(namespace),
@@ -221,7 +226,7 @@ fn product(object: &Object<'_>, kind: &Kind, data: &Data) -> Option<String> {
     if matches!(kind.kind, "Pod" | "ReplicaSet") {
         return by_owner(object, known);
     }
-    // What a workload makes is judged with the workload.
+    // The workload is judged instead of its objects.
     if !object.owners().is_empty() {
         return None;
     }

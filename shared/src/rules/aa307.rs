@@ -31,6 +31,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa307.md"),
     state: StateCheck { per_object: None, per_cluster: None, deadlines: None },
     change: Some(change),
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
@@ -42,7 +43,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         Some(owner) => owned(change, owner),
         None if change.is_delete() => Draft::at(target(change), "metadata")
             .values(Some(&change.name), None)
-            .says(format!("system namespace {} would be deleted with all in it", change.name)),
+            .says(format!("system namespace {} would be deleted with everything in it", change.name)),
         None => return Vec::new(),
     };
     match Whose::of(namespace, row, data) {

@@ -1,4 +1,4 @@
-//! AA308: an object of the system's that stands in no namespace was changed or deleted.
+//! AA308: a cluster-scoped object of the system was changed or deleted.
 
 use crate::command::Command;
 use crate::data::cluster_objects::{ClusterKey, ClusterObject};
@@ -13,7 +13,7 @@ use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
 use crate::rules::parts::changed::changed;
-use crate::rules::parts::node_metadata::{owned, path, target, word};
+use crate::rules::parts::node_metadata::{owned, path, should_be, target, word};
 use crate::rules::parts::written::hands;
 use crate::rules::rule::{
     Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch, Weight,
@@ -22,7 +22,7 @@ use crate::rules::rule::{
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA308"),
     slug: "system-cluster-resource-changed",
-    summary: "an object of the system's that stands in no namespace was changed or deleted",
+    summary: "a cluster-scoped object of the system was changed or deleted",
     consequence: Weight::Always(Consequence::Voids),
     basis: Grounds::Always(Basis::Derived),
     clauses: &[Clause::new("C05")],
@@ -52,10 +52,11 @@ pub(super) static RULE: Rule = Rule {
     ],
     reach: Reach::System,
     mode: Mode::Deny,
-    instead: "make an object of your own beside it",
+    instead: "create an object of your own instead",
     page: include_str!("aa308.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
@@ -68,7 +69,8 @@ const fn on(kind: &'static Kind) -> Watch {
     Watch { kind, subresource: "", operations: &[Operation::Delete, Operation::Update] }
 }
 
-/// What is the platform's on some platforms only is put aside until the platform is known.
+/// Notes changes of system objects. Some objects are the platform's on some platforms only, so the drafts wait for the
+/// platform.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, kind, data) = (seen.object, seen.kind, seen.data);
     let Some(row) = row(object, kind, data) else { return };
@@ -79,11 +81,11 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
         let draft = Draft::at(ObjectRef::of(object, kind), path(key.on, &key.key))
             .values(Some(&key.value), Some(found))
             .says(format!(
-                "{} {} of {} is no longer {}: {}",
+                "{}: {} {} {}: {}",
+                name(object, kind),
                 word(key.on),
                 key.key,
-                name(object, kind),
-                key.value,
+                should_be(Some(found), &key.value),
                 key.note
             ))
             .with(evidence)
@@ -95,13 +97,13 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
 }
 
-/// The platforms whose object it is; empty for all.
+/// The platforms to which the object belongs; empty for all.
 #[derive(Debug)]
 struct OnPlatforms(Vec<Platform>);
 
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let here = |platforms: &[Platform]| platforms.is_empty() || platforms.contains(&context.platform);
-    let suspects = inventory.undecided::<OnPlatforms>(RULE.code).iter().filter(|own| here(&own.depends_on.0));
+    let suspects = inventory.undecided::<OnPlatforms>(RULE.code).iter().filter(|suspect| here(&suspect.depends_on.0));
     Verdict::Found(suspects.map(|suspect| suspect.draft.clone()).collect())
 }
 
@@ -127,22 +129,22 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
             let draft = Draft::at(target(change), path(key.on, &key.key))
                 .values(old, new)
                 .says(format!(
-                    "{} {} of {} would be changed: {}",
+                    "{}: {} {} would be changed: {}",
+                    name(before, change.kind),
                     word(key.on),
                     key.key,
-                    name(before, change.kind),
                     key.note
                 ))
-                .with(Evidence::seen("origin", "a mark by which the system treats the object"));
-            // What is not as it has to be already is not broken by this.
+                .with(Evidence::seen("origin", "a key that decides how the system treats the object"));
+            // A value that was wrong before is not broken by this update.
             drafts.push(light(if old == Some(&key.value) { draft } else { draft.warn_at_most() }, key));
         }
     }
     drafts.into_iter().map(|draft| weigh(draft, row)).collect()
 }
 
-/// The row an object is of, where this rule speaks for it. What only our conclusion makes the platform's, or a label that
-/// anybody can add, is a user's own where people's tools alone have written it.
+/// The table's row for an object, if the object is the platform's. Where the row is only inferred, or goes by a label
+/// that anybody can add, an object that only people's tools wrote is a user's own.
 fn row<'d>(object: &Object<'_>, kind: &Kind, data: &'d Data) -> Option<&'d ClusterObject> {
     let row = data.cluster_objects.find(kind.kind, object).filter(|row| row.owner != "arc")?;
     let peoples = || {
@@ -150,14 +152,14 @@ fn row<'d>(object: &Object<'_>, kind: &Kind, data: &'d Data) -> Option<&'d Clust
         let mut writers = managed.iter().filter(|entry| &*entry.subresource != "status").peekable();
         writers.peek().is_some() && writers.all(|entry| crate::facts::origin::is_hand(entry, object, data))
     };
-    // A hand that is only later may have taken it from whoever made the object.
+    // A person who wrote only later may have taken the object over from its maker.
     let made = || object.managed().iter().any(|entry| !crate::facts::origin::is_later(entry, object));
-    let own = match (row.confidence, &row.label) {
+    let theirs = match (row.confidence, &row.label) {
         (Confidence::Doc, None) => false,
         (Confidence::Doc, Some(_)) => made() && peoples(),
         _ => peoples(),
     };
-    (!own).then_some(row)
+    (!theirs).then_some(row)
 }
 
 fn keys<'d>(row: &ClusterObject, data: &'d Data) -> impl Iterator<Item = &'d ClusterKey> {
@@ -169,8 +171,8 @@ fn value<'o>(object: &'o Object<'_>, key: &ClusterKey) -> Option<&'o str> {
     pairs.get(&key.key)
 }
 
-/// Support is voided only by what touches a documented driver, a documented definition or a `system:` role. Anything else,
-/// such as the default StorageClass, which people change as a matter of routine, endangers it.
+/// The draft with its weight. Support is voided only by a change of a documented driver, a documented definition or a
+/// `system:` role. Any other change, such as of the default StorageClass, which people change routinely, endangers it.
 fn weigh(draft: Draft, row: &ClusterObject) -> Draft {
     let documented = row.confidence == Confidence::Doc;
     let voids = match &*row.kind {

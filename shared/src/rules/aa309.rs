@@ -18,7 +18,7 @@ use crate::rules::rule::{
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA309"),
     slug: "platform-admission-changed",
-    summary: "a webhook configuration that the platform brought is missing or was edited",
+    summary: "a webhook configuration of the platform is missing or was edited",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Derived),
     clauses: &[Clause::new("C05")],
@@ -32,15 +32,16 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Warn,
-    instead: "change the extension that brought it",
+    instead: "change the extension that installed it",
     page: include_str!("aa309.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
-/// Which proofs and which configurations are there, and who wrote in the latter.
+/// Notes the proving Deployments, the webhook configurations, and the writes of people on the latter.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, kind, data) = (seen.object, seen.kind, seen.data);
     let meta = &object.meta;
@@ -59,11 +60,12 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
 }
 
-/// Users install the same products by themselves: a configuration is the platform's only where its Deployment is.
+/// The verdict on the platform's webhook configurations. Users install the same products by themselves, so a
+/// configuration is the platform's only where its Deployment is.
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let rows = context.data.cluster_objects.webhooks.iter();
     let proven: Vec<&PlatformWebhooks> =
-        rows.filter(|row| inventory.remarks::<Proof>(RULE.code).any(|own| own.0 == proof(row))).collect();
+        rows.filter(|row| inventory.remarks::<Proof>(RULE.code).any(|remark| remark.0 == proof(row))).collect();
     let mut drafts = Vec::new();
     for row in &proven {
         let evidence =
@@ -83,16 +85,16 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         }
     }
     let since = context.baseline.iter().flat_map(|baseline| since(baseline, &proven, context));
-    // Where a person's hand shows, the field that it holds says more than that something differs.
-    let told =
+    // A field that a person wrote says more than the baseline's difference.
+    let reported =
         |draft: &Draft| drafts.iter().any(|other| other.path != MISSING && is_same(&other.object, &draft.object));
-    let since: Vec<Draft> = since.filter(|draft| !told(draft)).collect();
+    let since: Vec<Draft> = since.filter(|draft| !reported(draft)).collect();
     drafts.extend(since);
     Verdict::Found(drafts)
 }
 
-/// What is not as a baseline recorded it, of these configurations and of others that the platform had written. Who did it
-/// does not show, and an extension takes its own away and renews it: that informs, and accuses nobody.
+/// Drafts on webhook configurations of the platform that differ from the baseline. The writer does not show, and an
+/// extension removes and renews its own: so they inform, and accuse nobody.
 fn since(baseline: &Comparison<'_>, proven: &[&PlatformWebhooks], context: &Context<'_>) -> Vec<Draft> {
     let is_own = |kind: &Kind, name: &str| {
         let by_platform = |step| step == RecordedStep::Table || step == RecordedStep::ManagedFields;
@@ -106,7 +108,7 @@ fn since(baseline: &Comparison<'_>, proven: &[&PlatformWebhooks], context: &Cont
         drafts.extend(gone.map(|(_, name)| {
             Draft::at(reference(kind.kind, name), MISSING)
                 .values(Some(name), None)
-                .says(format!("{} {name} is gone since the baseline was recorded", kind.kind))
+                .says(format!("{} {name} is missing since the baseline", kind.kind))
                 .with(baseline.evidence(name))
                 .lighter(Consequence::Info)
         }));
@@ -114,7 +116,7 @@ fn since(baseline: &Comparison<'_>, proven: &[&PlatformWebhooks], context: &Cont
         let changed = changed.filter(|(target, ..)| target.kind == kind.kind && is_own(kind, &target.name));
         drafts.extend(changed.map(|(target, field, _)| {
             Draft::at(target.clone(), field)
-                .says(format!("{field} of {} {} is not as the baseline recorded it", target.kind, target.name))
+                .says(format!("{} {}: {field} differs from the baseline", target.kind, target.name))
                 .with(baseline.evidence(&format!("another {field}")))
                 .lighter(Consequence::Info)
         }));
@@ -130,7 +132,7 @@ fn find<'d>(kind: &Kind, name: &str, data: &'d Data) -> Option<&'d PlatformWebho
     data.cluster_objects.webhooks.iter().find(|row| row.kind == kind.kind && row.name == name)
 }
 
-/// The Deployment, as `namespace/name`, that proves whose a webhook configuration is.
+/// The Deployment, as `namespace/name`, that proves who owns a webhook configuration.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Proof(String);
 
@@ -147,7 +149,7 @@ impl Configuration {
     }
 }
 
-/// Namespace and name of the Deployment that proves whose a configuration is.
+/// The namespace and name of the Deployment that proves who owns a configuration.
 fn proof(row: &PlatformWebhooks) -> String {
     format!("{}/{}", row.proof.namespace, row.proof.name)
 }
@@ -161,5 +163,5 @@ fn reference(kind: &str, name: &str) -> ObjectRef {
     }
 }
 
-/// The path at which a configuration is missing.
+/// The path of a finding on a missing configuration.
 const MISSING: &str = "metadata.name";

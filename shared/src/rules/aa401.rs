@@ -32,11 +32,12 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa401.md"),
     state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
+    claim: None,
     manifests: ManifestUse::AsNodeCreation,
     voiding: Voiding::AnyList,
 };
 
-/// A node without any sign of the platform is foreign where other nodes show what the platform's look like.
+/// The verdict on nodes without any sign of the platform. They are foreign where other nodes show the platform's signs.
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let data = context.data;
     let nodes = || inventory.nodes.iter().filter(|node| !node.virtual_kubelet);
@@ -46,7 +47,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         } else if inventory.nodes.is_empty() {
             Verdict::Unknown("there are no nodes to compare".to_owned())
         } else {
-            Verdict::Unknown("no node looks like one of AKS Arc, so none can be told from the others".to_owned())
+            Verdict::Unknown("no node looks like one of AKS Arc, so foreign nodes cannot be told apart".to_owned())
         };
     }
     let foreign = nodes().filter(|node| platform_signs(node, data).is_empty());
@@ -63,7 +64,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
             format!("providerID {provider}, no pool label, no Cluster API machine, another name, {}", node.os_image);
         Draft::at(target, "spec.providerID")
             .values(Some(&format!("{}…", data.products.provider_id_prefix)), node.provider_id.as_deref())
-            .says(format!("node {} bears no sign of AKS Arc", node.name))
+            .says(format!("node {} shows no sign of AKS Arc", node.name))
             .with(Evidence::seen("signs", signs))
             .fixes([
                 ways::drain(&node.name),
@@ -75,7 +76,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     Verdict::Found(drafts.collect())
 }
 
-/// Nodes register themselves, as members of the nodes' group; anybody else's is made by hand.
+/// A draft on a node created by anybody but a node. Nodes register themselves, as members of the nodes' group.
 fn change(change: &Change<'_>, _: &Data) -> Vec<Draft> {
     if *change.kind != kinds::NODE || change.create().is_none() {
         return Vec::new();

@@ -31,6 +31,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa402.md"),
     state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
@@ -45,7 +46,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         let upgrading = pools::is_upgrading(&members, context);
         let differences = FIELDS.into_iter().filter_map(|(what, value)| {
             let values = values(&members, value);
-            // An upgrade leads from one version to another; a third is something else.
+            // An upgrade leads from one version to another; a third version is something else.
             if upgrading && values.len() <= 2 { None } else { PoolDifference::of(what, values) }
         });
         let differences: Vec<_> = differences.collect();
@@ -58,7 +59,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     }
 }
 
-/// What each member reports, and who; what is not reported yet differs from nothing.
+/// The reported values with the nodes that report them; a node that has not reported yet differs from nothing.
 fn values<'i>(members: &[&'i NodeFact], value: fn(&NodeFact) -> &str) -> BTreeMap<String, Vec<&'i str>> {
     let mut values: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for node in members.iter().filter(|node| !value(node).is_empty()) {
@@ -84,7 +85,7 @@ fn complete(draft: Draft, members: &[&NodeFact]) -> Draft {
 
 type PoolField = (&'static str, fn(&NodeFact) -> &str);
 
-/// What all members of a pool have in common, as they are made from one image.
+/// The fields that all members of a pool share, since they are made from one image.
 const FIELDS: [PoolField; 3] = [
     ("Kubernetes version", |node| &node.kubelet),
     ("operating system", |node| &node.os_image),

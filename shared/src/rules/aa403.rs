@@ -31,6 +31,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa403.md"),
     state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: Some(deadlines) },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
@@ -82,7 +83,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     }
 }
 
-/// One clock per system that ends.
+/// One deadline for each system that ends.
 fn deadlines(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
     let Ok(pools) = pools::nodes(inventory, context) else { return Vec::new() };
     let mut ending: BTreeMap<_, BTreeSet<&str>> = BTreeMap::new();
@@ -99,5 +100,5 @@ fn deadlines(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
     due.collect()
 }
 
-/// What says until when Windows node pools are supported.
+/// The page on the end of support for Windows node pools.
 const WINDOWS_POOLS: Basis = Basis::Documented(&["windows-server-retirement"]);

@@ -41,11 +41,13 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa404.md"),
     state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: Some(deadlines) },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
-/// Upgrades replace nodes, so the age of the Node object is the age of its image.
+/// The verdict on the age of node images. Upgrades replace nodes, so the age of the Node object is the age of its
+/// image.
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let Some(allowed) = context.data.lifecycle.image_age(context.platform) else {
         return Verdict::NotObservable(format!(
@@ -76,7 +78,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         draft = draft.fixes(ways::renewal());
         drafts.push((age, draft));
     }
-    // What is said of a pool is said of its oldest node.
+    // The finding on a pool is about its oldest node.
     drafts.sort_by_key(|(age, _)| std::cmp::Reverse(*age));
     let drafts = drafts.into_iter().map(|(_, draft)| draft).collect();
     match open {
@@ -85,7 +87,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     }
 }
 
-/// A clock per pool, by its oldest node.
+/// One deadline for each pool, by its oldest node.
 fn deadlines(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
     let Some(allowed) = context.data.lifecycle.image_age(context.platform) else { return Vec::new() };
     let pools = pools::nodes(inventory, context).unwrap_or_default();

@@ -31,6 +31,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa405.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };

@@ -1,4 +1,4 @@
-//! AA406: the allowed way to change nodes, whose breakage is not covered.
+//! AA406: nodes are changed in the allowed way, whose breakage is not covered.
 
 use crate::data::{Data, Platform};
 use crate::facts::change::Change;
@@ -17,7 +17,7 @@ use crate::rules::rule::{
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA406"),
     slug: "node-modifying-daemonset",
-    summary: "a DaemonSet or container of initialisation can change nodes: what it breaks is not covered",
+    summary: "a DaemonSet or init container can change nodes: problems it causes are not covered",
     consequence: Weight::Always(Consequence::NotCovered),
     basis: Grounds::Always(Basis::Explicit),
     clauses: &[Clause::new("C25")],
@@ -45,10 +45,11 @@ pub(super) static RULE: Rule = Rule {
     ],
     reach: Reach::Everywhere,
     mode: Mode::Off,
-    instead: "allowed; what it breaks on nodes is yours to find",
+    instead: "allowed; problems it causes on nodes are yours",
     page: include_str!("aa406.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };

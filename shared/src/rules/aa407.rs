@@ -43,10 +43,11 @@ pub(super) static RULE: Rule = Rule {
     ],
     reach: Reach::Everywhere,
     mode: Mode::Warn,
-    instead: "move what changes nodes into a DaemonSet",
+    instead: "move changes of nodes into a DaemonSet",
     page: include_str!("aa407.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };

@@ -1,4 +1,4 @@
-//! AA408: a pool has another number of nodes than its record says.
+//! AA408: a pool's number of nodes differs from its record.
 
 use crate::finding::Clause;
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ use crate::rules::rule::{
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA408"),
     slug: "node-count-differs",
-    summary: "a pool has another number of nodes than machines are recorded for it",
+    summary: "a pool's number of nodes differs from its recorded machines",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Derived),
     clauses: &[Clause::new("C10")],
@@ -33,12 +33,13 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa408.md"),
     state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
-    // Nodes that were not seen are not gone.
+    // Nodes that were not read may still exist.
     if let Some(why) = context.unread(&[&kinds::NODE, &kinds::MACHINE]) {
         return Verdict::Unknown(why.to_owned());
     }
@@ -69,21 +70,21 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     Verdict::Found(drafts.collect())
 }
 
-/// Pools of another number of nodes than recorded. To scale a pool is lawful, so it informs: whoever runs the cluster knows
-/// whether anybody did.
+/// Drafts on pools whose number of nodes differs from the baseline. Scaling a pool is lawful, so they inform: the
+/// operators know whether anybody scaled it.
 fn since_baseline(baseline: &Comparison<'_>) -> Vec<Draft> {
     let differing = baseline.pools().into_iter().filter(|(pool, (then, now))| then != now && !is_untold(pool));
     let drafts = differing.map(|(pool, (then, now))| {
         Draft::at(ObjectRef::pool(pool), "nodeCount")
             .values(Some(&then.to_string()), Some(&now.to_string()))
-            .says(format!("pool {pool} had {then} nodes when the baseline was recorded, and has {now}"))
+            .says(format!("pool {pool} has {now} nodes, and had {then} in the baseline"))
             .with(baseline.evidence(&format!("{then} nodes")))
             .lighter(Consequence::Info)
     });
     drafts.collect()
 }
 
-/// The machines of this cluster, where it holds those of its own nodes.
+/// The Machines of this cluster, if the cluster holds those of its own nodes.
 fn own_machines(inventory: &Inventory) -> Option<Vec<&MachineFact>> {
     let is_here = |machine: &MachineFact| {
         machine.node.as_deref().is_some_and(|name| inventory.nodes.iter().any(|node| node.name == name))
@@ -92,18 +93,19 @@ fn own_machines(inventory: &Inventory) -> Option<Vec<&MachineFact>> {
     Some(inventory.machines.iter().filter(|machine| machine.cluster == *cluster).collect())
 }
 
-/// One without a pool could be of any, and no pool can be counted.
+/// The Machines by pool; an error if one names no pool: it could be of any, and no pool could be counted.
 fn by_pool<'i>(machines: &[&'i MachineFact]) -> Result<BTreeMap<&'i str, Vec<&'i MachineFact>>, String> {
     let mut pools: BTreeMap<&str, Vec<&MachineFact>> = BTreeMap::new();
     for &machine in machines {
         let pool = machine.pool.as_deref();
-        let pool = pool.ok_or_else(|| format!("machine {} tells of no pool, so none can be counted", machine.name))?;
+        let pool = pool.ok_or_else(|| format!("machine {} names no pool, so pools cannot be counted", machine.name))?;
         pools.entry(pool).or_default().push(machine);
     }
     Ok(pools)
 }
 
-/// Machines whose node was deleted are AA208's, and while machines come and go no number is right.
+/// A draft on a pool with more or fewer nodes than Machines. A Machine whose node was deleted is AA208's, and while
+/// Machines come and go no number is right.
 fn differs(pool: &str, nodes: &[&NodeFact], machines: &[&MachineFact]) -> Option<Draft> {
     if machines.iter().any(|machine| machine.deleting || machine.phase != "Running") {
         return None;
@@ -115,10 +117,10 @@ fn differs(pool: &str, nodes: &[&NodeFact], machines: &[&MachineFact]) -> Option
     if lone.len() == silent.len() {
         return None;
     }
-    let told = |what: &str, names: &[&str]| {
+    let named = |what: &str, names: &[&str]| {
         if names.is_empty() { String::new() } else { format!("; {what}: {}", pools::few(names)) }
     };
-    let detail = format!("{}{}", told("nodes without a machine", &lone), told("machines without a node", &silent));
+    let detail = format!("{}{}", named("nodes without a machine", &lone), named("machines without a node", &silent));
     let mut draft = Draft::at(ObjectRef::pool(pool), "nodeCount")
         .values(Some(&machines.len().to_string()), Some(&nodes.len().to_string()))
         .says(format!("pool {pool} has {} nodes and {} machines", nodes.len(), machines.len()))

@@ -16,7 +16,7 @@ use crate::rules::rule::{
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA409"),
     slug: "unknown-static-pod",
-    summary: "a node runs a static pod that the platform does not know: somebody wrote on its disk",
+    summary: "a node runs a static pod that is not the platform's: somebody wrote to its disk",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Derived),
     clauses: &[Clause::new("C10"), Clause::new("C22"), Clause::new("C27")],
@@ -30,11 +30,12 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa409.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
-/// Only a kubelet makes a mirror pod that the node itself owns; anybody can set an annotation.
+/// Notes mirror pods that their node owns. Only a kubelet makes such a pod, while anybody can set an annotation.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, meta) = (seen.object, &seen.object.meta);
     if meta.annotations.get(MIRROR).is_none()
@@ -52,10 +53,10 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let images: Vec<&str> = pod.images().collect();
     let microsoft = !images.is_empty() && images.iter().all(|image| seen.data.provenance.is_microsofts(image));
     let draft = Draft::at(ObjectRef::of(object, seen.kind), format!("metadata.annotations[{MIRROR}]"))
-        .says(format!("{} is a static pod of node {}, and no part of the platform that is known", meta.name, node.name))
+        .says(format!("static pod {} of node {} is not a known part of the platform", meta.name, node.name))
         .with(Evidence::seen(MIRROR, format!("the kubelet of {} runs it from a {source}", node.name)))
         .with(Evidence::seen("images", images.join(", ")));
-    // What only Microsoft's images are in may be the platform's: the catalogue does not claim to be complete.
+    // A pod with images of Microsoft's alone may be the platform's: the catalogue does not claim to be complete.
     notes.undecided(if microsoft { draft.lighter(Consequence::Info) } else { draft }, OnNode(node.name.to_string()));
 }
 
@@ -64,7 +65,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
 struct OnNode(String);
 
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
-    // What was not read may show that it stands on every node of its pool, or that it does not.
+    // An unread object may show that the pod stands on every node of its pool, or that it does not.
     if context.unread(&[&kinds::NODE, &kinds::POD]).is_some() {
         return Verdict::Found(Vec::new());
     }
@@ -75,23 +76,23 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let suspects = inventory.undecided::<OnNode>(RULE.code);
     let found = suspects.iter().filter_map(|suspect| Some((suspect, *pools.get(&*suspect.depends_on.0)?)));
     let drafts = found.map(|(suspect, pool)| {
-        let own = base(&suspect.draft.object.name, &suspect.depends_on.0);
+        let file = base(&suspect.draft.object.name, &suspect.depends_on.0);
         let twins = suspects.iter().filter(|other| {
             let same = base(&other.draft.object.name, &other.depends_on.0);
-            pools.get(&*other.depends_on.0) == Some(&pool) && own.is_some() && same == own
+            pools.get(&*other.depends_on.0) == Some(&pool) && file.is_some() && same == file
         });
         let members = pools.values().filter(|other| **other == pool).count();
         let draft = suspect.draft.clone();
-        // Whatever stands on every node of a pool probably came with their image; a node alone tells nothing.
+        // A pod on every node of a pool probably came with their image; a single node proves nothing.
         if members > 1 && twins.count() == members { draft.lighter(Consequence::Info) } else { draft }
     });
     Verdict::Found(drafts.collect())
 }
 
-/// The pool of a node, that of the control plane being one too.
+/// The pool of a node; the control plane counts as one.
 fn pool(node: &NodeFact) -> &str {
     if node.control_plane { "" } else { &node.pool }
 }
 
-/// What a kubelet marks the mirror of a static pod with (Kubernetes, well-known annotations).
+/// The annotation by which a kubelet marks the mirror of a static pod (Kubernetes, well-known annotations).
 const MIRROR: &str = "kubernetes.io/config.mirror";

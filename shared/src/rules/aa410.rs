@@ -1,4 +1,4 @@
-//! AA410: nodes run a container runtime that the platform's policy does not name.
+//! AA410: the container runtime of nodes is not one the platform's policy names.
 
 use crate::data::Platform;
 use crate::facts::inventory::Inventory;
@@ -29,6 +29,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa410.md"),
     state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };

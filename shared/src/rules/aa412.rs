@@ -29,10 +29,11 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    instead: "add a node pool of the size that is needed",
+    instead: "add a node pool of the size you need",
     page: include_str!("aa412.md"),
     state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
@@ -45,7 +46,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let mut drafts = Vec::new();
     for (pool, members) in pools {
         let upgrading = pools::is_upgrading(&members, context);
-        // Where machines of several sizes are in a pool on purpose, each size is compared with itself.
+        // Where a pool has machines of several sizes on purpose, each size is compared with itself.
         let mut sizes: BTreeMap<Option<&str>, Vec<&NodeFact>> = BTreeMap::new();
         for node in members {
             sizes.entry(node.instance_type.as_deref()).or_default().push(node);
@@ -68,7 +69,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     }
 }
 
-/// Nodes that are the same and have another size than a baseline recorded: AKS Arc resizes by making nodes anew.
+/// Drafts on nodes whose size differs from the baseline: AKS Arc resizes a node by making it anew.
 fn resized(baseline: &Comparison<'_>) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for (node, pool, then, now) in baseline.same_nodes() {
@@ -79,10 +80,7 @@ fn resized(baseline: &Comparison<'_>) -> Vec<Draft> {
             }
             let draft = Draft::at(ObjectRef::pool(pool), format!("status.capacity[{}][{}]", measure.key, node.name))
                 .values(Some(then), Some(now))
-                .says(format!(
-                    "node {} of pool {pool} has other {} than when the baseline was recorded",
-                    node.name, measure.what
-                ))
+                .says(format!("node {} of pool {pool}: {} differs from the baseline", node.name, measure.what))
                 .member(&node.name)
                 .with(baseline.evidence(then));
             drafts.push(draft.fixes(ways::upgrade()));
@@ -101,19 +99,19 @@ fn complete(draft: Draft, size: Option<&str>, count: usize) -> Draft {
 struct Measure {
     key: &'static str,
     what: &'static str,
-    /// Of the larger value.
+    /// The tolerated difference as a share of the larger value.
     tolerated_share: f64,
-    /// In units or bytes, besides.
+    /// The tolerated difference in units or bytes, in addition.
     tolerated: f64,
 }
 
 impl Measure {
-    /// Whether two sizes, the smaller first, are those of one machine.
+    /// Whether two sizes, the smaller first, may be those of one machine.
     fn is_near(&self, smaller: f64, larger: f64) -> bool {
         larger - smaller <= larger * self.tolerated_share + self.tolerated
     }
 
-    /// What the members have, those that are near each other under one value.
+    /// The values of the members; nearby values count as one.
     fn values<'i>(&self, index: usize, members: &[&'i NodeFact]) -> BTreeMap<String, Vec<&'i str>> {
         let reported = |node: &'i NodeFact| {
             let text = node.capacity.get(index)?;
@@ -134,10 +132,11 @@ impl Measure {
     }
 }
 
-/// In the order of [`NodeFact::capacity`].
+/// The measures in the order of [`NodeFact::capacity`].
 ///
-/// Memory: what a kernel keeps for itself differs between two kernels of one image by up to half a gibibyte and a few
-/// percent, and no size differs from the next by less than one. Disk: so does what file systems keep.
+/// Memory: the amount a kernel reserves differs between two kernels of one image by up to half a gibibyte and a few
+/// percent, and no size differs from the next by less than one. Disk: the share of file systems differs in the same
+/// way.
 const MEASURES: [Measure; 3] = [
     Measure { key: "cpu", what: "CPUs", tolerated_share: 0.0, tolerated: 0.0 },
     Measure { key: "memory", what: "memory", tolerated_share: 0.03, tolerated: 512.0 * MIB },

@@ -1,4 +1,4 @@
-//! AA413: virtual machines of nodes were edited outside AKS Arc, by somebody's word.
+//! AA413: an attestation says that virtual machines of nodes were edited outside AKS Arc.
 
 use crate::facts::inventory::Inventory;
 use crate::finding::Clause;
@@ -22,4 +22,5 @@ fn per_cluster(_: &Inventory, context: &Context<'_>) -> Verdict {
     attested::judge(RULE.clauses, context, |_, _| Fault::of(SAID))
 }
 
-const SAID: &str = "virtual machines of nodes were edited through Hyper-V or another interface of the infrastructure, and not by AKS Arc";
+const SAID: &str =
+    "virtual machines of nodes were edited through Hyper-V or another interface of the infrastructure, not by AKS Arc";

@@ -1,4 +1,4 @@
-//! AA414: the base image or the inside of nodes was changed, by somebody's word.
+//! AA414: an attestation says that the base image or the inside of nodes was changed.
 
 use crate::facts::inventory::Inventory;
 use crate::finding::Clause;
@@ -10,7 +10,7 @@ use crate::rules::rule::{Context, Rule, Verdict};
 pub(super) static RULE: Rule = attested::rule(AnswerRule {
     code: Code::new("AA414"),
     slug: "node-changed-inside",
-    summary: "the base image or the inside of nodes was changed by other means than AKS Arc's",
+    summary: "the base image or the inside of nodes was changed by means other than AKS Arc's",
     consequence: Consequence::AtRisk,
     clauses: &[Clause::new("C22")],
     instead: "use a DaemonSet, and replace the nodes that were changed",
@@ -22,4 +22,4 @@ fn per_cluster(_: &Inventory, context: &Context<'_>) -> Verdict {
     attested::judge(RULE.clauses, context, |_, _| Fault::of(SAID))
 }
 
-const SAID: &str = "the base image or the inside of nodes was changed by other means than AKS Arc's own";
+const SAID: &str = "the base image or the inside of nodes was changed by means other than AKS Arc's own";

@@ -1,4 +1,4 @@
-//! AA415: a node's network or disks were changed outside AKS Arc, by somebody's word.
+//! AA415: an attestation says that a node's network or disks were changed outside AKS Arc.
 
 use crate::facts::inventory::Inventory;
 use crate::finding::Clause;

@@ -1,4 +1,4 @@
-//! AA416: somebody signed in to a node and changed it, by somebody's word.
+//! AA416: an attestation says that somebody signed in to a node and changed it.
 
 use crate::facts::inventory::Inventory;
 use crate::finding::Clause;

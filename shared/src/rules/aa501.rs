@@ -1,4 +1,4 @@
-//! AA501: a network plug-in runs that support for this platform does not cover.
+//! AA501: a network plug-in runs that is not covered by support for this platform.
 
 use crate::data::Platform;
 use crate::facts::inventory::Inventory;
@@ -19,7 +19,7 @@ use crate::rules::rule::{
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA501"),
     slug: "unsupported-cni",
-    summary: "a network plug-in runs that support for this platform does not cover",
+    summary: "a network plug-in runs that is not covered by support for this platform",
     consequence: Weight::Always(Consequence::NotCovered),
     basis: Grounds::Always(Basis::Explicit),
     clauses: &[Clause::new("C14"), Clause::new("C18")],
@@ -37,11 +37,12 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa501.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsState,
     voiding: Voiding::AnyList,
 };
 
-/// A plug-in is told by the image that works on the nodes, or else by what an earlier one left behind.
+/// Notes network plug-ins: by the image that works on the nodes, or by definitions that an earlier one left behind.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     if installed::note(seen, notes) {
         return;
@@ -51,7 +52,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let target = || ObjectRef::of(seen.object, seen.kind);
     if *seen.kind == kinds::CUSTOM_RESOURCE_DEFINITION {
         let Some(group) = group(seen.object) else { return };
-        let Some(plugin) = plugins.iter().find(|plugin| plugin.groups.iter().any(|own| **own == *group)) else {
+        let Some(plugin) = plugins.iter().find(|plugin| plugin.groups.iter().any(|served| **served == *group)) else {
             return;
         };
         let draft = Draft::at(target(), "spec.group")
@@ -63,7 +64,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     } else if let Some((plugin, image)) = running(seen.object, seen.kind, plugins) {
         let draft = Draft::at(target(), "spec.template.spec.containers")
             .values(None, Some(image))
-            .says(format!("{} is a network plug-in that support for this platform does not cover", plugin.name))
+            .says(format!("network plug-in {} is not covered by support for this platform", plugin.name))
             .with(Evidence::seen("image", format!("{image} is {}: {}", plugin.name, plugin.source)));
         notes.undecided(draft, PlugIn { release, name: plugin.name.clone(), seen: PlugInSign::Workload });
     }
@@ -97,7 +98,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     Verdict::Found(suspects.iter().filter(uncovered).map(|suspect| suspect.draft.clone()).collect())
 }
 
-/// A network plug-in that was seen, and the Helm release that an Arc extension may have brought it with.
+/// A network plug-in, and the Helm release with which an Arc extension may have brought it.
 #[derive(Debug)]
 struct PlugIn {
     release: FromRelease,
@@ -105,11 +106,11 @@ struct PlugIn {
     seen: PlugInSign,
 }
 
-/// What shows a network plug-in.
+/// The sign of a network plug-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PlugInSign {
     /// A workload runs its image.
     Workload,
-    /// Its custom resources are defined, which an earlier installation may have left behind.
+    /// Its custom resources are defined, perhaps by an earlier installation.
     Definition,
 }

@@ -1,4 +1,4 @@
-//! AA502: something sets up or changes the network cards of nodes.
+//! AA502: a user's object sets up or changes the network cards of nodes.
 
 use crate::finding::Clause;
 use crate::rules::parts::network_software;
@@ -23,7 +23,7 @@ use crate::rules::rule::{
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA502"),
     slug: "nic-level-customization",
-    summary: "something sets up or changes the network cards of nodes",
+    summary: "a user's object sets up or changes the network cards of nodes",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Explicit),
     clauses: &[Clause::new("C24"), Clause::new("C28")],
@@ -47,6 +47,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa502.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: None, deadlines: None },
     change: Some(change),
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
@@ -70,7 +71,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     });
 }
 
-/// Whose an object is. What the platform has made and somebody changes is the platform's still.
+/// The owner of an object. An object that the platform made stays the platform's when somebody changes it.
 fn whose(object: &Object<'_>, data: &Data) -> Provenance {
     if origin::is_made_by_platform(object, data) {
         return Provenance::Platform("made by the platform".to_owned());
@@ -78,12 +79,13 @@ fn whose(object: &Object<'_>, data: &Data) -> Provenance {
     origin::of_object(object, data)
 }
 
-/// What an object does to network cards, whoever made it.
+/// A draft on an object that changes network cards, whoever made it.
 fn find(object: &Object<'_>, kind: &'static Kind, data: &Data, target: ObjectRef) -> Option<Draft> {
     let name = target.name.clone();
     if *kind == kinds::DAEMON_SET {
         let (software, image) = network_software::running(object, kind, &data.network.nic_software)?;
-        // Without power over its node it cannot touch a card, and in users' namespaces the guard is not asked about it.
+        // A pod without power over its node cannot touch a card, and in users' namespaces the guard is not asked about
+        // it.
         if !object.pod(kind).is_some_and(|pod| node_power::has_power(pod, data)) {
             return None;
         }
@@ -103,15 +105,15 @@ fn find(object: &Object<'_>, kind: &'static Kind, data: &Data, target: ObjectRef
             .with(Evidence::seen("configuration", format!("the network is made by {plugin}")));
         return Some(draft.basis(Basis::Derived));
     }
-    let what = kind.kind;
+    let kind_name = kind.kind;
     RULE.reads.iter().any(|read| *read.kind == *kind).then(|| {
         Draft::at(target, "spec")
-            .says(format!("{what} {name} reaches for the network cards of nodes"))
-            .with(Evidence::seen("kind", format!("{what} of {}", kind.group)))
+            .says(format!("{kind_name} {name} sets up the network cards of nodes"))
+            .with(Evidence::seen("kind", format!("{kind_name} of {}", kind.group)))
     })
 }
 
-/// What takes a card of the node for the pods of a network: a plug-in of its configuration, or a resource that such a one needs.
+/// The plug-in or resource by which a network attachment takes a card of the node for its pods.
 fn card_taken(attachment: &Object<'_>, data: &Data) -> Option<String> {
     let spec: Value = attachment.field("spec").unwrap_or_default();
     let text = spec.get("config").and_then(Value::as_str).unwrap_or_default();
@@ -123,7 +125,7 @@ fn card_taken(attachment: &Object<'_>, data: &Data) -> Option<String> {
     taken.or_else(resource).map(str::to_owned)
 }
 
-/// Making one, and changing what it asks for; to remove it is the cure.
+/// Drafts on an object that a change creates, or whose request changes. Removing one is the cure.
 fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let after: &Object<'_> = match (change.create(), change.update(&[])) {
         (Some(after), _) => after,
@@ -132,7 +134,7 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     };
     let draft = find(after, change.kind, data, target(change));
     let is_platforms = |object: &Object<'_>| matches!(whose(object, data), Provenance::Platform(_));
-    // What it was does not cover what it becomes, nor does a claim that somebody makes along with the change.
+    // The platform's old object does not cover the new one, nor does a claim that comes along with the change.
     let platform = change.before.as_ref().is_some_and(is_platforms) && is_platforms(after);
     draft.filter(|_| !platform).into_iter().collect()
 }

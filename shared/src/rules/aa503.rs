@@ -16,7 +16,7 @@ use crate::rules::rule::{
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA503"),
     slug: "network-policy-unavailable",
-    summary: "network policies are used on a platform that does not have them as a feature",
+    summary: "network policies are used on a platform that does not offer them",
     consequence: Weight::Always(Consequence::NotCovered),
     basis: Grounds::Always(Basis::Documented(&["platforms-compared"])),
     clauses: &[Clause::new("C18")],
@@ -26,10 +26,11 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    instead: "keep them, and know that support does not cover them",
+    instead: "keep them; support does not cover them",
     page: include_str!("aa503.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
@@ -44,7 +45,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let meta = &policy.meta;
     let draft = Draft::at(ObjectRef::of(policy, seen.kind), "spec")
         .says(format!(
-            "NetworkPolicy {} in {} uses a feature that this platform does not have",
+            "NetworkPolicy {} in {} uses a feature that this platform does not offer",
             meta.name, meta.namespace
         ))
         .with(Evidence::seen("document", &*data.network.network_policy.source));

@@ -37,6 +37,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa504.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsState,
     voiding: Voiding::AnyList,
 };
@@ -81,25 +82,26 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
 }
 
-/// What may have brought a load balancer.
+/// The possible origin of a load balancer.
 #[derive(Debug)]
 struct BroughtBy {
     release: FromRelease,
-    /// The extension whose kind of load balancer it is, where no person's hand shows.
+    /// The extension with this kind of load balancer, if no person's write shows.
     extension: Option<String>,
 }
 
-/// What an installed extension brings is Azure's: by the marks of its release, or by its kind where no person's hand shows.
+/// The verdict on load balancers. One of an installed extension is Azure's: by the marks of its release, or by its kind
+/// if no person's write shows.
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let extensions = Installed::of(inventory, RULE.code, context.data);
     let installed = |suspect: &&Undecided<BroughtBy>| {
         let BroughtBy { release, extension } = &suspect.depends_on;
         extensions.brought(release) || extension.as_ref().is_some_and(|extension| extensions.has_type(extension))
     };
-    let own = inventory.undecided(RULE.code).iter().filter(|suspect| !installed(suspect));
+    let foreign = inventory.undecided(RULE.code).iter().filter(|suspect| !installed(suspect));
     // The texts of these two platforms count load balancers among what is supported, too.
     let listed = matches!(context.platform, Platform::WindowsServer | Platform::Hci22h2);
-    let drafts = own.map(|suspect| {
+    let drafts = foreign.map(|suspect| {
         let mut draft = suspect.draft.clone();
         if listed {
             draft.message.push_str("; setting up load balancers is among what is supported (C14)");

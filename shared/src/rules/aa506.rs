@@ -57,6 +57,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa506.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: None, deadlines: None },
     change: Some(change),
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
@@ -69,16 +70,17 @@ const fn on(kind: &'static Kind) -> Watch {
     Watch { kind, subresource: "", operations: &[Operation::Create, Operation::Delete, Operation::Update] }
 }
 
-/// What a person's tool has made is an addition of theirs; of what somebody else has made, the fields that a person owns.
+/// Reports objects that a person's tool made, as additions; and, on objects of other makers, the fields that a person
+/// owns.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, data) = (seen.object, seen.data);
-    let what = format!("{} {}", seen.kind.kind, object.meta.name);
+    let subject = format!("{} {}", seen.kind.kind, object.meta.name);
     let target = || ObjectRef::of(object, seen.kind);
     let managed = managed(object, seen.kind);
     if let Some(entry) = maker(&managed, object, data) {
         notes.drafts.push(
             Draft::at(target(), "spec")
-                .says(format!("{what} was added to the network plug-in's configuration by {}", entry.manager))
+                .says(format!("{subject} was added to the network plug-in's configuration by {}", entry.manager))
                 .with(Evidence::managed(entry))
                 .fix(ways::delete(object, seen.kind)),
         );
@@ -99,34 +101,35 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
             }
             notes.drafts.push(
                 Draft::at(target(), origin::spell(path))
-                    .says(format!("{what}, configuration of the network plug-in, was changed by {}", entry.manager))
+                    .says(format!("network plug-in configuration {subject} was changed by {}", entry.manager))
                     .with(Evidence::managed(entry)),
             );
         });
     }
 }
 
-/// Calico's own API server shows an object that it stores as another one, and may show who wrote that: they are found there.
+/// The managedFields of an object in its own API group. Calico's API server shows an object that it stores as another
+/// one, and may show that one's writers; they are found there.
 fn managed<'o, 'a>(object: &'o Object<'a>, kind: &Kind) -> Vec<&'o ManagedEntry<'a>> {
     let of_group =
         |entry: &&ManagedEntry<'_>| entry.api_version.split_once('/').is_none_or(|(group, _)| group == kind.group);
     object.managed().iter().filter(of_group).collect()
 }
 
-/// The entry of the person whose tool made an object, when nobody else wrote it in its first second.
+/// The entry of the person whose tool made an object, if nobody else wrote it in its first second.
 fn maker<'o, 'a>(managed: &[&'o ManagedEntry<'a>], object: &Object<'_>, data: &Data) -> Option<&'o ManagedEntry<'a>> {
-    // Who writes again what they alone have made has a later time, and is its maker still.
-    let own = || managed.iter().copied().filter(|entry| is_own(entry));
+    // A maker who writes their own object again has a later time, and is its maker still.
+    let entries = || managed.iter().copied().filter(|entry| is_own(entry));
     let by_person = |entry: &&ManagedEntry<'_>| data.managers.person(&entry.manager).is_some();
-    let mut sole = own();
+    let mut sole = entries();
     if let (Some(entry), None) = (sole.next(), sole.next()) {
         return Some(entry).filter(by_person);
     }
     if let Some(entry) = origin::maker(managed.iter().copied()) {
         return Some(entry).filter(by_person);
     }
-    // The API server dates no apply that changes nothing: it tells of nobody's making.
-    let mut first = own().filter(|entry| entry.time.is_some() && !origin::is_later(entry, object));
+    // The API server gives no date to an apply that changes nothing, so such an entry shows no maker.
+    let mut first = entries().filter(|entry| entry.time.is_some() && !origin::is_later(entry, object));
     first.next().filter(by_person).filter(|_| first.next().is_none())
 }
 
@@ -138,22 +141,22 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     if !RULE.guards.iter().any(|guard| guard.kind == change.kind) {
         return Vec::new();
     }
-    let what = format!("{} {}", change.kind.kind, change.name);
+    let subject = format!("{} {}", change.kind.kind, change.name);
     if change.create().is_some() {
         let draft = Draft::at(target(change), "spec")
-            .says(format!("{what} would be added to the network plug-in's configuration"));
+            .says(format!("{subject} would be added to the network plug-in's configuration"));
         return vec![draft];
     }
     if change.is_delete() {
-        // What a person has added is theirs to take away again: that is the cure.
-        let own = change.before.as_ref().is_some_and(|before| {
+        // Removing their own addition is the cure.
+        let theirs = change.before.as_ref().is_some_and(|before| {
             maker(&managed(before, change.kind), before, data).is_some()
                 || matches!(origin::of_object(before, data), Provenance::Person(_))
         });
         let draft = Draft::at(target(change), "metadata")
             .values(Some(&change.name), None)
-            .says(format!("{what}, configuration of the network plug-in, would be deleted"));
-        return if own { Vec::new() } else { vec![draft] };
+            .says(format!("network plug-in configuration {subject} would be deleted"));
+        return if theirs { Vec::new() } else { vec![draft] };
     }
     let Some((before, after)) = change.update(&[]) else { return Vec::new() };
     let differences = Differing::of(before, after).heaviest(&Paths::default(), |_| false);
@@ -162,10 +165,10 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
         .map(|difference| {
             Draft::at(target(change), &*difference.path)
                 .values(difference.before.as_deref(), difference.after.as_deref())
-                .says(format!("{what}, configuration of the network plug-in, would be changed"))
+                .says(format!("network plug-in configuration {subject} would be changed"))
         })
         .collect()
 }
 
-/// Of what somebody wrote the first fields say enough.
+/// The most fields reported of one writer.
 const MAX_PATHS: usize = 8;

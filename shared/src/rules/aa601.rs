@@ -40,15 +40,16 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    instead: "open the way out to Azure",
+    instead: "restore the connection to Azure",
     page: include_str!("aa601.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: Some(deadlines) },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
-/// Every trace of contact, as a moment: what was reached then, or until when an identity from Azure is good.
+/// Notes every trace of contact as a moment: of the contact itself, or of the end of an identity from Azure.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let object = seen.object;
     if !seen.data.namespaces.is_arc(&object.meta.namespace) || object.raw("status").is_none() {
@@ -72,7 +73,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
 }
 
-/// A moment that tells of contact with Azure, and the field that it stands in.
+/// A moment that shows contact with Azure, and its field.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct ContactTrace {
     of: TraceKind,
@@ -80,12 +81,12 @@ struct ContactTrace {
     place: String,
 }
 
-/// What a moment tells.
+/// The meaning of a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum TraceKind {
-    /// Azure was reached then.
+    /// Contact with Azure at that moment.
     Contact,
-    /// An identity from Azure is good until then.
+    /// An identity from Azure that is valid until then.
     Identity,
 }
 
@@ -93,10 +94,10 @@ enum TraceKind {
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct NotAMoment(String);
 
-/// The latest moment of one sort, and where it stands.
+/// The latest moment of one sort, and its field.
 fn latest(inventory: &Inventory, sort: TraceKind) -> Option<(Timestamp, &str)> {
-    let own = inventory.remarks::<ContactTrace>(RULE.code).filter(|trace| trace.of == sort);
-    own.map(|trace| (trace.moment, &*trace.place)).max()
+    let traces = inventory.remarks::<ContactTrace>(RULE.code).filter(|trace| trace.of == sort);
+    traces.map(|trace| (trace.moment, &*trace.place)).max()
 }
 
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
@@ -106,23 +107,23 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let identity = latest(inventory, TraceKind::Identity);
     let lists: Vec<&Kind> = RULE.reads.iter().map(|read| read.kind).collect();
     let untold = inventory.remarks(RULE.code).next().map(|NotAMoment(place)| format!("{place} is no time"));
-    // What was not read may tell of a later contact.
+    // An unread object may show a later contact.
     let unread = untold.or_else(|| context.unread(&lists).map(str::to_owned));
     if let Some(why) = unread.filter(|_| contact.or(identity).is_some_and(|(at, _)| over(at))) {
         return Verdict::Unknown(why);
     }
     if let Some((at, source)) = contact {
-        // An identity that Azure gave out later says more than an object that nobody wrote to.
+        // An identity that Azure issued later says more than an object that nobody wrote to.
         if over(at) && identity.is_none_or(|(until, _)| until < context.now) {
             return found(
                 context,
                 at,
-                format!("{source} is the latest trace of contact; the field was seen once, it is not documented"),
+                format!("{source} is the latest trace of contact; the field was seen once and is not documented"),
             );
         }
         if over(at) {
             return unseen(&format!(
-                "the latest dated contact is of {}, but Azure gave out an identity that is still good",
+                "the latest dated contact is of {}, but Azure issued an identity that is still valid",
                 day(at)
             ));
         }
@@ -130,7 +131,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
             return Verdict::Found(Vec::new());
         }
         return unseen(&format!(
-            "this cluster was in contact with Azure on {}; the management cluster, whose contact counts, is not to be seen from here",
+            "this cluster was in contact with Azure on {}; the management cluster, whose contact counts, is not visible from here",
             day(at)
         ));
     }
@@ -139,7 +140,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
             found(context, until, format!("{source}: Azure has renewed no identity since it expired"))
         }
         Some((until, _)) => unseen(&format!(
-            "no object of the Arc agents dates the last contact; their identity is good until {}",
+            "no object of the Arc agents dates the last contact; their identity is valid until {}",
             day(until)
         )),
         None => unseen("no object of the Arc agents says when it was last in contact with Azure"),
@@ -154,21 +155,19 @@ fn found(context: &Context<'_>, at: Timestamp, detail: String) -> Verdict {
     let days = (context.as_of - day(at)).get_days();
     let whose = match context.platform {
         Platform::AzureLocal | Platform::BareMetal => "the cluster",
-        Platform::WindowsServer | Platform::Hci22h2 => {
-            "this cluster (its management cluster is not to be seen from here)"
-        }
+        Platform::WindowsServer | Platform::Hci22h2 => "this cluster (its management cluster is not visible from here)",
     };
     let draft = Draft::at(ObjectRef::cluster(), "status.lastConnectivityTime")
         .values(Some(&format!("at most {MAX_DAYS} days ago")), Some(&format!("{at}, {days} days ago")))
-        .says(format!("nothing shows that {whose} was in contact with Azure since {}", day(at)))
+        .says(format!("{whose} shows no contact with Azure since {}", day(at)))
         .with(Evidence { time: at.to_string(), ..Evidence::seen("lastContact", detail) })
         .fix(
             ways::arc("show")
                 .word("--query")
                 .word("{state:connectivityStatus,last:lastConnectivityTime}")
-                .only("shows what Azure knows"),
+                .only("shows the connection as Azure sees it"),
         )
-        .fix(ways::arc("troubleshoot").only("collects what Arc's agents say, on this machine"));
+        .fix(ways::arc("troubleshoot").only("collects logs of Arc's agents on this machine"));
     Verdict::Found(vec![draft])
 }
 
@@ -176,9 +175,9 @@ fn deadlines(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
     let lists: Vec<&Kind> = RULE.reads.iter().map(|read| read.kind).collect();
     let known = latest(inventory, TraceKind::Contact).filter(|_| context.unread(&lists).is_none());
     let due = known.and_then(|(at, _)| day(at).checked_add(MAX_DAYS.days()).ok());
-    let what = "30 days without contact with Azure, counted from the latest one".to_owned();
+    let what = "30 days without contact with Azure, counted from the last contact".to_owned();
     due.filter(|on| *on >= context.as_of).map(|on| Due { on, what }).into_iter().collect()
 }
 
-/// The policy texts of all three platforms, clause C32.
+/// The limit in the policy texts of all three platforms, clause C32.
 const MAX_DAYS: i64 = 30;

@@ -43,6 +43,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa602.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: Some(deadlines) },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
@@ -73,7 +74,7 @@ fn untold(inventory: &Inventory) -> Option<String> {
     inventory.remarks(RULE.code).next().map(|NoEnd(place)| format!("{place} is no time"))
 }
 
-/// When an identity from Azure ends, as a field of an object says.
+/// The end of an identity from Azure, in a field of an object.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct End {
     field: &'static str,
@@ -97,7 +98,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let over = ends(inventory).filter(|(_, until, _)| *until <= context.now);
     let drafts = over.map(|(field, until, of)| {
         let known =
-            if field == CERTIFICATE { "the field was seen once, it is not documented" } else { "a documented field" };
+            if field == CERTIFICATE { "the field was seen once and is not documented" } else { "a documented field" };
         Draft::at(ObjectRef::cluster(), format!("{}.status.{field}", of.replace(' ', "/")))
             .values(Some("a time to come"), Some(&until.to_string()))
             .says(format!("the identity in {of} expired on {}", day(until)))
@@ -109,7 +110,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
                 ways::arc("show")
                     .word("--query")
                     .word("{state:connectivityStatus,expires:managedIdentityCertificateExpirationTime}")
-                    .only("shows what Azure knows"),
+                    .only("shows the connection as Azure sees it"),
             )
     });
     match untold {
@@ -118,7 +119,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     }
 }
 
-/// Only the certificate is a clock: tokens are renewed all the time.
+/// The end of the certificate. Tokens are renewed all the time and have no deadline.
 fn deadlines(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
     let due = ends(inventory).filter(|(field, until, _)| *field == CERTIFICATE && *until > context.now);
     due.map(|(_, until, _)| Due { on: day(until), what: "the certificate of the Azure Arc agents expires".to_owned() })

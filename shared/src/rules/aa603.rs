@@ -45,17 +45,18 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa603.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
-/// A list whose objects show by their creation that the cluster ran: those which other rules read as well, so that a check of
-/// all rules asks for nothing more.
+/// The list of a kind whose objects show by their creation that the cluster ran. Other rules read these lists as well,
+/// so that a check of all rules asks for nothing more.
 const fn life(kind: &'static Kind) -> Read {
     Read { kind, scope: Scope::Cluster }
 }
 
-/// Keeps the record of the guards, which is small and there once.
+/// Notes the record of the guards, which is small and exists once.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let meta = &seen.object.meta;
     if meta.namespace.as_str() != own::NAMESPACE || meta.name.as_str() != heartbeat::NAME {
@@ -69,14 +70,14 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
 }
 
-/// The record that guards keep of when they saw the cluster, as JSON.
+/// The guards' record of the times when they saw the cluster, as JSON.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct RecordText(String);
 
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let unseen = |why: String| Verdict::NotObservable(format!("{why}: --attest answers C30, C31 and C34"));
     let Some(RecordText(text)) = inventory.remarks(RULE.code).next() else {
-        return unseen("no guard has kept a record of when this cluster ran".to_owned());
+        return unseen("no guard has recorded when this cluster ran".to_owned());
     };
     let record = match Record::parse(text) {
         Ok(record) => record,
@@ -110,25 +111,25 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     }
 }
 
-/// What other signs make of a gap.
+/// The meaning of a gap in the record, by other signs.
 enum Stretch {
     /// The cluster ran, or was not stopped for too long at a time.
     Lived,
-    /// It did not, by traces that agree; or nothing tells and it no longer matters.
+    /// The cluster did not run, by traces that agree; or nothing tells and it no longer matters.
     Silent(Box<Draft>),
-    /// Nobody can say.
+    /// Undecided.
     Open(String),
 }
 
 fn judge(gap: &Gap, inventory: &Inventory, context: &Context<'_>) -> Stretch {
     let (life, (from, to)) = (&inventory.life, (day(gap.from), day(gap.to)));
-    // Whoever came back after the gap and was there before it says that all stood still, against a node that stayed ready:
-    // where control plane and nodes stop together, nobody notes that a node is not ready.
+    // Nodes that were there before the gap and returned after it show that everything stood still. A node that stayed
+    // ready shows nothing: where control plane and nodes stop together, nobody notes that a node is not ready.
     let mut since = life.container_since();
     if !life.was_restarted_since(from) {
         since = since.into_iter().chain(life.node_since()).min();
     }
-    // What runs now has run since then.
+    // A container that runs now has run since its start.
     let until = since.map_or(to, |since| since.min(to));
     let Some((begin, end)) = longest(from, until, inventory).filter(|(a, b)| span(*a, *b) > MAX_DAYS) else {
         return Stretch::Lived;
@@ -140,17 +141,17 @@ fn judge(gap: &Gap, inventory: &Inventory, context: &Context<'_>) -> Stretch {
             "no guard saw the cluster from {begin} to {end}, {days} days, and {why}: ask its operators, --attest answers C31"
         ))
     };
-    // What was not read may hold the object that shows the opposite.
+    // An unread object may show the opposite.
     if let Some(why) = context.unread(&lists) {
-        return open(&format!("what else would show that it ran is open ({why})"));
+        return open(&format!("other signs that it ran are open ({why})"));
     }
     let nodes = life.nodes_of(begin);
     let came_back = nodes.is_some_and(|ready| ready >= end) && life.was_restarted_since(begin);
     if came_back {
         let draft = accuse(gap, begin, end);
         return Stretch::Silent(Box::new(draft.says(format!(
-            "nothing shows that the cluster ran from {begin} to {end}, and all nodes and containers that were there before came \
-             back after it{}",
+            "the cluster shows no sign of running from {begin} to {end}, and all earlier nodes and containers came back after \
+             it{}",
             no_update(span(begin, end), context.platform)
         ))));
     }
@@ -158,17 +159,17 @@ fn judge(gap: &Gap, inventory: &Inventory, context: &Context<'_>) -> Stretch {
         if upgraded_since(end, inventory) {
             let draft = accuse(gap, begin, end).lighter(Consequence::Info);
             return Stretch::Silent(Box::new(draft.says(format!(
-                "nothing shows whether the cluster ran from {begin} to {end}; all nodes were replaced since, so an upgrade \
-                 has succeeded after it"
+                "the cluster shows no sign of running or stopping from {begin} to {end}; all nodes were replaced since, so an \
+                 upgrade has succeeded after it"
             ))));
         }
         return open("everything that could show whether it ran has been replaced since");
     }
-    open("what was there before does not agree on whether it ran")
+    open("the nodes and containers of before do not agree on whether it ran")
 }
 
-/// Whether every node was made after a day in a cluster that is older, and runs the API server's minor: that is what an
-/// upgrade leaves.
+/// Whether every node was made after a day in an older cluster and runs the API server's minor, which is the trace of
+/// an upgrade.
 fn upgraded_since(end: Date, inventory: &Inventory) -> bool {
     let born = |created: Option<&str>| created.and_then(|time| time.get(..10)?.parse::<Date>().ok());
     let older = born(inventory.birth.as_deref()).is_some_and(|birth| birth < end);
@@ -182,8 +183,8 @@ fn upgraded_since(end: Date, inventory: &Inventory) -> bool {
     older && new && machines().any(|node| node.control_plane)
 }
 
-/// The longest stretch between two days in which nothing shows that the cluster ran: an object that is still there and was
-/// created on a day between, or a container that was started, proves that it did on that day.
+/// The longest stretch between two days without a sign that the cluster ran. An object created on a day between, or a
+/// container started then, proves that it ran on that day.
 fn longest(from: Date, to: Date, inventory: &Inventory) -> Option<(Date, Date)> {
     let mut marks = vec![from];
     marks.extend(inventory.life.days.iter().copied().filter(|day| *day > from && *day < to));
@@ -205,12 +206,13 @@ fn no_update(days: i64, platform: Platform) -> &'static str {
 
 fn accuse(gap: &Gap, from: Date, to: Date) -> Draft {
     let days = span(from, to);
-    let seen = format!("nothing that was read was created or started between {from} and {to}");
+    let seen = format!("no object read was created or started between {from} and {to}");
     Draft::at(ObjectRef::cluster(), format!("heartbeat[{from}]"))
         .values(Some(&format!("at most {MAX_DAYS} days")), Some(&format!("{days} days, until {to}")))
         .with(Evidence::seen("heartbeat", gap.evidence()))
         .with(Evidence::seen("life", seen))
 }
 
-/// Azure Local: both limits. Windows Server and 22H2: the control plane's support, and nodes stopped by hand (C31, C34).
+/// The limit in days. Azure Local: both limits. Windows Server and 22H2: the control plane's support, and nodes stopped
+/// by hand (C31, C34).
 const MAX_DAYS: i64 = 30;

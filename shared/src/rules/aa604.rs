@@ -19,7 +19,7 @@ pub(super) static RULE: Rule = attested::rule(AnswerRule {
 });
 
 fn per_cluster(_: &Inventory, context: &Context<'_>) -> Verdict {
-    // C36 is asked with C35, and an answer to either is one to both.
+    // C36 is asked together with C35, so an answer to either counts for both.
     attested::judge(&[Clause::new("C35")], context, |_, _| Fault::of(SAID))
 }
 

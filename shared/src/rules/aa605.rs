@@ -1,4 +1,4 @@
-//! AA605: an agent of Azure Arc is missing, not ready, started over and over, or cut off from Azure; or all of them are gone.
+//! AA605: an agent of Azure Arc is missing, not ready, restarting or cut off from Azure; or all agents are missing.
 
 use crate::data::{Component, Confidence, Data, Platform};
 use crate::facts::change::Operation;
@@ -38,12 +38,13 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa605.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(egress::change),
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
-/// A component that this rule speaks for. What is only guessed to be one is left alone, and so are Arc extensions, which come
-/// and go as users wish.
+/// The component with a kind, namespace and name, if this rule covers it. Inferred components are left out, and so are
+/// Arc extensions, which come and go as users wish.
 fn spoken_for<'d>(data: &'d Data, kind: &str, namespace: &str, name: &str) -> Option<&'d Component> {
     let known = data.component(kind, namespace, name).filter(|_| data.namespaces.is_arc(namespace));
     known.filter(|row| row.confidence == Confidence::Doc && !row.extension)
@@ -64,11 +65,11 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
 }
 
-/// An object of the Arc agents that is there.
+/// An object of the Arc agents that exists.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Agent {
     kind: &'static str,
-    /// `azure-arc/clusterconnect-agent`.
+    /// The name with its namespace: `azure-arc/clusterconnect-agent`.
     name: String,
 }
 
@@ -79,15 +80,16 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     };
     let mut drafts = health::missing(inventory, context.data, context.platform, true, is_there);
     drafts.extend(all_gone(inventory, context));
-    // What was not read may hold the policy that leads out.
+    // An unread policy may be the one that leads out.
     if context.unread(&[&kinds::NETWORK_POLICY]).is_none() {
         drafts.extend(egress::cut_off(inventory, RULE.code));
     }
     Verdict::Found(drafts)
 }
 
-/// On Azure Local every cluster comes connected, so that nothing of Azure Arc in one of its virtual machines says that somebody
-/// took it away. Elsewhere connecting a cluster is the user's choice.
+/// A draft on a cluster without any agent. On Azure Local every cluster comes connected, so that the absence of Azure
+/// Arc in one of its virtual machines shows that somebody removed it. Elsewhere connecting a cluster is the user's
+/// choice.
 fn all_gone(inventory: &Inventory, context: &Context<'_>) -> Option<Draft> {
     if context.platform != Platform::AzureLocal || !inventory.nodes.iter().any(|node| node.is_moc(context.data)) {
         return None;
@@ -103,9 +105,9 @@ fn all_gone(inventory: &Inventory, context: &Context<'_>) -> Option<Draft> {
         return None;
     }
     let (path, after, what) = if exists {
-        ("metadata.name", Some("empty"), "none of the agents of Azure Arc is there")
+        ("metadata.name", Some("empty"), "all agents of Azure Arc are missing")
     } else {
-        ("metadata.name", None, "the namespace of the agents of Azure Arc is not there")
+        ("metadata.name", None, "the namespace of the Azure Arc agents is missing")
     };
     let object = ObjectRef {
         api_version: "v1".to_owned(),
@@ -117,7 +119,7 @@ fn all_gone(inventory: &Inventory, context: &Context<'_>) -> Option<Draft> {
         Draft::at(object, path)
             .values(Some(NAMESPACE), after)
             .says(format!(
-                "{what}, and every cluster of Azure Local comes connected: updates, billing and repair go that way"
+                "{what}, and every cluster of Azure Local comes connected: updates, billing and repair depend on it"
             ))
             .basis(Basis::Derived)
             .clauses(const { &[Clause::new("C14"), Clause::new("C32")] })

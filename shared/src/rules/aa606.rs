@@ -1,4 +1,4 @@
-//! AA606: a certificate that the cluster stands on is about to end.
+//! AA606: a certificate the cluster depends on is about to end.
 
 use crate::finding::Clause;
 use crate::rules::parts::cluster_api;
@@ -24,7 +24,7 @@ use crate::text;
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA606"),
     slug: "certificate-expiry",
-    summary: "a certificate that the cluster stands on has ended or is about to",
+    summary: "a certificate that the cluster depends on has ended or is about to end",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Operational),
     clauses: &[Clause::new("C32")],
@@ -41,11 +41,13 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa606.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: Some(deadlines) },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
-/// What is published and recorded is put aside with what it is as its message: only the whole knows the time.
+/// Notes published and recorded certificates as undecided drafts. The message names the certificate only: the time is
+/// known to `per_cluster`.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     if *seen.kind == kinds::CONFIG_MAP {
         published(seen, notes);
@@ -54,7 +56,8 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
 }
 
-/// Of a bundle the certificate counts that ends last: while authorities are replaced, the old one stands beside the new one.
+/// Notes the certificates a ConfigMap publishes. Of a bundle, the last to end counts: while authorities are replaced,
+/// the old one stands beside the new one.
 fn published(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let map = seen.object;
     for own in Published::in_object(map) {
@@ -90,8 +93,9 @@ fn published(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
 }
 
-/// Cluster API writes the end of the first certificate of a control-plane machine and never looks again. One that lived for
-/// days was renewed since; from when one holds is not written, and it is no older than its machine.
+/// Notes the certificate end that Cluster API recorded on a control-plane machine. Cluster API writes the end of the
+/// machine's first certificate and never looks again, so a certificate of a few days has been renewed since. Its
+/// beginning is not recorded; it is no older than its machine.
 fn recorded(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (machine, meta) = (seen.object, &seen.object.meta);
     let counts = meta.labels.get(CONTROL_PLANE).is_some() && meta.deletion_timestamp.is_none();
@@ -101,7 +105,7 @@ fn recorded(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let Some((path, end)) = expiry(machine) else { return };
     let what = format!("Machine {}/{}", &*meta.namespace, &*meta.name);
     let Ok(end) = end.parse::<Timestamp>() else {
-        notes.remark(UnreadCertificate { what, why: format!("{path} is no date") });
+        notes.remark(UnreadCertificate { what, why: format!("{path} is not a date") });
         return;
     };
     let life = Validity { begin: meta.creation_timestamp.as_ref().and_then(|time| time.parse().ok()), end };
@@ -114,7 +118,8 @@ fn recorded(seen: &Seen<'_, '_>, notes: &mut Notes) {
     notes.undecided(draft, life);
 }
 
-/// Where a machine says when its certificate ends, and when: the annotation goes before the status, as for Cluster API.
+/// The path and value of a machine's recorded certificate end. The annotation goes before the status, as for Cluster
+/// API.
 fn expiry(machine: &Object<'_>) -> Option<(String, String)> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -129,7 +134,7 @@ fn expiry(machine: &Object<'_>) -> Option<(String, String)> {
     Some(("status.certificatesExpiryDate".to_owned(), end.to_string()))
 }
 
-/// A certificate of which nothing can be read.
+/// A certificate that cannot be read, and the reason.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct UnreadCertificate {
     what: String,
@@ -139,11 +144,11 @@ struct UnreadCertificate {
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let mut open: Vec<String> =
         inventory.remarks(RULE.code).map(|UnreadCertificate { what, why }| format!("{what}: {why}")).collect();
-    // What could not be asked is a gap that the engine tells of.
+    // The engine reports a probe that failed as a gap.
     if let Ok(text) = inventory.probe(Probe::Certificate)
         && Validity::parse(text).is_none()
     {
-        open.insert(0, "what was recorded of the server's certificate is no date".to_owned());
+        open.insert(0, "the recorded end of the server's certificate is not a date".to_owned());
     }
     let drafts = certificates(inventory).filter_map(|(draft, life)| judge(draft, life, context.now)).collect();
     match &*open {
@@ -153,14 +158,14 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     }
 }
 
-/// Every certificate that was seen, as the finding it would be, with what it is as its message.
+/// Every certificate with its validity, as a draft whose message names the certificate.
 fn certificates(inventory: &Inventory) -> impl Iterator<Item = (Draft, Validity)> {
     let presented = inventory.probe(Probe::Certificate).ok().and_then(Validity::parse).map(|life| {
-        let what = "the certificate that the API server presents";
-        (Draft::at(ObjectRef::cluster(), "certificate.notAfter").says(what), life)
+        let name = "the certificate that the API server presents";
+        (Draft::at(ObjectRef::cluster(), "certificate.notAfter").says(name), life)
     });
-    let kept = inventory.undecided::<Validity>(RULE.code).iter();
-    presented.into_iter().chain(kept.map(|own| (own.draft.clone(), own.depends_on)))
+    let noted = inventory.undecided::<Validity>(RULE.code).iter();
+    presented.into_iter().chain(noted.map(|suspect| (suspect.draft.clone(), suspect.depends_on)))
 }
 
 fn judge(draft: Draft, life: Validity, now: Timestamp) -> Option<Draft> {
@@ -182,7 +187,7 @@ fn judge(draft: Draft, life: Validity, now: Timestamp) -> Option<Draft> {
     Some(draft.values(None, Some(&end)).says(message).with(Evidence::seen("certificate", seen)))
 }
 
-/// A certificate that lives for days is renewed by machine, and its end is nobody's date to keep.
+/// The ends of certificates. A certificate of a few days is renewed by machine, and has no deadline.
 fn deadlines(inventory: &Inventory, _: &Context<'_>) -> Vec<Due> {
     let long = certificates(inventory).filter(|(_, life)| life.length().is_some_and(|length| length > SHORT_LIVED));
     long.map(|(draft, life)| Due {
@@ -192,7 +197,8 @@ fn deadlines(inventory: &Inventory, _: &Context<'_>) -> Vec<Due> {
     .collect()
 }
 
-/// A share of its life, so that a certificate of four days that is renewed in time is never a finding.
+/// The time before the end from which there is a finding: a share of the certificate's life, so that a certificate of
+/// four days that is renewed in time is never one.
 fn warn_before(life: Validity) -> SignedDuration {
     match life.length() {
         Some(length) => (length / SHARE).clamp(SignedDuration::ZERO, AT_MOST),
@@ -216,16 +222,17 @@ const SHARE: i32 = 16;
 
 const AT_MOST: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// Where only the end is known: as for one of four days.
+/// The time for a certificate with an unknown beginning: as for one of four days.
 const UNKNOWN_LIFE: SignedDuration = SignedDuration::from_hours(6);
 
 const SHORT_LIVED: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// The label of a control-plane machine, and the annotation that says when its certificates end (kubernetes-sigs/cluster-api, 2026-08).
+/// The label of a control-plane machine, and the annotation with the end of its certificates
+/// (kubernetes-sigs/cluster-api, 2026-08).
 const CONTROL_PLANE: &str = "cluster.x-k8s.io/control-plane";
 const EXPIRY: &str = "machine.cluster.x-k8s.io/certificates-expiry";
 
-/// Errors of parsers are short; a ConfigMap may hold anything.
+/// The longest reason shown. Errors of parsers are short, but a ConfigMap may hold anything.
 const MAX_REASON: usize = 120;
 
 #[cfg(test)]
@@ -235,7 +242,7 @@ mod tests {
     use crate::facts::answers::Answers;
     use crate::facts::probe::ProbeState;
 
-    /// The server's certificate of a year, and an authority that ends at a time.
+    /// An inventory with the server's certificate of a year, and an authority with the given validity.
     fn inventory(authority: &str) -> Inventory {
         let mut inventory = Inventory::default();
         let presented = "2025-12-13T08:00:00Z/2026-12-13T08:00:00Z".to_owned();
@@ -264,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_finding_says_which_certificate_ends_when_and_what_was_seen() {
+    fn a_finding_names_the_certificate_and_its_end() {
         let says = |authority: &str| match per_cluster(&inventory(authority), &context()) {
             Verdict::Found(drafts) => drafts.into_iter().map(|draft| draft.message).collect::<Vec<_>>().join("\n"),
             other => format!("{other:?}"),
@@ -277,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lives_for_days_is_no_clock() {
+    fn a_certificate_of_a_few_days_has_no_deadline() {
         let dues = |authority: &str| -> Vec<String> {
             let dues = deadlines(&inventory(authority), &context());
             dues.into_iter().map(|due| format!("{} {}", due.on, due.what)).collect()

@@ -23,15 +23,17 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    instead: "get the provider going before the control plane restarts",
+    instead: "repair the provider before the control plane restarts",
     page: include_str!("aa607.md"),
     state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
-/// Without encryption by a provider there is no line of one, and nothing to judge.
+/// The verdict on the encryption provider's health. Without such a provider there is no line of one, and nothing to
+/// judge.
 fn per_cluster(inventory: &Inventory, _: &Context<'_>) -> Verdict {
     let answer = match inventory.probe(Probe::Readyz) {
         Ok(answer) => answer,
@@ -54,7 +56,7 @@ fn per_cluster(inventory: &Inventory, _: &Context<'_>) -> Verdict {
     Verdict::Found(drafts.collect())
 }
 
-/// `[+]ping ok`, `[-]etcd failed: reason withheld`.
+/// The result, name and rest of a line: `[+]ping ok`, `[-]etcd failed: reason withheld`.
 fn check(line: &str) -> Option<(bool, &str, &str)> {
     let line = line.trim();
     let (ok, rest) = match (line.strip_prefix("[+]"), line.strip_prefix("[-]")) {
@@ -65,5 +67,6 @@ fn check(line: &str) -> Option<(bool, &str, &str)> {
     Some((ok, rest.split(' ').next().unwrap_or_default(), line))
 }
 
-/// `kms-providers`, or `kms-provider-0` and so on (kubernetes/kubernetes, apiserver's encryption configuration).
+/// The prefix of the provider's check: `kms-providers`, or `kms-provider-0` and so on (kubernetes/kubernetes,
+/// apiserver's encryption configuration).
 const PROVIDER: &str = "kms-provider";

@@ -14,7 +14,7 @@ use crate::rules::rule::{
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA608"),
     slug: "all-nodes-down",
-    summary: "no agent node of the cluster runs",
+    summary: "no agent node of the cluster is running",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Derived),
     clauses: &[Clause::new("C30")],
@@ -28,12 +28,13 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa608.md"),
     state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
 fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
-    // One that was not seen may be ready.
+    // An unread node may be ready.
     if let Some(why) = context.unread(&[&kinds::NODE]) {
         return Verdict::Unknown(why.to_owned());
     }
@@ -62,7 +63,8 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     Verdict::Found(vec![draft])
 }
 
-/// Whether the node itself or the node lifecycle controller says so; a node that has yet to report says nothing.
+/// Whether a node is down, as the node itself or the node lifecycle controller reports; a node that has yet to report
+/// is not.
 fn is_down(node: &NodeFact) -> bool {
     node.ready == Some(false) || is_unreachable(node)
 }

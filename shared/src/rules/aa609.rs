@@ -1,4 +1,4 @@
-//! AA609: nodes were stopped by hand, by somebody's word.
+//! AA609: an attestation says that nodes were stopped by hand.
 
 use crate::data::Platform;
 use crate::facts::answers::{Attestation, StopPurpose};
@@ -24,15 +24,16 @@ fn per_cluster(_: &Inventory, context: &Context<'_>) -> Verdict {
     attested::judge(RULE.clauses, context, fault)
 }
 
-/// Azure Local's text has one sentence and no number. Those of Windows Server and 22H2 have a second one, which lets stops of
-/// up to 30 days and regular maintenance pass; where it is not told whether that applies, nobody can say more than at risk.
+/// The fault of an attestation on stopped nodes. Azure Local's text has one sentence and no number. Those of Windows
+/// Server and 22H2 have a second one, which allows stops of up to 30 days and regular maintenance; unless the answer
+/// says whether it applies, the fault is at risk at most.
 fn fault(answer: &Attestation, context: &Context<'_>) -> Fault {
-    let said = match &*answer.clause {
+    let fault = match &*answer.clause {
         "C30" => "all nodes were shut down by hand",
         _ => "nodes were stopped or de-allocated by hand for long",
     };
     if context.platform == Platform::AzureLocal {
-        return Fault::of(said);
+        return Fault::of(fault);
     }
     let both = "the text says that de-allocating all nodes by hand ends support (C30), and that stops by hand of more than \
                 30 days do unless they are regular maintenance (C34)";
@@ -45,10 +46,10 @@ fn fault(answer: &Attestation, context: &Context<'_>) -> Fault {
         (Some(true), None) => {
             ("it was longer than that, and `purpose` does not say what for", Some(Consequence::AtRisk))
         }
-        (None, _) => ("from when to when, and what for, was not told", Some(Consequence::AtRisk)),
+        (None, _) => ("its dates and purpose were not told", Some(Consequence::AtRisk)),
     };
-    Fault { says: format!("{said}; {both}; {told}"), lighter }
+    Fault { says: format!("{fault}; {both}; {told}"), lighter }
 }
 
-/// The days of the second sentence.
+/// The limit of the second sentence, in days.
 const MAX_DAYS: i64 = 30;

@@ -1,4 +1,4 @@
-//! AA610: the cluster stood still beyond the limit, by somebody's word.
+//! AA610: an attestation says that the cluster stood still beyond the limit.
 
 use crate::facts::inventory::Inventory;
 use crate::finding::Clause;

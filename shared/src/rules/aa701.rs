@@ -33,11 +33,13 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa701.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
-/// Components of the control plane are static pods: their flags show in the kubelet's copies.
+/// Notes the feature gates of the control plane. Its components are static pods: their flags show in the kubelet's
+/// mirror pods.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let object = seen.object;
     if *seen.kind != kinds::POD
@@ -78,7 +80,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
             }
         }
     }
-    // All of them at once are one matter.
+    // All alpha gates at once are one finding.
     if found.contains_key(ALL_ALPHA) {
         found.retain(|gate, _| *gate == ALL_ALPHA);
     }
@@ -102,18 +104,18 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
 
 fn draft(gate: &str, evidence: Vec<Evidence>) -> Draft {
     let shown = text::line(gate, 80);
-    let what = if gate == ALL_ALPHA {
+    let state = if gate == ALL_ALPHA {
         "every alpha feature of Kubernetes is turned on".to_owned()
     } else {
         format!("the alpha feature {shown} of Kubernetes is turned on")
     };
     let draft = Draft::at(ObjectRef::cluster(), format!("featureGates[{shown}]"))
         .values(Some("false"), Some("true"))
-        .says(format!("{what}; nothing tells by whom"));
+        .says(format!("{state}; who turned it on is unknown"));
     evidence.into_iter().fold(draft, Draft::with)
 }
 
-/// What the metrics of the API server say of feature gates. They name those of the other components too.
+/// The feature gates in the API server's metrics. These name the gates of other components too.
 #[derive(Default)]
 struct Gates {
     known: BTreeSet<String>,
@@ -138,15 +140,15 @@ impl Gates {
     }
 }
 
-/// The gates that `A=true,B=false` turns on; the last word on a gate counts.
+/// The gates that `A=true,B=false` turns on; the last value of a gate counts.
 fn turned_on(flags: &str) -> Vec<&str> {
     let pairs: BTreeMap<&str, &str> = flags.split(',').filter_map(|pair| pair.trim().split_once('=')).collect();
-    // What Go takes for true.
+    // The values that Go parses as true.
     let is_true = |word: &str| matches!(word.trim(), "1" | "t" | "T" | "true" | "TRUE" | "True");
     pairs.into_iter().filter(|(_, word)| is_true(word)).map(|(gate, _)| gate.trim()).collect()
 }
 
-/// Turns on every alpha gate.
+/// The gate that turns on every alpha gate.
 const ALL_ALPHA: &str = "AllAlpha";
 
 const MIRROR: &str = "kubernetes.io/config.mirror";

@@ -50,6 +50,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa702.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: Some(change),
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
@@ -62,7 +63,8 @@ const fn on(kind: &'static Kind) -> Watch {
     Watch { kind, subresource: "", operations: &[Operation::Create, Operation::Update] }
 }
 
-/// An object can be read at an alpha version and have been written at a later one: only who wrote it tells.
+/// Notes alpha APIs in use. An object can be read at an alpha version and have been written at a later one: only its
+/// managedFields tell.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, kind) = (seen.object, seen.kind);
     if !kind.is_alpha() {
@@ -78,14 +80,14 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let draft = Draft::at(ObjectRef::of(object, kind), "apiVersion")
         .values(None, Some(&entry.api_version))
         .with(Evidence::managed(entry));
-    let what = format!("{} {} is of the alpha API {}", kind.kind, &*object.meta.name, &*entry.api_version);
+    let message = format!("{} {} uses the alpha API {}", kind.kind, &*object.meta.name, &*entry.api_version);
     if seen.data.managers.person(&entry.manager).is_some() {
         let delete =
             Command::kubectl_in(&object.meta.namespace, ["delete", &served_name(kind)]).name(&object.meta.name);
-        notes.drafts.push(draft.says(what).fix(delete.caution("destroys it")));
+        notes.drafts.push(draft.says(message).fix(delete.caution("destroys it")));
     } else {
         let writer = text::line(&entry.manager, 80);
-        let draft = draft.says(format!("{what}; nothing tells whether {writer} is a person's or the platform's"));
+        let draft = draft.says(format!("{message}; whether {writer} is a person's or the platform's is unknown"));
         notes.drafts.push(draft.lighter(Consequence::Info));
     }
 }
@@ -101,12 +103,12 @@ fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     if !data.api_groups.is_builtin_alpha(group, version) {
         return Vec::new();
     }
-    // What was of the alpha API before stays so: to change it is nothing new.
+    // An object of the alpha API stays so: changing it is nothing new.
     if change.update(&[]).is_some_and(|(before, _)| is_written_at_alpha(before, data)) {
         return Vec::new();
     }
     let target = target(change);
-    let message = format!("{} {} would be of the alpha API {}", change.kind.kind, target.name, &*after.api_version);
+    let message = format!("{} {} would use the alpha API {}", change.kind.kind, target.name, &*after.api_version);
     let draft = Draft::at(target, "apiVersion").values(None, Some(&after.api_version)).says(message);
     vec![draft]
 }
@@ -115,7 +117,7 @@ fn is_written_at_alpha(object: &Object<'_>, data: &Data) -> bool {
     alpha_writer(object.managed(), data).is_some_and(|entry| data.managers.person(&entry.manager).is_some())
 }
 
-/// Who wrote an object at an alpha version: a person before others, the platform never.
+/// The entry that wrote an object at an alpha version: a person's before others', never the platform's.
 fn alpha_writer<'m, 'a>(managed: &'m [ManagedEntry<'a>], data: &Data) -> Option<&'m ManagedEntry<'a>> {
     let at_alpha = |entry: &&ManagedEntry<'_>| {
         let (group, version) = entry.api_version.split_once('/').unwrap_or_default();
@@ -125,11 +127,11 @@ fn alpha_writer<'m, 'a>(managed: &'m [ManagedEntry<'a>], data: &Data) -> Option<
     writers().find(|entry| data.managers.person(&entry.manager).is_some()).or_else(|| writers().next())
 }
 
-/// A kind whose objects do not tell the version that they were written at.
+/// A kind whose objects do not tell the version at which they were written.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct NoWriter(String);
 
-/// An alpha API that an object was written at.
+/// An alpha API at which an object was written.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Used(String);
 
@@ -174,7 +176,8 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     }
 }
 
-/// `clustertrustbundles.v1alpha1.certificates.k8s.io`: kubectl would otherwise choose the version.
+/// The full name for kubectl, which would otherwise choose the version:
+/// `clustertrustbundles.v1alpha1.certificates.k8s.io`.
 fn served_name(kind: &Kind) -> String {
     format!("{}.{}.{}", kind.resource, kind.version, kind.group)
 }

@@ -1,4 +1,4 @@
-//! AA703: a feature that Microsoft calls a preview is used.
+//! AA703: a feature that Microsoft calls a preview is in use.
 
 use crate::finding::Clause;
 use serde_json::Value;
@@ -17,7 +17,7 @@ use crate::rules::rule::{
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA703"),
     slug: "preview-feature-used",
-    summary: "a feature that Microsoft calls a preview is used",
+    summary: "a feature that Microsoft calls a preview is in use",
     consequence: Weight::Always(Consequence::Info),
     basis: Grounds::Always(Basis::Explicit),
     clauses: &[Clause::new("C38")],
@@ -35,19 +35,21 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa703.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
 
-/// Keeps which Arc extensions are installed, and which Deployments the Arc agents have.
+/// Notes the installed Arc extensions, and the Deployments of the Arc agents.
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let object = seen.object;
     if !seen.data.namespaces.is_arc(&object.meta.namespace) {
         return;
     }
     if *seen.kind == kinds::DEPLOYMENT {
-        let own = |row: &Preview| matches!(&row.trace, PreviewTrace::Deployment(name) if **name == *object.meta.name);
-        if seen.data.previews.iter().any(own) {
+        let is_agents =
+            |row: &Preview| matches!(&row.trace, PreviewTrace::Deployment(name) if **name == *object.meta.name);
+        if seen.data.previews.iter().any(is_agents) {
             notes.remark(AgentDeployment(object.meta.name.to_string()));
         }
         return;
@@ -78,12 +80,12 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     Verdict::Found(rows.filter_map(|row| Some(draft(row, &trace(row, inventory, context.platform)?))).collect())
 }
 
-/// What shows that a preview is used.
+/// The sign that a preview is in use, if there is one.
 fn trace(row: &Preview, inventory: &Inventory, platform: Platform) -> Option<String> {
     match &row.trace {
         PreviewTrace::Deployment(name) => {
             let there = inventory.remarks::<AgentDeployment>(RULE.code).any(|own| own.0 == *name);
-            there.then(|| format!("there is a Deployment {name} of the Arc agents"))
+            there.then(|| format!("Deployment {name} of the Arc agents exists"))
         }
         PreviewTrace::Extension(kind) => {
             let mut installed =
@@ -91,7 +93,7 @@ fn trace(row: &Preview, inventory: &Inventory, platform: Platform) -> Option<Str
             installed.next().map(|own| format!("ExtensionConfig {} is of type {kind}", own.name))
         }
         PreviewTrace::Namespace(name) => {
-            inventory.namespaces.iter().any(|own| own == name).then(|| format!("there is a namespace {name}"))
+            inventory.namespaces.iter().any(|own| own == name).then(|| format!("namespace {name} exists"))
         }
         PreviewTrace::Platform(own) => (*own == platform).then(|| format!("the platform is {}", platform.as_str())),
     }
@@ -100,8 +102,8 @@ fn trace(row: &Preview, inventory: &Inventory, platform: Platform) -> Option<Str
 fn draft(row: &Preview, trace: &str) -> Draft {
     let draft = Draft::at(ObjectRef::cluster(), format!("preview[{}]", row.id))
         .values(None, Some(&row.name))
-        .says(format!("{} is a preview of Microsoft's, as of {}", row.name, row.checked))
+        .says(format!("{} is a preview of Microsoft's as of {}", row.name, row.checked))
         .with(Evidence::seen("previews", format!("{trace}; {}", row.source)));
-    // Where Microsoft's own pages disagree, it is only worth knowing.
+    // Where Microsoft's own pages disagree, the finding only informs.
     if row.disputed { draft.lighter(Consequence::Info) } else { draft }
 }

@@ -29,6 +29,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa801.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsState,
     voiding: Voiding::AnyList,
 };

@@ -15,7 +15,7 @@ use crate::rules::rule::{
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA802"),
     slug: "third-party-closed-source",
-    summary: "closed-source software of others runs: a scanner, an agent, an appliance's software",
+    summary: "third-party closed-source software runs: a scanner, an agent, an appliance's software",
     consequence: Weight::Always(Consequence::NotCovered),
     basis: Grounds::Always(Basis::Explicit),
     clauses: &[Clause::new("C17")],
@@ -29,6 +29,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa802.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsState,
     voiding: Voiding::AnyList,
 };

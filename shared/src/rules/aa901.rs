@@ -1,4 +1,4 @@
-//! AA901: a webhook of the user's stands in the way of what a cluster needs to live and to be upgraded.
+//! AA901: a user's webhook blocks requests that a cluster needs to live and to be upgraded.
 
 use crate::finding::Clause;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,7 +23,7 @@ use crate::rules::rule::{
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA901"),
     slug: "blocking-webhook",
-    summary: "an admission webhook stands in the way of what a cluster needs to live and to be upgraded",
+    summary: "an admission webhook can block requests that the cluster needs to run and to be upgraded",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Operational),
     clauses: &[Clause::new("C04")],
@@ -40,10 +40,11 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    instead: "leave system namespaces and nodes out",
+    instead: "exclude system namespaces and nodes",
     page: include_str!("aa901.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
@@ -52,28 +53,28 @@ const fn all(kind: &'static Kind) -> Read {
     Read { kind, scope: Scope::Cluster }
 }
 
-/// NamespaceLabels of a namespace.
+/// The labels of a namespace.
 type NamespaceLabels = BTreeMap<String, String>;
 
-/// A system namespace that is there.
+/// A system namespace that exists.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct System {
     namespace: String,
     labels: NamespaceLabels,
 }
 
-/// A Service, as `namespace/name`, that something answers for.
+/// A Service, as `namespace/name`, with an endpoint.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Backed(String);
 
-/// A webhook, and the Helm release that an Arc extension may have brought it with.
+/// A webhook, and the Helm release with which an Arc extension may have brought it.
 #[derive(Debug)]
 struct OfRelease {
     release: FromRelease,
     webhook: ForeignWebhook,
 }
 
-/// A webhook, as far as it decides what it is asked about.
+/// The fields of a webhook that decide about which requests it is called.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 struct ForeignWebhook {
@@ -125,24 +126,24 @@ impl Rules {
         group && scope && resource && self.is_of_writes()
     }
 
-    /// Whether everything of everybody is asked about.
+    /// Whether its rules match every resource of every group.
     fn is_wild(&self) -> bool {
         let any = |list: &Option<Vec<String>>| list.iter().flatten().any(|own| own == "*" || own == "*/*");
         any(&self.api_groups) && any(&self.resources) && self.is_of_writes()
     }
 
-    /// Nothing is written by connecting to it.
+    /// Whether it is called for writes; CONNECT writes nothing.
     fn is_of_writes(&self) -> bool {
         self.operations.as_ref().is_none_or(|own| own.iter().any(|operation| operation != "CONNECT"))
     }
 }
 
-/// What a cluster must be able to write.
+/// An object that a cluster must be able to write.
 struct WebhookTarget {
     group: &'static str,
     resource: &'static str,
     namespaced: bool,
-    /// In whatever namespace.
+    /// Whether its namespace does not matter.
     anywhere: bool,
 }
 
@@ -180,7 +181,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     }
 }
 
-/// An endpoint that says nothing of its readiness is ready.
+/// Whether a slice has a ready endpoint; an endpoint that does not tell counts as ready.
 fn is_ready(slice: &Object<'_>) -> bool {
     #[derive(Deserialize)]
     struct Endpoint {
@@ -193,7 +194,8 @@ fn is_ready(slice: &Object<'_>) -> bool {
         ready: Option<bool>,
     }
     let endpoints: Vec<Endpoint> = slice.field("endpoints").unwrap_or_default();
-    let ready = |endpoint: &Endpoint| endpoint.conditions.as_ref().and_then(|own| own.ready).unwrap_or(true);
+    let ready =
+        |endpoint: &Endpoint| endpoint.conditions.as_ref().and_then(|conditions| conditions.ready).unwrap_or(true);
     endpoints.iter().any(ready)
 }
 
@@ -201,8 +203,8 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     let extensions = Installed::of(inventory, RULE.code, context.data);
     let counted = context.unread(&[&kinds::ENDPOINT_SLICE, &kinds::SERVICE]).is_none();
     let system: BTreeMap<&str, &NamespaceLabels> =
-        inventory.remarks::<System>(RULE.code).map(|own| (&*own.namespace, &own.labels)).collect();
-    let answered: BTreeSet<&str> = inventory.remarks::<Backed>(RULE.code).map(|own| &*own.0).collect();
+        inventory.remarks::<System>(RULE.code).map(|remark| (&*remark.namespace, &remark.labels)).collect();
+    let answered: BTreeSet<&str> = inventory.remarks::<Backed>(RULE.code).map(|remark| &*remark.0).collect();
     let mut drafts = Vec::new();
     for suspect in inventory.undecided(RULE.code) {
         let OfRelease { release, webhook } = &suspect.depends_on;
@@ -218,7 +220,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     Verdict::Found(drafts)
 }
 
-/// `backed`: the Services with an endpoint, where that could be read.
+/// A draft on a webhook that matches a target. `backed` holds the Services with an endpoint, if they could be read.
 fn judge(
     draft: Draft,
     webhook: &ForeignWebhook,
@@ -231,7 +233,7 @@ fn judge(
     let opted = |selector: &Option<Selector>, labels: &NamespaceLabels| {
         selector.as_ref().is_none_or(|own| own.matches(|key| labels.get(key).map(String::as_str)))
     };
-    // Objects of the system bear no label that anybody chose, so who asks for one does not ask about them.
+    // Objects of the system have no labels that anybody chose, so a webhook that selects by one is not called for them.
     let objects = opted(&webhook.object_selector, &nothing);
     let within: Vec<&str> = system
         .iter()
@@ -254,39 +256,38 @@ fn judge(
     let undecided = webhook.match_conditions.as_ref().is_some_and(|own| !own.is_empty());
     let shown = hit.iter().take(MAX_TARGETS).copied().collect::<Vec<_>>().join(", ");
     let evidence = format!(
-        "failurePolicy {}; asked about {shown}; system namespaces that it does not leave out: {}",
+        "failurePolicy {}; covers {shown}; system namespaces not excluded: {}",
         if closed { "Fail" } else { "Ignore" },
         if within.is_empty() { "none".to_owned() } else { within.join(", ") }
     );
     let draft = draft.with(Evidence::seen("rules", evidence));
     if closed && dead {
         let draft =
-            draft.says(format!("webhook {name} refuses what it is asked about: no endpoint of its Service is ready"));
+            draft.says(format!("webhook {name} blocks every request it covers: no endpoint of its Service is ready"));
         return Some(if hit.is_empty() && !starts_pods { draft.lighter(Consequence::Info) } else { draft });
     }
     if closed && !hit.is_empty() {
-        let draft = draft.says(format!("webhook {name} can stop the cluster's own work when it fails: {shown}"));
+        let draft = draft.says(format!("webhook {name} can block the cluster's own requests when it fails: {shown}"));
         return Some(if undecided {
-            let says = "whether its match conditions leave these out cannot be told here";
+            let says = "whether its match conditions exclude these is unknown";
             draft.with(Evidence::seen("matchConditions", says)).lighter(Consequence::Info)
         } else {
             draft
         });
     }
     if wild && !hit.is_empty() {
-        let draft =
-            draft.says(format!("webhook {name} is asked about everything, the cluster's own work included: {shown}"));
+        let draft = draft.says(format!("webhook {name} covers every request, the cluster's own included: {shown}"));
         return Some(draft.lighter(if undecided { Consequence::Info } else { Consequence::NotCovered }));
     }
     let blind = !matches!(webhook.side_effects.as_deref(), None | Some("None" | "NoneOnDryRun"));
     blind.then(|| {
         draft
-            .says(format!("webhook {name} knows no dry run: what is tried out and reaches it is refused"))
+            .says(format!("webhook {name} does not support dry run: dry-run requests that reach it are refused"))
             .lighter(Consequence::Info)
     })
 }
 
-/// What the control plane, kubelets and upgrades write (kubernetes.io, admission webhook good practices).
+/// The objects that the control plane, kubelets and upgrades write (kubernetes.io, admission webhook good practices).
 static TARGETS: [WebhookTarget; 17] = [
     target("", "nodes", false, true),
     target("", "nodes/status", false, true),

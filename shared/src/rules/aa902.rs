@@ -14,7 +14,7 @@ use crate::rules::rule::{Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, S
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA902"),
     slug: "disruption-budget-blocks-drain",
-    summary: "a disruption budget leaves no disruption, so nodes with its pods cannot be drained",
+    summary: "a disruption budget allows no disruption, so nodes with its pods cannot be drained",
     consequence: Weight::Always(Consequence::AtRisk),
     basis: Grounds::Always(Basis::Operational),
     clauses: &[Clause::new("C06")],
@@ -28,6 +28,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa902.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: None, deadlines: None },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
@@ -43,37 +44,37 @@ struct BudgetStatus {
 
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     let (object, meta) = (seen.object, &seen.object.meta);
-    // Until the controller has counted, and where it counts no pods, nothing is blocked.
+    // A budget blocks nothing until the controller has counted, nor where it counts no pods.
     let Some(status) = object.field::<BudgetStatus>("status") else { return };
     if status.disruptions_allowed > 0 || status.expected_pods <= 0 || status.current_healthy < status.desired_healthy {
         return;
     }
     let (namespace, name) = (&meta.namespace, &meta.name);
     let counted = format!(
-        "{} of {} pods are healthy, {} have to be",
+        "{} of {} pods are healthy, {} must be",
         status.current_healthy, status.expected_pods, status.desired_healthy
     );
     let draft = Draft::at(ObjectRef::of(object, seen.kind), "status.disruptionsAllowed")
         .values(None, Some("0"))
         .with(Evidence::seen("status", counted.clone()));
-    // The platform's own is nobody's to change.
+    // A budget of the platform's is nobody's to change.
     let component = seen.data.component(seen.kind.kind, namespace, name);
     if component.is_some() || seen.data.namespaces.protected(namespace).is_some() {
         let whose = component.map_or("the platform", |component| &*component.product);
         notes.drafts.push(
             draft
-                .says(format!("the disruption budget {name} of {whose} allows no disruption: {counted}"))
+                .says(format!("disruption budget {name} of {whose} allows no disruption: {counted}"))
                 .lighter(Consequence::Info),
         );
         return;
     }
-    let what = format!("the disruption budget {name} in {namespace}");
+    let budget = format!("disruption budget {name} in {namespace}");
     notes.drafts.push(if status.desired_healthy < status.expected_pods {
-        // With all its pods healthy it would give way.
-        draft.says(format!("{what} allows no disruption for the moment: {counted}")).lighter(Consequence::Info)
+        // With all its pods healthy the budget would give way.
+        draft.says(format!("{budget} allows no disruption at the moment: {counted}")).lighter(Consequence::Info)
     } else {
         let one = if status.expected_pods == 1 { ", and there is only one" } else { "" };
-        draft.says(format!("{what} never allows a disruption: {counted}{one}")).fix(
+        draft.says(format!("{budget} never allows a disruption: {counted}{one}")).fix(
             Command::kubectl_in(namespace, ["patch", "poddisruptionbudget"])
                 .name(name)
                 .word("--type=merge")

@@ -1,4 +1,4 @@
-//! AA903: the guard was installed, and does not guard as it should.
+//! AA903: the guard is installed, but does not guard as it should.
 
 use serde::Deserialize;
 
@@ -20,7 +20,7 @@ use crate::rules::rule::{
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA903"),
     slug: "guard-disarmed",
-    summary: "the guard was installed, and does not guard as it should",
+    summary: "the guard is installed but does not guard as it should",
     consequence: Weight::Always(Consequence::Info),
     basis: Grounds::Always(Basis::Operational),
     clauses: &[],
@@ -38,6 +38,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa903.md"),
     state: StateCheck { per_object: Some(per_object), per_cluster: Some(per_cluster), deadlines: None },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
@@ -86,7 +87,8 @@ struct WebhookRule {
     operations: Vec<String>,
 }
 
-/// What the configuration lacks of what the rules need. More than they need is the business of AA901.
+/// Drafts on parts of the guard's configuration that the rules need and that are missing. AA901 judges a configuration
+/// with more than they need.
 fn alterations(seen: &Seen<'_, '_>) -> Vec<Draft> {
     let configuration = seen.object;
     let webhooks: Vec<GuardWebhook> = configuration.field("webhooks").unwrap_or_default();
@@ -95,11 +97,11 @@ fn alterations(seen: &Seen<'_, '_>) -> Vec<Draft> {
     for webhook in webhooks.iter().filter(|webhook| webhook.client_config.ca_bundle.is_empty()) {
         drafts.push(
             at(format!("webhooks[name={}].clientConfig.caBundle", webhook.name))
-                .says(format!("the API server cannot trust the guard: webhook {} has no caBundle", webhook.name))
+                .says(format!("webhook {} has no caBundle, so the API server cannot trust the guard", webhook.name))
                 .with(Evidence::seen("configuration", "caBundle is empty")),
         );
     }
-    // `*` stands for resources and for subresources alike here: what is asked too often is no gap.
+    // `*` stands for resources and subresources alike here: extra requests are no gap.
     let is_in = |words: &[String], word: &str| words.iter().any(|own| own == word || own == "*" || own == "*/*");
     for watched in (seen.watched)() {
         let (group, resource) = (watched.kind.group, watched.resource());
@@ -122,7 +124,7 @@ fn alterations(seen: &Seen<'_, '_>) -> Vec<Draft> {
         drafts.push(
             at(format!("webhooks.rules[{resource}]"))
                 .says(format!(
-                    "the guard is not asked about {} of {resource}, which {codes} would judge",
+                    "the guard does not cover {} of {resource}, which {codes} would judge",
                     missing.join(", ")
                 ))
                 .with(Evidence::seen("configuration", "compared with the one this release generates")),
@@ -132,20 +134,20 @@ fn alterations(seen: &Seen<'_, '_>) -> Vec<Draft> {
     drafts
 }
 
-/// Selectors, conditions and rules that are not those of the manifest: the guard may be there, and never asked.
+/// A draft on selectors, conditions or rules that differ from the manifest: the guard may run and never be asked.
 fn edited(configuration: &Object<'_>, generated: &str) -> Option<Draft> {
     let digest = digest::digest(&configuration.field("webhooks").unwrap_or_default());
     (digest != generated).then(|| {
         Draft::at(this(configuration), "webhooks")
             .values(Some(generated), Some(&digest))
             .says(
-                "the guard is not asked as its manifest says: rules, selectors, conditions or the Service were changed",
+                "the guard's configuration differs from its manifest: rules, selectors, conditions or the Service were changed",
             )
             .with(Evidence::seen("configuration", format!("its annotation {GENERATED} has another digest")))
     })
 }
 
-/// A webhook configuration that somebody opened for a change and did not close again.
+/// A draft on a webhook configuration that somebody opened for a change and did not close again.
 fn open(object: &Object<'_>, kind: &'static Kind) -> Option<Draft> {
     let reason = object.meta.annotations.get(OPEN).map(str::trim).filter(|reason| !reason.is_empty())?;
     let name = &object.meta.name;
@@ -158,7 +160,7 @@ fn open(object: &Object<'_>, kind: &'static Kind) -> Option<Draft> {
     })
 }
 
-/// A guard that is scaled to nothing, or of which nothing is ready.
+/// A draft on a guard that is scaled to 0, or has no ready replica.
 fn idle(deployment: &Object<'_>) -> Option<Draft> {
     #[derive(Default, Deserialize)]
     #[serde(rename_all = "camelCase", default)]
@@ -186,12 +188,12 @@ fn idle(deployment: &Object<'_>) -> Option<Draft> {
     })
 }
 
-/// A part of the guard that is there.
+/// A part of the guard that exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum GuardPart {
     /// Its webhook configuration.
     Configuration,
-    /// A webhook configuration that does not say which manifest it is from.
+    /// A webhook configuration that does not name its manifest.
     OfUnknownOrigin,
     /// Its Deployment.
     Deployment,
@@ -206,7 +208,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         drafts.push(
             Draft::at(registration(), "metadata")
                 .values(Some(CONFIGURATION), None)
-                .says("the guard runs, and the API server does not ask it: its webhook configuration is missing")
+                .says("the guard runs, but the API server does not call it: its webhook configuration is missing")
                 .with(Evidence::seen("deployment", format!("{NAMESPACE}/{SERVICE} is there"))),
         );
     }
@@ -214,7 +216,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         drafts.push(
             Draft::at(registration(), "webhooks.clientConfig.service")
                 .values(Some(&format!("{NAMESPACE}/{SERVICE}")), None)
-                .says("the API server asks a guard that is not there: every request passes unjudged")
+                .says("the API server calls a guard that is missing: every request passes unjudged")
                 .with(Evidence::seen("deployment", format!("{NAMESPACE}/{SERVICE} is missing"))),
         );
     }
@@ -228,7 +230,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     Verdict::Found(drafts)
 }
 
-/// A line of metrics that counts requests which passed because one of our webhooks did not answer.
+/// A draft from a metrics line that counts requests admitted because one of our webhooks did not answer.
 fn failed_open(line: &str) -> Option<Draft> {
     let rest = line.strip_prefix(Probe::FAIL_OPEN)?;
     let (labels, count) = rest.split_once("} ")?;
@@ -258,5 +260,5 @@ fn registration() -> ObjectRef {
     }
 }
 
-/// A configuration of something else would lack everything; the first says enough.
+/// The most drafts. A configuration of something else would lack everything, and the first few say enough.
 const MAX_DRAFTS: usize = 8;

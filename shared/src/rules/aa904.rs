@@ -8,7 +8,7 @@ use crate::rules::rule::{Grounds, ManifestUse, Mode, Reach, Rule, StateCheck, Ve
 pub(crate) static RULE: Rule = Rule {
     code: Code::new("AA904"),
     slug: "waiver-problem",
-    summary: "a waiver breaks a term, is over, or covers nothing that was found",
+    summary: "a waiver breaks a term, has expired, or covers no finding",
     consequence: Weight::Always(Consequence::Info),
     basis: Grounds::Always(Basis::Operational),
     clauses: &[],
@@ -18,11 +18,12 @@ pub(crate) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    instead: "renew the waiver, or take it out",
+    instead: "renew or remove the waiver",
     page: include_str!("aa904.md"),
-    // What waivers are good for is known once all other rules have spoken: the check adds it then.
+    // The check adds the findings: it knows the use of waivers once all other rules have been judged.
     state: StateCheck { per_object: None, per_cluster: Some(|_, _| Verdict::Found(Vec::new())), deadlines: None },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };

@@ -15,7 +15,7 @@ use crate::rules::rule::{
 pub(super) static RULE: Rule = Rule {
     code: Code::new("AA905"),
     slug: "scale-limit-exceeded",
-    summary: "the cluster's size is not one that the platform's documents support",
+    summary: "the cluster's size is not supported by the platform's documents",
     consequence: Weight::Always(Consequence::NotCovered),
     basis: Grounds::By(|platform| match platform {
         Platform::BareMetal => Basis::Documented(&["P-BM"]),
@@ -23,7 +23,7 @@ pub(super) static RULE: Rule = Rule {
             Basis::Documented(&["scale-requirements"])
         }
     }),
-    // A limit of the product's documents; no clause of the policy speaks of size.
+    // The limit is one of the product's documents; no clause of the policy is about size.
     clauses: &[],
     platforms: &Platform::ALL,
     reads: &[Read { kind: &kinds::NODE, scope: Scope::Cluster }],
@@ -35,6 +35,7 @@ pub(super) static RULE: Rule = Rule {
     page: include_str!("aa905.md"),
     state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
@@ -67,17 +68,17 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     }
     let masters: Vec<&&NodeFact> = nodes.iter().filter(|node| node.control_plane).collect();
     let allowed = &limits.control_plane_nodes;
-    // An upgrade runs with one more until the old one is gone.
+    // An upgrade runs with one more node until the old one is gone.
     let moving = masters.iter().any(|node| is_moving(node, context));
     if let Some(most) = allowed.iter().max()
         && !masters.is_empty()
         && !allowed.contains(&masters.len())
         && !moving
-        // More than is allowed can be told from a part of the nodes, and so can nothing else.
+        // More nodes than allowed can be told from a part of the nodes; nothing else can.
         && context.unread(&[&kinds::NODE]).is_none()
     {
-        let words: Vec<String> = allowed.iter().map(ToString::to_string).collect();
-        let message = format!("{} control-plane nodes, and {} are supported", masters.len(), words.join(", "));
+        let numbers: Vec<String> = allowed.iter().map(ToString::to_string).collect();
+        let message = format!("{} control-plane nodes, and {} are supported", masters.len(), numbers.join(", "));
         drafts.push(draft("controlPlane.nodes", &message, masters.len(), limits, *most));
     }
     Verdict::Found(drafts)

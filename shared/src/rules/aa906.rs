@@ -27,10 +27,11 @@ pub(super) static RULE: Rule = Rule {
     guards: &[],
     reach: Reach::System,
     mode: Mode::Off,
-    instead: "move the client to the version that stays before the upgrade",
+    instead: "move the client to a version that stays, before upgrading",
     page: include_str!("aa906.md"),
     state: StateCheck { per_object: None, per_cluster: Some(per_cluster), deadlines: None },
     change: None,
+    claim: None,
     manifests: ManifestUse::AsCreation,
     voiding: Voiding::AnyList,
 };
@@ -43,7 +44,8 @@ fn per_cluster(inventory: &Inventory, _: &Context<'_>) -> Verdict {
     let Some(version) = inventory.server() else {
         return Verdict::Unknown("the API server's version is not known".to_owned());
     };
-    // The metric is there only once somebody used such an API; another one that always is proves whose metrics these are.
+    // The metric exists only once somebody used such an API; another one that always exists proves whose metrics these
+    // are.
     if metrics::samples(text, "kubernetes_feature_enabled").next().is_none() {
         return Verdict::Unknown(
             "what was read as /metrics is not of an API server of Kubernetes 1.26 or newer".to_owned(),
@@ -63,8 +65,8 @@ fn per_cluster(inventory: &Inventory, _: &Context<'_>) -> Verdict {
     let drafts = apis.into_iter().map(|(api, resource)| {
         let minor = next.minor_text();
         let message = format!(
-            "{resource} were requested at {api}, which Kubernetes {minor} no longer serves; the metric does not tell by whom, \
-             so it can be the platform itself"
+            "{resource} were requested at {api}, which Kubernetes {minor} no longer serves; the metric does not name the \
+             client, which may be the platform itself"
         );
         let seen = format!("apiserver_requested_deprecated_apis of {api} {resource} since the API server's start");
         Draft::at(ObjectRef::cluster(), format!("requestedApis[{api}/{resource}]"))
@@ -73,7 +75,7 @@ fn per_cluster(inventory: &Inventory, _: &Context<'_>) -> Verdict {
             .with(Evidence::seen("metrics", seen))
             .fix(
                 Command::kubectl(["get", "--raw", "/metrics"])
-                    .only("shows who asks, in the lines apiserver_requested_deprecated_apis"),
+                    .only("shows the requests, in the lines apiserver_requested_deprecated_apis"),
             )
     });
     Verdict::Found(drafts.collect())

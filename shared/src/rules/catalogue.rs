@@ -7,14 +7,14 @@ use crate::text;
 
 pub use crate::rules::ALL;
 
-/// The rule of a code or slug, in any case.
+/// The rule with a code or slug; case does not matter.
 pub fn find(word: &str) -> Option<&'static Rule> {
     ALL.iter()
         .copied()
         .find(|rule| rule.code.as_str().eq_ignore_ascii_case(word) || rule.slug.eq_ignore_ascii_case(word))
 }
 
-/// The rule that an answer to a clause belongs to, where answers alone decide it.
+/// The code of the rule that attestations alone decide, for a clause.
 pub(crate) fn attested(clause: &str) -> Option<Code> {
     let by_answers = |rule: &&Rule| matches!(rule.basis, Grounds::Answers) && rule.names(clause);
     ALL.iter().copied().find(by_answers).map(|rule| rule.code)
@@ -43,26 +43,26 @@ pub fn select(selector: &str) -> Result<Vec<&'static Rule>, UnknownRule> {
     Ok(rules)
 }
 
-/// What decides a clause of the policy.
+/// Everything that can decide a clause of the policy.
 #[derive(Clone, Debug)]
 pub struct Deciders<'d> {
     /// The rules that name it.
     pub rules: Vec<&'static Rule>,
-    /// The clause whose question asks people for it: itself, or the one it is asked with.
+    /// The clause whose question asks people for it: its own id, or the clause it is asked together with.
     pub asked_as: Option<&'d str>,
-    /// What else settles it, or why nothing in a cluster does.
+    /// Anything else that settles it, or the reason why nothing in a cluster does.
     pub settled_by: Option<&'d str>,
 }
 
 impl<'d> Deciders<'d> {
-    /// What decides `clause`.
+    /// The deciders of `clause`.
     pub fn of(clause: &'d ClauseText) -> Self {
         let rules = ALL.iter().copied().filter(|rule| rule.names(&clause.id)).collect();
-        let own = clause.ask.as_ref().map(|_| &*clause.id);
-        Deciders { rules, asked_as: clause.asked_with.as_deref().or(own), settled_by: clause.settled_by.as_deref() }
+        let asked = clause.ask.as_ref().map(|_| &*clause.id);
+        Deciders { rules, asked_as: clause.asked_with.as_deref().or(asked), settled_by: clause.settled_by.as_deref() }
     }
 
-    /// Whether anything does.
+    /// Whether the clause has any decider.
     pub fn any(&self) -> bool {
         !self.rules.is_empty() || self.asked_as.is_some() || self.settled_by.is_some()
     }
@@ -72,9 +72,9 @@ impl<'d> Deciders<'d> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no rule is called {given:?}{}", .nearest.as_ref().map(|near| format!("; did you mean {near}?")).unwrap_or_default())]
 pub struct UnknownRule {
-    /// What was given.
+    /// The word given.
     pub given: String,
-    /// What may have been meant.
+    /// The nearest known word.
     pub nearest: Option<String>,
 }
 
@@ -95,9 +95,9 @@ mod tests {
     }
 
     #[test]
-    fn every_clause_a_rule_names_exists_and_who_names_none_says_so() {
+    fn every_clause_a_rule_names_exists_and_a_rule_without_clauses_says_so() {
         for rule in ALL {
-            // What is not policy is experience, or rests on another document, and the page says which.
+            // A rule outside the policy rests on experience or on another document, and its page says which.
             let of_experience = |platform: &&Platform| rule.basis_on(**platform) == Basis::Operational;
             let says_so = rule.platforms.iter().all(|own| of_experience(&own)) || rule.page.contains("names no clause");
             assert!(!rule.clauses.is_empty() || says_so, "{} names no clause and does not say so", rule.code);
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn every_clause_has_what_its_row_says_decides_it() {
+    fn every_clause_is_decided_in_the_ways_its_row_promises() {
         let data = embedded();
         let open: Vec<&str> =
             data.clauses.iter().filter(|clause| !Deciders::of(clause).any()).map(|clause| &*clause.id).collect();
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_else_settles_clauses_is_there() {
+    fn clauses_settled_outside_of_rules_are_settled() {
         let settled: Vec<&str> =
             embedded().clauses.iter().filter(|clause| clause.settled_by.is_some()).map(|clause| &*clause.id).collect();
         assert_eq!(settled, ["C15", "C23", "C33", "C36", "C39"]);
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_that_guards_judges_changes_and_the_other_way_round() {
+    fn a_rule_has_watches_exactly_if_it_judges_changes() {
         for rule in ALL {
             assert_eq!(rule.guards.is_empty(), rule.change.is_none(), "{}", rule.code);
             assert!(rule.instead.len() <= 60, "{}: `instead` must fit a denial line", rule.code);
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn no_rule_would_deny_or_warn_of_more_than_its_weight_allows() {
+    fn no_rule_denies_or_warns_beyond_its_weight() {
         for rule in ALL.iter().filter(|rule| rule.change.is_some()) {
             let most = Mode::at_most(rule.heaviest(rule.platforms));
             assert!(rule.mode <= most, "{}: {} where {} is the most", rule.code, rule.mode.as_str(), most.as_str());
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_documented_rule_names_pages_that_are_there_and_dated() {
+    fn a_documented_rule_names_existing_dated_pages() {
         for (rule, platform) in ALL.iter().flat_map(|rule| rule.platforms.iter().map(move |own| (rule, *own))) {
             let Basis::Documented(ids) = rule.basis_on(platform) else { continue };
             let documents = rule.basis_on(platform).documents();
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_policy_text_nothing_is_explicit_and_two_readings_alone_void() {
+    fn without_a_policy_text_nothing_is_explicit_and_only_two_rules_void() {
         let there = |rule: &&&Rule| rule.platforms.contains(&Platform::BareMetal);
         for rule in ALL.iter().filter(there) {
             assert_ne!(rule.basis_on(Platform::BareMetal), Basis::Explicit, "{}", rule.code);

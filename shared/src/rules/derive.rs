@@ -1,4 +1,5 @@
-//! What follows from the rules' declarations: the rights a check needs, the requests the guard must be asked about.
+//! Facts derived from the rules' declarations: the rights a check needs, and the requests the guard's webhooks must
+//! cover.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,22 +10,22 @@ use crate::k8s::object::Object;
 use crate::rules::catalogue;
 use crate::rules::rule::{Mode, Reach, Rule, Seen, Watch, Watched};
 
-/// Kinds that rules judge the change of and no webhook is asked about, since a cluster lives by them: a dry run judges them, and
-/// on their way in a ValidatingAdmissionPolicy does.
+/// Kinds that rules judge changes of, but no webhook covers, since a cluster lives by them. A dry run judges them, and
+/// a ValidatingAdmissionPolicy covers them at admission.
 pub const UNASKED: [&Kind; 2] = [&kinds::ENDPOINTS, &kinds::ENDPOINT_SLICE];
 
-/// An object of a kind, as rules are shown it.
+/// An object and its kind as rules get them.
 pub(crate) fn seen<'o, 'a>(object: &'o Object<'a>, kind: &'static Kind, data: &'o Data) -> Seen<'o, 'a> {
     Seen { object, kind, data, watched: || watched(&BTreeMap::new()) }
 }
 
-/// Every kind and subresource that a rule which is not off guards, sorted; codes in catalogue order. `modes` are those that
-/// a configuration gives instead of the rules' own.
+/// Every kind and subresource guarded by a rule that is not off, sorted, with codes in catalogue order. `modes` are the
+/// configured modes, which take precedence over the rules' own.
 pub fn watched(modes: &BTreeMap<String, Mode>) -> Vec<Watched> {
     watched_by(modes, |_| true)
 }
 
-/// As [`watched`], by the rules that are asked in every namespace alone.
+/// As [`watched`], limited to rules that reach every namespace.
 pub fn watched_everywhere(modes: &BTreeMap<String, Mode>) -> Vec<Watched> {
     watched_by(modes, |rule| rule.reach == Reach::Everywhere)
 }
@@ -51,13 +52,13 @@ fn watched_by(modes: &BTreeMap<String, Mode>, wanted: impl Fn(&Rule) -> bool) ->
     found.into_values().collect()
 }
 
-/// What rules are asked about of a kind, those that are off unless asked for included.
+/// The watches of all rules on a kind, including rules that are off by default.
 pub fn guards(kind: &'static Kind) -> impl Iterator<Item = &'static Watch> {
-    // There is one of each kind.
+    // A kind exists once, so its address is its identity.
     catalogue::ALL.iter().flat_map(|rule| rule.guards).filter(move |guard| std::ptr::eq(guard.kind, kind))
 }
 
-/// The kinds a check lists, with the codes of the rules that need them: all it needs is `list` on each.
+/// The kinds a check lists, with the codes of the rules that need them. A check needs `list` on each, and nothing else.
 pub fn listed() -> Vec<(&'static Kind, Vec<&'static str>)> {
     let mut found: BTreeMap<&Kind, BTreeSet<&str>> = BTreeMap::new();
     for kind in [&kinds::NODE, &kinds::NAMESPACE] {
@@ -71,10 +72,10 @@ pub fn listed() -> Vec<(&'static Kind, Vec<&'static str>)> {
     found.into_iter().map(|(kind, codes)| (kind, codes.into_iter().collect())).collect()
 }
 
-/// What a dry run lists to tell who serves an API group, before it sends a write there. Rules read both as well.
+/// The kinds a dry run lists to tell who serves an API group, before it sends a write there. Rules read both as well.
 pub const DRY_RUN_LISTS: [&Kind; 2] = [&kinds::API_SERVICE, &kinds::CUSTOM_RESOURCE_DEFINITION];
 
-/// The probes a check asks, with the codes of the rules that need them.
+/// The probes a check sends, with the codes of the rules that need them.
 pub fn probed() -> Vec<(Probe, Vec<&'static str>)> {
     let codes = |probe: Probe| -> Vec<&'static str> {
         catalogue::ALL.iter().filter(|rule| rule.probes.contains(&probe)).map(|rule| rule.code.as_str()).collect()
@@ -97,8 +98,8 @@ pub fn coverage(data: &Data) -> Vec<Covered<'_>> {
     data.clauses.iter().map(|clause| Covered { clause, rules: rules(&clause.id) }).collect()
 }
 
-/// The ClusterRole with all that a complete check needs, and nothing else: `list` on what the rules read. What a dry run
-/// lists is among it.
+/// The ClusterRole for a complete check: `list` on the kinds the rules read, which includes the lists of a dry run, and
+/// nothing else.
 ///
 /// The plugin reads `/version` too, which Kubernetes lets every authenticated user do.
 pub fn reader_role() -> String {

@@ -1,4 +1,4 @@
-//! What several rules share.
+//! Functions and types that several rules share.
 
 pub(crate) mod add_ons;
 pub(crate) mod attested;

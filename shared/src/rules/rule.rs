@@ -1,4 +1,4 @@
-//! What a rule declares. Lists, RBAC, webhook rules, `explain` and coverage derive from it.
+//! The declaration of a rule. Lists, RBAC, webhook rules, `explain` and coverage derive from it.
 
 use crate::facts::notes::Notes;
 use crate::finding::Clause;
@@ -18,44 +18,47 @@ use crate::k8s::kinds::Kind;
 use crate::k8s::object::Object;
 use crate::k8s::pod::Pod;
 
-/// One rule: one code, one slug, one file, one page. Every field is mandatory, so that a new one makes each rule decide.
+/// One rule: one code, one slug, one file, one page. Every field is mandatory, so that a new field makes each rule
+/// decide.
 #[derive(Debug)]
 pub struct Rule {
-    /// Never reused.
+    /// The code; never reused.
     pub code: Code,
-    /// Names the problem.
+    /// The name of the problem.
     pub slug: &'static str,
     /// The problem in one sentence.
     pub summary: &'static str,
-    /// What follows, by platform.
+    /// The consequence, by platform.
     pub consequence: Weight,
-    /// Whose word that is, by platform.
+    /// The authority behind the consequence, by platform.
     pub basis: Grounds,
     /// Clauses; empty for operational rules.
     pub clauses: &'static [Clause],
-    /// Where it applies.
+    /// The platforms the rule applies to.
     pub platforms: &'static [Platform],
-    /// What the state check reads.
+    /// The lists the state check reads.
     pub reads: &'static [Read],
-    /// What it asks of the API server besides lists.
+    /// The requests the state check needs besides lists.
     pub probes: &'static [Probe],
-    /// What the guard is asked about.
+    /// The requests the guard judges by this rule.
     pub guards: &'static [Watch],
-    /// In which namespaces the guard is asked about them.
+    /// The namespaces in which the guard judges them.
     pub reach: Reach,
-    /// What the guard does in the `enforce` preset.
+    /// The guard's action in the `enforce` preset.
     pub mode: Mode,
-    /// The supported way, in a few words: it stands in denials and warnings.
+    /// The supported alternative in a few words, shown in denials and warnings.
     pub instead: &'static str,
     /// The Markdown page.
     pub page: &'static str,
-    /// Judges a state.
+    /// The judgement of a state.
     pub state: StateCheck,
-    /// Judges a change. `None` when there is nothing to guard.
+    /// The judgement of a change. `None` when there is nothing to guard.
     pub change: Option<ChangeCheck>,
-    /// Judges manifests, which nobody has applied yet.
+    /// The judgement of whose hand a change claims to be, by the field manager that asks for it.
+    pub claim: Option<ClaimCheck>,
+    /// The judgement of manifests, which nobody has applied yet.
     pub manifests: ManifestUse,
-    /// The lists whose objects may void support by this rule, for the verdict where one was not read.
+    /// The lists whose objects may void support by this rule. The verdict needs them when one was not read.
     pub voiding: Voiding,
 }
 
@@ -86,7 +89,7 @@ impl Rule {
         declared.on(platform)
     }
 
-    /// Whether a clause is among those that it is about.
+    /// Whether the rule is about `clause`.
     pub fn names(&self, clause: &str) -> bool {
         self.clauses.iter().any(|own| own.as_str() == clause)
     }
@@ -118,7 +121,7 @@ pub enum Weight {
 /// A basis that may differ by platform.
 #[derive(Clone, Copy, Debug)]
 pub enum Grounds {
-    /// What somebody answers to a clause, which is as explicit as the clause.
+    /// An attestation: an answer to a clause is as explicit as the clause.
     Answers,
     /// The same everywhere.
     Always(Basis),
@@ -129,13 +132,13 @@ pub enum Grounds {
 /// A list the state check needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Read {
-    /// Of what.
+    /// The kind.
     pub kind: &'static Kind,
-    /// From where.
+    /// The part of the cluster the list covers.
     pub scope: Scope,
 }
 
-/// Where a list is taken from.
+/// The part of the cluster a list covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
     /// The namespaces whose add-ons are managed, by the data.
@@ -146,10 +149,10 @@ pub enum Scope {
     Cluster,
     /// The system namespaces in which the catalogue has components of this kind.
     ComponentNamespaces,
-    /// Where another rule's list of the whole cluster is there anyway: what it tells is welcome, and no gap without it.
+    /// The whole cluster, if another rule lists it anyway. Without that list there is no gap.
     IfRead,
-    /// The system namespaces in which the catalogue has workloads, for what Kubernetes keeps beside these. Snapshots of 0.1.0 do
-    /// not hold it, and that alone is no gap.
+    /// The system namespaces in which the catalogue has workloads, for the records Kubernetes keeps beside workloads.
+    /// Snapshots of 0.1.0 do not hold them, and that alone is no gap.
     ComponentRecords,
     /// kube-system.
     KubeSystem,
@@ -159,27 +162,27 @@ pub enum Scope {
     Own,
 }
 
-/// In which namespaces the guard is asked about namespaced objects. Never in its own.
+/// The namespaces in which the guard judges namespaced objects. Its own is never among them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reach {
-    /// In every one.
+    /// All namespaces.
     Everywhere,
-    /// In the system's, and where the catalogue has components.
+    /// The system namespaces, and namespaces in which the catalogue has components.
     System,
 }
 
-/// Requests the guard is asked about.
+/// Requests the guard judges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Watch {
-    /// On what.
+    /// The kind.
     pub kind: &'static Kind,
     /// The object itself (empty) or a subresource.
     pub subresource: &'static str,
-    /// Doing what.
+    /// The operations.
     pub operations: &'static [Operation],
 }
 
-/// One kind the guard must be asked about.
+/// One kind the guard's webhooks must cover.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Watched {
     /// The kind.
@@ -188,7 +191,7 @@ pub struct Watched {
     pub subresource: &'static str,
     /// The operations.
     pub operations: Vec<Operation>,
-    /// Codes of the rules that ask.
+    /// Codes of the rules that watch it.
     pub codes: Vec<&'static str>,
 }
 
@@ -203,7 +206,7 @@ impl Watched {
     }
 }
 
-/// What the guard does about a finding at most; the finding's weight decides whether it does that much, see
+/// The guard's strongest action on a finding. The finding's weight decides whether the guard goes that far, see
 /// [`Mode::at_most`]. Off in `warn` and `observe` too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -211,7 +214,7 @@ impl Watched {
 pub enum Mode {
     /// Not judged.
     Off,
-    /// Allowed without a word, and recorded in audit annotations, log and metrics.
+    /// Allowed without a warning, and recorded in audit annotations, log and metrics.
     Record,
     /// Allowed, with a warning.
     Warn,
@@ -220,8 +223,8 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// What the guard does about a finding of this weight at most: only what voids support is denied, and only what
-    /// endangers it is warned of.
+    /// The strongest action for a finding of this weight: only a finding that voids support is denied, and only one
+    /// that endangers support is a warning.
     pub fn at_most(consequence: Consequence) -> Self {
         match consequence {
             Consequence::Voids => Mode::Deny,
@@ -230,7 +233,7 @@ impl Mode {
         }
     }
 
-    /// The word of the configuration.
+    /// The spelling in the configuration.
     pub fn as_str(self) -> &'static str {
         match self {
             Mode::Off => "off",
@@ -241,14 +244,14 @@ impl Mode {
     }
 }
 
-/// How a rule judges a state. Objects come one by one, in pages, and are not kept.
+/// The judgement of a state. Objects come one by one, in pages, and are not kept.
 #[derive(Clone, Copy)]
 pub struct StateCheck {
     /// Called for every object of the kinds in `reads`, on no platform in particular.
     pub per_object: Option<fn(&Seen<'_, '_>, &mut Notes)>,
-    /// Called once all is read, for each platform the cluster may be on.
+    /// Called once after all lists, for each platform the cluster may be on.
     pub per_cluster: Option<fn(&Inventory, &Context<'_>) -> Verdict>,
-    /// What becomes due by this rule, whether or not it is violated; for each platform the cluster may be on.
+    /// Deadlines the rule knows of, whether or not it is violated; for each platform the cluster may be on.
     pub deadlines: Option<fn(&Inventory, &Context<'_>) -> Vec<Due>>,
 }
 
@@ -257,7 +260,7 @@ pub struct StateCheck {
 pub struct Due {
     /// The last day, UTC.
     pub on: Date,
-    /// What becomes due, for people.
+    /// The subject of the deadline, for people.
     pub what: String,
 }
 
@@ -271,18 +274,18 @@ impl std::fmt::Debug for StateCheck {
     }
 }
 
-/// How a rule judges manifests, which nobody has applied yet.
+/// The judgement of manifests, which nobody has applied yet.
 #[derive(Clone, Copy, Debug)]
 pub enum ManifestUse {
     /// As the creation of the object.
     AsCreation,
-    /// As the creation of the object; and what several manifests tell together.
+    /// As the creation of the object, and together with the other manifests of the set.
     Together(&'static Across),
-    /// As an object of a state: images, definitions and marks of charts stand in manifests too.
+    /// As an object of a state: images, definitions and chart marks stand in manifests too.
     AsState,
-    /// As an update of the node of that name, which is there: nobody makes a node of AKS Arc by a manifest.
+    /// As an update of the existing node of that name: nobody makes a node of AKS Arc by a manifest.
     AsNodeUpdate,
-    /// As the creation of a node, which only informs: no manifest tells whether there is a node of that name.
+    /// As the creation of a node, which only informs: no manifest tells whether a node of that name exists.
     AsNodeCreation,
 }
 
@@ -292,7 +295,7 @@ impl ManifestUse {
         matches!(self, ManifestUse::AsState)
     }
 
-    /// How the rule looks across manifests, if it does.
+    /// The rule's judgement across manifests, if it has one.
     pub(crate) fn across(self) -> Option<&'static Across> {
         match self {
             ManifestUse::Together(across) => Some(across),
@@ -301,27 +304,27 @@ impl ManifestUse {
     }
 }
 
-/// How a rule that judges changes looks across a set of manifests.
+/// The judgement of a set of manifests, for a rule that judges changes.
 #[derive(Debug)]
 pub struct Across {
-    /// Notes what one of them tells.
+    /// Notes one manifest.
     pub(crate) note: fn(&Seen<'_, '_>, &mut Notes),
-    /// Adds to what was found of each alone. What stays undecided is returned, for people.
+    /// Adds to the findings on single manifests. Returns the part that stays undecided, as text.
     pub(crate) settle: fn(&Inventory, &Context<'_>, &mut Vec<Draft>) -> Option<String>,
 }
 
 /// Which lists hold objects that may void support by a rule.
 #[derive(Clone, Copy, Debug)]
 pub enum Voiding {
-    /// Any that the rule reads.
+    /// Any list the rule reads.
     AnyList,
-    /// Those of these kinds, of the whole cluster or of a namespace that the policy text names.
+    /// Lists of these kinds, of the whole cluster or of a namespace the policy text names.
     InNamed(fn(&Kind) -> bool),
 }
 
 impl Voiding {
-    /// Whether a list of a kind may hold what voids support. `is_named` tells of the list's namespace whether the policy text
-    /// names it; a list of the whole cluster holds those too.
+    /// Whether a list of `kind` may hold an object that voids support. `is_named` says whether the policy text names
+    /// the list's namespace; a list of the whole cluster holds such namespaces too.
     pub(crate) fn may_be_in(self, kind: &Kind, is_named: impl FnOnce() -> bool) -> bool {
         match self {
             Voiding::AnyList => true,
@@ -330,10 +333,14 @@ impl Voiding {
     }
 }
 
-/// Judges a change.
+/// The judgement of whose hand a change claims to be: a draft, from the change and the field manager that asks for it, which is
+/// empty where the request gives none.
+pub type ClaimCheck = fn(&Change<'_>, &str, &Data) -> Option<Draft>;
+
+/// The judgement of a change: drafts of its findings.
 pub type ChangeCheck = fn(&Change<'_>, &Data) -> Vec<Draft>;
 
-/// An object of a state, with what is known around it.
+/// An object of a state, with its kind and the tables.
 #[derive(Debug)]
 pub struct Seen<'o, 'a> {
     /// The object.
@@ -342,18 +349,19 @@ pub struct Seen<'o, 'a> {
     pub kind: &'static Kind,
     /// The tables.
     pub data: &'o Data,
-    /// What the guard of this release is asked about, for the rule on the guard's own configuration: no rule knows all others.
+    /// The requests the guard of this release judges, for the rule on the guard's own configuration. A function,
+    /// because no rule knows all others.
     pub watched: fn() -> Vec<Watched>,
 }
 
 impl<'a> Seen<'_, 'a> {
-    /// The pod that the object is, or describes; read once for all rules that ask.
+    /// The pod the object is, or the pod template it holds. It is parsed once for all rules.
     pub fn pod(&self) -> Option<&Pod<'a>> {
         self.object.pod(self.kind)
     }
 }
 
-/// What the whole needs besides the inventory.
+/// The input of `per_cluster` and `deadlines` besides the inventory.
 #[derive(Debug)]
 pub struct Context<'d> {
     /// The tables.
@@ -362,19 +370,19 @@ pub struct Context<'d> {
     pub versions: &'d [crate::data::versions::Table],
     /// The platform assumed.
     pub platform: Platform,
-    /// The release of the host below the cluster, where given: `2019`, `22H2`, `2602`.
+    /// The release of the host below the cluster, if given: `2019`, `22H2`, `2602`.
     pub release: Option<&'d str>,
-    /// What the system created at a known-good time, and what of it is there now; where a baseline was given.
+    /// The baseline compared with the present, if a baseline was given.
     pub baseline: Option<Comparison<'d>>,
-    /// Whether manifests are judged: nothing in them runs yet.
+    /// Whether the inventory holds manifests, in which nothing runs yet.
     pub manifests: bool,
-    /// What people answered that counts.
+    /// The attestations that count.
     pub(crate) answers: Answers<'d>,
-    /// The lists of the rule's own reads that were not read to the end, and why: see [`Context::unread`].
+    /// The lists among the rule's own reads that were not read to the end, with the reason: see [`Context::unread`].
     pub unread: Vec<(&'static Kind, String)>,
-    /// The moment judged.
+    /// The moment of the judgement.
     pub now: Timestamp,
-    /// The day judged, UTC.
+    /// The day of the judgement, UTC.
     pub as_of: Date,
 }
 
@@ -384,23 +392,24 @@ impl Context<'_> {
         self.versions.iter().find(|table| table.platform == self.platform)
     }
 
-    /// Why the absence of an object of these kinds says nothing, if so: not all that the rule reads of them was read. The
-    /// check itself sees to it that such a rule does not pass; that it does not accuse either is up to the rule.
+    /// The reason why some list of these kinds was not read to the end, if so: the absence of an object then proves
+    /// nothing. The check sees to it that such a rule does not pass; the rule itself must not report the absence as a
+    /// finding.
     pub fn unread(&self, kinds: &[&Kind]) -> Option<&str> {
         self.unread.iter().find(|(kind, _)| kinds.contains(kind)).map(|(_, why)| &**why)
     }
 }
 
-/// What a rule says of the whole.
+/// A rule's judgement of the whole cluster.
 #[must_use]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Findings, or none, which is a pass.
     Found(Vec<Draft>),
-    /// Not decided, and why.
+    /// Undecided, with the reason.
     Unknown(String),
-    /// Findings, although not everything could be decided.
+    /// Findings, and the reason why not everything could be decided.
     FoundPartly(Vec<Draft>, String),
-    /// Kubernetes cannot show it here, and why.
+    /// Not observable in Kubernetes, with the reason.
     NotObservable(String),
 }

@@ -16,9 +16,7 @@ use crate::facts::change::Change;
 use crate::finding::{Consequence, Evidence, Finding};
 use crate::k8s::user::User;
 use crate::people::waiver::{self, Waiver};
-use crate::rules::aa301;
 use crate::rules::catalogue;
-use crate::rules::parts::forged;
 use crate::rules::rule::{Mode, Rule};
 use crate::text;
 use crate::verdict::review::NotEvaluated;
@@ -216,8 +214,8 @@ impl Guard {
         let Some(judge) = rule.change.filter(|_| is_watched) else { return Vec::new() };
         // `partly`: the rule looked at managedFields, of which only a part is known. The rest may make the change lawful.
         let (mut drafts, partly) = change.watched(|| judge(change, &self.data));
-        if rule.code == aa301::RULE.code {
-            drafts.extend(forged::forged(change, &user.field_manager, &self.data));
+        if let Some(judge) = rule.claim {
+            drafts.extend(judge(change, &user.field_manager, &self.data));
         }
         if actor::is_agent(user, &self.data.managers) {
             drafts.retain(|draft| !draft.agents_may);

@@ -1,5 +1,7 @@
-//! The result of a check, versioned and the same for every format. Names and order of the fields are the JSON contract,
-//! `aksarc.dev/v1alpha1`.
+//! The engine's result of a check. Programs and renderers get it as [`v1::ReportV1`], which is the contract.
+
+mod to_v1;
+pub mod v1;
 
 use crate::finding::Code;
 use crate::people::questions::Question;
@@ -8,16 +10,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::data::{Document, Platform};
-use crate::finding::{Basis, Consequence, Finding};
+use crate::finding::{Basis, Finding};
 
 /// The result of a check.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug)]
 pub struct Report {
-    /// `aksarc.dev/v1alpha1`.
-    pub api_version: &'static str,
-    /// `SupportReport`.
-    pub kind: &'static str,
     /// The tool that made the report.
     pub tool: ToolVersion,
     /// The policy that the cluster was compared with.
@@ -55,11 +52,10 @@ pub struct ToolVersion {
 }
 
 /// The policy that a cluster was compared with.
-#[derive(Clone, Debug, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default)]
 pub struct Policy {
-    /// The platform, or the candidates joined by `|`.
-    pub platform: String,
+    /// The platform, or the candidates.
+    pub platforms: Vec<Platform>,
     /// The evidence for the platform.
     pub platform_evidence: Vec<String>,
     /// The policy texts of those platforms.
@@ -71,8 +67,7 @@ pub struct Policy {
 }
 
 /// The cluster that was judged.
-#[derive(Clone, Debug, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default)]
 pub struct Cluster {
     /// The kubeconfig context, or the snapshot.
     pub context: String,
@@ -88,8 +83,7 @@ pub struct Cluster {
 pub const NEEDS_CLUSTER: &str = "needs a cluster; these are manifests";
 
 /// The verdict, in the policy's terms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VerdictWord {
     /// Nothing voids support, but a rule that could find that is unknown.
     Inconclusive,
@@ -111,8 +105,7 @@ impl VerdictWord {
 }
 
 /// The outcome of a rule, with its reason.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleOutcome {
     /// `AA201`.
     pub code: Code,
@@ -123,14 +116,12 @@ pub struct RuleOutcome {
     /// The reason, unless the outcome is a plain pass or violation.
     pub reason: String,
     /// Whether an undecided part could void support, so that the verdict depends on it.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub could_void: bool,
 }
 
 /// The outcome of a rule. Unknown is never a pass.
 #[must_use]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RuleResult {
     /// The rule does not apply on this platform or to this input.
     NotApplicable,
@@ -161,8 +152,7 @@ impl RuleResult {
 }
 
 /// A deadline.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Clock {
     /// The day.
     pub due: String,
@@ -174,13 +164,11 @@ pub struct Clock {
     pub what: String,
     /// Where the platform is not known: the platforms on which the deadline holds. Empty when it holds on all
     /// candidates.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub platforms: Vec<Platform>,
 }
 
 /// The extent and cost of a check.
-#[derive(Clone, Debug, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default)]
 pub struct Coverage {
     /// The number of rules with an outcome other than unknown.
     pub evaluated: usize,
@@ -218,11 +206,4 @@ pub mod exit {
     pub const REFUSED: u8 = 6;
     /// Interrupted.
     pub const INTERRUPTED: u8 = 130;
-}
-
-impl Report {
-    /// The number of unwaived findings with this consequence.
-    pub fn count(&self, consequence: Consequence) -> usize {
-        self.findings.iter().filter(|f| f.consequence == consequence && f.waiver.is_none()).count()
-    }
 }

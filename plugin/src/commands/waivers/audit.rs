@@ -8,6 +8,7 @@ use aksarc_shared::finding::Finding;
 use aksarc_shared::people::waiver::WaiverStatus;
 use aksarc_shared::verdict::audit::{self, Audit, Use};
 use aksarc_shared::verdict::check::{Check, Params};
+use aksarc_shared::verdict::report::v1::ClusterV1;
 use aksarc_shared::verdict::report::{Report, exit};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -109,8 +110,8 @@ fn document(audits: &[Audit<'_>], loaded: &Loaded, report: &Report, now: Timesta
     let unreadable: Vec<Value> =
         loaded.unreadable.iter().map(|one| json!({"name": one.name, "why": one.why})).collect();
     json!({
-        "apiVersion": API_VERSION, "kind": "WaiverAudit", "asOf": now.to_string(), "cluster": report.cluster,
-        "verdict": report.verdict, "items": items, "unreadable": unreadable,
+        "apiVersion": API_VERSION, "kind": "WaiverAudit", "asOf": now.to_string(), "cluster": ClusterV1::from(report.cluster.clone()),
+        "verdict": report.verdict.as_str(), "items": items, "unreadable": unreadable,
     })
 }
 

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 
 use aksarc_shared::text;
-use aksarc_shared::verdict::report::Report;
+use aksarc_shared::verdict::report::v1::ReportV1;
 
 use super::summary::shown;
 use super::view::View;
 
-pub(super) fn render(report: &Report, view: &View<'_>) -> Result<String, fmt::Error> {
+pub(super) fn render(report: &ReportV1, view: &View) -> Result<String, fmt::Error> {
     let mut seen = BTreeSet::new();
     let mut out = String::new();
     for finding in shown(report, view.show) {

@@ -3,13 +3,14 @@
 use std::fmt;
 
 use aksarc_shared::text;
-use aksarc_shared::verdict::report::Report;
+use aksarc_shared::verdict::report::v1::ReportV1;
 
 use super::summary::{counted, headline, left_out};
+use super::view::View;
 use crate::screen::style::{Paint, sign};
 use crate::screen::wording::days;
 
-pub(super) fn render(report: &Report) -> Result<String, fmt::Error> {
+pub(super) fn render(report: &ReportV1, _: &View) -> Result<String, fmt::Error> {
     let verdict = report.verdict;
     let next = report.clocks.iter().find(|clock| clock.days_left >= 0 && clock.platforms.is_empty());
     let next = next.map(|clock| {

@@ -1,22 +1,20 @@
 //! Parts of a report that several formats show.
 
-use aksarc_shared::finding::{Basis, Consequence, Finding};
-use aksarc_shared::rules::catalogue;
-use aksarc_shared::verdict::report::{Report, VerdictWord};
+use aksarc_shared::verdict::report::v1::{BasisV1, ConsequenceV1, FindingV1, InputKindV1, ReportV1, VerdictV1};
 
 use super::view::Show;
 
 /// Findings to show, in the report's order.
-pub(super) fn shown(report: &Report, show: Show) -> Vec<&Finding> {
-    let wanted = |finding: &&Finding| {
-        show == Show::All || (finding.waiver.is_none() && finding.consequence != Consequence::Info)
+pub(super) fn shown(report: &ReportV1, show: Show) -> Vec<&FindingV1> {
+    let wanted = |finding: &&FindingV1| {
+        show == Show::All || (finding.waiver.is_none() && finding.consequence != ConsequenceV1::Info)
     };
     report.findings.iter().filter(wanted).collect()
 }
 
 /// The policy texts, each as `"Support policies for AKS on Azure Local" of 2025-06-26`.
-pub(super) fn texts(report: &Report) -> Vec<String> {
-    let each = report.policy.documents.iter().map(|document| match document.date {
+pub(super) fn texts(report: &ReportV1) -> Vec<String> {
+    let each = report.policy.documents.iter().map(|document| match &document.date {
         Some(date) => format!("\"{}\" of {date}", document.title),
         None => format!("\"{}\" (undated)", document.title),
     });
@@ -24,16 +22,16 @@ pub(super) fn texts(report: &Report) -> Vec<String> {
 }
 
 /// The number of rules that `--only` and `--skip` left out: a verdict of a few is not one of all.
-pub(super) fn left_out(report: &Report) -> usize {
-    catalogue::ALL.len().saturating_sub(report.rules.len())
+pub(super) fn left_out(report: &ReportV1) -> usize {
+    report.catalogue.left_out
 }
 
 /// The verdict in a few words, with whose word it is; a verdict of some rules alone says so and is never `within`.
-pub(super) fn headline(report: &Report) -> String {
+pub(super) fn headline(report: &ReportV1) -> String {
     let word = match (report.verdict, report.verdict_basis) {
-        (VerdictWord::Outside, Some(Basis::Documented(_))) => "outside, by Microsoft's retirement notice",
-        (VerdictWord::Outside, Some(Basis::Derived | Basis::Operational)) => "outside, by our reading",
-        (VerdictWord::Within, _) if left_out(report) > 0 => "nothing voids support",
+        (VerdictV1::Outside, Some(BasisV1::Documented)) => "outside, by Microsoft's retirement notice",
+        (VerdictV1::Outside, Some(BasisV1::Derived | BasisV1::Operational)) => "outside, by our reading",
+        (VerdictV1::Within, _) if left_out(report) > 0 => "nothing voids support",
         (verdict, _) => verdict.as_str(),
     };
     let asked = if left_out(report) > 0 { ", of the rules asked" } else { "" };
@@ -41,11 +39,16 @@ pub(super) fn headline(report: &Report) -> String {
 }
 
 /// A count of the report's summary.
-pub(super) fn counted(report: &Report, key: &str) -> usize {
+pub(super) fn counted(report: &ReportV1, key: &str) -> usize {
     report.summary.get(key).copied().unwrap_or(0)
 }
 
 /// The platforms that the cluster may be on.
-pub(super) fn candidates(report: &Report) -> Vec<&str> {
-    report.policy.platform.split('|').collect()
+pub(super) fn candidates(report: &ReportV1) -> Vec<&str> {
+    report.policy.platforms.iter().map(String::as_str).collect()
+}
+
+/// Whether manifests were judged, and no state.
+pub(super) fn of_manifests(report: &ReportV1) -> bool {
+    report.input.kind == InputKindV1::Manifests
 }

@@ -7,12 +7,12 @@ mod layout;
 
 use std::fmt;
 
-use aksarc_shared::verdict::report::Report;
+use aksarc_shared::verdict::report::v1::ReportV1;
 
 use super::view::{Show, View};
 use layout::Screen;
 
-pub(super) fn render(report: &Report, view: &View<'_>) -> Result<String, fmt::Error> {
+pub(super) fn render(report: &ReportV1, view: &View) -> Result<String, fmt::Error> {
     let mut screen = Screen::new(report, view);
     screen.header()?;
     screen.verdict()?;

@@ -1,6 +1,7 @@
 //! The choice of what a report shows.
 
 use aksarc_shared::jiff::Timestamp;
+use aksarc_shared::verdict::report::v1::InputV1;
 
 use crate::screen::style::Look;
 
@@ -26,9 +27,9 @@ pub enum GroupBy {
     Namespace,
 }
 
-/// The part of a report that is shown, and facts about its subject that are not in it.
+/// The part of a report that is shown, and the terminal, program and moment it is shown by.
 #[derive(Clone, Copy, Debug)]
-pub struct View<'a> {
+pub struct View {
     /// The abilities of the terminal.
     pub look: Look,
     /// The name of this program, as it was called.
@@ -37,18 +38,8 @@ pub struct View<'a> {
     pub show: Show,
     /// In which groups.
     pub group_by: GroupBy,
-    /// When the snapshot was taken.
-    pub taken: Option<&'a str>,
-    /// Its age.
-    pub age: Option<Age>,
-    /// Manifests were judged, not a state.
-    pub manifests: bool,
-    /// The nodes were read, so that their number says something.
-    pub nodes_read: bool,
-    /// Objects among the manifests that no rule looks at.
-    pub unjudged: usize,
-    /// Objects among the manifests that were recorded from a cluster.
-    pub recorded: usize,
+    /// The moment of showing it: a snapshot has an age then.
+    pub now: Timestamp,
 }
 
 /// The age of a snapshot.
@@ -61,9 +52,11 @@ pub struct Age {
 }
 
 impl Age {
-    /// The age of what was taken at a moment: on the day that was asked for, or today.
-    pub fn of(taken: Timestamp, as_of: Option<Timestamp>) -> Self {
-        let then = as_of.unwrap_or_else(Timestamp::now);
-        Age { days: then.duration_since(taken).as_hours() / 24, given: as_of.is_some() }
+    /// The age of a snapshot at the moment that was asked for, or now; nothing where it does not tell when it was taken.
+    pub fn of(input: &InputV1, now: Timestamp) -> Option<Self> {
+        let moment = |text: &Option<String>| text.as_deref()?.parse::<Timestamp>().ok();
+        let (taken, as_of) = (moment(&input.taken)?, moment(&input.as_of));
+        let then = as_of.unwrap_or(now);
+        Some(Age { days: then.duration_since(taken).as_hours() / 24, given: as_of.is_some() })
     }
 }

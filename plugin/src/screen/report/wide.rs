@@ -2,18 +2,17 @@
 
 use std::fmt::{self, Write as _};
 
-use aksarc_shared::finding::{Clause, Code};
 use aksarc_shared::text;
-use aksarc_shared::verdict::report::Report;
+use aksarc_shared::verdict::report::v1::ReportV1;
 
-use super::summary::{counted, headline, left_out, shown};
+use super::summary::{counted, headline, left_out, of_manifests, shown};
 use super::view::View;
 use crate::screen::grid::Grid;
 use crate::screen::style::{Paint, sign};
-use crate::screen::wording::dated;
+use crate::screen::wording::dated_page;
 
-pub(super) fn render(report: &Report, view: &View<'_>) -> Result<String, fmt::Error> {
-    let (before, after) = if view.manifests { ("BEFORE", "AFTER") } else { ("MUST BE", "IS") };
+pub(super) fn render(report: &ReportV1, view: &View) -> Result<String, fmt::Error> {
+    let (before, after) = if of_manifests(report) { ("BEFORE", "AFTER") } else { ("MUST BE", "IS") };
     let mut grid =
         Grid::new(&["CODE", "CONSEQUENCE", "BASIS", "CLAUSES", "OBJECT", "PATH", before, after, "BY", "AT", "WAIVER"]);
     let or_dash = |text: String| if text.is_empty() { "–".to_owned() } else { text };
@@ -25,16 +24,16 @@ pub(super) fn render(report: &Report, view: &View<'_>) -> Result<String, fmt::Er
             count => format!(" ({count})"),
         };
         grid.row([
-            finding.code.to_string(),
+            finding.code.clone(),
             finding.consequence.as_str().to_owned(),
             match finding.documents.as_slice() {
                 [] => finding.basis.as_str().to_owned(),
                 pages => {
-                    let pages: Vec<String> = pages.iter().map(|page| dated(page)).collect();
+                    let pages: Vec<String> = pages.iter().map(dated_page).collect();
                     format!("{}: {}", finding.basis.as_str(), pages.join("; "))
                 }
             },
-            or_dash(Clause::join(finding.clauses, ",")),
+            or_dash(finding.clauses.join(",")),
             format!("{}{members}", text::line(&finding.object.short(), 120)),
             or_dash(text::line(&finding.path, 120)),
             value(&finding.before),
@@ -52,9 +51,9 @@ pub(super) fn render(report: &Report, view: &View<'_>) -> Result<String, fmt::Er
             let answer = question.answer.as_ref();
             questions.row([
                 question.clauses.join(","),
-                or_dash(Code::join(&question.rules, ",")),
+                or_dash(question.rules.join(",")),
                 text::line(&question.topic, 60),
-                answer.map_or("–", |answer| answer.answer).to_owned(),
+                answer.map_or_else(|| "–".to_owned(), |answer| text::line(&answer.answer, 40)),
                 or_dash(answer.map(|answer| text::line(&answer.by, 60)).unwrap_or_default()),
                 or_dash(answer.map(|answer| text::line(&answer.expires, 40)).unwrap_or_default()),
                 text::line(question.refused.as_ref().unwrap_or(&question.ask), 200),

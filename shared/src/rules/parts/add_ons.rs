@@ -1,4 +1,4 @@
-//! What an add-on of somebody's does where it stands among the platform's own, and so how much follows from it.
+//! The effect of a user's add-on on the platform's parts in its namespace, and the consequence of that effect.
 
 use crate::rules::parts::components;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,16 +15,16 @@ use crate::k8s::selector::Selector;
 use crate::rules::parts::installed;
 use crate::rules::parts::network_policy::NetworkPolicySpec;
 
-/// What follows from an add-on, and why.
+/// The consequence of an add-on, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Standing {
     pub(crate) weight: Consequence,
-    /// What it does to the platform's parts, as what is said of its name: `can cut off pods of CoreDNS`.
+    /// The effect on the platform's parts, as a predicate of the add-on's name: `can cut off pods of CoreDNS`.
     pub(crate) does: Option<String>,
 }
 
 impl Standing {
-    /// That of an object in its namespace; `None` where nothing follows from it at all.
+    /// The standing of an object in its namespace; `None` where it has no consequence at all.
     pub(crate) fn of(object: &Object<'_>, kind: &Kind, namespace: &str, data: &Data) -> Option<Self> {
         let place = data.namespaces.add_ons(namespace);
         if place == AddOns::Free {
@@ -43,28 +43,29 @@ impl Standing {
         }
         match reach(object, kind, namespace, data) {
             Some(does) => Some(Standing { weight: Consequence::AtRisk, does: Some(does) }),
-            // The text names one namespace; elsewhere what neither runs nor reaches for anything is not even noted.
+            // The policy text names one namespace. Elsewhere an object that runs nothing and affects nothing is not
+            // even noted.
             None => (place == AddOns::Voids).then_some(Standing { weight: Consequence::Info, does: None }),
         }
     }
 
-    /// What is said of it, behind its kind, name and place.
+    /// The message of the finding: `what` is the kind, name and place of the add-on.
     pub(crate) fn says(&self, what: &str, namespace: &str) -> String {
         match (&self.does, self.weight) {
             (Some(does), _) => format!("{what} in {namespace} {does}"),
             (None, Consequence::Info) => {
-                format!("{what} in {namespace} is somebody's own, and runs and changes nothing there")
+                format!("{what} in {namespace} is a user's own, and runs and changes nothing there")
             }
             (None, _) => format!("{what} in {namespace} is not the platform's"),
         }
     }
 }
 
-/// What an object that does not run does to the platform's parts beside it, if anything.
+/// The effect of an object that runs nothing on the platform's parts in its namespace, if it has one.
 fn reach(object: &Object<'_>, kind: &Kind, namespace: &str, data: &Data) -> Option<String> {
     match kind.kind {
         "LimitRange" => limits(object),
-        // The Arc agents' way out is judged by a rule of its own.
+        // A rule of its own judges the egress of the Arc agents.
         "NetworkPolicy" if data.namespaces.is_add_on(namespace) => cuts_off(object, namespace, data),
         "PodDisruptionBudget" => holds_back(object, namespace, data),
         "ResourceQuota" => counts(object),
@@ -77,25 +78,26 @@ fn reach(object: &Object<'_>, kind: &Kind, namespace: &str, data: &Data) -> Opti
 /// The products whose pods a selector selects, for people.
 pub(crate) fn selected(selector: &Selector, namespace: &str, data: &Data) -> Option<String> {
     let rows = data.managed_pods.iter().filter(|row| row.namespace == namespace);
-    let own = rows.filter(|row| selector.matches(|key| row.labels.get(key).map(String::as_str)));
-    let products: BTreeSet<&str> = own.map(|row| &*row.product).collect();
-    let shown: Vec<&str> = products.iter().take(MAX_PRODUCTS).copied().collect();
+    let pods = rows.filter(|row| selector.matches(|key| row.labels.get(key).map(String::as_str)));
+    let products: BTreeSet<&str> = pods.map(|row| &*row.product).collect();
+    let named: Vec<&str> = products.iter().take(MAX_PRODUCTS).copied().collect();
     let more = products.len().saturating_sub(MAX_PRODUCTS);
-    (!shown.is_empty())
-        .then(|| format!("{}{}", shown.join(", "), if more > 0 { format!(" and {more} more") } else { String::new() }))
+    (!named.is_empty())
+        .then(|| format!("{}{}", named.join(", "), if more > 0 { format!(" and {more} more") } else { String::new() }))
 }
 
-/// Defaults too small stop pods as surely as a limit does; one that sets nothing yet does nothing.
+/// The effect of a LimitRange. Small defaults stop pods as surely as a limit does; a LimitRange that sets nothing has
+/// no effect.
 fn limits(object: &Object<'_>) -> Option<String> {
     let spec: Value = object.field("spec")?;
     let any = spec.get("limits").and_then(Value::as_array).is_some_and(|limits| !limits.is_empty());
-    any.then(|| "can starve pods of the platform, or keep them from starting".to_owned())
+    any.then(|| "can starve pods of the platform, or block their start".to_owned())
 }
 
 fn counts(object: &Object<'_>) -> Option<String> {
     let spec: Value = object.field("spec")?;
     let any = spec.get("hard").and_then(Value::as_object).is_some_and(|hard| !hard.is_empty());
-    any.then(|| "can keep pods and other objects of the platform from being made".to_owned())
+    any.then(|| "can block pods and other objects of the platform".to_owned())
 }
 
 fn cuts_off(object: &Object<'_>, namespace: &str, data: &Data) -> Option<String> {
@@ -115,7 +117,7 @@ fn reroutes(object: &Object<'_>, namespace: &str, data: &Data) -> Option<String>
         selector: Option<BTreeMap<String, String>>,
     }
     let spec: ServiceSpec = object.field("spec")?;
-    // Without an address of its own it only lists the pods, as scraping wants it.
+    // A Service without a cluster address only lists the pods, as scrapers want it.
     let listed = spec.cluster_ip.as_deref() == Some("None") || spec.service_type.as_deref() == Some("ExternalName");
     let selector = spec.selector.filter(|selector| !listed && !selector.is_empty())?;
     let products = selected(&Selector::of_labels(selector), namespace, data)?;
@@ -138,10 +140,11 @@ fn holds_back(object: &Object<'_>, namespace: &str, data: &Data) -> Option<Strin
     let all = spec.min_available.as_ref().is_some_and(|least| {
         least.as_str() == Some("100%") || least.as_u64().zip(expected).is_some_and(|(least, pods)| least >= pods)
     });
-    (none || all).then(|| format!("lets no pod of {products} be moved, and so no node be drained"))
+    (none || all).then(|| format!("allows no pod of {products} to be moved, so no node can be drained"))
 }
 
-/// What a RoleBinding gives to users' accounts. `writes` says what its Role may write, where that is known.
+/// The rights a RoleBinding gives to accounts that are not the platform's. `writes` is the right of its Role to write,
+/// if known.
 pub(crate) fn empowers(object: &Object<'_>, namespace: &str, data: &Data, writes: Option<&str>) -> Option<String> {
     let role: RoleRef = object.field("roleRef")?;
     let subjects: Vec<Subject> = object.field("subjects").unwrap_or_default();
@@ -151,16 +154,16 @@ pub(crate) fn empowers(object: &Object<'_>, namespace: &str, data: &Data, writes
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    let what = match &*role.kind {
+    let role_name = match &*role.kind {
         "ClusterRole" if WRITING_ROLES.contains(&&*role.name) => format!("ClusterRole {}", role.name),
         "ClusterRole" if READING_ROLES.contains(&&*role.name) => return None,
         "ClusterRole" | "Role" => format!("{} {}: {}", role.kind, role.name, writes?),
         _ => return None,
     };
-    Some(format!("lets {} {}{more} change the platform's parts there ({what})", who.kind, who.name))
+    Some(format!("lets {} {}{more} change the platform's parts there ({role_name})", who.kind, who.name))
 }
 
-/// The Role or ClusterRole that a RoleBinding refers to, where what it may do is not known by its name: see [`role`].
+/// The Role or ClusterRole of a RoleBinding, as [`role`] spells it, unless its rights are known by its name.
 pub(crate) fn bound_role(object: &Object<'_>, namespace: &str) -> Option<String> {
     let bound: RoleRef = object.field("roleRef")?;
     let built_in = WRITING_ROLES.iter().chain(&READING_ROLES).any(|own| *own == bound.name);
@@ -171,12 +174,12 @@ pub(crate) fn bound_role(object: &Object<'_>, namespace: &str) -> Option<String>
     }
 }
 
-/// What a Role is called here, and a ClusterRole, which has no namespace.
+/// The key of a Role; a ClusterRole has no namespace.
 pub(crate) fn role(namespace: &str, name: &str) -> String {
     format!("{namespace}/{name}")
 }
 
-/// What of the platform's parts in a namespace a Role or ClusterRole may write, for people.
+/// The first right in a Role or ClusterRole to write parts of the platform in a namespace, for people.
 pub(crate) fn writes(role: &Object<'_>, namespace: &str, data: &Data) -> Option<String> {
     let rules: Vec<PolicyRule> = role.field("rules").unwrap_or_default();
     rules.iter().find_map(|rule| {
@@ -188,7 +191,7 @@ pub(crate) fn writes(role: &Object<'_>, namespace: &str, data: &Data) -> Option<
         })?;
         let (_, resource, kind) = kind;
         let names = rule.resource_names.as_ref().filter(|names| !names.is_empty());
-        // Who may write what bears one name writes the platform's only where that is the platform's.
+        // A right limited to names affects the platform only where one of the names is a component's.
         let hit = names.is_none_or(|names| names.iter().any(|name| data.component(kind, namespace, name).is_some()));
         hit.then(|| format!("{verb} on {resource}"))
     })
@@ -238,7 +241,7 @@ struct PolicyRule {
     resource_names: Option<Vec<String>>,
 }
 
-/// The level of Pod Security that a namespace enforces, where pods of the platform may not start under it.
+/// The level of Pod Security a namespace enforces, where pods of the platform may not start under it.
 pub(crate) fn enforced(namespace: &Object<'_>) -> Option<String> {
     let level = namespace.meta.labels.get(ENFORCE)?;
     matches!(level, "baseline" | "restricted").then(|| level.to_owned())
@@ -248,14 +251,14 @@ pub(crate) fn enforced(namespace: &Object<'_>) -> Option<String> {
 pub(crate) fn is_expected(object: &Object<'_>, kind: &Kind, namespace: &str, name: &str, data: &Data) -> bool {
     let component = data.component(kind.kind, namespace, name);
     let released = || is_foreign(object, data) && !installed::release(object).is_empty();
-    // What AA301 leaves to this rule is not expected here, or neither would speak.
+    // Objects that AA301 leaves to this rule are not expected here, or neither rule would report them.
     let theirs = |row: &Component| released() || components::is_theirs(object, row, data);
     component.is_some_and(|row| row.confidence == Confidence::Doc && !row.extension || !theirs(row))
         || data.allows(kind, namespace, name, object)
 }
 
-/// Whether an object runs nothing but images that are not Microsoft's. A name that no document gives to a component of AKS Arc
-/// can be that of the upstream chart as well, as with the drivers for SMB and NFS: the mark of a release tells.
+/// Whether an object runs no image of Microsoft's. A name that no document gives to a component of AKS Arc can be that
+/// of the upstream chart as well, as with the drivers for SMB and NFS: the mark of a release tells them apart.
 fn is_foreign(object: &Object<'_>, data: &Data) -> bool {
     let images = origin::images(object);
     !images.is_empty() && !images.iter().any(|image| data.provenance.is_microsofts(image))
@@ -264,15 +267,15 @@ fn is_foreign(object: &Object<'_>, data: &Data) -> bool {
 /// The label by which a namespace enforces a level of Pod Security (Pod Security Admission, kubernetes.io).
 pub(crate) const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
 
-/// The ClusterRoles of Kubernetes' own that may write workloads (Using RBAC Authorization, kubernetes.io).
+/// The built-in ClusterRoles that may write workloads (Using RBAC Authorization, kubernetes.io).
 const WRITING_ROLES: [&str; 3] = ["admin", "cluster-admin", "edit"];
 
-/// The one that may write nothing.
+/// The built-in ClusterRole that may write nothing.
 const READING_ROLES: [&str; 1] = ["view"];
 
 const WRITING_VERBS: [&str; 6] = ["*", "create", "delete", "deletecollection", "patch", "update"];
 
-/// The kinds that components are of, but for those that leader election and an add-on's own record need.
+/// The kinds of components, except those that leader election and an add-on's own records need.
 const MANAGED_KINDS: [(&str, &str, &str); 7] = [
     ("apps", "daemonsets", "DaemonSet"),
     ("apps", "deployments", "Deployment"),
@@ -283,5 +286,5 @@ const MANAGED_KINDS: [(&str, &str, &str); 7] = [
     ("rbac.authorization.k8s.io", "rolebindings", "RoleBinding"),
 ];
 
-/// Products named in one finding.
+/// The most products one finding names.
 const MAX_PRODUCTS: usize = 3;

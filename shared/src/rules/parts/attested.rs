@@ -1,5 +1,5 @@
-//! Clauses that people alone can answer, each on a rule of its own: the finding is what somebody said, in the words of the
-//! question, and never those of a rule that looks at something else.
+//! Rules on clauses that only people can answer. The finding repeats an attestation and the question it answers; it
+//! never borrows the words of a rule that looks at something else.
 
 use crate::data::Platform;
 use crate::facts::answers::{Attestation, Attested, day};
@@ -9,62 +9,64 @@ use crate::finding::Code;
 use crate::finding::{Consequence, Draft, Evidence, ObjectRef};
 use crate::rules::rule::{Context, Grounds, ManifestUse, Mode, Reach, Rule, StateCheck, Verdict, Voiding, Weight};
 
-/// What tells one rule on answers from another.
+/// The fields in which one rule on attestations differs from another.
 #[derive(Clone, Copy)]
 pub(crate) struct AnswerRule {
     pub(crate) code: Code,
     pub(crate) slug: &'static str,
     pub(crate) summary: &'static str,
-    /// What follows, wherever there is a policy text.
+    /// The consequence, wherever there is a policy text.
     pub(crate) consequence: Consequence,
     pub(crate) clauses: &'static [Clause],
     pub(crate) instead: &'static str,
     pub(crate) page: &'static str,
-    /// By [`judge`].
+    /// The judgement, by [`judge`].
     pub(crate) judge: fn(&Inventory, &Context<'_>) -> Verdict,
 }
 
-/// A rule that an answer alone decides: nothing in a cluster tells, so it reads nothing and guards nothing, and what somebody
-/// answers to a clause of the policy text is as explicit as the clause.
-pub(crate) const fn rule(own: AnswerRule) -> Rule {
+/// A rule that only attestations decide. Nothing in a cluster shows the matter, so the rule reads nothing and guards
+/// nothing; an answer to a clause of the policy text is as explicit as the clause.
+pub(crate) const fn rule(rule: AnswerRule) -> Rule {
     Rule {
-        code: own.code,
-        slug: own.slug,
-        summary: own.summary,
-        consequence: Weight::Always(own.consequence),
+        code: rule.code,
+        slug: rule.slug,
+        summary: rule.summary,
+        consequence: Weight::Always(rule.consequence),
         basis: Grounds::Answers,
-        clauses: own.clauses,
+        clauses: rule.clauses,
         platforms: &Platform::WITH_POLICY_TEXT,
         reads: &[],
         probes: &[],
         guards: &[],
         reach: Reach::System,
         mode: Mode::Off,
-        instead: own.instead,
-        page: own.page,
-        state: StateCheck { per_object: None, per_cluster: Some(own.judge), deadlines: None },
+        instead: rule.instead,
+        page: rule.page,
+        state: StateCheck { per_object: None, per_cluster: Some(rule.judge), deadlines: None },
         change: None,
+        claim: None,
         manifests: ManifestUse::AsCreation,
         voiding: Voiding::AnyList,
     }
 }
 
-/// What an answer that a clause is not kept comes to.
+/// The finding on an attestation that a clause is not fulfilled.
 pub(crate) struct Fault {
-    /// What was said, in words that follow a colon.
+    /// The text of the finding, which follows a colon.
     pub(crate) says: String,
-    /// A lighter weight than the rule's.
+    /// A weight lighter than the rule's.
     pub(crate) lighter: Option<Consequence>,
 }
 
 impl Fault {
-    /// A fault that weighs what its rule does.
+    /// A fault with the weight of its rule.
     pub(crate) fn of(says: &str) -> Self {
         Fault { says: says.to_owned(), lighter: None }
     }
 }
 
-/// Judges a rule by the answers to its clauses alone; `fault` puts one that a clause is not kept into words.
+/// A rule's verdict by the attestations of its clauses alone. `fault` words an attestation that a clause is not
+/// fulfilled.
 pub(crate) fn judge(
     clauses: &[Clause],
     context: &Context<'_>,
@@ -89,14 +91,14 @@ fn draft(answer: &Attestation, context: &Context<'_>, fault: &Fault) -> Draft {
     let row = context.data.clauses.iter().find(|row| row.id == clause);
     let question = row.and_then(|row| row.ask.clone()).unwrap_or_default();
     let topic = topic(context, clause).unwrap_or("the clause");
-    let told = Evidence {
+    let evidence = Evidence {
         manager: by.to_owned(),
         time: answer.on.0.to_string(),
         ..Evidence::seen("attestation", &*answer.note)
     };
     let mut draft = Draft::at(ObjectRef::cluster(), format!("attestation[{clause}]"))
         .says(format!("{by} answered {clause} ({topic}) on {}: {}", day(answer.on.0), fault.says))
-        .with(told)
+        .with(evidence)
         .with(Evidence::seen("question", question));
     if let Some(stop) = &answer.stop {
         draft = draft.values(None, Some(&stop.to_string()));

@@ -1,4 +1,4 @@
-//! What an update would change of a platform's object.
+//! Drafts on the changes an update makes to an object of the platform.
 
 use crate::data::Data;
 use crate::facts::change::Change;
@@ -10,7 +10,8 @@ use crate::rules::parts::effect::is_restart;
 use crate::rules::parts::node_metadata::{disowned, target};
 use crate::rules::parts::written::taken;
 
-/// What an update would change of a platform's object. `rest` tells where it shows that it was put to rest.
+/// The changes an update makes to an object of the platform. `rest` gives the path of the field that put it to rest, if
+/// any.
 pub(crate) fn changed(
     change: &Change<'_>,
     product: &str,
@@ -20,7 +21,7 @@ pub(crate) fn changed(
     changed_fields(change, product, data, rest).into_iter().map(|(draft, _)| draft).collect()
 }
 
-/// As [`changed`], with the field that a finding is about; one on the object as a whole has none.
+/// As [`changed`], each draft with the field it is about; a draft on the object as a whole has none.
 pub(crate) fn changed_fields(
     change: &Change<'_>,
     product: &str,
@@ -33,7 +34,7 @@ pub(crate) fn changed_fields(
     if !differing.any() {
         return lost.into_iter().collect();
     }
-    // Where a person's hand already shows, this may be the way back. What weighs more is never cut off behind it.
+    // A field that a person wrote before may be on its way back. Weightier changes are never cut off behind such a one.
     let mut shown = taken(before, data);
     if let Some(path) = rest(before) {
         shown.insert(&path);
@@ -54,28 +55,28 @@ pub(crate) fn changed_fields(
         .collect()
 }
 
-/// That a pod or ReplicaSet would no longer be its workload's. Its controller takes back what still bears its labels, and the
-/// claim may have been somebody's own: so it is warned of, not denied.
+/// A draft: the update takes a pod or ReplicaSet away from its workload. A warning and no denial, since the controller
+/// adopts it again by its labels, and the owner may have been the user's own claim.
 pub(crate) fn lost_owner(change: &Change<'_>, before: &Object<'_>, after: &Object<'_>, product: &str) -> Option<Draft> {
     let makes =
         matches!(change.kind.kind, "Pod" | "ReplicaSet") && !before.owners().is_empty() && after.owners().is_empty();
     let owner = change.lost_owner().filter(|_| makes)?;
-    let what = format!("{} {} of {product}", change.kind.kind, change.name);
-    Some(disowned(change, owner, &what).warn_at_most())
+    let subject = format!("{} {} of {product}", change.kind.kind, change.name);
+    Some(disowned(change, owner, &subject).warn_at_most())
 }
 
-/// Whether what was scaled to nothing would run again, which is the cure.
+/// Whether the update starts a workload again that was scaled to nothing, which is the cure.
 pub(crate) fn wakes(difference: &FieldDifference, change: &Change<'_>) -> bool {
-    // Behind the back of its Deployment a ReplicaSet of the past would run again.
+    // An old ReplicaSet would run again without its Deployment knowing.
     if change.kind.kind == "ReplicaSet" {
         return false;
     }
-    // A Scale of nothing has no such field.
+    // A Scale leaves out `spec.replicas` when it is 0.
     let rests = difference.before.as_deref().map_or(change.subresource == "scale", |before| before == "0");
     difference.path == "spec.replicas" && rests && difference.after.as_deref().is_some_and(|after| after != "0")
 }
 
-/// Annotations of the pods' template weigh least of all in it: a restart changes nothing else.
+/// Whether a path is an annotation of the pod template. These weigh least in it: a restart changes nothing else.
 pub(crate) fn is_template_annotation(path: &[Step<'_>]) -> bool {
     let is = |step: &Step<'_>, name: &str| matches!(step, Step::Field(field) if &**field == name);
     matches!(path, [_, template, meta, annotations, _]

@@ -1,4 +1,4 @@
-//! Which objects are managed components, and which belong to one.
+//! Lookups of managed components, and of the component an object belongs to.
 
 use crate::data::{Component, Confidence, Data};
 use crate::facts::change::Change;
@@ -6,14 +6,14 @@ use crate::facts::origin::{self};
 use crate::k8s::kinds::{self};
 use crate::k8s::object::Object;
 
-/// The catalogued component an object is, where this rule speaks for it: the Arc agents have a rule of their own.
+/// The catalogued component with a kind, namespace and name. Arc agents are left out: they have a rule of their own.
 pub(crate) fn component<'d>(data: &'d Data, kind: &str, namespace: &str, name: &str) -> Option<&'d Component> {
     let arc = data.namespaces.protected(namespace).is_some_and(|row| row.owner == "arc");
     data.component(kind, namespace, name).filter(|_| !arc)
 }
 
-/// Whether an object that bears a component's name is somebody's own: no document gives the name to AKS Arc, upstream's chart uses
-/// it too, and the object bears the mark of a person's release and runs no image of Microsoft's.
+/// Whether an object with a component's name is the user's own: no document gives the name to AKS Arc (upstream's chart
+/// uses it too), and the object bears the mark of a person's release and runs no image of Microsoft's.
 pub(crate) fn is_theirs(object: &Object<'_>, component: &Component, data: &Data) -> bool {
     if component.confidence == Confidence::Doc || origin::is_platform_release(object, data) {
         return false;
@@ -26,11 +26,11 @@ pub(crate) fn is_theirs(object: &Object<'_>, component: &Component, data: &Data)
 
 /// The component a pod or ReplicaSet belongs to, by its owner.
 pub(crate) fn owning_component<'d>(kind: &kinds::Kind, object: &Object<'_>, data: &'d Data) -> Option<&'d Component> {
-    let own = matches!(kind.kind, "Pod" | "ReplicaSet");
-    by_owner(object, |kind, name| component(data, kind, &object.meta.namespace, name)).filter(|_| own)
+    let is_owned = matches!(kind.kind, "Pod" | "ReplicaSet");
+    by_owner(object, |kind, name| component(data, kind, &object.meta.namespace, name)).filter(|_| is_owned)
 }
 
-/// What `find` says of the workload that a pod or ReplicaSet belongs to.
+/// The first result of `find` for the kind and name of the workload that owns a pod or ReplicaSet.
 pub(crate) fn by_owner<T>(object: &Object<'_>, find: impl Fn(&str, &str) -> Option<T>) -> Option<T> {
     object.owners().iter().find_map(|owner| match &*owner.kind {
         // A Deployment's ReplicaSet is named after it and a hash.
@@ -39,7 +39,7 @@ pub(crate) fn by_owner<T>(object: &Object<'_>, find: impl Fn(&str, &str) -> Opti
     })
 }
 
-/// The component whose pods or replicas a pod or ReplicaSet is: by its owner, or, of what is scaled, by its name.
+/// The component a pod or ReplicaSet belongs to: by its owner, or, for the scale subresource, by its name.
 pub(crate) fn of_pods<'d>(change: &Change<'_>, data: &'d Data) -> Option<&'d Component> {
     if *change.kind == kinds::REPLICA_SET && change.subresource == "scale" {
         // A Scale has no owner; a ReplicaSet is named after its Deployment and a hash.

@@ -1,4 +1,4 @@
-//! What differs between two sides of an object in what users decide on, field by field.
+//! Field-by-field differences between two sides of an object, in the fields users decide on.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -14,17 +14,17 @@ pub(crate) struct FieldDifference {
     pub(crate) path: String,
     pub(crate) before: Option<String>,
     pub(crate) after: Option<String>,
-    /// Whether its path, or one that leads to it, is among those that were given.
+    /// Whether its path, or a path above it, is among the given paths.
     pub(crate) shows: bool,
 }
 
-/// The top-level fields that users decide on and that are not the same word for word; metadata and status never count.
+/// The top-level fields that users decide on and whose text differs between two sides; metadata and status never count.
 pub(crate) struct Differing<'o> {
     fields: Vec<(&'o str, Value, Value)>,
 }
 
 impl<'o> Differing<'o> {
-    /// Those of two sides of an object.
+    /// The differing fields of two sides of an object.
     pub(crate) fn of(before: &'o Object<'_>, after: &'o Object<'_>) -> Self {
         let mut names: Vec<&str> = before.content().map(|(name, _)| name).collect();
         names.extend(after.content().map(|(name, _)| name));
@@ -38,24 +38,24 @@ impl<'o> Differing<'o> {
         Differing { fields: parsed.collect() }
     }
 
-    /// Whether anything differs: the order of keys, and of items that keys tell apart, does not count.
+    /// Whether any value differs. The order of keys does not count, nor the order of list items that a key identifies.
     pub(crate) fn any(&self) -> bool {
         !self.heaviest(&Paths::default(), |_| false).is_empty()
     }
 
-    /// The first differences in the order of their paths: before those that are among `shown` or light the others, because a
+    /// The first differences in the order of their paths. Differences under `shown` paths, and light ones, come last: a
     /// wholesale replacement differs everywhere, and the first fields say enough.
     pub(crate) fn heaviest(&self, shown: &Paths<'_>, is_light: fn(&[Step<'_>]) -> bool) -> Vec<FieldDifference> {
         let mut walk = DifferenceWalk { path: Vec::new(), shown, is_light, heavy: Vec::new(), light: Vec::new() };
         let start = WalkPlace { place: Some(Paths::START), shows: false };
-        // It breaks off when it has found enough.
+        // The walk breaks off as soon as it has found enough.
         let _ = self.fields.iter().try_for_each(|(name, old, new)| walk.look(start, field(name), old, new));
         let DifferenceWalk { heavy, light, .. } = walk;
         heavy.into_iter().chain(light).take(MAX_PATHS).collect()
     }
 }
 
-/// A walk through two values at the same time.
+/// A simultaneous walk through two values.
 struct DifferenceWalk<'w, 'v> {
     path: Vec<Step<'v>>,
     shown: &'w Paths<'w>,
@@ -64,7 +64,7 @@ struct DifferenceWalk<'w, 'v> {
     light: Vec<FieldDifference>,
 }
 
-/// Where a walk is among the paths that were given.
+/// The position of a walk among the given paths.
 #[derive(Clone, Copy)]
 struct WalkPlace {
     place: Option<usize>,
@@ -85,7 +85,7 @@ impl<'v> DifferenceWalk<'_, 'v> {
         WalkPlace { place, shows: at.shows || self.shown.has(place) }
     }
 
-    /// Every value is looked at once: a map is not compared as a whole before its fields are.
+    /// Compares two values in one pass: a map is not compared as a whole before its fields are.
     fn diff(&mut self, at: WalkPlace, old: &'v Value, new: &'v Value) -> ControlFlow<()> {
         if let Some((old, new)) = maps(old, new) {
             let keys: BTreeSet<&String> = old.iter().chain(&new).flat_map(|map| map.keys()).collect();
@@ -100,11 +100,12 @@ impl<'v> DifferenceWalk<'_, 'v> {
                 let step = Step::Item(key.clone().into());
                 match (old.get(key), new.get(key)) {
                     (Some(old), Some(new)) => self.look(at, step, old, new),
-                    // A whole item says enough by its name, and may hold what nobody should see in a report.
+                    // The name of an item says enough, and the whole item may hold data that does not belong in a
+                    // report.
                     (old, _) => {
                         let at = self.enter(at, step);
-                        let word = |there: bool| there.then(|| "(present)".to_owned());
-                        let flow = self.found(at, |_| (word(old.is_some()), word(old.is_none())));
+                        let present = |there: bool| there.then(|| "(present)".to_owned());
+                        let flow = self.found(at, |_| (present(old.is_some()), present(old.is_none())));
                         self.path.pop();
                         flow
                     }
@@ -114,7 +115,7 @@ impl<'v> DifferenceWalk<'_, 'v> {
         if old == new {
             return ControlFlow::Continue(());
         }
-        // What stands in data can be anything, also what nobody should see in a report.
+        // Private fields can hold anything, including secrets that do not belong in a report.
         let show = |path: &str, value: &Value| (!value.is_null() && !is_private(path)).then(|| scalar(value));
         self.found(at, |path| (show(path, old), show(path, new)))
     }
@@ -140,7 +141,7 @@ fn field(name: &str) -> Step<'_> {
 
 type FieldSide<'v> = Option<&'v Map<String, Value>>;
 
-/// Both sides as maps. What appears or vanishes as a whole is named field by field too, where there are any.
+/// Both sides as maps. A non-empty map that appears or vanishes as a whole is compared field by field too.
 fn maps<'v>(old: &'v Value, new: &'v Value) -> Option<(FieldSide<'v>, FieldSide<'v>)> {
     match (old, new) {
         (Value::Object(old), Value::Object(new)) => Some((Some(old), Some(new))),
@@ -150,11 +151,11 @@ fn maps<'v>(old: &'v Value, new: &'v Value) -> Option<(FieldSide<'v>, FieldSide<
     }
 }
 
-/// The items of a list by what tells them apart, spelled as managedFields are here.
+/// The items of a list by their identifying keys, spelled as in managedFields.
 type ListItems<'v> = BTreeMap<String, &'v Value>;
 
-/// Both sides of a list by the first key that tells the items apart on both. Environment variables and subjects may share a
-/// name, and a second one of a name must not hide behind the first.
+/// Both sides of a list by the first key that identifies the items on both. Environment variables and subjects may
+/// share a name, and a second item of a name must not hide behind the first.
 fn lists<'v>(old: &'v Value, new: &'v Value) -> Option<(ListItems<'v>, ListItems<'v>)> {
     let (old, new): (&[Value], &[Value]) = match (old, new) {
         (Value::Array(old), Value::Array(new)) => (old, new),
@@ -177,7 +178,7 @@ fn lists<'v>(old: &'v Value, new: &'v Value) -> Option<(ListItems<'v>, ListItems
     KEYS.iter().find_map(|keys| Some((side(old, keys)?, side(new, keys)?)))
 }
 
-/// Whether what stands at a path is nobody's business in a report.
+/// Whether values at a path are kept out of reports.
 pub(crate) fn is_private(path: &str) -> bool {
     path.starts_with("data")
         || path.starts_with("binaryData")
@@ -185,7 +186,7 @@ pub(crate) fn is_private(path: &str) -> bool {
         || path.contains(".env")
 }
 
-/// A value as it is shown.
+/// A value as reports show it.
 pub(crate) fn scalar(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -195,12 +196,12 @@ pub(crate) fn scalar(value: &Value) -> String {
 
 static NULL: Value = Value::Null;
 
-/// What tells the items of a list apart: first what the API server merges them by (kubernetes.io, API reference), which is how
-/// managedFields name them.
+/// The keys that identify the items of a list: first the API server's merge keys (kubernetes.io, API reference), which
+/// managedFields use too.
 const KEYS: [&[&str]; 5] =
     [&["mountPath"], &["devicePath"], &["containerPort", "protocol"], &["port", "protocol"], &["name"]];
 
-/// So many are named.
+/// The most differences returned.
 const MAX_PATHS: usize = 8;
 
 #[cfg(test)]
@@ -225,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_empty_goes_as_a_whole() {
+    fn an_empty_value_is_removed_as_a_whole() {
         let own = |text: &str| Some(text.to_owned());
         let expected = [("spec.a".to_owned(), own("{}"), None), ("spec.b".to_owned(), own("[]"), None)];
         assert_eq!(found(&json!({"a": {}, "b": []}), &json!({}), &[]), expected);
@@ -243,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_already_crowds_out_nothing_else() {
+    fn shown_paths_crowd_out_no_other_difference() {
         let old: Value = (0..20).map(|n| (format!("k{n:02}"), json!({"x": n}))).collect();
         let new: Value = (0..20).map(|n| (format!("k{n:02}"), json!({"x": -1}))).collect();
         let paths = |shown: &[&[&'static str]]| -> Vec<String> {

@@ -1,30 +1,29 @@
-//! What a changed field does to a managed component: another thing runs or answers in its place, it is customised, or no more
-//! than started again.
+//! The effect of a changed field on a managed component: the component is replaced, customised, or only restarted.
 
 use crate::data::Component;
 use crate::finding::Clause;
 use crate::finding::{Consequence, Draft};
 
-/// What a changed field does.
+/// The effect of a changed field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
     /// Something else runs, answers or may act in the component's place, or nothing does.
     Replaces,
-    /// The component is the same, and is run or set up otherwise.
+    /// The component is the same, but runs or is set up differently.
     Customises,
     /// Its pods are started again.
     Restarts,
 }
 
 impl Effect {
-    /// What a field of a component's object does, by its path and the values that are known of it.
+    /// The effect of a field of a component's object, from its path and its known values.
     pub(crate) fn of(kind: &str, component: &Component, path: &str, values: [Option<&str>; 2]) -> Self {
         if is_restart(path, values) {
             return Effect::Restarts;
         }
         let replaces = match kind {
-            // What stands in data is how the name service and the network are set up; of other components it is the record or
-            // the command line that they run by.
+            // The data of these ConfigMaps sets up the name service and the network; other components keep their
+            // records or their command line in them.
             "ConfigMap" => component.part.is_none(),
             "Role" | "RoleBinding" | "Secret" => true,
             "Service" => REROUTING.iter().any(|field| is_below(path, field)),
@@ -36,10 +35,10 @@ impl Effect {
         if replaces { Effect::Replaces } else { Effect::Customises }
     }
 
-    /// Gives a finding about a component the weight of what was done to it, and says what the texts have to do with that.
+    /// The draft with the weight of this effect, and with the sentence of the policy texts about it.
     pub(crate) fn weigh(self, draft: Draft, component: &Component) -> Draft {
         match self {
-            // What an extension brings is no managed feature of AKS Arc's: whoever changes it is told by AA306, at risk.
+            // Software of an extension is no managed feature of AKS Arc: AA306 reports such changes, at risk.
             Effect::Replaces if component.extension => draft.lighter(Consequence::AtRisk),
             Effect::Replaces => draft,
             Effect::Restarts => draft.lighter(Consequence::Info),
@@ -57,9 +56,9 @@ impl Effect {
     }
 }
 
-/// Whether a field of the pods' template says no more than when they were started again: kubectl, Headlamp, k9s and Lens write
-/// `kubectl.kubernetes.io/restartedAt`, Rancher `cattle.io/timestamp` (rancher/dashboard), and others keys of their own. All of
-/// them are a time stamp, or named after what they do.
+/// Whether a field of the pod template only restarts the pods: kubectl, Headlamp, k9s and Lens write
+/// `kubectl.kubernetes.io/restartedAt`, Rancher `cattle.io/timestamp` (rancher/dashboard), and others keys of their
+/// own. All of them hold a time stamp, or are named after what they do.
 pub(crate) fn is_restart(path: &str, values: [Option<&str>; 2]) -> bool {
     let Some(key) = path.strip_prefix(TEMPLATE_ANNOTATION).and_then(|rest| rest.strip_suffix(']')) else {
         return false;
@@ -69,7 +68,7 @@ pub(crate) fn is_restart(path: &str, values: [Option<&str>; 2]) -> bool {
     named || values.iter().any(Option::is_some) && values.into_iter().flatten().all(is_time)
 }
 
-/// Whether a text is a moment: as RFC 3339 begins, or in seconds or milliseconds since 1970.
+/// Whether a text is a moment: in the form of RFC 3339, or in seconds or milliseconds since 1970.
 fn is_time(text: &str) -> bool {
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     if matches!(text.len(), 10 | 13) && digits(text) {
@@ -79,7 +78,7 @@ fn is_time(text: &str) -> bool {
     text.len() > date.len() && date.parse::<jiff::civil::Date>().is_ok()
 }
 
-/// Whether a path leads to what makes a component the one it is, in the specification of its pods.
+/// Whether a path leads to a field of the pod specification that makes up the component's identity.
 fn is_replaced(path: &str, pod: &str) -> bool {
     let Some(field) = path.strip_prefix(pod) else { return false };
     if ["volumes", "serviceAccount", "serviceAccountName"].iter().any(|own| is_below(field, own)) {
@@ -88,24 +87,24 @@ fn is_replaced(path: &str, pod: &str) -> bool {
     let Some(rest) = ["containers", "initContainers"].iter().find_map(|list| field.strip_prefix(list)) else {
         return false;
     };
-    // `containers[name=coredns].image`; without more it is the container as such.
+    // In `containers[name=coredns].image`, the rest is the field; without a rest the path is the container itself.
     let Some((_, rest)) = rest.split_once(']') else { return !rest.starts_with(char::is_alphabetic) };
     let inner = rest.strip_prefix('.').unwrap_or(rest);
     inner.is_empty()
         || ["args", "command", "image", "volumeDevices", "volumeMounts"].iter().any(|own| is_below(inner, own))
 }
 
-/// Whether a path is a field's or leads into it.
+/// Whether a path is `field` or leads into it.
 fn is_below(path: &str, field: &str) -> bool {
     path.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
-/// Where the kinds keep the specification of their pods.
+/// The prefixes of the pod specification, by kind.
 const PODS: [&str; 3] = ["spec.jobTemplate.spec.template.spec.", "spec.template.spec.", "spec."];
 
 const TEMPLATE_ANNOTATION: &str = "spec.template.metadata.annotations[";
 
-/// What decides who answers for a Service.
+/// The fields of a Service that decide which pods answer for it.
 const REROUTING: [&str; 7] = [
     "spec.clusterIP",
     "spec.clusterIPs",
@@ -116,7 +115,7 @@ const REROUTING: [&str; 7] = [
     "spec.type",
 ];
 
-/// The two sentences of the texts between which customising stands.
+/// The two policy sentences that bear on customising a component.
 const BOTH_SENTENCES: &str = "; the texts for Windows Server and 22H2 forbid altering managed components (C05), and every text \
     counts questions about customising control plane components such as CoreDNS among what is supported (C14)";
 
@@ -131,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_runs_in_its_place_replaces_a_component_and_all_else_customises_it() {
+    fn only_fields_of_identity_replace_a_component_and_all_others_customise_it() {
         let pod = |rest: &str| effect("Deployment", "coredns", &format!("spec.template.spec.{rest}"), None);
         for path in [
             "containers[name=coredns].image",
@@ -172,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_is_one_by_whatever_tool() {
+    fn a_restart_annotation_of_any_tool_is_a_restart() {
         let annotation = |key: &str, before, after| {
             is_restart(&format!("spec.template.metadata.annotations[{key}]"), [before, after])
         };

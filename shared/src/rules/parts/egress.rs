@@ -1,6 +1,7 @@
-//! Network policies that cut the agents of Azure Arc off from Azure.
+//! Network policies that cut off the Azure Arc agents from Azure.
 //!
-//! Policies add up: a pod may send where any policy that selects it allows. So each pod is held against all of them.
+//! Policies add up: a pod may send wherever any policy that selects it allows. So each pod is tested against all of
+//! them.
 
 use crate::finding::Clause;
 use std::collections::BTreeMap;
@@ -19,23 +20,23 @@ use crate::rules::parts::add_ons;
 use crate::rules::parts::network_policy::NetworkPolicySpec;
 use crate::rules::parts::node_metadata::target;
 
-/// A policy that says where its pods may send to.
+/// A network policy that restricts where its pods may send.
 #[derive(Debug)]
 struct EgressPolicy {
     namespace: String,
     selector: Selector,
-    /// Whether something outside of the cluster is among it.
+    /// Whether it allows an address outside of the cluster.
     leads_out: bool,
 }
 
-/// The labels of a pod of the agents.
+/// The labels of an agent's pod.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct AgentPod {
     namespace: String,
     labels: BTreeMap<String, String>,
 }
 
-/// Keeps the labels of a pod of the agents.
+/// Notes the labels of an agent's pod.
 pub(crate) fn note_pod(pod: &Object<'_>, data: &Data, notes: &mut Notes) {
     let namespace = &pod.meta.namespace;
     if !data.namespaces.is_arc(namespace) {
@@ -45,7 +46,7 @@ pub(crate) fn note_pod(pod: &Object<'_>, data: &Data, notes: &mut Notes) {
     notes.remark(AgentPod { namespace: namespace.to_string(), labels });
 }
 
-/// Keeps a policy that says where pods of the agents may send to.
+/// Notes a policy that restricts where agents may send.
 pub(crate) fn note_policy(policy: &Object<'_>, data: &Data, notes: &mut Notes) {
     let namespace = &policy.meta.namespace;
     let Some(spec) = policy.field::<NetworkPolicySpec>("spec").filter(|_| data.namespaces.is_arc(namespace)) else {
@@ -55,23 +56,23 @@ pub(crate) fn note_policy(policy: &Object<'_>, data: &Data, notes: &mut Notes) {
         return;
     }
     let leads_out = spec.leads_out();
-    let kept =
+    let egress =
         EgressPolicy { namespace: namespace.to_string(), selector: spec.pod_selector.unwrap_or_default(), leads_out };
     let name = &policy.meta.name;
     let draft = Draft::at(ObjectRef::of(policy, &kinds::NETWORK_POLICY), "spec.egress")
-        .says(format!("network policy {name} lets agents of Azure Arc send nothing out of the cluster, and they have to reach Azure"))
+        .says(format!("network policy {name} blocks the agents of Azure Arc from leaving the cluster, and they have to reach Azure"))
         .basis(Basis::Derived)
         .clauses(const { &[Clause::new("C29")] })
         .with(Evidence::seen("signs", "no rule of it, and of no other policy on the same pods, leads out of the cluster"))
         .fix(
             Command::kubectl_in(namespace, ["describe", "networkpolicies.networking.k8s.io"])
                 .name(name)
-                .only("shows what it lets out"),
+                .only("shows its rules"),
         );
-    notes.undecided(draft, kept);
+    notes.undecided(draft, egress);
 }
 
-/// That a policy would let nothing of the agents' out, by itself: what other policies allow is not seen.
+/// A draft: the new policy allows agents nothing outside of the cluster. Other policies are not seen.
 pub(crate) fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let namespace = &*change.namespace;
     let cut = |policy: &Object<'_>| {
@@ -85,7 +86,7 @@ pub(crate) fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     let Some(products) = change.after.as_ref().and_then(cut) else { return Vec::new() };
     let draft = Draft::at(target(change), "spec.egress")
         .says(format!(
-            "network policy {} lets nothing of {products} out of the cluster, and they have to reach Azure",
+            "network policy {} blocks {products} from leaving the cluster, and they have to reach Azure",
             change.name
         ))
         .basis(Basis::Derived)
@@ -94,7 +95,7 @@ pub(crate) fn change(change: &Change<'_>, data: &Data) -> Vec<Draft> {
     vec![draft]
 }
 
-/// The policies that cut off an agent.
+/// The drafts on policies that cut off an agent.
 pub(crate) fn cut_off(inventory: &Inventory, code: Code) -> Vec<Draft> {
     let policies = inventory.undecided::<EgressPolicy>(code);
     let cuts = |policy: &EgressPolicy| {

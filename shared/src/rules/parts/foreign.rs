@@ -1,5 +1,5 @@
-//! What shows in a component's own specification, whoever wrote it: images from registries that are not Microsoft's, and an API
-//! server that asks nobody for permission.
+//! Findings in a component's own specification, whoever wrote it: images from registries that are not Microsoft's, and
+//! an API server without authorization.
 
 use crate::data::{Component, Confidence};
 use crate::finding::{Consequence, Draft, Evidence, ObjectRef};
@@ -7,7 +7,7 @@ use crate::k8s::kinds;
 use crate::k8s::pod::Container;
 use crate::rules::rule::Seen;
 
-/// A container of a component's that runs an image from elsewhere.
+/// A component's container with an image from elsewhere.
 pub(crate) struct Foreign {
     /// The container.
     pub(crate) container: String,
@@ -17,11 +17,11 @@ pub(crate) struct Foreign {
     pub(crate) draft: Draft,
 }
 
-/// What a component's workload, or a pod of it, runs from registries that are not Microsoft's: a mirror is possible, so that it
-/// is a risk and no more. What is only guessed to be a component is left alone, and so are extensions, which have settings of
-/// their own for it.
+/// The containers of a component's workload or pod with images from registries that are not Microsoft's. A mirror is
+/// possible, so this is a risk and no more. Components that are only inferred are left out, and so are extensions,
+/// which have settings of their own for it.
 pub(crate) fn images(seen: &Seen<'_, '_>, component: &Component) -> Vec<Foreign> {
-    // What is on its way out was replaced already.
+    // An object on its way out has been replaced already.
     if !is_told(component) || component.extension || seen.object.meta.deletion_timestamp.is_some() {
         return Vec::new();
     }
@@ -33,7 +33,10 @@ pub(crate) fn images(seen: &Seen<'_, '_>, component: &Component) -> Vec<Foreign>
         let (name, what) = (&*container.name, word(seen));
         let draft = Draft::at(ObjectRef::of(seen.object, seen.kind), path(seen, list, container, "image"))
             .values(None, Some(image))
-            .says(format!("container {name} of {what} of {} runs an image from elsewhere: {image}", component.product))
+            .says(format!(
+                "container {name} of {what} of {} runs an image that is not from Microsoft's registries: {image}",
+                component.product
+            ))
             .with(Evidence::seen("image", "its registry is not one of Microsoft's; it may be a mirror of one"))
             .lighter(Consequence::AtRisk);
         Some(Foreign { container: name.to_owned(), image: image.to_owned(), draft })
@@ -41,7 +44,7 @@ pub(crate) fn images(seen: &Seen<'_, '_>, component: &Component) -> Vec<Foreign>
     foreign.collect()
 }
 
-/// That an API server of the control plane lets everybody do everything.
+/// A draft: an API server of the control plane runs with authorization mode AlwaysAllow.
 pub(crate) fn authorization(seen: &Seen<'_, '_>, component: &Component) -> Option<Draft> {
     let pod = seen.pod().filter(|_| component.static_pod && is_told(component))?;
     let open = pod.containers().find_map(|container| {
@@ -51,13 +54,13 @@ pub(crate) fn authorization(seen: &Seen<'_, '_>, component: &Component) -> Optio
     let (container, mode) = open?;
     let draft = Draft::at(ObjectRef::of(seen.object, seen.kind), path(seen, "containers", container, "command"))
         .values(None, Some(&format!("{AUTHORIZATION_MODE}={mode}")))
-        .says(format!("{} asks nobody for permission: its authorization mode is {mode}", word(seen)))
+        .says(format!("{} authorizes every request: its authorization mode is {mode}", word(seen)))
         .with(Evidence::seen("flag", format!("{AUTHORIZATION_MODE}={mode}")))
         .lighter(Consequence::AtRisk);
     Some(draft)
 }
 
-/// Whether a document or a listing tells of the component.
+/// Whether a document or a listing names the component.
 fn is_told(component: &Component) -> bool {
     component.confidence != Confidence::Inferred
 }

@@ -1,4 +1,4 @@
-//! Whether an update writes somebody else into managedFields than whoever asks for it.
+//! Updates that put another manager into managedFields than the one who sends them.
 
 use crate::data::Data;
 use crate::facts::change::Change;
@@ -8,8 +8,8 @@ use crate::rules::parts::components::of_pods;
 use crate::rules::parts::node_metadata::target;
 use std::collections::HashSet;
 
-/// That an update writes somebody else into a component's managedFields than whoever asks for it, as `own` says: a state would
-/// show that hand and not theirs. The API server's own names for what it merges are nobody's.
+/// A draft: the update of a component adds a manager to managedFields other than `own`, the requester's field manager.
+/// A state check would then blame that manager. The API server's own names for what it merges do not count.
 pub(crate) fn forged(change: &Change<'_>, own: &str, data: &Data) -> Option<Draft> {
     let (Some(before), Some(after)) = (&change.before, &change.after) else { return None };
     if before.raw_managed() == after.raw_managed() || !change.kind.namespaced {
@@ -23,7 +23,8 @@ pub(crate) fn forged(change: &Change<'_>, own: &str, data: &Data) -> Option<Draf
     added.sort_unstable();
     added.dedup();
     if own.is_empty() {
-        // Whoever gives no name of their own is called after their program: that is one, and none of the platform's.
+        // Without a field manager in the request the API server uses the client program's name: one name, and none of
+        // the platform's.
         let is_platforms = |name: &&str| data.managers.platform(name).is_some();
         if added.len() == 1 && !added.iter().any(is_platforms) {
             return None;
@@ -32,10 +33,10 @@ pub(crate) fn forged(change: &Change<'_>, own: &str, data: &Data) -> Option<Draf
         added.retain(|name| *name != own);
     }
     let first = added.first()?;
-    let what = format!("{} {} of {}", change.kind.kind, change.name, component.product);
+    let subject = format!("{} {} of {}", change.kind.kind, change.name, component.product);
     let draft = Draft::at(target(change), "metadata.managedFields")
         .values(None, Some(first))
-        .says(format!("managedFields of {what} would say that {first} wrote it, which is not who asks"))
+        .says(format!("{subject}: managedFields would name {first} as a writer, who is not the requester"))
         .lighter(Consequence::AtRisk);
     Some(draft)
 }

@@ -1,4 +1,4 @@
-//! Whether a workload of the platform does its work, for the rules on components and on Arc agents.
+//! Findings on workloads of the platform that do not work, for the rules on components and on Arc agents.
 
 use crate::rules::parts::components::by_owner;
 use serde_json::Value;
@@ -11,8 +11,8 @@ use crate::finding::{Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
 
-/// What a workload says of itself when it does no work. Only the controllers' own word counts, so an upgrade under way, or
-/// a workload that somebody scaled to nothing, is no finding here.
+/// A draft on a workload whose status says that it does not work. Only the controllers' own status counts, so an
+/// upgrade under way, or a workload that somebody scaled to nothing, is no finding here.
 pub(crate) fn ailing(object: &Object<'_>, kind: &'static Kind) -> Option<Draft> {
     if object.meta.deletion_timestamp.is_some() {
         return None;
@@ -20,7 +20,7 @@ pub(crate) fn ailing(object: &Object<'_>, kind: &'static Kind) -> Option<Draft> 
     let status: Value = object.field("status")?;
     let number = |field: &str| status.get(field).and_then(Value::as_u64).unwrap_or_default();
     let at = |path: &str| Draft::at(ObjectRef::of(object, kind), path);
-    let what = format!("{} {}", kind.kind, object.meta.name);
+    let subject = format!("{} {}", kind.kind, object.meta.name);
     let describe = Command::kubectl_in(&object.meta.namespace, ["describe", &kind.kind.to_lowercase()])
         .name(&object.meta.name)
         .only(SHOWS);
@@ -40,7 +40,7 @@ pub(crate) fn ailing(object: &Object<'_>, kind: &'static Kind) -> Option<Draft> 
             Some(
                 at("status.conditions[Available]")
                     .values(Some("True"), Some(&format!("False, {ready} ready")))
-                    .says(format!("{what} is not available"))
+                    .says(format!("{subject} is not available"))
                     .with(evidence)
                     .fix(describe),
             )
@@ -54,7 +54,7 @@ pub(crate) fn ailing(object: &Object<'_>, kind: &'static Kind) -> Option<Draft> 
             Some(
                 at("status.numberReady")
                     .values(Some(&wanted.to_string()), Some("0"))
-                    .says(format!("{what} runs on no node"))
+                    .says(format!("{subject} runs on no node"))
                     .with(evidence)
                     .fix(describe),
             )
@@ -63,10 +63,10 @@ pub(crate) fn ailing(object: &Object<'_>, kind: &'static Kind) -> Option<Draft> 
     }
 }
 
-/// A pod that is started over and over, as a finding of the workload it belongs to. `is_known` says whether a workload is
-/// one of those the rule speaks for.
+/// A draft on the workload of a pod in CrashLoopBackOff. `is_known` says whether the rule covers a workload, by kind
+/// and name.
 pub(crate) fn crash_loop(pod: &Object<'_>, is_known: impl Fn(&str, &str) -> bool) -> Option<Draft> {
-    // There are thousands of pods, and this is read before any of them is parsed.
+    // There are thousands of pods, and this test runs before any of them is parsed.
     if !pod.raw("status").is_some_and(|status| status.contains(CRASH_LOOP)) {
         return None;
     }
@@ -92,7 +92,7 @@ pub(crate) fn crash_loop(pod: &Object<'_>, is_known: impl Fn(&str, &str) -> bool
     };
     let draft = Draft::at(object, format!("spec.template.spec.containers[name={container}]"))
         .values(Some("running"), Some(CRASH_LOOP))
-        .says(format!("container {container} of {kind} {name} does not stay up"))
+        .says(format!("container {container} of {kind} {name} keeps restarting"))
         .with(Evidence::seen("pods", format!("pod {}: {restarts} restarts", pod.meta.name)))
         .fix(
             Command::kubectl_in(&namespace, ["logs"])
@@ -105,10 +105,10 @@ pub(crate) fn crash_loop(pod: &Object<'_>, is_known: impl Fn(&str, &str) -> bool
     Some(draft)
 }
 
-/// What a command does that only reads.
+/// The note on a command that only reads.
 const SHOWS: &str = "shows what is wrong";
 
-/// What belongs to every cluster of a platform and is missing, where its list was read to the end.
+/// Drafts on objects that every cluster of a platform has and this one lacks, where their list was read to the end.
 pub(crate) fn missing(
     inventory: &Inventory,
     data: &Data,
@@ -123,7 +123,7 @@ pub(crate) fn missing(
             && is_complete(inventory, &row.kind, &row.namespace)
     };
     let rows: Vec<&Essential> = data.essentials.iter().filter(here).collect();
-    // Something of the platform has to be there: an empty list says that this is another sort of cluster, or a rehearsal.
+    // Some object of the platform has to exist: with none, this is another sort of cluster, or a rehearsal.
     if !rows.iter().any(|row| is_there(row)) {
         return Vec::new();
     }
@@ -131,12 +131,12 @@ pub(crate) fn missing(
     absent
         .map(|row| {
             absence(row, &row.namespace)
-                .says(format!("{} {} is missing, while others of the platform are there", row.kind, row.name))
+                .says(format!("{} {} is missing, while other parts of the platform exist", row.kind, row.name))
         })
         .collect()
 }
 
-/// What a product lacks of which other parts are there. `is_there` says so of an object by kind, namespace and name.
+/// Drafts on missing objects of a product whose other parts exist. `is_there` tells by kind, namespace and name.
 pub(crate) fn missing_beside(
     inventory: &Inventory,
     data: &Data,
@@ -160,10 +160,8 @@ pub(crate) fn missing_beside(
                 continue;
             }
             drafts.push(
-                absence(row, namespace).says(format!(
-                    "{} {} is missing, while {} {} is there",
-                    row.kind, row.name, proof.kind, proof.name
-                )),
+                absence(row, namespace)
+                    .says(format!("{} {} is missing, while {} {} exists", row.kind, row.name, proof.kind, proof.name)),
             );
         }
     }

@@ -1,4 +1,4 @@
-//! Which Arc extensions a cluster has, for rules that must not take Microsoft's software for somebody's own.
+//! The Arc extensions of a cluster. Rules need them so as not to take Microsoft's software for a user's.
 
 use std::collections::BTreeSet;
 
@@ -15,10 +15,10 @@ use crate::k8s::object::Object;
 use crate::k8s::text::Text;
 use crate::rules::rule::{Read, Scope, Seen};
 
-/// The list that tells which extensions there are.
+/// The list of installed extensions.
 pub(crate) const EXTENSIONS: Read = Read { kind: &kinds::ARC_EXTENSION_CONFIG, scope: Scope::ArcNamespaces };
 
-/// Notes an extension; `false` for any other object.
+/// Notes an installed extension and returns `true`; `false` for an object of any other kind.
 pub(crate) fn note(seen: &Seen<'_, '_>, notes: &mut Notes) -> bool {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -36,14 +36,15 @@ pub(crate) fn note(seen: &Seen<'_, '_>, notes: &mut Notes) -> bool {
     true
 }
 
-/// The release of the installed extension that a change is about. Whatever else it would be, it is the platform's.
+/// The release of the installed extension that a change is about. Such an object is the platform's, whatever else it
+/// would be.
 pub(crate) fn of_change<'c>(change: &'c Change<'_>) -> Option<&'c str> {
     let by_name = || change.beside.extension.as_deref();
-    // What somebody makes anew is not the extension's yet.
+    // A new object is not yet the extension's.
     by_name().filter(|_| change.operation != Operation::Create)
 }
 
-/// The Helm release that an object belongs to, empty for none, and its namespace: an Arc extension may have brought it.
+/// The Helm release of an object (empty for none) and its namespace: an Arc extension may have brought it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct FromRelease {
     pub(crate) release: String,
@@ -51,7 +52,7 @@ pub(crate) struct FromRelease {
 }
 
 impl FromRelease {
-    /// Those of an object.
+    /// The release and namespace of an object.
     pub(crate) fn of(object: &Object<'_>) -> Self {
         FromRelease { release: release(object).to_owned(), namespace: object.meta.namespace.to_string() }
     }
@@ -62,16 +63,16 @@ impl FromRelease {
     }
 }
 
-/// A word of an installed Arc extension.
+/// One fact about an installed Arc extension.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Installation {
-    /// Its type, in lower case.
+    /// The extension type, in lower case.
     Type(String),
-    /// Its Helm release.
+    /// The Helm release.
     Release(String),
 }
 
-/// The extensions that a rule noted.
+/// The installed extensions that a rule noted.
 #[derive(Debug)]
 pub(crate) struct Installed<'i> {
     types: BTreeSet<&'i str>,
@@ -81,7 +82,7 @@ pub(crate) struct Installed<'i> {
 }
 
 impl<'i> Installed<'i> {
-    /// Those of one rule's notes.
+    /// The extensions among one rule's notes.
     pub(crate) fn of(inventory: &'i Inventory, code: Code, data: &'i Data) -> Self {
         let (mut types, mut releases) = (BTreeSet::new(), BTreeSet::new());
         for installation in inventory.remarks(code) {
@@ -97,7 +98,7 @@ impl<'i> Installed<'i> {
         Installed { types, releases, data, known }
     }
 
-    /// Whether an extension brought an object: its release, or all of its namespace.
+    /// Whether an extension brought an object: by its release, or because the extension owns the namespace.
     pub(crate) fn brought(&self, object: &FromRelease) -> bool {
         let FromRelease { release, namespace } = object;
         if !self.known {
@@ -107,12 +108,13 @@ impl<'i> Installed<'i> {
         self.has_release(release) || self.owns_namespace(namespace)
     }
 
-    /// Whether a Helm release is an installed extension's, whatever its name and namespace; `false` where nobody could say.
+    /// Whether a Helm release is an installed extension's, whatever its name and namespace; `false` where the
+    /// extensions could not be read.
     pub(crate) fn has_release(&self, release: &str) -> bool {
         self.releases.contains(release)
     }
 
-    /// Whether an extension of a type is installed; where nobody could say which are, each may be.
+    /// Whether an extension of a type is installed; `true` where the extensions could not be read.
     pub(crate) fn has_type(&self, name: &str) -> bool {
         !self.known || self.types.contains(name)
     }
@@ -123,7 +125,8 @@ impl<'i> Installed<'i> {
             && self.rows().any(|row| row.namespaces.iter().any(|own| own == namespace))
     }
 
-    /// Whether an installed extension ships a product there: in its usual namespaces, or in those of its release.
+    /// Whether an installed extension ships a product in a namespace: in its usual namespaces, or in those of its
+    /// release.
     pub(crate) fn ships(&self, product: &str, namespace: &str, release: &str) -> bool {
         let usual = |row: &crate::data::extensions::Extension| {
             row.everywhere || row.namespaces.iter().any(|own| own == namespace)
@@ -133,12 +136,13 @@ impl<'i> Installed<'i> {
             || !self.known && !release.is_empty() && self.has(product)
     }
 
-    /// Whether an installed extension ships a product at all, so that what the cluster knows of it says nothing of its users.
+    /// Whether an installed extension ships a product at all. If so, cluster-wide objects of the product say nothing
+    /// about users.
     pub(crate) fn has(&self, product: &str) -> bool {
         self.shipping(product).next().is_some()
     }
 
-    /// Where nobody could say which are installed, each may be.
+    /// The extensions that ship a product: of the installed ones, or of all where they could not be read.
     fn shipping(&self, product: &str) -> impl Iterator<Item = &crate::data::extensions::Extension> {
         let rows = self.data.extensions.iter().filter(|row| !self.known || self.types.contains(&*row.name));
         rows.filter(move |row| row.products.iter().any(|own| own == product))

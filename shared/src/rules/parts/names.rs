@@ -1,5 +1,5 @@
-//! Who answers in a managed component's name: endpoints that somebody gives a managed Service, Services that take its address,
-//! and autoscalers that decide how much of it there is.
+//! Objects that take over a managed component's name: endpoints for a managed Service, Services that take its address,
+//! and autoscalers that set its number of replicas.
 
 use crate::finding::Clause;
 use crate::rules::parts::components::component;
@@ -15,7 +15,7 @@ use crate::k8s::object::Object;
 use crate::rules::parts::node_metadata::target;
 use crate::rules::rule::Seen;
 
-/// The managed Service whose endpoints an object says to be, by its label or, of Endpoints, by its name.
+/// The managed Service whose endpoints an object holds: by its label, or for Endpoints by its name.
 fn service_of<'d>(kind: &Kind, object: &Object<'_>, data: &'d Data) -> Option<(&'d Component, String)> {
     let name = match kind {
         kind if *kind == kinds::ENDPOINT_SLICE => object.meta.labels.get(SERVICE_NAME)?,
@@ -25,15 +25,15 @@ fn service_of<'d>(kind: &Kind, object: &Object<'_>, data: &'d Data) -> Option<(&
     Some((component(data, "Service", &object.meta.namespace, name)?, name.to_owned()))
 }
 
-/// That endpoints of a managed Service are not those that Kubernetes found: a person made them, or nobody tells who did.
+/// A draft: endpoints of a managed Service were made by a person or by an unrecognised client, not by Kubernetes.
 pub(crate) fn endpoints(seen: &Seen<'_, '_>) -> Option<Draft> {
     let (component, service) = service_of(seen.kind, seen.object, seen.data)?;
-    let what = format!("{} {}", seen.kind.kind, seen.object.meta.name);
+    let subject = format!("{} {}", seen.kind.kind, seen.object.meta.name);
     let draft = Draft::at(ObjectRef::of(seen.object, seen.kind), ANSWERS).values(None, Some(&service));
     match origin::of_object(seen.object, seen.data) {
         Provenance::Person(evidence) => Some(
             draft
-                .says(format!("{what} answers for Service {service} of {}, and a person made it", component.product))
+                .says(format!("{subject} answers for Service {service} of {}, and a person made it", component.product))
                 .with(evidence)
                 .fix(
                     Command::kubectl_in(&seen.object.meta.namespace, ["delete", &seen.kind.qualified()])
@@ -43,17 +43,17 @@ pub(crate) fn endpoints(seen: &Seen<'_, '_>) -> Option<Draft> {
         Provenance::Unrecognised if seen.object.owners().is_empty() && !seen.object.managed().is_empty() => Some(
             draft
                 .says(format!(
-                    "{what} answers for Service {service} of {}, and is unrecognised: no controller of Kubernetes made it",
+                    "{subject} answers for Service {service} of {}, and is unrecognised: no controller of Kubernetes made it",
                     component.product
                 ))
-                .with(Evidence::seen("provenance", "no system manager wrote it, and no tool of people's is known to have"))
+                .with(Evidence::seen("provenance", "no system manager and no known tool of people's wrote it"))
                 .lighter(Consequence::Info),
         ),
         _ => None,
     }
 }
 
-/// That somebody would give a managed Service endpoints of their own.
+/// A draft: the change gives a managed Service endpoints of the user's own.
 pub(crate) fn endpoints_change(change: &Change<'_>, data: &Data) -> Option<Draft> {
     let object = change.after.as_ref().filter(|_| change.operation != Operation::Delete)?;
     let (component, service) = service_of(change.kind, object, data)?;
@@ -72,7 +72,7 @@ pub(crate) fn endpoints_change(change: &Change<'_>, data: &Data) -> Option<Draft
     Some(draft)
 }
 
-/// The component whose replicas an autoscaler decides on; `None` for an object of another kind.
+/// The component whose replicas an autoscaler sets, and its kind and name; `None` for an object of another kind.
 fn scaled<'d>(object: &Object<'_>, kind: &Kind, data: &'d Data) -> Option<(&'d Component, String)> {
     if *kind != kinds::HORIZONTAL_POD_AUTOSCALER {
         return None;
@@ -80,17 +80,17 @@ fn scaled<'d>(object: &Object<'_>, kind: &Kind, data: &'d Data) -> Option<(&'d C
     let spec: Value = object.field("spec")?;
     let reference = spec.get("scaleTargetRef")?;
     let (kind, name) = (reference.get("kind")?.as_str()?, reference.get("name")?.as_str()?);
-    // Extensions bring their own.
+    // Extensions bring their own autoscalers.
     let component = component(data, kind, &object.meta.namespace, name).filter(|row| !row.extension)?;
     Some((component, format!("{kind} {name}")))
 }
 
-/// Whether an object is an autoscaler that decides how many replicas of a component there are.
+/// Whether an object is an autoscaler of a component.
 pub(crate) fn is_autoscaler_of_component(object: &Object<'_>, kind: &Kind, data: &Data) -> bool {
     scaled(object, kind, data).is_some()
 }
 
-/// That an autoscaler of a person's decides how many replicas of a component there are.
+/// A draft: a person's autoscaler sets the replicas of a component.
 pub(crate) fn autoscaler(object: &Object<'_>, kind: &'static Kind, data: &Data) -> Option<Draft> {
     let (component, target) = scaled(object, kind, data)?;
     let Provenance::Person(evidence) = origin::of_object(object, data) else { return None };
@@ -101,7 +101,7 @@ pub(crate) fn autoscaler(object: &Object<'_>, kind: &'static Kind, data: &Data) 
     Some(customises(draft))
 }
 
-/// That somebody would let an autoscaler decide it.
+/// A draft: the change makes an autoscaler set the replicas of a component.
 pub(crate) fn autoscaler_change(change: &Change<'_>, data: &Data) -> Option<Draft> {
     let object = change.after.as_ref()?;
     let (component, scales) = scaled(object, change.kind, data)?;
@@ -121,7 +121,7 @@ fn customises(draft: Draft) -> Draft {
     draft.lighter(Consequence::AtRisk).clauses(const { &[Clause::new("C05"), Clause::new("C14")] })
 }
 
-/// The cluster's addresses of a managed Service.
+/// The cluster addresses of a managed Service.
 pub(crate) fn addresses(object: &Object<'_>) -> Vec<String> {
     let spec: Value = object.field("spec").unwrap_or_default();
     let listed = spec.get("clusterIPs").and_then(Value::as_array).into_iter().flatten();
@@ -132,9 +132,10 @@ pub(crate) fn addresses(object: &Object<'_>) -> Vec<String> {
     addresses
 }
 
-/// The addresses from elsewhere that a Service answers on: whoever names another's there gets what is sent to it.
+/// The external addresses a Service answers on, each with a draft: a Service that names another's address receives its
+/// traffic.
 pub(crate) fn claims(object: &Object<'_>, kind: &'static Kind) -> Vec<(String, Draft)> {
-    // There are many Services, and few have any.
+    // There are many Services, and few have external addresses.
     if !object.raw("spec").is_some_and(|spec| spec.contains("\"externalIPs\"")) {
         return Vec::new();
     }
@@ -149,7 +150,7 @@ pub(crate) fn claims(object: &Object<'_>, kind: &'static Kind) -> Vec<(String, D
     claimed.map(|address| (address.to_owned(), draft(address))).collect()
 }
 
-/// The cluster address that a manifest of a Service asks for. In a cluster no two Services have the same.
+/// The cluster addresses a Service manifest asks for, each with a draft. In a cluster no two Services have the same.
 pub(crate) fn asked_for(object: &Object<'_>, kind: &'static Kind) -> Vec<(String, Draft)> {
     let draft = |address: &str| {
         Draft::at(ObjectRef::of(object, kind), "spec.clusterIP")
@@ -159,7 +160,7 @@ pub(crate) fn asked_for(object: &Object<'_>, kind: &'static Kind) -> Vec<(String
     addresses(object).into_iter().map(|address| (address.clone(), draft(&address))).collect()
 }
 
-/// That a Service would answer on the address of a managed one, as far as somebody looked up these.
+/// Drafts: the change makes a Service answer on the address of a managed one, as far as the addresses were looked up.
 pub(crate) fn claims_change(change: &Change<'_>) -> Vec<Draft> {
     let Some(after) = change.after.as_ref().filter(|_| *change.kind == kinds::SERVICE) else { return Vec::new() };
     if change.beside.addresses.is_empty() {
@@ -175,7 +176,7 @@ pub(crate) fn claims_change(change: &Change<'_>) -> Vec<Draft> {
     claims.map(|(address, draft)| Draft { object: target(change), ..draft }.says(says(&address))).collect()
 }
 
-/// Where a slice says whose endpoints it holds (kubernetes.io, EndpointSlices).
+/// The label that names the Service of an EndpointSlice (kubernetes.io, EndpointSlices).
 const SERVICE_NAME: &str = "kubernetes.io/service-name";
 
 /// The path of a finding on endpoints.

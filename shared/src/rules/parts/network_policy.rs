@@ -1,15 +1,15 @@
-//! What a NetworkPolicy closes, and what it lets out of the cluster.
+//! The specification of a NetworkPolicy: the directions it closes, and its egress out of the cluster.
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::k8s::selector::Selector;
 
-/// The specification of a NetworkPolicy, as far as rules look at it.
+/// The fields of a NetworkPolicy that rules read.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct NetworkPolicySpec {
-    /// The pods that it is on; all of its namespace without one.
+    /// The selected pods; without a selector, all pods of the namespace.
     pub(crate) pod_selector: Option<Selector>,
     #[serde(rename = "policyTypes")]
     types: Option<Vec<String>>,
@@ -18,7 +18,7 @@ pub(crate) struct NetworkPolicySpec {
 }
 
 impl NetworkPolicySpec {
-    /// Whether it closes a direction: one is open all the same where one of its rules is empty.
+    /// Whether the policy closes a direction. An empty rule leaves its direction open.
     pub(crate) fn closes_something(&self) -> bool {
         let open = |rules: &Option<Vec<Value>>| {
             rules.iter().flatten().any(|rule| rule.as_object().is_some_and(serde_json::Map::is_empty))
@@ -26,12 +26,12 @@ impl NetworkPolicySpec {
         (self.is_about("Ingress", true) && !open(&self.ingress)) || (self.is_about_egress() && !open(&self.egress))
     }
 
-    /// Whether it says where its pods may send to.
+    /// Whether the policy restricts egress.
     pub(crate) fn is_about_egress(&self) -> bool {
         self.is_about("Egress", self.egress.is_some())
     }
 
-    /// Whether a rule of it leads out of the cluster: one does that names no peers, or addresses.
+    /// Whether an egress rule leads out of the cluster: it names no peers, or it names addresses.
     pub(crate) fn leads_out(&self) -> bool {
         self.egress.iter().flatten().any(|rule| {
             let peers = rule.get("to").and_then(Value::as_array).filter(|peers| !peers.is_empty());

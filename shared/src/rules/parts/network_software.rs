@@ -1,4 +1,4 @@
-//! Which network software runs on the nodes.
+//! Network software on the nodes.
 
 use crate::data::network::NetworkSoftware;
 use crate::k8s::image;
@@ -6,7 +6,7 @@ use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
 use crate::k8s::pod::Pod;
 
-/// The network software whose image a DaemonSet runs.
+/// The network software whose image a DaemonSet runs, with the image.
 pub(crate) fn running<'d, 's>(
     object: &'s Object<'_>,
     kind: &'static Kind,

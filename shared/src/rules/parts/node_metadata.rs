@@ -1,4 +1,4 @@
-//! What the rules about node metadata share: what changed, whose it was, and what a value must be by the node's own word.
+//! Node metadata for several rules: changed keys, the owner of a key, and the value the node itself requires.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -28,7 +28,7 @@ pub(crate) struct KeyChange<'o> {
 }
 
 impl KeyChange<'_> {
-    /// `metadata.labels[kubernetes.io/hostname]`.
+    /// The field path: `metadata.labels[kubernetes.io/hostname]`.
     pub(crate) fn path(&self) -> String {
         path(self.place, &self.key)
     }
@@ -36,9 +36,34 @@ impl KeyChange<'_> {
     pub(crate) fn draft(&self, change: &Change<'_>) -> Draft {
         Draft::at(target(change), self.path()).values(self.before.as_deref(), self.after.as_deref())
     }
+
+    /// The change of the value as a predicate of the key: `would change from "a" to "b"`.
+    pub(crate) fn would_be(&self) -> String {
+        let value = |side: &Option<Cow<'_, str>>| side.as_deref().map(quoted);
+        match (value(&self.before), value(&self.after)) {
+            (Some(before), Some(after)) => format!("would change from {before} to {after}"),
+            (Some(before), None) => format!("would be removed, was {before}"),
+            (None, Some(after)) => format!("would be set to {after}"),
+            (None, None) => "would be removed".to_owned(),
+        }
+    }
 }
 
-/// The field a key stands in.
+/// A present value against the required one, as a predicate of its key: `is "a", should be "b"`.
+pub(crate) fn should_be(found: Option<&str>, required: &str) -> String {
+    let found = found.map_or("is missing".to_owned(), |found| format!("is {}", quoted(found)));
+    format!("{found}, should be {}", quoted(required))
+}
+
+/// A value in quotes, cut to the length of a label's.
+fn quoted(value: &str) -> String {
+    format!("\"{}\"", text::line(value, MAX_QUOTED))
+}
+
+/// The longest value that a message quotes: a label's value has 63 characters at most. The finding holds the whole.
+const MAX_QUOTED: usize = 63;
+
+/// The field path of a key.
 pub(crate) fn path(place: Place, key: &str) -> String {
     match place {
         Place::Annotation => format!("metadata.annotations[{key}]"),
@@ -47,7 +72,7 @@ pub(crate) fn path(place: Place, key: &str) -> String {
     }
 }
 
-/// `label`, `annotation`, `taint`.
+/// The noun for a place: `label`, `annotation`, `taint`.
 pub(crate) fn word(place: Place) -> &'static str {
     match place {
         Place::Annotation => "annotation",
@@ -56,7 +81,7 @@ pub(crate) fn word(place: Place) -> &'static str {
     }
 }
 
-/// The object of a change, by its request's name.
+/// The object of a change; the request's name and namespace take precedence.
 pub(crate) fn target(change: &Change<'_>) -> ObjectRef {
     let mut target = change.object().map(|object| ObjectRef::of(object, change.kind)).unwrap_or_default();
     if !change.name.is_empty() {
@@ -68,15 +93,15 @@ pub(crate) fn target(change: &Change<'_>) -> ObjectRef {
     target
 }
 
-/// That an object would be deleted together with an owner it is given.
+/// A draft: the change gives the object an owner, and garbage collection deletes it together with that owner.
 pub(crate) fn owned(change: &Change<'_>, owner: &Owner<'_>) -> Draft {
     let (kind, owner) = (change.kind.kind, format!("{} {}", &*owner.kind, &*owner.name));
     Draft::at(target(change), "metadata.ownerReferences")
         .values(None, Some(&owner))
-        .says(format!("{kind} {} would be given the owner {owner}, and be deleted with it", change.name))
+        .says(format!("{kind} {} would get the owner {owner}, and be deleted with it", change.name))
 }
 
-/// The finalizers that one side of an update has and the other had not, in their order.
+/// The finalizers on `after` that `before` lacks, in their order.
 pub(crate) fn added_finalizers<'o>(before: &Object<'_>, after: &'o Object<'_>) -> Vec<&'o str> {
     if before.meta.finalizers == after.meta.finalizers {
         return Vec::new();
@@ -85,7 +110,8 @@ pub(crate) fn added_finalizers<'o>(before: &Object<'_>, after: &'o Object<'_>) -
     after.meta.finalizers.iter().flatten().map(|name| &**name).filter(|name| !had.contains(name)).collect()
 }
 
-/// The finalizers that an update adds to an object, through whatever subresource, each as a finding on what it keeps from going.
+/// A draft for each finalizer that an update adds, through whatever subresource. `what` names the object whose deletion
+/// it blocks.
 pub(crate) fn new_finalizers(change: &Change<'_>, what: &str) -> Vec<Draft> {
     let (Operation::Update, Some(before), Some(after)) = (change.operation, &change.before, &change.after) else {
         return Vec::new();
@@ -93,28 +119,27 @@ pub(crate) fn new_finalizers(change: &Change<'_>, what: &str) -> Vec<Draft> {
     let drafts = added_finalizers(before, after).into_iter().take(MAX_KEYS).map(|name| {
         Draft::at(target(change), format!("metadata.finalizers[{name}]"))
             .values(None, Some(name))
-            .says(format!("finalizer {name} would keep {what} from going when it is deleted"))
+            .says(format!("{what}: finalizer {name} would block its deletion"))
             .agents_may()
     });
     drafts.collect()
 }
 
-/// The finalizers that a person's tool put on an object after it was made, each as a finding with the way back.
+/// A draft, with the way back, for each finalizer that a person's tool added after the object was created. `what` names
+/// the object.
 pub(crate) fn finalizers_of_people(object: &Object<'_>, kind: &Kind, what: &str, data: &Data) -> Vec<Draft> {
     let names: Vec<&str> = object.meta.finalizers.iter().flatten().map(|name| &**name).collect();
     let mut drafts = Vec::new();
     for name in names.iter().take(MAX_KEYS) {
         let path = ["f:metadata", "f:finalizers", &format!("v:{}", serde_json::Value::from(*name))];
         let Some(entry) = later_hands(object, data).find(|entry| entry.owns(&path)) else { continue };
-        // A patch of this list gives the whole list: the others stay.
+        // A merge patch replaces the whole list: the other finalizers stay.
         let left: Vec<&&str> = names.iter().filter(|other| *other != name).collect();
         let body = serde_json::json!({"metadata": {"finalizers": left}}).to_string();
         drafts.push(
             Draft::at(ObjectRef::of(object, kind), format!("metadata.finalizers[{name}]"))
                 .values(None, Some(name))
-                .says(format!(
-                    "finalizer {name}, which keeps {what} from going when it is deleted, was put there by hand"
-                ))
+                .says(format!("{what}: finalizer {name} was added by hand, and blocks its deletion"))
                 .with(Evidence::managed(entry))
                 .fix(
                     Command::kubectl(["patch", &kind.kind.to_lowercase()])
@@ -128,7 +153,7 @@ pub(crate) fn finalizers_of_people(object: &Object<'_>, kind: &Kind, what: &str,
     drafts
 }
 
-/// That an object would lose an owner, with what it is as people know it.
+/// A draft: the change drops `owner`. `what` names the object for people.
 pub(crate) fn disowned(change: &Change<'_>, owner: &Owner<'_>, what: &str) -> Draft {
     let owner = format!("{} {}", &*owner.kind, &*owner.name);
     Draft::at(target(change), "metadata.ownerReferences")
@@ -136,16 +161,16 @@ pub(crate) fn disowned(change: &Change<'_>, owner: &Owner<'_>, what: &str) -> Dr
         .says(format!("{what} would lose its owner {owner}, and outlive it"))
 }
 
-/// Both sides of an update of a node or its status, which can change metadata too.
+/// Both sides of an update of a node, or of its status, which can change metadata too.
 pub(crate) fn update<'c, 'a>(change: &'c Change<'a>) -> Option<(&'c Object<'a>, &'c Object<'a>)> {
     if *change.kind == kinds::NODE { change.update(&["status"]) } else { None }
 }
 
-/// Every label, annotation or taint key that differs, in the order of the documents.
+/// Every annotation, label or taint key that differs, in the order of the documents.
 pub(crate) fn changes<'o>(before: &'o Object<'_>, after: &'o Object<'_>, places: &[Place]) -> Vec<KeyChange<'o>> {
     let mut changes = Vec::new();
     for place in places {
-        // Most updates of a node touch none of it: that is seen without building anything.
+        // Most updates of a node touch none of these; the comparison builds nothing.
         let same = match place {
             Place::Annotation => before.meta.annotations == after.meta.annotations,
             Place::Label => before.meta.labels == after.meta.labels,
@@ -158,30 +183,31 @@ pub(crate) fn changes<'o>(before: &'o Object<'_>, after: &'o Object<'_>, places:
     changes
 }
 
-/// What a change of one key of a node is.
+/// The kind of a change to one key of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Act {
-    /// A key of the system's is added by hand where the system had none, or one under its prefixes: AA204.
+    /// A system key added by hand where the system had none, or a new key under a reserved prefix: AA204.
     Adds,
-    /// What the system made is changed or removed: AA201, AA202.
+    /// A change or removal of the system's key: AA201, AA202.
     Changes {
-        /// How we know that the system made it.
+        /// The reason why the key counts as the system's.
         because: String,
-        /// Absent, or already written by a person: this may be the way back.
+        /// The key was absent, or a person wrote it before: this may be the way back.
         may_be_way_back: bool,
     },
     /// Neither.
     Nothing,
 }
 
-/// What a change of a label or annotation is. `before` is the node as it is, and `keys` are its own at that place.
+/// The kind of a change to a label or annotation. `before` is the node as it is, `keys` are its keys at that place.
 ///
-/// Adding is not changing: a known key is the system's on this node only where the node shows that the system had put it
-/// there, by the value before or by its own list. And a key under a reserved prefix that nobody knows is its writer's.
+/// Adding is not changing: a known key is the system's on this node only where the node shows that the system had put
+/// it there, by the value before or by its own list. A key under a reserved prefix that no table knows belongs to its
+/// writer.
 pub(crate) fn act(key: &KeyChange<'_>, keys: &Keys<'_, '_>, before: &Object<'_>, data: &Data) -> Act {
     let must = required(before, key.place, &key.key, data);
-    // Putting the right value back is the cure, and a node that has yet to learn its name is no change. The system may
-    // spell it in capitals; what is right already is not for others to spell anew.
+    // The right value is the cure, and a node that has yet to learn its name is no change. The system may write the
+    // value in capitals; a value that is right already is not for others to respell.
     if let (Some(must), Some(after)) = (&must, &key.after) {
         let was_right = key.before.as_ref().is_some_and(|before| must.eq_ignore_ascii_case(before));
         if must == after || (!was_right && must.eq_ignore_ascii_case(after)) {
@@ -192,7 +218,7 @@ pub(crate) fn act(key: &KeyChange<'_>, keys: &Keys<'_, '_>, before: &Object<'_>,
     let origin = keys.origin(&key.key);
     let by_person = || keys.by_person(&key.key).is_some();
     let changes = |may_be_way_back| Act::Changes { because: origin.because(), may_be_way_back };
-    // What a person took off that they, or some agent, had put there is put right.
+    // Removing a key that a person or an agent had added is the cure.
     let adds = if key.after.is_some() { Act::Adds } else { Act::Nothing };
     match &origin {
         Origin::Known if must.is_some() => changes(added || by_person()),
@@ -209,21 +235,16 @@ pub(crate) fn act(key: &KeyChange<'_>, keys: &Keys<'_, '_>, before: &Object<'_>,
     }
 }
 
-/// What an update of a node would change or remove of the system's keys at one place.
+/// Drafts on the system keys at one place that an update of a node changes or removes.
 pub(crate) fn system_keys(change: &Change<'_>, place: Place, data: &Data) -> Vec<Draft> {
     let Some((before, after)) = update(change) else { return Vec::new() };
     let keys = Keys::of(before, place, data);
     let mut drafts = Vec::new();
     for key in changes(before, after, &[place]) {
         let Act::Changes { because, may_be_way_back } = act(&key, &keys, before, data) else { continue };
-        let verb = match (&key.before, &key.after) {
-            (None, _) => "set",
-            (_, None) => "removed",
-            _ => "changed",
-        };
         let mut draft = key
             .draft(change)
-            .says(format!("system {} {} would be {verb}", word(place), key.key))
+            .says(format!("node {}: system {} {} {}", change.name, word(place), key.key, key.would_be()))
             .with(Evidence::seen("origin", because))
             .fix(
                 Command::kubectl([verb_of(place), "node"])
@@ -234,7 +255,7 @@ pub(crate) fn system_keys(change: &Change<'_>, place: Place, data: &Data) -> Vec
         if may_be_way_back {
             draft = draft.warn_at_most();
         }
-        // What can be denied is never crowded out by what cannot.
+        // Findings that can only warn never crowd out findings that can be denied.
         if !draft.warn_at_most || drafts.len() < MAX_KEYS {
             drafts.push(draft);
         }
@@ -242,8 +263,8 @@ pub(crate) fn system_keys(change: &Change<'_>, place: Place, data: &Data) -> Vec
     drafts
 }
 
-/// The system's keys at one place that a person's tool wrote after the node was created, with their values and who it was;
-/// not where the value is the one that the node itself calls for.
+/// Calls `each` with the system keys at one place that a person's tool wrote after the node was created: keys, key,
+/// value and managedFields entry. Keys with the value that the node itself requires are left out.
 pub(crate) fn written_by_people(
     node: &Object<'_>,
     place: Place,
@@ -253,7 +274,7 @@ pub(crate) fn written_by_people(
     let (field, pairs) = match place {
         Place::Annotation => ("f:annotations", &node.meta.annotations),
         Place::Label => ("f:labels", &node.meta.labels),
-        // One list with one owner: who wrote which of them is not told.
+        // Taints are one list with one owner: managedFields do not tell who wrote which taint.
         Place::Taint => return,
     };
     let keys = Keys::of(node, place, data);
@@ -270,21 +291,21 @@ pub(crate) fn written_by_people(
     }
 }
 
-/// A key of a node that a person wrote, and what shows whether the system had put it there: the node itself, or else the
+/// A node key that a person wrote, with the evidence that the system had put it there: the node itself, or the
 /// untouched nodes of its pool.
 #[derive(Clone, Debug)]
 pub(crate) struct WrittenKey {
     pub(crate) pool: String,
     pub(crate) place: Place,
     pub(crate) key: String,
-    /// How the node itself shows it, if it does.
+    /// The evidence on the node itself, if any.
     pub(crate) told: Option<&'static str>,
 }
 
 impl WrittenKey {
-    /// That of a key of `node`.
+    /// The written key `key` of `node`.
     pub(crate) fn of(node: &Object<'_>, keys: &Keys<'_, '_>, key: &str, data: &Data) -> Self {
-        // A label that makes a node a member of a pool cannot be vouched for by the nodes that it joins by it.
+        // A label that makes a node a member of a pool cannot be vouched for by the nodes of that pool.
         let joins = matches!(key, CONTROL_PLANE_LABEL | POOL_LABEL) && node.provider_id().is_none();
         let pool = if joins { JOINED.to_owned() } else { pool_of_node(node, data) };
         let place = keys.place();
@@ -292,7 +313,7 @@ impl WrittenKey {
         let told = if keys.is_of_machine(key) {
             Some("listed by Cluster API in the node's own annotations")
         } else if required(node, place, key, data).is_some() {
-            Some("the node itself says what it must be")
+            Some("the node itself tells the required value")
         } else if twin() {
             Some("the system wrote the older name of the same label")
         } else {
@@ -301,16 +322,16 @@ impl WrittenKey {
         WrittenKey { pool, place, key: key.to_owned(), told }
     }
 
-    /// Whether the system had put the key there: nothing else makes a person's writing a change of the system's.
+    /// Whether the system had put the key there. Only then did the person change a key of the system's.
     pub(crate) fn is_systems(&self, inventory: &Inventory) -> bool {
         self.told.is_some() || inventory.has_system_key(&self.pool, self.place, &self.key)
     }
 }
 
-/// Where nobody vouches for a key; no pool can be called so.
+/// The pool of keys nobody vouches for; no real pool can have this name.
 const JOINED: &str = "(joined by hand)";
 
-/// The value of the other name that the system writes together with a label, where no person wrote that one.
+/// The value of the label's other name, if the system wrote that one and no person did.
 pub(crate) fn twin<'o>(node: &'o Object<'_>, keys: &Keys<'_, '_>, key: &str) -> Option<&'o str> {
     let pair = TWINS.iter().find(|pair| pair.contains(&key))?;
     let other = pair.iter().find(|other| **other != key)?;
@@ -324,8 +345,8 @@ pub(crate) const TWINS: [[&str; 2]; 3] = [
     ["topology.kubernetes.io/region", "failure-domain.beta.kubernetes.io/region"],
 ];
 
-/// The suspects of a rule that the system had put there and whose value is not the one that their pool's untouched nodes
-/// agree on, with the way back to that value. `peers` is asked for a pool and a key.
+/// Drafts on a rule's undecided keys that are the system's and differ from the value their pool's untouched nodes agree
+/// on, with the way back to that value. `peers` gives that value for a pool and a key.
 pub(crate) fn against_peers<'i>(
     inventory: &'i Inventory,
     context: &Context<'_>,
@@ -339,11 +360,12 @@ pub(crate) fn against_peers<'i>(
             continue;
         }
         let value = peers(pool, key);
-        // A peer that was not seen may say that the value is right.
+        // An unread peer may confirm the value.
         if value.is_none() && context.unread(&[&kinds::NODE]).is_some() {
             continue;
         }
-        // What the node itself says counts where its peers say nothing. All are cut to the same length before they are compared.
+        // The node's own evidence counts where its peers give none. All values are cut to the same length before they
+        // are compared.
         let own = suspect.draft.before.as_deref();
         let mut draft = suspect.draft.clone().values(value.or(own), suspect.draft.after.as_deref());
         if draft.before.is_some() && draft.before == draft.after {
@@ -356,7 +378,7 @@ pub(crate) fn against_peers<'i>(
         draft = match value {
             Some(value) => draft.with(Evidence::seen("peers", by_peers(value))),
             None if told.is_none() => {
-                draft.with(Evidence::seen("peers", format!("the system put it on other nodes of pool {pool}")))
+                draft.with(Evidence::seen("peers", format!("the system set it on other nodes of pool {pool}")))
             }
             None => draft,
         };
@@ -368,17 +390,18 @@ pub(crate) fn against_peers<'i>(
     drafts
 }
 
-/// System keys of nodes that are not as a baseline recorded them, where there is one.
+/// Drafts on system keys of nodes that differ from the baseline, if there is one.
 pub(crate) fn against_baseline(inventory: &Inventory, context: &Context<'_>, place: Place) -> Vec<Draft> {
     let changed = context.baseline.iter().flat_map(|baseline| baseline.changed_keys(place));
-    // What the system no longer sets at a node's version may go.
+    // Keys that the system no longer sets at the node's version may go.
     let lapsed = |node: &str, key: &str| {
         let node = inventory.nodes.iter().find(|own| own.name == node);
         let kubelet = || Version::parse(&node?.kubelet);
         matches!(context.data.node_keys.ruling_at(place, key, kubelet), Ruling::Lapsed(_))
     };
     let changed = changed.filter(|changed| changed.after.is_some() || !lapsed(&changed.target.name, changed.key));
-    // A baseline may be older than the tables: what they have learnt to be the users' is not the system's for having stood in it.
+    // A baseline may be older than the tables: a key that the tables have since given to users is not the system's for
+    // having stood in it.
     let is_free = |key: &str| matches!(context.data.node_keys.ruling(place, key), Ruling::Exception(_));
     let changed = changed.filter(|changed| {
         matches!(changed.step, RecordedStep::Machine | RecordedStep::ManagedFields) || !is_free(changed.key)
@@ -388,7 +411,7 @@ pub(crate) fn against_baseline(inventory: &Inventory, context: &Context<'_>, pla
         let verb = if changed.after.is_some() { "changed" } else { "removed" };
         let mut draft = Draft::at(changed.target.clone(), path(place, key))
             .values(Some(changed.before), changed.after)
-            .says(format!("system {} {key} of node {node} was {verb} since the baseline", word(place)))
+            .says(format!("node {node}: system {} {key} was {verb} since the baseline", word(place)))
             .fix(restore(place, node, key, changed.before));
         draft.evidence = changed.evidence;
         draft
@@ -396,12 +419,12 @@ pub(crate) fn against_baseline(inventory: &Inventory, context: &Context<'_>, pla
     drafts.collect()
 }
 
-/// The command that puts a value back.
+/// The command that sets a key back to a value.
 pub(crate) fn restore(place: Place, node: &str, key: &str, value: &str) -> Command {
     Command::kubectl([verb_of(place), "node"]).name(node).name(&format!("{key}={value}")).word("--overwrite")
 }
 
-/// The kubectl command that changes keys at a place.
+/// The kubectl verb that changes keys at a place.
 pub(crate) fn verb_of(place: Place) -> &'static str {
     match place {
         Place::Annotation => "annotate",
@@ -415,12 +438,12 @@ type KeyEntry<'o> = (Cow<'o, str>, Cow<'o, str>);
 type Entries<'o> = Vec<KeyEntry<'o>>;
 
 fn differing<'o>(place: Place, old: &[KeyEntry<'o>], new: &[KeyEntry<'o>], changes: &mut Vec<KeyChange<'o>>) {
-    // The API server sorts them: mostly all but a few stand alike before and behind what differs.
+    // The API server sorts keys, so mostly all but a few are alike before and after the difference.
     let before = old.iter().zip(new).take_while(|(old, new)| old == new).count();
     let (old, new) = (old.get(before..).unwrap_or_default(), new.get(before..).unwrap_or_default());
     let behind = old.iter().rev().zip(new.iter().rev()).take_while(|(old, new)| old == new).count();
     let (old, new) = (old.split_at(old.len() - behind).0, new.split_at(new.len() - behind).0);
-    // By key: there can be a hundred thousand of them.
+    // A map by key, since there can be a hundred thousand keys.
     let by_key = |side: &[_]| -> HashMap<_, _> { side.iter().cloned().collect() };
     let (was, is) = (by_key(old), by_key(new));
     let added = new.iter().filter(|(key, _)| !was.contains_key(key));
@@ -432,9 +455,10 @@ fn differing<'o>(place: Place, old: &[KeyEntry<'o>], new: &[KeyEntry<'o>], chang
     }
 }
 
-/// What people's tools wrote on a node after it was created: for each place and writer, the keys and their values.
+/// Calls `each` with the keys and values that people's tools wrote on a node after it was created, once for each place
+/// and writer.
 ///
-/// Nothing of a node without a providerID: a foreign node is AA401's, and what its creator wrote on it is not the point.
+/// A node without a providerID has none: a foreign node is AA401's, and its creator's keys do not matter.
 pub(crate) fn by_people(node: &Object<'_>, data: &Data, mut each: impl FnMut(&Keys<'_, '_>, &Entries<'_>, &Evidence)) {
     if node.provider_id().is_none() {
         return;
@@ -451,24 +475,24 @@ pub(crate) fn by_people(node: &Object<'_>, data: &Data, mut each: impl FnMut(&Ke
     }
     let keys = Keys::of(node, Place::Taint, data);
     let taints = entries(node, Place::Taint);
-    // It is one list: each of its writers would be said of every taint in it.
+    // Taints are one list, so every writer would be blamed for each taint in it.
     for entry in later_hands(node, data).filter(|entry| entry.owns(&["f:spec", "f:taints"])).take(MAX_WRITERS) {
         each(&keys, &taints, &Evidence::managed(entry));
     }
 }
 
-/// The entries of people's tools that wrote after an object was created.
+/// The managedFields entries of people's tools that wrote after the object was created.
 fn later_people<'o, 'a>(object: &'o Object<'a>, data: &Data) -> impl Iterator<Item = &'o ManagedEntry<'a>> {
     let person = |entry: &ManagedEntry<'_>| data.managers.person(&entry.manager).is_some();
     object.managed().iter().filter(move |entry| person(entry) && origin::is_later(entry, object))
 }
 
-/// As [`later_people`], without software that keeps keys of its own on nodes and writes them again on every new one.
+/// As [`later_people`], without agents that keep keys of their own on nodes and write them again on every new one.
 fn later_hands<'o, 'a>(object: &'o Object<'a>, data: &Data) -> impl Iterator<Item = &'o ManagedEntry<'a>> {
     later_people(object, data).filter(|entry| !data.managers.is_agent(&entry.manager))
 }
 
-/// Keys and values at a place. A taint's value is `value:effect`, all effects of a key together.
+/// Keys and values at a place. A taint's value is `value:effect`, with all effects of a key together.
 pub(crate) fn entries<'o>(node: &'o Object<'_>, place: Place) -> Entries<'o> {
     let pairs = |pairs: &'o crate::k8s::object::Pairs<'_>| pairs.iter().map(|(k, v)| (k.into(), v.into())).collect();
     match place {
@@ -492,15 +516,17 @@ pub(crate) fn entries<'o>(node: &'o Object<'_>, place: Place) -> Entries<'o> {
     }
 }
 
-/// A pool's own name: its label is `<cluster>-<random>-<pool>`, and a pool's name holds no dash. `None` for nodes of no pool.
+/// A pool's own name: the label is `<cluster>-<random>-<pool>`, and a pool's name holds no dash. `None` for nodes of no
+/// pool.
 pub(crate) fn pool_name(pool: &str) -> Option<&str> {
     pool.rsplit('-').next().filter(|name| !name.is_empty() && !inventory::is_untold(pool) && pool != "control-plane")
 }
 
-/// One request can add a hundred thousand keys; nobody reads more findings of one kind than this, and each takes memory.
+/// The most findings of one kind. One request can add a hundred thousand keys; nobody reads more than this, and each
+/// takes memory.
 pub(crate) const MAX_KEYS: usize = 256;
 
-/// Nobody needs more witnesses for one thing.
+/// The most writers named for one list.
 const MAX_WRITERS: usize = 8;
 
 /// The value a label must have by the node's own name, status and virtual machine; no earlier record is needed.
@@ -517,7 +543,7 @@ pub(crate) fn required(node: &Object<'_>, place: Place, key: &str, data: &Data) 
     }
 }
 
-/// What the kubelet of a Windows node puts into its label: `10.0.20348` of the kernel version `10.0.20348.2655`
+/// The build a Windows kubelet puts into its label: `10.0.20348` of the kernel version `10.0.20348.2655`
 /// (kubernetes.io, well-known labels).
 fn windows_build(info: &NodeInfo<'_>) -> Option<String> {
     if &*info.operating_system != "windows" {
@@ -551,7 +577,7 @@ mod tests {
         )
     }
 
-    /// What it costs is measured by `tests/prop_cost.rs`.
+    /// The cost is measured by `tests/prop_cost.rs`.
     #[test]
     fn a_flood_of_labels_hides_no_change() {
         let before = node("a", "A2");

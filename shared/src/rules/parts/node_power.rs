@@ -1,4 +1,4 @@
-//! What the rules about power over nodes share: how much of its node a pod is given, and which rule speaks of it.
+//! The power of pods over their nodes, and the rule that reports it.
 
 use crate::command::Command;
 use crate::data::Data;
@@ -17,61 +17,61 @@ use crate::rules::parts::installed::{self, FromRelease, Installed};
 use crate::rules::parts::node_metadata::target;
 use crate::rules::rule::{Context, Read, Scope, Seen, Verdict, Watch};
 
-/// Which rule speaks of a pod with power over its node.
+/// The rule that reports a pod with power over its node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Speaker {
-    /// AA406: a `DaemonSet`, or containers of initialisation: the allowed way.
+    /// AA406: a `DaemonSet`, or init containers: the allowed way.
     Allowed,
     /// AA407: anything else.
     Outside,
-    /// AA405: somebody's hands on one node.
+    /// AA405: an interactive shell on one node.
     Shell,
 }
 
-/// How far the power goes.
+/// The extent of the power.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Tier {
-    /// It can change the node.
+    /// The pod can change the node.
     Changes,
-    /// It sees the node's files, and can change none.
+    /// The pod can read the node's files and change none.
     Looks,
 }
 
-/// One thing that gives power.
+/// One field that gives power.
 #[derive(Clone, Debug)]
 struct Power<'p> {
     tier: Tier,
-    /// The list and the name of the container that has it; `None` for the whole pod.
+    /// The list and name of the container; `None` for the whole pod.
     container: Option<(&'static str, &'p str)>,
-    /// The field, below that.
+    /// The field, below the container or pod.
     field: String,
     value: String,
-    /// For people, after "it".
+    /// The power as a predicate, after "it".
     what: String,
-    /// JSON patch operation, below the pod's specification, that takes it away.
+    /// The JSON patch operation that takes the power away; `{base}` is the pod specification.
     undo: Option<String>,
     initial: bool,
     privilege: bool,
     root: bool,
 }
 
-/// The lists that tell.
+/// The list of a kind in the whole cluster.
 pub(crate) const fn everywhere(kind: &'static Kind) -> Read {
     Read { kind, scope: Scope::Cluster }
 }
 
-/// The changes that can give power.
+/// The creation and update of a kind.
 pub(crate) const fn written(kind: &'static Kind) -> Watch {
     Watch { kind, subresource: "", operations: &[Operation::Create, Operation::Update] }
 }
 
-/// Of pods: the specification of one that runs does not change, but ephemeral containers join it.
+/// The watched requests on pods: the specification of a running pod does not change, but ephemeral containers join it.
 pub(crate) const PODS: [Watch; 2] = [
     Watch { kind: &kinds::POD, subresource: "", operations: &[Operation::Create] },
     Watch { kind: &kinds::POD, subresource: "ephemeralcontainers", operations: &[Operation::Update] },
 ];
 
-/// Judges one object of a state for one rule; what may be an extension's waits for [`whole`].
+/// Judges one object of a state for one rule. A pod that may be an extension's waits for [`whole`].
 pub(crate) fn each(seen: &Seen<'_, '_>, notes: &mut Notes, speaker: Speaker) {
     if installed::note(seen, notes) {
         return;
@@ -82,14 +82,15 @@ pub(crate) fn each(seen: &Seen<'_, '_>, notes: &mut Notes, speaker: Speaker) {
     }
 }
 
-/// Leaves out what Arc extensions brought.
+/// The verdict on all noted pods, without those that Arc extensions brought.
 pub(crate) fn whole(inventory: &Inventory, context: &Context<'_>, code: Code) -> Verdict {
     let extensions = Installed::of(inventory, code, context.data);
-    let own = inventory.undecided::<FromRelease>(code).iter().filter(|own| !extensions.brought(&own.depends_on));
-    Verdict::Found(own.map(|suspect| suspect.draft.clone()).collect())
+    let foreign =
+        inventory.undecided::<FromRelease>(code).iter().filter(|suspect| !extensions.brought(&suspect.depends_on));
+    Verdict::Found(foreign.map(|suspect| suspect.draft.clone()).collect())
 }
 
-/// A change that gives a pod more power than it had.
+/// Drafts: the change gives a pod more power than it had.
 pub(crate) fn change(change: &Change<'_>, data: &Data, speaker: Speaker) -> Vec<Draft> {
     if installed::of_change(change).is_some() {
         return Vec::new();
@@ -110,10 +111,10 @@ pub(crate) fn change(change: &Change<'_>, data: &Data, speaker: Speaker) -> Vec<
     vec![draft]
 }
 
-/// What is to be said of one object with a pod in it, by one speaker.
+/// A draft on an object with a pod in it, if `speaker` is the rule that reports it.
 fn judge(object: &Object<'_>, kind: &'static Kind, pod: &Pod<'_>, data: &Data, speaker: Speaker) -> Option<Draft> {
     let meta = &object.meta;
-    // Almost no pod reaches for its node, and this is asked of all of them.
+    // Almost no pod has power over its node, and this test runs for all of them.
     if !may_have_power(pod) {
         return None;
     }
@@ -143,9 +144,9 @@ fn judge(object: &Object<'_>, kind: &'static Kind, pod: &Pod<'_>, data: &Data, s
     if speaks != speaker || is_component(object, place.kind, &place.name, data) {
         return None;
     }
-    // Who made the owner is not read: the controller that made the pod for it tells nothing.
+    // The owner was not read, and the controller that made the pod tells nothing about who made the owner.
     let provenance = if place.owner.is_some() { Provenance::Unrecognised } else { origin::of_object(object, data) };
-    // An image is anybody's to run: a pod by hand is the platform's only where its writers, or its release, are.
+    // Anybody can run an image: a pod made by hand is the platform's only by its writers or its release.
     let by_image = shell && !origin::is_made_by_platform(object, data);
     let provenance = match provenance {
         Provenance::Platform(_) if by_image => Provenance::Unrecognised,
@@ -155,7 +156,7 @@ fn judge(object: &Object<'_>, kind: &'static Kind, pod: &Pod<'_>, data: &Data, s
     let base = place.base;
     let (path, value, tier) = match strongest {
         Some(power) => (format!("{base}.{}", power.path()), power.value.clone(), power.tier),
-        // Without a shared namespace of the host a pod without power is no shell.
+        // A pod without power is a shell only if it shares a namespace of the host.
         None => (format!("{base}.{}", shared?), "true".to_owned(), Tier::Changes),
     };
     let mut reach: Vec<String> = powers.iter().map(|power| power.what.clone()).collect();
@@ -183,7 +184,8 @@ fn judge(object: &Object<'_>, kind: &'static Kind, pod: &Pod<'_>, data: &Data, s
     if let Some(command) = fix(&place, object, &powers, speaks) {
         draft = draft.fix(command);
     }
-    // Nobody is accused by what may be the platform's: nothing says who made it, and it stands where the platform's stands.
+    // A finding accuses nobody where the pod may be the platform's: its maker is unknown, and it stands among the
+    // platform's.
     let unclear = provenance == Provenance::Unrecognised
         && !debug
         && (data.namespaces.protected(&meta.namespace).is_some() || (!shell && is_microsofts(pod, data)));
@@ -196,7 +198,7 @@ fn judge(object: &Object<'_>, kind: &'static Kind, pod: &Pod<'_>, data: &Data, s
     })
 }
 
-/// Part of what Microsoft maintains, by its own name or its maker's: other rules speak of these.
+/// Whether an object is a part Microsoft maintains, by its own name or its owner's: other rules judge these.
 pub(crate) fn is_component(object: &Object<'_>, kind: &str, name: &str, data: &Data) -> bool {
     let namespace = &object.meta.namespace;
     let is = |kind: &str, name: &str| data.component(kind, namespace, name).is_some();
@@ -208,7 +210,7 @@ pub(crate) fn is_component(object: &Object<'_>, kind: &str, name: &str, data: &D
         })
 }
 
-/// Seen at a glance, without looking into the tables.
+/// Whether a pod may have power over its node. Cheap: the tables are not needed.
 fn may_have_power(pod: &Pod<'_>) -> bool {
     pod.has_host_paths()
         || pod.shares_the_host()
@@ -220,22 +222,23 @@ fn is_microsofts(pod: &Pod<'_>, data: &Data) -> bool {
     pod.images().all(|image| data.provenance.is_microsofts(image))
 }
 
-/// Where a pod stands, and whose it is.
+/// The object that stands for a pod in a finding, and whether the pod has an owner.
 struct PodPlace<'o> {
     kind: &'o str,
     name: String,
     /// The path of the pod's specification.
     base: &'static str,
-    /// Nobody owns it.
+    /// Whether the pod has no owner.
     bare: bool,
-    /// All but its ephemeral containers is judged with its owner.
+    /// Whether only ephemeral containers count, because the rest is judged with the owner.
     ephemeral_only: bool,
-    /// The owner that is judged in the pod's stead, because its own list is not read.
+    /// The owner that is judged instead of the pod, because its list is not read.
     owner: Option<ObjectRef>,
 }
 
 impl<'o> PodPlace<'o> {
-    /// `None` for what is judged elsewhere: static pods, and what a `DaemonSet` or another workload makes.
+    /// The place of a pod; `None` for a pod judged elsewhere: static pods, and pods of a `DaemonSet` or another
+    /// workload.
     fn of(object: &Object<'_>, kind: &'static Kind) -> Option<PodPlace<'o>> {
         let name = ObjectRef::of(object, kind).name;
         let owners = object.owners();
@@ -263,7 +266,8 @@ impl<'o> PodPlace<'o> {
         let Some(owner) = controller else { return Some(place) };
         match &*owner.kind {
             "DaemonSet" | "Node" => return None,
-            // A Deployment's ReplicaSet marks its pods; others are nobody's but their maker's, and their lists are not read.
+            // A Deployment's ReplicaSet marks its pods. Any other ReplicaSet or ReplicationController is its maker's
+            // own, and its list is not read.
             "ReplicaSet" | "ReplicationController" if object.meta.labels.get("pod-template-hash").is_none() => {
                 let of =
                     if &*owner.kind == "ReplicaSet" { &kinds::REPLICA_SET } else { &kinds::REPLICATION_CONTROLLER };
@@ -296,12 +300,12 @@ fn base(kind: &Kind) -> &'static str {
     }
 }
 
-/// Whether a pod reaches for its node at all: by what its containers may do, or by paths of the host.
+/// Whether a pod has power over its node: by the rights of its containers, or by paths of the host.
 pub(crate) fn has_power(pod: &Pod<'_>, data: &Data) -> bool {
     may_have_power(pod) && !powers(pod, data, false).is_empty()
 }
 
-/// All that gives a pod power over its node.
+/// All fields that give a pod power over its node.
 fn powers<'p>(pod: &'p Pod<'_>, data: &Data, ephemeral_only: bool) -> Vec<Power<'p>> {
     let mut powers = Vec::new();
     if pod.is_host_process() && !ephemeral_only {
@@ -390,14 +394,14 @@ impl Power<'_> {
         }
     }
 
-    /// The field, below the pod's specification.
+    /// The field path below the pod's specification.
     fn path(&self) -> String {
         let Power { container, field, .. } = self;
         container.map_or(field.clone(), |(list, name)| format!("{list}[{name}].{field}"))
     }
 }
 
-/// `/`, `//`, `/.`, `C:\`.
+/// Whether a path is the root of a file system: `/`, `//`, `/.`, `C:\`.
 fn is_root(path: &str) -> bool {
     let mut letters = path.chars();
     let drive = matches!((letters.next(), letters.next()), (Some('a'..='z' | 'A'..='Z'), Some(':')));
@@ -405,7 +409,7 @@ fn is_root(path: &str) -> bool {
     (drive || rest.starts_with(['/', '\\'])) && rest.split(['/', '\\']).all(|part| matches!(part, "" | "."))
 }
 
-/// The command that takes the power away: what cannot be changed is deleted.
+/// The command that takes the power away. Objects that cannot be changed are deleted.
 fn fix(place: &PodPlace<'_>, object: &Object<'_>, powers: &[Power<'_>], speaks: Speaker) -> Option<Command> {
     let (namespace, name) = (&object.meta.namespace, &place.name);
     let kind = place.kind.to_lowercase();
@@ -424,10 +428,10 @@ fn fix(place: &PodPlace<'_>, object: &Object<'_>, powers: &[Power<'_>], speaks: 
     Some(Command::kubectl_in(namespace, ["patch", &kind]).name(name).word("--type=json").word(&patch))
 }
 
-/// What makes a container or pod a process of its Windows host.
+/// The field that makes a container or pod a process of its Windows host.
 const HOST_PROCESS: &str = "securityContext.windowsOptions.hostProcess";
 
-/// Reasons shown for one pod.
+/// The most reasons shown for one pod.
 const MAX_REASONS: usize = 6;
 
 #[cfg(test)]
@@ -435,7 +439,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_root_of_a_node_has_many_spellings_and_nothing_else_is_it() {
+    fn every_spelling_of_the_root_is_the_root_and_no_other_path_is() {
         for root in ["/", "//", "/.", "/./", "C:\\", "c:/", "C:"] {
             assert!(is_root(root), "{root}");
         }

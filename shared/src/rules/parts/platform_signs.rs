@@ -1,9 +1,9 @@
-//! The signs that a node is the platform's.
+//! Signs that a node is the platform's.
 
 use crate::data::Data;
 use crate::facts::inventory::NodeFact;
 
-/// Every sign that a node is the platform's; one is enough not to accuse.
+/// Every sign that a node is the platform's. One is enough: the node is then not reported as foreign.
 pub(crate) fn platform_signs(node: &NodeFact, data: &Data) -> Vec<&'static str> {
     let mut signs = Vec::new();
     if node.is_moc(data) {

@@ -1,4 +1,4 @@
-//! What the rules about node pools share: which nodes are compared with which, and whether an upgrade explains what differs.
+//! Node pools for several rules: the nodes to compare with each other, and whether an upgrade explains a difference.
 
 use crate::rules::parts::platform_signs;
 use std::collections::BTreeMap;
@@ -13,10 +13,11 @@ use crate::rules::rule::Context;
 /// Nodes by their pool.
 pub(crate) type Pools<'i> = BTreeMap<&'i str, Vec<&'i NodeFact>>;
 
-/// The platform's nodes by pool, the control plane's as one; foreign nodes (AA401) and virtual kubelets are left out.
+/// The platform's nodes by pool, with the control plane as one pool. Foreign nodes (AA401) and virtual kubelets are
+/// left out.
 ///
 /// # Errors
-/// Why no node can be judged, although there are some.
+/// The reason why no node can be judged, although there are some.
 pub(crate) fn nodes<'i>(inventory: &'i Inventory, context: &Context<'_>) -> Result<Pools<'i>, String> {
     let mut pools = Pools::new();
     let machines = || inventory.nodes.iter().filter(|node| !node.virtual_kubelet);
@@ -29,8 +30,8 @@ pub(crate) fn nodes<'i>(inventory: &'i Inventory, context: &Context<'_>) -> Resu
     Ok(pools)
 }
 
-/// As [`nodes`], the pools with several members alone, and why nothing is known of the nodes that name no pool, where there
-/// are some: they may be peers of any.
+/// As [`nodes`], limited to pools with several members; and the reason why nodes without a known pool stay open, if
+/// there are any: they may be peers of any node.
 pub(crate) fn peers<'i>(
     inventory: &'i Inventory,
     context: &Context<'_>,
@@ -38,13 +39,13 @@ pub(crate) fn peers<'i>(
     let mut pools = nodes(inventory, context)?;
     let untold = pools.iter().filter(|(pool, _)| is_untold(pool)).flat_map(|(_, members)| members);
     let names: Vec<&str> = untold.map(|node| &*node.name).collect();
-    let open = (!names.is_empty()).then(|| format!("nothing tells the node pool of {}", few(&names)));
+    let open = (!names.is_empty()).then(|| format!("the node pool of {} is unknown", few(&names)));
     pools.retain(|pool, members| !is_untold(pool) && members.len() > 1);
     Ok((pools, open))
 }
 
-/// Whether an upgrade of these nodes is under way: Cluster API marks the old ones, each is cordoned before it goes, and the
-/// new ones are young. Where not all nodes were read, one that was not may show it.
+/// Whether an upgrade of these nodes is under way: Cluster API marks old nodes, each is cordoned before it goes, and
+/// new nodes are young. Where some nodes were not read, one of them may show it.
 pub(crate) fn is_upgrading(members: &[&NodeFact], context: &Context<'_>) -> bool {
     let now = context.now;
     context.unread(&[&kinds::NODE]).is_some()
@@ -55,18 +56,18 @@ pub(crate) fn is_upgrading(members: &[&NodeFact], context: &Context<'_>) -> bool
         })
 }
 
-/// One thing that members of a pool differ in.
+/// One property in which members of a pool differ.
 #[derive(Clone, Debug)]
 pub(crate) struct PoolDifference<'i> {
     what: &'static str,
-    /// What most of them have, where that prevails.
+    /// The value most members have, if one prevails.
     usual: Option<String>,
-    /// What the others have, and who.
+    /// The other values, each with its nodes.
     odd: Vec<(String, Vec<&'i str>)>,
 }
 
 impl<'i> PoolDifference<'i> {
-    /// What members have in `what`, and who; `None` where all agree.
+    /// The difference in the property `what`, from its values and their nodes; `None` where all agree.
     pub(crate) fn of(what: &'static str, values: BTreeMap<String, Vec<&'i str>>) -> Option<Self> {
         if values.len() < 2 {
             return None;
@@ -84,10 +85,10 @@ impl<'i> PoolDifference<'i> {
     }
 }
 
-/// One finding on a pool, with all that its members differ in; `None` where they agree in everything. `path` is of all of it.
+/// One draft on a pool with all its differences, at `path`; `None` where its members agree.
 pub(crate) fn differing(pool: &str, path: &str, differences: &[PoolDifference<'_>]) -> Option<Draft> {
-    // One thing needs no name beside its values, the message has it.
-    let said = |each: &dyn Fn(&PoolDifference<'_>) -> Option<String>| match differences {
+    // A single property is named by the message, so its values need no prefix.
+    let joined = |each: &dyn Fn(&PoolDifference<'_>) -> Option<String>| match differences {
         [one] => each(one),
         all => {
             let parts: Vec<String> =
@@ -102,7 +103,7 @@ pub(crate) fn differing(pool: &str, path: &str, differences: &[PoolDifference<'_
         [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
     };
     let mut draft = Draft::at(ObjectRef::pool(pool), path)
-        .values(said(&|one| one.usual.clone()).as_deref(), said(&|one| Some(one.told())).as_deref())
+        .values(joined(&|one| one.usual.clone()).as_deref(), joined(&|one| Some(one.told())).as_deref())
         .says(format!("nodes of pool {pool} differ in {whats}, and no upgrade is under way"));
     for name in differences.iter().flat_map(|one| &one.odd).flat_map(|(_, names)| names) {
         draft = draft.member(name);
@@ -112,7 +113,7 @@ pub(crate) fn differing(pool: &str, path: &str, differences: &[PoolDifference<'_
     Some(draft)
 }
 
-/// `moc-l1, moc-l2 and 3 more`.
+/// The first names: `moc-l1, moc-l2 and 3 more`.
 pub(crate) fn few(names: &[&str]) -> String {
     match names {
         [] => String::new(),
@@ -122,8 +123,8 @@ pub(crate) fn few(names: &[&str]) -> String {
     }
 }
 
-/// Cluster API puts it on nodes of an old revision (kubernetes-sigs/cluster-api, 2026-08).
+/// The taint that Cluster API puts on nodes of an old revision (kubernetes-sigs/cluster-api, 2026-08).
 const OUTDATED: &str = "node.cluster.x-k8s.io/outdated-revision";
 
-/// Seconds. A pool of the largest size is replaced within hours.
+/// Seconds in a day. A pool of the largest size is replaced within hours.
 const DAY: i64 = 24 * 60 * 60;

@@ -1,5 +1,5 @@
-//! Whether the pods' template of a workload is one again that the platform had made, by the earlier shapes that Kubernetes keeps:
-//! the ReplicaSets of a Deployment, the ControllerRevisions of a DaemonSet or StatefulSet.
+//! Comparison of a workload's pod template with its earlier revisions, to see whether it is the platform's again.
+//! Kubernetes keeps them: the ReplicaSets of a Deployment, the ControllerRevisions of a DaemonSet or StatefulSet.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
@@ -15,24 +15,24 @@ use crate::k8s::object::{ManagedEntry, Object};
 use crate::rules::parts::effect::is_restart;
 use crate::text;
 
-/// A workload as it is now, as far as its past is compared with it.
+/// A workload as it is now, reduced to the fields that are compared with its revisions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Present {
     uid: String,
     born: Option<Timestamp>,
-    /// The number of the revision that it says it is at; a DaemonSet does not say.
+    /// The revision number the workload claims; a DaemonSet claims none.
     revision: Option<i64>,
     template: Option<String>,
-    /// When managers of the platform wrote it last.
+    /// The last writes of the platform's managers.
     written: Vec<Timestamp>,
 }
 
-/// An earlier shape, or the present one.
+/// A revision of a workload, earlier or present.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Revision {
     number: i64,
     born: Timestamp,
-    /// Of its template; snapshots leave it out of ControllerRevisions.
+    /// The digest of the template. Snapshots leave it out of ControllerRevisions.
     template: Option<String>,
 }
 
@@ -43,16 +43,16 @@ struct RevisionOf {
     revision: Revision,
 }
 
-/// What became of a template that a person's hand is on.
+/// The state of a template that a person changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Past {
-    /// It is the one of this revision again, which the platform made.
+    /// The template is again that of this revision, which the platform made.
     PutBack(i64),
-    /// It is not; this revision is the platform's last, where one is kept.
+    /// The template is still changed; this is the platform's last revision, if one is kept.
     Changed(Option<i64>),
 }
 
-/// The kind whose objects keep the earlier shapes of a workload.
+/// The kind whose objects keep the revisions of a workload.
 pub(crate) fn keeper(workload: &str) -> Option<&'static Kind> {
     match workload {
         "Deployment" => Some(&kinds::REPLICA_SET),
@@ -61,7 +61,7 @@ pub(crate) fn keeper(workload: &str) -> Option<&'static Kind> {
     }
 }
 
-/// Keeps what a ReplicaSet or ControllerRevision tells of a workload's past, by the workload's uid.
+/// Notes the revision in a ReplicaSet or ControllerRevision, by the workload's uid.
 pub(crate) fn note(object: &Object<'_>, kind: &Kind, notes: &mut Notes) {
     let Some(owner) = object.owners().first() else { return };
     let (number, template) = if *kind == kinds::REPLICA_SET {
@@ -79,31 +79,31 @@ pub(crate) fn note(object: &Object<'_>, kind: &Kind, notes: &mut Notes) {
 }
 
 impl Present {
-    /// A workload that a person's hand is on.
+    /// The present state of a workload that a person changed.
     pub(crate) fn of(object: &Object<'_>, data: &Data) -> Self {
         let is_platform = |entry: &&ManagedEntry<'_>| {
             &*entry.subresource != "status" && data.managers.platform(&entry.manager).is_some()
         };
-        let own = object.managed().iter().filter(is_platform).filter(|entry| origin::is_later(entry, object));
+        let entries = object.managed().iter().filter(is_platform).filter(|entry| origin::is_later(entry, object));
         Present {
             uid: object.meta.uid.to_string(),
             born: born(object),
             revision: object.meta.annotations.get(REVISION).and_then(|number| number.parse().ok()),
             template: object.field::<Value>("spec").and_then(|spec| spec.get("template").map(digest)),
-            written: own.filter_map(|entry| entry.time.as_ref()?.parse().ok()).collect(),
+            written: entries.filter_map(|entry| entry.time.as_ref()?.parse().ok()).collect(),
         }
     }
 
-    /// What became of its template, by what `rule` has noted of its revisions.
+    /// The state of the template, judged by the revisions that `rule` noted.
     pub(crate) fn past(&self, inventory: &Inventory, rule: Code) -> Past {
-        let own = inventory.remarks::<RevisionOf>(rule).filter(|own| own.uid == self.uid);
-        let revisions: Vec<&Revision> = own.map(|own| &own.revision).collect();
+        let noted = inventory.remarks::<RevisionOf>(rule).filter(|remark| remark.uid == self.uid);
+        let revisions: Vec<&Revision> = noted.map(|remark| &remark.revision).collect();
         let current = match self.revision {
             Some(number) => revisions.iter().find(|revision| revision.number == number),
-            // What is gone back to is numbered anew, as the last.
+            // A rollback gets a new number, so it is the last revision.
             None => revisions.iter().max_by_key(|revision| revision.number),
         };
-        // Whoever goes away from a shape and back to it leaves another one behind.
+        // A change and its rollback leave another revision behind.
         let is_now = |revision: &Revision| {
             revisions.len() > 1 && (revision.template.is_none() || revision.template == self.template)
         };
@@ -111,14 +111,14 @@ impl Present {
         match current.filter(platforms) {
             Some(revision) if is_now(revision) => Past::PutBack(revision.number),
             _ => {
-                let kept = revisions.iter().filter(platforms).max_by_key(|revision| revision.born);
-                Past::Changed(kept.map(|revision| revision.number))
+                let last = revisions.iter().filter(platforms).max_by_key(|revision| revision.born);
+                Past::Changed(last.map(|revision| revision.number))
             }
         }
     }
 
-    /// Whether the platform made a revision: it is the workload's first, which came with the workload itself, or came when a
-    /// manager of the platform wrote the workload. Whatever else came later may be a person's.
+    /// Whether the platform made a revision: the first one, which came with the workload itself, or one that came when
+    /// a manager of the platform wrote the workload. Any other later revision may be a person's.
     fn is_platforms(&self, revision: &Revision, all: &[&Revision]) -> bool {
         let follows = |moment: Timestamp, within: SignedDuration| {
             let after = revision.born.duration_since(moment);
@@ -134,8 +134,8 @@ fn born(object: &Object<'_>) -> Option<Timestamp> {
     object.meta.creation_timestamp.as_ref()?.parse().ok()
 }
 
-/// A digest of a template, the same for a workload's own and for the one of its revision: without the labels by which revisions
-/// are told apart, without what is empty, and without when its pods were started again.
+/// A digest of a pod template, the same in a workload and in its revision. It leaves out the labels that tell revisions
+/// apart, empty values, and the time of the last restart.
 fn digest(template: &Value) -> String {
     let mut template = template.clone();
     if let Some(labels) = template.pointer_mut("/metadata/labels").and_then(Value::as_object_mut) {
@@ -146,9 +146,9 @@ fn digest(template: &Value) -> String {
             let path = format!("spec.template.metadata.annotations[{key}]");
             !is_restart(&path, [None, value.as_str()])
         };
-        let kept: Map<String, Value> =
+        let rest: Map<String, Value> =
             std::mem::take(annotations).into_iter().filter(|(key, value)| is_own(key, value)).collect();
-        *annotations = kept;
+        *annotations = rest;
     }
     if let Some(fields) = template.as_object_mut() {
         fields.remove("$patch");
@@ -156,7 +156,7 @@ fn digest(template: &Value) -> String {
     text::short_hex(&Sha256::digest(sorted(&template).unwrap_or_default().to_string()))
 }
 
-/// A value without what is empty in it; `None` where nothing is left.
+/// A value without its empty parts; `None` where nothing is left.
 fn sorted(value: &Value) -> Option<Value> {
     match value {
         Value::Null => None,
@@ -173,16 +173,17 @@ fn sorted(value: &Value) -> Option<Value> {
     }
 }
 
-/// Where the Deployment controller says which revision a Deployment or ReplicaSet is (kubernetes/kubernetes, deployment util).
+/// The revision number of a Deployment or ReplicaSet, written by the Deployment controller (kubernetes/kubernetes,
+/// deployment util).
 const REVISION: &str = "deployment.kubernetes.io/revision";
 
-/// The labels by which revisions are told apart.
+/// The labels that tell revisions apart.
 const HASHES: [&str; 2] = ["pod-template-hash", "controller-revision-hash"];
 
-/// So soon after a workload its first revision is there.
+/// The longest time from a workload's creation to its first revision.
 const FIRST: SignedDuration = SignedDuration::from_secs(60);
 
-/// So soon after a write of the platform's its revision is there.
+/// The longest time from a write of the platform's to its revision.
 const ANSWER: SignedDuration = SignedDuration::from_secs(10);
 
 #[cfg(test)]
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_revision_and_those_of_the_platforms_writes_are_its_own() {
+    fn the_first_revision_and_those_after_the_platforms_writes_are_the_platforms() {
         let first = (3, "01T08:00:01", Some("a"));
         let edited = (2, "05T09:00:00", Some("b"));
         let upgraded = (5, "10T12:00:01", Some("c"));
@@ -221,11 +222,11 @@ mod tests {
         assert_eq!(past(Some(5), "c", &[first, edited, upgraded]), Past::PutBack(5));
         assert_eq!(past(Some(2), "b", &[first, edited]), Past::Changed(Some(3)));
         assert_eq!(past(Some(6), "d", &[first, upgraded, (6, "11T09:00:00", Some("d"))]), Past::Changed(Some(5)));
-        // No new revision is there yet, or the controller stands still.
+        // There is no new revision yet, or the controller stands still.
         assert_eq!(past(Some(3), "b", &[first, edited]), Past::Changed(Some(3)));
-        // Nothing tells that it was ever another.
+        // There was never another revision.
         assert_eq!(past(Some(3), "a", &[first]), Past::Changed(Some(3)));
-        // The first one is no longer kept.
+        // The first revision is no longer kept.
         assert_eq!(past(Some(2), "b", &[edited]), Past::Changed(None));
         assert_eq!(past(Some(1), "a", &[]), Past::Changed(None));
     }
@@ -238,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn templates_are_compared_without_what_tells_revisions_apart() {
+    fn templates_are_compared_without_the_labels_of_revisions() {
         let of = |text: &str| digest(&serde_json::from_str(text).unwrap());
         let own = r#"{"metadata":{"creationTimestamp":null,"labels":{"a":"b"}},"spec":{"containers":[{"name":"c","resources":{}}]}}"#;
         let kept = r#"{"$patch":"replace","metadata":{"labels":{"a":"b","pod-template-hash":"x"},

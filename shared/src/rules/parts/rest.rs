@@ -1,4 +1,4 @@
-//! Whether a component was put to rest: scaled to nothing, or sent to no node.
+//! Components that were put to rest: scaled to nothing, or bound to no node.
 
 use crate::command::Command;
 use crate::data::{Component, Confidence};
@@ -8,33 +8,33 @@ use crate::k8s::kinds::{self};
 use crate::k8s::object::Object;
 use serde_json::Value;
 
-/// A component that was put to rest: scaled to nothing, or a DaemonSet that selects no node by a label of nobody's.
+/// A draft: a component is scaled to nothing, or a DaemonSet selects no node, by a label that is not Kubernetes' own.
 pub(crate) fn idle(object: &Object<'_>, kind: &'static kinds::Kind, component: &Component) -> Option<Draft> {
     let name = &object.meta.name;
     let at = |path: &str| Draft::at(ObjectRef::of(object, kind), path);
     Some(match Rest::of(object, kind, component)? {
         Rest::Scaled => {
-            let word = kind.kind.to_lowercase();
+            let kind_name = kind.kind.to_lowercase();
             at("spec.replicas")
                 .values(None, Some("0"))
                 .says(format!("{} {name} of {} is scaled to 0", kind.kind, component.product))
                 .with(Evidence::seen("spec", "spec.replicas is 0"))
                 .fix(
-                    Command::kubectl_in(&object.meta.namespace, ["scale", &word])
+                    Command::kubectl_in(&object.meta.namespace, ["scale", &kind_name])
                         .name(name)
                         .word("--replicas=2")
-                        .caution("how many there were before is not known here")
-                        .only("lets it run again; a number of one's own stays, at risk"),
+                        .caution("the number before is unknown")
+                        .only("starts it again; a replica count of your own stays at risk"),
                 )
         }
         Rest::Nowhere(key, value) => at(&format!("spec.template.spec.nodeSelector[{key}]"))
             .values(None, value.as_deref())
-            .says(format!("DaemonSet {name} of {} runs nowhere: its nodeSelector matches no node", component.product))
+            .says(format!("DaemonSet {name} of {} runs on no node: its nodeSelector matches none", component.product))
             .with(Evidence::seen("status", "desiredNumberScheduled is 0")),
     })
 }
 
-/// How a component was put to rest.
+/// The way a component was put to rest.
 pub(crate) enum Rest {
     /// Scaled to nothing.
     Scaled,

@@ -1,27 +1,27 @@
-//! Whether a namespace of a system's name is the system's, or was made by somebody under that name.
+//! The owner of a namespace with a system's name: the system, or somebody who took the name.
 
 use crate::data::{Confidence, Data, SystemNamespace};
 use crate::facts::origin::{self, Provenance};
 use crate::finding::Evidence;
 use crate::k8s::object::{ManagedEntry, Object};
 
-/// Whose a namespace of a system's name is.
+/// The owner of a namespace with a system's name.
 #[derive(Debug)]
 pub(crate) enum Whose {
-    /// Somebody's, as the evidence shows, under a name that no document gives to the platform.
+    /// A user, by the evidence; no document gives the name to the platform.
     Somebodys,
-    /// The platform's by its name, although somebody made it.
+    /// The platform by name, although a person made the namespace.
     Taken(Evidence),
-    /// The platform's by its name, and nothing shows who made it; no document gives it the name.
+    /// The platform by name, but nothing shows who made the namespace, and no document gives it the name.
     Unknown,
-    /// The platform's.
+    /// The platform.
     Systems,
 }
 
 impl Whose {
-    /// Tells it from what the namespace bears; `row` is what is known of its name.
+    /// The owner of a namespace, from its metadata; `row` is the table's row on its name.
     pub(crate) fn of(namespace: &Object<'_>, row: &SystemNamespace, data: &Data) -> Self {
-        // Nobody else can have made these, whatever stands in their managedFields.
+        // Nobody else can have made these, whatever their managedFields say.
         if row.is_kubernetes() {
             return Whose::Systems;
         }
@@ -35,7 +35,7 @@ impl Whose {
     }
 }
 
-/// Who made a namespace. Whoever wrote in it later has not made it.
+/// The maker of a namespace. A later writer has not made it.
 fn maker(namespace: &Object<'_>, row: &SystemNamespace, data: &Data) -> Provenance {
     if origin::is_made_by_platform(namespace, data) || is_made_by_release(namespace, row, data) {
         return Provenance::Platform("made by the platform".to_owned());
@@ -52,8 +52,8 @@ fn maker(namespace: &Object<'_>, row: &SystemNamespace, data: &Data) -> Provenan
     }
 }
 
-/// Whether Helm made a namespace for the release of the platform's that is kept there, or as a part of one: Microsoft's command
-/// line runs Helm as whoever is signed in.
+/// Whether Helm made a namespace for a release of the platform, or as a part of one: Microsoft's command line runs Helm
+/// as the user who is signed in.
 pub(crate) fn is_made_by_release(namespace: &Object<'_>, row: &SystemNamespace, data: &Data) -> bool {
     let by_helm = || namespace.managed().iter().any(|entry| data.provenance.is_helm(&entry.manager));
     origin::is_release_write(namespace, data) || row.keeps_release && by_helm()

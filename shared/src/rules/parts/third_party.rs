@@ -1,4 +1,4 @@
-//! What the rules on software of others share: which products run, where, and whose word tells.
+//! Third-party software for the rules on it: the products that run, their namespaces, and the signs of each.
 
 use crate::finding::Clause;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +20,7 @@ use crate::rules::parts::node_power;
 use crate::rules::rule::{Context, Read, Scope, Seen, Verdict};
 use crate::text::line;
 
-/// The lists that tell.
+/// The lists that show third-party software.
 pub(crate) const READS: &[Read] = &[
     Read { kind: &kinds::POD, scope: Scope::Cluster },
     Read { kind: &kinds::CUSTOM_RESOURCE_DEFINITION, scope: Scope::Cluster },
@@ -28,42 +28,42 @@ pub(crate) const READS: &[Read] = &[
     EXTENSIONS,
 ];
 
-/// What tells of a product, the surest first.
+/// The sort of a sign, the surest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Sign {
-    /// A pod runs an image of its own.
+    /// A pod runs one of the product's images.
     Image,
-    /// A pod runs an image of its own from a registry that only Microsoft fills.
+    /// A pod runs one of the product's images, from a registry that only Microsoft fills.
     Microsofts,
-    /// A pod bears the name of its chart.
+    /// A pod has the label of the product's chart.
     Chart,
-    /// Its custom resources are defined.
+    /// The product's custom resources are defined.
     Definition,
-    /// An ingress class names it.
+    /// An ingress class names the product.
     Class,
 }
 
-/// A sign of a product, as remembered: the same words for all pods that say the same.
+/// A sign of a product. Pods with the same sign give equal values, so that they are kept once.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct ProductTrace {
     /// The product's id.
     product: String,
     sign: Sign,
-    /// Where; empty for what stands in no namespace.
+    /// The namespace; empty for cluster-scoped objects.
     namespace: String,
-    /// As the image's tag or the chart's label has it; may be empty.
+    /// The version in the image's tag or the chart's label; may be empty.
     version: String,
     /// The repository, chart, group or controller.
     mark: String,
-    /// The Helm release, where an Arc extension could be the reason.
+    /// The Helm release, where an Arc extension could have brought the product.
     release: String,
 }
 
-/// An API group that is served, by which the platform may have installed a product.
+/// A served API group with which the platform may have installed a product.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct ServedGroup(String);
 
-/// Keeps the signs of products of one licence that an object shows.
+/// Notes the signs of products of one licence in an object.
 pub(crate) fn each(seen: &Seen<'_, '_>, notes: &mut Notes, licence: Licence) {
     let (object, data) = (seen.object, seen.data);
     if seen.pod().is_some() {
@@ -90,7 +90,7 @@ pub(crate) fn whole(inventory: &Inventory, context: &Context<'_>, code: Code) ->
     let data = context.data;
     let extensions = Installed::of(inventory, code, data);
     let served: BTreeSet<&str> = inventory.remarks::<ServedGroup>(code).map(|group| &*group.0).collect();
-    // Where nobody could say which groups are served, each may be.
+    // Where the served groups could not be read, any group may be served.
     let unknown = context.unread(&[&kinds::CUSTOM_RESOURCE_DEFINITION]).is_some();
     let mut products: BTreeMap<&str, Vec<&ProductTrace>> = BTreeMap::new();
     for trace in inventory.remarks::<ProductTrace>(code) {
@@ -119,13 +119,13 @@ pub(crate) fn whole(inventory: &Inventory, context: &Context<'_>, code: Code) ->
     Verdict::Found(found.collect())
 }
 
-/// Tells the sentence that stands against the one on software of others.
+/// The draft with the sentence that stands against the clause on third-party software.
 fn supported_too(mut draft: Draft) -> Draft {
     draft.message.push_str("; setting up ingress controllers is among what is supported (C14)");
     draft.lighter(Consequence::Info).clauses(const { &[Clause::new("C14"), Clause::new("C16")] })
 }
 
-/// The finding on a product: of its signs, only the surest speak.
+/// The draft on a product. Only its surest signs count.
 fn draft<'t>(
     product: &ThirdPartyProduct,
     traces: &[&'t ProductTrace],
@@ -146,7 +146,7 @@ fn draft<'t>(
     let ThirdPartyProduct { name, supported_by, .. } = product;
     let guessed = product.confidence == Confidence::Inferred;
     let message = match surest {
-        Sign::Image if guessed => format!("{name} seems to run in {place}: its images are known to us by hearsay only"),
+        Sign::Image if guessed => format!("{name} seems to run in {place}: its images are known by hearsay only"),
         Sign::Image if platform.is_some() => {
             format!("{name} {runs} in {place}; the platform may have installed it together with Cluster API")
         }
@@ -156,24 +156,24 @@ fn draft<'t>(
             )
         }
         Sign::Microsofts => {
-            format!("{name} {runs} in {place}, from Microsoft's registry: what installed it is not recognised")
+            format!("{name} {runs} in {place}, from Microsoft's registry: its installer is not recognised")
         }
-        Sign::Chart => format!("pods in {place} bear the chart name of {name}, and none of its images was seen"),
-        Sign::Definition => format!("custom resources of {name} are defined, and none of its pods was seen"),
-        Sign::Class => format!("an ingress class names {name}, and none of its pods was seen"),
+        Sign::Chart => format!("pods in {place} have the chart name of {name}, but none of its images was seen"),
+        Sign::Definition => format!("custom resources of {name} are defined, but none of its pods was seen"),
+        Sign::Class => format!("an ingress class names {name}, but none of its pods was seen"),
     };
-    let what = match surest {
+    let sign_name = match surest {
         Sign::Image | Sign::Microsofts => "image",
         Sign::Chart => "chart",
         Sign::Definition => "customResourceDefinition",
         Sign::Class => "ingressClass",
     };
-    let shown: Vec<&str> = versions.iter().take(MAX_VERSIONS).copied().collect();
+    let named: Vec<&str> = versions.iter().take(MAX_VERSIONS).copied().collect();
     let mut draft = Draft::at(ObjectRef::product(&product.id), "version")
-        .values(None, (!shown.is_empty()).then(|| shown.join(", ")).as_deref())
+        .values(None, (!named.is_empty()).then(|| named.join(", ")).as_deref())
         .says(message);
     for mark in marks.iter().take(MAX_MARKS) {
-        draft = draft.with(Evidence::seen(what, format!("{mark} is {name}: {}", product.source)));
+        draft = draft.with(Evidence::seen(sign_name, format!("{mark} is {name}: {}", product.source)));
     }
     let certain = surest == Sign::Image && platform.is_none() && !guessed;
     if let Some(says) = platform {
@@ -185,15 +185,15 @@ fn draft<'t>(
 
 fn pod(seen: &Seen<'_, '_>, notes: &mut Notes, licence: Licence) {
     let (object, data) = (seen.object, seen.data);
-    let own = |product: &&ThirdPartyProduct| product.licence == licence;
+    let of_licence = |product: &&ThirdPartyProduct| product.licence == licence;
     let images = seen.pod().into_iter().flat_map(Pod::images);
     let of_image = images.filter_map(|image| {
         let (product, path) = data.third_party.of_image(image)?;
-        own(&product).then_some((product, image, path))
+        of_licence(&product).then_some((product, image, path))
     });
     let of_chart = object.meta.labels.get("helm.sh/chart").and_then(|chart| data.third_party.of_chart(chart));
-    let of_chart = of_chart.filter(|(product, _)| own(product));
-    // Whose a pod is, is asked only of the few that show something.
+    let of_chart = of_chart.filter(|(product, _)| of_licence(product));
+    // The ownership test is costly, so it runs only for the few pods that show a sign.
     let mut asked = None;
     let mut platforms = || *asked.get_or_insert_with(|| is_platforms(seen));
     for (product, image, path) in of_image {
@@ -225,7 +225,7 @@ fn pod(seen: &Seen<'_, '_>, notes: &mut Notes, licence: Licence) {
     }
 }
 
-/// Static pods and the platform's components, the Arc agents' namespaces included: other rules look after these.
+/// Whether a pod is static, a component of the platform, or in a namespace of the Arc agents: other rules judge these.
 fn is_platforms(seen: &Seen<'_, '_>) -> bool {
     let (object, data, meta) = (seen.object, seen.data, &seen.object.meta);
     data.namespaces.is_arc(&meta.namespace)
@@ -233,8 +233,8 @@ fn is_platforms(seen: &Seen<'_, '_>) -> bool {
         || node_power::is_component(object, seen.kind.kind, &meta.name, data)
 }
 
-/// The Helm release a pod bears, as far as its chart tells, or of a product that an Arc extension can bring. Of others a label
-/// may be any pod's own, and would only make many remarks of one.
+/// The Helm release of a pod: by its chart's marks, or, for products that an Arc extension can bring, by its labels.
+/// For other products a label may differ from pod to pod, which would only multiply the remarks.
 fn release<'o>(product: &ThirdPartyProduct, object: &'o Object<'_>, data: &Data) -> &'o str {
     let shipped = data.extensions.iter().any(|row| row.products.contains(&product.id));
     let label = || object.meta.labels.get("app.kubernetes.io/instance").or_else(|| object.meta.labels.get("release"));
@@ -270,16 +270,16 @@ struct Class<'a> {
     controller: Text<'a>,
 }
 
-/// Namespaces shown of one product: a mesh is in all of them.
+/// The most namespaces shown of one product: a mesh is in all of them.
 const MAX_MEMBERS: usize = 50;
 
-/// Versions shown of one product.
+/// The most versions shown of one product.
 const MAX_VERSIONS: usize = 8;
 
-/// Marks shown of one product.
+/// The most marks shown of one product.
 const MAX_MARKS: usize = 4;
 
-/// How much of a tag or controller is remembered.
+/// The most characters kept of a tag or controller.
 const MAX_TEXT: usize = 80;
 
 #[cfg(test)]
@@ -301,7 +301,7 @@ mod tests {
         )
     }
 
-    /// The sign of istio's sidecar in a namespace.
+    /// The sign of Istio's sidecar in a namespace.
     fn trace(namespace: &str, version: &str) -> ProductTrace {
         ProductTrace {
             product: "istio".to_owned(),
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_pod_or_shows_nothing_leaves_nothing() {
+    fn an_object_without_a_pod_or_a_sign_leaves_no_remark() {
         for json in [
             "{}",
             r#"{"spec":null}"#,
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn only_so_many_namespaces_are_listed_and_all_are_counted() {
+    fn only_some_namespaces_are_listed_and_all_are_counted() {
         let names: Vec<String> = (0..70).map(|n| format!("team-{n:02}")).collect();
         let traces: Vec<ProductTrace> = names.iter().map(|name| trace(name, "1")).collect();
         let traces: Vec<&ProductTrace> = traces.iter().collect();

@@ -1,10 +1,11 @@
-//! What the version table says of a Kubernetes version.
+//! Lookups of a Kubernetes version in the version table.
 
 use crate::data::versions::{MinorSupport, Table};
 use crate::finding::Evidence;
 use crate::k8s::version::Version;
 
-/// `Ok(Some(…))` with when it ended, for a retired minor; `Err` with why it is not known.
+/// The support of a version on a day: `Ok(None)` if supported, `Ok(Some(…))` with the end of support for a retired
+/// minor, `Err` with the reason if unknown.
 pub(crate) fn judge(table: &Table, version: Version, day: jiff::civil::Date) -> Result<Option<String>, String> {
     let minor = version.minor_text();
     let as_of = table.as_of;

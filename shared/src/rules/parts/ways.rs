@@ -1,4 +1,4 @@
-//! Ways back that several rules share.
+//! Commands of the way back that several rules share.
 
 use crate::command::Command;
 use crate::data::Platform;
@@ -8,12 +8,12 @@ use crate::k8s::object::Object;
 /// The platforms that AKS hybrid's PowerShell module manages.
 pub(crate) const MODULE: &[Platform] = &[Platform::WindowsServer, Platform::Hci22h2];
 
-/// How a cluster is upgraded, in the tool of each platform; none for bare metal, which has no documented way yet.
+/// Commands that upgrade a cluster, in the tool of each platform; none for bare metal, which has no documented way yet.
 ///
-/// Azure Local: "Upgrade an AKS cluster", learn.microsoft.com/azure/aks/aksarc/cluster-upgrade; the module: "Upgrade the
-/// Kubernetes version of AKS clusters", learn.microsoft.com/azure/aks/hybrid/upgrade.
+/// Azure Local: "Upgrade an AKS cluster", learn.microsoft.com/azure/aks/aksarc/cluster-upgrade; the module: "Upgrade
+/// the Kubernetes version of AKS clusters", learn.microsoft.com/azure/aks/hybrid/upgrade.
 pub(crate) fn upgrade() -> Vec<Command> {
-    let shows = "shows which versions there are";
+    let shows = "shows the available versions";
     vec![
         Command::az(["aksarc", "get-upgrades", "--resource-group"])
             .blank("GROUP")
@@ -39,7 +39,7 @@ pub(crate) fn upgrade() -> Vec<Command> {
     ]
 }
 
-/// How nodes get newer images: the module has an update of images alone, Azure Local renews them with an upgrade.
+/// Commands that give nodes newer images: the module can update images alone, Azure Local renews them with an upgrade.
 pub(crate) fn renewal() -> Vec<Command> {
     let images = Command::cmdlet("Update-AksHciCluster", ["-name"])
         .blank("CLUSTER")
@@ -49,12 +49,12 @@ pub(crate) fn renewal() -> Vec<Command> {
     upgrade().into_iter().filter(|command| !command.is_cmdlet()).chain([images]).collect()
 }
 
-/// A command about the cluster's connection to Azure Arc.
+/// An `az connectedk8s` command on the cluster's connection to Azure Arc.
 pub(crate) fn arc(verb: &str) -> Command {
     Command::az(["connectedk8s", verb, "--resource-group"]).blank("GROUP").word("--name").blank("CLUSTER")
 }
 
-/// Moves the workloads off a node.
+/// The command that moves the workloads off a node.
 pub(crate) fn drain(node: &str) -> Command {
     Command::kubectl(["drain"])
         .name(node)
@@ -64,14 +64,14 @@ pub(crate) fn drain(node: &str) -> Command {
         .only("moves its workloads away")
 }
 
-/// Deletes an object of the user's.
+/// The command that deletes an object of the user's.
 pub(crate) fn delete(object: &Object<'_>, kind: &Kind) -> Command {
     Command::kubectl_in(&object.meta.namespace, ["delete", &kind.qualified()])
         .name(&object.meta.name)
         .caution("destroys it")
 }
 
-/// A command about a node pool of Azure Local.
+/// An `az aksarc nodepool` command on a pool of Azure Local.
 pub(crate) fn pool(verb: &str, name: &str) -> Command {
     Command::az(["aksarc", "nodepool", verb, "--resource-group"])
         .blank("GROUP")

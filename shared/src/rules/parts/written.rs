@@ -1,4 +1,4 @@
-//! Which fields of a platform's object somebody else has written, as its managedFields tell.
+//! Fields of a platform's object that somebody else wrote, by its managedFields.
 
 use crate::data::Data;
 use crate::facts::origin::{self, FirstWriters, Paths, Step};
@@ -10,11 +10,11 @@ use crate::rules::parts::effect::is_restart;
 use serde_json::Value;
 use std::collections::HashMap;
 
-/// The fields of a platform's object that a person's tool took from whoever had them first.
+/// A draft for each field of a platform's object that a person's tool took over from its first writer.
 pub(crate) fn hands(object: &Object<'_>, kind: &'static Kind, product: &str, data: &Data) -> Vec<Draft> {
     let mut drafts = Vec::new();
     let mut values: HashMap<String, Option<Value>> = HashMap::new();
-    let what = format!("{} {}", kind.kind, object.meta.name);
+    let subject = format!("{} {}", kind.kind, object.meta.name);
     each_hand(object, data, |entry, kept| {
         origin::each_taken(entry, kept, MAX_PATHS, |path| {
             let Some(root) = root(path) else { return };
@@ -23,11 +23,11 @@ pub(crate) fn hands(object: &Object<'_>, kind: &'static Kind, product: &str, dat
             let now = value.as_ref().and_then(|value| value_at(value, &leaf));
             let draft = Draft::at(ObjectRef::of(object, kind), &*leaf)
                 .values(None, now.as_deref())
-                .says(format!("{what} of {product} was changed by {}", &*entry.manager))
+                .says(format!("{subject} of {product} was changed by {}", &*entry.manager))
                 .with(Evidence::managed(entry));
             let restart = is_restart(&leaf, [None, value.as_ref().and_then(|value| annotation(value, path))]);
             drafts.push(if restart {
-                let says = format!("the pods of {what} of {product} were started again by {}", &*entry.manager);
+                let says = format!("{subject} of {product}: pods were restarted by {}", &*entry.manager);
                 draft.says(says).lighter(Consequence::Info)
             } else {
                 draft
@@ -37,7 +37,7 @@ pub(crate) fn hands(object: &Object<'_>, kind: &'static Kind, product: &str, dat
     drafts
 }
 
-/// The annotation of the pods' template that a path leads to.
+/// The value of the pod template annotation at a path.
 pub(crate) fn annotation<'v>(spec: &'v Value, path: &[Step<'_>]) -> Option<&'v str> {
     let [Step::Field(_), Step::Field(template), Step::Field(meta), Step::Field(annotations), Step::Field(key)] = path
     else {
@@ -46,7 +46,7 @@ pub(crate) fn annotation<'v>(spec: &'v Value, path: &[Step<'_>]) -> Option<&'v s
     spec.get(&**template)?.get(&**meta)?.get(&**annotations)?.get(&**key)?.as_str()
 }
 
-/// The same fields, as a set.
+/// The fields that people's tools took over, as a set of paths.
 pub(crate) fn taken<'a>(object: &Object<'a>, data: &Data) -> Paths<'a> {
     let mut taken = Paths::default();
     each_hand(object, data, |entry, kept| {
@@ -55,37 +55,41 @@ pub(crate) fn taken<'a>(object: &Object<'a>, data: &Data) -> Paths<'a> {
     taken
 }
 
-/// Hands each second hand of a person's on a platform's object to `each`, with all that is the platform's still.
+/// Calls `each` with every entry of a person who overwrote the platform's fields on an object, and the paths that are
+/// still the platform's.
 pub(crate) fn each_hand<'a>(object: &Object<'a>, data: &Data, each: impl FnMut(&ManagedEntry<'a>, &Paths<'a>)) {
     each_second(object, data, |entry| origin::is_hand(entry, object, data), each);
 }
 
-/// Hands each second hand of those that are asked for to `each`, with all that others have still.
+/// Calls `each` with every entry that `is_asked_for` and that overwrote another writer's fields, and the paths that
+/// others still own.
 pub(crate) fn each_second<'a>(
     object: &Object<'a>,
     data: &Data,
     is_asked_for: impl Fn(&ManagedEntry<'a>) -> bool,
     mut each: impl FnMut(&ManagedEntry<'a>, &Paths<'a>),
 ) {
-    // The platform is the first hand whenever it wrote last, and so is Helm on an object of a release of the platform's.
+    // The platform is the first writer whenever it wrote last, and so is Helm on an object of a release of the
+    // platform's.
     let installer = |other: &ManagedEntry<'_>| {
         let release = data.managers.person(&other.manager).is_some() && !origin::is_hand(other, object, data);
         release || data.managers.platform(&other.manager).is_some()
     };
     let first_writers = FirstWriters::of(object, &object.managed().iter(), installer);
-    let own = || object.managed().iter().filter(|entry| &*entry.subresource != "status");
+    let entries = || object.managed().iter().filter(|entry| &*entry.subresource != "status");
     let mut kept = Paths::default();
     let mut gathered = false;
-    for entry in own().filter(|entry| is_asked_for(entry) && first_writers.overwrote_another_writer(entry, object)) {
+    for entry in entries().filter(|entry| is_asked_for(entry) && first_writers.overwrote_another_writer(entry, object))
+    {
         if !gathered {
-            own().filter(|other| !is_asked_for(other)).for_each(|other| kept.insert_owned(other));
+            entries().filter(|other| !is_asked_for(other)).for_each(|other| kept.insert_owned(other));
             gathered = true;
         }
         each(entry, &kept);
     }
 }
 
-/// The top-level field that a path leads into, where users decide on it.
+/// The top-level field of a path, if users decide on it.
 pub(crate) fn root<'p>(path: &'p [Step<'_>]) -> Option<&'p str> {
     match path.first() {
         Some(Step::Field(name)) if !matches!(&**name, "metadata" | "status") => Some(name),
@@ -103,5 +107,5 @@ pub(crate) fn value_at(root: &Value, path: &str) -> Option<String> {
     (!found.is_object() && !found.is_array()).then(|| scalar(found))
 }
 
-/// Of what somebody wrote below one field the first say enough.
+/// The most fields reported below one field of one writer.
 pub(crate) const MAX_PATHS: usize = 8;

@@ -1,6 +1,5 @@
 //! The end of a check, which makes a report of all that was read.
 
-use crate::data::own;
 use crate::verdict::audit;
 use std::collections::BTreeSet;
 
@@ -72,11 +71,9 @@ impl Check<'_> {
             ..Coverage::default()
         };
         Ok(Report {
-            api_version: own::API_VERSION,
-            kind: "SupportReport",
             tool,
             policy: Policy {
-                platform: candidates.iter().map(|platform| platform.as_str()).collect::<Vec<_>>().join("|"),
+                platforms: candidates.clone(),
                 platform_evidence: evidence,
                 documents,
                 as_of: day.to_string(),

@@ -83,6 +83,16 @@ impl<'d> Check<'d> {
 }
 
 impl Segment<'_> {
+    /// Forgets all that was read, for a list that starts over.
+    pub fn restart(&mut self) {
+        self.notes.fill_with(Notes::default);
+        self.facts = Facts::default();
+        self.recorder = self.recorder.take().map(|_| Recorder::default());
+        self.objects = 0;
+        self.unjudged = None;
+        self.written = self.written.take().map(|_| Written::default());
+    }
+
     /// Reads one page of the list. Its objects are judged at once and not kept.
     ///
     /// # Errors

@@ -3,18 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
-use aksarc_shared::command::Command;
-use aksarc_shared::data::embedded;
-use aksarc_shared::finding::{Evidence, Finding};
-use aksarc_shared::rules::catalogue;
 use aksarc_shared::text;
-use aksarc_shared::verdict::report::{RuleResult, VerdictWord};
+use aksarc_shared::verdict::report::v1::{EvidenceV1, FindingV1, OutcomeV1, VerdictV1};
 
 use super::layout::Screen;
-use crate::screen::report::summary::shown;
+use crate::screen::report::summary::{of_manifests, shown};
 use crate::screen::report::view::GroupBy;
 use crate::screen::style::{Paint, heading, mark, sign};
-use crate::screen::wording::{counting, dated};
+use crate::screen::wording::{counting, dated_page};
 
 impl Screen<'_> {
     pub(super) fn findings(&mut self) -> fmt::Result {
@@ -47,19 +43,19 @@ impl Screen<'_> {
     /// The rules that could void support and are not decided.
     fn undecided(&mut self) -> fmt::Result {
         for rule in self.report.rules.iter().filter(|rule| rule.could_void) {
-            let undecided = VerdictWord::Inconclusive;
+            let undecided = VerdictV1::Inconclusive;
             let left = Paint::verdict(undecided, format_args!("{} {} {}", sign(undecided), rule.code, rule.slug));
             let right = Paint::verdict(undecided, "COULD VOID SUPPORT · not decided").clone();
             writeln!(self.out)?;
             self.spread(&left, &right)?;
-            let beyond = if rule.outcome == RuleResult::Unknown { "" } else { "beyond what was found: " };
+            let beyond = if rule.outcome == OutcomeV1::Unknown { "" } else { "beyond what was found: " };
             self.out.fold_below("    ", &format!("{beyond}{}", text::line(&rule.reason, 300)));
         }
         Ok(())
     }
 
-    fn sections(&mut self, findings: &[&Finding], title: impl Fn(&Finding) -> String) -> fmt::Result {
-        let mut sections: BTreeMap<String, Vec<&Finding>> = BTreeMap::new();
+    fn sections(&mut self, findings: &[&FindingV1], title: impl Fn(&FindingV1) -> String) -> fmt::Result {
+        let mut sections: BTreeMap<String, Vec<&FindingV1>> = BTreeMap::new();
         for finding in findings {
             sections.entry(title(finding)).or_default().push(finding);
         }
@@ -73,7 +69,7 @@ impl Screen<'_> {
     }
 
     /// One rule's findings of one weight.
-    fn rule(&mut self, group: &[&Finding]) -> fmt::Result {
+    fn rule(&mut self, group: &[&FindingV1]) -> fmt::Result {
         let Some(first) = group.first() else { return Ok(()) };
         let weight = first.consequence;
         let left = Paint::consequence(weight, format_args!("{} {} {}", mark(weight), first.code, first.slug));
@@ -90,7 +86,7 @@ impl Screen<'_> {
             self.objects(&same)?;
         }
         if !first.documents.is_empty() {
-            let pages: Vec<String> = first.documents.iter().map(|document| dated(document)).collect();
+            let pages: Vec<String> = first.documents.iter().map(dated_page).collect();
             self.tagged("page", &pages.join("; "));
         }
         self.why(first);
@@ -107,7 +103,7 @@ impl Screen<'_> {
     }
 
     /// Objects that differ in nothing but their name.
-    fn objects(&mut self, same: &[&Finding]) -> fmt::Result {
+    fn objects(&mut self, same: &[&FindingV1]) -> fmt::Result {
         let Some(first) = same.first() else { return Ok(()) };
         let names: Vec<String> = same.iter().map(|finding| text::line(&finding.object.short(), 160)).collect();
         self.out.fold_below("    ", &listed(&names, MAX_OBJECTS));
@@ -131,7 +127,7 @@ impl Screen<'_> {
     }
 
     /// The field, with what stands there and, where somebody knows, what has to or what did.
-    fn field(&mut self, finding: &Finding) -> fmt::Result {
+    fn field(&mut self, finding: &FindingV1) -> fmt::Result {
         // The object's own line says where it is.
         let repeats = finding.path == "metadata.namespace" && finding.after.as_ref() == Some(&finding.object.namespace);
         if repeats || finding.path.is_empty() && finding.before.is_none() && finding.after.is_none() {
@@ -144,24 +140,17 @@ impl Screen<'_> {
         match (&finding.before, &finding.after) {
             (None, None) => writeln!(self.out, "      {path}"),
             // A state without its past: that nothing is known does not mean that nothing was there.
-            (None, Some(_)) if !self.view.manifests => writeln!(self.out, "      {path}   {after}"),
+            (None, Some(_)) if !of_manifests(self.report) => writeln!(self.out, "      {path}   {after}"),
             (before, _) => writeln!(self.out, "      {path}   {} → {after}", value(before)),
         }
     }
 
-    fn why(&mut self, finding: &Finding) {
-        let summary = catalogue::find(finding.code.as_str()).map(|rule| rule.summary).unwrap_or_default();
-        let mut sections: Vec<(&str, Vec<&str>)> = Vec::new();
-        for id in finding.clauses {
-            let section = embedded().clauses.iter().find(|row| row.id == id.as_str()).map_or("", |row| &*row.section);
-            match sections.iter_mut().find(|(known, _)| *known == section) {
-                Some((_, ids)) => ids.push(id.as_str()),
-                None => sections.push((section, vec![id.as_str()])),
-            }
-        }
-        let sections: Vec<String> = sections
+    fn why(&mut self, finding: &FindingV1) {
+        let summary = self.report.rule(&finding.code).map(|rule| &*rule.summary).unwrap_or_default();
+        let sections: Vec<String> = finding
+            .sections
             .iter()
-            .map(|(section, ids)| format!("{} {section}", ids.join(", ")).trim_end().to_owned())
+            .map(|own| format!("{} {}", own.clauses.join(", "), own.section).trim_end().to_owned())
             .collect();
         let clauses = if sections.is_empty() { String::new() } else { format!(" · {}", sections.join("; ")) };
         self.tagged("why", &format!("{summary}{clauses}"));
@@ -169,10 +158,10 @@ impl Screen<'_> {
 }
 
 /// Findings of one rule, weight and basis, side by side in the report's order.
-fn by_rule<'f>(findings: &[&'f Finding]) -> Vec<Vec<&'f Finding>> {
-    let mut groups: Vec<Vec<&Finding>> = Vec::new();
+fn by_rule<'f>(findings: &[&'f FindingV1]) -> Vec<Vec<&'f FindingV1>> {
+    let mut groups: Vec<Vec<&FindingV1>> = Vec::new();
     for finding in findings {
-        let key = |f: &Finding| (f.code, f.consequence, f.basis, f.clauses, f.waiver.is_some());
+        let key = |f: &&'f FindingV1| (&f.code, f.consequence, f.basis, &f.documents, &f.clauses, f.waiver.is_some());
         match groups.iter_mut().find(|group| group.first().is_some_and(|first| key(first) == key(finding))) {
             Some(group) => group.push(finding),
             None => groups.push(vec![finding]),
@@ -182,11 +171,11 @@ fn by_rule<'f>(findings: &[&'f Finding]) -> Vec<Vec<&'f Finding>> {
 }
 
 /// Findings that say the same of different objects.
-fn alike<'f>(group: &[&'f Finding]) -> Vec<Vec<&'f Finding>> {
-    let authors = |f: &Finding| f.evidence.iter().map(|e| (e.what.clone(), e.manager.clone())).collect::<Vec<_>>();
-    let mut sets: Vec<Vec<&Finding>> = Vec::new();
+fn alike<'f>(group: &[&'f FindingV1]) -> Vec<Vec<&'f FindingV1>> {
+    let authors = |f: &FindingV1| f.evidence.iter().map(|e| (e.what.clone(), e.manager.clone())).collect::<Vec<_>>();
+    let mut sets: Vec<Vec<&FindingV1>> = Vec::new();
     for finding in group {
-        let same = |first: &&Finding| {
+        let same = |first: &&FindingV1| {
             first.path == finding.path
                 && first.before == finding.before
                 && first.after == finding.after
@@ -203,7 +192,7 @@ fn alike<'f>(group: &[&'f Finding]) -> Vec<Vec<&'f Finding>> {
     sets
 }
 
-fn amount(group: &[&Finding]) -> String {
+fn amount(group: &[&FindingV1]) -> String {
     let mut objects: Vec<_> = group.iter().map(|finding| &finding.object).collect();
     objects.sort();
     objects.dedup();
@@ -213,20 +202,20 @@ fn amount(group: &[&Finding]) -> String {
 }
 
 /// The commands of a rule's findings, first those of findings that they make go away.
-fn fixes(group: &[&Finding]) -> Vec<String> {
-    let clears = |finding: &&&Finding| finding.fix.iter().any(Command::clears);
-    let (first, rest): (Vec<&Finding>, Vec<&Finding>) = group.iter().partition(clears);
+fn fixes(group: &[&FindingV1]) -> Vec<String> {
+    let clears = |finding: &&&FindingV1| finding.fix.iter().any(|fix| fix.clears);
+    let (first, rest): (Vec<&FindingV1>, Vec<&FindingV1>) = group.iter().partition(clears);
     let mut fixes = Vec::new();
-    for fix in first.into_iter().chain(rest).flat_map(|finding| finding.fix.iter().map(Command::printed)) {
-        if !fixes.contains(&fix) {
-            fixes.push(fix);
+    for fix in first.into_iter().chain(rest).flat_map(|finding| &finding.fix) {
+        if !fixes.contains(&fix.printed) {
+            fixes.push(fix.printed.clone());
         }
     }
     fixes
 }
 
 /// Who and when, or what else we rest on.
-fn words(evidence: &Evidence) -> String {
+fn words(evidence: &EvidenceV1) -> String {
     let clean = |text: &str| text::line(text, 200);
     if evidence.manager.is_empty() {
         return if evidence.detail.is_empty() {

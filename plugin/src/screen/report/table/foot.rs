@@ -2,14 +2,14 @@
 
 use std::fmt::{self, Write as _};
 
-use aksarc_shared::finding::{Code, Consequence};
-use aksarc_shared::people::questions::Question;
 use aksarc_shared::text;
-use aksarc_shared::verdict::report::{Clock, NEEDS_CLUSTER, RuleOutcome, RuleResult, VerdictWord};
+use aksarc_shared::verdict::report::v1::{
+    ClockV1, ConsequenceV1, InputKindV1, OutcomeV1, QuestionV1, RuleV1, VerdictV1,
+};
 
 use super::layout::Screen;
 use crate::screen::grid::Grid;
-use crate::screen::report::summary::candidates;
+use crate::screen::report::summary::{candidates, of_manifests};
 use crate::screen::report::view::Show;
 use crate::screen::style::Paint;
 use crate::screen::wording::{counting, days, either};
@@ -19,8 +19,8 @@ impl Screen<'_> {
         let mut grid = Grid::plain();
         for rule in &self.report.rules {
             grid.row([
-                rule.code.to_string(),
-                rule.slug.to_owned(),
+                rule.code.clone(),
+                rule.slug.clone(),
                 rule.outcome.as_str().to_owned(),
                 text::line(&rule.reason, 200),
             ]);
@@ -32,8 +32,8 @@ impl Screen<'_> {
 
     pub(super) fn footer(&mut self) -> fmt::Result {
         let report = self.report;
-        let listed = |clock: &&Clock| self.view.show == Show::All || clock.days_left <= FAR_DAYS;
-        let clocks: Vec<&Clock> = report.clocks.iter().filter(listed).collect();
+        let listed = |clock: &&ClockV1| self.view.show == Show::All || clock.days_left <= FAR_DAYS;
+        let clocks: Vec<&ClockV1> = report.clocks.iter().filter(listed).collect();
         if !clocks.is_empty() {
             writeln!(self.out)?;
             let mut grid = Grid::plain();
@@ -51,9 +51,9 @@ impl Screen<'_> {
         }
         // What could void support stands with the findings.
         let open: Vec<_> =
-            report.rules.iter().filter(|rule| rule.outcome == RuleResult::Unknown && !rule.could_void).collect();
-        let partly = |rule: &&RuleOutcome| {
-            let found = matches!(rule.outcome, RuleResult::Violated | RuleResult::Waived);
+            report.rules.iter().filter(|rule| rule.outcome == OutcomeV1::Unknown && !rule.could_void).collect();
+        let partly = |rule: &&RuleV1| {
+            let found = matches!(rule.outcome, OutcomeV1::Violated | OutcomeV1::Waived);
             found && !rule.reason.is_empty() && !rule.could_void
         };
         let partly: Vec<_> = report.rules.iter().filter(partly).collect();
@@ -81,16 +81,15 @@ impl Screen<'_> {
 
     /// What manifests cannot show: the rules that judge a state.
     fn not_run(&mut self) -> fmt::Result {
-        let needs = |rule: &&RuleOutcome| rule.outcome == RuleResult::NotApplicable && rule.reason == NEEDS_CLUSTER;
-        let count = self.report.rules.iter().filter(needs).count();
-        if !self.view.manifests || count == 0 {
+        let count = self.report.rules.iter().filter(|rule| rule.needs_cluster).count();
+        if !of_manifests(self.report) || count == 0 {
             return Ok(());
         }
         writeln!(self.out)?;
         let rules = if count == 1 { "1 rule was".to_owned() } else { format!("{count} rules were") };
         self.wrapped_line("not run", &format!("{rules} not run, since they need a running cluster"));
-        if self.view.recorded > 0 {
-            let objects = match self.view.recorded {
+        if self.report.input.recorded > 0 {
+            let objects = match self.report.input.recorded {
                 1 => "1 object looks as if it was".to_owned(),
                 count => format!("{count} objects look as if they were"),
             };
@@ -102,14 +101,12 @@ impl Screen<'_> {
     /// What Kubernetes cannot show: what is asked of people, and what leaves no trace.
     fn unseen(&mut self) -> fmt::Result {
         let report = self.report;
-        let of_people = |code: Code| report.questions.iter().any(|question| question.rules.contains(&code));
+        let of_people = |rule: &RuleV1| report.questions.iter().any(|question| question.rules.contains(&rule.code));
         let mut hidden: Vec<(&str, Vec<&str>)> = Vec::new();
-        for rule in
-            report.rules.iter().filter(|rule| rule.outcome == RuleResult::NotObservable && !of_people(rule.code))
-        {
+        for rule in report.rules.iter().filter(|rule| rule.outcome == OutcomeV1::NotObservable && !of_people(rule)) {
             match hidden.iter_mut().find(|(reason, _)| *reason == rule.reason) {
-                Some((_, codes)) => codes.push(rule.code.as_str()),
-                None => hidden.push((&rule.reason, vec![rule.code.as_str()])),
+                Some((_, codes)) => codes.push(&rule.code),
+                None => hidden.push((&rule.reason, vec![&rule.code])),
             }
         }
         let (answered, open): (Vec<_>, Vec<_>) =
@@ -117,7 +114,7 @@ impl Screen<'_> {
         if hidden.is_empty() && open.is_empty() && answered.is_empty() {
             return Ok(());
         }
-        let topics = |questions: &[&Question]| {
+        let topics = |questions: &[&QuestionV1]| {
             let each = questions.iter().map(|question| text::line(&question.topic, 60));
             each.collect::<Vec<_>>().join(", ")
         };
@@ -154,9 +151,8 @@ impl Screen<'_> {
         Ok(())
     }
 
-    fn question(&mut self, question: &Question) -> fmt::Result {
-        let rules =
-            if question.rules.is_empty() { String::new() } else { format!(" ({})", Code::join(&question.rules, " ")) };
+    fn question(&mut self, question: &QuestionV1) -> fmt::Result {
+        let rules = if question.rules.is_empty() { String::new() } else { format!(" ({})", question.rules.join(" ")) };
         writeln!(self.out, "   {}{rules} {}", Paint::bold(question.clauses.join(" ")), text::clean(&question.topic))?;
         let mut lines = vec![question.says.clone(), format!("ask: {}", question.ask)];
         if let Some(answer) = &question.answer {
@@ -175,32 +171,27 @@ impl Screen<'_> {
 
     fn next(&self) -> String {
         let report = self.report;
-        let mut codes: Vec<&str> = report
-            .findings
-            .iter()
-            .filter(|f| f.waiver.is_none() && f.consequence == Consequence::Voids)
-            .map(|f| f.code.as_str())
-            .collect();
+        let mut codes: Vec<&str> = report.unwaived(ConsequenceV1::Voids).map(|f| f.code.as_str()).collect();
         codes.dedup();
         // What was judged is judged again as it was given: only a cluster is asked anew by the bare command.
         let again = |flags: String| {
-            if self.view.manifests {
+            if of_manifests(report) {
                 format!("judge the manifests again with {flags}")
-            } else if self.view.taken.is_some() || report.cluster.server.is_empty() {
+            } else if report.input.kind == InputKindV1::Snapshot {
                 format!("judge a new snapshot with {flags}")
             } else {
                 format!(" {} support-check {flags}", self.view.name)
             }
         };
         match report.verdict {
-            VerdictWord::Outside => {
-                let findings = counting(report.count(Consequence::Voids), "finding");
+            VerdictV1::Outside => {
+                let findings = counting(report.unwaived(ConsequenceV1::Voids).count(), "finding");
                 format!(" · next: fix {findings}, then {}", again(format!("--only {}", codes.join(","))))
             }
-            VerdictWord::Inconclusive => {
+            VerdictV1::Inconclusive => {
                 let candidates = candidates(report);
-                let platform = |rule: &&RuleOutcome| candidates.len() > 1 && rule.reason.contains("--platform");
-                let unknown: Vec<_> = report.rules.iter().filter(|rule| rule.outcome == RuleResult::Unknown).collect();
+                let platform = |rule: &&RuleV1| candidates.len() > 1 && rule.reason.contains("--platform");
+                let unknown: Vec<_> = report.rules.iter().filter(|rule| rule.outcome == OutcomeV1::Unknown).collect();
                 let mut ways = Vec::new();
                 if unknown.iter().any(|rule| !platform(rule) && rule.reason.contains("forbidden")) {
                     ways.push("run with rights to list what is named above".to_owned());
@@ -212,14 +203,17 @@ impl Screen<'_> {
                 }
                 format!(" · next: {}", ways.join(", and "))
             }
-            VerdictWord::Within => String::new(),
+            VerdictV1::Within => String::new(),
         }
     }
 }
 
-fn what(clock: &Clock) -> String {
-    let platforms: Vec<&str> = clock.platforms.iter().map(|platform| platform.as_str()).collect();
-    if platforms.is_empty() { clock.what.clone() } else { format!("{} ({})", clock.what, platforms.join(", ")) }
+fn what(clock: &ClockV1) -> String {
+    if clock.platforms.is_empty() {
+        clock.what.clone()
+    } else {
+        format!("{} ({})", clock.what, clock.platforms.join(", "))
+    }
 }
 
 /// Five years: who plans that far ahead asks for it with `--show all`.

@@ -2,19 +2,16 @@
 
 use std::fmt::{self, Write as _};
 
-use aksarc_shared::data::Platform;
-use aksarc_shared::finding::{Basis, Consequence, Finding};
-use aksarc_shared::rules::catalogue;
 use aksarc_shared::text;
-use aksarc_shared::verdict::report::{Report, RuleResult, VerdictWord};
+use aksarc_shared::verdict::report::v1::{BasisV1, ConsequenceV1, FindingV1, OutcomeV1, ReportV1, VerdictV1};
 use jiff::Timestamp;
 
 use super::layout::Screen;
 use crate::screen::grid::wrap;
-use crate::screen::report::summary::{candidates, counted, left_out, texts};
+use crate::screen::report::summary::{candidates, counted, left_out, of_manifests, texts};
 use crate::screen::report::view::Age;
 use crate::screen::style::{Paint, sign};
-use crate::screen::wording::{counting, dated, either};
+use crate::screen::wording::{counting, dated_page, either};
 
 impl Screen<'_> {
     pub(super) fn header(&mut self) -> fmt::Result {
@@ -30,9 +27,9 @@ impl Screen<'_> {
         if !cluster.kubernetes_version.is_empty() {
             facts.push(format!("Kubernetes {}", text::line(&cluster.kubernetes_version, 60)));
         }
-        if !self.view.manifests {
+        if !of_manifests(report) {
             let nodes = counting(cluster.nodes, "node");
-            facts.push(if self.view.nodes_read { nodes } else { "nodes not read".to_owned() });
+            facts.push(if report.input.nodes_read { nodes } else { "nodes not read".to_owned() });
         }
         self.labelled("cluster", &facts.join(" · "));
         let evidence = report.policy.platform_evidence.join("; ");
@@ -41,7 +38,7 @@ impl Screen<'_> {
         let coverage = &report.coverage;
         // Only a cluster pays for being read.
         let cost = if coverage.requests == 0 {
-            let unjudged = match self.view.unjudged {
+            let unjudged = match report.input.unjudged {
                 0 => String::new(),
                 count => format!(", {count} of kinds that no rule looks at"),
             };
@@ -55,8 +52,8 @@ impl Screen<'_> {
             count => format!(", {count} without managedFields"),
         };
         self.labelled("reading", &(cost + &unwritten));
-        if let Some(taken) = self.view.taken {
-            let age = self.view.age.map(age_of).unwrap_or_default();
+        if let Some(taken) = &report.input.taken {
+            let age = Age::of(&report.input, self.view.now).map(age_of).unwrap_or_default();
             self.labelled("taken", &format!("{}{age} · judged as of {}", seconds(taken), report.policy.as_of));
         }
         writeln!(self.out)
@@ -65,7 +62,7 @@ impl Screen<'_> {
     pub(super) fn verdict(&mut self) -> fmt::Result {
         let report = self.report;
         let texts = texts(report);
-        let preview = report.policy.platform == Platform::BareMetal.as_str();
+        let preview = report.policy.preview;
         let (published, several) = match texts.as_slice() {
             [] => ("the published support policy".to_owned(), false),
             // The page of the preview is no support policy: what is said there is read from those of the other platforms.
@@ -74,27 +71,27 @@ impl Screen<'_> {
             _ => ("the published texts of every platform that it may be".to_owned(), true),
         };
         let words = match report.verdict {
-            VerdictWord::Outside => outside(report, &published),
+            VerdictV1::Outside => outside(report, &published),
             _ if left_out(report) > 0 => {
-                let (run, all) = (report.rules.len(), catalogue::ALL.len());
+                let (run, all) = (report.rules.len(), report.catalogue.rules);
                 let found = match report.verdict {
-                    VerdictWord::Inconclusive => "INCONCLUSIVE",
+                    VerdictV1::Inconclusive => "INCONCLUSIVE",
                     _ => "NOTHING VOIDS SUPPORT",
                 };
                 format!("{found} of the rules asked, {run} of {all}, by {published}: the others were not run")
             }
-            VerdictWord::Within if self.view.unjudged > 0 && self.view.unjudged == report.coverage.objects => {
+            VerdictV1::Within if report.input.unjudged > 0 && report.input.unjudged == report.coverage.objects => {
                 format!("WITHIN {published}: there is nothing here that a rule looks at")
             }
-            VerdictWord::Within if self.view.manifests => format!("WITHIN {published}, as far as manifests show"),
-            VerdictWord::Within => format!("WITHIN {published}, as far as Kubernetes shows"),
-            VerdictWord::Inconclusive => format!("INCONCLUSIVE against {published}: not everything could be decided"),
+            VerdictV1::Within if of_manifests(report) => format!("WITHIN {published}, as far as manifests show"),
+            VerdictV1::Within => format!("WITHIN {published}, as far as Kubernetes shows"),
+            VerdictV1::Inconclusive => format!("INCONCLUSIVE against {published}: not everything could be decided"),
         };
         // A waiver is somebody's word that it may wait, and not the policy's.
-        let waived = |finding: &&Finding| finding.waiver.is_some() && finding.consequence == Consequence::Voids;
+        let waived = |finding: &&FindingV1| finding.waiver.is_some() && finding.consequence == ConsequenceV1::Voids;
         let words = match report.findings.iter().filter(waived).count() {
             0 => words,
-            _ if report.verdict == VerdictWord::Outside => words,
+            _ if report.verdict == VerdictV1::Outside => words,
             count => format!("{words}, apart from {} waived", counting(count, "finding")),
         };
         for (number, line) in wrap(&words, self.out.room(3)).iter().enumerate() {
@@ -106,7 +103,7 @@ impl Screen<'_> {
                 self.out.fold_below("     ", one);
             }
         }
-        let passed = report.rules.iter().filter(|rule| rule.outcome == RuleResult::Pass).count();
+        let passed = report.rules.iter().filter(|rule| rule.outcome == OutcomeV1::Pass).count();
         let mut counts = Vec::new();
         for (key, words) in [
             ("voids", "void support"),
@@ -139,24 +136,24 @@ impl Screen<'_> {
 }
 
 /// The headline of a cluster outside, by the strongest basis of what voids support there.
-fn outside(report: &Report, published: &str) -> String {
+fn outside(report: &ReportV1, published: &str) -> String {
     let asked = if left_out(report) > 0 { ", of the rules asked" } else { "" };
     match report.verdict_basis {
-        Some(Basis::Documented(_)) => {
-            let voids = report.findings.iter().filter(|f| f.waiver.is_none() && f.consequence == Consequence::Voids);
-            let mut pages: Vec<String> = voids.flat_map(|f| f.documents.iter().map(|page| dated(page))).collect();
+        Some(BasisV1::Documented) => {
+            let voids = report.unwaived(ConsequenceV1::Voids);
+            let mut pages: Vec<String> = voids.flat_map(|f| f.documents.iter().map(dated_page)).collect();
             pages.sort();
             pages.dedup();
             format!("OUTSIDE, by Microsoft's retirement notice, {}{asked}", pages.join("; "))
         }
-        Some(Basis::Derived | Basis::Operational) => format!("OUTSIDE, by our reading of {published}{asked}"),
-        Some(Basis::Explicit) | None => format!("OUTSIDE {published}{asked}"),
+        Some(BasisV1::Derived | BasisV1::Operational) => format!("OUTSIDE, by our reading of {published}{asked}"),
+        Some(BasisV1::Explicit) | None => format!("OUTSIDE {published}{asked}"),
     }
 }
 
 /// From when the policy is that was judged against.
-fn age(report: &Report) -> String {
-    let newest = report.policy.documents.iter().filter_map(|document| document.date).max();
+fn age(report: &ReportV1) -> String {
+    let newest = report.policy.documents.iter().filter_map(|document| document.date.as_ref()).max();
     match (report.policy.documents.len(), newest) {
         (0, _) => "no policy text".to_owned(),
         (1, Some(date)) => format!("policy of {date}"),

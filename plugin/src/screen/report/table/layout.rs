@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use aksarc_shared::verdict::report::Report;
+use aksarc_shared::verdict::report::v1::ReportV1;
 
 use crate::screen::grid::columns;
 use crate::screen::report::view::View;
@@ -10,12 +10,12 @@ use crate::screen::sheet::Sheet;
 
 pub(super) struct Screen<'a> {
     pub(super) out: Sheet,
-    pub(super) report: &'a Report,
-    pub(super) view: &'a View<'a>,
+    pub(super) report: &'a ReportV1,
+    pub(super) view: &'a View,
 }
 
 impl<'a> Screen<'a> {
-    pub(super) fn new(report: &'a Report, view: &'a View<'a>) -> Self {
+    pub(super) fn new(report: &'a ReportV1, view: &'a View) -> Self {
         Screen { out: Sheet::new(view.look.width), report, view }
     }
 

@@ -1,0 +1,303 @@
+//! The JSON contract of a report, `aksarc.dev/v1alpha1`: all that a renderer needs, in types of its own.
+//!
+//! [`ReportV1`] is made from the engine's [`Report`](super::Report) and an [`InputV1`], or read from its own JSON. Names
+//! and order of the fields are the contract: a field may be added, and none is renamed or taken away under this version.
+//! A reader ignores fields that it does not know. Rules, clauses and policy data stay behind: whatever a renderer says of
+//! them is in the report.
+
+mod finding;
+mod words;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::own::API_VERSION;
+use crate::text;
+
+pub use finding::{CommandV1, DocumentV1, EvidenceV1, FindingV1, ObjectV1, SectionV1, WaiverV1};
+pub use words::{BasisV1, ConsequenceV1, InputKindV1, OutcomeV1, ReportKindV1, ReportVersionV1, VerdictV1};
+
+/// The result of a check.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReportV1 {
+    /// `aksarc.dev/v1alpha1`.
+    pub api_version: ReportVersionV1,
+    /// `SupportReport`.
+    pub kind: ReportKindV1,
+    /// The program that made it.
+    pub tool: ToolV1,
+    /// The policy that was judged against.
+    pub policy: PolicyV1,
+    /// The cluster that was judged.
+    pub cluster: ClusterV1,
+    /// The source of the objects that were judged.
+    pub input: InputV1,
+    /// The verdict.
+    pub verdict: VerdictV1,
+    /// The strongest basis of what voids support; nothing unless the verdict is `outside`.
+    pub verdict_basis: Option<BasisV1>,
+    /// The exit code, whatever the format.
+    pub exit_code: u8,
+    /// Counts by word: the consequences, `waived`, `unknown` and `not-observable`.
+    pub summary: BTreeMap<String, usize>,
+    /// The number of rules that this program knows, and of those that were left out.
+    pub catalogue: CatalogueV1,
+    /// Every rule that was selected.
+    pub rules: Vec<RuleV1>,
+    /// Every finding, heaviest first, waived ones too.
+    pub findings: Vec<FindingV1>,
+    /// Deadlines, soonest first.
+    pub clocks: Vec<ClockV1>,
+    /// Questions about what Kubernetes cannot show, with whom to ask and the answers.
+    pub questions: Vec<QuestionV1>,
+    /// The extent and the cost of reading.
+    pub coverage: CoverageV1,
+}
+
+/// The program that made a report.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ToolV1 {
+    /// Version.
+    pub version: String,
+    /// Commit, where known.
+    pub commit: String,
+}
+
+/// The policy that was judged against.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyV1 {
+    /// The platform, or the candidates joined by `|`.
+    pub platform: String,
+    /// The platform, or the candidates.
+    pub platforms: Vec<String>,
+    /// Whether the platform is a preview without a support policy text.
+    pub preview: bool,
+    /// How the platform is known.
+    pub platform_evidence: Vec<String>,
+    /// The policy texts of those platforms.
+    pub documents: Vec<DocumentV1>,
+    /// The day judged.
+    pub as_of: String,
+    /// The day of the version table.
+    pub version_table_as_of: String,
+}
+
+/// The cluster that was judged.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterV1 {
+    /// The kubeconfig context, the snapshot, or the number of manifests.
+    pub context: String,
+    /// The server's URL; empty for snapshots and manifests.
+    pub server: String,
+    /// `v1.33.5`; empty if unknown.
+    pub kubernetes_version: String,
+    /// The number of nodes.
+    pub nodes: usize,
+}
+
+/// The source of the objects that were judged, and what is known of it beside the cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InputV1 {
+    /// A cluster, a snapshot, or manifests.
+    pub kind: InputKindV1,
+    /// When the snapshot was taken, in its own words; nothing for other sources.
+    pub taken: Option<String>,
+    /// The moment that was asked for, RFC 3339; nothing where the check judged as of now or of the snapshot.
+    pub as_of: Option<String>,
+    /// Whether the nodes were read, so that their number says something.
+    pub nodes_read: bool,
+    /// Objects among the manifests that no rule looks at.
+    pub unjudged: usize,
+    /// Objects among the manifests that were recorded from a cluster.
+    pub recorded: usize,
+}
+
+/// The rules that a program knows, in numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CatalogueV1 {
+    /// All rules.
+    pub rules: usize,
+    /// Those that were left out: a verdict of a few is not one of all.
+    pub left_out: usize,
+}
+
+/// The outcome of a rule.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RuleV1 {
+    /// `AA201`.
+    pub code: String,
+    /// `system-label-changed`.
+    pub slug: String,
+    /// The problem that the rule finds, in a sentence.
+    pub summary: String,
+    /// The outcome.
+    pub outcome: OutcomeV1,
+    /// Why, for anything but a plain pass or violation.
+    pub reason: String,
+    /// Whether the undecided part of it could void support, so that the verdict hangs on it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub could_void: bool,
+    /// Whether it was not run because it needs a cluster and manifests were given.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub needs_cluster: bool,
+}
+
+/// A deadline.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClockV1 {
+    /// The day it is due.
+    pub due: String,
+    /// Days from the day judged; negative when past.
+    pub days_left: i64,
+    /// The rule, or the rule a waiver is for.
+    pub code: String,
+    /// The event that becomes due.
+    pub what: String,
+    /// Where the platform is not known, those on which this holds; empty when it holds on all that it may be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub platforms: Vec<String>,
+}
+
+/// A question that only people can answer.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QuestionV1 {
+    /// The clauses it is about; the first is the one to answer.
+    pub clauses: Vec<String>,
+    /// The rules that cannot see all of it.
+    pub rules: Vec<String>,
+    /// Its subject, in a few words.
+    pub topic: String,
+    /// The clause, in our words, as on this platform.
+    pub says: String,
+    /// Who can answer, and how they find out; commands stand in backticks.
+    pub ask: String,
+    /// The answer that counts.
+    pub answer: Option<AnswerV1>,
+    /// Why an answer that was given does not count.
+    pub refused: Option<String>,
+}
+
+/// Somebody's answer to a question.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AnswerV1 {
+    /// `fulfilled` or `not-fulfilled`.
+    pub answer: String,
+    /// Who answered.
+    pub by: String,
+    /// When it was so, RFC 3339.
+    pub on: String,
+    /// RFC 3339: the question is open again then.
+    pub expires: String,
+    /// A remark of whoever answered.
+    pub note: String,
+}
+
+/// The extent and the cost of reading.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CoverageV1 {
+    /// Rules that came to an outcome other than unknown.
+    pub evaluated: usize,
+    /// Objects read.
+    pub objects: usize,
+    /// Objects that came without managedFields, although some rule rests on them.
+    pub without_managed_fields: usize,
+    /// Requests made.
+    pub requests: usize,
+    /// Wall-clock time.
+    pub seconds: f64,
+    /// Peak resident memory; 0 where the system does not tell.
+    pub peak_memory_bytes: u64,
+    /// The rules that are unknown, each with the reason.
+    pub unknown: Vec<String>,
+    /// The rules that Kubernetes cannot show, each with the reason.
+    pub not_observable: Vec<String>,
+}
+
+/// An error of reading a report from its JSON.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotReadableV1 {
+    /// A document of another version.
+    #[error("a report of apiVersion {0} cannot be read: this version reads {API_VERSION}")]
+    Version(String),
+    /// A document of another kind.
+    #[error("the document is a {0} and no {KIND}")]
+    Kind(String),
+    /// No report.
+    #[error("the document is no {KIND} of {API_VERSION}: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+impl ReportV1 {
+    /// Reads a report from its JSON.
+    ///
+    /// # Errors
+    /// [`NotReadableV1`] for another version or kind, and for JSON that is no report.
+    pub fn parse(json: &str) -> Result<Self, NotReadableV1> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct ContractHead {
+            api_version: String,
+            kind: String,
+        }
+        // Another version may differ anywhere, so that its other fields say nothing.
+        let head: ContractHead = serde_json::from_str(json)?;
+        if head.kind != KIND {
+            return Err(NotReadableV1::Kind(text::line(&head.kind, MAX_WORD)));
+        }
+        if head.api_version != API_VERSION {
+            return Err(NotReadableV1::Version(text::line(&head.api_version, MAX_WORD)));
+        }
+        Ok(serde_json::from_str(json)?)
+    }
+
+    /// The unwaived findings of a consequence.
+    pub fn unwaived(&self, consequence: ConsequenceV1) -> impl Iterator<Item = &FindingV1> {
+        self.findings.iter().filter(move |finding| finding.consequence == consequence && finding.waiver.is_none())
+    }
+
+    /// The outcome of a rule, by its code.
+    pub fn rule(&self, code: &str) -> Option<&RuleV1> {
+        self.rules.iter().find(|rule| rule.code == code)
+    }
+}
+
+const KIND: &str = "SupportReport";
+
+/// A word that stands in an error: anybody may have written it.
+const MAX_WORD: usize = 80;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(json: &str) -> String {
+        ReportV1::parse(json).map_or_else(|error| error.to_string(), |_| "it was read".to_owned())
+    }
+
+    #[test]
+    fn another_version_or_kind_is_told_apart_from_damage() {
+        let later = r#"{"apiVersion": "aksarc.dev/v2", "kind": "SupportReport", "verdict": 7}"#;
+        let expected = "a report of apiVersion aksarc.dev/v2 cannot be read: this version reads aksarc.dev/v1alpha1";
+        assert_eq!(refusal(later), expected);
+        let plan = r#"{"apiVersion": "aksarc.dev/v1alpha1", "kind": "DryRunReport"}"#;
+        assert_eq!(refusal(plan), "the document is a DryRunReport and no SupportReport");
+        let damaged = r#"{"apiVersion": "aksarc.dev/v1alpha1", "kind": "SupportReport"}"#;
+        assert!(refusal(damaged).starts_with("the document is no SupportReport of aksarc.dev/v1alpha1: missing field"));
+        assert!(refusal("verdict: within").starts_with("the document is no SupportReport of aksarc.dev/v1alpha1: "));
+        let steering = r#"{"apiVersion": "\u001b[2J", "kind": "SupportReport"}"#;
+        assert!(!refusal(steering).contains('\u{1b}'));
+    }
+}

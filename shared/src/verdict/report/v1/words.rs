@@ -1,0 +1,147 @@
+//! The closed sets of words of the contract.
+
+use serde::{Deserialize, Serialize};
+
+/// The version of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub enum ReportVersionV1 {
+    /// The one version there is.
+    #[serde(rename = "aksarc.dev/v1alpha1")]
+    V1Alpha1,
+}
+
+/// The kind of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub enum ReportKindV1 {
+    /// The one kind there is.
+    SupportReport,
+}
+
+/// The source of the objects that were judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InputKindV1 {
+    /// A cluster, over its API server.
+    Cluster,
+    /// Manifests, as if somebody were about to create them.
+    Manifests,
+    /// A snapshot of a cluster.
+    Snapshot,
+}
+
+/// The verdict, in the policy's terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VerdictV1 {
+    /// Nothing voids support, but something that could is unknown.
+    Inconclusive,
+    /// Something voids support and is not waived.
+    Outside,
+    /// Nothing voids support, and all that could was looked at.
+    Within,
+}
+
+impl VerdictV1 {
+    /// The word JSON carries.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            VerdictV1::Inconclusive => "inconclusive",
+            VerdictV1::Outside => "outside",
+            VerdictV1::Within => "within",
+        }
+    }
+}
+
+/// The source that a finding rests on, strongest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BasisV1 {
+    /// The support policy text of the platform says so.
+    Explicit,
+    /// Other pages say so: the documents of the finding.
+    Documented,
+    /// Our reading.
+    Derived,
+    /// Not policy: experience says it blocks support or upgrades.
+    Operational,
+}
+
+impl BasisV1 {
+    /// The word JSON carries.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            BasisV1::Explicit => "explicit",
+            BasisV1::Documented => "documented",
+            BasisV1::Derived => "derived",
+            BasisV1::Operational => "operational",
+        }
+    }
+
+    /// A few words for people.
+    pub fn phrase(self) -> &'static str {
+        match self {
+            BasisV1::Explicit => "policy says so",
+            BasisV1::Documented => "another page says so",
+            BasisV1::Derived => "our reading",
+            BasisV1::Operational => "not policy, experience",
+        }
+    }
+}
+
+/// The consequence of a finding, heaviest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConsequenceV1 {
+    /// The published text calls such a cluster unsupported, unsupportable or out of support.
+    Voids,
+    /// Support, updates or repair are endangered.
+    AtRisk,
+    /// Microsoft does not cover this part.
+    NotCovered,
+    /// Good to know; neither warned about nor denied.
+    Info,
+}
+
+impl ConsequenceV1 {
+    /// The word JSON carries.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ConsequenceV1::Voids => "voids",
+            ConsequenceV1::AtRisk => "at-risk",
+            ConsequenceV1::NotCovered => "not-covered",
+            ConsequenceV1::Info => "info",
+        }
+    }
+}
+
+/// The outcome of a rule. Unknown is never a pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OutcomeV1 {
+    /// It does not apply on this platform, or to this input.
+    NotApplicable,
+    /// Kubernetes cannot show it.
+    NotObservable,
+    /// Nothing found, or nothing heavier than `info`, and all it needs was read.
+    Pass,
+    /// Not decided.
+    Unknown,
+    /// Found.
+    Violated,
+    /// All that was found is waived.
+    Waived,
+}
+
+impl OutcomeV1 {
+    /// The word JSON carries.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            OutcomeV1::NotApplicable => "not-applicable",
+            OutcomeV1::NotObservable => "not-observable",
+            OutcomeV1::Pass => "pass",
+            OutcomeV1::Unknown => "unknown",
+            OutcomeV1::Violated => "violated",
+            OutcomeV1::Waived => "waived",
+        }
+    }
+}
