@@ -11,6 +11,7 @@ use aksarc_shared::verdict::report::v1::{InputKindV1, InputV1, ReportV1};
 use aksarc_tests::root;
 use jiff::Timestamp;
 use kubectl_aksarc::screen::format::ReportFormat;
+use kubectl_aksarc::screen::grid::Headings;
 use kubectl_aksarc::screen::report::{GroupBy, Show, View, report};
 use kubectl_aksarc::screen::style::Look;
 use kubectl_aksarc::snapshot;

@@ -183,7 +183,7 @@ fn bad_snapshots_are_told_by_name_and_cause() {
     std::fs::create_dir(program.path("nothing")).unwrap();
     assert_bad(program.check(&["--snapshot", "nothing"]), "is empty");
     program.write("foreign.json", r#"{"kind":"Pizza","apiVersion":"example.com/v1"}"#);
-    assert_bad(program.check(&["--snapshot", "foreign.json"]), "nothing that any rule reads");
+    assert_bad(program.check(&["--snapshot", "foreign.json"]), "no objects that rules read");
     program.write("cut.json", &node[..node.len() / 2]);
     assert_bad(program.check(&["--snapshot", "cut.json"]), "cut short");
     program.write("garbage.json", "{]");
@@ -344,7 +344,7 @@ fn bad_manifests_are_told_by_file_and_document() {
     assert_bad(program.check(&["-f", "scalar.yaml"]), "scalar.yaml");
     program.write("empty.yaml", "# nothing\n");
     assert_bad(program.check(&["-f", "empty.yaml"]), "holds no objects");
-    assert_bad(program.check(&["-f", "https://example.com/m.yaml"]), "fetch it first");
+    assert_bad(program.check(&["-f", "https://example.com/m.yaml"]), "download it first");
     assert_bad(program.check(&["-f", "-"]), "standard input");
 }
 

@@ -280,7 +280,7 @@ impl Contents {
             let found = self.counts.get(kind).copied().unwrap_or(0);
             if !lists.is_empty() && told != found {
                 bail!(
-                    "snapshot {shown} is damaged: by its index it holds {told} {}, and there are {found}",
+                    "snapshot {shown} is damaged: its index names {told} {}, and it contains {found}",
                     kind.qualified()
                 );
             }
