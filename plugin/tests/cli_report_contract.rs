@@ -229,8 +229,6 @@ const VARYING: [&str; 16] = [
     "questions[].topic",
     "questions[].says",
     "questions[].ask",
-    "coverage.seconds",
-    "coverage.peakMemoryBytes",
     "coverage.unknown[]",
     "coverage.notObservable[]",
 ];
