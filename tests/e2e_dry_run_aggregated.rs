@@ -120,7 +120,7 @@ fn whoever_may_not_list_api_services_gets_what_kubernetes_is_known_to_serve_itse
     let config = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"k": "v"}});
     let widget = json!({"apiVersion": "shop.example/v1", "kind": "Widget", "metadata": {"name": "a"}});
     let needs = "needs list apiservices.apiregistration.k8s.io, which is forbidden";
-    let unknown = |group: &str, why: &str| format!("who serves {group} is not known: {needs}; {why}");
+    let unknown = |group: &str, why: &str| format!("the server of {group} is not known: {needs}; {why}");
     let run = |identity: &Identity, object: &Value| dry_run(&cluster, identity, &["apply", "-f", "-"], object);
 
     for (identity, object) in [(&definitions, &config), (&definitions, &widget), (&nothing, &config)] {

@@ -11,6 +11,7 @@ use aksarc_shared::verdict::report::v1::{InputKindV1, InputV1, ReportV1};
 use aksarc_tests::root;
 use jiff::Timestamp;
 use kubectl_aksarc::screen::format::ReportFormat;
+use kubectl_aksarc::screen::grid::Headings;
 use kubectl_aksarc::screen::report::{GroupBy, Show, View, report};
 use kubectl_aksarc::screen::style::Look;
 use kubectl_aksarc::snapshot;
@@ -35,7 +36,7 @@ proptest! {
         for format in [ReportFormat::Table, ReportFormat::Wide, ReportFormat::Short, ReportFormat::Name] {
             for group_by in [GroupBy::Rule, GroupBy::Object, GroupBy::Namespace] {
                 let now = Timestamp::UNIX_EPOCH;
-                let look = Look { ascii: false, width: Some(80) };
+                let look = Look { ascii: false, width: Some(80), headings: Headings::Shown };
                 let view = View { look, name: "kubectl aksarc", show: Show::All, group_by, now };
                 let printed = report(&hostile, format, &view).unwrap();
                 let steering = OWN_COLOURS.iter().fold(printed, |text, own| text.replace(own, ""));

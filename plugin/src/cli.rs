@@ -3,7 +3,9 @@
 pub mod args;
 pub mod complete;
 pub mod duration;
+pub mod environment;
 pub mod exit;
 pub(crate) mod flags;
 pub mod invocation;
 pub mod tool;
+pub mod words;

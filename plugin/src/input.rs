@@ -1,6 +1,7 @@
 //! Input besides clusters: files, directories, archives and standard input.
 
 pub(crate) mod documents;
+mod kustomize;
 pub mod manifests;
 pub(crate) mod settings;
 pub(crate) mod waivers;

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use aksarc_shared::verdict::report::exit;
 use kubectl_aksarc::cli::args::{Cli, TopCommand, status_file_of_refused};
+use kubectl_aksarc::cli::environment;
 use kubectl_aksarc::cli::exit::{ExitResult, Failure};
-use kubectl_aksarc::cli::invocation;
+use kubectl_aksarc::cli::{invocation, words};
 use kubectl_aksarc::commands::{
     baseline, completion, doctor, dry_run, explain, rules, snapshot, support_check, version, versions, waivers,
 };
@@ -16,6 +17,7 @@ use kubectl_aksarc::screen::ui::Ui;
 fn main() -> ExitCode {
     let argv: Vec<_> = std::env::args_os().collect();
     let name = invocation::name(argv.first().and_then(|first| first.to_str()));
+    let argv = words::ordered(&Cli::named(name), argv);
     let cli = match Cli::read(name, &argv) {
         Ok(cli) => cli,
         Err(error) => {
@@ -40,6 +42,9 @@ fn main() -> ExitCode {
     let mut ui = Ui::new(name, locale().as_deref());
     if let Some(flags) = cli.command.ui_flags() {
         ui.apply(flags);
+    }
+    for warning in environment::unknown(&Cli::named(name)) {
+        ui.note(&warning);
     }
     let status_file = cli.command.status_file();
     let outcome = run(cli.command, &mut ui);

@@ -187,7 +187,7 @@ fn a_group_of_the_short_list_is_rehearsed_behind_its_service() {
 #[test]
 fn a_version_that_no_api_service_names_is_not_rehearsed() {
     let server = server(Says::HandedOver(&[]));
-    let why = "who serves shop.example/v2 is not known: no APIService names it";
+    let why = "the server of shop.example/v2 is not known: no APIService names it";
     is_barred(&server, &["label", "widgets.v2.shop.example/old", "a=b"], why);
 }
 
@@ -195,7 +195,7 @@ fn a_version_that_no_api_service_names_is_not_rehearsed() {
 fn a_list_counts_when_it_was_read_to_its_end() {
     let server = server(Says::OnSecondPage(&["shop.example"]));
     is_barred(&server, &["label", "widgets/old", "a=b"], "shop.example is served by shop/api");
-    let why = "who serves shop.example/v1 is not known: \
+    let why = "the server of shop.example/v1 is not known: \
         cannot list apiservices.apiregistration.k8s.io: the store is away (500); \
         needs list customresourcedefinitions.apiextensions.k8s.io, which is forbidden";
     is_barred(&self::server(Says::FirstPage), &["label", "widgets/old", "a=b"], why);
@@ -215,7 +215,7 @@ fn without_api_services_kubernetes_own_groups_and_those_of_definitions_are_rehea
         // On the short list; who serves it is not known for that.
         ("felixconfigurations", "projectcalico.org/v3", "felixconfigurations.projectcalico.org at v3"),
     ] {
-        let why = format!("who serves {group} is not known: {needs}; no CustomResourceDefinition serves {missing}");
+        let why = format!("the server of {group} is not known: {needs}; no CustomResourceDefinition serves {missing}");
         is_barred(&server(Says::Definitions), &["label", &format!("{resource}/old"), "team=a"], &why);
     }
 }
@@ -224,7 +224,7 @@ fn without_api_services_kubernetes_own_groups_and_those_of_definitions_are_rehea
 fn without_either_list_kubernetes_own_groups_alone_are_rehearsed() {
     let server = server(Says::Nothing);
     assert_eq!(dry_run(&server, &["label", "configmaps/old", "team=a"]).exits(0).json()["requests"], 1);
-    let why = "who serves shop.example/v1 is not known: needs list apiservices.apiregistration.k8s.io, which is forbidden; \
+    let why = "the server of shop.example/v1 is not known: needs list apiservices.apiregistration.k8s.io, which is forbidden; \
         needs list customresourcedefinitions.apiextensions.k8s.io, which is forbidden";
     is_barred(&self::server(Says::Nothing), &["label", "widgets/old", "team=a"], why);
 }

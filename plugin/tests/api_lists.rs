@@ -448,16 +448,16 @@ fn json_that_ends_early_is_no_list() {
 fn what_is_no_api_server_is_told_by_its_answer() {
     let html = || Reply::Raw(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n<html>log in\x1b[31m</html>".to_vec());
     let portal = Server::start(move |_, _| html());
-    assert_failed(Program::at(&portal.url()).check(&[]), &["no answer of a Kubernetes API server", "<html>log in"]);
+    assert_failed(Program::at(&portal.url()).check(&[]), &["not from a Kubernetes API server", "<html>log in"]);
     let halfway = server(Cluster::healthy(), move |request, _| nodes(request).then(html));
-    assert_failed(Program::at(&halfway.url()).check(&[]), &["list nodes", "no answer of a Kubernetes API server"]);
+    assert_failed(Program::at(&halfway.url()).check(&[]), &["list nodes", "not from a Kubernetes API server"]);
     let other = server(Cluster::healthy(), |request, _| {
         nodes(request)
             .then(|| Reply::Json(200, json!({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": []})))
     });
     assert_failed(Program::at(&other.url()).check(&[]), &["a PodList instead of a NodeList"]);
     let none = Server::start(|_, _| Reply::Json(404, json!({})));
-    assert_failed(Program::at(&none.url()).check(&[]), &["does not know /version"]);
+    assert_failed(Program::at(&none.url()).check(&[]), &["does not serve /version"]);
 }
 
 #[test]

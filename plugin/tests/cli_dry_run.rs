@@ -35,7 +35,7 @@ fn wrong_arguments_are_exit_2_and_nothing_is_asked() {
     says(&["patch", "node", "a"], 2, "--patch");
     says(&["scale", "deploy/a", "--replicas=-1"], 2, "--replicas");
     says(&["apply", "-f", "/nowhere/at-all.yaml"], 2, "cannot read /nowhere/at-all.yaml");
-    says(&["apply", "-f", "https://example.com/a.yaml"], 2, "nothing but the API server is contacted");
+    says(&["apply", "-f", "https://example.com/a.yaml"], 2, "only the API server is contacted");
     says(&["delete", "pod", "a", "--now", "--grace-period=3"], 2, "--grace-period");
     says(&["label", "node", "a", "b=c", "--as-of", "tomorrow"], 2, "expected a day");
     says(&["label", "node", "a", "b=c", "--dry-run=none"], 2, "--dry-run");

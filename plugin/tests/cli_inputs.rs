@@ -183,7 +183,7 @@ fn bad_snapshots_are_told_by_name_and_cause() {
     std::fs::create_dir(program.path("nothing")).unwrap();
     assert_bad(program.check(&["--snapshot", "nothing"]), "is empty");
     program.write("foreign.json", r#"{"kind":"Pizza","apiVersion":"example.com/v1"}"#);
-    assert_bad(program.check(&["--snapshot", "foreign.json"]), "nothing that any rule reads");
+    assert_bad(program.check(&["--snapshot", "foreign.json"]), "no objects that rules read");
     program.write("cut.json", &node[..node.len() / 2]);
     assert_bad(program.check(&["--snapshot", "cut.json"]), "cut short");
     program.write("garbage.json", "{]");
@@ -302,8 +302,11 @@ fn manifests_that_no_rule_looks_at_are_no_pass_in_disguise() {
         "m/kustomization.yaml",
         "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [own.yaml]\n",
     );
-    let ran = program.check(&["-f", "m"]).exits(0);
-    assert!(ran.stderr.contains("a kustomization is not built"), "{}", ran.stderr);
+    let said =
+        "m/kustomization.yaml, document 1: it is a Kustomization, which -f does not build: give its directory by -k";
+    assert_bad(program.check(&["-f", "m"]), said);
+    program.write("m/kustomization.yaml", "resources: [own.yaml]\n");
+    assert_bad(program.check(&["-f", "m/kustomization.yaml"]), said);
 }
 
 #[test]
@@ -341,8 +344,65 @@ fn bad_manifests_are_told_by_file_and_document() {
     assert_bad(program.check(&["-f", "scalar.yaml"]), "scalar.yaml");
     program.write("empty.yaml", "# nothing\n");
     assert_bad(program.check(&["-f", "empty.yaml"]), "holds no objects");
-    assert_bad(program.check(&["-f", "https://example.com/m.yaml"]), "fetch it first");
+    assert_bad(program.check(&["-f", "https://example.com/m.yaml"]), "download it first");
     assert_bad(program.check(&["-f", "-"]), "standard input");
+}
+
+#[test]
+fn files_are_split_at_commas_as_kubectl_splits_them() {
+    let program = Program::new();
+    program.write("a.yaml", ADD_ON);
+    program.write("b.yaml", &ADD_ON.replace("own-agent", "other"));
+    let report = program.check(&["-f", "a.yaml,b.yaml", "-o", "json"]).exits(3).json();
+    assert_eq!(report["coverage"]["objects"], 2);
+    let said = "as with `curl -fsSL https://example.com/m.yaml`";
+    assert_bad(program.check(&["-f", "a.yaml,https://example.com/m.yaml"]), said);
+}
+
+/// A kubectl that writes down its arguments and then does as told, first on the PATH.
+#[cfg(unix)]
+fn with_kubectl(program: &Program, script: &str) -> impl Fn(&[&str]) -> Ran {
+    use std::os::unix::fs::PermissionsExt;
+    let file = program.write("bin/kubectl", &format!("#!/bin/sh\necho \"$@\" > asked\n{script}\n"));
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", program.path("bin").display(), std::env::var("PATH").unwrap_or_default());
+    move |args| Ran::of(&program.command().args(args).env("PATH", &path).output().unwrap())
+}
+
+#[cfg(unix)]
+#[test]
+fn kustomizations_are_built_by_kubectl() {
+    let check = ["support-check", "--platform", "azure-local", "-k", "overlay"];
+    let program = Program::new();
+    program.write("built.yaml", ADD_ON);
+    let ran = with_kubectl(&program, "cat built.yaml")(&check).exits(3);
+    assert!(ran.stdout.contains("own-agent"), "{}", ran.stdout);
+    assert_eq!(program.read("asked"), "kustomize -- overlay\n");
+    let program = Program::new();
+    assert_bad(with_kubectl(&program, "echo error: no base >&2; exit 1")(&check), "failed: error: no base");
+    assert_bad(with_kubectl(&program, "true")(&check), "kubectl kustomize overlay` makes holds no objects");
+    let alone = program.command().args(check).env("PATH", program.path("nothing")).output().unwrap();
+    assert_bad(Ran::of(&alone), "-k needs kubectl on the PATH");
+    assert_bad(program.check(&["-k", "https://example.com/base"]), "kubectl kustomize https://example.com/base");
+    let ran = program.run(&["support-check", "-k", "a", "-f", "b"]).exits(2);
+    assert!(ran.stderr.contains("cannot be used with"), "{}", ran.stderr);
+    for verb in ["apply", "delete"] {
+        let ran = with_kubectl(&program, "echo error: no base >&2; exit 1")(&["dry-run", verb, "-k", "overlay"]);
+        assert_bad(ran, "failed: error: no base");
+    }
+}
+
+#[test]
+fn text_of_another_encoding_is_told_with_what_makes_utf_8_of_it() {
+    let program = Program::new();
+    let latin = [ADD_ON.as_bytes(), b"# caf\xe9\n"].concat();
+    std::fs::write(program.path("latin.yaml"), latin).unwrap();
+    let wide = [0xfeff].into_iter().chain(ADD_ON.encode_utf16()).flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    std::fs::write(program.path("wide.yaml"), wide).unwrap();
+    for flag in ["-f", "--waivers", "--attest", "--versions", "--baseline"] {
+        assert_bad(program.check(&[flag, "latin.yaml"]), "latin.yaml is not UTF-8 at line 6: save it as UTF-8");
+        assert_bad(program.check(&[flag, "wide.yaml"]), "wide.yaml is UTF-16: save it as UTF-8");
+    }
 }
 
 #[test]
@@ -362,7 +422,7 @@ fn wrong_words_get_the_right_ones() {
         (&["support-check", "--waivers", "missing.yaml"], "missing.yaml"),
         (&["support-check", "--versions", "missing.yaml"], "missing.yaml"),
         (&["support-check", "--snapshot", "a", "-f", "b"], "cannot be used with"),
-        (&["support-check", "-n", "x"], "is for manifests (--filename)"),
+        (&["support-check", "-n", "x"], "is for manifests (--filename"),
         (&["support-check", "--only", "AA999"], "rules list` shows all"),
         (&["support-check", "--snapshot", "a", "--context", "b"], "cannot be used with"),
         (&["support-check", "-q", "-v"], "cannot be used with"),
@@ -553,6 +613,64 @@ fn completion_scripts_and_kubectls_protocol() {
         .output()
         .unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "windows-server\n:4\n");
+}
+
+#[test]
+fn levels_are_kubectls_and_requests_are_told_from_6_on() {
+    let server = Server::of(Cluster::healthy());
+    let program = Program::at(&server.url());
+    for level in [&["-v"][..], &["-v=6"], &["-v", "6"], &["-v9"], &["--v=8"], &["--v", "7"], &["--verbose=6"]] {
+        let told = program.check(level).exits(0).stderr;
+        let line = told.lines().find(|line| line.starts_with("GET /api/v1/nodes?")).unwrap_or_default();
+        let words: Vec<&str> = line.split(' ').skip(2).collect();
+        assert!(matches!(words[..], ["200", "in", _, "milliseconds"]), "{level:?}: {told}");
+        assert!(!told.contains("secret"), "{told}");
+    }
+    for level in [&["-v=0"][..], &["-v", "5"], &["--v=1"]] {
+        assert!(!program.check(level).exits(0).stderr.contains("GET "), "{level:?}");
+    }
+    let ran = program.check(&["-v=x"]).exits(2);
+    assert!(ran.stderr.contains("expected a level"), "{}", ran.stderr);
+}
+
+#[test]
+fn flags_of_the_cluster_may_stand_before_the_command() {
+    let server = Server::of(Cluster::healthy());
+    let program = Program::at(&server.url());
+    program.run(&["--context", "test", "-q", "support-check", "--platform", "azure-local"]).exits(0);
+    let ran = program.run(&["--context", "other", "support-check", "--status-file", "status"]);
+    assert!(ran.stderr.contains("no context \"other\""), "{}", ran.stderr);
+    program.write("status", "old");
+    program.run(&["--context", "test", "support-check", "--status-file", "status", "--elephant"]).exits(2);
+    assert!(program.read("status").contains("\"exitCode\":2"));
+    program.run(&["--context", "test", "version"]).exits(2);
+}
+
+#[test]
+fn files_are_told_with_their_flag() {
+    let program = Program::new();
+    program.write("m.yaml", ADD_ON);
+    for flag in ["--waivers", "--attest", "--versions", "--baseline"] {
+        assert_bad(program.check(&[flag, "nofile", "-f", "m.yaml"]), &format!("error: {flag}: cannot read"));
+    }
+    for flag in ["--snapshot", "-f"] {
+        assert_bad(program.check(&[flag, "nofile"]), &format!("error: {flag}: cannot read nofile"));
+    }
+    let dry_run = |flag: &str| program.run(&["dry-run", "patch", "node", "a", flag, "nofile"]);
+    assert_bad(dry_run("--patch-file"), "--patch-file: cannot read nofile");
+    program.write("d/bad.yaml", "a: [\n");
+    assert_bad(program.check(&["-f", "d"]), "cannot read d/bad.yaml");
+    program.write("s/bad.yaml", "a: [\n");
+    assert_bad(program.check(&["--snapshot", "s"]), "--snapshot: cannot use snapshot s: cannot read bad.yaml");
+    program.write("all/one/index.json", "{}");
+    program.write("all/two/index.json", "{}");
+    assert_bad(program.check(&["--snapshot", "all"]), "holds snapshots of its own, such as all/one: give one of them");
+    let ran = program.check(&["s"]).exits(2);
+    assert!(
+        ran.stderr.contains("'s' is a path: a snapshot is given by --snapshot, manifests by --filename"),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[test]

@@ -216,7 +216,7 @@ const ADDED: [&str; 15] = [
 ];
 
 /// Fields whose values are prose, or differ from run to run or from release to release: their place alone is compared.
-const VARYING: [&str; 16] = [
+const VARYING: [&str; 14] = [
     "tool.version",
     "tool.commit",
     "policy.platformEvidence[]",
@@ -229,8 +229,6 @@ const VARYING: [&str; 16] = [
     "questions[].topic",
     "questions[].says",
     "questions[].ask",
-    "coverage.seconds",
-    "coverage.peakMemoryBytes",
     "coverage.unknown[]",
     "coverage.notObservable[]",
 ];

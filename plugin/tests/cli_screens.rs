@@ -316,11 +316,35 @@ fn names_are_only_of_what_a_server_knows() {
         .map(|finding| finding["code"].as_str().unwrap().to_owned())
         .collect();
     assert!(["AA101", "AA104", "AA201"].iter().all(|code| codes.iter().any(|own| own == code)), "{codes:?}");
-    insta::assert_snapshot!(program.check(&["-o", "name"]).exits(3).screen(), @r"
-    node/moc-l1
-    node/moc-l2
-    node/moc-l3
-    ");
+    let ran = program.check(&["-o", "name"]).exits(3);
+    insta::assert_snapshot!(ran.screen(), @"node/moc-l2");
+    assert!(ran.stderr.contains("note: 3 findings are on node pools or the cluster as a whole"), "{}", ran.stderr);
+}
+
+#[test]
+fn names_come_with_their_namespace() {
+    let program = Program::new();
+    let deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: own-agent, namespace: kube-system}\n\
+                      spec: {template: {spec: {containers: [{name: a, image: example.com/a}]}}}\n";
+    program.write("m.yaml", deployment);
+    let ran = program.check(&["-f", "m.yaml", "-o", "name"]).exits(3);
+    assert_eq!(ran.stdout, "-n kube-system deployment.apps/own-agent\n");
+    assert_eq!(ran.stderr, "");
+}
+
+#[test]
+fn headings_can_be_left_out() {
+    let (_server, program) = at(Cluster::outside());
+    for (args, heading) in [
+        (&["support-check", "-o", "wide"][..], "CODE"),
+        (&["rules", "list"], "CODE"),
+        (&["rules", "coverage"], "CLAUSE"),
+        (&["versions"], "WHAT"),
+    ] {
+        let with = |more: &[&str]| program.run(&[args, more].concat()).stdout;
+        let is_there = |text: &str| text.lines().any(|line| line.starts_with(heading));
+        assert!(is_there(&with(&[])) && !is_there(&with(&["--no-headers"])), "{args:?}");
+    }
 }
 
 #[test]

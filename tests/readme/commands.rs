@@ -45,7 +45,7 @@ pub(crate) fn parse(readme: &str) -> anyhow::Result<Vec<Command>> {
     Ok(commands)
 }
 
-/// The day of the screen: `…, and this is its screen of 2026-11-27, …`.
+/// The day of the screen: `This is its output of 2026-11-27, …`.
 ///
 /// # Errors
 /// No such words.
@@ -87,7 +87,7 @@ fn is_complete(text: &str) -> anyhow::Result<bool> {
     Ok(output.status.success() && output.stderr.is_empty())
 }
 
-const DAY: &str = "this is its screen of ";
+const DAY: &str = "This is its output of ";
 const FENCE: &str = "```";
 const SCREEN_BEGINS: &str = "<!-- screen:begin -->";
 const SCREEN_ENDS: &str = "<!-- screen:end -->";

@@ -149,15 +149,6 @@ impl Sender {
         loop {
             attempt += 1;
             let result = self.once(request).await;
-            self.progress.detail(|| {
-                let (method, target) = (request.method(), request.target());
-                match &result {
-                    Ok(reply) => {
-                        format!("{method} {target} {} {} bytes", reply.status.as_u16(), reply.body.len())
-                    }
-                    Err(fault) => format!("{method} {target} {fault:?}"),
-                }
-            });
             let wait = match (request.repeats(), &result) {
                 (Repeats::ByCaller, _) => None,
                 (Repeats::BySender, Ok(reply)) => wait(reply, attempt),
@@ -245,7 +236,17 @@ impl Sender {
             }
             Ok(Reply::new(parts, sent, took))
         };
-        timeout(self.limits.request, exchange).await.unwrap_or(Err(RequestFault::Timeout(self.limits.request)))
+        let result = timeout(self.limits.request, exchange).await;
+        let result = result.unwrap_or(Err(RequestFault::Timeout(self.limits.request)));
+        // Neither headers nor bodies: a token and what a cluster holds are nobody else's matter.
+        self.progress.detail(|| {
+            let (method, target, took) = (request.method(), request.target(), begun.elapsed().as_millis());
+            match &result {
+                Ok(reply) => format!("{method} {target} {} in {took} milliseconds", reply.status.as_u16()),
+                Err(fault) => format!("{method} {target} {fault:?} in {took} milliseconds"),
+            }
+        });
+        result
     }
 }
 

@@ -1,12 +1,14 @@
 //! The command line, as a clap parser.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::Resettable;
+use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Id, Parser, Subcommand};
 
+use super::environment;
 use crate::commands::{
     baseline, completion, doctor, dry_run, explain, rules, snapshot, support_check, version, versions, waivers,
 };
@@ -107,12 +109,28 @@ impl Cli {
         // To clap a variable of the environment is as good as a flag, and two that exclude each other are an error.
         // Typed flags take precedence here: a variable that conflicts with one counts as not set.
         command.build();
-        if let Ok(typed) = forget(command.clone(), &|_, _| true).try_get_matches_from(argv) {
-            let typed = words(&typed);
-            command = forget(command, &|command, arg| at_odds(command, arg, &typed));
-        }
-        Cli::from_arg_matches(&command.try_get_matches_from(argv)?)
+        command = forget(command, &|_, arg| arg.get_env().is_some_and(|name| !environment::is_set(name)));
+        let Ok(typed) = forget(command.clone(), &|_, _| true).try_get_matches_from(argv) else {
+            return Cli::from_arg_matches(&command.try_get_matches_from(argv).map_err(with_hint)?);
+        };
+        let typed = words(&typed);
+        command = forget(command, &|command, arg| at_odds(command, arg, &typed));
+        let matches = command.clone().try_get_matches_from(argv);
+        Cli::from_arg_matches(&matches.map_err(|error| environment::named(error, &command, &typed))?)
     }
+}
+
+/// The error of a line with a word that no command takes. A path among them was to be judged.
+fn with_hint(mut error: clap::Error) -> clap::Error {
+    if let (clap::error::ErrorKind::UnknownArgument, Some(ContextValue::String(word))) =
+        (error.kind(), error.get(ContextKind::InvalidArg))
+        && !word.starts_with('-')
+        && Path::new(word).exists()
+    {
+        let tip = format!("'{word}' is a path: a snapshot is given by --snapshot, manifests by --filename");
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
+    error
 }
 
 /// The command and its subcommands without the environment variables of the flags that `which` selects.
@@ -150,7 +168,7 @@ pub fn status_file_of_refused(argv: &[OsString]) -> Option<StatusFile> {
     };
     let typed = words.iter().enumerate().find_map(value);
     let path = typed.or_else(|| std::env::var_os("KUBECTL_AKSARC_STATUS_FILE").map(PathBuf::from));
-    let path = path.filter(|path| !path.as_os_str().is_empty())?;
+    let path = path.filter(|path| !path.as_os_str().is_empty() && path.as_os_str() != "-")?;
     match *words.get(1)? {
         "dry-run" => Some(StatusFile::DryRun(path)),
         "support-check" => Some(StatusFile::SupportCheck(path)),
@@ -185,11 +203,8 @@ impl TopCommand {
             TopCommand::Baseline(args) => Some(args.ui()),
             TopCommand::Waivers(args) => Some(args.ui()),
             TopCommand::Versions(args) => Some(&args.flags.ui),
-            TopCommand::Rules(_)
-            | TopCommand::DryRun(_)
-            | TopCommand::Explain(_)
-            | TopCommand::Completion(_)
-            | TopCommand::Version(_) => None,
+            TopCommand::DryRun(args) => Some(&args.verb.common().ui),
+            TopCommand::Rules(_) | TopCommand::Explain(_) | TopCommand::Completion(_) | TopCommand::Version(_) => None,
         }
     }
 }

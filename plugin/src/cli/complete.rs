@@ -169,7 +169,7 @@ fn values(arg: &Arg, prefix: &str) -> (Vec<(String, String)>, &'static str) {
 }
 
 fn takes_value(arg: &Arg) -> bool {
-    arg.get_action().takes_values()
+    arg.get_action().takes_values() && !arg.is_require_equals_set()
 }
 
 fn help(text: Option<&clap::builder::StyledStr>) -> String {

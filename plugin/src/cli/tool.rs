@@ -18,7 +18,7 @@ pub fn peak_memory() -> u64 {
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The commit of the build; releases set `AKSARC_COMMIT`.
+/// The commit of the build, for releases by `build.rs`; empty for other builds, and where git is missing.
 pub const COMMIT: &str = match option_env!("AKSARC_COMMIT") {
     Some(commit) => commit,
     None => "",

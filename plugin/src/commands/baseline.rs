@@ -19,6 +19,7 @@ use super::cluster::{self, ClusterFlags};
 use super::missing::Missing;
 use crate::cli::exit::{ExitResult, Failure};
 use crate::cli::tool;
+use crate::input::{documents, settings};
 use crate::screen::format::ListFormat;
 use crate::screen::grid::Grid;
 use crate::screen::output;
@@ -55,7 +56,7 @@ pub enum BaselineCommand {
 #[derive(Clone, Debug, clap::Args)]
 pub struct CaptureArgs {
     /// File to write; by default standard output
-    #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    #[arg(short, long, value_name = "FILE", value_parser = settings::file_or_nothing, value_hint = clap::ValueHint::FilePath)]
     pub output: Option<PathBuf>,
     /// Exit 0 instead of 5 when something could not be recorded
     #[arg(long, env = "KUBECTL_AKSARC_ALLOW_INCOMPLETE", value_parser = FalseyValueParser::new())]
@@ -122,13 +123,13 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Baseline> {
         anyhow::bail!("{shown} has {size} bytes, and a baseline at most {MAX_FILE}");
     }
     // Only a regular file has a size.
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     let file = std::fs::File::open(path).with_context(|| format!("cannot read baseline {shown}"))?;
-    file.take(MAX_FILE + 1).read_to_string(&mut text).with_context(|| format!("cannot read baseline {shown}"))?;
-    if u64::try_from(text.len()).unwrap_or(u64::MAX) > MAX_FILE {
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes).with_context(|| format!("cannot read baseline {shown}"))?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_FILE {
         anyhow::bail!("{shown} has more than {MAX_FILE} bytes, the most a baseline may have");
     }
-    baseline::parse(&text)
+    baseline::parse(documents::text(&shown.to_string(), &bytes)?)
         .with_context(|| format!("{shown} is not a baseline made by `kubectl aksarc baseline capture`"))
 }
 
@@ -140,7 +141,7 @@ async fn capture(args: &CaptureArgs, ui: &Ui) -> ExitResult {
     match &args.output {
         Some(path) => {
             output::write(path, text.as_bytes())?;
-            ui.print(&summary(&now.baseline, &path.display().to_string()))?;
+            output::told(path, &summary(&now.baseline, &path.display().to_string()), ui)?;
         }
         None => ui.print(&text)?,
     }
@@ -234,7 +235,7 @@ async fn record(source: &Source, ui: &Ui) -> Result<Recorded, Failure> {
     let now = Timestamp::now();
     let mut check = Check::new(embedded(), Params { record: true, ..Params::at(now) });
     let (context, taken) = if let Some(path) = &source.snapshot {
-        let about = snapshot::read::judge(path, &mut check).map_err(Failure::input)?;
+        let about = snapshot::read::judge(path, &mut check).context("--snapshot").map_err(Failure::input)?;
         (format!("{}{}", baseline::OF_SNAPSHOT, path.display()), about.taken.and_then(|taken| taken.parse().ok()))
     } else {
         let reader = cluster::reader(&source.flags, ui).await?;
@@ -289,7 +290,7 @@ fn table(then: &Baseline, differences: &[BaselineDifference], not_read: &[String
         let rest = if not_read.is_empty() { "" } else { "what was read is " };
         return format!("{gaps}{rest}as recorded on {}\n", then.captured_at);
     }
-    let mut grid = Grid::new(&["OBJECT", "FIELD", "RECORDED", "NOW"]);
+    let mut grid = Grid::under(ui.headings, &["OBJECT", "FIELD", "RECORDED", "NOW"]);
     for difference in differences {
         let cell = |value: &Option<String>| match (value, difference.path.is_empty()) {
             (None, _) => "–".to_owned(),

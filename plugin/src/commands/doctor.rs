@@ -128,7 +128,7 @@ const EXAMPLES: &str = "\
 Whether you may read something is asked as `kubectl auth can-i` asks it: with a SelfSubjectAccessReview, a POST that the
 server answers and that creates nothing. All other requests are GETs. support-check itself sends GETs only.
 
-Exit codes: 0 a check would be complete, 5 rights are missing for some rules or could not be asked about, 1 the cluster cannot be asked.
+Exit codes: 0 a check would be complete, 5 rights for some rules are missing or unknown, 1 the cluster cannot be reached.
 
 Examples:
   # Can I check the cluster of the current context?

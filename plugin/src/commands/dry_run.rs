@@ -43,7 +43,6 @@ pub struct Args {
 /// [`Failure`] when there is no result.
 pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
     let common = args.verb.common().clone();
-    ui.apply(&common.ui);
     let result = rehearse(&args, &common, ui).await;
     if let Some(path) = &common.status_file {
         status::plan(path, result.as_ref())?;
@@ -52,6 +51,10 @@ pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
 }
 
 async fn rehearse(args: &Args, common: &CommonFlags, ui: &Ui) -> Result<Plan, Failure> {
+    output::apart(&[
+        ("--output-file", common.output_file.as_deref()),
+        ("--status-file", common.status_file.as_deref()),
+    ])?;
     let mut rehearsal = args.verb.rehearsal(ui).map_err(Failure::input)?;
     if let Some(path) = common.judging.guard_config.as_deref() {
         let guard = Guard::new(embedded(), rehearsal.settings.clone());

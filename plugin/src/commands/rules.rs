@@ -13,7 +13,7 @@ use crate::cli::exit::{ExitResult, Failure};
 use crate::input::settings::PLATFORMS;
 use crate::screen::explain::documents;
 use crate::screen::format::ListFormat;
-use crate::screen::grid::Grid;
+use crate::screen::grid::{Grid, Headings};
 use crate::screen::ui::Ui;
 use crate::screen::wording::dated;
 
@@ -57,6 +57,9 @@ pub struct Listing {
     /// Format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: ListFormat,
+    /// No headings above the columns
+    #[arg(long)]
+    pub no_headers: bool,
 }
 
 /// Runs `rules`.
@@ -67,14 +70,14 @@ pub fn run(args: &Args, ui: &Ui) -> ExitResult {
     let text = match &args.command {
         RulesCommand::Show(args) => return explain::run(args, ui),
         RulesCommand::List(listing) => match listing.output {
-            ListFormat::Table => list(ui),
+            ListFormat::Table => list(listing.headings(), ui),
             ListFormat::Json => json("RuleList", &rows())?,
         },
         RulesCommand::Coverage(coverage) if coverage.attest_template => {
             questions::template(embedded(), Platform::parse(&coverage.platform))
         }
         RulesCommand::Coverage(CoverageArgs { listing, .. }) => match listing.output {
-            ListFormat::Table => coverage(embedded(), ui),
+            ListFormat::Table => coverage(embedded(), listing.headings(), ui),
             ListFormat::Json => json("ClauseCoverage", &clauses(embedded()))?,
         },
     };
@@ -102,6 +105,12 @@ struct RuleRow {
     instead: &'static str,
 }
 
+impl Listing {
+    fn headings(&self) -> Headings {
+        Headings::unless(self.no_headers)
+    }
+}
+
 fn rows() -> Vec<RuleRow> {
     let row = |rule: &&'static Rule| RuleRow {
         code: rule.code.as_str(),
@@ -120,8 +129,8 @@ fn rows() -> Vec<RuleRow> {
     catalogue::ALL.iter().map(row).collect()
 }
 
-fn list(ui: &Ui) -> String {
-    let mut grid = Grid::new(&["CODE", "SLUG", "CONSEQUENCE", "BASIS", "CLAUSES", "GUARD", "SUMMARY"]);
+fn list(headings: Headings, ui: &Ui) -> String {
+    let mut grid = Grid::under(headings, &["CODE", "SLUG", "CONSEQUENCE", "BASIS", "CLAUSES", "GUARD", "SUMMARY"]);
     for rule in catalogue::ALL {
         let mut weights: Vec<_> = rule.platforms.iter().map(|platform| rule.consequence_on(*platform)).collect();
         weights.sort();
@@ -200,8 +209,8 @@ fn word(sees: Sees) -> &'static str {
     }
 }
 
-fn coverage(data: &Data, ui: &Ui) -> String {
-    let mut grid = Grid::new(&["CLAUSE", "DECIDED BY", "SECTION", "SAYS (in our words)"]);
+fn coverage(data: &Data, headings: Headings, ui: &Ui) -> String {
+    let mut grid = Grid::under(headings, &["CLAUSE", "DECIDED BY", "SECTION", "SAYS (in our words)"]);
     let (mut by_rules, mut by_people, mut otherwise) = (0, 0, 0);
     for clause in data.clauses.iter() {
         let deciders = Deciders::of(clause);

@@ -12,7 +12,9 @@ use super::cluster::{self, ClusterFlags};
 use super::missing::Missing;
 use crate::cli::exit::{ExitResult, Failure};
 use crate::collect;
+use crate::input::settings;
 use crate::screen::fixes::ShellFlag;
+use crate::screen::output;
 use crate::screen::ui::Ui;
 use crate::snapshot::index::{Index, ListState};
 use crate::snapshot::script::script;
@@ -23,7 +25,7 @@ use crate::snapshot::write::{Form, SnapshotRecorder};
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Destination: NAME.tar.gz, NAME.json, or a directory that is new or empty
-    #[arg(short, long, value_name = "PATH", required_unless_present = "script", value_hint = clap::ValueHint::AnyPath)]
+    #[arg(short, long, value_name = "PATH", required_unless_present = "script", value_parser = settings::file_not_stdout, value_hint = clap::ValueHint::AnyPath)]
     pub output: Option<PathBuf>,
     /// Print a script that records the same with kubectl alone, for users who may not install anything
     #[arg(long, value_name = "SHELL", conflicts_with = "output")]
@@ -41,8 +43,8 @@ pub struct Args {
 /// # Errors
 /// [`Failure`] when there is no snapshot; nothing is left behind then.
 pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
-    let output = match (args.output, args.script) {
-        (Some(output), _) => output,
+    let path = match (args.output, args.script) {
+        (Some(path), _) => path,
         (None, Some(ShellFlag(shell))) => {
             ui.print(&script(shell))?;
             return Ok(0);
@@ -53,19 +55,19 @@ pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
             )));
         }
     };
-    let form = Form::of(&output).map_err(Failure::input)?;
+    let form = Form::of(&path).map_err(Failure::input)?;
     let now = Timestamp::now();
     // Fractions of seconds do not matter in a snapshot.
     let taken = Timestamp::from_second(now.as_second()).unwrap_or(now).to_string();
     let reader = cluster::reader(&args.flags, ui).await?;
     let mut check = Check::new(embedded(), Params::at(now));
     let cannot =
-        |error: anyhow::Error| Failure::run(error.context(format!("cannot write snapshot {}", output.display())));
+        |error: anyhow::Error| Failure::run(error.context(format!("cannot write snapshot {}", path.display())));
     let mut recorder = SnapshotRecorder::new(&mut check, &form).map_err(|error| cannot(error.into()))?;
     let all = collect::everything(&reader, args.flags.reading.parallel.into(), &mut recorder);
     reader.sender().in_time("read the cluster", all).await?;
     let index = recorder.finish(&form, &reader.connection().context, &taken).map_err(cannot)?;
-    ui.print(&summary(&index, &output.display().to_string(), reader.requests()))?;
+    output::told(&path, &summary(&index, &path.display().to_string(), reader.requests()), ui)?;
     let missing = Missing::of_snapshot(&index);
     missing.warn(ui);
     Ok(if missing.is_empty() || args.allow_incomplete { 0 } else { exit::INCONCLUSIVE })

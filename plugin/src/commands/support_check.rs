@@ -3,16 +3,18 @@
 mod manifests;
 pub(crate) mod options;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use aksarc_shared::data::own::API_VERSION;
 use aksarc_shared::data::{Data, Platform, embedded};
 use aksarc_shared::facts::baseline::Baseline;
 use aksarc_shared::facts::inventory::ReadState;
 use aksarc_shared::k8s::kinds;
 use aksarc_shared::text;
 use aksarc_shared::verdict::check::{Check, Params};
-use aksarc_shared::verdict::report::v1::{InputKindV1, InputV1, ReportV1};
+use aksarc_shared::verdict::report::v1::{CoverageV1, InputKindV1, InputV1, ReportV1};
+use anyhow::Context as _;
 use clap::builder::FalseyValueParser;
 use jiff::Timestamp;
 
@@ -20,6 +22,8 @@ use super::cluster::{self, CheckSource, ClusterFlags};
 use crate::cli::exit::{ExitResult, Failure};
 use crate::cli::tool;
 use crate::input::documents::Depth;
+use crate::input::manifests::Given;
+use crate::input::settings;
 use crate::input::waivers::{self, WaiverSource};
 use crate::screen::fixes::{self, Pasting, ShellFlag};
 use crate::screen::format::{self, ReportFormat};
@@ -37,11 +41,14 @@ pub use options::Judging;
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Judge a snapshot instead of a cluster: a file, a directory or a .tar.gz
-    #[arg(long, value_name = "PATH", conflicts_with_all = ["filename", "context", "server"], value_hint = clap::ValueHint::AnyPath)]
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["filename", "kustomize", "context", "server"], value_hint = clap::ValueHint::AnyPath)]
     pub snapshot: Option<PathBuf>,
     /// Judge manifests as if a person were about to create them; - reads standard input
-    #[arg(short, long, value_name = "FILE|DIR|-", conflicts_with_all = ["context", "server"], value_hint = clap::ValueHint::AnyPath)]
+    #[arg(short, long, value_name = "FILE|DIR|-", value_delimiter = ',', conflicts_with_all = ["context", "server"], value_hint = clap::ValueHint::AnyPath)]
     pub filename: Vec<PathBuf>,
+    /// Judge the manifests that kubectl builds of a directory with a kustomization
+    #[arg(short, long, value_name = "DIR", conflicts_with_all = ["filename", "context", "server"], value_hint = clap::ValueHint::DirPath)]
+    pub kustomize: Option<PathBuf>,
     /// Read subdirectories of -f too
     #[arg(short = 'R', long, requires = "filename")]
     pub recursive: bool,
@@ -63,11 +70,17 @@ pub struct Args {
 }
 
 impl Args {
+    /// Whether manifests are judged, and no cluster.
+    fn of_manifests(&self) -> bool {
+        !self.filename.is_empty() || self.kustomize.is_some()
+    }
+
+    /// The kind of what is judged.
     fn kind(&self) -> InputKindV1 {
-        match (&self.snapshot, &*self.filename) {
-            (Some(_), _) => InputKindV1::Snapshot,
-            (None, []) => InputKindV1::Cluster,
-            (None, _) => InputKindV1::Manifests,
+        match &self.snapshot {
+            Some(_) => InputKindV1::Snapshot,
+            None if self.of_manifests() => InputKindV1::Manifests,
+            None => InputKindV1::Cluster,
         }
     }
 }
@@ -80,14 +93,17 @@ pub struct Printing {
     #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "KUBECTL_AKSARC_OUTPUT")]
     pub output: ReportFormat,
     /// Write the report to a file instead of stdout
-    #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_OUTPUT_FILE", value_hint = clap::ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", value_parser = settings::file_or_nothing, env = "KUBECTL_AKSARC_OUTPUT_FILE", value_hint = clap::ValueHint::FilePath)]
     pub output_file: Option<PathBuf>,
     /// Write exit code and verdict to a file as JSON: kubectl on Windows turns every plugin's exit code into 1
-    #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_STATUS_FILE", value_hint = clap::ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", value_parser = settings::file_not_stdout, env = "KUBECTL_AKSARC_STATUS_FILE", value_hint = clap::ValueHint::FilePath)]
     pub status_file: Option<PathBuf>,
     /// Also save the report as JSON
-    #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_SAVE", value_hint = clap::ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", value_parser = settings::file_not_stdout, env = "KUBECTL_AKSARC_SAVE", value_hint = clap::ValueHint::FilePath)]
     pub save: Option<PathBuf>,
+    /// Also tell what the check took, in time, memory, objects and requests: a line on stderr, or with a FILE as JSON in it
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = STDERR, env = "KUBECTL_AKSARC_STATS", value_hint = clap::ValueHint::FilePath)]
+    pub stats: Option<PathBuf>,
     /// Findings to print; problems leaves out waived ones and those that are only information
     #[arg(long, value_name = "WHICH", default_value = "problems", env = "KUBECTL_AKSARC_SHOW")]
     pub show: report::Show,
@@ -100,6 +116,18 @@ pub struct Printing {
     /// Exit with 0 whatever the verdict; the report still contains the true code
     #[arg(long, env = "KUBECTL_AKSARC_EXIT_ZERO", value_parser = FalseyValueParser::new())]
     pub exit_zero: bool,
+}
+
+impl Printing {
+    /// Refuses one file for two outputs.
+    fn apart(&self) -> Result<(), Failure> {
+        output::apart(&[
+            ("--output-file", self.output_file.as_deref()),
+            ("--status-file", self.status_file.as_deref()),
+            ("--save", self.save.as_deref()),
+            ("--stats", self.stats.as_deref().filter(|path| *path != Path::new(STDERR))),
+        ])
+    }
 }
 
 /// Runs `support-check`.
@@ -119,14 +147,15 @@ pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
 /// Judges, prints and saves.
 async fn judge(args: &Args, ui: &Ui) -> Result<ReportV1, Failure> {
     let begun = Instant::now();
-    if args.namespace.is_some() && args.filename.is_empty() {
+    args.printing.apart()?;
+    if args.namespace.is_some() && !args.of_manifests() {
         return Err(Failure::input(anyhow::anyhow!(
-            "--namespace is for manifests (--filename): a cluster or a snapshot is always judged as a whole"
+            "--namespace is for manifests (--filename, --kustomize): a cluster or a snapshot is always judged as a whole"
         )));
     }
     let mut params = args.judging.params(ui)?;
     let mut now = params.now;
-    let is_live = args.snapshot.is_none() && args.filename.is_empty();
+    let is_live = args.snapshot.is_none() && !args.of_manifests();
     let mut cluster = None;
     if WaiverSource::of(args.judging.waivers.as_deref()) == WaiverSource::Cluster {
         if !is_live {
@@ -142,7 +171,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<ReportV1, Failure> {
         cluster = Some(reader);
     }
     let differs_in_kind = |own: &&mut Baseline| own.is_of_snapshot() != args.snapshot.is_some();
-    if args.filename.is_empty()
+    if !args.of_manifests()
         && let Some(baseline) = params.baseline.as_mut().filter(differs_in_kind)
     {
         baseline.forget_what_snapshots_leave_out();
@@ -154,7 +183,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<ReportV1, Failure> {
     let mut check = Check::new(data, params);
     let (mut unjudged, mut recorded) = (0, 0);
     let source = if let Some(path) = &args.snapshot {
-        let about = snapshot::read::judge(path, &mut check).map_err(Failure::input)?;
+        let about = snapshot::read::judge(path, &mut check).context("--snapshot").map_err(Failure::input)?;
         if let (None, Some(taken)) = (args.judging.as_of, about.moment()) {
             now = taken;
             check.judge_at(taken);
@@ -191,7 +220,7 @@ async fn judge(args: &Args, ui: &Ui) -> Result<ReportV1, Failure> {
     let pasting = Pasting::new(args.printing.shell);
     let pasting = if is_live { pasting.of_cluster(&args.flags.kube) } else { pasting };
     pasting.make_ready(&mut report.findings);
-    if !args.filename.is_empty() {
+    if args.of_manifests() {
         fixes::of_manifests(&mut report.findings);
     }
     report.coverage.seconds = rounded(begun.elapsed());
@@ -206,15 +235,27 @@ async fn judge(args: &Args, ui: &Ui) -> Result<ReportV1, Failure> {
         now: shown_at,
     };
     note_what_has_no_place(&report, args.printing.output, recorded, ui);
-    let text = report::report(&report, args.printing.output, &view)?;
-    if let Some(path) = &args.printing.save {
-        output::write(path, format::json(&report)?.as_bytes())?;
+    print(&report, &args.printing, &view, ui)?;
+    Ok(report)
+}
+
+/// Prints a report, and writes the files that were asked for.
+fn print(report: &ReportV1, printing: &Printing, view: &View, ui: &Ui) -> Result<(), Failure> {
+    let text = report::report(report, printing.output, view)?;
+    if let Some(note) = report::left_out(report, printing.output, view) {
+        ui.note(&note);
     }
-    match &args.printing.output_file {
+    if let Some(path) = &printing.save {
+        output::write(path, format::json(report)?.as_bytes())?;
+    }
+    if let Some(path) = &printing.stats {
+        stats(path, report, ui)?;
+    }
+    match &printing.output_file {
         Some(path) => output::write(path, anstream::adapter::strip_str(&text).to_string().as_bytes())?,
         None => ui.print(&text)?,
     }
-    Ok(report)
+    Ok(())
 }
 
 /// Says on stderr that a snapshot is old.
@@ -272,23 +313,43 @@ fn manifests(
 ) -> Result<(CheckSource, manifests::ManifestCounts), Failure> {
     let namespace = args.namespace.as_deref().unwrap_or("default");
     let depth = if args.recursive { Depth::Recursive } else { Depth::Flat };
-    let read = manifests::judge(&args.filename, depth, namespace, check).map_err(Failure::input)?;
+    let given = Given::of(&args.filename, depth, args.kustomize.as_deref());
+    let read = manifests::judge(given, namespace, check)
+        .context(if args.kustomize.is_some() { "-k" } else { "-f" })
+        .map_err(Failure::input)?;
     let count = read.objects;
     if read.unjudged.values().any(|count| *count > 0) {
         let kinds: Vec<&str> = read.unjudged.keys().map(String::as_str).collect();
         ui.note(&text::line(&format!("note: no rule looks at the kinds {}", kinds.join(", ")), 400));
     }
-    if read.kustomization {
-        ui.note("warning: a kustomization is not built; use `kubectl kustomize DIR` and pipe its output into -f -");
-    }
     let context = if count == 1 { "1 manifest".to_owned() } else { format!("{count} manifests") };
     Ok((CheckSource { context, server: String::new(), taken: None }, read))
+}
+
+/// Tells what a check took.
+fn stats(path: &Path, report: &ReportV1, ui: &Ui) -> Result<(), Failure> {
+    let CoverageV1 { seconds, peak_memory_bytes, objects, requests, .. } = &report.coverage;
+    if path == Path::new(STDERR) {
+        ui.error(&format!(
+            "stats: {seconds:.3} seconds, {} MiB of memory at most, {objects} objects, {requests} requests",
+            peak_memory_bytes >> 20
+        ));
+        return Ok(());
+    }
+    let stats = serde_json::json!({
+        "apiVersion": API_VERSION, "kind": "SupportCheckStats", "seconds": seconds,
+        "peakMemoryBytes": peak_memory_bytes, "objects": objects, "requests": requests,
+    });
+    output::write(path, format::json(&stats)?.as_bytes())
 }
 
 /// The seconds, rounded to milliseconds.
 fn rounded(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1000.0).round() / 1000.0
 }
+
+/// What `--stats` without a file stands for.
+const STDERR: &str = "-";
 
 /// The age in days from which on a snapshot is called old.
 const OLD_DAYS: i64 = 7;
@@ -306,6 +367,9 @@ Examples:
 
   # Judge manifests before they are applied
   kubectl aksarc support-check -f deploy/ -R
+
+  # Judge what a kustomization makes
+  kubectl aksarc support-check -k overlays/edge
 
   # With the findings that somebody has accepted for a time, from a file or from the cluster itself
   kubectl aksarc support-check --waivers waivers.yaml

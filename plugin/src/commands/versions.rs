@@ -23,7 +23,7 @@ use crate::cli::exit::{ExitResult, Failure};
 use crate::cli::tool;
 use crate::input::settings::{PLATFORMS, moment_or_now};
 use crate::screen::format::ListFormat;
-use crate::screen::grid::Grid;
+use crate::screen::grid::{Grid, Headings};
 use crate::screen::ui::Ui;
 use crate::snapshot;
 
@@ -96,7 +96,7 @@ pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
         ));
     }
     let text = match args.output {
-        ListFormat::Table => table(&shown, ui.width),
+        ListFormat::Table => table(&shown, ui.width, ui.headings),
         ListFormat::Json => serde_json::to_string_pretty(&shown).map_err(Failure::run)? + "\n",
     };
     ui.print(&if args.output == ListFormat::Table { ui.look().fit(text) } else { text })?;
@@ -259,7 +259,7 @@ impl On {
     }
 }
 
-fn table(shown: &Shown, width: Option<usize>) -> String {
+fn table(shown: &Shown, width: Option<usize>, headings: Headings) -> String {
     let line = |text: &str| text::line(text, MAX_CELL);
     let mut out = format!("Kubernetes versions as of {}\n\n", shown.as_of);
     let mut about = Grid::plain();
@@ -277,8 +277,10 @@ fn table(shown: &Shown, width: Option<usize>) -> String {
     }
     out.push_str(&about.lines("  ", width));
     out.push('\n');
-    let mut grid =
-        Grid::new(&["WHAT", "VERSION", "NODES", "PLATFORM", "STATE", "UNTIL", "DAYS LEFT", "LATEST PATCH", ""]);
+    let mut grid = Grid::under(
+        headings,
+        &["WHAT", "VERSION", "NODES", "PLATFORM", "STATE", "UNTIL", "DAYS LEFT", "LATEST PATCH", ""],
+    );
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
     for item in &shown.items {
         let what = if item.what == "server" { "server".to_owned() } else { format!("pool {}", line(&item.pool)) };

@@ -63,13 +63,32 @@ pub(crate) fn each_document(
     if bytes.len() > MAX_YAML {
         bail!("{name} has more than {} MiB of YAML; JSON may have more", MAX_YAML >> 20);
     }
-    let text = std::str::from_utf8(bytes).map_err(|_| anyhow!("{name} is not text"))?;
+    let text = text(name, bytes)?;
     for document in yaml::documents(text).with_context(|| format!("cannot read {name}"))? {
         number += 1;
         let json = serde_json::to_vec(&document)?;
         each(number, &json).with_context(|| format!("{name}, document {number}"))?;
     }
     Ok(())
+}
+
+/// The text of a file.
+///
+/// # Errors
+/// What it is instead, where that shows, and what makes UTF-8 of it.
+pub(crate) fn text<'b>(name: &str, bytes: &'b [u8]) -> anyhow::Result<&'b str> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+            return anyhow!(
+                "{name} is UTF-16: save it as UTF-8, in PowerShell with `… | Out-File -Encoding utf8 FILE`"
+            );
+        }
+        if bytes.contains(&0) {
+            return anyhow!("{name} is not text");
+        }
+        let line = 1 + bytes.iter().take(error.valid_up_to()).filter(|byte| **byte == b'\n').count();
+        anyhow!("{name} is not UTF-8 at line {line}: save it as UTF-8, as with `iconv -f ISO-8859-1 -t UTF-8`")
+    })
 }
 
 /// The content of standard input.
@@ -140,7 +159,7 @@ fn whole(path: &Path) -> anyhow::Result<Vec<u8>> {
     limited(file, &path.display().to_string())
 }
 
-fn limited(reader: impl Read, name: &str) -> anyhow::Result<Vec<u8>> {
+pub(super) fn limited(reader: impl Read, name: &str) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     reader.take(MAX_FILE + 1).read_to_end(&mut bytes).with_context(|| format!("cannot read {name}"))?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_FILE {

@@ -1,11 +1,13 @@
 //! Manifests, as `-f` accepts them: files, directories, archives and standard input.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 
 use super::documents::{self, Depth};
+use super::kustomize;
 
 /// An object of a manifest, and its file.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,16 +18,48 @@ pub struct Manifest {
     pub object: Value,
 }
 
-/// Passes every object of the files at `paths` to `take`, one at a time and in the order of the files. `-` is standard
-/// input. Lists are split into their items.
+/// Manifests as the flags give them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Given<'a> {
+    /// Files, directories, archives and standard input: `-f`.
+    Files(&'a [PathBuf], Depth),
+    /// A directory with a kustomization: `-k`.
+    Kustomization(&'a Path),
+}
+
+impl<'a> Given<'a> {
+    /// Of the flags, which exclude each other.
+    pub(crate) fn of(paths: &'a [PathBuf], depth: Depth, kustomization: Option<&'a Path>) -> Self {
+        kustomization.map_or(Given::Files(paths, depth), Given::Kustomization)
+    }
+}
+
+/// Passes every object of the given manifests to `take`, one at a time and in the order of the files. `-` is standard input.
+/// Lists are split into their items.
 ///
 /// # Errors
 /// A file cannot be read, a document is not a Kubernetes object, a path contains no objects, or `take` fails.
-pub(crate) fn each(
-    paths: &[PathBuf],
-    depth: Depth,
-    take: &mut dyn FnMut(Manifest) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
+pub(crate) fn each(given: Given<'_>, take: &mut dyn FnMut(Manifest) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let (paths, depth) = match given {
+        Given::Files(paths, depth) => (paths, depth),
+        Given::Kustomization(path) if is_address(path) => bail!(
+            "{0} is an address, and nothing but the API server is contacted: build it first, as with `kubectl kustomize {0}`, \
+             and give the output by -f -",
+            path.display()
+        ),
+        Given::Kustomization(path) => {
+            let mut count = 0;
+            let shown = path.display().to_string();
+            each_in(&shown, &kustomize::build(path)?, &mut |manifest| {
+                count += 1;
+                take(manifest)
+            })?;
+            if count == 0 {
+                bail!("what `kubectl kustomize {shown}` makes holds no objects");
+            }
+            return Ok(());
+        }
+    };
     for path in paths {
         let mut count = 0;
         let mut counted = |manifest| {
@@ -34,8 +68,12 @@ pub(crate) fn each(
         };
         if path == Path::new(STANDARD_INPUT) {
             each_in(INPUT_NAME, &documents::standard_input()?, &mut counted)?;
-        } else if path.to_str().is_some_and(|text| text.contains("://")) {
-            bail!("{} is a URL: download it first, since only the API server is contacted", path.display());
+        } else if is_address(path) {
+            bail!(
+                "{0} is an address, and nothing but the API server is contacted: fetch it first, as with `curl -fsSL {0}`, and give the \
+                 output by -f -",
+                path.display()
+            );
         } else {
             let source = |name: &str| match path.to_string_lossy() {
                 whole if whole == name => name.to_owned(),
@@ -51,13 +89,17 @@ pub(crate) fn each(
     Ok(())
 }
 
-/// All objects of the files at `paths`, as [`each`] reads them.
+fn is_address(path: &Path) -> bool {
+    path.to_str().is_some_and(|text| text.contains("://"))
+}
+
+/// All objects of what is given, as [`each`] reads them.
 ///
 /// # Errors
 /// As for [`each`].
-pub(crate) fn read(paths: &[PathBuf], depth: Depth) -> anyhow::Result<Vec<Manifest>> {
+pub(crate) fn read(given: Given<'_>) -> anyhow::Result<Vec<Manifest>> {
     let mut manifests = Vec::new();
-    each(paths, depth, &mut |manifest| {
+    each(given, &mut |manifest| {
         manifests.push(manifest);
         Ok(())
     })?;
@@ -68,6 +110,13 @@ pub(crate) fn read(paths: &[PathBuf], depth: Depth) -> anyhow::Result<Vec<Manife
 fn each_in(source: &str, bytes: &[u8], take: &mut dyn FnMut(Manifest) -> anyhow::Result<()>) -> anyhow::Result<()> {
     documents::each_document(source, bytes, &mut |_, document| {
         let object: Value = serde_json::from_slice(document).context("it is no object")?;
+        // Its type may be left out of a file of that name.
+        let file = Path::new(source).file_name().and_then(OsStr::to_str).unwrap_or_default();
+        if text(&object, "apiVersion").starts_with(KUSTOMIZE)
+            || (text(&object, "kind").is_empty() && KUSTOMIZATIONS.contains(&file))
+        {
+            bail!("it is a Kustomization, which -f does not build: give its directory by -k");
+        }
         if text(&object, "kind").is_empty() {
             bail!("it has no `kind`, so it is not a Kubernetes object");
         }
@@ -117,6 +166,12 @@ fn is_list(object: &Value) -> bool {
 fn text<'v>(object: &'v Value, field: &str) -> &'v str {
     object.get(field).and_then(Value::as_str).unwrap_or_default()
 }
+
+/// What the types of Kustomize's own files begin with.
+const KUSTOMIZE: &str = "kustomize.config.k8s.io/";
+
+/// The names of files that Kustomize looks for.
+const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// The path that stands for standard input.
 const STANDARD_INPUT: &str = "-";
@@ -189,8 +244,8 @@ mod tests {
 
     #[test]
     fn addresses_are_not_fetched() {
-        let error = read(&["https://example.com/a.yaml".into()], Depth::Flat).unwrap_err();
-        assert!(error.to_string().contains("nothing but the API server is contacted"));
+        let error = read(Given::Files(&["https://example.com/a.yaml".into()], Depth::Flat)).unwrap_err();
+        assert!(error.to_string().contains("only the API server is contacted"), "{error}");
     }
 
     #[test]
@@ -206,7 +261,7 @@ mod tests {
         write("c/d.yaml", "D");
         write("notes.txt", "Note");
         let read = |depth| {
-            let manifests = read(&[directory.path().to_owned()], depth).unwrap();
+            let manifests = super::read(Given::Files(&[directory.path().to_owned()], depth)).unwrap();
             let names = manifests.iter().map(|manifest| {
                 let below = Path::new(&manifest.source).strip_prefix(directory.path()).unwrap();
                 format!("{} {}", below.display(), text(&manifest.object, "kind"))
@@ -215,7 +270,8 @@ mod tests {
         };
         assert_eq!(read(Depth::Flat), ["a.json.yml A", "b.yaml B"]);
         assert_eq!(read(Depth::Recursive), ["a.json.yml A", "b.yaml B", "c/d.yaml D"]);
-        let named = super::read(&[directory.path().join("notes.txt"), directory.path().join("c")], Depth::Flat);
+        let named =
+            super::read(Given::Files(&[directory.path().join("notes.txt"), directory.path().join("c")], Depth::Flat));
         assert_eq!(named.unwrap().len(), 2, "a file given by name is read whatever its name");
     }
 
@@ -228,7 +284,7 @@ mod tests {
         archive.append_data(&mut header, "deep/nodes.yaml", &bytes[..]).unwrap();
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), archive.into_inner().unwrap().finish().unwrap()).unwrap();
-        let manifests = read(&[file.path().to_owned()], Depth::Flat).unwrap();
+        let manifests = read(Given::Files(&[file.path().to_owned()], Depth::Flat)).unwrap();
         assert_eq!(manifests.len(), 1);
         assert_eq!(manifests[0].source, file.path().join("deep/nodes.yaml").display().to_string());
         assert_eq!(text(&manifests[0].object, "kind"), "Node");

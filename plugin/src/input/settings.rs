@@ -1,12 +1,14 @@
 //! Parsers for values that several commands accept: platforms, days, releases, and small files.
 
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::jiff::tz::TimeZone;
 use aksarc_shared::moment::Moment;
 use anyhow::{Context, anyhow};
+
+use super::documents;
 
 /// The values of `--platform`.
 pub(crate) const PLATFORMS: [&str; 5] = ["auto", "windows-server", "hci-22h2", "azure-local", "bare-metal"];
@@ -21,16 +23,16 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<String> {
         return Err(anyhow!("{} has {size} bytes, and this kind of file at most {MAX_SETTINGS}", path.display()));
     }
     // Only a regular file has a size.
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     let file = std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    file.take(MAX_SETTINGS + 1).read_to_string(&mut text).with_context(|| format!("cannot read {}", path.display()))?;
-    if u64::try_from(text.len()).unwrap_or(u64::MAX) > MAX_SETTINGS {
+    file.take(MAX_SETTINGS + 1).read_to_end(&mut bytes).with_context(|| format!("cannot read {}", path.display()))?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_SETTINGS {
         return Err(anyhow!(
             "{} has more than {MAX_SETTINGS} bytes, the most this kind of file may have",
             path.display()
         ));
     }
-    Ok(text)
+    Ok(documents::text(&path.display().to_string(), &bytes)?.to_owned())
 }
 
 /// A day, a moment in RFC 3339, or `now`.
@@ -66,6 +68,30 @@ pub(crate) fn release(text: &str) -> Result<String, String> {
         Ok(text.to_uppercase())
     } else {
         Err("expected a release such as 2022, 22H2 or 2602".to_owned())
+    }
+}
+
+/// A file to write instead of stdout; `-` would be a file of that name.
+///
+/// # Errors
+/// How stdout is written.
+pub(crate) fn file_or_nothing(text: &str) -> Result<PathBuf, String> {
+    output(text, "write to stdout by leaving the flag out")
+}
+
+/// A file to write beside what stdout gets; `-` would be a file of that name.
+///
+/// # Errors
+/// How stdout is written.
+pub(crate) fn file_not_stdout(text: &str) -> Result<PathBuf, String> {
+    output(text, "this goes to a file; /dev/stdout is standard output where the system has it")
+}
+
+fn output(text: &str, instead: &str) -> Result<PathBuf, String> {
+    match text {
+        "-" => Err(instead.to_owned()),
+        "" => Err("a file is needed".to_owned()),
+        _ => Ok(PathBuf::from(text)),
     }
 }
 

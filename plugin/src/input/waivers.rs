@@ -42,7 +42,7 @@ impl<'a> WaiverSource<'a> {
 /// It cannot be read, is not text, or is too large to have been written by hand.
 pub(crate) fn file_text(path: &str) -> anyhow::Result<String> {
     if path == "-" {
-        return String::from_utf8(documents::standard_input()?).map_err(|_| anyhow!("standard input is not text"));
+        return Ok(documents::text("standard input", &documents::standard_input()?)?.to_owned());
     }
     read(Path::new(path))
 }

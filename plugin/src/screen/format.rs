@@ -15,7 +15,7 @@ pub enum ReportFormat {
     Wide,
     /// One line
     Short,
-    /// One object per line, as kubectl takes them: kind/name
+    /// One object per line for `xargs -L1 kubectl get`: -n NAMESPACE KIND/NAME
     Name,
     /// The whole report, versioned
     Json,

@@ -12,7 +12,32 @@ pub struct Grid {
     widest: usize,
 }
 
+/// Whether columns have headings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Headings {
+    /// As a first row.
+    #[default]
+    Shown,
+    /// Left out, for programs that read lines.
+    Hidden,
+}
+
+impl Headings {
+    /// Of the flag `--no-headers`.
+    pub(crate) fn unless(no_headers: bool) -> Self {
+        if no_headers { Headings::Hidden } else { Headings::Shown }
+    }
+}
+
 impl Grid {
+    /// A grid with a first row of headings, where they are shown.
+    pub(crate) fn under(headings: Headings, names: &[&str]) -> Self {
+        match headings {
+            Headings::Shown => Grid::new(names),
+            Headings::Hidden => Grid::plain(),
+        }
+    }
+
     /// A grid with a first row of headings.
     pub fn new(headings: &[&str]) -> Self {
         Grid { rows: vec![headings.iter().map(|cell| (*cell).to_owned()).collect()], ..Grid::plain() }

@@ -301,7 +301,11 @@ mod tests {
     }
 
     fn plain(report: &Plan, ascii: bool) -> String {
-        anstream::adapter::strip_str(&table(report, Look { ascii, width: None })).to_string()
+        anstream::adapter::strip_str(&table(
+            report,
+            Look { ascii, width: None, headings: crate::screen::grid::Headings::Shown },
+        ))
+        .to_string()
     }
 
     #[test]
@@ -341,7 +345,8 @@ mod tests {
         change.instead.clear();
         change.notes = vec!["a note that goes on for longer than the terminal is wide".to_owned()];
         let report = report(vec![change], GuardSource::Assumed);
-        let screen = table(&report, Look { ascii: false, width: Some(60) });
+        let screen =
+            table(&report, Look { ascii: false, width: Some(60), headings: crate::screen::grid::Headings::Shown });
         insta::assert_snapshot!(anstream::adapter::strip_str(&screen).to_string(), @r#"
         mode server (dryRun=All) as alice@contoso · 1 request ·
           guard aksarc: would DENY (assumed enforce)

@@ -19,6 +19,14 @@ pub use view::{Age, GroupBy, Show, View};
 use super::format::{self, ReportFormat};
 use crate::cli::exit::Failure;
 
+/// What a format leaves out of a report without a trace in it, for stderr.
+pub fn left_out(report: &ReportV1, format: ReportFormat, view: &View) -> Option<String> {
+    let count = if format == ReportFormat::Name { name::nameless(report, view.show) } else { 0 };
+    let findings = if count == 1 { "1 finding is".to_owned() } else { format!("{count} findings are") };
+    (count > 0)
+        .then(|| format!("note: {findings} on node pools or the cluster as a whole, which have no name to print"))
+}
+
 /// A report as text, with colours as ANSI codes in the formats for people.
 ///
 /// # Errors
@@ -42,7 +50,11 @@ pub fn report(report: &ReportV1, format: ReportFormat, view: &View) -> Result<St
 fn printable(report: &ReportV1) -> serde_json::Result<ReportV1> {
     let mut value = serde_json::to_value(report)?;
     clean(&mut value);
-    serde_json::from_value(value)
+    let mut clean: ReportV1 = serde_json::from_value(value)?;
+    // These are no part of the JSON.
+    clean.coverage.seconds = report.coverage.seconds;
+    clean.coverage.peak_memory_bytes = report.coverage.peak_memory_bytes;
+    Ok(clean)
 }
 
 fn clean(value: &mut Value) {

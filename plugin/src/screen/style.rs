@@ -5,6 +5,8 @@ use std::fmt::Display;
 use aksarc_shared::verdict::report::v1::{ConsequenceV1, VerdictV1};
 use anstyle::{AnsiColor, Style};
 
+use super::grid::Headings;
+
 /// The abilities of the terminal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Look {
@@ -12,6 +14,8 @@ pub struct Look {
     pub ascii: bool,
     /// The columns of the terminal; `None` without one, so that lines are not folded.
     pub width: Option<usize>,
+    /// Whether lists have headings.
+    pub headings: Headings,
 }
 
 impl Look {

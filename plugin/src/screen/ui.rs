@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use anstream::{AutoStream, ColorChoice};
 
+use super::grid::Headings;
 use super::style::Look;
 use crate::cli::exit::Failure;
 
@@ -23,6 +24,8 @@ pub struct Ui {
     pub verbose: bool,
     /// Whether a line on stderr may be rewritten.
     pub progress: bool,
+    /// Whether lists have headings.
+    pub headings: Headings,
     color: ColorChoice,
 }
 
@@ -52,9 +55,12 @@ pub struct UiFlags {
     /// Only errors on stderr
     #[arg(short, long, env = "KUBECTL_AKSARC_QUIET", value_parser = clap::builder::FalseyValueParser::new())]
     pub quiet: bool,
-    /// Every request on stderr
-    #[arg(short, long, conflicts_with = "quiet", env = "KUBECTL_AKSARC_VERBOSE", value_parser = clap::builder::FalseyValueParser::new())]
-    pub verbose: bool,
+    /// How much to tell on stderr, by kubectl's levels: from 6 on, which -v alone means, each request
+    #[arg(short, long, alias = "v", value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "6", value_parser = verbosity, conflicts_with = "quiet", env = "KUBECTL_AKSARC_VERBOSE")]
+    pub verbose: Option<u8>,
+    /// No headings above the columns of lists
+    #[arg(long, env = "KUBECTL_AKSARC_NO_HEADERS", value_parser = clap::builder::FalseyValueParser::new())]
+    pub no_headers: bool,
     /// No progress line on a terminal
     #[arg(long, env = "KUBECTL_AKSARC_NO_PROGRESS", value_parser = clap::builder::FalseyValueParser::new())]
     pub no_progress: bool,
@@ -71,6 +77,7 @@ impl Ui {
             quiet: false,
             verbose: false,
             progress: false,
+            headings: Headings::Shown,
             color: ColorChoice::Auto,
         }
     }
@@ -79,8 +86,9 @@ impl Ui {
     pub fn apply(&mut self, flags: &UiFlags) {
         self.ascii |= flags.ascii;
         self.quiet = flags.quiet;
-        self.verbose = flags.verbose;
-        self.progress = !flags.quiet && !flags.no_progress && !flags.verbose && io::stderr().is_terminal();
+        self.verbose = flags.verbose.is_some_and(|level| level >= REQUESTS);
+        self.headings = Headings::unless(flags.no_headers);
+        self.progress = !flags.quiet && !flags.no_progress && !self.verbose && io::stderr().is_terminal();
         self.color = match flags.color {
             Color::Auto => ColorChoice::Auto,
             Color::Always => ColorChoice::Always,
@@ -90,7 +98,7 @@ impl Ui {
 
     /// The abilities of stdout.
     pub fn look(&self) -> Look {
-        Look { ascii: self.ascii, width: self.width }
+        Look { ascii: self.ascii, width: self.width, headings: self.headings }
     }
 
     /// Prints to stdout. A closed pipe is not a failure.
@@ -140,6 +148,18 @@ impl Ui {
         }
     }
 }
+
+/// A level of `-v`. What is no number is a variable that says yes or no.
+fn verbosity(text: &str) -> Result<u8, String> {
+    match &*text.to_lowercase() {
+        "n" | "no" | "f" | "false" | "off" => Ok(0),
+        "y" | "yes" | "t" | "true" | "on" => Ok(REQUESTS),
+        number => number.parse().map_err(|_| "expected a level from 0 to 255, as of kubectl".to_owned()),
+    }
+}
+
+/// The level from which on kubectl tells of requests.
+const REQUESTS: u8 = 6;
 
 /// Whether a locale such as `en_US.UTF-8` is UTF-8. Windows consoles have no locale variable and show Unicode.
 fn is_utf8(locale: Option<&str>) -> bool {

@@ -44,6 +44,9 @@ pub fn judge(path: &Path, check: &mut Check<'static>) -> anyhow::Result<About> {
             path.display()
         );
     }
+    if let Some(few) = several(path) {
+        bail!("cannot use snapshot {}: it holds snapshots of its own, such as {few}: give one of them", path.display());
+    }
     let mut contents = Contents::default();
     let first = check.plan_first();
     let mut segments = begin(check, first);
@@ -64,6 +67,17 @@ pub fn judge(path: &Path, check: &mut Check<'static>) -> anyhow::Result<About> {
         end(check, segments, &contents);
     }
     Ok(About { taken: contents.index.map(|index| index.taken_at).or(contents.taken) })
+}
+
+/// The name of a snapshot in a directory that is none itself.
+fn several(directory: &Path) -> Option<String> {
+    let has_index = |path: &Path| path.join("index.json").is_file();
+    if has_index(directory) {
+        return None;
+    }
+    let within = std::fs::read_dir(directory).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+    let first = within.filter(|path| has_index(path)).min()?;
+    Some(text::line(&first.display().to_string(), 200))
 }
 
 type Segments = Vec<(ReadKey, Segment<'static>)>;
@@ -266,7 +280,7 @@ impl Contents {
             let found = self.counts.get(kind).copied().unwrap_or(0);
             if !lists.is_empty() && told != found {
                 bail!(
-                    "snapshot {shown} is damaged: by its index it holds {told} {}, and there are {found}",
+                    "snapshot {shown} is damaged: its index names {told} {}, and it contains {found}",
                     kind.qualified()
                 );
             }

@@ -21,7 +21,7 @@ use super::index::{
 use super::reduce;
 use crate::api::RequestError;
 use crate::collect::{JudgedList, ListReceiver, Listed, PageError, Pages};
-use crate::screen::output;
+use crate::screen::output::{self, Place, Staged};
 
 /// The form of a snapshot, by its file name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub enum Form {
     Archive(PathBuf),
     /// Anything else.
     Directory(PathBuf),
-    /// `NAME.json`: one document after the other.
+    /// `NAME.json`, a device or a pipe: one document after the other.
     File(PathBuf),
 }
 
@@ -52,6 +52,9 @@ impl Form {
             Some("json") => return Ok(Form::File(path.to_owned())),
             Some("yaml" | "yml" | "zip" | "tar") => bail!("a snapshot is NAME.json, NAME.tar.gz or a directory"),
             _ => {}
+        }
+        if matches!(Place::of(path), Ok(Place::Straight(_) | Place::Stdout | Place::Stderr)) {
+            return Ok(Form::File(path.to_owned()));
         }
         if path.is_file() {
             bail!("{} is a file; a snapshot is NAME.json, NAME.tar.gz or a directory", path.display());
@@ -84,7 +87,8 @@ impl<'c> SnapshotRecorder<'c> {
     /// # Errors
     /// Nothing can be written there.
     pub fn new(check: &'c mut Check<'static>, form: &Form) -> io::Result<Self> {
-        let staging = tempfile::Builder::new().prefix(".kubectl-aksarc-").tempdir_in(output::directory(form.path()))?;
+        let place = Place::of(form.path())?;
+        let staging = tempfile::Builder::new().prefix(".kubectl-aksarc-").tempdir_in(place.beside())?;
         let staging = Staging(Writable(Arc::new(RwLock::new(Some(staging)))));
         Ok(SnapshotRecorder { check, staging, lists: Vec::new(), probes: Vec::new() })
     }
@@ -115,16 +119,16 @@ impl<'c> SnapshotRecorder<'c> {
         files.extend(index.lists.iter().flat_map(|list| list.files.clone()));
         match form {
             Form::Archive(path) => {
-                let staged = output::staged(path)?;
+                let staged = Staged::at(Place::of(path)?)?;
                 let mut archive = tar::Builder::new(GzEncoder::new(BufWriter::new(staged), Compression::default()));
                 for name in &files {
                     archive.append_path_with_name(root.join(name), name)?;
                 }
                 let staged = archive.into_inner()?.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
-                output::keep(staged, path)?;
+                staged.keep()?;
             }
             Form::File(path) => {
-                let mut staged = output::staged(path)?;
+                let mut staged = Staged::at(Place::of(path)?)?;
                 for name in &files {
                     if let Some(probe) = TEXTS.into_iter().find(|probe| file_of(*probe) == name) {
                         let text = fs::read_to_string(root.join(name))?;
@@ -134,14 +138,16 @@ impl<'c> SnapshotRecorder<'c> {
                         io::copy(&mut File::open(root.join(name))?, &mut staged)?;
                     }
                 }
-                output::keep(staged, path)?;
+                staged.keep()?;
             }
             Form::Directory(path) => {
-                if path.is_dir() {
-                    fs::remove_dir(path)?;
+                let Place::File(target) = Place::of(path)? else { bail!("{} is no directory", path.display()) };
+                if target.is_dir() {
+                    fs::set_permissions(root, fs::metadata(&target)?.permissions())?;
+                    fs::remove_dir(&target)?;
                 }
                 let staged = staging.keep();
-                if let Err(error) = fs::rename(&staged, path) {
+                if let Err(error) = fs::rename(&staged, &target) {
                     let _left = fs::remove_dir_all(&staged);
                     return Err(error).with_context(|| format!("cannot name it {}", path.display()));
                 }

@@ -106,13 +106,13 @@ impl Attested {
 pub fn parse(text: &str) -> Result<Vec<Attestation>, ReadError> {
     let files = yaml::parse_all::<File>(text.trim_start_matches('\u{feff}'))?;
     if files.is_empty() {
-        return Err(ReadError::Yaml(format!("expected apiVersion {API_VERSION}, kind {KIND}, found nothing")));
+        return Err(ReadError::Content(format!("expected apiVersion {API_VERSION}, kind {KIND}, found nothing")));
     }
     let mut answers = Vec::new();
     for file in files {
         if (&*file.api_version, &*file.kind) != (API_VERSION, KIND) {
             let found = text::line(&format!("{} {}", file.api_version, file.kind), 200);
-            return Err(ReadError::Yaml(format!("expected apiVersion {API_VERSION}, kind {KIND}, found {found}")));
+            return Err(ReadError::Content(format!("expected apiVersion {API_VERSION}, kind {KIND}, found {found}")));
         }
         for item in file.items.unwrap_or_default() {
             answers.extend(item.into_answer()?);
@@ -168,8 +168,9 @@ impl AttestationItem {
             Word::Open => return Ok(None),
         };
         let clause = text::line(&self.clause, 40);
-        let on =
-            self.on.ok_or_else(|| ReadError::Yaml(format!("the answer to {clause} needs `on`, the day it was so")))?;
+        let on = self
+            .on
+            .ok_or_else(|| ReadError::Content(format!("the answer to {clause} needs `on`, the day it was so")))?;
         let stop = self.stop(&clause, on)?;
         let (by, note) = (self.by.unwrap_or_default(), self.note.unwrap_or_default());
         Ok(Some(Attestation { clause: self.clause, answer, by, on, expires: self.expires, note, stop }))
@@ -181,14 +182,14 @@ impl AttestationItem {
         let Some((field, _)) = told.into_iter().find(|(_, is_told)| *is_told) else { return Ok(None) };
         if !OF_STOPS.contains(&&*self.clause) {
             let own = OF_STOPS.join(", ");
-            return Err(ReadError::Yaml(format!("the answer to {clause} has `{field}`, which is for {own}")));
+            return Err(ReadError::Content(format!("the answer to {clause} has `{field}`, which is for {own}")));
         }
         let Some(from) = self.from else {
-            return Err(ReadError::Yaml(format!("the answer to {clause} has `{field}`, and needs `from` then")));
+            return Err(ReadError::Content(format!("the answer to {clause} has `{field}`, and needs `from` then")));
         };
         let to = self.to.unwrap_or(on);
         if to < from {
-            return Err(ReadError::Yaml(format!("the answer to {clause} has `to` before `from`")));
+            return Err(ReadError::Content(format!("the answer to {clause} has `to` before `from`")));
         }
         Ok(Some(Stop { from, to, purpose: self.purpose }))
     }

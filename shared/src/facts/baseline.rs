@@ -169,7 +169,7 @@ pub fn parse(text: &str) -> Result<Baseline, ReadError> {
     let is_json = text.trim_start().starts_with('{');
     let baseline: Baseline = if is_json { serde_json::from_str(text)? } else { yaml::parse(text)? };
     if (&*baseline.api_version, &*baseline.kind) != (API_VERSION, KIND) {
-        return Err(ReadError::Yaml(format!(
+        return Err(ReadError::Content(format!(
             "expected apiVersion {API_VERSION}, kind {KIND}, found {}",
             text::line(&format!("{} {}", baseline.api_version, baseline.kind), 200)
         )));

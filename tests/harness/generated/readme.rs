@@ -171,7 +171,7 @@ fn run(args: &[&str]) -> anyhow::Result<String> {
 
 const BEGIN: &str = "<!-- screen:begin -->";
 const END: &str = "<!-- screen:end -->";
-const DAY: &str = "this is its screen of ";
+const DAY: &str = "This is its output of ";
 
 #[cfg(test)]
 mod tests {

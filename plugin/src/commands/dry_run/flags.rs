@@ -11,8 +11,8 @@ use crate::cli::flags::KubeFlags;
 use crate::dry_run::plan::GuardSource;
 use crate::dry_run::target::Choice;
 use crate::input::documents::Depth;
-use crate::input::manifests::{self, Manifest};
-use crate::input::settings::{PLATFORMS, moment, read};
+use crate::input::manifests::{self, Given, Manifest};
+use crate::input::settings::{self, PLATFORMS, moment, read};
 use crate::input::waivers::{self, WaiverSource};
 use crate::screen::fixes::ShellFlag;
 use crate::screen::format::PlanFormat;
@@ -35,13 +35,13 @@ pub struct CommonFlags {
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: PlanFormat,
     /// Write the result to a file instead of stdout
-    #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_OUTPUT_FILE", value_hint = clap::ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", value_parser = settings::file_or_nothing, env = "KUBECTL_AKSARC_OUTPUT_FILE", value_hint = clap::ValueHint::FilePath)]
     pub output_file: Option<PathBuf>,
     /// Shell that commands are printed for; by default the one that the system suggests
     #[arg(long, value_name = "SHELL", env = "KUBECTL_AKSARC_SHELL")]
     pub shell: Option<ShellFlag>,
     /// Write exit code and outcome to a file as JSON: kubectl on Windows turns every plugin's exit code into 1
-    #[arg(long, value_name = "FILE", env = "KUBECTL_AKSARC_STATUS_FILE", value_hint = clap::ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", value_parser = settings::file_not_stdout, env = "KUBECTL_AKSARC_STATUS_FILE", value_hint = clap::ValueHint::FilePath)]
     pub status_file: Option<PathBuf>,
     /// Accepted for compatibility; the value is always server
     #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "server", value_parser = ["server"])]
@@ -86,8 +86,11 @@ pub struct ChoiceFlags {
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct FileFlags {
     /// Objects by manifest: a file, a directory, or - for stdin; repeat for several
-    #[arg(short, long, value_name = "FILE|DIR|-", value_hint = clap::ValueHint::AnyPath)]
+    #[arg(short, long, value_name = "FILE|DIR|-", value_delimiter = ',', value_hint = clap::ValueHint::AnyPath)]
     pub filename: Vec<PathBuf>,
+    /// Objects by the manifests that kubectl builds of a directory with a kustomization
+    #[arg(short, long, value_name = "DIR", conflicts_with_all = ["filename", "recursive"], value_hint = clap::ValueHint::DirPath)]
+    pub kustomize: Option<PathBuf>,
     /// Read subdirectories too
     #[arg(short = 'R', long)]
     pub recursive: bool,
@@ -147,7 +150,8 @@ impl ChoiceFlags {
 impl FileFlags {
     /// The manifests of the files; none where no file is given.
     pub(super) fn read(&self) -> anyhow::Result<Vec<Manifest>> {
-        manifests::read(&self.filename, if self.recursive { Depth::Recursive } else { Depth::Flat })
+        let depth = if self.recursive { Depth::Recursive } else { Depth::Flat };
+        manifests::read(Given::of(&self.filename, depth, self.kustomize.as_deref()))
     }
 }
 
@@ -163,13 +167,14 @@ impl JudgingFlags {
     pub(super) fn settings(&self, ui: &Ui) -> anyhow::Result<(Settings, GuardSource)> {
         let (mut settings, source) = match &self.guard_config {
             Some(path) => {
-                let settings = guard_config(&read(path)?).with_context(|| format!("cannot use {}", path.display()))?;
+                let settings = guard_config(&read(path).context("--guard-config")?)
+                    .with_context(|| format!("cannot use {}", path.display()))?;
                 (settings, GuardSource::GuardConfig)
             }
             None => (Settings { mode: Preset::Enforce, ..Settings::default() }, GuardSource::Assumed),
         };
         if let WaiverSource::File(path) = WaiverSource::of(self.waivers.as_deref()) {
-            let found = waivers::of_file(path)?;
+            let found = waivers::of_file(path).context("--waivers")?;
             let found = keep_valid(&settings.waivers, found, ui);
             settings.waivers.extend(found);
         }

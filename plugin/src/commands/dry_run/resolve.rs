@@ -77,7 +77,7 @@ fn targets(words: &[String], choice: Choice, files: &FileFlags) -> anyhow::Resul
         return Ok(Targets::Arguments { words: words.to_vec(), choice });
     }
     if !words.is_empty() {
-        bail!("give objects by name or with -f, not both");
+        bail!("give objects by name or with -f or -k, not both");
     }
     Ok(Targets::Manifests(manifests))
 }
@@ -111,7 +111,7 @@ fn taint(args: &TaintArgs) -> anyhow::Result<(Verb, Targets)> {
 fn patch(args: &PatchArgs) -> anyhow::Result<(Verb, Targets)> {
     let text = match (&args.patch, &args.patch_file) {
         (Some(text), _) => text.clone(),
-        (None, Some(path)) => read(path)?,
+        (None, Some(path)) => read(path).context("--patch-file")?,
         (None, None) => bail!("--patch or --patch-file is needed"),
     };
     let body = match text.trim_start() {
@@ -251,7 +251,7 @@ mod tests {
         let targets = |line: &[&str]| rehearsal(line).map(|rehearsal| rehearsal.targets);
         assert!(matches!(targets(&["delete", "-f", path]).unwrap(), Targets::Manifests(found) if found.len() == 1));
         let refused = targets(&["delete", "pod", "a", "-f", path]).unwrap_err();
-        assert_eq!(refused.to_string(), "give objects by name or with -f, not both");
+        assert_eq!(refused.to_string(), "give objects by name or with -f or -k, not both");
         let chosen = targets(&["taint", "node", "--all", "a:NoExecute"]).unwrap();
         let choice = Choice { all: true, ..Choice::default() };
         assert_eq!(chosen, Targets::Arguments { words: vec!["node".to_owned()], choice });

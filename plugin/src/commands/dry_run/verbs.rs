@@ -188,7 +188,7 @@ pub struct DeleteArgs {
 
 /// Arguments of `apply`.
 #[derive(Clone, Debug, clap::Args)]
-#[command(mut_arg("filename", |arg| arg.help(MANIFESTS).required(true)))]
+#[command(mut_arg("filename", |arg| arg.help(MANIFESTS).required_unless_present("kustomize")))]
 pub struct ApplyArgs {
     /// Let the server merge (server-side apply)
     #[arg(long)]
@@ -245,7 +245,7 @@ const APPLY: &str = "\
 Examples:
   kubectl aksarc dry-run apply -f app.yaml
   kubectl aksarc dry-run apply -f deploy/ -R --server-side
-  kustomize build . | kubectl aksarc dry-run apply -f -";
+  kubectl aksarc dry-run apply -k overlays/edge";
 
 const DELETE: &str = "\
 Examples:

@@ -1,7 +1,6 @@
 //! The judgement of manifests, as if a person were about to create their objects.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use aksarc_shared::k8s::kinds;
 use aksarc_shared::k8s::read::json;
@@ -9,8 +8,7 @@ use aksarc_shared::verdict::check::Check;
 use anyhow::Context as _;
 use serde_json::Value;
 
-use crate::input::documents::Depth;
-use crate::input::manifests;
+use crate::input::manifests::{self, Given};
 
 /// Counts of the objects in manifests.
 #[derive(Clone, Debug, Default)]
@@ -21,22 +19,15 @@ pub(super) struct ManifestCounts {
     pub(super) unjudged: BTreeMap<String, usize>,
     /// Objects with fields that only an API server sets, so that they come from a cluster.
     pub(super) recorded: usize,
-    /// Whether a kustomization was among them: its result was not judged.
-    pub(super) kustomization: bool,
 }
 
-/// Passes every object of the files at `paths` to the check, with `namespace` where an object names none.
+/// Passes every object of the manifests to the check, with `namespace` where an object names none.
 ///
 /// # Errors
 /// A file cannot be read, or a document is not an object.
-pub(super) fn judge(
-    paths: &[PathBuf],
-    depth: Depth,
-    namespace: &str,
-    check: &mut Check<'_>,
-) -> anyhow::Result<ManifestCounts> {
+pub(super) fn judge(given: Given<'_>, namespace: &str, check: &mut Check<'_>) -> anyhow::Result<ManifestCounts> {
     let mut all = ManifestCounts::default();
-    manifests::each(paths, depth, &mut |manifest| one(manifest.object, namespace, check, &mut all))?;
+    manifests::each(given, &mut |manifest| one(manifest.object, namespace, check, &mut all))?;
     Ok(all)
 }
 
@@ -44,7 +35,6 @@ fn one(mut value: Value, namespace: &str, check: &mut Check<'_>, all: &mut Manif
     let text = |field: &str| value.get(field).and_then(Value::as_str).unwrap_or_default();
     let known = kinds::of(text("apiVersion"), text("kind"));
     all.objects += 1;
-    all.kustomization |= text("apiVersion").starts_with("kustomize.config.k8s.io/");
     all.recorded += usize::from(is_recorded(&value));
     if known.is_none() {
         *all.unjudged.entry(text("kind").to_owned()).or_default() += 1;

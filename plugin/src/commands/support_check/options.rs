@@ -82,7 +82,7 @@ impl Judging {
         params.allow_incomplete = self.allow_incomplete;
         params.versions = tables(self.versions.as_deref(), params.platform, now, ui)?;
         if let Some(path) = &self.baseline {
-            params.baseline = Some(baseline::read(Path::new(path)).map_err(Failure::input)?);
+            params.baseline = Some(baseline::read(Path::new(path)).context("--baseline").map_err(Failure::input)?);
         }
         Ok(params)
     }
@@ -130,14 +130,17 @@ impl Judging {
     }
 
     fn rules(&self, own_name: &str) -> anyhow::Result<Vec<&'static Rule>> {
-        let named = |words: &[String]| -> anyhow::Result<Vec<&'static str>> {
+        let named = |flag: &str, words: &[String]| -> anyhow::Result<Vec<&'static str>> {
             let mut codes = Vec::new();
+            if !words.is_empty() && words.iter().all(|word| word.trim().is_empty()) {
+                bail!("{flag} is empty: name a rule, or leave the flag out");
+            }
             for word in words.iter().map(|word| word.trim()).filter(|word| !word.is_empty()) {
                 codes.extend(explain::select(word, own_name)?.iter().map(|rule| rule.code.as_str()));
             }
             Ok(codes)
         };
-        let (only, skip) = (named(&self.only)?, named(&self.skip)?);
+        let (only, skip) = (named("--only", &self.only)?, named("--skip", &self.skip)?);
         let wanted = |rule: &&&Rule| {
             let code = rule.code.as_str();
             (only.is_empty() || only.contains(&code)) && !skip.contains(&code)
@@ -151,14 +154,15 @@ impl Judging {
 
     fn waivers(&self) -> anyhow::Result<Vec<Waiver>> {
         match WaiverSource::of(self.waivers.as_deref()) {
-            WaiverSource::File(path) => waivers::of_file(path),
+            WaiverSource::File(path) => waivers::of_file(path).context("--waivers"),
             WaiverSource::Cluster | WaiverSource::None => Ok(Vec::new()),
         }
     }
 
     fn attestations(&self) -> anyhow::Result<Vec<Attestation>> {
         let Some(path) = self.attest.as_deref().filter(|path| !path.is_empty()) else { return Ok(Vec::new()) };
-        answers::parse(&read(Path::new(path))?).with_context(|| format!("cannot read answers from {path}"))
+        let text = read(Path::new(path)).context("--attest")?;
+        answers::parse(&text).with_context(|| format!("cannot read answers from {path}"))
     }
 }
 
@@ -177,7 +181,7 @@ pub(crate) fn tables(
     ui: &Ui,
 ) -> Result<Vec<Table>, Failure> {
     let Some(path) = path else { return Ok(Vec::new()) };
-    let text = read(Path::new(path)).map_err(Failure::input)?;
+    let text = read(Path::new(path)).context("--versions").map_err(Failure::input)?;
     let tables = versions::parse(&text).with_context(|| format!("cannot read version tables from {path}"));
     let tables = tables.map_err(Failure::input)?;
     let latest = as_of.max(Timestamp::now()).to_zoned(TimeZone::UTC).date();

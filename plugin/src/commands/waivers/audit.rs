@@ -149,7 +149,7 @@ fn brief(finding: &Finding) -> Value {
 }
 
 fn table(audits: &[Audit<'_>], loaded: &Loaded, report: &Report, now: Timestamp, ui: &Ui) -> String {
-    let mut grid = Grid::new(&["NAME", "STATUS", "USE", "DAYS LEFT", "RULES", "FOR"]);
+    let mut grid = Grid::under(ui.headings, &["NAME", "STATUS", "USE", "DAYS LEFT", "RULES", "FOR"]);
     for audit in audits {
         grid.row([
             shown(&audit.waiver.name),

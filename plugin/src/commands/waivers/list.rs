@@ -84,7 +84,7 @@ fn table(rows: &[Row<'_>], now: Timestamp, ui: &Ui) -> String {
     if rows.is_empty() {
         return "no waivers\n".to_owned();
     }
-    let mut grid = Grid::new(&["NAME", "STATUS", "DAYS LEFT", "EXPIRES", "RULES", "FOR", "REASON"]);
+    let mut grid = Grid::under(ui.headings, &["NAME", "STATUS", "DAYS LEFT", "EXPIRES", "RULES", "FOR", "REASON"]);
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for row in rows {
         let waiver = row.waiver;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::cli::exit::{ExitResult, Failure};
 use crate::commands::explain;
 use crate::input::documents::{self, Depth};
-use crate::input::settings::moment;
+use crate::input::settings::{self, moment};
 use crate::input::waivers::from_file;
 use crate::screen::output;
 use crate::screen::ui::{Ui, UiFlags};
@@ -88,7 +88,7 @@ pub struct Args {
     #[arg(long)]
     pub resource: bool,
     /// Write the waiver to this file; it is added to an existing file of waivers
-    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", value_parser = settings::file_or_nothing, value_hint = clap::ValueHint::FilePath)]
     pub output_file: Option<PathBuf>,
     /// Display.
     #[command(flatten)]

@@ -13,8 +13,10 @@ use crate::screen::wording::dated_page;
 
 pub(super) fn render(report: &ReportV1, view: &View) -> Result<String, fmt::Error> {
     let (before, after) = if of_manifests(report) { ("BEFORE", "AFTER") } else { ("MUST BE", "IS") };
-    let mut grid =
-        Grid::new(&["CODE", "CONSEQUENCE", "BASIS", "CLAUSES", "OBJECT", "PATH", before, after, "BY", "AT", "WAIVER"]);
+    let mut grid = Grid::under(
+        view.look.headings,
+        &["CODE", "CONSEQUENCE", "BASIS", "CLAUSES", "OBJECT", "PATH", before, after, "BY", "AT", "WAIVER"],
+    );
     let or_dash = |text: String| if text.is_empty() { "–".to_owned() } else { text };
     let value = |value: &Option<String>| value.as_deref().map_or_else(|| "–".to_owned(), |value| text::line(value, 60));
     for finding in shown(report, view.show) {
@@ -46,7 +48,8 @@ pub(super) fn render(report: &ReportV1, view: &View) -> Result<String, fmt::Erro
     // Lines are not cut: who asks for wide wants all of it.
     let mut out = grid.lines("", None);
     if !report.questions.is_empty() {
-        let mut questions = Grid::new(&["QUESTION", "RULES", "ABOUT", "ANSWER", "BY", "UNTIL", "ASK"]);
+        let mut questions =
+            Grid::under(view.look.headings, &["QUESTION", "RULES", "ABOUT", "ANSWER", "BY", "UNTIL", "ASK"]);
         for question in &report.questions {
             let answer = question.answer.as_ref();
             questions.row([

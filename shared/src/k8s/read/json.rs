@@ -25,6 +25,9 @@ pub enum ReadError {
     /// The YAML is invalid for kubectl too.
     #[error("not YAML that kubectl reads: {0}")]
     Yaml(String),
+    /// YAML that kubectl may read: of another shape, with a key twice, or of more than is read here.
+    #[error("{0}")]
+    Content(String),
 }
 
 /// The metadata of a page of a list.

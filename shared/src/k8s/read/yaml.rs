@@ -1,14 +1,16 @@
-//! YAML as kubectl reads it, turned into JSON values: `yes` is true, `0644` is octal, duplicate keys are errors.
+//! YAML as kubectl reads it, turned into JSON values: `yes` is true, `0644` is octal. Of a key that is there twice kubectl takes the
+//! last; here it is an error, since nobody can tell which was meant.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_saphyr::{Budget, Error, Options};
 
 use super::json::ReadError;
 
 /// Every document of a YAML or JSON text; empty documents are left out.
 ///
 /// # Errors
-/// [`ReadError::Yaml`] with line and column.
+/// [`ReadError::Yaml`] with line and column; [`ReadError::Content`] for a key that is there twice, and for more than is read.
 pub fn documents(text: &str) -> Result<Vec<Value>, ReadError> {
     let text = text.trim_start_matches('\u{feff}');
     // JSON comes first: its parser is a hundred times faster, and its errors are the ones to show for text that begins
@@ -17,17 +19,17 @@ pub fn documents(text: &str) -> Result<Vec<Value>, ReadError> {
         let stream = serde_json::Deserializer::from_str(text).into_iter::<Value>();
         return Ok(stream.collect::<Result<_, _>>()?);
     }
-    let documents: Vec<Value> = serde_saphyr::from_multiple_with_options(text, options())
-        .map_err(|error| ReadError::Yaml(error.to_string()))?;
+    let documents: Vec<Value> =
+        serde_saphyr::from_multiple_with_options(text, options(text)).map_err(|error| fault(&error))?;
     Ok(documents.into_iter().filter(|document| !document.is_null()).collect())
 }
 
 /// Reads one document of a known type: configuration, waivers, data tables.
 ///
 /// # Errors
-/// [`ReadError::Yaml`] with line and column, also for unknown and duplicate keys.
+/// As of [`documents`], and [`ReadError::Content`] with line and column for another shape, such as unknown keys.
 pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, ReadError> {
-    serde_saphyr::from_str_with_options(text, options()).map_err(|error| ReadError::Yaml(error.to_string()))
+    serde_saphyr::from_str_with_options(text, options(text)).map_err(|error| of_shape(text, &error))
 }
 
 /// Reads several documents of one known type.
@@ -35,19 +37,58 @@ pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, ReadError> {
 /// # Errors
 /// As [`parse`].
 pub fn parse_all<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, ReadError> {
-    serde_saphyr::from_multiple_with_options(text, options()).map_err(|error| ReadError::Yaml(error.to_string()))
+    serde_saphyr::from_multiple_with_options(text, options(text)).map_err(|error| of_shape(text, &error))
 }
 
-fn options() -> serde_saphyr::Options {
+/// The error of a text that was to have a shape: whether YAML at all is wrong with it, its documents tell.
+fn of_shape(text: &str, error: &Error) -> ReadError {
+    match documents(text) {
+        Err(error @ ReadError::Yaml(_)) => error,
+        _ => match fault(error) {
+            ReadError::Yaml(said) => ReadError::Content(said),
+            other => other,
+        },
+    }
+}
+
+fn fault(error: &Error) -> ReadError {
+    match error.without_snippet() {
+        Error::DuplicateMappingKey { key, location } => {
+            let key = key.as_deref().map(|key| format!(" {key:?}")).unwrap_or_default();
+            let (line, column) = (location.line(), location.column());
+            ReadError::Content(format!(
+                "duplicate mapping key{key} at line {line}, column {column}: kubectl would take the last of them; leave only one"
+            ))
+        }
+        Error::Budget { .. } => ReadError::Content(format!("more than is read as YAML, JSON may have more: {error}")),
+        _ => ReadError::Yaml(error.to_string()),
+    }
+}
+
+/// As much as a text of this size can have. What aliases make of a small text stays within fixed limits.
+fn options(text: &str) -> Options {
+    let usual = Budget::default();
+    let bytes = text.len();
     serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_documents: usual.max_documents.max(bytes),
+            max_events: usual.max_events.max(bytes.saturating_mul(EVENTS_PER_BYTE)),
+            max_nodes: usual.max_nodes.max(bytes),
+            max_total_scalar_bytes: usual.max_total_scalar_bytes.max(bytes),
+        },
         legacy_octal_numbers: true,
         strict_booleans: false,
         with_snippet: false,
     }
 }
 
+/// The most of the reader's events that one byte of YAML makes, such as `-` where it begins a list: begin, empty item, end.
+const EVENTS_PER_BYTE: usize = 4;
+
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
 
     #[test]
@@ -70,6 +111,36 @@ mod tests {
             let said = documents(bad).unwrap_err().to_string();
             assert!(said.contains(words), "{words:?} of {bad:?}: {said}");
         }
+    }
+
+    #[test]
+    fn a_text_may_be_as_large_as_the_byte_limits_let_it() {
+        let pods = "- {a: 1, b: [2, 3]}\n".repeat(60_000);
+        assert_eq!(documents(&format!("items:\n{pods}")).unwrap().len(), 1);
+        assert_eq!(documents(&"a: 1\n---\n".repeat(3_000)).unwrap().len(), 3_000);
+    }
+
+    #[test]
+    fn aliases_that_multiply_are_refused() {
+        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for level in 1..9 {
+            let last = format!("*a{}", level - 1);
+            writeln!(bomb, "a{level}: &a{level} [{}]", [&*last; 10].join(", ")).unwrap();
+        }
+        writeln!(bomb, "# {}", "x".repeat(4 << 20)).unwrap();
+        documents(&bomb).unwrap_err();
+    }
+
+    #[test]
+    fn only_text_that_kubectl_refuses_is_said_to_be_refused_by_it() {
+        let said = documents("a: {b: 1, b: 2}\n").unwrap_err().to_string();
+        assert!(
+            said.contains("duplicate mapping key \"b\" at line 1, column 11: kubectl would take the last"),
+            "{said}"
+        );
+        let shape = |text: &str| parse::<std::collections::BTreeMap<String, u8>>(text).unwrap_err();
+        assert!(matches!(shape("a: x\n"), ReadError::Content(_)));
+        assert!(matches!(shape("a: [\n"), ReadError::Yaml(_)));
     }
 
     #[test]

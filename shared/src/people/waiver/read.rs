@@ -248,7 +248,7 @@ fn named(mut spec: Waiver, name: String) -> Result<Waiver, String> {
 
 /// An error in the form of the YAML reader's own.
 fn wrong(place: WaiverPlace, why: &str) -> ReadError {
-    ReadError::Yaml(format!("{why} at line {}, column {}", place.line, place.column))
+    ReadError::Content(format!("{why} at line {}, column {}", place.line, place.column))
 }
 
 #[cfg(test)]

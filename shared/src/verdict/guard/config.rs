@@ -84,7 +84,7 @@ impl From<ReadError> for GuardConfigError {
     fn from(error: ReadError) -> Self {
         GuardConfigError::Shape(match error {
             // The YAML may be valid and only a word be wrong.
-            ReadError::Yaml(text) => text,
+            ReadError::Yaml(text) | ReadError::Content(text) => text,
             other => other.to_string(),
         })
     }

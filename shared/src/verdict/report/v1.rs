@@ -219,8 +219,10 @@ pub struct CoverageV1 {
     /// Requests made.
     pub requests: usize,
     /// Wall-clock time.
+    #[serde(skip)]
     pub seconds: f64,
     /// Peak resident memory; 0 where the system does not tell.
+    #[serde(skip)]
     pub peak_memory_bytes: u64,
     /// The rules that are unknown, each with the reason.
     pub unknown: Vec<String>,
