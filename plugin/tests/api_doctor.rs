@@ -255,7 +255,7 @@ fn webhooks_that_break_dry_runs_or_are_not_there_are_named() {
     for told in [
         "service shop/gone does not exist; it fails closed and stops CREATE|UPDATE deployments.apps, deployments.apps/scale (those that its selectors or conditions match)",
         "service shop/idle has no endpoint that is ready; it fails closed",
-        "service shop/gone does not exist; what it matches waits for it in vain",
+        "service shop/gone does not exist; matching requests wait for it until they time out",
         "service shop/there has no port 8443; it fails closed",
         "service dark/there or its endpoints cannot be read; while it does not answer, it stops CREATE",
         "it is at https://far.example:8443/check, which cannot be tried from here; while it does not answer, it stops * nodes",
