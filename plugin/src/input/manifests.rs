@@ -43,7 +43,7 @@ pub(crate) fn each(given: Given<'_>, take: &mut dyn FnMut(Manifest) -> anyhow::R
     let (paths, depth) = match given {
         Given::Files(paths, depth) => (paths, depth),
         Given::Kustomization(path) if is_address(path) => bail!(
-            "{0} is an address, and nothing but the API server is contacted: build it first, as with `kubectl kustomize {0}`, \
+            "{0} is an address, and only the API server is contacted: build it first, as with `kubectl kustomize {0}`, \
              and give the output by -f -",
             path.display()
         ),
@@ -70,7 +70,7 @@ pub(crate) fn each(given: Given<'_>, take: &mut dyn FnMut(Manifest) -> anyhow::R
             each_in(INPUT_NAME, &documents::standard_input()?, &mut counted)?;
         } else if is_address(path) {
             bail!(
-                "{0} is an address, and nothing but the API server is contacted: download it first, as with `curl -fsSL {0}`, and give the \
+                "{0} is an address, and only the API server is contacted: download it first, as with `curl -fsSL {0}`, and give the \
                  output by -f -",
                 path.display()
             );
