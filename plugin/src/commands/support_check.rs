@@ -271,7 +271,7 @@ fn warn_of_age(age: Option<Age>, ui: &Ui) {
 fn note_what_has_no_place(report: &ReportV1, format: ReportFormat, recorded: usize, ui: &Ui) {
     if report.partial && format == ReportFormat::Name {
         let (run, all) = (report.rules.len(), report.catalogue.rules);
-        ui.note(&format!("note: by {run} of {all} rules alone (--only, --skip)"));
+        ui.note(&format!("note: of the rules asked, {run} of {all} (--only, --skip)"));
     }
     if recorded > 0 && format != ReportFormat::Table {
         ui.note(&format!(

@@ -40,9 +40,9 @@ pub(super) fn headline(report: &ReportV1) -> String {
     }
 }
 
-/// `by 1 of 65 rules`, where `--only` or `--skip` left some out.
+/// `of the rules asked, 1 of 65`, where `--only` or `--skip` left some out.
 pub(super) fn by_some(report: &ReportV1) -> Option<String> {
-    report.partial.then(|| format!("by {} of {} rules", report.rules.len(), report.catalogue.rules))
+    report.partial.then(|| format!("of the rules asked, {} of {}", report.rules.len(), report.catalogue.rules))
 }
 
 /// A count of the report's summary.
