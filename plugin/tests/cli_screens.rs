@@ -233,7 +233,10 @@ fn the_headline_says_whose_word_it_is() {
     let notice = ["--platform", "windows-server", "--as-of", "2028-04-01", "--only", "AA106"];
     let retired = run(&notice);
     let page = "Retirement of AKS architecture on Windows Server (2025-11-19)";
-    assert!(retired.contains(&format!("OUTSIDE, by Microsoft's retirement notice, {page}, of the rules asked, 1 of")), "{retired}");
+    assert!(
+        retired.contains(&format!("OUTSIDE, by Microsoft's retirement notice, {page}, of the rules asked, 1 of")),
+        "{retired}"
+    );
     assert!(
         retired.contains("VOIDS SUPPORT · another page says so") && retired.contains(&format!("page  {page}")),
         "{retired}"
