@@ -48,7 +48,7 @@ fn a_baseline_shows_what_was_removed_and_settles_what_was_put_back() {
         if found(&report).is_empty() { Ok(report) } else { Err(report["findings"].to_string()) }
     });
     let put_back = put_back.unwrap()["findings"].to_string();
-    assert!(put_back.contains("was touched and put back") && put_back.contains("kubectl-set"), "{put_back}");
+    assert!(put_back.contains("was changed and put back") && put_back.contains("kubectl-set"), "{put_back}");
     let with_baseline = check(&cluster, &["--only", "AA301", "--baseline", &baseline]);
     assert_eq!(with_baseline["findings"].as_array().unwrap().len(), 0, "{with_baseline}");
 
