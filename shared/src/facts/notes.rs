@@ -1,7 +1,7 @@
 //! Notes that rules take on single objects and use once the whole cluster is read, each in types of the rule's own.
 
 use std::any::{Any, TypeId};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 
 use crate::finding::Draft;
@@ -53,9 +53,9 @@ pub trait Dependence: Any + Debug + Send + Sync {}
 
 impl<D: Any + Debug + Send + Sync> Dependence for D {}
 
-/// All notes of one rule, by type.
+/// All notes of one rule, by type. A list: a rule has a few types at most, and for most objects it notes nothing.
 #[derive(Debug, Default)]
-pub(crate) struct NotesByType(HashMap<TypeId, Box<dyn Bag>>);
+pub(crate) struct NotesByType(Vec<Box<dyn Bag>>);
 
 impl NotesByType {
     /// The remarks of a type, sorted.
@@ -70,25 +70,33 @@ impl NotesByType {
 
     /// Adds the notes on other objects.
     pub(crate) fn merge(&mut self, other: NotesByType) {
-        for (kind, bag) in other.0 {
-            match self.0.get_mut(&kind) {
-                Some(own) => own.merge(bag),
-                None => {
-                    self.0.insert(kind, bag);
-                }
+        for bag in other.0 {
+            let kind = type_of(&*bag);
+            match self.0.iter_mut().find(|known| type_of(&***known) == kind) {
+                Some(known) => known.merge(bag),
+                None => self.0.push(bag),
             }
         }
     }
 
     fn find<B: Bag>(&self) -> Option<&B> {
-        self.0.get(&TypeId::of::<B>()).and_then(|bag| (&**bag as &dyn Any).downcast_ref())
+        self.0.iter().find_map(|bag| (&**bag as &dyn Any).downcast_ref())
     }
 
     fn bag<B: Bag + Default>(&mut self) -> &mut B {
-        let bag = self.0.entry(TypeId::of::<B>()).or_insert_with(|| Box::<B>::default());
-        // A bag is stored under its own type only.
-        (&mut **bag as &mut dyn Any).downcast_mut().unwrap_or_else(|| unreachable!("a bag under the type of another"))
+        let at = self.0.iter().position(|bag| type_of(&**bag) == TypeId::of::<B>()).unwrap_or_else(|| {
+            self.0.push(Box::<B>::default());
+            self.0.len() - 1
+        });
+        // The bag there is of this type: it was found by it, or has just been made.
+        let bag = self.0.get_mut(at).and_then(|bag| (&mut **bag as &mut dyn Any).downcast_mut());
+        bag.unwrap_or_else(|| unreachable!("a bag of another type"))
     }
+}
+
+/// The type of the values in a bag.
+fn type_of(bag: &dyn Bag) -> TypeId {
+    (bag as &dyn Any).type_id()
 }
 
 /// Values of one type that can be joined with others of that type.
