@@ -1,10 +1,10 @@
 //! Findings of rules: consequence, basis, object, field, evidence, and the commands that undo them.
 
-use crate::data::own::API_VERSION;
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 use crate::command::Command;
+use crate::data::own::API_VERSION;
 use crate::data::remediations::Remediation;
 use crate::data::{Document, Platform, embedded};
 use crate::k8s::kinds::Kind;

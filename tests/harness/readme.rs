@@ -1,9 +1,8 @@
 //! The commands that README prints, run as somebody who types them would.
 
-use std::env;
-use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::{env, fs};
 
 use anyhow::{Context, anyhow};
 
@@ -11,8 +10,7 @@ use crate::binaries::Tool;
 use crate::control_plane::ControlPlane;
 use crate::identity::Identity;
 use crate::kubectl::Finished;
-use crate::product;
-use crate::root;
+use crate::{product, root};
 
 /// The `console` blocks below the heading `### <heading>` of README, of which there have to be `N`.
 ///

@@ -1,8 +1,7 @@
 //! Parsers of whole files: YAML and JSON, waivers, answers, baselines, the guard's configuration, the index of a
 //! snapshot.
 
-use aksarc_shared::facts::answers;
-use aksarc_shared::facts::baseline;
+use aksarc_shared::facts::{answers, baseline};
 use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::k8s::read::{json, yaml};
 use aksarc_shared::people::waiver;

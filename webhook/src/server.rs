@@ -10,14 +10,13 @@ mod serve;
 mod service;
 
 use std::convert::Infallible;
-use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 use std::time::Duration;
+use std::{io, thread};
 
 use prometheus_client::metrics::counter::Counter;
 use tokio::net::TcpListener;
@@ -25,16 +24,15 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use crate::admin;
 use crate::health::Health;
 use crate::heartbeat::{self, HeartbeatCounters, HeartbeatOptions};
-use crate::log;
 use crate::metrics::Metrics;
 use crate::plain::{PlainLimits, PlainPort, ServedPort};
 use crate::reload::{CertificateFiles, ConfigFile, Poll};
 use crate::review::{JudgeFn, ReviewCounters, Reviewer};
 use crate::slots::{PortCounters, Ports};
 use crate::waivers::{self, WaiverReadCounters, WaiverReadOptions};
+use crate::{admin, log};
 
 pub use limits::ServerLimits;
 

@@ -3,10 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use aksarc_shared::data::own;
-use aksarc_shared::data::{Platform, embedded};
-use aksarc_shared::facts::digest;
-use aksarc_shared::facts::heartbeat;
+use aksarc_shared::data::{Platform, embedded, own};
+use aksarc_shared::facts::{digest, heartbeat};
 use aksarc_shared::finding::Finding;
 use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::k8s::kinds;

@@ -1,11 +1,11 @@
 //! `baseline`: records what the system created at a known-good time, and compares it with the present state.
 
-use aksarc_shared::data::own::API_VERSION;
 use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use aksarc_shared::data::embedded;
+use aksarc_shared::data::own::API_VERSION;
 use aksarc_shared::facts::baseline::{self, Baseline, BaselineDifference};
 use aksarc_shared::facts::inventory::{ReadKey, ReadState};
 use aksarc_shared::verdict::check::{Check, Params};

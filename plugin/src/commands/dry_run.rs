@@ -19,11 +19,10 @@ use crate::input::waivers::{self, WaiverSource};
 use crate::screen;
 use crate::screen::fixes::Pasting;
 use crate::screen::format::{self, PlanFormat};
-use crate::screen::output;
 use crate::screen::progress::Progress;
-use crate::screen::status;
 use crate::screen::ui::Ui;
 use crate::screen::waivers::{keep_valid, warn_of_unreadable};
+use crate::screen::{output, status};
 
 pub use flags::{ChoiceFlags, CommonFlags, FileFlags, JudgingFlags, ManagerFlag, SelectionFlags, VersionFlag};
 pub use verbs::{ApplyArgs, DeleteArgs, MetadataArgs, PatchArgs, PatchType, ScaleArgs, TaintArgs, VerbArgs};

@@ -27,11 +27,10 @@ use crate::input::settings;
 use crate::input::waivers::{self, WaiverSource};
 use crate::screen::fixes::{self, Pasting, ShellFlag};
 use crate::screen::format::{self, ReportFormat};
-use crate::screen::output;
 use crate::screen::report::{self, Age, View};
-use crate::screen::status;
 use crate::screen::ui::Ui;
 use crate::screen::waivers::{warn, warn_of_unreadable};
+use crate::screen::{output, status};
 use crate::snapshot;
 
 pub use options::Judging;

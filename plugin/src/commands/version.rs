@@ -1,8 +1,8 @@
 //! `version`: shows the versions of this program and its data.
 
-use aksarc_shared::data::own::API_VERSION;
 use std::fmt::Write as _;
 
+use aksarc_shared::data::own::API_VERSION;
 use aksarc_shared::data::{Data, embedded};
 use aksarc_shared::rules::catalogue;
 

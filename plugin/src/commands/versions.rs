@@ -1,10 +1,10 @@
 //! `versions`: compares the cluster's versions with the tables, or prints the tables.
 
-use aksarc_shared::data::own::API_VERSION;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use aksarc_shared::data::own::API_VERSION;
 use aksarc_shared::data::versions::{MinorSupport, Table};
 use aksarc_shared::data::{Platform, VERSIONS, embedded};
 use aksarc_shared::facts::inventory::{Inventory, ReadState};

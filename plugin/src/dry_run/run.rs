@@ -8,11 +8,14 @@ mod rehearse;
 mod runner;
 mod server;
 
-use aksarc_shared::data::own::API_VERSION;
 use std::collections::HashMap;
 
 use aksarc_shared::data::Platform;
+use aksarc_shared::data::own::API_VERSION;
 use aksarc_shared::verdict::guard::Guard;
+use items::{ItemState, items};
+use runner::Runner;
+use server::{discover, identify};
 
 use super::gate::Gate;
 use super::plan::{self, GuardAnswer, GuardNote, GuardSource, Plan, PlannedChange, UserNote};
@@ -20,10 +23,6 @@ use super::refusal::Refusal;
 use super::session::Session;
 use crate::cli::exit::Failure;
 use crate::cli::tool;
-
-use items::{ItemState, items};
-use runner::Runner;
-use server::{discover, identify};
 
 pub use rehearsal::{KubeContext, NamespaceChoice, Rehearsal, Targets};
 

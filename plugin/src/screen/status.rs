@@ -1,8 +1,8 @@
 //! The file of `--status-file`: exit code and outcome, for pipelines that do not see a plugin's own exit code.
 
-use aksarc_shared::data::own::API_VERSION;
 use std::path::{Path, PathBuf};
 
+use aksarc_shared::data::own::API_VERSION;
 use aksarc_shared::verdict::report::v1::ReportV1;
 use serde::Serialize;
 use serde_json::json;

@@ -1,9 +1,9 @@
 //! The judgement of a snapshot: the same lists in the same order as from a cluster, read from files.
 
-use aksarc_shared::data::own;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use aksarc_shared::data::own;
 use aksarc_shared::facts::inventory::{ReadKey, ReadState};
 use aksarc_shared::facts::probe::{Probe, ProbeState, api_groups};
 use aksarc_shared::jiff::Timestamp;

@@ -10,8 +10,7 @@
 
 use std::io::{self, Write};
 
-use aksarc_shared::data::embedded;
-use aksarc_shared::data::own;
+use aksarc_shared::data::{embedded, own};
 use aksarc_shared::k8s::certificate::Published;
 use aksarc_shared::k8s::pod::READ_FLAGS;
 use aksarc_shared::k8s::read::json::ReadError;

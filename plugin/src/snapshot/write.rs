@@ -1,11 +1,11 @@
 //! The recorder of snapshots: pages go to a staging directory as they arrive, which gets its final name at the end.
 
-use aksarc_shared::data::own::API_VERSION;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use aksarc_shared::data::own::API_VERSION;
 use aksarc_shared::facts::inventory::ReadKey;
 use aksarc_shared::facts::probe::{Probe, ProbeState};
 use aksarc_shared::k8s::kinds::{self, Kind};

@@ -1,6 +1,5 @@
 //! Kubernetes versions per platform, and the support of a minor on a day.
 
-use crate::k8s::version::Version;
 use std::ops::RangeInclusive;
 
 use jiff::Span;
@@ -11,6 +10,7 @@ use super::confidence::Confidence;
 use super::platform::Platform;
 use crate::k8s::read::json::ReadError;
 use crate::k8s::read::yaml;
+use crate::k8s::version::Version;
 
 /// The versions of one platform, as published on a day.
 #[derive(Clone, Debug, Deserialize)]

@@ -4,8 +4,6 @@
 //! clause is not met is a finding. Answers expire: a subscription that was paid for in spring says nothing about
 //! autumn.
 
-use crate::data::own::API_VERSION;
-use crate::finding::Clause;
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
@@ -13,7 +11,9 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde::Deserialize;
 
+use crate::data::own::API_VERSION;
 use crate::data::{ClauseText, Data, Platform, Sees};
+use crate::finding::Clause;
 use crate::k8s::read::json::ReadError;
 use crate::k8s::read::yaml;
 use crate::moment::Moment;

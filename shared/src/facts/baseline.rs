@@ -10,12 +10,12 @@ mod recorder;
 #[cfg(test)]
 mod samples;
 
-use crate::data::own::API_VERSION;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::data::own::API_VERSION;
 use crate::facts::inventory::ReadKey;
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::read::json::ReadError;

@@ -3,16 +3,15 @@
 
 mod life;
 
-use crate::k8s::node::NodeInfo;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::data::own;
-use crate::data::{Data, Place};
+use crate::data::{Data, Place, own};
 use crate::facts::notes::{Dependence, NotesByType, Remark, Undecided};
 use crate::facts::origin;
 use crate::facts::probe::{Probe, ProbeState};
 use crate::finding::Code;
 use crate::k8s::kinds::{self, Kind};
+use crate::k8s::node::NodeInfo;
 use crate::k8s::object::{MAX_NAME, Object};
 use crate::k8s::text::Text;
 use crate::k8s::version::Version;

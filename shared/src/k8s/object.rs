@@ -4,11 +4,11 @@
 mod managed;
 mod pairs;
 
-use crate::k8s::text::{Text, null_is_empty};
 use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::marker::PhantomData;
 
+use managed::Managed;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -16,8 +16,8 @@ use crate::k8s::kinds::Kind;
 use crate::k8s::node::{NodeInfo, NodeSpec, NodeStatus, Taint};
 use crate::k8s::pod::{self, Pod};
 use crate::k8s::read::scan;
+use crate::k8s::text::{Text, null_is_empty};
 
-use managed::Managed;
 pub use managed::{MAX_ENTRIES, ManagedEntry};
 use pairs::PairIndex;
 pub use pairs::Pairs;

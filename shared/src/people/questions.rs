@@ -1,12 +1,12 @@
 //! Questions that only people can answer, for reports and for the template of an answer file.
 
-use crate::finding::Code;
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
 use crate::data::{ClauseText, Data, Platform, Sees};
 use crate::facts::answers::{Answers, Attestation, OF_STOPS, asked, day, lead, lead_of, problems};
+use crate::finding::Code;
 use crate::rules::catalogue;
 use crate::rules::rule::Rule;
 

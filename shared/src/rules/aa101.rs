@@ -2,12 +2,8 @@
 
 use crate::data::Platform;
 use crate::facts::inventory::Inventory;
-use crate::finding::Clause;
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft, ObjectRef};
-use crate::rules::parts::version_table::evidence;
-use crate::rules::parts::version_table::judge;
-use crate::rules::parts::version_table::supported;
+use crate::finding::{Basis, Clause, Code, Consequence, Draft, ObjectRef};
+use crate::rules::parts::version_table::{evidence, judge, supported};
 use crate::rules::parts::ways;
 use crate::rules::rule::{Context, Grounds, ManifestUse, Mode, Reach, Rule, StateCheck, Verdict, Voiding, Weight};
 

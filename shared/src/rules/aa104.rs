@@ -2,13 +2,10 @@
 
 use crate::data::Platform;
 use crate::facts::inventory::Inventory;
-use crate::finding::Clause;
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft, ObjectRef};
+use crate::finding::{Basis, Clause, Code, Consequence, Draft, ObjectRef};
 use crate::k8s::kinds;
 use crate::k8s::version::Version;
-use crate::rules::parts::version_table;
-use crate::rules::parts::ways;
+use crate::rules::parts::{version_table, ways};
 use crate::rules::rule::{
     Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Voiding, Weight,
 };

@@ -3,12 +3,9 @@
 use crate::data::Platform;
 use crate::data::versions::MinorSupport;
 use crate::facts::inventory::Inventory;
-use crate::finding::Clause;
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft, ObjectRef};
+use crate::finding::{Basis, Clause, Code, Consequence, Draft, ObjectRef};
 use crate::k8s::version::Version;
-use crate::rules::parts::version_table;
-use crate::rules::parts::ways;
+use crate::rules::parts::{version_table, ways};
 use crate::rules::rule::{Context, Grounds, ManifestUse, Mode, Reach, Rule, StateCheck, Verdict, Voiding, Weight};
 
 pub(super) static RULE: Rule = Rule {

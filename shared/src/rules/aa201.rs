@@ -5,9 +5,7 @@ use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::{Inventory, NodeFact, POOL_LABEL, provider_pool};
 use crate::facts::notes::Notes;
 use crate::facts::origin::{self, Keys};
-use crate::finding::Clause;
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
 use crate::k8s::object::Object;
 use crate::rules::parts::node_metadata::{

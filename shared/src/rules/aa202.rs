@@ -5,9 +5,7 @@ use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::{Inventory, pool_of_node};
 use crate::facts::notes::Notes;
 use crate::facts::origin::Keys;
-use crate::finding::Clause;
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
 use crate::rules::parts::node_metadata::{
     WrittenKey, against_baseline, against_peers, path, system_keys, written_by_people,

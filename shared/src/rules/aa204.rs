@@ -1,7 +1,5 @@
 //! AA204: a key of one's own under a prefix reserved to the system.
 
-use crate::finding::Clause;
-use crate::rules::parts::platform_signs::platform_signs;
 use std::cell::OnceCell;
 
 use crate::command::Command;
@@ -10,12 +8,12 @@ use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::{Inventory, NodeFact, is_untold};
 use crate::facts::notes::Notes;
 use crate::facts::origin::{Keys, Origin};
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
 use crate::rules::parts::node_metadata::{
     Act, MAX_KEYS, WrittenKey, act, by_people, changes, path, update, verb_of, word, written_by_people,
 };
+use crate::rules::parts::platform_signs::platform_signs;
 use crate::rules::rule::{
     Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch, Weight,
 };

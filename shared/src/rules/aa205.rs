@@ -1,6 +1,5 @@
 //! AA205: the user's own metadata on nodes rather than on their pool, where it is lost at the next upgrade.
 
-use crate::finding::Clause;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::command::Command;
@@ -9,8 +8,7 @@ use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::{Inventory, is_untold, pool_of_node};
 use crate::facts::notes::Notes;
 use crate::facts::origin::{Keys, Origin};
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft, ObjectRef};
+use crate::finding::{Basis, Clause, Code, Consequence, Draft, ObjectRef};
 use crate::k8s::kinds;
 use crate::rules::parts::node_metadata::{MAX_KEYS, by_people, changes, entries, path, pool_name, update, word};
 use crate::rules::parts::ways;

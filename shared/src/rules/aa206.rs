@@ -1,7 +1,5 @@
 //! AA206: the identity of a node was set by hand, or is another's.
 
-use crate::finding::Clause;
-use crate::rules::parts::platform_signs::platform_signs;
 use std::collections::BTreeMap;
 
 use crate::command::Command;
@@ -10,12 +8,12 @@ use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::{Inventory, NodeFact};
 use crate::facts::notes::Notes;
 use crate::facts::origin;
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
 use crate::k8s::object::{ManagedEntry, Object};
 use crate::k8s::text::Text;
 use crate::rules::parts::node_metadata::{target, update};
+use crate::rules::parts::platform_signs::platform_signs;
 use crate::rules::rule::{
     Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch, Weight,
 };

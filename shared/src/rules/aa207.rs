@@ -1,7 +1,6 @@
 //! AA207: metadata that the system put on one of its namespaces was changed, or a person made a namespace that counts
 //! as the system's.
 
-use crate::finding::Clause;
 use std::collections::HashSet;
 
 use crate::command::Command;
@@ -9,8 +8,7 @@ use crate::data::{Data, Place, Platform, SystemNamespace};
 use crate::facts::change::{Change, Operation};
 use crate::facts::notes::Notes;
 use crate::facts::origin::{self, Keys};
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
 use crate::k8s::object::Object;
 use crate::k8s::text::Text;

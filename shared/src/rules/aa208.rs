@@ -5,13 +5,10 @@ use crate::data::{Data, Platform};
 use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::{Inventory, NodeFact};
 use crate::facts::notes::Notes;
-use crate::finding::Clause;
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
 use crate::rules::parts::node_metadata::{finalizers_of_people, new_finalizers, owned, target};
-use crate::rules::parts::platform_signs;
-use crate::rules::parts::ways;
+use crate::rules::parts::{platform_signs, ways};
 use crate::rules::rule::{
     Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch, Weight,
 };

@@ -1,7 +1,5 @@
 //! AA209: Cluster API metadata of AKS Arc's objects was changed, on a management cluster.
 
-use crate::finding::Clause;
-use crate::rules::parts::cluster_api::is_aks_arc;
 use std::collections::HashSet;
 
 use crate::command::Command;
@@ -10,11 +8,11 @@ use crate::data::{Data, Place, Platform};
 use crate::facts::change::{Change, Operation};
 use crate::facts::notes::Notes;
 use crate::facts::origin::{self, FirstWriters, Keys, Paths, Step};
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::{ManagedEntry, Object};
 use crate::k8s::text::Text;
+use crate::rules::parts::cluster_api::is_aks_arc;
 use crate::rules::parts::node_metadata::{KeyChange, changes, disowned, owned, path, target, word};
 use crate::rules::rule::{
     Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Voiding, Watch, Weight,

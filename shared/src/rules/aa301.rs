@@ -1,33 +1,22 @@
 //! AA301: a managed component was changed.
 
-use crate::finding::Clause;
-use crate::rules::parts::changed::changed_fields;
-use crate::rules::parts::components::by_owner;
-use crate::rules::parts::components::component;
-use crate::rules::parts::components::is_theirs;
-use crate::rules::parts::components::of_pods;
-use crate::rules::parts::rest::Rest;
-use crate::rules::parts::rest::idle;
-use crate::rules::parts::written::MAX_PATHS;
-use crate::rules::parts::written::each_hand;
-use crate::rules::parts::written::each_second;
-use crate::rules::parts::written::hands;
-use crate::rules::parts::written::root;
-
 use crate::command::Command;
 use crate::data::{Component, Confidence, Data, Platform};
 use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::Inventory;
 use crate::facts::notes::Notes;
 use crate::facts::origin::{self, Step};
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
+use crate::rules::parts::changed::changed_fields;
+use crate::rules::parts::components::{by_owner, component, is_theirs, of_pods};
 use crate::rules::parts::differences::FieldDifference;
 use crate::rules::parts::effect::{Effect, is_restart};
 use crate::rules::parts::node_metadata::{added_finalizers, target};
 use crate::rules::parts::put_back::{self, Past, Present};
+use crate::rules::parts::rest::{Rest, idle};
+use crate::rules::parts::written::{MAX_PATHS, each_hand, each_second, hands, root};
 use crate::rules::parts::{foreign, forged, names};
 use crate::rules::rule::{
     Across, Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch,

@@ -3,9 +3,7 @@
 use crate::data::{Component, Confidence, Data, Platform};
 use crate::facts::change::{Change, Operation};
 use crate::facts::origin::{self, Provenance};
-use crate::finding::Clause;
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft};
+use crate::finding::{Basis, Clause, Code, Consequence, Draft};
 use crate::k8s::kinds::{self, Kind};
 use crate::rules::parts::components;
 use crate::rules::parts::node_metadata::{owned, target};

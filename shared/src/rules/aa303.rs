@@ -1,7 +1,5 @@
 //! AA303: a user's add-on stands where only managed add-ons belong.
 
-use crate::finding::Clause;
-use crate::rules::parts::components;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::command::Command;
@@ -9,19 +7,16 @@ use crate::data::{AddOns, Data, Platform};
 use crate::facts::baseline::Baseline;
 use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::Inventory;
-use crate::facts::notes::Notes;
-use crate::facts::notes::Undecided;
+use crate::facts::notes::{Notes, Undecided};
 use crate::facts::origin::{self, Provenance};
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::{ManagedEntry, Object};
 use crate::rules::parts::add_ons::{self, Standing};
 use crate::rules::parts::differences::Differing;
 use crate::rules::parts::installed::{self, EXTENSIONS, FromRelease, Installed};
-use crate::rules::parts::names;
 use crate::rules::parts::node_metadata::{disowned, target};
-use crate::rules::parts::ways;
+use crate::rules::parts::{components, names, ways};
 use crate::rules::rule::{
     Across, Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Watch,
     Weight,

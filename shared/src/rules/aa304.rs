@@ -3,9 +3,7 @@
 use crate::data::{Component, Confidence, Data, Platform};
 use crate::facts::inventory::Inventory;
 use crate::facts::notes::Notes;
-use crate::finding::Clause;
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence};
+use crate::finding::{Basis, Clause, Code, Consequence};
 use crate::k8s::kinds;
 use crate::rules::parts::components::component;
 use crate::rules::parts::health;

@@ -2,9 +2,7 @@
 
 use crate::data::{Data, Platform};
 use crate::facts::change::{Change, Operation};
-use crate::finding::Clause;
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft, Evidence};
+use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence};
 use crate::k8s::kinds;
 use crate::rules::parts::node_metadata::{owned, target};
 use crate::rules::parts::system_namespace::Whose;

@@ -4,11 +4,8 @@ use crate::data::cluster_objects::PlatformWebhooks;
 use crate::data::{Data, Platform};
 use crate::facts::baseline::{Comparison, RecordedStep, object_key};
 use crate::facts::inventory::Inventory;
-use crate::facts::notes::Notes;
-use crate::facts::notes::Undecided;
-use crate::finding::Clause;
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::facts::notes::{Notes, Undecided};
+use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::rules::parts::written::hands;
 use crate::rules::rule::{

@@ -1,12 +1,10 @@
 //! AA402: members of one pool differ in version, operating system or runtime, although no upgrade explains it.
 
-use crate::finding::Clause;
 use std::collections::BTreeMap;
 
 use crate::data::Platform;
 use crate::facts::inventory::{Inventory, NodeFact};
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft, Evidence};
+use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence};
 use crate::k8s::kinds;
 use crate::rules::parts::pools::{self, PoolDifference};
 use crate::rules::parts::ways;

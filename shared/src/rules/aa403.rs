@@ -1,15 +1,12 @@
 //! AA403: nodes run an operating system that is out of support.
 
-use crate::finding::Clause;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::data::Platform;
 use crate::facts::inventory::Inventory;
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
-use crate::rules::parts::pools;
-use crate::rules::parts::ways;
+use crate::rules::parts::{pools, ways};
 use crate::rules::rule::{
     Context, Due, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Voiding, Weight,
 };

@@ -1,16 +1,13 @@
 //! AA404: node images are older than the platform's documents allow.
 
-use crate::finding::Clause;
 use jiff::ToSpan;
 use jiff::civil::Date;
 
 use crate::data::Platform;
 use crate::facts::inventory::{Inventory, NodeFact};
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
-use crate::rules::parts::pools;
-use crate::rules::parts::ways;
+use crate::rules::parts::{pools, ways};
 use crate::rules::rule::{
     Context, Due, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Voiding, Weight,
 };

@@ -1,17 +1,14 @@
 //! AA408: a pool's number of nodes differs from its record.
 
-use crate::finding::Clause;
 use std::collections::BTreeMap;
 
 use crate::data::Platform;
 use crate::facts::baseline::Comparison;
 use crate::facts::inventory::{Inventory, MachineFact, NodeFact, is_untold};
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
 use crate::rules::parts::node_metadata::pool_name;
-use crate::rules::parts::pools;
-use crate::rules::parts::ways;
+use crate::rules::parts::{pools, ways};
 use crate::rules::rule::{
     Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Voiding, Weight,
 };

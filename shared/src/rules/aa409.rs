@@ -1,13 +1,11 @@
 //! AA409: a static pod that the platform did not put on an agent node.
 
-use crate::finding::Clause;
 use std::collections::BTreeMap;
 
 use crate::data::Platform;
 use crate::facts::inventory::{Inventory, NodeFact};
 use crate::facts::notes::Notes;
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
 use crate::rules::rule::{
     Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,

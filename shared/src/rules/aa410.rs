@@ -2,12 +2,9 @@
 
 use crate::data::Platform;
 use crate::facts::inventory::Inventory;
-use crate::finding::Clause;
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
-use crate::rules::parts::pools;
-use crate::rules::parts::ways;
+use crate::rules::parts::{pools, ways};
 use crate::rules::rule::{
     Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Voiding, Weight,
 };

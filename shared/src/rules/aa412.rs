@@ -1,15 +1,12 @@
 //! AA412: members of one pool differ in size, as when a virtual machine was resized outside AKS Arc.
 
-use crate::finding::Clause;
 use std::collections::BTreeMap;
 
 use crate::data::Platform;
 use crate::facts::baseline::Comparison;
 use crate::facts::inventory::{Inventory, NodeFact};
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
-use crate::k8s::kinds;
-use crate::k8s::quantity;
+use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
+use crate::k8s::{kinds, quantity};
 use crate::rules::parts::pools::{self, PoolDifference};
 use crate::rules::parts::ways;
 use crate::rules::rule::{

@@ -1,9 +1,7 @@
 //! AA413: an attestation says that virtual machines of nodes were edited outside AKS Arc.
 
 use crate::facts::inventory::Inventory;
-use crate::finding::Clause;
-use crate::finding::Code;
-use crate::finding::Consequence;
+use crate::finding::{Clause, Code, Consequence};
 use crate::rules::parts::attested::{self, AnswerRule, Fault};
 use crate::rules::rule::{Context, Rule, Verdict};
 

@@ -2,11 +2,8 @@
 
 use crate::data::Platform;
 use crate::facts::inventory::Inventory;
-use crate::facts::notes::Notes;
-use crate::facts::notes::Undecided;
-use crate::finding::Clause;
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::facts::notes::{Notes, Undecided};
+use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
 use crate::k8s::object::Object;
 use crate::k8s::text::Text;

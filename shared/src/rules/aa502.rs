@@ -1,21 +1,17 @@
 //! AA502: a user's object sets up or changes the network cards of nodes.
 
-use crate::finding::Clause;
-use crate::rules::parts::network_software;
 use serde_json::Value;
 
 use crate::data::{Data, Platform};
 use crate::facts::change::{Change, Operation};
 use crate::facts::notes::Notes;
 use crate::facts::origin::{self, Provenance};
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
 use crate::rules::parts::differences::Differing;
 use crate::rules::parts::node_metadata::target;
-use crate::rules::parts::node_power;
-use crate::rules::parts::ways;
+use crate::rules::parts::{network_software, node_power, ways};
 use crate::rules::rule::{
     Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Voiding, Watch, Weight,
 };

@@ -5,9 +5,7 @@ use crate::data::own::{NAMESPACE, SERVICE};
 use crate::facts::inventory::Inventory;
 use crate::facts::notes::Notes;
 use crate::facts::origin::{self, Provenance};
-use crate::finding::Clause;
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
 use crate::rules::rule::{
     Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,

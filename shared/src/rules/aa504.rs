@@ -2,12 +2,9 @@
 
 use crate::data::Platform;
 use crate::facts::inventory::Inventory;
-use crate::facts::notes::Notes;
-use crate::facts::notes::Undecided;
+use crate::facts::notes::{Notes, Undecided};
 use crate::facts::origin::{self, Provenance};
-use crate::finding::Clause;
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::image;
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::pod::Pod;

@@ -1,6 +1,5 @@
 //! AA601: the cluster was not in contact with Azure for too long.
 
-use crate::finding::Clause;
 use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
 
@@ -8,8 +7,7 @@ use crate::data::Platform;
 use crate::facts::answers::day;
 use crate::facts::inventory::Inventory;
 use crate::facts::notes::Notes;
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::rules::parts::ways;
 use crate::rules::rule::{

@@ -1,18 +1,15 @@
 //! AA603: the cluster was stopped for too long.
 
-use crate::finding::Clause;
 use jiff::SignedDuration;
 use jiff::civil::Date;
 use serde_json::Value;
 
-use crate::data::Platform;
-use crate::data::own;
+use crate::data::{Platform, own};
 use crate::facts::answers::day;
 use crate::facts::heartbeat::{self, Gap, Record};
 use crate::facts::inventory::Inventory;
 use crate::facts::notes::Notes;
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::version::Version;
 use crate::rules::rule::{

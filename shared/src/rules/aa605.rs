@@ -4,9 +4,7 @@ use crate::data::{Component, Confidence, Data, Platform};
 use crate::facts::change::Operation;
 use crate::facts::inventory::{Inventory, ReadKey, ReadState};
 use crate::facts::notes::Notes;
-use crate::finding::Clause;
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::rules::parts::{egress, health};
 use crate::rules::rule::{

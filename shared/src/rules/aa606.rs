@@ -1,7 +1,5 @@
 //! AA606: a certificate the cluster depends on is about to end.
 
-use crate::finding::Clause;
-use crate::rules::parts::cluster_api;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -10,12 +8,12 @@ use crate::data::Platform;
 use crate::facts::inventory::Inventory;
 use crate::facts::notes::Notes;
 use crate::facts::probe::Probe;
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::certificate::{self, Published, Validity};
 use crate::k8s::kinds;
 use crate::k8s::object::{Object, Pairs};
 use crate::k8s::text::Text;
+use crate::rules::parts::cluster_api;
 use crate::rules::rule::{
     Context, Due, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,
 };

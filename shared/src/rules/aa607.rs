@@ -4,9 +4,7 @@ use crate::command::Command;
 use crate::data::Platform;
 use crate::facts::inventory::Inventory;
 use crate::facts::probe::Probe;
-use crate::finding::Clause;
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::rules::rule::{Context, Grounds, ManifestUse, Mode, Reach, Rule, StateCheck, Verdict, Voiding, Weight};
 use crate::text;
 

@@ -3,9 +3,7 @@
 use crate::data::Platform;
 use crate::facts::answers::{Attestation, StopPurpose};
 use crate::facts::inventory::Inventory;
-use crate::finding::Clause;
-use crate::finding::Code;
-use crate::finding::Consequence;
+use crate::finding::{Clause, Code, Consequence};
 use crate::rules::parts::attested::{self, AnswerRule, Fault};
 use crate::rules::rule::{Context, Rule, Verdict};
 

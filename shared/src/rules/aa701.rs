@@ -1,14 +1,12 @@
 //! AA701: an alpha feature of Kubernetes is turned on.
 
-use crate::finding::Clause;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::data::Platform;
 use crate::facts::inventory::Inventory;
 use crate::facts::notes::Notes;
 use crate::facts::probe::Probe;
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
 use crate::k8s::read::metrics;
 use crate::rules::rule::{

@@ -1,14 +1,12 @@
 //! AA703: a feature that Microsoft calls a preview is in use.
 
-use crate::finding::Clause;
 use serde_json::Value;
 
 use crate::data::Platform;
 use crate::data::previews::{Preview, PreviewTrace};
 use crate::facts::inventory::Inventory;
 use crate::facts::notes::Notes;
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
 use crate::rules::rule::{
     Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Verdict, Voiding, Weight,

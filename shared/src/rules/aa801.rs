@@ -4,9 +4,7 @@ use crate::data::Platform;
 use crate::data::third_party::Licence;
 use crate::facts::inventory::Inventory;
 use crate::facts::notes::Notes;
-use crate::finding::Clause;
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence};
+use crate::finding::{Basis, Clause, Code, Consequence};
 use crate::rules::parts::third_party::{self, READS};
 use crate::rules::rule::{
     Context, Grounds, ManifestUse, Mode, Reach, Rule, Seen, StateCheck, Verdict, Voiding, Weight,

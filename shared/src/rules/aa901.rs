@@ -1,17 +1,14 @@
 //! AA901: a user's webhook blocks requests that a cluster needs to live and to be upgraded.
 
-use crate::finding::Clause;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::Platform;
-use crate::data::own;
+use crate::data::{Platform, own};
 use crate::facts::inventory::Inventory;
 use crate::facts::notes::Notes;
 use crate::facts::origin::{self, Provenance};
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
 use crate::k8s::selector::Selector;

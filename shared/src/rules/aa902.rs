@@ -1,13 +1,11 @@
 //! AA902: a disruption budget leaves no disruption, so nodes cannot be drained.
 
-use crate::finding::Clause;
 use serde::Deserialize;
 
 use crate::command::Command;
 use crate::data::Platform;
 use crate::facts::notes::Notes;
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
 use crate::rules::rule::{Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, Seen, StateCheck, Voiding, Weight};
 

@@ -9,8 +9,7 @@ use crate::facts::digest;
 use crate::facts::inventory::Inventory;
 use crate::facts::notes::Notes;
 use crate::facts::probe::Probe;
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::finding::{Basis, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
 use crate::rules::rule::{

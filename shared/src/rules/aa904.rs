@@ -1,8 +1,7 @@
 //! AA904: a waiver does not do what it was written for.
 
 use crate::data::Platform;
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence};
+use crate::finding::{Basis, Code, Consequence};
 use crate::rules::rule::{Grounds, ManifestUse, Mode, Reach, Rule, StateCheck, Verdict, Voiding, Weight};
 
 pub(crate) static RULE: Rule = Rule {

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use crate::data::Platform;
 use crate::data::limits::PlatformLimits;
 use crate::facts::inventory::{Inventory, NodeFact};
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::finding::{Basis, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
 use crate::rules::rule::{
     Context, Grounds, ManifestUse, Mode, Reach, Read, Rule, Scope, StateCheck, Verdict, Voiding, Weight,

@@ -1,14 +1,12 @@
 //! AA906: requests use an API that the next Kubernetes minor no longer serves.
 
-use crate::finding::Clause;
 use std::collections::BTreeSet;
 
 use crate::command::Command;
 use crate::data::Platform;
 use crate::facts::inventory::Inventory;
 use crate::facts::probe::Probe;
-use crate::finding::Code;
-use crate::finding::{Basis, Consequence, Draft, Evidence, ObjectRef};
+use crate::finding::{Basis, Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::read::metrics;
 use crate::k8s::version::Version;
 use crate::rules::rule::{Context, Grounds, ManifestUse, Mode, Reach, Rule, StateCheck, Verdict, Voiding, Weight};

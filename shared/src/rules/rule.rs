@@ -1,9 +1,5 @@
 //! The declaration of a rule. Lists, RBAC, webhook rules, `explain` and coverage derive from it.
 
-use crate::facts::notes::Notes;
-use crate::finding::Clause;
-use crate::finding::Code;
-
 use jiff::Timestamp;
 use jiff::civil::Date;
 
@@ -12,8 +8,9 @@ use crate::facts::answers::Answers;
 use crate::facts::baseline::Comparison;
 use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::Inventory;
+use crate::facts::notes::Notes;
 use crate::facts::probe::Probe;
-use crate::finding::{Basis, Consequence, Draft};
+use crate::finding::{Basis, Clause, Code, Consequence, Draft};
 use crate::k8s::kinds::Kind;
 use crate::k8s::object::Object;
 use crate::k8s::pod::Pod;

@@ -1,15 +1,10 @@
 //! An audit of waivers: the findings each of them covers, and its problems.
 
-use crate::finding::Code;
-use crate::finding::Draft;
-use crate::finding::Evidence;
-use crate::finding::FieldPath;
-use crate::finding::ObjectRef;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::finding::Finding;
+use crate::finding::{Code, Draft, Evidence, FieldPath, Finding, ObjectRef};
 use crate::people::waiver::coverage::Current;
 use crate::people::waiver::set::{problems_among, status_with};
 use crate::people::waiver::{Invalid, Lapsed, Waiver, WaiverStatus};

@@ -3,14 +3,13 @@
 mod to_v1;
 pub mod v1;
 
-use crate::finding::Code;
-use crate::people::questions::Question;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use crate::data::{Document, Platform};
-use crate::finding::{Basis, Finding};
+use crate::finding::{Basis, Code, Finding};
+use crate::people::questions::Question;
 
 /// The result of a check.
 #[derive(Clone, Debug)]

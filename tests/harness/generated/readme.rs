@@ -9,8 +9,7 @@ use aksarc_shared::rules::catalogue;
 use aksarc_shared::rules::rule::{Mode, Rule};
 use anyhow::{Context, ensure};
 
-use crate::product;
-use crate::root;
+use crate::{product, root};
 
 /// README with the screen that the program prints, the rows of the catalogue, and the counts of its coverage.
 pub(super) fn renewed(readme: &str) -> anyhow::Result<String> {

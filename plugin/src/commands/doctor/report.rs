@@ -1,8 +1,8 @@
 //! The diagnosis, for people and for programs.
 
-use aksarc_shared::data::own::API_VERSION;
 use std::fmt::Write as _;
 
+use aksarc_shared::data::own::API_VERSION;
 use serde_json::{Value, json};
 
 use crate::screen::grid::Grid;

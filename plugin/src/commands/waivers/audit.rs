@@ -1,8 +1,8 @@
 //! `waivers audit`: compares waivers with the findings of a cluster or snapshot.
 
-use aksarc_shared::data::own::API_VERSION;
 use std::path::PathBuf;
 
+use aksarc_shared::data::own::API_VERSION;
 use aksarc_shared::data::{Platform, embedded};
 use aksarc_shared::finding::Finding;
 use aksarc_shared::people::waiver::WaiverStatus;

@@ -1,8 +1,8 @@
 //! `waivers lint`: checks a file of waivers.
 
-use aksarc_shared::data::own::API_VERSION;
 use std::collections::BTreeMap;
 
+use aksarc_shared::data::own::API_VERSION;
 use aksarc_shared::people::waiver::{self, Waiver, WaiverEntry, WaiverKind, WaiverPlace};
 use aksarc_shared::verdict::report::exit;
 use anyhow::anyhow;

@@ -1,8 +1,8 @@
 //! `waivers list`: shows waivers and their state.
 
-use aksarc_shared::data::own::API_VERSION;
 use std::collections::BTreeMap;
 
+use aksarc_shared::data::own::API_VERSION;
 use aksarc_shared::people::waiver::{self, Waiver};
 use jiff::Timestamp;
 use serde::Serialize;

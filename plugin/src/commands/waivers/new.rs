@@ -1,9 +1,9 @@
 //! `waivers new`: prints a complete waiver.
 
-use aksarc_shared::data::own::API_VERSION;
 use std::path::{Path, PathBuf};
 
 use aksarc_shared::data::embedded;
+use aksarc_shared::data::own::API_VERSION;
 use aksarc_shared::people::waiver::{Match, Pin, Waiver, WaiverKind};
 use aksarc_shared::rules::catalogue;
 use anyhow::{Context as _, anyhow, bail};

@@ -6,8 +6,7 @@ use super::recorder::{CERTIFICATE, KeyNow, NodeNow, PlacesNow};
 use super::{Baseline, KeyRecord, NamespaceRecord, NodeRecord, RecordedStep, Recorder, object_key};
 use crate::data::Place;
 use crate::facts::inventory::is_untold;
-use crate::finding::Code;
-use crate::finding::{Draft, Evidence, ObjectRef};
+use crate::finding::{Code, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 
 /// A baseline and the present state of its cluster.

@@ -1,12 +1,12 @@
 //! The recorder, which gathers the present state of everything that a baseline contains, object by object.
 
-use crate::data::own::API_VERSION;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{Baseline, KIND, KeyRecord, NamespaceRecord, NodeRecord, ObjectRecord, RecordedStep, object_key};
+use crate::data::own::API_VERSION;
 use crate::data::{Data, Place};
 use crate::facts::inventory::{NodeFact, ReadKey};
 use crate::facts::origin::{self, Keys, Origin, Provenance};

@@ -1,10 +1,10 @@
 //! Readers for files and `SupportWaiver` objects that contain waivers.
 
-use crate::data::own::{self, API_VERSION};
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use super::{Match, Pin, Waiver, WaiverKind};
+use crate::data::own::{self, API_VERSION};
 use crate::k8s::kinds::Kind;
 use crate::k8s::object::Object;
 use crate::k8s::read::json::{self, ListPage, ReadError};

@@ -1,6 +1,5 @@
 //! The effect of a user's add-on on the platform's parts in its namespace, and the consequence of that effect.
 
-use crate::rules::parts::components;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
@@ -12,8 +11,8 @@ use crate::finding::Consequence;
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
 use crate::k8s::selector::Selector;
-use crate::rules::parts::installed;
 use crate::rules::parts::network_policy::NetworkPolicySpec;
+use crate::rules::parts::{components, installed};
 
 /// The consequence of an add-on, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]

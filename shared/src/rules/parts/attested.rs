@@ -4,9 +4,7 @@
 use crate::data::Platform;
 use crate::facts::answers::{Attestation, Attested, day};
 use crate::facts::inventory::Inventory;
-use crate::finding::Clause;
-use crate::finding::Code;
-use crate::finding::{Consequence, Draft, Evidence, ObjectRef};
+use crate::finding::{Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::rules::rule::{Context, Grounds, ManifestUse, Mode, Reach, Rule, StateCheck, Verdict, Voiding, Weight};
 
 /// The fields in which one rule on attestations differs from another.

@@ -2,8 +2,8 @@
 
 use crate::data::{Component, Confidence, Data};
 use crate::facts::change::Change;
-use crate::facts::origin::{self};
-use crate::k8s::kinds::{self};
+use crate::facts::origin;
+use crate::k8s::kinds;
 use crate::k8s::object::Object;
 
 /// The catalogued component with a kind, namespace and name. Arc agents are left out: they have a rule of their own.

@@ -1,8 +1,7 @@
 //! The effect of a changed field on a managed component: the component is replaced, customised, or only restarted.
 
 use crate::data::Component;
-use crate::finding::Clause;
-use crate::finding::{Consequence, Draft};
+use crate::finding::{Clause, Consequence, Draft};
 
 /// The effect of a changed field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,6 @@
 //! Policies add up: a pod may send wherever any policy that selects it allows. So each pod is tested against all of
 //! them.
 
-use crate::finding::Clause;
 use std::collections::BTreeMap;
 
 use crate::command::Command;
@@ -11,8 +10,7 @@ use crate::data::Data;
 use crate::facts::change::Change;
 use crate::facts::inventory::Inventory;
 use crate::facts::notes::Notes;
-use crate::finding::Code;
-use crate::finding::{Basis, Draft, Evidence, ObjectRef};
+use crate::finding::{Basis, Clause, Code, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
 use crate::k8s::object::Object;
 use crate::k8s::selector::Selector;

@@ -1,6 +1,5 @@
 //! Findings on workloads of the platform that do not work, for the rules on components and on Arc agents.
 
-use crate::rules::parts::components::by_owner;
 use serde_json::Value;
 
 use crate::command::Command;
@@ -10,6 +9,7 @@ use crate::facts::inventory::{Inventory, ReadKey, ReadState};
 use crate::finding::{Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
+use crate::rules::parts::components::by_owner;
 
 /// A draft on a workload whose status says that it does not work. Only the controllers' own status counts, so an
 /// upgrade under way, or a workload that somebody scaled to nothing, is no finding here.

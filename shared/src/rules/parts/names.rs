@@ -1,17 +1,16 @@
 //! Objects that take over a managed component's name: endpoints for a managed Service, Services that take its address,
 //! and autoscalers that set its number of replicas.
 
-use crate::finding::Clause;
-use crate::rules::parts::components::component;
 use serde_json::Value;
 
 use crate::command::Command;
 use crate::data::{Component, Data};
 use crate::facts::change::{Change, Operation};
 use crate::facts::origin::{self, Provenance};
-use crate::finding::{Consequence, Draft, Evidence, ObjectRef};
+use crate::finding::{Clause, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
+use crate::rules::parts::components::component;
 use crate::rules::parts::node_metadata::target;
 use crate::rules::rule::Seen;
 

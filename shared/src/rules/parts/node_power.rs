@@ -1,15 +1,13 @@
 //! The power of pods over their nodes, and the rule that reports it.
 
 use crate::command::Command;
-use crate::data::Data;
 use crate::data::node_power::HostNamespace;
-use crate::data::own;
+use crate::data::{Data, own};
 use crate::facts::change::{Change, Operation};
 use crate::facts::inventory::Inventory;
 use crate::facts::notes::Notes;
 use crate::facts::origin::{self, Provenance};
-use crate::finding::Code;
-use crate::finding::{Consequence, Draft, Evidence, ObjectRef};
+use crate::finding::{Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds::{self, Kind};
 use crate::k8s::object::Object;
 use crate::k8s::pod::{Container, Pod};

@@ -1,6 +1,5 @@
 //! Node pools for several rules: the nodes to compare with each other, and whether an upgrade explains a difference.
 
-use crate::rules::parts::platform_signs;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -8,6 +7,7 @@ use jiff::Timestamp;
 use crate::facts::inventory::{Inventory, NodeFact, is_untold};
 use crate::finding::{Draft, ObjectRef};
 use crate::k8s::kinds;
+use crate::rules::parts::platform_signs;
 use crate::rules::rule::Context;
 
 /// Nodes by their pool.

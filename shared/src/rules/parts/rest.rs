@@ -1,12 +1,13 @@
 //! Components that were put to rest: scaled to nothing, or bound to no node.
 
+use serde_json::Value;
+
 use crate::command::Command;
 use crate::data::{Component, Confidence};
 use crate::facts::origin::Step;
 use crate::finding::{Draft, Evidence, ObjectRef};
-use crate::k8s::kinds::{self};
+use crate::k8s::kinds;
 use crate::k8s::object::Object;
-use serde_json::Value;
 
 /// A draft: a component is scaled to nothing, or a DaemonSet selects no node, by a label that is not Kubernetes' own.
 pub(crate) fn idle(object: &Object<'_>, kind: &'static kinds::Kind, component: &Component) -> Option<Draft> {

@@ -1,6 +1,5 @@
 //! Third-party software for the rules on it: the products that run, their namespaces, and the signs of each.
 
-use crate::finding::Clause;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
@@ -9,8 +8,7 @@ use crate::data::third_party::{Licence, ThirdPartyProduct};
 use crate::data::{Confidence, Data, Platform};
 use crate::facts::inventory::Inventory;
 use crate::facts::notes::Notes;
-use crate::finding::Code;
-use crate::finding::{Consequence, Draft, Evidence, ObjectRef};
+use crate::finding::{Clause, Code, Consequence, Draft, Evidence, ObjectRef};
 use crate::k8s::kinds;
 use crate::k8s::object::Object;
 use crate::k8s::pod::Pod;

@@ -1,5 +1,9 @@
 //! Fields of a platform's object that somebody else wrote, by its managedFields.
 
+use std::collections::HashMap;
+
+use serde_json::Value;
+
 use crate::data::Data;
 use crate::facts::origin::{self, FirstWriters, Paths, Step};
 use crate::finding::{Consequence, Draft, Evidence, ObjectRef};
@@ -7,8 +11,6 @@ use crate::k8s::kinds::Kind;
 use crate::k8s::object::{ManagedEntry, Object};
 use crate::rules::parts::differences::{is_private, scalar};
 use crate::rules::parts::effect::is_restart;
-use serde_json::Value;
-use std::collections::HashMap;
 
 /// A draft for each field of a platform's object that a person's tool took over from its first writer.
 pub(crate) fn hands(object: &Object<'_>, kind: &'static Kind, product: &str, data: &Data) -> Vec<Draft> {

@@ -1,6 +1,5 @@
 //! The findings of a single object without its cluster, for a dry run, which compares them before and after a change.
 
-use crate::rules::derive;
 use jiff::Timestamp;
 
 use super::plan::covers;
@@ -11,8 +10,8 @@ use crate::k8s::fit;
 use crate::k8s::kinds::Kind;
 use crate::k8s::object::Object;
 use crate::people::waiver;
-use crate::rules::catalogue;
 use crate::rules::rule::Rule;
+use crate::rules::{catalogue, derive};
 use crate::verdict::guard::Settings;
 use crate::verdict::weigh::{lightest, merge};
 

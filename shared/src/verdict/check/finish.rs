@@ -1,17 +1,16 @@
 //! The end of a check, which makes a report of all that was read.
 
-use crate::verdict::audit;
 use std::collections::BTreeSet;
-
-use crate::data::Platform;
-use crate::finding::Finding;
-use crate::people::waiver::{self};
-use crate::rules::aa904;
-use crate::verdict::report::{Cluster, Coverage, Policy, Report, RuleResult, ToolVersion};
-use crate::verdict::weigh::merge;
 
 use super::state::{Check, NotJudged};
 use super::sum_up::{settle, summary, verdict};
+use crate::data::Platform;
+use crate::finding::Finding;
+use crate::people::waiver;
+use crate::rules::aa904;
+use crate::verdict::audit;
+use crate::verdict::report::{Cluster, Coverage, Policy, Report, RuleResult, ToolVersion};
+use crate::verdict::weigh::merge;
 
 impl Check<'_> {
     /// Ends the check and returns its report.

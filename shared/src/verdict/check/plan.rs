@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::state::Check;
-use crate::data::Data;
-use crate::data::own;
+use crate::data::{Data, own};
 use crate::facts::inventory::{ReadKey, ReadState};
 use crate::k8s::certificate;
 use crate::k8s::kinds::{self, Kind};

@@ -1,12 +1,13 @@
 //! A check in progress: its parameters, and the facts read so far.
 
-use crate::rules::derive;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use super::written::Unwritten;
+use super::{namespace_manifest, node_manifest};
 use crate::data::versions::Table;
 use crate::data::{Data, Platform};
 use crate::facts::answers::{Answers, Attestation};
@@ -19,11 +20,8 @@ use crate::finding::{Code, Consequence, Draft};
 use crate::k8s::kinds;
 use crate::k8s::object::Object;
 use crate::people::waiver::Waiver;
-use crate::rules::catalogue;
 use crate::rules::rule::{Context, Rule};
-
-use super::written::Unwritten;
-use super::{namespace_manifest, node_manifest};
+use crate::rules::{catalogue, derive};
 
 /// The parameters of a check.
 #[derive(Clone, Debug)]

@@ -1,6 +1,5 @@
 //! The summary of all outcomes: verdict, deadlines and questions.
 
-use crate::people::questions;
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
@@ -11,7 +10,7 @@ use crate::data::Platform;
 use crate::facts::answers;
 use crate::finding::{Basis, Consequence, Finding};
 use crate::people::questions::Question;
-use crate::people::waiver;
+use crate::people::{questions, waiver};
 use crate::rules::catalogue;
 use crate::rules::rule::{Due, Rule};
 use crate::verdict::report::{Clock, RuleOutcome, RuleResult, VerdictWord, exit};
