@@ -97,12 +97,13 @@ static REPORT: LazyLock<Value> = LazyLock::new(|| {
 });
 
 /// The fields that hold one word of a closed set.
-const CLOSED: [&str; 8] = [
+const CLOSED: [&str; 9] = [
     "apiVersion",
     "kind",
     "input.kind",
     "verdict",
     "verdictBasis",
+    "failOn",
     "rules[].outcome",
     "findings[].consequence",
     "findings[].basis",

@@ -35,7 +35,7 @@ pub struct Showing {
 }
 
 /// A report in all formats that were asked for.
-pub(crate) struct Shown<'r> {
+pub(crate) struct Renderings<'r> {
     report: &'r ReportV1,
     around: Surroundings,
     texts: Vec<(Chosen, String)>,
@@ -67,7 +67,7 @@ impl Showing {
     ///
     /// # Errors
     /// [`Failure`] when it cannot be serialized.
-    pub(crate) fn render<'r>(&self, report: &'r ReportV1, now: Timestamp, ui: &Ui) -> Result<Shown<'r>, Failure> {
+    pub(crate) fn render<'r>(&self, report: &'r ReportV1, now: Timestamp, ui: &Ui) -> Result<Renderings<'r>, Failure> {
         let view = View { look: ui.look(), name: ui.name, show: self.show, group_by: self.group_by, now };
         let around = Surroundings::from_environment(&self.sarif_prefix);
         let mut texts = Vec::new();
@@ -81,7 +81,7 @@ impl Showing {
             texts.push((Chosen { format: chosen.format, file }, text));
         }
         self.note_what_has_no_place(report, ui);
-        Ok(Shown { report, around, texts })
+        Ok(Renderings { report, around, texts })
     }
 
     /// Says on stderr what the screen says and some formats have no place for.
@@ -102,7 +102,7 @@ impl Showing {
     }
 }
 
-impl Shown<'_> {
+impl Renderings<'_> {
     /// Writes the files, then standard output.
     ///
     /// # Errors
