@@ -19,6 +19,8 @@
 pub mod attack;
 pub mod audit;
 pub mod binaries;
+mod cache;
+pub mod chromium;
 mod client;
 mod control_plane;
 pub mod extension;
@@ -28,6 +30,7 @@ pub mod guard;
 pub mod house;
 mod identity;
 mod kubectl;
+pub mod npm;
 mod pki;
 mod process;
 pub mod product;
