@@ -76,6 +76,7 @@ fn busy() -> ReportV1 {
             code: "AA102".to_owned(),
             what: "Kubernetes 1.33 leaves the list of supported versions".to_owned(),
             platforms: if days == 60 { vec!["azure-local".to_owned()] } else { Vec::new() },
+            subject: String::new(),
         });
     }
     report.clocks.sort_by_key(|clock| clock.days_left);

@@ -24,6 +24,9 @@ pub struct Args {
     /// A result as `support-check --save` and `support-check -o json` write it; - reads standard input
     #[arg(value_name = "RESULT", required = true, value_hint = clap::ValueHint::FilePath)]
     pub result: Option<PathBuf>,
+    /// Print only the findings in this namespace
+    #[arg(short, long, value_name = "NAME")]
+    pub namespace: Option<String>,
     /// Output.
     #[command(flatten)]
     pub showing: Showing,
@@ -87,7 +90,7 @@ pub async fn run(args: &Args, ui: &Ui) -> ExitResult {
     let Some(path) = &args.result else { return Err(Failure::input(anyhow::anyhow!("name the result to render"))) };
     args.showing.apart(&[])?;
     let report = result::read(path).map_err(Failure::input)?;
-    args.showing.render(&report, Timestamp::now(), ui)?.write(ui)?;
+    args.showing.render(&report, args.namespace.as_deref(), Timestamp::now(), ui)?.write(ui)?;
     Ok(if args.exit_zero { 0 } else { report.exit_code })
 }
 
