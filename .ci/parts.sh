@@ -69,7 +69,7 @@ require_tools() {
     command -v chromium >/dev/null || [[ -n ${CHROMIUM:-} ]] \
         || missing+=("Chromium: apt-get install chromium, or set CHROMIUM to the program; a test looks at the HTML report with it")
     command -v npm >/dev/null \
-        || missing+=("npm: install Node.js 20 or newer with npm (https://nodejs.org); a test gets axe-core from it")
+        || missing+=("npm: install Node.js 20 or newer with npm (https://nodejs.org); tests get axe-core and validators from it")
     if ((${#missing[@]} > 0)); then
         printf 'missing %s\n' "${missing[@]}" >&2
         printf 'nothing was checked\n' >&2

@@ -64,7 +64,8 @@ fn rule_of(rule: &RuleV1, failing: &[&FindingV1]) -> Value {
     let own = failing.iter().filter(|finding| finding.code == rule.code);
     // The rule's heaviest finding stands for it: what is no finding has no level.
     let level = own.clone().map(|finding| finding.consequence).min().map_or("note", level);
-    let mut help = format!("kubectl aksarc explain {} tells what it checks, why, and what to do instead.", rule.code);
+    let code = escape::sarif(&rule.code);
+    let mut help = format!("kubectl aksarc explain {code} tells what it checks, why, and what to do instead.");
     let mut value = json!({
         "id": rule.code,
         "name": pascal(&rule.slug),
@@ -131,7 +132,7 @@ fn notifications(report: &ReportV1, failing: usize) -> Vec<Value> {
     let mut notes = Vec::new();
     for rule in report.rules.iter().filter(|rule| rule.outcome == OutcomeV1::Unknown) {
         let level = if rule.could_void { "error" } else { "warning" };
-        let words = format!("{} {} is unknown: {}", rule.code, rule.slug, escape::sarif(&rule.reason));
+        let words = escape::sarif(&format!("{} {} is unknown: {}", rule.code, rule.slug, rule.reason));
         let mut one = note(level, words);
         put(&mut one, "associatedRule", json!({"id": rule.code}));
         notes.push(one);
