@@ -11,7 +11,7 @@ use aksarc_shared::text;
 use aksarc_shared::verdict::report::v1::{FindingV1, ReportV1};
 use jiff::Timestamp;
 use kubectl_aksarc::formats::{ReportFormat, Surroundings, render};
-use kubectl_aksarc::screen::report::{GroupBy, Show, View};
+use kubectl_aksarc::screen::report::{Filter, GroupBy, Show, View};
 use kubectl_aksarc::screen::style::Look;
 use proptest::prelude::*;
 use pulldown_cmark::{Event, Options, Parser, Tag};
@@ -175,6 +175,7 @@ fn text_of(report: &ReportV1, format: ReportFormat) -> String {
         look: Look::default(),
         name: "kubectl aksarc",
         show: Show::All,
+        filter: Filter::default(),
         group_by: GroupBy::Rule,
         now: Timestamp::UNIX_EPOCH,
     };
