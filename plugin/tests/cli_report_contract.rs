@@ -198,13 +198,14 @@ impl<'de> Visitor<'de> for Walk<'_> {
 }
 
 /// Fields that came after 0.1.0.
-const ADDED: [&str; 41] = [
+const ADDED: [&str; 42] = [
     "policy.platforms[]",
     "policy.preview",
     "cluster.uid",
     "failOn",
     "input.kind",
     "input.taken",
+    "input.takenAt",
     "input.asOf",
     "input.nodesRead",
     "input.unjudged",

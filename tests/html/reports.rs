@@ -38,6 +38,7 @@ fn judged(name: &str, params: Params) -> ReportV1 {
     let input = InputV1 {
         kind: InputKindV1::Snapshot,
         taken: about.taken,
+        taken_at: None,
         as_of: Some(NOW.to_owned()),
         nodes_read: true,
         unjudged: 0,

@@ -200,9 +200,16 @@ async fn judge(args: &Args, ui: &Ui) -> Result<ReportV1, Failure> {
     Judging::warn_of_answers(&answers, now, ui);
     let nodes_read =
         matches!(check.inventory().read(&kinds::NODE), Some(ReadState::Complete { .. } | ReadState::Partly(_)));
+    let taken_at = match (args.kind(), &source.taken) {
+        (InputKindV1::Snapshot, Some(taken)) => taken.parse::<Timestamp>().ok(),
+        // With another moment to judge by, the same cluster gives the same report at any time.
+        (InputKindV1::Cluster, _) if args.judging.as_of.is_none() => Some(now),
+        _ => None,
+    };
     let input = InputV1 {
         kind: args.kind(),
         taken: source.taken,
+        taken_at: taken_at.map(|moment| format!("{moment:.0}")),
         as_of: args.judging.as_of.map(|moment| moment.to_string()),
         nodes_read,
         unjudged,

@@ -30,7 +30,7 @@ pub(super) fn render(report: &ReportV1, prefix: &str) -> serde_json::Result<Stri
                 "fullName": format!("kubectl-aksarc {}", text::clean(&report.tool.version)),
                 "version": report.tool.version,
                 "semanticVersion": report.tool.version,
-                "rules": report.rules.iter().map(|rule| rule_of(rule, &failing)).collect::<Vec<_>>(),
+                "rules": report.rules.iter().map(|rule| rule_of(report, rule, &failing)).collect::<Vec<_>>(),
             }},
             // What precedes the last slash is the category: a new run replaces the alerts of the one before.
             "automationDetails": {"id": format!("aksarc/{name}/{}", gist::moment(report))},
@@ -59,7 +59,7 @@ pub(super) fn render(report: &ReportV1, prefix: &str) -> serde_json::Result<Stri
     format::json_text(&log).map(|text| escape::json(&text))
 }
 
-fn rule_of(rule: &RuleV1, failing: &[&FindingV1]) -> Value {
+fn rule_of(report: &ReportV1, rule: &RuleV1, failing: &[&FindingV1]) -> Value {
     let summary = escape::sarif(&rule.summary);
     let own = failing.iter().filter(|finding| finding.code == rule.code);
     // The rule's heaviest finding stands for it: what is no finding has no level.
@@ -74,15 +74,18 @@ fn rule_of(rule: &RuleV1, failing: &[&FindingV1]) -> Value {
         "defaultConfiguration": {"level": level},
         "properties": {"slug": rule.slug, "outcome": rule.outcome},
     });
-    let pages: Vec<_> = own.flat_map(|finding| &finding.documents).collect();
-    for page in &pages {
-        let line = format!("\nSource: {}", escape::sarif(&page.title));
+    let sources: Vec<_> =
+        own.flat_map(|finding| report.links(finding)).filter(|source| is_address(source.url)).collect();
+    for source in &sources {
+        let comma = if source.section.is_empty() { "" } else { ", " };
+        let (title, section) = (escape::sarif(source.title), escape::sarif(source.section));
+        let line = format!("\nSource: {title}{comma}{section}: {}", source.url);
         if !help.contains(&line) {
             help += &line;
         }
     }
-    if let Some(url) = pages.iter().find_map(|page| page.url.as_deref()).filter(|url| is_address(url)) {
-        put(&mut value, "helpUri", json!(url));
+    if let Some(source) = sources.first() {
+        put(&mut value, "helpUri", json!(source.url));
     }
     put(&mut value, "help", json!({"text": help}));
     value

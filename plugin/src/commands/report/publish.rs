@@ -218,6 +218,7 @@ mod tests {
         let input = InputV1 {
             kind: InputKindV1::Snapshot,
             taken: None,
+            taken_at: None,
             as_of: None,
             nodes_read: true,
             unjudged: 0,

@@ -154,6 +154,10 @@ pub struct InputV1 {
     pub kind: InputKindV1,
     /// When the snapshot was taken, in its own words; nothing for other sources.
     pub taken: Option<String>,
+    /// When the state was read that was judged, RFC 3339: of a snapshot when it was taken, where it tells; of a cluster
+    /// the moment of the check, unless another one was asked for; nothing for manifests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_at: Option<String>,
     /// The moment that was asked for, RFC 3339; nothing where the check judged as of now or of the snapshot.
     pub as_of: Option<String>,
     /// Whether the nodes were read, so that their number says something.
