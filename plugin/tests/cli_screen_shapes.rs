@@ -66,7 +66,7 @@ fn two_thousand_nodes_with_one_fault_are_one_screen() {
     let screen = at_width(&different, 80, Show::Problems, GroupBy::Rule);
     assert!(screen.lines().count() <= 60, "{} lines:\n{screen}", screen.lines().count());
     assert!(screen.contains("    … and 1,997 more findings, all in -o wide\n"), "{screen}");
-    assert!(screen.contains("          … and 1,996 more, all in -o json\n"), "{screen}");
+    assert!(screen.contains("          … and 1,996 more: --show fixes\n"), "{screen}");
 }
 
 #[test]

@@ -230,7 +230,7 @@ impl Stage<'_> {
     /// The screen of a rule's findings, for bash.
     fn screen(&mut self, proof: &Proof, flags: &[String]) -> anyhow::Result<String> {
         let informs = proof.rule.heaviest(&Platform::ALL) == Consequence::Info;
-        let show = if informs { "all" } else { "problems" };
+        let show = if informs { "all" } else { "fixes" };
         let arguments = ["--only", proof.rule.code.as_str(), "--shell", "bash", "--show", show];
         Ok(self.support_check(&arguments, flags)?.stdout)
     }

@@ -14,7 +14,7 @@ pub enum Show {
     Problems,
     /// All findings with all their objects, every rule's outcome, all deadlines and questions
     All,
-    /// The commands that lead back
+    /// All commands that lead back
     Fixes,
     /// All deadlines
     Deadlines,

@@ -162,13 +162,14 @@ impl Screen<'_> {
     fn fixes(&mut self, group: &RuleGroup<'_>) {
         let commands = commands::of(&group.findings, MAX_FIXES);
         let width = self.out.width();
-        for command in commands.iter().take(MAX_FIXES) {
+        let most = if matches!(self.view.show, Show::All | Show::Fixes) { usize::MAX } else { MAX_FIXES };
+        for command in commands.iter().take(most) {
             for line in command.lines("    fix   ", width) {
                 self.out.line(&line);
             }
         }
-        if let Some(more) = commands.len().checked_sub(MAX_FIXES).filter(|more| *more > 0) {
-            self.tagged("", &format!("… and {} more, all in -o json", number(more)));
+        if let Some(more) = commands.len().checked_sub(most).filter(|more| *more > 0) {
+            self.tagged("", &format!("… and {} more: --show fixes", number(more)));
         }
         let waived = group.urgency() == Urgency::Waived;
         let instead = self.report.rule(&group.first.code).map(|rule| &*rule.instead).unwrap_or_default();
