@@ -9,7 +9,7 @@ use aksarc_shared::verdict::report::v1::{FindingV1, OutcomeV1, ReportV1, RuleV1}
 use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
 use super::{escape, gist};
-use crate::screen::report::headline;
+use crate::screen::report::summary::headline;
 use crate::screen::wording::counting;
 
 /// A suite with a test case for each rule. A rule fails if it has an unwaived finding that fails the check by

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{escape, gist};
 use crate::screen::format;
-use crate::screen::report::headline;
+use crate::screen::report::summary::headline;
 
 /// A log with one run: the rules that ran, and a result for each failing finding. `prefix` begins the made-up files of
 /// objects.

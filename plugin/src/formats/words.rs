@@ -1,10 +1,11 @@
-//! Words of a report that the formats for people share: the cluster, its texts, moments and days.
+//! Words of a report that the formats for people share beside those of the screen: the cluster, moments and days.
 
-use aksarc_shared::verdict::report::v1::{DocumentV1, InputKindV1, ReportV1};
+use aksarc_shared::verdict::report::v1::ReportV1;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use crate::screen::report::summary;
 use crate::screen::wording::{days, either};
 
 /// The cluster, the snapshot or the manifests that were judged.
@@ -19,37 +20,8 @@ pub(crate) fn place(report: &ReportV1) -> String {
 
 /// The platforms that the cluster may be on.
 pub(crate) fn candidates(report: &ReportV1) -> String {
-    let platforms: Vec<&str> = report.policy.platforms.iter().map(String::as_str).collect();
+    let platforms = summary::candidates(report);
     if platforms.is_empty() { report.policy.platform.clone() } else { either(&platforms) }
-}
-
-/// The policy texts, each as `“Support policies for AKS on Azure Local” of 2025-06-26`.
-pub(crate) fn policy_texts(report: &ReportV1) -> Vec<String> {
-    let each = report.policy.documents.iter().map(|document| match &document.date {
-        Some(date) => format!("“{}” of {date}", document.title),
-        None => format!("“{}” (undated)", document.title),
-    });
-    each.collect()
-}
-
-/// A page as `Title (2025-04-03)`.
-pub(crate) fn titled(page: &DocumentV1) -> String {
-    format!("{} ({})", page.title, page.date.as_deref().unwrap_or("undated"))
-}
-
-/// `of the rules asked, 1 of 65`, where `--only` or `--skip` left some out.
-pub(crate) fn by_some(report: &ReportV1) -> Option<String> {
-    report.partial.then(|| format!("of the rules asked, {} of {}", report.rules.len(), report.catalogue.rules))
-}
-
-/// A count of the report's summary.
-pub(crate) fn counted(report: &ReportV1, key: &str) -> usize {
-    report.summary.get(key).copied().unwrap_or(0)
-}
-
-/// Whether manifests were judged, and no state.
-pub(crate) fn is_of_manifests(report: &ReportV1) -> bool {
-    report.input.kind == InputKindV1::Manifests
 }
 
 /// A moment in RFC 3339 as `2026-11-27 05:30:30 UTC`; anything else as it is.

@@ -3,10 +3,11 @@
 mod commands;
 mod filter;
 mod name;
+pub(crate) mod sentence;
 mod short;
 mod shown;
 mod sources;
-mod summary;
+pub(crate) mod summary;
 mod table;
 mod view;
 mod wide;
@@ -19,7 +20,6 @@ use aksarc_shared::verdict::report::v1::ReportV1;
 use serde_json::Value;
 
 pub use filter::{Filter, ObjectName};
-pub(crate) use summary::headline;
 pub use view::{Age, GroupBy, Show, View};
 
 use super::format::ScreenFormat;

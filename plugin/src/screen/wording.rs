@@ -7,6 +7,21 @@ use aksarc_shared::finding::Basis;
 use aksarc_shared::text;
 use aksarc_shared::verdict::report::v1::{DocumentV1, ObjectV1};
 
+/// The marks that a medium has for quotes and apostrophes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Typography {
+    /// The quotes before and behind a title.
+    pub(crate) quotes: (char, char),
+    /// The apostrophe.
+    pub(crate) apostrophe: char,
+}
+
+/// The marks of a keyboard, for terminals.
+pub(crate) const PLAIN: Typography = Typography { quotes: ('"', '"'), apostrophe: '\'' };
+
+/// The marks of printed text, for pages.
+pub(crate) const TYPOGRAPHIC: Typography = Typography { quotes: ('“', '”'), apostrophe: '’' };
+
 /// A count with its noun: `1 node`, `412 nodes`, `14,212 objects`.
 pub(crate) fn counting(count: usize, noun: &str) -> String {
     let plural = match noun {

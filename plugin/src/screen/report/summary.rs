@@ -1,13 +1,14 @@
 //! Parts of a report that several formats show.
 
-use crate::screen::wording::number;
+use crate::screen::wording::{Typography, number};
 use aksarc_shared::verdict::report::v1::{BasisV1, ClockV1, InputKindV1, OutcomeV1, ReportV1, Urgency, VerdictV1};
 
 /// The policy texts, each as `"Support policies for AKS on Azure Local" of 2025-06-26`.
-pub(super) fn texts(report: &ReportV1) -> Vec<String> {
+pub(crate) fn texts(report: &ReportV1, typography: Typography) -> Vec<String> {
+    let (open, close) = typography.quotes;
     let each = report.policy.documents.iter().map(|document| match &document.date {
-        Some(date) => format!("\"{}\" of {date}", document.title),
-        None => format!("\"{}\" (undated)", document.title),
+        Some(date) => format!("{open}{}{close} of {date}", document.title),
+        None => format!("{open}{}{close} (undated)", document.title),
     });
     each.collect()
 }
@@ -32,22 +33,22 @@ pub(crate) fn headline(report: &ReportV1) -> String {
 }
 
 /// `of the rules asked, 1 of 65`, where `--only` or `--skip` left some out.
-pub(super) fn by_some(report: &ReportV1) -> Option<String> {
+pub(crate) fn by_some(report: &ReportV1) -> Option<String> {
     report.partial.then(|| format!("of the rules asked, {} of {}", report.rules.len(), report.catalogue.rules))
 }
 
 /// A count of the report's summary.
-pub(super) fn counted(report: &ReportV1, key: &str) -> usize {
+pub(crate) fn counted(report: &ReportV1, key: &str) -> usize {
     report.summary.get(key).copied().unwrap_or(0)
 }
 
 /// The platforms that the cluster may be on.
-pub(super) fn candidates(report: &ReportV1) -> Vec<&str> {
+pub(crate) fn candidates(report: &ReportV1) -> Vec<&str> {
     report.policy.platforms.iter().map(String::as_str).collect()
 }
 
 /// Whether manifests were judged, and no state.
-pub(super) fn of_manifests(report: &ReportV1) -> bool {
+pub(crate) fn of_manifests(report: &ReportV1) -> bool {
     report.input.kind == InputKindV1::Manifests
 }
 

@@ -1,18 +1,17 @@
 //! The verdict with its counts, and what was judged by what.
 
 use aksarc_shared::text;
-use aksarc_shared::verdict::report::v1::{
-    BasisV1, ConsequenceV1, FindingV1, InputKindV1, OutcomeV1, ReportV1, VerdictV1,
-};
+use aksarc_shared::verdict::report::v1::{ConsequenceV1, InputKindV1, OutcomeV1, ReportV1, VerdictV1};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::layout::Screen;
 use crate::screen::grid::{columns, wrap};
-use crate::screen::report::summary::{by_some, candidates, findings_counted, of_manifests, rules_counted, texts};
+use crate::screen::report::sentence::VerdictSentence;
+use crate::screen::report::summary::{candidates, findings_counted, of_manifests, rules_counted, texts};
 use crate::screen::report::view::Age;
 use crate::screen::style::{Paint, sign};
-use crate::screen::wording::{counting, dated_page, either};
+use crate::screen::wording::{PLAIN, counting, either};
 
 impl Screen<'_> {
     /// The verdict, first of all.
@@ -77,7 +76,7 @@ impl Screen<'_> {
         let evidence = report.policy.platform_evidence.join("; ");
         let platform = either(&candidates(report));
         self.fact("platform", &format!("{} · {}", text::line(&platform, 120), text::line(&evidence, 200)));
-        let texts = texts(report);
+        let texts = texts(report, PLAIN);
         self.fact("policy", &if texts.is_empty() { "no policy text".to_owned() } else { texts.join(", ") });
         if let Some(tables) = tables(report) {
             self.fact("versions", &tables);
@@ -145,9 +144,9 @@ impl Screen<'_> {
     }
 }
 
-/// The verdict in words. What was not looked at is never said to be fine.
+/// The verdict in words.
 fn words(report: &ReportV1) -> String {
-    let texts = texts(report);
+    let texts = texts(report, PLAIN);
     let published = match texts.as_slice() {
         [] => "the published support policy".to_owned(),
         // The page of the preview is no support policy: what is said there is read from those of the other platforms.
@@ -155,45 +154,8 @@ fn words(report: &ReportV1) -> String {
         [one] => one.clone(),
         _ => "the policy texts of every platform that it may be".to_owned(),
     };
-    let words = match report.verdict {
-        VerdictV1::Outside => outside(report, &published),
-        verdict if let Some(some) = by_some(report) => {
-            let found = match verdict {
-                VerdictV1::Inconclusive => "INCONCLUSIVE",
-                VerdictV1::Outside | VerdictV1::Within => "NOTHING VOIDS SUPPORT",
-            };
-            format!("{found} {some}, against {published}: the others were not run")
-        }
-        VerdictV1::Within if report.input.unjudged > 0 && report.input.unjudged == report.coverage.objects => {
-            format!("WITHIN {published}: there is nothing here that a rule looks at")
-        }
-        VerdictV1::Within if of_manifests(report) => format!("WITHIN {published}, as far as manifests show"),
-        VerdictV1::Within => format!("WITHIN {published}, as far as Kubernetes shows"),
-        VerdictV1::Inconclusive => format!("INCONCLUSIVE against {published}: not everything could be decided"),
-    };
-    // A waiver is somebody's word that it may wait, and not the policy's.
-    let waived = |finding: &&FindingV1| finding.waiver.is_some() && finding.consequence == ConsequenceV1::Voids;
-    match report.findings.iter().filter(waived).count() {
-        0 => words,
-        _ if report.verdict == VerdictV1::Outside => words,
-        count => format!("{words}, apart from {} waived", counting(count, "finding")),
-    }
-}
-
-/// The headline of a cluster outside, by the strongest basis of what voids support there.
-fn outside(report: &ReportV1, published: &str) -> String {
-    let asked = by_some(report).map(|some| format!(", {some}")).unwrap_or_default();
-    match report.verdict_basis {
-        Some(BasisV1::Documented) => {
-            let voids = report.unwaived(ConsequenceV1::Voids);
-            let mut pages: Vec<String> = voids.flat_map(|f| f.documents.iter().map(dated_page)).collect();
-            pages.sort();
-            pages.dedup();
-            format!("OUTSIDE, by Microsoft's retirement notice, {}{asked}", pages.join("; "))
-        }
-        Some(BasisV1::Derived | BasisV1::Operational) => format!("OUTSIDE, by our reading of {published}{asked}"),
-        Some(BasisV1::Explicit) | None => format!("OUTSIDE {published}{asked}"),
-    }
+    let VerdictSentence { word, comma, rest } = VerdictSentence::of(report, &published, PLAIN);
+    format!("{}{} {rest}", word.to_uppercase(), if comma { "," } else { "" })
 }
 
 /// The days of the version tables, with the age of the oldest: the verdict rests on them.
