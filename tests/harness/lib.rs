@@ -38,6 +38,7 @@ pub mod product;
 pub mod proofs;
 pub mod protection;
 pub mod readme;
+pub mod reports;
 pub mod reviews;
 pub mod rule_files;
 pub mod samples;
