@@ -1,5 +1,6 @@
-//! The guard in front of a real API server, installed by its shipped manifest: what it refuses, what it warns of, and
-//! that it lets the platform work. A denial counts only when it is ours: code, webhook and rule are all looked at.
+//! The guard in front of a real API server, installed by its shipped manifest: the changes that it refuses and warns
+//! of, and the platform's work, which it lets pass. A denial counts only when it is the guard's: code, webhook and rule
+//! are compared.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
 
@@ -99,7 +100,7 @@ fn the_platform_is_not_in_the_way() {
             assert!(answer.is_success() && answer.warnings.is_empty(), "{identity:?} {}: {}", change.what, answer.body);
         }
     }
-    // The kubelet and the node controller, by what their own rights let them do.
+    // The kubelet and the node controller, within their own rights.
     let label = json!({"metadata": {"labels": {"node.kubernetes.io/instance-type": "Standard_A8_v2"}}});
     for path in ["", "/status"] {
         let answer = kubelet.patch(&format!("/api/v1/nodes/{NODE}{path}"), PatchKind::Merge, &label).unwrap();
@@ -141,7 +142,7 @@ fn in_namespaces_of_users_only_pods_with_power_over_their_node_are_asked_about()
         spec
     };
     let containers = |context: &Value| json!([{"name": "main", "image": IMAGE, "securityContext": context}]);
-    // Who only looks at the host's network or processes changes nothing there.
+    // A pod that only sees the host's network or processes changes nothing there.
     for lawful in [
         json!({}),
         json!({"hostNetwork": true}),
@@ -166,7 +167,7 @@ fn in_namespaces_of_users_only_pods_with_power_over_their_node_are_asked_about()
         }
     }
 
-    // A workload's whole life, with the pods that controllers make of it; nothing runs them here.
+    // The whole life of a workload, with the pods that controllers make of it; no kubelet runs them here.
     let before = reviews();
     let (path, object) = running("Deployment", &ordinary);
     person.post(&path, &object).unwrap().object().unwrap();
@@ -275,7 +276,7 @@ struct Change {
     code: &'static str,
     /// Whether `enforce` denies it; warned otherwise.
     denies: bool,
-    /// Deletes carry no field manager, so an administrator stays ambiguous.
+    /// A delete has no field manager, so an administrator stays ambiguous.
     anonymous: bool,
     verb: Verb,
     path: String,
@@ -295,7 +296,8 @@ enum Expected {
 }
 
 impl Change {
-    /// Sends it; as a dry run the guard is asked just the same, and the next change finds the cluster as it was.
+    /// Sends the change. The guard is asked about a dry run all the same, and the next change finds the cluster
+    /// unchanged.
     fn send(&self, client: &Http, manager: &str, dry_run: bool) -> Answer {
         let mut query = Vec::new();
         if dry_run {
@@ -468,7 +470,7 @@ fn patch(what: &'static str, code: &'static str, kind: PatchKind, path: &str, bo
     Change { what, code, denies: true, anonymous: false, verb: Verb::Patch(kind), path: path.to_owned(), body }
 }
 
-/// The field manager with which an identity gives itself away.
+/// The field manager that an identity uses.
 fn tool(identity: &Identity) -> &'static str {
     match identity {
         Identity::GitOps => "argocd-controller",
@@ -503,7 +505,7 @@ fn credential_id(cluster: &ControlPlane, identity: &Identity) -> String {
     answer["status"]["userInfo"]["extra"]["authentication.kubernetes.io/credential-id"][0].as_str().unwrap().to_owned()
 }
 
-/// Put there before the guard came.
+/// Objects that exist before the guard is installed.
 fn add_on_already_there(cluster: &ControlPlane) {
     let path = "/apis/apps/v1/namespaces/kube-system/deployments?fieldManager=kubectl-create";
     let body = workload("Deployment", "kube-system", "log-agent");
@@ -522,7 +524,7 @@ fn workload(kind: &str, namespace: &str, name: &str) -> Value {
     object
 }
 
-/// An object in a namespace of a user's that runs pods of `spec`, and where it is made.
+/// An object in a user's namespace that runs pods of `spec`, and the path at which it is created.
 fn running(kind: &str, spec: &Value) -> (String, Value) {
     let (labels, mut spec) = (json!({"app": "web"}), spec.clone());
     if matches!(kind, "Job" | "CronJob") {

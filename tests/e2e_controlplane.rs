@@ -1,4 +1,4 @@
-//! The harness itself: what it promises, every other end-to-end test builds on.
+//! The harness itself, on which every other end-to-end test rests.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
 

@@ -1,4 +1,4 @@
-//! A dump that the printed script makes with the real kubectl is judged as the cluster itself is.
+//! A dump made by the printed script with the real kubectl gives the same verdict as the cluster itself.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
 
@@ -16,7 +16,7 @@ fn a_dump_says_what_the_live_check_says_and_what_it_does_not_hold() {
         record(&desk, "dump", "cat");
         let dumped = report(&desk, "--snapshot dump", code);
         for (one, other) in rules(&live).zip(rules(&dumped)) {
-            // kubectl does not show what certificate it was shown.
+            // kubectl does not record the server's certificate.
             let expected = if one["code"] == "AA606" { "unknown" } else { one["outcome"].as_str().unwrap() };
             assert_eq!(other["outcome"], expected, "{other}");
         }

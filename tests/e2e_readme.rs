@@ -1,4 +1,5 @@
-//! Every command of README.md does what README.md says, typed into bash in a clean clone, one after the other.
+//! Every command of README.md does what README.md says: the test types them into bash in a clean clone, one after the
+//! other.
 //!
 //! A new command needs nothing here, unless it ends with another code than 0 or cannot be run.
 
@@ -52,7 +53,7 @@ fn every_command_does_what_the_readme_says() {
     let cluster = samples::start(SAMPLE).unwrap();
     let mut kubelets = samples::Player::after(&cluster, SAMPLE).unwrap();
     newcomer.join(&cluster, &Identity::Person, "contoso-edge").unwrap();
-    // The guard's authority, which the reader of its manifest has made with openssl.
+    // The reader of the guard's manifest has made its authority with openssl.
     newcomer.bring(&cluster.authority(), "ca.crt").unwrap();
     let mut wrong = String::new();
     for command in commands.iter().filter(|command| !LISTED.is_excepted(command)) {
@@ -157,7 +158,7 @@ fn what_fits_no_command_is_stale() {
     );
 }
 
-/// The cluster that the commands meet.
+/// The cluster for the commands.
 const SAMPLE: &str = "healthy-azure-local";
 
 /// The time between two plays of the kubelets while a command runs.

@@ -1,5 +1,5 @@
-//! What cannot be read as its kind is never denied, and never passes without a mark: it is allowed, counted and noted
-//! in the audit annotations.
+//! A review that cannot be read as its kind is never denied, and never passes without a mark: it is allowed, counted
+//! and noted in the audit annotations.
 //!
 //! Reviews are drawn from objects of every kind that rules judge, with parts of them replaced. Whether an object can be
 //! read as its kind is decided by the types of Kubernetes' own API, which the guard does not use.

@@ -1,4 +1,4 @@
-//! Which cluster, as whom, by which way.
+//! The connection: the cluster, the user and the proxy that flags, kubeconfig and environment select.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests: a panic is a failure")]
 
 mod fake;
@@ -84,7 +84,7 @@ fn a_credential_plugin_is_run_once() {
     assert!(ran.stderr.contains("cannot start it"), "{}", ran.stderr);
 }
 
-/// A proxy that tunnels wherever it is asked to, to one server.
+/// A proxy that opens a tunnel to one server, whatever address it is asked for.
 fn proxy(server: &Server) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

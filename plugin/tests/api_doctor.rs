@@ -127,7 +127,7 @@ fn a_list_that_is_missing_counts_against_those_who_read_that_namespace() {
     let report = doctor(&server(Cluster::healthy(), now(), may)).exits(5).json();
     let details = check(&report, "rights").2;
     assert!(details.contains("configmaps in azure-arc: no") && details.contains("AA306"), "{details}");
-    // It reads those of kube-system alone.
+    // The rule reads those of kube-system alone.
     assert!(!details.contains("AA606"), "{details}");
 }
 
@@ -225,7 +225,7 @@ fn webhooks_that_break_dry_runs_or_are_not_there_are_named() {
         };
         let slices = |ready: bool| json!({"kind": "EndpointSliceList", "items": [{"endpoints": [{"conditions": {"ready": ready}}]}]});
         match &*request.path {
-            // Who may list and not get is a reader.
+            // A reader may have the right to list and not the right to get.
             "/api/v1/namespaces/shop/services" => match &*request.query["fieldSelector"] {
                 "metadata.name%3Dthere" => Reply::Json(200, services(&["there"])),
                 "metadata.name%3Didle" => Reply::Json(200, services(&["idle"])),

@@ -1,4 +1,5 @@
-//! The dry run against an API server of a few lines on loopback: what is sent, and what becomes of each kind of answer.
+//! The dry run against a small API server on loopback: the requests that it sends, and the result for each kind of
+//! answer.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests may fail the test too")]
 
 use std::io::{Read, Write};
@@ -67,7 +68,7 @@ struct Server {
 }
 
 impl Server {
-    /// Answers with what `handler` says, and else as a cluster with a node, a Deployment and a schema.
+    /// Answers with the reply of `handler`, or else as a cluster with a node, a Deployment and a schema.
     fn start(handler: impl Fn(&Request) -> Option<Reply> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -88,7 +89,7 @@ impl Server {
         self.seen.lock().unwrap().clone()
     }
 
-    /// Everything that is not a read.
+    /// The requests that are no reads.
     fn writes(&self) -> Vec<Request> {
         self.requests().into_iter().filter(|request| request.method != "GET").collect()
     }
@@ -166,7 +167,7 @@ fn scale(replicas: u32) -> Value {
     json!({"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": "coredns", "namespace": "kube-system"}, "spec": {"replicas": replicas}})
 }
 
-/// APIServices of all that is served here, `handed_over` to a Service and the others not.
+/// An APIService for every group that is served here: those of `handed_over` name a Service, the others do not.
 fn api_services(handed_over: Option<&str>) -> Value {
     let groups = [
         ("", "v1"),
@@ -345,7 +346,7 @@ async fn a_denied_strategic_patch_is_reckoned_with_the_servers_schema() {
     let [finding] = &report.changes[0].findings[..] else { panic!("{report:?}") };
     assert_eq!((finding.code.as_str(), &*finding.path), ("AA301", "spec.template.spec.containers[name=coredns].image"));
     assert!(server.requests().iter().any(|request| request.target == "/openapi/v3/apis/apps/v1?hash=1"));
-    // Without a schema the denial's own causes fill in what was not reckoned.
+    // Without a schema, the causes of the denial supply the findings that were not computed.
     let blind = Server::start(|request| match (request.method.as_str(), request.path()) {
         ("GET", "/openapi/v3") => Some(fails(404, "NotFound", "no")),
         ("PATCH", COREDNS) => {
@@ -612,7 +613,7 @@ async fn a_subresource_that_another_program_may_answer_is_not_rehearsed() {
 async fn who_serves_a_group_is_asked_right_before_the_first_write_and_anew_when_that_is_old() {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
-    // Asked before the review, and before each of two writes: by the last time somebody has handed the group over.
+    // The list is read before the review and before each of two writes; by the last time, the group was handed over.
     let server = Server::start(move |request| {
         let times = if request.is("GET", API_SERVICES) { count.fetch_add(1, Ordering::Relaxed) } else { return None };
         Some(ok(&api_services((times >= 2).then_some("apps"))))
@@ -637,7 +638,8 @@ async fn who_serves_a_group_is_asked_right_before_the_first_write_and_anew_when_
 async fn a_write_that_is_put_off_goes_through_the_gate_again() {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
-    // Asked before the review, before the write, and once more after the wait: by then somebody has the group.
+    // The list is read before the review, before the write, and again after the wait; by then the group was handed
+    // over.
     let server = Server::start(move |request| {
         if request.is("PATCH", COREDNS) {
             let headers = "Retry-After: 0\r\n".to_owned();

@@ -1,4 +1,4 @@
-//! What people see.
+//! The screens that people see.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests: a panic is a failure")]
 
 mod fake;
@@ -17,7 +17,7 @@ fn at(cluster: Cluster) -> (Server, Program) {
     (server, program)
 }
 
-/// The one screen that is compared whole. What all screens say of a cluster, the questions among it, stands here alone.
+/// The one screen that is compared whole. Parts that all screens share, such as the questions, are compared here alone.
 #[test]
 fn a_cluster_outside() {
     let (_server, program) = at(Cluster::outside());
@@ -74,7 +74,7 @@ fn a_cluster_within() {
     assert_eq!(ran.last(), "exit 0");
 }
 
-/// An operator sees the end of a long screen: what it begins with stands there again.
+/// An operator sees the end of a long screen, so the beginning is repeated there.
 #[test]
 fn the_verdict_stands_at_both_ends() {
     for (cluster, code) in [(Cluster::healthy(), 0), (Cluster::outside(), 3), (Cluster::at_risk(), 0)] {
@@ -106,8 +106,8 @@ fn a_cluster_that_could_not_be_read_in_full() {
         "{ran:?}"
     );
 
-    // What could void support stands among the findings, all else that is unknown in a list behind them. What lacks the same
-    // list stands in one line.
+    // Undecided rules that could void support stand among the findings, all others in a list behind them. Rules that
+    // lack the same list share a line.
     let without_nodes = |voids: bool| -> Vec<&str> {
         let reads_nodes = |rule: &&&Rule| rule.reads.iter().any(|read| *read.kind == kinds::NODE);
         let rules = catalogue::ALL.iter().filter(reads_nodes);

@@ -193,7 +193,7 @@ impl Command {
         self.says_platforms = true;
     }
 
-    /// Adds a caution: what to know before running the command, such as what it destroys or replaces.
+    /// Adds a caution for the reader of the command, such as what it destroys or replaces.
     #[must_use]
     pub fn caution(mut self, caution: impl Into<String>) -> Self {
         self.caution = Some(caution.into());

@@ -1,4 +1,4 @@
-//! The resource in `deploy/supportwaiver.yaml` is the type that reads it.
+//! The resource in `deploy/supportwaiver.yaml` has the schema of the type that reads it.
 #![allow(clippy::unwrap_used, reason = "helpers of tests: a panic is a failure")]
 
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! Who wrote what stands in managedFields: what comes without them decides nothing.
+//! Rules that rest on managedFields decide nothing about objects that come without them.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are tests")]
 
@@ -57,7 +57,7 @@ fn a_list_without_them_leaves_open_what_rests_on_them_and_says_how_to_record_the
         assert!(reason.starts_with("2 objects") && reason.contains("--show-managed-fields"), "{reason}");
     }
     assert_eq!((bare.verdict, bare.coverage.without_managed_fields), (VerdictWord::Inconclusive, 2));
-    // What needs none of them is decided all the same.
+    // Rules that do not rest on them are decided all the same.
     assert_eq!(outcome(&bare, "AA401").0, RuleResult::Pass);
     let whole = check(&[node("a", true), node("b", true)], false);
     assert_eq!(outcome(&whole, "AA201"), (RuleResult::Pass, String::new()));

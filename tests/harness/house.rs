@@ -2,8 +2,7 @@
 //!
 //! An arrow goes from a file to a file that it uses: by a `use`, by a qualified path, or by a name that another file
 //! hands on with `use`; then it goes to the file that defines the name. Tests are no part of the house: what
-//! `#[cfg(test)]` leaves out of a build is left out here. Nothing is compiled, so that an older checkout can be read
-//! too.
+//! `#[cfg(test)]` leaves out of a build is left out here. Nothing is compiled, so an older checkout can be read too.
 
 mod listing;
 mod paths;

@@ -51,7 +51,7 @@ fn install(name: &str, cache: &Path, npm: OsString) -> anyhow::Result<PathBuf> {
     if !output.status.success() {
         bail!("npm could not fetch {name} ({}):\n{}", output.status, String::from_utf8_lossy(&output.stderr));
     }
-    // What stands under the final name is whole.
+    // A directory with the final name is complete.
     fs::rename(&unfinished, &directory).with_context(|| format!("cannot move {name} to {}", directory.display()))?;
     Ok(modules)
 }

@@ -14,7 +14,7 @@ pub struct KubectlFlag {
     pub name: &'static str,
     /// The verbs that have it; none for a flag of every verb.
     pub verbs: &'static [KubectlVerb],
-    /// What a dry run makes of it.
+    /// The meaning of the flag for a dry run.
     pub standing: FlagStanding,
     /// Whether kubectl leaves it out of its help, because it is deprecated.
     pub hidden: bool,
@@ -45,12 +45,12 @@ pub enum KubectlVerb {
     Uncordon,
 }
 
-/// What a dry run makes of a flag of kubectl.
+/// The meaning of a flag of kubectl for a dry run.
 #[derive(Clone, Copy, Debug)]
 pub enum FlagStanding {
     /// It means the same.
     Same,
-    /// It means the same but for what is said.
+    /// It means the same, with this difference.
     But(&'static str),
     /// It is accepted and changes nothing here, for this reason.
     Idle(Takes, &'static str),
@@ -58,12 +58,12 @@ pub enum FlagStanding {
     Refused(Takes, &'static str),
 }
 
-/// What stands behind a flag.
+/// The value that a flag takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Takes {
-    /// Nothing, `=true` or `=false`. The value is the one that it has when it is not given.
+    /// None, `=true` or `=false`. Without the flag, the value is the default.
     Switch {
-        /// The value of the flag that is not given.
+        /// The value without the flag.
         default: bool,
     },
     /// A value.

@@ -45,7 +45,7 @@ pub fn page(
     Ok(())
 }
 
-/// Leaves out of an object what no rule reads and what may be secret.
+/// Removes the fields of an object that no rule reads and that may be secret.
 pub(super) fn object(value: &mut Value, kind: &str) {
     let Some(fields) = value.as_object_mut() else { return };
     let kept = if kind == "ConfigMap" { data(fields) } else { None };
@@ -111,7 +111,7 @@ fn container(fields: &mut Map<String, Value>, is_static: bool) {
     }
 }
 
-/// The words that reveal a deed that Microsoft tells users to do, in place of the command that contains them.
+/// The words of a command that reveal a mitigation which Microsoft tells users to apply, in place of the command.
 fn signs(fields: &Map<String, Value>) -> Vec<String> {
     let lists = ["command", "args"].into_iter().filter_map(|field| fields.get(field)?.as_array());
     let words: Vec<&str> = lists.flatten().filter_map(Value::as_str).collect();

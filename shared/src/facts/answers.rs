@@ -74,7 +74,7 @@ impl std::fmt::Display for Stop {
 pub enum StopPurpose {
     /// Regular maintenance.
     Maintenance,
-    /// Anything else.
+    /// Any other purpose.
     Other,
 }
 

@@ -1,4 +1,4 @@
-//! The commands that findings print, as a person would paste them.
+//! The commands that findings print, in the form in which people paste them.
 
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
@@ -105,7 +105,7 @@ pub(super) fn run(command: &mut Command, mut meanwhile: impl FnMut() -> anyhow::
 fn said(child: &mut Child) -> String {
     let mut text = String::new();
     if let Some(stderr) = &mut child.stderr {
-        // What cannot be read is no reason to hide how it ended.
+        // An unreadable output must not hide the exit code.
         let _ = stderr.read_to_string(&mut text);
     }
     text

@@ -52,7 +52,7 @@ fn without_mark(text: &str) -> &str {
     text.trim_start_matches('\u{feff}')
 }
 
-/// The error of a text that was to have a shape: whether YAML at all is wrong with it, its documents tell.
+/// The error of a text that should have a shape. If the YAML itself is invalid, the error is that of its documents.
 fn of_shape(text: &str, error: &Error) -> ReadError {
     match documents(text) {
         Err(error @ ReadError::Yaml(_)) => error,
@@ -83,7 +83,8 @@ fn fault(error: &Error) -> ReadError {
     }
 }
 
-/// As much as a text of this size can have. What aliases make of a small text stays within fixed limits.
+/// Limits in proportion to the size of the text. Aliases, which can make much of a small text, are limited by fixed
+/// numbers.
 fn options(text: &str, duplicate_keys: DuplicateKeyPolicy) -> Options {
     let usual = Budget::default();
     let bytes = text.len();

@@ -41,7 +41,7 @@ impl Settings {
     }
 }
 
-/// What the guard does on the whole.
+/// The preset of the guard: the upper limit of its actions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -51,7 +51,7 @@ pub enum Preset {
     /// Everything is allowed and recorded.
     #[default]
     Observe,
-    /// What would be denied or warned of is warned of.
+    /// Every finding that would be denied or warned of causes a warning.
     Warn,
 }
 
