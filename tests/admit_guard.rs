@@ -18,7 +18,7 @@ fn each_guarded_change_is_denied_warned_or_recorded_by_mode() {
     for identity in [Identity::Person, Identity::GitOps, Identity::Admin] {
         let client = cluster.http(&identity).unwrap();
         for change in changes() {
-            let answer = change.send(&client, tool(&identity), true);
+            let answer = change.rehearse(&client, tool(&identity));
             let expected = change.expected(&identity);
             match expected {
                 Expected::Denied(code) => assert_denied(&answer, &guard, code, &change),
@@ -31,7 +31,7 @@ fn each_guarded_change_is_denied_warned_or_recorded_by_mode() {
     for identity in [Identity::Person, Identity::GitOps, Identity::Admin] {
         let client = cluster.http(&identity).unwrap();
         for change in changes() {
-            assert_warned(&change.send(&client, tool(&identity), true), change.code, &change);
+            assert_warned(&change.rehearse(&client, tool(&identity)), change.code, &change);
         }
     }
 
@@ -39,7 +39,7 @@ fn each_guarded_change_is_denied_warned_or_recorded_by_mode() {
     for identity in [Identity::Person, Identity::GitOps, Identity::Admin] {
         let client = cluster.http(&identity).unwrap();
         for change in changes() {
-            let answer = change.send(&client, tool(&identity), true);
+            let answer = change.rehearse(&client, tool(&identity));
             assert!(answer.is_success(), "{}: {}", change.what, answer.body);
             assert_eq!(answer.warnings, Vec::<String>::new(), "{}", change.what);
         }
@@ -65,7 +65,7 @@ fn an_identity_that_could_be_the_platform_is_warned_never_denied() {
     let admin = cluster.http(&Identity::Admin).unwrap();
     for manager in ["", "manager"] {
         for change in changes() {
-            assert_warned(&change.send(&admin, manager, true), change.code, &change);
+            assert_warned(&change.rehearse(&admin, manager), change.code, &change);
         }
     }
     // The credential settles it: the second certificate of the same name is a person's here, the first is not.
@@ -75,8 +75,8 @@ fn an_identity_that_could_be_the_platform_is_warned_never_denied() {
     guard.reconfigure(&json!({"mode": "enforce", "actors": actors})).unwrap();
     let person = cluster.http(&Identity::SecondAdmin).unwrap();
     for change in changes().into_iter().filter(|change| change.denies) {
-        assert_denied(&change.send(&person, "manager", true), &guard, change.code, &change);
-        let platform = change.send(&admin, "kubectl-edit", true);
+        assert_denied(&change.rehearse(&person, "manager"), &guard, change.code, &change);
+        let platform = change.rehearse(&admin, "kubectl-edit");
         assert!(platform.is_success() && platform.warnings.is_empty(), "{}: {}", change.what, platform.body);
     }
 }
@@ -96,7 +96,7 @@ fn the_platform_is_not_in_the_way() {
     for identity in [&controller, &agent] {
         let client = cluster.http(identity).unwrap();
         for change in changes().into_iter().filter(|change| !change.what.contains("add-on that is there")) {
-            let answer = change.send(&client, "kubectl-edit", true);
+            let answer = change.rehearse(&client, "kubectl-edit");
             assert!(answer.is_success() && answer.warnings.is_empty(), "{identity:?} {}: {}", change.what, answer.body);
         }
     }
@@ -262,7 +262,7 @@ fn the_platform_works_under_enforce_and_everything_works_without_the_guard() {
     ] {
         let change = change.on("moc-l1");
         let answer = wait::until(change.what, LIMIT, || {
-            let answer = change.send(&person, "kubectl-edit", false);
+            let answer = change.make(&person, "kubectl-edit");
             if answer.is_success() { Ok(answer) } else { Err(answer.body) }
         });
         answer.unwrap();
@@ -296,13 +296,17 @@ enum Expected {
 }
 
 impl Change {
-    /// Sends the change. The guard is asked about a dry run all the same, and the next change finds the cluster
-    /// unchanged.
-    fn send(&self, client: &Http, manager: &str, dry_run: bool) -> Answer {
-        let mut query = Vec::new();
-        if dry_run {
-            query.push("dryRun=All".to_owned());
-        }
+    /// Sends the change as a dry run: the guard is asked all the same, and the next change finds the cluster unchanged.
+    fn rehearse(&self, client: &Http, manager: &str) -> Answer {
+        self.send(client, manager, vec!["dryRun=All".to_owned()])
+    }
+
+    /// Sends the change.
+    fn make(&self, client: &Http, manager: &str) -> Answer {
+        self.send(client, manager, Vec::new())
+    }
+
+    fn send(&self, client: &Http, manager: &str, mut query: Vec<String>) -> Answer {
         if self.verb != Verb::Delete && !manager.is_empty() {
             query.push(format!("fieldManager={manager}"));
         } else if self.verb == Verb::Patch(PatchKind::Apply) {

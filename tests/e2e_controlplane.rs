@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 static PLAIN: Shared = Shared::new(|| ControlPlane::start(Kubernetes::NEWEST).unwrap());
 
 #[test]
-fn it_says_which_version_it_is() {
+fn the_server_reports_its_version() {
     let answer = PLAIN.lease().http(&Identity::Person).unwrap().get("/version").unwrap();
     assert_eq!(answer.object().unwrap()["gitVersion"], Kubernetes::NEWEST.git_version());
 }

@@ -89,7 +89,7 @@ fn exit_codes_tell_who_refused() {
 /// A guard does not know the installed extensions and the managed addresses. A dry run looks them up, and only where it
 /// has to.
 #[test]
-fn what_is_looked_up_beside_an_object_tells_whose_it_is() {
+fn facts_looked_up_beside_an_object_tell_whose_it_is() {
     let cluster = samples::start("healthy-azure-local").unwrap();
     let create = |object: &str| {
         cluster.kubectl_with(&Identity::Admin, ["create", "-f", "-"], object).unwrap().succeeded().unwrap();

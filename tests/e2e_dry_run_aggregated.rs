@@ -96,7 +96,7 @@ fn a_server_that_is_known_to_keep_to_dry_runs_is_sent_them() {
 }
 
 #[test]
-fn whoever_may_not_list_api_services_gets_what_kubernetes_is_known_to_serve_itself() {
+fn a_user_who_may_not_list_api_services_can_rehearse_kubernetes_own_groups() {
     let cluster = ControlPlane::start(Kubernetes::V1_33).unwrap();
     let extension = Extension::start(&cluster, &[CARELESS, CALICO]).unwrap();
     define(&cluster, "shop.example", "Widget", "widgets");

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::{DRIFTED, HEALTHY};
 
 #[test]
-fn a_dump_says_what_the_live_check_says_and_what_it_does_not_hold() {
+fn a_dump_gives_the_findings_of_the_live_check_and_names_its_gaps() {
     for (cluster, code) in [(HEALTHY.lease(), 0), (DRIFTED.lease(), 3)] {
         let desk = Desk::new(&cluster).unwrap();
         let live = report(&desk, "", code);
@@ -26,7 +26,7 @@ fn a_dump_says_what_the_live_check_says_and_what_it_does_not_hold() {
 }
 
 #[test]
-fn a_dump_without_managed_fields_does_not_pass_by_what_it_cannot_tell() {
+fn a_dump_without_managed_fields_is_unknown_for_rules_that_rest_on_them() {
     let cluster: &ControlPlane = &HEALTHY.lease();
     let desk = Desk::new(cluster).unwrap();
     record(&desk, "bare", "sed 's/ --show-managed-fields//'");

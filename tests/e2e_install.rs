@@ -16,7 +16,7 @@ use aksarc_webhook::manifest;
 use serde_json::Value;
 
 #[test]
-fn installing_upgrading_and_removing_keep_what_is_configured() {
+fn installing_upgrading_and_removing_keep_the_configuration() {
     let cluster = ControlPlane::builder(Kubernetes::V1_33).controller_manager().start().unwrap();
     let desk = Desk::new(&cluster).unwrap();
     let [_, install] = readme::blocks("Install").unwrap();

@@ -57,7 +57,7 @@ const ENOUGH: usize = 8;
 const SEED: u64 = 20_261_121;
 
 #[test]
-fn guard_and_dry_run_agree_and_what_breaks_shows_in_the_state_after() {
+fn guard_and_dry_run_agree_and_every_new_fault_shows_in_the_state_after() {
     // The same changes in every run, so that no run fails for what another would not have seen; .ci/long has more seeds.
     let given = std::env::var("AKSARC_LAW_SEEDS").unwrap_or_else(|_| SEED.to_string());
     let seeds: Vec<u64> =

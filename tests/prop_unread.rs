@@ -27,7 +27,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 #[test]
-fn what_kubernetes_itself_cannot_read_is_allowed_counted_and_marked() {
+fn an_object_that_kubernetes_itself_cannot_read_is_allowed_counted_and_marked() {
     let mut guard = Asked::new();
     let mut broken = 0;
     let mut wrong = Vec::new();

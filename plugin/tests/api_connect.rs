@@ -24,7 +24,7 @@ fn impersonation_reaches_the_server() {
 }
 
 #[test]
-fn a_token_flag_goes_before_all_else_in_the_kubeconfig() {
+fn a_token_flag_takes_precedence_over_the_kubeconfig() {
     let server = Server::of(Cluster::healthy());
     let program = Program::new();
     program.kubeconfig(
@@ -188,7 +188,7 @@ fn kubeconfigs_of_a_list_are_merged_and_missing_ones_passed_over() {
 }
 
 #[test]
-fn without_a_cluster_the_message_says_what_to_give() {
+fn without_a_cluster_the_message_names_the_missing_flags() {
     let program = Program::new();
     let ran = program.check(&[]).exits(2);
     assert!(ran.stderr.contains("no cluster is configured") && ran.stderr.contains("--kubeconfig"), "{}", ran.stderr);

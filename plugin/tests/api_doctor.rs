@@ -90,7 +90,7 @@ fn the_rights_are_printed_without_a_cluster_and_named_where_they_are_missing() {
 }
 
 #[test]
-fn what_a_dry_run_lists_is_named_and_no_check_needs_it() {
+fn lists_for_dry_runs_are_named_and_no_check_needs_them() {
     let without = |lacking: &'static [&'static str]| {
         let may = move |spec: &Value| {
             let resource = spec["resourceAttributes"]["resource"].as_str().unwrap_or_default();
@@ -147,7 +147,7 @@ fn a_server_that_answers_no_reviews_leaves_rights_unknown() {
 }
 
 #[test]
-fn what_versions_calls_old_is_old_for_doctor_too() {
+fn a_table_that_versions_calls_old_is_old_for_doctor_too() {
     let server = server(Cluster::healthy(), now(), |_| true);
     let (state, summary, details) = check(&doctor(&server).exits(0).json(), "data");
     // The table of Windows Server is of 2024.

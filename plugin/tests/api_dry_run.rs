@@ -337,7 +337,7 @@ async fn our_guards_denial_is_told_with_the_same_findings() {
 }
 
 #[tokio::test]
-async fn a_denied_strategic_patch_is_reckoned_with_the_servers_schema() {
+async fn a_denied_strategic_patch_is_computed_with_the_servers_schema() {
     let server = Server::start(|request| {
         let deny = "admission webhook \"workloads.guard.aksarc.dev\" denied the request: AA301";
         request.is("PATCH", COREDNS).then(|| fails(403, "Forbidden", deny))
@@ -439,7 +439,7 @@ async fn a_delete_without_the_right_to_read_is_sent_and_called_inconclusive() {
 }
 
 #[tokio::test]
-async fn deletes_are_judged_by_what_is_there() {
+async fn deletes_are_judged_by_the_existing_object() {
     let server = Server::start(|_| None);
     let report = server.run(&delete(&["deploy", "coredns"])).await.unwrap();
     assert_eq!((report.exit_code, report.changes[0].findings[0].code.as_str()), (3, "AA302"));
@@ -452,7 +452,7 @@ async fn deletes_are_judged_by_what_is_there() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_exit_6_unless_it_may_be_missing() {
+async fn a_missing_object_is_exit_6_unless_it_may_be_missing() {
     let server = Server::start(|_| None);
     let report = server.run(&delete(&["node", "gone"])).await.unwrap();
     assert_eq!((report.exit_code, report.requests), (6, 0));
@@ -463,7 +463,7 @@ async fn what_is_not_there_is_exit_6_unless_it_may_be_missing() {
 }
 
 #[tokio::test]
-async fn what_kubectl_refuses_itself_is_never_sent() {
+async fn changes_that_kubectl_itself_refuses_are_never_sent() {
     let server = Server::start(|_| None);
     let report =
         server.run(&rehearsal(label("node.kubernetes.io/instance-type=x", false), &["node", "moc-l1"])).await.unwrap();
@@ -564,7 +564,7 @@ async fn a_slow_server_ends_in_time_with_exit_1() {
 }
 
 #[tokio::test]
-async fn who_we_are_falls_back_to_the_kubeconfig() {
+async fn the_identity_falls_back_to_the_kubeconfig() {
     let server =
         Server::start(|request| request.path().contains("authentication.k8s.io").then(|| fails(404, "NotFound", "no")));
     let report = server.run(&system_label()).await.unwrap();
@@ -610,7 +610,7 @@ async fn a_subresource_that_another_program_may_answer_is_not_rehearsed() {
 }
 
 #[tokio::test]
-async fn who_serves_a_group_is_asked_right_before_the_first_write_and_anew_when_that_is_old() {
+async fn the_servers_of_groups_are_listed_right_before_the_first_write_and_again_when_the_list_is_old() {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
     // The list is read before the review and before each of two writes; by the last time, the group was handed over.

@@ -231,7 +231,7 @@ fn without_either_list_kubernetes_own_groups_alone_are_rehearsed() {
 }
 
 #[test]
-fn even_the_question_who_we_are_goes_to_nobody_who_may_store_it() {
+fn even_the_question_for_the_identity_is_not_sent_to_a_server_that_may_store_it() {
     let server = server(Says::HandedOver(&["authentication.k8s.io"]));
     let report = dry_run(&server, &["label", "configmaps/old", "team=a"]).exits(0).json();
     assert_eq!(report["user"]["confirmed"], false);
@@ -239,7 +239,7 @@ fn even_the_question_who_we_are_goes_to_nobody_who_may_store_it() {
 }
 
 #[test]
-fn the_screen_says_why_and_what_was_and_was_not_done() {
+fn the_screen_names_the_reason_and_the_steps_that_were_not_done() {
     let server = server(Says::HandedOver(&["shop.example"]));
     let program = Program::at(&server.url());
     let ran = program.run(&["dry-run", "label", "widgets/old", "team=a", "-n", "shop"]).exits(5);
@@ -257,7 +257,7 @@ fn the_screen_says_why_and_what_was_and_was_not_done() {
 }
 
 #[test]
-fn a_subresource_that_leads_to_a_program_of_somebodys_is_no_argument() {
+fn a_subresource_that_leads_to_another_program_is_refused_as_an_argument() {
     let server = server(Says::HandedOver(&[]));
     let ran = dry_run(&server, &["patch", "configmaps/old", "--subresource=proxy", "-p", "{}"]).exits(2);
     assert!(ran.stderr.contains("proxy") && ran.stderr.contains("status"), "{}", ran.stderr);

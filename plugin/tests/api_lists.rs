@@ -271,7 +271,7 @@ fn a_list_that_breaks_off_counts_no_object_twice_and_is_no_whole_one() {
 }
 
 #[test]
-fn an_api_server_of_somebodys_that_is_down_ends_no_check() {
+fn an_aggregated_api_server_that_is_down_does_not_end_a_check() {
     let path = "/apis/projectcalico.org/v3/ippools";
     let mut cluster = Cluster::outside();
     cluster.serve(path, "IPPool");
@@ -445,7 +445,7 @@ fn json_that_ends_early_is_no_list() {
 }
 
 #[test]
-fn what_is_no_api_server_is_told_by_its_answer() {
+fn a_server_of_another_kind_is_recognised_by_its_answer() {
     let html = || Reply::Raw(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n<html>log in\x1b[31m</html>".to_vec());
     let portal = Server::start(move |_, _| html());
     assert_failed(Program::at(&portal.url()).check(&[]), &["not from a Kubernetes API server", "<html>log in"]);

@@ -51,7 +51,7 @@ fn every_probe_is_asked_once_and_by_get() {
 }
 
 #[test]
-fn what_no_rule_asks_is_not_asked() {
+fn probes_that_no_rule_reads_are_not_sent() {
     let server = Server::of(Cluster::healthy());
     Program::at(&server.url()).check(&["--only", "AA101"]).exits(0);
     assert!(!server.requests().iter().any(|request| ["/apis", "/metrics", "/readyz"].contains(&&*request.path)));
@@ -67,7 +67,7 @@ fn a_server_that_is_not_ready_has_answered() {
 }
 
 #[test]
-fn what_a_probe_comes_to_never_fails_the_check() {
+fn the_result_of_a_probe_never_fails_the_check() {
     let mut cluster = Cluster::healthy();
     cluster.forbidden.push("/metrics".to_owned());
     cluster.texts.remove("/metrics");
@@ -95,7 +95,7 @@ fn what_a_probe_comes_to_never_fails_the_check() {
 }
 
 #[test]
-fn metrics_of_fifty_megabytes_take_no_memory_to_speak_of() {
+fn metrics_of_fifty_megabytes_take_little_memory() {
     let peak = |cluster: Cluster| {
         let server = Server::of(cluster);
         let program = Program::at(&server.url());

@@ -57,7 +57,7 @@ fn without(kinds: &[(&str, &str)], into: &Path) {
 }
 
 #[test]
-fn what_cannot_be_read_is_neither_gone_nor_as_recorded() {
+fn objects_of_unread_lists_count_neither_as_gone_nor_as_recorded() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("b.json").display().to_string();
     assert!(run(&["baseline", "capture", "--snapshot", &drifted(), "-o", &file]).status.success());
@@ -158,7 +158,7 @@ fn names_and_contexts_are_shown_not_sent() {
 }
 
 #[test]
-fn what_is_no_baseline_is_an_error_that_names_the_file() {
+fn a_file_that_is_no_baseline_is_an_error_that_names_it() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
     let write = |name: &str, text: &[u8]| std::fs::write(path(name), text).unwrap();

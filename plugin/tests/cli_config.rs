@@ -226,7 +226,7 @@ fn a_bad_file_is_told_with_its_name_and_place() {
 }
 
 #[test]
-fn what_has_no_setting_does_not_read_a_broken_file() {
+fn a_command_without_settings_does_not_read_a_broken_file() {
     let program = Program::new();
     program.write(OWN, "{");
     for args in [

@@ -144,7 +144,7 @@ fn formats_and_files_that_cannot_be_are_refused() {
 }
 
 #[test]
-fn what_is_no_result_is_refused() {
+fn files_that_are_no_results_are_refused() {
     let program = Program::new();
     for (text, words) in [
         ("", "result.json is empty: a result is what `support-check -o json` prints"),

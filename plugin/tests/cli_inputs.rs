@@ -79,7 +79,7 @@ fn a_day_before_the_snapshot_or_before_every_text_is_warned_of_and_no_day_of_oth
 }
 
 #[test]
-fn what_was_recorded_from_a_cluster_is_no_manifest_in_any_format() {
+fn objects_recorded_from_a_cluster_are_named_in_every_format_of_a_check_of_manifests() {
     let program = Program::new();
     let nodes = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/clusters/drifted/nodes.json");
     for format in ["short", "wide", "json", "name"] {
@@ -154,7 +154,7 @@ fn typed(mut node: Value) -> Value {
 }
 
 #[test]
-fn a_snapshot_made_with_kubectl_knows_what_it_does_not_hold() {
+fn a_snapshot_made_with_kubectl_leaves_the_lists_that_it_lacks_unknown() {
     let program = Program::new();
     let mut bad = typed(fake::node("moc-l2"));
     bad["metadata"]["labels"]["kubernetes.io/hostname"] = json!("edge-7");
@@ -419,7 +419,7 @@ fn kustomizations_are_built_by_kubectl() {
 }
 
 #[test]
-fn text_of_another_encoding_is_told_with_what_makes_utf_8_of_it() {
+fn text_of_another_encoding_is_named_with_a_command_that_converts_it() {
     let program = Program::new();
     let latin = [ADD_ON.as_bytes(), b"# caf\xe9\n"].concat();
     std::fs::write(program.path("latin.yaml"), latin).unwrap();
@@ -432,7 +432,7 @@ fn text_of_another_encoding_is_told_with_what_makes_utf_8_of_it() {
 }
 
 #[test]
-fn wrong_words_get_the_right_ones() {
+fn wrong_words_get_a_suggestion() {
     let program = Program::new();
     for (args, word) in [
         (&["support-chek"][..], "support-check"),

@@ -49,7 +49,7 @@ fn links_are_followed_and_stay() {
 }
 
 #[test]
-fn what_is_open_elsewhere_is_written_where_it_stands() {
+fn an_open_descriptor_is_written_from_its_present_position() {
     let program = with_manifest();
     symlink("/proc/self/fd/1", program.path("so")).unwrap();
     for path in ["so", "/dev/stdout", "/proc/self/fd/1", "/dev/fd/1"] {

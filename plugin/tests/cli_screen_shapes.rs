@@ -70,7 +70,7 @@ fn two_thousand_nodes_with_one_fault_are_one_screen() {
 }
 
 #[test]
-fn what_is_broken_now_comes_first_and_then_what_voids() {
+fn failures_come_first_and_then_findings_that_void_support() {
     let saved = saved("drifted", "auto");
     let screen = at_width(&saved, 80, Show::All, GroupBy::Rule);
     let heads: Vec<&str> = screen.lines().filter(|line| line.starts_with(['✗', '!', '~', 'i', '?'])).collect();
@@ -248,7 +248,7 @@ fn a_part_can_be_asked_for() {
 
 /// Grouped by object, an object is named once: in the title of its findings.
 #[test]
-fn an_object_that_is_a_title_is_not_said_again() {
+fn an_object_that_is_a_title_is_not_repeated() {
     let screen = at_width(&saved("drifted", "auto"), 80, Show::Problems, GroupBy::Object);
     let (_, coredns) = screen.split_once("# kube-system/deployment/coredns\n").unwrap();
     let (coredns, _) = coredns.split_once("\n# ").unwrap();

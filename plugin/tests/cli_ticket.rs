@@ -28,7 +28,7 @@ fn diff(program: &Program, old: &str, new: &str, code: i32) -> Value {
 }
 
 #[test]
-fn results_are_compared_by_fingerprints_and_what_was_not_decided_is_no_news() {
+fn results_are_compared_by_fingerprints_and_undecided_findings_are_not_new() {
     let program = Program::new();
     let whole = result(&program, "whole.json", &[]);
     let count = whole["findings"].as_array().unwrap().len();

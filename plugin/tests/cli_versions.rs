@@ -80,7 +80,7 @@ fn a_cluster_of_unknown_platform_is_shown_against_every_table() {
 }
 
 #[test]
-fn an_old_table_is_called_old_and_where_to_give_a_newer_one() {
+fn an_old_table_is_called_old_with_the_flag_for_a_newer_one() {
     let server = Server::of(Cluster::healthy());
     let program = Program::at(&server.url());
     let late = ["versions", "--platform", "azure-local", "--as-of", "2026-11-21"];
@@ -206,7 +206,7 @@ fn a_file_that_does_not_help_says_so() {
 }
 
 #[test]
-fn what_cannot_be_read_is_not_shown_as_nothing() {
+fn unread_nodes_are_not_shown_as_missing() {
     let cluster = Cluster { forbidden: vec!["/api/v1/nodes".to_owned()], ..Cluster::healthy() };
     let server = Server::of(cluster);
     let program = Program::at(&server.url());

@@ -48,7 +48,7 @@ fn item<'v>(document: &'v Value, name: &str) -> &'v Value {
 }
 
 #[test]
-fn a_list_shows_state_days_and_what_they_are_for() {
+fn a_list_shows_state_days_and_object_of_each_waiver() {
     let program = Program::new();
     program.write("w.json", &file(&every_state()));
     let list =
@@ -402,7 +402,7 @@ fn a_cluster_without_the_resource_has_no_waivers_and_says_so() {
 }
 
 #[test]
-fn waivers_that_may_not_be_read_end_the_check_with_a_word() {
+fn waivers_that_may_not_be_read_end_the_check_with_a_message() {
     let mut cluster = keeping(&[resource(waiver("good", "moc-l2"))]);
     cluster.forbidden = vec!["/apis/aksarc.dev".to_owned()];
     let server = Server::of(cluster);
@@ -588,7 +588,7 @@ fn a_new_waiver_comes_from_flags_too() {
 }
 
 #[test]
-fn what_lint_would_refuse_is_not_made() {
+fn a_waiver_that_lint_would_refuse_is_not_made() {
     let server = Server::of(Cluster::outside());
     let program = Program::at(&server.url());
     program.check(&["--save", "result.json"]).exits(3);

@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_its_words_with_what_to_know_behind_them() {
+    fn a_line_is_its_words_followed_by_its_remarks() {
         let mut label = Command::kubectl_in("shop", ["label", "pod"]).name("web").name("a/b=it's");
         assert_eq!(label.line(), r"kubectl -n shop label pod web 'a/b=it'\''s'");
         assert_eq!(label.printed(), label.line());

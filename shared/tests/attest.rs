@@ -88,7 +88,7 @@ fn a_bad_answer_is_one_finding_of_the_rule_that_is_there_for_it() {
 }
 
 #[test]
-fn what_was_found_stays_found_whatever_people_answer() {
+fn a_finding_stays_whatever_people_answer() {
     let report = check(&["AA401"], "- {clause: C10, answer: fulfilled, by: bob, on: 2026-05-20}", &[MOC, FOREIGN]);
     assert_eq!(outcome(&report, "AA401").outcome, RuleResult::Violated);
     assert_eq!(report.findings[0].object.name, "spare-pc");

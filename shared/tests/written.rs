@@ -49,7 +49,7 @@ fn node(name: &str, written: bool) -> Value {
 }
 
 #[test]
-fn a_list_without_them_leaves_open_what_rests_on_them_and_says_how_to_record_them() {
+fn a_list_without_them_leaves_rules_on_them_unknown_and_says_how_to_record_them() {
     let bare = check(&[node("a", false), node("b", false)], false);
     for code in ["AA201", "AA202"] {
         let (outcome, reason) = outcome(&bare, code);
@@ -85,7 +85,7 @@ fn one_object_without_them_among_others_was_cleared_of_them() {
 }
 
 #[test]
-fn what_nobody_can_own_never_had_them() {
+fn an_object_without_content_never_had_them() {
     let account =
         json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "x", "namespace": "kube-system"}});
     let space = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system",

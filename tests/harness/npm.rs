@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn what_npm_says_when_it_fails_is_told() {
+    fn a_failure_of_npm_is_reported_in_its_words() {
         let cache = tempfile::tempdir().unwrap();
         // Asked to run a script called `ci`, a shell complains as npm would.
         let message = install("axe-core", cache.path(), "/bin/sh".into()).unwrap_err().to_string();

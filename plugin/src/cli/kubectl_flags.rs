@@ -147,13 +147,13 @@ fn flags_of(command: &Command) -> impl Iterator<Item = &'static KubectlFlag> {
 
 /// The command with the flags of the table that its own types do not have, on every subcommand that takes them.
 pub(super) fn added(command: Command) -> Command {
-    fn below(command: Command, is_verb: bool) -> Command {
-        let flags = flags_of(&command).filter(|flag| is_verb || flag.verbs.is_empty());
+    fn below(command: Command, parent: &str) -> Command {
+        let flags = flags_of(&command).filter(|flag| parent == DRY_RUN || flag.verbs.is_empty());
         let own: Vec<Arg> = flags.filter_map(KubectlFlag::arg).collect();
-        let is_dry_run = command.get_name() == DRY_RUN;
-        command.args(own).mut_subcommands(|sub| below(sub, is_dry_run))
+        let name = command.get_name().to_owned();
+        command.args(own).mut_subcommands(|sub| below(sub, &name))
     }
-    below(command, false)
+    below(command, "")
 }
 
 /// The error for the first flag that was given and is refused.

@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn words_that_are_none_are_told_with_their_place_and_the_nearest() {
+    fn unknown_words_are_named_with_their_place_and_the_nearest_known_word() {
         for (rest, words) in [
             ("defalts: {}\n", "unknown field `defalts`"),
             ("defalts: {}\n", "line 3, column 1"),

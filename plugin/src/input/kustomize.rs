@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kubectl_that_hangs_is_not_waited_for() {
+    fn a_hanging_kubectl_is_ended_after_the_limit() {
         let directory = tempfile::tempdir().unwrap();
         let kubectl = directory.path().join("kubectl");
         std::fs::write(&kubectl, "#!/bin/sh\necho begun\nexec sleep 600\n").unwrap();

@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn our_variable_goes_before_everybodys() {
+    fn our_own_variable_takes_precedence_over_pager() {
         let given = |text: &str| Some(text.to_owned());
         assert_eq!(choose(given("most"), given("more")).unwrap(), ["most"]);
         assert_eq!(choose(None, given("less -S")).unwrap(), ["less", "-S"]);

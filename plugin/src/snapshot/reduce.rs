@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_may_be_secret_does_not_get_in() {
+    fn fields_that_may_be_secret_are_left_out() {
         let canary = "hunter2";
         let bytes = serde_json::json!({"items": [{
             "metadata": {"name": "a", "annotations": {LAST_APPLIED: canary, "keep": "this"}},
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_static_pods_command_line_only_what_rules_read_gets_in() {
+    fn a_static_pods_command_line_keeps_only_the_flags_that_rules_read() {
         let canary = "hunter2";
         let command =
             serde_json::json!(["kube-apiserver", format!("--password={canary}"), "--feature-gates=A=true", canary]);
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn the_guards_record_of_when_it_ran_gets_in_and_no_other_data() {
+    fn the_guards_heartbeat_record_is_kept_and_no_other_data() {
         let map = |namespace: &str, name: &str| {
             let item = serde_json::json!({"metadata": {"name": name, "namespace": namespace}, "data": {"k": "kept"}, "binaryData": {"b": "c2VjcmV0"}});
             let mut out = Vec::new();
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn published_authorities_get_in_and_nothing_around_them() {
+    fn published_authorities_are_kept_without_the_text_around_them() {
         let block = |kind: &str, body: &str| format!("-----BEGIN {kind}-----\n{body}\n-----END {kind}-----\n");
         let (certificate, canary) = (block("CERTIFICATE", "TUlJ"), block("PRIVATE KEY", "aHVudGVyMg=="));
         let map = |namespace: &str, name: &str| {

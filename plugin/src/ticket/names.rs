@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_servers_address_the_host_is_a_name() {
+    fn the_host_of_a_servers_address_is_a_name() {
         for (server, host) in [
             ("https://edge.contoso.example:6443", Some("contoso.example")),
             ("https://edge.azurecr.io", Some("edge.azurecr.io")),

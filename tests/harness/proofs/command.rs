@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_makes_a_finding_go_away_is_pasted() {
+    fn only_commands_that_clear_a_finding_are_pasted() {
         let fix = |argv: Value, clears: bool| json!({"argv": argv, "line": "x", "clears": clears});
         let of = |fixes: &[Value]| cures(&json!({"fix": fixes})).len();
         let (look, cure) =
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_behind_fix_is_read_from_the_screen() {
+    fn the_commands_behind_fix_are_read_from_the_screen() {
         let screen =
             "    why   x\n    fix   kubectl delete node x  # destroys it\n    more  kubectl aksarc explain AA401\n";
         assert_eq!(printed(screen), ["kubectl delete node x  # destroys it"]);

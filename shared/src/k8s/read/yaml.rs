@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_key_that_is_there_twice_the_last_counts_in_objects_and_none_in_our_own_files() {
+    fn the_last_of_two_equal_keys_counts_in_objects_and_our_own_files_may_have_none() {
         let twice = "a: {b: 1, b: 2}\na: {b: 3, c: {}, b: 4}\n";
         assert_eq!(documents(twice).unwrap(), [serde_json::json!({"a": {"b": 4, "c": {}}})]);
         let said = parse::<std::collections::BTreeMap<String, u8>>("a: 1\na: 2\n").unwrap_err().to_string();

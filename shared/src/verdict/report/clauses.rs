@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_waived_is_no_violation_and_no_pass() {
+    fn a_waived_finding_is_no_violation_and_no_pass() {
         let note = crate::finding::WaiverNote {
             name: "W-1".to_owned(),
             reason: String::new(),
