@@ -406,7 +406,7 @@ fn kustomizations_are_built_by_kubectl() {
     assert_eq!(program.read("asked"), "kustomize -- overlay\n");
     let program = Program::new();
     assert_bad(with_kubectl(&program, "echo error: no base >&2; exit 1")(&check), "failed: error: no base");
-    assert_bad(with_kubectl(&program, "true")(&check), "kubectl kustomize overlay` makes holds no objects");
+    assert_bad(with_kubectl(&program, "true")(&check), "the output of `kubectl kustomize overlay` holds no objects");
     let alone = program.command().args(check).env("PATH", program.path("nothing")).output().unwrap();
     assert_bad(Ran::of(&alone), "-k needs kubectl on the PATH");
     assert_bad(program.check(&["-k", "https://example.com/base"]), "kubectl kustomize https://example.com/base");

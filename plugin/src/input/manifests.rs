@@ -55,7 +55,7 @@ pub(crate) fn each(given: Given<'_>, take: &mut dyn FnMut(Manifest) -> anyhow::R
                 take(manifest)
             })?;
             if count == 0 {
-                bail!("what `kubectl kustomize {shown}` makes holds no objects");
+                bail!("the output of `kubectl kustomize {shown}` holds no objects");
             }
             return Ok(());
         }

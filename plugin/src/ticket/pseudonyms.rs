@@ -70,7 +70,7 @@ impl PseudonymKey {
     pub(crate) fn forgotten() -> anyhow::Result<Self> {
         let mut secret = [0; 32];
         if SystemRandom::new().fill(&mut secret).is_err() {
-            bail!("the system gives no random numbers, which pseudonyms without a key are made of");
+            bail!("the system has no random numbers for pseudonyms without a key");
         }
         Ok(PseudonymKey(hmac::Key::new(hmac::HMAC_SHA256, &secret)))
     }

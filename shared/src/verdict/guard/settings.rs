@@ -90,9 +90,9 @@ pub enum SettingsError {
     NoChange(String),
     /// The mode `deny` for rules whose findings never void support on the platform: the guard denies nothing else.
     #[error(
-        "rules: {} cannot deny, because what {} never voids support{place}: give {} warn, or leave {} out",
+        "rules: {} cannot deny, because {} findings never void support{place}: give {} warn, or leave {} out",
         codes.join(", "),
-        if codes.len() == 1 { "it finds" } else { "they find" },
+        if codes.len() == 1 { "its" } else { "their" },
         if codes.len() == 1 { "it" } else { "them" },
         if codes.len() == 1 { "it" } else { "them" }
     )]
