@@ -14,7 +14,7 @@ use aksarc_shared::k8s::user::User;
 use aksarc_shared::verdict::guard::{Preset, Settings};
 use kubectl_aksarc::api::{Connection, SendLimits, Sender};
 use kubectl_aksarc::cli::exit::Failure;
-use kubectl_aksarc::dry_run::edit::{self, MetadataPlace};
+use kubectl_aksarc::dry_run::edit::{self, Existing, MetadataPlace};
 use kubectl_aksarc::dry_run::gate;
 use kubectl_aksarc::dry_run::judge::Support;
 use kubectl_aksarc::dry_run::plan::{GuardAnswer, GuardSource, Plan, PlannedEffect};
@@ -269,22 +269,22 @@ fn rehearsal(verb: Verb, words: &[&str]) -> Rehearsal {
     }
 }
 
-fn label(edit: &str, overwrite: bool) -> Verb {
+fn label(edit: &str, existing: Existing) -> Verb {
     Verb::Metadata {
         place: MetadataPlace::Labels,
         pairs: edit::pairs(MetadataPlace::Labels, &[edit.to_owned()]).unwrap(),
-        overwrite,
+        existing,
         resource_version: String::new(),
         manager: "kubectl-label".to_owned(),
     }
 }
 
 fn system_label() -> Rehearsal {
-    rehearsal(label("node.kubernetes.io/instance-type=edge-big", true), &["node", "moc-l1"])
+    rehearsal(label("node.kubernetes.io/instance-type=edge-big", Existing::Replace), &["node", "moc-l1"])
 }
 
 fn own_label() -> Rehearsal {
-    rehearsal(label("contoso.com/size=edge", false), &["node/moc-l1"])
+    rehearsal(label("contoso.com/size=edge", Existing::Keep), &["node/moc-l1"])
 }
 
 fn delete(words: &[&str]) -> Rehearsal {
@@ -465,11 +465,13 @@ async fn a_missing_object_is_exit_6_unless_it_may_be_missing() {
 #[tokio::test]
 async fn changes_that_kubectl_itself_refuses_are_never_sent() {
     let server = Server::start(|_| None);
-    let report =
-        server.run(&rehearsal(label("node.kubernetes.io/instance-type=x", false), &["node", "moc-l1"])).await.unwrap();
+    let report = server
+        .run(&rehearsal(label("node.kubernetes.io/instance-type=x", Existing::Keep), &["node", "moc-l1"]))
+        .await
+        .unwrap();
     assert_eq!((report.exit_code, report.requests), (6, 0));
     assert_eq!(report.changes[0].refusal.as_ref().unwrap().who, Refuser::Kubectl);
-    let unknown = server.run(&rehearsal(label("a=b", false), &["nodez", "moc-l1"])).await.unwrap_err();
+    let unknown = server.run(&rehearsal(label("a=b", Existing::Keep), &["nodez", "moc-l1"])).await.unwrap_err();
     assert_eq!(unknown.code, 2);
     assert!(unknown.to_string().contains("did you mean \"nodes\"?"), "{unknown}");
 }
@@ -530,7 +532,7 @@ async fn lists_are_followed_and_each_object_rehearsed() {
     let choice = Choice { selector: "a=b".to_owned(), ..Choice::default() };
     let selected = Rehearsal {
         targets: Targets::Arguments { words: vec!["nodes".to_owned()], choice },
-        ..rehearsal(label("x=y", false), &[])
+        ..rehearsal(label("x=y", Existing::Keep), &[])
     };
     let report = server.run(&selected).await.unwrap();
     assert_eq!((report.exit_code, report.requests, report.counts.change), (0, 1, 1));
@@ -618,7 +620,7 @@ async fn the_servers_of_groups_are_listed_right_before_the_first_write_and_again
         let times = if request.is("GET", API_SERVICES) { count.fetch_add(1, Ordering::Relaxed) } else { return None };
         Some(ok(&api_services((times >= 2).then_some("apps"))))
     });
-    let twice = rehearsal(label("contoso.com/size=edge", false), &["deploy/coredns", "deploy/coredns"]);
+    let twice = rehearsal(label("contoso.com/size=edge", Existing::Keep), &["deploy/coredns", "deploy/coredns"]);
     let report = server.run(&Rehearsal { fresh: Duration::ZERO, ..twice.clone() }).await.unwrap();
     assert_eq!((report.requests, asked.load(Ordering::Relaxed)), (1, 3));
     let barred = "cannot be rehearsed on this server: apps is served by shop/api";
@@ -648,7 +650,7 @@ async fn a_write_that_is_put_off_goes_through_the_gate_again() {
         let times = if request.is("GET", API_SERVICES) { count.fetch_add(1, Ordering::Relaxed) } else { return None };
         Some(ok(&api_services((times >= 2).then_some("apps"))))
     });
-    let label = rehearsal(label("contoso.com/size=edge", false), &["deploy/coredns"]);
+    let label = rehearsal(label("contoso.com/size=edge", Existing::Keep), &["deploy/coredns"]);
     let report = server.run(&Rehearsal { fresh: Duration::ZERO, ..label }).await.unwrap();
     let barred = "cannot be rehearsed on this server: apps is served by shop/api";
     assert_eq!((report.exit_code, &*report.changes[0].not_rehearsed), (5, barred));
