@@ -208,7 +208,7 @@ pub enum Problem {
     #[error("it ended at {0}")]
     Expired(Timestamp),
     /// It is dated in the future.
-    #[error("it is dated {0}, which is in the future")]
+    #[error("it is of {0}, which is still to come")]
     Future(Timestamp),
     /// It runs longer than any answer may.
     #[error("it may hold {MAX_DAYS} days at most")]
