@@ -18,6 +18,7 @@
 
 pub mod attack;
 pub mod audit;
+pub mod balancer;
 pub mod binaries;
 mod client;
 mod control_plane;
@@ -34,6 +35,7 @@ pub mod product;
 pub mod proofs;
 pub mod protection;
 pub mod readme;
+pub mod replicas;
 pub mod reviews;
 pub mod rule_files;
 pub mod samples;

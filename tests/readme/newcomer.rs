@@ -40,16 +40,6 @@ impl Newcomer {
         Finished::run(&mut kubectl, None)?.succeeded().map(drop)
     }
 
-    /// Puts a file of the newcomer's own into the clone.
-    ///
-    /// # Errors
-    /// The file system refuses.
-    pub(crate) fn bring(&self, file: &Path, name: &str) -> anyhow::Result<()> {
-        let to = self.repository().join(name);
-        ensure!(!to.exists(), "{name} is in the clone already");
-        fs::copy(file, to).map(drop).with_context(|| format!("cannot bring {}", file.display()))
-    }
-
     /// Types a command into bash, in the clone, as of `day`.
     ///
     /// # Errors

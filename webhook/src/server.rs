@@ -24,11 +24,13 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
+use crate::certificates::{self, CertificateCounters, CertificateOptions};
 use crate::health::Health;
 use crate::heartbeat::{self, HeartbeatCounters, HeartbeatOptions};
 use crate::metrics::Metrics;
 use crate::plain::{PlainLimits, PlainPort, ServedPort};
-use crate::reload::{CertificateFiles, ConfigFile, Poll};
+use crate::presented::Presented;
+use crate::reload::{self, CertificateFiles, ConfigFile, Poll};
 use crate::review::{JudgeFn, ReviewCounters, Reviewer};
 use crate::slots::{PortCounters, Ports};
 use crate::waivers::{self, WaiverReadCounters, WaiverReadOptions};
@@ -51,8 +53,8 @@ pub struct ServerOptions {
     pub admin_listen: SocketAddr,
     /// The address for probes; port 0 takes any.
     pub probe_listen: SocketAddr,
-    /// The directory of `tls.crt` and `tls.key`.
-    pub tls_dir: PathBuf,
+    /// Where the certificate comes from.
+    pub certificates: CertificateSource,
     /// The configuration file; the guard observes without one.
     pub config: Option<PathBuf>,
     /// How often certificate and configuration are polled; `None` leaves that to [`GuardServer::reload`].
@@ -69,6 +71,15 @@ pub struct ServerOptions {
     pub log_lines_dropped: Counter,
 }
 
+/// Where the certificate comes from.
+#[derive(Clone, Debug)]
+pub enum CertificateSource {
+    /// A directory with `tls.crt` and `tls.key`, which others renew.
+    Directory(PathBuf),
+    /// The guard itself makes and renews it.
+    Own(Box<CertificateOptions>),
+}
+
 impl ServerOptions {
     /// Options for tests: free ports of the loopback interface, certificates from `tls_dir`, and no polling.
     pub fn loopback(tls_dir: impl Into<PathBuf>) -> Self {
@@ -76,7 +87,7 @@ impl ServerOptions {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             admin_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             probe_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            tls_dir: tls_dir.into(),
+            certificates: CertificateSource::Directory(tls_dir.into()),
             config: None,
             poll: None,
             heartbeat: None,
@@ -129,6 +140,7 @@ pub struct GuardServer {
     _admin: ServedPort,
     _probe: ServedPort,
     _beat: AbortOnDrop,
+    _certificates: Option<AbortOnDrop>,
     _heartbeat: Option<AbortOnDrop>,
     _waivers: Option<AbortOnDrop>,
     _poller: Option<mpsc::Sender<Infallible>>,
@@ -143,7 +155,7 @@ impl GuardServer {
     pub async fn start(options: ServerOptions) -> Result<Self, StartError> {
         let mut metrics = Metrics::new();
         let config = ConfigFile::start(options.config, &mut metrics).map_err(StartError::Config)?;
-        let certificates = CertificateFiles::start(options.tls_dir, &mut metrics).map_err(StartError::Certificate)?;
+        let certificates = Certificates::start(options.certificates, &mut metrics)?;
         let (listener, address) = bind(options.listen).await?;
         let (admin_listener, admin_address) = bind(options.admin_listen).await?;
         let (probe_listener, probe_address) = bind(options.probe_listen).await?;
@@ -154,7 +166,8 @@ impl GuardServer {
             None => reviewer,
         };
         let limits = options.limits;
-        let health = Arc::new(Health::new(limits.stalled, limits.dead));
+        let presented = certificates.presented();
+        let health = Arc::new(Health::new(limits.stalled, limits.dead, Arc::clone(&presented)));
         let service = Arc::new(ReviewService {
             reviewer: Arc::new(reviewer),
             counters: ServerCounters::register(&mut metrics),
@@ -170,7 +183,10 @@ impl GuardServer {
         let waiver_counters = WaiverReadCounters::register(&mut metrics);
         let metrics = Arc::new(metrics);
         let guards = Arc::clone(&config.guards);
-        let tls = Arc::clone(&certificates.tls);
+        let (certificates, own) = match certificates {
+            Certificates::Files(files) => (Some(files), None),
+            Certificates::Own(options, presented, counters) => (None, Some((options, presented, counters))),
+        };
         let files = Arc::new(Mutex::new(WatchedFiles { config, certificates }));
         let poller = options.poll.map(|interval| poll(Arc::clone(&files), interval)).transpose()?;
 
@@ -191,7 +207,10 @@ impl GuardServer {
         };
         let beat = AbortOnDrop(tokio::spawn(Arc::clone(&health).keep_beating()));
         let (phase, _) = watch::channel(Phase::Serve);
-        let serving = tokio::spawn(serve(listener, tls, ports.review, Arc::clone(&service), phase.subscribe()));
+        let serving = tokio::spawn(serve(listener, presented, ports.review, Arc::clone(&service), phase.subscribe()));
+        let certificates = own.map(|(options, presented, counters)| {
+            AbortOnDrop(tokio::spawn(certificates::run(options, presented, counters)))
+        });
         let heartbeat =
             options.heartbeat.map(|options| AbortOnDrop(tokio::spawn(heartbeat::run(options, heartbeat_counters))));
         let waivers =
@@ -210,6 +229,7 @@ impl GuardServer {
             _admin: admin,
             _probe: probe,
             _beat: beat,
+            _certificates: certificates,
             _heartbeat: heartbeat,
             _waivers: waivers,
             _poller: poller,
@@ -277,12 +297,43 @@ impl Drop for AbortOnDrop {
 #[derive(Debug)]
 struct WatchedFiles {
     config: ConfigFile,
-    certificates: CertificateFiles,
+    /// `None` where the guard makes its own.
+    certificates: Option<CertificateFiles>,
 }
 
 impl WatchedFiles {
     fn poll(&mut self) -> (Poll, Poll) {
-        (self.config.poll(), self.certificates.poll())
+        (self.config.poll(), self.certificates.as_mut().map_or(Poll::Unchanged, CertificateFiles::poll))
+    }
+}
+
+/// The certificate and what keeps it in order.
+enum Certificates {
+    Files(CertificateFiles),
+    Own(CertificateOptions, Arc<Presented>, CertificateCounters),
+}
+
+impl Certificates {
+    fn start(source: CertificateSource, metrics: &mut Metrics) -> Result<Self, StartError> {
+        match source {
+            CertificateSource::Directory(directory) => {
+                CertificateFiles::start(directory, metrics).map(Certificates::Files).map_err(StartError::Certificate)
+            }
+            CertificateSource::Own(options) => {
+                let expiry = reload::expiry(metrics);
+                let counters = CertificateCounters::register(metrics, expiry);
+                // A task that missed three looks was not run: the machine was paused.
+                let presented = Arc::new(Presented::awaited(options.every * 3));
+                Ok(Certificates::Own(*options, presented, counters))
+            }
+        }
+    }
+
+    fn presented(&self) -> Arc<Presented> {
+        match self {
+            Certificates::Files(files) => Arc::clone(&files.presented),
+            Certificates::Own(_, presented, _) => Arc::clone(presented),
+        }
     }
 }
 

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod generated_files;
 #[cfg(test)]
+mod service_certificates;
+#[cfg(test)]
 mod service_commands;
 #[cfg(test)]
 mod service_drain;

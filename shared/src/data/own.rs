@@ -16,6 +16,9 @@ pub const SERVICE: &str = "guard";
 /// The name of the guard's ValidatingWebhookConfiguration.
 pub const CONFIGURATION: &str = "guard.aksarc.dev";
 
+/// The name of the Secret in which the guard keeps the authority of its own certificates.
+pub const CERTIFICATES: &str = "guard-certificates";
+
 /// The annotation that carries the [digest](crate::facts::digest::digest) of the webhooks as they were generated.
 pub const GENERATED: &str = "aksarc.dev/generated";
 
