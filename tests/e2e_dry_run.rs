@@ -72,7 +72,7 @@ fn exit_codes_tell_who_refused() {
         Some(3)
     );
     assert_eq!(run(&Identity::Person, &["label", "deployment", "nowhere", "team=a", "-n", "shop"]).code, Some(6));
-    assert_eq!(run(&Identity::Person, &["cordon", NODE]).code, Some(2));
+    assert_eq!(run(&Identity::Person, &["drain", NODE]).code, Some(2));
     // Nobody may: the missing right is named.
     let refused = run(&Identity::user("bob"), &["label", "node", NODE, "contoso.example/a=b"]);
     assert_eq!(refused.code, Some(6), "{}{}", refused.stdout, refused.stderr);
@@ -214,6 +214,9 @@ fn changes() -> &'static [&'static [&'static str]] {
         &["scale", "deployment/coredns", "-n", "kube-system", "--replicas=5"],
         &["delete", "deployment", "coredns", "-n", "kube-system"],
         &["delete", "configmap", "coredns", "-n", "kube-system"],
+        &["cordon", NODE],
+        &["uncordon", NODE],
+        &["cordon", "--selector=kubernetes.io/os=linux"],
         &["delete", "node", NODE],
         &["delete", "namespace", "azure-arc"],
         &["apply", "-f", "-"],
@@ -241,7 +244,7 @@ fn dry_run_of(cluster: &ControlPlane, identity: &Identity, arguments: &[&str], i
     let mut command = cluster.command(identity, &product::plugin().unwrap()).unwrap();
     command.args(["dry-run"]).args(arguments);
     // A verb that does not exist takes no format either.
-    if arguments[0] != "cordon" {
+    if arguments[0] != "drain" {
         command.args(["--output", "json", "--platform", "azure-local"]);
     }
     Finished::run(&mut command, Some(input)).unwrap()

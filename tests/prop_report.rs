@@ -10,7 +10,7 @@ use aksarc_shared::verdict::report::ToolVersion;
 use aksarc_shared::verdict::report::v1::{InputKindV1, InputV1, ReportV1};
 use aksarc_tests::root;
 use jiff::Timestamp;
-use kubectl_aksarc::screen::format::ReportFormat;
+use kubectl_aksarc::screen::format::ScreenFormat;
 use kubectl_aksarc::screen::grid::Headings;
 use kubectl_aksarc::screen::report::{GroupBy, Show, View, report};
 use kubectl_aksarc::screen::style::Look;
@@ -33,7 +33,7 @@ proptest! {
     #[test]
     fn a_report_of_hostile_words_steers_no_terminal(words in prop::collection::vec(hostile(), 1..40)) {
         let hostile = with(&words);
-        for format in [ReportFormat::Table, ReportFormat::Wide, ReportFormat::Short, ReportFormat::Name] {
+        for format in [ScreenFormat::Table, ScreenFormat::Wide, ScreenFormat::Short, ScreenFormat::Name] {
             for group_by in [GroupBy::Rule, GroupBy::Object, GroupBy::Namespace] {
                 let now = Timestamp::UNIX_EPOCH;
                 let look = Look { ascii: false, width: Some(80), headings: Headings::Shown };
@@ -97,12 +97,13 @@ static REPORT: LazyLock<Value> = LazyLock::new(|| {
 });
 
 /// The fields that hold one word of a closed set.
-const CLOSED: [&str; 8] = [
+const CLOSED: [&str; 9] = [
     "apiVersion",
     "kind",
     "input.kind",
     "verdict",
     "verdictBasis",
+    "failOn",
     "rules[].outcome",
     "findings[].consequence",
     "findings[].basis",

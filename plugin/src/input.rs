@@ -3,5 +3,6 @@
 pub(crate) mod documents;
 mod kustomize;
 pub mod manifests;
+pub(crate) mod result;
 pub(crate) mod settings;
 pub(crate) mod waivers;

@@ -10,6 +10,7 @@
 //! snapshot   the same lists in files, written and read
 //! dry_run    a change as kubectl would send it, rehearsed and judged
 //! screen     streams, colours, tables, files: everything that is printed or written
+//! formats    a report for other programs and for documents: one file per format
 //! ```
 #![warn(missing_docs)]
 
@@ -18,6 +19,7 @@ pub mod cli;
 pub mod collect;
 pub mod commands;
 pub mod dry_run;
+pub mod formats;
 pub mod input;
 pub mod screen;
 pub mod snapshot;

@@ -10,7 +10,7 @@ use kubectl_aksarc::cli::environment;
 use kubectl_aksarc::cli::exit::{ExitResult, Failure};
 use kubectl_aksarc::cli::{invocation, words};
 use kubectl_aksarc::commands::{
-    baseline, completion, doctor, dry_run, explain, rules, snapshot, support_check, version, versions, waivers,
+    baseline, completion, doctor, dry_run, explain, report, rules, snapshot, support_check, version, versions, waivers,
 };
 use kubectl_aksarc::screen::ui::Ui;
 
@@ -113,6 +113,7 @@ async fn dispatch(command: TopCommand, ui: &mut Ui) -> ExitResult {
         TopCommand::Baseline(args) => baseline::run(args, ui).await,
         TopCommand::Doctor(args) => doctor::run(*args, ui).await,
         TopCommand::Explain(args) => explain::run(&args, ui),
+        TopCommand::Report(args) => report::run(&args, ui),
         TopCommand::Rules(args) => rules::run(&args, ui),
         TopCommand::Snapshot(args) => snapshot::run(*args, ui).await,
         TopCommand::Completion(args) => completion::run(&args, Cli::named(invocation::ALONE), ui),

@@ -18,7 +18,7 @@ use kubectl_aksarc::dry_run::gate;
 use kubectl_aksarc::dry_run::judge::Support;
 use kubectl_aksarc::dry_run::plan::{GuardAnswer, GuardSource, Plan, PlannedEffect};
 use kubectl_aksarc::dry_run::refusal::Refuser;
-use kubectl_aksarc::dry_run::request::Verb;
+use kubectl_aksarc::dry_run::request::{Scheduling, Verb};
 use kubectl_aksarc::dry_run::run::{self, KubeContext, NamespaceChoice, Rehearsal, Targets};
 use kubectl_aksarc::dry_run::session::Session;
 use kubectl_aksarc::dry_run::target::Choice;
@@ -482,6 +482,16 @@ async fn scaling_goes_through_the_subresource_and_judges_its_object() {
     assert_eq!(write.target, format!("{COREDNS}/scale?dryRun=All"));
     assert_eq!((report.exit_code, report.changes[0].findings[0].code.as_str()), (3, "AA301"));
     assert_eq!((report.support.before, report.support.after), (Support::Within, Support::Outside));
+}
+
+#[tokio::test]
+async fn a_cordon_patches_the_node_and_is_no_finding() {
+    let server = Server::start(|_| None);
+    let report = server.run(&rehearsal(Verb::Cordon(Scheduling::Disabled), &["node/moc-l1"])).await.unwrap();
+    let write = server.writes().pop().unwrap();
+    assert_eq!((&*write.method, &*write.target), ("PATCH", "/api/v1/nodes/moc-l1?dryRun=All"));
+    assert_eq!(write.body, json!({"spec": {"unschedulable": true}}));
+    assert_eq!((report.exit_code, report.changes[0].findings.len()), (0, 0));
 }
 
 #[tokio::test]

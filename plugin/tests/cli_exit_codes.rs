@@ -3,10 +3,15 @@
 
 mod fake;
 
+use clap::ValueEnum as _;
 use fake::{Cluster, Program, Server};
+use kubectl_aksarc::formats::ReportFormat;
 use serde_json::Value;
 
-const FORMATS: [&str; 6] = ["table", "wide", "short", "name", "json", "yaml"];
+/// All formats of a report: a new one is among them.
+fn formats() -> Vec<String> {
+    ReportFormat::value_variants().iter().map(|format| format.word()).collect()
+}
 
 /// Every outcome a check can have, and the flags that bring it about.
 fn outcomes() -> Vec<(&'static str, Cluster, Vec<&'static str>, i32)> {
@@ -30,7 +35,7 @@ fn every_format_has_the_same_exit_code_for_every_outcome() {
     for (name, cluster, flags, code) in outcomes() {
         let server = Server::of(cluster);
         let program = Program::at(&server.url());
-        for format in FORMATS {
+        for format in &formats() {
             let mut args = flags.clone();
             args.extend(["-o", format, "--status-file", "status.json"]);
             let ran = program.check(&args);
@@ -48,7 +53,7 @@ fn every_format_has_the_same_exit_code_for_every_outcome() {
 #[test]
 fn failures_have_the_same_exit_code_in_every_format_and_print_no_report() {
     let program = Program::at("http://127.0.0.1:1");
-    for format in FORMATS {
+    for format in &formats() {
         let ran = program.check(&["-o", format, "--status-file", "status.json"]).exits(1);
         assert_eq!(ran.stdout, "", "-o {format}");
         let status: Value = serde_json::from_str(&program.read("status.json")).unwrap();

@@ -68,7 +68,8 @@ fn distance(a: &str, b: &str) -> usize {
     row.last().copied().unwrap_or_default()
 }
 
-fn is_unsafe(c: char) -> bool {
+/// Whether a character could steer a terminal, forge a line, hide, or reorder what is read.
+pub fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
         // A soft hyphen, fillers, an empty Braille cell, tags: these are invisible too.

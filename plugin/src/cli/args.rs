@@ -10,7 +10,7 @@ use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Id, Parser, Subcomma
 
 use super::environment;
 use crate::commands::{
-    baseline, completion, doctor, dry_run, explain, rules, snapshot, support_check, version, versions, waivers,
+    baseline, completion, doctor, dry_run, explain, report, rules, snapshot, support_check, version, versions, waivers,
 };
 use crate::screen::status::StatusFile;
 use crate::screen::ui::UiFlags;
@@ -59,6 +59,11 @@ pub enum TopCommand {
     Doctor(Box<doctor::Args>),
     /// Show a rule's page: what it checks, why, and what to do instead
     Explain(explain::Args),
+    /// Render a saved result in other formats, without a cluster
+    ///
+    /// `support-check -o FORMAT` prints the same as `support-check -o json | report - -o FORMAT`, and the exit code is
+    /// that of the result.
+    Report(Box<report::Args>),
     /// List the rules, and what decides each clause of the policy
     Rules(rules::Args),
     /// Record the objects that rules read, for a check elsewhere or a support ticket
@@ -98,6 +103,7 @@ impl Cli {
         quiet(Cli::command().name(name).bin_name(name))
             .mut_subcommand("support-check", with_codes)
             .mut_subcommand("dry-run", with_codes)
+            .mut_subcommand("report", with_codes)
     }
 
     /// Reads a command line.
@@ -186,6 +192,7 @@ impl TopCommand {
             | TopCommand::Completion(_)
             | TopCommand::Doctor(_)
             | TopCommand::Explain(_)
+            | TopCommand::Report(_)
             | TopCommand::Rules(_)
             | TopCommand::Snapshot(_)
             | TopCommand::Version(_)
@@ -199,6 +206,7 @@ impl TopCommand {
         match self {
             TopCommand::SupportCheck(args) => Some(&args.flags.ui),
             TopCommand::Doctor(args) => Some(&args.flags.ui),
+            TopCommand::Report(args) => Some(args.ui()),
             TopCommand::Snapshot(args) => Some(&args.flags.ui),
             TopCommand::Baseline(args) => Some(args.ui()),
             TopCommand::Waivers(args) => Some(args.ui()),

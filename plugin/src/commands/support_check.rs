@@ -19,6 +19,7 @@ use clap::builder::FalseyValueParser;
 use jiff::Timestamp;
 
 use super::cluster::{self, CheckSource, ClusterFlags};
+use super::showing::Showing;
 use crate::cli::exit::{ExitResult, Failure};
 use crate::cli::tool;
 use crate::input::documents::Depth;
@@ -26,8 +27,8 @@ use crate::input::manifests::Given;
 use crate::input::settings;
 use crate::input::waivers::{self, WaiverSource};
 use crate::screen::fixes::{self, Pasting, ShellFlag};
-use crate::screen::format::{self, ReportFormat};
-use crate::screen::report::{self, Age, View};
+use crate::screen::format;
+use crate::screen::report::Age;
 use crate::screen::ui::Ui;
 use crate::screen::waivers::{warn, warn_of_unreadable};
 use crate::screen::{output, status};
@@ -88,12 +89,9 @@ impl Args {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Output")]
 pub struct Printing {
-    /// Format
-    #[arg(short, long, value_name = "FORMAT", default_value = "table", env = "KUBECTL_AKSARC_OUTPUT")]
-    pub output: ReportFormat,
-    /// Write the report to a file instead of stdout
-    #[arg(long, value_name = "FILE", value_parser = settings::file_or_nothing, env = "KUBECTL_AKSARC_OUTPUT_FILE", value_hint = clap::ValueHint::FilePath)]
-    pub output_file: Option<PathBuf>,
+    /// What is shown, in which formats, and where.
+    #[command(flatten)]
+    pub showing: Showing,
     /// Write exit code and verdict to a file as JSON: kubectl on Windows turns every plugin's exit code into 1
     #[arg(long, value_name = "FILE", value_parser = settings::file_not_stdout, env = "KUBECTL_AKSARC_STATUS_FILE", value_hint = clap::ValueHint::FilePath)]
     pub status_file: Option<PathBuf>,
@@ -103,12 +101,6 @@ pub struct Printing {
     /// Also tell what the check took, in time, memory, objects and requests: a line on stderr, or with a FILE as JSON in it
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = STDERR, env = "KUBECTL_AKSARC_STATS", value_hint = clap::ValueHint::FilePath)]
     pub stats: Option<PathBuf>,
-    /// Findings to print; problems leaves out waived ones and those that are only information
-    #[arg(long, value_name = "WHICH", default_value = "problems", env = "KUBECTL_AKSARC_SHOW")]
-    pub show: report::Show,
-    /// Order of the findings in the table
-    #[arg(long, value_name = "BY", default_value = "rule", env = "KUBECTL_AKSARC_GROUP_BY")]
-    pub group_by: report::GroupBy,
     /// Shell that fixes are printed for; by default the one that the system suggests
     #[arg(long, value_name = "SHELL", env = "KUBECTL_AKSARC_SHELL")]
     pub shell: Option<ShellFlag>,
@@ -120,8 +112,7 @@ pub struct Printing {
 impl Printing {
     /// Refuses one file for two outputs.
     fn apart(&self) -> Result<(), Failure> {
-        output::apart(&[
-            ("--output-file", self.output_file.as_deref()),
+        self.showing.apart(&[
             ("--status-file", self.status_file.as_deref()),
             ("--save", self.save.as_deref()),
             ("--stats", self.stats.as_deref().filter(|path| *path != Path::new(STDERR))),
@@ -226,35 +217,20 @@ async fn judge(args: &Args, ui: &Ui) -> Result<ReportV1, Failure> {
     report.coverage.peak_memory_bytes = tool::peak_memory();
     warn(&given, &report, now, ui);
     let report = ReportV1::new(report, input);
-    let view = View {
-        look: ui.look(),
-        name: ui.name,
-        show: args.printing.show,
-        group_by: args.printing.group_by,
-        now: shown_at,
-    };
-    note_what_has_no_place(&report, args.printing.output, recorded, ui);
-    print(&report, &args.printing, &view, ui)?;
+    print(&report, &args.printing, shown_at, ui)?;
     Ok(report)
 }
 
-/// Prints a report, and writes the files that were asked for.
-fn print(report: &ReportV1, printing: &Printing, view: &View, ui: &Ui) -> Result<(), Failure> {
-    let text = report::report(report, printing.output, view)?;
-    if let Some(note) = report::left_out(report, printing.output, view) {
-        ui.note(&note);
-    }
+/// Writes the files that were asked for, and prints a report.
+fn print(report: &ReportV1, printing: &Printing, now: Timestamp, ui: &Ui) -> Result<(), Failure> {
+    let shown = printing.showing.render(report, now, ui)?;
     if let Some(path) = &printing.save {
         output::write(path, format::json(report)?.as_bytes())?;
     }
     if let Some(path) = &printing.stats {
         stats(path, report, ui)?;
     }
-    match &printing.output_file {
-        Some(path) => output::write(path, anstream::adapter::strip_str(&text).to_string().as_bytes())?,
-        None => ui.print(&text)?,
-    }
-    Ok(())
+    shown.write(ui)
 }
 
 /// Says on stderr that a snapshot is old.
@@ -262,21 +238,6 @@ fn warn_of_age(age: Option<Age>, ui: &Ui) {
     if let Some(Age { days, .. }) = age.filter(|age| age.days >= OLD_DAYS) {
         ui.note(&format!(
             "warning: the snapshot is {days} days old, and the cluster may be another one by now: take a new one"
-        ));
-    }
-}
-
-/// Says on stderr what the screen says and some formats have no place for. `recorded` manifests came from a cluster.
-fn note_what_has_no_place(report: &ReportV1, format: ReportFormat, recorded: usize, ui: &Ui) {
-    if report.partial && format == ReportFormat::Name {
-        let (run, all) = (report.rules.len(), report.catalogue.rules);
-        ui.note(&format!("note: of the rules asked, {run} of {all} (--only, --skip)"));
-    }
-    if recorded > 0 && format != ReportFormat::Table {
-        ui.note(&format!(
-            "warning: {recorded} of {} were recorded from a cluster (uid, resourceVersion or status), and -f judges their \
-             creation: keep them in a file and judge the state with --snapshot FILE",
-            report.cluster.context
         ));
     }
 }
@@ -375,4 +336,7 @@ Examples:
   kubectl aksarc support-check --waivers cluster
 
   # Judge a snapshot taken elsewhere, and keep the result
-  kubectl aksarc support-check --snapshot cluster.tar.gz --save result.json -o json";
+  kubectl aksarc support-check --snapshot cluster.tar.gz --save result.json
+
+  # The screen, and files for code scanning and for test results
+  kubectl aksarc support-check -o table -o sarif=aksarc.sarif -o junit=aksarc.xml";

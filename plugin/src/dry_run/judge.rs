@@ -47,6 +47,15 @@ impl Sides {
         kinds::by_resource(&self.group, &self.plural)
     }
 
+    /// Whether every side is there that an operation of this kind has.
+    pub(crate) fn are_complete(&self) -> bool {
+        match self.operation {
+            Operation::Create => self.after.is_some(),
+            Operation::Delete => self.before.is_some(),
+            Operation::Update => self.before.is_some() && self.after.is_some(),
+        }
+    }
+
     /// The guard's judgement of the change by a user. `None` for kinds without rules.
     pub fn judge(&self, guard: &Guard, user: &User, now: Timestamp) -> Option<Judgement> {
         let kind = self.kind()?;

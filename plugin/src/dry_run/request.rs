@@ -34,6 +34,8 @@ pub enum Verb {
         /// `--field-manager`.
         manager: String,
     },
+    /// `cordon` and `uncordon`.
+    Cordon(Scheduling),
     /// `delete`.
     Delete {
         /// `--cascade`.
@@ -72,6 +74,15 @@ pub enum Verb {
     },
 }
 
+/// Whether the scheduler may place new pods on a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheduling {
+    /// `uncordon`.
+    Enabled,
+    /// `cordon`.
+    Disabled,
+}
+
 impl Verb {
     /// kubectl's name of the verb.
     pub fn word(&self) -> &'static str {
@@ -79,6 +90,8 @@ impl Verb {
             Verb::Metadata { place: MetadataPlace::Annotations, .. } => "annotate",
             Verb::Metadata { place: MetadataPlace::Labels, .. } => "label",
             Verb::Apply { .. } => "apply",
+            Verb::Cordon(Scheduling::Disabled) => "cordon",
+            Verb::Cordon(Scheduling::Enabled) => "uncordon",
             Verb::Delete { .. } => "delete",
             Verb::Patch { .. } => "patch",
             Verb::Scale { .. } => "scale",
@@ -95,14 +108,14 @@ impl Verb {
         }
     }
 
-    /// The fieldManager in the request. A delete has none, and `kubectl scale` sends none.
+    /// The fieldManager in the request. A delete has none, and `kubectl scale` and `kubectl cordon` send none.
     pub fn manager(&self) -> &str {
         match self {
             Verb::Metadata { manager, .. }
             | Verb::Apply { manager, .. }
             | Verb::Patch { manager, .. }
             | Verb::Taint { manager, .. } => manager,
-            Verb::Delete { .. } | Verb::Scale { .. } => "",
+            Verb::Cordon(_) | Verb::Delete { .. } | Verb::Scale { .. } => "",
         }
     }
 
@@ -111,12 +124,20 @@ impl Verb {
     /// # Errors
     /// A sentence that names the resources on which it can.
     pub fn accepts(&self, resource: &Resource) -> Result<(), String> {
-        match self {
-            Verb::Taint { .. } if (&*resource.group, &*resource.kind) != ("", "Node") => {
-                Err(format!("only nodes can be tainted, not {}", resource.qualified()))
-            }
-            _ => Ok(()),
+        let done = match self {
+            Verb::Taint { .. } => "tainted",
+            Verb::Cordon(Scheduling::Disabled) => "cordoned",
+            Verb::Cordon(Scheduling::Enabled) => "uncordoned",
+            Verb::Apply { .. }
+            | Verb::Delete { .. }
+            | Verb::Metadata { .. }
+            | Verb::Patch { .. }
+            | Verb::Scale { .. } => return Ok(()),
+        };
+        if (&*resource.group, &*resource.kind) == ("", "Node") {
+            return Ok(());
         }
+        Err(format!("only nodes can be {done}, not {}", resource.qualified()))
     }
 
     /// Whether kubectl sends the request without having read the object.
@@ -184,6 +205,7 @@ pub fn request(
                 .with("fieldValidation", "Strict");
             Ok(Request { write: Some(write), after: Some(after), notes: Vec::new() })
         }
+        Verb::Cordon(scheduling) => Ok(cordon(object, path, *scheduling)),
         Verb::Delete { propagation, grace_period } => {
             let mut body = json!({"propagationPolicy": propagation});
             if let (Some(seconds), Some(body)) = (grace_period, body.as_object_mut()) {
@@ -213,6 +235,18 @@ pub fn request(
 
 fn schema<'d>(document: &'d OpenApiDocument, resource: &Resource) -> strategic::Schema<'d> {
     document.schema(&resource.group, &resource.version, &resource.kind)
+}
+
+fn cordon(node: &Value, path: ApiPath, scheduling: Scheduling) -> Request {
+    let is_cordoned = node.pointer("/spec/unschedulable").and_then(Value::as_bool).unwrap_or_default();
+    if is_cordoned == (scheduling == Scheduling::Disabled) {
+        let remark = if is_cordoned { "already cordoned" } else { "already uncordoned" };
+        return Request { write: None, after: Some(node.clone()), notes: vec![remark.to_owned()] };
+    }
+    let wish = if scheduling == Scheduling::Disabled { Value::Bool(true) } else { Value::Null };
+    let body = json!({"spec": {"unschedulable": wish}});
+    let after = patch::merged(node, &body);
+    Request { write: Some(Write::new(Method::PatchStrategic, path, body)), after: Some(after), notes: Vec::new() }
 }
 
 fn scale(
@@ -411,6 +445,24 @@ mod tests {
             body,
             json!({"kind": "DeleteOptions", "apiVersion": "v1", "dryRun": ["All"], "propagationPolicy": "Background", "gracePeriodSeconds": 1})
         );
+    }
+
+    #[test]
+    fn cordon_patches_the_node_unless_it_is_there_already() {
+        let open = json!({"metadata": {"name": "a"}, "spec": {}});
+        let cordoned = json!({"metadata": {"name": "a"}, "spec": {"unschedulable": true}});
+        let patch = "PATCH /api/v1/nodes/a?dryRun=All application/strategic-merge-patch+json";
+        for (scheduling, before, line, body) in [
+            (Scheduling::Disabled, &open, patch, json!({"spec": {"unschedulable": true}})),
+            (Scheduling::Enabled, &cordoned, patch, json!({"spec": {"unschedulable": null}})),
+            (Scheduling::Disabled, &cordoned, "nothing", Value::Null),
+            (Scheduling::Enabled, &open, "nothing", Value::Null),
+        ] {
+            let request = sent(&Verb::Cordon(scheduling), "node", Some(before), None).unwrap();
+            assert_eq!(request, (line.to_owned(), body), "{scheduling:?}");
+        }
+        let refused = Verb::Cordon(Scheduling::Enabled).accepts(served().resolve("pod").unwrap()).unwrap_err();
+        assert_eq!(refused, "only nodes can be uncordoned, not pods");
     }
 
     #[test]

@@ -145,7 +145,8 @@ fn is_gzip(path: &Path) -> anyhow::Result<bool> {
     Ok(file.read_exact(&mut magic).is_ok() && magic == [0x1f, 0x8b])
 }
 
-fn whole(path: &Path) -> anyhow::Result<Vec<u8>> {
+/// The content of a file.
+pub(super) fn whole(path: &Path) -> anyhow::Result<Vec<u8>> {
     let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     let size = file.metadata().map_or(0, |meta| meta.len());
     if size > MAX_FILE {

@@ -87,6 +87,14 @@ pub(crate) fn file_not_stdout(text: &str) -> Result<PathBuf, String> {
     output(text, "this goes to a file; /dev/stdout is standard output where the system has it")
 }
 
+/// The file of `-o FORMAT=FILE`.
+///
+/// # Errors
+/// How stdout is written.
+pub(crate) fn file_of_format(text: &str) -> Result<PathBuf, String> {
+    output(text, "write to stdout by leaving out =FILE")
+}
+
 fn output(text: &str, instead: &str) -> Result<PathBuf, String> {
     match text {
         "-" => Err(instead.to_owned()),

@@ -1,26 +1,21 @@
-//! Formats of results: the formats of each command, and the writers of JSON and YAML. The exit code does not depend on
-//! the format.
+//! Formats of results: those of a report on a terminal, those of other commands, and the writers of JSON and YAML. The
+//! exit code does not depend on the format.
 
 use serde::Serialize;
 
 use crate::cli::exit::Failure;
 
-/// The formats of `support-check`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum ReportFormat {
-    /// For people: the verdict, then every finding with evidence and fix
-    #[default]
+/// The formats of a report for a terminal. All formats of a report are [`ReportFormat`](crate::formats::ReportFormat).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScreenFormat {
+    /// The verdict, then every finding.
     Table,
-    /// One line per finding
+    /// One line per finding.
     Wide,
-    /// One line
+    /// One line.
     Short,
-    /// One object per line for `xargs -L1 kubectl get`: -n NAMESPACE KIND/NAME
+    /// One object per line.
     Name,
-    /// The whole report, versioned
-    Json,
-    /// The same as YAML
-    Yaml,
 }
 
 /// The formats of commands that list something.
@@ -64,7 +59,15 @@ pub enum PlanFormat {
 /// # Errors
 /// [`Failure`] when it cannot be serialized.
 pub(crate) fn json(value: &impl Serialize) -> Result<String, Failure> {
-    let mut text = serde_json::to_string_pretty(value).map_err(Failure::run)?;
+    json_text(value).map_err(Failure::run)
+}
+
+/// As [`json`], for callers that have an error of their own.
+///
+/// # Errors
+/// The value cannot be serialized.
+pub(crate) fn json_text(value: &impl Serialize) -> serde_json::Result<String> {
+    let mut text = serde_json::to_string_pretty(value)?;
     text.push('\n');
     Ok(text)
 }

@@ -1,4 +1,4 @@
-//! The formats of a report. Each prints a [`ReportV1`] and nothing else: none looks anything up or decides anything.
+//! The formats of a report for a terminal. Each prints a [`ReportV1`] and nothing else: none looks anything up or decides anything.
 
 mod name;
 mod short;
@@ -14,14 +14,15 @@ use aksarc_shared::text;
 use aksarc_shared::verdict::report::v1::ReportV1;
 use serde_json::Value;
 
+pub(crate) use summary::headline;
 pub use view::{Age, GroupBy, Show, View};
 
-use super::format::{self, ReportFormat};
+use super::format::ScreenFormat;
 use crate::cli::exit::Failure;
 
 /// What a format leaves out of a report without a trace in it, for stderr.
-pub fn left_out(report: &ReportV1, format: ReportFormat, view: &View) -> Option<String> {
-    let count = if format == ReportFormat::Name { name::nameless(report, view.show) } else { 0 };
+pub fn left_out(report: &ReportV1, format: ScreenFormat, view: &View) -> Option<String> {
+    let count = if format == ScreenFormat::Name { name::nameless(report, view.show) } else { 0 };
     let findings = if count == 1 { "1 finding is".to_owned() } else { format!("{count} findings are") };
     (count > 0)
         .then(|| format!("note: {findings} on node pools or the cluster as a whole, which have no name to print"))
@@ -31,15 +32,12 @@ pub fn left_out(report: &ReportV1, format: ReportFormat, view: &View) -> Option<
 ///
 /// # Errors
 /// [`Failure`] when it cannot be serialized.
-pub fn report(report: &ReportV1, format: ReportFormat, view: &View) -> Result<String, Failure> {
+pub fn report(report: &ReportV1, format: ScreenFormat, view: &View) -> Result<String, Failure> {
     let render = match format {
-        ReportFormat::Json => return format::json(report),
-        // By way of JSON, so that both always hold the same.
-        ReportFormat::Yaml => return format::yaml(&serde_json::to_value(report).map_err(Failure::run)?),
-        ReportFormat::Table => table::render,
-        ReportFormat::Wide => wide::render,
-        ReportFormat::Short => short::render,
-        ReportFormat::Name => name::render,
+        ScreenFormat::Table => table::render,
+        ScreenFormat::Wide => wide::render,
+        ScreenFormat::Short => short::render,
+        ScreenFormat::Name => name::render,
     };
     let text = render(&printable(report).map_err(Failure::run)?, view);
     let text = text.map_err(|fmt::Error| Failure::run(anyhow::anyhow!("cannot lay out the report")))?;
@@ -50,11 +48,7 @@ pub fn report(report: &ReportV1, format: ReportFormat, view: &View) -> Result<St
 fn printable(report: &ReportV1) -> serde_json::Result<ReportV1> {
     let mut value = serde_json::to_value(report)?;
     clean(&mut value);
-    let mut clean: ReportV1 = serde_json::from_value(value)?;
-    // These are no part of the JSON.
-    clean.coverage.seconds = report.coverage.seconds;
-    clean.coverage.peak_memory_bytes = report.coverage.peak_memory_bytes;
-    Ok(clean)
+    serde_json::from_value(value)
 }
 
 fn clean(value: &mut Value) {

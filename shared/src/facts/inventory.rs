@@ -129,6 +129,8 @@ pub struct Inventory {
     pub machines: Vec<MachineFact>,
     /// The creation of the oldest system namespace, RFC 3339: the cluster's birth.
     pub birth: Option<String>,
+    /// The uid of the namespace kube-system; empty where it was not read.
+    pub cluster: String,
     /// The names of the existing namespaces, among those that the data knows and the guard's.
     pub namespaces: Vec<String>,
     /// Values of system labels that no person owns, by pool and key.
@@ -467,6 +469,7 @@ pub(crate) struct Facts {
     nodes: Vec<NodeFact>,
     machines: Vec<MachineFact>,
     namespaces: Vec<(String, Option<String>)>,
+    cluster: Option<String>,
     pool_labels: Vec<(String, String, String, bool)>,
     system_keys: BTreeMap<String, BTreeSet<(Place, String)>>,
     life: SignsOfLife,
@@ -510,6 +513,9 @@ impl Facts {
             let own = object.meta.name.as_str() == own::NAMESPACE;
             let created = object.meta.creation_timestamp.as_ref().filter(|_| !own).map(ToString::to_string);
             self.namespaces.push((object.meta.name.to_string(), created));
+            if object.meta.name.as_str() == KUBE_SYSTEM {
+                self.cluster = Some(object.meta.uid.to_string());
+            }
         }
     }
 
@@ -517,6 +523,7 @@ impl Facts {
         self.nodes.extend(other.nodes);
         self.machines.extend(other.machines);
         self.namespaces.extend(other.namespaces);
+        self.cluster = other.cluster.or(self.cluster.take());
         self.pool_labels.extend(other.pool_labels);
         for (pool, keys) in other.system_keys {
             self.system_keys.entry(pool).or_default().extend(keys);
@@ -531,6 +538,9 @@ impl Facts {
             inventory.system_keys.entry(pool).or_default().extend(keys);
         }
         inventory.life.merge(self.life);
+        if let Some(uid) = self.cluster {
+            inventory.cluster = uid;
+        }
         for (name, created) in self.namespaces {
             inventory.namespaces.push(name);
             // RFC 3339 times in UTC sort as text.
@@ -556,6 +566,9 @@ impl Facts {
 fn is_compared(key: &str) -> bool {
     key != "kubernetes.io/hostname"
 }
+
+/// The namespace that every cluster has from its beginning on, and that cannot be deleted.
+const KUBE_SYSTEM: &str = "kube-system";
 
 /// The most system keys that are kept per pool. A node of AKS Arc has some thirty.
 const MAX_SYSTEM_KEYS: usize = 256;

@@ -48,7 +48,7 @@ impl fmt::Display for Misfit {
 /// [`Misfit`] for the first difference.
 pub fn check(object: &Object<'_>, kind: &Kind, subresource: &str, twin: Option<&Object<'_>>) -> Result<(), Misfit> {
     let scale = subresource == "scale";
-    is_type(object, kind, scale)?;
+    is_type(object, if scale { ("autoscaling", "Scale") } else { (kind.group, kind.kind) })?;
     metadata(object, twin)?;
     let fields = if scale { SCALE } else { shape(kind) };
     for (name, shape) in fields {
@@ -60,9 +60,8 @@ pub fn check(object: &Object<'_>, kind: &Kind, subresource: &str, twin: Option<&
     Ok(())
 }
 
-/// Checks the type of an object. Items of lists do not name theirs.
-fn is_type(object: &Object<'_>, kind: &Kind, scale: bool) -> Result<(), Misfit> {
-    let (own_group, own_kind) = if scale { ("autoscaling", "Scale") } else { (kind.group, kind.kind) };
+/// Checks that an object is of a group and a kind. Items of lists do not name theirs.
+fn is_type(object: &Object<'_>, (own_group, own_kind): (&str, &str)) -> Result<(), Misfit> {
     let group = object.api_version.split_once('/').map_or("", |(group, _)| group);
     let is = |found: &str, given: &str, own: &str| given.is_empty() || found == own;
     if is(group, &object.api_version, own_group) && is(&object.kind, &object.kind, own_kind) {

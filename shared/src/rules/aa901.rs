@@ -111,8 +111,8 @@ impl Rules {
     fn covers(&self, target: &WebhookTarget) -> bool {
         let group = self.api_groups.iter().flatten().any(|group| group == "*" || group == target.group);
         let scope = match self.scope.as_deref() {
-            Some("Cluster") => !target.namespaced,
-            Some("Namespaced") => target.namespaced,
+            Some("Cluster") => target.place == Where::Cluster,
+            Some("Namespaced") => target.place != Where::Cluster,
             _ => true,
         };
         let (kind, sub) = target.resource.split_once('/').unwrap_or((target.resource, ""));
@@ -139,13 +139,22 @@ impl Rules {
 struct WebhookTarget {
     group: &'static str,
     resource: &'static str,
-    namespaced: bool,
-    /// Whether its namespace does not matter.
-    anywhere: bool,
+    place: Where,
 }
 
-const fn target(group: &'static str, resource: &'static str, namespaced: bool, anywhere: bool) -> WebhookTarget {
-    WebhookTarget { group, resource, namespaced, anywhere }
+/// Where a cluster must be able to write a kind of object.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Where {
+    /// The kind has no namespaces.
+    Cluster,
+    /// In some namespace, whichever it is.
+    AnyNamespace,
+    /// In the system's namespaces.
+    SystemNamespaces,
+}
+
+const fn target(group: &'static str, resource: &'static str, place: Where) -> WebhookTarget {
+    WebhookTarget { group, resource, place }
 }
 
 fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
@@ -240,7 +249,7 @@ fn judge(
     let rules = || webhook.rules.iter().flatten();
     let hit: Vec<&str> = TARGETS
         .iter()
-        .filter(|target| objects && (!target.namespaced || target.anywhere || !within.is_empty()))
+        .filter(|target| objects && (target.place != Where::SystemNamespaces || !within.is_empty()))
         .filter(|target| rules().any(|rule| rule.covers(target)))
         .map(|target| target.resource)
         .collect();
@@ -248,7 +257,7 @@ fn judge(
         let name = format!("{}/{}", backend.namespace, backend.name);
         backend.namespace != own::NAMESPACE && backed.is_some_and(|backed| !backed.contains(&*name))
     });
-    let starts_pods = rules().any(|rule| rule.covers(&target("", "pods", true, true)));
+    let starts_pods = rules().any(|rule| rule.covers(&target("", "pods", Where::AnyNamespace)));
     let wild = rules().any(Rules::is_wild);
     let undecided = webhook.match_conditions.as_ref().is_some_and(|own| !own.is_empty());
     let shown = hit.iter().take(MAX_TARGETS).copied().collect::<Vec<_>>().join(", ");
@@ -286,24 +295,24 @@ fn judge(
 
 /// The objects that the control plane, kubelets and upgrades write (kubernetes.io, admission webhook good practices).
 static TARGETS: [WebhookTarget; 17] = [
-    target("", "nodes", false, true),
-    target("", "nodes/status", false, true),
-    target("certificates.k8s.io", "certificatesigningrequests", false, true),
-    target("certificates.k8s.io", "certificatesigningrequests/approval", false, true),
-    target("authentication.k8s.io", "tokenreviews", false, true),
-    target("authorization.k8s.io", "subjectaccessreviews", false, true),
-    target("apiregistration.k8s.io", "apiservices", false, true),
-    target("rbac.authorization.k8s.io", "clusterroles", false, true),
-    target("rbac.authorization.k8s.io", "clusterrolebindings", false, true),
-    target("storage.k8s.io", "volumeattachments", false, true),
+    target("", "nodes", Where::Cluster),
+    target("", "nodes/status", Where::Cluster),
+    target("certificates.k8s.io", "certificatesigningrequests", Where::Cluster),
+    target("certificates.k8s.io", "certificatesigningrequests/approval", Where::Cluster),
+    target("authentication.k8s.io", "tokenreviews", Where::Cluster),
+    target("authorization.k8s.io", "subjectaccessreviews", Where::Cluster),
+    target("apiregistration.k8s.io", "apiservices", Where::Cluster),
+    target("rbac.authorization.k8s.io", "clusterroles", Where::Cluster),
+    target("rbac.authorization.k8s.io", "clusterrolebindings", Where::Cluster),
+    target("storage.k8s.io", "volumeattachments", Where::Cluster),
     // A drain evicts pods of all namespaces.
-    target("", "pods/eviction", true, true),
-    target("", "pods", true, false),
-    target("apps", "daemonsets", true, false),
-    target("apps", "deployments", true, false),
-    target("coordination.k8s.io", "leases", true, false),
-    target("discovery.k8s.io", "endpointslices", true, false),
-    target("", "configmaps", true, false),
+    target("", "pods/eviction", Where::AnyNamespace),
+    target("", "pods", Where::SystemNamespaces),
+    target("apps", "daemonsets", Where::SystemNamespaces),
+    target("apps", "deployments", Where::SystemNamespaces),
+    target("coordination.k8s.io", "leases", Where::SystemNamespaces),
+    target("discovery.k8s.io", "endpointslices", Where::SystemNamespaces),
+    target("", "configmaps", Where::SystemNamespaces),
 ];
 
 const MAX_TARGETS: usize = 6;

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use crate::data::{Data, Platform};
 use crate::facts::actor::{self, Actor, Ambiguous};
 use crate::facts::change::Change;
-use crate::finding::{Consequence, Evidence, Finding};
+use crate::finding::{Consequence, Evidence};
 use crate::k8s::user::User;
 use crate::people::waiver::{self, Waiver};
 use crate::rules::catalogue;
@@ -89,6 +89,9 @@ impl Guard {
             return Err(SettingsError::NeverVoids { codes: never_void, place: settings.place() });
         }
         rules.retain(|(_, mode)| *mode != Mode::Off);
+        for (_, mode) in &mut rules {
+            *mode = (*mode).min(settings.mode.at_most());
+        }
         Ok(Guard { data: Arc::new(data), settings, rules })
     }
 
@@ -236,7 +239,12 @@ impl Guard {
             weighed.into_iter().map(|Weighed { finding, warn_at_most }| (finding, warn_at_most)).unzip();
         waiver::apply(&mut findings, &self.settings.waivers, now);
         let decided = findings.into_iter().zip(warn_at_most).map(|(finding, warn_at_most)| {
-            let decision = self.decide(mode, actor, &finding, partly || warn_at_most);
+            let may_deny = !partly && !warn_at_most && self.denies(actor);
+            let allowed = if may_deny { Mode::Deny } else { Mode::Warn };
+            let decision = match finding.waiver {
+                Some(_) => Decision::Allow,
+                None => mode.min(allowed).min(Mode::at_most(finding.consequence)).into(),
+            };
             Judged { finding, decision, instead: rule.instead }
         });
         decided.collect()
@@ -245,23 +253,6 @@ impl Guard {
     /// Whether changes of this actor may be denied at all.
     fn denies(&self, actor: Actor) -> bool {
         actor != Actor::Ambiguous || self.settings.actors.ambiguous == Ambiguous::Deny
-    }
-
-    /// The decision about a finding: what preset and mode allow, and no more than the weight of the finding asks for.
-    fn decide(&self, mode: Mode, actor: Actor, finding: &Finding, capped: bool) -> Decision {
-        let wanted = match self.settings.mode {
-            Preset::Observe => Mode::Record,
-            Preset::Warn => Mode::Warn,
-            Preset::Enforce => mode,
-        };
-        if finding.waiver.is_some() {
-            return Decision::Allow;
-        }
-        match wanted.min(Mode::at_most(finding.consequence)) {
-            Mode::Off | Mode::Record => Decision::Allow,
-            Mode::Deny if !capped && self.denies(actor) => Decision::Deny,
-            Mode::Warn | Mode::Deny => Decision::Warn,
-        }
     }
 }
 

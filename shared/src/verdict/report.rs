@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::data::{Document, Platform};
-use crate::finding::{Basis, Code, Finding};
+use crate::finding::{Basis, Code, Consequence, Finding};
 use crate::people::questions::Question;
 
 /// The result of a check.
@@ -26,6 +26,8 @@ pub struct Report {
     pub verdict_basis: Option<Basis>,
     /// The exit code, whatever the format.
     pub exit_code: u8,
+    /// The lightest consequence that fails the check.
+    pub fail_on: Consequence,
     /// Counts by consequence, and of `waived`, `unknown` and `not-observable`.
     pub summary: BTreeMap<&'static str, usize>,
     /// Every rule that was selected.
@@ -76,6 +78,8 @@ pub struct Cluster {
     pub kubernetes_version: String,
     /// The number of nodes.
     pub nodes: usize,
+    /// The uid of the namespace kube-system; empty if unknown.
+    pub uid: String,
 }
 
 /// The reason why a rule that only judges states does not evaluate manifests.

@@ -25,7 +25,24 @@ impl ReviewService {
     /// The response to a request on the connection in `slot`.
     pub(super) async fn respond(&self, request: Request<Incoming>, slot: &Slot) -> Response<Full<Bytes>> {
         slot.enter(ConnectionState::Receiving);
-        let mut response = match self.receive_and_judge(request, slot).await {
+        // The deadlines count from here. The API server's own began when it connected.
+        let begun = Instant::now();
+        let answer = match timeout_at(begun + self.limits.body, self.receive(request)).await {
+            Ok(Ok(body)) => {
+                slot.enter(ConnectionState::Answering);
+                let received = Instant::now();
+                let answer = self.judge_in_time(body, begun + self.limits.review).await;
+                self.counters.review_seconds.observe(received.elapsed());
+                answer
+            }
+            Ok(Err(refusal)) => Err(refusal),
+            Err(_) => Err(HttpRefusal::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "timeout",
+                format!("the whole body did not arrive within {:?}", self.limits.body),
+            )),
+        };
+        let mut response = match answer {
             Ok(answer) => {
                 let mut response = Response::new(Full::new(Bytes::from(answer)));
                 response.headers_mut().insert(CONTENT_TYPE, JSON);
@@ -47,9 +64,8 @@ impl ReviewService {
         response
     }
 
-    async fn receive_and_judge(&self, request: Request<Incoming>, slot: &Slot) -> Result<Vec<u8>, HttpRefusal> {
-        // The deadline counts from here. The API server's own began when it connected.
-        let start = Instant::now();
+    /// Receives the body of a review, within the limits on its size and on the memory of all bodies.
+    async fn receive(&self, request: Request<Incoming>) -> Result<ReceivedBody, HttpRefusal> {
         if request.uri().path() != PATH {
             return Err(HttpRefusal::new(StatusCode::NOT_FOUND, "path", format!("reviews go to {PATH}")));
         }
@@ -60,20 +76,7 @@ impl ReviewService {
             let message = "reviews are application/json";
             return Err(HttpRefusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-type", message));
         }
-        let limit = self.limits.body;
-        let body = timeout_at(start + limit, self.read_body(request.into_body())).await.unwrap_or_else(|_| {
-            Err(HttpRefusal::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "timeout",
-                format!("the whole body did not arrive within {limit:?}"),
-            ))
-        })?;
-        slot.enter(ConnectionState::Answering);
-        self.judge_in_time(body, start + self.limits.review).await
-    }
-
-    /// Reads a body within the limits on its size and on the memory of all bodies.
-    async fn read_body(&self, mut body: Incoming) -> Result<ReceivedBody, HttpRefusal> {
+        let mut body = request.into_body();
         let limit = self.limits.body_bytes;
         let hint = body.size_hint();
         let announced = hint.exact().map(|size| usize::try_from(size).unwrap_or(usize::MAX));

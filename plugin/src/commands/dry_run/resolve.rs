@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::flags::FileFlags;
-use super::verbs::{DeleteArgs, MetadataArgs, PatchArgs, PatchType, ScaleArgs, TaintArgs, VerbArgs};
+use super::verbs::{CordonArgs, DeleteArgs, MetadataArgs, PatchArgs, PatchType, ScaleArgs, TaintArgs, VerbArgs};
 use crate::dry_run::edit::{self, MetadataPlace};
 use crate::dry_run::gate;
-use crate::dry_run::request::Verb;
+use crate::dry_run::request::{Scheduling, Verb};
 use crate::dry_run::run::{NamespaceChoice, Rehearsal, Targets};
 use crate::dry_run::target::Choice;
 use crate::dry_run::write::Method;
@@ -56,6 +56,8 @@ impl VerbArgs {
             VerbArgs::Patch(args) => patch(args),
             VerbArgs::Scale(args) => scale(args),
             VerbArgs::Delete(args) => delete(args),
+            VerbArgs::Cordon(args) => cordon(args, Scheduling::Disabled),
+            VerbArgs::Uncordon(args) => cordon(args, Scheduling::Enabled),
             VerbArgs::Apply(args) => {
                 let own = if args.server_side { "kubectl" } else { "kubectl-client-side-apply" };
                 let verb = Verb::Apply {
@@ -145,6 +147,17 @@ fn scale(args: &ScaleArgs) -> anyhow::Result<(Verb, Targets)> {
     Ok((verb, targets(&args.arguments, args.selection.choice(), &args.files)?))
 }
 
+fn cordon(args: &CordonArgs, scheduling: Scheduling) -> anyhow::Result<(Verb, Targets)> {
+    // The arguments are names alone; kubectl takes TYPE/NAME too.
+    let words = if args.selector.is_empty() {
+        args.nodes.iter().map(|name| if name.contains('/') { name.clone() } else { format!("node/{name}") }).collect()
+    } else {
+        vec!["node".to_owned()]
+    };
+    let choice = Choice { selector: args.selector.clone(), ..Choice::default() };
+    Ok((Verb::Cordon(scheduling), targets(&words, choice, &FileFlags::default())?))
+}
+
 fn delete(args: &DeleteArgs) -> anyhow::Result<(Verb, Targets)> {
     if args.now && args.grace_period != -1 {
         bail!("--now and --grace-period cannot be specified together");
@@ -201,6 +214,7 @@ mod tests {
         assert_eq!(manager(&["patch", "node", "a", "-p", "{}"]), "kubectl-patch");
         assert_eq!(manager(&["scale", "deploy/a", "--replicas=0"]), "");
         assert_eq!(manager(&["delete", "node", "a"]), "");
+        assert_eq!(manager(&["cordon", "a"]), "");
         assert_eq!(manager(&["delete", "node", "a", "--dry-run=server"]), "");
     }
 
@@ -256,6 +270,26 @@ mod tests {
         let choice = Choice { all: true, ..Choice::default() };
         assert_eq!(chosen, Targets::Arguments { words: vec!["node".to_owned()], choice });
         assert!(targets(&["delete", "pod", "--all", "-l", "a=b"]).is_err(), "two ways to choose");
+    }
+
+    #[test]
+    fn nodes_are_cordoned_by_name_or_by_label() {
+        let targets = |line: &[&str]| rehearsal(line).map(|rehearsal| (rehearsal.verb, rehearsal.targets));
+        let named = |words: &[&str]| Targets::Arguments {
+            words: words.iter().map(|word| (*word).to_owned()).collect(),
+            choice: Choice::default(),
+        };
+        let cordon = Verb::Cordon(Scheduling::Disabled);
+        assert_eq!(targets(&["cordon", "a", "node/b"]).unwrap(), (cordon, named(&["node/a", "node/b"])));
+        let chosen = Targets::Arguments {
+            words: vec!["node".to_owned()],
+            choice: Choice { selector: "pool=a".to_owned(), ..Choice::default() },
+        };
+        assert_eq!(targets(&["uncordon", "-l", "pool=a"]).unwrap(), (Verb::Cordon(Scheduling::Enabled), chosen));
+        for (line, named) in [(&["cordon"][..], "<NODE>"), (&["cordon", "a", "-l", "pool=a"], "--selector")] {
+            let said = targets(line).unwrap_err().to_string();
+            assert!(said.contains(named), "{said}");
+        }
     }
 
     #[test]

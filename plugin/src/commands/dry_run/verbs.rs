@@ -16,6 +16,9 @@ pub enum VerbArgs {
     /// Rehearse `kubectl apply`
     #[command(after_help = APPLY)]
     Apply(ApplyArgs),
+    /// Rehearse `kubectl cordon`
+    #[command(after_help = CORDON)]
+    Cordon(CordonArgs),
     /// Rehearse `kubectl delete`
     #[command(after_help = DELETE)]
     Delete(DeleteArgs),
@@ -31,6 +34,9 @@ pub enum VerbArgs {
     /// Rehearse `kubectl taint`
     #[command(after_help = TAINT)]
     Taint(TaintArgs),
+    /// Rehearse `kubectl uncordon`
+    #[command(after_help = UNCORDON)]
+    Uncordon(CordonArgs),
 }
 
 /// Arguments of `label` and `annotate`.
@@ -79,6 +85,20 @@ pub struct TaintArgs {
     /// Field manager.
     #[command(flatten)]
     pub manager: ManagerFlag,
+    /// All else.
+    #[command(flatten)]
+    pub common: CommonFlags,
+}
+
+/// Arguments of `cordon` and `uncordon`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct CordonArgs {
+    /// Names of nodes
+    #[arg(value_name = "NODE", required_unless_present = "selector", conflicts_with = "selector")]
+    pub nodes: Vec<String>,
+    /// Nodes with these labels
+    #[arg(short = 'l', long, value_name = "SELECTOR", default_value = "", hide_default_value = true)]
+    pub selector: String,
     /// All else.
     #[command(flatten)]
     pub common: CommonFlags,
@@ -213,6 +233,7 @@ impl VerbArgs {
         match self {
             VerbArgs::Annotate(args) | VerbArgs::Label(args) => &args.common,
             VerbArgs::Apply(args) => &args.common,
+            VerbArgs::Cordon(args) | VerbArgs::Uncordon(args) => &args.common,
             VerbArgs::Delete(args) => &args.common,
             VerbArgs::Patch(args) => &args.common,
             VerbArgs::Scale(args) => &args.common,
@@ -225,7 +246,12 @@ impl VerbArgs {
         match self {
             VerbArgs::Annotate(args) | VerbArgs::Label(args) => Some(&args.choice),
             VerbArgs::Delete(args) => Some(&args.choice),
-            VerbArgs::Apply(_) | VerbArgs::Patch(_) | VerbArgs::Scale(_) | VerbArgs::Taint(_) => None,
+            VerbArgs::Apply(_)
+            | VerbArgs::Cordon(_)
+            | VerbArgs::Patch(_)
+            | VerbArgs::Scale(_)
+            | VerbArgs::Taint(_)
+            | VerbArgs::Uncordon(_) => None,
         }
     }
 }
@@ -246,6 +272,11 @@ Examples:
   kubectl aksarc dry-run apply -f app.yaml
   kubectl aksarc dry-run apply -f deploy/ -R --server-side
   kubectl aksarc dry-run apply -k overlays/edge";
+
+const CORDON: &str = "\
+Examples:
+  kubectl aksarc dry-run cordon moc-l7x2
+  kubectl aksarc dry-run cordon -l pool=a";
 
 const DELETE: &str = "\
 Examples:
@@ -274,3 +305,8 @@ const TAINT: &str = "\
 Examples:
   kubectl aksarc dry-run taint node moc-l7x2 dedicated=gpu:NoSchedule
   kubectl aksarc dry-run taint nodes -l pool=a dedicated-";
+
+const UNCORDON: &str = "\
+Examples:
+  kubectl aksarc dry-run uncordon moc-l7x2
+  kubectl aksarc dry-run uncordon -l pool=a";

@@ -23,11 +23,7 @@ impl Runner<'_> {
         let Aftermath { mut sides, refusal, warnings, mut notes, unsent, not_rehearsed } = aftermath;
         let rehearsed = not_rehearsed.is_empty();
         let rehearsal = self.rehearsal;
-        let complete = match sides.operation {
-            Operation::Create => sides.after.is_some(),
-            Operation::Delete => sides.before.is_some(),
-            Operation::Update => sides.before.is_some() && sides.after.is_some(),
-        };
+        let complete = sides.are_complete();
         // A Scale shows nothing of its object, so the object is judged instead.
         let scaled = if sides.subresource == "scale" {
             match read_state(self.session, item.resource.path(&item.namespace, &item.name, "")).await {
@@ -62,14 +58,14 @@ impl Runner<'_> {
             (None, Some(Decision::Allow) | None) => GuardAnswer::Allow,
         };
         if !rehearsed {
-            notes.push(as_given(&sides, complete).to_owned());
+            notes.push(as_given(&sides).to_owned());
         } else if guard == GuardAnswer::Deny && refusal.is_none() {
             notes.push(
                 "the server accepted it: the guard is not installed there, set otherwise, or could not be reached"
                     .to_owned(),
             );
         }
-        let not_judged = open.unwrap_or_else(|| not_judged(item, &sides, complete, refusal.as_ref()));
+        let not_judged = open.unwrap_or_else(|| not_judged(item, &sides, refusal.as_ref()));
         let mut support = self.support(&sides, scaled, &judged);
         if !rehearsed && support.after == Support::Within {
             support.after = Support::NotJudged;
@@ -150,8 +146,8 @@ impl Runner<'_> {
 }
 
 /// The note for a change that was judged as given, without being sent.
-fn as_given(sides: &Sides, complete: bool) -> &'static str {
-    match (sides.kind(), complete) {
+fn as_given(sides: &Sides) -> &'static str {
+    match (sides.kind(), sides.are_complete()) {
         (Some(_), true) => {
             "nothing was sent: the rules judged the change as given; \
              the server's validation, admission and webhooks have not seen it"
@@ -174,8 +170,8 @@ fn spelled_out(object: &Value) -> Cow<'_, Value> {
 }
 
 /// The reason why the rules could not judge, if one of them might have had a finding.
-fn not_judged(item: &Item, sides: &Sides, complete: bool, refusal: Option<&Refusal>) -> String {
-    if complete || sides.kind().is_none() {
+fn not_judged(item: &Item, sides: &Sides, refusal: Option<&Refusal>) -> String {
+    if sides.are_complete() || sides.kind().is_none() {
         return String::new();
     }
     match (&item.state, refusal) {

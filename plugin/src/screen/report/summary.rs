@@ -27,7 +27,7 @@ pub(super) fn left_out(report: &ReportV1) -> usize {
 }
 
 /// The verdict in a few words, with whose word it is; a verdict of some rules alone says so and is never `within`.
-pub(super) fn headline(report: &ReportV1) -> String {
+pub(crate) fn headline(report: &ReportV1) -> String {
     let word = match (report.verdict, report.verdict_basis) {
         (VerdictV1::Outside, Some(BasisV1::Documented)) => "outside, by Microsoft's retirement notice",
         (VerdictV1::Outside, Some(BasisV1::Derived | BasisV1::Operational)) => "outside, by our reading",

@@ -117,13 +117,13 @@ fn judge(object: &Object<'_>, kind: &'static Kind, pod: &Pod<'_>, data: &Data, s
         return None;
     }
     let place = PodPlace::of(object, kind)?;
-    let powers = powers(pod, data, place.ephemeral_only);
+    let powers = powers(pod, data, place.containers);
     let debug = *kind == kinds::POD && place.name.starts_with(&*data.node_power.debug_pods.prefix) && place.bare;
     let host = [("hostPID", pod.host_pid), ("hostNetwork", pod.host_network), ("hostIPC", pod.host_ipc)];
     let shared = host.iter().find(|(_, is)| *is).map(|(field, _)| *field);
     let privilege = powers.iter().any(|power| power.privilege);
     let root = powers.iter().any(|power| power.root);
-    let by_hand = *kind == kinds::POD && (place.bare || place.ephemeral_only);
+    let by_hand = *kind == kinds::POD && (place.bare || place.containers == JudgedContainers::Ephemeral);
     let shell = by_hand && ((debug && shared.is_some()) || (shared.is_some() && privilege) || root)
         || (debug && !powers.is_empty());
     let strongest = powers.iter().min_by_key(|power| (power.tier, power.initial, !power.root));
@@ -228,10 +228,17 @@ struct PodPlace<'o> {
     base: &'static str,
     /// Whether the pod has no owner.
     bare: bool,
-    /// Whether only ephemeral containers count, because the rest is judged with the owner.
-    ephemeral_only: bool,
+    containers: JudgedContainers,
     /// The owner that is judged instead of the pod, because its list is not read.
     owner: Option<ObjectRef>,
+}
+
+/// The containers of a pod that are judged with it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum JudgedContainers {
+    All,
+    /// Ephemeral containers alone: the others are judged with the pod's owner.
+    Ephemeral,
 }
 
 impl<'o> PodPlace<'o> {
@@ -245,7 +252,7 @@ impl<'o> PodPlace<'o> {
             name,
             base: base(kind),
             bare: owners.is_empty(),
-            ephemeral_only: false,
+            containers: JudgedContainers::All,
             owner: None,
         };
         if *kind != kinds::POD {
@@ -280,7 +287,7 @@ impl<'o> PodPlace<'o> {
                     uid: owner.uid.to_string(),
                 });
             }
-            _ => place.ephemeral_only = true,
+            _ => place.containers = JudgedContainers::Ephemeral,
         }
         Some(place)
     }
@@ -300,20 +307,20 @@ fn base(kind: &Kind) -> &'static str {
 
 /// Whether a pod has power over its node: by the rights of its containers, or by paths of the host.
 pub(crate) fn has_power(pod: &Pod<'_>, data: &Data) -> bool {
-    may_have_power(pod) && !powers(pod, data, false).is_empty()
+    may_have_power(pod) && !powers(pod, data, JudgedContainers::All).is_empty()
 }
 
 /// All fields that give a pod power over its node.
-fn powers<'p>(pod: &'p Pod<'_>, data: &Data, ephemeral_only: bool) -> Vec<Power<'p>> {
+fn powers<'p>(pod: &'p Pod<'_>, data: &Data, judged: JudgedContainers) -> Vec<Power<'p>> {
     let mut powers = Vec::new();
-    if pod.is_host_process() && !ephemeral_only {
+    if pod.is_host_process() && judged == JudgedContainers::All {
         powers.push(Power { privilege: true, ..Power::new(Tier::Changes, HOST_PROCESS, "true", "is a host process") });
     }
     let init = pod.init_containers().enumerate().map(|(at, container)| ("initContainers", at, container));
     let main = pod.containers().enumerate().map(|(at, container)| ("containers", at, container));
     let ephemeral =
         pod.ephemeral_containers().enumerate().map(|(at, container)| ("ephemeralContainers", at, container));
-    let own = init.chain(main).filter(|_| !ephemeral_only);
+    let own = init.chain(main).filter(|_| judged == JudgedContainers::All);
     for (list, at, container) in own.chain(ephemeral) {
         let initial = list == "initContainers" && !container.is_sidecar();
         let own = of_container(pod, list, at, container, data).into_iter();

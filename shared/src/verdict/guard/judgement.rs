@@ -2,6 +2,7 @@
 
 use crate::facts::actor::Actor;
 use crate::finding::Finding;
+use crate::rules::rule::Mode;
 use crate::text;
 use crate::verdict::review::NotEvaluated;
 
@@ -25,6 +26,16 @@ impl Decision {
             Decision::Allow => "allow",
             Decision::Warn => "warn",
             Decision::Deny => "deny",
+        }
+    }
+}
+
+impl From<Mode> for Decision {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Off | Mode::Record => Decision::Allow,
+            Mode::Warn => Decision::Warn,
+            Mode::Deny => Decision::Deny,
         }
     }
 }

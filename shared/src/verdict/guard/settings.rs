@@ -56,6 +56,15 @@ pub enum Preset {
 }
 
 impl Preset {
+    /// The strongest action that any rule takes.
+    pub fn at_most(self) -> Mode {
+        match self {
+            Preset::Enforce => Mode::Deny,
+            Preset::Observe => Mode::Record,
+            Preset::Warn => Mode::Warn,
+        }
+    }
+
     /// All presets, in the order of their discriminants.
     pub const ALL: [Preset; 3] = [Preset::Enforce, Preset::Observe, Preset::Warn];
 

@@ -3,7 +3,7 @@
 use super::v1::{
     AnswerV1, BasisV1, CatalogueV1, ClockV1, ClusterV1, CommandV1, ConsequenceV1, CoverageV1, DocumentV1, EvidenceV1,
     FindingV1, InputV1, ObjectV1, OutcomeV1, PolicyV1, QuestionV1, ReportKindV1, ReportV1, ReportVersionV1, RuleV1,
-    SectionV1, ToolV1, VerdictV1, WaiverV1,
+    SectionV1, SkippedRuleV1, ToolV1, VerdictV1, WaiverV1,
 };
 use super::{
     Clock, Cluster, Coverage, NEEDS_CLUSTER, Policy, Report, RuleOutcome, RuleResult, ToolVersion, VerdictWord,
@@ -24,6 +24,7 @@ impl ReportV1 {
             verdict,
             verdict_basis,
             exit_code,
+            fail_on,
             summary,
             rules,
             findings,
@@ -32,6 +33,9 @@ impl ReportV1 {
             coverage,
         } = report;
         let all = catalogue::ALL.len();
+        let skipped = catalogue::ALL.iter().filter(|rule| rules.iter().all(|own| own.code != rule.code));
+        let skipped =
+            skipped.map(|rule| SkippedRuleV1 { code: rule.code.as_str().to_owned(), slug: rule.slug.to_owned() });
         ReportV1 {
             api_version: ReportVersionV1::V1Alpha1,
             kind: ReportKindV1::SupportReport,
@@ -44,8 +48,13 @@ impl ReportV1 {
             verdict_basis: verdict_basis.map(Into::into),
             partial: rules.len() < all,
             exit_code,
+            fail_on: fail_on.into(),
             summary: summary.into_iter().map(|(word, count)| (word.to_owned(), count)).collect(),
-            catalogue: CatalogueV1 { rules: all, left_out: all.saturating_sub(rules.len()) },
+            catalogue: CatalogueV1 {
+                rules: all,
+                left_out: all.saturating_sub(rules.len()),
+                skipped: skipped.collect(),
+            },
             rules: rules.into_iter().map(Into::into).collect(),
             clocks: clocks.into_iter().map(Into::into).collect(),
             questions: questions.into_iter().map(Into::into).collect(),
@@ -143,8 +152,8 @@ impl From<&Document> for DocumentV1 {
 
 impl From<Cluster> for ClusterV1 {
     fn from(cluster: Cluster) -> Self {
-        let Cluster { context, server, kubernetes_version, nodes } = cluster;
-        ClusterV1 { context, server, kubernetes_version, nodes }
+        let Cluster { context, server, kubernetes_version, nodes, uid } = cluster;
+        ClusterV1 { context, server, kubernetes_version, nodes, uid }
     }
 }
 

@@ -43,6 +43,9 @@ pub struct ReportV1 {
     pub partial: bool,
     /// The exit code, whatever the format.
     pub exit_code: u8,
+    /// The lightest consequence that fails the check, by `--fail-on`.
+    #[serde(default = "voids")]
+    pub fail_on: ConsequenceV1,
     /// Counts by word: the consequences, `waived`, `unknown` and `not-observable`.
     pub summary: BTreeMap<String, usize>,
     /// The number of rules that this program knows, and of those that were left out.
@@ -101,6 +104,9 @@ pub struct ClusterV1 {
     pub kubernetes_version: String,
     /// The number of nodes.
     pub nodes: usize,
+    /// The uid of its namespace kube-system, which stays as long as the cluster does; empty if unknown.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub uid: String,
 }
 
 /// The source of the objects that were judged, and what is known of it beside the cluster.
@@ -122,13 +128,26 @@ pub struct InputV1 {
 }
 
 /// The rules that a program knows, in numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CatalogueV1 {
     /// All rules.
     pub rules: usize,
     /// Those that were left out: a verdict of a few is not one of all.
     pub left_out: usize,
+    /// The same by name, for formats that have a place for every rule.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<SkippedRuleV1>,
+}
+
+/// A rule that was left out.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SkippedRuleV1 {
+    /// `AA201`.
+    pub code: String,
+    /// `system-label-changed`.
+    pub slug: String,
 }
 
 /// The outcome of a rule.
@@ -277,6 +296,11 @@ impl ReportV1 {
     pub fn rule(&self, code: &str) -> Option<&RuleV1> {
         self.rules.iter().find(|rule| rule.code == code)
     }
+}
+
+/// The consequence that fails a check unless `--fail-on` names a lighter one.
+fn voids() -> ConsequenceV1 {
+    ConsequenceV1::Voids
 }
 
 const KIND: &str = "SupportReport";

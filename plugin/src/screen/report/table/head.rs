@@ -45,9 +45,7 @@ impl Screen<'_> {
             counting(coverage.objects, "object") + &unjudged
         } else {
             let (objects, requests) = (counting(coverage.objects, "object"), counting(coverage.requests, "request"));
-            // A report that was read does not tell the time.
-            let took = if coverage.seconds > 0.0 { format!(", {:.1} s", coverage.seconds) } else { String::new() };
-            format!("{objects}, {requests}{took}, read-only")
+            format!("{objects}, {requests}, read-only")
         };
         let unwritten = match coverage.without_managed_fields {
             0 => String::new(),
