@@ -54,6 +54,10 @@ fn certificates_and_authorities_change_under_load_and_no_change_goes_unasked() {
         eprintln!("{:.1?}: caBundle {bundle:?}, back after {back:.1?}", start.elapsed());
         assert!(back < Duration::from_secs(15), "{back:?}");
     }
+    // The record is lost together with everybody who has something in memory.
+    let back = site.destroy_all();
+    eprintln!("{:.1?}: record and replicas lost, back {back:.1?} after the first new one began", start.elapsed());
+    assert!(back < Duration::from_secs(15), "{back:?}");
     site.ends();
 }
 

@@ -4,6 +4,7 @@
 
 mod certificates {
     pub(crate) mod load;
+    #[allow(dead_code, reason = "e2e_certificates uses all of it")]
     pub(crate) mod site;
 }
 
@@ -37,7 +38,7 @@ fn destroyed_trust_is_back_within_fifteen_seconds_at_the_usual_pace() {
 fn many_renewals_in_a_row_cost_no_review() {
     let cluster = ControlPlane::start(Kubernetes::V1_33).unwrap();
     let times = "authority=60s,leaf=9s,dwell=3s,settle=1s,keep=5s,report=1s";
-    let mut site = Site::new(&cluster, &["--poll", "500ms", "--certificate-times", times]);
+    let site = Site::new(&cluster, &["--poll", "500ms", "--certificate-times", times]);
     let first = site.generation();
     // One follows forty seconds after the other.
     for generation in first + 1..=first + 5 {

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 /// An address whose connections go to one of several others, by turns. It ends with the process.
 #[derive(Clone, Debug)]
@@ -16,8 +16,15 @@ pub struct Balancer {
 struct Routes {
     backends: Vec<SocketAddr>,
     turn: usize,
-    /// Both ends of every connection, for cutting it.
-    tunnels: Vec<[TcpStream; 2]>,
+    tunnels: Vec<Tunnel>,
+}
+
+/// A connection that is passed on.
+#[derive(Debug)]
+struct Tunnel {
+    client: TcpStream,
+    /// Ends when the client has closed its end.
+    upwards: JoinHandle<()>,
 }
 
 impl Balancer {
@@ -53,11 +60,17 @@ impl Balancer {
         self.lock().backends.retain(|kept| *kept != backend);
     }
 
-    /// Closes every connection, so that the next request begins with a handshake.
+    /// Closes every connection and waits until the clients have closed them too, so that their next requests begin with
+    /// a handshake. No request may be on its way: a client does not send one a second time that it had begun to send.
     pub fn cut(&self) {
-        for end in self.lock().tunnels.drain(..).flatten() {
+        let tunnels = std::mem::take(&mut self.lock().tunnels);
+        for tunnel in &tunnels {
             // It may be closed already.
-            let _ = end.shutdown(Shutdown::Both);
+            let _ = tunnel.client.shutdown(Shutdown::Write);
+        }
+        for tunnel in tunnels {
+            // A thread that panicked has ended too.
+            let _ = tunnel.upwards.join();
         }
     }
 
@@ -72,14 +85,15 @@ impl Balancer {
         for end in [&client, &server] {
             end.set_nodelay(true)?;
         }
-        self.lock().tunnels.push([client.try_clone()?, server.try_clone()?]);
-        for (mut from, mut to) in [(client.try_clone()?, server.try_clone()?), (server, client)] {
-            thread::spawn(move || {
+        let pass = |mut from: TcpStream, mut to: TcpStream| {
+            move || {
                 let _ = io::copy(&mut from, &mut to);
-                let _ = to.shutdown(Shutdown::Both);
-                let _ = from.shutdown(Shutdown::Both);
-            });
-        }
+                let _ = to.shutdown(Shutdown::Write);
+            }
+        };
+        let upwards = thread::spawn(pass(client.try_clone()?, server.try_clone()?));
+        thread::spawn(pass(server, client.try_clone()?));
+        self.lock().tunnels.push(Tunnel { client, upwards });
         Ok(())
     }
 
