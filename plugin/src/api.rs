@@ -24,5 +24,5 @@ pub use reply::{Reply, StatusObject};
 pub use request::{ApiRequest, JSON};
 pub use sender::{SendLimits, Sender};
 
-pub(crate) use kubeconfig::{known_clusters, known_contexts, known_users};
+pub(crate) use kubeconfig::{current_context, known_clusters, known_contexts, known_users};
 pub(crate) use reply::excerpt;

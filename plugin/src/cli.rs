@@ -2,10 +2,12 @@
 
 pub mod args;
 pub mod complete;
+pub mod configured;
 pub mod duration;
 pub mod environment;
 pub mod exit;
 pub(crate) mod flags;
 pub mod invocation;
+pub mod kubectl_flags;
 pub mod tool;
 pub mod words;

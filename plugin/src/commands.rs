@@ -4,6 +4,7 @@ pub mod baseline;
 mod cluster;
 pub mod complete;
 pub mod completion;
+pub mod config;
 pub mod doctor;
 pub mod dry_run;
 pub mod explain;

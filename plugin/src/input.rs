@@ -1,5 +1,6 @@
 //! Input besides clusters: files, directories, archives and standard input.
 
+pub mod config;
 pub(crate) mod documents;
 mod kustomize;
 pub mod manifests;

@@ -7,10 +7,11 @@ use std::time::Duration;
 use aksarc_shared::verdict::report::exit;
 use kubectl_aksarc::cli::args::{Cli, TopCommand, status_file_of_refused};
 use kubectl_aksarc::cli::environment;
-use kubectl_aksarc::cli::exit::{ExitResult, Failure};
+use kubectl_aksarc::cli::exit::{ExitResult, Failure, StopSignal};
 use kubectl_aksarc::cli::{invocation, words};
 use kubectl_aksarc::commands::{
-    baseline, completion, doctor, dry_run, explain, report, rules, snapshot, support_check, version, versions, waivers,
+    baseline, completion, config, doctor, dry_run, explain, report, rules, snapshot, support_check, version, versions,
+    waivers,
 };
 use kubectl_aksarc::screen::ui::Ui;
 
@@ -47,21 +48,29 @@ fn main() -> ExitCode {
         ui.note(&warning);
     }
     let status_file = cli.command.status_file();
-    let outcome = run(cli.command, &mut ui);
+    let configured = cli.configured.note();
+    if let Some(note) = &configured {
+        ui.detail(note);
+    }
+    let outcome = run(cli, &mut ui);
     // All other results are written by the command itself, which this one interrupted.
     if let (Some(file), Err(failure)) = (status_file, &outcome)
-        && failure.code == exit::INTERRUPTED
+        && failure.is_stopped()
         && let Err(also) = file.failed(failure)
     {
         ui.error(&format!("error: {also}"));
     }
     ExitCode::from(outcome.unwrap_or_else(|failure| {
         ui.error(&format!("error: {failure}"));
+        // What nobody typed may be what is wrong.
+        if let Some(note) = configured.filter(|_| failure.code == exit::USAGE && !ui.verbose) {
+            ui.error(&format!("note: {note}"));
+        }
         failure.code
     }))
 }
 
-fn run(command: TopCommand, ui: &mut Ui) -> ExitResult {
+fn run(cli: Cli, ui: &mut Ui) -> ExitResult {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
     let runtime = runtime.map_err(Failure::run)?;
     // Files are read in place, and reading a pipe may never end. So the command runs on a thread of its own, which is
@@ -76,8 +85,8 @@ fn run(command: TopCommand, ui: &mut Ui) -> ExitResult {
     let thread = std::thread::Builder::new().name("command".to_owned()).stack_size(STACK).spawn(move || {
         let outcome = handle.block_on(async {
             tokio::select! {
-                outcome = dispatch(command, &mut own) => outcome,
-                () = interrupts.next() => Err(Failure::interrupted()),
+                outcome = dispatch(cli, &mut own) => outcome,
+                by = interrupts.next() => Err(Failure::stopped(by)),
             }
         });
         // After a signal nobody waits any more.
@@ -87,7 +96,7 @@ fn run(command: TopCommand, ui: &mut Ui) -> ExitResult {
     let outcome = runtime.block_on(async {
         tokio::select! {
             outcome = outcome => outcome.ok(),
-            () = stuck(of_stuck) => Some((Err(Failure::interrupted()), ui.clone())),
+            by = stuck(of_stuck) => Some((Err(Failure::stopped(by)), ui.clone())),
         }
     });
     let outcome = match outcome {
@@ -106,7 +115,8 @@ fn run(command: TopCommand, ui: &mut Ui) -> ExitResult {
     outcome
 }
 
-async fn dispatch(command: TopCommand, ui: &mut Ui) -> ExitResult {
+async fn dispatch(cli: Cli, ui: &mut Ui) -> ExitResult {
+    let Cli { command, configured } = cli;
     match command {
         TopCommand::SupportCheck(args) => support_check::run(*args, ui).await,
         TopCommand::DryRun(args) => dry_run::run(args, ui).await,
@@ -117,6 +127,7 @@ async fn dispatch(command: TopCommand, ui: &mut Ui) -> ExitResult {
         TopCommand::Rules(args) => rules::run(&args, ui),
         TopCommand::Snapshot(args) => snapshot::run(*args, ui).await,
         TopCommand::Completion(args) => completion::run(&args, Cli::named(invocation::ALONE), ui),
+        TopCommand::Config(args) => config::run(&args, &configured, ui),
         TopCommand::Version(args) => version::run(&args, ui),
         TopCommand::Versions(args) => versions::run(*args, ui).await,
         TopCommand::Waivers(args) => waivers::run(&args, ui).await,
@@ -124,14 +135,15 @@ async fn dispatch(command: TopCommand, ui: &mut Ui) -> ExitResult {
 }
 
 /// Resolves when a command continues after a signal because it waits for a file.
-async fn stuck(mut interrupts: Interrupts) {
-    interrupts.next().await;
+async fn stuck(mut interrupts: Interrupts) -> StopSignal {
+    let by = interrupts.next().await;
     tokio::time::sleep(GRACE).await;
+    by
 }
 
 /// The signals that end the program: an interrupt from the keyboard, and SIGTERM on Unix. None is missed after
 /// [`Interrupts::listen`].
-struct Interrupts(Vec<Stream>);
+struct Interrupts(Vec<(StopSignal, Stream)>);
 
 #[cfg(unix)]
 type Stream = tokio::signal::unix::Signal;
@@ -145,20 +157,24 @@ impl Interrupts {
         #[cfg(unix)]
         let streams = {
             use tokio::signal::unix::{SignalKind, signal};
-            [signal(SignalKind::interrupt()), signal(SignalKind::terminate())]
+            [
+                (StopSignal::Interrupt, signal(SignalKind::interrupt())),
+                (StopSignal::Termination, signal(SignalKind::terminate())),
+            ]
         };
         #[cfg(windows)]
-        let streams = [tokio::signal::windows::ctrl_c()];
-        Interrupts(streams.into_iter().flatten().collect())
+        let streams = [(StopSignal::Interrupt, tokio::signal::windows::ctrl_c())];
+        Interrupts(streams.into_iter().filter_map(|(stop, stream)| Some((stop, stream.ok()?))).collect())
     }
 
     /// Resolves at the next signal.
-    async fn next(&mut self) {
+    async fn next(&mut self) -> StopSignal {
         std::future::poll_fn(|context| {
-            let asked = self.0.iter_mut().any(|stream| stream.poll_recv(context).is_ready());
-            if asked { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+            let mut streams = self.0.iter_mut();
+            let asked = streams.find_map(|(stop, stream)| stream.poll_recv(context).is_ready().then_some(*stop));
+            asked.map_or(std::task::Poll::Pending, std::task::Poll::Ready)
         })
-        .await;
+        .await
     }
 }
 

@@ -18,7 +18,7 @@ use kubectl_aksarc::dry_run::gate;
 use kubectl_aksarc::dry_run::judge::Support;
 use kubectl_aksarc::dry_run::plan::{GuardAnswer, GuardSource, Plan, PlannedEffect};
 use kubectl_aksarc::dry_run::refusal::Refuser;
-use kubectl_aksarc::dry_run::request::{Scheduling, Verb};
+use kubectl_aksarc::dry_run::request::{FieldValidation, Scheduling, Verb};
 use kubectl_aksarc::dry_run::run::{self, KubeContext, NamespaceChoice, Rehearsal, Targets};
 use kubectl_aksarc::dry_run::session::Session;
 use kubectl_aksarc::dry_run::target::Choice;
@@ -466,7 +466,7 @@ async fn what_kubectl_refuses_itself_is_never_sent() {
     let server = Server::start(|_| None);
     let report =
         server.run(&rehearsal(label("node.kubernetes.io/instance-type=x", false), &["node", "moc-l1"])).await.unwrap();
-    assert_eq!((report.exit_code, report.requests), (2, 0));
+    assert_eq!((report.exit_code, report.requests), (6, 0));
     assert_eq!(report.changes[0].refusal.as_ref().unwrap().who, Refuser::Kubectl);
     let unknown = server.run(&rehearsal(label("a=b", false), &["nodez", "moc-l1"])).await.unwrap_err();
     assert_eq!(unknown.code, 2);
@@ -498,8 +498,12 @@ async fn a_cordon_patches_the_node_and_is_no_finding() {
 async fn apply_creates_and_patches_and_leaves_alone() {
     let server = Server::start(|_| None);
     let apply = |object: Value| {
-        let verb =
-            Verb::Apply { server_side: false, force_conflicts: false, manager: "kubectl-client-side-apply".to_owned() };
+        let verb = Verb::Apply {
+            server_side: false,
+            force_conflicts: false,
+            validation: FieldValidation::Strict,
+            manager: "kubectl-client-side-apply".to_owned(),
+        };
         let manifests = vec![Manifest { source: "f".to_owned(), object }];
         Rehearsal { targets: Targets::Manifests(manifests), ..rehearsal(verb, &[]) }
     };

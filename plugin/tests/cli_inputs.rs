@@ -100,7 +100,33 @@ fn a_snapshot_never_replaces_what_is_not_one() {
         let ran = program.run(&["snapshot", "-o", path]).exits(2);
         assert!(ran.stderr.contains(word), "{}", ran.stderr);
     }
+    for (command, word) in [(&["snapshot"][..], "yaml"), (&["snapshot"], "table"), (&["baseline", "capture"], "json")] {
+        let ran = program.run(&[command, &["-o", word]].concat()).exits(2);
+        assert!(ran.stderr.contains(&format!("{word} is a format: give ./{word}")), "{}", ran.stderr);
+    }
+    for path in ["old.json", "old.tar.gz"] {
+        program.write(path, "evidence");
+        let ran = program.run(&["snapshot", "-o", path]).exits(2);
+        assert!(ran.stderr.contains("is there already") && ran.stderr.contains("--force"), "{}", ran.stderr);
+        assert_eq!(program.read(path), "evidence");
+    }
     assert!(server.requests().is_empty());
+    program.run(&["snapshot", "-o", "old.json", "--force"]).exits(0);
+    assert!(program.read("old.json").starts_with('{'));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_closed_stdout_changes_no_exit_code() {
+    let program = Program::new();
+    let drifted = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/clusters/drifted");
+    for (args, code) in [(&["support-check", "--snapshot", drifted][..], 3), (&["version"], 0), (&["--help"], 0)] {
+        let own = program.command().get_program().to_owned();
+        let mut shell = std::process::Command::new("sh");
+        shell.arg("-c").arg("exec \"$0\" \"$@\" >&-").arg(own).args(args).current_dir(program.dir.path());
+        let ran = Ran::of(&shell.output().unwrap()).exits(code);
+        assert_eq!((&*ran.stdout, &*ran.stderr), ("", ""), "{args:?}");
+    }
 }
 
 #[test]
@@ -493,7 +519,7 @@ fn a_reader_that_goes_away_is_no_failure() {
 }
 
 #[test]
-fn an_interrupt_ends_with_130_and_leaves_nothing_behind() {
+fn a_signal_ends_with_its_code_and_leaves_nothing_behind() {
     const HANGS: [&str; 2] = ["/api", "/api/v1/nodes"];
     let cluster = Cluster::healthy();
     let server =
@@ -507,7 +533,9 @@ fn an_interrupt_ends_with_130_and_leaves_nothing_behind() {
         (&["dry-run", "label", "node", "moc-l1", "a=b", "--status-file", "status"], "INT"),
         (&["snapshot", "-o", "s.tar.gz"], "INT"),
         (&["snapshot", "-o", "s"], "TERM"),
+        (&["support-check", "--status-file", "status"], "TERM"),
     ] {
+        let code = if signal == "INT" { 130 } else { 143 };
         let program = Program::at(&server.url());
         let before = server.requests().len();
         let mut child = program.command().args(args).stderr(std::process::Stdio::null()).spawn().unwrap();
@@ -516,9 +544,9 @@ fn an_interrupt_ends_with_130_and_leaves_nothing_behind() {
             std::thread::yield_now();
         }
         std::process::Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().unwrap();
-        assert_eq!(child.wait().unwrap().code(), Some(130), "{args:?}");
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{args:?} {signal}");
         if args.contains(&"--status-file") {
-            assert!(program.read("status").contains("\"exitCode\":130"));
+            assert!(program.read("status").contains(&format!("\"exitCode\":{code}")));
             std::fs::remove_file(program.path("status")).unwrap();
         }
         assert_holds(program.dir.path(), &["kubeconfig"]);
@@ -544,9 +572,9 @@ fn a_pipe_is_read_where_it_can_be_and_never_holds_up_a_signal() {
         // To open a pipe for writing waits for whoever reads it, so from here on the program does.
         let held = std::fs::File::options().write(true).open(program.path("pipe")).unwrap();
         std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
-        assert_eq!(child.wait().unwrap().code(), Some(130), "{flag}");
+        assert_eq!(child.wait().unwrap().code(), Some(143), "{flag}");
         drop(held);
-        assert!(program.read("status").contains("\"exitCode\":130"), "{flag}");
+        assert!(program.read("status").contains("\"exitCode\":143"), "{flag}");
     }
     // What a shell makes of <(...).
     let manifest = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "shop"}});
@@ -661,7 +689,7 @@ fn files_are_told_with_their_flag() {
     program.write("d/bad.yaml", "a: [\n");
     assert_bad(program.check(&["-f", "d"]), "cannot read d/bad.yaml");
     program.write("s/bad.yaml", "a: [\n");
-    assert_bad(program.check(&["--snapshot", "s"]), "--snapshot: cannot use snapshot s: cannot read bad.yaml");
+    assert_bad(program.check(&["--snapshot", "s"]), "--snapshot: cannot use snapshot s: cannot read s/bad.yaml");
     program.write("all/one/index.json", "{}");
     program.write("all/two/index.json", "{}");
     assert_bad(program.check(&["--snapshot", "all"]), "holds snapshots of its own, such as all/one: give one of them");

@@ -15,6 +15,9 @@ pub struct AuditEvent {
     #[serde(rename = "requestURI")]
     pub request_uri: String,
     pub user: User,
+    /// As whom the user acted, where it was somebody else.
+    #[serde(default)]
+    pub impersonated_user: Option<User>,
     #[serde(default)]
     pub user_agent: String,
     #[serde(default)]

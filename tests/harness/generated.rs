@@ -15,12 +15,14 @@ use aksarc_webhook::manifest::{self, ManifestOptions, protection};
 use anyhow::Context;
 
 /// The generated files and how each is made: from the text it has now to the text it should have.
-pub const FILES: [(&str, Make); 6] = [
+pub const FILES: [(&str, Make); 8] = [
     ("README.md", readme::renewed),
     ("deploy/guard-config.schema.json", |_| Ok(config::schema())),
     ("deploy/guard-protection.yaml", |_| Ok(protection::render(&Settings::default()))),
     ("deploy/guard.yaml", |_| Ok(manifest::render(&ManifestOptions::default()))),
+    ("deploy/plugin-config.schema.json", |_| Ok(kubectl_aksarc::input::config::schema())),
     ("deploy/reader.yaml", |_| Ok(derive::reader_role())),
+    ("plugin/KUBECTL.md", |_| Ok(kubectl_aksarc::cli::kubectl_flags::page())),
     ("tests/proofs/aa903.yaml", proof::renewed),
 ];
 

@@ -1,5 +1,6 @@
 //! The cluster and user to use: kubeconfig files merged as kubectl merges them, overridden by flags.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -56,6 +57,11 @@ pub(super) async fn select(flags: &KubeFlags) -> anyhow::Result<Selected> {
     let mut config = build(cluster, user, context.namespace).await?;
     config.proxy_url = proxy;
     Ok(Selected { context: context_name, user: shown_user, config })
+}
+
+/// The name of the current context; `None` where there is none, or the kubeconfig cannot be read.
+pub(crate) fn current_context(file: Option<&Path>) -> Option<String> {
+    read(file).ok()?.current_context.filter(|name| !name.is_empty())
 }
 
 /// The names of the contexts; none where the kubeconfig cannot be read.
@@ -141,6 +147,16 @@ fn with_user_flags(mut user: AuthInfo, flags: &KubeFlags) -> anyhow::Result<Auth
         user.username = None;
         user.password = None;
     }
+    if flags.username.is_some() || flags.password.is_some() {
+        let given = serde_json::json!({"username": flags.username, "password": flags.password});
+        let given: AuthInfo = serde_json::from_value(given)?;
+        user =
+            AuthInfo { username: given.username.or(user.username), password: given.password.or(user.password), ..user };
+        user.token = None;
+        user.token_file = None;
+        user.auth_provider = None;
+        user.exec = None;
+    }
     if let Some(path) = user.token_file.take() {
         // As in kubectl the file takes precedence over a token beside it, and its final line break is dropped. It is
         // read once: a check is over before a valid token expires.
@@ -151,7 +167,11 @@ fn with_user_flags(mut user: AuthInfo, flags: &KubeFlags) -> anyhow::Result<Auth
         user.impersonate = Some(name.clone());
         user.impersonate_groups = Some(flags.as_group.clone());
         user.impersonate_uid.clone_from(&flags.as_uid);
-        user.impersonate_user_extra = None;
+        let mut extra: HashMap<String, Vec<String>> = HashMap::new();
+        for (key, value) in &flags.as_user_extra {
+            extra.entry(key.clone()).or_default().push(value.clone());
+        }
+        user.impersonate_user_extra = Some(extra).filter(|extra| !extra.is_empty());
     }
     Ok(user)
 }

@@ -3,14 +3,17 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use aksarc_shared::text;
 use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Id, Parser, Subcommand};
 
-use super::environment;
+use super::configured::Configured;
+use super::{environment, kubectl_flags};
 use crate::commands::{
-    baseline, completion, doctor, dry_run, explain, report, rules, snapshot, support_check, version, versions, waivers,
+    baseline, completion, config, doctor, dry_run, explain, report, rules, snapshot, support_check, version, versions,
+    waivers,
 };
 use crate::screen::status::StatusFile;
 use crate::screen::ui::UiFlags;
@@ -27,6 +30,9 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: TopCommand,
+    /// What the configuration file gives to the command.
+    #[arg(skip)]
+    pub configured: Configured,
 }
 
 /// The commands.
@@ -78,6 +84,8 @@ pub enum TopCommand {
     ///
     /// For `kubectl aksarc` kubectl's own completion works when kubectl_complete-aksarc is on the PATH.
     Completion(completion::Args),
+    /// Show and check the configuration file, which sets flags once for all clusters or for some
+    Config(config::Args),
     /// Show the versions of this program and of its data, without contacting a cluster
     Version(version::Args),
     /// Compare the versions of the cluster and its node pools with the tables of supported versions
@@ -94,13 +102,14 @@ impl Cli {
     pub fn named(name: &'static str) -> clap::Command {
         // One sentence replaces a line per flag.
         fn quiet(command: clap::Command) -> clap::Command {
-            command.mut_args(|arg| arg.hide_env(true)).mut_subcommands(quiet)
+            // Of a flag that is given twice the last counts, as in kubectl.
+            command.args_override_self(true).mut_args(|arg| arg.hide_env(true)).mut_subcommands(quiet)
         }
         fn with_codes(command: clap::Command) -> clap::Command {
             let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             command.after_long_help(format!("{examples}\n\n{EXIT_CODES}"))
         }
-        quiet(Cli::command().name(name).bin_name(name))
+        quiet(kubectl_flags::added(Cli::command().name(name).bin_name(name)))
             .mut_subcommand("support-check", with_codes)
             .mut_subcommand("dry-run", with_codes)
             .mut_subcommand("report", with_codes)
@@ -115,19 +124,36 @@ impl Cli {
         // To clap a variable of the environment is as good as a flag, and two that exclude each other are an error.
         // Typed flags take precedence here: a variable that conflicts with one counts as not set.
         command.build();
+        let root = command.clone();
         command = forget(command, &|_, arg| arg.get_env().is_some_and(|name| !environment::is_set(name)));
-        let Ok(typed) = forget(command.clone(), &|_, _| true).try_get_matches_from(argv) else {
-            return Cli::from_arg_matches(&command.try_get_matches_from(argv).map_err(with_hint)?);
+        let (argv, off) = super::words::switched(&command, argv);
+        command = forget(command, &|_, arg| arg.get_long().is_some_and(|long| off.iter().any(|own| own == long)));
+        let typed = match forget(command.clone(), &|_, _| true).try_get_matches_from(&argv) {
+            Ok(matches) => matches,
+            // A variable may be what a typed flag needs beside it.
+            Err(_) => command.clone().try_get_matches_from(&argv).map_err(|error| with_hint(error, &argv))?,
         };
+        if let Some(refused) = kubectl_flags::refused(&command, &typed) {
+            return Err(refused);
+        }
         let typed = words(&typed);
         command = forget(command, &|command, arg| at_odds(command, arg, &typed));
-        let matches = command.clone().try_get_matches_from(argv);
-        Cli::from_arg_matches(&matches.map_err(|error| environment::named(error, &command, &typed))?)
+        let parsed = |command: &clap::Command| {
+            let matches = command.clone().try_get_matches_from(&argv);
+            matches.map_err(|error| environment::named(error, command, &typed))
+        };
+        let mut matches = parsed(&command)?;
+        let mut configured = Configured::read(&root, &matches, off)?;
+        if configured.file.is_some() {
+            matches = parsed(&configured.onto(command.clone(), &root))?;
+        }
+        configured.settle(&root, &matches);
+        Ok(Cli { configured, ..Cli::from_arg_matches(&matches)? })
     }
 }
 
 /// The error of a line with a word that no command takes. A path among them was to be judged.
-fn with_hint(mut error: clap::Error) -> clap::Error {
+fn with_hint(mut error: clap::Error, argv: &[OsString]) -> clap::Error {
     if let (clap::error::ErrorKind::UnknownArgument, Some(ContextValue::String(word))) =
         (error.kind(), error.get(ContextKind::InvalidArg))
         && !word.starts_with('-')
@@ -136,8 +162,47 @@ fn with_hint(mut error: clap::Error) -> clap::Error {
         let tip = format!("'{word}' is a path: a snapshot is given by --snapshot, manifests by --filename");
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
     }
+    for (given, suggested) in [
+        (ContextKind::InvalidArg, ContextKind::SuggestedArg),
+        (ContextKind::InvalidSubcommand, ContextKind::SuggestedSubcommand),
+    ] {
+        let Some(ContextValue::String(word)) = error.get(given).cloned() else { continue };
+        let known: Vec<String> = match error.get(suggested) {
+            Some(ContextValue::String(one)) => vec![one.clone()],
+            Some(ContextValue::Strings(several)) => several.clone(),
+            _ => Vec::new(),
+        };
+        // clap finds words alike that no slip of the finger makes of each other.
+        let bare = |word: &str| word.trim_start_matches('-').to_owned();
+        let names: Vec<String> = known.iter().map(|known| bare(known)).collect();
+        if !known.is_empty() && text::nearest(&bare(&word), names.iter().map(String::as_str)).is_none() {
+            error.remove(suggested);
+        }
+        let is_command = |at: usize, own: &str| argv.get(at).is_some_and(|typed| typed == own);
+        let is_first = is_command(1, &word) || (is_command(1, "dry-run") && is_command(2, &word));
+        let is_known = |words: &[&str]| given == ContextKind::InvalidSubcommand && is_first && words.contains(&&*word);
+        let elsewhere = ELSEWHERE.iter().find(|(words, _)| is_known(words));
+        if let Some((_, place)) = elsewhere {
+            let tip = place.replace("WORD", &word);
+            error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+        }
+    }
     error
 }
+
+/// Words that people type for a command, and where it is.
+const ELSEWHERE: [(&[&str], &str); 4] = [
+    (
+        &["audit", "check", "get", "lint", "scan", "status", "validate"],
+        "`support-check` judges a cluster, a snapshot or manifests",
+    ),
+    (
+        &["annotate", "apply", "cordon", "delete", "label", "patch", "scale", "taint", "uncordon"],
+        "`dry-run WORD` says what the policy says of it; to do it use kubectl",
+    ),
+    (&["create", "drain", "edit", "replace", "rollout", "set"], "`dry-run` does not have WORD yet"),
+    (&["diff"], "`baseline diff` compares a cluster with a baseline"),
+];
 
 /// The command and its subcommands without the environment variables of the flags that `which` selects.
 fn forget(command: clap::Command, which: &dyn Fn(&clap::Command, &Arg) -> bool) -> clap::Command {
@@ -190,6 +255,7 @@ impl TopCommand {
             TopCommand::SupportCheck(args) => args.printing.status_file.clone().map(StatusFile::SupportCheck),
             TopCommand::Baseline(_)
             | TopCommand::Completion(_)
+            | TopCommand::Config(_)
             | TopCommand::Doctor(_)
             | TopCommand::Explain(_)
             | TopCommand::Report(_)
@@ -211,6 +277,7 @@ impl TopCommand {
             TopCommand::Baseline(args) => Some(args.ui()),
             TopCommand::Waivers(args) => Some(args.ui()),
             TopCommand::Versions(args) => Some(&args.flags.ui),
+            TopCommand::Config(args) => args.ui(),
             TopCommand::DryRun(args) => Some(&args.verb.common().ui),
             TopCommand::Rules(_) | TopCommand::Explain(_) | TopCommand::Completion(_) | TopCommand::Version(_) => None,
         }
@@ -225,11 +292,12 @@ Exit codes, the same for every output format:
   3    outside: something voids support
   4    something lighter that --fail-on includes
   5    inconclusive: what could void support is unknown, or a rehearsal or snapshot is incomplete
-  6    dry run: something else refuses it: missing rights, no such object, another webhook
-  130  interrupted
+  6    dry run: something else refuses it: missing rights, no such object, a webhook, kubectl
+  130  interrupted; 143 terminated
 
 Flags on judging, output, reading, display and cluster can be set in the environment as well:
---fail-on as KUBECTL_AKSARC_FAIL_ON. A flag goes before its variable.";
+--fail-on as KUBECTL_AKSARC_FAIL_ON. A flag goes before its variable, and that before the
+configuration file (see `config --help`). A switch can be given as --flag=false.";
 
 #[cfg(test)]
 mod tests {
@@ -239,7 +307,8 @@ mod tests {
     fn variables_are_named_for_their_flags() {
         fn look(command: &clap::Command) {
             for arg in command.get_arguments() {
-                let Some(long) = arg.get_long().filter(|_| arg.get_help_heading().is_some()) else { continue };
+                let is_ours = arg.get_help_heading().is_some() && !arg.is_hide_set();
+                let Some(long) = arg.get_long().filter(|_| is_ours) else { continue };
                 let name = format!("KUBECTL_AKSARC_{}", long.to_uppercase().replace('-', "_"));
                 let env = arg.get_env().and_then(|env| env.to_str());
                 assert_eq!(env, Some(&*name), "{} --{long}", command.get_name());

@@ -46,6 +46,11 @@ pub fn unknown(command: &Command) -> Vec<String> {
     strangers.iter().map(warning).collect()
 }
 
+/// The variable that stands for a flag.
+pub(super) fn variable_of(flag: &str) -> String {
+    format!("{PREFIX}{}", flag.to_uppercase().replace('-', "_"))
+}
+
 fn variable(arg: &Arg) -> Option<String> {
     arg.get_env().map(|name| name.to_string_lossy().into_owned())
 }

@@ -13,6 +13,15 @@ pub struct Failure {
     error: anyhow::Error,
 }
 
+/// A signal that ends the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopSignal {
+    /// SIGINT, or Ctrl-C on Windows.
+    Interrupt,
+    /// SIGTERM.
+    Termination,
+}
+
 impl Failure {
     /// Wrong flags or bad input: exit 2.
     pub fn input(error: impl Into<anyhow::Error>) -> Self {
@@ -30,9 +39,18 @@ impl Failure {
         Failure { code, ..self }
     }
 
-    /// Ctrl-C or a request to end: exit 130.
-    pub fn interrupted() -> Self {
-        Failure { code: exit::INTERRUPTED, error: anyhow::anyhow!("interrupted: nothing was written") }
+    /// Ctrl-C or a request to end: exit 130 or 143, as shells tell of the signals.
+    pub fn stopped(by: StopSignal) -> Self {
+        let (code, word) = match by {
+            StopSignal::Interrupt => (exit::INTERRUPTED, "interrupted"),
+            StopSignal::Termination => (exit::TERMINATED, "terminated"),
+        };
+        Failure { code, error: anyhow::anyhow!("{word}: nothing was written") }
+    }
+
+    /// Whether a signal is the reason.
+    pub fn is_stopped(&self) -> bool {
+        matches!(self.code, exit::INTERRUPTED | exit::TERMINATED)
     }
 }
 

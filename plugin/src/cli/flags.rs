@@ -28,6 +28,12 @@ pub struct KubeFlags {
     /// Bearer token for the API server
     #[arg(long, value_name = "TOKEN", env = "KUBECTL_AKSARC_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
+    /// Name for basic authentication, which API servers left behind with 1.19; proxies before them may ask for it
+    #[arg(long, value_name = "NAME", env = "KUBECTL_AKSARC_USERNAME")]
+    pub username: Option<String>,
+    /// Password for basic authentication
+    #[arg(long, value_name = "PASSWORD", env = "KUBECTL_AKSARC_PASSWORD", hide_env_values = true)]
+    pub password: Option<String>,
     /// User to impersonate
     #[arg(long = "as", value_name = "USER", env = "KUBECTL_AKSARC_AS")]
     pub impersonate: Option<String>,
@@ -43,6 +49,9 @@ pub struct KubeFlags {
     /// UID to impersonate
     #[arg(long, value_name = "UID", requires = "impersonate", env = "KUBECTL_AKSARC_AS_UID")]
     pub as_uid: Option<String>,
+    /// More about the user to impersonate; repeat for several
+    #[arg(long, value_name = "KEY=VALUE", requires = "impersonate", value_parser = pair, env = "KUBECTL_AKSARC_AS_USER_EXTRA")]
+    pub as_user_extra: Vec<(String, String)>,
     /// Do not check the server's certificate: the connection is then insecure
     #[arg(long, env = "KUBECTL_AKSARC_INSECURE_SKIP_TLS_VERIFY", value_parser = FalseyValueParser::new())]
     pub insecure_skip_tls_verify: bool,
@@ -64,4 +73,12 @@ pub struct KubeFlags {
     /// Time limit for one request; 0 for no limit but --timeout
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration::parse, env = "KUBECTL_AKSARC_REQUEST_TIMEOUT")]
     pub request_timeout: Limit,
+}
+
+/// A key and its value.
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("expected KEY=VALUE".to_owned()),
+    }
 }

@@ -55,6 +55,54 @@ fn find<'c>(command: &'c Command, wanted: &dyn Fn(&Arg) -> bool) -> Option<&'c A
         .or_else(|| command.get_subcommands().find_map(|sub| find(sub, wanted)))
 }
 
+/// The words without the values of switches, and the long names of the switches that are given as false: `--all=true` becomes
+/// `--all`, as in kubectl, and `--all=false` is left out with every `--all` before it.
+pub(super) fn switched(root: &Command, argv: &[OsString]) -> (Vec<OsString>, Vec<String>) {
+    let mut command = root;
+    for word in argv.iter().skip(1) {
+        let Some(next) = command.find_subcommand(word) else { break };
+        command = next;
+    }
+    let mut out: Vec<OsString> = Vec::new();
+    let mut off = Vec::new();
+    let mut words = argv.iter();
+    for word in words.by_ref() {
+        let given = word.to_str().and_then(|word| switch(command, word));
+        match given {
+            Some((flag, true)) => out.push(format!("--{flag}").into()),
+            Some((flag, false)) => {
+                let long = format!("--{flag}");
+                out.retain(|word| *word != *long);
+                off.push(flag);
+            }
+            None => out.push(word.clone()),
+        }
+        if word == "--" {
+            break;
+        }
+    }
+    out.extend(words.cloned());
+    off.retain(|flag| !out.iter().any(|word| *word == *format!("--{flag}")));
+    (out, off)
+}
+
+/// The long name of a switch of the command that a word such as `--all=false` or `-A=1` names, and what it says.
+fn switch(command: &Command, word: &str) -> Option<(String, bool)> {
+    let (name, value) = word.split_once('=')?;
+    let on = match value {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => true,
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => false,
+        _ => return None,
+    };
+    let is_it = |arg: &&Arg| match name.strip_prefix("--") {
+        Some(long) => arg.get_long() == Some(long),
+        None => arg.get_short().is_some_and(|short| name.strip_prefix('-') == Some(&*short.to_string())),
+    };
+    let found = command.get_arguments().find(is_it)?;
+    let is_switch = matches!(found.get_action(), clap::ArgAction::SetTrue);
+    Some((found.get_long().filter(|_| is_switch)?.to_owned(), on))
+}
+
 /// Joins `-v` and `--v` with the number behind it, which kubectl takes for its level.
 fn joined(argv: Vec<OsString>) -> Vec<OsString> {
     let is_number = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
@@ -81,7 +129,7 @@ fn joined(argv: Vec<OsString>) -> Vec<OsString> {
 }
 
 /// The flags that may stand before a command.
-const HEADINGS: [&str; 2] = ["Cluster (as in kubectl)", "Display"];
+const HEADINGS: [&str; 3] = ["Cluster (as in kubectl)", "Configuration", "Display"];
 
 /// The flags of a level.
 const VERBOSITY: [&str; 3] = ["-v", "--v", "--verbose"];
@@ -111,6 +159,27 @@ mod tests {
             ["a", "a --help", "a --elephant c doctor", "a --context", "a nonsense", "a support-check --context c"]
         {
             assert_eq!(ordered(same), same);
+        }
+    }
+
+    #[test]
+    fn switches_take_true_and_false_as_kubectls_do() {
+        for (typed, meant, off) in [
+            ("a dry-run label --overwrite=true x", "a dry-run label --overwrite x", ""),
+            ("a dry-run label --overwrite=false x", "a dry-run label x", "overwrite"),
+            ("a dry-run label --overwrite --overwrite=0 x", "a dry-run label x", "overwrite"),
+            ("a dry-run label --overwrite=F --overwrite x", "a dry-run label --overwrite x", ""),
+            ("a dry-run label -A=1 -- --all=true", "a dry-run label --all-namespaces -- --all=true", ""),
+            ("a dry-run label --all=perhaps", "a dry-run label --all=perhaps", ""),
+            ("a doctor --ascii=false --context=true", "a doctor --context=true", "ascii"),
+        ] {
+            let argv: Vec<OsString> = typed.split(' ').map(OsString::from).collect();
+            let (words, found) = super::switched(&Cli::named("test"), &argv);
+            assert_eq!(
+                (&*words.join(OsStr::new(" ")).into_string().unwrap(), &*found.join(",")),
+                (meant, off),
+                "{typed}"
+            );
         }
     }
 

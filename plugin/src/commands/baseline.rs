@@ -20,7 +20,7 @@ use super::missing::Missing;
 use crate::cli::exit::{ExitResult, Failure};
 use crate::cli::tool;
 use crate::input::{documents, settings};
-use crate::screen::format::ListFormat;
+use crate::screen::format::{self, ListFormat};
 use crate::screen::grid::Grid;
 use crate::screen::output;
 use crate::screen::ui::{Ui, UiFlags};
@@ -134,6 +134,9 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Baseline> {
 }
 
 async fn capture(args: &CaptureArgs, ui: &Ui) -> ExitResult {
+    if let Some(path) = &args.output {
+        settings::no_format(path).map_err(Failure::input)?;
+    }
     let now = record(&args.source, ui).await?;
     let missing = Missing::of_lists(&now.gaps);
     missing.warn(ui);
@@ -195,7 +198,7 @@ async fn diff(args: &DiffArgs, ui: &Ui) -> ExitResult {
     };
     let text = match args.output {
         ListFormat::Table => table(&then, &differences, &not_read, ui),
-        ListFormat::Json => {
+        ListFormat::Json | ListFormat::Yaml => {
             let list = DifferenceList {
                 api_version: API_VERSION,
                 kind: "BaselineDiff",
@@ -203,7 +206,7 @@ async fn diff(args: &DiffArgs, ui: &Ui) -> ExitResult {
                 not_read,
                 items: differences,
             };
-            format!("{}\n", serde_json::to_string_pretty(&list).map_err(Failure::run)?)
+            if args.output == ListFormat::Json { format::json(&list)? } else { format::yaml(&list)? }
         }
     };
     ui.print(&text)?;

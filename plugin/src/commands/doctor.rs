@@ -14,8 +14,8 @@ use jiff::Timestamp;
 use tokio::time::timeout_at;
 
 use super::cluster::{self, ClusterFlags};
-use crate::cli::exit::{ExitResult, Failure};
-use crate::screen::format::ListFormat;
+use crate::cli::exit::ExitResult;
+use crate::screen::format::{self, ListFormat};
 use crate::screen::ui::Ui;
 use ask::Asker;
 use report::{Diagnosis, Symptom, SymptomState};
@@ -39,7 +39,7 @@ pub struct Args {
 /// cluster cannot be reached at all.
 ///
 /// # Errors
-/// [`Failure`] when flags or kubeconfig are wrong.
+/// A failure when flags or kubeconfig are wrong.
 pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
     if args.print_role {
         ui.print(&derive::reader_role())?;
@@ -64,7 +64,8 @@ pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
     diagnosis.checks.extend(own(Timestamp::now()));
     let text = match args.output {
         ListFormat::Table => diagnosis.table(ui.width, ui.name),
-        ListFormat::Json => serde_json::to_string_pretty(&diagnosis.json()).map_err(Failure::run)? + "\n",
+        ListFormat::Json => format::json(&diagnosis.json())?,
+        ListFormat::Yaml => format::yaml(&diagnosis.json())?,
     };
     ui.print(&ui.look().fit(text))?;
     Ok(diagnosis.exit_code())
@@ -125,7 +126,7 @@ impl Diagnosis {
 }
 
 const EXAMPLES: &str = "\
-Whether you may read something is asked as `kubectl auth can-i` asks it: with a SelfSubjectAccessReview, a POST that the
+Whether you may read something is asked as `kubectl auth can-i` asks it: with a SelfSubjectAccessReview, a POST that the \
 server answers and that creates nothing. All other requests are GETs. support-check itself sends GETs only.
 
 Exit codes: 0 a check would be complete, 5 rights for some rules are missing or unknown, 1 the cluster cannot be reached.

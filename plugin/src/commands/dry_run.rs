@@ -24,7 +24,10 @@ use crate::screen::ui::Ui;
 use crate::screen::waivers::{keep_valid, warn_of_unreadable};
 use crate::screen::{output, status};
 
-pub use flags::{ChoiceFlags, CommonFlags, FileFlags, JudgingFlags, ManagerFlag, SelectionFlags, VersionFlag};
+pub(crate) use flags::guard_config;
+pub use flags::{
+    ChoiceFlags, CommonFlags, FileFlags, JudgingFlags, ManagerFlag, SelectionFlags, ValidationFlag, VersionFlag,
+};
 pub use verbs::{ApplyArgs, DeleteArgs, MetadataArgs, PatchArgs, PatchType, ScaleArgs, TaintArgs, VerbArgs};
 
 /// Arguments of `dry-run`.

@@ -12,7 +12,7 @@ use super::explain;
 use crate::cli::exit::{ExitResult, Failure};
 use crate::input::settings::PLATFORMS;
 use crate::screen::explain::documents;
-use crate::screen::format::ListFormat;
+use crate::screen::format::{self, ListFormat};
 use crate::screen::grid::{Grid, Headings};
 use crate::screen::ui::Ui;
 use crate::screen::wording::dated;
@@ -32,6 +32,7 @@ pub enum RulesCommand {
     /// List every rule on one line
     List(Listing),
     /// Show a rule's page, as `explain` does
+    #[command(alias = "explain")]
     Show(explain::Args),
     /// List every clause of the policy, and what decides it
     Coverage(CoverageArgs),
@@ -71,14 +72,14 @@ pub fn run(args: &Args, ui: &Ui) -> ExitResult {
         RulesCommand::Show(args) => return explain::run(args, ui),
         RulesCommand::List(listing) => match listing.output {
             ListFormat::Table => list(listing.headings(), ui),
-            ListFormat::Json => json("RuleList", &rows())?,
+            format => printed("RuleList", &rows(), format)?,
         },
         RulesCommand::Coverage(coverage) if coverage.attest_template => {
             questions::template(embedded(), Platform::parse(&coverage.platform))
         }
         RulesCommand::Coverage(CoverageArgs { listing, .. }) => match listing.output {
             ListFormat::Table => coverage(embedded(), listing.headings(), ui),
-            ListFormat::Json => json("ClauseCoverage", &clauses(embedded()))?,
+            format => printed("ClauseCoverage", &clauses(embedded()), format)?,
         },
     };
     ui.print(&text)?;
@@ -257,9 +258,9 @@ fn shown(grid: &Grid, ui: &Ui) -> String {
     ui.look().fit(text)
 }
 
-fn json(kind: &str, items: &impl Serialize) -> Result<String, Failure> {
+fn printed(kind: &str, items: &impl Serialize, format: ListFormat) -> Result<String, Failure> {
     let value = serde_json::json!({ "apiVersion": API_VERSION, "kind": kind, "items": items });
-    Ok(serde_json::to_string_pretty(&value).map_err(Failure::run)? + "\n")
+    if format == ListFormat::Yaml { format::yaml(&value) } else { format::json(&value) }
 }
 
 const EXAMPLES: &str = "\

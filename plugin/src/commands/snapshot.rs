@@ -27,6 +27,9 @@ pub struct Args {
     /// Destination: NAME.tar.gz, NAME.json, or a directory that is new or empty
     #[arg(short, long, value_name = "PATH", required_unless_present = "script", value_parser = settings::file_not_stdout, value_hint = clap::ValueHint::AnyPath)]
     pub output: Option<PathBuf>,
+    /// Replace a file that is there already
+    #[arg(long)]
+    pub force: bool,
     /// Print a script that records the same with kubectl alone, for users who may not install anything
     #[arg(long, value_name = "SHELL", conflicts_with = "output")]
     pub script: Option<ShellFlag>,
@@ -55,7 +58,14 @@ pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
             )));
         }
     };
+    settings::no_format(&path).map_err(Failure::input)?;
     let form = Form::of(&path).map_err(Failure::input)?;
+    if !args.force && form.replaces() {
+        return Err(Failure::input(anyhow::anyhow!(
+            "{} is there already, and may be evidence: choose another name, or give --force to replace it",
+            path.display()
+        )));
+    }
     let now = Timestamp::now();
     // Fractions of seconds do not matter in a snapshot.
     let taken = Timestamp::from_second(now.as_second()).unwrap_or(now).to_string();
@@ -80,7 +90,7 @@ fn summary(index: &Index, path: &str, requests: usize) -> String {
 }
 
 const EXAMPLES: &str = "\
-Exit codes: 0 all of it was recorded; 5 the snapshot is written and lacks something, named on stderr (--allow-incomplete makes
+Exit codes: 0 all of it was recorded; 5 the snapshot is written and lacks something, named on stderr (--allow-incomplete makes \
 it 0); 1 or 2 there is no snapshot.
 
 Examples:

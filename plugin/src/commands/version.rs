@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 use aksarc_shared::data::own::API_VERSION;
 use aksarc_shared::data::{Data, embedded};
 use aksarc_shared::rules::catalogue;
+use serde_json::{Value, json};
 
-use crate::cli::exit::{ExitResult, Failure};
+use crate::cli::exit::ExitResult;
 use crate::cli::tool;
-use crate::screen::format::ListFormat;
+use crate::screen::format::{self, ListFormat};
 use crate::screen::grid::Grid;
 use crate::screen::ui::Ui;
 use crate::screen::wording::dated;
@@ -19,6 +20,9 @@ pub struct Args {
     /// Format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: ListFormat,
+    /// Accepted for compatibility; the versions of a cluster are told by `versions`
+    #[arg(long, hide = true)]
+    pub client: bool,
 }
 
 /// Runs `version`.
@@ -28,7 +32,8 @@ pub struct Args {
 pub fn run(args: &Args, ui: &Ui) -> ExitResult {
     let text = match args.output {
         ListFormat::Table => table(embedded()),
-        ListFormat::Json => json(embedded())?,
+        ListFormat::Json => format::json(&document(embedded()))?,
+        ListFormat::Yaml => format::yaml(&document(embedded()))?,
     };
     ui.print(&ui.look().fit(text))?;
     Ok(0)
@@ -54,19 +59,18 @@ fn table(data: &Data) -> String {
     text
 }
 
-fn json(data: &Data) -> Result<String, Failure> {
+fn document(data: &Data) -> Value {
     let tables: Vec<_> = data
         .versions
         .iter()
-        .map(|table| serde_json::json!({ "platform": table.platform.as_str(), "asOf": table.as_of.to_string() }))
+        .map(|table| json!({ "platform": table.platform.as_str(), "asOf": table.as_of.to_string() }))
         .collect();
-    let value = serde_json::json!({
+    json!({
         "apiVersion": API_VERSION,
         "kind": "Version",
         "tool": tool::identity(),
         "rules": catalogue::ALL.len(),
         "documents": data.policy_texts().collect::<Vec<_>>(),
         "versionTables": tables,
-    });
-    Ok(serde_json::to_string_pretty(&value).map_err(Failure::run)? + "\n")
+    })
 }

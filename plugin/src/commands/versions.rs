@@ -22,7 +22,7 @@ use super::support_check::options;
 use crate::cli::exit::{ExitResult, Failure};
 use crate::cli::tool;
 use crate::input::settings::{PLATFORMS, moment_or_now};
-use crate::screen::format::ListFormat;
+use crate::screen::format::{self, ListFormat};
 use crate::screen::grid::{Grid, Headings};
 use crate::screen::ui::Ui;
 use crate::snapshot;
@@ -97,7 +97,8 @@ pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
     }
     let text = match args.output {
         ListFormat::Table => table(&shown, ui.width, ui.headings),
-        ListFormat::Json => serde_json::to_string_pretty(&shown).map_err(Failure::run)? + "\n",
+        ListFormat::Json => format::json(&shown)?,
+        ListFormat::Yaml => format::yaml(&shown)?,
     };
     ui.print(&if args.output == ListFormat::Table { ui.look().fit(text) } else { text })?;
     Ok(0)

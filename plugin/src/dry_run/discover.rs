@@ -149,26 +149,29 @@ impl Discovery {
     /// # Errors
     /// [`ResolveError::Unknown`] with the nearest name.
     pub fn resolve(&self, word: &str) -> Result<&Resource, ResolveError> {
-        let word = word.to_lowercase();
-        let named = |resource: &Resource, name: &str| {
-            resource.plural == name
-                || (!resource.singular.is_empty() && resource.singular == name)
-                || resource.kind.to_lowercase() == name
+        let (name, qualifier) = word.split_once('.').unwrap_or((word, ""));
+        // As in kubectl: plural and singular in any case, kinds and short names as they are spelled.
+        let lower = name.to_lowercase();
+        let named = |resource: &Resource| {
+            let is_singular = match &*resource.singular {
+                "" => resource.kind.to_lowercase() == lower,
+                singular => singular == lower,
+            };
+            resource.plural == lower || is_singular || resource.kind == name
         };
-        let (name, qualifier) = word.split_once('.').unwrap_or((&word, ""));
         let fits = |resource: &&Resource| {
             qualifier.is_empty()
                 || resource.group == qualifier
                 || format!("{}.{}", resource.version, resource.group) == qualifier
         };
-        let by_name = self.resources.iter().filter(fits).find(|resource| named(resource, name));
+        let by_name = self.resources.iter().filter(fits).find(|resource| named(resource));
         let found = by_name.or_else(|| {
             self.resources.iter().filter(fits).find(|resource| resource.short_names.iter().any(|short| short == name))
         });
         found.ok_or_else(|| {
             let known = self.resources.iter().map(|resource| resource.plural.as_str());
-            let nearest = aksarc_shared::text::nearest(&word, known).map(str::to_owned);
-            ResolveError::Unknown { given: word.clone(), nearest }
+            let nearest = aksarc_shared::text::nearest(word, known).map(str::to_owned);
+            ResolveError::Unknown { given: word.to_owned(), nearest }
         })
     }
 
@@ -288,10 +291,12 @@ pub(crate) mod tests {
             "deployments.apps",
             "deploy.apps",
             "deployments.v1.apps",
+            "DEPLOYMENTS.apps",
         ] {
             let found = served.resolve(word).unwrap();
             assert_eq!((found.qualified().as_str(), found.version.as_str()), ("deployments.apps", "v1"), "{word}");
         }
+        assert!(served.resolve("DEPLOY").is_err(), "kubectl takes short names as they are spelled");
         assert_eq!(served.resolve("deployments.v1beta1.apps").unwrap().version, "v1beta1");
         assert_eq!(served.resolve("events").unwrap().group, "");
         assert_eq!(served.resolve("events.events.k8s.io").unwrap().group, "events.k8s.io");

@@ -21,6 +21,7 @@ pub mod refusal;
 pub mod rehearsal;
 pub mod request;
 pub mod run;
+pub mod selector;
 pub mod session;
 pub mod strategic;
 pub mod target;

@@ -231,21 +231,19 @@ pub fn support(changes: &[PlannedChange]) -> SupportChange {
     SupportChange { before: heaviest(|own| own.before), after: heaviest(|own| own.after) }
 }
 
-/// The exit code. A finding that voids support outweighs a refusal by something else (6), which outweighs a server
-/// without an answer (1), a refusal by kubectl itself (2), a change that could not be rehearsed or judged (5), and
-/// findings that `--fail-on` includes (4), in this order.
+/// The exit code. A finding that voids support outweighs a refusal by something else, kubectl itself among it (6), which
+/// outweighs a server without an answer (1), a change that could not be rehearsed or judged (5), and findings that
+/// `--fail-on` includes (4), in this order.
 pub fn exit_code(changes: &[PlannedChange], fail_on: Consequence) -> u8 {
     let refused =
         |is: fn(&Refuser) -> bool| changes.iter().filter_map(|change| change.refusal.as_ref()).any(|r| is(&r.who));
     let findings = || changes.iter().flat_map(|change| &change.findings);
     if findings().any(is_void) {
         exit::OUTSIDE
-    } else if refused(|who| !matches!(who, Refuser::Guard(_) | Refuser::Kubectl | Refuser::NoAnswer)) {
+    } else if refused(|who| !matches!(who, Refuser::Guard(_) | Refuser::NoAnswer)) {
         exit::REFUSED
     } else if refused(|who| matches!(who, Refuser::NoAnswer)) {
         exit::FAILED
-    } else if refused(|who| matches!(who, Refuser::Kubectl)) {
-        exit::USAGE
     } else if changes.iter().any(|change| !change.not_judged.is_empty() || !change.not_rehearsed.is_empty()) {
         exit::INCONCLUSIVE
     } else if findings().any(|finding| finding.waiver.is_none() && finding.consequence <= fail_on) {

@@ -9,6 +9,31 @@ use super::patch;
 use super::strategic::{self, OpenApiDocument};
 use super::write::{Method, Write};
 
+/// What the server does with fields that it does not know, in the words of `--validate`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum FieldValidation {
+    /// It refuses them
+    #[default]
+    #[value(alias = "true")]
+    Strict,
+    /// It warns of them
+    Warn,
+    /// It drops them without a word
+    #[value(alias = "false")]
+    Ignore,
+}
+
+impl FieldValidation {
+    /// The value of the query parameter `fieldValidation`.
+    fn as_str(self) -> &'static str {
+        match self {
+            FieldValidation::Strict => "Strict",
+            FieldValidation::Warn => "Warn",
+            FieldValidation::Ignore => "Ignore",
+        }
+    }
+}
+
 /// A verb with all its arguments except the objects.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verb {
@@ -31,6 +56,8 @@ pub enum Verb {
         server_side: bool,
         /// `--force-conflicts`.
         force_conflicts: bool,
+        /// `--validate`.
+        validation: FieldValidation,
         /// `--field-manager`.
         manager: String,
     },
@@ -69,6 +96,8 @@ pub enum Verb {
         taints: Taints,
         /// `--overwrite`.
         overwrite: bool,
+        /// `--validate`.
+        validation: FieldValidation,
         /// `--field-manager`.
         manager: String,
     },
@@ -197,12 +226,12 @@ pub fn request(
             let write = Write::new(Method::PatchMerge, path, edit.patch).with("fieldManager", manager);
             Ok(Request { write: Some(write), after: Some(after), notes: edit.notes })
         }
-        Verb::Taint { taints, overwrite, manager } => {
+        Verb::Taint { taints, overwrite, validation, manager } => {
             let body = edit::taint_patch(object, taints, *overwrite)?;
             let after = patch::merged(object, &body);
             let write = Write::new(Method::PatchStrategic, path, body)
                 .with("fieldManager", manager)
-                .with("fieldValidation", "Strict");
+                .with("fieldValidation", validation.as_str());
             Ok(Request { write: Some(write), after: Some(after), notes: Vec::new() })
         }
         Verb::Cordon(scheduling) => Ok(cordon(object, path, *scheduling)),
@@ -283,7 +312,9 @@ fn apply(
     document: Option<&OpenApiDocument>,
 ) -> Result<Request, String> {
     let Address { resource, namespace, name } = place;
-    let Verb::Apply { server_side, force_conflicts, manager } = verb else { return Err("not an apply".to_owned()) };
+    let Verb::Apply { server_side, force_conflicts, validation, manager } = verb else {
+        return Err("not an apply".to_owned());
+    };
     let object_path = || resource.path(namespace, name, "");
     let strategic =
         document.filter(|document| document.takes_strategic(&resource.group, &resource.version, &resource.kind));
@@ -291,7 +322,7 @@ fn apply(
         let force = if *force_conflicts { "true" } else { "false" };
         let write = Write::new(Method::PatchApply, object_path(), manifest.clone())
             .with("fieldManager", manager)
-            .with("fieldValidation", "Strict")
+            .with("fieldValidation", validation.as_str())
             .with("force", force);
         // An estimate for servers that do not show the result: an apply sets the fields that it names.
         let after = match (before, strategic) {
@@ -306,7 +337,7 @@ fn apply(
         let after = without_nulls(modified);
         let write = Write::new(Method::Post, resource.list_path(namespace), after.clone())
             .with("fieldManager", manager)
-            .with("fieldValidation", "Strict");
+            .with("fieldValidation", validation.as_str());
         return Ok(Request { write: Some(write), after: Some(after), notes: Vec::new() });
     };
     let mut notes = Vec::new();
@@ -336,7 +367,9 @@ fn apply(
     if body.as_object().is_some_and(Map::is_empty) {
         return Ok(Request { write: None, after: Some(after), notes });
     }
-    let write = Write::new(method, object_path(), body).with("fieldManager", manager).with("fieldValidation", "Strict");
+    let write = Write::new(method, object_path(), body)
+        .with("fieldManager", manager)
+        .with("fieldValidation", validation.as_str());
     Ok(Request { write: Some(write), after: Some(after), notes })
 }
 
@@ -426,6 +459,7 @@ mod tests {
         let taint = Verb::Taint {
             taints: edit::taints(&["k=v:NoSchedule".to_owned()]).unwrap(),
             overwrite: false,
+            validation: FieldValidation::Strict,
             manager: "kubectl-taint".to_owned(),
         };
         let (line, body) = sent(&taint, "node", Some(&node), None).unwrap();
@@ -490,7 +524,12 @@ mod tests {
     }
 
     fn client_side() -> Verb {
-        Verb::Apply { server_side: false, force_conflicts: false, manager: "kubectl-client-side-apply".to_owned() }
+        Verb::Apply {
+            server_side: false,
+            force_conflicts: false,
+            validation: FieldValidation::Strict,
+            manager: "kubectl-client-side-apply".to_owned(),
+        }
     }
 
     #[test]
@@ -526,7 +565,12 @@ mod tests {
         let (line, body) = sent(&client_side(), "widgets", Some(&current), Some(&manifest)).unwrap();
         assert!(line.ends_with("application/merge-patch+json"), "{line}");
         assert_eq!(body["spec"], json!({"list": [1]}));
-        let verb = Verb::Apply { server_side: true, force_conflicts: false, manager: "kubectl".to_owned() };
+        let verb = Verb::Apply {
+            server_side: true,
+            force_conflicts: false,
+            validation: FieldValidation::Strict,
+            manager: "kubectl".to_owned(),
+        };
         let (line, body) = sent(&verb, "widgets", Some(&current), Some(&manifest)).unwrap();
         assert_eq!(
             line,

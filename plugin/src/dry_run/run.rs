@@ -20,6 +20,7 @@ use server::{discover, identify};
 use super::gate::Gate;
 use super::plan::{self, GuardAnswer, GuardNote, GuardSource, Plan, PlannedChange, UserNote};
 use super::refusal::Refusal;
+use super::request::Verb;
 use super::session::Session;
 use crate::cli::exit::Failure;
 use crate::cli::tool;
@@ -37,6 +38,9 @@ pub async fn run(session: &Session, rehearsal: &Rehearsal, context: &KubeContext
     let mut items = items(session, rehearsal, rehearsal.namespace.or(&context.namespace), &discovery).await?;
     if rehearsal.ignore_not_found {
         items.retain(|item| !matches!(item.state, ItemState::Absent(_)));
+    }
+    if items.is_empty() && matches!(rehearsal.verb, Verb::Scale { .. }) {
+        return Err(Failure::input(anyhow::anyhow!("no objects passed to scale")));
     }
     // The gate comes after all reads, so that APIServices are read right before the first write.
     let mut gate = Gate::new(session, rehearsal.fresh);

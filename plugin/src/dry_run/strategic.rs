@@ -247,11 +247,11 @@ fn diff_lists(
         }
     }
     if keep == Keep::Deletions {
-        for name in old.iter().filter_map(|element| element.get(field.key)) {
-            if find(new, field.key, name).is_none() {
-                items.push(json!({DIRECTIVE: "delete", field.key: name}));
-            }
-        }
+        let names = old.iter().filter_map(|element| element.get(field.key));
+        let mut gone: Vec<&Value> = names.filter(|name| find(new, field.key, name).is_none()).collect();
+        // kubectl sorts the keys as texts, numbers too.
+        gone.sort_by_key(|name| name.as_str().map_or_else(|| name.to_string(), str::to_owned));
+        items.extend(gone.into_iter().map(|name| json!({DIRECTIVE: "delete", field.key: name})));
     }
     let names = |list: &[Value]| list.iter().map(|element| element.get(field.key).cloned()).collect::<Vec<_>>();
     let reordered = keep == Keep::Changes && names(old) != names(new);

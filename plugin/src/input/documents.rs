@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{BufReader, Read};
 use std::path::{Component, Path, PathBuf};
 
+use aksarc_shared::chain::Chain;
 use aksarc_shared::k8s::read::yaml;
 use anyhow::{Context as _, anyhow, bail};
 use flate2::bufread::MultiGzDecoder;
@@ -64,7 +65,10 @@ pub(crate) fn each_document(
         bail!("{name} has more than {} MiB of YAML; JSON may have more", MAX_YAML >> 20);
     }
     let text = text(name, bytes)?;
-    for document in yaml::documents(text).with_context(|| format!("cannot read {name}"))? {
+    let template =
+        if text.contains("{{") { "; it holds {{, as templates do: judge what `helm template` prints" } else { "" };
+    let read = yaml::documents(text).map_err(|error| anyhow!("cannot read {name}: {}{template}", Chain(&error)));
+    for document in read? {
         number += 1;
         let json = serde_json::to_vec(&document)?;
         each(number, &json).with_context(|| format!("{name}, document {number}"))?;

@@ -17,8 +17,12 @@ use super::documents;
 /// # Errors
 /// There is no kubectl, it refuses the directory, or takes too long.
 pub(super) fn build(directory: &Path) -> anyhow::Result<Vec<u8>> {
+    build_by(Path::new("kubectl"), directory, LIMIT)
+}
+
+fn build_by(kubectl: &Path, directory: &Path, limit: Duration) -> anyhow::Result<Vec<u8>> {
     let shown = directory.display();
-    let mut command = Command::new("kubectl");
+    let mut command = Command::new(kubectl);
     command.arg("kustomize").arg("--").arg(directory);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().with_context(|| {
@@ -26,11 +30,11 @@ pub(super) fn build(directory: &Path) -> anyhow::Result<Vec<u8>> {
             "cannot build {shown}: -k needs kubectl on the PATH, which builds kustomizations, and it cannot be started"
         )
     })?;
-    let end = Instant::now() + LIMIT;
+    let end = Instant::now() + limit;
     let (output, errors) = (reader(child.stdout.take()), reader(child.stderr.take()));
     let received = |pipe: &mpsc::Receiver<anyhow::Result<Vec<u8>>>| {
         let left = end.saturating_duration_since(Instant::now());
-        pipe.recv_timeout(left).map_err(|_| anyhow!("`kubectl kustomize {shown}` did not end within {LIMIT:?}"))
+        pipe.recv_timeout(left).map_err(|_| anyhow!("`kubectl kustomize {shown}` did not end within {limit:?}"))
     };
     let both = received(&output).and_then(|output| Ok((output, received(&errors)?)));
     if both.is_err() {
@@ -62,3 +66,22 @@ const LIMIT: Duration = Duration::from_mins(1);
 
 /// Characters shown of what kubectl said.
 const MAX_SAID: usize = 400;
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_kubectl_that_hangs_is_not_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let kubectl = directory.path().join("kubectl");
+        std::fs::write(&kubectl, "#!/bin/sh\necho begun\nexec sleep 600\n").unwrap();
+        std::fs::set_permissions(&kubectl, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let begun = Instant::now();
+        let said = build_by(&kubectl, Path::new("overlay"), Duration::from_millis(300)).unwrap_err().to_string();
+        assert_eq!(said, "`kubectl kustomize overlay` did not end within 300ms");
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    }
+}

@@ -87,6 +87,19 @@ pub(crate) fn file_not_stdout(text: &str) -> Result<PathBuf, String> {
     output(text, "this goes to a file; /dev/stdout is standard output where the system has it")
 }
 
+/// Refuses the name of a format where `-o` names a file.
+///
+/// # Errors
+/// How a file of that name is given.
+pub(crate) fn no_format(path: &Path) -> anyhow::Result<()> {
+    match path.to_str().filter(|name| FORMATS.contains(name)) {
+        Some(format) => {
+            Err(anyhow!("-o names a file here, and {format} is a format: give ./{format} for a file of that name"))
+        }
+        None => Ok(()),
+    }
+}
+
 /// The file of `-o FORMAT=FILE`.
 ///
 /// # Errors
@@ -102,6 +115,9 @@ fn output(text: &str, instead: &str) -> Result<PathBuf, String> {
         _ => Ok(PathBuf::from(text)),
     }
 }
+
+/// Words that other commands take after `-o`.
+const FORMATS: [&str; 10] = ["csv", "json", "junit", "markdown", "name", "sarif", "short", "table", "wide", "yaml"];
 
 /// The year before the first preview of AKS on Azure Stack HCI: an earlier day is a slip.
 const FIRST_YEAR: i16 = 2019;

@@ -26,16 +26,6 @@ pub enum ListFormat {
     Table,
     /// For programs
     Json,
-}
-
-/// The formats of the commands of `waivers`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum WaiverFormat {
-    /// For people
-    #[default]
-    Table,
-    /// For programs
-    Json,
     /// The same as YAML
     Yaml,
 }

@@ -1,6 +1,7 @@
 //! The output streams: results go to stdout, everything else to stderr, each through one writer.
 
 use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 
 use anstream::{AutoStream, ColorChoice};
 
@@ -64,6 +65,9 @@ pub struct UiFlags {
     /// No progress line on a terminal
     #[arg(long, env = "KUBECTL_AKSARC_NO_PROGRESS", value_parser = clap::builder::FalseyValueParser::new())]
     pub no_progress: bool,
+    /// Configuration file, which sets flags once and for all; `config path` prints the default, and none is no file
+    #[arg(long, value_name = "FILE|none", help_heading = "Configuration", env = "KUBECTL_AKSARC_CONFIG", value_hint = clap::ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
 }
 
 impl Ui {

@@ -37,6 +37,9 @@ impl About {
 /// # Errors
 /// The snapshot is missing, empty, damaged or of another kind.
 pub fn judge(path: &Path, check: &mut Check<'static>) -> anyhow::Result<About> {
+    if path == Path::new("-") {
+        bail!("a snapshot is read twice, so that standard input cannot hold one: write it to a file first");
+    }
     let meta = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
     if !meta.is_file() && !meta.is_dir() {
         bail!(
@@ -102,7 +105,8 @@ fn pass(path: &Path, each: &mut dyn FnMut(&SnapshotDocument<'_>) -> anyhow::Resu
             return each(&SnapshotDocument { bytes: &bytes, text: Some(text), list_of: None });
         }
         let list_of = resource_of(name);
-        documents::each_document(name, &bytes, &mut |_, bytes| each(&SnapshotDocument { bytes, text: None, list_of }))
+        let shown = if path.is_dir() { path.join(name).display().to_string() } else { name.to_owned() };
+        documents::each_document(&shown, &bytes, &mut |_, bytes| each(&SnapshotDocument { bytes, text: None, list_of }))
     })
     .with_context(|| format!("cannot use snapshot {}", path.display()))
 }

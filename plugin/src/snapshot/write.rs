@@ -65,6 +65,15 @@ impl Form {
         Ok(Form::Directory(path.to_owned()))
     }
 
+    /// Whether a file that is there already would be replaced.
+    pub fn replaces(&self) -> bool {
+        let is_file = |path: &Path| matches!(Place::of(path), Ok(Place::File(file)) if file.exists());
+        match self {
+            Form::Archive(path) | Form::File(path) => is_file(path),
+            Form::Directory(_) => false,
+        }
+    }
+
     /// The path.
     pub fn path(&self) -> &Path {
         match self {

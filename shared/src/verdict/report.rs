@@ -209,4 +209,6 @@ pub mod exit {
     pub const REFUSED: u8 = 6;
     /// Interrupted.
     pub const INTERRUPTED: u8 = 130;
+    /// Asked to end, by SIGTERM.
+    pub const TERMINATED: u8 = 143;
 }

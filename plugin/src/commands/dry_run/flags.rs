@@ -1,6 +1,6 @@
 //! The flags that several verbs share, and the settings made from them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use aksarc_shared::data::Platform;
 use aksarc_shared::verdict::guard::{GuardConfig, GuardConfigError, Preset, Settings};
@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::cli::flags::KubeFlags;
 use crate::dry_run::plan::GuardSource;
+use crate::dry_run::request::FieldValidation;
 use crate::dry_run::target::Choice;
 use crate::input::documents::Depth;
 use crate::input::manifests::{self, Given, Manifest};
@@ -104,6 +105,14 @@ pub struct ManagerFlag {
     pub field_manager: Option<String>,
 }
 
+/// What the server does with fields that it does not know.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct ValidationFlag {
+    /// What the server does with fields that it does not know
+    #[arg(long, value_name = "HOW", default_value = "strict", num_args = 0..=1, require_equals = true, default_missing_value = "strict")]
+    pub validate: FieldValidation,
+}
+
 /// The version that an object has to be at.
 #[derive(Clone, Debug, clap::Args)]
 pub struct VersionFlag {
@@ -126,7 +135,7 @@ pub struct JudgingFlags {
     /// Judge as of this day (2026-12-31, at midnight UTC) or moment (RFC 3339) instead of now
     #[arg(long, value_name = "DATE", value_parser = moment, env = "KUBECTL_AKSARC_AS_OF")]
     pub as_of: Option<Timestamp>,
-    /// Fail with exit code 4 on findings of this weight or heavier
+    /// Fail with exit code 4 on findings of this weight or heavier; what voids support fails with 3 in any case
     #[arg(long, value_name = "WEIGHT", default_value = "voids", value_parser = ["voids", "at-risk", "not-covered", "info"], env = "KUBECTL_AKSARC_FAIL_ON")]
     pub fail_on: String,
     /// Waivers: a file, or cluster for the SupportWaivers of the cluster; none for none, which overrides the
@@ -166,11 +175,7 @@ impl JudgingFlags {
     /// The guard's settings, and their source.
     pub(super) fn settings(&self, ui: &Ui) -> anyhow::Result<(Settings, GuardSource)> {
         let (mut settings, source) = match &self.guard_config {
-            Some(path) => {
-                let settings = guard_config(&read(path).context("--guard-config")?)
-                    .with_context(|| format!("cannot use {}", path.display()))?;
-                (settings, GuardSource::GuardConfig)
-            }
+            Some(path) => (guard_config(path).context("--guard-config")?, GuardSource::GuardConfig),
             None => (Settings { mode: Preset::Enforce, ..Settings::default() }, GuardSource::Assumed),
         };
         if let WaiverSource::File(path) = WaiverSource::of(self.waivers.as_deref()) {
@@ -186,7 +191,14 @@ impl JudgingFlags {
 }
 
 /// The settings of a guard's configuration file.
-fn guard_config(text: &str) -> Result<Settings, GuardConfigError> {
+///
+/// # Errors
+/// It cannot be read, or is of another kind.
+pub(crate) fn guard_config(path: &Path) -> anyhow::Result<Settings> {
+    guard_settings(&read(path)?).with_context(|| format!("cannot use {}", path.display()))
+}
+
+fn guard_settings(text: &str) -> Result<Settings, GuardConfigError> {
     Ok(GuardConfig::read(text.as_bytes())?.settings())
 }
 
@@ -197,15 +209,15 @@ mod tests {
     #[test]
     fn a_guards_configuration_is_read_as_the_guard_reads_it() {
         let head = "apiVersion: aksarc.dev/v1alpha1\nkind: GuardConfig\n";
-        let settings = guard_config(&format!("{head}mode: warn\nplatform: azure-local\n")).unwrap();
+        let settings = guard_settings(&format!("{head}mode: warn\nplatform: azure-local\n")).unwrap();
         assert_eq!((settings.mode, settings.platform), (Preset::Warn, Some(Platform::AzureLocal)));
-        assert_eq!(guard_config(head).unwrap().mode, Preset::Observe);
-        let refusal = |text: &str| guard_config(text).unwrap_err().to_string();
+        assert_eq!(guard_settings(head).unwrap().mode, Preset::Observe);
+        let refusal = |text: &str| guard_settings(text).unwrap_err().to_string();
         let unknown = refusal(&format!("{head}mood: warn\n"));
         assert!(unknown.contains("mood") && unknown.contains("line 3"), "{unknown}");
         assert!(refusal("kind: GuardConfig\n").contains("apiVersion"));
         assert!(refusal("apiVersion: aksarc.dev/v1alpha1\nkind: SupportWaiver\n").contains("GuardConfig"));
-        assert!(guard_config("[]").is_err());
+        assert!(guard_settings("[]").is_err());
     }
 
     #[test]

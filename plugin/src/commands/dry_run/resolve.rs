@@ -63,9 +63,15 @@ impl VerbArgs {
                 let verb = Verb::Apply {
                     server_side: args.server_side,
                     force_conflicts: args.force_conflicts,
+                    validation: args.validation.validate,
                     manager: args.manager.or(own),
                 };
-                Ok((verb, Targets::Manifests(args.files.read()?)))
+                let mut manifests = args.files.read()?;
+                manifests.retain(|manifest| args.selector.selects(&manifest.object));
+                if manifests.is_empty() {
+                    bail!("no objects passed to apply");
+                }
+                Ok((verb, Targets::Manifests(manifests)))
             }
         }
     }
@@ -102,9 +108,13 @@ fn metadata(args: &MetadataArgs, place: MetadataPlace) -> anyhow::Result<(Verb, 
 
 fn taint(args: &TaintArgs) -> anyhow::Result<(Verb, Targets)> {
     let (words, edits) = edit::split_arguments(&args.arguments, "taint", edit::is_taint).map_err(Error::msg)?;
+    if let Some(slashed) = words.iter().find(|word| word.contains('/')) {
+        bail!("the server doesn't have a resource type \"{slashed}\": kubectl taint takes node NAME, not node/NAME");
+    }
     let verb = Verb::Taint {
         taints: edit::taints(edits).map_err(Error::msg)?,
         overwrite: args.overwrite,
+        validation: args.validation.validate,
         manager: args.manager.or("kubectl-taint"),
     };
     Ok((verb, targets(words, args.selection.choice(), &FileFlags::default())?))

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
 
-use super::flags::{ChoiceFlags, CommonFlags, FileFlags, ManagerFlag, SelectionFlags, VersionFlag};
+use super::flags::{ChoiceFlags, CommonFlags, FileFlags, ManagerFlag, SelectionFlags, ValidationFlag, VersionFlag};
 use crate::dry_run::gate::SUBRESOURCES;
+use crate::dry_run::selector::LabelSelector;
 
 /// The verbs that can be rehearsed, with kubectl's arguments and flags.
 #[derive(Clone, Debug, Subcommand)]
@@ -79,6 +80,9 @@ pub struct TaintArgs {
     /// Replace existing taints
     #[arg(long)]
     pub overwrite: bool,
+    /// Validation.
+    #[command(flatten)]
+    pub validation: ValidationFlag,
     /// Selection.
     #[command(flatten)]
     pub selection: SelectionFlags,
@@ -192,9 +196,6 @@ pub struct DeleteArgs {
     /// Skip missing objects; the default with --all and selectors
     #[arg(long)]
     pub ignore_not_found: bool,
-    /// Accepted for compatibility; a rehearsal never waits
-    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub wait: Option<bool>,
     /// Choice.
     #[command(flatten)]
     pub choice: ChoiceFlags,
@@ -216,6 +217,12 @@ pub struct ApplyArgs {
     /// Take over fields of other managers
     #[arg(long, requires = "server_side")]
     pub force_conflicts: bool,
+    /// Only the manifests with these labels
+    #[arg(short = 'l', long, value_name = "SELECTOR", default_value = "", hide_default_value = true, value_parser = LabelSelector::parse)]
+    pub selector: LabelSelector,
+    /// Validation.
+    #[command(flatten)]
+    pub validation: ValidationFlag,
     /// Field manager.
     #[command(flatten)]
     pub manager: ManagerFlag,

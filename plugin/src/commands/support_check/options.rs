@@ -43,7 +43,7 @@ pub struct Judging {
     /// Skip these rules: codes, slugs or categories
     #[arg(long, value_name = "RULES", value_delimiter = ',', env = "KUBECTL_AKSARC_SKIP")]
     pub skip: Vec<String>,
-    /// Fail with exit code 4 on findings of this weight or heavier
+    /// Fail with exit code 4 on findings of this weight or heavier; what voids support fails with 3 in any case
     #[arg(long, value_name = "WEIGHT", default_value = "voids", value_parser = ["voids", "at-risk", "not-covered", "info"], env = "KUBECTL_AKSARC_FAIL_ON")]
     pub fail_on: String,
     /// Exit 0 instead of 5 when something is unknown; the verdict stays inconclusive
@@ -161,9 +161,16 @@ impl Judging {
 
     fn attestations(&self) -> anyhow::Result<Vec<Attestation>> {
         let Some(path) = self.attest.as_deref().filter(|path| !path.is_empty()) else { return Ok(Vec::new()) };
-        let text = read(Path::new(path)).context("--attest")?;
-        answers::parse(&text).with_context(|| format!("cannot read answers from {path}"))
+        answers_of(path).context("--attest")
     }
+}
+
+/// The answers of a file.
+///
+/// # Errors
+/// It cannot be read, or is of another kind.
+pub(crate) fn answers_of(path: &str) -> anyhow::Result<Vec<Attestation>> {
+    answers::parse(&read(Path::new(path))?).with_context(|| format!("cannot read answers from {path}"))
 }
 
 /// The tables of `--versions`, for a judgement as of `as_of`. Says on stderr what of them helps nobody.
@@ -181,9 +188,7 @@ pub(crate) fn tables(
     ui: &Ui,
 ) -> Result<Vec<Table>, Failure> {
     let Some(path) = path else { return Ok(Vec::new()) };
-    let text = read(Path::new(path)).context("--versions").map_err(Failure::input)?;
-    let tables = versions::parse(&text).with_context(|| format!("cannot read version tables from {path}"));
-    let tables = tables.map_err(Failure::input)?;
+    let tables = tables_of(path).context("--versions").map_err(Failure::input)?;
     let latest = as_of.max(Timestamp::now()).to_zoned(TimeZone::UTC).date();
     let latest = latest.tomorrow().unwrap_or(latest);
     for table in &tables {
@@ -206,6 +211,14 @@ pub(crate) fn tables(
         ui.note(&format!("warning: {path} holds no table of {name}: the built-in one counts"));
     }
     Ok(tables)
+}
+
+/// The version tables of a file.
+///
+/// # Errors
+/// It cannot be read, or is of another kind.
+pub(crate) fn tables_of(path: &str) -> anyhow::Result<Vec<Table>> {
+    versions::parse(&read(Path::new(path))?).with_context(|| format!("cannot read version tables from {path}"))
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use crate::cli::exit::{ExitResult, Failure};
 use crate::cli::tool;
 use crate::commands::cluster::{self, ClusterFlags};
 use crate::input::settings::{PLATFORMS, moment_or_now};
-use crate::screen::format::{self, WaiverFormat};
+use crate::screen::format::{self, ListFormat};
 use crate::screen::grid::Grid;
 use crate::screen::ui::Ui;
 use crate::screen::waivers::{days_left, shown};
@@ -44,7 +44,7 @@ pub struct Args {
     pub strict: bool,
     /// Format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-    pub output: WaiverFormat,
+    pub output: ListFormat,
     /// Reading, display and cluster.
     #[command(flatten)]
     pub flags: ClusterFlags,
@@ -56,9 +56,9 @@ pub(super) async fn run(args: &Args, ui: &Ui) -> ExitResult {
     let (report, now) = judged(args, &loaded, ui).await?;
     let audits = audit::audit(&loaded.waivers, &report.findings, &report.rules, now);
     let text = match args.output {
-        WaiverFormat::Table => table(&audits, &loaded, &report, now, ui),
-        WaiverFormat::Json => format::json(&document(&audits, &loaded, &report, now))?,
-        WaiverFormat::Yaml => format::yaml(&document(&audits, &loaded, &report, now))?,
+        ListFormat::Table => table(&audits, &loaded, &report, now, ui),
+        ListFormat::Json => format::json(&document(&audits, &loaded, &report, now))?,
+        ListFormat::Yaml => format::yaml(&document(&audits, &loaded, &report, now))?,
     };
     ui.print(&text)?;
     Ok(exit_code(&audits, &loaded, args.strict))

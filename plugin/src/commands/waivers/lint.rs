@@ -14,7 +14,7 @@ use super::place;
 use crate::cli::exit::{ExitResult, Failure};
 use crate::input::settings::moment;
 use crate::input::waivers::file_text;
-use crate::screen::format::{self, WaiverFormat};
+use crate::screen::format::{self, ListFormat};
 use crate::screen::ui::{Ui, UiFlags};
 use crate::screen::waivers::{days_left, shown};
 
@@ -26,7 +26,7 @@ pub struct Args {
     pub file: String,
     /// Format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-    pub output: WaiverFormat,
+    pub output: ListFormat,
     /// Warn about waivers that end within this many days
     #[arg(long, value_name = "DAYS", default_value_t = 14)]
     pub soon: u16,
@@ -54,18 +54,18 @@ pub(super) fn run(args: &Args, ui: &Ui) -> ExitResult {
     let warnings = notes.len() - errors;
     let name = if args.file == "-" { "standard input".to_owned() } else { shown(&args.file) };
     let text = match args.output {
-        WaiverFormat::Table => {
+        ListFormat::Table => {
             let mut text: Vec<String> = notes.iter().map(|note| note.line(&name) + "\n").collect();
             let sum = format!("{}, {}", counted(errors, "error"), counted(warnings, "warning"));
             text.push(format!("{name}: {}, {sum}\n", counted(entries.len(), "waiver")));
             ui.look().fit(text.concat())
         }
-        WaiverFormat::Json | WaiverFormat::Yaml => {
+        ListFormat::Json | ListFormat::Yaml => {
             let document = serde_json::json!({
                 "apiVersion": API_VERSION, "kind": "WaiverLint", "file": args.file, "asOf": now.to_string(),
                 "waivers": entries.len(), "errors": errors, "warnings": warnings, "items": notes,
             });
-            if args.output == WaiverFormat::Json { format::json(&document)? } else { format::yaml(&document)? }
+            if args.output == ListFormat::Json { format::json(&document)? } else { format::yaml(&document)? }
         }
     };
     ui.print(&text)?;

@@ -11,7 +11,7 @@ use super::loaded::{WaiverFrom, counted};
 use crate::cli::exit::ExitResult;
 use crate::commands::cluster::ClusterFlags;
 use crate::input::settings::moment;
-use crate::screen::format::{self, WaiverFormat};
+use crate::screen::format::{self, ListFormat};
 use crate::screen::grid::Grid;
 use crate::screen::ui::Ui;
 use crate::screen::waivers::{days_left, joined, shown, warn_of_unreadable};
@@ -24,7 +24,7 @@ pub struct Args {
     pub from: WaiverFrom,
     /// Format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-    pub output: WaiverFormat,
+    pub output: ListFormat,
     /// State as of this day (2026-12-31, at midnight UTC) or moment (RFC 3339) instead of now
     #[arg(long, value_name = "DATE", value_parser = moment, env = "KUBECTL_AKSARC_AS_OF")]
     pub as_of: Option<Timestamp>,
@@ -40,9 +40,9 @@ pub(super) async fn run(args: &Args, ui: &Ui) -> ExitResult {
     warn_of_unreadable(&loaded.unreadable, ui);
     let rows = rows(&loaded.waivers, now);
     let text = match args.output {
-        WaiverFormat::Table => table(&rows, now, ui),
-        WaiverFormat::Json => format::json(&document(&rows, now))?,
-        WaiverFormat::Yaml => format::yaml(&document(&rows, now))?,
+        ListFormat::Table => table(&rows, now, ui),
+        ListFormat::Json => format::json(&document(&rows, now))?,
+        ListFormat::Yaml => format::yaml(&document(&rows, now))?,
     };
     ui.print(&text)?;
     Ok(0)
@@ -93,18 +93,23 @@ fn table(rows: &[Row<'_>], now: Timestamp, ui: &Ui) -> String {
             shown(row.name),
             row.status.to_owned(),
             row.days_left.to_string(),
-            waiver.expires.to_string(),
+            to_seconds(waiver.expires),
             shown(&waiver.rules.join(",")),
             shown(&waiver.matches.short()),
             shown(&waiver.reason.split_whitespace().collect::<Vec<_>>().join(" ")),
         ]);
     }
     let counts: Vec<String> = counts.iter().map(|(status, count)| format!("{count} {status}")).collect();
-    let sum = format!("\n{}: {} · as of {now}\n", counted(rows.len(), "waiver"), counts.join(", "));
+    let sum = format!("\n{}: {} · as of {}\n", counted(rows.len(), "waiver"), counts.join(", "), to_seconds(now));
     let mut text = vec![grid.lines("", ui.width), sum];
     let invalid = rows.iter().filter(|row| !row.problems.is_empty());
     text.extend(invalid.map(|row| format!("  {} does not count: {}\n", shown(row.name), joined(&row.problems))));
     ui.look().fit(text.concat())
+}
+
+/// A moment without fractions of its second, of which no waiver has any.
+fn to_seconds(moment: Timestamp) -> String {
+    Timestamp::from_second(moment.as_second()).unwrap_or(moment).to_string()
 }
 
 pub(super) const EXAMPLES: &str = "\

@@ -1,18 +1,20 @@
-//! YAML as kubectl reads it, turned into JSON values: `yes` is true, `0644` is octal. Of a key that is there twice kubectl takes the
-//! last; here it is an error, since nobody can tell which was meant.
+//! YAML as kubectl reads it, turned into JSON values: `yes` is true, `0644` is octal. Of a key that is there twice in an object the
+//! last counts, as for kubectl; in files of our own it is an error, since nobody can tell which was meant.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_saphyr::options::DuplicateKeyPolicy;
 use serde_saphyr::{Budget, Error, Options};
 
 use super::json::ReadError;
+use crate::text;
 
 /// Every document of a YAML or JSON text; empty documents are left out.
 ///
 /// # Errors
-/// [`ReadError::Yaml`] with line and column; [`ReadError::Content`] for a key that is there twice, and for more than is read.
+/// [`ReadError::Yaml`] with line and column; [`ReadError::Content`] for more than is read.
 pub fn documents(text: &str) -> Result<Vec<Value>, ReadError> {
-    let text = text.trim_start_matches('\u{feff}');
+    let text = without_mark(text);
     // JSON comes first: its parser is a hundred times faster, and its errors are the ones to show for text that begins
     // like JSON.
     if text.trim_start().starts_with('{') {
@@ -20,7 +22,8 @@ pub fn documents(text: &str) -> Result<Vec<Value>, ReadError> {
         return Ok(stream.collect::<Result<_, _>>()?);
     }
     let documents: Vec<Value> =
-        serde_saphyr::from_multiple_with_options(text, options(text)).map_err(|error| fault(&error))?;
+        serde_saphyr::from_multiple_with_options(text, options(text, DuplicateKeyPolicy::LastWins))
+            .map_err(|error| fault(&error))?;
     Ok(documents.into_iter().filter(|document| !document.is_null()).collect())
 }
 
@@ -29,7 +32,9 @@ pub fn documents(text: &str) -> Result<Vec<Value>, ReadError> {
 /// # Errors
 /// As of [`documents`], and [`ReadError::Content`] with line and column for another shape, such as unknown keys.
 pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, ReadError> {
-    serde_saphyr::from_str_with_options(text, options(text)).map_err(|error| of_shape(text, &error))
+    let text = without_mark(text);
+    serde_saphyr::from_str_with_options(text, options(text, DuplicateKeyPolicy::Error))
+        .map_err(|error| of_shape(text, &error))
 }
 
 /// Reads several documents of one known type.
@@ -37,7 +42,14 @@ pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, ReadError> {
 /// # Errors
 /// As [`parse`].
 pub fn parse_all<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, ReadError> {
-    serde_saphyr::from_multiple_with_options(text, options(text)).map_err(|error| of_shape(text, &error))
+    let text = without_mark(text);
+    serde_saphyr::from_multiple_with_options(text, options(text, DuplicateKeyPolicy::Error))
+        .map_err(|error| of_shape(text, &error))
+}
+
+/// The text without the byte order mark that editors on Windows put before it.
+fn without_mark(text: &str) -> &str {
+    text.trim_start_matches('\u{feff}')
 }
 
 /// The error of a text that was to have a shape: whether YAML at all is wrong with it, its documents tell.
@@ -57,8 +69,14 @@ fn fault(error: &Error) -> ReadError {
             let key = key.as_deref().map(|key| format!(" {key:?}")).unwrap_or_default();
             let (line, column) = (location.line(), location.column());
             ReadError::Content(format!(
-                "duplicate mapping key{key} at line {line}, column {column}: kubectl would take the last of them; leave only one"
+                "duplicate mapping key{key} at line {line}, column {column}: nobody can tell which was meant; leave only one"
             ))
+        }
+        unknown @ (Error::SerdeUnknownField { field: word, expected, .. }
+        | Error::SerdeUnknownVariant { variant: word, expected, .. }) => {
+            let near = text::nearest(word, expected.iter().copied());
+            let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            ReadError::Yaml(format!("{unknown}{near}"))
         }
         Error::Budget { .. } => ReadError::Content(format!("more than is read as YAML, JSON may have more: {error}")),
         _ => ReadError::Yaml(error.to_string()),
@@ -66,7 +84,7 @@ fn fault(error: &Error) -> ReadError {
 }
 
 /// As much as a text of this size can have. What aliases make of a small text stays within fixed limits.
-fn options(text: &str) -> Options {
+fn options(text: &str, duplicate_keys: DuplicateKeyPolicy) -> Options {
     let usual = Budget::default();
     let bytes = text.len();
     serde_saphyr::options! {
@@ -76,6 +94,7 @@ fn options(text: &str) -> Options {
             max_nodes: usual.max_nodes.max(bytes),
             max_total_scalar_bytes: usual.max_total_scalar_bytes.max(bytes),
         },
+        duplicate_keys: duplicate_keys,
         legacy_octal_numbers: true,
         strict_booleans: false,
         with_snippet: false,
@@ -101,13 +120,10 @@ mod tests {
     }
 
     #[test]
-    fn duplicate_keys_and_broken_text_are_errors() {
-        for (bad, words) in [
-            ("a: 1\na: 2\n", "duplicate"),
-            ("a: [1\n", "unclosed bracket '['"),
-            ("{\"a\": 1", "EOF while parsing"),
-            ("a:\n\t- b", "tab"),
-        ] {
+    fn broken_text_is_an_error() {
+        for (bad, words) in
+            [("a: [1\n", "unclosed bracket '['"), ("{\"a\": 1", "EOF while parsing"), ("a:\n\t- b", "tab")]
+        {
             let said = documents(bad).unwrap_err().to_string();
             assert!(said.contains(words), "{words:?} of {bad:?}: {said}");
         }
@@ -133,14 +149,17 @@ mod tests {
 
     #[test]
     fn only_text_that_kubectl_refuses_is_said_to_be_refused_by_it() {
-        let said = documents("a: {b: 1, b: 2}\n").unwrap_err().to_string();
-        assert!(
-            said.contains("duplicate mapping key \"b\" at line 1, column 11: kubectl would take the last"),
-            "{said}"
-        );
         let shape = |text: &str| parse::<std::collections::BTreeMap<String, u8>>(text).unwrap_err();
         assert!(matches!(shape("a: x\n"), ReadError::Content(_)));
         assert!(matches!(shape("a: [\n"), ReadError::Yaml(_)));
+    }
+
+    #[test]
+    fn of_a_key_that_is_there_twice_the_last_counts_in_objects_and_none_in_our_own_files() {
+        let twice = "a: {b: 1, b: 2}\na: {b: 3, c: {}, b: 4}\n";
+        assert_eq!(documents(twice).unwrap(), [serde_json::json!({"a": {"b": 4, "c": {}}})]);
+        let said = parse::<std::collections::BTreeMap<String, u8>>("a: 1\na: 2\n").unwrap_err().to_string();
+        assert!(said.contains("duplicate mapping key \"a\" at line 2, column 1"), "{said}");
     }
 
     #[test]
