@@ -11,6 +11,7 @@ mod certificates {
 
 use std::time::{Duration, Instant};
 
+use aksarc_tests::replicas::configuration_path;
 use aksarc_tests::{ControlPlane, Identity, Kubernetes, PatchKind, wait};
 use aksarc_webhook::certificates::record::TrustStep;
 use certificates::site::{Site, in_step};
@@ -93,7 +94,7 @@ fn the_guards_account_may_keep_its_certificate_and_nothing_else() {
     let secrets = "/api/v1/namespaces/aksarc-system/secrets";
     let secret =
         |name: &str| json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": {"name": name}});
-    let own = site.configuration();
+    let own = configuration_path();
     let refused_by = |answer: aksarc_tests::Answer, who: &str| {
         assert!(answer.code == 403 && answer.body.contains(who), "{} {}", answer.code, answer.body);
     };

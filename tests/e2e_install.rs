@@ -49,6 +49,7 @@ fn installing_upgrading_and_removing_keep_what_is_configured() {
 
     the_three_steps(&cluster, &desk, &install);
     changing_over_keeps_what_is_trusted(&cluster, &desk, &install);
+    configure(&cluster, &desk, COMPLETE);
 
     let [protect] = readme::blocks("Protection").unwrap();
     let ops = cluster.administrator_by_group().unwrap();

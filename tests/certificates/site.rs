@@ -257,11 +257,6 @@ impl<'c> Site<'c> {
         annotate(Value::Null);
     }
 
-    /// The path of the guard's webhook configuration.
-    pub(crate) fn configuration(&self) -> String {
-        configuration_path()
-    }
-
     /// How many changes went through, besides those that may.
     pub(crate) fn let_through(&self) -> usize {
         let through = self.load().take_through();
@@ -292,7 +287,8 @@ impl<'c> Site<'c> {
     }
 
     fn logs(&self) -> String {
-        self.guards.iter().chain(&self.former).map(|guard| format!("--- a guard\n{}", guard.log())).collect()
+        let logs = self.guards.iter().chain(&self.former).map(Guard::log);
+        logs.collect::<Vec<_>>().join("--- another guard\n")
     }
 }
 

@@ -9,7 +9,7 @@ use aksarc_shared::jiff::{SignedDuration, Timestamp};
 use aksarc_shared::k8s::certificate::Validity;
 use aksarc_webhook::certificates::CertificateTimes;
 use aksarc_webhook::certificates::authority::{Authority, TrustedCertificate};
-use aksarc_webhook::certificates::decide::{Held, NextAction, SeenTrust, Situation};
+use aksarc_webhook::certificates::decide::{HeldCertificate, NextAction, SeenTrust, Situation};
 use aksarc_webhook::certificates::record::{CertificateRecord, TrustStep};
 
 /// What happens next.
@@ -203,13 +203,13 @@ impl World {
         let mut situation = Situation {
             record: record.value.as_ref().and_then(Option::as_ref),
             trust: &trust,
-            held: replica.held.as_ref().map(|authority| Held { authority, leaf: "leaf" }),
+            held: replica.held.as_ref().map(|authority| HeldCertificate { authority, leaf: "leaf" }),
             replica: replica.name,
             now: self.now,
             times: &self.times,
         };
         let signer = situation.signer().cloned().or(replica.held.clone());
-        situation.held = signer.as_ref().map(|authority| Held { authority, leaf: "leaf" });
+        situation.held = signer.as_ref().map(|authority| HeldCertificate { authority, leaf: "leaf" });
         let (now, life, count, mut made) = (self.now, self.times.authority, self.made.len(), None);
         let action = situation.next(|generation| {
             let authority = authority(generation, count, now, life);

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use aksarc_tests::binaries::Tool;
 use aksarc_tests::{ControlPlane, Finished, Identity, product};
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use tempfile::TempDir;
 
 /// A directory with a clone in it and a home beside it.

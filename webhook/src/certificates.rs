@@ -28,6 +28,7 @@ mod configuration;
 mod counters;
 pub mod decide;
 mod keeper;
+mod outcome;
 mod pem;
 pub mod record;
 pub mod times;

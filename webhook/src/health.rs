@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::presented::Presented;
+use crate::presented::PresentedCertificate;
 
 /// The state that probes ask for.
 #[derive(Debug)]
@@ -17,13 +17,13 @@ pub(crate) struct Health {
     beat: AtomicU64,
     stalled: Duration,
     dead: Duration,
-    certificate: Arc<Presented>,
+    certificate: Arc<PresentedCertificate>,
 }
 
 impl Health {
     /// The guard counts as not ready when no review could be served for longer than `stalled`, and as dead when for
     /// longer than `dead`.
-    pub(crate) fn new(stalled: Duration, dead: Duration, certificate: Arc<Presented>) -> Self {
+    pub(crate) fn new(stalled: Duration, dead: Duration, certificate: Arc<PresentedCertificate>) -> Self {
         let (stopping, beat) = (AtomicBool::new(false), AtomicU64::new(0));
         Health { stopping, start: Instant::now(), beat, stalled, dead, certificate }
     }

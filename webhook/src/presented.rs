@@ -12,7 +12,7 @@ use tokio_rustls::rustls::ServerConfig;
 
 /// The certificate that the next handshake presents.
 #[derive(Debug, Default)]
-pub(crate) struct Presented {
+pub(crate) struct PresentedCertificate {
     config: ArcSwapOption<ServerConfig>,
     looked_after: Option<LookedAfter>,
 }
@@ -32,13 +32,13 @@ struct LookedAfter {
     unready: watch::Sender<String>,
 }
 
-impl Presented {
+impl PresentedCertificate {
     /// A certificate that whoever holds this value looks after.
     pub(crate) fn of(config: Arc<ServerConfig>) -> Self {
-        Presented { config: ArcSwapOption::new(Some(config)), looked_after: None }
+        PresentedCertificate { config: ArcSwapOption::new(Some(config)), looked_after: None }
     }
 
-    /// No certificate yet. A task calls [`Presented::looked`], more often than `fresh`.
+    /// No certificate yet. A task calls [`PresentedCertificate::looked`], more often than `fresh`.
     pub(crate) fn awaited(fresh: Duration) -> Self {
         let looked_after = LookedAfter {
             looked: AtomicI64::new(0),
@@ -47,7 +47,7 @@ impl Presented {
             ask: Notify::new(),
             unready: watch::Sender::new("no certificate yet".to_owned()),
         };
-        Presented { config: ArcSwapOption::empty(), looked_after: Some(looked_after) }
+        PresentedCertificate { config: ArcSwapOption::empty(), looked_after: Some(looked_after) }
     }
 
     /// Presents another certificate from the next handshake on.
@@ -107,7 +107,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_handshake_waits_for_a_look_that_is_overdue_and_for_no_more_than_a_moment() {
-        let presented = Arc::new(Presented::awaited(Duration::from_secs(30)));
+        let presented = Arc::new(PresentedCertificate::awaited(Duration::from_secs(30)));
         assert_eq!(presented.ready(), Err("no certificate yet".to_owned()));
         // Nobody looks: the handshake goes on without.
         assert!(presented.config().await.is_none());

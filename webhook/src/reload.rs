@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use crate::config;
 use crate::guards::{GuardGauges, Guards};
 use crate::metrics::Metrics;
-use crate::presented::Presented;
+use crate::presented::PresentedCertificate;
 use crate::tls::{CertificatePair, LoadedCertificate};
 
 /// The result of one poll.
@@ -103,7 +103,7 @@ fn warn_of(guard: &Guard) {
 pub struct CertificateFiles {
     directory: PathBuf,
     /// What the next handshake presents.
-    pub(crate) presented: Arc<Presented>,
+    pub(crate) presented: Arc<PresentedCertificate>,
     seen: SeenContents,
     reloads: ReloadCounters,
     expiry: Gauge,
@@ -122,7 +122,7 @@ impl CertificateFiles {
         let expiry = expiry(metrics);
         expiry.set(not_after.as_second());
         let seen = SeenContents::used(pair_hash(&pair));
-        Ok(CertificateFiles { directory, presented: Arc::new(Presented::of(config)), seen, reloads, expiry })
+        Ok(CertificateFiles { directory, presented: Arc::new(PresentedCertificate::of(config)), seen, reloads, expiry })
     }
 
     /// Reads the directory again.

@@ -29,7 +29,7 @@ use crate::health::Health;
 use crate::heartbeat::{self, HeartbeatCounters, HeartbeatOptions};
 use crate::metrics::Metrics;
 use crate::plain::{PlainLimits, PlainPort, ServedPort};
-use crate::presented::Presented;
+use crate::presented::PresentedCertificate;
 use crate::reload::{self, CertificateFiles, ConfigFile, Poll};
 use crate::review::{JudgeFn, ReviewCounters, Reviewer};
 use crate::slots::{PortCounters, Ports};
@@ -310,7 +310,7 @@ impl WatchedFiles {
 /// The certificate and what keeps it in order.
 enum Certificates {
     Files(CertificateFiles),
-    Own(CertificateOptions, Arc<Presented>, CertificateCounters),
+    Own(CertificateOptions, Arc<PresentedCertificate>, CertificateCounters),
 }
 
 impl Certificates {
@@ -323,13 +323,13 @@ impl Certificates {
                 let expiry = reload::expiry(metrics);
                 let counters = CertificateCounters::register(metrics, expiry);
                 // A task that missed three looks was not run: the machine was paused.
-                let presented = Arc::new(Presented::awaited(options.every * 3));
+                let presented = Arc::new(PresentedCertificate::awaited(options.every * 3));
                 Ok(Certificates::Own(*options, presented, counters))
             }
         }
     }
 
-    fn presented(&self) -> Arc<Presented> {
+    fn presented(&self) -> Arc<PresentedCertificate> {
         match self {
             Certificates::Files(files) => Arc::clone(&files.presented),
             Certificates::Own(_, presented, _) => Arc::clone(presented),

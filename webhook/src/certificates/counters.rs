@@ -4,7 +4,7 @@ use aksarc_shared::jiff::Timestamp;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 
-use super::keeper::PassOutcome;
+use super::outcome::PassOutcome;
 use super::record::TrustStep;
 use crate::metrics::{Metrics, by};
 

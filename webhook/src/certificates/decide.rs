@@ -21,7 +21,7 @@ pub struct Situation<'a> {
     /// The authorities that the API server trusts, read before the record.
     pub trust: &'a SeenTrust,
     /// What this replica serves.
-    pub held: Option<Held<'a>>,
+    pub held: Option<HeldCertificate<'a>>,
     /// The replica's name.
     pub replica: &'a str,
     /// The API server's time.
@@ -48,7 +48,7 @@ pub enum SeenTrust {
 
 /// What a replica serves.
 #[derive(Clone, Copy, Debug)]
-pub struct Held<'a> {
+pub struct HeldCertificate<'a> {
     /// The authority that signed it.
     pub authority: &'a Authority,
     /// The fingerprint of the certificate.
@@ -134,6 +134,13 @@ impl<'a> Situation<'a> {
         let trusted = self.trust.is(&record.step.bundle());
         match &record.step {
             TrustStep::Steady { authority } => {
+                // Somebody wrote record or trust by hand: replicas may be serving what is trusted now.
+                let others: Vec<TrustedCertificate> =
+                    self.adopted().into_iter().filter(|other| other.generation.is_some()).collect();
+                if !self.trust.holds(&authority.certificate) && !others.is_empty() {
+                    let (former, next) = (others, authority.clone());
+                    return write(TrustStep::Trust { signer: None, former, next, trusted: None });
+                }
                 if trusted && authority.renew_at() <= self.now {
                     let (signer, next) = (Some(authority.clone()), make(self.last_generation() + 1)?);
                     return write(TrustStep::Trust { signer, former: Vec::new(), next, trusted: None });
@@ -213,10 +220,13 @@ impl<'a> Situation<'a> {
         valid
     }
 
-    /// Whether the record is an old one that somebody put back: API servers trust another authority of the guard, and not
-    /// an earlier one than it names. By itself a record is never older than what API servers trust, which is read first.
+    /// Whether the record is an old one that somebody put back: this replica serves a later one, or API servers trust another
+    /// authority of the guard, and not an earlier one than it names. By itself a record is never older than what API servers trust, which is read first.
     fn is_older_than_trust(&self, step: &TrustStep) -> bool {
         let newest = step.authorities().iter().map(|authority| authority.generation).max();
+        if self.held.map(|held| held.authority.generation) > newest {
+            return true;
+        }
         let trusted = step.trusted();
         let seen = self.trust.certificates().iter().filter(|certificate| certificate.is_valid(self.now));
         let mut others = seen.filter(|certificate| !trusted.contains(certificate));

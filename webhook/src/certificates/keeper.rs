@@ -16,13 +16,18 @@ use super::CertificateOptions;
 use super::authority::{Authority, Leaf, later};
 use super::configuration;
 use super::counters::CertificateCounters;
-use super::decide::{Held, NextAction, SeenTrust, Situation};
-use super::record::{CertificateRecord, RecordError, TrustStep};
+use super::decide::{HeldCertificate, NextAction, SeenTrust, Situation};
+use super::outcome::PassOutcome;
+use super::record::{CertificateRecord, CertificateRecordError, TrustStep};
 use crate::api::{Api, ApiAnswer, ApiConnection, ApiError, jitter};
-use crate::presented::Presented;
+use crate::presented::PresentedCertificate;
 
 /// Looks after the certificates again and again, until the future is dropped.
-pub(crate) async fn run(options: CertificateOptions, presented: Arc<Presented>, counters: CertificateCounters) {
+pub(crate) async fn run(
+    options: CertificateOptions,
+    presented: Arc<PresentedCertificate>,
+    counters: CertificateCounters,
+) {
     let every = options.every;
     let mut keeper = CertificateKeeper {
         connection: ApiConnection::new(options.access.clone()),
@@ -48,47 +53,6 @@ pub(crate) async fn run(options: CertificateOptions, presented: Arc<Presented>, 
             () = keeper.presented.asked() => {}
         }
     }
-}
-
-/// How a look at the certificates ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PassOutcome {
-    /// Other replicas wrote at every attempt.
-    Conflict,
-    /// The record or the webhook configuration may not be read or written.
-    Forbidden,
-    /// The record was written by a later guard.
-    Newer,
-    /// No access to the API server.
-    NoAccess,
-    /// Nothing is left to do.
-    Ok,
-    /// The API server refused a write.
-    Refused,
-    /// The API server cannot be reached.
-    Unreachable,
-    /// No certificate can be made.
-    Unmade,
-}
-
-impl PassOutcome {
-    /// The word for the outcome in metrics.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            PassOutcome::Conflict => "conflict",
-            PassOutcome::Forbidden => "forbidden",
-            PassOutcome::Newer => "newer",
-            PassOutcome::NoAccess => "no_access",
-            PassOutcome::Ok => "ok",
-            PassOutcome::Refused => "refused",
-            PassOutcome::Unmade => "unmade",
-            PassOutcome::Unreachable => "unreachable",
-        }
-    }
-
-    /// Every word that an outcome can have.
-    pub(crate) const WORDS: [&'static str; 8] =
-        ["conflict", "forbidden", "newer", "no_access", "ok", "refused", "unmade", "unreachable"];
 }
 
 /// Why a look did not end well, as a word and for people.
@@ -146,7 +110,7 @@ struct ReadRecord {
 struct CertificateKeeper {
     connection: ApiConnection,
     options: CertificateOptions,
-    presented: Arc<Presented>,
+    presented: Arc<PresentedCertificate>,
     counters: CertificateCounters,
     own: Option<OwnCertificate>,
     /// How far the API server's clock is ahead of this machine's: certificates are valid by that one.
@@ -220,7 +184,8 @@ impl CertificateKeeper {
         trust: &'a SeenTrust,
         now: Timestamp,
     ) -> Situation<'a> {
-        let held = self.own.as_ref().map(|own| Held { authority: &own.authority, leaf: &own.leaf.fingerprint });
+        let held =
+            self.own.as_ref().map(|own| HeldCertificate { authority: &own.authority, leaf: &own.leaf.fingerprint });
         Situation { record, trust, held, replica: &self.options.replica, now, times: &self.options.times }
     }
 
@@ -279,7 +244,7 @@ impl CertificateKeeper {
         let secret = parse(&answer, "the Secret")?;
         let record = match CertificateRecord::parse(&text(&secret)) {
             Ok(record) => self.usable(record),
-            Err(error @ RecordError::Version(_)) => {
+            Err(error @ CertificateRecordError::Version(_)) => {
                 let why = format!("the Secret {NAMESPACE}/{CERTIFICATES} is left alone: {}", Chain(&error));
                 return Err(PassTrouble::new(PassOutcome::Newer, why));
             }

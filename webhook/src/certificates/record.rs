@@ -106,11 +106,11 @@ impl CertificateRecord {
     /// Reads the text that [`CertificateRecord::text`] writes.
     ///
     /// # Errors
-    /// [`RecordError`].
-    pub fn parse(text: &str) -> Result<Self, RecordError> {
-        let version: Version = serde_json::from_str(text)?;
+    /// [`CertificateRecordError`].
+    pub fn parse(text: &str) -> Result<Self, CertificateRecordError> {
+        let version: RecordVersion = serde_json::from_str(text)?;
         if version.version != VERSION {
-            return Err(RecordError::Version(version.version));
+            return Err(CertificateRecordError::Version(version.version));
         }
         let stored: StoredRecord = serde_json::from_str(text)?;
         let step = match stored.step {
@@ -152,7 +152,7 @@ impl CertificateRecord {
 /// Why a record cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum RecordError {
+pub enum CertificateRecordError {
     /// The text has another shape, or none.
     #[error("it has not the form of a record: {0}")]
     Shape(#[from] serde_json::Error),
@@ -165,7 +165,7 @@ pub enum RecordError {
 }
 
 #[derive(Deserialize)]
-struct Version {
+struct RecordVersion {
     version: u32,
 }
 
@@ -250,12 +250,12 @@ mod tests {
     #[test]
     fn what_is_no_record_says_why() {
         for text in ["", "{}", "rubbish", r#"{"version": 1}"#, r#"{"version": 1, "change": {"step": "steady"}}"#] {
-            assert!(matches!(CertificateRecord::parse(text), Err(RecordError::Shape(_))), "{text}");
+            assert!(matches!(CertificateRecord::parse(text), Err(CertificateRecordError::Shape(_))), "{text}");
         }
         let later = r#"{"version": 2, "whatever": []}"#;
-        assert!(matches!(CertificateRecord::parse(later), Err(RecordError::Version(2))));
+        assert!(matches!(CertificateRecord::parse(later), Err(CertificateRecordError::Version(2))));
         let authority = r#"{"generation": 1, "certificate": "", "key": ""}"#;
         let broken = format!(r#"{{"version": 1, "change": {{"step": "steady", "authority": {authority}}}}}"#);
-        assert!(matches!(CertificateRecord::parse(&broken), Err(RecordError::Authority(_))));
+        assert!(matches!(CertificateRecord::parse(&broken), Err(CertificateRecordError::Authority(_))));
     }
 }

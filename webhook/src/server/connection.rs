@@ -17,14 +17,14 @@ use tokio_rustls::server::TlsStream;
 
 use super::phase::Phase;
 use super::service::ReviewService;
-use crate::presented::Presented;
+use crate::presented::PresentedCertificate;
 use crate::slots::{ConnectionState, Slot};
 
 /// Serves one connection until it ends or is evicted.
 pub(super) async fn connection(
     slot: Slot,
     tcp: TcpStream,
-    presented: Arc<Presented>,
+    presented: Arc<PresentedCertificate>,
     http: http1::Builder,
     service: Arc<ReviewService>,
     mut phase: watch::Receiver<Phase>,
@@ -79,7 +79,7 @@ pub(super) async fn connection(
 async fn handshake(
     slot: &Slot,
     tcp: TcpStream,
-    presented: &Presented,
+    presented: &PresentedCertificate,
     service: &ReviewService,
 ) -> Option<TlsStream<TcpStream>> {
     // An answer is one small write; waiting to fill a packet would only delay it.

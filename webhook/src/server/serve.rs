@@ -13,13 +13,13 @@ use super::connection::connection;
 use super::phase::Phase;
 use super::service::ReviewService;
 use crate::accept::next_connection;
-use crate::presented::Presented;
+use crate::presented::PresentedCertificate;
 use crate::slots::{PortCounters, Slot, Slots};
 
 /// Accepts connections until the phase changes, then waits until the open ones have ended.
 pub(super) async fn serve(
     listener: TcpListener,
-    presented: Arc<Presented>,
+    presented: Arc<PresentedCertificate>,
     port: Arc<PortCounters>,
     service: Arc<ReviewService>,
     mut phase: watch::Receiver<Phase>,
