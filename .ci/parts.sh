@@ -64,6 +64,12 @@ require_tools() {
         || missing+=("go: install Go 1.26 or newer (https://go.dev/dl); the end-to-end tests build their control plane with it")
     command -v git >/dev/null \
         || missing+=("git: install it (https://git-scm.com); a test copies what it tracks, and runs README's commands there")
+    provide chromium chromium
+    provide npm nodejs npm
+    command -v chromium >/dev/null || [[ -n ${CHROMIUM:-} ]] \
+        || missing+=("Chromium: apt-get install chromium, or set CHROMIUM to the program; a test looks at the HTML report with it")
+    command -v npm >/dev/null \
+        || missing+=("npm: install Node.js 20 or newer with npm (https://nodejs.org); a test gets axe-core from it")
     if ((${#missing[@]} > 0)); then
         printf 'missing %s\n' "${missing[@]}" >&2
         printf 'nothing was checked\n' >&2
@@ -73,6 +79,15 @@ require_tools() {
     cargo clippy --version
     cargo fmt --version
     go version
+}
+
+# Installs Debian's packages of a program that is missing, where this user may. PROGRAM PACKAGE...
+provide() {
+    command -v "$1" >/dev/null && return
+    shift
+    [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null || return 0
+    printf '\n==> apt-get install %s\n' "$*"
+    { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "$@"; } >/dev/null || return 0
 }
 
 # Adds a row: what, how many seconds, and a remark.

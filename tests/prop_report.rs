@@ -97,7 +97,7 @@ static REPORT: LazyLock<Value> = LazyLock::new(|| {
 });
 
 /// The fields that hold one word of a closed set.
-const CLOSED: [&str; 9] = [
+const CLOSED: [&str; 10] = [
     "apiVersion",
     "kind",
     "input.kind",
@@ -107,6 +107,7 @@ const CLOSED: [&str; 9] = [
     "rules[].outcome",
     "findings[].consequence",
     "findings[].basis",
+    "clauses[].state",
 ];
 
 /// The codes of our own colours.

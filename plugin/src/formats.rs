@@ -4,18 +4,23 @@
 //! The formats for a terminal are in [`screen::report`](crate::screen::report); each of the others is a file here.
 
 mod azdo;
+pub mod case;
 mod choice;
 mod csv;
 pub mod escape;
 mod gist;
 mod github;
+pub mod html;
 mod jsonl;
 mod junit;
 mod markdown;
 pub(crate) mod openreports;
 mod prometheus;
+#[cfg(test)]
+mod samples;
 mod sarif;
 mod surroundings;
+pub(crate) mod words;
 
 use aksarc_shared::verdict::report::v1::ReportV1;
 
@@ -42,6 +47,7 @@ pub fn render(report: &ReportV1, format: ReportFormat, view: &View, around: &Sur
         ReportFormat::Yaml => format::yaml(&serde_json::to_value(report).map_err(Failure::run)?),
         ReportFormat::Jsonl => jsonl::render(report).map_err(Failure::run),
         ReportFormat::Csv => csv::render(report).map_err(Failure::run),
+        ReportFormat::Html => Ok(html::page(report)),
         ReportFormat::Markdown => Ok(markdown::render(report)),
         ReportFormat::Sarif => sarif::render(report, &around.sarif_prefix).map_err(Failure::run),
         ReportFormat::Junit => junit::render(report).map_err(Failure::run),

@@ -11,6 +11,7 @@
 //! dry_run    a change as kubectl would send it, rehearsed and judged
 //! screen     streams, colours, tables, files: everything that is printed or written
 //! formats    a report for other programs and for documents: one file per format
+//! ticket     what a support ticket gets: names replaced, and the list of what is inside
 //! ```
 #![warn(missing_docs)]
 
@@ -23,3 +24,4 @@ pub mod formats;
 pub mod input;
 pub mod screen;
 pub mod snapshot;
+pub(crate) mod ticket;

@@ -123,7 +123,7 @@ async fn dispatch(cli: Cli, ui: &mut Ui) -> ExitResult {
         TopCommand::Baseline(args) => baseline::run(args, ui).await,
         TopCommand::Doctor(args) => doctor::run(*args, ui).await,
         TopCommand::Explain(args) => explain::run(&args, ui),
-        TopCommand::Report(args) => report::run(&args, ui),
+        TopCommand::Report(args) => report::run(&args, ui).await,
         TopCommand::Rules(args) => rules::run(&args, ui),
         TopCommand::Snapshot(args) => snapshot::run(*args, ui).await,
         TopCommand::Completion(args) => completion::run(&args, Cli::named(invocation::ALONE), ui),

@@ -6,6 +6,7 @@
 
 pub mod index;
 pub mod read;
+pub(crate) mod recorded;
 pub mod reduce;
 pub mod script;
 pub mod write;

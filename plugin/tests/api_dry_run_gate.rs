@@ -250,7 +250,7 @@ fn the_screen_says_why_and_what_was_and_was_not_done() {
           ? cannot be rehearsed on this server: shop.example is served by shop/api
           note: nothing was sent: no rule is about this kind, and the server's validation, admission and webhooks have not seen the change
 
-    Plan: 0 add, 1 change, 0 delete     support: ? not judged → ? not judged
+    Plan: 0 add, 1 change, 0 delete     support of these objects: ? not judged → ? not judged
     exit 5
     ");
 }

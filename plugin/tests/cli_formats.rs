@@ -379,6 +379,13 @@ fn a_markdown_page_fits_a_pull_request_and_counts_what_it_leaves_out() {
     }
 }
 
+#[test]
+fn a_html_page_is_whole_and_loads_nothing() {
+    let page = render(&with_nodes(40), "html");
+    assert!(page.starts_with("<!doctype html>\n<html lang=\"en\">") && page.ends_with("</html>\n"));
+    assert!(!page.contains("<script") && !page.contains(" src=") && page.contains("default-src 'none'"));
+}
+
 fn thousands(count: usize) -> String {
     if count < 1_000 { format!("{count} findings") } else { format!("{},{:03} findings", count / 1_000, count % 1_000) }
 }

@@ -724,3 +724,16 @@ fn names_of_contexts_and_objects_are_completed_and_a_server_that_hangs_is_not_wa
     assert_eq!(complete(&["dry-run", "label", "no", "--server", &hangs.url(), ""]), ":4\n");
     assert!(begun.elapsed() < std::time::Duration::from_secs(20), "{:?}", begun.elapsed());
 }
+
+#[test]
+fn a_server_that_asks_to_wait_is_not_waited_for_in_silence() {
+    let cluster = Cluster::healthy();
+    let server = Server::start(move |request, before| match (&*request.path, before) {
+        ("/version", 0) => Reply::With(429, "Retry-After: 2\r\n", status(429, "TooManyRequests", "busy")),
+        _ => cluster.answer(request),
+    });
+    let program = Program::at(&server.url());
+    let ran = program.check(&["-o", "short"]);
+    assert!(ran.stderr.contains("note: the server is busy and asks to wait"), "{}", ran.stderr);
+    assert!(!program.check(&["-o", "short", "-q"]).stderr.contains("busy"));
+}

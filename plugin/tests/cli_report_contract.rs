@@ -197,7 +197,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
 }
 
 /// Fields that came after 0.1.0.
-const ADDED: [&str; 17] = [
+const ADDED: [&str; 30] = [
     "policy.platforms[]",
     "policy.preview",
     "cluster.uid",
@@ -215,6 +215,19 @@ const ADDED: [&str; 17] = [
     "findings[].sections[].clauses[]",
     "findings[].sections[].documents[]",
     "findings[].fix[].printed",
+    "findings[].fix[].shells[]",
+    "clauses[].id",
+    "clauses[].section",
+    "clauses[].says",
+    "clauses[].documents[]",
+    "clauses[].rules[]",
+    "clauses[].state",
+    "cluster.created",
+    "cluster.arcAgentVersion",
+    "cluster.nodeVersions[].version",
+    "cluster.nodeVersions[].nodes",
+    "cluster.nodeVersions[].firstCreated",
+    "cluster.nodeVersions[].lastCreated",
 ];
 
 /// Fields whose values are prose, or differ from run to run or from release to release: their place alone is compared.

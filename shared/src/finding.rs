@@ -581,6 +581,10 @@ pub struct WaiverNote {
     pub reason: String,
     /// The end of the waiver, RFC 3339. The finding returns then.
     pub expires: String,
+    /// The ticket of the waiver.
+    pub ticket: Option<String>,
+    /// The number of Microsoft's support case.
+    pub support_case: Option<String>,
 }
 
 /// The first 16 bytes of the SHA-256 of code, object identity and path, in hex. Stable over runs and versions.

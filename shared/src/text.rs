@@ -80,7 +80,12 @@ const ELLIPSIS: &str = "…";
 
 /// The first 16 bytes of a digest, in hex: enough to tell any two things apart, and short enough to print.
 pub fn short_hex(digest: &[u8]) -> String {
-    digest.iter().take(16).fold(String::with_capacity(32), |mut hex, byte| {
+    hex(digest.get(..16).unwrap_or(digest))
+}
+
+/// Bytes in hex.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut hex, byte| {
         // Writing to a string does not fail.
         let _ = write!(hex, "{byte:02x}");
         hex

@@ -6,7 +6,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::fmt;
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,6 +14,8 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use sha2::{Digest, Sha256};
+
+use crate::cache;
 
 /// The Kubernetes versions we test against.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -179,17 +181,8 @@ struct Lookup {
 
 impl Lookup {
     fn from_environment() -> anyhow::Result<Self> {
-        let set = |name| env::var_os(name).filter(|value| !value.is_empty());
-        let cache = set("AKSARC_TEST_CACHE")
-            .or_else(|| set("XDG_CACHE_HOME"))
-            .map(PathBuf::from)
-            .or_else(|| set("HOME").map(|home| PathBuf::from(home).join(".cache")))
-            .context("no place to keep the built programs: set AKSARC_TEST_CACHE")?;
-        Ok(Self {
-            assets: set("KUBEBUILDER_ASSETS").map(PathBuf::from),
-            cache: cache.join("kubectl-aksarc").join("controlplane"),
-            go: "go".into(),
-        })
+        let assets = env::var_os("KUBEBUILDER_ASSETS").filter(|value| !value.is_empty());
+        Ok(Self { assets: assets.map(PathBuf::from), cache: cache::directory("controlplane")?, go: "go".into() })
     }
 
     fn path(&self, tool: Tool) -> anyhow::Result<PathBuf> {
@@ -205,7 +198,8 @@ impl Lookup {
         fs::create_dir_all(&directory).with_context(|| format!("cannot create {}", directory.display()))?;
         // One build at a time: two would compile the packages they share twice. The lock falls
         // with the file, also when its holder is killed.
-        let _lock = lock(&self.cache.join("lock"), tool)?;
+        let waiting = || say(&format!("waiting for {tool}: another process is building"));
+        let _lock = cache::lock(&self.cache.join("lock"), waiting)?;
         if !path.exists() {
             self.build(tool, &module, &path)?;
         }
@@ -282,20 +276,6 @@ fn fingerprint(tool: Tool, module: &Path) -> anyhow::Result<String> {
     let digest = hash.finalize();
     let head = digest.first_chunk().copied().unwrap_or_default();
     Ok(format!("{:016x}", u64::from_be_bytes(head)))
-}
-
-fn lock(path: &Path, tool: Tool) -> anyhow::Result<File> {
-    let describe = || format!("cannot lock {}", path.display());
-    let file = File::create(path).with_context(describe)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            say(&format!("waiting for {tool}: another process is building"));
-            file.lock().with_context(describe)?;
-        }
-        Err(TryLockError::Error(error)) => return Err(error).with_context(describe),
-    }
-    Ok(file)
 }
 
 /// Past the test runner's capture: whoever waits for minutes wants to know what for.

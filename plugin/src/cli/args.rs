@@ -287,7 +287,7 @@ impl TopCommand {
 const EXIT_CODES: &str = "\
 Exit codes, the same for every output format:
   0    within the published policy, as far as Kubernetes shows (or nothing to judge)
-  1    could not run: cluster, network, or ourselves; baseline diff: something differs
+  1    could not run: cluster, network, or ourselves; baseline diff, report diff: something differs
   2    wrong flags, or input that cannot be read
   3    outside: something voids support
   4    something lighter that --fail-on includes

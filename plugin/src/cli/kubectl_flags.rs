@@ -174,7 +174,8 @@ pub(super) fn refused(command: &Command, matches: &ArgMatches) -> Option<clap::E
             }
         };
         is_given.then(|| {
-            let name = flag.name;
+            let value = if matches!(takes, Takes::Switch { default: true }) { "=false" } else { "" };
+            let name = format!("{}{value}", flag.name);
             clap::Error::raw(ErrorKind::UnknownArgument, format!("--{name} of kubectl is not accepted here: {why}\n"))
         })
     })
@@ -200,6 +201,9 @@ fn section(page: &mut String, title: &str, is_in: &dyn Fn(&KubectlFlag) -> bool)
             FlagStanding::Same => "accepted".to_owned(),
             FlagStanding::But(note) => format!("accepted; {note}"),
             FlagStanding::Idle(_, why) => format!("accepted, without effect: {why}"),
+            FlagStanding::Refused(Takes::Switch { default: true }, why) => {
+                format!("accepted as `=true`, which it is by default; `=false` is refused: {why}")
+            }
             FlagStanding::Refused(_, why) => format!("refused: {why}"),
         };
         let _ = writeln!(page, "| `--{}` | {here} |", flag.name);

@@ -1,4 +1,8 @@
-//! `report`: renders a saved result.
+//! `report`: renders a saved result, compares two, and makes one ready for a support ticket.
+
+pub mod bundle;
+pub mod diff;
+pub mod redact;
 
 use std::path::PathBuf;
 
@@ -12,11 +16,14 @@ use crate::screen::ui::{Ui, UiFlags};
 
 /// Arguments of `report`.
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = EXAMPLES, arg_required_else_help = true)]
+#[command(after_help = EXAMPLES, arg_required_else_help = true, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Args {
+    /// What to do instead of rendering it.
+    #[command(subcommand)]
+    pub command: Option<Box<ReportCommand>>,
     /// A result as `support-check --save` and `support-check -o json` write it; - reads standard input
     #[arg(value_name = "RESULT", required = true, value_hint = clap::ValueHint::FilePath)]
-    pub result: PathBuf,
+    pub result: Option<PathBuf>,
     /// Output.
     #[command(flatten)]
     pub showing: Showing,
@@ -28,10 +35,41 @@ pub struct Args {
     pub ui: UiFlags,
 }
 
+/// The subcommands of `report`.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum ReportCommand {
+    /// Put a result, its snapshot and the case page into one file for a support ticket
+    ///
+    /// The file begins with a list of what is inside and of what was left out. The case page answers what a support request
+    /// asks for, in its order. The exit code is 0 when the file is written, whatever the verdict.
+    #[command(after_help = bundle::EXAMPLES)]
+    Bundle(Box<bundle::Args>),
+    /// Show what is new, fixed and unchanged between two results
+    ///
+    /// Findings are compared by their fingerprints. Where a rule was not run or is unknown in one of both, its findings cannot be
+    /// compared. The exit code is 1 when something is new that no waiver accepts, 5 when nothing is and something cannot be
+    /// compared, 0 otherwise, and 2 for failures.
+    #[command(after_help = diff::EXAMPLES)]
+    Diff(diff::Args),
+    /// Print a result with pseudonyms for the names of nodes, namespaces, people, hosts and the cluster
+    ///
+    /// A pseudonym is an HMAC of the name under the key: the same name has the same pseudonym under the same key, also in
+    /// bundles. Nobody without the key can go from a pseudonym to a name, or confirm a guess. Whoever has the key and the
+    /// result goes back with --names. Names that stand in sentences alone are known from --snapshot. Names of workloads,
+    /// images, node pools, labels and public software stay; waivers' reasons and answers' notes are left out.
+    #[command(after_help = redact::EXAMPLES)]
+    Redact(redact::Args),
+}
+
 impl Args {
     /// The flags that shape what is printed.
     pub fn ui(&self) -> &UiFlags {
-        &self.ui
+        match self.command.as_deref() {
+            Some(ReportCommand::Bundle(args)) => &args.flags.ui,
+            Some(ReportCommand::Diff(args)) => &args.ui,
+            Some(ReportCommand::Redact(args)) => &args.ui,
+            None => &self.ui,
+        }
     }
 }
 
@@ -39,9 +77,16 @@ impl Args {
 ///
 /// # Errors
 /// [`Failure`] when the result cannot be read or written.
-pub fn run(args: &Args, ui: &Ui) -> ExitResult {
+pub async fn run(args: &Args, ui: &Ui) -> ExitResult {
+    match args.command.as_deref() {
+        Some(ReportCommand::Bundle(args)) => return bundle::run(args, ui).await,
+        Some(ReportCommand::Diff(args)) => return diff::run(args, ui),
+        Some(ReportCommand::Redact(args)) => return redact::run(args, ui),
+        None => {}
+    }
+    let Some(path) = &args.result else { return Err(Failure::input(anyhow::anyhow!("name the result to render"))) };
     args.showing.apart(&[])?;
-    let report = result::read(&args.result).map_err(Failure::input)?;
+    let report = result::read(path).map_err(Failure::input)?;
     args.showing.render(&report, Timestamp::now(), ui)?.write(ui)?;
     Ok(if args.exit_zero { 0 } else { report.exit_code })
 }
@@ -53,6 +98,10 @@ Examples:
 
   # Files for code scanning and for test results, of one check
   kubectl aksarc report result.json -o sarif=aksarc.sarif -o junit=aksarc.xml
+
+  # What is new since the last check, and a file for a support ticket
+  kubectl aksarc report diff monday.json tuesday.json
+  kubectl aksarc report bundle result.json --snapshot cluster.tar.gz -o case.tar.gz
 
   # The same as `support-check -o markdown`
   kubectl aksarc support-check -o json | kubectl aksarc report - -o markdown";

@@ -29,6 +29,8 @@ pub enum ReportFormat {
     Jsonl,
     /// One finding per line, comma-separated, for spreadsheets
     Csv,
+    /// A page for a browser and for paper, complete in one file
+    Html,
     /// A page for pull requests and wikis
     Markdown,
     /// SARIF 2.1.0, for code scanning: the findings that are neither waived nor information only

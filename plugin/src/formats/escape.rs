@@ -51,6 +51,28 @@ pub fn azdo(value: &str) -> String {
     apart(&text::clean(value)).replace('%', "%AZP25").replace(']', "%5D").replace(';', "%3B")
 }
 
+/// A text of HTML, between tags and in quoted attributes. What HTML forbids even as a reference is shown as `\u{..}`.
+pub fn html(value: &str) -> String {
+    let mut out = String::with_capacity(value.len());
+    for c in text::clean(value).chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c if is_noncharacter(c) => out.extend(c.escape_unicode()),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Whether Unicode reserves the character for no text at all.
+fn is_noncharacter(c: char) -> bool {
+    matches!(c, '\u{fdd0}'..='\u{fdef}') || u32::from(c) & 0xfffe == 0xfffe
+}
+
 /// The value of a label in the text format of Prometheus.
 pub fn label(value: &str) -> String {
     text::clean(value).replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
@@ -69,12 +91,20 @@ pub fn markdown(sentence: &str) -> String {
     let words = clean.split(' ').map(|word| {
         let (word, end) = word.split_at(word.trim_end_matches([',', '.', ':', ';', ')']).len());
         let (start, word) = word.split_at(word.len() - word.trim_start_matches('(').len());
-        let is_plain = word.chars().all(|c| c.is_alphanumeric() || "-'’,·–—…/".contains(c))
-            && !word.to_lowercase().starts_with("gh-");
+        let is_plain = word.chars().all(|c| c.is_alphanumeric() || "-'’“”,·–—…/".contains(c))
+            && !word.to_lowercase().starts_with("gh-")
+            || is_time(word);
         let word = if is_plain { Cow::Borrowed(word) } else { Cow::Owned(code(word)) };
         format!("{start}{word}{end}")
     });
     words.collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a word is a time of day, `05:30:29`. Between other colons, digits can be the name of a picture.
+fn is_time(word: &str) -> bool {
+    let two_digits = |part: &str| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
+    let parts: Vec<&str> = word.split(':').collect();
+    parts.len() == 3 && parts.into_iter().all(two_digits)
 }
 
 /// A text as code in a cell of a Markdown table.

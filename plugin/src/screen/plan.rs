@@ -99,7 +99,7 @@ impl PlanScreen {
         let (before, after) = (self.support(support.before), self.support(support.after));
         self.out.line("");
         let line = format!(
-            "Plan: {} add, {} change, {} delete     support: {before} → {after}",
+            "Plan: {} add, {} change, {} delete     support of these objects: {before} → {after}",
             counts.add, counts.change, counts.delete
         );
         self.out.fold("", "      ", &line);
@@ -321,7 +321,7 @@ mod tests {
               server warns: careful
               note: noted
 
-        Plan: 0 add, 1 change, 0 delete     support: ✓ within → ✗ outside
+        Plan: 0 add, 1 change, 0 delete     support of these objects: ✓ within → ✗ outside
         exit 3
         "#);
     }
@@ -363,8 +363,8 @@ mod tests {
               note: a note that goes on for longer than the
                 terminal is wide
 
-        Plan: 0 add, 1 change, 0 delete     support: ✓ within
-              → ✗ outside
+        Plan: 0 add, 1 change, 0 delete     support of these
+              objects: ✓ within → ✗ outside
         exit 3
         "#);
     }

@@ -8,10 +8,11 @@ use aksarc_shared::facts::inventory::ReadKey;
 
 use crate::screen::ui::Ui;
 
-/// The progress of a collection. It is silent unless stderr is a terminal.
+/// The progress of a collection. Unless stderr is a terminal, only long waits are told.
 #[derive(Debug)]
 pub struct Progress {
     line: bool,
+    notes: bool,
     detail: bool,
     state: Mutex<ProgressState>,
 }
@@ -20,17 +21,20 @@ pub struct Progress {
 struct ProgressState {
     objects: usize,
     drawn: Option<Instant>,
+    /// When the first wait began, and when waiting was told last.
+    waiting: Option<Instant>,
+    told: Option<Instant>,
 }
 
 impl Progress {
     /// The display that the user chose.
     pub fn new(ui: &Ui) -> Self {
-        Progress { line: ui.progress, detail: ui.verbose, state: Mutex::default() }
+        Progress { line: ui.progress, notes: !ui.quiet, detail: ui.verbose, state: Mutex::default() }
     }
 
     /// A display that is never shown.
     pub fn silent() -> Self {
-        Progress { line: false, detail: false, state: Mutex::default() }
+        Progress { line: false, notes: false, detail: false, state: Mutex::default() }
     }
 
     /// Shows that a page was read.
@@ -50,6 +54,22 @@ impl Progress {
             draw(&format!("the server asks to wait {wait:?}"));
         } else if self.detail {
             self.detail(|| format!("waiting {wait:?} as the server asks"));
+        } else if self.notes {
+            self.note_wait(wait);
+        }
+    }
+
+    /// Says that the server is waited for: once the waits are long, and again from time to time.
+    fn note_wait(&self, wait: Duration) {
+        let Ok(mut state) = self.state.lock() else { return };
+        let since = state.waiting.get_or_insert_with(Instant::now).elapsed();
+        if state.told.map_or(since + wait >= LONG, |told| told.elapsed() >= AGAIN) {
+            state.told = Some(Instant::now());
+            let _gone = writeln!(
+                io::stderr().lock(),
+                "note: the server is busy and asks to wait; {} s so far",
+                since.as_secs()
+            );
         }
     }
 
@@ -78,6 +98,12 @@ fn draw(text: &str) {
     let mut stderr = io::stderr().lock();
     let _gone = write!(stderr, "\r\x1b[K{text}").and_then(|()| stderr.flush());
 }
+
+/// The wait from which on somebody may wonder what goes on.
+const LONG: Duration = Duration::from_secs(2);
+
+/// The time after which it is said again.
+const AGAIN: Duration = Duration::from_secs(15);
 
 /// The time between updates: often enough to look alive, rarely enough to cost nothing.
 const INTERVAL: Duration = Duration::from_millis(100);

@@ -26,7 +26,7 @@ pub(crate) fn counting(count: usize, noun: &str) -> String {
 }
 
 /// Alternatives: `a`, `a or b`, `a, b or c`.
-pub(super) fn either(words: &[&str]) -> String {
+pub(crate) fn either(words: &[&str]) -> String {
     match words {
         [] => String::new(),
         [one] => (*one).to_owned(),
@@ -35,7 +35,7 @@ pub(super) fn either(words: &[&str]) -> String {
 }
 
 /// A distance in days: `23 days`, `1 day ago`, `today`.
-pub(super) fn days(left: i64) -> String {
+pub(crate) fn days(left: i64) -> String {
     let unit = if left.unsigned_abs() == 1 { "day" } else { "days" };
     match left {
         0 => "today".to_owned(),

@@ -45,7 +45,8 @@ pub fn page(
     Ok(())
 }
 
-fn object(value: &mut Value, kind: &str) {
+/// Leaves out of an object what no rule reads and what may be secret.
+pub(super) fn object(value: &mut Value, kind: &str) {
     let Some(fields) = value.as_object_mut() else { return };
     let kept = if kind == "ConfigMap" { data(fields) } else { None };
     for field in ["data", "binaryData", "stringData"] {

@@ -5,6 +5,8 @@ mod life;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Deserialize;
+
 use crate::data::{Data, Place, own};
 use crate::facts::notes::{Dependence, NotesByType, Remark, Undecided};
 use crate::facts::origin;
@@ -129,6 +131,8 @@ pub struct Inventory {
     pub machines: Vec<MachineFact>,
     /// The creation of the oldest system namespace, RFC 3339: the cluster's birth.
     pub birth: Option<String>,
+    /// `status.arcAgentVersion` of the Arc agents' report on their cluster.
+    pub arc_agent_version: Option<String>,
     /// The uid of the namespace kube-system; empty where it was not read.
     pub cluster: String,
     /// The names of the existing namespaces, among those that the data knows and the guard's.
@@ -463,12 +467,20 @@ fn machine_pool(machine: &Object<'_>, data: &Data) -> Option<String> {
     by_vm.or_else(|| provider_pool(&by_name, data).or(of_deployment).map(str::to_owned))
 }
 
+/// The part of a ConnectedCluster's status that tells the version of the agents.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AgentVersion {
+    arc_agent_version: Option<String>,
+}
+
 /// The facts that one list adds to the inventory.
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
     nodes: Vec<NodeFact>,
     machines: Vec<MachineFact>,
     namespaces: Vec<(String, Option<String>)>,
+    arc_agent_version: Option<String>,
     cluster: Option<String>,
     pool_labels: Vec<(String, String, String, bool)>,
     system_keys: BTreeMap<String, BTreeSet<(Place, String)>>,
@@ -506,6 +518,10 @@ impl Facts {
             self.nodes.push(fact);
         } else if *kind == kinds::MACHINE {
             self.machines.push(MachineFact::of(object, data));
+        } else if *kind == kinds::CONNECTED_CLUSTER && data.namespaces.is_arc(&object.meta.namespace) {
+            let told = object.field::<AgentVersion>("status").and_then(|status| status.arc_agent_version);
+            self.arc_agent_version =
+                told.map(|version| text::line(&version, MAX_NAME)).or(self.arc_agent_version.take());
         } else if *kind == kinds::NAMESPACE
             && (data.namespaces.protected(&object.meta.name).is_some() || object.meta.name.as_str() == own::NAMESPACE)
         {
@@ -523,6 +539,7 @@ impl Facts {
         self.nodes.extend(other.nodes);
         self.machines.extend(other.machines);
         self.namespaces.extend(other.namespaces);
+        self.arc_agent_version = self.arc_agent_version.take().or(other.arc_agent_version);
         self.cluster = other.cluster.or(self.cluster.take());
         self.pool_labels.extend(other.pool_labels);
         for (pool, keys) in other.system_keys {
@@ -538,6 +555,7 @@ impl Facts {
             inventory.system_keys.entry(pool).or_default().extend(keys);
         }
         inventory.life.merge(self.life);
+        inventory.arc_agent_version = inventory.arc_agent_version.take().or(self.arc_agent_version);
         if let Some(uid) = self.cluster {
             inventory.cluster = uid;
         }

@@ -141,7 +141,7 @@ fn together<'d>(data: &'d Data, leading: &ClauseText) -> Vec<&'d ClauseText> {
 }
 
 /// The clause as in the platform's text; where candidates differ, as in the Windows Server text.
-fn says(clause: &ClauseText, candidates: &[Platform]) -> String {
+pub(crate) fn says(clause: &ClauseText, candidates: &[Platform]) -> String {
     let of = |platform: &Platform| clause.differs.get(platform.as_str()).unwrap_or(&clause.says);
     let mut texts = candidates.iter().filter(|platform| !clause.no_text_on.contains(platform)).map(of);
     let first = texts.next().unwrap_or(&clause.says);

@@ -1,5 +1,6 @@
 //! The engine's result of a check. Programs and renderers get it as [`v1::ReportV1`], which is the contract.
 
+mod clauses;
 mod to_v1;
 pub mod v1;
 
@@ -65,6 +66,8 @@ pub struct Policy {
     pub as_of: String,
     /// The day of the version table.
     pub version_table_as_of: String,
+    /// The release of the host, where the user gave it.
+    pub release: Option<String>,
 }
 
 /// The cluster that was judged.
@@ -80,6 +83,25 @@ pub struct Cluster {
     pub nodes: usize,
     /// The uid of the namespace kube-system; empty if unknown.
     pub uid: String,
+    /// The nodes by the version of their kubelet.
+    pub node_versions: Vec<NodeVersion>,
+    /// The creation of the oldest system namespace, RFC 3339.
+    pub created: Option<String>,
+    /// The version of the Azure Arc agents, as they report it.
+    pub arc_agent_version: Option<String>,
+}
+
+/// The nodes with one version of the kubelet.
+#[derive(Clone, Debug, Default)]
+pub struct NodeVersion {
+    /// `v1.33.5`.
+    pub version: String,
+    /// The number of nodes.
+    pub nodes: usize,
+    /// The creation of the oldest of them, RFC 3339.
+    pub first_created: Option<String>,
+    /// The creation of the newest of them, RFC 3339.
+    pub last_created: Option<String>,
 }
 
 /// The reason why a rule that only judges states does not evaluate manifests.

@@ -110,6 +110,8 @@ pub fn apply(findings: &mut [Finding], waivers: &[Waiver], now: Timestamp) {
             name: waiver.name.clone(),
             reason: waiver.reason.split_whitespace().collect::<Vec<_>>().join(" "),
             expires: waiver.expires.to_string(),
+            ticket: waiver.ticket.clone(),
+            support_case: waiver.support_case.clone(),
         });
     }
 }

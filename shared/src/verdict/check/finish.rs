@@ -1,15 +1,16 @@
 //! The end of a check, which makes a report of all that was read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::state::{Check, NotJudged};
 use super::sum_up::{settle, summary, verdict};
 use crate::data::Platform;
+use crate::facts::inventory::NodeFact;
 use crate::finding::Finding;
 use crate::people::waiver;
 use crate::rules::aa904;
 use crate::verdict::audit;
-use crate::verdict::report::{Cluster, Coverage, Policy, Report, RuleResult, ToolVersion};
+use crate::verdict::report::{Cluster, Coverage, NodeVersion, Policy, Report, RuleResult, ToolVersion};
 use crate::verdict::weigh::merge;
 
 impl Check<'_> {
@@ -77,12 +78,16 @@ impl Check<'_> {
                 documents,
                 as_of: day.to_string(),
                 version_table_as_of: tables.into_iter().collect::<Vec<_>>().join("|"),
+                release: self.params.release.clone(),
             },
             cluster: Cluster {
                 context: context.to_owned(),
                 server: server.to_owned(),
                 kubernetes_version: self.inventory.server_version.clone().unwrap_or_default(),
                 nodes: self.inventory.nodes.len(),
+                node_versions: node_versions(&self.inventory.nodes),
+                created: self.inventory.birth.clone(),
+                arc_agent_version: self.inventory.arc_agent_version.clone(),
                 uid: self.inventory.cluster.clone(),
             },
             verdict,
@@ -97,4 +102,23 @@ impl Check<'_> {
             coverage,
         })
     }
+}
+
+/// The nodes by the version of their kubelet, in the order of the versions' text.
+fn node_versions(nodes: &[NodeFact]) -> Vec<NodeVersion> {
+    let mut versions: BTreeMap<&str, NodeVersion> = BTreeMap::new();
+    for node in nodes.iter().filter(|node| !node.kubelet.is_empty()) {
+        let known = versions.entry(&node.kubelet).or_default();
+        known.nodes += 1;
+        // RFC 3339 times in UTC sort as text, and nothing sorts before them.
+        let created = || node.created.clone();
+        if node.created.is_some() && (known.first_created.is_none() || node.created < known.first_created) {
+            known.first_created = created();
+        }
+        if node.created > known.last_created {
+            known.last_created = created();
+        }
+    }
+    let named = |(version, known): (&str, NodeVersion)| NodeVersion { version: version.to_owned(), ..known };
+    versions.into_iter().map(named).collect()
 }

@@ -1,14 +1,16 @@
 //! The way from the engine's result to the contract: the one place where names, sections and summaries are looked up.
 
+use super::clauses::{self, texts_with};
 use super::v1::{
     AnswerV1, BasisV1, CatalogueV1, ClockV1, ClusterV1, CommandV1, ConsequenceV1, CoverageV1, DocumentV1, EvidenceV1,
-    FindingV1, InputV1, ObjectV1, OutcomeV1, PolicyV1, QuestionV1, ReportKindV1, ReportV1, ReportVersionV1, RuleV1,
-    SectionV1, SkippedRuleV1, ToolV1, VerdictV1, WaiverV1,
+    FindingV1, InputV1, NodeVersionV1, ObjectV1, OutcomeV1, PolicyV1, QuestionV1, ReportKindV1, ReportV1,
+    ReportVersionV1, RuleV1, SectionV1, SkippedRuleV1, ToolV1, VerdictV1, WaiverV1,
 };
 use super::{
-    Clock, Cluster, Coverage, NEEDS_CLUSTER, Policy, Report, RuleOutcome, RuleResult, ToolVersion, VerdictWord,
+    Clock, Cluster, Coverage, NEEDS_CLUSTER, NodeVersion, Policy, Report, RuleOutcome, RuleResult, ToolVersion,
+    VerdictWord,
 };
-use crate::command::Command;
+use crate::command::{Command, Shell};
 use crate::data::{Document, Platform, embedded};
 use crate::finding::{Basis, Clause, Consequence, Evidence, Finding, ObjectRef, WaiverNote};
 use crate::people::questions::{AnswerNote, Question};
@@ -33,6 +35,7 @@ impl ReportV1 {
             coverage,
         } = report;
         let all = catalogue::ALL.len();
+        let clauses = clauses::of(&policy.platforms, &rules, &findings, &questions);
         let skipped = catalogue::ALL.iter().filter(|rule| rules.iter().all(|own| own.code != rule.code));
         let skipped =
             skipped.map(|rule| SkippedRuleV1 { code: rule.code.as_str().to_owned(), slug: rule.slug.to_owned() });
@@ -58,6 +61,7 @@ impl ReportV1 {
             rules: rules.into_iter().map(Into::into).collect(),
             clocks: clocks.into_iter().map(Into::into).collect(),
             questions: questions.into_iter().map(Into::into).collect(),
+            clauses,
             coverage: coverage.into(),
         }
     }
@@ -95,11 +99,7 @@ fn sections(clauses: &[Clause], platforms: &[Platform]) -> Vec<SectionV1> {
     for clause in clauses {
         let row = data.clauses.iter().find(|row| row.id == clause.as_str());
         let heading = row.map_or("", |row| &*row.section);
-        let has_it = |platform: &&Platform| {
-            platform.has_policy_text() && row.is_some_and(|row| !row.no_text_on.contains(platform))
-        };
-        let texts: Vec<&Document> =
-            platforms.iter().filter(has_it).filter_map(|platform| data.document(*platform)).collect();
+        let texts = row.map(|row| texts_with(row, platforms)).unwrap_or_default();
         let at = sections.iter().position(|known| known.section == heading).unwrap_or(sections.len());
         if at == sections.len() {
             let (clauses, documents) = (Vec::new(), Vec::new());
@@ -108,8 +108,8 @@ fn sections(clauses: &[Clause], platforms: &[Platform]) -> Vec<SectionV1> {
         let Some(section) = sections.get_mut(at) else { continue };
         section.clauses.push(clause.as_str().to_owned());
         for text in texts {
-            if !section.documents.contains(&text.id) {
-                section.documents.push(text.id.clone());
+            if !section.documents.contains(&text) {
+                section.documents.push(text);
             }
         }
     }
@@ -134,6 +134,7 @@ impl From<Policy> for PolicyV1 {
             documents: policy.documents.iter().map(Into::into).collect(),
             as_of: policy.as_of,
             version_table_as_of: policy.version_table_as_of,
+            release: policy.release,
         }
     }
 }
@@ -152,8 +153,17 @@ impl From<&Document> for DocumentV1 {
 
 impl From<Cluster> for ClusterV1 {
     fn from(cluster: Cluster) -> Self {
-        let Cluster { context, server, kubernetes_version, nodes, uid } = cluster;
-        ClusterV1 { context, server, kubernetes_version, nodes, uid }
+        let Cluster { context, server, kubernetes_version, nodes, uid, node_versions, created, arc_agent_version } =
+            cluster;
+        let node_versions = node_versions.into_iter().map(Into::into).collect();
+        ClusterV1 { context, server, kubernetes_version, nodes, uid, node_versions, created, arc_agent_version }
+    }
+}
+
+impl From<NodeVersion> for NodeVersionV1 {
+    fn from(own: NodeVersion) -> Self {
+        let NodeVersion { version, nodes, first_created, last_created } = own;
+        NodeVersionV1 { version, nodes, first_created, last_created }
     }
 }
 
@@ -225,10 +235,13 @@ impl From<Evidence> for EvidenceV1 {
 
 impl From<Command> for CommandV1 {
     fn from(command: Command) -> Self {
+        let (shells, other_line) = in_both_shells(&command);
         CommandV1 {
             line: command.line(),
             printed: command.printed(),
             shell: command.shell.as_str().to_owned(),
+            shells,
+            other_line,
             clears: command.clears(),
             platforms: words(&command.platforms),
             argv: command.argv,
@@ -239,10 +252,29 @@ impl From<Command> for CommandV1 {
     }
 }
 
+/// The shells that take the command's line as it is, and the line for the other shell where that takes another one.
+fn in_both_shells(command: &Command) -> (Vec<String>, Option<String>) {
+    let own = command.shell;
+    let other = if own == Shell::Bash { Shell::PowerShell } else { Shell::Bash };
+    let mut there = command.clone();
+    there.shell(other);
+    let line = there.line();
+    // A cmdlet stays PowerShell's.
+    if there.shell == own {
+        return (vec![own.as_str().to_owned()], None);
+    }
+    if line == command.line() {
+        let mut both = [own, other].map(|shell| shell.as_str().to_owned());
+        both.sort();
+        return (both.to_vec(), None);
+    }
+    (vec![own.as_str().to_owned()], Some(line))
+}
+
 impl From<WaiverNote> for WaiverV1 {
     fn from(note: WaiverNote) -> Self {
-        let WaiverNote { name, reason, expires } = note;
-        WaiverV1 { name, reason, expires }
+        let WaiverNote { name, reason, expires, ticket, support_case } = note;
+        WaiverV1 { name, reason, expires, ticket, support_case }
     }
 }
 
@@ -349,8 +381,24 @@ mod tests {
         let json = serde_json::to_string(&CommandV1::from(command)).ok();
         let expected = concat!(
             r#"{"argv":["kubectl","get","nodes"],"line":"kubectl get nodes","printed":"kubectl get nodes  # slow; shows them","#,
-            r#""shell":"bash","clears":false,"platforms":["azure-local"],"caution":"slow","note":"shows them"}"#
+            r#""shell":"bash","shells":["bash","powershell"],"clears":false,"platforms":["azure-local"],"caution":"slow","note":"shows them"}"#
         );
         assert_eq!(json.as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn a_command_has_a_line_for_the_other_shell_where_that_takes_another_one() {
+        let of = |command: Command| {
+            let CommandV1 { shells, other_line, .. } = command.into();
+            (shells.join(" "), other_line)
+        };
+        let plain = Command::kubectl(["get", "nodes"]);
+        assert_eq!(of(plain.clone()), ("bash powershell".to_owned(), None));
+        let quoted = plain.name("it's");
+        assert_eq!(of(quoted.clone()), ("bash".to_owned(), Some("kubectl get nodes 'it''s'".to_owned())));
+        let mut there = quoted;
+        there.shell(Shell::PowerShell);
+        assert_eq!(of(there), ("powershell".to_owned(), Some(r"kubectl get nodes 'it'\''s'".to_owned())));
+        assert_eq!(of(Command::cmdlet("Get-AksHciLogs", [])), ("powershell".to_owned(), None));
     }
 }

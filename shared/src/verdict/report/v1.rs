@@ -5,6 +5,7 @@
 //! A reader ignores fields that it does not know. Rules, clauses and policy data stay behind: whatever a renderer says of
 //! them is in the report.
 
+mod clause;
 mod finding;
 mod words;
 
@@ -15,8 +16,11 @@ use serde::{Deserialize, Serialize};
 use crate::data::own::API_VERSION;
 use crate::text;
 
+pub use clause::ClauseV1;
 pub use finding::{CommandV1, DocumentV1, EvidenceV1, FindingV1, ObjectV1, SectionV1, WaiverV1};
-pub use words::{BasisV1, ConsequenceV1, InputKindV1, OutcomeV1, ReportKindV1, ReportVersionV1, VerdictV1};
+pub use words::{
+    BasisV1, ClauseStateV1, ConsequenceV1, InputKindV1, OutcomeV1, ReportKindV1, ReportVersionV1, VerdictV1,
+};
 
 /// The result of a check.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -58,6 +62,9 @@ pub struct ReportV1 {
     pub clocks: Vec<ClockV1>,
     /// Questions about what Kubernetes cannot show, with whom to ask and the answers.
     pub questions: Vec<QuestionV1>,
+    /// The clauses of the policy, each with what became of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clauses: Vec<ClauseV1>,
     /// The extent and the cost of reading.
     pub coverage: CoverageV1,
 }
@@ -90,6 +97,9 @@ pub struct PolicyV1 {
     pub as_of: String,
     /// The day of the version table.
     pub version_table_as_of: String,
+    /// The release of the host, where `--platform-release` told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<String>,
 }
 
 /// The cluster that was judged.
@@ -107,6 +117,29 @@ pub struct ClusterV1 {
     /// The uid of its namespace kube-system, which stays as long as the cluster does; empty if unknown.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub uid: String,
+    /// The nodes by the version of their kubelet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub node_versions: Vec<NodeVersionV1>,
+    /// When the oldest system namespace was created, RFC 3339: the birth of the cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<String>,
+    /// The version of the Azure Arc agents, in their own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arc_agent_version: Option<String>,
+}
+
+/// The nodes with one version of the kubelet. An upgrade makes nodes anew, so their ages show when it was.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeVersionV1 {
+    /// `v1.33.5`.
+    pub version: String,
+    /// The number of nodes.
+    pub nodes: usize,
+    /// When the oldest of them was created, RFC 3339; nothing where no node tells.
+    pub first_created: Option<String>,
+    /// When the newest of them was created, RFC 3339.
+    pub last_created: Option<String>,
 }
 
 /// The source of the objects that were judged, and what is known of it beside the cluster.

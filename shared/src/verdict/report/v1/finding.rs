@@ -134,6 +134,12 @@ pub struct CommandV1 {
     pub printed: String,
     /// `bash` or `powershell`.
     pub shell: String,
+    /// The shells that take `line` as it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shells: Vec<String>,
+    /// The line for the other shell, where that takes another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_line: Option<String>,
     /// Whether the finding is gone once the command has run.
     pub clears: bool,
     /// The platforms that it is for; empty for all.
@@ -160,4 +166,10 @@ pub struct WaiverV1 {
     pub reason: String,
     /// RFC 3339: the finding returns then.
     pub expires: String,
+    /// The ticket it was given under.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
+    /// The number of Microsoft's support case, where Microsoft directed the change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub support_case: Option<String>,
 }

@@ -88,6 +88,50 @@ impl BasisV1 {
     }
 }
 
+/// What became of a clause, heaviest first: where several hold, the first counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClauseStateV1 {
+    /// A finding on it voids support.
+    Violated,
+    /// A finding on it endangers support, updates or repair.
+    AtRisk,
+    /// A finding on it names a part that Microsoft does not cover.
+    NotCovered,
+    /// A rule on it is not decided.
+    Unknown,
+    /// Only people can answer it, and nobody has.
+    Question,
+    /// Every finding on it is waived.
+    Waived,
+    /// People have answered that it is fulfilled.
+    Answered,
+    /// A rule looked at it and found nothing heavier than `info`.
+    Pass,
+    /// Kubernetes cannot show it.
+    NotObservable,
+    /// No selected rule judges it, on this platform or at all.
+    NotJudged,
+}
+
+impl ClauseStateV1 {
+    /// The word JSON carries.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ClauseStateV1::Violated => "violated",
+            ClauseStateV1::AtRisk => "at-risk",
+            ClauseStateV1::NotCovered => "not-covered",
+            ClauseStateV1::Unknown => "unknown",
+            ClauseStateV1::Question => "question",
+            ClauseStateV1::Waived => "waived",
+            ClauseStateV1::Answered => "answered",
+            ClauseStateV1::Pass => "pass",
+            ClauseStateV1::NotObservable => "not-observable",
+            ClauseStateV1::NotJudged => "not-judged",
+        }
+    }
+}
+
 /// The consequence of a finding, heaviest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
