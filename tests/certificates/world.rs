@@ -34,8 +34,7 @@ pub(crate) enum Vandalism {
     BundleOfOneWebhookEmptied,
     ConfigurationDeleted,
     ConfigurationRestored,
-    RecordDeleted,
-    RecordRubbish,
+    RecordLost,
     RecordOlder,
 }
 
@@ -50,8 +49,8 @@ pub(crate) struct World {
     now: Timestamp,
     times: CertificateTimes,
     versions: u64,
-    /// The outer `None`: no Secret. The inner: rubbish.
-    record: Versioned<Option<Option<CertificateRecord>>>,
+    /// `None`: no Secret, or rubbish in it, which is the same to a replica.
+    record: Versioned<Option<CertificateRecord>>,
     /// `caBundle` of each webhook; `None`: no configuration.
     bundles: Versioned<Option<Vec<String>>>,
     replicas: [Replica; 2],
@@ -117,7 +116,7 @@ impl World {
     fn passes(&mut self, seconds: i64) {
         self.now += SignedDuration::from_secs(seconds);
         let ended = |certificate: &TrustedCertificate| !certificate.is_valid(self.now);
-        let recorded = self.record.value.iter().flatten().flat_map(|record| record.step.authorities());
+        let recorded = self.record.value.iter().flat_map(|record| record.step.authorities());
         let mut in_use = recorded.chain(self.replicas.iter().filter_map(|replica| replica.held.as_ref()));
         let is_trusted = |certificate: &TrustedCertificate| {
             self.bundles.value.iter().flatten().any(|bundle| bundle.contains(&certificate.pem))
@@ -149,11 +148,10 @@ impl World {
                     self.bundle(Some(vec![String::new(); 2]), true);
                 }
             }
-            Vandalism::RecordDeleted => self.store(None),
-            Vandalism::RecordRubbish => self.store(Some(None)),
+            Vandalism::RecordLost => self.store(None),
             Vandalism::RecordOlder => {
                 if let Some(older) = self.past.first().cloned() {
-                    self.store(Some(Some(older)));
+                    self.store(Some(older));
                 }
             }
         }
@@ -165,7 +163,7 @@ impl World {
         self.bundles = Versioned { version: self.versions, value: bundles };
     }
 
-    fn store(&mut self, record: Option<Option<CertificateRecord>>) {
+    fn store(&mut self, record: Option<CertificateRecord>) {
         self.versions += 1;
         self.record = Versioned { version: self.versions, value: record };
     }
@@ -178,17 +176,16 @@ impl World {
             Phase::Configuration(bundles) => self.decide(at, bundles),
             Phase::Decided { action, record, bundles } => {
                 match action {
-                    NextAction::Rest => {}
                     NextAction::Write(new) if record == self.record.version => {
                         self.past.push((*new).clone());
-                        self.store(Some(Some(*new)));
+                        self.store(Some(*new));
                     }
                     NextAction::Trust(bundle) if bundles.version == self.bundles.version => {
                         let count = bundles.value.unwrap().len();
                         self.bundle(Some(vec![bundle; count]), false);
                     }
                     // The API server refuses what was made for another version.
-                    NextAction::Write(_) | NextAction::Trust(_) => {}
+                    NextAction::Rest | NextAction::Write(_) | NextAction::Trust(_) => {}
                 }
                 Phase::Idle
             }
@@ -201,7 +198,7 @@ impl World {
         let record = self.record.clone();
         let replica = self.replicas[at].clone();
         let mut situation = Situation {
-            record: record.value.as_ref().and_then(Option::as_ref),
+            record: record.value.as_ref(),
             trust: &trust,
             held: replica.held.as_ref().map(|authority| HeldCertificate { authority, leaf: "leaf" }),
             replica: replica.name,
@@ -264,7 +261,7 @@ impl World {
         let untrusted: Vec<_> =
             serving.iter().filter(|replica| !self.is_trusted(replica.held.as_ref().unwrap())).collect();
         if untrusted.is_empty() {
-            let steady = self.record.value.iter().flatten().next().is_some();
+            let steady = self.record.value.is_some();
             if steady && !serving.is_empty() && self.expected() == self.bundles.value {
                 self.destroyed = false;
             }
@@ -281,7 +278,7 @@ impl World {
 
     /// The bundles by the record.
     fn expected(&self) -> Option<Vec<String>> {
-        let record = self.record.value.iter().flatten().next()?;
+        let record = self.record.value.as_ref()?;
         Some(vec![record.step.bundle(); 2])
     }
 
@@ -326,7 +323,7 @@ impl World {
                 self.pass(0);
             }
         }
-        let step = &self.record.value.as_ref().unwrap().as_ref().unwrap().step;
+        let step = &self.record.value.as_ref().unwrap().step;
         assert!(matches!(step, TrustStep::Steady { .. }), "{step:?}, after\n{}", self.trail.join("\n"));
         assert_eq!(self.bundles.value, self.expected());
         assert!(!self.destroyed);
@@ -342,7 +339,7 @@ impl World {
 
     /// The number of the newest authority in the record.
     pub(crate) fn generation(&self) -> u64 {
-        let record = self.record.value.iter().flatten().next().unwrap();
+        let record = self.record.value.as_ref().unwrap();
         record.step.authorities().last().unwrap().generation
     }
 }
