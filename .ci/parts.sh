@@ -64,12 +64,12 @@ require_tools() {
         || missing+=("go: install Go 1.26 or newer (https://go.dev/dl); the end-to-end tests build their control plane with it")
     command -v git >/dev/null \
         || missing+=("git: install it (https://git-scm.com); a test copies what it tracks, and runs README's commands there")
-    provide chromium chromium
+    provide chromium chromium fonts-liberation
     provide npm nodejs npm
     command -v chromium >/dev/null || [[ -n ${CHROMIUM:-} ]] \
         || missing+=("Chromium: apt-get install chromium, or set CHROMIUM to the program; a test looks at the HTML report with it")
     command -v npm >/dev/null \
-        || missing+=("npm: install Node.js 20 or newer with npm (https://nodejs.org); a test gets axe-core from it")
+        || missing+=("npm: install Node.js 20 or newer with npm (https://nodejs.org); tests get axe-core and validators from it")
     if ((${#missing[@]} > 0)); then
         printf 'missing %s\n' "${missing[@]}" >&2
         printf 'nothing was checked\n' >&2

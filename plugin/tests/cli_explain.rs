@@ -3,6 +3,11 @@
 
 use std::process::{Command, Output};
 
+use aksarc_shared::data::embedded;
+use aksarc_shared::rules::catalogue;
+use kubectl_aksarc::screen::explain::{self, Extent};
+use kubectl_aksarc::screen::style::Look;
+
 fn run(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-aksarc"));
     // A pager that fails whoever starts it: no pipe is paged.
@@ -18,14 +23,46 @@ fn page(arguments: &[&str]) -> String {
 #[test]
 fn examples_are_shown_where_they_are_asked_for() {
     let (short, long) = (page(&["explain", "AA201"]), page(&["explain", "AA201", "--examples"]));
-    assert!(
-        !short.contains("# state:") && short.trim_end().ends_with("with the rule's answers: --examples"),
-        "{short}"
-    );
+    assert!(!short.contains("# state:") && short.trim_end().ends_with("examples with the rule's answers"), "{short}");
+    let full = page(&["explain", "AA201", "--full"]);
+    assert!(full.contains("What it cannot see") && full.trim_end().ends_with("rule's answers: --examples"), "{full}");
+    assert!(!full.contains("# state:") && !short.contains("What it cannot see\n"), "{short}");
     assert!(long.contains("# state: AA201") && !long.contains("--examples"), "{long}");
     assert!(short.lines().count() * 3 < long.lines().count());
     assert_eq!(page(&["rules", "show", "AA201"]), short);
     assert_eq!(page(&["explain", "AA201", "--no-pager"]), short);
+}
+
+/// Whoever is woken at night reads one page: what it means, the way out, why, and where that is written.
+#[test]
+fn a_page_is_read_in_a_minute() {
+    let look = Look { width: Some(80), ..Look::default() };
+    let mut longest = 0;
+    for rule in catalogue::ALL {
+        let text = explain::page(rule, embedded(), look, Extent::Short, "kubectl aksarc");
+        let text = anstream::adapter::strip_str(&text).to_string();
+        let lines: Vec<&str> = text.lines().collect();
+        longest = longest.max(lines.len());
+        assert!(lines.len() <= 72, "{} has {} lines:\n{text}", rule.code, lines.len());
+        // Addresses and the words of commands are copied, and stay whole.
+        let whole = |line: &str| line.split(' ').any(|word| word.chars().count() > 60);
+        let long = |line: &&&str| line.chars().count() > 80 && !whole(line);
+        assert_eq!(lines.iter().find(long), None);
+        let way_out = lines.iter().position(|line| *line == "Instead").unwrap();
+        assert!(way_out <= 14, "{}: the way out is line {way_out}", rule.code);
+        let of_this_project = ["AA903", "AA904"].contains(&rule.code.as_str());
+        assert!(of_this_project || text.contains("\n    https://"), "{text}");
+    }
+    assert!(longest > 30, "{longest}");
+}
+
+#[test]
+fn tables_of_pages_stay_tables() {
+    let look = Look { width: Some(80), ..Look::default() };
+    for rule in catalogue::ALL {
+        let text = explain::page(rule, embedded(), look, Extent::Full, "kubectl aksarc");
+        assert!(!text.lines().any(|line| line.starts_with('|')), "{}: {text}", rule.code);
+    }
 }
 
 #[test]

@@ -448,7 +448,6 @@ fn wrong_words_get_the_right_ones() {
         (&["support-check", "--waivers", "missing.yaml"], "missing.yaml"),
         (&["support-check", "--versions", "missing.yaml"], "missing.yaml"),
         (&["support-check", "--snapshot", "a", "-f", "b"], "cannot be used with"),
-        (&["support-check", "-n", "x"], "is for manifests (--filename"),
         (&["support-check", "--only", "AA999"], "rules list` shows all"),
         (&["support-check", "--snapshot", "a", "--context", "b"], "cannot be used with"),
         (&["support-check", "-q", "-v"], "cannot be used with"),

@@ -123,8 +123,8 @@ fn a_full_disk_leaves_the_old_file() {
     for (arguments, name) in [
         (format!("{CHECK} --output-file old"), "old"),
         ("baseline capture -o old.json".to_owned(), "old.json"),
-        ("snapshot -o old.json".to_owned(), "old.json"),
-        ("snapshot -o old.tgz".to_owned(), "old.tgz"),
+        ("snapshot --force -o old.json".to_owned(), "old.json"),
+        ("snapshot --force -o old.tgz".to_owned(), "old.tgz"),
     ] {
         program.write(name, "old");
         let ran = shell(&program, &format!("trap '' XFSZ; ulimit -f 0; exec $P {arguments}")).exits(1);

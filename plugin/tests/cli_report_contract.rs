@@ -10,7 +10,7 @@ use aksarc_shared::verdict::report::v1::ReportV1;
 use fake::{Cluster, Program, Server};
 use jiff::Timestamp;
 use kubectl_aksarc::screen::format::ScreenFormat;
-use kubectl_aksarc::screen::report::{GroupBy, Show, View, report};
+use kubectl_aksarc::screen::report::{Filter, GroupBy, Show, View, report};
 use kubectl_aksarc::screen::style::Look;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
@@ -85,7 +85,8 @@ fn prints_the_same(program: &Program, given: &[&str], show: Show, group_by: Grou
         let ran = program.run(&[&["support-check", "-o", word, "--save", "saved.json"], given].concat());
         let saved = ReportV1::parse(&program.read("saved.json")).unwrap();
         let now = Timestamp::now();
-        let view = View { look: Look::default(), name: "kubectl aksarc", show, group_by, now };
+        let filter = Filter::default();
+        let view = View { look: Look::default(), name: "kubectl aksarc", show, filter, group_by, now };
         let printed = report(&saved, format, &view).unwrap();
         assert_eq!(anstream::adapter::strip_str(&printed).to_string(), ran.stdout, "-o {word} {given:?}");
     }
@@ -197,13 +198,14 @@ impl<'de> Visitor<'de> for Walk<'_> {
 }
 
 /// Fields that came after 0.1.0.
-const ADDED: [&str; 30] = [
+const ADDED: [&str; 42] = [
     "policy.platforms[]",
     "policy.preview",
     "cluster.uid",
     "failOn",
     "input.kind",
     "input.taken",
+    "input.takenAt",
     "input.asOf",
     "input.nodesRead",
     "input.unjudged",
@@ -215,6 +217,17 @@ const ADDED: [&str; 30] = [
     "findings[].sections[].clauses[]",
     "findings[].sections[].documents[]",
     "findings[].fix[].printed",
+    "policy.documents[].url",
+    "policy.documents[].note",
+    "rules[].instead",
+    "findings[].surplus",
+    "findings[].broken",
+    "findings[].sections[].urls[]",
+    "findings[].issues[].name",
+    "findings[].issues[].title",
+    "findings[].issues[].url",
+    "findings[].fix[].nameAt",
+    "clocks[].subject",
     "findings[].fix[].shells[]",
     "clauses[].id",
     "clauses[].section",

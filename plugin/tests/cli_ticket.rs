@@ -223,6 +223,10 @@ fn a_bundle_holds_what_a_ticket_needs_and_no_name_under_pseudonyms() {
         assert!(!holds(&text, name), "{name}");
     }
     assert!(hidden[0].1.contains("has a pseudonym, the same one everywhere"), "{}", hidden[0].1);
+    assert!(
+        told.contains("contoso") && !text.contains("contoso"),
+        "the owner's name, in hosts, pools and keys of labels"
+    );
     assert!(!text.contains("-----BEGIN") && !text.contains("caBundle"), "certificates hold names of hosts");
     // The snapshot inside is one, and judged as before but for what was left out.
     for (name, text) in &hidden {

@@ -465,7 +465,13 @@ fn a_new_waiver_covers_the_finding_it_was_made_for() {
     let report = program.check(&["--save", "result.json", "-o", "json"]).exits(3).json();
     let print = report["findings"][0]["fingerprint"].as_str().unwrap().to_owned();
     let start = ["--not-before", "2026-05-20", "--days", "30"];
-    for finding in [&[&*print][..], &[&print[..8]], &["AA201", "node/moc-l2"], &["aa201", "moc-l2", "--pin"]] {
+    for finding in [
+        &[&*print][..],
+        &[&print[..8]],
+        &["AA201", "node/moc-l2"],
+        &["AA201", "no/moc-l2"],
+        &["aa201", "moc-l2", "--pin"],
+    ] {
         let made = new(&program, &[&["--from", "result.json"], finding, &start].concat()).exits(0).stdout;
         program.write("w.yaml", &made);
         program.run(&["waivers", "lint", "w.yaml", "--as-of", AS_OF]).exits(0);
@@ -607,6 +613,7 @@ fn what_lint_would_refuse_is_not_made() {
         (from(&["abc"]), "at least 8"),
         (from(&["00000000"]), "It has:\n"),
         (from(&["AA201", "moc-l1"]), "node/moc-l2"),
+        (from(&["AA201", "moc-l2", "-n", "shop"]), "no findings"),
         (vec!["--from", "missing.json", "x", "--days", "1"], "missing.json"),
         (vec!["--from", "other.json", "AA201", "moc-l2", "--days", "1"], "DryRunReport"),
         (vec!["--from", "list.json", "AA201", "moc-l2", "--days", "1"], "SupportReport"),

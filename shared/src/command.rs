@@ -93,6 +93,8 @@ pub struct Command {
     /// For a command that does not clear the finding: what it does instead.
     pub(crate) only: Option<String>,
     pub(crate) shell: Shell,
+    /// The place in `argv` of the object's name, where the program takes several names in a row.
+    pub(crate) name_at: Option<usize>,
     fits: bool,
 }
 
@@ -131,6 +133,7 @@ impl Command {
             caution: None,
             only: None,
             shell: Shell::Bash,
+            name_at: None,
             fits: true,
         }
     }
@@ -156,6 +159,14 @@ impl Command {
     pub fn name(mut self, word: &str) -> Self {
         self.fits &= !word.starts_with('-') && !word.is_empty();
         self.word(word)
+    }
+
+    /// Adds the name of an object, as [`Command::name`] does, where the program takes the names of more objects behind it: the
+    /// same command for many objects is then one line.
+    #[must_use]
+    pub fn one_of(mut self, word: &str) -> Self {
+        self.name_at = Some(self.argv.len());
+        self.name(word)
     }
 
     /// Adds a word in capitals that the reader has to fill in.
@@ -199,6 +210,7 @@ impl Command {
     /// Adds flags that select the cluster, right after the program's name.
     pub fn flags(&mut self, flags: &[String]) {
         self.argv.splice(1..1, flags.iter().cloned());
+        self.name_at = self.name_at.map(|place| place + flags.len());
     }
 
     /// Sets the shell that the line is for. Cmdlets stay PowerShell's.

@@ -374,6 +374,26 @@ impl Evidence {
     }
 }
 
+/// Whether something of the cluster works. What does not is urgent, whatever it means for support.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Condition {
+    /// Nothing shows that it does not.
+    #[default]
+    Working,
+    /// It is down, missing or failing at this moment.
+    Broken,
+}
+
+/// What should stand where something else was found, as far as the value before does not tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Expected {
+    /// Nobody recorded it.
+    #[default]
+    Unknown,
+    /// Nothing should stand there.
+    Nothing,
+}
+
 /// A finding as a rule returns it. The engine adds code, weight, basis and clauses from the rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {
@@ -403,6 +423,10 @@ pub struct Draft {
     pub warn_at_most: bool,
     /// Whether the draft is dropped for an agent, software that keeps metadata of its own.
     pub agents_may: bool,
+    /// The condition of what it is about.
+    pub condition: Condition,
+    /// The value that should stand in the place of the one found, where `before` does not say it.
+    pub expected: Expected,
 }
 
 impl Draft {
@@ -422,7 +446,23 @@ impl Draft {
             clauses: None,
             warn_at_most: false,
             agents_may: false,
+            condition: Condition::Working,
+            expected: Expected::Unknown,
         }
+    }
+
+    /// Says that what the finding is about does not work at this moment.
+    #[must_use]
+    pub fn broken(mut self) -> Self {
+        self.condition = Condition::Broken;
+        self
+    }
+
+    /// Says that what was found should not be there at all.
+    #[must_use]
+    pub fn surplus(mut self) -> Self {
+        self.expected = Expected::Nothing;
+        self
     }
 
     /// Adds the value before and after.
@@ -534,6 +574,10 @@ pub struct Finding {
     pub before: Option<String>,
     /// The value found.
     pub after: Option<String>,
+    /// The value that should stand there, where `before` does not say it.
+    pub expected: Expected,
+    /// The condition of what it is about.
+    pub condition: Condition,
     /// One sentence for people.
     pub message: String,
     /// The evidence.
@@ -563,6 +607,8 @@ impl Finding {
             path: "metadata.labels[kubernetes.io/hostname]".into(),
             before: None,
             after: None,
+            expected: Expected::Unknown,
+            condition: Condition::Working,
             message: "the system label kubernetes.io/hostname was changed".to_owned(),
             evidence: Vec::new(),
             fix: Vec::new(),

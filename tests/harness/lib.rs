@@ -32,6 +32,7 @@ pub mod house;
 mod identity;
 mod kubectl;
 pub mod npm;
+pub mod open_reports;
 mod pki;
 mod process;
 pub mod product;

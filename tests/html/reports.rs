@@ -38,6 +38,7 @@ fn judged(name: &str, params: Params) -> ReportV1 {
     let input = InputV1 {
         kind: InputKindV1::Snapshot,
         taken: about.taken,
+        taken_at: None,
         as_of: Some(NOW.to_owned()),
         nodes_read: true,
         unjudged: 0,
@@ -76,6 +77,7 @@ fn busy() -> ReportV1 {
             code: "AA102".to_owned(),
             what: "Kubernetes 1.33 leaves the list of supported versions".to_owned(),
             platforms: if days == 60 { vec!["azure-local".to_owned()] } else { Vec::new() },
+            subject: String::new(),
         });
     }
     report.clocks.sort_by_key(|clock| clock.days_left);

@@ -1,5 +1,5 @@
-//! Requests to the API server: reads, access reviews, and rehearsals of writes. A request that changes something cannot
-//! be made.
+//! Requests to the API server: reads, access reviews, rehearsals of writes, and the one write that `report publish`
+//! makes.
 
 use aksarc_shared::k8s::kinds::escaped;
 use http::Method;
@@ -91,6 +91,24 @@ impl ApiRequest {
             accept: JSON,
             content: Some(Content { media_type, bytes: body.to_string().into_bytes() }),
             repeats: Repeats::ByCaller,
+        }
+    }
+
+    /// A write that makes an object what `object` says, by server-side apply: `manager` owns its fields then, also those
+    /// that others had written. Sent twice it makes the same object.
+    ///
+    /// Only `report publish` calls this: no other command changes anything in a cluster.
+    pub(crate) fn apply(path: &str, manager: &str, object: &Value) -> Self {
+        ApiRequest {
+            what: format!("apply {path}"),
+            method: Method::PATCH,
+            target: target(path.to_owned(), [("fieldManager", manager), ("force", "true")].into_iter()),
+            accept: JSON,
+            content: Some(Content {
+                media_type: "application/apply-patch+yaml",
+                bytes: object.to_string().into_bytes(),
+            }),
+            repeats: Repeats::BySender,
         }
     }
 

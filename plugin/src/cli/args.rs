@@ -20,7 +20,7 @@ use crate::screen::ui::UiFlags;
 
 /// Is this cluster, or this change, inside Microsoft's published support policy for AKS enabled by Azure Arc?
 ///
-/// The program changes nothing in a cluster, and the API server is its only peer. Checks and snapshots send only get
+/// The program changes nothing in a cluster, `report publish` aside, and the API server is its only peer. Checks and snapshots send only get
 /// and list requests. A dry run also sends the write that it rehearses, marked dryRun=All, and only to servers that are
 /// known not to store it. doctor also asks about your rights. Not affiliated with Microsoft: verdicts are a reading of
 /// published texts, not a promise of support.

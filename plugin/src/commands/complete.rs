@@ -54,7 +54,7 @@ impl NameSource for Live {
 }
 
 /// The kind of a word as people type it: `node`, `nodes`, `no`, `deployments.apps`.
-fn kind(word: &str) -> Option<&'static Kind> {
+pub(super) fn kind(word: &str) -> Option<&'static Kind> {
     let word = word.to_lowercase();
     let long = SHORT_NAMES.iter().find(|(short, _)| *short == word).map_or(&*word, |(_, long)| long);
     let is_it = |kind: &&&Kind| kind.resource == long || kind.kind.to_lowercase() == long || kind.qualified() == long;

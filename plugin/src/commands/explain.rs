@@ -5,7 +5,7 @@ use aksarc_shared::rules::catalogue::{self, UnknownRule};
 use aksarc_shared::rules::rule::Rule;
 
 use crate::cli::exit::{ExitResult, Failure};
-use crate::screen::explain::{self, Examples};
+use crate::screen::explain::{self, Extent};
 use crate::screen::pager;
 use crate::screen::ui::Ui;
 
@@ -16,7 +16,10 @@ pub struct Args {
     /// Codes, slugs, categories such as 2xx, or clauses such as C13
     #[arg(value_name = "CODE|SLUG|CLAUSE", required = true)]
     pub rules: Vec<String>,
-    /// Show the examples too: objects and changes, each with the rule's answer
+    /// Show the whole page: also what the rule checks, reads and guards, and what it cannot see
+    #[arg(long)]
+    pub full: bool,
+    /// Show the whole page with its examples: objects and changes, each with the rule's answer
     #[arg(long)]
     pub examples: bool,
     /// Print at once, also on a terminal; otherwise $KUBECTL_AKSARC_PAGER, $PAGER or less shows what is longer than the screen
@@ -30,17 +33,22 @@ pub struct Args {
 /// [`Failure`] when there is no such rule.
 pub fn run(args: &Args, ui: &Ui) -> ExitResult {
     let mut pages = Vec::new();
-    let examples = if args.examples { Examples::Shown } else { Examples::Counted };
+    let extent = match (args.examples, args.full) {
+        (true, _) => Extent::Examples,
+        (false, true) => Extent::Full,
+        (false, false) => Extent::Short,
+    };
+    let look = ui.look();
     for word in &args.rules {
         if let Some(clause) = embedded().clauses.iter().find(|clause| clause.id.eq_ignore_ascii_case(word)) {
-            pages.push(explain::clause(clause, embedded(), ui.width));
+            pages.push(explain::clause(clause, embedded(), look));
             continue;
         }
         for rule in select(word, ui.name).map_err(Failure::input)? {
-            pages.push(explain::page(rule, embedded(), ui.width, examples));
+            pages.push(explain::page(rule, embedded(), look, extent, ui.name));
         }
     }
-    let text = ui.look().fit(pages.join("\n"));
+    let text = look.fit(pages.join("\n"));
     if args.no_pager || !pager::show(&text, ui) {
         ui.print(&text)?;
     }
@@ -64,5 +72,6 @@ Examples:
   kubectl aksarc explain 2xx
   kubectl aksarc explain C13
 
-  # With objects and changes that the rule finds, and those that it does not
+  # The whole page, and with objects and changes that the rule finds, and those that it does not
+  kubectl aksarc explain AA201 --full
   kubectl aksarc explain AA201 --examples";

@@ -1,7 +1,8 @@
-//! `report`: renders a saved result, compares two, and makes one ready for a support ticket.
+//! `report`: renders a saved result, compares two, makes one ready for a support ticket, and publishes one.
 
 pub mod bundle;
 pub mod diff;
+pub mod publish;
 pub mod redact;
 
 use std::path::PathBuf;
@@ -24,6 +25,9 @@ pub struct Args {
     /// A result as `support-check --save` and `support-check -o json` write it; - reads standard input
     #[arg(value_name = "RESULT", required = true, value_hint = clap::ValueHint::FilePath)]
     pub result: Option<PathBuf>,
+    /// Print only the findings in this namespace
+    #[arg(short, long, value_name = "NAME")]
+    pub namespace: Option<String>,
     /// Output.
     #[command(flatten)]
     pub showing: Showing,
@@ -51,6 +55,12 @@ pub enum ReportCommand {
     /// compared, 0 otherwise, and 2 for failures.
     #[command(after_help = diff::EXAMPLES)]
     Diff(diff::Args),
+    /// Write a saved result into its cluster, as a ClusterReport of OpenReports and a ConfigMap
+    ///
+    /// This is the one command that changes something in a cluster: two objects, which it applies as the owner of their
+    /// fields. It has a role of its own, with the rights to these two and nothing else. The exit code is 0 when both are
+    /// written, whatever the verdict.
+    Publish(Box<publish::Args>),
     /// Print a result with pseudonyms for the names of nodes, namespaces, people, hosts and the cluster
     ///
     /// A pseudonym is an HMAC of the name under the key: the same name has the same pseudonym under the same key, also in
@@ -67,6 +77,7 @@ impl Args {
         match self.command.as_deref() {
             Some(ReportCommand::Bundle(args)) => &args.flags.ui,
             Some(ReportCommand::Diff(args)) => &args.ui,
+            Some(ReportCommand::Publish(args)) => &args.ui,
             Some(ReportCommand::Redact(args)) => &args.ui,
             None => &self.ui,
         }
@@ -76,18 +87,19 @@ impl Args {
 /// Runs `report`.
 ///
 /// # Errors
-/// [`Failure`] when the result cannot be read or written.
+/// [`Failure`] when the result cannot be read, written or published.
 pub async fn run(args: &Args, ui: &Ui) -> ExitResult {
     match args.command.as_deref() {
         Some(ReportCommand::Bundle(args)) => return bundle::run(args, ui).await,
         Some(ReportCommand::Diff(args)) => return diff::run(args, ui),
+        Some(ReportCommand::Publish(args)) => return publish::run(args, ui).await,
         Some(ReportCommand::Redact(args)) => return redact::run(args, ui),
         None => {}
     }
     let Some(path) = &args.result else { return Err(Failure::input(anyhow::anyhow!("name the result to render"))) };
     args.showing.apart(&[])?;
     let report = result::read(path).map_err(Failure::input)?;
-    args.showing.render(&report, Timestamp::now(), ui)?.write(ui)?;
+    args.showing.render(&report, args.namespace.as_deref(), Timestamp::now(), ui)?.write(ui)?;
     Ok(if args.exit_zero { 0 } else { report.exit_code })
 }
 

@@ -2,15 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use aksarc_shared::verdict::report::v1::ReportV1;
+use aksarc_shared::verdict::report::v1::{ConsequenceV1, ReportV1};
 use anyhow::anyhow;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use jiff::Timestamp;
 
 use crate::cli::exit::Failure;
 use crate::formats::{self, Chosen, ChosenParser, ReportFormat, Surroundings};
 use crate::input::settings;
 use crate::screen::output;
-use crate::screen::report::{self, GroupBy, Show, View};
+use crate::screen::report::{self, Filter, GroupBy, ObjectName, Show, View};
+use crate::screen::style::Look;
 use crate::screen::ui::Ui;
 
 /// What is shown of a report, in which formats, and where.
@@ -23,9 +25,16 @@ pub struct Showing {
     /// Write the format that has no file to this one instead of stdout
     #[arg(long, value_name = "FILE", value_parser = settings::file_or_nothing, env = "KUBECTL_AKSARC_OUTPUT_FILE", value_hint = clap::ValueHint::FilePath)]
     pub output_file: Option<PathBuf>,
-    /// Findings to print; problems leaves out waived ones and those that are only information
-    #[arg(long, value_name = "WHICH", default_value = "problems", env = "KUBECTL_AKSARC_SHOW")]
+    /// Part of the report to print
+    #[arg(long, value_name = "PART", default_value = "problems", env = "KUBECTL_AKSARC_SHOW")]
     pub show: Show,
+    /// Print only the findings on these objects: NAME, KIND/NAME or NAMESPACE/KIND/NAME. As with --namespace and --min-weight, the
+    /// verdict, the counts and the exit code are those of all findings
+    #[arg(long, value_name = "OBJECT", value_delimiter = ',', value_parser = ObjectName::parse, env = "KUBECTL_AKSARC_OBJECT")]
+    pub object: Vec<ObjectName>,
+    /// Print only findings of this weight or heavier
+    #[arg(long, value_name = "WEIGHT", env = "KUBECTL_AKSARC_MIN_WEIGHT", value_parser = weight())]
+    pub min_weight: Option<ConsequenceV1>,
     /// Order of the findings in the table
     #[arg(long, value_name = "BY", default_value = "rule", env = "KUBECTL_AKSARC_GROUP_BY")]
     pub group_by: GroupBy,
@@ -63,21 +72,36 @@ impl Showing {
         Ok(())
     }
 
-    /// Renders a report in all formats before any is written, at a moment that ages are counted from.
+    /// Renders a report in all formats before any is written, at a moment that ages are counted from. For people only the
+    /// findings in `namespace` are shown, where one is given.
     ///
     /// # Errors
     /// [`Failure`] when it cannot be serialized.
-    pub(crate) fn render<'r>(&self, report: &'r ReportV1, now: Timestamp, ui: &Ui) -> Result<Renderings<'r>, Failure> {
-        let view = View { look: ui.look(), name: ui.name, show: self.show, group_by: self.group_by, now };
+    pub(crate) fn render<'r>(
+        &self,
+        report: &'r ReportV1,
+        namespace: Option<&str>,
+        now: Timestamp,
+        ui: &Ui,
+    ) -> Result<Renderings<'r>, Failure> {
+        let filter = Filter {
+            namespace: namespace.map(str::to_owned),
+            objects: self.object.clone(),
+            min_weight: self.min_weight,
+        };
         let around = Surroundings::from_environment(&self.sarif_prefix);
         let mut texts = Vec::new();
         for chosen in &self.output {
+            let file = chosen.file.clone().or_else(|| self.output_file.clone());
+            // A file has no links.
+            let look = Look { links: ui.look().links && file.is_none(), ..ui.look() };
+            let (name, show, group_by, filter) = (ui.name, self.show, self.group_by, filter.clone());
+            let view = View { look, name, show, filter, group_by, now };
             let text = formats::render(report, chosen.format, &view, &around)?;
             let screen = chosen.format.on_screen();
             if let Some(note) = screen.and_then(|screen| report::left_out(report, screen, &view)) {
                 ui.note(&note);
             }
-            let file = chosen.file.clone().or_else(|| self.output_file.clone());
             texts.push((Chosen { format: chosen.format, file }, text));
         }
         self.note_what_has_no_place(report, ui);
@@ -100,6 +124,14 @@ impl Showing {
             ));
         }
     }
+}
+
+/// The words of `--min-weight`.
+fn weight() -> impl TypedValueParser<Value = ConsequenceV1> {
+    let words = PossibleValuesParser::new(ConsequenceV1::ALL.map(ConsequenceV1::as_str));
+    words.map(|word| {
+        ConsequenceV1::ALL.into_iter().find(|weight| weight.as_str() == word).unwrap_or(ConsequenceV1::Info)
+    })
 }
 
 impl Renderings<'_> {

@@ -52,10 +52,11 @@ pub struct Args {
     /// Read subdirectories of -f too
     #[arg(short = 'R', long, requires = "filename")]
     pub recursive: bool,
-    /// Namespace for manifests without one
+    /// Print only the findings in this namespace; the whole cluster is judged all the same. For manifests (-f, -k) the namespace
+    /// of those without one
     #[arg(short, long, value_name = "NAME")]
     pub namespace: Option<String>,
-    /// Accepted for compatibility; a check always covers all namespaces
+    /// Print the findings of all namespaces, as without it
     #[arg(short = 'A', long, conflicts_with = "namespace")]
     pub all_namespaces: bool,
     /// Rules, waivers and platform.
@@ -73,6 +74,11 @@ impl Args {
     /// Whether manifests are judged, and no cluster.
     fn of_manifests(&self) -> bool {
         !self.filename.is_empty() || self.kustomize.is_some()
+    }
+
+    /// The namespace whose findings are shown; of manifests it says where they go.
+    fn shown_namespace(&self) -> Option<&str> {
+        self.namespace.as_deref().filter(|_| !self.of_manifests())
     }
 
     /// The kind of what is judged.
@@ -142,11 +148,6 @@ pub async fn run(args: Args, ui: &mut Ui) -> ExitResult {
 async fn judge(args: &Args, ui: &Ui) -> Result<ReportV1, Failure> {
     let begun = Instant::now();
     args.printing.apart()?;
-    if args.namespace.is_some() && !args.of_manifests() {
-        return Err(Failure::input(anyhow::anyhow!(
-            "--namespace is for manifests (--filename, --kustomize): a cluster or a snapshot is always judged as a whole"
-        )));
-    }
     let mut params = args.judging.params(ui)?;
     let mut now = params.now;
     let is_live = args.snapshot.is_none() && !args.of_manifests();
@@ -199,9 +200,16 @@ async fn judge(args: &Args, ui: &Ui) -> Result<ReportV1, Failure> {
     Judging::warn_of_answers(&answers, now, ui);
     let nodes_read =
         matches!(check.inventory().read(&kinds::NODE), Some(ReadState::Complete { .. } | ReadState::Partly(_)));
+    let taken_at = match (args.kind(), &source.taken) {
+        (InputKindV1::Snapshot, Some(taken)) => taken.parse::<Timestamp>().ok(),
+        // With another moment to judge by, the same cluster gives the same report at any time.
+        (InputKindV1::Cluster, _) if args.judging.as_of.is_none() => Some(now),
+        _ => None,
+    };
     let input = InputV1 {
         kind: args.kind(),
         taken: source.taken,
+        taken_at: taken_at.map(|moment| format!("{moment:.0}")),
         as_of: args.judging.as_of.map(|moment| moment.to_string()),
         nodes_read,
         unjudged,
@@ -221,13 +229,14 @@ async fn judge(args: &Args, ui: &Ui) -> Result<ReportV1, Failure> {
     report.coverage.peak_memory_bytes = tool::peak_memory();
     warn(&given, &report, now, ui);
     let report = ReportV1::new(report, input);
-    print(&report, &args.printing, shown_at, ui)?;
+    print(&report, args, shown_at, ui)?;
     Ok(report)
 }
 
 /// Writes the files that were asked for, and prints a report.
-fn print(report: &ReportV1, printing: &Printing, now: Timestamp, ui: &Ui) -> Result<(), Failure> {
-    let shown = printing.showing.render(report, now, ui)?;
+fn print(report: &ReportV1, args: &Args, now: Timestamp, ui: &Ui) -> Result<(), Failure> {
+    let printing = &args.printing;
+    let shown = printing.showing.render(report, args.shown_namespace(), now, ui)?;
     if let Some(path) = &printing.save {
         output::write(path, format::json(report)?.as_bytes())?;
     }

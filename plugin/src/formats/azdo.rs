@@ -6,7 +6,7 @@ use std::path::Path;
 use aksarc_shared::verdict::report::v1::{ConsequenceV1, OutcomeV1, ReportV1};
 
 use super::{escape, gist};
-use crate::screen::report::headline;
+use crate::screen::report::summary::headline;
 
 /// An issue for each failing finding and each undecided rule that the verdict hangs on; the summary, if there is a file
 /// for it; and a task that succeeded with issues if there are any.

@@ -14,7 +14,9 @@ use item::fact;
 pub use item::{CaseChange, CaseItem, CasePart};
 
 use super::escape::{code, markdown};
-use super::words::{by_some, counted, moment, place, policy_texts};
+use super::words::{moment, place};
+use crate::screen::report::summary::{by_some, counted, texts};
+use crate::screen::wording::TYPOGRAPHIC;
 
 /// The case page of a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +87,7 @@ fn request(report: &ReportV1) -> Vec<CaseItem> {
     };
     let some = by_some(report).map(|some| format!(" {some}")).unwrap_or_default();
     let basis = report.verdict_basis.map(|basis| format!(" ({})", basis.phrase())).unwrap_or_default();
-    let texts = policy_texts(report);
+    let texts = texts(report, TYPOGRAPHIC);
     let texts = if texts.is_empty() { "no policy text".to_owned() } else { texts.join("; ") };
     let counts: Vec<String> =
         [("voids", "void support"), ("at-risk", "at risk"), ("not-covered", "not covered"), ("waived", "waived")]

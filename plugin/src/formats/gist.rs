@@ -42,7 +42,7 @@ fn identity(report: &ReportV1) -> Cow<'_, str> {
 
 /// The moment that was judged.
 pub(super) fn moment(report: &ReportV1) -> Timestamp {
-    let mut given = [&report.input.as_of, &report.input.taken].into_iter().flatten();
+    let mut given = [&report.input.as_of, &report.input.taken_at, &report.input.taken].into_iter().flatten();
     let day = || report.policy.as_of.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|day| day.timestamp());
     given.find_map(|text| text.parse().ok()).or_else(day).unwrap_or(Timestamp::UNIX_EPOCH)
 }

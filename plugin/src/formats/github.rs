@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use aksarc_shared::verdict::report::v1::{ConsequenceV1, FindingV1, OutcomeV1, ReportV1};
 
 use super::{escape, gist};
-use crate::screen::report::headline;
+use crate::screen::report::summary::headline;
 use crate::screen::wording::counting;
 
 /// The heaviest findings as errors and warnings, undecided rules that the verdict hangs on as warnings, and a line with

@@ -6,7 +6,7 @@ use aksarc_shared::text;
 use aksarc_shared::verdict::report::v1::{DocumentV1, FindingV1, OutcomeV1, ReportV1, VerdictV1};
 
 use super::{escape, gist};
-use crate::screen::report::headline;
+use crate::screen::report::summary::{counted, headline};
 use crate::screen::wording::counting;
 
 /// The verdict, counts, failing findings with their sources and fixes, undecided rules, and deadlines. It fits into a
@@ -104,7 +104,7 @@ fn head(report: &ReportV1) -> String {
         VerdictV1::Inconclusive => "❓",
     };
     let mut out = format!("## {sign} AKS Arc support policy: {}\n\n", headline(report));
-    let count = |key: &str| report.summary.get(key).copied().unwrap_or(0);
+    let count = |key: &str| counted(report, key);
     let passed = report.rules.iter().filter(|rule| rule.outcome == OutcomeV1::Pass).count();
     let kubernetes = match &*report.cluster.kubernetes_version {
         "" => "unknown".to_owned(),

@@ -15,6 +15,7 @@ pub(crate) fn drifted() -> ReportV1 {
     let input = InputV1 {
         kind: InputKindV1::Snapshot,
         taken: about.taken,
+        taken_at: None,
         as_of: Some("2026-12-01T00:00:00Z".to_owned()),
         nodes_read: true,
         unjudged: 0,

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{escape, gist};
 use crate::screen::format;
-use crate::screen::report::headline;
+use crate::screen::report::summary::headline;
 
 /// A log with one run: the rules that ran, and a result for each failing finding. `prefix` begins the made-up files of
 /// objects.
@@ -30,7 +30,7 @@ pub(super) fn render(report: &ReportV1, prefix: &str) -> serde_json::Result<Stri
                 "fullName": format!("kubectl-aksarc {}", text::clean(&report.tool.version)),
                 "version": report.tool.version,
                 "semanticVersion": report.tool.version,
-                "rules": report.rules.iter().map(|rule| rule_of(rule, &failing)).collect::<Vec<_>>(),
+                "rules": report.rules.iter().map(|rule| rule_of(report, rule, &failing)).collect::<Vec<_>>(),
             }},
             // What precedes the last slash is the category: a new run replaces the alerts of the one before.
             "automationDetails": {"id": format!("aksarc/{name}/{}", gist::moment(report))},
@@ -59,12 +59,13 @@ pub(super) fn render(report: &ReportV1, prefix: &str) -> serde_json::Result<Stri
     format::json_text(&log).map(|text| escape::json(&text))
 }
 
-fn rule_of(rule: &RuleV1, failing: &[&FindingV1]) -> Value {
+fn rule_of(report: &ReportV1, rule: &RuleV1, failing: &[&FindingV1]) -> Value {
     let summary = escape::sarif(&rule.summary);
     let own = failing.iter().filter(|finding| finding.code == rule.code);
     // The rule's heaviest finding stands for it: what is no finding has no level.
     let level = own.clone().map(|finding| finding.consequence).min().map_or("note", level);
-    let mut help = format!("kubectl aksarc explain {} tells what it checks, why, and what to do instead.", rule.code);
+    let code = escape::sarif(&rule.code);
+    let mut help = format!("kubectl aksarc explain {code} tells what it checks, why, and what to do instead.");
     let mut value = json!({
         "id": rule.code,
         "name": pascal(&rule.slug),
@@ -73,15 +74,18 @@ fn rule_of(rule: &RuleV1, failing: &[&FindingV1]) -> Value {
         "defaultConfiguration": {"level": level},
         "properties": {"slug": rule.slug, "outcome": rule.outcome},
     });
-    let pages: Vec<_> = own.flat_map(|finding| &finding.documents).collect();
-    for page in &pages {
-        let line = format!("\nSource: {}", escape::sarif(&page.title));
+    let sources: Vec<_> =
+        own.flat_map(|finding| report.links(finding)).filter(|source| is_address(source.url)).collect();
+    for source in &sources {
+        let comma = if source.section.is_empty() { "" } else { ", " };
+        let (title, section) = (escape::sarif(source.title), escape::sarif(source.section));
+        let line = format!("\nSource: {title}{comma}{section}: {}", source.url);
         if !help.contains(&line) {
             help += &line;
         }
     }
-    if let Some(url) = pages.iter().find_map(|page| page.url.as_deref()).filter(|url| is_address(url)) {
-        put(&mut value, "helpUri", json!(url));
+    if let Some(source) = sources.first() {
+        put(&mut value, "helpUri", json!(source.url));
     }
     put(&mut value, "help", json!({"text": help}));
     value
@@ -131,7 +135,7 @@ fn notifications(report: &ReportV1, failing: usize) -> Vec<Value> {
     let mut notes = Vec::new();
     for rule in report.rules.iter().filter(|rule| rule.outcome == OutcomeV1::Unknown) {
         let level = if rule.could_void { "error" } else { "warning" };
-        let words = format!("{} {} is unknown: {}", rule.code, rule.slug, escape::sarif(&rule.reason));
+        let words = escape::sarif(&format!("{} {} is unknown: {}", rule.code, rule.slug, rule.reason));
         let mut one = note(level, words);
         put(&mut one, "associatedRule", json!({"id": rule.code}));
         notes.push(one);

@@ -1,11 +1,12 @@
-//! Words of a report that the formats for people share: the cluster, its texts, moments and days.
+//! Words of a report that the formats for people share beside those of the screen: the cluster, moments and days.
 
-use aksarc_shared::verdict::report::v1::{DocumentV1, InputKindV1, ReportV1};
+use aksarc_shared::verdict::report::v1::ReportV1;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::screen::wording::{counting, either};
+use crate::screen::report::summary;
+use crate::screen::wording::{days, either};
 
 /// The cluster, the snapshot or the manifests that were judged.
 pub(crate) fn place(report: &ReportV1) -> String {
@@ -19,37 +20,8 @@ pub(crate) fn place(report: &ReportV1) -> String {
 
 /// The platforms that the cluster may be on.
 pub(crate) fn candidates(report: &ReportV1) -> String {
-    let platforms: Vec<&str> = report.policy.platforms.iter().map(String::as_str).collect();
+    let platforms = summary::candidates(report);
     if platforms.is_empty() { report.policy.platform.clone() } else { either(&platforms) }
-}
-
-/// The policy texts, each as `“Support policies for AKS on Azure Local” of 2025-06-26`.
-pub(crate) fn policy_texts(report: &ReportV1) -> Vec<String> {
-    let each = report.policy.documents.iter().map(|document| match &document.date {
-        Some(date) => format!("“{}” of {date}", document.title),
-        None => format!("“{}” (undated)", document.title),
-    });
-    each.collect()
-}
-
-/// A page as `Title (2025-04-03)`.
-pub(crate) fn titled(page: &DocumentV1) -> String {
-    format!("{} ({})", page.title, page.date.as_deref().unwrap_or("undated"))
-}
-
-/// `of the rules asked, 1 of 65`, where `--only` or `--skip` left some out.
-pub(crate) fn by_some(report: &ReportV1) -> Option<String> {
-    report.partial.then(|| format!("of the rules asked, {} of {}", report.rules.len(), report.catalogue.rules))
-}
-
-/// A count of the report's summary.
-pub(crate) fn counted(report: &ReportV1, key: &str) -> usize {
-    report.summary.get(key).copied().unwrap_or(0)
-}
-
-/// Whether manifests were judged, and no state.
-pub(crate) fn is_of_manifests(report: &ReportV1) -> bool {
-    report.input.kind == InputKindV1::Manifests
 }
 
 /// A moment in RFC 3339 as `2026-11-27 05:30:30 UTC`; anything else as it is.
@@ -60,14 +32,40 @@ pub(crate) fn moment(text: &str) -> String {
     }
 }
 
-/// The age of a snapshot on the day judged: `the day before`, `12 days before`; nothing where that is not known.
+/// When a snapshot was taken, from the day judged: `12 days before the day judged`; nothing where that is not known.
 pub(crate) fn age(report: &ReportV1) -> Option<String> {
     let taken = report.input.taken.as_deref()?.parse::<Timestamp>().ok()?.to_zoned(TimeZone::UTC).date();
     let judged = report.policy.as_of.parse::<Date>().ok()?;
-    let days = judged.since(taken).ok()?.get_days();
-    Some(match days {
+    let left: i64 = judged.since(taken).ok()?.get_days().into();
+    Some(match left {
         0 => "on the day judged".to_owned(),
-        1.. => format!("{} before the day judged", counting(days.unsigned_abs() as usize, "day")),
-        _ => format!("{} after the day judged", counting(days.unsigned_abs() as usize, "day")),
+        1.. => format!("{} before the day judged", days(left)),
+        _ => format!("{} after the day judged", days(-left)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::samples::drifted;
+
+    #[test]
+    fn a_snapshot_is_as_old_as_it_was_on_the_day_judged() {
+        let mut report = drifted();
+        let mut of = |taken: &str| {
+            report.input.taken = Some(taken.to_owned());
+            age(&report).unwrap_or_default()
+        };
+        assert_eq!(of("2026-11-27T05:30:32Z"), "4 days before the day judged");
+        assert_eq!(of("2026-11-30T23:59:59Z"), "1 day before the day judged");
+        assert_eq!(of("2026-12-01T23:00:00Z"), "on the day judged");
+        assert_eq!(of("2026-12-03T00:00:00Z"), "2 days after the day judged");
+        assert_eq!(of("yesterday"), "");
+    }
+
+    #[test]
+    fn a_moment_is_in_utc_and_to_the_second() {
+        assert_eq!(moment("2026-11-27T05:30:30.123+01:00"), "2026-11-27 04:30:30 UTC");
+        assert_eq!(moment("soon"), "soon");
+    }
 }

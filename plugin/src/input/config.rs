@@ -78,7 +78,7 @@ struct DefaultSettings {
     guard_config: Option<FilePath>,
     /// Format of reports.
     output: Option<OneOf<ReportFormat>>,
-    /// Findings to print.
+    /// The part of the report to print.
     show: Option<OneOf<Show>>,
     /// Order of the findings in the table.
     group_by: Option<OneOf<GroupBy>>,

@@ -9,21 +9,23 @@ use aksarc_shared::rules::rule::{Mode, Rule, Scope};
 
 use super::grid::{columns, wrap};
 use super::sheet::Sheet;
-use super::style::Paint;
+use super::style::{Look, Paint};
 use super::wording::{counting, dated};
 
-/// Whether a page shows its examples.
+/// How much of a page is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Examples {
-    /// It says how many there are.
-    Counted,
-    /// It shows them.
-    Shown,
+pub enum Extent {
+    /// What a person reads in a minute: the way out, the reason, the sources.
+    Short,
+    /// Also what the rule checks, guards and cannot see.
+    Full,
+    /// Also the examples: objects and changes, each with the rule's answer.
+    Examples,
 }
 
-/// A clause of the policy as text: our words for it, where the texts differ, and what decides it.
-pub fn clause(clause: &ClauseText, data: &Data, width: Option<usize>) -> String {
-    let mut page = RulePage { out: Sheet::new(width.map(|width| width.min(WIDE))) };
+/// A clause of the policy as text: our words for it, where the texts differ, what decides it, and where it stands.
+pub fn clause(clause: &ClauseText, data: &Data, look: Look) -> String {
+    let mut page = RulePage::new(look);
     page.line(&Paint::bold(format_args!("{} {}", clause.id, clause.section)));
     page.text("  ", &clause.says);
     page.line("");
@@ -44,58 +46,106 @@ pub fn clause(clause: &ClauseText, data: &Data, width: Option<usize>) -> String 
         page.fact("settled by", settled);
     }
     let has_it = |document: &&Document| document.platforms.iter().any(|own| !clause.no_text_on.contains(own));
+    page.line("");
+    page.line(&Paint::bold("Sources"));
     for document in data.policy_texts().filter(has_it) {
-        let address = document.url.as_ref().map(|url| format!(", {url}")).unwrap_or_default();
-        page.fact("text", &format!("{}{address}", dated(document)));
+        page.source(document, &clause.section);
     }
     page.out.into_text()
 }
 
-/// The page as text, folded to `width` columns where one is given.
-pub fn page(rule: &Rule, data: &Data, width: Option<usize>, shown: Examples) -> String {
-    let mut page = RulePage { out: Sheet::new(width.map(|width| width.min(WIDE))) };
+/// The page of a rule as text, folded where the terminal ends. `name` is this program's, as it was called.
+pub fn page(rule: &Rule, data: &Data, look: Look, extent: Extent, name: &str) -> String {
+    let mut page = RulePage::new(look);
     page.line(&Paint::bold(format_args!("{} {}", rule.code, rule.slug)));
     page.text("  ", rule.summary);
     page.line("");
-    facts(&mut page, rule, data);
-    page.line("");
-    // The page's own heading repeats code and slug.
-    let body = rule.page.strip_prefix("# ").and_then(|page| page.split_once('\n')).map_or(rule.page, |(_, body)| body);
-    let (examples, sections): (Vec<&str>, Vec<&str>) =
-        body.trim().split("\n## ").partition(|section| section.starts_with("Examples"));
-    // Examples are long, and most readers look for the supported way.
-    let count: usize = examples.iter().map(|section| section.matches("\n```yaml").count()).sum();
-    let examples = if shown == Examples::Shown { examples } else { Vec::new() };
-    let are_left_out = examples.is_empty() && count > 0;
-    for section in sections.into_iter().chain(examples) {
-        let section = section.strip_prefix("## ").unwrap_or(section);
-        let (heading, text) = section.split_once('\n').unwrap_or((section, ""));
-        page.line(&Paint::bold(heading));
-        page.markdown(text.trim_end());
+    facts(&mut page, rule, extent);
+    let sections = sections(rule.page);
+    let section = |heading: &str| sections.iter().find(|(own, _)| *own == heading).map_or("", |(_, text)| *text);
+    // Whoever looks a rule up has its finding on the screen and wants it gone: the way out comes first.
+    for heading in ["Instead", "Why it matters"] {
         page.line("");
+        page.line(&Paint::bold(heading));
+        let text = section(heading);
+        if extent == Extent::Short { page.markdown(&without_code(text)) } else { page.markdown(text) }
+    }
+    if extent != Extent::Short {
+        for (heading, text) in &sections {
+            let is_shown = ["Instead", "Why it matters", "Source", EXAMPLES].contains(heading);
+            if !is_shown {
+                page.line("");
+                page.line(&Paint::bold(heading));
+                page.markdown(text);
+            }
+        }
+    }
+    clauses(&mut page, rule, data);
+    sources(&mut page, rule, data);
+    if extent != Extent::Short {
+        page.markdown(section("Source"));
     }
     known_issues(&mut page, rule, data);
-    if are_left_out {
+    let examples = section(EXAMPLES);
+    if extent == Extent::Examples {
         page.line("");
-        page.text("", &format!("{} with the rule's answers: --examples", counting(count, "example")));
+        page.line(&Paint::bold(EXAMPLES));
+        page.markdown(examples);
+    }
+    // Examples are long, and so is what few readers look for.
+    let count = examples.matches("\n```yaml").count();
+    page.line("");
+    match extent {
+        Extent::Short => page.text("", &format!(
+            "{name} explain {} --full: what it checks, reads and guards, and what it cannot see; --examples: {} with the rule's answers",
+            rule.code,
+            counting(count, "example")
+        )),
+        Extent::Full => page.text("", &format!("{} with the rule's answers: --examples", counting(count, "example"))),
+        Extent::Examples => {}
     }
     format!("{}\n", page.out.into_text().trim_end())
 }
 
-fn facts(page: &mut RulePage, rule: &Rule, data: &Data) {
-    let platforms: Vec<&str> = rule.platforms.iter().map(|platform| platform.as_str()).collect();
+/// The sections of a page, each with its heading.
+fn sections(page: &str) -> Vec<(&str, &str)> {
+    let sections = page.split("\n## ").skip(1);
+    sections
+        .map(|section| section.split_once('\n').unwrap_or((section, "")))
+        .map(|(heading, text)| (heading, text.trim()))
+        .collect()
+}
+
+/// A text without its blocks of code, and without the sentences that lead to them.
+fn without_code(text: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    let mut code = false;
+    for part in text.split("\n\n") {
+        let fences = part.matches("```").count();
+        let inside = code || fences > 0;
+        code ^= fences % 2 == 1;
+        if inside {
+            let leads = kept.last().is_some_and(|last| last.trim_end().ends_with(':'));
+            if leads {
+                kept.pop();
+            }
+        } else {
+            kept.push(part);
+        }
+    }
+    kept.join("\n\n")
+}
+
+fn facts(page: &mut RulePage, rule: &Rule, extent: Extent) {
     let consequences = by_platform(rule, |platform| rule.consequence_on(platform).as_str().to_owned());
     page.fact("consequence", &consequences);
-    let bases = by_platform(rule, |platform| {
-        let basis = rule.basis_on(platform);
-        format!("{} ({})", basis.as_str(), basis.phrase())
-    });
+    let bases = by_platform(rule, |platform| rule.basis_on(platform).phrase().to_owned());
     page.fact("basis", &bases);
-    for document in documents(rule) {
-        let address = document.url.as_ref().map(|url| format!(", {url}")).unwrap_or_default();
-        let note = document.note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
-        page.fact("page", &format!("{}{note}{address}", dated(document)));
+    page.fact("instead", rule.instead.trim_end_matches(" instead"));
+    if extent == Extent::Short {
+        return;
     }
+    let platforms: Vec<&str> = rule.platforms.iter().map(|platform| platform.as_str()).collect();
     page.fact("platforms", &platforms.join(", "));
     let reads: Vec<String> = rule
         .reads
@@ -142,19 +192,44 @@ fn facts(page: &mut RulePage, rule: &Rule, data: &Data) {
         };
         page.fact("guards", &format!("{} ({mode})", guards.join(", ")));
     }
-    page.fact("instead", rule.instead);
-    for document in data.policy_texts() {
-        if rule.platforms.iter().any(|platform| document.platforms.contains(platform)) {
-            page.fact("text", &dated(document));
-        }
+}
+
+/// The clauses that the rule is about, in our words.
+fn clauses(page: &mut RulePage, rule: &Rule, data: &Data) {
+    if rule.clauses.is_empty() {
+        return;
     }
-    if !rule.clauses.is_empty() {
-        page.fact("clauses", "in our words");
-    }
+    page.line("");
+    page.line(&Paint::bold("The policy, in our words"));
     for clause in rule.clauses {
         if let Some(row) = data.clauses.iter().find(|row| row.id == clause.as_str()) {
-            page.text(&format!("    {}  ", row.id), &format!("{}: {}", row.section, row.says));
+            page.text(&format!("  {}  ", row.id), &format!("{}: {}", row.section, row.says));
         }
+    }
+}
+
+/// The pages that a rule rests on, with their addresses: those of a documented basis, and the policy texts at the sections of its
+/// clauses.
+fn sources(page: &mut RulePage, rule: &Rule, data: &Data) {
+    page.line("");
+    page.line(&Paint::bold("Sources"));
+    for document in documents(rule) {
+        page.source(document, "");
+    }
+    let rows: Vec<&ClauseText> =
+        rule.clauses.iter().filter_map(|clause| data.clauses.iter().find(|row| row.id == clause.as_str())).collect();
+    for document in data.policy_texts() {
+        let own = |row: &&&ClauseText| {
+            let mut platforms = document.platforms.iter().filter(|platform| rule.platforms.contains(platform));
+            platforms.any(|platform| platform.has_policy_text() && !row.no_text_on.contains(platform))
+        };
+        // The headings of all its sections stand with the clauses above.
+        if let Some(row) = rows.iter().find(own) {
+            page.source(document, &row.section);
+        }
+    }
+    if rule.clauses.is_empty() && documents(rule).is_empty() {
+        page.text("  ", "no page of anybody's: it is about this project's own guard and waivers");
     }
 }
 
@@ -196,17 +271,54 @@ fn known_issues(page: &mut RulePage, rule: &Rule, data: &Data) {
     if issues.is_empty() {
         return;
     }
+    page.line("");
     page.line(&Paint::bold("Known issues"));
     for issue in issues {
         page.text("- ", &format!("{}: {}", issue.id, issue.line()));
+        for issue in &issue.issues {
+            page.address(&issue.to_string(), &issue.url());
+        }
     }
 }
 
 struct RulePage {
     out: Sheet,
+    look: Look,
 }
 
 impl RulePage {
+    fn new(look: Look) -> Self {
+        RulePage { out: Sheet::new(look.width.map(|width| width.min(WIDE))), look }
+    }
+
+    /// A page with its address, at a section of it.
+    fn source(&mut self, document: &Document, section: &str) {
+        let at = if section.is_empty() {
+            String::new()
+        } else {
+            format!(", {}", document.headings.get(section).map_or(section, String::as_str))
+        };
+        let note = document.note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
+        let words = format!("{}{at}{note}", dated(document));
+        match document.section_url(section) {
+            Some(url) if self.look.links => self.text("  ", &Paint::link(words, &url)),
+            Some(url) => {
+                self.text("  ", &words);
+                self.line(&format!("    {url}"));
+            }
+            None => self.text("  ", &words),
+        }
+    }
+
+    /// The address of something that the text above names; a link names it again.
+    fn address(&mut self, name: &str, url: &str) {
+        if self.look.links {
+            self.text("    ", &Paint::link(name, url));
+        } else {
+            self.line(&format!("    {url}"));
+        }
+    }
+
     fn line(&mut self, line: &str) {
         self.out.line(line);
     }
@@ -316,6 +428,9 @@ fn shares(rows: &[Vec<String>], count: usize, width: usize) -> Vec<usize> {
     widths
 }
 
+/// The heading of a page's examples.
+const EXAMPLES: &str = "Examples";
+
 /// Spaces between the columns of a table.
 const GAP: usize = 2;
 
@@ -329,7 +444,7 @@ mod tests {
     #[test]
     fn tables_stay_tables_on_a_narrow_terminal() {
         let text = "| Part | Its version is read from | Behind by |\n|---|---|---|\n| kubelet | `status.nodeInfo.kubeletVersion` of each node | 3 minors |\n| proxy | image tag | 2 |\n\nAfter.";
-        let mut page = RulePage { out: Sheet::new(Some(44)) };
+        let mut page = RulePage::new(Look { width: Some(44), ..Look::default() });
         page.markdown(text);
         let text = anstream::adapter::strip_str(&page.out.into_text()).to_string();
         insta::assert_snapshot!(text, @r"
@@ -349,7 +464,7 @@ mod tests {
     fn prose_is_folded_and_code_is_not() {
         let text = "One sentence that is\nlonger than the width of this terminal is.\n\n- A list, and here too\n  it goes on for a while.\n- End.\n\n```yaml\nkind: Node\n```";
         let page = |width| {
-            let mut page = RulePage { out: Sheet::new(width) };
+            let mut page = RulePage::new(Look { width, ..Look::default() });
             page.markdown(text);
             page.out.into_text()
         };

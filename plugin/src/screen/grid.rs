@@ -10,6 +10,8 @@ pub struct Grid {
     rows: Vec<Vec<String>>,
     /// The widest column. A longer cell shifts the rest of its own row only.
     widest: usize,
+    /// The spaces between columns.
+    gap: usize,
 }
 
 /// Whether columns have headings.
@@ -45,7 +47,12 @@ impl Grid {
 
     /// A grid without headings.
     pub fn plain() -> Self {
-        Grid { rows: Vec::new(), widest: usize::MAX }
+        Grid { rows: Vec::new(), widest: usize::MAX, gap: GAP }
+    }
+
+    /// A grid without headings whose columns stand close, so that the last one has room on a narrow terminal.
+    pub(super) fn narrow() -> Self {
+        Grid { gap: 2, ..Grid::plain() }
     }
 
     /// A grid without headings, and without columns wider than `widest`.
@@ -79,7 +86,7 @@ impl Grid {
                 } else {
                     line.push_str(cell);
                     let missing = widths.get(column).copied().unwrap_or(0).saturating_sub(columns(cell));
-                    line.extend(std::iter::repeat_n(' ', missing + GAP));
+                    line.extend(std::iter::repeat_n(' ', missing + self.gap));
                 }
             }
             // Writing to a String cannot fail.

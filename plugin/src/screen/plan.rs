@@ -171,10 +171,11 @@ impl PlanScreen {
     /// Writes the supported ways. Commands are meant to be copied, so they are not broken.
     fn instead(&mut self, change: &PlannedChange) {
         for way in &change.instead {
+            let text = way.text.trim_end_matches(" instead");
             let mut commands = way.commands.iter().map(Command::printed);
             match commands.next() {
-                Some(first) => self.out.line(&format!("      instead: {} →  {first}", way.text)),
-                None => self.out.fold("      ", "        ", &format!("instead: {}", way.text)),
+                Some(first) => self.out.line(&format!("      instead: {text}:  {first}")),
+                None => self.out.fold("      ", "        ", &format!("instead: {text}")),
             }
             for command in commands {
                 self.out.line(&format!("               {command}"));
@@ -301,11 +302,7 @@ mod tests {
     }
 
     fn plain(report: &Plan, ascii: bool) -> String {
-        anstream::adapter::strip_str(&table(
-            report,
-            Look { ascii, width: None, headings: crate::screen::grid::Headings::Shown },
-        ))
-        .to_string()
+        anstream::adapter::strip_str(&table(report, Look { ascii, ..Look::default() })).to_string()
     }
 
     #[test]
@@ -317,7 +314,7 @@ mod tests {
               labels[a]                                  (unset) → ""
               labels[node.kubernetes.io/instance-type]   Standard_A4_v2 → edge\u{1b}[31m      ✗ AA201 VOIDS SUPPORT · policy says so
               ✗ AA201 VOIDS SUPPORT · policy says so   system label would be changed
-              instead: add a label of your own instead →  kubectl label node moc-l7x2 contoso.com/size=edge
+              instead: add a label of your own:  kubectl label node moc-l7x2 contoso.com/size=edge
               server warns: careful
               note: noted
 
@@ -345,8 +342,7 @@ mod tests {
         change.instead.clear();
         change.notes = vec!["a note that goes on for longer than the terminal is wide".to_owned()];
         let report = report(vec![change], GuardSource::Assumed);
-        let screen =
-            table(&report, Look { ascii: false, width: Some(60), headings: crate::screen::grid::Headings::Shown });
+        let screen = table(&report, Look { width: Some(60), ..Look::default() });
         insta::assert_snapshot!(anstream::adapter::strip_str(&screen).to_string(), @r#"
         mode server (dryRun=All) as alice@contoso · 1 request ·
           guard aksarc: would DENY (assumed enforce)

@@ -1,8 +1,13 @@
 //! The formats of a report for a terminal. Each prints a [`ReportV1`] and nothing else: none looks anything up or decides anything.
 
+mod commands;
+mod filter;
 mod name;
+pub(crate) mod sentence;
 mod short;
-mod summary;
+mod shown;
+mod sources;
+pub(crate) mod summary;
 mod table;
 mod view;
 mod wide;
@@ -14,7 +19,7 @@ use aksarc_shared::text;
 use aksarc_shared::verdict::report::v1::ReportV1;
 use serde_json::Value;
 
-pub(crate) use summary::headline;
+pub use filter::{Filter, ObjectName};
 pub use view::{Age, GroupBy, Show, View};
 
 use super::format::ScreenFormat;
@@ -22,10 +27,20 @@ use crate::cli::exit::Failure;
 
 /// What a format leaves out of a report without a trace in it, for stderr.
 pub fn left_out(report: &ReportV1, format: ScreenFormat, view: &View) -> Option<String> {
-    let count = if format == ScreenFormat::Name { name::nameless(report, view.show) } else { 0 };
+    if format != ScreenFormat::Name {
+        return None;
+    }
+    let count = name::nameless(report, view);
     let findings = if count == 1 { "1 finding is".to_owned() } else { format!("{count} findings are") };
-    (count > 0)
-        .then(|| format!("note: {findings} on node pools or the cluster as a whole, which have no name to print"))
+    let nameless = (count > 0)
+        .then(|| format!("note: {findings} on node pools or the cluster as a whole, which have no name to print"));
+    // Waived findings and information are left out by default; what a filter hides is said.
+    let filtered = (view.filter != Filter::default())
+        .then(|| shown::hidden(report, view))
+        .flatten()
+        .map(|hidden| format!("note: hidden: {hidden}"));
+    let notes: Vec<String> = nameless.into_iter().chain(filtered).collect();
+    (!notes.is_empty()).then(|| notes.join("\n"))
 }
 
 /// A report as text, with colours as ANSI codes in the formats for people.

@@ -16,6 +16,8 @@ pub struct Look {
     pub width: Option<usize>,
     /// Whether lists have headings.
     pub headings: Headings,
+    /// Whether words can lead to an address.
+    pub links: bool,
 }
 
 impl Look {
@@ -52,6 +54,16 @@ impl Paint {
     /// Text about something refused, lost or outside the policy.
     pub fn bad(text: impl Display) -> String {
         paint(AnsiColor::Red.on_default().bold(), text)
+    }
+
+    /// Text that leads to an address, on a terminal that has links. Addresses from a report may hold anything: what is no
+    /// plain web address leads nowhere.
+    pub fn link(text: impl Display, url: &str) -> String {
+        if url.starts_with("https://") && url.chars().all(|c| c.is_ascii_graphic()) {
+            format!("\u{1b}]8;;{url}\u{1b}\\{text}\u{1b}]8;;\u{1b}\\")
+        } else {
+            text.to_string()
+        }
     }
 
     /// Text in the colour of a consequence.

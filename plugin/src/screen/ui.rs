@@ -102,7 +102,13 @@ impl Ui {
 
     /// The abilities of stdout.
     pub fn look(&self) -> Look {
-        Look { ascii: self.ascii, width: self.width, headings: self.headings }
+        Look { ascii: self.ascii, width: self.width, headings: self.headings, links: self.has_links() }
+    }
+
+    /// Whether stdout is a terminal with links, by what the terminal says of itself. What is written without colours has no
+    /// links either.
+    fn has_links(&self) -> bool {
+        self.is_colored() && supports_hyperlinks::on(supports_hyperlinks::Stream::Stdout)
     }
 
     /// Prints to stdout. A closed pipe is not a failure.

@@ -73,12 +73,25 @@ impl ContentsPage<'_> {
         for line in self.left_out() {
             let _ = writeln!(out, "  - {line}");
         }
+        let _ = write!(out, "\nAs it is\n  - {}\n", self.kept());
         out.push_str("\nSHA-256\n");
         for part in self.parts {
             let digest = text::hex(&Sha256::digest(&part.bytes));
             let _ = writeln!(out, "  {digest}  {}", part.name);
         }
         out
+    }
+
+    /// What a reader might take for left out.
+    fn kept(&self) -> &'static str {
+        match self.privacy {
+            Privacy::Open => {
+                "all names: --pseudonyms KEYFILE puts pseudonyms in the places of those of nodes, namespaces, people and hosts"
+            }
+            Privacy::Pseudonyms(_) => {
+                "the names of workloads, images, node pools, labels, custom resources and public software"
+            }
+        }
     }
 
     fn left_out(&self) -> Vec<String> {
@@ -92,21 +105,16 @@ impl ContentsPage<'_> {
         } else {
             out.push("the snapshot: none was given (--snapshot PATH, or --live to take one)".to_owned());
         }
-        match self.privacy {
-            Privacy::Open => out.push(
-                "nothing of the names of nodes, namespaces, people and hosts: --pseudonyms KEYFILE puts pseudonyms in their places"
-                    .to_owned(),
-            ),
-            Privacy::Pseudonyms(count) => {
-                out.push(format!(
-                    "{count} names of nodes, namespaces, people, hosts and the cluster: each has a pseudonym, the same one everywhere. \
-                     Whoever made this file has the key and can say which name a pseudonym stands for"
-                ));
-                out.push("the reasons of waivers and the notes of answers, which people wrote in their own words".to_owned());
-                if self.has_snapshot {
-                    out.push("certificates, which hold names of hosts".to_owned());
-                }
-                out.push("nothing of the names of workloads, images, node pools, labels and custom resources".to_owned());
+        if let Privacy::Pseudonyms(count) = self.privacy {
+            out.push(format!(
+                "{count} names of nodes, namespaces, people, hosts and the cluster: each has a pseudonym, the same one everywhere. \
+                 Whoever made this file has the key and can say which name a pseudonym stands for"
+            ));
+            out.push(
+                "the reasons of waivers and the notes of answers, which people wrote in their own words".to_owned(),
+            );
+            if self.has_snapshot {
+                out.push("certificates, which hold names of hosts".to_owned());
             }
         }
         out.push(

@@ -60,6 +60,10 @@ impl TellingNames {
         match kind {
             "Node" => {
                 self.add(NameClass::Node, text("/metadata/name"));
+                for place in ["/metadata/annotations", "/metadata/labels"] {
+                    let cluster = object.pointer(place).and_then(|own| own.get(CLUSTER_NAME)).and_then(Value::as_str);
+                    self.add(NameClass::Cluster, cluster.unwrap_or_default());
+                }
                 let addresses = object.pointer("/status/addresses").and_then(Value::as_array);
                 for address in addresses.into_iter().flatten() {
                     self.add(NameClass::Node, address.get("address").and_then(Value::as_str).unwrap_or_default());
@@ -78,7 +82,7 @@ impl TellingNames {
         }
         self.add_namespace(text("/metadata/namespace"));
         self.add_people(object);
-        self.add_registries(object);
+        self.add_hosts(object);
     }
 
     /// Adds what looks like a person's address, wherever it stands.
@@ -92,23 +96,27 @@ impl TellingNames {
                 });
                 if is_address {
                     self.add(NameClass::User, word);
+                    self.add_host(word.split_once('@').map_or("", |(_, host)| host));
                 }
             }
         });
     }
 
-    /// Adds the hosts of container images, unless they are anybody's.
-    fn add_registries(&mut self, value: &Value) {
+    /// Adds the hosts of container images, of addresses, and of fields that are named so.
+    fn add_hosts(&mut self, value: &Value) {
         match value {
             Value::Object(fields) => {
                 for (key, own) in fields {
-                    match own {
-                        Value::String(image) if key == "image" => self.add_registry(image),
-                        other => self.add_registries(other),
+                    match (&**key, own) {
+                        ("image", Value::String(image)) => self.add_registry(image),
+                        ("externalName" | "host" | "hostname" | "server" | "url", Value::String(text)) => {
+                            self.add_address(text);
+                        }
+                        (_, other) => self.add_hosts(other),
                     }
                 }
             }
-            Value::Array(items) => items.iter().for_each(|item| self.add_registries(item)),
+            Value::Array(items) => items.iter().for_each(|item| self.add_hosts(item)),
             _ => {}
         }
     }
@@ -118,23 +126,40 @@ impl TellingNames {
             return;
         };
         let host = host.split(':').next().unwrap_or_default();
-        let is_public = embedded().provenance.is_microsofts(image)
-            || PUBLIC.iter().any(|own| host == *own || host.ends_with(&format!(".{own}")));
-        if !is_public {
-            self.add(NameClass::Host, host);
+        if !embedded().provenance.is_microsofts(image) && !PUBLIC.iter().any(|own| is_within(host, own)) {
+            self.add_host(host);
         }
     }
 
-    /// Adds the host of a server's address.
-    fn add_address(&mut self, server: &str) {
-        let host = server.split_once("://").map_or(server, |(_, rest)| rest);
+    /// Adds the host of an address, with or without a scheme.
+    fn add_address(&mut self, address: &str) {
+        let host = address.split_once("://").map_or(address, |(_, rest)| rest);
         let host = host.split('/').next().unwrap_or_default();
         let host = match host.strip_prefix('[') {
             Some(bracketed) => bracketed.split(']').next().unwrap_or_default(),
             None => host.rsplit_once(':').map_or(host, |(host, _)| host),
         };
-        if !host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()) {
-            self.add(NameClass::Host, host);
+        self.add_host(host);
+    }
+
+    /// Adds a host and its domain, unless everybody has it. A domain of somebody's own stands in keys of labels too.
+    fn add_host(&mut self, host: &str) {
+        if let Ok(address) = host.parse::<IpAddr>() {
+            if !address.is_loopback() && !address.is_unspecified() {
+                self.add(NameClass::Host, host);
+            }
+            return;
+        }
+        if !host.contains('.') || COMMON.iter().any(|own| is_within(host, own)) {
+            return;
+        }
+        self.add(NameClass::Host, host);
+        let labels: Vec<&str> = host.rsplit('.').collect();
+        if let [top, second, _, ..] = *labels {
+            let domain = format!("{second}.{top}");
+            if !PROVIDERS.contains(&&*domain) {
+                self.add(NameClass::Host, &domain);
+            }
         }
     }
 
@@ -186,6 +211,29 @@ const PLAIN: [&str; 14] = [
     "velero",
 ];
 
+/// Whether a host is a domain or below it.
+fn is_within(host: &str, domain: &str) -> bool {
+    host.strip_suffix(domain).is_some_and(|before| before.is_empty() || before.ends_with('.'))
+}
+
+/// Where Cluster API writes the name of a node's cluster.
+const CLUSTER_NAME: &str = "cluster.x-k8s.io/cluster-name";
+
+/// Domains within a cluster, and of Microsoft and Kubernetes, whose hosts tell nothing.
+const COMMON: [&str; 6] = ["azure.com", "cluster.local", "k8s.io", "kubernetes.io", "microsoft.com", "svc"];
+
+/// Domains below which each customer has hosts.
+const PROVIDERS: [&str; 8] = [
+    "amazonaws.com",
+    "azmk8s.io",
+    "azurecr.io",
+    "azurewebsites.net",
+    "cloudapp.net",
+    "github.io",
+    "googleapis.com",
+    "windows.net",
+];
+
 /// Registries that anybody pulls from.
 const PUBLIC: [&str; 9] =
     ["docker.io", "ecr.aws", "gcr.io", "ghcr.io", "k8s.io", "nvcr.io", "pkg.dev", "quay.io", "gke.io"];
@@ -215,6 +263,7 @@ mod tests {
             names("Pod", &pod),
             [
                 ("bob@contoso.example".to_owned(), NameClass::User),
+                ("contoso.example".to_owned(), NameClass::Host),
                 ("registry.contoso.example".to_owned(), NameClass::Host),
                 ("shop".to_owned(), NameClass::Namespace)
             ]
@@ -230,7 +279,10 @@ mod tests {
     #[test]
     fn of_a_servers_address_the_host_is_a_name() {
         for (server, host) in [
-            ("https://edge.contoso.example:6443", Some("edge.contoso.example")),
+            ("https://edge.contoso.example:6443", Some("contoso.example")),
+            ("https://edge.azurecr.io", Some("edge.azurecr.io")),
+            ("kubernetes.default.svc", None),
+            ("https://gbl.his.arc.azure.com", None),
             ("https://10.0.0.9:6443", Some("10.0.0.9")),
             ("https://[fd00::9]:6443/path", Some("fd00::9")),
             ("http://127.0.0.1:8080", None),

@@ -116,7 +116,7 @@ impl Redaction {
 }
 
 /// The fields that say of which type something is, or are words of ours or names of programs.
-const TYPES: [&str; 32] = [
+const TYPES: [&str; 31] = [
     "apiGroup",
     "apiGroups",
     "apiVersion",
@@ -133,7 +133,6 @@ const TYPES: [&str; 32] = [
     "expires",
     "fieldsType",
     "fingerprint",
-    "group",
     "kind",
     "manager",
     "on",

@@ -1,5 +1,7 @@
 //! Known issues of AKS Arc and its parts, by the rules that find traces of them.
 
+use std::fmt;
+
 use jiff::civil::Date;
 use serde::Deserialize;
 
@@ -24,8 +26,12 @@ pub struct KnownIssue {
     pub rules: Vec<String>,
     /// How well it is known.
     pub confidence: Confidence,
-    /// The source.
+    /// The page that tells of it; empty where only issues do.
+    #[serde(default)]
     pub source: String,
+    /// Issues on GitHub that tell of it.
+    #[serde(default)]
+    pub issues: Vec<IssueRef>,
     /// The day on which the source was last read.
     pub checked: Date,
 }
@@ -41,12 +47,50 @@ impl KnownIssue {
         if let Some(versions) = &self.versions {
             line = format!("{line} Versions: {versions}.");
         }
-        format!("{line} ({}, looked up {})", self.source, self.checked)
+        let page = (!self.source.is_empty()).then(|| self.source.clone());
+        let sources: Vec<String> = page.into_iter().chain(self.issues.iter().map(ToString::to_string)).collect();
+        format!("{line} ({}, looked up {})", sources.join(", "), self.checked)
+    }
+}
+
+/// An issue on GitHub, `Azure/aksArc#178`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct IssueRef {
+    repository: String,
+    number: u32,
+}
+
+impl IssueRef {
+    /// The address of the issue.
+    pub fn url(&self) -> String {
+        format!("https://github.com/{}/issues/{}", self.repository, self.number)
+    }
+}
+
+impl fmt::Display for IssueRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{}", self.repository, self.number)
+    }
+}
+
+impl TryFrom<String> for IssueRef {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let parts = text.split_once('#').and_then(|(repository, number)| Some((repository, number.parse().ok()?)));
+        match parts {
+            Some((repository, number)) if repository.split('/').filter(|part| !part.is_empty()).count() == 2 => {
+                Ok(IssueRef { repository: repository.to_owned(), number })
+            }
+            _ => Err(format!("{text:?} is no issue such as Azure/aksArc#178")),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::data::embedded;
     use crate::rules::catalogue;
 
@@ -58,13 +102,26 @@ mod tests {
         ids.dedup();
         assert_eq!(ids.len(), issues.len(), "an id stands twice");
         for issue in issues.iter() {
-            assert!(!issue.rules.is_empty() && !issue.source.is_empty(), "{}", issue.id);
+            assert!(!issue.rules.is_empty(), "{}", issue.id);
+            assert!(!issue.source.is_empty() || !issue.issues.is_empty(), "{}", issue.id);
             for code in &issue.rules {
                 let rule = catalogue::find(code).unwrap_or_else(|| panic!("{} names {code}", issue.id));
                 let somewhere =
                     issue.platforms.is_empty() || issue.platforms.iter().any(|p| rule.platforms.contains(p));
                 assert!(somewhere, "{}: {code} does not apply where it happens", issue.id);
             }
+        }
+    }
+
+    #[test]
+    fn an_issue_has_an_address() {
+        let issue = IssueRef::try_from("Azure/aksArc#178".to_owned()).unwrap();
+        assert_eq!(
+            (&*issue.to_string(), &*issue.url()),
+            ("Azure/aksArc#178", "https://github.com/Azure/aksArc/issues/178")
+        );
+        for bad in ["Azure/aksArc", "aksArc#1", "Azure/aksArc#x", "a/b/c#1"] {
+            IssueRef::try_from(bad.to_owned()).unwrap_err();
         }
     }
 }

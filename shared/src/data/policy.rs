@@ -26,6 +26,25 @@ pub struct Document {
     /// A remark on its editions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// Its own headings of sections that the clauses name otherwise.
+    #[serde(default, skip_serializing)]
+    pub headings: BTreeMap<String, String>,
+}
+
+impl Document {
+    /// The address of a section, by the name that the clauses have for it.
+    pub fn section_url(&self, section: &str) -> Option<String> {
+        let url = self.url.as_ref()?;
+        let heading = self.headings.get(section).map_or(section, String::as_str);
+        Some(if heading.is_empty() { url.clone() } else { format!("{url}#{}", anchor(heading)) })
+    }
+}
+
+/// The anchor that GitHub and Microsoft Learn make of a heading.
+fn anchor(heading: &str) -> String {
+    let words = heading.to_lowercase();
+    let kept = words.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
 }
 
 /// A clause, in our words.
@@ -90,6 +109,22 @@ pub enum Sees {
 mod tests {
     use super::*;
     use crate::data::embedded;
+
+    #[test]
+    fn a_section_has_an_address_in_each_policy_text() {
+        let url = |id: &str, section: &str| {
+            let text = embedded().documents.iter().find(|document| document.id == id).unwrap();
+            text.section_url(section).unwrap()
+        };
+        assert!(url("P-WS", "Network ports, IP pools, and access").ends_with(".md#network-ports-ip-pools-and-access"));
+        assert!(url("P-AL", "Network ports, IP pools, and access").ends_with(".md#node-maintenance-and-access"));
+        assert!(url("P-HCI", "").ends_with("/support-policies"));
+        let sections: Vec<&String> = embedded().clauses.iter().map(|clause| &clause.section).collect();
+        for document in embedded().documents.iter() {
+            assert!(document.url.is_some(), "{} has no address", document.id);
+            assert!(document.headings.keys().all(|own| sections.contains(&own)), "{}", document.id);
+        }
+    }
 
     #[test]
     fn clauses_that_need_an_answer_say_whom_to_ask() {

@@ -55,7 +55,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     };
     let days = if left == 1 { "1 day".to_owned() } else { format!("{left} days") };
     let mut draft = Draft::at(ObjectRef::cluster(), "serverVersion")
-        .values(Some(&until.to_string()), Some(&version.to_string()))
+        .values(Some(&format!("a newer minor after {until}")), Some(&version.to_string()))
         .says(format!("Kubernetes {minor} leaves the supported list after {until}, in {days}, {how}"))
         .with(version_table::evidence(table));
     draft = draft.fixes(ways::upgrade());
@@ -66,7 +66,11 @@ fn deadlines(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
     let (Some(version), Some(table)) = (inventory.server(), context.version_table()) else { return Vec::new() };
     let MinorSupport::Supported { until, projected } = table.support(version, context.as_of) else { return Vec::new() };
     let how = if projected { " (projected from the table)" } else { "" };
-    vec![Due { on: until, what: format!("Kubernetes {} leaves the supported list{how}", version.minor_text()) }]
+    vec![Due {
+        on: until,
+        what: format!("Kubernetes {} leaves the supported list{how}", version.minor_text()),
+        subject: version.minor_text(),
+    }]
 }
 
 /// The days before the end from which there is a finding: a quarter, the pace of new minors.

@@ -1,5 +1,9 @@
 //! AA106: AKS Arc is no longer supported on the host below the cluster.
 
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+
 use crate::data::Platform;
 use crate::data::lifecycle::Host;
 use crate::facts::inventory::Inventory;
@@ -53,7 +57,7 @@ fn per_cluster(_: &Inventory, context: &Context<'_>) -> Verdict {
     let titles: Vec<&str> = hosts.iter().map(|host| &*host.title).collect();
     let titles = titles.join(" and ");
     let mut draft = Draft::at(ObjectRef::cluster(), "platformRelease")
-        .values(Some(&format!("until {last}")), Some(&titles))
+        .values(Some(&format!("one in support, as this was until {last}")), Some(&titles))
         .says(format!("AKS Arc on {titles} is supported through {last} and no longer"));
     if context.platform == Platform::WindowsServer {
         // The retirement notice is about the product itself, so the policy's clause on the host product is not needed.
@@ -70,15 +74,16 @@ fn per_cluster(_: &Inventory, context: &Context<'_>) -> Verdict {
 fn deadlines(_: &Inventory, context: &Context<'_>) -> Vec<Due> {
     let hosts = possible(context).unwrap_or_default();
     let sure = hosts.len() == 1;
-    let dues = hosts.into_iter().filter_map(|host| {
-        let on = host.end.filter(|end| context.as_of <= *end)?;
-        let title = &host.title;
-        let what = if sure {
-            format!("support for AKS Arc on {title} ends")
-        } else {
-            format!("support for AKS Arc on {title} ends, if it is the host")
-        };
-        Some(Due { on, what })
+    let mut ends: BTreeMap<Date, Vec<&str>> = BTreeMap::new();
+    for host in hosts {
+        if let Some(on) = host.end.filter(|end| context.as_of <= *end) {
+            ends.entry(on).or_default().push(&host.title);
+        }
+    }
+    let dues = ends.into_iter().map(|(on, titles)| {
+        let which = if sure { "" } else { ", if it is the host" };
+        let what = format!("support for AKS Arc on {} ends{which}", titles.join(" or "));
+        Due { on, what, subject: "host".to_owned() }
     });
     dues.collect()
 }

@@ -53,7 +53,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
         .says(format!(
             "control-plane node {name}: taint {CONTROL_PLANE_LABEL}, which keeps workloads off it, is missing"
         ))
-        .fix(Command::kubectl(["taint", "node"]).name(name).word(&format!("{CONTROL_PLANE_LABEL}=:NoSchedule")));
+        .fix(Command::kubectl(["taint", "node"]).one_of(name).word(&format!("{CONTROL_PLANE_LABEL}=:NoSchedule")));
     let listed = node.meta.annotations.get("cluster.x-k8s.io/taints-from-machine").unwrap_or_default();
     if listed.split(',').any(|taint| taint.trim().split(':').next() == Some(CONTROL_PLANE_LABEL)) {
         let detail = "the node's own annotations list the taint as one of its machine's";

@@ -55,6 +55,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
                 Draft::at(ObjectRef::of(node, seen.kind), path(place, key))
                     .basis(grounds(place))
                     .values(None, Some(value))
+                    .surplus()
                     .says(format!("node {name}: {} {key} has a reserved prefix", word(place)))
                     .with(evidence.clone())
                     .fix(removal(place, name, key)),
@@ -72,6 +73,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
             let draft = Draft::at(ObjectRef::of(node, seen.kind), path(place, key))
                 .basis(grounds(place))
                 .values(None, Some(value))
+                .surplus()
                 .says(format!(
                     "node {name}: {} {key}, the name of a system key, was added by {}",
                     word(place),
@@ -146,7 +148,7 @@ fn grounds(place: Place) -> Basis {
 }
 
 fn removal(place: Place, node: &str, key: &str) -> Command {
-    let removal = Command::kubectl([verb_of(place), "node"]).name(node).name(&format!("{key}-"));
+    let removal = Command::kubectl([verb_of(place), "node"]).one_of(node).name(&format!("{key}-"));
     match place {
         Place::Annotation => removal,
         // Volumes, for one, are bound to nodes by topology.kubernetes.io/zone.

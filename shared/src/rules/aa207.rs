@@ -92,7 +92,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
                         draft
                     } else {
                         let removal =
-                            Command::kubectl([verb(place), "namespace"]).name(name).name(&format!("{}-", &*key));
+                            Command::kubectl([verb(place), "namespace"]).one_of(name).name(&format!("{}-", &*key));
                         draft.lighter(Consequence::AtRisk).with(Evidence::seen("origin", ADDED)).fix(removal)
                     });
                 }

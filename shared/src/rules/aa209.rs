@@ -104,6 +104,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
                 let draft = at(path(place, &key)).values(None, Some(value)).with(evidence.clone());
                 notes.drafts.push(match behaviour {
                     Some(does) => draft
+                        .surplus()
                         .says(format!("{subject}: annotation {} was set by {tool}; it {does}", &*key))
                         .fix(removal(object, kind, &key)),
                     None => draft.says(format!("{subject}: system {} {} was written by {tool}", word(place), &*key)),
@@ -137,6 +138,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
             notes.drafts.push(
                 at("spec.paused".to_owned())
                     .values(None, Some("true"))
+                    .surplus()
                     .says(format!("{subject} was paused by {tool}: no controller reconciles it"))
                     .with(evidence)
                     .fix(unpause(object, kind)),
@@ -222,7 +224,7 @@ fn is_paused(object: &Object<'_>) -> bool {
 
 fn removal(object: &Object<'_>, kind: &Kind, key: &str) -> Command {
     let meta = &object.meta;
-    Command::kubectl_in(&meta.namespace, ["annotate", &kind.qualified()]).name(&meta.name).name(&format!("{key}-"))
+    Command::kubectl_in(&meta.namespace, ["annotate", &kind.qualified()]).one_of(&meta.name).name(&format!("{key}-"))
 }
 
 fn unpause(object: &Object<'_>, kind: &Kind) -> Command {

@@ -346,6 +346,7 @@ fn finalizers(object: &Object<'_>, kind: &'static Kind, component: &Component, d
             if &**meta == "metadata" && &**field == "finalizers" {
                 let draft = Draft::at(ObjectRef::of(object, kind), origin::spell(path))
                     .values(None, Some(finalizer))
+                    .surplus()
                     .says(format!(
                         "{} {} of {} has a finalizer that {} added",
                         kind.kind, object.meta.name, component.product, &*entry.manager

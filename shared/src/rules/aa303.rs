@@ -194,7 +194,7 @@ fn each_of_cluster(object: &Object<'_>, kind: &'static Kind, data: &Data, notes:
             notes.drafts.push(
                 enforcing(draft.values(None, Some(&level)), name, &level)
                     .with(Evidence::seen("label", format!("{}={level}", add_ons::ENFORCE)))
-                    .fix(Command::kubectl(["label", "namespace"]).name(name).word(&format!("{}-", add_ons::ENFORCE))),
+                    .fix(Command::kubectl(["label", "namespace"]).one_of(name).word(&format!("{}-", add_ons::ENFORCE))),
             );
         }
     } else if *kind == kinds::CLUSTER_ROLE {
@@ -388,7 +388,7 @@ fn ending(mut draft: Draft, release: &FromRelease, owned: &BTreeMap<&FromRelease
     if name.is_empty() {
         let (place, name) = (&draft.object.namespace, &draft.object.name);
         let kind = draft.object.kind.to_lowercase();
-        let command = Command::kubectl_in(place, ["delete", &kind]).name(name).caution("destroys it");
+        let command = Command::kubectl_in(place, ["delete", &kind]).one_of(name).caution("destroys it");
         return draft.fix(command);
     }
     if draft.lighter == Some(Consequence::AtRisk) {

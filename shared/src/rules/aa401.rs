@@ -67,7 +67,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
             .fixes([
                 ways::drain(&node.name),
                 Command::kubectl(["delete", "node"])
-                    .name(&node.name)
+                    .one_of(&node.name)
                     .caution("its kubelet has to be stopped, or it comes back"),
             ])
     });

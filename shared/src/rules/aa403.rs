@@ -56,7 +56,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
                     ObjectRef::pool(pool),
                     format!("status.nodeInfo.osImage[{}]", row.title.replace(' ', "-")),
                 )
-                .values(Some(&format!("until {end}")), Some(&node.os_image))
+                .values(Some(&format!("one in support, as this was until {end}")), Some(&node.os_image))
                 .says(format!("nodes of pool {pool} run {}, out of support since {end}", row.title))
                 .member(&node.name)
                 .basis(if row.os == "windows" { WINDOWS_POOLS } else { RULE.basis_on(context.platform) })
@@ -92,7 +92,7 @@ fn deadlines(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
     }
     let due = ending.into_iter().map(|((on, title), pools)| {
         let pools: Vec<&str> = pools.into_iter().collect();
-        Due { on, what: format!("{title} of pool {} leaves support", pools::few(&pools)) }
+        Due { on, what: format!("{title} of pool {} leaves support", pools::few(&pools)), subject: title.to_owned() }
     });
     due.collect()
 }

@@ -1,5 +1,7 @@
 //! AA404: node images are older than the platform's documents allow.
 
+use std::collections::BTreeMap;
+
 use jiff::ToSpan;
 use jiff::civil::Date;
 
@@ -88,10 +90,19 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
 fn deadlines(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
     let Some(allowed) = context.data.lifecycle.image_age(context.platform) else { return Vec::new() };
     let pools = pools::nodes(inventory, context).unwrap_or_default();
-    let due = pools.into_iter().filter_map(|(pool, members)| {
-        let oldest = members.into_iter().filter_map(born).min()?;
-        let on = oldest.checked_add(allowed.days.days()).ok().filter(|on| context.as_of <= *on)?;
-        Some(Due { on, what: format!("the oldest node image of pool {pool} is {} days old", allowed.days) })
+    let mut due: BTreeMap<Date, Vec<&str>> = BTreeMap::new();
+    for (pool, members) in pools {
+        let oldest = members.into_iter().filter_map(born).min();
+        let on = oldest.and_then(|oldest| oldest.checked_add(allowed.days.days()).ok());
+        if let Some(on) = on.filter(|on| context.as_of <= *on) {
+            due.entry(on).or_default().push(pool);
+        }
+    }
+    let due = due.into_iter().map(|(on, pools)| {
+        let few = pools::few(&pools);
+        let of = if pools.len() == 1 { "pool" } else { "pools" };
+        let what = format!("the oldest node image of {of} {few} is {} days old", allowed.days);
+        Due { on, what, subject: few }
     });
     due.collect()
 }

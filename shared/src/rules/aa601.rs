@@ -174,7 +174,7 @@ fn deadlines(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
     let known = latest(inventory, TraceKind::Contact).filter(|_| context.unread(&lists).is_none());
     let due = known.and_then(|(at, _)| day(at).checked_add(MAX_DAYS.days()).ok());
     let what = "30 days without contact with Azure, counted from the last contact".to_owned();
-    due.filter(|on| *on >= context.as_of).map(|on| Due { on, what }).into_iter().collect()
+    due.filter(|on| *on >= context.as_of).map(|on| Due { on, what, subject: String::new() }).into_iter().collect()
 }
 
 /// The limit in the policy texts of all three platforms, clause C32.

@@ -98,6 +98,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
         let known =
             if field == CERTIFICATE { "the field was seen once and is not documented" } else { "a documented field" };
         Draft::at(ObjectRef::cluster(), format!("{}.status.{field}", of.replace(' ', "/")))
+            .broken()
             .values(Some("a time to come"), Some(&until.to_string()))
             .says(format!("the identity in {of} expired on {}", day(until)))
             .with(Evidence {
@@ -120,8 +121,12 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
 /// The end of the certificate. Tokens are renewed all the time and have no deadline.
 fn deadlines(inventory: &Inventory, context: &Context<'_>) -> Vec<Due> {
     let due = ends(inventory).filter(|(field, until, _)| *field == CERTIFICATE && *until > context.now);
-    due.map(|(_, until, _)| Due { on: day(until), what: "the certificate of the Azure Arc agents expires".to_owned() })
-        .collect()
+    due.map(|(_, until, _)| Due {
+        on: day(until),
+        what: "the certificate of the Azure Arc agents expires".to_owned(),
+        subject: String::new(),
+    })
+    .collect()
 }
 
 const CERTIFICATE: &str = "managedIdentityCertificateExpirationTime";

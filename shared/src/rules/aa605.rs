@@ -115,6 +115,7 @@ fn all_gone(inventory: &Inventory, context: &Context<'_>) -> Option<Draft> {
     };
     Some(
         Draft::at(object, path)
+            .broken()
             .values(Some(NAMESPACE), after)
             .says(format!(
                 "{what}, and every cluster of Azure Local comes connected: updates, billing and repair depend on it"

@@ -182,7 +182,8 @@ fn judge(draft: Draft, life: Validity, now: Timestamp) -> Option<Draft> {
         _ => format!("ends at {}", life.end),
     };
     let end = life.end.to_string();
-    Some(draft.values(None, Some(&end)).says(message).with(Evidence::seen("certificate", seen)))
+    let draft = draft.values(Some("a later time"), Some(&end)).says(message).with(Evidence::seen("certificate", seen));
+    Some(if left.is_positive() { draft } else { draft.broken() })
 }
 
 /// The ends of certificates. A certificate of a few days is renewed by machine, and has no deadline.
@@ -191,6 +192,7 @@ fn deadlines(inventory: &Inventory, _: &Context<'_>) -> Vec<Due> {
     long.map(|(draft, life)| Due {
         on: life.end.to_zoned(TimeZone::UTC).date(),
         what: format!("{} ends", draft.message),
+        subject: String::new(),
     })
     .collect()
 }

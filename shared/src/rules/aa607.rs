@@ -44,6 +44,7 @@ fn per_cluster(inventory: &Inventory, _: &Context<'_>) -> Verdict {
     let failing = checks().filter(|(ok, name, _)| !ok && name.starts_with(PROVIDER));
     let drafts = failing.map(|(_, name, line)| {
         Draft::at(ObjectRef::cluster(), format!("readyz[{}]", text::line(name, 80)))
+            .broken()
             .values(Some("ok"), Some("failed"))
             .says(
                 "the API server cannot use its key management provider: Secrets cannot be read after its next restart",

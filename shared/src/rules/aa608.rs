@@ -46,6 +46,7 @@ fn per_cluster(inventory: &Inventory, context: &Context<'_>) -> Verdict {
     }
     let unreachable = agents.iter().filter(|node| is_unreachable(node)).count();
     let mut draft = Draft::at(ObjectRef::cluster(), "status.conditions[Ready]")
+        .broken()
         .values(Some("a node that is ready"), Some(&format!("none of {}", agents.len())))
         .says(
             "no agent node is ready: an outage, or all were shut down, which ends support when done by hand in Hyper-V",

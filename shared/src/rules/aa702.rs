@@ -77,11 +77,12 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
     notes.remark(Used(kind.api_version()));
     let draft = Draft::at(ObjectRef::of(object, kind), "apiVersion")
         .values(None, Some(&entry.api_version))
+        .surplus()
         .with(Evidence::managed(entry));
     let message = format!("{} {} uses the alpha API {}", kind.kind, &*object.meta.name, &*entry.api_version);
     if seen.data.managers.person(&entry.manager).is_some() {
         let delete =
-            Command::kubectl_in(&object.meta.namespace, ["delete", &served_name(kind)]).name(&object.meta.name);
+            Command::kubectl_in(&object.meta.namespace, ["delete", &served_name(kind)]).one_of(&object.meta.name);
         notes.drafts.push(draft.says(message).fix(delete.caution("destroys it")));
     } else {
         let writer = text::line(&entry.manager, 80);

@@ -53,7 +53,7 @@ fn per_object(seen: &Seen<'_, '_>, notes: &mut Notes) {
         status.current_healthy, status.expected_pods, status.desired_healthy
     );
     let draft = Draft::at(ObjectRef::of(object, seen.kind), "status.disruptionsAllowed")
-        .values(None, Some("0"))
+        .values(Some("1 or more"), Some("0"))
         .with(Evidence::seen("status", counted.clone()));
     // A budget of the platform's is nobody's to change.
     let component = seen.data.component(seen.kind.kind, namespace, name);

@@ -259,6 +259,9 @@ pub struct Due {
     pub on: Date,
     /// The subject of the deadline, for people.
     pub what: String,
+    /// The thing that becomes due, where several deadlines on it exclude each other: which platform or host it is decides.
+    /// Empty where the deadline stands alone.
+    pub subject: String,
 }
 
 impl std::fmt::Debug for StateCheck {

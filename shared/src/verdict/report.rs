@@ -190,6 +190,8 @@ pub struct Clock {
     /// Where the platform is not known: the platforms on which the deadline holds. Empty when it holds on all
     /// candidates.
     pub platforms: Vec<Platform>,
+    /// What becomes due. Deadlines of a rule on one subject are alternatives, of which one will come true.
+    pub subject: String,
 }
 
 /// The extent and cost of a check.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::data::{Platform, embedded};
-use crate::finding::{Draft, Evidence, Finding, WaiverNote, fingerprint};
+use crate::finding::{Draft, Evidence, Expected, Finding, WaiverNote, fingerprint};
 use crate::rules::rule::Rule;
 
 /// A finding, with the part of its drafts that only the guard uses.
@@ -41,6 +41,10 @@ pub fn weigh(rule: &'static Rule, platform: Platform, drafts: Vec<Draft>) -> Vec
             // The draft with less information has less to say: a baseline may know a value that managedFields do not.
             finding.before = finding.before.take().or(draft.before);
             finding.after = finding.after.take().or(draft.after);
+            finding.condition = finding.condition.max(draft.condition);
+            if draft.expected != Expected::Unknown {
+                finding.expected = draft.expected;
+            }
             finding.members.extend(draft.members);
             finding.evidence.extend(draft.evidence);
             finding.evidence.sort();
@@ -65,6 +69,8 @@ pub fn weigh(rule: &'static Rule, platform: Platform, drafts: Vec<Draft>) -> Vec
             path: draft.path,
             before: draft.before,
             after: draft.after,
+            expected: draft.expected,
+            condition: draft.condition,
             message: draft.message,
             evidence: draft.evidence,
             fix: draft.fix,

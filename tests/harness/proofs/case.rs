@@ -179,14 +179,20 @@ impl Stage<'_> {
         }
         let screen = self.screen(proof, flags)?;
         let printed = command::printed(&screen);
+        let mut pasted: Vec<&str> = Vec::new();
         for fix in fixes {
-            let line = printed.iter().find(|line| line.strip_prefix(&*fix.line).is_some_and(ends));
+            let line = printed.iter().find(|line| fix.is_on(line));
             let line = line.with_context(|| format!("{} is not on the screen:\n{screen}", fix.line))?;
             self.let_through(&fix, flags)?;
+            // One line may stand for several objects.
+            shown.rehearsed += 1;
+            if pasted.contains(line) {
+                continue;
+            }
+            pasted.push(*line);
             let mut bash = self.cluster.command(&Identity::Person, Path::new("bash"))?;
             bash.env("PATH", with_kubectl()?).args(["-c", line]);
             command::run(&mut bash, || self.player.look()).context("a fix that the screen prints")?;
-            shown.rehearsed += 1;
         }
         self.player.settle().context("after the printed fix")?;
         self.passes_again(proof, flags).context("after the printed fix")?;
@@ -224,7 +230,7 @@ impl Stage<'_> {
     /// The screen of a rule's findings, for bash.
     fn screen(&mut self, proof: &Proof, flags: &[String]) -> anyhow::Result<String> {
         let informs = proof.rule.heaviest(&Platform::ALL) == Consequence::Info;
-        let show = if informs { "all" } else { "problems" };
+        let show = if informs { "all" } else { "fixes" };
         let arguments = ["--only", proof.rule.code.as_str(), "--shell", "bash", "--show", show];
         Ok(self.support_check(&arguments, flags)?.stdout)
     }
@@ -406,11 +412,6 @@ fn flags(proof: &Proof, case: Option<&Case>) -> Vec<String> {
         let words = if cluster.contains("windows-server") { WINDOWS_SERVER } else { AZURE_LOCAL };
         words.iter().map(|word| (*word).to_owned()).collect()
     })
-}
-
-/// Whether a command ends where another text goes on: nothing follows, or a remark.
-fn ends(rest: &str) -> bool {
-    rest.is_empty() || rest.starts_with("  # ")
 }
 
 /// The search path of a person who has kubectl.

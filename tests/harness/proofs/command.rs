@@ -22,6 +22,8 @@ pub(super) struct Fix {
     /// The command as the screen shows it, without the remark behind it.
     pub(super) line: String,
     words: Vec<String>,
+    /// The place of the object's name, where one command may stand for several objects.
+    name_at: Option<usize>,
     clears: bool,
 }
 
@@ -31,8 +33,26 @@ impl Fix {
         (words.first()? == "kubectl" && value["fillIn"].is_null()).then(|| Fix {
             line: value["line"].as_str().unwrap_or_default().to_owned(),
             clears: value["clears"] == true,
+            name_at: value["nameAt"].as_u64().and_then(|place| usize::try_from(place).ok()),
             words,
         })
+    }
+
+    /// Whether a line of the screen is this command, alone or together with others that differ in the object's name only.
+    pub(super) fn is_on(&self, line: &str) -> bool {
+        let ends = |rest: &str| rest.is_empty() || rest.starts_with("  # ");
+        if line.strip_prefix(&*self.line).is_some_and(ends) {
+            return true;
+        }
+        let name = self.name_at.and_then(|place| self.words.get(place));
+        let Some((before, name)) = name.and_then(|name| Some((self.line.split_once(&format!(" {name}"))?.0, name)))
+        else {
+            return false;
+        };
+        let behind = self.line.get(before.len() + 1 + name.len()..).unwrap_or_default();
+        let (command, _) = line.split_once("  # ").unwrap_or((line, ""));
+        let names = command.strip_prefix(before).and_then(|rest| rest.strip_suffix(behind));
+        names.is_some_and(|names| names.split(' ').any(|other| other == name))
     }
 
     /// The words as our own dry run takes them: the verb first. `None` for verbs that it does not rehearse.
@@ -118,6 +138,23 @@ mod tests {
         assert_eq!(fix.rehearsed().unwrap(), ["delete", "pod", "x", "-n", "shop"]);
         let fix = Fix::of(&json!({"argv": ["kubectl", "drain", "x"], "clears": true})).unwrap();
         assert_eq!(fix.rehearsed(), None);
+    }
+
+    #[test]
+    fn a_command_stands_for_several_objects() {
+        let argv = json!(["kubectl", "label", "node", "a", "x=y", "--overwrite"]);
+        let value = json!({"argv": argv, "line": "kubectl label node a x=y --overwrite", "clears": true, "nameAt": 3});
+        let fix = Fix::of(&value).unwrap();
+        for line in ["kubectl label node a x=y --overwrite", "kubectl label node b a x=y --overwrite  # slow"] {
+            assert!(fix.is_on(line), "{line}");
+        }
+        for line in [
+            "kubectl label node b x=y --overwrite",
+            "kubectl label node ab x=y --overwrite",
+            "kubectl label node a x=z",
+        ] {
+            assert!(!fix.is_on(line), "{line}");
+        }
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub struct Args {
     /// Configuration of the real guard (kind GuardConfig), for dry runs
     #[arg(long, value_name = "FILE", help_heading = "Judging", env = "KUBECTL_AKSARC_GUARD_CONFIG", value_hint = clap::ValueHint::FilePath)]
     pub guard_config: Option<PathBuf>,
-    /// Findings to print
+    /// The part of the report to print
     #[arg(
         long,
         value_name = "WHICH",

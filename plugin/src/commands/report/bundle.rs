@@ -132,6 +132,7 @@ async fn live(args: &Args, path: &Path, ui: &Ui) -> Result<ReportV1, Failure> {
         matches!(check.inventory().read(&kinds::NODE), Some(ReadState::Complete { .. } | ReadState::Partly(_)));
     let input = InputV1 {
         kind: InputKindV1::Snapshot,
+        taken_at: Some(taken.clone()),
         taken: Some(taken),
         as_of: args.judging.as_of.map(|moment| moment.to_string()),
         nodes_read,

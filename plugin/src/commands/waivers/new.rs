@@ -11,7 +11,7 @@ use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::exit::{ExitResult, Failure};
-use crate::commands::explain;
+use crate::commands::{complete, explain};
 use crate::input::documents::{self, Depth};
 use crate::input::settings::{self, moment};
 use crate::input::waivers::from_file;
@@ -35,7 +35,7 @@ pub struct Args {
     #[arg(long, value_name = "KIND", conflicts_with = "from")]
     pub kind: Option<String>,
     /// Namespace of the object; leave out for cluster-scoped objects
-    #[arg(short, long, value_name = "NAME", conflicts_with = "from")]
+    #[arg(short, long, value_name = "NAME")]
     pub namespace: Option<String>,
     /// Name of the object
     #[arg(long, value_name = "NAME", conflicts_with = "from")]
@@ -129,7 +129,9 @@ pub(super) fn run(args: &Args, ui: &Ui) -> ExitResult {
 fn made(args: &Args, own_name: &str) -> anyhow::Result<Waiver> {
     let (rules, matches, pin) = match &args.from {
         Some(path) => {
-            let finding = chosen(&findings(path)?, &args.finding)?;
+            let mut found = findings(path)?;
+            found.retain(|finding| args.namespace.as_ref().is_none_or(|own| *own == finding.object.namespace));
+            let finding = chosen(&found, &args.finding)?;
             let pin = if args.pin { Some(finding.pin()?) } else { None };
             (vec![finding.code.clone()], finding.matches(), pin)
         }
@@ -300,7 +302,14 @@ impl Found {
         let object = &self.object;
         let short = Match { path: None, ..self.matches() }.short();
         let kind = object.kind.to_lowercase();
-        [short, format!("{kind}/{}", object.name), object.name.clone()].iter().any(|own| own.eq_ignore_ascii_case(word))
+        // As kubectl takes them: deploy/NAME.
+        let by_kind = word.split_once('/').is_some_and(|(word, name)| {
+            name == object.name && complete::kind(word).is_some_and(|known| known.kind == object.kind)
+        });
+        by_kind
+            || [short, format!("{kind}/{}", object.name), object.name.clone()]
+                .iter()
+                .any(|own| own.eq_ignore_ascii_case(word))
     }
 
     fn words(&self) -> String {

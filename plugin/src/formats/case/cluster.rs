@@ -3,13 +3,14 @@
 use aksarc_shared::verdict::report::v1::{NodeVersionV1, ReportV1};
 
 use super::item::{CaseItem, fact};
-use crate::formats::words::{candidates, is_of_manifests, moment};
+use crate::formats::words::{candidates, moment};
+use crate::screen::report::summary::of_manifests;
 use crate::screen::wording::counting;
 
 /// Azure resource, platform, host, agents, versions, and when nodes were made.
 pub(super) fn items(report: &ReportV1) -> Vec<CaseItem> {
     let cluster = &report.cluster;
-    if is_of_manifests(report) {
+    if of_manifests(report) {
         return vec![CaseItem::Remark("Manifests were judged, and no cluster.".to_owned())];
     }
     // No object that a check reads holds it: the agents keep it in a ConfigMap whose data is not read.

@@ -26,7 +26,7 @@ pub(super) fn part(report: &ReportV1) -> Markup {
         page.own("</ol>");
     }
     if !more.is_empty() {
-        page.fill("<p class=\"remark\">{} more: in the JSON report.</p>", [&counting(more.len(), "deadline")]);
+        page.fill("<p class=\"remark\">{}: in the JSON report.</p>", [&counting(more.len(), "more deadline")]);
     }
     if !far.is_empty() {
         page.fill(
@@ -99,8 +99,10 @@ fn line(days: &[Day<'_>], page: &mut Markup) {
     }
     let axis = 16 + LANE * lanes.len();
     let height = |lane: usize| axis - LANE / 2 - LANE * lane;
-    let days = counting(days.len(), "day");
-    let words = format!("Time line from the day judged on, with deadlines on {days}. The list below says the same.");
+    let words = format!(
+        "Time line from the day judged on, with {}. The list below says the same.",
+        counting(days.len(), "mark")
+    );
     page.fill(
         "<svg class=\"timeline\" role=\"img\" aria-label=\"{}\" width=\"100%\" height=\"{}\">",
         [&words, &(axis + 26)],

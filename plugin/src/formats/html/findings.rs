@@ -9,7 +9,7 @@ use super::fixes;
 use super::markup::Markup;
 use super::source;
 use super::tone::Tone;
-use crate::formats::words::is_of_manifests;
+use crate::screen::report::summary::of_manifests;
 use crate::screen::wording::counting;
 
 /// All findings that nobody has waived, and before them the rules that could void support and are not decided.
@@ -136,7 +136,7 @@ fn field(page: &mut Markup, finding: &FindingV1, report: &ReportV1) {
         page.own("</dd></div><div class=\"should\"><dt>Should be</dt><dd>");
         match &finding.before {
             Some(value) => page.fill("<code>{}</code>", [value]),
-            None if is_of_manifests(report) => page.own("<i>left out</i>"),
+            None if of_manifests(report) => page.own("<i>left out</i>"),
             // A state without its past: that nothing is known does not mean that nothing was there.
             None => page.own("<i>not known</i>"),
         };

@@ -4,7 +4,8 @@ use aksarc_shared::verdict::report::v1::{OutcomeV1, QuestionV1, ReportV1, RuleV1
 
 use super::markup::Markup;
 use super::tone::Tone;
-use crate::formats::words::{is_of_manifests, moment};
+use crate::formats::words::moment;
+use crate::screen::report::summary::of_manifests;
 use crate::screen::wording::counting;
 
 /// The undecided rules, the questions to people, and what leaves no trace. Nothing where there is nothing of it.
@@ -135,7 +136,7 @@ fn hidden(report: &ReportV1, page: &mut Markup) {
 /// What manifests cannot show: the rules that judge a state.
 fn not_run(report: &ReportV1, page: &mut Markup) {
     let count = report.rules.iter().filter(|rule| rule.needs_cluster).count();
-    if !is_of_manifests(report) || count == 0 {
+    if !of_manifests(report) || count == 0 {
         return;
     }
     page.own("<h3>Not run on manifests</h3>");

@@ -1,16 +1,18 @@
 //! The top of the page: the verdict, what it rests on, the counts, and what was judged.
 
-use aksarc_shared::verdict::report::v1::{BasisV1, ConsequenceV1, OutcomeV1, ReportV1, VerdictV1};
+use aksarc_shared::verdict::report::v1::{OutcomeV1, ReportV1};
 
 use super::markup::Markup;
 use super::source;
 use super::tone::Tone;
-use crate::formats::words::{by_some, candidates, counted, is_of_manifests, moment, place, policy_texts, titled};
-use crate::screen::wording::counting;
+use crate::formats::words::{candidates, moment, place};
+use crate::screen::report::sentence::VerdictSentence;
+use crate::screen::report::summary::{counted, of_manifests, texts};
+use crate::screen::wording::TYPOGRAPHIC;
 
 /// The title of the page, which names verdict, cluster and day.
 pub(super) fn title(report: &ReportV1) -> String {
-    let Headline { word, .. } = Headline::of(report);
+    let VerdictSentence { word, .. } = sentence(report);
     format!("{word}: {} · AKS Arc support check of {}", place(report), report.policy.as_of)
 }
 
@@ -20,7 +22,7 @@ pub(super) fn part(report: &ReportV1) -> Markup {
     let tone = Tone::from(report.verdict);
     page.own("<header class=\"verdict ").own(tone.class()).own("\">");
     page.fill("<p class=\"kicker\">AKS Arc support check <span>as of {}</span></p>", [&report.policy.as_of]);
-    let verdict = Headline::of(report);
+    let verdict = sentence(report);
     page.own("<h1>");
     tone.sign(&mut page);
     page.fill("<span class=\"word\">{}</span> <span class=\"rest\">{}</span></h1>", [&verdict.word, &verdict.rest]);
@@ -43,68 +45,17 @@ pub(super) fn part(report: &ReportV1) -> Markup {
 }
 
 /// The verdict in words: the first, in large letters, and the rest of the sentence.
-struct Headline {
-    word: &'static str,
-    rest: String,
-}
-
-impl Headline {
-    fn of(report: &ReportV1) -> Self {
-        let published = published(report);
-        let (word, rest) = match report.verdict {
-            VerdictV1::Outside => ("Outside", outside(report, &published)),
-            verdict if let Some(some) = by_some(report) => {
-                let word = match verdict {
-                    VerdictV1::Inconclusive => "Inconclusive",
-                    VerdictV1::Outside | VerdictV1::Within => "Nothing voids support",
-                };
-                (word, format!("{some}, against {published}: the others were not run"))
-            }
-            VerdictV1::Within if report.input.unjudged > 0 && report.input.unjudged == report.coverage.objects => {
-                ("Within", format!("{published}: there is nothing here that a rule looks at"))
-            }
-            VerdictV1::Within if is_of_manifests(report) => {
-                ("Within", format!("{published}, as far as manifests show"))
-            }
-            VerdictV1::Within => ("Within", format!("{published}, as far as Kubernetes shows")),
-            VerdictV1::Inconclusive => {
-                ("Inconclusive", format!("against {published}: not everything could be decided"))
-            }
-        };
-        let waived = report.findings.iter().filter(|f| f.waiver.is_some() && f.consequence == ConsequenceV1::Voids);
-        // A waiver is somebody's word that it may wait, and not the policy's.
-        let rest = match waived.count() {
-            0 => rest,
-            _ if report.verdict == VerdictV1::Outside => rest,
-            count => format!("{rest}, apart from {} waived", counting(count, "finding")),
-        };
-        Headline { word, rest }
-    }
+fn sentence(report: &ReportV1) -> VerdictSentence {
+    VerdictSentence::of(report, &published(report), TYPOGRAPHIC)
 }
 
 fn published(report: &ReportV1) -> String {
-    match policy_texts(report).as_slice() {
+    match texts(report, TYPOGRAPHIC).as_slice() {
         [] => "the published support policy".to_owned(),
         // The page of the preview is no support policy.
         [one] if report.policy.preview => format!("what is known of a preview without a policy text, {one}"),
         [one] => format!("the published text {one}"),
         _ => "the published texts of every platform that it may be".to_owned(),
-    }
-}
-
-/// The sentence of a cluster outside, by the strongest basis of what voids support there.
-fn outside(report: &ReportV1, published: &str) -> String {
-    let asked = by_some(report).map(|some| format!(", {some}")).unwrap_or_default();
-    match report.verdict_basis {
-        Some(BasisV1::Documented) => {
-            let voids = report.unwaived(ConsequenceV1::Voids);
-            let mut pages: Vec<String> = voids.flat_map(|f| f.documents.iter().map(titled)).collect();
-            pages.sort();
-            pages.dedup();
-            format!("by Microsoft’s retirement notice, {}{asked}", pages.join("; "))
-        }
-        Some(BasisV1::Derived | BasisV1::Operational) => format!("by our reading of {published}{asked}"),
-        Some(BasisV1::Explicit) | None => format!("{published}{asked}"),
     }
 }
 
@@ -115,7 +66,7 @@ fn facts(report: &ReportV1, page: &mut Markup) {
     if !report.cluster.kubernetes_version.is_empty() {
         page.fill("<div><dt>Kubernetes</dt><dd>{}</dd></div>", [&report.cluster.kubernetes_version]);
     }
-    if !is_of_manifests(report) {
+    if !of_manifests(report) {
         let nodes = if report.input.nodes_read { report.cluster.nodes.to_string() } else { "not read".to_owned() };
         page.fill("<div><dt>Nodes</dt><dd>{}</dd></div>", [&nodes]);
     }

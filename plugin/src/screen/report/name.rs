@@ -6,13 +6,13 @@ use std::fmt::{self, Write as _};
 use aksarc_shared::text;
 use aksarc_shared::verdict::report::v1::{FindingV1, ReportV1};
 
-use super::summary::shown;
-use super::view::{Show, View};
+use super::shown::shown;
+use super::view::View;
 
 pub(super) fn render(report: &ReportV1, view: &View) -> Result<String, fmt::Error> {
     let mut seen = BTreeSet::new();
     let mut out = String::new();
-    for finding in shown(report, view.show) {
+    for finding in shown(report, view) {
         let object = &finding.object;
         let kind = object.kind.to_lowercase();
         let group = object.api_version.split_once('/').map(|(group, _)| group);
@@ -30,10 +30,10 @@ pub(super) fn render(report: &ReportV1, view: &View) -> Result<String, fmt::Erro
 }
 
 /// The number of findings that no line stands for: node pools and the cluster as a whole are no objects of any server.
-pub(super) fn nameless(report: &ReportV1, show: Show) -> usize {
+pub(super) fn nameless(report: &ReportV1, view: &View) -> usize {
     let is_nameless =
         |finding: &&&FindingV1| finding.object.api_version.split_once('/').is_some_and(|(group, _)| group == OWN);
-    shown(report, show).iter().filter(is_nameless).count()
+    shown(report, view).iter().filter(is_nameless).count()
 }
 
 const OWN: &str = "aksarc.dev";

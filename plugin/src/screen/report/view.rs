@@ -3,16 +3,23 @@
 use aksarc_shared::jiff::Timestamp;
 use aksarc_shared::verdict::report::v1::InputV1;
 
+use super::filter::Filter;
 use crate::screen::style::Look;
 
-/// Which findings people see. JSON and YAML always hold all.
+/// The part of a report that people see. JSON and YAML always hold all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Show {
-    /// Findings that are neither waived nor information only
+    /// Findings that are neither waived nor information only, and the rest in short
     #[default]
     Problems,
-    /// All findings, and every rule's outcome
+    /// All findings with all their objects, every rule's outcome, all deadlines and questions
     All,
+    /// All commands that lead back
+    Fixes,
+    /// All deadlines
+    Deadlines,
+    /// What only people can answer, and whom to ask
+    Questions,
 }
 
 /// The groups of findings in the table.
@@ -28,14 +35,16 @@ pub enum GroupBy {
 }
 
 /// The part of a report that is shown, and the terminal, program and moment it is shown by.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct View {
     /// The abilities of the terminal.
     pub look: Look,
     /// The name of this program, as it was called.
     pub name: &'static str,
-    /// Which findings.
+    /// Which part.
     pub show: Show,
+    /// Which findings of it.
+    pub filter: Filter,
     /// In which groups.
     pub group_by: GroupBy,
     /// The moment of showing it: a snapshot has an age then.

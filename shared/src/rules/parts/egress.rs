@@ -106,5 +106,5 @@ pub(crate) fn cut_off(inventory: &Inventory, code: Code) -> Vec<Draft> {
         };
         !policy.leads_out && inventory.remarks(code).any(lost)
     };
-    policies.iter().filter(|policy| cuts(&policy.depends_on)).map(|policy| policy.draft.clone()).collect()
+    policies.iter().filter(|policy| cuts(&policy.depends_on)).map(|policy| policy.draft.clone().broken()).collect()
 }

@@ -40,6 +40,7 @@ pub(crate) fn ailing(object: &Object<'_>, kind: &'static Kind) -> Option<Draft> 
             Some(
                 at("status.conditions[Available]")
                     .values(Some("True"), Some(&format!("False, {ready} ready")))
+                    .broken()
                     .says(format!("{subject} is not available"))
                     .with(evidence)
                     .fix(describe),
@@ -54,6 +55,7 @@ pub(crate) fn ailing(object: &Object<'_>, kind: &'static Kind) -> Option<Draft> 
             Some(
                 at("status.numberReady")
                     .values(Some(&wanted.to_string()), Some("0"))
+                    .broken()
                     .says(format!("{subject} runs on no node"))
                     .with(evidence)
                     .fix(describe),
@@ -91,6 +93,7 @@ pub(crate) fn crash_loop(pod: &Object<'_>, is_known: impl Fn(&str, &str) -> bool
         ..ObjectRef::default()
     };
     let draft = Draft::at(object, format!("spec.template.spec.containers[name={container}]"))
+        .broken()
         .values(Some("running"), Some(CRASH_LOOP))
         .says(format!("container {container} of {kind} {name} keeps restarting"))
         .with(Evidence::seen("pods", format!("pod {}: {restarts} restarts", pod.meta.name)))
@@ -187,6 +190,7 @@ fn absence(row: &Essential, namespace: &str) -> Draft {
         ..ObjectRef::default()
     };
     Draft::at(object, "metadata.name")
+        .broken()
         .values(Some(&row.name), None)
         .with(Evidence::seen("catalogue", row.source.clone()))
         .fix(Command::kubectl_in(namespace, ["get", &kind.map(Kind::qualified).unwrap_or_default()]).only(SHOWS))

@@ -28,7 +28,7 @@ fn service_of<'d>(kind: &Kind, object: &Object<'_>, data: &'d Data) -> Option<(&
 pub(crate) fn endpoints(seen: &Seen<'_, '_>) -> Option<Draft> {
     let (component, service) = service_of(seen.kind, seen.object, seen.data)?;
     let subject = format!("{} {}", seen.kind.kind, seen.object.meta.name);
-    let draft = Draft::at(ObjectRef::of(seen.object, seen.kind), ANSWERS).values(None, Some(&service));
+    let draft = Draft::at(ObjectRef::of(seen.object, seen.kind), ANSWERS).values(None, Some(&service)).surplus();
     match origin::of_object(seen.object, seen.data) {
         Provenance::Person(evidence) => Some(
             draft
@@ -36,7 +36,7 @@ pub(crate) fn endpoints(seen: &Seen<'_, '_>) -> Option<Draft> {
                 .with(evidence)
                 .fix(
                     Command::kubectl_in(&seen.object.meta.namespace, ["delete", &seen.kind.qualified()])
-                        .name(&seen.object.meta.name),
+                        .one_of(&seen.object.meta.name),
                 ),
         ),
         Provenance::Unrecognised if seen.object.owners().is_empty() && !seen.object.managed().is_empty() => Some(

@@ -138,6 +138,7 @@ pub(crate) fn finalizers_of_people(object: &Object<'_>, kind: &Kind, what: &str,
         drafts.push(
             Draft::at(ObjectRef::of(object, kind), format!("metadata.finalizers[{name}]"))
                 .values(None, Some(name))
+                .surplus()
                 .says(format!("{what}: finalizer {name} was added by hand, and blocks its deletion"))
                 .with(Evidence::managed(entry))
                 .fix(
@@ -420,7 +421,7 @@ pub(crate) fn against_baseline(inventory: &Inventory, context: &Context<'_>, pla
 
 /// The command that sets a key back to a value.
 pub(crate) fn restore(place: Place, node: &str, key: &str, value: &str) -> Command {
-    Command::kubectl([verb_of(place), "node"]).name(node).name(&format!("{key}={value}")).word("--overwrite")
+    Command::kubectl([verb_of(place), "node"]).one_of(node).name(&format!("{key}={value}")).word("--overwrite")
 }
 
 /// The kubectl verb that changes keys at a place.

@@ -174,7 +174,7 @@ fn judge(object: &Object<'_>, kind: &'static Kind, pod: &Pod<'_>, data: &Data, s
         (Speaker::Outside, Tier::Changes) => format!("{name} can change its node outside a DaemonSet: it {shown}"),
         (_, Tier::Looks) => format!("{name} sees files of its node, read-only: it {shown}"),
     };
-    let mut draft = Draft::at(place.refers(object, kind), path).values(None, Some(&value)).says(message);
+    let mut draft = Draft::at(place.refers(object, kind), path).values(None, Some(&value)).surplus().says(message);
     draft = draft.with(Evidence::seen("specification", shown));
     if let Provenance::Person(evidence) = &provenance {
         draft = draft.with(evidence.clone());
@@ -422,7 +422,7 @@ fn fix(place: &PodPlace<'_>, object: &Object<'_>, powers: &[Power<'_>], speaks: 
         return None;
     }
     if matches!(place.kind, "Job" | "Pod" | "ReplicaSet" | "ReplicationController") {
-        return Some(Command::kubectl_in(namespace, ["delete", &kind]).name(name).caution("ends what runs in it"));
+        return Some(Command::kubectl_in(namespace, ["delete", &kind]).one_of(name).caution("ends what runs in it"));
     }
     let strong: Vec<&Power<'_>> = powers.iter().filter(|power| power.tier == Tier::Changes).collect();
     let base = format!("/{}", place.base.replace('.', "/"));

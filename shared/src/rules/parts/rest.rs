@@ -12,7 +12,7 @@ use crate::k8s::object::Object;
 /// A draft: a component is scaled to nothing, or a DaemonSet selects no node, by a label that is not Kubernetes' own.
 pub(crate) fn idle(object: &Object<'_>, kind: &'static kinds::Kind, component: &Component) -> Option<Draft> {
     let name = &object.meta.name;
-    let at = |path: &str| Draft::at(ObjectRef::of(object, kind), path);
+    let at = |path: &str| Draft::at(ObjectRef::of(object, kind), path).broken();
     Some(match Rest::of(object, kind, component)? {
         Rest::Scaled => {
             let kind_name = kind.kind.to_lowercase();

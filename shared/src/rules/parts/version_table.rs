@@ -36,7 +36,7 @@ pub(crate) fn supported(table: &Table, day: jiff::civil::Date) -> String {
     let minors = table.supported().into_iter();
     let current = minors.filter(|minor| matches!(table.support(*minor, day), MinorSupport::Supported { .. }));
     let words: Vec<String> = current.map(Version::minor_text).collect();
-    if words.is_empty() { "none that the table knows".to_owned() } else { words.join(", ") }
+    if words.is_empty() { "a minor in support, of which this table knows none".to_owned() } else { words.join(", ") }
 }
 
 /// The table, as evidence.

@@ -57,7 +57,7 @@ pub(crate) fn arc(verb: &str) -> Command {
 /// The command that moves the workloads off a node.
 pub(crate) fn drain(node: &str) -> Command {
     Command::kubectl(["drain"])
-        .name(node)
+        .one_of(node)
         .word("--ignore-daemonsets")
         .word("--delete-emptydir-data")
         .caution("destroys what pods keep in emptyDir volumes")
@@ -67,7 +67,7 @@ pub(crate) fn drain(node: &str) -> Command {
 /// The command that deletes an object of the user's.
 pub(crate) fn delete(object: &Object<'_>, kind: &Kind) -> Command {
     Command::kubectl_in(&object.meta.namespace, ["delete", &kind.qualified()])
-        .name(&object.meta.name)
+        .one_of(&object.meta.name)
         .caution("destroys it")
 }
 

@@ -33,20 +33,21 @@ impl Check<'_> {
             code: code.to_owned(),
             what,
             platforms: Vec::new(),
+            subject: String::new(),
         };
         let mut clocks = Vec::new();
         for rule in &self.params.rules {
             let Some(of_rule) = rule.state.deadlines else { continue };
-            let mut dues: BTreeMap<(Date, String), Vec<Platform>> = BTreeMap::new();
+            let mut dues: BTreeMap<Due, Vec<Platform>> = BTreeMap::new();
             for platform in candidates.iter().filter(|platform| rule.platforms.contains(platform)) {
-                for Due { on, what } in of_rule(&self.inventory, &self.context(rule, *platform)) {
-                    dues.entry((on, what)).or_default().push(*platform);
+                for due in of_rule(&self.inventory, &self.context(rule, *platform)) {
+                    dues.entry(due).or_default().push(*platform);
                 }
             }
-            clocks.extend(dues.into_iter().map(|((on, what), platforms)| {
+            clocks.extend(dues.into_iter().map(|(Due { on, what, subject }, platforms)| {
                 let everywhere = platforms.len() == candidates.len();
                 let platforms = if everywhere { Vec::new() } else { platforms };
-                Clock { platforms, ..clock(on, rule.code.as_str(), what) }
+                Clock { platforms, subject, ..clock(on, rule.code.as_str(), what) }
             }));
         }
         for waiver in waiver::in_force(&self.params.waivers, self.params.now) {

@@ -3,7 +3,7 @@
 use super::clauses::{self, texts_with};
 use super::v1::{
     AnswerV1, BasisV1, CatalogueV1, ClockV1, ClusterV1, CommandV1, ConsequenceV1, CoverageV1, DocumentV1, EvidenceV1,
-    FindingV1, InputV1, NodeVersionV1, ObjectV1, OutcomeV1, PolicyV1, QuestionV1, ReportKindV1, ReportV1,
+    FindingV1, InputV1, IssueV1, NodeVersionV1, ObjectV1, OutcomeV1, PolicyV1, QuestionV1, ReportKindV1, ReportV1,
     ReportVersionV1, RuleV1, SectionV1, SkippedRuleV1, ToolV1, VerdictV1, WaiverV1,
 };
 use super::{
@@ -11,8 +11,9 @@ use super::{
     VerdictWord,
 };
 use crate::command::{Command, Shell};
+use crate::data::known_issues::KnownIssue;
 use crate::data::{Document, Platform, embedded};
-use crate::finding::{Basis, Clause, Consequence, Evidence, Finding, ObjectRef, WaiverNote};
+use crate::finding::{Basis, Clause, Code, Condition, Consequence, Evidence, Expected, Finding, ObjectRef, WaiverNote};
 use crate::people::questions::{AnswerNote, Question};
 use crate::rules::catalogue;
 
@@ -83,11 +84,14 @@ impl FindingV1 {
             path: finding.path.as_str().to_owned(),
             before: finding.before,
             after: finding.after,
+            surplus: finding.expected == Expected::Nothing,
+            broken: finding.condition == Condition::Broken,
             message: finding.message,
             evidence: finding.evidence.into_iter().map(Into::into).collect(),
             fix: finding.fix.into_iter().map(Into::into).collect(),
             fingerprint: finding.fingerprint,
             waiver: finding.waiver.map(Into::into),
+            issues: issues(finding.code, platforms),
         }
     }
 }
@@ -102,18 +106,36 @@ fn sections(clauses: &[Clause], platforms: &[Platform]) -> Vec<SectionV1> {
         let texts = row.map(|row| texts_with(row, platforms)).unwrap_or_default();
         let at = sections.iter().position(|known| known.section == heading).unwrap_or(sections.len());
         if at == sections.len() {
-            let (clauses, documents) = (Vec::new(), Vec::new());
-            sections.push(SectionV1 { section: heading.to_owned(), clauses, documents });
+            let (clauses, documents, urls) = (Vec::new(), Vec::new(), Vec::new());
+            sections.push(SectionV1 { section: heading.to_owned(), clauses, documents, urls });
         }
         let Some(section) = sections.get_mut(at) else { continue };
         section.clauses.push(clause.as_str().to_owned());
         for text in texts {
             if !section.documents.contains(&text) {
+                let document = data.documents.iter().find(|document| document.id == text);
+                section.urls.push(document.and_then(|document| document.section_url(heading)).unwrap_or_default());
                 section.documents.push(text);
             }
         }
     }
     sections
+}
+
+/// Known issues on GitHub that findings of a rule can have as their cause, on platforms.
+fn issues(code: Code, platforms: &[Platform]) -> Vec<IssueV1> {
+    let own = |issue: &&KnownIssue| {
+        let there = issue.platforms.is_empty() || issue.platforms.iter().any(|own| platforms.contains(own));
+        there && issue.rules.iter().any(|rule| code == *rule)
+    };
+    let told = embedded().known_issues.iter().filter(own).flat_map(|known| {
+        known.issues.iter().map(|issue| IssueV1 {
+            name: issue.to_string(),
+            title: known.title.clone(),
+            url: issue.url(),
+        })
+    });
+    told.collect()
 }
 
 impl From<ToolVersion> for ToolV1 {
@@ -169,11 +191,13 @@ impl From<NodeVersion> for NodeVersionV1 {
 
 impl From<RuleOutcome> for RuleV1 {
     fn from(rule: RuleOutcome) -> Self {
-        let summary = catalogue::find(rule.code.as_str()).map(|known| known.summary).unwrap_or_default();
+        let known = catalogue::find(rule.code.as_str());
+        let (summary, instead) = known.map(|known| (known.summary, known.instead)).unwrap_or_default();
         RuleV1 {
             code: rule.code.as_str().to_owned(),
             slug: rule.slug.to_owned(),
             summary: summary.to_owned(),
+            instead: instead.to_owned(),
             outcome: rule.outcome.into(),
             needs_cluster: rule.outcome == RuleResult::NotApplicable && rule.reason == NEEDS_CLUSTER,
             reason: rule.reason,
@@ -184,8 +208,8 @@ impl From<RuleOutcome> for RuleV1 {
 
 impl From<Clock> for ClockV1 {
     fn from(clock: Clock) -> Self {
-        let Clock { due, days_left, code, what, platforms } = clock;
-        ClockV1 { due, days_left, code, what, platforms: words(&platforms) }
+        let Clock { due, days_left, code, what, platforms, subject } = clock;
+        ClockV1 { due, days_left, code, what, platforms: words(&platforms), subject }
     }
 }
 
@@ -244,6 +268,7 @@ impl From<Command> for CommandV1 {
             other_line,
             clears: command.clears(),
             platforms: words(&command.platforms),
+            name_at: command.name_at,
             argv: command.argv,
             caution: command.caution,
             note: command.only,

@@ -7,6 +7,8 @@
 
 mod clause;
 mod finding;
+mod links;
+mod urgency;
 mod words;
 
 use std::collections::BTreeMap;
@@ -17,7 +19,9 @@ use crate::data::own::API_VERSION;
 use crate::text;
 
 pub use clause::ClauseV1;
-pub use finding::{CommandV1, DocumentV1, EvidenceV1, FindingV1, ObjectV1, SectionV1, WaiverV1};
+pub use finding::{CommandV1, DocumentV1, EvidenceV1, FindingV1, IssueV1, ObjectV1, SectionV1, WaiverV1};
+pub use links::Link;
+pub use urgency::Urgency;
 pub use words::{
     BasisV1, ClauseStateV1, ConsequenceV1, InputKindV1, OutcomeV1, ReportKindV1, ReportVersionV1, VerdictV1,
 };
@@ -150,6 +154,10 @@ pub struct InputV1 {
     pub kind: InputKindV1,
     /// When the snapshot was taken, in its own words; nothing for other sources.
     pub taken: Option<String>,
+    /// When the state was read that was judged, RFC 3339: of a snapshot when it was taken, where it tells; of a cluster
+    /// the moment of the check, unless another one was asked for; nothing for manifests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_at: Option<String>,
     /// The moment that was asked for, RFC 3339; nothing where the check judged as of now or of the snapshot.
     pub as_of: Option<String>,
     /// Whether the nodes were read, so that their number says something.
@@ -193,6 +201,9 @@ pub struct RuleV1 {
     pub slug: String,
     /// The problem that the rule finds, in a sentence.
     pub summary: String,
+    /// The supported way, in a few words.
+    #[serde(default)]
+    pub instead: String,
     /// The outcome.
     pub outcome: OutcomeV1,
     /// Why, for anything but a plain pass or violation.
@@ -220,6 +231,9 @@ pub struct ClockV1 {
     /// Where the platform is not known, those on which this holds; empty when it holds on all that it may be.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub platforms: Vec<String>,
+    /// What becomes due: deadlines of one rule on one thing are alternatives, of which one will come true.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub subject: String,
 }
 
 /// A question that only people can answer.

@@ -1,234 +1,90 @@
-//! What became of each rule, deadlines, what could not be seen, and what to do next.
-
-use std::fmt::{self, Write as _};
+//! Below the findings: deadlines, the outcome of every rule, and the addresses of the sources.
 
 use aksarc_shared::text;
-use aksarc_shared::verdict::report::v1::{
-    ClockV1, ConsequenceV1, InputKindV1, OutcomeV1, QuestionV1, RuleV1, VerdictV1,
-};
+use aksarc_shared::verdict::report::v1::{ClockV1, ConsequenceV1, OutcomeV1, RuleV1};
 
 use super::layout::Screen;
 use crate::screen::grid::Grid;
-use crate::screen::report::summary::{candidates, of_manifests};
+use crate::screen::report::summary::{Deadline, FAR_DAYS, deadlines};
 use crate::screen::report::view::Show;
-use crate::screen::style::Paint;
-use crate::screen::wording::{counting, days, either};
+use crate::screen::wording::{counting, days};
 
 impl Screen<'_> {
-    pub(super) fn outcomes(&mut self) -> fmt::Result {
-        let mut grid = Grid::plain();
+    /// The outcome of every rule.
+    pub(super) fn outcomes(&mut self) {
+        let mut grid = Grid::narrow();
         for rule in &self.report.rules {
+            let reason = [self.beside(rule), text::line(&rule.reason, 200)];
+            let reason: Vec<String> = reason.into_iter().filter(|part| !part.is_empty()).collect();
             grid.row([
                 rule.code.clone(),
-                rule.slug.clone(),
                 rule.outcome.as_str().to_owned(),
-                text::line(&rule.reason, 200),
+                [rule.slug.clone()].into_iter().chain(reason).collect::<Vec<_>>().join(": "),
             ]);
         }
-        writeln!(self.out, "\n rules")?;
+        self.gap();
+        self.out.line(" rules");
         self.out.grid("   ", &grid);
-        Ok(())
     }
 
-    pub(super) fn footer(&mut self) -> fmt::Result {
-        let report = self.report;
-        let listed = |clock: &&ClockV1| self.view.show == Show::All || clock.days_left <= FAR_DAYS;
-        let clocks: Vec<&ClockV1> = report.clocks.iter().filter(listed).collect();
-        if !clocks.is_empty() {
-            writeln!(self.out)?;
-            let mut grid = Grid::plain();
-            for (number, clock) in clocks.into_iter().enumerate() {
-                let label = if number == 0 { "clocks" } else { "" };
-                grid.row([
-                    label.to_owned(),
-                    text::line(&what(clock), 160),
-                    days(clock.days_left),
-                    clock.due.clone(),
-                    text::line(&clock.code, 40),
-                ]);
-            }
-            self.out.grid(" ", &grid);
-        }
-        // What could void support stands with the findings.
-        let open: Vec<_> =
-            report.rules.iter().filter(|rule| rule.outcome == OutcomeV1::Unknown && !rule.could_void).collect();
-        let partly = |rule: &&RuleV1| {
-            let found = matches!(rule.outcome, OutcomeV1::Violated | OutcomeV1::Waived);
-            found && !rule.reason.is_empty() && !rule.could_void
+    /// A rule passes with findings that are information only: they are counted beside its outcome.
+    fn beside(&self, rule: &RuleV1) -> String {
+        let info = |finding: &&aksarc_shared::verdict::report::v1::FindingV1| {
+            finding.code == rule.code && finding.consequence == ConsequenceV1::Info && finding.waiver.is_none()
         };
-        let partly: Vec<_> = report.rules.iter().filter(partly).collect();
-        if !open.is_empty() || !partly.is_empty() {
-            writeln!(self.out)?;
-            let mut label = "unknown";
-            for rule in open {
-                self.wrapped_line(label, &format!("{} {}: {}", rule.code, rule.slug, text::line(&rule.reason, 300)));
-                label = "";
-            }
-            for rule in partly {
-                self.wrapped_line(
-                    label,
-                    &format!("{} {}, beyond what was found: {}", rule.code, rule.slug, text::line(&rule.reason, 300)),
-                );
-                label = "";
-            }
+        match self.report.findings.iter().filter(info).count() {
+            count if count > 0 && rule.outcome == OutcomeV1::Pass => counting(count, "finding") + " for information",
+            _ => String::new(),
         }
-        if report.rules.iter().any(|rule| rule.reason.contains(FORBIDDEN)) {
-            let name = self.view.name;
-            self.flush_left(&format!(
-                "  {name} doctor says which rights are missing, {name} doctor --print-role prints them"
-            ));
-        }
-        self.not_run()?;
-        self.unseen()?;
-        writeln!(self.out)?;
-        let next = self.next();
-        writeln!(self.out, "exit {}{next}", report.exit_code)
     }
 
-    /// What manifests cannot show: the rules that judge a state.
-    fn not_run(&mut self) -> fmt::Result {
-        let count = self.report.rules.iter().filter(|rule| rule.needs_cluster).count();
-        if !of_manifests(self.report) || count == 0 {
-            return Ok(());
+    /// What ends on a day, soonest first.
+    pub(super) fn deadlines(&mut self) {
+        let all = matches!(self.view.show, Show::All | Show::Deadlines);
+        let deadlines = deadlines(self.report, if all { i64::MAX } else { FAR_DAYS });
+        if deadlines.is_empty() {
+            return;
         }
-        writeln!(self.out)?;
-        let rules = if count == 1 { "1 rule was".to_owned() } else { format!("{count} rules were") };
-        self.wrapped_line("not run", &format!("{rules} not run, since they need a running cluster"));
-        if self.report.input.recorded > 0 {
-            let objects = match self.report.input.recorded {
-                1 => "1 object looks as if it was".to_owned(),
-                count => format!("{count} objects look as if they were"),
-            };
-            self.wrapped_line("", &format!("{objects} recorded from a cluster: --snapshot judges a recorded state"));
+        let mut grid = Grid::narrow();
+        for deadline in &deadlines {
+            let clock = deadline.first;
+            grid.row([days(clock.days_left), clock.due.clone(), text::line(&clock.code, 40), what(deadline)]);
         }
-        Ok(())
+        self.gap();
+        self.out.line(" deadlines");
+        self.out.grid("   ", &grid);
     }
 
-    /// What Kubernetes cannot show: what is asked of people, and what leaves no trace.
-    fn unseen(&mut self) -> fmt::Result {
-        let report = self.report;
-        let of_people = |rule: &RuleV1| report.questions.iter().any(|question| question.rules.contains(&rule.code));
-        let mut hidden: Vec<(&str, Vec<&str>)> = Vec::new();
-        for rule in report.rules.iter().filter(|rule| rule.outcome == OutcomeV1::NotObservable && !of_people(rule)) {
-            match hidden.iter_mut().find(|(reason, _)| *reason == rule.reason) {
-                Some((_, codes)) => codes.push(&rule.code),
-                None => hidden.push((&rule.reason, vec![&rule.code])),
-            }
+    /// The addresses of the sources, by their numbers.
+    pub(super) fn sources(&mut self) {
+        let listed: Vec<String> = self.cited.listed().collect();
+        if listed.is_empty() {
+            return;
         }
-        let (answered, open): (Vec<_>, Vec<_>) =
-            report.questions.iter().partition(|question| question.answer.is_some());
-        if hidden.is_empty() && open.is_empty() && answered.is_empty() {
-            return Ok(());
-        }
-        let topics = |questions: &[&QuestionV1]| {
-            let each = questions.iter().map(|question| text::line(&question.topic, 60));
-            each.collect::<Vec<_>>().join(", ")
-        };
-        writeln!(self.out)?;
-        if !open.is_empty() {
-            self.flush_left(&format!("cannot be seen from Kubernetes ({}), and answered by", open.len()));
-            let (name, ask) = (self.view.name, self.view.show != Show::All);
-            if ask {
-                let mut grid = Grid::plain();
-                for question in &open {
-                    grid.row([
-                        question.clauses.join(" "),
-                        text::line(&question.topic, 60),
-                        text::line(&commands(&question.ask), 200),
-                    ]);
-                }
-                self.out.grid("   ", &grid);
-            }
-            let whom = if ask { "--show all says whom to ask, " } else { "" };
-            self.flush_left(&format!("  {whom}{name} rules coverage --attest-template begins a file for --attest"));
-        }
-        if !answered.is_empty() {
-            self.flush_left(&format!("answered by people ({}): {}", answered.len(), topics(&answered)));
-        }
-        if self.view.show == Show::All {
-            for question in &report.questions {
-                self.question(question)?;
-            }
-        }
-        for (number, (reason, codes)) in hidden.into_iter().enumerate() {
-            let label = if number == 0 { "unseen" } else { "" };
-            self.wrapped_line(label, &format!("{}: {}", codes.join(", "), text::line(reason, 300)));
-        }
-        Ok(())
-    }
-
-    fn question(&mut self, question: &QuestionV1) -> fmt::Result {
-        let rules = if question.rules.is_empty() { String::new() } else { format!(" ({})", question.rules.join(" ")) };
-        writeln!(self.out, "   {}{rules} {}", Paint::bold(question.clauses.join(" ")), text::clean(&question.topic))?;
-        let mut lines = vec![question.says.clone(), format!("ask: {}", question.ask)];
-        if let Some(answer) = &question.answer {
-            let note = if answer.note.is_empty() { String::new() } else { format!(" ({})", answer.note) };
-            lines.push(format!(
-                "answer: {} by {} on {}, until {}{note}",
-                answer.answer, answer.by, answer.on, answer.expires
-            ));
-        }
-        lines.extend(question.refused.clone());
-        for line in &lines {
-            self.out.fold_below("      ", &text::line(line, 600));
-        }
-        Ok(())
-    }
-
-    fn next(&self) -> String {
-        let report = self.report;
-        let mut codes: Vec<&str> = report.unwaived(ConsequenceV1::Voids).map(|f| f.code.as_str()).collect();
-        codes.dedup();
-        // What was judged is judged again as it was given: only a cluster is asked anew by the bare command.
-        let again = |flags: String| {
-            if of_manifests(report) {
-                format!("judge the manifests again with {flags}")
-            } else if report.input.kind == InputKindV1::Snapshot {
-                format!("judge a new snapshot with {flags}")
-            } else {
-                format!(" {} support-check {flags}", self.view.name)
-            }
-        };
-        match report.verdict {
-            VerdictV1::Outside => {
-                let findings = counting(report.unwaived(ConsequenceV1::Voids).count(), "finding");
-                format!(" · next: fix {findings}, then {}", again(format!("--only {}", codes.join(","))))
-            }
-            VerdictV1::Inconclusive => {
-                let candidates = candidates(report);
-                let platform = |rule: &&RuleV1| candidates.len() > 1 && rule.reason.contains("--platform");
-                let unknown: Vec<_> = report.rules.iter().filter(|rule| rule.outcome == OutcomeV1::Unknown).collect();
-                let mut ways = Vec::new();
-                if unknown.iter().any(|rule| !platform(rule) && rule.reason.contains(FORBIDDEN)) {
-                    ways.push("run with rights to list what is named above".to_owned());
-                } else if unknown.iter().any(|rule| !platform(rule)) || unknown.is_empty() {
-                    ways.push("supply what is named above".to_owned());
-                }
-                if unknown.iter().any(platform) {
-                    ways.push(format!("say with --platform which it is: {}", either(&candidates)));
-                }
-                format!(" · next: {}", ways.join(", and "))
-            }
-            VerdictV1::Within => String::new(),
+        self.gap();
+        self.out.line(" sources");
+        for line in listed {
+            self.out.line(&format!("   {line}"));
         }
     }
 }
 
-fn what(clock: &ClockV1) -> String {
-    if clock.platforms.is_empty() {
-        clock.what.clone()
-    } else {
-        format!("{} ({})", clock.what, clock.platforms.join(", "))
+/// The event, and on which other days it comes if the cluster is on another platform or host.
+fn what(deadline: &Deadline<'_>) -> String {
+    let on = |clock: &ClockV1| clock.platforms.join(", ");
+    let first = deadline.first;
+    let here = if first.platforms.is_empty() { String::new() } else { format!(" ({})", on(first)) };
+    let mut words = text::line(&first.what, 160) + &here;
+    let mut told: Vec<String> = Vec::new();
+    for other in deadline.others.iter().filter(|other| other.due != first.due) {
+        let there = if other.platforms.is_empty() { String::new() } else { format!(" ({})", on(other)) };
+        let other = format!("{}{there}", other.due);
+        if !told.contains(&other) {
+            told.push(other);
+        }
     }
-}
-
-/// The word in the reason of a rule that lacks a right.
-const FORBIDDEN: &str = "forbidden";
-
-/// Five years: who plans that far ahead asks for it with `--show all`.
-const FAR_DAYS: i64 = 5 * 366;
-
-/// The commands in a question's text, which stand in backticks.
-fn commands(ask: &str) -> String {
-    ask.split('`').skip(1).step_by(2).collect::<Vec<_>>().join(", ")
+    if !told.is_empty() {
+        words = format!("{words}; else {}", told.join(", "));
+    }
+    words
 }

@@ -1,23 +1,64 @@
-//! What was judged by what, and the verdict.
-
-use std::fmt::{self, Write as _};
+//! The verdict with its counts, and what was judged by what.
 
 use aksarc_shared::text;
-use aksarc_shared::verdict::report::v1::{BasisV1, ConsequenceV1, FindingV1, OutcomeV1, ReportV1, VerdictV1};
+use aksarc_shared::verdict::report::v1::{ConsequenceV1, InputKindV1, OutcomeV1, ReportV1, VerdictV1};
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::layout::Screen;
-use crate::screen::grid::wrap;
-use crate::screen::report::summary::{by_some, candidates, counted, left_out, of_manifests, texts};
+use crate::screen::grid::{columns, wrap};
+use crate::screen::report::sentence::VerdictSentence;
+use crate::screen::report::summary::{candidates, findings_counted, of_manifests, rules_counted, texts};
 use crate::screen::report::view::Age;
 use crate::screen::style::{Paint, sign};
-use crate::screen::wording::{counting, dated_page, either};
+use crate::screen::wording::{PLAIN, counting, either};
 
 impl Screen<'_> {
-    pub(super) fn header(&mut self) -> fmt::Result {
+    /// The verdict, first of all.
+    pub(super) fn verdict(&mut self) {
+        self.verdict_and_counts();
+    }
+
+    /// The verdict again, with the exit code and the next step: the end of a long screen is what is seen of it.
+    pub(super) fn end(&mut self) {
+        self.gap();
+        self.verdict_and_counts();
+        let (code, next) = (self.report.exit_code, self.next());
+        let (what, command) = next.split_once("  ").unwrap_or((&next, ""));
+        let line = format!("exit {code}{what}");
+        match command {
+            "" => self.out.fold_below("   ", &line),
+            // A command is copied, so that it is not broken.
+            command => {
+                let whole = format!("   {line}  {command}");
+                let fits = self.out.width().is_none_or(|width| columns(&whole) <= width);
+                if fits {
+                    self.out.line(&whole);
+                } else {
+                    self.out.fold_below("   ", &line);
+                    self.out.line(&format!("     {command}"));
+                }
+            }
+        }
+    }
+
+    fn verdict_and_counts(&mut self) {
         let report = self.report;
-        let right = format!("kubectl-aksarc {} · {}", report.tool.version, age(report));
-        self.spread(&Paint::bold("AKS Arc support check"), &right)?;
+        let words = words(report);
+        for (number, line) in wrap(&words, self.out.room(3)).iter().enumerate() {
+            let lead = if number == 0 { format!(" {} ", sign(report.verdict)) } else { "   ".to_owned() };
+            self.out.line(&Paint::verdict(report.verdict, format_args!("{lead}{line}")));
+        }
+        let findings = findings_counted(report);
+        let findings = if findings.is_empty() { "none".to_owned() } else { findings.join(" · ") };
+        self.fact("findings", &findings);
+        self.fact("rules", &rules_counted(report).join(" · "));
+    }
+
+    /// What was judged, and by what.
+    pub(super) fn facts(&mut self) {
+        let report = self.report;
+        self.gap();
         let cluster = &report.cluster;
         let mut facts = Vec::new();
         if !cluster.context.is_empty() || !cluster.server.is_empty() {
@@ -31,10 +72,15 @@ impl Screen<'_> {
             let nodes = counting(cluster.nodes, "node");
             facts.push(if report.input.nodes_read { nodes } else { "nodes not read".to_owned() });
         }
-        self.labelled("cluster", &facts.join(" · "));
+        self.fact("cluster", &facts.join(" · "));
         let evidence = report.policy.platform_evidence.join("; ");
         let platform = either(&candidates(report));
-        self.labelled("platform", &format!("{} · {}", text::line(&platform, 120), text::line(&evidence, 200)));
+        self.fact("platform", &format!("{} · {}", text::line(&platform, 120), text::line(&evidence, 200)));
+        let texts = texts(report, PLAIN);
+        self.fact("policy", &if texts.is_empty() { "no policy text".to_owned() } else { texts.join(", ") });
+        if let Some(tables) = tables(report) {
+            self.fact("versions", &tables);
+        }
         let coverage = &report.coverage;
         // Only a cluster pays for being read.
         let cost = if coverage.requests == 0 {
@@ -51,115 +97,79 @@ impl Screen<'_> {
             0 => String::new(),
             count => format!(", {count} without managedFields"),
         };
-        self.labelled("reading", &(cost + &unwritten));
+        self.fact("reading", &format!("{cost}{unwritten} · kubectl-aksarc {}", report.tool.version));
         if let Some(taken) = &report.input.taken {
             let age = Age::of(&report.input, self.view.now).map(age_of).unwrap_or_default();
-            self.labelled("taken", &format!("{}{age} · judged as of {}", seconds(taken), report.policy.as_of));
+            self.fact("taken", &format!("{}{age} · judged as of {}", seconds(taken), report.policy.as_of));
         }
-        writeln!(self.out)
     }
 
-    pub(super) fn verdict(&mut self) -> fmt::Result {
+    /// The next step. A command in it stands behind two spaces.
+    fn next(&self) -> String {
         let report = self.report;
-        let texts = texts(report);
-        let preview = report.policy.preview;
-        let (published, several) = match texts.as_slice() {
-            [] => ("the published support policy".to_owned(), false),
-            // The page of the preview is no support policy: what is said there is read from those of the other platforms.
-            [one] if preview => (format!("what is known of a preview without a policy text, {one}"), false),
-            [one] => (format!("the published text {one}"), false),
-            _ => ("the published texts of every platform that it may be".to_owned(), true),
+        let mut codes: Vec<&str> = report.unwaived(ConsequenceV1::Voids).map(|f| f.code.as_str()).collect();
+        codes.dedup();
+        // What was judged is judged again as it was given: only a cluster is asked anew by the bare command.
+        let again = |flags: String| {
+            if of_manifests(report) {
+                format!("judge the manifests again with {flags}")
+            } else if report.input.kind == InputKindV1::Snapshot {
+                format!("judge a new snapshot with {flags}")
+            } else {
+                format!(" {} support-check {flags}", self.view.name)
+            }
         };
-        let words = match report.verdict {
-            VerdictV1::Outside => outside(report, &published),
-            verdict if let Some(some) = by_some(report) => {
-                let found = match verdict {
-                    VerdictV1::Inconclusive => "INCONCLUSIVE",
-                    VerdictV1::Outside | VerdictV1::Within => "NOTHING VOIDS SUPPORT",
-                };
-                format!("{found} {some}, against {published}: the others were not run")
+        match report.verdict {
+            VerdictV1::Outside => {
+                let findings = counting(report.unwaived(ConsequenceV1::Voids).count(), "finding");
+                format!(" · next: fix {findings}, then {}", again(format!("--only {}", codes.join(","))))
             }
-            VerdictV1::Within if report.input.unjudged > 0 && report.input.unjudged == report.coverage.objects => {
-                format!("WITHIN {published}: there is nothing here that a rule looks at")
+            VerdictV1::Inconclusive => {
+                let candidates = candidates(report);
+                let platform = |reason: &str| candidates.len() > 1 && reason.contains("--platform");
+                let unknown: Vec<_> = report.rules.iter().filter(|rule| rule.outcome == OutcomeV1::Unknown).collect();
+                let mut ways = Vec::new();
+                if unknown.iter().any(|rule| !platform(&rule.reason) && rule.reason.contains(FORBIDDEN)) {
+                    ways.push("run with rights to list what is named above".to_owned());
+                } else if unknown.iter().any(|rule| !platform(&rule.reason)) || unknown.is_empty() {
+                    ways.push("supply what is named above".to_owned());
+                }
+                if unknown.iter().any(|rule| platform(&rule.reason)) {
+                    ways.push(format!("say with --platform which it is: {}", either(&candidates)));
+                }
+                format!(" · next: {}", ways.join(", and "))
             }
-            VerdictV1::Within if of_manifests(report) => format!("WITHIN {published}, as far as manifests show"),
-            VerdictV1::Within => format!("WITHIN {published}, as far as Kubernetes shows"),
-            VerdictV1::Inconclusive => format!("INCONCLUSIVE against {published}: not everything could be decided"),
-        };
-        // A waiver is somebody's word that it may wait, and not the policy's.
-        let waived = |finding: &&FindingV1| finding.waiver.is_some() && finding.consequence == ConsequenceV1::Voids;
-        let words = match report.findings.iter().filter(waived).count() {
-            0 => words,
-            _ if report.verdict == VerdictV1::Outside => words,
-            count => format!("{words}, apart from {} waived", counting(count, "finding")),
-        };
-        for (number, line) in wrap(&words, self.out.room(3)).iter().enumerate() {
-            let lead = if number == 0 { format!(" {} ", sign(report.verdict)) } else { "   ".to_owned() };
-            writeln!(self.out, "{}", Paint::verdict(report.verdict, format_args!("{lead}{line}")))?;
+            VerdictV1::Within => String::new(),
         }
-        if several {
-            for one in &texts {
-                self.out.fold_below("     ", one);
-            }
-        }
-        let passed = report.rules.iter().filter(|rule| rule.outcome == OutcomeV1::Pass).count();
-        let mut counts = Vec::new();
-        for (key, words) in [
-            ("voids", "void support"),
-            ("at-risk", "at risk"),
-            ("not-covered", "not covered"),
-            ("info", "info"),
-            ("waived", "waived"),
-        ] {
-            match counted(report, key) {
-                0 => {}
-                1 if key == "voids" => counts.push("1 voids support".to_owned()),
-                count => counts.push(format!("{count} {words}")),
-            }
-        }
-        counts.push(format!("{} ok", counting(passed, "rule")));
-        let could_void = report.rules.iter().filter(|rule| rule.could_void).count();
-        if could_void > 0 {
-            counts.push(format!("{could_void} undecided that could void support"));
-        }
-        for (key, words) in [("unknown", "unknown"), ("not-observable", "not observable")] {
-            if counted(report, key) > 0 {
-                counts.push(format!("{} {words}", counted(report, key)));
-            }
-        }
-        if left_out(report) > 0 {
-            counts.push(format!("{} not run", left_out(report)));
-        }
-        writeln!(self.out, "   {}", counts.join(" · "))
     }
 }
 
-/// The headline of a cluster outside, by the strongest basis of what voids support there.
-fn outside(report: &ReportV1, published: &str) -> String {
-    let asked = by_some(report).map(|some| format!(", {some}")).unwrap_or_default();
-    match report.verdict_basis {
-        Some(BasisV1::Documented) => {
-            let voids = report.unwaived(ConsequenceV1::Voids);
-            let mut pages: Vec<String> = voids.flat_map(|f| f.documents.iter().map(dated_page)).collect();
-            pages.sort();
-            pages.dedup();
-            format!("OUTSIDE, by Microsoft's retirement notice, {}{asked}", pages.join("; "))
-        }
-        Some(BasisV1::Derived | BasisV1::Operational) => format!("OUTSIDE, by our reading of {published}{asked}"),
-        Some(BasisV1::Explicit) | None => format!("OUTSIDE {published}{asked}"),
-    }
+/// The verdict in words.
+fn words(report: &ReportV1) -> String {
+    let texts = texts(report, PLAIN);
+    let published = match texts.as_slice() {
+        [] => "the published support policy".to_owned(),
+        // The page of the preview is no support policy: what is said there is read from those of the other platforms.
+        [one] if report.policy.preview => format!("what is known of a preview without a policy text, {one}"),
+        [one] => one.clone(),
+        _ => "the policy texts of every platform that it may be".to_owned(),
+    };
+    let VerdictSentence { word, comma, rest } = VerdictSentence::of(report, &published, PLAIN);
+    format!("{}{} {rest}", word.to_uppercase(), if comma { "," } else { "" })
 }
 
-/// From when the policy is that was judged against.
-fn age(report: &ReportV1) -> String {
-    let newest = report.policy.documents.iter().filter_map(|document| document.date.as_ref()).max();
-    match (report.policy.documents.len(), newest) {
-        (0, _) => "no policy text".to_owned(),
-        (1, Some(date)) => format!("policy of {date}"),
-        (1, None) => "undated policy".to_owned(),
-        (many, Some(date)) => format!("{many} policy texts, the newest of {date}"),
-        (many, None) => format!("{many} undated policy texts"),
-    }
+/// The days of the version tables, with the age of the oldest: the verdict rests on them.
+fn tables(report: &ReportV1) -> Option<String> {
+    let days: Vec<&str> = report.policy.version_table_as_of.split('|').filter(|day| !day.is_empty()).collect();
+    let oldest = days.iter().min()?;
+    let day = |text: &str| text.parse::<Date>().ok();
+    let age = day(&report.policy.as_of).zip(day(oldest)).map(|(now, then)| (now - then).get_days());
+    let age = age.filter(|age| *age > 0).map(|age| {
+        let age = counting(usize::try_from(age).unwrap_or(0), "day");
+        let oldest = if days.len() > 1 { "the oldest " } else { "" };
+        format!(" · {oldest}{age} old; --versions takes newer ones")
+    });
+    Some(format!("tables of {}{}", days.join(", "), age.unwrap_or_default()))
 }
 
 /// How old a snapshot is, or was on the day that was asked for.
@@ -180,3 +190,6 @@ fn seconds(moment: &str) -> String {
         Err(_) => text::line(moment, 60),
     }
 }
+
+/// The word in the reason of a rule that lacks a right.
+pub(super) const FORBIDDEN: &str = "forbidden";

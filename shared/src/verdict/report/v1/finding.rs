@@ -32,6 +32,12 @@ pub struct FindingV1 {
     pub before: Option<String>,
     /// The value found.
     pub after: Option<String>,
+    /// Whether what was found should not be there at all. Otherwise `before` says what should be there, where it is known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub surplus: bool,
+    /// Whether it does not work at this moment: it is down, missing or failing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub broken: bool,
     /// One sentence for people.
     pub message: String,
     /// The evidence.
@@ -42,6 +48,21 @@ pub struct FindingV1 {
     pub fingerprint: String,
     /// The waiver that accepts it for a time.
     pub waiver: Option<WaiverV1>,
+    /// Known issues that such a finding can have as its cause.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub issues: Vec<IssueV1>,
+}
+
+/// A known issue of the platform, on GitHub.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IssueV1 {
+    /// Its name: `Azure/aksArc#178`.
+    pub name: String,
+    /// The problem, in our words.
+    pub title: String,
+    /// Its address.
+    pub url: String,
 }
 
 /// A policy text, or another page that findings rest on.
@@ -72,6 +93,9 @@ pub struct SectionV1 {
     pub clauses: Vec<String>,
     /// The policy texts of the platform that have one of them, by the ids of the report's `policy.documents`.
     pub documents: Vec<String>,
+    /// The addresses of the section in those texts, in the same order; an empty one where it is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub urls: Vec<String>,
 }
 
 /// The object that a finding is about.
@@ -154,6 +178,9 @@ pub struct CommandV1 {
     /// Words in capitals that the reader fills in.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fill_in: Vec<String>,
+    /// The place in `argv` of the object's name, where the program takes the names of several objects there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name_at: Option<usize>,
 }
 
 /// The waiver on a finding.

@@ -147,6 +147,10 @@ pub enum ConsequenceV1 {
 }
 
 impl ConsequenceV1 {
+    /// All consequences, heaviest first.
+    pub const ALL: [ConsequenceV1; 4] =
+        [ConsequenceV1::Voids, ConsequenceV1::AtRisk, ConsequenceV1::NotCovered, ConsequenceV1::Info];
+
     /// The word JSON carries.
     pub fn as_str(self) -> &'static str {
         match self {
