@@ -17,10 +17,11 @@ fn vandalism() -> impl Strategy<Value = Vandalism> {
         Just(Vandalism::BundleForeign),
         Just(Vandalism::BundleExtended),
         Just(Vandalism::BundleOfOneWebhookEmptied),
+        (0_usize..40).prop_map(Vandalism::BundleOlder),
         Just(Vandalism::ConfigurationDeleted),
         Just(Vandalism::ConfigurationRestored),
         Just(Vandalism::RecordLost),
-        Just(Vandalism::RecordOlder),
+        (0_usize..40).prop_map(Vandalism::RecordOlder),
     ]
 }
 

@@ -3,6 +3,7 @@
 //! Each step of a replica is one request, so that others act between any two of them. Certificates are made-up texts:
 //! what is decided does not depend on their content.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aksarc_shared::jiff::{SignedDuration, Timestamp};
@@ -32,10 +33,13 @@ pub(crate) enum Vandalism {
     BundleForeign,
     BundleExtended,
     BundleOfOneWebhookEmptied,
+    /// As it was at some time, counted from the first.
+    BundleOlder(usize),
     ConfigurationDeleted,
     ConfigurationRestored,
     RecordLost,
-    RecordOlder,
+    /// As it was at some time, counted from the first.
+    RecordOlder(usize),
 }
 
 /// An object with its version. `None` is an object that is not there, or one that cannot be read.
@@ -54,8 +58,10 @@ pub(crate) struct World {
     /// `caBundle` of each webhook; `None`: no configuration.
     bundles: Versioned<Option<Vec<String>>>,
     replicas: [Replica; 2],
-    /// Every record there was, for somebody to put back.
+    /// Every record that a replica wrote, for somebody to put back.
     past: Vec<CertificateRecord>,
+    /// Since when every webhook has been trusting an authority.
+    trusted: BTreeMap<String, Timestamp>,
     /// Every certificate that was made.
     made: Vec<Authority>,
     /// Somebody destroyed trust, and it has not come back yet.
@@ -92,6 +98,7 @@ impl World {
             bundles: Versioned { version: 1, value: Some(vec![String::new(); 2]) },
             replicas: [replica("a"), replica("b")],
             past: Vec::new(),
+            trusted: BTreeMap::new(),
             made: Vec::new(),
             // Nothing is trusted before the first pass.
             destroyed: true,
@@ -142,6 +149,11 @@ impl World {
                 let emptied = bundles.map(|all| vec![String::new(), all[1].clone()]);
                 self.bundle(emptied, true);
             }
+            Vandalism::BundleOlder(at) => {
+                let older = self.past.get(at % self.past.len().max(1)).map(|record| record.step.bundle());
+                let older = older.unwrap_or_default();
+                self.bundle(bundles.map(|_| vec![older; 2]), true);
+            }
             Vandalism::ConfigurationDeleted => self.bundle(None, false),
             Vandalism::ConfigurationRestored => {
                 if bundles.is_none() {
@@ -149,8 +161,8 @@ impl World {
                 }
             }
             Vandalism::RecordLost => self.store(None),
-            Vandalism::RecordOlder => {
-                if let Some(older) = self.past.first().cloned() {
+            Vandalism::RecordOlder(at) => {
+                if let Some(older) = self.past.get(at % self.past.len().max(1)).cloned() {
                     self.store(Some(older));
                 }
             }
@@ -161,6 +173,11 @@ impl World {
         self.destroyed |= destroys;
         self.versions += 1;
         self.bundles = Versioned { version: self.versions, value: bundles };
+        let trusted = self.known().filter(|certificate| {
+            self.bundles.value.iter().all(|bundles| bundles.iter().all(|bundle| bundle.contains(&certificate.pem)))
+        });
+        let since = |pem: String| (pem.clone(), self.trusted.get(&pem).copied().unwrap_or(self.now));
+        self.trusted = trusted.map(|certificate| since(certificate.pem)).collect();
     }
 
     fn store(&mut self, record: Option<CertificateRecord>) {
@@ -214,6 +231,16 @@ impl World {
             Ok(authority)
         });
         self.made.extend(made);
+        if let (Some(before), Some(after)) = (&replica.held, &signer)
+            && before != after
+            && self.is_trusted(before)
+            && self.bundles.value.is_some()
+            && !self.destroyed
+        {
+            let known = self.trusted.get(&after.certificate.pem).map(|since| self.now.duration_since(*since));
+            let long = known.is_some_and(|known| known >= SignedDuration::try_from(self.times.dwell).unwrap());
+            assert!(long, "{after:?} is served {known:?} after it was trusted, after\n{}", self.trail.join("\n"));
+        }
         (self.replicas[at].held, self.replicas[at].read) = (signer, Some(self.now));
         Phase::Decided { action: action.unwrap(), record: record.version, bundles }
     }

@@ -1,8 +1,20 @@
 //! The next action of one replica, decided from what it has read. Nothing here reads, writes or looks at a clock.
 //!
+//! Two rules hold whatever happened before, so that no review meets a certificate that is not trusted, unless somebody
+//! else takes trust away:
+//!
+//! - **Serving.** A replica takes up a certificate only of an authority that every webhook's `caBundle` was just seen to
+//!   hold, unless what it serves is trusted by none of them. In that case the authority goes into `caBundle` in the same
+//!   look.
+//! - **Forgetting.** A valid authority of a guard leaves `caBundle` only if the record has a later one, which is in
+//!   `caBundle` too, and has been in use until all replicas reported it. Any other that stands there or is served here
+//!   is taken into the record first, whoever wrote that record. What no guard made is kept where the record was lost, and
+//!   else removed.
+//!
 //! A pass reads the webhook configuration first and the record second, and writes one of them only as it was read. So a
-//! replica that acts on an old record has also read an old configuration, and its write is refused. Each action leaves
-//! a state from which any replica can go on, so that a replica may end between any two of them.
+//! record is never older than the `caBundle` beside it, unless somebody put an old one back, and of two replicas that
+//! write at a time one is refused. Each action leaves a state from which any replica can go on, so that a replica may
+//! end between any two of them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -77,7 +89,7 @@ impl SeenTrust {
     }
 
     /// Whether a webhook trusts this authority.
-    pub fn holds(&self, certificate: &TrustedCertificate) -> bool {
+    fn holds(&self, certificate: &TrustedCertificate) -> bool {
         self.certificates().iter().any(|seen| seen.pem == certificate.pem)
     }
 
@@ -98,25 +110,30 @@ impl SeenTrust {
 impl<'a> Situation<'a> {
     /// The authority whose certificate this replica is to serve; `None` where it has to wait for one.
     pub fn signer(&self) -> Option<&'a Authority> {
-        let held = self.held.map(|held| held.authority).filter(|held| held.certificate.is_valid(self.now));
+        let held = self.held();
         let Some(record) = self.sound() else { return held };
+        let named = |authority: &Authority| record.step.trusted().contains(&&authority.certificate);
+        if self.trust == &SeenTrust::Hidden && held.is_some_and(|held| !named(held)) {
+            // Nothing better is possible while nobody knows what is trusted.
+            return held;
+        }
         let wanted = match &record.step {
             TrustStep::Steady { authority } | TrustStep::Use { authority, .. } => authority,
-            TrustStep::Trust { signer: Some(signer), next, .. } => held.filter(|held| *held == next).unwrap_or(signer),
-            TrustStep::Trust { signer: None, former, next, trusted } => match held {
-                Some(held) if former.contains(&held.certificate) || held == next => held,
-                _ if self.is_past(*trusted, self.times.settle) => next,
-                _ => return None,
-            },
-        };
-        // Nothing that is trusted gives way to something that is not, whatever the record says.
-        match held {
-            Some(held) if self.trust == &SeenTrust::Hidden => {
-                Some(if record.step.trusted().contains(&&held.certificate) { wanted } else { held })
+            TrustStep::Trust { next, .. } if held == Some(next) => next,
+            TrustStep::Trust { signer: Some(signer), .. } => signer,
+            TrustStep::Trust { signer: None, next, trusted, .. } => {
+                if held.is_some_and(named) || !self.is_past(*trusted, self.times.settle) {
+                    return held;
+                }
+                next
             }
-            Some(held) if self.trust.holds(&held.certificate) && !self.trust.holds(&wanted.certificate) => Some(held),
-            _ => Some(wanted),
+        };
+        if self.trust.holds_everywhere(&wanted.certificate) {
+            return Some(wanted);
         }
+        let is_trusted = |authority: &&Authority| self.trust.holds(&authority.certificate);
+        // After trust was taken away, any key that still has some will do.
+        held.filter(is_trusted).or_else(|| record.step.authorities().into_iter().find(is_trusted)).or(Some(wanted))
     }
 
     /// The next action; `make` makes an authority of a number.
@@ -131,16 +148,12 @@ impl<'a> Situation<'a> {
         let write = |step: TrustStep| {
             Ok(NextAction::Write(Box::new(CertificateRecord { step, replicas: record.replicas.clone() })))
         };
+        if let Some(step) = self.with_strays(&record.step) {
+            return write(step);
+        }
         let trusted = self.trust.is(&record.step.bundle());
         match &record.step {
             TrustStep::Steady { authority } => {
-                // Somebody wrote record or trust by hand: replicas may be serving what is trusted now.
-                let others: Vec<TrustedCertificate> =
-                    self.adopted().into_iter().filter(|other| other.generation.is_some()).collect();
-                if !self.trust.holds(&authority.certificate) && !others.is_empty() {
-                    let (former, next) = (others, authority.clone());
-                    return write(TrustStep::Trust { signer: None, former, next, trusted: None });
-                }
                 if trusted && authority.renew_at() <= self.now {
                     let (signer, next) = (Some(authority.clone()), make(self.last_generation() + 1)?);
                     return write(TrustStep::Trust { signer, former: Vec::new(), next, trusted: None });
@@ -182,55 +195,98 @@ impl<'a> Situation<'a> {
         Ok(self.report(record).map_or(NextAction::Rest, |record| NextAction::Write(Box::new(record))))
     }
 
-    /// The record, if it can be gone by.
-    fn sound(&self) -> Option<&'a CertificateRecord> {
-        self.record.filter(|record| record.step.is_valid(self.now) && !self.is_older_than_trust(&record.step))
+    /// What this replica serves, if it is still valid.
+    fn held(&self) -> Option<&'a Authority> {
+        self.held.map(|held| held.authority).filter(|held| held.certificate.is_valid(self.now))
     }
 
-    /// The first action without a record that can be gone by: a new authority. What API servers trust already stays trusted, since replicas
-    /// may be serving certificates of it: those that still run, or those of an installation with a certificate made by
-    /// hand.
+    /// The record, if it can be gone by.
+    fn sound(&self) -> Option<&'a CertificateRecord> {
+        self.record.filter(|record| record.step.is_valid(self.now) && !self.is_put_back(&record.step))
+    }
+
+    /// Whether the record is an old one that somebody put back: this replica serves a later authority, or API servers
+    /// trust another one of a guard that is as late as the latest in the record.
+    fn is_put_back(&self, step: &TrustStep) -> bool {
+        let newest = step.authorities().iter().map(|authority| authority.generation).max();
+        let strays = self.strays(step);
+        self.held().map(|held| held.generation) > newest
+            || strays.iter().any(|stray| stray.generation.is_some() && stray.generation >= newest)
+    }
+
+    /// The first action without a record that can be gone by: another authority. What API servers trust stays trusted,
+    /// and what this replica serves is trusted again, since replicas may be serving certificates of any of them: those
+    /// that still run, or those of an installation with a certificate made by hand.
     fn begin(&self, make: impl FnOnce(u64) -> Result<Authority, AuthorityError>) -> Result<NextAction, AuthorityError> {
-        let held = self.held.filter(|held| held.authority.certificate.is_valid(self.now));
-        if self.trust == &SeenTrust::Hidden && held.is_some() {
+        let signer = self.held().cloned();
+        if self.trust == &SeenTrust::Hidden && signer.is_some() {
             // Nothing better is possible while nobody knows what is trusted.
             return Ok(NextAction::Rest);
         }
-        let (former, next) = (self.adopted(), make(self.last_generation() + 1)?);
-        let step = if former.is_empty() {
+        let mut former = self.adopted();
+        former.retain(|other| signer.as_ref().is_none_or(|signer| signer.certificate != *other));
+        let next = make(self.last_generation() + 1)?;
+        let step = if former.is_empty() && signer.is_none() {
             TrustStep::Steady { authority: next }
         } else {
-            TrustStep::Trust { signer: None, former, next, trusted: None }
+            TrustStep::Trust { signer, former, next, trusted: None }
         };
         Ok(NextAction::Write(Box::new(CertificateRecord { step, replicas: BTreeMap::new() })))
+    }
+
+    /// The step with the authorities taken in that may not be forgotten; `None` where there are none, or none that it
+    /// lacks.
+    fn with_strays(&self, step: &TrustStep) -> Option<TrustStep> {
+        let mut strays = self.strays(step);
+        let (signer, former, next) = match step {
+            TrustStep::Steady { authority } | TrustStep::Use { authority, .. } => {
+                let former: &[TrustedCertificate] = match step {
+                    TrustStep::Use { former, .. } => former,
+                    TrustStep::Steady { .. } | TrustStep::Trust { .. } => &[],
+                };
+                // The record has forgotten them, or no API server trusts any authority of a guard.
+                let others = former.iter().any(|other| other.generation.is_some() && self.trust.holds(other));
+                if self.trust.holds(&authority.certificate) || (strays.is_empty() && !others) {
+                    return None;
+                }
+                (None, former, authority)
+            }
+            TrustStep::Trust { signer, former, next, .. } => {
+                let served = self.held().map(|held| &held.certificate);
+                let served = served.filter(|served| !step.trusted().contains(served) && !strays.contains(served));
+                strays.extend(served.cloned());
+                if strays.is_empty() || self.trust == &SeenTrust::Hidden {
+                    return None;
+                }
+                (signer.clone(), &**former, next)
+            }
+        };
+        let former = former.iter().cloned().chain(strays).collect();
+        Some(TrustStep::Trust { signer, former, next: next.clone(), trusted: None })
+    }
+
+    /// The valid authorities of a guard that API servers trust and that the step does not name.
+    fn strays(&self, step: &TrustStep) -> Vec<TrustedCertificate> {
+        let named = step.trusted();
+        let mut strays = self.adopted();
+        strays.retain(|other| other.generation.is_some() && !named.contains(&other));
+        strays
     }
 
     /// The authorities that API servers trust and that are valid. There are few, unless somebody wrote rubbish.
     fn adopted(&self) -> Vec<TrustedCertificate> {
         let valid = self.trust.certificates().iter().filter(|certificate| certificate.is_valid(self.now));
         let mut valid: Vec<TrustedCertificate> = valid.cloned().collect();
-        // The last ones are the newest, and the one in use stays in any case.
-        let held = self.held.map(|held| &held.authority.certificate);
+        // The last ones are the newest. Those that are known to be in use stay in any case.
+        let held = self.held().map(|held| &held.certificate);
+        let known: Vec<_> = self.record.into_iter().flat_map(|record| record.step.trusted()).chain(held).collect();
         let mut spare = valid.len().saturating_sub(MOST_ADOPTED);
         valid.retain(|certificate| {
-            let goes = spare > 0 && held != Some(certificate);
+            let goes = spare > 0 && !known.contains(&certificate);
             spare -= usize::from(goes);
             !goes
         });
         valid
-    }
-
-    /// Whether the record is an old one that somebody put back: this replica serves a later one, or API servers trust another
-    /// authority of the guard, and not an earlier one than it names. By itself a record is never older than what API servers trust, which is read first.
-    fn is_older_than_trust(&self, step: &TrustStep) -> bool {
-        let newest = step.authorities().iter().map(|authority| authority.generation).max();
-        if self.held.map(|held| held.authority.generation) > newest {
-            return true;
-        }
-        let trusted = step.trusted();
-        let seen = self.trust.certificates().iter().filter(|certificate| certificate.is_valid(self.now));
-        let mut others = seen.filter(|certificate| !trusted.contains(certificate));
-        others.any(|certificate| certificate.generation.is_some() && certificate.generation >= newest)
     }
 
     /// The largest number of an authority that this replica knows of.
