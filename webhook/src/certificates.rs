@@ -16,9 +16,10 @@
 //! steady   caBundle: 2      served: 2
 //! ```
 //!
-//! Where the record is gone or rubbish the key is lost, and a new authority is made. What API servers trust then stays
-//! trusted beside it, so that replicas can go on serving what they have in memory until the next step. The same holds
-//! for an installation with a certificate made by hand that changes over to this.
+//! Where the record is gone or rubbish, a new authority is made. What API servers trust then stays trusted beside it,
+//! and what the replica serves that writes the record, so that replicas can go on with what they have in memory until
+//! the next step. The same holds for an installation with a certificate made by hand that changes over to this. The
+//! rules by which this is decided stand at the top of `decide`.
 //!
 //! A replica reports what it serves in the record itself. It could be asked for its metrics, or its pod be looked up,
 //! but then the guard would need the right to list pods, and a way to each of them.
